@@ -1,0 +1,78 @@
+//! Who there is: accounts, orgs, memberships, sessions and services.
+
+use crate::{
+    AccountId, Email, Expiry, Handle, Label, OrgId, OrgSlug, Orgs, Role, ServiceId, SessionId, Timestamp,
+};
+
+/// A person who owns tokens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// Its id.
+    pub id: AccountId,
+    /// Its immutable name.
+    pub handle: Handle,
+    /// Where mail goes.
+    pub email: Email,
+    /// What the person is called.
+    pub name: Option<Label>,
+    /// Whether it may create orgs and read all audit.
+    pub operator: bool,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Since when it has no power, if so.
+    pub disabled_at: Option<Timestamp>,
+}
+
+/// A tenant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Org {
+    /// Its id.
+    pub id: OrgId,
+    /// Its immutable name, never given out again.
+    pub slug: OrgSlug,
+    /// What it is called.
+    pub name: Option<Label>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Since when no token has power in it, if so.
+    pub deleted_at: Option<Timestamp>,
+}
+
+/// An account's role in an org.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Membership {
+    /// The org.
+    pub org: Org,
+    /// The role.
+    pub role: Role,
+}
+
+/// An interactive login.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// Its id.
+    pub id: SessionId,
+    /// Whose it is.
+    pub account: AccountId,
+    /// When it began.
+    pub created_at: Timestamp,
+    /// When it ends.
+    pub expires_at: Expiry,
+    /// When it was ended early, if so.
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// An internal service, which may validate secrets and nothing else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Service {
+    /// Its id.
+    pub id: ServiceId,
+    /// What the operator calls it.
+    pub name: Label,
+    /// The orgs it may ask about.
+    pub orgs: Orgs,
+    /// When it was registered.
+    pub created_at: Timestamp,
+    /// Since when it may ask nothing, if so.
+    pub revoked_at: Option<Timestamp>,
+}

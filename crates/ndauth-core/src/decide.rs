@@ -1,0 +1,486 @@
+//! The decision: what a secret may do, from live state, at an instant.
+//!
+//! ```text
+//! effective = scope ∩ grants ∩ orgs ∩ the owner's live role in the org
+//! ```
+//!
+//! It is a walk along [`Factor::ALL`]: each factor judges the case by itself, [`decide`] stops at the
+//! first that refuses, and [`explain`] asks them all. Nothing else in ndauth judges a token.
+
+use std::fmt;
+
+use crate::{
+    Account, Catalogue, Expiry, Grants, InvalidSecret, Org, OrgId, OrgSlug, Orgs, Permission, Reason, Role,
+    Scope, SecretKind, SecretRecord, SecretState, Timestamp, Token,
+};
+
+/// What a service wants to know about a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Requirement {
+    /// Only whose it is. The answer confers nothing.
+    Identity,
+    /// Whether it may do something in an org.
+    Access {
+        /// The org.
+        org: OrgSlug,
+        /// The access that is needed, at the least.
+        access: Scope,
+        /// The permission that is needed, where one is.
+        permission: Option<Permission>,
+    },
+}
+
+/// All that a decision reads: the state as of one sequence, the question, and the instant.
+#[derive(Clone, Copy, Debug)]
+pub struct Case<'a> {
+    /// The secret that was presented.
+    pub secret: &'a SecretRecord,
+    /// Its token.
+    pub token: &'a Token,
+    /// The token's owner.
+    pub owner: OwnerView<'a>,
+    /// The org in question, where there is one.
+    pub org: OrgView<'a>,
+    /// The orgs that the service that asks may ask about.
+    pub service: &'a Orgs,
+    /// What it asks.
+    pub requirement: &'a Requirement,
+    /// The permissions there are.
+    pub catalogue: &'a Catalogue,
+    /// When: the authority's time.
+    pub now: Timestamp,
+}
+
+/// The owner as the decision sees it.
+#[derive(Clone, Copy, Debug)]
+pub enum OwnerView<'a> {
+    /// A person.
+    Account(&'a Account),
+    /// An org.
+    Org(&'a Org),
+}
+
+/// The org in question as the decision sees it.
+#[derive(Clone, Copy, Debug)]
+pub enum OrgView<'a> {
+    /// None was named, or there is none of that name.
+    None,
+    /// The org, and the role in it of the account that owns the token.
+    Org(&'a Org, Option<Role>),
+}
+
+/// What a token may do, once every factor has had its say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effective<'a> {
+    /// Nothing: only its identity was asked for.
+    Identity,
+    /// This much in the org.
+    Access {
+        /// The org.
+        org: OrgId,
+        /// The lesser of the token's scope and the owner's role.
+        access: Scope,
+        /// The owner's role.
+        role: Role,
+        /// The permissions, within that access.
+        grants: &'a Grants,
+    },
+}
+
+/// One thing that bounds what a token may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Factor {
+    /// The secret among its family's.
+    Secret,
+    /// Whether the token lives.
+    Life,
+    /// Whether its owner is enabled.
+    Owner,
+    /// The orgs that the asking service is registered for.
+    Service,
+    /// Whether there is such a permission.
+    Catalogue,
+    /// The access that the token offers.
+    Scope,
+    /// The permissions that the token carries.
+    Grants,
+    /// The orgs that the token offers power in, and whether the org is there.
+    Orgs,
+    /// The owner's live role in the org.
+    Role,
+}
+
+/// What one factor allows by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Allowance<'a> {
+    /// Use until then.
+    Until(Expiry),
+    /// Everything, or nothing.
+    Enabled(bool),
+    /// These orgs.
+    Orgs(&'a Orgs),
+    /// Whoever has this role or a higher one; nobody where there is no such permission.
+    LeastRole(Option<Role>),
+    /// This access.
+    Scope(Scope),
+    /// These permissions.
+    Grants(&'a Grants),
+    /// What this role may do; nothing without one.
+    Role(Option<Role>),
+}
+
+/// What one factor says of a case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding<'a> {
+    /// Which factor.
+    pub factor: Factor,
+    /// What it allows.
+    pub allowed: Allowance<'a>,
+    /// Why it refuses, if it does.
+    pub refusal: Option<Refusal>,
+}
+
+/// Why a secret may not do what was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The text is no secret.
+    Malformed(InvalidSecret),
+    /// There is no such secret.
+    Unknown,
+    /// Secrets of this kind are not for services.
+    Kind(SecretKind),
+    /// Another secret took over.
+    Replaced(Timestamp),
+    /// It was not used in time after a rotation.
+    Lapsed(Timestamp),
+    /// The token was revoked.
+    Revoked(Timestamp),
+    /// The token came to its end.
+    Expired(Timestamp),
+    /// The owner is disabled, or the org that owns it is gone.
+    OwnerDisabled,
+    /// The service may not ask about this org.
+    ServiceNotForOrg(OrgSlug),
+    /// There is no such permission.
+    PermissionUnknown(Permission),
+    /// The scope is too narrow.
+    ScopeTooNarrow {
+        /// What the token offers.
+        scope: Scope,
+        /// What is needed.
+        needed: Scope,
+    },
+    /// The token carries a set of grants, and no permission was named.
+    PermissionNotNamed,
+    /// No grant covers the permission.
+    PermissionNotGranted(Permission),
+    /// There is no such org.
+    OrgUnknown(OrgSlug),
+    /// The org was deleted.
+    OrgDeleted(OrgSlug),
+    /// The token is restricted to other orgs.
+    OrgNotCovered(OrgSlug),
+    /// The owner is not a member.
+    NotAMember(OrgSlug),
+    /// The role is too low.
+    RoleTooLow {
+        /// Where.
+        org: OrgSlug,
+        /// What it is.
+        role: Role,
+        /// What is needed.
+        needed: Role,
+    },
+}
+
+/// Judges a case: the effective permission, or why the first factor that refuses does so.
+pub fn decide<'a>(case: &Case<'a>) -> Result<Effective<'a>, Refusal> {
+    for factor in Factor::ALL {
+        factor.judge(case)?;
+    }
+    let Requirement::Access { .. } = case.requirement else {
+        return Ok(Effective::Identity);
+    };
+    let (OrgView::Org(org, _), Some(role)) = (case.org, case.role()) else {
+        unreachable!("the factors `Orgs` and `Role` refuse a case without an org or a role");
+    };
+    Ok(Effective::Access {
+        org: org.id,
+        access: case.token.scope.min(role.scope()),
+        role,
+        grants: &case.token.grants,
+    })
+}
+
+/// Says of every factor what it allows and whether it refuses, in the order of the decision.
+pub fn explain<'a>(case: &Case<'a>) -> Vec<Finding<'a>> {
+    let finding = |factor: Factor| Finding {
+        factor,
+        allowed: factor.allowance(case),
+        refusal: factor.judge(case).err(),
+    };
+    Factor::ALL.into_iter().map(finding).collect()
+}
+
+impl<'a> Case<'a> {
+    /// When this case can at the earliest change by the clock alone.
+    pub fn changes_at(&self) -> Expiry {
+        [self.token.expires_at, self.secret.ends_at]
+            .into_iter()
+            .filter(|end| !end.is_past(self.now))
+            .min()
+            .unwrap_or(Expiry::Never)
+    }
+
+    /// The owner's role in the org: a person's live one; an org's own tokens have `ADMIN` at home.
+    fn role(&self) -> Option<Role> {
+        match (self.org, self.owner) {
+            (OrgView::None, _) => None,
+            (OrgView::Org(_, role), OwnerView::Account(_)) => role,
+            (OrgView::Org(org, _), OwnerView::Org(owner)) => (org.id == owner.id).then_some(Role::Admin),
+        }
+    }
+
+    fn least_role(&self, permission: &Permission) -> Option<Role> {
+        self.catalogue.least_role(permission)
+    }
+}
+
+impl Factor {
+    /// Every factor, in the order in which they are asked.
+    pub const ALL: [Factor; 9] = [
+        Factor::Secret,
+        Factor::Life,
+        Factor::Owner,
+        Factor::Service,
+        Factor::Catalogue,
+        Factor::Scope,
+        Factor::Grants,
+        Factor::Orgs,
+        Factor::Role,
+    ];
+
+    fn judge(self, case: &Case<'_>) -> Result<(), Refusal> {
+        match self {
+            Factor::Secret => judge_secret(case),
+            Factor::Life => judge_life(case),
+            Factor::Owner => judge_owner(case),
+            Factor::Service
+            | Factor::Catalogue
+            | Factor::Scope
+            | Factor::Grants
+            | Factor::Orgs
+            | Factor::Role => {
+                let Requirement::Access { org, access, permission } = case.requirement else {
+                    return Ok(());
+                };
+                let permission = permission.as_ref();
+                match self {
+                    Factor::Service => judge_service(case, org),
+                    Factor::Catalogue => judge_catalogue(case, permission),
+                    Factor::Scope => judge_scope(case, *access, permission),
+                    Factor::Grants => judge_grants(case, permission),
+                    Factor::Orgs => judge_orgs(case, org),
+                    _ => judge_role(case, org, *access, permission),
+                }
+            }
+        }
+    }
+
+    fn allowance<'a>(self, case: &Case<'a>) -> Allowance<'a> {
+        match self {
+            Factor::Secret => Allowance::Until(case.secret.ends_at),
+            Factor::Life => Allowance::Until(case.token.revoked_at.map_or(case.token.expires_at, Expiry::At)),
+            Factor::Owner => Allowance::Enabled(judge_owner(case).is_ok()),
+            Factor::Service => Allowance::Orgs(case.service),
+            Factor::Catalogue => Allowance::LeastRole(match case.requirement {
+                Requirement::Access { permission: Some(permission), .. } => case.least_role(permission),
+                Requirement::Access { permission: None, .. } | Requirement::Identity => Some(Role::Ro),
+            }),
+            Factor::Scope => Allowance::Scope(case.token.scope),
+            Factor::Grants => Allowance::Grants(&case.token.grants),
+            Factor::Orgs => Allowance::Orgs(&case.token.orgs),
+            Factor::Role => Allowance::Role(case.role()),
+        }
+    }
+}
+
+fn judge_secret(case: &Case<'_>) -> Result<(), Refusal> {
+    match case.secret.state(case.now) {
+        SecretState::Pending | SecretState::Current | SecretState::Retiring => Ok(()),
+        SecretState::Retired(at) => Err(Refusal::Replaced(at)),
+        SecretState::Lapsed(at) => Err(Refusal::Lapsed(at)),
+    }
+}
+
+fn judge_life(case: &Case<'_>) -> Result<(), Refusal> {
+    match (case.token.revoked_at, case.token.expires_at) {
+        (Some(at), _) => Err(Refusal::Revoked(at)),
+        (None, Expiry::At(at)) if case.token.expires_at.is_past(case.now) => Err(Refusal::Expired(at)),
+        (None, _) => Ok(()),
+    }
+}
+
+fn judge_owner(case: &Case<'_>) -> Result<(), Refusal> {
+    let gone = match case.owner {
+        OwnerView::Account(account) => account.disabled_at.is_some(),
+        OwnerView::Org(org) => org.deleted_at.is_some(),
+    };
+    if gone { Err(Refusal::OwnerDisabled) } else { Ok(()) }
+}
+
+fn judge_service(case: &Case<'_>, asked: &OrgSlug) -> Result<(), Refusal> {
+    let allowed = match (case.service, case.org) {
+        (Orgs::All, _) => true,
+        (Orgs::Only(_), OrgView::None) => false,
+        (Orgs::Only(_), OrgView::Org(org, _)) => case.service.contain(&org.id),
+    };
+    if allowed { Ok(()) } else { Err(Refusal::ServiceNotForOrg(asked.clone())) }
+}
+
+fn judge_catalogue(case: &Case<'_>, permission: Option<&Permission>) -> Result<(), Refusal> {
+    match permission {
+        Some(permission) if case.least_role(permission).is_none() => {
+            Err(Refusal::PermissionUnknown(permission.clone()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The access needed is the greater of the one stated and the action's own.
+fn judge_scope(case: &Case<'_>, access: Scope, permission: Option<&Permission>) -> Result<(), Refusal> {
+    let scope = case.token.scope;
+    let needed = needed_role(case, access, permission).scope();
+    if scope >= needed { Ok(()) } else { Err(Refusal::ScopeTooNarrow { scope, needed }) }
+}
+
+fn judge_grants(case: &Case<'_>, permission: Option<&Permission>) -> Result<(), Refusal> {
+    match (&case.token.grants, permission) {
+        (Grants::All, None) => Ok(()),
+        (Grants::Only(_), None) => Err(Refusal::PermissionNotNamed),
+        (grants, Some(permission)) if grants.permits(permission) => Ok(()),
+        (_, Some(permission)) => Err(Refusal::PermissionNotGranted(permission.clone())),
+    }
+}
+
+fn judge_orgs(case: &Case<'_>, asked: &OrgSlug) -> Result<(), Refusal> {
+    let OrgView::Org(org, _) = case.org else {
+        return Err(Refusal::OrgUnknown(asked.clone()));
+    };
+    if !case.token.orgs.contain(&org.id) {
+        return Err(Refusal::OrgNotCovered(asked.clone()));
+    }
+    if org.deleted_at.is_some() {
+        return Err(Refusal::OrgDeleted(asked.clone()));
+    }
+    Ok(())
+}
+
+fn judge_role(
+    case: &Case<'_>,
+    asked: &OrgSlug,
+    access: Scope,
+    permission: Option<&Permission>,
+) -> Result<(), Refusal> {
+    let role = case.role().ok_or_else(|| Refusal::NotAMember(asked.clone()))?;
+    let needed = needed_role(case, access, permission);
+    if role >= needed { Ok(()) } else { Err(Refusal::RoleTooLow { org: asked.clone(), role, needed }) }
+}
+
+fn needed_role(case: &Case<'_>, access: Scope, permission: Option<&Permission>) -> Role {
+    let stated = match access {
+        Scope::Ro => Role::Ro,
+        Scope::Rw => Role::Rw,
+    };
+    permission.and_then(|permission| case.least_role(permission)).map_or(stated, |own| own.max(stated))
+}
+
+impl Refusal {
+    /// The reason, for programs.
+    pub fn reason(&self) -> Reason {
+        match self {
+            Refusal::Malformed(_) => Reason::SecretMalformed,
+            Refusal::Unknown => Reason::SecretUnknown,
+            Refusal::Kind(_) => Reason::SecretKindNotAccepted,
+            Refusal::Replaced(_) => Reason::SecretReplaced,
+            Refusal::Lapsed(_) => Reason::SecretLapsed,
+            Refusal::Revoked(_) => Reason::TokenRevoked,
+            Refusal::Expired(_) => Reason::TokenExpired,
+            Refusal::OwnerDisabled => Reason::AccountDisabled,
+            Refusal::ServiceNotForOrg(_) => Reason::ServiceNotForOrg,
+            Refusal::PermissionUnknown(_) => Reason::PermissionUnknown,
+            Refusal::ScopeTooNarrow { .. } => Reason::ScopeTooNarrow,
+            Refusal::PermissionNotNamed => Reason::PermissionNotNamed,
+            Refusal::PermissionNotGranted(_) => Reason::PermissionNotGranted,
+            Refusal::OrgUnknown(_) => Reason::OrgUnknown,
+            Refusal::OrgDeleted(_) => Reason::OrgDeleted,
+            Refusal::OrgNotCovered(_) => Reason::OrgNotCovered,
+            Refusal::NotAMember(_) => Reason::NotAMember,
+            Refusal::RoleTooLow { .. } => Reason::RoleTooLow,
+        }
+    }
+
+    /// The factor that refused.
+    pub fn factor(&self) -> Factor {
+        match self {
+            Refusal::Malformed(_) | Refusal::Unknown | Refusal::Kind(_) => Factor::Secret,
+            Refusal::Replaced(_) | Refusal::Lapsed(_) => Factor::Secret,
+            Refusal::Revoked(_) | Refusal::Expired(_) => Factor::Life,
+            Refusal::OwnerDisabled => Factor::Owner,
+            Refusal::ServiceNotForOrg(_) => Factor::Service,
+            Refusal::PermissionUnknown(_) => Factor::Catalogue,
+            Refusal::ScopeTooNarrow { .. } => Factor::Scope,
+            Refusal::PermissionNotNamed | Refusal::PermissionNotGranted(_) => Factor::Grants,
+            Refusal::OrgUnknown(_) | Refusal::OrgDeleted(_) | Refusal::OrgNotCovered(_) => Factor::Orgs,
+            Refusal::NotAMember(_) | Refusal::RoleTooLow { .. } => Factor::Role,
+        }
+    }
+
+    /// Since when it holds, where the holder of the secret may know.
+    pub fn since(&self) -> Option<Timestamp> {
+        match self {
+            Refusal::Replaced(at) | Refusal::Lapsed(at) | Refusal::Revoked(at) | Refusal::Expired(at) => {
+                Some(*at)
+            }
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refusal::Malformed(why) => write!(f, "the text is not a token: {why}"),
+            Refusal::Unknown => f.write_str("the token is not known here"),
+            Refusal::Kind(kind) => {
+                write!(f, "a secret that begins with `{}` is not accepted here", kind.marker())
+            }
+            Refusal::Replaced(at) => write!(f, "the secret was replaced by a newer one on {}", at.date()),
+            Refusal::Lapsed(at) => {
+                write!(f, "the secret lapsed on {}: it was never used after the rotation", at.date())
+            }
+            Refusal::Revoked(at) => write!(f, "the token was revoked on {}", at.date()),
+            Refusal::Expired(at) => write!(f, "the token expired on {}", at.date()),
+            Refusal::OwnerDisabled => f.write_str("the token's owner is disabled"),
+            Refusal::ServiceNotForOrg(org) => write!(f, "the service is not registered for the org `{org}`"),
+            Refusal::PermissionUnknown(permission) => write!(f, "there is no permission `{permission}`"),
+            Refusal::ScopeTooNarrow { scope, needed } => {
+                write!(f, "the token's scope is `{scope}`, and this needs `{needed}`")
+            }
+            Refusal::PermissionNotNamed => {
+                f.write_str("the token carries grants, and the question names no permission")
+            }
+            Refusal::PermissionNotGranted(permission) => write!(f, "the token is not granted `{permission}`"),
+            Refusal::OrgUnknown(org) => write!(f, "there is no org `{org}`"),
+            Refusal::OrgDeleted(org) => write!(f, "the org `{org}` was deleted"),
+            Refusal::OrgNotCovered(org) => write!(f, "the token is restricted to orgs other than `{org}`"),
+            Refusal::NotAMember(org) => write!(f, "the token's owner is not a member of the org `{org}`"),
+            Refusal::RoleTooLow { org, role, needed } => {
+                write!(f, "the owner's role in the org `{org}` is `{role}`, and this needs `{needed}`")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

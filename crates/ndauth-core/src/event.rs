@@ -1,0 +1,249 @@
+//! Events: what changed, who changed it, and the chain of hashes that holds the log together.
+//!
+//! ```text
+//! hash = SHA-256( previous hash ‖ sequence ‖ public bytes ‖ SHA-256( salt ‖ personal bytes ) )
+//!                 32 bytes        8, big-endian  as stored            32     as stored
+//! ```
+//!
+//! Public bytes are JSON and hold ids. Personal bytes are JSON and hold names and addresses; with
+//! their salt they can be erased, and since their digest is kept, the chain still verifies.
+
+use std::collections::BTreeMap;
+
+use rand_core::TryCryptoRng;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::{AccountId, OrgId, ServiceId, SessionId, Timestamp, TokenId};
+
+/// Who made a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "by")]
+pub enum Actor {
+    /// Whoever sits at the machine of the database.
+    Console,
+    /// An account, through a session.
+    Session {
+        /// The account.
+        account: AccountId,
+        /// The session.
+        session: SessionId,
+    },
+    /// An account's token, by itself.
+    Token {
+        /// The account.
+        account: AccountId,
+        /// The token.
+        token: TokenId,
+    },
+}
+
+/// What changed: the ids of the rows to read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind")]
+pub enum Change {
+    /// An account was made.
+    #[serde(rename = "account.created")]
+    AccountCreated {
+        /// Which.
+        account: AccountId,
+    },
+    /// An account lost its power.
+    #[serde(rename = "account.disabled")]
+    AccountDisabled {
+        /// Which.
+        account: AccountId,
+    },
+    /// An account got its power back.
+    #[serde(rename = "account.enabled")]
+    AccountEnabled {
+        /// Which.
+        account: AccountId,
+    },
+    /// An org was made.
+    #[serde(rename = "org.created")]
+    OrgCreated {
+        /// Which.
+        org: OrgId,
+    },
+    /// An org was deleted.
+    #[serde(rename = "org.deleted")]
+    OrgDeleted {
+        /// Which.
+        org: OrgId,
+    },
+    /// An account got a role in an org, or another role.
+    #[serde(rename = "member.set")]
+    MemberSet {
+        /// Where.
+        org: OrgId,
+        /// Whose.
+        account: AccountId,
+    },
+    /// An account left an org.
+    #[serde(rename = "member.removed")]
+    MemberRemoved {
+        /// Which.
+        org: OrgId,
+        /// Who.
+        account: AccountId,
+    },
+    /// A session began.
+    #[serde(rename = "session.issued")]
+    SessionIssued {
+        /// Whose.
+        account: AccountId,
+        /// Which.
+        session: SessionId,
+    },
+    /// A service was registered.
+    #[serde(rename = "service.created")]
+    ServiceCreated {
+        /// Which.
+        service: ServiceId,
+    },
+    /// A service was revoked.
+    #[serde(rename = "service.revoked")]
+    ServiceRevoked {
+        /// Which.
+        service: ServiceId,
+    },
+    /// A token was made.
+    #[serde(rename = "token.created")]
+    TokenCreated {
+        /// Which.
+        token: TokenId,
+    },
+    /// A token was revoked.
+    #[serde(rename = "token.revoked")]
+    TokenRevoked {
+        /// Which.
+        token: TokenId,
+    },
+}
+
+/// What is told of a change in an event's public bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// When.
+    pub at: Timestamp,
+    /// By whom.
+    pub actor: Actor,
+    /// What.
+    #[serde(flatten)]
+    pub change: Change,
+}
+
+/// Names and addresses that belong to an event, by what they are.
+pub type Personal = BTreeMap<&'static str, String>;
+
+/// An event as it is stored, before it has its place in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// The entry, as JSON.
+    pub public: Vec<u8>,
+    /// Names and addresses, as JSON.
+    pub personal: Vec<u8>,
+    /// What keeps the digest of the personal bytes from being guessed.
+    pub salt: [u8; 32],
+}
+
+/// The end of the log: the sequence of its last event and that event's hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// How many events there are: the number of the last, counting from 1.
+    pub sequence: u64,
+    /// The hash of the last.
+    pub hash: [u8; 32],
+}
+
+impl Event {
+    /// Writes the bytes of an event, with a fresh salt.
+    pub fn new<R: TryCryptoRng>(entry: &Entry, personal: &Personal, rng: &mut R) -> Result<Event, R::Error> {
+        let mut salt = [0; 32];
+        rng.try_fill_bytes(&mut salt)?;
+        Ok(Event {
+            public: serde_json::to_vec(entry).expect("an entry is plain data"),
+            personal: serde_json::to_vec(personal).expect("a map of texts is plain data"),
+            salt,
+        })
+    }
+}
+
+impl Head {
+    /// The end of an empty log.
+    pub const EMPTY: Head = Head { sequence: 0, hash: [0; 32] };
+
+    /// The end of the log once an event with these bytes was appended.
+    pub fn next(&self, public: &[u8], personal_hash: &[u8; 32]) -> Head {
+        let sequence = self.sequence + 1;
+        Head { sequence, hash: chain_hash(&self.hash, sequence, public, personal_hash) }
+    }
+}
+
+/// The hash of an event, from that of the one before it.
+pub fn chain_hash(previous: &[u8; 32], sequence: u64, public: &[u8], personal_hash: &[u8; 32]) -> [u8; 32] {
+    Sha256::new()
+        .chain_update(previous)
+        .chain_update(sequence.to_be_bytes())
+        .chain_update(public)
+        .chain_update(personal_hash)
+        .finalize()
+        .into()
+}
+
+/// The digest of an event's personal bytes, which stays when they are erased.
+pub fn personal_hash(salt: &[u8; 32], personal: &[u8]) -> [u8; 32] {
+    Sha256::new().chain_update(salt).chain_update(personal).finalize().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+    use rand::rngs::ChaCha20Rng;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn entry() -> Entry {
+        let account = AccountId::from_uuid(Uuid::from_u128(1));
+        Entry {
+            at: "2026-11-22T00:00:00Z".parse().expect("an instant"),
+            actor: Actor::Session { account, session: SessionId::from_uuid(Uuid::from_u128(2)) },
+            change: Change::TokenCreated { token: TokenId::from_uuid(Uuid::from_u128(3)) },
+        }
+    }
+
+    /// The bytes are a format: rows written once are read for ever.
+    #[test]
+    fn public_bytes_are_fixed() {
+        let personal = Personal::from([("name", "github-ci".to_owned())]);
+        let Ok(event) = Event::new(&entry(), &personal, &mut ChaCha20Rng::seed_from_u64(1));
+        assert_eq!(
+            String::from_utf8_lossy(&event.public),
+            "{\"at\":1795305600000000,\"actor\":{\"by\":\"session\",\
+             \"account\":\"00000000-0000-0000-0000-000000000001\",\
+             \"session\":\"00000000-0000-0000-0000-000000000002\"},\
+             \"kind\":\"token.created\",\"token\":\"00000000-0000-0000-0000-000000000003\"}"
+        );
+        assert_eq!(String::from_utf8_lossy(&event.personal), "{\"name\":\"github-ci\"}");
+    }
+
+    /// Two links, computed by another program from the definition above.
+    #[test]
+    fn the_chain_is_the_one_that_is_documented() {
+        let hex = |bytes: [u8; 32]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
+        let digest = personal_hash(&[7; 32], b"{}");
+        let first = Head::EMPTY.next(b"first", &digest);
+        let second = first.next(b"second", &digest);
+        assert_eq!(hex(digest), "605dcbfd3c387c45b6db7e7b1fb961bdd75d762260c4879b3c3b4f15edacad42");
+        assert_eq!(
+            (first.sequence, hex(first.hash).as_str()),
+            (1, "c6e0f2681fea39c693cf6b46f5c780be9900c3d01a8333ed78ffc853e9990e58")
+        );
+        assert_eq!(
+            (second.sequence, hex(second.hash).as_str()),
+            (2, "10de26ddae0d4ba413f1ad97fa49c93420253f2a6f87459b0728915522a588c3")
+        );
+    }
+}

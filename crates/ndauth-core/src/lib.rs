@@ -1,0 +1,44 @@
+//! What a token is, and what it may do.
+//!
+//! Everything here is a pure function of its arguments: no clock, no randomness of its own, no
+//! I/O. [`decide`] is the only place in ndauth where the power of a token is judged.
+
+mod timestamp;
+
+mod id;
+mod name;
+mod secret;
+
+mod access;
+mod expiry;
+mod grants;
+mod orgs;
+mod permission;
+
+mod account;
+mod catalogue;
+mod token;
+
+mod decide;
+mod event;
+mod problem;
+mod reason;
+
+pub use access::{InvalidAccess, Role, Scope};
+pub use account::{Account, Membership, Org, Service, Session};
+pub use catalogue::{Catalogue, OWN_RESOURCE_TYPES, is_own_resource_type};
+pub use decide::{
+    Allowance, Case, Effective, Factor, Finding, OrgView, OwnerView, Refusal, Requirement, decide, explain,
+};
+pub use event::{Actor, Change, Entry, Event, Head, Personal, chain_hash, personal_hash};
+pub use expiry::{Expiry, ExpiryChoice, InvalidExpiry, Lifetime, MAX_LIFETIME};
+pub use grants::{Grant, GrantSet, Grants, InvalidGrants};
+pub use id::{AccountId, InvalidId, OrgId, SecretId, ServiceId, SessionId, TokenId};
+pub use name::{Email, Handle, InvalidName, Label, OrgSlug};
+pub use orgs::{InvalidOrgs, Orgs};
+pub use permission::{Action, Actions, InvalidPermission, Permission, ResourceIds, ResourceType};
+pub use problem::Problem;
+pub use reason::{Class, Reason};
+pub use secret::{InvalidSecret, Secret, SecretHash, SecretKind, SecretPrefix, redact};
+pub use timestamp::{InvalidTimestamp, Timestamp};
+pub use token::{LastUse, Owner, SecretRecord, SecretState, Token, TokenStatus, TokenType, TokenView};

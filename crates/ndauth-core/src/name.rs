@@ -1,0 +1,175 @@
+//! Names that people give: of tokens, orgs, accounts and services.
+//!
+//! What passes here is safe to store, to compare and to show: one line, no control characters, none
+//! that is invisible or that changes the direction of what follows.
+
+use std::fmt;
+use std::str::FromStr;
+
+use unicode_normalization::UnicodeNormalization;
+
+/// Why a text is no name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidName {
+    /// Nothing was given.
+    #[error("is empty")]
+    Empty,
+    /// More characters than fit.
+    #[error("is longer than {max} characters")]
+    TooLong {
+        /// How many characters there may be.
+        max: usize,
+    },
+    /// White space before or after it.
+    #[error("begins or ends with white space")]
+    OuterSpace,
+    /// A character that cannot be shown safely.
+    #[error("holds U+{:04X}, which cannot be shown safely", u32::from(*.0))]
+    Unshowable(char),
+    /// A character outside the alphabet of slugs and handles.
+    #[error("may hold only a-z, 0-9 and single hyphens between them; `{}` is none of these", .0.escape_default())]
+    NotSlug(char),
+    /// Not of the form `someone@example.org`.
+    #[error("is not an e-mail address of the form `someone@example.org`")]
+    NotEmail,
+}
+
+/// What a person calls a token, a service, an org or themselves: 1 to 100 characters in
+/// Unicode's normal form C.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Label(String);
+
+/// An org's immutable name in URLs and commands: 1 to 40 of a-z, 0-9 and inner hyphens.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OrgSlug(String);
+
+/// An account's immutable name: 1 to 40 of a-z, 0-9 and inner hyphens.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Handle(String);
+
+/// An account's e-mail address, its domain in lower case.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Email(String);
+
+const MAX_LABEL: usize = 100;
+const MAX_SLUG: usize = 40;
+const MAX_EMAIL: usize = 254;
+
+impl FromStr for Label {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        bounded(text, MAX_LABEL)?;
+        if text.trim() != text {
+            return Err(InvalidName::OuterSpace);
+        }
+        if let Some(c) = unshowable(text) {
+            return Err(InvalidName::Unshowable(c));
+        }
+        let normal: String = text.nfc().collect();
+        bounded(&normal, MAX_LABEL)?;
+        Ok(Label(normal))
+    }
+}
+
+impl FromStr for OrgSlug {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        slug(text).map(OrgSlug)
+    }
+}
+
+impl FromStr for Handle {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        slug(text).map(Handle)
+    }
+}
+
+impl FromStr for Email {
+    type Err = InvalidName;
+
+    /// Checks the shape only: whether an address exists is for the mail that is sent to it.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        bounded(text, MAX_EMAIL)?;
+        if let Some(c) = unshowable(text) {
+            return Err(InvalidName::Unshowable(c));
+        }
+        let (local, domain) = text.rsplit_once('@').ok_or(InvalidName::NotEmail)?;
+        let plain = |c: char| !c.is_whitespace() && !matches!(c, '<' | '>' | ',' | ';' | '"' | '@');
+        let labels_ok = domain.split('.').all(|label| !label.is_empty());
+        if local.is_empty() || !labels_ok || !text.replacen('@', "", 1).chars().all(plain) {
+            return Err(InvalidName::NotEmail);
+        }
+        Ok(Email(format!("{local}@{}", domain.to_lowercase())))
+    }
+}
+
+fn bounded(text: &str, max: usize) -> Result<(), InvalidName> {
+    match text.chars().take(max + 1).count() {
+        0 => Err(InvalidName::Empty),
+        n if n > max => Err(InvalidName::TooLong { max }),
+        _ => Ok(()),
+    }
+}
+
+fn slug(text: &str) -> Result<String, InvalidName> {
+    bounded(text, MAX_SLUG)?;
+    let alphabet = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if let Some(c) = text.chars().find(|c| !alphabet(*c)) {
+        return Err(InvalidName::NotSlug(c));
+    }
+    if text.starts_with('-') || text.ends_with('-') || text.contains("--") {
+        return Err(InvalidName::NotSlug('-'));
+    }
+    Ok(text.to_owned())
+}
+
+/// The first character that a terminal, a log or a page could not show as what it is.
+///
+/// A zero-width joiner and the variation selectors pass behind a character beyond ASCII, where
+/// emoji and several scripts need them.
+fn unshowable(text: &str) -> Option<char> {
+    let mut previous = ' ';
+    text.chars().find(|&c| {
+        let joins = matches!(c, '\u{200C}' | '\u{200D}' | '\u{FE00}'..='\u{FE0F}');
+        let bad = if joins { previous.is_ascii() } else { invisible(c) };
+        previous = c;
+        bad
+    })
+}
+
+fn invisible(c: char) -> bool {
+    c.is_control()
+        || (c.is_whitespace() && c != ' ')
+        || matches!(c,
+            '\u{00AD}' | '\u{034F}' | '\u{061C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}'
+            | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}'
+            | '\u{2060}'..='\u{206F}' | '\u{2800}' | '\u{3164}' | '\u{FE00}'..='\u{FE0F}'
+            | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF0}'..='\u{FFFB}' | '\u{E000}'..='\u{F8FF}'
+            | '\u{1D173}'..='\u{1D17A}' | '\u{E0000}'..='\u{10FFFF}')
+}
+
+macro_rules! as_text {
+    ($($name:ident)*) => {$(
+        impl $name {
+            /// The name as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    )*};
+}
+
+as_text! { Label OrgSlug Handle Email }
+
+#[cfg(test)]
+mod tests;

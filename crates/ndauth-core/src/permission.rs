@@ -1,0 +1,208 @@
+//! One thing that may be done: an action, on a resource of a type.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+
+/// What is done, such as `read`: 1 to 40 of a-z, 0-9, `-` and `_`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Action(String);
+
+/// What it is done to, such as `assets` or `github/runner-profile`: 1 to 80 of a-z, 0-9, `-`, `_`,
+/// and inner `/`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ResourceType(String);
+
+/// Which of a type: one id, all ids that begin alike (`prod-*`), or all (`*`).
+///
+/// Two of these are nested or disjoint, never half overlapping, which is why a meet is one of them.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ResourceIds {
+    /// All that begin with this; with the empty text, all.
+    StartingWith(String),
+    /// The one with this id.
+    One(String),
+}
+
+/// Which actions: any, or some.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Actions {
+    /// `*`: any action there is or will be.
+    Any,
+    /// These. Not empty but in the result of a meet.
+    Only(BTreeSet<Action>),
+}
+
+/// An action on resources of a type; `read:assets` is short for `read:assets:*`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Permission {
+    /// What is done.
+    pub action: Action,
+    /// To resources of which type.
+    pub resource_type: ResourceType,
+    /// To which of them.
+    pub resource_ids: ResourceIds,
+}
+
+/// Why a text is no permission, or no part of one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidPermission {
+    /// Not `action:type` or `action:type:id`.
+    #[error("expected `ACTION:TYPE` or `ACTION:TYPE:ID`, such as `read:assets`")]
+    Shape,
+    /// Not an action.
+    #[error("an action is 1 to 40 of a-z, 0-9, `-` and `_`")]
+    Action,
+    /// Not a resource type.
+    #[error("a resource type is 1 to 80 of a-z, 0-9, `-`, `_` and inner `/`")]
+    ResourceType,
+    /// Not a resource id.
+    #[error("a resource id is 1 to 200 visible ASCII characters; `*` stands alone or last")]
+    ResourceId,
+}
+
+impl Action {
+    /// The action as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl ResourceType {
+    /// The type as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl ResourceIds {
+    /// `*`.
+    pub fn all() -> ResourceIds {
+        ResourceIds::StartingWith(String::new())
+    }
+
+    /// Whether every id of `other` is one of these.
+    pub fn cover(&self, other: &ResourceIds) -> bool {
+        match (self, other) {
+            (
+                ResourceIds::StartingWith(start),
+                ResourceIds::StartingWith(other) | ResourceIds::One(other),
+            ) => other.starts_with(start.as_str()),
+            (ResourceIds::One(one), ResourceIds::One(other)) => one == other,
+            (ResourceIds::One(_), ResourceIds::StartingWith(_)) => false,
+        }
+    }
+
+    /// The ids in both, if any are.
+    pub fn meet(&self, other: &ResourceIds) -> Option<ResourceIds> {
+        if self.cover(other) { Some(other.clone()) } else { other.cover(self).then(|| self.clone()) }
+    }
+}
+
+impl Actions {
+    /// Whether this action is among them.
+    pub fn contain(&self, action: &Action) -> bool {
+        match self {
+            Actions::Any => true,
+            Actions::Only(actions) => actions.contains(action),
+        }
+    }
+
+    /// The actions in both; `None` where there are none.
+    pub fn meet(&self, other: &Actions) -> Option<Actions> {
+        match (self, other) {
+            (Actions::Any, some) | (some, Actions::Any) => Some(some.clone()),
+            (Actions::Only(a), Actions::Only(b)) => {
+                let both: BTreeSet<Action> = a.intersection(b).cloned().collect();
+                (!both.is_empty()).then_some(Actions::Only(both))
+            }
+        }
+    }
+}
+
+fn within(text: &str, max: usize, more: &[u8]) -> bool {
+    let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || more.contains(&b);
+    (1..=max).contains(&text.len()) && text.bytes().all(fits)
+}
+
+impl FromStr for Action {
+    type Err = InvalidPermission;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if within(text, 40, b"-_") { Ok(Action(text.to_owned())) } else { Err(InvalidPermission::Action) }
+    }
+}
+
+impl FromStr for ResourceType {
+    type Err = InvalidPermission;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let segments_ok = text.split('/').all(|segment| !segment.is_empty());
+        if within(text, 80, b"-_/") && segments_ok {
+            Ok(ResourceType(text.to_owned()))
+        } else {
+            Err(InvalidPermission::ResourceType)
+        }
+    }
+}
+
+impl FromStr for ResourceIds {
+    type Err = InvalidPermission;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let visible = text.bytes().all(|b| b.is_ascii_graphic());
+        if !(1..=200).contains(&text.len()) || !visible {
+            return Err(InvalidPermission::ResourceId);
+        }
+        match text.split_once('*') {
+            None => Ok(ResourceIds::One(text.to_owned())),
+            Some((start, "")) => Ok(ResourceIds::StartingWith(start.to_owned())),
+            Some(_) => Err(InvalidPermission::ResourceId),
+        }
+    }
+}
+
+impl FromStr for Permission {
+    type Err = InvalidPermission;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (action, rest) = text.split_once(':').ok_or(InvalidPermission::Shape)?;
+        let (resource_type, ids) = rest.split_once(':').unwrap_or((rest, "*"));
+        Ok(Permission {
+            action: action.parse()?,
+            resource_type: resource_type.parse()?,
+            resource_ids: ids.parse()?,
+        })
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for ResourceType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for ResourceIds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ResourceIds::One(id) => f.write_str(id),
+            ResourceIds::StartingWith(start) => write!(f, "{start}*"),
+        }
+    }
+}
+
+impl fmt::Display for Permission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.action, self.resource_type)?;
+        if self.resource_ids == ResourceIds::all() {
+            return Ok(());
+        }
+        write!(f, ":{}", self.resource_ids)
+    }
+}

@@ -1,0 +1,235 @@
+//! The reasons for which ndauth says no, or cannot say: one enum for every surface.
+
+/// Why a secret was refused or a call failed. Its code is what programs compare.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    /// No credential came with the call.
+    CredentialMissing,
+    /// The text is no secret.
+    SecretMalformed,
+    /// No such secret was ever given out, or it is long forgotten.
+    SecretUnknown,
+    /// A newer secret of the same token took over.
+    SecretReplaced,
+    /// A new secret of a rotation was not used in time.
+    SecretLapsed,
+    /// The secret is of a kind that does not serve here.
+    SecretKindNotAccepted,
+    /// The token came to its end.
+    TokenExpired,
+    /// The token was revoked.
+    TokenRevoked,
+    /// The session came to its end.
+    SessionExpired,
+    /// The session was ended.
+    SessionRevoked,
+    /// The service was revoked.
+    ServiceRevoked,
+    /// The account is disabled.
+    AccountDisabled,
+    /// The service is not registered for the org.
+    ServiceNotForOrg,
+    /// There is no such permission.
+    PermissionUnknown,
+    /// The token's scope is too narrow.
+    ScopeTooNarrow,
+    /// The token carries grants, and the question names no permission.
+    PermissionNotNamed,
+    /// No grant of the token covers the permission.
+    PermissionNotGranted,
+    /// The token is restricted to other orgs.
+    OrgNotCovered,
+    /// There is no such org.
+    OrgUnknown,
+    /// The org was deleted.
+    OrgDeleted,
+    /// The owner is not a member of the org.
+    NotAMember,
+    /// The owner's role in the org is too low.
+    RoleTooLow,
+    /// This kind of caller may not do this.
+    NotPermitted,
+    /// Something in the request is not of the right form.
+    InvalidArgument,
+    /// The name is held by another.
+    NameTaken,
+    /// The account has as many live tokens as it may have.
+    TokenLimitReached,
+    /// There is no such token, account, org or service.
+    NotFound,
+    /// The call is not served here.
+    CallUnknown,
+    /// Too much at once.
+    Overloaded,
+    /// It could not be decided: a part is out of reach.
+    Unavailable,
+    /// It could not be decided: something stored makes no sense.
+    Internal,
+}
+
+/// What a reason means for whoever asked: the family of its RPC code, HTTP status and exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Class {
+    /// Who asks is not known, or no longer.
+    NotAuthenticated,
+    /// Who asks is known, and may not.
+    NotPermitted,
+    /// The request makes no sense.
+    Invalid,
+    /// There is no such thing.
+    NotFound,
+    /// It is there already.
+    Conflict,
+    /// A limit is reached.
+    Exhausted,
+    /// It is not served.
+    Unimplemented,
+    /// It could not be decided.
+    Undecided,
+    /// A defect.
+    Internal,
+}
+
+use Class as C;
+use Reason as R;
+
+/// A row a reason: its code, its class, and what to do next (empty where nothing general helps).
+const ROWS: [(Reason, &str, Class, &str); 31] = [
+    (
+        R::CredentialMissing,
+        "CREDENTIAL_MISSING",
+        C::NotAuthenticated,
+        "set NDCLI_TOKEN, or log in with `ndcli auth login --with-token`",
+    ),
+    (
+        R::SecretMalformed,
+        "SECRET_MALFORMED",
+        C::NotAuthenticated,
+        "copy the token again, whole and without line breaks",
+    ),
+    (
+        R::SecretUnknown,
+        "SECRET_UNKNOWN",
+        C::NotAuthenticated,
+        "check that it was made on this server and that the right variable holds it",
+    ),
+    (R::SecretReplaced, "SECRET_REPLACED", C::NotAuthenticated, "use the token's newer secret"),
+    (R::SecretLapsed, "SECRET_LAPSED", C::NotAuthenticated, "use the token's older secret, or rotate again"),
+    (
+        R::SecretKindNotAccepted,
+        "SECRET_KIND_NOT_ACCEPTED",
+        C::NotAuthenticated,
+        "use a token that begins with `ndpat_`",
+    ),
+    (R::TokenExpired, "TOKEN_EXPIRED", C::NotAuthenticated, "make a new one with `ndcli auth token create`"),
+    (R::TokenRevoked, "TOKEN_REVOKED", C::NotAuthenticated, "make a new one with `ndcli auth token create`"),
+    (R::SessionExpired, "SESSION_EXPIRED", C::NotAuthenticated, "log in again"),
+    (R::SessionRevoked, "SESSION_REVOKED", C::NotAuthenticated, "log in again"),
+    (
+        R::ServiceRevoked,
+        "SERVICE_REVOKED",
+        C::NotAuthenticated,
+        "ask the operator to register the service again",
+    ),
+    (R::AccountDisabled, "ACCOUNT_DISABLED", C::NotAuthenticated, "ask the operator to enable the account"),
+    (
+        R::ServiceNotForOrg,
+        "SERVICE_NOT_FOR_ORG",
+        C::NotPermitted,
+        "ask the operator to register the service for the org",
+    ),
+    (
+        R::PermissionUnknown,
+        "PERMISSION_UNKNOWN",
+        C::NotPermitted,
+        "check the action and the resource type against the catalogue",
+    ),
+    (
+        R::ScopeTooNarrow,
+        "SCOPE_TOO_NARROW",
+        C::NotPermitted,
+        "make a token with the scope `RW`: a scope never changes",
+    ),
+    (
+        R::PermissionNotNamed,
+        "PERMISSION_NOT_NAMED",
+        C::NotPermitted,
+        "the service must name the permission that it requires",
+    ),
+    (
+        R::PermissionNotGranted,
+        "PERMISSION_NOT_GRANTED",
+        C::NotPermitted,
+        "make a token that carries the grant: grants never change",
+    ),
+    (
+        R::OrgNotCovered,
+        "ORG_NOT_COVERED",
+        C::NotPermitted,
+        "make a token for this org: its orgs never change",
+    ),
+    (R::OrgUnknown, "ORG_UNKNOWN", C::NotPermitted, "check the org's name"),
+    (R::OrgDeleted, "ORG_DELETED", C::NotPermitted, ""),
+    (R::NotAMember, "NOT_A_MEMBER", C::NotPermitted, "ask an admin of the org to add the account"),
+    (R::RoleTooLow, "ROLE_TOO_LOW", C::NotPermitted, "ask an admin of the org for a higher role"),
+    (R::NotPermitted, "NOT_PERMITTED", C::NotPermitted, ""),
+    (R::InvalidArgument, "INVALID_ARGUMENT", C::Invalid, ""),
+    (R::NameTaken, "NAME_TAKEN", C::Conflict, "choose another name, or revoke what holds it"),
+    (
+        R::TokenLimitReached,
+        "TOKEN_LIMIT_REACHED",
+        C::Exhausted,
+        "revoke one that is no longer used: `ndcli auth token list` shows when each last was",
+    ),
+    (R::NotFound, "NOT_FOUND", C::NotFound, ""),
+    (R::CallUnknown, "CALL_UNKNOWN", C::Unimplemented, "the server may be older than the client"),
+    (R::Overloaded, "OVERLOADED", C::Exhausted, "try again in a moment"),
+    (R::Unavailable, "UNAVAILABLE", C::Undecided, "try again in a moment; nothing was decided"),
+    (R::Internal, "INTERNAL", C::Internal, "the server's log says more, under the request id"),
+];
+
+impl Reason {
+    /// Every reason there is.
+    pub fn all() -> impl Iterator<Item = Reason> {
+        ROWS.iter().map(|(reason, ..)| *reason)
+    }
+
+    /// The name that programs compare, such as `TOKEN_EXPIRED`. It never changes.
+    pub fn code(self) -> &'static str {
+        self.row().1
+    }
+
+    /// The reason with this code.
+    pub fn from_code(code: &str) -> Option<Reason> {
+        ROWS.iter().find(|row| row.1 == code).map(|row| row.0)
+    }
+
+    /// What it means for whoever asked.
+    pub fn class(self) -> Class {
+        self.row().2
+    }
+
+    /// What to do next, where that is the same for all.
+    pub fn hint(self) -> Option<&'static str> {
+        Some(self.row().3).filter(|hint| !hint.is_empty())
+    }
+
+    fn row(self) -> &'static (Reason, &'static str, Class, &'static str) {
+        &ROWS[self as usize]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_reason_has_its_row_and_its_code() {
+        for (index, (reason, code, ..)) in ROWS.iter().enumerate() {
+            assert_eq!(*reason as usize, index, "{code} stands where the enum has it");
+            assert_eq!(Reason::from_code(code), Some(*reason));
+            assert_eq!(reason.code(), *code);
+        }
+        assert_eq!(Reason::from_code("NOPE"), None);
+    }
+}

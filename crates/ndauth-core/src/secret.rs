@@ -1,0 +1,261 @@
+//! Secrets: the strings that are shown once, and what may be known of them afterwards.
+//!
+//! ```text
+//! ndpat_Jj8IYRumwQ9GV4nfqrymvLBbUUnY8LAkuEecJnIrk1U
+//! ^^^^^^ the kind
+//! ^^^^^^^^^^^^ the prefix: all that is ever shown again
+//!       ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ 43 characters: 32 bytes in canonical,
+//!                                                   unpadded base64url (RFC 4648, section 5)
+//! ```
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rand_core::TryCryptoRng;
+use sha2::{Digest, Sha256};
+use zeroize::Zeroize;
+
+const KIND_LEN: usize = 6;
+const BODY_LEN: usize = 43;
+const PREFIX_LEN: usize = 12;
+const LEN: usize = KIND_LEN + BODY_LEN;
+
+/// What a secret stands for; its first six characters say so, and never change their meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SecretKind {
+    /// `ndpat_`: a personal token.
+    Personal,
+    /// `ndorg_`: an org token.
+    Org,
+    /// `ndses_`: a session.
+    Session,
+    /// `ndref_`: what refreshes a session.
+    Refresh,
+    /// `ndsvc_`: a service.
+    Service,
+    /// `ndacc_`: short-lived, derived from a session or a CI's identity, for services.
+    Access,
+}
+
+/// A secret, in memory for as long as it must be. It has no `Display` and no `Serialize`, its
+/// `Debug` shows the prefix alone, and its bytes are wiped when it is dropped.
+pub struct Secret {
+    kind: SecretKind,
+    text: [u8; LEN],
+}
+
+/// SHA-256 of a whole secret: what is stored, and what a secret is found by.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SecretHash([u8; 32]);
+
+/// The first 12 characters of a secret.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SecretPrefix(String);
+
+/// Why a text is no secret. Each says what most likely happened to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidSecret {
+    /// Nothing at all.
+    #[error("it is empty")]
+    Empty,
+    /// A line break or a blank came along.
+    #[error("it has white space before, in or after it, such as a trailing line break")]
+    WhiteSpace,
+    /// None of the six kinds.
+    #[error("it does not begin with `ndpat_` or another prefix of ndauth")]
+    Kind,
+    /// Too short: most likely cut when it was copied.
+    #[error("it was cut short: {0} of {LEN} characters are there")]
+    TooShort(usize),
+    /// Too long: most likely something was pasted onto it.
+    #[error("it is longer than {LEN} characters")]
+    TooLong,
+    /// Right length, but no secret can read like this.
+    #[error("a character in it was changed: it is not 32 bytes in base64url")]
+    Body,
+}
+
+impl SecretKind {
+    /// Every kind there is.
+    pub const ALL: [SecretKind; 6] = [
+        SecretKind::Personal,
+        SecretKind::Org,
+        SecretKind::Session,
+        SecretKind::Refresh,
+        SecretKind::Service,
+        SecretKind::Access,
+    ];
+
+    /// The six characters that a secret of this kind begins with.
+    pub const fn marker(self) -> &'static str {
+        match self {
+            SecretKind::Personal => "ndpat_",
+            SecretKind::Org => "ndorg_",
+            SecretKind::Session => "ndses_",
+            SecretKind::Refresh => "ndref_",
+            SecretKind::Service => "ndsvc_",
+            SecretKind::Access => "ndacc_",
+        }
+    }
+
+    fn of(text: &str) -> Option<SecretKind> {
+        SecretKind::ALL.into_iter().find(|kind| text.starts_with(kind.marker()))
+    }
+}
+
+impl Secret {
+    /// Draws a new secret: 32 bytes, again and again until their text is alphanumeric throughout
+    /// (about four draws; 254 bits are left), so that a double click selects it whole.
+    pub fn mint<R: TryCryptoRng>(kind: SecretKind, rng: &mut R) -> Result<Secret, R::Error> {
+        let mut bytes = [0; 32];
+        let mut text = [0; LEN];
+        let (marker, body) = text.split_at_mut(KIND_LEN);
+        marker.copy_from_slice(kind.marker().as_bytes());
+        loop {
+            rng.try_fill_bytes(&mut bytes)?;
+            let written = URL_SAFE_NO_PAD.encode_slice(bytes, body);
+            debug_assert_eq!(written, Ok(BODY_LEN));
+            if body.iter().all(u8::is_ascii_alphanumeric) {
+                bytes.zeroize();
+                return Ok(Secret { kind, text });
+            }
+        }
+    }
+
+    /// What the secret stands for.
+    pub fn kind(&self) -> SecretKind {
+        self.kind
+    }
+
+    /// The whole secret. Whoever calls this hands it to its owner, or presents it.
+    pub fn expose(&self) -> &str {
+        std::str::from_utf8(&self.text).expect("a secret is ASCII: parsing and minting see to it")
+    }
+
+    /// The first 12 characters.
+    pub fn prefix(&self) -> SecretPrefix {
+        SecretPrefix(self.expose()[..PREFIX_LEN].to_owned())
+    }
+
+    /// SHA-256 of the whole string.
+    pub fn hash(&self) -> SecretHash {
+        SecretHash(Sha256::digest(self.text).into())
+    }
+}
+
+impl FromStr for Secret {
+    type Err = InvalidSecret;
+
+    /// Accepts any canonical base64url of 32 bytes behind a known marker, and nothing around it.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.is_empty() {
+            return Err(InvalidSecret::Empty);
+        }
+        if text.len() <= 4 * LEN && text.contains(|c: char| c.is_whitespace() || c.is_control()) {
+            return Err(InvalidSecret::WhiteSpace);
+        }
+        let kind = SecretKind::of(text).ok_or(InvalidSecret::Kind)?;
+        let bytes = <[u8; LEN]>::try_from(text.as_bytes()).map_err(|_| {
+            if text.len() < LEN { InvalidSecret::TooShort(text.len()) } else { InvalidSecret::TooLong }
+        })?;
+        let mut decoded = [0; 32];
+        let length = URL_SAFE_NO_PAD.decode_slice(&bytes[KIND_LEN..], &mut decoded);
+        decoded.zeroize();
+        match length {
+            Ok(32) => Ok(Secret { kind, text: bytes }),
+            _ => Err(InvalidSecret::Body),
+        }
+    }
+}
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        self.text.zeroize();
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Secret({}…)", &self.expose()[..PREFIX_LEN])
+    }
+}
+
+impl SecretHash {
+    /// The hash that these 32 bytes are.
+    pub const fn from_bytes(bytes: [u8; 32]) -> SecretHash {
+        SecretHash(bytes)
+    }
+
+    /// The 32 bytes.
+    pub const fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SecretHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, ..] = self.0;
+        write!(f, "SecretHash({a:02x}{b:02x}…)")
+    }
+}
+
+impl SecretPrefix {
+    /// The prefix as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for SecretPrefix {
+    type Err = InvalidSecret;
+
+    /// Reads back a prefix as it was stored.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        SecretKind::of(text).ok_or(InvalidSecret::Kind)?;
+        if text.len() != PREFIX_LEN || !text.bytes().all(is_body) {
+            return Err(InvalidSecret::Body);
+        }
+        Ok(SecretPrefix(text.to_owned()))
+    }
+}
+
+impl fmt::Display for SecretPrefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Cuts every secret in a text, and every long piece of one, down to its prefix.
+pub fn redact(text: &str) -> Cow<'_, str> {
+    let mut clean = String::new();
+    let mut rest = text;
+    while let Some((start, end)) = next_secret(rest) {
+        clean.push_str(&rest[..start + PREFIX_LEN]);
+        clean.push('…');
+        rest = &rest[end..];
+    }
+    if clean.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    clean.push_str(rest);
+    Cow::Owned(clean)
+}
+
+/// Where the next marker with more behind it than a prefix shows stands: its start and its end.
+fn next_secret(text: &str) -> Option<(usize, usize)> {
+    text.match_indices("nd").find_map(|(start, _)| {
+        SecretKind::of(&text[start..])?;
+        let body = text.as_bytes()[start + KIND_LEN..].iter().take_while(|b| is_body(**b)).count();
+        (KIND_LEN + body > PREFIX_LEN).then_some((start, start + KIND_LEN + body))
+    })
+}
+
+fn is_body(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
+}
+
+#[cfg(test)]
+mod tests;

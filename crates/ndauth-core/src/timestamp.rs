@@ -1,0 +1,102 @@
+//! Instants: microseconds since 1970 in UTC, the one representation in rows, events and memory.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// An instant, in microseconds since 1970-01-01T00:00:00Z, within the years 1970 to 9999.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "i64", into = "i64")]
+pub struct Timestamp(i64);
+
+/// A text or number that names no instant between 1970 and 9999.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not an instant between 1970 and 9999 in RFC 3339, such as `2027-01-31T12:00:00Z`")]
+pub struct InvalidTimestamp;
+
+impl Timestamp {
+    /// The first instant there is.
+    pub const MIN: Timestamp = Timestamp(0);
+    /// The last instant there is: 9999-12-31T23:59:59.999999Z.
+    pub const MAX: Timestamp = Timestamp(253_402_300_799_999_999);
+
+    /// The instant so many microseconds after 1970 began.
+    pub fn from_micros(micros: i64) -> Result<Timestamp, InvalidTimestamp> {
+        if (Self::MIN.0..=Self::MAX.0).contains(&micros) {
+            Ok(Timestamp(micros))
+        } else {
+            Err(InvalidTimestamp)
+        }
+    }
+
+    /// Microseconds since 1970 began.
+    pub fn micros(self) -> i64 {
+        self.0
+    }
+
+    /// The instant later by `duration`, or `None` past the year 9999.
+    pub fn checked_add(self, duration: Duration) -> Option<Timestamp> {
+        let micros = i64::try_from(duration.as_micros()).ok()?;
+        Timestamp::from_micros(self.0.checked_add(micros)?).ok()
+    }
+
+    /// How long after `earlier` this instant is; zero if it is not after it.
+    pub fn since(self, earlier: Timestamp) -> Duration {
+        Duration::from_micros(u64::try_from(self.0 - earlier.0).unwrap_or(0))
+    }
+
+    /// The instant as a date and time in UTC.
+    pub fn to_utc(self) -> OffsetDateTime {
+        OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1000)
+            .expect("the years 1970 to 9999 are within the range of `OffsetDateTime`")
+    }
+
+    /// The instant of a date and time in any offset, cut to microseconds.
+    pub fn from_utc(instant: OffsetDateTime) -> Result<Timestamp, InvalidTimestamp> {
+        i64::try_from(instant.unix_timestamp_nanos().div_euclid(1000))
+            .map_err(|_| InvalidTimestamp)
+            .and_then(Timestamp::from_micros)
+    }
+
+    /// The day in UTC, as `2027-01-31`.
+    pub fn date(self) -> String {
+        self.to_utc().date().to_string()
+    }
+}
+
+impl fmt::Display for Timestamp {
+    /// Writes RFC 3339 in UTC, as `2027-01-31T12:00:00Z`, with a fraction only where there is one.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = self.to_utc().format(&Rfc3339).map_err(|_| fmt::Error)?;
+        f.write_str(&text)
+    }
+}
+
+impl FromStr for Timestamp {
+    type Err = InvalidTimestamp;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        OffsetDateTime::parse(text, &Rfc3339).map_err(|_| InvalidTimestamp).and_then(Timestamp::from_utc)
+    }
+}
+
+impl TryFrom<i64> for Timestamp {
+    type Error = InvalidTimestamp;
+
+    fn try_from(micros: i64) -> Result<Self, Self::Error> {
+        Timestamp::from_micros(micros)
+    }
+}
+
+impl From<Timestamp> for i64 {
+    fn from(instant: Timestamp) -> i64 {
+        instant.0
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,60 @@
+use uuid::Uuid;
+
+use super::*;
+
+fn at(micros: i64) -> Timestamp {
+    Timestamp::from_micros(micros).expect("an instant")
+}
+
+fn token() -> Token {
+    Token {
+        id: TokenId::from_uuid(Uuid::nil()),
+        owner: Owner::Account(AccountId::from_uuid(Uuid::nil())),
+        name: "ci".parse().expect("a name"),
+        scope: Scope::Rw,
+        grants: Grants::All,
+        orgs: Orgs::All,
+        created_at: at(0),
+        lifetime: Lifetime::For(Duration::from_micros(100)),
+        expires_at: Expiry::At(at(100)),
+        revoked_at: None,
+    }
+}
+
+#[test]
+fn revoked_before_expired_before_active() {
+    let live = token();
+    let revoked = Token { revoked_at: Some(at(50)), ..token() };
+    assert_eq!(live.status(at(99)), TokenStatus::Active);
+    assert_eq!(live.status(at(100)), TokenStatus::Expired);
+    assert_eq!(revoked.status(at(99)), TokenStatus::Revoked);
+    assert_eq!(revoked.status(at(100)), TokenStatus::Revoked);
+}
+
+#[test]
+fn types_are_derived_from_scope_and_chosen_lifetime() {
+    let of = |scope, lifetime| Token { scope, lifetime, ..token() }.token_type();
+    let days = |days: u64| Lifetime::For(Duration::from_secs(days * 24 * 60 * 60));
+    assert_eq!(of(Scope::Ro, Lifetime::Endless), TokenType::ReadOnly);
+    assert_eq!(of(Scope::Ro, days(30)), TokenType::ReadOnly);
+    assert_eq!(of(Scope::Rw, days(90)), TokenType::Standard);
+    assert_eq!(of(Scope::Rw, days(91)), TokenType::LongLived);
+    assert_eq!(of(Scope::Rw, Lifetime::Endless), TokenType::LongLived);
+}
+
+#[test]
+fn secrets_succeed_each_other() {
+    let prefix: SecretPrefix = "ndpat_Jj8IYR".parse().expect("a prefix");
+    let first = SecretRecord::first(SecretId::from_uuid(Uuid::nil()), prefix, at(1));
+    let pending = SecretRecord { confirmed_at: None, ends_at: Expiry::At(at(10)), ..first.clone() };
+    let retiring = SecretRecord { ends_at: Expiry::At(at(10)), ..first.clone() };
+    for (secret, now, state) in [
+        (&first, 99, SecretState::Current),
+        (&pending, 9, SecretState::Pending),
+        (&pending, 10, SecretState::Lapsed(at(10))),
+        (&retiring, 9, SecretState::Retiring),
+        (&retiring, 10, SecretState::Retired(at(10))),
+    ] {
+        assert_eq!(secret.state(at(now)), state);
+    }
+}

@@ -1,0 +1,396 @@
+//! Conversions between the wire and core: `x_to_proto` cannot fail, `x_from_proto` names the field.
+
+use std::time::Duration;
+
+use ndauth_core::{
+    Account, Actions, Effective, Expiry, ExpiryChoice, Factor, Grant, Grants, LastUse, Lifetime, Membership,
+    OrgSlug, Orgs, Permission, Problem, Reason, Refusal, Requirement, ResourceIds, Role, Scope, SecretPrefix,
+    Service, Session, Timestamp, TokenStatus, TokenType, TokenView,
+};
+
+use crate::v1;
+
+/// An instant, on the wire.
+pub fn timestamp_to_proto(instant: Timestamp) -> prost_types::Timestamp {
+    let micros = instant.micros();
+    let nanos = i32::try_from(micros.rem_euclid(1_000_000) * 1000).expect("under a second in nanoseconds");
+    prost_types::Timestamp { seconds: micros.div_euclid(1_000_000), nanos }
+}
+
+/// An instant, off the wire, cut to microseconds.
+pub fn timestamp_from_proto(field: &str, instant: prost_types::Timestamp) -> Result<Timestamp, Problem> {
+    let micros = instant
+        .seconds
+        .checked_mul(1_000_000)
+        .and_then(|micros| micros.checked_add(i64::from(instant.nanos / 1000)))
+        .filter(|_| (0..1_000_000_000).contains(&instant.nanos));
+    micros
+        .and_then(|micros| Timestamp::from_micros(micros).ok())
+        .ok_or_else(|| Problem::invalid(field, "not an instant between 1970 and 9999"))
+}
+
+/// A length of time, on the wire.
+pub fn duration_to_proto(duration: Duration) -> prost_types::Duration {
+    let seconds = i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
+    let nanos = i32::try_from(duration.subsec_nanos()).expect("under a second in nanoseconds");
+    prost_types::Duration { seconds, nanos }
+}
+
+fn duration_from_proto(field: &str, duration: prost_types::Duration) -> Result<Duration, Problem> {
+    let seconds = u64::try_from(duration.seconds).ok();
+    let nanos = u32::try_from(duration.nanos).ok().filter(|nanos| *nanos < 1_000_000_000);
+    seconds
+        .zip(nanos)
+        .map(|(seconds, nanos)| Duration::new(seconds, nanos))
+        .ok_or_else(|| Problem::invalid(field, "not a length of time, zero or more"))
+}
+
+/// A scope, on the wire.
+pub fn scope_to_proto(scope: Scope) -> v1::Scope {
+    match scope {
+        Scope::Ro => v1::Scope::Ro,
+        Scope::Rw => v1::Scope::Rw,
+    }
+}
+
+/// A scope, off the wire.
+pub fn scope_from_proto(field: &str, scope: i32) -> Result<Scope, Problem> {
+    match v1::Scope::try_from(scope) {
+        Ok(v1::Scope::Ro) => Ok(Scope::Ro),
+        Ok(v1::Scope::Rw) => Ok(Scope::Rw),
+        Ok(v1::Scope::Unspecified) | Err(_) => Err(Problem::invalid(field, "say `SCOPE_RO` or `SCOPE_RW`")),
+    }
+}
+
+/// A role, on the wire.
+pub fn role_to_proto(role: Role) -> v1::Role {
+    match role {
+        Role::Ro => v1::Role::Ro,
+        Role::Rw => v1::Role::Rw,
+        Role::Admin => v1::Role::Admin,
+    }
+}
+
+/// A role, off the wire.
+pub fn role_from_proto(field: &str, role: i32) -> Result<Role, Problem> {
+    match v1::Role::try_from(role) {
+        Ok(v1::Role::Ro) => Ok(Role::Ro),
+        Ok(v1::Role::Rw) => Ok(Role::Rw),
+        Ok(v1::Role::Admin) => Ok(Role::Admin),
+        Ok(v1::Role::Unspecified) | Err(_) => {
+            Err(Problem::invalid(field, "say `ROLE_RO`, `ROLE_RW` or `ROLE_ADMIN`"))
+        }
+    }
+}
+
+/// Orgs by name, on the wire.
+pub fn orgs_to_proto(orgs: &Orgs<OrgSlug>) -> v1::Orgs {
+    let kind = match orgs {
+        Orgs::All => v1::orgs::Kind::All(v1::All {}),
+        Orgs::Only(slugs) => {
+            v1::orgs::Kind::Only(v1::OrgSet { slugs: slugs.iter().map(ToString::to_string).collect() })
+        }
+    };
+    v1::Orgs { kind: Some(kind) }
+}
+
+/// Orgs by name, off the wire.
+pub fn orgs_from_proto(field: &str, orgs: Option<v1::Orgs>) -> Result<Orgs<OrgSlug>, Problem> {
+    match orgs.and_then(|orgs| orgs.kind) {
+        None => Err(Problem::invalid(field, "say `all` or `only`: what is absent means neither")),
+        Some(v1::orgs::Kind::All(v1::All {})) => Ok(Orgs::All),
+        Some(v1::orgs::Kind::Only(set)) => {
+            let slugs = set.slugs.iter().map(|slug| org_slug(field, slug)).collect::<Result<Vec<_>, _>>()?;
+            Orgs::only(slugs).map_err(|why| Problem::invalid(field, why))
+        }
+    }
+}
+
+fn org_slug(field: &str, text: &str) -> Result<OrgSlug, Problem> {
+    text.parse().map_err(|why| Problem::invalid(field, format!("the name of an org {why}")))
+}
+
+/// Grants, on the wire.
+pub fn grants_to_proto(grants: &Grants) -> v1::Grants {
+    let kind = match grants {
+        Grants::All => v1::grants::Kind::All(v1::All {}),
+        Grants::Only(set) => {
+            let grants = set.iter().map(|(resource_type, ids, actions)| v1::Grant {
+                resource_type: resource_type.to_string(),
+                resource_id: ids.to_string(),
+                actions: match actions {
+                    Actions::Any => vec!["*".to_owned()],
+                    Actions::Only(actions) => actions.iter().map(ToString::to_string).collect(),
+                },
+            });
+            v1::grants::Kind::Only(v1::GrantSet { grants: grants.collect() })
+        }
+    };
+    v1::Grants { kind: Some(kind) }
+}
+
+/// Grants, off the wire.
+pub fn grants_from_proto(field: &str, grants: Option<v1::Grants>) -> Result<Grants, Problem> {
+    match grants.and_then(|grants| grants.kind) {
+        None => Err(Problem::invalid(field, "say `all` or `only`: what is absent means neither")),
+        Some(v1::grants::Kind::All(v1::All {})) => Ok(Grants::All),
+        Some(v1::grants::Kind::Only(set)) => {
+            let grants = set.grants.iter().map(|grant| grant_from_proto(field, grant));
+            Grants::only(grants.collect::<Result<Vec<_>, _>>()?).map_err(|why| Problem::invalid(field, why))
+        }
+    }
+}
+
+fn grant_from_proto(field: &str, grant: &v1::Grant) -> Result<Grant, Problem> {
+    let invalid = |why| Problem::invalid(field, why);
+    let actions = match grant.actions.as_slice() {
+        [any] if any == "*" => Actions::Any,
+        some => Actions::Only(
+            some.iter().map(|action| action.parse()).collect::<Result<_, _>>().map_err(invalid)?,
+        ),
+    };
+    Ok(Grant {
+        resource_type: grant.resource_type.parse().map_err(invalid)?,
+        resource_ids: grant.resource_id.parse().map_err(invalid)?,
+        actions,
+    })
+}
+
+/// A permission, on the wire.
+pub fn permission_to_proto(permission: &Permission) -> v1::Permission {
+    v1::Permission {
+        action: permission.action.to_string(),
+        resource_type: permission.resource_type.to_string(),
+        resource_id: permission.resource_ids.to_string(),
+    }
+}
+
+/// A permission, off the wire.
+pub fn permission_from_proto(field: &str, permission: &v1::Permission) -> Result<Permission, Problem> {
+    let part = |name: &str| format!("{field}.{name}");
+    Ok(Permission {
+        action: permission.action.parse().map_err(|why| Problem::invalid(&part("action"), why))?,
+        resource_type: permission
+            .resource_type
+            .parse()
+            .map_err(|why| Problem::invalid(&part("resource_type"), why))?,
+        resource_ids: permission
+            .resource_id
+            .parse::<ResourceIds>()
+            .map_err(|why| Problem::invalid(&part("resource_id"), why))?,
+    })
+}
+
+/// The question of a request, whole or refused.
+pub fn requirement_from_proto(request: &v1::ValidateTokenRequest) -> Result<Requirement, Problem> {
+    let permission = request
+        .required_permission
+        .as_ref()
+        .map(|permission| permission_from_proto("required_permission", permission))
+        .transpose()?;
+    let access = match v1::Access::try_from(request.required_access) {
+        Ok(v1::Access::ReadOnly) => Scope::Ro,
+        Ok(v1::Access::ReadWrite) => Scope::Rw,
+        Ok(v1::Access::Identity) if request.org.is_empty() && permission.is_none() => {
+            return Ok(Requirement::Identity);
+        }
+        Ok(v1::Access::Identity) => {
+            let why = "`ACCESS_IDENTITY` confers nothing, so it goes with neither an org nor a permission";
+            return Err(Problem::invalid("required_access", why));
+        }
+        Ok(v1::Access::Unspecified) | Err(_) => {
+            let why = "say `ACCESS_READ_ONLY`, `ACCESS_READ_WRITE` or `ACCESS_IDENTITY`";
+            return Err(Problem::invalid("required_access", why));
+        }
+    };
+    if request.org.is_empty() {
+        return Err(Problem::invalid("org", "name the org in which access is needed"));
+    }
+    Ok(Requirement::Access { org: org_slug("org", &request.org)?, access, permission })
+}
+
+/// When a token is to end, on the wire.
+pub fn expiry_choice_to_proto(choice: ExpiryChoice) -> v1::ExpiryChoice {
+    let kind = match choice {
+        ExpiryChoice::In(Lifetime::For(lifetime)) => {
+            v1::expiry_choice::Kind::Lifetime(duration_to_proto(lifetime))
+        }
+        ExpiryChoice::In(Lifetime::Endless) => v1::expiry_choice::Kind::Never(v1::Never {}),
+        ExpiryChoice::At(instant) => v1::expiry_choice::Kind::At(timestamp_to_proto(instant)),
+    };
+    v1::ExpiryChoice { kind: Some(kind) }
+}
+
+/// When a token is to end, off the wire.
+pub fn expiry_choice_from_proto(
+    field: &str,
+    choice: Option<v1::ExpiryChoice>,
+) -> Result<ExpiryChoice, Problem> {
+    match choice.and_then(|choice| choice.kind) {
+        None => {
+            Err(Problem::invalid(field, "say `lifetime`, `at` or `never`: what is absent means none of them"))
+        }
+        Some(v1::expiry_choice::Kind::Lifetime(lifetime)) => {
+            duration_from_proto(field, lifetime).map(|lifetime| ExpiryChoice::In(Lifetime::For(lifetime)))
+        }
+        Some(v1::expiry_choice::Kind::At(instant)) => {
+            timestamp_from_proto(field, instant).map(ExpiryChoice::At)
+        }
+        Some(v1::expiry_choice::Kind::Never(v1::Never {})) => Ok(ExpiryChoice::In(Lifetime::Endless)),
+    }
+}
+
+/// When something ends, on the wire.
+pub fn expiry_to_proto(expiry: Expiry) -> v1::Expiry {
+    let kind = match expiry {
+        Expiry::At(instant) => v1::expiry::Kind::At(timestamp_to_proto(instant)),
+        Expiry::Never => v1::expiry::Kind::Never(v1::Never {}),
+    };
+    v1::Expiry { kind: Some(kind) }
+}
+
+/// When something ends, off the wire.
+pub fn expiry_from_proto(field: &str, expiry: Option<v1::Expiry>) -> Result<Expiry, Problem> {
+    match expiry.and_then(|expiry| expiry.kind) {
+        None => Err(Problem::invalid(field, "neither `at` nor `never`")),
+        Some(v1::expiry::Kind::At(instant)) => timestamp_from_proto(field, instant).map(Expiry::At),
+        Some(v1::expiry::Kind::Never(v1::Never {})) => Ok(Expiry::Never),
+    }
+}
+
+/// A token as of an instant, on the wire.
+pub fn token_to_proto(view: &TokenView, now: Timestamp) -> v1::Token {
+    let token = &view.token;
+    v1::Token {
+        id: token.id.to_string(),
+        name: token.name.to_string(),
+        prefix: view.prefix.to_string(),
+        scope: scope_to_proto(token.scope).into(),
+        grants: Some(grants_to_proto(&token.grants)),
+        orgs: Some(orgs_to_proto(&view.orgs)),
+        r#type: token_type_to_proto(token.token_type()).into(),
+        status: token_status_to_proto(token.status(now)).into(),
+        created_at: Some(timestamp_to_proto(token.created_at)),
+        expiry: Some(expiry_to_proto(token.expires_at)),
+        revoked_at: token.revoked_at.map(timestamp_to_proto),
+        last_use: view.last_use.map(last_use_to_proto),
+    }
+}
+
+fn token_type_to_proto(token_type: TokenType) -> v1::TokenType {
+    match token_type {
+        TokenType::Standard => v1::TokenType::Standard,
+        TokenType::LongLived => v1::TokenType::LongLived,
+        TokenType::ReadOnly => v1::TokenType::ReadOnly,
+    }
+}
+
+fn token_status_to_proto(status: TokenStatus) -> v1::TokenStatus {
+    match status {
+        TokenStatus::Active => v1::TokenStatus::Active,
+        TokenStatus::Expired => v1::TokenStatus::Expired,
+        TokenStatus::Revoked => v1::TokenStatus::Revoked,
+    }
+}
+
+fn last_use_to_proto(last: LastUse) -> v1::LastUse {
+    v1::LastUse {
+        at: Some(timestamp_to_proto(last.at)),
+        address: last.address.map(|address| address.to_string()).unwrap_or_default(),
+    }
+}
+
+/// An account, on the wire.
+pub fn account_to_proto(account: &Account) -> v1::Account {
+    v1::Account {
+        id: account.id.to_string(),
+        handle: account.handle.to_string(),
+        email: account.email.to_string(),
+        name: account.name.as_ref().map(ToString::to_string).unwrap_or_default(),
+        operator: account.operator,
+    }
+}
+
+/// A session, on the wire.
+pub fn session_to_proto(session: &Session, prefix: &SecretPrefix) -> v1::Session {
+    v1::Session {
+        id: session.id.to_string(),
+        prefix: prefix.to_string(),
+        created_at: Some(timestamp_to_proto(session.created_at)),
+        expiry: Some(expiry_to_proto(session.expires_at)),
+    }
+}
+
+/// A service, on the wire, its orgs by name.
+pub fn service_to_proto(service: &Service, orgs: &Orgs<OrgSlug>) -> v1::Service {
+    v1::Service {
+        id: service.id.to_string(),
+        name: service.name.to_string(),
+        orgs: Some(orgs_to_proto(orgs)),
+    }
+}
+
+/// A membership, on the wire.
+pub fn membership_to_proto(membership: &Membership) -> v1::Membership {
+    v1::Membership {
+        org_id: membership.org.id.to_string(),
+        slug: membership.org.slug.to_string(),
+        name: membership.org.name.as_ref().map(ToString::to_string).unwrap_or_default(),
+        role: role_to_proto(membership.role).into(),
+    }
+}
+
+/// What a token may do in the org of this name, on the wire; nothing where only its identity was asked.
+pub fn effective_to_proto(effective: &Effective<'_>, org: &OrgSlug) -> Option<v1::Effective> {
+    let Effective::Access { org: id, access, role, grants } = effective else {
+        return None;
+    };
+    Some(v1::Effective {
+        org_id: id.to_string(),
+        org_slug: org.to_string(),
+        access: scope_to_proto(*access).into(),
+        role: role_to_proto(*role).into(),
+        grants: Some(grants_to_proto(grants)),
+    })
+}
+
+/// A refusal, on the wire.
+pub fn refusal_to_proto(refusal: &Refusal) -> v1::Refused {
+    v1::Refused {
+        reason: reason_to_proto(refusal.reason()).into(),
+        factor: factor_to_proto(refusal.factor()).into(),
+        message: refusal.to_string(),
+        hint: refusal.reason().hint().unwrap_or_default().to_owned(),
+        since: refusal.since().map(timestamp_to_proto),
+    }
+}
+
+/// A reason, on the wire: its code behind `REASON_`.
+pub fn reason_to_proto(reason: Reason) -> v1::Reason {
+    v1::Reason::from_str_name(&format!("REASON_{}", reason.code())).unwrap_or(v1::Reason::Unspecified)
+}
+
+/// A reason, off the wire; `None` for one that this version does not know.
+pub fn reason_from_proto(reason: i32) -> Option<Reason> {
+    Reason::from_code(v1::Reason::try_from(reason).ok()?.as_str_name().strip_prefix("REASON_")?)
+}
+
+/// A factor, on the wire.
+pub fn factor_to_proto(factor: Factor) -> v1::Factor {
+    match factor {
+        Factor::Secret => v1::Factor::Secret,
+        Factor::Life => v1::Factor::Life,
+        Factor::Owner => v1::Factor::Owner,
+        Factor::Service => v1::Factor::Service,
+        Factor::Catalogue => v1::Factor::Catalogue,
+        Factor::Scope => v1::Factor::Scope,
+        Factor::Grants => v1::Factor::Grants,
+        Factor::Orgs => v1::Factor::Orgs,
+        Factor::Role => v1::Factor::Role,
+    }
+}
+
+/// A factor, off the wire; `None` for one that this version does not know.
+pub fn factor_from_proto(factor: i32) -> Option<Factor> {
+    Factor::ALL.into_iter().find(|known| i32::from(factor_to_proto(*known)) == factor)
+}

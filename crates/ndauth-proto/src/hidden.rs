@@ -1,0 +1,31 @@
+//! `Debug` for the messages that hold a secret: all of them but the secret.
+
+use std::fmt;
+
+use ndauth_core::redact;
+
+use crate::v1::{CreateTokenResponse, ValidateTokenRequest};
+
+impl fmt::Debug for CreateTokenResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let CreateTokenResponse { token, secret, sequence } = self;
+        f.debug_struct("CreateTokenResponse")
+            .field("token", token)
+            .field("secret", &redact(secret))
+            .field("sequence", sequence)
+            .finish()
+    }
+}
+
+impl fmt::Debug for ValidateTokenRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ValidateTokenRequest { secret, org, required_access, required_permission, client_address } = self;
+        f.debug_struct("ValidateTokenRequest")
+            .field("secret", &redact(secret))
+            .field("org", org)
+            .field("required_access", required_access)
+            .field("required_permission", required_permission)
+            .field("client_address", client_address)
+            .finish()
+    }
+}

@@ -1,0 +1,37 @@
+//! The wire: the types of `proto/ndauth/v1`, and what they mean in the terms of `ndauth-core`.
+//!
+//! Requests are read strictly: what is absent, empty or unknown is a [`Problem`](ndauth_core::Problem)
+//! that names the field, never a default that means more.
+
+mod convert;
+mod hidden;
+mod status;
+
+pub use convert::{
+    account_to_proto, duration_to_proto, effective_to_proto, expiry_choice_from_proto,
+    expiry_choice_to_proto, expiry_from_proto, expiry_to_proto, factor_from_proto, factor_to_proto,
+    grants_from_proto, grants_to_proto, membership_to_proto, orgs_from_proto, orgs_to_proto,
+    permission_from_proto, permission_to_proto, reason_from_proto, reason_to_proto, refusal_to_proto,
+    requirement_from_proto, role_from_proto, role_to_proto, scope_from_proto, scope_to_proto,
+    service_to_proto, session_to_proto, timestamp_from_proto, timestamp_to_proto, token_to_proto,
+};
+pub use status::{problem_from_status, status_from_problem};
+
+/// The generated types, clients and servers of the package `ndauth.v1`.
+pub mod v1 {
+    #![expect(
+        missing_docs,
+        unused_qualifications,
+        clippy::allow_attributes,
+        clippy::allow_attributes_without_reason,
+        clippy::doc_markdown,
+        reason = "generated from `proto/` by `cargo xtask codegen`"
+    )]
+    include!("generated/ndauth.v1.rs");
+}
+
+/// The descriptors of every file of the package, encoded, as reflection serves them.
+pub const DESCRIPTOR: &[u8] = include_bytes!("generated/descriptor.bin");
+
+#[cfg(test)]
+mod tests;

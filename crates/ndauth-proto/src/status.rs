@@ -1,0 +1,66 @@
+//! A [`Problem`] as a gRPC status, and back: the one place where either is made of the other.
+//!
+//! The reason travels as `google.rpc.ErrorInfo` under the domain `ndauth`, a wrong field as
+//! `google.rpc.BadRequest`. What to do next follows from the reason, so it does not travel.
+
+use ndauth_core::{Class, Problem, Reason};
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt};
+
+const DOMAIN: &str = "ndauth";
+
+/// The status that tells of a failure.
+pub fn status_from_problem(problem: &Problem) -> Status {
+    let mut details = ErrorDetails::with_error_info(problem.reason.code(), DOMAIN, []);
+    if let Some(field) = &problem.field {
+        details.add_bad_request_violation(field, &problem.message);
+    }
+    Status::with_error_details(code(problem.class()), &problem.message, details)
+}
+
+/// The failure that a status tells of. One that ndauth did not write is judged by its code.
+pub fn problem_from_status(status: &Status) -> Problem {
+    let reason = status
+        .get_details_error_info()
+        .filter(|info| info.domain == DOMAIN)
+        .and_then(|info| Reason::from_code(&info.reason))
+        .unwrap_or_else(|| foreign_reason(status));
+    let field = status
+        .get_details_bad_request()
+        .and_then(|bad| bad.field_violations.into_iter().next())
+        .map(|violation| violation.field);
+    Problem { reason, message: status.message().to_owned(), field }
+}
+
+fn code(class: Class) -> Code {
+    match class {
+        Class::NotAuthenticated => Code::Unauthenticated,
+        Class::NotPermitted => Code::PermissionDenied,
+        Class::Invalid => Code::InvalidArgument,
+        Class::NotFound => Code::NotFound,
+        Class::Conflict => Code::AlreadyExists,
+        Class::Exhausted => Code::ResourceExhausted,
+        Class::Unimplemented => Code::Unimplemented,
+        Class::Undecided => Code::Unavailable,
+        Class::Internal => Code::Internal,
+    }
+}
+
+/// What a status from a proxy or from the transport says: never that a secret is not valid.
+fn foreign_reason(status: &Status) -> Reason {
+    match status.code() {
+        Code::InvalidArgument | Code::OutOfRange | Code::FailedPrecondition => Reason::InvalidArgument,
+        Code::NotFound => Reason::NotFound,
+        Code::AlreadyExists => Reason::NameTaken,
+        Code::PermissionDenied | Code::Unauthenticated => Reason::NotPermitted,
+        Code::ResourceExhausted => Reason::Overloaded,
+        Code::Unimplemented => Reason::CallUnknown,
+        Code::Internal | Code::DataLoss => Reason::Internal,
+        Code::Ok
+        | Code::Cancelled
+        | Code::Unknown
+        | Code::DeadlineExceeded
+        | Code::Aborted
+        | Code::Unavailable => Reason::Unavailable,
+    }
+}

@@ -1,0 +1,172 @@
+use std::collections::BTreeSet;
+
+use ndauth_core::{
+    Actions, ExpiryChoice, Factor, Grant, Grants, Lifetime, Orgs, Permission, Problem, Reason, Requirement,
+    Role, Scope, Timestamp,
+};
+use prost::Message;
+use prost_types::field_descriptor_proto::Type;
+use tonic::{Code, Status};
+
+use super::*;
+
+#[test]
+fn every_reason_goes_round_as_a_status() {
+    for reason in Reason::all() {
+        for problem in [
+            Problem::new(reason, "what happened"),
+            Problem { field: Some("name".into()), ..Problem::new(reason, "what is wrong") },
+        ] {
+            assert_eq!(problem_from_status(&status_from_problem(&problem)), problem);
+        }
+    }
+}
+
+#[test]
+fn every_reason_and_factor_goes_round_as_data() {
+    for reason in Reason::all() {
+        assert_eq!(reason_from_proto(reason_to_proto(reason).into()), Some(reason), "{reason:?}");
+    }
+    for factor in Factor::ALL {
+        assert_eq!(factor_from_proto(factor_to_proto(factor).into()), Some(factor));
+    }
+    assert_eq!(reason_from_proto(0), None);
+    assert_eq!(reason_from_proto(9999), None);
+    assert_eq!(factor_from_proto(0), None);
+}
+
+#[test]
+fn a_status_of_strangers_is_never_a_verdict_on_the_secret() {
+    for code in 0..17 {
+        let problem = problem_from_status(&Status::new(Code::from(code), "from a proxy"));
+        assert!(!problem.reason.code().starts_with("SECRET_"), "{code}");
+        assert!(!problem.reason.code().starts_with("TOKEN_"), "{code}");
+    }
+    let expired = Status::new(Code::Cancelled, "Timeout expired");
+    assert_eq!(problem_from_status(&expired).reason, Reason::Unavailable);
+}
+
+#[test]
+fn what_is_absent_or_empty_never_means_everything() {
+    assert!(orgs_from_proto("orgs", None).is_err());
+    assert!(orgs_from_proto("orgs", Some(v1::Orgs { kind: None })).is_err());
+    let none = v1::orgs::Kind::Only(v1::OrgSet { slugs: vec![] });
+    assert!(orgs_from_proto("orgs", Some(v1::Orgs { kind: Some(none) })).is_err());
+    assert!(grants_from_proto("grants", None).is_err());
+    assert!(grants_from_proto("grants", Some(v1::Grants { kind: None })).is_err());
+    let none = v1::grants::Kind::Only(v1::GrantSet { grants: vec![] });
+    assert!(grants_from_proto("grants", Some(v1::Grants { kind: Some(none) })).is_err());
+    assert!(expiry_choice_from_proto("expiry", None).is_err());
+    assert!(scope_from_proto("scope", 0).is_err());
+    assert!(role_from_proto("role", 0).is_err());
+}
+
+#[test]
+fn values_go_round() {
+    let orgs = Orgs::only(["ops".parse().expect("a slug"), "dev".parse().expect("a slug")]).expect("orgs");
+    for orgs in [Orgs::All, orgs] {
+        assert_eq!(orgs_from_proto("orgs", Some(orgs_to_proto(&orgs))), Ok(orgs));
+    }
+    let read: BTreeSet<_> = ["read".parse().expect("an action")].into();
+    let grant = |ids: &str, actions| Grant {
+        resource_type: "assets".parse().expect("a resource type"),
+        resource_ids: ids.parse().expect("resource ids"),
+        actions,
+    };
+    let some =
+        Grants::only([grant("*", Actions::Only(read)), grant("prod-*", Actions::Any)]).expect("grants");
+    for grants in [Grants::All, some] {
+        assert_eq!(grants_from_proto("grants", Some(grants_to_proto(&grants))), Ok(grants));
+    }
+    for choice in [
+        ExpiryChoice::default(),
+        ExpiryChoice::In(Lifetime::Endless),
+        ExpiryChoice::At("2027-01-31T12:00:00.123456Z".parse().expect("an instant")),
+    ] {
+        assert_eq!(expiry_choice_from_proto("expiry", Some(expiry_choice_to_proto(choice))), Ok(choice));
+    }
+    for instant in [Timestamp::MIN, Timestamp::MAX] {
+        assert_eq!(timestamp_from_proto("at", timestamp_to_proto(instant)), Ok(instant));
+    }
+    for role in [Role::Ro, Role::Rw, Role::Admin] {
+        assert_eq!(role_from_proto("role", role_to_proto(role).into()), Ok(role));
+    }
+    let permission: Permission = "write:assets:prod-1".parse().expect("a permission");
+    assert_eq!(permission_from_proto("p", &permission_to_proto(&permission)), Ok(permission));
+}
+
+#[test]
+fn a_question_is_whole_or_refused() {
+    let ask = |org: &str, access: v1::Access, permission: Option<&str>| {
+        let required_permission =
+            permission.map(|text| permission_to_proto(&text.parse().expect("a permission")));
+        requirement_from_proto(&v1::ValidateTokenRequest {
+            secret: String::new(),
+            org: org.to_owned(),
+            required_access: access.into(),
+            required_permission,
+            client_address: String::new(),
+        })
+        .map_err(|problem| problem.field.unwrap_or_default())
+    };
+    let access = |access, permission: Option<&str>| {
+        let permission = permission.map(|text| text.parse().expect("a permission"));
+        Ok(Requirement::Access { org: "ops".parse().expect("a slug"), access, permission })
+    };
+    assert_eq!(ask("", v1::Access::Identity, None), Ok(Requirement::Identity));
+    assert_eq!(ask("ops", v1::Access::ReadOnly, None), access(Scope::Ro, None));
+    assert_eq!(
+        ask("ops", v1::Access::ReadWrite, Some("read:assets")),
+        access(Scope::Rw, Some("read:assets"))
+    );
+    assert_eq!(ask("ops", v1::Access::Unspecified, None), Err("required_access".into()));
+    assert_eq!(ask("ops", v1::Access::Identity, None), Err("required_access".into()));
+    assert_eq!(ask("", v1::Access::Identity, Some("read:assets")), Err("required_access".into()));
+    assert_eq!(ask("", v1::Access::ReadOnly, None), Err("org".into()));
+    assert_eq!(ask("", v1::Access::ReadOnly, Some("read:assets")), Err("org".into()));
+    assert_eq!(ask("Ops", v1::Access::ReadOnly, None), Err("org".into()));
+    let empty_id = v1::ValidateTokenRequest {
+        org: "ops".into(),
+        required_access: v1::Access::ReadOnly.into(),
+        required_permission: Some(v1::Permission {
+            action: "read".into(),
+            resource_type: "assets".into(),
+            resource_id: String::new(),
+        }),
+        ..Default::default()
+    };
+    let field = requirement_from_proto(&empty_id).map_err(|problem| problem.field);
+    assert_eq!(field, Err(Some("required_permission.resource_id".into())));
+}
+
+fn messages() -> Vec<(String, prost_types::DescriptorProto)> {
+    let set = prost_types::FileDescriptorSet::decode(DESCRIPTOR).expect("the descriptors decode");
+    set.file
+        .into_iter()
+        .filter(|file| file.package() == "ndauth.v1")
+        .flat_map(|file| file.message_type)
+        .map(|message| (message.name().to_owned(), message))
+        .collect()
+}
+
+/// Wall 6: the secret is in exactly the responses that mint one and the requests that present one.
+#[test]
+fn only_these_messages_hold_a_secret() {
+    let holders: Vec<String> = messages()
+        .iter()
+        .flat_map(|(name, message)| message.field.iter().map(move |field| (name, field)))
+        .filter(|(_, field)| field.name().contains("secret") && field.r#type() == Type::String)
+        .map(|(name, field)| format!("{name}.{}", field.name()))
+        .collect();
+    assert_eq!(holders, ["CreateTokenResponse.secret", "ValidateTokenRequest.secret"]);
+}
+
+#[test]
+fn debug_hides_the_secret() {
+    let secret = "ndpat_Jj8IYRumwQ9GV4nfqrymvLBbUUnY8LAkuEecJnIrk1U".to_owned();
+    let made = v1::CreateTokenResponse { secret: secret.clone(), ..Default::default() };
+    let asked = v1::ValidateTokenRequest { secret: secret.clone(), ..Default::default() };
+    for text in [format!("{made:?}"), format!("{asked:?}")] {
+        assert!(text.contains("ndpat_Jj8IYR…") && !text.contains(&secret), "{text}");
+    }
+}

@@ -1,0 +1,83 @@
+//! Accounts.
+
+use ndauth_core::{Account, AccountId, Email, Handle, Timestamp};
+use sea_orm::ActiveValue::Set;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
+
+use crate::columns::Columns;
+use crate::error::inserted;
+use crate::row::account::{ActiveModel, Column, Entity, Model};
+use crate::{Read, StoreError, Taken, Write};
+
+impl TryFrom<Model> for Account {
+    type Error = StoreError;
+
+    fn try_from(row: Model) -> Result<Account, StoreError> {
+        let columns = Columns { table: "account", id: row.id };
+        Ok(Account {
+            id: AccountId::from_uuid(row.id),
+            handle: columns.text("handle", &row.handle)?,
+            email: columns.text("email", &row.email)?,
+            name: columns.text_or_null("name", row.name.as_deref())?,
+            operator: row.operator,
+            created_at: columns.instant("created_at", row.created_at)?,
+            disabled_at: columns.instant_or_null("disabled_at", row.disabled_at)?,
+        })
+    }
+}
+
+impl Read {
+    /// The account with this id.
+    pub async fn find_account(&self, id: AccountId) -> Result<Option<Account>, StoreError> {
+        let row = Entity::find_by_id(id.uuid()).one(&self.transaction).await?;
+        row.map(Account::try_from).transpose()
+    }
+
+    /// The account with this handle.
+    pub async fn find_account_by_handle(&self, handle: &Handle) -> Result<Option<Account>, StoreError> {
+        let row = Entity::find().filter(Column::Handle.eq(handle.as_str())).one(&self.transaction).await?;
+        row.map(Account::try_from).transpose()
+    }
+
+    /// The account with this address.
+    pub async fn find_account_by_email(&self, email: &Email) -> Result<Option<Account>, StoreError> {
+        let row = Entity::find().filter(Column::Email.eq(email.as_str())).one(&self.transaction).await?;
+        row.map(Account::try_from).transpose()
+    }
+}
+
+impl Write {
+    /// The account with this id, which no other change can touch until this one ends.
+    pub async fn lock_account(&self, id: AccountId) -> Result<Option<Account>, StoreError> {
+        let row = Entity::find_by_id(id.uuid()).lock_exclusive().one(&self.transaction).await?;
+        row.map(Account::try_from).transpose()
+    }
+
+    /// Adds an account, unless its handle or address is taken.
+    pub async fn insert_account(&self, account: &Account) -> Result<Result<(), Taken>, StoreError> {
+        let row = ActiveModel {
+            id: Set(account.id.uuid()),
+            handle: Set(account.handle.to_string()),
+            email: Set(account.email.to_string()),
+            name: Set(account.name.as_ref().map(ToString::to_string)),
+            operator: Set(account.operator),
+            created_at: Set(account.created_at.micros()),
+            disabled_at: Set(account.disabled_at.map(Timestamp::micros)),
+        };
+        inserted(Entity::insert(row).exec_without_returning(&self.transaction).await)
+    }
+
+    /// Marks an account as disabled since an instant, or as enabled.
+    pub async fn set_account_disabled(
+        &self,
+        id: AccountId,
+        since: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
+        Entity::update_many()
+            .col_expr(Column::DisabledAt, sea_orm::sea_query::Expr::value(since.map(Timestamp::micros)))
+            .filter(Column::Id.eq(id.uuid()))
+            .exec(&self.transaction)
+            .await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,58 @@
+//! Whose time it is: the database's, which never runs backwards within a process.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use ndauth_core::Timestamp;
+
+use crate::StoreError;
+
+/// The clock that judges expiry.
+#[derive(Clone, Debug)]
+pub enum Clock {
+    /// That of the database: PostgreSQL's own; for SQLite, that of the machine.
+    Database,
+    /// One that stands until it is moved, for tests.
+    Manual(ManualClock),
+}
+
+/// A clock that stands until it is moved.
+#[derive(Clone, Debug)]
+pub struct ManualClock(Arc<AtomicI64>);
+
+/// The latest instant that any transaction saw.
+#[derive(Debug, Default)]
+pub(crate) struct Latest(AtomicI64);
+
+impl ManualClock {
+    /// A clock that shows an instant.
+    pub fn at(instant: Timestamp) -> ManualClock {
+        ManualClock(Arc::new(AtomicI64::new(instant.micros())))
+    }
+
+    /// Moves the clock.
+    pub fn set(&self, instant: Timestamp) {
+        self.0.store(instant.micros(), Ordering::SeqCst);
+    }
+
+    pub(crate) fn micros(&self) -> i64 {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+impl Latest {
+    /// The instant that was read, or the latest so far if that is later.
+    pub(crate) fn no_earlier(&self, micros: i64) -> Result<Timestamp, StoreError> {
+        let latest = self.0.fetch_max(micros, Ordering::SeqCst).max(micros);
+        Timestamp::from_micros(latest)
+            .map_err(|_| StoreError::unavailable("the clock shows no instant between 1970 and 9999"))
+    }
+}
+
+/// The machine's clock, in microseconds since 1970.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
+pub(crate) fn machine_micros() -> i64 {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since_1970.as_micros()).unwrap_or(i64::MAX)
+}

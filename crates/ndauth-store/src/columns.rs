@@ -1,0 +1,78 @@
+//! Columns as the values they stand for, and back.
+
+use std::fmt::Display;
+use std::str::FromStr;
+use std::time::Duration;
+
+use ndauth_core::{Expiry, Lifetime, Timestamp};
+
+use crate::StoreError;
+
+/// What stands for "never" and for "endless": no instant is as late, so comparisons in SQL hold.
+pub(crate) const NEVER: i64 = i64::MAX;
+
+/// The columns of one row, for reading them strictly.
+pub(crate) struct Columns<Id> {
+    pub(crate) table: &'static str,
+    pub(crate) id: Id,
+}
+
+impl<Id: Display> Columns<Id> {
+    pub(crate) fn corrupt(&self, column: &'static str) -> StoreError {
+        StoreError::corrupt(self.table, column, &self.id)
+    }
+
+    pub(crate) fn text<T: FromStr>(&self, column: &'static str, text: &str) -> Result<T, StoreError> {
+        text.parse().map_err(|_| self.corrupt(column))
+    }
+
+    pub(crate) fn text_or_null<T: FromStr>(
+        &self,
+        column: &'static str,
+        text: Option<&str>,
+    ) -> Result<Option<T>, StoreError> {
+        text.map(|text| self.text(column, text)).transpose()
+    }
+
+    pub(crate) fn instant(&self, column: &'static str, micros: i64) -> Result<Timestamp, StoreError> {
+        Timestamp::from_micros(micros).map_err(|_| self.corrupt(column))
+    }
+
+    pub(crate) fn instant_or_null(
+        &self,
+        column: &'static str,
+        micros: Option<i64>,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        micros.map(|micros| self.instant(column, micros)).transpose()
+    }
+
+    pub(crate) fn expiry(&self, column: &'static str, micros: i64) -> Result<Expiry, StoreError> {
+        if micros == NEVER { Ok(Expiry::Never) } else { self.instant(column, micros).map(Expiry::At) }
+    }
+
+    pub(crate) fn lifetime(&self, column: &'static str, micros: i64) -> Result<Lifetime, StoreError> {
+        if micros == NEVER {
+            return Ok(Lifetime::Endless);
+        }
+        let micros = u64::try_from(micros).map_err(|_| self.corrupt(column))?;
+        Ok(Lifetime::For(Duration::from_micros(micros)))
+    }
+
+    pub(crate) fn hash(&self, column: &'static str, bytes: Vec<u8>) -> Result<[u8; 32], StoreError> {
+        bytes.try_into().map_err(|_| self.corrupt(column))
+    }
+}
+
+pub(crate) fn expiry_micros(expiry: Expiry) -> i64 {
+    match expiry {
+        Expiry::At(instant) => instant.micros(),
+        Expiry::Never => NEVER,
+    }
+}
+
+pub(crate) fn lifetime_micros(lifetime: Lifetime) -> i64 {
+    match lifetime {
+        Lifetime::For(duration) => i64::try_from(duration.as_micros()).unwrap_or(NEVER - 1),
+        Lifetime::Endless => NEVER,
+    }
+}

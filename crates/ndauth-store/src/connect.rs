@@ -1,0 +1,168 @@
+//! Connecting to a database, and bringing its schema to this version.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ndauth_migrations::{Migrator, MigratorTrait};
+use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+};
+use tokio::sync::Mutex;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::clock::Latest;
+use crate::{Clock, DatabaseUrl, StoreError};
+
+/// A database, through a pool of connections. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pub(crate) database: DatabaseConnection,
+    pub(crate) engine: Engine,
+    pub(crate) clock: Clock,
+    pub(crate) latest: Arc<Latest>,
+    /// One writing transaction at a time: the head of the log admits no more anyway.
+    pub(crate) writer: Arc<Mutex<()>>,
+}
+
+/// Which database it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// A file of SQLite.
+    Sqlite,
+    /// PostgreSQL.
+    Postgres,
+}
+
+/// A step of the schema's history, and whether the database has taken it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MigrationState {
+    /// Its name.
+    pub name: String,
+    /// Whether it was applied.
+    pub applied: bool,
+}
+
+/// How long a statement waits for a lock, and how long it may run.
+const STATEMENT_LIMIT: &str = "2s";
+/// How long to wait for a free connection, and for a SQLite file that another process writes to.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// A connection that was idle for longer is tried before it is used.
+const IDLE: Duration = Duration::from_secs(1);
+/// The advisory lock of whoever migrates ("ndauth" in ASCII).
+const MIGRATION_LOCK: i64 = 0x6e64_6175_7468;
+
+impl Store {
+    /// Connects, without looking at the schema.
+    pub async fn connect(url: &DatabaseUrl, clock: Clock) -> Result<Store, StoreError> {
+        let (engine, options) = match url {
+            DatabaseUrl::Sqlite(path) => (Engine::Sqlite, sqlite_options(path.clone())),
+            DatabaseUrl::Postgres(url) => (Engine::Postgres, postgres_options(url)),
+        };
+        let give_up = Instant::now() + PATIENCE;
+        let database = loop {
+            match Database::connect(options.clone()).await.map_err(StoreError::from) {
+                Ok(database) => break database,
+                // Two processes that open a new file at once both switch it to WAL; one must wait.
+                Err(error) if error.is_conflict() && Instant::now() < give_up => {
+                    sleep(Duration::from_millis(20)).await;
+                }
+                Err(error) => return Err(error),
+            }
+        };
+        Ok(Store { database, engine, clock, latest: Arc::default(), writer: Arc::default() })
+    }
+
+    /// Which database it is.
+    pub fn engine(&self) -> Engine {
+        self.engine
+    }
+
+    /// Brings the schema to this version, in one transaction. Whoever starts at the same time waits.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        let transaction = self.begin_immediate().await?;
+        if self.engine == Engine::Postgres {
+            for statement in [
+                "SET LOCAL lock_timeout = 0".to_owned(),
+                "SET LOCAL statement_timeout = 0".to_owned(),
+                format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"),
+            ] {
+                transaction.execute_unprepared(&statement).await?;
+            }
+        }
+        Migrator::up(&transaction, None).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Every step of the schema's history that this version knows, oldest first. Changes nothing.
+    pub async fn migrations(&self) -> Result<Vec<MigrationState>, StoreError> {
+        let pending = Migrator::get_pending_migrations_read_only(&self.database).await?;
+        let state = |name: &str| MigrationState {
+            name: name.to_owned(),
+            applied: pending.iter().all(|pending| pending.name() != name),
+        };
+        Ok(Migrator::migrations().iter().map(|migration| state(migration.name())).collect())
+    }
+
+    /// Asks the database for a sign of life.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        timeout(PATIENCE, self.database.ping()).await.map_err(StoreError::unavailable)??;
+        Ok(())
+    }
+
+    /// Closes every connection.
+    pub async fn close(self) -> Result<(), StoreError> {
+        self.database.close().await.map_err(StoreError::from)
+    }
+
+    /// Begins a transaction that will write: on SQLite it takes the lock at once, for one that read
+    /// before it writes would fail where it should wait.
+    pub(crate) async fn begin_immediate(&self) -> Result<DatabaseTransaction, StoreError> {
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        Ok(self.database.begin_with_options(options).await?)
+    }
+}
+
+fn options(url: &str, connections: u32) -> ConnectOptions {
+    let mut options = ConnectOptions::new(url);
+    options
+        .max_connections(connections)
+        .acquire_timeout(PATIENCE)
+        .connect_timeout(PATIENCE)
+        .test_before_acquire_if_idle_for(IDLE)
+        .sqlx_logging(false)
+        .record_stmt_in_spans(false);
+    options
+}
+
+fn sqlite_options(path: std::path::PathBuf) -> ConnectOptions {
+    let mut options = options("sqlite:", 6);
+    options.map_sqlx_sqlite_opts(move |options| {
+        options
+            .filename(&path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(PATIENCE)
+    });
+    options
+}
+
+fn postgres_options(url: &str) -> ConnectOptions {
+    let mut options = options(url, 16);
+    options.map_sqlx_postgres_opts(|options| {
+        options.application_name("ndauth").options([
+            ("synchronous_commit", "on"),
+            ("idle_in_transaction_session_timeout", STATEMENT_LIMIT),
+            ("lock_timeout", STATEMENT_LIMIT),
+            ("statement_timeout", STATEMENT_LIMIT),
+        ])
+    });
+    options
+}

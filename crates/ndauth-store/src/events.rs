@@ -1,0 +1,99 @@
+//! The event log: appended to under the lock of its head, and read in order.
+
+use ndauth_core::{Event, Head, personal_hash};
+use sea_orm::ActiveValue::Set;
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    Statement,
+};
+
+use crate::columns::Columns;
+use crate::row::event::{ActiveModel, Column, Entity, Model};
+use crate::{Read, StoreError};
+
+/// An event as it lies in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredEvent {
+    /// Its number, counting from 1 without a gap.
+    pub sequence: u64,
+    /// What changed, as it was written.
+    pub public: Vec<u8>,
+    /// Names and addresses and their salt; `None` once they were erased.
+    pub personal: Option<(Vec<u8>, [u8; 32])>,
+    /// The digest of the two, which stays.
+    pub personal_hash: [u8; 32],
+    /// Its hash.
+    pub hash: [u8; 32],
+}
+
+impl TryFrom<Model> for StoredEvent {
+    type Error = StoreError;
+
+    fn try_from(row: Model) -> Result<StoredEvent, StoreError> {
+        let columns = Columns { table: "event", id: row.sequence };
+        let personal = match (row.personal_bytes, row.salt) {
+            (Some(bytes), Some(salt)) => Some((bytes, columns.hash("salt", salt)?)),
+            _ => None,
+        };
+        Ok(StoredEvent {
+            sequence: u64::try_from(row.sequence).map_err(|_| columns.corrupt("sequence"))?,
+            public: row.public_bytes,
+            personal,
+            personal_hash: columns.hash("personal_hash", row.personal_hash)?,
+            hash: columns.hash("hash", row.hash)?,
+        })
+    }
+}
+
+impl StoredEvent {
+    /// Whether the event follows that head by the rule of the chain, and its personal bytes, where
+    /// they are still there, are those it was written with.
+    pub fn follows(&self, head: &Head) -> bool {
+        let next = head.next(&self.public, &self.personal_hash);
+        let kept = self
+            .personal
+            .as_ref()
+            .is_none_or(|(bytes, salt)| personal_hash(salt, bytes) == self.personal_hash);
+        kept && next == Head { sequence: self.sequence, hash: self.hash }
+    }
+}
+
+impl Read {
+    /// The events after a sequence, in order, at most so many.
+    pub async fn events_after(&self, sequence: u64, limit: u64) -> Result<Vec<StoredEvent>, StoreError> {
+        let rows = Entity::find()
+            .filter(Column::Sequence.gt(i64::try_from(sequence).unwrap_or(i64::MAX)))
+            .order_by_asc(Column::Sequence)
+            .limit(limit)
+            .all(&self.transaction)
+            .await?;
+        rows.into_iter().map(StoredEvent::try_from).collect()
+    }
+}
+
+/// Appends an event behind the last and moves the head.
+pub(crate) async fn append(
+    transaction: &DatabaseTransaction,
+    last: Head,
+    event: &Event,
+) -> Result<Head, StoreError> {
+    let digest = personal_hash(&event.salt, &event.personal);
+    let head = last.next(&event.public, &digest);
+    let sequence = i64::try_from(head.sequence).map_err(|_| StoreError::corrupt("head", "sequence", 1))?;
+    let row = ActiveModel {
+        sequence: Set(sequence),
+        public_bytes: Set(event.public.clone()),
+        personal_bytes: Set(Some(event.personal.clone())),
+        salt: Set(Some(event.salt.to_vec())),
+        personal_hash: Set(digest.to_vec()),
+        hash: Set(head.hash.to_vec()),
+    };
+    Entity::insert(row).exec_without_returning(transaction).await?;
+    let moved = Statement::from_sql_and_values(
+        transaction.get_database_backend(),
+        "UPDATE head SET sequence = $1, hash = $2 WHERE id = 1",
+        [sequence.into(), head.hash.to_vec().into()],
+    );
+    transaction.execute_raw(moved).await?;
+    Ok(head)
+}

@@ -1,0 +1,33 @@
+//! Rows and transactions, on SQLite and on PostgreSQL.
+//!
+//! A [`Read`] sees one snapshot of the state, the end of the log as of it, and the instant. A
+//! [`Write`] changes rows and ends with [`Write::commit`], which takes the event: there is no way to
+//! change state without one. Which engine is beneath shows nowhere but in the URL.
+
+mod clock;
+mod columns;
+mod connect;
+mod error;
+mod row;
+mod transaction;
+mod url;
+
+mod accounts;
+mod events;
+mod orgs;
+mod secrets;
+mod services;
+mod sessions;
+mod tokens;
+
+#[cfg(feature = "testing")]
+pub mod testing;
+
+pub use clock::{Clock, ManualClock};
+pub use connect::{Engine, MigrationState, Store};
+pub use error::{StoreError, Taken};
+pub use events::StoredEvent;
+pub use secrets::{Family, FoundSecret};
+pub use tokens::TokenPage;
+pub use transaction::{Read, Write};
+pub use url::{DatabaseUrl, InvalidDatabaseUrl};

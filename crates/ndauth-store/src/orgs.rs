@@ -1,0 +1,154 @@
+//! Orgs, and who is a member of them.
+
+use std::collections::BTreeMap;
+
+use ndauth_core::{AccountId, Membership, Org, OrgId, OrgSlug, Orgs, Role, Timestamp};
+use sea_orm::ActiveValue::Set;
+use sea_orm::sea_query::{Expr, OnConflict};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+
+use crate::columns::Columns;
+use crate::error::inserted;
+use crate::row::{membership, org};
+use crate::{Read, StoreError, Taken, Write};
+
+impl TryFrom<org::Model> for Org {
+    type Error = StoreError;
+
+    fn try_from(row: org::Model) -> Result<Org, StoreError> {
+        let columns = Columns { table: "org", id: row.id };
+        Ok(Org {
+            id: OrgId::from_uuid(row.id),
+            slug: columns.text("slug", &row.slug)?,
+            name: columns.text_or_null("name", row.name.as_deref())?,
+            created_at: columns.instant("created_at", row.created_at)?,
+            deleted_at: columns.instant_or_null("deleted_at", row.deleted_at)?,
+        })
+    }
+}
+
+fn role(row: &membership::Model) -> Result<Role, StoreError> {
+    let id = format!("{} in {}", row.account_id, row.org_id);
+    Columns { table: "membership", id }.text("role", &row.role)
+}
+
+impl Read {
+    /// The org with this id, deleted or not.
+    pub async fn find_org(&self, id: OrgId) -> Result<Option<Org>, StoreError> {
+        let row = org::Entity::find_by_id(id.uuid()).one(&self.transaction).await?;
+        row.map(Org::try_from).transpose()
+    }
+
+    /// The org with this slug, deleted or not: no slug is ever given out again.
+    pub async fn find_org_by_slug(&self, slug: &OrgSlug) -> Result<Option<Org>, StoreError> {
+        let row =
+            org::Entity::find().filter(org::Column::Slug.eq(slug.as_str())).one(&self.transaction).await?;
+        row.map(Org::try_from).transpose()
+    }
+
+    /// An account's role in an org; `None` where it is not a member now.
+    pub async fn find_role(&self, account: AccountId, org: OrgId) -> Result<Option<Role>, StoreError> {
+        let row = membership::Entity::find_by_id((account.uuid(), org.uuid()))
+            .filter(membership::Column::RemovedAt.is_null())
+            .one(&self.transaction)
+            .await?;
+        row.as_ref().map(role).transpose()
+    }
+
+    /// The orgs where an account is a member now, and its role in each, by slug. Without deleted ones.
+    pub async fn list_memberships(&self, account: AccountId) -> Result<Vec<Membership>, StoreError> {
+        let rows = membership::Entity::find()
+            .filter(membership::Column::AccountId.eq(account.uuid()))
+            .filter(membership::Column::RemovedAt.is_null())
+            .all(&self.transaction)
+            .await?;
+        let orgs = self.orgs_by_id(rows.iter().map(|row| OrgId::from_uuid(row.org_id))).await?;
+        let mut memberships = Vec::new();
+        for row in rows {
+            let org = orgs.get(&OrgId::from_uuid(row.org_id)).filter(|org| org.deleted_at.is_none());
+            if let Some(org) = org {
+                memberships.push(Membership { org: org.clone(), role: role(&row)? });
+            }
+        }
+        memberships.sort_by(|a, b| a.org.slug.cmp(&b.org.slug));
+        Ok(memberships)
+    }
+
+    /// The names of these orgs.
+    pub async fn name_orgs(&self, orgs: &Orgs) -> Result<Orgs<OrgSlug>, StoreError> {
+        match orgs {
+            Orgs::All => Ok(Orgs::All),
+            Orgs::Only(ids) => {
+                let orgs = self.orgs_by_id(ids.iter().copied()).await?;
+                Ok(Orgs::Only(orgs.into_values().map(|org| org.slug).collect()))
+            }
+        }
+    }
+
+    pub(crate) async fn orgs_by_id(
+        &self,
+        ids: impl IntoIterator<Item = OrgId>,
+    ) -> Result<BTreeMap<OrgId, Org>, StoreError> {
+        let rows = org::Entity::find()
+            .filter(org::Column::Id.is_in(ids.into_iter().map(OrgId::uuid)))
+            .all(&self.transaction)
+            .await?;
+        rows.into_iter().map(|row| Org::try_from(row).map(|org| (org.id, org))).collect()
+    }
+}
+
+impl Write {
+    /// Adds an org, unless its slug is or was taken.
+    pub async fn insert_org(&self, org: &Org) -> Result<Result<(), Taken>, StoreError> {
+        let row = org::ActiveModel {
+            id: Set(org.id.uuid()),
+            slug: Set(org.slug.to_string()),
+            name: Set(org.name.as_ref().map(ToString::to_string)),
+            created_at: Set(org.created_at.micros()),
+            deleted_at: Set(org.deleted_at.map(Timestamp::micros)),
+        };
+        inserted(org::Entity::insert(row).exec_without_returning(&self.transaction).await)
+    }
+
+    /// Marks an org as deleted. Its row, and so its slug, stays.
+    pub async fn delete_org(&self, id: OrgId) -> Result<(), StoreError> {
+        org::Entity::update_many()
+            .col_expr(org::Column::DeletedAt, Expr::value(self.now().micros()))
+            .filter(org::Column::Id.eq(id.uuid()))
+            .exec(&self.transaction)
+            .await?;
+        Ok(())
+    }
+
+    /// Gives an account a role in an org.
+    pub async fn set_role(&self, account: AccountId, org: OrgId, role: Role) -> Result<(), StoreError> {
+        let row = membership::ActiveModel {
+            account_id: Set(account.uuid()),
+            org_id: Set(org.uuid()),
+            role: Set(role.to_string()),
+            set_at: Set(self.now().micros()),
+            removed_at: Set(None),
+        };
+        let replaced = [membership::Column::Role, membership::Column::SetAt, membership::Column::RemovedAt];
+        membership::Entity::insert(row)
+            .on_conflict(
+                OnConflict::columns([membership::Column::AccountId, membership::Column::OrgId])
+                    .update_columns(replaced)
+                    .to_owned(),
+            )
+            .exec_without_returning(&self.transaction)
+            .await?;
+        Ok(())
+    }
+
+    /// Takes an account out of an org.
+    pub async fn remove_member(&self, account: AccountId, org: OrgId) -> Result<(), StoreError> {
+        membership::Entity::update_many()
+            .col_expr(membership::Column::RemovedAt, Expr::value(self.now().micros()))
+            .filter(membership::Column::AccountId.eq(account.uuid()))
+            .filter(membership::Column::OrgId.eq(org.uuid()))
+            .exec(&self.transaction)
+            .await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,138 @@
+//! Secrets: found by their hash, and observed in use.
+
+use ndauth_core::{
+    Expiry, LastUse, SecretHash, SecretId, SecretRecord, ServiceId, SessionId, Timestamp, TokenId,
+};
+use sea_orm::ActiveValue::Set;
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+
+use crate::columns::{Columns, expiry_micros};
+use crate::row::secret::{ActiveModel, Column, Entity, Model};
+use crate::{Read, Store, StoreError, Write};
+
+/// Whose secret it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// A token's.
+    Token(TokenId),
+    /// A session's.
+    Session(SessionId),
+    /// A service's.
+    Service(ServiceId),
+}
+
+/// A secret that was looked up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundSecret {
+    /// The secret, without itself.
+    pub record: SecretRecord,
+    /// Whose it is.
+    pub family: Family,
+    /// When it was last used, as far as was written down.
+    pub last_use: Option<LastUse>,
+}
+
+impl TryFrom<Model> for FoundSecret {
+    type Error = StoreError;
+
+    fn try_from(row: Model) -> Result<FoundSecret, StoreError> {
+        let columns = Columns { table: "secret", id: row.id };
+        let family = match (row.token_id, row.session_id, row.service_id) {
+            (Some(id), None, None) => Family::Token(TokenId::from_uuid(id)),
+            (None, Some(id), None) => Family::Session(SessionId::from_uuid(id)),
+            (None, None, Some(id)) => Family::Service(ServiceId::from_uuid(id)),
+            _ => return Err(columns.corrupt("token_id")),
+        };
+        let last_use = match columns.instant_or_null("last_used_at", row.last_used_at)? {
+            None => None,
+            Some(at) => Some(LastUse {
+                at,
+                address: columns.text_or_null("last_used_address", row.last_used_address.as_deref())?,
+            }),
+        };
+        let record = SecretRecord {
+            id: SecretId::from_uuid(row.id),
+            prefix: columns.text("prefix", &row.prefix)?,
+            minted_at: columns.instant("minted_at", row.minted_at)?,
+            confirmed_at: columns.instant_or_null("confirmed_at", row.confirmed_at)?,
+            ends_at: columns.expiry("ends_at", row.ends_at)?,
+        };
+        if record.confirmed_at.is_none() && record.ends_at == Expiry::Never {
+            return Err(columns.corrupt("ends_at"));
+        }
+        Ok(FoundSecret { record, family, last_use })
+    }
+}
+
+impl Read {
+    /// The secret with this hash.
+    pub async fn find_secret(&self, hash: &SecretHash) -> Result<Option<FoundSecret>, StoreError> {
+        let row =
+            Entity::find().filter(Column::Hash.eq(hash.bytes().to_vec())).one(&self.transaction).await?;
+        row.map(FoundSecret::try_from).transpose()
+    }
+
+    pub(crate) async fn secrets_of_tokens(&self, tokens: &[TokenId]) -> Result<Vec<FoundSecret>, StoreError> {
+        let rows = Entity::find()
+            .filter(Column::TokenId.is_in(tokens.iter().map(|id| id.uuid())))
+            .all(&self.transaction)
+            .await?;
+        rows.into_iter().map(FoundSecret::try_from).collect()
+    }
+}
+
+impl Write {
+    /// Adds a secret to a family.
+    pub async fn insert_secret(
+        &self,
+        family: Family,
+        record: &SecretRecord,
+        hash: &SecretHash,
+    ) -> Result<(), StoreError> {
+        let (token_id, session_id, service_id) = match family {
+            Family::Token(id) => (Some(id.uuid()), None, None),
+            Family::Session(id) => (None, Some(id.uuid()), None),
+            Family::Service(id) => (None, None, Some(id.uuid())),
+        };
+        let row = ActiveModel {
+            id: Set(record.id.uuid()),
+            hash: Set(hash.bytes().to_vec()),
+            prefix: Set(record.prefix.to_string()),
+            token_id: Set(token_id),
+            session_id: Set(session_id),
+            service_id: Set(service_id),
+            minted_at: Set(record.minted_at.micros()),
+            confirmed_at: Set(record.confirmed_at.map(Timestamp::micros)),
+            ends_at: Set(expiry_micros(record.ends_at)),
+            last_used_at: Set(None),
+            last_used_address: Set(None),
+        };
+        Entity::insert(row).exec_without_returning(&self.transaction).await?;
+        Ok(())
+    }
+}
+
+impl Store {
+    /// Writes down when secrets were last used. The newest wins, in whatever order they come. It is an
+    /// observation, not a change of state: no event tells of it.
+    pub async fn record_uses(&self, uses: &[(SecretId, LastUse)]) -> Result<(), StoreError> {
+        let _turn = self.writer.lock().await;
+        let transaction = self.begin_immediate().await?;
+        for (id, last) in uses {
+            let at = last.at.micros();
+            Entity::update_many()
+                .col_expr(Column::LastUsedAt, Expr::value(at))
+                .col_expr(
+                    Column::LastUsedAddress,
+                    Expr::value(last.address.map(|address| address.to_string())),
+                )
+                .filter(Column::Id.eq(id.uuid()))
+                .filter(Column::LastUsedAt.is_null().or(Column::LastUsedAt.lt(at)))
+                .exec(&transaction)
+                .await?;
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,84 @@
+//! Services.
+
+use ndauth_core::{Label, OrgId, Orgs, Service, ServiceId, Timestamp};
+use sea_orm::ActiveValue::Set;
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+
+use crate::columns::Columns;
+use crate::error::inserted;
+use crate::row::{service, service_org};
+use crate::{Read, StoreError, Taken, Write};
+
+impl Read {
+    /// The service with this id.
+    pub async fn find_service(&self, id: ServiceId) -> Result<Option<Service>, StoreError> {
+        let row = service::Entity::find_by_id(id.uuid()).one(&self.transaction).await?;
+        self.service_or_none(row).await
+    }
+
+    /// The service that holds this name and is not revoked.
+    pub async fn find_live_service(&self, name: &Label) -> Result<Option<Service>, StoreError> {
+        let row = service::Entity::find()
+            .filter(service::Column::LiveName.eq(name.as_str()))
+            .one(&self.transaction)
+            .await?;
+        self.service_or_none(row).await
+    }
+
+    async fn service_or_none(&self, row: Option<service::Model>) -> Result<Option<Service>, StoreError> {
+        let Some(row) = row else { return Ok(None) };
+        let columns = Columns { table: "service", id: row.id };
+        let orgs = if row.all_orgs {
+            Orgs::All
+        } else {
+            let rows = service_org::Entity::find()
+                .filter(service_org::Column::ServiceId.eq(row.id))
+                .all(&self.transaction)
+                .await?;
+            Orgs::only(rows.into_iter().map(|row| OrgId::from_uuid(row.org_id)))
+                .map_err(|_| columns.corrupt("all_orgs"))?
+        };
+        Ok(Some(Service {
+            id: ServiceId::from_uuid(row.id),
+            name: columns.text("name", &row.name)?,
+            orgs,
+            created_at: columns.instant("created_at", row.created_at)?,
+            revoked_at: columns.instant_or_null("revoked_at", row.revoked_at)?,
+        }))
+    }
+}
+
+impl Write {
+    /// Adds a service, unless its name is taken by one that is not revoked.
+    pub async fn insert_service(&self, service: &Service) -> Result<Result<(), Taken>, StoreError> {
+        let row = service::ActiveModel {
+            id: Set(service.id.uuid()),
+            name: Set(service.name.to_string()),
+            live_name: Set(Some(service.name.to_string())),
+            all_orgs: Set(service.orgs == Orgs::All),
+            created_at: Set(service.created_at.micros()),
+            revoked_at: Set(service.revoked_at.map(Timestamp::micros)),
+        };
+        let outcome = inserted(service::Entity::insert(row).exec_without_returning(&self.transaction).await)?;
+        if let (Ok(()), Orgs::Only(orgs)) = (outcome, &service.orgs) {
+            let rows = orgs.iter().map(|org| service_org::ActiveModel {
+                service_id: Set(service.id.uuid()),
+                org_id: Set(org.uuid()),
+            });
+            service_org::Entity::insert_many(rows).exec_without_returning(&self.transaction).await?;
+        }
+        Ok(outcome)
+    }
+
+    /// Marks a service as revoked, and gives up its name.
+    pub async fn revoke_service(&self, id: ServiceId) -> Result<(), StoreError> {
+        service::Entity::update_many()
+            .col_expr(service::Column::RevokedAt, Expr::value(self.now().micros()))
+            .col_expr(service::Column::LiveName, Expr::value(Option::<String>::None))
+            .filter(service::Column::Id.eq(id.uuid()))
+            .exec(&self.transaction)
+            .await?;
+        Ok(())
+    }
+}

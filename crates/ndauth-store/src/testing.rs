@@ -1,0 +1,83 @@
+//! Scratch databases on both engines, for tests.
+
+use sea_orm::{ConnectionTrait, Database};
+use tempfile::TempDir;
+
+use crate::{Clock, DatabaseUrl, Engine, Store};
+
+/// The variable that names a PostgreSQL database whose user may create others. `cargo xtask test` sets it.
+pub const POSTGRES_VARIABLE: &str = "NDAUTH_TEST_POSTGRES";
+
+/// An empty database for one test.
+pub struct Scratch {
+    /// Where it is.
+    pub url: DatabaseUrl,
+    _folder: Option<TempDir>,
+}
+
+impl Scratch {
+    /// Makes an empty database.
+    ///
+    /// # Panics
+    ///
+    /// Where none can be made: a test that lacks its database fails, it never skips.
+    pub async fn new(engine: Engine) -> Scratch {
+        match engine {
+            Engine::Sqlite => {
+                let folder = tempfile::tempdir().expect("a scratch folder");
+                let url = DatabaseUrl::Sqlite(folder.path().join("ndauth.db"));
+                Scratch { url, _folder: Some(folder) }
+            }
+            Engine::Postgres => Scratch { url: create_postgres(&postgres_url()).await, _folder: None },
+        }
+    }
+
+    /// Connects to it and brings its schema to this version.
+    ///
+    /// # Panics
+    ///
+    /// Where that fails.
+    pub async fn store(&self, clock: Clock) -> Store {
+        let store = Store::connect(&self.url, clock).await.expect("the scratch database is there");
+        store.migrate().await.expect("the schema is made");
+        store
+    }
+}
+
+/// The database that the tests' cluster came with.
+#[expect(clippy::disallowed_methods, reason = "the one place where tests learn of their cluster")]
+fn postgres_url() -> String {
+    std::env::var(POSTGRES_VARIABLE)
+        .unwrap_or_else(|_| panic!("{POSTGRES_VARIABLE} is not set: run the tests by `cargo xtask test`"))
+}
+
+/// Makes an empty database in the cluster of this one, and gives its URL.
+///
+/// # Panics
+///
+/// Where that fails.
+pub async fn create_postgres(maintenance: &str) -> DatabaseUrl {
+    let suffix = tempfile::Builder::new().prefix("").rand_bytes(10).tempfile().expect("a random name");
+    let suffix = suffix.path().file_name().expect("a file has a name").to_string_lossy().to_lowercase();
+    let name = format!("nd_{}_{suffix}", std::process::id());
+    let connection = Database::connect(maintenance).await.expect("the tests' cluster is there");
+    connection.execute_unprepared(&format!("CREATE DATABASE \"{name}\"")).await.expect("a database is made");
+    connection.close().await.expect("the connection closes");
+    let (place, _) = maintenance.rsplit_once('/').expect("the URL ends in a database");
+    format!("{place}/{name}").parse().expect("a URL")
+}
+
+/// Runs a statement behind the store's back, as someone with a database client would.
+///
+/// # Panics
+///
+/// Where it fails.
+pub async fn execute(store: &Store, sql: &str) {
+    execute_fallibly(store, sql).await.expect("the statement runs");
+}
+
+/// Runs a statement behind the store's back, which may be refused.
+pub async fn execute_fallibly(store: &Store, sql: &str) -> Result<(), crate::StoreError> {
+    store.database.execute_unprepared(sql).await?;
+    Ok(())
+}

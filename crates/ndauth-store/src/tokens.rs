@@ -1,0 +1,265 @@
+//! Tokens, with their orgs and grants.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ndauth_core::{
+    AccountId, Actions, Grant, Grants, Label, LastUse, OrgId, Orgs, Owner, Timestamp, Token, TokenId,
+    TokenView,
+};
+use sea_orm::ActiveValue::Set;
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
+
+use crate::columns::{Columns, expiry_micros, lifetime_micros};
+use crate::error::inserted;
+use crate::row::{token, token_grant, token_org};
+use crate::secrets::{Family, FoundSecret};
+use crate::{Read, StoreError, Taken, Write};
+
+/// A part of a list of tokens, in the order in which they were made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenPage {
+    /// Whether revoked tokens are listed too.
+    pub include_revoked: bool,
+    /// Only tokens made after this one.
+    pub after: Option<TokenId>,
+    /// At most so many.
+    pub limit: u64,
+}
+
+impl Read {
+    /// The token with this id.
+    pub async fn find_token(&self, id: TokenId) -> Result<Option<Token>, StoreError> {
+        let row = token::Entity::find_by_id(id.uuid()).one(&self.transaction).await?;
+        Ok(self.tokens_from_rows(row.into_iter().collect()).await?.pop())
+    }
+
+    /// The token of an account that holds this name: alive or expired, not revoked.
+    pub async fn find_named_token(
+        &self,
+        owner: AccountId,
+        name: &Label,
+    ) -> Result<Option<Token>, StoreError> {
+        let row = token::Entity::find()
+            .filter(token::Column::AccountId.eq(owner.uuid()))
+            .filter(token::Column::LiveName.eq(name.as_str()))
+            .one(&self.transaction)
+            .await?;
+        Ok(self.tokens_from_rows(row.into_iter().collect()).await?.pop())
+    }
+
+    /// How many tokens of an account are neither revoked nor expired.
+    pub async fn count_live_tokens(&self, owner: AccountId) -> Result<u64, StoreError> {
+        let live = token::Entity::find()
+            .filter(token::Column::AccountId.eq(owner.uuid()))
+            .filter(token::Column::RevokedAt.is_null())
+            .filter(token::Column::ExpiresAt.gt(self.now().micros()));
+        Ok(live.count(&self.transaction).await?)
+    }
+
+    /// The tokens of an account.
+    pub async fn list_tokens(&self, owner: AccountId, page: TokenPage) -> Result<Vec<Token>, StoreError> {
+        let mut query = token::Entity::find()
+            .filter(token::Column::AccountId.eq(owner.uuid()))
+            .order_by_asc(token::Column::Id)
+            .limit(page.limit);
+        if !page.include_revoked {
+            query = query.filter(token::Column::RevokedAt.is_null());
+        }
+        if let Some(after) = page.after {
+            query = query.filter(token::Column::Id.gt(after.uuid()));
+        }
+        let rows = query.all(&self.transaction).await?;
+        self.tokens_from_rows(rows).await
+    }
+
+    /// These tokens as their owner sees them, in the same order.
+    pub async fn view_tokens(&self, tokens: Vec<Token>) -> Result<Vec<TokenView>, StoreError> {
+        let ids: Vec<TokenId> = tokens.iter().map(|token| token.id).collect();
+        let mut secrets: BTreeMap<TokenId, Vec<FoundSecret>> = BTreeMap::new();
+        for secret in self.secrets_of_tokens(&ids).await? {
+            if let Family::Token(id) = secret.family {
+                secrets.entry(id).or_default().push(secret);
+            }
+        }
+        let restricted = tokens.iter().filter_map(|token| match &token.orgs {
+            Orgs::All => None,
+            Orgs::Only(orgs) => Some(orgs),
+        });
+        let orgs = self.orgs_by_id(restricted.flatten().copied().collect::<BTreeSet<_>>()).await?;
+        let view = |token: Token| {
+            let secrets = secrets.remove(&token.id).unwrap_or_default();
+            let newest = secrets
+                .iter()
+                .max_by_key(|secret| (secret.record.minted_at, secret.record.id))
+                .ok_or_else(|| StoreError::corrupt("secret", "token_id", token.id))?;
+            let named = match &token.orgs {
+                Orgs::All => Orgs::All,
+                Orgs::Only(ids) => {
+                    Orgs::Only(ids.iter().filter_map(|id| orgs.get(id)).map(|org| org.slug.clone()).collect())
+                }
+            };
+            Ok(TokenView {
+                orgs: named,
+                prefix: newest.record.prefix.clone(),
+                last_use: secrets
+                    .iter()
+                    .filter_map(|secret| secret.last_use)
+                    .max_by_key(|last: &LastUse| last.at),
+                secrets: secrets.iter().map(|secret| secret.record.id).collect(),
+                token,
+            })
+        };
+        tokens.into_iter().map(view).collect()
+    }
+
+    /// Reads the orgs and grants of tokens, for all of them at once.
+    async fn tokens_from_rows(&self, rows: Vec<token::Model>) -> Result<Vec<Token>, StoreError> {
+        let restricted: Vec<_> = rows.iter().filter(|row| !row.all_orgs).map(|row| row.id).collect();
+        let mut orgs: BTreeMap<_, Vec<OrgId>> = BTreeMap::new();
+        if !restricted.is_empty() {
+            let of_tokens = token_org::Entity::find().filter(token_org::Column::TokenId.is_in(restricted));
+            for row in of_tokens.all(&self.transaction).await? {
+                orgs.entry(row.token_id).or_default().push(OrgId::from_uuid(row.org_id));
+            }
+        }
+        let granted: Vec<_> = rows.iter().filter(|row| !row.all_grants).map(|row| row.id).collect();
+        let mut grants: BTreeMap<_, Vec<Grant>> = BTreeMap::new();
+        if !granted.is_empty() {
+            let of_tokens = token_grant::Entity::find().filter(token_grant::Column::TokenId.is_in(granted));
+            for row in of_tokens.all(&self.transaction).await? {
+                grants.entry(row.token_id).or_default().push(grant_from_row(&row)?);
+            }
+        }
+        rows.into_iter()
+            .map(|row| {
+                let (orgs, grants) = (orgs.remove(&row.id), grants.remove(&row.id));
+                token_from_rows(&row, orgs.unwrap_or_default(), grants.unwrap_or_default())
+            })
+            .collect()
+    }
+}
+
+impl Write {
+    /// Adds a token that holds its name, unless another of its owner holds it.
+    pub async fn insert_token(&self, token: &Token) -> Result<Result<(), Taken>, StoreError> {
+        let (account_id, org_id) = match token.owner {
+            Owner::Account(id) => (Some(id.uuid()), None),
+            Owner::Org(id) => (None, Some(id.uuid())),
+        };
+        let row = token::ActiveModel {
+            id: Set(token.id.uuid()),
+            account_id: Set(account_id),
+            org_id: Set(org_id),
+            name: Set(token.name.to_string()),
+            live_name: Set(Some(token.name.to_string())),
+            scope: Set(token.scope.to_string()),
+            all_orgs: Set(token.orgs == Orgs::All),
+            all_grants: Set(token.grants == Grants::All),
+            created_at: Set(token.created_at.micros()),
+            lifetime: Set(lifetime_micros(token.lifetime)),
+            expires_at: Set(expiry_micros(token.expires_at)),
+            revoked_at: Set(token.revoked_at.map(Timestamp::micros)),
+        };
+        if inserted(token::Entity::insert(row).exec_without_returning(&self.transaction).await)?.is_err() {
+            return Ok(Err(Taken));
+        }
+        if let Orgs::Only(orgs) = &token.orgs {
+            let rows = orgs.iter().map(|org| token_org::ActiveModel {
+                token_id: Set(token.id.uuid()),
+                org_id: Set(org.uuid()),
+            });
+            token_org::Entity::insert_many(rows).exec_without_returning(&self.transaction).await?;
+        }
+        if let Grants::Only(_) = token.grants {
+            let rows = grant_rows(token);
+            token_grant::Entity::insert_many(rows).exec_without_returning(&self.transaction).await?;
+        }
+        Ok(Ok(()))
+    }
+
+    /// Takes its name from a token, so that another may hold it.
+    pub async fn release_name(&self, id: TokenId) -> Result<(), StoreError> {
+        token::Entity::update_many()
+            .col_expr(token::Column::LiveName, Expr::value(Option::<String>::None))
+            .filter(token::Column::Id.eq(id.uuid()))
+            .exec(&self.transaction)
+            .await?;
+        Ok(())
+    }
+
+    /// Marks a token as revoked, and gives up its name. Says whether it was not revoked before.
+    pub async fn revoke_token(&self, id: TokenId) -> Result<bool, StoreError> {
+        let changed = token::Entity::update_many()
+            .col_expr(token::Column::RevokedAt, Expr::value(self.now().micros()))
+            .col_expr(token::Column::LiveName, Expr::value(Option::<String>::None))
+            .filter(token::Column::Id.eq(id.uuid()))
+            .filter(token::Column::RevokedAt.is_null())
+            .exec(&self.transaction)
+            .await?;
+        Ok(changed.rows_affected == 1)
+    }
+}
+
+fn token_from_rows(row: &token::Model, orgs: Vec<OrgId>, grants: Vec<Grant>) -> Result<Token, StoreError> {
+    let columns = Columns { table: "token", id: row.id };
+    let owner = match (row.account_id, row.org_id) {
+        (Some(id), None) => Owner::Account(AccountId::from_uuid(id)),
+        (None, Some(id)) => Owner::Org(OrgId::from_uuid(id)),
+        _ => return Err(columns.corrupt("account_id")),
+    };
+    let orgs =
+        if row.all_orgs { Orgs::All } else { Orgs::only(orgs).map_err(|_| columns.corrupt("all_orgs"))? };
+    let grants = if row.all_grants {
+        Grants::All
+    } else {
+        Grants::only(grants).map_err(|_| columns.corrupt("all_grants"))?
+    };
+    Ok(Token {
+        id: TokenId::from_uuid(row.id),
+        owner,
+        name: columns.text("name", &row.name)?,
+        scope: columns.text("scope", &row.scope)?,
+        grants,
+        orgs,
+        created_at: columns.instant("created_at", row.created_at)?,
+        lifetime: columns.lifetime("lifetime", row.lifetime)?,
+        expires_at: columns.expiry("expires_at", row.expires_at)?,
+        revoked_at: columns.instant_or_null("revoked_at", row.revoked_at)?,
+    })
+}
+
+fn grant_from_row(row: &token_grant::Model) -> Result<Grant, StoreError> {
+    let columns = Columns { table: "token_grant", id: row.token_id };
+    Ok(Grant {
+        resource_type: columns.text("resource_type", &row.resource_type)?,
+        resource_ids: columns.text("resource_id", &row.resource_id)?,
+        actions: match row.action.as_str() {
+            ANY_ACTION => Actions::Any,
+            action => Actions::Only([columns.text("action", action)?].into()),
+        },
+    })
+}
+
+/// A row for each action of each grant.
+fn grant_rows(token: &Token) -> Vec<token_grant::ActiveModel> {
+    let Grants::Only(set) = &token.grants else { return Vec::new() };
+    let row = |resource_type: &str, resource_id: &str, action: &str| token_grant::ActiveModel {
+        token_id: Set(token.id.uuid()),
+        resource_type: Set(resource_type.to_owned()),
+        resource_id: Set(resource_id.to_owned()),
+        action: Set(action.to_owned()),
+    };
+    set.iter()
+        .flat_map(|(resource_type, ids, actions)| {
+            let ids = ids.to_string();
+            let actions: Vec<&str> = match actions {
+                Actions::Any => vec![ANY_ACTION],
+                Actions::Only(actions) => actions.iter().map(ndauth_core::Action::as_str).collect(),
+            };
+            actions.into_iter().map(|action| row(resource_type.as_str(), &ids, action)).collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+const ANY_ACTION: &str = "*";

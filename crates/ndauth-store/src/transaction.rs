@@ -1,0 +1,137 @@
+//! Transactions: a snapshot to read, or rows to change together with one event.
+
+use std::time::Duration;
+
+use ndauth_core::{Event, Head, Timestamp};
+use sea_orm::{
+    AccessMode, ConnectionTrait, DatabaseTransaction, IsolationLevel, QueryResult, Statement,
+    TransactionOptions, TransactionTrait,
+};
+use tokio::sync::OwnedMutexGuard;
+use tokio::time::{Instant, timeout};
+
+use crate::clock::machine_micros;
+use crate::{Clock, Engine, Store, StoreError};
+
+/// A view of one state of the database, and the instant as of which it is judged.
+pub struct Read {
+    pub(crate) transaction: DatabaseTransaction,
+    engine: Engine,
+    head: Head,
+    now: Timestamp,
+}
+
+/// A change in the making. Dropped without [`Write::commit`], it never was.
+pub struct Write {
+    read: Read,
+    name: &'static str,
+    begun: Instant,
+    _turn: OwnedMutexGuard<()>,
+}
+
+/// How long a change waits for its turn behind others of this process.
+const TURN: Duration = Duration::from_secs(5);
+
+impl Store {
+    /// Opens a view of the present state. Everything read through it is of one moment.
+    pub async fn read(&self) -> Result<Read, StoreError> {
+        let options = match self.engine {
+            Engine::Sqlite => TransactionOptions::default(),
+            Engine::Postgres => TransactionOptions {
+                isolation_level: Some(IsolationLevel::RepeatableRead),
+                access_mode: Some(AccessMode::ReadOnly),
+                sqlite_transaction_mode: None,
+            },
+        };
+        let transaction = self.database.begin_with_options(options).await?;
+        self.opened(transaction).await
+    }
+
+    /// Begins a change. Its name is for logs and metrics.
+    pub async fn write(&self, name: &'static str) -> Result<Write, StoreError> {
+        let turn = timeout(TURN, self.writer.clone().lock_owned())
+            .await
+            .map_err(|_| StoreError::unavailable("too many changes are waiting for their turn"))?;
+        let begun = Instant::now();
+        let transaction = self.begin_immediate().await?;
+        Ok(Write { read: self.opened(transaction).await?, name, begun, _turn: turn })
+    }
+
+    /// Reads the end of the log first: what is read afterwards is at least as new.
+    async fn opened(&self, transaction: DatabaseTransaction) -> Result<Read, StoreError> {
+        let sql = match self.engine {
+            Engine::Sqlite => "SELECT sequence, hash FROM head WHERE id = 1",
+            Engine::Postgres => {
+                "SELECT sequence, hash, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now \
+                 FROM head WHERE id = 1"
+            }
+        };
+        let row = one_row(&transaction, sql).await?;
+        let micros = match (&self.clock, self.engine) {
+            (Clock::Manual(clock), _) => clock.micros(),
+            (Clock::Database, Engine::Sqlite) => machine_micros(),
+            (Clock::Database, Engine::Postgres) => row.try_get("", "now")?,
+        };
+        let now = self.latest.no_earlier(micros)?;
+        Ok(Read { transaction, engine: self.engine, head: head(&row)?, now })
+    }
+}
+
+impl Read {
+    /// The end of the log as of this view.
+    pub fn head(&self) -> Head {
+        self.head
+    }
+
+    /// The instant as of which this view is judged.
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+}
+
+impl std::ops::Deref for Write {
+    type Target = Read;
+
+    /// A change reads as a view does.
+    fn deref(&self) -> &Read {
+        &self.read
+    }
+}
+
+impl Write {
+    /// Appends the event and makes the change durable: once this returns, no crash undoes it.
+    /// Returns the event's sequence.
+    ///
+    /// The head of the log is locked from here on, and not before: for two statements and a sync.
+    pub async fn commit(self, event: &Event) -> Result<u64, StoreError> {
+        let Read { transaction, engine, head: seen, .. } = self.read;
+        let last = match engine {
+            // The whole transaction holds SQLite's one lock, so the head is as it was seen.
+            Engine::Sqlite => seen,
+            Engine::Postgres => {
+                let sql = "SELECT sequence, hash FROM head WHERE id = 1 FOR UPDATE";
+                head(&one_row(&transaction, sql).await?)?
+            }
+        };
+        let appended = crate::events::append(&transaction, last, event).await?;
+        transaction.commit().await?;
+        metrics::histogram!("ndauth_store_write_seconds", "name" => self.name)
+            .record(self.begun.elapsed().as_secs_f64());
+        tracing::debug!(name = self.name, sequence = appended.sequence, "committed");
+        Ok(appended.sequence)
+    }
+}
+
+async fn one_row(transaction: &DatabaseTransaction, sql: &str) -> Result<QueryResult, StoreError> {
+    let statement = Statement::from_string(transaction.get_database_backend(), sql);
+    transaction.query_one_raw(statement).await?.ok_or_else(|| StoreError::corrupt("head", "id", 1))
+}
+
+fn head(row: &QueryResult) -> Result<Head, StoreError> {
+    let sequence: i64 = row.try_get("", "sequence")?;
+    let hash: Vec<u8> = row.try_get("", "hash")?;
+    Ok(Head {
+        sequence: u64::try_from(sequence).map_err(|_| StoreError::corrupt("head", "sequence", 1))?,
+        hash: hash.try_into().map_err(|_| StoreError::corrupt("head", "hash", 1))?,
+    })
+}

@@ -1,0 +1,272 @@
+use ndauth_core::{
+    Actions, Expiry, Grant, Grants, LastUse, Lifetime, Orgs, Role, Scope, SecretState, Service, ServiceId,
+    Session, SessionId, TokenId,
+};
+use ndauth_store::{Family, StoreError, Taken, TokenPage};
+
+use crate::on_both;
+use crate::world::{account, add_token, any_event, at, id, member, open, org, secret, token};
+
+const ALL: TokenPage = TokenPage { include_revoked: true, after: None, limit: 1000 };
+
+on_both! {
+    async fn accounts_and_orgs_read_back(scratch: &Scratch) {
+        let (store, _, mut rng) = open(scratch).await;
+        let (ada, ops) = member(&store, &mut rng).await;
+        let read = store.read().await.expect("a view");
+        assert_eq!(read.find_account(ada.id).await.expect("read"), Some(ada.clone()));
+        assert_eq!(read.find_account_by_handle(&ada.handle).await.expect("read"), Some(ada.clone()));
+        assert_eq!(read.find_account_by_email(&ada.email).await.expect("read"), Some(ada.clone()));
+        assert_eq!(read.find_org_by_slug(&ops.slug).await.expect("read"), Some(ops.clone()));
+        assert_eq!(read.find_role(ada.id, ops.id).await.expect("read"), Some(Role::Rw));
+        let nobody = account(&mut rng, "nobody");
+        assert_eq!(read.find_account(nobody.id).await.expect("read"), None);
+        assert_eq!(read.find_role(nobody.id, ops.id).await.expect("read"), None);
+    }
+
+    async fn names_are_given_once(scratch: &Scratch) {
+        let (store, _, mut rng) = open(scratch).await;
+        let (ada, ops) = member(&store, &mut rng).await;
+        for spoil in ["handle", "email"] {
+            let mut other = account(&mut rng, "eve");
+            match spoil {
+                "handle" => other.handle = ada.handle.clone(),
+                _ => other.email = ada.email.clone(),
+            }
+            let write = store.write("test").await.expect("a change begins");
+            assert_eq!(write.insert_account(&other).await.expect("told"), Err(Taken), "{spoil}");
+        }
+        let write = store.write("test").await.expect("a change begins");
+        write.delete_org(ops.id).await.expect("deleted");
+        write.commit(&any_event(&mut rng)).await.expect("committed");
+        let write = store.write("test").await.expect("a change begins");
+        assert_eq!(write.insert_org(&org(&mut rng, "ops")).await.expect("told"), Err(Taken));
+    }
+
+    async fn members_come_and_go(scratch: &Scratch) {
+        let (store, clock, mut rng) = open(scratch).await;
+        let (ada, ops) = member(&store, &mut rng).await;
+        let dev = org(&mut rng, "dev");
+        let roles = async || {
+            let read = store.read().await.expect("a view");
+            let memberships = read.list_memberships(ada.id).await.expect("listed");
+            memberships.into_iter().map(|m| (m.org.slug.to_string(), m.role)).collect::<Vec<_>>()
+        };
+        let write = store.write("test").await.expect("a change begins");
+        write.insert_org(&dev).await.expect("inserted").expect("free");
+        write.set_role(ada.id, dev.id, Role::Admin).await.expect("set");
+        write.set_role(ada.id, ops.id, Role::Ro).await.expect("set");
+        write.commit(&any_event(&mut rng)).await.expect("committed");
+        assert_eq!(roles().await, [("dev".into(), Role::Admin), ("ops".into(), Role::Ro)]);
+
+        clock.set(at(5));
+        let write = store.write("test").await.expect("a change begins");
+        write.remove_member(ada.id, ops.id).await.expect("removed");
+        write.delete_org(dev.id).await.expect("deleted");
+        write.commit(&any_event(&mut rng)).await.expect("committed");
+        assert_eq!(roles().await, []);
+
+        let write = store.write("test").await.expect("a change begins");
+        write.set_role(ada.id, ops.id, Role::Rw).await.expect("set again");
+        write.commit(&any_event(&mut rng)).await.expect("committed");
+        assert_eq!(roles().await, [("ops".into(), Role::Rw)]);
+    }
+
+    async fn tokens_read_back_whole(scratch: &Scratch) {
+        let (store, _, mut rng) = open(scratch).await;
+        let (ada, ops) = member(&store, &mut rng).await;
+        let plain = token(&mut rng, &ada, "it's \"quoted\" / 🚀 %_");
+        let grant = |ids: &str, actions| Grant {
+            resource_type: "assets".parse().expect("a resource type"),
+            resource_ids: ids.parse().expect("resource ids"),
+            actions,
+        };
+        let some = Actions::Only(["read", "write"].map(|text| text.parse().expect("an action")).into());
+        let narrow = ndauth_core::Token {
+            id: id(TokenId::new(at(1000), &mut rng)),
+            scope: Scope::Ro,
+            grants: Grants::only([grant("*", some), grant("prod-*", Actions::Any)]).expect("grants"),
+            orgs: Orgs::only([ops.id]).expect("orgs"),
+            lifetime: Lifetime::For(std::time::Duration::from_micros(1)),
+            expires_at: Expiry::At(at(1)),
+            ..token(&mut rng, &ada, "narrow")
+        };
+        let write = store.write("test").await.expect("a change begins");
+        let hash = add_token(&write, &mut rng, &plain).await;
+        add_token(&write, &mut rng, &narrow).await;
+        write.commit(&any_event(&mut rng)).await.expect("committed");
+
+        let read = store.read().await.expect("a view");
+        assert_eq!(read.find_token(plain.id).await.expect("read"), Some(plain.clone()));
+        assert_eq!(read.find_named_token(ada.id, &narrow.name).await.expect("read"), Some(narrow.clone()));
+        assert_eq!(read.list_tokens(ada.id, ALL).await.expect("listed"), [plain.clone(), narrow.clone()]);
+        let views = read.view_tokens(vec![plain.clone(), narrow]).await.expect("viewed");
+        assert_eq!(views[0].orgs, Orgs::All);
+        assert_eq!(views[1].orgs, Orgs::only([ops.slug]).expect("orgs"));
+        let found = read.find_secret(&hash).await.expect("read").expect("found");
+        assert_eq!(found.family, Family::Token(plain.id));
+        assert_eq!(found.record.prefix, views[0].prefix);
+        assert_eq!(found.record.state(read.now()), SecretState::Current);
+        assert_eq!(read.find_secret(&secret(&mut rng).1).await.expect("read"), None);
+    }
+
+    async fn a_name_is_held_by_one_and_given_up(scratch: &Scratch) {
+        let (store, _, mut rng) = open(scratch).await;
+        let (ada, _) = member(&store, &mut rng).await;
+        let first = token(&mut rng, &ada, "ci");
+        let second = token(&mut rng, &ada, "ci");
+        let write = store.write("test").await.expect("a change begins");
+        add_token(&write, &mut rng, &first).await;
+        write.commit(&any_event(&mut rng)).await.expect("committed");
+
+        let write = store.write("test").await.expect("a change begins");
+        assert_eq!(write.insert_token(&second).await.expect("told"), Err(Taken));
+        drop(write);
+
+        let write = store.write("test").await.expect("a change begins");
+        assert!(write.revoke_token(first.id).await.expect("revoked"));
+        assert!(!write.revoke_token(first.id).await.expect("told"), "only once");
+        add_token(&write, &mut rng, &second).await;
+        write.commit(&any_event(&mut rng)).await.expect("committed");
+        let read = store.read().await.expect("a view");
+        let holder = read.find_named_token(ada.id, &first.name).await.expect("read");
+        assert_eq!(holder.map(|token| token.id), Some(second.id));
+        let revoked = read.find_token(first.id).await.expect("read").expect("its row stays");
+        assert_eq!(revoked.revoked_at, Some(at(0)));
+    }
+
+    async fn live_tokens_are_counted_at_the_instant(scratch: &Scratch) {
+        let (store, clock, mut rng) = open(scratch).await;
+        let (ada, _) = member(&store, &mut rng).await;
+        let write = store.write("test").await.expect("a change begins");
+        for (name, expires_at) in [("a", Expiry::At(at(10))), ("b", Expiry::At(at(11))), ("c", Expiry::Never)] {
+            let token = ndauth_core::Token { expires_at, ..token(&mut rng, &ada, name) };
+            add_token(&write, &mut rng, &token).await;
+        }
+        write.commit(&any_event(&mut rng)).await.expect("committed");
+        for (now, live) in [(9, 3), (10, 2), (11, 1)] {
+            clock.set(at(now));
+            let read = store.read().await.expect("a view");
+            assert_eq!(read.count_live_tokens(ada.id).await.expect("counted"), live, "at {now}");
+        }
+    }
+
+    async fn lists_come_in_pages(scratch: &Scratch) {
+        let (store, _, mut rng) = open(scratch).await;
+        let (ada, _) = member(&store, &mut rng).await;
+        let write = store.write("test").await.expect("a change begins");
+        for n in 0..7 {
+            let token = token(&mut rng, &ada, &format!("t{n}"));
+            add_token(&write, &mut rng, &token).await;
+            if n == 3 {
+                write.revoke_token(token.id).await.expect("revoked");
+            }
+        }
+        write.commit(&any_event(&mut rng)).await.expect("committed");
+        let read = store.read().await.expect("a view");
+        let mut seen = Vec::new();
+        let mut after = None;
+        loop {
+            let page = TokenPage { include_revoked: false, after, limit: 4 };
+            let tokens = read.list_tokens(ada.id, page).await.expect("listed");
+            let Some(last) = tokens.last() else { break };
+            after = Some(last.id);
+            seen.extend(tokens.iter().map(|token| token.name.to_string()));
+        }
+        seen.sort();
+        assert_eq!(seen, ["t0", "t1", "t2", "t4", "t5", "t6"]);
+        assert_eq!(read.list_tokens(ada.id, ALL).await.expect("listed").len(), 7);
+    }
+
+    async fn sessions_and_services_read_back(scratch: &Scratch) {
+        let (store, _, mut rng) = open(scratch).await;
+        let (ada, ops) = member(&store, &mut rng).await;
+        let session = Session {
+            id: id(SessionId::new(at(0), &mut rng)),
+            account: ada.id,
+            created_at: at(0),
+            expires_at: Expiry::At(at(9)),
+            revoked_at: None,
+        };
+        let service = |rng: &mut _, name: &str, orgs| Service {
+            id: id(ServiceId::new(at(0), rng)),
+            name: name.parse().expect("a name"),
+            orgs,
+            created_at: at(0),
+            revoked_at: None,
+        };
+        let all = service(&mut rng, "registry", Orgs::All);
+        let one = service(&mut rng, "builder", Orgs::only([ops.id]).expect("orgs"));
+        let ((session_secret, session_hash), (service_secret, service_hash)) = (secret(&mut rng), secret(&mut rng));
+        let write = store.write("test").await.expect("a change begins");
+        write.insert_session(&session).await.expect("inserted");
+        write.insert_secret(Family::Session(session.id), &session_secret, &session_hash).await.expect("inserted");
+        write.insert_service(&all).await.expect("inserted").expect("free");
+        write.insert_service(&one).await.expect("inserted").expect("free");
+        write.insert_secret(Family::Service(one.id), &service_secret, &service_hash).await.expect("inserted");
+        write.commit(&any_event(&mut rng)).await.expect("committed");
+
+        let read = store.read().await.expect("a view");
+        assert_eq!(read.find_session(session.id).await.expect("read"), Some(session.clone()));
+        assert_eq!(read.find_service(all.id).await.expect("read"), Some(all.clone()));
+        assert_eq!(read.find_live_service(&one.name).await.expect("read"), Some(one.clone()));
+        let family = async |hash| read.find_secret(hash).await.expect("read").expect("found").family;
+        assert_eq!(family(&session_hash).await, Family::Session(session.id));
+        assert_eq!(family(&service_hash).await, Family::Service(one.id));
+        drop(read);
+
+        let write = store.write("test").await.expect("a change begins");
+        write.revoke_service(all.id).await.expect("revoked");
+        let again = service(&mut rng, "registry", Orgs::All);
+        write.insert_service(&again).await.expect("inserted").expect("the name was given up");
+        write.commit(&any_event(&mut rng)).await.expect("committed");
+        let write = store.write("test").await.expect("a change begins");
+        let twice = service(&mut rng, "registry", Orgs::All);
+        assert_eq!(write.insert_service(&twice).await.expect("told"), Err(Taken));
+    }
+
+    async fn the_newest_use_wins_in_any_order(scratch: &Scratch) {
+        let (store, _, mut rng) = open(scratch).await;
+        let (ada, _) = member(&store, &mut rng).await;
+        let ci = token(&mut rng, &ada, "ci");
+        let write = store.write("test").await.expect("a change begins");
+        let hash = add_token(&write, &mut rng, &ci).await;
+        write.commit(&any_event(&mut rng)).await.expect("committed");
+        let found = async || store.read().await.expect("a view").find_secret(&hash).await.expect("read").expect("found");
+        let secret = found().await.record.id;
+        let last = |micros, address: &str| LastUse { at: at(micros), address: address.parse().ok() };
+        for (used, expected) in [
+            (last(5, "10.0.0.1"), last(5, "10.0.0.1")),
+            (last(9, "2001:db8::1"), last(9, "2001:db8::1")),
+            (last(7, "10.0.0.2"), last(9, "2001:db8::1")),
+            (last(11, ""), LastUse { at: at(11), address: None }),
+        ] {
+            store.record_uses(&[(secret, used)]).await.expect("recorded");
+            assert_eq!(found().await.last_use, Some(expected));
+        }
+    }
+
+    async fn nonsense_in_a_row_is_named_not_guessed(scratch: &Scratch) {
+        let (store, _, mut rng) = open(scratch).await;
+        let (ada, _) = member(&store, &mut rng).await;
+        let ci = token(&mut rng, &ada, "ci");
+        let write = store.write("test").await.expect("a change begins");
+        add_token(&write, &mut rng, &ci).await;
+        write.commit(&any_event(&mut rng)).await.expect("committed");
+        let spoiled = async |sql: &str| {
+            ndauth_store::testing::execute(&store, sql).await;
+            let read = store.read().await.expect("a view");
+            match read.find_token(ci.id).await {
+                Err(StoreError::Corrupt { table, column, id }) => {
+                    assert_eq!(id, ci.id.to_string());
+                    (table, column)
+                }
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(spoiled("UPDATE token SET all_orgs = FALSE").await, ("token", "all_orgs"));
+        let restored = "UPDATE token SET all_orgs = TRUE, all_grants = FALSE";
+        assert_eq!(spoiled(restored).await, ("token", "all_grants"));
+        assert_eq!(spoiled("UPDATE token SET all_grants = TRUE, expires_at = -1").await, ("token", "expires_at"));
+    }
+}

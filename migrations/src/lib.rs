@@ -1,0 +1,19 @@
+//! The history of the schema. A migration that has landed is never edited.
+//!
+//! Instants are microseconds since 1970 (`bigint`); `9223372036854775807` stands for "never". Ids are
+//! UUIDs, hashes 32-byte blobs. "All" is a column of its own, so that neither NULL nor the absence of
+//! rows ever means it.
+
+pub use sea_orm_migration::MigratorTrait;
+use sea_orm_migration::prelude::*;
+
+mod m20261122_000001_first;
+
+/// Brings a database to this version of the schema.
+pub struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m20261122_000001_first::Migration)]
+    }
+}

@@ -1,0 +1,41 @@
+//! Running cargo and other programs from the root of the workspace.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, ensure};
+
+/// The root of the workspace.
+pub(crate) fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().expect("xtask lies in the root of the workspace").to_owned()
+}
+
+/// A command that runs in the root of the workspace.
+pub(crate) fn command(program: impl AsRef<Path>, arguments: &[&str]) -> Command {
+    let mut command = Command::new(program.as_ref());
+    command.args(arguments).current_dir(root());
+    command
+}
+
+/// Runs a command to its end, its output passed through, and fails where it fails.
+pub(crate) fn run(mut command: Command) -> anyhow::Result<()> {
+    let line = format!("{command:?}").replace('"', "");
+    eprintln!("\n$ {line}");
+    let status = command.status().with_context(|| format!("cannot run `{line}`"))?;
+    ensure!(status.success(), "`{line}` failed: {status}");
+    Ok(())
+}
+
+/// Builds both binaries and says where they are: `ndauthd`, then `ndcli`.
+pub(crate) fn build_binaries(release: bool) -> anyhow::Result<(PathBuf, PathBuf)> {
+    // The whole workspace's feature set, so that tests and binaries share what is compiled.
+    let mut arguments = vec!["build", "--workspace", "--bins"];
+    if release {
+        arguments = vec!["build", "--release", "--package", "ndauth-server", "--package", "ndcli"];
+    }
+    run(command("cargo", &arguments))?;
+    let metadata = cargo_metadata::MetadataCommand::new().no_deps().current_dir(root()).exec()?;
+    let folder = metadata.target_directory.join(if release { "release" } else { "debug" });
+    Ok((folder.join("ndauthd").into(), folder.join("ndcli").into()))
+}

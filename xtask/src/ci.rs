@@ -1,0 +1,3 @@
+pub(crate) fn run() -> anyhow::Result<()> {
+    crate::test::run_all()
+}

@@ -1,0 +1,66 @@
+//! Generated code: `proto/` in, Rust and a descriptor set out, without a system protoc.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::Context;
+use prost::Message;
+
+use crate::cargo::root;
+
+/// Where the generated files are kept, from the root of the workspace.
+pub(crate) const GENERATED: &str = "crates/ndauth-proto/src/generated";
+
+/// The messages that hold a secret: `ndauth-proto` writes their `Debug`, which hides it.
+const HOLD_SECRETS: [&str; 2] = ["ndauth.v1.CreateTokenResponse", "ndauth.v1.ValidateTokenRequest"];
+
+/// Writes everything that is generated from `proto/` into a folder.
+pub(crate) fn write(folder: &Path) -> anyhow::Result<()> {
+    let proto = root().join("proto");
+    let mut files: Vec<String> = fs::read_dir(proto.join("ndauth/v1"))?
+        .map(|entry| Ok(format!("ndauth/v1/{}", entry?.file_name().to_string_lossy())))
+        .collect::<anyhow::Result<_>>()?;
+    files.sort();
+
+    let mut documented = protox::Compiler::new([&proto])?;
+    documented.include_imports(true).include_source_info(true).open_files(&files)?;
+    fs::create_dir_all(folder)?;
+    tonic_prost_build::configure()
+        .emit_rerun_if_changed(false)
+        .build_transport(false)
+        .skip_debug(HOLD_SECRETS)
+        .out_dir(folder)
+        .compile_fds(documented.file_descriptor_set())
+        .context("cannot generate Rust from `proto/`")?;
+
+    let mut bare = protox::Compiler::new([&proto])?;
+    bare.include_imports(true).include_source_info(false).open_files(&files)?;
+    fs::write(folder.join("descriptor.bin"), bare.file_descriptor_set().encode_to_vec())?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn generated_code_is_fresh() {
+        let scratch = tempfile::tempdir().expect("a scratch folder");
+        write(scratch.path()).expect("`proto/` compiles");
+        let names = |folder: &Path| {
+            let mut names: Vec<_> = fs::read_dir(folder)
+                .expect("a folder of generated files")
+                .map(|entry| entry.expect("a file").file_name())
+                .collect();
+            names.sort();
+            names
+        };
+        let kept = root().join(GENERATED);
+        assert_eq!(names(scratch.path()), names(&kept), "run `cargo xtask codegen`");
+        for name in names(&kept) {
+            let fresh = fs::read(scratch.path().join(&name)).expect("a fresh file");
+            let stale = fs::read(kept.join(&name)).expect("a kept file");
+            assert!(fresh == stale, "{name:?} is stale: run `cargo xtask codegen`");
+        }
+    }
+}

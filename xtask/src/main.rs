@@ -1,0 +1,40 @@
+//! Automation: `cargo xtask --help` lists what there is.
+
+mod cargo;
+mod ci;
+mod codegen;
+mod demo;
+mod postgres;
+mod test;
+#[cfg(test)]
+mod walls;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(about = "Builds, tests, checks and demonstrates ndauth")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Builds both binaries and plays the main job with them, on a scratch database.
+    Demo,
+    /// Runs every test, on SQLite and on throw-away PostgreSQL clusters.
+    Test(test::Arguments),
+    /// Checks format, lints, dependencies, the contract, generated code and documentation, then runs every test.
+    Ci,
+    /// Writes the Rust code of `proto/` into `ndauth-proto`.
+    Codegen,
+}
+
+fn main() -> anyhow::Result<()> {
+    match Arguments::parse().command {
+        Command::Demo => demo::run(),
+        Command::Test(arguments) => test::run_with(&arguments),
+        Command::Ci => ci::run(),
+        Command::Codegen => codegen::write(&cargo::root().join(codegen::GENERATED)),
+    }
+}

@@ -1,0 +1,110 @@
+//! A throw-away PostgreSQL cluster on loopback, for one run of the tests.
+
+use std::fs;
+use std::io::Read;
+use std::net::TcpListener;
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, ensure};
+use tempfile::TempDir;
+
+/// A running cluster; dropped, it is stopped and removed.
+pub(crate) struct Cluster {
+    programs: PathBuf,
+    folder: TempDir,
+    port: u16,
+}
+
+/// Debian's `nobody`: PostgreSQL refuses to run as root.
+const NOBODY: u32 = 65534;
+
+impl Cluster {
+    /// Makes a cluster and starts it.
+    pub(crate) fn start() -> anyhow::Result<Cluster> {
+        let programs = programs()?;
+        let folder = tempfile::Builder::new().prefix("ndauth-postgres-").tempdir()?;
+        if is_root(folder.path())? {
+            chown(folder.path(), Some(NOBODY), Some(NOBODY))?;
+        }
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let cluster = Cluster { programs, folder, port };
+        let data = cluster.data();
+        cluster.run(
+            "initdb",
+            &["--pgdata", &data, "--username=nd", "--auth=trust", "--no-sync", "--encoding=UTF8"],
+        )?;
+        let log = format!("{data}/log");
+        // Synced writes: the tests of durability watch them.
+        let options = format!(
+            "-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={data} \
+             -c max_connections=400 -c shared_buffers=64MB"
+        );
+        cluster
+            .run("pg_ctl", &["start", "--wait", "--pgdata", &data, "--log", &log, "--options", &options])?;
+        Ok(cluster)
+    }
+
+    /// The URL of the database that the cluster comes with.
+    pub(crate) fn url(&self) -> String {
+        format!("postgres://nd@127.0.0.1:{}/postgres", self.port)
+    }
+
+    /// Where PostgreSQL's programs are.
+    pub(crate) fn programs(&self) -> &Path {
+        &self.programs
+    }
+
+    fn data(&self) -> String {
+        self.folder.path().join("data").to_string_lossy().into_owned()
+    }
+
+    fn run(&self, program: &str, arguments: &[&str]) -> anyhow::Result<()> {
+        let mut command = Command::new(self.programs.join(program));
+        command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null());
+        if is_root(Path::new("/proc/self"))? {
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        // A file, for the server keeps what it inherits open, and a pipe would never end.
+        let output = self.folder.path().join(format!("{program}.out"));
+        let file = fs::File::create(&output)?;
+        command.stdout(file.try_clone()?).stderr(file);
+        let status = command.status().with_context(|| format!("cannot run `{program}`"))?;
+        let mut said = String::new();
+        fs::File::open(output)?.read_to_string(&mut said)?;
+        ensure!(status.success(), "`{program}` failed: {status}\n{said}");
+        Ok(())
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        let data = self.data();
+        if let Err(error) = self.run("pg_ctl", &["stop", "--wait", "--mode=immediate", "--pgdata", &data]) {
+            eprintln!("the scratch cluster was not stopped: {error:#}");
+        }
+    }
+}
+
+fn is_root(path: &Path) -> anyhow::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+    Ok(fs::metadata(path)?.uid() == 0)
+}
+
+/// PostgreSQL's programs: Debian keeps those of the server outside the path.
+fn programs() -> anyhow::Result<PathBuf> {
+    let mut folders: Vec<PathBuf> = fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path().join("bin")))
+        .collect();
+    folders.sort();
+    #[expect(clippy::disallowed_methods, reason = "automation looks for programs where the shell would")]
+    folders.extend(std::env::var_os("PATH").iter().flat_map(std::env::split_paths));
+    folders
+        .into_iter()
+        .find(|folder| folder.join("initdb").is_file() && folder.join("pg_ctl").is_file())
+        .context("PostgreSQL's programs are missing\nhint: `apt-get install postgresql`, or run `.ci/run`")
+}
