@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Action, Permission, ResourceType, Role};
+use crate::{Action, Actions, GrantSet, Permission, ResourceType, Role};
 
 /// The resource types that concern ndauth itself. Neither `All` nor `*` covers them: a grant names
 /// each action on them, or the token has not got it.
@@ -62,6 +62,23 @@ impl Catalogue {
     /// The least role that this permission needs, or `None` where there is no such permission.
     pub fn least_role(&self, permission: &Permission) -> Option<Role> {
         self.0.get(&(permission.resource_type.clone(), permission.action.clone())).copied()
+    }
+
+    /// The first of these grants that names what there is not, as `ACTION:TYPE`.
+    pub fn first_unknown(&self, grants: &GrantSet) -> Option<String> {
+        let known = |resource_type: &ResourceType, action: &Action| {
+            self.0.contains_key(&(resource_type.clone(), action.clone()))
+        };
+        grants.iter().find_map(|(resource_type, _, actions)| match actions {
+            Actions::Any => {
+                let unknown = self.0.keys().all(|(known, _)| known != resource_type);
+                unknown.then(|| format!("*:{resource_type}"))
+            }
+            Actions::Only(actions) => actions
+                .iter()
+                .find(|action| !known(resource_type, action))
+                .map(|action| format!("{action}:{resource_type}")),
+        })
     }
 }
 

@@ -29,6 +29,11 @@ pub enum Actor {
         /// The session.
         session: SessionId,
     },
+    /// A service.
+    Service {
+        /// Which.
+        service: ServiceId,
+    },
     /// An account's token, by itself.
     Token {
         /// The account.

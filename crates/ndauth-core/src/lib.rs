@@ -34,7 +34,7 @@ pub use event::{Actor, Change, Entry, Event, Head, Personal, chain_hash, persona
 pub use expiry::{Expiry, ExpiryChoice, InvalidExpiry, Lifetime, MAX_LIFETIME};
 pub use grants::{Grant, GrantSet, Grants, InvalidGrants};
 pub use id::{AccountId, InvalidId, OrgId, SecretId, ServiceId, SessionId, TokenId};
-pub use name::{Email, Handle, InvalidName, Label, OrgSlug};
+pub use name::{Email, Handle, InvalidName, Label, OrgSlug, is_unshowable};
 pub use orgs::{InvalidOrgs, Orgs};
 pub use permission::{Action, Actions, InvalidPermission, Permission, ResourceIds, ResourceType};
 pub use problem::Problem;

@@ -135,13 +135,15 @@ fn unshowable(text: &str) -> Option<char> {
     let mut previous = ' ';
     text.chars().find(|&c| {
         let joins = matches!(c, '\u{200C}' | '\u{200D}' | '\u{FE00}'..='\u{FE0F}');
-        let bad = if joins { previous.is_ascii() } else { invisible(c) };
+        let bad = if joins { previous.is_ascii() } else { is_unshowable(c) };
         previous = c;
         bad
     })
 }
 
-fn invisible(c: char) -> bool {
+/// Whether a terminal, a log or a page could take this character for something other than text:
+/// controls, white space but the blank, and what is invisible or turns the direction of writing.
+pub fn is_unshowable(c: char) -> bool {
     c.is_control()
         || (c.is_whitespace() && c != ' ')
         || matches!(c,

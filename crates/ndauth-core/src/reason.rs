@@ -47,6 +47,8 @@ pub enum Reason {
     NotAMember,
     /// The owner's role in the org is too low.
     RoleTooLow,
+    /// Only a person who is logged in may do this.
+    SessionRequired,
     /// This kind of caller may not do this.
     NotPermitted,
     /// Something in the request is not of the right form.
@@ -94,99 +96,55 @@ use Class as C;
 use Reason as R;
 
 /// A row a reason: its code, its class, and what to do next (empty where nothing general helps).
-const ROWS: [(Reason, &str, Class, &str); 31] = [
-    (
-        R::CredentialMissing,
-        "CREDENTIAL_MISSING",
-        C::NotAuthenticated,
-        "set NDCLI_TOKEN, or log in with `ndcli auth login --with-token`",
-    ),
-    (
-        R::SecretMalformed,
-        "SECRET_MALFORMED",
-        C::NotAuthenticated,
-        "copy the token again, whole and without line breaks",
-    ),
-    (
-        R::SecretUnknown,
-        "SECRET_UNKNOWN",
-        C::NotAuthenticated,
-        "check that it was made on this server and that the right variable holds it",
-    ),
+#[rustfmt::skip]
+const ROWS: [(Reason, &str, Class, &str); 32] = [
+    (R::CredentialMissing, "CREDENTIAL_MISSING", C::NotAuthenticated, "set NDCLI_TOKEN, or log in with `ndcli auth login --with-token`"),
+    (R::SecretMalformed, "SECRET_MALFORMED", C::NotAuthenticated, "copy the token again, whole and without line breaks"),
+    (R::SecretUnknown, "SECRET_UNKNOWN", C::NotAuthenticated, "check that it was made on this server and that the right variable holds it"),
     (R::SecretReplaced, "SECRET_REPLACED", C::NotAuthenticated, "use the token's newer secret"),
     (R::SecretLapsed, "SECRET_LAPSED", C::NotAuthenticated, "use the token's older secret, or rotate again"),
-    (
-        R::SecretKindNotAccepted,
-        "SECRET_KIND_NOT_ACCEPTED",
-        C::NotAuthenticated,
-        "use a token that begins with `ndpat_`",
-    ),
+    (R::SecretKindNotAccepted, "SECRET_KIND_NOT_ACCEPTED", C::NotAuthenticated, "use a token that begins with `ndpat_`"),
     (R::TokenExpired, "TOKEN_EXPIRED", C::NotAuthenticated, "make a new one with `ndcli auth token create`"),
     (R::TokenRevoked, "TOKEN_REVOKED", C::NotAuthenticated, "make a new one with `ndcli auth token create`"),
     (R::SessionExpired, "SESSION_EXPIRED", C::NotAuthenticated, "log in again"),
     (R::SessionRevoked, "SESSION_REVOKED", C::NotAuthenticated, "log in again"),
-    (
-        R::ServiceRevoked,
-        "SERVICE_REVOKED",
-        C::NotAuthenticated,
-        "ask the operator to register the service again",
-    ),
+    (R::ServiceRevoked, "SERVICE_REVOKED", C::NotAuthenticated, "ask the operator to register the service again"),
     (R::AccountDisabled, "ACCOUNT_DISABLED", C::NotAuthenticated, "ask the operator to enable the account"),
-    (
-        R::ServiceNotForOrg,
-        "SERVICE_NOT_FOR_ORG",
-        C::NotPermitted,
-        "ask the operator to register the service for the org",
-    ),
-    (
-        R::PermissionUnknown,
-        "PERMISSION_UNKNOWN",
-        C::NotPermitted,
-        "check the action and the resource type against the catalogue",
-    ),
-    (
-        R::ScopeTooNarrow,
-        "SCOPE_TOO_NARROW",
-        C::NotPermitted,
-        "make a token with the scope `RW`: a scope never changes",
-    ),
-    (
-        R::PermissionNotNamed,
-        "PERMISSION_NOT_NAMED",
-        C::NotPermitted,
-        "the service must name the permission that it requires",
-    ),
-    (
-        R::PermissionNotGranted,
-        "PERMISSION_NOT_GRANTED",
-        C::NotPermitted,
-        "make a token that carries the grant: grants never change",
-    ),
-    (
-        R::OrgNotCovered,
-        "ORG_NOT_COVERED",
-        C::NotPermitted,
-        "make a token for this org: its orgs never change",
-    ),
+    (R::ServiceNotForOrg, "SERVICE_NOT_FOR_ORG", C::NotPermitted, "ask the operator to register the service for the org"),
+    (R::PermissionUnknown, "PERMISSION_UNKNOWN", C::NotPermitted, "check the action and the resource type against the catalogue"),
+    (R::ScopeTooNarrow, "SCOPE_TOO_NARROW", C::NotPermitted, "make a token with the scope `RW`: a scope never changes"),
+    (R::PermissionNotNamed, "PERMISSION_NOT_NAMED", C::NotPermitted, "the service must name the permission that it requires"),
+    (R::PermissionNotGranted, "PERMISSION_NOT_GRANTED", C::NotPermitted, "make a token that carries the grant: grants never change"),
+    (R::OrgNotCovered, "ORG_NOT_COVERED", C::NotPermitted, "make a token for this org: its orgs never change"),
     (R::OrgUnknown, "ORG_UNKNOWN", C::NotPermitted, "check the org's name"),
     (R::OrgDeleted, "ORG_DELETED", C::NotPermitted, ""),
     (R::NotAMember, "NOT_A_MEMBER", C::NotPermitted, "ask an admin of the org to add the account"),
     (R::RoleTooLow, "ROLE_TOO_LOW", C::NotPermitted, "ask an admin of the org for a higher role"),
+    (R::SessionRequired, "SESSION_REQUIRED", C::NotPermitted, "unset NDCLI_TOKEN and log in: `ndcli auth login --with-token`"),
     (R::NotPermitted, "NOT_PERMITTED", C::NotPermitted, ""),
     (R::InvalidArgument, "INVALID_ARGUMENT", C::Invalid, ""),
     (R::NameTaken, "NAME_TAKEN", C::Conflict, "choose another name, or revoke what holds it"),
-    (
-        R::TokenLimitReached,
-        "TOKEN_LIMIT_REACHED",
-        C::Exhausted,
-        "revoke one that is no longer used: `ndcli auth token list` shows when each last was",
-    ),
+    (R::TokenLimitReached, "TOKEN_LIMIT_REACHED", C::Exhausted, "revoke one that is no longer used: `ndcli auth token list` shows when each last was"),
     (R::NotFound, "NOT_FOUND", C::NotFound, ""),
     (R::CallUnknown, "CALL_UNKNOWN", C::Unimplemented, "the server may be older than the client"),
     (R::Overloaded, "OVERLOADED", C::Exhausted, "try again in a moment"),
     (R::Unavailable, "UNAVAILABLE", C::Undecided, "try again in a moment; nothing was decided"),
     (R::Internal, "INTERNAL", C::Internal, "the server's log says more, under the request id"),
 ];
+
+impl Class {
+    /// The exit code of a command that failed like this: 1 refused or failed, 2 usage, 4 not
+    /// authenticated, 5 not permitted, 6 cannot reach or cannot decide.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Class::NotFound | Class::Conflict | Class::Exhausted | Class::Internal => 1,
+            Class::Invalid => 2,
+            Class::NotAuthenticated => 4,
+            Class::NotPermitted => 5,
+            Class::Undecided | Class::Unimplemented => 6,
+        }
+    }
+}
 
 impl Reason {
     /// Every reason there is.

@@ -1,6 +1,6 @@
 //! The rows, as they lie in the tables. None of these types leaves this crate.
 
-#![expect(missing_docs, reason = "what the derive makes is public; the module is not")]
+#![expect(unreachable_pub, reason = "what the derive makes is public; the module is not")]
 
 pub(crate) mod account {
     use sea_orm::entity::prelude::*;

@@ -117,7 +117,7 @@ impl Write {
         transaction.commit().await?;
         metrics::histogram!("ndauth_store_write_seconds", "name" => self.name)
             .record(self.begun.elapsed().as_secs_f64());
-        tracing::debug!(name = self.name, sequence = appended.sequence, "committed");
+        tracing::info!(change = self.name, sequence = appended.sequence, "committed");
         Ok(appended.sequence)
     }
 }

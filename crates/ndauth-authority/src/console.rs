@@ -1,0 +1,284 @@
+//! What the operator does at the machine of the database: accounts, orgs, members, sessions, services.
+
+use ndauth_core::{
+    Account, AccountId, Change, Email, ExpiryChoice, Handle, Label, Org, OrgId, OrgSlug, Orgs, Personal, Role,
+    Secret, SecretId, SecretKind, SecretRecord, Service, ServiceId, Session, SessionId,
+};
+use ndauth_store::{Family, Read, Write};
+use rand::rngs::SysRng;
+
+use crate::access::Operation;
+use crate::authority::{commit, retried};
+use crate::{Authority, AuthorityError, Caller, Credential};
+
+/// An account to be made.
+#[derive(Clone, Debug)]
+pub struct NewAccount {
+    /// Its immutable name.
+    pub handle: Handle,
+    /// Where mail goes.
+    pub email: Email,
+    /// What the person is called.
+    pub name: Option<Label>,
+    /// Whether it may create orgs and read all audit.
+    pub operator: bool,
+}
+
+/// An org to be made.
+#[derive(Clone, Debug)]
+pub struct NewOrg {
+    /// Its immutable name.
+    pub slug: OrgSlug,
+    /// What it is called.
+    pub name: Option<Label>,
+}
+
+/// A service to be registered.
+#[derive(Clone, Debug)]
+pub struct NewService {
+    /// What to call it.
+    pub name: Label,
+    /// The orgs it may ask about.
+    pub orgs: Orgs<OrgSlug>,
+}
+
+impl Authority {
+    /// Makes an account.
+    pub async fn create_account(&self, credential: &Credential, new: &NewAccount) -> Result<Account, AuthorityError> {
+        retried(|| async {
+            let (write, caller, _) =
+                self.write_as(credential, Operation::CreateAccount, "create_account").await?;
+            if write.find_account_by_email(&new.email).await?.is_some() {
+                let name = new.email.to_string();
+                return Err(AuthorityError::NameTaken { what: "an account with the address", name });
+            }
+            let account = Account {
+                id: AccountId::new(write.now(), &mut SysRng)?,
+                handle: new.handle.clone(),
+                email: new.email.clone(),
+                name: new.name.clone(),
+                operator: new.operator,
+                created_at: write.now(),
+                disabled_at: None,
+            };
+            let taken = || AuthorityError::NameTaken { what: "an account", name: new.handle.to_string() };
+            write.insert_account(&account).await?.map_err(|_| taken())?;
+            let change = Change::AccountCreated { account: account.id };
+            let personal = Personal::from([("handle", new.handle.to_string()), ("email", new.email.to_string())]);
+            commit(write, &caller, change, personal).await?;
+            Ok(account)
+        })
+        .await
+    }
+
+    /// Takes an account's power at once. Says whether it had any.
+    pub async fn disable_account(&self, credential: &Credential, handle: &Handle) -> Result<bool, AuthorityError> {
+        retried(|| async {
+            let (write, caller, account) = self.begin_on_account(credential, handle).await?;
+            if account.disabled_at.is_some() {
+                return Ok(false);
+            }
+            write.set_account_disabled(account.id, Some(write.now())).await?;
+            let change = Change::AccountDisabled { account: account.id };
+            commit(write, &caller, change, Personal::new()).await?;
+            Ok(true)
+        })
+        .await
+    }
+
+    /// Gives an account its power back. Says whether it had lost it.
+    pub async fn enable_account(&self, credential: &Credential, handle: &Handle) -> Result<bool, AuthorityError> {
+        retried(|| async {
+            let (write, caller, account) = self.begin_on_account(credential, handle).await?;
+            if account.disabled_at.is_none() {
+                return Ok(false);
+            }
+            write.set_account_disabled(account.id, None).await?;
+            let change = Change::AccountEnabled { account: account.id };
+            commit(write, &caller, change, Personal::new()).await?;
+            Ok(true)
+        })
+        .await
+    }
+
+    async fn begin_on_account(
+        &self,
+        credential: &Credential,
+        handle: &Handle,
+    ) -> Result<(Write, Caller, Account), AuthorityError> {
+        let (write, caller, _) = self.write_as(credential, Operation::DisableAccount, "disable_account").await?;
+        let account = account(&write, handle).await?;
+        let account = write.lock_account(account.id).await?.unwrap_or(account);
+        Ok((write, caller, account))
+    }
+
+    /// Makes an org.
+    pub async fn create_org(&self, credential: &Credential, new: &NewOrg) -> Result<Org, AuthorityError> {
+        retried(|| async {
+            let (write, caller, _) = self.write_as(credential, Operation::CreateOrg, "create_org").await?;
+            let org = Org {
+                id: OrgId::new(write.now(), &mut SysRng)?,
+                slug: new.slug.clone(),
+                name: new.name.clone(),
+                created_at: write.now(),
+                deleted_at: None,
+            };
+            if let Some(holder) = write.find_org_by_slug(&new.slug).await? {
+                let what = if holder.deleted_at.is_some() { "an org that was deleted," } else { "an org" };
+                return Err(AuthorityError::NameTaken { what, name: new.slug.to_string() });
+            }
+            let taken = || AuthorityError::NameTaken { what: "an org", name: new.slug.to_string() };
+            write.insert_org(&org).await?.map_err(|_| taken())?;
+            let change = Change::OrgCreated { org: org.id };
+            commit(write, &caller, change, Personal::from([("slug", new.slug.to_string())])).await?;
+            Ok(org)
+        })
+        .await
+    }
+
+    /// Deletes an org: no token has power in it from now on, and its slug is never given out again.
+    pub async fn delete_org(&self, credential: &Credential, slug: &OrgSlug) -> Result<(), AuthorityError> {
+        retried(|| async {
+            let (write, caller, _) = self.write_as(credential, Operation::DeleteOrg, "delete_org").await?;
+            let org = live_org(&write, slug).await?;
+            write.delete_org(org.id).await?;
+            let change = Change::OrgDeleted { org: org.id };
+            commit(write, &caller, change, Personal::from([("slug", slug.to_string())])).await?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Gives an account a role in an org.
+    pub async fn set_member(
+        &self,
+        credential: &Credential,
+        slug: &OrgSlug,
+        handle: &Handle,
+        role: Role,
+    ) -> Result<(), AuthorityError> {
+        retried(|| async {
+            let (write, caller, _) = self.write_as(credential, Operation::SetMember, "set_member").await?;
+            let (org, account) = (live_org(&write, slug).await?, account(&write, handle).await?);
+            write.set_role(account.id, org.id, role).await?;
+            let change = Change::MemberSet { org: org.id, account: account.id };
+            commit(write, &caller, change, Personal::from([("role", role.to_string())])).await?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Takes an account out of an org.
+    pub async fn remove_member(
+        &self,
+        credential: &Credential,
+        slug: &OrgSlug,
+        handle: &Handle,
+    ) -> Result<(), AuthorityError> {
+        retried(|| async {
+            let (write, caller, _) = self.write_as(credential, Operation::RemoveMember, "remove_member").await?;
+            let (org, account) = (live_org(&write, slug).await?, account(&write, handle).await?);
+            if write.find_role(account.id, org.id).await?.is_none() {
+                return Err(AuthorityError::NotFound { what: "member", name: format!("{handle} of {slug}") });
+            }
+            write.remove_member(account.id, org.id).await?;
+            let change = Change::MemberRemoved { org: org.id, account: account.id };
+            commit(write, &caller, change, Personal::new()).await?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Begins a session for an account, and gives its secret: here and never again.
+    pub async fn issue_session(
+        &self,
+        credential: &Credential,
+        handle: &Handle,
+        expiry: ExpiryChoice,
+    ) -> Result<Secret, AuthorityError> {
+        retried(|| async {
+            let (write, caller, _) = self.write_as(credential, Operation::IssueSession, "issue_session").await?;
+            let account = account(&write, handle).await?;
+            if account.disabled_at.is_some() {
+                return Err(AuthorityError::AccountDisabled);
+            }
+            let now = write.now();
+            let lifetime = expiry.lifetime(now).map_err(|why| AuthorityError::invalid("expires_in", why))?;
+            let session = Session {
+                id: SessionId::new(now, &mut SysRng)?,
+                account: account.id,
+                created_at: now,
+                expires_at: lifetime.expiry(now),
+                revoked_at: None,
+            };
+            write.insert_session(&session).await?;
+            let secret = add_secret(&write, SecretKind::Session, Family::Session(session.id)).await?;
+            let change = Change::SessionIssued { account: account.id, session: session.id };
+            commit(write, &caller, change, Personal::new()).await?;
+            Ok(secret)
+        })
+        .await
+    }
+
+    /// Registers a service, and gives its secret: here and never again.
+    pub async fn create_service(&self, credential: &Credential, new: &NewService) -> Result<Secret, AuthorityError> {
+        retried(|| async {
+            let (write, caller, _) = self.write_as(credential, Operation::CreateService, "create_service").await?;
+            let orgs = match &new.orgs {
+                Orgs::All => Orgs::All,
+                Orgs::Only(slugs) => {
+                    let mut ids = Vec::new();
+                    for slug in slugs {
+                        ids.push(live_org(&write, slug).await?.id);
+                    }
+                    Orgs::only(ids).map_err(|why| AuthorityError::invalid("orgs", why))?
+                }
+            };
+            let service = Service {
+                id: ServiceId::new(write.now(), &mut SysRng)?,
+                name: new.name.clone(),
+                orgs,
+                created_at: write.now(),
+                revoked_at: None,
+            };
+            let taken = || AuthorityError::NameTaken { what: "a service", name: new.name.to_string() };
+            write.insert_service(&service).await?.map_err(|_| taken())?;
+            let secret = add_secret(&write, SecretKind::Service, Family::Service(service.id)).await?;
+            let change = Change::ServiceCreated { service: service.id };
+            commit(write, &caller, change, Personal::from([("name", new.name.to_string())])).await?;
+            Ok(secret)
+        })
+        .await
+    }
+
+    /// Revokes a service: it can ask nothing from now on.
+    pub async fn revoke_service(&self, credential: &Credential, name: &Label) -> Result<(), AuthorityError> {
+        retried(|| async {
+            let (write, caller, _) = self.write_as(credential, Operation::RevokeService, "revoke_service").await?;
+            let none = || AuthorityError::NotFound { what: "service", name: name.to_string() };
+            let service = write.find_live_service(name).await?.ok_or_else(none)?;
+            write.revoke_service(service.id).await?;
+            let change = Change::ServiceRevoked { service: service.id };
+            commit(write, &caller, change, Personal::from([("name", name.to_string())])).await?;
+            Ok(())
+        })
+        .await
+    }
+}
+
+async fn add_secret(write: &Write, kind: SecretKind, family: Family) -> Result<Secret, AuthorityError> {
+    let secret = Secret::mint(kind, &mut SysRng)?;
+    let record = SecretRecord::first(SecretId::new(write.now(), &mut SysRng)?, secret.prefix(), write.now());
+    write.insert_secret(family, &record, &secret.hash()).await?;
+    Ok(secret)
+}
+
+async fn account(read: &Read, handle: &Handle) -> Result<Account, AuthorityError> {
+    let none = || AuthorityError::NotFound { what: "account", name: handle.to_string() };
+    read.find_account_by_handle(handle).await?.ok_or_else(none)
+}
+
+async fn live_org(read: &Read, slug: &OrgSlug) -> Result<Org, AuthorityError> {
+    let none = || AuthorityError::NotFound { what: "org", name: slug.to_string() };
+    read.find_org_by_slug(slug).await?.filter(|org| org.deleted_at.is_none()).ok_or_else(none)
+}

@@ -1,0 +1,145 @@
+//! Who calls: what was presented, and whom it stands for.
+
+use std::net::IpAddr;
+
+use ndauth_core::{
+    Account, Case, Catalogue, OrgView, Orgs, Owner, OwnerView, Refusal, Requirement, Secret, SecretKind,
+    SecretPrefix, SecretRecord, Service, Session, Token, decide,
+};
+use ndauth_store::{Family, FoundSecret, Read, StoreError};
+
+use crate::AuthorityError;
+
+/// What comes with a call.
+#[derive(Debug)]
+pub enum Credential {
+    /// Nothing.
+    Nothing,
+    /// A secret, and the address it was presented from.
+    Secret {
+        /// The secret.
+        secret: Secret,
+        /// From where, where that is known.
+        from: Option<IpAddr>,
+    },
+    /// Whoever sits at the machine of the database and may open it.
+    Console,
+}
+
+/// Whom a live credential stands for.
+#[derive(Clone, Debug)]
+pub enum Caller {
+    /// Whoever sits at the machine of the database.
+    Console,
+    /// An account, through a session.
+    Session {
+        /// The account.
+        account: Account,
+        /// The session.
+        session: Session,
+        /// The first characters of its secret.
+        prefix: SecretPrefix,
+    },
+    /// An account, through one of its personal tokens.
+    Token {
+        /// The account.
+        account: Account,
+        /// The token.
+        token: Token,
+        /// The secret that was presented.
+        secret: SecretRecord,
+    },
+    /// A service.
+    Service {
+        /// The service.
+        service: Service,
+    },
+}
+
+impl Caller {
+    /// What kind of caller it is, for people.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Caller::Console => "the console",
+            Caller::Session { .. } => "a session",
+            Caller::Token { .. } => "a personal token",
+            Caller::Service { .. } => "a service",
+        }
+    }
+
+    /// The account on whose behalf it acts.
+    pub(crate) fn account(&self) -> Option<&Account> {
+        match self {
+            Caller::Session { account, .. } | Caller::Token { account, .. } => Some(account),
+            Caller::Console | Caller::Service { .. } => None,
+        }
+    }
+}
+
+/// Finds out whom a credential stands for, in the state that a view shows.
+pub(crate) async fn identify(
+    read: &Read,
+    catalogue: &Catalogue,
+    credential: &Credential,
+) -> Result<Caller, AuthorityError> {
+    let secret = match credential {
+        Credential::Console => return Ok(Caller::Console),
+        Credential::Nothing => return Err(AuthorityError::CredentialMissing),
+        Credential::Secret { secret, .. } => secret,
+    };
+    match secret.kind() {
+        SecretKind::Personal | SecretKind::Session | SecretKind::Service => {}
+        kind @ (SecretKind::Org | SecretKind::Refresh | SecretKind::Access) => {
+            return Err(Refusal::Kind(kind).into());
+        }
+    }
+    let found = read.find_secret(&secret.hash()).await?.ok_or(Refusal::Unknown)?;
+    match found.family {
+        Family::Session(id) => {
+            let session = read.find_session(id).await?.ok_or_else(|| orphan(&found, "session_id"))?;
+            if let Some(at) = session.revoked_at {
+                return Err(AuthorityError::SessionRevoked(at));
+            }
+            if session.expires_at.is_past(read.now()) {
+                return Err(AuthorityError::SessionExpired);
+            }
+            let account =
+                read.find_account(session.account).await?.ok_or_else(|| orphan(&found, "session_id"))?;
+            if account.disabled_at.is_some() {
+                return Err(AuthorityError::AccountDisabled);
+            }
+            Ok(Caller::Session { account, session, prefix: found.record.prefix })
+        }
+        Family::Service(id) => {
+            let service = read.find_service(id).await?.ok_or_else(|| orphan(&found, "service_id"))?;
+            match service.revoked_at {
+                Some(at) => Err(AuthorityError::ServiceRevoked(at)),
+                None => Ok(Caller::Service { service }),
+            }
+        }
+        Family::Token(id) => {
+            let token = read.find_token(id).await?.ok_or_else(|| orphan(&found, "token_id"))?;
+            let Owner::Account(owner) = token.owner else {
+                return Err(Refusal::Kind(secret.kind()).into());
+            };
+            let account = read.find_account(owner).await?.ok_or_else(|| orphan(&found, "token_id"))?;
+            let case = Case {
+                secret: &found.record,
+                token: &token,
+                owner: OwnerView::Account(&account),
+                org: OrgView::None,
+                service: &Orgs::All,
+                requirement: &Requirement::Identity,
+                catalogue,
+                now: read.now(),
+            };
+            decide(&case)?;
+            Ok(Caller::Token { account, token, secret: found.record })
+        }
+    }
+}
+
+/// A secret whose family is not there: the schema forbids it.
+pub(crate) fn orphan(found: &FoundSecret, column: &'static str) -> StoreError {
+    StoreError::Corrupt { table: "secret", column, id: found.record.id.to_string() }
+}

@@ -1,0 +1,83 @@
+//! Where a server is.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use tonic::transport::Uri;
+
+/// The address of a server: `http://HOST:PORT`, and nothing behind it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerUrl {
+    text: String,
+    loopback: bool,
+}
+
+/// Why a text is no address of a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidServerUrl {
+    /// Not a URL of the form.
+    #[error("expected `http://HOST:PORT`")]
+    Shape,
+    /// A scheme that this version does not speak.
+    #[error("this version speaks `http` alone; put a proxy or a tunnel that speaks TLS on this machine")]
+    Tls,
+}
+
+impl ServerUrl {
+    /// Whether it is on this machine, so that no network sees what is sent there.
+    pub fn is_loopback(&self) -> bool {
+        self.loopback
+    }
+}
+
+impl FromStr for ServerUrl {
+    type Err = InvalidServerUrl;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let uri: Uri = text.parse().map_err(|_| InvalidServerUrl::Shape)?;
+        match uri.scheme_str() {
+            Some("http") => {}
+            Some("https") => return Err(InvalidServerUrl::Tls),
+            _ => return Err(InvalidServerUrl::Shape),
+        }
+        let authority = uri.authority().ok_or(InvalidServerUrl::Shape)?;
+        let bare = uri.path() == "/" && uri.query().is_none() && !authority.as_str().contains('@');
+        if !bare || authority.host().is_empty() {
+            return Err(InvalidServerUrl::Shape);
+        }
+        let host = authority.host().trim_start_matches('[').trim_end_matches(']');
+        let loopback = host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback());
+        Ok(ServerUrl { text: format!("http://{authority}"), loopback })
+    }
+}
+
+impl fmt::Display for ServerUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses() {
+        let row = |text: &str, expected: Result<(&str, bool), InvalidServerUrl>| {
+            let parsed = text.parse::<ServerUrl>();
+            let told = parsed.as_ref().map(|url| (url.text.as_str(), url.loopback));
+            assert_eq!(told, expected.as_ref().map(|told| *told), "{text}");
+        };
+        row("http://127.0.0.1:7711", Ok(("http://127.0.0.1:7711", true)));
+        row("http://127.0.0.1:7711/", Ok(("http://127.0.0.1:7711", true)));
+        row("http://[::1]:7711", Ok(("http://[::1]:7711", true)));
+        row("http://localhost:7711", Ok(("http://localhost:7711", true)));
+        row("http://ndauth.example.org", Ok(("http://ndauth.example.org", false)));
+        row("http://127.0.0.1.evil.example", Ok(("http://127.0.0.1.evil.example", false)));
+        row("https://ndauth.example.org", Err(InvalidServerUrl::Tls));
+        for bad in ["", "127.0.0.1:7711", "ftp://x", "http://", "http://a@b", "http://a/b", "http://a?b", "/x"] {
+            row(bad, Err(InvalidServerUrl::Shape));
+        }
+    }
+}

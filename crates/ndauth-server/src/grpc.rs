@@ -1,0 +1,102 @@
+//! gRPC: one file a service, and the gate that every call passes.
+
+mod accounts;
+mod gate;
+mod tokens;
+mod validation;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use ndauth_authority::{Authority, AuthorityError, Credential};
+use ndauth_core::{Problem, Refusal, Secret};
+use ndauth_proto::v1::account_service_server::AccountServiceServer;
+use ndauth_proto::v1::token_service_server::TokenServiceServer;
+use ndauth_proto::v1::validation_service_server::ValidationServiceServer;
+use ndauth_proto::{DESCRIPTOR, status_from_problem};
+use tonic::service::Routes;
+use tonic::{Request, Status};
+use tonic_health::server::HealthReporter;
+
+pub(crate) use gate::Gate;
+
+/// What the services answer from.
+#[derive(Clone)]
+struct Service {
+    authority: Arc<Authority>,
+}
+
+/// The largest request that is read: a token with as many grants as there may be fits in.
+const MAX_REQUEST: usize = 64 * 1024;
+
+/// Every service of the port, and what sets its health.
+pub(crate) fn routes(authority: Arc<Authority>) -> Result<(Routes, HealthReporter), tonic_reflection::server::Error> {
+    let service = Service { authority };
+    let (health, health_service) = tonic_health::server::health_reporter();
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(DESCRIPTOR)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    let routes = Routes::new(health_service)
+        .add_service(reflection().build_v1()?)
+        .add_service(reflection().build_v1alpha()?)
+        .add_service(TokenServiceServer::new(service.clone()).max_decoding_message_size(MAX_REQUEST))
+        .add_service(ValidationServiceServer::new(service.clone()).max_decoding_message_size(MAX_REQUEST))
+        .add_service(AccountServiceServer::new(service).max_decoding_message_size(MAX_REQUEST));
+    Ok((routes, health))
+}
+
+/// Says to the world whether the services serve.
+pub(crate) async fn set_health(health: &HealthReporter, serving: bool) {
+    let status =
+        if serving { tonic_health::ServingStatus::Serving } else { tonic_health::ServingStatus::NotServing };
+    for name in [
+        "",
+        <TokenServiceServer<Service> as tonic::server::NamedService>::NAME,
+        <ValidationServiceServer<Service> as tonic::server::NamedService>::NAME,
+        <AccountServiceServer<Service> as tonic::server::NamedService>::NAME,
+    ] {
+        health.set_service_status(name, status).await;
+    }
+}
+
+/// The credential of a call: `authorization: Bearer …` metadata, once (RFC 6750, section 2.1).
+fn credential<T>(request: &Request<T>) -> Result<Credential, Status> {
+    let mut values = request.metadata().get_all("authorization").iter();
+    let Some(value) = values.next() else { return Ok(Credential::Nothing) };
+    let malformed = |why: &str| status(&AuthorityError::Invalid { field: "authorization", why: why.to_owned() });
+    if values.next().is_some() {
+        return Err(malformed("it is there more than once"));
+    }
+    let text = value.to_str().map_err(|_| malformed("it is not plain text"))?;
+    let secret = match text.split_once(' ') {
+        Some((scheme, secret)) if scheme.eq_ignore_ascii_case("bearer") => secret,
+        _ => return Err(malformed("expected `Bearer` and the secret, with one blank between them")),
+    };
+    match secret.parse::<Secret>() {
+        Ok(secret) => Ok(Credential::Secret { secret, from: peer(request) }),
+        Err(why) => Err(status(&Refusal::Malformed(why).into())),
+    }
+}
+
+fn peer<T>(request: &Request<T>) -> Option<IpAddr> {
+    request.remote_addr().map(|address| address.ip().to_canonical())
+}
+
+/// What a caller is told of a failure. What is ndauth's own fault is logged here, and only here.
+fn status(error: &AuthorityError) -> Status {
+    if error.is_ours() {
+        tracing::error!(error = error as &dyn std::error::Error, "could not answer");
+    }
+    status_from_problem(&Problem::from(error))
+}
+
+/// What a caller is told of a request that makes no sense.
+#[expect(clippy::needless_pass_by_value, reason = "it is passed to `map_err` by name")]
+fn refused(problem: Problem) -> Status {
+    status_from_problem(&problem)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,43 @@
+//! `AccountService`.
+
+use ndauth_authority::Identity;
+use ndauth_proto::v1::account_service_server::AccountService;
+use ndauth_proto::v1::{ListOrgsRequest, ListOrgsResponse, WhoAmIRequest, WhoAmIResponse, who_am_i_response};
+use ndauth_proto::{
+    account_to_proto, membership_to_proto, service_to_proto, session_to_proto, timestamp_to_proto, token_to_proto,
+};
+use tonic::{Request, Response, Status, async_trait};
+
+use crate::grpc::{Service, credential, status};
+
+#[async_trait]
+impl AccountService for Service {
+    async fn who_am_i(&self, request: Request<WhoAmIRequest>) -> Result<Response<WhoAmIResponse>, Status> {
+        let credential = credential(&request)?;
+        let who = self.authority.who_am_i(&credential).await.map_err(|error| status(&error))?;
+        let (account, credential) = match &who.identity {
+            Identity::Session(account, session, prefix) => (
+                Some(account_to_proto(account)),
+                who_am_i_response::Credential::Session(session_to_proto(session, prefix)),
+            ),
+            Identity::Token(account, view) => (
+                Some(account_to_proto(account)),
+                who_am_i_response::Credential::Token(token_to_proto(view, who.now)),
+            ),
+            Identity::Service(service, orgs) => {
+                (None, who_am_i_response::Credential::Service(service_to_proto(service, orgs)))
+            }
+        };
+        Ok(Response::new(WhoAmIResponse {
+            account,
+            credential: Some(credential),
+            evaluated_at: Some(timestamp_to_proto(who.now)),
+        }))
+    }
+
+    async fn list_orgs(&self, request: Request<ListOrgsRequest>) -> Result<Response<ListOrgsResponse>, Status> {
+        let credential = credential(&request)?;
+        let orgs = self.authority.list_orgs(&credential).await.map_err(|error| status(&error))?;
+        Ok(Response::new(ListOrgsResponse { orgs: orgs.iter().map(membership_to_proto).collect() }))
+    }
+}

@@ -1,0 +1,63 @@
+use ndauth_authority::access::{TABLE, row_of_rpc};
+use ndauth_proto::DESCRIPTOR;
+use prost::Message;
+use prost_types::FileDescriptorSet;
+
+/// Every RPC of every set of descriptors that the server serves.
+fn rpcs() -> Vec<String> {
+    let sets = [
+        DESCRIPTOR,
+        tonic_health::pb::FILE_DESCRIPTOR_SET,
+        tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET,
+        tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET,
+    ];
+    let files = sets.into_iter().flat_map(|set| FileDescriptorSet::decode(set).expect("descriptors").file);
+    files
+        .flat_map(|file| {
+            let package = file.package().to_owned();
+            file.service.into_iter().map(move |service| (package.clone(), service))
+        })
+        .flat_map(|(package, service)| {
+            let name = format!("{package}.{}", service.name());
+            service.method.into_iter().map(move |method| format!("/{name}/{}", method.name()))
+        })
+        .collect()
+}
+
+/// Wall 5.
+#[test]
+fn every_rpc_has_its_row_and_every_row_its_rpc() {
+    let rpcs = rpcs();
+    assert!(rpcs.len() >= 11, "{rpcs:?}");
+    for rpc in &rpcs {
+        assert!(row_of_rpc(rpc).is_some(), "{rpc} has no row in the access table");
+    }
+    for named in TABLE.iter().flat_map(|row| row.rpcs) {
+        let served = match named.strip_suffix('*') {
+            Some(service) => rpcs.iter().any(|rpc| rpc[1..].starts_with(service)),
+            None => rpcs.iter().any(|rpc| rpc[1..] == **named),
+        };
+        assert!(served, "the access table names {named}, which is not served");
+    }
+}
+
+#[test]
+fn what_has_no_row_is_told_apart() {
+    for path in [
+        "/",
+        "",
+        "/ndauth.v1.TokenService",
+        "/ndauth.v1.TokenService/",
+        "/ndauth.v1.TokenService/DropTokens",
+        "/ndauth.v1.TokenService/createtoken",
+        "/ndauth.v1.TokenService/CreateToken/",
+        "//ndauth.v1.TokenService/CreateToken",
+        "/ndauth.v1.TokenService/%43reateToken",
+        "/ndauth.v1.tokenservice/CreateToken",
+        "/grpc.health.v1.Health/",
+        "/grpc.health.v1.Health/a/b",
+        "ndauth.v1.TokenService/CreateToken",
+    ] {
+        assert!(row_of_rpc(path).is_none(), "{path}");
+    }
+}

@@ -1,0 +1,208 @@
+//! Serving: from the first connection to the database to the last answer after SIGTERM.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use metrics_exporter_prometheus::{BuildError, PrometheusHandle};
+use ndauth_authority::{Authority, AuthorityError, Clock, DatabaseUrl};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout};
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::transport::Server;
+use tonic_health::server::HealthReporter;
+
+use crate::ops::{Ops, Ready, router};
+use crate::telemetry::record_metrics;
+use crate::grpc;
+
+/// Where and how to serve.
+#[derive(Clone, Debug)]
+pub struct ServeOptions {
+    /// Where gRPC is served.
+    pub listen: SocketAddr,
+    /// Where health and metrics are served.
+    pub admin_listen: SocketAddr,
+    /// The database.
+    pub database: DatabaseUrl,
+    /// Whether plain text beyond loopback is what the operator wants.
+    pub plaintext_beyond_loopback: bool,
+    /// How long calls in flight may take once the server was told to stop.
+    pub drain: Duration,
+}
+
+/// Why the server did not start, or ended.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// Secrets would cross a network in plain text.
+    #[error("`{0}` is not a loopback address, and secrets would cross the network in plain text")]
+    Plaintext(SocketAddr),
+    /// The database could not be opened.
+    #[error("cannot open the database `{url}`")]
+    Database {
+        /// Which.
+        url: DatabaseUrl,
+        /// Why not.
+        #[source]
+        source: AuthorityError,
+    },
+    /// An address could not be listened on.
+    #[error("cannot listen on `{address}`")]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// The metrics could not be set up.
+    #[error("cannot record metrics")]
+    Metrics(#[from] BuildError),
+    /// The interface's description could not be set up.
+    #[error("cannot describe the interface")]
+    Reflection(#[from] tonic_reflection::server::Error),
+    /// Signals could not be waited for.
+    #[error("cannot wait for signals")]
+    Signals(#[source] io::Error),
+    /// The server ended by itself.
+    #[error("the server ended")]
+    Transport(#[from] tonic::transport::Error),
+}
+
+/// How often last uses are written down, and metrics tidied.
+const TIDY: Duration = Duration::from_secs(5);
+/// How often the database is asked for a sign of life.
+const WATCH: Duration = Duration::from_secs(1);
+const KEEPALIVE: Duration = Duration::from_secs(30);
+const MAX_METADATA: u32 = 16 * 1024;
+const MAX_STREAMS: u32 = 1024;
+
+/// Serves until SIGTERM or SIGINT, then finishes what is in flight.
+pub async fn serve(options: &ServeOptions) -> Result<(), ServeError> {
+    let begun = Instant::now();
+    if !options.listen.ip().is_loopback() && !options.plaintext_beyond_loopback {
+        return Err(ServeError::Plaintext(options.listen));
+    }
+    let metrics = record_metrics()?;
+    let database = |source| ServeError::Database { url: options.database.clone(), source };
+    let authority = Arc::new(Authority::open(&options.database, Clock::Database).await.map_err(database)?);
+    let (listener, address) = listen(options.listen).await?;
+    let (admin_listener, admin_address) = listen(options.admin_listen).await?;
+    let (routes, health) = grpc::routes(Arc::clone(&authority))?;
+    let signal = stop_signal()?;
+    let ops = Ops { authority: Arc::clone(&authority), draining: Arc::default(), metrics };
+
+    let draining = Arc::clone(&ops.draining);
+    let (stop, stopped) = watch::channel(false);
+    let background = [
+        tokio::spawn(tidy(Arc::clone(&authority), ops.metrics.clone(), Ticks::every(TIDY, stopped.clone()))),
+        tokio::spawn(watch_health(ops.clone(), health, Ticks::every(WATCH, stopped.clone()))),
+    ];
+    // It answers to the end: whoever watches the drain asks it.
+    let admin = tokio::spawn(async move { axum::serve(admin_listener, router(ops)).await });
+    tracing::info!(
+        %address, %admin_address, database = %options.database, micros = begun.elapsed().as_micros(), "ready"
+    );
+
+    let mut server = tokio::spawn(
+        Server::builder()
+            .http2_keepalive_interval(Some(KEEPALIVE))
+            .http2_max_header_list_size(MAX_METADATA)
+            .max_concurrent_streams(MAX_STREAMS)
+            .tcp_nodelay(true)
+            .layer(grpc::Gate)
+            .add_routes(routes)
+            .serve_with_incoming_shutdown(TcpListenerStream::new(listener), until(stopped)),
+    );
+    tokio::select! {
+        ended = &mut server => return ended.unwrap_or(Ok(())).map_err(ServeError::from),
+        () = signal => {}
+    }
+    tracing::info!(within = ?options.drain, "stopping: finishing what is in flight");
+    draining.store(true, Ordering::SeqCst);
+    let _ = stop.send(true);
+    if timeout(options.drain, &mut server).await.is_err() {
+        tracing::warn!("calls in flight were cut off");
+        server.abort();
+    }
+    for task in background {
+        let _ = task.await;
+    }
+    if let Err(error) = authority.close().await {
+        tracing::warn!(error = &error as &dyn std::error::Error, "the last uses were not written down");
+    }
+    admin.abort();
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeError> {
+    let failed = |source| ServeError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
+}
+
+/// Resolves at the first SIGTERM or SIGINT.
+fn stop_signal() -> Result<impl Future<Output = ()>, ServeError> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Signals)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeError::Signals)?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+/// Resolves once the server is told to stop.
+async fn until(mut stopped: watch::Receiver<bool>) {
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+/// A rhythm for work in the background, which ends when the server is told to stop.
+struct Ticks {
+    interval: Interval,
+    stopped: watch::Receiver<bool>,
+}
+
+impl Ticks {
+    fn every(period: Duration, stopped: watch::Receiver<bool>) -> Ticks {
+        let mut interval = interval(period);
+        interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Ticks { interval, stopped }
+    }
+
+    /// Waits for the next beat; `false` once the server was told to stop.
+    async fn next(&mut self) -> bool {
+        tokio::select! {
+            _ = self.stopped.wait_for(|stopped| *stopped) => false,
+            _ = self.interval.tick() => true,
+        }
+    }
+}
+
+async fn tidy(authority: Arc<Authority>, metrics: PrometheusHandle, mut ticks: Ticks) {
+    while ticks.next().await {
+        metrics.run_upkeep();
+        if let Err(error) = authority.write_uses().await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "last uses wait to be written down");
+        }
+    }
+}
+
+async fn watch_health(ops: Ops, health: HealthReporter, mut ticks: Ticks) {
+    let mut last = None;
+    while ticks.next().await {
+        let ready = ops.state().await == Ready::Yes;
+        if last.replace(ready).is_some_and(|last| last != ready) {
+            tracing::warn!(ready, "readiness changed");
+        }
+        grpc::set_health(&health, ready).await;
+    }
+    grpc::set_health(&health, false).await;
+}

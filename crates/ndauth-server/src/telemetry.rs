@@ -1,0 +1,51 @@
+//! Logs and metrics: how they are written, not what is in them.
+
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::FmtSpan;
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines: an object a line.
+    Json,
+}
+
+/// Writes logs to standard error from now on. The filter is that of `tracing`: a level, or
+/// `target=level` and more behind commas; one that makes no sense gives `info`.
+pub fn log_to_stderr(format: LogFormat, filter: &str) {
+    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_span_events(FmtSpan::NONE);
+    // A second call, as tests make, keeps the first.
+    let _ = match format {
+        LogFormat::Text => subscriber.with_target(false).try_init(),
+        LogFormat::Json => subscriber.json().flatten_event(true).try_init(),
+    };
+}
+
+/// Latencies: from a tenth of a millisecond to what nobody should see.
+const SECONDS: [f64; 12] = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10.0];
+
+/// Gathers metrics from now on.
+pub(crate) fn record_metrics() -> Result<PrometheusHandle, BuildError> {
+    let handle = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
+        .install_recorder()?;
+    describe();
+    metrics::gauge!("ndauth_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+    Ok(handle)
+}
+
+fn describe() {
+    metrics::describe_gauge!("ndauth_build_info", "The version that runs.");
+    metrics::describe_counter!("ndauth_rpcs_total", "Calls answered, by RPC and gRPC code.");
+    metrics::describe_histogram!("ndauth_rpc_seconds", "Time from a call's arrival to its answer, by RPC.");
+    metrics::describe_counter!("ndauth_verdicts_total", "Validations answered, by reason.");
+    metrics::describe_histogram!("ndauth_store_write_seconds", "Time of a change from begin to sync, by name.");
+    metrics::describe_counter!("ndauth_uses_dropped_total", "Last uses let go because too many wait to be written.");
+}

@@ -1,0 +1,99 @@
+//! `ndcli auth token create`.
+
+use ndauth_core::{ExpiryChoice, Grants, InvalidExpiry, InvalidName, Label, OrgSlug, Orgs, Scope};
+use ndauth_proto::{expiry_choice_to_proto, grants_to_proto, orgs_to_proto, scope_to_proto, v1};
+use serde_json::{Value, json};
+
+use super::refused;
+use crate::arguments::{Common, Format, org, scope};
+use crate::credentials::connect;
+use crate::failure::Failure;
+use crate::output::{TokenShown, detailed, print_json};
+use crate::terminal::{print, shown};
+
+#[derive(clap::Args)]
+pub(crate) struct Create {
+    /// Human-readable label for the token. Must be unique within your account
+    #[arg(long)]
+    name: String,
+
+    /// RW (read and write) or RO (read only)
+    #[arg(long, value_name = "RW|RO", value_parser = scope)]
+    scope: Scope,
+
+    /// Restrict the token to an organization; may be repeated. Omit to allow access to all orgs
+    #[arg(long, value_parser = org)]
+    org: Vec<OrgSlug>,
+
+    /// Token lifetime. One of: 30d, 60d, 90d, 180d, 365d, never; or an RFC 3339 instant
+    #[arg(long, value_name = "DURATION", default_value = "90d", value_parser = expiry)]
+    expiry: ExpiryChoice,
+}
+
+fn expiry(text: &str) -> Result<ExpiryChoice, InvalidExpiry> {
+    ExpiryChoice::parse_preset(text)
+}
+
+/// Creates a token, and shows its secret once.
+pub(crate) async fn run(common: &Common, create: &Create) -> Result<(), Failure> {
+    let name: Label = create.name.parse().map_err(|why: InvalidName| {
+        Failure::usage(format!("`--name`: the name {why}"), "a name is up to 100 characters on one line")
+    })?;
+    let orgs = if create.org.is_empty() { Orgs::All } else { Orgs::Only(create.org.iter().cloned().collect()) };
+    let (client, credential) = connect(common).await?;
+    let request = v1::CreateTokenRequest {
+        name: name.to_string(),
+        scope: scope_to_proto(create.scope).into(),
+        orgs: Some(orgs_to_proto(&orgs)),
+        grants: Some(grants_to_proto(&Grants::All)),
+        expiry: Some(expiry_choice_to_proto(create.expiry)),
+    };
+    let made = client.create_token(request).await.map_err(refused(&credential))?;
+    let token = TokenShown::read(made.token)?;
+    match common.format {
+        Format::Table => print(&sentences(&token, &made.secret)),
+        Format::Simple => print(&format!(
+            "• {} [{}/{}] org:{} expires:{} token:{}\n",
+            shown(&token.name),
+            token.prefix,
+            token.scope,
+            token.org(),
+            token.expires(),
+            made.secret
+        )),
+        Format::Detailed => {
+            let mut fields = vec![("Token", made.secret.clone())];
+            fields.extend(super::list::fields(&token, token.created_at));
+            print(&detailed(&fields))
+        }
+        Format::Json => print_json(&flat(&token, &made.secret)),
+    }
+}
+
+/// The answer that the documentation shows.
+fn sentences(token: &TokenShown, secret: &str) -> String {
+    let org = match &token.orgs {
+        None => String::new(),
+        Some(_) => format!("Org: {}\n", shown(&token.org())),
+    };
+    format!(
+        "✓ Personal access token created\n\
+         ⚠ Copy your token now — it will NOT be shown again.\n\
+         Token: {secret}\n\
+         Name: {}\n\
+         Scope: {}\n\
+         {org}\
+         Expires: {}\n\
+         Set NDCLI_TOKEN=<token> to use static auth without interactive login.\n",
+        shown(&token.name),
+        token.scope,
+        token.expires()
+    )
+}
+
+/// The token and its secret, side by side.
+fn flat(token: &TokenShown, secret: &str) -> Value {
+    let mut flat = token.json();
+    flat["token"] = json!(secret);
+    flat
+}

@@ -1,0 +1,23 @@
+//! `ndcli auth logout`.
+
+use serde_json::json;
+
+use crate::arguments::{Common, Format};
+use crate::credentials::forget;
+use crate::failure::Failure;
+use crate::output::print_json;
+use crate::terminal::print;
+
+/// Forgets the stored credential for the server. What it was stays valid until it expires.
+pub(crate) fn run(common: &Common) -> Result<(), Failure> {
+    let had = forget(&common.server)?;
+    match common.format {
+        Format::Json => print_json(&json!({ "logged_out": had, "server": common.server.to_string() })),
+        Format::Table | Format::Simple | Format::Detailed if had => {
+            print(&format!("✓ Logged out of {}\n", common.server))
+        }
+        Format::Table | Format::Simple | Format::Detailed => {
+            print(&format!("There was no login to {}\n", common.server))
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! `ndcli auth token revoke`.
+
+use ndauth_core::{InvalidName, Label};
+use ndauth_proto::v1::{self, revoke_token_request};
+use serde_json::json;
+
+use super::refused;
+use crate::arguments::{Common, Format};
+use crate::credentials::connect;
+use crate::failure::Failure;
+use crate::output::{TokenShown, detailed, print_json};
+use crate::terminal::{confirm, print, shown};
+
+#[derive(clap::Args)]
+pub(crate) struct Revoke {
+    /// Name of the token to revoke, as `ndcli auth token list` shows it
+    name: String,
+
+    /// Skip the confirmation prompt
+    #[arg(long)]
+    yes: bool,
+}
+
+/// Revokes a token, once the person or the flag confirms.
+pub(crate) async fn run(common: &Common, revoke: &Revoke) -> Result<(), Failure> {
+    let name: Label = revoke.name.parse().map_err(|why: InvalidName| {
+        Failure::usage(format!("no token is called that: the name {why}"), "`ndcli auth token list` shows the names")
+    })?;
+    if !revoke.yes {
+        let question = format!("Revoke token \"{name}\"? This cannot be undone. [y/N]:");
+        if !confirm(&question, "--yes")? {
+            return Err(Failure::failed("aborted: nothing was revoked", None));
+        }
+    }
+    let (client, credential) = connect(common).await?;
+    let token = Some(revoke_token_request::Token::Name(name.to_string()));
+    let revoked = client.revoke_token(v1::RevokeTokenRequest { token }).await.map_err(refused(&credential))?;
+    let token = TokenShown::read(revoked.token)?;
+    match common.format {
+        Format::Table => print(&format!("✓ Personal access token \"{}\" revoked\n", shown(&token.name))),
+        Format::Simple => print(&format!("• {} [{}] revoked\n", shown(&token.name), shown(&token.prefix))),
+        Format::Detailed => print(&detailed(&super::list::fields(&token, token.created_at))),
+        Format::Json => print_json(&json!({
+            "revoked": true,
+            "name": token.name,
+            "id": token.id,
+            "revoked_at": token.revoked_at.map(|at| at.to_string()),
+        })),
+    }
+}

@@ -1,0 +1,52 @@
+//! `ndcli auth status`.
+
+use serde_json::json;
+
+use super::refused;
+use super::whoami::{Asked, ask, ends};
+use crate::arguments::{Common, Format};
+use crate::credentials::connect;
+use crate::failure::Failure;
+use crate::output::{Rows, detailed, expiry_json, print_json};
+use crate::terminal::{print, shown};
+
+/// Says which credential is in force, where it was found, and that the server takes it.
+pub(crate) async fn run(common: &Common) -> Result<(), Failure> {
+    let (client, credential) = connect(common).await?;
+    let who = ask(&client).await.map_err(|problem| match problem {
+        Asked::Problem(problem) => refused(&credential)(problem),
+        Asked::Failure(failure) => failure,
+    })?;
+    let server = common.server.to_string();
+    let (account, kind, expires) = (who.name(), who.known.credential(), ends(who.known.expiry()));
+    match common.format {
+        Format::Table => print(
+            &Rows {
+                titles: ["SERVER", "ACCOUNT", "CREDENTIAL", "SOURCE", "EXPIRES"],
+                rows: vec![[server, account, kind, credential.source, expires]],
+                last_width: 0,
+            }
+            .table(),
+        ),
+        Format::Simple => print(&format!(
+            "• {server} account:{} credential:{} source:{} expires:{expires}\n",
+            shown(&account),
+            shown(&kind),
+            shown(&credential.source)
+        )),
+        Format::Detailed => print(&detailed(&[
+            ("Server", server),
+            ("Account", account),
+            ("Credential", kind),
+            ("Source", credential.source),
+            ("Expires", expires),
+        ])),
+        Format::Json => print_json(&json!({
+            "server": server,
+            "account": account,
+            "source": credential.source,
+            "credential": who.known.json(),
+            "expires_at": expiry_json(who.known.expiry()),
+        })),
+    }
+}

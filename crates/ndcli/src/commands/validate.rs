@@ -1,0 +1,193 @@
+//! `ndcli validate`.
+
+use clap::ValueEnum;
+use ndauth_core::{OrgSlug, Permission, Timestamp};
+use ndauth_proto::v1::validate_token_response::Outcome;
+use ndauth_proto::{
+    expiry_from_proto, factor_from_proto, grants_from_proto, permission_to_proto, reason_from_proto, role_from_proto,
+    scope_from_proto, timestamp_from_proto, v1,
+};
+use serde_json::{Value, json};
+
+use super::refused;
+use super::whoami::ends;
+use crate::arguments::{Common, Format, org, permission};
+use crate::credentials::connect;
+use crate::failure::Failure;
+use crate::output::{Rows, detailed, expiry_json, grants_json, nonsense, print_json, told};
+use crate::terminal::{print, secret_from_stdin, shown};
+
+/// Ask whether a secret may do a thing, as a service would: the credential is the service's own
+#[derive(clap::Args)]
+pub(crate) struct Validate {
+    /// Read the secret to ask about from standard input
+    #[arg(long, required = true)]
+    secret_stdin: bool,
+
+    /// The organization in which access is needed
+    #[arg(long, value_parser = org)]
+    org: Option<OrgSlug>,
+
+    /// The access that is needed; `identity` asks only whose secret it is
+    #[arg(long, ignore_case = true, default_value = "identity", default_value_if("org", clap::builder::ArgPredicate::IsPresent, "ro"))]
+    access: Access,
+
+    /// The permission that is needed, as ACTION:TYPE or ACTION:TYPE:ID
+    #[arg(long, value_parser = permission)]
+    permission: Option<Permission>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Access {
+    /// List and query
+    Ro,
+    /// Also change
+    Rw,
+    /// None: only whose secret it is
+    Identity,
+}
+
+/// Asks, and says what the server answers. A refusal is the answer, and exit code 1.
+pub(crate) async fn run(common: &Common, validate: &Validate) -> Result<(), Failure> {
+    let secret = secret_from_stdin()?;
+    let (client, credential) = connect(common).await?;
+    let request = v1::ValidateTokenRequest {
+        secret,
+        org: validate.org.as_ref().map(ToString::to_string).unwrap_or_default(),
+        required_access: match validate.access {
+            Access::Ro => v1::Access::ReadOnly,
+            Access::Rw => v1::Access::ReadWrite,
+            Access::Identity => v1::Access::Identity,
+        }
+        .into(),
+        required_permission: validate.permission.as_ref().map(permission_to_proto),
+        client_address: String::new(),
+    };
+    let answer = client.validate_token(request).await.map_err(refused(&credential))?;
+    let as_of = AsOf {
+        sequence: answer.sequence,
+        evaluated_at: told("evaluated_at", Some(answer.evaluated_at))?,
+        max_cache_millis: answer.max_cache_age.map_or(0, |age| age.seconds * 1000 + i64::from(age.nanos / 1_000_000)),
+    };
+    match answer.outcome.ok_or_else(|| nonsense("it is neither yes nor no"))? {
+        Outcome::Allowed(allowed) => show_allowed(common.format, allowed, &as_of),
+        Outcome::Refused(refused) => show_refused(common.format, &refused, &as_of),
+    }
+}
+
+/// What an answer is worth.
+struct AsOf {
+    sequence: u64,
+    evaluated_at: Timestamp,
+    max_cache_millis: i64,
+}
+
+fn show_allowed(format: Format, allowed: v1::Allowed, as_of: &AsOf) -> Result<(), Failure> {
+    let expiry = expiry_from_proto("expiry", allowed.expiry)?;
+    let (owner_kind, owner) = match allowed.owner.ok_or_else(|| nonsense("the token has no owner"))? {
+        v1::allowed::Owner::Account(account) => ("account", account.handle),
+        v1::allowed::Owner::Org(org) => ("org", org.slug),
+    };
+    let (mut org, mut access, mut role, mut effective) = ("-".to_owned(), "-", "-", Value::Null);
+    if let Some(told) = allowed.effective {
+        access = scope_from_proto("access", told.access)?.as_str();
+        role = role_from_proto("role", told.role)?.as_str();
+        let grants = grants_from_proto("grants", told.grants)?;
+        effective = json!({
+            "org": told.org_slug, "access": access, "role": role, "grants": grants_json(&grants),
+        });
+        org = told.org_slug;
+    }
+    let name = allowed.token_name;
+    match format {
+        Format::Table => print(
+            &Rows {
+                titles: ["RESULT", "TOKEN", "OWNER", "ORG", "ACCESS", "ROLE", "EXPIRES"],
+                rows: vec![[
+                    "allowed".to_owned(),
+                    name,
+                    owner,
+                    org,
+                    access.to_owned(),
+                    role.to_owned(),
+                    ends(expiry),
+                ]],
+                last_width: 0,
+            }
+            .table(),
+        ),
+        Format::Simple => print(&format!(
+            "• allowed token:{} owner:{} org:{} access:{access} role:{role}\n",
+            shown(&name),
+            shown(&owner),
+            shown(&org)
+        )),
+        Format::Detailed => print(&detailed(&[
+            ("Result", "allowed".to_owned()),
+            ("Token", name),
+            ("Token id", allowed.token_id),
+            ("Owner", owner),
+            ("Org", org),
+            ("Access", access.to_owned()),
+            ("Role", role.to_owned()),
+            ("Expires", ends(expiry)),
+            ("Sequence", as_of.sequence.to_string()),
+            ("Evaluated", as_of.evaluated_at.to_string()),
+            ("May be kept for", format!("{} ms", as_of.max_cache_millis)),
+        ])),
+        Format::Json => print_json(&as_of.json(json!({
+            "allowed": true,
+            "token": { "id": allowed.token_id, "name": name, "expires_at": expiry_json(expiry) },
+            "owner": { "kind": owner_kind, "name": owner },
+            "effective": effective,
+        }))),
+    }
+}
+
+fn show_refused(format: Format, refused: &v1::Refused, as_of: &AsOf) -> Result<(), Failure> {
+    let reason = reason_from_proto(refused.reason).map_or("UNKNOWN", |reason| reason.code());
+    let factor = factor_from_proto(refused.factor).map_or("-".to_owned(), |factor| format!("{factor:?}").to_lowercase());
+    let since = refused.since.map(|at| timestamp_from_proto("since", at)).transpose()?;
+    match format {
+        Format::Table => print(
+            &Rows {
+                titles: ["RESULT", "REASON", "FACTOR", "MESSAGE"],
+                rows: vec![["refused".to_owned(), reason.to_owned(), factor, refused.message.clone()]],
+                last_width: 0,
+            }
+            .table(),
+        )?,
+        Format::Simple => {
+            print(&format!("• refused reason:{reason} factor:{factor} {}\n", shown(&refused.message)))?;
+        }
+        Format::Detailed => print(&detailed(&[
+            ("Result", "refused".to_owned()),
+            ("Reason", reason.to_owned()),
+            ("Factor", factor),
+            ("Message", refused.message.clone()),
+            ("Since", since.map_or("-".to_owned(), |at| at.to_string())),
+            ("Sequence", as_of.sequence.to_string()),
+            ("Evaluated", as_of.evaluated_at.to_string()),
+            ("May be kept for", format!("{} ms", as_of.max_cache_millis)),
+        ]))?,
+        Format::Json => print_json(&as_of.json(json!({
+            "allowed": false,
+            "reason": reason,
+            "factor": factor,
+            "message": refused.message,
+            "hint": Some(&refused.hint).filter(|hint| !hint.is_empty()),
+            "since": since.map(|at| at.to_string()),
+        })))?,
+    }
+    let hint = Some(refused.hint.as_str()).filter(|hint| !hint.is_empty());
+    Err(Failure::failed(format!("refused: {}", refused.message), hint))
+}
+
+impl AsOf {
+    fn json(&self, mut answer: Value) -> Value {
+        answer["sequence"] = json!(self.sequence);
+        answer["evaluated_at"] = json!(self.evaluated_at.to_string());
+        answer["max_cache_age_ms"] = json!(self.max_cache_millis);
+        answer
+    }
+}

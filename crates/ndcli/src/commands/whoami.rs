@@ -1,0 +1,228 @@
+//! `ndcli whoami`.
+
+use ndauth_client::Client;
+use ndauth_core::{Expiry, Timestamp};
+use ndauth_proto::v1::who_am_i_response::Credential as Known;
+use ndauth_proto::{expiry_from_proto, orgs_from_proto, role_from_proto, v1};
+use serde_json::{Value, json};
+
+use super::refused;
+use crate::arguments::{Common, Format};
+use crate::credentials::connect;
+use crate::failure::Failure;
+use crate::output::{Rows, TokenShown, detailed, expiry_json, nonsense, print_json};
+use crate::terminal::{print, shown};
+
+/// Who a credential stands for, read off the wire into what is shown of it.
+pub(crate) struct Who {
+    pub(crate) account: Option<v1::Account>,
+    pub(crate) known: KnownBy,
+    /// The account's orgs, and its role in each.
+    orgs: Vec<(String, &'static str)>,
+}
+
+/// By what the caller is known.
+pub(crate) enum KnownBy {
+    Session { id: String, prefix: String, expiry: Expiry },
+    Token(Box<TokenShown>),
+    Service { id: String, name: String, orgs: Option<Vec<String>> },
+}
+
+/// Says who the credential stands for.
+pub(crate) async fn run(common: &Common) -> Result<(), Failure> {
+    let (client, credential) = connect(common).await?;
+    let who = ask(&client).await.map_err(|problem| match problem {
+        Asked::Problem(problem) => refused(&credential)(problem),
+        Asked::Failure(failure) => failure,
+    })?;
+    match common.format {
+        Format::Table => print(&who.table()),
+        Format::Simple => print(&format!(
+            "• {} [{}] orgs:{}\n",
+            shown(&who.name()),
+            shown(&who.known.credential()),
+            shown(&who.org_list())
+        )),
+        Format::Detailed => print(&detailed(&who.fields())),
+        Format::Json => print_json(&who.json()),
+    }
+}
+
+/// What went wrong in asking: the server said no, or its answer could not be read.
+pub(crate) enum Asked {
+    Problem(ndauth_core::Problem),
+    Failure(Failure),
+}
+
+impl From<ndauth_core::Problem> for Asked {
+    fn from(problem: ndauth_core::Problem) -> Asked {
+        Asked::Problem(problem)
+    }
+}
+
+impl From<Failure> for Asked {
+    fn from(failure: Failure) -> Asked {
+        Asked::Failure(failure)
+    }
+}
+
+/// Asks who a connection's credential stands for, and where it is a member.
+pub(crate) async fn ask(client: &Client) -> Result<Who, Asked> {
+    let answer = client.who_am_i().await?;
+    let known = match answer.credential.ok_or_else(|| nonsense("it tells of no credential"))? {
+        Known::Session(session) => KnownBy::Session {
+            id: session.id,
+            prefix: session.prefix,
+            expiry: expiry_from_proto("expiry", session.expiry)?,
+        },
+        Known::Token(token) => KnownBy::Token(Box::new(TokenShown::read(Some(token))?)),
+        Known::Service(service) => KnownBy::Service {
+            id: service.id,
+            name: service.name,
+            orgs: match orgs_from_proto("orgs", service.orgs)? {
+                ndauth_core::Orgs::All => None,
+                ndauth_core::Orgs::Only(slugs) => Some(slugs.iter().map(ToString::to_string).collect()),
+            },
+        },
+    };
+    let orgs = match known {
+        KnownBy::Service { .. } => Vec::new(),
+        KnownBy::Session { .. } | KnownBy::Token(_) => {
+            let listed = client.list_orgs().await?.orgs.into_iter();
+            let role = |org: v1::Membership| Ok((org.slug, role_from_proto("role", org.role)?.as_str()));
+            listed.map(role).collect::<Result<_, ndauth_core::Problem>>()?
+        }
+    };
+    Ok(Who { account: answer.account, known, orgs })
+}
+
+/// The account of an answer, for commands that only accounts can use.
+pub(crate) fn account(who: &v1::WhoAmIResponse) -> Result<&v1::Account, Failure> {
+    who.account.as_ref().ok_or_else(|| nonsense("it tells of no account").into())
+}
+
+impl KnownBy {
+    /// What kind of credential it is, and which.
+    pub(crate) fn credential(&self) -> String {
+        match self {
+            KnownBy::Session { prefix, .. } => format!("session {prefix}"),
+            KnownBy::Token(token) => format!("token {}", token.name),
+            KnownBy::Service { name, .. } => format!("service {name}"),
+        }
+    }
+
+    /// When it ends.
+    pub(crate) fn expiry(&self) -> Expiry {
+        match self {
+            KnownBy::Session { expiry, .. } => *expiry,
+            KnownBy::Token(token) => token.expiry,
+            KnownBy::Service { .. } => Expiry::Never,
+        }
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        match self {
+            KnownBy::Session { id, prefix, expiry } => {
+                json!({ "kind": "session", "id": id, "token_prefix": prefix, "expires_at": expiry_json(*expiry) })
+            }
+            KnownBy::Token(token) => {
+                let mut told = token.json();
+                told["kind"] = json!("token");
+                told
+            }
+            KnownBy::Service { id, name, orgs } => json!({ "kind": "service", "id": id, "name": name, "orgs": orgs }),
+        }
+    }
+}
+
+impl Who {
+    /// The account's handle, or the service's name.
+    pub(crate) fn name(&self) -> String {
+        match (&self.account, &self.known) {
+            (Some(account), _) => account.handle.clone(),
+            (None, KnownBy::Service { name, .. }) => name.clone(),
+            (None, KnownBy::Session { .. } | KnownBy::Token(_)) => "-".to_owned(),
+        }
+    }
+
+    fn email(&self) -> String {
+        self.account.as_ref().map_or("-".to_owned(), |account| account.email.clone())
+    }
+
+    fn scope(&self) -> &'static str {
+        match &self.known {
+            KnownBy::Token(token) => token.scope,
+            KnownBy::Session { .. } | KnownBy::Service { .. } => "-",
+        }
+    }
+
+    fn org_list(&self) -> String {
+        let named: Vec<String> = match &self.known {
+            KnownBy::Service { orgs: None, .. } => vec!["all".to_owned()],
+            KnownBy::Service { orgs: Some(orgs), .. } => orgs.clone(),
+            _ => self.orgs.iter().map(|(slug, role)| format!("{slug} ({role})")).collect(),
+        };
+        if named.is_empty() { "-".to_owned() } else { named.join(", ") }
+    }
+
+    fn table(&self) -> String {
+        Rows {
+            titles: ["ACCOUNT", "EMAIL", "CREDENTIAL", "SCOPE", "ORGS", "EXPIRES"],
+            rows: vec![[
+                self.name(),
+                self.email(),
+                self.known.credential(),
+                self.scope().to_owned(),
+                self.org_list(),
+                ends(self.known.expiry()),
+            ]],
+            last_width: 0,
+        }
+        .table()
+    }
+
+    fn fields(&self) -> Vec<(&'static str, String)> {
+        let mut fields = vec![("Account", self.name())];
+        if let Some(account) = &self.account {
+            fields.push(("Account id", account.id.clone()));
+            fields.push(("Email", account.email.clone()));
+            if !account.name.is_empty() {
+                fields.push(("Name", account.name.clone()));
+            }
+            fields.push(("Operator", if account.operator { "yes" } else { "no" }.to_owned()));
+        }
+        fields.push(("Credential", self.known.credential()));
+        fields.push(("Orgs", self.org_list()));
+        fields.push(("Expires", exactly(self.known.expiry())));
+        fields
+    }
+
+    fn json(&self) -> Value {
+        let account = self.account.as_ref().map(|account| {
+            json!({
+                "id": account.id,
+                "handle": account.handle,
+                "email": account.email,
+                "name": Some(&account.name).filter(|name| !name.is_empty()),
+                "operator": account.operator,
+            })
+        });
+        let orgs: Vec<Value> = self.orgs.iter().map(|(slug, role)| json!({ "slug": slug, "role": role })).collect();
+        json!({ "account": account, "credential": self.known.json(), "orgs": orgs })
+    }
+}
+
+/// The day of an end, or `Never`.
+pub(crate) fn ends(expiry: Expiry) -> String {
+    match expiry {
+        Expiry::At(end) => end.date(),
+        Expiry::Never => "Never".to_owned(),
+    }
+}
+
+fn exactly(expiry: Expiry) -> String {
+    match expiry {
+        Expiry::At(end) => Timestamp::to_string(&end),
+        Expiry::Never => "Never".to_owned(),
+    }
+}
