@@ -1,3 +1,218 @@
+//! The main job, played with the real binaries on a scratch database.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context, ensure};
+use tempfile::TempDir;
+
+use crate::cargo::build_binaries;
+
 pub(crate) fn run() -> anyhow::Result<()> {
+    let (ndauthd, ndcli) = build_binaries(true)?;
+    let stage = Stage::set(ndauthd, ndcli)?;
+
+    stage.says("The operator makes two people's worth of a world, on the database itself.");
+    stage.operator("account create ada --email ada@example.org")?.shows("account `ada` created")?;
+    stage.operator("org create ops")?.shows("org `ops` created")?;
+    stage.operator("org create research")?.shows("org `research` created")?;
+    stage.operator("member set ops ada RW")?.shows("role `RW`")?;
+    stage.operator("member set research ada RO")?.shows("role `RO`")?;
+    let service = stage.operator("service create asset-registry")?.secret("ndsvc_")?;
+    let session = stage.operator("session issue ada")?.secret("ndses_")?;
+
+    stage.says("Ada logs in, and makes two tokens. Each secret is shown once.");
+    stage.person("auth login --with-token", Some(&session))?.shows("Logged in")?;
+    let made = stage.person("auth token create --name github-ci --scope rw --expiry 90d", None)?;
+    let pipeline = made.shows("it will NOT be shown again")?.value("Token: ")?;
+    let made = stage.person("auth token create --name audit --scope ro --org ops --expiry 30d", None)?;
+    let reader = made.shows("Org: ops")?.value("Token: ")?;
+    stage.person("auth token list", None)?.shows("Total: 2 token(s)")?;
+
+    stage.says("A pipeline has the first as NDCLI_TOKEN. It can say who it is, and make no tokens.");
+    stage.with("NDCLI_TOKEN", &pipeline, "whoami", None)?.shows("token github-ci")?;
+    let refused = stage.with("NDCLI_TOKEN", &pipeline, "auth token create --name more --scope rw", None)?;
+    refused.fails_with(5)?.shows("takes an interactive login")?;
+
+    stage.says("A service asks about what it was shown: by its own secret, which may validate and nothing else.");
+    let ask = |question: &str, secret: &str| {
+        stage.with("NDCLI_TOKEN", &service, &format!("validate --secret-stdin {question}"), Some(secret))
+    };
+    ask("--org ops --access rw --permission write:assets", &pipeline)?.shows("allowed")?;
+    ask("--org ops --access rw", &reader)?.fails_with(1)?.shows("SCOPE_TOO_NARROW")?;
+    ask("--org research --access rw", &pipeline)?.fails_with(1)?.shows("ROLE_TOO_LOW")?;
+
+    stage.says("The pipeline's token leaks. Ada revokes it: the next question is refused, and its holder is told why.");
+    stage.person("auth token revoke github-ci --yes", None)?.shows("revoked")?;
+    ask("--org ops --access rw --permission write:assets", &pipeline)?.fails_with(1)?.shows("TOKEN_REVOKED")?;
+    stage.with("NDCLI_TOKEN", &pipeline, "whoami", None)?.fails_with(4)?.shows("was revoked on")?;
+    stage.person("auth token list", None)?.shows("Total: 1 token(s)")?;
+    stage.close()?;
+
+    println!("\nEvery step did what it should. To have this for yourself, in one terminal:\n");
+    println!("    cargo install --locked --path crates/ndauth-server && cargo install --locked --path crates/ndcli");
+    println!("    ndauthd serve\n\nand in another:\n");
+    println!("    ndauthd admin account create YOU --email YOU@EXAMPLE.ORG --operator");
+    println!("    ndauthd admin org create ORG && ndauthd admin member set ORG YOU ADMIN");
+    println!("    ndauthd admin session issue YOU | ndcli auth login --with-token");
+    println!("    ndcli auth token create --name github-ci --scope rw");
     Ok(())
+}
+
+/// A scratch folder with a server on it.
+struct Stage {
+    folder: TempDir,
+    ndauthd: PathBuf,
+    ndcli: PathBuf,
+    server: Server,
+    address: String,
+}
+
+/// The server; ended when dropped.
+struct Server(Child);
+
+/// What a command printed, and how it ended.
+struct Outcome {
+    out: String,
+    err: String,
+    code: Option<i32>,
+}
+
+impl Stage {
+    fn set(ndauthd: PathBuf, ndcli: PathBuf) -> anyhow::Result<Stage> {
+        let folder = tempfile::tempdir()?;
+        println!("\n$ ndauthd serve    (on a scratch SQLite file and a free port)");
+        let mut server = Command::new(&ndauthd)
+            .args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--log-format", "json"])
+            .env("NDAUTHD_DATABASE", database(folder.path()))
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .context("cannot start ndauthd")?;
+        let mut log = BufReader::new(server.stderr.take().context("the log is piped")?);
+        let server = Server(server);
+        let mut line = String::new();
+        let address = loop {
+            line.clear();
+            ensure!(log.read_line(&mut line)? > 0, "ndauthd ended before it was ready");
+            if let Some(address) = line.split("\"address\":\"").nth(1).and_then(|rest| rest.split('"').next()) {
+                break address.to_owned();
+            }
+        };
+        // Read on, so that the pipe never fills up.
+        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+        Ok(Stage { folder, ndauthd, ndcli, server, address })
+    }
+
+    fn says(&self, what: &str) {
+        println!("\n# {what}");
+    }
+
+    fn operator(&self, arguments: &str) -> anyhow::Result<Outcome> {
+        let mut command = Command::new(&self.ndauthd);
+        command.arg("admin").args(arguments.split(' '));
+        self.play(command, &format!("ndauthd admin {arguments}"), None)
+    }
+
+    fn person(&self, arguments: &str, stdin: Option<&str>) -> anyhow::Result<Outcome> {
+        let mut command = Command::new(&self.ndcli);
+        command.args(arguments.split(' '));
+        self.play(command, &format!("ndcli {arguments}"), stdin)
+    }
+
+    fn with(&self, variable: &str, secret: &str, arguments: &str, stdin: Option<&str>) -> anyhow::Result<Outcome> {
+        let mut command = Command::new(&self.ndcli);
+        command.args(arguments.split(' ')).env(variable, secret);
+        self.play(command, &format!("{variable}={}… ndcli {arguments}", prefix(secret)), stdin)
+    }
+
+    /// Runs a command, and shows it and all that it printed.
+    fn play(&self, mut command: Command, shown: &str, stdin: Option<&str>) -> anyhow::Result<Outcome> {
+        match stdin {
+            Some(secret) => println!("\n$ echo {}… | {shown}", prefix(secret)),
+            None => println!("\n$ {shown}"),
+        }
+        let mut child = command
+            .env_remove("NDCLI_TOKEN_FILE")
+            .env("NDAUTHD_DATABASE", database(self.folder.path()))
+            .env("NDCLI_SERVER", format!("http://{}", self.address))
+            .env("XDG_CONFIG_HOME", self.folder.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        if let (Some(mut pipe), Some(secret)) = (child.stdin.take(), stdin) {
+            writeln!(pipe, "{secret}")?;
+        }
+        let ended = child.wait_with_output()?;
+        let outcome = Outcome {
+            out: String::from_utf8(ended.stdout)?,
+            err: String::from_utf8(ended.stderr)?,
+            code: ended.status.code(),
+        };
+        print!("{}{}", outcome.out, outcome.err);
+        Ok(outcome)
+    }
+
+    fn close(mut self) -> anyhow::Result<()> {
+        let pid = self.server.0.id().to_string();
+        ensure!(Command::new("kill").args(["-TERM", &pid]).status()?.success(), "cannot stop ndauthd");
+        let status = self.server.0.wait()?;
+        ensure!(status.success(), "ndauthd did not stop cleanly: {status}");
+        let path = self.folder.path().to_owned();
+        self.folder.close()?;
+        ensure!(fs::metadata(path).is_err(), "the scratch folder is still there");
+        Ok(())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Outcome {
+    /// Fails unless the command succeeded and printed this.
+    fn shows(&self, expected: &str) -> anyhow::Result<&Outcome> {
+        self.ended(0, expected)
+    }
+
+    /// A failure that is what should be.
+    fn fails_with(self, code: i32) -> anyhow::Result<Outcome> {
+        ensure!(self.code == Some(code), "it should have ended with {code}, and did with {:?}", self.code);
+        Ok(Outcome { code: Some(0), ..self })
+    }
+
+    fn ended(&self, code: i32, expected: &str) -> anyhow::Result<&Outcome> {
+        ensure!(self.code == Some(code), "it should have ended with {code}, and did with {:?}", self.code);
+        let printed = self.out.contains(expected) || self.err.contains(expected);
+        ensure!(printed, "it should have printed `{expected}`");
+        Ok(self)
+    }
+
+    /// The secret that stands alone on standard output.
+    fn secret(&self, marker: &str) -> anyhow::Result<String> {
+        self.ended(0, marker)?;
+        let secret = self.out.trim_end();
+        ensure!(secret.starts_with(marker) && secret.len() == 49, "a secret should stand alone there");
+        Ok(secret.to_owned())
+    }
+
+    /// What stands behind a label.
+    fn value(&self, label: &str) -> anyhow::Result<String> {
+        let line = self.out.lines().find_map(|line| line.strip_prefix(label));
+        line.map(str::to_owned).with_context(|| format!("a line `{label}` should be there"))
+    }
+}
+
+fn database(folder: &Path) -> String {
+    format!("sqlite:{}", folder.join("ndauth.db").display())
+}
+
+fn prefix(secret: &str) -> &str {
+    &secret[..12]
 }

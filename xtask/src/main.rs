@@ -6,6 +6,7 @@ mod codegen;
 mod demo;
 mod postgres;
 mod test;
+mod tools;
 #[cfg(test)]
 mod walls;
 
@@ -34,7 +35,7 @@ fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::Demo => demo::run(),
         Command::Test(arguments) => test::run_with(&arguments),
-        Command::Ci => ci::run(),
+        Command::Ci => ci::run_all(),
         Command::Codegen => codegen::write(&cargo::root().join(codegen::GENERATED)),
     }
 }

@@ -52,12 +52,8 @@ impl Cluster {
         format!("postgres://nd@127.0.0.1:{}/postgres", self.port)
     }
 
-    /// Where PostgreSQL's programs are.
-    pub(crate) fn programs(&self) -> &Path {
-        &self.programs
-    }
-
-    fn data(&self) -> String {
+    /// Where its files lie.
+    pub(crate) fn data(&self) -> String {
         self.folder.path().join("data").to_string_lossy().into_owned()
     }
 

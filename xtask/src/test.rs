@@ -1,7 +1,12 @@
 //! Every test, on both databases.
 
+use std::process::Stdio;
+
+use anyhow::ensure;
+
 use crate::cargo::{build_binaries, command, run};
 use crate::postgres::Cluster;
+use crate::tools;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -19,16 +24,23 @@ pub(crate) fn run_with(arguments: &Arguments) -> anyhow::Result<()> {
 }
 
 fn run_some(filter: &[String]) -> anyhow::Result<()> {
+    let strace = command("strace", &["--version"]).stdout(Stdio::null()).status();
+    ensure!(
+        strace.is_ok_and(|status| status.success()),
+        "`strace` is missing, which the tests of durability watch with\nhint: `apt-get install strace`, or run `.ci/run`"
+    );
+    let (nextest, python) = (tools::nextest()?, tools::python()?);
     let (ndauthd, ndcli) = build_binaries(false)?;
     let cluster = Cluster::start()?;
-    let mut nextest = command("cargo", &["nextest", "run", "--workspace", "--no-fail-fast"]);
-    nextest
+    let mut tests = command(nextest, &["nextest", "run", "--workspace", "--no-fail-fast"]);
+    tests
         .args(filter)
         .env("NDAUTH_TEST_POSTGRES", cluster.url())
-        .env("NDAUTH_TEST_POSTGRES_PROGRAMS", cluster.programs())
+        .env("NDAUTH_TEST_POSTGRES_FOLDER", cluster.data())
+        .env("NDAUTH_TEST_GRPCURL", python.join("grpcurl"))
         .env("NDAUTH_TEST_NDAUTHD", ndauthd)
         .env("NDAUTH_TEST_NDCLI", ndcli);
-    run(nextest)?;
+    run(tests)?;
     if filter.is_empty() {
         run(command("cargo", &["test", "--workspace", "--doc"]))?;
     }

@@ -1,1 +1,110 @@
+//! The walls between the crates, kept over `cargo metadata`: which crate must never reach which.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use cargo_metadata::{DependencyKind, MetadataCommand};
+
+use crate::cargo::root;
+
+/// Which crates each crate names, in what it ships (not in its tests).
+type Graph = BTreeMap<String, BTreeSet<String>>;
+
+/// How far a wall reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reach {
+    /// Neither it nor anything beneath it.
+    AtAll,
+    /// It does not name it itself; something beneath may.
+    ByName,
+}
+
+use Reach::{AtAll, ByName};
+
+/// A row a wall: who, how far, and what it must not reach.
+const WALLS: [(&str, Reach, &[&str]); 13] = [
+    ("ndauth-core", AtAll, &["prost", "tonic", "axum", "sea-orm", "sqlx", "tokio", "rand", "getrandom", "clap"]),
+    ("ndauth-proto", AtAll, &["sea-orm", "sqlx", "ndauth-store", "ndauth-authority", "clap"]),
+    ("ndauth-store", AtAll, &["tonic", "axum", "prost", "ndauth-proto", "ndauth-authority"]),
+    ("ndauth-authority", AtAll, &["tonic", "axum", "prost", "ndauth-proto"]),
+    ("ndauth-authority", ByName, &["sea-orm", "sea-orm-migration", "sqlx", "ndauth-migrations"]),
+    ("ndauth-server", ByName, &["sea-orm", "sea-orm-migration", "sqlx", "ndauth-migrations", "ndauth-store"]),
+    ("ndauth-server", AtAll, &["ndauth-client"]),
+    ("ndauth-client", AtAll, &["sea-orm", "sqlx", "ndauth-store", "ndauth-authority", "ndauth-server", "clap"]),
+    ("ndcli", AtAll, &["sea-orm", "sqlx", "ndauth-store", "ndauth-authority", "ndauth-server", "ring", "libsqlite3-sys"]),
+    ("ndcli", ByName, &["tonic"]),
+    ("ndauth-migrations", AtAll, &["ndauth-core", "ndauth-store", "tonic", "axum"]),
+    ("ndauth-e2e", AtAll, &["sea-orm", "tonic"]),
+    ("xtask", AtAll, &["sea-orm", "ndauth-store", "ndauth-server"]),
+];
+
+/// What stands behind a crate, itself left out.
+fn beneath<'a>(graph: &'a Graph, from: &str, reach: Reach) -> BTreeSet<&'a str> {
+    let named = |name: &str| graph.get(name).into_iter().flatten().map(String::as_str);
+    let mut found: BTreeSet<&str> = named(from).collect();
+    if reach == AtAll {
+        let mut open: Vec<&str> = found.iter().copied().collect();
+        while let Some(next) = open.pop() {
+            open.extend(named(next).filter(|name| found.insert(name)));
+        }
+    }
+    found
+}
+
+fn breaches(graph: &Graph, walls: &[(&str, Reach, &[&str])]) -> Vec<String> {
+    let mut breaches = Vec::new();
+    for (from, reach, forbidden) in walls {
+        if !graph.contains_key(*from) {
+            breaches.push(format!("there is no crate {from}"));
+        }
+        let found = beneath(graph, from, *reach);
+        let broken = forbidden.iter().filter(|name| found.contains(**name));
+        breaches.extend(broken.map(|name| format!("{from} reaches {name}")));
+    }
+    breaches
+}
+
+fn workspace() -> Graph {
+    let metadata = MetadataCommand::new().current_dir(root()).exec().expect("cargo tells its metadata");
+    let name = |id: &cargo_metadata::PackageId| metadata[id].name.to_string();
+    let resolve = metadata.resolve.as_ref().expect("the dependencies are resolved");
+    resolve
+        .nodes
+        .iter()
+        .map(|node| {
+            let shipped = node.deps.iter().filter(|dependency| {
+                dependency.dep_kinds.iter().any(|kind| kind.kind == DependencyKind::Normal)
+            });
+            (name(&node.id), shipped.map(|dependency| name(&dependency.pkg)).collect())
+        })
+        .collect()
+}
+
+#[test]
+fn the_walls_stand() {
+    assert_eq!(breaches(&workspace(), &WALLS), Vec::<String>::new());
+}
+
+/// Walls that do not stand, each in a way that must be seen.
+#[test]
+fn a_breach_is_seen() {
+    let graph = workspace();
+    for (wall, breach) in [
+        (("ndauth-store", ByName, &["sea-orm"] as &[&str]), "ndauth-store reaches sea-orm"),
+        (("ndauth-authority", AtAll, &["sea-orm"]), "ndauth-authority reaches sea-orm"),
+        (("ndauth-server", AtAll, &["libsqlite3-sys"]), "ndauth-server reaches libsqlite3-sys"),
+        (("ndcli", AtAll, &["tonic"]), "ndcli reaches tonic"),
+        (("ndauth-cor", AtAll, &["tonic"]), "there is no crate ndauth-cor"),
+    ] {
+        assert_eq!(breaches(&graph, &[wall]), [breach]);
+    }
+    assert_eq!(breaches(&graph, &[("ndauth-authority", ByName, &["sea-orm"])]), Vec::<String>::new());
+}
+
+#[test]
+fn every_crate_of_the_house_has_a_wall() {
+    let metadata = MetadataCommand::new().no_deps().current_dir(root()).exec().expect("cargo tells its metadata");
+    for package in &metadata.packages {
+        let walled = WALLS.iter().any(|(from, ..)| package.name.as_str() == *from);
+        assert!(walled, "{} has no wall", package.name);
+    }
+}

@@ -102,14 +102,14 @@ impl Authority {
         // From here on, no other change counts or names this account's tokens.
         write.lock_account(owner).await?;
         let orgs = member_orgs(&write, owner, &new.orgs).await?;
-        if write.count_live_tokens(owner).await? >= MAX_LIVE_TOKENS {
-            return Err(AuthorityError::TokenLimit);
-        }
         let taken = || AuthorityError::NameTaken { what: "a token", name: new.name.to_string() };
         match write.find_named_token(owner, &new.name).await? {
             Some(holder) if holder.expires_at.is_past(now) => write.release_name(holder.id).await?,
             Some(_) => return Err(taken()),
             None => {}
+        }
+        if write.count_live_tokens(owner).await? >= MAX_LIVE_TOKENS {
+            return Err(AuthorityError::TokenLimit);
         }
 
         let secret = Secret::mint(SecretKind::Personal, &mut SysRng)?;

@@ -1,8 +1,9 @@
 //! Logs and metrics: how they are written, not what is in them.
 
+use std::io::IsTerminal;
+
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::format::FmtSpan;
 
 /// How log lines are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,10 +18,12 @@ pub enum LogFormat {
 /// `target=level` and more behind commas; one that makes no sense gives `info`.
 pub fn log_to_stderr(format: LogFormat, filter: &str) {
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    // It tells at every start that there is nothing to do.
+    let filter = filter.add_directive("sea_orm_migration=warn".parse().expect("it is a directive"));
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        .with_span_events(FmtSpan::NONE);
+        .with_ansi(std::io::stderr().is_terminal());
     // A second call, as tests make, keeps the first.
     let _ = match format {
         LogFormat::Text => subscriber.with_target(false).try_init(),

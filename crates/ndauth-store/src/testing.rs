@@ -81,3 +81,37 @@ pub async fn execute_fallibly(store: &Store, sql: &str) -> Result<(), crate::Sto
     store.database.execute_unprepared(sql).await?;
     Ok(())
 }
+
+/// Every `table.column` in which some row holds this text, looked for in all of them.
+///
+/// # Panics
+///
+/// Where the database cannot be searched.
+pub async fn find_text(scratch: &Scratch, text: &str) -> Vec<String> {
+    let store = Store::connect(&scratch.url, Clock::Database).await.expect("connected");
+    let columns = match store.engine {
+        Engine::Sqlite => {
+            "SELECT t.name AS tab, c.name AS col FROM sqlite_master t, pragma_table_info(t.name) c WHERE t.type = 'table'"
+        }
+        Engine::Postgres => {
+            "SELECT table_name::text AS tab, column_name::text AS col FROM information_schema.columns WHERE table_schema = 'public'"
+        }
+    };
+    let query = |sql: String| sea_orm::Statement::from_string(store.database.get_database_backend(), sql);
+    let rows = store.database.query_all_raw(query(columns.to_owned())).await.expect("the schema is told");
+    let mut found = Vec::new();
+    for row in rows {
+        let (table, column): (String, String) =
+            (row.try_get("", "tab").expect("a name"), row.try_get("", "col").expect("a name"));
+        let sql = match store.engine {
+            Engine::Sqlite => format!("SELECT 1 FROM \"{table}\" WHERE instr(CAST(\"{column}\" AS BLOB), CAST('{text}' AS BLOB)) > 0"),
+            Engine::Postgres => {
+                format!("SELECT 1 FROM \"{table}\" WHERE position('{text}' IN encode(convert_to(\"{column}\"::text, 'UTF8'), 'escape')) > 0 OR position(encode('{text}', 'hex') IN \"{column}\"::text) > 0")
+            }
+        };
+        if !store.database.query_all_raw(query(sql)).await.expect("the column is searched").is_empty() {
+            found.push(format!("{table}.{column}"));
+        }
+    }
+    found
+}

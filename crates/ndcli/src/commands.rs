@@ -16,7 +16,7 @@ use crate::failure::Failure;
 
 /// Tells of a refused credential by where it was found, so that the right one is mended.
 fn refused(credential: &Credential) -> impl Fn(ndauth_core::Problem) -> Failure {
-    let source = credential.source.clone();
+    let source = credential.source;
     move |problem| match problem.class() {
         Class::NotAuthenticated => Failure::from(problem).of(&format!("{source} was refused")),
         _ => problem.into(),

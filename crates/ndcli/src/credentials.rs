@@ -22,30 +22,31 @@ use crate::terminal::aside;
 /// A credential, and where it was found.
 pub(crate) struct Credential {
     pub(crate) secret: Secret,
-    pub(crate) source: String,
+    pub(crate) source: &'static str,
+    /// The file, where it came from one.
+    pub(crate) path: Option<PathBuf>,
 }
 
 /// The credential in force.
 pub(crate) fn find(common: &Common) -> Result<Credential, Failure> {
     if let Some(text) = &common.token {
         aside("warning: everyone who can list this machine's processes can read `--token`; prefer NDCLI_TOKEN");
-        return parse(text, "--token".to_owned());
+        return parse(text, "--token", None);
     }
     if let Some(text) = variable(OsStr::new("NDCLI_TOKEN")) {
-        return parse(&text.to_string_lossy(), "NDCLI_TOKEN".to_owned());
+        return parse(&text.to_string_lossy(), "NDCLI_TOKEN", None);
     }
     if let Some(path) = variable(OsStr::new("NDCLI_TOKEN_FILE")) {
         let path = PathBuf::from(path);
-        let source = format!("NDCLI_TOKEN_FILE ({})", path.display());
         let text = fs::read_to_string(&path).map_err(|error| {
             let message = format!("cannot read the file that NDCLI_TOKEN_FILE names, `{}`: {error}", path.display());
             Failure::not_authenticated(message, "let NDCLI_TOKEN_FILE name a file that holds the token")
         })?;
-        return parse(text.trim_end_matches(['\r', '\n']), source);
+        return parse(text.trim_end_matches(['\r', '\n']), "NDCLI_TOKEN_FILE", Some(path));
     }
     let path = file()?;
     match stored(&path)?.get(&common.server.to_string()).and_then(Value::as_str) {
-        Some(text) => parse(text, format!("stored login ({})", path.display())),
+        Some(text) => parse(text, "stored login", Some(path)),
         None => Err(Failure::not_authenticated(
             format!("there is no credential for the server `{}`", common.server),
             "set NDCLI_TOKEN, or log in with `ndcli auth login --with-token`",
@@ -71,9 +72,9 @@ pub(crate) async fn connect_with(common: &Common, secret: &Secret) -> Result<Cli
 }
 
 /// Reads a secret that a person or a pipeline gave.
-pub(crate) fn parse(text: &str, source: String) -> Result<Credential, Failure> {
+pub(crate) fn parse(text: &str, source: &'static str, path: Option<PathBuf>) -> Result<Credential, Failure> {
     match text.parse() {
-        Ok(secret) => Ok(Credential { secret, source }),
+        Ok(secret) => Ok(Credential { secret, source, path }),
         Err(why) => Err(Failure::not_authenticated(
             format!("{source} holds no token: {why}"),
             "copy the token again, whole and without line breaks",

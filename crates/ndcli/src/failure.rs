@@ -31,6 +31,11 @@ impl Failure {
         Failure { message: message.into(), hint: hint.map(str::to_owned), code: 1 }
     }
 
+    /// A refusal that the data told already: only what to do next is left to say.
+    pub(crate) fn told(hint: Option<&str>) -> Failure {
+        Failure { message: String::new(), hint: hint.map(str::to_owned), code: 1 }
+    }
+
     /// The same failure, told with what it concerns.
     pub(crate) fn of(self, what: &str) -> Failure {
         Failure { message: format!("{what}: {}", self.message), ..self }
@@ -38,7 +43,9 @@ impl Failure {
 
     /// Tells the terminal, and gives the exit code.
     pub(crate) fn report(self) -> ExitCode {
-        terminal::aside(&format!("error: {}", self.message));
+        if !self.message.is_empty() {
+            terminal::aside(&format!("error: {}", self.message));
+        }
         if let Some(hint) = self.hint {
             terminal::aside(&format!("hint: {hint}"));
         }

@@ -151,20 +151,20 @@ impl TokenShown {
     /// What programs are told of a token.
     pub(crate) fn json(&self) -> Value {
         json!({
-            "id": self.id,
             "name": self.name,
             "token_prefix": self.prefix,
             "scope": self.scope,
             "org": self.single_org(),
-            "orgs": self.orgs,
-            "grants": grants_json(&self.grants),
-            "type": self.token_type,
-            "status": self.status,
-            "created_at": self.created_at.to_string(),
             "expires_at": expiry_json(self.expiry),
-            "revoked_at": self.revoked_at.map(|at| at.to_string()),
+            "created_at": self.created_at.to_string(),
             "last_used_at": self.last_used_at.map(|at| at.to_string()),
             "last_used_ip": self.last_used_ip,
+            "status": self.status,
+            "id": self.id,
+            "type": self.token_type,
+            "orgs": self.orgs,
+            "grants": grants_json(&self.grants),
+            "revoked_at": self.revoked_at.map(|at| at.to_string()),
         })
     }
 

@@ -2,7 +2,7 @@
 
 use ndauth_core::{ExpiryChoice, Grants, InvalidExpiry, InvalidName, Label, OrgSlug, Orgs, Scope};
 use ndauth_proto::{expiry_choice_to_proto, grants_to_proto, orgs_to_proto, scope_to_proto, v1};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::refused;
 use crate::arguments::{Common, Format, org, scope};
@@ -91,9 +91,11 @@ fn sentences(token: &TokenShown, secret: &str) -> String {
     )
 }
 
-/// The token and its secret, side by side.
+/// The token and its secret, side by side, the secret first.
 fn flat(token: &TokenShown, secret: &str) -> Value {
-    let mut flat = token.json();
-    flat["token"] = json!(secret);
-    flat
+    let mut flat = serde_json::Map::from_iter([("token".to_owned(), Value::from(secret))]);
+    if let Value::Object(told) = token.json() {
+        flat.extend(told);
+    }
+    Value::Object(flat)
 }

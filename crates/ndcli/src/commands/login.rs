@@ -22,9 +22,9 @@ pub(crate) async fn run(common: &Common, login: &Login) -> Result<(), Failure> {
     let credential = match &common.token {
         Some(text) => {
             aside("warning: everyone who can list this machine's processes can read `--token`; prefer `--with-token`");
-            parse(text, "--token".to_owned())?
+            parse(text, "--token", None)?
         }
-        None if login.with_token => parse(&secret_from_stdin()?, "standard input".to_owned())?,
+        None if login.with_token => parse(&secret_from_stdin()?, "standard input", None)?,
         None => {
             return Err(Failure::usage(
                 "say where the credential comes from",

@@ -18,12 +18,13 @@ pub(crate) async fn run(common: &Common) -> Result<(), Failure> {
         Asked::Failure(failure) => failure,
     })?;
     let server = common.server.to_string();
+    let file = credential.path.map(|path| path.display().to_string());
     let (account, kind, expires) = (who.name(), who.known.credential(), ends(who.known.expiry()));
     match common.format {
         Format::Table => print(
             &Rows {
                 titles: ["SERVER", "ACCOUNT", "CREDENTIAL", "SOURCE", "EXPIRES"],
-                rows: vec![[server, account, kind, credential.source, expires]],
+                rows: vec![[server, account, kind, credential.source.to_owned(), expires]],
                 last_width: 0,
             }
             .table(),
@@ -32,19 +33,21 @@ pub(crate) async fn run(common: &Common) -> Result<(), Failure> {
             "• {server} account:{} credential:{} source:{} expires:{expires}\n",
             shown(&account),
             shown(&kind),
-            shown(&credential.source)
+            credential.source
         )),
         Format::Detailed => print(&detailed(&[
             ("Server", server),
             ("Account", account),
             ("Credential", kind),
-            ("Source", credential.source),
+            ("Source", credential.source.to_owned()),
+            ("File", file.unwrap_or("-".to_owned())),
             ("Expires", expires),
         ])),
         Format::Json => print_json(&json!({
             "server": server,
             "account": account,
             "source": credential.source,
+            "file": file,
             "credential": who.known.json(),
             "expires_at": expiry_json(who.known.expiry()),
         })),

@@ -179,8 +179,7 @@ fn show_refused(format: Format, refused: &v1::Refused, as_of: &AsOf) -> Result<(
             "since": since.map(|at| at.to_string()),
         })))?,
     }
-    let hint = Some(refused.hint.as_str()).filter(|hint| !hint.is_empty());
-    Err(Failure::failed(format!("refused: {}", refused.message), hint))
+    Err(Failure::told(Some(refused.hint.as_str()).filter(|hint| !hint.is_empty())))
 }
 
 impl AsOf {

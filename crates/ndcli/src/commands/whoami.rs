@@ -1,7 +1,7 @@
 //! `ndcli whoami`.
 
 use ndauth_client::Client;
-use ndauth_core::{Expiry, Timestamp};
+use ndauth_core::Expiry;
 use ndauth_proto::v1::who_am_i_response::Credential as Known;
 use ndauth_proto::{expiry_from_proto, orgs_from_proto, role_from_proto, v1};
 use serde_json::{Value, json};
@@ -193,7 +193,7 @@ impl Who {
         }
         fields.push(("Credential", self.known.credential()));
         fields.push(("Orgs", self.org_list()));
-        fields.push(("Expires", exactly(self.known.expiry())));
+        fields.push(("Expires", ends(self.known.expiry())));
         fields
     }
 
@@ -212,17 +212,13 @@ impl Who {
     }
 }
 
-/// The day of an end, or `Never`.
+/// The minute of an end, or `Never`.
 pub(crate) fn ends(expiry: Expiry) -> String {
     match expiry {
-        Expiry::At(end) => end.date(),
-        Expiry::Never => "Never".to_owned(),
-    }
-}
-
-fn exactly(expiry: Expiry) -> String {
-    match expiry {
-        Expiry::At(end) => Timestamp::to_string(&end),
+        Expiry::At(end) => {
+            let time = end.to_utc().time();
+            format!("{} {:02}:{:02} UTC", end.date(), time.hour(), time.minute())
+        }
         Expiry::Never => "Never".to_owned(),
     }
 }

@@ -1,0 +1,30 @@
+//! The authority from outside: who may call what, and what then happens, on both databases.
+
+mod access;
+mod tokens;
+mod validate;
+mod world;
+
+/// Writes a test twice: once for each engine, in a world of its own.
+macro_rules! on_both {
+    ($($(#[$doc:meta])* async fn $name:ident($world:ident: &World) $body:block)*) => {$(
+        $(#[$doc])*
+        mod $name {
+            use super::*;
+
+            async fn check($world: &crate::world::World) $body
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn on_sqlite() {
+                check(&crate::world::World::new(ndauth_authority::Engine::Sqlite).await).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn on_postgres() {
+                check(&crate::world::World::new(ndauth_authority::Engine::Postgres).await).await;
+            }
+        }
+    )*};
+}
+
+pub(crate) use on_both;

@@ -1,0 +1,188 @@
+use std::sync::Arc;
+
+use ndauth_authority::{AuthorityError, CreatedToken, MAX_LIVE_TOKENS, NewToken, TokenName, TokenPage};
+use ndauth_core::{
+    Actions, Change, Entry, Expiry, ExpiryChoice, Grant, Grants, Lifetime, Orgs, Reason, Scope, TokenStatus, TokenType,
+};
+
+use crate::on_both;
+use crate::world::{CONSOLE, World, at, days, new_token, presented, reason};
+
+const PAGE: TokenPage = TokenPage { include_revoked: false, after: None, limit: 100 };
+const DAY: i64 = 24 * 60 * 60;
+
+/// Makes tokens all at once, and gives the outcomes.
+async fn create_at_once(world: &World, names: impl Iterator<Item = String>) -> Vec<Result<CreatedToken, AuthorityError>> {
+    let tasks: Vec<_> = names
+        .map(|name| {
+            let (authority, ada) = (Arc::clone(&world.authority), copy(&world.ada));
+            tokio::spawn(async move { authority.create_token(&ada, &new_token(&name)).await })
+        })
+        .collect();
+    let mut outcomes = Vec::new();
+    for task in tasks {
+        outcomes.push(task.await.expect("the task ends"));
+    }
+    outcomes
+}
+
+fn copy(credential: &ndauth_authority::Credential) -> ndauth_authority::Credential {
+    let ndauth_authority::Credential::Secret { secret, .. } = credential else { panic!("a secret") };
+    presented(secret)
+}
+
+async fn names(world: &World) -> Vec<String> {
+    let listed = world.authority.list_tokens(&world.ada, PAGE).await.expect("listed");
+    listed.views.into_iter().map(|view| view.token.name.to_string()).collect()
+}
+
+on_both! {
+    async fn no_account_has_more_than_25_under_200_creates_at_once(world: &World) {
+        let outcomes = create_at_once(world, (0..200).map(|n| format!("t{n}"))).await;
+        let made = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+        assert_eq!(made as u64, MAX_LIVE_TOKENS);
+        for refused in outcomes.into_iter().filter_map(Result::err) {
+            assert_eq!(refused.reason(), Reason::TokenLimitReached, "{refused:?}");
+        }
+        assert_eq!(names(world).await.len() as u64, MAX_LIVE_TOKENS);
+    }
+
+    async fn a_name_is_unique_under_200_creates_at_once(world: &World) {
+        let outcomes = create_at_once(world, (0..200).map(|_| "ci".to_owned())).await;
+        assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1);
+        for refused in outcomes.into_iter().filter_map(Result::err) {
+            assert_eq!(refused.reason(), Reason::NameTaken, "{refused:?}");
+        }
+        assert_eq!(names(world).await, ["ci"]);
+    }
+
+    async fn the_dead_make_room(world: &World) {
+        for n in 0..MAX_LIVE_TOKENS {
+            let expiry = if n == 0 { days(30) } else { days(90) };
+            world.create(&NewToken { expiry, ..new_token(&format!("t{n}")) }).await;
+        }
+        let ada = world.authority.issue_session(&CONSOLE, &"ada".parse().expect("a handle"), days(60)).await;
+        let ada = presented(&ada.expect("issued"));
+        let create = async |name: &str| world.authority.create_token(&ada, &new_token(name)).await;
+        assert_eq!(reason(create("more").await), Reason::TokenLimitReached);
+        let t7 = TokenName::Name("t7".parse().expect("a name"));
+        world.authority.revoke_token(&ada, &t7).await.expect("revoked");
+        assert!(create("after a revocation").await.is_ok());
+        assert_eq!(reason(create("more").await), Reason::TokenLimitReached);
+        assert_eq!(reason(create("t8").await), Reason::NameTaken, "what the person can mend is told first");
+        world.clock.set(at(30 * DAY));
+        assert!(create("after an expiry").await.is_ok());
+        assert_eq!(reason(create("more").await), Reason::TokenLimitReached);
+    }
+
+    async fn an_expired_holder_gives_up_its_name(world: &World) {
+        let first = world.create(&NewToken { expiry: days(30), ..new_token("ci") }).await;
+        assert_eq!(reason(world.authority.create_token(&world.ada, &new_token("ci")).await), Reason::NameTaken);
+        world.clock.set(at(30 * DAY));
+        let ada = world.authority.issue_session(&CONSOLE, &"ada".parse().expect("a handle"), days(1)).await;
+        let ada = presented(&ada.expect("issued"));
+        let second = world.authority.create_token(&ada, &new_token("ci")).await.expect("the name is free");
+        assert_ne!(first.view.token.id, second.view.token.id);
+        let listed = world.authority.list_tokens(&ada, PAGE).await.expect("listed");
+        let told: Vec<_> = listed.views.iter().map(|view| (view.token.id, view.token.status(listed.now))).collect();
+        let expected = [(first.view.token.id, TokenStatus::Expired), (second.view.token.id, TokenStatus::Active)];
+        assert_eq!(told, expected, "both are listed");
+        let by_name = TokenName::Name("ci".parse().expect("a name"));
+        let shown = world.authority.get_token(&ada, &by_name).await.expect("shown");
+        assert_eq!(shown.view.token.id, second.view.token.id);
+    }
+
+    async fn a_token_is_what_was_asked_for(world: &World) {
+        let assets = Grants::only([Grant {
+            resource_type: "assets".parse().expect("a resource type"),
+            resource_ids: "*".parse().expect("resource ids"),
+            actions: Actions::Only(["read".parse().expect("an action")].into()),
+        }]);
+        let new = NewToken {
+            name: "it's / \"odd\" 🚀".parse().expect("a name"),
+            scope: Scope::Ro,
+            grants: assets.expect("grants"),
+            orgs: Orgs::only(["ops".parse().expect("a slug")]).expect("orgs"),
+            expiry: ExpiryChoice::In(Lifetime::Endless),
+        };
+        let made = world.create(&new).await;
+        let token = &made.view.token;
+        assert_eq!((&token.name, token.scope, &token.grants), (&new.name, new.scope, &new.grants));
+        assert_eq!((&made.view.orgs, token.expires_at), (&new.orgs, Expiry::Never));
+        assert_eq!(token.token_type(), TokenType::ReadOnly);
+        assert_eq!(made.view.prefix, made.secret.prefix());
+        let listed = world.authority.list_tokens(&world.ada, PAGE).await.expect("listed");
+        assert_eq!(listed.views, [made.view]);
+        let plain = world.create(&new_token("plain")).await.view.token;
+        assert_eq!(plain.expires_at, Expiry::At(at(90 * DAY)));
+        assert_eq!(plain.token_type(), TokenType::Standard);
+    }
+
+    async fn what_cannot_be_is_refused_and_leaves_nothing(world: &World) {
+        let create = async |new: NewToken| reason(world.authority.create_token(&world.ada, &new).await);
+        let orgs = |slug: &str| Orgs::only([slug.parse().expect("a slug")]).expect("orgs");
+        assert_eq!(create(NewToken { orgs: orgs("nowhere"), ..new_token("a") }).await, Reason::NotAMember);
+        assert_eq!(create(NewToken { expiry: days(366), ..new_token("a") }).await, Reason::InvalidArgument);
+        assert_eq!(create(NewToken { expiry: ExpiryChoice::At(at(0)), ..new_token("a") }).await, Reason::InvalidArgument);
+        let unicorns = Grants::only([Grant {
+            resource_type: "unicorns".parse().expect("a resource type"),
+            resource_ids: "*".parse().expect("resource ids"),
+            actions: Actions::Any,
+        }]);
+        let grants = unicorns.expect("grants");
+        assert_eq!(create(NewToken { grants, ..new_token("a") }).await, Reason::InvalidArgument);
+        world.authority.delete_org(&CONSOLE, &"dev".parse().expect("a slug")).await.expect("deleted");
+        assert_eq!(create(NewToken { orgs: orgs("dev"), ..new_token("a") }).await, Reason::NotAMember);
+        assert!(names(world).await.is_empty());
+    }
+
+    async fn revoking_is_told_once_in_the_log(world: &World) {
+        let made = world.create(&new_token("ci")).await;
+        let id = TokenName::Id(made.view.token.id);
+        let first = world.authority.revoke_token(&world.ada, &id).await.expect("revoked");
+        assert_eq!(first.sequence, made.sequence + 1);
+        assert_eq!(first.view.token.revoked_at, Some(at(0)));
+        world.clock.set(at(5));
+        let second = world.authority.revoke_token(&world.ada, &id).await.expect("it stays revoked");
+        assert_eq!((second.sequence, second.view.token.revoked_at), (first.sequence, Some(at(0))));
+        let by_name = TokenName::Name("ci".parse().expect("a name"));
+        assert_eq!(reason(world.authority.revoke_token(&world.ada, &by_name).await), Reason::NotFound);
+
+        let store = world.scratch.store(ndauth_authority::Clock::Database).await;
+        let events = store.read().await.expect("a view").events_after(made.sequence - 1, 10).await.expect("the log");
+        let changes: Vec<Change> = events
+            .iter()
+            .map(|event| serde_json::from_slice::<Entry>(&event.public).expect("an entry").change)
+            .collect();
+        let token = made.view.token.id;
+        assert_eq!(changes, [Change::TokenCreated { token }, Change::TokenRevoked { token }]);
+        let told = String::from_utf8_lossy(&events[0].public).into_owned();
+        assert!(!told.contains("ci\""), "public bytes hold ids, not names: {told}");
+    }
+
+    async fn no_row_and_no_event_holds_a_secret(world: &World) {
+        let made = world.create(&new_token("ci")).await;
+        let found = ndauth_store::testing::find_text(&world.scratch, &made.secret.expose()[12..]).await;
+        assert_eq!(found, Vec::<String>::new());
+        let found = ndauth_store::testing::find_text(&world.scratch, &made.secret.expose()[..12]).await;
+        assert_eq!(found, ["secret.prefix"], "the search can find what is there");
+    }
+
+    async fn last_uses_show_at_once_and_survive_in_batches(world: &World) {
+        let made = world.create(&new_token("ci")).await;
+        let last_use = async || {
+            let listed = world.authority.list_tokens(&world.ada, PAGE).await.expect("listed");
+            listed.views[0].last_use
+        };
+        assert_eq!(last_use().await, None);
+        world.clock.set(at(60));
+        assert_eq!(world.refused(&made.secret).await, None);
+        let used = last_use().await.expect("it was used");
+        assert_eq!((used.at, used.address), (at(60), "203.0.113.9".parse().ok()));
+        world.authority.write_uses().await.expect("written");
+        assert_eq!(last_use().await, Some(used));
+        world.clock.set(at(61));
+        world.authority.who_am_i(&presented(&made.secret)).await.expect("it is known");
+        assert_eq!(last_use().await.map(|used| used.address), Some("192.0.2.7".parse().ok()));
+    }
+}

@@ -1,0 +1,108 @@
+use std::time::Duration;
+
+use ndauth_authority::{NewToken, Question, TokenName};
+use ndauth_core::{Orgs, Reason, Requirement, Role, Scope};
+
+use crate::on_both;
+use crate::world::{CONSOLE, at, days, needs, new_token, presented, reason};
+
+const DAY: i64 = 24 * 60 * 60;
+
+on_both! {
+    async fn the_answer_follows_the_live_role(world: &World) {
+        let secret = world.create(&new_token("ci")).await.secret;
+        let (ops, ada) = ("ops".parse().expect("a slug"), "ada".parse().expect("a handle"));
+        assert_eq!(world.refused(&secret).await, None);
+        world.authority.set_member(&CONSOLE, &ops, &ada, Role::Ro).await.expect("set");
+        assert_eq!(world.refused(&secret).await, Some(Reason::RoleTooLow));
+        world.authority.remove_member(&CONSOLE, &ops, &ada).await.expect("removed");
+        assert_eq!(world.refused(&secret).await, Some(Reason::NotAMember));
+        world.authority.set_member(&CONSOLE, &ops, &ada, Role::Admin).await.expect("set");
+        assert_eq!(world.refused(&secret).await, None);
+        world.authority.disable_account(&CONSOLE, &ada).await.expect("disabled");
+        assert_eq!(world.refused(&secret).await, Some(Reason::AccountDisabled));
+        world.authority.enable_account(&CONSOLE, &ada).await.expect("enabled");
+        world.authority.delete_org(&CONSOLE, &ops).await.expect("deleted");
+        assert_eq!(world.refused(&secret).await, Some(Reason::OrgDeleted));
+    }
+
+    async fn each_factor_refuses_with_its_reason(world: &World) {
+        let rw = world.create(&new_token("rw")).await.secret;
+        let ro = world.create(&NewToken { scope: Scope::Ro, ..new_token("ro") }).await.secret;
+        let dev_only = Orgs::only(["dev".parse().expect("a slug")]).expect("orgs");
+        let dev = world.create(&NewToken { orgs: dev_only, ..new_token("dev") }).await.secret;
+        let ask = async |secret: &str, requirement: &Requirement| {
+            world.ask(&world.service, secret, requirement).await.outcome.err().map(|refusal| refusal.reason())
+        };
+        let rows = [
+            (rw.expose(), needs("ops", Scope::Rw, Some("write:assets")), None),
+            (rw.expose(), needs("dev", Scope::Ro, None), None),
+            (rw.expose(), needs("dev", Scope::Rw, None), Some(Reason::RoleTooLow)),
+            (rw.expose(), needs("ops", Scope::Ro, Some("approve:assets")), Some(Reason::RoleTooLow)),
+            (rw.expose(), needs("ops", Scope::Ro, Some("read:tokens")), Some(Reason::PermissionNotGranted)),
+            (rw.expose(), needs("ops", Scope::Ro, Some("fly:assets")), Some(Reason::PermissionUnknown)),
+            (rw.expose(), needs("nowhere", Scope::Ro, None), Some(Reason::OrgUnknown)),
+            (rw.expose(), Requirement::Identity, None),
+            (ro.expose(), needs("ops", Scope::Ro, Some("read:assets")), None),
+            (ro.expose(), needs("ops", Scope::Rw, None), Some(Reason::ScopeTooNarrow)),
+            (dev.expose(), needs("ops", Scope::Ro, None), Some(Reason::OrgNotCovered)),
+            (&rw.expose()[..48], Requirement::Identity, Some(Reason::SecretMalformed)),
+            ("", Requirement::Identity, Some(Reason::SecretMalformed)),
+            ("ndpat_Jj8IYRumwQ9GV4nfqrymvLBbUUnY8LAkuEecJnIrk1U", Requirement::Identity, Some(Reason::SecretUnknown)),
+            ("ndses_9fefK0k0r4f1UgtpuUsNmC6Fu1W2cqhyY3rNdGb8tg4", Requirement::Identity, Some(Reason::SecretKindNotAccepted)),
+        ];
+        for (secret, requirement, expected) in rows {
+            assert_eq!(ask(secret, &requirement).await, expected, "{requirement:?}");
+        }
+    }
+
+    async fn a_limited_service_asks_about_its_orgs_alone(world: &World) {
+        let secret = world.create(&new_token("ci")).await.secret;
+        let ask = async |requirement: &Requirement| {
+            let verdict = world.ask(&world.ops_service, secret.expose(), requirement).await;
+            verdict.outcome.err().map(|refusal| refusal.reason())
+        };
+        assert_eq!(ask(&needs("ops", Scope::Rw, None)).await, None);
+        assert_eq!(ask(&needs("dev", Scope::Ro, None)).await, Some(Reason::ServiceNotForOrg));
+        assert_eq!(ask(&needs("nowhere", Scope::Ro, None)).await, Some(Reason::ServiceNotForOrg));
+    }
+
+    async fn a_verdict_tells_how_long_it_may_be_kept(world: &World) {
+        let made = world.create(&NewToken { expiry: days(30), ..new_token("ci") }).await;
+        let verdict = world.ask(&world.service, made.secret.expose(), &Requirement::Identity).await;
+        assert_eq!(verdict.sequence, made.sequence);
+        assert_eq!(verdict.evaluated_at, at(0));
+        assert_eq!(verdict.max_cache_age, Duration::from_secs(2));
+        world.clock.set(at(30 * DAY - 1));
+        let verdict = world.ask(&world.service, made.secret.expose(), &Requirement::Identity).await;
+        assert!(verdict.outcome.is_ok());
+        assert_eq!(verdict.max_cache_age, Duration::from_secs(1), "never beyond the token's end");
+        world.clock.set(at(30 * DAY));
+        let verdict = world.ask(&world.service, made.secret.expose(), &Requirement::Identity).await;
+        let refusal = verdict.outcome.expect_err("it is expired at the instant");
+        assert_eq!((refusal.reason(), refusal.since()), (Reason::TokenExpired, Some(at(30 * DAY))));
+    }
+
+    async fn revoked_is_refused_from_the_next_question_on(world: &World) {
+        let made = world.create(&new_token("ci")).await;
+        assert_eq!(world.refused(&made.secret).await, None);
+        let name = TokenName::Name("ci".parse().expect("a name"));
+        world.authority.revoke_token(&world.ada, &name).await.expect("revoked");
+        assert_eq!(world.refused(&made.secret).await, Some(Reason::TokenRevoked));
+        let again = world.create(&new_token("ci")).await;
+        assert_eq!(world.refused(&made.secret).await, Some(Reason::TokenRevoked), "the name is not the token");
+        assert_eq!(world.refused(&again.secret).await, None);
+    }
+
+    async fn could_not_decide_is_never_no(world: &World) {
+        let made = world.create(&new_token("ci")).await;
+        let other = ndauth_authority::Authority::open(&world.scratch.url, ndauth_authority::Clock::Database).await;
+        let other = other.expect("opened");
+        other.close().await.expect("closed");
+        let question =
+            Question { secret: made.secret.expose(), requirement: &Requirement::Identity, client_address: None };
+        assert_eq!(reason(other.validate(&world.service, &question).await), Reason::Unavailable);
+        assert_eq!(reason(other.who_am_i(&presented(&made.secret)).await), Reason::Unavailable);
+        assert_eq!(reason(other.create_token(&world.ada, &new_token("x")).await), Reason::Unavailable);
+    }
+}

@@ -1,0 +1,119 @@
+//! A small world: two people, two orgs, a service, and a clock that stands.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ndauth_authority::{
+    Authority, AuthorityError, Clock, CreatedToken, Credential, Engine, ManualClock, NewAccount, NewOrg, NewService,
+    NewToken, Question, Verdict,
+};
+use ndauth_core::{ExpiryChoice, Grants, Lifetime, Orgs, Reason, Requirement, Role, Scope, Secret, Timestamp};
+use ndauth_store::testing::Scratch;
+
+pub(crate) struct World {
+    pub(crate) authority: Arc<Authority>,
+    pub(crate) clock: ManualClock,
+    /// `ada` is `RW` in `ops` and `RO` in `dev`; `eve` is `ADMIN` in `ops`.
+    pub(crate) ada: Credential,
+    pub(crate) eve: Credential,
+    /// A service for all orgs, and one for `ops` alone.
+    pub(crate) service: Credential,
+    pub(crate) ops_service: Credential,
+    pub(crate) scratch: Scratch,
+}
+
+pub(crate) const CONSOLE: Credential = Credential::Console;
+
+/// The tests' beginning, and so many seconds after it.
+pub(crate) fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_micros((1_800_000_000 + seconds) * 1_000_000).expect("an instant")
+}
+
+pub(crate) fn presented(secret: &Secret) -> Credential {
+    let secret = secret.expose().parse().expect("a secret");
+    Credential::Secret { secret, from: "192.0.2.7".parse().ok() }
+}
+
+pub(crate) fn reason<T: std::fmt::Debug>(outcome: Result<T, AuthorityError>) -> Reason {
+    outcome.expect_err("it is refused").reason()
+}
+
+pub(crate) fn days(days: u64) -> ExpiryChoice {
+    ExpiryChoice::In(Lifetime::For(Duration::from_secs(days * 24 * 60 * 60)))
+}
+
+pub(crate) fn new_token(name: &str) -> NewToken {
+    NewToken {
+        name: name.parse().expect("a name"),
+        scope: Scope::Rw,
+        grants: Grants::All,
+        orgs: Orgs::All,
+        expiry: ExpiryChoice::default(),
+    }
+}
+
+pub(crate) fn needs(org: &str, access: Scope, permission: Option<&str>) -> Requirement {
+    Requirement::Access {
+        org: org.parse().expect("a slug"),
+        access,
+        permission: permission.map(|text| text.parse().expect("a permission")),
+    }
+}
+
+impl World {
+    pub(crate) async fn new(engine: Engine) -> World {
+        let scratch = Scratch::new(engine).await;
+        let clock = ManualClock::at(at(0));
+        let authority =
+            Authority::open(&scratch.url, Clock::Manual(clock.clone())).await.expect("the authority opens");
+        for (handle, slug) in [("ada", "ops"), ("eve", "dev")] {
+            let new = NewAccount {
+                handle: handle.parse().expect("a handle"),
+                email: format!("{handle}@example.org").parse().expect("an address"),
+                name: None,
+                operator: false,
+            };
+            authority.create_account(&CONSOLE, &new).await.expect("an account is made");
+            let org = NewOrg { slug: slug.parse().expect("a slug"), name: None };
+            authority.create_org(&CONSOLE, &org).await.expect("an org is made");
+        }
+        for (org, handle, role) in [("ops", "ada", Role::Rw), ("dev", "ada", Role::Ro), ("ops", "eve", Role::Admin)] {
+            let (org, handle) = (org.parse().expect("a slug"), handle.parse().expect("a handle"));
+            authority.set_member(&CONSOLE, &org, &handle, role).await.expect("a member is set");
+        }
+        let session = async |handle: &str| {
+            let handle = handle.parse().expect("a handle");
+            presented(&authority.issue_session(&CONSOLE, &handle, days(1)).await.expect("a session begins"))
+        };
+        let service = async |name: &str, orgs| {
+            let new = NewService { name: name.parse().expect("a name"), orgs };
+            presented(&authority.create_service(&CONSOLE, &new).await.expect("a service is registered"))
+        };
+        let ops = Orgs::only(["ops".parse().expect("a slug")]).expect("orgs");
+        World {
+            ada: session("ada").await,
+            eve: session("eve").await,
+            service: service("registry", Orgs::All).await,
+            ops_service: service("ops only", ops).await,
+            authority: Arc::new(authority),
+            clock,
+            scratch,
+        }
+    }
+
+    pub(crate) async fn create(&self, new: &NewToken) -> CreatedToken {
+        self.authority.create_token(&self.ada, new).await.expect("a token is made")
+    }
+
+    pub(crate) async fn ask(&self, service: &Credential, secret: &str, requirement: &Requirement) -> Verdict {
+        let client_address = "203.0.113.9".parse().ok();
+        let question = Question { secret, requirement, client_address };
+        self.authority.validate(service, &question).await.expect("it is decided")
+    }
+
+    /// The reason for which a secret may not `RW` in `ops`, or `None`.
+    pub(crate) async fn refused(&self, secret: &Secret) -> Option<Reason> {
+        let verdict = self.ask(&self.service, secret.expose(), &needs("ops", Scope::Rw, None)).await;
+        verdict.outcome.err().map(|refusal| refusal.reason())
+    }
+}
