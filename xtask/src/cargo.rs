@@ -20,7 +20,8 @@ pub(crate) fn command(program: impl AsRef<Path>, arguments: &[&str]) -> Command 
 
 /// Runs a command to its end, its output passed through, and fails where it fails.
 pub(crate) fn run(mut command: Command) -> anyhow::Result<()> {
-    let line = format!("{command:?}").replace('"', "");
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let line = words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ");
     eprintln!("\n$ {line}");
     let status = command.status().with_context(|| format!("cannot run `{line}`"))?;
     ensure!(status.success(), "`{line}` failed: {status}");

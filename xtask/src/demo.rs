@@ -14,7 +14,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     let (ndauthd, ndcli) = build_binaries(true)?;
     let stage = Stage::set(ndauthd, ndcli)?;
 
-    stage.says("The operator makes two people's worth of a world, on the database itself.");
+    stage.says("The operator sets up an account, two orgs and a service, on the database itself.");
     stage.operator("account create ada --email ada@example.org")?.shows("account `ada` created")?;
     stage.operator("org create ops")?.shows("org `ops` created")?;
     stage.operator("org create research")?.shows("org `research` created")?;
@@ -36,7 +36,9 @@ pub(crate) fn run() -> anyhow::Result<()> {
     let refused = stage.with("NDCLI_TOKEN", &pipeline, "auth token create --name more --scope rw", None)?;
     refused.fails_with(5)?.shows("takes an interactive login")?;
 
-    stage.says("A service asks about what it was shown: by its own secret, which may validate and nothing else.");
+    stage.says(
+        "A service asks about what it was shown: by its own secret, which may validate and nothing else.",
+    );
     let ask = |question: &str, secret: &str| {
         stage.with("NDCLI_TOKEN", &service, &format!("validate --secret-stdin {question}"), Some(secret))
     };
@@ -46,13 +48,17 @@ pub(crate) fn run() -> anyhow::Result<()> {
 
     stage.says("The pipeline's token leaks. Ada revokes it: the next question is refused, and its holder is told why.");
     stage.person("auth token revoke github-ci --yes", None)?.shows("revoked")?;
-    ask("--org ops --access rw --permission write:assets", &pipeline)?.fails_with(1)?.shows("TOKEN_REVOKED")?;
+    ask("--org ops --access rw --permission write:assets", &pipeline)?
+        .fails_with(1)?
+        .shows("TOKEN_REVOKED")?;
     stage.with("NDCLI_TOKEN", &pipeline, "whoami", None)?.fails_with(4)?.shows("was revoked on")?;
     stage.person("auth token list", None)?.shows("Total: 1 token(s)")?;
     stage.close()?;
 
     println!("\nEvery step did what it should. To have this for yourself, in one terminal:\n");
-    println!("    cargo install --locked --path crates/ndauth-server && cargo install --locked --path crates/ndcli");
+    println!(
+        "    cargo install --locked --path crates/ndauth-server && cargo install --locked --path crates/ndcli"
+    );
     println!("    ndauthd serve\n\nand in another:\n");
     println!("    ndauthd admin account create YOU --email YOU@EXAMPLE.ORG --operator");
     println!("    ndauthd admin org create ORG && ndauthd admin member set ORG YOU ADMIN");
@@ -85,7 +91,15 @@ impl Stage {
         let folder = tempfile::tempdir()?;
         println!("\n$ ndauthd serve    (on a scratch SQLite file and a free port)");
         let mut server = Command::new(&ndauthd)
-            .args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--log-format", "json"])
+            .args([
+                "serve",
+                "--listen",
+                "127.0.0.1:0",
+                "--admin-listen",
+                "127.0.0.1:0",
+                "--log-format",
+                "json",
+            ])
             .env("NDAUTHD_DATABASE", database(folder.path()))
             .stdin(Stdio::null())
             .stderr(Stdio::piped())
@@ -97,7 +111,8 @@ impl Stage {
         let address = loop {
             line.clear();
             ensure!(log.read_line(&mut line)? > 0, "ndauthd ended before it was ready");
-            if let Some(address) = line.split("\"address\":\"").nth(1).and_then(|rest| rest.split('"').next()) {
+            if let Some(address) = line.split("\"address\":\"").nth(1).and_then(|rest| rest.split('"').next())
+            {
                 break address.to_owned();
             }
         };
@@ -122,7 +137,13 @@ impl Stage {
         self.play(command, &format!("ndcli {arguments}"), stdin)
     }
 
-    fn with(&self, variable: &str, secret: &str, arguments: &str, stdin: Option<&str>) -> anyhow::Result<Outcome> {
+    fn with(
+        &self,
+        variable: &str,
+        secret: &str,
+        arguments: &str,
+        stdin: Option<&str>,
+    ) -> anyhow::Result<Outcome> {
         let mut command = Command::new(&self.ndcli);
         command.args(arguments.split(' ')).env(variable, secret);
         self.play(command, &format!("{variable}={}… ndcli {arguments}", prefix(secret)), stdin)

@@ -10,6 +10,8 @@ mod tools;
 #[cfg(test)]
 mod walls;
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
@@ -31,10 +33,21 @@ enum Command {
     Codegen,
 }
 
-fn main() -> anyhow::Result<()> {
-    match Arguments::parse().command {
+fn main() -> ExitCode {
+    match run(&Arguments::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // What went wrong, and not where in this program: it is the rest that is looked for.
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: &Command) -> anyhow::Result<()> {
+    match command {
         Command::Demo => demo::run(),
-        Command::Test(arguments) => test::run_with(&arguments),
+        Command::Test(arguments) => test::run_with(arguments),
         Command::Ci => ci::run_all(),
         Command::Codegen => codegen::write(&cargo::root().join(codegen::GENERATED)),
     }

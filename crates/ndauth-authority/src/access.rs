@@ -155,9 +155,7 @@ pub fn admit(operation: Operation, caller: &Caller) -> Result<Reach, AuthorityEr
         (Yes, _) => Ok(Reach::All),
         (Login, _) => Err(AuthorityError::SessionRequired { operation }),
         (Itself, Some(token)) => Ok(Reach::Itself(token.id)),
-        (ReadTokens | ReadTokensOrItself, Some(token)) if may_read_tokens(&token.grants) => {
-            Ok(Reach::All)
-        }
+        (ReadTokens | ReadTokensOrItself, Some(token)) if may_read_tokens(&token.grants) => Ok(Reach::All),
         (ReadTokensOrItself, Some(token)) => Ok(Reach::Itself(token.id)),
         (No | Itself | ReadTokens | ReadTokensOrItself, _) => Err(refused),
     }

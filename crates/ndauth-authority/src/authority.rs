@@ -99,7 +99,9 @@ pub(crate) async fn commit(
 ) -> Result<u64, AuthorityError> {
     let actor = match caller {
         Caller::Console => Actor::Console,
-        Caller::Session { account, session, .. } => Actor::Session { account: account.id, session: session.id },
+        Caller::Session { account, session, .. } => {
+            Actor::Session { account: account.id, session: session.id }
+        }
         Caller::Token { account, token, .. } => Actor::Token { account: account.id, token: token.id },
         Caller::Service { service } => Actor::Service { service: service.id },
     };

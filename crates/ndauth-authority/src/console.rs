@@ -1,8 +1,8 @@
 //! What the operator does at the machine of the database: accounts, orgs, members, sessions, services.
 
 use ndauth_core::{
-    Account, AccountId, Change, Email, ExpiryChoice, Handle, Label, Org, OrgId, OrgSlug, Orgs, Personal, Role,
-    Secret, SecretId, SecretKind, SecretRecord, Service, ServiceId, Session, SessionId,
+    Account, AccountId, Change, Email, ExpiryChoice, Handle, Label, Org, OrgId, OrgSlug, Orgs, Personal,
+    Role, Secret, SecretId, SecretKind, SecretRecord, Service, ServiceId, Session, SessionId,
 };
 use ndauth_store::{Family, Read, Write};
 use rand::rngs::SysRng;
@@ -44,7 +44,11 @@ pub struct NewService {
 
 impl Authority {
     /// Makes an account.
-    pub async fn create_account(&self, credential: &Credential, new: &NewAccount) -> Result<Account, AuthorityError> {
+    pub async fn create_account(
+        &self,
+        credential: &Credential,
+        new: &NewAccount,
+    ) -> Result<Account, AuthorityError> {
         retried(|| async {
             let (write, caller, _) =
                 self.write_as(credential, Operation::CreateAccount, "create_account").await?;
@@ -64,7 +68,8 @@ impl Authority {
             let taken = || AuthorityError::NameTaken { what: "an account", name: new.handle.to_string() };
             write.insert_account(&account).await?.map_err(|_| taken())?;
             let change = Change::AccountCreated { account: account.id };
-            let personal = Personal::from([("handle", new.handle.to_string()), ("email", new.email.to_string())]);
+            let personal =
+                Personal::from([("handle", new.handle.to_string()), ("email", new.email.to_string())]);
             commit(write, &caller, change, personal).await?;
             Ok(account)
         })
@@ -72,7 +77,11 @@ impl Authority {
     }
 
     /// Takes an account's power at once. Says whether it had any.
-    pub async fn disable_account(&self, credential: &Credential, handle: &Handle) -> Result<bool, AuthorityError> {
+    pub async fn disable_account(
+        &self,
+        credential: &Credential,
+        handle: &Handle,
+    ) -> Result<bool, AuthorityError> {
         retried(|| async {
             let (write, caller, account) = self.begin_on_account(credential, handle).await?;
             if account.disabled_at.is_some() {
@@ -87,7 +96,11 @@ impl Authority {
     }
 
     /// Gives an account its power back. Says whether it had lost it.
-    pub async fn enable_account(&self, credential: &Credential, handle: &Handle) -> Result<bool, AuthorityError> {
+    pub async fn enable_account(
+        &self,
+        credential: &Credential,
+        handle: &Handle,
+    ) -> Result<bool, AuthorityError> {
         retried(|| async {
             let (write, caller, account) = self.begin_on_account(credential, handle).await?;
             if account.disabled_at.is_none() {
@@ -106,7 +119,8 @@ impl Authority {
         credential: &Credential,
         handle: &Handle,
     ) -> Result<(Write, Caller, Account), AuthorityError> {
-        let (write, caller, _) = self.write_as(credential, Operation::DisableAccount, "disable_account").await?;
+        let (write, caller, _) =
+            self.write_as(credential, Operation::DisableAccount, "disable_account").await?;
         let account = account(&write, handle).await?;
         let account = write.lock_account(account.id).await?.unwrap_or(account);
         Ok((write, caller, account))
@@ -176,7 +190,8 @@ impl Authority {
         handle: &Handle,
     ) -> Result<(), AuthorityError> {
         retried(|| async {
-            let (write, caller, _) = self.write_as(credential, Operation::RemoveMember, "remove_member").await?;
+            let (write, caller, _) =
+                self.write_as(credential, Operation::RemoveMember, "remove_member").await?;
             let (org, account) = (live_org(&write, slug).await?, account(&write, handle).await?);
             if write.find_role(account.id, org.id).await?.is_none() {
                 return Err(AuthorityError::NotFound { what: "member", name: format!("{handle} of {slug}") });
@@ -197,7 +212,8 @@ impl Authority {
         expiry: ExpiryChoice,
     ) -> Result<Secret, AuthorityError> {
         retried(|| async {
-            let (write, caller, _) = self.write_as(credential, Operation::IssueSession, "issue_session").await?;
+            let (write, caller, _) =
+                self.write_as(credential, Operation::IssueSession, "issue_session").await?;
             let account = account(&write, handle).await?;
             if account.disabled_at.is_some() {
                 return Err(AuthorityError::AccountDisabled);
@@ -221,9 +237,14 @@ impl Authority {
     }
 
     /// Registers a service, and gives its secret: here and never again.
-    pub async fn create_service(&self, credential: &Credential, new: &NewService) -> Result<Secret, AuthorityError> {
+    pub async fn create_service(
+        &self,
+        credential: &Credential,
+        new: &NewService,
+    ) -> Result<Secret, AuthorityError> {
         retried(|| async {
-            let (write, caller, _) = self.write_as(credential, Operation::CreateService, "create_service").await?;
+            let (write, caller, _) =
+                self.write_as(credential, Operation::CreateService, "create_service").await?;
             let orgs = match &new.orgs {
                 Orgs::All => Orgs::All,
                 Orgs::Only(slugs) => {
@@ -254,7 +275,8 @@ impl Authority {
     /// Revokes a service: it can ask nothing from now on.
     pub async fn revoke_service(&self, credential: &Credential, name: &Label) -> Result<(), AuthorityError> {
         retried(|| async {
-            let (write, caller, _) = self.write_as(credential, Operation::RevokeService, "revoke_service").await?;
+            let (write, caller, _) =
+                self.write_as(credential, Operation::RevokeService, "revoke_service").await?;
             let none = || AuthorityError::NotFound { what: "service", name: name.to_string() };
             let service = write.find_live_service(name).await?.ok_or_else(none)?;
             write.revoke_service(service.id).await?;

@@ -103,7 +103,9 @@ impl AuthorityError {
             AuthorityError::TokenLimit => Reason::TokenLimitReached,
             AuthorityError::NotFound { .. } => Reason::NotFound,
             AuthorityError::Store(StoreError::Unavailable(_)) => Reason::Unavailable,
-            AuthorityError::Store(StoreError::Corrupt { .. }) | AuthorityError::Entropy(_) => Reason::Internal,
+            AuthorityError::Store(StoreError::Corrupt { .. }) | AuthorityError::Entropy(_) => {
+                Reason::Internal
+            }
         }
     }
 

@@ -1,8 +1,8 @@
 //! Personal tokens: made, listed, shown, revoked.
 
 use ndauth_core::{
-    AccountId, Change, ExpiryChoice, Grants, Label, OrgId, OrgSlug, Orgs, Owner, Personal, Scope, Secret, SecretId,
-    SecretKind, SecretRecord, Timestamp, Token, TokenId, TokenView,
+    AccountId, Change, ExpiryChoice, Grants, Label, OrgId, OrgSlug, Orgs, Owner, Personal, Scope, Secret,
+    SecretId, SecretKind, SecretRecord, Timestamp, Token, TokenId, TokenView,
 };
 use ndauth_store::{Family, Read, TokenPage, Write};
 use rand::rngs::SysRng;
@@ -84,11 +84,19 @@ pub struct RevokedToken {
 
 impl Authority {
     /// Makes a personal token of the caller's account.
-    pub async fn create_token(&self, credential: &Credential, new: &NewToken) -> Result<CreatedToken, AuthorityError> {
+    pub async fn create_token(
+        &self,
+        credential: &Credential,
+        new: &NewToken,
+    ) -> Result<CreatedToken, AuthorityError> {
         retried(|| self.try_create_token(credential, new)).await
     }
 
-    async fn try_create_token(&self, credential: &Credential, new: &NewToken) -> Result<CreatedToken, AuthorityError> {
+    async fn try_create_token(
+        &self,
+        credential: &Credential,
+        new: &NewToken,
+    ) -> Result<CreatedToken, AuthorityError> {
         if let Grants::Only(set) = &new.grants
             && let Some(unknown) = self.catalogue.first_unknown(set)
         {
@@ -99,8 +107,11 @@ impl Authority {
         let now = write.now();
         let lifetime = new.expiry.lifetime(now).map_err(|why| AuthorityError::invalid("expiry", why))?;
         let owner = owner(&caller, operation)?;
-        // From here on, no other change counts or names this account's tokens.
-        write.lock_account(owner).await?;
+        // From here on, no other change counts or names this account's tokens, or disables it.
+        let account = write.lock_account(owner).await?;
+        if account.is_none_or(|account| account.disabled_at.is_some()) {
+            return Err(AuthorityError::AccountDisabled);
+        }
         let orgs = member_orgs(&write, owner, &new.orgs).await?;
         let taken = || AuthorityError::NameTaken { what: "a token", name: new.name.to_string() };
         match write.find_named_token(owner, &new.name).await? {
@@ -142,7 +153,11 @@ impl Authority {
     }
 
     /// Lists the personal tokens of the caller's account, oldest first.
-    pub async fn list_tokens(&self, credential: &Credential, page: TokenPage) -> Result<Listed, AuthorityError> {
+    pub async fn list_tokens(
+        &self,
+        credential: &Credential,
+        page: TokenPage,
+    ) -> Result<Listed, AuthorityError> {
         let operation = Operation::ListTokens;
         let (read, caller, _) = self.read_as(credential, operation).await?;
         let tokens = read.list_tokens(owner(&caller, operation)?, page).await?;
@@ -154,7 +169,11 @@ impl Authority {
     }
 
     /// Shows a personal token of the caller's account.
-    pub async fn get_token(&self, credential: &Credential, name: &TokenName) -> Result<Shown, AuthorityError> {
+    pub async fn get_token(
+        &self,
+        credential: &Credential,
+        name: &TokenName,
+    ) -> Result<Shown, AuthorityError> {
         let operation = Operation::GetToken;
         let (read, caller, reach) = self.read_as(credential, operation).await?;
         let token = named(&read, owner(&caller, operation)?, name).await?;
@@ -163,11 +182,19 @@ impl Authority {
     }
 
     /// Revokes a personal token of the caller's account. One that is revoked stays as it is.
-    pub async fn revoke_token(&self, credential: &Credential, name: &TokenName) -> Result<RevokedToken, AuthorityError> {
+    pub async fn revoke_token(
+        &self,
+        credential: &Credential,
+        name: &TokenName,
+    ) -> Result<RevokedToken, AuthorityError> {
         retried(|| self.try_revoke_token(credential, name)).await
     }
 
-    async fn try_revoke_token(&self, credential: &Credential, name: &TokenName) -> Result<RevokedToken, AuthorityError> {
+    async fn try_revoke_token(
+        &self,
+        credential: &Credential,
+        name: &TokenName,
+    ) -> Result<RevokedToken, AuthorityError> {
         let operation = Operation::RevokeToken;
         let (write, caller, reach) = self.write_as(credential, operation, "revoke_token").await?;
         let now = write.now();
@@ -211,7 +238,11 @@ async fn named(read: &Read, owner: AccountId, name: &TokenName) -> Result<Token,
 }
 
 /// The orgs of these names, in each of which the account is a member now.
-async fn member_orgs(write: &Write, account: AccountId, orgs: &Orgs<OrgSlug>) -> Result<Orgs, AuthorityError> {
+async fn member_orgs(
+    write: &Write,
+    account: AccountId,
+    orgs: &Orgs<OrgSlug>,
+) -> Result<Orgs, AuthorityError> {
     let Orgs::Only(slugs) = orgs else { return Ok(Orgs::All) };
     let memberships = write.list_memberships(account).await?;
     let id_of = |slug: &OrgSlug| -> Result<OrgId, AuthorityError> {

@@ -23,7 +23,7 @@ impl Uses {
         let mut uses = self.lock();
         let room = uses.len() < MOST;
         match uses.get_mut(&secret) {
-            Some(known) if known.at <= at => *known = LastUse { at, address: address.or(known.address) },
+            Some(known) if known.at <= at => *known = LastUse { at, address },
             Some(_) => {}
             None if room => {
                 uses.insert(secret, LastUse { at, address });

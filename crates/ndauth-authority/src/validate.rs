@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use ndauth_core::{
-    Account, Case, Effective, Expiry, Org, OrgView, Owner, OwnerView, Refusal, Requirement, Role, Scope, Secret,
-    SecretKind, Timestamp, Token, decide,
+    Account, Case, Effective, Expiry, Org, OrgView, Owner, OwnerView, Refusal, Requirement, Role, Scope,
+    Secret, SecretKind, Timestamp, Token, decide,
 };
 use ndauth_store::{Family, Read};
 
@@ -62,7 +62,11 @@ const FRESHNESS_BOUND: Duration = Duration::from_secs(2);
 
 impl Authority {
     /// Says whether a secret may do a thing. An error means that it could not be decided.
-    pub async fn validate(&self, credential: &Credential, question: &Question<'_>) -> Result<Verdict, AuthorityError> {
+    pub async fn validate(
+        &self,
+        credential: &Credential,
+        question: &Question<'_>,
+    ) -> Result<Verdict, AuthorityError> {
         let operation = Operation::ValidateToken;
         let (read, caller, _) = self.read_as(credential, operation).await?;
         let Caller::Service { service } = caller else {

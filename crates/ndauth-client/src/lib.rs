@@ -68,12 +68,20 @@ impl Client {
     }
 
     /// Makes a personal token.
-    pub async fn create_token(&self, request: v1::CreateTokenRequest) -> Result<v1::CreateTokenResponse, Problem> {
-        answer(TokenServiceClient::new(self.channel.clone()).create_token(self.with_credential(request)).await)
+    pub async fn create_token(
+        &self,
+        request: v1::CreateTokenRequest,
+    ) -> Result<v1::CreateTokenResponse, Problem> {
+        answer(
+            TokenServiceClient::new(self.channel.clone()).create_token(self.with_credential(request)).await,
+        )
     }
 
     /// Lists a page of personal tokens.
-    pub async fn list_tokens(&self, request: v1::ListTokensRequest) -> Result<v1::ListTokensResponse, Problem> {
+    pub async fn list_tokens(
+        &self,
+        request: v1::ListTokensRequest,
+    ) -> Result<v1::ListTokensResponse, Problem> {
         answer(TokenServiceClient::new(self.channel.clone()).list_tokens(self.with_credential(request)).await)
     }
 
@@ -83,8 +91,13 @@ impl Client {
     }
 
     /// Revokes a personal token.
-    pub async fn revoke_token(&self, request: v1::RevokeTokenRequest) -> Result<v1::RevokeTokenResponse, Problem> {
-        answer(TokenServiceClient::new(self.channel.clone()).revoke_token(self.with_credential(request)).await)
+    pub async fn revoke_token(
+        &self,
+        request: v1::RevokeTokenRequest,
+    ) -> Result<v1::RevokeTokenResponse, Problem> {
+        answer(
+            TokenServiceClient::new(self.channel.clone()).revoke_token(self.with_credential(request)).await,
+        )
     }
 
     /// Asks whether a secret may do a thing.
@@ -92,7 +105,11 @@ impl Client {
         &self,
         request: v1::ValidateTokenRequest,
     ) -> Result<v1::ValidateTokenResponse, Problem> {
-        answer(ValidationServiceClient::new(self.channel.clone()).validate_token(self.with_credential(request)).await)
+        answer(
+            ValidationServiceClient::new(self.channel.clone())
+                .validate_token(self.with_credential(request))
+                .await,
+        )
     }
 
     /// Asks who the credential stands for.

@@ -76,7 +76,9 @@ mod tests {
         row("http://ndauth.example.org", Ok(("http://ndauth.example.org", false)));
         row("http://127.0.0.1.evil.example", Ok(("http://127.0.0.1.evil.example", false)));
         row("https://ndauth.example.org", Err(InvalidServerUrl::Tls));
-        for bad in ["", "127.0.0.1:7711", "ftp://x", "http://", "http://a@b", "http://a/b", "http://a?b", "/x"] {
+        for bad in
+            ["", "127.0.0.1:7711", "ftp://x", "http://", "http://a@b", "http://a/b", "http://a?b", "/x"]
+        {
             row(bad, Err(InvalidServerUrl::Shape));
         }
     }

@@ -1,1 +1,1 @@
-//! To come.
+//! Every test that crosses a process boundary: see `tests/it`.

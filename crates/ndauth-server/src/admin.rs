@@ -2,7 +2,9 @@
 
 use std::io::Write;
 
-use ndauth_authority::{Authority, AuthorityError, Clock, Credential, DatabaseUrl, NewAccount, NewOrg, NewService};
+use ndauth_authority::{
+    Authority, AuthorityError, Clock, Credential, DatabaseUrl, NewAccount, NewOrg, NewService,
+};
 use ndauth_core::{Orgs, Secret};
 
 use crate::arguments::{Account, Admin, Member, Migrate, Org, Service, Session};

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clap::builder::FalseyValueParser;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use etcetera::BaseStrategy;
 use ndauth_authority::DatabaseUrl;
@@ -12,7 +13,11 @@ use ndauth_server::LogFormat;
 use crate::report::Failure;
 
 #[derive(Parser)]
-#[command(name = "ndauthd", version, about = "A self-hosted token authority: the server, and its operator's commands")]
+#[command(
+    name = "ndauthd",
+    version,
+    about = "A self-hosted token authority: the server, and its operator's commands"
+)]
 pub(crate) struct Arguments {
     /// The database: `sqlite:PATH` or `postgres://USER@HOST/DATABASE` [default: a SQLite file in the data folder]
     #[arg(long, value_name = "URL", env = "NDAUTHD_DATABASE", hide_env_values = true, global = true)]
@@ -44,7 +49,7 @@ pub(crate) struct Serve {
     pub(crate) admin_listen: SocketAddr,
 
     /// Let secrets cross the network in plain text, as behind a proxy that speaks TLS
-    #[arg(long, env = "NDAUTHD_PLAINTEXT_BEYOND_LOOPBACK")]
+    #[arg(long, env = "NDAUTHD_PLAINTEXT_BEYOND_LOOPBACK", value_parser = FalseyValueParser::new())]
     pub(crate) plaintext_beyond_loopback: bool,
 
     /// How long calls in flight may take once the server is told to stop
@@ -221,8 +226,12 @@ pub(crate) fn database(named: Option<DatabaseUrl>) -> Result<DatabaseUrl, Failur
     if let Some(url) = named {
         return Ok(url);
     }
-    let home = etcetera::choose_base_strategy()
-        .map_err(|_| Failure::usage("there is no home folder to keep the database in", "say where: `--database sqlite:PATH`"))?;
+    let home = etcetera::choose_base_strategy().map_err(|_| {
+        Failure::usage(
+            "there is no home folder to keep the database in",
+            "say where: `--database sqlite:PATH`",
+        )
+    })?;
     let folder: PathBuf = home.data_dir().join("ndauth");
     std::fs::create_dir_all(&folder)?;
     Ok(DatabaseUrl::Sqlite(folder.join("ndauth.db")))

@@ -30,7 +30,9 @@ struct Service {
 const MAX_REQUEST: usize = 64 * 1024;
 
 /// Every service of the port, and what sets its health.
-pub(crate) fn routes(authority: Arc<Authority>) -> Result<(Routes, HealthReporter), tonic_reflection::server::Error> {
+pub(crate) fn routes(
+    authority: Arc<Authority>,
+) -> Result<(Routes, HealthReporter), tonic_reflection::server::Error> {
     let service = Service { authority };
     let (health, health_service) = tonic_health::server::health_reporter();
     let reflection = || {
@@ -65,7 +67,8 @@ pub(crate) async fn set_health(health: &HealthReporter, serving: bool) {
 fn credential<T>(request: &Request<T>) -> Result<Credential, Status> {
     let mut values = request.metadata().get_all("authorization").iter();
     let Some(value) = values.next() else { return Ok(Credential::Nothing) };
-    let malformed = |why: &str| status(&AuthorityError::Invalid { field: "authorization", why: why.to_owned() });
+    let malformed =
+        |why: &str| status(&AuthorityError::Invalid { field: "authorization", why: why.to_owned() });
     if values.next().is_some() {
         return Err(malformed("it is there more than once"));
     }

@@ -58,15 +58,20 @@ impl From<AuthorityError> for Failure {
 impl From<ServeError> for Failure {
     fn from(error: ServeError) -> Failure {
         let (hint, code) = match &error {
-            ServeError::Plaintext(_) => (
-                Some("put a proxy that speaks TLS before it, and say `--plaintext-beyond-loopback`"),
-                2,
-            ),
-            ServeError::Database { source, .. } => {
-                (Some("check `--database`, and that this user may open it"), source.reason().class().exit_code())
+            ServeError::Plaintext(_) => {
+                (Some("put a proxy that speaks TLS before it, and say `--plaintext-beyond-loopback`"), 2)
             }
-            ServeError::Listen { .. } => (Some("another server may run: choose with `--listen` and `--admin-listen`"), 1),
-            ServeError::Metrics(_) | ServeError::Reflection(_) | ServeError::Signals(_) | ServeError::Transport(_) => (None, 1),
+            ServeError::Database { source, .. } => (
+                Some("check `--database`, and that this user may open it"),
+                source.reason().class().exit_code(),
+            ),
+            ServeError::Listen { .. } => {
+                (Some("another server may run: choose with `--listen` and `--admin-listen`"), 1)
+            }
+            ServeError::Metrics(_)
+            | ServeError::Reflection(_)
+            | ServeError::Signals(_)
+            | ServeError::Transport(_) => (None, 1),
         };
         Failure { message: whole(&error), hint: hint.map(str::to_owned), code }
     }

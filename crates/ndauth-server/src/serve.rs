@@ -15,9 +15,9 @@ use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::Server;
 use tonic_health::server::HealthReporter;
 
+use crate::grpc;
 use crate::ops::{Ops, Ready, router};
 use crate::telemetry::record_metrics;
-use crate::grpc;
 
 /// Where and how to serve.
 #[derive(Clone, Debug)]

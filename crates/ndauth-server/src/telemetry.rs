@@ -49,6 +49,12 @@ fn describe() {
     metrics::describe_counter!("ndauth_rpcs_total", "Calls answered, by RPC and gRPC code.");
     metrics::describe_histogram!("ndauth_rpc_seconds", "Time from a call's arrival to its answer, by RPC.");
     metrics::describe_counter!("ndauth_verdicts_total", "Validations answered, by reason.");
-    metrics::describe_histogram!("ndauth_store_write_seconds", "Time of a change from begin to sync, by name.");
-    metrics::describe_counter!("ndauth_uses_dropped_total", "Last uses let go because too many wait to be written.");
+    metrics::describe_histogram!(
+        "ndauth_store_write_seconds",
+        "Time of a change from begin to sync, by name."
+    );
+    metrics::describe_counter!(
+        "ndauth_uses_dropped_total",
+        "Last uses let go because too many wait to be written."
+    );
 }

@@ -39,14 +39,17 @@ impl StoreError {
     /// Whether another transaction stood in the way, so that the same may go well at a second try.
     pub fn is_conflict(&self) -> bool {
         let StoreError::Unavailable(source) = self else { return false };
-        let Some(DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) =
-            source.downcast_ref::<DbErr>()
+        let Some(
+            DbErr::Conn(RuntimeErr::SqlxError(error))
+            | DbErr::Exec(RuntimeErr::SqlxError(error))
+            | DbErr::Query(RuntimeErr::SqlxError(error)),
+        ) = source.downcast_ref::<DbErr>()
         else {
             return false;
         };
         let sqlx::Error::Database(error) = error.as_ref() else { return false };
-        // PostgreSQL: serialization failure, deadlock. SQLite: busy, and busy with a stale snapshot.
-        matches!(error.code().as_deref(), Some("40001" | "40P01" | "5" | "517"))
+        // PostgreSQL: serialization failure, deadlock. SQLite: busy, while recovering, with a stale snapshot.
+        matches!(error.code().as_deref(), Some("40001" | "40P01" | "5" | "261" | "517"))
     }
 }
 

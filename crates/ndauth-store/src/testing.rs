@@ -28,8 +28,17 @@ impl Scratch {
                 let url = DatabaseUrl::Sqlite(folder.path().join("ndauth.db"));
                 Scratch { url, _folder: Some(folder) }
             }
-            Engine::Postgres => Scratch { url: create_postgres(&postgres_url()).await, _folder: None },
+            Engine::Postgres => Scratch::in_cluster(&postgres_url()).await,
         }
+    }
+
+    /// Makes an empty database in the PostgreSQL cluster of this one.
+    ///
+    /// # Panics
+    ///
+    /// Where none can be made.
+    pub async fn in_cluster(maintenance: &str) -> Scratch {
+        Scratch { url: create_postgres(maintenance).await, _folder: None }
     }
 
     /// Connects to it and brings its schema to this version.
@@ -51,12 +60,7 @@ fn postgres_url() -> String {
         .unwrap_or_else(|_| panic!("{POSTGRES_VARIABLE} is not set: run the tests by `cargo xtask test`"))
 }
 
-/// Makes an empty database in the cluster of this one, and gives its URL.
-///
-/// # Panics
-///
-/// Where that fails.
-pub async fn create_postgres(maintenance: &str) -> DatabaseUrl {
+async fn create_postgres(maintenance: &str) -> DatabaseUrl {
     let suffix = tempfile::Builder::new().prefix("").rand_bytes(10).tempfile().expect("a random name");
     let suffix = suffix.path().file_name().expect("a file has a name").to_string_lossy().to_lowercase();
     let name = format!("nd_{}_{suffix}", std::process::id());
@@ -74,6 +78,17 @@ pub async fn create_postgres(maintenance: &str) -> DatabaseUrl {
 /// Where it fails.
 pub async fn execute(store: &Store, sql: &str) {
     execute_fallibly(store, sql).await.expect("the statement runs");
+}
+
+/// Runs a statement on a PostgreSQL database by its URL, in a transaction of its own.
+///
+/// # Panics
+///
+/// Where it fails.
+pub async fn execute_at(url: &str, sql: &str) {
+    let connection = Database::connect(url).await.expect("the tests' cluster is there");
+    connection.execute_unprepared(sql).await.expect("the statement runs");
+    connection.close().await.expect("the connection closes");
 }
 
 /// Runs a statement behind the store's back, which may be refused.
@@ -104,9 +119,13 @@ pub async fn find_text(scratch: &Scratch, text: &str) -> Vec<String> {
         let (table, column): (String, String) =
             (row.try_get("", "tab").expect("a name"), row.try_get("", "col").expect("a name"));
         let sql = match store.engine {
-            Engine::Sqlite => format!("SELECT 1 FROM \"{table}\" WHERE instr(CAST(\"{column}\" AS BLOB), CAST('{text}' AS BLOB)) > 0"),
+            Engine::Sqlite => format!(
+                "SELECT 1 FROM \"{table}\" WHERE instr(CAST(\"{column}\" AS BLOB), CAST('{text}' AS BLOB)) > 0"
+            ),
             Engine::Postgres => {
-                format!("SELECT 1 FROM \"{table}\" WHERE position('{text}' IN encode(convert_to(\"{column}\"::text, 'UTF8'), 'escape')) > 0 OR position(encode('{text}', 'hex') IN \"{column}\"::text) > 0")
+                format!(
+                    "SELECT 1 FROM \"{table}\" WHERE position('{text}' IN encode(convert_to(\"{column}\"::text, 'UTF8'), 'escape')) > 0 OR position(encode('{text}', 'hex') IN \"{column}\"::text) > 0"
+                )
             }
         };
         if !store.database.query_all_raw(query(sql)).await.expect("the column is searched").is_empty() {
@@ -114,4 +133,65 @@ pub async fn find_text(scratch: &Scratch, text: &str) -> Vec<String> {
         }
     }
     found
+}
+
+/// A connection that keeps everyone else out of a PostgreSQL database.
+pub struct ShutOut {
+    maintenance: sea_orm::DatabaseConnection,
+    name: String,
+}
+
+/// Lets nobody into a PostgreSQL database any more, and throws out who is in it.
+///
+/// # Panics
+///
+/// Where it is not a PostgreSQL database, or that fails.
+pub async fn shut_out(scratch: &Scratch) -> ShutOut {
+    let DatabaseUrl::Postgres(url) = &scratch.url else { panic!("a PostgreSQL database") };
+    let name = url.rsplit_once('/').expect("the URL ends in a database").1.to_owned();
+    let maintenance = Database::connect(postgres_url()).await.expect("the tests' cluster is there");
+    for sql in [
+        format!("ALTER DATABASE \"{name}\" WITH ALLOW_CONNECTIONS false"),
+        format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"),
+    ] {
+        maintenance.execute_unprepared(&sql).await.expect("the statement runs");
+    }
+    ShutOut { maintenance, name }
+}
+
+/// Lets everyone in again.
+///
+/// # Panics
+///
+/// Where that fails.
+pub async fn let_in(shut: ShutOut) {
+    let sql = format!("ALTER DATABASE \"{}\" WITH ALLOW_CONNECTIONS true", shut.name);
+    shut.maintenance.execute_unprepared(&sql).await.expect("the statement runs");
+}
+
+/// A setting of PostgreSQL as the store's own connections have it.
+///
+/// # Panics
+///
+/// Where it cannot be asked for.
+pub async fn setting(scratch: &Scratch, name: &str) -> String {
+    let store = Store::connect(&scratch.url, Clock::Database).await.expect("connected");
+    show(&store.database, name).await
+}
+
+/// A setting of PostgreSQL as any other connection has it.
+///
+/// # Panics
+///
+/// Where it cannot be asked for.
+pub async fn plain_setting(scratch: &Scratch, name: &str) -> String {
+    let DatabaseUrl::Postgres(url) = &scratch.url else { panic!("a PostgreSQL database") };
+    show(&Database::connect(url.as_str()).await.expect("connected"), name).await
+}
+
+async fn show(connection: &sea_orm::DatabaseConnection, name: &str) -> String {
+    let sql = format!("SELECT current_setting('{name}') AS value");
+    let statement = sea_orm::Statement::from_string(connection.get_database_backend(), sql);
+    let row = connection.query_one_raw(statement).await.expect("asked").expect("a row");
+    row.try_get("", "value").expect("a text")
 }

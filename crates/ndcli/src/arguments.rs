@@ -1,5 +1,6 @@
 //! The command line of `ndcli`.
 
+use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ndauth_client::ServerUrl;
 use ndauth_core::{OrgSlug, Permission, Scope};
@@ -24,7 +25,13 @@ pub(crate) struct Common {
     pub(crate) format: Format,
 
     /// The server
-    #[arg(long, value_name = "URL", env = "NDCLI_SERVER", default_value = "http://127.0.0.1:7711", global = true)]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "NDCLI_SERVER",
+        default_value = "http://127.0.0.1:7711",
+        global = true
+    )]
     pub(crate) server: ServerUrl,
 
     /// The credential; others on this machine can see it: prefer NDCLI_TOKEN or NDCLI_TOKEN_FILE
@@ -32,7 +39,7 @@ pub(crate) struct Common {
     pub(crate) token: Option<String>,
 
     /// Send the credential in plain text to a server that is not on this machine
-    #[arg(long, env = "NDCLI_PLAINTEXT_BEYOND_LOOPBACK", global = true)]
+    #[arg(long, env = "NDCLI_PLAINTEXT_BEYOND_LOOPBACK", value_parser = FalseyValueParser::new(), global = true)]
     pub(crate) plaintext_beyond_loopback: bool,
 }
 

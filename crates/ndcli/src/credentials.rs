@@ -30,7 +30,9 @@ pub(crate) struct Credential {
 /// The credential in force.
 pub(crate) fn find(common: &Common) -> Result<Credential, Failure> {
     if let Some(text) = &common.token {
-        aside("warning: everyone who can list this machine's processes can read `--token`; prefer NDCLI_TOKEN");
+        aside(
+            "warning: everyone who can list this machine's processes can read `--token`; prefer NDCLI_TOKEN",
+        );
         return parse(text, "--token", None);
     }
     if let Some(text) = variable(OsStr::new("NDCLI_TOKEN")) {
@@ -39,7 +41,8 @@ pub(crate) fn find(common: &Common) -> Result<Credential, Failure> {
     if let Some(path) = variable(OsStr::new("NDCLI_TOKEN_FILE")) {
         let path = PathBuf::from(path);
         let text = fs::read_to_string(&path).map_err(|error| {
-            let message = format!("cannot read the file that NDCLI_TOKEN_FILE names, `{}`: {error}", path.display());
+            let message =
+                format!("cannot read the file that NDCLI_TOKEN_FILE names, `{}`: {error}", path.display());
             Failure::not_authenticated(message, "let NDCLI_TOKEN_FILE name a file that holds the token")
         })?;
         return parse(text.trim_end_matches(['\r', '\n']), "NDCLI_TOKEN_FILE", Some(path));
@@ -65,7 +68,8 @@ pub(crate) async fn connect(common: &Common) -> Result<(Client, Credential), Fai
 pub(crate) async fn connect_with(common: &Common, secret: &Secret) -> Result<Client, Failure> {
     if !common.server.is_loopback() && !common.plaintext_beyond_loopback {
         let message = format!("the credential would cross the network to `{}` in plain text", common.server);
-        let hint = "reach the server by a tunnel or proxy on this machine, or say `--plaintext-beyond-loopback`";
+        let hint =
+            "reach the server by a tunnel or proxy on this machine, or say `--plaintext-beyond-loopback`";
         return Err(Failure::usage(message, hint));
     }
     Ok(Client::connect(&common.server, Some(secret)).await?)
@@ -110,14 +114,16 @@ pub(crate) fn forget(server: &ServerUrl) -> Result<bool, Failure> {
 
 /// `credentials.json` in the platform's folder for configuration.
 fn file() -> Result<PathBuf, Failure> {
-    let home = etcetera::choose_base_strategy()
-        .map_err(|_| Failure::failed("there is no home folder to keep a login in", Some("set HOME, or NDCLI_TOKEN")))?;
+    let home = etcetera::choose_base_strategy().map_err(|_| {
+        Failure::failed("there is no home folder to keep a login in", Some("set HOME, or NDCLI_TOKEN"))
+    })?;
     Ok(home.config_dir().join("ndcli").join("credentials.json"))
 }
 
 /// The logins that are kept: a secret for each server.
 fn stored(path: &Path) -> Result<Map<String, Value>, Failure> {
-    let trouble = |what: &str, hint: &str| Failure::not_authenticated(format!("`{}` {what}", path.display()), hint);
+    let trouble =
+        |what: &str, hint: &str| Failure::not_authenticated(format!("`{}` {what}", path.display()), hint);
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Map::new()),

@@ -82,7 +82,8 @@ impl TokenShown {
     /// Reads a token off the wire.
     pub(crate) fn read(token: Option<v1::Token>) -> Result<TokenShown, Failure> {
         let token = token.ok_or_else(|| Failure::from(nonsense("the answer holds no token")))?;
-        let instant = |field, instant: Option<_>| instant.map(|at| timestamp_from_proto(field, at)).transpose();
+        let instant =
+            |field, instant: Option<_>| instant.map(|at| timestamp_from_proto(field, at)).transpose();
         Ok(TokenShown {
             scope: match token.scope() {
                 v1::Scope::Ro => "RO",
@@ -215,14 +216,20 @@ pub(crate) fn ago(then: Timestamp, now: Timestamp) -> String {
 }
 
 /// An instant that the server must have told.
-pub(crate) fn told(field: &str, instant: Option<impl Into<Option<prost_types::Timestamp>>>) -> Result<Timestamp, Failure> {
+pub(crate) fn told(
+    field: &str,
+    instant: Option<impl Into<Option<prost_types::Timestamp>>>,
+) -> Result<Timestamp, Failure> {
     let instant = instant.and_then(Into::into).ok_or_else(|| nonsense("the answer tells no time"))?;
     Ok(timestamp_from_proto(field, instant)?)
 }
 
 /// An answer that no server of ndauth gives.
 pub(crate) fn nonsense(what: &str) -> ndauth_core::Problem {
-    ndauth_core::Problem::new(ndauth_core::Reason::Internal, format!("the server's answer makes no sense: {what}"))
+    ndauth_core::Problem::new(
+        ndauth_core::Reason::Internal,
+        format!("the server's answer makes no sense: {what}"),
+    )
 }
 
 #[cfg(test)]

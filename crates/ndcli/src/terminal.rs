@@ -72,10 +72,9 @@ pub(crate) fn secret_from_stdin() -> Result<String, Failure> {
         aside("paste the secret, press Enter, then Ctrl-D:");
     }
     let mut text = String::new();
-    io::stdin()
-        .take(ENOUGH)
-        .read_to_string(&mut text)
-        .map_err(|error| Failure::failed(format!("cannot read the secret from standard input: {error}"), None))?;
+    io::stdin().take(ENOUGH).read_to_string(&mut text).map_err(|error| {
+        Failure::failed(format!("cannot read the secret from standard input: {error}"), None)
+    })?;
     Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }
 

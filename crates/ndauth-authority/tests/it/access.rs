@@ -1,5 +1,7 @@
 use ndauth_authority::access::{Operation, TABLE};
-use ndauth_authority::{Authority, AuthorityError, Credential, NewAccount, NewOrg, NewService, Question, TokenName, TokenPage};
+use ndauth_authority::{
+    Authority, AuthorityError, Credential, NewAccount, NewOrg, NewService, Question, TokenName, TokenPage,
+};
 use ndauth_core::{Actions, Grant, Grants, Orgs, Reason, Requirement, Role, Secret, SecretKind};
 
 use crate::on_both;
@@ -8,7 +10,12 @@ use crate::world::{CONSOLE, days, new_token, presented, reason};
 const PAGE: TokenPage = TokenPage { include_revoked: false, after: None, limit: 100 };
 
 /// Calls an operation in the most harmless way there is, about the token of this name.
-async fn call(authority: &Authority, caller: &Credential, operation: Operation, token: &str) -> Result<(), AuthorityError> {
+async fn call(
+    authority: &Authority,
+    caller: &Credential,
+    operation: Operation,
+    token: &str,
+) -> Result<(), AuthorityError> {
     let name = TokenName::Name(token.parse().expect("a name"));
     let (handle, slug) = ("ada".parse().expect("a handle"), "ops".parse().expect("a slug"));
     match operation {
@@ -38,7 +45,9 @@ async fn call(authority: &Authority, caller: &Credential, operation: Operation, 
         }
         Operation::DeleteOrg => authority.delete_org(caller, &"new".parse().expect("a slug")).await,
         Operation::SetMember => authority.set_member(caller, &slug, &handle, Role::Rw).await,
-        Operation::RemoveMember => authority.remove_member(caller, &slug, &"eve".parse().expect("a handle")).await,
+        Operation::RemoveMember => {
+            authority.remove_member(caller, &slug, &"eve".parse().expect("a handle")).await
+        }
         Operation::IssueSession => authority.issue_session(caller, &handle, days(1)).await.map(drop),
         Operation::CreateService => {
             let new = NewService { name: "new".parse().expect("a name"), orgs: Orgs::All };

@@ -2,7 +2,8 @@ use std::sync::Arc;
 
 use ndauth_authority::{AuthorityError, CreatedToken, MAX_LIVE_TOKENS, NewToken, TokenName, TokenPage};
 use ndauth_core::{
-    Actions, Change, Entry, Expiry, ExpiryChoice, Grant, Grants, Lifetime, Orgs, Reason, Scope, TokenStatus, TokenType,
+    Actions, Change, Entry, Expiry, ExpiryChoice, Grant, Grants, Lifetime, Orgs, Reason, Scope, TokenStatus,
+    TokenType,
 };
 
 use crate::on_both;
@@ -12,7 +13,10 @@ const PAGE: TokenPage = TokenPage { include_revoked: false, after: None, limit: 
 const DAY: i64 = 24 * 60 * 60;
 
 /// Makes tokens all at once, and gives the outcomes.
-async fn create_at_once(world: &World, names: impl Iterator<Item = String>) -> Vec<Result<CreatedToken, AuthorityError>> {
+async fn create_at_once(
+    world: &World,
+    names: impl Iterator<Item = String>,
+) -> Vec<Result<CreatedToken, AuthorityError>> {
     let tasks: Vec<_> = names
         .map(|name| {
             let (authority, ada) = (Arc::clone(&world.authority), copy(&world.ada));

@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ndauth_authority::{
-    Authority, AuthorityError, Clock, CreatedToken, Credential, Engine, ManualClock, NewAccount, NewOrg, NewService,
-    NewToken, Question, Verdict,
+    Authority, AuthorityError, Clock, CreatedToken, Credential, Engine, ManualClock, NewAccount, NewOrg,
+    NewService, NewToken, Question, Verdict,
 };
-use ndauth_core::{ExpiryChoice, Grants, Lifetime, Orgs, Reason, Requirement, Role, Scope, Secret, Timestamp};
+use ndauth_core::{
+    ExpiryChoice, Grants, Lifetime, Orgs, Reason, Requirement, Role, Scope, Secret, Timestamp,
+};
 use ndauth_store::testing::Scratch;
 
 pub(crate) struct World {
@@ -77,7 +79,9 @@ impl World {
             let org = NewOrg { slug: slug.parse().expect("a slug"), name: None };
             authority.create_org(&CONSOLE, &org).await.expect("an org is made");
         }
-        for (org, handle, role) in [("ops", "ada", Role::Rw), ("dev", "ada", Role::Ro), ("ops", "eve", Role::Admin)] {
+        for (org, handle, role) in
+            [("ops", "ada", Role::Rw), ("dev", "ada", Role::Ro), ("ops", "eve", Role::Admin)]
+        {
             let (org, handle) = (org.parse().expect("a slug"), handle.parse().expect("a handle"));
             authority.set_member(&CONSOLE, &org, &handle, role).await.expect("a member is set");
         }

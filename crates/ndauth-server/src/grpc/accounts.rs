@@ -4,7 +4,8 @@ use ndauth_authority::Identity;
 use ndauth_proto::v1::account_service_server::AccountService;
 use ndauth_proto::v1::{ListOrgsRequest, ListOrgsResponse, WhoAmIRequest, WhoAmIResponse, who_am_i_response};
 use ndauth_proto::{
-    account_to_proto, membership_to_proto, service_to_proto, session_to_proto, timestamp_to_proto, token_to_proto,
+    account_to_proto, membership_to_proto, service_to_proto, session_to_proto, timestamp_to_proto,
+    token_to_proto,
 };
 use tonic::{Request, Response, Status, async_trait};
 
@@ -35,7 +36,10 @@ impl AccountService for Service {
         }))
     }
 
-    async fn list_orgs(&self, request: Request<ListOrgsRequest>) -> Result<Response<ListOrgsResponse>, Status> {
+    async fn list_orgs(
+        &self,
+        request: Request<ListOrgsRequest>,
+    ) -> Result<Response<ListOrgsResponse>, Status> {
         let credential = credential(&request)?;
         let orgs = self.authority.list_orgs(&credential).await.map_err(|error| status(&error))?;
         Ok(Response::new(ListOrgsResponse { orgs: orgs.iter().map(membership_to_proto).collect() }))

@@ -62,7 +62,8 @@ where
                 Some(_) => inner.call(request).await?,
                 None => unknown_call(),
             };
-            let code = response.headers().get("grpc-status").and_then(|code| code.to_str().ok()).unwrap_or("0");
+            let code =
+                response.headers().get("grpc-status").and_then(|code| code.to_str().ok()).unwrap_or("0");
             let code = code.to_owned();
             let elapsed = begun.elapsed();
             tracing::debug!(code, micros = elapsed.as_micros(), "answered");
@@ -81,9 +82,10 @@ fn request_id(given: Option<&HeaderValue>) -> HeaderValue {
         (1..=LONGEST_ID).contains(&id.len())
             && id.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
     };
-    given.filter(plain).cloned().unwrap_or_else(|| {
-        HeaderValue::from_str(&Uuid::new_v4().to_string()).expect("a UUID is plain text")
-    })
+    given
+        .filter(plain)
+        .cloned()
+        .unwrap_or_else(|| HeaderValue::from_str(&Uuid::new_v4().to_string()).expect("a UUID is plain text"))
 }
 
 fn unknown_call() -> Response<Body> {

@@ -48,7 +48,10 @@ impl TokenService for Service {
         }))
     }
 
-    async fn get_token(&self, request: Request<GetTokenRequest>) -> Result<Response<GetTokenResponse>, Status> {
+    async fn get_token(
+        &self,
+        request: Request<GetTokenRequest>,
+    ) -> Result<Response<GetTokenResponse>, Status> {
         let credential = credential(&request)?;
         let name = match request.into_inner().token {
             Some(get_token_request::Token::Name(name)) => by_name(&name),
@@ -74,7 +77,8 @@ impl TokenService for Service {
             None => Err(which_token()),
         };
         let name = name.map_err(refused)?;
-        let revoked = self.authority.revoke_token(&credential, &name).await.map_err(|error| status(&error))?;
+        let revoked =
+            self.authority.revoke_token(&credential, &name).await.map_err(|error| status(&error))?;
         Ok(Response::new(RevokeTokenResponse {
             token: Some(token_to_proto(&revoked.view, revoked.now)),
             sequence: revoked.sequence,
@@ -98,12 +102,13 @@ fn page(request: &ListTokensRequest) -> Result<TokenPage, Problem> {
         Ok(size) => size.min(LARGEST_PAGE),
         Err(_) => return Err(Problem::invalid("page_size", "less than nothing")),
     };
-    let after = match request.page_token.as_str() {
-        "" => None,
-        token => Some(token.parse().map_err(|_| {
-            Problem::invalid("page_token", "not the `next_page_token` of the page before")
-        })?),
-    };
+    let after =
+        match request.page_token.as_str() {
+            "" => None,
+            token => Some(token.parse().map_err(|_| {
+                Problem::invalid("page_token", "not the `next_page_token` of the page before")
+            })?),
+        };
     Ok(TokenPage { include_revoked: request.include_revoked, after, limit })
 }
 

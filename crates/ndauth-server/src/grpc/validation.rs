@@ -29,7 +29,8 @@ impl ValidationService for Service {
             })?),
         };
         let question = Question { secret: &request.secret, requirement: &requirement, client_address };
-        let verdict = self.authority.validate(&credential, &question).await.map_err(|error| status(&error))?;
+        let verdict =
+            self.authority.validate(&credential, &question).await.map_err(|error| status(&error))?;
         let outcome = match &verdict.outcome {
             Ok(allowed) => Outcome::Allowed(allowed_to_proto(allowed)),
             Err(refusal) => Outcome::Refused(refusal_to_proto(refusal)),

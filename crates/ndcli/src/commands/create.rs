@@ -39,7 +39,8 @@ pub(crate) async fn run(common: &Common, create: &Create) -> Result<(), Failure>
     let name: Label = create.name.parse().map_err(|why: InvalidName| {
         Failure::usage(format!("`--name`: the name {why}"), "a name is up to 100 characters on one line")
     })?;
-    let orgs = if create.org.is_empty() { Orgs::All } else { Orgs::Only(create.org.iter().cloned().collect()) };
+    let orgs =
+        if create.org.is_empty() { Orgs::All } else { Orgs::Only(create.org.iter().cloned().collect()) };
     let (client, credential) = connect(common).await?;
     let request = v1::CreateTokenRequest {
         name: name.to_string(),

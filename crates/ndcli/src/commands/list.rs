@@ -27,8 +27,11 @@ pub(crate) async fn run(common: &Common, list: &List) -> Result<(), Failure> {
     let mut tokens = Vec::new();
     let mut page_token = String::new();
     let now = loop {
-        let request =
-            v1::ListTokensRequest { include_revoked: list.all, page_size: PAGE, page_token: page_token.clone() };
+        let request = v1::ListTokensRequest {
+            include_revoked: list.all,
+            page_size: PAGE,
+            page_token: page_token.clone(),
+        };
         let page = client.list_tokens(request).await.map_err(refused(&credential))?;
         for token in page.tokens {
             tokens.push(TokenShown::read(Some(token))?);

@@ -21,7 +21,9 @@ pub(crate) struct Login {
 pub(crate) async fn run(common: &Common, login: &Login) -> Result<(), Failure> {
     let credential = match &common.token {
         Some(text) => {
-            aside("warning: everyone who can list this machine's processes can read `--token`; prefer `--with-token`");
+            aside(
+                "warning: everyone who can list this machine's processes can read `--token`; prefer `--with-token`",
+            );
             parse(text, "--token", None)?
         }
         None if login.with_token => parse(&secret_from_stdin()?, "standard input", None)?,
@@ -33,19 +35,21 @@ pub(crate) async fn run(common: &Common, login: &Login) -> Result<(), Failure> {
         }
     };
     if !matches!(credential.secret.kind(), SecretKind::Session | SecretKind::Personal) {
-        let message = format!("a secret that begins with `{}` is no login", credential.secret.kind().marker());
-        return Err(Failure::usage(message, "log in with a session (`ndses_`) or a personal token (`ndpat_`)"));
+        let message =
+            format!("a secret that begins with `{}` is no login", credential.secret.kind().marker());
+        return Err(Failure::usage(
+            message,
+            "log in with a session (`ndses_`) or a personal token (`ndpat_`)",
+        ));
     }
     let client = connect_with(common, &credential.secret).await?;
     let who = client.who_am_i().await.map_err(refused(&credential))?;
     let path = store(&common.server, &credential.secret)?;
     let account = whoami::account(&who)?;
     match common.format {
-        Format::Table | Format::Simple => print(&format!(
-            "✓ Logged in to {} as {}\n",
-            common.server,
-            shown(&account.handle)
-        )),
+        Format::Table | Format::Simple => {
+            print(&format!("✓ Logged in to {} as {}\n", common.server, shown(&account.handle)))
+        }
         Format::Detailed => print(&detailed(&[
             ("Server", common.server.to_string()),
             ("Account", account.handle.clone()),

@@ -24,7 +24,10 @@ pub(crate) struct Revoke {
 /// Revokes a token, once the person or the flag confirms.
 pub(crate) async fn run(common: &Common, revoke: &Revoke) -> Result<(), Failure> {
     let name: Label = revoke.name.parse().map_err(|why: InvalidName| {
-        Failure::usage(format!("no token is called that: the name {why}"), "`ndcli auth token list` shows the names")
+        Failure::usage(
+            format!("no token is called that: the name {why}"),
+            "`ndcli auth token list` shows the names",
+        )
     })?;
     if !revoke.yes {
         let question = format!("Revoke token \"{name}\"? This cannot be undone. [y/N]:");
@@ -34,7 +37,8 @@ pub(crate) async fn run(common: &Common, revoke: &Revoke) -> Result<(), Failure>
     }
     let (client, credential) = connect(common).await?;
     let token = Some(revoke_token_request::Token::Name(name.to_string()));
-    let revoked = client.revoke_token(v1::RevokeTokenRequest { token }).await.map_err(refused(&credential))?;
+    let revoked =
+        client.revoke_token(v1::RevokeTokenRequest { token }).await.map_err(refused(&credential))?;
     let token = TokenShown::read(revoked.token)?;
     match common.format {
         Format::Table => print(&format!("✓ Personal access token \"{}\" revoked\n", shown(&token.name))),

@@ -4,8 +4,8 @@ use clap::ValueEnum;
 use ndauth_core::{OrgSlug, Permission, Timestamp};
 use ndauth_proto::v1::validate_token_response::Outcome;
 use ndauth_proto::{
-    expiry_from_proto, factor_from_proto, grants_from_proto, permission_to_proto, reason_from_proto, role_from_proto,
-    scope_from_proto, timestamp_from_proto, v1,
+    expiry_from_proto, factor_from_proto, grants_from_proto, permission_to_proto, reason_from_proto,
+    role_from_proto, scope_from_proto, timestamp_from_proto, v1,
 };
 use serde_json::{Value, json};
 
@@ -29,7 +29,12 @@ pub(crate) struct Validate {
     org: Option<OrgSlug>,
 
     /// The access that is needed; `identity` asks only whose secret it is
-    #[arg(long, ignore_case = true, default_value = "identity", default_value_if("org", clap::builder::ArgPredicate::IsPresent, "ro"))]
+    #[arg(
+        long,
+        ignore_case = true,
+        default_value = "identity",
+        default_value_if("org", clap::builder::ArgPredicate::IsPresent, "ro")
+    )]
     access: Access,
 
     /// The permission that is needed, as ACTION:TYPE or ACTION:TYPE:ID
@@ -67,7 +72,9 @@ pub(crate) async fn run(common: &Common, validate: &Validate) -> Result<(), Fail
     let as_of = AsOf {
         sequence: answer.sequence,
         evaluated_at: told("evaluated_at", Some(answer.evaluated_at))?,
-        max_cache_millis: answer.max_cache_age.map_or(0, |age| age.seconds * 1000 + i64::from(age.nanos / 1_000_000)),
+        max_cache_millis: answer
+            .max_cache_age
+            .map_or(0, |age| age.seconds * 1000 + i64::from(age.nanos / 1_000_000)),
     };
     match answer.outcome.ok_or_else(|| nonsense("it is neither yes nor no"))? {
         Outcome::Allowed(allowed) => show_allowed(common.format, allowed, &as_of),
@@ -146,7 +153,8 @@ fn show_allowed(format: Format, allowed: v1::Allowed, as_of: &AsOf) -> Result<()
 
 fn show_refused(format: Format, refused: &v1::Refused, as_of: &AsOf) -> Result<(), Failure> {
     let reason = reason_from_proto(refused.reason).map_or("UNKNOWN", |reason| reason.code());
-    let factor = factor_from_proto(refused.factor).map_or("-".to_owned(), |factor| format!("{factor:?}").to_lowercase());
+    let factor = factor_from_proto(refused.factor)
+        .map_or("-".to_owned(), |factor| format!("{factor:?}").to_lowercase());
     let since = refused.since.map(|at| timestamp_from_proto("since", at)).transpose()?;
     match format {
         Format::Table => print(

@@ -130,7 +130,9 @@ impl KnownBy {
                 told["kind"] = json!("token");
                 told
             }
-            KnownBy::Service { id, name, orgs } => json!({ "kind": "service", "id": id, "name": name, "orgs": orgs }),
+            KnownBy::Service { id, name, orgs } => {
+                json!({ "kind": "service", "id": id, "name": name, "orgs": orgs })
+            }
         }
     }
 }
@@ -207,7 +209,8 @@ impl Who {
                 "operator": account.operator,
             })
         });
-        let orgs: Vec<Value> = self.orgs.iter().map(|(slug, role)| json!({ "slug": slug, "role": role })).collect();
+        let orgs: Vec<Value> =
+            self.orgs.iter().map(|(slug, role)| json!({ "slug": slug, "role": role })).collect();
         json!({ "account": account, "credential": self.known.json(), "orgs": orgs })
     }
 }

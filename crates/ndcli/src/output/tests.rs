@@ -51,7 +51,10 @@ fn the_table_has_the_documented_look() {
 fn a_hostile_name_keeps_the_table_straight() {
     let rows = Rows {
         titles: ["NAME", "STATUS"],
-        rows: vec![["\u{1b}[2J日本語".to_owned(), "active".to_owned()], ["👩‍💻".to_owned(), "active".to_owned()]],
+        rows: vec![
+            ["\u{1b}[2J日本語".to_owned(), "active".to_owned()],
+            ["👩‍💻".to_owned(), "active".to_owned()],
+        ],
         last_width: 7,
     };
     expect![[r#"

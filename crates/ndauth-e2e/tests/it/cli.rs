@@ -1,0 +1,364 @@
+//! `ndcli`, whole terminals at a time.
+
+use expect_test::{Expect, expect};
+use ndauth_store::Engine;
+use serde_json::Value;
+
+use crate::installation::{Ended, Installation, Running, mode};
+use crate::on_both;
+
+/// A terminal's text with what changes from run to run replaced: secrets, ids, instants, days, ports, paths.
+fn plain(text: &str, at: &Installation, server: &Running) -> String {
+    let text = text
+        .replace(&server.url.to_string(), "http://SERVER")
+        .replace(&at.home().display().to_string(), "HOME");
+    let mut plain = String::new();
+    let mut rest = text.as_str();
+    while let Some(c) = rest.chars().next() {
+        let (taken, shown) = volatile(rest).unwrap_or((c.len_utf8(), rest[..c.len_utf8()].to_owned()));
+        plain.push_str(&shown);
+        rest = &rest[taken..];
+    }
+    plain
+}
+
+/// How many bytes of the beginning change from run to run, and what stands for them, as wide.
+fn volatile(text: &str) -> Option<(usize, String)> {
+    let run = |allowed: fn(char) -> bool| text.find(|c| !allowed(c)).unwrap_or(text.len());
+    let word = run(|c| c.is_ascii_alphanumeric() || c == '_');
+    for marker in ["ndpat_", "ndses_", "ndsvc_"] {
+        if text.starts_with(marker) && word > marker.len() {
+            return Some((word, format!("{marker}{}", "x".repeat(word - marker.len()))));
+        }
+    }
+    let hex = run(|c| c.is_ascii_hexdigit() || c == '-');
+    if hex == 36 && text[..36].bytes().filter(|b| *b == b'-').count() == 4 {
+        return Some((36, "i".repeat(36)));
+    }
+    let digits =
+        |from: usize, to: usize| text.get(from..to).is_some_and(|d| d.bytes().all(|b| b.is_ascii_digit()));
+    if digits(0, 4)
+        && digits(5, 7)
+        && digits(8, 10)
+        && text[4..].starts_with('-')
+        && text[7..].starts_with('-')
+    {
+        let rest = &text[10..];
+        if rest.starts_with('T') {
+            let end = 10 + rest.find('Z')? + 1;
+            return Some((end, "INSTANT".to_owned()));
+        }
+        if rest.starts_with(' ') && rest.get(6..11) == Some(" UTC ")
+            || rest.get(6..).is_some_and(|r| r.starts_with(" UTC"))
+        {
+            return Some((16, "DDDD-DD-DD TT:TT".to_owned()));
+        }
+        return Some((10, "DDDD-DD-DD".to_owned()));
+    }
+    None
+}
+
+#[track_caller]
+fn shows(ended: &Ended, code: i32, at: &Installation, server: &Running, expected: &Expect) {
+    let told = plain(&format!("{}{}", ended.out, ended.err), at, server);
+    assert_eq!(ended.code, code, "{told}");
+    expected.assert_eq(&told);
+}
+
+fn json(ended: &Ended) -> Value {
+    assert_eq!(ended.code, 0, "{ended:?}");
+    serde_json::from_str(&ended.out).expect("JSON alone on standard output")
+}
+
+fn secret(created: &Ended) -> String {
+    let line = created.out.lines().find_map(|line| line.strip_prefix("Token: "));
+    line.unwrap_or_else(|| panic!("{created:?}")).to_owned()
+}
+
+on_both! {
+    async fn the_main_job(at: &Installation) {
+        at.people();
+        let server = at.serve();
+        let cli = |arguments: &str| at.ndcli(&server, &arguments.split(' ').collect::<Vec<_>>());
+        at.log_in(&server);
+
+        shows(&cli("auth token list"), 0, at, &server, &expect![[r#"
+            ╭──────┬────────┬───────┬─────┬─────────┬───────────┬─────────╮
+            │ NAME │ PREFIX │ SCOPE │ ORG │ EXPIRES │ LAST USED │ STATUS  │
+            ├──────┼────────┼───────┼─────┼─────────┼───────────┼─────────┤
+            ╰──────┴────────┴───────┴─────┴─────────┴───────────┴─────────╯
+            Total: 0 token(s)
+        "#]]);
+        let made = cli("auth token create --name github-ci --scope rw --expiry 90d");
+        shows(&made, 0, at, &server, &expect![[r#"
+            ✓ Personal access token created
+            ⚠ Copy your token now — it will NOT be shown again.
+            Token: ndpat_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
+            Name: github-ci
+            Scope: RW
+            Expires: DDDD-DD-DD
+            Set NDCLI_TOKEN=<token> to use static auth without interactive login.
+        "#]]);
+        let token = secret(&made);
+        shows(&cli("auth token create --name readonly-monitor --scope ro --org ops --expiry never"), 0, at, &server, &expect![[r#"
+            ✓ Personal access token created
+            ⚠ Copy your token now — it will NOT be shown again.
+            Token: ndpat_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
+            Name: readonly-monitor
+            Scope: RO
+            Org: ops
+            Expires: Never
+            Set NDCLI_TOKEN=<token> to use static auth without interactive login.
+        "#]]);
+        let under = |arguments: &str| {
+            at.ndcli_with(&server, &[("NDCLI_TOKEN", &token)], &arguments.split(' ').collect::<Vec<_>>(), "")
+        };
+        shows(&under("whoami"), 0, at, &server, &expect![[r#"
+            ╭─────────┬─────────────────┬─────────────────┬───────┬────────────────────┬──────────────────────╮
+            │ ACCOUNT │ EMAIL           │ CREDENTIAL      │ SCOPE │ ORGS               │ EXPIRES              │
+            ├─────────┼─────────────────┼─────────────────┼───────┼────────────────────┼──────────────────────┤
+            │ ada     │ ada@example.org │ token github-ci │ RW    │ dev (RO), ops (RW) │ DDDD-DD-DD TT:TT UTC │
+            ╰─────────┴─────────────────┴─────────────────┴───────┴────────────────────┴──────────────────────╯
+        "#]]);
+        shows(&cli("auth token list"), 0, at, &server, &expect![[r#"
+            ╭──────────────────┬──────────────┬───────┬─────┬────────────┬───────────┬─────────╮
+            │ NAME             │ PREFIX       │ SCOPE │ ORG │ EXPIRES    │ LAST USED │ STATUS  │
+            ├──────────────────┼──────────────┼───────┼─────┼────────────┼───────────┼─────────┤
+            │ github-ci        │ ndpat_xxxxxx │ RW    │ -   │ DDDD-DD-DD │ now       │ active  │
+            │ readonly-monitor │ ndpat_xxxxxx │ RO    │ ops │ Never      │ Never     │ active  │
+            ╰──────────────────┴──────────────┴───────┴─────┴────────────┴───────────┴─────────╯
+            Total: 2 token(s)
+        "#]]);
+        shows(&under("auth token create --name more --scope rw"), 5, at, &server, &expect![[r#"
+            error: a personal token may not create tokens: that takes an interactive login
+            hint: unset NDCLI_TOKEN and log in: `ndcli auth login --with-token`
+        "#]]);
+        shows(&under("auth token revoke readonly-monitor --yes"), 5, at, &server, &expect![[r#"
+            error: a personal token may not revoke other tokens: that takes an interactive login
+            hint: unset NDCLI_TOKEN and log in: `ndcli auth login --with-token`
+        "#]]);
+        shows(&cli("auth token revoke github-ci"), 2, at, &server, &expect![[r#"
+            error: this asks for a confirmation, and there is no terminal to ask on
+            hint: say `--yes` to confirm
+        "#]]);
+        shows(&cli("auth token revoke github-ci --yes"), 0, at, &server, &expect![[r#"
+            ✓ Personal access token "github-ci" revoked
+        "#]]);
+        shows(&cli("auth token revoke github-ci --yes"), 1, at, &server, &expect![[r#"
+            error: there is no token `github-ci`
+        "#]]);
+        shows(&under("whoami"), 4, at, &server, &expect![[r#"
+            error: NDCLI_TOKEN was refused: the token was revoked on DDDD-DD-DD
+            hint: make a new one with `ndcli auth token create`
+        "#]]);
+        shows(&cli("auth logout"), 0, at, &server, &expect![[r#"
+            ✓ Logged out of http://SERVER
+        "#]]);
+        shows(&cli("whoami"), 4, at, &server, &expect![[r#"
+            error: there is no credential for the server `http://SERVER`
+            hint: set NDCLI_TOKEN, or log in with `ndcli auth login --with-token`
+        "#]]);
+    }
+
+    async fn a_service_asks(at: &Installation) {
+        at.people();
+        let server = at.serve();
+        at.log_in(&server);
+        let service = at.service();
+        let token = secret(&at.ndcli(&server, &["auth", "token", "create", "--name", "ci", "--scope", "rw"]));
+        let ask = |arguments: &str, secret: &str| {
+            let arguments: Vec<&str> = ["validate", "--secret-stdin"].into_iter().chain(arguments.split(' ')).collect();
+            at.ndcli_with(&server, &[("NDCLI_TOKEN", service.expose())], &arguments, secret)
+        };
+        shows(&ask("--org ops --access rw --permission write:assets", &token), 0, at, &server, &expect![[r#"
+            ╭─────────┬───────┬───────┬─────┬────────┬──────┬──────────────────────╮
+            │ RESULT  │ TOKEN │ OWNER │ ORG │ ACCESS │ ROLE │ EXPIRES              │
+            ├─────────┼───────┼───────┼─────┼────────┼──────┼──────────────────────┤
+            │ allowed │ ci    │ ada   │ ops │ RW     │ RW   │ DDDD-DD-DD TT:TT UTC │
+            ╰─────────┴───────┴───────┴─────┴────────┴──────┴──────────────────────╯
+        "#]]);
+        shows(&ask("--org dev --access RW", &token), 1, at, &server, &expect![[r#"
+            ╭─────────┬──────────────┬────────┬────────────────────────────────────────────────────────────────╮
+            │ RESULT  │ REASON       │ FACTOR │ MESSAGE                                                        │
+            ├─────────┼──────────────┼────────┼────────────────────────────────────────────────────────────────┤
+            │ refused │ ROLE_TOO_LOW │ role   │ the owner's role in the org `dev` is `RO`, and this needs `RW` │
+            ╰─────────┴──────────────┴────────┴────────────────────────────────────────────────────────────────╯
+            hint: ask an admin of the org for a higher role
+        "#]]);
+        shows(&ask("--access identity -f simple", &token[..40]), 1, at, &server, &expect![[r#"
+            • refused reason:SECRET_MALFORMED factor:secret the text is not a token: it was cut short: 40 of 49 characters are there
+            hint: copy the token again, whole and without line breaks
+        "#]]);
+        shows(&ask("--access rw", &token), 2, at, &server, &expect![[r#"
+            error: `org`: name the org in which access is needed
+        "#]]);
+        let told = json(&ask("--org ops --access ro -f json", &token));
+        assert_eq!(told["allowed"], true);
+        assert_eq!(told["effective"]["access"], "RW");
+        assert_eq!(told["max_cache_age_ms"], 2000);
+        let person = at.ndcli_with(&server, &[], &["validate", "--secret-stdin"], &token);
+        shows(&person, 5, at, &server, &expect![[r#"
+            error: a session may not validate secrets
+        "#]]);
+    }
+
+    async fn json_has_the_documented_shapes(at: &Installation) {
+        at.people();
+        let server = at.serve();
+        at.log_in(&server);
+        let cli = |arguments: &str| at.ndcli(&server, &arguments.split(' ').collect::<Vec<_>>());
+        let keys = |value: &Value| value.as_object().expect("an object").keys().cloned().collect::<Vec<_>>();
+        assert_eq!(json(&cli("auth token list -f json")), serde_json::json!({ "tokens": [], "total": 0 }));
+        let made = json(&cli("auth token create --name ci --scope ro --org ops --expiry never -f json"));
+        assert_eq!(
+            keys(&made),
+            [
+                "token", "name", "token_prefix", "scope", "org", "expires_at", "created_at", "last_used_at",
+                "last_used_ip", "status", "id", "type", "orgs", "grants", "revoked_at"
+            ]
+        );
+        assert_eq!(made["scope"], "RO");
+        assert_eq!(made["org"], "ops");
+        assert_eq!(made["expires_at"], Value::Null);
+        assert!(made["created_at"].as_str().is_some_and(|at| at.ends_with('Z')));
+        let secret = made["token"].as_str().expect("a secret").to_owned();
+        let listed = json(&cli("auth token list -f json"));
+        assert_eq!(listed["total"], 1);
+        assert_eq!(keys(&listed["tokens"][0]), keys(&made)[1..]);
+        assert_eq!(listed["tokens"][0]["last_used_ip"], Value::Null);
+        assert!(!listed.to_string().contains(&secret[12..]), "a list never shows a secret");
+        at.ndcli_with(&server, &[("NDCLI_TOKEN", &secret)], &["whoami"], "");
+        assert_eq!(json(&cli("auth token list -f json"))["tokens"][0]["last_used_ip"], "127.0.0.1");
+        let revoked = json(&cli("auth token revoke ci --yes -f json"));
+        assert_eq!((&revoked["revoked"], &revoked["name"]), (&Value::from(true), &Value::from("ci")));
+        assert_eq!(json(&cli("auth token list --all -f json"))["tokens"][0]["status"], "revoked");
+        assert_eq!(json(&cli("whoami -f json"))["credential"]["kind"], "session");
+        assert_eq!(json(&cli("auth status -f json"))["source"], "stored login");
+        for format in ["table", "simple", "detailed", "json"] {
+            for command in ["auth token list --all", "whoami", "auth status"] {
+                let ended = cli(&format!("{command} -f {format}"));
+                assert_eq!((ended.code, ended.out.is_empty(), ended.err.as_str()), (0, false, ""), "{command} {format}");
+            }
+        }
+        assert_eq!(json(&cli("auth logout -f json"))["logged_out"], true);
+    }
+
+    async fn odd_names_are_handled_or_refused(at: &Installation) {
+        at.people();
+        let server = at.serve();
+        at.log_in(&server);
+        let create = |name: &str| at.ndcli(&server, &["auth", "token", "create", "--scope", "ro", "--name", name]);
+        let odd = ["a/b", "../x", "?#%2f", "it's \"quoted\"", "🚀 日本語", "--yes", "-", "a  b", "{}"];
+        for name in odd {
+            let ended = at.ndcli(&server, &["auth", "token", "create", "--scope", "ro", &format!("--name={name}")]);
+            assert_eq!(ended.code, 0, "{name}: {ended:?}");
+            assert!(ended.out.contains(&format!("Name: {name}\n")), "{ended:?}");
+        }
+        for name in odd {
+            let ended = at.ndcli(&server, &["auth", "token", "revoke", "--yes", "--", name]);
+            assert_eq!(ended.code, 0, "{name}: {ended:?}");
+        }
+        let long = "x".repeat(10_000);
+        for name in ["", " ", "\u{1b}[31m", "a\nb", "a\u{9b}b", "a\u{202e}b", "a\u{200b}b", &long] {
+            let ended = create(name);
+            assert_eq!(ended.code, 2, "{name:?}: {ended:?}");
+            let told = format!("{}{}", ended.out, ended.err);
+            assert!(told.len() < 300 && !told.contains(['\u{1b}', '\u{9b}', '\u{202e}']), "{told:?}");
+            assert!(told.contains("hint: "), "{told}");
+        }
+        // What clap itself repeats of the person's words is made safe too.
+        for arguments in [["whoami", "\u{1b}]0;x\u{7}"], ["--format", "\u{9b}31m"], ["auth", "\u{1b}[2J"]] {
+            let ended = at.ndcli(&server, &arguments);
+            assert_eq!(ended.code, 2, "{ended:?}");
+            assert!(!ended.err.contains(['\u{1b}', '\u{9b}', '\u{7}']), "{:?}", ended.err);
+        }
+    }
+
+    async fn credentials_have_their_order_and_never_fall_back(at: &Installation) {
+        at.people();
+        let server = at.serve();
+        at.log_in(&server);
+        let create = |name: &str| secret(&at.ndcli(&server, &["auth", "token", "create", "--scope", "ro", "--name", name]));
+        let (flag, variable, file) = (create("flag"), create("variable"), create("file"));
+        let path = at.home().join("token");
+        std::fs::write(&path, format!("{file}\n")).expect("written");
+        let path = path.display().to_string();
+        let who = |variables: &[(&str, &str)], more: &[&str]| {
+            let ended = at.ndcli_with(&server, variables, &[&["whoami", "-f", "json"], more].concat(), "");
+            let told: Value = serde_json::from_str(&ended.out).unwrap_or_default();
+            (ended.code, told["credential"]["name"].as_str().unwrap_or("-").to_owned(), ended.err)
+        };
+        let all = [("NDCLI_TOKEN", variable.as_str()), ("NDCLI_TOKEN_FILE", path.as_str())];
+        let (code, name, err) = who(&all, &["--token", &flag]);
+        assert_eq!((code, name.as_str()), (0, "flag"));
+        assert!(err.contains("warning: everyone who can list this machine's processes"), "{err}");
+        assert_eq!(who(&all, &[]).1, "variable");
+        assert_eq!(who(&[("NDCLI_TOKEN", ""), all[1]], &[]).1, "file");
+        assert_eq!(who(&[("NDCLI_TOKEN", ""), ("NDCLI_TOKEN_FILE", "")], &[]), (0, "-".into(), String::new()));
+        for (bad, why) in [
+            (&variable[..40], "cut short"),
+            ("ghp_0123456789012345678901234567890123456789", "does not begin"),
+            (&format!("{variable}\n"), "trailing line break"),
+        ] {
+            let (code, _, err) = who(&[("NDCLI_TOKEN", bad)], &[]);
+            assert_eq!(code, 4, "{bad:?}");
+            assert!(err.contains("NDCLI_TOKEN holds no token") && err.contains(why) && err.contains("hint: "), "{err}");
+            assert!(!err.contains(&variable[12..30]), "{err}");
+        }
+        let (code, _, err) = who(&[("NDCLI_TOKEN_FILE", "/nonexistent")], &[]);
+        assert_eq!(code, 4);
+        assert!(err.contains("`/nonexistent`"), "{err}");
+    }
+
+    async fn a_login_is_kept_for_its_owner_alone(at: &Installation) {
+        at.people();
+        let server = at.serve();
+        at.log_in(&server);
+        let file = at.home().join(".config/ndcli/credentials.json");
+        assert_eq!((mode(&file), mode(file.parent().expect("a folder"))), (0o600, 0o700));
+        std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o644)).expect("loosened");
+        let ended = at.ndcli(&server, &["whoami"]);
+        assert_eq!(ended.code, 4);
+        assert!(ended.err.contains("can be read by others") && ended.err.contains("chmod 600"), "{ended:?}");
+        std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("tightened");
+        assert_eq!(at.ndcli(&server, &["whoami"]).code, 0);
+        std::fs::write(&file, "{").expect("damaged");
+        let ended = at.ndcli(&server, &["whoami"]);
+        assert!(ended.code == 4 && ended.err.contains("is damaged"), "{ended:?}");
+        std::fs::remove_file(&file).expect("removed");
+        let refused = at.ndcli_with(&server, &[], &["auth", "login", "--with-token"], "ndpat_nonsense\n");
+        assert_eq!(refused.code, 4, "{refused:?}");
+        let service = at.service();
+        let refused = at.ndcli_with(&server, &[], &["auth", "login", "--with-token"], service.expose());
+        assert_eq!(refused.code, 2, "{refused:?}");
+        assert!(!file.exists(), "what is refused is not stored");
+        let neither = at.ndcli(&server, &["auth", "login"]);
+        assert!(neither.code == 2 && neither.err.contains("--with-token"), "{neither:?}");
+    }
+}
+
+#[tokio::test]
+async fn who_cannot_be_reached_says_so() {
+    let at = Installation::new(Engine::Sqlite).await;
+    let mut command = at.command("NDAUTH_TEST_NDCLI");
+    command.args(["whoami", "--server", "http://127.0.0.1:1"]);
+    command.env("NDCLI_TOKEN", "ndpat_Jj8IYRumwQ9GV4nfqrymvLBbUUnY8LAkuEecJnIrk1U");
+    let ended = crate::installation::run(command, "");
+    assert_eq!(ended.code, 6, "{ended:?}");
+    assert!(ended.err.contains("cannot reach the server `http://127.0.0.1:1`"), "{ended:?}");
+    let mut command = at.command("NDAUTH_TEST_NDCLI");
+    command.args(["whoami", "--server", "http://ndauth.example.org"]);
+    command.env("NDCLI_TOKEN", "ndpat_Jj8IYRumwQ9GV4nfqrymvLBbUUnY8LAkuEecJnIrk1U");
+    let ended = crate::installation::run(command, "");
+    assert!(ended.code == 2 && ended.err.contains("in plain text"), "{ended:?}");
+}
+
+#[tokio::test]
+async fn a_closed_pipe_ends_quietly() {
+    let at = Installation::new(Engine::Sqlite).await;
+    let ndcli = crate::installation::told("NDAUTH_TEST_NDCLI");
+    let mut command = std::process::Command::new("sh");
+    command.arg("-c").arg(format!("'{}' --help | head -c 1", ndcli.display())).env("HOME", at.home());
+    let ended = crate::installation::run(command, "");
+    assert_eq!((ended.out.len(), ended.err.as_str()), (1, ""));
+}

@@ -1,0 +1,103 @@
+//! Killed with -9 at any moment, the server loses nothing that it acknowledged.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use ndauth_core::{Head, Reason, Secret};
+use ndauth_proto::v1::{self, validate_token_response::Outcome};
+use ndauth_store::Clock;
+use tokio::task::JoinSet;
+
+use crate::installation::{Installation, Running};
+use crate::on_both;
+
+/// What was acknowledged of a token: its secret, and whether it was revoked.
+type Ledger = BTreeMap<String, (String, bool)>;
+
+fn new_token(name: &str) -> v1::CreateTokenRequest {
+    v1::CreateTokenRequest {
+        name: name.to_owned(),
+        scope: v1::Scope::Rw.into(),
+        orgs: Some(v1::Orgs { kind: Some(v1::orgs::Kind::All(v1::All {})) }),
+        grants: Some(v1::Grants { kind: Some(v1::grants::Kind::All(v1::All {})) }),
+        expiry: Some(v1::ExpiryChoice { kind: Some(v1::expiry_choice::Kind::Never(v1::Never {})) }),
+    }
+}
+
+fn by_name(name: &str) -> v1::RevokeTokenRequest {
+    v1::RevokeTokenRequest { token: Some(v1::revoke_token_request::Token::Name(name.to_owned())) }
+}
+
+/// Makes tokens and revokes every other, until the server is gone. Gives what was acknowledged.
+async fn churn(server: &Running, session: &Secret, worker: usize, round: usize) -> JoinSet<Ledger> {
+    let client = server.client(session).await;
+    let mut work = JoinSet::new();
+    work.spawn(async move {
+        let mut ledger = Ledger::new();
+        for n in 0.. {
+            let name = format!("r{round} w{worker} t{n}");
+            let Ok(made) = client.create_token(new_token(&name)).await else { return ledger };
+            ledger.insert(name.clone(), (made.secret, false));
+            // A few stay alive; with those that a kill leaves behind, fewer than an account may have.
+            if n == 0 && round < 2 {
+                continue;
+            }
+            match client.revoke_token(by_name(&name)).await {
+                Ok(_) => ledger.entry(name).and_modify(|(_, revoked)| *revoked = true),
+                // It may have been revoked or not: nothing was promised.
+                Err(_) => {
+                    ledger.remove(&name);
+                    return ledger;
+                }
+            };
+        }
+        ledger
+    });
+    work
+}
+
+on_both! {
+    async fn nothing_acknowledged_is_lost_by_a_kill(at: &Installation) {
+        at.people();
+        let (session, service) = (at.session(), at.service());
+        let mut ledger = Ledger::new();
+        for round in 0..6 {
+            let server = at.serve();
+            let mut workers = Vec::new();
+            for worker in 0..3 {
+                workers.push(churn(&server, &session, worker, round).await);
+            }
+            // Somewhere in the midst of it, elsewhere each time.
+            tokio::time::sleep(Duration::from_millis(150 + 37 * round as u64)).await;
+            server.kill();
+            for mut worker in workers {
+                ledger.extend(worker.join_next().await.expect("a worker").expect("it ends"));
+            }
+        }
+        let revoked = ledger.values().filter(|(_, revoked)| *revoked).count();
+        assert!(revoked > 20 && ledger.len() > revoked, "much was acknowledged: {revoked} of {}", ledger.len());
+
+        let server = at.serve();
+        let client = server.client(&service).await;
+        for (name, (secret, revoked)) in &ledger {
+            let request = v1::ValidateTokenRequest {
+                secret: secret.clone(),
+                required_access: v1::Access::Identity.into(),
+                ..Default::default()
+            };
+            let answer = client.validate_token(request).await.expect("decided");
+            let refused = match answer.outcome.expect("an outcome") {
+                Outcome::Allowed(_) => None,
+                Outcome::Refused(refused) => ndauth_proto::reason_from_proto(refused.reason),
+            };
+            assert_eq!(refused, revoked.then_some(Reason::TokenRevoked), "{name}");
+        }
+        let store = at.scratch.store(Clock::Database).await;
+        let read = store.read().await.expect("a view");
+        let events = read.events_after(0, 1_000_000).await.expect("the log");
+        let end = events.iter().try_fold(Head::EMPTY, |head, event| {
+            event.follows(&head).then_some(Head { sequence: event.sequence, hash: event.hash })
+        });
+        assert_eq!(end, Some(read.head()), "the chain holds to its end");
+    }
+}

@@ -1,0 +1,220 @@
+//! Before a change is acknowledged, the database's log was synced to disk: watched in the system calls.
+//! A control run, in which no sync happens, shows that the watcher would see it missing.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use ndauth_core::Secret;
+use ndauth_proto::v1;
+use ndauth_store::Engine;
+use ndauth_store::testing::Scratch;
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::installation::{Installation, Running, told};
+
+fn new_token(name: &str) -> v1::CreateTokenRequest {
+    v1::CreateTokenRequest {
+        name: name.to_owned(),
+        scope: v1::Scope::Rw.into(),
+        orgs: Some(v1::Orgs { kind: Some(v1::orgs::Kind::All(v1::All {})) }),
+        grants: Some(v1::Grants { kind: Some(v1::grants::Kind::All(v1::All {})) }),
+        expiry: Some(v1::ExpiryChoice { kind: Some(v1::expiry_choice::Kind::Never(v1::Never {})) }),
+    }
+}
+
+/// A trace of the system calls that sync files, of some processes and what they start.
+struct Trace {
+    strace: Child,
+    file: PathBuf,
+    /// How much of the trace was there before.
+    read: usize,
+}
+
+impl Trace {
+    /// Watches processes that run already.
+    fn of(pids: &[u32], folder: &Path) -> Trace {
+        let file = folder.join("trace");
+        let mut strace = Command::new("strace");
+        strace.args(["-f", "-y", "-e", "trace=fsync,fdatasync", "-o"]).arg(&file);
+        for pid in pids {
+            strace.arg("-p").arg(pid.to_string());
+        }
+        let strace = strace.stderr(Stdio::null()).spawn().expect("strace starts");
+        let trace = Trace { strace, file, read: 0 };
+        for pid in pids {
+            until(|| {
+                fs::read_to_string(format!("/proc/{pid}/status"))
+                    .is_ok_and(|status| !status.contains("TracerPid:\t0\n"))
+            });
+        }
+        trace
+    }
+
+    /// The syncs that ended since the last time. What strace let the process believe does not count.
+    fn syncs(&mut self) -> Vec<String> {
+        let text = fs::read_to_string(&self.file).unwrap_or_default();
+        let new = text[self.read..].to_owned();
+        self.read = text.len();
+        new.lines()
+            .filter(|line| line.contains("sync(") || line.contains("sync resumed"))
+            .filter(|line| line.contains(" = 0") && !line.contains("INJECTED"))
+            .map(str::to_owned)
+            .collect()
+    }
+}
+
+impl Drop for Trace {
+    fn drop(&mut self) {
+        if let Some(pid) = i32::try_from(self.strace.id()).ok().and_then(Pid::from_raw) {
+            let _ = kill_process(pid, Signal::TERM);
+        }
+        let _ = self.strace.wait();
+    }
+}
+
+/// Processes that outlive the strace that started them; ended when dropped.
+struct Traced(Vec<u32>);
+
+impl Drop for Traced {
+    fn drop(&mut self) {
+        for pid in &self.0 {
+            if let Some(pid) = i32::try_from(*pid).ok().and_then(Pid::from_raw) {
+                let _ = kill_process(pid, Signal::KILL);
+            }
+        }
+    }
+}
+
+/// Waits until something is so.
+fn until(mut so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !so() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "it never came to be");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// For each of some changes, one after the other, how many syncs ended before it was acknowledged.
+async fn syncs_before_each_acknowledgement(
+    server: &Running,
+    session: &Secret,
+    trace: &mut Trace,
+) -> Vec<usize> {
+    let client = server.client(session).await;
+    trace.syncs();
+    let mut counts = Vec::new();
+    for n in 0..5 {
+        client.create_token(new_token(&format!("t{n}"))).await.expect("made");
+        counts.push(trace.syncs().len());
+        let token = Some(v1::revoke_token_request::Token::Name(format!("t{n}")));
+        client.revoke_token(v1::RevokeTokenRequest { token }).await.expect("revoked");
+        counts.push(trace.syncs().len());
+    }
+    counts
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sqlite_syncs_its_log_before_each_acknowledgement() {
+    let at = Installation::new(Engine::Sqlite).await;
+    at.people();
+    let session = at.session();
+    let server = at.serve();
+    let mut trace = Trace::of(&[server.pid()], at.home());
+    let counts = syncs_before_each_acknowledgement(&server, &session, &mut trace).await;
+    assert!(counts.iter().all(|syncs| *syncs >= 1), "{counts:?}");
+    let text = fs::read_to_string(&trace.file).expect("the trace");
+    assert!(text.contains("ndauth.db-wal>"), "it is the log that is synced:\n{text}");
+    // What changes nothing needs no sync: the count tells the two apart.
+    let client = server.client(&session).await;
+    client.list_tokens(v1::ListTokensRequest::default()).await.expect("listed");
+    assert_eq!(trace.syncs(), Vec::<String>::new());
+}
+
+/// The control: the same, where every sync is only pretended.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_syncs_the_watcher_sees_none() {
+    let at = Installation::new(Engine::Sqlite).await;
+    at.people();
+    let session = at.session();
+    let file = at.home().join("trace");
+    let mut command = Command::new("strace");
+    command
+        .args(["-f", "-y", "-e", "trace=fsync,fdatasync", "-e", "inject=fsync,fdatasync:retval=0", "-o"])
+        .arg(&file)
+        .arg(told("NDAUTH_TEST_NDAUTHD"))
+        .env_clear()
+        .env("HOME", at.home())
+        .env("NDAUTHD_DATABASE", at.database())
+        .stdin(Stdio::null());
+    let server = at.serve_as(command, &[]);
+    let _traced = Traced(children(server.pid()));
+    // The same watcher reads the trace of the strace that runs the server.
+    let mut trace = Trace { strace: Command::new("true").spawn().expect("a process"), file, read: 0 };
+    let counts = syncs_before_each_acknowledgement(&server, &session, &mut trace).await;
+    assert!(counts.iter().all(|syncs| *syncs == 0), "{counts:?}");
+    let text = fs::read_to_string(&trace.file).expect("the trace");
+    assert!(text.contains("INJECTED"), "the server did ask for syncs:\n{text}");
+}
+
+/// The processes of the cluster that this test has for itself: the first, and all that it started.
+fn cluster() -> Vec<u32> {
+    let file = told("NDAUTH_TEST_QUIET_POSTGRES_FOLDER").join("postmaster.pid");
+    let text = fs::read_to_string(file).expect("the cluster runs");
+    let first: u32 = text.lines().next().and_then(|line| line.parse().ok()).expect("a process id");
+    std::iter::once(first).chain(children(first)).collect()
+}
+
+/// The processes that a process started.
+fn children(of: u32) -> Vec<u32> {
+    let children = fs::read_to_string(format!("/proc/{of}/task/{of}/children")).expect("its children");
+    children.split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_syncs_its_log_before_each_acknowledgement() {
+    let quiet = told("NDAUTH_TEST_QUIET_POSTGRES").display().to_string();
+    let at = Installation::on(Engine::Postgres, Scratch::in_cluster(&quiet).await);
+    at.people();
+    let session = at.session();
+    let server = at.serve();
+    let client = server.client(&session).await;
+    client.create_token(new_token("warm")).await.expect("made");
+    let mut trace = Trace::of(&cluster(), at.home());
+    let counts = syncs_before_each_acknowledgement(&server, &session, &mut trace).await;
+    assert!(counts.iter().all(|syncs| *syncs >= 1), "{counts:?}");
+    let text = fs::read_to_string(&trace.file).expect("the trace");
+    assert!(text.contains("/pg_wal/"), "it is the log that is synced:\n{text}");
+
+    // The control: the same, where PostgreSQL is told not to sync.
+    ndauth_store::testing::execute_at(&quiet, "ALTER SYSTEM SET fsync = off").await;
+    ndauth_store::testing::execute_at(&quiet, "SELECT pg_reload_conf()").await;
+    for _ in 0..100 {
+        if ndauth_store::testing::setting(&at.scratch, "fsync").await == "off" {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    client.create_token(new_token("reloaded")).await.expect("made");
+    let counts = syncs_before_each_acknowledgement(&server, &session, &mut trace).await;
+    assert!(counts.iter().all(|syncs| *syncs == 0), "{counts:?}");
+}
+
+/// A database whose default is that commits need not wait for the sync: our own setting wins.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lax_default_of_the_database_does_not_loosen_ours() {
+    let at = Installation::new(Engine::Postgres).await;
+    at.people();
+    let store = at.scratch.store(ndauth_store::Clock::Database).await;
+    let name = at.database().rsplit_once('/').expect("a database").1.to_owned();
+    ndauth_store::testing::execute(
+        &store,
+        &format!("ALTER DATABASE \"{name}\" SET synchronous_commit = off"),
+    )
+    .await;
+    let shown = ndauth_store::testing::setting(&at.scratch, "synchronous_commit").await;
+    assert_eq!(shown, "on", "a connection of the store");
+    let plain = ndauth_store::testing::plain_setting(&at.scratch, "synchronous_commit").await;
+    assert_eq!(plain, "off", "any other connection");
+}

@@ -1,0 +1,239 @@
+//! An installation of ndauth: a scratch database, a home folder, and the real binaries.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use ndauth_client::{Client, ServerUrl};
+use ndauth_core::Secret;
+use ndauth_store::testing::Scratch;
+use ndauth_store::{DatabaseUrl, Engine};
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+pub(crate) struct Installation {
+    pub(crate) engine: Engine,
+    pub(crate) scratch: Scratch,
+    home: TempDir,
+}
+
+/// What a command printed, and how it ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) out: String,
+    pub(crate) err: String,
+    pub(crate) code: i32,
+}
+
+/// A server that runs. Dropped, it is killed.
+pub(crate) struct Running {
+    child: Child,
+    pub(crate) url: ServerUrl,
+    pub(crate) admin: String,
+    /// Every line that it logs from now on.
+    pub(crate) log: mpsc::Receiver<String>,
+}
+
+/// How long a server may take to come up or to end.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A path that `cargo xtask test` tells.
+#[expect(clippy::disallowed_methods, reason = "the one place where the tests learn of the binaries")]
+pub(crate) fn told(variable: &str) -> PathBuf {
+    let path = std::env::var_os(variable);
+    path.unwrap_or_else(|| panic!("{variable} is not set: run the tests by `cargo xtask test`")).into()
+}
+
+impl Installation {
+    pub(crate) async fn new(engine: Engine) -> Installation {
+        Installation::on(engine, Scratch::new(engine).await)
+    }
+
+    pub(crate) fn on(engine: Engine, scratch: Scratch) -> Installation {
+        Installation { engine, scratch, home: tempfile::tempdir().expect("a home folder") }
+    }
+
+    /// The database, as a URL with its password where there is one.
+    pub(crate) fn database(&self) -> String {
+        match &self.scratch.url {
+            DatabaseUrl::Sqlite(path) => format!("sqlite:{}", path.display()),
+            DatabaseUrl::Postgres(url) => url.clone(),
+        }
+    }
+
+    pub(crate) fn home(&self) -> &std::path::Path {
+        self.home.path()
+    }
+
+    /// A command with this installation's environment and none of the tests'.
+    pub(crate) fn command(&self, variable: &str) -> Command {
+        let mut command = Command::new(told(variable));
+        command
+            .env_clear()
+            .env("HOME", self.home.path())
+            .env("NDAUTHD_DATABASE", self.database())
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs an operator's command.
+    pub(crate) fn admin(&self, arguments: &str) -> Ended {
+        let mut command = self.command("NDAUTH_TEST_NDAUTHD");
+        command.arg("admin").args(arguments.split(' '));
+        run(command, "")
+    }
+
+    /// Runs an operator's command that must succeed, and gives what it printed.
+    pub(crate) fn operate(&self, arguments: &str) -> String {
+        let ended = self.admin(arguments);
+        assert_eq!(ended.code, 0, "{arguments}: {ended:?}");
+        ended.out.trim_end().to_owned()
+    }
+
+    /// An account `ada`, `RW` in the org `ops` and `RO` in `dev`.
+    pub(crate) fn people(&self) {
+        self.operate("account create ada --email ada@example.org");
+        self.operate("org create ops");
+        self.operate("org create dev");
+        self.operate("member set ops ada RW");
+        self.operate("member set dev ada RO");
+    }
+
+    pub(crate) fn session(&self) -> Secret {
+        self.operate("session issue ada").parse().expect("a secret alone")
+    }
+
+    pub(crate) fn service(&self) -> Secret {
+        self.operate("service create registry").parse().expect("a secret alone")
+    }
+
+    /// Starts a server, and waits until it is ready.
+    pub(crate) fn serve(&self) -> Running {
+        self.serve_as(self.command("NDAUTH_TEST_NDAUTHD"), &[])
+    }
+
+    /// Starts a server by a command that ends in `ndauthd`, with more arguments.
+    pub(crate) fn serve_as(&self, mut command: Command, more: &[&str]) -> Running {
+        let arguments =
+            ["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--log-format", "json"];
+        let mut child =
+            command.args(arguments).args(more).stderr(Stdio::piped()).spawn().expect("ndauthd starts");
+        let lines = BufReader::new(child.stderr.take().expect("the log is piped")).lines();
+        let (tell, log) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                // Read on when nobody listens, so that the pipe never fills up.
+                let _ = tell.send(line);
+            }
+        });
+        let mut seen = String::new();
+        let ready = loop {
+            let line = log.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("ndauthd is not ready:\n{seen}"));
+            let fields: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
+            if fields["message"] == "ready" {
+                break fields;
+            }
+            seen.push_str(&line);
+        };
+        let address = |field: &str| ready[field].as_str().expect("an address").to_owned();
+        let url = format!("http://{}", address("address")).parse().expect("a URL");
+        Running { child, url, admin: address("admin_address"), log }
+    }
+
+    /// Runs `ndcli` against a server, with variables, and with a text on standard input.
+    pub(crate) fn ndcli_with(
+        &self,
+        server: &Running,
+        variables: &[(&str, &str)],
+        arguments: &[&str],
+        stdin: &str,
+    ) -> Ended {
+        let mut command = self.command("NDAUTH_TEST_NDCLI");
+        command.args(arguments).env("NDCLI_SERVER", server.url.to_string()).envs(variables.iter().copied());
+        run(command, stdin)
+    }
+
+    /// Runs `ndcli` against a server, with the stored login.
+    pub(crate) fn ndcli(&self, server: &Running, arguments: &[&str]) -> Ended {
+        self.ndcli_with(server, &[], arguments, "")
+    }
+
+    /// Logs `ndcli` in as `ada`.
+    pub(crate) fn log_in(&self, server: &Running) {
+        let session = self.session();
+        let ended = self.ndcli_with(server, &[], &["auth", "login", "--with-token"], session.expose());
+        assert_eq!(ended.code, 0, "{ended:?}");
+    }
+}
+
+/// Runs a command to its end.
+pub(crate) fn run(mut command: Command, stdin: &str) -> Ended {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the command starts");
+    // A command that does not read its standard input may end before all is written.
+    let _ = child.stdin.take().expect("standard input is piped").write_all(stdin.as_bytes());
+    let output = child.wait_with_output().expect("the command ends");
+    Ended {
+        out: String::from_utf8(output.stdout).expect("text"),
+        err: String::from_utf8(output.stderr).expect("text"),
+        code: output.status.code().expect("it ended by itself"),
+    }
+}
+
+impl Running {
+    pub(crate) async fn client(&self, credential: &Secret) -> Client {
+        Client::connect(&self.url, Some(credential)).await.expect("connected")
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Ends the server at once, as a crash does.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().expect("killed");
+        self.child.wait().expect("ended");
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).expect("a process id");
+        kill_process(pid, signal).expect("signalled");
+    }
+
+    /// Waits until the server ended by itself.
+    pub(crate) fn ended(mut self) -> ExitStatus {
+        self.child.wait().expect("ended")
+    }
+
+    /// Gets a page of the operator's port: its status and its text.
+    pub(crate) fn get(&self, path: &str) -> (u16, String) {
+        let mut stream = std::net::TcpStream::connect(&self.admin).expect("the operator's port answers");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a limit is set");
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").expect("asked");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("answered");
+        let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+        let text = answer.split_once("\r\n\r\n").expect("a text").1.to_owned();
+        (status, text)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The mode of a file or folder.
+pub(crate) fn mode(path: &std::path::Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt;
+    fs::metadata(path).expect("it is there").permissions().mode() & 0o777
+}

@@ -1,0 +1,33 @@
+//! The real binaries, from outside, on both databases.
+
+mod cli;
+mod crash;
+mod durability;
+mod grpc;
+mod installation;
+mod operator;
+mod server;
+
+/// Writes a test twice: once for each engine, on an empty installation.
+macro_rules! on_both {
+    ($($(#[$doc:meta])* async fn $name:ident($at:ident: &Installation) $body:block)*) => {$(
+        $(#[$doc])*
+        mod $name {
+            use super::*;
+
+            async fn check($at: &crate::installation::Installation) $body
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn on_sqlite() {
+                check(&crate::installation::Installation::new(ndauth_store::Engine::Sqlite).await).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn on_postgres() {
+                check(&crate::installation::Installation::new(ndauth_store::Engine::Postgres).await).await;
+            }
+        }
+    )*};
+}
+
+pub(crate) use on_both;

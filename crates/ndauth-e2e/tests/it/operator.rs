@@ -1,0 +1,166 @@
+//! The operator's commands, with and without a running server.
+
+use std::process::Stdio;
+
+use ndauth_core::Reason;
+use ndauth_proto::v1;
+use ndauth_store::Engine;
+
+use crate::installation::{Installation, mode, run};
+use crate::on_both;
+
+on_both! {
+    async fn the_operator_works_beside_a_running_server(at: &Installation) {
+        let server = at.serve();
+        at.people();
+        let client = server.client(&at.session()).await;
+        let orgs = async || {
+            let listed = client.list_orgs().await.map(|listed| listed.orgs);
+            listed.map(|orgs| orgs.into_iter().map(|org| (org.slug, org.role)).collect::<Vec<_>>())
+        };
+        let (ro, rw, admin) = (v1::Role::Ro.into(), v1::Role::Rw.into(), v1::Role::Admin.into());
+        assert_eq!(orgs().await, Ok(vec![("dev".into(), ro), ("ops".into(), rw)]));
+        at.operate("member set dev ada admin");
+        assert_eq!(orgs().await, Ok(vec![("dev".into(), admin), ("ops".into(), rw)]));
+        at.operate("member remove ops ada");
+        assert_eq!(orgs().await, Ok(vec![("dev".into(), admin)]));
+        at.operate("org delete dev");
+        assert_eq!(orgs().await, Ok(vec![]));
+        assert_eq!(at.operate("account disable ada"), "account `ada` disabled");
+        assert_eq!(orgs().await.map_err(|problem| problem.reason), Err(Reason::AccountDisabled));
+        assert_eq!(at.operate("account disable ada"), "account `ada` was already disabled");
+        at.operate("account enable ada");
+        assert_eq!(orgs().await, Ok(vec![]));
+    }
+
+    async fn what_cannot_be_is_told_with_an_exit_code(at: &Installation) {
+        at.people();
+        for (arguments, code, told) in [
+            ("account create ada --email other@example.org", 1, "an account `ada` exists already"),
+            ("account create eve --email ada@example.org", 1, "the address `ada@example.org` exists already"),
+            ("account create Eve --email eve@example.org", 2, "a-z, 0-9"),
+            ("account create eve --email nonsense", 2, "not an e-mail address"),
+            ("account disable nobody", 1, "there is no account `nobody`"),
+            ("org create ops", 1, "an org `ops` exists already"),
+            ("org delete nowhere", 1, "there is no org `nowhere`"),
+            ("member set ops ada SU", 2, "`RO`, `RW` or `ADMIN`"),
+            ("member set nowhere ada RO", 1, "there is no org `nowhere`"),
+            ("session issue nobody", 1, "there is no account `nobody`"),
+            ("session issue ada --expires-in 2y", 2, "365 days"),
+            ("service create registry --org nowhere", 1, "there is no org `nowhere`"),
+            ("service revoke registry", 1, "there is no service `registry`"),
+        ] {
+            let ended = at.admin(arguments);
+            assert_eq!((ended.code, ended.out.as_str()), (code, ""), "{arguments}: {ended:?}");
+            assert!(ended.err.contains(told), "{arguments}: {}", ended.err);
+        }
+        at.operate("org delete dev");
+        let again = at.admin("org create dev");
+        assert!(again.code == 1 && again.err.contains("was deleted"), "{again:?}");
+    }
+
+    async fn secrets_stand_alone_on_standard_output(at: &Installation) {
+        at.people();
+        for (arguments, marker) in [
+            ("session issue ada --expires-in 12h", "ndses_"),
+            ("service create registry", "ndsvc_"),
+            ("service create builder --org ops --org dev", "ndsvc_"),
+        ] {
+            let ended = at.admin(arguments);
+            assert!(ended.out.starts_with(marker) && ended.out.len() == 50 && ended.out.ends_with('\n'), "{ended:?}");
+            assert!(!ended.err.contains(&ended.out[12..40]), "{ended:?}");
+        }
+        assert_eq!(at.operate("service revoke registry"), "service `registry` revoked");
+    }
+
+    async fn a_limited_service_is_limited(at: &Installation) {
+        at.people();
+        let server = at.serve();
+        let limited = at.operate("service create builder --org dev").parse().expect("a secret");
+        let client = server.client(&limited).await;
+        let ask = async |org: &str| {
+            let request = v1::ValidateTokenRequest {
+                secret: "ndpat_Jj8IYRumwQ9GV4nfqrymvLBbUUnY8LAkuEecJnIrk1U".to_owned(),
+                org: org.to_owned(),
+                required_access: v1::Access::ReadOnly.into(),
+                ..Default::default()
+            };
+            client.validate_token(request).await.map(drop).map_err(|problem| problem.reason)
+        };
+        assert_eq!(ask("dev").await, Ok(()));
+        at.operate("service revoke builder");
+        assert_eq!(ask("dev").await, Err(Reason::ServiceRevoked));
+    }
+
+    async fn migrations_tell_their_state(at: &Installation) {
+        assert!(at.operate("migrate status").ends_with("pending"));
+        assert_eq!(at.operate("migrate up"), "the schema is at this version");
+        assert!(at.operate("migrate status").ends_with("applied"));
+    }
+
+    async fn the_database_may_be_named_after_the_subcommand(at: &Installation) {
+        let database = at.database();
+        for arguments in [
+            vec!["--database", &database, "admin", "migrate", "up"],
+            vec!["admin", "migrate", "status", "--database", &database],
+            vec!["admin", "--database", &database, "org", "create", "ops"],
+        ] {
+            let mut command = at.command("NDAUTH_TEST_NDAUTHD");
+            command.env("NDAUTHD_DATABASE", "sqlite:/nonexistent/x.db").args(&arguments).stdout(Stdio::null());
+            let ended = run(command, "");
+            assert_eq!(ended.code, 0, "{arguments:?}: {ended:?}");
+        }
+    }
+
+    async fn two_that_start_at_once_on_nothing_both_come_up(at: &Installation) {
+        let start = || {
+            let mut command = at.command("NDAUTH_TEST_NDAUTHD");
+            command.args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
+            command.stderr(Stdio::null()).spawn().expect("ndauthd starts")
+        };
+        let mut others = [start(), start()];
+        let server = at.serve();
+        assert_eq!(server.get("/readyz").0, 200);
+        for other in &mut others {
+            assert_eq!(other.try_wait().expect("asked"), None, "it runs");
+            other.kill().expect("killed");
+            other.wait().expect("ended");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_default_database_lies_in_the_data_folder_for_its_user_alone() {
+    let at = Installation::new(Engine::Sqlite).await;
+    let mut command = at.command("NDAUTH_TEST_NDAUTHD");
+    // An empty variable is as good as none.
+    command.env("NDAUTHD_DATABASE", "").args(["admin", "org", "create", "ops"]);
+    let ended = run(command, "");
+    assert_eq!(ended.code, 0, "{ended:?}");
+    let file = at.home().join(".local/share/ndauth/ndauth.db");
+    assert_eq!((mode(&file), mode(file.parent().expect("a folder"))), (0o600, 0o700));
+}
+
+#[tokio::test]
+async fn what_is_no_database_is_told() {
+    let at = Installation::new(Engine::Sqlite).await;
+    for (database, code, told) in [
+        ("mysql://x", 2, "expected `sqlite:PATH` or `postgres://USER@HOST/DATABASE`"),
+        ("sqlite:/nonexistent/x.db", 6, "unable to open database file"),
+        ("postgres://nd:s3cret@127.0.0.1:1/nd", 6, "the database is not available"),
+    ] {
+        let mut command = at.command("NDAUTH_TEST_NDAUTHD");
+        command.args([
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--admin-listen",
+            "127.0.0.1:0",
+            "--database",
+            database,
+        ]);
+        let ended = run(command, "");
+        assert_eq!(ended.code, code, "{ended:?}");
+        assert!(ended.err.contains(told) && !ended.err.contains("s3cret"), "{ended:?}");
+    }
+}

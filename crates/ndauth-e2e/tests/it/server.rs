@@ -1,0 +1,160 @@
+//! The server as whoever runs it sees it: health, metrics, logs, the end.
+
+use std::time::{Duration, Instant};
+
+use ndauth_core::{Reason, Secret};
+use ndauth_proto::v1;
+use ndauth_store::Engine;
+use rustix::process::Signal;
+
+use crate::installation::{Installation, run};
+use crate::on_both;
+
+fn new_token(name: &str) -> v1::CreateTokenRequest {
+    v1::CreateTokenRequest {
+        name: name.to_owned(),
+        scope: v1::Scope::Rw.into(),
+        orgs: Some(v1::Orgs { kind: Some(v1::orgs::Kind::All(v1::All {})) }),
+        grants: Some(v1::Grants { kind: Some(v1::grants::Kind::All(v1::All {})) }),
+        expiry: Some(v1::ExpiryChoice { kind: Some(v1::expiry_choice::Kind::Never(v1::Never {})) }),
+    }
+}
+
+on_both! {
+    async fn it_tells_how_it_is_and_counts_what_it_does(at: &Installation) {
+        at.people();
+        let server = at.serve();
+        assert_eq!(server.get("/livez"), (200, "alive\n".into()));
+        assert_eq!(server.get("/readyz"), (200, "ready\n".into()));
+        let client = server.client(&at.session()).await;
+        client.create_token(new_token("ci")).await.expect("made");
+        let stranger: Secret = "ndses_9fefK0k0r4f1UgtpuUsNmC6Fu1W2cqhyY3rNdGb8tg4".parse().expect("a secret");
+        let refused = server.client(&stranger).await.who_am_i().await.expect_err("refused");
+        assert_eq!(refused.reason, Reason::SecretUnknown);
+        let (status, metrics) = server.get("/metrics");
+        assert_eq!(status, 200);
+        for line in [
+            "ndauth_rpcs_total{rpc=\"ndauth.v1.TokenService/CreateToken\",code=\"0\"} 1",
+            "ndauth_rpcs_total{rpc=\"ndauth.v1.AccountService/WhoAmI\",code=\"16\"} 1",
+            "ndauth_rpc_seconds_count{rpc=\"ndauth.v1.TokenService/CreateToken\"} 1",
+            "ndauth_store_write_seconds_count{name=\"create_token\"} 1",
+        ] {
+            assert!(metrics.contains(line), "{line} is not in\n{metrics}");
+        }
+    }
+
+    async fn told_to_stop_it_finishes_what_is_in_flight(at: &Installation) {
+        at.people();
+        let server = at.serve();
+        let session = at.session();
+        let client = server.client(&session).await;
+        // As many changes as make a queue, all accepted before the signal.
+        let calls: Vec<_> = (0..20)
+            .map(|n| {
+                let client = client.clone();
+                tokio::spawn(async move { client.create_token(new_token(&format!("t{n}"))).await })
+            })
+            .collect();
+        client.who_am_i().await.expect("it serves");
+        server.signal(Signal::TERM);
+        let mut made = 0;
+        for call in calls {
+            match call.await.expect("the task ends") {
+                Ok(_) => made += 1,
+                Err(problem) => assert_eq!(problem.reason, Reason::Unavailable, "{problem:?}"),
+            }
+        }
+        assert!(made > 0);
+        assert!(server.ended().success(), "it ends well");
+        let server = at.serve();
+        let listed = server.client(&session).await.list_tokens(v1::ListTokensRequest::default()).await.expect("listed");
+        assert_eq!(listed.tokens.len(), made, "what was acknowledged is there, and nothing else");
+    }
+
+    async fn uses_survive_a_clean_stop(at: &Installation) {
+        at.people();
+        let server = at.serve();
+        let session = at.session();
+        let client = server.client(&session).await;
+        let secret = client.create_token(new_token("ci")).await.expect("made").secret.parse().expect("a secret");
+        server.client(&secret).await.who_am_i().await.expect("known");
+        server.signal(Signal::TERM);
+        assert!(server.ended().success());
+        let server = at.serve();
+        let listed = server.client(&session).await.list_tokens(v1::ListTokensRequest::default()).await.expect("listed");
+        assert!(listed.tokens[0].last_use.is_some(), "{listed:?}");
+    }
+
+    async fn no_log_line_holds_a_secret(at: &Installation) {
+        at.people();
+        let server = at.serve_as(at.command("NDAUTH_TEST_NDAUTHD"), &["--log", "trace"]);
+        let (session, service) = (at.session(), at.service());
+        let client = server.client(&session).await;
+        let token = client.create_token(new_token("ci")).await.expect("made").secret;
+        let asking = server.client(&service).await;
+        for secret in [token.clone(), token[..48].to_owned(), format!("{token}x")] {
+            let request = v1::ValidateTokenRequest {
+                secret,
+                org: "ops".to_owned(),
+                required_access: v1::Access::ReadWrite.into(),
+                ..Default::default()
+            };
+            asking.validate_token(request).await.expect("decided");
+        }
+        client.revoke_token(v1::RevokeTokenRequest {
+            token: Some(v1::revoke_token_request::Token::Name("ci".to_owned())),
+        }).await.expect("revoked");
+        server.signal(Signal::TERM);
+        let mut lines = 0;
+        while let Ok(line) = server.log.recv_timeout(Duration::from_secs(10)) {
+            lines += 1;
+            for secret in [session.expose(), service.expose(), &token] {
+                assert!(!line.contains(&secret[12..40]), "{line}");
+            }
+        }
+        assert!(lines > 20, "a trace says much: {lines} lines");
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_is_gone_is_unavailable_and_comes_back() {
+    let at = Installation::new(Engine::Postgres).await;
+    at.people();
+    let server = at.serve();
+    let client = server.client(&at.session()).await;
+    client.who_am_i().await.expect("it serves");
+    let lock = ndauth_store::testing::shut_out(&at.scratch).await;
+    let problem = client.who_am_i().await.expect_err("it cannot be decided");
+    assert_eq!(problem.reason, Reason::Unavailable, "{problem:?}");
+    assert_eq!(server.get("/livez").0, 200);
+    assert_eq!(server.get("/readyz").0, 503);
+    ndauth_store::testing::let_in(lock).await;
+    let begun = Instant::now();
+    while client.who_am_i().await.is_err() {
+        assert!(begun.elapsed() < Duration::from_secs(10), "it comes back by itself");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(server.get("/readyz").0, 200);
+}
+
+#[tokio::test]
+async fn plain_text_stays_on_the_machine_unless_the_operator_says_otherwise() {
+    let at = Installation::new(Engine::Sqlite).await;
+    let mut command = at.command("NDAUTH_TEST_NDAUTHD");
+    command.args(["serve", "--listen", "0.0.0.0:0", "--admin-listen", "127.0.0.1:0"]);
+    let ended = run(command, "");
+    assert_eq!(ended.code, 2, "{ended:?}");
+    assert!(ended.err.contains("not a loopback address") && ended.err.contains("hint: "), "{ended:?}");
+}
+
+#[tokio::test]
+async fn an_address_in_use_is_told() {
+    let at = Installation::new(Engine::Sqlite).await;
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("bound");
+    let mut command = at.command("NDAUTH_TEST_NDAUTHD");
+    let address = taken.local_addr().expect("an address").to_string();
+    command.args(["serve", "--admin-listen", "127.0.0.1:0", "--listen", &address]);
+    let ended = run(command, "");
+    assert_eq!(ended.code, 1, "{ended:?}");
+    assert!(ended.err.contains(&format!("cannot listen on `{address}`")), "{ended:?}");
+}
