@@ -18,8 +18,10 @@ pub fn is_own_resource_type(resource_type: &ResourceType) -> bool {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Catalogue(BTreeMap<(ResourceType, Action), Role>);
 
-/// A row a resource type: its actions for each least role.
-const BUILT_IN: [(&str, &[(Role, &[&str])]); 19] = [
+/// A resource type, and its actions for each least role.
+type Row = (&'static str, &'static [(Role, &'static [&'static str])]);
+
+const BUILT_IN: [Row; 19] = [
     ("artifact", &[(Role::Ro, &["list", "resolve"]), (Role::Rw, &["create", "expire"])]),
     ("assets", &[(Role::Ro, &["read"]), (Role::Rw, &["write"]), (Role::Admin, &["approve"])]),
     ("audit", &[(Role::Admin, &["read"])]),

@@ -24,7 +24,6 @@ pub mod v1 {
         unused_qualifications,
         clippy::allow_attributes,
         clippy::allow_attributes_without_reason,
-        clippy::doc_markdown,
         reason = "generated from `proto/` by `cargo xtask codegen`"
     )]
     include!("generated/ndauth.v1.rs");
@@ -32,6 +31,9 @@ pub mod v1 {
 
 /// The descriptors of every file of the package, encoded, as reflection serves them.
 pub const DESCRIPTOR: &[u8] = include_bytes!("generated/descriptor.bin");
+
+/// The descriptors of the details that come with a failed call, such as `google.rpc.ErrorInfo`.
+pub const DETAILS_DESCRIPTOR: &[u8] = tonic_types::pb::FILE_DESCRIPTOR_SET;
 
 #[cfg(test)]
 mod tests;

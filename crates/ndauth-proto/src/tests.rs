@@ -36,6 +36,7 @@ fn every_reason_and_factor_goes_round_as_data() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the statuses of strangers are not made of problems")]
 fn a_status_of_strangers_is_never_a_verdict_on_the_secret() {
     for code in 0..17 {
         let problem = problem_from_status(&Status::new(Code::from(code), "from a proxy"));

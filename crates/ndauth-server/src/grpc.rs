@@ -13,7 +13,7 @@ use ndauth_core::{Problem, Refusal, Secret};
 use ndauth_proto::v1::account_service_server::AccountServiceServer;
 use ndauth_proto::v1::token_service_server::TokenServiceServer;
 use ndauth_proto::v1::validation_service_server::ValidationServiceServer;
-use ndauth_proto::{DESCRIPTOR, status_from_problem};
+use ndauth_proto::{DESCRIPTOR, DETAILS_DESCRIPTOR, status_from_problem};
 use tonic::service::Routes;
 use tonic::{Request, Status};
 use tonic_health::server::HealthReporter;
@@ -38,6 +38,7 @@ pub(crate) fn routes(
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(DESCRIPTOR)
+            .register_encoded_file_descriptor_set(DETAILS_DESCRIPTOR)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
     let routes = Routes::new(health_service)

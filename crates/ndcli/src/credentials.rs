@@ -97,7 +97,7 @@ pub(crate) fn store(server: &ServerUrl, secret: &Secret) -> Result<PathBuf, Fail
     let path = file()?;
     let mut logins = stored(&path)?;
     logins.insert(server.to_string(), Value::from(secret.expose()));
-    write(&path, logins)?;
+    write(&path, &logins)?;
     Ok(path)
 }
 
@@ -107,7 +107,7 @@ pub(crate) fn forget(server: &ServerUrl) -> Result<bool, Failure> {
     let mut logins = stored(&path)?;
     let had = logins.remove(&server.to_string()).is_some();
     if had {
-        write(&path, logins)?;
+        write(&path, &logins)?;
     }
     Ok(had)
 }
@@ -141,7 +141,7 @@ fn stored(path: &Path) -> Result<Map<String, Value>, Failure> {
 }
 
 /// Replaces the file whole or not at all: 0600, in a folder of 0700.
-fn write(path: &Path, logins: Map<String, Value>) -> Result<(), Failure> {
+fn write(path: &Path, logins: &Map<String, Value>) -> Result<(), Failure> {
     let folder = path.parent().expect("the file lies in a folder");
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     fs::set_permissions(folder, Permissions::from_mode(0o700))?;

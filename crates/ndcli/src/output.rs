@@ -27,7 +27,13 @@ impl<const N: usize> Rows<N> {
             builder.push_record(row.iter().map(|cell| shown(cell)));
         }
         let mut table = builder.build();
-        table.with(Style::rounded()).modify(Columns::last(), Width::increase(self.last_width));
+        if self.rows.is_empty() {
+            // The rule under a header would stand in for the border below it.
+            table.with(Style::rounded().remove_horizontals());
+        } else {
+            table.with(Style::rounded());
+        }
+        table.modify(Columns::last(), Width::increase(self.last_width));
         format!("{table}\n")
     }
 }

@@ -177,7 +177,7 @@ fn the_first_factor_that_refuses_is_named() {
             "not granted",
             |w| {
                 (w.token.grants, w.requirement) =
-                    (granted("assets", &["read"]), asks(Scope::Ro, Some("write:assets")))
+                    (granted("assets", &["read"]), asks(Scope::Ro, Some("write:assets")));
             },
             Some(Refusal::PermissionNotGranted(permission("write:assets"))),
         ),
@@ -190,7 +190,7 @@ fn the_first_factor_that_refuses_is_named() {
             "what is ours, by name",
             |w| {
                 (w.token.grants, w.requirement) =
-                    (granted("tokens", &["read"]), asks(Scope::Ro, Some("read:tokens")))
+                    (granted("tokens", &["read"]), asks(Scope::Ro, Some("read:tokens")));
             },
             None,
         ),

@@ -1,6 +1,8 @@
 //! Killed with -9 at any moment, the server loses nothing that it acknowledged.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ndauth_core::{Head, Reason, Secret};
@@ -8,7 +10,7 @@ use ndauth_proto::v1::{self, validate_token_response::Outcome};
 use ndauth_store::Clock;
 use tokio::task::JoinSet;
 
-use crate::installation::{Installation, Running};
+use crate::installation::Running;
 use crate::on_both;
 
 /// What was acknowledged of a token: its secret, and whether it was revoked.
@@ -29,7 +31,13 @@ fn by_name(name: &str) -> v1::RevokeTokenRequest {
 }
 
 /// Makes tokens and revokes every other, until the server is gone. Gives what was acknowledged.
-async fn churn(server: &Running, session: &Secret, worker: usize, round: usize) -> JoinSet<Ledger> {
+async fn churn(
+    server: &Running,
+    session: &Secret,
+    worker: usize,
+    round: usize,
+    acknowledged: Arc<AtomicUsize>,
+) -> JoinSet<Ledger> {
     let client = server.client(session).await;
     let mut work = JoinSet::new();
     work.spawn(async move {
@@ -37,19 +45,23 @@ async fn churn(server: &Running, session: &Secret, worker: usize, round: usize) 
         for n in 0.. {
             let name = format!("r{round} w{worker} t{n}");
             let Ok(made) = client.create_token(new_token(&name)).await else { return ledger };
+            acknowledged.fetch_add(1, Ordering::SeqCst);
             ledger.insert(name.clone(), (made.secret, false));
             // A few stay alive; with those that a kill leaves behind, fewer than an account may have.
             if n == 0 && round < 2 {
                 continue;
             }
             match client.revoke_token(by_name(&name)).await {
-                Ok(_) => ledger.entry(name).and_modify(|(_, revoked)| *revoked = true),
+                Ok(_) => {
+                    acknowledged.fetch_add(1, Ordering::SeqCst);
+                    ledger.entry(name).and_modify(|(_, revoked)| *revoked = true);
+                }
                 // It may have been revoked or not: nothing was promised.
                 Err(_) => {
                     ledger.remove(&name);
                     return ledger;
                 }
-            };
+            }
         }
         ledger
     });
@@ -64,11 +76,15 @@ on_both! {
         for round in 0..6 {
             let server = at.serve();
             let mut workers = Vec::new();
+            let acknowledged = Arc::new(AtomicUsize::new(0));
             for worker in 0..3 {
-                workers.push(churn(&server, &session, worker, round).await);
+                workers.push(churn(&server, &session, worker, round, Arc::clone(&acknowledged)).await);
+            }
+            while acknowledged.load(Ordering::SeqCst) < 15 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
             }
             // Somewhere in the midst of it, elsewhere each time.
-            tokio::time::sleep(Duration::from_millis(150 + 37 * round as u64)).await;
+            tokio::time::sleep(Duration::from_micros(700 * round as u64)).await;
             server.kill();
             for mut worker in workers {
                 ledger.extend(worker.join_next().await.expect("a worker").expect("it ends"));

@@ -175,7 +175,7 @@ fn children(of: u32) -> Vec<u32> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn postgres_syncs_its_log_before_each_acknowledgement() {
     let quiet = told("NDAUTH_TEST_QUIET_POSTGRES").display().to_string();
-    let at = Installation::on(Engine::Postgres, Scratch::in_cluster(&quiet).await);
+    let at = Installation::on(Scratch::in_cluster(&quiet).await);
     at.people();
     let session = at.session();
     let server = at.serve();

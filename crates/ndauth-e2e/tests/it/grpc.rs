@@ -70,7 +70,7 @@ async fn failures_tell_their_reason_and_field() {
     let session = format!("authorization: Bearer {}", secret.expose());
     let create = "ndauth.v1.TokenService/CreateToken";
     let rows = [
-        (vec![], create, r#"{"name":"x"}"#, "Unauthenticated", "CREDENTIAL_MISSING"),
+        (vec![], "ndauth.v1.AccountService/WhoAmI", "{}", "Unauthenticated", "CREDENTIAL_MISSING"),
         (vec!["authorization: Bearer ndses_x"], create, "{}", "Unauthenticated", "SECRET_MALFORMED"),
         (vec!["authorization: Basic eDp5"], create, "{}", "InvalidArgument", "INVALID_ARGUMENT"),
         (vec![&session, &session], create, "{}", "InvalidArgument", "INVALID_ARGUMENT"),

@@ -15,7 +15,6 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 pub(crate) struct Installation {
-    pub(crate) engine: Engine,
     pub(crate) scratch: Scratch,
     home: TempDir,
 }
@@ -49,11 +48,11 @@ pub(crate) fn told(variable: &str) -> PathBuf {
 
 impl Installation {
     pub(crate) async fn new(engine: Engine) -> Installation {
-        Installation::on(engine, Scratch::new(engine).await)
+        Installation::on(Scratch::new(engine).await)
     }
 
-    pub(crate) fn on(engine: Engine, scratch: Scratch) -> Installation {
-        Installation { engine, scratch, home: tempfile::tempdir().expect("a home folder") }
+    pub(crate) fn on(scratch: Scratch) -> Installation {
+        Installation { scratch, home: tempfile::tempdir().expect("a home folder") }
     }
 
     /// The database, as a URL with its password where there is one.

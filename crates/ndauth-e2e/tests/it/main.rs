@@ -13,6 +13,7 @@ macro_rules! on_both {
     ($($(#[$doc:meta])* async fn $name:ident($at:ident: &Installation) $body:block)*) => {$(
         $(#[$doc])*
         mod $name {
+            #[allow(unused_imports, clippy::allow_attributes, reason = "not every test needs all of it")]
             use super::*;
 
             async fn check($at: &crate::installation::Installation) $body
