@@ -42,6 +42,13 @@ pub struct NewService {
     pub orgs: Orgs<OrgSlug>,
 }
 
+/// Whether an account is to have power.
+#[derive(Clone, Copy)]
+enum Power {
+    On,
+    Off,
+}
+
 impl Authority {
     /// Makes an account.
     pub async fn create_account(
@@ -82,17 +89,7 @@ impl Authority {
         credential: &Credential,
         handle: &Handle,
     ) -> Result<bool, AuthorityError> {
-        retried(|| async {
-            let (write, caller, account) = self.begin_on_account(credential, handle).await?;
-            if account.disabled_at.is_some() {
-                return Ok(false);
-            }
-            write.set_account_disabled(account.id, Some(write.now())).await?;
-            let change = Change::AccountDisabled { account: account.id };
-            commit(write, &caller, change, Personal::new()).await?;
-            Ok(true)
-        })
-        .await
+        retried(|| self.try_turn_account(credential, handle, Power::Off)).await
     }
 
     /// Gives an account its power back. Says whether it had lost it.
@@ -101,29 +98,30 @@ impl Authority {
         credential: &Credential,
         handle: &Handle,
     ) -> Result<bool, AuthorityError> {
-        retried(|| async {
-            let (write, caller, account) = self.begin_on_account(credential, handle).await?;
-            if account.disabled_at.is_none() {
-                return Ok(false);
-            }
-            write.set_account_disabled(account.id, None).await?;
-            let change = Change::AccountEnabled { account: account.id };
-            commit(write, &caller, change, Personal::new()).await?;
-            Ok(true)
-        })
-        .await
+        retried(|| self.try_turn_account(credential, handle, Power::On)).await
     }
 
-    async fn begin_on_account(
+    async fn try_turn_account(
         &self,
         credential: &Credential,
         handle: &Handle,
-    ) -> Result<(Write, Caller, Account), AuthorityError> {
-        let (write, caller, _) =
-            self.write_as(credential, Operation::DisableAccount, "disable_account").await?;
-        let account = account(&write, handle).await?;
-        let account = write.lock_account(account.id).await?.unwrap_or(account);
-        Ok((write, caller, account))
+        power: Power,
+    ) -> Result<bool, AuthorityError> {
+        let operation = Operation::DisableAccount;
+        let (write, caller, _) = self.write_as(credential, operation, "turn_account").await?;
+        let found = account(&write, handle).await?;
+        let id = found.id;
+        let now_off = write.lock_account(id).await?.unwrap_or(found).disabled_at.is_some();
+        let (change, since) = match power {
+            Power::Off => (Change::AccountDisabled { account: id }, Some(write.now())),
+            Power::On => (Change::AccountEnabled { account: id }, None),
+        };
+        if now_off == since.is_some() {
+            return Ok(false);
+        }
+        write.set_account_disabled(id, since).await?;
+        commit(write, &caller, change, Personal::new()).await?;
+        Ok(true)
     }
 
     /// Makes an org.

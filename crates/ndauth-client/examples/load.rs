@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use ndauth_client::Client;
-use ndauth_core::{Problem, Secret};
-use ndauth_proto::v1;
+use ndauth_core::{ExpiryChoice, Grants, Orgs, Problem, Scope, Secret};
+use ndauth_proto::{expiry_choice_to_proto, grants_to_proto, orgs_to_proto, scope_to_proto, v1};
 
 const CONNECTIONS: usize = 4;
 const STREAMS: usize = 8;
@@ -41,7 +41,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         async move { client.validate_token(question).await.map(drop) }
     })
     .await;
-    report("create and revoke", limit, &[owner.clone()], STREAMS, |client, n| {
+    report("create and revoke", limit, std::slice::from_ref(&owner), STREAMS, |client, n| {
         let client = client.clone();
         async move {
             let name = format!("load {n}");
@@ -96,10 +96,10 @@ async fn report<F>(
 fn new_token(name: &str) -> v1::CreateTokenRequest {
     v1::CreateTokenRequest {
         name: name.to_owned(),
-        scope: v1::Scope::Rw.into(),
-        orgs: Some(v1::Orgs { kind: Some(v1::orgs::Kind::All(v1::All {})) }),
-        grants: Some(v1::Grants { kind: Some(v1::grants::Kind::All(v1::All {})) }),
-        expiry: Some(v1::ExpiryChoice { kind: Some(v1::expiry_choice::Kind::Never(v1::Never {})) }),
+        scope: scope_to_proto(Scope::Ro).into(),
+        orgs: Some(orgs_to_proto(&Orgs::All)),
+        grants: Some(grants_to_proto(&Grants::All)),
+        expiry: Some(expiry_choice_to_proto(ExpiryChoice::default())),
     }
 }
 

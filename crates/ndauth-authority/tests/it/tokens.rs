@@ -1,6 +1,8 @@
 use std::sync::Arc;
 
-use ndauth_authority::{AuthorityError, CreatedToken, MAX_LIVE_TOKENS, NewToken, TokenName, TokenPage};
+use ndauth_authority::{
+    Authority, AuthorityError, Clock, CreatedToken, MAX_LIVE_TOKENS, NewToken, TokenName, TokenPage,
+};
 use ndauth_core::{
     Actions, Change, Entry, Expiry, ExpiryChoice, Grant, Grants, Lifetime, Orgs, Reason, Scope, TokenStatus,
     TokenType,
@@ -12,14 +14,17 @@ use crate::world::{CONSOLE, World, at, days, new_token, presented, reason};
 const PAGE: TokenPage = TokenPage { include_revoked: false, after: None, limit: 100 };
 const DAY: i64 = 24 * 60 * 60;
 
-/// Makes tokens all at once, and gives the outcomes.
+/// Makes tokens all at once, on two instances of the authority, and gives the outcomes.
 async fn create_at_once(
     world: &World,
     names: impl Iterator<Item = String>,
 ) -> Vec<Result<CreatedToken, AuthorityError>> {
+    let other = Authority::open(&world.scratch.url, Clock::Manual(world.clock.clone())).await;
+    let instances = [Arc::clone(&world.authority), Arc::new(other.expect("a second instance opens"))];
     let tasks: Vec<_> = names
-        .map(|name| {
-            let (authority, ada) = (Arc::clone(&world.authority), copy(&world.ada));
+        .enumerate()
+        .map(|(n, name)| {
+            let (authority, ada) = (Arc::clone(&instances[n % 2]), copy(&world.ada));
             tokio::spawn(async move { authority.create_token(&ada, &new_token(&name)).await })
         })
         .collect();

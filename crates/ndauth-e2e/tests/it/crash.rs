@@ -12,23 +12,10 @@ use tokio::task::JoinSet;
 
 use crate::installation::Running;
 use crate::on_both;
+use crate::requests::{new_token, revoke};
 
 /// What was acknowledged of a token: its secret, and whether it was revoked.
 type Ledger = BTreeMap<String, (String, bool)>;
-
-fn new_token(name: &str) -> v1::CreateTokenRequest {
-    v1::CreateTokenRequest {
-        name: name.to_owned(),
-        scope: v1::Scope::Rw.into(),
-        orgs: Some(v1::Orgs { kind: Some(v1::orgs::Kind::All(v1::All {})) }),
-        grants: Some(v1::Grants { kind: Some(v1::grants::Kind::All(v1::All {})) }),
-        expiry: Some(v1::ExpiryChoice { kind: Some(v1::expiry_choice::Kind::Never(v1::Never {})) }),
-    }
-}
-
-fn by_name(name: &str) -> v1::RevokeTokenRequest {
-    v1::RevokeTokenRequest { token: Some(v1::revoke_token_request::Token::Name(name.to_owned())) }
-}
 
 /// Makes tokens and revokes every other, until the server is gone. Gives what was acknowledged.
 async fn churn(
@@ -51,7 +38,7 @@ async fn churn(
             if n == 0 && round < 2 {
                 continue;
             }
-            match client.revoke_token(by_name(&name)).await {
+            match client.revoke_token(revoke(&name)).await {
                 Ok(_) => {
                     acknowledged.fetch_add(1, Ordering::SeqCst);
                     ledger.entry(name).and_modify(|(_, revoked)| *revoked = true);

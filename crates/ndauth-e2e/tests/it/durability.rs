@@ -13,16 +13,7 @@ use ndauth_store::testing::Scratch;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::installation::{Installation, Running, told};
-
-fn new_token(name: &str) -> v1::CreateTokenRequest {
-    v1::CreateTokenRequest {
-        name: name.to_owned(),
-        scope: v1::Scope::Rw.into(),
-        orgs: Some(v1::Orgs { kind: Some(v1::orgs::Kind::All(v1::All {})) }),
-        grants: Some(v1::Grants { kind: Some(v1::grants::Kind::All(v1::All {})) }),
-        expiry: Some(v1::ExpiryChoice { kind: Some(v1::expiry_choice::Kind::Never(v1::Never {})) }),
-    }
-}
+use crate::requests::{new_token, revoke};
 
 /// A trace of the system calls that sync files, of some processes and what they start.
 struct Trace {
@@ -108,8 +99,7 @@ async fn syncs_before_each_acknowledgement(
     for n in 0..5 {
         client.create_token(new_token(&format!("t{n}"))).await.expect("made");
         counts.push(trace.syncs().len());
-        let token = Some(v1::revoke_token_request::Token::Name(format!("t{n}")));
-        client.revoke_token(v1::RevokeTokenRequest { token }).await.expect("revoked");
+        client.revoke_token(revoke(&format!("t{n}"))).await.expect("revoked");
         counts.push(trace.syncs().len());
     }
     counts

@@ -6,6 +6,7 @@ mod durability;
 mod grpc;
 mod installation;
 mod operator;
+mod requests;
 mod server;
 
 /// Writes a test twice: once for each engine, on an empty installation.

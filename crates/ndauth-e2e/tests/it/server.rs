@@ -9,16 +9,7 @@ use rustix::process::Signal;
 
 use crate::installation::{Installation, run};
 use crate::on_both;
-
-fn new_token(name: &str) -> v1::CreateTokenRequest {
-    v1::CreateTokenRequest {
-        name: name.to_owned(),
-        scope: v1::Scope::Rw.into(),
-        orgs: Some(v1::Orgs { kind: Some(v1::orgs::Kind::All(v1::All {})) }),
-        grants: Some(v1::Grants { kind: Some(v1::grants::Kind::All(v1::All {})) }),
-        expiry: Some(v1::ExpiryChoice { kind: Some(v1::expiry_choice::Kind::Never(v1::Never {})) }),
-    }
-}
+use crate::requests::{new_token, revoke};
 
 on_both! {
     async fn it_tells_how_it_is_and_counts_what_it_does(at: &Installation) {
@@ -101,9 +92,7 @@ on_both! {
             };
             asking.validate_token(request).await.expect("decided");
         }
-        client.revoke_token(v1::RevokeTokenRequest {
-            token: Some(v1::revoke_token_request::Token::Name("ci".to_owned())),
-        }).await.expect("revoked");
+        client.revoke_token(revoke("ci")).await.expect("revoked");
         server.signal(Signal::TERM);
         let mut lines = 0;
         while let Ok(line) = server.log.recv_timeout(Duration::from_secs(10)) {

@@ -2,21 +2,15 @@
 
 use serde_json::json;
 
-use super::refused;
-use super::whoami::{Asked, ask, ends};
+use super::whoami::{ask, ends};
 use crate::arguments::{Common, Format};
-use crate::credentials::connect;
 use crate::failure::Failure;
 use crate::output::{Rows, detailed, expiry_json, print_json};
 use crate::terminal::{print, shown};
 
 /// Says which credential is in force, where it was found, and that the server takes it.
 pub(crate) async fn run(common: &Common) -> Result<(), Failure> {
-    let (client, credential) = connect(common).await?;
-    let who = ask(&client).await.map_err(|problem| match problem {
-        Asked::Problem(problem) => refused(&credential)(problem),
-        Asked::Failure(failure) => failure,
-    })?;
+    let (who, credential) = ask(common).await?;
     let server = common.server.to_string();
     let file = credential.path.map(|path| path.display().to_string());
     let (account, kind, expires) = (who.name(), who.known.credential(), ends(who.known.expiry()));

@@ -1,6 +1,5 @@
 //! `ndcli whoami`.
 
-use ndauth_client::Client;
 use ndauth_core::Expiry;
 use ndauth_proto::v1::who_am_i_response::Credential as Known;
 use ndauth_proto::{expiry_from_proto, orgs_from_proto, role_from_proto, v1};
@@ -8,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::refused;
 use crate::arguments::{Common, Format};
-use crate::credentials::connect;
+use crate::credentials::{Credential, connect};
 use crate::failure::Failure;
 use crate::output::{Rows, TokenShown, detailed, expiry_json, nonsense, print_json};
 use crate::terminal::{print, shown};
@@ -30,11 +29,7 @@ pub(crate) enum KnownBy {
 
 /// Says who the credential stands for.
 pub(crate) async fn run(common: &Common) -> Result<(), Failure> {
-    let (client, credential) = connect(common).await?;
-    let who = ask(&client).await.map_err(|problem| match problem {
-        Asked::Problem(problem) => refused(&credential)(problem),
-        Asked::Failure(failure) => failure,
-    })?;
+    let (who, _) = ask(common).await?;
     match common.format {
         Format::Table => print(&who.table()),
         Format::Simple => print(&format!(
@@ -48,27 +43,10 @@ pub(crate) async fn run(common: &Common) -> Result<(), Failure> {
     }
 }
 
-/// What went wrong in asking: the server said no, or its answer could not be read.
-pub(crate) enum Asked {
-    Problem(ndauth_core::Problem),
-    Failure(Failure),
-}
-
-impl From<ndauth_core::Problem> for Asked {
-    fn from(problem: ndauth_core::Problem) -> Asked {
-        Asked::Problem(problem)
-    }
-}
-
-impl From<Failure> for Asked {
-    fn from(failure: Failure) -> Asked {
-        Asked::Failure(failure)
-    }
-}
-
-/// Asks who a connection's credential stands for, and where it is a member.
-pub(crate) async fn ask(client: &Client) -> Result<Who, Asked> {
-    let answer = client.who_am_i().await?;
+/// Asks who the credential in force stands for, and where it is a member.
+pub(crate) async fn ask(common: &Common) -> Result<(Who, Credential), Failure> {
+    let (client, credential) = connect(common).await?;
+    let answer = client.who_am_i().await.map_err(refused(&credential))?;
     let known = match answer.credential.ok_or_else(|| nonsense("it tells of no credential"))? {
         Known::Session(session) => KnownBy::Session {
             id: session.id,
@@ -88,12 +66,12 @@ pub(crate) async fn ask(client: &Client) -> Result<Who, Asked> {
     let orgs = match known {
         KnownBy::Service { .. } => Vec::new(),
         KnownBy::Session { .. } | KnownBy::Token(_) => {
-            let listed = client.list_orgs().await?.orgs.into_iter();
+            let listed = client.list_orgs().await.map_err(refused(&credential))?.orgs.into_iter();
             let role = |org: v1::Membership| Ok((org.slug, role_from_proto("role", org.role)?.as_str()));
             listed.map(role).collect::<Result<_, ndauth_core::Problem>>()?
         }
     };
-    Ok(Who { account: answer.account, known, orgs })
+    Ok((Who { account: answer.account, known, orgs }, credential))
 }
 
 /// The account of an answer, for commands that only accounts can use.

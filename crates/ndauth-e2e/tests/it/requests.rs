@@ -1,0 +1,20 @@
+//! Requests that several tests send.
+
+use ndauth_core::{ExpiryChoice, Grants, Lifetime, Orgs, Scope};
+use ndauth_proto::{expiry_choice_to_proto, grants_to_proto, orgs_to_proto, scope_to_proto, v1};
+
+/// A token that may do all its owner may, and does not end.
+pub(crate) fn new_token(name: &str) -> v1::CreateTokenRequest {
+    v1::CreateTokenRequest {
+        name: name.to_owned(),
+        scope: scope_to_proto(Scope::Rw).into(),
+        orgs: Some(orgs_to_proto(&Orgs::All)),
+        grants: Some(grants_to_proto(&Grants::All)),
+        expiry: Some(expiry_choice_to_proto(ExpiryChoice::In(Lifetime::Endless))),
+    }
+}
+
+/// The revocation of the token that holds a name.
+pub(crate) fn revoke(name: &str) -> v1::RevokeTokenRequest {
+    v1::RevokeTokenRequest { token: Some(v1::revoke_token_request::Token::Name(name.to_owned())) }
+}
