@@ -9,7 +9,7 @@ use rand::rngs::SysRng;
 
 use crate::access::Operation;
 use crate::authority::{commit, retried};
-use crate::{Authority, AuthorityError, Caller, Credential};
+use crate::{Authority, AuthorityError, Credential};
 
 /// An account to be made.
 #[derive(Clone, Debug)]

@@ -1,7 +1,7 @@
 //! What a token is, and what it may do.
 //!
 //! Everything here is a pure function of its arguments: no clock, no randomness of its own, no
-//! I/O. [`decide`] is the only place in ndauth where the power of a token is judged.
+//! I/O. [`decide()`] is the only place in ndauth where the power of a token is judged.
 
 mod timestamp;
 

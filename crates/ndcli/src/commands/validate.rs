@@ -38,7 +38,7 @@ pub(crate) struct Validate {
     access: Access,
 
     /// The permission that is needed, as ACTION:TYPE or ACTION:TYPE:ID
-    #[arg(long, value_parser = permission)]
+    #[arg(long, value_parser = permission, requires = "org")]
     permission: Option<Permission>,
 }
 
