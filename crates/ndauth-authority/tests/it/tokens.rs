@@ -157,7 +157,7 @@ on_both! {
         let by_name = TokenName::Name("ci".parse().expect("a name"));
         assert_eq!(reason(world.authority.revoke_token(&world.ada, &by_name).await), Reason::NotFound);
 
-        let store = world.scratch.store(ndauth_authority::Clock::Database).await;
+        let store = world.scratch.store(Clock::Database).await;
         let events = store.read().await.expect("a view").events_after(made.sequence - 1, 10).await.expect("the log");
         let changes: Vec<Change> = events
             .iter()
