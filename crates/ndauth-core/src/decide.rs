@@ -198,18 +198,18 @@ pub fn decide<'a>(case: &Case<'a>) -> Result<Effective<'a>, Refusal> {
     for factor in Factor::ALL {
         factor.judge(case)?;
     }
-    let Requirement::Access { .. } = case.requirement else {
-        return Ok(Effective::Identity);
-    };
-    let (OrgView::Org(org, _), Some(role)) = (case.org, case.role()) else {
-        unreachable!("the factors `Orgs` and `Role` refuse a case without an org or a role");
-    };
-    Ok(Effective::Access {
-        org: org.id,
-        access: case.token.scope.min(role.scope()),
-        role,
-        grants: &case.token.grants,
-    })
+    match (case.requirement, case.org, case.role()) {
+        (Requirement::Identity, ..) => Ok(Effective::Identity),
+        (Requirement::Access { .. }, OrgView::Org(org, _), Some(role)) => Ok(Effective::Access {
+            org: org.id,
+            access: case.token.scope.min(role.scope()),
+            role,
+            grants: &case.token.grants,
+        }),
+        // The factors refuse these before: without an org or a role there is no power.
+        (Requirement::Access { org, .. }, OrgView::None, _) => Err(Refusal::OrgUnknown(org.clone())),
+        (Requirement::Access { org, .. }, OrgView::Org(..), None) => Err(Refusal::NotAMember(org.clone())),
+    }
 }
 
 /// Says of every factor what it allows and whether it refuses, in the order of the decision.
@@ -261,28 +261,21 @@ impl Factor {
     ];
 
     fn judge(self, case: &Case<'_>) -> Result<(), Refusal> {
-        match self {
-            Factor::Secret => judge_secret(case),
-            Factor::Life => judge_life(case),
-            Factor::Owner => judge_owner(case),
-            Factor::Service
-            | Factor::Catalogue
-            | Factor::Scope
-            | Factor::Grants
-            | Factor::Orgs
-            | Factor::Role => {
-                let Requirement::Access { org, access, permission } = case.requirement else {
-                    return Ok(());
-                };
-                let permission = permission.as_ref();
-                match self {
-                    Factor::Service => judge_service(case, org),
-                    Factor::Catalogue => judge_catalogue(case, permission),
-                    Factor::Scope => judge_scope(case, *access, permission),
-                    Factor::Grants => judge_grants(case, permission),
-                    Factor::Orgs => judge_orgs(case, org),
-                    _ => judge_role(case, org, *access, permission),
-                }
+        use Requirement::{Access, Identity};
+        match (self, case.requirement) {
+            (Factor::Secret, _) => judge_secret(case),
+            (Factor::Life, _) => judge_life(case),
+            (Factor::Owner, _) => judge_owner(case),
+            (_, Identity) => Ok(()),
+            (Factor::Service, Access { org, .. }) => judge_service(case, org),
+            (Factor::Catalogue, Access { permission, .. }) => judge_catalogue(case, permission.as_ref()),
+            (Factor::Scope, Access { access, permission, .. }) => {
+                judge_scope(case, *access, permission.as_ref())
+            }
+            (Factor::Grants, Access { permission, .. }) => judge_grants(case, permission.as_ref()),
+            (Factor::Orgs, Access { org, .. }) => judge_orgs(case, org),
+            (Factor::Role, Access { org, access, permission }) => {
+                judge_role(case, org, *access, permission.as_ref())
             }
         }
     }

@@ -14,12 +14,17 @@ pub enum LogFormat {
     Json,
 }
 
+/// What is never logged below a level, whatever the filter says: HTTP/2 would tell the headers of calls,
+/// and with them secrets; the migrations tell at every start that there is nothing to do.
+const QUIET: [&str; 4] = ["h2=info", "hyper=info", "hyper_util=info", "sea_orm_migration=warn"];
+
 /// Writes logs to standard error from now on. The filter is that of `tracing`: a level, or
 /// `target=level` and more behind commas; one that makes no sense gives `info`.
 pub fn log_to_stderr(format: LogFormat, filter: &str) {
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    // It tells at every start that there is nothing to do.
-    let filter = filter.add_directive("sea_orm_migration=warn".parse().expect("it is a directive"));
+    let filter = QUIET.into_iter().fold(filter, |filter, directive| {
+        filter.add_directive(directive.parse().expect("the table holds directives"))
+    });
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

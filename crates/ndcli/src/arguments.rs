@@ -19,6 +19,7 @@ pub(crate) struct Arguments {
 
 /// What every command takes.
 #[derive(Args)]
+#[command(next_help_heading = "Options of every command")]
 pub(crate) struct Common {
     /// How to print what there is to show
     #[arg(short, long, value_name = "FORMAT", default_value = "table", global = true)]

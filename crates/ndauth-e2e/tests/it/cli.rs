@@ -4,7 +4,7 @@ use expect_test::{Expect, expect};
 use ndauth_store::Engine;
 use serde_json::Value;
 
-use crate::installation::{Ended, Installation, Running, mode};
+use crate::installation::{Ended, Installation, Running, mode, run};
 use crate::on_both;
 
 /// A terminal's text with what changes from run to run replaced: secrets, ids, instants, days, ports, paths.
@@ -242,6 +242,55 @@ on_both! {
         assert_eq!(json(&cli("auth logout -f json"))["logged_out"], true);
     }
 
+    async fn every_format_shows_something_and_nothing_beside_it(at: &Installation) {
+        at.people();
+        let server = at.serve();
+        at.log_in(&server);
+        let service = at.service();
+        let token = secret(&at.ndcli(&server, &["auth", "token", "create", "--name", "ci", "--scope", "rw"]));
+        for format in ["table", "simple", "detailed", "json"] {
+            let create = ["auth", "token", "create", "--name", format, "--scope", "ro", "-f", format];
+            let revoke = ["auth", "token", "revoke", format, "--yes", "-f", format];
+            for arguments in [&create as &[&str], &revoke] {
+                let ended = at.ndcli(&server, arguments);
+                assert_eq!((ended.code, ended.err.as_str()), (0, ""), "{arguments:?}");
+                assert!(ended.out.contains(format), "{ended:?}");
+                let shows_secret = ended.out.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|word| {
+                    word.starts_with("ndpat_") && word.len() == 49
+                });
+                assert_eq!(shows_secret, arguments[2] == "create", "{ended:?}");
+            }
+            let ask = |access: &str| {
+                let arguments = ["validate", "--secret-stdin", "--org", "dev", "--access", access, "-f", format];
+                at.ndcli_with(&server, &[("NDCLI_TOKEN", service.expose())], &arguments, &token)
+            };
+            let allowed = ask("ro");
+            assert_eq!((allowed.code, allowed.err.as_str()), (0, ""), "{format}");
+            let refused = ask("rw");
+            assert!(refused.code == 1 && refused.out.contains("ROLE_TOO_LOW"), "{refused:?}");
+            assert_eq!(refused.err, "hint: ask an admin of the org for a higher role\n");
+        }
+    }
+
+    async fn a_person_at_a_terminal_is_asked(at: &Installation) {
+        at.people();
+        let server = at.serve();
+        at.log_in(&server);
+        secret(&at.ndcli(&server, &["auth", "token", "create", "--name", "ci", "--scope", "rw"]));
+        let revoke = |answer: &str| {
+            let ndcli = crate::installation::told("NDAUTH_TEST_NDCLI");
+            let mut command = std::process::Command::new("script");
+            command.args(["-qec", &format!("'{}' auth token revoke ci", ndcli.display()), "/dev/null"]);
+            command.env("HOME", at.home()).env("NDCLI_SERVER", server.url.to_string()).env_remove("NDCLI_TOKEN");
+            let ended = run(command, answer);
+            assert!(ended.out.contains("Revoke token \"ci\"? This cannot be undone. [y/N]:"), "{ended:?}");
+            (ended.code, ended.out.contains("nothing was revoked"), ended.out.contains("\"ci\" revoked"))
+        };
+        assert_eq!(revoke("n\n"), (1, true, false));
+        assert_eq!(revoke("\n"), (1, true, false));
+        assert_eq!(revoke("y\n"), (0, false, true));
+    }
+
     async fn odd_names_are_handled_or_refused(at: &Installation) {
         at.people();
         let server = at.serve();
@@ -342,13 +391,13 @@ async fn who_cannot_be_reached_says_so() {
     let mut command = at.command("NDAUTH_TEST_NDCLI");
     command.args(["whoami", "--server", "http://127.0.0.1:1"]);
     command.env("NDCLI_TOKEN", "ndpat_Jj8IYRumwQ9GV4nfqrymvLBbUUnY8LAkuEecJnIrk1U");
-    let ended = crate::installation::run(command, "");
+    let ended = run(command, "");
     assert_eq!(ended.code, 6, "{ended:?}");
     assert!(ended.err.contains("cannot reach the server `http://127.0.0.1:1`"), "{ended:?}");
     let mut command = at.command("NDAUTH_TEST_NDCLI");
     command.args(["whoami", "--server", "http://ndauth.example.org"]);
     command.env("NDCLI_TOKEN", "ndpat_Jj8IYRumwQ9GV4nfqrymvLBbUUnY8LAkuEecJnIrk1U");
-    let ended = crate::installation::run(command, "");
+    let ended = run(command, "");
     assert!(ended.code == 2 && ended.err.contains("in plain text"), "{ended:?}");
 }
 
@@ -358,6 +407,6 @@ async fn a_closed_pipe_ends_quietly() {
     let ndcli = crate::installation::told("NDAUTH_TEST_NDCLI");
     let mut command = std::process::Command::new("sh");
     command.arg("-c").arg(format!("'{}' --help | head -c 1", ndcli.display())).env("HOME", at.home());
-    let ended = crate::installation::run(command, "");
+    let ended = run(command, "");
     assert_eq!((ended.out.len(), ended.err.as_str()), (1, ""));
 }

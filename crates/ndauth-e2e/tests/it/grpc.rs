@@ -7,7 +7,7 @@ use crate::on_both;
 use ndauth_store::Engine;
 
 /// Calls a method by `grpcurl`, and gives what it printed.
-fn grpcurl(server: &Running, headers: &[&str], method: &str, request: &str) -> Ended {
+pub(crate) fn grpcurl(server: &Running, headers: &[&str], method: &str, request: &str) -> Ended {
     let mut command = std::process::Command::new(told("NDAUTH_TEST_GRPCURL"));
     command.args(["-plaintext", "-max-time", "20", "-emit-defaults"]);
     for header in headers {
