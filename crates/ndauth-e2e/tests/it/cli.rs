@@ -152,6 +152,7 @@ on_both! {
         "#]]);
         shows(&cli("auth logout"), 0, at, &server, &expect![[r#"
             ✓ Logged out of http://SERVER
+            what was stored is gone from this machine; it stays valid until it expires or is revoked
         "#]]);
         shows(&cli("whoami"), 4, at, &server, &expect![[r#"
             error: there is no credential for the server `http://SERVER`

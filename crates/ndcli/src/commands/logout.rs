@@ -6,7 +6,7 @@ use crate::arguments::{Common, Format};
 use crate::credentials::forget;
 use crate::failure::Failure;
 use crate::output::print_json;
-use crate::terminal::print;
+use crate::terminal::{aside, print};
 
 /// Forgets the stored credential for the server. What it was stays valid until it expires.
 pub(crate) fn run(common: &Common) -> Result<(), Failure> {
@@ -14,6 +14,7 @@ pub(crate) fn run(common: &Common) -> Result<(), Failure> {
     match common.format {
         Format::Json => print_json(&json!({ "logged_out": had, "server": common.server.to_string() })),
         Format::Table | Format::Simple | Format::Detailed if had => {
+            aside("what was stored is gone from this machine; it stays valid until it expires or is revoked");
             print(&format!("✓ Logged out of {}\n", common.server))
         }
         Format::Table | Format::Simple | Format::Detailed => {
