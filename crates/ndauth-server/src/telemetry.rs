@@ -14,8 +14,8 @@ pub enum LogFormat {
     Json,
 }
 
-/// What is never logged below a level, whatever the filter says: HTTP/2 would tell the headers of calls,
-/// and with them secrets; the migrations tell at every start that there is nothing to do.
+/// What is never logged below a level, whatever the filter says: the layers that handle raw frames, in
+/// which secrets travel; and the migrations, which tell at every start that there is nothing to do.
 const QUIET: [&str; 4] = ["h2=info", "hyper=info", "hyper_util=info", "sea_orm_migration=warn"];
 
 /// Writes logs to standard error from now on. The filter is that of `tracing`: a level, or
