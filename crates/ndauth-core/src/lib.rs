@@ -23,12 +23,13 @@ mod decide;
 mod event;
 mod problem;
 mod reason;
+mod refusal;
 
 pub use access::{InvalidAccess, Role, Scope};
 pub use account::{Account, Membership, Org, Service, Session};
 pub use catalogue::{Catalogue, OWN_RESOURCE_TYPES, is_own_resource_type};
 pub use decide::{
-    Allowance, Case, Effective, Factor, Finding, OrgView, OwnerView, Refusal, Requirement, decide, explain,
+    Allowance, Case, Effective, Factor, Finding, OrgView, OwnerView, Requirement, decide, explain,
 };
 pub use event::{Actor, Change, Entry, Event, Head, Personal, chain_hash, personal_hash};
 pub use expiry::{Expiry, ExpiryChoice, InvalidExpiry, Lifetime, MAX_LIFETIME};
@@ -39,6 +40,7 @@ pub use orgs::{InvalidOrgs, Orgs};
 pub use permission::{Action, Actions, InvalidPermission, Permission, ResourceIds, ResourceType};
 pub use problem::Problem;
 pub use reason::{Class, Reason};
+pub use refusal::Refusal;
 pub use secret::{InvalidSecret, Secret, SecretHash, SecretKind, SecretPrefix, redact};
 pub use timestamp::{InvalidTimestamp, Timestamp};
 pub use token::{LastUse, Owner, SecretRecord, SecretState, Token, TokenStatus, TokenType, TokenView};
