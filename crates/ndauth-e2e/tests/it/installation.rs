@@ -27,9 +27,12 @@ pub(crate) struct Ended {
     pub(crate) code: i32,
 }
 
-/// A server that runs. Dropped, it is killed.
+/// A process that is killed when this is dropped, however the test ends.
+pub(crate) struct Killed(pub(crate) Child);
+
+/// A server that runs.
 pub(crate) struct Running {
-    child: Child,
+    child: Killed,
     pub(crate) url: ServerUrl,
     pub(crate) admin: String,
     /// Every line that it logs from now on.
@@ -118,9 +121,10 @@ impl Installation {
     pub(crate) fn serve_as(&self, mut command: Command, more: &[&str]) -> Running {
         let arguments =
             ["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--log-format", "json"];
-        let mut child =
+        let child =
             command.args(arguments).args(more).stderr(Stdio::piped()).spawn().expect("ndauthd starts");
-        let lines = BufReader::new(child.stderr.take().expect("the log is piped")).lines();
+        let mut child = Killed(child);
+        let lines = BufReader::new(child.0.stderr.take().expect("the log is piped")).lines();
         let (tell, log) = mpsc::channel();
         std::thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
@@ -192,23 +196,23 @@ impl Running {
     }
 
     pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
+        self.child.0.id()
     }
 
     /// Ends the server at once, as a crash does.
     pub(crate) fn kill(mut self) {
-        self.child.kill().expect("killed");
-        self.child.wait().expect("ended");
+        self.child.0.kill().expect("killed");
+        self.child.0.wait().expect("ended");
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
-        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).expect("a process id");
+        let pid = i32::try_from(self.child.0.id()).ok().and_then(Pid::from_raw).expect("a process id");
         kill_process(pid, signal).expect("signalled");
     }
 
     /// Waits until the server ended by itself.
     pub(crate) fn ended(mut self) -> ExitStatus {
-        self.child.wait().expect("ended")
+        self.child.0.wait().expect("ended")
     }
 
     /// Gets a page of the operator's port: its status and its text.
@@ -224,10 +228,10 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for Killed {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 

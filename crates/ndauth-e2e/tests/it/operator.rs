@@ -6,7 +6,7 @@ use ndauth_core::Reason;
 use ndauth_proto::v1;
 use ndauth_store::Engine;
 
-use crate::installation::{Installation, mode, run};
+use crate::installation::{Installation, Killed, mode, run};
 use crate::on_both;
 
 on_both! {
@@ -116,15 +116,13 @@ on_both! {
         let start = || {
             let mut command = at.command("NDAUTH_TEST_NDAUTHD");
             command.args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
-            command.stderr(Stdio::null()).spawn().expect("ndauthd starts")
+            Killed(command.stderr(Stdio::null()).spawn().expect("ndauthd starts"))
         };
         let mut others = [start(), start()];
         let server = at.serve();
         assert_eq!(server.get("/readyz").0, 200);
         for other in &mut others {
-            assert_eq!(other.try_wait().expect("asked"), None, "it runs");
-            other.kill().expect("killed");
-            other.wait().expect("ended");
+            assert_eq!(other.0.try_wait().expect("asked"), None, "it runs");
         }
     }
 }
