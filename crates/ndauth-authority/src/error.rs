@@ -8,7 +8,8 @@ use ndauth_store::StoreError;
 use crate::access::Operation;
 use crate::tokens::MAX_LIVE_TOKENS;
 
-/// Why an operation was refused or failed. Nothing was changed.
+/// Why an operation was refused or failed. Nothing was changed, but for one case: where the store is
+/// lost in the middle of a commit, the change may have been made.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthorityError {
     /// No credential came with the call.

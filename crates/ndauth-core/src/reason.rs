@@ -128,7 +128,7 @@ const ROWS: [(Reason, &str, Class, &str); 32] = [
     (R::NotFound, "NOT_FOUND", C::NotFound, ""),
     (R::CallUnknown, "CALL_UNKNOWN", C::Unimplemented, "the server may be older than the client"),
     (R::Overloaded, "OVERLOADED", C::Exhausted, "try again in a moment"),
-    (R::Unavailable, "UNAVAILABLE", C::Undecided, "try again in a moment; nothing was decided"),
+    (R::Unavailable, "UNAVAILABLE", C::Undecided, "try again in a moment: this says neither yes nor no"),
     (R::Internal, "INTERNAL", C::Internal, "the server's log says more, under the request id"),
 ];
 
