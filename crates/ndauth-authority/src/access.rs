@@ -39,6 +39,20 @@ pub enum Operation {
     CreateService,
     /// Revoke a service.
     RevokeService,
+    /// List what everyone has, and check it.
+    Inspect,
+    /// Read the log.
+    ExportEvents,
+    /// Copy the database.
+    Backup,
+    /// Put a restored copy into service.
+    AfterRestore,
+    /// End an account's sessions.
+    SignOut,
+    /// Revoke anybody's token.
+    RevokeAnyToken,
+    /// Give a service a new secret.
+    RotateService,
     /// Ask whether the server serves.
     CheckHealth,
     /// Ask what the server's interface is.
@@ -103,7 +117,7 @@ const fn row(
 
 /// The table.
 #[rustfmt::skip]
-pub const TABLE: [Row; 18] = [
+pub const TABLE: [Row; 25] = [
     //                                                              nobody console session token              service
     row(O::CreateToken,    &["ndauth.v1.TokenService/CreateToken"],        [No,  No,  Yes, Login,              No]),
     row(O::ListTokens,     &["ndauth.v1.TokenService/ListTokens"],         [No,  No,  Yes, ReadTokens,         No]),
@@ -121,6 +135,13 @@ pub const TABLE: [Row; 18] = [
     row(O::IssueSession,   &[],                                            [No,  Yes, No,  No,                 No]),
     row(O::CreateService,  &[],                                            [No,  Yes, No,  No,                 No]),
     row(O::RevokeService,  &[],                                            [No,  Yes, No,  No,                 No]),
+    row(O::Inspect,         &[],                                            [No,  Yes, No,  No,                 No]),
+    row(O::ExportEvents,    &[],                                            [No,  Yes, No,  No,                 No]),
+    row(O::Backup,          &[],                                            [No,  Yes, No,  No,                 No]),
+    row(O::AfterRestore,    &[],                                            [No,  Yes, No,  No,                 No]),
+    row(O::SignOut,         &[],                                            [No,  Yes, No,  No,                 No]),
+    row(O::RevokeAnyToken,  &[],                                            [No,  Yes, No,  No,                 No]),
+    row(O::RotateService,   &[],                                            [No,  Yes, No,  No,                 No]),
     row(O::CheckHealth,    &["grpc.health.v1.Health/*"],                   [Yes, Yes, Yes, Yes,                Yes]),
     row(O::Reflect,        &["grpc.reflection.v1.ServerReflection/*", "grpc.reflection.v1alpha.ServerReflection/*"],
                                                                            [Yes, Yes, Yes, Yes,                Yes]),
@@ -179,6 +200,11 @@ impl Reach {
 }
 
 impl Operation {
+    /// Whether it is done on a copy that nobody has put into service yet, too.
+    pub(crate) fn waits_for_nobody(self) -> bool {
+        matches!(self, O::Inspect | O::ExportEvents | O::Backup | O::AfterRestore)
+    }
+
     /// What is done, for people.
     pub(crate) fn verb(self) -> &'static str {
         match self {
@@ -198,6 +224,13 @@ impl Operation {
             O::IssueSession => "issue sessions",
             O::CreateService => "register services",
             O::RevokeService => "revoke services",
+            O::Inspect => "look into everything",
+            O::ExportEvents => "read the log",
+            O::Backup => "copy the database",
+            O::AfterRestore => "put a copy into service",
+            O::SignOut => "end sessions",
+            O::RevokeAnyToken => "revoke anybody's tokens",
+            O::RotateService => "rotate services",
             O::CheckHealth => "check the health",
             O::Reflect => "ask for the interface",
         }

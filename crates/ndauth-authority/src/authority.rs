@@ -1,11 +1,14 @@
 //! The authority: a store, the catalogue, and what was observed but not yet written down.
 
+use std::path::Path;
+
 use ndauth_core::{Actor, Catalogue, Change, Entry, Event, Personal, TokenView};
 use ndauth_store::{Clock, DatabaseUrl, MigrationState, Read, Store, Write};
 use rand::rngs::SysRng;
 
 use crate::access::{Operation, Reach, admit};
 use crate::credential::identify;
+use crate::standing::Standing;
 use crate::uses::Uses;
 use crate::{AuthorityError, Caller, Credential};
 
@@ -15,6 +18,7 @@ pub struct Authority {
     pub(crate) store: Store,
     pub(crate) catalogue: Catalogue,
     pub(crate) uses: Uses,
+    pub(crate) standing: Standing,
 }
 
 /// How often a change is tried when others stand in its way.
@@ -22,10 +26,21 @@ const TRIES: u32 = 4;
 
 impl Authority {
     /// Opens a database and brings its schema to this version.
-    pub async fn open(url: &DatabaseUrl, clock: Clock) -> Result<Authority, AuthorityError> {
+    ///
+    /// What was seen of its log is kept beside a file of SQLite; for PostgreSQL, in the folder `data`.
+    pub async fn open(
+        url: &DatabaseUrl,
+        clock: Clock,
+        data: Option<&Path>,
+    ) -> Result<Authority, AuthorityError> {
         let store = Store::connect(url, clock).await?;
         store.migrate().await?;
-        Ok(Authority { store, catalogue: Catalogue::built_in(), uses: Uses::default() })
+        let installation = *store.read().await?.installation();
+        let standing = Standing::new(url, data, installation.id);
+        let authority =
+            Authority { store, catalogue: Catalogue::built_in(), uses: Uses::default(), standing };
+        authority.look().await?;
+        Ok(authority)
     }
 
     /// The steps of the schema's history in a database, without changing it.
@@ -33,14 +48,9 @@ impl Authority {
         Ok(Store::connect(url, Clock::Database).await?.migrations().await?)
     }
 
-    /// Asks the database for a sign of life.
-    pub async fn ping(&self) -> Result<(), AuthorityError> {
-        Ok(self.store.ping().await?)
-    }
-
     /// Writes down what was observed and closes the database.
     pub async fn close(&self) -> Result<(), AuthorityError> {
-        let written = self.write_uses().await;
+        let written = self.write_uses().await.and(self.look().await);
         self.store.clone().close().await?;
         written
     }
@@ -52,6 +62,7 @@ impl Authority {
         operation: Operation,
     ) -> Result<(Read, Caller, Reach), AuthorityError> {
         let read = self.store.read().await?;
+        self.standing.admit(operation, &read)?;
         let caller = identify(&read, &self.catalogue, credential).await?;
         let reach = admit(operation, &caller)?;
         self.observe(&caller, credential, &read);
@@ -70,6 +81,7 @@ impl Authority {
             self.read_as(credential, operation).await?;
         }
         let write = self.store.write(name).await?;
+        self.standing.admit(operation, &write)?;
         let caller = identify(&write, &self.catalogue, credential).await?;
         let reach = admit(operation, &caller)?;
         Ok((write, caller, reach))

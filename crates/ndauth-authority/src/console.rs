@@ -1,8 +1,11 @@
 //! What the operator does at the machine of the database: accounts, orgs, members, sessions, services.
 
+use std::time::Duration;
+
 use ndauth_core::{
-    Account, AccountId, Change, Email, ExpiryChoice, Handle, Label, Org, OrgId, OrgSlug, Orgs, Personal,
-    Role, Secret, SecretId, SecretKind, SecretRecord, Service, ServiceId, Session, SessionId,
+    Account, AccountId, Change, Email, Expiry, ExpiryChoice, Handle, Label, Org, OrgId, OrgSlug, Orgs,
+    Personal, Role, Secret, SecretId, SecretKind, SecretRecord, SecretState, Service, ServiceId, Session,
+    SessionId, Timestamp,
 };
 use ndauth_store::{Family, Read, Write};
 use rand::rngs::SysRng;
@@ -40,6 +43,15 @@ pub struct NewService {
     pub name: Label,
     /// The orgs it may ask about.
     pub orgs: Orgs<OrgSlug>,
+}
+
+/// What a rotation of a service gives.
+#[derive(Debug)]
+pub struct RotatedService {
+    /// The new secret, here and never again.
+    pub secret: Secret,
+    /// Until when those before it serve at the most.
+    pub retires: Timestamp,
 }
 
 /// Whether an account is to have power.
@@ -173,8 +185,8 @@ impl Authority {
             let (write, caller, _) = self.write_as(credential, Operation::SetMember, "set_member").await?;
             let (org, account) = (live_org(&write, slug).await?, account(&write, handle).await?);
             write.set_role(account.id, org.id, role).await?;
-            let change = Change::MemberSet { org: org.id, account: account.id };
-            commit(write, &caller, change, Personal::from([("role", role.to_string())])).await?;
+            let change = Change::MemberSet { org: org.id, account: account.id, role: Some(role) };
+            commit(write, &caller, change, Personal::new()).await?;
             Ok(())
         })
         .await
@@ -270,13 +282,65 @@ impl Authority {
         .await
     }
 
+    /// Ends every live session of an account. Says how many there were.
+    pub async fn sign_out(&self, credential: &Credential, handle: &Handle) -> Result<u64, AuthorityError> {
+        retried(|| async {
+            let (write, caller, _) = self.write_as(credential, Operation::SignOut, "sign_out").await?;
+            let account = account(&write, handle).await?;
+            let ended = write.end_sessions(account.id).await?;
+            if ended > 0 {
+                let change = Change::AccountSignedOut { account: account.id };
+                commit(write, &caller, change, Personal::new()).await?;
+            }
+            Ok(ended)
+        })
+        .await
+    }
+
+    /// Gives a service a new secret, here and never again. Those it had serve on for the overlap.
+    ///
+    /// While a secret of an earlier rotation still serves, only one without an overlap is made: it
+    /// ends them all.
+    pub async fn rotate_service(
+        &self,
+        credential: &Credential,
+        name: &Label,
+        overlap: Duration,
+    ) -> Result<RotatedService, AuthorityError> {
+        retried(|| async {
+            let (write, caller, _) =
+                self.write_as(credential, Operation::RotateService, "rotate_service").await?;
+            let service = live_service(&write, name).await?;
+            let family = Family::Service(service.id);
+            let now = write.now();
+            if !overlap.is_zero() {
+                let secrets = write.list_secrets(family).await?;
+                let retiring = secrets.iter().find_map(|secret| match secret.record.state(now) {
+                    SecretState::Retiring => Some(secret.record.ends_at),
+                    _ => None,
+                });
+                if let Some(Expiry::At(until)) = retiring {
+                    return Err(AuthorityError::OverlapRuns { name: name.to_string(), until });
+                }
+            }
+            let retires = now
+                .checked_add(overlap)
+                .ok_or_else(|| AuthorityError::invalid("overlap", "it ends past the year 9999"))?;
+            write.retire_secrets(family, retires).await?;
+            let secret = add_secret(&write, SecretKind::Service, family).await?;
+            let change = Change::ServiceRotated { service: service.id };
+            commit(write, &caller, change, Personal::from([("name", name.to_string())])).await?;
+            Ok(RotatedService { secret, retires })
+        })
+        .await
+    }
+
     /// Revokes a service: it can ask nothing from now on.
     pub async fn revoke_service(&self, credential: &Credential, name: &Label) -> Result<(), AuthorityError> {
         retried(|| async {
             let (write, caller, _) =
                 self.write_as(credential, Operation::RevokeService, "revoke_service").await?;
-            let none = || AuthorityError::NotFound { what: "service", name: name.to_string() };
-            let service = write.find_live_service(name).await?.ok_or_else(none)?;
+            let service = live_service(&write, name).await?;
             write.revoke_service(service.id).await?;
             let change = Change::ServiceRevoked { service: service.id };
             commit(write, &caller, change, Personal::from([("name", name.to_string())])).await?;
@@ -293,9 +357,14 @@ async fn add_secret(write: &Write, kind: SecretKind, family: Family) -> Result<S
     Ok(secret)
 }
 
-async fn account(read: &Read, handle: &Handle) -> Result<Account, AuthorityError> {
+pub(crate) async fn account(read: &Read, handle: &Handle) -> Result<Account, AuthorityError> {
     let none = || AuthorityError::NotFound { what: "account", name: handle.to_string() };
     read.find_account_by_handle(handle).await?.ok_or_else(none)
+}
+
+async fn live_service(read: &Read, name: &Label) -> Result<Service, AuthorityError> {
+    let none = || AuthorityError::NotFound { what: "service", name: name.to_string() };
+    read.find_live_service(name).await?.ok_or_else(none)
 }
 
 async fn live_org(read: &Read, slug: &OrgSlug) -> Result<Org, AuthorityError> {

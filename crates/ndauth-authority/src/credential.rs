@@ -94,6 +94,10 @@ pub(crate) async fn identify(
         }
     }
     let found = read.find_secret(&secret.hash()).await?.ok_or(Refusal::Unknown)?;
+    if !matches!(found.family, Family::Token(_)) {
+        found.record.judge(read.now())?;
+        found.record.judge_minting(read.installation().not_before)?;
+    }
     match found.family {
         Family::Session(id) => {
             let session = read.find_session(id).await?.ok_or_else(|| orphan(&found, "session_id"))?;
@@ -131,6 +135,7 @@ pub(crate) async fn identify(
                 service: &Orgs::All,
                 requirement: &Requirement::Identity,
                 catalogue,
+                not_before: read.installation().not_before,
                 now: read.now(),
             };
             decide(&case)?;

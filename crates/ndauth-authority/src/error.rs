@@ -1,12 +1,17 @@
 //! Why the authority did not do what it was asked, one variant per thing a caller can act on.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use ndauth_core::{OrgSlug, Problem, Reason, Refusal, Timestamp};
-use ndauth_store::StoreError;
+use ndauth_store::{CopyError, StoreError};
 
 use crate::access::Operation;
+use crate::standing::Rewound;
 use crate::tokens::MAX_LIVE_TOKENS;
+
+/// What settles a restored copy.
+const SETTLE: &str = "say what becomes of the secrets in it: `ndauthd admin after-restore --help`";
 
 /// Why an operation was refused or failed. Nothing was changed, but for one case: where the store is
 /// lost in the middle of a commit, the change may have been made.
@@ -74,6 +79,38 @@ pub enum AuthorityError {
         /// The name or id.
         name: String,
     },
+    /// A service's earlier secret still serves.
+    #[error("an earlier secret of the service `{name}` serves until {until}")]
+    OverlapRuns {
+        /// Which service.
+        name: String,
+        /// Until when.
+        until: Timestamp,
+    },
+    /// The database is a restored copy that nobody has put into service yet.
+    #[error("the database was restored from a copy, which has forgotten what was revoked since it was made")]
+    Restored,
+    /// The database is an older copy of what was here.
+    #[error(
+        "the database is an older copy: its log ends at {}, and was seen to end at {} (or it reads otherwise there)",
+        .0.found, .0.seen
+    )]
+    Rewound(Rewound),
+    /// What was seen of the log cannot be read.
+    #[error("cannot read what was seen of the log, `{}`", path.display())]
+    Witness {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// What was exported does not continue this log.
+    #[error("the export {0}")]
+    Export(String),
+    /// A copy was not made, or not put back.
+    #[error(transparent)]
+    Copy(#[from] CopyError),
     /// The store could not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -103,16 +140,59 @@ impl AuthorityError {
             AuthorityError::NameTaken { .. } => Reason::NameTaken,
             AuthorityError::TokenLimit => Reason::TokenLimitReached,
             AuthorityError::NotFound { .. } => Reason::NotFound,
-            AuthorityError::Store(StoreError::Unavailable(_)) => Reason::Unavailable,
-            AuthorityError::Store(StoreError::Corrupt { .. }) | AuthorityError::Entropy(_) => {
-                Reason::Internal
-            }
+            AuthorityError::OverlapRuns { .. } => Reason::OverlapRuns,
+            AuthorityError::Export(_) => Reason::InvalidArgument,
+            AuthorityError::Copy(CopyError::Exists(_)) => Reason::NameTaken,
+            AuthorityError::Copy(CopyError::Missing(_)) => Reason::NotFound,
+            AuthorityError::Copy(CopyError::NoCopy { .. } | CopyError::Postgres) => Reason::InvalidArgument,
+            AuthorityError::Restored
+            | AuthorityError::Rewound(_)
+            | AuthorityError::Witness { .. }
+            | AuthorityError::Copy(CopyError::File { .. } | CopyError::Store(StoreError::Unavailable(_)))
+            | AuthorityError::Store(StoreError::Unavailable(_)) => Reason::Unavailable,
+            AuthorityError::Store(StoreError::Corrupt { .. })
+            | AuthorityError::Copy(CopyError::Store(StoreError::Corrupt { .. }))
+            | AuthorityError::Entropy(_) => Reason::Internal,
         }
     }
 
     /// Whether it is ndauth that failed, not the caller: what belongs into the log.
     pub fn is_ours(&self) -> bool {
-        matches!(self, AuthorityError::Store(_) | AuthorityError::Entropy(_))
+        matches!(
+            self,
+            AuthorityError::Store(_)
+                | AuthorityError::Entropy(_)
+                | AuthorityError::Restored
+                | AuthorityError::Rewound(_)
+                | AuthorityError::Witness { .. }
+                | AuthorityError::Copy(_)
+        )
+    }
+
+    /// What the operator does next, where that is more than the reason says.
+    pub fn operators_hint(&self) -> Option<String> {
+        match self {
+            AuthorityError::Restored => Some(SETTLE.to_owned()),
+            AuthorityError::Rewound(rewound) => Some(format!(
+                "put the newer database back, or {SETTLE}; where that was said on another machine, remove `{}`",
+                rewound.witness.display()
+            )),
+            AuthorityError::Witness { path, .. } => Some(format!(
+                "let this user read it; if the database is surely no older copy, remove `{}`",
+                path.display()
+            )),
+            AuthorityError::Export(_) => {
+                Some("`ndauthd admin events export` on the newer database writes one".to_owned())
+            }
+            AuthorityError::Copy(CopyError::Exists(_)) => Some("name a new file".to_owned()),
+            AuthorityError::Copy(CopyError::Postgres) => Some(
+                "`pg_dump --format=custom --file=FILE DATABASE` makes one, `pg_restore --clean --dbname=DATABASE FILE` \
+                 puts it back; then say `ndauthd admin after-restore`"
+                    .to_owned(),
+            ),
+            AuthorityError::Copy(_) | AuthorityError::Store(_) | AuthorityError::Entropy(_) => None,
+            _ => self.reason().hint().map(str::to_owned),
+        }
     }
 }
 
@@ -133,6 +213,10 @@ impl From<&AuthorityError> for Problem {
     fn from(error: &AuthorityError) -> Problem {
         let message = match error.reason() {
             Reason::Internal => "something within the server failed; nothing was decided".to_owned(),
+            // Where its files lie is the operator's to know.
+            Reason::Unavailable if !matches!(error, AuthorityError::Store(_)) => {
+                "the server's database waits for its operator; nothing was decided".to_owned()
+            }
             _ => error.to_string(),
         };
         match error {

@@ -8,20 +8,31 @@ pub mod access;
 
 mod accounts;
 mod authority;
+mod check;
 mod console;
+mod copies;
 mod credential;
 mod error;
+mod export;
+mod inspect;
+mod standing;
 mod tokens;
 mod uses;
 mod validate;
 
 pub use accounts::{Identity, WhoAmI};
 pub use authority::Authority;
-pub use console::{NewAccount, NewOrg, NewService};
+pub use check::Checked;
+pub use console::{NewAccount, NewOrg, NewService, RotatedService};
+pub use copies::{RestoredCopy, Settled, Settlement};
 pub use credential::{Caller, Credential};
 pub use error::AuthorityError;
+pub use export::parse_export;
+pub use inspect::{AsOf, MemberView, OrgView, OwnedToken, ServiceView, SessionView};
 pub use ndauth_store::{
-    Clock, DatabaseUrl, Engine, InvalidDatabaseUrl, ManualClock, MigrationState, StoreError, TokenPage,
+    Clock, CopyError, DatabaseUrl, Engine, InvalidDatabaseUrl, ManualClock, MigrationState, StoreError,
+    TokenPage,
 };
-pub use tokens::{CreatedToken, Listed, MAX_LIVE_TOKENS, NewToken, RevokedToken, Shown, TokenName};
+pub use standing::Rewound;
+pub use tokens::{AnyToken, CreatedToken, Listed, MAX_LIVE_TOKENS, NewToken, RevokedToken, Shown, TokenName};
 pub use validate::{Allowed, OwnerName, Question, Verdict};

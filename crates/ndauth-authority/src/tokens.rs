@@ -1,14 +1,15 @@
 //! Personal tokens: made, listed, shown, revoked.
 
 use ndauth_core::{
-    AccountId, Change, ExpiryChoice, Grants, Label, OrgId, OrgSlug, Orgs, Owner, Personal, Scope, Secret,
-    SecretId, SecretKind, SecretRecord, Timestamp, Token, TokenId, TokenView,
+    AccountId, Change, ExpiryChoice, Grants, Handle, Label, OrgId, OrgSlug, Orgs, Owner, Personal, Scope,
+    Secret, SecretId, SecretKind, SecretRecord, Timestamp, Token, TokenId, TokenView,
 };
 use ndauth_store::{Family, Read, TokenPage, Write};
 use rand::rngs::SysRng;
 
 use crate::access::Operation;
 use crate::authority::{commit, retried};
+use crate::console::account;
 use crate::{Authority, AuthorityError, Caller, Credential};
 
 /// How many personal tokens that are neither revoked nor expired an account may have.
@@ -36,6 +37,15 @@ pub enum TokenName {
     Name(Label),
     /// By its id.
     Id(TokenId),
+}
+
+/// How anybody's token is named by the operator.
+#[derive(Clone, Debug)]
+pub enum AnyToken {
+    /// By its id.
+    Id(TokenId),
+    /// By its owner, and the name it holds there.
+    Of(Handle, Label),
 }
 
 /// A token that was made, and the one sight of its secret.
@@ -187,19 +197,44 @@ impl Authority {
         credential: &Credential,
         name: &TokenName,
     ) -> Result<RevokedToken, AuthorityError> {
-        retried(|| self.try_revoke_token(credential, name)).await
+        retried(|| async {
+            let operation = Operation::RevokeToken;
+            let (write, caller, reach) = self.write_as(credential, operation, "revoke_token").await?;
+            let token = named(&write, owner(&caller, operation)?, name).await?;
+            reach.require(token.id, operation)?;
+            self.revoke(write, &caller, token).await
+        })
+        .await
     }
 
-    async fn try_revoke_token(
+    /// Revokes anybody's token, for the operator. One that is revoked stays as it is.
+    pub async fn revoke_any_token(
         &self,
         credential: &Credential,
-        name: &TokenName,
+        name: &AnyToken,
     ) -> Result<RevokedToken, AuthorityError> {
-        let operation = Operation::RevokeToken;
-        let (write, caller, reach) = self.write_as(credential, operation, "revoke_token").await?;
+        retried(|| async {
+            let operation = Operation::RevokeAnyToken;
+            let (write, caller, _) = self.write_as(credential, operation, "revoke_token").await?;
+            let token = match name {
+                AnyToken::Id(id) => write.find_token(*id).await?.ok_or_else(|| no_token(id))?,
+                AnyToken::Of(handle, label) => {
+                    let owner = account(&write, handle).await?;
+                    write.find_named_token(owner.id, label).await?.ok_or_else(|| no_token(label))?
+                }
+            };
+            self.revoke(write, &caller, token).await
+        })
+        .await
+    }
+
+    async fn revoke(
+        &self,
+        write: Write,
+        caller: &Caller,
+        token: Token,
+    ) -> Result<RevokedToken, AuthorityError> {
         let now = write.now();
-        let token = named(&write, owner(&caller, operation)?, name).await?;
-        reach.require(token.id, operation)?;
         let revoked_before = !write.revoke_token(token.id).await?;
         let revoked_at = token.revoked_at.filter(|_| revoked_before).or(Some(now));
         let change = Change::TokenRevoked { token: token.id };
@@ -208,7 +243,7 @@ impl Authority {
         let sequence = if revoked_before {
             write.head().sequence
         } else {
-            commit(write, &caller, change, personal).await?
+            commit(write, caller, change, personal).await?
         };
         Ok(RevokedToken { view, sequence, now })
     }
@@ -232,9 +267,11 @@ async fn named(read: &Read, owner: AccountId, name: &TokenName) -> Result<Token,
         TokenName::Name(name) => (read.find_named_token(owner, name).await?, name.to_string()),
         TokenName::Id(id) => (read.find_token(*id).await?, id.to_string()),
     };
-    token
-        .filter(|token| token.owner == Owner::Account(owner))
-        .ok_or(AuthorityError::NotFound { what: "token", name: shown })
+    token.filter(|token| token.owner == Owner::Account(owner)).ok_or_else(|| no_token(&shown))
+}
+
+fn no_token(name: &impl ToString) -> AuthorityError {
+    AuthorityError::NotFound { what: "token", name: name.to_string() }
 }
 
 /// The orgs of these names, in each of which the account is a member now.

@@ -86,6 +86,7 @@ impl Authority {
                     service: &service.orgs,
                     requirement: question.requirement,
                     catalogue: &self.catalogue,
+                    not_before: read.installation().not_before,
                     now: read.now(),
                 };
                 let changes_at = case.changes_at();

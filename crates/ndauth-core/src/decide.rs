@@ -1,7 +1,7 @@
 //! The decision: what a secret may do, from live state, at an instant.
 //!
 //! ```text
-//! effective = scope ∩ grants ∩ orgs ∩ the owner's live role in the org
+//! effective = scope ∩ grants ∩ orgs ∩ the owner's live role in the org ∩ what is not shut out
 //! ```
 //!
 //! It is a walk along [`Factor::ALL`]: each factor judges the case by itself, [`decide`] stops at the
@@ -9,7 +9,7 @@
 
 use crate::{
     Account, Catalogue, Expiry, Grants, Org, OrgId, OrgSlug, Orgs, Permission, Refusal, Role, Scope,
-    SecretRecord, SecretState, Timestamp, Token,
+    SecretRecord, Timestamp, Token,
 };
 
 /// What a service wants to know about a secret.
@@ -45,6 +45,8 @@ pub struct Case<'a> {
     pub requirement: &'a Requirement,
     /// The permissions there are.
     pub catalogue: &'a Catalogue,
+    /// Every secret minted before is shut out.
+    pub not_before: Timestamp,
     /// When: the authority's time.
     pub now: Timestamp,
 }
@@ -90,6 +92,8 @@ pub enum Effective<'a> {
 pub enum Factor {
     /// The secret among its family's.
     Secret,
+    /// Whether the secret was minted before all such were shut out.
+    NotBefore,
     /// Whether the token lives.
     Life,
     /// Whether its owner is enabled.
@@ -113,6 +117,8 @@ pub enum Factor {
 pub enum Allowance<'a> {
     /// Use until then.
     Until(Expiry),
+    /// What was minted at that instant or later.
+    MintedSince(Timestamp),
     /// Everything, or nothing.
     Enabled(bool),
     /// These orgs.
@@ -193,8 +199,9 @@ impl<'a> Case<'a> {
 
 impl Factor {
     /// Every factor, in the order in which they are asked.
-    pub const ALL: [Factor; 9] = [
+    pub const ALL: [Factor; 10] = [
         Factor::Secret,
+        Factor::NotBefore,
         Factor::Life,
         Factor::Owner,
         Factor::Service,
@@ -208,7 +215,8 @@ impl Factor {
     fn judge(self, case: &Case<'_>) -> Result<(), Refusal> {
         use Requirement::{Access, Identity};
         match (self, case.requirement) {
-            (Factor::Secret, _) => judge_secret(case),
+            (Factor::Secret, _) => case.secret.judge(case.now),
+            (Factor::NotBefore, _) => case.secret.judge_minting(case.not_before),
             (Factor::Life, _) => judge_life(case),
             (Factor::Owner, _) => judge_owner(case),
             (_, Identity) => Ok(()),
@@ -228,6 +236,7 @@ impl Factor {
     fn allowance<'a>(self, case: &Case<'a>) -> Allowance<'a> {
         match self {
             Factor::Secret => Allowance::Until(case.secret.ends_at),
+            Factor::NotBefore => Allowance::MintedSince(case.not_before),
             Factor::Life => Allowance::Until(case.token.revoked_at.map_or(case.token.expires_at, Expiry::At)),
             Factor::Owner => Allowance::Enabled(judge_owner(case).is_ok()),
             Factor::Service => Allowance::Orgs(case.service),
@@ -240,14 +249,6 @@ impl Factor {
             Factor::Orgs => Allowance::Orgs(&case.token.orgs),
             Factor::Role => Allowance::Role(case.role()),
         }
-    }
-}
-
-fn judge_secret(case: &Case<'_>) -> Result<(), Refusal> {
-    match case.secret.state(case.now) {
-        SecretState::Pending | SecretState::Current | SecretState::Retiring => Ok(()),
-        SecretState::Retired(at) => Err(Refusal::Replaced(at)),
-        SecretState::Lapsed(at) => Err(Refusal::Lapsed(at)),
     }
 }
 

@@ -14,7 +14,7 @@ use rand_core::TryCryptoRng;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::{AccountId, OrgId, ServiceId, SessionId, Timestamp, TokenId};
+use crate::{AccountId, OrgId, Role, ServiceId, SessionId, Timestamp, TokenId};
 
 /// Who made a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,6 +59,12 @@ pub enum Change {
         /// Which.
         account: AccountId,
     },
+    /// Every session of an account was ended.
+    #[serde(rename = "account.signed_out")]
+    AccountSignedOut {
+        /// Whose.
+        account: AccountId,
+    },
     /// An account got its power back.
     #[serde(rename = "account.enabled")]
     AccountEnabled {
@@ -84,6 +90,9 @@ pub enum Change {
         org: OrgId,
         /// Whose.
         account: AccountId,
+        /// Which role. Events of the first version tell it among the personal bytes.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        role: Option<Role>,
     },
     /// An account left an org.
     #[serde(rename = "member.removed")]
@@ -107,11 +116,27 @@ pub enum Change {
         /// Which.
         service: ServiceId,
     },
+    /// A service got a new secret.
+    #[serde(rename = "service.rotated")]
+    ServiceRotated {
+        /// Which.
+        service: ServiceId,
+    },
     /// A service was revoked.
     #[serde(rename = "service.revoked")]
     ServiceRevoked {
         /// Which.
         service: ServiceId,
+    },
+    /// A restored copy was put into service, or everything minted before an instant was shut out.
+    #[serde(rename = "installation.restored")]
+    Restored {
+        /// Where the log of the copy ended.
+        copy: u64,
+        /// How many events were replayed behind it.
+        replayed: u64,
+        /// Every secret minted before is shut out.
+        not_before: Timestamp,
     },
     /// A token was made.
     #[serde(rename = "token.created")]

@@ -80,4 +80,6 @@ ids! {
     SessionId
     /// The id of a service.
     ServiceId
+    /// The id of an installation: the same in all its copies.
+    InstallationId
 }

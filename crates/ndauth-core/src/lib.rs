@@ -26,7 +26,7 @@ mod reason;
 mod refusal;
 
 pub use access::{InvalidAccess, Role, Scope};
-pub use account::{Account, Membership, Org, Service, Session};
+pub use account::{Account, Installation, Membership, Org, Service, Session};
 pub use catalogue::{Catalogue, OWN_RESOURCE_TYPES, is_own_resource_type};
 pub use decide::{
     Allowance, Case, Effective, Factor, Finding, OrgView, OwnerView, Requirement, decide, explain,
@@ -34,7 +34,7 @@ pub use decide::{
 pub use event::{Actor, Change, Entry, Event, Head, Personal, chain_hash, personal_hash};
 pub use expiry::{Expiry, ExpiryChoice, InvalidExpiry, Lifetime, MAX_LIFETIME};
 pub use grants::{Grant, GrantSet, Grants, InvalidGrants};
-pub use id::{AccountId, InvalidId, OrgId, SecretId, ServiceId, SessionId, TokenId};
+pub use id::{AccountId, InstallationId, InvalidId, OrgId, SecretId, ServiceId, SessionId, TokenId};
 pub use name::{Email, Handle, InvalidName, Label, OrgSlug, is_unshowable};
 pub use orgs::{InvalidOrgs, Orgs};
 pub use permission::{Action, Actions, InvalidPermission, Permission, ResourceIds, ResourceType};

@@ -13,6 +13,8 @@ pub enum Reason {
     SecretReplaced,
     /// A new secret of a rotation was not used in time.
     SecretLapsed,
+    /// Every secret minted before some instant was shut out.
+    SecretShutOut,
     /// The secret is of a kind that does not serve here.
     SecretKindNotAccepted,
     /// The token came to its end.
@@ -57,6 +59,8 @@ pub enum Reason {
     NameTaken,
     /// The account has as many live tokens as it may have.
     TokenLimitReached,
+    /// An earlier secret still serves.
+    OverlapRuns,
     /// There is no such token, account, org or service.
     NotFound,
     /// The call is not served here.
@@ -97,12 +101,13 @@ use Reason as R;
 
 /// A row a reason: its code, its class, and what to do next (empty where nothing general helps).
 #[rustfmt::skip]
-const ROWS: [(Reason, &str, Class, &str); 32] = [
+const ROWS: [(Reason, &str, Class, &str); 34] = [
     (R::CredentialMissing, "CREDENTIAL_MISSING", C::NotAuthenticated, "set NDCLI_TOKEN, or log in with `ndcli auth login --with-token`"),
     (R::SecretMalformed, "SECRET_MALFORMED", C::NotAuthenticated, "copy the token again, whole and without line breaks"),
     (R::SecretUnknown, "SECRET_UNKNOWN", C::NotAuthenticated, "check that it was made on this server and that the right variable holds it"),
     (R::SecretReplaced, "SECRET_REPLACED", C::NotAuthenticated, "use the token's newer secret"),
     (R::SecretLapsed, "SECRET_LAPSED", C::NotAuthenticated, "use the token's older secret, or rotate again"),
+    (R::SecretShutOut, "SECRET_SHUT_OUT", C::NotAuthenticated, "log in again, or make a new token: none of that time serves any more"),
     (R::SecretKindNotAccepted, "SECRET_KIND_NOT_ACCEPTED", C::NotAuthenticated, "use a token that begins with `ndpat_`"),
     (R::TokenExpired, "TOKEN_EXPIRED", C::NotAuthenticated, "make a new one with `ndcli auth token create`"),
     (R::TokenRevoked, "TOKEN_REVOKED", C::NotAuthenticated, "make a new one with `ndcli auth token create`"),
@@ -125,6 +130,7 @@ const ROWS: [(Reason, &str, Class, &str); 32] = [
     (R::InvalidArgument, "INVALID_ARGUMENT", C::Invalid, ""),
     (R::NameTaken, "NAME_TAKEN", C::Conflict, "choose another name, or revoke what holds it"),
     (R::TokenLimitReached, "TOKEN_LIMIT_REACHED", C::Exhausted, "revoke one that is no longer used: `ndcli auth token list` shows when each last was"),
+    (R::OverlapRuns, "OVERLAP_RUNS", C::Conflict, "wait until it has ended, or rotate with `--overlap 0`, which ends it at once"),
     (R::NotFound, "NOT_FOUND", C::NotFound, ""),
     (R::CallUnknown, "CALL_UNKNOWN", C::Unimplemented, "the server may be older than the client"),
     (R::Overloaded, "OVERLOADED", C::Exhausted, "try again in a moment"),

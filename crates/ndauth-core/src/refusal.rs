@@ -17,6 +17,8 @@ pub enum Refusal {
     Replaced(Timestamp),
     /// It was not used in time after a rotation.
     Lapsed(Timestamp),
+    /// Every secret minted before that instant was shut out.
+    ShutOut(Timestamp),
     /// The token was revoked.
     Revoked(Timestamp),
     /// The token came to its end.
@@ -66,6 +68,7 @@ impl Refusal {
             Refusal::Kind(_) => Reason::SecretKindNotAccepted,
             Refusal::Replaced(_) => Reason::SecretReplaced,
             Refusal::Lapsed(_) => Reason::SecretLapsed,
+            Refusal::ShutOut(_) => Reason::SecretShutOut,
             Refusal::Revoked(_) => Reason::TokenRevoked,
             Refusal::Expired(_) => Reason::TokenExpired,
             Refusal::OwnerDisabled => Reason::AccountDisabled,
@@ -87,6 +90,7 @@ impl Refusal {
         match self {
             Refusal::Malformed(_) | Refusal::Unknown | Refusal::Kind(_) => Factor::Secret,
             Refusal::Replaced(_) | Refusal::Lapsed(_) => Factor::Secret,
+            Refusal::ShutOut(_) => Factor::NotBefore,
             Refusal::Revoked(_) | Refusal::Expired(_) => Factor::Life,
             Refusal::OwnerDisabled => Factor::Owner,
             Refusal::ServiceNotForOrg(_) => Factor::Service,
@@ -101,9 +105,11 @@ impl Refusal {
     /// Since when it holds, where the holder of the secret may know.
     pub fn since(&self) -> Option<Timestamp> {
         match self {
-            Refusal::Replaced(at) | Refusal::Lapsed(at) | Refusal::Revoked(at) | Refusal::Expired(at) => {
-                Some(*at)
-            }
+            Refusal::Replaced(at)
+            | Refusal::Lapsed(at)
+            | Refusal::ShutOut(at)
+            | Refusal::Revoked(at)
+            | Refusal::Expired(at) => Some(*at),
             _ => None,
         }
     }
@@ -120,6 +126,9 @@ impl fmt::Display for Refusal {
             Refusal::Replaced(at) => write!(f, "the secret was replaced by a newer one on {}", at.date()),
             Refusal::Lapsed(at) => {
                 write!(f, "the secret lapsed on {}: it was never used after the rotation", at.date())
+            }
+            Refusal::ShutOut(at) => {
+                write!(f, "every secret minted before {at} was shut out, and this is one of them")
             }
             Refusal::Revoked(at) => write!(f, "the token was revoked on {}", at.date()),
             Refusal::Expired(at) => write!(f, "the token expired on {}", at.date()),

@@ -61,9 +61,18 @@ pub enum InvalidSecret {
     /// Nothing at all.
     #[error("it is empty")]
     Empty,
-    /// A line break or a blank came along.
-    #[error("it has white space before, in or after it, such as a trailing line break")]
+    /// A line break came along behind it.
+    #[error("a line break stands behind it")]
+    TrailingLineBreak,
+    /// A line break or a blank came along elsewhere.
+    #[error("it has white space before, in or after it")]
     WhiteSpace,
+    /// Quotation marks came along.
+    #[error("it stands in quotation marks")]
+    Quoted,
+    /// A reference to a variable, which nothing put a value in place of.
+    #[error("it is a reference to a variable, and not its value")]
+    Unexpanded,
     /// None of the six kinds.
     #[error("it does not begin with `ndpat_` or another prefix of ndauth")]
     Kind,
@@ -76,6 +85,29 @@ pub enum InvalidSecret {
     /// Right length, but no secret can read like this.
     #[error("a character in it was changed: it is not 32 bytes in base64url")]
     Body,
+}
+
+impl InvalidSecret {
+    /// What to do about it, where the text was kept for a pipeline.
+    pub fn hint(self) -> &'static str {
+        match self {
+            InvalidSecret::Empty => "the secret behind it is missing or has another name",
+            InvalidSecret::TrailingLineBreak => {
+                "store it again without the line break: `printf %s TOKEN`, and not `echo`"
+            }
+            InvalidSecret::WhiteSpace => "store it again alone, without blanks or line breaks",
+            InvalidSecret::Quoted => "store it again without the quotation marks",
+            InvalidSecret::Unexpanded => {
+                "let the pipeline put the secret's value there, as its documentation shows"
+            }
+            InvalidSecret::Kind => "look whether another secret stands there: a token begins with `ndpat_`",
+            InvalidSecret::TooShort(_) => {
+                "copy it again, whole: it has 49 characters; if it is lost, make a new one"
+            }
+            InvalidSecret::TooLong => "copy it again, alone: it has 49 characters",
+            InvalidSecret::Body => "copy it again: it is no secret that was ever made",
+        }
+    }
 }
 
 impl SecretKind {
@@ -154,8 +186,8 @@ impl FromStr for Secret {
         if text.is_empty() {
             return Err(InvalidSecret::Empty);
         }
-        if text.len() <= 4 * LEN && text.contains(|c: char| c.is_whitespace() || c.is_control()) {
-            return Err(InvalidSecret::WhiteSpace);
+        if text.len() <= 4 * LEN {
+            spoiled_around(text)?;
         }
         let kind = SecretKind::of(text).ok_or(InvalidSecret::Kind)?;
         let bytes = <[u8; LEN]>::try_from(text.as_bytes()).map_err(|_| {
@@ -169,6 +201,23 @@ impl FromStr for Secret {
             _ => Err(InvalidSecret::Body),
         }
     }
+}
+
+/// What came along with a secret, or stands in its place.
+fn spoiled_around(text: &str) -> Result<(), InvalidSecret> {
+    let blank = |text: &str| text.contains(|c: char| c.is_whitespace() || c.is_control());
+    let bare = text.trim_end_matches(['\r', '\n']);
+    if text.starts_with('$') || text.starts_with("{{") || text.starts_with('%') && text.ends_with('%') {
+        return Err(InvalidSecret::Unexpanded);
+    }
+    if bare != text && !blank(bare) {
+        return Err(InvalidSecret::TrailingLineBreak);
+    }
+    if blank(text) {
+        return Err(InvalidSecret::WhiteSpace);
+    }
+    let quoted = |mark| text.len() > 1 && text.starts_with(mark) && text.ends_with(mark);
+    if quoted('"') || quoted('\'') { Err(InvalidSecret::Quoted) } else { Ok(()) }
 }
 
 impl Drop for Secret {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::{
-    AccountId, Expiry, Grants, Label, Lifetime, OrgId, OrgSlug, Orgs, Scope, SecretId, SecretPrefix,
+    AccountId, Expiry, Grants, Label, Lifetime, OrgId, OrgSlug, Orgs, Refusal, Scope, SecretId, SecretPrefix,
     Timestamp, TokenId,
 };
 
@@ -148,6 +148,20 @@ impl SecretRecord {
     /// A family's first secret, which needs nobody's confirmation.
     pub fn first(id: SecretId, prefix: SecretPrefix, now: Timestamp) -> SecretRecord {
         SecretRecord { id, prefix, minted_at: now, confirmed_at: Some(now), ends_at: Expiry::Never }
+    }
+
+    /// Whether it still serves, by its own place in its family.
+    pub fn judge(&self, now: Timestamp) -> Result<(), Refusal> {
+        match self.state(now) {
+            SecretState::Pending | SecretState::Current | SecretState::Retiring => Ok(()),
+            SecretState::Retired(at) => Err(Refusal::Replaced(at)),
+            SecretState::Lapsed(at) => Err(Refusal::Lapsed(at)),
+        }
+    }
+
+    /// Whether it still serves, where all that was minted before an instant is shut out.
+    pub fn judge_minting(&self, not_before: Timestamp) -> Result<(), Refusal> {
+        if self.minted_at < not_before { Err(Refusal::ShutOut(not_before)) } else { Ok(()) }
     }
 
     /// Where it stands among its family's secrets.

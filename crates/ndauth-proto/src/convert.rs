@@ -379,6 +379,7 @@ pub fn reason_from_proto(reason: i32) -> Option<Reason> {
 pub fn factor_to_proto(factor: Factor) -> v1::Factor {
     match factor {
         Factor::Secret => v1::Factor::Secret,
+        Factor::NotBefore => v1::Factor::NotBefore,
         Factor::Life => v1::Factor::Life,
         Factor::Owner => v1::Factor::Owner,
         Factor::Service => v1::Factor::Service,

@@ -29,7 +29,12 @@ pub fn problem_from_status(status: &Status) -> Problem {
         .get_details_bad_request()
         .and_then(|bad| bad.field_violations.into_iter().next())
         .map(|violation| violation.field);
-    Problem { reason, message: status.message().to_owned(), field }
+    let message = match status.code() {
+        // As the transport says it, with a capital.
+        Code::Cancelled if status.message() == "Timeout expired" => "no answer came in time".to_owned(),
+        _ => status.message().to_owned(),
+    };
+    Problem { reason, message, field }
 }
 
 fn code(class: Class) -> Code {

@@ -15,7 +15,7 @@ pub(crate) async fn run(command: Admin, database: &DatabaseUrl) -> Result<(), Fa
     if let Admin::Migrate(Migrate::Status) = command {
         return migration_status(database).await;
     }
-    let authority = Authority::open(database, Clock::Database).await?;
+    let authority = Authority::open(database, Clock::Database, None).await?;
     let done = carry_out(&authority, command).await;
     authority.close().await?;
     say(&done?)

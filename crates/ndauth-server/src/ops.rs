@@ -52,7 +52,7 @@ impl Ops {
         if self.draining.load(Ordering::SeqCst) {
             return Ready::Draining;
         }
-        match timeout(PATIENCE, self.authority.ping()).await {
+        match timeout(PATIENCE, self.authority.look()).await {
             Ok(Ok(())) => Ready::Yes,
             Ok(Err(_)) | Err(_) => Ready::NoDatabase,
         }

@@ -88,7 +88,7 @@ pub async fn serve(options: &ServeOptions) -> Result<(), ServeError> {
     }
     let metrics = record_metrics()?;
     let database = |source| ServeError::Database { url: options.database.clone(), source };
-    let authority = Arc::new(Authority::open(&options.database, Clock::Database).await.map_err(database)?);
+    let authority = Arc::new(Authority::open(&options.database, Clock::Database, None).await.map_err(database)?);
     let (listener, address) = listen(options.listen).await?;
     let (admin_listener, admin_address) = listen(options.admin_listen).await?;
     let (routes, health) = grpc::routes(Arc::clone(&authority))?;

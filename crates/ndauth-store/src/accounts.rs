@@ -2,7 +2,7 @@
 
 use ndauth_core::{Account, AccountId, Email, Handle, Timestamp};
 use sea_orm::ActiveValue::Set;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::columns::Columns;
 use crate::error::inserted;
@@ -37,6 +37,12 @@ impl Read {
     pub async fn find_account_by_handle(&self, handle: &Handle) -> Result<Option<Account>, StoreError> {
         let row = Entity::find().filter(Column::Handle.eq(handle.as_str())).one(&self.transaction).await?;
         row.map(Account::try_from).transpose()
+    }
+
+    /// Every account, by handle.
+    pub async fn list_accounts(&self) -> Result<Vec<Account>, StoreError> {
+        let rows = Entity::find().order_by_asc(Column::Handle).all(&self.transaction).await?;
+        rows.into_iter().map(Account::try_from).collect()
     }
 
     /// The account with this address.

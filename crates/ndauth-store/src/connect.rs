@@ -57,7 +57,7 @@ impl Store {
     /// Connects, without looking at the schema.
     pub async fn connect(url: &DatabaseUrl, clock: Clock) -> Result<Store, StoreError> {
         let (engine, options) = match url {
-            DatabaseUrl::Sqlite(path) => (Engine::Sqlite, sqlite_options(path.clone())),
+            DatabaseUrl::Sqlite(path) => (Engine::Sqlite, sqlite_options(path.clone(), Opening::Pool)),
             DatabaseUrl::Postgres(url) => (Engine::Postgres, postgres_options(url)),
         };
         let give_up = Instant::now() + PATIENCE;
@@ -120,12 +120,25 @@ impl Store {
     /// Begins a transaction that will write: on SQLite it takes the lock at once, for one that read
     /// before it writes would fail where it should wait.
     pub(crate) async fn begin_immediate(&self) -> Result<DatabaseTransaction, StoreError> {
-        let options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        };
-        Ok(self.database.begin_with_options(options).await?)
+        Ok(self.database.begin_with_options(immediate()).await?)
     }
+}
+
+/// How a writing transaction begins.
+pub(crate) fn immediate() -> TransactionOptions {
+    TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..TransactionOptions::default()
+    }
+}
+
+/// How many connections there are to a file of SQLite.
+#[derive(Clone, Copy)]
+pub(crate) enum Opening {
+    /// Several, so that readers do not wait for each other.
+    Pool,
+    /// One, which keeps what is attached to it.
+    One,
 }
 
 fn options(url: &str, connections: u32) -> ConnectOptions {
@@ -140,8 +153,12 @@ fn options(url: &str, connections: u32) -> ConnectOptions {
     options
 }
 
-fn sqlite_options(path: std::path::PathBuf) -> ConnectOptions {
-    let mut options = options("sqlite:", 6);
+pub(crate) fn sqlite_options(path: std::path::PathBuf, opening: Opening) -> ConnectOptions {
+    let connections = match opening {
+        Opening::Pool => 6,
+        Opening::One => 1,
+    };
+    let mut options = options("sqlite:", connections);
     options.map_sqlx_sqlite_opts(move |options| {
         options
             .filename(&path)

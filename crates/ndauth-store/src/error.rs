@@ -36,6 +36,15 @@ impl StoreError {
         StoreError::Corrupt { table, column, id: id.to_string() }
     }
 
+    /// What is at the bottom of it, in words.
+    pub(crate) fn bottom(&self) -> String {
+        let mut deepest: &dyn Error = self;
+        while let Some(source) = deepest.source() {
+            deepest = source;
+        }
+        deepest.to_string()
+    }
+
     /// Whether another transaction stood in the way, so that the same may go well at a second try.
     pub fn is_conflict(&self) -> bool {
         let StoreError::Unavailable(source) = self else { return false };

@@ -59,6 +59,17 @@ impl StoredEvent {
 }
 
 impl Read {
+    /// The hash of the event with this number, if there is one; that of none is zero.
+    pub async fn event_hash(&self, sequence: u64) -> Result<Option<[u8; 32]>, StoreError> {
+        if sequence == 0 {
+            return Ok(Some(Head::EMPTY.hash));
+        }
+        let Ok(id) = i64::try_from(sequence) else { return Ok(None) };
+        let row = Entity::find_by_id(id).one(&self.transaction).await?;
+        let columns = Columns { table: "event", id };
+        row.map(|row| columns.hash("hash", row.hash)).transpose()
+    }
+
     /// The events after a sequence, in order, at most so many.
     pub async fn events_after(&self, sequence: u64, limit: u64) -> Result<Vec<StoredEvent>, StoreError> {
         let rows = Entity::find()
@@ -71,21 +82,33 @@ impl Read {
     }
 }
 
+impl From<(&Event, Head)> for StoredEvent {
+    fn from((event, last): (&Event, Head)) -> StoredEvent {
+        let digest = personal_hash(&event.salt, &event.personal);
+        let head = last.next(&event.public, &digest);
+        StoredEvent {
+            sequence: head.sequence,
+            public: event.public.clone(),
+            personal: Some((event.personal.clone(), event.salt)),
+            personal_hash: digest,
+            hash: head.hash,
+        }
+    }
+}
+
 /// Appends an event behind the last and moves the head.
 pub(crate) async fn append(
     transaction: &DatabaseTransaction,
-    last: Head,
-    event: &Event,
+    event: &StoredEvent,
 ) -> Result<Head, StoreError> {
-    let digest = personal_hash(&event.salt, &event.personal);
-    let head = last.next(&event.public, &digest);
+    let head = Head { sequence: event.sequence, hash: event.hash };
     let sequence = i64::try_from(head.sequence).map_err(|_| StoreError::corrupt("head", "sequence", 1))?;
     let row = ActiveModel {
         sequence: Set(sequence),
         public_bytes: Set(event.public.clone()),
-        personal_bytes: Set(Some(event.personal.clone())),
-        salt: Set(Some(event.salt.to_vec())),
-        personal_hash: Set(digest.to_vec()),
+        personal_bytes: Set(event.personal.as_ref().map(|(bytes, _)| bytes.clone())),
+        salt: Set(event.personal.as_ref().map(|(_, salt)| salt.to_vec())),
+        personal_hash: Set(event.personal_hash.to_vec()),
         hash: Set(head.hash.to_vec()),
     };
     Entity::insert(row).exec_without_returning(transaction).await?;

@@ -13,21 +13,29 @@ mod transaction;
 mod url;
 
 mod accounts;
+mod check;
+mod copy;
 mod events;
+mod installation;
 mod orgs;
 mod secrets;
 mod services;
 mod sessions;
 mod tokens;
+mod witness;
 
 #[cfg(feature = "testing")]
 pub mod testing;
 
+pub use check::Fault;
 pub use clock::{Clock, ManualClock};
 pub use connect::{Engine, MigrationState, Store};
+pub use copy::CopyError;
 pub use error::{StoreError, Taken};
 pub use events::StoredEvent;
+pub use orgs::Member;
 pub use secrets::{Family, FoundSecret};
 pub use tokens::TokenPage;
 pub use transaction::{Read, Write};
 pub use url::{DatabaseUrl, InvalidDatabaseUrl};
+pub use witness::{Sighting, Witness};

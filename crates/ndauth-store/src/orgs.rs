@@ -5,12 +5,25 @@ use std::collections::BTreeMap;
 use ndauth_core::{AccountId, Membership, Org, OrgId, OrgSlug, Orgs, Role, Timestamp};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, OnConflict};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
 use crate::columns::Columns;
 use crate::error::inserted;
 use crate::row::{membership, org};
 use crate::{Read, StoreError, Taken, Write};
+
+/// Someone who is a member of an org now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Which org.
+    pub org: OrgId,
+    /// Who.
+    pub account: AccountId,
+    /// In which role.
+    pub role: Role,
+    /// Since when in that role.
+    pub set_at: Timestamp,
+}
 
 impl TryFrom<org::Model> for Org {
     type Error = StoreError;
@@ -72,6 +85,30 @@ impl Read {
         }
         memberships.sort_by(|a, b| a.org.slug.cmp(&b.org.slug));
         Ok(memberships)
+    }
+
+    /// Every org, deleted or not, by slug.
+    pub async fn list_orgs(&self) -> Result<Vec<Org>, StoreError> {
+        let rows = org::Entity::find().order_by_asc(org::Column::Slug).all(&self.transaction).await?;
+        rows.into_iter().map(Org::try_from).collect()
+    }
+
+    /// Everyone who is a member of any org now.
+    pub async fn list_members(&self) -> Result<Vec<Member>, StoreError> {
+        let rows = membership::Entity::find()
+            .filter(membership::Column::RemovedAt.is_null())
+            .all(&self.transaction)
+            .await?;
+        let member = |row: membership::Model| {
+            let columns = Columns { table: "membership", id: row.account_id };
+            Ok(Member {
+                org: OrgId::from_uuid(row.org_id),
+                account: AccountId::from_uuid(row.account_id),
+                role: role(&row)?,
+                set_at: columns.instant("set_at", row.set_at)?,
+            })
+        };
+        rows.into_iter().map(member).collect()
     }
 
     /// The names of these orgs.

@@ -4,8 +4,9 @@ use ndauth_core::{
     Expiry, LastUse, SecretHash, SecretId, SecretRecord, ServiceId, SessionId, Timestamp, TokenId,
 };
 use sea_orm::ActiveValue::Set;
+use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder};
 
 use crate::columns::{Columns, expiry_micros};
 use crate::row::secret::{ActiveModel, Column, Entity, Model};
@@ -73,6 +74,26 @@ impl Read {
         row.map(FoundSecret::try_from).transpose()
     }
 
+    /// The secrets that this family has had, oldest first.
+    pub async fn list_secrets(&self, family: Family) -> Result<Vec<FoundSecret>, StoreError> {
+        let (column, id) = family.column();
+        let rows = Entity::find()
+            .filter(column.eq(id))
+            .order_by_asc(Column::MintedAt)
+            .order_by_asc(Column::Id)
+            .all(&self.transaction)
+            .await?;
+        rows.into_iter().map(FoundSecret::try_from).collect()
+    }
+
+    /// How many secrets that serve now were minted before an instant, and how many since.
+    pub async fn count_minted(&self, instant: Timestamp) -> Result<(u64, u64), StoreError> {
+        let serving = || Entity::find().filter(Column::EndsAt.gt(self.now().micros()));
+        let before = serving().filter(Column::MintedAt.lt(instant.micros()));
+        let since = serving().filter(Column::MintedAt.gte(instant.micros()));
+        Ok((before.count(&self.transaction).await?, since.count(&self.transaction).await?))
+    }
+
     pub(crate) async fn secrets_of_tokens(&self, tokens: &[TokenId]) -> Result<Vec<FoundSecret>, StoreError> {
         let rows = Entity::find()
             .filter(Column::TokenId.is_in(tokens.iter().map(|id| id.uuid())))
@@ -82,7 +103,29 @@ impl Read {
     }
 }
 
+impl Family {
+    fn column(self) -> (Column, Uuid) {
+        match self {
+            Family::Token(id) => (Column::TokenId, id.uuid()),
+            Family::Session(id) => (Column::SessionId, id.uuid()),
+            Family::Service(id) => (Column::ServiceId, id.uuid()),
+        }
+    }
+}
+
 impl Write {
+    /// Lets the secrets that a family has so far serve until an instant at the most.
+    pub async fn retire_secrets(&self, family: Family, end: Timestamp) -> Result<(), StoreError> {
+        let (column, id) = family.column();
+        Entity::update_many()
+            .col_expr(Column::EndsAt, Expr::value(end.micros()))
+            .filter(column.eq(id))
+            .filter(Column::EndsAt.gt(end.micros()))
+            .exec(&self.transaction)
+            .await?;
+        Ok(())
+    }
+
     /// Adds a secret to a family.
     pub async fn insert_secret(
         &self,

@@ -3,7 +3,7 @@
 use ndauth_core::{Label, OrgId, Orgs, Service, ServiceId, Timestamp};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
 use crate::columns::Columns;
 use crate::error::inserted;
@@ -24,6 +24,20 @@ impl Read {
             .one(&self.transaction)
             .await?;
         self.service_or_none(row).await
+    }
+
+    /// Every service, revoked or not, by name.
+    pub async fn list_services(&self) -> Result<Vec<Service>, StoreError> {
+        let rows = service::Entity::find()
+            .order_by_asc(service::Column::Name)
+            .order_by_asc(service::Column::Id)
+            .all(&self.transaction)
+            .await?;
+        let mut services = Vec::new();
+        for row in rows {
+            services.extend(self.service_or_none(Some(row)).await?);
+        }
+        Ok(services)
     }
 
     async fn service_or_none(&self, row: Option<service::Model>) -> Result<Option<Service>, StoreError> {

@@ -2,10 +2,11 @@
 
 use ndauth_core::{AccountId, Session, SessionId, Timestamp};
 use sea_orm::ActiveValue::Set;
-use sea_orm::EntityTrait;
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
 use crate::columns::{Columns, expiry_micros};
-use crate::row::session::{ActiveModel, Entity, Model};
+use crate::row::session::{ActiveModel, Column, Entity, Model};
 use crate::{Read, StoreError, Write};
 
 impl TryFrom<Model> for Session {
@@ -29,9 +30,28 @@ impl Read {
         let row = Entity::find_by_id(id.uuid()).one(&self.transaction).await?;
         row.map(Session::try_from).transpose()
     }
+
+    /// Every session, ended or not, oldest first.
+    pub async fn list_sessions(&self) -> Result<Vec<Session>, StoreError> {
+        let rows = Entity::find().order_by_asc(Column::Id).all(&self.transaction).await?;
+        rows.into_iter().map(Session::try_from).collect()
+    }
 }
 
 impl Write {
+    /// Ends every live session of an account. Says how many there were.
+    pub async fn end_sessions(&self, account: AccountId) -> Result<u64, StoreError> {
+        let now = self.now().micros();
+        let ended = Entity::update_many()
+            .col_expr(Column::RevokedAt, Expr::value(now))
+            .filter(Column::AccountId.eq(account.uuid()))
+            .filter(Column::RevokedAt.is_null())
+            .filter(Column::ExpiresAt.gt(now))
+            .exec(&self.transaction)
+            .await?;
+        Ok(ended.rows_affected)
+    }
+
     /// Adds a session.
     pub async fn insert_session(&self, session: &Session) -> Result<(), StoreError> {
         let row = ActiveModel {

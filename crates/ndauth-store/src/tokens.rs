@@ -8,7 +8,7 @@ use ndauth_core::{
 };
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 
 use crate::columns::{Columns, expiry_micros, lifetime_micros};
 use crate::error::inserted;
@@ -59,10 +59,20 @@ impl Read {
 
     /// The tokens of an account.
     pub async fn list_tokens(&self, owner: AccountId, page: TokenPage) -> Result<Vec<Token>, StoreError> {
-        let mut query = token::Entity::find()
-            .filter(token::Column::AccountId.eq(owner.uuid()))
-            .order_by_asc(token::Column::Id)
-            .limit(page.limit);
+        self.token_page(token::Entity::find().filter(token::Column::AccountId.eq(owner.uuid())), page).await
+    }
+
+    /// The tokens of everyone.
+    pub async fn list_every_token(&self, page: TokenPage) -> Result<Vec<Token>, StoreError> {
+        self.token_page(token::Entity::find(), page).await
+    }
+
+    async fn token_page(
+        &self,
+        query: Select<token::Entity>,
+        page: TokenPage,
+    ) -> Result<Vec<Token>, StoreError> {
+        let mut query = query.order_by_asc(token::Column::Id).limit(page.limit);
         if !page.include_revoked {
             query = query.filter(token::Column::RevokedAt.is_null());
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ndauth_core::{Event, Head, Timestamp};
+use ndauth_core::{Event, Head, Installation, InstallationId, Timestamp};
 use sea_orm::{
     AccessMode, ConnectionTrait, DatabaseTransaction, IsolationLevel, QueryResult, Statement,
     TransactionOptions, TransactionTrait,
@@ -11,13 +11,15 @@ use tokio::sync::OwnedMutexGuard;
 use tokio::time::{Instant, timeout};
 
 use crate::clock::machine_micros;
-use crate::{Clock, Engine, Store, StoreError};
+use crate::columns::Columns;
+use crate::{Clock, Engine, Store, StoreError, StoredEvent};
 
 /// A view of one state of the database, and the instant as of which it is judged.
 pub struct Read {
     pub(crate) transaction: DatabaseTransaction,
     engine: Engine,
     head: Head,
+    installation: Installation,
     now: Timestamp,
 }
 
@@ -60,10 +62,14 @@ impl Store {
     /// Reads the end of the log first: what is read afterwards is at least as new.
     async fn opened(&self, transaction: DatabaseTransaction) -> Result<Read, StoreError> {
         let sql = match self.engine {
-            Engine::Sqlite => "SELECT sequence, hash FROM head WHERE id = 1",
+            Engine::Sqlite => {
+                "SELECT sequence, hash, installation.id AS installation, not_before, restored_at \
+                 FROM head, installation WHERE head.id = 1 AND one = 1"
+            }
             Engine::Postgres => {
-                "SELECT sequence, hash, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now \
-                 FROM head WHERE id = 1"
+                "SELECT sequence, hash, installation.id AS installation, not_before, restored_at, \
+                 (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now \
+                 FROM head, installation WHERE head.id = 1 AND one = 1"
             }
         };
         let row = one_row(&transaction, sql).await?;
@@ -73,7 +79,13 @@ impl Store {
             (Clock::Database, Engine::Postgres) => row.try_get("", "now")?,
         };
         let now = self.latest.no_earlier(micros)?;
-        Ok(Read { transaction, engine: self.engine, head: head(&row)?, now })
+        Ok(Read {
+            transaction,
+            engine: self.engine,
+            head: head(&row)?,
+            installation: installation(&row)?,
+            now,
+        })
     }
 }
 
@@ -81,6 +93,11 @@ impl Read {
     /// The end of the log as of this view.
     pub fn head(&self) -> Head {
         self.head
+    }
+
+    /// What concerns the whole installation.
+    pub fn installation(&self) -> &Installation {
+        &self.installation
     }
 
     /// The instant as of which this view is judged.
@@ -103,28 +120,52 @@ impl Write {
     /// Returns the event's sequence.
     ///
     /// The head of the log is locked from here on, and not before: for two statements and a sync.
-    pub async fn commit(self, event: &Event) -> Result<u64, StoreError> {
-        let Read { transaction, engine, head: seen, .. } = self.read;
-        let last = match engine {
-            // The whole transaction holds SQLite's one lock, so the head is as it was seen.
-            Engine::Sqlite => seen,
-            Engine::Postgres => {
-                let sql = "SELECT sequence, hash FROM head WHERE id = 1 FOR UPDATE";
-                head(&one_row(&transaction, sql).await?)?
-            }
-        };
-        let appended = crate::events::append(&transaction, last, event).await?;
-        transaction.commit().await?;
+    pub async fn commit(mut self, event: &Event) -> Result<u64, StoreError> {
+        let last = self.lock_head().await?;
+        let appended = self.append(&StoredEvent::from((event, last))).await?;
+        self.read.transaction.commit().await?;
         metrics::histogram!("ndauth_store_write_seconds", "name" => self.name)
             .record(self.begun.elapsed().as_secs_f64());
         tracing::info!(change = self.name, sequence = appended.sequence, "committed");
         Ok(appended.sequence)
+    }
+
+    /// Dates what changes from here on as of another instant, as when an old change is made again.
+    pub fn date(&mut self, instant: Timestamp) {
+        self.read.now = instant;
+    }
+
+    /// The end of the log, which nobody else moves until this change ends.
+    pub async fn lock_head(&mut self) -> Result<Head, StoreError> {
+        // SQLite's one lock is held by the whole transaction, so there the head is as it was seen.
+        if self.read.engine == Engine::Postgres {
+            let sql = "SELECT sequence, hash FROM head WHERE id = 1 FOR UPDATE";
+            self.read.head = head(&one_row(&self.read.transaction, sql).await?)?;
+        }
+        Ok(self.read.head)
+    }
+
+    /// Appends an event that comes from a copy of this log. [`Write::commit`] must still follow.
+    ///
+    /// The head must be locked, and the event must follow it: see [`StoredEvent::follows`].
+    pub async fn append(&mut self, event: &StoredEvent) -> Result<Head, StoreError> {
+        self.read.head = crate::events::append(&self.read.transaction, event).await?;
+        Ok(self.read.head)
     }
 }
 
 async fn one_row(transaction: &DatabaseTransaction, sql: &str) -> Result<QueryResult, StoreError> {
     let statement = Statement::from_string(transaction.get_database_backend(), sql);
     transaction.query_one_raw(statement).await?.ok_or_else(|| StoreError::corrupt("head", "id", 1))
+}
+
+fn installation(row: &QueryResult) -> Result<Installation, StoreError> {
+    let columns = Columns { table: "installation", id: 1 };
+    Ok(Installation {
+        id: InstallationId::from_uuid(row.try_get("", "installation")?),
+        not_before: columns.instant("not_before", row.try_get("", "not_before")?)?,
+        restored_at: columns.instant_or_null("restored_at", row.try_get("", "restored_at")?)?,
+    })
 }
 
 fn head(row: &QueryResult) -> Result<Head, StoreError> {

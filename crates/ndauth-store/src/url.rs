@@ -35,6 +35,36 @@ impl FromStr for DatabaseUrl {
     }
 }
 
+impl DatabaseUrl {
+    /// Whether it holds a password.
+    pub fn has_password(&self) -> bool {
+        let DatabaseUrl::Postgres(url) = self else { return false };
+        let (place, parameters) = url.split_once('?').unwrap_or((url, ""));
+        let credentials = place.split_once("://").and_then(|(_, rest)| rest.rsplit_once('@'));
+        credentials.is_some_and(|(credentials, _)| credentials.contains(':'))
+            || parameters.split('&').any(|parameter| parameter.starts_with("password="))
+    }
+
+    /// The same place, with this password; a file has none.
+    pub fn with_password(&self, password: &str) -> Option<DatabaseUrl> {
+        let DatabaseUrl::Postgres(url) = self else { return None };
+        let (scheme, rest) = url.split_once("://")?;
+        // RFC 3986, section 2.1: whatever is not unreserved.
+        let escaped: String = password
+            .bytes()
+            .map(|byte| match byte {
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => char::from(byte).to_string(),
+                _ => format!("%{byte:02X}"),
+            })
+            .collect();
+        let (user, place) = match rest.rsplit_once('@') {
+            Some((credentials, place)) => (credentials.split(':').next().unwrap_or_default(), place),
+            None => ("", rest),
+        };
+        Some(DatabaseUrl::Postgres(format!("{scheme}://{user}:{escaped}@{place}")))
+    }
+}
+
 impl fmt::Display for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -83,6 +113,20 @@ mod tests {
         ] {
             assert_eq!(text.parse(), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn a_password_is_put_in_from_beside() {
+        let url = |text: &str| text.parse::<DatabaseUrl>().expect("a URL");
+        for (from, to) in [
+            ("postgres://nd@db:5432/nd", "postgres://nd:p%40ss%3A%2F@db:5432/nd"),
+            ("postgres://nd:old@db/nd?sslmode=require", "postgres://nd:p%40ss%3A%2F@db/nd?sslmode=require"),
+        ] {
+            assert_eq!(url(from).with_password("p@ss:/"), Some(url(to)));
+            assert!(url(to).has_password() && !url("postgres://nd@db/nd").has_password());
+        }
+        assert!(url("postgres://db/nd?password=x").has_password());
+        assert_eq!(url("sqlite:x.db").with_password("x"), None);
     }
 
     #[test]

@@ -1,8 +1,12 @@
+use std::path::Path;
+use std::time::Duration;
+
 use ndauth_authority::access::{Operation, TABLE};
 use ndauth_authority::{
-    Authority, AuthorityError, Credential, NewAccount, NewOrg, NewService, Question, TokenName, TokenPage,
+    AnyToken, Authority, AuthorityError, Credential, NewAccount, NewOrg, NewService, Question, Settlement,
+    TokenName, TokenPage,
 };
-use ndauth_core::{Actions, Grant, Grants, Orgs, Reason, Requirement, Role, Secret, SecretKind};
+use ndauth_core::{Actions, Grant, Grants, Orgs, Reason, Requirement, Role, Secret, SecretKind, Timestamp};
 
 use crate::on_both;
 use crate::world::{CONSOLE, days, new_token, presented, reason};
@@ -54,6 +58,26 @@ async fn call(
             authority.create_service(caller, &new).await.map(drop)
         }
         Operation::RevokeService => authority.revoke_service(caller, &"new".parse().expect("a name")).await,
+        Operation::Inspect => authority.list_accounts(caller).await.map(drop),
+        Operation::ExportEvents => authority.export_events(caller, 0).await.map(drop),
+        // What PostgreSQL cannot do is told behind the door; who may not comes no further.
+        Operation::Backup => match authority.back_up(caller, Path::new("/nonexistent/copy.db")).await {
+            Err(AuthorityError::Copy(_)) => Ok(()),
+            other => other.map(drop),
+        },
+        Operation::AfterRestore => {
+            let none = Settlement::NotBefore(Timestamp::MIN);
+            authority.after_restore(caller, &none).await.map(drop)
+        }
+        Operation::SignOut => authority.sign_out(caller, &"eve".parse().expect("a handle")).await.map(drop),
+        Operation::RevokeAnyToken => {
+            let name = AnyToken::Of(handle, token.parse().expect("a name"));
+            authority.revoke_any_token(caller, &name).await.map(drop)
+        }
+        Operation::RotateService => {
+            let name = "ops only".parse().expect("a name");
+            authority.rotate_service(caller, &name, Duration::ZERO).await.map(drop)
+        }
         // The surface serves these by itself.
         Operation::CheckHealth | Operation::Reflect => Ok(()),
     }
@@ -114,6 +138,13 @@ RemoveMember: console+ - - - - -
 IssueSession: console+ - - - - -
 CreateService: console+ - - - - -
 RevokeService: console+ - - - - -
+Inspect: console+ - - - - -
+ExportEvents: console+ - - - - -
+Backup: console+ - - - - -
+AfterRestore: console+ - - - - -
+SignOut: console+ - - - - -
+RevokeAnyToken: console:NOT_FOUND - - - - -
+RotateService: console+ - - - - -
 CheckHealth: nobody+ console+ session+ token+ token:tokens+ token:assets+ service+
 Reflect: nobody+ console+ session+ token+ token:tokens+ token:assets+ service+
 ";

@@ -1,6 +1,8 @@
 //! The authority from outside: who may call what, and what then happens, on both databases.
 
 mod access;
+mod console;
+mod copies;
 mod tokens;
 mod validate;
 mod world;

@@ -19,7 +19,7 @@ async fn create_at_once(
     world: &World,
     names: impl Iterator<Item = String>,
 ) -> Vec<Result<CreatedToken, AuthorityError>> {
-    let other = Authority::open(&world.scratch.url, Clock::Manual(world.clock.clone())).await;
+    let other = Authority::open(&world.scratch.url, Clock::Manual(world.clock.clone()), None).await;
     let instances = [Arc::clone(&world.authority), Arc::new(other.expect("a second instance opens"))];
     let tasks: Vec<_> = names
         .enumerate()

@@ -96,7 +96,7 @@ on_both! {
 
     async fn could_not_decide_is_never_no(world: &World) {
         let made = world.create(&new_token("ci")).await;
-        let other = ndauth_authority::Authority::open(&world.scratch.url, ndauth_authority::Clock::Database).await;
+        let other = ndauth_authority::Authority::open(&world.scratch.url, ndauth_authority::Clock::Database, None).await;
         let other = other.expect("opened");
         other.close().await.expect("closed");
         let question =

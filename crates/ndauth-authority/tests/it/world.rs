@@ -66,8 +66,9 @@ impl World {
     pub(crate) async fn new(engine: Engine) -> World {
         let scratch = Scratch::new(engine).await;
         let clock = ManualClock::at(at(0));
-        let authority =
-            Authority::open(&scratch.url, Clock::Manual(clock.clone())).await.expect("the authority opens");
+        let authority = Authority::open(&scratch.url, Clock::Manual(clock.clone()), None)
+            .await
+            .expect("the authority opens");
         for (handle, slug) in [("ada", "ops"), ("eve", "dev")] {
             let new = NewAccount {
                 handle: handle.parse().expect("a handle"),

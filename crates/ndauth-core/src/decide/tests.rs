@@ -19,6 +19,7 @@ struct World {
     service: Orgs,
     requirement: Requirement,
     catalogue: Catalogue,
+    not_before: Timestamp,
     now: Timestamp,
 }
 
@@ -57,6 +58,7 @@ impl World {
             service: Orgs::All,
             requirement: asks(Scope::Rw, None),
             catalogue: Catalogue::built_in(),
+            not_before: Timestamp::MIN,
             now: at(500),
         }
     }
@@ -73,6 +75,7 @@ impl World {
             service: &self.service,
             requirement: &self.requirement,
             catalogue: &self.catalogue,
+            not_before: self.not_before,
             now: self.now,
         }
     }
@@ -127,6 +130,13 @@ fn the_first_factor_that_refuses_is_named() {
             "lapsed secret",
             |w| (w.secret.confirmed_at, w.secret.ends_at) = (None, Expiry::At(at(9))),
             Some(Refusal::Lapsed(at(9))),
+        ),
+        ("minted before the shut-out", |w| w.not_before = at(2), Some(Refusal::ShutOut(at(2)))),
+        ("minted at its instant", |w| w.not_before = at(1), None),
+        (
+            "shut out, and its identity asked for",
+            |w| (w.not_before, w.requirement) = (at(2), Requirement::Identity),
+            Some(Refusal::ShutOut(at(2))),
         ),
         ("revoked", |w| w.token.revoked_at = Some(at(3)), Some(Refusal::Revoked(at(3)))),
         ("at the instant of expiry", |w| w.now = at(1000), Some(Refusal::Expired(at(1000)))),
@@ -292,6 +302,7 @@ fn explain_tells_what_each_factor_allows() {
         told,
         [
             (Factor::Secret, &Allowance::Until(Expiry::Never), false),
+            (Factor::NotBefore, &Allowance::MintedSince(Timestamp::MIN), false),
             (Factor::Life, &Allowance::Until(Expiry::At(at(1000))), false),
             (Factor::Owner, &Allowance::Enabled(true), false),
             (Factor::Service, &Allowance::Orgs(&Orgs::All), false),

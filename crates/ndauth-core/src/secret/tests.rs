@@ -104,7 +104,15 @@ fn minting_is_alphanumeric_and_never_repeats() {
 fn what_is_wrong_is_named() {
     let row = |text: &str, expected| assert_eq!(text.parse::<Secret>().err(), Some(expected), "{text:?}");
     row("", InvalidSecret::Empty);
-    row(&format!("{SAMPLE}\n"), InvalidSecret::WhiteSpace);
+    row(&format!("{SAMPLE}\n"), InvalidSecret::TrailingLineBreak);
+    row(&format!("{SAMPLE}\r\n"), InvalidSecret::TrailingLineBreak);
+    row(&format!("{}\n{}\n", &SAMPLE[..20], &SAMPLE[20..]), InvalidSecret::WhiteSpace);
+    row(&format!("\"{SAMPLE}\""), InvalidSecret::Quoted);
+    row(&format!("'{SAMPLE}'"), InvalidSecret::Quoted);
+    row("${{ secrets.NDCLI_TOKEN }}", InvalidSecret::Unexpanded);
+    row("$NDCLI_TOKEN", InvalidSecret::Unexpanded);
+    row("%NDCLI_TOKEN%", InvalidSecret::Unexpanded);
+    row("\"", InvalidSecret::Kind);
     row(&format!(" {SAMPLE}"), InvalidSecret::WhiteSpace);
     row(&format!("{SAMPLE}\0"), InvalidSecret::WhiteSpace);
     row("ghp_0123456789", InvalidSecret::Kind);

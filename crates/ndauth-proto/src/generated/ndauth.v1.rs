@@ -785,6 +785,8 @@ pub enum Reason {
     Overloaded = 30,
     Unavailable = 31,
     Internal = 32,
+    SecretShutOut = 33,
+    OverlapRuns = 34,
 }
 impl Reason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -826,6 +828,8 @@ impl Reason {
             Self::Overloaded => "REASON_OVERLOADED",
             Self::Unavailable => "REASON_UNAVAILABLE",
             Self::Internal => "REASON_INTERNAL",
+            Self::SecretShutOut => "REASON_SECRET_SHUT_OUT",
+            Self::OverlapRuns => "REASON_OVERLAP_RUNS",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -864,6 +868,8 @@ impl Reason {
             "REASON_OVERLOADED" => Some(Self::Overloaded),
             "REASON_UNAVAILABLE" => Some(Self::Unavailable),
             "REASON_INTERNAL" => Some(Self::Internal),
+            "REASON_SECRET_SHUT_OUT" => Some(Self::SecretShutOut),
+            "REASON_OVERLAP_RUNS" => Some(Self::OverlapRuns),
             _ => None,
         }
     }
@@ -891,6 +897,8 @@ pub enum Factor {
     Orgs = 8,
     /// The owner's live role in the org.
     Role = 9,
+    /// Whether the secret was minted before all such were shut out. It is asked right behind the secret.
+    NotBefore = 10,
 }
 impl Factor {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -909,6 +917,7 @@ impl Factor {
             Self::Grants => "FACTOR_GRANTS",
             Self::Orgs => "FACTOR_ORGS",
             Self::Role => "FACTOR_ROLE",
+            Self::NotBefore => "FACTOR_NOT_BEFORE",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -924,6 +933,7 @@ impl Factor {
             "FACTOR_GRANTS" => Some(Self::Grants),
             "FACTOR_ORGS" => Some(Self::Orgs),
             "FACTOR_ROLE" => Some(Self::Role),
+            "FACTOR_NOT_BEFORE" => Some(Self::NotBefore),
             _ => None,
         }
     }

@@ -1,0 +1,250 @@
+//! The database against itself: rows against each other, rows against the log, the log's own chain.
+
+use std::collections::BTreeMap;
+
+use ndauth_core::{AccountId, Change, Entry, Head, OrgId, Role, ServiceId, SessionId, Timestamp, TokenId};
+use ndauth_store::{Read, StoreError, TokenPage};
+
+use crate::access::Operation;
+use crate::{Authority, AuthorityError, Credential};
+
+/// What a check found.
+#[derive(Debug)]
+pub struct Checked {
+    /// What is wrong; empty where nothing is.
+    pub faults: Vec<String>,
+    /// How many events there are.
+    pub events: u64,
+    /// How many rows of accounts, orgs, memberships, sessions, services and tokens were compared.
+    pub rows: u64,
+}
+
+const PAGE: u64 = 1000;
+
+impl Authority {
+    /// Compares everything the database holds with everything it should hold.
+    pub async fn check(&self, credential: &Credential) -> Result<Checked, AuthorityError> {
+        let (read, _, _) = self.read_as(credential, Operation::Inspect).await?;
+        let mut check = Check { told: Told::default(), faults: Vec::new(), rows: 0 };
+        for fault in read.faults().await? {
+            check.faults.push(format!("{}: `{}`", fault.what, fault.id));
+        }
+        check.log(&read).await?;
+        check.rows(&read).await?;
+        Ok(Checked { faults: check.faults, events: read.head().sequence, rows: check.rows })
+    }
+}
+
+struct Check {
+    told: Told,
+    faults: Vec<String>,
+    rows: u64,
+}
+
+/// The state as the log tells it.
+#[derive(Default)]
+struct Told {
+    accounts: BTreeMap<AccountId, Life>,
+    orgs: BTreeMap<OrgId, Life>,
+    members: BTreeMap<(OrgId, AccountId), Option<Role>>,
+    sessions: BTreeMap<SessionId, Life>,
+    /// By which event and when, in order.
+    signed_out: BTreeMap<AccountId, Vec<(u64, Timestamp)>>,
+    services: BTreeMap<ServiceId, Life>,
+    tokens: BTreeMap<TokenId, Life>,
+}
+
+/// Which event told of the making, and when the end came, if it did.
+#[derive(Clone, Copy)]
+struct Life {
+    made: u64,
+    ended: Option<Timestamp>,
+}
+
+impl Check {
+    /// Follows the chain, and gathers what the events tell.
+    async fn log(&mut self, read: &Read) -> Result<(), AuthorityError> {
+        let mut last = Head::EMPTY;
+        loop {
+            let events = read.events_after(last.sequence, PAGE).await?;
+            if events.is_empty() {
+                break;
+            }
+            for event in events {
+                if !event.follows(&last) {
+                    self.faults.push(format!(
+                        "the log's chain is broken at event {}, which does not follow event {}",
+                        event.sequence, last.sequence
+                    ));
+                }
+                match serde_json::from_slice::<Entry>(&event.public) {
+                    Ok(entry) => self.told.hear(event.sequence, &entry),
+                    Err(_) => self.faults.push(format!("event {} makes no sense", event.sequence)),
+                }
+                last = Head { sequence: event.sequence, hash: event.hash };
+            }
+        }
+        if last != read.head() {
+            self.faults.push(format!(
+                "the head of the log stands at event {}, and the last event is {} (or its hash is another)",
+                read.head().sequence,
+                last.sequence
+            ));
+        }
+        Ok(())
+    }
+
+    /// Compares the rows with what the log tells.
+    async fn rows(&mut self, read: &Read) -> Result<(), AuthorityError> {
+        if let Some(accounts) = self.sound(read.list_accounts().await)? {
+            let rows = accounts.iter().map(|row| (row.id, row.disabled_at));
+            let told = std::mem::take(&mut self.told.accounts);
+            self.compare("account", "disabled", rows, told);
+        }
+        if let Some(orgs) = self.sound(read.list_orgs().await)? {
+            let rows = orgs.iter().map(|row| (row.id, row.deleted_at));
+            let told = std::mem::take(&mut self.told.orgs);
+            self.compare("org", "deleted", rows, told);
+        }
+        if let Some(services) = self.sound(read.list_services().await)? {
+            let rows = services.iter().map(|row| (row.id, row.revoked_at));
+            let told = std::mem::take(&mut self.told.services);
+            self.compare("service", "revoked", rows, told);
+        }
+        if let Some(sessions) = self.sound(read.list_sessions().await)? {
+            let mut told = std::mem::take(&mut self.told.sessions);
+            for row in &sessions {
+                // Signing out ends all of an account's sessions but those that had come to their end.
+                if let Some(life) = told.get_mut(&row.id) {
+                    let signed_out = self.told.signed_out.get(&row.account).into_iter().flatten();
+                    let mut ends =
+                        signed_out.filter(|(sequence, _)| *sequence > life.made).map(|(_, at)| *at);
+                    life.ended = ends.next().filter(|at| !row.expires_at.is_past(*at));
+                }
+            }
+            let rows = sessions.iter().map(|row| (row.id, row.revoked_at));
+            self.compare("session", "ended", rows, told);
+        }
+        if let Some(members) = self.sound(read.list_members().await)? {
+            self.rows += members.len() as u64;
+            let mut told = std::mem::take(&mut self.told.members);
+            for member in members {
+                let place = format!("the account `{}` in the org `{}`", member.account, member.org);
+                match told.remove(&(member.org, member.account)) {
+                    None => self.faults.push(format!("{place} is a member, and the log does not say so")),
+                    Some(Some(role)) if role != member.role => self
+                        .faults
+                        .push(format!("{place} has the role `{}`, and the log says `{role}`", member.role)),
+                    Some(_) => {}
+                }
+            }
+            for (org, account) in told.into_keys() {
+                self.faults.push(format!(
+                    "the account `{account}` is no member of the org `{org}`, and the log says that it is"
+                ));
+            }
+        }
+        self.tokens(read).await
+    }
+
+    async fn tokens(&mut self, read: &Read) -> Result<(), AuthorityError> {
+        let mut rows = Vec::new();
+        let mut after = None;
+        loop {
+            let page = TokenPage { include_revoked: true, after, limit: PAGE };
+            let Some(tokens) = self.sound(read.list_every_token(page).await)? else { return Ok(()) };
+            after = tokens.last().map(|token| token.id);
+            if after.is_none() {
+                break;
+            }
+            rows.extend(tokens.into_iter().map(|token| (token.id, token.revoked_at)));
+        }
+        let told = std::mem::take(&mut self.told.tokens);
+        self.compare("token", "revoked", rows.into_iter(), told);
+        Ok(())
+    }
+
+    /// A row that makes no sense is a fault, and no reason to stop.
+    fn sound<T>(&mut self, outcome: Result<T, StoreError>) -> Result<Option<T>, AuthorityError> {
+        match outcome {
+            Ok(rows) => Ok(Some(rows)),
+            Err(error @ StoreError::Corrupt { .. }) => {
+                self.faults.push(error.to_string());
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn compare<Id: Ord + Copy + std::fmt::Display>(
+        &mut self,
+        what: &str,
+        end: &str,
+        rows: impl Iterator<Item = (Id, Option<Timestamp>)>,
+        mut told: BTreeMap<Id, Life>,
+    ) {
+        for (id, ended) in rows {
+            self.rows += 1;
+            match told.remove(&id) {
+                None => {
+                    self.faults.push(format!("the {what} `{id}` is there, and the log does not tell of it"));
+                }
+                Some(life) if life.ended == ended => {}
+                Some(Life { ended: Some(at), .. }) if ended.is_none() => {
+                    self.faults
+                        .push(format!("the {what} `{id}` lives, and the log says it was {end} at {at}"));
+                }
+                Some(life) => self.faults.push(format!(
+                    "the {what} `{id}` was {end} at {}, and the log says {}",
+                    ended.map_or("no time".to_owned(), |at| at.to_string()),
+                    life.ended.map_or("that it was not".to_owned(), |at| at.to_string())
+                )),
+            }
+        }
+        for id in told.into_keys() {
+            self.faults.push(format!("the log tells of the {what} `{id}`, and it is not there"));
+        }
+    }
+}
+
+impl Told {
+    fn hear(&mut self, sequence: u64, entry: &Entry) {
+        let life = Life { made: sequence, ended: None };
+        let end = |life: Option<&mut Life>, at: Option<Timestamp>| {
+            if let Some(life) = life {
+                life.ended = at;
+            }
+        };
+        match entry.change {
+            Change::AccountCreated { account } => drop(self.accounts.insert(account, life)),
+            Change::AccountDisabled { account } => end(self.accounts.get_mut(&account), Some(entry.at)),
+            Change::AccountEnabled { account } => end(self.accounts.get_mut(&account), None),
+            Change::AccountSignedOut { account } => {
+                self.signed_out.entry(account).or_default().push((sequence, entry.at));
+            }
+            Change::ServiceRotated { .. } => {}
+            Change::OrgCreated { org } => drop(self.orgs.insert(org, life)),
+            Change::OrgDeleted { org } => end(self.orgs.get_mut(&org), Some(entry.at)),
+            Change::MemberSet { org, account, role } => drop(self.members.insert((org, account), role)),
+            Change::MemberRemoved { org, account } => drop(self.members.remove(&(org, account))),
+            Change::SessionIssued { session, .. } => drop(self.sessions.insert(session, life)),
+            Change::ServiceCreated { service } => drop(self.services.insert(service, life)),
+            Change::ServiceRevoked { service } => end(self.services.get_mut(&service), Some(entry.at)),
+            Change::TokenCreated { token } => drop(self.tokens.insert(token, life)),
+            Change::TokenRevoked { token } => end(self.tokens.get_mut(&token), Some(entry.at)),
+            Change::Restored { copy, .. } => self.forget(copy),
+        }
+    }
+
+    /// What was made behind the end of a restored copy is told of, and not there.
+    fn forget(&mut self, copy: u64) {
+        let kept = |life: &Life| life.made <= copy;
+        self.accounts.retain(|_, life| kept(life));
+        self.orgs.retain(|_, life| kept(life));
+        self.sessions.retain(|_, life| kept(life));
+        self.services.retain(|_, life| kept(life));
+        self.tokens.retain(|_, life| kept(life));
+        let (orgs, accounts) = (&self.orgs, &self.accounts);
+        self.members.retain(|(org, account), _| orgs.contains_key(org) && accounts.contains_key(account));
+    }
+}

@@ -1,0 +1,229 @@
+//! Copies of the database: made, put back, and put into service.
+//!
+//! A copy has forgotten what was revoked since it was made. So a restored one is not served until the
+//! operator has said what becomes of the secrets in it: what was forgotten is replayed from an export of
+//! the newer log, or everything minted before an instant is shut out.
+
+use std::path::{Path, PathBuf};
+
+use ndauth_core::{Change, Entry, Head, Personal, Role, Timestamp};
+use ndauth_store::{Clock, CopyError, DatabaseUrl, Family, Store, StoredEvent, Write};
+
+use crate::access::Operation;
+use crate::authority::{commit, retried};
+use crate::standing::sighting;
+use crate::{Authority, AuthorityError, Credential};
+
+/// A copy that was put back.
+#[derive(Debug)]
+pub struct RestoredCopy {
+    /// Where its log ends.
+    pub head: Head,
+    /// Where what was there before is kept, if anything was.
+    pub kept: Option<PathBuf>,
+}
+
+/// What becomes of the secrets in a restored copy.
+#[derive(Clone, Debug)]
+pub enum Settlement {
+    /// What the copy has forgotten is done again.
+    Replay(Vec<StoredEvent>),
+    /// Every secret minted before is shut out.
+    NotBefore(Timestamp),
+}
+
+/// A copy that was put into service.
+#[derive(Debug)]
+pub struct Settled {
+    /// Where the log of the copy ended.
+    pub copy: u64,
+    /// How many events were replayed.
+    pub replayed: u64,
+    /// Every secret minted before is shut out.
+    pub not_before: Timestamp,
+    /// How many secrets that shuts out.
+    pub shut_out: u64,
+    /// How many others there are.
+    pub others: u64,
+}
+
+impl Authority {
+    /// Copies the database to a new file, while others go on writing.
+    pub async fn back_up(&self, credential: &Credential, path: &Path) -> Result<Head, AuthorityError> {
+        let (read, _, _) = self.read_as(credential, Operation::Backup).await?;
+        let head = read.head();
+        drop(read);
+        self.store.copy_to(path).await?;
+        Ok(head)
+    }
+
+    /// Puts a copy in the place of a database. What was there is copied to a file beside it first.
+    pub async fn restore(url: &DatabaseUrl, copy: &Path) -> Result<RestoredCopy, AuthorityError> {
+        let DatabaseUrl::Sqlite(target) = url else { return Err(CopyError::Postgres.into()) };
+        if !copy.is_file() {
+            return Err(CopyError::Missing(copy.to_owned()).into());
+        }
+        let store = Store::connect(url, Clock::Database).await?;
+        store.migrate().await?;
+        let before = store.read().await?.head();
+        let mut kept = None;
+        if before.sequence > 0 {
+            let mut path = target.clone().into_os_string();
+            path.push(format!(".before-restore-{}", before.sequence));
+            let path = free(path.into());
+            store.copy_to(&path).await?;
+            kept = Some(path);
+        }
+        store.close().await?;
+        let head = Store::restore(url, copy).await?;
+        Ok(RestoredCopy { head, kept })
+    }
+
+    /// Puts a copy into service, once it is said what becomes of the secrets in it.
+    pub async fn after_restore(
+        &self,
+        credential: &Credential,
+        settlement: &Settlement,
+    ) -> Result<Settled, AuthorityError> {
+        let settled = retried(|| self.try_after_restore(credential, settlement)).await?;
+        let read = self.store.read().await?;
+        self.remember(&sighting(&read));
+        self.look().await?;
+        Ok(settled)
+    }
+
+    async fn try_after_restore(
+        &self,
+        credential: &Credential,
+        settlement: &Settlement,
+    ) -> Result<Settled, AuthorityError> {
+        let (mut write, caller, _) =
+            self.write_as(credential, Operation::AfterRestore, "after_restore").await?;
+        let now = write.now();
+        let copy = write.lock_head().await?;
+        let mut not_before = write.installation().not_before;
+        let mut replayed = 0;
+        match settlement {
+            Settlement::NotBefore(instant) if *instant > now => {
+                return Err(AuthorityError::invalid("not_before", "the instant has not come yet"));
+            }
+            Settlement::NotBefore(instant) => not_before = not_before.max(*instant),
+            Settlement::Replay(events) => {
+                self.covers(events, &write, copy)?;
+                for event in events.iter().filter(|event| event.sequence > copy.sequence) {
+                    let entry = follow(&mut write, event).await?;
+                    if let Change::Restored { not_before: then, .. } = entry.change {
+                        not_before = not_before.max(then);
+                    }
+                    redo(&mut write, event, &entry).await?;
+                    replayed += 1;
+                }
+                write.date(now);
+            }
+        }
+        write.set_not_before(not_before).await?;
+        write.set_restored(None).await?;
+        let (shut_out, others) = write.count_minted(not_before).await?;
+        let change = Change::Restored { copy: copy.sequence, replayed, not_before };
+        commit(write, &caller, change, Personal::new()).await?;
+        Ok(Settled { copy: copy.sequence, replayed, not_before, shut_out, others })
+    }
+
+    /// Whether an export reaches from the end of the copy to the end of what was seen.
+    fn covers(&self, events: &[StoredEvent], write: &Write, copy: Head) -> Result<(), AuthorityError> {
+        let (Some(first), Some(last)) = (events.first(), events.last()) else {
+            return Err(AuthorityError::Export("is empty".to_owned()));
+        };
+        if first.sequence > copy.sequence + 1 {
+            let why =
+                format!("begins with event {}, and the copy ends with {}", first.sequence, copy.sequence);
+            return Err(AuthorityError::Export(why));
+        }
+        let witnessed = self.standing.witness.as_ref().and_then(|witness| witness.read().ok().flatten());
+        let seen = witnessed.filter(|seen| seen.installation == write.installation().id);
+        let least =
+            seen.map_or(copy, |seen| if seen.head.sequence > copy.sequence { seen.head } else { copy });
+        // An export that begins right behind the copy's end proves itself by the hash of its first event.
+        let reaches = (least == copy && first.sequence == copy.sequence + 1)
+            || events.iter().any(|event| (event.sequence, event.hash) == (least.sequence, least.hash));
+        if !reaches {
+            let why = format!(
+                "does not reach the event {} that was seen here: it ends with {} or is another log's",
+                least.sequence, last.sequence
+            );
+            return Err(AuthorityError::Export(why));
+        }
+        Ok(())
+    }
+}
+
+/// Appends an exported event, which must follow the end of the log.
+async fn follow(write: &mut Write, event: &StoredEvent) -> Result<Entry, AuthorityError> {
+    if !event.follows(&write.head()) {
+        let why = format!("does not continue this log: event {} does not follow", event.sequence);
+        return Err(AuthorityError::Export(why));
+    }
+    let entry: Entry = serde_json::from_slice(&event.public).map_err(|_| {
+        AuthorityError::Export(format!(
+            "holds event {}, of a kind that this version does not know; shut out all by `--not-before`",
+            event.sequence
+        ))
+    })?;
+    write.append(event).await?;
+    Ok(entry)
+}
+
+/// Makes again what an event tells of, as far as it concerns what the copy holds. What was made after the
+/// copy stays unknown: nobody's secret works by it.
+async fn redo(write: &mut Write, event: &StoredEvent, entry: &Entry) -> Result<(), AuthorityError> {
+    write.date(entry.at);
+    match entry.change {
+        Change::AccountDisabled { account } => write.set_account_disabled(account, Some(entry.at)).await?,
+        Change::AccountEnabled { account } => write.set_account_disabled(account, None).await?,
+        Change::AccountSignedOut { account } => {
+            write.end_sessions(account).await?;
+        }
+        Change::OrgDeleted { org } => write.delete_org(org).await?,
+        Change::MemberRemoved { org, account } => write.remove_member(account, org).await?,
+        Change::MemberSet { org, account, role } => {
+            let known = write.find_org(org).await?.is_some() && write.find_account(account).await?.is_some();
+            match role.or_else(|| personal_role(event)) {
+                Some(role) if known => write.set_role(account, org, role).await?,
+                // What role it was is not told any more: none is the safe one.
+                None if known => write.remove_member(account, org).await?,
+                Some(_) | None => {}
+            }
+        }
+        Change::ServiceRotated { service } => {
+            write.retire_secrets(Family::Service(service), entry.at).await?;
+        }
+        Change::ServiceRevoked { service } => write.revoke_service(service).await?,
+        Change::TokenRevoked { token } => {
+            write.revoke_token(token).await?;
+        }
+        Change::AccountCreated { .. }
+        | Change::OrgCreated { .. }
+        | Change::SessionIssued { .. }
+        | Change::ServiceCreated { .. }
+        | Change::TokenCreated { .. }
+        | Change::Restored { .. } => {}
+    }
+    Ok(())
+}
+
+/// The role as the first version told it.
+fn personal_role(event: &StoredEvent) -> Option<Role> {
+    let (bytes, _) = event.personal.as_ref()?;
+    let personal: serde_json::Value = serde_json::from_slice(bytes).ok()?;
+    personal["role"].as_str()?.parse().ok()
+}
+
+/// The path, or the first of its kind that no file has.
+fn free(path: PathBuf) -> PathBuf {
+    let numbered = |n: u32| {
+        let mut path = path.clone().into_os_string();
+        path.push(format!("-{n}"));
+        PathBuf::from(path)
+    };
+    std::iter::once(path.clone()).chain((2..).map(numbered)).find(|path| !path.exists()).unwrap_or(path)
+}

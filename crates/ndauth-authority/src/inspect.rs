@@ -1,0 +1,199 @@
+//! What the operator sees: what everyone has.
+
+use std::collections::BTreeMap;
+
+use ndauth_core::{
+    Account, AccountId, Handle, Org, OrgId, OrgSlug, Orgs, Owner, Role, SecretPrefix, SecretRecord, Service,
+    Session, Timestamp, TokenView,
+};
+use ndauth_store::{Family, Read, StoreError, TokenPage};
+
+use crate::access::Operation;
+use crate::console::account;
+use crate::{Authority, AuthorityError, Credential};
+
+/// Something listed, as of an instant.
+#[derive(Debug)]
+pub struct AsOf<T> {
+    /// What there is.
+    pub rows: Vec<T>,
+    /// As of when.
+    pub now: Timestamp,
+}
+
+/// An org, and how many are members of it now.
+#[derive(Debug)]
+pub struct OrgView {
+    /// The org.
+    pub org: Org,
+    /// How many.
+    pub members: usize,
+}
+
+/// Someone's membership, by names.
+#[derive(Debug)]
+pub struct MemberView {
+    /// Where.
+    pub org: OrgSlug,
+    /// Who.
+    pub account: Handle,
+    /// In which role.
+    pub role: Role,
+    /// Since when in that role.
+    pub since: Timestamp,
+}
+
+/// A service, its orgs by name, and the secrets it has had, oldest first.
+#[derive(Debug)]
+pub struct ServiceView {
+    /// The service.
+    pub service: Service,
+    /// Its orgs.
+    pub orgs: Orgs<OrgSlug>,
+    /// Its secrets.
+    pub secrets: Vec<SecretRecord>,
+}
+
+/// A session, and whose it is.
+#[derive(Debug)]
+pub struct SessionView {
+    /// The session.
+    pub session: Session,
+    /// Whose.
+    pub account: Handle,
+    /// The first characters of its secret.
+    pub prefix: SecretPrefix,
+}
+
+/// Anybody's token, and whose it is.
+#[derive(Debug)]
+pub struct OwnedToken {
+    /// A handle, or an org's slug.
+    pub owner: String,
+    /// The token.
+    pub view: TokenView,
+}
+
+const PAGE: u64 = 1000;
+
+impl Authority {
+    /// Every account, by handle.
+    pub async fn list_accounts(&self, credential: &Credential) -> Result<AsOf<Account>, AuthorityError> {
+        let read = self.inspect(credential).await?;
+        Ok(AsOf { rows: read.list_accounts().await?, now: read.now() })
+    }
+
+    /// Every org, deleted or not, by slug.
+    pub async fn list_every_org(&self, credential: &Credential) -> Result<AsOf<OrgView>, AuthorityError> {
+        let read = self.inspect(credential).await?;
+        let mut members: BTreeMap<OrgId, usize> = BTreeMap::new();
+        for member in read.list_members().await? {
+            *members.entry(member.org).or_default() += 1;
+        }
+        let view = |org: Org| OrgView { members: members.get(&org.id).copied().unwrap_or_default(), org };
+        Ok(AsOf { rows: read.list_orgs().await?.into_iter().map(view).collect(), now: read.now() })
+    }
+
+    /// Every member of every org that is not deleted, by org and handle.
+    pub async fn list_members(&self, credential: &Credential) -> Result<AsOf<MemberView>, AuthorityError> {
+        let read = self.inspect(credential).await?;
+        let orgs: BTreeMap<OrgId, Org> =
+            read.list_orgs().await?.into_iter().map(|org| (org.id, org)).collect();
+        let accounts = accounts(&read).await?;
+        let mut rows = Vec::new();
+        for member in read.list_members().await? {
+            let missing =
+                |column| StoreError::Corrupt { table: "membership", column, id: member.account.to_string() };
+            let org = orgs.get(&member.org).ok_or_else(|| missing("org_id"))?;
+            let account = accounts.get(&member.account).ok_or_else(|| missing("account_id"))?;
+            if org.deleted_at.is_none() {
+                let (org, account) = (org.slug.clone(), account.handle.clone());
+                rows.push(MemberView { org, account, role: member.role, since: member.set_at });
+            }
+        }
+        rows.sort_by(|a, b| (&a.org, &a.account).cmp(&(&b.org, &b.account)));
+        Ok(AsOf { rows, now: read.now() })
+    }
+
+    /// Every service, revoked or not, by name.
+    pub async fn list_services(&self, credential: &Credential) -> Result<AsOf<ServiceView>, AuthorityError> {
+        let read = self.inspect(credential).await?;
+        let mut rows = Vec::new();
+        for service in read.list_services().await? {
+            let secrets = read.list_secrets(Family::Service(service.id)).await?;
+            rows.push(ServiceView {
+                orgs: read.name_orgs(&service.orgs).await?,
+                secrets: secrets.into_iter().map(|secret| secret.record).collect(),
+                service,
+            });
+        }
+        Ok(AsOf { rows, now: read.now() })
+    }
+
+    /// Every session, ended or not, oldest first.
+    pub async fn list_sessions(&self, credential: &Credential) -> Result<AsOf<SessionView>, AuthorityError> {
+        let read = self.inspect(credential).await?;
+        let accounts = accounts(&read).await?;
+        let mut rows = Vec::new();
+        for session in read.list_sessions().await? {
+            let missing =
+                |column| StoreError::Corrupt { table: "session", column, id: session.id.to_string() };
+            let account = accounts.get(&session.account).ok_or_else(|| missing("account_id"))?.handle.clone();
+            let secrets = read.list_secrets(Family::Session(session.id)).await?;
+            let prefix = secrets.last().ok_or_else(|| missing("id"))?.record.prefix.clone();
+            rows.push(SessionView { session, account, prefix });
+        }
+        Ok(AsOf { rows, now: read.now() })
+    }
+
+    /// The tokens of one account or of everyone, oldest first.
+    pub async fn list_every_token(
+        &self,
+        credential: &Credential,
+        owner: Option<&Handle>,
+        include_revoked: bool,
+    ) -> Result<AsOf<OwnedToken>, AuthorityError> {
+        let read = self.inspect(credential).await?;
+        let owner = match owner {
+            Some(handle) => Some(account(&read, handle).await?.id),
+            None => None,
+        };
+        let accounts = accounts(&read).await?;
+        let orgs: BTreeMap<OrgId, Org> =
+            read.list_orgs().await?.into_iter().map(|org| (org.id, org)).collect();
+        let mut rows = Vec::new();
+        let mut after = None;
+        loop {
+            let page = TokenPage { include_revoked, after, limit: PAGE };
+            let tokens = match owner {
+                Some(owner) => read.list_tokens(owner, page).await?,
+                None => read.list_every_token(page).await?,
+            };
+            after = tokens.last().map(|token| token.id);
+            if after.is_none() {
+                return Ok(AsOf { rows, now: read.now() });
+            }
+            for view in read.view_tokens(tokens).await? {
+                let owner = match view.token.owner {
+                    Owner::Account(id) => accounts.get(&id).map(|account| account.handle.to_string()),
+                    Owner::Org(id) => orgs.get(&id).map(|org| org.slug.to_string()),
+                };
+                let missing = || StoreError::Corrupt {
+                    table: "token",
+                    column: "account_id",
+                    id: view.token.id.to_string(),
+                };
+                let owner = owner.ok_or_else(missing)?;
+                rows.push(OwnedToken { owner, view: self.with_latest_use(view) });
+            }
+        }
+    }
+
+    async fn inspect(&self, credential: &Credential) -> Result<Read, AuthorityError> {
+        Ok(self.read_as(credential, Operation::Inspect).await?.0)
+    }
+}
+
+async fn accounts(read: &Read) -> Result<BTreeMap<AccountId, Account>, AuthorityError> {
+    Ok(read.list_accounts().await?.into_iter().map(|account| (account.id, account)).collect())
+}

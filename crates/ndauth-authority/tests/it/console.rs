@@ -1,0 +1,191 @@
+use std::time::Duration;
+
+use ndauth_authority::{AnyToken, Credential, Question};
+use ndauth_core::{Label, Reason, Requirement, Timestamp};
+use ndauth_store::testing::execute;
+
+use crate::on_both;
+use crate::world::{CONSOLE, World, at, new_token, presented, reason};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn registry() -> Label {
+    "registry".parse().expect("a name")
+}
+
+async fn asks(world: &World, service: &Credential) -> Result<(), Reason> {
+    let question = Question { secret: "", requirement: &Requirement::Identity, client_address: None };
+    world.authority.validate(service, &question).await.map(drop).map_err(|error| error.reason())
+}
+
+on_both! {
+    async fn signing_out_ends_sessions_and_nothing_else(world: &World) {
+        let token = world.create(&new_token("ci")).await.secret;
+        let ada = "ada".parse().expect("a handle");
+        assert_eq!(world.authority.sign_out(&CONSOLE, &ada).await.expect("signed out"), 1);
+        assert_eq!(reason(world.authority.who_am_i(&world.ada).await), Reason::SessionRevoked);
+        assert!(world.authority.who_am_i(&world.eve).await.is_ok());
+        assert_eq!(world.refused(&token).await, None);
+        assert_eq!(world.authority.sign_out(&CONSOLE, &ada).await.expect("told"), 0);
+    }
+
+    async fn a_service_rotates_with_one_overlap_at_a_time(world: &World) {
+        let rotate = async |overlap| world.authority.rotate_service(&CONSOLE, &registry(), overlap).await;
+        let rotated = rotate(HOUR).await.expect("rotated");
+        assert_eq!(rotated.retires, at(3600));
+        let second = presented(&rotated.secret);
+        assert_eq!(asks(world, &world.service).await, Ok(()));
+        assert_eq!(asks(world, &second).await, Ok(()));
+        assert_eq!(reason(rotate(HOUR).await), Reason::OverlapRuns);
+
+        world.clock.set(at(3600));
+        assert_eq!(asks(world, &world.service).await, Err(Reason::SecretReplaced));
+        assert_eq!(asks(world, &second).await, Ok(()));
+
+        let third = presented(&rotate(HOUR).await.expect("rotated again").secret);
+        let fourth = presented(&rotate(Duration::ZERO).await.expect("at once").secret);
+        for (secret, told) in [
+            (&second, Err(Reason::SecretReplaced)), (&third, Err(Reason::SecretReplaced)), (&fourth, Ok(())),
+        ] {
+            assert_eq!(asks(world, secret).await, told);
+        }
+        let services = world.authority.list_services(&CONSOLE).await.expect("listed").rows;
+        let listed = services.iter().find(|view| view.service.name == registry()).expect("it is there");
+        assert_eq!(listed.secrets.len(), 4);
+        assert!(world.authority.check(&CONSOLE).await.expect("checked").faults.is_empty());
+    }
+
+    async fn the_operator_revokes_anybodys_token(world: &World) {
+        let (first, second) = (world.create(&new_token("ci")).await, world.create(&new_token("cd")).await);
+        let by_name = AnyToken::Of("ada".parse().expect("a handle"), "ci".parse().expect("a name"));
+        world.authority.revoke_any_token(&CONSOLE, &by_name).await.expect("revoked");
+        let by_id = AnyToken::Id(second.view.token.id);
+        world.authority.revoke_any_token(&CONSOLE, &by_id).await.expect("revoked");
+        world.authority.revoke_any_token(&CONSOLE, &by_id).await.expect("it stays revoked");
+        assert_eq!(reason(world.authority.revoke_any_token(&CONSOLE, &by_name).await), Reason::NotFound);
+        for token in [&first, &second] {
+            assert_eq!(world.refused(&token.secret).await, Some(Reason::TokenRevoked));
+        }
+        let listed = async |all| world.authority.list_every_token(&CONSOLE, None, all).await.expect("listed").rows;
+        assert_eq!((listed(false).await.len(), listed(true).await.len()), (0, 2));
+        assert_eq!(listed(true).await[0].owner, "ada");
+    }
+
+    async fn the_lists_tell_what_there_is(world: &World) {
+        let authority = &world.authority;
+        let accounts = authority.list_accounts(&CONSOLE).await.expect("listed").rows;
+        assert_eq!(accounts.iter().map(|a| a.handle.to_string()).collect::<Vec<_>>(), ["ada", "eve"]);
+        let orgs = authority.list_every_org(&CONSOLE).await.expect("listed").rows;
+        assert_eq!(orgs.iter().map(|v| (v.org.slug.to_string(), v.members)).collect::<Vec<_>>(), [("dev".into(), 1), ("ops".into(), 2)]);
+        let members = authority.list_members(&CONSOLE).await.expect("listed").rows;
+        let members: Vec<_> = members.iter().map(|m| format!("{} {} {}", m.org, m.account, m.role)).collect();
+        assert_eq!(members, ["dev ada RO", "ops ada RW", "ops eve ADMIN"]);
+        let mut sessions = authority.list_sessions(&CONSOLE).await.expect("listed").rows;
+        // Of one moment, they stand in no order.
+        sessions.sort_by(|a, b| a.account.cmp(&b.account));
+        assert_eq!(sessions.iter().map(|v| v.account.to_string()).collect::<Vec<_>>(), ["ada", "eve"]);
+        let services = authority.list_services(&CONSOLE).await.expect("listed").rows;
+        assert_eq!(services.iter().map(|v| v.service.name.to_string()).collect::<Vec<_>>(), ["ops only", "registry"]);
+    }
+
+    /// What somebody with a database client did, and how it is named. Each is done to a sound database.
+    async fn a_check_names_what_is_wrong(world: &World) {
+        let token = world.create(&new_token("ci")).await.view.token;
+        world.create(&new_token("cd")).await;
+        world.authority.revoke_any_token(&CONSOLE, &AnyToken::Id(token.id)).await.expect("revoked");
+        let eve = "eve".parse().expect("a handle");
+        world.authority.disable_account(&CONSOLE, &eve).await.expect("disabled");
+        world.authority.sign_out(&CONSOLE, &eve).await.expect("signed out");
+        let faults = async || world.authority.check(&CONSOLE).await.expect("checked").faults;
+        assert_eq!(faults().await, Vec::<String>::new());
+        let store = ndauth_store::Store::connect(&world.scratch.url, ndauth_store::Clock::Database).await.expect("connected");
+        for (done, undone, told) in [
+            (
+                "UPDATE token SET revoked_at = NULL WHERE name = 'ci'",
+                format!("UPDATE token SET revoked_at = {} WHERE name = 'ci'", at(0).micros()),
+                "lives, and the log says it was revoked at 2027-01-15T08:00:00Z",
+            ),
+            (
+                "UPDATE account SET disabled_at = NULL",
+                format!("UPDATE account SET disabled_at = {} WHERE handle = 'eve'", at(0).micros()),
+                "lives, and the log says it was disabled",
+            ),
+            (
+                "UPDATE membership SET role = 'ADMIN' WHERE role = 'RO'",
+                "UPDATE membership SET role = 'RO' WHERE org_id = (SELECT id FROM org WHERE slug = 'dev')".to_owned(),
+                "has the role `ADMIN`, and the log says `RO`",
+            ),
+            (
+                "UPDATE session SET revoked_at = NULL",
+                format!("UPDATE session SET revoked_at = {} WHERE account_id = (SELECT id FROM account WHERE handle = 'eve')", at(0).micros()),
+                "the session",
+            ),
+            (
+                "UPDATE token SET all_orgs = FALSE WHERE name = 'cd'",
+                "UPDATE token SET all_orgs = TRUE WHERE name = 'cd'".to_owned(),
+                "a token for some orgs lists none",
+            ),
+            (
+                "UPDATE token SET scope = 'RO', name = '' WHERE name = 'cd' AND live_name IS NULL",
+                "SELECT 1".to_owned(),
+                "",
+            ),
+            (
+                "UPDATE secret SET prefix = 'ndses_abcdef' WHERE service_id IS NOT NULL",
+                "UPDATE secret SET prefix = 'ndsvc_abcdef' WHERE service_id IS NOT NULL".to_owned(),
+                "a secret's prefix does not fit what it belongs to",
+            ),
+            (
+                "UPDATE head SET sequence = sequence + 1",
+                "UPDATE head SET sequence = sequence - 1".to_owned(),
+                "the head of the log stands at event",
+            ),
+            (
+                "UPDATE event SET personal_hash = hash WHERE sequence = 3",
+                String::new(),
+                "the log's chain is broken at event 3, which does not follow event 2",
+            ),
+        ] {
+            execute(&store, done).await;
+            let found = faults().await;
+            if told.is_empty() {
+                assert_eq!(found, Vec::<String>::new(), "{done}");
+            } else {
+                assert!(found.iter().any(|fault| fault.contains(told)), "{done}: {found:?}");
+            }
+            if undone.is_empty() {
+                break;
+            }
+            execute(&store, &undone).await;
+            assert_eq!(faults().await, Vec::<String>::new(), "{undone}");
+        }
+    }
+
+    async fn what_was_minted_before_is_shut_out(world: &World) {
+        let old = world.create(&new_token("old")).await.secret;
+        world.clock.set(at(10));
+        let settled = world.authority.after_restore(&CONSOLE, &ndauth_authority::Settlement::NotBefore(at(10))).await;
+        let settled = settled.expect("settled");
+        assert_eq!((settled.not_before, settled.shut_out, settled.others), (at(10), 5, 0));
+        assert_eq!(reason(world.authority.who_am_i(&world.ada).await), Reason::SecretShutOut);
+        assert_eq!(asks(world, &world.service).await, Err(Reason::SecretShutOut));
+        assert_eq!(reason(world.authority.who_am_i(&presented(&old)).await), Reason::SecretShutOut);
+        let service = world.authority.rotate_service(&CONSOLE, &registry(), Duration::ZERO).await.expect("rotated");
+        let session = world.authority.issue_session(&CONSOLE, &"ada".parse().expect("a handle"), crate::world::days(1)).await;
+        let ada = presented(&session.expect("a session"));
+        let new = world.authority.create_token(&ada, &new_token("new")).await.expect("a token").secret;
+        let ask = async |secret: &ndauth_core::Secret| {
+            let requirement = crate::world::needs("ops", ndauth_core::Scope::Rw, None);
+            let verdict = world.ask(&presented(&service.secret), secret.expose(), &requirement).await;
+            verdict.outcome.err().map(|refusal| refusal.reason())
+        };
+        assert_eq!((ask(&old).await, ask(&new).await), (Some(Reason::SecretShutOut), None));
+
+        // It is never taken back, and does not lie ahead.
+        let back = world.authority.after_restore(&CONSOLE, &ndauth_authority::Settlement::NotBefore(Timestamp::MIN)).await;
+        assert_eq!(back.expect("settled").not_before, at(10));
+        let ahead = world.authority.after_restore(&CONSOLE, &ndauth_authority::Settlement::NotBefore(at(11))).await;
+        assert_eq!(reason(ahead), Reason::InvalidArgument);
+        assert!(world.authority.check(&CONSOLE).await.expect("checked").faults.is_empty());
+    }
+}

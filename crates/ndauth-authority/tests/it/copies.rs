@@ -1,0 +1,212 @@
+//! Backup, restore, and what becomes of secrets that a copy has forgotten to be dead.
+
+use ndauth_authority::{
+    Authority, AuthorityError, Clock, CopyError, DatabaseUrl, Engine, Settlement, parse_export,
+};
+use ndauth_core::{Reason, Role, Scope, Secret};
+use ndauth_store::testing::execute;
+
+use crate::on_both;
+use crate::world::{CONSOLE, World, at, needs, new_token, reason};
+
+/// The whole log, as it is exported.
+async fn export(authority: &Authority) -> String {
+    let mut text = String::new();
+    let mut after = 0;
+    while let Some((lines, last)) = authority.export_events(&CONSOLE, after).await.expect("exported") {
+        text += &lines;
+        after = last;
+    }
+    text
+}
+
+async fn replay(authority: &Authority, export: &str) -> Result<u64, AuthorityError> {
+    let events = parse_export(export)?;
+    authority.after_restore(&CONSOLE, &Settlement::Replay(events)).await.map(|settled| settled.replayed)
+}
+
+async fn refused(authority: &Authority, world: &World, secret: &Secret, org: &str) -> Option<Reason> {
+    let requirement = needs(org, Scope::Rw, None);
+    let question = ndauth_authority::Question {
+        secret: secret.expose(),
+        requirement: &requirement,
+        client_address: None,
+    };
+    let verdict = authority.validate(&world.service, &question).await.expect("it is decided");
+    verdict.outcome.err().map(|refusal| refusal.reason())
+}
+
+async fn reopened(world: &World) -> Authority {
+    let clock = Clock::Manual(world.clock.clone());
+    Authority::open(&world.scratch.url, clock, None).await.expect("the authority opens")
+}
+
+/// A world of which a copy was made, after which a token was revoked, one was made, and ada lost her role.
+async fn forgetful() -> (World, tempfile::TempDir, [Secret; 3], String) {
+    let world = World::new(Engine::Sqlite).await;
+    let (dead, alive) = (world.create(&new_token("dead")).await, world.create(&new_token("alive")).await);
+    let folder = tempfile::tempdir().expect("a folder");
+    world.authority.back_up(&CONSOLE, &folder.path().join("copy.db")).await.expect("copied");
+    world.clock.set(at(60));
+    let by_id = ndauth_authority::AnyToken::Id(dead.view.token.id);
+    world.authority.revoke_any_token(&CONSOLE, &by_id).await.expect("revoked");
+    let late = world.create(&new_token("late")).await;
+    let (dev, ada) = ("dev".parse().expect("a slug"), "ada".parse().expect("a handle"));
+    world.authority.set_member(&CONSOLE, &dev, &ada, Role::Rw).await.expect("set");
+    world.authority.remove_member(&CONSOLE, &dev, &ada).await.expect("removed");
+    let log = export(&world.authority).await;
+    world.authority.close().await.expect("closed");
+    Authority::restore(&world.scratch.url, &folder.path().join("copy.db")).await.expect("restored");
+    (world, folder, [dead.secret, alive.secret, late.secret], log)
+}
+
+#[tokio::test]
+async fn a_restored_copy_is_not_served() {
+    let (world, _folder, [dead, ..], _) = forgetful().await;
+    let authority = reopened(&world).await;
+    assert!(matches!(authority.may_serve().await, Err(AuthorityError::Restored)));
+    assert_eq!(reason(authority.who_am_i(&world.ada).await), Reason::Unavailable);
+    assert_eq!(reason(authority.create_token(&world.ada, &new_token("more")).await), Reason::Unavailable);
+    let requirement = needs("ops", Scope::Rw, None);
+    let question =
+        ndauth_authority::Question { secret: dead.expose(), requirement: &requirement, client_address: None };
+    assert_eq!(reason(authority.validate(&world.service, &question).await), Reason::Unavailable);
+    // It can be looked at.
+    assert_eq!(authority.list_accounts(&CONSOLE).await.expect("listed").rows.len(), 2);
+    assert!(authority.check(&CONSOLE).await.expect("checked").faults.is_empty());
+}
+
+#[tokio::test]
+async fn what_was_forgotten_is_done_again() {
+    let (world, _folder, [dead, alive, late], log) = forgetful().await;
+    let authority = reopened(&world).await;
+    assert_eq!(replay(&authority, &log).await.expect("replayed"), 4);
+    authority.may_serve().await.expect("it serves");
+    assert_eq!(refused(&authority, &world, &dead, "ops").await, Some(Reason::TokenRevoked));
+    assert_eq!(refused(&authority, &world, &alive, "ops").await, None);
+    assert_eq!(refused(&authority, &world, &alive, "dev").await, Some(Reason::NotAMember));
+    // Made after the copy, nobody knows it any more.
+    assert_eq!(refused(&authority, &world, &late, "ops").await, Some(Reason::SecretUnknown));
+    assert_eq!(authority.check(&CONSOLE).await.expect("checked").faults, Vec::<String>::new());
+    // The log goes on where it was, so nobody who followed it notices.
+    assert!(export(&authority).await.starts_with(&log));
+    let revoked = authority.list_every_token(&CONSOLE, None, true).await.expect("listed");
+    assert_eq!(revoked.rows[0].view.token.revoked_at, Some(at(60)), "as of when it was");
+}
+
+#[tokio::test]
+async fn an_export_must_reach_from_the_copy_to_what_was_seen() {
+    let (world, _folder, _, log) = forgetful().await;
+    let authority = reopened(&world).await;
+    let lines: Vec<&str> = log.lines().collect();
+    let spoiled = |line: usize, from: &str, to: &str| {
+        let spoil = |(index, text): (usize, &&str)| {
+            if index == line { text.replace(from, to) } else { (*text).to_owned() }
+        };
+        lines.iter().enumerate().map(spoil).collect::<Vec<_>>().join("\n")
+    };
+    let end = lines.len();
+    for (what, export, told) in [
+        ("nothing", String::new(), "is empty"),
+        ("another text", "hello".to_owned(), "makes no sense in line 1"),
+        ("cut at its end", lines[..end - 1].join("\n"), "does not reach the event"),
+        ("cut at its beginning", lines[end - 1..].join("\n"), "begins with event"),
+        ("changed", spoiled(end - 3, "token.", "token!"), "does not continue this log"),
+        ("a gap", [&lines[..end - 3], &lines[end - 2..]].concat().join("\n"), "does not continue this log"),
+    ] {
+        let error = replay(&authority, &export).await.expect_err(what);
+        assert!(error.to_string().contains(told), "{what}: {error}");
+        assert!(matches!(authority.may_serve().await, Err(AuthorityError::Restored)), "{what}");
+    }
+    assert_eq!(replay(&authority, &lines[end - 4..].join("\n")).await.expect("all that is needed"), 4);
+}
+
+#[tokio::test]
+async fn a_copy_is_put_back_whole_or_not_at_all() {
+    let (world, folder, _, _) = forgetful().await;
+    let url = &world.scratch.url;
+    let DatabaseUrl::Sqlite(path) = url else { panic!("SQLite") };
+    let kept = |path: &std::path::Path| {
+        let folder = std::fs::read_dir(path.parent().expect("a folder")).expect("listed");
+        folder
+            .filter_map(|file| file.ok()?.file_name().into_string().ok())
+            .filter(|name| name.contains(".before-restore-"))
+            .count()
+    };
+    assert_eq!(kept(path), 1);
+    for (what, bytes, told) in [
+        ("text", b"not a database at all, but long enough to be looked at as one" as &[u8], "not a database"),
+        ("nothing", b"", "it has none of the tables"),
+    ] {
+        let file = folder.path().join(what);
+        std::fs::write(&file, bytes).expect("written");
+        let error = Authority::restore(url, &file).await.expect_err(what);
+        assert!(matches!(error, AuthorityError::Copy(CopyError::NoCopy { .. })), "{what}: {error:?}");
+        assert!(error.to_string().contains(told), "{what}: {error}");
+    }
+    let missing = Authority::restore(url, &folder.path().join("missing")).await.expect_err("missing");
+    assert_eq!(missing.reason(), Reason::NotFound);
+    let authority = reopened(&world).await;
+    let again = authority.back_up(&CONSOLE, &folder.path().join("copy.db")).await;
+    assert_eq!(reason(again), Reason::NameTaken);
+}
+
+#[tokio::test]
+async fn postgres_is_pointed_to_its_own_tools() {
+    let world = World::new(Engine::Postgres).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let copy = folder.path().join("copy.db");
+    let error = world.authority.back_up(&CONSOLE, &copy).await.expect_err("PostgreSQL");
+    assert!(error.operators_hint().expect("a hint").contains("pg_dump"), "{error:?}");
+    std::fs::write(&copy, "x").expect("written");
+    let error = Authority::restore(&world.scratch.url, &copy).await.expect_err("PostgreSQL");
+    assert!(error.operators_hint().expect("a hint").contains("pg_restore"), "{error:?}");
+}
+
+on_both! {
+    /// Somebody put an older copy in place by hand: the small file apart from the database tells.
+    async fn an_older_copy_is_noticed(world: &World) {
+        let data = tempfile::tempdir().expect("a folder");
+        let opened = async || Authority::open(&world.scratch.url, Clock::Manual(world.clock.clone()), Some(data.path())).await.expect("opened");
+        let token = world.create(&new_token("ci")).await;
+        let authority = opened().await;
+        let by_id = ndauth_authority::AnyToken::Id(token.view.token.id);
+        authority.revoke_any_token(&CONSOLE, &by_id).await.expect("revoked");
+        let log = export(&authority).await;
+        authority.close().await.expect("closed");
+
+        let store = ndauth_store::Store::connect(&world.scratch.url, Clock::Database).await.expect("connected");
+        for sql in [
+            "UPDATE token SET revoked_at = NULL, live_name = name",
+            "DELETE FROM event WHERE sequence = (SELECT sequence FROM head)",
+            "UPDATE head SET sequence = (SELECT max(sequence) FROM event), hash = (SELECT hash FROM event ORDER BY sequence DESC LIMIT 1)",
+        ] {
+            execute(&store, sql).await;
+        }
+        let authority = opened().await;
+        let Err(AuthorityError::Rewound(rewound)) = authority.may_serve().await else { panic!("it was not noticed") };
+        assert_eq!(rewound.seen, rewound.found + 1);
+        assert_eq!(reason(authority.who_am_i(&world.ada).await), Reason::Unavailable);
+        // Nor can it be written to, until it is said what becomes of its secrets.
+        let ada = "ada".parse().expect("a handle");
+        assert_eq!(reason(authority.sign_out(&CONSOLE, &ada).await), Reason::Unavailable);
+        assert_eq!(replay(&authority, &log).await.expect("replayed"), 1);
+        authority.may_serve().await.expect("it serves");
+        assert_eq!(refused(&authority, world, &token.secret, "ops").await, Some(Reason::TokenRevoked));
+        authority.close().await.expect("closed");
+        opened().await.may_serve().await.expect("and goes on serving");
+    }
+
+    /// While it serves, too.
+    async fn a_log_that_is_rewound_beneath_a_server_is_noticed(world: &World) {
+        let data = tempfile::tempdir().expect("a folder");
+        let authority = Authority::open(&world.scratch.url, Clock::Manual(world.clock.clone()), Some(data.path())).await.expect("opened");
+        authority.look().await.expect("looked");
+        let store = ndauth_store::Store::connect(&world.scratch.url, Clock::Database).await.expect("connected");
+        execute(&store, "UPDATE event SET hash = personal_hash WHERE sequence = (SELECT sequence FROM head)").await;
+        authority.look().await.expect("looked");
+        assert!(matches!(authority.may_serve().await, Err(AuthorityError::Rewound(_))));
+        authority.after_restore(&CONSOLE, &Settlement::NotBefore(at(0))).await.expect("settled");
+        authority.may_serve().await.expect("it serves");
+    }
+}

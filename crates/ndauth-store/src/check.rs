@@ -1,0 +1,87 @@
+//! Rows against each other: what the schema itself cannot forbid.
+
+use sea_orm::prelude::Uuid;
+use sea_orm::{ConnectionTrait, Statement};
+
+use crate::{Read, StoreError};
+
+/// A row that breaks a law.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// What is wrong with it.
+    pub what: &'static str,
+    /// Which row.
+    pub id: String,
+}
+
+/// A row a law: what is wrong with the rows that its query finds.
+const LAWS: [(&str, &str); 14] = [
+    ("a token has no secret", "FROM token WHERE NOT EXISTS (SELECT 1 FROM secret WHERE token_id = token.id)"),
+    (
+        "a session has no secret",
+        "FROM session WHERE NOT EXISTS (SELECT 1 FROM secret WHERE session_id = session.id)",
+    ),
+    (
+        "a service has no secret",
+        "FROM service WHERE NOT EXISTS (SELECT 1 FROM secret WHERE service_id = service.id)",
+    ),
+    (
+        "a token for all orgs lists some",
+        "FROM token WHERE all_orgs AND EXISTS (SELECT 1 FROM token_org WHERE token_id = token.id)",
+    ),
+    (
+        "a token for some orgs lists none",
+        "FROM token WHERE NOT all_orgs AND NOT EXISTS (SELECT 1 FROM token_org WHERE token_id = token.id)",
+    ),
+    (
+        "a token with all grants lists some",
+        "FROM token WHERE all_grants AND EXISTS (SELECT 1 FROM token_grant WHERE token_id = token.id)",
+    ),
+    (
+        "a token with some grants lists none",
+        "FROM token WHERE NOT all_grants AND NOT EXISTS (SELECT 1 FROM token_grant WHERE token_id = token.id)",
+    ),
+    (
+        "a service for all orgs lists some",
+        "FROM service WHERE all_orgs AND EXISTS (SELECT 1 FROM service_org WHERE service_id = service.id)",
+    ),
+    (
+        "a service for some orgs lists none",
+        "FROM service WHERE NOT all_orgs \
+         AND NOT EXISTS (SELECT 1 FROM service_org WHERE service_id = service.id)",
+    ),
+    (
+        "a secret's prefix does not fit what it belongs to",
+        "FROM secret WHERE substr(prefix, 1, 6) NOT IN (CASE WHEN session_id IS NOT NULL THEN 'ndses_' \
+         WHEN service_id IS NOT NULL THEN 'ndsvc_' ELSE 'ndpat_' END, \
+         CASE WHEN token_id IS NOT NULL THEN 'ndorg_' ELSE '-' END)",
+    ),
+    (
+        "a token has two secrets in force",
+        "FROM token WHERE (SELECT count(*) FROM secret WHERE token_id = token.id \
+         AND confirmed_at IS NOT NULL AND ends_at = 9223372036854775807) > 1",
+    ),
+    (
+        "a service has two secrets in force",
+        "FROM service WHERE (SELECT count(*) FROM secret WHERE service_id = service.id \
+         AND confirmed_at IS NOT NULL AND ends_at = 9223372036854775807) > 1",
+    ),
+    ("a token was revoked before it was made", "FROM token WHERE revoked_at < created_at"),
+    ("a token ends before it was made", "FROM token WHERE expires_at < created_at"),
+];
+
+impl Read {
+    /// Every row that breaks a law.
+    pub async fn faults(&self) -> Result<Vec<Fault>, StoreError> {
+        let mut faults = Vec::new();
+        for (what, from) in LAWS {
+            let sql = format!("SELECT id {from} ORDER BY id");
+            let query = Statement::from_string(self.transaction.get_database_backend(), sql);
+            for row in self.transaction.query_all_raw(query).await? {
+                let id: Uuid = row.try_get("", "id")?;
+                faults.push(Fault { what, id: id.to_string() });
+            }
+        }
+        Ok(faults)
+    }
+}

@@ -1,0 +1,153 @@
+//! Copies of a SQLite database: made while it serves, and put back in its place.
+//!
+//! PostgreSQL has tools of its own for both, which its operators know.
+
+use std::path::{Path, PathBuf};
+
+use ndauth_core::Head;
+use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement, TransactionTrait};
+
+use crate::connect::{Opening, sqlite_options};
+use crate::{Clock, DatabaseUrl, Engine, Store, StoreError};
+
+/// Why a copy was not made or not put back. The database is as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum CopyError {
+    /// The file is there already.
+    #[error("there is a file `{}` already", .0.display())]
+    Exists(PathBuf),
+    /// The file is not there.
+    #[error("there is no file `{}`", .0.display())]
+    Missing(PathBuf),
+    /// The file is no copy of a database of ndauth.
+    #[error("`{}` is no copy of a database of ndauth: {why}", path.display())]
+    NoCopy {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// PostgreSQL does this by itself.
+    #[error("the database is PostgreSQL's, whose own tools make and restore copies")]
+    Postgres,
+    /// A file could not be read or written.
+    #[error("`{}`: {source}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The database could not be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Store {
+    /// Writes a copy of the database to a new file, as of one moment, while others go on writing.
+    pub async fn copy_to(&self, path: &Path) -> Result<(), CopyError> {
+        if self.engine != Engine::Sqlite {
+            return Err(CopyError::Postgres);
+        }
+        if path.exists() {
+            return Err(CopyError::Exists(path.to_owned()));
+        }
+        let sql = Statement::from_sql_and_values(
+            self.database.get_database_backend(),
+            "VACUUM INTO $1",
+            [path.to_string_lossy().into_owned().into()],
+        );
+        self.database.execute_raw(sql).await.map_err(StoreError::from)?;
+        // SQLite does not sync what it writes there.
+        let synced = std::fs::File::open(path).and_then(|file| file.sync_all());
+        synced.map_err(|source| CopyError::File { path: path.to_owned(), source })
+    }
+
+    /// Puts a copy in the place of everything in a database, in one transaction, and marks it as restored.
+    /// The database must be at this version of the schema. Returns where the log of the copy ends.
+    pub async fn restore(target: &DatabaseUrl, copy: &Path) -> Result<Head, CopyError> {
+        let DatabaseUrl::Sqlite(target) = target else { return Err(CopyError::Postgres) };
+        if !copy.is_file() {
+            return Err(CopyError::Missing(copy.to_owned()));
+        }
+        let failed = |source| CopyError::File { path: copy.to_owned(), source };
+        // Beside the target, where there is room for it, and where others cannot read it either.
+        let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let scratch = tempfile::tempdir_in(folder.unwrap_or(Path::new("."))).map_err(failed)?;
+        let path = scratch.path().join("copy.db");
+        std::fs::copy(copy, &path).map_err(failed)?;
+        let head = prepare(copy, &path).await?;
+
+        let live = Database::connect(sqlite_options(target.clone(), Opening::One))
+            .await
+            .map_err(StoreError::from)?;
+        let attach = Statement::from_sql_and_values(
+            live.get_database_backend(),
+            "ATTACH DATABASE $1 AS copy",
+            [path.to_string_lossy().into_owned().into()],
+        );
+        live.execute_raw(attach).await.map_err(StoreError::from)?;
+        let replaced = replace_all(&live).await;
+        live.close().await.map_err(StoreError::from)?;
+        replaced?;
+        Ok(head)
+    }
+}
+
+/// Looks whether a file is a sound copy, brings its schema to this version, and marks it.
+async fn prepare(copy: &Path, path: &Path) -> Result<Head, CopyError> {
+    let no_copy = |why: String| CopyError::NoCopy { path: copy.to_owned(), why };
+    let url = DatabaseUrl::Sqlite(path.to_owned());
+    let store = Store::connect(&url, Clock::Database).await.map_err(|error| no_copy(error.bottom()))?;
+    let check = Statement::from_string(store.database.get_database_backend(), "PRAGMA integrity_check");
+    let row = store.database.query_one_raw(check).await.map_err(|error| no_copy(error.to_string()))?;
+    let told: String = row
+        .map(|row| row.try_get("", "integrity_check"))
+        .transpose()
+        .map_err(StoreError::from)?
+        .unwrap_or_default();
+    if told != "ok" {
+        return Err(no_copy(format!("SQLite says `{told}`")));
+    }
+    let taken = store.migrations().await.map_err(|error| no_copy(error.bottom()))?;
+    if !taken.iter().any(|step| step.applied) {
+        return Err(no_copy("it has none of the tables".to_owned()));
+    }
+    store.migrate().await.map_err(|error| no_copy(error.bottom()))?;
+    let (head, now) = {
+        let read = store.read().await?;
+        (read.head(), read.now())
+    };
+    let mark = Statement::from_sql_and_values(
+        store.database.get_database_backend(),
+        "UPDATE installation SET restored_at = $1 WHERE one = 1",
+        [now.micros().into()],
+    );
+    store.database.execute_raw(mark).await.map_err(StoreError::from)?;
+    store.close().await?;
+    Ok(head)
+}
+
+/// Replaces every row by those of the database that is attached as `copy`.
+async fn replace_all(live: &DatabaseConnection) -> Result<(), StoreError> {
+    let transaction = live.begin_with_options(crate::connect::immediate()).await?;
+    transaction.execute_unprepared("PRAGMA defer_foreign_keys = ON").await?;
+    let tables = "SELECT name FROM main.sqlite_master WHERE type = 'table' \
+                  AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name <> 'seaql_migrations'";
+    let query = |sql: String| Statement::from_string(transaction.get_database_backend(), sql);
+    for row in transaction.query_all_raw(query(tables.to_owned())).await? {
+        let table: String = row.try_get("", "name")?;
+        let columns = format!("SELECT name FROM pragma_table_info('{table}')");
+        let columns = transaction.query_all_raw(query(columns)).await?;
+        let columns =
+            columns.iter().map(|row| row.try_get::<String>("", "name").map(|name| format!("\"{name}\"")));
+        let columns = columns.collect::<Result<Vec<_>, _>>()?.join(", ");
+        transaction.execute_unprepared(&format!("DELETE FROM main.\"{table}\"")).await?;
+        let copied =
+            format!("INSERT INTO main.\"{table}\" ({columns}) SELECT {columns} FROM copy.\"{table}\"");
+        transaction.execute_unprepared(&copied).await?;
+    }
+    transaction.commit().await?;
+    Ok(())
+}

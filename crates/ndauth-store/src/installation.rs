@@ -1,0 +1,25 @@
+//! What concerns the whole installation.
+
+use ndauth_core::Timestamp;
+use sea_orm::{ConnectionTrait, Statement, Value};
+
+use crate::{StoreError, Write};
+
+impl Write {
+    /// Shuts out every secret minted before an instant.
+    pub async fn set_not_before(&self, instant: Timestamp) -> Result<(), StoreError> {
+        self.set("UPDATE installation SET not_before = $1 WHERE one = 1", [instant.micros().into()]).await
+    }
+
+    /// Marks the database as a restored copy since an instant, or as one that was put into service.
+    pub async fn set_restored(&self, since: Option<Timestamp>) -> Result<(), StoreError> {
+        let since = since.map(Timestamp::micros);
+        self.set("UPDATE installation SET restored_at = $1 WHERE one = 1", [since.into()]).await
+    }
+
+    async fn set(&self, sql: &str, values: [Value; 1]) -> Result<(), StoreError> {
+        let backend = self.transaction.get_database_backend();
+        self.transaction.execute_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
+        Ok(())
+    }
+}
