@@ -21,7 +21,7 @@ enum Reach {
 use Reach::{AtAll, ByName};
 
 /// A row a wall: who, how far, and what it must not reach.
-const WALLS: [(&str, Reach, &[&str]); 13] = [
+const WALLS: [(&str, Reach, &[&str]); 14] = [
     ("ndauth-core", AtAll, &["prost", "tonic", "axum", "sea-orm", "sqlx", "tokio", "rand", "clap"]),
     ("ndauth-proto", AtAll, &["sea-orm", "sqlx", "ndauth-store", "ndauth-authority", "clap"]),
     ("ndauth-store", AtAll, &["tonic", "axum", "prost", "ndauth-proto", "ndauth-authority"]),
@@ -37,9 +37,14 @@ const WALLS: [(&str, Reach, &[&str]); 13] = [
     (
         "ndcli",
         AtAll,
-        &["sea-orm", "sqlx", "ndauth-store", "ndauth-authority", "ndauth-server", "ring", "libsqlite3-sys"],
+        &["sea-orm", "sqlx", "ndauth-store", "ndauth-authority", "ndauth-server", "libsqlite3-sys"],
     ),
     ("ndcli", ByName, &["tonic"]),
+    (
+        "ndauth-terminal",
+        AtAll,
+        &["sea-orm", "sqlx", "ndauth-store", "ndauth-authority", "ndauth-server", "ndauth-client"],
+    ),
     ("ndauth-migrations", AtAll, &["ndauth-core", "ndauth-store", "tonic", "axum"]),
     ("ndauth-e2e", AtAll, &["sea-orm", "tonic"]),
     ("xtask", AtAll, &["sea-orm", "ndauth-store", "ndauth-server"]),

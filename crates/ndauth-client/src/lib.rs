@@ -4,7 +4,7 @@
 //! not be asked ([`Reason::Unavailable`]), which is never a verdict on anybody's secret.
 //!
 //! ```no_run
-//! # async fn ask() -> Result<(), ndauth_core::Problem> {
+//! # async fn ask() -> Result<(), Box<dyn std::error::Error>> {
 //! use ndauth_client::{Client, ServerUrl};
 //! use ndauth_proto::v1;
 //!
@@ -27,15 +27,18 @@
 mod server_url;
 
 use std::error::Error;
-use std::time::Duration;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use ndauth_core::{Problem, Reason, Secret};
 use ndauth_proto::v1::account_service_client::AccountServiceClient;
 use ndauth_proto::v1::token_service_client::TokenServiceClient;
 use ndauth_proto::v1::validation_service_client::ValidationServiceClient;
 use ndauth_proto::{problem_from_status, v1};
-use tonic::metadata::AsciiMetadataValue;
-use tonic::transport::{Channel, Endpoint};
+use tonic::metadata::{AsciiMetadataValue, MetadataMap};
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 use tonic::{Request, Response, Status};
 
 pub use server_url::{InvalidServerUrl, ServerUrl};
@@ -46,25 +49,115 @@ pub struct Client {
     channel: Channel,
     /// Marked as sensitive: its `Debug` hides it, and HTTP/2 keeps it out of its tables.
     bearer: Option<AsciiMetadataValue>,
+    observer: Observer,
 }
 
+/// How to connect, where the usual is not what is wanted.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// A file of PEM with the certificates of the authorities that are trusted; without one, those that
+    /// the system trusts.
+    pub ca_file: Option<PathBuf>,
+    /// How long a connection or a call may take.
+    pub timeout: Duration,
+    /// What is told of every call.
+    pub observer: Observer,
+}
+
+/// What is told of every call, once it ended.
+#[derive(Clone, Default)]
+pub struct Observer(Option<Arc<Tell>>);
+
+type Tell = dyn Fn(&Call) + Send + Sync;
+
+/// A call that ended.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// Which RPC.
+    pub rpc: &'static str,
+    /// The id under which the server's log tells of it, if it was reached.
+    pub request_id: Option<String>,
+    /// How long it took.
+    pub took: Duration,
+    /// Why it failed, if it did.
+    pub failed: Option<Reason>,
+}
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The server cannot be reached. It may be back in a moment.
+    #[error("cannot reach the server `{server}`: {why}")]
+    Unreachable {
+        /// Which server.
+        server: ServerUrl,
+        /// Why not.
+        why: String,
+    },
+    /// What answers there is not trusted, or speaks no TLS.
+    #[error("cannot trust the server `{server}`: {why}")]
+    Untrusted {
+        /// Which server.
+        server: ServerUrl,
+        /// Why not.
+        why: String,
+    },
+    /// The trusted certificates cannot be read.
+    #[error("cannot read the trusted certificates in `{}`: {why}", file.display())]
+    CaFile {
+        /// Which file.
+        file: PathBuf,
+        /// Why not.
+        why: String,
+    },
+}
+
+const PATIENCE: Duration = Duration::from_secs(30);
 const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
-const CALL_PATIENCE: Duration = Duration::from_secs(30);
+
+impl Default for Options {
+    fn default() -> Options {
+        Options { ca_file: None, timeout: PATIENCE, observer: Observer::default() }
+    }
+}
+
+impl Observer {
+    /// Tells a function of every call.
+    pub fn new(tell: impl Fn(&Call) + Send + Sync + 'static) -> Observer {
+        Observer(Some(Arc::new(tell)))
+    }
+}
+
+impl fmt::Debug for Observer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "Observer" } else { "no observer" })
+    }
+}
 
 impl Client {
+    /// Connects to a server as usual.
+    pub async fn connect(server: &ServerUrl, credential: Option<&Secret>) -> Result<Client, ConnectError> {
+        Client::connect_with(server, credential, &Options::default()).await
+    }
+
     /// Connects to a server.
-    pub async fn connect(server: &ServerUrl, credential: Option<&Secret>) -> Result<Client, Problem> {
-        let unreachable = |why: &dyn Error| {
-            Problem::new(Reason::Unavailable, format!("cannot reach the server `{server}`: {}", root(why)))
-        };
-        let endpoint = Endpoint::from_shared(server.to_string())
+    pub async fn connect_with(
+        server: &ServerUrl,
+        credential: Option<&Secret>,
+        options: &Options,
+    ) -> Result<Client, ConnectError> {
+        let failed = |error: tonic::transport::Error| failure(server, &error);
+        let mut endpoint = Endpoint::from_shared(server.to_string())
             .and_then(|endpoint| endpoint.user_agent(concat!("ndauth/", env!("CARGO_PKG_VERSION"))))
-            .map_err(|error| unreachable(&error))?
-            .connect_timeout(CONNECT_PATIENCE)
-            .timeout(CALL_PATIENCE)
+            .map_err(failed)?
+            .connect_timeout(CONNECT_PATIENCE.min(options.timeout))
+            .timeout(options.timeout)
             .tcp_nodelay(true);
-        let channel = endpoint.connect().await.map_err(|error| unreachable(&error))?;
-        Ok(Client { channel, bearer: credential.map(bearer) })
+        if server.is_tls() {
+            endpoint = endpoint.tls_config(trust(options)?).map_err(failed)?;
+        }
+        let channel = endpoint.connect().await.map_err(failed)?;
+        Ok(Client { channel, bearer: credential.map(bearer), observer: options.observer.clone() })
     }
 
     /// Makes a personal token.
@@ -72,9 +165,10 @@ impl Client {
         &self,
         request: v1::CreateTokenRequest,
     ) -> Result<v1::CreateTokenResponse, Problem> {
-        answer(
-            TokenServiceClient::new(self.channel.clone()).create_token(self.with_credential(request)).await,
-        )
+        self.call("CreateToken", request, |channel, request| async move {
+            TokenServiceClient::new(channel).create_token(request).await
+        })
+        .await
     }
 
     /// Lists a page of personal tokens.
@@ -82,12 +176,18 @@ impl Client {
         &self,
         request: v1::ListTokensRequest,
     ) -> Result<v1::ListTokensResponse, Problem> {
-        answer(TokenServiceClient::new(self.channel.clone()).list_tokens(self.with_credential(request)).await)
+        self.call("ListTokens", request, |channel, request| async move {
+            TokenServiceClient::new(channel).list_tokens(request).await
+        })
+        .await
     }
 
     /// Shows a personal token.
     pub async fn get_token(&self, request: v1::GetTokenRequest) -> Result<v1::GetTokenResponse, Problem> {
-        answer(TokenServiceClient::new(self.channel.clone()).get_token(self.with_credential(request)).await)
+        self.call("GetToken", request, |channel, request| async move {
+            TokenServiceClient::new(channel).get_token(request).await
+        })
+        .await
     }
 
     /// Revokes a personal token.
@@ -95,9 +195,10 @@ impl Client {
         &self,
         request: v1::RevokeTokenRequest,
     ) -> Result<v1::RevokeTokenResponse, Problem> {
-        answer(
-            TokenServiceClient::new(self.channel.clone()).revoke_token(self.with_credential(request)).await,
-        )
+        self.call("RevokeToken", request, |channel, request| async move {
+            TokenServiceClient::new(channel).revoke_token(request).await
+        })
+        .await
     }
 
     /// Asks whether a secret may do a thing.
@@ -105,33 +206,84 @@ impl Client {
         &self,
         request: v1::ValidateTokenRequest,
     ) -> Result<v1::ValidateTokenResponse, Problem> {
-        answer(
-            ValidationServiceClient::new(self.channel.clone())
-                .validate_token(self.with_credential(request))
-                .await,
-        )
+        self.call("ValidateToken", request, |channel, request| async move {
+            ValidationServiceClient::new(channel).validate_token(request).await
+        })
+        .await
     }
 
     /// Asks who the credential stands for.
     pub async fn who_am_i(&self) -> Result<v1::WhoAmIResponse, Problem> {
-        let request = self.with_credential(v1::WhoAmIRequest {});
-        answer(AccountServiceClient::new(self.channel.clone()).who_am_i(request).await)
+        self.call("WhoAmI", v1::WhoAmIRequest {}, |channel, request| async move {
+            AccountServiceClient::new(channel).who_am_i(request).await
+        })
+        .await
     }
 
     /// Lists the orgs where the credential's account is a member.
     pub async fn list_orgs(&self) -> Result<v1::ListOrgsResponse, Problem> {
-        let request = self.with_credential(v1::ListOrgsRequest {});
-        answer(AccountServiceClient::new(self.channel.clone()).list_orgs(request).await)
+        self.call("ListOrgs", v1::ListOrgsRequest {}, |channel, request| async move {
+            AccountServiceClient::new(channel).list_orgs(request).await
+        })
+        .await
     }
 
-    fn with_credential<T>(&self, message: T) -> Request<T> {
+    /// Sends a message with the credential, and tells the observer how it went.
+    async fn call<Q, A, F>(
+        &self,
+        rpc: &'static str,
+        message: Q,
+        send: impl FnOnce(Channel, Request<Q>) -> F,
+    ) -> Result<A, Problem>
+    where
+        F: Future<Output = Result<Response<A>, Status>>,
+    {
         let mut request = Request::new(message);
         if let Some(bearer) = &self.bearer {
             request.metadata_mut().insert("authorization", bearer.clone());
         }
-        request
+        let begun = Instant::now();
+        let outcome = send(self.channel.clone(), request).await;
+        let metadata = match &outcome {
+            Ok(response) => response.metadata(),
+            Err(status) => status.metadata(),
+        };
+        let request_id = request_id(metadata);
+        let answer = outcome.map(Response::into_inner).map_err(|status| problem_from_status(&status));
+        if let Observer(Some(tell)) = &self.observer {
+            let failed = answer.as_ref().err().map(|problem| problem.reason);
+            tell(&Call { rpc, request_id, took: begun.elapsed(), failed });
+        }
+        answer
     }
 }
+
+impl ConnectError {
+    /// Whether the same may go well in a moment.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, ConnectError::Unreachable { .. })
+    }
+}
+
+impl From<ConnectError> for Problem {
+    /// Without a connection, nothing is decided.
+    fn from(error: ConnectError) -> Problem {
+        Problem::new(Reason::Unavailable, error.to_string())
+    }
+}
+
+fn trust(options: &Options) -> Result<ClientTlsConfig, ConnectError> {
+    let Some(file) = &options.ca_file else { return Ok(ClientTlsConfig::new().with_native_roots()) };
+    let failed = |why: String| ConnectError::CaFile { file: file.clone(), why };
+    let pem = std::fs::read(file).map_err(|error| failed(error.to_string()))?;
+    if !pem.windows(BEGIN.len()).any(|window| window == BEGIN) {
+        return Err(failed("it holds no certificate in PEM".to_owned()));
+    }
+    Ok(ClientTlsConfig::new().ca_certificate(Certificate::from_pem(pem)))
+}
+
+/// RFC 7468, section 5.1.
+const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
 
 fn bearer(secret: &Secret) -> AsciiMetadataValue {
     let text = format!("Bearer {}", secret.expose());
@@ -140,8 +292,36 @@ fn bearer(secret: &Secret) -> AsciiMetadataValue {
     value
 }
 
-fn answer<T>(outcome: Result<Response<T>, Status>) -> Result<T, Problem> {
-    outcome.map(Response::into_inner).map_err(|status| problem_from_status(&status))
+fn request_id(metadata: &MetadataMap) -> Option<String> {
+    Some(metadata.get("x-request-id")?.to_str().ok()?.to_owned())
+}
+
+/// What an error of the transport says about the server.
+fn failure(server: &ServerUrl, error: &(dyn Error + 'static)) -> ConnectError {
+    let server = server.clone();
+    match rustls_error(error) {
+        Some(rustls::Error::InvalidMessage(_)) => {
+            let why = "what answers there speaks no TLS: is it `http://`?".to_owned();
+            ConnectError::Untrusted { server, why }
+        }
+        Some(error) => ConnectError::Untrusted { server, why: error.to_string() },
+        None => ConnectError::Unreachable { server, why: root(error) },
+    }
+}
+
+/// The error of TLS among the causes of an error, if there is one.
+fn rustls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+    let mut open = Some(error);
+    while let Some(error) = open {
+        // An `io::Error` leaves what it wraps out of its chain.
+        let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        let tls = error.downcast_ref().or_else(|| wrapped.and_then(|wrapped| wrapped.downcast_ref()));
+        if tls.is_some() {
+            return tls;
+        }
+        open = error.source();
+    }
+    None
 }
 
 /// The error at the bottom, which says what happened.

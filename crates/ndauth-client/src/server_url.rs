@@ -6,10 +6,11 @@ use std::str::FromStr;
 
 use tonic::transport::Uri;
 
-/// The address of a server: `http://HOST:PORT`, and nothing behind it.
+/// The address of a server: `https://HOST:PORT` or `http://HOST:PORT`, and nothing behind it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerUrl {
     text: String,
+    tls: bool,
     loopback: bool,
 }
 
@@ -17,14 +18,16 @@ pub struct ServerUrl {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidServerUrl {
     /// Not a URL of the form.
-    #[error("expected `http://HOST:PORT`")]
+    #[error("expected `https://HOST:PORT`, or `http://HOST:PORT` for this machine")]
     Shape,
-    /// A scheme that this version does not speak.
-    #[error("this version speaks `http` alone; put a proxy or a tunnel that speaks TLS on this machine")]
-    Tls,
 }
 
 impl ServerUrl {
+    /// Whether what is sent there is encrypted.
+    pub fn is_tls(&self) -> bool {
+        self.tls
+    }
+
     /// Whether it is on this machine, so that no network sees what is sent there.
     pub fn is_loopback(&self) -> bool {
         self.loopback
@@ -36,11 +39,8 @@ impl FromStr for ServerUrl {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let uri: Uri = text.parse().map_err(|_| InvalidServerUrl::Shape)?;
-        match uri.scheme_str() {
-            Some("http") => {}
-            Some("https") => return Err(InvalidServerUrl::Tls),
-            _ => return Err(InvalidServerUrl::Shape),
-        }
+        let scheme = uri.scheme_str().filter(|scheme| ["http", "https"].contains(scheme));
+        let scheme = scheme.ok_or(InvalidServerUrl::Shape)?;
         let authority = uri.authority().ok_or(InvalidServerUrl::Shape)?;
         let bare = uri.path() == "/" && uri.query().is_none() && !authority.as_str().contains('@');
         if !bare || authority.host().is_empty() {
@@ -48,7 +48,9 @@ impl FromStr for ServerUrl {
         }
         let host = authority.host().trim_start_matches('[').trim_end_matches(']');
         let loopback = host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback());
-        Ok(ServerUrl { text: format!("http://{authority}"), loopback })
+        // As people write it, a host's case means nothing; logins are kept by this text.
+        let text = format!("{scheme}://{}", authority.as_str().to_ascii_lowercase());
+        Ok(ServerUrl { text, tls: scheme == "https", loopback })
     }
 }
 
@@ -75,7 +77,8 @@ mod tests {
         row("http://localhost:7711", Ok(("http://localhost:7711", true)));
         row("http://ndauth.example.org", Ok(("http://ndauth.example.org", false)));
         row("http://127.0.0.1.evil.example", Ok(("http://127.0.0.1.evil.example", false)));
-        row("https://ndauth.example.org", Err(InvalidServerUrl::Tls));
+        row("https://ndauth.example.org", Ok(("https://ndauth.example.org", false)));
+        row("HTTPS://NDAUTH.example.org:443", Ok(("https://ndauth.example.org:443", false)));
         for bad in
             ["", "127.0.0.1:7711", "ftp://x", "http://", "http://a@b", "http://a/b", "http://a?b", "/x"]
         {

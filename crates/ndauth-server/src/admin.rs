@@ -1,105 +1,370 @@
 //! `ndauthd admin`: the operator's commands, on the database itself.
 
-use std::io::Write;
+mod show;
+
+use std::path::Path;
 
 use ndauth_authority::{
-    Authority, AuthorityError, Clock, Credential, DatabaseUrl, NewAccount, NewOrg, NewService,
+    AnyToken, Authority, Clock, Credential, NewAccount, NewOrg, NewService, Settlement, parse_export,
 };
-use ndauth_core::{Orgs, Secret};
+use ndauth_core::{Handle, Label, Orgs, Timestamp};
+use ndauth_terminal::{Failure, aside, print, print_json};
+use serde_json::{Value, json};
 
-use crate::arguments::{Account, Admin, Member, Migrate, Org, Service, Session};
-use crate::report::Failure;
+use crate::arguments::{
+    Account, Admin, Events, Format, InstantOrNow, Member, Migrate, Org, Service, Session, Token,
+};
+use crate::configuration::Place;
+use crate::report::authority_failure;
+
+/// What was done, for people and for programs.
+pub(crate) struct Done {
+    text: String,
+    json: Value,
+    /// What stands beside the data.
+    aside: Option<String>,
+    /// Whether the answer itself is that something is wrong.
+    failed: bool,
+}
 
 /// Carries out a command, and says what it did.
-pub(crate) async fn run(command: Admin, database: &DatabaseUrl) -> Result<(), Failure> {
-    if let Admin::Migrate(Migrate::Status) = command {
-        return migration_status(database).await;
+pub(crate) async fn run(command: Admin, format: Format, place: &Place) -> Result<(), Failure> {
+    let done = match command {
+        Admin::Migrate(Migrate::Status) => migration_status(place).await?,
+        Admin::Restore { file } => restore(place, &file).await?,
+        command => {
+            let authority = Authority::open(&place.database, Clock::Database, place.data.as_deref()).await;
+            let authority = authority.map_err(|error| authority_failure(&error))?;
+            if let Admin::Events(Events::Export { after }) = command {
+                return export(&authority, after).await;
+            }
+            let done = carry_out(&authority, command).await;
+            let closed = authority.close().await.map_err(|error| authority_failure(&error));
+            let done = done?;
+            closed?;
+            done
+        }
+    };
+    match format {
+        Format::Text => print(&done.text)?,
+        Format::Json => print_json(&done.json)?,
     }
-    let authority = Authority::open(database, Clock::Database, None).await?;
-    let done = carry_out(&authority, command).await;
-    authority.close().await?;
-    say(&done?)
+    if let (Some(told), Format::Text) = (&done.aside, format) {
+        aside(told);
+    }
+    if done.failed { Err(Failure::told(None)) } else { Ok(()) }
 }
 
-/// What standard output and standard error are told.
-#[derive(Default)]
-struct Done {
-    out: String,
-    aside: &'static str,
+impl Done {
+    /// One line, and the same as an object.
+    fn line(text: String, json: Value) -> Done {
+        Done { text: text + "\n", json, aside: None, failed: false }
+    }
+
+    /// A table, and the same as an object.
+    fn table((text, json): (String, Value)) -> Done {
+        Done { text, json, aside: None, failed: false }
+    }
+
+    /// A secret alone, and what to do with it.
+    fn secret(secret: &ndauth_core::Secret, aside: String, mut json: Value) -> Done {
+        json["secret"] = json!(secret.expose());
+        Done { text: format!("{}\n", secret.expose()), json, aside: Some(aside), failed: false }
+    }
 }
 
-async fn carry_out(authority: &Authority, command: Admin) -> Result<Done, AuthorityError> {
-    let console = &Credential::Console;
-    match command {
-        Admin::Account(Account::Create { handle, email, name, operator }) => {
+async fn carry_out(authority: &Authority, command: Admin) -> Result<Done, Failure> {
+    let done = match command {
+        Admin::Account(command) => account(authority, command).await,
+        Admin::Org(command) => org(authority, command).await,
+        Admin::Member(command) => member(authority, command).await,
+        Admin::Session(command) => session(authority, command).await,
+        Admin::Service(command) => service(authority, command).await,
+        Admin::Token(command) => return token(authority, command).await,
+        Admin::Check => check(authority).await,
+        Admin::Backup { file } => backup(authority, &file).await,
+        Admin::AfterRestore { replay, not_before } => {
+            return after_restore(authority, replay.as_deref(), not_before).await;
+        }
+        Admin::Migrate(_) | Admin::Events(_) | Admin::Restore { .. } => {
+            Ok(Done::line("the schema is at this version".to_owned(), json!({ "migrated": true })))
+        }
+    };
+    done.map_err(|error| authority_failure(&error))
+}
+
+type Outcome = Result<Done, ndauth_authority::AuthorityError>;
+
+const CONSOLE: &Credential = &Credential::Console;
+
+async fn account(authority: &Authority, command: Account) -> Outcome {
+    Ok(match command {
+        Account::Create { handle, email, name, operator } => {
             let new = NewAccount { handle, email, name, operator };
-            let account = authority.create_account(console, &new).await?;
-            Ok(told(format!("account `{}` created", account.handle)))
+            let account = authority.create_account(CONSOLE, &new).await?;
+            let json = json!({ "created": true, "account": show::account_json(&account) });
+            Done::line(format!("account `{}` created", account.handle), json)
         }
-        Admin::Account(Account::Disable { handle }) => {
-            let changed = authority.disable_account(console, &handle).await?;
-            Ok(told(format!("account `{handle}` {}disabled", if changed { "" } else { "was already " })))
+        Account::List => Done::table(show::accounts(&authority.list_accounts(CONSOLE).await?.rows)),
+        Account::Disable { handle } => {
+            let changed = authority.disable_account(CONSOLE, &handle).await?;
+            turned(&handle, "disabled", changed)
         }
-        Admin::Account(Account::Enable { handle }) => {
-            let changed = authority.enable_account(console, &handle).await?;
-            Ok(told(format!("account `{handle}` {}enabled", if changed { "" } else { "was already " })))
+        Account::Enable { handle } => {
+            let changed = authority.enable_account(CONSOLE, &handle).await?;
+            turned(&handle, "enabled", changed)
         }
-        Admin::Org(Org::Create { slug, name }) => {
-            let org = authority.create_org(console, &NewOrg { slug, name }).await?;
-            Ok(told(format!("org `{}` created", org.slug)))
+        Account::SignOut { handle } => {
+            let ended = authority.sign_out(CONSOLE, &handle).await?;
+            let json = json!({ "account": handle.as_str(), "sessions_ended": ended });
+            Done::line(format!("account `{handle}` signed out: {ended} session(s) ended"), json)
         }
-        Admin::Org(Org::Delete { slug }) => {
-            authority.delete_org(console, &slug).await?;
-            Ok(told(format!("org `{slug}` deleted")))
+    })
+}
+
+fn turned(handle: &Handle, how: &str, changed: bool) -> Done {
+    let already = if changed { "" } else { "was already " };
+    let json = json!({ "account": handle.as_str(), "status": how, "changed": changed });
+    Done::line(format!("account `{handle}` {already}{how}"), json)
+}
+
+async fn org(authority: &Authority, command: Org) -> Outcome {
+    Ok(match command {
+        Org::Create { slug, name } => {
+            let org = authority.create_org(CONSOLE, &NewOrg { slug, name }).await?;
+            let json = json!({ "created": true, "org": show::org_json(&org) });
+            Done::line(format!("org `{}` created", org.slug), json)
         }
-        Admin::Member(Member::Set { org, handle, role }) => {
-            authority.set_member(console, &org, &handle, role).await?;
-            Ok(told(format!("account `{handle}` has the role `{role}` in the org `{org}`")))
+        Org::List { all } => {
+            let mut orgs = authority.list_every_org(CONSOLE).await?.rows;
+            orgs.retain(|view| all || view.org.deleted_at.is_none());
+            Done::table(show::orgs(&orgs))
         }
-        Admin::Member(Member::Remove { org, handle }) => {
-            authority.remove_member(console, &org, &handle).await?;
-            Ok(told(format!("account `{handle}` is no longer a member of the org `{org}`")))
+        Org::Delete { slug } => {
+            authority.delete_org(CONSOLE, &slug).await?;
+            Done::line(format!("org `{slug}` deleted"), json!({ "deleted": true, "org": slug.as_str() }))
         }
-        Admin::Session(Session::Issue { handle, expires_in }) => {
-            let secret = authority.issue_session(console, &handle, expires_in).await?;
-            Ok(shown_once(&secret, "log in with it: `ndcli auth login --with-token`"))
+    })
+}
+
+async fn member(authority: &Authority, command: Member) -> Outcome {
+    Ok(match command {
+        Member::Set { org, handle, role } => {
+            authority.set_member(CONSOLE, &org, &handle, role).await?;
+            let json = json!({ "org": org.as_str(), "account": handle.as_str(), "role": role.as_str() });
+            Done::line(format!("account `{handle}` has the role `{role}` in the org `{org}`"), json)
         }
-        Admin::Service(Service::Create { name, org }) => {
+        Member::List { org, account } => {
+            let mut members = authority.list_members(CONSOLE).await?.rows;
+            members.retain(|member| org.as_ref().is_none_or(|org| member.org == *org));
+            members.retain(|member| account.as_ref().is_none_or(|account| member.account == *account));
+            Done::table(show::members(&members))
+        }
+        Member::Remove { org, handle } => {
+            authority.remove_member(CONSOLE, &org, &handle).await?;
+            let json = json!({ "removed": true, "org": org.as_str(), "account": handle.as_str() });
+            Done::line(format!("account `{handle}` is no longer a member of the org `{org}`"), json)
+        }
+    })
+}
+
+async fn session(authority: &Authority, command: Session) -> Outcome {
+    Ok(match command {
+        Session::Issue { handle, expires_in } => {
+            let secret = authority.issue_session(CONSOLE, &handle, expires_in).await?;
+            let aside = "log in with it: `ndcli auth login --with-token`".to_owned();
+            Done::secret(&secret, aside, json!({ "account": handle.as_str() }))
+        }
+        Session::List { account, all } => {
+            let mut sessions = authority.list_sessions(CONSOLE).await?;
+            let now = sessions.now;
+            sessions.rows.retain(|view| {
+                let ended = view.session.revoked_at.is_some() || view.session.expires_at.is_past(now);
+                (all || !ended) && account.as_ref().is_none_or(|account| view.account == *account)
+            });
+            Done::table(show::sessions(&sessions))
+        }
+    })
+}
+
+async fn service(authority: &Authority, command: Service) -> Outcome {
+    Ok(match command {
+        Service::Create { name, org } => {
             let orgs = if org.is_empty() { Orgs::All } else { Orgs::Only(org.into_iter().collect()) };
-            let secret = authority.create_service(console, &NewService { name, orgs }).await?;
-            Ok(shown_once(&secret, "keep it where the service finds it: it is not shown again"))
+            let json = json!({ "created": true, "service": name.as_str() });
+            let secret = authority.create_service(CONSOLE, &NewService { name, orgs }).await?;
+            let aside = "keep it where the service finds it: it is not shown again".to_owned();
+            Done::secret(&secret, aside, json)
         }
-        Admin::Service(Service::Revoke { name }) => {
-            authority.revoke_service(console, &name).await?;
-            Ok(told(format!("service `{name}` revoked")))
+        Service::List { all } => {
+            let mut services = authority.list_services(CONSOLE).await?;
+            services.rows.retain(|view| all || view.service.revoked_at.is_none());
+            Done::table(show::services(&services))
         }
-        Admin::Migrate(Migrate::Up | Migrate::Status) => Ok(told("the schema is at this version".to_owned())),
+        Service::Rotate { name, overlap } => {
+            let rotated = authority.rotate_service(CONSOLE, &name, overlap).await?;
+            let aside = if overlap.is_zero() {
+                "the secret it had serves no longer".to_owned()
+            } else {
+                format!("the secret it had serves until {}", rotated.retires)
+            };
+            let json = json!({
+                "rotated": true,
+                "service": name.as_str(),
+                "former_secret_serves_until": rotated.retires.to_string(),
+            });
+            Done::secret(&rotated.secret, aside, json)
+        }
+        Service::Revoke { name } => {
+            authority.revoke_service(CONSOLE, &name).await?;
+            let json = json!({ "revoked": true, "service": name.as_str() });
+            Done::line(format!("service `{name}` revoked"), json)
+        }
+    })
+}
+
+async fn token(authority: &Authority, command: Token) -> Result<Done, Failure> {
+    match command {
+        Token::List { owner, all } => {
+            let listed = authority.list_every_token(CONSOLE, owner.as_ref(), all).await;
+            show::tokens(&listed.map_err(|error| authority_failure(&error))?).map(Done::table)
+        }
+        Token::Revoke { token, owner } => {
+            let name = any_token(&token, owner)?;
+            let revoked = authority.revoke_any_token(CONSOLE, &name).await;
+            let revoked = revoked.map_err(|error| authority_failure(&error))?.view.token;
+            let json = json!({
+                "revoked": true,
+                "id": revoked.id.to_string(),
+                "name": revoked.name.as_str(),
+                "revoked_at": revoked.revoked_at.map(|at| at.to_string()),
+            });
+            Ok(Done::line(format!("token `{}` ({}) revoked", revoked.name, revoked.id), json))
+        }
     }
 }
 
-fn told(out: String) -> Done {
-    Done { out, aside: "" }
-}
-
-fn shown_once(secret: &Secret, aside: &'static str) -> Done {
-    Done { out: secret.expose().to_owned(), aside }
-}
-
-async fn migration_status(database: &DatabaseUrl) -> Result<(), Failure> {
-    let states = Authority::migrations(database).await?;
-    let line = |name: &str, applied| format!("{name}  {}", if applied { "applied" } else { "pending" });
-    let lines: Vec<String> = states.iter().map(|state| line(&state.name, state.applied)).collect();
-    say(&told(lines.join("\n")))
-}
-
-fn say(done: &Done) -> Result<(), Failure> {
-    let written = writeln!(std::io::stdout(), "{}", done.out);
-    if !done.aside.is_empty() {
-        let _ = writeln!(std::io::stderr(), "{}", done.aside);
+fn any_token(token: &str, owner: Option<Handle>) -> Result<AnyToken, Failure> {
+    match owner {
+        Some(owner) => {
+            let name: Label = token
+                .parse()
+                .map_err(|why| Failure::usage(format!("no token is called that: the name {why}"), NAMES))?;
+            Ok(AnyToken::Of(owner, name))
+        }
+        None => token
+            .parse()
+            .map(AnyToken::Id)
+            .map_err(|_| Failure::usage(format!("`{token}` is no id of a token"), NAMES)),
     }
-    match written {
-        // Whoever reads has read enough.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        other => Ok(other?),
+}
+
+const NAMES: &str =
+    "name it by its id, or by its name and `--owner HANDLE`: `ndauthd admin token list` shows both";
+
+async fn check(authority: &Authority) -> Outcome {
+    let checked = authority.check(CONSOLE).await?;
+    let sound = checked.faults.is_empty();
+    let mut text: String =
+        checked.faults.iter().map(|fault| format!("✗ {}\n", ndauth_terminal::shown(fault))).collect();
+    text += &format!(
+        "{} {} events and {} rows compared: {}\n",
+        if sound { "✓" } else { "✗" },
+        checked.events,
+        checked.rows,
+        if sound {
+            "all is as it should be".to_owned()
+        } else {
+            format!("{} fault(s)", checked.faults.len())
+        }
+    );
+    let json = json!({
+        "sound": sound, "events": checked.events, "rows": checked.rows, "faults": checked.faults,
+    });
+    Ok(Done { text, json, aside: None, failed: !sound })
+}
+
+async fn backup(authority: &Authority, file: &Path) -> Outcome {
+    let head = authority.back_up(CONSOLE, file).await?;
+    let text = format!("copied to `{}`, with all up to event {} at least", file.display(), head.sequence);
+    Ok(Done::line(text, json!({ "file": file.display().to_string(), "sequence": head.sequence })))
+}
+
+async fn restore(place: &Place, file: &Path) -> Result<Done, Failure> {
+    let restored = Authority::restore(&place.database, file).await;
+    let restored = restored.map_err(|error| authority_failure(&error))?;
+    let kept = restored.kept.as_ref().map(|path| path.display().to_string());
+    let mut text =
+        format!("restored from `{}`: the log ends with event {}", file.display(), restored.head.sequence);
+    if let Some(kept) = &kept {
+        text += &format!("\nwhat was there before is kept in `{kept}`");
     }
+    let json = json!({
+        "restored": true, "file": file.display().to_string(), "sequence": restored.head.sequence, "kept": kept,
+    });
+    let aside =
+        "it is not served before you say what becomes of the secrets in it: it has forgotten what was \
+                 revoked since it was made\n\
+                 hint: `ndauthd admin after-restore --replay EXPORT`, or `--not-before now`"
+            .to_owned();
+    Ok(Done { aside: Some(aside), ..Done::line(text, json) })
+}
+
+async fn after_restore(
+    authority: &Authority,
+    replay: Option<&Path>,
+    not_before: Option<InstantOrNow>,
+) -> Result<Done, Failure> {
+    let settlement = match (replay, not_before) {
+        (Some(file), _) => {
+            let text = std::fs::read_to_string(file).map_err(|error| {
+                Failure::failed(format!("cannot read `{}`: {error}", file.display()), None)
+            })?;
+            Settlement::Replay(parse_export(&text).map_err(|error| authority_failure(&error))?)
+        }
+        (None, Some(InstantOrNow::Instant(instant))) => Settlement::NotBefore(instant),
+        (None, Some(InstantOrNow::Now) | None) => Settlement::NotBefore(now(authority).await?),
+    };
+    let settled =
+        authority.after_restore(CONSOLE, &settlement).await.map_err(|error| authority_failure(&error))?;
+    let how = if replay.is_some() {
+        format!("{} event(s) replayed behind event {}", settled.replayed, settled.copy)
+    } else {
+        format!("every secret minted before {} is shut out", settled.not_before)
+    };
+    let text = format!("{how}: {} secret(s) shut out, {} serve on", settled.shut_out, settled.others);
+    let json = json!({
+        "copy_sequence": settled.copy,
+        "replayed": settled.replayed,
+        "not_before": (settled.not_before > Timestamp::MIN).then(|| settled.not_before.to_string()),
+        "secrets_shut_out": settled.shut_out,
+        "other_secrets": settled.others,
+    });
+    Ok(Done { aside: Some("it is served again".to_owned()), ..Done::line(text, json) })
+}
+
+/// The time as the database tells it.
+async fn now(authority: &Authority) -> Result<Timestamp, Failure> {
+    Ok(authority.list_accounts(CONSOLE).await.map_err(|error| authority_failure(&error))?.now)
+}
+
+async fn export(authority: &Authority, mut after: u64) -> Result<(), Failure> {
+    loop {
+        let page =
+            authority.export_events(CONSOLE, after).await.map_err(|error| authority_failure(&error))?;
+        let Some((lines, last)) = page else { break };
+        print(&lines)?;
+        after = last;
+    }
+    authority.close().await.map_err(|error| authority_failure(&error))
+}
+
+async fn migration_status(place: &Place) -> Result<Done, Failure> {
+    let states = Authority::migrations(&place.database).await.map_err(|error| authority_failure(&error))?;
+    let state = |applied| if applied { "applied" } else { "pending" };
+    let lines: Vec<String> =
+        states.iter().map(|step| format!("{}  {}", step.name, state(step.applied))).collect();
+    let steps: Vec<Value> =
+        states.iter().map(|step| json!({ "name": step.name, "state": state(step.applied) })).collect();
+    Ok(Done::line(lines.join("\n"), json!({ "steps": steps })))
 }

@@ -1,16 +1,15 @@
-//! The command line of `ndauthd`.
+//! The command line of `ndauthd`, which is its configuration too: see `ndauth_terminal::settings`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::FalseyValueParser;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
-use etcetera::BaseStrategy;
 use ndauth_authority::DatabaseUrl;
-use ndauth_core::{Email, ExpiryChoice, Handle, Label, OrgSlug, Role};
+use ndauth_core::{Email, ExpiryChoice, Handle, Label, OrgSlug, Role, Timestamp};
 use ndauth_server::LogFormat;
-
-use crate::report::Failure;
+use ndauth_terminal::environment::without_empty_variables;
 
 #[derive(Parser)]
 #[command(
@@ -19,22 +18,64 @@ use crate::report::Failure;
     about = "A self-hosted token authority: the server, and its operator's commands"
 )]
 pub(crate) struct Arguments {
-    /// The database: `sqlite:PATH` or `postgres://USER@HOST/DATABASE` [default: a SQLite file in the data folder]
-    #[arg(long, value_name = "URL", env = "NDAUTHD_DATABASE", hide_env_values = true, global = true)]
-    pub(crate) database: Option<DatabaseUrl>,
+    #[command(flatten)]
+    pub(crate) common: Common,
 
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Options of every command")]
+pub(crate) struct Common {
+    /// A TOML file of settings: `ndauthd config example` prints one
+    #[arg(long, value_name = "FILE", env = "NDAUTHD_CONFIG", global = true)]
+    pub(crate) config: Option<PathBuf>,
+
+    /// The database: `sqlite:PATH` or `postgres://USER@HOST/DATABASE`; a SQLite file in the data folder where
+    /// none is named
+    #[arg(long, value_name = "URL", env = "NDAUTHD_DATABASE", hide_env_values = true, global = true)]
+    pub(crate) database: Option<DatabaseUrl>,
+
+    /// A file that holds the password for PostgreSQL
+    #[arg(long, value_name = "FILE", env = "NDAUTHD_DATABASE_PASSWORD_FILE", global = true)]
+    pub(crate) database_password_file: Option<PathBuf>,
+
+    /// Where ndauthd keeps its own files; `ndauth` in the platform's data folder where none is named
+    #[arg(long, value_name = "FOLDER", env = "NDAUTHD_DATA_FOLDER", global = true)]
+    pub(crate) data_folder: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Serve until told to stop
     Serve(Serve),
+    /// Serve a scratch installation on this machine, and say what to type to try it
+    Dev(Dev),
+    /// Look at the configuration: what is in force and whence, whether it makes sense, an example
+    Config {
+        #[command(subcommand)]
+        command: Config,
+    },
     /// Work on the server's database, with or without a running server
     Admin {
+        /// How to say what was done
+        #[arg(short, long, value_name = "FORMAT", default_value = "text", global = true)]
+        format: Format,
+
         #[command(subcommand)]
         command: Admin,
+    },
+    /// Print the reference of every command, or write its pages for `man`
+    Manual {
+        /// Write a page for `man` of each command to this folder
+        #[arg(long, value_name = "FOLDER")]
+        man: Option<PathBuf>,
+
+        /// Print the reference of the settings instead
+        #[arg(long, conflicts_with = "man")]
+        settings: bool,
     },
 }
 
@@ -44,9 +85,18 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "ADDRESS", env = "NDAUTHD_LISTEN", default_value = "127.0.0.1:7711")]
     pub(crate) listen: SocketAddr,
 
-    /// Where `/livez`, `/readyz` and `/metrics` are served
+    /// Where `/livez`, `/readyz` and `/metrics` are served, in plain text
     #[arg(long, value_name = "ADDRESS", env = "NDAUTHD_ADMIN_LISTEN", default_value = "127.0.0.1:7712")]
     pub(crate) admin_listen: SocketAddr,
+
+    /// A file of PEM with the server's certificate and those between it and its authority; read again when
+    /// it changes
+    #[arg(long, value_name = "FILE", env = "NDAUTHD_TLS_CERTIFICATE")]
+    pub(crate) tls_certificate: Option<PathBuf>,
+
+    /// A file of PEM with the certificate's private key
+    #[arg(long, value_name = "FILE", env = "NDAUTHD_TLS_KEY")]
+    pub(crate) tls_key: Option<PathBuf>,
 
     /// Let secrets cross the network in plain text, as behind a proxy that speaks TLS
     #[arg(long, env = "NDAUTHD_PLAINTEXT_BEYOND_LOOPBACK", value_parser = FalseyValueParser::new())]
@@ -65,6 +115,21 @@ pub(crate) struct Serve {
     pub(crate) log_format: LogLines,
 }
 
+#[derive(clap::Args)]
+pub(crate) struct Dev {
+    /// Keep the installation in this folder, and use the one that is there
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) keep: Option<PathBuf>,
+
+    /// Where gRPC is served: an address of this machine alone
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7711")]
+    pub(crate) listen: SocketAddr,
+
+    /// Where `/livez`, `/readyz` and `/metrics` are served
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7712")]
+    pub(crate) admin_listen: SocketAddr,
+}
+
 #[derive(Clone, Copy, ValueEnum)]
 pub(crate) enum LogLines {
     /// For people
@@ -73,23 +138,78 @@ pub(crate) enum LogLines {
     Json,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Config {
+    /// Print a file with every setting, its meaning and its default
+    Example,
+    /// Say whether the settings make sense, without serving: files are there, certificates fit their keys
+    Check(Serve),
+    /// List every setting in force, and where it comes from; passwords are hidden
+    Show {
+        /// How to print them
+        #[arg(short, long, value_name = "FORMAT", default_value = "text")]
+        format: Format,
+
+        #[command(flatten)]
+        serve: Serve,
+    },
+}
+
 #[derive(Subcommand)]
 pub(crate) enum Admin {
-    /// Make, disable or enable accounts
+    /// Make, list, disable, enable or sign out accounts
     #[command(subcommand)]
     Account(Account),
-    /// Make or delete orgs
+    /// Make, list or delete orgs
     #[command(subcommand)]
     Org(Org),
-    /// Say who is a member of an org
+    /// Say or list who is a member of an org
     #[command(subcommand)]
     Member(Member),
-    /// Begin sessions for accounts
+    /// Begin or list sessions
     #[command(subcommand)]
     Session(Session),
-    /// Register or revoke internal services
+    /// Register, list, rotate or revoke internal services
     #[command(subcommand)]
     Service(Service),
+    /// List or revoke anybody's tokens
+    #[command(subcommand)]
+    Token(Token),
+    /// Read the log of all changes
+    #[command(subcommand)]
+    Events(Events),
+    /// Compare all that the database holds with itself and with the log
+    Check,
+    /// Copy the database to a new file, while it is served
+    Backup {
+        /// The file to write
+        file: PathBuf,
+    },
+    /// Put a copy in the place of the database; it is not served before `after-restore`
+    Restore {
+        /// The copy: a file that `backup` wrote
+        file: PathBuf,
+    },
+    /// Put a restored copy into service, and say what becomes of the secrets in it: the copy has forgotten
+    /// what was revoked since it was made
+    #[command(group = clap::ArgGroup::new("settlement").required(true))]
+    AfterRestore {
+        /// Do again what the copy has forgotten, from what `events export` wrote of the newer database
+        #[arg(long, value_name = "EXPORT", group = "settlement")]
+        replay: Option<PathBuf>,
+
+        /// Shut out every secret minted before: an RFC 3339 instant, or `now`
+        #[arg(long, value_name = "INSTANT", group = "settlement", value_parser = instant_or_now)]
+        not_before: Option<InstantOrNow>,
+    },
     /// Bring the schema to this version, or tell its state
     #[command(subcommand)]
     Migrate(Migrate),
@@ -111,6 +231,8 @@ pub(crate) enum Account {
         #[arg(long)]
         operator: bool,
     },
+    /// List accounts
+    List,
     /// Take an account's power at once; its tokens stay, and do nothing
     Disable {
         /// Whose
@@ -118,6 +240,11 @@ pub(crate) enum Account {
     },
     /// Give an account its power back
     Enable {
+        /// Whose
+        handle: Handle,
+    },
+    /// End every session of an account; its tokens go on
+    SignOut {
         /// Whose
         handle: Handle,
     },
@@ -132,6 +259,12 @@ pub(crate) enum Org {
         /// What it is called
         #[arg(long)]
         name: Option<Label>,
+    },
+    /// List orgs
+    List {
+        /// Deleted ones too
+        #[arg(long)]
+        all: bool,
     },
     /// Delete an org: no token has power in it, and its name is never given out again
     Delete {
@@ -150,6 +283,15 @@ pub(crate) enum Member {
         handle: Handle,
         /// RO, RW or ADMIN
         role: Role,
+    },
+    /// List who is a member
+    List {
+        /// Of this org alone
+        #[arg(long, value_name = "SLUG")]
+        org: Option<OrgSlug>,
+        /// This account alone
+        #[arg(long, value_name = "HANDLE")]
+        account: Option<Handle>,
     },
     /// Take an account out of an org
     Remove {
@@ -170,6 +312,15 @@ pub(crate) enum Session {
         #[arg(long, value_name = "DURATION", default_value = "12h", value_parser = ExpiryChoice::parse_duration)]
         expires_in: ExpiryChoice,
     },
+    /// List sessions that have not ended
+    List {
+        /// Of this account alone
+        #[arg(long, value_name = "HANDLE")]
+        account: Option<Handle>,
+        /// Those that have ended too
+        #[arg(long)]
+        all: bool,
+    },
 }
 
 #[derive(Subcommand)]
@@ -182,10 +333,55 @@ pub(crate) enum Service {
         #[arg(long, value_name = "SLUG")]
         org: Vec<OrgSlug>,
     },
+    /// List services
+    List {
+        /// Revoked ones too
+        #[arg(long)]
+        all: bool,
+    },
+    /// Give a service a new secret, and print it alone on standard output
+    Rotate {
+        /// Which
+        name: Label,
+        /// How long the secret it had serves on, such as `24h` or `30m`; `0` ends it at once
+        #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = duration)]
+        overlap: Duration,
+    },
     /// Revoke a service: it can ask nothing from now on
     Revoke {
         /// Which
         name: Label,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Token {
+    /// List tokens
+    List {
+        /// Of this account alone
+        #[arg(long, value_name = "HANDLE")]
+        owner: Option<Handle>,
+        /// Revoked ones too
+        #[arg(long)]
+        all: bool,
+    },
+    /// Revoke a token: by its id, or by its owner and the name it has there
+    Revoke {
+        /// Its id, or its name with `--owner`
+        token: String,
+        /// Whose it is
+        #[arg(long, value_name = "HANDLE")]
+        owner: Option<Handle>,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Events {
+    /// Write the log to standard output, a line of JSON an event, for `after-restore` and for keeping
+    Export {
+        /// Only what comes after this event
+        #[arg(long, value_name = "SEQUENCE", default_value_t = 0)]
+        after: u64,
     },
 }
 
@@ -195,6 +391,13 @@ pub(crate) enum Migrate {
     Up,
     /// Tell which steps of the schema's history the database has taken
     Status,
+}
+
+/// An instant, or the one that is now where it is judged.
+#[derive(Clone, Copy)]
+pub(crate) enum InstantOrNow {
+    Instant(Timestamp),
+    Now,
 }
 
 impl From<LogLines> for LogFormat {
@@ -211,28 +414,16 @@ pub(crate) fn command() -> clap::Command {
     without_empty_variables(Arguments::command())
 }
 
-fn without_empty_variables(command: clap::Command) -> clap::Command {
-    command.mut_args(without_empty_variable).mut_subcommands(without_empty_variables)
-}
-
-#[expect(clippy::disallowed_methods, reason = "the one place that looks at the environment beside clap")]
-fn without_empty_variable(argument: clap::Arg) -> clap::Arg {
-    let empty = argument.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
-    if empty { argument.env(None::<&str>) } else { argument }
-}
-
-/// The database that was named, or a file in the platform's data folder, which is made where needed.
-pub(crate) fn database(named: Option<DatabaseUrl>) -> Result<DatabaseUrl, Failure> {
-    if let Some(url) = named {
-        return Ok(url);
+fn duration(text: &str) -> Result<Duration, String> {
+    if text == "0" {
+        return Ok(Duration::ZERO);
     }
-    let home = etcetera::choose_base_strategy().map_err(|_| {
-        Failure::usage(
-            "there is no home folder to keep the database in",
-            "say where: `--database sqlite:PATH`",
-        )
-    })?;
-    let folder: PathBuf = home.data_dir().join("ndauth");
-    std::fs::create_dir_all(&folder)?;
-    Ok(DatabaseUrl::Sqlite(folder.join("ndauth.db")))
+    humantime::parse_duration(text).map_err(|why| format!("{why}: expected a duration such as `24h` or `0`"))
+}
+
+fn instant_or_now(text: &str) -> Result<InstantOrNow, String> {
+    if text == "now" {
+        return Ok(InstantOrNow::Now);
+    }
+    text.parse().map(InstantOrNow::Instant).map_err(|why: ndauth_core::InvalidTimestamp| why.to_string())
 }

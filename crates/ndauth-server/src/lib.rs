@@ -1,9 +1,12 @@
 //! The surfaces of ndauth: they translate between a protocol and the authority, and decide nothing.
 
 mod grpc;
+mod incoming;
 mod ops;
 mod serve;
 mod telemetry;
+mod tls;
 
-pub use serve::{ServeError, ServeOptions, serve};
+pub use serve::{ServeError, ServeOptions, Serving, check_tls, serve};
 pub use telemetry::{LogFormat, log_to_stderr};
+pub use tls::{TlsError, TlsFiles};

@@ -36,6 +36,9 @@ async fn readyz(State(ops): State<Ops>) -> (StatusCode, &'static str) {
         Ready::Yes => (StatusCode::OK, "ready\n"),
         Ready::Draining => (StatusCode::SERVICE_UNAVAILABLE, "draining\n"),
         Ready::NoDatabase => (StatusCode::SERVICE_UNAVAILABLE, "the database cannot be reached\n"),
+        Ready::Held => {
+            (StatusCode::SERVICE_UNAVAILABLE, "the database is a copy that waits for its operator\n")
+        }
     }
 }
 
@@ -45,6 +48,7 @@ pub(crate) enum Ready {
     Yes,
     Draining,
     NoDatabase,
+    Held,
 }
 
 impl Ops {
@@ -53,7 +57,10 @@ impl Ops {
             return Ready::Draining;
         }
         match timeout(PATIENCE, self.authority.look()).await {
-            Ok(Ok(())) => Ready::Yes,
+            Ok(Ok(())) => match self.authority.may_serve().await {
+                Ok(()) => Ready::Yes,
+                Err(_) => Ready::Held,
+            },
             Ok(Err(_)) | Err(_) => Ready::NoDatabase,
         }
     }

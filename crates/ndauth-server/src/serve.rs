@@ -2,22 +2,25 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use metrics_exporter_prometheus::{BuildError, PrometheusHandle};
 use ndauth_authority::{Authority, AuthorityError, Clock, DatabaseUrl};
+use ndauth_core::Timestamp;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout};
-use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::Server;
 use tonic_health::server::HealthReporter;
 
 use crate::grpc;
+use crate::incoming::incoming;
 use crate::ops::{Ops, Ready, router};
 use crate::telemetry::record_metrics;
+use crate::tls::{Certificate, TlsError, TlsFiles};
 
 /// Where and how to serve.
 #[derive(Clone, Debug)]
@@ -28,10 +31,23 @@ pub struct ServeOptions {
     pub admin_listen: SocketAddr,
     /// The database.
     pub database: DatabaseUrl,
+    /// Where ndauthd keeps its own files, if anywhere.
+    pub data: Option<PathBuf>,
+    /// The certificate and its key, where what crosses the network is encrypted here.
+    pub tls: Option<TlsFiles>,
     /// Whether plain text beyond loopback is what the operator wants.
     pub plaintext_beyond_loopback: bool,
     /// How long calls in flight may take once the server was told to stop.
     pub drain: Duration,
+}
+
+/// Where it is served.
+#[derive(Clone, Copy, Debug)]
+pub struct Serving {
+    /// Where gRPC is.
+    pub address: SocketAddr,
+    /// Where health and metrics are.
+    pub admin_address: SocketAddr,
 }
 
 /// Why the server did not start, or ended.
@@ -40,6 +56,9 @@ pub enum ServeError {
     /// Secrets would cross a network in plain text.
     #[error("`{0}` is not a loopback address, and secrets would cross the network in plain text")]
     Plaintext(SocketAddr),
+    /// The certificate or its key cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The database could not be opened.
     #[error("cannot open the database `{url}`")]
     Database {
@@ -72,7 +91,7 @@ pub enum ServeError {
     Transport(#[from] tonic::transport::Error),
 }
 
-/// How often last uses are written down, and metrics tidied.
+/// How often last uses are written down, metrics tidied, and the certificate looked at.
 const TIDY: Duration = Duration::from_secs(5);
 /// How often the database is asked for a sign of life.
 const WATCH: Duration = Duration::from_secs(1);
@@ -80,15 +99,29 @@ const KEEPALIVE: Duration = Duration::from_secs(30);
 const MAX_METADATA: u32 = 16 * 1024;
 const MAX_STREAMS: u32 = 1024;
 
-/// Serves until SIGTERM or SIGINT, then finishes what is in flight.
-pub async fn serve(options: &ServeOptions) -> Result<(), ServeError> {
-    let begun = Instant::now();
-    if !options.listen.ip().is_loopback() && !options.plaintext_beyond_loopback {
-        return Err(ServeError::Plaintext(options.listen));
+/// Says how secrets would travel, and fails where they must not travel so.
+pub fn check_tls(options: &ServeOptions) -> Result<String, ServeError> {
+    match &options.tls {
+        Some(files) => {
+            let ends = Timestamp::from_micros(files.check()?.saturating_mul(1_000_000));
+            Ok(format!("encrypted, until {}", ends.unwrap_or(Timestamp::MAX)))
+        }
+        None if options.listen.ip().is_loopback() => Ok("in plain text, on this machine alone".to_owned()),
+        None if options.plaintext_beyond_loopback => Ok("in plain text, beyond this machine".to_owned()),
+        None => Err(ServeError::Plaintext(options.listen)),
     }
+}
+
+/// Serves until SIGTERM or SIGINT, then finishes what is in flight. Tells once it serves.
+pub async fn serve(options: &ServeOptions, tell: impl FnOnce(Serving)) -> Result<(), ServeError> {
+    let begun = Instant::now();
+    check_tls(options)?;
     let metrics = record_metrics()?;
+    let certificate = options.tls.as_ref().map(Certificate::load).transpose()?;
     let database = |source| ServeError::Database { url: options.database.clone(), source };
-    let authority = Arc::new(Authority::open(&options.database, Clock::Database, None).await.map_err(database)?);
+    let authority = Authority::open(&options.database, Clock::Database, options.data.as_deref()).await;
+    let authority = Arc::new(authority.map_err(database)?);
+    authority.may_serve().await.map_err(database)?;
     let (listener, address) = listen(options.listen).await?;
     let (admin_listener, admin_address) = listen(options.admin_listen).await?;
     let (routes, health) = grpc::routes(Arc::clone(&authority))?;
@@ -98,24 +131,37 @@ pub async fn serve(options: &ServeOptions) -> Result<(), ServeError> {
     let draining = Arc::clone(&ops.draining);
     let (stop, stopped) = watch::channel(false);
     let background = [
-        tokio::spawn(tidy(Arc::clone(&authority), ops.metrics.clone(), Ticks::every(TIDY, stopped.clone()))),
+        tokio::spawn(tidy(
+            Arc::clone(&authority),
+            ops.metrics.clone(),
+            certificate.clone(),
+            Ticks::every(TIDY, stopped.clone()),
+        )),
         tokio::spawn(watch_health(ops.clone(), health, Ticks::every(WATCH, stopped.clone()))),
     ];
     // It answers to the end: whoever watches the drain asks it.
     let admin = tokio::spawn(async move { axum::serve(admin_listener, router(ops)).await });
     tracing::info!(
-        %address, %admin_address, database = %options.database, micros = begun.elapsed().as_micros(), "ready"
+        %address,
+        %admin_address,
+        tls = certificate.is_some(),
+        database = %options.database,
+        micros = begun.elapsed().as_micros(),
+        "ready"
     );
+    tell(Serving { address, admin_address });
 
     let mut server = tokio::spawn(
         Server::builder()
             .http2_keepalive_interval(Some(KEEPALIVE))
             .http2_max_header_list_size(MAX_METADATA)
             .max_concurrent_streams(MAX_STREAMS)
-            .tcp_nodelay(true)
             .layer(grpc::Gate)
             .add_routes(routes)
-            .serve_with_incoming_shutdown(TcpListenerStream::new(listener), until(stopped)),
+            .serve_with_incoming_shutdown(
+                incoming(listener, certificate.as_ref().map(Certificate::config)),
+                until(stopped),
+            ),
     );
     tokio::select! {
         ended = &mut server => return ended.unwrap_or(Ok(())).map_err(ServeError::from),
@@ -186,9 +232,17 @@ impl Ticks {
     }
 }
 
-async fn tidy(authority: Arc<Authority>, metrics: PrometheusHandle, mut ticks: Ticks) {
+async fn tidy(
+    authority: Arc<Authority>,
+    metrics: PrometheusHandle,
+    certificate: Option<Arc<Certificate>>,
+    mut ticks: Ticks,
+) {
     while ticks.next().await {
         metrics.run_upkeep();
+        if let Some(certificate) = &certificate {
+            certificate.reload();
+        }
         if let Err(error) = authority.write_uses().await {
             tracing::warn!(error = &error as &dyn std::error::Error, "last uses wait to be written down");
         }

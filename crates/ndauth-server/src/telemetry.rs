@@ -28,7 +28,7 @@ pub fn log_to_stderr(format: LogFormat, filter: &str) {
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
+        .with_ansi(std::io::stderr().is_terminal() && !ndauth_terminal::plain());
     // A second call, as tests make, keeps the first.
     let _ = match format {
         LogFormat::Text => subscriber.with_target(false).try_init(),
@@ -57,6 +57,18 @@ fn describe() {
     metrics::describe_histogram!(
         "ndauth_store_write_seconds",
         "Time of a change from begin to sync, by name."
+    );
+    metrics::describe_gauge!(
+        "ndauth_tls_certificate_expiry_timestamp_seconds",
+        "When the certificate in force ends, in seconds since 1970."
+    );
+    metrics::describe_counter!(
+        "ndauth_tls_reload_failures_total",
+        "Times the certificate had changed and could not be used."
+    );
+    metrics::describe_counter!(
+        "ndauth_tls_handshake_failures_total",
+        "Clients that did not agree on the encryption."
     );
     metrics::describe_counter!(
         "ndauth_uses_dropped_total",

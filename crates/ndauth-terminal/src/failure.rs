@@ -1,55 +1,86 @@
 //! What the terminal is told of a failure: what happened, and what to do next.
 
+use std::error::Error;
 use std::process::ExitCode;
 
 use ndauth_core::{Class, Problem};
 
-use crate::terminal;
+use crate::text;
+
+/// What the exit codes of both binaries mean.
+pub const EXIT_CODES: [(u8, &str); 7] = [
+    (0, "done"),
+    (1, "refused, or failed"),
+    (2, "not understood: the command line, or something in it"),
+    (4, "not authenticated: no credential, or one that is not or no longer valid"),
+    (5, "not permitted: the credential is valid, and may not do this"),
+    (6, "not decided: the server or the database cannot be reached or cannot tell"),
+    (130, "interrupted by Ctrl-C"),
+];
 
 /// A failure on its way to the terminal.
 #[derive(Debug)]
-pub(crate) struct Failure {
-    message: String,
-    hint: Option<String>,
-    code: u8,
+pub struct Failure {
+    /// What happened and why, in lower case and without a final stop. Empty where the data told already.
+    pub message: String,
+    /// What to do next.
+    pub hint: Option<String>,
+    /// The exit code.
+    pub code: u8,
 }
 
 impl Failure {
     /// A command that was given the wrong way.
-    pub(crate) fn usage(message: impl Into<String>, hint: &str) -> Failure {
-        Failure { message: message.into(), hint: Some(hint.to_owned()), code: 2 }
+    pub fn usage(message: impl Into<String>, hint: impl Into<String>) -> Failure {
+        Failure { message: message.into(), hint: Some(hint.into()), code: Class::Invalid.exit_code() }
     }
 
     /// A credential that is missing or that cannot be used.
-    pub(crate) fn not_authenticated(message: impl Into<String>, hint: &str) -> Failure {
+    pub fn not_authenticated(message: impl Into<String>, hint: impl Into<String>) -> Failure {
         let code = Class::NotAuthenticated.exit_code();
-        Failure { message: message.into(), hint: Some(hint.to_owned()), code }
+        Failure { message: message.into(), hint: Some(hint.into()), code }
     }
 
     /// Something that went wrong here, or that was refused.
-    pub(crate) fn failed(message: impl Into<String>, hint: Option<&str>) -> Failure {
+    pub fn failed(message: impl Into<String>, hint: Option<&str>) -> Failure {
         Failure { message: message.into(), hint: hint.map(str::to_owned), code: 1 }
     }
 
     /// A refusal that the data told already: only what to do next is left to say.
-    pub(crate) fn told(hint: Option<&str>) -> Failure {
-        Failure { message: String::new(), hint: hint.map(str::to_owned), code: 1 }
+    pub fn told(hint: Option<&str>) -> Failure {
+        Failure::failed("", hint)
     }
 
     /// The same failure, told with what it concerns.
-    pub(crate) fn of(self, what: &str) -> Failure {
+    #[must_use]
+    pub fn of(self, what: &str) -> Failure {
         Failure { message: format!("{what}: {}", self.message), ..self }
     }
 
     /// Tells the terminal, and gives the exit code.
-    pub(crate) fn report(self) -> ExitCode {
+    pub fn report(self) -> ExitCode {
         if !self.message.is_empty() {
-            terminal::aside(&format!("error: {}", self.message));
+            text::error(&self.message);
         }
         if let Some(hint) = self.hint {
-            terminal::aside(&format!("hint: {hint}"));
+            text::hint(&hint);
         }
         ExitCode::from(self.code)
+    }
+
+    /// An error and what caused it, in one line.
+    pub fn whole(error: &dyn Error) -> String {
+        let mut text = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            let cause_text = cause.to_string();
+            if !text.contains(&cause_text) {
+                text.push_str(": ");
+                text.push_str(&cause_text);
+            }
+            source = cause.source();
+        }
+        text
     }
 }
 
@@ -65,6 +96,21 @@ impl From<Problem> for Failure {
 
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Failure {
-        Failure::failed(error.to_string(), None)
+        Failure::failed(Failure::whole(&error), None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndauth_core::Reason;
+
+    use super::*;
+
+    #[test]
+    fn every_exit_code_is_told() {
+        for reason in Reason::all() {
+            let code = reason.class().exit_code();
+            assert!(EXIT_CODES.iter().any(|(told, _)| *told == code), "{}: {code}", reason.code());
+        }
     }
 }

@@ -1,92 +1,44 @@
-//! What there is to show, in the four formats.
+//! A token, as both binaries show it.
 
 use ndauth_core::{Expiry, Grants, Orgs, Timestamp};
 use ndauth_proto::{expiry_from_proto, grants_from_proto, orgs_from_proto, timestamp_from_proto, v1};
 use serde_json::{Value, json};
-use tabled::builder::Builder;
-use tabled::settings::object::Columns;
-use tabled::settings::{Style, Width};
 
-use crate::failure::Failure;
-use crate::terminal::{print, shown};
-
-/// Something to show: a column a title, a row each.
-pub(crate) struct Rows<const N: usize> {
-    pub(crate) titles: [&'static str; N],
-    pub(crate) rows: Vec<[String; N]>,
-    /// How wide the last column is at the least.
-    pub(crate) last_width: usize,
-}
-
-impl<const N: usize> Rows<N> {
-    /// A table with a header.
-    pub(crate) fn table(&self) -> String {
-        let mut builder = Builder::with_capacity(self.rows.len() + 1, N);
-        builder.push_record(self.titles);
-        for row in &self.rows {
-            builder.push_record(row.iter().map(|cell| shown(cell)));
-        }
-        let mut table = builder.build();
-        if self.rows.is_empty() {
-            // The rule under a header would stand in for the border below it.
-            table.with(Style::rounded().remove_horizontals());
-        } else {
-            table.with(Style::rounded());
-        }
-        table.modify(Columns::last(), Width::increase(self.last_width));
-        format!("{table}\n")
-    }
-}
-
-/// A table of two columns without a header: what it is, and what it says.
-pub(crate) fn detailed(fields: &[(&str, String)]) -> String {
-    let mut builder = Builder::with_capacity(fields.len(), 2);
-    for (name, value) in fields {
-        builder.push_record([(*name).to_owned(), shown(value)]);
-    }
-    let mut table = builder.build();
-    table.with(Style::rounded().remove_horizontals());
-    format!("{table}\n")
-}
-
-/// Prints JSON. What a terminal could obey is escaped within the texts.
-pub(crate) fn print_json(value: &Value) -> Result<(), Failure> {
-    let pretty = serde_json::to_string_pretty(value).expect("a value is plain data");
-    let mut safe = String::with_capacity(pretty.len());
-    let mut units = [0; 2];
-    for c in pretty.chars() {
-        if c != '\n' && ndauth_core::is_unshowable(c) {
-            for unit in c.encode_utf16(&mut units) {
-                safe.push_str(&format!("\\u{unit:04x}"));
-            }
-        } else {
-            safe.push(c);
-        }
-    }
-    safe.push('\n');
-    print(&safe)
-}
+use crate::Failure;
 
 /// A token, read off the wire into what is shown of it.
-pub(crate) struct TokenShown {
-    pub(crate) id: String,
-    pub(crate) name: String,
-    pub(crate) prefix: String,
-    pub(crate) scope: &'static str,
-    pub(crate) orgs: Option<Vec<String>>,
-    pub(crate) grants: Grants,
-    pub(crate) token_type: &'static str,
-    pub(crate) status: &'static str,
-    pub(crate) created_at: Timestamp,
-    pub(crate) expiry: Expiry,
-    pub(crate) revoked_at: Option<Timestamp>,
-    pub(crate) last_used_at: Option<Timestamp>,
-    pub(crate) last_used_ip: Option<String>,
+pub struct TokenShown {
+    /// Its id.
+    pub id: String,
+    /// What its owner calls it.
+    pub name: String,
+    /// The first characters of its newest secret.
+    pub prefix: String,
+    /// `RO` or `RW`.
+    pub scope: &'static str,
+    /// Its orgs by name; none stand for all.
+    pub orgs: Option<Vec<String>>,
+    /// The permissions it carries.
+    pub grants: Grants,
+    /// `standard`, `long-lived` or `read-only`.
+    pub token_type: &'static str,
+    /// `active`, `expired` or `revoked`.
+    pub status: &'static str,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it ends.
+    pub expiry: Expiry,
+    /// When it was revoked, if it was.
+    pub revoked_at: Option<Timestamp>,
+    /// When it was last used, if it was.
+    pub last_used_at: Option<Timestamp>,
+    /// From where.
+    pub last_used_ip: Option<String>,
 }
 
 impl TokenShown {
     /// Reads a token off the wire.
-    pub(crate) fn read(token: Option<v1::Token>) -> Result<TokenShown, Failure> {
+    pub fn read(token: Option<v1::Token>) -> Result<TokenShown, Failure> {
         let token = token.ok_or_else(|| Failure::from(nonsense("the answer holds no token")))?;
         let instant =
             |field, instant: Option<_>| instant.map(|at| timestamp_from_proto(field, at)).transpose();
@@ -126,20 +78,17 @@ impl TokenShown {
     }
 
     /// The orgs by name, or `-` for all.
-    pub(crate) fn org(&self) -> String {
+    pub fn org(&self) -> String {
         self.orgs.as_ref().map_or("-".to_owned(), |orgs| orgs.join(", "))
     }
 
     /// The day it ends, or `Never`.
-    pub(crate) fn expires(&self) -> String {
-        match self.expiry {
-            Expiry::At(end) => end.date(),
-            Expiry::Never => "Never".to_owned(),
-        }
+    pub fn expires(&self) -> String {
+        day(self.expiry)
     }
 
     /// The permissions it carries, for people.
-    pub(crate) fn granted(&self) -> String {
+    pub fn granted(&self) -> String {
         match &self.grants {
             Grants::All => "all".to_owned(),
             Grants::Only(set) => {
@@ -156,7 +105,7 @@ impl TokenShown {
     }
 
     /// What programs are told of a token.
-    pub(crate) fn json(&self) -> Value {
+    pub fn json(&self) -> Value {
         json!({
             "name": self.name,
             "token_prefix": self.prefix,
@@ -181,8 +130,27 @@ impl TokenShown {
     }
 }
 
+/// The day of an end, or `Never`.
+pub fn day(expiry: Expiry) -> String {
+    match expiry {
+        Expiry::At(end) => end.date(),
+        Expiry::Never => "Never".to_owned(),
+    }
+}
+
+/// The minute of an end, or `Never`.
+pub fn minute(expiry: Expiry) -> String {
+    match expiry {
+        Expiry::At(end) => {
+            let time = end.to_utc().time();
+            format!("{} {:02}:{:02} UTC", end.date(), time.hour(), time.minute())
+        }
+        Expiry::Never => "Never".to_owned(),
+    }
+}
+
 /// An end as programs are told of it: `null` for none.
-pub(crate) fn expiry_json(expiry: Expiry) -> Value {
+pub fn expiry_json(expiry: Expiry) -> Value {
     match expiry {
         Expiry::At(end) => Value::from(end.to_string()),
         Expiry::Never => Value::Null,
@@ -190,7 +158,7 @@ pub(crate) fn expiry_json(expiry: Expiry) -> Value {
 }
 
 /// Permissions as programs are told of them: `"all"`, or a list of grants.
-pub(crate) fn grants_json(grants: &Grants) -> Value {
+pub fn grants_json(grants: &Grants) -> Value {
     match grants {
         Grants::All => Value::from("all"),
         Grants::Only(set) => set
@@ -209,7 +177,7 @@ pub(crate) fn grants_json(grants: &Grants) -> Value {
 }
 
 /// How long ago something was, as the lists show it: `now`, `2m`, `3h`, `6d`, and then its day.
-pub(crate) fn ago(then: Timestamp, now: Timestamp) -> String {
+pub fn ago(then: Timestamp, now: Timestamp) -> String {
     let seconds = now.since(then).as_secs();
     match seconds {
         0..60 => "now".to_owned(),
@@ -222,7 +190,7 @@ pub(crate) fn ago(then: Timestamp, now: Timestamp) -> String {
 }
 
 /// An instant that the server must have told.
-pub(crate) fn told(
+pub fn told(
     field: &str,
     instant: Option<impl Into<Option<prost_types::Timestamp>>>,
 ) -> Result<Timestamp, Failure> {
@@ -231,7 +199,7 @@ pub(crate) fn told(
 }
 
 /// An answer that no server of ndauth gives.
-pub(crate) fn nonsense(what: &str) -> ndauth_core::Problem {
+pub fn nonsense(what: &str) -> ndauth_core::Problem {
     ndauth_core::Problem::new(
         ndauth_core::Reason::Internal,
         format!("the server's answer makes no sense: {what}"),
@@ -239,4 +207,28 @@ pub(crate) fn nonsense(what: &str) -> ndauth_core::Problem {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().expect("an instant")
+    }
+
+    #[test]
+    fn last_uses_are_told_as_the_lists_show_them() {
+        let now = at("2026-11-22T12:00:00Z");
+        for (then, expected) in [
+            ("2026-11-22T12:00:30Z", "now"),
+            ("2026-11-22T11:59:01Z", "now"),
+            ("2026-11-22T11:58:00Z", "2m"),
+            ("2026-11-22T11:00:01Z", "59m"),
+            ("2026-11-22T11:00:00Z", "1h"),
+            ("2026-11-21T12:00:00Z", "1d"),
+            ("2026-11-15T12:00:01Z", "6d"),
+            ("2026-11-15T12:00:00Z", "11-15"),
+            ("2025-11-15T12:00:00Z", "2025-11-15"),
+        ] {
+            assert_eq!(ago(at(then), now), expected, "{then}");
+        }
+    }
+}

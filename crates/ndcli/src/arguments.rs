@@ -1,14 +1,29 @@
 //! The command line of `ndcli`.
 
+use std::path::PathBuf;
+use std::time::Duration;
+
 use clap::builder::FalseyValueParser;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap_complete::ArgValueCandidates;
 use ndauth_client::ServerUrl;
 use ndauth_core::{OrgSlug, Permission, Scope};
+use ndauth_terminal::environment::without_empty_variables;
 
-use crate::commands::{create::Create, list::List, login::Login, revoke::Revoke, validate::Validate};
+use crate::commands::{
+    config::Config, create::Create, list::List, login::Login, revoke::Revoke, validate::Validate,
+};
+use crate::completion::{self, Completions};
+use crate::help::{Help, Manual};
 
 #[derive(Parser)]
-#[command(name = "ndcli", version, about = "Personal access tokens for people and pipelines")]
+#[command(
+    name = "ndcli",
+    version,
+    about = "Personal access tokens for people and pipelines",
+    after_help = "`ndcli help environment` tells of variables, `ndcli help exit-codes` of exit codes.",
+    disable_help_subcommand = true
+)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) common: Common,
@@ -22,7 +37,7 @@ pub(crate) struct Arguments {
 #[command(next_help_heading = "Options of every command")]
 pub(crate) struct Common {
     /// How to print what there is to show
-    #[arg(short, long, value_name = "FORMAT", default_value = "table", global = true)]
+    #[arg(short, long, value_name = "FORMAT", env = "NDCLI_FORMAT", default_value = "table", global = true)]
     pub(crate) format: Format,
 
     /// The server
@@ -35,9 +50,26 @@ pub(crate) struct Common {
     )]
     pub(crate) server: ServerUrl,
 
+    /// The profile of the configuration to use: another server, other settings
+    #[arg(long, value_name = "NAME", env = "NDCLI_PROFILE", global = true,
+          add = ArgValueCandidates::new(completion::profiles))]
+    pub(crate) profile: Option<String>,
+
     /// The credential; others on this machine can see it: prefer NDCLI_TOKEN or NDCLI_TOKEN_FILE
     #[arg(long, value_name = "SECRET", global = true)]
     pub(crate) token: Option<String>,
+
+    /// A file of PEM with the authorities to trust, in place of the system's
+    #[arg(long, value_name = "FILE", env = "NDCLI_CA_FILE", global = true)]
+    pub(crate) ca_file: Option<PathBuf>,
+
+    /// How long to try, while the server cannot be reached or cannot decide
+    #[arg(long, value_name = "DURATION", env = "NDCLI_TIMEOUT", default_value = "30s", value_parser = timeout, global = true)]
+    pub(crate) timeout: Duration,
+
+    /// Tell on standard error what is asked of which server, and how long it took
+    #[arg(short, long, env = "NDCLI_VERBOSE", value_parser = FalseyValueParser::new(), global = true)]
+    pub(crate) verbose: bool,
 
     /// Send the credential in plain text to a server that is not on this machine
     #[arg(long, env = "NDCLI_PLAINTEXT_BEYOND_LOOPBACK", value_parser = FalseyValueParser::new(), global = true)]
@@ -65,6 +97,15 @@ pub(crate) enum Command {
     Whoami,
     /// Ask whether a secret may do a thing, as a service would
     Validate(Validate),
+    /// Read and write the configuration: the server, the format, profiles
+    #[command(subcommand)]
+    Config(Config),
+    /// Print a script that lets a shell complete commands, and names of tokens as they are now
+    Completions(Completions),
+    /// Print the reference of every command, or write its pages for `man`
+    Manual(Manual),
+    /// Tell of a command, of the variables that are read, or of the exit codes
+    Help(Help),
 }
 
 #[derive(Subcommand)]
@@ -90,14 +131,20 @@ pub(crate) enum Token {
     Revoke(Revoke),
 }
 
-/// Lets clap take an empty variable for none.
-pub(crate) fn without_empty_variables(command: clap::Command) -> clap::Command {
-    command.mut_args(without_empty_variable).mut_subcommands(without_empty_variables)
+impl Command {
+    /// Whether it does the same whatever is configured, so that it works where that makes no sense.
+    pub(crate) fn needs_no_configuration(&self) -> bool {
+        match self {
+            Command::Help(_) | Command::Completions(_) | Command::Manual(_) => true,
+            Command::Config(config) => config.mends(),
+            Command::Auth(_) | Command::Whoami | Command::Validate(_) => false,
+        }
+    }
 }
 
-fn without_empty_variable(argument: clap::Arg) -> clap::Arg {
-    let empty = argument.get_env().is_some_and(|name| crate::credentials::variable(name).is_none());
-    if empty { argument.env(None::<&str>) } else { argument }
+/// The command line, for which an empty variable is as good as none.
+pub(crate) fn command() -> clap::Command {
+    without_empty_variables(Arguments::command())
 }
 
 /// Parses a scope, in either case.
@@ -113,4 +160,12 @@ pub(crate) fn org(text: &str) -> Result<OrgSlug, String> {
 /// Parses a permission such as `read:assets`.
 pub(crate) fn permission(text: &str) -> Result<Permission, String> {
     text.parse().map_err(|why: ndauth_core::InvalidPermission| why.to_string())
+}
+
+fn timeout(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(duration) if duration.is_zero() => Err("nothing is done in no time".to_owned()),
+        Ok(duration) => Ok(duration),
+        Err(why) => Err(format!("{why}: expected a duration such as `30s` or `500ms`")),
+    }
 }

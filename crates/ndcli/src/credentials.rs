@@ -2,22 +2,21 @@
 //!
 //! The order is `--token`, `NDCLI_TOKEN`, `NDCLI_TOKEN_FILE`, the stored login. An empty variable is as
 //! good as none. One that holds no secret fails, and the next in the order is not tried: a secret that
-//! was cut in copying must not act as somebody else.
+//! was cut in copying must not act as somebody else. A stored login goes to the server it was stored for.
 
-use std::ffi::{OsStr, OsString};
-use std::fs::{self, DirBuilder, File, Permissions};
-use std::io::{ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use etcetera::BaseStrategy;
-use ndauth_client::{Client, ServerUrl};
-use ndauth_core::Secret;
+use ndauth_client::ServerUrl;
+use ndauth_core::{InvalidSecret, Secret};
+use ndauth_terminal::environment::{all, stated, variable};
+use ndauth_terminal::{Failure, warn};
 use serde_json::{Map, Value, json};
 
 use crate::arguments::Common;
-use crate::failure::Failure;
-use crate::terminal::aside;
+use crate::configuration::{folder, replace};
 
 /// A credential, and where it was found.
 pub(crate) struct Credential {
@@ -30,15 +29,13 @@ pub(crate) struct Credential {
 /// The credential in force.
 pub(crate) fn find(common: &Common) -> Result<Credential, Failure> {
     if let Some(text) = &common.token {
-        aside(
-            "warning: everyone who can list this machine's processes can read `--token`; prefer NDCLI_TOKEN",
-        );
+        warn("everyone who can list this machine's processes can read `--token`; prefer NDCLI_TOKEN");
         return parse(text, "--token", None);
     }
-    if let Some(text) = variable(OsStr::new("NDCLI_TOKEN")) {
+    if let Some(text) = variable("NDCLI_TOKEN") {
         return parse(&text.to_string_lossy(), "NDCLI_TOKEN", None);
     }
-    if let Some(path) = variable(OsStr::new("NDCLI_TOKEN_FILE")) {
+    if let Some(path) = variable("NDCLI_TOKEN_FILE") {
         let path = PathBuf::from(path);
         let text = fs::read_to_string(&path).map_err(|error| {
             let message =
@@ -50,46 +47,37 @@ pub(crate) fn find(common: &Common) -> Result<Credential, Failure> {
     let path = file()?;
     match stored(&path)?.get(&common.server.to_string()).and_then(Value::as_str) {
         Some(text) => parse(text, "stored login", Some(path)),
-        None => Err(Failure::not_authenticated(
-            format!("there is no credential for the server `{}`", common.server),
-            "set NDCLI_TOKEN, or log in with `ndcli auth login --with-token`",
-        )),
+        None => Err(missing(&common.server)),
     }
 }
 
-/// Connects with the credential in force.
-pub(crate) async fn connect(common: &Common) -> Result<(Client, Credential), Failure> {
-    let credential = find(common)?;
-    let client = connect_with(common, &credential.secret).await?;
-    Ok((client, credential))
-}
-
-/// Connects with a credential. It goes nowhere in plain text unless it stays on this machine.
-pub(crate) async fn connect_with(common: &Common, secret: &Secret) -> Result<Client, Failure> {
-    if !common.server.is_loopback() && !common.plaintext_beyond_loopback {
-        let message = format!("the credential would cross the network to `{}` in plain text", common.server);
-        let hint =
-            "reach the server by a tunnel or proxy on this machine, or say `--plaintext-beyond-loopback`";
-        return Err(Failure::usage(message, hint));
+/// That there is no credential, and what most likely became of it.
+fn missing(server: &ServerUrl) -> Failure {
+    let message = format!("there is no credential for the server `{server}`");
+    for name in ["NDCLI_TOKEN", "NDCLI_TOKEN_FILE"] {
+        if stated(name).is_some_and(|value| value.is_empty()) {
+            let message = format!("{message}: {name} is set, and empty");
+            let hint = "the CI secret behind it is missing, has another name, or is withheld from this build";
+            return Failure::not_authenticated(message, hint);
+        }
     }
-    Ok(Client::connect(&common.server, Some(secret)).await?)
+    // A variable's name is told, never its value.
+    if let Some((name, _)) = all().into_iter().find(|(_, value)| value.parse::<Secret>().is_ok()) {
+        let message = format!("{message}: the variable {name} holds a token, and nothing reads it");
+        return Failure::not_authenticated(message, "call it NDCLI_TOKEN");
+    }
+    Failure::not_authenticated(message, "set NDCLI_TOKEN, or log in with `ndcli auth login --with-token`")
 }
 
 /// Reads a secret that a person or a pipeline gave.
 pub(crate) fn parse(text: &str, source: &'static str, path: Option<PathBuf>) -> Result<Credential, Failure> {
     match text.parse() {
         Ok(secret) => Ok(Credential { secret, source, path }),
-        Err(why) => Err(Failure::not_authenticated(
-            format!("{source} holds no token: {why}"),
-            "copy the token again, whole and without line breaks",
-        )),
+        Err(why) => {
+            let why: InvalidSecret = why;
+            Err(Failure::not_authenticated(format!("{source} holds no token: {why}"), why.hint()))
+        }
     }
-}
-
-/// The value of an environment variable, unless it is empty.
-#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
-pub(crate) fn variable(name: &OsStr) -> Option<OsString> {
-    std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
 /// Keeps a login for a server.
@@ -114,10 +102,7 @@ pub(crate) fn forget(server: &ServerUrl) -> Result<bool, Failure> {
 
 /// `credentials.json` in the platform's folder for configuration.
 fn file() -> Result<PathBuf, Failure> {
-    let home = etcetera::choose_base_strategy().map_err(|_| {
-        Failure::failed("there is no home folder to keep a login in", Some("set HOME, or NDCLI_TOKEN"))
-    })?;
-    Ok(home.config_dir().join("ndcli").join("credentials.json"))
+    Ok(folder()?.join("credentials.json"))
 }
 
 /// The logins that are kept: a secret for each server.
@@ -140,17 +125,8 @@ fn stored(path: &Path) -> Result<Map<String, Value>, Failure> {
     logins.ok_or_else(|| trouble("is damaged", "remove it and log in again"))
 }
 
-/// Replaces the file whole or not at all: 0600, in a folder of 0700.
 fn write(path: &Path, logins: &Map<String, Value>) -> Result<(), Failure> {
-    let folder = path.parent().expect("the file lies in a folder");
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    fs::set_permissions(folder, Permissions::from_mode(0o700))?;
-    let mut file = tempfile::Builder::new().permissions(Permissions::from_mode(0o600)).tempfile_in(folder)?;
     let text = serde_json::to_string_pretty(&json!({ "version": 1, "logins": logins }))
         .expect("a map of texts is plain data");
-    file.write_all(text.as_bytes())?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    File::open(folder)?.sync_all()?;
-    Ok(())
+    replace(path, text.as_bytes())
 }

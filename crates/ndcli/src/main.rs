@@ -2,47 +2,84 @@
 
 mod arguments;
 mod commands;
+mod completion;
+mod configuration;
+mod connection;
 mod credentials;
-mod failure;
-mod output;
+mod help;
 mod terminal;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
+use clap::FromArgMatches;
 use clap::error::ErrorKind;
-use clap::{CommandFactory, FromArgMatches};
+use ndauth_terminal::{Failure, aside, plain, print};
 
 use crate::arguments::{Arguments, Auth, Command, Token};
-use crate::failure::Failure;
+use crate::configuration::Configuration;
 
 fn main() -> ExitCode {
-    let arguments = match parse() {
-        Ok(arguments) => arguments,
-        Err(error) => return usage(&error),
+    completion::complete_if_asked();
+    let outcome = match parse() {
+        Ok((arguments, configuration)) => execute(&arguments, &configuration),
+        Err(Stop::Usage(error)) => return usage(&error),
+        Err(Stop::Failure(failure)) => Err(failure),
     };
-    let outcome = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(Failure::from)
-        .and_then(|runtime| runtime.block_on(run(&arguments)));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }
 }
 
-fn parse() -> Result<Arguments, clap::Error> {
-    let command = arguments::without_empty_variables(Arguments::command());
-    Arguments::from_arg_matches(&command.try_get_matches()?)
+/// Why a command line is not carried out.
+enum Stop {
+    /// It is not understood, or it asks for help.
+    Usage(clap::Error),
+    /// The configuration makes no sense.
+    Failure(Failure),
+}
+
+/// Reads the command line twice: to learn which profile it names, and on top of what that sets.
+fn parse() -> Result<(Arguments, Configuration), Stop> {
+    let command = arguments::command();
+    let first = command.clone().try_get_matches().map_err(Stop::Usage)?;
+    let arguments = Arguments::from_arg_matches(&first).map_err(Stop::Usage)?;
+    if arguments.command.needs_no_configuration() {
+        return Ok((arguments, Configuration::default()));
+    }
+    configuration::warn_of_unread_variables();
+    let configuration = Configuration::load(arguments.common.profile.as_deref()).map_err(Stop::Failure)?;
+    let second = configuration.layer.beneath(command).try_get_matches().map_err(Stop::Usage)?;
+    let arguments = Arguments::from_arg_matches(&second).map_err(Stop::Usage)?;
+    Ok((arguments, Configuration { matches: Some(second), ..configuration }))
 }
 
 /// Prints help as it is; what repeats the person's own words is made safe for the terminal first.
 fn usage(error: &clap::Error) -> ExitCode {
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-        return terminal::print(&error.to_string()).map_or_else(Failure::report, |()| ExitCode::SUCCESS);
+        let text = error.render();
+        let text = if std::io::stdout().is_terminal() && !plain() {
+            text.ansi().to_string()
+        } else {
+            text.to_string()
+        };
+        return print(&text).map_or_else(Failure::report, |()| ExitCode::SUCCESS);
     }
-    terminal::aside(error.to_string().trim_end());
+    aside(error.to_string().trim_end());
     ExitCode::from(2)
+}
+
+fn execute(arguments: &Arguments, configuration: &Configuration) -> Result<(), Failure> {
+    match &arguments.command {
+        Command::Config(config) => return commands::config::run(&arguments.common, configuration, config),
+        Command::Help(help) => return help::run(help),
+        Command::Completions(completions) => return completion::print_script(completions.shell),
+        Command::Manual(manual) => return help::manual(manual),
+        Command::Auth(_) | Command::Whoami | Command::Validate(_) => {}
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(run(arguments))
 }
 
 async fn run(arguments: &Arguments) -> Result<(), Failure> {
@@ -56,5 +93,6 @@ async fn run(arguments: &Arguments) -> Result<(), Failure> {
         Command::Auth(Auth::Status) => commands::status::run(common).await,
         Command::Whoami => commands::whoami::run(common).await,
         Command::Validate(validate) => commands::validate::run(common, validate).await,
+        Command::Config(_) | Command::Help(_) | Command::Completions(_) | Command::Manual(_) => Ok(()),
     }
 }

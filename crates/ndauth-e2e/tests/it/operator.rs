@@ -142,23 +142,21 @@ async fn a_default_database_lies_in_the_data_folder_for_its_user_alone() {
 #[tokio::test]
 async fn what_is_no_database_is_told() {
     let at = Installation::new(Engine::Sqlite).await;
+    let serve = ["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
     for (database, code, told) in [
         ("mysql://x", 2, "expected `sqlite:PATH` or `postgres://USER@HOST/DATABASE`"),
         ("sqlite:/nonexistent/x.db", 6, "unable to open database file"),
         ("postgres://nd:s3cret@127.0.0.1:1/nd", 6, "the database is not available"),
     ] {
         let mut command = at.command("NDAUTH_TEST_NDAUTHD");
-        command.args([
-            "serve",
-            "--listen",
-            "127.0.0.1:0",
-            "--admin-listen",
-            "127.0.0.1:0",
-            "--database",
-            database,
-        ]);
+        command.args(serve).env("NDAUTHD_DATABASE", database);
         let ended = run(command, "");
         assert_eq!(ended.code, code, "{ended:?}");
         assert!(ended.err.contains(told) && !ended.err.contains("s3cret"), "{ended:?}");
     }
+    let mut command = at.command("NDAUTH_TEST_NDAUTHD");
+    command.args(serve).args(["--database", "postgres://nd:s3cret@127.0.0.1:1/nd"]);
+    let ended = run(command, "");
+    assert_eq!((ended.code, ended.out.as_str()), (2, ""));
+    assert!(ended.err.contains("--database-password-file") && !ended.err.contains("s3cret"), "{ended:?}");
 }

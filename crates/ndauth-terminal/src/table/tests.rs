@@ -2,28 +2,6 @@ use expect_test::expect;
 
 use super::*;
 
-fn at(text: &str) -> Timestamp {
-    text.parse().expect("an instant")
-}
-
-#[test]
-fn last_uses_are_told_as_the_lists_show_them() {
-    let now = at("2026-11-22T12:00:00Z");
-    for (then, expected) in [
-        ("2026-11-22T12:00:30Z", "now"),
-        ("2026-11-22T11:59:01Z", "now"),
-        ("2026-11-22T11:58:00Z", "2m"),
-        ("2026-11-22T11:00:01Z", "59m"),
-        ("2026-11-22T11:00:00Z", "1h"),
-        ("2026-11-21T12:00:00Z", "1d"),
-        ("2026-11-15T12:00:01Z", "6d"),
-        ("2026-11-15T12:00:00Z", "11-15"),
-        ("2025-11-15T12:00:00Z", "2025-11-15"),
-    ] {
-        assert_eq!(ago(at(then), now), expected, "{then}");
-    }
-}
-
 /// The table of the documentation, to the character.
 #[test]
 fn the_table_has_the_documented_look() {
@@ -44,7 +22,7 @@ fn the_table_has_the_documented_look() {
         │ readonly-monitor │ ndpat_aB3xYz │ RO    │ ops │ Never      │ Never     │ active  │
         ╰──────────────────┴──────────────┴───────┴─────┴────────────┴───────────┴─────────╯
     "#]]
-    .assert_eq(&rows.table());
+    .assert_eq(&rows.at(Place::Stream));
 }
 
 #[test]
@@ -65,5 +43,44 @@ fn a_hostile_name_keeps_the_table_straight() {
         │ 👩‍💻              │ active  │
         ╰─────────────────┴─────────╯
     "#]]
-    .assert_eq(&rows.table());
+    .assert_eq(&rows.at(Place::Stream));
+}
+
+/// What is looked at in 80 columns is folded, and nothing of it is lost.
+#[test]
+fn a_table_is_no_wider_than_its_terminal() {
+    let rows = Rows {
+        titles: ["RESULT", "REASON", "FACTOR", "MESSAGE"],
+        rows: vec![[
+            "refused".to_owned(),
+            "ROLE_TOO_LOW".to_owned(),
+            "role".to_owned(),
+            "the owner's role in the org `dev` is `RO`, and this needs `RW`".to_owned(),
+        ]],
+        last_width: 0,
+    };
+    expect![[r#"
+        ╭─────────┬──────────────┬────────┬────────────────────────────────────────────╮
+        │ RESULT  │ REASON       │ FACTOR │ MESSAGE                                    │
+        ├─────────┼──────────────┼────────┼────────────────────────────────────────────┤
+        │ refused │ ROLE_TOO_LOW │ role   │ the owner's role in the org `dev` is `RO`, │
+        │         │              │        │  and this needs `RW`                       │
+        ╰─────────┴──────────────┴────────┴────────────────────────────────────────────╯
+    "#]]
+    .assert_eq(&rows.at(Place::Terminal(80)));
+    assert!(rows.at(Place::Stream).lines().all(|line| line.chars().count() > 80));
+    let narrow = rows.at(Place::Terminal(40));
+    assert!(narrow.lines().all(|line| line.chars().count() <= 40), "{narrow}");
+}
+
+#[test]
+fn what_runs_from_right_to_left_is_kept_by_itself() {
+    let rows = Rows {
+        titles: ["NAME", "STATUS"],
+        rows: vec![["שלום".to_owned(), "active".to_owned()]],
+        last_width: 0,
+    };
+    let table = rows.at(Place::Terminal(80));
+    assert!(table.contains("│ \u{2068}שלום\u{2069} │ active │"), "{table:?}");
+    assert!(rows.at(Place::Stream).contains("│ שלום │ active │"));
 }

@@ -1,15 +1,17 @@
 //! `ndcli auth token create`.
 
-use ndauth_core::{ExpiryChoice, Grants, InvalidExpiry, InvalidName, Label, OrgSlug, Orgs, Scope};
-use ndauth_proto::{expiry_choice_to_proto, grants_to_proto, orgs_to_proto, scope_to_proto, v1};
+use clap_complete::ArgValueCandidates;
+use ndauth_core::{Class, ExpiryChoice, Grants, InvalidExpiry, InvalidName, Label, OrgSlug, Orgs, Scope};
+use ndauth_proto::{
+    expiry_choice_to_proto, grants_to_proto, orgs_to_proto, scope_to_proto,
+    v1::{self, revoke_token_request},
+};
+use ndauth_terminal::{Failure, TokenShown, detailed, nonsense, print, print_json, shown};
 use serde_json::Value;
 
-use super::refused;
 use crate::arguments::{Common, Format, org, scope};
-use crate::credentials::connect;
-use crate::failure::Failure;
-use crate::output::{TokenShown, detailed, print_json};
-use crate::terminal::{print, shown};
+use crate::completion;
+use crate::connection::{Connection, connect};
 
 #[derive(clap::Args)]
 pub(crate) struct Create {
@@ -22,7 +24,7 @@ pub(crate) struct Create {
     scope: Scope,
 
     /// Restrict the token to an organization; may be repeated. Omit to allow access to all orgs
-    #[arg(long, value_parser = org)]
+    #[arg(long, value_parser = org, add = ArgValueCandidates::new(completion::orgs))]
     org: Vec<OrgSlug>,
 
     /// Token lifetime. One of: 30d, 60d, 90d, 180d, 365d, never; or an RFC 3339 instant
@@ -41,7 +43,7 @@ pub(crate) async fn run(common: &Common, create: &Create) -> Result<(), Failure>
     })?;
     let orgs =
         if create.org.is_empty() { Orgs::All } else { Orgs::Only(create.org.iter().cloned().collect()) };
-    let (client, credential) = connect(common).await?;
+    let server = connect(common).await?;
     let request = v1::CreateTokenRequest {
         name: name.to_string(),
         scope: scope_to_proto(create.scope).into(),
@@ -49,7 +51,7 @@ pub(crate) async fn run(common: &Common, create: &Create) -> Result<(), Failure>
         grants: Some(grants_to_proto(&Grants::All)),
         expiry: Some(expiry_choice_to_proto(create.expiry)),
     };
-    let made = client.create_token(request).await.map_err(refused(&credential))?;
+    let made = make(&server, request).await?;
     let token = TokenShown::read(made.token)?;
     match common.format {
         Format::Table => print(&sentences(&token, &made.secret)),
@@ -69,6 +71,38 @@ pub(crate) async fn run(common: &Common, create: &Create) -> Result<(), Failure>
         }
         Format::Json => print_json(&flat(&token, &made.secret)),
     }
+}
+
+/// Has the token made. Where Ctrl-C comes in between, it is revoked again: nobody would have its secret.
+async fn make(
+    server: &Connection,
+    request: v1::CreateTokenRequest,
+) -> Result<v1::CreateTokenResponse, Failure> {
+    let asked = async {
+        let made = server.ask_once(async |client| client.create_token(request).await).await;
+        made.map_err(
+            |failure| if failure.code == Class::Undecided.exit_code() { unsure(failure) } else { failure },
+        )
+    };
+    tokio::pin!(asked);
+    tokio::select! {
+        made = &mut asked => return made,
+        interrupted = tokio::signal::ctrl_c() => interrupted?,
+    }
+    let token = asked.await?.token.ok_or_else(|| nonsense("the answer holds no token"))?;
+    let request = v1::RevokeTokenRequest { token: Some(revoke_token_request::Token::Id(token.id)) };
+    server.ask(async |client| client.revoke_token(request.clone()).await).await?;
+    Err(Failure {
+        message: "interrupted: the token was made, and is revoked again".to_owned(),
+        hint: None,
+        code: 130,
+    })
+}
+
+/// A server that was lost in between may have made the token.
+fn unsure(failure: Failure) -> Failure {
+    let hint = "the token may have been made all the same: if `ndcli auth token list` shows it, revoke it, and try again";
+    Failure { hint: Some(hint.to_owned()), ..failure }
 }
 
 /// The answer that the documentation shows.

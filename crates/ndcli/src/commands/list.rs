@@ -2,14 +2,11 @@
 
 use ndauth_core::Timestamp;
 use ndauth_proto::v1;
+use ndauth_terminal::{Failure, Rows, TokenShown, ago, detailed, print, print_json, shown, told};
 use serde_json::json;
 
-use super::refused;
 use crate::arguments::{Common, Format};
-use crate::credentials::connect;
-use crate::failure::Failure;
-use crate::output::{Rows, TokenShown, ago, detailed, print_json, told};
-use crate::terminal::{print, shown};
+use crate::connection::connect;
 
 #[derive(clap::Args)]
 pub(crate) struct List {
@@ -23,7 +20,7 @@ const PAGE: i32 = 1000;
 
 /// Lists the account's tokens, oldest first.
 pub(crate) async fn run(common: &Common, list: &List) -> Result<(), Failure> {
-    let (client, credential) = connect(common).await?;
+    let server = connect(common).await?;
     let mut tokens = Vec::new();
     let mut page_token = String::new();
     let now = loop {
@@ -32,7 +29,7 @@ pub(crate) async fn run(common: &Common, list: &List) -> Result<(), Failure> {
             page_size: PAGE,
             page_token: page_token.clone(),
         };
-        let page = client.list_tokens(request).await.map_err(refused(&credential))?;
+        let page = server.ask(async |client| client.list_tokens(request.clone()).await).await?;
         for token in page.tokens {
             tokens.push(TokenShown::read(Some(token))?);
         }

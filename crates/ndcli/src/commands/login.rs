@@ -1,14 +1,14 @@
 //! `ndcli auth login`.
 
 use ndauth_core::SecretKind;
+use ndauth_terminal::{Failure, detailed, print, print_json, shown, warn};
 use serde_json::json;
 
-use super::{refused, whoami};
+use super::whoami;
 use crate::arguments::{Common, Format};
-use crate::credentials::{connect_with, parse, store};
-use crate::failure::Failure;
-use crate::output::{detailed, print_json};
-use crate::terminal::{aside, print, secret_from_stdin, shown};
+use crate::connection::connect_as;
+use crate::credentials::{parse, store};
+use crate::terminal::secret_from_stdin;
 
 #[derive(clap::Args)]
 pub(crate) struct Login {
@@ -21,9 +21,7 @@ pub(crate) struct Login {
 pub(crate) async fn run(common: &Common, login: &Login) -> Result<(), Failure> {
     let credential = match &common.token {
         Some(text) => {
-            aside(
-                "warning: everyone who can list this machine's processes can read `--token`; prefer `--with-token`",
-            );
+            warn("everyone who can list this machine's processes can read `--token`; prefer `--with-token`");
             parse(text, "--token", None)?
         }
         None if login.with_token => parse(&secret_from_stdin()?, "standard input", None)?,
@@ -42,9 +40,9 @@ pub(crate) async fn run(common: &Common, login: &Login) -> Result<(), Failure> {
             "log in with a session (`ndses_`) or a personal token (`ndpat_`)",
         ));
     }
-    let client = connect_with(common, &credential.secret).await?;
-    let who = client.who_am_i().await.map_err(refused(&credential))?;
-    let path = store(&common.server, &credential.secret)?;
+    let server = connect_as(common, credential).await?;
+    let who = server.ask(async |client| client.who_am_i().await).await?;
+    let path = store(&common.server, &server.credential.secret)?;
     let account = whoami::account(&who)?;
     match common.format {
         Format::Table | Format::Simple => {

@@ -1,12 +1,10 @@
 //! `ndcli auth logout`.
 
+use ndauth_terminal::{Failure, aside, print, print_json};
 use serde_json::json;
 
 use crate::arguments::{Common, Format};
 use crate::credentials::forget;
-use crate::failure::Failure;
-use crate::output::print_json;
-use crate::terminal::{aside, print};
 
 /// Forgets the stored credential for the server. What it was stays valid until it expires.
 pub(crate) fn run(common: &Common) -> Result<(), Failure> {

@@ -1,19 +1,20 @@
 //! `ndcli auth token revoke`.
 
+use clap_complete::ArgValueCandidates;
 use ndauth_core::{InvalidName, Label};
 use ndauth_proto::v1::{self, revoke_token_request};
+use ndauth_terminal::{Failure, TokenShown, detailed, print, print_json, shown};
 use serde_json::json;
 
-use super::refused;
 use crate::arguments::{Common, Format};
-use crate::credentials::connect;
-use crate::failure::Failure;
-use crate::output::{TokenShown, detailed, print_json};
-use crate::terminal::{confirm, print, shown};
+use crate::completion;
+use crate::connection::connect;
+use crate::terminal::confirm;
 
 #[derive(clap::Args)]
 pub(crate) struct Revoke {
     /// Name of the token to revoke, as `ndcli auth token list` shows it
+    #[arg(add = ArgValueCandidates::new(completion::token_names))]
     name: String,
 
     /// Skip the confirmation prompt
@@ -35,10 +36,10 @@ pub(crate) async fn run(common: &Common, revoke: &Revoke) -> Result<(), Failure>
             return Err(Failure::failed("aborted: nothing was revoked", None));
         }
     }
-    let (client, credential) = connect(common).await?;
+    let server = connect(common).await?;
     let token = Some(revoke_token_request::Token::Name(name.to_string()));
-    let revoked =
-        client.revoke_token(v1::RevokeTokenRequest { token }).await.map_err(refused(&credential))?;
+    let request = v1::RevokeTokenRequest { token };
+    let revoked = server.ask(async |client| client.revoke_token(request.clone()).await).await?;
     let token = TokenShown::read(revoked.token)?;
     match common.format {
         Format::Table => print(&format!("✓ Personal access token \"{}\" revoked\n", shown(&token.name))),

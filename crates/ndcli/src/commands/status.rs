@@ -1,19 +1,17 @@
 //! `ndcli auth status`.
 
+use ndauth_terminal::{Failure, Rows, detailed, expiry_json, minute, print, print_json, shown};
 use serde_json::json;
 
-use super::whoami::{ask, ends};
+use super::whoami::ask;
 use crate::arguments::{Common, Format};
-use crate::failure::Failure;
-use crate::output::{Rows, detailed, expiry_json, print_json};
-use crate::terminal::{print, shown};
 
 /// Says which credential is in force, where it was found, and that the server takes it.
 pub(crate) async fn run(common: &Common) -> Result<(), Failure> {
     let (who, credential) = ask(common).await?;
     let server = common.server.to_string();
     let file = credential.path.map(|path| path.display().to_string());
-    let (account, kind, expires) = (who.name(), who.known.credential(), ends(who.known.expiry()));
+    let (account, kind, expires) = (who.name(), who.known.credential(), minute(who.known.expiry()));
     match common.format {
         Format::Table => print(
             &Rows {

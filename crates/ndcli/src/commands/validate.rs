@@ -1,21 +1,22 @@
 //! `ndcli validate`.
 
 use clap::ValueEnum;
+use clap_complete::ArgValueCandidates;
 use ndauth_core::{OrgSlug, Permission, Timestamp};
 use ndauth_proto::v1::validate_token_response::Outcome;
 use ndauth_proto::{
     expiry_from_proto, factor_from_proto, grants_from_proto, permission_to_proto, reason_from_proto,
     role_from_proto, scope_from_proto, timestamp_from_proto, v1,
 };
+use ndauth_terminal::{
+    Failure, Rows, detailed, expiry_json, grants_json, minute, nonsense, print, print_json, shown, told,
+};
 use serde_json::{Value, json};
 
-use super::refused;
-use super::whoami::ends;
 use crate::arguments::{Common, Format, org, permission};
-use crate::credentials::connect;
-use crate::failure::Failure;
-use crate::output::{Rows, detailed, expiry_json, grants_json, nonsense, print_json, told};
-use crate::terminal::{print, secret_from_stdin, shown};
+use crate::completion;
+use crate::connection::connect;
+use crate::terminal::secret_from_stdin;
 
 /// Ask whether a secret may do a thing, as a service would: the credential is the service's own
 #[derive(clap::Args)]
@@ -25,7 +26,7 @@ pub(crate) struct Validate {
     secret_stdin: bool,
 
     /// The organization in which access is needed
-    #[arg(long, value_parser = org)]
+    #[arg(long, value_parser = org, add = ArgValueCandidates::new(completion::orgs))]
     org: Option<OrgSlug>,
 
     /// The access that is needed; `identity` asks only whose secret it is
@@ -55,7 +56,7 @@ enum Access {
 /// Asks, and says what the server answers. A refusal is the answer, and exit code 1.
 pub(crate) async fn run(common: &Common, validate: &Validate) -> Result<(), Failure> {
     let secret = secret_from_stdin()?;
-    let (client, credential) = connect(common).await?;
+    let server = connect(common).await?;
     let request = v1::ValidateTokenRequest {
         secret,
         org: validate.org.as_ref().map(ToString::to_string).unwrap_or_default(),
@@ -68,7 +69,7 @@ pub(crate) async fn run(common: &Common, validate: &Validate) -> Result<(), Fail
         required_permission: validate.permission.as_ref().map(permission_to_proto),
         client_address: String::new(),
     };
-    let answer = client.validate_token(request).await.map_err(refused(&credential))?;
+    let answer = server.ask(async |client| client.validate_token(request.clone()).await).await?;
     let as_of = AsOf {
         sequence: answer.sequence,
         evaluated_at: told("evaluated_at", Some(answer.evaluated_at))?,
@@ -117,7 +118,7 @@ fn show_allowed(format: Format, allowed: v1::Allowed, as_of: &AsOf) -> Result<()
                     org,
                     access.to_owned(),
                     role.to_owned(),
-                    ends(expiry),
+                    minute(expiry),
                 ]],
                 last_width: 0,
             }
@@ -137,7 +138,7 @@ fn show_allowed(format: Format, allowed: v1::Allowed, as_of: &AsOf) -> Result<()
             ("Org", org),
             ("Access", access.to_owned()),
             ("Role", role.to_owned()),
-            ("Expires", ends(expiry)),
+            ("Expires", minute(expiry)),
             ("Sequence", as_of.sequence.to_string()),
             ("Evaluated", as_of.evaluated_at.to_string()),
             ("May be kept for", format!("{} ms", as_of.max_cache_millis)),

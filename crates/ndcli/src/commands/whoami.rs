@@ -3,14 +3,14 @@
 use ndauth_core::Expiry;
 use ndauth_proto::v1::who_am_i_response::Credential as Known;
 use ndauth_proto::{expiry_from_proto, orgs_from_proto, role_from_proto, v1};
+use ndauth_terminal::{
+    Failure, Rows, TokenShown, detailed, expiry_json, minute, nonsense, print, print_json, shown,
+};
 use serde_json::{Value, json};
 
-use super::refused;
 use crate::arguments::{Common, Format};
-use crate::credentials::{Credential, connect};
-use crate::failure::Failure;
-use crate::output::{Rows, TokenShown, detailed, expiry_json, nonsense, print_json};
-use crate::terminal::{print, shown};
+use crate::connection::connect;
+use crate::credentials::Credential;
 
 /// Who a credential stands for, read off the wire into what is shown of it.
 pub(crate) struct Who {
@@ -45,8 +45,8 @@ pub(crate) async fn run(common: &Common) -> Result<(), Failure> {
 
 /// Asks who the credential in force stands for, and where it is a member.
 pub(crate) async fn ask(common: &Common) -> Result<(Who, Credential), Failure> {
-    let (client, credential) = connect(common).await?;
-    let answer = client.who_am_i().await.map_err(refused(&credential))?;
+    let server = connect(common).await?;
+    let answer = server.ask(async |client| client.who_am_i().await).await?;
     let known = match answer.credential.ok_or_else(|| nonsense("it tells of no credential"))? {
         Known::Session(session) => KnownBy::Session {
             id: session.id,
@@ -66,12 +66,12 @@ pub(crate) async fn ask(common: &Common) -> Result<(Who, Credential), Failure> {
     let orgs = match known {
         KnownBy::Service { .. } => Vec::new(),
         KnownBy::Session { .. } | KnownBy::Token(_) => {
-            let listed = client.list_orgs().await.map_err(refused(&credential))?.orgs.into_iter();
+            let listed = server.ask(async |client| client.list_orgs().await).await?.orgs.into_iter();
             let role = |org: v1::Membership| Ok((org.slug, role_from_proto("role", org.role)?.as_str()));
             listed.map(role).collect::<Result<_, ndauth_core::Problem>>()?
         }
     };
-    Ok((Who { account: answer.account, known, orgs }, credential))
+    Ok((Who { account: answer.account, known, orgs }, server.credential))
 }
 
 /// The account of an answer, for commands that only accounts can use.
@@ -154,7 +154,7 @@ impl Who {
                 self.known.credential(),
                 self.scope().to_owned(),
                 self.org_list(),
-                ends(self.known.expiry()),
+                minute(self.known.expiry()),
             ]],
             last_width: 0,
         }
@@ -173,7 +173,7 @@ impl Who {
         }
         fields.push(("Credential", self.known.credential()));
         fields.push(("Orgs", self.org_list()));
-        fields.push(("Expires", ends(self.known.expiry())));
+        fields.push(("Expires", minute(self.known.expiry())));
         fields
     }
 
@@ -190,16 +190,5 @@ impl Who {
         let orgs: Vec<Value> =
             self.orgs.iter().map(|(slug, role)| json!({ "slug": slug, "role": role })).collect();
         json!({ "account": account, "credential": self.known.json(), "orgs": orgs })
-    }
-}
-
-/// The minute of an end, or `Never`.
-pub(crate) fn ends(expiry: Expiry) -> String {
-    match expiry {
-        Expiry::At(end) => {
-            let time = end.to_utc().time();
-            format!("{} {:02}:{:02} UTC", end.date(), time.hour(), time.minute())
-        }
-        Expiry::Never => "Never".to_owned(),
     }
 }

@@ -1,0 +1,233 @@
+//! The configuration: what flags, variables and the file say, made into what the server takes.
+
+use std::fmt::Write as _;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use clap::ArgMatches;
+use clap::parser::ValueSource;
+use etcetera::BaseStrategy;
+use ndauth_authority::DatabaseUrl;
+use ndauth_server::{ServeOptions, TlsFiles};
+use ndauth_terminal::environment::warn_of_unread;
+use ndauth_terminal::settings::{self, Layer, Setting, in_force, innermost};
+use ndauth_terminal::{Failure, Rows, print, print_json};
+use serde_json::{Value, json};
+
+use crate::arguments::{self, Common, Format, Serve};
+
+/// Where the database is, and where ndauthd keeps its own files.
+pub(crate) struct Place {
+    pub(crate) database: DatabaseUrl,
+    pub(crate) data: Option<PathBuf>,
+}
+
+/// The key that says where the file is.
+const CONFIG: &str = "config";
+
+/// Every setting there is.
+pub(crate) fn known() -> Vec<Setting> {
+    let mut known = settings::settings(&arguments::command(), "NDAUTHD_", &[CONFIG]);
+    known.sort_by_key(|setting| ORDER.iter().position(|key| *key == setting.key).unwrap_or(ORDER.len()));
+    known
+}
+
+/// The order in which they are told: what is asked for first.
+const ORDER: [&str; 11] = [
+    "database",
+    "database-password-file",
+    "data-folder",
+    "listen",
+    "admin-listen",
+    "tls-certificate",
+    "tls-key",
+    "plaintext-beyond-loopback",
+    "drain-seconds",
+    "log",
+    "log-format",
+];
+
+/// Reads the file that is named.
+pub(crate) fn load(file: Option<&Path>) -> Result<Layer, Failure> {
+    let Some(file) = file else { return Ok(Layer::default()) };
+    let document = settings::read(file)?.ok_or_else(|| {
+        let message = format!("there is no file `{}`", file.display());
+        Failure::usage(message, "`ndauthd config example` prints one to begin with")
+    })?;
+    let values = settings::values(file, document.as_table(), &known())?;
+    Ok(Layer { file: Some(file.to_owned()), values })
+}
+
+/// Warns of every `NDAUTHD_…` variable that nothing reads. They are no error: an orchestrator that has a
+/// service called `ndauthd` sets some of its own.
+pub(crate) fn warn_of_unread_variables() {
+    let known = known();
+    let read: Vec<&str> =
+        known.iter().map(|setting| setting.variable.as_str()).chain(["NDAUTHD_CONFIG"]).collect();
+    warn_of_unread("NDAUTHD_", &read, |name| {
+        name.starts_with("NDAUTHD_PORT") || name.starts_with("NDAUTHD_SERVICE_")
+    });
+}
+
+/// The database that was named, or a file in the data folder, which is made where needed.
+pub(crate) fn place(common: &Common, matches: &ArgMatches) -> Result<Place, Failure> {
+    let data = match &common.data_folder {
+        Some(folder) => Some(folder.clone()),
+        None => etcetera::choose_base_strategy().ok().map(|home| home.data_dir().join("ndauth")),
+    };
+    if let Some(data) = &data {
+        std::fs::create_dir_all(data).map_err(|error| {
+            let message = format!("cannot make the data folder `{}`: {error}", data.display());
+            Failure::failed(message, Some("name another by `--data-folder`"))
+        })?;
+    }
+    let database = match (&common.database, &data) {
+        (Some(url), _) => url.clone(),
+        (None, Some(data)) => DatabaseUrl::Sqlite(data.join("ndauth.db")),
+        (None, None) => {
+            return Err(Failure::usage(
+                "there is no home folder to keep the database in",
+                "say where: `--data-folder FOLDER`, or `--database sqlite:PATH`",
+            ));
+        }
+    };
+    let on_the_command_line = innermost(matches).value_source("database") == Some(ValueSource::CommandLine);
+    if on_the_command_line && database.has_password() {
+        return Err(Failure::usage(
+            "a password on the command line can be read by everyone on this machine",
+            "keep it in a file, and name that by `--database-password-file`",
+        ));
+    }
+    let database = match &common.database_password_file {
+        None => database,
+        Some(file) => {
+            let unreadable = |error| {
+                Failure::usage(format!("cannot read `{}`: {error}", file.display()), "check whose it is")
+            };
+            let text = std::fs::read_to_string(file).map_err(unreadable)?;
+            database.with_password(text.trim_end_matches(['\r', '\n'])).ok_or_else(|| {
+                Failure::usage("a SQLite file has no password", "leave `--database-password-file` out")
+            })?
+        }
+    };
+    Ok(Place { database, data })
+}
+
+/// What the server takes.
+pub(crate) fn serve_options(place: Place, serve: &Serve) -> Result<ServeOptions, Failure> {
+    let tls = match (&serve.tls_certificate, &serve.tls_key) {
+        (None, None) => None,
+        (Some(certificate), Some(key)) => {
+            Some(TlsFiles { certificate: certificate.clone(), key: key.clone() })
+        }
+        _ => {
+            return Err(Failure::usage(
+                "a certificate is of no use without its key, nor a key without its certificate",
+                "give both `--tls-certificate` and `--tls-key`",
+            ));
+        }
+    };
+    Ok(ServeOptions {
+        listen: serve.listen,
+        admin_listen: serve.admin_listen,
+        database: place.database,
+        data: place.data,
+        tls,
+        plaintext_beyond_loopback: serve.plaintext_beyond_loopback,
+        drain: std::time::Duration::from_secs(serve.drain_seconds),
+    })
+}
+
+/// Refuses to work on a file of SQLite that another user owns: what would be written beside it would be out
+/// of that user's reach.
+pub(crate) fn refuse_another_users(database: &DatabaseUrl) -> Result<(), Failure> {
+    let DatabaseUrl::Sqlite(path) = database else { return Ok(()) };
+    let Ok(metadata) = std::fs::metadata(path) else { return Ok(()) };
+    let me = rustix::process::geteuid().as_raw();
+    if metadata.uid() == me {
+        return Ok(());
+    }
+    let message = format!(
+        "`{}` belongs to the user {}, and this runs as {me}: what it writes would be out of the server's reach",
+        path.display(),
+        metadata.uid()
+    );
+    let hint = format!("run it as that user: `sudo -u '#{}' ndauthd …`", metadata.uid());
+    Err(Failure { message, hint: Some(hint), code: ndauth_core::Class::NotPermitted.exit_code() })
+}
+
+/// Lists what is in force, and whence.
+pub(crate) fn show(
+    layer: &Layer,
+    matches: &ArgMatches,
+    place: &Place,
+    format: Format,
+) -> Result<(), Failure> {
+    let inner = innermost(matches);
+    let mut rows = Vec::new();
+    for setting in known() {
+        let value = match setting.key.as_str() {
+            // Without its password, and where none is named, the one that is used.
+            "database" => Some(place.database.to_string()),
+            "data-folder" => place.data.as_ref().map(|data| data.display().to_string()),
+            _ => in_force(inner, &setting),
+        };
+        rows.push((setting.key.clone(), value, layer.origin(inner, &setting).to_string()));
+    }
+    match format {
+        Format::Text => {
+            let row = |(key, value, from): (String, Option<String>, String)| {
+                [key, value.unwrap_or("-".to_owned()), from]
+            };
+            let rows = rows.into_iter().map(row).collect();
+            print(&Rows { titles: ["KEY", "VALUE", "FROM"], rows, last_width: 0 }.table())
+        }
+        Format::Json => {
+            let object = |(key, value, from): (String, Option<String>, String)| json!({ "key": key, "value": value, "from": from });
+            let settings: Vec<Value> = rows.into_iter().map(object).collect();
+            print_json(&json!({ "settings": settings }))
+        }
+    }
+}
+
+/// A file with every setting, its meaning and its default.
+pub(crate) fn example() -> String {
+    let mut text = String::from(
+        "# The settings of ndauthd: `ndauthd serve --config FILE`. A flag goes before a variable, a variable\n\
+         # before this file. What is commented out is the default.\n",
+    );
+    for setting in known() {
+        let help = setting.argument.get_help().map(ToString::to_string).unwrap_or_default();
+        let _ = writeln!(text, "\n# {help}");
+        let value = setting.default().unwrap_or_default();
+        let value = match (setting.is_switch(), value.parse::<i64>()) {
+            (true, _) | (_, Ok(_)) => value,
+            _ => format!("\"{value}\""),
+        };
+        let _ = writeln!(text, "# {} = {value}", setting.key);
+    }
+    text
+}
+
+/// The reference of the settings, in Markdown.
+pub(crate) fn reference() -> String {
+    let mut text = String::from("| key, and flag | variable | default | |\n|---|---|---|---|\n");
+    for setting in known() {
+        let help = setting.argument.get_help().map(ToString::to_string).unwrap_or_default();
+        let default = setting.default().map_or("-".to_owned(), |default| format!("`{default}`"));
+        let possible: Vec<String> = match setting.is_switch() {
+            true => Vec::new(),
+            false => setting
+                .argument
+                .get_possible_values()
+                .iter()
+                .map(|value| format!("`{}`", value.get_name()))
+                .collect(),
+        };
+        let possible =
+            if possible.is_empty() { String::new() } else { format!(": {}", possible.join(" or ")) };
+        let _ =
+            writeln!(text, "| `{}` | `{}` | {default} | {help}{possible} |", setting.key, setting.variable);
+    }
+    text
+}

@@ -1,0 +1,159 @@
+//! `ndauthd dev`: a scratch installation on this machine alone, and what to type to try it.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use ndauth_authority::{
+    Authority, AuthorityError, Clock, Credential, DatabaseUrl, NewAccount, NewOrg, NewService,
+};
+use ndauth_core::{ExpiryChoice, Orgs, Role, Secret};
+use ndauth_server::{LogFormat, ServeOptions, Serving, log_to_stderr, serve};
+use ndauth_terminal::{Failure, print};
+
+use crate::arguments::{Common, Dev};
+use crate::configuration::refuse_another_users;
+use crate::report::{authority_failure, serve_failure};
+
+/// What marks a folder as one that `dev` made.
+const MARK: &str = "made-by-ndauthd-dev";
+
+/// A folder with an installation in it.
+struct Stage {
+    folder: PathBuf,
+    /// Whether it goes when this ends.
+    scratch: Option<tempfile::TempDir>,
+}
+
+/// Serves until told to stop.
+pub(crate) fn run(common: &Common, dev: &Dev) -> Result<(), Failure> {
+    if let Some(database) = &common.database {
+        let message = format!("`dev` makes a database of its own, and leaves `{database}` alone");
+        return Err(Failure::usage(
+            message,
+            "unset NDAUTHD_DATABASE and leave `--database` out; or `ndauthd serve`",
+        ));
+    }
+    for address in [dev.listen, dev.admin_listen] {
+        if !address.ip().is_loopback() {
+            let message =
+                format!("`dev` is for this machine alone, and `{address}` can be reached by others");
+            return Err(Failure::usage(message, "`ndauthd serve` is for others"));
+        }
+    }
+    log_to_stderr(LogFormat::Text, "warn");
+    let stage = Stage::set(dev.keep.as_deref())?;
+    let database = DatabaseUrl::Sqlite(stage.folder.join("ndauth.db"));
+    refuse_another_users(&database)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let options = ServeOptions {
+        listen: dev.listen,
+        admin_listen: dev.admin_listen,
+        database,
+        data: Some(stage.folder.clone()),
+        tls: None,
+        plaintext_beyond_loopback: false,
+        drain: std::time::Duration::from_secs(1),
+    };
+    runtime.block_on(async {
+        let (session, service) =
+            furnish(&options.database).await.map_err(|error| authority_failure(&error))?;
+        fs::write(stage.folder.join("session"), session.expose())?;
+        fs::write(stage.folder.join("service"), service.expose())?;
+        let tell = |serving: Serving| {
+            // Who closed the terminal does not read it.
+            let _ = print(&stage.script(serving.address));
+        };
+        serve(&options, tell).await.map_err(|error| serve_failure(&error))
+    })
+}
+
+/// Makes what is not there yet, and draws new secrets.
+async fn furnish(database: &DatabaseUrl) -> Result<(Secret, Secret), AuthorityError> {
+    let console = &Credential::Console;
+    let authority = Authority::open(database, Clock::Database, None).await?;
+    let handle = "dev".parse().expect("a handle");
+    let service = "registry".parse().expect("a name");
+    let new = authority.list_accounts(console).await?.rows.is_empty();
+    let secret = if new {
+        let email = "dev@example.org".parse().expect("an address");
+        let account = NewAccount { handle, email, name: None, operator: true };
+        let handle = authority.create_account(console, &account).await?.handle;
+        for (slug, role) in [("acme", Role::Admin), ("sandbox", Role::Ro)] {
+            let slug = slug.parse().expect("a slug");
+            let org = authority.create_org(console, &NewOrg { slug, name: None }).await?;
+            authority.set_member(console, &org.slug, &handle, role).await?;
+        }
+        authority.create_service(console, &NewService { name: service, orgs: Orgs::All }).await?
+    } else {
+        authority.rotate_service(console, &service, std::time::Duration::ZERO).await?.secret
+    };
+    let handle = "dev".parse().expect("a handle");
+    let lifetime = ExpiryChoice::parse_duration("12h").expect("a duration");
+    let session = authority.issue_session(console, &handle, lifetime).await?;
+    authority.close().await?;
+    Ok((session, secret))
+}
+
+impl Stage {
+    fn set(keep: Option<&Path>) -> Result<Stage, Failure> {
+        let Some(folder) = keep else {
+            let scratch = tempfile::Builder::new().prefix("ndauthd-dev-").tempdir()?;
+            return Ok(Stage { folder: scratch.path().to_owned(), scratch: Some(scratch) });
+        };
+        fs::create_dir_all(folder)?;
+        let folder = folder.canonicalize()?;
+        let empty = fs::read_dir(&folder)?.next().is_none();
+        if !empty && !folder.join(MARK).exists() {
+            let message = format!("`{}` holds something that `ndauthd dev` did not make", folder.display());
+            return Err(Failure::usage(message, "name a new or an empty folder"));
+        }
+        fs::write(folder.join(MARK), "")?;
+        Ok(Stage { folder, scratch: None })
+    }
+
+    /// What to type next, each line by itself.
+    fn script(&self, address: SocketAddr) -> String {
+        let at = |name: &str| quoted(&self.folder.join(name).display().to_string());
+        let (session, service, token) = (at("session"), at("service"), at("token"));
+        let database = quoted(&format!("sqlite:{}", self.folder.join("ndauth.db").display()));
+        let kept = match &self.scratch {
+            Some(_) => "It is gone when this ends; `--keep FOLDER` keeps it.",
+            None => "It is kept in that folder.",
+        };
+        format!(
+            "A scratch installation is served on http://{address}, from {folder}.\n\
+             {kept} Ctrl-C ends it.\n\
+             \n\
+             You are `dev`: ADMIN in the org `acme`, RO in `sandbox`. In another terminal:\n\
+             \n\
+             \x20   export NDCLI_SERVER=http://{address}\n\
+             \x20   ndcli auth login --with-token < {session}\n\
+             \x20   ndcli auth token create --name ci --scope rw -f simple | sed 's/.*token://' > {token}\n\
+             \x20   ndcli auth token list\n\
+             \n\
+             A pipeline has the token as NDCLI_TOKEN, or in a file:\n\
+             \n\
+             \x20   NDCLI_TOKEN_FILE={token} ndcli whoami\n\
+             \n\
+             A service, by a secret of its own, asks what the token may do; once it is revoked, nothing:\n\
+             \n\
+             \x20   NDCLI_TOKEN_FILE={service} ndcli validate --secret-stdin --org acme --access rw < {token}\n\
+             \x20   ndcli auth token revoke ci --yes\n\
+             \x20   NDCLI_TOKEN_FILE={service} ndcli validate --secret-stdin --org acme --access rw < {token}\n\
+             \n\
+             The operator works on the database itself:\n\
+             \n\
+             \x20   export NDAUTHD_DATABASE={database}\n\
+             \x20   ndauthd admin token list --all\n\
+             \x20   ndauthd admin check\n",
+            folder = self.folder.display(),
+        )
+    }
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let plain = word.chars().all(|c| c.is_ascii_alphanumeric() || "/._-:".contains(c));
+    if plain { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}

@@ -1,0 +1,24 @@
+//! What the binaries of ndauth do at a terminal.
+//!
+//! Text that no terminal obeys, tables that fit it, failures with their hints, settings from flags,
+//! variables and files, and the manuals that are made of the command line itself. Nothing here knows what
+//! a command does.
+
+pub mod environment;
+pub mod manual;
+pub mod settings;
+
+mod failure;
+mod json;
+mod nearest;
+mod table;
+mod text;
+mod token;
+
+pub use environment::plain;
+pub use failure::{EXIT_CODES, Failure};
+pub use json::print_json;
+pub use nearest::nearest;
+pub use table::{Rows, detailed};
+pub use text::{aside, hint, print, shown, warn};
+pub use token::{TokenShown, ago, day, expiry_json, grants_json, minute, nonsense, told};

@@ -1,0 +1,24 @@
+//! What somebody may have meant.
+
+/// The name that is most like a word, if any is like enough.
+pub fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    /// Below this, two words have little in common.
+    const ENOUGH: f64 = 0.8;
+    let likeness = |name: &'a str| (strsim::jaro_winkler(&word.to_lowercase(), &name.to_lowercase()), name);
+    let like = names.into_iter().map(likeness).filter(|(likeness, _)| *likeness >= ENOUGH);
+    like.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_like_is_named() {
+        let names = ["listen", "admin-listen", "database", "log"];
+        assert_eq!(nearest("listn", names), Some("listen"));
+        assert_eq!(nearest("DATABSE", names), Some("database"));
+        assert_eq!(nearest("zebra", names), None);
+        assert_eq!(nearest("", names), None);
+    }
+}

@@ -1,0 +1,227 @@
+//! Settings: a flag that a variable and a file can set too.
+//!
+//! The command line is the one description of them. What a file sets becomes the flag's default, so that
+//! flag, variable, file and built-in default stand in this order, and clap parses them all by one rule. A
+//! key in the file is the flag's name.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use clap::error::{ContextKind, ContextValue};
+use clap::parser::ValueSource;
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use toml_edit::{DocumentMut, Item, TableLike, Value};
+
+use crate::Failure;
+use crate::nearest::nearest;
+
+/// A setting, as the command line describes it.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    /// The argument.
+    pub argument: Arg,
+    /// Its key in a file, which is the flag's name.
+    pub key: String,
+    /// The variable.
+    pub variable: String,
+}
+
+/// What a file sets: the text of each value by its key.
+pub type Values = BTreeMap<String, String>;
+
+/// A file of settings that was read.
+#[derive(Clone, Debug, Default)]
+pub struct Layer {
+    /// Which file, if there is one.
+    pub file: Option<PathBuf>,
+    /// What it sets.
+    pub values: Values,
+}
+
+/// Where a value comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A flag.
+    Flag,
+    /// This variable.
+    Variable(String),
+    /// This file.
+    File(PathBuf),
+    /// Nowhere: it is built in.
+    Default,
+}
+
+/// Every setting of a command line, in its order: what has a variable that begins with the prefix, but for
+/// what says where the file is.
+pub fn settings(command: &Command, prefix: &str, but: &[&str]) -> Vec<Setting> {
+    let mut found: Vec<Setting> = Vec::new();
+    let mut open = vec![command];
+    while let Some(command) = open.pop() {
+        for argument in command.get_arguments() {
+            let (Some(key), Some(variable)) = (argument.get_long(), argument.get_env()) else { continue };
+            let variable = variable.to_string_lossy().into_owned();
+            let known = found.iter().any(|setting| setting.key == key);
+            if !known && variable.starts_with(prefix) && !but.contains(&key) {
+                found.push(Setting { argument: argument.clone(), key: key.to_owned(), variable });
+            }
+        }
+        open.extend(command.get_subcommands());
+    }
+    found
+}
+
+/// Reads a TOML file. Without one there is nothing in it.
+pub fn read(path: &Path) -> Result<Option<DocumentMut>, Failure> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => {
+            let message = format!("cannot read `{}`: {error}", path.display());
+            return Err(Failure::usage(message, "check whose it is"));
+        }
+    };
+    text.parse::<DocumentMut>().map(Some).map_err(|error| {
+        let message = format!("`{}` is no TOML: {}", path.display(), error.to_string().trim_end());
+        Failure::usage(message, "mend the line that it names")
+    })
+}
+
+/// What a table of a file sets: only settings there are, each to a value it can have.
+pub fn values(path: &Path, table: &dyn TableLike, settings: &[Setting]) -> Result<Values, Failure> {
+    let mut values = Values::new();
+    for (key, item) in table.iter() {
+        let setting = find(settings, key).map_err(|failure| failure.of(&format!("`{}`", path.display())))?;
+        let text = text(item).ok_or_else(|| {
+            let message =
+                format!("`{}`: `{key}` has one value: a text, a number, true or false", path.display());
+            Failure::usage(message, "write it as `KEY = \"VALUE\"`")
+        })?;
+        setting.check(&text).map_err(|failure| failure.of(&format!("`{}`", path.display())))?;
+        values.insert(key.to_owned(), text);
+    }
+    Ok(values)
+}
+
+/// The setting of this name, or which one may have been meant.
+pub fn find<'a>(settings: &'a [Setting], key: &str) -> Result<&'a Setting, Failure> {
+    settings.iter().find(|setting| setting.key == key).ok_or_else(|| {
+        let keys = || settings.iter().map(|setting| setting.key.as_str());
+        let hint = match nearest(key, keys()) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => format!("there are: {}", keys().collect::<Vec<_>>().join(", ")),
+        };
+        Failure::usage(format!("there is no setting `{key}`"), hint)
+    })
+}
+
+/// The text of one value.
+pub fn text(item: &Item) -> Option<String> {
+    match item.as_value()? {
+        Value::String(text) => Some(text.value().clone()),
+        Value::Integer(number) => Some(number.value().to_string()),
+        Value::Float(number) => Some(number.value().to_string()),
+        Value::Boolean(yes) => Some(yes.value().to_string()),
+        Value::Datetime(_) | Value::Array(_) | Value::InlineTable(_) => None,
+    }
+}
+
+impl Setting {
+    /// Whether it is on or off, and nothing else.
+    pub fn is_switch(&self) -> bool {
+        matches!(self.argument.get_action(), ArgAction::SetTrue)
+    }
+
+    /// The built-in default, if there is one.
+    pub fn default(&self) -> Option<String> {
+        if self.is_switch() {
+            return Some("false".to_owned());
+        }
+        self.argument.get_default_values().first().map(|value| value.to_string_lossy().into_owned())
+    }
+
+    /// Whether it can have a value.
+    pub fn check(&self, text: &str) -> Result<(), Failure> {
+        let refused =
+            |why: String| Failure::usage(format!("`{}`: {why}", self.key), "see `--help` for what it takes");
+        if self.is_switch() {
+            return match text {
+                "true" | "false" => Ok(()),
+                _ => Err(refused(format!("expected true or false, and not `{text}`"))),
+            };
+        }
+        let argument = self.argument.clone().env(None::<&str>).global(false).required(false);
+        let command = Command::new("check").no_binary_name(true).arg(argument);
+        match command.try_get_matches_from([format!("--{}={text}", self.key)]) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(refused(why(&error))),
+        }
+    }
+}
+
+/// What a value is not.
+fn why(error: &clap::Error) -> String {
+    let value = match error.get(ContextKind::InvalidValue) {
+        Some(ContextValue::String(value)) => format!("`{value}`: "),
+        _ => String::new(),
+    };
+    if let Some(ContextValue::Strings(valid)) = error.get(ContextKind::ValidValue) {
+        return format!("{value}expected one of {}", valid.join(", "));
+    }
+    match std::error::Error::source(error) {
+        Some(source) => format!("{value}{source}"),
+        None => error.kind().as_str().unwrap_or("not a value it can have").to_owned(),
+    }
+}
+
+impl Layer {
+    /// A command line whose defaults are what the file sets.
+    pub fn beneath(&self, command: Command) -> Command {
+        let set = |argument: Arg| match argument.get_long().and_then(|key| self.values.get(key)) {
+            Some(text) if argument.get_env().is_some() => argument.default_value(text.clone()),
+            _ => argument,
+        };
+        command.mut_args(set).mut_subcommands(|command| self.beneath(command))
+    }
+
+    /// Where the value of a setting in force comes from.
+    pub fn origin(&self, matches: &ArgMatches, setting: &Setting) -> Origin {
+        match (matches.value_source(setting.argument.get_id().as_str()), &self.file) {
+            (Some(ValueSource::CommandLine), _) => Origin::Flag,
+            (Some(ValueSource::EnvVariable), _) => Origin::Variable(setting.variable.clone()),
+            (_, Some(file)) if self.values.contains_key(&setting.key) => Origin::File(file.clone()),
+            _ => Origin::Default,
+        }
+    }
+}
+
+/// The text of the value in force, if there is one.
+pub fn in_force(matches: &ArgMatches, setting: &Setting) -> Option<String> {
+    let id = setting.argument.get_id().as_str();
+    if setting.is_switch() {
+        return Some(matches.get_flag(id).to_string());
+    }
+    let mut raw = matches.try_get_raw(id).ok().flatten()?;
+    raw.next().map(|value| value.to_string_lossy().into_owned())
+}
+
+/// The matches of the command that was given, at the end of the line of subcommands.
+pub fn innermost(matches: &ArgMatches) -> &ArgMatches {
+    match matches.subcommand() {
+        Some((_, inner)) => innermost(inner),
+        None => matches,
+    }
+}
+
+impl std::fmt::Display for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Origin::Flag => f.write_str("flag"),
+            Origin::Variable(name) => f.write_str(name),
+            Origin::File(path) => write!(f, "{}", path.display()),
+            Origin::Default => f.write_str("default"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

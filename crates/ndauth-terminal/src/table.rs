@@ -1,0 +1,106 @@
+//! Tables: whole where they are piped, and as wide as the terminal at the most where they are looked at.
+
+use std::io::{self, IsTerminal};
+
+use tabled::Table;
+use tabled::builder::Builder;
+use tabled::settings::object::Columns;
+use tabled::settings::peaker::Priority;
+use tabled::settings::{Style, Width};
+
+use crate::text::shown;
+
+/// Something to show: a column a title, a row each.
+pub struct Rows<const N: usize> {
+    /// The titles.
+    pub titles: [&'static str; N],
+    /// The rows.
+    pub rows: Vec<[String; N]>,
+    /// How wide the last column is at the least.
+    pub last_width: usize,
+}
+
+/// Where a table is shown.
+#[derive(Clone, Copy)]
+enum Place {
+    /// In a pipe or a file.
+    Stream,
+    /// On a terminal of so many columns.
+    Terminal(usize),
+}
+
+impl<const N: usize> Rows<N> {
+    /// A table with a header.
+    pub fn table(&self) -> String {
+        self.at(Place::here())
+    }
+
+    fn at(&self, place: Place) -> String {
+        let mut builder = Builder::with_capacity(self.rows.len() + 1, N);
+        builder.push_record(self.titles);
+        for row in &self.rows {
+            builder.push_record(row.iter().map(|cell| place.cell(cell)));
+        }
+        let mut table = builder.build();
+        if self.rows.is_empty() {
+            // The rule under a header would stand in for the border below it.
+            table.with(Style::rounded().remove_horizontals());
+        } else {
+            table.with(Style::rounded());
+        }
+        table.modify(Columns::last(), Width::increase(self.last_width));
+        place.fit(table)
+    }
+}
+
+/// A table of two columns without a header: what it is, and what it says.
+pub fn detailed(fields: &[(&str, String)]) -> String {
+    let place = Place::here();
+    let mut builder = Builder::with_capacity(fields.len(), 2);
+    for (name, value) in fields {
+        builder.push_record([(*name).to_owned(), place.cell(value)]);
+    }
+    let mut table = builder.build();
+    table.with(Style::rounded().remove_horizontals());
+    place.fit(table)
+}
+
+impl Place {
+    fn here() -> Place {
+        let out = io::stdout();
+        match terminal_size::terminal_size_of(&out) {
+            Some((width, _)) if out.is_terminal() => Place::Terminal(width.0.into()),
+            _ => Place::Stream,
+        }
+    }
+
+    /// A cell's text. On a terminal, what is written from right to left is kept from turning round its
+    /// neighbours.
+    fn cell(self, text: &str) -> String {
+        let text = shown(text);
+        match self {
+            Place::Terminal(_) if text.chars().any(runs_from_right) => format!("\u{2068}{text}\u{2069}"),
+            Place::Terminal(_) | Place::Stream => text,
+        }
+    }
+
+    fn fit(self, mut table: Table) -> String {
+        if let Place::Terminal(width) = self
+            && table.total_width() > width
+        {
+            table.with(Width::wrap(width).priority(Priority::max(true)).keep_words(true));
+        }
+        format!("{table}\n")
+    }
+}
+
+/// Whether a character belongs to a script that is written from right to left (Unicode Standard Annex 9:
+/// the blocks whose default class is R or AL).
+fn runs_from_right(c: char) -> bool {
+    matches!(c,
+        '\u{0590}'..='\u{08FF}' | '\u{FB1D}'..='\u{FDFF}' | '\u{FE70}'..='\u{FEFC}'
+        | '\u{10800}'..='\u{10FFF}' | '\u{1E800}'..='\u{1EFFF}')
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,84 @@
+//! Text: nothing reaches a terminal raw that could command it.
+
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+use ndauth_core::is_unshowable;
+
+use crate::Failure;
+
+/// A text as one line that a terminal shows and never obeys.
+pub fn shown(text: &str) -> String {
+    escaped(text, |_| false)
+}
+
+/// A text of several lines, made safe in the same way.
+fn shown_lines(text: &str) -> String {
+    escaped(text, |c| c == '\n')
+}
+
+fn escaped(text: &str, keep: fn(char) -> bool) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_unshowable(c) && !keep(c) && !joins(c) {
+            safe.extend(c.escape_unicode());
+        } else {
+            safe.push(c);
+        }
+    }
+    safe
+}
+
+/// What emoji and several scripts need between their characters.
+fn joins(c: char) -> bool {
+    matches!(c, '\u{200C}' | '\u{200D}' | '\u{FE00}'..='\u{FE0F}')
+}
+
+/// Prints to standard output, as far as whoever reads it wants to read.
+pub fn print(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Says something beside the data, on standard error.
+pub fn aside(text: &str) {
+    // Where standard error is closed, nobody listens.
+    let _ = writeln!(anstream::stderr(), "{}", shown_lines(text));
+}
+
+/// Says what happened, in red where there are colours.
+pub(crate) fn error(text: &str) {
+    labelled("error", AnsiColor::Red, text);
+}
+
+/// Says what to look at, in yellow.
+pub fn warn(text: &str) {
+    labelled("warning", AnsiColor::Yellow, text);
+}
+
+/// Says what to do next, in cyan.
+pub fn hint(text: &str) {
+    labelled("hint", AnsiColor::Cyan, text);
+}
+
+fn labelled(label: &str, colour: AnsiColor, text: &str) {
+    let style = Style::new().bold().fg_color(Some(colour.into()));
+    let _ = writeln!(anstream::stderr(), "{style}{label}:{style:#} {}", shown_lines(text));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_commands_a_terminal_is_shown_raw() {
+        assert_eq!(shown("plain 日本語 👩\u{200D}💻"), "plain 日本語 👩\u{200D}💻");
+        assert_eq!(shown("\u{1b}[31mred\u{7}"), "\\u{1b}[31mred\\u{7}");
+        assert_eq!(shown("a\u{9b}b\nc"), "a\\u{9b}b\\u{a}c");
+        assert_eq!(shown("x\u{202e}y"), "x\\u{202e}y");
+        assert_eq!(shown_lines("a\n\u{1b}b"), "a\n\\u{1b}b");
+    }
+}

@@ -1,0 +1,190 @@
+//! `ndcli config`.
+
+use clap::Subcommand;
+use clap_complete::ArgValueCandidates;
+use ndauth_terminal::settings::{self, Origin, Setting, in_force, innermost};
+use ndauth_terminal::{Failure, Rows, detailed, print, print_json, shown};
+use serde_json::{Value, json};
+use toml_edit::{Item, Table, TableLike};
+
+use crate::arguments::{Common, Format};
+use crate::completion;
+use crate::configuration::{Configuration, PROFILE, PROFILES, edit, known, path};
+
+#[derive(Subcommand)]
+pub(crate) enum Config {
+    /// Print the value that is in force
+    Get {
+        /// Which setting: the name of a flag, such as `server`
+        #[arg(add = ArgValueCandidates::new(completion::keys))]
+        key: String,
+    },
+    /// Keep a value for later commands; with `--profile`, in that profile, which is made where needed
+    Set {
+        /// Which setting: the name of a flag, such as `server`; or `profile`, the one that is used
+        #[arg(add = ArgValueCandidates::new(completion::keys))]
+        key: String,
+        /// What to set it to
+        value: String,
+    },
+    /// Keep a value no longer; with `--profile`, in that profile
+    Unset {
+        /// Which setting
+        #[arg(add = ArgValueCandidates::new(completion::keys))]
+        key: String,
+    },
+    /// List every setting, its value, and where that comes from
+    List,
+    /// Print where the configuration lies
+    Path,
+}
+
+impl Config {
+    /// Whether it must work where the file makes no sense.
+    pub(crate) fn mends(&self) -> bool {
+        matches!(self, Config::Set { .. } | Config::Unset { .. } | Config::Path)
+    }
+}
+
+pub(crate) fn run(common: &Common, configuration: &Configuration, config: &Config) -> Result<(), Failure> {
+    match config {
+        Config::Get { key } => get(common, configuration, key),
+        Config::Set { key, value } => set(common, key, value),
+        Config::Unset { key } => unset(common, key),
+        Config::List => list(common, configuration),
+        Config::Path => print(&format!("{}\n", path()?.display())),
+    }
+}
+
+/// The value in force and where it comes from.
+fn value(configuration: &Configuration, setting: &Setting) -> Option<(String, Origin)> {
+    let matches = innermost(configuration.matches.as_ref()?);
+    Some((in_force(matches, setting)?, configuration.layer.origin(matches, setting)))
+}
+
+fn get(common: &Common, configuration: &Configuration, key: &str) -> Result<(), Failure> {
+    let told = if key == PROFILE {
+        configuration.profile.clone().map(|name| (name, Origin::Default))
+    } else {
+        value(configuration, settings::find(&known(), key)?)
+    };
+    let Some((value, _)) = told else {
+        return Err(Failure::failed(format!("`{key}` is not set"), Some("`ndcli config set` sets it")));
+    };
+    match common.format {
+        Format::Json => print_json(&json!({ "key": key, "value": value })),
+        Format::Table | Format::Simple | Format::Detailed => print(&format!("{}\n", shown(&value))),
+    }
+}
+
+fn set(common: &Common, key: &str, value: &str) -> Result<(), Failure> {
+    if key != PROFILE {
+        settings::find(&known(), key)?.check(value)?;
+    } else if common.profile.is_some() {
+        return Err(Failure::usage("a profile names no other profile", "leave `--profile` out"));
+    }
+    let written = edit(|table| {
+        if key == PROFILE && profile(table, value).is_none() {
+            let hint = format!("make it: `ndcli config set server URL --profile {value}`");
+            return Err(Failure::usage(format!("there is no profile `{value}`"), hint));
+        }
+        place(table, common.profile.as_deref())?.insert(key, toml_edit::value(value));
+        Ok(())
+    })?;
+    say(
+        common,
+        &format!("✓ {key} = {}", shown(value)),
+        &json!({ "key": key, "value": value, "file": written.display().to_string() }),
+    )
+}
+
+fn unset(common: &Common, key: &str) -> Result<(), Failure> {
+    let mut had = false;
+    edit(|table| {
+        had = match &common.profile {
+            None => table.remove(key).is_some(),
+            Some(name) => profile(table, name).is_some_and(|table| table.remove(key).is_some()),
+        };
+        Ok(())
+    })?;
+    let told = if had { format!("✓ {key} is set no longer") } else { format!("{key} was not set") };
+    say(common, &told, &json!({ "key": key, "was_set": had }))
+}
+
+/// The table of a profile, or the one that stands above them all.
+fn place<'a>(table: &'a mut Table, name: Option<&str>) -> Result<&'a mut dyn TableLike, Failure> {
+    let Some(name) = name else { return Ok(table) };
+    let profiles = table.entry(PROFILES).or_insert_with(|| {
+        let mut profiles = Table::new();
+        // No `[profiles]` by itself above the first of them.
+        profiles.set_implicit(true);
+        Item::Table(profiles)
+    });
+    let nonsense = || Failure::usage("`profiles` is no table", "mend it by hand: `ndcli config path`");
+    let profiles = profiles.as_table_like_mut().ok_or_else(nonsense)?;
+    profiles.entry(name).or_insert_with(toml_edit::table).as_table_like_mut().ok_or_else(nonsense)
+}
+
+fn profile<'a>(table: &'a mut Table, name: &str) -> Option<&'a mut dyn TableLike> {
+    table.get_mut(PROFILES)?.as_table_like_mut()?.get_mut(name)?.as_table_like_mut()
+}
+
+fn list(common: &Common, configuration: &Configuration) -> Result<(), Failure> {
+    let told = |setting: Setting| {
+        let (value, origin) = value(configuration, &setting)
+            .map_or((None, "-".to_owned()), |(value, origin)| (Some(value), origin.to_string()));
+        (setting.key, value, origin)
+    };
+    let told: Vec<(String, Option<String>, String)> = known().into_iter().map(told).collect();
+    let text = |value: &Option<String>| value.clone().unwrap_or("-".to_owned());
+    match common.format {
+        Format::Table => print(
+            &Rows {
+                titles: ["KEY", "VALUE", "FROM"],
+                rows: told
+                    .iter()
+                    .map(|(key, value, from)| [key.clone(), text(value), from.clone()])
+                    .collect(),
+                last_width: 0,
+            }
+            .table(),
+        )?,
+        Format::Simple => {
+            let line = |(key, value, _): &(String, Option<String>, String)| {
+                format!("{key}={}\n", shown(&text(value)))
+            };
+            print(&told.iter().map(line).collect::<String>())?;
+        }
+        Format::Detailed => {
+            let fields: Vec<(&str, String)> = told
+                .iter()
+                .map(|(key, value, from)| (key.as_str(), format!("{} ({from})", text(value))))
+                .collect();
+            print(&detailed(&fields))?;
+        }
+        Format::Json => {
+            let settings: Vec<Value> = told
+                .iter()
+                .map(|(key, value, from)| json!({ "key": key, "value": value, "from": from }))
+                .collect();
+            return print_json(&json!({
+                "file": path()?.display().to_string(),
+                "profile": configuration.profile,
+                "profiles": configuration.profiles,
+                "settings": settings,
+            }));
+        }
+    }
+    if common.format == Format::Simple || configuration.profiles.is_empty() {
+        return Ok(());
+    }
+    let used = configuration.profile.as_deref().unwrap_or("none");
+    print(&format!("Profile: {} (there are: {})\n", shown(used), shown(&configuration.profiles.join(", "))))
+}
+
+fn say(common: &Common, text: &str, json: &Value) -> Result<(), Failure> {
+    match common.format {
+        Format::Json => print_json(json),
+        Format::Table | Format::Simple | Format::Detailed => print(&format!("{text}\n")),
+    }
+}

@@ -1,0 +1,142 @@
+//! The configuration: a TOML file of settings, with profiles for more servers than one.
+//!
+//! ```toml
+//! server = "https://ndauth.example.org"
+//! profile = "home"                  # which profile is used, where no other is named
+//!
+//! [profiles.home]                   # on top of what stands above
+//! server = "http://127.0.0.1:7711"
+//! ```
+
+use std::fs::{self, DirBuilder, File};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use clap::{ArgMatches, CommandFactory};
+use etcetera::BaseStrategy;
+use ndauth_terminal::environment::{variable, warn_of_unread};
+use ndauth_terminal::settings::{self, Layer, Setting};
+use ndauth_terminal::{Failure, nearest};
+use toml_edit::{DocumentMut, Table};
+
+use crate::arguments::Arguments;
+
+/// What is configured.
+#[derive(Default)]
+pub(crate) struct Configuration {
+    /// What the file sets, the profile's settings on top.
+    pub(crate) layer: Layer,
+    /// The profile in use, if one is.
+    pub(crate) profile: Option<String>,
+    /// Every profile there is.
+    pub(crate) profiles: Vec<String>,
+    /// The command line on top of it.
+    pub(crate) matches: Option<ArgMatches>,
+}
+
+/// The key that says which profile is used.
+pub(crate) const PROFILE: &str = "profile";
+/// The table that holds the profiles.
+pub(crate) const PROFILES: &str = "profiles";
+
+/// Variables that are read, and that no flag stands for.
+pub(crate) const OTHER_VARIABLES: [(&str, &str); 3] = [
+    ("NDCLI_TOKEN", "the credential: a personal token, a session or a service's secret"),
+    ("NDCLI_TOKEN_FILE", "a file that holds the credential; NDCLI_TOKEN goes before it"),
+    ("NDCLI_PROFILE", "the profile of the configuration to use: another server, other settings"),
+];
+
+/// Every setting there is.
+pub(crate) fn known() -> Vec<Setting> {
+    settings::settings(&Arguments::command(), "NDCLI_", &[PROFILE])
+}
+
+impl Configuration {
+    /// Reads the file, and the profile that is named or that the file says.
+    pub(crate) fn load(profile: Option<&str>) -> Result<Configuration, Failure> {
+        let path = path()?;
+        let Some(document) = settings::read(&path)? else {
+            return match profile {
+                None => Ok(Configuration::default()),
+                Some(profile) => Err(no_profile(profile, &[], &path)),
+            };
+        };
+        let known = known();
+        let mut plain = document.as_table().clone();
+        let default = plain.remove(PROFILE);
+        let default = default.as_ref().and_then(settings::text);
+        let tables = plain.remove(PROFILES);
+        let tables = tables.as_ref().and_then(|tables| tables.as_table_like());
+        let profiles: Vec<String> =
+            tables.map(|tables| tables.iter().map(|(name, _)| name.to_owned()).collect()).unwrap_or_default();
+        let mut values = settings::values(&path, &plain, &known)?;
+        let profile = profile.map(str::to_owned).or(default);
+        if let Some(name) = &profile {
+            let table = tables.and_then(|tables| tables.get(name)?.as_table_like());
+            let table = table.ok_or_else(|| no_profile(name, &profiles, &path))?;
+            values.extend(settings::values(&path, table, &known)?);
+        }
+        Ok(Configuration { layer: Layer { file: Some(path), values }, profile, profiles, matches: None })
+    }
+}
+
+fn no_profile(name: &str, profiles: &[String], path: &Path) -> Failure {
+    let message = format!("there is no profile `{name}` in `{}`", path.display());
+    match nearest(name, profiles.iter().map(String::as_str)) {
+        Some(meant) => Failure::usage(message, format!("did you mean `{meant}`?")),
+        None => Failure::usage(message, format!("make it: `ndcli config set server URL --profile {name}`")),
+    }
+}
+
+/// `config.toml` in the platform's folder for configuration.
+pub(crate) fn path() -> Result<PathBuf, Failure> {
+    Ok(folder()?.join("config.toml"))
+}
+
+/// The platform's folder for what ndcli keeps.
+pub(crate) fn folder() -> Result<PathBuf, Failure> {
+    let home = etcetera::choose_base_strategy().map_err(|_| {
+        Failure::failed("there is no home folder to keep anything in", Some("set HOME, or XDG_CONFIG_HOME"))
+    })?;
+    Ok(home.config_dir().join("ndcli"))
+}
+
+/// Changes the file, whole or not at all.
+pub(crate) fn edit(change: impl FnOnce(&mut Table) -> Result<(), Failure>) -> Result<PathBuf, Failure> {
+    let path = path()?;
+    let mut document = settings::read(&path)?.unwrap_or_else(DocumentMut::new);
+    change(document.as_table_mut())?;
+    replace(&path, document.to_string().as_bytes())?;
+    Ok(path)
+}
+
+/// Replaces a file of ndcli's whole or not at all: 0600, in a folder of 0700.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let folder = path.parent().expect("the file lies in a folder");
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
+    let mut file =
+        tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o600)).tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
+    File::open(folder)?.sync_all()?;
+    Ok(())
+}
+
+/// Warns of every `NDCLI_…` variable that nothing reads: most are misspelt.
+pub(crate) fn warn_of_unread_variables() {
+    let known = known();
+    let read: Vec<&str> = known
+        .iter()
+        .map(|setting| setting.variable.as_str())
+        .chain(OTHER_VARIABLES.iter().map(|(name, _)| *name))
+        .collect();
+    warn_of_unread("NDCLI_", &read, |_| false);
+}
+
+/// The variable that says which profile is used, if it is set.
+pub(crate) fn profile_variable() -> Option<String> {
+    variable("NDCLI_PROFILE")?.into_string().ok()
+}

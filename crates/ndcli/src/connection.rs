@@ -1,0 +1,178 @@
+//! Calls: to the server that is configured, with the credential in force, tried again while it cannot
+//! be reached or cannot decide.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use ndauth_client::{Call, Client, ConnectError, Observer, Options};
+use ndauth_core::{Class, Problem, Reason, Secret};
+use ndauth_terminal::{Failure, aside, warn};
+use tokio::time::{Instant, sleep};
+
+use crate::arguments::Common;
+use crate::credentials::{Credential, find};
+use crate::terminal;
+
+/// A connection with a credential.
+pub(crate) struct Connection {
+    client: Client,
+    pub(crate) credential: Credential,
+    /// Until when what cannot be decided is tried again.
+    give_up: Instant,
+    timeout: Duration,
+}
+
+/// Connects with the credential in force.
+pub(crate) async fn connect(common: &Common) -> Result<Connection, Failure> {
+    connect_as(common, find(common)?).await
+}
+
+/// Connects with a credential. It goes nowhere in plain text unless it stays on this machine.
+pub(crate) async fn connect_as(common: &Common, credential: Credential) -> Result<Connection, Failure> {
+    let give_up = Instant::now() + common.timeout;
+    let mut wait = Wait::until(give_up);
+    let client = loop {
+        match open(common, &credential.secret).await? {
+            Ok(client) => break client,
+            Err(error) if error.is_passing() && wait.longer(&error.to_string()).await => {}
+            Err(error) => return Err(no_connection(&error)),
+        }
+    };
+    Ok(Connection { client, credential, give_up, timeout: common.timeout })
+}
+
+/// Connects once.
+pub(crate) async fn open(common: &Common, secret: &Secret) -> Result<Result<Client, ConnectError>, Failure> {
+    let server = &common.server;
+    if !server.is_tls() && !server.is_loopback() && !common.plaintext_beyond_loopback {
+        let message = format!("the credential would cross the network to `{server}` in plain text");
+        let hint = "use `https://`; where a tunnel or a proxy encrypts, say `--plaintext-beyond-loopback`";
+        return Err(Failure::usage(message, hint));
+    }
+    let observer = if common.verbose {
+        let server = server.to_string();
+        Observer::new(move |call| aside(&told(&server, call)))
+    } else {
+        Observer::default()
+    };
+    let options = Options { ca_file: common.ca_file.clone(), timeout: common.timeout, observer };
+    Ok(Client::connect_with(server, Some(secret), &options).await)
+}
+
+impl Connection {
+    /// Asks, and asks again while the server cannot be reached or cannot decide: for what does no harm
+    /// when it is done twice.
+    pub(crate) async fn ask<T>(
+        &self,
+        call: impl AsyncFn(&Client) -> Result<T, Problem>,
+    ) -> Result<T, Failure> {
+        let mut wait = Wait::until(self.give_up);
+        loop {
+            match call(&self.client).await {
+                Ok(answer) => return Ok(answer),
+                Err(problem)
+                    if problem.reason == Reason::Unavailable && wait.longer(&problem.message).await => {}
+                Err(problem) => return Err(self.refused(problem)),
+            }
+        }
+    }
+
+    /// Asks once: for what would be done twice.
+    pub(crate) async fn ask_once<T>(
+        &self,
+        call: impl AsyncFnOnce(&Client) -> Result<T, Problem>,
+    ) -> Result<T, Failure> {
+        call(&self.client).await.map_err(|problem| self.refused(problem))
+    }
+
+    /// A failed call, with the credential named where it is the credential that failed.
+    fn refused(&self, problem: Problem) -> Failure {
+        match problem.class() {
+            Class::NotAuthenticated => {
+                Failure::from(problem).of(&format!("{} was refused", self.credential.source))
+            }
+            Class::Undecided if problem.reason == Reason::Unavailable => {
+                let tried = humantime::format_duration(self.timeout).to_string();
+                let failure = Failure::from(problem);
+                Failure { message: format!("{} (tried for {tried})", failure.message), ..failure }
+            }
+            _ => problem.into(),
+        }
+    }
+}
+
+fn no_connection(error: &ConnectError) -> Failure {
+    let hint = match error {
+        ConnectError::Unreachable { .. } => {
+            "check that it runs, and its address: `--server`, NDCLI_SERVER, `ndcli config set server URL`"
+        }
+        ConnectError::Untrusted { .. } => {
+            "name the authority that signed its certificate: `--ca-file FILE`, NDCLI_CA_FILE"
+        }
+        ConnectError::CaFile { .. } => "`--ca-file` and NDCLI_CA_FILE name a file of PEM",
+    };
+    let code = match error {
+        ConnectError::Unreachable { .. } | ConnectError::Untrusted { .. } => Class::Undecided.exit_code(),
+        ConnectError::CaFile { .. } => Class::Invalid.exit_code(),
+    };
+    Failure { message: error.to_string(), hint: Some(hint.to_owned()), code }
+}
+
+/// What `--verbose` tells of a call.
+fn told(server: &str, call: &Call) -> String {
+    let outcome = call.failed.map_or("OK", Reason::code);
+    let millis = call.took.as_secs_f64() * 1000.0;
+    let id = call.request_id.as_deref().unwrap_or("-");
+    format!("> {} at {server}: {outcome} in {millis:.1} ms, request {id}", call.rpc)
+}
+
+/// Waiting for a server to come back.
+struct Wait {
+    give_up: Instant,
+    pause: Duration,
+    shown: Option<ProgressBar>,
+}
+
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+impl Wait {
+    fn until(give_up: Instant) -> Wait {
+        Wait { give_up, pause: FIRST_PAUSE, shown: None }
+    }
+
+    /// Waits a little, and says why: by a spinner on a terminal, else by one line. `false` where the time
+    /// is over.
+    async fn longer(&mut self, why: &str) -> bool {
+        let left = self.give_up.saturating_duration_since(Instant::now());
+        if left < self.pause {
+            return false;
+        }
+        let spinner = self.shown.get_or_insert_with(|| spinner(why));
+        spinner.set_message(format!("{why}; trying for {} s more (Ctrl-C stops)", left.as_secs()));
+        sleep(self.pause).await;
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        true
+    }
+}
+
+impl Drop for Wait {
+    fn drop(&mut self) {
+        if let Some(spinner) = &self.shown {
+            spinner.finish_and_clear();
+        }
+    }
+}
+
+fn spinner(why: &str) -> ProgressBar {
+    if !terminal::moves() {
+        warn(&format!("{why}; trying again"));
+        return ProgressBar::hidden();
+    }
+    let spinner = ProgressBar::new_spinner();
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}") {
+        spinner.set_style(style);
+    }
+    spinner.enable_steady_tick(FIRST_PAUSE);
+    spinner
+}

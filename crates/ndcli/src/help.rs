@@ -1,0 +1,97 @@
+//! Help on a command or a topic, and the manual of them all. All of it is made of the command line itself.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use ndauth_terminal::{EXIT_CODES, Failure, manual as pages, nearest, print};
+
+use crate::arguments;
+use crate::configuration::{OTHER_VARIABLES, known};
+
+#[derive(clap::Args)]
+pub(crate) struct Help {
+    /// A command, such as `auth token create`; `environment`; or `exit-codes`
+    topic: Vec<String>,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Manual {
+    /// Write a page for `man` of each command to this folder
+    #[arg(long, value_name = "FOLDER")]
+    man: Option<PathBuf>,
+}
+
+/// Variables that others define, and that are heeded.
+const FOREIGN_VARIABLES: [(&str, &str); 6] = [
+    ("NO_COLOR", "if it is not empty, nothing is coloured"),
+    ("CLICOLOR", "`0`: nothing is coloured"),
+    ("CLICOLOR_FORCE", "if it is not `0`, colours go into pipes too"),
+    ("TERM", "`dumb`: nothing is coloured and nothing moves"),
+    ("XDG_CONFIG_HOME", "where the folder `ndcli` with configuration and logins lies; else ~/.config"),
+    ("SSL_CERT_FILE", "the authorities to trust in place of the system's, where no `--ca-file` says"),
+];
+
+/// Tells of a command or a topic.
+pub(crate) fn run(help: &Help) -> Result<(), Failure> {
+    let topic: Vec<&str> = help.topic.iter().map(String::as_str).collect();
+    match topic.as_slice() {
+        ["environment"] => print(&environment()),
+        ["exit-codes"] => print(&exit_codes()),
+        words => print(&of_command(words)?),
+    }
+}
+
+/// Prints the manual, or writes it as pages.
+pub(crate) fn manual(manual: &Manual) -> Result<(), Failure> {
+    let command = arguments::command();
+    match &manual.man {
+        Some(folder) => {
+            let written = pages::write_pages(&command, folder)?;
+            print(&format!("{} pages written to {}\n", written.len(), folder.display()))
+        }
+        None => print(&format!(
+            "{}\n## Variables\n\n```text\n{}```\n\n## Exit codes\n\n```text\n{}```\n",
+            pages::reference(&command),
+            environment(),
+            exit_codes()
+        )),
+    }
+}
+
+fn of_command(words: &[&str]) -> Result<String, Failure> {
+    let mut command = arguments::command();
+    command.build();
+    for word in words {
+        let Some(inner) = command.find_subcommand(word) else {
+            let names =
+                command.get_subcommands().map(clap::Command::get_name).chain(["environment", "exit-codes"]);
+            let hint = match nearest(word, names) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => "`ndcli --help` lists the commands".to_owned(),
+            };
+            return Err(Failure::usage(format!("there is no command or topic `{word}`"), hint));
+        };
+        command = inner.clone();
+    }
+    Ok(command.render_long_help().to_string())
+}
+
+fn environment() -> String {
+    let mut text =
+        String::from("A flag goes before its variable, and the variable before the configuration.\n");
+    text.push_str("A variable that is empty counts as unset.\n\n");
+    let own = OTHER_VARIABLES.iter().map(|(name, help)| ((*name).to_owned(), (*help).to_owned()));
+    let flags = known().into_iter().map(|setting| {
+        let help = setting.argument.get_help().map(ToString::to_string).unwrap_or_default();
+        (setting.variable, format!("`--{}`: {help}", setting.key))
+    });
+    let foreign = FOREIGN_VARIABLES.iter().map(|(name, help)| ((*name).to_owned(), (*help).to_owned()));
+    for (name, help) in own.chain(flags).chain(foreign) {
+        let _ = writeln!(text, "{name}\n    {help}");
+    }
+    text
+}
+
+fn exit_codes() -> String {
+    EXIT_CODES.iter().map(|(code, meaning)| format!("{code:>3}  {meaning}\n")).collect()
+}
