@@ -315,8 +315,11 @@ impl Authority {
             let now = write.now();
             if !overlap.is_zero() {
                 let secrets = write.list_secrets(family).await?;
-                let retiring = secrets.iter().find_map(|secret| match secret.record.state(now) {
-                    SecretState::Retiring => Some(secret.record.ends_at),
+                let not_before = write.installation().not_before;
+                let serving = secrets.iter().map(|secret| &secret.record);
+                let mut serving = serving.filter(|record| record.judge_minting(not_before).is_ok());
+                let retiring = serving.find_map(|record| match record.state(now) {
+                    SecretState::Retiring => Some(record.ends_at),
                     _ => None,
                 });
                 if let Some(Expiry::At(until)) = retiring {

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use ndauth_core::{
-    Account, AccountId, Handle, Org, OrgId, OrgSlug, Orgs, Owner, Role, SecretPrefix, SecretRecord, Service,
-    Session, Timestamp, TokenView,
+    Account, AccountId, Handle, Org, OrgId, OrgSlug, Orgs, Owner, Role, SecretRecord, Service, Session,
+    Timestamp, TokenView,
 };
 use ndauth_store::{Family, Read, StoreError, TokenPage};
 
@@ -17,6 +17,8 @@ use crate::{Authority, AuthorityError, Credential};
 pub struct AsOf<T> {
     /// What there is.
     pub rows: Vec<T>,
+    /// Every secret minted before is shut out.
+    pub not_before: Timestamp,
     /// As of when.
     pub now: Timestamp,
 }
@@ -54,15 +56,15 @@ pub struct ServiceView {
     pub secrets: Vec<SecretRecord>,
 }
 
-/// A session, and whose it is.
+/// A session, its secret, and whose it is.
 #[derive(Debug)]
 pub struct SessionView {
     /// The session.
     pub session: Session,
     /// Whose.
     pub account: Handle,
-    /// The first characters of its secret.
-    pub prefix: SecretPrefix,
+    /// Its secret.
+    pub secret: SecretRecord,
 }
 
 /// Anybody's token, and whose it is.
@@ -80,7 +82,7 @@ impl Authority {
     /// Every account, by handle.
     pub async fn list_accounts(&self, credential: &Credential) -> Result<AsOf<Account>, AuthorityError> {
         let read = self.inspect(credential).await?;
-        Ok(AsOf { rows: read.list_accounts().await?, now: read.now() })
+        Ok(as_of(&read, read.list_accounts().await?))
     }
 
     /// Every org, deleted or not, by slug.
@@ -91,7 +93,7 @@ impl Authority {
             *members.entry(member.org).or_default() += 1;
         }
         let view = |org: Org| OrgView { members: members.get(&org.id).copied().unwrap_or_default(), org };
-        Ok(AsOf { rows: read.list_orgs().await?.into_iter().map(view).collect(), now: read.now() })
+        Ok(as_of(&read, read.list_orgs().await?.into_iter().map(view).collect()))
     }
 
     /// Every member of every org that is not deleted, by org and handle.
@@ -112,7 +114,7 @@ impl Authority {
             }
         }
         rows.sort_by(|a, b| (&a.org, &a.account).cmp(&(&b.org, &b.account)));
-        Ok(AsOf { rows, now: read.now() })
+        Ok(as_of(&read, rows))
     }
 
     /// Every service, revoked or not, by name.
@@ -127,7 +129,7 @@ impl Authority {
                 service,
             });
         }
-        Ok(AsOf { rows, now: read.now() })
+        Ok(as_of(&read, rows))
     }
 
     /// Every session, ended or not, oldest first.
@@ -140,10 +142,10 @@ impl Authority {
                 |column| StoreError::Corrupt { table: "session", column, id: session.id.to_string() };
             let account = accounts.get(&session.account).ok_or_else(|| missing("account_id"))?.handle.clone();
             let secrets = read.list_secrets(Family::Session(session.id)).await?;
-            let prefix = secrets.last().ok_or_else(|| missing("id"))?.record.prefix.clone();
-            rows.push(SessionView { session, account, prefix });
+            let secret = secrets.last().ok_or_else(|| missing("id"))?.record.clone();
+            rows.push(SessionView { session, account, secret });
         }
-        Ok(AsOf { rows, now: read.now() })
+        Ok(as_of(&read, rows))
     }
 
     /// The tokens of one account or of everyone, oldest first.
@@ -171,7 +173,7 @@ impl Authority {
             };
             after = tokens.last().map(|token| token.id);
             if after.is_none() {
-                return Ok(AsOf { rows, now: read.now() });
+                return Ok(as_of(&read, rows));
             }
             for view in read.view_tokens(tokens).await? {
                 let owner = match view.token.owner {
@@ -192,6 +194,10 @@ impl Authority {
     async fn inspect(&self, credential: &Credential) -> Result<Read, AuthorityError> {
         Ok(self.read_as(credential, Operation::Inspect).await?.0)
     }
+}
+
+fn as_of<T>(read: &Read, rows: Vec<T>) -> AsOf<T> {
+    AsOf { rows, not_before: read.installation().not_before, now: read.now() }
 }
 
 async fn accounts(read: &Read) -> Result<BTreeMap<AccountId, Account>, AuthorityError> {

@@ -2,7 +2,7 @@
 
 use ndauth_core::{
     AccountId, Change, ExpiryChoice, Grants, Handle, Label, OrgId, OrgSlug, Orgs, Owner, Personal, Scope,
-    Secret, SecretId, SecretKind, SecretRecord, Timestamp, Token, TokenId, TokenView,
+    Secret, SecretId, SecretKind, SecretRecord, Timestamp, Token, TokenId, TokenStatus, TokenView,
 };
 use ndauth_store::{Family, Read, TokenPage, Write};
 use rand::rngs::SysRng;
@@ -124,10 +124,12 @@ impl Authority {
         }
         let orgs = member_orgs(&write, owner, &new.orgs).await?;
         let taken = || AuthorityError::NameTaken { what: "a token", name: new.name.to_string() };
-        match write.find_named_token(owner, &new.name).await? {
-            Some(holder) if holder.expires_at.is_past(now) => write.release_name(holder.id).await?,
-            Some(_) => return Err(taken()),
-            None => {}
+        if let Some(holder) = write.find_named_token(owner, &new.name).await? {
+            let holder = self.view(&write, holder).await?;
+            if holder.status(now) == TokenStatus::Active {
+                return Err(taken());
+            }
+            write.release_name(holder.token.id).await?;
         }
         if write.count_live_tokens(owner).await? >= MAX_LIVE_TOKENS {
             return Err(AuthorityError::TokenLimit);
@@ -158,6 +160,7 @@ impl Authority {
             prefix: secret.prefix(),
             last_use: None,
             secrets: vec![record.id],
+            shut_out: false,
         };
         Ok(CreatedToken { view, secret, sequence, now })
     }

@@ -39,7 +39,7 @@ use ndauth_proto::v1::validation_service_client::ValidationServiceClient;
 use ndauth_proto::{problem_from_status, v1};
 use tonic::metadata::{AsciiMetadataValue, MetadataMap};
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
-use tonic::{Request, Response, Status};
+use tonic::{Code, Request, Response, Status};
 
 pub use server_url::{InvalidServerUrl, ServerUrl};
 
@@ -249,7 +249,7 @@ impl Client {
             Err(status) => status.metadata(),
         };
         let request_id = request_id(metadata);
-        let answer = outcome.map(Response::into_inner).map_err(|status| problem_from_status(&status));
+        let answer = outcome.map(Response::into_inner).map_err(|status| problem(&status));
         if let Observer(Some(tell)) = &self.observer {
             let failed = answer.as_ref().err().map(|problem| problem.reason);
             tell(&Call { rpc, request_id, took: begun.elapsed(), failed });
@@ -296,6 +296,35 @@ fn request_id(metadata: &MetadataMap) -> Option<String> {
     Some(metadata.get("x-request-id")?.to_str().ok()?.to_owned())
 }
 
+/// What a failed call tells: the server's own words, or what became of the connection.
+fn problem(status: &Status) -> Problem {
+    match status.source() {
+        // A status that came from a server has no cause here.
+        Some(why) if status.code() != Code::Cancelled => {
+            Problem::new(Reason::Unavailable, format!("the connection to the server broke: {}", root(why)))
+        }
+        _ => problem_from_status(status),
+    }
+}
+
+/// Why a certificate is not trusted, in words.
+fn distrust(error: &rustls::Error) -> String {
+    use rustls::CertificateError as Why;
+    let rustls::Error::InvalidCertificate(why) = error else { return error.to_string() };
+    match why {
+        Why::UnknownIssuer => "no authority that is trusted here signed its certificate".to_owned(),
+        Why::Expired | Why::ExpiredContext { .. } => "its certificate has expired".to_owned(),
+        Why::NotValidYet | Why::NotValidYetContext { .. } => "its certificate is not valid yet".to_owned(),
+        Why::NotValidForName | Why::NotValidForNameContext { .. } => {
+            "its certificate is for another name than that of this address".to_owned()
+        }
+        why if format!("{why:?}").contains("CaUsedAsEndEntity") => {
+            "its certificate is an authority's own: a server's has `basicConstraints=CA:FALSE`".to_owned()
+        }
+        _ => error.to_string(),
+    }
+}
+
 /// What an error of the transport says about the server.
 fn failure(server: &ServerUrl, error: &(dyn Error + 'static)) -> ConnectError {
     let server = server.clone();
@@ -304,7 +333,7 @@ fn failure(server: &ServerUrl, error: &(dyn Error + 'static)) -> ConnectError {
             let why = "what answers there speaks no TLS: is it `http://`?".to_owned();
             ConnectError::Untrusted { server, why }
         }
-        Some(error) => ConnectError::Untrusted { server, why: error.to_string() },
+        Some(error) => ConnectError::Untrusted { server, why: distrust(error) },
         None => ConnectError::Unreachable { server, why: root(error) },
     }
 }

@@ -82,6 +82,8 @@ pub enum TokenStatus {
     Expired,
     /// It was revoked.
     Revoked,
+    /// Every secret it has was minted before all such were shut out.
+    ShutOut,
 }
 
 /// What sort of token it is: derived, never stored.
@@ -117,14 +119,26 @@ pub struct TokenView {
     pub last_use: Option<LastUse>,
     /// The ids of all its secrets.
     pub secrets: Vec<SecretId>,
+    /// Whether they were all minted before such were shut out.
+    pub shut_out: bool,
 }
 
 /// A lifetime beyond this makes a token long-lived.
 const LONG: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
-impl Token {
-    /// Whether the token can be used: revoked before expired before active.
+impl TokenView {
+    /// Whether the token can be used: revoked before expired before shut out before active.
     pub fn status(&self, now: Timestamp) -> TokenStatus {
+        match self.token.status(now) {
+            TokenStatus::Active if self.shut_out => TokenStatus::ShutOut,
+            status => status,
+        }
+    }
+}
+
+impl Token {
+    /// Whether the token can be used, as far as it tells by itself.
+    pub(crate) fn status(&self, now: Timestamp) -> TokenStatus {
         if self.revoked_at.is_some() {
             TokenStatus::Revoked
         } else if self.expires_at.is_past(now) {

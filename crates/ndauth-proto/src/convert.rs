@@ -269,7 +269,7 @@ pub fn token_to_proto(view: &TokenView, now: Timestamp) -> v1::Token {
         grants: Some(grants_to_proto(&token.grants)),
         orgs: Some(orgs_to_proto(&view.orgs)),
         r#type: token_type_to_proto(token.token_type()).into(),
-        status: token_status_to_proto(token.status(now)).into(),
+        status: token_status_to_proto(view.status(now)).into(),
         created_at: Some(timestamp_to_proto(token.created_at)),
         expiry: Some(expiry_to_proto(token.expires_at)),
         revoked_at: token.revoked_at.map(timestamp_to_proto),
@@ -289,6 +289,7 @@ fn token_status_to_proto(status: TokenStatus) -> v1::TokenStatus {
     match status {
         TokenStatus::Active => v1::TokenStatus::Active,
         TokenStatus::Expired => v1::TokenStatus::Expired,
+        TokenStatus::ShutOut => v1::TokenStatus::ShutOut,
         TokenStatus::Revoked => v1::TokenStatus::Revoked,
     }
 }

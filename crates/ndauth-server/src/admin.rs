@@ -340,7 +340,14 @@ async fn after_restore(
         "secrets_shut_out": settled.shut_out,
         "other_secrets": settled.others,
     });
-    Ok(Done { aside: Some("it is served again".to_owned()), ..Done::line(text, json) })
+    let aside = if settled.shut_out == 0 {
+        "it is served again".to_owned()
+    } else {
+        "it is served again; people log in again and make new tokens, under the same names if they like; \
+         services get new secrets by `ndauthd admin service rotate NAME`"
+            .to_owned()
+    };
+    Ok(Done { aside: Some(aside), ..Done::line(text, json) })
 }
 
 /// The time as the database tells it.

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use clap::ArgMatches;
 use clap::parser::ValueSource;
+use clap::{ArgMatches, CommandFactory};
 use etcetera::BaseStrategy;
 use ndauth_authority::DatabaseUrl;
 use ndauth_server::{ServeOptions, TlsFiles};
@@ -14,7 +14,7 @@ use ndauth_terminal::settings::{self, Layer, Setting, in_force, innermost};
 use ndauth_terminal::{Failure, Rows, print, print_json};
 use serde_json::{Value, json};
 
-use crate::arguments::{self, Common, Format, Serve};
+use crate::arguments::{Arguments, Common, Format, Serve};
 
 /// Where the database is, and where ndauthd keeps its own files.
 pub(crate) struct Place {
@@ -27,7 +27,7 @@ const CONFIG: &str = "config";
 
 /// Every setting there is.
 pub(crate) fn known() -> Vec<Setting> {
-    let mut known = settings::settings(&arguments::command(), "NDAUTHD_", &[CONFIG]);
+    let mut known = settings::settings(&Arguments::command(), "NDAUTHD_", &[CONFIG]);
     known.sort_by_key(|setting| ORDER.iter().position(|key| *key == setting.key).unwrap_or(ORDER.len()));
     known
 }
@@ -199,7 +199,9 @@ pub(crate) fn example() -> String {
     for setting in known() {
         let help = setting.argument.get_help().map(ToString::to_string).unwrap_or_default();
         let _ = writeln!(text, "\n# {help}");
-        let value = setting.default().unwrap_or_default();
+        // What has no default shows what kind of thing it takes.
+        let names = setting.argument.get_value_names().unwrap_or_default();
+        let value = setting.default().or_else(|| names.first().map(ToString::to_string)).unwrap_or_default();
         let value = match (setting.is_switch(), value.parse::<i64>()) {
             (true, _) | (_, Ok(_)) => value,
             _ => format!("\"{value}\""),

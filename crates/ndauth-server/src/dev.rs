@@ -114,9 +114,6 @@ impl Stage {
 
     /// What to type next, each line by itself.
     fn script(&self, address: SocketAddr) -> String {
-        let at = |name: &str| quoted(&self.folder.join(name).display().to_string());
-        let (session, service, token) = (at("session"), at("service"), at("token"));
-        let database = quoted(&format!("sqlite:{}", self.folder.join("ndauth.db").display()));
         let kept = match &self.scratch {
             Some(_) => "It is gone when this ends; `--keep FOLDER` keeps it.",
             None => "It is kept in that folder.",
@@ -127,27 +124,29 @@ impl Stage {
              \n\
              You are `dev`: ADMIN in the org `acme`, RO in `sandbox`. In another terminal:\n\
              \n\
+             \x20   cd {quoted}\n\
              \x20   export NDCLI_SERVER=http://{address}\n\
-             \x20   ndcli auth login --with-token < {session}\n\
-             \x20   ndcli auth token create --name ci --scope rw -f simple | sed 's/.*token://' > {token}\n\
+             \x20   ndcli auth login --with-token < session\n\
+             \x20   ndcli auth token create --name ci --scope rw -f simple | sed 's/.*token://' > token\n\
              \x20   ndcli auth token list\n\
              \n\
              A pipeline has the token as NDCLI_TOKEN, or in a file:\n\
              \n\
-             \x20   NDCLI_TOKEN_FILE={token} ndcli whoami\n\
+             \x20   NDCLI_TOKEN_FILE=token ndcli whoami\n\
              \n\
              A service, by a secret of its own, asks what the token may do; once it is revoked, nothing:\n\
              \n\
-             \x20   NDCLI_TOKEN_FILE={service} ndcli validate --secret-stdin --org acme --access rw < {token}\n\
+             \x20   NDCLI_TOKEN_FILE=service ndcli validate --secret-stdin --org acme --access rw < token\n\
              \x20   ndcli auth token revoke ci --yes\n\
-             \x20   NDCLI_TOKEN_FILE={service} ndcli validate --secret-stdin --org acme --access rw < {token}\n\
+             \x20   NDCLI_TOKEN_FILE=service ndcli validate --secret-stdin --org acme --access rw < token\n\
              \n\
              The operator works on the database itself:\n\
              \n\
-             \x20   export NDAUTHD_DATABASE={database}\n\
+             \x20   export NDAUTHD_DATABASE=sqlite:ndauth.db\n\
              \x20   ndauthd admin token list --all\n\
              \x20   ndauthd admin check\n",
             folder = self.folder.display(),
+            quoted = quoted(&self.folder.display().to_string()),
         )
     }
 }

@@ -101,21 +101,27 @@ const MAX_STREAMS: u32 = 1024;
 
 /// Says how secrets would travel, and fails where they must not travel so.
 pub fn check_tls(options: &ServeOptions) -> Result<String, ServeError> {
-    match &options.tls {
-        Some(files) => {
-            let ends = Timestamp::from_micros(files.check()?.saturating_mul(1_000_000));
-            Ok(format!("encrypted, until {}", ends.unwrap_or(Timestamp::MAX)))
-        }
-        None if options.listen.ip().is_loopback() => Ok("in plain text, on this machine alone".to_owned()),
-        None if options.plaintext_beyond_loopback => Ok("in plain text, beyond this machine".to_owned()),
-        None => Err(ServeError::Plaintext(options.listen)),
+    if let Some(files) = &options.tls {
+        let ends = Timestamp::from_micros(files.check()?.saturating_mul(1_000_000));
+        return Ok(format!("encrypted, until {}", ends.unwrap_or(Timestamp::MAX)));
     }
+    check_plain(options)?;
+    let beyond =
+        if options.listen.ip().is_loopback() { "on this machine alone" } else { "beyond this machine" };
+    Ok(format!("in plain text, {beyond}"))
+}
+
+/// Fails where secrets would cross a network in plain text, and nobody said that they may.
+fn check_plain(options: &ServeOptions) -> Result<(), ServeError> {
+    let allowed =
+        options.tls.is_some() || options.listen.ip().is_loopback() || options.plaintext_beyond_loopback;
+    if allowed { Ok(()) } else { Err(ServeError::Plaintext(options.listen)) }
 }
 
 /// Serves until SIGTERM or SIGINT, then finishes what is in flight. Tells once it serves.
 pub async fn serve(options: &ServeOptions, tell: impl FnOnce(Serving)) -> Result<(), ServeError> {
     let begun = Instant::now();
-    check_tls(options)?;
+    check_plain(options)?;
     let metrics = record_metrics()?;
     let certificate = options.tls.as_ref().map(Certificate::load).transpose()?;
     let database = |source| ServeError::Database { url: options.database.clone(), source };

@@ -71,6 +71,10 @@ impl TlsFiles {
             .map_err(|_| no_certificate())?;
         let first = chain.first().ok_or_else(no_certificate)?;
         let (_, parsed) = x509_parser::parse_x509_certificate(first).map_err(|_| no_certificate())?;
+        if parsed.is_ca() {
+            let file = self.certificate.display();
+            tracing::warn!(%file, "the certificate is an authority's own (CA:TRUE), which many clients refuse");
+        }
         let ends = parsed.validity().not_after.timestamp();
         let key = PrivateKeyDer::from_pem_slice(&bytes.1)
             .map_err(|_| TlsError::Content { path: self.key.clone(), what: "private key" })?;

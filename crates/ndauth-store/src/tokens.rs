@@ -8,11 +8,13 @@ use ndauth_core::{
 };
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select};
+use sea_orm::{
+    ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
+};
 
 use crate::columns::{Columns, expiry_micros, lifetime_micros};
 use crate::error::inserted;
-use crate::row::{token, token_grant, token_org};
+use crate::row::{secret, token, token_grant, token_org};
 use crate::secrets::{Family, FoundSecret};
 use crate::{Read, StoreError, Taken, Write};
 
@@ -48,12 +50,20 @@ impl Read {
         Ok(self.tokens_from_rows(row.into_iter().collect()).await?.pop())
     }
 
-    /// How many tokens of an account are neither revoked nor expired.
+    /// How many tokens of an account are neither revoked nor expired, and have a secret that is not shut out.
     pub async fn count_live_tokens(&self, owner: AccountId) -> Result<u64, StoreError> {
+        let not_before = self.installation().not_before.micros();
+        let serving = secret::Entity::find()
+            .select_only()
+            .column(secret::Column::TokenId)
+            .filter(secret::Column::TokenId.is_not_null())
+            .filter(secret::Column::MintedAt.gte(not_before))
+            .into_query();
         let live = token::Entity::find()
             .filter(token::Column::AccountId.eq(owner.uuid()))
             .filter(token::Column::RevokedAt.is_null())
-            .filter(token::Column::ExpiresAt.gt(self.now().micros()));
+            .filter(token::Column::ExpiresAt.gt(self.now().micros()))
+            .filter(token::Column::Id.in_subquery(serving));
         Ok(live.count(&self.transaction).await?)
     }
 
@@ -109,7 +119,9 @@ impl Read {
                     Orgs::Only(ids.iter().filter_map(|id| orgs.get(id)).map(|org| org.slug.clone()).collect())
                 }
             };
+            let not_before = self.installation().not_before;
             Ok(TokenView {
+                shut_out: newest.record.minted_at < not_before,
                 orgs: named,
                 prefix: newest.record.prefix.clone(),
                 last_use: secrets

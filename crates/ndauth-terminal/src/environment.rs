@@ -36,7 +36,7 @@ pub fn without_empty_variables(command: clap::Command) -> clap::Command {
 }
 
 fn without_empty_variable(argument: clap::Arg) -> clap::Arg {
-    let empty = argument.get_env().is_some_and(|name| variable(name).is_none());
+    let empty = argument.get_env().and_then(stated).is_some_and(|value| value.is_empty());
     if empty { argument.env(None::<&str>) } else { argument }
 }
 

@@ -22,7 +22,7 @@ pub struct TokenShown {
     pub grants: Grants,
     /// `standard`, `long-lived` or `read-only`.
     pub token_type: &'static str,
-    /// `active`, `expired` or `revoked`.
+    /// `active`, `expired`, `revoked` or `shut out`.
     pub status: &'static str,
     /// When it was made.
     pub created_at: Timestamp,
@@ -58,6 +58,7 @@ impl TokenShown {
                 v1::TokenStatus::Active => "active",
                 v1::TokenStatus::Expired => "expired",
                 v1::TokenStatus::Revoked => "revoked",
+                v1::TokenStatus::ShutOut => "shut out",
                 v1::TokenStatus::Unspecified => "?",
             },
             orgs: match orgs_from_proto("orgs", token.orgs)? {

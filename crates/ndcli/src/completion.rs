@@ -1,12 +1,14 @@
 //! Completion: a script for the shell, which asks ndcli itself, so that names are those there are now.
 
 use std::io::Error;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::{FromArgMatches, ValueEnum};
 use clap_complete::CompletionCandidate;
 use clap_complete::env::{Bash, CompleteEnv, EnvCompleter, Fish, Powershell, Zsh};
 use ndauth_proto::v1;
+use ndauth_terminal::environment::variable;
 use ndauth_terminal::{Failure, print, shown};
 use tokio::time::timeout;
 
@@ -34,11 +36,16 @@ pub(crate) enum Shell {
 
 /// The variable by which the script asks.
 const ASKS: &str = "COMPLETE";
+/// Whether it is bash that asks.
+static BASH: AtomicBool = AtomicBool::new(false);
 /// How long a name may take to come: a person waits.
 const PATIENCE: Duration = Duration::from_millis(700);
 
 /// Answers the script, and ends the process, where it is the script that asks.
 pub(crate) fn complete_if_asked() {
+    // It is gone from the environment once names are asked for.
+    let bash = variable(ASKS).is_some_and(|shell| shell == "bash");
+    BASH.store(bash, Ordering::Relaxed);
     CompleteEnv::with_factory(arguments::command).var(ASKS).complete();
 }
 
@@ -66,7 +73,7 @@ pub(crate) fn token_names() -> Vec<CompletionCandidate> {
         Some(client.list_tokens(request).await.ok()?.tokens)
     });
     let candidate = |token: v1::Token| {
-        CompletionCandidate::new(shown(&token.name)).help(Some(shown(&token.prefix).into()))
+        CompletionCandidate::new(word(&token.name)).help(Some(shown(&token.prefix).into()))
     };
     tokens.into_iter().flatten().map(candidate).collect()
 }
@@ -94,6 +101,17 @@ pub(crate) fn keys() -> Vec<CompletionCandidate> {
         CompletionCandidate::new(setting.key).help(help)
     });
     keys.chain([CompletionCandidate::new(configuration::PROFILE)]).collect()
+}
+
+/// A name as one word of the shell that asks. Only bash is given words as they are typed.
+fn word(name: &str) -> String {
+    let name = shown(name);
+    if !BASH.load(Ordering::Relaxed) {
+        return name;
+    }
+    let escape =
+        |c: char| if c.is_alphanumeric() || "._-+@:,/=".contains(c) { vec![c] } else { vec!['\\', c] };
+    name.chars().flat_map(escape).collect()
 }
 
 /// Asks the server that is configured, in the little time there is.

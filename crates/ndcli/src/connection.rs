@@ -20,6 +20,7 @@ pub(crate) struct Connection {
     /// Until when what cannot be decided is tried again.
     give_up: Instant,
     timeout: Duration,
+    tls: bool,
 }
 
 /// Connects with the credential in force.
@@ -35,10 +36,10 @@ pub(crate) async fn connect_as(common: &Common, credential: Credential) -> Resul
         match open(common, &credential.secret).await? {
             Ok(client) => break client,
             Err(error) if error.is_passing() && wait.longer(&error.to_string()).await => {}
-            Err(error) => return Err(no_connection(&error)),
+            Err(error) => return Err(no_connection(&error, common.timeout)),
         }
     };
-    Ok(Connection { client, credential, give_up, timeout: common.timeout })
+    Ok(Connection { client, credential, give_up, timeout: common.timeout, tls: common.server.is_tls() })
 }
 
 /// Connects once.
@@ -92,16 +93,22 @@ impl Connection {
                 Failure::from(problem).of(&format!("{} was refused", self.credential.source))
             }
             Class::Undecided if problem.reason == Reason::Unavailable => {
-                let tried = humantime::format_duration(self.timeout).to_string();
+                let message = tried_for(&problem.message, self.timeout);
                 let failure = Failure::from(problem);
-                Failure { message: format!("{} (tried for {tried})", failure.message), ..failure }
+                // Nothing of ndauth's came back: it may be that the server speaks TLS, and ndcli does not.
+                let hint = if failure.message.starts_with("the connection") && !self.tls {
+                    Some("where the server speaks TLS, its address begins with `https://`".to_owned())
+                } else {
+                    failure.hint
+                };
+                Failure { message, hint, code: failure.code }
             }
             _ => problem.into(),
         }
     }
 }
 
-fn no_connection(error: &ConnectError) -> Failure {
+fn no_connection(error: &ConnectError, tried: Duration) -> Failure {
     let hint = match error {
         ConnectError::Unreachable { .. } => {
             "check that it runs, and its address: `--server`, NDCLI_SERVER, `ndcli config set server URL`"
@@ -115,7 +122,12 @@ fn no_connection(error: &ConnectError) -> Failure {
         ConnectError::Unreachable { .. } | ConnectError::Untrusted { .. } => Class::Undecided.exit_code(),
         ConnectError::CaFile { .. } => Class::Invalid.exit_code(),
     };
-    Failure { message: error.to_string(), hint: Some(hint.to_owned()), code }
+    let message = if error.is_passing() { tried_for(&error.to_string(), tried) } else { error.to_string() };
+    Failure { message, hint: Some(hint.to_owned()), code }
+}
+
+fn tried_for(message: &str, tried: Duration) -> String {
+    format!("{message} (tried for {})", humantime::format_duration(tried))
 }
 
 /// What `--verbose` tells of a call.
@@ -149,7 +161,7 @@ impl Wait {
             return false;
         }
         let spinner = self.shown.get_or_insert_with(|| spinner(why));
-        spinner.set_message(format!("{why}; trying for {} s more (Ctrl-C stops)", left.as_secs()));
+        spinner.set_message(format!("trying for {} s more, Ctrl-C stops: {why}", left.as_secs()));
         sleep(self.pause).await;
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
         true

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use ndauth_authority::{AnyToken, Credential, Question};
-use ndauth_core::{Label, Reason, Requirement, Timestamp};
+use ndauth_core::{Label, Reason, Requirement, Timestamp, TokenStatus};
 use ndauth_store::testing::execute;
 
 use crate::on_both;
@@ -180,6 +180,12 @@ on_both! {
             verdict.outcome.err().map(|refusal| refusal.reason())
         };
         assert_eq!((ask(&old).await, ask(&new).await), (Some(Reason::SecretShutOut), None));
+        let listed = world.authority.list_every_token(&CONSOLE, None, false).await.expect("listed");
+        let told = |view: &ndauth_authority::OwnedToken| (view.view.token.name.to_string(), view.view.status(at(10)));
+        let told: Vec<_> = listed.rows.iter().map(told).collect();
+        assert_eq!(told, [("old".into(), TokenStatus::ShutOut), ("new".into(), TokenStatus::Active)]);
+        // What is shut out keeps neither its name nor its place among the live.
+        world.authority.create_token(&ada, &new_token("old")).await.expect("the name is free");
 
         // It is never taken back, and does not lie ahead.
         let back = world.authority.after_restore(&CONSOLE, &ndauth_authority::Settlement::NotBefore(Timestamp::MIN)).await;

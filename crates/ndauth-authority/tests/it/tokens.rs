@@ -93,7 +93,7 @@ on_both! {
         let second = world.authority.create_token(&ada, &new_token("ci")).await.expect("the name is free");
         assert_ne!(first.view.token.id, second.view.token.id);
         let listed = world.authority.list_tokens(&ada, PAGE).await.expect("listed");
-        let told: Vec<_> = listed.views.iter().map(|view| (view.token.id, view.token.status(listed.now))).collect();
+        let told: Vec<_> = listed.views.iter().map(|view| (view.token.id, view.status(listed.now))).collect();
         let expected = [(first.view.token.id, TokenStatus::Expired), (second.view.token.id, TokenStatus::Active)];
         assert_eq!(told, expected, "both are listed");
         let by_name = TokenName::Name("ci".parse().expect("a name"));

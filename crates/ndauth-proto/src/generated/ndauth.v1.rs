@@ -287,6 +287,8 @@ pub enum TokenStatus {
     Active = 1,
     Expired = 2,
     Revoked = 3,
+    /// Its secret was minted before an instant before which the operator shut out every secret.
+    ShutOut = 4,
 }
 impl TokenStatus {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -299,6 +301,7 @@ impl TokenStatus {
             Self::Active => "TOKEN_STATUS_ACTIVE",
             Self::Expired => "TOKEN_STATUS_EXPIRED",
             Self::Revoked => "TOKEN_STATUS_REVOKED",
+            Self::ShutOut => "TOKEN_STATUS_SHUT_OUT",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -308,6 +311,7 @@ impl TokenStatus {
             "TOKEN_STATUS_ACTIVE" => Some(Self::Active),
             "TOKEN_STATUS_EXPIRED" => Some(Self::Expired),
             "TOKEN_STATUS_REVOKED" => Some(Self::Revoked),
+            "TOKEN_STATUS_SHUT_OUT" => Some(Self::ShutOut),
             _ => None,
         }
     }

@@ -103,12 +103,13 @@ pub(super) fn sessions(sessions: &AsOf<SessionView>) -> Shown {
     let status = |view: &SessionView| match view.session.revoked_at {
         Some(_) => "ended",
         None if view.session.expires_at.is_past(sessions.now) => "expired",
+        None if view.secret.judge_minting(sessions.not_before).is_err() => "shut out",
         None => "active",
     };
     let row = |view: &SessionView| {
         [
             view.account.to_string(),
-            view.prefix.to_string(),
+            view.secret.prefix.to_string(),
             minute(Expiry::At(view.session.created_at)),
             minute(view.session.expires_at),
             status(view).to_owned(),
@@ -118,7 +119,7 @@ pub(super) fn sessions(sessions: &AsOf<SessionView>) -> Shown {
         json!({
             "id": view.session.id.to_string(),
             "account": view.account.as_str(),
-            "prefix": view.prefix.as_str(),
+            "prefix": view.secret.prefix.as_str(),
             "status": status(view),
             "created_at": view.session.created_at.to_string(),
             "expires_at": expiry_json(view.session.expires_at),
@@ -138,6 +139,7 @@ pub(super) fn services(services: &AsOf<ServiceView>) -> Shown {
     let secrets = |view: &ServiceView| -> Vec<(String, String)> {
         let shown = view.secrets.iter().map(|secret| {
             let told = match secret.state(services.now) {
+                _ if secret.judge_minting(services.not_before).is_err() => "shut out".to_owned(),
                 SecretState::Current => "current".to_owned(),
                 SecretState::Pending => "pending".to_owned(),
                 SecretState::Retiring => format!("until {}", minute(secret.ends_at)),
