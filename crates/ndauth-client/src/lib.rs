@@ -312,7 +312,9 @@ fn distrust(error: &rustls::Error) -> String {
     use rustls::CertificateError as Why;
     let rustls::Error::InvalidCertificate(why) = error else { return error.to_string() };
     match why {
-        Why::UnknownIssuer => "no authority that is trusted here signed its certificate".to_owned(),
+        Why::UnknownIssuer | Why::BadSignature => {
+            "no authority that is trusted here signed its certificate".to_owned()
+        }
         Why::Expired | Why::ExpiredContext { .. } => "its certificate has expired".to_owned(),
         Why::NotValidYet | Why::NotValidYetContext { .. } => "its certificate is not valid yet".to_owned(),
         Why::NotValidForName | Why::NotValidForNameContext { .. } => {

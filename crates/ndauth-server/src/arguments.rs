@@ -10,6 +10,7 @@ use ndauth_authority::DatabaseUrl;
 use ndauth_core::{Email, ExpiryChoice, Handle, Label, OrgSlug, Role, Timestamp};
 use ndauth_server::LogFormat;
 use ndauth_terminal::environment::without_empty_variables;
+use ndauth_terminal::settings::Layer;
 
 #[derive(Parser)]
 #[command(
@@ -409,9 +410,9 @@ impl From<LogLines> for LogFormat {
     }
 }
 
-/// The command line, for which an empty variable is as good as none.
-pub(crate) fn command() -> clap::Command {
-    without_empty_variables(Arguments::command())
+/// The command line on top of what a file sets. For it an empty variable is as good as none.
+pub(crate) fn command(layer: &Layer) -> clap::Command {
+    without_empty_variables(layer.beneath(Arguments::command()))
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -18,7 +18,7 @@ use crate::configuration::{place, refuse_another_users, serve_options};
 use crate::report::serve_failure;
 
 fn main() -> ExitCode {
-    let first = arguments::command().get_matches();
+    let first = arguments::command(&Layer::default()).get_matches();
     // What ndauthd writes (the database, its log, its copies) is for its own user alone.
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     match configured(&first).and_then(|(arguments, matches, layer)| run(arguments, &matches, &layer)) {
@@ -32,7 +32,7 @@ fn configured(first: &ArgMatches) -> Result<(Arguments, ArgMatches, Layer), Fail
     let arguments = Arguments::from_arg_matches(first).unwrap_or_else(|error| error.exit());
     configuration::warn_of_unread_variables();
     let layer = configuration::load(arguments.common.config.as_deref())?;
-    let matches = layer.beneath(arguments::command()).get_matches();
+    let matches = arguments::command(&layer).get_matches();
     let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     Ok((arguments, matches, layer))
 }
@@ -64,11 +64,11 @@ fn run(arguments: Arguments, matches: &ArgMatches, layer: &Layer) -> Result<(), 
             runtime()?.block_on(admin::run(command, format, &place))
         }
         Command::Manual { man: Some(folder), .. } => {
-            let written = manual::write_pages(&arguments::command(), &folder)?;
+            let written = manual::write_pages(&arguments::command(&Layer::default()), &folder)?;
             print(&format!("{} pages written to {}\n", written.len(), folder.display()))
         }
         Command::Manual { settings: true, .. } => print(&configuration::reference()),
-        Command::Manual { .. } => print(&manual::reference(&arguments::command())),
+        Command::Manual { .. } => print(&manual::reference(&arguments::command(&Layer::default()))),
     }
 }
 

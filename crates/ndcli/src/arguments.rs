@@ -9,6 +9,7 @@ use clap_complete::ArgValueCandidates;
 use ndauth_client::ServerUrl;
 use ndauth_core::{OrgSlug, Permission, Scope};
 use ndauth_terminal::environment::without_empty_variables;
+use ndauth_terminal::settings::Layer;
 
 use crate::commands::{
     config::Config, create::Create, list::List, login::Login, revoke::Revoke, validate::Validate,
@@ -142,9 +143,9 @@ impl Command {
     }
 }
 
-/// The command line, for which an empty variable is as good as none.
-pub(crate) fn command() -> clap::Command {
-    without_empty_variables(Arguments::command())
+/// The command line on top of what a file sets. For it an empty variable is as good as none.
+pub(crate) fn command(layer: &Layer) -> clap::Command {
+    without_empty_variables(layer.beneath(Arguments::command()))
 }
 
 /// Parses a scope, in either case.

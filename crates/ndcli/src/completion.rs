@@ -9,6 +9,7 @@ use clap_complete::CompletionCandidate;
 use clap_complete::env::{Bash, CompleteEnv, EnvCompleter, Fish, Powershell, Zsh};
 use ndauth_proto::v1;
 use ndauth_terminal::environment::variable;
+use ndauth_terminal::settings::Layer;
 use ndauth_terminal::{Failure, print, shown};
 use tokio::time::timeout;
 
@@ -46,7 +47,7 @@ pub(crate) fn complete_if_asked() {
     // It is gone from the environment once names are asked for.
     let bash = variable(ASKS).is_some_and(|shell| shell == "bash");
     BASH.store(bash, Ordering::Relaxed);
-    CompleteEnv::with_factory(arguments::command).var(ASKS).complete();
+    CompleteEnv::with_factory(|| arguments::command(&Layer::default())).var(ASKS).complete();
 }
 
 /// Prints the script.
@@ -117,7 +118,7 @@ fn word(name: &str) -> String {
 /// Asks the server that is configured, in the little time there is.
 fn asked<T>(ask: impl AsyncFnOnce(&Common) -> Option<T>) -> Option<T> {
     let configuration = Configuration::load(profile_variable().as_deref()).ok()?;
-    let command = configuration.layer.beneath(arguments::command());
+    let command = arguments::command(&configuration.layer);
     let matches = command.try_get_matches_from(["ndcli", "whoami"]).ok()?;
     let common = Arguments::from_arg_matches(&matches).ok()?.common;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;

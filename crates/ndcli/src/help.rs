@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
+use ndauth_terminal::settings::Layer;
 use ndauth_terminal::{EXIT_CODES, Failure, manual as pages, nearest, print};
 
 use crate::arguments;
@@ -43,7 +44,7 @@ pub(crate) fn run(help: &Help) -> Result<(), Failure> {
 
 /// Prints the manual, or writes it as pages.
 pub(crate) fn manual(manual: &Manual) -> Result<(), Failure> {
-    let command = arguments::command();
+    let command = arguments::command(&Layer::default());
     match &manual.man {
         Some(folder) => {
             let written = pages::write_pages(&command, folder)?;
@@ -59,7 +60,7 @@ pub(crate) fn manual(manual: &Manual) -> Result<(), Failure> {
 }
 
 fn of_command(words: &[&str]) -> Result<String, Failure> {
-    let mut command = arguments::command();
+    let mut command = arguments::command(&Layer::default());
     command.build();
     for word in words {
         let Some(inner) = command.find_subcommand(word) else {

@@ -14,6 +14,7 @@ use std::process::ExitCode;
 
 use clap::FromArgMatches;
 use clap::error::ErrorKind;
+use ndauth_terminal::settings::Layer;
 use ndauth_terminal::{Failure, aside, plain, print};
 
 use crate::arguments::{Arguments, Auth, Command, Token};
@@ -42,15 +43,14 @@ enum Stop {
 
 /// Reads the command line twice: to learn which profile it names, and on top of what that sets.
 fn parse() -> Result<(Arguments, Configuration), Stop> {
-    let command = arguments::command();
-    let first = command.clone().try_get_matches().map_err(Stop::Usage)?;
+    let first = arguments::command(&Layer::default()).try_get_matches().map_err(Stop::Usage)?;
     let arguments = Arguments::from_arg_matches(&first).map_err(Stop::Usage)?;
     if arguments.command.needs_no_configuration() {
         return Ok((arguments, Configuration::default()));
     }
     configuration::warn_of_unread_variables();
     let configuration = Configuration::load(arguments.common.profile.as_deref()).map_err(Stop::Failure)?;
-    let second = configuration.layer.beneath(command).try_get_matches().map_err(Stop::Usage)?;
+    let second = arguments::command(&configuration.layer).try_get_matches().map_err(Stop::Usage)?;
     let arguments = Arguments::from_arg_matches(&second).map_err(Stop::Usage)?;
     Ok((arguments, Configuration { matches: Some(second), ..configuration }))
 }

@@ -392,11 +392,16 @@ on_both! {
 async fn who_cannot_be_reached_says_so() {
     let at = Installation::new(Engine::Sqlite).await;
     let mut command = at.command("NDAUTH_TEST_NDCLI");
-    command.args(["whoami", "--server", "http://127.0.0.1:1"]);
+    command.args(["whoami", "--server", "http://127.0.0.1:1", "--timeout", "400ms"]);
     command.env("NDCLI_TOKEN", "ndpat_Jj8IYRumwQ9GV4nfqrymvLBbUUnY8LAkuEecJnIrk1U");
     let ended = run(command, "");
     assert_eq!(ended.code, 6, "{ended:?}");
-    assert!(ended.err.contains("cannot reach the server `http://127.0.0.1:1`"), "{ended:?}");
+    expect![[r#"
+        warning: cannot reach the server `http://127.0.0.1:1`: Connection refused (os error 111); trying again
+        error: cannot reach the server `http://127.0.0.1:1`: Connection refused (os error 111) (tried for 400ms)
+        hint: check that it runs, and its address: `--server`, NDCLI_SERVER, `ndcli config set server URL`
+    "#]]
+    .assert_eq(&ended.err);
     let mut command = at.command("NDAUTH_TEST_NDCLI");
     command.args(["whoami", "--server", "http://ndauth.example.org"]);
     command.env("NDCLI_TOKEN", "ndpat_Jj8IYRumwQ9GV4nfqrymvLBbUUnY8LAkuEecJnIrk1U");

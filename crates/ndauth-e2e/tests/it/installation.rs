@@ -119,8 +119,9 @@ impl Installation {
 
     /// Starts a server by a command that ends in `ndauthd`, with more arguments.
     pub(crate) fn serve_as(&self, mut command: Command, more: &[&str]) -> Running {
+        let listen = if more.contains(&"--listen") { [].as_slice() } else { &["--listen", "127.0.0.1:0"] };
         let arguments =
-            ["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--log-format", "json"];
+            [&["serve", "--admin-listen", "127.0.0.1:0", "--log-format", "json"], listen].concat();
         let child =
             command.args(arguments).args(more).stderr(Stdio::piped()).spawn().expect("ndauthd starts");
         let mut child = Killed(child);
@@ -142,7 +143,8 @@ impl Installation {
             seen.push_str(&line);
         };
         let address = |field: &str| ready[field].as_str().expect("an address").to_owned();
-        let url = format!("http://{}", address("address")).parse().expect("a URL");
+        let scheme = if ready["tls"] == true { "https" } else { "http" };
+        let url = format!("{scheme}://{}", address("address")).parse().expect("a URL");
         Running { child, url, admin: address("admin_address"), log }
     }
 
@@ -188,6 +190,28 @@ pub(crate) fn run(mut command: Command, stdin: &str) -> Ended {
         err: String::from_utf8(output.stderr).expect("text"),
         code: output.status.code().expect("it ended by itself"),
     }
+}
+
+/// A command of ndcli's as a shell writes it, to run where there is a terminal of so many columns.
+pub(crate) fn on_terminal(at: &Installation, columns: u16, line: &str) -> Command {
+    let mut command = Command::new("script");
+    // `script` is of util-linux, which Debian has everywhere.
+    command.args([
+        "--quiet",
+        "--return",
+        "--command",
+        &format!("stty cols {columns} rows 24; {line}"),
+        "/dev/null",
+    ]);
+    command.env_clear().env("PATH", path()).env("HOME", at.home()).env("TERM", "xterm");
+    command
+}
+
+/// A search path with the binaries under test before all others.
+pub(crate) fn path() -> std::ffi::OsString {
+    let mut path = told("NDAUTH_TEST_NDCLI").parent().expect("a folder").as_os_str().to_owned();
+    path.push(":/usr/bin:/bin");
+    path
 }
 
 impl Running {

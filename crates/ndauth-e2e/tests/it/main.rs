@@ -1,13 +1,18 @@
 //! The real binaries, from outside, on both databases.
 
 mod cli;
+mod configuration;
+mod copies;
 mod crash;
+mod dev;
 mod durability;
 mod grpc;
 mod installation;
 mod operator;
 mod requests;
 mod server;
+mod terminal;
+mod tls;
 
 /// Writes a test twice: once for each engine, on an empty installation.
 macro_rules! on_both {

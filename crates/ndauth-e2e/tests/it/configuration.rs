@@ -1,0 +1,259 @@
+//! The configuration of both binaries: where a value comes from, and what is refused.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, chown};
+
+use expect_test::expect;
+use ndauth_store::Engine;
+use serde_json::Value;
+
+use crate::installation::{Ended, Installation, mode, run};
+
+fn ndauthd(at: &Installation, variables: &[(&str, &str)], arguments: &str) -> Ended {
+    let mut command = at.command("NDAUTH_TEST_NDAUTHD");
+    command.args(arguments.split(' ')).envs(variables.iter().copied()).current_dir(at.home());
+    run(command, "")
+}
+
+fn ndcli(at: &Installation, variables: &[(&str, &str)], arguments: &[&str]) -> Ended {
+    let mut command = at.command("NDAUTH_TEST_NDCLI");
+    command.args(arguments).envs(variables.iter().copied());
+    run(command, "")
+}
+
+/// The value of a setting and whence it comes.
+fn in_force(ended: &Ended, key: &str) -> (String, String) {
+    let told: Value = serde_json::from_str(&ended.out).unwrap_or_else(|_| panic!("{ended:?}"));
+    let settings = told["settings"].as_array().expect("settings");
+    let setting = settings.iter().find(|setting| setting["key"] == key).expect("it is listed");
+    let text = |key: &str| setting[key].as_str().unwrap_or("-").to_owned();
+    (text("value"), text("from"))
+}
+
+#[tokio::test]
+async fn flags_go_before_variables_before_the_file_before_defaults() {
+    let at = Installation::new(Engine::Sqlite).await;
+    fs::write(
+        at.home().join("nd.toml"),
+        "listen = \"127.0.0.1:3\"\ndrain-seconds = 3\nlog-format = \"json\"\n",
+    )
+    .expect("written");
+    let show = |variables: &[(&str, &str)], more: &str| {
+        ndauthd(&at, variables, &format!("config show -f json --config nd.toml{more}"))
+    };
+    let variable = [("NDAUTHD_LISTEN", "127.0.0.1:2")];
+    for (ended, value, from) in [
+        (show(&variable, " --listen 127.0.0.1:1"), "127.0.0.1:1", "flag"),
+        (show(&variable, ""), "127.0.0.1:2", "NDAUTHD_LISTEN"),
+        (show(&[("NDAUTHD_LISTEN", "")], ""), "127.0.0.1:3", "nd.toml"),
+        (ndauthd(&at, &[], "config show -f json"), "127.0.0.1:7711", "default"),
+    ] {
+        assert_eq!(in_force(&ended, "listen"), (value.to_owned(), from.to_owned()), "{ended:?}");
+    }
+    assert_eq!(in_force(&show(&[], ""), "drain-seconds"), ("3".to_owned(), "nd.toml".to_owned()));
+    let by_variable = ndauthd(&at, &[("NDAUTHD_CONFIG", "nd.toml")], "config show -f json");
+    assert_eq!(in_force(&by_variable, "log-format").0, "json");
+}
+
+#[tokio::test]
+async fn what_makes_no_sense_is_named_with_what_may_be_meant() {
+    let at = Installation::new(Engine::Sqlite).await;
+    for (file, told) in [
+        (
+            "listn = \"127.0.0.1:1\"",
+            "error: `nd.toml`: there is no setting `listn`\nhint: did you mean `listen`?\n",
+        ),
+        (
+            "listen = \"here\"",
+            "error: `nd.toml`: `listen`: `here`: invalid socket address syntax\nhint: see `--help` for what it takes\n",
+        ),
+        (
+            "log-format = \"xml\"",
+            "error: `nd.toml`: `log-format`: `xml`: expected one of text, json\nhint: see `--help` for what it takes\n",
+        ),
+        (
+            "[listen]\nx = 1",
+            "error: `nd.toml`: `listen` has one value: a text, a number, true or false\nhint: write it as `KEY = \"VALUE\"`\n",
+        ),
+        (
+            "tls-key = \"k.pem\"",
+            "error: a certificate is of no use without its key, nor a key without its certificate\nhint: give both `--tls-certificate` and `--tls-key`\n",
+        ),
+        (
+            "listen = \"0.0.0.0:1\"",
+            "error: `0.0.0.0:1` is not a loopback address, and secrets would cross the network in plain text\n",
+        ),
+    ] {
+        fs::write(at.home().join("nd.toml"), file).expect("written");
+        let ended = ndauthd(&at, &[], "config check --config nd.toml");
+        assert_eq!((ended.code, ended.out.as_str()), (2, ""), "{file}");
+        assert!(ended.err.starts_with(told), "{file}: {}", ended.err);
+    }
+    fs::write(at.home().join("nd.toml"), "listen = ").expect("written");
+    let ended = ndauthd(&at, &[], "serve --config nd.toml");
+    assert!(
+        ended.code == 2 && ended.err.contains("`nd.toml` is no TOML") && ended.err.contains("line 1"),
+        "{ended:?}"
+    );
+    let ended = ndauthd(&at, &[], "serve --config none.toml");
+    assert!(ended.code == 2 && ended.err.contains("ndauthd config example"), "{ended:?}");
+    let ended = ndauthd(&at, &[("NDAUTHD_LISTN", "x"), ("NDAUTHD_SERVICE_HOST", "10.0.0.1")], "config check");
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert_eq!(
+        ended.err,
+        "warning: nothing reads the variable NDAUTHD_LISTN: did you mean NDAUTHD_LISTEN?\n"
+    );
+}
+
+#[tokio::test]
+async fn the_example_is_a_configuration() {
+    let at = Installation::new(Engine::Sqlite).await;
+    let example = ndauthd(&at, &[], "config example").out;
+    // With what has a default not commented out, it says what is so anyway.
+    let plain: String = example
+        .lines()
+        .map(|line| {
+            line.strip_prefix("# ")
+                .filter(|line| {
+                    line.contains(" = ")
+                        && !line.contains("URL")
+                        && !line.contains("FILE")
+                        && !line.contains("FOLDER")
+                })
+                .unwrap_or(line)
+        })
+        .fold(String::new(), |text, line| text + line + "\n");
+    assert_eq!(plain.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).count(), 6, "{plain}");
+    fs::write(at.home().join("nd.toml"), &plain).expect("written");
+    let ended = ndauthd(&at, &[], "config check --config nd.toml");
+    assert_eq!(ended.code, 0, "{ended:?}\n{plain}");
+    let secret = ndauthd(&at, &[], "config show");
+    assert!(secret.out.contains("│ listen "), "{secret:?}");
+}
+
+#[tokio::test]
+async fn a_password_comes_from_a_file_and_is_shown_nowhere() {
+    let at = Installation::new(Engine::Postgres).await;
+    fs::write(at.home().join("password"), "s3cret/\n").expect("written");
+    let url = at.database();
+    let show = [("NDAUTHD_DATABASE_PASSWORD_FILE", "password"), ("NDAUTHD_DATABASE", url.as_str())];
+    let ended = ndauthd(&at, &show, "config show -f json");
+    assert!(!ended.out.contains("s3cret") && ended.err.is_empty(), "{ended:?}");
+    assert_eq!(in_force(&ended, "database").0, url, "it has none in it");
+    // The cluster trusts everyone, so that the password is taken by whoever asks for one.
+    let ended = ndauthd(&at, &show, "admin account list");
+    assert_eq!(ended.code, 0, "{ended:?}");
+    let ended = ndauthd(&at, &[("NDAUTHD_DATABASE_PASSWORD_FILE", "none")], "admin account list");
+    assert!(ended.code == 2 && ended.err.contains("cannot read `none`"), "{ended:?}");
+}
+
+#[tokio::test]
+async fn another_users_files_are_left_alone() {
+    let at = Installation::new(Engine::Sqlite).await;
+    let root = rustix::process::geteuid().is_root();
+    // Whoever is not root finds a file that is root's.
+    let file = if root { at.home().join("theirs.db") } else { "/etc/passwd".into() };
+    if root {
+        fs::write(&file, "").expect("written");
+        chown(&file, Some(65534), Some(65534)).expect("given away");
+    }
+    let database = format!("sqlite:{}", file.display());
+    for command in ["admin account list", "serve --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0"] {
+        let ended = ndauthd(&at, &[("NDAUTHD_DATABASE", &database)], command);
+        assert_eq!((ended.code, ended.out.as_str()), (5, ""), "{ended:?}");
+        assert!(
+            ended.err.contains("belongs to the user") && ended.err.contains("hint: run it as that user"),
+            "{ended:?}"
+        );
+    }
+    if root {
+        assert_eq!(fs::metadata(&file).expect("it is there").len(), 0, "nothing was written");
+    }
+}
+
+#[tokio::test]
+async fn ndcli_keeps_what_it_is_told_and_refuses_what_is_not() {
+    let at = Installation::new(Engine::Sqlite).await;
+    let config = |arguments: &[&str]| ndcli(&at, &[], &[&["config"], arguments].concat());
+    let file = at.home().join(".config/ndcli/config.toml");
+    assert_eq!(config(&["path"]).out, format!("{}\n", file.display()));
+    for (arguments, code, told) in [
+        (&["set", "server", "https://nd.example.org"] as &[&str], 0, "✓ server = https://nd.example.org\n"),
+        (&["set", "sever", "x"], 2, "error: there is no setting `sever`\nhint: did you mean `server`?\n"),
+        (
+            &["set", "format", "yaml"],
+            2,
+            "error: `format`: `yaml`: expected one of table, json, simple, detailed\nhint: see `--help` for what it takes\n",
+        ),
+        (
+            &["set", "timeout", "0s"],
+            2,
+            "error: `timeout`: `0s`: nothing is done in no time\nhint: see `--help` for what it takes\n",
+        ),
+        (
+            &["set", "verbose", "yes"],
+            2,
+            "error: `verbose`: expected true or false, and not `yes`\nhint: see `--help` for what it takes\n",
+        ),
+        (&["set", "token", "x"], 2, "error: there is no setting `token`\n"),
+        (
+            &["set", "profile", "home"],
+            2,
+            "error: there is no profile `home`\nhint: make it: `ndcli config set server URL --profile home`\n",
+        ),
+        (&["set", "server", "http://127.0.0.1:1", "--profile", "home"], 0, "✓ server = http://127.0.0.1:1\n"),
+        (&["set", "profile", "home"], 0, "✓ profile = home\n"),
+        (&["get", "server"], 0, "http://127.0.0.1:1\n"),
+        (&["get", "profile"], 0, "home\n"),
+        (&["get", "ca-file"], 1, "error: `ca-file` is not set\nhint: `ndcli config set` sets it\n"),
+        (&["unset", "profile"], 0, "✓ profile is set no longer\n"),
+        (&["get", "server"], 0, "https://nd.example.org\n"),
+        (&["get", "server", "--profile", "hoem"], 2, "error: there is no profile `hoem` in `"),
+        (&["unset", "format"], 0, "format was not set\n"),
+    ] {
+        let ended = config(arguments);
+        let said = format!("{}{}", ended.out, ended.err);
+        assert_eq!(ended.code, code, "{arguments:?}: {ended:?}");
+        assert!(said.starts_with(told), "{arguments:?}: {said}");
+    }
+    assert_eq!((mode(&file), mode(file.parent().expect("a folder"))), (0o600, 0o700));
+    expect![[r#"
+        server = "https://nd.example.org"
+
+        [profiles.home]
+        server = "http://127.0.0.1:1"
+    "#]]
+    .assert_eq(&fs::read_to_string(&file).expect("text"));
+    let listed = ndcli(
+        &at,
+        &[("NDCLI_PROFILE", "home"), ("NDCLI_FORMAT", "json")],
+        &["config", "list", "--timeout", "3s"],
+    );
+    let path = file.display().to_string();
+    for (key, value, from) in [
+        ("server", "http://127.0.0.1:1", path.as_str()),
+        ("format", "json", "NDCLI_FORMAT"),
+        ("timeout", "3s", "flag"),
+        ("verbose", "false", "default"),
+    ] {
+        assert_eq!(in_force(&listed, key), (value.to_owned(), from.to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn a_person_s_own_file_is_kept_and_mended() {
+    let at = Installation::new(Engine::Sqlite).await;
+    let file = at.home().join(".config/ndcli/config.toml");
+    fs::create_dir_all(file.parent().expect("a folder")).expect("made");
+    fs::write(&file, "# mine\nserver = \"http://127.0.0.1:1\" # here\nsevrer = \"x\"\n").expect("written");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).expect("as editors do");
+    let ended = ndcli(&at, &[], &["whoami"]);
+    assert_eq!(ended.code, 2);
+    assert!(ended.err.contains("there is no setting `sevrer`\nhint: did you mean `server`?"), "{ended:?}");
+    assert_eq!(ndcli(&at, &[], &["config", "unset", "sevrer"]).code, 0);
+    assert_eq!(ndcli(&at, &[], &["config", "set", "format", "json"]).code, 0);
+    assert_eq!(
+        fs::read_to_string(&file).expect("text"),
+        "# mine\nserver = \"http://127.0.0.1:1\" # here\nformat = \"json\"\n"
+    );
+}

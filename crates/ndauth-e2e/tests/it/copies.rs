@@ -1,0 +1,202 @@
+//! Backup, revoke, restore, refused, after-restore: with the real binaries, beside a running server.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use ndauth_core::{Reason, Secret};
+use ndauth_proto::v1;
+use ndauth_store::Engine;
+use serde_json::Value;
+
+use crate::installation::{Installation, Running, mode};
+use crate::on_both;
+use crate::requests::revoke;
+
+/// Why a secret may not read in `ops`; `Ok(None)` where it may.
+async fn refused(server: &Running, service: &Secret, secret: &str) -> Result<Option<v1::Reason>, Reason> {
+    let request = v1::ValidateTokenRequest {
+        secret: secret.to_owned(),
+        org: "ops".to_owned(),
+        required_access: v1::Access::ReadOnly.into(),
+        ..Default::default()
+    };
+    let answer =
+        server.client(service).await.validate_token(request).await.map_err(|problem| problem.reason)?;
+    Ok(match answer.outcome.expect("an outcome") {
+        v1::validate_token_response::Outcome::Allowed(_) => None,
+        v1::validate_token_response::Outcome::Refused(refused) => Some(refused.reason()),
+    })
+}
+
+async fn create(at: &Installation, server: &Running, name: &str) -> String {
+    let client = server.client(&at.session()).await;
+    let request = crate::requests::new_token(name);
+    client.create_token(request).await.expect("made").secret
+}
+
+/// Waits until a page of the operator's port answers so.
+fn becomes(server: &Running, path: &str, expected: (u16, &str)) {
+    let begun = Instant::now();
+    loop {
+        let (status, text) = server.get(path);
+        if (status, text.trim_end()) == expected {
+            return;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20), "{status} {text}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[tokio::test]
+async fn a_revocation_outlives_a_restored_copy() {
+    let at = Installation::new(Engine::Sqlite).await;
+    at.people();
+    let service = at.service();
+    let server = at.serve();
+    let (leaked, good) = (create(&at, &server, "leaked").await, create(&at, &server, "good").await);
+    let copy = at.home().join("monday.db");
+    let copy = copy.to_str().expect("text");
+    at.operate(&format!("backup {copy}"));
+    assert_eq!(mode(copy.as_ref()), 0o600);
+    server.client(&at.session()).await.revoke_token(revoke("leaked")).await.expect("revoked");
+    assert_eq!(refused(&server, &service, &leaked).await, Ok(Some(v1::Reason::TokenRevoked)));
+    let export = at.home().join("events.jsonl");
+    fs::write(&export, at.operate("events export")).expect("written");
+
+    // The server that runs answers nothing from the copy, and says why.
+    at.operate(&format!("restore {copy}"));
+    becomes(&server, "/readyz", (503, "the database is a copy that waits for its operator"));
+    assert_eq!(refused(&server, &service, &leaked).await, Err(Reason::Unavailable));
+    assert_eq!(server.get("/livez").0, 200);
+    // Nor does one that is started on it.
+    let mut command = at.command("NDAUTH_TEST_NDAUTHD");
+    command.args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
+    let ended = crate::installation::run(command, "");
+    assert_eq!(ended.code, 6, "{ended:?}");
+    assert!(
+        ended.err.contains("has forgotten what was revoked") && ended.err.contains("after-restore"),
+        "{ended:?}"
+    );
+    let ended = at.admin("account disable ada");
+    assert!(ended.code == 6 && ended.err.contains("after-restore"), "{ended:?}");
+
+    at.operate(&format!("after-restore --replay {}", export.display()));
+    becomes(&server, "/readyz", (200, "ready"));
+    assert_eq!(refused(&server, &service, &leaked).await, Ok(Some(v1::Reason::TokenRevoked)));
+    assert_eq!(refused(&server, &service, &good).await, Ok(None));
+
+    // The other way: whatever was minted before is out.
+    at.operate(&format!("restore {copy}"));
+    let told: Value =
+        serde_json::from_str(&at.operate("after-restore --not-before now -f json")).expect("JSON");
+    assert_eq!(told["other_secrets"], 0, "{told}");
+    becomes(&server, "/readyz", (200, "ready"));
+    assert_eq!(refused(&server, &service, &good).await, Err(Reason::SecretShutOut));
+    let service: Secret = at.operate("service rotate registry").parse().expect("a secret alone");
+    assert_eq!(refused(&server, &service, &leaked).await, Ok(Some(v1::Reason::SecretShutOut)));
+    assert_eq!(
+        refused(&server, &service, &create(&at, &server, "leaked").await).await,
+        Ok(None),
+        "under its old name"
+    );
+    assert!(at.operate("check").ends_with("all is as it should be"));
+}
+
+#[tokio::test]
+async fn an_older_file_put_in_place_by_hand_is_noticed() {
+    let at = Installation::new(Engine::Sqlite).await;
+    at.people();
+    let copy = at.home().join("copy.db");
+    at.operate(&format!("backup {}", copy.display()));
+    at.operate("account disable ada");
+    let database = at.database();
+    let file = database.strip_prefix("sqlite:").expect("a file");
+    assert_eq!(mode(format!("{file}.head").as_ref()), 0o600);
+    for suffix in ["-wal", "-shm"] {
+        let _ = fs::remove_file(format!("{file}{suffix}"));
+    }
+    fs::copy(&copy, file).expect("put in place");
+    let mut command = at.command("NDAUTH_TEST_NDAUTHD");
+    command.args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
+    let ended = crate::installation::run(command, "");
+    assert_eq!(ended.code, 6, "{ended:?}");
+    assert!(ended.err.contains("is an older copy: its log ends at 5, and was seen to end at 6"), "{ended:?}");
+    assert!(ended.err.contains("put the newer database back, or"), "{ended:?}");
+    at.operate("after-restore --not-before now");
+    at.serve();
+}
+
+#[tokio::test]
+async fn postgres_is_pointed_to_its_own_tools() {
+    let at = Installation::new(Engine::Postgres).await;
+    at.people();
+    let ended = at.admin("backup copy.db");
+    assert_eq!((ended.code, ended.out.as_str()), (2, ""));
+    assert!(
+        ended.err.contains("pg_dump --format=custom") && ended.err.contains("after-restore"),
+        "{ended:?}"
+    );
+    let data = at.home().join(".local/share/ndauth");
+    let heads = fs::read_dir(data).expect("the data folder").count();
+    assert_eq!(heads, 1, "what was seen of the log is kept apart from the database");
+}
+
+on_both! {
+    /// Everything that the operator asks for and does, as text and as JSON.
+    async fn the_operator_is_told_what_is_and_what_was_done(at: &Installation) {
+        at.people();
+        at.service();
+        let server = at.serve();
+        create(at, &server, "ci").await;
+        let json = |arguments: &str| -> Value {
+            serde_json::from_str(&at.operate(&format!("{arguments} -f json"))).unwrap_or_else(|_| panic!("{arguments}"))
+        };
+        for (list, what, titles) in [
+            ("account list", "accounts", "│ ACCOUNT │ EMAIL"),
+            ("org list --all", "orgs", "│ ORG │ NAME │ MEMBERS"),
+            ("member list --org ops", "members", "│ ORG │ ACCOUNT │ ROLE"),
+            ("service list", "services", "│ SERVICE  │ ORGS │ SECRETS"),
+            ("session list --account ada", "sessions", "│ ACCOUNT │ PREFIX"),
+            ("token list --owner ada --all", "tokens", "│ OWNER │ NAME │ PREFIX"),
+        ] {
+            let told = json(list);
+            let rows = told[what].as_array().expect("rows");
+            assert!(!rows.is_empty() && told["total"] == rows.len(), "{told}");
+            assert!(at.operate(list).contains(titles), "{list}: {}", at.operate(list));
+            // Prefixes are shown, secrets never.
+            assert!(!told.to_string().split('"').any(|word| word.len() == 49 && word.starts_with("nd")), "{told}");
+        }
+        let id = json("token list")["tokens"][0]["id"].as_str().expect("an id").to_owned();
+        for (command, key, value) in [
+            ("account create eve --email eve@example.org".to_owned(), "/account/handle", Value::from("eve")),
+            ("account disable eve".to_owned(), "/changed", Value::from(true)),
+            ("account enable eve".to_owned(), "/status", Value::from("enabled")),
+            ("account sign-out ada".to_owned(), "/sessions_ended", Value::from(1)),
+            ("org create lab".to_owned(), "/org/slug", Value::from("lab")),
+            ("member set lab eve RW".to_owned(), "/role", Value::from("RW")),
+            ("member remove lab eve".to_owned(), "/removed", Value::from(true)),
+            ("org delete lab".to_owned(), "/deleted", Value::from(true)),
+            (format!("token revoke {id}"), "/name", Value::from("ci")),
+            ("service revoke registry".to_owned(), "/revoked", Value::from(true)),
+            ("check".to_owned(), "/sound", Value::from(true)),
+            ("migrate status".to_owned(), "/steps/0/state", Value::from("applied")),
+            ("migrate up".to_owned(), "/migrated", Value::from(true)),
+        ] {
+            assert_eq!(json(&command).pointer(key), Some(&value), "{command}");
+        }
+        let issued = json("session issue ada");
+        assert!(issued["secret"].as_str().is_some_and(|secret| secret.starts_with("ndses_")));
+        let ended = at.admin("token revoke ci");
+        assert!(ended.code == 2 && ended.err.contains("--owner HANDLE"), "{ended:?}");
+        let ended = at.admin("token revoke ci --owner ada");
+        assert!(ended.code == 1 && ended.err.contains("there is no token `ci`"), "{ended:?}");
+        let events = at.operate("events export --after 3");
+        assert!(events.starts_with("{\"sequence\":4,") && events.lines().count() > 10);
+        // What somebody does behind its back is named, and is exit code 1.
+        let store = ndauth_store::Store::connect(&at.scratch.url, ndauth_store::Clock::Database).await.expect("connected");
+        ndauth_store::testing::execute(&store, "UPDATE token SET revoked_at = NULL").await;
+        let ended = at.admin("check");
+        assert_eq!(ended.code, 1, "{ended:?}");
+        assert!(ended.out.contains(&format!("✗ the token `{id}` lives, and the log says it was revoked at")), "{ended:?}");
+    }
+}

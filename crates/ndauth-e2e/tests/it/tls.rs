@@ -1,0 +1,223 @@
+//! TLS: between the real binaries, with certificates that change while they serve.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use ndauth_store::Engine;
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+
+use crate::installation::{Ended, Installation, Running, run};
+
+/// An authority, and what it signs.
+struct Authority {
+    pem: String,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+impl Authority {
+    fn new(name: &str) -> Authority {
+        let key = KeyPair::generate().expect("a key");
+        let mut params = CertificateParams::new(Vec::<String>::new()).expect("parameters");
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let certificate = params.self_signed(&key).expect("signed");
+        Authority { pem: certificate.pem(), issuer: Issuer::new(params, key) }
+    }
+
+    /// Signs a certificate for a name and writes it and its key to a folder.
+    fn sign(&self, folder: &Path, name: &str) {
+        let key = KeyPair::generate().expect("a key");
+        let params = CertificateParams::new(vec![name.to_owned()]).expect("parameters");
+        let certificate = params.signed_by(&key, &self.issuer).expect("signed");
+        fs::write(folder.join("cert.pem"), certificate.pem()).expect("written");
+        fs::write(folder.join("key.pem"), key.serialize_pem()).expect("written");
+    }
+}
+
+fn serve(at: &Installation) -> Running {
+    let (certificate, key) = (at.home().join("cert.pem"), at.home().join("key.pem"));
+    let (certificate, key) = (certificate.to_str().expect("text"), key.to_str().expect("text"));
+    at.serve_as(at.command("NDAUTH_TEST_NDAUTHD"), &["--tls-certificate", certificate, "--tls-key", key])
+}
+
+fn whoami(at: &Installation, server: &str, ca: Option<&Path>, secret: &str) -> Ended {
+    let mut command = at.command("NDAUTH_TEST_NDCLI");
+    command
+        .args(["whoami", "-f", "simple", "--timeout", "500ms", "--server", server])
+        .env("NDCLI_TOKEN", secret);
+    if let Some(ca) = ca {
+        command.env("NDCLI_CA_FILE", ca);
+    }
+    run(command, "")
+}
+
+#[tokio::test]
+async fn only_who_is_trusted_is_shown_the_credential() {
+    let at = Installation::new(Engine::Sqlite).await;
+    at.people();
+    let session = at.session();
+    let (ours, theirs) = (Authority::new("ours"), Authority::new("theirs"));
+    ours.sign(at.home(), "127.0.0.1");
+    let server = serve(&at);
+    let (ca, other) = (at.home().join("ca.pem"), at.home().join("other.pem"));
+    fs::write(&ca, &ours.pem).expect("written");
+    fs::write(&other, &theirs.pem).expect("written");
+    let url = server.url.to_string();
+    let ended = whoami(&at, &url, Some(&ca), session.expose());
+    assert_eq!((ended.code, ended.out.starts_with("• ada ")), (0, true), "{ended:?}");
+    let by_name = url.replace("127.0.0.1", "localhost");
+    for (what, server, ca, code, told) in [
+        (
+            "the system trusts it not",
+            url.as_str(),
+            None,
+            6,
+            "no authority that is trusted here signed its certificate",
+        ),
+        (
+            "another authority",
+            &url,
+            Some(other.as_path()),
+            6,
+            "no authority that is trusted here signed its certificate",
+        ),
+        ("another name", &by_name, Some(&ca), 6, "its certificate is for another name"),
+        (
+            "plain text",
+            &url.replace("https", "http"),
+            Some(&ca),
+            6,
+            "where the server speaks TLS, its address begins with `https://`",
+        ),
+        (
+            "no such file",
+            &url,
+            Some(Path::new("/nonexistent")),
+            2,
+            "cannot read the trusted certificates in `/nonexistent`",
+        ),
+        ("no certificate", &url, Some(&at.home().join("key.pem")), 2, "it holds no certificate in PEM"),
+    ] {
+        let ended = whoami(&at, server, ca, session.expose());
+        assert_eq!((ended.code, ended.out.as_str()), (code, ""), "{what}: {ended:?}");
+        assert!(ended.err.contains(told), "{what}: {ended:?}");
+        assert!(!ended.err.contains(&session.expose()[12..]), "{what}");
+    }
+    // And TLS to a server that speaks none.
+    let plain = Installation::new(Engine::Sqlite).await;
+    let plain = plain.serve();
+    let ended = whoami(&at, &plain.url.to_string().replace("http", "https"), Some(&ca), session.expose());
+    assert!(ended.code == 6 && ended.err.contains("speaks no TLS"), "{ended:?}");
+}
+
+#[tokio::test]
+async fn a_new_certificate_serves_without_a_restart() {
+    let at = Installation::new(Engine::Sqlite).await;
+    at.people();
+    let session = at.session();
+    let (old, new) = (Authority::new("old"), Authority::new("new"));
+    old.sign(at.home(), "127.0.0.1");
+    let server = serve(&at);
+    let url = server.url.to_string();
+    let metric = |name: &str| {
+        let (_, text) = server.get("/metrics");
+        text.lines().find_map(|line| line.strip_prefix(name).map(str::trim).map(str::to_owned))
+    };
+    let until = |what: &str, done: &dyn Fn() -> bool| {
+        let begun = Instant::now();
+        while !done() {
+            assert!(begun.elapsed() < Duration::from_secs(30), "{what}");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    };
+    assert!(metric("ndauth_tls_certificate_expiry_timestamp_seconds").is_some());
+    let (old_ca, new_ca) = (at.home().join("old.pem"), at.home().join("new.pem"));
+    fs::write(&old_ca, &old.pem).expect("written");
+    fs::write(&new_ca, &new.pem).expect("written");
+    let works = |ca: &Path| whoami(&at, &url, Some(ca), session.expose()).code == 0;
+    assert!(works(&old_ca) && !works(&new_ca));
+
+    // Half of a pair is there at first, as when files are copied one after the other.
+    let key = fs::read(at.home().join("key.pem")).expect("read");
+    new.sign(at.home(), "127.0.0.1");
+    let new_key = fs::read(at.home().join("key.pem")).expect("read");
+    fs::write(at.home().join("key.pem"), key).expect("written");
+    until("the half is noticed", &|| {
+        metric("ndauth_tls_reload_failures_total ").is_some_and(|count| count != "0")
+    });
+    assert!(works(&old_ca), "what was in force serves on");
+    fs::write(at.home().join("key.pem"), new_key).expect("written");
+    until("the new one serves", &|| works(&new_ca));
+    assert!(!works(&old_ca));
+}
+
+#[tokio::test]
+async fn what_cannot_be_used_is_named_before_serving() {
+    let at = Installation::new(Engine::Sqlite).await;
+    Authority::new("ours").sign(at.home(), "127.0.0.1");
+    fs::write(at.home().join("other-key.pem"), KeyPair::generate().expect("a key").serialize_pem())
+        .expect("written");
+    fs::write(at.home().join("empty.pem"), "").expect("written");
+    for (certificate, key, told) in [
+        ("none.pem", "key.pem", "cannot read `none.pem`"),
+        ("empty.pem", "key.pem", "`empty.pem` holds no certificate in PEM"),
+        ("cert.pem", "cert.pem", "`cert.pem` holds no private key in PEM"),
+        (
+            "cert.pem",
+            "other-key.pem",
+            "the certificate in `cert.pem` and the key in `other-key.pem` do not go together",
+        ),
+    ] {
+        for command in [
+            &["config", "check"] as &[&str],
+            &["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"],
+        ] {
+            let mut ndauthd = at.command("NDAUTH_TEST_NDAUTHD");
+            ndauthd.current_dir(at.home()).args(command).args([
+                "--tls-certificate",
+                certificate,
+                "--tls-key",
+                key,
+            ]);
+            let ended = run(ndauthd, "");
+            assert_eq!(ended.code, 2, "{ended:?}");
+            assert!(ended.err.contains(told) && ended.err.contains("hint: "), "{ended:?}");
+        }
+    }
+}
+
+/// A credential goes to the server it was stored for, and is not led elsewhere.
+#[tokio::test]
+async fn a_login_goes_nowhere_else() {
+    let at = Installation::new(Engine::Sqlite).await;
+    at.people();
+    let server = at.serve();
+    at.log_in(&server);
+    let elsewhere = TcpListener::bind("127.0.0.1:0").expect("a port");
+    elsewhere.set_nonblocking(true).expect("set");
+    let mut command = at.command("NDAUTH_TEST_NDCLI");
+    command.args(["whoami", "--server", &format!("http://{}", elsewhere.local_addr().expect("bound"))]);
+    let ended = run(command, "");
+    assert!(ended.code == 4 && ended.err.contains("there is no credential for the server"), "{ended:?}");
+    assert!(elsewhere.accept().is_err(), "nobody called there");
+
+    // A server that answers with a redirect is not followed.
+    let leading = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", leading.local_addr().expect("bound"));
+    let to = elsewhere.local_addr().expect("bound");
+    std::thread::spawn(move || {
+        for stream in leading.incoming().map_while(Result::ok) {
+            let mut stream = stream;
+            let answer = format!(
+                "HTTP/1.1 307 Temporary Redirect\r\nlocation: http://{to}/\r\ncontent-length: 0\r\n\r\n"
+            );
+            let _ = std::io::Write::write_all(&mut stream, answer.as_bytes());
+        }
+    });
+    let session = at.session();
+    let ended = whoami(&at, &url, None, session.expose());
+    assert_eq!(ended.code, 6, "{ended:?}");
+    assert!(elsewhere.accept().is_err(), "nobody called there");
+}
