@@ -1,8 +1,7 @@
-//! What concerns the whole installation: its id, the instant before which every secret is shut out, and
-//! whether it is a restored copy that nobody has put into service yet.
+//! What concerns the whole installation: the instant before which every secret is shut out, and whether
+//! it is a restored copy that nobody has put into service yet.
 
 use sea_orm_migration::prelude::*;
-use uuid::Uuid;
 
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
@@ -13,8 +12,8 @@ impl MigrationTrait for Migration {
         manager.create_table(installation()).await?;
         let this = Query::insert()
             .into_table("installation")
-            .columns(["one", "id", "not_before"])
-            .values_panic([1.into(), Uuid::new_v4().into(), 0_i64.into()])
+            .columns(["one", "not_before"])
+            .values_panic([1.into(), 0_i64.into()])
             .to_owned();
         manager.execute(this).await
     }
@@ -25,7 +24,6 @@ fn installation() -> TableCreateStatement {
     Table::create()
         .table("installation")
         .col(ColumnDef::new("one").integer().not_null().primary_key())
-        .col(ColumnDef::new("id").uuid().not_null())
         .col(ColumnDef::new("not_before").big_integer().not_null())
         .col(ColumnDef::new("restored_at").big_integer())
         .check(Expr::cust("one = 1"))

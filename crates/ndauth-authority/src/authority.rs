@@ -22,7 +22,7 @@ pub struct Authority {
 }
 
 /// How often a change is tried when others stand in its way.
-const TRIES: u32 = 4;
+pub(crate) const TRIES: u32 = 4;
 
 impl Authority {
     /// Opens a database and brings its schema to this version.
@@ -35,8 +35,7 @@ impl Authority {
     ) -> Result<Authority, AuthorityError> {
         let store = Store::connect(url, clock).await?;
         store.migrate().await?;
-        let installation = *store.read().await?.installation();
-        let standing = Standing::new(url, data, installation.id);
+        let standing = Standing::new(url, data);
         let authority =
             Authority { store, catalogue: Catalogue::built_in(), uses: Uses::default(), standing };
         authority.look().await?;

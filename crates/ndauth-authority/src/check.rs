@@ -25,12 +25,17 @@ impl Authority {
     /// Compares everything the database holds with everything it should hold.
     pub async fn check(&self, credential: &Credential) -> Result<Checked, AuthorityError> {
         let (read, _, _) = self.read_as(credential, Operation::Inspect).await?;
-        let mut check = Check { told: Told::default(), faults: Vec::new(), rows: 0 };
+        let mut check = Check { told: Told::nothing(), faults: Vec::new(), rows: 0 };
         for fault in read.faults().await? {
             check.faults.push(format!("{}: `{}`", fault.what, fault.id));
         }
         check.log(&read).await?;
         check.rows(&read).await?;
+        let (told, found) = (check.told.not_before, read.installation().not_before);
+        if told != found {
+            let fault = format!("secrets minted before {found} are shut out, and the log says before {told}");
+            check.faults.push(fault);
+        }
         Ok(Checked { faults: check.faults, events: read.head().sequence, rows: check.rows })
     }
 }
@@ -42,7 +47,6 @@ struct Check {
 }
 
 /// The state as the log tells it.
-#[derive(Default)]
 struct Told {
     accounts: BTreeMap<AccountId, Life>,
     orgs: BTreeMap<OrgId, Life>,
@@ -52,6 +56,7 @@ struct Told {
     signed_out: BTreeMap<AccountId, Vec<(u64, Timestamp)>>,
     services: BTreeMap<ServiceId, Life>,
     tokens: BTreeMap<TokenId, Life>,
+    not_before: Timestamp,
 }
 
 /// Which event told of the making, and when the end came, if it did.
@@ -208,6 +213,19 @@ impl Check {
 }
 
 impl Told {
+    fn nothing() -> Told {
+        Told {
+            accounts: BTreeMap::new(),
+            orgs: BTreeMap::new(),
+            members: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            signed_out: BTreeMap::new(),
+            services: BTreeMap::new(),
+            tokens: BTreeMap::new(),
+            not_before: Timestamp::MIN,
+        }
+    }
+
     fn hear(&mut self, sequence: u64, entry: &Entry) {
         let life = Life { made: sequence, ended: None };
         let end = |life: Option<&mut Life>, at: Option<Timestamp>| {
@@ -232,7 +250,10 @@ impl Told {
             Change::ServiceRevoked { service } => end(self.services.get_mut(&service), Some(entry.at)),
             Change::TokenCreated { token } => drop(self.tokens.insert(token, life)),
             Change::TokenRevoked { token } => end(self.tokens.get_mut(&token), Some(entry.at)),
-            Change::Restored { copy, .. } => self.forget(copy),
+            Change::Restored { copy, not_before, .. } => {
+                self.forget(copy);
+                self.not_before = self.not_before.max(not_before);
+            }
         }
     }
 

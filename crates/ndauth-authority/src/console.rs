@@ -225,6 +225,8 @@ impl Authority {
             let (write, caller, _) =
                 self.write_as(credential, Operation::IssueSession, "issue_session").await?;
             let account = account(&write, handle).await?;
+            // A sign-out waits for it, or it for the sign-out.
+            let account = write.lock_account(account.id).await?.unwrap_or(account);
             if account.disabled_at.is_some() {
                 return Err(AuthorityError::AccountDisabled);
             }
@@ -287,6 +289,7 @@ impl Authority {
         retried(|| async {
             let (write, caller, _) = self.write_as(credential, Operation::SignOut, "sign_out").await?;
             let account = account(&write, handle).await?;
+            write.lock_account(account.id).await?;
             let ended = write.end_sessions(account.id).await?;
             if ended > 0 {
                 let change = Change::AccountSignedOut { account: account.id };
@@ -311,6 +314,7 @@ impl Authority {
             let (write, caller, _) =
                 self.write_as(credential, Operation::RotateService, "rotate_service").await?;
             let service = live_service(&write, name).await?;
+            write.lock_service(service.id).await?;
             let family = Family::Service(service.id);
             let now = write.now();
             if !overlap.is_zero() {

@@ -4,14 +4,16 @@
 //! operator has said what becomes of the secrets in it: what was forgotten is replayed from an export of
 //! the newer log, or everything minted before an instant is shut out.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use ndauth_core::{Change, Entry, Head, Personal, Role, Timestamp};
+use ndauth_core::{Change, Entry, Head, Label, Personal, Role, Timestamp};
 use ndauth_store::{Clock, CopyError, DatabaseUrl, Family, Store, StoredEvent, Write};
 
 use crate::access::Operation;
-use crate::authority::{commit, retried};
-use crate::standing::sighting;
+use crate::authority::{TRIES, commit, retried};
+use crate::standing::{Standing, unreadable};
 use crate::{Authority, AuthorityError, Credential};
 
 /// A copy that was put back.
@@ -30,6 +32,8 @@ pub enum Settlement {
     Replay(Vec<StoredEvent>),
     /// Every secret minted before is shut out.
     NotBefore(Timestamp),
+    /// Every secret there is, is shut out.
+    Everything,
 }
 
 /// A copy that was put into service.
@@ -43,8 +47,12 @@ pub struct Settled {
     pub not_before: Timestamp,
     /// How many secrets that shuts out.
     pub shut_out: u64,
-    /// How many others there are.
+    /// How many others serve on.
     pub others: u64,
+    /// How many things were made after the copy, and are not known any more.
+    pub lost: u64,
+    /// The services that were rotated after the copy, and have no secret now.
+    pub without_secret: Vec<Label>,
 }
 
 impl Authority {
@@ -65,18 +73,42 @@ impl Authority {
         }
         let store = Store::connect(url, Clock::Database).await?;
         store.migrate().await?;
-        let before = store.read().await?.head();
-        let mut kept = None;
-        if before.sequence > 0 {
-            let mut path = target.clone().into_os_string();
-            path.push(format!(".before-restore-{}", before.sequence));
-            let path = free(path.into());
-            store.copy_to(&path).await?;
-            kept = Some(path);
+        let standing = Standing::new(url, None);
+        let mut tries = 1;
+        loop {
+            let read = store.read().await?;
+            let (before, installation) = (read.head(), read.installation_id().await?);
+            drop(read);
+            let mut kept = None;
+            if before.sequence > 0 {
+                let mut path = target.clone().into_os_string();
+                path.push(format!(".before-restore-{}", before.sequence));
+                let path = free(path.into());
+                store.copy_to(&path).await?;
+                kept = Some(path);
+            }
+            // What is about to be replaced is what was seen last.
+            if let Some(witness) = installation.and_then(|id| standing.witness(id))
+                && witness.read().ok().flatten().is_none_or(|seen| seen.sequence < before.sequence)
+            {
+                witness.write(&before).map_err(|source| unreadable(&witness, source))?;
+            }
+            match Store::restore(url, before, copy).await {
+                Ok(head) => {
+                    store.close().await?;
+                    return Ok(RestoredCopy { head, kept });
+                }
+                // A server that runs made a change in between: nothing of it may be lost.
+                Err(CopyError::Moved) if tries < TRIES => {
+                    if let Some(kept) = kept {
+                        // It is older than what comes next, and would only mislead.
+                        let _ = std::fs::remove_file(kept);
+                    }
+                    tries += 1;
+                }
+                Err(error) => return Err(error.into()),
+            }
         }
-        store.close().await?;
-        let head = Store::restore(url, copy).await?;
-        Ok(RestoredCopy { head, kept })
     }
 
     /// Puts a copy into service, once it is said what becomes of the secrets in it.
@@ -86,9 +118,7 @@ impl Authority {
         settlement: &Settlement,
     ) -> Result<Settled, AuthorityError> {
         let settled = retried(|| self.try_after_restore(credential, settlement)).await?;
-        let read = self.store.read().await?;
-        self.remember(&sighting(&read));
-        self.look().await?;
+        self.settle().await?;
         Ok(settled)
     }
 
@@ -102,35 +132,52 @@ impl Authority {
         let now = write.now();
         let copy = write.lock_head().await?;
         let mut not_before = write.installation().not_before;
-        let mut replayed = 0;
+        let (mut replayed, mut lost, mut rotated) = (0, 0, BTreeSet::new());
         match settlement {
+            Settlement::Everything => {
+                // Clocks differ: not before the last that was minted by any.
+                let newest = write.count_minted(now).await?.newest.unwrap_or(now);
+                let behind = newest.checked_add(Duration::from_micros(1)).unwrap_or(newest);
+                not_before = not_before.max(now).max(behind);
+            }
             Settlement::NotBefore(instant) if *instant > now => {
                 return Err(AuthorityError::invalid("not_before", "the instant has not come yet"));
             }
             Settlement::NotBefore(instant) => not_before = not_before.max(*instant),
             Settlement::Replay(events) => {
-                self.covers(events, &write, copy)?;
+                self.covers(events, &write, copy).await?;
                 for event in events.iter().filter(|event| event.sequence > copy.sequence) {
-                    let entry = follow(&mut write, event).await?;
+                    let entry = follow(&mut write, event, copy.sequence).await?;
                     if let Change::Restored { not_before: then, .. } = entry.change {
                         not_before = not_before.max(then);
                     }
                     redo(&mut write, event, &entry).await?;
                     replayed += 1;
+                    lost += u64::from(makes(&entry.change));
+                    if let Change::ServiceRotated { service } = entry.change {
+                        rotated.insert(service);
+                    }
                 }
                 write.date(now);
             }
         }
         write.set_not_before(not_before).await?;
         write.set_restored(None).await?;
-        let (shut_out, others) = write.count_minted(not_before).await?;
+        let minted = write.count_minted(not_before).await?;
+        let mut without_secret = Vec::new();
+        for service in rotated {
+            let service = write.find_service(service).await?;
+            without_secret
+                .extend(service.filter(|service| service.revoked_at.is_none()).map(|service| service.name));
+        }
         let change = Change::Restored { copy: copy.sequence, replayed, not_before };
         commit(write, &caller, change, Personal::new()).await?;
-        Ok(Settled { copy: copy.sequence, replayed, not_before, shut_out, others })
+        let (shut_out, others) = (minted.before, minted.since);
+        Ok(Settled { copy: copy.sequence, replayed, not_before, shut_out, others, lost, without_secret })
     }
 
     /// Whether an export reaches from the end of the copy to the end of what was seen.
-    fn covers(&self, events: &[StoredEvent], write: &Write, copy: Head) -> Result<(), AuthorityError> {
+    async fn covers(&self, events: &[StoredEvent], write: &Write, copy: Head) -> Result<(), AuthorityError> {
         let (Some(first), Some(last)) = (events.first(), events.last()) else {
             return Err(AuthorityError::Export("is empty".to_owned()));
         };
@@ -139,14 +186,20 @@ impl Authority {
                 format!("begins with event {}, and the copy ends with {}", first.sequence, copy.sequence);
             return Err(AuthorityError::Export(why));
         }
-        let witnessed = self.standing.witness.as_ref().and_then(|witness| witness.read().ok().flatten());
-        let seen = witnessed.filter(|seen| seen.installation == write.installation().id);
-        let least =
-            seen.map_or(copy, |seen| if seen.head.sequence > copy.sequence { seen.head } else { copy });
-        // An export that begins right behind the copy's end proves itself by the hash of its first event.
-        let reaches = (least == copy && first.sequence == copy.sequence + 1)
-            || events.iter().any(|event| (event.sequence, event.hash) == (least.sequence, least.hash));
-        if !reaches {
+        let witness = write.installation_id().await?.and_then(|id| self.standing.witness(id));
+        let seen = match &witness {
+            None => None,
+            Some(witness) => witness.read().map_err(|source| unreadable(witness, source))?,
+        };
+        // Where nothing was seen, an export that holds nothing more would settle everything by itself.
+        let Some(least) = seen.filter(|seen| seen.sequence >= copy.sequence) else {
+            if last.sequence <= copy.sequence {
+                let why = format!("holds nothing behind event {}, where the copy ends", copy.sequence);
+                return Err(AuthorityError::Export(why));
+            }
+            return Ok(());
+        };
+        if !events.iter().any(|event| (event.sequence, event.hash) == (least.sequence, least.hash)) {
             let why = format!(
                 "does not reach the event {} that was seen here: it ends with {} or is another log's",
                 least.sequence, last.sequence
@@ -157,8 +210,20 @@ impl Authority {
     }
 }
 
+/// Whether something came to be that a copy made before does not know.
+fn makes(change: &Change) -> bool {
+    matches!(
+        change,
+        Change::AccountCreated { .. }
+            | Change::OrgCreated { .. }
+            | Change::SessionIssued { .. }
+            | Change::ServiceCreated { .. }
+            | Change::TokenCreated { .. }
+    )
+}
+
 /// Appends an exported event, which must follow the end of the log.
-async fn follow(write: &mut Write, event: &StoredEvent) -> Result<Entry, AuthorityError> {
+async fn follow(write: &mut Write, event: &StoredEvent, start: u64) -> Result<Entry, AuthorityError> {
     if !event.follows(&write.head()) {
         let why = format!("does not continue this log: event {} does not follow", event.sequence);
         return Err(AuthorityError::Export(why));
@@ -169,6 +234,14 @@ async fn follow(write: &mut Write, event: &StoredEvent) -> Result<Entry, Authori
             event.sequence
         ))
     })?;
+    if let Change::Restored { copy, .. } = entry.change
+        && copy < start
+    {
+        // What it made to be unknown, this copy knows: a row would come back to life.
+        return Err(AuthorityError::Export(format!(
+            "holds a restore to event {copy}, before the end of this copy; shut out all by `--not-before`"
+        )));
+    }
     write.append(event).await?;
     Ok(entry)
 }

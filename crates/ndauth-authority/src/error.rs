@@ -142,7 +142,7 @@ impl AuthorityError {
             AuthorityError::NotFound { .. } => Reason::NotFound,
             AuthorityError::OverlapRuns { .. } => Reason::OverlapRuns,
             AuthorityError::Export(_) => Reason::InvalidArgument,
-            AuthorityError::Copy(CopyError::Exists(_)) => Reason::NameTaken,
+            AuthorityError::Copy(CopyError::Exists(_) | CopyError::Moved) => Reason::NameTaken,
             AuthorityError::Copy(CopyError::Missing(_)) => Reason::NotFound,
             AuthorityError::Copy(CopyError::NoCopy { .. } | CopyError::Postgres) => Reason::InvalidArgument,
             AuthorityError::Restored
@@ -173,10 +173,12 @@ impl AuthorityError {
     pub fn operators_hint(&self) -> Option<String> {
         match self {
             AuthorityError::Restored => Some(SETTLE.to_owned()),
-            AuthorityError::Rewound(rewound) => Some(format!(
-                "put the newer database back, or {SETTLE}; where that was said on another machine, remove `{}`",
-                rewound.witness.display()
-            )),
+            AuthorityError::Rewound(rewound) => {
+                let elsewhere = rewound.witness.as_ref().map(|file| {
+                    format!("; where that was said on another machine, remove `{}`", file.display())
+                });
+                Some(format!("put the newer database back, or {SETTLE}{}", elsewhere.unwrap_or_default()))
+            }
             AuthorityError::Witness { path, .. } => Some(format!(
                 "let this user read it; if the database is surely no older copy, remove `{}`",
                 path.display()
@@ -185,6 +187,7 @@ impl AuthorityError {
                 Some("`ndauthd admin events export` on the newer database writes one".to_owned())
             }
             AuthorityError::Copy(CopyError::Exists(_)) => Some("name a new file".to_owned()),
+            AuthorityError::Copy(CopyError::Moved) => Some("stop the server, and try again".to_owned()),
             AuthorityError::Copy(CopyError::Postgres) => Some(
                 "`pg_dump --format=custom --file=FILE DATABASE` makes one, `pg_restore --clean --dbname=DATABASE FILE` \
                  puts it back; then say `ndauthd admin after-restore`"

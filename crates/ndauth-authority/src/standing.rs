@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use ndauth_core::InstallationId;
-use ndauth_store::{DatabaseUrl, Read, Sighting, Witness};
+use ndauth_core::{Head, InstallationId};
+use ndauth_store::{DatabaseUrl, Read, Witness};
 
 use crate::access::Operation;
 use crate::{Authority, AuthorityError};
@@ -13,8 +13,10 @@ use crate::{Authority, AuthorityError};
 /// What is known of the database's place in its own history.
 #[derive(Debug)]
 pub(crate) struct Standing {
-    /// Where what was seen is kept, if anywhere.
-    pub(crate) witness: Option<Witness>,
+    /// What the names of the files begin with that keep what was seen, where any do.
+    prefix: Option<PathBuf>,
+    /// One look at a time: the files are read and written.
+    looking: tokio::sync::Mutex<Option<(InstallationId, Head)>>,
     rewound: Mutex<Option<Rewound>>,
 }
 
@@ -25,21 +27,29 @@ pub struct Rewound {
     pub seen: u64,
     /// Where it ends.
     pub found: u64,
-    /// The file that tells so.
-    pub witness: PathBuf,
+    /// The file that tells so, where it is not this process alone that saw it.
+    pub witness: Option<PathBuf>,
 }
 
 impl Standing {
-    pub(crate) fn new(url: &DatabaseUrl, data: Option<&Path>, installation: InstallationId) -> Standing {
-        let path = match url {
+    pub(crate) fn new(url: &DatabaseUrl, data: Option<&Path>) -> Standing {
+        let prefix = match url {
             DatabaseUrl::Sqlite(path) => {
-                let mut path = path.clone().into_os_string();
-                path.push(".head");
-                Some(path.into())
+                let mut prefix = path.clone().into_os_string();
+                prefix.push(".");
+                Some(prefix.into())
             }
-            DatabaseUrl::Postgres(_) => data.map(|data| data.join(format!("{installation}.head"))),
+            // Joined to nothing, a folder's name ends in a slash.
+            DatabaseUrl::Postgres(_) => data.map(|data| data.join("")),
         };
-        Standing { witness: path.map(Witness::at), rewound: Mutex::default() }
+        Standing { prefix, looking: tokio::sync::Mutex::default(), rewound: Mutex::default() }
+    }
+
+    /// The file of an installation. No other installation's is ever written over.
+    pub(crate) fn witness(&self, installation: InstallationId) -> Option<Witness> {
+        let mut path = self.prefix.clone()?.into_os_string();
+        path.push(format!("{installation}.head"));
+        Some(Witness::at(path.into()))
     }
 
     /// Refuses what must wait until somebody has put a copy into service.
@@ -65,29 +75,36 @@ impl Authority {
     /// Looks at the end of the log, compares it with what was seen before, and remembers it. Fails where
     /// the database cannot be asked; [`Authority::may_serve`] tells what it found.
     pub async fn look(&self) -> Result<(), AuthorityError> {
+        let mut known = self.standing.looking.lock().await;
+        let Some(installation) = self.store.read().await?.installation_id().await? else { return Ok(()) };
+        let witness = self.standing.witness(installation);
+        // What was seen is read before the database, which then can only be newer.
+        let kept = match &witness {
+            None => None,
+            Some(witness) => witness.read().map_err(|source| unreadable(witness, source))?,
+        };
+        let own = known.filter(|(whose, _)| *whose == installation).map(|(_, head)| head);
+        // The file rules: it is what somebody put right where a copy was put into service.
+        let seen = if witness.is_some() { kept } else { own };
         let read = self.store.read().await?;
-        let Some(witness) = &self.standing.witness else { return Ok(()) };
-        let unreadable = |source| AuthorityError::Witness { path: witness.path().to_owned(), source };
-        let now = sighting(&read);
-        let seen = witness.read().map_err(unreadable)?.filter(|seen| {
-            let same = seen.installation == now.installation;
-            if !same {
-                tracing::warn!(file = %witness.path().display(), "another installation was here before");
-            }
-            same
-        });
+        let head = read.head();
+        if seen.is_none() && known.is_none() && head.sequence > 1 {
+            tracing::warn!(
+                "nothing is kept here of what was seen of this log: an older copy would not be noticed"
+            );
+        }
         let rewound = match seen {
-            Some(seen) if read.event_hash(seen.head.sequence).await? != Some(seen.head.hash) => {
-                Some(Rewound {
-                    seen: seen.head.sequence,
-                    found: now.head.sequence,
-                    witness: witness.path().to_owned(),
-                })
-            }
+            Some(seen) if read.event_hash(seen.sequence).await? != Some(seen.hash) => Some(Rewound {
+                seen: seen.sequence,
+                found: head.sequence,
+                witness: witness.as_ref().map(|witness| witness.path().to_owned()),
+            }),
             _ => None,
         };
-        if rewound.is_none() && seen != Some(now) && read.installation().restored_at.is_none() {
-            self.remember(&now);
+        let newer = seen.is_none_or(|seen| head.sequence > seen.sequence);
+        if rewound.is_none() && newer && read.installation().restored_at.is_none() {
+            self.keep(witness.as_ref(), &head);
+            *known = Some((installation, head));
         }
         *self.standing.rewound() = rewound;
         Ok(())
@@ -98,16 +115,27 @@ impl Authority {
         self.standing.admit(Operation::CheckHealth, &self.store.read().await?)
     }
 
-    /// Keeps what was seen. What cannot be kept is no reason to fail: a later copy is noticed all the same.
-    pub(crate) fn remember(&self, sighting: &Sighting) {
-        let Some(witness) = &self.standing.witness else { return };
-        if let Err(error) = witness.write(sighting) {
+    /// Takes the end of the log as it is for what was seen, whatever was seen before.
+    pub(crate) async fn settle(&self) -> Result<(), AuthorityError> {
+        let mut known = self.standing.looking.lock().await;
+        let read = self.store.read().await?;
+        let Some(installation) = read.installation_id().await? else { return Ok(()) };
+        self.keep(self.standing.witness(installation).as_ref(), &read.head());
+        *known = Some((installation, read.head()));
+        *self.standing.rewound() = None;
+        Ok(())
+    }
+
+    /// What cannot be kept is no reason to fail: what this process saw, it knows.
+    fn keep(&self, witness: Option<&Witness>, head: &Head) {
+        let Some(witness) = witness else { return };
+        if let Err(error) = witness.write(head) {
             let file = witness.path().display();
             tracing::warn!(%file, error = &error as &dyn std::error::Error, "the end of the log was not kept");
         }
     }
 }
 
-pub(crate) fn sighting(read: &Read) -> Sighting {
-    Sighting { installation: read.installation().id, head: read.head() }
+pub(crate) fn unreadable(witness: &Witness, source: std::io::Error) -> AuthorityError {
+    AuthorityError::Witness { path: witness.path().to_owned(), source }
 }

@@ -154,7 +154,8 @@ impl Client {
             .timeout(options.timeout)
             .tcp_nodelay(true);
         if server.is_tls() {
-            endpoint = endpoint.tls_config(trust(options)?).map_err(failed)?;
+            endpoint =
+                endpoint.tls_config(trust(options)?).map_err(|error| untrusted(server, options, &error))?;
         }
         let channel = endpoint.connect().await.map_err(failed)?;
         Ok(Client { channel, bearer: credential.map(bearer), observer: options.observer.clone() })
@@ -280,6 +281,17 @@ fn trust(options: &Options) -> Result<ClientTlsConfig, ConnectError> {
         return Err(failed("it holds no certificate in PEM".to_owned()));
     }
     Ok(ClientTlsConfig::new().ca_certificate(Certificate::from_pem(pem)))
+}
+
+/// That the trusted certificates make no sense, or that the system has none.
+fn untrusted(server: &ServerUrl, options: &Options, error: &dyn Error) -> ConnectError {
+    match &options.ca_file {
+        Some(file) => ConnectError::CaFile { file: file.clone(), why: root(error) },
+        None => {
+            let why = format!("the system's trusted certificates cannot be used: {}", root(error));
+            ConnectError::Untrusted { server: server.clone(), why }
+        }
+    }
 }
 
 /// RFC 7468, section 5.1.

@@ -1,15 +1,12 @@
 //! Who there is: the installation, accounts, orgs, memberships, sessions and services.
 
 use crate::{
-    AccountId, Email, Expiry, Handle, InstallationId, Label, OrgId, OrgSlug, Orgs, Role, ServiceId,
-    SessionId, Timestamp,
+    AccountId, Email, Expiry, Handle, Label, OrgId, OrgSlug, Orgs, Role, ServiceId, SessionId, Timestamp,
 };
 
 /// The whole of what one database holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Installation {
-    /// Its id, which its copies share.
-    pub id: InstallationId,
     /// Every secret minted before is shut out.
     pub not_before: Timestamp,
     /// When it was restored from a copy, if nobody has said yet what becomes of the secrets in it.

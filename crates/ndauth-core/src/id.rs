@@ -80,6 +80,6 @@ ids! {
     SessionId
     /// The id of a service.
     ServiceId
-    /// The id of an installation: the same in all its copies.
+    /// The id of an installation: the beginning of its first event's hash, so that all its copies share it.
     InstallationId
 }

@@ -39,12 +39,16 @@ pub(crate) async fn run(command: Admin, format: Format, place: &Place) -> Result
                 return export(&authority, after).await;
             }
             let done = carry_out(&authority, command).await;
+            // What was done is told first: a secret is not shown again.
+            let told = done.and_then(|done| tell(&done, format));
             let closed = authority.close().await.map_err(|error| authority_failure(&error));
-            let done = done?;
-            closed?;
-            done
+            return told.and(closed);
         }
     };
+    tell(&done, format)
+}
+
+fn tell(done: &Done, format: Format) -> Result<(), Failure> {
     match format {
         Format::Text => print(&done.text)?,
         Format::Json => print_json(&done.json)?,
@@ -232,14 +236,17 @@ async fn token(authority: &Authority, command: Token) -> Result<Done, Failure> {
         Token::Revoke { token, owner } => {
             let name = any_token(&token, owner)?;
             let revoked = authority.revoke_any_token(CONSOLE, &name).await;
-            let revoked = revoked.map_err(|error| authority_failure(&error))?.view.token;
+            let revoked = revoked.map_err(|error| authority_failure(&error))?;
+            let now = revoked.now;
+            let revoked = revoked.view.token;
+            let already = if revoked.revoked_at.is_some_and(|at| at < now) { "was already " } else { "" };
             let json = json!({
                 "revoked": true,
                 "id": revoked.id.to_string(),
                 "name": revoked.name.as_str(),
                 "revoked_at": revoked.revoked_at.map(|at| at.to_string()),
             });
-            Ok(Done::line(format!("token `{}` ({}) revoked", revoked.name, revoked.id), json))
+            Ok(Done::line(format!("token `{}` ({}) {already}revoked", revoked.name, revoked.id), json))
         }
     }
 }
@@ -291,8 +298,13 @@ async fn backup(authority: &Authority, file: &Path) -> Outcome {
 }
 
 async fn restore(place: &Place, file: &Path) -> Result<Done, Failure> {
-    let restored = Authority::restore(&place.database, file).await;
-    let restored = restored.map_err(|error| authority_failure(&error))?;
+    let restored = Authority::restore(&place.database, file).await.map_err(|error| {
+        let failure = authority_failure(&error);
+        let hint = failure.hint.unwrap_or_else(|| {
+            "if the database is damaged, move it, its `-wal` and its `-shm` away, leave its `.head`, and restore again".to_owned()
+        });
+        Failure { hint: Some(hint), ..failure }
+    })?;
     let kept = restored.kept.as_ref().map(|path| path.display().to_string());
     let mut text =
         format!("restored from `{}`: the log ends with event {}", file.display(), restored.head.sequence);
@@ -323,7 +335,7 @@ async fn after_restore(
             Settlement::Replay(parse_export(&text).map_err(|error| authority_failure(&error))?)
         }
         (None, Some(InstantOrNow::Instant(instant))) => Settlement::NotBefore(instant),
-        (None, Some(InstantOrNow::Now) | None) => Settlement::NotBefore(now(authority).await?),
+        (None, Some(InstantOrNow::Now) | None) => Settlement::Everything,
     };
     let settled =
         authority.after_restore(CONSOLE, &settlement).await.map_err(|error| authority_failure(&error))?;
@@ -333,26 +345,39 @@ async fn after_restore(
         format!("every secret minted before {} is shut out", settled.not_before)
     };
     let text = format!("{how}: {} secret(s) shut out, {} serve on", settled.shut_out, settled.others);
+    let services: Vec<&str> = settled.without_secret.iter().map(Label::as_str).collect();
     let json = json!({
         "copy_sequence": settled.copy,
         "replayed": settled.replayed,
         "not_before": (settled.not_before > Timestamp::MIN).then(|| settled.not_before.to_string()),
         "secrets_shut_out": settled.shut_out,
         "other_secrets": settled.others,
+        "lost": settled.lost,
+        "services_without_secret": services,
     });
-    let aside = if settled.shut_out == 0 {
-        "it is served again".to_owned()
-    } else {
-        "it is served again; people log in again and make new tokens, under the same names if they like; \
-         services get new secrets by `ndauthd admin service rotate NAME`"
-            .to_owned()
-    };
-    Ok(Done { aside: Some(aside), ..Done::line(text, json) })
-}
-
-/// The time as the database tells it.
-async fn now(authority: &Authority) -> Result<Timestamp, Failure> {
-    Ok(authority.list_accounts(CONSOLE).await.map_err(|error| authority_failure(&error))?.now)
+    let mut aside = vec!["it is served again".to_owned()];
+    if settled.shut_out > 0 {
+        aside.push(
+            "people log in again and make new tokens, under the same names if they like; services get new secrets \
+             by `ndauthd admin service rotate NAME`"
+                .to_owned(),
+        );
+    }
+    if matches!(settlement, Settlement::NotBefore(_)) && settled.others > 0 {
+        aside.push(format!(
+            "{} secret(s) minted since then serve on, revoked after the copy or not: say a later instant, or `now`",
+            settled.others
+        ));
+    }
+    if settled.lost > 0 {
+        aside.push(format!("{} thing(s) made after the copy are not known any more", settled.lost));
+    }
+    for service in services {
+        aside.push(format!(
+            "the service `{service}` was rotated after the copy: `ndauthd admin service rotate` it again"
+        ));
+    }
+    Ok(Done { aside: Some(aside.join("\n")), ..Done::line(text, json) })
 }
 
 async fn export(authority: &Authority, mut after: u64) -> Result<(), Failure> {

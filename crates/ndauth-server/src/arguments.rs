@@ -4,9 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::FalseyValueParser;
+use clap::builder::BoolishValueParser;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
-use ndauth_authority::DatabaseUrl;
 use ndauth_core::{Email, ExpiryChoice, Handle, Label, OrgSlug, Role, Timestamp};
 use ndauth_server::LogFormat;
 use ndauth_terminal::environment::without_empty_variables;
@@ -37,7 +36,7 @@ pub(crate) struct Common {
     /// The database: `sqlite:PATH` or `postgres://USER@HOST/DATABASE`; a SQLite file in the data folder where
     /// none is named
     #[arg(long, value_name = "URL", env = "NDAUTHD_DATABASE", hide_env_values = true, global = true)]
-    pub(crate) database: Option<DatabaseUrl>,
+    pub(crate) database: Option<String>,
 
     /// A file that holds the password for PostgreSQL
     #[arg(long, value_name = "FILE", env = "NDAUTHD_DATABASE_PASSWORD_FILE", global = true)]
@@ -100,7 +99,7 @@ pub(crate) struct Serve {
     pub(crate) tls_key: Option<PathBuf>,
 
     /// Let secrets cross the network in plain text, as behind a proxy that speaks TLS
-    #[arg(long, env = "NDAUTHD_PLAINTEXT_BEYOND_LOOPBACK", value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "NDAUTHD_PLAINTEXT_BEYOND_LOOPBACK", value_parser = BoolishValueParser::new())]
     pub(crate) plaintext_beyond_loopback: bool,
 
     /// How long calls in flight may take once the server is told to stop

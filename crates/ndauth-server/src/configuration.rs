@@ -69,20 +69,20 @@ pub(crate) fn warn_of_unread_variables() {
     });
 }
 
-/// The database that was named, or a file in the data folder, which is made where needed.
+/// The database that was named, or a file in the data folder.
 pub(crate) fn place(common: &Common, matches: &ArgMatches) -> Result<Place, Failure> {
     let data = match &common.data_folder {
         Some(folder) => Some(folder.clone()),
         None => etcetera::choose_base_strategy().ok().map(|home| home.data_dir().join("ndauth")),
     };
-    if let Some(data) = &data {
-        std::fs::create_dir_all(data).map_err(|error| {
-            let message = format!("cannot make the data folder `{}`: {error}", data.display());
-            Failure::failed(message, Some("name another by `--data-folder`"))
-        })?;
-    }
     let database = match (&common.database, &data) {
-        (Some(url), _) => url.clone(),
+        // What is no URL may hold a password all the same: it is not repeated.
+        (Some(text), _) => text.parse::<DatabaseUrl>().map_err(|why| {
+            Failure::usage(
+                format!("`--database` or NDAUTHD_DATABASE names no database: {why}"),
+                "see `ndauthd --help`",
+            )
+        })?,
         (None, Some(data)) => DatabaseUrl::Sqlite(data.join("ndauth.db")),
         (None, None) => {
             return Err(Failure::usage(
@@ -111,6 +111,26 @@ pub(crate) fn place(common: &Common, matches: &ArgMatches) -> Result<Place, Fail
         }
     };
     Ok(Place { database, data })
+}
+
+impl Place {
+    /// Makes the data folder where it is used. Only the one that was named, or that holds the database, must
+    /// be there: without another, no older copy of PostgreSQL's is noticed, which the log tells.
+    pub(crate) fn made(self, common: &Common) -> Result<Place, Failure> {
+        let Some(data) = &self.data else { return Ok(self) };
+        let needed = common.data_folder.is_some() || common.database.is_none();
+        if !needed && matches!(self.database, DatabaseUrl::Sqlite(_)) {
+            return Ok(self);
+        }
+        match std::fs::create_dir_all(data) {
+            Ok(()) => Ok(self),
+            Err(_) if !needed => Ok(Place { data: None, ..self }),
+            Err(error) => {
+                let message = format!("cannot make the data folder `{}`: {error}", data.display());
+                Err(Failure::failed(message, Some("name another by `--data-folder`")))
+            }
+        }
+    }
 }
 
 /// What the server takes.
@@ -213,7 +233,14 @@ pub(crate) fn example() -> String {
 
 /// The reference of the settings, in Markdown.
 pub(crate) fn reference() -> String {
-    let mut text = String::from("| key, and flag | variable | default | |\n|---|---|---|---|\n");
+    let mut text = String::from(
+        "# The settings of ndauthd\n\n\
+         Each is a flag, a variable, and a key of the TOML file that `--config` (or `NDAUTHD_CONFIG`) names. A flag goes\n\
+         before its variable, the variable before the file, the file before the default. A variable that is empty counts as\n\
+         unset. `ndauthd config example` prints a file to begin with, `config check` says whether one makes sense, and `config\n\
+         show` what is in force and whence.\n\n\
+         | key, and flag | variable | default | |\n|---|---|---|---|\n",
+    );
     for setting in known() {
         let help = setting.argument.get_help().map(ToString::to_string).unwrap_or_default();
         let default = setting.default().map_or("-".to_owned(), |default| format!("`{default}`"));

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use ndauth_authority::{
     Authority, AuthorityError, Clock, Credential, DatabaseUrl, NewAccount, NewOrg, NewService,
 };
-use ndauth_core::{ExpiryChoice, Orgs, Role, Secret};
+use ndauth_core::{ExpiryChoice, Handle, Label, OrgSlug, Orgs, Role, Secret};
 use ndauth_server::{LogFormat, ServeOptions, Serving, log_to_stderr, serve};
 use ndauth_terminal::{Failure, print};
 
@@ -27,8 +27,8 @@ struct Stage {
 
 /// Serves until told to stop.
 pub(crate) fn run(common: &Common, dev: &Dev) -> Result<(), Failure> {
-    if let Some(database) = &common.database {
-        let message = format!("`dev` makes a database of its own, and leaves `{database}` alone");
+    if common.database.is_some() {
+        let message = "`dev` makes a database of its own, and leaves the one that is named alone";
         return Err(Failure::usage(
             message,
             "unset NDAUTHD_DATABASE and leave `--database` out; or `ndauthd serve`",
@@ -72,27 +72,36 @@ pub(crate) fn run(common: &Common, dev: &Dev) -> Result<(), Failure> {
 async fn furnish(database: &DatabaseUrl) -> Result<(Secret, Secret), AuthorityError> {
     let console = &Credential::Console;
     let authority = Authority::open(database, Clock::Database, None).await?;
-    let handle = "dev".parse().expect("a handle");
-    let service = "registry".parse().expect("a name");
-    let new = authority.list_accounts(console).await?.rows.is_empty();
-    let secret = if new {
-        let email = "dev@example.org".parse().expect("an address");
-        let account = NewAccount { handle, email, name: None, operator: true };
-        let handle = authority.create_account(console, &account).await?.handle;
-        for (slug, role) in [("acme", Role::Admin), ("sandbox", Role::Ro)] {
-            let slug = slug.parse().expect("a slug");
-            let org = authority.create_org(console, &NewOrg { slug, name: None }).await?;
-            authority.set_member(console, &org.slug, &handle, role).await?;
+    let handle: Handle = "dev".parse().expect("a handle");
+    let email = "dev@example.org".parse().expect("an address");
+    let account = NewAccount { handle: handle.clone(), email, name: None, operator: true };
+    there(authority.create_account(console, &account).await)?;
+    authority.enable_account(console, &handle).await?;
+    for (slug, role) in [("acme", Role::Admin), ("sandbox", Role::Ro)] {
+        let slug: OrgSlug = slug.parse().expect("a slug");
+        if there(authority.create_org(console, &NewOrg { slug: slug.clone(), name: None }).await)?.is_some() {
+            authority.set_member(console, &slug, &handle, role).await?;
         }
-        authority.create_service(console, &NewService { name: service, orgs: Orgs::All }).await?
-    } else {
-        authority.rotate_service(console, &service, std::time::Duration::ZERO).await?.secret
+    }
+    let name: Label = "registry".parse().expect("a name");
+    let service = match there(
+        authority.create_service(console, &NewService { name: name.clone(), orgs: Orgs::All }).await,
+    )? {
+        Some(secret) => secret,
+        None => authority.rotate_service(console, &name, std::time::Duration::ZERO).await?.secret,
     };
-    let handle = "dev".parse().expect("a handle");
     let lifetime = ExpiryChoice::parse_duration("12h").expect("a duration");
     let session = authority.issue_session(console, &handle, lifetime).await?;
     authority.close().await?;
-    Ok((session, secret))
+    Ok((session, service))
+}
+
+/// What was made, or nothing where it was there before.
+fn there<T>(made: Result<T, AuthorityError>) -> Result<Option<T>, AuthorityError> {
+    match made {
+        Err(AuthorityError::NameTaken { .. }) => Ok(None),
+        made => made.map(Some),
+    }
 }
 
 impl Stage {

@@ -25,7 +25,7 @@ pub(crate) enum Connection {
 /// How long a client may take to agree on the encryption.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How many may be agreeing at once; more wait to be accepted.
-const HANDSHAKES: usize = 256;
+const HANDSHAKES: usize = 1024;
 /// How many that are ready may wait to be served.
 const READY: usize = 64;
 /// How long to let be after no connection could be accepted, as when there are too many open files.
@@ -59,7 +59,11 @@ pub(crate) fn incoming(
                 let _ = give.send(Ok(Connection::Plain(stream))).await;
                 continue;
             };
-            let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { break };
+            let slot = tokio::select! {
+                () = give.closed() => break,
+                slot = Arc::clone(&slots).acquire_owned() => slot,
+            };
+            let Ok(slot) = slot else { break };
             let give = give.clone();
             // A slow one must not hold up the others.
             tokio::spawn(async move {

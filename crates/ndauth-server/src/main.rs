@@ -11,29 +11,40 @@ use std::process::ExitCode;
 use clap::{ArgMatches, FromArgMatches};
 use ndauth_server::{LogFormat, check_tls, log_to_stderr, serve};
 use ndauth_terminal::settings::Layer;
-use ndauth_terminal::{Failure, manual, print};
+use ndauth_terminal::{Failure, manual, print, usage};
 
 use crate::arguments::{Arguments, Command, Config};
 use crate::configuration::{place, refuse_another_users, serve_options};
 use crate::report::serve_failure;
 
 fn main() -> ExitCode {
-    let first = arguments::command(&Layer::default()).get_matches();
     // What ndauthd writes (the database, its log, its copies) is for its own user alone.
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
-    match configured(&first).and_then(|(arguments, matches, layer)| run(arguments, &matches, &layer)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.report(),
+    match configured() {
+        Ok((arguments, matches, layer)) => {
+            run(arguments, &matches, &layer).map_or_else(Failure::report, |()| ExitCode::SUCCESS)
+        }
+        Err(Stop::Usage(error)) => usage(&error),
+        Err(Stop::Failure(failure)) => failure.report(),
     }
 }
 
-/// Reads the command line again, on top of the file that it names.
-fn configured(first: &ArgMatches) -> Result<(Arguments, ArgMatches, Layer), Failure> {
-    let arguments = Arguments::from_arg_matches(first).unwrap_or_else(|error| error.exit());
+/// Why a command line is not carried out.
+enum Stop {
+    /// It is not understood, or it asks for help.
+    Usage(clap::Error),
+    /// The configuration makes no sense.
+    Failure(Failure),
+}
+
+/// Reads the command line twice: to learn which file it names, and on top of what that sets.
+fn configured() -> Result<(Arguments, ArgMatches, Layer), Stop> {
+    let first = arguments::command(&Layer::default()).try_get_matches().map_err(Stop::Usage)?;
+    let arguments = Arguments::from_arg_matches(&first).map_err(Stop::Usage)?;
     configuration::warn_of_unread_variables();
-    let layer = configuration::load(arguments.common.config.as_deref())?;
-    let matches = arguments::command(&layer).get_matches();
-    let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let layer = configuration::load(arguments.common.config.as_deref()).map_err(Stop::Failure)?;
+    let matches = arguments::command(&layer).try_get_matches().map_err(Stop::Usage)?;
+    let arguments = Arguments::from_arg_matches(&matches).map_err(Stop::Usage)?;
     Ok((arguments, matches, layer))
 }
 
@@ -42,7 +53,7 @@ fn run(arguments: Arguments, matches: &ArgMatches, layer: &Layer) -> Result<(), 
     match command {
         Command::Serve(serving) => {
             log_to_stderr(serving.log_format.into(), &serving.log);
-            let options = serve_options(place(&common, matches)?, &serving)?;
+            let options = serve_options(place(&common, matches)?.made(&common)?, &serving)?;
             refuse_another_users(&options.database)?;
             runtime()?.block_on(serve(&options, |_| ())).map_err(|error| serve_failure(&error))
         }
@@ -59,7 +70,7 @@ fn run(arguments: Arguments, matches: &ArgMatches, layer: &Layer) -> Result<(), 
         }
         Command::Admin { format, command } => {
             log_to_stderr(LogFormat::Text, "warn");
-            let place = place(&common, matches)?;
+            let place = place(&common, matches)?.made(&common)?;
             refuse_another_users(&place.database)?;
             runtime()?.block_on(admin::run(command, format, &place))
         }

@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
 use metrics_exporter_prometheus::PrometheusHandle;
-use ndauth_authority::Authority;
+use ndauth_authority::{Authority, AuthorityError};
 use tokio::time::timeout;
 
 /// What the operator's port reads.
@@ -59,8 +59,10 @@ impl Ops {
         match timeout(PATIENCE, self.authority.look()).await {
             Ok(Ok(())) => match self.authority.may_serve().await {
                 Ok(()) => Ready::Yes,
+                Err(AuthorityError::Store(_)) => Ready::NoDatabase,
                 Err(_) => Ready::Held,
             },
+            Ok(Err(error)) if !matches!(error, AuthorityError::Store(_)) => Ready::Held,
             Ok(Err(_)) | Err(_) => Ready::NoDatabase,
         }
     }

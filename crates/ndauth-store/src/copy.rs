@@ -2,10 +2,14 @@
 //!
 //! PostgreSQL has tools of its own for both, which its operators know.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use ndauth_core::Head;
-use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement, TransactionTrait};
+use sea_orm::{
+    ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, Statement, TransactionTrait,
+};
 
 use crate::connect::{Opening, sqlite_options};
 use crate::{Clock, DatabaseUrl, Engine, Store, StoreError};
@@ -27,6 +31,9 @@ pub enum CopyError {
         /// What is wrong with it.
         why: String,
     },
+    /// The database changed in between.
+    #[error("the database is changed while it is to be replaced")]
+    Moved,
     /// PostgreSQL does this by itself.
     #[error("the database is PostgreSQL's, whose own tools make and restore copies")]
     Postgres,
@@ -65,8 +72,9 @@ impl Store {
     }
 
     /// Puts a copy in the place of everything in a database, in one transaction, and marks it as restored.
-    /// The database must be at this version of the schema. Returns where the log of the copy ends.
-    pub async fn restore(target: &DatabaseUrl, copy: &Path) -> Result<Head, CopyError> {
+    /// The database must be at this version of the schema, and its log must end where it is said to: what
+    /// came in between would be lost. Returns where the log of the copy ends.
+    pub async fn restore(target: &DatabaseUrl, before: Head, copy: &Path) -> Result<Head, CopyError> {
         let DatabaseUrl::Sqlite(target) = target else { return Err(CopyError::Postgres) };
         if !copy.is_file() {
             return Err(CopyError::Missing(copy.to_owned()));
@@ -77,6 +85,8 @@ impl Store {
         let scratch = tempfile::tempdir_in(folder.unwrap_or(Path::new("."))).map_err(failed)?;
         let path = scratch.path().join("copy.db");
         std::fs::copy(copy, &path).map_err(failed)?;
+        // A copy may be kept read-only.
+        std::fs::set_permissions(&path, Permissions::from_mode(0o600)).map_err(failed)?;
         let head = prepare(copy, &path).await?;
 
         let live = Database::connect(sqlite_options(target.clone(), Opening::One))
@@ -88,7 +98,7 @@ impl Store {
             [path.to_string_lossy().into_owned().into()],
         );
         live.execute_raw(attach).await.map_err(StoreError::from)?;
-        let replaced = replace_all(&live).await;
+        let replaced = replace_all(&live, before).await;
         live.close().await.map_err(StoreError::from)?;
         replaced?;
         Ok(head)
@@ -130,9 +140,26 @@ async fn prepare(copy: &Path, path: &Path) -> Result<Head, CopyError> {
 }
 
 /// Replaces every row by those of the database that is attached as `copy`.
-async fn replace_all(live: &DatabaseConnection) -> Result<(), StoreError> {
-    let transaction = live.begin_with_options(crate::connect::immediate()).await?;
+async fn replace_all(live: &DatabaseConnection, before: Head) -> Result<(), CopyError> {
+    let transaction = live.begin_with_options(crate::connect::immediate()).await.map_err(StoreError::from)?;
+    let sql = "SELECT 1 FROM main.head WHERE sequence = $1 AND hash = $2";
+    let sequence = i64::try_from(before.sequence).map_err(StoreError::unavailable)?;
+    let values = [sequence.into(), before.hash.to_vec().into()];
+    let same = Statement::from_sql_and_values(transaction.get_database_backend(), sql, values);
+    if transaction.query_one_raw(same).await.map_err(StoreError::from)?.is_none() {
+        return Err(CopyError::Moved);
+    }
+    replace_rows(&transaction).await?;
+    transaction.commit().await.map_err(StoreError::from)?;
+    Ok(())
+}
+
+async fn replace_rows(transaction: &DatabaseTransaction) -> Result<(), StoreError> {
     transaction.execute_unprepared("PRAGMA defer_foreign_keys = ON").await?;
+    // Whom the database shut out, its own older copy does not let in again.
+    let shut_out = "UPDATE copy.installation SET not_before = max(not_before, (SELECT not_before FROM main.installation)) \
+                    WHERE (SELECT hash FROM main.event WHERE sequence = 1) = (SELECT hash FROM copy.event WHERE sequence = 1)";
+    transaction.execute_unprepared(shut_out).await?;
     let tables = "SELECT name FROM main.sqlite_master WHERE type = 'table' \
                   AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name <> 'seaql_migrations'";
     let query = |sql: String| Statement::from_string(transaction.get_database_backend(), sql);
@@ -148,6 +175,5 @@ async fn replace_all(live: &DatabaseConnection) -> Result<(), StoreError> {
             format!("INSERT INTO main.\"{table}\" ({columns}) SELECT {columns} FROM copy.\"{table}\"");
         transaction.execute_unprepared(&copied).await?;
     }
-    transaction.commit().await?;
     Ok(())
 }

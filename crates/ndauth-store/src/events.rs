@@ -1,7 +1,8 @@
 //! The event log: appended to under the lock of its head, and read in order.
 
-use ndauth_core::{Event, Head, personal_hash};
+use ndauth_core::{Event, Head, InstallationId, personal_hash};
 use sea_orm::ActiveValue::Set;
+use sea_orm::prelude::Uuid;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
     Statement,
@@ -59,6 +60,13 @@ impl StoredEvent {
 }
 
 impl Read {
+    /// Which installation it is: the beginning of the hash of its first event, which a salt makes like no
+    /// other. None before anything happened.
+    pub async fn installation_id(&self) -> Result<Option<InstallationId>, StoreError> {
+        let first = self.event_hash(1).await?;
+        Ok(first.and_then(|hash| Uuid::from_slice(&hash[..16]).ok()).map(InstallationId::from_uuid))
+    }
+
     /// The hash of the event with this number, if there is one; that of none is zero.
     pub async fn event_hash(&self, sequence: u64) -> Result<Option<[u8; 32]>, StoreError> {
         if sequence == 0 {

@@ -6,9 +6,9 @@ use ndauth_core::{
 use sea_orm::ActiveValue::Set;
 use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, Statement};
 
-use crate::columns::{Columns, expiry_micros};
+use crate::columns::{Columns, NEVER, expiry_micros};
 use crate::row::secret::{ActiveModel, Column, Entity, Model};
 use crate::{Read, Store, StoreError, Write};
 
@@ -32,6 +32,17 @@ pub struct FoundSecret {
     pub family: Family,
     /// When it was last used, as far as was written down.
     pub last_use: Option<LastUse>,
+}
+
+/// How many secrets of what lives were minted when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Minted {
+    /// Before the instant.
+    pub before: u64,
+    /// At it, or since.
+    pub since: u64,
+    /// When the last was.
+    pub newest: Option<Timestamp>,
 }
 
 impl TryFrom<Model> for FoundSecret {
@@ -86,12 +97,24 @@ impl Read {
         rows.into_iter().map(FoundSecret::try_from).collect()
     }
 
-    /// How many secrets that serve now were minted before an instant, and how many since.
-    pub async fn count_minted(&self, instant: Timestamp) -> Result<(u64, u64), StoreError> {
-        let serving = || Entity::find().filter(Column::EndsAt.gt(self.now().micros()));
-        let before = serving().filter(Column::MintedAt.lt(instant.micros()));
-        let since = serving().filter(Column::MintedAt.gte(instant.micros()));
-        Ok((before.count(&self.transaction).await?, since.count(&self.transaction).await?))
+    /// How many secrets of what lives were minted before an instant, how many since, and when the last was.
+    pub async fn count_minted(&self, instant: Timestamp) -> Result<Minted, StoreError> {
+        let sql = "SELECT count(CASE WHEN minted_at < $1 THEN 1 END) AS earlier, \
+                   count(CASE WHEN minted_at >= $1 THEN 1 END) AS since, max(minted_at) AS newest FROM secret \
+                   LEFT JOIN token ON token.id = token_id LEFT JOIN session ON session.id = session_id \
+                   LEFT JOIN service ON service.id = service_id WHERE ends_at > $2 \
+                   AND token.revoked_at IS NULL AND session.revoked_at IS NULL AND service.revoked_at IS NULL \
+                   AND COALESCE(token.expires_at, session.expires_at, $3) > $2";
+        let values = [instant.micros().into(), self.now().micros().into(), NEVER.into()];
+        let query = Statement::from_sql_and_values(self.transaction.get_database_backend(), sql, values);
+        let row = self.transaction.query_one_raw(query).await?;
+        let row = row.ok_or_else(|| StoreError::corrupt("secret", "minted_at", "-"))?;
+        let count = |column| -> Result<u64, StoreError> {
+            Ok(u64::try_from(row.try_get::<i64>("", column)?).unwrap_or_default())
+        };
+        let columns = Columns { table: "secret", id: "-" };
+        let newest = columns.instant_or_null("minted_at", row.try_get("", "newest")?)?;
+        Ok(Minted { before: count("earlier")?, since: count("since")?, newest })
     }
 
     pub(crate) async fn secrets_of_tokens(&self, tokens: &[TokenId]) -> Result<Vec<FoundSecret>, StoreError> {

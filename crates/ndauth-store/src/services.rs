@@ -3,7 +3,7 @@
 use ndauth_core::{Label, OrgId, Orgs, Service, ServiceId, Timestamp};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::columns::Columns;
 use crate::error::inserted;
@@ -64,6 +64,12 @@ impl Read {
 }
 
 impl Write {
+    /// Keeps every other change from a service until this one ends.
+    pub async fn lock_service(&self, id: ServiceId) -> Result<(), StoreError> {
+        service::Entity::find_by_id(id.uuid()).lock_exclusive().one(&self.transaction).await?;
+        Ok(())
+    }
+
     /// Adds a service, unless its name is taken by one that is not revoked.
     pub async fn insert_service(&self, service: &Service) -> Result<Result<(), Taken>, StoreError> {
         let row = service::ActiveModel {

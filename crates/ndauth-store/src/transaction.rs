@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ndauth_core::{Event, Head, Installation, InstallationId, Timestamp};
+use ndauth_core::{Event, Head, Installation, Timestamp};
 use sea_orm::{
     AccessMode, ConnectionTrait, DatabaseTransaction, IsolationLevel, QueryResult, Statement,
     TransactionOptions, TransactionTrait,
@@ -63,11 +63,11 @@ impl Store {
     async fn opened(&self, transaction: DatabaseTransaction) -> Result<Read, StoreError> {
         let sql = match self.engine {
             Engine::Sqlite => {
-                "SELECT sequence, hash, installation.id AS installation, not_before, restored_at \
+                "SELECT sequence, hash, not_before, restored_at \
                  FROM head, installation WHERE head.id = 1 AND one = 1"
             }
             Engine::Postgres => {
-                "SELECT sequence, hash, installation.id AS installation, not_before, restored_at, \
+                "SELECT sequence, hash, not_before, restored_at, \
                  (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now \
                  FROM head, installation WHERE head.id = 1 AND one = 1"
             }
@@ -162,7 +162,6 @@ async fn one_row(transaction: &DatabaseTransaction, sql: &str) -> Result<QueryRe
 fn installation(row: &QueryResult) -> Result<Installation, StoreError> {
     let columns = Columns { table: "installation", id: 1 };
     Ok(Installation {
-        id: InstallationId::from_uuid(row.try_get("", "installation")?),
         not_before: columns.instant("not_before", row.try_get("", "not_before")?)?,
         restored_at: columns.instant_or_null("restored_at", row.try_get("", "restored_at")?)?,
     })

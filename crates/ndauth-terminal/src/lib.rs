@@ -20,5 +20,5 @@ pub use failure::{EXIT_CODES, Failure};
 pub use json::print_json;
 pub use nearest::nearest;
 pub use table::{Rows, detailed};
-pub use text::{aside, hint, print, shown, warn};
+pub use text::{aside, hint, print, shown, usage, warn};
 pub use token::{TokenShown, ago, day, expiry_json, grants_json, minute, nonsense, told};

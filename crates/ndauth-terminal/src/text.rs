@@ -1,11 +1,14 @@
 //! Text: nothing reaches a terminal raw that could command it.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
-use ndauth_core::is_unshowable;
+use clap::error::ErrorKind;
+use ndauth_core::{Class, is_unshowable, redact};
 
 use crate::Failure;
+use crate::environment::plain;
 
 /// A text as one line that a terminal shows and never obeys.
 pub fn shown(text: &str) -> String {
@@ -43,10 +46,23 @@ pub fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
-/// Says something beside the data, on standard error.
+/// Tells of a command line that is not understood, or gives the help that it asks for. What repeats the
+/// person's own words is made safe for the terminal first, and for the log that it may be.
+pub fn usage(error: &clap::Error) -> ExitCode {
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        let text = error.render();
+        let text =
+            if io::stdout().is_terminal() && !plain() { text.ansi().to_string() } else { text.to_string() };
+        return print(&text).map_or_else(Failure::report, |()| ExitCode::SUCCESS);
+    }
+    aside(error.to_string().trim_end());
+    ExitCode::from(Class::Invalid.exit_code())
+}
+
+/// Says something beside the data, on standard error. A secret in it is cut down to its prefix.
 pub fn aside(text: &str) {
     // Where standard error is closed, nobody listens.
-    let _ = writeln!(anstream::stderr(), "{}", shown_lines(text));
+    let _ = writeln!(anstream::stderr(), "{}", shown_lines(&redact(text)));
 }
 
 /// Says what happened, in red where there are colours.
@@ -66,7 +82,7 @@ pub fn hint(text: &str) {
 
 fn labelled(label: &str, colour: AnsiColor, text: &str) {
     let style = Style::new().bold().fg_color(Some(colour.into()));
-    let _ = writeln!(anstream::stderr(), "{style}{label}:{style:#} {}", shown_lines(text));
+    let _ = writeln!(anstream::stderr(), "{style}{label}:{style:#} {}", shown_lines(&redact(text)));
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::FalseyValueParser;
+use clap::builder::BoolishValueParser;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::ArgValueCandidates;
 use ndauth_client::ServerUrl;
@@ -69,11 +69,11 @@ pub(crate) struct Common {
     pub(crate) timeout: Duration,
 
     /// Tell on standard error what is asked of which server, and how long it took
-    #[arg(short, long, env = "NDCLI_VERBOSE", value_parser = FalseyValueParser::new(), global = true)]
+    #[arg(short, long, env = "NDCLI_VERBOSE", value_parser = BoolishValueParser::new(), global = true)]
     pub(crate) verbose: bool,
 
     /// Send the credential in plain text to a server that is not on this machine
-    #[arg(long, env = "NDCLI_PLAINTEXT_BEYOND_LOOPBACK", value_parser = FalseyValueParser::new(), global = true)]
+    #[arg(long, env = "NDCLI_PLAINTEXT_BEYOND_LOOPBACK", value_parser = BoolishValueParser::new(), global = true)]
     pub(crate) plaintext_beyond_loopback: bool,
 }
 

@@ -115,11 +115,23 @@ fn word(name: &str) -> String {
     name.chars().flat_map(escape).collect()
 }
 
+/// What the line that is completed gives a flag.
+fn stated(flag: &str) -> Option<String> {
+    let words: Vec<String> = std::env::args().collect();
+    let given = words.windows(2).rev().find(|pair| pair[0] == flag).map(|pair| pair[1].clone());
+    given.or_else(|| {
+        words.iter().rev().find_map(|word| Some(word.strip_prefix(flag)?.strip_prefix('=')?.to_owned()))
+    })
+}
+
 /// Asks the server that is configured, in the little time there is.
 fn asked<T>(ask: impl AsyncFnOnce(&Common) -> Option<T>) -> Option<T> {
-    let configuration = Configuration::load(profile_variable().as_deref()).ok()?;
+    let profile = stated("--profile").or_else(profile_variable);
+    let configuration = Configuration::load(profile.as_deref()).ok()?;
     let command = arguments::command(&configuration.layer);
-    let matches = command.try_get_matches_from(["ndcli", "whoami"]).ok()?;
+    let server = stated("--server").map(|url| format!("--server={url}"));
+    let words = ["ndcli".to_owned(), "whoami".to_owned()].into_iter().chain(server);
+    let matches = command.try_get_matches_from(words).ok()?;
     let common = Arguments::from_arg_matches(&matches).ok()?.common;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
     runtime.block_on(async { timeout(PATIENCE, ask(&common)).await.ok()? })

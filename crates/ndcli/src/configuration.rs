@@ -8,6 +8,7 @@
 //! server = "http://127.0.0.1:7711"
 //! ```
 
+use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -64,19 +65,31 @@ impl Configuration {
         };
         let known = known();
         let mut plain = document.as_table().clone();
-        let default = plain.remove(PROFILE);
-        let default = default.as_ref().and_then(settings::text);
-        let tables = plain.remove(PROFILES);
-        let tables = tables.as_ref().and_then(|tables| tables.as_table_like());
-        let profiles: Vec<String> =
-            tables.map(|tables| tables.iter().map(|(name, _)| name.to_owned()).collect()).unwrap_or_default();
+        let nonsense = |what: &str| {
+            let message = format!("`{}`: {what}", path.display());
+            Failure::usage(message, "mend it by hand: `ndcli config path` says where it lies")
+        };
+        let default = match plain.remove(PROFILE) {
+            None => None,
+            Some(item) => {
+                Some(settings::text(&item).ok_or_else(|| nonsense("`profile` is the name of one"))?)
+            }
+        };
+        let mut profiles = BTreeMap::new();
+        if let Some(item) = plain.remove(PROFILES) {
+            let tables = item.as_table_like().ok_or_else(|| nonsense("`profiles` holds a table for each"))?;
+            for (name, item) in tables.iter() {
+                let table = item.as_table_like().ok_or_else(|| nonsense("a profile is a table"))?;
+                profiles.insert(name.to_owned(), settings::values(&path, table, &known)?);
+            }
+        }
         let mut values = settings::values(&path, &plain, &known)?;
         let profile = profile.map(str::to_owned).or(default);
+        let names: Vec<String> = profiles.keys().cloned().collect();
         if let Some(name) = &profile {
-            let table = tables.and_then(|tables| tables.get(name)?.as_table_like());
-            let table = table.ok_or_else(|| no_profile(name, &profiles, &path))?;
-            values.extend(settings::values(&path, table, &known)?);
+            values.extend(profiles.remove(name).ok_or_else(|| no_profile(name, &names, &path))?);
         }
+        let profiles = names;
         Ok(Configuration { layer: Layer { file: Some(path), values }, profile, profiles, matches: None })
     }
 }
@@ -113,6 +126,8 @@ pub(crate) fn edit(change: impl FnOnce(&mut Table) -> Result<(), Failure>) -> Re
 
 /// Replaces a file of ndcli's whole or not at all: 0600, in a folder of 0700.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    // A link stays one: what it leads to is replaced.
+    let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let folder = path.parent().expect("the file lies in a folder");
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;

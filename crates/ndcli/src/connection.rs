@@ -6,8 +6,8 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use ndauth_client::{Call, Client, ConnectError, Observer, Options};
 use ndauth_core::{Class, Problem, Reason, Secret};
-use ndauth_terminal::{Failure, aside, warn};
-use tokio::time::{Instant, sleep};
+use ndauth_terminal::{Failure, aside, shown, warn};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::arguments::Common;
 use crate::credentials::{Credential, find};
@@ -69,10 +69,14 @@ impl Connection {
     ) -> Result<T, Failure> {
         let mut wait = Wait::until(self.give_up);
         loop {
-            match call(&self.client).await {
+            match self.within(call(&self.client)).await {
                 Ok(answer) => return Ok(answer),
                 Err(problem)
                     if problem.reason == Reason::Unavailable && wait.longer(&problem.message).await => {}
+                Err(problem) if problem.reason == Reason::Unavailable => {
+                    let message = tried_for(&problem.message, self.timeout);
+                    return Err(self.refused(Problem { message, ..problem }));
+                }
                 Err(problem) => return Err(self.refused(problem)),
             }
         }
@@ -83,7 +87,22 @@ impl Connection {
         &self,
         call: impl AsyncFnOnce(&Client) -> Result<T, Problem>,
     ) -> Result<T, Failure> {
-        call(&self.client).await.map_err(|problem| self.refused(problem))
+        self.within(call(&self.client)).await.map_err(|problem| self.refused(problem))
+    }
+
+    /// Asks as [`Connection::ask`] does, with so much time from now on.
+    pub(crate) async fn ask_within<T>(
+        &mut self,
+        timeout: Duration,
+        call: impl AsyncFn(&Client) -> Result<T, Problem>,
+    ) -> Result<T, Failure> {
+        (self.give_up, self.timeout) = (Instant::now() + timeout, timeout);
+        self.ask(call).await
+    }
+
+    async fn within<T>(&self, answer: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
+        let late = |_| Problem::new(Reason::Unavailable, "no answer came in time");
+        timeout_at(self.give_up, answer).await.map_err(late)?
     }
 
     /// A failed call, with the credential named where it is the credential that failed.
@@ -92,17 +111,11 @@ impl Connection {
             Class::NotAuthenticated => {
                 Failure::from(problem).of(&format!("{} was refused", self.credential.source))
             }
-            Class::Undecided if problem.reason == Reason::Unavailable => {
-                let message = tried_for(&problem.message, self.timeout);
-                let failure = Failure::from(problem);
-                // Nothing of ndauth's came back: it may be that the server speaks TLS, and ndcli does not.
-                let hint = if failure.message.starts_with("the connection") && !self.tls {
-                    Some("where the server speaks TLS, its address begins with `https://`".to_owned())
-                } else {
-                    failure.hint
-                };
-                Failure { message, hint, code: failure.code }
-            }
+            // Nothing of ndauth's came back: it may be that the server speaks TLS, and ndcli does not.
+            Class::Undecided if problem.message.starts_with("the connection") && !self.tls => Failure {
+                hint: Some("where the server speaks TLS, its address begins with `https://`".to_owned()),
+                ..Failure::from(problem)
+            },
             _ => problem.into(),
         }
     }
@@ -160,7 +173,9 @@ impl Wait {
         if left < self.pause {
             return false;
         }
-        let spinner = self.shown.get_or_insert_with(|| spinner(why));
+        // What a server says does not command the terminal.
+        let why = shown(why);
+        let spinner = self.shown.get_or_insert_with(|| spinner(&why));
         spinner.set_message(format!("trying for {} s more, Ctrl-C stops: {why}", left.as_secs()));
         sleep(self.pause).await;
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);

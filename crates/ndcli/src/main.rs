@@ -9,13 +9,11 @@ mod credentials;
 mod help;
 mod terminal;
 
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::FromArgMatches;
-use clap::error::ErrorKind;
 use ndauth_terminal::settings::Layer;
-use ndauth_terminal::{Failure, aside, plain, print};
+use ndauth_terminal::{Failure, usage};
 
 use crate::arguments::{Arguments, Auth, Command, Token};
 use crate::configuration::Configuration;
@@ -53,21 +51,6 @@ fn parse() -> Result<(Arguments, Configuration), Stop> {
     let second = arguments::command(&configuration.layer).try_get_matches().map_err(Stop::Usage)?;
     let arguments = Arguments::from_arg_matches(&second).map_err(Stop::Usage)?;
     Ok((arguments, Configuration { matches: Some(second), ..configuration }))
-}
-
-/// Prints help as it is; what repeats the person's own words is made safe for the terminal first.
-fn usage(error: &clap::Error) -> ExitCode {
-    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-        let text = error.render();
-        let text = if std::io::stdout().is_terminal() && !plain() {
-            text.ansi().to_string()
-        } else {
-            text.to_string()
-        };
-        return print(&text).map_or_else(Failure::report, |()| ExitCode::SUCCESS);
-    }
-    aside(error.to_string().trim_end());
-    ExitCode::from(2)
 }
 
 fn execute(arguments: &Arguments, configuration: &Configuration) -> Result<(), Failure> {

@@ -8,15 +8,15 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::installation::{Installation, Killed, path, run, told};
 
-struct Dev {
+pub(crate) struct Dev {
     child: Killed,
     /// The lines to type.
-    lines: Vec<String>,
+    pub(crate) lines: Vec<String>,
     /// All that it said.
     said: String,
 }
 
-fn dev(at: &Installation, arguments: &[&str]) -> Dev {
+pub(crate) fn dev(at: &Installation, arguments: &[&str]) -> Dev {
     let mut command = Command::new(told("NDAUTH_TEST_NDAUTHD"));
     command.args(["dev", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]).args(arguments);
     command.env_clear().env("HOME", at.home()).stdin(Stdio::null()).stdout(Stdio::piped());

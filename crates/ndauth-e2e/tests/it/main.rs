@@ -5,6 +5,7 @@ mod configuration;
 mod copies;
 mod crash;
 mod dev;
+mod documents;
 mod durability;
 mod grpc;
 mod installation;

@@ -88,7 +88,7 @@ fn set(common: &Common, key: &str, value: &str) -> Result<(), Failure> {
             let hint = format!("make it: `ndcli config set server URL --profile {value}`");
             return Err(Failure::usage(format!("there is no profile `{value}`"), hint));
         }
-        place(table, common.profile.as_deref())?.insert(key, toml_edit::value(value));
+        put(place(table, common.profile.as_deref())?, key, value);
         Ok(())
     })?;
     say(
@@ -98,13 +98,35 @@ fn set(common: &Common, key: &str, value: &str) -> Result<(), Failure> {
     )
 }
 
+/// Sets a value, and keeps what a person wrote around the one before.
+fn put(table: &mut dyn TableLike, key: &str, text: &str) {
+    let mut value = toml_edit::Value::from(text);
+    match table.get_mut(key).and_then(Item::as_value_mut) {
+        Some(old) => {
+            *value.decor_mut() = old.decor().clone();
+            *old = value;
+        }
+        None => {
+            table.insert(key, Item::Value(value));
+        }
+    }
+}
+
 fn unset(common: &Common, key: &str) -> Result<(), Failure> {
     let mut had = false;
     edit(|table| {
-        had = match &common.profile {
-            None => table.remove(key).is_some(),
-            Some(name) => profile(table, name).is_some_and(|table| table.remove(key).is_some()),
+        let place: Option<&mut dyn TableLike> = match &common.profile {
+            None => Some(table),
+            Some(name) => profile(table, name),
         };
+        // A key that is there goes, known or not; `profiles` is no value.
+        had = place.is_some_and(|place| {
+            let value = place.get(key).is_some_and(Item::is_value);
+            value && place.remove(key).is_some()
+        });
+        if !had && key != PROFILE {
+            settings::find(&known(), key)?;
+        }
         Ok(())
     })?;
     let told = if had { format!("✓ {key} is set no longer") } else { format!("{key} was not set") };

@@ -1,12 +1,16 @@
 //! `ndcli auth token create`.
 
+use std::time::Duration;
+
 use clap_complete::ArgValueCandidates;
-use ndauth_core::{Class, ExpiryChoice, Grants, InvalidExpiry, InvalidName, Label, OrgSlug, Orgs, Scope};
+use ndauth_core::{
+    Class, ExpiryChoice, Grants, InvalidExpiry, InvalidName, Label, OrgSlug, Orgs, Scope, Secret,
+};
 use ndauth_proto::{
     expiry_choice_to_proto, grants_to_proto, orgs_to_proto, scope_to_proto,
     v1::{self, revoke_token_request},
 };
-use ndauth_terminal::{Failure, TokenShown, detailed, nonsense, print, print_json, shown};
+use ndauth_terminal::{Failure, TokenShown, aside, detailed, nonsense, print, print_json, shown};
 use serde_json::Value;
 
 use crate::arguments::{Common, Format, org, scope};
@@ -43,7 +47,7 @@ pub(crate) async fn run(common: &Common, create: &Create) -> Result<(), Failure>
     })?;
     let orgs =
         if create.org.is_empty() { Orgs::All } else { Orgs::Only(create.org.iter().cloned().collect()) };
-    let server = connect(common).await?;
+    let mut server = connect(common).await?;
     let request = v1::CreateTokenRequest {
         name: name.to_string(),
         scope: scope_to_proto(create.scope).into(),
@@ -51,14 +55,16 @@ pub(crate) async fn run(common: &Common, create: &Create) -> Result<(), Failure>
         grants: Some(grants_to_proto(&Grants::All)),
         expiry: Some(expiry_choice_to_proto(create.expiry)),
     };
-    let made = make(&server, request).await?;
+    let made = make(&mut server, request).await?;
     let token = TokenShown::read(made.token)?;
+    let parsed = made.secret.parse::<Secret>();
+    parsed.map_err(|why| nonsense(&format!("what should be the token's secret is none: {why}")))?;
     match common.format {
         Format::Table => print(&sentences(&token, &made.secret)),
         Format::Simple => print(&format!(
             "• {} [{}/{}] org:{} expires:{} token:{}\n",
             shown(&token.name),
-            token.prefix,
+            shown(&token.prefix),
             token.scope,
             token.org(),
             token.expires(),
@@ -75,23 +81,33 @@ pub(crate) async fn run(common: &Common, create: &Create) -> Result<(), Failure>
 
 /// Has the token made. Where Ctrl-C comes in between, it is revoked again: nobody would have its secret.
 async fn make(
-    server: &Connection,
+    server: &mut Connection,
     request: v1::CreateTokenRequest,
 ) -> Result<v1::CreateTokenResponse, Failure> {
-    let asked = async {
-        let made = server.ask_once(async |client| client.create_token(request).await).await;
-        made.map_err(
-            |failure| if failure.code == Class::Undecided.exit_code() { unsure(failure) } else { failure },
-        )
+    let name = request.name.clone();
+    let made = {
+        let asked = server.ask_once(async |client| client.create_token(request).await);
+        tokio::pin!(asked);
+        tokio::select! {
+            made = &mut asked => return made.map_err(unsure),
+            interrupted = tokio::signal::ctrl_c() => interrupted?,
+        }
+        aside(
+            "interrupted: waiting for the answer, so that no token is left behind; Ctrl-C again ends at once",
+        );
+        tokio::select! {
+            made = &mut asked => made.map_err(unsure)?,
+            _ = tokio::signal::ctrl_c() => return Err(left_behind("interrupted again", &name)),
+        }
     };
-    tokio::pin!(asked);
+    let id = made.token.ok_or_else(|| nonsense("the answer holds no token"))?.id;
+    let request = v1::RevokeTokenRequest { token: Some(revoke_token_request::Token::Id(id)) };
     tokio::select! {
-        made = &mut asked => return made,
-        interrupted = tokio::signal::ctrl_c() => interrupted?,
+        revoked = server.ask_within(UNDO, async |client| client.revoke_token(request.clone()).await) => {
+            revoked.map_err(|failure| left_behind(&failure.message, &name))?;
+        }
+        _ = tokio::signal::ctrl_c() => return Err(left_behind("interrupted again", &name)),
     }
-    let token = asked.await?.token.ok_or_else(|| nonsense("the answer holds no token"))?;
-    let request = v1::RevokeTokenRequest { token: Some(revoke_token_request::Token::Id(token.id)) };
-    server.ask(async |client| client.revoke_token(request.clone()).await).await?;
     Err(Failure {
         message: "interrupted: the token was made, and is revoked again".to_owned(),
         hint: None,
@@ -99,8 +115,23 @@ async fn make(
     })
 }
 
+/// How long the way back may take, once Ctrl-C came in between.
+const UNDO: Duration = Duration::from_secs(10);
+
+/// That there may be a token whose secret nobody has.
+fn left_behind(why: &str, name: &str) -> Failure {
+    Failure {
+        message: format!("interrupted: the token `{name}` may have been made, and is not revoked: {why}"),
+        hint: Some(format!("if `ndcli auth token list` shows it: `ndcli auth token revoke '{name}' --yes`")),
+        code: 130,
+    }
+}
+
 /// A server that was lost in between may have made the token.
 fn unsure(failure: Failure) -> Failure {
+    if failure.code != Class::Undecided.exit_code() {
+        return failure;
+    }
     let hint = "the token may have been made all the same: if `ndcli auth token list` shows it, revoke it, and try again";
     Failure { hint: Some(hint.to_owned()), ..failure }
 }

@@ -2,8 +2,8 @@
 
 use clap_complete::ArgValueCandidates;
 use ndauth_core::{InvalidName, Label};
-use ndauth_proto::v1::{self, revoke_token_request};
-use ndauth_terminal::{Failure, TokenShown, detailed, print, print_json, shown};
+use ndauth_proto::v1::{self, get_token_request, revoke_token_request};
+use ndauth_terminal::{Failure, TokenShown, detailed, nonsense, print, print_json, shown};
 use serde_json::json;
 
 use crate::arguments::{Common, Format};
@@ -37,8 +37,13 @@ pub(crate) async fn run(common: &Common, revoke: &Revoke) -> Result<(), Failure>
         }
     }
     let server = connect(common).await?;
-    let token = Some(revoke_token_request::Token::Name(name.to_string()));
-    let request = v1::RevokeTokenRequest { token };
+    // By its name it is looked for, by its id it is revoked: a second try then never meets another token,
+    // nor none, where the first was carried out and its answer was lost.
+    let by_name = Some(get_token_request::Token::Name(name.to_string()));
+    let request = v1::GetTokenRequest { token: by_name };
+    let found = server.ask(async |client| client.get_token(request.clone()).await).await?;
+    let id = found.token.ok_or_else(|| nonsense("the answer holds no token"))?.id;
+    let request = v1::RevokeTokenRequest { token: Some(revoke_token_request::Token::Id(id)) };
     let revoked = server.ask(async |client| client.revoke_token(request.clone()).await).await?;
     let token = TokenShown::read(revoked.token)?;
     match common.format {

@@ -1,0 +1,79 @@
+//! The documents: what is generated is fresh, what is shown is what is printed.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use expect_test::{ExpectFile, expect_file};
+use ndauth_store::Engine;
+
+use crate::dev::dev;
+use crate::installation::{Installation, path, run, told};
+
+const FRESH: &str =
+    "<!-- Made of the command line: `UPDATE_EXPECT=1 cargo xtask test -E 'test(documents)'` writes it. -->\n";
+
+fn root() -> PathBuf {
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../..").into()
+}
+
+fn printed(at: &Installation, binary: &str, arguments: &[&str]) -> String {
+    let mut command = at.command(binary);
+    command.args(arguments);
+    let ended = run(command, "");
+    assert_eq!((ended.code, ended.err.as_str()), (0, ""), "{ended:?}");
+    ended.out
+}
+
+fn fresh(file: &ExpectFile, text: &str) {
+    file.assert_eq(&format!("{FRESH}\n{}\n", text.trim_end()));
+}
+
+#[tokio::test]
+async fn the_references_are_fresh() {
+    let at = Installation::new(Engine::Sqlite).await;
+    let manuals =
+        ["NDAUTH_TEST_NDCLI", "NDAUTH_TEST_NDAUTHD"].map(|binary| printed(&at, binary, &["manual"]));
+    let text = format!("# Every command\n\n{}", manuals.join("\n"));
+    fresh(&expect_file!["../../../../docs/cli.md"], &text);
+    let settings = printed(&at, "NDAUTH_TEST_NDAUTHD", &["manual", "--settings"]);
+    fresh(&expect_file!["../../../../docs/configuration.md"], &settings);
+}
+
+/// The commands that README shows, in the order in which it shows them.
+#[tokio::test]
+async fn the_readme_s_commands_work() {
+    let at = Installation::new(Engine::Sqlite).await;
+    let server = at.serve();
+    let readme = std::fs::read_to_string(root().join("README.md")).expect("the README");
+    let block = readme.split("and, on the same machine:").nth(1).and_then(|rest| rest.split("```").nth(1));
+    let script = block.and_then(|block| block.strip_prefix("sh\n")).expect("a block of commands");
+    let mut bash = Command::new("bash");
+    bash.env_clear().env("PATH", path()).env("HOME", at.home()).env("NDAUTHD_DATABASE", at.database());
+    bash.env("NDCLI_SERVER", server.url.to_string()).args(["-e", "-o", "pipefail", "-c", script]);
+    let ended = run(bash, "");
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert!(ended.out.contains("Token: ndpat_") && ended.out.contains("Name: github-ci"), "{ended:?}");
+}
+
+/// The transcripts of a first day, on what `ndauthd dev` serves.
+#[tokio::test]
+async fn a_first_day_is_as_it_is_shown() {
+    let at = Installation::new(Engine::Sqlite).await;
+    let folder = at.home().join("dev");
+    let dev = dev(&at, &["--keep", folder.to_str().expect("text")]);
+    let setting = |name: &str| {
+        dev.lines.iter().find_map(|line| line.strip_prefix(name)).expect("it is told").to_owned()
+    };
+    let cases = trycmd::TestCases::new();
+    cases
+        .env("HOME", at.home().to_string_lossy())
+        .env("XDG_CONFIG_HOME", at.home().join("config").to_string_lossy())
+        .env("NDCLI_SERVER", setting("export NDCLI_SERVER="))
+        .env("NDCLI_TOKEN_FILE", folder.join("session").to_string_lossy())
+        .env("NDAUTHD_DATABASE", format!("sqlite:{}", folder.join("ndauth.db").display()))
+        .env("DEV", folder.to_string_lossy())
+        .register_bin("ndcli", told("NDAUTH_TEST_NDCLI"))
+        .register_bin("ndauthd", told("NDAUTH_TEST_NDAUTHD"))
+        .case(root().join("docs/first-day.md"));
+    cases.run();
+}
