@@ -1,5 +1,6 @@
 //! Automation: `cargo xtask --help` lists what there is.
 
+mod bench;
 mod cargo;
 mod ci;
 mod codegen;
@@ -29,6 +30,8 @@ enum Command {
     Test(test::Arguments),
     /// Checks format, lints, dependencies, the contract, generated code and documentation, then runs every test.
     Ci,
+    /// Measures what starting costs, in release builds, and fails where a bar is not reached.
+    Bench,
     /// Writes the Rust code of `proto/` into `ndauth-proto`.
     Codegen,
 }
@@ -49,6 +52,7 @@ fn run(command: &Command) -> anyhow::Result<()> {
         Command::Demo => demo::run(),
         Command::Test(arguments) => test::run_with(arguments),
         Command::Ci => ci::run_all(),
+        Command::Bench => bench::run(),
         Command::Codegen => codegen::write(&cargo::root().join(codegen::GENERATED)),
     }
 }

@@ -38,7 +38,7 @@ impl Authority {
         let standing = Standing::new(url, data);
         let authority =
             Authority { store, catalogue: Catalogue::built_in(), uses: Uses::default(), standing };
-        authority.look().await?;
+        authority.look_first().await?;
         Ok(authority)
     }
 

@@ -2,6 +2,7 @@
 //! and not while it is an older copy of what was seen of it. Such a copy has forgotten revocations.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ndauth_core::{Head, InstallationId};
@@ -17,6 +18,8 @@ pub(crate) struct Standing {
     prefix: Option<PathBuf>,
     /// One look at a time: the files are read and written.
     looking: tokio::sync::Mutex<Option<(InstallationId, Head)>>,
+    /// Whether there was a log, and nothing to compare it with, when the database was opened.
+    strange: AtomicBool,
     rewound: Mutex<Option<Rewound>>,
 }
 
@@ -42,7 +45,12 @@ impl Standing {
             // Joined to nothing, a folder's name ends in a slash.
             DatabaseUrl::Postgres(_) => data.map(|data| data.join("")),
         };
-        Standing { prefix, looking: tokio::sync::Mutex::default(), rewound: Mutex::default() }
+        Standing {
+            prefix,
+            looking: tokio::sync::Mutex::default(),
+            strange: AtomicBool::new(false),
+            rewound: Mutex::default(),
+        }
     }
 
     /// The file of an installation. No other installation's is ever written over.
@@ -88,11 +96,6 @@ impl Authority {
         let seen = if witness.is_some() { kept } else { own };
         let read = self.store.read().await?;
         let head = read.head();
-        if seen.is_none() && known.is_none() && head.sequence > 1 {
-            tracing::warn!(
-                "nothing is kept here of what was seen of this log: an older copy would not be noticed"
-            );
-        }
         let rewound = match seen {
             Some(seen) if read.event_hash(seen.sequence).await? != Some(seen.hash) => Some(Rewound {
                 seen: seen.sequence,
@@ -108,6 +111,24 @@ impl Authority {
         }
         *self.standing.rewound() = rewound;
         Ok(())
+    }
+
+    /// Looks for the first time.
+    pub(crate) async fn look_first(&self) -> Result<(), AuthorityError> {
+        let read = self.store.read().await?;
+        if let Some(installation) = read.installation_id().await? {
+            let witness = self.standing.witness(installation);
+            let kept = witness.is_some_and(|witness| witness.path().exists());
+            self.standing.strange.store(!kept, Ordering::Relaxed);
+        }
+        drop(read);
+        self.look().await
+    }
+
+    /// Whether an older copy would have been noticed when the database was opened: something was kept of
+    /// what was seen of its log before.
+    pub fn would_notice_a_copy(&self) -> bool {
+        !self.standing.strange.load(Ordering::Relaxed)
     }
 
     /// Fails where the database is a copy that nobody has put into service yet.

@@ -128,6 +128,11 @@ pub async fn serve(options: &ServeOptions, tell: impl FnOnce(Serving)) -> Result
     let authority = Authority::open(&options.database, Clock::Database, options.data.as_deref()).await;
     let authority = Arc::new(authority.map_err(database)?);
     authority.may_serve().await.map_err(database)?;
+    if !authority.would_notice_a_copy() {
+        tracing::warn!(
+            "nothing was kept here of what was seen of this log: an older copy would not be noticed"
+        );
+    }
     let (listener, address) = listen(options.listen).await?;
     let (admin_listener, admin_address) = listen(options.admin_listen).await?;
     let (routes, health) = grpc::routes(Arc::clone(&authority))?;

@@ -64,14 +64,18 @@ async fn a_first_day_is_as_it_is_shown() {
     let setting = |name: &str| {
         dev.lines.iter().find_map(|line| line.strip_prefix(name)).expect("it is told").to_owned()
     };
+    let config = at.home().join("config");
+    let mut login = at.command("NDAUTH_TEST_NDCLI");
+    login.args(["auth", "login", "--with-token"]).env("XDG_CONFIG_HOME", &config);
+    login.env("NDCLI_SERVER", setting("export NDCLI_SERVER="));
+    let session = std::fs::read_to_string(folder.join("session")).expect("the session's secret");
+    assert_eq!(run(login, &session).code, 0);
     let cases = trycmd::TestCases::new();
     cases
         .env("HOME", at.home().to_string_lossy())
-        .env("XDG_CONFIG_HOME", at.home().join("config").to_string_lossy())
+        .env("XDG_CONFIG_HOME", config.to_string_lossy())
         .env("NDCLI_SERVER", setting("export NDCLI_SERVER="))
-        .env("NDCLI_TOKEN_FILE", folder.join("session").to_string_lossy())
         .env("NDAUTHD_DATABASE", format!("sqlite:{}", folder.join("ndauth.db").display()))
-        .env("DEV", folder.to_string_lossy())
         .register_bin("ndcli", told("NDAUTH_TEST_NDCLI"))
         .register_bin("ndauthd", told("NDAUTH_TEST_NDAUTHD"))
         .case(root().join("docs/first-day.md"));
