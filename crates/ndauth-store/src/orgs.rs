@@ -126,10 +126,11 @@ impl Read {
         &self,
         ids: impl IntoIterator<Item = OrgId>,
     ) -> Result<BTreeMap<OrgId, Org>, StoreError> {
-        let rows = org::Entity::find()
-            .filter(org::Column::Id.is_in(ids.into_iter().map(OrgId::uuid)))
-            .all(&self.transaction)
-            .await?;
+        let ids: Vec<_> = ids.into_iter().map(OrgId::uuid).collect();
+        if ids.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let rows = org::Entity::find().filter(org::Column::Id.is_in(ids)).all(&self.transaction).await?;
         rows.into_iter().map(|row| Org::try_from(row).map(|org| (org.id, org))).collect()
     }
 }

@@ -118,6 +118,9 @@ impl Read {
     }
 
     pub(crate) async fn secrets_of_tokens(&self, tokens: &[TokenId]) -> Result<Vec<FoundSecret>, StoreError> {
+        if tokens.is_empty() {
+            return Ok(Vec::new());
+        }
         let rows = Entity::find()
             .filter(Column::TokenId.is_in(tokens.iter().map(|id| id.uuid())))
             .all(&self.transaction)

@@ -14,14 +14,14 @@ use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use clap::{ArgMatches, CommandFactory};
+use clap::{ArgMatches, Args, Command};
 use etcetera::BaseStrategy;
 use ndauth_terminal::environment::{variable, warn_of_unread};
 use ndauth_terminal::settings::{self, Layer, Setting};
 use ndauth_terminal::{Failure, nearest};
 use toml_edit::{DocumentMut, Table};
 
-use crate::arguments::Arguments;
+use crate::arguments::Common;
 
 /// What is configured.
 #[derive(Default)]
@@ -48,9 +48,9 @@ pub(crate) const OTHER_VARIABLES: [(&str, &str); 3] = [
     ("NDCLI_PROFILE", "the profile of the configuration to use: another server, other settings"),
 ];
 
-/// Every setting there is.
+/// Every setting there is: they are what every command takes.
 pub(crate) fn known() -> Vec<Setting> {
-    settings::settings(&Arguments::command(), "NDCLI_", &[PROFILE])
+    settings::settings(&Common::augment_args(Command::new("ndcli")), "NDCLI_", &[PROFILE])
 }
 
 impl Configuration {

@@ -48,6 +48,9 @@ fn parse() -> Result<(Arguments, Configuration), Stop> {
     }
     configuration::warn_of_unread_variables();
     let configuration = Configuration::load(arguments.common.profile.as_deref()).map_err(Stop::Failure)?;
+    if configuration.layer.values.is_empty() {
+        return Ok((arguments, Configuration { matches: Some(first), ..configuration }));
+    }
     let second = arguments::command(&configuration.layer).try_get_matches().map_err(Stop::Usage)?;
     let arguments = Arguments::from_arg_matches(&second).map_err(Stop::Usage)?;
     Ok((arguments, Configuration { matches: Some(second), ..configuration }))

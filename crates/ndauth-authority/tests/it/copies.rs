@@ -122,6 +122,44 @@ async fn an_export_must_reach_from_the_copy_to_what_was_seen() {
     assert_eq!(replay(&authority, &lines[end - 4..].join("\n")).await.expect("all that is needed"), 4);
 }
 
+/// On a machine where nothing was seen of the log, an export that holds no more than the copy settles nothing.
+#[tokio::test]
+async fn an_export_as_old_as_the_copy_proves_nothing() {
+    let (world, _folder, _, log) = forgetful().await;
+    let DatabaseUrl::Sqlite(path) = &world.scratch.url else { panic!("SQLite") };
+    for file in std::fs::read_dir(path.parent().expect("a folder")).expect("listed") {
+        let file = file.expect("a file").path();
+        if file.extension().is_some_and(|extension| extension == "head") {
+            std::fs::remove_file(file).expect("removed");
+        }
+    }
+    let authority = reopened(&world).await;
+    assert!(!authority.would_notice_a_copy());
+    let lines: Vec<&str> = log.lines().collect();
+    let error =
+        replay(&authority, &lines[..lines.len() - 4].join("\n")).await.expect_err("it proves nothing");
+    assert!(error.to_string().contains("holds nothing behind event"), "{error}");
+    assert_eq!(replay(&authority, &log).await.expect("all of it"), 4);
+}
+
+/// What is changed while a copy is put back is not lost: it is noticed, within the transaction that replaces.
+#[tokio::test]
+async fn nothing_is_replaced_that_was_not_seen() {
+    let (world, folder, _, _) = forgetful().await;
+    let url = &world.scratch.url;
+    let store = ndauth_store::Store::connect(url, Clock::Database).await.expect("connected");
+    let before = store.read().await.expect("a view").head();
+    let authority = reopened(&world).await;
+    authority.after_restore(&CONSOLE, &Settlement::NotBefore(at(60))).await.expect("settled");
+    let outcome = ndauth_store::Store::restore(url, before, &folder.path().join("copy.db")).await;
+    assert!(matches!(outcome, Err(CopyError::Moved)), "{outcome:?}");
+    authority.may_serve().await.expect("all is as it was");
+    // Whom it shut out, its own copy does not let in again.
+    Authority::restore(url, &folder.path().join("copy.db")).await.expect("restored");
+    let read = store.read().await.expect("a view");
+    assert_eq!(read.installation().not_before, at(60));
+}
+
 #[tokio::test]
 async fn a_copy_is_put_back_whole_or_not_at_all() {
     let (world, folder, _, _) = forgetful().await;
@@ -145,6 +183,9 @@ async fn a_copy_is_put_back_whole_or_not_at_all() {
         assert!(matches!(error, AuthorityError::Copy(CopyError::NoCopy { .. })), "{what}: {error:?}");
         assert!(error.to_string().contains(told), "{what}: {error}");
     }
+    let read_only = folder.path().join("copy.db");
+    std::fs::set_permissions(&read_only, std::os::unix::fs::PermissionsExt::from_mode(0o400)).expect("set");
+    Authority::restore(url, &read_only).await.expect("a copy may be kept read-only");
     let missing = Authority::restore(url, &folder.path().join("missing")).await.expect_err("missing");
     assert_eq!(missing.reason(), Reason::NotFound);
     let authority = reopened(&world).await;

@@ -241,7 +241,7 @@ async fn ndcli_keeps_what_it_is_told_and_refuses_what_is_not() {
 }
 
 #[tokio::test]
-async fn a_person_s_own_file_is_kept_and_mended() {
+async fn what_a_person_wrote_is_kept_and_mended() {
     let at = Installation::new(Engine::Sqlite).await;
     let file = at.home().join(".config/ndcli/config.toml");
     fs::create_dir_all(file.parent().expect("a folder")).expect("made");
@@ -251,9 +251,67 @@ async fn a_person_s_own_file_is_kept_and_mended() {
     assert_eq!(ended.code, 2);
     assert!(ended.err.contains("there is no setting `sevrer`\nhint: did you mean `server`?"), "{ended:?}");
     assert_eq!(ndcli(&at, &[], &["config", "unset", "sevrer"]).code, 0);
-    assert_eq!(ndcli(&at, &[], &["config", "set", "format", "json"]).code, 0);
-    assert_eq!(
-        fs::read_to_string(&file).expect("text"),
-        "# mine\nserver = \"http://127.0.0.1:1\" # here\nformat = \"json\"\n"
+    for (key, value) in [("format", "json"), ("server", "http://127.0.0.1:2")] {
+        assert_eq!(ndcli(&at, &[], &["config", "set", key, value]).code, 0);
+    }
+    let text = fs::read_to_string(&file).expect("text");
+    assert_eq!(text, "# mine\nserver = \"http://127.0.0.1:2\" # here\nformat = \"json\"\n");
+    let ended = ndcli(&at, &[], &["config", "unset", "fromat"]);
+    assert!(ended.code == 2 && ended.err.contains("did you mean `format`?"), "{ended:?}");
+    ndcli(&at, &[], &["config", "set", "server", "http://127.0.0.1:3", "--profile", "home"]);
+    let ended = ndcli(&at, &[], &["config", "unset", "profiles"]);
+    assert_eq!(ended.code, 2, "{ended:?}");
+    assert!(
+        fs::read_to_string(&file).expect("text").contains("[profiles.home]"),
+        "all of them would be lost"
     );
+    // A profile that is not in use makes sense too, or is told.
+    for (more, told) in [
+        ("[profiles.lab]\nsevrer = \"x\"\n", "did you mean `server`?"),
+        ("[[profile]]\n", "`profile` is the name of one"),
+    ] {
+        fs::write(&file, more).expect("written");
+        let ended = ndcli(&at, &[], &["whoami"]);
+        assert!(ended.code == 2 && ended.err.contains(told), "{ended:?}");
+    }
+}
+
+/// What was given in the wrong place is not repeated into a log.
+#[tokio::test]
+async fn no_failure_repeats_a_secret() {
+    let at = Installation::new(Engine::Sqlite).await;
+    let secret = "ndpat_Jj8IYRumwQ9GV4nfqrymvLBbUUnY8LAkuEecJnIrk1U";
+    for (variables, arguments) in [
+        (&[("NDCLI_SERVER", secret)] as &[(&str, &str)], &["whoami"] as &[&str]),
+        (&[], &["auth", "login", secret]),
+        (&[], &["auth", "token", "revoke", "ci", "--format", secret]),
+        (&[], &["config", "set", "server", secret]),
+        (&[], &["help", secret]),
+    ] {
+        let ended = ndcli(&at, variables, arguments);
+        assert_eq!(ended.code, 2, "{ended:?}");
+        assert!(ended.err.contains("ndpat_Jj8IYR…") && !ended.err.contains(&secret[..20]), "{ended:?}");
+    }
+    let url = "postgresql+asyncpg://nd:s3cret@db/nd";
+    for (variables, arguments) in [
+        (&[("NDAUTHD_DATABASE", url)] as &[(&str, &str)], "admin account list"),
+        (&[("NDAUTHD_DATABASE", url)], "config show"),
+    ] {
+        let ended = ndauthd(&at, variables, arguments);
+        assert!(ended.code == 2 && ended.err.contains("names no database"), "{ended:?}");
+        assert!(!ended.err.contains("s3cret"), "{ended:?}");
+    }
+}
+
+/// Where there is no home folder, or it is no place to write, a database that is named is enough.
+#[tokio::test]
+async fn the_data_folder_is_made_only_where_it_is_used() {
+    let at = Installation::new(Engine::Sqlite).await;
+    let nowhere = [("HOME", "/proc/nowhere")];
+    assert_eq!(ndauthd(&at, &nowhere, "admin account list").code, 0);
+    assert_eq!(ndauthd(&at, &nowhere, "config check").code, 0);
+    let ended = ndauthd(&at, &[("HOME", "/proc/nowhere"), ("NDAUTHD_DATABASE", "")], "admin account list");
+    assert!(ended.code == 1 && ended.err.contains("cannot make the data folder"), "{ended:?}");
+    assert_eq!(ndauthd(&at, &[("NDAUTHD_DATABASE", "")], "config show").code, 0);
+    assert!(!at.home().join(".local").exists(), "looking makes nothing");
 }
