@@ -1,14 +1,13 @@
 //! What starting costs: of the command line, of a call, of the server. Ratios to `/bin/true` in the same run, alternating.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 
 use crate::cargo::{build_binaries, root};
+use crate::server::{Server, url};
 
 /// How often each command is run; the medians are told.
 const RUNS: usize = 41;
@@ -114,72 +113,4 @@ fn tell(rows: &[Row]) -> anyhow::Result<()> {
     let over: Vec<&str> = rows.iter().filter(|row| row.median > row.bar).map(|row| row.what).collect();
     ensure!(over.is_empty(), "over the bar: {}", over.join(", "));
     Ok(())
-}
-
-/// A server that runs; ended when dropped.
-struct Server {
-    child: Child,
-    address: String,
-    ready_after: Duration,
-}
-
-fn url(database: &Path) -> String {
-    format!("sqlite:{}", database.display())
-}
-
-impl Server {
-    fn start(ndauthd: &PathBuf, database: &Path) -> anyhow::Result<Server> {
-        let begun = Instant::now();
-        let mut child = Command::new(ndauthd)
-            .args([
-                "serve",
-                "--listen",
-                "127.0.0.1:0",
-                "--admin-listen",
-                "127.0.0.1:0",
-                "--log-format",
-                "json",
-            ])
-            .env("NDAUTHD_DATABASE", url(database))
-            .stdin(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .context("cannot start ndauthd")?;
-        let mut log = BufReader::new(child.stderr.take().context("the log is piped")?);
-        let mut line = String::new();
-        let address = loop {
-            line.clear();
-            ensure!(log.read_line(&mut line)? > 0, "ndauthd ended before it was ready");
-            let told = line.split("\"address\":\"").nth(1).and_then(|rest| rest.split('"').next());
-            if let Some(address) = told {
-                break address.to_owned();
-            }
-        };
-        let ready_after = begun.elapsed();
-        // Read on, so that the pipe never fills up.
-        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
-        Ok(Server { child, address, ready_after })
-    }
-
-    fn resident_megabytes(&self) -> anyhow::Result<f64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line =
-            status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("its memory is told")?;
-        let kilobytes: f64 = line.trim().trim_end_matches(" kB").parse()?;
-        Ok(kilobytes / 1024.0)
-    }
-
-    fn end(mut self) -> anyhow::Result<()> {
-        let pid = self.child.id().to_string();
-        ensure!(Command::new("kill").args(["-TERM", &pid]).status()?.success(), "cannot stop ndauthd");
-        ensure!(self.child.wait()?.success(), "ndauthd did not stop cleanly");
-        Ok(())
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }

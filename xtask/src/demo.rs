@@ -1,14 +1,15 @@
 //! The main job, played with the real binaries on a scratch database.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, ensure};
 use tempfile::TempDir;
 
 use crate::cargo::build_binaries;
+use crate::server::{Server, url};
 
 pub(crate) fn run() -> anyhow::Result<()> {
     let (ndauthd, ndcli) = build_binaries(true)?;
@@ -73,11 +74,7 @@ struct Stage {
     ndauthd: PathBuf,
     ndcli: PathBuf,
     server: Server,
-    address: String,
 }
-
-/// The server; ended when dropped.
-struct Server(Child);
 
 /// What a command printed, and how it ended.
 struct Outcome {
@@ -90,35 +87,8 @@ impl Stage {
     fn set(ndauthd: PathBuf, ndcli: PathBuf) -> anyhow::Result<Stage> {
         let folder = tempfile::tempdir()?;
         println!("\n$ ndauthd serve    (on a scratch SQLite file and a free port)");
-        let mut server = Command::new(&ndauthd)
-            .args([
-                "serve",
-                "--listen",
-                "127.0.0.1:0",
-                "--admin-listen",
-                "127.0.0.1:0",
-                "--log-format",
-                "json",
-            ])
-            .env("NDAUTHD_DATABASE", database(folder.path()))
-            .stdin(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .context("cannot start ndauthd")?;
-        let mut log = BufReader::new(server.stderr.take().context("the log is piped")?);
-        let server = Server(server);
-        let mut line = String::new();
-        let address = loop {
-            line.clear();
-            ensure!(log.read_line(&mut line)? > 0, "ndauthd ended before it was ready");
-            if let Some(address) = line.split("\"address\":\"").nth(1).and_then(|rest| rest.split('"').next())
-            {
-                break address.to_owned();
-            }
-        };
-        // Read on, so that the pipe never fills up.
-        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
-        Ok(Stage { folder, ndauthd, ndcli, server, address })
+        let server = Server::start(&ndauthd, &database(folder.path()))?;
+        Ok(Stage { folder, ndauthd, ndcli, server })
     }
 
     fn says(&self, what: &str) {
@@ -157,8 +127,8 @@ impl Stage {
         }
         let mut child = command
             .env_remove("NDCLI_TOKEN_FILE")
-            .env("NDAUTHD_DATABASE", database(self.folder.path()))
-            .env("NDCLI_SERVER", format!("http://{}", self.address))
+            .env("NDAUTHD_DATABASE", url(&database(self.folder.path())))
+            .env("NDCLI_SERVER", format!("http://{}", self.server.address))
             .env("XDG_CONFIG_HOME", self.folder.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -177,22 +147,12 @@ impl Stage {
         Ok(outcome)
     }
 
-    fn close(mut self) -> anyhow::Result<()> {
-        let pid = self.server.0.id().to_string();
-        ensure!(Command::new("kill").args(["-TERM", &pid]).status()?.success(), "cannot stop ndauthd");
-        let status = self.server.0.wait()?;
-        ensure!(status.success(), "ndauthd did not stop cleanly: {status}");
+    fn close(self) -> anyhow::Result<()> {
+        self.server.end()?;
         let path = self.folder.path().to_owned();
         self.folder.close()?;
         ensure!(fs::metadata(path).is_err(), "the scratch folder is still there");
         Ok(())
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
     }
 }
 
@@ -230,8 +190,8 @@ impl Outcome {
     }
 }
 
-fn database(folder: &Path) -> String {
-    format!("sqlite:{}", folder.join("ndauth.db").display())
+fn database(folder: &Path) -> PathBuf {
+    folder.join("ndauth.db")
 }
 
 fn prefix(secret: &str) -> &str {

@@ -6,6 +6,7 @@ mod ci;
 mod codegen;
 mod demo;
 mod postgres;
+mod server;
 mod test;
 mod tools;
 #[cfg(test)]

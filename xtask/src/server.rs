@@ -1,0 +1,80 @@
+//! A server of ndauth on a scratch database, for the demo and the benchmarks.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+
+/// A server that runs; ended when dropped.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) address: String,
+    pub(crate) ready_after: Duration,
+}
+
+/// A file of SQLite as ndauthd takes it.
+pub(crate) fn url(database: &Path) -> String {
+    format!("sqlite:{}", database.display())
+}
+
+impl Server {
+    /// Starts a server on a file of SQLite and free ports, and waits until it is ready.
+    pub(crate) fn start(ndauthd: &Path, database: &Path) -> anyhow::Result<Server> {
+        let begun = Instant::now();
+        let mut child = Command::new(ndauthd)
+            .args([
+                "serve",
+                "--listen",
+                "127.0.0.1:0",
+                "--admin-listen",
+                "127.0.0.1:0",
+                "--log-format",
+                "json",
+            ])
+            .env("NDAUTHD_DATABASE", url(database))
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .context("cannot start ndauthd")?;
+        let mut log = BufReader::new(child.stderr.take().context("the log is piped")?);
+        let mut line = String::new();
+        let address = loop {
+            line.clear();
+            ensure!(log.read_line(&mut line)? > 0, "ndauthd ended before it was ready");
+            let told = line.split("\"address\":\"").nth(1).and_then(|rest| rest.split('"').next());
+            if let Some(address) = told {
+                break address.to_owned();
+            }
+        };
+        let ready_after = begun.elapsed();
+        // Read on, so that the pipe never fills up.
+        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+        Ok(Server { child, address, ready_after })
+    }
+
+    pub(crate) fn resident_megabytes(&self) -> anyhow::Result<f64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line =
+            status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("its memory is told")?;
+        let kilobytes: f64 = line.trim().trim_end_matches(" kB").parse()?;
+        Ok(kilobytes / 1024.0)
+    }
+
+    /// Tells the server to stop, and waits until it has.
+    pub(crate) fn end(mut self) -> anyhow::Result<()> {
+        let pid = self.child.id().to_string();
+        ensure!(Command::new("kill").args(["-TERM", &pid]).status()?.success(), "cannot stop ndauthd");
+        ensure!(self.child.wait()?.success(), "ndauthd did not stop cleanly");
+        Ok(())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
