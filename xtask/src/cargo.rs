@@ -15,6 +15,14 @@ pub(crate) fn root() -> PathBuf {
 pub(crate) fn command(program: impl AsRef<Path>, arguments: &[&str]) -> Command {
     let mut command = Command::new(program.as_ref());
     command.args(arguments).current_dir(root());
+    // What cargo told this program of itself would make build scripts run again, and half the tree with them.
+    let told = std::env::vars_os().map(|(name, _)| name);
+    for name in told.filter(|name| {
+        let name = name.to_string_lossy();
+        name.starts_with("CARGO_PKG_") || ["CARGO_MANIFEST_DIR", "CARGO_MANIFEST_PATH"].contains(&&*name)
+    }) {
+        command.env_remove(name);
+    }
     command
 }
 

@@ -175,7 +175,7 @@ impl AuthorityError {
             AuthorityError::Restored => Some(SETTLE.to_owned()),
             AuthorityError::Rewound(rewound) => {
                 let elsewhere = rewound.witness.as_ref().map(|file| {
-                    format!("; where that was said on another machine, remove `{}`", file.display())
+                    format!("; where that was said on another machine, remove `{}` and restart", file.display())
                 });
                 Some(format!("put the newer database back, or {SETTLE}{}", elsewhere.unwrap_or_default()))
             }

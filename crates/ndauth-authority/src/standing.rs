@@ -92,8 +92,9 @@ impl Authority {
             Some(witness) => witness.read().map_err(|source| unreadable(witness, source))?,
         };
         let own = known.filter(|(whose, _)| *whose == installation).map(|(_, head)| head);
-        // The file rules: it is what somebody put right where a copy was put into service.
-        let seen = if witness.is_some() { kept } else { own };
+        // The file rules: it is what somebody put right where a copy was put into service. Where it cannot be
+        // written, what this process saw counts.
+        let seen = kept.or(own);
         let read = self.store.read().await?;
         let head = read.head();
         let rewound = match seen {

@@ -27,25 +27,8 @@ const CONFIG: &str = "config";
 
 /// Every setting there is.
 pub(crate) fn known() -> Vec<Setting> {
-    let mut known = settings::settings(&Arguments::command(), "NDAUTHD_", &[CONFIG]);
-    known.sort_by_key(|setting| ORDER.iter().position(|key| *key == setting.key).unwrap_or(ORDER.len()));
-    known
+    settings::settings(&Arguments::command(), "NDAUTHD_", &[CONFIG])
 }
-
-/// The order in which they are told: what is asked for first.
-const ORDER: [&str; 11] = [
-    "database",
-    "database-password-file",
-    "data-folder",
-    "listen",
-    "admin-listen",
-    "tls-certificate",
-    "tls-key",
-    "plaintext-beyond-loopback",
-    "drain-seconds",
-    "log",
-    "log-format",
-];
 
 /// Reads the file that is named.
 pub(crate) fn load(file: Option<&Path>) -> Result<Layer, Failure> {

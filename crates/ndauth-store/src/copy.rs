@@ -65,7 +65,11 @@ impl Store {
             "VACUUM INTO $1",
             [path.to_string_lossy().into_owned().into()],
         );
-        self.database.execute_raw(sql).await.map_err(StoreError::from)?;
+        if let Err(error) = self.database.execute_raw(sql).await {
+            // Half a copy would stand in the way of a whole one.
+            let _ = std::fs::remove_file(path);
+            return Err(StoreError::from(error).into());
+        }
         // SQLite does not sync what it writes there.
         let synced = std::fs::File::open(path).and_then(|file| file.sync_all());
         synced.map_err(|source| CopyError::File { path: path.to_owned(), source })

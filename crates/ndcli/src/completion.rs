@@ -117,7 +117,7 @@ fn word(name: &str) -> String {
 
 /// What the line that is completed gives a flag.
 fn stated(flag: &str) -> Option<String> {
-    let words: Vec<String> = std::env::args().collect();
+    let words: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
     let given = words.windows(2).rev().find(|pair| pair[0] == flag).map(|pair| pair[1].clone());
     given.or_else(|| {
         words.iter().rev().find_map(|word| Some(word.strip_prefix(flag)?.strip_prefix('=')?.to_owned()))

@@ -126,11 +126,12 @@ pub(crate) fn edit(change: impl FnOnce(&mut Table) -> Result<(), Failure>) -> Re
 
 /// Replaces a file of ndcli's whole or not at all: 0600, in a folder of 0700.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    // A link stays one: what it leads to is replaced.
+    let own = path.parent().expect("the file lies in a folder");
+    DirBuilder::new().recursive(true).mode(0o700).create(own)?;
+    fs::set_permissions(own, fs::Permissions::from_mode(0o700))?;
+    // A link stays one: what it leads to is replaced. The folder there is somebody else's to tighten.
     let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let folder = path.parent().expect("the file lies in a folder");
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
     let mut file =
         tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o600)).tempfile_in(folder)?;
     file.write_all(bytes)?;

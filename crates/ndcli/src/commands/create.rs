@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use clap_complete::ArgValueCandidates;
-use ndauth_core::{
-    Class, ExpiryChoice, Grants, InvalidExpiry, InvalidName, Label, OrgSlug, Orgs, Scope, Secret,
-};
+use ndauth_core::{Class, ExpiryChoice, Grants, InvalidExpiry, InvalidName, Label, OrgSlug, Orgs, Scope};
 use ndauth_proto::{
     expiry_choice_to_proto, grants_to_proto, orgs_to_proto, scope_to_proto,
     v1::{self, revoke_token_request},
@@ -57,10 +55,10 @@ pub(crate) async fn run(common: &Common, create: &Create) -> Result<(), Failure>
     };
     let made = make(&mut server, request).await?;
     let token = TokenShown::read(made.token)?;
-    let parsed = made.secret.parse::<Secret>();
-    parsed.map_err(|why| nonsense(&format!("what should be the token's secret is none: {why}")))?;
+    // Shown in any case, for nobody else has it; but it does not command the terminal.
+    let secret = shown(&made.secret);
     match common.format {
-        Format::Table => print(&sentences(&token, &made.secret)),
+        Format::Table => print(&sentences(&token, &secret)),
         Format::Simple => print(&format!(
             "• {} [{}/{}] org:{} expires:{} token:{}\n",
             shown(&token.name),
@@ -68,10 +66,10 @@ pub(crate) async fn run(common: &Common, create: &Create) -> Result<(), Failure>
             token.scope,
             token.org(),
             token.expires(),
-            made.secret
+            secret
         )),
         Format::Detailed => {
-            let mut fields = vec![("Token", made.secret.clone())];
+            let mut fields = vec![("Token", secret)];
             fields.extend(super::list::fields(&token, token.created_at));
             print(&detailed(&fields))
         }
