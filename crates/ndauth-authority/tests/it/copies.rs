@@ -239,6 +239,25 @@ on_both! {
         opened().await.may_serve().await.expect("and goes on serving");
     }
 
+    /// Where nothing can be kept, what the process itself saw counts.
+    async fn what_the_process_saw_counts_where_no_file_can_be_kept(world: &World) {
+        let nowhere = std::path::Path::new("/proc/nowhere");
+        let authority = Authority::open(&world.scratch.url, Clock::Manual(world.clock.clone()), Some(nowhere)).await.expect("opened");
+        authority.look().await.expect("looked");
+        if let DatabaseUrl::Sqlite(path) = &world.scratch.url {
+            for file in std::fs::read_dir(path.parent().expect("a folder")).expect("listed") {
+                let file = file.expect("a file").path();
+                if file.extension().is_some_and(|extension| extension == "head") {
+                    std::fs::remove_file(file).expect("removed");
+                }
+            }
+        }
+        let store = ndauth_store::Store::connect(&world.scratch.url, Clock::Database).await.expect("connected");
+        execute(&store, "UPDATE event SET hash = personal_hash WHERE sequence = (SELECT sequence FROM head)").await;
+        authority.look().await.expect("looked");
+        assert!(matches!(authority.may_serve().await, Err(AuthorityError::Rewound(_))));
+    }
+
     /// While it serves, too.
     async fn a_log_that_is_rewound_beneath_a_server_is_noticed(world: &World) {
         let data = tempfile::tempdir().expect("a folder");

@@ -276,6 +276,23 @@ async fn what_a_person_wrote_is_kept_and_mended() {
     }
 }
 
+/// Who keeps the file elsewhere and links to it finds it there, and that folder as it was.
+#[tokio::test]
+async fn a_link_stays_one_and_leaves_its_folder_alone() {
+    let at = Installation::new(Engine::Sqlite).await;
+    let (own, dotfiles) = (at.home().join(".config/ndcli"), at.home().join("dotfiles"));
+    fs::create_dir_all(&own).expect("made");
+    fs::create_dir(&dotfiles).expect("made");
+    fs::set_permissions(&dotfiles, fs::Permissions::from_mode(0o755)).expect("open to others");
+    fs::write(dotfiles.join("ndcli.toml"), "format = \"json\"\n").expect("written");
+    std::os::unix::fs::symlink(dotfiles.join("ndcli.toml"), own.join("config.toml")).expect("linked");
+    assert_eq!(ndcli(&at, &[], &["config", "set", "timeout", "3s"]).code, 0);
+    let text = fs::read_to_string(dotfiles.join("ndcli.toml")).expect("text");
+    assert_eq!(text, "format = \"json\"\ntimeout = \"3s\"\n");
+    assert!(fs::symlink_metadata(own.join("config.toml")).expect("there").is_symlink());
+    assert_eq!((mode(&own), mode(&dotfiles)), (0o700, 0o755));
+}
+
 /// What was given in the wrong place is not repeated into a log.
 #[tokio::test]
 async fn no_failure_repeats_a_secret() {

@@ -230,6 +230,39 @@ async fn a_pipeline_is_told_what_most_likely_happened() {
     }
 }
 
+/// A token that came to its end while the pipeline had it.
+#[tokio::test]
+async fn an_expired_token_is_told_to_be_so() {
+    let at = Installation::new(Engine::Sqlite).await;
+    at.people();
+    let server = at.serve();
+    at.log_in(&server);
+    let create = |name: &str, expiry: &str| {
+        let arguments =
+            ["auth", "token", "create", "--scope", "ro", "-f", "json", "--name", name, "--expiry", expiry];
+        let ended = at.ndcli(&server, &arguments);
+        serde_json::from_str::<serde_json::Value>(&ended.out).unwrap_or_else(|_| panic!("{ended:?}"))
+    };
+    let now: ndauth_core::Timestamp =
+        create("clock", "30d")["created_at"].as_str().and_then(|at| at.parse().ok()).expect("an instant");
+    let end = now.checked_add(Duration::from_secs(2)).expect("an instant");
+    let token = create("ci", &end.to_string())["token"].as_str().expect("a secret").to_owned();
+    let begun = Instant::now();
+    let ended = loop {
+        let ended = at.ndcli_with(&server, &[("NDCLI_TOKEN", &token)], &["whoami"], "");
+        if ended.code != 0 {
+            break ended;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20), "it does not expire");
+        std::thread::sleep(Duration::from_millis(100));
+    };
+    let told = format!(
+        "error: NDCLI_TOKEN was refused: the token expired on {}\nhint: make a new one with `ndcli auth token create`\n",
+        end.date()
+    );
+    assert_eq!((ended.code, ended.err.as_str()), (4, told.as_str()));
+}
+
 #[tokio::test]
 async fn a_shell_completes_names_as_they_are_now() {
     let at = Installation::new(Engine::Sqlite).await;
