@@ -99,7 +99,7 @@ fn new_token(name: &str) -> v1::CreateTokenRequest {
         scope: scope_to_proto(Scope::Ro).into(),
         orgs: Some(orgs_to_proto(&Orgs::All)),
         grants: Some(grants_to_proto(&Grants::All)),
-        expiry: Some(expiry_choice_to_proto(ExpiryChoice::default())),
+        expiry: Some(expiry_choice_to_proto(ExpiryChoice::PERSONAL)),
     }
 }
 

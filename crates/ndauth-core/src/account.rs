@@ -28,6 +28,8 @@ pub struct Account {
     pub operator: bool,
     /// When it was made.
     pub created_at: Timestamp,
+    /// When its person logged in last, if ever.
+    pub last_login_at: Option<Timestamp>,
     /// Since when it has no power, if so.
     pub disabled_at: Option<Timestamp>,
 }
@@ -80,6 +82,8 @@ pub struct Service {
     pub name: Label,
     /// The orgs it may ask about.
     pub orgs: Orgs,
+    /// Whether it is believed when it states its client's address.
+    pub states_address: bool,
     /// When it was registered.
     pub created_at: Timestamp,
     /// Since when it may ask nothing, if so.

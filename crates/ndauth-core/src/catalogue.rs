@@ -1,115 +1,453 @@
-//! The catalogue: the resource types and actions there are, and the least role that each needs.
+//! The catalogue: the resource types and actions there are, and the least role that each action needs.
+//!
+//! It is a document that the operator applies, and to it what concerns ndauth itself, which is fixed. A
+//! permission that left the catalogue keeps no power, in whichever token it stands. One that was renamed
+//! is found under its former name too, in tokens and in questions; a change of the catalogue never gives a
+//! token more than it had under the former name (see [`Catalogue::changes_from`]).
 
-use std::collections::BTreeMap;
+mod change;
 
-use crate::{Action, Actions, GrantSet, Permission, ResourceType, Role};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::str::FromStr;
 
-/// The resource types that concern ndauth itself. Neither `All` nor `*` covers them: a grant names
-/// each action on them, or the token has not got it.
-pub const OWN_RESOURCE_TYPES: [&str; 8] =
-    ["audit", "catalogue", "members", "org", "policy", "services", "sessions", "tokens"];
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Action, Actions, Description, Grant, GrantSet, Grants, InvalidName, InvalidPermission, Permission,
+    ResourceIds, ResourceType, Role, Scope, nearest,
+};
+
+pub use change::{CatalogueChange, InvalidChange};
+
+/// A resource type of ndauth's own, what it is, and its actions: name, least role, what it lets do.
+type Own = (&'static str, &'static str, &'static [(&'static str, Role, &'static str)]);
+
+/// What concerns ndauth itself. Neither `All` nor `*` covers any of it: a grant names each action, or the
+/// token has not got it. Types without actions are kept for what may come.
+const OWN: [Own; 8] = [
+    ("audit", "The record of all changes", &[("read", Role::Admin, "Read the entries of the audit log")]),
+    ("catalogue", "Resource types and actions", &[]),
+    ("members", "Who is a member of an org", &[("read", Role::Ro, "List members and their roles")]),
+    (
+        "org",
+        "The org itself",
+        &[("admin", Role::Admin, "Manage members, workspaces and billing, where a service does")],
+    ),
+    ("policy", "An org's limits for tokens", &[("read", Role::Ro, "Read the org's policy")]),
+    ("services", "Internal services", &[]),
+    ("sessions", "Interactive logins", &[]),
+    ("tokens", "Tokens themselves", &[("read", Role::Ro, "List the tokens of the token's owner")]),
+];
 
 /// Whether resources of this type concern ndauth itself.
 pub fn is_own_resource_type(resource_type: &ResourceType) -> bool {
-    OWN_RESOURCE_TYPES.contains(&resource_type.as_str())
+    OWN.iter().any(|(own, ..)| *own == resource_type.as_str())
+}
+
+/// A permission without resources: `action:type`, such as `read:assets`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct PermissionName {
+    /// Of which type.
+    pub resource_type: ResourceType,
+    /// Which action.
+    pub action: Action,
+}
+
+/// The catalogue as the operator writes it.
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CatalogueDocument {
+    /// The resource types, by name.
+    pub types: BTreeMap<String, TypeDocument>,
+}
+
+/// A resource type as the operator writes it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TypeDocument {
+    /// What it is: one line.
+    pub description: String,
+    /// What can be done to it, by name.
+    #[serde(default)]
+    pub actions: BTreeMap<String, ActionDocument>,
+}
+
+/// An action as the operator writes it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ActionDocument {
+    /// The least role that it needs.
+    pub role: Role,
+    /// What it lets do: one line.
+    pub description: String,
+    /// What it was called before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub formerly: Vec<String>,
 }
 
 /// What may be asked for at all.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Catalogue(BTreeMap<(ResourceType, Action), Role>);
+pub struct Catalogue {
+    entries: BTreeMap<PermissionName, Entry>,
+    /// What a former name stands for now.
+    former: BTreeMap<PermissionName, PermissionName>,
+    /// Each type, and what it is.
+    types: BTreeMap<ResourceType, Description>,
+}
 
-/// A resource type, and its actions for each least role.
-type Row = (&'static str, &'static [(Role, &'static [&'static str])]);
+/// What the catalogue says of a permission.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Entry {
+    least_role: Role,
+    description: Description,
+    formerly: BTreeSet<PermissionName>,
+}
 
-const BUILT_IN: [Row; 19] = [
-    ("artifact", &[(Role::Ro, &["list", "resolve"]), (Role::Rw, &["create", "expire"])]),
-    ("assets", &[(Role::Ro, &["read"]), (Role::Rw, &["write"]), (Role::Admin, &["approve"])]),
-    ("audit", &[(Role::Admin, &["read"])]),
-    ("bazel/cache", &[(Role::Rw, &["ensure"])]),
-    ("bazel/execution", &[(Role::Rw, &["ensure"])]),
-    ("bazel/storage", &[(Role::Rw, &["write"])]),
-    ("builder", &[(Role::Rw, &["access", "ensure"])]),
-    ("cache/gradle", &[(Role::Ro, &["read"]), (Role::Rw, &["ensure", "write"])]),
-    ("cache/httpcache", &[(Role::Ro, &["read"]), (Role::Rw, &["ensure", "write"])]),
-    ("cache/turborepo", &[(Role::Ro, &["list", "read"]), (Role::Rw, &["delete", "report", "write"])]),
-    ("containerregistry", &[(Role::Admin, &["configure"])]),
-    ("github/runner-profile", &[(Role::Ro, &["get", "list"]), (Role::Rw, &["create", "delete", "update"])]),
-    ("ingress", &[(Role::Rw, &["access"])]),
-    ("instance", &[(Role::Ro, &["get", "list", "wait"]), (Role::Rw, &["create", "destroy"])]),
-    ("instance/o11y/logs", &[(Role::Ro, &["get"])]),
-    ("members", &[(Role::Ro, &["read"])]),
-    ("org", &[(Role::Admin, &["admin"])]),
-    ("policy", &[(Role::Ro, &["read"])]),
-    ("tokens", &[(Role::Ro, &["read"])]),
-];
+/// A permission as people are told of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listed<'a> {
+    /// Its name.
+    pub name: &'a PermissionName,
+    /// The least role that it needs.
+    pub least_role: Role,
+    /// What it lets do.
+    pub description: &'a Description,
+    /// What it was called before.
+    pub formerly: &'a BTreeSet<PermissionName>,
+    /// Whether it concerns ndauth itself.
+    pub own: bool,
+}
+
+/// Why a document is no catalogue.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidCatalogue {
+    /// A type has no such name.
+    #[error("`types.{0}`: {1}")]
+    Type(String, InvalidPermission),
+    /// An action, or a former name, is none.
+    #[error("`{1}` of the type `{0}`: {2}")]
+    Action(ResourceType, String, InvalidPermission),
+    /// A type of ndauth's own.
+    #[error("`{0}` concerns ndauth itself: what can be done to it is fixed")]
+    Own(ResourceType),
+    /// A type without actions.
+    #[error("the type `{0}` has no actions")]
+    NoActions(ResourceType),
+    /// A description that is none.
+    #[error("the description of `{0}` {1}")]
+    Description(String, InvalidName),
+    /// A former name that is in use.
+    #[error("`{former}`, which `{name}` was called before, is the name of a permission")]
+    FormerInUse {
+        /// What was called so.
+        name: PermissionName,
+        /// The former name.
+        former: PermissionName,
+    },
+    /// A former name of two.
+    #[error("`{0}` is the former name of more than one permission")]
+    FormerTwice(PermissionName),
+}
+
+/// Why a grant names nothing that there is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownGrant {
+    /// The word that is not known: an action, or a resource type.
+    pub word: String,
+    /// What the whole of it would be.
+    pub named: String,
+    /// Where the word is a type: no actions of it are known either.
+    pub is_type: bool,
+    /// What may have been meant.
+    pub meant: Option<String>,
+    /// What it is called now, where it was renamed.
+    pub renamed_to: Option<PermissionName>,
+}
 
 impl Catalogue {
-    /// The catalogue that ndauth comes with.
-    pub fn built_in() -> Catalogue {
-        let rows = BUILT_IN.iter().flat_map(|(resource_type, by_role)| {
-            by_role.iter().flat_map(move |(role, actions)| {
-                actions.iter().map(move |action| (*resource_type, *action, *role))
-            })
-        });
-        Catalogue(
-            rows.map(|(resource_type, action, role)| {
-                let resource_type = resource_type.parse().expect("the table holds resource types");
+    /// Reads a document, and adds what concerns ndauth itself.
+    pub fn new(document: &CatalogueDocument) -> Result<Catalogue, InvalidCatalogue> {
+        let mut catalogue =
+            Catalogue { entries: BTreeMap::new(), former: BTreeMap::new(), types: BTreeMap::new() };
+        for (name, told) in &document.types {
+            let resource_type: ResourceType =
+                name.parse().map_err(|why| InvalidCatalogue::Type(name.clone(), why))?;
+            if is_own_resource_type(&resource_type) {
+                return Err(InvalidCatalogue::Own(resource_type));
+            }
+            catalogue.add_type(resource_type, told)?;
+        }
+        for (former, name) in &catalogue.former {
+            if catalogue.entries.contains_key(former) {
+                let (name, former) = (name.clone(), former.clone());
+                return Err(InvalidCatalogue::FormerInUse { name, former });
+            }
+        }
+        for (resource_type, description, actions) in OWN {
+            let resource_type: ResourceType = resource_type.parse().expect("the table holds resource types");
+            let words = |text: &str| text.parse::<Description>().expect("the table holds descriptions");
+            catalogue.types.insert(resource_type.clone(), words(description));
+            for (action, least_role, description) in actions {
                 let action = action.parse().expect("the table holds actions");
-                ((resource_type, action), role)
-            })
-            .collect(),
-        )
+                let entry = Entry {
+                    least_role: *least_role,
+                    description: words(description),
+                    formerly: BTreeSet::new(),
+                };
+                let name = PermissionName { resource_type: resource_type.clone(), action };
+                catalogue.entries.insert(name, entry);
+            }
+        }
+        Ok(catalogue)
+    }
+
+    fn add_type(&mut self, resource_type: ResourceType, told: &TypeDocument) -> Result<(), InvalidCatalogue> {
+        let line = |of: &str, text: &str| {
+            let description = text.parse::<Description>();
+            description.map_err(|why| InvalidCatalogue::Description(of.to_owned(), why))
+        };
+        if told.actions.is_empty() {
+            return Err(InvalidCatalogue::NoActions(resource_type));
+        }
+        self.types.insert(resource_type.clone(), line(resource_type.as_str(), &told.description)?);
+        for (action, told) in &told.actions {
+            let invalid =
+                |text: &str, why| InvalidCatalogue::Action(resource_type.clone(), text.to_owned(), why);
+            let name = PermissionName {
+                resource_type: resource_type.clone(),
+                action: action.parse().map_err(|why| invalid(action, why))?,
+            };
+            let mut formerly = BTreeSet::new();
+            for text in &told.formerly {
+                let former: PermissionName = text.parse().map_err(|why| invalid(text, why))?;
+                if is_own_resource_type(&former.resource_type) {
+                    return Err(InvalidCatalogue::Own(former.resource_type));
+                }
+                if self.former.insert(former.clone(), name.clone()).is_some() {
+                    return Err(InvalidCatalogue::FormerTwice(former));
+                }
+                formerly.insert(former);
+            }
+            let description = line(&name.to_string(), &told.description)?;
+            self.entries.insert(name, Entry { least_role: told.role, description, formerly });
+        }
+        Ok(())
+    }
+
+    /// The document that says the same, without what concerns ndauth itself.
+    pub fn document(&self) -> CatalogueDocument {
+        let mut document = CatalogueDocument::default();
+        for (name, entry) in &self.entries {
+            if is_own_resource_type(&name.resource_type) {
+                continue;
+            }
+            let told = document.types.entry(name.resource_type.to_string()).or_insert_with(|| TypeDocument {
+                description: self.describe(&name.resource_type).map(ToString::to_string).unwrap_or_default(),
+                actions: BTreeMap::new(),
+            });
+            let action = ActionDocument {
+                role: entry.least_role,
+                description: entry.description.to_string(),
+                formerly: entry.formerly.iter().map(ToString::to_string).collect(),
+            };
+            told.actions.insert(name.action.to_string(), action);
+        }
+        document
+    }
+
+    /// Every permission, by type and action.
+    pub fn list(&self) -> impl Iterator<Item = Listed<'_>> {
+        self.entries.iter().map(|(name, entry)| Listed {
+            name,
+            least_role: entry.least_role,
+            description: &entry.description,
+            formerly: &entry.formerly,
+            own: is_own_resource_type(&name.resource_type),
+        })
+    }
+
+    /// What a type is, where there is such a type.
+    pub fn describe(&self, resource_type: &ResourceType) -> Option<&Description> {
+        self.types.get(resource_type)
     }
 
     /// The least role that this permission needs, or `None` where there is no such permission.
     pub fn least_role(&self, permission: &Permission) -> Option<Role> {
-        self.0.get(&(permission.resource_type.clone(), permission.action.clone())).copied()
+        self.resolve(&PermissionName::of(permission)).map(|(_, entry)| entry.least_role)
     }
 
-    /// The first of these grants that names what there is not, as `ACTION:TYPE`.
-    pub fn first_unknown(&self, grants: &GrantSet) -> Option<String> {
-        let known = |resource_type: &ResourceType, action: &Action| {
-            self.0.contains_key(&(resource_type.clone(), action.clone()))
-        };
-        grants.iter().find_map(|(resource_type, _, actions)| match actions {
-            Actions::Any => {
-                let unknown = self.0.keys().all(|(known, _)| known != resource_type);
-                unknown.then(|| format!("*:{resource_type}"))
+    /// Whether grants permit this, under its name or under one that it had.
+    pub fn permit(&self, grants: &Grants, asked: &Permission) -> bool {
+        if grants.permits(asked) {
+            return true;
+        }
+        let Some((name, entry)) = self.resolve(&PermissionName::of(asked)) else { return false };
+        std::iter::once(name)
+            .chain(&entry.formerly)
+            .any(|known| grants.permits(&known.with(asked.resource_ids.clone())))
+    }
+
+    /// What of these grants a role and a scope leave: under present names, without what there is not.
+    pub fn within(&self, grants: &Grants, role: Role, scope: Scope) -> Grants {
+        let Grants::Only(set) = grants else { return Grants::All };
+        let mut left = GrantSet::default();
+        for (name, entry) in &self.entries {
+            if entry.least_role > role || entry.least_role.scope() > scope {
+                continue;
             }
-            Actions::Only(actions) => actions
-                .iter()
-                .find(|action| !known(resource_type, action))
-                .map(|action| format!("{action}:{resource_type}")),
+            for known in std::iter::once(name).chain(&entry.formerly) {
+                for (resource_type, ids, actions) in set.iter() {
+                    if *resource_type == known.resource_type && actions.contain(&known.action) {
+                        left.add(Grant {
+                            resource_type: name.resource_type.clone(),
+                            resource_ids: ids.clone(),
+                            actions: Actions::Only([name.action.clone()].into()),
+                        });
+                    }
+                }
+            }
+        }
+        Grants::Only(left.normal())
+    }
+
+    /// The least scope with which all that these grants name can be done.
+    pub fn least_scope(&self, grants: &GrantSet) -> Scope {
+        let named = |name: &PermissionName| {
+            grants.iter().any(|(resource_type, _, actions)| {
+                *resource_type == name.resource_type && actions.contain(&name.action)
+            })
+        };
+        let scopes =
+            self.entries.iter().filter(|(name, _)| named(name)).map(|(_, entry)| entry.least_role.scope());
+        scopes.max().unwrap_or(Scope::Ro)
+    }
+
+    /// The first of these grants that names what there is not.
+    pub fn first_unknown(&self, grants: &GrantSet) -> Option<UnknownGrant> {
+        grants.iter().find_map(|(resource_type, _, actions)| {
+            let actions_there = || {
+                let of_type = self.entries.keys().filter(|name| name.resource_type == *resource_type);
+                of_type.map(|name| name.action.as_str())
+            };
+            match actions {
+                Actions::Any if actions_there().next().is_none() => {
+                    Some(self.unknown_type(resource_type, None))
+                }
+                Actions::Any => None,
+                Actions::Only(actions) => actions.iter().find_map(|action| {
+                    let name =
+                        PermissionName { resource_type: resource_type.clone(), action: action.clone() };
+                    if self.entries.contains_key(&name) {
+                        return None;
+                    }
+                    let renamed_to = self.former.get(&name).cloned();
+                    if actions_there().next().is_none() && renamed_to.is_none() {
+                        return Some(self.unknown_type(resource_type, Some(action)));
+                    }
+                    let meant = nearest(action.as_str(), actions_there()).map(str::to_owned);
+                    let (word, named) = (action.to_string(), name.to_string());
+                    Some(UnknownGrant { word, named, is_type: false, meant, renamed_to })
+                }),
+            }
         })
+    }
+
+    fn unknown_type(&self, resource_type: &ResourceType, action: Option<&Action>) -> UnknownGrant {
+        let types = self.entries.keys().map(|name| name.resource_type.as_str());
+        UnknownGrant {
+            word: resource_type.to_string(),
+            named: format!("{}:{resource_type}", action.map_or("*", Action::as_str)),
+            is_type: true,
+            meant: nearest(resource_type.as_str(), types).map(str::to_owned),
+            renamed_to: None,
+        }
+    }
+
+    /// What a token's grants name that left the catalogue or has another name now: the name, and the new one.
+    pub fn outdated(&self, grants: &GrantSet) -> Vec<(String, Option<PermissionName>)> {
+        let mut outdated = Vec::new();
+        for (resource_type, _, actions) in grants.iter() {
+            let known = self.entries.keys().any(|name| name.resource_type == *resource_type);
+            match actions {
+                Actions::Any if !known => outdated.push((format!("*:{resource_type}"), None)),
+                Actions::Any => {}
+                Actions::Only(actions) => {
+                    for action in actions {
+                        let name =
+                            PermissionName { resource_type: resource_type.clone(), action: action.clone() };
+                        if !self.entries.contains_key(&name) {
+                            outdated.push((name.to_string(), self.former.get(&name).cloned()));
+                        }
+                    }
+                }
+            }
+        }
+        outdated
+    }
+
+    /// The permission of this name, or the one that once had it.
+    fn resolve(&self, name: &PermissionName) -> Option<(&PermissionName, &Entry)> {
+        self.entries.get_key_value(self.former.get(name).unwrap_or(name))
+    }
+}
+
+impl PermissionName {
+    fn of(permission: &Permission) -> PermissionName {
+        PermissionName { resource_type: permission.resource_type.clone(), action: permission.action.clone() }
+    }
+
+    fn with(&self, resource_ids: ResourceIds) -> Permission {
+        Permission { action: self.action.clone(), resource_type: self.resource_type.clone(), resource_ids }
+    }
+}
+
+impl FromStr for PermissionName {
+    type Err = InvalidPermission;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (action, resource_type) = text.split_once(':').ok_or(InvalidPermission::Shape)?;
+        Ok(PermissionName { resource_type: resource_type.parse()?, action: action.parse()? })
+    }
+}
+
+impl TryFrom<String> for PermissionName {
+    type Error = InvalidPermission;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<PermissionName> for String {
+    fn from(name: PermissionName) -> String {
+        name.to_string()
+    }
+}
+
+impl fmt::Display for PermissionName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.action, self.resource_type)
+    }
+}
+
+impl fmt::Display for UnknownGrant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(name) = &self.renamed_to {
+            return write!(f, "`{}` is called `{name}` now", self.named);
+        }
+        if self.is_type {
+            write!(f, "there is no resource type `{}`", self.word)?;
+        } else {
+            write!(f, "there is no permission `{}`", self.named)?;
+        }
+        match &self.meant {
+            Some(meant) => write!(f, ": did you mean `{meant}`?"),
+            None => f.write_str(": `ndcli permissions list` shows what there is"),
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn least_roles() {
-        let catalogue = Catalogue::built_in();
-        for (permission, role) in [
-            ("read:assets", Some(Role::Ro)),
-            ("write:assets:prod-1", Some(Role::Rw)),
-            ("approve:assets", Some(Role::Admin)),
-            ("admin:org", Some(Role::Admin)),
-            ("read:audit", Some(Role::Admin)),
-            ("list:instance", Some(Role::Ro)),
-            ("fly:assets", None),
-            ("read:unicorns", None),
-        ] {
-            let asked: Permission = permission.parse().expect("a permission");
-            assert_eq!(catalogue.least_role(&asked), role, "{permission}");
-        }
-    }
-
-    #[test]
-    fn own_types_are_told_apart() {
-        let own = |text: &str| is_own_resource_type(&text.parse().expect("a resource type"));
-        assert!(own("tokens") && own("audit") && own("policy") && own("members"));
-        assert!(!own("assets") && !own("token") && !own("tokens/x"));
-    }
-}
+pub(crate) mod tests;

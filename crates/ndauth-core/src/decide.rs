@@ -1,15 +1,18 @@
 //! The decision: what a secret may do, from live state, at an instant.
 //!
 //! ```text
-//! effective = scope ∩ grants ∩ orgs ∩ the owner's live role in the org ∩ what is not shut out
+//! effective = scope ∩ grants ∩ orgs ∩ the owner's live role in the org ∩ the org's policy
+//!             ∩ where the token serves, and from where ∩ what is not shut out
 //! ```
 //!
 //! It is a walk along [`Factor::ALL`]: each factor judges the case by itself, [`decide`] stops at the
 //! first that refuses, and [`explain`] asks them all. Nothing else in ndauth judges a token.
 
+use std::net::IpAddr;
+
 use crate::{
-    Account, Catalogue, Expiry, Grants, Org, OrgId, OrgSlug, Orgs, Permission, Refusal, Role, Scope,
-    SecretRecord, Timestamp, Token,
+    Account, Catalogue, Expiry, Grants, Lifetime, Networks, Org, OrgId, OrgPolicy, OrgSlug, Orgs, Permission,
+    Policies, Refusal, Role, Scope, SecretRecord, Service, Services, Timestamp, Token,
 };
 
 /// What a service wants to know about a secret.
@@ -26,6 +29,11 @@ pub enum Requirement {
         /// The permission that is needed, where one is.
         permission: Option<Permission>,
     },
+    /// What it may do in an org at all: asked for people, who look at a token, and never for a service.
+    Survey {
+        /// The org.
+        org: OrgSlug,
+    },
 }
 
 /// All that a decision reads: the state as of one sequence, the question, and the instant.
@@ -39,8 +47,10 @@ pub struct Case<'a> {
     pub owner: OwnerView<'a>,
     /// The org in question, where there is one.
     pub org: OrgView<'a>,
-    /// The orgs that the service that asks may ask about.
-    pub service: &'a Orgs,
+    /// Who asks.
+    pub asker: Asker<'a>,
+    /// Where the secret was used, where that is known and believed.
+    pub address: Option<IpAddr>,
     /// What it asks.
     pub requirement: &'a Requirement,
     /// The permissions there are.
@@ -49,6 +59,15 @@ pub struct Case<'a> {
     pub not_before: Timestamp,
     /// When: the authority's time.
     pub now: Timestamp,
+}
+
+/// Who asks, as the decision sees it: who was shown the secret.
+#[derive(Clone, Copy, Debug)]
+pub enum Asker<'a> {
+    /// ndauth itself.
+    Ndauth,
+    /// A service.
+    Service(&'a Service),
 }
 
 /// The owner as the decision sees it.
@@ -65,13 +84,13 @@ pub enum OwnerView<'a> {
 pub enum OrgView<'a> {
     /// None was named, or there is none of that name.
     None,
-    /// The org, and the role in it of the account that owns the token.
-    Org(&'a Org, Option<Role>),
+    /// The org, the role in it of the account that owns the token, and its policies.
+    Org(&'a Org, Option<Role>, &'a Policies),
 }
 
 /// What a token may do, once every factor has had its say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effective<'a> {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effective {
     /// Nothing: only its identity was asked for.
     Identity,
     /// This much in the org.
@@ -82,8 +101,8 @@ pub enum Effective<'a> {
         access: Scope,
         /// The owner's role.
         role: Role,
-        /// The permissions, within that access.
-        grants: &'a Grants,
+        /// The permissions that are left within that access and role, by their present names.
+        grants: Grants,
     },
 }
 
@@ -100,6 +119,10 @@ pub enum Factor {
     Owner,
     /// The orgs that the asking service is registered for.
     Service,
+    /// The services that the token is for.
+    Audience,
+    /// The networks that the token is for.
+    Network,
     /// Whether there is such a permission.
     Catalogue,
     /// The access that the token offers.
@@ -110,6 +133,8 @@ pub enum Factor {
     Orgs,
     /// The owner's live role in the org.
     Role,
+    /// The org's policy.
+    Policy,
 }
 
 /// What one factor allows by itself.
@@ -123,6 +148,10 @@ pub enum Allowance<'a> {
     Enabled(bool),
     /// These orgs.
     Orgs(&'a Orgs),
+    /// These services.
+    Services(&'a Services),
+    /// These networks.
+    Networks(&'a Networks),
     /// Whoever has this role or a higher one; nobody where there is no such permission.
     LeastRole(Option<Role>),
     /// This access.
@@ -131,6 +160,8 @@ pub enum Allowance<'a> {
     Grants(&'a Grants),
     /// What this role may do; nothing without one.
     Role(Option<Role>),
+    /// What this policy admits.
+    Policy(&'a OrgPolicy),
 }
 
 /// What one factor says of a case.
@@ -145,21 +176,23 @@ pub struct Finding<'a> {
 }
 
 /// Judges a case: the effective permission, or why the first factor that refuses does so.
-pub fn decide<'a>(case: &Case<'a>) -> Result<Effective<'a>, Refusal> {
+pub fn decide(case: &Case<'_>) -> Result<Effective, Refusal> {
     for factor in Factor::ALL {
         factor.judge(case)?;
     }
-    match (case.requirement, case.org, case.role()) {
-        (Requirement::Identity, ..) => Ok(Effective::Identity),
-        (Requirement::Access { .. }, OrgView::Org(org, _), Some(role)) => Ok(Effective::Access {
-            org: org.id,
-            access: case.token.scope.min(role.scope()),
-            role,
-            grants: &case.token.grants,
-        }),
+    let (Requirement::Access { org: asked, .. } | Requirement::Survey { org: asked }) = case.requirement
+    else {
+        return Ok(Effective::Identity);
+    };
+    match (case.org, case.role()) {
+        (OrgView::Org(org, ..), Some(role)) => {
+            let access = case.token.scope.min(role.scope());
+            let grants = case.catalogue.within(&case.token.grants, role, access);
+            Ok(Effective::Access { org: org.id, access, role, grants })
+        }
         // The factors refuse these before: without an org or a role there is no power.
-        (Requirement::Access { org, .. }, OrgView::None, _) => Err(Refusal::OrgUnknown(org.clone())),
-        (Requirement::Access { org, .. }, OrgView::Org(..), None) => Err(Refusal::NotAMember(org.clone())),
+        (OrgView::None, _) => Err(Refusal::OrgUnknown(asked.clone())),
+        (OrgView::Org(..), None) => Err(Refusal::NotAMember(asked.clone())),
     }
 }
 
@@ -173,11 +206,32 @@ pub fn explain<'a>(case: &Case<'a>) -> Vec<Finding<'a>> {
     Factor::ALL.into_iter().map(finding).collect()
 }
 
-impl<'a> Case<'a> {
+/// Where a secret was used, as some networks go.
+enum Place {
+    Inside,
+    Outside(IpAddr),
+    Unknown,
+}
+
+impl Case<'_> {
     /// When this case can at the earliest change by the clock alone.
     pub fn changes_at(&self) -> Expiry {
+        let policy = match self.org {
+            OrgView::None => None,
+            OrgView::Org(_, _, policies) => Some(policies),
+        };
+        let next =
+            policy.and_then(|policies| policies.to_come(self.now).first().map(|next| next.takes_hold_at));
+        let login = match (self.owner, policy.map(|policies| policies.at(self.now).login_within)) {
+            (OwnerView::Account(account), Some(within)) => {
+                account.last_login_at.map(|last| within.expiry(last))
+            }
+            _ => None,
+        };
         [self.token.expires_at, self.secret.ends_at]
             .into_iter()
+            .chain(next.map(Expiry::At))
+            .chain(login)
             .filter(|end| !end.is_past(self.now))
             .min()
             .unwrap_or(Expiry::Never)
@@ -187,8 +241,19 @@ impl<'a> Case<'a> {
     fn role(&self) -> Option<Role> {
         match (self.org, self.owner) {
             (OrgView::None, _) => None,
-            (OrgView::Org(_, role), OwnerView::Account(_)) => role,
-            (OrgView::Org(org, _), OwnerView::Org(owner)) => (org.id == owner.id).then_some(Role::Admin),
+            (OrgView::Org(_, role, _), OwnerView::Account(_)) => role,
+            (OrgView::Org(org, ..), OwnerView::Org(owner)) => (org.id == owner.id).then_some(Role::Admin),
+        }
+    }
+
+    /// Whether the secret was used within these networks. Who only surveys asks as from within.
+    fn within(&self, networks: &Networks) -> Place {
+        match (networks, self.address, self.requirement) {
+            (Networks::All, ..) => Place::Inside,
+            (Networks::Only(_), Some(address), _) if networks.hold(address) => Place::Inside,
+            (Networks::Only(_), Some(address), _) => Place::Outside(address),
+            (Networks::Only(_), None, Requirement::Survey { .. }) => Place::Inside,
+            (Networks::Only(_), None, _) => Place::Unknown,
         }
     }
 
@@ -199,37 +264,45 @@ impl<'a> Case<'a> {
 
 impl Factor {
     /// Every factor, in the order in which they are asked.
-    pub const ALL: [Factor; 10] = [
+    pub const ALL: [Factor; 13] = [
         Factor::Secret,
         Factor::NotBefore,
         Factor::Life,
         Factor::Owner,
         Factor::Service,
+        Factor::Audience,
+        Factor::Network,
         Factor::Catalogue,
         Factor::Scope,
         Factor::Grants,
         Factor::Orgs,
         Factor::Role,
+        Factor::Policy,
     ];
 
     fn judge(self, case: &Case<'_>) -> Result<(), Refusal> {
-        use Requirement::{Access, Identity};
+        use Requirement::{Access, Identity, Survey};
         match (self, case.requirement) {
             (Factor::Secret, _) => case.secret.judge(case.now),
             (Factor::NotBefore, _) => case.secret.judge_minting(case.not_before),
             (Factor::Life, _) => judge_life(case),
             (Factor::Owner, _) => judge_owner(case),
+            (Factor::Audience, _) => judge_audience(case),
+            (Factor::Network, _) => judge_network(case),
             (_, Identity) => Ok(()),
-            (Factor::Service, Access { org, .. }) => judge_service(case, org),
+            (Factor::Catalogue | Factor::Scope | Factor::Grants, Survey { .. }) => Ok(()),
+            (Factor::Service, Access { org, .. } | Survey { org }) => judge_service(case, org),
             (Factor::Catalogue, Access { permission, .. }) => judge_catalogue(case, permission.as_ref()),
             (Factor::Scope, Access { access, permission, .. }) => {
                 judge_scope(case, *access, permission.as_ref())
             }
             (Factor::Grants, Access { permission, .. }) => judge_grants(case, permission.as_ref()),
-            (Factor::Orgs, Access { org, .. }) => judge_orgs(case, org),
+            (Factor::Orgs, Access { org, .. } | Survey { org }) => judge_orgs(case, org),
             (Factor::Role, Access { org, access, permission }) => {
                 judge_role(case, org, *access, permission.as_ref())
             }
+            (Factor::Role, Survey { org }) => judge_role(case, org, Scope::Ro, None),
+            (Factor::Policy, Access { org, .. } | Survey { org }) => judge_policy(case, org),
         }
     }
 
@@ -239,15 +312,26 @@ impl Factor {
             Factor::NotBefore => Allowance::MintedSince(case.not_before),
             Factor::Life => Allowance::Until(case.token.revoked_at.map_or(case.token.expires_at, Expiry::At)),
             Factor::Owner => Allowance::Enabled(judge_owner(case).is_ok()),
-            Factor::Service => Allowance::Orgs(case.service),
+            Factor::Service => Allowance::Orgs(match case.asker {
+                Asker::Ndauth => &Orgs::All,
+                Asker::Service(service) => &service.orgs,
+            }),
+            Factor::Audience => Allowance::Services(&case.token.services),
+            Factor::Network => Allowance::Networks(&case.token.networks),
             Factor::Catalogue => Allowance::LeastRole(match case.requirement {
                 Requirement::Access { permission: Some(permission), .. } => case.least_role(permission),
-                Requirement::Access { permission: None, .. } | Requirement::Identity => Some(Role::Ro),
+                Requirement::Access { permission: None, .. }
+                | Requirement::Survey { .. }
+                | Requirement::Identity => Some(Role::Ro),
             }),
             Factor::Scope => Allowance::Scope(case.token.scope),
             Factor::Grants => Allowance::Grants(&case.token.grants),
             Factor::Orgs => Allowance::Orgs(&case.token.orgs),
             Factor::Role => Allowance::Role(case.role()),
+            Factor::Policy => Allowance::Policy(match case.org {
+                OrgView::None => &OrgPolicy::OPEN,
+                OrgView::Org(_, _, policies) => policies.at(case.now),
+            }),
         }
     }
 }
@@ -269,12 +353,35 @@ fn judge_owner(case: &Case<'_>) -> Result<(), Refusal> {
 }
 
 fn judge_service(case: &Case<'_>, asked: &OrgSlug) -> Result<(), Refusal> {
-    let allowed = match (case.service, case.org) {
+    let Asker::Service(service) = case.asker else { return Ok(()) };
+    let allowed = match (&service.orgs, case.org) {
         (Orgs::All, _) => true,
         (Orgs::Only(_), OrgView::None) => false,
-        (Orgs::Only(_), OrgView::Org(org, _)) => case.service.contain(&org.id),
+        (orgs @ Orgs::Only(_), OrgView::Org(org, ..)) => orgs.contain(&org.id),
     };
     if allowed { Ok(()) } else { Err(Refusal::ServiceNotForOrg(asked.clone())) }
+}
+
+/// What was shown to one service is of no use at another. At ndauth, every token may ask who it is.
+fn judge_audience(case: &Case<'_>) -> Result<(), Refusal> {
+    match case.asker {
+        Asker::Service(service) if !case.token.services.contain(&service.id) => {
+            Err(Refusal::ServiceNotCovered(service.name.clone()))
+        }
+        Asker::Service(_) | Asker::Ndauth => Ok(()),
+    }
+}
+
+/// Wherever it is used, a token may ask ndauth who it is.
+fn judge_network(case: &Case<'_>) -> Result<(), Refusal> {
+    if let (Asker::Ndauth, Requirement::Identity) = (case.asker, case.requirement) {
+        return Ok(());
+    }
+    match case.within(&case.token.networks) {
+        Place::Inside => Ok(()),
+        Place::Outside(address) => Err(Refusal::NetworkNotCovered(address)),
+        Place::Unknown => Err(Refusal::AddressUnknown),
+    }
 }
 
 fn judge_catalogue(case: &Case<'_>, permission: Option<&Permission>) -> Result<(), Refusal> {
@@ -297,13 +404,13 @@ fn judge_grants(case: &Case<'_>, permission: Option<&Permission>) -> Result<(), 
     match (&case.token.grants, permission) {
         (Grants::All, None) => Ok(()),
         (Grants::Only(_), None) => Err(Refusal::PermissionNotNamed),
-        (grants, Some(permission)) if grants.permits(permission) => Ok(()),
+        (grants, Some(permission)) if case.catalogue.permit(grants, permission) => Ok(()),
         (_, Some(permission)) => Err(Refusal::PermissionNotGranted(permission.clone())),
     }
 }
 
 fn judge_orgs(case: &Case<'_>, asked: &OrgSlug) -> Result<(), Refusal> {
-    let OrgView::Org(org, _) = case.org else {
+    let OrgView::Org(org, ..) = case.org else {
         return Err(Refusal::OrgUnknown(asked.clone()));
     };
     if !case.token.orgs.contain(&org.id) {
@@ -324,6 +431,32 @@ fn judge_role(
     let role = case.role().ok_or_else(|| Refusal::NotAMember(asked.clone()))?;
     let needed = needed_role(case, access, permission);
     if role >= needed { Ok(()) } else { Err(Refusal::RoleTooLow { org: asked.clone(), role, needed }) }
+}
+
+fn judge_policy(case: &Case<'_>, asked: &OrgSlug) -> Result<(), Refusal> {
+    let OrgView::Org(_, _, policies) = case.org else { return Ok(()) };
+    let policy = policies.at(case.now);
+    if let OwnerView::Account(account) = case.owner {
+        if !policy.personal_tokens {
+            return Err(Refusal::PersonalBarred(asked.clone()));
+        }
+        let fresh =
+            account.last_login_at.is_some_and(|last| !policy.login_within.expiry(last).is_past(case.now));
+        if let (Lifetime::For(_), false) = (policy.login_within, fresh) {
+            let (org, within, last) = (asked.clone(), policy.login_within, account.last_login_at);
+            return Err(Refusal::LoginTooOld { org, within, last });
+        }
+    }
+    let lifetime = case.secret.span(case.token.expires_at);
+    if lifetime > policy.longest_lifetime {
+        let (org, longest) = (asked.clone(), policy.longest_lifetime);
+        return Err(Refusal::LifetimeTooLong { org, lifetime, longest });
+    }
+    match case.within(&policy.networks) {
+        Place::Inside => Ok(()),
+        Place::Outside(address) => Err(Refusal::NetworkBarred { org: asked.clone(), address: Some(address) }),
+        Place::Unknown => Err(Refusal::NetworkBarred { org: asked.clone(), address: None }),
+    }
 }
 
 fn needed_role(case: &Case<'_>, access: Scope, permission: Option<&Permission>) -> Role {

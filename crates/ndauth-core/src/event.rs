@@ -14,7 +14,7 @@ use rand_core::TryCryptoRng;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::{AccountId, OrgId, Role, ServiceId, SessionId, Timestamp, TokenId};
+use crate::{AccountId, CatalogueDocument, OrgId, OrgPolicy, Role, ServiceId, SessionId, Timestamp, TokenId};
 
 /// Who made a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,10 +41,17 @@ pub enum Actor {
         /// The token.
         token: TokenId,
     },
+    /// An org's token, by itself.
+    OrgToken {
+        /// The org.
+        org: OrgId,
+        /// The token.
+        token: TokenId,
+    },
 }
 
 /// What changed: the ids of the rows to read again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 pub enum Change {
     /// An account was made.
@@ -76,12 +83,31 @@ pub enum Change {
     OrgCreated {
         /// Which.
         org: OrgId,
+        /// Its first admin, where it was made with one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        admin: Option<AccountId>,
     },
     /// An org was deleted.
     #[serde(rename = "org.deleted")]
     OrgDeleted {
         /// Which.
         org: OrgId,
+    },
+    /// An org was given a policy.
+    #[serde(rename = "org.policy_set")]
+    PolicySet {
+        /// Which.
+        org: OrgId,
+        /// From when it holds.
+        takes_hold_at: Timestamp,
+        /// What it says.
+        policy: OrgPolicy,
+    },
+    /// The catalogue became another.
+    #[serde(rename = "catalogue.applied")]
+    CatalogueApplied {
+        /// All of it.
+        catalogue: CatalogueDocument,
     },
     /// An account got a role in an org, or another role.
     #[serde(rename = "member.set")]
@@ -153,7 +179,7 @@ pub enum Change {
 }
 
 /// What is told of a change in an event's public bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// When.
     pub at: Timestamp,

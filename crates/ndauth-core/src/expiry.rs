@@ -1,6 +1,9 @@
 //! How long a token lives: what a person may choose, and the one judgement of "expired".
 
+use std::fmt;
 use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
 
@@ -13,8 +16,9 @@ pub enum Expiry {
     Never,
 }
 
-/// How long a token was made to live; chosen at creation and never changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// How long something lives, such as a token: chosen when it is made and never changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Lifetime {
     /// For this long.
     For(Duration),
@@ -50,7 +54,8 @@ pub enum InvalidExpiry {
     Past,
 }
 
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const HOUR: Duration = Duration::from_secs(60 * 60);
+const DAY: Duration = HOUR.saturating_mul(24);
 
 /// The longest lifetime that ends.
 pub const MAX_LIFETIME: Duration = DAY.saturating_mul(365);
@@ -64,12 +69,8 @@ const PRESETS: [(&str, Lifetime); 6] = [
     ("never", Lifetime::Endless),
 ];
 
-const UNITS: [(char, Duration); 4] = [
-    ('h', Duration::from_secs(60 * 60)),
-    ('d', DAY),
-    ('w', DAY.saturating_mul(7)),
-    ('y', DAY.saturating_mul(365)),
-];
+const UNITS: [(char, Duration); 4] =
+    [('h', HOUR), ('d', DAY), ('w', DAY.saturating_mul(7)), ('y', DAY.saturating_mul(365))];
 
 impl Expiry {
     /// Whether it has ended. At its very instant it has.
@@ -87,6 +88,18 @@ impl Lifetime {
         match self {
             Lifetime::For(duration) => Expiry::At(made.checked_add(duration).unwrap_or(Timestamp::MAX)),
             Lifetime::Endless => Expiry::Never,
+        }
+    }
+}
+
+impl fmt::Display for Lifetime {
+    /// In the largest unit of `--expires-in` that says it whole; seconds where none does.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Lifetime::For(duration) = self else { return f.write_str("never") };
+        let seconds = duration.as_secs();
+        match [("d", DAY), ("h", HOUR)].into_iter().find(|(_, unit)| seconds % unit.as_secs() == 0) {
+            Some((name, unit)) => write!(f, "{}{name}", seconds / unit.as_secs()),
+            None => write!(f, "{seconds}s"),
         }
     }
 }
@@ -139,11 +152,11 @@ impl ExpiryChoice {
     }
 }
 
-impl Default for ExpiryChoice {
+impl ExpiryChoice {
     /// What a personal token gets where nothing is said: 90 days.
-    fn default() -> Self {
-        ExpiryChoice::In(Lifetime::For(DAY.saturating_mul(90)))
-    }
+    pub const PERSONAL: ExpiryChoice = ExpiryChoice::In(Lifetime::For(DAY.saturating_mul(90)));
+    /// What an org's token gets where nothing is said: 24 hours.
+    pub const ORG: ExpiryChoice = ExpiryChoice::In(Lifetime::For(DAY));
 }
 
 #[cfg(test)]

@@ -110,7 +110,7 @@ impl GrantSet {
         self.0.iter().map(|((resource_type, ids), actions)| (resource_type, ids, actions))
     }
 
-    fn add(&mut self, grant: Grant) {
+    pub(crate) fn add(&mut self, grant: Grant) {
         let key = (grant.resource_type, grant.resource_ids);
         let have = self.0.entry(key).or_insert_with(|| Actions::Only(BTreeSet::new()));
         match (have, grant.actions) {
@@ -121,7 +121,7 @@ impl GrantSet {
     }
 
     /// The same permissions, each said once, by the widest grant that says it.
-    fn normal(self) -> GrantSet {
+    pub(crate) fn normal(self) -> GrantSet {
         let said_wider = |resource_type: &ResourceType, ids: &ResourceIds, action: Option<&Action>| {
             self.iter().any(|(other_type, other_ids, actions)| {
                 other_type == resource_type

@@ -10,10 +10,12 @@ mod name;
 mod secret;
 
 mod access;
+mod among;
 mod expiry;
 mod grants;
-mod orgs;
+mod network;
 mod permission;
+mod policy;
 
 mod account;
 mod catalogue;
@@ -21,25 +23,32 @@ mod token;
 
 mod decide;
 mod event;
+mod nearest;
 mod problem;
 mod reason;
 mod refusal;
 
 pub use access::{InvalidAccess, Role, Scope};
 pub use account::{Account, Installation, Membership, Org, Service, Session};
-pub use catalogue::{Catalogue, OWN_RESOURCE_TYPES, is_own_resource_type};
+pub use among::{Among, EmptySet, Networks, Orgs, Services};
+pub use catalogue::{
+    ActionDocument, Catalogue, CatalogueChange, CatalogueDocument, InvalidCatalogue, InvalidChange, Listed,
+    PermissionName, TypeDocument, UnknownGrant, is_own_resource_type,
+};
 pub use decide::{
-    Allowance, Case, Effective, Factor, Finding, OrgView, OwnerView, Requirement, decide, explain,
+    Allowance, Asker, Case, Effective, Factor, Finding, OrgView, OwnerView, Requirement, decide, explain,
 };
 pub use event::{Actor, Change, Entry, Event, Head, Personal, chain_hash, personal_hash};
 pub use expiry::{Expiry, ExpiryChoice, InvalidExpiry, Lifetime, MAX_LIFETIME};
 pub use grants::{Grant, GrantSet, Grants, InvalidGrants};
 pub use id::{AccountId, InstallationId, InvalidId, OrgId, SecretId, ServiceId, SessionId, TokenId};
-pub use name::{Email, Handle, InvalidName, Label, OrgSlug, is_unshowable};
-pub use orgs::{InvalidOrgs, Orgs};
+pub use name::{Description, Email, Handle, InvalidName, Label, OrgSlug, is_unshowable};
+pub use nearest::nearest;
+pub use network::{InvalidNetwork, Network};
 pub use permission::{Action, Actions, InvalidPermission, Permission, ResourceIds, ResourceType};
+pub use policy::{DatedPolicy, OrgPolicy, Policies};
 pub use problem::Problem;
-pub use reason::{Class, Reason};
+pub use reason::{Class, Reason, Who};
 pub use refusal::Refusal;
 pub use secret::{InvalidSecret, Secret, SecretHash, SecretKind, SecretPrefix, redact};
 pub use timestamp::{InvalidTimestamp, Timestamp};

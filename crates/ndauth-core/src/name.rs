@@ -39,6 +39,10 @@ pub enum InvalidName {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Label(String);
 
+/// What something is for, in a person's words: 1 to 200 characters on one line, in Unicode's normal form C.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Description(String);
+
 /// An org's immutable name in URLs and commands: 1 to 40 of a-z, 0-9 and inner hyphens.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OrgSlug(String);
@@ -52,6 +56,7 @@ pub struct Handle(String);
 pub struct Email(String);
 
 const MAX_LABEL: usize = 100;
+const MAX_DESCRIPTION: usize = 200;
 const MAX_SLUG: usize = 40;
 const MAX_EMAIL: usize = 254;
 
@@ -59,16 +64,15 @@ impl FromStr for Label {
     type Err = InvalidName;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        bounded(text, MAX_LABEL)?;
-        if text.trim() != text {
-            return Err(InvalidName::OuterSpace);
-        }
-        if let Some(c) = unshowable(text) {
-            return Err(InvalidName::Unshowable(c));
-        }
-        let normal: String = text.nfc().collect();
-        bounded(&normal, MAX_LABEL)?;
-        Ok(Label(normal))
+        line(text, MAX_LABEL).map(Label)
+    }
+}
+
+impl FromStr for Description {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        line(text, MAX_DESCRIPTION).map(Description)
     }
 }
 
@@ -105,6 +109,20 @@ impl FromStr for Email {
         }
         Ok(Email(format!("{local}@{}", domain.to_lowercase())))
     }
+}
+
+/// A line that people wrote, in normal form.
+fn line(text: &str, max: usize) -> Result<String, InvalidName> {
+    bounded(text, max)?;
+    if text.trim() != text {
+        return Err(InvalidName::OuterSpace);
+    }
+    if let Some(c) = unshowable(text) {
+        return Err(InvalidName::Unshowable(c));
+    }
+    let normal: String = text.nfc().collect();
+    bounded(&normal, max)?;
+    Ok(normal)
 }
 
 fn bounded(text: &str, max: usize) -> Result<(), InvalidName> {
@@ -171,7 +189,7 @@ macro_rules! as_text {
     )*};
 }
 
-as_text! { Label OrgSlug Handle Email }
+as_text! { Label Description OrgSlug Handle Email }
 
 #[cfg(test)]
 mod tests;

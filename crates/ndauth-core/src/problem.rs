@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{Class, Reason, Refusal};
+use crate::{Class, Permission, Reason, Refusal};
 
 /// Why a call failed, in words and as a reason. Its words are safe to show to the caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,20 +13,21 @@ pub struct Problem {
     pub message: String,
     /// The field of the request that is wrong, where one is.
     pub field: Option<String>,
+    /// The permissions that the caller's credential would have to carry, where it is that.
+    pub missing_permissions: Vec<Permission>,
 }
 
 impl Problem {
     /// A failure for a reason.
     pub fn new(reason: Reason, message: impl Into<String>) -> Problem {
-        Problem { reason, message: message.into(), field: None }
+        Problem { reason, message: message.into(), field: None, missing_permissions: Vec::new() }
     }
 
     /// A field of the request that is not of the right form.
     pub fn invalid(field: &str, why: impl fmt::Display) -> Problem {
         Problem {
-            reason: Reason::InvalidArgument,
-            message: format!("`{field}`: {why}"),
             field: Some(field.to_owned()),
+            ..Problem::new(Reason::InvalidArgument, format!("`{field}`: {why}"))
         }
     }
 
@@ -46,6 +47,9 @@ impl std::error::Error for Problem {}
 
 impl From<&Refusal> for Problem {
     fn from(refusal: &Refusal) -> Problem {
-        Problem::new(refusal.reason(), refusal.to_string())
+        Problem {
+            missing_permissions: refusal.missing_permission().cloned().into_iter().collect(),
+            ..Problem::new(refusal.reason(), refusal.to_string())
+        }
     }
 }

@@ -49,6 +49,20 @@ pub enum Reason {
     NotAMember,
     /// The owner's role in the org is too low.
     RoleTooLow,
+    /// The token is for other services.
+    ServiceNotCovered,
+    /// The token is for other networks.
+    NetworkNotCovered,
+    /// Where the token was used matters, and is not known.
+    AddressUnknown,
+    /// The org admits no personal tokens.
+    PersonalBarred,
+    /// The org admits no tokens of owners who logged in so long ago.
+    LoginTooOld,
+    /// The org admits no tokens that live so long.
+    LifetimeTooLong,
+    /// The org admits no tokens from there.
+    NetworkBarred,
     /// Only a person who is logged in may do this.
     SessionRequired,
     /// This kind of caller may not do this.
@@ -57,6 +71,8 @@ pub enum Reason {
     InvalidArgument,
     /// The name is held by another.
     NameTaken,
+    /// The org would have no admin left.
+    LastAdmin,
     /// The account has as many live tokens as it may have.
     TokenLimitReached,
     /// An earlier secret still serves.
@@ -71,6 +87,21 @@ pub enum Reason {
     Unavailable,
     /// It could not be decided: something stored makes no sense.
     Internal,
+}
+
+/// Who can do something about a refusal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Who {
+    /// Whoever makes the call.
+    Caller,
+    /// The token's owner: a person, or the admins of the org.
+    Owner,
+    /// An admin of the org.
+    OrgAdmin,
+    /// The operator.
+    Operator,
+    /// The service that asks.
+    Service,
 }
 
 /// What a reason means for whoever asked: the family of its RPC code, HTTP status and exit code.
@@ -98,44 +129,54 @@ pub enum Class {
 
 use Class as C;
 use Reason as R;
+use Who as W;
 
-/// A row a reason: its code, its class, and what to do next (empty where nothing general helps).
+/// A row a reason: its code, its class, who can do something about it, and what to do next (empty where
+/// nothing general helps).
 #[rustfmt::skip]
-const ROWS: [(Reason, &str, Class, &str); 34] = [
-    (R::CredentialMissing, "CREDENTIAL_MISSING", C::NotAuthenticated, "set NDCLI_TOKEN, or log in with `ndcli auth login --with-token`"),
-    (R::SecretMalformed, "SECRET_MALFORMED", C::NotAuthenticated, "copy the token again, whole and without line breaks"),
-    (R::SecretUnknown, "SECRET_UNKNOWN", C::NotAuthenticated, "check that it was made on this server and that the right variable holds it"),
-    (R::SecretReplaced, "SECRET_REPLACED", C::NotAuthenticated, "use the token's newer secret"),
-    (R::SecretLapsed, "SECRET_LAPSED", C::NotAuthenticated, "use the token's older secret, or rotate again"),
-    (R::SecretShutOut, "SECRET_SHUT_OUT", C::NotAuthenticated, "log in again, or make a new token: none of that time serves any more"),
-    (R::SecretKindNotAccepted, "SECRET_KIND_NOT_ACCEPTED", C::NotAuthenticated, "use a token that begins with `ndpat_`"),
-    (R::TokenExpired, "TOKEN_EXPIRED", C::NotAuthenticated, "make a new one with `ndcli auth token create`"),
-    (R::TokenRevoked, "TOKEN_REVOKED", C::NotAuthenticated, "make a new one with `ndcli auth token create`"),
-    (R::SessionExpired, "SESSION_EXPIRED", C::NotAuthenticated, "log in again"),
-    (R::SessionRevoked, "SESSION_REVOKED", C::NotAuthenticated, "log in again"),
-    (R::ServiceRevoked, "SERVICE_REVOKED", C::NotAuthenticated, "ask the operator to register the service again"),
-    (R::AccountDisabled, "ACCOUNT_DISABLED", C::NotAuthenticated, "ask the operator to enable the account"),
-    (R::ServiceNotForOrg, "SERVICE_NOT_FOR_ORG", C::NotPermitted, "ask the operator to register the service for the org"),
-    (R::PermissionUnknown, "PERMISSION_UNKNOWN", C::NotPermitted, "check the action and the resource type against the catalogue"),
-    (R::ScopeTooNarrow, "SCOPE_TOO_NARROW", C::NotPermitted, "make a token with the scope `RW`: a scope never changes"),
-    (R::PermissionNotNamed, "PERMISSION_NOT_NAMED", C::NotPermitted, "the service must name the permission that it requires"),
-    (R::PermissionNotGranted, "PERMISSION_NOT_GRANTED", C::NotPermitted, "make a token that carries the grant: grants never change"),
-    (R::OrgNotCovered, "ORG_NOT_COVERED", C::NotPermitted, "make a token for this org: its orgs never change"),
-    (R::OrgUnknown, "ORG_UNKNOWN", C::NotPermitted, "check the org's name"),
-    (R::OrgDeleted, "ORG_DELETED", C::NotPermitted, ""),
-    (R::NotAMember, "NOT_A_MEMBER", C::NotPermitted, "ask an admin of the org to add the account"),
-    (R::RoleTooLow, "ROLE_TOO_LOW", C::NotPermitted, "ask an admin of the org for a higher role"),
-    (R::SessionRequired, "SESSION_REQUIRED", C::NotPermitted, "unset NDCLI_TOKEN and log in: `ndcli auth login --with-token`"),
-    (R::NotPermitted, "NOT_PERMITTED", C::NotPermitted, ""),
-    (R::InvalidArgument, "INVALID_ARGUMENT", C::Invalid, ""),
-    (R::NameTaken, "NAME_TAKEN", C::Conflict, "choose another name, or revoke what holds it"),
-    (R::TokenLimitReached, "TOKEN_LIMIT_REACHED", C::Exhausted, "revoke one that is no longer used: `ndcli auth token list` shows when each last was"),
-    (R::OverlapRuns, "OVERLAP_RUNS", C::Conflict, "wait until it has ended, or rotate with `--overlap 0`, which ends it at once"),
-    (R::NotFound, "NOT_FOUND", C::NotFound, ""),
-    (R::CallUnknown, "CALL_UNKNOWN", C::Unimplemented, "the server may be older than the client"),
-    (R::Overloaded, "OVERLOADED", C::Exhausted, "try again in a moment"),
-    (R::Unavailable, "UNAVAILABLE", C::Undecided, "try again in a moment: this says neither yes nor no"),
-    (R::Internal, "INTERNAL", C::Internal, "the server's log says more, under the request id"),
+const ROWS: [(Reason, &str, Class, Who, &str); 42] = [
+    (R::CredentialMissing, "CREDENTIAL_MISSING", C::NotAuthenticated, W::Caller, "set NDCLI_TOKEN, or log in with `ndcli auth login --with-token`"),
+    (R::SecretMalformed, "SECRET_MALFORMED", C::NotAuthenticated, W::Caller, "copy the token again, whole and without line breaks"),
+    (R::SecretUnknown, "SECRET_UNKNOWN", C::NotAuthenticated, W::Caller, "check that it was made on this server and that the right variable holds it"),
+    (R::SecretReplaced, "SECRET_REPLACED", C::NotAuthenticated, W::Owner, "use the token's newer secret"),
+    (R::SecretLapsed, "SECRET_LAPSED", C::NotAuthenticated, W::Owner, "use the token's older secret, or rotate again"),
+    (R::SecretShutOut, "SECRET_SHUT_OUT", C::NotAuthenticated, W::Owner, "log in again, or make a new token: none of that time serves any more"),
+    (R::SecretKindNotAccepted, "SECRET_KIND_NOT_ACCEPTED", C::NotAuthenticated, W::Caller, "use a token that begins with `ndpat_`"),
+    (R::TokenExpired, "TOKEN_EXPIRED", C::NotAuthenticated, W::Owner, "make a new one with `ndcli auth token create`"),
+    (R::TokenRevoked, "TOKEN_REVOKED", C::NotAuthenticated, W::Owner, "make a new one with `ndcli auth token create`"),
+    (R::SessionExpired, "SESSION_EXPIRED", C::NotAuthenticated, W::Caller, "log in again"),
+    (R::SessionRevoked, "SESSION_REVOKED", C::NotAuthenticated, W::Caller, "log in again"),
+    (R::ServiceRevoked, "SERVICE_REVOKED", C::NotAuthenticated, W::Operator, "ask the operator to register the service again"),
+    (R::AccountDisabled, "ACCOUNT_DISABLED", C::NotAuthenticated, W::Operator, "ask the operator to enable the account"),
+    (R::ServiceNotForOrg, "SERVICE_NOT_FOR_ORG", C::NotPermitted, W::Operator, "ask the operator to register the service for the org"),
+    (R::PermissionUnknown, "PERMISSION_UNKNOWN", C::NotPermitted, W::Service, "check the action and the resource type against the catalogue"),
+    (R::ScopeTooNarrow, "SCOPE_TOO_NARROW", C::NotPermitted, W::Owner, "make a token with the scope `RW`: a scope never changes"),
+    (R::PermissionNotNamed, "PERMISSION_NOT_NAMED", C::NotPermitted, W::Service, "the service must name the permission that it requires"),
+    (R::PermissionNotGranted, "PERMISSION_NOT_GRANTED", C::NotPermitted, W::Owner, "make a token that carries the grant: grants never change"),
+    (R::OrgNotCovered, "ORG_NOT_COVERED", C::NotPermitted, W::Owner, "make a token for this org: its orgs never change"),
+    (R::OrgUnknown, "ORG_UNKNOWN", C::NotPermitted, W::Service, "check the org's name"),
+    (R::OrgDeleted, "ORG_DELETED", C::NotPermitted, W::Operator, ""),
+    (R::NotAMember, "NOT_A_MEMBER", C::NotPermitted, W::OrgAdmin, "ask an admin of the org to add the account"),
+    (R::RoleTooLow, "ROLE_TOO_LOW", C::NotPermitted, W::OrgAdmin, "ask an admin of the org for a higher role"),
+    (R::ServiceNotCovered, "SERVICE_NOT_COVERED", C::NotPermitted, W::Owner, "make a token for this service: its services never change"),
+    (R::NetworkNotCovered, "NETWORK_NOT_COVERED", C::NotPermitted, W::Owner, "use it from where it is for, or make a token for this network: its networks never change"),
+    (R::AddressUnknown, "ADDRESS_UNKNOWN", C::NotPermitted, W::Service, "the service must state its client's address, and be registered as stating one"),
+    (R::PersonalBarred, "PERSONAL_BARRED", C::NotPermitted, W::OrgAdmin, "ask an admin of the org for a token of the org's own"),
+    (R::LoginTooOld, "LOGIN_TOO_OLD", C::NotPermitted, W::Owner, "the token's owner logs in again"),
+    (R::LifetimeTooLong, "LIFETIME_TOO_LONG", C::NotPermitted, W::Owner, "make a token that lives shorter: `ndcli org policy show` says how long"),
+    (R::NetworkBarred, "NETWORK_BARRED", C::NotPermitted, W::OrgAdmin, "use it from where the org admits tokens: `ndcli org policy show` says from where"),
+    (R::SessionRequired, "SESSION_REQUIRED", C::NotPermitted, W::Caller, "unset NDCLI_TOKEN and log in: `ndcli auth login --with-token`"),
+    (R::NotPermitted, "NOT_PERMITTED", C::NotPermitted, W::Caller, ""),
+    (R::InvalidArgument, "INVALID_ARGUMENT", C::Invalid, W::Caller, ""),
+    (R::NameTaken, "NAME_TAKEN", C::Conflict, W::Caller, "choose another name, or revoke what holds it"),
+    (R::LastAdmin, "LAST_ADMIN", C::Conflict, W::Caller, "make somebody else an admin first"),
+    (R::TokenLimitReached, "TOKEN_LIMIT_REACHED", C::Exhausted, W::Caller, "revoke one that is no longer used: `ndcli auth token list` shows when each last was"),
+    (R::OverlapRuns, "OVERLAP_RUNS", C::Conflict, W::Caller, "wait until it has ended, or rotate with `--overlap 0`, which ends it at once"),
+    (R::NotFound, "NOT_FOUND", C::NotFound, W::Caller, ""),
+    (R::CallUnknown, "CALL_UNKNOWN", C::Unimplemented, W::Operator, "the server may be older than the client"),
+    (R::Overloaded, "OVERLOADED", C::Exhausted, W::Caller, "try again in a moment"),
+    (R::Unavailable, "UNAVAILABLE", C::Undecided, W::Operator, "try again in a moment: this says neither yes nor no"),
+    (R::Internal, "INTERNAL", C::Internal, W::Operator, "the server's log says more, under the request id"),
 ];
 
 impl Class {
@@ -173,12 +214,17 @@ impl Reason {
         self.row().2
     }
 
-    /// What to do next, where that is the same for all.
-    pub fn hint(self) -> Option<&'static str> {
-        Some(self.row().3).filter(|hint| !hint.is_empty())
+    /// Who can do something about it.
+    pub fn who_can_change_it(self) -> Who {
+        self.row().3
     }
 
-    fn row(self) -> &'static (Reason, &'static str, Class, &'static str) {
+    /// What to do next, where that is the same for all.
+    pub fn hint(self) -> Option<&'static str> {
+        Some(self.row().4).filter(|hint| !hint.is_empty())
+    }
+
+    fn row(self) -> &'static (Reason, &'static str, Class, Who, &'static str) {
         &ROWS[self as usize]
     }
 }

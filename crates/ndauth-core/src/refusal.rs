@@ -1,8 +1,11 @@
 //! Refusals: why a secret may not do what was asked, with what the factor that refused knows of it.
 
 use std::fmt;
+use std::net::IpAddr;
 
-use crate::{Factor, InvalidSecret, OrgSlug, Permission, Reason, Role, Scope, SecretKind, Timestamp};
+use crate::{
+    Factor, InvalidSecret, Label, Lifetime, OrgSlug, Permission, Reason, Role, Scope, SecretKind, Timestamp,
+};
 
 /// Why a secret may not do what was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +30,12 @@ pub enum Refusal {
     OwnerDisabled,
     /// The service may not ask about this org.
     ServiceNotForOrg(OrgSlug),
+    /// The token is for services other than this.
+    ServiceNotCovered(Label),
+    /// The token is for networks that this address is in none of.
+    NetworkNotCovered(IpAddr),
+    /// The token is for some networks, and where it was used is not known.
+    AddressUnknown,
     /// There is no such permission.
     PermissionUnknown(Permission),
     /// The scope is too narrow.
@@ -57,6 +66,33 @@ pub enum Refusal {
         /// What is needed.
         needed: Role,
     },
+    /// The org's policy admits no personal tokens.
+    PersonalBarred(OrgSlug),
+    /// The owner logged in longer ago than the org's policy admits, or never.
+    LoginTooOld {
+        /// Where.
+        org: OrgSlug,
+        /// What it admits.
+        within: Lifetime,
+        /// When the owner did, if ever.
+        last: Option<Timestamp>,
+    },
+    /// The token was made to live longer than the org's policy admits.
+    LifetimeTooLong {
+        /// Where.
+        org: OrgSlug,
+        /// How long.
+        lifetime: Lifetime,
+        /// What it admits.
+        longest: Lifetime,
+    },
+    /// The org's policy does not admit where the token was used.
+    NetworkBarred {
+        /// Where it is barred.
+        org: OrgSlug,
+        /// From where it was used, where that is known.
+        address: Option<IpAddr>,
+    },
 }
 
 impl Refusal {
@@ -73,6 +109,9 @@ impl Refusal {
             Refusal::Expired(_) => Reason::TokenExpired,
             Refusal::OwnerDisabled => Reason::AccountDisabled,
             Refusal::ServiceNotForOrg(_) => Reason::ServiceNotForOrg,
+            Refusal::ServiceNotCovered(_) => Reason::ServiceNotCovered,
+            Refusal::NetworkNotCovered(_) => Reason::NetworkNotCovered,
+            Refusal::AddressUnknown | Refusal::NetworkBarred { address: None, .. } => Reason::AddressUnknown,
             Refusal::PermissionUnknown(_) => Reason::PermissionUnknown,
             Refusal::ScopeTooNarrow { .. } => Reason::ScopeTooNarrow,
             Refusal::PermissionNotNamed => Reason::PermissionNotNamed,
@@ -82,6 +121,10 @@ impl Refusal {
             Refusal::OrgNotCovered(_) => Reason::OrgNotCovered,
             Refusal::NotAMember(_) => Reason::NotAMember,
             Refusal::RoleTooLow { .. } => Reason::RoleTooLow,
+            Refusal::PersonalBarred(_) => Reason::PersonalBarred,
+            Refusal::LoginTooOld { .. } => Reason::LoginTooOld,
+            Refusal::LifetimeTooLong { .. } => Reason::LifetimeTooLong,
+            Refusal::NetworkBarred { address: Some(_), .. } => Reason::NetworkBarred,
         }
     }
 
@@ -94,11 +137,42 @@ impl Refusal {
             Refusal::Revoked(_) | Refusal::Expired(_) => Factor::Life,
             Refusal::OwnerDisabled => Factor::Owner,
             Refusal::ServiceNotForOrg(_) => Factor::Service,
+            Refusal::ServiceNotCovered(_) => Factor::Audience,
+            Refusal::NetworkNotCovered(_) | Refusal::AddressUnknown => Factor::Network,
             Refusal::PermissionUnknown(_) => Factor::Catalogue,
             Refusal::ScopeTooNarrow { .. } => Factor::Scope,
             Refusal::PermissionNotNamed | Refusal::PermissionNotGranted(_) => Factor::Grants,
             Refusal::OrgUnknown(_) | Refusal::OrgDeleted(_) | Refusal::OrgNotCovered(_) => Factor::Orgs,
             Refusal::NotAMember(_) | Refusal::RoleTooLow { .. } => Factor::Role,
+            Refusal::PersonalBarred(_)
+            | Refusal::LoginTooOld { .. }
+            | Refusal::LifetimeTooLong { .. }
+            | Refusal::NetworkBarred { .. } => Factor::Policy,
+        }
+    }
+
+    /// The permission that the token would have to carry, where it is that.
+    pub fn missing_permission(&self) -> Option<&Permission> {
+        match self {
+            Refusal::PermissionNotGranted(permission) => Some(permission),
+            _ => None,
+        }
+    }
+
+    /// The scope that the token would have to offer, where it is that.
+    pub fn missing_scope(&self) -> Option<Scope> {
+        match self {
+            Refusal::ScopeTooNarrow { needed, .. } => Some(*needed),
+            _ => None,
+        }
+    }
+
+    /// The role that the owner would have to have, where it is that: any, for who is no member.
+    pub fn missing_role(&self) -> Option<Role> {
+        match self {
+            Refusal::RoleTooLow { needed, .. } => Some(*needed),
+            Refusal::NotAMember(_) => Some(Role::Ro),
+            _ => None,
         }
     }
 
@@ -148,6 +222,47 @@ impl fmt::Display for Refusal {
             Refusal::NotAMember(org) => write!(f, "the token's owner is not a member of the org `{org}`"),
             Refusal::RoleTooLow { org, role, needed } => {
                 write!(f, "the owner's role in the org `{org}` is `{role}`, and this needs `{needed}`")
+            }
+            Refusal::ServiceNotCovered(service) => {
+                write!(f, "the token is for services other than `{service}`")
+            }
+            Refusal::NetworkNotCovered(address) => {
+                write!(f, "the token is for networks that `{address}` is not in")
+            }
+            Refusal::AddressUnknown => {
+                f.write_str("the token is for some networks, and where it was used is not known")
+            }
+            Refusal::PersonalBarred(org) => write!(f, "the org `{org}` admits no personal tokens"),
+            Refusal::LoginTooOld { org, within, last } => {
+                write!(
+                    f,
+                    "the org `{org}` admits tokens whose owner logged in within {within}, and theirs "
+                )?;
+                match last {
+                    Some(at) => write!(f, "last did on {}", at.date()),
+                    None => f.write_str("never did"),
+                }
+            }
+            Refusal::LifetimeTooLong { org, lifetime: Lifetime::Endless, longest } => {
+                write!(
+                    f,
+                    "the org `{org}` admits tokens that live for at most {longest}, and this never expires"
+                )
+            }
+            Refusal::LifetimeTooLong { org, lifetime, longest } => {
+                write!(
+                    f,
+                    "the org `{org}` admits tokens that live for at most {longest}, and this was made for {lifetime}"
+                )
+            }
+            Refusal::NetworkBarred { org, address: Some(address) } => {
+                write!(f, "the org `{org}` admits no tokens from `{address}`")
+            }
+            Refusal::NetworkBarred { org, address: None } => {
+                write!(
+                    f,
+                    "the org `{org}` admits tokens from some networks, and where this was used is not known"
+                )
             }
         }
     }

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::{
-    AccountId, Expiry, Grants, Label, Lifetime, OrgId, OrgSlug, Orgs, Refusal, Scope, SecretId, SecretPrefix,
-    Timestamp, TokenId,
+    AccountId, Description, Expiry, Grants, Label, Lifetime, Networks, OrgId, OrgSlug, Orgs, Refusal, Scope,
+    SecretId, SecretPrefix, Services, Timestamp, TokenId,
 };
 
 /// Whose a token is.
@@ -26,12 +26,18 @@ pub struct Token {
     pub owner: Owner,
     /// What its owner calls it.
     pub name: Label,
+    /// What it is for, in its owner's words.
+    pub description: Option<Description>,
     /// The access it offers.
     pub scope: Scope,
     /// The permissions it carries.
     pub grants: Grants,
     /// The orgs it offers power in.
     pub orgs: Orgs,
+    /// The services at which it serves.
+    pub services: Services,
+    /// The networks from which it serves.
+    pub networks: Networks,
     /// When it was made.
     pub created_at: Timestamp,
     /// How long it was made to live.
@@ -111,8 +117,12 @@ pub struct LastUse {
 pub struct TokenView {
     /// The token.
     pub token: Token,
+    /// The org that owns it, by name, where one does.
+    pub owner_org: Option<OrgSlug>,
     /// Its orgs by name.
     pub orgs: Orgs<OrgSlug>,
+    /// Its services by name.
+    pub services: Services<Label>,
     /// The first characters of its newest secret.
     pub prefix: SecretPrefix,
     /// When any of its secrets was last used, where one was.
@@ -170,6 +180,14 @@ impl SecretRecord {
             SecretState::Pending | SecretState::Current | SecretState::Retiring => Ok(()),
             SecretState::Retired(at) => Err(Refusal::Replaced(at)),
             SecretState::Lapsed(at) => Err(Refusal::Lapsed(at)),
+        }
+    }
+
+    /// How long it was to live when it was drawn, or as far as its end was moved since.
+    pub(crate) fn span(&self, token_ends: Expiry) -> Lifetime {
+        match self.ends_at.min(token_ends) {
+            Expiry::At(end) => Lifetime::For(end.since(self.minted_at)),
+            Expiry::Never => Lifetime::Endless,
         }
     }
 

@@ -80,7 +80,7 @@ fn values_go_round() {
         assert_eq!(grants_from_proto("grants", Some(grants_to_proto(&grants))), Ok(grants));
     }
     for choice in [
-        ExpiryChoice::default(),
+        ExpiryChoice::PERSONAL,
         ExpiryChoice::In(Lifetime::Endless),
         ExpiryChoice::At("2027-01-31T12:00:00.123456Z".parse().expect("an instant")),
     ] {

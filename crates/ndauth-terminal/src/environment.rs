@@ -2,8 +2,8 @@
 
 use std::ffi::{OsStr, OsString};
 
-use crate::nearest::nearest;
 use crate::text::warn;
+use ndauth_core::nearest;
 
 /// The value of a variable, unless it is empty.
 pub fn variable(name: impl AsRef<OsStr>) -> Option<OsString> {

@@ -10,7 +10,7 @@ pub mod settings;
 
 mod failure;
 mod json;
-mod nearest;
+
 mod table;
 mod text;
 mod token;
@@ -18,7 +18,7 @@ mod token;
 pub use environment::plain;
 pub use failure::{EXIT_CODES, Failure};
 pub use json::print_json;
-pub use nearest::nearest;
+pub use ndauth_core::nearest;
 pub use table::{Rows, detailed};
 pub use text::{aside, hint, print, shown, usage, warn};
 pub use token::{TokenShown, ago, day, expiry_json, grants_json, minute, nonsense, told};

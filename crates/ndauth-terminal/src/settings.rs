@@ -13,7 +13,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use toml_edit::{DocumentMut, Item, TableLike, Value};
 
 use crate::Failure;
-use crate::nearest::nearest;
+use ndauth_core::nearest;
 
 /// A setting, as the command line describes it.
 #[derive(Clone, Debug)]

@@ -50,7 +50,7 @@ pub(crate) fn new_token(name: &str) -> NewToken {
         scope: Scope::Rw,
         grants: Grants::All,
         orgs: Orgs::All,
-        expiry: ExpiryChoice::default(),
+        expiry: ExpiryChoice::PERSONAL,
     }
 }
 

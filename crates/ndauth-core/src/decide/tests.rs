@@ -5,7 +5,7 @@ use proptest::sample::select;
 use uuid::Uuid;
 
 use super::*;
-use crate::{AccountId, Action, Actions, Grant, Lifetime, OrgId, Owner, SecretId, TokenId};
+use crate::{AccountId, Action, Actions, DatedPolicy, Grant, OrgId, Owner, SecretId, ServiceId, TokenId};
 
 /// A state in which everything is allowed, for each test to spoil.
 #[derive(Debug)]
@@ -16,7 +16,10 @@ struct World {
     owner_org: Option<Org>,
     org: Option<Org>,
     role: Option<Role>,
-    service: Orgs,
+    policies: Policies,
+    /// The service that asks; without one, ndauth itself.
+    service: Option<Service>,
+    address: Option<IpAddr>,
     requirement: Requirement,
     catalogue: Catalogue,
     not_before: Timestamp,
@@ -35,9 +38,12 @@ impl World {
                 id: TokenId::from_uuid(Uuid::nil()),
                 owner: Owner::Account(AccountId::from_uuid(Uuid::nil())),
                 name: "ci".parse().expect("a name"),
+                description: None,
                 scope: Scope::Rw,
                 grants: Grants::All,
                 orgs: Orgs::All,
+                services: Services::All,
+                networks: Networks::All,
                 created_at: at(1),
                 lifetime: Lifetime::For(Duration::from_micros(999)),
                 expires_at: Expiry::At(at(1000)),
@@ -50,14 +56,17 @@ impl World {
                 name: None,
                 operator: false,
                 created_at: at(0),
+                last_login_at: Some(at(400)),
                 disabled_at: None,
             },
             owner_org: None,
             org: Some(org(7)),
             role: Some(Role::Admin),
-            service: Orgs::All,
+            policies: Policies::default(),
+            service: Some(service(Orgs::All)),
+            address: None,
             requirement: asks(Scope::Rw, None),
-            catalogue: Catalogue::built_in(),
+            catalogue: crate::catalogue::tests::built_in(),
             not_before: Timestamp::MIN,
             now: at(500),
         }
@@ -71,13 +80,22 @@ impl World {
                 Some(org) => OwnerView::Org(org),
                 None => OwnerView::Account(&self.account),
             },
-            org: self.org.as_ref().map_or(OrgView::None, |org| OrgView::Org(org, self.role)),
-            service: &self.service,
+            org: self.org.as_ref().map_or(OrgView::None, |org| OrgView::Org(org, self.role, &self.policies)),
+            asker: self.service.as_ref().map_or(Asker::Ndauth, Asker::Service),
+            address: self.address,
             requirement: &self.requirement,
             catalogue: &self.catalogue,
             not_before: self.not_before,
             now: self.now,
         }
+    }
+
+    fn asked_by(&mut self, orgs: Orgs) {
+        self.service = Some(service(orgs));
+    }
+
+    fn rules(&mut self, policy: OrgPolicy) {
+        self.policies = Policies::new([DatedPolicy { set_at: at(0), takes_hold_at: at(0), policy }]);
     }
 
     fn refusal(&self) -> Option<Refusal> {
@@ -99,6 +117,33 @@ fn org_id(n: u128) -> OrgId {
 
 fn org(n: u128) -> Org {
     Org { id: org_id(n), slug: slug(), name: None, created_at: at(0), deleted_at: None }
+}
+
+fn service(orgs: Orgs) -> Service {
+    Service {
+        id: service_id(1),
+        name: "registry".parse().expect("a name"),
+        orgs,
+        states_address: true,
+        created_at: at(0),
+        revoked_at: None,
+    }
+}
+
+fn service_id(n: u128) -> ServiceId {
+    ServiceId::from_uuid(Uuid::from_u128(n))
+}
+
+fn networks(text: &str) -> Networks {
+    Networks::only([text.parse().expect("a network")]).expect("networks")
+}
+
+fn address(text: &str) -> Option<IpAddr> {
+    Some(text.parse().expect("an address"))
+}
+
+fn micros(n: u64) -> Lifetime {
+    Lifetime::For(Duration::from_micros(n))
 }
 
 fn asks(access: Scope, permission: Option<&str>) -> Requirement {
@@ -144,13 +189,16 @@ fn the_first_factor_that_refuses_is_named() {
         ("owner disabled", |w| w.account.disabled_at = Some(at(2)), Some(Refusal::OwnerDisabled)),
         (
             "service for another org",
-            |w| w.service = Orgs::only([org_id(8)]).expect("orgs"),
+            |w| w.asked_by(Orgs::only([org_id(8)]).expect("orgs")),
             Some(Refusal::ServiceNotForOrg(slug())),
         ),
-        ("service for this org", |w| w.service = Orgs::only([org_id(7)]).expect("orgs"), None),
+        ("service for this org", |w| w.asked_by(Orgs::only([org_id(7)]).expect("orgs")), None),
         (
             "limited service, unknown org",
-            |w| (w.service, w.org) = (Orgs::only([org_id(7)]).expect("orgs"), None),
+            |w| {
+                w.asked_by(Orgs::only([org_id(7)]).expect("orgs"));
+                w.org = None;
+            },
             Some(Refusal::ServiceNotForOrg(slug())),
         ),
         (
@@ -255,6 +303,171 @@ fn the_first_factor_that_refuses_is_named() {
             |w| (w.secret.ends_at, w.token.revoked_at, w.role) = (Expiry::At(at(5)), Some(at(6)), None),
             Some(Refusal::Replaced(at(5))),
         ),
+        (
+            "for another service",
+            |w| w.token.services = Services::only([service_id(2)]).expect("services"),
+            Some(Refusal::ServiceNotCovered("registry".parse().expect("a name"))),
+        ),
+        (
+            "for another service, which asks whose it is",
+            |w| {
+                w.token.services = Services::only([service_id(2)]).expect("services");
+                w.requirement = Requirement::Identity;
+            },
+            Some(Refusal::ServiceNotCovered("registry".parse().expect("a name"))),
+        ),
+        ("for this service", |w| w.token.services = Services::only([service_id(1)]).expect("services"), None),
+        (
+            "for services, asked by ndauth",
+            |w| {
+                w.token.services = Services::only([service_id(2)]).expect("services");
+                w.service = None;
+            },
+            None,
+        ),
+        (
+            "within its network",
+            |w| (w.token.networks, w.address) = (networks("10.0.0.0/8"), address("10.1.2.3")),
+            None,
+        ),
+        (
+            "outside of its network",
+            |w| (w.token.networks, w.address) = (networks("10.0.0.0/8"), address("192.0.2.7")),
+            Some(Refusal::NetworkNotCovered("192.0.2.7".parse().expect("an address"))),
+        ),
+        (
+            "nobody knows from where",
+            |w| w.token.networks = networks("10.0.0.0/8"),
+            Some(Refusal::AddressUnknown),
+        ),
+        (
+            "nobody knows from where, and whose it is",
+            |w| (w.token.networks, w.requirement) = (networks("10.0.0.0/8"), Requirement::Identity),
+            Some(Refusal::AddressUnknown),
+        ),
+        (
+            "from anywhere, ndauth tells whose it is",
+            |w| {
+                (w.token.networks, w.requirement) = (networks("10.0.0.0/8"), Requirement::Identity);
+                w.service = None;
+            },
+            None,
+        ),
+        (
+            "no personal tokens",
+            |w| w.rules(OrgPolicy { personal_tokens: false, ..OrgPolicy::OPEN }),
+            Some(Refusal::PersonalBarred(slug())),
+        ),
+        (
+            "no personal tokens, and an org's own",
+            |w| {
+                w.rules(OrgPolicy { personal_tokens: false, login_within: micros(1), ..OrgPolicy::OPEN });
+                w.owner_org = Some(org(7));
+            },
+            None,
+        ),
+        (
+            "not in force yet",
+            |w| {
+                let policy = OrgPolicy { personal_tokens: false, ..OrgPolicy::OPEN };
+                w.policies = Policies::new([DatedPolicy { set_at: at(0), takes_hold_at: at(501), policy }]);
+            },
+            None,
+        ),
+        (
+            "in force at its instant",
+            |w| {
+                let policy = OrgPolicy { personal_tokens: false, ..OrgPolicy::OPEN };
+                w.policies = Policies::new([DatedPolicy { set_at: at(0), takes_hold_at: at(500), policy }]);
+            },
+            Some(Refusal::PersonalBarred(slug())),
+        ),
+        (
+            "made to live too long",
+            |w| w.rules(OrgPolicy { longest_lifetime: micros(998), ..OrgPolicy::OPEN }),
+            Some(Refusal::LifetimeTooLong { org: slug(), lifetime: micros(999), longest: micros(998) }),
+        ),
+        (
+            "made to live just as long",
+            |w| w.rules(OrgPolicy { longest_lifetime: micros(999), ..OrgPolicy::OPEN }),
+            None,
+        ),
+        (
+            "its end was moved",
+            |w| {
+                w.rules(OrgPolicy { longest_lifetime: micros(999), ..OrgPolicy::OPEN });
+                w.token.expires_at = Expiry::At(at(1001));
+            },
+            Some(Refusal::LifetimeTooLong { org: slug(), lifetime: micros(1000), longest: micros(999) }),
+        ),
+        (
+            "never expires",
+            |w| {
+                w.rules(OrgPolicy {
+                    longest_lifetime: Lifetime::For(crate::MAX_LIFETIME),
+                    ..OrgPolicy::OPEN
+                });
+                w.token.expires_at = Expiry::Never;
+            },
+            Some(Refusal::LifetimeTooLong {
+                org: slug(),
+                lifetime: Lifetime::Endless,
+                longest: Lifetime::For(crate::MAX_LIFETIME),
+            }),
+        ),
+        (
+            "logged in too long ago",
+            |w| w.rules(OrgPolicy { login_within: micros(100), ..OrgPolicy::OPEN }),
+            Some(Refusal::LoginTooOld { org: slug(), within: micros(100), last: Some(at(400)) }),
+        ),
+        (
+            "logged in just in time",
+            |w| w.rules(OrgPolicy { login_within: micros(101), ..OrgPolicy::OPEN }),
+            None,
+        ),
+        (
+            "never logged in",
+            |w| {
+                w.rules(OrgPolicy { login_within: micros(101), ..OrgPolicy::OPEN });
+                w.account.last_login_at = None;
+            },
+            Some(Refusal::LoginTooOld { org: slug(), within: micros(101), last: None }),
+        ),
+        (
+            "from where the org admits none",
+            |w| {
+                w.rules(OrgPolicy { networks: networks("10.0.0.0/8"), ..OrgPolicy::OPEN });
+                w.address = address("192.0.2.7");
+            },
+            Some(Refusal::NetworkBarred { org: slug(), address: address("192.0.2.7") }),
+        ),
+        (
+            "from nobody knows where, in an org that asks",
+            |w| w.rules(OrgPolicy { networks: networks("10.0.0.0/8"), ..OrgPolicy::OPEN }),
+            Some(Refusal::NetworkBarred { org: slug(), address: None }),
+        ),
+        (
+            "a survey asks as from within",
+            |w| {
+                w.rules(OrgPolicy { networks: networks("10.0.0.0/8"), ..OrgPolicy::OPEN });
+                w.token.networks = networks("10.0.0.0/8");
+                w.requirement = Requirement::Survey { org: slug() };
+            },
+            None,
+        ),
+        (
+            "a survey needs no permission's name",
+            |w| {
+                (w.token.grants, w.requirement) =
+                    (granted("assets", &["read"]), Requirement::Survey { org: slug() });
+            },
+            None,
+        ),
+        (
+            "a survey where there is no role",
+            |w| (w.role, w.requirement) = (None, Requirement::Survey { org: slug() }),
+            Some(Refusal::NotAMember(slug())),
+        ),
         ("identity needs no org", |w| (w.requirement, w.org) = (Requirement::Identity, None), None),
         (
             "identity of the dead",
@@ -306,11 +519,14 @@ fn explain_tells_what_each_factor_allows() {
             (Factor::Life, &Allowance::Until(Expiry::At(at(1000))), false),
             (Factor::Owner, &Allowance::Enabled(true), false),
             (Factor::Service, &Allowance::Orgs(&Orgs::All), false),
+            (Factor::Audience, &Allowance::Services(&Services::All), false),
+            (Factor::Network, &Allowance::Networks(&Networks::All), false),
             (Factor::Catalogue, &Allowance::LeastRole(Some(Role::Ro)), false),
             (Factor::Scope, &Allowance::Scope(Scope::Ro), true),
             (Factor::Grants, &Allowance::Grants(&Grants::All), false),
             (Factor::Orgs, &Allowance::Orgs(&Orgs::All), false),
             (Factor::Role, &Allowance::Role(Some(Role::Ro)), true),
+            (Factor::Policy, &Allowance::Policy(&OrgPolicy::OPEN), false),
         ]
     );
 }
@@ -325,6 +541,44 @@ fn the_case_changes_at_the_earliest_end_to_come() {
     assert_eq!(world.case().changes_at(), Expiry::At(at(1000)));
     world.now = at(1000);
     assert_eq!(world.case().changes_at(), Expiry::Never);
+    world.now = at(500);
+    world.rules(OrgPolicy { login_within: micros(200), ..OrgPolicy::OPEN });
+    assert_eq!(world.case().changes_at(), Expiry::At(at(600)), "the login gets too old");
+    world.policies = Policies::new([DatedPolicy {
+        set_at: at(1),
+        takes_hold_at: at(550),
+        policy: OrgPolicy { personal_tokens: false, ..OrgPolicy::OPEN },
+    }]);
+    assert_eq!(world.case().changes_at(), Expiry::At(at(550)), "a policy takes hold");
+}
+
+fn policies() -> impl Strategy<Value = Policies> {
+    let lifetime = select(vec![Lifetime::Endless, micros(998), micros(999)]);
+    let within = select(vec![Lifetime::Endless, micros(50), micros(600)]);
+    let from = select(vec![Networks::All, networks("10.0.0.0/8")]);
+    (lifetime, any::<bool>(), from, within, 480..1010_i64).prop_map(
+        |(longest_lifetime, personal_tokens, networks, login_within, takes_hold_at)| {
+            let policy = OrgPolicy { longest_lifetime, personal_tokens, networks, login_within };
+            Policies::new([DatedPolicy { set_at: at(1), takes_hold_at: at(takes_hold_at), policy }])
+        },
+    )
+}
+
+fn requirements() -> impl Strategy<Value = Requirement> {
+    let permission = select(vec![
+        None,
+        Some("read:assets"),
+        Some("write:assets"),
+        Some("approve:assets"),
+        Some("read:tokens"),
+        Some("fly:assets"),
+    ]);
+    let access = select(vec![Scope::Ro, Scope::Rw]);
+    prop_oneof![
+        1 => Just(Requirement::Identity),
+        1 => Just(Requirement::Survey { org: slug() }),
+        8 => (access, permission).prop_map(|(access, permission)| asks(access, permission)),
+    ]
 }
 
 fn worlds() -> impl Strategy<Value = World> {
@@ -333,22 +587,32 @@ fn worlds() -> impl Strategy<Value = World> {
     let grants =
         select(vec![Grants::All, granted("assets", &["read"]), granted("assets", &["read", "write"])]);
     let orgs = select(vec![Orgs::All, Orgs::Only([org_id(7)].into()), Orgs::Only([org_id(8)].into())]);
-    let asked = select(vec![
-        None,
-        Some("read:assets"),
-        Some("write:assets"),
-        Some("approve:assets"),
-        Some("read:tokens"),
+    let services = select(vec![
+        Services::All,
+        Services::Only([service_id(1)].into()),
+        Services::Only([service_id(2)].into()),
     ]);
-    (scope.clone(), role, grants, orgs.clone(), orgs, scope, asked, 490..1010_i64).prop_map(
-        |(scope, role, grants, orgs, service, access, permission, now)| {
-            let mut world = World::new();
-            (world.token.scope, world.token.grants, world.token.orgs) = (scope, grants, orgs);
-            (world.role, world.service, world.now) = (role, service, at(now));
-            world.requirement = asks(access, permission);
-            world
-        },
-    )
+    let from = select(vec![Networks::All, networks("10.0.0.0/8")]);
+    let used = select(vec![None, address("10.0.0.1"), address("192.0.2.7")]);
+    let owner = select(vec![None, Some(org(7)), Some(org(8))]);
+    let asker = prop_oneof![1 => Just(None), 4 => orgs.clone().prop_map(|orgs| Some(service(orgs)))];
+    let token = (scope, grants, orgs, services, from);
+    let question = (requirements(), asker, used, 490..1010_i64);
+    (token, role, owner, policies(), question).prop_map(|(token, role, owner, policies, question)| {
+        let mut world = World::new();
+        (
+            world.token.scope,
+            world.token.grants,
+            world.token.orgs,
+            world.token.services,
+            world.token.networks,
+        ) = token;
+        (world.role, world.owner_org, world.policies) = (role, owner, policies);
+        let now;
+        (world.requirement, world.service, world.address, now) = question;
+        world.now = at(now);
+        world
+    })
 }
 
 proptest! {
@@ -363,6 +627,33 @@ proptest! {
         }
     }
 
+    /// What is said to be allowed is what questions that name it are allowed.
+    #[test]
+    fn effective_permissions_are_those_that_pass(world in worlds()) {
+        let mut world = world;
+        world.requirement = Requirement::Survey { org: slug() };
+        if let (Ok(Effective::Access { grants: Grants::Only(set), .. }), Some(_)) =
+            (decide(&world.case()), world.address)
+        {
+            for (resource_type, ids, actions) in set.iter() {
+                let Actions::Only(actions) = actions else { panic!("each is named") };
+                for action in actions {
+                    let permission = Permission {
+                        action: action.clone(),
+                        resource_type: resource_type.clone(),
+                        resource_ids: ids.clone(),
+                    };
+                    world.requirement = Requirement::Access {
+                        org: slug(),
+                        access: Scope::Ro,
+                        permission: Some(permission),
+                    };
+                    prop_assert_eq!(world.refusal(), None);
+                }
+            }
+        }
+    }
+
     #[test]
     fn taking_away_never_gives(world in worlds()) {
         let allowed = decide(&world.case()).is_ok();
@@ -370,6 +661,13 @@ proptest! {
         less.token.scope = Scope::Ro;
         less.role = less.role.map(|_| Role::Ro);
         less.token.orgs = less.token.orgs.meet(&Orgs::Only([org_id(7)].into()));
+        less.token.services = less.token.services.meet(&Services::Only([service_id(1)].into()));
+        less.rules(OrgPolicy {
+            personal_tokens: false,
+            networks: networks("10.0.0.0/8"),
+            longest_lifetime: micros(998),
+            login_within: micros(50),
+        });
         prop_assert!(allowed || decide(&less.case()).is_err());
     }
 }

@@ -36,7 +36,7 @@ fn presets() {
     ] {
         assert_eq!(ExpiryChoice::parse_preset(text), expected, "{text}");
     }
-    assert_eq!(Ok(ExpiryChoice::default()), days(90));
+    assert_eq!(Ok(ExpiryChoice::PERSONAL), days(90));
 }
 
 #[test]

@@ -1,0 +1,100 @@
+//! All of a kind, or a set of them: orgs, services, networks.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Network, OrgId, ServiceId};
+
+/// All of a kind, or some of it. Nothing that is empty or absent ever stands for all.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Among<T: Ord> {
+    /// All there are.
+    All,
+    /// These. Not empty but in the result of a meet, and then none.
+    Only(BTreeSet<T>),
+}
+
+/// The orgs that a token offers power in (all: where its owner is a member at the time), or that a
+/// service may ask about: by their ids, or (`Orgs<OrgSlug>`) as people name them.
+pub type Orgs<T = OrgId> = Among<T>;
+
+/// The services at which a token serves: by their ids, or (`Services<Label>`) by name.
+pub type Services<T = ServiceId> = Among<T>;
+
+/// The networks from which a token serves.
+pub type Networks = Among<Network>;
+
+/// A set of nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the set is empty: name at least one, or say that all are meant")]
+pub struct EmptySet;
+
+impl<T: Ord + Clone> Among<T> {
+    /// These and no others.
+    pub fn only(some: impl IntoIterator<Item = T>) -> Result<Among<T>, EmptySet> {
+        let some: BTreeSet<T> = some.into_iter().collect();
+        if some.is_empty() { Err(EmptySet) } else { Ok(Among::Only(some)) }
+    }
+
+    /// Whether this is one of them.
+    pub fn contain(&self, one: &T) -> bool {
+        match self {
+            Among::All => true,
+            Among::Only(some) => some.contains(one),
+        }
+    }
+
+    /// Those in both.
+    pub fn meet(&self, other: &Among<T>) -> Among<T> {
+        match (self, other) {
+            (Among::All, some) | (some, Among::All) => some.clone(),
+            (Among::Only(a), Among::Only(b)) => Among::Only(a.intersection(b).cloned().collect()),
+        }
+    }
+}
+
+impl Networks {
+    /// Whether an address lies in one of them.
+    pub fn hold(&self, address: IpAddr) -> bool {
+        match self {
+            Among::All => true,
+            Among::Only(networks) => networks.iter().any(|network| network.holds(address)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::btree_set;
+    use proptest::prelude::*;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn org() -> impl Strategy<Value = OrgId> {
+        (0..6_u128).prop_map(|n| OrgId::from_uuid(Uuid::from_u128(n)))
+    }
+
+    fn orgs() -> impl Strategy<Value = Orgs> {
+        prop_oneof![1 => Just(Orgs::All), 4 => btree_set(org(), 0..5).prop_map(Orgs::Only)]
+    }
+
+    proptest! {
+        #[test]
+        fn meet_is_a_meet(a in orgs(), b in orgs(), c in orgs(), x in org()) {
+            prop_assert_eq!(a.meet(&b), b.meet(&a));
+            prop_assert_eq!(a.meet(&b).meet(&c), a.meet(&b.meet(&c)));
+            prop_assert_eq!(a.meet(&a), a.clone());
+            prop_assert_eq!(a.meet(&b).contain(&x), a.contain(&x) && b.contain(&x));
+            prop_assert_eq!(a.meet(&b).meet(&a), a.meet(&b));
+        }
+    }
+
+    #[test]
+    fn no_orgs_is_not_all_orgs() {
+        assert_eq!(Orgs::<OrgId>::only([]), Err(EmptySet));
+    }
+}

@@ -1,0 +1,164 @@
+//! From one catalogue to the next.
+
+use std::fmt;
+
+use super::{Catalogue, Entry, PermissionName, is_own_resource_type};
+use crate::Role;
+
+/// What the next catalogue does to a permission.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CatalogueChange {
+    /// It comes to be.
+    Added {
+        /// Which.
+        name: PermissionName,
+        /// The least role it needs.
+        role: Role,
+    },
+    /// It has another name from now on.
+    Renamed {
+        /// What it was called.
+        from: PermissionName,
+        /// What it is called.
+        to: PermissionName,
+    },
+    /// It needs another role from now on.
+    Role {
+        /// Which.
+        name: PermissionName,
+        /// What it needed.
+        from: Role,
+        /// What it needs.
+        to: Role,
+    },
+    /// It is described otherwise.
+    Described {
+        /// Which.
+        name: PermissionName,
+    },
+    /// It is gone: no token has power by it.
+    Removed {
+        /// Which.
+        name: PermissionName,
+    },
+}
+
+/// Why a catalogue cannot follow another: some token would have more power by it than before.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{to}` cannot be what `{from}` was: {why}")]
+pub struct InvalidChange {
+    /// The former name.
+    pub from: PermissionName,
+    /// The new one.
+    pub to: PermissionName,
+    /// What would go wrong.
+    pub why: String,
+}
+
+impl Catalogue {
+    /// What changes from an earlier catalogue to this one, if this one may follow it.
+    ///
+    /// A renamed permission maps to equal or narrower power only: its new name was not there before, it
+    /// comes from one permission, and it needs the same role or a higher one.
+    pub fn changes_from(&self, before: &Catalogue) -> Result<Vec<CatalogueChange>, InvalidChange> {
+        let mut changes = Vec::new();
+        let mut renamed = Vec::new();
+        for (name, entry) in &self.entries {
+            match before.entries.get(name) {
+                Some(old) => stayed(name, entry, old, &mut changes)?,
+                None => match source(name, entry, before)? {
+                    Some(from) => {
+                        changes.push(CatalogueChange::Renamed { from: from.clone(), to: name.clone() });
+                        if let Some(old) =
+                            before.entries.get(&from).filter(|old| old.least_role != entry.least_role)
+                        {
+                            let (from, to) = (old.least_role, entry.least_role);
+                            changes.push(CatalogueChange::Role { name: name.clone(), from, to });
+                        }
+                        renamed.push(from);
+                    }
+                    None => {
+                        changes.push(CatalogueChange::Added { name: name.clone(), role: entry.least_role });
+                    }
+                },
+            }
+        }
+        for name in before.entries.keys() {
+            if !self.entries.contains_key(name) && !renamed.contains(name) {
+                changes.push(CatalogueChange::Removed { name: name.clone() });
+            }
+        }
+        changes.sort();
+        Ok(changes)
+    }
+}
+
+/// A permission that keeps its name keeps the former names it had, or some of them.
+fn stayed(
+    name: &PermissionName,
+    entry: &Entry,
+    old: &Entry,
+    changes: &mut Vec<CatalogueChange>,
+) -> Result<(), InvalidChange> {
+    if let Some(from) = entry.formerly.difference(&old.formerly).next() {
+        return Err(refused(
+            from,
+            name,
+            format!("it was there before, and tokens with `{from}` would gain it"),
+        ));
+    }
+    if entry.least_role != old.least_role {
+        let (from, to) = (old.least_role, entry.least_role);
+        changes.push(CatalogueChange::Role { name: name.clone(), from, to });
+    }
+    if entry.description != old.description && !is_own_resource_type(&name.resource_type) {
+        changes.push(CatalogueChange::Described { name: name.clone() });
+    }
+    Ok(())
+}
+
+/// The permission that this new one was, if it was one.
+fn source(
+    name: &PermissionName,
+    entry: &Entry,
+    before: &Catalogue,
+) -> Result<Option<PermissionName>, InvalidChange> {
+    let mut there = entry.formerly.iter().filter(|former| before.entries.contains_key(former));
+    let from = there.next();
+    if let (Some(from), Some(other)) = (from, there.next()) {
+        let why = format!("it would be what `{other}` was, too, and tokens with one would gain the other");
+        return Err(refused(from, name, why));
+    }
+    let old = from.and_then(|from| before.entries.get_key_value(from));
+    // The names that it had before that go with it; others stand for something else, or for nothing.
+    let strange = entry
+        .formerly
+        .iter()
+        .find(|former| Some(*former) != from && !old.is_some_and(|(_, old)| old.formerly.contains(former)));
+    if let Some(strange) = strange {
+        return Err(refused(strange, name, format!("there was no `{strange}`")));
+    }
+    match old {
+        Some((from, old)) if entry.least_role < old.least_role => {
+            let why = format!("it needs `{}`, and that needed `{}`", entry.least_role, old.least_role);
+            Err(refused(from, name, why))
+        }
+        _ => Ok(from.cloned()),
+    }
+}
+
+fn refused(from: &PermissionName, to: &PermissionName, why: String) -> InvalidChange {
+    InvalidChange { from: from.clone(), to: to.clone(), why }
+}
+
+impl fmt::Display for CatalogueChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CatalogueChange::Added { name, role } => write!(f, "+ {name} ({role})"),
+            CatalogueChange::Renamed { from, to } => write!(f, "~ {from} is called {to}"),
+            CatalogueChange::Role { name, from, to } => write!(f, "~ {name} needs {to}, and needed {from}"),
+            CatalogueChange::Described { name } => write!(f, "~ {name} is described otherwise"),
+            CatalogueChange::Removed { name } => write!(f, "- {name}"),
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Org policy: the limits that an org's admins set for tokens that touch it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Lifetime, Networks, Timestamp};
+
+/// The limits for tokens in an org.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrgPolicy {
+    /// How long a secret may live, from when it was drawn until it ends; only [`Lifetime::Endless`]
+    /// admits one that never does.
+    pub longest_lifetime: Lifetime,
+    /// Whether personal tokens have any power there.
+    pub personal_tokens: bool,
+    /// From where tokens may be used.
+    pub networks: Networks,
+    /// How long ago the owner of a personal token may have logged in last.
+    pub login_within: Lifetime,
+}
+
+/// A policy, and from when it holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DatedPolicy {
+    /// When it was set.
+    pub set_at: Timestamp,
+    /// From when it holds: not before it was set.
+    pub takes_hold_at: Timestamp,
+    /// What it says.
+    pub policy: OrgPolicy,
+}
+
+/// The policies that an org was given: of those that hold already, the one that was set last rules.
+///
+/// So one that is to hold later is withdrawn by setting another.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Policies(Vec<DatedPolicy>);
+
+impl OrgPolicy {
+    /// No limits: what rules where no policy was set.
+    pub const OPEN: OrgPolicy = OrgPolicy {
+        longest_lifetime: Lifetime::Endless,
+        personal_tokens: true,
+        networks: Networks::All,
+        login_within: Lifetime::Endless,
+    };
+}
+
+impl Policies {
+    /// Those of an org, in any order.
+    pub fn new(policies: impl IntoIterator<Item = DatedPolicy>) -> Policies {
+        let mut policies: Vec<DatedPolicy> = policies.into_iter().collect();
+        policies.sort_by_key(|policy| std::cmp::Reverse(policy.set_at));
+        Policies(policies)
+    }
+
+    /// The policy that rules at an instant.
+    pub fn at(&self, now: Timestamp) -> &OrgPolicy {
+        self.ruling(now).map_or(&OrgPolicy::OPEN, |policy| &policy.policy)
+    }
+
+    /// The policy that rules at an instant, if one was set.
+    pub fn ruling(&self, now: Timestamp) -> Option<&DatedPolicy> {
+        self.0.iter().find(|policy| policy.takes_hold_at <= now)
+    }
+
+    /// Those that are to rule later, the first to do so first.
+    pub fn to_come(&self, now: Timestamp) -> Vec<&DatedPolicy> {
+        let later = self.0.iter().take_while(|policy| policy.takes_hold_at > now);
+        let mut later: Vec<&DatedPolicy> = later.collect();
+        // One that was set before another which holds no later never comes to rule.
+        let mut soonest = None;
+        later.retain(|policy| {
+            let comes = soonest.is_none_or(|soonest| policy.takes_hold_at < soonest);
+            if comes {
+                soonest = Some(policy.takes_hold_at);
+            }
+            comes
+        });
+        later.reverse();
+        later
+    }
+
+    /// When the one that was set last was set.
+    pub fn last_set_at(&self) -> Option<Timestamp> {
+        self.0.first().map(|policy| policy.set_at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn at(micros: i64) -> Timestamp {
+        Timestamp::from_micros(micros).expect("an instant")
+    }
+
+    /// Policies as (set, holds from, longest lifetime in seconds).
+    fn policies(rows: &[(i64, i64, u64)]) -> Policies {
+        Policies::new(rows.iter().map(|(set, holds, seconds)| DatedPolicy {
+            set_at: at(*set),
+            takes_hold_at: at(*holds),
+            policy: OrgPolicy {
+                longest_lifetime: Lifetime::For(Duration::from_secs(*seconds)),
+                ..OrgPolicy::OPEN
+            },
+        }))
+    }
+
+    #[test]
+    fn of_those_that_hold_the_last_set_rules() {
+        /// The rows, an instant, which rules then, and when others come to rule.
+        type Row<'a> = (&'a [(i64, i64, u64)], i64, Option<u64>, &'a [i64]);
+        let rows: [Row<'_>; 9] = [
+            (&[], 5, None, &[]),
+            (&[(1, 1, 10)], 5, Some(10), &[]),
+            (&[(1, 1, 10)], 0, None, &[1]),
+            (&[(1, 1, 10), (2, 2, 20)], 5, Some(20), &[]),
+            // Announced, and not yet in force.
+            (&[(1, 1, 10), (2, 9, 20)], 5, Some(10), &[9]),
+            (&[(1, 1, 10), (2, 9, 20)], 9, Some(20), &[]),
+            // Withdrawn by one that was set later and holds at once.
+            (&[(1, 1, 10), (2, 9, 20), (3, 3, 30)], 9, Some(30), &[]),
+            // One after the other.
+            (&[(1, 1, 10), (2, 7, 20), (3, 9, 30)], 5, Some(10), &[7, 9]),
+            // The earlier of these never comes to rule.
+            (&[(1, 1, 10), (2, 9, 20), (3, 8, 30)], 5, Some(10), &[8]),
+        ];
+        for (rows, now, expected, to_come) in rows {
+            let policies = policies(rows);
+            let rules = policies.ruling(at(now)).map(|policy| policy.policy.longest_lifetime);
+            assert_eq!(
+                rules,
+                expected.map(|seconds| Lifetime::For(Duration::from_secs(seconds))),
+                "{rows:?} {now}"
+            );
+            let coming: Vec<i64> =
+                policies.to_come(at(now)).iter().map(|policy| policy.takes_hold_at.micros()).collect();
+            assert_eq!(coming, to_come, "{rows:?} {now}");
+        }
+        assert_eq!(Policies::default().at(at(1)), &OrgPolicy::OPEN);
+    }
+}
