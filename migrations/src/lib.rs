@@ -9,12 +9,17 @@ use sea_orm_migration::prelude::*;
 
 mod m20261122_000001_first;
 mod m20261122_000002_installation;
+mod m20261122_000003_permissions;
 
 /// Brings a database to this version of the schema.
 pub struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261122_000001_first::Migration), Box::new(m20261122_000002_installation::Migration)]
+        vec![
+            Box::new(m20261122_000001_first::Migration),
+            Box::new(m20261122_000002_installation::Migration),
+            Box::new(m20261122_000003_permissions::Migration),
+        ]
     }
 }

@@ -12,7 +12,12 @@ use crate::cargo::root;
 pub(crate) const GENERATED: &str = "crates/ndauth-proto/src/generated";
 
 /// The messages that hold a secret: `ndauth-proto` writes their `Debug`, which hides it.
-const HOLD_SECRETS: [&str; 2] = ["ndauth.v1.CreateTokenResponse", "ndauth.v1.ValidateTokenRequest"];
+const HOLD_SECRETS: [&str; 4] = [
+    "ndauth.v1.CreateOrgTokenResponse",
+    "ndauth.v1.CreateTokenResponse",
+    "ndauth.v1.PresentedSecret",
+    "ndauth.v1.ValidateTokenRequest",
+];
 
 /// Writes everything that is generated from `proto/` into a folder.
 pub(crate) fn write(folder: &Path) -> anyhow::Result<()> {

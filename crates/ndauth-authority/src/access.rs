@@ -1,6 +1,6 @@
 //! The access table: which kind of caller may call what. What has no row is refused.
 
-use ndauth_core::{Grants, Permission, TokenId};
+use ndauth_core::{Grants, Owner, Permission, Role, TokenId};
 
 use crate::{AuthorityError, Caller};
 
@@ -15,12 +15,36 @@ pub enum Operation {
     GetToken,
     /// Revoke one of one's personal tokens.
     RevokeToken,
+    /// Ask why a token may or may not do a thing.
+    ExplainToken,
     /// Ask whether a secret may do a thing.
     ValidateToken,
+    /// Ask of many secrets whether they may do a thing.
+    ValidateTokens,
     /// Ask who one is.
     WhoAmI,
     /// List the orgs one is a member of.
     ListOrgs,
+    /// List the permissions there are.
+    ListPermissions,
+    /// Show an org.
+    GetOrg,
+    /// List the members of an org.
+    ListMembers,
+    /// Show the policy of an org.
+    GetOrgPolicy,
+    /// Give an org a policy.
+    SetOrgPolicy,
+    /// Make a token of an org.
+    CreateOrgToken,
+    /// List the tokens of an org.
+    ListOrgTokens,
+    /// Show a token of an org.
+    GetOrgToken,
+    /// Revoke a token of an org.
+    RevokeOrgToken,
+    /// Replace the catalogue.
+    ApplyCatalogue,
     /// Make an account.
     CreateAccount,
     /// Take an account's power, or give it back.
@@ -68,12 +92,20 @@ pub enum Rule {
     Login,
     /// It may.
     Yes,
+    /// A session may, if its account is an operator's.
+    Operator,
     /// A token may, if its grants are all or name `read:tokens`.
     ReadTokens,
     /// As [`Rule::ReadTokens`]; without them, only where it concerns itself.
     ReadTokensOrItself,
     /// Only where it concerns itself.
     Itself,
+    /// A session may, if its account has at least this role in the org that is concerned.
+    Member(Role),
+    /// A token may, if it has any power in the org that is concerned.
+    Power,
+    /// A token may, if it may do this, `action:type`, in the org that is concerned.
+    Granted(&'static str),
 }
 
 /// A row of the table.
@@ -91,6 +123,8 @@ pub struct Row {
     pub session: Rule,
     /// Whether a personal token may.
     pub token: Rule,
+    /// Whether an org's token may.
+    pub org_token: Rule,
     /// Whether a service may.
     pub service: Rule,
 }
@@ -105,46 +139,65 @@ pub enum Reach {
 }
 
 use Operation as O;
-use Rule::{Itself, Login, No, ReadTokens, ReadTokensOrItself, Yes};
+use Rule::{
+    Granted, Itself, Login, Member, No, Operator, Power, ReadTokens, ReadTokensOrItself as ReadOrItself, Yes,
+};
 
 #[rustfmt::skip]
 const fn row(
     operation: Operation, rpcs: &'static [&'static str],
-    [nobody, console, session, token, service]: [Rule; 5],
+    [nobody, console, session, token, org_token, service]: [Rule; 6],
 ) -> Row {
-    Row { operation, rpcs, nobody, console, session, token, service }
+    Row { operation, rpcs, nobody, console, session, token, org_token, service }
 }
+
+const ADMIN: Rule = Member(Role::Admin);
+const MEMBER: Rule = Member(Role::Ro);
+const READ_MEMBERS: Rule = Granted("read:members");
+const READ_POLICY: Rule = Granted("read:policy");
 
 /// The table.
 #[rustfmt::skip]
-pub const TABLE: [Row; 25] = [
-    //                                                              nobody console session token              service
-    row(O::CreateToken,    &["ndauth.v1.TokenService/CreateToken"],        [No,  No,  Yes, Login,              No]),
-    row(O::ListTokens,     &["ndauth.v1.TokenService/ListTokens"],         [No,  No,  Yes, ReadTokens,         No]),
-    row(O::GetToken,       &["ndauth.v1.TokenService/GetToken"],           [No,  No,  Yes, ReadTokensOrItself, No]),
-    row(O::RevokeToken,    &["ndauth.v1.TokenService/RevokeToken"],        [No,  No,  Yes, Itself,             No]),
-    row(O::ValidateToken,  &["ndauth.v1.ValidationService/ValidateToken"], [No,  No,  No,  No,                 Yes]),
-    row(O::WhoAmI,         &["ndauth.v1.AccountService/WhoAmI"],           [No,  No,  Yes, Yes,                Yes]),
-    row(O::ListOrgs,       &["ndauth.v1.AccountService/ListOrgs"],         [No,  No,  Yes, Yes,                No]),
-    row(O::CreateAccount,  &[],                                            [No,  Yes, No,  No,                 No]),
-    row(O::DisableAccount, &[],                                            [No,  Yes, No,  No,                 No]),
-    row(O::CreateOrg,      &[],                                            [No,  Yes, No,  No,                 No]),
-    row(O::DeleteOrg,      &[],                                            [No,  Yes, No,  No,                 No]),
-    row(O::SetMember,      &[],                                            [No,  Yes, No,  No,                 No]),
-    row(O::RemoveMember,   &[],                                            [No,  Yes, No,  No,                 No]),
-    row(O::IssueSession,   &[],                                            [No,  Yes, No,  No,                 No]),
-    row(O::CreateService,  &[],                                            [No,  Yes, No,  No,                 No]),
-    row(O::RevokeService,  &[],                                            [No,  Yes, No,  No,                 No]),
-    row(O::Inspect,         &[],                                            [No,  Yes, No,  No,                 No]),
-    row(O::ExportEvents,    &[],                                            [No,  Yes, No,  No,                 No]),
-    row(O::Backup,          &[],                                            [No,  Yes, No,  No,                 No]),
-    row(O::AfterRestore,    &[],                                            [No,  Yes, No,  No,                 No]),
-    row(O::SignOut,         &[],                                            [No,  Yes, No,  No,                 No]),
-    row(O::RevokeAnyToken,  &[],                                            [No,  Yes, No,  No,                 No]),
-    row(O::RotateService,   &[],                                            [No,  Yes, No,  No,                 No]),
-    row(O::CheckHealth,    &["grpc.health.v1.Health/*"],                   [Yes, Yes, Yes, Yes,                Yes]),
-    row(O::Reflect,        &["grpc.reflection.v1.ServerReflection/*", "grpc.reflection.v1alpha.ServerReflection/*"],
-                                                                           [Yes, Yes, Yes, Yes,                Yes]),
+pub const TABLE: [Row; 37] = [
+    //                                                                          nobody console session  token         org's token   service
+    row(O::CreateToken,     &["ndauth.v1.TokenService/CreateToken"],           [No,  No,  Yes,      Login,        Login,        No]),
+    row(O::ListTokens,      &["ndauth.v1.TokenService/ListTokens"],            [No,  No,  Yes,      ReadTokens,   No,           No]),
+    row(O::GetToken,        &["ndauth.v1.TokenService/GetToken"],              [No,  No,  Yes,      ReadOrItself, Itself,       No]),
+    row(O::RevokeToken,     &["ndauth.v1.TokenService/RevokeToken"],           [No,  No,  Yes,      Itself,       Itself,       No]),
+    row(O::ExplainToken,    &["ndauth.v1.TokenService/ExplainToken"],          [No,  No,  Yes,      Itself,       Itself,       No]),
+    row(O::ValidateToken,   &["ndauth.v1.ValidationService/ValidateToken"],    [No,  No,  No,       No,           No,           Yes]),
+    row(O::ValidateTokens,  &["ndauth.v1.ValidationService/ValidateTokens"],   [No,  No,  No,       No,           No,           Yes]),
+    row(O::WhoAmI,          &["ndauth.v1.AccountService/WhoAmI"],              [No,  No,  Yes,      Yes,          Yes,          Yes]),
+    row(O::ListOrgs,        &["ndauth.v1.AccountService/ListOrgs"],            [No,  No,  Yes,      Yes,          Yes,          No]),
+    row(O::ListPermissions, &["ndauth.v1.PermissionService/ListPermissions"],  [No,  Yes, Yes,      Yes,          Yes,          Yes]),
+    row(O::CreateOrg,       &["ndauth.v1.OrgService/CreateOrg"],               [No,  Yes, Operator, Login,        Login,        No]),
+    row(O::GetOrg,          &["ndauth.v1.OrgService/GetOrg"],                  [No,  No,  MEMBER,   Power,        Power,        No]),
+    row(O::ListMembers,     &["ndauth.v1.OrgService/ListMembers"],             [No,  No,  MEMBER,   READ_MEMBERS, READ_MEMBERS, No]),
+    row(O::SetMember,       &["ndauth.v1.OrgService/SetMember"],               [No,  Yes, ADMIN,    Login,        Login,        No]),
+    row(O::RemoveMember,    &["ndauth.v1.OrgService/RemoveMember"],            [No,  Yes, ADMIN,    Login,        Login,        No]),
+    row(O::GetOrgPolicy,    &["ndauth.v1.OrgService/GetOrgPolicy"],            [No,  No,  MEMBER,   READ_POLICY,  READ_POLICY,  No]),
+    row(O::SetOrgPolicy,    &["ndauth.v1.OrgService/SetOrgPolicy"],            [No,  No,  ADMIN,    Login,        Login,        No]),
+    row(O::CreateOrgToken,  &["ndauth.v1.OrgTokenService/CreateOrgToken"],     [No,  No,  ADMIN,    Login,        Login,        No]),
+    row(O::ListOrgTokens,   &["ndauth.v1.OrgTokenService/ListOrgTokens"],      [No,  No,  ADMIN,    Login,        Login,        No]),
+    row(O::GetOrgToken,     &["ndauth.v1.OrgTokenService/GetOrgToken"],        [No,  No,  ADMIN,    Login,        Login,        No]),
+    row(O::RevokeOrgToken,  &["ndauth.v1.OrgTokenService/RevokeOrgToken"],     [No,  No,  ADMIN,    Login,        Login,        No]),
+    row(O::CreateAccount,   &[],                                               [No,  Yes, No,       No,           No,           No]),
+    row(O::DisableAccount,  &[],                                               [No,  Yes, No,       No,           No,           No]),
+    row(O::DeleteOrg,       &[],                                               [No,  Yes, No,       No,           No,           No]),
+    row(O::IssueSession,    &[],                                               [No,  Yes, No,       No,           No,           No]),
+    row(O::CreateService,   &[],                                               [No,  Yes, No,       No,           No,           No]),
+    row(O::RevokeService,   &[],                                               [No,  Yes, No,       No,           No,           No]),
+    row(O::ApplyCatalogue,  &[],                                               [No,  Yes, No,       No,           No,           No]),
+    row(O::Inspect,         &[],                                               [No,  Yes, No,       No,           No,           No]),
+    row(O::ExportEvents,    &[],                                               [No,  Yes, No,       No,           No,           No]),
+    row(O::Backup,          &[],                                               [No,  Yes, No,       No,           No,           No]),
+    row(O::AfterRestore,    &[],                                               [No,  Yes, No,       No,           No,           No]),
+    row(O::SignOut,         &[],                                               [No,  Yes, No,       No,           No,           No]),
+    row(O::RevokeAnyToken,  &[],                                               [No,  Yes, No,       No,           No,           No]),
+    row(O::RotateService,   &[],                                               [No,  Yes, No,       No,           No,           No]),
+    row(O::CheckHealth,     &["grpc.health.v1.Health/*"],                      [Yes, Yes, Yes,      Yes,          Yes,          Yes]),
+    row(O::Reflect,         &["grpc.reflection.v1.ServerReflection/*", "grpc.reflection.v1alpha.ServerReflection/*"],
+                                                                               [Yes, Yes, Yes,      Yes,          Yes,          Yes]),
 ];
 
 /// The row of an RPC, by its path `/package.Service/Method`. Without one, the RPC is refused.
@@ -159,26 +212,40 @@ pub fn row_of_rpc(path: &str) -> Option<&'static Row> {
     })
 }
 
-/// Whether a caller may ask for an operation, and how far it reaches.
-pub fn admit(operation: Operation, caller: &Caller) -> Result<Reach, AuthorityError> {
-    let row = TABLE
-        .iter()
-        .find(|row| row.operation == operation)
-        .ok_or(AuthorityError::NotPermitted { caller: caller.kind(), operation })?;
-    let (rule, token) = match caller {
-        Caller::Console => (row.console, None),
-        Caller::Session { .. } => (row.session, None),
-        Caller::Token { token, .. } => (row.token, Some(token)),
-        Caller::Service { .. } => (row.service, None),
+/// What the table says of a caller and an operation.
+pub(crate) fn rule(operation: Operation, caller: &Caller) -> Rule {
+    let Some(row) = TABLE.iter().find(|row| row.operation == operation) else { return No };
+    match caller {
+        Caller::Console => row.console,
+        Caller::Session { .. } => row.session,
+        Caller::Token { held, .. } => match held.token.owner {
+            Owner::Account(_) => row.token,
+            Owner::Org(_) => row.org_token,
+        },
+        Caller::Service { .. } => row.service,
+    }
+}
+
+/// Whether a caller may ask for an operation that concerns no org, and how far it reaches. What concerns
+/// an org is refused here: it is admitted where the org is known.
+pub(crate) fn admit(operation: Operation, caller: &Caller) -> Result<Reach, AuthorityError> {
+    let token = match caller {
+        Caller::Token { held, .. } => Some(&held.token),
+        Caller::Console | Caller::Session { .. } | Caller::Service { .. } => None,
     };
-    let refused = AuthorityError::NotPermitted { caller: caller.kind(), operation };
-    match (rule, token) {
+    match (rule(operation, caller), token) {
         (Yes, _) => Ok(Reach::All),
-        (Login, _) => Err(AuthorityError::SessionRequired { operation }),
+        (Operator, None) if caller.account().is_some_and(|account| account.operator) => Ok(Reach::All),
+        (Login, _) => Err(AuthorityError::SessionRequired { caller: caller.kind(), operation }),
         (Itself, Some(token)) => Ok(Reach::Itself(token.id)),
-        (ReadTokens | ReadTokensOrItself, Some(token)) if may_read_tokens(&token.grants) => Ok(Reach::All),
-        (ReadTokensOrItself, Some(token)) => Ok(Reach::Itself(token.id)),
-        (No | Itself | ReadTokens | ReadTokensOrItself, _) => Err(refused),
+        (ReadTokens | ReadOrItself, Some(token)) if may_read_tokens(&token.grants) => {
+            // Who it is, it may ask from anywhere; whose else there are, from where it is for.
+            caller.within_its_networks().map(|()| Reach::All)
+        }
+        (ReadOrItself, Some(token)) => Ok(Reach::Itself(token.id)),
+        (No | Operator | Itself | ReadTokens | ReadOrItself | Member(_) | Power | Granted(_), _) => {
+            Err(AuthorityError::NotPermitted { caller: caller.kind(), operation })
+        }
     }
 }
 
@@ -190,11 +257,16 @@ fn may_read_tokens(grants: &Grants) -> bool {
 
 impl Reach {
     /// Refuses what is beyond the reach.
-    pub(crate) fn require(self, token: TokenId, operation: Operation) -> Result<(), AuthorityError> {
+    pub(crate) fn require(
+        self,
+        token: TokenId,
+        caller: &Caller,
+        operation: Operation,
+    ) -> Result<(), AuthorityError> {
         match self {
             Reach::All => Ok(()),
             Reach::Itself(itself) if itself == token => Ok(()),
-            Reach::Itself(_) => Err(AuthorityError::SessionRequired { operation }),
+            Reach::Itself(_) => Err(AuthorityError::SessionRequired { caller: caller.kind(), operation }),
         }
     }
 }
@@ -212,9 +284,20 @@ impl Operation {
             O::ListTokens => "list tokens",
             O::GetToken => "show other tokens",
             O::RevokeToken => "revoke other tokens",
-            O::ValidateToken => "validate secrets",
+            O::ExplainToken => "explain other tokens",
+            O::ValidateToken | O::ValidateTokens => "validate secrets",
             O::WhoAmI => "ask who it is",
             O::ListOrgs => "list orgs",
+            O::ListPermissions => "list permissions",
+            O::GetOrg => "show an org",
+            O::ListMembers => "list members",
+            O::GetOrgPolicy => "read an org's policy",
+            O::SetOrgPolicy => "change an org's policy",
+            O::CreateOrgToken => "create an org's tokens",
+            O::ListOrgTokens => "list an org's tokens",
+            O::GetOrgToken => "show an org's tokens",
+            O::RevokeOrgToken => "revoke an org's tokens",
+            O::ApplyCatalogue => "change the catalogue",
             O::CreateAccount => "create accounts",
             O::DisableAccount => "disable or enable accounts",
             O::CreateOrg => "create orgs",

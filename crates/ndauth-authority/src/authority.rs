@@ -1,13 +1,18 @@
 //! The authority: a store, the catalogue, and what was observed but not yet written down.
 
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use ndauth_core::{Actor, Catalogue, Change, Entry, Event, Personal, TokenView};
+use ndauth_core::{
+    Actor, Asker, Catalogue, Change, Effective, Entry, Event, Org, OrgSlug, Owner, Permission, Personal,
+    Refusal, Requirement, Role, Scope, TokenView, decide,
+};
 use ndauth_store::{Clock, DatabaseUrl, MigrationState, Read, Store, Write};
 use rand::rngs::SysRng;
 
-use crate::access::{Operation, Reach, admit};
+use crate::access::{Operation, Reach, Rule, admit, rule};
 use crate::credential::identify;
+use crate::held::{OwnerName, Question, ground};
 use crate::standing::Standing;
 use crate::uses::Uses;
 use crate::{AuthorityError, Caller, Credential};
@@ -16,10 +21,13 @@ use crate::{AuthorityError, Caller, Credential};
 #[derive(Debug)]
 pub struct Authority {
     pub(crate) store: Store,
-    pub(crate) catalogue: Catalogue,
+    catalogue: Mutex<Option<Known>>,
     pub(crate) uses: Uses,
     pub(crate) standing: Standing,
 }
+
+/// A catalogue that was read, and the hash of its document.
+type Known = ([u8; 32], Arc<Catalogue>);
 
 /// How often a change is tried when others stand in its way.
 pub(crate) const TRIES: u32 = 4;
@@ -36,8 +44,7 @@ impl Authority {
         let store = Store::connect(url, clock).await?;
         store.migrate().await?;
         let standing = Standing::new(url, data);
-        let authority =
-            Authority { store, catalogue: Catalogue::built_in(), uses: Uses::default(), standing };
+        let authority = Authority { store, catalogue: Mutex::default(), uses: Uses::default(), standing };
         authority.look_first().await?;
         Ok(authority)
     }
@@ -62,10 +69,128 @@ impl Authority {
     ) -> Result<(Read, Caller, Reach), AuthorityError> {
         let read = self.store.read().await?;
         self.standing.admit(operation, &read)?;
-        let caller = identify(&read, &self.catalogue, credential).await?;
+        let caller = self.identify(&read, credential).await?;
         let reach = admit(operation, &caller)?;
-        self.observe(&caller, credential, &read);
+        self.observe(&caller, &read);
         Ok((read, caller, reach))
+    }
+
+    /// Opens a view for an operation in an org, once the caller is known and admitted there. Gives the
+    /// org, and the role that the caller acts by.
+    pub(crate) async fn read_in(
+        &self,
+        credential: &Credential,
+        operation: Operation,
+        slug: &OrgSlug,
+    ) -> Result<(Read, Caller, (Org, Role)), AuthorityError> {
+        let read = self.store.read().await?;
+        self.standing.admit(operation, &read)?;
+        let caller = self.identify(&read, credential).await?;
+        let place = self.admit_in(&read, &caller, operation, slug).await?;
+        self.observe(&caller, &read);
+        Ok((read, caller, place))
+    }
+
+    /// Begins a change in an org, which nobody else changes until it ends. See [`Authority::write_as`].
+    pub(crate) async fn write_in(
+        &self,
+        credential: &Credential,
+        operation: Operation,
+        slug: &OrgSlug,
+        name: &'static str,
+    ) -> Result<(Write, Caller, Org), AuthorityError> {
+        if !matches!(credential, Credential::Console) {
+            self.read_in(credential, operation, slug).await?;
+        }
+        let write = self.store.write(name).await?;
+        self.standing.admit(operation, &write)?;
+        if let Some(org) = write.find_org_by_slug(slug).await? {
+            write.lock_org(org.id).await?;
+        }
+        let caller = self.identify(&write, credential).await?;
+        let (org, _) = self.admit_in(&write, &caller, operation, slug).await?;
+        Ok((write, caller, org))
+    }
+
+    /// Whether a caller may do a thing in an org, and by which role. To who has no part in it, an org is as
+    /// unknown as one that is not there.
+    async fn admit_in(
+        &self,
+        read: &Read,
+        caller: &Caller,
+        operation: Operation,
+        slug: &OrgSlug,
+    ) -> Result<(Org, Role), AuthorityError> {
+        let unknown = || AuthorityError::NotFound { what: "org", name: slug.to_string() };
+        let org = async || -> Result<Org, AuthorityError> {
+            let org = read.find_org_by_slug(slug).await?;
+            org.filter(|org| org.deleted_at.is_none()).ok_or_else(unknown)
+        };
+        match (rule(operation, caller), caller) {
+            (Rule::Member(needed), Caller::Session { account, .. }) => {
+                let org = org().await?;
+                let role = read.find_role(account.id, org.id).await?.ok_or_else(unknown)?;
+                if role < needed {
+                    return Err(Refusal::RoleTooLow { org: slug.clone(), role, needed }.into());
+                }
+                Ok((org, role))
+            }
+            (rule @ (Rule::Power | Rule::Granted(_)), Caller::Token { held, from }) => {
+                let ground = ground(read, &held.owner, slug).await?.ok_or_else(unknown)?;
+                let part = match &held.owner {
+                    OwnerName::Account(_) => ground.role.is_some(),
+                    OwnerName::Org(own) => own.id == ground.org.id,
+                };
+                if !part || ground.org.deleted_at.is_some() {
+                    return Err(unknown());
+                }
+                let requirement = match rule {
+                    Rule::Granted(permission) => {
+                        let permission: Permission = permission.parse().expect("the table holds permissions");
+                        Requirement::Access {
+                            org: slug.clone(),
+                            access: Scope::Ro,
+                            permission: Some(permission),
+                        }
+                    }
+                    _ => Requirement::Survey { org: slug.clone() },
+                };
+                let question = Question {
+                    requirement: &requirement,
+                    asker: Asker::Ndauth,
+                    address: *from,
+                    catalogue: &*self.catalogue(read).await?,
+                };
+                let effective = decide(&held.case(Some(&ground), &question, read))?;
+                let role = match effective {
+                    Effective::Access { role, .. } => role,
+                    Effective::Identity => Role::Ro,
+                };
+                Ok((ground.org, role))
+            }
+            (Rule::Yes, Caller::Console) => Ok((org().await?, Role::Admin)),
+            (Rule::Login, _) => Err(AuthorityError::SessionRequired { caller: caller.kind(), operation }),
+            _ => Err(AuthorityError::NotPermitted { caller: caller.kind(), operation }),
+        }
+    }
+
+    /// Whom a credential stands for, in the state that a view shows.
+    async fn identify(&self, read: &Read, credential: &Credential) -> Result<Caller, AuthorityError> {
+        identify(read, &*self.catalogue(read).await?, credential).await
+    }
+
+    /// The catalogue of a view. It is read when it is another than before.
+    pub(crate) async fn catalogue(&self, read: &Read) -> Result<Arc<Catalogue>, AuthorityError> {
+        let hash = read.catalogue_hash();
+        let known = self.catalogue.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((of, catalogue)) = known
+            && of == hash
+        {
+            return Ok(catalogue);
+        }
+        let catalogue = Arc::new(read.catalogue().await?);
+        *self.catalogue.lock().unwrap_or_else(PoisonError::into_inner) = Some((hash, Arc::clone(&catalogue)));
+        Ok(catalogue)
     }
 
     /// Begins a change for an operation. The caller is judged before, so that strangers never hold
@@ -81,14 +206,14 @@ impl Authority {
         }
         let write = self.store.write(name).await?;
         self.standing.admit(operation, &write)?;
-        let caller = identify(&write, &self.catalogue, credential).await?;
+        let caller = self.identify(&write, credential).await?;
         let reach = admit(operation, &caller)?;
         Ok((write, caller, reach))
     }
 
-    fn observe(&self, caller: &Caller, credential: &Credential, read: &Read) {
-        if let (Caller::Token { secret, .. }, Credential::Secret { from, .. }) = (caller, credential) {
-            self.uses.note(secret.id, read.now(), *from);
+    fn observe(&self, caller: &Caller, read: &Read) {
+        if let Caller::Token { held, from } = caller {
+            self.uses.note(held.record.id, read.now(), *from);
         }
     }
 
@@ -113,7 +238,10 @@ pub(crate) async fn commit(
         Caller::Session { account, session, .. } => {
             Actor::Session { account: account.id, session: session.id }
         }
-        Caller::Token { account, token, .. } => Actor::Token { account: account.id, token: token.id },
+        Caller::Token { held, .. } => match held.token.owner {
+            Owner::Account(account) => Actor::Token { account, token: held.token.id },
+            Owner::Org(org) => Actor::OrgToken { org, token: held.token.id },
+        },
         Caller::Service { service } => Actor::Service { service: service.id },
     };
     let event = Event::new(&Entry { at: write.now(), actor, change }, &personal, &mut SysRng)?;

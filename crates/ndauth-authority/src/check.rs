@@ -2,10 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use ndauth_core::{AccountId, Change, Entry, Head, OrgId, Role, ServiceId, SessionId, Timestamp, TokenId};
+use ndauth_core::{
+    AccountId, Catalogue, CatalogueDocument, Change, DatedPolicy, Entry, Head, OrgId, OrgPolicy, Policies,
+    Role, ServiceId, SessionId, Timestamp, TokenId,
+};
 use ndauth_store::{Read, StoreError, TokenPage};
 
 use crate::access::Operation;
+use crate::catalogue::each_live_token_with_grants;
 use crate::{Authority, AuthorityError, Credential};
 
 /// What a check found.
@@ -13,6 +17,8 @@ use crate::{Authority, AuthorityError, Credential};
 pub struct Checked {
     /// What is wrong; empty where nothing is.
     pub faults: Vec<String>,
+    /// What is no fault, and worth to know: grants that name what left the catalogue, or was renamed.
+    pub notes: Vec<String>,
     /// How many events there are.
     pub events: u64,
     /// How many rows of accounts, orgs, memberships, sessions, services and tokens were compared.
@@ -36,7 +42,27 @@ impl Authority {
             let fault = format!("secrets minted before {found} are shut out, and the log says before {told}");
             check.faults.push(fault);
         }
-        Ok(Checked { faults: check.faults, events: read.head().sequence, rows: check.rows })
+        let notes = self.outdated_grants(&read).await?;
+        Ok(Checked { faults: check.faults, notes, events: read.head().sequence, rows: check.rows })
+    }
+}
+
+impl Authority {
+    /// What tokens that live are granted under names that are not in the catalogue.
+    async fn outdated_grants(&self, read: &Read) -> Result<Vec<String>, AuthorityError> {
+        let catalogue = self.catalogue(read).await?;
+        let mut notes = Vec::new();
+        each_live_token_with_grants(read, |token, grants| {
+            for (name, now) in catalogue.outdated(grants) {
+                let becomes = match now {
+                    Some(now) => format!("which is called `{now}` now, and has that power"),
+                    None => "which is in the catalogue no longer, and has no power by it".to_owned(),
+                };
+                notes.push(format!("the token `{}` ({}) carries `{name}`, {becomes}", token.name, token.id));
+            }
+        })
+        .await?;
+        Ok(notes)
     }
 }
 
@@ -56,6 +82,9 @@ struct Told {
     signed_out: BTreeMap<AccountId, Vec<(u64, Timestamp)>>,
     services: BTreeMap<ServiceId, Life>,
     tokens: BTreeMap<TokenId, Life>,
+    /// From when each holds and what it says, in the order in which they were set.
+    policies: BTreeMap<OrgId, Vec<(Timestamp, OrgPolicy)>>,
+    catalogue: Option<CatalogueDocument>,
     not_before: Timestamp,
 }
 
@@ -101,6 +130,15 @@ impl Check {
 
     /// Compares the rows with what the log tells.
     async fn rows(&mut self, read: &Read) -> Result<(), AuthorityError> {
+        if let Some(catalogue) = self.sound(read.catalogue().await)? {
+            let told = self.told.catalogue.take();
+            // As the document reads once what it says twice is said once.
+            let told = told.and_then(|told| Catalogue::new(&told).ok());
+            if told.is_some_and(|told| told != catalogue) {
+                self.faults.push("the catalogue is another than the log says".to_owned());
+            }
+        }
+        self.policies(read).await?;
         if let Some(accounts) = self.sound(read.list_accounts().await)? {
             let rows = accounts.iter().map(|row| (row.id, row.disabled_at));
             let told = std::mem::take(&mut self.told.accounts);
@@ -130,7 +168,7 @@ impl Check {
             let rows = sessions.iter().map(|row| (row.id, row.revoked_at));
             self.compare("session", "ended", rows, told);
         }
-        if let Some(members) = self.sound(read.list_members().await)? {
+        if let Some(members) = self.sound(read.list_every_member().await)? {
             self.rows += members.len() as u64;
             let mut told = std::mem::take(&mut self.told.members);
             for member in members {
@@ -150,6 +188,24 @@ impl Check {
             }
         }
         self.tokens(read).await
+    }
+
+    async fn policies(&mut self, read: &Read) -> Result<(), AuthorityError> {
+        let Some(orgs) = self.sound(read.list_orgs().await)? else { return Ok(()) };
+        for org in orgs {
+            let Some(policies) = self.sound(read.find_policies(org.id).await)? else { continue };
+            let told = self.told.policies.remove(&org.id).unwrap_or_default();
+            self.rows += told.len() as u64;
+            let told = told.into_iter().zip(0_i64..).map(|((takes_hold_at, policy), order)| {
+                let set_at = Timestamp::from_micros(order).unwrap_or(Timestamp::MIN);
+                DatedPolicy { set_at, takes_hold_at, policy }
+            });
+            if !Policies::new(told).says_the_same_as(&policies) {
+                self.faults
+                    .push(format!("the policies of the org `{}` are others than the log says", org.slug));
+            }
+        }
+        Ok(())
     }
 
     async fn tokens(&mut self, read: &Read) -> Result<(), AuthorityError> {
@@ -222,6 +278,8 @@ impl Told {
             signed_out: BTreeMap::new(),
             services: BTreeMap::new(),
             tokens: BTreeMap::new(),
+            policies: BTreeMap::new(),
+            catalogue: None,
             not_before: Timestamp::MIN,
         }
     }
@@ -233,7 +291,7 @@ impl Told {
                 life.ended = at;
             }
         };
-        match entry.change {
+        match entry.change.clone() {
             Change::AccountCreated { account } => drop(self.accounts.insert(account, life)),
             Change::AccountDisabled { account } => end(self.accounts.get_mut(&account), Some(entry.at)),
             Change::AccountEnabled { account } => end(self.accounts.get_mut(&account), None),
@@ -241,7 +299,14 @@ impl Told {
                 self.signed_out.entry(account).or_default().push((sequence, entry.at));
             }
             Change::ServiceRotated { .. } => {}
-            Change::OrgCreated { org } => drop(self.orgs.insert(org, life)),
+            Change::OrgCreated { org, admin } => {
+                self.orgs.insert(org, life);
+                self.members.extend(admin.map(|admin| ((org, admin), Some(Role::Admin))));
+            }
+            Change::PolicySet { org, takes_hold_at, policy } => {
+                self.policies.entry(org).or_default().push((takes_hold_at, policy));
+            }
+            Change::CatalogueApplied { catalogue } => self.catalogue = Some(catalogue),
             Change::OrgDeleted { org } => end(self.orgs.get_mut(&org), Some(entry.at)),
             Change::MemberSet { org, account, role } => drop(self.members.insert((org, account), role)),
             Change::MemberRemoved { org, account } => drop(self.members.remove(&(org, account))),
@@ -266,6 +331,7 @@ impl Told {
         self.services.retain(|_, life| kept(life));
         self.tokens.retain(|_, life| kept(life));
         let (orgs, accounts) = (&self.orgs, &self.accounts);
+        self.policies.retain(|org, _| orgs.contains_key(org));
         self.members.retain(|(org, account), _| orgs.contains_key(org) && accounts.contains_key(account));
     }
 }

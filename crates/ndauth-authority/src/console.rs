@@ -12,7 +12,7 @@ use rand::rngs::SysRng;
 
 use crate::access::Operation;
 use crate::authority::{commit, retried};
-use crate::{Authority, AuthorityError, Credential};
+use crate::{Authority, AuthorityError, Caller, Credential, MemberShown};
 
 /// An account to be made.
 #[derive(Clone, Debug)]
@@ -34,6 +34,8 @@ pub struct NewOrg {
     pub slug: OrgSlug,
     /// What it is called.
     pub name: Option<Label>,
+    /// Its first admin. Whoever makes one by a session is it.
+    pub admin: Option<Handle>,
 }
 
 /// A service to be registered.
@@ -43,6 +45,8 @@ pub struct NewService {
     pub name: Label,
     /// The orgs it may ask about.
     pub orgs: Orgs<OrgSlug>,
+    /// Whether it is believed when it states its client's address.
+    pub states_address: bool,
 }
 
 /// What a rotation of a service gives.
@@ -82,6 +86,7 @@ impl Authority {
                 name: new.name.clone(),
                 operator: new.operator,
                 created_at: write.now(),
+                last_login_at: None,
                 disabled_at: None,
             };
             let taken = || AuthorityError::NameTaken { what: "an account", name: new.handle.to_string() };
@@ -136,8 +141,12 @@ impl Authority {
         Ok(true)
     }
 
-    /// Makes an org.
-    pub async fn create_org(&self, credential: &Credential, new: &NewOrg) -> Result<Org, AuthorityError> {
+    /// Makes an org. Gives it, and the event that tells of it.
+    pub async fn create_org(
+        &self,
+        credential: &Credential,
+        new: &NewOrg,
+    ) -> Result<(Org, u64), AuthorityError> {
         retried(|| async {
             let (write, caller, _) = self.write_as(credential, Operation::CreateOrg, "create_org").await?;
             let org = Org {
@@ -152,10 +161,19 @@ impl Authority {
                 return Err(AuthorityError::NameTaken { what, name: new.slug.to_string() });
             }
             let taken = || AuthorityError::NameTaken { what: "an org", name: new.slug.to_string() };
+            let admin = match (&caller, &new.admin) {
+                (Caller::Session { account, .. }, _) => Some(account.id),
+                (_, Some(handle)) => Some(account(&write, handle).await?.id),
+                (_, None) => None,
+            };
             write.insert_org(&org).await?.map_err(|_| taken())?;
-            let change = Change::OrgCreated { org: org.id };
-            commit(write, &caller, change, Personal::from([("slug", new.slug.to_string())])).await?;
-            Ok(org)
+            if let Some(admin) = admin {
+                write.set_role(admin, org.id, Role::Admin).await?;
+            }
+            let change = Change::OrgCreated { org: org.id, admin };
+            let sequence =
+                commit(write, &caller, change, Personal::from([("slug", new.slug.to_string())])).await?;
+            Ok((org, sequence))
         })
         .await
     }
@@ -180,14 +198,19 @@ impl Authority {
         slug: &OrgSlug,
         handle: &Handle,
         role: Role,
-    ) -> Result<(), AuthorityError> {
+    ) -> Result<(MemberShown, u64), AuthorityError> {
         retried(|| async {
-            let (write, caller, _) = self.write_as(credential, Operation::SetMember, "set_member").await?;
-            let (org, account) = (live_org(&write, slug).await?, account(&write, handle).await?);
+            let operation = Operation::SetMember;
+            let (write, caller, org) = self.write_in(credential, operation, slug, "set_member").await?;
+            let account = account(&write, handle).await?;
+            if role != Role::Admin {
+                keep_an_admin(&write, &caller, &org, &account).await?;
+            }
             write.set_role(account.id, org.id, role).await?;
             let change = Change::MemberSet { org: org.id, account: account.id, role: Some(role) };
-            commit(write, &caller, change, Personal::new()).await?;
-            Ok(())
+            let member =
+                MemberShown { account: account.id, handle: account.handle, role, since: write.now() };
+            Ok((member, commit(write, &caller, change, Personal::new()).await?))
         })
         .await
     }
@@ -198,18 +221,18 @@ impl Authority {
         credential: &Credential,
         slug: &OrgSlug,
         handle: &Handle,
-    ) -> Result<(), AuthorityError> {
+    ) -> Result<u64, AuthorityError> {
         retried(|| async {
-            let (write, caller, _) =
-                self.write_as(credential, Operation::RemoveMember, "remove_member").await?;
-            let (org, account) = (live_org(&write, slug).await?, account(&write, handle).await?);
+            let operation = Operation::RemoveMember;
+            let (write, caller, org) = self.write_in(credential, operation, slug, "remove_member").await?;
+            let account = account(&write, handle).await?;
             if write.find_role(account.id, org.id).await?.is_none() {
                 return Err(AuthorityError::NotFound { what: "member", name: format!("{handle} of {slug}") });
             }
+            keep_an_admin(&write, &caller, &org, &account).await?;
             write.remove_member(account.id, org.id).await?;
             let change = Change::MemberRemoved { org: org.id, account: account.id };
-            commit(write, &caller, change, Personal::new()).await?;
-            Ok(())
+            commit(write, &caller, change, Personal::new()).await
         })
         .await
     }
@@ -240,6 +263,7 @@ impl Authority {
                 revoked_at: None,
             };
             write.insert_session(&session).await?;
+            write.set_logged_in(account.id).await?;
             let secret = add_secret(&write, SecretKind::Session, Family::Session(session.id)).await?;
             let change = Change::SessionIssued { account: account.id, session: session.id };
             commit(write, &caller, change, Personal::new()).await?;
@@ -271,6 +295,7 @@ impl Authority {
                 id: ServiceId::new(write.now(), &mut SysRng)?,
                 name: new.name.clone(),
                 orgs,
+                states_address: new.states_address,
                 created_at: write.now(),
                 revoked_at: None,
             };
@@ -354,6 +379,26 @@ impl Authority {
             Ok(())
         })
         .await
+    }
+}
+
+/// Refuses to take the role of an org's only admin, but at the console: nobody could give it to another.
+async fn keep_an_admin(
+    write: &Write,
+    caller: &Caller,
+    org: &Org,
+    account: &Account,
+) -> Result<(), AuthorityError> {
+    if matches!(caller, Caller::Console) {
+        return Ok(());
+    }
+    let members = write.list_members(org.id).await?;
+    let mut admins = members.iter().filter(|member| member.role == Role::Admin);
+    match (admins.next(), admins.next()) {
+        (Some(only), None) if only.account == account.id => {
+            Err(AuthorityError::LastAdmin { handle: account.handle.clone(), org: org.slug.clone() })
+        }
+        _ => Ok(()),
     }
 }
 

@@ -250,33 +250,41 @@ async fn follow(write: &mut Write, event: &StoredEvent, start: u64) -> Result<En
 /// copy stays unknown: nobody's secret works by it.
 async fn redo(write: &mut Write, event: &StoredEvent, entry: &Entry) -> Result<(), AuthorityError> {
     write.date(entry.at);
-    match entry.change {
-        Change::AccountDisabled { account } => write.set_account_disabled(account, Some(entry.at)).await?,
-        Change::AccountEnabled { account } => write.set_account_disabled(account, None).await?,
+    match &entry.change {
+        Change::AccountDisabled { account } => write.set_account_disabled(*account, Some(entry.at)).await?,
+        Change::AccountEnabled { account } => write.set_account_disabled(*account, None).await?,
         Change::AccountSignedOut { account } => {
-            write.end_sessions(account).await?;
+            write.end_sessions(*account).await?;
         }
-        Change::OrgDeleted { org } => write.delete_org(org).await?,
-        Change::MemberRemoved { org, account } => write.remove_member(account, org).await?,
+        Change::OrgDeleted { org } => write.delete_org(*org).await?,
+        Change::MemberRemoved { org, account } => write.remove_member(*account, *org).await?,
         Change::MemberSet { org, account, role } => {
-            let known = write.find_org(org).await?.is_some() && write.find_account(account).await?.is_some();
+            let known =
+                write.find_org(*org).await?.is_some() && write.find_account(*account).await?.is_some();
             match role.or_else(|| personal_role(event)) {
-                Some(role) if known => write.set_role(account, org, role).await?,
+                Some(role) if known => write.set_role(*account, *org, role).await?,
                 // What role it was is not told any more: none is the safe one.
-                None if known => write.remove_member(account, org).await?,
+                None if known => write.remove_member(*account, *org).await?,
                 Some(_) | None => {}
             }
         }
+        Change::PolicySet { org, takes_hold_at, policy } => {
+            if write.find_org(*org).await?.is_some() {
+                write.add_policy(*org, *takes_hold_at, policy).await?;
+            }
+        }
+        Change::CatalogueApplied { catalogue } => write.set_catalogue(catalogue).await?,
         Change::ServiceRotated { service } => {
-            write.retire_secrets(Family::Service(service), entry.at).await?;
+            write.retire_secrets(Family::Service(*service), entry.at).await?;
         }
-        Change::ServiceRevoked { service } => write.revoke_service(service).await?,
+        Change::ServiceRevoked { service } => write.revoke_service(*service).await?,
         Change::TokenRevoked { token } => {
-            write.revoke_token(token).await?;
+            write.revoke_token(*token).await?;
         }
-        Change::AccountCreated { .. }
+        // That somebody logged in is not done again: their tokens wait for the next login.
+        Change::SessionIssued { .. }
+        | Change::AccountCreated { .. }
         | Change::OrgCreated { .. }
-        | Change::SessionIssued { .. }
         | Change::ServiceCreated { .. }
         | Change::TokenCreated { .. }
         | Change::Restored { .. } => {}

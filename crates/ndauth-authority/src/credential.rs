@@ -3,12 +3,13 @@
 use std::net::IpAddr;
 
 use ndauth_core::{
-    Account, Case, Catalogue, OrgView, Orgs, Owner, OwnerView, Refusal, Requirement, Secret, SecretKind,
-    SecretPrefix, SecretRecord, Service, Session, Token, decide,
+    Account, Asker, Catalogue, Networks, Refusal, Requirement, Secret, SecretKind, SecretPrefix, Service,
+    Session, decide,
 };
 use ndauth_store::{Family, FoundSecret, Read, StoreError};
 
 use crate::AuthorityError;
+use crate::held::{Held, OwnerName, Question, owner_of};
 
 /// What comes with a call.
 #[derive(Debug)]
@@ -27,8 +28,8 @@ pub enum Credential {
 }
 
 /// Whom a live credential stands for.
-#[derive(Clone, Debug)]
-pub enum Caller {
+#[derive(Debug)]
+pub(crate) enum Caller {
     /// Whoever sits at the machine of the database.
     Console,
     /// An account, through a session.
@@ -40,14 +41,12 @@ pub enum Caller {
         /// The first characters of its secret.
         prefix: SecretPrefix,
     },
-    /// An account, through one of its personal tokens.
+    /// An account through one of its personal tokens, or an org through one of its own.
     Token {
-        /// The account.
-        account: Account,
-        /// The token.
-        token: Token,
-        /// The secret that was presented.
-        secret: SecretRecord,
+        /// The token, the secret that was presented, and the owner.
+        held: Box<Held>,
+        /// From where, where that is known.
+        from: Option<IpAddr>,
     },
     /// A service.
     Service {
@@ -62,7 +61,10 @@ impl Caller {
         match self {
             Caller::Console => "the console",
             Caller::Session { .. } => "a session",
-            Caller::Token { .. } => "a personal token",
+            Caller::Token { held, .. } => match held.owner {
+                OwnerName::Account(_) => "a personal token",
+                OwnerName::Org(_) => "an org's token",
+            },
             Caller::Service { .. } => "a service",
         }
     }
@@ -70,8 +72,25 @@ impl Caller {
     /// The account on whose behalf it acts.
     pub(crate) fn account(&self) -> Option<&Account> {
         match self {
-            Caller::Session { account, .. } | Caller::Token { account, .. } => Some(account),
+            Caller::Session { account, .. } => Some(account),
+            Caller::Token { held, .. } => match &held.owner {
+                OwnerName::Account(account) => Some(account),
+                OwnerName::Org(_) => None,
+            },
             Caller::Console | Caller::Service { .. } => None,
+        }
+    }
+
+    /// Refuses a token that was presented from elsewhere than it is for.
+    pub(crate) fn within_its_networks(&self) -> Result<(), AuthorityError> {
+        match self {
+            Caller::Token { held, from } => match from {
+                _ if held.token.networks == Networks::All => Ok(()),
+                Some(from) if held.token.networks.hold(*from) => Ok(()),
+                Some(from) => Err(Refusal::NetworkNotCovered(*from).into()),
+                None => Err(Refusal::AddressUnknown.into()),
+            },
+            Caller::Console | Caller::Session { .. } | Caller::Service { .. } => Ok(()),
         }
     }
 }
@@ -82,14 +101,14 @@ pub(crate) async fn identify(
     catalogue: &Catalogue,
     credential: &Credential,
 ) -> Result<Caller, AuthorityError> {
-    let secret = match credential {
+    let (secret, from) = match credential {
         Credential::Console => return Ok(Caller::Console),
         Credential::Nothing => return Err(AuthorityError::CredentialMissing),
-        Credential::Secret { secret, .. } => secret,
+        Credential::Secret { secret, from } => (secret, *from),
     };
     match secret.kind() {
-        SecretKind::Personal | SecretKind::Session | SecretKind::Service => {}
-        kind @ (SecretKind::Org | SecretKind::Refresh | SecretKind::Access) => {
+        SecretKind::Personal | SecretKind::Org | SecretKind::Session | SecretKind::Service => {}
+        kind @ (SecretKind::Refresh | SecretKind::Access) => {
             return Err(Refusal::Kind(kind).into());
         }
     }
@@ -123,23 +142,16 @@ pub(crate) async fn identify(
         }
         Family::Token(id) => {
             let token = read.find_token(id).await?.ok_or_else(|| orphan(&found, "token_id"))?;
-            let Owner::Account(owner) = token.owner else {
-                return Err(Refusal::Kind(secret.kind()).into());
-            };
-            let account = read.find_account(owner).await?.ok_or_else(|| orphan(&found, "token_id"))?;
-            let case = Case {
-                secret: &found.record,
-                token: &token,
-                owner: OwnerView::Account(&account),
-                org: OrgView::None,
-                service: &Orgs::All,
+            let owner = owner_of(read, &token).await?;
+            let held = Held { record: found.record, token, owner };
+            let question = Question {
                 requirement: &Requirement::Identity,
+                asker: Asker::Ndauth,
+                address: from,
                 catalogue,
-                not_before: read.installation().not_before,
-                now: read.now(),
             };
-            decide(&case)?;
-            Ok(Caller::Token { account, token, secret: found.record })
+            decide(&held.case(None, &question, read))?;
+            Ok(Caller::Token { held: Box::new(held), from })
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use ndauth_core::{OrgSlug, Problem, Reason, Refusal, Timestamp};
+use ndauth_core::{Handle, OrgSlug, Problem, Reason, Refusal, Timestamp};
 use ndauth_store::{CopyError, StoreError};
 
 use crate::access::Operation;
@@ -36,8 +36,10 @@ pub enum AuthorityError {
     #[error("the account is disabled")]
     AccountDisabled,
     /// Only a person who is logged in may.
-    #[error("a personal token may not {}: that takes an interactive login", operation.verb())]
+    #[error("{caller} may not {}: that takes an interactive login", operation.verb())]
     SessionRequired {
+        /// The kind of caller.
+        caller: &'static str,
         /// What was asked.
         operation: Operation,
     },
@@ -71,6 +73,14 @@ pub enum AuthorityError {
     /// The account has as many live tokens as it may have.
     #[error("the account has {MAX_LIVE_TOKENS} live tokens, and no account may have more")]
     TokenLimit,
+    /// The org would have no admin left.
+    #[error("`{handle}` is the only admin of the org `{org}`")]
+    LastAdmin {
+        /// Who.
+        handle: Handle,
+        /// Of which org.
+        org: OrgSlug,
+    },
     /// There is no such thing.
     #[error("there is no {what} `{name}`")]
     NotFound {
@@ -139,6 +149,7 @@ impl AuthorityError {
             AuthorityError::NotAMember(_) => Reason::NotAMember,
             AuthorityError::NameTaken { .. } => Reason::NameTaken,
             AuthorityError::TokenLimit => Reason::TokenLimitReached,
+            AuthorityError::LastAdmin { .. } => Reason::LastAdmin,
             AuthorityError::NotFound { .. } => Reason::NotFound,
             AuthorityError::OverlapRuns { .. } => Reason::OverlapRuns,
             AuthorityError::Export(_) => Reason::InvalidArgument,
@@ -226,6 +237,7 @@ impl From<&AuthorityError> for Problem {
             AuthorityError::Invalid { field, .. } => {
                 Problem { field: Some((*field).to_owned()), ..Problem::new(error.reason(), message) }
             }
+            AuthorityError::Refused(refusal) => Problem::from(refusal),
             _ => Problem::new(error.reason(), message),
         }
     }

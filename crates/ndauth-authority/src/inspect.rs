@@ -89,7 +89,7 @@ impl Authority {
     pub async fn list_every_org(&self, credential: &Credential) -> Result<AsOf<OrgView>, AuthorityError> {
         let read = self.inspect(credential).await?;
         let mut members: BTreeMap<OrgId, usize> = BTreeMap::new();
-        for member in read.list_members().await? {
+        for member in read.list_every_member().await? {
             *members.entry(member.org).or_default() += 1;
         }
         let view = |org: Org| OrgView { members: members.get(&org.id).copied().unwrap_or_default(), org };
@@ -97,13 +97,16 @@ impl Authority {
     }
 
     /// Every member of every org that is not deleted, by org and handle.
-    pub async fn list_members(&self, credential: &Credential) -> Result<AsOf<MemberView>, AuthorityError> {
+    pub async fn list_every_member(
+        &self,
+        credential: &Credential,
+    ) -> Result<AsOf<MemberView>, AuthorityError> {
         let read = self.inspect(credential).await?;
         let orgs: BTreeMap<OrgId, Org> =
             read.list_orgs().await?.into_iter().map(|org| (org.id, org)).collect();
         let accounts = accounts(&read).await?;
         let mut rows = Vec::new();
-        for member in read.list_members().await? {
+        for member in read.list_every_member().await? {
             let missing =
                 |column| StoreError::Corrupt { table: "membership", column, id: member.account.to_string() };
             let org = orgs.get(&member.org).ok_or_else(|| missing("org_id"))?;
@@ -168,7 +171,7 @@ impl Authority {
         loop {
             let page = TokenPage { include_revoked, after, limit: PAGE };
             let tokens = match owner {
-                Some(owner) => read.list_tokens(owner, page).await?,
+                Some(owner) => read.list_tokens(Owner::Account(owner), page).await?,
                 None => read.list_every_token(page).await?,
             };
             after = tokens.last().map(|token| token.id);

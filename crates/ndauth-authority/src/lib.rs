@@ -8,13 +8,17 @@ pub mod access;
 
 mod accounts;
 mod authority;
+mod catalogue;
 mod check;
 mod console;
 mod copies;
 mod credential;
 mod error;
+mod explain;
 mod export;
+mod held;
 mod inspect;
+mod orgs;
 mod standing;
 mod tokens;
 mod uses;
@@ -22,17 +26,24 @@ mod validate;
 
 pub use accounts::{Identity, WhoAmI};
 pub use authority::Authority;
+pub use catalogue::CatalogueApplied;
 pub use check::Checked;
 pub use console::{NewAccount, NewOrg, NewService, RotatedService};
 pub use copies::{RestoredCopy, Settled, Settlement};
-pub use credential::{Caller, Credential};
+pub(crate) use credential::Caller;
+pub use credential::Credential;
 pub use error::AuthorityError;
+pub use explain::{Explained, Explanation, Inquiry, Subject};
 pub use export::parse_export;
+pub use held::OwnerName;
 pub use inspect::{AsOf, MemberView, OrgView, OwnedToken, ServiceView, SessionView};
 pub use ndauth_store::{
     Clock, CopyError, DatabaseUrl, Engine, InvalidDatabaseUrl, ManualClock, MigrationState, StoreError,
     TokenPage,
 };
+pub use orgs::{BrokenToken, Impact, MemberShown, NewPolicy, OrgShown, PoliciesShown, PolicySet};
 pub use standing::Rewound;
-pub use tokens::{AnyToken, CreatedToken, Listed, MAX_LIVE_TOKENS, NewToken, RevokedToken, Shown, TokenName};
-pub use validate::{Allowed, OwnerName, Question, Verdict};
+pub use tokens::{
+    AnyToken, CreatedToken, Listed, MAX_LIVE_TOKENS, NewToken, RevokedToken, Shown, TokenName, TokenSettings,
+};
+pub use validate::{Allowed, Question, Verdict, Verdicts};

@@ -1,8 +1,9 @@
-//! Personal tokens: made, listed, shown, revoked.
+//! Tokens, personal and an org's own: made, listed, shown, revoked.
 
 use ndauth_core::{
-    AccountId, Change, ExpiryChoice, Grants, Handle, Label, OrgId, OrgSlug, Orgs, Owner, Personal, Scope,
-    Secret, SecretId, SecretKind, SecretRecord, Timestamp, Token, TokenId, TokenStatus, TokenView,
+    AccountId, Asker, Change, Description, ExpiryChoice, Factor, Grants, Handle, Label, Lifetime, Networks,
+    OrgId, OrgSlug, Orgs, Owner, Personal, Requirement, Scope, Secret, SecretId, SecretKind, SecretRecord,
+    Services, Timestamp, Token, TokenId, TokenStatus, TokenView, decide,
 };
 use ndauth_store::{Family, Read, TokenPage, Write};
 use rand::rngs::SysRng;
@@ -10,6 +11,7 @@ use rand::rngs::SysRng;
 use crate::access::Operation;
 use crate::authority::{commit, retried};
 use crate::console::account;
+use crate::held::{Held, OwnerName, Question, ground};
 use crate::{Authority, AuthorityError, Caller, Credential};
 
 /// How many personal tokens that are neither revoked nor expired an account may have.
@@ -18,14 +20,27 @@ pub const MAX_LIVE_TOKENS: u64 = 25;
 /// A personal token to be made.
 #[derive(Clone, Debug)]
 pub struct NewToken {
-    /// What to call it.
-    pub name: Label,
-    /// The access it is to offer.
-    pub scope: Scope,
-    /// The permissions it is to carry.
-    pub grants: Grants,
+    /// The access it is to offer; none stands for the least that its grants, which are a set, need.
+    pub scope: Option<Scope>,
     /// The orgs it is to offer power in.
     pub orgs: Orgs<OrgSlug>,
+    /// All else.
+    pub settings: TokenSettings,
+}
+
+/// What every token to be made is given, be it a person's or an org's.
+#[derive(Clone, Debug)]
+pub struct TokenSettings {
+    /// What to call it.
+    pub name: Label,
+    /// What it is for.
+    pub description: Option<Description>,
+    /// The permissions it is to carry.
+    pub grants: Grants,
+    /// The services at which it is to serve.
+    pub services: Services<Label>,
+    /// The networks from which it is to serve.
+    pub networks: Networks,
     /// When it is to end.
     pub expiry: ExpiryChoice,
 }
@@ -99,70 +114,229 @@ impl Authority {
         credential: &Credential,
         new: &NewToken,
     ) -> Result<CreatedToken, AuthorityError> {
-        retried(|| self.try_create_token(credential, new)).await
+        retried(|| async {
+            let operation = Operation::CreateToken;
+            let (write, caller, _) = self.write_as(credential, operation, "create_token").await?;
+            let Some(account) = caller.account() else {
+                return Err(AuthorityError::NotPermitted { caller: caller.kind(), operation });
+            };
+            // From here on, no other change counts or names this account's tokens, or disables it.
+            let Some(account) = write.lock_account(account.id).await?.filter(|a| a.disabled_at.is_none())
+            else {
+                return Err(AuthorityError::AccountDisabled);
+            };
+            let held = self.plan(&write, OwnerName::Account(account), new).await?;
+            self.mint(write, &caller, held, SecretKind::Personal).await
+        })
+        .await
     }
 
-    async fn try_create_token(
+    /// Makes a token of an org, in which the caller is an admin.
+    pub async fn create_org_token(
         &self,
         credential: &Credential,
-        new: &NewToken,
+        slug: &OrgSlug,
+        settings: &TokenSettings,
     ) -> Result<CreatedToken, AuthorityError> {
-        if let Grants::Only(set) = &new.grants
-            && let Some(unknown) = self.catalogue.first_unknown(set)
-        {
-            return Err(AuthorityError::invalid("grants", format!("there is no permission `{unknown}`")));
-        }
-        let operation = Operation::CreateToken;
-        let (write, caller, _) = self.write_as(credential, operation, "create_token").await?;
+        retried(|| async {
+            let operation = Operation::CreateOrgToken;
+            let (write, caller, org) = self.write_in(credential, operation, slug, "create_org_token").await?;
+            let orgs = Orgs::Only([slug.clone()].into());
+            let new = NewToken { scope: None, orgs, settings: settings.clone() };
+            let held = self.plan(&write, OwnerName::Org(org), &new).await?;
+            self.mint(write, &caller, held, SecretKind::Org).await
+        })
+        .await
+    }
+
+    /// A token as it would be made now, with a secret that nobody has drawn. Refuses what cannot be made.
+    pub(crate) async fn plan(
+        &self,
+        read: &Read,
+        owner: OwnerName,
+        new: &NewToken,
+    ) -> Result<Held, AuthorityError> {
+        let (now, settings) = (read.now(), &new.settings);
+        let catalogue = self.catalogue(read).await?;
+        let scope = match (&settings.grants, new.scope) {
+            (Grants::All, None) => {
+                return Err(AuthorityError::invalid(
+                    "scope",
+                    "say `SCOPE_RO` or `SCOPE_RW`: nothing else bounds it",
+                ));
+            }
+            (Grants::All, Some(scope)) => scope,
+            (Grants::Only(set), scope) => {
+                if let Some(unknown) = catalogue.first_unknown(set) {
+                    return Err(AuthorityError::invalid("grants", unknown));
+                }
+                scope.unwrap_or_else(|| catalogue.least_scope(set))
+            }
+        };
+        let lifetime = settings.expiry.lifetime(now).map_err(|why| AuthorityError::invalid("expiry", why))?;
+        let (owner_id, orgs) = match &owner {
+            OwnerName::Account(account) => {
+                (Owner::Account(account.id), member_orgs(read, account.id, &new.orgs).await?)
+            }
+            OwnerName::Org(org) => {
+                if settings.grants == Grants::All {
+                    return Err(AuthorityError::invalid(
+                        "grants",
+                        "an org's token carries a set of grants, never all",
+                    ));
+                }
+                if lifetime == Lifetime::Endless {
+                    return Err(AuthorityError::invalid(
+                        "expiry",
+                        "an org's token ends, after 365 days at the latest",
+                    ));
+                }
+                (Owner::Org(org.id), Orgs::Only([org.id].into()))
+            }
+        };
+        let services = match &settings.services {
+            Services::All => Services::All,
+            Services::Only(names) => {
+                let mut ids = Vec::new();
+                for name in names {
+                    let unknown =
+                        || AuthorityError::invalid("services", format!("there is no service `{name}`"));
+                    ids.push(read.find_live_service(name).await?.ok_or_else(unknown)?.id);
+                }
+                Services::only(ids).map_err(|why| AuthorityError::invalid("services", why))?
+            }
+        };
+        let kind = match owner {
+            OwnerName::Account(_) => SecretKind::Personal,
+            OwnerName::Org(_) => SecretKind::Org,
+        };
+        // Drawn only to have a prefix: nobody sees it.
+        let prefix = Secret::mint(kind, &mut SysRng)?.prefix();
+        let held = Held {
+            record: SecretRecord::first(SecretId::new(now, &mut SysRng)?, prefix, now),
+            token: Token {
+                id: TokenId::new(now, &mut SysRng)?,
+                owner: owner_id,
+                name: settings.name.clone(),
+                description: settings.description.clone(),
+                scope,
+                grants: settings.grants.clone(),
+                orgs,
+                services,
+                networks: settings.networks.clone(),
+                created_at: now,
+                lifetime,
+                expires_at: lifetime.expiry(now),
+                revoked_at: None,
+            },
+            owner,
+        };
+        Ok(held)
+    }
+
+    /// Makes a token as it was planned, unless a policy of an org that it names would not admit it.
+    async fn mint(
+        &self,
+        write: Write,
+        caller: &Caller,
+        planned: Held,
+        kind: SecretKind,
+    ) -> Result<CreatedToken, AuthorityError> {
+        self.admitted_by_policies(&write, &planned).await?;
+        let Held { token, owner, .. } = planned;
         let now = write.now();
-        let lifetime = new.expiry.lifetime(now).map_err(|why| AuthorityError::invalid("expiry", why))?;
-        let owner = owner(&caller, operation)?;
-        // From here on, no other change counts or names this account's tokens, or disables it.
-        let account = write.lock_account(owner).await?;
-        if account.is_none_or(|account| account.disabled_at.is_some()) {
-            return Err(AuthorityError::AccountDisabled);
-        }
-        let orgs = member_orgs(&write, owner, &new.orgs).await?;
-        let taken = || AuthorityError::NameTaken { what: "a token", name: new.name.to_string() };
-        if let Some(holder) = write.find_named_token(owner, &new.name).await? {
+        let taken = || AuthorityError::NameTaken { what: "a token", name: token.name.to_string() };
+        if let Some(holder) = write.find_named_token(token.owner, &token.name).await? {
             let holder = self.view(&write, holder).await?;
             if holder.status(now) == TokenStatus::Active {
                 return Err(taken());
             }
             write.release_name(holder.token.id).await?;
         }
-        if write.count_live_tokens(owner).await? >= MAX_LIVE_TOKENS {
+        if let OwnerName::Account(account) = &owner
+            && write.count_live_tokens(account.id).await? >= MAX_LIVE_TOKENS
+        {
             return Err(AuthorityError::TokenLimit);
         }
-
-        let secret = Secret::mint(SecretKind::Personal, &mut SysRng)?;
+        let secret = Secret::mint(kind, &mut SysRng)?;
         let record = SecretRecord::first(SecretId::new(now, &mut SysRng)?, secret.prefix(), now);
-        let token = Token {
-            id: TokenId::new(now, &mut SysRng)?,
-            owner: Owner::Account(owner),
-            name: new.name.clone(),
-            scope: new.scope,
-            grants: new.grants.clone(),
-            orgs,
-            created_at: now,
-            lifetime,
-            expires_at: lifetime.expiry(now),
-            revoked_at: None,
-        };
         write.insert_token(&token).await?.map_err(|_| taken())?;
         write.insert_secret(Family::Token(token.id), &record, &secret.hash()).await?;
-        let change = Change::TokenCreated { token: token.id };
-        let personal = Personal::from([("name", token.name.to_string())]);
-        let sequence = commit(write, &caller, change, personal).await?;
-        let view = TokenView {
-            token,
-            orgs: new.orgs.clone(),
-            prefix: secret.prefix(),
-            last_use: None,
-            secrets: vec![record.id],
-            shut_out: false,
-        };
+        let view = self.view(&write, token).await?;
+        let change = Change::TokenCreated { token: view.token.id };
+        let personal = Personal::from([("name", view.token.name.to_string())]);
+        let sequence = commit(write, caller, change, personal).await?;
         Ok(CreatedToken { view, secret, sequence, now })
+    }
+
+    /// Refuses a token that could do nothing in an org that it names, by that org's policy: it is told
+    /// before it is made, and not when it is used.
+    async fn admitted_by_policies(&self, read: &Read, planned: &Held) -> Result<(), AuthorityError> {
+        let Orgs::Only(slugs) = read.name_orgs(&planned.token.orgs).await? else { return Ok(()) };
+        let catalogue = self.catalogue(read).await?;
+        for org in slugs {
+            let ground = ground(read, &planned.owner, &org).await?;
+            let question = Question {
+                requirement: &Requirement::Survey { org },
+                asker: Asker::Ndauth,
+                address: None,
+                catalogue: &catalogue,
+            };
+            if let Err(refusal) = decide(&planned.case(ground.as_ref(), &question, read))
+                && refusal.factor() == Factor::Policy
+            {
+                return Err(refusal.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Lists the tokens of an org, in which the caller is an admin, oldest first.
+    pub async fn list_org_tokens(
+        &self,
+        credential: &Credential,
+        slug: &OrgSlug,
+        page: TokenPage,
+    ) -> Result<Listed, AuthorityError> {
+        let (read, _, (org, _)) = self.read_in(credential, Operation::ListOrgTokens, slug).await?;
+        self.list(&read, Owner::Org(org.id), page).await
+    }
+
+    /// Shows a token of an org, in which the caller is an admin.
+    pub async fn get_org_token(
+        &self,
+        credential: &Credential,
+        slug: &OrgSlug,
+        name: &TokenName,
+    ) -> Result<Shown, AuthorityError> {
+        let (read, _, (org, _)) = self.read_in(credential, Operation::GetOrgToken, slug).await?;
+        let token = named(&read, Owner::Org(org.id), name).await?;
+        Ok(Shown { view: self.view(&read, token).await?, now: read.now() })
+    }
+
+    /// Revokes a token of an org, in which the caller is an admin. One that is revoked stays as it is.
+    pub async fn revoke_org_token(
+        &self,
+        credential: &Credential,
+        slug: &OrgSlug,
+        name: &TokenName,
+    ) -> Result<RevokedToken, AuthorityError> {
+        retried(|| async {
+            let operation = Operation::RevokeOrgToken;
+            let (write, caller, org) = self.write_in(credential, operation, slug, "revoke_token").await?;
+            let token = named(&write, Owner::Org(org.id), name).await?;
+            self.revoke(write, &caller, token).await
+        })
+        .await
+    }
+
+    async fn list(&self, read: &Read, owner: Owner, page: TokenPage) -> Result<Listed, AuthorityError> {
+        let tokens = read.list_tokens(owner, page).await?;
+        let full = u64::try_from(tokens.len()).is_ok_and(|count| count == page.limit);
+        let next = tokens.last().map(|token| token.id).filter(|_| full);
+        let views = read.view_tokens(tokens).await?;
+        let views = views.into_iter().map(|view| self.with_latest_use(view)).collect();
+        Ok(Listed { views, next, now: read.now() })
     }
 
     /// Lists the personal tokens of the caller's account, oldest first.
@@ -173,15 +347,10 @@ impl Authority {
     ) -> Result<Listed, AuthorityError> {
         let operation = Operation::ListTokens;
         let (read, caller, _) = self.read_as(credential, operation).await?;
-        let tokens = read.list_tokens(owner(&caller, operation)?, page).await?;
-        let full = u64::try_from(tokens.len()).is_ok_and(|count| count == page.limit);
-        let next = tokens.last().map(|token| token.id).filter(|_| full);
-        let views = read.view_tokens(tokens).await?;
-        let views = views.into_iter().map(|view| self.with_latest_use(view)).collect();
-        Ok(Listed { views, next, now: read.now() })
+        self.list(&read, owner(&caller, operation)?, page).await
     }
 
-    /// Shows a personal token of the caller's account.
+    /// Shows a token of the caller's: a personal one of its account, or itself.
     pub async fn get_token(
         &self,
         credential: &Credential,
@@ -190,11 +359,11 @@ impl Authority {
         let operation = Operation::GetToken;
         let (read, caller, reach) = self.read_as(credential, operation).await?;
         let token = named(&read, owner(&caller, operation)?, name).await?;
-        reach.require(token.id, operation)?;
+        reach.require(token.id, &caller, operation)?;
         Ok(Shown { view: self.view(&read, token).await?, now: read.now() })
     }
 
-    /// Revokes a personal token of the caller's account. One that is revoked stays as it is.
+    /// Revokes a token of the caller's: a personal one of its account, or itself. One that is revoked stays as it is.
     pub async fn revoke_token(
         &self,
         credential: &Credential,
@@ -204,7 +373,7 @@ impl Authority {
             let operation = Operation::RevokeToken;
             let (write, caller, reach) = self.write_as(credential, operation, "revoke_token").await?;
             let token = named(&write, owner(&caller, operation)?, name).await?;
-            reach.require(token.id, operation)?;
+            reach.require(token.id, &caller, operation)?;
             self.revoke(write, &caller, token).await
         })
         .await
@@ -223,7 +392,10 @@ impl Authority {
                 AnyToken::Id(id) => write.find_token(*id).await?.ok_or_else(|| no_token(id))?,
                 AnyToken::Of(handle, label) => {
                     let owner = account(&write, handle).await?;
-                    write.find_named_token(owner.id, label).await?.ok_or_else(|| no_token(label))?
+                    write
+                        .find_named_token(Owner::Account(owner.id), label)
+                        .await?
+                        .ok_or_else(|| no_token(label))?
                 }
             };
             self.revoke(write, &caller, token).await
@@ -258,33 +430,34 @@ impl Authority {
     }
 }
 
-/// The account whose tokens a caller is about.
-fn owner(caller: &Caller, operation: Operation) -> Result<AccountId, AuthorityError> {
-    let refused = AuthorityError::NotPermitted { caller: caller.kind(), operation };
-    caller.account().map(|account| account.id).ok_or(refused)
+/// Whose tokens a caller is about.
+pub(crate) fn owner(caller: &Caller, operation: Operation) -> Result<Owner, AuthorityError> {
+    match caller {
+        Caller::Session { account, .. } => Ok(Owner::Account(account.id)),
+        Caller::Token { held, .. } => Ok(held.token.owner),
+        Caller::Console | Caller::Service { .. } => {
+            Err(AuthorityError::NotPermitted { caller: caller.kind(), operation })
+        }
+    }
 }
 
-/// The token of an account that goes by a name or an id. Another's is as unknown as one that is not.
-async fn named(read: &Read, owner: AccountId, name: &TokenName) -> Result<Token, AuthorityError> {
+/// The token of an owner that goes by a name or an id. Another's is as unknown as one that is not.
+pub(crate) async fn named(read: &Read, owner: Owner, name: &TokenName) -> Result<Token, AuthorityError> {
     let (token, shown) = match name {
         TokenName::Name(name) => (read.find_named_token(owner, name).await?, name.to_string()),
         TokenName::Id(id) => (read.find_token(*id).await?, id.to_string()),
     };
-    token.filter(|token| token.owner == Owner::Account(owner)).ok_or_else(|| no_token(&shown))
+    token.filter(|token| token.owner == owner).ok_or_else(|| no_token(&shown))
 }
 
-fn no_token(name: &impl ToString) -> AuthorityError {
+pub(crate) fn no_token(name: &impl ToString) -> AuthorityError {
     AuthorityError::NotFound { what: "token", name: name.to_string() }
 }
 
 /// The orgs of these names, in each of which the account is a member now.
-async fn member_orgs(
-    write: &Write,
-    account: AccountId,
-    orgs: &Orgs<OrgSlug>,
-) -> Result<Orgs, AuthorityError> {
+async fn member_orgs(read: &Read, account: AccountId, orgs: &Orgs<OrgSlug>) -> Result<Orgs, AuthorityError> {
     let Orgs::Only(slugs) = orgs else { return Ok(Orgs::All) };
-    let memberships = write.list_memberships(account).await?;
+    let memberships = read.list_memberships(account).await?;
     let id_of = |slug: &OrgSlug| -> Result<OrgId, AuthorityError> {
         let membership = memberships.iter().find(|membership| membership.org.slug == *slug);
         membership.map(|membership| membership.org.id).ok_or_else(|| AuthorityError::NotAMember(slug.clone()))

@@ -1,16 +1,17 @@
-//! Validation: a service asks whether a secret may do a thing.
+//! Validation: a service asks whether secrets may do things.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
 use ndauth_core::{
-    Account, Case, Effective, Expiry, Org, OrgView, Owner, OwnerView, Refusal, Requirement, Role, Scope,
-    Secret, SecretKind, Timestamp, Token, decide,
+    Asker, Catalogue, Effective, Expiry, OrgSlug, Refusal, Requirement, Secret, SecretKind, Service,
+    Timestamp, Token, decide,
 };
 use ndauth_store::{Family, Read};
 
 use crate::access::Operation;
 use crate::credential::orphan;
+use crate::held::{self, Held, OwnerName, ground, owner_of};
 use crate::{Authority, AuthorityError, Caller, Credential};
 
 /// What a service asks.
@@ -24,17 +25,24 @@ pub struct Question<'a> {
     pub client_address: Option<IpAddr>,
 }
 
-/// The answer, and how good it is for how long.
+/// The answer, and for how long it is good.
 #[derive(Debug)]
 pub struct Verdict {
     /// What the secret may do, or why it may not.
     pub outcome: Result<Allowed, Refusal>,
-    /// The last event that the answer takes into account.
-    pub sequence: u64,
-    /// When it was judged.
-    pub evaluated_at: Timestamp,
     /// How long it may be kept, counted from the sending of the question.
     pub max_cache_age: Duration,
+}
+
+/// Answers, and of which state they are.
+#[derive(Debug)]
+pub struct Verdicts {
+    /// One for each question, in order.
+    pub verdicts: Vec<Verdict>,
+    /// The last event that they take into account.
+    pub sequence: u64,
+    /// When they were judged.
+    pub evaluated_at: Timestamp,
 }
 
 /// That the secret may do what was asked.
@@ -44,17 +52,10 @@ pub struct Allowed {
     pub token: Token,
     /// Whose it is.
     pub owner: OwnerName,
-    /// Where it may do what; nowhere, where only the identity was asked for.
-    pub access: Option<(Org, Scope, Role)>,
-}
-
-/// An owner of a token.
-#[derive(Debug)]
-pub enum OwnerName {
-    /// A person.
-    Account(Account),
-    /// An org.
-    Org(Org),
+    /// What it may do.
+    pub effective: Effective,
+    /// Where, where it was asked for a place.
+    pub org: Option<OrgSlug>,
 }
 
 /// How late a revocation may be anywhere: no answer may be kept for longer.
@@ -66,123 +67,108 @@ impl Authority {
         &self,
         credential: &Credential,
         question: &Question<'_>,
-    ) -> Result<Verdict, AuthorityError> {
-        let operation = Operation::ValidateToken;
+    ) -> Result<Verdicts, AuthorityError> {
+        self.judge(credential, Operation::ValidateToken, std::slice::from_ref(question)).await
+    }
+
+    /// Says of each of many secrets whether it may do a thing, all as of one state.
+    pub async fn validate_all(
+        &self,
+        credential: &Credential,
+        questions: &[Question<'_>],
+    ) -> Result<Verdicts, AuthorityError> {
+        self.judge(credential, Operation::ValidateTokens, questions).await
+    }
+
+    async fn judge(
+        &self,
+        credential: &Credential,
+        operation: Operation,
+        questions: &[Question<'_>],
+    ) -> Result<Verdicts, AuthorityError> {
         let (read, caller, _) = self.read_as(credential, operation).await?;
         let Caller::Service { service } = caller else {
             return Err(AuthorityError::NotPermitted { caller: caller.kind(), operation });
         };
-        let (outcome, changes_at) = match self.look_up(&read, question).await? {
+        let catalogue = self.catalogue(&read).await?;
+        let mut verdicts = Vec::with_capacity(questions.len());
+        for question in questions {
+            verdicts.push(self.answer(&read, &catalogue, &service, question).await?);
+        }
+        Ok(Verdicts { verdicts, sequence: read.head().sequence, evaluated_at: read.now() })
+    }
+
+    async fn answer(
+        &self,
+        read: &Read,
+        catalogue: &Catalogue,
+        service: &Service,
+        question: &Question<'_>,
+    ) -> Result<Verdict, AuthorityError> {
+        let (outcome, changes_at) = match look_up(read, question).await? {
             Err(refusal) => (Err(refusal), Expiry::Never),
-            Ok(standing) => {
-                let case = Case {
-                    secret: &standing.found.record,
-                    token: &standing.token,
-                    owner: match &standing.owner {
-                        OwnerName::Account(account) => OwnerView::Account(account),
-                        OwnerName::Org(org) => OwnerView::Org(org),
-                    },
-                    org: standing.org.as_ref().map_or(OrgView::None, |(org, role)| OrgView::Org(org, *role)),
-                    service: &service.orgs,
-                    requirement: question.requirement,
-                    catalogue: &self.catalogue,
-                    not_before: read.installation().not_before,
-                    now: read.now(),
+            Ok(held) => {
+                let org = match question.requirement {
+                    Requirement::Identity => None,
+                    Requirement::Access { org, .. } | Requirement::Survey { org } => Some(org),
                 };
+                let ground = match org {
+                    None => None,
+                    Some(slug) => ground(read, &held.owner, slug).await?,
+                };
+                let asked = held::Question {
+                    requirement: question.requirement,
+                    asker: Asker::Service(service),
+                    address: question.client_address.filter(|_| service.states_address),
+                    catalogue,
+                };
+                let case = held.case(ground.as_ref(), &asked, read);
                 let changes_at = case.changes_at();
-                let access = decide(&case).map(|effective| match effective {
-                    Effective::Identity => None,
-                    Effective::Access { access, role, .. } => Some((access, role)),
-                });
-                if access.is_ok() {
-                    self.uses.note(standing.found.record.id, read.now(), question.client_address);
+                let effective = decide(&case);
+                if effective.is_ok() {
+                    self.uses.note(held.record.id, read.now(), question.client_address);
                 }
-                (access.map(|access| standing.allowed(access)), changes_at)
+                let Held { token, owner, .. } = held;
+                (
+                    effective.map(|effective| Allowed { token, owner, effective, org: org.cloned() }),
+                    changes_at,
+                )
             }
         };
         let reason = outcome.as_ref().err().map_or("ALLOWED", |refusal| refusal.reason().code());
         metrics::counter!("ndauth_verdicts_total", "reason" => reason).increment(1);
-        Ok(Verdict {
-            outcome,
-            sequence: read.head().sequence,
-            evaluated_at: read.now(),
-            max_cache_age: match changes_at {
-                Expiry::At(instant) => FRESHNESS_BOUND.min(instant.since(read.now())),
-                Expiry::Never => FRESHNESS_BOUND,
-            },
-        })
-    }
-
-    /// Finds all that a decision reads, or says why there is nothing to decide.
-    async fn look_up(
-        &self,
-        read: &Read,
-        question: &Question<'_>,
-    ) -> Result<Result<Standing, Refusal>, AuthorityError> {
-        let secret: Secret = match question.secret.parse() {
-            Ok(secret) => secret,
-            Err(why) => return Ok(Err(Refusal::Malformed(why))),
+        let max_cache_age = match changes_at {
+            Expiry::At(instant) => FRESHNESS_BOUND.min(instant.since(read.now())),
+            Expiry::Never => FRESHNESS_BOUND,
         };
-        match secret.kind() {
-            SecretKind::Personal | SecretKind::Org | SecretKind::Access => {}
-            kind @ (SecretKind::Session | SecretKind::Refresh | SecretKind::Service) => {
-                return Ok(Err(Refusal::Kind(kind)));
-            }
-        }
-        let Some(found) = read.find_secret(&secret.hash()).await? else {
-            return Ok(Err(Refusal::Unknown));
-        };
-        let Family::Token(id) = found.family else {
-            return Err(orphan(&found, "token_id").into());
-        };
-        let token = read.find_token(id).await?.ok_or_else(|| orphan(&found, "token_id"))?;
-        let owner = match token.owner {
-            Owner::Account(id) => read.find_account(id).await?.map(OwnerName::Account),
-            Owner::Org(id) => read.find_org(id).await?.map(OwnerName::Org),
-        };
-        let owner = owner.ok_or_else(|| orphan(&found, "token_id"))?;
-        let org = match question.requirement {
-            Requirement::Identity => None,
-            Requirement::Access { org, .. } => match (read.find_org_by_slug(org).await?, &owner) {
-                (Some(org), OwnerName::Account(account)) => {
-                    let role = read.find_role(account.id, org.id).await?;
-                    Some((org, role))
-                }
-                (Some(org), OwnerName::Org(_)) => Some((org, None)),
-                (None, _) => None,
-            },
-        };
-        Ok(Ok(Standing { found, token, owner, org }))
+        Ok(Verdict { outcome, max_cache_age })
     }
 }
 
-/// The state behind one question.
-struct Standing {
-    found: ndauth_store::FoundSecret,
-    token: Token,
-    owner: OwnerName,
-    org: Option<(Org, Option<Role>)>,
+/// Finds the token of a secret, or says why there is nothing to decide.
+async fn look_up(read: &Read, question: &Question<'_>) -> Result<Result<Held, Refusal>, AuthorityError> {
+    let secret: Secret = match question.secret.parse() {
+        Ok(secret) => secret,
+        Err(why) => return Ok(Err(Refusal::Malformed(why))),
+    };
+    find_held(read, &secret).await
 }
 
-impl Standing {
-    fn allowed(self, access: Option<(Scope, Role)>) -> Allowed {
-        let org = self.org.map(|(org, _)| org);
-        Allowed {
-            token: self.token,
-            owner: self.owner,
-            access: org.zip(access).map(|(org, (access, role))| (org, access, role)),
+/// Finds the token of a secret that services may be shown.
+pub(crate) async fn find_held(read: &Read, secret: &Secret) -> Result<Result<Held, Refusal>, AuthorityError> {
+    match secret.kind() {
+        SecretKind::Personal | SecretKind::Org | SecretKind::Access => {}
+        kind @ (SecretKind::Session | SecretKind::Refresh | SecretKind::Service) => {
+            return Ok(Err(Refusal::Kind(kind)));
         }
     }
-}
-
-impl Allowed {
-    /// The effective permission, as it was decided.
-    pub fn effective(&self) -> Effective<'_> {
-        match &self.access {
-            None => Effective::Identity,
-            Some((org, access, role)) => {
-                Effective::Access { org: org.id, access: *access, role: *role, grants: &self.token.grants }
-            }
-        }
-    }
+    let Some(found) = read.find_secret(&secret.hash()).await? else {
+        return Ok(Err(Refusal::Unknown));
+    };
+    let Family::Token(id) = found.family else {
+        return Err(orphan(&found, "token_id").into());
+    };
+    let token = read.find_token(id).await?.ok_or_else(|| orphan(&found, "token_id"))?;
+    let owner = owner_of(read, &token).await?;
+    Ok(Ok(Held { record: found.record, token, owner }))
 }

@@ -9,8 +9,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use ndauth_client::Client;
-use ndauth_core::{ExpiryChoice, Grants, Orgs, Problem, Scope, Secret};
-use ndauth_proto::{expiry_choice_to_proto, grants_to_proto, orgs_to_proto, scope_to_proto, v1};
+use ndauth_core::{ExpiryChoice, Grants, Networks, Orgs, Problem, Scope, Secret, Services};
+use ndauth_proto::{
+    expiry_choice_to_proto, grants_to_proto, networks_to_proto, orgs_to_proto, scope_to_proto,
+    services_to_proto, v1,
+};
 
 const CONNECTIONS: usize = 4;
 const STREAMS: usize = 8;
@@ -100,6 +103,9 @@ fn new_token(name: &str) -> v1::CreateTokenRequest {
         orgs: Some(orgs_to_proto(&Orgs::All)),
         grants: Some(grants_to_proto(&Grants::All)),
         expiry: Some(expiry_choice_to_proto(ExpiryChoice::PERSONAL)),
+        services: Some(services_to_proto(&Services::All)),
+        networks: Some(networks_to_proto(&Networks::All)),
+        description: String::new(),
     }
 }
 

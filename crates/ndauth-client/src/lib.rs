@@ -34,6 +34,9 @@ use std::time::{Duration, Instant};
 
 use ndauth_core::{Problem, Reason, Secret};
 use ndauth_proto::v1::account_service_client::AccountServiceClient;
+use ndauth_proto::v1::org_service_client::OrgServiceClient;
+use ndauth_proto::v1::org_token_service_client::OrgTokenServiceClient;
+use ndauth_proto::v1::permission_service_client::PermissionServiceClient;
 use ndauth_proto::v1::token_service_client::TokenServiceClient;
 use ndauth_proto::v1::validation_service_client::ValidationServiceClient;
 use ndauth_proto::{problem_from_status, v1};
@@ -161,72 +164,19 @@ impl Client {
         Ok(Client { channel, bearer: credential.map(bearer), observer: options.observer.clone() })
     }
 
-    /// Makes a personal token.
-    pub async fn create_token(
-        &self,
-        request: v1::CreateTokenRequest,
-    ) -> Result<v1::CreateTokenResponse, Problem> {
-        self.call("CreateToken", request, |channel, request| async move {
-            TokenServiceClient::new(channel).create_token(request).await
-        })
-        .await
-    }
-
-    /// Lists a page of personal tokens.
-    pub async fn list_tokens(
-        &self,
-        request: v1::ListTokensRequest,
-    ) -> Result<v1::ListTokensResponse, Problem> {
-        self.call("ListTokens", request, |channel, request| async move {
-            TokenServiceClient::new(channel).list_tokens(request).await
-        })
-        .await
-    }
-
-    /// Shows a personal token.
-    pub async fn get_token(&self, request: v1::GetTokenRequest) -> Result<v1::GetTokenResponse, Problem> {
-        self.call("GetToken", request, |channel, request| async move {
-            TokenServiceClient::new(channel).get_token(request).await
-        })
-        .await
-    }
-
-    /// Revokes a personal token.
-    pub async fn revoke_token(
-        &self,
-        request: v1::RevokeTokenRequest,
-    ) -> Result<v1::RevokeTokenResponse, Problem> {
-        self.call("RevokeToken", request, |channel, request| async move {
-            TokenServiceClient::new(channel).revoke_token(request).await
-        })
-        .await
-    }
-
-    /// Asks whether a secret may do a thing.
-    pub async fn validate_token(
-        &self,
-        request: v1::ValidateTokenRequest,
-    ) -> Result<v1::ValidateTokenResponse, Problem> {
-        self.call("ValidateToken", request, |channel, request| async move {
-            ValidationServiceClient::new(channel).validate_token(request).await
-        })
-        .await
-    }
-
     /// Asks who the credential stands for.
     pub async fn who_am_i(&self) -> Result<v1::WhoAmIResponse, Problem> {
-        self.call("WhoAmI", v1::WhoAmIRequest {}, |channel, request| async move {
-            AccountServiceClient::new(channel).who_am_i(request).await
-        })
-        .await
+        self.ask_who_am_i(v1::WhoAmIRequest {}).await
     }
 
     /// Lists the orgs where the credential's account is a member.
     pub async fn list_orgs(&self) -> Result<v1::ListOrgsResponse, Problem> {
-        self.call("ListOrgs", v1::ListOrgsRequest {}, |channel, request| async move {
-            AccountServiceClient::new(channel).list_orgs(request).await
-        })
-        .await
+        self.ask_list_orgs(v1::ListOrgsRequest {}).await
+    }
+
+    /// Lists every permission there is.
+    pub async fn list_permissions(&self) -> Result<v1::ListPermissionsResponse, Problem> {
+        self.ask_list_permissions(v1::ListPermissionsRequest {}).await
     }
 
     /// Sends a message with the credential, and tells the observer how it went.
@@ -257,6 +207,70 @@ impl Client {
         }
         answer
     }
+}
+
+/// Writes a method for each RPC: its name, its service, the RPC, its request and its answer.
+macro_rules! calls {
+    ($($(#[$doc:meta])* $shown:vis $name:ident: $service:ident.$rpc:ident($request:ident) -> $answer:ident;)*) => {
+        impl Client {$(
+            $(#[$doc])*
+            $shown async fn $name(&self, request: v1::$request) -> Result<v1::$answer, Problem> {
+                let rpc = stringify!($request).trim_end_matches("Request");
+                let send = |channel, request| async move { $service::new(channel).$rpc(request).await };
+                self.call(rpc, request, send).await
+            }
+        )*}
+    };
+}
+
+calls! {
+    ask_who_am_i: AccountServiceClient.who_am_i(WhoAmIRequest) -> WhoAmIResponse;
+    ask_list_orgs: AccountServiceClient.list_orgs(ListOrgsRequest) -> ListOrgsResponse;
+    ask_list_permissions:
+        PermissionServiceClient.list_permissions(ListPermissionsRequest) -> ListPermissionsResponse;
+
+    /// Makes a personal token.
+    pub create_token: TokenServiceClient.create_token(CreateTokenRequest) -> CreateTokenResponse;
+    /// Lists a page of personal tokens.
+    pub list_tokens: TokenServiceClient.list_tokens(ListTokensRequest) -> ListTokensResponse;
+    /// Shows a personal token.
+    pub get_token: TokenServiceClient.get_token(GetTokenRequest) -> GetTokenResponse;
+    /// Revokes a personal token.
+    pub revoke_token: TokenServiceClient.revoke_token(RevokeTokenRequest) -> RevokeTokenResponse;
+    /// Asks what a token may do, and why it may not.
+    pub explain_token: TokenServiceClient.explain_token(ExplainTokenRequest) -> ExplainTokenResponse;
+
+    /// Asks whether a secret may do a thing.
+    pub validate_token: ValidationServiceClient.validate_token(ValidateTokenRequest) -> ValidateTokenResponse;
+    /// Asks of up to 1000 secrets whether they may do things.
+    pub validate_tokens:
+        ValidationServiceClient.validate_tokens(ValidateTokensRequest) -> ValidateTokensResponse;
+
+    /// Makes an org.
+    pub create_org: OrgServiceClient.create_org(CreateOrgRequest) -> CreateOrgResponse;
+    /// Shows an org.
+    pub get_org: OrgServiceClient.get_org(GetOrgRequest) -> GetOrgResponse;
+    /// Lists the members of an org.
+    pub list_members: OrgServiceClient.list_members(ListMembersRequest) -> ListMembersResponse;
+    /// Gives an account a role in an org.
+    pub set_member: OrgServiceClient.set_member(SetMemberRequest) -> SetMemberResponse;
+    /// Takes an account out of an org.
+    pub remove_member: OrgServiceClient.remove_member(RemoveMemberRequest) -> RemoveMemberResponse;
+    /// Shows the policy of an org.
+    pub get_org_policy: OrgServiceClient.get_org_policy(GetOrgPolicyRequest) -> GetOrgPolicyResponse;
+    /// Gives an org a policy, or says what one would do.
+    pub set_org_policy: OrgServiceClient.set_org_policy(SetOrgPolicyRequest) -> SetOrgPolicyResponse;
+
+    /// Makes a token of an org.
+    pub create_org_token:
+        OrgTokenServiceClient.create_org_token(CreateOrgTokenRequest) -> CreateOrgTokenResponse;
+    /// Lists a page of the tokens of an org.
+    pub list_org_tokens: OrgTokenServiceClient.list_org_tokens(ListOrgTokensRequest) -> ListOrgTokensResponse;
+    /// Shows a token of an org.
+    pub get_org_token: OrgTokenServiceClient.get_org_token(GetOrgTokenRequest) -> GetOrgTokenResponse;
+    /// Revokes a token of an org.
+    pub revoke_org_token:
+        OrgTokenServiceClient.revoke_org_token(RevokeOrgTokenRequest) -> RevokeOrgTokenResponse;
 }
 
 impl ConnectError {

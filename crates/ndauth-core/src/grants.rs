@@ -1,6 +1,7 @@
 //! Grants: the permissions that a token carries, and their meet.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use crate::catalogue::is_own_resource_type;
 use crate::{Action, Actions, Permission, ResourceIds, ResourceType};
@@ -101,6 +102,26 @@ impl Grants {
             }
             (Grants::Only(a), Grants::Only(b)) => Grants::Only(a.meet(b)),
         }
+    }
+}
+
+impl fmt::Display for Grants {
+    /// As people write them: `all`, or `read:assets, write:assets:prod-1`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Grants::Only(set) = self else { return f.write_str("all") };
+        let mut between = "";
+        for (resource_type, ids, actions) in set.iter() {
+            let ids = if *ids == ResourceIds::all() { String::new() } else { format!(":{ids}") };
+            let names: Vec<&str> = match actions {
+                Actions::Any => vec!["*"],
+                Actions::Only(actions) => actions.iter().map(Action::as_str).collect(),
+            };
+            for action in names {
+                write!(f, "{between}{action}:{resource_type}{ids}")?;
+                between = ", ";
+            }
+        }
+        Ok(())
     }
 }
 

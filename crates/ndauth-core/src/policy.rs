@@ -80,6 +80,14 @@ impl Policies {
         later
     }
 
+    /// Whether they say the same in the same order, whenever they were set.
+    pub fn says_the_same_as(&self, other: &Policies) -> bool {
+        let says = |policies: &Policies| -> Vec<(Timestamp, OrgPolicy)> {
+            policies.0.iter().map(|policy| (policy.takes_hold_at, policy.policy.clone())).collect()
+        };
+        says(self) == says(other)
+    }
+
     /// When the one that was set last was set.
     pub fn last_set_at(&self) -> Option<Timestamp> {
         self.0.first().map(|policy| policy.set_at)

@@ -123,8 +123,8 @@ pub struct TokenView {
     pub orgs: Orgs<OrgSlug>,
     /// Its services by name.
     pub services: Services<Label>,
-    /// The first characters of its newest secret.
-    pub prefix: SecretPrefix,
+    /// Its newest secret.
+    pub newest: SecretRecord,
     /// When any of its secrets was last used, where one was.
     pub last_use: Option<LastUse>,
     /// The ids of all its secrets.

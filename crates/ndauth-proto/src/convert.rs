@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use ndauth_core::{
-    Account, Actions, Effective, Expiry, ExpiryChoice, Factor, Grant, Grants, LastUse, Lifetime, Membership,
-    OrgSlug, Orgs, Permission, Problem, Reason, Refusal, Requirement, ResourceIds, Role, Scope, SecretPrefix,
-    Service, Session, Timestamp, TokenStatus, TokenType, TokenView,
+    Account, Actions, Description, Effective, Expiry, ExpiryChoice, Factor, Grant, Grants, Label, LastUse,
+    Lifetime, Membership, Network, Networks, OrgSlug, Orgs, Owner, Permission, Problem, Reason, Refusal,
+    Requirement, ResourceIds, Role, Scope, SecretPrefix, Service, Services, Session, Timestamp, TokenStatus,
+    TokenType, TokenView, Who,
 };
 
 use crate::v1;
@@ -36,7 +37,8 @@ pub fn duration_to_proto(duration: Duration) -> prost_types::Duration {
     prost_types::Duration { seconds, nanos }
 }
 
-fn duration_from_proto(field: &str, duration: prost_types::Duration) -> Result<Duration, Problem> {
+/// A length of time, off the wire.
+pub fn duration_from_proto(field: &str, duration: prost_types::Duration) -> Result<Duration, Problem> {
     let seconds = u64::try_from(duration.seconds).ok();
     let nanos = u32::try_from(duration.nanos).ok().filter(|nanos| *nanos < 1_000_000_000);
     seconds
@@ -97,17 +99,85 @@ pub fn orgs_to_proto(orgs: &Orgs<OrgSlug>) -> v1::Orgs {
 /// Orgs by name, off the wire.
 pub fn orgs_from_proto(field: &str, orgs: Option<v1::Orgs>) -> Result<Orgs<OrgSlug>, Problem> {
     match orgs.and_then(|orgs| orgs.kind) {
-        None => Err(Problem::invalid(field, "say `all` or `only`: what is absent means neither")),
+        None => Err(Problem::invalid(field, NEITHER)),
         Some(v1::orgs::Kind::All(v1::All {})) => Ok(Orgs::All),
         Some(v1::orgs::Kind::Only(set)) => {
-            let slugs = set.slugs.iter().map(|slug| org_slug(field, slug)).collect::<Result<Vec<_>, _>>()?;
+            let slugs = set
+                .slugs
+                .iter()
+                .map(|slug| org_slug_from_proto(field, slug))
+                .collect::<Result<Vec<_>, _>>()?;
             Orgs::only(slugs).map_err(|why| Problem::invalid(field, why))
         }
     }
 }
 
-fn org_slug(field: &str, text: &str) -> Result<OrgSlug, Problem> {
+/// The slug of an org, off the wire.
+pub fn org_slug_from_proto(field: &str, text: &str) -> Result<OrgSlug, Problem> {
     text.parse().map_err(|why| Problem::invalid(field, format!("the name of an org {why}")))
+}
+
+/// Services by name, on the wire.
+pub fn services_to_proto(services: &Services<Label>) -> v1::Services {
+    let kind = match services {
+        Services::All => v1::services::Kind::All(v1::All {}),
+        Services::Only(names) => v1::services::Kind::Only(v1::ServiceSet {
+            names: names.iter().map(ToString::to_string).collect(),
+        }),
+    };
+    v1::Services { kind: Some(kind) }
+}
+
+/// Services by name, off the wire.
+pub fn services_from_proto(field: &str, services: Option<v1::Services>) -> Result<Services<Label>, Problem> {
+    match services.and_then(|services| services.kind) {
+        None => Err(Problem::invalid(field, NEITHER)),
+        Some(v1::services::Kind::All(v1::All {})) => Ok(Services::All),
+        Some(v1::services::Kind::Only(set)) => {
+            let name = |name: &String| {
+                name.parse().map_err(|why| Problem::invalid(field, format!("the name of a service {why}")))
+            };
+            let names = set.names.iter().map(name).collect::<Result<Vec<Label>, _>>()?;
+            Services::only(names).map_err(|why| Problem::invalid(field, why))
+        }
+    }
+}
+
+/// Networks, on the wire.
+pub fn networks_to_proto(networks: &Networks) -> v1::Networks {
+    let kind = match networks {
+        Networks::All => v1::networks::Kind::All(v1::All {}),
+        Networks::Only(some) => {
+            v1::networks::Kind::Only(v1::NetworkSet { cidrs: some.iter().map(ToString::to_string).collect() })
+        }
+    };
+    v1::Networks { kind: Some(kind) }
+}
+
+/// Networks, off the wire.
+pub fn networks_from_proto(field: &str, networks: Option<v1::Networks>) -> Result<Networks, Problem> {
+    match networks.and_then(|networks| networks.kind) {
+        None => Err(Problem::invalid(field, NEITHER)),
+        Some(v1::networks::Kind::All(v1::All {})) => Ok(Networks::All),
+        Some(v1::networks::Kind::Only(set)) => {
+            let network = |text: &String| {
+                text.parse()
+                    .map_err(|why| Problem::invalid(field, format!("`{}`: {why}", text.escape_default())))
+            };
+            let some = set.cidrs.iter().map(network).collect::<Result<Vec<Network>, _>>()?;
+            Networks::only(some).map_err(|why| Problem::invalid(field, why))
+        }
+    }
+}
+
+const NEITHER: &str = "say `all` or `only`: what is absent means neither";
+
+/// What something is for, off the wire; empty where nothing was said.
+pub fn description_from_proto(field: &str, text: &str) -> Result<Option<Description>, Problem> {
+    match text {
+        "" => Ok(None),
+        text => text.parse().map(Some).map_err(|why| Problem::invalid(field, why)),
+    }
 }
 
 /// Grants, on the wire.
@@ -132,7 +202,7 @@ pub fn grants_to_proto(grants: &Grants) -> v1::Grants {
 /// Grants, off the wire.
 pub fn grants_from_proto(field: &str, grants: Option<v1::Grants>) -> Result<Grants, Problem> {
     match grants.and_then(|grants| grants.kind) {
-        None => Err(Problem::invalid(field, "say `all` or `only`: what is absent means neither")),
+        None => Err(Problem::invalid(field, NEITHER)),
         Some(v1::grants::Kind::All(v1::All {})) => Ok(Grants::All),
         Some(v1::grants::Kind::Only(set)) => {
             let grants = set.grants.iter().map(|grant| grant_from_proto(field, grant));
@@ -206,7 +276,7 @@ pub fn requirement_from_proto(request: &v1::ValidateTokenRequest) -> Result<Requ
     if request.org.is_empty() {
         return Err(Problem::invalid("org", "name the org in which access is needed"));
     }
-    Ok(Requirement::Access { org: org_slug("org", &request.org)?, access, permission })
+    Ok(Requirement::Access { org: org_slug_from_proto("org", &request.org)?, access, permission })
 }
 
 /// When a token is to end, on the wire.
@@ -264,7 +334,7 @@ pub fn token_to_proto(view: &TokenView, now: Timestamp) -> v1::Token {
     v1::Token {
         id: token.id.to_string(),
         name: token.name.to_string(),
-        prefix: view.prefix.to_string(),
+        prefix: view.newest.prefix.to_string(),
         scope: scope_to_proto(token.scope).into(),
         grants: Some(grants_to_proto(&token.grants)),
         orgs: Some(orgs_to_proto(&view.orgs)),
@@ -274,6 +344,13 @@ pub fn token_to_proto(view: &TokenView, now: Timestamp) -> v1::Token {
         expiry: Some(expiry_to_proto(token.expires_at)),
         revoked_at: token.revoked_at.map(timestamp_to_proto),
         last_use: view.last_use.map(last_use_to_proto),
+        description: token.description.as_ref().map(ToString::to_string).unwrap_or_default(),
+        services: Some(services_to_proto(&view.services)),
+        networks: Some(networks_to_proto(&token.networks)),
+        owner_org: match (token.owner, &view.owner_org) {
+            (Owner::Org(id), Some(slug)) => Some(v1::OwnerOrg { id: id.to_string(), slug: slug.to_string() }),
+            (Owner::Org(_) | Owner::Account(_), _) => None,
+        },
     }
 }
 
@@ -294,7 +371,8 @@ fn token_status_to_proto(status: TokenStatus) -> v1::TokenStatus {
     }
 }
 
-fn last_use_to_proto(last: LastUse) -> v1::LastUse {
+/// When a token was last used, on the wire.
+pub fn last_use_to_proto(last: LastUse) -> v1::LastUse {
     v1::LastUse {
         at: Some(timestamp_to_proto(last.at)),
         address: last.address.map(|address| address.to_string()).unwrap_or_default(),
@@ -328,6 +406,7 @@ pub fn service_to_proto(service: &Service, orgs: &Orgs<OrgSlug>) -> v1::Service 
         id: service.id.to_string(),
         name: service.name.to_string(),
         orgs: Some(orgs_to_proto(orgs)),
+        states_address: service.states_address,
     }
 }
 
@@ -342,7 +421,7 @@ pub fn membership_to_proto(membership: &Membership) -> v1::Membership {
 }
 
 /// What a token may do in the org of this name, on the wire; nothing where only its identity was asked.
-pub fn effective_to_proto(effective: &Effective<'_>, org: &OrgSlug) -> Option<v1::Effective> {
+pub fn effective_to_proto(effective: &Effective, org: &OrgSlug) -> Option<v1::Effective> {
     let Effective::Access { org: id, access, role, grants } = effective else {
         return None;
     };
@@ -363,6 +442,21 @@ pub fn refusal_to_proto(refusal: &Refusal) -> v1::Refused {
         message: refusal.to_string(),
         hint: refusal.reason().hint().unwrap_or_default().to_owned(),
         since: refusal.since().map(timestamp_to_proto),
+        missing_permissions: refusal.missing_permission().map(permission_to_proto).into_iter().collect(),
+        missing_scope: refusal.missing_scope().map_or(v1::Scope::Unspecified, scope_to_proto).into(),
+        missing_role: refusal.missing_role().map_or(v1::Role::Unspecified, role_to_proto).into(),
+        who_can_change_it: who_to_proto(refusal.reason().who_can_change_it()).into(),
+    }
+}
+
+/// Who can do something about a refusal, on the wire.
+pub fn who_to_proto(who: Who) -> v1::Who {
+    match who {
+        Who::Caller => v1::Who::Caller,
+        Who::Owner => v1::Who::Owner,
+        Who::OrgAdmin => v1::Who::OrgAdmin,
+        Who::Operator => v1::Who::Operator,
+        Who::Service => v1::Who::Service,
     }
 }
 
@@ -389,6 +483,9 @@ pub fn factor_to_proto(factor: Factor) -> v1::Factor {
         Factor::Grants => v1::Factor::Grants,
         Factor::Orgs => v1::Factor::Orgs,
         Factor::Role => v1::Factor::Role,
+        Factor::Audience => v1::Factor::Audience,
+        Factor::Network => v1::Factor::Network,
+        Factor::Policy => v1::Factor::Policy,
     }
 }
 

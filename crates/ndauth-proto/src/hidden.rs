@@ -4,7 +4,24 @@ use std::fmt;
 
 use ndauth_core::redact;
 
-use crate::v1::{CreateTokenResponse, ValidateTokenRequest};
+use crate::v1::{CreateOrgTokenResponse, CreateTokenResponse, PresentedSecret, ValidateTokenRequest};
+
+impl fmt::Debug for CreateOrgTokenResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let CreateOrgTokenResponse { token, secret, sequence } = self;
+        f.debug_struct("CreateOrgTokenResponse")
+            .field("token", token)
+            .field("secret", &redact(secret))
+            .field("sequence", sequence)
+            .finish()
+    }
+}
+
+impl fmt::Debug for PresentedSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PresentedSecret").field("secret", &redact(&self.secret)).finish()
+    }
+}
 
 impl fmt::Debug for CreateTokenResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

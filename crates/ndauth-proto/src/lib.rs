@@ -3,18 +3,24 @@
 //! Requests are read strictly: what is absent, empty or unknown is a [`Problem`](ndauth_core::Problem)
 //! that names the field, never a default that means more.
 
+mod catalogue;
 mod convert;
 mod hidden;
+mod policy;
 mod status;
 
+pub use catalogue::catalogue_to_proto;
 pub use convert::{
-    account_to_proto, duration_to_proto, effective_to_proto, expiry_choice_from_proto,
-    expiry_choice_to_proto, expiry_from_proto, expiry_to_proto, factor_from_proto, factor_to_proto,
-    grants_from_proto, grants_to_proto, membership_to_proto, orgs_from_proto, orgs_to_proto,
+    account_to_proto, description_from_proto, duration_from_proto, duration_to_proto, effective_to_proto,
+    expiry_choice_from_proto, expiry_choice_to_proto, expiry_from_proto, expiry_to_proto, factor_from_proto,
+    factor_to_proto, grants_from_proto, grants_to_proto, last_use_to_proto, membership_to_proto,
+    networks_from_proto, networks_to_proto, org_slug_from_proto, orgs_from_proto, orgs_to_proto,
     permission_from_proto, permission_to_proto, reason_from_proto, reason_to_proto, refusal_to_proto,
     requirement_from_proto, role_from_proto, role_to_proto, scope_from_proto, scope_to_proto,
-    service_to_proto, session_to_proto, timestamp_from_proto, timestamp_to_proto, token_to_proto,
+    service_to_proto, services_from_proto, services_to_proto, session_to_proto, timestamp_from_proto,
+    timestamp_to_proto, token_to_proto, who_to_proto,
 };
+pub use policy::{policy_from_proto, policy_to_proto};
 pub use status::{problem_from_status, status_from_problem};
 
 /// The generated types, clients and servers of the package `ndauth.v1`.
@@ -24,6 +30,7 @@ pub mod v1 {
         unused_qualifications,
         clippy::allow_attributes,
         clippy::allow_attributes_without_reason,
+        clippy::large_enum_variant,
         reason = "generated from `proto/` by `cargo xtask codegen`"
     )]
     include!("generated/ndauth.v1.rs");

@@ -3,15 +3,23 @@
 //! The reason travels as `google.rpc.ErrorInfo` under the domain `ndauth`, a wrong field as
 //! `google.rpc.BadRequest`. What to do next follows from the reason, so it does not travel.
 
+use std::collections::HashMap;
+
 use ndauth_core::{Class, Problem, Reason};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
 const DOMAIN: &str = "ndauth";
+/// In the metadata of the `ErrorInfo`: permissions that the caller's credential lacks, with blanks between.
+const MISSING: &str = "missing_permissions";
 
 /// The status that tells of a failure.
 pub fn status_from_problem(problem: &Problem) -> Status {
-    let mut details = ErrorDetails::with_error_info(problem.reason.code(), DOMAIN, []);
+    let missing = problem.missing_permissions.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+    let missing = Some(missing).filter(|missing| !missing.is_empty());
+    let metadata: HashMap<String, String> =
+        missing.map(|missing| (MISSING.to_owned(), missing)).into_iter().collect();
+    let mut details = ErrorDetails::with_error_info(problem.reason.code(), DOMAIN, metadata);
     if let Some(field) = &problem.field {
         details.add_bad_request_violation(field, &problem.message);
     }
@@ -20,11 +28,11 @@ pub fn status_from_problem(problem: &Problem) -> Status {
 
 /// The failure that a status tells of. One that ndauth did not write is judged by its code.
 pub fn problem_from_status(status: &Status) -> Problem {
-    let reason = status
-        .get_details_error_info()
-        .filter(|info| info.domain == DOMAIN)
-        .and_then(|info| Reason::from_code(&info.reason))
-        .unwrap_or_else(|| foreign_reason(status));
+    let info = status.get_details_error_info().filter(|info| info.domain == DOMAIN);
+    let missing = info.as_ref().and_then(|info| info.metadata.get(MISSING)).map_or("", String::as_str);
+    let missing_permissions = missing.split(' ').filter_map(|text| text.parse().ok()).collect();
+    let reason =
+        info.and_then(|info| Reason::from_code(&info.reason)).unwrap_or_else(|| foreign_reason(status));
     let field = status
         .get_details_bad_request()
         .and_then(|bad| bad.field_violations.into_iter().next())
@@ -34,7 +42,7 @@ pub fn problem_from_status(status: &Status) -> Problem {
         Code::Cancelled if status.message() == "Timeout expired" => "no answer came in time".to_owned(),
         _ => status.message().to_owned(),
     };
-    Problem { reason, message, field }
+    Problem { reason, message, field, missing_permissions }
 }
 
 fn code(class: Class) -> Code {

@@ -1,8 +1,8 @@
 use std::collections::BTreeSet;
 
 use ndauth_core::{
-    Actions, ExpiryChoice, Factor, Grant, Grants, Lifetime, Orgs, Permission, Problem, Reason, Requirement,
-    Role, Scope, Timestamp,
+    Actions, ExpiryChoice, Factor, Grant, Grants, Lifetime, Networks, OrgPolicy, Orgs, Permission, Problem,
+    Reason, Requirement, Role, Scope, Services, Timestamp,
 };
 use prost::Message;
 use prost_types::field_descriptor_proto::Type;
@@ -16,6 +16,12 @@ fn every_reason_goes_round_as_a_status() {
         for problem in [
             Problem::new(reason, "what happened"),
             Problem { field: Some("name".into()), ..Problem::new(reason, "what is wrong") },
+            Problem {
+                missing_permissions: ["read:assets", "write:assets:a,b"]
+                    .map(|text| text.parse().expect("a permission"))
+                    .into(),
+                ..Problem::new(reason, "what is missing")
+            },
         ] {
             assert_eq!(problem_from_status(&status_from_problem(&problem)), problem);
         }
@@ -57,6 +63,22 @@ fn what_is_absent_or_empty_never_means_everything() {
     assert!(grants_from_proto("grants", Some(v1::Grants { kind: None })).is_err());
     let none = v1::grants::Kind::Only(v1::GrantSet { grants: vec![] });
     assert!(grants_from_proto("grants", Some(v1::Grants { kind: Some(none) })).is_err());
+    assert!(services_from_proto("services", None).is_err());
+    let none = v1::services::Kind::Only(v1::ServiceSet { names: vec![] });
+    assert!(services_from_proto("services", Some(v1::Services { kind: Some(none) })).is_err());
+    assert!(networks_from_proto("networks", None).is_err());
+    let none = v1::networks::Kind::Only(v1::NetworkSet { cidrs: vec![] });
+    assert!(networks_from_proto("networks", Some(v1::Networks { kind: Some(none) })).is_err());
+    assert!(policy_from_proto("policy", None).is_err());
+    let open = policy_to_proto(&OrgPolicy::OPEN);
+    for (spoil, field) in [
+        (v1::OrgPolicy { longest_lifetime: None, ..open.clone() }, "policy.longest_lifetime"),
+        (v1::OrgPolicy { networks: None, ..open.clone() }, "policy.networks"),
+        (v1::OrgPolicy { login_within: None, ..open.clone() }, "policy.login_within"),
+    ] {
+        let problem = policy_from_proto("policy", Some(spoil)).expect_err("refused");
+        assert_eq!(problem.field.as_deref(), Some(field));
+    }
     assert!(expiry_choice_from_proto("expiry", None).is_err());
     assert!(scope_from_proto("scope", 0).is_err());
     assert!(role_from_proto("role", 0).is_err());
@@ -78,6 +100,23 @@ fn values_go_round() {
         Grants::only([grant("*", Actions::Only(read)), grant("prod-*", Actions::Any)]).expect("grants");
     for grants in [Grants::All, some] {
         assert_eq!(grants_from_proto("grants", Some(grants_to_proto(&grants))), Ok(grants));
+    }
+    let services = Services::only(["registry".parse().expect("a name")]).expect("services");
+    for services in [Services::All, services] {
+        assert_eq!(services_from_proto("services", Some(services_to_proto(&services))), Ok(services));
+    }
+    let networks = Networks::only(["10.0.0.0/8".parse().expect("a network")]).expect("networks");
+    for networks in [Networks::All, networks.clone()] {
+        assert_eq!(networks_from_proto("networks", Some(networks_to_proto(&networks))), Ok(networks));
+    }
+    let strict = OrgPolicy {
+        longest_lifetime: Lifetime::For(std::time::Duration::from_secs(60)),
+        personal_tokens: false,
+        networks,
+        login_within: Lifetime::For(std::time::Duration::from_millis(1)),
+    };
+    for policy in [OrgPolicy::OPEN, strict] {
+        assert_eq!(policy_from_proto("policy", Some(policy_to_proto(&policy))), Ok(policy));
     }
     for choice in [
         ExpiryChoice::PERSONAL,
@@ -153,13 +192,22 @@ fn messages() -> Vec<(String, prost_types::DescriptorProto)> {
 /// Wall 6: the secret is in exactly the responses that mint one and the requests that present one.
 #[test]
 fn only_these_messages_hold_a_secret() {
-    let holders: Vec<String> = messages()
+    let mut holders: Vec<String> = messages()
         .iter()
         .flat_map(|(name, message)| message.field.iter().map(move |field| (name, field)))
         .filter(|(_, field)| field.name().contains("secret") && field.r#type() == Type::String)
         .map(|(name, field)| format!("{name}.{}", field.name()))
         .collect();
-    assert_eq!(holders, ["CreateTokenResponse.secret", "ValidateTokenRequest.secret"]);
+    holders.sort();
+    assert_eq!(
+        holders,
+        [
+            "CreateOrgTokenResponse.secret",
+            "CreateTokenResponse.secret",
+            "PresentedSecret.secret",
+            "ValidateTokenRequest.secret",
+        ]
+    );
 }
 
 #[test]
@@ -167,7 +215,20 @@ fn debug_hides_the_secret() {
     let secret = "ndpat_Jj8IYRumwQ9GV4nfqrymvLBbUUnY8LAkuEecJnIrk1U".to_owned();
     let made = v1::CreateTokenResponse { secret: secret.clone(), ..Default::default() };
     let asked = v1::ValidateTokenRequest { secret: secret.clone(), ..Default::default() };
-    for text in [format!("{made:?}"), format!("{asked:?}")] {
+    let org = v1::CreateOrgTokenResponse { secret: secret.clone(), ..Default::default() };
+    let shown = v1::PresentedSecret { secret: secret.clone() };
+    let explained = v1::ExplainTokenRequest {
+        token: Some(v1::explain_token_request::Token::Secret(shown)),
+        ..Default::default()
+    };
+    let many = v1::ValidateTokensRequest { questions: vec![asked.clone()] };
+    for text in [
+        format!("{made:?}"),
+        format!("{asked:?}"),
+        format!("{org:?}"),
+        format!("{explained:?}"),
+        format!("{many:?}"),
+    ] {
         assert!(text.contains("ndpat_Jj8IYR…") && !text.contains(&secret), "{text}");
     }
 }

@@ -1,5 +1,6 @@
 //! `ndauthd admin`: the operator's commands, on the database itself.
 
+mod catalogue;
 mod show;
 
 use std::path::Path;
@@ -85,6 +86,7 @@ async fn carry_out(authority: &Authority, command: Admin) -> Result<Done, Failur
         Admin::Session(command) => session(authority, command).await,
         Admin::Service(command) => service(authority, command).await,
         Admin::Token(command) => return token(authority, command).await,
+        Admin::Catalogue(command) => return catalogue::run(authority, command).await,
         Admin::Check => check(authority).await,
         Admin::Backup { file } => backup(authority, &file).await,
         Admin::AfterRestore { replay, not_before } => {
@@ -134,8 +136,8 @@ fn turned(handle: &Handle, how: &str, changed: bool) -> Done {
 
 async fn org(authority: &Authority, command: Org) -> Outcome {
     Ok(match command {
-        Org::Create { slug, name } => {
-            let org = authority.create_org(CONSOLE, &NewOrg { slug, name }).await?;
+        Org::Create { slug, name, admin } => {
+            let (org, _) = authority.create_org(CONSOLE, &NewOrg { slug, name, admin }).await?;
             let json = json!({ "created": true, "org": show::org_json(&org) });
             Done::line(format!("org `{}` created", org.slug), json)
         }
@@ -159,7 +161,7 @@ async fn member(authority: &Authority, command: Member) -> Outcome {
             Done::line(format!("account `{handle}` has the role `{role}` in the org `{org}`"), json)
         }
         Member::List { org, account } => {
-            let mut members = authority.list_members(CONSOLE).await?.rows;
+            let mut members = authority.list_every_member(CONSOLE).await?.rows;
             members.retain(|member| org.as_ref().is_none_or(|org| member.org == *org));
             members.retain(|member| account.as_ref().is_none_or(|account| member.account == *account));
             Done::table(show::members(&members))
@@ -193,10 +195,11 @@ async fn session(authority: &Authority, command: Session) -> Outcome {
 
 async fn service(authority: &Authority, command: Service) -> Outcome {
     Ok(match command {
-        Service::Create { name, org } => {
+        Service::Create { name, org, states_client_address } => {
             let orgs = if org.is_empty() { Orgs::All } else { Orgs::Only(org.into_iter().collect()) };
             let json = json!({ "created": true, "service": name.as_str() });
-            let secret = authority.create_service(CONSOLE, &NewService { name, orgs }).await?;
+            let new = NewService { name, orgs, states_address: states_client_address };
+            let secret = authority.create_service(CONSOLE, &new).await?;
             let aside = "keep it where the service finds it: it is not shown again".to_owned();
             Done::secret(&secret, aside, json)
         }
@@ -274,6 +277,7 @@ async fn check(authority: &Authority) -> Outcome {
     let sound = checked.faults.is_empty();
     let mut text: String =
         checked.faults.iter().map(|fault| format!("✗ {}\n", ndauth_terminal::shown(fault))).collect();
+    text.extend(checked.notes.iter().map(|note| format!("• {}\n", ndauth_terminal::shown(note))));
     text += &format!(
         "{} {} events and {} rows compared: {}\n",
         if sound { "✓" } else { "✗" },
@@ -287,6 +291,7 @@ async fn check(authority: &Authority) -> Outcome {
     );
     let json = json!({
         "sound": sound, "events": checked.events, "rows": checked.rows, "faults": checked.faults,
+        "notes": checked.notes,
     });
     Ok(Done { text, json, aside: None, failed: !sound })
 }

@@ -183,6 +183,9 @@ pub(crate) enum Admin {
     /// List or revoke anybody's tokens
     #[command(subcommand)]
     Token(Token),
+    /// Show or replace the catalogue: the resource types and actions there are, and the role each needs
+    #[command(subcommand)]
+    Catalogue(Catalogue),
     /// Read the log of all changes
     #[command(subcommand)]
     Events(Events),
@@ -259,6 +262,9 @@ pub(crate) enum Org {
         /// What it is called
         #[arg(long)]
         name: Option<Label>,
+        /// Its first admin
+        #[arg(long, value_name = "HANDLE")]
+        admin: Option<Handle>,
     },
     /// List orgs
     List {
@@ -332,6 +338,9 @@ pub(crate) enum Service {
         /// An org that it may ask about; may be repeated [default: all]
         #[arg(long, value_name = "SLUG")]
         org: Vec<OrgSlug>,
+        /// Believe the address that it states of its client, as where tokens are bound to networks
+        #[arg(long)]
+        states_client_address: bool,
     },
     /// List services
     List {
@@ -372,6 +381,20 @@ pub(crate) enum Token {
         /// Whose it is
         #[arg(long, value_name = "HANDLE")]
         owner: Option<Handle>,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Catalogue {
+    /// Print the catalogue as a file that `apply` takes
+    Show,
+    /// Replace the catalogue by what a file says
+    Apply {
+        /// A TOML file: `ndauthd admin catalogue show` prints one
+        file: PathBuf,
+        /// Say what would change, and change nothing
+        #[arg(long)]
+        dry_run: bool,
     },
 }
 

@@ -79,13 +79,22 @@ async fn furnish(database: &DatabaseUrl) -> Result<(Secret, Secret), AuthorityEr
     authority.enable_account(console, &handle).await?;
     for (slug, role) in [("acme", Role::Admin), ("sandbox", Role::Ro)] {
         let slug: OrgSlug = slug.parse().expect("a slug");
-        if there(authority.create_org(console, &NewOrg { slug: slug.clone(), name: None }).await)?.is_some() {
+        if there(
+            authority.create_org(console, &NewOrg { slug: slug.clone(), name: None, admin: None }).await,
+        )?
+        .is_some()
+        {
             authority.set_member(console, &slug, &handle, role).await?;
         }
     }
     let name: Label = "registry".parse().expect("a name");
     let service = match there(
-        authority.create_service(console, &NewService { name: name.clone(), orgs: Orgs::All }).await,
+        authority
+            .create_service(
+                console,
+                &NewService { name: name.clone(), orgs: Orgs::All, states_address: true },
+            )
+            .await,
     )? {
         Some(secret) => secret,
         None => authority.rotate_service(console, &name, std::time::Duration::ZERO).await?.secret,

@@ -1,7 +1,11 @@
 //! gRPC: one file a service, and the gate that every call passes.
 
 mod accounts;
+mod fields;
 mod gate;
+mod org_tokens;
+mod orgs;
+mod permissions;
 mod tokens;
 mod validation;
 
@@ -11,6 +15,9 @@ use std::sync::Arc;
 use ndauth_authority::{Authority, AuthorityError, Credential};
 use ndauth_core::{Problem, Refusal, Secret};
 use ndauth_proto::v1::account_service_server::AccountServiceServer;
+use ndauth_proto::v1::org_service_server::OrgServiceServer;
+use ndauth_proto::v1::org_token_service_server::OrgTokenServiceServer;
+use ndauth_proto::v1::permission_service_server::PermissionServiceServer;
 use ndauth_proto::v1::token_service_server::TokenServiceServer;
 use ndauth_proto::v1::validation_service_server::ValidationServiceServer;
 use ndauth_proto::{DESCRIPTOR, DETAILS_DESCRIPTOR, status_from_problem};
@@ -28,6 +35,8 @@ struct Service {
 
 /// The largest request that is read: a token with as many grants as there may be fits in.
 const MAX_REQUEST: usize = 64 * 1024;
+/// The largest request with questions: as many as there may be, with long names, fit in.
+const MAX_BATCH: usize = 1024 * 1024;
 
 /// Every service of the port, and what sets its health.
 pub(crate) fn routes(
@@ -45,7 +54,10 @@ pub(crate) fn routes(
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?)
         .add_service(TokenServiceServer::new(service.clone()).max_decoding_message_size(MAX_REQUEST))
-        .add_service(ValidationServiceServer::new(service.clone()).max_decoding_message_size(MAX_REQUEST))
+        .add_service(OrgServiceServer::new(service.clone()).max_decoding_message_size(MAX_REQUEST))
+        .add_service(OrgTokenServiceServer::new(service.clone()).max_decoding_message_size(MAX_REQUEST))
+        .add_service(PermissionServiceServer::new(service.clone()).max_decoding_message_size(MAX_REQUEST))
+        .add_service(ValidationServiceServer::new(service.clone()).max_decoding_message_size(MAX_BATCH))
         .add_service(AccountServiceServer::new(service).max_decoding_message_size(MAX_REQUEST));
     Ok((routes, health))
 }
@@ -59,6 +71,9 @@ pub(crate) async fn set_health(health: &HealthReporter, serving: bool) {
         <TokenServiceServer<Service> as tonic::server::NamedService>::NAME,
         <ValidationServiceServer<Service> as tonic::server::NamedService>::NAME,
         <AccountServiceServer<Service> as tonic::server::NamedService>::NAME,
+        <OrgServiceServer<Service> as tonic::server::NamedService>::NAME,
+        <OrgTokenServiceServer<Service> as tonic::server::NamedService>::NAME,
+        <PermissionServiceServer<Service> as tonic::server::NamedService>::NAME,
     ] {
         health.set_service_status(name, status).await;
     }

@@ -1,7 +1,10 @@
 //! Accounts.
 
+use std::collections::BTreeMap;
+
 use ndauth_core::{Account, AccountId, Email, Handle, Timestamp};
 use sea_orm::ActiveValue::Set;
+use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::columns::Columns;
@@ -21,6 +24,7 @@ impl TryFrom<Model> for Account {
             name: columns.text_or_null("name", row.name.as_deref())?,
             operator: row.operator,
             created_at: columns.instant("created_at", row.created_at)?,
+            last_login_at: columns.instant_or_null("last_login_at", row.last_login_at)?,
             disabled_at: columns.instant_or_null("disabled_at", row.disabled_at)?,
         })
     }
@@ -43,6 +47,23 @@ impl Read {
     pub async fn list_accounts(&self) -> Result<Vec<Account>, StoreError> {
         let rows = Entity::find().order_by_asc(Column::Handle).all(&self.transaction).await?;
         rows.into_iter().map(Account::try_from).collect()
+    }
+
+    /// These accounts.
+    pub async fn accounts_by_id(
+        &self,
+        ids: impl IntoIterator<Item = AccountId>,
+    ) -> Result<BTreeMap<AccountId, Account>, StoreError> {
+        let ids: Vec<_> = ids.into_iter().map(AccountId::uuid).collect();
+        let mut accounts = BTreeMap::new();
+        for ids in ids.chunks(1000) {
+            let rows = Entity::find().filter(Column::Id.is_in(ids.to_vec())).all(&self.transaction).await?;
+            for row in rows {
+                let account = Account::try_from(row)?;
+                accounts.insert(account.id, account);
+            }
+        }
+        Ok(accounts)
     }
 
     /// The account with this address.
@@ -68,9 +89,20 @@ impl Write {
             name: Set(account.name.as_ref().map(ToString::to_string)),
             operator: Set(account.operator),
             created_at: Set(account.created_at.micros()),
+            last_login_at: Set(account.last_login_at.map(Timestamp::micros)),
             disabled_at: Set(account.disabled_at.map(Timestamp::micros)),
         };
         inserted(Entity::insert(row).exec_without_returning(&self.transaction).await)
+    }
+
+    /// Writes down that an account's person logged in now.
+    pub async fn set_logged_in(&self, id: AccountId) -> Result<(), StoreError> {
+        Entity::update_many()
+            .col_expr(Column::LastLoginAt, Expr::value(self.now().micros()))
+            .filter(Column::Id.eq(id.uuid()))
+            .exec(&self.transaction)
+            .await?;
+        Ok(())
     }
 
     /// Marks an account as disabled since an instant, or as enabled.
@@ -80,7 +112,7 @@ impl Write {
         since: Option<Timestamp>,
     ) -> Result<(), StoreError> {
         Entity::update_many()
-            .col_expr(Column::DisabledAt, sea_orm::sea_query::Expr::value(since.map(Timestamp::micros)))
+            .col_expr(Column::DisabledAt, Expr::value(since.map(Timestamp::micros)))
             .filter(Column::Id.eq(id.uuid()))
             .exec(&self.transaction)
             .await?;

@@ -15,7 +15,7 @@ pub struct Fault {
 }
 
 /// A row a law: what is wrong with the rows that its query finds.
-const LAWS: [(&str, &str); 14] = [
+const LAWS: [(&str, &str); 20] = [
     ("a token has no secret", "FROM token WHERE NOT EXISTS (SELECT 1 FROM secret WHERE token_id = token.id)"),
     (
         "a session has no secret",
@@ -40,6 +40,36 @@ const LAWS: [(&str, &str); 14] = [
     (
         "a token with some grants lists none",
         "FROM token WHERE NOT all_grants AND NOT EXISTS (SELECT 1 FROM token_grant WHERE token_id = token.id)",
+    ),
+    (
+        "a token for all services lists some",
+        "FROM token WHERE all_services AND EXISTS (SELECT 1 FROM token_service WHERE token_id = token.id)",
+    ),
+    (
+        "a token for some services lists none",
+        "FROM token WHERE NOT all_services \
+         AND NOT EXISTS (SELECT 1 FROM token_service WHERE token_id = token.id)",
+    ),
+    (
+        "a token for all networks lists some",
+        "FROM token WHERE all_networks AND EXISTS (SELECT 1 FROM token_network WHERE token_id = token.id)",
+    ),
+    (
+        "a token for some networks lists none",
+        "FROM token WHERE NOT all_networks \
+         AND NOT EXISTS (SELECT 1 FROM token_network WHERE token_id = token.id)",
+    ),
+    (
+        "an org's token is not for that org alone",
+        "FROM token WHERE org_id IS NOT NULL AND (all_orgs OR all_grants OR NOT EXISTS \
+         (SELECT 1 FROM token_org WHERE token_id = token.id AND token_org.org_id = token.org_id) \
+         OR (SELECT count(*) FROM token_org WHERE token_id = token.id) > 1)",
+    ),
+    (
+        "a policy of the org says something else of networks than it lists",
+        "FROM org WHERE EXISTS (SELECT 1 FROM org_policy WHERE org_policy.org_id = org.id AND all_networks = EXISTS \
+         (SELECT 1 FROM org_policy_network WHERE org_policy_network.org_id = org.id \
+         AND org_policy_network.set_at = org_policy.set_at))",
     ),
     (
         "a service for all orgs lists some",

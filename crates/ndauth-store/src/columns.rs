@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::str::FromStr;
 use std::time::Duration;
 
-use ndauth_core::{Expiry, Lifetime, Timestamp};
+use ndauth_core::{Among, EmptySet, Expiry, Lifetime, Timestamp};
 
 use crate::StoreError;
 
@@ -61,6 +61,11 @@ impl<Id: Display> Columns<Id> {
     pub(crate) fn hash(&self, column: &'static str, bytes: Vec<u8>) -> Result<[u8; 32], StoreError> {
         bytes.try_into().map_err(|_| self.corrupt(column))
     }
+}
+
+/// All, or those that have rows: it is one or the other.
+pub(crate) fn among<T: Ord + Clone>(all: bool, some: Vec<T>) -> Result<Among<T>, EmptySet> {
+    if all { Ok(Among::All) } else { Among::only(some) }
 }
 
 pub(crate) fn expiry_micros(expiry: Expiry) -> i64 {

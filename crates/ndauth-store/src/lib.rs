@@ -13,11 +13,13 @@ mod transaction;
 mod url;
 
 mod accounts;
+mod catalogue;
 mod check;
 mod copy;
 mod events;
 mod installation;
 mod orgs;
+mod policies;
 mod secrets;
 mod services;
 mod sessions;

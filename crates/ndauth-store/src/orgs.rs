@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ndauth_core::{AccountId, Membership, Org, OrgId, OrgSlug, Orgs, Role, Timestamp};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, OnConflict};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, Select};
 
 use crate::columns::Columns;
 use crate::error::inserted;
@@ -94,11 +94,17 @@ impl Read {
     }
 
     /// Everyone who is a member of any org now.
-    pub async fn list_members(&self) -> Result<Vec<Member>, StoreError> {
-        let rows = membership::Entity::find()
-            .filter(membership::Column::RemovedAt.is_null())
-            .all(&self.transaction)
-            .await?;
+    pub async fn list_every_member(&self) -> Result<Vec<Member>, StoreError> {
+        self.members(membership::Entity::find()).await
+    }
+
+    /// Everyone who is a member of an org now.
+    pub async fn list_members(&self, org: OrgId) -> Result<Vec<Member>, StoreError> {
+        self.members(membership::Entity::find().filter(membership::Column::OrgId.eq(org.uuid()))).await
+    }
+
+    async fn members(&self, query: Select<membership::Entity>) -> Result<Vec<Member>, StoreError> {
+        let rows = query.filter(membership::Column::RemovedAt.is_null()).all(&self.transaction).await?;
         let member = |row: membership::Model| {
             let columns = Columns { table: "membership", id: row.account_id };
             Ok(Member {

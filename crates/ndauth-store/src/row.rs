@@ -15,6 +15,7 @@ pub(crate) mod account {
         pub name: Option<String>,
         pub operator: bool,
         pub created_at: i64,
+        pub last_login_at: Option<i64>,
         pub disabled_at: Option<i64>,
     }
 
@@ -77,9 +78,12 @@ pub(crate) mod token {
         pub org_id: Option<Uuid>,
         pub name: String,
         pub live_name: Option<String>,
+        pub description: Option<String>,
         pub scope: String,
         pub all_orgs: bool,
         pub all_grants: bool,
+        pub all_services: bool,
+        pub all_networks: bool,
         pub created_at: i64,
         pub lifetime: i64,
         pub expires_at: i64,
@@ -163,6 +167,7 @@ pub(crate) mod service {
         pub name: String,
         pub live_name: Option<String>,
         pub all_orgs: bool,
+        pub states_address: bool,
         pub created_at: i64,
         pub revoked_at: Option<i64>,
     }
@@ -230,6 +235,103 @@ pub(crate) mod event {
         pub salt: Option<Vec<u8>>,
         pub personal_hash: Vec<u8>,
         pub hash: Vec<u8>,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+pub(crate) mod token_service {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "token_service")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub token_id: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub service_id: Uuid,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+pub(crate) mod token_network {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "token_network")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub token_id: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub network: String,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+pub(crate) mod org_policy {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "org_policy")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub org_id: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub set_at: i64,
+        pub takes_hold_at: i64,
+        pub longest_lifetime: i64,
+        pub personal_tokens: bool,
+        pub all_networks: bool,
+        pub login_within: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+pub(crate) mod org_policy_network {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "org_policy_network")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub org_id: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub set_at: i64,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub network: String,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+pub(crate) mod catalogue {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "catalogue")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub one: i32,
+        pub hash: Vec<u8>,
+        pub document: String,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

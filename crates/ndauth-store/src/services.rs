@@ -5,7 +5,7 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
-use crate::columns::Columns;
+use crate::columns::{Columns, among};
 use crate::error::inserted;
 use crate::row::{service, service_org};
 use crate::{Read, StoreError, Taken, Write};
@@ -43,20 +43,19 @@ impl Read {
     async fn service_or_none(&self, row: Option<service::Model>) -> Result<Option<Service>, StoreError> {
         let Some(row) = row else { return Ok(None) };
         let columns = Columns { table: "service", id: row.id };
-        let orgs = if row.all_orgs {
-            Orgs::All
-        } else {
+        let mut orgs = Vec::new();
+        if !row.all_orgs {
             let rows = service_org::Entity::find()
                 .filter(service_org::Column::ServiceId.eq(row.id))
                 .all(&self.transaction)
                 .await?;
-            Orgs::only(rows.into_iter().map(|row| OrgId::from_uuid(row.org_id)))
-                .map_err(|_| columns.corrupt("all_orgs"))?
-        };
+            orgs.extend(rows.into_iter().map(|row| OrgId::from_uuid(row.org_id)));
+        }
         Ok(Some(Service {
             id: ServiceId::from_uuid(row.id),
             name: columns.text("name", &row.name)?,
-            orgs,
+            orgs: among(row.all_orgs, orgs).map_err(|_| columns.corrupt("all_orgs"))?,
+            states_address: row.states_address,
             created_at: columns.instant("created_at", row.created_at)?,
             revoked_at: columns.instant_or_null("revoked_at", row.revoked_at)?,
         }))
@@ -77,6 +76,7 @@ impl Write {
             name: Set(service.name.to_string()),
             live_name: Set(Some(service.name.to_string())),
             all_orgs: Set(service.orgs == Orgs::All),
+            states_address: Set(service.states_address),
             created_at: Set(service.created_at.micros()),
             revoked_at: Set(service.revoked_at.map(Timestamp::micros)),
         };

@@ -71,6 +71,19 @@ async fn create_postgres(maintenance: &str) -> DatabaseUrl {
     format!("{place}/{name}").parse().expect("a URL")
 }
 
+/// Brings an empty database to an earlier version of the schema: that of so many steps.
+///
+/// # Panics
+///
+/// Where it fails.
+pub async fn migrate_some(url: &DatabaseUrl, steps: u32) {
+    let store = Store::connect(url, Clock::Database).await.expect("connected");
+    <ndauth_migrations::Migrator as ndauth_migrations::MigratorTrait>::up(&store.database, Some(steps))
+        .await
+        .expect("migrated");
+    store.close().await.expect("closed");
+}
+
 /// Runs a statement behind the store's back, as someone with a database client would.
 ///
 /// # Panics

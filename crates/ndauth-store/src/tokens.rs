@@ -3,18 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ndauth_core::{
-    AccountId, Actions, Grant, Grants, Label, LastUse, OrgId, Orgs, Owner, Timestamp, Token, TokenId,
-    TokenView,
+    AccountId, Actions, Among, Grant, Grants, Label, LastUse, Network, Networks, OrgId, Orgs, Owner,
+    ServiceId, Services, Timestamp, Token, TokenId, TokenView,
 };
 use sea_orm::ActiveValue::Set;
-use sea_orm::sea_query::Expr;
+use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
 use sea_orm::{
     ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
 };
 
-use crate::columns::{Columns, expiry_micros, lifetime_micros};
+use crate::columns::{Columns, among, expiry_micros, lifetime_micros};
 use crate::error::inserted;
-use crate::row::{secret, token, token_grant, token_org};
+use crate::row::{membership, secret, service, token, token_grant, token_network, token_org, token_service};
 use crate::secrets::{Family, FoundSecret};
 use crate::{Read, StoreError, Taken, Write};
 
@@ -36,14 +36,10 @@ impl Read {
         Ok(self.tokens_from_rows(row.into_iter().collect()).await?.pop())
     }
 
-    /// The token of an account that holds this name: alive or expired, not revoked.
-    pub async fn find_named_token(
-        &self,
-        owner: AccountId,
-        name: &Label,
-    ) -> Result<Option<Token>, StoreError> {
+    /// The token of an owner that holds this name: alive or expired, not revoked.
+    pub async fn find_named_token(&self, owner: Owner, name: &Label) -> Result<Option<Token>, StoreError> {
         let row = token::Entity::find()
-            .filter(token::Column::AccountId.eq(owner.uuid()))
+            .filter(owned_by(owner))
             .filter(token::Column::LiveName.eq(name.as_str()))
             .one(&self.transaction)
             .await?;
@@ -67,9 +63,29 @@ impl Read {
         Ok(live.count(&self.transaction).await?)
     }
 
-    /// The tokens of an account.
-    pub async fn list_tokens(&self, owner: AccountId, page: TokenPage) -> Result<Vec<Token>, StoreError> {
-        self.token_page(token::Entity::find().filter(token::Column::AccountId.eq(owner.uuid())), page).await
+    /// The tokens of an owner.
+    pub async fn list_tokens(&self, owner: Owner, page: TokenPage) -> Result<Vec<Token>, StoreError> {
+        self.token_page(token::Entity::find().filter(owned_by(owner)), page).await
+    }
+
+    /// The tokens that may have power in an org: its own, and those of its members that are not restricted
+    /// to other orgs.
+    pub async fn list_tokens_of_org(&self, org: OrgId, page: TokenPage) -> Result<Vec<Token>, StoreError> {
+        let members = membership::Entity::find()
+            .select_only()
+            .column(membership::Column::AccountId)
+            .filter(membership::Column::OrgId.eq(org.uuid()))
+            .filter(membership::Column::RemovedAt.is_null())
+            .into_query();
+        let restricted = token_org::Entity::find()
+            .select_only()
+            .column(token_org::Column::TokenId)
+            .filter(token_org::Column::OrgId.eq(org.uuid()))
+            .into_query();
+        let personal = token::Column::AccountId.in_subquery(members);
+        let there = token::Column::AllOrgs.eq(true).or(token::Column::Id.in_subquery(restricted));
+        let query = token::Entity::find().filter(owned_by(Owner::Org(org)).or(personal.and(there)));
+        self.token_page(query, page).await
     }
 
     /// The tokens of everyone.
@@ -106,24 +122,36 @@ impl Read {
             Orgs::All => None,
             Orgs::Only(orgs) => Some(orgs),
         });
-        let orgs = self.orgs_by_id(restricted.flatten().copied().collect::<BTreeSet<_>>()).await?;
+        let owning = tokens.iter().filter_map(|token| match token.owner {
+            Owner::Account(_) => None,
+            Owner::Org(org) => Some(org),
+        });
+        let orgs =
+            self.orgs_by_id(restricted.flatten().copied().chain(owning).collect::<BTreeSet<_>>()).await?;
+        let audiences = tokens.iter().filter_map(|token| match &token.services {
+            Services::All => None,
+            Services::Only(services) => Some(services),
+        });
+        let services = self.service_names(audiences.flatten().copied().collect::<BTreeSet<_>>()).await?;
         let view = |token: Token| {
             let secrets = secrets.remove(&token.id).unwrap_or_default();
             let newest = secrets
                 .iter()
                 .max_by_key(|secret| (secret.record.minted_at, secret.record.id))
                 .ok_or_else(|| StoreError::corrupt("secret", "token_id", token.id))?;
-            let named = match &token.orgs {
-                Orgs::All => Orgs::All,
-                Orgs::Only(ids) => {
-                    Orgs::Only(ids.iter().filter_map(|id| orgs.get(id)).map(|org| org.slug.clone()).collect())
-                }
-            };
+            let slug = |id: &OrgId| orgs.get(id).map(|org| org.slug.clone());
             let not_before = self.installation().not_before;
             Ok(TokenView {
                 shut_out: newest.record.minted_at < not_before,
-                orgs: named,
-                prefix: newest.record.prefix.clone(),
+                owner_org: match token.owner {
+                    Owner::Account(_) => None,
+                    Owner::Org(org) => {
+                        Some(slug(&org).ok_or_else(|| StoreError::corrupt("token", "org_id", token.id))?)
+                    }
+                },
+                orgs: named(&token.orgs, slug),
+                services: named(&token.services, |id| services.get(id).cloned()),
+                newest: newest.record.clone(),
                 last_use: secrets
                     .iter()
                     .filter_map(|secret| secret.last_use)
@@ -153,12 +181,84 @@ impl Read {
                 grants.entry(row.token_id).or_default().push(grant_from_row(&row)?);
             }
         }
-        rows.into_iter()
-            .map(|row| {
-                let (orgs, grants) = (orgs.remove(&row.id), grants.remove(&row.id));
-                token_from_rows(&row, orgs.unwrap_or_default(), grants.unwrap_or_default())
-            })
-            .collect()
+        let bound: Vec<_> = rows.iter().filter(|row| !row.all_services).map(|row| row.id).collect();
+        let mut services: BTreeMap<_, Vec<ServiceId>> = BTreeMap::new();
+        if !bound.is_empty() {
+            let of_tokens = token_service::Entity::find().filter(token_service::Column::TokenId.is_in(bound));
+            for row in of_tokens.all(&self.transaction).await? {
+                services.entry(row.token_id).or_default().push(ServiceId::from_uuid(row.service_id));
+            }
+        }
+        let bound: Vec<_> = rows.iter().filter(|row| !row.all_networks).map(|row| row.id).collect();
+        let mut networks: BTreeMap<_, Vec<Network>> = BTreeMap::new();
+        if !bound.is_empty() {
+            let of_tokens = token_network::Entity::find().filter(token_network::Column::TokenId.is_in(bound));
+            for row in of_tokens.all(&self.transaction).await? {
+                let columns = Columns { table: "token_network", id: row.token_id };
+                networks.entry(row.token_id).or_default().push(columns.text("network", &row.network)?);
+            }
+        }
+        let token = |row: token::Model| {
+            let rows = Restrictions {
+                orgs: orgs.remove(&row.id).unwrap_or_default(),
+                grants: grants.remove(&row.id).unwrap_or_default(),
+                services: services.remove(&row.id).unwrap_or_default(),
+                networks: networks.remove(&row.id).unwrap_or_default(),
+            };
+            token_from_rows(&row, rows)
+        };
+        rows.into_iter().map(token).collect()
+    }
+
+    /// The names of these services.
+    pub async fn name_services(&self, services: &Services) -> Result<Services<Label>, StoreError> {
+        match services {
+            Services::All => Ok(Services::All),
+            Services::Only(ids) => {
+                let names = self.service_names(ids.iter().copied()).await?;
+                Ok(Services::Only(names.into_values().collect()))
+            }
+        }
+    }
+
+    async fn service_names(
+        &self,
+        ids: impl IntoIterator<Item = ServiceId>,
+    ) -> Result<BTreeMap<ServiceId, Label>, StoreError> {
+        let ids: Vec<_> = ids.into_iter().map(ServiceId::uuid).collect();
+        if ids.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let rows =
+            service::Entity::find().filter(service::Column::Id.is_in(ids)).all(&self.transaction).await?;
+        let named = |row: service::Model| {
+            let name = Columns { table: "service", id: row.id }.text("name", &row.name)?;
+            Ok((ServiceId::from_uuid(row.id), name))
+        };
+        rows.into_iter().map(named).collect()
+    }
+}
+
+/// What bounds a token, row by row.
+struct Restrictions {
+    orgs: Vec<OrgId>,
+    grants: Vec<Grant>,
+    services: Vec<ServiceId>,
+    networks: Vec<Network>,
+}
+
+fn owned_by(owner: Owner) -> SimpleExpr {
+    match owner {
+        Owner::Account(id) => token::Column::AccountId.eq(id.uuid()),
+        Owner::Org(id) => token::Column::OrgId.eq(id.uuid()),
+    }
+}
+
+/// The same by name. What has no name any more is left out: it is none of those that have.
+fn named<Id: Ord, Name: Ord>(ids: &Among<Id>, name: impl Fn(&Id) -> Option<Name>) -> Among<Name> {
+    match ids {
+        Among::All => Among::All,
+        Among::Only(ids) => Among::Only(ids.iter().filter_map(name).collect()),
     }
 }
 
@@ -175,7 +275,10 @@ impl Write {
             org_id: Set(org_id),
             name: Set(token.name.to_string()),
             live_name: Set(Some(token.name.to_string())),
+            description: Set(token.description.as_ref().map(ToString::to_string)),
             scope: Set(token.scope.to_string()),
+            all_services: Set(token.services == Services::All),
+            all_networks: Set(token.networks == Networks::All),
             all_orgs: Set(token.orgs == Orgs::All),
             all_grants: Set(token.grants == Grants::All),
             created_at: Set(token.created_at.micros()),
@@ -192,6 +295,20 @@ impl Write {
                 org_id: Set(org.uuid()),
             });
             token_org::Entity::insert_many(rows).exec_without_returning(&self.transaction).await?;
+        }
+        if let Services::Only(services) = &token.services {
+            let rows = services.iter().map(|service| token_service::ActiveModel {
+                token_id: Set(token.id.uuid()),
+                service_id: Set(service.uuid()),
+            });
+            token_service::Entity::insert_many(rows).exec_without_returning(&self.transaction).await?;
+        }
+        if let Networks::Only(networks) = &token.networks {
+            let rows = networks.iter().map(|network| token_network::ActiveModel {
+                token_id: Set(token.id.uuid()),
+                network: Set(network.to_string()),
+            });
+            token_network::Entity::insert_many(rows).exec_without_returning(&self.transaction).await?;
         }
         if let Grants::Only(_) = token.grants {
             let rows = grant_rows(token);
@@ -223,27 +340,28 @@ impl Write {
     }
 }
 
-fn token_from_rows(row: &token::Model, orgs: Vec<OrgId>, grants: Vec<Grant>) -> Result<Token, StoreError> {
+fn token_from_rows(row: &token::Model, rows: Restrictions) -> Result<Token, StoreError> {
     let columns = Columns { table: "token", id: row.id };
     let owner = match (row.account_id, row.org_id) {
         (Some(id), None) => Owner::Account(AccountId::from_uuid(id)),
         (None, Some(id)) => Owner::Org(OrgId::from_uuid(id)),
         _ => return Err(columns.corrupt("account_id")),
     };
-    let orgs =
-        if row.all_orgs { Orgs::All } else { Orgs::only(orgs).map_err(|_| columns.corrupt("all_orgs"))? };
     let grants = if row.all_grants {
         Grants::All
     } else {
-        Grants::only(grants).map_err(|_| columns.corrupt("all_grants"))?
+        Grants::only(rows.grants).map_err(|_| columns.corrupt("all_grants"))?
     };
     Ok(Token {
         id: TokenId::from_uuid(row.id),
         owner,
         name: columns.text("name", &row.name)?,
+        description: columns.text_or_null("description", row.description.as_deref())?,
         scope: columns.text("scope", &row.scope)?,
         grants,
-        orgs,
+        orgs: among(row.all_orgs, rows.orgs).map_err(|_| columns.corrupt("all_orgs"))?,
+        services: among(row.all_services, rows.services).map_err(|_| columns.corrupt("all_services"))?,
+        networks: among(row.all_networks, rows.networks).map_err(|_| columns.corrupt("all_networks"))?,
         created_at: columns.instant("created_at", row.created_at)?,
         lifetime: columns.lifetime("lifetime", row.lifetime)?,
         expires_at: columns.expiry("expires_at", row.expires_at)?,

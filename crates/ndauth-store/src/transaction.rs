@@ -20,6 +20,7 @@ pub struct Read {
     engine: Engine,
     head: Head,
     installation: Installation,
+    catalogue_hash: [u8; 32],
     now: Timestamp,
 }
 
@@ -63,13 +64,13 @@ impl Store {
     async fn opened(&self, transaction: DatabaseTransaction) -> Result<Read, StoreError> {
         let sql = match self.engine {
             Engine::Sqlite => {
-                "SELECT sequence, hash, not_before, restored_at \
-                 FROM head, installation WHERE head.id = 1 AND one = 1"
+                "SELECT sequence, head.hash, not_before, restored_at, catalogue.hash AS catalogue \
+                 FROM head, installation, catalogue WHERE head.id = 1"
             }
             Engine::Postgres => {
-                "SELECT sequence, hash, not_before, restored_at, \
+                "SELECT sequence, head.hash, not_before, restored_at, catalogue.hash AS catalogue, \
                  (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now \
-                 FROM head, installation WHERE head.id = 1 AND one = 1"
+                 FROM head, installation, catalogue WHERE head.id = 1"
             }
         };
         let row = one_row(&transaction, sql).await?;
@@ -84,6 +85,8 @@ impl Store {
             engine: self.engine,
             head: head(&row)?,
             installation: installation(&row)?,
+            catalogue_hash: Columns { table: "catalogue", id: 1 }
+                .hash("hash", row.try_get("", "catalogue")?)?,
             now,
         })
     }
@@ -98,6 +101,11 @@ impl Read {
     /// What concerns the whole installation.
     pub fn installation(&self) -> &Installation {
         &self.installation
+    }
+
+    /// Which catalogue it is: the hash of its document.
+    pub fn catalogue_hash(&self) -> [u8; 32] {
+        self.catalogue_hash
     }
 
     /// The instant as of which this view is judged.

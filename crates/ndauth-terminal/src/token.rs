@@ -1,7 +1,10 @@
 //! A token, as both binaries show it.
 
-use ndauth_core::{Expiry, Grants, Orgs, Timestamp};
-use ndauth_proto::{expiry_from_proto, grants_from_proto, orgs_from_proto, timestamp_from_proto, v1};
+use ndauth_core::{Among, Expiry, Grants, Timestamp};
+use ndauth_proto::{
+    expiry_from_proto, grants_from_proto, networks_from_proto, orgs_from_proto, services_from_proto,
+    timestamp_from_proto, v1,
+};
 use serde_json::{Value, json};
 
 use crate::Failure;
@@ -20,6 +23,14 @@ pub struct TokenShown {
     pub orgs: Option<Vec<String>>,
     /// The permissions it carries.
     pub grants: Grants,
+    /// What it is for, if that was said.
+    pub description: Option<String>,
+    /// The services at which it serves, by name; none stand for all.
+    pub services: Option<Vec<String>>,
+    /// The networks from which it serves; none stand for all.
+    pub networks: Option<Vec<String>>,
+    /// The org that owns it, where one does.
+    pub owner_org: Option<String>,
     /// `standard`, `long-lived` or `read-only`.
     pub token_type: &'static str,
     /// `active`, `expired`, `revoked` or `shut out`.
@@ -61,10 +72,11 @@ impl TokenShown {
                 v1::TokenStatus::ShutOut => "shut out",
                 v1::TokenStatus::Unspecified => "?",
             },
-            orgs: match orgs_from_proto("orgs", token.orgs)? {
-                Orgs::All => None,
-                Orgs::Only(slugs) => Some(slugs.iter().map(ToString::to_string).collect()),
-            },
+            orgs: names(&orgs_from_proto("orgs", token.orgs)?),
+            services: names(&services_from_proto("services", token.services)?),
+            networks: names(&networks_from_proto("networks", token.networks)?),
+            description: Some(token.description).filter(|text| !text.is_empty()),
+            owner_org: token.owner_org.map(|org| org.slug),
             grants: grants_from_proto("grants", token.grants)?,
             created_at: instant("created_at", token.created_at)?
                 .ok_or_else(|| nonsense("the token has no time of creation"))?,
@@ -90,19 +102,7 @@ impl TokenShown {
 
     /// The permissions it carries, for people.
     pub fn granted(&self) -> String {
-        match &self.grants {
-            Grants::All => "all".to_owned(),
-            Grants::Only(set) => {
-                let lines = set.iter().map(|(resource_type, ids, actions)| match actions {
-                    ndauth_core::Actions::Any => format!("*:{resource_type}:{ids}"),
-                    ndauth_core::Actions::Only(actions) => {
-                        let actions: Vec<&str> = actions.iter().map(ndauth_core::Action::as_str).collect();
-                        format!("{}:{resource_type}:{ids}", actions.join("+"))
-                    }
-                });
-                lines.collect::<Vec<_>>().join(", ")
-            }
-        }
+        self.grants.to_string()
     }
 
     /// What programs are told of a token.
@@ -122,12 +122,24 @@ impl TokenShown {
             "orgs": self.orgs,
             "grants": grants_json(&self.grants),
             "revoked_at": self.revoked_at.map(|at| at.to_string()),
+            "description": self.description,
+            "services": self.services,
+            "networks": self.networks,
+            "owner_org": self.owner_org,
         })
     }
 
     /// The org where there is exactly one.
     fn single_org(&self) -> Option<&String> {
         self.orgs.as_ref().filter(|orgs| orgs.len() == 1).and_then(|orgs| orgs.first())
+    }
+}
+
+/// Their names; none for all.
+fn names<T: Ord + ToString>(among: &Among<T>) -> Option<Vec<String>> {
+    match among {
+        Among::All => None,
+        Among::Only(some) => Some(some.iter().map(ToString::to_string).collect()),
     }
 }
 

@@ -25,6 +25,9 @@ impl AccountService for Service {
                 Some(account_to_proto(account)),
                 who_am_i_response::Credential::Token(token_to_proto(view, who.now)),
             ),
+            Identity::OrgToken(view) => {
+                (None, who_am_i_response::Credential::Token(token_to_proto(view, who.now)))
+            }
             Identity::Service(service, orgs) => {
                 (None, who_am_i_response::Credential::Service(service_to_proto(service, orgs)))
             }

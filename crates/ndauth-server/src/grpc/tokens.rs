@@ -1,22 +1,22 @@
 //! `TokenService`.
 
-use ndauth_authority::{NewToken, TokenName, TokenPage};
-use ndauth_core::{Label, Problem};
+use ndauth_authority::{Explanation, Inquiry, NewToken, Subject, TokenSettings};
+use ndauth_core::{Factor, InvalidSecret, Problem, Refusal, Scope};
 use ndauth_proto::v1::token_service_server::TokenService;
 use ndauth_proto::v1::{
-    CreateTokenRequest, CreateTokenResponse, GetTokenRequest, GetTokenResponse, ListTokensRequest,
-    ListTokensResponse, RevokeTokenRequest, RevokeTokenResponse, get_token_request, revoke_token_request,
+    self, CreateTokenRequest, CreateTokenResponse, ExplainTokenRequest, ExplainTokenResponse,
+    GetTokenRequest, GetTokenResponse, ListTokensRequest, ListTokensResponse, RevokeTokenRequest,
+    RevokeTokenResponse, explain_token_request, get_token_request, revoke_token_request,
 };
 use ndauth_proto::{
-    expiry_choice_from_proto, grants_from_proto, orgs_from_proto, scope_from_proto, timestamp_to_proto,
-    token_to_proto,
+    description_from_proto, effective_to_proto, expiry_choice_from_proto, factor_to_proto, grants_from_proto,
+    networks_from_proto, org_slug_from_proto, orgs_from_proto, permission_from_proto, refusal_to_proto,
+    scope_from_proto, services_from_proto, timestamp_to_proto, token_to_proto,
 };
 use tonic::{Request, Response, Status, async_trait};
 
+use crate::grpc::fields::{address_from_proto, by_id, by_name, label, page, which_token};
 use crate::grpc::{Service, credential, refused, status};
-
-const DEFAULT_PAGE: u64 = 100;
-const LARGEST_PAGE: u64 = 1000;
 
 #[async_trait]
 impl TokenService for Service {
@@ -25,7 +25,7 @@ impl TokenService for Service {
         request: Request<CreateTokenRequest>,
     ) -> Result<Response<CreateTokenResponse>, Status> {
         let credential = credential(&request)?;
-        let new = new_token(request.into_inner()).map_err(refused)?;
+        let new = new_token(request.get_ref()).map_err(refused)?;
         let made = self.authority.create_token(&credential, &new).await.map_err(|error| status(&error))?;
         Ok(Response::new(CreateTokenResponse {
             token: Some(token_to_proto(&made.view, made.now)),
@@ -39,7 +39,8 @@ impl TokenService for Service {
         request: Request<ListTokensRequest>,
     ) -> Result<Response<ListTokensResponse>, Status> {
         let credential = credential(&request)?;
-        let page = page(request.get_ref()).map_err(refused)?;
+        let ListTokensRequest { include_revoked, page_size, page_token } = request.into_inner();
+        let page = page(include_revoked, page_size, &page_token).map_err(refused)?;
         let listed = self.authority.list_tokens(&credential, page).await.map_err(|error| status(&error))?;
         Ok(Response::new(ListTokensResponse {
             tokens: listed.views.iter().map(|view| token_to_proto(view, listed.now)).collect(),
@@ -84,46 +85,111 @@ impl TokenService for Service {
             sequence: revoked.sequence,
         }))
     }
+
+    async fn explain_token(
+        &self,
+        request: Request<ExplainTokenRequest>,
+    ) -> Result<Response<ExplainTokenResponse>, Status> {
+        let credential = credential(&request)?;
+        let inquiry = inquiry(request.into_inner()).map_err(refused)?;
+        let explained =
+            self.authority.explain(&credential, &inquiry).await.map_err(|error| status(&error))?;
+        Ok(Response::new(ExplainTokenResponse {
+            explanations: explained.explanations.iter().map(explanation_to_proto).collect(),
+            evaluated_at: Some(timestamp_to_proto(explained.now)),
+        }))
+    }
 }
 
-fn new_token(request: CreateTokenRequest) -> Result<NewToken, Problem> {
-    Ok(NewToken {
-        name: label(&request.name)?,
-        scope: scope_from_proto("scope", request.scope)?,
-        grants: grants_from_proto("grants", request.grants)?,
-        orgs: orgs_from_proto("orgs", request.orgs)?,
-        expiry: expiry_choice_from_proto("expiry", request.expiry)?,
-    })
-}
-
-fn page(request: &ListTokensRequest) -> Result<TokenPage, Problem> {
-    let limit = match u64::try_from(request.page_size) {
-        Ok(0) => DEFAULT_PAGE,
-        Ok(size) => size.min(LARGEST_PAGE),
-        Err(_) => return Err(Problem::invalid("page_size", "less than nothing")),
+fn inquiry(request: ExplainTokenRequest) -> Result<Inquiry, Problem> {
+    let subject = match request.token {
+        Some(explain_token_request::Token::Name(name)) => Subject::Token(by_name(&name)?),
+        Some(explain_token_request::Token::Id(id)) => Subject::Token(by_id(&id)?),
+        Some(explain_token_request::Token::Secret(shown)) => {
+            let secret = shown.secret.parse();
+            Subject::Secret(secret.map_err(|why: InvalidSecret| Problem::invalid("secret", why))?)
+        }
+        Some(explain_token_request::Token::Planned(mut planned)) => {
+            if planned.name.is_empty() {
+                planned.name = "planned".to_owned();
+            }
+            Subject::Planned(Box::new(new_token(&planned)?))
+        }
+        None => {
+            return Err(Problem::invalid(
+                "token",
+                "say which, by `name`, `id` or `secret`, or what is `planned`",
+            ));
+        }
     };
-    let after =
-        match request.page_token.as_str() {
-            "" => None,
-            token => Some(token.parse().map_err(|_| {
-                Problem::invalid("page_token", "not the `next_page_token` of the page before")
-            })?),
-        };
-    Ok(TokenPage { include_revoked: request.include_revoked, after, limit })
+    let permission = request.permission.as_ref();
+    let permission =
+        permission.map(|permission| permission_from_proto("permission", permission)).transpose()?;
+    let access = match v1::Access::try_from(request.access) {
+        Ok(v1::Access::Unspecified) => None,
+        Ok(v1::Access::ReadOnly) => Some(Scope::Ro),
+        Ok(v1::Access::ReadWrite) => Some(Scope::Rw),
+        Ok(v1::Access::Identity) | Err(_) => {
+            return Err(Problem::invalid(
+                "access",
+                "say `ACCESS_READ_ONLY` or `ACCESS_READ_WRITE`, or nothing",
+            ));
+        }
+    };
+    let org = match request.org.as_str() {
+        "" => None,
+        slug => Some(org_slug_from_proto("org", slug)?),
+    };
+    let question = match (access, permission) {
+        (None, Some(_)) => return Err(Problem::invalid("access", "a permission needs an access beside it")),
+        (None, None) => None,
+        (Some(_), _) if org.is_none() => {
+            return Err(Problem::invalid("org", "name the org in which access is needed"));
+        }
+        (Some(access), permission) => Some((access, permission)),
+    };
+    let service = match request.service.as_str() {
+        "" => None,
+        name => Some(name.parse().map_err(|why| Problem::invalid("service", format!("the name {why}")))?),
+    };
+    let address = address_from_proto("client_address", &request.client_address)?;
+    Ok(Inquiry { subject, org, question, service, address })
 }
 
-fn label(name: &str) -> Result<Label, Problem> {
-    name.parse().map_err(|why| Problem::invalid("name", format!("the name {why}")))
+fn explanation_to_proto(explanation: &Explanation) -> v1::Explanation {
+    let finding = |(factor, allows, refusal): &(Factor, String, Option<Refusal>)| v1::Finding {
+        factor: factor_to_proto(*factor).into(),
+        allows: allows.clone(),
+        refused: refusal.as_ref().map(refusal_to_proto),
+    };
+    let allowed = |effective| {
+        let told = explanation.org.as_ref().and_then(|org| effective_to_proto(effective, org));
+        v1::explanation::Outcome::Allowed(told.unwrap_or_default())
+    };
+    v1::Explanation {
+        org: explanation.org.as_ref().map(ToString::to_string).unwrap_or_default(),
+        findings: explanation.findings.iter().map(finding).collect(),
+        outcome: Some(match &explanation.outcome {
+            Ok(effective) => allowed(effective),
+            Err(refusal) => v1::explanation::Outcome::Refused(refusal_to_proto(refusal)),
+        }),
+    }
 }
 
-fn by_name(name: &str) -> Result<TokenName, Problem> {
-    label(name).map(TokenName::Name)
-}
-
-fn by_id(id: &str) -> Result<TokenName, Problem> {
-    id.parse().map(TokenName::Id).map_err(|why| Problem::invalid("id", why))
-}
-
-fn which_token() -> Problem {
-    Problem::invalid("token", "say which, by `name` or by `id`")
+fn new_token(request: &CreateTokenRequest) -> Result<NewToken, Problem> {
+    Ok(NewToken {
+        scope: match v1::Scope::try_from(request.scope) {
+            Ok(v1::Scope::Unspecified) => None,
+            _ => Some(scope_from_proto("scope", request.scope)?),
+        },
+        orgs: orgs_from_proto("orgs", request.orgs.clone())?,
+        settings: TokenSettings {
+            name: label(&request.name)?,
+            description: description_from_proto("description", &request.description)?,
+            grants: grants_from_proto("grants", request.grants.clone())?,
+            services: services_from_proto("services", request.services.clone())?,
+            networks: networks_from_proto("networks", request.networks.clone())?,
+            expiry: expiry_choice_from_proto("expiry", request.expiry)?,
+        },
+    })
 }

@@ -1,17 +1,25 @@
 //! `ValidationService`.
 
-use ndauth_authority::{Allowed, OwnerName, Question};
-use ndauth_core::Problem;
-use ndauth_proto::v1::validate_token_response::Outcome;
+use std::net::IpAddr;
+
+use ndauth_authority::{Allowed, OwnerName, Question, Verdict};
+use ndauth_core::{Problem, Refusal, Requirement};
 use ndauth_proto::v1::validation_service_server::ValidationService;
-use ndauth_proto::v1::{self, ValidateTokenRequest, ValidateTokenResponse};
+use ndauth_proto::v1::{
+    self, ValidateTokenRequest, ValidateTokenResponse, ValidateTokensRequest, ValidateTokensResponse,
+    validate_token_response, validated_token,
+};
 use ndauth_proto::{
     duration_to_proto, effective_to_proto, expiry_to_proto, refusal_to_proto, requirement_from_proto,
     timestamp_to_proto,
 };
 use tonic::{Request, Response, Status, async_trait};
 
+use crate::grpc::fields::address_from_proto;
 use crate::grpc::{Service, credential, refused, status};
+
+/// How many questions are answered at once.
+const MOST_QUESTIONS: usize = 1000;
 
 #[async_trait]
 impl ValidationService for Service {
@@ -21,27 +29,94 @@ impl ValidationService for Service {
     ) -> Result<Response<ValidateTokenResponse>, Status> {
         let credential = credential(&request)?;
         let request = request.into_inner();
-        let requirement = requirement_from_proto(&request).map_err(refused)?;
-        let client_address = match request.client_address.as_str() {
-            "" => None,
-            address => Some(address.parse().map_err(|_| {
-                refused(Problem::invalid("client_address", "expected an IPv4 or IPv6 address"))
-            })?),
-        };
+        let (requirement, client_address) = circumstances(&request).map_err(refused)?;
         let question = Question { secret: &request.secret, requirement: &requirement, client_address };
-        let verdict =
-            self.authority.validate(&credential, &question).await.map_err(|error| status(&error))?;
-        let outcome = match &verdict.outcome {
-            Ok(allowed) => Outcome::Allowed(allowed_to_proto(allowed)),
-            Err(refusal) => Outcome::Refused(refusal_to_proto(refusal)),
+        let answer = self.authority.validate(&credential, &question).await.map_err(|error| status(&error))?;
+        let (sequence, evaluated_at) = (answer.sequence, answer.evaluated_at);
+        let verdict = answer.verdicts.into_iter().next();
+        let Verdict { outcome, max_cache_age } = verdict.ok_or_else(|| refused(unanswered()))?;
+        let outcome = match told(outcome) {
+            Ok(allowed) => validate_token_response::Outcome::Allowed(allowed),
+            Err(refused) => validate_token_response::Outcome::Refused(refused),
         };
         Ok(Response::new(ValidateTokenResponse {
             outcome: Some(outcome),
-            sequence: verdict.sequence,
-            evaluated_at: Some(timestamp_to_proto(verdict.evaluated_at)),
-            max_cache_age: Some(duration_to_proto(verdict.max_cache_age)),
+            sequence,
+            evaluated_at: Some(timestamp_to_proto(evaluated_at)),
+            max_cache_age: Some(duration_to_proto(max_cache_age)),
         }))
     }
+
+    async fn validate_tokens(
+        &self,
+        request: Request<ValidateTokensRequest>,
+    ) -> Result<Response<ValidateTokensResponse>, Status> {
+        let credential = credential(&request)?;
+        let requests = request.into_inner().questions;
+        if requests.is_empty() || requests.len() > MOST_QUESTIONS {
+            let why =
+                format!("there are {}: ask at least 1 and at most {MOST_QUESTIONS} at once", requests.len());
+            return Err(refused(Problem::invalid("questions", why)));
+        }
+        let asked: Vec<_> = requests.iter().map(circumstances).collect();
+        let questions: Vec<Question<'_>> = requests
+            .iter()
+            .zip(&asked)
+            .filter_map(|(request, asked)| {
+                let (requirement, client_address) = asked.as_ref().ok()?;
+                Some(Question { secret: &request.secret, requirement, client_address: *client_address })
+            })
+            .collect();
+        let answer =
+            self.authority.validate_all(&credential, &questions).await.map_err(|error| status(&error))?;
+        let mut verdicts = answer.verdicts.into_iter();
+        let mut answers = Vec::with_capacity(asked.len());
+        for asked in &asked {
+            answers.push(match asked {
+                Ok(_) => validated(verdicts.next().ok_or_else(|| refused(unanswered()))?),
+                Err(problem) => invalid(problem),
+            });
+        }
+        Ok(Response::new(ValidateTokensResponse {
+            answers,
+            sequence: answer.sequence,
+            evaluated_at: Some(timestamp_to_proto(answer.evaluated_at)),
+        }))
+    }
+}
+
+/// What a request asks, and from where its secret came.
+fn circumstances(request: &ValidateTokenRequest) -> Result<(Requirement, Option<IpAddr>), Problem> {
+    let requirement = requirement_from_proto(request)?;
+    Ok((requirement, address_from_proto("client_address", &request.client_address)?))
+}
+
+/// The authority answers each question; this says so if it should not.
+fn unanswered() -> Problem {
+    Problem::new(ndauth_core::Reason::Internal, "a question was left without an answer")
+}
+
+fn validated(verdict: Verdict) -> v1::ValidatedToken {
+    let outcome = match told(verdict.outcome) {
+        Ok(allowed) => validated_token::Outcome::Allowed(allowed),
+        Err(refused) => validated_token::Outcome::Refused(refused),
+    };
+    v1::ValidatedToken {
+        outcome: Some(outcome),
+        max_cache_age: Some(duration_to_proto(verdict.max_cache_age)),
+    }
+}
+
+fn invalid(problem: &Problem) -> v1::ValidatedToken {
+    let told = v1::InvalidQuestion {
+        field: problem.field.clone().unwrap_or_default(),
+        message: problem.message.clone(),
+    };
+    v1::ValidatedToken { outcome: Some(validated_token::Outcome::Invalid(told)), max_cache_age: None }
+}
+
+fn told(outcome: Result<Allowed, Refusal>) -> Result<v1::Allowed, v1::Refused> {
+    outcome.map(|allowed| allowed_to_proto(&allowed)).map_err(|refusal| refusal_to_proto(&refusal))
 }
 
 fn allowed_to_proto(allowed: &Allowed) -> v1::Allowed {
@@ -59,9 +134,6 @@ fn allowed_to_proto(allowed: &Allowed) -> v1::Allowed {
         token_name: allowed.token.name.to_string(),
         owner: Some(owner),
         expiry: Some(expiry_to_proto(allowed.token.expires_at)),
-        effective: allowed
-            .access
-            .as_ref()
-            .and_then(|(org, ..)| effective_to_proto(&allowed.effective(), &org.slug)),
+        effective: allowed.org.as_ref().and_then(|org| effective_to_proto(&allowed.effective, org)),
     }
 }

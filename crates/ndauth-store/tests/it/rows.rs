@@ -1,6 +1,6 @@
 use ndauth_core::{
-    Actions, Expiry, Grant, Grants, LastUse, Lifetime, Orgs, Role, Scope, SecretState, Service, ServiceId,
-    Session, SessionId, TokenId,
+    Actions, Expiry, Grant, Grants, LastUse, Lifetime, Networks, OrgPolicy, Orgs, Owner, Role, Scope,
+    SecretState, Service, ServiceId, Services, Session, SessionId, TokenId,
 };
 use ndauth_store::{Family, StoreError, Taken, TokenPage};
 
@@ -82,27 +82,42 @@ on_both! {
             actions,
         };
         let some = Actions::Only(["read", "write"].map(|text| text.parse().expect("an action")).into());
+        let registry = Service {
+            id: id(ServiceId::new(at(0), &mut rng)),
+            name: "registry".parse().expect("a name"),
+            orgs: Orgs::All,
+            states_address: true,
+            created_at: at(0),
+            revoked_at: None,
+        };
         let narrow = ndauth_core::Token {
             id: id(TokenId::new(at(1000), &mut rng)),
             scope: Scope::Ro,
             grants: Grants::only([grant("*", some), grant("prod-*", Actions::Any)]).expect("grants"),
             orgs: Orgs::only([ops.id]).expect("orgs"),
+            services: Services::only([registry.id]).expect("services"),
+            networks: Networks::only(["10.0.0.0/8", "2001:db8::/32"].map(|text| text.parse().expect("a network"))).expect("networks"),
+            description: Some("for the nightly build 🌙".parse().expect("a description")),
             lifetime: Lifetime::For(std::time::Duration::from_micros(1)),
             expires_at: Expiry::At(at(1)),
             ..token(&mut rng, &ada, "narrow")
         };
         let write = store.write("test").await.expect("a change begins");
+        write.insert_service(&registry).await.expect("inserted").expect("free");
         let hash = add_token(&write, &mut rng, &plain).await;
         add_token(&write, &mut rng, &narrow).await;
         write.commit(&any_event(&mut rng)).await.expect("committed");
 
         let read = store.read().await.expect("a view");
         assert_eq!(read.find_token(plain.id).await.expect("read"), Some(plain.clone()));
-        assert_eq!(read.find_named_token(ada.id, &narrow.name).await.expect("read"), Some(narrow.clone()));
-        assert_eq!(read.list_tokens(ada.id, ALL).await.expect("listed"), [plain.clone(), narrow.clone()]);
+        assert_eq!(read.find_named_token(Owner::Account(ada.id), &narrow.name).await.expect("read"), Some(narrow.clone()));
+        assert_eq!(read.list_tokens(Owner::Account(ada.id), ALL).await.expect("listed"), [plain.clone(), narrow.clone()]);
         let views = read.view_tokens(vec![plain.clone(), narrow]).await.expect("viewed");
         assert_eq!(views[0].orgs, Orgs::All);
         assert_eq!(views[1].orgs, Orgs::only([ops.slug]).expect("orgs"));
+        assert_eq!(views[0].services, Services::All);
+        assert_eq!(views[1].services, Services::only([registry.name]).expect("services"));
+        assert_eq!(views[1].owner_org, None);
         let found = read.find_secret(&hash).await.expect("read").expect("found");
         assert_eq!(found.family, Family::Token(plain.id));
         assert_eq!(found.record.prefix, views[0].prefix);
@@ -129,7 +144,7 @@ on_both! {
         add_token(&write, &mut rng, &second).await;
         write.commit(&any_event(&mut rng)).await.expect("committed");
         let read = store.read().await.expect("a view");
-        let holder = read.find_named_token(ada.id, &first.name).await.expect("read");
+        let holder = read.find_named_token(Owner::Account(ada.id), &first.name).await.expect("read");
         assert_eq!(holder.map(|token| token.id), Some(second.id));
         let revoked = read.find_token(first.id).await.expect("read").expect("its row stays");
         assert_eq!(revoked.revoked_at, Some(at(0)));
@@ -168,14 +183,99 @@ on_both! {
         let mut after = None;
         loop {
             let page = TokenPage { include_revoked: false, after, limit: 4 };
-            let tokens = read.list_tokens(ada.id, page).await.expect("listed");
+            let tokens = read.list_tokens(Owner::Account(ada.id), page).await.expect("listed");
             let Some(last) = tokens.last() else { break };
             after = Some(last.id);
             seen.extend(tokens.iter().map(|token| token.name.to_string()));
         }
         seen.sort();
         assert_eq!(seen, ["t0", "t1", "t2", "t4", "t5", "t6"]);
-        assert_eq!(read.list_tokens(ada.id, ALL).await.expect("listed").len(), 7);
+        assert_eq!(read.list_tokens(Owner::Account(ada.id), ALL).await.expect("listed").len(), 7);
+    }
+
+    async fn the_tokens_of_an_org_are_its_own_and_its_members(scratch: &Scratch) {
+        let (store, _, mut rng) = open(scratch).await;
+        let (ada, ops) = member(&store, &mut rng).await;
+        let (dev, eve) = (org(&mut rng, "dev"), account(&mut rng, "eve"));
+        let everywhere = token(&mut rng, &ada, "everywhere");
+        let only = |org: &ndauth_core::Org| Orgs::only([org.id]).expect("orgs");
+        let here = ndauth_core::Token { orgs: only(&ops), ..token(&mut rng, &ada, "here") };
+        let there = ndauth_core::Token { orgs: only(&dev), ..token(&mut rng, &ada, "there") };
+        let strangers = token(&mut rng, &eve, "strangers");
+        let own = ndauth_core::Token { owner: Owner::Org(ops.id), orgs: only(&ops), ..token(&mut rng, &ada, "own") };
+        let write = store.write("test").await.expect("a change begins");
+        write.insert_org(&dev).await.expect("inserted").expect("free");
+        write.insert_account(&eve).await.expect("inserted").expect("free");
+        for token in [&everywhere, &here, &there, &strangers, &own] {
+            add_token(&write, &mut rng, token).await;
+        }
+        write.commit(&any_event(&mut rng)).await.expect("committed");
+        let names = async |tokens: Vec<ndauth_core::Token>| {
+            let mut names: Vec<String> = tokens.into_iter().map(|token| token.name.to_string()).collect();
+            names.sort();
+            names
+        };
+        let read = store.read().await.expect("a view");
+        let of_org = read.list_tokens_of_org(ops.id, ALL).await.expect("listed");
+        assert_eq!(names(of_org).await, ["everywhere", "here", "own"]);
+        let owned = read.list_tokens(Owner::Org(ops.id), ALL).await.expect("listed");
+        assert_eq!(owned, std::slice::from_ref(&own));
+        let views = read.view_tokens(owned).await.expect("viewed");
+        assert_eq!(views[0].owner_org, Some(ops.slug.clone()));
+        assert_eq!(read.find_named_token(Owner::Org(ops.id), &own.name).await.expect("read"), Some(own.clone()));
+        drop(read);
+        let write = store.write("test").await.expect("a change begins");
+        write.remove_member(ada.id, ops.id).await.expect("removed");
+        write.commit(&any_event(&mut rng)).await.expect("committed");
+        let read = store.read().await.expect("a view");
+        assert_eq!(names(read.list_tokens_of_org(ops.id, ALL).await.expect("listed")).await, ["own"]);
+    }
+
+    async fn policies_follow_each_other(scratch: &Scratch) {
+        let (store, clock, mut rng) = open(scratch).await;
+        let (_, ops) = member(&store, &mut rng).await;
+        let first = OrgPolicy {
+            longest_lifetime: Lifetime::For(std::time::Duration::from_secs(60)),
+            personal_tokens: false,
+            networks: Networks::only(["10.0.0.0/8".parse().expect("a network")]).expect("networks"),
+            login_within: Lifetime::For(std::time::Duration::from_secs(5)),
+        };
+        for (policy, holds) in [(&first, 0), (&OrgPolicy::OPEN, 9)] {
+            // The clock stands: the second is set behind the first all the same.
+            let write = store.write("test").await.expect("a change begins");
+            write.lock_org(ops.id).await.expect("locked");
+            write.add_policy(ops.id, at(holds), policy).await.expect("added");
+            write.commit(&any_event(&mut rng)).await.expect("committed");
+        }
+        let policies = store.read().await.expect("a view").find_policies(ops.id).await.expect("read");
+        assert_eq!(policies.at(at(0)), &first);
+        assert_eq!(policies.at(at(9)), &OrgPolicy::OPEN);
+        clock.set(at(10));
+        let write = store.write("test").await.expect("a change begins");
+        write.add_policy(ops.id, at(10), &first).await.expect("added");
+        write.commit(&any_event(&mut rng)).await.expect("committed");
+        let policies = store.read().await.expect("a view").find_policies(ops.id).await.expect("read");
+        assert_eq!(policies.at(at(10)), &first);
+        assert_eq!(policies.last_set_at(), Some(at(10)));
+    }
+
+    async fn the_catalogue_is_replaced_whole(scratch: &Scratch) {
+        let (store, _, mut rng) = open(scratch).await;
+        let read = store.read().await.expect("a view");
+        let (mut document, hash) = (read.catalogue().await.expect("read").document(), read.catalogue_hash());
+        drop(read);
+        document.types.retain(|name, _| name == "assets");
+        let write = store.write("test").await.expect("a change begins");
+        write.set_catalogue(&document).await.expect("set");
+        write.commit(&any_event(&mut rng)).await.expect("committed");
+        let read = store.read().await.expect("a view");
+        assert_eq!(read.catalogue().await.expect("read").document(), document);
+        assert_ne!(read.catalogue_hash(), hash, "readers see that it is another");
+        drop(read);
+        ndauth_store::testing::execute(&store, "UPDATE catalogue SET document = '{}'").await;
+        let read = store.read().await.expect("a view");
+        let corrupt = read.catalogue().await.expect_err("no document");
+        assert!(matches!(corrupt, StoreError::Corrupt { table: "catalogue", .. }), "{corrupt:?}");
     }
 
     async fn sessions_and_services_read_back(scratch: &Scratch) {
@@ -192,6 +292,7 @@ on_both! {
             id: id(ServiceId::new(at(0), rng)),
             name: name.parse().expect("a name"),
             orgs,
+            states_address: name == "builder",
             created_at: at(0),
             revoked_at: None,
         };

@@ -1,8 +1,9 @@
 //! What the tests put into a database.
 
 use ndauth_core::{
-    Account, AccountId, Actor, Change, Entry, Event, Expiry, Grants, Lifetime, Org, OrgId, Orgs, Owner,
-    Personal, Role, Scope, Secret, SecretHash, SecretId, SecretKind, SecretRecord, Timestamp, Token, TokenId,
+    Account, AccountId, Actor, Change, Entry, Event, Expiry, Grants, Lifetime, Networks, Org, OrgId, Orgs,
+    Owner, Personal, Role, Scope, Secret, SecretHash, SecretId, SecretKind, SecretRecord, Services,
+    Timestamp, Token, TokenId,
 };
 use ndauth_store::testing::Scratch;
 use ndauth_store::{Clock, Family, ManualClock, Store, Write};
@@ -46,6 +47,7 @@ pub(crate) fn account(rng: &mut ChaCha20Rng, handle: &str) -> Account {
         name: Some("Ada Løvelace 🚀".parse().expect("a name")),
         operator: false,
         created_at: at(0),
+        last_login_at: None,
         disabled_at: None,
     }
 }
@@ -65,9 +67,12 @@ pub(crate) fn token(rng: &mut ChaCha20Rng, owner: &Account, name: &str) -> Token
         id: id(TokenId::new(at(0), rng)),
         owner: Owner::Account(owner.id),
         name: name.parse().expect("a name"),
+        description: None,
         scope: Scope::Rw,
         grants: Grants::All,
         orgs: Orgs::All,
+        services: Services::All,
+        networks: Networks::All,
         created_at: at(0),
         lifetime: Lifetime::Endless,
         expires_at: Expiry::Never,

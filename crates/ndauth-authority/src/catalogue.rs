@@ -1,0 +1,105 @@
+//! The catalogue: listed by anyone, replaced by the operator.
+
+use std::sync::Arc;
+
+use ndauth_core::{Catalogue, CatalogueChange, CatalogueDocument, Change, GrantSet, Grants, Personal};
+use ndauth_store::{Read, TokenPage};
+
+use crate::access::Operation;
+use crate::authority::{commit, retried};
+use crate::{Authority, AuthorityError, Credential};
+
+/// What a new catalogue changes.
+#[derive(Debug)]
+pub struct CatalogueApplied {
+    /// What changes.
+    pub changes: Vec<CatalogueChange>,
+    /// How many tokens that live name something that is gone by it, or has another name.
+    pub tokens: usize,
+    /// The event; none where nothing was changed.
+    pub sequence: Option<u64>,
+}
+
+const PAGE: u64 = 1000;
+
+impl Authority {
+    /// Every permission there is.
+    pub async fn list_permissions(&self, credential: &Credential) -> Result<Arc<Catalogue>, AuthorityError> {
+        let (read, _, _) = self.read_as(credential, Operation::ListPermissions).await?;
+        self.catalogue(&read).await
+    }
+
+    /// Says what a new catalogue would change, and changes nothing.
+    pub async fn try_catalogue(
+        &self,
+        credential: &Credential,
+        document: &CatalogueDocument,
+    ) -> Result<CatalogueApplied, AuthorityError> {
+        let (read, _, _) = self.read_as(credential, Operation::ApplyCatalogue).await?;
+        self.compare(&read, document).await
+    }
+
+    /// Replaces the catalogue. One that says the same changes nothing.
+    pub async fn apply_catalogue(
+        &self,
+        credential: &Credential,
+        document: &CatalogueDocument,
+    ) -> Result<CatalogueApplied, AuthorityError> {
+        retried(|| async {
+            let operation = Operation::ApplyCatalogue;
+            let (mut write, caller, _) = self.write_as(credential, operation, "apply_catalogue").await?;
+            // No other catalogue comes between the one that is compared with and this.
+            write.lock_head().await?;
+            let applied = self.compare(&write, document).await?;
+            if applied.changes.is_empty() {
+                return Ok(applied);
+            }
+            write.set_catalogue(document).await?;
+            let change = Change::CatalogueApplied { catalogue: document.clone() };
+            let sequence = commit(write, &caller, change, Personal::new()).await?;
+            Ok(CatalogueApplied { sequence: Some(sequence), ..applied })
+        })
+        .await
+    }
+
+    async fn compare(
+        &self,
+        read: &Read,
+        document: &CatalogueDocument,
+    ) -> Result<CatalogueApplied, AuthorityError> {
+        let next = Catalogue::new(document).map_err(|why| AuthorityError::invalid("catalogue", why))?;
+        let present = self.catalogue(read).await?;
+        let changes = next.changes_from(&present).map_err(|why| AuthorityError::invalid("catalogue", why))?;
+        let mut tokens = 0;
+        if changes
+            .iter()
+            .any(|change| matches!(change, CatalogueChange::Removed { .. } | CatalogueChange::Renamed { .. }))
+        {
+            each_live_token_with_grants(read, |_, grants| {
+                tokens += usize::from(next.outdated(grants) != present.outdated(grants));
+            })
+            .await?;
+        }
+        Ok(CatalogueApplied { changes, tokens, sequence: None })
+    }
+}
+
+/// Looks at every token that lives and carries a set of grants.
+pub(crate) async fn each_live_token_with_grants(
+    read: &Read,
+    mut look: impl FnMut(&ndauth_core::Token, &GrantSet),
+) -> Result<(), AuthorityError> {
+    let mut after = None;
+    loop {
+        let tokens = read.list_every_token(TokenPage { include_revoked: false, after, limit: PAGE }).await?;
+        after = tokens.last().map(|token| token.id);
+        if after.is_none() {
+            return Ok(());
+        }
+        for token in tokens.iter().filter(|token| !token.expires_at.is_past(read.now())) {
+            if let Grants::Only(set) = &token.grants {
+                look(token, set);
+            }
+        }
+    }
+}

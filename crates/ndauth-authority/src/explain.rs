@@ -1,0 +1,238 @@
+//! Why: what each factor of the decision says about a token, made or only planned.
+
+use std::net::IpAddr;
+
+use ndauth_core::{
+    Allowance, Among, Asker, Effective, Expiry, Factor, Grants, Label, OrgPolicy, OrgSlug, Orgs, Owner,
+    Permission, Refusal, Requirement, Role, Scope, Secret, Service, Timestamp, decide, explain,
+};
+use ndauth_store::{Family, Read};
+
+use crate::access::{Operation, Reach};
+use crate::held::{Held, OwnerName, Question, ground, owner_of};
+use crate::tokens::{named, no_token, owner};
+use crate::validate::find_held;
+use crate::{Authority, AuthorityError, Caller, Credential, NewToken, TokenName};
+
+/// What is to be explained.
+#[derive(Debug)]
+pub struct Inquiry {
+    /// Which token.
+    pub subject: Subject,
+    /// In which org; in none stands for each where its owner is a member, or that it names.
+    pub org: Option<OrgSlug>,
+    /// What would be asked of it; nothing stands for what it may do at all.
+    pub question: Option<(Scope, Option<Permission>)>,
+    /// Which service would ask; none stands for ndauth itself.
+    pub service: Option<Label>,
+    /// From where it would be used, where that is known.
+    pub address: Option<IpAddr>,
+}
+
+/// Which token is to be explained.
+#[derive(Debug)]
+pub enum Subject {
+    /// One that there is.
+    Token(TokenName),
+    /// The one that this secret is of.
+    Secret(Secret),
+    /// One that is not made yet.
+    Planned(Box<NewToken>),
+}
+
+/// What the decision says, factor by factor.
+#[derive(Debug)]
+pub struct Explanation {
+    /// In which org; in none, where there is none to ask about.
+    pub org: Option<OrgSlug>,
+    /// Each factor, in the order of the decision: what it allows, in words, and whether it refuses.
+    pub findings: Vec<(Factor, String, Option<Refusal>)>,
+    /// What the decision is.
+    pub outcome: Result<Effective, Refusal>,
+}
+
+/// Explanations, as of an instant.
+#[derive(Debug)]
+pub struct Explained {
+    /// One an org, by slug.
+    pub explanations: Vec<Explanation>,
+    /// As of when.
+    pub now: Timestamp,
+}
+
+impl Authority {
+    /// Says what each factor says of a token, and what the decision is.
+    pub async fn explain(
+        &self,
+        credential: &Credential,
+        inquiry: &Inquiry,
+    ) -> Result<Explained, AuthorityError> {
+        let operation = Operation::ExplainToken;
+        let (read, caller, reach) = self.read_as(credential, operation).await?;
+        let held = self.subject(&read, &caller, reach, &inquiry.subject).await?;
+        let service = match &inquiry.service {
+            None => None,
+            Some(name) => {
+                let unknown = || AuthorityError::NotFound { what: "service", name: name.to_string() };
+                Some(read.find_live_service(name).await?.ok_or_else(unknown)?)
+            }
+        };
+        let mut explanations = Vec::new();
+        for org in orgs_in_question(&read, &held, inquiry.org.as_ref()).await? {
+            explanations.push(self.explain_in(&read, &held, inquiry, service.as_ref(), org).await?);
+        }
+        Ok(Explained { explanations, now: read.now() })
+    }
+
+    async fn explain_in(
+        &self,
+        read: &Read,
+        held: &Held,
+        inquiry: &Inquiry,
+        service: Option<&Service>,
+        org: Option<OrgSlug>,
+    ) -> Result<Explanation, AuthorityError> {
+        let ground = match &org {
+            None => None,
+            Some(slug) => ground(read, &held.owner, slug).await?,
+        };
+        let requirement = match (&org, &inquiry.question) {
+            (None, _) => Requirement::Identity,
+            (Some(org), None) => Requirement::Survey { org: org.clone() },
+            (Some(org), Some((access, permission))) => {
+                Requirement::Access { org: org.clone(), access: *access, permission: permission.clone() }
+            }
+        };
+        let catalogue = self.catalogue(read).await?;
+        let question = Question {
+            requirement: &requirement,
+            asker: service.map_or(Asker::Ndauth, Asker::Service),
+            address: inquiry.address,
+            catalogue: &catalogue,
+        };
+        let case = held.case(ground.as_ref(), &question, read);
+        let mut findings = Vec::new();
+        for finding in explain(&case) {
+            findings.push((finding.factor, told(read, held, &finding.allowed).await?, finding.refusal));
+        }
+        Ok(Explanation { org, findings, outcome: decide(&case) })
+    }
+
+    /// The token in question, with its newest secret or the one that was shown.
+    async fn subject(
+        &self,
+        read: &Read,
+        caller: &Caller,
+        reach: Reach,
+        subject: &Subject,
+    ) -> Result<Held, AuthorityError> {
+        let operation = Operation::ExplainToken;
+        let held = match subject {
+            Subject::Secret(secret) => find_held(read, secret).await??,
+            Subject::Planned(new) => match caller {
+                Caller::Session { account, .. } => {
+                    return self.plan(read, OwnerName::Account(account.clone()), new).await;
+                }
+                _ => return Err(AuthorityError::SessionRequired { caller: caller.kind(), operation }),
+            },
+            Subject::Token(name) => {
+                let token = match self.org_token_of_admin(read, caller, name).await? {
+                    Some(token) => token,
+                    None => named(read, owner(caller, operation)?, name).await?,
+                };
+                let newest = read.list_secrets(Family::Token(token.id)).await?.pop();
+                let record = newest.ok_or_else(|| no_token(&token.id))?.record;
+                let owner = owner_of(read, &token).await?;
+                Held { record, token, owner }
+            }
+        };
+        reach.require(held.token.id, caller, operation)?;
+        Ok(held)
+    }
+
+    /// An org's token by its id, where the caller is an admin there.
+    async fn org_token_of_admin(
+        &self,
+        read: &Read,
+        caller: &Caller,
+        name: &TokenName,
+    ) -> Result<Option<ndauth_core::Token>, AuthorityError> {
+        let (TokenName::Id(id), Caller::Session { account, .. }) = (name, caller) else { return Ok(None) };
+        let Some(token) = read.find_token(*id).await? else { return Ok(None) };
+        let Owner::Org(org) = token.owner else { return Ok(None) };
+        let admin = read.find_role(account.id, org).await? == Some(Role::Admin);
+        Ok(Some(token).filter(|_| admin))
+    }
+}
+
+/// The orgs to ask about. Where there are none, the token itself is judged.
+async fn orgs_in_question(
+    read: &Read,
+    held: &Held,
+    named: Option<&OrgSlug>,
+) -> Result<Vec<Option<OrgSlug>>, AuthorityError> {
+    if let Some(org) = named {
+        return Ok(vec![Some(org.clone())]);
+    }
+    let orgs: Vec<OrgSlug> = match (read.name_orgs(&held.token.orgs).await?, &held.owner) {
+        (Orgs::Only(orgs), _) => orgs.into_iter().collect(),
+        (Orgs::All, OwnerName::Org(org)) => vec![org.slug.clone()],
+        (Orgs::All, OwnerName::Account(account)) => {
+            let memberships = read.list_memberships(account.id).await?;
+            memberships.into_iter().map(|membership| membership.org.slug).collect()
+        }
+    };
+    if orgs.is_empty() { Ok(vec![None]) } else { Ok(orgs.into_iter().map(Some).collect()) }
+}
+
+/// What a factor allows, in words.
+async fn told(read: &Read, held: &Held, allowed: &Allowance<'_>) -> Result<String, AuthorityError> {
+    Ok(match allowed {
+        Allowance::Until(Expiry::Never) => "use without end".to_owned(),
+        Allowance::Until(Expiry::At(end)) => format!("use until {end}"),
+        Allowance::MintedSince(Timestamp::MIN) => "secrets of any time".to_owned(),
+        Allowance::MintedSince(instant) => format!("secrets minted since {instant}"),
+        Allowance::Enabled(enabled) => match (&held.owner, enabled) {
+            (OwnerName::Account(account), true) => format!("all that `{}` may", account.handle),
+            (OwnerName::Org(org), true) => format!("all that the org `{}` may", org.slug),
+            (_, false) => "nothing".to_owned(),
+        },
+        Allowance::Orgs(orgs) => some("orgs", &read.name_orgs(orgs).await?),
+        Allowance::Services(services) => some("services", &read.name_services(services).await?),
+        Allowance::Networks(networks) => some("networks", networks),
+        Allowance::LeastRole(None) => "nothing: there is no such permission".to_owned(),
+        Allowance::LeastRole(Some(role)) => format!("whoever has the role {role} or a higher one"),
+        Allowance::Scope(Scope::Ro) => "RO: list and query".to_owned(),
+        Allowance::Scope(Scope::Rw) => "RW: list, query and change".to_owned(),
+        Allowance::Grants(Grants::All) => "every permission but ndauth's own".to_owned(),
+        Allowance::Grants(grants @ Grants::Only(_)) => grants.to_string(),
+        Allowance::Role(None) => "nothing: there is no membership".to_owned(),
+        Allowance::Role(Some(role)) => format!("what {role} may"),
+        Allowance::Policy(policy) => policy_told(policy),
+    })
+}
+
+fn some<T: Ord + ToString>(what: &str, some: &Among<T>) -> String {
+    match some {
+        Among::All => format!("all {what}"),
+        Among::Only(some) => some.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+    }
+}
+
+fn policy_told(policy: &OrgPolicy) -> String {
+    let OrgPolicy { longest_lifetime, personal_tokens, networks, login_within } = policy;
+    let mut told = Vec::new();
+    if !personal_tokens {
+        told.push("the org's own tokens alone".to_owned());
+    }
+    if let ndauth_core::Lifetime::For(_) = longest_lifetime {
+        told.push(format!("tokens that live for at most {longest_lifetime}"));
+    }
+    if let Among::Only(_) = networks {
+        told.push(format!("use from {}", some("networks", networks)));
+    }
+    if let ndauth_core::Lifetime::For(_) = login_within {
+        told.push(format!("owners who logged in within {login_within}"));
+    }
+    if told.is_empty() { "everything: no limits are set".to_owned() } else { told.join("; ") }
+}

@@ -1,0 +1,281 @@
+//! Orgs, as their members and admins see them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use ndauth_core::{
+    AccountId, Asker, Change, DatedPolicy, Handle, Label, LastUse, Networks, Org, OrgPolicy, OrgSlug, Owner,
+    Personal, Policies, Reason, Requirement, Role, SecretPrefix, Timestamp, TokenId, decide,
+};
+use ndauth_store::{Read, StoreError, TokenPage};
+
+use crate::access::Operation;
+use crate::authority::{commit, retried};
+use crate::held::{Ground, Held, OwnerName, Question};
+use crate::{Authority, AuthorityError, Credential};
+
+/// An org, and who looks at it.
+#[derive(Debug)]
+pub struct OrgShown {
+    /// The org.
+    pub org: Org,
+    /// How many are members of it.
+    pub members: usize,
+    /// By which role the caller sees it.
+    pub role: Role,
+}
+
+/// Someone who is a member of an org.
+#[derive(Debug)]
+pub struct MemberShown {
+    /// Who.
+    pub account: AccountId,
+    /// Who, by name.
+    pub handle: Handle,
+    /// In which role.
+    pub role: Role,
+    /// Since when in that role.
+    pub since: Timestamp,
+}
+
+/// The policies of an org, as of an instant.
+#[derive(Debug)]
+pub struct PoliciesShown {
+    /// All of them.
+    pub policies: Policies,
+    /// As of when.
+    pub now: Timestamp,
+}
+
+/// A policy to be set.
+#[derive(Clone, Debug)]
+pub struct NewPolicy {
+    /// What it says.
+    pub policy: OrgPolicy,
+    /// After how long it takes hold.
+    pub effective_in: Duration,
+}
+
+/// What a policy does to the tokens that live.
+#[derive(Debug, Default)]
+pub struct Impact {
+    /// How many may do something in the org now.
+    pub tokens: usize,
+    /// Those of them that may do nothing there under the policy, used last first.
+    pub broken: Vec<BrokenToken>,
+    /// How many of the others were used, or may be, from where nobody knows, so that its networks may
+    /// break them.
+    pub address_unknown: usize,
+}
+
+/// A token that a policy breaks.
+#[derive(Debug)]
+pub struct BrokenToken {
+    /// Which.
+    pub id: TokenId,
+    /// Its name.
+    pub name: Label,
+    /// A handle, or the org's slug.
+    pub owner: String,
+    /// The first characters of its newest secret.
+    pub prefix: SecretPrefix,
+    /// When it was last used, if ever.
+    pub last_use: Option<LastUse>,
+    /// Why it would be refused.
+    pub reason: Reason,
+}
+
+/// A policy that was set, or that would be.
+#[derive(Debug)]
+pub struct PolicySet {
+    /// From when it holds.
+    pub takes_hold_at: Timestamp,
+    /// What it does.
+    pub impact: Impact,
+    /// The event; none where it was only looked at.
+    pub sequence: Option<u64>,
+    /// As of when.
+    pub now: Timestamp,
+}
+
+/// A token that was used within this time is in use.
+const IN_USE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// The latest that a policy may take hold.
+const MOST_NOTICE: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+const PAGE: u64 = 1000;
+
+impl Impact {
+    /// How many of the broken tokens were used lately.
+    pub fn broken_in_use(&self, now: Timestamp) -> usize {
+        let lately = |token: &&BrokenToken| token.last_use.is_some_and(|last| now.since(last.at) <= IN_USE);
+        self.broken.iter().filter(lately).count()
+    }
+
+    /// How many are broken for which reason, most first.
+    pub fn by_reason(&self) -> Vec<(Reason, usize)> {
+        let mut counts: Vec<(Reason, usize)> = Vec::new();
+        for token in &self.broken {
+            match counts.iter_mut().find(|(reason, _)| *reason == token.reason) {
+                Some((_, count)) => *count += 1,
+                None => counts.push((token.reason, 1)),
+            }
+        }
+        counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        counts
+    }
+}
+
+impl Authority {
+    /// Shows an org to who has a part in it.
+    pub async fn get_org(&self, credential: &Credential, slug: &OrgSlug) -> Result<OrgShown, AuthorityError> {
+        let (read, _, (org, role)) = self.read_in(credential, Operation::GetOrg, slug).await?;
+        let members = read.list_members(org.id).await?.len();
+        Ok(OrgShown { org, members, role })
+    }
+
+    /// Lists the members of an org, by handle.
+    pub async fn list_members(
+        &self,
+        credential: &Credential,
+        slug: &OrgSlug,
+    ) -> Result<Vec<MemberShown>, AuthorityError> {
+        let (read, _, (org, _)) = self.read_in(credential, Operation::ListMembers, slug).await?;
+        let members = read.list_members(org.id).await?;
+        let accounts = read.accounts_by_id(members.iter().map(|member| member.account)).await?;
+        let mut shown = Vec::new();
+        for member in members {
+            let account = accounts.get(&member.account).ok_or_else(|| missing(member.account))?;
+            shown.push(MemberShown {
+                account: account.id,
+                handle: account.handle.clone(),
+                role: member.role,
+                since: member.set_at,
+            });
+        }
+        shown.sort_by(|a, b| a.handle.cmp(&b.handle));
+        Ok(shown)
+    }
+
+    /// Shows the policies of an org.
+    pub async fn get_policies(
+        &self,
+        credential: &Credential,
+        slug: &OrgSlug,
+    ) -> Result<PoliciesShown, AuthorityError> {
+        let (read, _, (org, _)) = self.read_in(credential, Operation::GetOrgPolicy, slug).await?;
+        Ok(PoliciesShown { policies: read.find_policies(org.id).await?, now: read.now() })
+    }
+
+    /// Says what a policy would do to the tokens that live, and sets nothing.
+    pub async fn try_policy(
+        &self,
+        credential: &Credential,
+        slug: &OrgSlug,
+        new: &NewPolicy,
+    ) -> Result<PolicySet, AuthorityError> {
+        let (read, _, (org, _)) = self.read_in(credential, Operation::SetOrgPolicy, slug).await?;
+        let takes_hold_at = takes_hold(&read, new)?;
+        let impact = self.impact(&read, &org, &new.policy, takes_hold_at).await?;
+        Ok(PolicySet { takes_hold_at, impact, sequence: None, now: read.now() })
+    }
+
+    /// Gives an org a policy.
+    pub async fn set_policy(
+        &self,
+        credential: &Credential,
+        slug: &OrgSlug,
+        new: &NewPolicy,
+    ) -> Result<PolicySet, AuthorityError> {
+        // What it does is told as of just before, and not while everyone waits for the lock.
+        let PolicySet { impact, .. } = self.try_policy(credential, slug, new).await?;
+        let (takes_hold_at, sequence, now) = retried(|| async {
+            let operation = Operation::SetOrgPolicy;
+            let (write, caller, org) = self.write_in(credential, operation, slug, "set_policy").await?;
+            let takes_hold_at = takes_hold(&write, new)?;
+            write.add_policy(org.id, takes_hold_at, &new.policy).await?;
+            let change = Change::PolicySet { org: org.id, takes_hold_at, policy: new.policy.clone() };
+            let now = write.now();
+            Ok((takes_hold_at, commit(write, &caller, change, Personal::new()).await?, now))
+        })
+        .await?;
+        Ok(PolicySet { takes_hold_at, impact, sequence: Some(sequence), now })
+    }
+
+    /// Judges every token that may do something in an org now, as if a policy held already. What expires
+    /// before it does is left out.
+    async fn impact(
+        &self,
+        read: &Read,
+        org: &Org,
+        policy: &OrgPolicy,
+        takes_hold_at: Timestamp,
+    ) -> Result<Impact, AuthorityError> {
+        let catalogue = self.catalogue(read).await?;
+        let members = read.list_members(org.id).await?;
+        let accounts = read.accounts_by_id(members.iter().map(|member| member.account)).await?;
+        let (now, present) = (read.now(), read.find_policies(org.id).await?);
+        let then = Policies::new([DatedPolicy { set_at: now, takes_hold_at: now, policy: policy.clone() }]);
+        let roles: BTreeMap<AccountId, Role> =
+            members.iter().map(|member| (member.account, member.role)).collect();
+        let mut before = Ground { org: org.clone(), role: None, policies: present };
+        let mut after_it = Ground { org: org.clone(), role: None, policies: then };
+        let survey = Requirement::Survey { org: org.slug.clone() };
+        let mut impact = Impact::default();
+        let mut after = None;
+        loop {
+            let page = TokenPage { include_revoked: false, after, limit: PAGE };
+            let tokens = read.list_tokens_of_org(org.id, page).await?;
+            after = tokens.last().map(|token| token.id);
+            if after.is_none() {
+                break;
+            }
+            for view in read.view_tokens(tokens).await? {
+                let view = self.with_latest_use(view);
+                let (owner, role) = match view.token.owner {
+                    Owner::Org(_) => (OwnerName::Org(org.clone()), None),
+                    Owner::Account(id) => {
+                        let account = accounts.get(&id).ok_or_else(|| missing(id))?;
+                        (OwnerName::Account(account.clone()), roles.get(&id).copied())
+                    }
+                };
+                (before.role, after_it.role) = (role, role);
+                let address = view.last_use.and_then(|last| last.address);
+                let question =
+                    Question { requirement: &survey, asker: Asker::Ndauth, address, catalogue: &catalogue };
+                let held = Held { record: view.newest.clone(), token: view.token.clone(), owner };
+                let lives = !held.token.expires_at.is_past(takes_hold_at);
+                if !lives || decide(&held.case(Some(&before), &question, read)).is_err() {
+                    continue;
+                }
+                impact.tokens += 1;
+                match decide(&held.case(Some(&after_it), &question, read)) {
+                    Err(refusal) => impact.broken.push(BrokenToken {
+                        id: view.token.id,
+                        name: view.token.name,
+                        owner: held.owner.name().to_owned(),
+                        prefix: view.newest.prefix,
+                        last_use: view.last_use,
+                        reason: refusal.reason(),
+                    }),
+                    Ok(_) if address.is_none() && policy.networks != Networks::All => {
+                        impact.address_unknown += 1;
+                    }
+                    Ok(_) => {}
+                }
+            }
+        }
+        impact.broken.sort_by_key(|token| std::cmp::Reverse(token.last_use.map(|last| last.at)));
+        Ok(impact)
+    }
+}
+
+fn takes_hold(read: &Read, new: &NewPolicy) -> Result<Timestamp, AuthorityError> {
+    let too_late = || AuthorityError::invalid("effective_in", "at most 366 days");
+    let within = Some(new.effective_in).filter(|within| *within <= MOST_NOTICE).ok_or_else(too_late)?;
+    read.now().checked_add(within).ok_or_else(too_late)
+}
+
+/// A member without an account: the schema forbids it.
+fn missing(account: AccountId) -> StoreError {
+    StoreError::Corrupt { table: "membership", column: "account_id", id: account.to_string() }
+}

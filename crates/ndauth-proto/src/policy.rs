@@ -1,0 +1,48 @@
+//! Org policies between the wire and core.
+
+use ndauth_core::{Lifetime, OrgPolicy, Problem};
+
+use crate::{duration_from_proto, duration_to_proto, networks_from_proto, networks_to_proto, v1};
+
+/// A policy, on the wire.
+pub fn policy_to_proto(policy: &OrgPolicy) -> v1::OrgPolicy {
+    v1::OrgPolicy {
+        longest_lifetime: Some(lifetime_to_proto(policy.longest_lifetime)),
+        personal_tokens: policy.personal_tokens,
+        networks: Some(networks_to_proto(&policy.networks)),
+        login_within: Some(lifetime_to_proto(policy.login_within)),
+    }
+}
+
+/// A policy, off the wire: whole.
+pub fn policy_from_proto(field: &str, policy: Option<v1::OrgPolicy>) -> Result<OrgPolicy, Problem> {
+    let policy = policy.ok_or_else(|| Problem::invalid(field, "say all that it says"))?;
+    let part = |name: &str| format!("{field}.{name}");
+    Ok(OrgPolicy {
+        longest_lifetime: lifetime_from_proto(&part("longest_lifetime"), policy.longest_lifetime)?,
+        personal_tokens: policy.personal_tokens,
+        networks: networks_from_proto(&part("networks"), policy.networks)?,
+        login_within: lifetime_from_proto(&part("login_within"), policy.login_within)?,
+    })
+}
+
+fn lifetime_to_proto(lifetime: Lifetime) -> v1::Lifetime {
+    let kind = match lifetime {
+        Lifetime::For(duration) => v1::lifetime::Kind::AtMost(duration_to_proto(duration)),
+        Lifetime::Endless => v1::lifetime::Kind::NeverEnds(v1::Never {}),
+    };
+    v1::Lifetime { kind: Some(kind) }
+}
+
+fn lifetime_from_proto(field: &str, lifetime: Option<v1::Lifetime>) -> Result<Lifetime, Problem> {
+    match lifetime.and_then(|lifetime| lifetime.kind) {
+        None => Err(Problem::invalid(field, "say `at_most` or `never_ends`: what is absent means neither")),
+        Some(v1::lifetime::Kind::NeverEnds(v1::Never {})) => Ok(Lifetime::Endless),
+        Some(v1::lifetime::Kind::AtMost(duration)) => match duration_from_proto(field, duration)? {
+            duration if duration.is_zero() => {
+                Err(Problem::invalid(field, "nothing lives for no time at all"))
+            }
+            duration => Ok(Lifetime::For(duration)),
+        },
+    }
+}

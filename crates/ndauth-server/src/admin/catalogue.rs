@@ -1,0 +1,122 @@
+//! `ndauthd admin catalogue`.
+
+use std::path::Path;
+
+use ndauth_authority::{Authority, AuthorityError, CatalogueApplied};
+use ndauth_core::{CatalogueDocument, Problem};
+use ndauth_terminal::{Failure, shown};
+use serde_json::json;
+use toml_edit::{DocumentMut, InlineTable, Item, Table, Value};
+
+use super::{CONSOLE, Done};
+use crate::arguments::Catalogue;
+use crate::report::authority_failure;
+
+/// Carries out a command, and says what it did.
+pub(super) async fn run(authority: &Authority, command: Catalogue) -> Result<Done, Failure> {
+    match command {
+        Catalogue::Show => {
+            let catalogue = authority.list_permissions(CONSOLE).await;
+            let document = catalogue.map_err(|error| authority_failure(&error))?.document();
+            let json = json!({ "catalogue": document });
+            Ok(Done { text: text(&document), json, aside: None, failed: false })
+        }
+        Catalogue::Apply { file, dry_run } => {
+            let document = read(&file)?;
+            let applied = if dry_run {
+                authority.try_catalogue(CONSOLE, &document).await
+            } else {
+                authority.apply_catalogue(CONSOLE, &document).await
+            };
+            Ok(done(&applied.map_err(|error| refused(&file, &error))?, dry_run))
+        }
+    }
+}
+
+fn read(file: &Path) -> Result<CatalogueDocument, Failure> {
+    let named = |what: String| format!("`{}`: {what}", file.display());
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| Failure::failed(named(format!("cannot be read: {error}")), None))?;
+    toml_edit::de::from_str(&text).map_err(|error| {
+        Failure::usage(
+            named(shown(error.to_string().trim_end())),
+            "`ndauthd admin catalogue show` prints one that is right",
+        )
+    })
+}
+
+/// What is wrong with a document is told of its file.
+fn refused(file: &Path, error: &AuthorityError) -> Failure {
+    match error {
+        AuthorityError::Invalid { .. } => {
+            let message =
+                Problem::from(error).message.replacen("`catalogue`", &format!("`{}`", file.display()), 1);
+            Failure::usage(message, "nothing was changed: mend the file, and apply it again")
+        }
+        error => authority_failure(error),
+    }
+}
+
+fn done(applied: &CatalogueApplied, dry_run: bool) -> Done {
+    let mut text: String = applied.changes.iter().map(|change| format!("{change}\n")).collect();
+    let count = applied.changes.len();
+    text += &match (count, dry_run) {
+        (0, _) => "the catalogue says this already: nothing to change\n".to_owned(),
+        (_, true) => format!("{count} change(s), and none was made\n"),
+        (_, false) => format!("✓ {count} change(s)\n"),
+    };
+    let affected = "token(s) that live name what is gone or renamed by it";
+    let aside = (applied.tokens > 0).then(|| {
+        format!("{} {affected}: `ndauthd admin check` tells which, once it is applied", applied.tokens)
+    });
+    let json = json!({
+        "changed": applied.sequence.is_some(),
+        "dry_run": dry_run,
+        "changes": applied.changes.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "tokens_affected": applied.tokens,
+        "sequence": applied.sequence,
+    });
+    Done { text, json, aside, failed: false }
+}
+
+/// The document as a person edits it: a line an action.
+fn text(document: &CatalogueDocument) -> String {
+    let mut types = Table::new();
+    types.set_implicit(true);
+    for (name, told) in &document.types {
+        let mut actions = Table::new();
+        for (name, told) in &told.actions {
+            let mut action = InlineTable::new();
+            action.insert("role", Value::from(told.role.as_str()));
+            action.insert("description", Value::from(told.description.as_str()));
+            if !told.formerly.is_empty() {
+                action.insert("formerly", Value::Array(told.formerly.iter().map(String::as_str).collect()));
+            }
+            actions.insert(name, Item::Value(action.into()));
+        }
+        let mut table = Table::new();
+        table.insert("description", Item::Value(told.description.as_str().into()));
+        table.insert("actions", Item::Table(actions));
+        types.insert(name, Item::Table(table));
+    }
+    let mut whole = DocumentMut::new();
+    whole.insert("types", Item::Table(types));
+    whole.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shown_reads_back() {
+        let json = include_str!("../../../../migrations/src/m20261122_000003_catalogue.json");
+        let document: CatalogueDocument = serde_json::from_str(json).expect("a document");
+        let shown = text(&document);
+        assert!(
+            shown.contains("[types.\"bazel/cache\"]") && shown.contains("read = { role = \"RO\""),
+            "{shown}"
+        );
+        assert_eq!(toml_edit::de::from_str::<CatalogueDocument>(&shown).expect("it reads"), document);
+    }
+}

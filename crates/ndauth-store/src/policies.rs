@@ -1,0 +1,88 @@
+//! Org policies: every one that an org was given.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use ndauth_core::{DatedPolicy, Network, Networks, OrgId, OrgPolicy, Policies, Timestamp};
+use sea_orm::ActiveValue::Set;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
+
+use crate::columns::{Columns, among, lifetime_micros};
+use crate::row::{org, org_policy, org_policy_network};
+use crate::{Read, StoreError, Write};
+
+impl Read {
+    /// The policies that an org was given.
+    pub async fn find_policies(&self, org: OrgId) -> Result<Policies, StoreError> {
+        let rows = org_policy::Entity::find()
+            .filter(org_policy::Column::OrgId.eq(org.uuid()))
+            .all(&self.transaction)
+            .await?;
+        let mut networks: BTreeMap<i64, Vec<Network>> = BTreeMap::new();
+        if rows.iter().any(|row| !row.all_networks) {
+            let of_org =
+                org_policy_network::Entity::find().filter(org_policy_network::Column::OrgId.eq(org.uuid()));
+            for row in of_org.all(&self.transaction).await? {
+                let columns = Columns { table: "org_policy_network", id: row.org_id };
+                networks.entry(row.set_at).or_default().push(columns.text("network", &row.network)?);
+            }
+        }
+        let policy = |row: org_policy::Model| {
+            let columns = Columns { table: "org_policy", id: row.org_id };
+            let networks = networks.remove(&row.set_at).unwrap_or_default();
+            Ok(DatedPolicy {
+                set_at: columns.instant("set_at", row.set_at)?,
+                takes_hold_at: columns.instant("takes_hold_at", row.takes_hold_at)?,
+                policy: OrgPolicy {
+                    longest_lifetime: columns.lifetime("longest_lifetime", row.longest_lifetime)?,
+                    personal_tokens: row.personal_tokens,
+                    networks: among(row.all_networks, networks)
+                        .map_err(|_| columns.corrupt("all_networks"))?,
+                    login_within: columns.lifetime("login_within", row.login_within)?,
+                },
+            })
+        };
+        let policies = rows.into_iter().map(policy).collect::<Result<Vec<_>, StoreError>>()?;
+        Ok(Policies::new(policies))
+    }
+}
+
+impl Write {
+    /// Keeps every other change from an org's members and policies until this one ends.
+    pub async fn lock_org(&self, id: OrgId) -> Result<(), StoreError> {
+        org::Entity::find_by_id(id.uuid()).lock_exclusive().one(&self.transaction).await?;
+        Ok(())
+    }
+
+    /// Gives an org, which must be locked, one more policy. Of those that hold it rules, being the last.
+    pub async fn add_policy(
+        &self,
+        org: OrgId,
+        takes_hold_at: Timestamp,
+        policy: &OrgPolicy,
+    ) -> Result<(), StoreError> {
+        // Behind the one before, though the clock should stand.
+        let last = self.find_policies(org).await?.last_set_at();
+        let behind = last.and_then(|last| last.checked_add(Duration::from_micros(1)));
+        let set_at = behind.map_or(self.now(), |behind| behind.max(self.now()));
+        let row = org_policy::ActiveModel {
+            org_id: Set(org.uuid()),
+            set_at: Set(set_at.micros()),
+            takes_hold_at: Set(takes_hold_at.micros()),
+            longest_lifetime: Set(lifetime_micros(policy.longest_lifetime)),
+            personal_tokens: Set(policy.personal_tokens),
+            all_networks: Set(policy.networks == Networks::All),
+            login_within: Set(lifetime_micros(policy.login_within)),
+        };
+        org_policy::Entity::insert(row).exec_without_returning(&self.transaction).await?;
+        if let Networks::Only(networks) = &policy.networks {
+            let rows = networks.iter().map(|network| org_policy_network::ActiveModel {
+                org_id: Set(org.uuid()),
+                set_at: Set(set_at.micros()),
+                network: Set(network.to_string()),
+            });
+            org_policy_network::Entity::insert_many(rows).exec_without_returning(&self.transaction).await?;
+        }
+        Ok(())
+    }
+}
