@@ -1,8 +1,8 @@
-//! The catalogue on the wire.
+//! The catalogue between the wire and core.
 
-use ndauth_core::Catalogue;
+use ndauth_core::{ActionDocument, Catalogue, CatalogueDocument, Problem, TypeDocument};
 
-use crate::{role_to_proto, v1};
+use crate::{role_from_proto, role_to_proto, v1};
 
 /// The catalogue, on the wire, by resource type.
 pub fn catalogue_to_proto(catalogue: &Catalogue) -> Vec<v1::ResourceType> {
@@ -26,4 +26,23 @@ pub fn catalogue_to_proto(catalogue: &Catalogue) -> Vec<v1::ResourceType> {
         }
     }
     types
+}
+
+/// The catalogue, off the wire. What concerns ndauth itself is as this version knows it.
+pub fn catalogue_from_proto(types: &[v1::ResourceType]) -> Result<Catalogue, Problem> {
+    let mut document = CatalogueDocument::default();
+    for told in types.iter().filter(|told| !told.own) {
+        let mut actions = std::collections::BTreeMap::new();
+        for action in &told.actions {
+            let action_told = ActionDocument {
+                role: role_from_proto("least_role", action.least_role)?,
+                description: action.description.clone(),
+                formerly: action.formerly.clone(),
+            };
+            actions.insert(action.name.clone(), action_told);
+        }
+        let description = told.description.clone();
+        document.types.insert(told.name.clone(), TypeDocument { description, actions });
+    }
+    Catalogue::new(&document).map_err(|why| Problem::invalid("resource_types", why))
 }

@@ -9,7 +9,7 @@ mod hidden;
 mod policy;
 mod status;
 
-pub use catalogue::catalogue_to_proto;
+pub use catalogue::{catalogue_from_proto, catalogue_to_proto};
 pub use convert::{
     account_to_proto, description_from_proto, duration_from_proto, duration_to_proto, effective_to_proto,
     expiry_choice_from_proto, expiry_choice_to_proto, expiry_from_proto, expiry_to_proto, factor_from_proto,

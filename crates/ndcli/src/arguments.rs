@@ -7,12 +7,14 @@ use clap::builder::BoolishValueParser;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::ArgValueCandidates;
 use ndauth_client::ServerUrl;
-use ndauth_core::{OrgSlug, Permission, Scope};
+use ndauth_core::{OrgSlug, Permission};
+use ndauth_terminal::Failure;
 use ndauth_terminal::environment::without_empty_variables;
 use ndauth_terminal::settings::Layer;
 
 use crate::commands::{
-    config::Config, create::Create, list::List, login::Login, revoke::Revoke, validate::Validate,
+    config::Config, create::Create, explain::Explain, list::List, login::Login, org::Org,
+    org_token::OrgToken, permissions, revoke::Revoke, validate::Validate,
 };
 use crate::completion::{self, Completions};
 use crate::help::{Help, Manual};
@@ -77,6 +79,27 @@ pub(crate) struct Common {
     pub(crate) plaintext_beyond_loopback: bool,
 }
 
+/// The org that a command acts in.
+#[derive(Args)]
+pub(crate) struct InOrg {
+    /// The org to act in; `ndcli org select` sets it for later commands
+    #[arg(long = "org", value_name = "SLUG", env = "NDCLI_ORG", value_parser = org, id = "in_org",
+          add = ArgValueCandidates::new(completion::orgs))]
+    pub(crate) selected: Option<OrgSlug>,
+}
+
+impl InOrg {
+    /// The org that is named, or that was selected.
+    pub(crate) fn require(&self) -> Result<&OrgSlug, Failure> {
+        self.selected.as_ref().ok_or_else(|| {
+            Failure::usage(
+                "no org is selected",
+                "say `--org NAME`, or `ndcli org select NAME` for this and later commands",
+            )
+        })
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     /// A table for people
@@ -94,6 +117,15 @@ pub(crate) enum Command {
     /// Log in and out, and manage personal access tokens
     #[command(subcommand)]
     Auth(Auth),
+    /// Make, list, show and revoke the tokens of an org, which outlive whoever made them
+    #[command(subcommand)]
+    Token(OrgToken),
+    /// Show orgs, their members and their policies; select the one to act in
+    #[command(subcommand)]
+    Org(Org),
+    /// Tell of the permissions that there are
+    #[command(subcommand)]
+    Permissions(Permissions),
     /// Say who the credential stands for
     Whoami,
     /// Ask whether a secret may do a thing, as a service would
@@ -130,6 +162,14 @@ pub(crate) enum Token {
     List(List),
     /// Revoke a personal access token
     Revoke(Revoke),
+    /// Say what a token may do, factor by factor, and why it may not
+    Explain(Explain),
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Permissions {
+    /// List every permission, and the least role that it needs
+    List(permissions::List),
 }
 
 impl Command {
@@ -138,7 +178,12 @@ impl Command {
         match self {
             Command::Help(_) | Command::Completions(_) | Command::Manual(_) => true,
             Command::Config(config) => config.mends(),
-            Command::Auth(_) | Command::Whoami | Command::Validate(_) => false,
+            Command::Auth(_)
+            | Command::Token(_)
+            | Command::Org(_)
+            | Command::Permissions(_)
+            | Command::Whoami
+            | Command::Validate(_) => false,
         }
     }
 }
@@ -146,11 +191,6 @@ impl Command {
 /// The command line on top of what a file sets. For it an empty variable is as good as none.
 pub(crate) fn command(layer: &Layer) -> clap::Command {
     without_empty_variables(layer.beneath(Arguments::command()))
-}
-
-/// Parses a scope, in either case.
-pub(crate) fn scope(text: &str) -> Result<Scope, String> {
-    text.parse().map_err(|why: ndauth_core::InvalidAccess| why.to_string())
 }
 
 /// Parses the slug of an org.

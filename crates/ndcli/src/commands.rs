@@ -2,9 +2,15 @@
 
 pub(crate) mod config;
 pub(crate) mod create;
+pub(crate) mod explain;
 pub(crate) mod list;
 pub(crate) mod login;
 pub(crate) mod logout;
+pub(crate) mod mint;
+pub(crate) mod org;
+pub(crate) mod org_token;
+pub(crate) mod permissions;
+pub(crate) mod policy;
 pub(crate) mod revoke;
 pub(crate) mod status;
 pub(crate) mod validate;

@@ -89,6 +89,23 @@ pub(crate) fn orgs() -> Vec<CompletionCandidate> {
     orgs.into_iter().flatten().map(|org| CompletionCandidate::new(shown(&org.slug))).collect()
 }
 
+/// What `--scope` takes, and the permissions there are.
+pub(crate) fn scopes() -> Vec<CompletionCandidate> {
+    let types = asked(async |common| {
+        let secret = credentials::find(common).ok()?.secret;
+        let client = connection::open(common, &secret).await.ok()?.ok()?;
+        Some(client.list_permissions().await.ok()?.resource_types)
+    });
+    let permissions = types.into_iter().flatten().flat_map(|told| {
+        let of = told.name;
+        told.actions.into_iter().map(move |action| {
+            CompletionCandidate::new(shown(&format!("{}:{of}", action.name)))
+                .help(Some(shown(&action.description).into()))
+        })
+    });
+    permissions.collect()
+}
+
 /// The profiles of the configuration.
 pub(crate) fn profiles() -> Vec<CompletionCandidate> {
     let profiles = Configuration::load(None).map(|configuration| configuration.profiles).unwrap_or_default();

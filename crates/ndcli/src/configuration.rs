@@ -21,7 +21,7 @@ use ndauth_terminal::settings::{self, Layer, Setting};
 use ndauth_terminal::{Failure, nearest};
 use toml_edit::{DocumentMut, Table};
 
-use crate::arguments::Common;
+use crate::arguments::{Common, InOrg};
 
 /// What is configured.
 #[derive(Default)]
@@ -44,13 +44,17 @@ pub(crate) const PROFILES: &str = "profiles";
 /// Variables that are read, and that no flag stands for.
 pub(crate) const OTHER_VARIABLES: [(&str, &str); 3] = [
     ("NDCLI_TOKEN", "the credential: a personal token, a session or a service's secret"),
-    ("NDCLI_TOKEN_FILE", "a file that holds the credential; NDCLI_TOKEN goes before it"),
+    (
+        "NDCLI_TOKEN_FILE",
+        "a file that holds the credential, alone or as `{\"bearer_token\": …}`; NDCLI_TOKEN goes before it",
+    ),
     ("NDCLI_PROFILE", "the profile of the configuration to use: another server, other settings"),
 ];
 
-/// Every setting there is: they are what every command takes.
+/// Every setting there is: what every command takes, and the org that commands act in.
 pub(crate) fn known() -> Vec<Setting> {
-    settings::settings(&Common::augment_args(Command::new("ndcli")), "NDCLI_", &[PROFILE])
+    let command = InOrg::augment_args(Common::augment_args(Command::new("ndcli")));
+    settings::settings(&command, "NDCLI_", &[PROFILE])
 }
 
 impl Configuration {

@@ -42,7 +42,17 @@ pub(crate) fn find(common: &Common) -> Result<Credential, Failure> {
                 format!("cannot read the file that NDCLI_TOKEN_FILE names, `{}`: {error}", path.display());
             Failure::not_authenticated(message, "let NDCLI_TOKEN_FILE name a file that holds the token")
         })?;
-        return parse(text.trim_end_matches(['\r', '\n']), "NDCLI_TOKEN_FILE", Some(path));
+        let text = match text.trim_start().starts_with('{') {
+            false => text.trim_end_matches(['\r', '\n']).to_owned(),
+            true => bearer_token(&text).ok_or_else(|| {
+                let message = format!(
+                    "the file that NDCLI_TOKEN_FILE names, `{}`, holds no `bearer_token`",
+                    path.display()
+                );
+                Failure::not_authenticated(message, r#"it holds `{"bearer_token": "…"}`, or the token alone"#)
+            })?,
+        };
+        return parse(&text, "NDCLI_TOKEN_FILE", Some(path));
     }
     let path = file()?;
     match stored(&path)?.get(&common.server.to_string()).and_then(Value::as_str) {
@@ -50,6 +60,15 @@ pub(crate) fn find(common: &Common) -> Result<Credential, Failure> {
         None => Err(missing(&common.server)),
     }
 }
+
+/// The token in a file as `ndcli token create --token_file` writes it.
+fn bearer_token(text: &str) -> Option<String> {
+    let whole: Value = serde_json::from_str(text).ok()?;
+    whole.get(BEARER_TOKEN)?.as_str().map(str::to_owned)
+}
+
+/// The key under which a file of JSON holds a token.
+pub(crate) const BEARER_TOKEN: &str = "bearer_token";
 
 /// That there is no credential, and what most likely became of it.
 fn missing(server: &ServerUrl) -> Failure {

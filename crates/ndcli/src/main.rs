@@ -15,7 +15,7 @@ use clap::FromArgMatches;
 use ndauth_terminal::settings::Layer;
 use ndauth_terminal::{Failure, usage};
 
-use crate::arguments::{Arguments, Auth, Command, Token};
+use crate::arguments::{Arguments, Auth, Command, Permissions, Token};
 use crate::configuration::Configuration;
 
 fn main() -> ExitCode {
@@ -62,7 +62,12 @@ fn execute(arguments: &Arguments, configuration: &Configuration) -> Result<(), F
         Command::Help(help) => return help::run(help),
         Command::Completions(completions) => return completion::print_script(completions.shell),
         Command::Manual(manual) => return help::manual(manual),
-        Command::Auth(_) | Command::Whoami | Command::Validate(_) => {}
+        Command::Auth(_)
+        | Command::Token(_)
+        | Command::Org(_)
+        | Command::Permissions(_)
+        | Command::Whoami
+        | Command::Validate(_) => {}
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(run(arguments))
@@ -74,6 +79,10 @@ async fn run(arguments: &Arguments) -> Result<(), Failure> {
         Command::Auth(Auth::Token(Token::Create(create))) => commands::create::run(common, create).await,
         Command::Auth(Auth::Token(Token::List(list))) => commands::list::run(common, list).await,
         Command::Auth(Auth::Token(Token::Revoke(revoke))) => commands::revoke::run(common, revoke).await,
+        Command::Auth(Auth::Token(Token::Explain(explain))) => commands::explain::run(common, explain).await,
+        Command::Token(token) => commands::org_token::run(common, token).await,
+        Command::Org(org) => commands::org::run(common, org).await,
+        Command::Permissions(Permissions::List(list)) => commands::permissions::run(common, list).await,
         Command::Auth(Auth::Login(login)) => commands::login::run(common, login).await,
         Command::Auth(Auth::Logout) => commands::logout::run(common),
         Command::Auth(Auth::Status) => commands::status::run(common).await,

@@ -21,6 +21,22 @@ pub(crate) fn confirm(question: &str, flag: &str) -> Result<bool, Failure> {
     Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
+/// Lets a person choose one of several; none where they choose nothing.
+pub(crate) fn choose(question: &str, choices: &[String]) -> Result<Option<String>, Failure> {
+    let mut err = io::stderr();
+    for (number, choice) in (1..).zip(choices) {
+        writeln!(err, "  {number}) {}", shown(choice))?;
+    }
+    write!(err, "{} [1-{}]: ", shown(question), choices.len())?;
+    err.flush()?;
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    let answer = answer.trim();
+    let by_name = choices.iter().find(|choice| *choice == answer);
+    let by_number = || choices.get(answer.parse::<usize>().ok()?.checked_sub(1)?);
+    Ok(by_name.or_else(by_number).cloned())
+}
+
 /// Reads a secret from standard input, without the line break behind it.
 pub(crate) fn secret_from_stdin() -> Result<String, Failure> {
     /// More than any secret; what is longer is told from what is not.

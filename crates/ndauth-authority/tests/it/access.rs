@@ -1,63 +1,134 @@
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use expect_test::expect;
 use ndauth_authority::access::{Operation, TABLE};
 use ndauth_authority::{
-    AnyToken, Authority, AuthorityError, Credential, NewAccount, NewOrg, NewService, Question, Settlement,
-    TokenName, TokenPage,
+    AnyToken, Authority, AuthorityError, Credential, Inquiry, NewAccount, NewOrg, NewPolicy, NewService,
+    Question, Settlement, Subject, TokenName, TokenPage,
 };
-use ndauth_core::{Actions, Grant, Grants, Orgs, Reason, Requirement, Role, Secret, SecretKind, Timestamp};
+use ndauth_core::{
+    ExpiryChoice, OrgPolicy, Orgs, Reason, Requirement, Role, Scope, Secret, SecretKind, Timestamp,
+};
 
 use crate::on_both;
-use crate::world::{CONSOLE, days, new_token, presented, reason};
+use crate::world::{
+    CONSOLE, World, at, days, granted, new_token, orgs, presented, reason, settings, token_with,
+};
 
 const PAGE: TokenPage = TokenPage { include_revoked: false, after: None, limit: 100 };
 
-/// Calls an operation in the most harmless way there is, about the token of this name.
-async fn call(
-    authority: &Authority,
-    caller: &Credential,
-    operation: Operation,
-    token: &str,
-) -> Result<(), AuthorityError> {
-    let name = TokenName::Name(token.parse().expect("a name"));
-    let (handle, slug) = ("ada".parse().expect("a handle"), "ops".parse().expect("a slug"));
+/// Sets the stage for an operation, as the operator and as the admin of `ops`: what it is about is there.
+async fn prepare(world: &World, operation: Operation) {
+    let authority = &world.authority;
+    let (ops, victim) = ("ops".parse().expect("a slug"), "victim".parse().expect("a name"));
     match operation {
-        Operation::CreateToken => authority.create_token(caller, &new_token("made")).await.map(drop),
-        Operation::ListTokens => authority.list_tokens(caller, PAGE).await.map(drop),
-        Operation::GetToken => authority.get_token(caller, &name).await.map(drop),
-        Operation::RevokeToken => authority.revoke_token(caller, &name).await.map(drop),
-        Operation::ValidateToken => {
-            let question = Question { secret: "", requirement: &Requirement::Identity, client_address: None };
-            authority.validate(caller, &question).await.map(drop)
+        // Whoever may revoke it did.
+        Operation::RevokeToken
+        | Operation::RevokeAnyToken
+        | Operation::GetToken
+        | Operation::ExplainToken => {
+            let _ = authority.create_token(&world.eve, &new_token("victim")).await;
         }
+        Operation::GetOrgToken | Operation::RevokeOrgToken => {
+            let settings = settings("victim", granted(&["read:assets"]), ExpiryChoice::ORG);
+            let _ = authority.create_org_token(&world.eve, &ops, &settings).await;
+        }
+        Operation::RemoveMember => world.member("ops", "temp", Role::Ro).await,
+        Operation::DeleteOrg => {
+            let org = NewOrg {
+                slug: format!("gone-{}", number()).parse().expect("a slug"),
+                name: None,
+                admin: None,
+            };
+            let _ = authority.create_org(&CONSOLE, &org).await;
+        }
+        Operation::RevokeService | Operation::RotateService => {
+            let new = NewService { name: victim, orgs: Orgs::All, states_address: false };
+            let _ = authority.create_service(&CONSOLE, &new).await;
+        }
+        _ => {}
+    }
+}
+
+/// A number that was not given before.
+fn number() -> u32 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// Calls an operation in the most harmless way there is, about what was prepared for it.
+async fn call(world: &World, caller: &Credential, operation: Operation) -> Result<(), AuthorityError> {
+    let authority: &Authority = &world.authority;
+    let victim = TokenName::Name("victim".parse().expect("a name"));
+    let fresh = format!("new-{}", number());
+    let (handle, slug) = ("ada".parse().expect("a handle"), "ops".parse().expect("a slug"));
+    let open = NewPolicy { policy: OrgPolicy::OPEN, effective_in: Duration::ZERO };
+    let question = Question { secret: "", requirement: &Requirement::Identity, client_address: None };
+    match operation {
+        Operation::CreateToken => authority.create_token(caller, &new_token(&fresh)).await.map(drop),
+        Operation::ListTokens => authority.list_tokens(caller, PAGE).await.map(drop),
+        Operation::GetToken => authority.get_token(caller, &victim).await.map(drop),
+        Operation::RevokeToken => authority.revoke_token(caller, &victim).await.map(drop),
+        Operation::ExplainToken => {
+            let subject = Subject::Token(victim);
+            let inquiry = Inquiry { subject, org: None, question: None, service: None, address: None };
+            authority.explain(caller, &inquiry).await.map(drop)
+        }
+        Operation::ValidateToken => authority.validate(caller, &question).await.map(drop),
+        Operation::ValidateTokens => authority.validate_all(caller, &[question]).await.map(drop),
         Operation::WhoAmI => authority.who_am_i(caller).await.map(drop),
         Operation::ListOrgs => authority.list_orgs(caller).await.map(drop),
+        Operation::ListPermissions => authority.list_permissions(caller).await.map(drop),
+        Operation::CreateOrg => {
+            let new = NewOrg { slug: fresh.parse().expect("a slug"), name: None, admin: None };
+            authority.create_org(caller, &new).await.map(drop)
+        }
+        Operation::GetOrg => authority.get_org(caller, &slug).await.map(drop),
+        Operation::ListMembers => authority.list_members(caller, &slug).await.map(drop),
+        Operation::SetMember => authority.set_member(caller, &slug, &handle, Role::Rw).await.map(drop),
+        Operation::RemoveMember => {
+            authority.remove_member(caller, &slug, &"temp".parse().expect("a handle")).await.map(drop)
+        }
+        Operation::GetOrgPolicy => authority.get_policies(caller, &slug).await.map(drop),
+        Operation::SetOrgPolicy => authority.set_policy(caller, &slug, &open).await.map(drop),
+        Operation::CreateOrgToken => {
+            let settings = settings(&fresh, granted(&["read:assets"]), ExpiryChoice::ORG);
+            authority.create_org_token(caller, &slug, &settings).await.map(drop)
+        }
+        Operation::ListOrgTokens => authority.list_org_tokens(caller, &slug, PAGE).await.map(drop),
+        Operation::GetOrgToken => authority.get_org_token(caller, &slug, &victim).await.map(drop),
+        Operation::RevokeOrgToken => authority.revoke_org_token(caller, &slug, &victim).await.map(drop),
         Operation::CreateAccount => {
             let new = NewAccount {
-                handle: "new".parse().expect("a handle"),
-                email: "new@example.org".parse().expect("an address"),
+                handle: fresh.parse().expect("a handle"),
+                email: format!("{fresh}@example.org").parse().expect("an address"),
                 name: None,
                 operator: true,
             };
             authority.create_account(caller, &new).await.map(drop)
         }
         Operation::DisableAccount => authority.enable_account(caller, &handle).await.map(drop),
-        Operation::CreateOrg => {
-            let new = NewOrg { slug: "new".parse().expect("a slug"), name: None };
-            authority.create_org(caller, &new).await.map(drop)
-        }
-        Operation::DeleteOrg => authority.delete_org(caller, &"new".parse().expect("a slug")).await,
-        Operation::SetMember => authority.set_member(caller, &slug, &handle, Role::Rw).await,
-        Operation::RemoveMember => {
-            authority.remove_member(caller, &slug, &"eve".parse().expect("a handle")).await
+        Operation::DeleteOrg => {
+            let latest = authority.list_every_org(&CONSOLE).await.expect("listed").rows;
+            let mut gone = latest.into_iter().filter(|view| view.org.slug.as_str().starts_with("gone-"));
+            let org = gone.find(|view| view.org.deleted_at.is_none()).expect("one was prepared").org;
+            authority.delete_org(caller, &org.slug).await
         }
         Operation::IssueSession => authority.issue_session(caller, &handle, days(1)).await.map(drop),
         Operation::CreateService => {
-            let new = NewService { name: "new".parse().expect("a name"), orgs: Orgs::All };
+            let name = fresh.parse().expect("a name");
+            let new = NewService { name, orgs: Orgs::All, states_address: false };
             authority.create_service(caller, &new).await.map(drop)
         }
-        Operation::RevokeService => authority.revoke_service(caller, &"new".parse().expect("a name")).await,
+        Operation::RevokeService => {
+            authority.revoke_service(caller, &"victim".parse().expect("a name")).await
+        }
+        Operation::ApplyCatalogue => {
+            let present = authority.list_permissions(&CONSOLE).await.expect("listed").document();
+            authority.apply_catalogue(caller, &present).await.map(drop)
+        }
         Operation::Inspect => authority.list_accounts(caller).await.map(drop),
         Operation::ExportEvents => authority.export_events(caller, 0).await.map(drop),
         // What PostgreSQL cannot do is told behind the door; who may not comes no further.
@@ -69,13 +140,13 @@ async fn call(
             let none = Settlement::NotBefore(Timestamp::MIN);
             authority.after_restore(caller, &none).await.map(drop)
         }
-        Operation::SignOut => authority.sign_out(caller, &"eve".parse().expect("a handle")).await.map(drop),
+        Operation::SignOut => authority.sign_out(caller, &"temp".parse().expect("a handle")).await.map(drop),
         Operation::RevokeAnyToken => {
-            let name = AnyToken::Of(handle, token.parse().expect("a name"));
+            let name = AnyToken::Of("eve".parse().expect("a handle"), "victim".parse().expect("a name"));
             authority.revoke_any_token(caller, &name).await.map(drop)
         }
         Operation::RotateService => {
-            let name = "ops only".parse().expect("a name");
+            let name = "victim".parse().expect("a name");
             authority.rotate_service(caller, &name, Duration::ZERO).await.map(drop)
         }
         // The surface serves these by itself.
@@ -83,72 +154,176 @@ async fn call(
     }
 }
 
-fn granted(resource_type: &str, action: &str) -> Grants {
-    Grants::only([Grant {
-        resource_type: resource_type.parse().expect("a resource type"),
-        resource_ids: "*".parse().expect("resource ids"),
-        actions: Actions::Only([action.parse().expect("an action")].into()),
-    }])
-    .expect("grants")
+/// Every kind of caller there is, by a short name.
+async fn callers(world: &World) -> Vec<(&'static str, Credential)> {
+    world.member("dev", "eve", Role::Ro).await;
+    let ron = world.person("ron", false, Some(Role::Ro)).await;
+    let stan = world.person("stan", false, None).await;
+    let oona = world.person("oona", true, None).await;
+    let dora = world.person("dora", false, Some(Role::Admin)).await;
+    world.person("temp", false, Some(Role::Ro)).await;
+    let made = async |owner: &Credential, name: &str, change: fn(&mut ndauth_authority::NewToken)| {
+        let new = token_with(name, change);
+        presented(&world.authority.create_token(owner, &new).await.expect("a token is made").secret)
+    };
+    let org_token = async |name: &str, permissions: &[&str]| {
+        let settings = settings(name, granted(permissions), ExpiryChoice::ORG);
+        let ops = "ops".parse().expect("a slug");
+        let made = world.authority.create_org_token(&world.eve, &ops, &settings).await;
+        presented(&made.expect("an org's token is made").secret)
+    };
+    // All of an admin's: what these may not, no token of anybody's may.
+    let eve = &world.eve;
+    let revoked = made(eve, "revoked", |_| ()).await;
+    let name = TokenName::Name("revoked".parse().expect("a name"));
+    world.authority.revoke_token(eve, &name).await.expect("revoked");
+    let disabled = made(&dora, "of the disabled", |_| ()).await;
+    world.authority.disable_account(&CONSOLE, &"dora".parse().expect("a handle")).await.expect("disabled");
+    let expired = made(eve, "expired", |new| new.settings.expiry = ExpiryChoice::At(at(60))).await;
+    world.clock.set(at(60));
+    let ours: fn(&mut ndauth_authority::NewToken) = |new| {
+        new.settings.grants =
+            granted(&["read:tokens", "read:members", "read:policy", "admin:org", "read:audit"]);
+    };
+    let copy = |credential: &Credential| {
+        let Credential::Secret { secret, .. } = credential else { panic!("a secret") };
+        presented(secret)
+    };
+    vec![
+        ("nobody", Credential::Nothing),
+        ("console", Credential::Console),
+        ("session RO", ron),
+        ("session RW", copy(&world.ada)),
+        ("session ADMIN", copy(eve)),
+        ("stranger", stan),
+        ("operator", oona),
+        ("token RW", made(eve, "unlimited", |_| ()).await),
+        ("token RO", made(eve, "ro", |new| new.scope = Some(Scope::Ro)).await),
+        ("token bound to ops", made(eve, "ops", |new| new.orgs = orgs(&["ops"])).await),
+        ("token bound to dev", made(eve, "dev", |new| new.orgs = orgs(&["dev"])).await),
+        (
+            "token read:assets",
+            made(eve, "assets", |new| new.settings.grants = granted(&["read:assets"])).await,
+        ),
+        ("token of ours by name", made(eve, "ours", ours).await),
+        ("org token", org_token("assets", &["read:assets"]).await),
+        ("org token of ours", org_token("ours", &["read:members", "read:policy", "read:tokens"]).await),
+        ("disabled", disabled),
+        ("expired", expired),
+        ("revoked", revoked),
+        ("service", copy(&world.service)),
+        ("service for dev", {
+            let orgs = orgs(&["dev"]);
+            let new = NewService { name: "dev only".parse().expect("a name"), orgs, states_address: false };
+            presented(&world.authority.create_service(&CONSOLE, &new).await.expect("registered"))
+        }),
+    ]
+}
+
+/// What came of a call, in few letters.
+fn told(outcome: &Result<(), AuthorityError>) -> &'static str {
+    match outcome {
+        Ok(()) => "+",
+        Err(AuthorityError::NotFound { what: "org", .. }) => "hidden",
+        Err(AuthorityError::NotFound { what: "token", .. }) => "none",
+        Err(error) => match error.reason() {
+            Reason::CredentialMissing => "who?",
+            Reason::NotPermitted => "-",
+            Reason::SessionRequired => "login",
+            Reason::RoleTooLow => "role",
+            Reason::PermissionNotGranted => "grant",
+            Reason::OrgNotCovered => "org",
+            Reason::AccountDisabled => "disab.",
+            Reason::TokenExpired => "exp.",
+            Reason::TokenRevoked => "rev.",
+            other => other.code(),
+        },
+    }
 }
 
 on_both! {
-    /// Every operation, by every kind of caller: `+` may, anything else is why not.
+    /// Every operation, by every kind of caller: `+` may, `-` may not, `login` a person who is logged in
+    /// may, `hidden` is told that there is no such org, `none` that there is no such token of its own;
+    /// `role`, `grant` and `org` say what the decision lacks.
     async fn the_matrix_holds(world: &World) {
-        let all = presented(&world.create(&new_token("all")).await.secret);
-        let limited = |name: &str, grants| ndauth_authority::NewToken { grants, ..new_token(name) };
-        let reading = presented(&world.create(&limited("reading", granted("tokens", "read"))).await.secret);
-        let assets = presented(&world.create(&limited("assets", granted("assets", "read"))).await.secret);
-        world.create(&new_token("victim")).await;
-        let callers = [
-            ("nobody", &Credential::Nothing), ("console", &CONSOLE), ("session", &world.ada),
-            ("token", &all), ("token:tokens", &reading), ("token:assets", &assets), ("service", &world.service),
-        ];
-        let mut matrix = String::new();
-        for row in &TABLE {
-            matrix.push_str(&format!("{:?}:", row.operation));
-            for (name, caller) in &callers {
-                let told = match call(&world.authority, caller, row.operation, "victim").await {
-                    Ok(()) => format!(" {name}+"),
-                    Err(error) => match error.reason() {
-                        Reason::CredentialMissing => String::new(),
-                        Reason::NotPermitted => " -".to_owned(),
-                        Reason::SessionRequired => format!(" {name}:login"),
-                        other => format!(" {name}:{}", other.code()),
-                    },
-                };
-                matrix.push_str(&told);
-            }
-            matrix.push('\n');
+        let callers = callers(world).await;
+        let mut matrix = format!("{:16}", "");
+        for number in 0..callers.len() {
+            matrix.push_str(&format!("{number:<7}"));
         }
-        let expected = "\
-CreateToken: - session+ token:login token:tokens:login token:assets:login -
-ListTokens: - session+ token+ token:tokens+ - -
-GetToken: - session+ token+ token:tokens+ token:assets:login -
-RevokeToken: - session+ token:NOT_FOUND token:tokens:NOT_FOUND token:assets:NOT_FOUND -
-ValidateToken: - - - - - service+
-WhoAmI: - session+ token+ token:tokens+ token:assets+ service+
-ListOrgs: - session+ token+ token:tokens+ token:assets+ -
-CreateAccount: console+ - - - - -
-DisableAccount: console+ - - - - -
-CreateOrg: console+ - - - - -
-DeleteOrg: console+ - - - - -
-SetMember: console+ - - - - -
-RemoveMember: console+ - - - - -
-IssueSession: console+ - - - - -
-CreateService: console+ - - - - -
-RevokeService: console+ - - - - -
-Inspect: console+ - - - - -
-ExportEvents: console+ - - - - -
-Backup: console+ - - - - -
-AfterRestore: console+ - - - - -
-SignOut: console+ - - - - -
-RevokeAnyToken: console:NOT_FOUND - - - - -
-RotateService: console+ - - - - -
-CheckHealth: nobody+ console+ session+ token+ token:tokens+ token:assets+ service+
-Reflect: nobody+ console+ session+ token+ token:tokens+ token:assets+ service+
-";
-        assert_eq!(matrix, expected);
+        matrix.truncate(matrix.trim_end().len());
+        for (number, (name, _)) in callers.iter().enumerate() {
+            matrix.push_str(&format!("\n{number:>2} {name}"));
+        }
+        for row in &TABLE {
+            matrix.push_str(&format!("\n{:16}", format!("{:?}", row.operation)));
+            for (_, caller) in &callers {
+                prepare(world, row.operation).await;
+                matrix.push_str(&format!("{:<7}", told(&call(world, caller, row.operation).await)));
+            }
+            matrix.truncate(matrix.trim_end().len());
+        }
+        matrix.push('\n');
+        expect![[r#"
+                            0      1      2      3      4      5      6      7      8      9      10     11     12     13     14     15     16     17     18     19
+             0 nobody
+             1 console
+             2 session RO
+             3 session RW
+             4 session ADMIN
+             5 stranger
+             6 operator
+             7 token RW
+             8 token RO
+             9 token bound to ops
+            10 token bound to dev
+            11 token read:assets
+            12 token of ours by name
+            13 org token
+            14 org token of ours
+            15 disabled
+            16 expired
+            17 revoked
+            18 service
+            19 service for dev
+            CreateToken     who?   -      +      +      +      +      +      login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            ListTokens      who?   -      +      +      +      +      +      +      +      +      +      -      +      -      -      disab. exp.   rev.   -      -
+            GetToken        who?   -      none   none   +      none   none   +      +      +      +      login  +      none   none   disab. exp.   rev.   -      -
+            RevokeToken     who?   -      none   none   +      none   none   login  login  login  login  login  login  none   none   disab. exp.   rev.   -      -
+            ExplainToken    who?   -      none   none   +      none   none   login  login  login  login  login  login  none   none   disab. exp.   rev.   -      -
+            ValidateToken   who?   -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   +      +
+            ValidateTokens  who?   -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   +      +
+            WhoAmI          who?   -      +      +      +      +      +      +      +      +      +      +      +      +      +      disab. exp.   rev.   +      +
+            ListOrgs        who?   -      +      +      +      +      +      +      +      +      +      +      +      +      +      disab. exp.   rev.   -      -
+            ListPermissions who?   +      +      +      +      +      +      +      +      +      +      +      +      +      +      disab. exp.   rev.   +      +
+            CreateOrg       who?   +      -      -      -      -      +      login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            GetOrg          who?   -      +      +      +      hidden hidden +      +      +      org    +      +      +      +      disab. exp.   rev.   -      -
+            ListMembers     who?   -      +      +      +      hidden hidden grant  grant  grant  grant  grant  +      grant  +      disab. exp.   rev.   -      -
+            SetMember       who?   +      role   role   +      hidden hidden login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            RemoveMember    who?   +      role   role   +      hidden hidden login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            GetOrgPolicy    who?   -      +      +      +      hidden hidden grant  grant  grant  grant  grant  +      grant  +      disab. exp.   rev.   -      -
+            SetOrgPolicy    who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            CreateOrgToken  who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            ListOrgTokens   who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            GetOrgToken     who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            RevokeOrgToken  who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            CreateAccount   who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            DisableAccount  who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            DeleteOrg       who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            IssueSession    who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            CreateService   who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            RevokeService   who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            ApplyCatalogue  who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            Inspect         who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            ExportEvents    who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            Backup          who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            AfterRestore    who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            SignOut         who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            RevokeAnyToken  who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            RotateService   who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            CheckHealth     +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +
+            Reflect         +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +
+        "#]].assert_eq(&matrix);
     }
 
     async fn a_token_revokes_itself_and_no_other(world: &World) {
@@ -164,7 +339,7 @@ Reflect: nobody+ console+ session+ token+ token:tokens+ token:assets+ service+
     }
 
     async fn a_token_shows_itself_without_any_grant(world: &World) {
-        let new = ndauth_authority::NewToken { grants: granted("assets", "read"), ..new_token("narrow") };
+        let new = token_with("narrow", |new| new.settings.grants = granted(&["read:assets"]));
         let token = presented(&world.create(&new).await.secret);
         world.create(&new_token("other")).await;
         let get = async |name: &str| {
@@ -188,7 +363,7 @@ Reflect: nobody+ console+ session+ token+ token:tokens+ token:assets+ service+
         let unknown: Secret = "ndses_9fefK0k0r4f1UgtpuUsNmC6Fu1W2cqhyY3rNdGb8tg4".parse().expect("a secret");
         let who = async |credential: &Credential| world.authority.who_am_i(credential).await;
         assert_eq!(reason(who(&presented(&unknown)).await), Reason::SecretUnknown);
-        for kind in [SecretKind::Org, SecretKind::Refresh, SecretKind::Access] {
+        for kind in [SecretKind::Refresh, SecretKind::Access] {
             let text = unknown.expose().replace("ndses_", kind.marker());
             let secret = text.parse().expect("a secret");
             assert_eq!(reason(who(&presented(&secret)).await), Reason::SecretKindNotAccepted);
@@ -207,7 +382,7 @@ Reflect: nobody+ console+ session+ token+ token:tokens+ token:assets+ service+
         assert_eq!(world.authority.enable_account(&CONSOLE, &ada).await.ok(), Some(true));
         assert!(who(&world.ada).await.is_ok() && who(&token).await.is_ok());
 
-        world.clock.set(crate::world::at(24 * 60 * 60));
+        world.clock.set(at(24 * 60 * 60));
         assert_eq!(reason(who(&world.ada).await), Reason::SessionExpired);
     }
 }

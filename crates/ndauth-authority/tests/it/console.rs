@@ -77,7 +77,7 @@ on_both! {
         assert_eq!(accounts.iter().map(|a| a.handle.to_string()).collect::<Vec<_>>(), ["ada", "eve"]);
         let orgs = authority.list_every_org(&CONSOLE).await.expect("listed").rows;
         assert_eq!(orgs.iter().map(|v| (v.org.slug.to_string(), v.members)).collect::<Vec<_>>(), [("dev".into(), 1), ("ops".into(), 2)]);
-        let members = authority.list_members(&CONSOLE).await.expect("listed").rows;
+        let members = authority.list_every_member(&CONSOLE).await.expect("listed").rows;
         let members: Vec<_> = members.iter().map(|m| format!("{} {} {}", m.org, m.account, m.role)).collect();
         assert_eq!(members, ["dev ada RO", "ops ada RW", "ops eve ADMIN"]);
         let mut sessions = authority.list_sessions(&CONSOLE).await.expect("listed").rows;

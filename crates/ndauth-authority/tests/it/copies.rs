@@ -32,7 +32,8 @@ async fn refused(authority: &Authority, world: &World, secret: &Secret, org: &st
         requirement: &requirement,
         client_address: None,
     };
-    let verdict = authority.validate(&world.service, &question).await.expect("it is decided");
+    let answer = authority.validate(&world.service, &question).await.expect("it is decided");
+    let verdict = answer.verdicts.into_iter().next().expect("an answer");
     verdict.outcome.err().map(|refusal| refusal.reason())
 }
 

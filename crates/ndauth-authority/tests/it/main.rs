@@ -1,8 +1,13 @@
 //! The authority from outside: who may call what, and what then happens, on both databases.
 
 mod access;
+mod catalogue;
 mod console;
 mod copies;
+mod explain;
+mod org_tokens;
+mod policies;
+mod security;
 mod tokens;
 mod validate;
 mod world;

@@ -2,14 +2,16 @@ use std::sync::Arc;
 
 use ndauth_authority::{
     Authority, AuthorityError, Clock, CreatedToken, MAX_LIVE_TOKENS, NewToken, TokenName, TokenPage,
+    TokenSettings,
 };
 use ndauth_core::{
-    Actions, Change, Entry, Expiry, ExpiryChoice, Grant, Grants, Lifetime, Orgs, Reason, Scope, TokenStatus,
-    TokenType,
+    Change, Entry, Expiry, ExpiryChoice, Lifetime, Reason, Scope, Services, TokenStatus, TokenType,
 };
 
 use crate::on_both;
-use crate::world::{CONSOLE, World, at, days, new_token, presented, reason};
+use crate::world::{
+    CONSOLE, World, at, days, granted, networks, new_token, orgs, presented, reason, settings, token_with,
+};
 
 const PAGE: TokenPage = TokenPage { include_revoked: false, after: None, limit: 100 };
 const DAY: i64 = 24 * 60 * 60;
@@ -68,7 +70,7 @@ on_both! {
     async fn the_dead_make_room(world: &World) {
         for n in 0..MAX_LIVE_TOKENS {
             let expiry = if n == 0 { days(30) } else { days(90) };
-            world.create(&NewToken { expiry, ..new_token(&format!("t{n}")) }).await;
+            world.create(&token_with(&format!("t{n}"), |new| new.settings.expiry = expiry)).await;
         }
         let ada = world.authority.issue_session(&CONSOLE, &"ada".parse().expect("a handle"), days(60)).await;
         let ada = presented(&ada.expect("issued"));
@@ -85,7 +87,7 @@ on_both! {
     }
 
     async fn an_expired_holder_gives_up_its_name(world: &World) {
-        let first = world.create(&NewToken { expiry: days(30), ..new_token("ci") }).await;
+        let first = world.create(&token_with("ci", |new| new.settings.expiry = days(30))).await;
         assert_eq!(reason(world.authority.create_token(&world.ada, &new_token("ci")).await), Reason::NameTaken);
         world.clock.set(at(30 * DAY));
         let ada = world.authority.issue_session(&CONSOLE, &"ada".parse().expect("a handle"), days(1)).await;
@@ -102,24 +104,28 @@ on_both! {
     }
 
     async fn a_token_is_what_was_asked_for(world: &World) {
-        let assets = Grants::only([Grant {
-            resource_type: "assets".parse().expect("a resource type"),
-            resource_ids: "*".parse().expect("resource ids"),
-            actions: Actions::Only(["read".parse().expect("an action")].into()),
-        }]);
         let new = NewToken {
-            name: "it's / \"odd\" 🚀".parse().expect("a name"),
-            scope: Scope::Ro,
-            grants: assets.expect("grants"),
-            orgs: Orgs::only(["ops".parse().expect("a slug")]).expect("orgs"),
-            expiry: ExpiryChoice::In(Lifetime::Endless),
+            scope: Some(Scope::Ro),
+            orgs: orgs(&["ops"]),
+            settings: TokenSettings {
+                description: Some("for the nightly build".parse().expect("a description")),
+                services: Services::only(["registry".parse().expect("a name")]).expect("services"),
+                networks: networks("10.0.0.0/8"),
+                ..settings(
+                    "it's / \"odd\" 🚀",
+                    granted(&["read:assets"]),
+                    ExpiryChoice::In(Lifetime::Endless),
+                )
+            },
         };
         let made = world.create(&new).await;
-        let token = &made.view.token;
-        assert_eq!((&token.name, token.scope, &token.grants), (&new.name, new.scope, &new.grants));
+        let (token, asked) = (&made.view.token, &new.settings);
+        assert_eq!((&token.name, &token.description), (&asked.name, &asked.description));
+        assert_eq!((Some(token.scope), &token.grants), (new.scope, &asked.grants));
         assert_eq!((&made.view.orgs, token.expires_at), (&new.orgs, Expiry::Never));
+        assert_eq!((&made.view.services, &token.networks), (&asked.services, &asked.networks));
         assert_eq!(token.token_type(), TokenType::ReadOnly);
-        assert_eq!(made.view.prefix, made.secret.prefix());
+        assert_eq!(made.view.newest.prefix, made.secret.prefix());
         let listed = world.authority.list_tokens(&world.ada, PAGE).await.expect("listed");
         assert_eq!(listed.views, [made.view]);
         let plain = world.create(&new_token("plain")).await.view.token;
@@ -129,19 +135,18 @@ on_both! {
 
     async fn what_cannot_be_is_refused_and_leaves_nothing(world: &World) {
         let create = async |new: NewToken| reason(world.authority.create_token(&world.ada, &new).await);
-        let orgs = |slug: &str| Orgs::only([slug.parse().expect("a slug")]).expect("orgs");
-        assert_eq!(create(NewToken { orgs: orgs("nowhere"), ..new_token("a") }).await, Reason::NotAMember);
-        assert_eq!(create(NewToken { expiry: days(366), ..new_token("a") }).await, Reason::InvalidArgument);
-        assert_eq!(create(NewToken { expiry: ExpiryChoice::At(at(0)), ..new_token("a") }).await, Reason::InvalidArgument);
-        let unicorns = Grants::only([Grant {
-            resource_type: "unicorns".parse().expect("a resource type"),
-            resource_ids: "*".parse().expect("resource ids"),
-            actions: Actions::Any,
-        }]);
-        let grants = unicorns.expect("grants");
-        assert_eq!(create(NewToken { grants, ..new_token("a") }).await, Reason::InvalidArgument);
+        assert_eq!(create(token_with("a", |new| new.orgs = orgs(&["nowhere"]))).await, Reason::NotAMember);
+        for spoil in [
+            (|new: &mut NewToken| new.settings.expiry = days(366)) as fn(&mut NewToken),
+            |new| new.settings.expiry = ExpiryChoice::At(at(0)),
+            |new| new.settings.grants = granted(&["read:unicorns"]),
+            |new| new.settings.services = Services::only(["nobody".parse().expect("a name")]).expect("services"),
+            |new| new.scope = None,
+        ] {
+            assert_eq!(create(token_with("a", spoil)).await, Reason::InvalidArgument);
+        }
         world.authority.delete_org(&CONSOLE, &"dev".parse().expect("a slug")).await.expect("deleted");
-        assert_eq!(create(NewToken { orgs: orgs("dev"), ..new_token("a") }).await, Reason::NotAMember);
+        assert_eq!(create(token_with("a", |new| new.orgs = orgs(&["dev"]))).await, Reason::NotAMember);
         assert!(names(world).await.is_empty());
     }
 

@@ -1,10 +1,10 @@
 use std::time::Duration;
 
-use ndauth_authority::{NewToken, Question, TokenName};
-use ndauth_core::{Orgs, Reason, Requirement, Role, Scope};
+use ndauth_authority::{Question, TokenName};
+use ndauth_core::{Reason, Requirement, Role, Scope};
 
 use crate::on_both;
-use crate::world::{CONSOLE, at, days, needs, new_token, presented, reason};
+use crate::world::{CONSOLE, at, days, needs, new_token, orgs, presented, reason, token_with};
 
 const DAY: i64 = 24 * 60 * 60;
 
@@ -28,9 +28,8 @@ on_both! {
 
     async fn each_factor_refuses_with_its_reason(world: &World) {
         let rw = world.create(&new_token("rw")).await.secret;
-        let ro = world.create(&NewToken { scope: Scope::Ro, ..new_token("ro") }).await.secret;
-        let dev_only = Orgs::only(["dev".parse().expect("a slug")]).expect("orgs");
-        let dev = world.create(&NewToken { orgs: dev_only, ..new_token("dev") }).await.secret;
+        let ro = world.create(&token_with("ro", |new| new.scope = Some(Scope::Ro))).await.secret;
+        let dev = world.create(&token_with("dev", |new| new.orgs = orgs(&["dev"]))).await.secret;
         let ask = async |secret: &str, requirement: &Requirement| {
             world.ask(&world.service, secret, requirement).await.outcome.err().map(|refusal| refusal.reason())
         };
@@ -68,10 +67,12 @@ on_both! {
     }
 
     async fn a_verdict_tells_how_long_it_may_be_kept(world: &World) {
-        let made = world.create(&NewToken { expiry: days(30), ..new_token("ci") }).await;
+        let made = world.create(&token_with("ci", |new| new.settings.expiry = days(30))).await;
+        let question =
+            Question { secret: made.secret.expose(), requirement: &Requirement::Identity, client_address: None };
+        let answer = world.authority.validate(&world.service, &question).await.expect("decided");
+        assert_eq!((answer.sequence, answer.evaluated_at), (made.sequence, at(0)));
         let verdict = world.ask(&world.service, made.secret.expose(), &Requirement::Identity).await;
-        assert_eq!(verdict.sequence, made.sequence);
-        assert_eq!(verdict.evaluated_at, at(0));
         assert_eq!(verdict.max_cache_age, Duration::from_secs(2));
         world.clock.set(at(30 * DAY - 1));
         let verdict = world.ask(&world.service, made.secret.expose(), &Requirement::Identity).await;

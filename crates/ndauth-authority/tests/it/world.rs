@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use ndauth_authority::{
     Authority, AuthorityError, Clock, CreatedToken, Credential, Engine, ManualClock, NewAccount, NewOrg,
-    NewService, NewToken, Question, Verdict,
+    NewService, NewToken, Question, TokenSettings, Verdict,
 };
 use ndauth_core::{
-    ExpiryChoice, Grants, Lifetime, Orgs, Reason, Requirement, Role, Scope, Secret, Timestamp,
+    Actions, ExpiryChoice, Grant, Grants, Lifetime, Networks, OrgSlug, Orgs, Permission, Reason, Requirement,
+    Role, Scope, Secret, Services, Timestamp,
 };
 use ndauth_store::testing::Scratch;
 
@@ -46,12 +47,50 @@ pub(crate) fn days(days: u64) -> ExpiryChoice {
 
 pub(crate) fn new_token(name: &str) -> NewToken {
     NewToken {
-        name: name.parse().expect("a name"),
-        scope: Scope::Rw,
-        grants: Grants::All,
+        scope: Some(Scope::Rw),
         orgs: Orgs::All,
-        expiry: ExpiryChoice::PERSONAL,
+        settings: settings(name, Grants::All, ExpiryChoice::PERSONAL),
     }
+}
+
+/// What a token is given that is bound to no service and no network.
+pub(crate) fn settings(name: &str, grants: Grants, expiry: ExpiryChoice) -> TokenSettings {
+    TokenSettings {
+        name: name.parse().expect("a name"),
+        description: None,
+        grants,
+        services: Services::All,
+        networks: Networks::All,
+        expiry,
+    }
+}
+
+/// A token to be made that differs from the usual.
+pub(crate) fn token_with(name: &str, change: impl FnOnce(&mut NewToken)) -> NewToken {
+    let mut new = new_token(name);
+    change(&mut new);
+    new
+}
+
+/// Grants of these permissions.
+pub(crate) fn granted(permissions: &[&str]) -> Grants {
+    let grant = |text: &&str| {
+        let asked: Permission = text.parse().expect("a permission");
+        Grant {
+            resource_type: asked.resource_type,
+            resource_ids: asked.resource_ids,
+            actions: Actions::Only([asked.action].into()),
+        }
+    };
+    Grants::only(permissions.iter().map(grant)).expect("grants")
+}
+
+pub(crate) fn orgs(slugs: &[&str]) -> Orgs<OrgSlug> {
+    Orgs::only(slugs.iter().map(|slug| slug.parse().expect("a slug"))).expect("orgs")
+}
+
+pub(crate) fn networks(text: &str) -> Networks {
+    Networks::only([text.parse().expect("a network")]).expect("networks")
 }
 
 pub(crate) fn needs(org: &str, access: Scope, permission: Option<&str>) -> Requirement {
@@ -77,7 +116,7 @@ impl World {
                 operator: false,
             };
             authority.create_account(&CONSOLE, &new).await.expect("an account is made");
-            let org = NewOrg { slug: slug.parse().expect("a slug"), name: None };
+            let org = NewOrg { slug: slug.parse().expect("a slug"), name: None, admin: None };
             authority.create_org(&CONSOLE, &org).await.expect("an org is made");
         }
         for (org, handle, role) in
@@ -91,7 +130,7 @@ impl World {
             presented(&authority.issue_session(&CONSOLE, &handle, days(1)).await.expect("a session begins"))
         };
         let service = async |name: &str, orgs| {
-            let new = NewService { name: name.parse().expect("a name"), orgs };
+            let new = NewService { name: name.parse().expect("a name"), orgs, states_address: true };
             presented(&authority.create_service(&CONSOLE, &new).await.expect("a service is registered"))
         };
         let ops = Orgs::only(["ops".parse().expect("a slug")]).expect("orgs");
@@ -113,7 +152,40 @@ impl World {
     pub(crate) async fn ask(&self, service: &Credential, secret: &str, requirement: &Requirement) -> Verdict {
         let client_address = "203.0.113.9".parse().ok();
         let question = Question { secret, requirement, client_address };
-        self.authority.validate(service, &question).await.expect("it is decided")
+        let answer = self.authority.validate(service, &question).await.expect("it is decided");
+        answer.verdicts.into_iter().next().expect("an answer")
+    }
+
+    /// Makes an account, a member of `ops` if it is given a role, and begins a session for it.
+    pub(crate) async fn person(&self, handle: &str, operator: bool, role: Option<Role>) -> Credential {
+        let new = NewAccount {
+            handle: handle.parse().expect("a handle"),
+            email: format!("{handle}@example.org").parse().expect("an address"),
+            name: None,
+            operator,
+        };
+        self.authority.create_account(&CONSOLE, &new).await.expect("an account is made");
+        if let Some(role) = role {
+            self.member("ops", handle, role).await;
+        }
+        self.log_in(handle).await
+    }
+
+    pub(crate) async fn log_in(&self, handle: &str) -> Credential {
+        let handle = handle.parse().expect("a handle");
+        presented(&self.authority.issue_session(&CONSOLE, &handle, days(1)).await.expect("a session begins"))
+    }
+
+    pub(crate) async fn member(&self, org: &str, handle: &str, role: Role) {
+        let (org, handle) = (org.parse().expect("a slug"), handle.parse().expect("a handle"));
+        self.authority.set_member(&CONSOLE, &org, &handle, role).await.expect("a member is set");
+    }
+
+    /// The reason for which a service is refused a permission in `ops`, or `None`.
+    pub(crate) async fn refused_permission(&self, secret: &Secret, permission: &str) -> Option<Reason> {
+        let requirement = needs("ops", Scope::Ro, Some(permission));
+        let verdict = self.ask(&self.service, secret.expose(), &requirement).await;
+        verdict.outcome.err().map(|refusal| refusal.reason())
     }
 
     /// The reason for which a secret may not `RW` in `ops`, or `None`.

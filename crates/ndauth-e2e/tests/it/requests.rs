@@ -1,7 +1,10 @@
 //! Requests that several tests send.
 
-use ndauth_core::{ExpiryChoice, Grants, Lifetime, Orgs, Scope};
-use ndauth_proto::{expiry_choice_to_proto, grants_to_proto, orgs_to_proto, scope_to_proto, v1};
+use ndauth_core::{ExpiryChoice, Grants, Lifetime, Networks, Orgs, Scope, Services};
+use ndauth_proto::{
+    expiry_choice_to_proto, grants_to_proto, networks_to_proto, orgs_to_proto, scope_to_proto,
+    services_to_proto, v1,
+};
 
 /// A token that may do all its owner may, and does not end.
 pub(crate) fn new_token(name: &str) -> v1::CreateTokenRequest {
@@ -11,6 +14,9 @@ pub(crate) fn new_token(name: &str) -> v1::CreateTokenRequest {
         orgs: Some(orgs_to_proto(&Orgs::All)),
         grants: Some(grants_to_proto(&Grants::All)),
         expiry: Some(expiry_choice_to_proto(ExpiryChoice::In(Lifetime::Endless))),
+        description: String::new(),
+        services: Some(services_to_proto(&Services::All)),
+        networks: Some(networks_to_proto(&Networks::All)),
     }
 }
 

@@ -511,7 +511,8 @@ pub struct Effective {
     pub access: i32,
     #[prost(enumeration = "Role", tag = "4")]
     pub role: i32,
-    /// The permissions that are left within that access and role, by their present names.
+    /// The permissions that are left within that access and role, by their present names. A set may be
+    /// empty here, and then nothing is left.
     #[prost(message, optional, tag = "5")]
     pub grants: ::core::option::Option<Grants>,
 }

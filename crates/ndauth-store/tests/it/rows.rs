@@ -120,7 +120,7 @@ on_both! {
         assert_eq!(views[1].owner_org, None);
         let found = read.find_secret(&hash).await.expect("read").expect("found");
         assert_eq!(found.family, Family::Token(plain.id));
-        assert_eq!(found.record.prefix, views[0].prefix);
+        assert_eq!(found.record.prefix, views[0].newest.prefix);
         assert_eq!(found.record.state(read.now()), SecretState::Current);
         assert_eq!(read.find_secret(&secret(&mut rng).1).await.expect("read"), None);
     }

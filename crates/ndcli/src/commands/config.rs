@@ -1,6 +1,8 @@
 //! `ndcli config`.
 
-use clap::Subcommand;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
 use clap_complete::ArgValueCandidates;
 use ndauth_terminal::settings::{self, Origin, Setting, in_force, innermost};
 use ndauth_terminal::{Failure, Rows, detailed, print, print_json, shown};
@@ -18,6 +20,8 @@ pub(crate) enum Config {
         /// Which setting: the name of a flag, such as `server`
         #[arg(add = ArgValueCandidates::new(completion::keys))]
         key: String,
+        #[command(flatten)]
+        in_org: Unsaid,
     },
     /// Keep a value for later commands; with `--profile`, in that profile, which is made where needed
     Set {
@@ -34,9 +38,16 @@ pub(crate) enum Config {
         key: String,
     },
     /// List every setting, its value, and where that comes from
-    List,
+    List(Unsaid),
     /// Print where the configuration lies
     Path,
+}
+
+/// Settings of some commands alone, which those that tell of settings take so that they are told.
+#[derive(Args)]
+pub(crate) struct Unsaid {
+    #[arg(long = "org", env = "NDCLI_ORG", hide = true, id = "in_org")]
+    org: Option<String>,
 }
 
 impl Config {
@@ -48,10 +59,10 @@ impl Config {
 
 pub(crate) fn run(common: &Common, configuration: &Configuration, config: &Config) -> Result<(), Failure> {
     match config {
-        Config::Get { key } => get(common, configuration, key),
+        Config::Get { key, .. } => get(common, configuration, key),
         Config::Set { key, value } => set(common, key, value),
         Config::Unset { key } => unset(common, key),
-        Config::List => list(common, configuration),
+        Config::List(_) => list(common, configuration),
         Config::Path => print(&format!("{}\n", path()?.display())),
     }
 }
@@ -83,19 +94,24 @@ fn set(common: &Common, key: &str, value: &str) -> Result<(), Failure> {
     } else if common.profile.is_some() {
         return Err(Failure::usage("a profile names no other profile", "leave `--profile` out"));
     }
-    let written = edit(|table| {
+    let written = keep(common, key, value)?;
+    say(
+        common,
+        &format!("✓ {key} = {}", shown(value)),
+        &json!({ "key": key, "value": value, "file": written.display().to_string() }),
+    )
+}
+
+/// Keeps a value for later commands: in the profile that is named, or above them all.
+pub(crate) fn keep(common: &Common, key: &str, value: &str) -> Result<PathBuf, Failure> {
+    edit(|table| {
         if key == PROFILE && profile(table, value).is_none() {
             let hint = format!("make it: `ndcli config set server URL --profile {value}`");
             return Err(Failure::usage(format!("there is no profile `{value}`"), hint));
         }
         put(place(table, common.profile.as_deref())?, key, value);
         Ok(())
-    })?;
-    say(
-        common,
-        &format!("✓ {key} = {}", shown(value)),
-        &json!({ "key": key, "value": value, "file": written.display().to_string() }),
-    )
+    })
 }
 
 /// Sets a value, and keeps what a person wrote around the one before.

@@ -1,19 +1,16 @@
 //! `ndcli auth token create`.
 
-use std::time::Duration;
-
 use clap_complete::ArgValueCandidates;
-use ndauth_core::{Class, ExpiryChoice, Grants, InvalidExpiry, InvalidName, Label, OrgSlug, Orgs, Scope};
-use ndauth_proto::{
-    expiry_choice_to_proto, grants_to_proto, orgs_to_proto, scope_to_proto,
-    v1::{self, revoke_token_request},
-};
-use ndauth_terminal::{Failure, TokenShown, aside, detailed, nonsense, print, print_json, shown};
-use serde_json::Value;
+use ndauth_core::{ExpiryChoice, Grants, InvalidExpiry, OrgSlug, Orgs, Permission, Scope};
+use ndauth_proto::v1::{self, explain_token_request};
+use ndauth_proto::{expiry_choice_to_proto, grants_to_proto, orgs_to_proto, scope_to_proto};
+use ndauth_terminal::{Failure, detailed, print, print_json, shown};
 
-use crate::arguments::{Common, Format, org, scope};
+use super::explain::preview;
+use super::mint::{Bounds, Minting, name};
+use crate::arguments::{Common, Format, org};
 use crate::completion;
-use crate::connection::{Connection, connect};
+use crate::connection::connect;
 
 #[derive(clap::Args)]
 pub(crate) struct Create {
@@ -21,9 +18,10 @@ pub(crate) struct Create {
     #[arg(long)]
     name: String,
 
-    /// RW (read and write) or RO (read only)
-    #[arg(long, value_name = "RW|RO", value_parser = scope)]
-    scope: Scope,
+    /// RW (read and write), RO (read only), or named scopes such as read:assets,write:assets
+    #[arg(long, value_name = "SCOPE", value_parser = scope, required_unless_present = "grant",
+          add = ArgValueCandidates::new(completion::scopes))]
+    scope: Option<Scopes>,
 
     /// Restrict the token to an organization; may be repeated. Omit to allow access to all orgs
     #[arg(long, value_parser = org, add = ArgValueCandidates::new(completion::orgs))]
@@ -32,134 +30,78 @@ pub(crate) struct Create {
     /// Token lifetime. One of: 30d, 60d, 90d, 180d, 365d, never; or an RFC 3339 instant
     #[arg(long, value_name = "DURATION", default_value = "90d", value_parser = expiry)]
     expiry: ExpiryChoice,
+
+    #[command(flatten)]
+    bounds: Bounds,
+
+    /// Show what the token could do in each org, and make none
+    #[arg(long)]
+    preview: bool,
+}
+
+/// What `--scope` says: how much, or what by name.
+#[derive(Clone)]
+enum Scopes {
+    Whole(Scope),
+    /// Each as it was written, and what it means.
+    Named(Vec<(String, Permission)>),
+}
+
+fn scope(text: &str) -> Result<Scopes, String> {
+    if let Ok(scope) = text.parse() {
+        return Ok(Scopes::Whole(scope));
+    }
+    let named = |name: &str| {
+        let permission = name.parse::<Permission>();
+        permission.map(|permission| (name.to_owned(), permission)).map_err(|why| format!("`{name}`: {why}"))
+    };
+    if text.contains(':') {
+        text.split(',').map(named).collect::<Result<_, _>>().map(Scopes::Named)
+    } else {
+        Err("expected `RW`, `RO`, or named scopes such as `read:assets,write:assets`".to_owned())
+    }
 }
 
 fn expiry(text: &str) -> Result<ExpiryChoice, InvalidExpiry> {
     ExpiryChoice::parse_preset(text)
 }
 
-/// Creates a token, and shows its secret once.
+/// Creates a token, and shows its secret once; or shows what it could do.
 pub(crate) async fn run(common: &Common, create: &Create) -> Result<(), Failure> {
-    let name: Label = create.name.parse().map_err(|why: InvalidName| {
-        Failure::usage(format!("`--name`: the name {why}"), "a name is up to 100 characters on one line")
-    })?;
+    let name = name(&create.name)?;
     let orgs =
         if create.org.is_empty() { Orgs::All } else { Orgs::Only(create.org.iter().cloned().collect()) };
     let mut server = connect(common).await?;
+    let (scope, named) = match &create.scope {
+        Some(Scopes::Whole(scope)) => (Some(*scope), [].as_slice()),
+        Some(Scopes::Named(named)) => (None, named.as_slice()),
+        None => (None, [].as_slice()),
+    };
+    let grants: Grants = create.bounds.grants(&server, named).await?;
     let request = v1::CreateTokenRequest {
         name: name.to_string(),
-        scope: scope_to_proto(create.scope).into(),
+        // The server finds the least that a set of grants needs.
+        scope: scope.map_or(v1::Scope::Unspecified, scope_to_proto).into(),
         orgs: Some(orgs_to_proto(&orgs)),
-        grants: Some(grants_to_proto(&Grants::All)),
+        grants: Some(grants_to_proto(&grants)),
         expiry: Some(expiry_choice_to_proto(create.expiry)),
+        description: create.bounds.description(),
+        services: Some(create.bounds.services()),
+        networks: Some(create.bounds.networks()),
     };
-    let made = make(&mut server, request).await?;
-    let token = TokenShown::read(made.token)?;
-    // Shown in any case, for nobody else has it; but it does not command the terminal.
-    let secret = shown(&made.secret);
+    if create.preview {
+        let planned = explain_token_request::Token::Planned(request);
+        return preview(common.format, &server, planned).await;
+    }
+    let minted = Minting::Personal(request).make(&mut server).await?;
     match common.format {
-        Format::Table => print(&sentences(&token, &secret)),
-        Format::Simple => print(&format!(
-            "• {} [{}/{}] org:{} expires:{} token:{}\n",
-            shown(&token.name),
-            shown(&token.prefix),
-            token.scope,
-            token.org(),
-            token.expires(),
-            secret
-        )),
+        Format::Table => print(&minted.sentences("Personal access token", None)),
+        Format::Simple => print(&minted.simple()),
         Format::Detailed => {
-            let mut fields = vec![("Token", secret)];
-            fields.extend(super::list::fields(&token, token.created_at));
+            let mut fields = vec![("Token", shown(&minted.secret))];
+            fields.extend(super::list::fields(&minted.token, minted.token.created_at));
             print(&detailed(&fields))
         }
-        Format::Json => print_json(&flat(&token, &made.secret)),
+        Format::Json => print_json(&minted.flat()),
     }
-}
-
-/// Has the token made. Where Ctrl-C comes in between, it is revoked again: nobody would have its secret.
-async fn make(
-    server: &mut Connection,
-    request: v1::CreateTokenRequest,
-) -> Result<v1::CreateTokenResponse, Failure> {
-    let name = request.name.clone();
-    let made = {
-        let asked = server.ask_once(async |client| client.create_token(request).await);
-        tokio::pin!(asked);
-        tokio::select! {
-            made = &mut asked => return made.map_err(unsure),
-            interrupted = tokio::signal::ctrl_c() => interrupted?,
-        }
-        aside(
-            "interrupted: waiting for the answer, so that no token is left behind; Ctrl-C again ends at once",
-        );
-        tokio::select! {
-            made = &mut asked => made.map_err(unsure)?,
-            _ = tokio::signal::ctrl_c() => return Err(left_behind("interrupted again", &name)),
-        }
-    };
-    let id = made.token.ok_or_else(|| nonsense("the answer holds no token"))?.id;
-    let request = v1::RevokeTokenRequest { token: Some(revoke_token_request::Token::Id(id)) };
-    tokio::select! {
-        revoked = server.ask_within(UNDO, async |client| client.revoke_token(request.clone()).await) => {
-            revoked.map_err(|failure| left_behind(&failure.message, &name))?;
-        }
-        _ = tokio::signal::ctrl_c() => return Err(left_behind("interrupted again", &name)),
-    }
-    Err(Failure {
-        message: "interrupted: the token was made, and is revoked again".to_owned(),
-        hint: None,
-        code: 130,
-    })
-}
-
-/// How long the way back may take, once Ctrl-C came in between.
-const UNDO: Duration = Duration::from_secs(10);
-
-/// That there may be a token whose secret nobody has.
-fn left_behind(why: &str, name: &str) -> Failure {
-    Failure {
-        message: format!("interrupted: the token `{name}` may have been made, and is not revoked: {why}"),
-        hint: Some(format!("if `ndcli auth token list` shows it: `ndcli auth token revoke '{name}' --yes`")),
-        code: 130,
-    }
-}
-
-/// A server that was lost in between may have made the token.
-fn unsure(failure: Failure) -> Failure {
-    if failure.code != Class::Undecided.exit_code() {
-        return failure;
-    }
-    let hint = "the token may have been made all the same: if `ndcli auth token list` shows it, revoke it, and try again";
-    Failure { hint: Some(hint.to_owned()), ..failure }
-}
-
-/// The answer that the documentation shows.
-fn sentences(token: &TokenShown, secret: &str) -> String {
-    let org = match &token.orgs {
-        None => String::new(),
-        Some(_) => format!("Org: {}\n", shown(&token.org())),
-    };
-    format!(
-        "✓ Personal access token created\n\
-         ⚠ Copy your token now — it will NOT be shown again.\n\
-         Token: {secret}\n\
-         Name: {}\n\
-         Scope: {}\n\
-         {org}\
-         Expires: {}\n\
-         Set NDCLI_TOKEN=<token> to use static auth without interactive login.\n",
-        shown(&token.name),
-        token.scope,
-        token.expires()
-    )
-}
-
-/// The token and its secret, side by side, the secret first.
-fn flat(token: &TokenShown, secret: &str) -> Value {
-    let mut flat = serde_json::Map::from_iter([("token".to_owned(), Value::from(secret))]);
-    if let Value::Object(told) = token.json() {
-        flat.extend(told);
-    }
-    Value::Object(flat)
 }

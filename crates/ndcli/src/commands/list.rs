@@ -16,7 +16,7 @@ pub(crate) struct List {
 }
 
 /// As many as the server gives at once.
-const PAGE: i32 = 1000;
+pub(crate) const PAGE: i32 = 1000;
 
 /// Lists the account's tokens, oldest first.
 pub(crate) async fn run(common: &Common, list: &List) -> Result<(), Failure> {
@@ -38,8 +38,13 @@ pub(crate) async fn run(common: &Common, list: &List) -> Result<(), Failure> {
         }
         page_token = page.next_page_token;
     };
-    match common.format {
-        Format::Table => print(&format!("{}Total: {} token(s)\n", table(&tokens, now), tokens.len())),
+    show(common.format, &tokens, now)
+}
+
+/// Shows tokens, as of an instant.
+pub(crate) fn show(format: Format, tokens: &[TokenShown], now: Timestamp) -> Result<(), Failure> {
+    match format {
+        Format::Table => print(&format!("{}Total: {} token(s)\n", table(tokens, now), tokens.len())),
         Format::Simple => print(&tokens.iter().map(line).collect::<String>()),
         Format::Detailed => {
             let tables: String = tokens.iter().map(|token| detailed(&fields(token, now))).collect();
@@ -94,12 +99,16 @@ pub(crate) fn fields(token: &TokenShown, now: Timestamp) -> Vec<(&'static str, S
         ("Scope", token.scope.to_owned()),
         ("Grants", token.granted()),
         ("Org", token.org()),
+        ("For services", token.services.as_ref().map_or("-".to_owned(), |some| some.join(", "))),
+        ("From networks", token.networks.as_ref().map_or("-".to_owned(), |some| some.join(", "))),
         ("Type", token.token_type.to_owned()),
         ("Status", token.status.to_owned()),
         ("Created", token.created_at.to_string()),
         ("Expires", token.expires()),
         ("Last used", last_used(token, now)),
     ];
+    fields.extend(token.description.clone().map(|text| ("Description", text)));
+    fields.extend(token.owner_org.clone().map(|org| ("Owner", format!("the org {org}"))));
     fields.extend(token.last_used_ip.clone().map(|address| ("Last used from", address)));
     fields.extend(token.revoked_at.map(|at| ("Revoked", at.to_string())));
     fields

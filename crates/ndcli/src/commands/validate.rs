@@ -5,14 +5,15 @@ use clap_complete::ArgValueCandidates;
 use ndauth_core::{OrgSlug, Permission, Timestamp};
 use ndauth_proto::v1::validate_token_response::Outcome;
 use ndauth_proto::{
-    expiry_from_proto, factor_from_proto, grants_from_proto, permission_to_proto, reason_from_proto,
-    role_from_proto, scope_from_proto, timestamp_from_proto, v1,
+    expiry_from_proto, grants_from_proto, permission_to_proto, reason_from_proto, role_from_proto,
+    scope_from_proto, timestamp_from_proto, v1,
 };
 use ndauth_terminal::{
     Failure, Rows, detailed, expiry_json, grants_json, minute, nonsense, print, print_json, shown, told,
 };
 use serde_json::{Value, json};
 
+use super::explain::{factor_name, refused_json};
 use crate::arguments::{Common, Format, org, permission};
 use crate::completion;
 use crate::connection::connect;
@@ -154,8 +155,7 @@ fn show_allowed(format: Format, allowed: v1::Allowed, as_of: &AsOf) -> Result<()
 
 fn show_refused(format: Format, refused: &v1::Refused, as_of: &AsOf) -> Result<(), Failure> {
     let reason = reason_from_proto(refused.reason).map_or("UNKNOWN", |reason| reason.code());
-    let factor = factor_from_proto(refused.factor)
-        .map_or("-".to_owned(), |factor| format!("{factor:?}").to_lowercase());
+    let factor = factor_name(refused.factor);
     let since = refused.since.map(|at| timestamp_from_proto("since", at)).transpose()?;
     match format {
         Format::Table => print(
@@ -179,14 +179,12 @@ fn show_refused(format: Format, refused: &v1::Refused, as_of: &AsOf) -> Result<(
             ("Evaluated", as_of.evaluated_at.to_string()),
             ("May be kept for", format!("{} ms", as_of.max_cache_millis)),
         ]))?,
-        Format::Json => print_json(&as_of.json(json!({
-            "allowed": false,
-            "reason": reason,
-            "factor": factor,
-            "message": refused.message,
-            "hint": Some(&refused.hint).filter(|hint| !hint.is_empty()),
-            "since": since.map(|at| at.to_string()),
-        })))?,
+        Format::Json => {
+            let mut told = refused_json(refused);
+            told["allowed"] = json!(false);
+            told["since"] = json!(since.map(|at| at.to_string()));
+            print_json(&as_of.json(told))?;
+        }
     }
     Err(Failure::told(Some(refused.hint.as_str()).filter(|hint| !hint.is_empty())))
 }

@@ -116,12 +116,13 @@ impl KnownBy {
 }
 
 impl Who {
-    /// The account's handle, or the service's name.
+    /// The account's handle, the org's slug, or the service's name.
     pub(crate) fn name(&self) -> String {
         match (&self.account, &self.known) {
             (Some(account), _) => account.handle.clone(),
             (None, KnownBy::Service { name, .. }) => name.clone(),
-            (None, KnownBy::Session { .. } | KnownBy::Token(_)) => "-".to_owned(),
+            (None, KnownBy::Token(token)) => token.owner_org.clone().unwrap_or("-".to_owned()),
+            (None, KnownBy::Session { .. }) => "-".to_owned(),
         }
     }
 

@@ -1,0 +1,81 @@
+use ndauth_core::{ActionDocument, CatalogueDocument, Reason, Role};
+
+use crate::on_both;
+use crate::world::{CONSOLE, World, granted, reason, token_with};
+
+/// The catalogue as it is, changed.
+async fn changed(world: &World, change: impl FnOnce(&mut CatalogueDocument)) -> CatalogueDocument {
+    let mut document = world.authority.list_permissions(&CONSOLE).await.expect("listed").document();
+    change(&mut document);
+    document
+}
+
+fn action(role: Role, formerly: &[&str]) -> ActionDocument {
+    let formerly = formerly.iter().map(|name| (*name).to_owned()).collect();
+    ActionDocument { role, description: "An action".to_owned(), formerly }
+}
+
+on_both! {
+    /// What left the catalogue keeps no power, what was renamed keeps it, and `check` tells of both.
+    async fn tokens_follow_the_catalogue(world: &World) {
+        let new = token_with("ci", |new| new.settings.grants = granted(&["read:assets", "write:assets"]));
+        let secret = world.create(&new).await.secret;
+        assert_eq!(world.refused_permission(&secret, "read:assets").await, None);
+        let next = changed(world, |document| {
+            let assets = document.types.get_mut("assets").expect("the type is there");
+            assets.actions.remove("read");
+            assets.actions.remove("write");
+            assets.actions.insert("get".to_owned(), action(Role::Ro, &["read:assets"]));
+        })
+        .await;
+        let tried = world.authority.try_catalogue(&CONSOLE, &next).await.expect("tried");
+        let told: Vec<String> = tried.changes.iter().map(ToString::to_string).collect();
+        assert_eq!(told, ["~ read:assets is called get:assets", "- write:assets"]);
+        assert_eq!((tried.tokens, tried.sequence), (1, None));
+        assert_eq!(world.refused_permission(&secret, "write:assets").await, None, "nothing was changed");
+
+        let applied = world.authority.apply_catalogue(&CONSOLE, &next).await.expect("applied");
+        assert!(applied.sequence.is_some());
+        assert_eq!(world.refused_permission(&secret, "get:assets").await, None);
+        assert_eq!(world.refused_permission(&secret, "read:assets").await, None, "services may lag behind");
+        assert_eq!(world.refused_permission(&secret, "write:assets").await, Some(Reason::PermissionUnknown));
+        let checked = world.authority.check(&CONSOLE).await.expect("checked");
+        assert_eq!(checked.faults, [] as [String; 0]);
+        assert_eq!(checked.notes.len(), 2, "{:?}", checked.notes);
+        assert!(checked.notes[0].contains("`read:assets`, which is called `get:assets` now"));
+        assert!(checked.notes[1].contains("`write:assets`, which is in the catalogue no longer"));
+        let again = world.authority.apply_catalogue(&CONSOLE, &next).await.expect("applied");
+        assert_eq!((again.changes.len(), again.sequence), (0, None), "once is enough");
+
+        // A second authority on the same database sees it with its next answer.
+        let other = ndauth_authority::Authority::open(&world.scratch.url, ndauth_authority::Clock::Database, None).await;
+        let other = other.expect("opened");
+        assert_eq!(other.list_permissions(&CONSOLE).await.expect("listed").document(), next);
+        let back = changed(world, |document| {
+            document.types.get_mut("assets").expect("there").actions.insert("write".to_owned(), action(Role::Rw, &[]));
+        })
+        .await;
+        other.apply_catalogue(&CONSOLE, &back).await.expect("applied");
+        assert_eq!(world.refused_permission(&secret, "write:assets").await, None, "as a role that is given back");
+    }
+
+    async fn what_would_widen_is_refused_whole(world: &World) {
+        let before = changed(world, |_| ()).await;
+        let next = changed(world, |document| {
+            let assets = document.types.get_mut("assets").expect("the type is there");
+            assets.actions.remove("approve");
+            assets.actions.insert("accept".to_owned(), action(Role::Rw, &["approve:assets"]));
+        })
+        .await;
+        let error = world.authority.apply_catalogue(&CONSOLE, &next).await.expect_err("refused");
+        assert_eq!(error.reason(), Reason::InvalidArgument);
+        assert!(error.to_string().contains("`accept:assets` cannot be what `approve:assets` was"), "{error}");
+        assert_eq!(changed(world, |_| ()).await, before);
+        let ours = changed(world, |document| {
+            let assets = document.types.remove("assets").expect("the type is there");
+            document.types.insert("tokens".to_owned(), assets);
+        })
+        .await;
+        assert_eq!(reason(world.authority.apply_catalogue(&CONSOLE, &ours).await), Reason::InvalidArgument);
+    }
+}

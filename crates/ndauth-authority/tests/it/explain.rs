@@ -1,0 +1,173 @@
+use ndauth_authority::{Explanation, Inquiry, Subject, TokenName};
+use ndauth_core::{
+    Effective, ExpiryChoice, Factor, Grants, OrgPolicy, Permission, Reason, Role, Scope, Services,
+};
+
+use crate::on_both;
+use crate::world::{
+    World, at, granted, needs, networks, new_token, orgs, presented, reason, settings, token_with,
+};
+
+fn about(name: &str) -> Inquiry {
+    let subject = Subject::Token(TokenName::Name(name.parse().expect("a name")));
+    Inquiry { subject, org: None, question: None, service: None, address: None }
+}
+
+fn asks(inquiry: Inquiry, org: &str, access: Scope, permission: Option<&str>) -> Inquiry {
+    let permission = permission.map(|text| text.parse::<Permission>().expect("a permission"));
+    Inquiry { org: Some(org.parse().expect("a slug")), question: Some((access, permission)), ..inquiry }
+}
+
+async fn explained(world: &World, inquiry: &Inquiry) -> Vec<Explanation> {
+    world.authority.explain(&world.ada, inquiry).await.expect("explained").explanations
+}
+
+/// The first factor that refuses, and why.
+fn first(explanation: &Explanation) -> Option<(Factor, Reason)> {
+    let refused = explanation
+        .findings
+        .iter()
+        .find_map(|(factor, _, refusal)| refusal.as_ref().map(|refusal| (*factor, refusal.reason())));
+    assert_eq!(
+        explanation.outcome.as_ref().err().map(|refusal| (refusal.factor(), refusal.reason())),
+        refused
+    );
+    refused
+}
+
+on_both! {
+    /// For each question that a service asks, the explanation says what the service is told.
+    async fn an_explanation_and_the_verdict_agree(world: &World) {
+        let make = async |name: &str, change: fn(&mut ndauth_authority::NewToken)| {
+            (name.to_owned(), world.create(&token_with(name, change)).await.secret)
+        };
+        let tokens = [
+            make("all", |_| ()).await,
+            make("ro", |new| new.scope = Some(Scope::Ro)).await,
+            make("dev", |new| new.orgs = orgs(&["dev"])).await,
+            make("assets", |new| new.settings.grants = granted(&["read:assets"])).await,
+            make("here", |new| new.settings.networks = networks("203.0.113.0/24")).await,
+            make("there", |new| new.settings.networks = networks("10.0.0.0/8")).await,
+            make("registry", |new| {
+                new.settings.services = Services::only(["registry".parse().expect("a name")]).expect("services");
+            }).await,
+            make("others", |new| {
+                new.settings.services = Services::only(["ops only".parse().expect("a name")]).expect("services");
+            }).await,
+        ];
+        let mut refused = 0;
+        for (name, secret) in &tokens {
+            for org in ["ops", "dev", "nowhere"] {
+                for access in [Scope::Ro, Scope::Rw] {
+                    for permission in [None, Some("read:assets"), Some("approve:assets"), Some("read:tokens"), Some("fly:kites")] {
+                        let inquiry = Inquiry {
+                            service: Some("registry".parse().expect("a name")),
+                            address: "203.0.113.9".parse().ok(),
+                            ..asks(about(name), org, access, permission)
+                        };
+                        let told = explained(world, &inquiry).await;
+                        let verdict = world.ask(&world.service, secret.expose(), &needs(org, access, permission)).await;
+                        let expected = verdict.outcome.err();
+                        refused += usize::from(expected.is_some());
+                        assert_eq!(told.len(), 1);
+                        assert_eq!(told[0].outcome.as_ref().err(), expected.as_ref(), "{name} {org} {access} {permission:?}");
+                        assert_eq!(first(&told[0]).map(|(_, reason)| reason), expected.map(|refusal| refusal.reason()));
+                    }
+                }
+            }
+        }
+        assert!(refused > 100 && refused < 240, "both answers come up: {refused}");
+    }
+
+    async fn every_org_is_told_by_itself(world: &World) {
+        world.create(&new_token("ci")).await;
+        let told = explained(world, &about("ci")).await;
+        let orgs: Vec<_> = told
+            .iter()
+            .map(|told| {
+                let effective = match &told.outcome {
+                    Ok(Effective::Access { access, role, .. }) => Some((*access, *role)),
+                    _ => None,
+                };
+                (told.org.as_ref().map(ToString::to_string), effective)
+            })
+            .collect();
+        assert_eq!(
+            orgs,
+            [
+                (Some("dev".to_owned()), Some((Scope::Ro, Role::Ro))),
+                (Some("ops".to_owned()), Some((Scope::Rw, Role::Rw))),
+            ]
+        );
+        assert_eq!(told[0].findings.len(), Factor::ALL.len());
+    }
+
+    async fn a_planned_token_is_explained_and_not_made(world: &World) {
+        let planned = |change: fn(&mut ndauth_authority::NewToken)| {
+            let subject = Subject::Planned(Box::new(token_with("planned", change)));
+            Inquiry { subject, org: None, question: None, service: None, address: None }
+        };
+        let told = explained(world, &planned(|new| {
+            new.settings.grants = granted(&["read:assets", "write:assets", "approve:assets"]);
+            (new.scope, new.settings.networks) = (None, networks("10.0.0.0/8"));
+        })).await;
+        let effective: Vec<Option<&Grants>> = told
+            .iter()
+            .map(|told| match &told.outcome {
+                Ok(Effective::Access { grants, .. }) => Some(grants),
+                _ => None,
+            })
+            .collect();
+        // What the role leaves of it, org by org.
+        let (dev, ops) = (granted(&["read:assets"]), granted(&["read:assets", "write:assets"]));
+        assert_eq!(effective, [Some(&dev), Some(&ops)]);
+        let strict = ndauth_authority::NewPolicy {
+            policy: OrgPolicy { personal_tokens: false, ..OrgPolicy::OPEN },
+            effective_in: std::time::Duration::ZERO,
+        };
+        world.authority.set_policy(&world.eve, &"ops".parse().expect("a slug"), &strict).await.expect("set");
+        let told = explained(world, &planned(|_| ())).await;
+        assert_eq!(first(&told[1]), Some((Factor::Policy, Reason::PersonalBarred)));
+        assert_eq!(first(&told[0]), None);
+        let wrong = planned(|new| new.settings.grants = granted(&["read:unicorns"]));
+        assert_eq!(reason(world.authority.explain(&world.ada, &wrong).await), Reason::InvalidArgument);
+        let page = ndauth_authority::TokenPage { include_revoked: true, after: None, limit: 10 };
+        assert_eq!(world.authority.list_tokens(&world.ada, page).await.expect("listed").views.len(), 0);
+    }
+
+    async fn whose_token_it_is_decides_who_may_ask(world: &World) {
+        let secret = world.create(&new_token("ci")).await.secret;
+        assert_eq!(reason(world.authority.explain(&world.eve, &about("ci")).await), Reason::NotFound);
+        // Who holds all of the secret may ask, and a token about itself.
+        let shown = |secret: &ndauth_core::Secret| {
+            let subject = Subject::Secret(secret.expose().parse().expect("a secret"));
+            Inquiry { subject, org: None, question: None, service: None, address: None }
+        };
+        assert!(world.authority.explain(&world.eve, &shown(&secret)).await.is_ok());
+        assert!(world.authority.explain(&presented(&secret), &shown(&secret)).await.is_ok());
+        let other = world.create(&new_token("other")).await.secret;
+        let asked = world.authority.explain(&presented(&secret), &shown(&other)).await;
+        assert_eq!(reason(asked), Reason::SessionRequired);
+        let planned = Inquiry { subject: Subject::Planned(Box::new(new_token("x"))), ..about("ci") };
+        assert_eq!(reason(world.authority.explain(&presented(&secret), &planned).await), Reason::SessionRequired);
+        // An admin asks about a token of the org's, by its id.
+        let own = settings("deploy", granted(&["read:assets"]), ExpiryChoice::ORG);
+        let made = world.authority.create_org_token(&world.eve, &"ops".parse().expect("a slug"), &own).await;
+        let id = made.expect("made").view.token.id;
+        let by_id = || Inquiry { subject: Subject::Token(TokenName::Id(id)), ..about("ci") };
+        assert!(world.authority.explain(&world.eve, &by_id()).await.is_ok());
+        assert_eq!(reason(world.authority.explain(&world.ada, &by_id()).await), Reason::NotFound);
+    }
+
+    /// The owner is told of a dead token what is wrong with it.
+    async fn the_dead_are_explained(world: &World) {
+        let made = world.create(&new_token("ci")).await;
+        let by_id = || Inquiry { subject: Subject::Token(TokenName::Id(made.view.token.id)), ..about("ci") };
+        world.authority.revoke_token(&world.ada, &TokenName::Id(made.view.token.id)).await.expect("revoked");
+        let told = explained(world, &asks(by_id(), "ops", Scope::Ro, None)).await;
+        assert_eq!(first(&told[0]), Some((Factor::Life, Reason::TokenRevoked)));
+        world.clock.set(at(60));
+        let allows = &told[0].findings.iter().find(|(factor, ..)| *factor == Factor::Life).expect("it is told").1;
+        assert_eq!(*allows, format!("use until {}", at(0)));
+    }
+}

@@ -1,0 +1,186 @@
+use std::time::Duration;
+
+use ndauth_authority::{NewPolicy, PolicySet};
+use ndauth_core::{ExpiryChoice, Lifetime, OrgPolicy, Reason, Requirement, Role, Scope};
+
+use crate::on_both;
+use crate::world::{
+    CONSOLE, World, at, days, granted, needs, networks, new_token, orgs, reason, settings, token_with,
+};
+
+const DAY: u64 = 24 * 60 * 60;
+
+fn days_long(days: u64) -> Lifetime {
+    Lifetime::For(Duration::from_secs(days * DAY))
+}
+
+async fn set(world: &World, policy: OrgPolicy, effective_in: Duration) -> PolicySet {
+    let new = NewPolicy { policy, effective_in };
+    world.authority.set_policy(&world.eve, &"ops".parse().expect("a slug"), &new).await.expect("it is set")
+}
+
+async fn now(world: &World, policy: OrgPolicy) {
+    set(world, policy, Duration::ZERO).await;
+}
+
+on_both! {
+    async fn a_policy_takes_hold_of_tokens_that_are_there(world: &World) {
+        let token = world.create(&new_token("ci")).await.secret;
+        assert_eq!(world.refused(&token).await, None);
+        for (policy, expected) in [
+            (OrgPolicy { personal_tokens: false, ..OrgPolicy::OPEN }, Some(Reason::PersonalBarred)),
+            (OrgPolicy { longest_lifetime: days_long(30), ..OrgPolicy::OPEN }, Some(Reason::LifetimeTooLong)),
+            (OrgPolicy { longest_lifetime: days_long(90), ..OrgPolicy::OPEN }, None),
+            (OrgPolicy { networks: networks("10.0.0.0/8"), ..OrgPolicy::OPEN }, Some(Reason::NetworkBarred)),
+            (OrgPolicy { networks: networks("203.0.113.0/24"), ..OrgPolicy::OPEN }, None),
+            (OrgPolicy { login_within: days_long(7), ..OrgPolicy::OPEN }, None),
+            (OrgPolicy::OPEN, None),
+        ] {
+            now(world, policy.clone()).await;
+            assert_eq!(world.refused(&token).await, expected, "{policy:?}");
+            // Elsewhere the token has what it had.
+            let elsewhere = world.ask(&world.service, token.expose(), &needs("dev", Scope::Ro, None)).await;
+            assert!(elsewhere.outcome.is_ok(), "{policy:?}");
+        }
+        now(world, OrgPolicy { login_within: days_long(7), ..OrgPolicy::OPEN }).await;
+        world.clock.set(at(7 * 24 * 60 * 60));
+        assert_eq!(world.refused(&token).await, Some(Reason::LoginTooOld));
+        world.log_in("ada").await;
+        assert_eq!(world.refused(&token).await, None, "who logs in again has it back");
+    }
+
+    async fn a_policy_can_be_announced_and_withdrawn(world: &World) {
+        let token = world.create(&new_token("ci")).await.secret;
+        let bars = OrgPolicy { personal_tokens: false, ..OrgPolicy::OPEN };
+        let announced = set(world, bars.clone(), Duration::from_secs(DAY)).await;
+        assert_eq!(announced.takes_hold_at, at(24 * 60 * 60));
+        assert_eq!(world.refused(&token).await, None);
+        let question = ndauth_authority::Question {
+            secret: token.expose(),
+            requirement: &needs("ops", Scope::Rw, None),
+            client_address: None,
+        };
+        world.clock.set(at(24 * 60 * 60 - 1));
+        let verdicts = world.authority.validate(&world.service, &question).await.expect("decided");
+        assert_eq!(verdicts.verdicts[0].max_cache_age, Duration::from_secs(1), "never beyond its instant");
+        world.clock.set(at(24 * 60 * 60));
+        assert_eq!(world.refused(&token).await, Some(Reason::PersonalBarred), "at its very instant");
+
+        let eve = world.log_in("eve").await;
+        let ops = "ops".parse().expect("a slug");
+        let open = NewPolicy { policy: OrgPolicy::OPEN, effective_in: Duration::ZERO };
+        world.authority.set_policy(&eve, &ops, &open).await.expect("set");
+        assert_eq!(world.refused(&token).await, None);
+        let later = NewPolicy { policy: bars, effective_in: Duration::from_secs(DAY) };
+        world.authority.set_policy(&eve, &ops, &later).await.expect("set");
+        let shown = world.authority.get_policies(&eve, &ops).await.expect("shown");
+        assert_eq!(shown.policies.to_come(shown.now).len(), 1);
+        // What is set at once after it takes its place.
+        world.authority.set_policy(&eve, &ops, &open).await.expect("set");
+        let shown = world.authority.get_policies(&eve, &ops).await.expect("shown");
+        assert_eq!(shown.policies.to_come(shown.now).len(), 0);
+        let too_late = NewPolicy { policy: OrgPolicy::OPEN, effective_in: Duration::from_secs(400 * DAY) };
+        assert_eq!(reason(world.authority.set_policy(&eve, &ops, &too_late).await), Reason::InvalidArgument);
+        let checked = world.authority.check(&CONSOLE).await.expect("checked");
+        assert_eq!(checked.faults, [] as [String; 0]);
+    }
+
+    /// It is told before a token is made that it could do nothing in an org that it names.
+    async fn a_useless_token_is_not_made(world: &World) {
+        now(world, OrgPolicy { longest_lifetime: days_long(30), ..OrgPolicy::OPEN }).await;
+        let create = async |change: fn(&mut ndauth_authority::NewToken)| {
+            world.authority.create_token(&world.ada, &token_with("ci", change)).await
+        };
+        let refused = create(|new| new.orgs = orgs(&["ops"])).await.expect_err("refused");
+        assert_eq!(refused.reason(), Reason::LifetimeTooLong);
+        assert_eq!(
+            refused.to_string(),
+            "the org `ops` admits tokens that live for at most 30d, and this was made for 90d"
+        );
+        assert!(create(|new| (new.orgs, new.settings.expiry) = (orgs(&["ops"]), days(30))).await.is_ok());
+        let settings = settings("deploy", granted(&["read:assets"]), days(31));
+        let ops = "ops".parse().expect("a slug");
+        assert_eq!(reason(world.authority.create_org_token(&world.eve, &ops, &settings).await), Reason::LifetimeTooLong);
+        now(world, OrgPolicy { personal_tokens: false, ..OrgPolicy::OPEN }).await;
+        let refused = world.authority.create_token(&world.ada, &token_with("b", |new| new.orgs = orgs(&["ops"]))).await;
+        assert_eq!(reason(refused), Reason::PersonalBarred);
+        // One for all orgs is of use elsewhere.
+        assert!(world.authority.create_token(&world.ada, &new_token("c")).await.is_ok());
+        let settings = crate::world::settings("deploy", granted(&["read:assets"]), ExpiryChoice::ORG);
+        assert!(world.authority.create_org_token(&world.eve, &ops, &settings).await.is_ok(), "an org's own");
+    }
+
+    async fn a_dry_run_tells_what_would_break_and_changes_nothing(world: &World) {
+        let long = world.create(&new_token("long")).await;
+        world.create(&token_with("short", |new| new.settings.expiry = days(30))).await;
+        world.create(&token_with("elsewhere", |new| new.orgs = orgs(&["dev"]))).await;
+        let ops = "ops".parse().expect("a slug");
+        let own = settings("own", granted(&["read:assets"]), days(60));
+        world.authority.create_org_token(&world.eve, &ops, &own).await.expect("made");
+        // Used from 203.0.113.9, as the service states it.
+        world.ask(&world.service, long.secret.expose(), &Requirement::Identity).await;
+        let head = async || world.authority.check(&CONSOLE).await.expect("checked").events;
+        let before = head().await;
+        let tried = async |policy: OrgPolicy, within: u64| {
+            let new = NewPolicy { policy, effective_in: Duration::from_secs(within) };
+            world.authority.try_policy(&world.eve, &ops, &new).await.expect("tried").impact
+        };
+        let impact = tried(OrgPolicy { longest_lifetime: days_long(30), ..OrgPolicy::OPEN }, 0).await;
+        let broken: Vec<(String, String, Reason)> = impact
+            .broken
+            .iter()
+            .map(|token| (token.owner.clone(), token.name.to_string(), token.reason))
+            .collect();
+        assert_eq!(impact.tokens, 3, "what is restricted to other orgs is not counted");
+        assert_eq!(
+            broken,
+            [
+                ("ada".to_owned(), "long".to_owned(), Reason::LifetimeTooLong),
+                ("ops".to_owned(), "own".to_owned(), Reason::LifetimeTooLong),
+            ],
+            "those used last first"
+        );
+        assert_eq!(impact.broken_in_use(at(0)), 1);
+        assert_eq!(impact.broken[0].last_use.and_then(|last| last.address), "203.0.113.9".parse().ok());
+        assert_eq!(impact.by_reason(), [(Reason::LifetimeTooLong, 2)]);
+
+        let impact = tried(OrgPolicy { networks: networks("10.0.0.0/8"), ..OrgPolicy::OPEN }, 0).await;
+        assert_eq!((impact.broken.len(), impact.address_unknown), (1, 2), "of two nobody knows");
+        let impact = tried(OrgPolicy { personal_tokens: false, ..OrgPolicy::OPEN }, 31 * DAY).await;
+        assert_eq!((impact.tokens, impact.broken.len()), (2, 1), "what expires before is left out");
+        assert_eq!(head().await, before, "nothing was set");
+        assert_eq!(world.refused(&long.secret).await, None);
+    }
+
+    async fn only_admins_set_it_and_members_see_it(world: &World) {
+        let ops = "ops".parse().expect("a slug");
+        let new = NewPolicy { policy: OrgPolicy::OPEN, effective_in: Duration::ZERO };
+        assert_eq!(reason(world.authority.set_policy(&world.ada, &ops, &new).await), Reason::RoleTooLow);
+        assert_eq!(reason(world.authority.try_policy(&world.ada, &ops, &new).await), Reason::RoleTooLow);
+        assert!(world.authority.get_policies(&world.ada, &ops).await.is_ok());
+        // By no token of an admin's, whatever it carries.
+        let token = world.authority.create_token(&world.eve, &new_token("unlimited")).await.expect("made").secret;
+        let token = crate::world::presented(&token);
+        assert_eq!(reason(world.authority.set_policy(&token, &ops, &new).await), Reason::SessionRequired);
+        let ada = "ada".parse().expect("a handle");
+        assert_eq!(reason(world.authority.set_member(&token, &ops, &ada, Role::Admin).await), Reason::SessionRequired);
+        assert_eq!(reason(world.authority.remove_member(&token, &ops, &ada).await), Reason::SessionRequired);
+    }
+
+    async fn an_org_keeps_an_admin(world: &World) {
+        let (ops, eve, ada) = (
+            "ops".parse().expect("a slug"), "eve".parse().expect("a handle"), "ada".parse().expect("a handle"),
+        );
+        assert_eq!(reason(world.authority.set_member(&world.eve, &ops, &eve, Role::Rw).await), Reason::LastAdmin);
+        assert_eq!(reason(world.authority.remove_member(&world.eve, &ops, &eve).await), Reason::LastAdmin);
+        world.authority.set_member(&world.eve, &ops, &ada, Role::Admin).await.expect("set");
+        assert!(world.authority.set_member(&world.eve, &ops, &eve, Role::Rw).await.is_ok());
+        // Two that demote each other at once: one is left.
+        world.member("ops", "eve", Role::Admin).await;
+        let (first, second) = tokio::join!(
+            world.authority.set_member(&world.eve, &ops, &ada, Role::Ro),
+            world.authority.set_member(&world.ada, &ops, &eve, Role::Ro)
+        );
+        assert_eq!([&first, &second].iter().filter(|outcome| outcome.is_ok()).count(), 1, "{first:?} {second:?}");
+    }
+}

@@ -1,0 +1,243 @@
+//! What broke others, each as a test of its own. The names are those of the list that the project keeps.
+
+use ndauth_authority::access::{Operation, Rule, TABLE};
+use ndauth_authority::{Credential, NewOrg, Question, TokenName, TokenPage};
+use ndauth_core::{ExpiryChoice, Reason, Requirement, Role, Scope, Services};
+
+use crate::on_both;
+use crate::world::{
+    CONSOLE, World, granted, needs, networks, new_token, orgs, presented, reason, settings, token_with,
+};
+
+const PAGE: TokenPage = TokenPage { include_revoked: true, after: None, limit: 100 };
+
+async fn count(world: &World, whose: &Credential) -> usize {
+    world.authority.list_tokens(whose, PAGE).await.expect("listed").views.len()
+}
+
+fn named(name: &str) -> TokenName {
+    TokenName::Name(name.parse().expect("a name"))
+}
+
+on_both! {
+    /// Without a credential nothing is made, for anybody; with one, it is the caller's.
+    async fn sec_01_nobody_makes_a_token_for_another(world: &World) {
+        let nobody = world.authority.create_token(&Credential::Nothing, &new_token("x")).await;
+        assert_eq!(reason(nobody), Reason::CredentialMissing);
+        let made = world.authority.create_token(&world.eve, &new_token("x")).await.expect("made");
+        assert_eq!(count(world, &world.ada).await, 0);
+        let who = world.authority.who_am_i(&presented(&made.secret)).await.expect("told");
+        let ndauth_authority::Identity::Token(account, _) = who.identity else { panic!("a token") };
+        assert_eq!(account.handle.as_str(), "eve");
+    }
+
+    /// No parameter of a member's call reaches another's tokens.
+    async fn sec_02_a_member_reaches_no_other_members_tokens(world: &World) {
+        let made = world.create(&new_token("ci")).await;
+        for name in [TokenName::Id(made.view.token.id), named("ci")] {
+            assert_eq!(reason(world.authority.get_token(&world.eve, &name).await), Reason::NotFound);
+            assert_eq!(reason(world.authority.revoke_token(&world.eve, &name).await), Reason::NotFound);
+            let ops = "ops".parse().expect("a slug");
+            assert_eq!(reason(world.authority.get_org_token(&world.eve, &ops, &name).await), Reason::NotFound);
+            assert_eq!(reason(world.authority.revoke_org_token(&world.eve, &ops, &name).await), Reason::NotFound);
+        }
+        assert_eq!(world.refused(&made.secret).await, None, "it is untouched");
+    }
+
+    /// A read-only token mints nothing, of any kind.
+    async fn sec_03_a_read_only_token_mints_nothing(world: &World) {
+        let made = world.authority.create_token(&world.eve, &token_with("ro", |new| new.scope = Some(Scope::Ro))).await;
+        let token = presented(&made.expect("made").secret);
+        assert_eq!(reason(world.authority.create_token(&token, &new_token("rw")).await), Reason::SessionRequired);
+        let settings = settings("rw", granted(&["write:assets"]), ExpiryChoice::ORG);
+        let ops = "ops".parse().expect("a slug");
+        let minted = world.authority.create_org_token(&token, &ops, &settings).await;
+        assert_eq!(reason(minted), Reason::SessionRequired);
+        assert_eq!(count(world, &world.eve).await, 1);
+    }
+
+    /// A token restricted to an org that was deleted has no power anywhere, and never all of it.
+    async fn sec_06_a_token_of_a_deleted_org_is_never_for_all(world: &World) {
+        let secret = world.create(&token_with("ci", |new| new.orgs = orgs(&["ops"]))).await.secret;
+        let ops = "ops".parse().expect("a slug");
+        world.authority.delete_org(&CONSOLE, &ops).await.expect("deleted");
+        let again = NewOrg { slug: ops.clone(), name: None, admin: None };
+        assert_eq!(reason(world.authority.create_org(&CONSOLE, &again).await), Reason::NameTaken);
+        for (org, expected) in [("ops", Reason::OrgDeleted), ("dev", Reason::OrgNotCovered), ("nowhere", Reason::OrgUnknown)] {
+            let verdict = world.ask(&world.service, secret.expose(), &needs(org, Scope::Ro, None)).await;
+            assert_eq!(verdict.outcome.err().map(|refusal| refusal.reason()), Some(expected), "{org}");
+        }
+        assert_eq!(world.authority.list_orgs(&presented(&secret)).await.expect("listed").len(), 0);
+        let org = world.authority.get_org(&presented(&secret), &"dev".parse().expect("a slug")).await;
+        assert_eq!(reason(org), Reason::OrgNotCovered);
+    }
+
+    /// Disabled, taken out, demoted: the next question is refused; put back, it is allowed.
+    async fn sec_15_who_loses_power_loses_it_at_once(world: &World) {
+        let secret = world.create(&new_token("ci")).await.secret;
+        let (ops, ada) = ("ops".parse().expect("a slug"), "ada".parse().expect("a handle"));
+        world.authority.disable_account(&CONSOLE, &ada).await.expect("disabled");
+        assert_eq!(world.refused(&secret).await, Some(Reason::AccountDisabled));
+        assert_eq!(reason(world.authority.who_am_i(&world.ada).await), Reason::AccountDisabled);
+        world.authority.enable_account(&CONSOLE, &ada).await.expect("enabled");
+        assert_eq!(world.refused(&secret).await, None);
+        world.authority.remove_member(&world.eve, &ops, &ada).await.expect("removed");
+        assert_eq!(world.refused(&secret).await, Some(Reason::NotAMember));
+        world.authority.set_member(&world.eve, &ops, &ada, Role::Ro).await.expect("set");
+        assert_eq!(world.refused(&secret).await, Some(Reason::RoleTooLow));
+        world.authority.set_member(&world.eve, &ops, &ada, Role::Rw).await.expect("set");
+        assert_eq!(world.refused(&secret).await, None);
+    }
+
+    /// The id of another tenant's token is as unknown as one that is not there.
+    async fn sec_20_another_tenants_token_is_unknown(world: &World) {
+        let (ops, dev) = ("ops".parse().expect("a slug"), "dev".parse().expect("a slug"));
+        world.member("dev", "ada", Role::Admin).await;
+        let own = settings("deploy", granted(&["read:assets"]), ExpiryChoice::ORG);
+        let made = world.authority.create_org_token(&world.ada, &dev, &own).await.expect("made");
+        for name in [TokenName::Id(made.view.token.id), named("deploy")] {
+            // Under one's own org, and under theirs.
+            assert_eq!(reason(world.authority.get_org_token(&world.eve, &ops, &name).await), Reason::NotFound);
+            assert_eq!(reason(world.authority.revoke_org_token(&world.eve, &ops, &name).await), Reason::NotFound);
+            assert_eq!(reason(world.authority.get_org_token(&world.eve, &dev, &name).await), Reason::NotFound);
+            assert_eq!(reason(world.authority.revoke_org_token(&world.eve, &dev, &name).await), Reason::NotFound);
+            assert_eq!(reason(world.authority.get_token(&world.eve, &name).await), Reason::NotFound);
+        }
+        let unknown = world.authority.get_org(&world.eve, &dev).await.expect_err("hidden").to_string();
+        let nowhere = world.authority.get_org(&world.eve, &"nowhere".parse().expect("a slug")).await;
+        assert_eq!(unknown.replace("dev", "nowhere"), nowhere.expect_err("unknown").to_string());
+        assert!(world.authority.who_am_i(&presented(&made.secret)).await.is_ok(), "it is untouched");
+    }
+
+    /// No answer leaks into that of another question.
+    async fn sec_41_each_question_is_answered_by_itself(world: &World) {
+        let registry = || Services::only(["registry".parse().expect("a name")]).expect("services");
+        let secret = world.create(&token_with("ci", |new| {
+            new.settings.services = registry();
+            new.settings.networks = networks("10.0.0.0/8");
+        })).await.secret;
+        let ask = async |service: &Credential, org: &str, access, address: &str| {
+            let requirement = needs(org, access, None);
+            let question =
+                Question { secret: secret.expose(), requirement: &requirement, client_address: address.parse().ok() };
+            let answer = world.authority.validate(service, &question).await.expect("decided");
+            answer.verdicts.into_iter().next().expect("an answer").outcome.err().map(|refusal| refusal.reason())
+        };
+        for _ in 0..2 {
+            assert_eq!(ask(&world.service, "ops", Scope::Rw, "10.0.0.1").await, None);
+            assert_eq!(ask(&world.service, "dev", Scope::Rw, "10.0.0.1").await, Some(Reason::RoleTooLow));
+            assert_eq!(ask(&world.service, "dev", Scope::Ro, "10.0.0.1").await, None);
+            assert_eq!(ask(&world.ops_service, "ops", Scope::Ro, "10.0.0.1").await, Some(Reason::ServiceNotCovered));
+            assert_eq!(ask(&world.service, "ops", Scope::Ro, "192.0.2.1").await, Some(Reason::NetworkNotCovered));
+            assert_eq!(ask(&world.service, "ops", Scope::Ro, "").await, Some(Reason::AddressUnknown));
+            assert_eq!(ask(&world.service, "ops", Scope::Ro, "::ffff:10.0.0.1").await, None);
+        }
+    }
+
+    /// A name that is given anew is not the token that had it.
+    async fn sec_46_a_name_made_anew_is_another_token(world: &World) {
+        for _ in 0..5 {
+            let old = world.create(&new_token("ci")).await.secret;
+            assert_eq!(world.refused(&old).await, None);
+            world.authority.revoke_token(&world.ada, &named("ci")).await.expect("revoked");
+            assert_eq!(world.refused(&old).await, Some(Reason::TokenRevoked));
+            let new = world.create(&new_token("ci")).await.secret;
+            assert_eq!(world.refused(&new).await, None);
+            assert_eq!(world.refused(&old).await, Some(Reason::TokenRevoked));
+            world.authority.revoke_token(&world.ada, &named("ci")).await.expect("revoked");
+        }
+    }
+
+    /// Who is not believed states addresses in vain.
+    async fn an_address_counts_only_where_the_service_is_believed(world: &World) {
+        let new = ndauth_authority::NewService {
+            name: "gullible".parse().expect("a name"),
+            orgs: ndauth_core::Orgs::All,
+            states_address: false,
+        };
+        let service = presented(&world.authority.create_service(&CONSOLE, &new).await.expect("registered"));
+        let secret = world.create(&token_with("ci", |new| new.settings.networks = networks("203.0.113.0/24"))).await.secret;
+        for (service, expected) in [(&world.service, None), (&service, Some(Reason::AddressUnknown))] {
+            let verdict = world.ask(service, secret.expose(), &needs("ops", Scope::Ro, None)).await;
+            assert_eq!(verdict.outcome.err().map(|refusal| refusal.reason()), expected);
+        }
+    }
+
+    /// From elsewhere, a token that is for some networks lists nothing at ndauth itself, and may say who it is.
+    async fn networks_hold_at_ndauth_too(world: &World) {
+        let new = token_with("ci", |new| new.settings.networks = networks("10.0.0.0/8"));
+        let secret = world.create(&new).await.secret;
+        let from = |address: &str| {
+            let secret = secret.expose().parse().expect("a secret");
+            Credential::Secret { secret, from: address.parse().ok() }
+        };
+        assert!(world.authority.list_tokens(&from("10.0.0.1"), PAGE).await.is_ok());
+        assert_eq!(reason(world.authority.list_tokens(&from("192.0.2.1"), PAGE).await), Reason::NetworkNotCovered);
+        let ops = "ops".parse().expect("a slug");
+        assert_eq!(reason(world.authority.get_org(&from("192.0.2.1"), &ops).await), Reason::NetworkNotCovered);
+        assert!(world.authority.who_am_i(&from("192.0.2.1")).await.is_ok());
+        assert!(world.authority.revoke_token(&from("192.0.2.1"), &named("ci")).await.is_ok(), "it may end itself");
+    }
+
+    /// What a service was shown as a session, it cannot use.
+    async fn a_session_is_of_no_use_to_a_service(world: &World) {
+        let Credential::Secret { secret, .. } = &world.eve else { panic!("a session") };
+        for requirement in [Requirement::Identity, needs("ops", Scope::Ro, None)] {
+            let verdict = world.ask(&world.service, secret.expose(), &requirement).await;
+            assert_eq!(verdict.outcome.err().map(|refusal| refusal.reason()), Some(Reason::SecretKindNotAccepted));
+        }
+    }
+}
+
+/// Every RPC that changes anything is refused to every token, whatever it carries, but to revoke itself.
+#[test]
+fn sec_04_no_token_changes_anything() {
+    let reads = [
+        Operation::ListTokens,
+        Operation::GetToken,
+        Operation::ExplainToken,
+        Operation::WhoAmI,
+        Operation::ListOrgs,
+        Operation::ListPermissions,
+        Operation::GetOrg,
+        Operation::ListMembers,
+        Operation::GetOrgPolicy,
+        Operation::CheckHealth,
+        Operation::Reflect,
+    ];
+    for row in &TABLE {
+        for rule in [row.token, row.org_token] {
+            let refused = matches!(rule, Rule::No | Rule::Login);
+            let itself = row.operation == Operation::RevokeToken && rule == Rule::Itself;
+            assert!(refused || itself || reads.contains(&row.operation), "{:?}", row.operation);
+        }
+    }
+}
+
+/// A name in another case or form is another name, and unknown.
+#[test]
+fn sec_23_names_are_not_folded() {
+    for text in
+        ["READ:assets", "read:Assets", "read:assets ", " read:assets", "read:ａssets", "read:assets\n"]
+    {
+        assert!(text.parse::<ndauth_core::Permission>().is_err(), "{text:?}");
+    }
+    for slug in ["Ops", "ops ", "ｏps", "OPS"] {
+        assert!(slug.parse::<ndauth_core::OrgSlug>().is_err(), "{slug:?}");
+    }
+    // Roles and scopes are written in either case, and there are no others.
+    assert_eq!("admin".parse(), Ok(Role::Admin));
+    for text in ["ADMIN ", "ａDMIN", "SUPER", ""] {
+        assert!(text.parse::<Role>().is_err() && text.parse::<Scope>().is_err(), "{text:?}");
+    }
+}
+
+/// An operation without a row is refused, and each stands in the table once.
+#[test]
+fn sec_47_what_has_no_row_is_refused() {
+    for (number, row) in TABLE.iter().enumerate() {
+        assert!(TABLE[..number].iter().all(|other| other.operation != row.operation), "{:?}", row.operation);
+        let open = matches!(row.operation, Operation::CheckHealth | Operation::Reflect);
+        assert_eq!(row.nobody == Rule::Yes, open, "{:?}", row.operation);
+    }
+}

@@ -1,0 +1,415 @@
+//! `ndcli auth token explain`, and what `create --preview` shows.
+
+use std::net::IpAddr;
+
+use clap::ValueEnum;
+use clap_complete::ArgValueCandidates;
+use ndauth_core::{InvalidName, Label, OrgSlug, Permission};
+use ndauth_proto::v1::explanation::Outcome;
+use ndauth_proto::v1::{self, explain_token_request};
+use ndauth_proto::{factor_from_proto, grants_from_proto, permission_to_proto, reason_from_proto};
+use ndauth_terminal::{
+    Failure, Rows, aside, detailed, grants_json, hint, nonsense, print, print_json, shown,
+};
+use serde_json::{Value, json};
+
+use super::mint::service;
+use crate::arguments::{Common, Format, org, permission};
+use crate::completion;
+use crate::connection::{Connection, connect};
+use crate::terminal::secret_from_stdin;
+
+#[derive(clap::Args)]
+pub(crate) struct Explain {
+    /// Name or id of one of your tokens, or the id of a token of an org where you are an admin; the
+    /// credential itself, where it is a token and nothing is named
+    #[arg(conflicts_with = "secret_stdin", add = ArgValueCandidates::new(completion::token_names))]
+    name: Option<String>,
+
+    /// Read the secret of the token in question from standard input
+    #[arg(long)]
+    secret_stdin: bool,
+
+    /// The org in question [default: each org where it may have power]
+    #[arg(long, value_parser = org, add = ArgValueCandidates::new(completion::orgs))]
+    org: Option<OrgSlug>,
+
+    /// The permission that would be asked for, as ACTION:TYPE or ACTION:TYPE:ID
+    #[arg(long, value_parser = permission, requires = "org", add = ArgValueCandidates::new(completion::scopes))]
+    permission: Option<Permission>,
+
+    /// The access that would be asked for [default with --permission: what the permission needs]
+    #[arg(long, ignore_case = true, requires = "org")]
+    access: Option<Access>,
+
+    /// Explain as if this service asked
+    #[arg(long, value_name = "NAME", value_parser = service)]
+    as_service: Option<Label>,
+
+    /// Explain as if the token were used from this address
+    #[arg(long, value_name = "ADDRESS")]
+    from: Option<IpAddr>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Access {
+    /// List and query
+    Ro,
+    /// Also change
+    Rw,
+}
+
+/// Explains a token. That it may not is an answer, and exit code 1.
+pub(crate) async fn run(common: &Common, explain: &Explain) -> Result<(), Failure> {
+    let secret = if explain.secret_stdin { Some(secret_from_stdin()?) } else { None };
+    let server = connect(common).await?;
+    let token = match (&explain.name, secret) {
+        (_, Some(secret)) => explain_token_request::Token::Secret(v1::PresentedSecret { secret }),
+        (Some(name), None) if name.parse::<ndauth_core::TokenId>().is_ok() => {
+            explain_token_request::Token::Id(name.clone())
+        }
+        (Some(name), None) => {
+            let name: Label = name.parse().map_err(|why: InvalidName| {
+                Failure::usage(
+                    format!("no token is called that: the name {why}"),
+                    "`ndcli auth token list` shows the names",
+                )
+            })?;
+            explain_token_request::Token::Name(name.to_string())
+        }
+        (None, None) => {
+            let secret = &server.credential.secret;
+            if !matches!(secret.kind(), ndauth_core::SecretKind::Personal | ndauth_core::SecretKind::Org) {
+                let hint =
+                    "`ndcli auth token explain NAME`, or `--secret-stdin` for one whose secret you hold";
+                return Err(Failure::usage("say which token to explain", hint));
+            }
+            explain_token_request::Token::Secret(v1::PresentedSecret { secret: secret.expose().to_owned() })
+        }
+    };
+    let access = match (explain.access, &explain.permission) {
+        (Some(Access::Rw), _) => v1::Access::ReadWrite,
+        (Some(Access::Ro), _) | (None, Some(_)) => v1::Access::ReadOnly,
+        (None, None) => v1::Access::Unspecified,
+    };
+    let request = v1::ExplainTokenRequest {
+        token: Some(token),
+        org: explain.org.as_ref().map(ToString::to_string).unwrap_or_default(),
+        access: access.into(),
+        permission: explain.permission.as_ref().map(permission_to_proto),
+        service: explain.as_service.as_ref().map(ToString::to_string).unwrap_or_default(),
+        client_address: explain.from.map(|address| address.to_string()).unwrap_or_default(),
+    };
+    let explanations = ask(&server, request).await?;
+    match common.format {
+        Format::Table => {
+            for explanation in &explanations {
+                print(&explanation.table())?;
+            }
+        }
+        Format::Simple => print(&explanations.iter().map(Explained::line).collect::<String>())?,
+        Format::Detailed => {
+            for explanation in &explanations {
+                print(&explanation.detailed())?;
+            }
+        }
+        Format::Json => {
+            let told: Vec<Value> = explanations.iter().map(Explained::json).collect();
+            print_json(&json!({ "explanations": told }))?;
+        }
+    }
+    let mut refused = explanations.iter().filter_map(|explanation| explanation.outcome.as_ref().err());
+    match refused.next() {
+        None => Ok(()),
+        // Of one refusal the next step is told, too.
+        Some(only) if refused.next().is_none() => {
+            Err(Failure::told(Some(only.hint.as_str()).filter(|hint| !hint.is_empty())))
+        }
+        Some(_) => Err(Failure::told(None)),
+    }
+}
+
+/// Shows what a token that is not made yet could do, org by org.
+pub(crate) async fn preview(
+    format: Format,
+    server: &Connection,
+    planned: explain_token_request::Token,
+) -> Result<(), Failure> {
+    let request = v1::ExplainTokenRequest { token: Some(planned), ..Default::default() };
+    let explanations = ask(server, request).await?;
+    match format {
+        Format::Table => {
+            let titles = ["ORG", "ROLE", "ACCESS", "MAY"];
+            let rows = explanations.iter().map(Explained::row).collect();
+            print(&Rows { titles, rows, last_width: 0 }.table())?;
+        }
+        Format::Simple => print(&explanations.iter().map(Explained::line).collect::<String>())?,
+        Format::Detailed => {
+            for explanation in &explanations {
+                print(&explanation.detailed())?;
+            }
+        }
+        Format::Json => {
+            let told: Vec<Value> = explanations.iter().map(Explained::json).collect();
+            return print_json(&json!({ "preview": true, "orgs": told }));
+        }
+    }
+    aside("nothing was made: leave `--preview` out to make the token");
+    let useless = explanations.iter().all(|explanation| explanation.outcome.is_err());
+    if useless {
+        hint("it could do nothing anywhere: look at why with `-f detailed`");
+    }
+    Ok(())
+}
+
+/// What the decision says of a token in an org, read off the wire.
+struct Explained {
+    /// Empty where only the token itself was judged.
+    org: String,
+    findings: Vec<Finding>,
+    outcome: Result<Allowed, v1::Refused>,
+}
+
+struct Finding {
+    factor: String,
+    allows: String,
+    refused: Option<v1::Refused>,
+}
+
+struct Allowed {
+    role: &'static str,
+    access: &'static str,
+    /// What it may do, for people.
+    may: String,
+    grants: Value,
+}
+
+async fn ask(server: &Connection, request: v1::ExplainTokenRequest) -> Result<Vec<Explained>, Failure> {
+    let answer = server.ask(async |client| client.explain_token(request.clone()).await).await?;
+    answer.explanations.into_iter().map(Explained::read).collect()
+}
+
+impl Explained {
+    fn read(told: v1::Explanation) -> Result<Explained, Failure> {
+        let finding = |finding: v1::Finding| Finding {
+            factor: factor_name(finding.factor),
+            allows: finding.allows,
+            refused: finding.refused,
+        };
+        let outcome = match told.outcome.ok_or_else(|| nonsense("it is neither yes nor no"))? {
+            Outcome::Refused(refused) => Err(refused),
+            Outcome::Allowed(_) if told.org.is_empty() => {
+                let may = "be asked whose it is, and nothing in any org".to_owned();
+                Ok(Allowed { role: "-", access: "-", may, grants: Value::Null })
+            }
+            Outcome::Allowed(allowed) => Ok(Allowed::read(allowed)?),
+        };
+        Ok(Explained { org: told.org, findings: told.findings.into_iter().map(finding).collect(), outcome })
+    }
+
+    fn row(&self) -> [String; 4] {
+        let (role, access, may) = match &self.outcome {
+            Ok(allowed) => (allowed.role.to_owned(), allowed.access.to_owned(), allowed.may.clone()),
+            Err(refused) => ("-".to_owned(), "-".to_owned(), format!("nothing: {}", refused.message)),
+        };
+        [self.org().to_owned(), role, access, may]
+    }
+
+    fn org(&self) -> &str {
+        if self.org.is_empty() { "-" } else { &self.org }
+    }
+
+    /// The factors in their order, the first that refuses marked.
+    fn table(&self) -> String {
+        let mut first = true;
+        let mut rows = Vec::new();
+        for finding in &self.findings {
+            let says = match &finding.refused {
+                None => "allows".to_owned(),
+                Some(_) if std::mem::take(&mut first) => "REFUSES".to_owned(),
+                Some(_) => "would refuse".to_owned(),
+            };
+            rows.push([finding.factor.clone(), says, finding.allows.clone()]);
+        }
+        let titles = ["FACTOR", "SAYS", "WHAT IT ALLOWS"];
+        let head = if self.org.is_empty() { String::new() } else { format!("Org: {}\n", shown(&self.org)) };
+        format!("{head}{}{}", Rows { titles, rows, last_width: 0 }.table(), self.verdict())
+    }
+
+    /// What it comes to.
+    fn verdict(&self) -> String {
+        match &self.outcome {
+            Ok(allowed) => format!("✓ Allowed: {}\n", shown(&allowed.may)),
+            Err(refused) => {
+                let mut text = format!("✗ Refused ({}): {}\n", reason(refused), shown(&refused.message));
+                if let Some(missing) = missing(refused) {
+                    text += &format!("Missing: {}\n", shown(&missing));
+                }
+                if let Some(who) = who(refused) {
+                    text += &format!("Who can change it: {who}\n");
+                }
+                text
+            }
+        }
+    }
+
+    fn detailed(&self) -> String {
+        let mut fields = vec![("Org", self.org().to_owned())];
+        match &self.outcome {
+            Ok(allowed) => {
+                fields.push(("Result", "allowed".to_owned()));
+                fields.push(("Role", allowed.role.to_owned()));
+                fields.push(("Access", allowed.access.to_owned()));
+                fields.push(("May", allowed.may.clone()));
+            }
+            Err(refused) => {
+                fields.push(("Result", "refused".to_owned()));
+                fields.push(("Reason", reason(refused).to_owned()));
+                fields.push(("Message", refused.message.clone()));
+                fields.extend(missing(refused).map(|missing| ("Missing", missing)));
+                fields.extend(who(refused).map(|who| ("Who can change it", who.to_owned())));
+            }
+        }
+        let findings = self.findings.iter().map(|finding| {
+            let says = match &finding.refused {
+                None => finding.allows.clone(),
+                Some(refused) => format!("refuses: {}", refused.message),
+            };
+            (finding.factor.as_str(), says)
+        });
+        fields.extend(findings);
+        detailed(&fields)
+    }
+
+    fn line(&self) -> String {
+        match &self.outcome {
+            Ok(allowed) => format!(
+                "• {} allowed role:{} access:{} {}\n",
+                shown(self.org()),
+                allowed.role,
+                allowed.access,
+                shown(&allowed.may)
+            ),
+            Err(refused) => format!(
+                "• {} refused reason:{} factor:{} {}\n",
+                shown(self.org()),
+                reason(refused),
+                factor_name(refused.factor),
+                shown(&refused.message)
+            ),
+        }
+    }
+
+    fn json(&self) -> Value {
+        let findings: Vec<Value> = self
+            .findings
+            .iter()
+            .map(|finding| {
+                let refused = finding.refused.as_ref().map(refused_json);
+                json!({ "factor": finding.factor, "allows": finding.allows, "refused": refused })
+            })
+            .collect();
+        let mut told = json!({ "org": Some(&self.org).filter(|org| !org.is_empty()), "findings": findings });
+        match &self.outcome {
+            Ok(allowed) => {
+                told["allowed"] = json!(true);
+                told["role"] = json!(allowed.role);
+                told["access"] = json!(allowed.access);
+                told["grants"] = allowed.grants.clone();
+            }
+            Err(refused) => {
+                told["allowed"] = json!(false);
+                told["refused"] = refused_json(refused);
+            }
+        }
+        told
+    }
+}
+
+impl Allowed {
+    fn read(told: v1::Effective) -> Result<Allowed, Failure> {
+        let grants = grants(told.grants)?;
+        let access = ndauth_proto::scope_from_proto("access", told.access)?.as_str();
+        let may = match &grants {
+            None => "nothing that it carries is left by this role".to_owned(),
+            Some(ndauth_core::Grants::All) => format!("{access}: everything but what is ndauth's own"),
+            Some(some) => some.to_string(),
+        };
+        Ok(Allowed {
+            role: ndauth_proto::role_from_proto("role", told.role)?.as_str(),
+            access,
+            may,
+            grants: grants.as_ref().map_or(json!([]), grants_json),
+        })
+    }
+}
+
+/// The effective permissions: none where a role leaves nothing of what a token carries.
+fn grants(told: Option<v1::Grants>) -> Result<Option<ndauth_core::Grants>, Failure> {
+    if let Some(v1::Grants { kind: Some(v1::grants::Kind::Only(set)) }) = &told
+        && set.grants.is_empty()
+    {
+        return Ok(None);
+    }
+    Ok(Some(grants_from_proto("grants", told)?))
+}
+
+/// A factor, for people.
+pub(crate) fn factor_name(factor: i32) -> String {
+    factor_from_proto(factor).map_or("-".to_owned(), |factor| match factor {
+        ndauth_core::Factor::NotBefore => "not before".to_owned(),
+        factor => format!("{factor:?}").to_lowercase(),
+    })
+}
+
+fn reason(refused: &v1::Refused) -> &'static str {
+    reason_from_proto(refused.reason).map_or("UNKNOWN", |reason| reason.code())
+}
+
+/// What the token or its owner would have to have.
+fn missing(refused: &v1::Refused) -> Option<String> {
+    let mut missing: Vec<String> = refused
+        .missing_permissions
+        .iter()
+        .filter_map(|told| ndauth_proto::permission_from_proto("permission", told).ok())
+        .map(|permission| permission.to_string())
+        .collect();
+    let scope = ndauth_proto::scope_from_proto("scope", refused.missing_scope).ok();
+    missing.extend(scope.map(|scope| format!("the scope {scope}")));
+    let role = ndauth_proto::role_from_proto("role", refused.missing_role).ok();
+    missing.extend(role.map(|role| format!("the role {role}")));
+    if missing.is_empty() { None } else { Some(missing.join(", ")) }
+}
+
+/// Who can do something about it, for people.
+fn who(refused: &v1::Refused) -> Option<&'static str> {
+    match refused.who_can_change_it() {
+        v1::Who::Unspecified => None,
+        v1::Who::Caller => Some("whoever uses the token"),
+        v1::Who::Owner => Some("the token's owner"),
+        v1::Who::OrgAdmin => Some("an admin of the org"),
+        v1::Who::Operator => Some("the operator of the server"),
+        v1::Who::Service => Some("whoever runs the service that asks"),
+    }
+}
+
+/// A refusal, as programs are told of it.
+pub(crate) fn refused_json(refused: &v1::Refused) -> Value {
+    let missing: Vec<String> = refused
+        .missing_permissions
+        .iter()
+        .filter_map(|told| ndauth_proto::permission_from_proto("permission", told).ok())
+        .map(|permission| permission.to_string())
+        .collect();
+    let who = refused.who_can_change_it().as_str_name().trim_start_matches("WHO_").to_lowercase();
+    json!({
+        "reason": reason(refused),
+        "factor": factor_name(refused.factor),
+        "message": refused.message,
+        "hint": Some(&refused.hint).filter(|hint| !hint.is_empty()),
+        "missing_permissions": missing,
+        "missing_scope": ndauth_proto::scope_from_proto("scope", refused.missing_scope).ok().map(ndauth_core::Scope::as_str),
+        "missing_role": ndauth_proto::role_from_proto("role", refused.missing_role).ok().map(ndauth_core::Role::as_str),
+        "who_can_change_it": Some(who).filter(|who| who != "unspecified"),
+    })
+}

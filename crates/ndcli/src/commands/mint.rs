@@ -1,0 +1,421 @@
+//! What every command that makes a token has: what bounds it, the making, and the one sight of its secret.
+
+use std::fs::{self, Permissions};
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ndauth_client::Client;
+use ndauth_core::{
+    Action, Actions, Class, Description, Grant, Grants, InvalidName, Label, Network, Networks, Permission,
+    Problem, Services,
+};
+use ndauth_proto::v1::{self, revoke_org_token_request, revoke_token_request};
+use ndauth_proto::{catalogue_from_proto, networks_to_proto, services_to_proto};
+use ndauth_terminal::{Failure, TokenShown, aside, nonsense, shown};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tempfile::NamedTempFile;
+
+use crate::connection::Connection;
+use crate::credentials::BEARER_TOKEN;
+
+/// What bounds a token beside its scope and its orgs.
+#[derive(clap::Args)]
+pub(crate) struct Bounds {
+    /// What the token is for, in your words
+    #[arg(long, value_name = "TEXT", value_parser = description)]
+    pub(crate) description: Option<Description>,
+
+    /// A permission as JSON, {"resource_type":"…","resource_id":"…","actions":["…"]}; may be repeated
+    #[arg(long, value_name = "JSON")]
+    pub(crate) grant: Vec<String>,
+
+    /// A network from which alone it serves, such as 10.0.0.0/8; may be repeated
+    #[arg(long, value_name = "CIDR", value_parser = network)]
+    pub(crate) allow_from: Vec<Network>,
+
+    /// A service at which alone it serves; may be repeated
+    #[arg(long, value_name = "NAME", value_parser = service)]
+    pub(crate) for_service: Vec<Label>,
+}
+
+/// A token that the server is to make.
+pub(crate) enum Minting {
+    Personal(v1::CreateTokenRequest),
+    Org(v1::CreateOrgTokenRequest),
+}
+
+/// A token that was made, and its secret.
+pub(crate) struct Minted {
+    pub(crate) token: TokenShown,
+    pub(crate) secret: String,
+}
+
+impl Bounds {
+    pub(crate) fn services(&self) -> v1::Services {
+        let services = match self.for_service.as_slice() {
+            [] => Services::All,
+            some => Services::Only(some.iter().cloned().collect()),
+        };
+        services_to_proto(&services)
+    }
+
+    pub(crate) fn networks(&self) -> v1::Networks {
+        let networks = match self.allow_from.as_slice() {
+            [] => Networks::All,
+            some => Networks::Only(some.iter().copied().collect()),
+        };
+        networks_to_proto(&networks)
+    }
+
+    pub(crate) fn description(&self) -> String {
+        self.description.as_ref().map(ToString::to_string).unwrap_or_default()
+    }
+
+    /// The grants that are written down, with those of named scopes. All are checked against the server's
+    /// catalogue; none stand for all.
+    pub(crate) async fn grants(
+        &self,
+        server: &Connection,
+        named: &[(String, Permission)],
+    ) -> Result<Grants, Failure> {
+        let mut written: Vec<(&str, Grant)> = Vec::new();
+        for text in &self.grant {
+            written.push((text, grant(text)?));
+        }
+        written.extend(named.iter().map(|(text, permission)| (text.as_str(), of_permission(permission))));
+        if written.is_empty() {
+            return Ok(Grants::All);
+        }
+        let types = server.ask(async |client| client.list_permissions().await).await?.resource_types;
+        let catalogue = catalogue_from_proto(&types)?;
+        for (text, grant) in &written {
+            if let Grants::Only(set) = only([grant.clone()])?
+                && let Some(unknown) = catalogue.first_unknown(&set)
+            {
+                let hint = "`ndcli permissions list` shows what there is";
+                let message = pointing(text, &unknown.word, &unknown.to_string());
+                return Err(Failure::usage(message, hint));
+            }
+        }
+        only(written.into_iter().map(|(_, grant)| grant))
+    }
+}
+
+fn only(grants: impl IntoIterator<Item = Grant>) -> Result<Grants, Failure> {
+    Grants::only(grants).map_err(|why| {
+        Failure::usage(format!("`--grant`: {why}"), "`ndcli permissions list` shows what there is")
+    })
+}
+
+fn of_permission(permission: &Permission) -> Grant {
+    Grant {
+        resource_type: permission.resource_type.clone(),
+        resource_ids: permission.resource_ids.clone(),
+        actions: Actions::Only([permission.action.clone()].into()),
+    }
+}
+
+/// A grant as seed 002 writes it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GrantText {
+    resource_type: String,
+    resource_id: String,
+    actions: Vec<String>,
+}
+
+/// How a grant is written, for hints.
+const GRANT: &str = r#"a grant is `{"resource_type":"assets","resource_id":"*","actions":["read"]}`"#;
+
+fn grant(text: &str) -> Result<Grant, Failure> {
+    let told: GrantText = serde_json::from_str(text).map_err(|error| {
+        // Columns count bytes from 1; what is missing at the end is missed behind it.
+        let why = error.to_string();
+        let why = why.split(" at line ").next().unwrap_or_default();
+        let at = if error.line() == 1 { error.column().saturating_sub(1) } else { 0 };
+        Failure::usage(caret(text, at, 1, &format!("no grant: {why}")), GRANT)
+    })?;
+    let part = |word: &str, why: &dyn std::fmt::Display| {
+        Failure::usage(pointing(text, word, &why.to_string()), GRANT)
+    };
+    let resource_type = told.resource_type.parse().map_err(|why| part(&told.resource_type, &why))?;
+    let resource_ids = told.resource_id.parse().map_err(|why| part(&told.resource_id, &why))?;
+    let actions = match told.actions.as_slice() {
+        [any] if any == "*" => Actions::Any,
+        some => {
+            let action = |action: &String| action.parse::<Action>().map_err(|why| part(action, &why));
+            Actions::Only(some.iter().map(action).collect::<Result<_, _>>()?)
+        }
+    };
+    Ok(Grant { resource_type, resource_ids, actions })
+}
+
+/// What is wrong with a word of an argument, and where it stands.
+fn pointing(text: &str, word: &str, why: &str) -> String {
+    let quoted = text.find(&format!("\"{word}\"")).map(|at| at + 1);
+    let at = quoted.or_else(|| text.find(word)).unwrap_or(0);
+    caret(text, at, word.chars().count().max(1), why)
+}
+
+/// What is wrong, and a line that points at it.
+fn caret(text: &str, at: usize, width: usize, why: &str) -> String {
+    if text.contains('\n') {
+        return format!("{why}, in {text}");
+    }
+    let before = text.get(..at).unwrap_or(text).chars().count();
+    format!("{why}\n  {text}\n  {}{}", " ".repeat(before), "^".repeat(width))
+}
+
+/// The name of a token to be made.
+pub(crate) fn name(text: &str) -> Result<Label, Failure> {
+    text.parse().map_err(|why: InvalidName| {
+        Failure::usage(format!("`--name`: the name {why}"), "a name is up to 100 characters on one line")
+    })
+}
+
+fn description(text: &str) -> Result<Description, String> {
+    text.parse().map_err(|why: InvalidName| format!("it {why}"))
+}
+
+fn network(text: &str) -> Result<Network, String> {
+    text.parse().map_err(|why: ndauth_core::InvalidNetwork| why.to_string())
+}
+
+pub(crate) fn service(text: &str) -> Result<Label, String> {
+    text.parse().map_err(|why: InvalidName| format!("the name of a service {why}"))
+}
+
+impl Minting {
+    fn name(&self) -> &str {
+        match self {
+            Minting::Personal(request) => &request.name,
+            Minting::Org(request) => &request.name,
+        }
+    }
+
+    async fn ask(&self, client: &Client) -> Result<(Option<v1::Token>, String), Problem> {
+        match self {
+            Minting::Personal(request) => {
+                client.create_token(request.clone()).await.map(|made| (made.token, made.secret))
+            }
+            Minting::Org(request) => {
+                client.create_org_token(request.clone()).await.map(|made| (made.token, made.secret))
+            }
+        }
+    }
+
+    /// Revokes the token that was made by it.
+    async fn undo(&self, server: &mut Connection, id: &str) -> Result<(), Failure> {
+        let id = id.to_owned();
+        match self {
+            Minting::Personal(_) => {
+                let token = Some(revoke_token_request::Token::Id(id));
+                let request = v1::RevokeTokenRequest { token };
+                server.ask_within(UNDO, async |client| client.revoke_token(request.clone()).await).await?;
+            }
+            Minting::Org(made) => {
+                let token = Some(revoke_org_token_request::Token::Id(id));
+                let request = v1::RevokeOrgTokenRequest { org: made.org.clone(), token };
+                server
+                    .ask_within(UNDO, async |client| client.revoke_org_token(request.clone()).await)
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// How to see whether it was made, and how to revoke it then.
+    fn look_and_revoke(&self) -> (String, String) {
+        match self {
+            Minting::Personal(made) => {
+                ("ndcli auth token list".to_owned(), format!("ndcli auth token revoke '{}' --yes", made.name))
+            }
+            Minting::Org(made) => {
+                let org = &made.org;
+                (
+                    format!("ndcli token list --org {org}"),
+                    format!("ndcli token revoke '{}' --org {org} --yes", made.name),
+                )
+            }
+        }
+    }
+
+    /// Has the token made. Where Ctrl-C comes in between, it is revoked again: nobody would have its
+    /// secret.
+    pub(crate) async fn make(&self, server: &mut Connection) -> Result<Minted, Failure> {
+        let (token, secret) = {
+            let asked = server.ask_once(async |client| self.ask(client).await);
+            tokio::pin!(asked);
+            tokio::select! {
+                made = &mut asked => return minted(made.map_err(|failure| self.unsure(failure))?),
+                interrupted = tokio::signal::ctrl_c() => interrupted?,
+            }
+            aside(
+                "interrupted: waiting for the answer, so that no token is left behind; Ctrl-C again ends at once",
+            );
+            tokio::select! {
+                made = &mut asked => made.map_err(|failure| self.unsure(failure))?,
+                _ = tokio::signal::ctrl_c() => return Err(self.left_behind("interrupted again")),
+            }
+        };
+        let Minted { token, .. } = minted((token, secret))?;
+        tokio::select! {
+            revoked = self.undo(server, &token.id) => {
+                revoked.map_err(|failure| self.left_behind(&failure.message))?;
+            }
+            _ = tokio::signal::ctrl_c() => return Err(self.left_behind("interrupted again")),
+        }
+        Err(Failure {
+            message: "interrupted: the token was made, and is revoked again".to_owned(),
+            hint: None,
+            code: 130,
+        })
+    }
+
+    /// That there may be a token whose secret nobody has.
+    fn left_behind(&self, why: &str) -> Failure {
+        let (look, revoke) = self.look_and_revoke();
+        Failure {
+            message: format!(
+                "interrupted: the token `{}` may have been made, and is not revoked: {why}",
+                self.name()
+            ),
+            hint: Some(format!("if `{look}` shows it: `{revoke}`")),
+            code: 130,
+        }
+    }
+
+    /// A server that was lost in between may have made the token.
+    fn unsure(&self, failure: Failure) -> Failure {
+        if failure.code != Class::Undecided.exit_code() {
+            return failure;
+        }
+        let (look, _) = self.look_and_revoke();
+        let hint = format!(
+            "the token may have been made all the same: if `{look}` shows it, revoke it, and try again"
+        );
+        Failure { hint: Some(hint), ..failure }
+    }
+
+    /// Puts the secret into the file that is ready for it. Where that fails, the token is revoked again.
+    pub(crate) async fn keep(
+        &self,
+        server: &mut Connection,
+        file: TokenFile,
+        minted: &Minted,
+    ) -> Result<(), Failure> {
+        let Err(error) = file.write(&minted.secret) else { return Ok(()) };
+        self.undo(server, &minted.token.id).await.map_err(|failure| self.left_behind(&failure.message))?;
+        Err(error.of("the token was made, and is revoked again: its file cannot be written"))
+    }
+}
+
+/// How long the way back may take, once something came in between.
+const UNDO: Duration = Duration::from_secs(10);
+
+fn minted((token, secret): (Option<v1::Token>, String)) -> Result<Minted, Failure> {
+    let token = TokenShown::read(Some(token.ok_or_else(|| nonsense("the answer holds no token"))?))?;
+    Ok(Minted { token, secret })
+}
+
+impl Minted {
+    /// The answer that the documentation shows. The secret is shown in any case, for nobody else has it;
+    /// but it does not command the terminal.
+    pub(crate) fn sentences(&self, kind: &str, file: Option<&Path>) -> String {
+        let token = &self.token;
+        let mut text = format!("✓ {kind} created\n");
+        match file {
+            None => {
+                text += "⚠ Copy your token now — it will NOT be shown again.\n";
+                text += &format!("Token: {}\n", shown(&self.secret));
+            }
+            Some(file) => text += &format!("Token: written to {}\n", shown(&file.display().to_string())),
+        }
+        let mut line = |title: &str, value: &str| text += &format!("{title}: {}\n", shown(value));
+        line("Name", &token.name);
+        line("Scope", token.scope);
+        if token.grants != Grants::All {
+            line("Grants", &token.granted());
+        }
+        if token.orgs.is_some() {
+            line("Org", &token.org());
+        }
+        if let Some(services) = &token.services {
+            line("For", &services.join(", "));
+        }
+        if let Some(networks) = &token.networks {
+            line("From", &networks.join(", "));
+        }
+        line("Expires", &token.expires());
+        text += &match file {
+            None => "Set NDCLI_TOKEN=<token> to use static auth without interactive login.\n".to_owned(),
+            Some(file) => {
+                format!("Set NDCLI_TOKEN_FILE={} to use it.\n", shown(&file.display().to_string()))
+            }
+        };
+        text
+    }
+
+    /// One line.
+    pub(crate) fn simple(&self) -> String {
+        let token = &self.token;
+        format!(
+            "• {} [{}/{}] org:{} expires:{} token:{}\n",
+            shown(&token.name),
+            shown(&token.prefix),
+            token.scope,
+            token.org(),
+            token.expires(),
+            shown(&self.secret)
+        )
+    }
+
+    /// The token and its secret, side by side, the secret first.
+    pub(crate) fn flat(&self) -> Value {
+        let mut flat = serde_json::Map::from_iter([("token".to_owned(), Value::from(self.secret.as_str()))]);
+        if let Value::Object(told) = self.token.json() {
+            flat.extend(told);
+        }
+        Value::Object(flat)
+    }
+}
+
+/// A file that is to hold a token, made ready before there is one.
+pub(crate) struct TokenFile {
+    path: PathBuf,
+    scratch: NamedTempFile,
+    over: bool,
+}
+
+impl TokenFile {
+    /// Makes ready to write a file, over one that is there only where that was said.
+    pub(crate) fn prepare(path: &Path, over: bool) -> Result<TokenFile, Failure> {
+        if !over && fs::symlink_metadata(path).is_ok() {
+            let message = format!("`{}` is there already, and no token was made", path.display());
+            return Err(Failure::usage(message, "name a new file, or say `--force` to write over it"));
+        }
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let scratch = tempfile::Builder::new().permissions(Permissions::from_mode(0o600)).tempfile_in(folder);
+        let scratch = scratch.map_err(|error| {
+            let message = format!("cannot write `{}`, and no token was made: {error}", path.display());
+            Failure::usage(message, "name a file in a folder that is there, and that you may write to")
+        })?;
+        Ok(TokenFile { path: path.to_owned(), scratch, over })
+    }
+
+    fn write(mut self, secret: &str) -> Result<(), Failure> {
+        let text = format!("{:#}\n", json!({ BEARER_TOKEN: secret }));
+        self.scratch.write_all(text.as_bytes())?;
+        self.scratch.as_file().sync_all()?;
+        let kept = if self.over {
+            self.scratch.persist(&self.path)
+        } else {
+            self.scratch.persist_noclobber(&self.path)
+        };
+        kept.map_err(|error| error.error)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,293 @@
+//! `ndcli org`.
+
+use std::io::{self, IsTerminal};
+
+use clap::Subcommand;
+use ndauth_core::{OrgSlug, Role};
+use ndauth_proto::{role_from_proto, role_to_proto, timestamp_from_proto, v1};
+use ndauth_terminal::{Failure, Rows, aside, detailed, nonsense, print, print_json, shown};
+use serde_json::{Value, json};
+
+use super::{config, policy};
+use crate::arguments::{Common, Format, InOrg, org};
+use crate::completion;
+use crate::connection::{Connection, connect};
+use crate::terminal::{choose, confirm};
+
+#[derive(Subcommand)]
+pub(crate) enum Org {
+    /// List the orgs you are a member of
+    List,
+    /// Show an org
+    Show(Named),
+    /// Select the org that later commands act in
+    Select {
+        /// Which [default: asks]
+        #[arg(value_parser = org, add = clap_complete::ArgValueCandidates::new(completion::orgs))]
+        name: Option<OrgSlug>,
+    },
+    /// Make an org, and be its first admin; only an operator may
+    Create {
+        /// Its name, for good: a-z, 0-9 and inner hyphens
+        #[arg(value_parser = org)]
+        slug: OrgSlug,
+        /// What it is called
+        #[arg(long)]
+        name: Option<String>,
+    },
+    /// List the members of an org
+    Members(Named),
+    /// Give a member a role, or take one out
+    #[command(subcommand)]
+    Member(Member),
+    /// Show or set the limits for tokens that touch an org
+    #[command(subcommand)]
+    Policy(policy::Policy),
+}
+
+/// An org by name, or the one that was selected.
+#[derive(clap::Args)]
+pub(crate) struct Named {
+    /// Which [default: the one that was selected]
+    #[arg(value_parser = org, add = clap_complete::ArgValueCandidates::new(completion::orgs))]
+    name: Option<OrgSlug>,
+
+    #[command(flatten)]
+    in_org: InOrg,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Member {
+    /// Give an account a role in the org; who is no member becomes one
+    Set {
+        /// Who
+        handle: String,
+        /// RO, RW or ADMIN
+        #[arg(value_parser = role)]
+        role: Role,
+        #[command(flatten)]
+        in_org: InOrg,
+    },
+    /// Take an account out of the org: its tokens have no power there from now on
+    Remove {
+        /// Who
+        handle: String,
+        /// Skip the confirmation prompt
+        #[arg(long)]
+        yes: bool,
+        #[command(flatten)]
+        in_org: InOrg,
+    },
+}
+
+fn role(text: &str) -> Result<Role, String> {
+    text.parse().map_err(|why: ndauth_core::InvalidAccess| why.to_string())
+}
+
+impl Named {
+    fn require(&self) -> Result<&OrgSlug, Failure> {
+        match &self.name {
+            Some(name) => Ok(name),
+            None => self.in_org.require(),
+        }
+    }
+}
+
+/// Carries out a command on orgs.
+pub(crate) async fn run(common: &Common, command: &Org) -> Result<(), Failure> {
+    match command {
+        Org::List => list(common).await,
+        Org::Show(named) => show(common, named.require()?).await,
+        Org::Select { name } => select(common, name.as_ref()).await,
+        Org::Create { slug, name } => create(common, slug, name.as_deref()).await,
+        Org::Members(named) => members(common, named.require()?).await,
+        Org::Member(Member::Set { handle, role, in_org }) => {
+            set_member(common, in_org.require()?, handle, *role).await
+        }
+        Org::Member(Member::Remove { handle, yes, in_org }) => {
+            remove_member(common, in_org.require()?, handle, *yes).await
+        }
+        Org::Policy(command) => policy::run(common, command).await,
+    }
+}
+
+async fn memberships(server: &Connection) -> Result<Vec<v1::Membership>, Failure> {
+    Ok(server.ask(async |client| client.list_orgs().await).await?.orgs)
+}
+
+async fn list(common: &Common) -> Result<(), Failure> {
+    let server = connect(common).await?;
+    let mut rows = Vec::new();
+    for org in memberships(&server).await? {
+        let role = role_from_proto("role", org.role)?.as_str().to_owned();
+        rows.push([org.slug, if org.name.is_empty() { "-".to_owned() } else { org.name }, role]);
+    }
+    listed(common.format, "org", ["ORG", "NAME", "ROLE"], ["org", "name", "role"], rows)
+}
+
+/// A list in each format: a table, a line or an object a row.
+fn listed<const N: usize>(
+    format: Format,
+    what: &str,
+    titles: [&'static str; N],
+    keys: [&'static str; N],
+    rows: Vec<[String; N]>,
+) -> Result<(), Failure> {
+    let total = rows.len();
+    match format {
+        Format::Table => {
+            print(&format!("{}Total: {total} {what}(s)\n", Rows { titles, rows, last_width: 0 }.table()))
+        }
+        Format::Simple => {
+            print(&rows.iter().map(|row| format!("• {}\n", shown(&row.join(" ")))).collect::<String>())
+        }
+        Format::Detailed => {
+            let each = |row: [String; N]| detailed(&titles.into_iter().zip(row).collect::<Vec<_>>());
+            print(&format!("{}Total: {total} {what}(s)\n", rows.into_iter().map(each).collect::<String>()))
+        }
+        Format::Json => {
+            let object = |row: [String; N]| {
+                let told = keys.into_iter().zip(row);
+                Value::Object(told.map(|(key, cell)| (key.to_owned(), or_null(cell))).collect())
+            };
+            let rows: Vec<Value> = rows.into_iter().map(object).collect();
+            print_json(&json!({ format!("{what}s"): rows, "total": total }))
+        }
+    }
+}
+
+/// What tables show as `-`, programs are told as `null`.
+fn or_null(cell: String) -> Value {
+    if cell == "-" { Value::Null } else { Value::from(cell) }
+}
+
+async fn show(common: &Common, org: &OrgSlug) -> Result<(), Failure> {
+    let server = connect(common).await?;
+    let request = v1::GetOrgRequest { org: org.to_string() };
+    let answer = server.ask(async |client| client.get_org(request.clone()).await).await?;
+    let role = role_from_proto("role", answer.role)?.as_str();
+    let told = answer.org.ok_or_else(|| nonsense("the answer holds no org"))?;
+    let created = told.created_at.map(|at| timestamp_from_proto("created_at", at)).transpose()?;
+    let created = created.map(|at| at.to_string()).unwrap_or_default();
+    match common.format {
+        Format::Simple => print(&format!("• {} role:{role} members:{}\n", shown(&told.slug), told.members)),
+        Format::Table | Format::Detailed => print(&detailed(&[
+            ("Org", told.slug),
+            ("Id", told.id),
+            ("Name", if told.name.is_empty() { "-".to_owned() } else { told.name }),
+            ("Your role", role.to_owned()),
+            ("Members", told.members.to_string()),
+            ("Created", created),
+        ])),
+        Format::Json => print_json(&json!({
+            "org": told.slug,
+            "id": told.id,
+            "name": Some(told.name).filter(|name| !name.is_empty()),
+            "role": role,
+            "members": told.members,
+            "created_at": created,
+        })),
+    }
+}
+
+/// Keeps which org later commands act in. It must be one that the person is a member of.
+async fn select(common: &Common, name: Option<&OrgSlug>) -> Result<(), Failure> {
+    let server = connect(common).await?;
+    let orgs: Vec<String> = memberships(&server).await?.into_iter().map(|org| org.slug).collect();
+    let chosen = match name {
+        Some(name) if orgs.iter().any(|org| org == name.as_str()) => name.to_string(),
+        Some(name) => {
+            let meant = ndauth_terminal::nearest(name.as_str(), orgs.iter().map(String::as_str));
+            let hint = match meant {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None if orgs.is_empty() => "ask an admin of the org to add you".to_owned(),
+                None => format!("you are a member of: {}", orgs.join(", ")),
+            };
+            return Err(Failure::usage(format!("you are not a member of an org `{name}`"), hint));
+        }
+        None if orgs.is_empty() => {
+            return Err(Failure::failed(
+                "you are a member of no org",
+                Some("ask an admin of one to add you"),
+            ));
+        }
+        None if !io::stdin().is_terminal() => {
+            let hint = format!("`ndcli org select NAME`: you are a member of {}", orgs.join(", "));
+            return Err(Failure::usage("there is no terminal to choose on", hint));
+        }
+        None => choose("Select an org", &orgs)?
+            .ok_or_else(|| Failure::failed("aborted: nothing was selected", None))?,
+    };
+    let file = config::keep(common, "org", &chosen)?;
+    match common.format {
+        Format::Json => print_json(&json!({ "org": chosen, "file": file.display().to_string() })),
+        Format::Table | Format::Simple | Format::Detailed => {
+            print(&format!("✓ Commands that act in an org act in {} from now on\n", shown(&chosen)))?;
+            aside("personal tokens are not narrowed by it: `ndcli auth token create --org` does that");
+            Ok(())
+        }
+    }
+}
+
+async fn create(common: &Common, slug: &OrgSlug, name: Option<&str>) -> Result<(), Failure> {
+    let server = connect(common).await?;
+    let request = v1::CreateOrgRequest { slug: slug.to_string(), name: name.unwrap_or_default().to_owned() };
+    let made = server.ask_once(async |client| client.create_org(request).await).await?;
+    let id = made.org.ok_or_else(|| nonsense("the answer holds no org"))?.id;
+    match common.format {
+        Format::Json => {
+            print_json(&json!({ "created": true, "org": slug.as_str(), "id": id, "role": "ADMIN" }))
+        }
+        Format::Table | Format::Simple | Format::Detailed => {
+            print(&format!("✓ Org \"{slug}\" created; you are its admin\n"))
+        }
+    }
+}
+
+async fn members(common: &Common, org: &OrgSlug) -> Result<(), Failure> {
+    let server = connect(common).await?;
+    let request = v1::ListMembersRequest { org: org.to_string() };
+    let answer = server.ask(async |client| client.list_members(request.clone()).await).await?;
+    let mut rows = Vec::new();
+    for member in answer.members {
+        let since = member.since.map(|at| timestamp_from_proto("since", at)).transpose()?;
+        let role = role_from_proto("role", member.role)?.as_str().to_owned();
+        rows.push([member.handle, role, since.map_or("-".to_owned(), ndauth_core::Timestamp::date)]);
+    }
+    listed(common.format, "member", ["ACCOUNT", "ROLE", "SINCE"], ["account", "role", "since"], rows)
+}
+
+async fn set_member(common: &Common, org: &OrgSlug, handle: &str, role: Role) -> Result<(), Failure> {
+    let server = connect(common).await?;
+    let request = v1::SetMemberRequest {
+        org: org.to_string(),
+        handle: handle.to_owned(),
+        role: role_to_proto(role).into(),
+    };
+    server.ask(async |client| client.set_member(request.clone()).await).await?;
+    match common.format {
+        Format::Json => print_json(&json!({ "org": org.as_str(), "account": handle, "role": role.as_str() })),
+        Format::Table | Format::Simple | Format::Detailed => {
+            print(&format!("✓ {} has the role {role} in {org}\n", shown(handle)))
+        }
+    }
+}
+
+async fn remove_member(common: &Common, org: &OrgSlug, handle: &str, yes: bool) -> Result<(), Failure> {
+    if !yes {
+        let question =
+            format!("Take {handle} out of {org}? Their tokens have no power there from then on. [y/N]:");
+        if !confirm(&question, "--yes")? {
+            return Err(Failure::failed("aborted: nobody was taken out", None));
+        }
+    }
+    let server = connect(common).await?;
+    let request = v1::RemoveMemberRequest { org: org.to_string(), handle: handle.to_owned() };
+    server.ask_once(async |client| client.remove_member(request).await).await?;
+    match common.format {
+        Format::Json => print_json(&json!({ "removed": true, "org": org.as_str(), "account": handle })),
+        Format::Table | Format::Simple | Format::Detailed => {
+            print(&format!("✓ {} is no longer a member of {org}\n", shown(handle)))
+        }
+    }
+}

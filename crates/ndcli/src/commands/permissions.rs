@@ -1,0 +1,95 @@
+//! `ndcli permissions list`.
+
+use ndauth_proto::{role_from_proto, v1};
+use ndauth_terminal::{Failure, Rows, print, print_json, shown};
+use serde_json::{Value, json};
+
+use crate::arguments::{Common, Format};
+use crate::connection::connect;
+
+#[derive(clap::Args)]
+pub(crate) struct List {
+    /// Only those of this resource type
+    #[arg(value_name = "TYPE")]
+    resource_type: Option<String>,
+}
+
+/// Lists the permissions there are, by resource type.
+pub(crate) async fn run(common: &Common, list: &List) -> Result<(), Failure> {
+    let server = connect(common).await?;
+    let mut types = server.ask(async |client| client.list_permissions().await).await?.resource_types;
+    if let Some(wanted) = &list.resource_type {
+        let names: Vec<String> = types.iter().map(|told| told.name.clone()).collect();
+        types.retain(|told| told.name == *wanted);
+        if types.is_empty() {
+            let meant = ndauth_terminal::nearest(wanted, names.iter().map(String::as_str));
+            let hint = match meant {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!("there are: {}", names.join(", ")),
+            };
+            return Err(Failure::usage(format!("there is no resource type `{wanted}`"), hint));
+        }
+    }
+    let mut rows = Vec::new();
+    for told in &types {
+        for action in &told.actions {
+            let role = role_from_proto("least_role", action.least_role)?.as_str();
+            rows.push([
+                format!("{}:{}", action.name, told.name),
+                role.to_owned(),
+                action.description.clone(),
+            ]);
+        }
+    }
+    match common.format {
+        Format::Table => {
+            let total = rows.len();
+            let titles = ["PERMISSION", "LEAST ROLE", "LETS"];
+            print(&format!("{}Total: {total} permission(s)\n", Rows { titles, rows, last_width: 0 }.table()))
+        }
+        Format::Simple => print(
+            &rows.iter().map(|[name, role, _]| format!("• {} {role}\n", shown(name))).collect::<String>(),
+        ),
+        Format::Detailed => {
+            let mut text = String::new();
+            for told in &types {
+                text += &detailed(told)?;
+            }
+            print(&text)
+        }
+        Format::Json => {
+            let types: Vec<Value> = types.iter().map(json).collect::<Result<_, Failure>>()?;
+            print_json(&json!({ "resource_types": types }))
+        }
+    }
+}
+
+fn detailed(told: &v1::ResourceType) -> Result<String, Failure> {
+    let mut fields = vec![("Type", told.name.clone()), ("What", told.description.clone())];
+    if told.own {
+        fields.push(("Whose", "ndauth's own: granted by name alone, never by `*` or by all".to_owned()));
+    }
+    for action in &told.actions {
+        let role = role_from_proto("least_role", action.least_role)?;
+        let formerly = match action.formerly.as_slice() {
+            [] => String::new(),
+            names => format!(" (was {})", names.join(", ")),
+        };
+        fields.push((action.name.as_str(), format!("{role}: {}{formerly}", action.description)));
+    }
+    Ok(ndauth_terminal::detailed(&fields))
+}
+
+fn json(told: &v1::ResourceType) -> Result<Value, Failure> {
+    let action = |action: &v1::Action| {
+        Ok(json!({
+            "name": action.name,
+            "permission": format!("{}:{}", action.name, told.name),
+            "least_role": role_from_proto("least_role", action.least_role)?.as_str(),
+            "description": action.description,
+            "formerly": action.formerly,
+        }))
+    };
+    let actions: Vec<Value> = told.actions.iter().map(action).collect::<Result<_, Failure>>()?;
+    Ok(json!({ "name": told.name, "description": told.description, "own": told.own, "actions": actions }))
+}

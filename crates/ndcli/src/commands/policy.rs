@@ -1,0 +1,390 @@
+//! `ndcli org policy`.
+
+use std::time::Duration;
+
+use clap::{Subcommand, ValueEnum};
+use ndauth_core::{ExpiryChoice, Lifetime, Network, Networks, OrgPolicy, OrgSlug, Timestamp};
+use ndauth_proto::{
+    duration_to_proto, policy_from_proto, policy_to_proto, reason_from_proto, timestamp_from_proto, v1,
+};
+use ndauth_terminal::{Failure, Rows, ago, aside, detailed, minute, nonsense, print, print_json, told};
+use serde_json::{Value, json};
+
+use crate::arguments::{Common, Format, InOrg};
+use crate::connection::{Connection, connect};
+use crate::terminal::confirm;
+
+#[derive(Subcommand)]
+pub(crate) enum Policy {
+    /// Show the policy that rules, and those to come
+    Show {
+        #[command(flatten)]
+        in_org: InOrg,
+    },
+    /// Set limits for tokens that touch the org; what is not stated stays as it is
+    Set(Set),
+}
+
+#[derive(clap::Args)]
+#[command(group = clap::ArgGroup::new("limits").required(true).multiple(true)
+          .args(["longest_lifetime", "personal_tokens", "allow_from", "allow_from_anywhere", "login_within"]))]
+pub(crate) struct Set {
+    /// How long a token may live, such as 90d; 365d admits all that end, never all
+    #[arg(long, value_name = "DURATION", value_parser = lifetime)]
+    longest_lifetime: Option<Lifetime>,
+
+    /// Whether personal tokens have any power in the org, or its own tokens alone
+    #[arg(long)]
+    personal_tokens: Option<Personal>,
+
+    /// A network from which tokens may be used, such as 10.0.0.0/8; may be repeated
+    #[arg(long, value_name = "CIDR", value_parser = network)]
+    allow_from: Vec<Network>,
+
+    /// Let tokens be used from anywhere
+    #[arg(long, conflicts_with = "allow_from")]
+    allow_from_anywhere: bool,
+
+    /// How long ago the owner of a personal token may have logged in, such as 30d; never sets no limit
+    #[arg(long, value_name = "DURATION", value_parser = lifetime)]
+    login_within: Option<Lifetime>,
+
+    /// Let it take hold later, such as 14d, so that people can make other tokens
+    #[arg(long, value_name = "DURATION", value_parser = notice)]
+    effective_in: Option<Duration>,
+
+    /// Say which tokens it would break, and set nothing
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Skip the confirmation prompt
+    #[arg(long)]
+    yes: bool,
+
+    #[command(flatten)]
+    in_org: InOrg,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Personal {
+    /// They have what their owners may
+    Allowed,
+    /// They have none
+    Barred,
+}
+
+/// How many broken tokens a table shows.
+const SHOWN: usize = 20;
+/// As many as the server tells of.
+const MOST: i32 = 10_000;
+
+fn lifetime(text: &str) -> Result<Lifetime, String> {
+    if text == "never" {
+        return Ok(Lifetime::Endless);
+    }
+    match ExpiryChoice::parse_duration(text) {
+        Ok(ExpiryChoice::In(lifetime)) => Ok(lifetime),
+        Ok(ExpiryChoice::At(_)) => Err("expected a length of time such as `90d`, or `never`".to_owned()),
+        Err(why) => Err(why.to_string()),
+    }
+}
+
+fn notice(text: &str) -> Result<Duration, String> {
+    match lifetime(text)? {
+        Lifetime::For(duration) => Ok(duration),
+        Lifetime::Endless => Err("a policy that never takes hold is none".to_owned()),
+    }
+}
+
+fn network(text: &str) -> Result<Network, String> {
+    text.parse().map_err(|why: ndauth_core::InvalidNetwork| why.to_string())
+}
+
+/// Carries out a command on an org's policy.
+pub(crate) async fn run(common: &Common, command: &Policy) -> Result<(), Failure> {
+    match command {
+        Policy::Show { in_org } => show(common, in_org.require()?).await,
+        Policy::Set(set) => self::set(common, set).await,
+    }
+}
+
+/// The policy that rules, and those to come.
+struct Present {
+    ruling: OrgPolicy,
+    set_at: Option<Timestamp>,
+    to_come: Vec<(Timestamp, OrgPolicy)>,
+}
+
+async fn present(server: &Connection, org: &OrgSlug) -> Result<Present, Failure> {
+    let request = v1::GetOrgPolicyRequest { org: org.to_string() };
+    let answer = server.ask(async |client| client.get_org_policy(request.clone()).await).await?;
+    let to_come = answer.to_come.into_iter().map(|next| {
+        let at = told("takes_hold_at", Some(next.takes_hold_at))?;
+        Ok((at, policy_from_proto("policy", next.policy)?))
+    });
+    Ok(Present {
+        ruling: policy_from_proto("policy", answer.policy)?,
+        set_at: answer.set_at.map(|at| timestamp_from_proto("set_at", at)).transpose()?,
+        to_come: to_come.collect::<Result<_, Failure>>()?,
+    })
+}
+
+async fn show(common: &Common, org: &OrgSlug) -> Result<(), Failure> {
+    let server = connect(common).await?;
+    let Present { ruling, set_at, to_come } = present(&server, org).await?;
+    match common.format {
+        Format::Table | Format::Detailed => {
+            let mut fields = vec![("Org", org.to_string())];
+            fields.extend(limits(&ruling));
+            fields.push(("Set", set_at.map_or("never: no limits".to_owned(), |at| at.to_string())));
+            print(&detailed(&fields))?;
+            for (at, policy) in &to_come {
+                let mut fields = vec![("Takes hold", at.to_string())];
+                fields.extend(limits(policy));
+                print(&detailed(&fields))?;
+            }
+            Ok(())
+        }
+        Format::Simple => {
+            print(&format!("• {org} {}\n", line(&ruling)))?;
+            print(
+                &to_come
+                    .iter()
+                    .map(|(at, policy)| format!("• {org} from:{at} {}\n", line(policy)))
+                    .collect::<String>(),
+            )
+        }
+        Format::Json => {
+            let to_come: Vec<Value> = to_come
+                .iter()
+                .map(|(at, policy)| json!({ "takes_hold_at": at.to_string(), "policy": policy_json(policy) }))
+                .collect();
+            print_json(&json!({
+                "org": org.as_str(),
+                "policy": policy_json(&ruling),
+                "set_at": set_at.map(|at| at.to_string()),
+                "to_come": to_come,
+            }))
+        }
+    }
+}
+
+fn limits(policy: &OrgPolicy) -> Vec<(&'static str, String)> {
+    let limit = |lifetime: Lifetime| match lifetime {
+        Lifetime::For(_) => lifetime.to_string(),
+        Lifetime::Endless => "any".to_owned(),
+    };
+    vec![
+        ("Longest lifetime", limit(policy.longest_lifetime)),
+        ("Personal tokens", if policy.personal_tokens { "allowed" } else { "barred" }.to_owned()),
+        ("Networks", networks(policy)),
+        ("Login within", limit(policy.login_within)),
+    ]
+}
+
+fn networks(policy: &OrgPolicy) -> String {
+    match &policy.networks {
+        Networks::All => "any".to_owned(),
+        Networks::Only(some) => some.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+    }
+}
+
+fn line(policy: &OrgPolicy) -> String {
+    let words = ["longest-lifetime", "personal-tokens", "allow-from", "login-within"];
+    let limits = words
+        .iter()
+        .zip(limits(policy))
+        .map(|(word, (_, limit))| format!("{word}:{}", limit.replace(", ", ",")));
+    limits.collect::<Vec<_>>().join(" ")
+}
+
+fn policy_json(policy: &OrgPolicy) -> Value {
+    let limit = |lifetime: Lifetime| match lifetime {
+        Lifetime::For(duration) => json!(duration.as_secs()),
+        Lifetime::Endless => Value::Null,
+    };
+    json!({
+        "longest_lifetime_seconds": limit(policy.longest_lifetime),
+        "personal_tokens": policy.personal_tokens,
+        "networks": match &policy.networks {
+            Networks::All => Value::Null,
+            Networks::Only(some) => some.iter().map(ToString::to_string).collect(),
+        },
+        "login_within_seconds": limit(policy.login_within),
+    })
+}
+
+/// Sets a policy, once what it breaks was looked at.
+async fn set(common: &Common, set: &Set) -> Result<(), Failure> {
+    let org = set.in_org.require()?;
+    let server = connect(common).await?;
+    let present = present(&server, org).await?;
+    // What is not stated stays as it would be in the end.
+    let mut policy = present.to_come.into_iter().next_back().map_or(present.ruling, |(_, policy)| policy);
+    if let Some(longest) = set.longest_lifetime {
+        policy.longest_lifetime = longest;
+    }
+    if let Some(personal) = set.personal_tokens {
+        policy.personal_tokens = matches!(personal, Personal::Allowed);
+    }
+    if set.allow_from_anywhere {
+        policy.networks = Networks::All;
+    } else if !set.allow_from.is_empty() {
+        policy.networks = Networks::Only(set.allow_from.iter().copied().collect());
+    }
+    if let Some(within) = set.login_within {
+        policy.login_within = within;
+    }
+    let mut request = v1::SetOrgPolicyRequest {
+        org: org.to_string(),
+        policy: Some(policy_to_proto(&policy)),
+        effective_in: set.effective_in.map(duration_to_proto),
+        dry_run: true,
+        max_tokens: MOST,
+    };
+    let tried = server.ask(async |client| client.set_org_policy(request.clone()).await).await?;
+    if set.dry_run {
+        return Outcome::read(tried)?.show(common.format, org, &policy, true);
+    }
+    if !set.yes {
+        let tried = Outcome::read(tried)?;
+        aside(&tried.sentences());
+        let question = format!("Set this policy for {org}? [y/N]:");
+        if !confirm(&question, "--yes")? {
+            return Err(Failure::failed("aborted: no policy was set", None));
+        }
+    }
+    request.dry_run = false;
+    let set = server.ask(async |client| client.set_org_policy(request.clone()).await).await?;
+    Outcome::read(set)?.show(common.format, org, &policy, false)
+}
+
+/// What a policy does, or would do.
+struct Outcome {
+    takes_hold_at: Timestamp,
+    now: Timestamp,
+    impact: v1::PolicyImpact,
+    sequence: u64,
+}
+
+impl Outcome {
+    fn read(answer: v1::SetOrgPolicyResponse) -> Result<Outcome, Failure> {
+        Ok(Outcome {
+            takes_hold_at: told("takes_hold_at", Some(answer.takes_hold_at))?,
+            now: told("evaluated_at", Some(answer.evaluated_at))?,
+            impact: answer.impact.ok_or_else(|| nonsense("it does not say what the policy does"))?,
+            sequence: answer.sequence,
+        })
+    }
+
+    /// The counts, for people.
+    fn sentences(&self) -> String {
+        let v1::PolicyImpact { tokens, broken, broken_in_use, address_unknown, by_reason, .. } = &self.impact;
+        let mut text = format!(
+            "{broken} of {tokens} token(s) that may do something in the org may do nothing there under it; {broken_in_use} of \
+             these were used within the last 30 days"
+        );
+        for breaks in by_reason {
+            text += &format!("\n  {} by {}", breaks.tokens, reason(breaks.reason));
+        }
+        if *address_unknown > 0 {
+            text += &format!("\nof {address_unknown} other(s) nobody knows from where they are used");
+        }
+        text
+    }
+
+    fn show(&self, format: Format, org: &OrgSlug, policy: &OrgPolicy, dry_run: bool) -> Result<(), Failure> {
+        match format {
+            Format::Table | Format::Detailed => {
+                if dry_run && !self.impact.broken_tokens.is_empty() {
+                    print(&self.table()?)?;
+                }
+                print(&format!("{}\n", self.sentences()))?;
+                print(&self.verdict(org, dry_run))
+            }
+            Format::Simple => print(&format!(
+                "• {org} tokens:{} broken:{} in-use:{} takes-hold:{}\n",
+                self.impact.tokens, self.impact.broken, self.impact.broken_in_use, self.takes_hold_at
+            )),
+            Format::Json => print_json(&self.json(org, policy, dry_run)?),
+        }
+    }
+
+    fn verdict(&self, org: &OrgSlug, dry_run: bool) -> String {
+        let when = if self.takes_hold_at <= self.now {
+            "at once".to_owned()
+        } else {
+            format!("from {}", minute(ndauth_core::Expiry::At(self.takes_hold_at)))
+        };
+        if dry_run {
+            format!("It would hold {when}. Nothing was set: leave `--dry-run` out to set it\n")
+        } else {
+            format!("✓ The policy of {org} holds {when}\n")
+        }
+    }
+
+    fn table(&self) -> Result<String, Failure> {
+        let broken = &self.impact.broken_tokens;
+        let mut rows = Vec::new();
+        for token in broken.iter().take(SHOWN) {
+            let (used, from) = match last_use(token)? {
+                None => ("Never".to_owned(), "-".to_owned()),
+                Some((at, from)) => (ago(at, self.now), from.unwrap_or("-".to_owned())),
+            };
+            let why = reason(token.reason).to_owned();
+            rows.push([token.owner.clone(), token.name.clone(), token.prefix.clone(), used, from, why]);
+        }
+        let titles = ["OWNER", "NAME", "PREFIX", "LAST USED", "FROM", "BROKEN BY"];
+        let mut text = Rows { titles, rows, last_width: 0 }.table();
+        if broken.len() > SHOWN {
+            text += &format!("… and {} more: `-f json` lists them\n", broken.len() - SHOWN);
+        }
+        Ok(text)
+    }
+
+    fn json(&self, org: &OrgSlug, policy: &OrgPolicy, dry_run: bool) -> Result<Value, Failure> {
+        let v1::PolicyImpact { tokens, broken, broken_in_use, address_unknown, by_reason, broken_tokens } =
+            &self.impact;
+        let by_reason: serde_json::Map<String, Value> =
+            by_reason.iter().map(|breaks| (reason(breaks.reason).to_owned(), json!(breaks.tokens))).collect();
+        let mut listed = Vec::new();
+        for token in broken_tokens {
+            let used = last_use(token)?;
+            listed.push(json!({
+                "id": token.id,
+                "name": token.name,
+                "owner": token.owner,
+                "token_prefix": token.prefix,
+                "last_used_at": used.as_ref().map(|(at, _)| at.to_string()),
+                "last_used_ip": used.and_then(|(_, from)| from),
+                "reason": reason(token.reason),
+            }));
+        }
+        Ok(json!({
+            "org": org.as_str(),
+            "policy": policy_json(policy),
+            "set": !dry_run,
+            "dry_run": dry_run,
+            "takes_hold_at": self.takes_hold_at.to_string(),
+            "sequence": (self.sequence > 0).then_some(self.sequence),
+            "impact": {
+                "tokens": tokens,
+                "broken": broken,
+                "broken_in_use": broken_in_use,
+                "address_unknown": address_unknown,
+                "by_reason": by_reason,
+                "broken_tokens": listed,
+            },
+        }))
+    }
+}
+
+fn last_use(token: &v1::BrokenToken) -> Result<Option<(Timestamp, Option<String>)>, Failure> {
+    let Some(last) = &token.last_use else { return Ok(None) };
+    let at = told("last_use", Some(last.at))?;
+    Ok(Some((at, Some(last.address.clone()).filter(|address| !address.is_empty()))))
+}
+
+fn reason(reason: i32) -> &'static str {
+    reason_from_proto(reason).map_or("UNKNOWN", |reason| reason.code())
+}
