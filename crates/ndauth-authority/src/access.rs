@@ -243,6 +243,9 @@ pub(crate) fn admit(operation: Operation, caller: &Caller) -> Result<Reach, Auth
             caller.within_its_networks().map(|()| Reach::All)
         }
         (ReadOrItself, Some(token)) => Ok(Reach::Itself(token.id)),
+        (Operator, None) if caller.account().is_some() => {
+            Err(AuthorityError::NotPermitted { caller: "an account that is no operator", operation })
+        }
         (No | Operator | Itself | ReadTokens | ReadOrItself | Member(_) | Power | Granted(_), _) => {
             Err(AuthorityError::NotPermitted { caller: caller.kind(), operation })
         }

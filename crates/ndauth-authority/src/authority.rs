@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ndauth_core::{
     Actor, Asker, Catalogue, Change, Effective, Entry, Event, Org, OrgSlug, Owner, Permission, Personal,
-    Refusal, Requirement, Role, Scope, TokenView, decide,
+    Requirement, Role, Scope, TokenView, decide,
 };
 use ndauth_store::{Clock, DatabaseUrl, MigrationState, Read, Store, Write};
 use rand::rngs::SysRng;
@@ -131,7 +131,7 @@ impl Authority {
                 let org = org().await?;
                 let role = read.find_role(account.id, org.id).await?.ok_or_else(unknown)?;
                 if role < needed {
-                    return Err(Refusal::RoleTooLow { org: slug.clone(), role, needed }.into());
+                    return Err(AuthorityError::RoleTooLow { org: slug.clone(), role, needed });
                 }
                 Ok((org, role))
             }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use ndauth_core::{Handle, OrgSlug, Problem, Reason, Refusal, Timestamp};
+use ndauth_core::{Handle, OrgSlug, Problem, Reason, Refusal, Role, Timestamp};
 use ndauth_store::{CopyError, StoreError};
 
 use crate::access::Operation;
@@ -50,6 +50,16 @@ pub enum AuthorityError {
         caller: &'static str,
         /// What was asked.
         operation: Operation,
+    },
+    /// The account's role in the org is too low.
+    #[error("the account's role in the org `{org}` is `{role}`, and this needs `{needed}`")]
+    RoleTooLow {
+        /// Where.
+        org: OrgSlug,
+        /// What it is.
+        role: Role,
+        /// What is needed.
+        needed: Role,
     },
     /// A part of the command makes no sense.
     #[error("`{field}`: {why}")]
@@ -145,6 +155,7 @@ impl AuthorityError {
             AuthorityError::AccountDisabled => Reason::AccountDisabled,
             AuthorityError::SessionRequired { .. } => Reason::SessionRequired,
             AuthorityError::NotPermitted { .. } => Reason::NotPermitted,
+            AuthorityError::RoleTooLow { .. } => Reason::RoleTooLow,
             AuthorityError::Invalid { .. } => Reason::InvalidArgument,
             AuthorityError::NotAMember(_) => Reason::NotAMember,
             AuthorityError::NameTaken { .. } => Reason::NameTaken,

@@ -189,9 +189,9 @@ async fn orgs_in_question(
 async fn told(read: &Read, held: &Held, allowed: &Allowance<'_>) -> Result<String, AuthorityError> {
     Ok(match allowed {
         Allowance::Until(Expiry::Never) => "use without end".to_owned(),
-        Allowance::Until(Expiry::At(end)) => format!("use until {end}"),
+        Allowance::Until(Expiry::At(end)) => format!("use until {}", end.minute()),
         Allowance::MintedSince(Timestamp::MIN) => "secrets of any time".to_owned(),
-        Allowance::MintedSince(instant) => format!("secrets minted since {instant}"),
+        Allowance::MintedSince(instant) => format!("secrets minted since {}", instant.minute()),
         Allowance::Enabled(enabled) => match (&held.owner, enabled) {
             (OwnerName::Account(account), true) => format!("all that `{}` may", account.handle),
             (OwnerName::Org(org), true) => format!("all that the org `{}` may", org.slug),

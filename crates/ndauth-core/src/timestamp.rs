@@ -62,6 +62,12 @@ impl Timestamp {
             .and_then(Timestamp::from_micros)
     }
 
+    /// Its minute, such as `2027-01-31 12:00 UTC`.
+    pub fn minute(self) -> String {
+        let time = self.to_utc().time();
+        format!("{} {:02}:{:02} UTC", self.date(), time.hour(), time.minute())
+    }
+
     /// The day in UTC, as `2027-01-31`.
     pub fn date(self) -> String {
         self.to_utc().date().to_string()

@@ -1,5 +1,7 @@
 //! A token, as both binaries show it.
 
+use std::time::Duration;
+
 use ndauth_core::{Among, Expiry, Grants, Timestamp};
 use ndauth_proto::{
     expiry_from_proto, grants_from_proto, networks_from_proto, orgs_from_proto, services_from_proto,
@@ -46,6 +48,9 @@ pub struct TokenShown {
     /// From where.
     pub last_used_ip: Option<String>,
 }
+
+/// Of what lives so long, the day of its end says too little.
+const SHORT: Duration = Duration::from_secs(2 * 24 * 60 * 60);
 
 impl TokenShown {
     /// Reads a token off the wire.
@@ -95,9 +100,12 @@ impl TokenShown {
         self.orgs.as_ref().map_or("-".to_owned(), |orgs| orgs.join(", "))
     }
 
-    /// The day it ends, or `Never`.
+    /// The day it ends, or `Never`; of one that was made to live for two days at the most, the minute.
     pub fn expires(&self) -> String {
-        day(self.expiry)
+        match self.expiry {
+            Expiry::At(end) if end.since(self.created_at) <= SHORT => minute(self.expiry),
+            expiry => day(expiry),
+        }
     }
 
     /// The permissions it carries, for people.
@@ -154,10 +162,7 @@ pub fn day(expiry: Expiry) -> String {
 /// The minute of an end, or `Never`.
 pub fn minute(expiry: Expiry) -> String {
     match expiry {
-        Expiry::At(end) => {
-            let time = end.to_utc().time();
-            format!("{} {:02}:{:02} UTC", end.date(), time.hour(), time.minute())
-        }
+        Expiry::At(end) => end.minute(),
         Expiry::Never => "Never".to_owned(),
     }
 }

@@ -89,8 +89,13 @@ pub(crate) fn orgs() -> Vec<CompletionCandidate> {
     orgs.into_iter().flatten().map(|org| CompletionCandidate::new(shown(&org.slug))).collect()
 }
 
-/// What `--scope` takes, and the permissions there are.
+/// What `--scope` takes: how much, or what by name.
 pub(crate) fn scopes() -> Vec<CompletionCandidate> {
+    ["RW", "RO"].into_iter().map(CompletionCandidate::new).chain(permissions()).collect()
+}
+
+/// The permissions there are.
+pub(crate) fn permissions() -> Vec<CompletionCandidate> {
     let types = asked(async |common| {
         let secret = credentials::find(common).ok()?.secret;
         let client = connection::open(common, &secret).await.ok()?.ok()?;

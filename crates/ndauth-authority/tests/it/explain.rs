@@ -168,6 +168,6 @@ on_both! {
         assert_eq!(first(&told[0]), Some((Factor::Life, Reason::TokenRevoked)));
         world.clock.set(at(60));
         let allows = &told[0].findings.iter().find(|(factor, ..)| *factor == Factor::Life).expect("it is told").1;
-        assert_eq!(*allows, format!("use until {}", at(0)));
+        assert_eq!(*allows, format!("use until {}", at(0).minute()));
     }
 }

@@ -8,7 +8,7 @@ use crate::installation::{Ended, Installation, Running, mode, run};
 use crate::on_both;
 
 /// A terminal's text with what changes from run to run replaced: secrets, ids, instants, days, ports, paths.
-fn plain(text: &str, at: &Installation, server: &Running) -> String {
+pub(crate) fn plain(text: &str, at: &Installation, server: &Running) -> String {
     let text = text
         .replace(&server.url.to_string(), "http://SERVER")
         .replace(&at.home().display().to_string(), "HOME");
@@ -26,7 +26,7 @@ fn plain(text: &str, at: &Installation, server: &Running) -> String {
 fn volatile(text: &str) -> Option<(usize, String)> {
     let run = |allowed: fn(char) -> bool| text.find(|c| !allowed(c)).unwrap_or(text.len());
     let word = run(|c| c.is_ascii_alphanumeric() || c == '_');
-    for marker in ["ndpat_", "ndses_", "ndsvc_"] {
+    for marker in ["ndpat_", "ndorg_", "ndses_", "ndsvc_"] {
         if text.starts_with(marker) && word > marker.len() {
             return Some((word, format!("{marker}{}", "x".repeat(word - marker.len()))));
         }
@@ -59,18 +59,18 @@ fn volatile(text: &str) -> Option<(usize, String)> {
 }
 
 #[track_caller]
-fn shows(ended: &Ended, code: i32, at: &Installation, server: &Running, expected: &Expect) {
+pub(crate) fn shows(ended: &Ended, code: i32, at: &Installation, server: &Running, expected: &Expect) {
     let told = plain(&format!("{}{}", ended.out, ended.err), at, server);
     assert_eq!(ended.code, code, "{told}");
     expected.assert_eq(&told);
 }
 
-fn json(ended: &Ended) -> Value {
+pub(crate) fn json(ended: &Ended) -> Value {
     assert_eq!(ended.code, 0, "{ended:?}");
     serde_json::from_str(&ended.out).expect("JSON alone on standard output")
 }
 
-fn secret(created: &Ended) -> String {
+pub(crate) fn secret(created: &Ended) -> String {
     let line = created.out.lines().find_map(|line| line.strip_prefix("Token: "));
     line.unwrap_or_else(|| panic!("{created:?}")).to_owned()
 }
@@ -214,7 +214,8 @@ on_both! {
             keys(&made),
             [
                 "token", "name", "token_prefix", "scope", "org", "expires_at", "created_at", "last_used_at",
-                "last_used_ip", "status", "id", "type", "orgs", "grants", "revoked_at"
+                "last_used_ip", "status", "id", "type", "orgs", "grants", "revoked_at", "description", "services",
+                "networks", "owner_org"
             ]
         );
         assert_eq!(made["scope"], "RO");

@@ -40,7 +40,7 @@ on_both! {
         assert_eq!(health["status"], "SERVING");
         let made = call(&session, "ndauth.v1.TokenService/CreateToken", serde_json::json!({
             "name": "ci", "scope": "SCOPE_RO", "orgs": { "only": { "slugs": ["ops"] } }, "grants": { "all": {} },
-            "expiry": { "lifetime": "3600s" },
+            "expiry": { "lifetime": "3600s" }, "services": { "all": {} }, "networks": { "all": {} },
         }));
         let secret = made["secret"].as_str().expect("a secret").to_owned();
         let ask = |access: &str| call(&service, "ndauth.v1.ValidationService/ValidateToken", serde_json::json!({

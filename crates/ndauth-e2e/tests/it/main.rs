@@ -10,6 +10,8 @@ mod durability;
 mod grpc;
 mod installation;
 mod operator;
+mod orgs;
+mod permissions;
 mod requests;
 mod server;
 mod terminal;

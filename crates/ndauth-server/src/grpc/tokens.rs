@@ -187,9 +187,9 @@ fn new_token(request: &CreateTokenRequest) -> Result<NewToken, Problem> {
             name: label(&request.name)?,
             description: description_from_proto("description", &request.description)?,
             grants: grants_from_proto("grants", request.grants.clone())?,
+            expiry: expiry_choice_from_proto("expiry", request.expiry)?,
             services: services_from_proto("services", request.services.clone())?,
             networks: networks_from_proto("networks", request.networks.clone())?,
-            expiry: expiry_choice_from_proto("expiry", request.expiry)?,
         },
     })
 }

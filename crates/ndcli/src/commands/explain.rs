@@ -35,7 +35,7 @@ pub(crate) struct Explain {
     org: Option<OrgSlug>,
 
     /// The permission that would be asked for, as ACTION:TYPE or ACTION:TYPE:ID
-    #[arg(long, value_parser = permission, requires = "org", add = ArgValueCandidates::new(completion::scopes))]
+    #[arg(long, value_parser = permission, requires = "org", add = ArgValueCandidates::new(completion::permissions))]
     permission: Option<Permission>,
 
     /// The access that would be asked for [default with --permission: what the permission needs]
@@ -121,6 +121,11 @@ pub(crate) async fn run(common: &Common, explain: &Explain) -> Result<(), Failur
     let mut refused = explanations.iter().filter_map(|explanation| explanation.outcome.as_ref().err());
     match refused.next() {
         None => Ok(()),
+        Some(only)
+            if explain.from.is_none() && reason(only) == ndauth_core::Reason::AddressUnknown.code() =>
+        {
+            Err(Failure::told(Some("say from where it would be used: `--from ADDRESS`")))
+        }
         // Of one refusal the next step is told, too.
         Some(only) if refused.next().is_none() => {
             Err(Failure::told(Some(only.hint.as_str()).filter(|hint| !hint.is_empty())))
@@ -332,7 +337,7 @@ impl Allowed {
         let access = ndauth_proto::scope_from_proto("access", told.access)?.as_str();
         let may = match &grants {
             None => "nothing that it carries is left by this role".to_owned(),
-            Some(ndauth_core::Grants::All) => format!("{access}: everything but what is ndauth's own"),
+            Some(ndauth_core::Grants::All) => "everything but what is ndauth's own".to_owned(),
             Some(some) => some.to_string(),
         };
         Ok(Allowed {

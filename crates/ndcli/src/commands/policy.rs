@@ -7,7 +7,7 @@ use ndauth_core::{ExpiryChoice, Lifetime, Network, Networks, OrgPolicy, OrgSlug,
 use ndauth_proto::{
     duration_to_proto, policy_from_proto, policy_to_proto, reason_from_proto, timestamp_from_proto, v1,
 };
-use ndauth_terminal::{Failure, Rows, ago, aside, detailed, minute, nonsense, print, print_json, told};
+use ndauth_terminal::{Failure, Rows, ago, aside, detailed, nonsense, print, print_json, told};
 use serde_json::{Value, json};
 
 use crate::arguments::{Common, Format, InOrg};
@@ -23,6 +23,11 @@ pub(crate) enum Policy {
     },
     /// Set limits for tokens that touch the org; what is not stated stays as it is
     Set(Set),
+    /// Withdraw the policies to come: the one that rules goes on
+    Withdraw {
+        #[command(flatten)]
+        in_org: InOrg,
+    },
 }
 
 #[derive(clap::Args)]
@@ -34,7 +39,7 @@ pub(crate) struct Set {
     longest_lifetime: Option<Lifetime>,
 
     /// Whether personal tokens have any power in the org, or its own tokens alone
-    #[arg(long)]
+    #[arg(long, value_name = "WHETHER")]
     personal_tokens: Option<Personal>,
 
     /// A network from which tokens may be used, such as 10.0.0.0/8; may be repeated
@@ -84,8 +89,10 @@ fn lifetime(text: &str) -> Result<Lifetime, String> {
     }
     match ExpiryChoice::parse_duration(text) {
         Ok(ExpiryChoice::In(lifetime)) => Ok(lifetime),
-        Ok(ExpiryChoice::At(_)) => Err("expected a length of time such as `90d`, or `never`".to_owned()),
-        Err(why) => Err(why.to_string()),
+        Err(ndauth_core::InvalidExpiry::TooLong) => Err("365 days are the most that can be said".to_owned()),
+        Ok(ExpiryChoice::At(_)) | Err(_) => {
+            Err("expected a number of h, d, w or y, such as `90d`, or `never`".to_owned())
+        }
     }
 }
 
@@ -105,6 +112,7 @@ pub(crate) async fn run(common: &Common, command: &Policy) -> Result<(), Failure
     match command {
         Policy::Show { in_org } => show(common, in_org.require()?).await,
         Policy::Set(set) => self::set(common, set).await,
+        Policy::Withdraw { in_org } => withdraw(common, in_org.require()?).await,
     }
 }
 
@@ -113,6 +121,7 @@ struct Present {
     ruling: OrgPolicy,
     set_at: Option<Timestamp>,
     to_come: Vec<(Timestamp, OrgPolicy)>,
+    now: Timestamp,
 }
 
 async fn present(server: &Connection, org: &OrgSlug) -> Result<Present, Failure> {
@@ -126,12 +135,13 @@ async fn present(server: &Connection, org: &OrgSlug) -> Result<Present, Failure>
         ruling: policy_from_proto("policy", answer.policy)?,
         set_at: answer.set_at.map(|at| timestamp_from_proto("set_at", at)).transpose()?,
         to_come: to_come.collect::<Result<_, Failure>>()?,
+        now: told("evaluated_at", Some(answer.evaluated_at))?,
     })
 }
 
 async fn show(common: &Common, org: &OrgSlug) -> Result<(), Failure> {
     let server = connect(common).await?;
-    let Present { ruling, set_at, to_come } = present(&server, org).await?;
+    let Present { ruling, set_at, to_come, .. } = present(&server, org).await?;
     match common.format {
         Format::Table | Format::Detailed => {
             let mut fields = vec![("Org", org.to_string())];
@@ -214,35 +224,68 @@ fn policy_json(policy: &OrgPolicy) -> Value {
     })
 }
 
-/// Sets a policy, once what it breaks was looked at.
+impl Set {
+    /// Changes what is stated.
+    fn change(&self, policy: &OrgPolicy) -> OrgPolicy {
+        let networks = match self.allow_from.as_slice() {
+            _ if self.allow_from_anywhere => Networks::All,
+            [] => policy.networks.clone(),
+            some => Networks::Only(some.iter().copied().collect()),
+        };
+        OrgPolicy {
+            longest_lifetime: self.longest_lifetime.unwrap_or(policy.longest_lifetime),
+            personal_tokens: self
+                .personal_tokens
+                .map_or(policy.personal_tokens, |personal| matches!(personal, Personal::Allowed)),
+            networks,
+            login_within: self.login_within.unwrap_or(policy.login_within),
+        }
+    }
+}
+
+/// Withdraws what is to come: the policy that rules is set once more.
+async fn withdraw(common: &Common, org: &OrgSlug) -> Result<(), Failure> {
+    let server = connect(common).await?;
+    let present = present(&server, org).await?;
+    let withdrawn = present.to_come.len();
+    if withdrawn > 0 {
+        let request = request(org, &present.ruling, Duration::ZERO);
+        server.ask(async |client| client.set_org_policy(request.clone()).await).await?;
+    }
+    match common.format {
+        Format::Json => print_json(&json!({ "org": org.as_str(), "withdrawn": withdrawn })),
+        Format::Table | Format::Simple | Format::Detailed if withdrawn > 0 => {
+            print(&format!("✓ What was to hold in {org} later is withdrawn: {withdrawn} in number\n"))
+        }
+        Format::Table | Format::Simple | Format::Detailed => {
+            print(&format!("There was no policy to come for {org}\n"))
+        }
+    }
+}
+
+fn request(org: &OrgSlug, policy: &OrgPolicy, effective_in: Duration) -> v1::SetOrgPolicyRequest {
+    v1::SetOrgPolicyRequest {
+        org: org.to_string(),
+        policy: Some(policy_to_proto(policy)),
+        effective_in: Some(duration_to_proto(effective_in)),
+        dry_run: false,
+        max_tokens: MOST,
+    }
+}
+
+/// Sets a policy, once what it breaks was looked at. Those that are to come later stay so, with the same
+/// change.
 async fn set(common: &Common, set: &Set) -> Result<(), Failure> {
     let org = set.in_org.require()?;
     let server = connect(common).await?;
     let present = present(&server, org).await?;
-    // What is not stated stays as it would be in the end.
-    let mut policy = present.to_come.into_iter().next_back().map_or(present.ruling, |(_, policy)| policy);
-    if let Some(longest) = set.longest_lifetime {
-        policy.longest_lifetime = longest;
-    }
-    if let Some(personal) = set.personal_tokens {
-        policy.personal_tokens = matches!(personal, Personal::Allowed);
-    }
-    if set.allow_from_anywhere {
-        policy.networks = Networks::All;
-    } else if !set.allow_from.is_empty() {
-        policy.networks = Networks::Only(set.allow_from.iter().copied().collect());
-    }
-    if let Some(within) = set.login_within {
-        policy.login_within = within;
-    }
-    let mut request = v1::SetOrgPolicyRequest {
-        org: org.to_string(),
-        policy: Some(policy_to_proto(&policy)),
-        effective_in: set.effective_in.map(duration_to_proto),
-        dry_run: true,
-        max_tokens: MOST,
-    };
-    let tried = server.ask(async |client| client.set_org_policy(request.clone()).await).await?;
+    let within = set.effective_in.unwrap_or_default();
+    let holds = present.now.checked_add(within).unwrap_or(Timestamp::MAX);
+    // What is not stated stays as it will be by then.
+    let (before, after): (Vec<_>, Vec<_>) = present.to_come.iter().partition(|(at, _)| *at <= holds);
+    let policy = set.change(before.last().map_or(&present.ruling, |(_, policy)| policy));
+    let dry_run = v1::SetOrgPolicyRequest { dry_run: true, ..request(org, &policy, within) };
+    let tried = server.ask(async |client| client.set_org_policy(dry_run.clone()).await).await?;
     if set.dry_run {
         return Outcome::read(tried)?.show(common.format, org, &policy, true);
     }
@@ -254,9 +297,15 @@ async fn set(common: &Common, set: &Set) -> Result<(), Failure> {
             return Err(Failure::failed("aborted: no policy was set", None));
         }
     }
-    request.dry_run = false;
-    let set = server.ask(async |client| client.set_org_policy(request.clone()).await).await?;
-    Outcome::read(set)?.show(common.format, org, &policy, false)
+    let asked = request(org, &policy, within);
+    let outcome =
+        Outcome::read(server.ask(async |client| client.set_org_policy(asked.clone()).await).await?)?;
+    for (at, policy) in after {
+        let again = request(org, &set.change(policy), at.since(outcome.now));
+        server.ask(async |client| client.set_org_policy(again.clone()).await).await?;
+        aside(&format!("the policy that is to hold from {} stays so, with this change", at.minute()));
+    }
+    outcome.show(common.format, org, &policy, false)
 }
 
 /// What a policy does, or would do.
@@ -281,8 +330,8 @@ impl Outcome {
     fn sentences(&self) -> String {
         let v1::PolicyImpact { tokens, broken, broken_in_use, address_unknown, by_reason, .. } = &self.impact;
         let mut text = format!(
-            "{broken} of {tokens} token(s) that may do something in the org may do nothing there under it; {broken_in_use} of \
-             these were used within the last 30 days"
+            "It takes all power in the org from {broken} of {tokens} token(s), of which {broken_in_use} were used within the \
+             last 30 days"
         );
         for breaks in by_reason {
             text += &format!("\n  {} by {}", breaks.tokens, reason(breaks.reason));
@@ -314,7 +363,7 @@ impl Outcome {
         let when = if self.takes_hold_at <= self.now {
             "at once".to_owned()
         } else {
-            format!("from {}", minute(ndauth_core::Expiry::At(self.takes_hold_at)))
+            format!("from {}", self.takes_hold_at.minute())
         };
         if dry_run {
             format!("It would hold {when}. Nothing was set: leave `--dry-run` out to set it\n")

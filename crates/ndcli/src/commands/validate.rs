@@ -40,7 +40,8 @@ pub(crate) struct Validate {
     access: Access,
 
     /// The permission that is needed, as ACTION:TYPE or ACTION:TYPE:ID
-    #[arg(long, value_parser = permission, requires = "org")]
+    #[arg(long, value_parser = permission, requires = "org",
+          add = ArgValueCandidates::new(completion::permissions))]
     permission: Option<Permission>,
 }
 

@@ -1,0 +1,346 @@
+//! Orgs, their tokens and their policies, at the terminal.
+
+use std::fs;
+
+use expect_test::expect;
+use ndauth_store::Engine;
+use serde_json::{Value, json};
+
+use crate::cli::{json as read, shows};
+use crate::installation::{Ended, Installation, Running, mode, on_terminal, run};
+use crate::on_both;
+
+const GRANT: &str = r#"{"resource_type":"assets","resource_id":"*","actions":["read","write"]}"#;
+
+fn line(at: &Installation, server: &Running, text: &str) -> Ended {
+    at.ndcli(server, &text.split(' ').collect::<Vec<_>>())
+}
+
+/// `ada` is an admin of `ops`, and `bob` and `cy` have accounts.
+fn staff(at: &Installation) {
+    at.people();
+    at.operate("member set ops ada ADMIN");
+    at.operate("account create bob --email bob@example.org");
+    at.operate("account create cy --email cy@example.org --operator");
+}
+
+/// Logs `ndcli` in as somebody else.
+fn log_in_as(at: &Installation, server: &Running, handle: &str) {
+    let session = at.operate(&format!("session issue {handle}"));
+    let ended = at.ndcli_with(server, &[], &["auth", "login", "--with-token"], &session);
+    assert_eq!(ended.code, 0, "{ended:?}");
+}
+
+on_both! {
+    async fn members_are_managed_by_admins(at: &Installation) {
+        staff(at);
+        let server = at.serve();
+        at.log_in(&server);
+        let cli = |text: &str| line(at, &server, text);
+        shows(&cli("org list"), 0, at, &server, &expect![[r#"
+            ╭─────┬──────┬───────╮
+            │ ORG │ NAME │ ROLE  │
+            ├─────┼──────┼───────┤
+            │ dev │ -    │ RO    │
+            │ ops │ -    │ ADMIN │
+            ╰─────┴──────┴───────╯
+            Total: 2 org(s)
+        "#]]);
+        let unselected = cli("org members");
+        assert!(unselected.code == 2 && unselected.err.contains("no org is selected"), "{unselected:?}");
+        shows(&cli("org select opps"), 2, at, &server, &expect![[r#"
+            error: you are not a member of an org `opps`
+            hint: did you mean `ops`?
+        "#]]);
+        shows(&cli("org select ops"), 0, at, &server, &expect![[r#"
+            ✓ Commands that act in an org act in ops from now on
+            personal tokens are not narrowed by it: `ndcli auth token create --org` does that
+        "#]]);
+        assert_eq!(cli("config get org").out, "ops\n");
+        shows(&cli("org member set bob rw"), 0, at, &server, &expect![[r#"
+            ✓ bob has the role RW in ops
+        "#]]);
+        shows(&cli("org members"), 0, at, &server, &expect![[r#"
+            ╭─────────┬───────┬────────────╮
+            │ ACCOUNT │ ROLE  │ SINCE      │
+            ├─────────┼───────┼────────────┤
+            │ ada     │ ADMIN │ DDDD-DD-DD │
+            │ bob     │ RW    │ DDDD-DD-DD │
+            ╰─────────┴───────┴────────────╯
+            Total: 2 member(s)
+        "#]]);
+        shows(&cli("org members dev -f json"), 0, at, &server, &expect![[r#"
+            {
+              "members": [
+                {
+                  "account": "ada",
+                  "role": "RO",
+                  "since": "DDDD-DD-DD"
+                }
+              ],
+              "total": 1
+            }
+        "#]]);
+        shows(&cli("org member set bob rw --org dev"), 5, at, &server, &expect![[r#"
+            error: the account's role in the org `dev` is `RO`, and this needs `ADMIN`
+            hint: ask an admin of the org for a higher role
+        "#]]);
+        shows(&cli("org member set ada rw"), 1, at, &server, &expect![[r#"
+            error: `ada` is the only admin of the org `ops`
+            hint: make somebody else an admin first
+        "#]]);
+        shows(&cli("org member set nobody rw"), 1, at, &server, &expect![[r#"
+            error: there is no account `nobody`
+        "#]]);
+        shows(&cli("org member remove bob"), 2, at, &server, &expect![[r#"
+            error: this asks for a confirmation, and there is no terminal to ask on
+            hint: say `--yes` to confirm
+        "#]]);
+        shows(&cli("org member remove bob --yes"), 0, at, &server, &expect![[r#"
+            ✓ bob is no longer a member of ops
+        "#]]);
+        shows(&cli("org show -f simple"), 0, at, &server, &expect![[r#"
+            • ops role:ADMIN members:1
+        "#]]);
+        shows(&cli("org show elsewhere"), 1, at, &server, &expect![[r#"
+            error: there is no org `elsewhere`
+        "#]]);
+        shows(&cli("org create mine"), 5, at, &server, &expect![[r#"
+            error: an account that is no operator may not create orgs
+        "#]]);
+        // What is selected narrows no personal token.
+        assert_eq!(read(&cli("auth token create --name all --scope ro -f json"))["orgs"], Value::Null);
+        log_in_as(at, &server, "cy");
+        shows(&cli("org create mine --name Mine"), 0, at, &server, &expect![[r#"
+            ✓ Org "mine" created; you are its admin
+        "#]]);
+        shows(&cli("org list -f simple"), 0, at, &server, &expect![[r#"
+            • mine Mine ADMIN
+        "#]]);
+        shows(&cli("org show ops"), 1, at, &server, &expect![[r#"
+            error: there is no org `ops`
+        "#]]);
+        shows(&at.admin("org create theirs --admin bob"), 0, at, &server, &expect![[r#"
+            org `theirs` created
+        "#]]);
+        shows(&at.admin("check"), 0, at, &server, &expect![[r#"
+            ✓ 15 events and 14 rows compared: all is as it should be
+        "#]]);
+    }
+
+    async fn an_orgs_tokens_go_into_files(at: &Installation) {
+        staff(at);
+        let server = at.serve();
+        at.log_in(&server);
+        let cli = |words: &[&str]| at.ndcli(&server, words);
+        line(at, &server, "org select ops");
+        shows(&cli(&["token", "create", "--name", "deploy", "--grant", GRANT, "--description", "for deploys"]), 0, at, &server, &expect![[r#"
+            ✓ Org token created
+            ⚠ Copy your token now — it will NOT be shown again.
+            Token: ndorg_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
+            Name: deploy
+            Scope: RW
+            Grants: read:assets, write:assets
+            Org: ops
+            Expires: DDDD-DD-DD TT:TT UTC
+            Set NDCLI_TOKEN=<token> to use static auth without interactive login.
+        "#]]);
+        let file = at.home().join("token.json");
+        let path = file.display().to_string();
+        let into = ["token", "create", "--name", "filed", "--grant", GRANT, "--expires_in", "7d", "--token_file", &path];
+        shows(&cli(&into), 0, at, &server, &expect![[r#"
+            ✓ Org token created
+            Token: written to HOME/token.json
+            Name: filed
+            Scope: RW
+            Grants: read:assets, write:assets
+            Org: ops
+            Expires: DDDD-DD-DD
+            Set NDCLI_TOKEN_FILE=HOME/token.json to use it.
+        "#]]);
+        assert_eq!(mode(&file), 0o600);
+        let kept: Value = serde_json::from_str(&fs::read_to_string(&file).expect("read")).expect("JSON");
+        assert!(kept["bearer_token"].as_str().is_some_and(|token| token.starts_with("ndorg_")));
+        // Never over a file that is there; and then no token is made.
+        let again = ["token", "create", "--name", "more", "--grant", GRANT, "--token-file", &path];
+        shows(&cli(&again), 2, at, &server, &expect![[r#"
+            error: `HOME/token.json` is there already, and no token was made
+            hint: name a new file, or say `--force` to write over it
+        "#]]);
+        let nowhere = at.home().join("nowhere/token.json").display().to_string();
+        let lost = cli(&["token", "create", "--name", "lost", "--grant", GRANT, "--token-file", &nowhere]);
+        assert!(lost.code == 2 && lost.err.contains("no token was made"), "{lost:?}");
+        assert_eq!(read(&cli(&["token", "list", "-o", "json"]))["total"], 2);
+        assert_eq!(cli(&[&again[..], &["--force"]].concat()).code, 0);
+        let forced: Value = serde_json::from_str(&fs::read_to_string(&file).expect("read")).expect("JSON");
+        assert_ne!(forced, kept);
+        assert_eq!(mode(&file), 0o600);
+        // The file is a credential, as is one that holds the value alone.
+        let value = cli(&["token", "create", "--name", "value", "--grant", GRANT, "--output", "token"]);
+        assert!(value.out.starts_with("ndorg_") && value.out.lines().count() == 1 && value.err.is_empty(), "{value:?}");
+        let bare = at.home().join("bare");
+        fs::write(&bare, &value.out).expect("written");
+        for (file, name) in [(&file, "more"), (&bare, "value")] {
+            let file = file.display().to_string();
+            let who = at.ndcli_with(&server, &[("NDCLI_TOKEN_FILE", &file)], &["whoami", "-f", "simple"], "");
+            assert_eq!(who.out, format!("• ops [token {name}] orgs:ops (ADMIN)\n"), "{who:?}");
+        }
+        for text in ["{}", "{\"bearer_token\": 7}", "{\"bearer_token\"", "{\"bearer_token\": \"ndorg_x\"}"] {
+            fs::write(&bare, text).expect("written");
+            let file = bare.display().to_string();
+            let ended = at.ndcli_with(&server, &[("NDCLI_TOKEN_FILE", &file)], &["whoami"], "");
+            assert_eq!(ended.code, 4, "{text}: {ended:?}");
+        }
+        shows(&cli(&["token", "list"]), 0, at, &server, &expect![[r#"
+            ╭────────┬──────────────┬───────┬─────┬──────────────────────┬───────────┬─────────╮
+            │ NAME   │ PREFIX       │ SCOPE │ ORG │ EXPIRES              │ LAST USED │ STATUS  │
+            ├────────┼──────────────┼───────┼─────┼──────────────────────┼───────────┼─────────┤
+            │ deploy │ ndorg_xxxxxx │ RW    │ ops │ DDDD-DD-DD TT:TT UTC │ Never     │ active  │
+            │ filed  │ ndorg_xxxxxx │ RW    │ ops │ DDDD-DD-DD           │ Never     │ active  │
+            │ more   │ ndorg_xxxxxx │ RW    │ ops │ DDDD-DD-DD TT:TT UTC │ now       │ active  │
+            │ value  │ ndorg_xxxxxx │ RW    │ ops │ DDDD-DD-DD TT:TT UTC │ now       │ active  │
+            ╰────────┴──────────────┴───────┴─────┴──────────────────────┴───────────┴─────────╯
+            Total: 4 token(s)
+        "#]]);
+        shows(&cli(&["token", "revoke", "deploy", "--yes"]), 0, at, &server, &expect![[r#"
+            ✓ Org token "deploy" revoked
+        "#]]);
+        let id = read(&cli(&["token", "show", "filed", "-f", "json"]))["id"].as_str().expect("an id").to_owned();
+        assert_eq!(cli(&["token", "revoke", "--token_id", &id, "--yes"]).code, 0);
+        let listed = read(&cli(&["token", "list", "--include_revoked", "-o", "json"]));
+        let status: Vec<&Value> = listed["tokens"].as_array().expect("a list").iter().map(|token| &token["status"]).collect();
+        assert_eq!(status, ["revoked", "revoked", "active", "active"]);
+        // One of the person's own, for the org alone, as who is no admin may make it.
+        at.operate("member set ops ada RW");
+        shows(&cli(&["token", "create", "--name", "mine", "--grant", GRANT]), 5, at, &server, &expect![[r#"
+            error: the account's role in the org `ops` is `RW`, and this needs `ADMIN`
+            hint: only admins of the org make its tokens; `--user` makes one of yours, restricted to the org
+        "#]]);
+        let mine = ["token", "create", "--name", "mine", "--grant", GRANT, "--user", "--no_expiry", "--output", "json"];
+        let mine = read(&cli(&mine));
+        assert_eq!((&mine["orgs"], &mine["expires_at"], &mine["owner_org"]), (&json!(["ops"]), &Value::Null, &Value::Null));
+        assert_eq!(read(&cli(&["auth", "token", "list", "-f", "json"]))["total"], 1, "it counts among the personal ones");
+        shows(&cli(&["token", "create", "--name", "none"]), 2, at, &server, &expect![[r#"
+            error: such a token carries grants, and none is given
+            hint: `--grant JSON`, which may be repeated; `ndcli permissions list` shows what there is
+        "#]]);
+        let endless = cli(&["token", "create", "--name", "none", "--grant", GRANT, "--no_expiry"]);
+        assert!(endless.code == 2 && endless.err.contains("--user"), "{endless:?}");
+    }
+
+    async fn a_policy_is_tried_announced_and_withdrawn(at: &Installation) {
+        staff(at);
+        let server = at.serve();
+        at.log_in(&server);
+        let cli = |text: &str| line(at, &server, text);
+        cli("org select ops");
+        cli("auth token create --name ci --scope rw --expiry 90d");
+        cli("auth token create --name nightly --scope ro --expiry 30d");
+        shows(&cli("org policy show"), 0, at, &server, &expect![[r#"
+            ╭──────────────────┬──────────────────╮
+            │ Org              │ ops              │
+            │ Longest lifetime │ any              │
+            │ Personal tokens  │ allowed          │
+            │ Networks         │ any              │
+            │ Login within     │ any              │
+            │ Set              │ never: no limits │
+            ╰──────────────────┴──────────────────╯
+        "#]]);
+        shows(&cli("org policy set --longest-lifetime 30d --dry-run"), 0, at, &server, &expect![[r#"
+            ╭───────┬──────┬──────────────┬───────────┬──────┬───────────────────╮
+            │ OWNER │ NAME │ PREFIX       │ LAST USED │ FROM │ BROKEN BY         │
+            ├───────┼──────┼──────────────┼───────────┼──────┼───────────────────┤
+            │ ada   │ ci   │ ndpat_xxxxxx │ Never     │ -    │ LIFETIME_TOO_LONG │
+            ╰───────┴──────┴──────────────┴───────────┴──────┴───────────────────╯
+            It takes all power in the org from 1 of 2 token(s), of which 0 were used within the last 30 days
+              1 by LIFETIME_TOO_LONG
+            It would hold at once. Nothing was set: leave `--dry-run` out to set it
+        "#]]);
+        shows(&cli("org policy set --longest-lifetime 30d"), 2, at, &server, &expect![[r#"
+            It takes all power in the org from 1 of 2 token(s), of which 0 were used within the last 30 days
+              1 by LIFETIME_TOO_LONG
+            error: this asks for a confirmation, and there is no terminal to ask on
+            hint: say `--yes` to confirm
+        "#]]);
+        shows(&cli("org policy set --longest-lifetime 30d --effective-in 14d --yes"), 0, at, &server, &expect![[r#"
+            It takes all power in the org from 1 of 2 token(s), of which 0 were used within the last 30 days
+              1 by LIFETIME_TOO_LONG
+            ✓ The policy of ops holds from DDDD-DD-DD TT:TT UTC
+        "#]]);
+        // What is announced stays announced, with what is changed at once.
+        shows(&cli("org policy set --allow-from 10.0.0.0/8 --allow-from 127.0.0.1 --yes"), 0, at, &server, &expect![[r#"
+            It takes all power in the org from 0 of 2 token(s), of which 0 were used within the last 30 days
+            of 2 other(s) nobody knows from where they are used
+            ✓ The policy of ops holds at once
+            the policy that is to hold from DDDD-DD-DD TT:TT UTC stays so, with this change
+        "#]]);
+        shows(&cli("org policy show -f simple"), 0, at, &server, &expect![[r#"
+            • ops longest-lifetime:any personal-tokens:allowed allow-from:10.0.0.0/8,127.0.0.1/32 login-within:any
+            • ops from:INSTANT longest-lifetime:30d personal-tokens:allowed allow-from:10.0.0.0/8,127.0.0.1/32 login-within:any
+        "#]]);
+        shows(&cli("auth token create --name x --scope ro --org ops --preview"), 0, at, &server, &expect![[r#"
+            ╭─────┬───────┬────────┬─────────────────────────────────────╮
+            │ ORG │ ROLE  │ ACCESS │ MAY                                 │
+            ├─────┼───────┼────────┼─────────────────────────────────────┤
+            │ ops │ ADMIN │ RO     │ everything but what is ndauth's own │
+            ╰─────┴───────┴────────┴─────────────────────────────────────╯
+            nothing was made: leave `--preview` out to make the token
+        "#]]);
+        shows(&cli("org policy withdraw"), 0, at, &server, &expect![[r#"
+            ✓ What was to hold in ops later is withdrawn: 1 in number
+        "#]]);
+        let told = read(&cli("org policy show -f json"));
+        assert_eq!(told["policy"]["networks"], json!(["10.0.0.0/8", "127.0.0.1/32"]));
+        assert_eq!((&told["policy"]["longest_lifetime_seconds"], &told["to_come"]), (&Value::Null, &json!([])));
+        shows(&cli("org policy set --personal-tokens barred --allow-from-anywhere --yes -f simple"), 0, at, &server, &expect![[r#"
+            • ops tokens:2 broken:2 in-use:0 takes-hold:INSTANT
+        "#]]);
+        shows(&cli("auth token create --name y --scope ro --org ops"), 5, at, &server, &expect![[r#"
+            error: the org `ops` admits no personal tokens
+            hint: ask an admin of the org for a token of the org's own
+        "#]]);
+        let told = read(&cli("org policy set --personal-tokens allowed --login-within 7d --dry-run -f json"));
+        assert_eq!((&told["set"], &told["impact"]["broken"], &told["policy"]["login_within_seconds"]), (&json!(false), &json!(0), &json!(604_800)));
+        shows(&cli("org policy set"), 2, at, &server, &expect![[r#"
+            error: the following required arguments were not provided:
+              <--longest-lifetime <DURATION>|--personal-tokens <WHETHER>|--allow-from <CIDR>|--allow-from-anywhere|--login-within <DURATION>>
+
+            Usage: ndcli org policy set --server <URL> <--longest-lifetime <DURATION>|--personal-tokens <WHETHER>|--allow-from <CIDR>|--allow-from-anywhere|--login-within <DURATION>>
+
+            For more information, try '--help'.
+        "#]]);
+        shows(&cli("org policy set --longest-lifetime soon"), 2, at, &server, &expect![[r#"
+            error: invalid value 'soon' for '--longest-lifetime <DURATION>': expected a number of h, d, w or y, such as `90d`, or `never`
+
+            For more information, try '--help'.
+        "#]]);
+        shows(&at.admin("check"), 0, at, &server, &expect![[r#"
+            ✓ 16 events and 15 rows compared: all is as it should be
+        "#]]);
+        assert_eq!(cli("org policy show --org dev").code, 0, "who is a member sees it");
+        shows(&cli("org policy set --personal-tokens barred --org dev --yes"), 5, at, &server, &expect![[r#"
+            error: the account's role in the org `dev` is `RO`, and this needs `ADMIN`
+            hint: ask an admin of the org for a higher role
+        "#]]);
+    }
+}
+
+#[tokio::test]
+async fn an_org_is_selected_on_a_terminal() {
+    let at = Installation::new(Engine::Sqlite).await;
+    at.people();
+    let server = at.serve();
+    at.log_in(&server);
+    let mut command = on_terminal(&at, 80, "ndcli org select");
+    command.env("NDCLI_SERVER", server.url.to_string());
+    let ended = run(command, "2\n");
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert!(ended.out.contains("1) dev") && ended.out.contains("2) ops"), "{ended:?}");
+    assert_eq!(line(&at, &server, "config get org").out, "ops\n");
+    let mut command = on_terminal(&at, 80, "ndcli org select");
+    command.env("NDCLI_SERVER", server.url.to_string());
+    assert_eq!(run(command, "7\n").code, 1, "none of them");
+    assert_eq!(line(&at, &server, "config get org").out, "ops\n", "it stays as it was");
+    let piped = line(&at, &server, "org select");
+    assert!(piped.code == 2 && piped.err.contains("dev, ops"), "{piped:?}");
+}
