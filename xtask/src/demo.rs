@@ -19,7 +19,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     stage.operator("account create ada --email ada@example.org")?.shows("account `ada` created")?;
     stage.operator("org create ops")?.shows("org `ops` created")?;
     stage.operator("org create research")?.shows("org `research` created")?;
-    stage.operator("member set ops ada RW")?.shows("role `RW`")?;
+    stage.operator("member set ops ada ADMIN")?.shows("role `ADMIN`")?;
     stage.operator("member set research ada RO")?.shows("role `RO`")?;
     let service = stage.operator("service create asset-registry")?.secret("ndsvc_")?;
     let session = stage.operator("session issue ada")?.secret("ndses_")?;
@@ -47,13 +47,34 @@ pub(crate) fn run() -> anyhow::Result<()> {
     ask("--org ops --access rw", &reader)?.fails_with(1)?.shows("SCOPE_TOO_NARROW")?;
     ask("--org research --access rw", &pipeline)?.fails_with(1)?.shows("ROLE_TOO_LOW")?;
 
+    stage.says(
+        "A token may carry permissions by name. What it could do is shown before it is made, and why it may not, after.",
+    );
+    let publisher = "auth token create --name publish --scope read:assets,write:assets";
+    stage.person(&format!("{publisher} --preview"), None)?.shows("read:assets, write:assets")?;
+    let publish = stage.person(publisher, None)?.shows("Grants: read:assets, write:assets")?.value("Token: ")?;
+    ask("--org ops --permission approve:assets", &publish)?.fails_with(1)?.shows("PERMISSION_NOT_GRANTED")?;
+    stage
+        .person("auth token explain publish --org research --permission write:assets", None)?
+        .fails_with(1)?
+        .shows("Who can change it: an admin of the org")?;
+
+    stage.says("An org has tokens of its own, which outlive whoever made them. This one goes into a file.");
+    let grant = r#"{"resource_type":"assets","resource_id":"*","actions":["read"]}"#;
+    let file = stage.folder.path().join("deploy.json").display().to_string();
+    stage.person("org select ops", None)?.shows("act in ops")?;
+    let deploy = format!("token create --name deploy --grant {grant} --expires_in 7d --token_file {file}");
+    stage.person(&deploy, None)?.shows("Org token created")?;
+    stage.filed(&file, "whoami")?.shows("token deploy")?;
+    stage.person("org policy set --longest-lifetime 30d --dry-run", None)?.shows("Nothing was set")?;
+
     stage.says("The pipeline's token leaks. Ada revokes it: the next question is refused, and its holder is told why.");
     stage.person("auth token revoke github-ci --yes", None)?.shows("revoked")?;
     ask("--org ops --access rw --permission write:assets", &pipeline)?
         .fails_with(1)?
         .shows("TOKEN_REVOKED")?;
     stage.with("NDCLI_TOKEN", &pipeline, "whoami", None)?.fails_with(4)?.shows("was revoked on")?;
-    stage.person("auth token list", None)?.shows("Total: 1 token(s)")?;
+    stage.person("auth token list", None)?.shows("Total: 2 token(s)")?;
     stage.close()?;
 
     println!("\nEvery step did what it should. To have this for yourself, in one terminal:\n");
@@ -119,6 +140,13 @@ impl Stage {
         self.play(command, &format!("{variable}={}… ndcli {arguments}", prefix(secret)), stdin)
     }
 
+    /// Runs a command with the credential in a file.
+    fn filed(&self, file: &str, arguments: &str) -> anyhow::Result<Outcome> {
+        let mut command = Command::new(&self.ndcli);
+        command.args(arguments.split(' ')).env("NDCLI_TOKEN_FILE", file);
+        self.play(command, &format!("NDCLI_TOKEN_FILE={file} ndcli {arguments}"), None)
+    }
+
     /// Runs a command, and shows it and all that it printed.
     fn play(&self, mut command: Command, shown: &str, stdin: Option<&str>) -> anyhow::Result<Outcome> {
         match stdin {
@@ -126,7 +154,6 @@ impl Stage {
             None => println!("\n$ {shown}"),
         }
         let mut child = command
-            .env_remove("NDCLI_TOKEN_FILE")
             .env("NDAUTHD_DATABASE", url(&database(self.folder.path())))
             .env("NDCLI_SERVER", format!("http://{}", self.server.address))
             .env("XDG_CONFIG_HOME", self.folder.path())

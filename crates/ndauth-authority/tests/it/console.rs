@@ -5,7 +5,7 @@ use ndauth_core::{Label, Reason, Requirement, Timestamp, TokenStatus};
 use ndauth_store::testing::execute;
 
 use crate::on_both;
-use crate::world::{CONSOLE, World, at, new_token, presented, reason};
+use crate::world::{CONSOLE, World, at, networks, new_token, presented, reason};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -93,6 +93,14 @@ on_both! {
         let token = world.create(&new_token("ci")).await.view.token;
         world.create(&new_token("cd")).await;
         world.authority.revoke_any_token(&CONSOLE, &AnyToken::Id(token.id)).await.expect("revoked");
+        let policy = ndauth_authority::NewPolicy {
+            policy: ndauth_core::OrgPolicy { networks: networks("10.0.0.0/8"), ..ndauth_core::OrgPolicy::OPEN },
+            effective_in: Duration::ZERO,
+        };
+        world.authority.set_policy(&world.eve, &"ops".parse().expect("a slug"), &policy).await.expect("set");
+        let mut catalogue = world.authority.list_permissions(&CONSOLE).await.expect("listed").document();
+        catalogue.types.remove("builder");
+        world.authority.apply_catalogue(&CONSOLE, &catalogue).await.expect("applied");
         let eve = "eve".parse().expect("a handle");
         world.authority.disable_account(&CONSOLE, &eve).await.expect("disabled");
         world.authority.sign_out(&CONSOLE, &eve).await.expect("signed out");
@@ -124,6 +132,31 @@ on_both! {
                 "UPDATE token SET all_orgs = FALSE WHERE name = 'cd'",
                 "UPDATE token SET all_orgs = TRUE WHERE name = 'cd'".to_owned(),
                 "a token for some orgs lists none",
+            ),
+            (
+                "UPDATE token SET all_networks = FALSE WHERE name = 'cd'",
+                "UPDATE token SET all_networks = TRUE WHERE name = 'cd'".to_owned(),
+                "a token for some networks lists none",
+            ),
+            (
+                "UPDATE token SET all_services = FALSE WHERE name = 'cd'",
+                "UPDATE token SET all_services = TRUE WHERE name = 'cd'".to_owned(),
+                "a token for some services lists none",
+            ),
+            (
+                "UPDATE org_policy SET personal_tokens = FALSE",
+                "UPDATE org_policy SET personal_tokens = TRUE".to_owned(),
+                "the policies of the org `ops` are others than the log says",
+            ),
+            (
+                "UPDATE org_policy SET all_networks = TRUE",
+                "UPDATE org_policy SET all_networks = FALSE".to_owned(),
+                "a policy of the org says something else of networks than it lists",
+            ),
+            (
+                "UPDATE catalogue SET document = replace(document, 'approve', 'applaud')",
+                "UPDATE catalogue SET document = replace(document, 'applaud', 'approve')".to_owned(),
+                "the catalogue is another than the log says",
             ),
             (
                 "UPDATE token SET scope = 'RO', name = '' WHERE name = 'cd' AND live_name IS NULL",

@@ -96,6 +96,32 @@ async fn what_was_forgotten_is_done_again() {
     assert_eq!(dead.view.token.revoked_at, Some(at(60)), "as of when it was");
 }
 
+/// A copy has forgotten what an org barred, and what left the catalogue.
+#[tokio::test]
+async fn policies_and_the_catalogue_are_done_again() {
+    let world = World::new(Engine::Sqlite).await;
+    let token = world.create(&new_token("ci")).await.secret;
+    let folder = tempfile::tempdir().expect("a folder");
+    world.authority.back_up(&CONSOLE, &folder.path().join("copy.db")).await.expect("copied");
+    world.clock.set(at(60));
+    let bars = ndauth_authority::NewPolicy {
+        policy: ndauth_core::OrgPolicy { personal_tokens: false, ..ndauth_core::OrgPolicy::OPEN },
+        effective_in: std::time::Duration::ZERO,
+    };
+    world.authority.set_policy(&world.eve, &"ops".parse().expect("a slug"), &bars).await.expect("set");
+    let mut catalogue = world.authority.list_permissions(&CONSOLE).await.expect("listed").document();
+    catalogue.types.remove("assets");
+    world.authority.apply_catalogue(&CONSOLE, &catalogue).await.expect("applied");
+    let log = export(&world.authority).await;
+    world.authority.close().await.expect("closed");
+    Authority::restore(&world.scratch.url, &folder.path().join("copy.db")).await.expect("restored");
+    let authority = reopened(&world).await;
+    assert_eq!(replay(&authority, &log).await.expect("replayed"), 2);
+    assert_eq!(refused(&authority, &world, &token, "ops").await, Some(Reason::PersonalBarred));
+    assert_eq!(authority.list_permissions(&CONSOLE).await.expect("listed").document(), catalogue);
+    assert_eq!(authority.check(&CONSOLE).await.expect("checked").faults, Vec::<String>::new());
+}
+
 #[tokio::test]
 async fn an_export_must_reach_from_the_copy_to_what_was_seen() {
     let (world, _folder, _, log) = forgetful().await;

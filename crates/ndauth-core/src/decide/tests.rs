@@ -671,3 +671,108 @@ proptest! {
         prop_assert!(allowed || decide(&less.case()).is_err());
     }
 }
+
+/// The rows of the tables of the document whose header begins with a word.
+fn documented(header: &str) -> Vec<Vec<String>> {
+    let document = include_str!("../../../../docs/permissions.md");
+    let lines = document.lines().skip_while(|line| !line.starts_with(header)).skip(2);
+    let rows = lines.take_while(|line| line.starts_with('|'));
+    rows.map(|row| row.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect()).collect()
+}
+
+/// What a world answers, as the document writes it.
+fn answer(world: &World) -> String {
+    match decide(&world.case()) {
+        Ok(Effective::Access { access, .. }) => format!("yes, {access}"),
+        Ok(Effective::Identity) => "yes".to_owned(),
+        Err(refusal) => refusal.reason().code().to_owned(),
+    }
+}
+
+#[test]
+fn the_truth_table_of_the_document_is_true() {
+    let rows = documented("| scope | grants | orgs");
+    assert!(rows.len() >= 30, "{}", rows.len());
+    for row in rows {
+        let [scope, grants, orgs, role, asked, expected] = row.as_slice() else { panic!("{row:?}") };
+        let mut world = World::new();
+        world.token.scope = scope.parse().expect("a scope");
+        if grants != "all" {
+            world.token.grants = Grants::only(grants.split(", ").map(|text| {
+                let permission: Permission = text.parse().expect("a permission");
+                Grant {
+                    resource_type: permission.resource_type,
+                    resource_ids: permission.resource_ids,
+                    actions: Actions::Only([permission.action].into()),
+                }
+            }))
+            .expect("grants");
+        }
+        if orgs != "all" {
+            let id = |slug| if slug == "ops" { org_id(7) } else { org_id(8) };
+            world.token.orgs = Orgs::only(orgs.split(", ").map(id)).expect("orgs");
+        }
+        world.role = role.parse().ok();
+        let (access, permission) = match asked.split_once(' ') {
+            None => (asked.as_str(), None),
+            Some((access, permission)) => (access, Some(permission)),
+        };
+        world.requirement = asks(access.parse().expect("an access"), permission);
+        assert_eq!(answer(&world), *expected, "{row:?}");
+    }
+}
+
+#[test]
+fn the_table_of_policies_of_the_document_is_true() {
+    const DAY: i64 = 24 * 60 * 60 * 1_000_000;
+    let length = |text: &str| match crate::ExpiryChoice::parse_duration(text) {
+        Ok(crate::ExpiryChoice::In(lifetime)) => lifetime,
+        other => panic!("{other:?}"),
+    };
+    let rows = documented("| the org's policy");
+    assert!(rows.len() >= 18, "{}", rows.len());
+    for row in rows {
+        let [policy, token, asked, expected] = row.as_slice() else { panic!("{row:?}") };
+        let mut world = World::new();
+        (world.now, world.role) = (at(10 * DAY), Some(Role::Rw));
+        world.account.last_login_at = Some(at(5 * DAY));
+        world.secret.minted_at = at(0);
+        (world.token.created_at, world.token.expires_at) = (at(0), Expiry::At(at(90 * DAY)));
+        let mut rules = OrgPolicy::OPEN;
+        let (limit, later) =
+            policy.split_once(", in ").map_or((policy.as_str(), None), |(limit, later)| (limit, Some(later)));
+        match limit.rsplit_once(' ') {
+            None => assert_eq!(limit, "none"),
+            Some(("personal tokens", "barred")) => rules.personal_tokens = false,
+            Some(("longest lifetime", text)) => rules.longest_lifetime = length(text),
+            Some(("login within", text)) => rules.login_within = length(text),
+            Some(("networks", text)) => rules.networks = networks(text),
+            Some(other) => panic!("{other:?}"),
+        }
+        let takes_hold_at = match later.map(length) {
+            Some(Lifetime::For(later)) => world.now.checked_add(later).expect("an instant"),
+            _ => at(0),
+        };
+        world.policies = Policies::new([DatedPolicy { set_at: at(0), takes_hold_at, policy: rules }]);
+        match token.rsplit_once(' ') {
+            None => assert_eq!(token, "-"),
+            Some(("never", "expires")) => world.token.expires_at = Expiry::Never,
+            Some(("of the", "org")) => world.owner_org = Some(org(7)),
+            Some(("from", text)) => world.token.networks = networks(text),
+            Some(("for", "registry")) => {
+                world.token.services = Services::only([service_id(1)]).expect("services");
+            }
+            Some(other) => panic!("{other:?}"),
+        }
+        match asked.rsplit_once(' ') {
+            None => assert_eq!(asked, "-"),
+            Some(("from", text)) => world.address = address(text),
+            Some(("by", "registry")) => {}
+            Some(("by", "builder")) => {
+                world.service = Some(Service { id: service_id(2), ..service(Orgs::All) });
+            }
+            Some(other) => panic!("{other:?}"),
+        }
+        assert_eq!(answer(&world), *expected, "{row:?}");
+    }
+}

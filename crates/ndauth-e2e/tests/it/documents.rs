@@ -55,9 +55,18 @@ async fn the_readme_s_commands_work() {
     assert!(ended.out.contains("Token: ndpat_") && ended.out.contains("Name: github-ci"), "{ended:?}");
 }
 
-/// The transcripts of a first day, on what `ndauthd dev` serves.
 #[tokio::test]
 async fn a_first_day_is_as_it_is_shown() {
+    play("first-day.md").await;
+}
+
+#[tokio::test]
+async fn permissions_are_as_they_are_shown() {
+    play("permissions.md").await;
+}
+
+/// The transcripts of a document, on what `ndauthd dev` serves.
+async fn play(document: &str) {
     let at = Installation::new(Engine::Sqlite).await;
     let folder = at.home().join("dev");
     let dev = dev(&at, &["--keep", folder.to_str().expect("text")]);
@@ -70,6 +79,8 @@ async fn a_first_day_is_as_it_is_shown() {
     login.env("NDCLI_SERVER", setting("export NDCLI_SERVER="));
     let session = std::fs::read_to_string(folder.join("session")).expect("the session's secret");
     assert_eq!(run(login, &session).code, 0);
+    // Files that the transcripts write lie at home. Each test is a process of its own.
+    std::env::set_current_dir(at.home()).expect("at home");
     let cases = trycmd::TestCases::new();
     cases
         .env("HOME", at.home().to_string_lossy())
@@ -78,6 +89,6 @@ async fn a_first_day_is_as_it_is_shown() {
         .env("NDAUTHD_DATABASE", format!("sqlite:{}", folder.join("ndauth.db").display()))
         .register_bin("ndcli", told("NDAUTH_TEST_NDCLI"))
         .register_bin("ndauthd", told("NDAUTH_TEST_NDAUTHD"))
-        .case(root().join("docs/first-day.md"));
+        .case(root().join("docs").join(document));
     cases.run();
 }
