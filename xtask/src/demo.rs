@@ -52,7 +52,8 @@ pub(crate) fn run() -> anyhow::Result<()> {
     );
     let publisher = "auth token create --name publish --scope read:assets,write:assets";
     stage.person(&format!("{publisher} --preview"), None)?.shows("read:assets, write:assets")?;
-    let publish = stage.person(publisher, None)?.shows("Grants: read:assets, write:assets")?.value("Token: ")?;
+    let publish =
+        stage.person(publisher, None)?.shows("Grants: read:assets, write:assets")?.value("Token: ")?;
     ask("--org ops --permission approve:assets", &publish)?.fails_with(1)?.shows("PERMISSION_NOT_GRANTED")?;
     stage
         .person("auth token explain publish --org research --permission write:assets", None)?
@@ -117,13 +118,13 @@ impl Stage {
     }
 
     fn operator(&self, arguments: &str) -> anyhow::Result<Outcome> {
-        let mut command = Command::new(&self.ndauthd);
+        let mut command = alone(&self.ndauthd);
         command.arg("admin").args(arguments.split(' '));
         self.play(command, &format!("ndauthd admin {arguments}"), None)
     }
 
     fn person(&self, arguments: &str, stdin: Option<&str>) -> anyhow::Result<Outcome> {
-        let mut command = Command::new(&self.ndcli);
+        let mut command = alone(&self.ndcli);
         command.args(arguments.split(' '));
         self.play(command, &format!("ndcli {arguments}"), stdin)
     }
@@ -135,14 +136,14 @@ impl Stage {
         arguments: &str,
         stdin: Option<&str>,
     ) -> anyhow::Result<Outcome> {
-        let mut command = Command::new(&self.ndcli);
+        let mut command = alone(&self.ndcli);
         command.args(arguments.split(' ')).env(variable, secret);
         self.play(command, &format!("{variable}={}… ndcli {arguments}", prefix(secret)), stdin)
     }
 
     /// Runs a command with the credential in a file.
     fn filed(&self, file: &str, arguments: &str) -> anyhow::Result<Outcome> {
-        let mut command = Command::new(&self.ndcli);
+        let mut command = alone(&self.ndcli);
         command.args(arguments.split(' ')).env("NDCLI_TOKEN_FILE", file);
         self.play(command, &format!("NDCLI_TOKEN_FILE={file} ndcli {arguments}"), None)
     }
@@ -215,6 +216,17 @@ impl Outcome {
         let line = self.out.lines().find_map(|line| line.strip_prefix(label));
         line.map(str::to_owned).with_context(|| format!("a line `{label}` should be there"))
     }
+}
+
+/// A command that nothing of this user's own set-up reaches.
+fn alone(binary: &Path) -> Command {
+    let mut command = Command::new(binary);
+    for (name, _) in std::env::vars_os() {
+        if ["NDCLI_", "NDAUTHD_"].iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
+            command.env_remove(name);
+        }
+    }
+    command
 }
 
 fn database(folder: &Path) -> PathBuf {
