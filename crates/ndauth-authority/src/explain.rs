@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use ndauth_core::{
-    Allowance, Among, Asker, Effective, Expiry, Factor, Grants, Label, OrgPolicy, OrgSlug, Orgs, Owner,
+    Allowance, Among, Asker, Effective, Expiry, Factor, Grants, Label, Org, OrgPolicy, OrgSlug, Orgs, Owner,
     Permission, Refusal, Requirement, Role, Scope, Secret, Service, Timestamp, decide, explain,
 };
 use ndauth_store::{Family, Read};
@@ -94,7 +94,10 @@ impl Authority {
     ) -> Result<Explanation, AuthorityError> {
         let ground = match &org {
             None => None,
-            Some(slug) => ground(read, &held.owner, slug).await?,
+            Some(slug) => match ground(read, &held.owner, slug).await? {
+                Some(ground) if known(read, &held.owner, &ground.org).await? => Some(ground),
+                _ => None,
+            },
         };
         let requirement = match (&org, &inquiry.question) {
             (None, _) => Requirement::Identity,
@@ -162,6 +165,15 @@ impl Authority {
         let Owner::Org(org) = token.owner else { return Ok(None) };
         let admin = read.find_role(account.id, org).await? == Some(Role::Admin);
         Ok(Some(token).filter(|_| admin))
+    }
+}
+
+/// Whether an owner knows of an org. To who never had a part in it, it is as unknown as one that is not
+/// there.
+async fn known(read: &Read, owner: &OwnerName, org: &Org) -> Result<bool, AuthorityError> {
+    match owner {
+        OwnerName::Account(account) => Ok(read.was_member(account.id, org.id).await?),
+        OwnerName::Org(own) => Ok(own.id == org.id),
     }
 }
 

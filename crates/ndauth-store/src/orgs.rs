@@ -68,6 +68,12 @@ impl Read {
         row.as_ref().map(role).transpose()
     }
 
+    /// Whether an account is or ever was a member of an org.
+    pub async fn was_member(&self, account: AccountId, org: OrgId) -> Result<bool, StoreError> {
+        let row = membership::Entity::find_by_id((account.uuid(), org.uuid()));
+        Ok(row.one(&self.transaction).await?.is_some())
+    }
+
     /// The orgs where an account is a member now, and its role in each, by slug. Without deleted ones.
     pub async fn list_memberships(&self, account: AccountId) -> Result<Vec<Membership>, StoreError> {
         let rows = membership::Entity::find()

@@ -159,6 +159,25 @@ on_both! {
         assert_eq!(reason(world.authority.explain(&world.ada, &by_id()).await), Reason::NotFound);
     }
 
+    /// By asking about a token of one's own, nobody learns which orgs there are.
+    async fn orgs_stay_hidden_from_strangers(world: &World) {
+        let hidden = ndauth_authority::NewOrg { slug: "hidden".parse().expect("a slug"), name: None, admin: None };
+        world.authority.create_org(&crate::world::CONSOLE, &hidden).await.expect("made");
+        world.create(&new_token("all")).await;
+        world.create(&token_with("dev", |new| new.orgs = orgs(&["dev"]))).await;
+        for name in ["all", "dev"] {
+            for org in ["hidden", "nowhere"] {
+                let told = explained(world, &asks(about(name), org, Scope::Ro, None)).await;
+                assert_eq!(first(&told[0]), Some((Factor::Orgs, Reason::OrgUnknown)), "{name} {org}");
+            }
+        }
+        // Who was a member knows of it.
+        let (ops, ada) = ("ops".parse().expect("a slug"), "ada".parse().expect("a handle"));
+        world.authority.remove_member(&world.eve, &ops, &ada).await.expect("removed");
+        let told = explained(world, &asks(about("all"), "ops", Scope::Ro, None)).await;
+        assert_eq!(first(&told[0]), Some((Factor::Role, Reason::NotAMember)));
+    }
+
     /// The owner is told of a dead token what is wrong with it.
     async fn the_dead_are_explained(world: &World) {
         let made = world.create(&new_token("ci")).await;

@@ -179,6 +179,18 @@ on_both! {
         assert!(world.authority.revoke_token(&from("192.0.2.1"), &named("ci")).await.is_ok(), "it may end itself");
     }
 
+    /// A service that does not name what it guards lets no narrow token in.
+    async fn a_narrow_token_passes_no_question_without_a_permission(world: &World) {
+        let new = token_with("ci", |new| new.settings.grants = granted(&["read:assets"]));
+        let secret = world.create(&new).await.secret;
+        assert_eq!(world.refused_permission(&secret, "read:assets").await, None);
+        for access in [Scope::Ro, Scope::Rw] {
+            let verdict = world.ask(&world.service, secret.expose(), &needs("ops", access, None)).await;
+            let reason = verdict.outcome.err().map(|refusal| refusal.reason());
+            assert_eq!(reason, Some(Reason::PermissionNotNamed), "{access}");
+        }
+    }
+
     /// What a service was shown as a session, it cannot use.
     async fn a_session_is_of_no_use_to_a_service(world: &World) {
         let Credential::Secret { secret, .. } = &world.eve else { panic!("a session") };

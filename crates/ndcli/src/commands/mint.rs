@@ -25,7 +25,7 @@ use crate::credentials::BEARER_TOKEN;
 #[derive(clap::Args)]
 pub(crate) struct Bounds {
     /// What the token is for, in your words
-    #[arg(long, value_name = "TEXT", value_parser = description)]
+    #[arg(short, long, value_name = "TEXT", value_parser = description)]
     pub(crate) description: Option<Description>,
 
     /// A permission as JSON, {"resource_type":"…","resource_id":"…","actions":["…"]}; may be repeated
