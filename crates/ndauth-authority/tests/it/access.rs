@@ -189,6 +189,7 @@ async fn callers(world: &World) -> Vec<(&'static str, Credential)> {
         let Credential::Secret { secret, .. } = credential else { panic!("a secret") };
         presented(secret)
     };
+    let strange = made(&stan, "of a stranger", |_| ()).await;
     vec![
         ("nobody", Credential::Nothing),
         ("console", Credential::Console),
@@ -208,6 +209,7 @@ async fn callers(world: &World) -> Vec<(&'static str, Credential)> {
         ("token of ours by name", made(eve, "ours", ours).await),
         ("org token", org_token("assets", &["read:assets"]).await),
         ("org token of ours", org_token("ours", &["read:members", "read:policy", "read:tokens"]).await),
+        ("token of a stranger", strange),
         ("disabled", disabled),
         ("expired", expired),
         ("revoked", revoked),
@@ -265,7 +267,7 @@ on_both! {
         }
         matrix.push('\n');
         expect![[r#"
-                            0      1      2      3      4      5      6      7      8      9      10     11     12     13     14     15     16     17     18     19
+                            0      1      2      3      4      5      6      7      8      9      10     11     12     13     14     15     16     17     18     19     20
              0 nobody
              1 console
              2 session RO
@@ -281,48 +283,49 @@ on_both! {
             12 token of ours by name
             13 org token
             14 org token of ours
-            15 disabled
-            16 expired
-            17 revoked
-            18 service
-            19 service for dev
-            CreateToken     who?   -      +      +      +      +      +      login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
-            ListTokens      who?   -      +      +      +      +      +      +      +      +      +      -      +      -      -      disab. exp.   rev.   -      -
-            GetToken        who?   -      none   none   +      none   none   +      +      +      +      login  +      none   none   disab. exp.   rev.   -      -
-            RevokeToken     who?   -      none   none   +      none   none   login  login  login  login  login  login  none   none   disab. exp.   rev.   -      -
-            ExplainToken    who?   -      none   none   +      none   none   login  login  login  login  login  login  none   none   disab. exp.   rev.   -      -
-            ValidateToken   who?   -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   +      +
-            ValidateTokens  who?   -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   +      +
-            WhoAmI          who?   -      +      +      +      +      +      +      +      +      +      +      +      +      +      disab. exp.   rev.   +      +
-            ListOrgs        who?   -      +      +      +      +      +      +      +      +      +      +      +      +      +      disab. exp.   rev.   -      -
-            ListPermissions who?   +      +      +      +      +      +      +      +      +      +      +      +      +      +      disab. exp.   rev.   +      +
-            CreateOrg       who?   +      -      -      -      -      +      login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
-            GetOrg          who?   -      +      +      +      hidden hidden +      +      +      org    +      +      +      +      disab. exp.   rev.   -      -
-            ListMembers     who?   -      +      +      +      hidden hidden grant  grant  grant  grant  grant  +      grant  +      disab. exp.   rev.   -      -
-            SetMember       who?   +      role   role   +      hidden hidden login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
-            RemoveMember    who?   +      role   role   +      hidden hidden login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
-            GetOrgPolicy    who?   -      +      +      +      hidden hidden grant  grant  grant  grant  grant  +      grant  +      disab. exp.   rev.   -      -
-            SetOrgPolicy    who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
-            CreateOrgToken  who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
-            ListOrgTokens   who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
-            GetOrgToken     who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
-            RevokeOrgToken  who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
-            CreateAccount   who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
-            DisableAccount  who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
-            DeleteOrg       who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
-            IssueSession    who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
-            CreateService   who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
-            RevokeService   who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
-            ApplyCatalogue  who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
-            Inspect         who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
-            ExportEvents    who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
-            Backup          who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
-            AfterRestore    who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
-            SignOut         who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
-            RevokeAnyToken  who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
-            RotateService   who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
-            CheckHealth     +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +
-            Reflect         +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +
+            15 token of a stranger
+            16 disabled
+            17 expired
+            18 revoked
+            19 service
+            20 service for dev
+            CreateToken     who?   -      +      +      +      +      +      login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            ListTokens      who?   -      +      +      +      +      +      +      +      +      +      -      +      -      -      +      disab. exp.   rev.   -      -
+            GetToken        who?   -      none   none   +      none   none   +      +      +      +      login  +      none   none   none   disab. exp.   rev.   -      -
+            RevokeToken     who?   -      none   none   +      none   none   login  login  login  login  login  login  none   none   none   disab. exp.   rev.   -      -
+            ExplainToken    who?   -      none   none   +      none   none   login  login  login  login  login  login  none   none   none   disab. exp.   rev.   -      -
+            ValidateToken   who?   -      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   +      +
+            ValidateTokens  who?   -      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   +      +
+            WhoAmI          who?   -      +      +      +      +      +      +      +      +      +      +      +      +      +      +      disab. exp.   rev.   +      +
+            ListOrgs        who?   -      +      +      +      +      +      +      +      +      +      +      +      +      +      +      disab. exp.   rev.   -      -
+            ListPermissions who?   +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      disab. exp.   rev.   +      +
+            CreateOrg       who?   +      -      -      -      -      +      login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            GetOrg          who?   -      +      +      +      hidden hidden +      +      +      org    +      +      +      +      hidden disab. exp.   rev.   -      -
+            ListMembers     who?   -      +      +      +      hidden hidden grant  grant  grant  grant  grant  +      grant  +      hidden disab. exp.   rev.   -      -
+            SetMember       who?   +      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            RemoveMember    who?   +      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            GetOrgPolicy    who?   -      +      +      +      hidden hidden grant  grant  grant  grant  grant  +      grant  +      hidden disab. exp.   rev.   -      -
+            SetOrgPolicy    who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            CreateOrgToken  who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            ListOrgTokens   who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            GetOrgToken     who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            RevokeOrgToken  who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            CreateAccount   who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            DisableAccount  who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            DeleteOrg       who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            IssueSession    who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            CreateService   who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            RevokeService   who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            ApplyCatalogue  who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            Inspect         who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            ExportEvents    who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            Backup          who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            AfterRestore    who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            SignOut         who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            RevokeAnyToken  who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            RotateService   who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            CheckHealth     +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +
+            Reflect         +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +
         "#]].assert_eq(&matrix);
     }
 
