@@ -11,6 +11,9 @@ mod m20261122_000001_first;
 mod m20261122_000002_installation;
 mod m20261122_000003_permissions;
 
+/// The catalogue that a new database has, as JSON.
+pub const CATALOGUE: &str = m20261122_000003_permissions::CATALOGUE;
+
 /// Brings a database to this version of the schema.
 pub struct Migrator;
 

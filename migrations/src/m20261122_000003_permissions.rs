@@ -9,7 +9,7 @@ use sea_orm_migration::prelude::*;
 pub(crate) struct Migration;
 
 /// The catalogue that a new database has.
-const CATALOGUE: &str = include_str!("m20261122_000003_catalogue.json");
+pub(crate) const CATALOGUE: &str = include_str!("m20261122_000003_catalogue.json");
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {

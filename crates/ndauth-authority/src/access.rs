@@ -102,6 +102,8 @@ pub enum Rule {
     Itself,
     /// A session may, if its account has at least this role in the org that is concerned.
     Member(Role),
+    /// As [`Rule::Member`], and the person logged in lately.
+    Recent(Role),
     /// A token may, if it has any power in the org that is concerned.
     Power,
     /// A token may, if it may do this, `action:type`, in the org that is concerned.
@@ -140,7 +142,8 @@ pub enum Reach {
 
 use Operation as O;
 use Rule::{
-    Granted, Itself, Login, Member, No, Operator, Power, ReadTokens, ReadTokensOrItself as ReadOrItself, Yes,
+    Granted, Itself, Login, Member, No, Operator, Power, ReadTokens, ReadTokensOrItself as ReadOrItself,
+    Recent, Yes,
 };
 
 #[rustfmt::skip]
@@ -152,6 +155,7 @@ const fn row(
 }
 
 const ADMIN: Rule = Member(Role::Admin);
+const RECENT: Rule = Recent(Role::Admin);
 const MEMBER: Rule = Member(Role::Ro);
 const READ_MEMBERS: Rule = Granted("read:members");
 const READ_POLICY: Rule = Granted("read:policy");
@@ -167,16 +171,16 @@ pub const TABLE: [Row; 37] = [
     row(O::ExplainToken,    &["ndauth.v1.TokenService/ExplainToken"],          [No,  No,  Yes,      Itself,       Itself,       No]),
     row(O::ValidateToken,   &["ndauth.v1.ValidationService/ValidateToken"],    [No,  No,  No,       No,           No,           Yes]),
     row(O::ValidateTokens,  &["ndauth.v1.ValidationService/ValidateTokens"],   [No,  No,  No,       No,           No,           Yes]),
-    row(O::WhoAmI,          &["ndauth.v1.AccountService/WhoAmI"],              [No,  No,  Yes,      Yes,          Yes,          Yes]),
+    row(O::WhoAmI,          &["ndauth.v1.AccountService/WhoAmI"],              [No,  No,  Yes,      Itself,       Itself,       Yes]),
     row(O::ListOrgs,        &["ndauth.v1.AccountService/ListOrgs"],            [No,  No,  Yes,      Yes,          Yes,          No]),
     row(O::ListPermissions, &["ndauth.v1.PermissionService/ListPermissions"],  [No,  Yes, Yes,      Yes,          Yes,          Yes]),
     row(O::CreateOrg,       &["ndauth.v1.OrgService/CreateOrg"],               [No,  Yes, Operator, Login,        Login,        No]),
     row(O::GetOrg,          &["ndauth.v1.OrgService/GetOrg"],                  [No,  No,  MEMBER,   Power,        Power,        No]),
     row(O::ListMembers,     &["ndauth.v1.OrgService/ListMembers"],             [No,  No,  MEMBER,   READ_MEMBERS, READ_MEMBERS, No]),
-    row(O::SetMember,       &["ndauth.v1.OrgService/SetMember"],               [No,  Yes, ADMIN,    Login,        Login,        No]),
+    row(O::SetMember,       &["ndauth.v1.OrgService/SetMember"],               [No,  Yes, RECENT,   Login,        Login,        No]),
     row(O::RemoveMember,    &["ndauth.v1.OrgService/RemoveMember"],            [No,  Yes, ADMIN,    Login,        Login,        No]),
     row(O::GetOrgPolicy,    &["ndauth.v1.OrgService/GetOrgPolicy"],            [No,  No,  MEMBER,   READ_POLICY,  READ_POLICY,  No]),
-    row(O::SetOrgPolicy,    &["ndauth.v1.OrgService/SetOrgPolicy"],            [No,  No,  ADMIN,    Login,        Login,        No]),
+    row(O::SetOrgPolicy,    &["ndauth.v1.OrgService/SetOrgPolicy"],            [No,  No,  RECENT,   Login,        Login,        No]),
     row(O::CreateOrgToken,  &["ndauth.v1.OrgTokenService/CreateOrgToken"],     [No,  No,  ADMIN,    Login,        Login,        No]),
     row(O::ListOrgTokens,   &["ndauth.v1.OrgTokenService/ListOrgTokens"],      [No,  No,  ADMIN,    Login,        Login,        No]),
     row(O::GetOrgToken,     &["ndauth.v1.OrgTokenService/GetOrgToken"],        [No,  No,  ADMIN,    Login,        Login,        No]),
@@ -233,22 +237,26 @@ pub(crate) fn admit(operation: Operation, caller: &Caller) -> Result<Reach, Auth
         Caller::Token { held, .. } => Some(&held.token),
         Caller::Console | Caller::Session { .. } | Caller::Service { .. } => None,
     };
+    let at_home = || match caller {
+        Caller::Token { at_home, .. } => at_home.clone().map_err(AuthorityError::from),
+        Caller::Console | Caller::Session { .. } | Caller::Service { .. } => Ok(()),
+    };
     match (rule(operation, caller), token) {
-        (Yes, _) => Ok(Reach::All),
+        (Yes, _) => at_home().map(|()| Reach::All),
         (Operator, None) if caller.account().is_some_and(|account| account.operator) => Ok(Reach::All),
         (Login, _) => Err(AuthorityError::SessionRequired { caller: caller.kind(), operation }),
         (Itself, Some(token)) => Ok(Reach::Itself(token.id)),
         (ReadTokens | ReadOrItself, Some(token)) if may_read_tokens(&token.grants) => {
-            // Who it is, it may ask from anywhere; whose else there are, from where it is for.
-            caller.within_its_networks().map(|()| Reach::All)
+            at_home().map(|()| Reach::All)
         }
         (ReadOrItself, Some(token)) => Ok(Reach::Itself(token.id)),
         (Operator, None) if caller.account().is_some() => {
             Err(AuthorityError::NotPermitted { caller: "an account that is no operator", operation })
         }
-        (No | Operator | Itself | ReadTokens | ReadOrItself | Member(_) | Power | Granted(_), _) => {
-            Err(AuthorityError::NotPermitted { caller: caller.kind(), operation })
-        }
+        (
+            No | Operator | Itself | ReadTokens | ReadOrItself | Member(_) | Recent(_) | Power | Granted(_),
+            _,
+        ) => Err(AuthorityError::NotPermitted { caller: caller.kind(), operation }),
     }
 }
 
@@ -289,7 +297,7 @@ impl Operation {
             O::RevokeToken => "revoke other tokens",
             O::ExplainToken => "explain other tokens",
             O::ValidateToken | O::ValidateTokens => "validate secrets",
-            O::WhoAmI => "ask who it is",
+            O::WhoAmI => "ask who others are",
             O::ListOrgs => "list orgs",
             O::ListPermissions => "list permissions",
             O::GetOrg => "show an org",

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use ndauth_core::{
     Actor, Asker, Catalogue, Change, Effective, Entry, Event, Org, OrgSlug, Owner, Permission, Personal,
@@ -28,6 +29,10 @@ pub struct Authority {
 
 /// A catalogue that was read, and the hash of its document.
 type Known = ([u8; 32], Arc<Catalogue>);
+
+/// A login this old is recent. Until people log in by themselves, it is as long as a session that the
+/// operator issues where nothing else is said.
+pub(crate) const RECENT: Duration = Duration::from_secs(12 * 60 * 60);
 
 /// How often a change is tried when others stand in its way.
 pub(crate) const TRIES: u32 = 4;
@@ -99,11 +104,13 @@ impl Authority {
         slug: &OrgSlug,
         name: &'static str,
     ) -> Result<(Write, Caller, Org), AuthorityError> {
-        if !matches!(credential, Credential::Console) {
-            self.read_in(credential, operation, slug).await?;
-        }
+        let known = match credential {
+            Credential::Console => None,
+            _ => Some(self.read_in(credential, operation, slug).await?.1),
+        };
         let write = self.store.write(name).await?;
         self.standing.admit(operation, &write)?;
+        hold(&write, known.as_ref()).await?;
         if let Some(org) = write.find_org_by_slug(slug).await? {
             write.lock_org(org.id).await?;
         }
@@ -127,15 +134,21 @@ impl Authority {
             org.filter(|org| org.deleted_at.is_none()).ok_or_else(unknown)
         };
         match (rule(operation, caller), caller) {
-            (Rule::Member(needed), Caller::Session { account, .. }) => {
+            (
+                rule @ (Rule::Member(needed) | Rule::Recent(needed)),
+                Caller::Session { account, session, .. },
+            ) => {
                 let org = org().await?;
                 let role = read.find_role(account.id, org.id).await?.ok_or_else(unknown)?;
                 if role < needed {
                     return Err(AuthorityError::RoleTooLow { org: slug.clone(), role, needed });
                 }
+                if matches!(rule, Rule::Recent(_)) && read.now().since(session.created_at) > RECENT {
+                    return Err(AuthorityError::LoginNotRecent { operation });
+                }
                 Ok((org, role))
             }
-            (rule @ (Rule::Power | Rule::Granted(_)), Caller::Token { held, from }) => {
+            (rule @ (Rule::Power | Rule::Granted(_)), Caller::Token { held, from, .. }) => {
                 let ground = ground(read, &held.owner, slug).await?.ok_or_else(unknown)?;
                 let part = match &held.owner {
                     OwnerName::Account(_) => ground.role.is_some(),
@@ -160,6 +173,7 @@ impl Authority {
                     asker: Asker::Ndauth,
                     address: *from,
                     catalogue: &*self.catalogue(read).await?,
+                    now: read.now(),
                 };
                 let effective = decide(&held.case(Some(&ground), &question, read))?;
                 let role = match effective {
@@ -201,18 +215,20 @@ impl Authority {
         operation: Operation,
         name: &'static str,
     ) -> Result<(Write, Caller, Reach), AuthorityError> {
-        if !matches!(credential, Credential::Console) {
-            self.read_as(credential, operation).await?;
-        }
+        let known = match credential {
+            Credential::Console => None,
+            _ => Some(self.read_as(credential, operation).await?.1),
+        };
         let write = self.store.write(name).await?;
         self.standing.admit(operation, &write)?;
+        hold(&write, known.as_ref()).await?;
         let caller = self.identify(&write, credential).await?;
         let reach = admit(operation, &caller)?;
         Ok((write, caller, reach))
     }
 
     fn observe(&self, caller: &Caller, read: &Read) {
-        if let Caller::Token { held, from } = caller {
+        if let Caller::Token { held, from, .. } = caller {
             self.uses.note(held.record.id, read.now(), *from);
         }
     }
@@ -224,6 +240,15 @@ impl Authority {
         }
         view
     }
+}
+
+/// Holds a caller's account for the rest of a change: it is not disabled or signed out in between, and what
+/// is read of it from now on is true.
+async fn hold(write: &Write, known: Option<&Caller>) -> Result<(), AuthorityError> {
+    if let Some(account) = known.and_then(Caller::account) {
+        write.lock_account(account.id).await?;
+    }
+    Ok(())
 }
 
 /// Ends a change with its event. Returns the event's sequence.

@@ -1,8 +1,12 @@
 //! The catalogue: listed by anyone, replaced by the operator.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ndauth_core::{Catalogue, CatalogueChange, CatalogueDocument, Change, GrantSet, Grants, Personal};
+use ndauth_core::{
+    Actions, Catalogue, CatalogueChange, CatalogueDocument, Change, GrantSet, Grants, PermissionName,
+    Personal,
+};
 use ndauth_store::{Read, TokenPage};
 
 use crate::access::Operation;
@@ -16,6 +20,8 @@ pub struct CatalogueApplied {
     pub changes: Vec<CatalogueChange>,
     /// How many tokens that live name something that is gone by it, or has another name.
     pub tokens: usize,
+    /// How many tokens that live carried what comes to be by it, under that name, and had no power by it.
+    pub revived: usize,
     /// The event; none where nothing was changed.
     pub sequence: Option<u64>,
 }
@@ -36,7 +42,7 @@ impl Authority {
         document: &CatalogueDocument,
     ) -> Result<CatalogueApplied, AuthorityError> {
         let (read, _, _) = self.read_as(credential, Operation::ApplyCatalogue).await?;
-        self.compare(&read, document).await
+        compare(&read, &*self.catalogue(&read).await?, document).await
     }
 
     /// Replaces the catalogue. One that says the same changes nothing.
@@ -48,9 +54,9 @@ impl Authority {
         retried(|| async {
             let operation = Operation::ApplyCatalogue;
             let (mut write, caller, _) = self.write_as(credential, operation, "apply_catalogue").await?;
-            // No other catalogue comes between the one that is compared with and this.
+            // No other catalogue comes between the one that is compared with and this: it is read behind the lock.
             write.lock_head().await?;
-            let applied = self.compare(&write, document).await?;
+            let applied = compare(&write, &write.catalogue().await?, document).await?;
             if applied.changes.is_empty() {
                 return Ok(applied);
             }
@@ -61,26 +67,59 @@ impl Authority {
         })
         .await
     }
+}
 
-    async fn compare(
-        &self,
-        read: &Read,
-        document: &CatalogueDocument,
-    ) -> Result<CatalogueApplied, AuthorityError> {
-        let next = Catalogue::new(document).map_err(|why| AuthorityError::invalid("catalogue", why))?;
-        let present = self.catalogue(read).await?;
-        let changes = next.changes_from(&present).map_err(|why| AuthorityError::invalid("catalogue", why))?;
-        let mut tokens = 0;
-        if changes
-            .iter()
-            .any(|change| matches!(change, CatalogueChange::Removed { .. } | CatalogueChange::Renamed { .. }))
-        {
-            each_live_token_with_grants(read, |_, grants| {
-                tokens += usize::from(next.outdated(grants) != present.outdated(grants));
-            })
-            .await?;
-        }
-        Ok(CatalogueApplied { changes, tokens, sequence: None })
+/// What a new catalogue changes, if it may follow the present one.
+async fn compare(
+    read: &Read,
+    present: &Catalogue,
+    document: &CatalogueDocument,
+) -> Result<CatalogueApplied, AuthorityError> {
+    let next = Catalogue::new(document).map_err(|why| AuthorityError::invalid("catalogue", why))?;
+    let changes = next.changes_from(present).map_err(|why| AuthorityError::invalid("catalogue", why))?;
+    let (mut tokens, mut revived, mut gaining) = (0, 0, BTreeMap::new());
+    if changes.iter().any(moves_names) {
+        each_live_token_with_grants(read, |_, grants| {
+            let carries = |name: &PermissionName| {
+                grants.iter().any(|(resource_type, _, actions)| match actions {
+                    Actions::Any => false,
+                    Actions::Only(some) => {
+                        *resource_type == name.resource_type && some.contains(&name.action)
+                    }
+                })
+            };
+            tokens += usize::from(next.outdated(grants) != present.outdated(grants));
+            for change in &changes {
+                match change {
+                    CatalogueChange::Added { name, .. } => revived += usize::from(carries(name)),
+                    CatalogueChange::Renamed { to, .. } if carries(to) => {
+                        *gaining.entry(change.clone()).or_insert(0) += 1;
+                    }
+                    _ => {}
+                }
+            }
+        })
+        .await?;
+    }
+    if let Some((CatalogueChange::Renamed { from, to }, count)) = gaining.into_iter().next() {
+        let why = format!(
+            "`{to}` cannot be what `{from}` was: {count} token(s) that live carry `{to}` from before, and would gain it"
+        );
+        return Err(AuthorityError::invalid("catalogue", why));
+    }
+    Ok(CatalogueApplied { changes, tokens, revived, sequence: None })
+}
+
+/// Whether what tokens carry may mean something else by it.
+fn moves_names(change: &CatalogueChange) -> bool {
+    match change {
+        CatalogueChange::Added { .. }
+        | CatalogueChange::Renamed { .. }
+        | CatalogueChange::Forgotten { .. }
+        | CatalogueChange::Removed { .. } => true,
+        CatalogueChange::Role { .. }
+        | CatalogueChange::Described { .. }
+        | CatalogueChange::TypeDescribed { .. } => false,
     }
 }
 

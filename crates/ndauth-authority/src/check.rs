@@ -10,6 +10,8 @@ use ndauth_store::{Read, StoreError, TokenPage};
 
 use crate::access::Operation;
 use crate::catalogue::each_live_token_with_grants;
+use crate::copies::personal;
+use crate::orgs::NETWORKS;
 use crate::{Authority, AuthorityError, Credential};
 
 /// What a check found.
@@ -116,7 +118,12 @@ impl Check {
                     ));
                 }
                 match serde_json::from_slice::<Entry>(&event.public) {
-                    Ok(entry) => self.told.hear(event.sequence, &entry),
+                    Ok(mut entry) => {
+                        if let Change::PolicySet { policy, .. } = &mut entry.change {
+                            *policy = policy.clone().together(personal(&event, NETWORKS).as_deref());
+                        }
+                        self.told.hear(event.sequence, &entry);
+                    }
                     Err(_) => self.faults.push(format!("event {} makes no sense", event.sequence)),
                 }
                 last = Head { sequence: event.sequence, hash: event.hash };
@@ -135,10 +142,13 @@ impl Check {
     /// Compares the rows with what the log tells.
     async fn rows(&mut self, read: &Read) -> Result<(), AuthorityError> {
         if let Some(catalogue) = self.sound(read.catalogue().await)? {
-            let told = self.told.catalogue.take();
-            // As the document reads once what it says twice is said once.
-            let told = told.and_then(|told| Catalogue::new(&told).ok());
-            if told.is_some_and(|told| told != catalogue) {
+            let (hashed, first) = read.check_catalogue().await?;
+            let as_told = match self.told.catalogue.take() {
+                None => first,
+                // As the document reads once what it says twice is said once.
+                Some(told) => Catalogue::new(&told).is_ok_and(|told| told == catalogue),
+            };
+            if !as_told || !hashed {
                 self.faults.push("the catalogue is another than the log says".to_owned());
             }
         }

@@ -393,9 +393,12 @@ async fn keep_an_admin(
         return Ok(());
     }
     let members = write.list_members(org.id).await?;
-    let mut admins = members.iter().filter(|member| member.role == Role::Admin);
+    let admins = members.iter().filter(|member| member.role == Role::Admin).map(|member| member.account);
+    // Who is disabled gives nobody a role.
+    let accounts = write.accounts_by_id(admins).await?;
+    let mut admins = accounts.values().filter(|account| account.disabled_at.is_none());
     match (admins.next(), admins.next()) {
-        (Some(only), None) if only.account == account.id => {
+        (Some(only), None) if only.id == account.id => {
             Err(AuthorityError::LastAdmin { handle: account.handle.clone(), org: org.slug.clone() })
         }
         _ => Ok(()),

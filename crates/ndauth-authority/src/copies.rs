@@ -8,11 +8,12 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ndauth_core::{Change, Entry, Head, Label, Personal, Role, Timestamp};
+use ndauth_core::{Change, Entry, Head, Label, Personal, Timestamp};
 use ndauth_store::{Clock, CopyError, DatabaseUrl, Family, Store, StoredEvent, Write};
 
 use crate::access::Operation;
 use crate::authority::{TRIES, commit, retried};
+use crate::orgs::NETWORKS;
 use crate::standing::{Standing, unreadable};
 use crate::{Authority, AuthorityError, Credential};
 
@@ -261,7 +262,7 @@ async fn redo(write: &mut Write, event: &StoredEvent, entry: &Entry) -> Result<(
         Change::MemberSet { org, account, role } => {
             let known =
                 write.find_org(*org).await?.is_some() && write.find_account(*account).await?.is_some();
-            match role.or_else(|| personal_role(event)) {
+            match role.or_else(|| personal(event, "role")?.parse().ok()) {
                 Some(role) if known => write.set_role(*account, *org, role).await?,
                 // What role it was is not told any more: none is the safe one.
                 None if known => write.remove_member(*account, *org).await?,
@@ -270,7 +271,8 @@ async fn redo(write: &mut Write, event: &StoredEvent, entry: &Entry) -> Result<(
         }
         Change::PolicySet { org, takes_hold_at, policy } => {
             if write.find_org(*org).await?.is_some() {
-                write.add_policy(*org, *takes_hold_at, policy).await?;
+                let networks = personal(event, NETWORKS);
+                write.add_policy(*org, *takes_hold_at, &policy.clone().together(networks.as_deref())).await?;
             }
         }
         Change::CatalogueApplied { catalogue } => write.set_catalogue(catalogue).await?,
@@ -292,11 +294,11 @@ async fn redo(write: &mut Write, event: &StoredEvent, entry: &Entry) -> Result<(
     Ok(())
 }
 
-/// The role as the first version told it.
-fn personal_role(event: &StoredEvent) -> Option<Role> {
+/// What an event's personal bytes say under a key, while they are there.
+pub(crate) fn personal(event: &StoredEvent, key: &str) -> Option<String> {
     let (bytes, _) = event.personal.as_ref()?;
     let personal: serde_json::Value = serde_json::from_slice(bytes).ok()?;
-    personal["role"].as_str()?.parse().ok()
+    Some(personal[key].as_str()?.to_owned())
 }
 
 /// The path, or the first of its kind that no file has.

@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use ndauth_core::{
-    Account, Asker, Catalogue, Networks, Refusal, Requirement, Secret, SecretKind, SecretPrefix, Service,
-    Session, decide,
+    Account, Asker, Catalogue, Refusal, Requirement, Secret, SecretKind, SecretPrefix, Service, Session,
+    decide,
 };
 use ndauth_store::{Family, FoundSecret, Read, StoreError};
 
@@ -47,6 +47,8 @@ pub(crate) enum Caller {
         held: Box<Held>,
         /// From where, where that is known.
         from: Option<IpAddr>,
+        /// Whether it may do more at ndauth than ask who it is.
+        at_home: Result<(), Refusal>,
     },
     /// A service.
     Service {
@@ -78,19 +80,6 @@ impl Caller {
                 OwnerName::Org(_) => None,
             },
             Caller::Console | Caller::Service { .. } => None,
-        }
-    }
-
-    /// Refuses a token that was presented from elsewhere than it is for.
-    pub(crate) fn within_its_networks(&self) -> Result<(), AuthorityError> {
-        match self {
-            Caller::Token { held, from } => match from {
-                _ if held.token.networks == Networks::All => Ok(()),
-                Some(from) if held.token.networks.hold(*from) => Ok(()),
-                Some(from) => Err(Refusal::NetworkNotCovered(*from).into()),
-                None => Err(Refusal::AddressUnknown.into()),
-            },
-            Caller::Console | Caller::Session { .. } | Caller::Service { .. } => Ok(()),
         }
     }
 }
@@ -144,14 +133,14 @@ pub(crate) async fn identify(
             let token = read.find_token(id).await?.ok_or_else(|| orphan(&found, "token_id"))?;
             let owner = owner_of(read, &token).await?;
             let held = Held { record: found.record, token, owner };
-            let question = Question {
-                requirement: &Requirement::Identity,
-                asker: Asker::Ndauth,
-                address: from,
-                catalogue,
+            let ask = |requirement: &Requirement| {
+                let question =
+                    Question { requirement, asker: Asker::Ndauth, address: from, catalogue, now: read.now() };
+                decide(&held.case(None, &question, read)).map(drop)
             };
-            decide(&held.case(None, &question, read))?;
-            Ok(Caller::Token { held: Box::new(held), from })
+            ask(&Requirement::Identity)?;
+            let at_home = ask(&Requirement::Account);
+            Ok(Caller::Token { held: Box::new(held), from, at_home })
         }
     }
 }

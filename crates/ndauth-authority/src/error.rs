@@ -43,6 +43,15 @@ pub enum AuthorityError {
         /// What was asked.
         operation: Operation,
     },
+    /// Only a person who logged in lately may.
+    #[error("to {} takes a login of the last 12 hours", operation.verb())]
+    LoginNotRecent {
+        /// What was asked.
+        operation: Operation,
+    },
+    /// The org was given another policy in between.
+    #[error("the policy of the org `{0}` was changed meanwhile, and nothing was done")]
+    PolicyChanged(OrgSlug),
     /// This kind of caller may not.
     #[error("{caller} may not {}", operation.verb())]
     NotPermitted {
@@ -154,6 +163,8 @@ impl AuthorityError {
             AuthorityError::ServiceRevoked(_) => Reason::ServiceRevoked,
             AuthorityError::AccountDisabled => Reason::AccountDisabled,
             AuthorityError::SessionRequired { .. } => Reason::SessionRequired,
+            AuthorityError::LoginNotRecent { .. } => Reason::LoginNotRecent,
+            AuthorityError::PolicyChanged(_) => Reason::ChangedMeanwhile,
             AuthorityError::NotPermitted { .. } => Reason::NotPermitted,
             AuthorityError::RoleTooLow { .. } => Reason::RoleTooLow,
             AuthorityError::Invalid { .. } => Reason::InvalidArgument,

@@ -3,14 +3,14 @@
 use std::net::IpAddr;
 
 use ndauth_core::{
-    Allowance, Among, Asker, Effective, Expiry, Factor, Grants, Label, Org, OrgPolicy, OrgSlug, Orgs, Owner,
-    Permission, Refusal, Requirement, Role, Scope, Secret, Service, Timestamp, decide, explain,
+    Allowance, Among, Asker, Catalogue, Effective, Expiry, Factor, Grants, Label, Org, OrgPolicy, OrgSlug,
+    Orgs, Owner, Permission, Refusal, Requirement, Role, Scope, Secret, Service, Timestamp, decide, explain,
 };
 use ndauth_store::{Family, Read};
 
 use crate::access::{Operation, Reach};
-use crate::held::{Held, OwnerName, Question, ground, owner_of};
-use crate::tokens::{named, no_token, owner};
+use crate::held::{Ground, Held, OwnerName, Question, ground, owner_of};
+use crate::tokens::{no_token, reached};
 use crate::validate::find_held;
 use crate::{Authority, AuthorityError, Caller, Credential, NewToken, TokenName};
 
@@ -69,7 +69,15 @@ impl Authority {
     ) -> Result<Explained, AuthorityError> {
         let operation = Operation::ExplainToken;
         let (read, caller, reach) = self.read_as(credential, operation).await?;
-        let held = self.subject(&read, &caller, reach, &inquiry.subject).await?;
+        let held = match self.subject(&read, &caller, reach, &inquiry.subject).await? {
+            Ok(held) => held,
+            // There is no token to explain: the secret itself is the matter.
+            Err(refusal) => {
+                let findings = vec![(Factor::Secret, "nothing".to_owned(), Some(refusal.clone()))];
+                let explanation = Explanation { org: inquiry.org.clone(), findings, outcome: Err(refusal) };
+                return Ok(Explained { explanations: vec![explanation], now: read.now() });
+            }
+        };
         let service = match &inquiry.service {
             None => None,
             Some(name) => {
@@ -79,7 +87,7 @@ impl Authority {
         };
         let mut explanations = Vec::new();
         for org in orgs_in_question(&read, &held, inquiry.org.as_ref()).await? {
-            explanations.push(self.explain_in(&read, &held, inquiry, service.as_ref(), org).await?);
+            explanations.push(self.explain_in(&read, &caller, &held, inquiry, service.as_ref(), org).await?);
         }
         Ok(Explained { explanations, now: read.now() })
     }
@@ -87,6 +95,7 @@ impl Authority {
     async fn explain_in(
         &self,
         read: &Read,
+        caller: &Caller,
         held: &Held,
         inquiry: &Inquiry,
         service: Option<&Service>,
@@ -109,14 +118,27 @@ impl Authority {
         let catalogue = self.catalogue(read).await?;
         let question = Question {
             requirement: &requirement,
-            asker: service.map_or(Asker::Ndauth, Asker::Service),
-            address: inquiry.address,
+            asker: service.map_or(Asker::Unstated, Asker::Service),
+            address: inquiry.address.filter(|_| service.is_none_or(|service| service.states_address)),
             catalogue: &catalogue,
+            now: read.now(),
+        };
+        let reads_policy = match &ground {
+            None => false,
+            Some(ground) => may_read_policy(read, &catalogue, caller, ground).await?,
         };
         let case = held.case(ground.as_ref(), &question, read);
         let mut findings = Vec::new();
         for finding in explain(&case) {
-            findings.push((finding.factor, told(read, held, &finding.allowed).await?, finding.refusal));
+            let allows = match (finding.factor, &finding.allowed) {
+                (Factor::Service, Allowance::Orgs(orgs)) => {
+                    let asked = ground.as_ref().is_some_and(|ground| orgs.contain(&ground.org.id));
+                    service_told(orgs, asked)
+                }
+                (Factor::Policy, _) if !reads_policy => "what the org's policy admits".to_owned(),
+                (_, allowed) => told(read, held, allowed).await?,
+            };
+            findings.push((finding.factor, allows, finding.refusal));
         }
         Ok(Explanation { org, findings, outcome: decide(&case) })
     }
@@ -128,20 +150,24 @@ impl Authority {
         caller: &Caller,
         reach: Reach,
         subject: &Subject,
-    ) -> Result<Held, AuthorityError> {
+    ) -> Result<Result<Held, Refusal>, AuthorityError> {
         let operation = Operation::ExplainToken;
         let held = match subject {
-            Subject::Secret(secret) => find_held(read, secret).await??,
+            Subject::Secret(secret) => match find_held(read, secret).await? {
+                Ok(held) => held,
+                Err(refusal) => return Ok(Err(refusal)),
+            },
             Subject::Planned(new) => match caller {
                 Caller::Session { account, .. } => {
-                    return self.plan(read, OwnerName::Account(account.clone()), new).await;
+                    let (held, _) = self.plan(read, OwnerName::Account(account.clone()), new).await?;
+                    return Ok(Ok(held));
                 }
                 _ => return Err(AuthorityError::SessionRequired { caller: caller.kind(), operation }),
             },
             Subject::Token(name) => {
                 let token = match self.org_token_of_admin(read, caller, name).await? {
                     Some(token) => token,
-                    None => named(read, owner(caller, operation)?, name).await?,
+                    None => reached(read, caller, reach, operation, name).await?,
                 };
                 let newest = read.list_secrets(Family::Token(token.id)).await?.pop();
                 let record = newest.ok_or_else(|| no_token(&token.id))?.record;
@@ -150,7 +176,7 @@ impl Authority {
             }
         };
         reach.require(held.token.id, caller, operation)?;
-        Ok(held)
+        Ok(Ok(held))
     }
 
     /// An org's token by its id, where the caller is an admin there.
@@ -166,6 +192,34 @@ impl Authority {
         let admin = read.find_role(account.id, org).await? == Some(Role::Admin);
         Ok(Some(token).filter(|_| admin))
     }
+}
+
+/// Whether a caller may read the policy of an org: a member, or a token that is granted it.
+async fn may_read_policy(
+    read: &Read,
+    catalogue: &Catalogue,
+    caller: &Caller,
+    ground: &Ground,
+) -> Result<bool, AuthorityError> {
+    match caller {
+        Caller::Session { account, .. } => Ok(read.find_role(account.id, ground.org.id).await?.is_some()),
+        Caller::Token { held, .. } => {
+            let asked: Permission = "read:policy".parse().expect("it is a permission");
+            let covered = held.token.orgs.contain(&ground.org.id);
+            Ok(covered && catalogue.permit(&held.token.grants, &asked))
+        }
+        Caller::Console | Caller::Service { .. } => Ok(false),
+    }
+}
+
+/// The orgs that a service is registered for, as far as they are the caller's business.
+fn service_told(orgs: &Orgs, asked: bool) -> String {
+    match orgs {
+        Orgs::All => "all orgs",
+        Orgs::Only(_) if asked => "this org",
+        Orgs::Only(_) => "other orgs",
+    }
+    .to_owned()
 }
 
 /// Whether an owner knows of an org. To who never had a part in it, it is as unknown as one that is not

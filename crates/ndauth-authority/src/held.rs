@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use ndauth_core::{
     Account, Asker, Case, Catalogue, Org, OrgSlug, OrgView, Owner, OwnerView, Policies, Requirement, Role,
-    SecretRecord, Token,
+    SecretRecord, Timestamp, Token,
 };
 use ndauth_store::{Read, StoreError};
 
@@ -41,6 +41,8 @@ pub(crate) struct Question<'a> {
     /// Where it was used, where that is known and believed.
     pub(crate) address: Option<IpAddr>,
     pub(crate) catalogue: &'a Catalogue,
+    /// As of when.
+    pub(crate) now: Timestamp,
 }
 
 impl OwnerName {
@@ -75,7 +77,7 @@ impl Held {
             requirement: question.requirement,
             catalogue: question.catalogue,
             not_before: read.installation().not_before,
-            now: read.now(),
+            now: question.now,
         }
     }
 }

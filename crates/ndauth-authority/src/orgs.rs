@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ndauth_core::{
-    AccountId, Asker, Change, DatedPolicy, Handle, Label, LastUse, Networks, Org, OrgPolicy, OrgSlug, Owner,
-    Personal, Policies, Reason, Requirement, Role, SecretPrefix, Timestamp, TokenId, decide,
+    AccountId, Asker, Change, DatedPolicy, Factor, Handle, Label, LastUse, Networks, Org, OrgPolicy, OrgSlug,
+    Owner, Personal, Policies, Reason, Requirement, Role, SecretPrefix, Timestamp, TokenId, decide,
 };
 use ndauth_store::{Read, StoreError, TokenPage};
 
@@ -54,6 +54,8 @@ pub struct NewPolicy {
     pub policy: OrgPolicy,
     /// After how long it takes hold.
     pub effective_in: Duration,
+    /// How many policies the org was given before, where that is not to have changed.
+    pub expected: Option<usize>,
 }
 
 /// What a policy does to the tokens that live.
@@ -94,6 +96,8 @@ pub struct PolicySet {
     pub impact: Impact,
     /// The event; none where it was only looked at.
     pub sequence: Option<u64>,
+    /// How many policies the org was given, this among them if it was set.
+    pub generation: usize,
     /// As of when.
     pub now: Timestamp,
 }
@@ -103,6 +107,8 @@ const IN_USE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// The latest that a policy may take hold.
 const MOST_NOTICE: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 const PAGE: u64 = 1000;
+/// Under which key an event's personal bytes name a policy's networks.
+pub(crate) const NETWORKS: &str = "networks";
 
 impl Impact {
     /// How many of the broken tokens were used lately.
@@ -175,8 +181,9 @@ impl Authority {
     ) -> Result<PolicySet, AuthorityError> {
         let (read, _, (org, _)) = self.read_in(credential, Operation::SetOrgPolicy, slug).await?;
         let takes_hold_at = takes_hold(&read, new)?;
+        let generation = read.find_policies(org.id).await?.count();
         let impact = self.impact(&read, &org, &new.policy, takes_hold_at).await?;
-        Ok(PolicySet { takes_hold_at, impact, sequence: None, now: read.now() })
+        Ok(PolicySet { takes_hold_at, impact, sequence: None, generation, now: read.now() })
     }
 
     /// Gives an org a policy.
@@ -188,21 +195,27 @@ impl Authority {
     ) -> Result<PolicySet, AuthorityError> {
         // What it does is told as of just before, and not while everyone waits for the lock.
         let PolicySet { impact, .. } = self.try_policy(credential, slug, new).await?;
-        let (takes_hold_at, sequence, now) = retried(|| async {
+        let (takes_hold_at, sequence, generation, now) = retried(|| async {
             let operation = Operation::SetOrgPolicy;
             let (write, caller, org) = self.write_in(credential, operation, slug, "set_policy").await?;
             let takes_hold_at = takes_hold(&write, new)?;
+            let before = write.find_policies(org.id).await?.count();
+            if new.expected.is_some_and(|expected| expected != before) {
+                return Err(AuthorityError::PolicyChanged(slug.clone()));
+            }
             write.add_policy(org.id, takes_hold_at, &new.policy).await?;
-            let change = Change::PolicySet { org: org.id, takes_hold_at, policy: new.policy.clone() };
+            let (policy, networks) = new.policy.apart();
+            let change = Change::PolicySet { org: org.id, takes_hold_at, policy };
+            let personal: Personal = networks.map(|names| (NETWORKS, names)).into_iter().collect();
             let now = write.now();
-            Ok((takes_hold_at, commit(write, &caller, change, Personal::new()).await?, now))
+            Ok((takes_hold_at, commit(write, &caller, change, personal).await?, before + 1, now))
         })
         .await?;
-        Ok(PolicySet { takes_hold_at, impact, sequence: Some(sequence), now })
+        Ok(PolicySet { takes_hold_at, impact, sequence: Some(sequence), generation, now })
     }
 
-    /// Judges every token that may do something in an org now, as if a policy held already. What expires
-    /// before it does is left out.
+    /// Judges every token that may do something in an org now as it will be judged when a policy takes hold, if
+    /// it is used from where it was last. What expires before is left out.
     async fn impact(
         &self,
         read: &Read,
@@ -240,16 +253,21 @@ impl Authority {
                 };
                 (before.role, after_it.role) = (role, role);
                 let address = view.last_use.and_then(|last| last.address);
-                let question =
-                    Question { requirement: &survey, asker: Asker::Ndauth, address, catalogue: &catalogue };
+                let question = |address, now| Question {
+                    requirement: &survey,
+                    asker: Asker::Unstated,
+                    address,
+                    catalogue: &catalogue,
+                    now,
+                };
                 let held = Held { record: view.newest.clone(), token: view.token.clone(), owner };
                 let lives = !held.token.expires_at.is_past(takes_hold_at);
-                if !lives || decide(&held.case(Some(&before), &question, read)).is_err() {
+                if !lives || decide(&held.case(Some(&before), &question(None, now), read)).is_err() {
                     continue;
                 }
                 impact.tokens += 1;
-                match decide(&held.case(Some(&after_it), &question, read)) {
-                    Err(refusal) => impact.broken.push(BrokenToken {
+                match decide(&held.case(Some(&after_it), &question(address, takes_hold_at), read)) {
+                    Err(refusal) if refusal.factor() == Factor::Policy => impact.broken.push(BrokenToken {
                         id: view.token.id,
                         name: view.token.name,
                         owner: held.owner.name().to_owned(),
@@ -260,7 +278,8 @@ impl Authority {
                     Ok(_) if address.is_none() && policy.networks != Networks::All => {
                         impact.address_unknown += 1;
                     }
-                    Ok(_) => {}
+                    // Used elsewhere than it is for, it was refused already.
+                    Ok(_) | Err(_) => {}
                 }
             }
         }

@@ -8,7 +8,7 @@ use ndauth_core::{
 use ndauth_store::{Family, Read, TokenPage, Write};
 use rand::rngs::SysRng;
 
-use crate::access::Operation;
+use crate::access::{Operation, Reach};
 use crate::authority::{commit, retried};
 use crate::console::account;
 use crate::held::{Held, OwnerName, Question, ground};
@@ -52,6 +52,16 @@ pub enum TokenName {
     Name(Label),
     /// By its id.
     Id(TokenId),
+}
+
+impl TokenName {
+    /// Whether a token goes by it.
+    fn is(&self, token: &Token) -> bool {
+        match self {
+            TokenName::Name(name) => token.name == *name,
+            TokenName::Id(id) => token.id == *id,
+        }
+    }
 }
 
 /// How anybody's token is named by the operator.
@@ -117,16 +127,12 @@ impl Authority {
         retried(|| async {
             let operation = Operation::CreateToken;
             let (write, caller, _) = self.write_as(credential, operation, "create_token").await?;
-            let Some(account) = caller.account() else {
+            // It is held: no other change counts or names its tokens, or disables it.
+            let Some(account) = caller.account().cloned() else {
                 return Err(AuthorityError::NotPermitted { caller: caller.kind(), operation });
             };
-            // From here on, no other change counts or names this account's tokens, or disables it.
-            let Some(account) = write.lock_account(account.id).await?.filter(|a| a.disabled_at.is_none())
-            else {
-                return Err(AuthorityError::AccountDisabled);
-            };
-            let held = self.plan(&write, OwnerName::Account(account), new).await?;
-            self.mint(write, &caller, held, SecretKind::Personal).await
+            let planned = self.plan(&write, OwnerName::Account(account), new).await?;
+            self.mint(write, &caller, planned).await
         })
         .await
     }
@@ -143,19 +149,19 @@ impl Authority {
             let (write, caller, org) = self.write_in(credential, operation, slug, "create_org_token").await?;
             let orgs = Orgs::Only([slug.clone()].into());
             let new = NewToken { scope: None, orgs, settings: settings.clone() };
-            let held = self.plan(&write, OwnerName::Org(org), &new).await?;
-            self.mint(write, &caller, held, SecretKind::Org).await
+            let planned = self.plan(&write, OwnerName::Org(org), &new).await?;
+            self.mint(write, &caller, planned).await
         })
         .await
     }
 
-    /// A token as it would be made now, with a secret that nobody has drawn. Refuses what cannot be made.
+    /// A token as it would be made now, and a secret for it. Refuses what cannot be made.
     pub(crate) async fn plan(
         &self,
         read: &Read,
         owner: OwnerName,
         new: &NewToken,
-    ) -> Result<Held, AuthorityError> {
+    ) -> Result<(Held, Secret), AuthorityError> {
         let (now, settings) = (read.now(), &new.settings);
         let catalogue = self.catalogue(read).await?;
         let scope = match (&settings.grants, new.scope) {
@@ -210,10 +216,9 @@ impl Authority {
             OwnerName::Account(_) => SecretKind::Personal,
             OwnerName::Org(_) => SecretKind::Org,
         };
-        // Drawn only to have a prefix: nobody sees it.
-        let prefix = Secret::mint(kind, &mut SysRng)?.prefix();
+        let secret = Secret::mint(kind, &mut SysRng)?;
         let held = Held {
-            record: SecretRecord::first(SecretId::new(now, &mut SysRng)?, prefix, now),
+            record: SecretRecord::first(SecretId::new(now, &mut SysRng)?, secret.prefix(), now),
             token: Token {
                 id: TokenId::new(now, &mut SysRng)?,
                 owner: owner_id,
@@ -231,7 +236,7 @@ impl Authority {
             },
             owner,
         };
-        Ok(held)
+        Ok((held, secret))
     }
 
     /// Makes a token as it was planned, unless a policy of an org that it names would not admit it.
@@ -239,11 +244,10 @@ impl Authority {
         &self,
         write: Write,
         caller: &Caller,
-        planned: Held,
-        kind: SecretKind,
+        (planned, secret): (Held, Secret),
     ) -> Result<CreatedToken, AuthorityError> {
         self.admitted_by_policies(&write, &planned).await?;
-        let Held { token, owner, .. } = planned;
+        let Held { record, token, owner } = planned;
         let now = write.now();
         let taken = || AuthorityError::NameTaken { what: "a token", name: token.name.to_string() };
         if let Some(holder) = write.find_named_token(token.owner, &token.name).await? {
@@ -258,8 +262,6 @@ impl Authority {
         {
             return Err(AuthorityError::TokenLimit);
         }
-        let secret = Secret::mint(kind, &mut SysRng)?;
-        let record = SecretRecord::first(SecretId::new(now, &mut SysRng)?, secret.prefix(), now);
         write.insert_token(&token).await?.map_err(|_| taken())?;
         write.insert_secret(Family::Token(token.id), &record, &secret.hash()).await?;
         let view = self.view(&write, token).await?;
@@ -278,9 +280,10 @@ impl Authority {
             let ground = ground(read, &planned.owner, &org).await?;
             let question = Question {
                 requirement: &Requirement::Survey { org },
-                asker: Asker::Ndauth,
+                asker: Asker::Unstated,
                 address: None,
                 catalogue: &catalogue,
+                now: read.now(),
             };
             if let Err(refusal) = decide(&planned.case(ground.as_ref(), &question, read))
                 && refusal.factor() == Factor::Policy
@@ -358,8 +361,7 @@ impl Authority {
     ) -> Result<Shown, AuthorityError> {
         let operation = Operation::GetToken;
         let (read, caller, reach) = self.read_as(credential, operation).await?;
-        let token = named(&read, owner(&caller, operation)?, name).await?;
-        reach.require(token.id, &caller, operation)?;
+        let token = reached(&read, &caller, reach, operation, name).await?;
         Ok(Shown { view: self.view(&read, token).await?, now: read.now() })
     }
 
@@ -372,8 +374,7 @@ impl Authority {
         retried(|| async {
             let operation = Operation::RevokeToken;
             let (write, caller, reach) = self.write_as(credential, operation, "revoke_token").await?;
-            let token = named(&write, owner(&caller, operation)?, name).await?;
-            reach.require(token.id, &caller, operation)?;
+            let token = reached(&write, &caller, reach, operation, name).await?;
             self.revoke(write, &caller, token).await
         })
         .await
@@ -431,7 +432,7 @@ impl Authority {
 }
 
 /// Whose tokens a caller is about.
-pub(crate) fn owner(caller: &Caller, operation: Operation) -> Result<Owner, AuthorityError> {
+fn owner(caller: &Caller, operation: Operation) -> Result<Owner, AuthorityError> {
     match caller {
         Caller::Session { account, .. } => Ok(Owner::Account(account.id)),
         Caller::Token { held, .. } => Ok(held.token.owner),
@@ -441,8 +442,24 @@ pub(crate) fn owner(caller: &Caller, operation: Operation) -> Result<Owner, Auth
     }
 }
 
+/// The token of a caller's that goes by a name or an id. Who reaches itself alone is told the same of all
+/// others, there or not.
+pub(crate) async fn reached(
+    read: &Read,
+    caller: &Caller,
+    reach: Reach,
+    operation: Operation,
+    name: &TokenName,
+) -> Result<Token, AuthorityError> {
+    match (reach, caller) {
+        (Reach::All, _) => named(read, owner(caller, operation)?, name).await,
+        (Reach::Itself(_), Caller::Token { held, .. }) if name.is(&held.token) => Ok(held.token.clone()),
+        (Reach::Itself(_), _) => Err(AuthorityError::SessionRequired { caller: caller.kind(), operation }),
+    }
+}
+
 /// The token of an owner that goes by a name or an id. Another's is as unknown as one that is not.
-pub(crate) async fn named(read: &Read, owner: Owner, name: &TokenName) -> Result<Token, AuthorityError> {
+async fn named(read: &Read, owner: Owner, name: &TokenName) -> Result<Token, AuthorityError> {
     let (token, shown) = match name {
         TokenName::Name(name) => (read.find_named_token(owner, name).await?, name.to_string()),
         TokenName::Id(id) => (read.find_token(*id).await?, id.to_string()),

@@ -7,7 +7,7 @@ use ndauth_core::{
     Asker, Catalogue, Effective, Expiry, OrgSlug, Refusal, Requirement, Secret, SecretKind, Service,
     Timestamp, Token, decide,
 };
-use ndauth_store::{Family, Read};
+use ndauth_store::{Family, Read, StoreError};
 
 use crate::access::Operation;
 use crate::credential::orphan;
@@ -37,8 +37,9 @@ pub struct Verdict {
 /// Answers, and of which state they are.
 #[derive(Debug)]
 pub struct Verdicts {
-    /// One for each question, in order.
-    pub verdicts: Vec<Verdict>,
+    /// One for each question, in order; an error is that something stored makes no sense, and says neither
+    /// yes nor no.
+    pub verdicts: Vec<Result<Verdict, AuthorityError>>,
     /// The last event that they take into account.
     pub sequence: u64,
     /// When they were judged.
@@ -93,7 +94,11 @@ impl Authority {
         let catalogue = self.catalogue(&read).await?;
         let mut verdicts = Vec::with_capacity(questions.len());
         for question in questions {
-            verdicts.push(self.answer(&read, &catalogue, &service, question).await?);
+            verdicts.push(match self.answer(&read, &catalogue, &service, question).await {
+                // One row that makes no sense spoils no other answer.
+                Err(error @ AuthorityError::Store(StoreError::Corrupt { .. })) => Err(error),
+                answer => Ok(answer?),
+            });
         }
         Ok(Verdicts { verdicts, sequence: read.head().sequence, evaluated_at: read.now() })
     }
@@ -109,7 +114,7 @@ impl Authority {
             Err(refusal) => (Err(refusal), Expiry::Never),
             Ok(held) => {
                 let org = match question.requirement {
-                    Requirement::Identity => None,
+                    Requirement::Identity | Requirement::Account => None,
                     Requirement::Access { org, .. } | Requirement::Survey { org } => Some(org),
                 };
                 let ground = match org {
@@ -121,12 +126,13 @@ impl Authority {
                     asker: Asker::Service(service),
                     address: question.client_address.filter(|_| service.states_address),
                     catalogue,
+                    now: read.now(),
                 };
                 let case = held.case(ground.as_ref(), &asked, read);
                 let changes_at = case.changes_at();
                 let effective = decide(&case);
                 if effective.is_ok() {
-                    self.uses.note(held.record.id, read.now(), question.client_address);
+                    self.uses.note(held.record.id, read.now(), asked.address);
                 }
                 let Held { token, owner, .. } = held;
                 (

@@ -209,6 +209,9 @@ impl Client {
     }
 }
 
+/// The largest answer that is read: a batch of answers with as many grants as there may be fits in.
+const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
+
 /// Writes a method for each RPC: its name, its service, the RPC, its request and its answer.
 macro_rules! calls {
     ($($(#[$doc:meta])* $shown:vis $name:ident: $service:ident.$rpc:ident($request:ident) -> $answer:ident;)*) => {
@@ -216,7 +219,9 @@ macro_rules! calls {
             $(#[$doc])*
             $shown async fn $name(&self, request: v1::$request) -> Result<v1::$answer, Problem> {
                 let rpc = stringify!($request).trim_end_matches("Request");
-                let send = |channel, request| async move { $service::new(channel).$rpc(request).await };
+                let send = |channel, request| async move {
+                    $service::new(channel).max_decoding_message_size(LARGEST_ANSWER).$rpc(request).await
+                };
                 self.call(rpc, request, send).await
             }
         )*}

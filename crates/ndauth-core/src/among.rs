@@ -27,16 +27,29 @@ pub type Services<T = ServiceId> = Among<T>;
 /// The networks from which a token serves.
 pub type Networks = Among<Network>;
 
-/// A set of nothing.
+/// Why these are no set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the set is empty: name at least one, or say that all are meant")]
-pub struct EmptySet;
+pub enum InvalidSet {
+    /// It is one of nothing.
+    #[error("the set is empty: name at least one, or say that all are meant")]
+    Empty,
+    /// It is larger than what is looked through at each question.
+    #[error("the set has more than {MOST} members")]
+    TooMany,
+}
+
+/// How many members a set has at the most.
+const MOST: usize = 256;
 
 impl<T: Ord + Clone> Among<T> {
     /// These and no others.
-    pub fn only(some: impl IntoIterator<Item = T>) -> Result<Among<T>, EmptySet> {
+    pub fn only(some: impl IntoIterator<Item = T>) -> Result<Among<T>, InvalidSet> {
         let some: BTreeSet<T> = some.into_iter().collect();
-        if some.is_empty() { Err(EmptySet) } else { Ok(Among::Only(some)) }
+        match some.len() {
+            0 => Err(InvalidSet::Empty),
+            count if count > MOST => Err(InvalidSet::TooMany),
+            _ => Ok(Among::Only(some)),
+        }
     }
 
     /// Whether this is one of them.
@@ -95,6 +108,9 @@ mod tests {
 
     #[test]
     fn no_orgs_is_not_all_orgs() {
-        assert_eq!(Orgs::<OrgId>::only([]), Err(EmptySet));
+        assert_eq!(Orgs::<OrgId>::only([]), Err(InvalidSet::Empty));
+        let many = |count: u128| Orgs::only((0..count).map(|n| OrgId::from_uuid(Uuid::from_u128(n))));
+        assert!(many(256).is_ok());
+        assert_eq!(many(257), Err(InvalidSet::TooMany));
     }
 }

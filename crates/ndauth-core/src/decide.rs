@@ -29,6 +29,8 @@ pub enum Requirement {
         /// The permission that is needed, where one is.
         permission: Option<Permission>,
     },
+    /// Something of its owner's account, at ndauth itself.
+    Account,
     /// What it may do in an org at all: asked for people, who look at a token, and never for a service.
     Survey {
         /// The org.
@@ -68,6 +70,8 @@ pub enum Asker<'a> {
     Ndauth,
     /// A service.
     Service(&'a Service),
+    /// Nobody yet: any service that the token is for.
+    Unstated,
 }
 
 /// The owner as the decision sees it.
@@ -281,7 +285,7 @@ impl Factor {
     ];
 
     fn judge(self, case: &Case<'_>) -> Result<(), Refusal> {
-        use Requirement::{Access, Identity, Survey};
+        use Requirement::{Access, Account, Identity, Survey};
         match (self, case.requirement) {
             (Factor::Secret, _) => case.secret.judge(case.now),
             (Factor::NotBefore, _) => case.secret.judge_minting(case.not_before),
@@ -289,7 +293,7 @@ impl Factor {
             (Factor::Owner, _) => judge_owner(case),
             (Factor::Audience, _) => judge_audience(case),
             (Factor::Network, _) => judge_network(case),
-            (_, Identity) => Ok(()),
+            (_, Identity | Account) => Ok(()),
             (Factor::Catalogue | Factor::Scope | Factor::Grants, Survey { .. }) => Ok(()),
             (Factor::Service, Access { org, .. } | Survey { org }) => judge_service(case, org),
             (Factor::Catalogue, Access { permission, .. }) => judge_catalogue(case, permission.as_ref()),
@@ -313,7 +317,7 @@ impl Factor {
             Factor::Life => Allowance::Until(case.token.revoked_at.map_or(case.token.expires_at, Expiry::At)),
             Factor::Owner => Allowance::Enabled(judge_owner(case).is_ok()),
             Factor::Service => Allowance::Orgs(match case.asker {
-                Asker::Ndauth => &Orgs::All,
+                Asker::Ndauth | Asker::Unstated => &Orgs::All,
                 Asker::Service(service) => &service.orgs,
             }),
             Factor::Audience => Allowance::Services(&case.token.services),
@@ -322,6 +326,7 @@ impl Factor {
                 Requirement::Access { permission: Some(permission), .. } => case.least_role(permission),
                 Requirement::Access { permission: None, .. }
                 | Requirement::Survey { .. }
+                | Requirement::Account
                 | Requirement::Identity => Some(Role::Ro),
             }),
             Factor::Scope => Allowance::Scope(case.token.scope),
@@ -345,11 +350,11 @@ fn judge_life(case: &Case<'_>) -> Result<(), Refusal> {
 }
 
 fn judge_owner(case: &Case<'_>) -> Result<(), Refusal> {
-    let gone = match case.owner {
-        OwnerView::Account(account) => account.disabled_at.is_some(),
-        OwnerView::Org(org) => org.deleted_at.is_some(),
-    };
-    if gone { Err(Refusal::OwnerDisabled) } else { Ok(()) }
+    match case.owner {
+        OwnerView::Account(account) if account.disabled_at.is_some() => Err(Refusal::OwnerDisabled),
+        OwnerView::Org(org) if org.deleted_at.is_some() => Err(Refusal::OwnerDeleted(org.slug.clone())),
+        OwnerView::Account(_) | OwnerView::Org(_) => Ok(()),
+    }
 }
 
 fn judge_service(case: &Case<'_>, asked: &OrgSlug) -> Result<(), Refusal> {
@@ -362,13 +367,14 @@ fn judge_service(case: &Case<'_>, asked: &OrgSlug) -> Result<(), Refusal> {
     if allowed { Ok(()) } else { Err(Refusal::ServiceNotForOrg(asked.clone())) }
 }
 
-/// What was shown to one service is of no use at another. At ndauth, every token may ask who it is.
+/// What was shown to one service is of no use at another, nor at ndauth, but to ask who it is.
 fn judge_audience(case: &Case<'_>) -> Result<(), Refusal> {
-    match case.asker {
-        Asker::Service(service) if !case.token.services.contain(&service.id) => {
-            Err(Refusal::ServiceNotCovered(service.name.clone()))
-        }
-        Asker::Service(_) | Asker::Ndauth => Ok(()),
+    match (case.asker, &case.token.services) {
+        (_, Services::All) | (Asker::Unstated, _) => Ok(()),
+        (Asker::Ndauth, _) if *case.requirement == Requirement::Identity => Ok(()),
+        (Asker::Ndauth, _) => Err(Refusal::ServiceNotCovered("ndauth".parse().expect("a name"))),
+        (Asker::Service(service), services) if services.contain(&service.id) => Ok(()),
+        (Asker::Service(service), _) => Err(Refusal::ServiceNotCovered(service.name.clone())),
     }
 }
 

@@ -100,7 +100,7 @@ pub enum Change {
         org: OrgId,
         /// From when it holds.
         takes_hold_at: Timestamp,
-        /// What it says.
+        /// What it says. The names of its networks stand among the personal bytes.
         policy: OrgPolicy,
     },
     /// The catalogue became another.
@@ -283,6 +283,31 @@ mod tests {
              \"kind\":\"token.created\",\"token\":\"00000000-0000-0000-0000-000000000003\"}"
         );
         assert_eq!(String::from_utf8_lossy(&event.personal), "{\"name\":\"github-ci\"}");
+    }
+
+    /// These, too: a policy, and a catalogue.
+    #[test]
+    fn public_bytes_of_documents_are_fixed() {
+        let policy = OrgPolicy {
+            longest_lifetime: crate::Lifetime::For(std::time::Duration::from_secs(30)),
+            personal_tokens: false,
+            networks: crate::Networks::Only(std::collections::BTreeSet::new()),
+            login_within: crate::Lifetime::Endless,
+        };
+        let org = OrgId::from_uuid(Uuid::from_u128(1));
+        let change = Change::PolicySet { org, takes_hold_at: entry().at, policy };
+        let told = serde_json::to_string(&change).expect("plain data");
+        assert_eq!(
+            told,
+            "{\"kind\":\"org.policy_set\",\"org\":\"00000000-0000-0000-0000-000000000001\",\
+             \"takes_hold_at\":1795305600000000,\"policy\":{\"longest_lifetime\":{\"for\":{\"secs\":30,\"nanos\":0}},\
+             \"personal_tokens\":false,\"networks\":{\"only\":[]},\"login_within\":\"endless\"}}"
+        );
+        assert_eq!(serde_json::from_str::<Change>(&told).expect("it reads"), change);
+        let text = "{\"kind\":\"catalogue.applied\",\"catalogue\":{\"types\":{\"assets\":{\"description\":\"A\",\
+                    \"actions\":{\"read\":{\"role\":\"RO\",\"description\":\"R\",\"formerly\":[\"view:assets\"]}}}}}}";
+        let change: Change = serde_json::from_str(text).expect("it reads");
+        assert_eq!(serde_json::to_string(&change).expect("plain data"), text);
     }
 
     /// Two links, computed by another program from the definition above.

@@ -1,5 +1,7 @@
 //! Org policy: the limits that an org's admins set for tokens that touch it.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{Lifetime, Networks, Timestamp};
@@ -23,7 +25,7 @@ pub struct OrgPolicy {
 pub struct DatedPolicy {
     /// When it was set.
     pub set_at: Timestamp,
-    /// From when it holds: not before it was set.
+    /// From when it holds.
     pub takes_hold_at: Timestamp,
     /// What it says.
     pub policy: OrgPolicy,
@@ -43,6 +45,31 @@ impl OrgPolicy {
         networks: Networks::All,
         login_within: Lifetime::Endless,
     };
+}
+
+impl OrgPolicy {
+    /// The same without the names of its networks, which stand among an event's personal bytes, and those.
+    pub fn apart(&self) -> (OrgPolicy, Option<String>) {
+        match &self.networks {
+            Networks::All => (self.clone(), None),
+            Networks::Only(some) => {
+                let names = some.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+                (OrgPolicy { networks: Networks::Only(BTreeSet::new()), ..self.clone() }, Some(names))
+            }
+        }
+    }
+
+    /// The two put together again. Where the names were erased, no network is left.
+    pub fn together(self, names: Option<&str>) -> OrgPolicy {
+        match self.networks {
+            Networks::All => self,
+            Networks::Only(_) => {
+                let some = names.unwrap_or_default().split_ascii_whitespace();
+                let networks = Networks::Only(some.filter_map(|name| name.parse().ok()).collect());
+                OrgPolicy { networks, ..self }
+            }
+        }
+    }
 }
 
 impl Policies {
@@ -86,6 +113,11 @@ impl Policies {
             policies.0.iter().map(|policy| (policy.takes_hold_at, policy.policy.clone())).collect()
         };
         says(self) == says(other)
+    }
+
+    /// How many were ever set: whoever changes them says how many there were.
+    pub fn count(&self) -> usize {
+        self.0.len()
     }
 
     /// When the one that was set last was set.
@@ -148,5 +180,17 @@ mod tests {
             assert_eq!(coming, to_come, "{rows:?} {now}");
         }
         assert_eq!(Policies::default().at(at(1)), &OrgPolicy::OPEN);
+    }
+
+    #[test]
+    fn names_of_networks_are_kept_apart() {
+        let networks = ["10.0.0.0/8", "192.0.2.7/32"].map(|text| text.parse().expect("a network"));
+        let policy = OrgPolicy { networks: Networks::Only(networks.into()), ..OrgPolicy::OPEN };
+        let (public, names) = policy.apart();
+        assert_eq!(names.as_deref(), Some("10.0.0.0/8 192.0.2.7/32"));
+        assert!(!format!("{public:?}").contains("10"));
+        assert_eq!(public.clone().together(names.as_deref()), policy);
+        assert_eq!(public.clone().together(None), public, "erased, it admits none");
+        assert_eq!(OrgPolicy::OPEN.apart(), (OrgPolicy::OPEN, None));
     }
 }

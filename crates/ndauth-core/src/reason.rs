@@ -65,6 +65,8 @@ pub enum Reason {
     NetworkBarred,
     /// Only a person who is logged in may do this.
     SessionRequired,
+    /// Only a person who logged in lately may do this.
+    LoginNotRecent,
     /// This kind of caller may not do this.
     NotPermitted,
     /// Something in the request is not of the right form.
@@ -73,6 +75,8 @@ pub enum Reason {
     NameTaken,
     /// The org would have no admin left.
     LastAdmin,
+    /// Somebody else changed it in between.
+    ChangedMeanwhile,
     /// The account has as many live tokens as it may have.
     TokenLimitReached,
     /// An earlier secret still serves.
@@ -117,6 +121,8 @@ pub enum Class {
     NotFound,
     /// It is there already.
     Conflict,
+    /// It does not fit what is there now.
+    Precondition,
     /// A limit is reached.
     Exhausted,
     /// It is not served.
@@ -134,7 +140,7 @@ use Who as W;
 /// A row a reason: its code, its class, who can do something about it, and what to do next (empty where
 /// nothing general helps).
 #[rustfmt::skip]
-const ROWS: [(Reason, &str, Class, Who, &str); 42] = [
+const ROWS: [(Reason, &str, Class, Who, &str); 44] = [
     (R::CredentialMissing, "CREDENTIAL_MISSING", C::NotAuthenticated, W::Caller, "set NDCLI_TOKEN, or log in with `ndcli auth login --with-token`"),
     (R::SecretMalformed, "SECRET_MALFORMED", C::NotAuthenticated, W::Caller, "copy the token again, whole and without line breaks"),
     (R::SecretUnknown, "SECRET_UNKNOWN", C::NotAuthenticated, W::Caller, "check that it was made on this server and that the right variable holds it"),
@@ -166,10 +172,12 @@ const ROWS: [(Reason, &str, Class, Who, &str); 42] = [
     (R::LifetimeTooLong, "LIFETIME_TOO_LONG", C::NotPermitted, W::Owner, "make a token that lives shorter: `ndcli org policy show` says how long"),
     (R::NetworkBarred, "NETWORK_BARRED", C::NotPermitted, W::OrgAdmin, "use it from where the org admits tokens: `ndcli org policy show` says from where"),
     (R::SessionRequired, "SESSION_REQUIRED", C::NotPermitted, W::Caller, "unset NDCLI_TOKEN and log in: `ndcli auth login --with-token`"),
+    (R::LoginNotRecent, "LOGIN_NOT_RECENT", C::NotPermitted, W::Caller, "log in again: `ndcli auth login --with-token`"),
     (R::NotPermitted, "NOT_PERMITTED", C::NotPermitted, W::Caller, ""),
     (R::InvalidArgument, "INVALID_ARGUMENT", C::Invalid, W::Caller, ""),
     (R::NameTaken, "NAME_TAKEN", C::Conflict, W::Caller, "choose another name, or revoke what holds it"),
-    (R::LastAdmin, "LAST_ADMIN", C::Conflict, W::Caller, "make somebody else an admin first"),
+    (R::LastAdmin, "LAST_ADMIN", C::Precondition, W::Caller, "make somebody else an admin first"),
+    (R::ChangedMeanwhile, "CHANGED_MEANWHILE", C::Precondition, W::Caller, "look at it again, and say once more what you want"),
     (R::TokenLimitReached, "TOKEN_LIMIT_REACHED", C::Exhausted, W::Caller, "revoke one that is no longer used: `ndcli auth token list` shows when each last was"),
     (R::OverlapRuns, "OVERLAP_RUNS", C::Conflict, W::Caller, "wait until it has ended, or rotate with `--overlap 0`, which ends it at once"),
     (R::NotFound, "NOT_FOUND", C::NotFound, W::Caller, ""),
@@ -184,7 +192,7 @@ impl Class {
     /// authenticated, 5 not permitted, 6 cannot reach or cannot decide.
     pub fn exit_code(self) -> u8 {
         match self {
-            Class::NotFound | Class::Conflict | Class::Exhausted | Class::Internal => 1,
+            Class::NotFound | Class::Conflict | Class::Precondition | Class::Exhausted | Class::Internal => 1,
             Class::Invalid => 2,
             Class::NotAuthenticated => 4,
             Class::NotPermitted => 5,

@@ -26,8 +26,10 @@ pub enum Refusal {
     Revoked(Timestamp),
     /// The token came to its end.
     Expired(Timestamp),
-    /// The owner is disabled, or the org that owns it is gone.
+    /// The owner is disabled.
     OwnerDisabled,
+    /// The org that owns it was deleted.
+    OwnerDeleted(OrgSlug),
     /// The service may not ask about this org.
     ServiceNotForOrg(OrgSlug),
     /// The token is for services other than this.
@@ -108,6 +110,7 @@ impl Refusal {
             Refusal::Revoked(_) => Reason::TokenRevoked,
             Refusal::Expired(_) => Reason::TokenExpired,
             Refusal::OwnerDisabled => Reason::AccountDisabled,
+            Refusal::OwnerDeleted(_) => Reason::OrgDeleted,
             Refusal::ServiceNotForOrg(_) => Reason::ServiceNotForOrg,
             Refusal::ServiceNotCovered(_) => Reason::ServiceNotCovered,
             Refusal::NetworkNotCovered(_) => Reason::NetworkNotCovered,
@@ -135,7 +138,7 @@ impl Refusal {
             Refusal::Replaced(_) | Refusal::Lapsed(_) => Factor::Secret,
             Refusal::ShutOut(_) => Factor::NotBefore,
             Refusal::Revoked(_) | Refusal::Expired(_) => Factor::Life,
-            Refusal::OwnerDisabled => Factor::Owner,
+            Refusal::OwnerDisabled | Refusal::OwnerDeleted(_) => Factor::Owner,
             Refusal::ServiceNotForOrg(_) => Factor::Service,
             Refusal::ServiceNotCovered(_) => Factor::Audience,
             Refusal::NetworkNotCovered(_) | Refusal::AddressUnknown => Factor::Network,
@@ -207,6 +210,7 @@ impl fmt::Display for Refusal {
             Refusal::Revoked(at) => write!(f, "the token was revoked on {}", at.date()),
             Refusal::Expired(at) => write!(f, "the token expired on {}", at.date()),
             Refusal::OwnerDisabled => f.write_str("the token's owner is disabled"),
+            Refusal::OwnerDeleted(org) => write!(f, "the token's owner, the org `{org}`, was deleted"),
             Refusal::ServiceNotForOrg(org) => write!(f, "the service is not registered for the org `{org}`"),
             Refusal::PermissionUnknown(permission) => write!(f, "there is no permission `{permission}`"),
             Refusal::ScopeTooNarrow { scope, needed } => {

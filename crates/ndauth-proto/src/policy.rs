@@ -26,6 +26,9 @@ pub fn policy_from_proto(field: &str, policy: Option<v1::OrgPolicy>) -> Result<O
     })
 }
 
+/// Ten years.
+const MOST_SECONDS: u64 = 10 * 365 * 24 * 60 * 60;
+
 fn lifetime_to_proto(lifetime: Lifetime) -> v1::Lifetime {
     let kind = match lifetime {
         Lifetime::For(duration) => v1::lifetime::Kind::AtMost(duration_to_proto(duration)),
@@ -39,8 +42,11 @@ fn lifetime_from_proto(field: &str, lifetime: Option<v1::Lifetime>) -> Result<Li
         None => Err(Problem::invalid(field, "say `at_most` or `never_ends`: what is absent means neither")),
         Some(v1::lifetime::Kind::NeverEnds(v1::Never {})) => Ok(Lifetime::Endless),
         Some(v1::lifetime::Kind::AtMost(duration)) => match duration_from_proto(field, duration)? {
-            duration if duration.is_zero() => {
-                Err(Problem::invalid(field, "nothing lives for no time at all"))
+            duration if duration.subsec_nanos() != 0 || !(1..=MOST_SECONDS).contains(&duration.as_secs()) => {
+                Err(Problem::invalid(
+                    field,
+                    "expected whole seconds, at least 1 and at most 10 years of them",
+                ))
             }
             duration => Ok(Lifetime::For(duration)),
         },

@@ -52,6 +52,7 @@ fn code(class: Class) -> Code {
         Class::Invalid => Code::InvalidArgument,
         Class::NotFound => Code::NotFound,
         Class::Conflict => Code::AlreadyExists,
+        Class::Precondition => Code::FailedPrecondition,
         Class::Exhausted => Code::ResourceExhausted,
         Class::Unimplemented => Code::Unimplemented,
         Class::Undecided => Code::Unavailable,

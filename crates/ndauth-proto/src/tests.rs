@@ -113,8 +113,13 @@ fn values_go_round() {
         longest_lifetime: Lifetime::For(std::time::Duration::from_secs(60)),
         personal_tokens: false,
         networks,
-        login_within: Lifetime::For(std::time::Duration::from_millis(1)),
+        login_within: Lifetime::For(std::time::Duration::from_secs(1)),
     };
+    for nanos in [0_u64, 1, 1_000_000, 1_000_000_001, u64::MAX] {
+        let spoil = Lifetime::For(std::time::Duration::from_nanos(nanos));
+        let told = policy_to_proto(&OrgPolicy { login_within: spoil, ..OrgPolicy::OPEN });
+        assert!(policy_from_proto("policy", Some(told)).is_err(), "{nanos}");
+    }
     for policy in [OrgPolicy::OPEN, strict] {
         assert_eq!(policy_from_proto("policy", Some(policy_to_proto(&policy))), Ok(policy));
     }

@@ -1,6 +1,6 @@
 //! The catalogue: one document.
 
-use ndauth_core::{Catalogue, CatalogueDocument};
+use ndauth_core::{Catalogue, CatalogueDocument, is_own_resource_type};
 use sea_orm::EntityTrait;
 use sea_orm::sea_query::Expr;
 use sha2::{Digest, Sha256};
@@ -13,8 +13,20 @@ impl Read {
     pub async fn catalogue(&self) -> Result<Catalogue, StoreError> {
         let corrupt = || StoreError::corrupt("catalogue", "document", 1);
         let row = Entity::find().one(&self.transaction).await?.ok_or_else(corrupt)?;
-        let document: CatalogueDocument = serde_json::from_str(&row.document).map_err(|_| corrupt())?;
+        let mut document: CatalogueDocument = serde_json::from_str(&row.document).map_err(|_| corrupt())?;
+        // What became ndauth's own since it was applied is ndauth's.
+        document.types.retain(|name, _| name.parse().is_ok_and(|name| !is_own_resource_type(&name)));
         Catalogue::new(&document).map_err(|_| corrupt())
+    }
+
+    /// Whether the hash of the catalogue's row is that of its document; and whether it is still the
+    /// document that the schema came with, which no event tells of.
+    pub async fn check_catalogue(&self) -> Result<(bool, bool), StoreError> {
+        let row = Entity::find().one(&self.transaction).await?;
+        let row = row.ok_or_else(|| StoreError::corrupt("catalogue", "document", 1))?;
+        let first = row.document == ndauth_migrations::CATALOGUE;
+        let hash = Sha256::digest(row.document.as_bytes()).to_vec();
+        Ok((row.hash == hash || (first && row.hash == [0; 32]), first))
     }
 }
 

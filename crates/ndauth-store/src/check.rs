@@ -15,7 +15,7 @@ pub struct Fault {
 }
 
 /// A row a law: what is wrong with the rows that its query finds.
-const LAWS: [(&str, &str); 20] = [
+const LAWS: [(&str, &str); 21] = [
     ("a token has no secret", "FROM token WHERE NOT EXISTS (SELECT 1 FROM secret WHERE token_id = token.id)"),
     (
         "a session has no secret",
@@ -66,6 +66,10 @@ const LAWS: [(&str, &str); 20] = [
          OR (SELECT count(*) FROM token_org WHERE token_id = token.id) > 1)",
     ),
     (
+        "an org's token lives for more than 365 days",
+        "FROM token WHERE org_id IS NOT NULL AND lifetime > 31536000000000",
+    ),
+    (
         "a policy of the org says something else of networks than it lists",
         "FROM org WHERE EXISTS (SELECT 1 FROM org_policy WHERE org_policy.org_id = org.id AND all_networks = EXISTS \
          (SELECT 1 FROM org_policy_network WHERE org_policy_network.org_id = org.id \
@@ -82,9 +86,9 @@ const LAWS: [(&str, &str); 20] = [
     ),
     (
         "a secret's prefix does not fit what it belongs to",
-        "FROM secret WHERE substr(prefix, 1, 6) NOT IN (CASE WHEN session_id IS NOT NULL THEN 'ndses_' \
-         WHEN service_id IS NOT NULL THEN 'ndsvc_' ELSE 'ndpat_' END, \
-         CASE WHEN token_id IS NOT NULL THEN 'ndorg_' ELSE '-' END)",
+        "FROM secret WHERE substr(prefix, 1, 6) <> CASE WHEN session_id IS NOT NULL THEN 'ndses_' \
+         WHEN service_id IS NOT NULL THEN 'ndsvc_' \
+         WHEN (SELECT org_id FROM token WHERE token.id = token_id) IS NULL THEN 'ndpat_' ELSE 'ndorg_' END",
     ),
     (
         "a token has two secrets in force",

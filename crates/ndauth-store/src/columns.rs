@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::str::FromStr;
 use std::time::Duration;
 
-use ndauth_core::{Among, EmptySet, Expiry, Lifetime, Timestamp};
+use ndauth_core::{Among, Expiry, InvalidSet, Lifetime, Timestamp};
 
 use crate::StoreError;
 
@@ -64,7 +64,7 @@ impl<Id: Display> Columns<Id> {
 }
 
 /// All, or those that have rows: it is one or the other.
-pub(crate) fn among<T: Ord + Clone>(all: bool, some: Vec<T>) -> Result<Among<T>, EmptySet> {
+pub(crate) fn among<T: Ord + Clone>(all: bool, some: Vec<T>) -> Result<Among<T>, InvalidSet> {
     if all { Ok(Among::All) } else { Among::only(some) }
 }
 

@@ -1,6 +1,8 @@
 //! Services.
 
-use ndauth_core::{Label, OrgId, Orgs, Service, ServiceId, Timestamp};
+use std::collections::BTreeMap;
+
+use ndauth_core::{Label, OrgId, Orgs, Service, ServiceId, Services, Timestamp};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
@@ -38,6 +40,34 @@ impl Read {
             services.extend(self.service_or_none(Some(row)).await?);
         }
         Ok(services)
+    }
+
+    /// The names of these services.
+    pub async fn name_services(&self, services: &Services) -> Result<Services<Label>, StoreError> {
+        match services {
+            Services::All => Ok(Services::All),
+            Services::Only(ids) => {
+                let names = self.service_names(ids.iter().copied()).await?;
+                Ok(Services::Only(names.into_values().collect()))
+            }
+        }
+    }
+
+    pub(crate) async fn service_names(
+        &self,
+        ids: impl IntoIterator<Item = ServiceId>,
+    ) -> Result<BTreeMap<ServiceId, Label>, StoreError> {
+        let ids: Vec<_> = ids.into_iter().map(ServiceId::uuid).collect();
+        if ids.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let rows =
+            service::Entity::find().filter(service::Column::Id.is_in(ids)).all(&self.transaction).await?;
+        let named = |row: service::Model| {
+            let name = Columns { table: "service", id: row.id }.text("name", &row.name)?;
+            Ok((ServiceId::from_uuid(row.id), name))
+        };
+        rows.into_iter().map(named).collect()
     }
 
     async fn service_or_none(&self, row: Option<service::Model>) -> Result<Option<Service>, StoreError> {

@@ -14,7 +14,7 @@ use sea_orm::{
 
 use crate::columns::{Columns, among, expiry_micros, lifetime_micros};
 use crate::error::inserted;
-use crate::row::{membership, secret, service, token, token_grant, token_network, token_org, token_service};
+use crate::row::{membership, secret, token, token_grant, token_network, token_org, token_service};
 use crate::secrets::{Family, FoundSecret};
 use crate::{Read, StoreError, Taken, Write};
 
@@ -208,34 +208,6 @@ impl Read {
             token_from_rows(&row, rows)
         };
         rows.into_iter().map(token).collect()
-    }
-
-    /// The names of these services.
-    pub async fn name_services(&self, services: &Services) -> Result<Services<Label>, StoreError> {
-        match services {
-            Services::All => Ok(Services::All),
-            Services::Only(ids) => {
-                let names = self.service_names(ids.iter().copied()).await?;
-                Ok(Services::Only(names.into_values().collect()))
-            }
-        }
-    }
-
-    async fn service_names(
-        &self,
-        ids: impl IntoIterator<Item = ServiceId>,
-    ) -> Result<BTreeMap<ServiceId, Label>, StoreError> {
-        let ids: Vec<_> = ids.into_iter().map(ServiceId::uuid).collect();
-        if ids.is_empty() {
-            return Ok(BTreeMap::new());
-        }
-        let rows =
-            service::Entity::find().filter(service::Column::Id.is_in(ids)).all(&self.transaction).await?;
-        let named = |row: service::Model| {
-            let name = Columns { table: "service", id: row.id }.text("name", &row.name)?;
-            Ok((ServiceId::from_uuid(row.id), name))
-        };
-        rows.into_iter().map(named).collect()
     }
 }
 

@@ -6,15 +6,13 @@ use expect_test::expect;
 use ndauth_authority::access::{Operation, TABLE};
 use ndauth_authority::{
     AnyToken, Authority, AuthorityError, Credential, Inquiry, NewAccount, NewOrg, NewPolicy, NewService,
-    Question, Settlement, Subject, TokenName, TokenPage,
+    Question, Settlement, Subject, TokenName, TokenPage, Verdicts,
 };
-use ndauth_core::{
-    ExpiryChoice, OrgPolicy, Orgs, Reason, Requirement, Role, Scope, Secret, SecretKind, Timestamp,
-};
+use ndauth_core::{ExpiryChoice, OrgPolicy, Orgs, Reason, Role, Scope, Secret, SecretKind, Timestamp};
 
 use crate::on_both;
 use crate::world::{
-    CONSOLE, World, at, days, granted, new_token, orgs, presented, reason, settings, token_with,
+    CONSOLE, World, at, days, granted, needs, new_token, orgs, presented, reason, settings, token_with,
 };
 
 const PAGE: TokenPage = TokenPage { include_revoked: false, after: None, limit: 100 };
@@ -59,13 +57,19 @@ fn number() -> u32 {
 }
 
 /// Calls an operation in the most harmless way there is, about what was prepared for it.
-async fn call(world: &World, caller: &Credential, operation: Operation) -> Result<(), AuthorityError> {
+async fn call(
+    world: &World,
+    caller: &Credential,
+    operation: Operation,
+    asked: &Secret,
+) -> Result<(), AuthorityError> {
     let authority: &Authority = &world.authority;
     let victim = TokenName::Name("victim".parse().expect("a name"));
     let fresh = format!("new-{}", number());
     let (handle, slug) = ("ada".parse().expect("a handle"), "ops".parse().expect("a slug"));
-    let open = NewPolicy { policy: OrgPolicy::OPEN, effective_in: Duration::ZERO };
-    let question = Question { secret: "", requirement: &Requirement::Identity, client_address: None };
+    let open = NewPolicy { policy: OrgPolicy::OPEN, effective_in: Duration::ZERO, expected: None };
+    let requirement = needs("ops", Scope::Ro, None);
+    let question = Question { secret: asked.expose(), requirement: &requirement, client_address: None };
     match operation {
         Operation::CreateToken => authority.create_token(caller, &new_token(&fresh)).await.map(drop),
         Operation::ListTokens => authority.list_tokens(caller, PAGE).await.map(drop),
@@ -76,8 +80,8 @@ async fn call(world: &World, caller: &Credential, operation: Operation) -> Resul
             let inquiry = Inquiry { subject, org: None, question: None, service: None, address: None };
             authority.explain(caller, &inquiry).await.map(drop)
         }
-        Operation::ValidateToken => authority.validate(caller, &question).await.map(drop),
-        Operation::ValidateTokens => authority.validate_all(caller, &[question]).await.map(drop),
+        Operation::ValidateToken => verdict(authority.validate(caller, &question).await?),
+        Operation::ValidateTokens => verdict(authority.validate_all(caller, &[question]).await?),
         Operation::WhoAmI => authority.who_am_i(caller).await.map(drop),
         Operation::ListOrgs => authority.list_orgs(caller).await.map(drop),
         Operation::ListPermissions => authority.list_permissions(caller).await.map(drop),
@@ -152,6 +156,12 @@ async fn call(world: &World, caller: &Credential, operation: Operation) -> Resul
         // The surface serves these by itself.
         Operation::CheckHealth | Operation::Reflect => Ok(()),
     }
+}
+
+/// What an answer says of the one token that was asked about.
+fn verdict(verdicts: Verdicts) -> Result<(), AuthorityError> {
+    let first = verdicts.verdicts.into_iter().next().expect("an answer")?;
+    first.outcome.map(drop).map_err(AuthorityError::from)
 }
 
 /// Every kind of caller there is, by a short name.
@@ -235,6 +245,7 @@ fn told(outcome: &Result<(), AuthorityError>) -> &'static str {
             Reason::RoleTooLow => "role",
             Reason::PermissionNotGranted => "grant",
             Reason::OrgNotCovered => "org",
+            Reason::ServiceNotForOrg => "its org",
             Reason::AccountDisabled => "disab.",
             Reason::TokenExpired => "exp.",
             Reason::TokenRevoked => "rev.",
@@ -246,9 +257,11 @@ fn told(outcome: &Result<(), AuthorityError>) -> &'static str {
 on_both! {
     /// Every operation, by every kind of caller: `+` may, `-` may not, `login` a person who is logged in
     /// may, `hidden` is told that there is no such org, `none` that there is no such token of its own;
-    /// `role`, `grant` and `org` say what the decision lacks.
+    /// `role`, `grant` and `org` say what the decision lacks. A service asks about a token that may read in
+    /// `ops`; `its org` is that it is not registered for it.
     async fn the_matrix_holds(world: &World) {
         let callers = callers(world).await;
+        let asked = world.authority.create_token(&world.ada, &new_token("asked about")).await.expect("made").secret;
         let mut matrix = format!("{:16}", "");
         for number in 0..callers.len() {
             matrix.push_str(&format!("{number:<7}"));
@@ -261,7 +274,7 @@ on_both! {
             matrix.push_str(&format!("\n{:16}", format!("{:?}", row.operation)));
             for (_, caller) in &callers {
                 prepare(world, row.operation).await;
-                matrix.push_str(&format!("{:<7}", told(&call(world, caller, row.operation).await)));
+                matrix.push_str(&format!("{:<7}", told(&call(world, caller, row.operation, &asked).await)));
             }
             matrix.truncate(matrix.trim_end().len());
         }
@@ -291,11 +304,11 @@ on_both! {
             20 service for dev
             CreateToken     who?   -      +      +      +      +      +      login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
             ListTokens      who?   -      +      +      +      +      +      +      +      +      +      -      +      -      -      +      disab. exp.   rev.   -      -
-            GetToken        who?   -      none   none   +      none   none   +      +      +      +      login  +      none   none   none   disab. exp.   rev.   -      -
-            RevokeToken     who?   -      none   none   +      none   none   login  login  login  login  login  login  none   none   none   disab. exp.   rev.   -      -
-            ExplainToken    who?   -      none   none   +      none   none   login  login  login  login  login  login  none   none   none   disab. exp.   rev.   -      -
-            ValidateToken   who?   -      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   +      +
-            ValidateTokens  who?   -      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   +      +
+            GetToken        who?   -      none   none   +      none   none   +      +      +      +      login  +      login  login  none   disab. exp.   rev.   -      -
+            RevokeToken     who?   -      none   none   +      none   none   login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            ExplainToken    who?   -      none   none   +      none   none   login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            ValidateToken   who?   -      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   +      its org
+            ValidateTokens  who?   -      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   +      its org
             WhoAmI          who?   -      +      +      +      +      +      +      +      +      +      +      +      +      +      +      disab. exp.   rev.   +      +
             ListOrgs        who?   -      +      +      +      +      +      +      +      +      +      +      +      +      +      +      disab. exp.   rev.   -      -
             ListPermissions who?   +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      disab. exp.   rev.   +      +

@@ -55,7 +55,8 @@ on_both! {
             document.types.get_mut("assets").expect("there").actions.insert("write".to_owned(), action(Role::Rw, &[]));
         })
         .await;
-        other.apply_catalogue(&CONSOLE, &back).await.expect("applied");
+        let revived = other.apply_catalogue(&CONSOLE, &back).await.expect("applied").revived;
+        assert_eq!(revived, 1, "it is told");
         assert_eq!(world.refused_permission(&secret, "write:assets").await, None, "as a role that is given back");
     }
 
@@ -71,6 +72,21 @@ on_both! {
         assert_eq!(error.reason(), Reason::InvalidArgument);
         assert!(error.to_string().contains("`accept:assets` cannot be what `approve:assets` was"), "{error}");
         assert_eq!(changed(world, |_| ()).await, before);
+        // A name that some token carries from before is no new one's.
+        let dead = changed(world, |document| {
+            document.types.get_mut("assets").expect("there").actions.remove("write");
+        })
+        .await;
+        world.create(&token_with("ci", |new| new.settings.grants = granted(&["write:assets"]))).await;
+        world.authority.apply_catalogue(&CONSOLE, &dead).await.expect("applied");
+        let taken = changed(world, |document| {
+            let assets = document.types.get_mut("assets").expect("the type is there");
+            assets.actions.remove("approve");
+            assets.actions.insert("write".to_owned(), action(Role::Admin, &["approve:assets"]));
+        })
+        .await;
+        let error = world.authority.apply_catalogue(&CONSOLE, &taken).await.expect_err("refused");
+        assert!(error.to_string().contains("1 token(s) that live carry `write:assets` from before"), "{error}");
         let ours = changed(world, |document| {
             let assets = document.types.remove("assets").expect("the type is there");
             document.types.insert("tokens".to_owned(), assets);

@@ -96,6 +96,7 @@ on_both! {
         let policy = ndauth_authority::NewPolicy {
             policy: ndauth_core::OrgPolicy { networks: networks("10.0.0.0/8"), ..ndauth_core::OrgPolicy::OPEN },
             effective_in: Duration::ZERO,
+            expected: None,
         };
         world.authority.set_policy(&world.eve, &"ops".parse().expect("a slug"), &policy).await.expect("set");
         let mut catalogue = world.authority.list_permissions(&CONSOLE).await.expect("listed").document();

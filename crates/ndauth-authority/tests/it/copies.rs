@@ -34,7 +34,7 @@ async fn refused(authority: &Authority, world: &World, secret: &Secret, org: &st
     };
     let answer = authority.validate(&world.service, &question).await.expect("it is decided");
     let verdict = answer.verdicts.into_iter().next().expect("an answer");
-    verdict.outcome.err().map(|refusal| refusal.reason())
+    verdict.expect("it makes sense").outcome.err().map(|refusal| refusal.reason())
 }
 
 async fn reopened(world: &World) -> Authority {
@@ -107,6 +107,7 @@ async fn policies_and_the_catalogue_are_done_again() {
     let bars = ndauth_authority::NewPolicy {
         policy: ndauth_core::OrgPolicy { personal_tokens: false, ..ndauth_core::OrgPolicy::OPEN },
         effective_in: std::time::Duration::ZERO,
+        expected: None,
     };
     world.authority.set_policy(&world.eve, &"ops".parse().expect("a slug"), &bars).await.expect("set");
     let mut catalogue = world.authority.list_permissions(&CONSOLE).await.expect("listed").document();

@@ -5,7 +5,7 @@ use ndauth_core::{
 
 use crate::on_both;
 use crate::world::{
-    World, at, granted, needs, networks, new_token, orgs, presented, reason, settings, token_with,
+    CONSOLE, World, at, granted, needs, networks, new_token, orgs, presented, reason, settings, token_with,
 };
 
 fn about(name: &str) -> Inquiry {
@@ -55,28 +55,53 @@ on_both! {
                 new.settings.services = Services::only(["ops only".parse().expect("a name")]).expect("services");
             }).await,
         ];
+        // One that is not believed about addresses, and one for some orgs.
+        let gullible = ndauth_authority::NewService {
+            name: "gullible".parse().expect("a name"),
+            orgs: orgs(&["ops"]),
+            states_address: false,
+        };
+        let gullible = presented(&world.authority.create_service(&CONSOLE, &gullible).await.expect("registered"));
+        let askers = [
+            (&world.service, "registry", "203.0.113.9"),
+            (&world.service, "registry", ""),
+            (&gullible, "gullible", "203.0.113.9"),
+        ];
         let mut refused = 0;
-        for (name, secret) in &tokens {
+        for ((name, secret), (service, service_name, address)) in
+            tokens.iter().flat_map(|token| askers.iter().map(move |asker| (token, *asker)))
+        {
             for org in ["ops", "dev", "nowhere"] {
                 for access in [Scope::Ro, Scope::Rw] {
                     for permission in [None, Some("read:assets"), Some("approve:assets"), Some("read:tokens"), Some("fly:kites")] {
                         let inquiry = Inquiry {
-                            service: Some("registry".parse().expect("a name")),
-                            address: "203.0.113.9".parse().ok(),
+                            service: Some(service_name.parse().expect("a name")),
+                            address: address.parse().ok(),
                             ..asks(about(name), org, access, permission)
                         };
                         let told = explained(world, &inquiry).await;
-                        let verdict = world.ask(&world.service, secret.expose(), &needs(org, access, permission)).await;
+                        let requirement = needs(org, access, permission);
+                        let question = ndauth_authority::Question {
+                            secret: secret.expose(),
+                            requirement: &requirement,
+                            client_address: address.parse().ok(),
+                        };
+                        let answer = world.authority.validate(service, &question).await.expect("decided");
+                        let verdict = answer.verdicts.into_iter().next().expect("an answer").expect("it makes sense");
                         let expected = verdict.outcome.err();
                         refused += usize::from(expected.is_some());
                         assert_eq!(told.len(), 1);
-                        assert_eq!(told[0].outcome.as_ref().err(), expected.as_ref(), "{name} {org} {access} {permission:?}");
+                        assert_eq!(
+                            told[0].outcome.as_ref().err(),
+                            expected.as_ref(),
+                            "{name} {service_name} {address} {org} {access} {permission:?}"
+                        );
                         assert_eq!(first(&told[0]).map(|(_, reason)| reason), expected.map(|refusal| refusal.reason()));
                     }
                 }
             }
         }
-        assert!(refused > 100 && refused < 240, "both answers come up: {refused}");
+        assert!(refused > 300 && refused < 720, "both answers come up: {refused}");
     }
 
     async fn every_org_is_told_by_itself(world: &World) {
@@ -124,6 +149,7 @@ on_both! {
         let strict = ndauth_authority::NewPolicy {
             policy: OrgPolicy { personal_tokens: false, ..OrgPolicy::OPEN },
             effective_in: std::time::Duration::ZERO,
+            expected: None,
         };
         world.authority.set_policy(&world.eve, &"ops".parse().expect("a slug"), &strict).await.expect("set");
         let told = explained(world, &planned(|_| ())).await;
@@ -162,7 +188,7 @@ on_both! {
     /// By asking about a token of one's own, nobody learns which orgs there are.
     async fn orgs_stay_hidden_from_strangers(world: &World) {
         let hidden = ndauth_authority::NewOrg { slug: "hidden".parse().expect("a slug"), name: None, admin: None };
-        world.authority.create_org(&crate::world::CONSOLE, &hidden).await.expect("made");
+        world.authority.create_org(&CONSOLE, &hidden).await.expect("made");
         world.create(&new_token("all")).await;
         world.create(&token_with("dev", |new| new.orgs = orgs(&["dev"]))).await;
         for name in ["all", "dev"] {
@@ -176,6 +202,61 @@ on_both! {
         world.authority.remove_member(&world.eve, &ops, &ada).await.expect("removed");
         let told = explained(world, &asks(about("all"), "ops", Scope::Ro, None)).await;
         assert_eq!(first(&told[0]), Some((Factor::Role, Reason::NotAMember)));
+    }
+
+    /// What an org admits is for its members to read, and which orgs a service is for, for nobody here.
+    async fn an_explanation_tells_no_more_than_one_may_know(world: &World) {
+        let policy = ndauth_authority::NewPolicy {
+            policy: OrgPolicy { networks: networks("198.51.100.0/24"), ..OrgPolicy::OPEN },
+            effective_in: std::time::Duration::ZERO,
+            expected: None,
+        };
+        let ops = "ops".parse().expect("a slug");
+        world.authority.set_policy(&world.eve, &ops, &policy).await.expect("set");
+        let secret = world.create(&new_token("ci")).await.secret;
+        let of = |told: &Explanation, wanted: Factor| {
+            told.findings.iter().find(|(factor, ..)| *factor == wanted).expect("it is told").1.clone()
+        };
+        let inquiry = || Inquiry { service: Some("ops only".parse().expect("a name")), ..asks(about("ci"), "ops", Scope::Ro, None) };
+        let told = explained(world, &inquiry()).await;
+        assert_eq!(of(&told[0], Factor::Policy), "use from 198.51.100.0/24");
+        assert_eq!(of(&told[0], Factor::Service), "this org");
+        let elsewhere = Inquiry { service: Some("ops only".parse().expect("a name")), ..asks(about("ci"), "dev", Scope::Ro, None) };
+        assert_eq!(of(&explained(world, &elsewhere).await[0], Factor::Service), "other orgs");
+        // By a token that is not granted it, and by who left.
+        let shown = || Inquiry {
+            subject: Subject::Secret(secret.expose().parse().expect("a secret")),
+            ..asks(about("ci"), "ops", Scope::Ro, None)
+        };
+        let told = world.authority.explain(&presented(&secret), &shown()).await.expect("explained");
+        assert_eq!(of(&told.explanations[0], Factor::Policy), "what the org's policy admits");
+        world.authority.remove_member(&world.eve, &ops, &"ada".parse().expect("a handle")).await.expect("removed");
+        assert_eq!(of(&explained(world, &inquiry()).await[0], Factor::Policy), "what the org's policy admits");
+    }
+
+    /// A secret that is of no token is itself what is wrong.
+    async fn an_unknown_secret_is_explained(world: &World) {
+        for (text, expected) in [
+            ("ndpat_Jj8IYRumwQ9GV4nfqrymvLBbUUnY8LAkuEecJnIrk1U", Reason::SecretUnknown),
+            ("ndses_9fefK0k0r4f1UgtpuUsNmC6Fu1W2cqhyY3rNdGb8tg4", Reason::SecretKindNotAccepted),
+        ] {
+            let subject = Subject::Secret(text.parse().expect("a secret"));
+            let told = explained(world, &Inquiry { subject, ..about("x") }).await;
+            assert_eq!(first(&told[0]), Some((Factor::Secret, expected)));
+        }
+    }
+
+    /// Who reaches itself alone learns nothing of its siblings' names.
+    async fn a_narrow_token_learns_no_names(world: &World) {
+        let new = token_with("narrow", |new| new.settings.grants = granted(&["read:assets"]));
+        let token = presented(&world.create(&new).await.secret);
+        world.create(&new_token("sibling")).await;
+        for name in ["sibling", "nobody"] {
+            let named = TokenName::Name(name.parse().expect("a name"));
+            assert_eq!(reason(world.authority.get_token(&token, &named).await), Reason::SessionRequired, "{name}");
+            assert_eq!(reason(world.authority.revoke_token(&token, &named).await), Reason::SessionRequired, "{name}");
+            assert_eq!(reason(world.authority.explain(&token, &about(name)).await), Reason::SessionRequired, "{name}");
+        }
     }
 
     /// The owner is told of a dead token what is wrong with it.

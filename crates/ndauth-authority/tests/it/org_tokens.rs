@@ -36,7 +36,7 @@ on_both! {
         world.authority.disable_account(&CONSOLE, &"eve".parse().expect("a handle")).await.expect("disabled");
         assert_eq!(world.refused_permission(&made.secret, "approve:assets").await, None, "its maker is gone");
         world.authority.delete_org(&CONSOLE, &ops).await.expect("deleted");
-        assert_eq!(world.refused_permission(&made.secret, "approve:assets").await, Some(Reason::AccountDisabled));
+        assert_eq!(world.refused_permission(&made.secret, "approve:assets").await, Some(Reason::OrgDeleted));
     }
 
     async fn it_is_bound_and_it_ends(world: &World) {

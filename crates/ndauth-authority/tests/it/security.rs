@@ -121,7 +121,7 @@ on_both! {
             let question =
                 Question { secret: secret.expose(), requirement: &requirement, client_address: address.parse().ok() };
             let answer = world.authority.validate(service, &question).await.expect("decided");
-            answer.verdicts.into_iter().next().expect("an answer").outcome.err().map(|refusal| refusal.reason())
+            answer.verdicts.into_iter().next().expect("an answer").expect("it makes sense").outcome.err().map(|refusal| refusal.reason())
         };
         for _ in 0..2 {
             assert_eq!(ask(&world.service, "ops", Scope::Rw, "10.0.0.1").await, None);
@@ -172,11 +172,74 @@ on_both! {
             Credential::Secret { secret, from: address.parse().ok() }
         };
         assert!(world.authority.list_tokens(&from("10.0.0.1"), PAGE).await.is_ok());
+        assert!(world.authority.list_orgs(&from("10.0.0.1")).await.is_ok());
         assert_eq!(reason(world.authority.list_tokens(&from("192.0.2.1"), PAGE).await), Reason::NetworkNotCovered);
+        assert_eq!(reason(world.authority.list_orgs(&from("192.0.2.1")).await), Reason::NetworkNotCovered);
+        assert_eq!(reason(world.authority.list_permissions(&from("192.0.2.1")).await), Reason::NetworkNotCovered);
         let ops = "ops".parse().expect("a slug");
         assert_eq!(reason(world.authority.get_org(&from("192.0.2.1"), &ops).await), Reason::NetworkNotCovered);
         assert!(world.authority.who_am_i(&from("192.0.2.1")).await.is_ok());
         assert!(world.authority.revoke_token(&from("192.0.2.1"), &named("ci")).await.is_ok(), "it may end itself");
+    }
+
+    /// What a service was shown, it cannot use at ndauth either, but to say whose it is and to end it.
+    async fn an_audience_holds_at_ndauth_too(world: &World) {
+        let registry = Services::only(["registry".parse().expect("a name")]).expect("services");
+        let secret = world.create(&token_with("ci", |new| new.settings.services = registry)).await.secret;
+        let token = presented(&secret);
+        let ops = "ops".parse().expect("a slug");
+        assert_eq!(reason(world.authority.list_tokens(&token, PAGE).await), Reason::ServiceNotCovered);
+        assert_eq!(reason(world.authority.list_orgs(&token).await), Reason::ServiceNotCovered);
+        assert_eq!(reason(world.authority.get_org(&token, &ops).await), Reason::ServiceNotCovered);
+        assert!(world.authority.who_am_i(&token).await.is_ok());
+        assert!(world.authority.revoke_token(&token, &named("ci")).await.is_ok());
+    }
+
+    /// Roles and policies are set by who logged in lately.
+    async fn an_old_login_confers_nothing(world: &World) {
+        let long = world.authority.issue_session(&CONSOLE, &"eve".parse().expect("a handle"), crate::world::days(30)).await;
+        let eve = presented(&long.expect("issued"));
+        let (ops, ada) = ("ops".parse().expect("a slug"), "ada".parse().expect("a handle"));
+        let open = ndauth_authority::NewPolicy {
+            policy: ndauth_core::OrgPolicy::OPEN,
+            effective_in: std::time::Duration::ZERO,
+            expected: None,
+        };
+        world.clock.set(crate::world::at(12 * 60 * 60));
+        assert!(world.authority.set_member(&eve, &ops, &ada, Role::Rw).await.is_ok());
+        assert!(world.authority.set_policy(&eve, &ops, &open).await.is_ok());
+        world.clock.set(crate::world::at(12 * 60 * 60 + 1));
+        assert_eq!(reason(world.authority.set_member(&eve, &ops, &ada, Role::Rw).await), Reason::LoginNotRecent);
+        assert_eq!(reason(world.authority.set_policy(&eve, &ops, &open).await), Reason::LoginNotRecent);
+        assert!(world.authority.remove_member(&eve, &ops, &ada).await.is_ok(), "to take a role needs no more");
+        assert!(world.authority.list_members(&eve, &ops).await.is_ok());
+    }
+
+    /// Who is disabled while they act: what they did comes before it in the log, or not at all.
+    async fn nothing_is_done_by_who_was_disabled(world: &World) {
+        let other = ndauth_authority::Authority::open(
+            &world.scratch.url,
+            ndauth_authority::Clock::Manual(world.clock.clone()),
+            None,
+        );
+        let other = other.await.expect("a second instance opens");
+        let (ops, eve) = ("ops".parse().expect("a slug"), "eve".parse().expect("a handle"));
+        let mut both = 0;
+        for round in 0..15 {
+            let own = settings(&format!("deploy-{round}"), granted(&["read:assets"]), ExpiryChoice::ORG);
+            let (made, disabled) = tokio::join!(
+                world.authority.create_org_token(&world.eve, &ops, &own),
+                other.disable_account(&CONSOLE, &eve)
+            );
+            disabled.expect("disabled");
+            let head = world.authority.check(&CONSOLE).await.expect("checked").events;
+            if let Ok(made) = made {
+                assert!(made.sequence < head, "{round}: it was made by who was disabled");
+                both += 1;
+            }
+            world.authority.enable_account(&CONSOLE, &eve).await.expect("enabled");
+        }
+        assert!(both < 15 || world.scratch.url.to_string().starts_with("sqlite"), "the race was run");
     }
 
     /// A service that does not name what it guards lets no narrow token in.
@@ -244,9 +307,9 @@ fn sec_23_names_are_not_folded() {
     }
 }
 
-/// An operation without a row is refused, and each stands in the table once.
+/// Each operation stands in the table once, and without a credential there is none but to look at the server.
 #[test]
-fn sec_47_what_has_no_row_is_refused() {
+fn sec_47_each_operation_stands_in_the_table_once_and_is_closed_to_nobody() {
     for (number, row) in TABLE.iter().enumerate() {
         assert!(TABLE[..number].iter().all(|other| other.operation != row.operation), "{:?}", row.operation);
         let open = matches!(row.operation, Operation::CheckHealth | Operation::Reflect);

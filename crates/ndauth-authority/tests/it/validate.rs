@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use ndauth_authority::{Question, TokenName};
+use ndauth_authority::{AuthorityError, Question, TokenName};
 use ndauth_core::{Reason, Requirement, Role, Scope};
 
 use crate::on_both;
@@ -93,6 +93,19 @@ on_both! {
         let again = world.create(&new_token("ci")).await;
         assert_eq!(world.refused(&made.secret).await, Some(Reason::TokenRevoked), "the name is not the token");
         assert_eq!(world.refused(&again.secret).await, None);
+    }
+
+    /// One row that makes no sense spoils no other answer.
+    async fn one_that_cannot_be_decided_spoils_no_other(world: &World) {
+        let (good, bad) = (world.create(&new_token("good")).await.secret, world.create(&new_token("bad")).await.secret);
+        let store = ndauth_store::Store::connect(&world.scratch.url, ndauth_store::Clock::Database).await.expect("connected");
+        ndauth_store::testing::execute(&store, "UPDATE token SET all_orgs = FALSE WHERE name = 'bad'").await;
+        let question = |secret| Question { secret, requirement: &Requirement::Identity, client_address: None };
+        let asked = [question(good.expose()), question(bad.expose()), question(good.expose())];
+        let answer = world.authority.validate_all(&world.service, &asked).await.expect("answered");
+        let told: Vec<Option<Reason>> =
+            answer.verdicts.iter().map(|verdict| verdict.as_ref().err().map(AuthorityError::reason)).collect();
+        assert_eq!(told, [None, Some(Reason::Internal), None]);
     }
 
     async fn could_not_decide_is_never_no(world: &World) {

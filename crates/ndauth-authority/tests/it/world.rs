@@ -153,7 +153,7 @@ impl World {
         let client_address = "203.0.113.9".parse().ok();
         let question = Question { secret, requirement, client_address };
         let answer = self.authority.validate(service, &question).await.expect("it is decided");
-        answer.verdicts.into_iter().next().expect("an answer")
+        answer.verdicts.into_iter().next().expect("an answer").expect("it makes sense")
     }
 
     /// Makes an account, a member of `ops` if it is given a role, and begins a session for it.

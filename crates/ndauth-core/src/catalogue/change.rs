@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{Catalogue, Entry, PermissionName, is_own_resource_type};
-use crate::Role;
+use crate::{ResourceType, Role};
 
 /// What the next catalogue does to a permission.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,6 +36,18 @@ pub enum CatalogueChange {
         /// Which.
         name: PermissionName,
     },
+    /// A type is described otherwise.
+    TypeDescribed {
+        /// Which.
+        resource_type: ResourceType,
+    },
+    /// It is found under a former name no longer.
+    Forgotten {
+        /// The former name.
+        former: PermissionName,
+        /// What it stood for.
+        name: PermissionName,
+    },
     /// It is gone: no token has power by it.
     Removed {
         /// Which.
@@ -58,14 +70,21 @@ pub struct InvalidChange {
 impl Catalogue {
     /// What changes from an earlier catalogue to this one, if this one may follow it.
     ///
-    /// A renamed permission maps to equal or narrower power only: its new name was not there before, it
-    /// comes from one permission, and it needs the same role or a higher one.
+    /// A renamed permission maps to equal or narrower power only: its new name stood for nothing before, it
+    /// comes from one permission, it does not come among the actions of another type that was there (some
+    /// token may have them all), and it needs the same role or a higher one. What stood for another
+    /// permission as its former name is no new one's name.
     pub fn changes_from(&self, before: &Catalogue) -> Result<Vec<CatalogueChange>, InvalidChange> {
         let mut changes = Vec::new();
         let mut renamed = Vec::new();
         for (name, entry) in &self.entries {
             match before.entries.get(name) {
                 Some(old) => stayed(name, entry, old, &mut changes)?,
+                None if before.former.contains_key(name) => {
+                    let was = &before.former[name];
+                    let why = format!("it stands for `{was}`, and tokens with it would gain this");
+                    return Err(refused(was, name, why));
+                }
                 None => match source(name, entry, before)? {
                     Some(from) => {
                         changes.push(CatalogueChange::Renamed { from: from.clone(), to: name.clone() });
@@ -86,6 +105,17 @@ impl Catalogue {
         for name in before.entries.keys() {
             if !self.entries.contains_key(name) && !renamed.contains(name) {
                 changes.push(CatalogueChange::Removed { name: name.clone() });
+            }
+        }
+        for (former, name) in &before.former {
+            if !self.former.contains_key(former) && self.resolve(name).is_some() {
+                changes.push(CatalogueChange::Forgotten { former: former.clone(), name: name.clone() });
+            }
+        }
+        for (resource_type, description) in &self.types {
+            let was = before.types.get(resource_type).filter(|_| !is_own_resource_type(resource_type));
+            if was.is_some_and(|was| was != description) {
+                changes.push(CatalogueChange::TypeDescribed { resource_type: resource_type.clone() });
             }
         }
         changes.sort();
@@ -143,6 +173,13 @@ fn source(
             let why = format!("it needs `{}`, and that needed `{}`", entry.least_role, old.least_role);
             Err(refused(from, name, why))
         }
+        Some((from, _))
+            if from.resource_type != name.resource_type && before.types.contains_key(&name.resource_type) =>
+        {
+            let why =
+                format!("`{}` was there, and tokens with all its actions would gain it", name.resource_type);
+            Err(refused(from, name, why))
+        }
         _ => Ok(from.cloned()),
     }
 }
@@ -158,6 +195,12 @@ impl fmt::Display for CatalogueChange {
             CatalogueChange::Renamed { from, to } => write!(f, "~ {from} is called {to}"),
             CatalogueChange::Role { name, from, to } => write!(f, "~ {name} needs {to}, and needed {from}"),
             CatalogueChange::Described { name } => write!(f, "~ {name} is described otherwise"),
+            CatalogueChange::TypeDescribed { resource_type } => {
+                write!(f, "~ {resource_type} is described otherwise")
+            }
+            CatalogueChange::Forgotten { former, name } => {
+                write!(f, "- {former}, which {name} was called before")
+            }
             CatalogueChange::Removed { name } => write!(f, "- {name}"),
         }
     }

@@ -173,12 +173,32 @@ fn renaming_never_widens() {
         let told = catalogue(lines).changes_from(&before).expect_err("refused").to_string();
         assert!(told.contains(expected), "{lines:?}: {told}");
     }
+    // What stood for a permission under a former name becomes no other's name, in any way.
+    let renamed = catalogue(&["RO read:assets list:assets", "ADMIN approve:assets"]);
+    for lines in [
+        ["RO read:assets", "ADMIN list:assets approve:assets"].as_slice(),
+        &["RO read:assets", "ADMIN approve:assets", "ADMIN list:assets"],
+    ] {
+        let told = catalogue(lines).changes_from(&renamed).expect_err("refused").to_string();
+        assert!(told.contains("it stands for `read:assets`"), "{lines:?}: {told}");
+    }
+    // Nor does one come among the actions of a type that was there, of which a token may have all.
+    let two = catalogue(&["RO read:assets", "RO read:documents"]);
+    let moved = catalogue(&["RO view:documents read:assets", "RO read:documents"]);
+    assert!(moved.changes_from(&two).expect_err("refused").to_string().contains("`documents` was there"));
+    assert!(catalogue(&["RO view:papers read:assets", "RO read:documents"]).changes_from(&two).is_ok());
     // A chain keeps all the names that it had, and may let go of some.
     let second = catalogue(&["RO list:assets read:assets"]);
     assert!(second.changes_from(&before).is_ok());
     assert!(catalogue(&["RW scan:assets list:assets read:assets"]).changes_from(&second).is_ok());
     assert!(catalogue(&["RO scan:assets list:assets"]).changes_from(&second).is_ok());
-    assert!(catalogue(&["RO list:assets"]).changes_from(&second).is_ok());
+    let told = catalogue(&["RO list:assets"]).changes_from(&second).expect("a change");
+    let told: Vec<String> = told.iter().map(ToString::to_string).collect();
+    assert_eq!(told, ["- read:assets, which list:assets was called before"]);
+    let mut other = second.document();
+    other.types.get_mut("assets").expect("it is there").description = "Other words".to_owned();
+    let told = Catalogue::new(&other).expect("a catalogue").changes_from(&second).expect("a change");
+    assert_eq!(told.len(), 1, "{told:?}");
 }
 
 #[test]

@@ -296,7 +296,7 @@ fn the_first_factor_that_refuses_is_named() {
         (
             "an org's token, org gone",
             |w| w.owner_org = Some(Org { deleted_at: Some(at(4)), ..org(7) }),
-            Some(Refusal::OwnerDisabled),
+            Some(Refusal::OwnerDeleted(slug())),
         ),
         (
             "a dead secret before all else",
@@ -318,11 +318,32 @@ fn the_first_factor_that_refuses_is_named() {
         ),
         ("for this service", |w| w.token.services = Services::only([service_id(1)]).expect("services"), None),
         (
-            "for services, asked by ndauth",
+            "for services, at ndauth",
             |w| {
                 w.token.services = Services::only([service_id(2)]).expect("services");
-                w.service = None;
+                (w.service, w.requirement) = (None, Requirement::Account);
             },
+            Some(Refusal::ServiceNotCovered("ndauth".parse().expect("a name"))),
+        ),
+        (
+            "for services, and ndauth tells whose it is",
+            |w| {
+                w.token.services = Services::only([service_id(2)]).expect("services");
+                (w.service, w.requirement) = (None, Requirement::Identity);
+            },
+            None,
+        ),
+        (
+            "from elsewhere, at ndauth",
+            |w| {
+                w.token.networks = networks("10.0.0.0/8");
+                (w.service, w.requirement, w.address) = (None, Requirement::Account, address("192.0.2.7"));
+            },
+            Some(Refusal::NetworkNotCovered("192.0.2.7".parse().expect("an address"))),
+        ),
+        (
+            "of its account, at ndauth",
+            |w| (w.service, w.requirement, w.org) = (None, Requirement::Account, None),
             None,
         ),
         (
@@ -576,6 +597,7 @@ fn requirements() -> impl Strategy<Value = Requirement> {
     let access = select(vec![Scope::Ro, Scope::Rw]);
     prop_oneof![
         1 => Just(Requirement::Identity),
+        1 => Just(Requirement::Account),
         1 => Just(Requirement::Survey { org: slug() }),
         8 => (access, permission).prop_map(|(access, permission)| asks(access, permission)),
     ]
@@ -654,21 +676,28 @@ proptest! {
         }
     }
 
+    /// Whatever is taken away, by itself: what was refused stays refused.
     #[test]
-    fn taking_away_never_gives(world in worlds()) {
+    fn taking_away_never_gives(world in worlds(), what in 0..9_u8) {
         let allowed = decide(&world.case()).is_ok();
         let mut less = world;
-        less.token.scope = Scope::Ro;
-        less.role = less.role.map(|_| Role::Ro);
-        less.token.orgs = less.token.orgs.meet(&Orgs::Only([org_id(7)].into()));
-        less.token.services = less.token.services.meet(&Services::Only([service_id(1)].into()));
-        less.rules(OrgPolicy {
-            personal_tokens: false,
-            networks: networks("10.0.0.0/8"),
-            longest_lifetime: micros(998),
-            login_within: micros(50),
-        });
-        prop_assert!(allowed || decide(&less.case()).is_err());
+        let mut policy = less.policies.at(less.now).clone();
+        match what {
+            0 => less.token.scope = Scope::Ro,
+            1 => less.role = less.role.map(|_| Role::Ro),
+            2 => less.token.orgs = less.token.orgs.meet(&Orgs::Only([org_id(7)].into())),
+            3 => less.token.services = less.token.services.meet(&Services::Only([service_id(1)].into())),
+            4 if less.token.networks == Networks::All => less.token.networks = networks("10.0.0.0/8"),
+            5 => policy.personal_tokens = false,
+            6 => policy.longest_lifetime = policy.longest_lifetime.min(micros(998)),
+            7 => policy.login_within = policy.login_within.min(micros(50)),
+            8 if policy.networks == Networks::All => policy.networks = networks("10.0.0.0/8"),
+            _ => {}
+        }
+        if what >= 5 {
+            less.rules(policy);
+        }
+        prop_assert!(allowed || decide(&less.case()).is_err(), "{}", what);
     }
 }
 

@@ -109,7 +109,7 @@ impl Installation {
     }
 
     pub(crate) fn service(&self) -> Secret {
-        self.operate("service create registry").parse().expect("a secret alone")
+        self.operate("service create registry --states-client-address").parse().expect("a secret alone")
     }
 
     /// Starts a server, and waits until it is ready.

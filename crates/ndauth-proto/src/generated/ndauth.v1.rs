@@ -47,6 +47,8 @@ pub enum Reason {
     LifetimeTooLong = 40,
     NetworkBarred = 41,
     LastAdmin = 42,
+    ChangedMeanwhile = 43,
+    LoginNotRecent = 44,
 }
 impl Reason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -98,6 +100,8 @@ impl Reason {
             Self::LifetimeTooLong => "REASON_LIFETIME_TOO_LONG",
             Self::NetworkBarred => "REASON_NETWORK_BARRED",
             Self::LastAdmin => "REASON_LAST_ADMIN",
+            Self::ChangedMeanwhile => "REASON_CHANGED_MEANWHILE",
+            Self::LoginNotRecent => "REASON_LOGIN_NOT_RECENT",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -146,6 +150,8 @@ impl Reason {
             "REASON_LIFETIME_TOO_LONG" => Some(Self::LifetimeTooLong),
             "REASON_NETWORK_BARRED" => Some(Self::NetworkBarred),
             "REASON_LAST_ADMIN" => Some(Self::LastAdmin),
+            "REASON_CHANGED_MEANWHILE" => Some(Self::ChangedMeanwhile),
+            "REASON_LOGIN_NOT_RECENT" => Some(Self::LoginNotRecent),
             _ => None,
         }
     }
@@ -1305,6 +1311,9 @@ pub struct GetOrgPolicyResponse {
     pub to_come: ::prost::alloc::vec::Vec<PolicyToCome>,
     #[prost(message, optional, tag = "4")]
     pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// How many policies the org was ever given.
+    #[prost(uint32, tag = "5")]
+    pub generation: u32,
 }
 /// A policy that is to rule later.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1333,6 +1342,10 @@ pub struct SetOrgPolicyRequest {
     /// How many of the tokens it would break to tell of, those used last first: at most 10000; 0 for none.
     #[prost(int32, tag = "5")]
     pub max_tokens: i32,
+    /// The `generation` that the caller has seen: where the org was given another policy since, nothing is
+    /// done. Absent: whatever there is.
+    #[prost(uint32, optional, tag = "6")]
+    pub expected_generation: ::core::option::Option<u32>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct SetOrgPolicyResponse {
@@ -1345,6 +1358,9 @@ pub struct SetOrgPolicyResponse {
     pub sequence: u64,
     #[prost(message, optional, tag = "4")]
     pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// How many policies the org was given, this among them if it was set.
+    #[prost(uint32, tag = "5")]
+    pub generation: u32,
 }
 /// What a policy does to the tokens that live, as far as is known now.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -3228,7 +3244,7 @@ pub struct ValidatedToken {
     /// How long the answer may be kept, counted from the sending of the request.
     #[prost(message, optional, tag = "4")]
     pub max_cache_age: ::core::option::Option<::prost_types::Duration>,
-    #[prost(oneof = "validated_token::Outcome", tags = "1, 2, 3")]
+    #[prost(oneof = "validated_token::Outcome", tags = "1, 2, 3, 5")]
     pub outcome: ::core::option::Option<validated_token::Outcome>,
 }
 /// Nested message and enum types in `ValidatedToken`.
@@ -3242,7 +3258,17 @@ pub mod validated_token {
         /// The question makes no sense: nothing was decided.
         #[prost(message, tag = "3")]
         Invalid(super::InvalidQuestion),
+        /// It could not be decided: this says neither yes nor no.
+        #[prost(message, tag = "5")]
+        Undecided(super::Undecided),
     }
+}
+/// That a question could not be decided.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Undecided {
+    /// For people: what went wrong.
+    #[prost(string, tag = "1")]
+    pub message: ::prost::alloc::string::String,
 }
 /// What is wrong with a question.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -4052,8 +4078,8 @@ pub mod token_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// Says, factor by factor, what a token may do and why it may not: one of the caller's, one of an org
-        /// where the caller is an admin, one whose secret is shown, or one that is not made yet. Only a session
-        /// may.
+        /// where the caller is an admin, one whose secret is shown, or one that is not made yet. A session may,
+        /// and a token about itself.
         pub async fn explain_token(
             &mut self,
             request: impl tonic::IntoRequest<super::ExplainTokenRequest>,
@@ -4128,8 +4154,8 @@ pub mod token_service_server {
             tonic::Status,
         >;
         /// Says, factor by factor, what a token may do and why it may not: one of the caller's, one of an org
-        /// where the caller is an admin, one whose secret is shown, or one that is not made yet. Only a session
-        /// may.
+        /// where the caller is an admin, one whose secret is shown, or one that is not made yet. A session may,
+        /// and a token about itself.
         async fn explain_token(
             &self,
             request: tonic::Request<super::ExplainTokenRequest>,

@@ -65,15 +65,25 @@ fn done(applied: &CatalogueApplied, dry_run: bool) -> Done {
         (_, true) => format!("{count} change(s), and none was made\n"),
         (_, false) => format!("✓ {count} change(s)\n"),
     };
-    let affected = "token(s) that live name what is gone or renamed by it";
-    let aside = (applied.tokens > 0).then(|| {
-        format!("{} {affected}: `ndauthd admin check` tells which, once it is applied", applied.tokens)
-    });
+    let mut aside = Vec::new();
+    if applied.tokens > 0 {
+        let affected = "token(s) that live name what is gone, renamed or back by it";
+        aside.push(format!("{} {affected}: `ndauthd admin check` tells which are left", applied.tokens));
+    }
+    if applied.revived > 0 {
+        let gain = "token(s) that live carry what is new here from before, and have power by it";
+        aside.push(format!(
+            "{} {gain}: where it means something else now, give it another name",
+            applied.revived
+        ));
+    }
+    let aside = (!aside.is_empty()).then(|| aside.join("\n"));
     let json = json!({
         "changed": applied.sequence.is_some(),
         "dry_run": dry_run,
         "changes": applied.changes.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "tokens_affected": applied.tokens,
+        "tokens_gaining": applied.revived,
         "sequence": applied.sequence,
     });
     Done { text, json, aside, failed: false }

@@ -106,6 +106,7 @@ impl OrgService for Service {
             set_at: ruling.map(|policy| timestamp_to_proto(policy.set_at)),
             to_come: shown.policies.to_come(shown.now).into_iter().map(to_come).collect(),
             evaluated_at: Some(timestamp_to_proto(shown.now)),
+            generation: count(shown.policies.count()),
         }))
     }
 
@@ -124,12 +125,14 @@ impl OrgService for Service {
         } else {
             self.authority.set_policy(&credential, &org, &new).await
         };
-        let PolicySet { takes_hold_at, impact, sequence, now } = set.map_err(|error| status(&error))?;
+        let PolicySet { takes_hold_at, impact, sequence, generation, now } =
+            set.map_err(|error| status(&error))?;
         Ok(Response::new(SetOrgPolicyResponse {
             takes_hold_at: Some(timestamp_to_proto(takes_hold_at)),
             impact: Some(impact_to_proto(&impact, most.min(MOST_BROKEN), now)),
             sequence: sequence.unwrap_or_default(),
             evaluated_at: Some(timestamp_to_proto(now)),
+            generation: count(generation),
         }))
     }
 }
@@ -141,6 +144,7 @@ fn new_policy(request: &SetOrgPolicyRequest) -> Result<NewPolicy, Problem> {
             None => Duration::ZERO,
             Some(duration) => duration_from_proto("effective_in", duration)?,
         },
+        expected: request.expected_generation.map(|count| usize::try_from(count).unwrap_or(usize::MAX)),
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use ndauth_authority::{Allowed, OwnerName, Question, Verdict};
+use ndauth_authority::{Allowed, AuthorityError, OwnerName, Question, Verdict};
 use ndauth_core::{Problem, Refusal, Requirement};
 use ndauth_proto::v1::validation_service_server::ValidationService;
 use ndauth_proto::v1::{
@@ -34,7 +34,8 @@ impl ValidationService for Service {
         let answer = self.authority.validate(&credential, &question).await.map_err(|error| status(&error))?;
         let (sequence, evaluated_at) = (answer.sequence, answer.evaluated_at);
         let verdict = answer.verdicts.into_iter().next();
-        let Verdict { outcome, max_cache_age } = verdict.ok_or_else(|| refused(unanswered()))?;
+        let verdict = verdict.ok_or_else(|| refused(unanswered()))?;
+        let Verdict { outcome, max_cache_age } = verdict.map_err(|error| status(&error))?;
         let outcome = match told(outcome) {
             Ok(allowed) => validate_token_response::Outcome::Allowed(allowed),
             Err(refused) => validate_token_response::Outcome::Refused(refused),
@@ -73,7 +74,10 @@ impl ValidationService for Service {
         let mut answers = Vec::with_capacity(asked.len());
         for asked in &asked {
             answers.push(match asked {
-                Ok(_) => validated(verdicts.next().ok_or_else(|| refused(unanswered()))?),
+                Ok(_) => match verdicts.next().ok_or_else(|| refused(unanswered()))? {
+                    Ok(verdict) => validated(verdict),
+                    Err(error) => undecided(&error),
+                },
                 Err(problem) => invalid(problem),
             });
         }
@@ -105,6 +109,13 @@ fn validated(verdict: Verdict) -> v1::ValidatedToken {
         outcome: Some(outcome),
         max_cache_age: Some(duration_to_proto(verdict.max_cache_age)),
     }
+}
+
+/// What is told of one that could not be decided. What failed within is for the log.
+fn undecided(error: &AuthorityError) -> v1::ValidatedToken {
+    tracing::error!(error = error as &dyn std::error::Error, "could not answer");
+    let told = v1::Undecided { message: Problem::from(error).message };
+    v1::ValidatedToken { outcome: Some(validated_token::Outcome::Undecided(told)), max_cache_age: None }
 }
 
 fn invalid(problem: &Problem) -> v1::ValidatedToken {

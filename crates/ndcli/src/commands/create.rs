@@ -96,12 +96,12 @@ pub(crate) async fn run(common: &Common, create: &Create) -> Result<(), Failure>
     let minted = Minting::Personal(request).make(&mut server).await?;
     match common.format {
         Format::Table => print(&minted.sentences("Personal access token", None)),
-        Format::Simple => print(&minted.simple()),
+        Format::Simple => print(&minted.simple(None)),
         Format::Detailed => {
             let mut fields = vec![("Token", shown(&minted.secret))];
             fields.extend(super::list::fields(&minted.token, minted.token.created_at));
             print(&detailed(&fields))
         }
-        Format::Json => print_json(&minted.flat()),
+        Format::Json => print_json(&minted.flat(None)),
     }
 }

@@ -180,7 +180,7 @@ fn description(text: &str) -> Result<Description, String> {
     text.parse().map_err(|why: InvalidName| format!("it {why}"))
 }
 
-fn network(text: &str) -> Result<Network, String> {
+pub(crate) fn network(text: &str) -> Result<Network, String> {
     text.parse().map_err(|why: ndauth_core::InvalidNetwork| why.to_string())
 }
 
@@ -327,13 +327,10 @@ impl Minted {
     pub(crate) fn sentences(&self, kind: &str, file: Option<&Path>) -> String {
         let token = &self.token;
         let mut text = format!("✓ {kind} created\n");
-        match file {
-            None => {
-                text += "⚠ Copy your token now — it will NOT be shown again.\n";
-                text += &format!("Token: {}\n", shown(&self.secret));
-            }
-            Some(file) => text += &format!("Token: written to {}\n", shown(&file.display().to_string())),
+        if file.is_none() {
+            text += "⚠ Copy your token now — it will NOT be shown again.\n";
         }
+        text += &format!("Token: {}\n", self.whereabouts(file));
         let mut line = |title: &str, value: &str| text += &format!("{title}: {}\n", shown(value));
         line("Name", &token.name);
         line("Scope", token.scope);
@@ -359,8 +356,16 @@ impl Minted {
         text
     }
 
+    /// The secret, or where it was written.
+    pub(crate) fn whereabouts(&self, file: Option<&Path>) -> String {
+        file.map_or_else(
+            || shown(&self.secret),
+            |file| format!("written to {}", shown(&file.display().to_string())),
+        )
+    }
+
     /// One line.
-    pub(crate) fn simple(&self) -> String {
+    pub(crate) fn simple(&self, file: Option<&Path>) -> String {
         let token = &self.token;
         format!(
             "• {} [{}/{}] org:{} expires:{} token:{}\n",
@@ -369,13 +374,17 @@ impl Minted {
             token.scope,
             token.org(),
             token.expires(),
-            shown(&self.secret)
+            file.map_or_else(|| shown(&self.secret), |file| shown(&file.display().to_string()))
         )
     }
 
-    /// The token and its secret, side by side, the secret first.
-    pub(crate) fn flat(&self) -> Value {
-        let mut flat = serde_json::Map::from_iter([("token".to_owned(), Value::from(self.secret.as_str()))]);
+    /// The token and its secret, side by side, the secret first; or the file that it was written to.
+    pub(crate) fn flat(&self, file: Option<&Path>) -> Value {
+        let (key, value) = match file {
+            None => ("token", self.secret.clone()),
+            Some(file) => ("token_file", file.display().to_string()),
+        };
+        let mut flat = serde_json::Map::from_iter([(key.to_owned(), Value::from(value))]);
         if let Value::Object(told) = self.token.json() {
             flat.extend(told);
         }

@@ -5,7 +5,8 @@ use std::io::{self, IsTerminal};
 use clap::Subcommand;
 use ndauth_core::{OrgSlug, Role};
 use ndauth_proto::{role_from_proto, role_to_proto, timestamp_from_proto, v1};
-use ndauth_terminal::{Failure, Rows, aside, detailed, nonsense, print, print_json, shown};
+use ndauth_terminal::environment::variable;
+use ndauth_terminal::{Failure, Rows, aside, detailed, nonsense, print, print_json, shown, warn};
 use serde_json::{Value, json};
 
 use super::{config, policy};
@@ -224,6 +225,9 @@ async fn select(common: &Common, name: Option<&OrgSlug>) -> Result<(), Failure> 
         Format::Table | Format::Simple | Format::Detailed => {
             print(&format!("✓ Commands that act in an org act in {} from now on\n", shown(&chosen)))?;
             aside("personal tokens are not narrowed by it: `ndcli auth token create --org` does that");
+            if variable("NDCLI_ORG").is_some() {
+                warn("NDCLI_ORG is set, and goes before what is selected");
+            }
             Ok(())
         }
     }

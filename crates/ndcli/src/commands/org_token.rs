@@ -153,6 +153,7 @@ async fn create(common: &Common, create: &Create) -> Result<(), Failure> {
     if let Some(file) = file {
         minting.keep(&mut server, file, &minted).await?;
     }
+    let file = create.token_file.as_deref();
     let kind = if create.user { "Personal access token" } else { "Org token" };
     let output = create.output.unwrap_or(match common.format {
         Format::Json => Output::Json,
@@ -160,16 +161,14 @@ async fn create(common: &Common, create: &Create) -> Result<(), Failure> {
     });
     match (output, common.format) {
         (Output::Token, _) => print(&format!("{}\n", shown(&minted.secret))),
-        (Output::Json, _) => print_json(&minted.flat()),
-        (Output::Table, Format::Simple) => print(&minted.simple()),
+        (Output::Json, _) => print_json(&minted.flat(file)),
+        (Output::Table, Format::Simple) => print(&minted.simple(file)),
         (Output::Table, Format::Detailed) => {
-            let mut told = vec![("Token", shown(&minted.secret))];
+            let mut told = vec![("Token", minted.whereabouts(file))];
             told.extend(fields(&minted.token, minted.token.created_at));
             print(&detailed(&told))
         }
-        (Output::Table, Format::Table | Format::Json) => {
-            print(&minted.sentences(kind, create.token_file.as_deref()))
-        }
+        (Output::Table, Format::Table | Format::Json) => print(&minted.sentences(kind, file)),
     }
 }
 
@@ -207,7 +206,7 @@ fn minting(create: &Create, name: &Label, org: &OrgSlug, grants: &Grants) -> Min
 
 /// Who is no admin is told of the way that is open.
 fn only_admins(failure: Failure, create: &Create) -> Failure {
-    if create.user || failure.code != ndauth_core::Class::NotPermitted.exit_code() {
+    if create.user || failure.hint.as_deref() != ndauth_core::Reason::RoleTooLow.hint() {
         return failure;
     }
     let hint = "only admins of the org make its tokens; `--user` makes one of yours, restricted to the org";

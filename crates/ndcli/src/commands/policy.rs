@@ -10,6 +10,7 @@ use ndauth_proto::{
 use ndauth_terminal::{Failure, Rows, ago, aside, detailed, nonsense, print, print_json, told};
 use serde_json::{Value, json};
 
+use super::mint::network;
 use crate::arguments::{Common, Format, InOrg};
 use crate::connection::{Connection, connect};
 use crate::terminal::confirm;
@@ -103,10 +104,6 @@ fn notice(text: &str) -> Result<Duration, String> {
     }
 }
 
-fn network(text: &str) -> Result<Network, String> {
-    text.parse().map_err(|why: ndauth_core::InvalidNetwork| why.to_string())
-}
-
 /// Carries out a command on an org's policy.
 pub(crate) async fn run(common: &Common, command: &Policy) -> Result<(), Failure> {
     match command {
@@ -122,6 +119,8 @@ struct Present {
     set_at: Option<Timestamp>,
     to_come: Vec<(Timestamp, OrgPolicy)>,
     now: Timestamp,
+    /// How many policies the org was ever given.
+    generation: u32,
 }
 
 async fn present(server: &Connection, org: &OrgSlug) -> Result<Present, Failure> {
@@ -136,6 +135,7 @@ async fn present(server: &Connection, org: &OrgSlug) -> Result<Present, Failure>
         set_at: answer.set_at.map(|at| timestamp_from_proto("set_at", at)).transpose()?,
         to_come: to_come.collect::<Result<_, Failure>>()?,
         now: told("evaluated_at", Some(answer.evaluated_at))?,
+        generation: answer.generation,
     })
 }
 
@@ -249,7 +249,7 @@ async fn withdraw(common: &Common, org: &OrgSlug) -> Result<(), Failure> {
     let present = present(&server, org).await?;
     let withdrawn = present.to_come.len();
     if withdrawn > 0 {
-        let request = request(org, &present.ruling, Duration::ZERO);
+        let request = request(org, &present.ruling, Duration::ZERO, present.generation);
         server.ask(async |client| client.set_org_policy(request.clone()).await).await?;
     }
     match common.format {
@@ -263,13 +263,19 @@ async fn withdraw(common: &Common, org: &OrgSlug) -> Result<(), Failure> {
     }
 }
 
-fn request(org: &OrgSlug, policy: &OrgPolicy, effective_in: Duration) -> v1::SetOrgPolicyRequest {
+fn request(
+    org: &OrgSlug,
+    policy: &OrgPolicy,
+    effective_in: Duration,
+    generation: u32,
+) -> v1::SetOrgPolicyRequest {
     v1::SetOrgPolicyRequest {
         org: org.to_string(),
         policy: Some(policy_to_proto(policy)),
         effective_in: Some(duration_to_proto(effective_in)),
         dry_run: false,
         max_tokens: MOST,
+        expected_generation: Some(generation),
     }
 }
 
@@ -284,25 +290,37 @@ async fn set(common: &Common, set: &Set) -> Result<(), Failure> {
     // What is not stated stays as it will be by then.
     let (before, after): (Vec<_>, Vec<_>) = present.to_come.iter().partition(|(at, _)| *at <= holds);
     let policy = set.change(before.last().map_or(&present.ruling, |(_, policy)| policy));
-    let dry_run = v1::SetOrgPolicyRequest { dry_run: true, ..request(org, &policy, within) };
-    let tried = server.ask(async |client| client.set_org_policy(dry_run.clone()).await).await?;
+    let dry_run =
+        v1::SetOrgPolicyRequest { dry_run: true, ..request(org, &policy, within, present.generation) };
+    let tried = async || -> Result<Outcome, Failure> {
+        Outcome::read(server.ask(async |client| client.set_org_policy(dry_run.clone()).await).await?)
+    };
     if set.dry_run {
-        return Outcome::read(tried)?.show(common.format, org, &policy, true);
+        return tried().await?.show(common.format, org, &policy, true);
     }
     if !set.yes {
-        let tried = Outcome::read(tried)?;
+        let tried = tried().await?;
         aside(&tried.sentences());
         let question = format!("Set this policy for {org}? [y/N]:");
         if !confirm(&question, "--yes")? {
             return Err(Failure::failed("aborted: no policy was set", None));
         }
     }
-    let asked = request(org, &policy, within);
-    let outcome =
-        Outcome::read(server.ask(async |client| client.set_org_policy(asked.clone()).await).await?)?;
+    // Once: a second try would meet what the first one set.
+    let asked = request(org, &policy, within, present.generation);
+    let outcome = Outcome::read(server.ask_once(async |client| client.set_org_policy(asked).await).await?)?;
+    let mut generation = outcome.generation;
     for (at, policy) in after {
-        let again = request(org, &set.change(policy), at.since(outcome.now));
-        server.ask(async |client| client.set_org_policy(again.clone()).await).await?;
+        let again = request(org, &set.change(policy), at.since(outcome.now), generation);
+        let again = server.ask_once(async |client| client.set_org_policy(again).await).await;
+        generation = again
+            .map_err(|failure| {
+                failure.of(&format!(
+                    "the policy holds, and the one that was to hold from {} is withdrawn by it and not announced again",
+                    at.minute()
+                ))
+            })?
+            .generation;
         aside(&format!("the policy that is to hold from {} stays so, with this change", at.minute()));
     }
     outcome.show(common.format, org, &policy, false)
@@ -314,6 +332,7 @@ struct Outcome {
     now: Timestamp,
     impact: v1::PolicyImpact,
     sequence: u64,
+    generation: u32,
 }
 
 impl Outcome {
@@ -323,6 +342,7 @@ impl Outcome {
             now: told("evaluated_at", Some(answer.evaluated_at))?,
             impact: answer.impact.ok_or_else(|| nonsense("it does not say what the policy does"))?,
             sequence: answer.sequence,
+            generation: answer.generation,
         })
     }
 

@@ -1,5 +1,7 @@
 //! `ndcli validate`.
 
+use std::net::IpAddr;
+
 use clap::ValueEnum;
 use clap_complete::ArgValueCandidates;
 use ndauth_core::{OrgSlug, Permission, Timestamp};
@@ -43,6 +45,10 @@ pub(crate) struct Validate {
     #[arg(long, value_parser = permission, requires = "org",
           add = ArgValueCandidates::new(completion::permissions))]
     permission: Option<Permission>,
+
+    /// The address from which the secret was used; the service must be registered as stating one
+    #[arg(long, value_name = "ADDRESS")]
+    from: Option<IpAddr>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -69,7 +75,7 @@ pub(crate) async fn run(common: &Common, validate: &Validate) -> Result<(), Fail
         }
         .into(),
         required_permission: validate.permission.as_ref().map(permission_to_proto),
-        client_address: String::new(),
+        client_address: validate.from.map(|address| address.to_string()).unwrap_or_default(),
     };
     let answer = server.ask(async |client| client.validate_token(request.clone()).await).await?;
     let as_of = AsOf {
