@@ -1,7 +1,9 @@
 //! All of a kind, or a set of them: orgs, services, networks.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::net::IpAddr;
+use std::ops::Deref;
 
 use serde::{Deserialize, Serialize};
 
@@ -14,8 +16,14 @@ pub enum Among<T: Ord> {
     /// All there are.
     All,
     /// These. Not empty but in the result of a meet, and then none.
-    Only(BTreeSet<T>),
+    Only(Several<T>),
 }
+
+/// A set that takes the room of a pointer where most of what could have one has none.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+#[expect(clippy::box_collection, reason = "a server holds a million tokens, nearly all without a set")]
+pub struct Several<T: Ord>(Box<BTreeSet<T>>);
 
 /// The orgs that a token offers power in (all: where its owner is a member at the time), or that a
 /// service may ask about: by their ids, or (`Orgs<OrgSlug>`) as people name them.
@@ -44,7 +52,7 @@ const MOST: usize = 256;
 impl<T: Ord + Clone> Among<T> {
     /// These and no others.
     pub fn only(some: impl IntoIterator<Item = T>) -> Result<Among<T>, InvalidSet> {
-        let some: BTreeSet<T> = some.into_iter().collect();
+        let some: Several<T> = some.into_iter().collect();
         match some.len() {
             0 => Err(InvalidSet::Empty),
             count if count > MOST => Err(InvalidSet::TooMany),
@@ -66,6 +74,50 @@ impl<T: Ord + Clone> Among<T> {
             (Among::All, some) | (some, Among::All) => some.clone(),
             (Among::Only(a), Among::Only(b)) => Among::Only(a.intersection(b).cloned().collect()),
         }
+    }
+}
+
+impl<T: Ord> Deref for Several<T> {
+    type Target = BTreeSet<T>;
+
+    fn deref(&self) -> &BTreeSet<T> {
+        &self.0
+    }
+}
+
+impl<T: Ord + fmt::Debug> fmt::Debug for Several<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl<T: Ord> FromIterator<T> for Several<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(some: I) -> Several<T> {
+        Several(Box::new(some.into_iter().collect()))
+    }
+}
+
+impl<T: Ord, const N: usize> From<[T; N]> for Several<T> {
+    fn from(some: [T; N]) -> Several<T> {
+        some.into_iter().collect()
+    }
+}
+
+impl<T: Ord> IntoIterator for Several<T> {
+    type Item = T;
+    type IntoIter = std::collections::btree_set::IntoIter<T>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl<'a, T: Ord> IntoIterator for &'a Several<T> {
+    type Item = &'a T;
+    type IntoIter = std::collections::btree_set::Iter<'a, T>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter()
     }
 }
 
@@ -92,7 +144,7 @@ mod tests {
     }
 
     fn orgs() -> impl Strategy<Value = Orgs> {
-        prop_oneof![1 => Just(Orgs::All), 4 => btree_set(org(), 0..5).prop_map(Orgs::Only)]
+        prop_oneof![1 => Just(Orgs::All), 4 => btree_set(org(), 0..5).prop_map(|some| Orgs::Only(some.into_iter().collect()))]
     }
 
     proptest! {

@@ -291,7 +291,7 @@ mod tests {
         let policy = OrgPolicy {
             longest_lifetime: crate::Lifetime::For(std::time::Duration::from_secs(30)),
             personal_tokens: false,
-            networks: crate::Networks::Only(std::collections::BTreeSet::new()),
+            networks: crate::Networks::Only([].into()),
             login_within: crate::Lifetime::Endless,
         };
         let org = OrgId::from_uuid(Uuid::from_u128(1));

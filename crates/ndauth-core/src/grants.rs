@@ -32,7 +32,8 @@ pub enum Grants {
 
 /// A set of grants in normal form.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub struct GrantSet(BTreeMap<(ResourceType, ResourceIds), Actions>);
+#[expect(clippy::box_collection, reason = "a server holds a million tokens, nearly all without a set")]
+pub struct GrantSet(Box<BTreeMap<(ResourceType, ResourceIds), Actions>>);
 
 /// Why these are no grants of a token.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -165,12 +166,12 @@ impl GrantSet {
             };
             Some(((resource_type.clone(), ids.clone()), kept))
         });
-        GrantSet(kept.collect())
+        GrantSet(Box::new(kept.collect()))
     }
 
     fn not_ours(&self) -> GrantSet {
         let theirs = self.0.iter().filter(|((resource_type, _), _)| !is_own_resource_type(resource_type));
-        GrantSet(theirs.map(|(key, actions)| (key.clone(), actions.clone())).collect())
+        GrantSet(Box::new(theirs.map(|(key, actions)| (key.clone(), actions.clone())).collect()))
     }
 
     fn meet(&self, other: &GrantSet) -> GrantSet {

@@ -30,7 +30,7 @@ mod refusal;
 
 pub use access::{InvalidAccess, Role, Scope};
 pub use account::{Account, Installation, Membership, Org, Service, Session};
-pub use among::{Among, InvalidSet, Networks, Orgs, Services};
+pub use among::{Among, InvalidSet, Networks, Orgs, Services, Several};
 pub use catalogue::{
     ActionDocument, Catalogue, CatalogueChange, CatalogueDocument, InvalidCatalogue, InvalidChange, Listed,
     PermissionName, TypeDocument, UnknownGrant, is_own_resource_type,

@@ -37,23 +37,23 @@ pub enum InvalidName {
 /// What a person calls a token, a service, an org or themselves: 1 to 100 characters in
 /// Unicode's normal form C.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Label(String);
+pub struct Label(Box<str>);
 
 /// What something is for, in a person's words: 1 to 200 characters on one line, in Unicode's normal form C.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Description(String);
+pub struct Description(Box<str>);
 
 /// An org's immutable name in URLs and commands: 1 to 40 of a-z, 0-9 and inner hyphens.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct OrgSlug(String);
+pub struct OrgSlug(Box<str>);
 
 /// An account's immutable name: 1 to 40 of a-z, 0-9 and inner hyphens.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Handle(String);
+pub struct Handle(Box<str>);
 
 /// An account's e-mail address, its domain in lower case.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Email(String);
+pub struct Email(Box<str>);
 
 const MAX_LABEL: usize = 100;
 const MAX_DESCRIPTION: usize = 200;
@@ -107,12 +107,12 @@ impl FromStr for Email {
         if local.is_empty() || !labels_ok || !text.replacen('@', "", 1).chars().all(plain) {
             return Err(InvalidName::NotEmail);
         }
-        Ok(Email(format!("{local}@{}", domain.to_lowercase())))
+        Ok(Email(format!("{local}@{}", domain.to_lowercase()).into()))
     }
 }
 
 /// A line that people wrote, in normal form.
-fn line(text: &str, max: usize) -> Result<String, InvalidName> {
+fn line(text: &str, max: usize) -> Result<Box<str>, InvalidName> {
     bounded(text, max)?;
     if text.trim() != text {
         return Err(InvalidName::OuterSpace);
@@ -122,7 +122,7 @@ fn line(text: &str, max: usize) -> Result<String, InvalidName> {
     }
     let normal: String = text.nfc().collect();
     bounded(&normal, max)?;
-    Ok(normal)
+    Ok(normal.into())
 }
 
 fn bounded(text: &str, max: usize) -> Result<(), InvalidName> {
@@ -133,7 +133,7 @@ fn bounded(text: &str, max: usize) -> Result<(), InvalidName> {
     }
 }
 
-fn slug(text: &str) -> Result<String, InvalidName> {
+fn slug(text: &str) -> Result<Box<str>, InvalidName> {
     bounded(text, MAX_SLUG)?;
     let alphabet = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if let Some(c) = text.chars().find(|c| !alphabet(*c)) {
@@ -142,7 +142,7 @@ fn slug(text: &str) -> Result<String, InvalidName> {
     if text.starts_with('-') || text.ends_with('-') || text.contains("--") {
         return Err(InvalidName::NotSlug('-'));
     }
-    Ok(text.to_owned())
+    Ok(text.into())
 }
 
 /// The first character that a terminal, a log or a page could not show as what it is.

@@ -1,7 +1,5 @@
 //! Org policy: the limits that an org's admins set for tokens that touch it.
 
-use std::collections::BTreeSet;
-
 use serde::{Deserialize, Serialize};
 
 use crate::{Lifetime, Networks, Timestamp};
@@ -54,7 +52,7 @@ impl OrgPolicy {
             Networks::All => (self.clone(), None),
             Networks::Only(some) => {
                 let names = some.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-                (OrgPolicy { networks: Networks::Only(BTreeSet::new()), ..self.clone() }, Some(names))
+                (OrgPolicy { networks: Networks::Only([].into()), ..self.clone() }, Some(names))
             }
         }
     }

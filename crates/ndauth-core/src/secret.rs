@@ -52,8 +52,8 @@ pub struct Secret {
 pub struct SecretHash([u8; 32]);
 
 /// The first 12 characters of a secret.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SecretPrefix(String);
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SecretPrefix([u8; PREFIX_LEN]);
 
 /// Why a text is no secret. Each says what most likely happened to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -169,7 +169,8 @@ impl Secret {
 
     /// The first 12 characters.
     pub fn prefix(&self) -> SecretPrefix {
-        SecretPrefix(self.expose()[..PREFIX_LEN].to_owned())
+        let (prefix, _) = self.text.split_first_chunk().expect("a secret is longer than its prefix");
+        SecretPrefix(*prefix)
     }
 
     /// SHA-256 of the whole string.
@@ -254,7 +255,7 @@ impl fmt::Debug for SecretHash {
 impl SecretPrefix {
     /// The prefix as text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        std::str::from_utf8(&self.0).expect("a prefix is ASCII: parsing and minting see to it")
     }
 }
 
@@ -264,16 +265,22 @@ impl FromStr for SecretPrefix {
     /// Reads back a prefix as it was stored.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         SecretKind::of(text).ok_or(InvalidSecret::Kind)?;
-        if text.len() != PREFIX_LEN || !text.bytes().all(is_body) {
-            return Err(InvalidSecret::Body);
+        match <[u8; PREFIX_LEN]>::try_from(text.as_bytes()) {
+            Ok(prefix) if prefix.into_iter().all(is_body) => Ok(SecretPrefix(prefix)),
+            _ => Err(InvalidSecret::Body),
         }
-        Ok(SecretPrefix(text.to_owned()))
+    }
+}
+
+impl fmt::Debug for SecretPrefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SecretPrefix({self})")
     }
 }
 
 impl fmt::Display for SecretPrefix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 

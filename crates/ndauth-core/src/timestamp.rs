@@ -1,6 +1,7 @@
 //! Instants: microseconds since 1970 in UTC, the one representation in rows, events and memory.
 
 use std::fmt;
+use std::num::NonZeroI64;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -11,7 +12,10 @@ use time::format_description::well_known::Rfc3339;
 /// An instant, in microseconds since 1970-01-01T00:00:00Z, within the years 1970 to 9999.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "i64", into = "i64")]
-pub struct Timestamp(i64);
+pub struct Timestamp(
+    /// One more than the microseconds: an instant that may be missing takes no more room than one that is there.
+    NonZeroI64,
+);
 
 /// A text or number that names no instant between 1970 and 9999.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -20,38 +24,35 @@ pub struct InvalidTimestamp;
 
 impl Timestamp {
     /// The first instant there is.
-    pub const MIN: Timestamp = Timestamp(0);
+    pub const MIN: Timestamp = Timestamp(NonZeroI64::new(1).expect("not zero"));
     /// The last instant there is: 9999-12-31T23:59:59.999999Z.
-    pub const MAX: Timestamp = Timestamp(253_402_300_799_999_999);
+    pub const MAX: Timestamp = Timestamp(NonZeroI64::new(253_402_300_800_000_000).expect("not zero"));
 
     /// The instant so many microseconds after 1970 began.
     pub fn from_micros(micros: i64) -> Result<Timestamp, InvalidTimestamp> {
-        if (Self::MIN.0..=Self::MAX.0).contains(&micros) {
-            Ok(Timestamp(micros))
-        } else {
-            Err(InvalidTimestamp)
-        }
+        let after = micros.checked_add(1).and_then(NonZeroI64::new).map(Timestamp);
+        after.filter(|instant| (Self::MIN..=Self::MAX).contains(instant)).ok_or(InvalidTimestamp)
     }
 
     /// Microseconds since 1970 began.
     pub fn micros(self) -> i64 {
-        self.0
+        self.0.get() - 1
     }
 
     /// The instant later by `duration`, or `None` past the year 9999.
     pub fn checked_add(self, duration: Duration) -> Option<Timestamp> {
         let micros = i64::try_from(duration.as_micros()).ok()?;
-        Timestamp::from_micros(self.0.checked_add(micros)?).ok()
+        Timestamp::from_micros(self.micros().checked_add(micros)?).ok()
     }
 
     /// How long after `earlier` this instant is; zero if it is not after it.
     pub fn since(self, earlier: Timestamp) -> Duration {
-        Duration::from_micros(u64::try_from(self.0 - earlier.0).unwrap_or(0))
+        Duration::from_micros(u64::try_from(self.micros() - earlier.micros()).unwrap_or(0))
     }
 
     /// The instant as a date and time in UTC.
     pub fn to_utc(self) -> OffsetDateTime {
-        OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1000)
+        OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.micros()) * 1000)
             .expect("the years 1970 to 9999 are within the range of `OffsetDateTime`")
     }
 
@@ -100,7 +101,7 @@ impl TryFrom<i64> for Timestamp {
 
 impl From<Timestamp> for i64 {
     fn from(instant: Timestamp) -> i64 {
-        instant.0
+        instant.micros()
     }
 }
 
