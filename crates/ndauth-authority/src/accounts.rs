@@ -1,11 +1,16 @@
 //! Who the caller is, and where it is a member.
 
+use std::net::IpAddr;
+
 use ndauth_core::{
-    Account, Membership, OrgSlug, Orgs, Role, SecretPrefix, Service, Session, Timestamp, TokenView,
+    Account, LastUse, Membership, OrgSlug, Orgs, Refusal, Role, SecretHash, SecretKind, SecretPrefix,
+    Service, Session, Timestamp, TokenView,
 };
 
 use crate::access::Operation;
 use crate::held::OwnerName;
+use crate::mirror::{Found, Known, View};
+use crate::validate::broken;
 use crate::{Authority, AuthorityError, Caller, Credential};
 
 /// Who a caller is.
@@ -34,25 +39,58 @@ impl Authority {
     /// Says who the caller is.
     pub async fn who_am_i(&self, credential: &Credential) -> Result<WhoAmI, AuthorityError> {
         let operation = Operation::WhoAmI;
+        if let Credential::Secret { secret, from } = credential
+            && matches!(secret.kind(), SecretKind::Personal | SecretKind::Org | SecretKind::Service)
+        {
+            return self.who_presents(&secret.hash(), *from).await;
+        }
         let (read, caller, _) = self.read_as(credential, operation).await?;
         let identity = match caller {
             Caller::Session { account, session, prefix } => Identity::Session(account, session, prefix),
-            Caller::Token { held, .. } => {
-                let view = Box::new(self.view(&read, held.token).await?);
-                match held.owner {
-                    OwnerName::Account(account) => Identity::Token(account, view),
-                    OwnerName::Org(_) => Identity::OrgToken(view),
-                }
-            }
-            Caller::Service { service } => {
-                let orgs = read.name_orgs(&service.orgs).await?;
-                Identity::Service(service, orgs)
-            }
-            Caller::Console => {
-                return Err(AuthorityError::NotPermitted { caller: "the console", operation });
+            Caller::Console | Caller::Token { .. } | Caller::Service { .. } => {
+                return Err(AuthorityError::NotPermitted { caller: caller.kind(), operation });
             }
         };
         Ok(WhoAmI { identity, now: read.now() })
+    }
+
+    /// Says whose a token's or a service's secret is, from the mirror.
+    async fn who_presents(&self, hash: &SecretHash, from: Option<IpAddr>) -> Result<WhoAmI, AuthorityError> {
+        self.ask(|view| match self.whose(view, hash, from) {
+            Ok(identity) => Found::Held(Ok(WhoAmI { identity, now: view.now })),
+            Err(error @ AuthorityError::Refused(Refusal::Unknown)) => Found::Missed(Err(error)),
+            Err(error) => Found::Held(Err(error)),
+        })
+        .await?
+    }
+
+    fn whose(
+        &self,
+        view: &View<'_>,
+        hash: &SecretHash,
+        from: Option<IpAddr>,
+    ) -> Result<Identity, AuthorityError> {
+        self.standing.admit(Operation::WhoAmI, view.installation())?;
+        match view.secret(hash).ok_or(Refusal::Unknown)? {
+            Known::Service(known) => {
+                let (record, service) = &**known;
+                view.judge_service(service, record)?;
+                Ok(Identity::Service(Service::clone(service), view.name_orgs(&service.orgs)))
+            }
+            Known::Token(family, which, noted) => {
+                let Caller::Token { held, .. } = view.token_caller(family, *which, from)? else {
+                    return Err(Refusal::Unknown.into());
+                };
+                self.uses.note_since(noted, held.record.id, view.now, from);
+                let last_use = Some(LastUse { at: view.now, address: from });
+                let shown = Box::new(view.show(family, last_use));
+                Ok(match held.owner {
+                    OwnerName::Account(account) => Identity::Token(account, shown),
+                    OwnerName::Org(_) => Identity::OrgToken(shown),
+                })
+            }
+            Known::Broken => Err(broken(hash)),
+        }
     }
 
     /// Lists the orgs where the caller's account is a member, by slug; for a token, those of them in

@@ -14,8 +14,10 @@ use rand::rngs::SysRng;
 use crate::access::{Operation, Reach, Rule, admit, rule};
 use crate::credential::identify;
 use crate::held::{OwnerName, Question, ground};
+use crate::mirror::{Freshness, Mirror, SharedMirror};
 use crate::standing::Standing;
 use crate::uses::Uses;
+use crate::validate::Tally;
 use crate::{AuthorityError, Caller, Credential};
 
 /// The authority on one database. Shared by everything that serves from it.
@@ -25,6 +27,8 @@ pub struct Authority {
     catalogue: Mutex<Option<Known>>,
     pub(crate) uses: Uses,
     pub(crate) standing: Standing,
+    pub(crate) mirror: SharedMirror,
+    pub(crate) tally: Tally,
 }
 
 /// A catalogue that was read, and the hash of its document.
@@ -49,9 +53,24 @@ impl Authority {
         let store = Store::connect(url, clock).await?;
         store.migrate().await?;
         let standing = Standing::new(url, data);
-        let authority = Authority { store, catalogue: Mutex::default(), uses: Uses::default(), standing };
+        let mirror = Arc::new(Mirror::new(store.watch(), Freshness::default()));
+        let authority = Authority {
+            store,
+            catalogue: Mutex::default(),
+            uses: Uses::default(),
+            standing,
+            mirror,
+            tally: Tally::new(),
+        };
         authority.look_first().await?;
         Ok(authority)
+    }
+
+    /// The same, with answers of another freshness than [`Freshness::default`]. To be said before
+    /// [`Authority::load`].
+    pub fn with_freshness(mut self, freshness: Freshness) -> Authority {
+        self.mirror = Arc::new(Mirror::new(self.store.watch(), freshness));
+        self
     }
 
     /// The steps of the schema's history in a database, without changing it.
@@ -73,7 +92,7 @@ impl Authority {
         operation: Operation,
     ) -> Result<(Read, Caller, Reach), AuthorityError> {
         let read = self.store.read().await?;
-        self.standing.admit(operation, &read)?;
+        self.standing.admit(operation, read.installation())?;
         let caller = self.identify(&read, credential).await?;
         let reach = admit(operation, &caller)?;
         self.observe(&caller, &read);
@@ -89,7 +108,7 @@ impl Authority {
         slug: &OrgSlug,
     ) -> Result<(Read, Caller, (Org, Role)), AuthorityError> {
         let read = self.store.read().await?;
-        self.standing.admit(operation, &read)?;
+        self.standing.admit(operation, read.installation())?;
         let caller = self.identify(&read, credential).await?;
         let place = self.admit_in(&read, &caller, operation, slug).await?;
         self.observe(&caller, &read);
@@ -109,7 +128,7 @@ impl Authority {
             _ => Some(self.read_in(credential, operation, slug).await?.1),
         };
         let write = self.store.write(name).await?;
-        self.standing.admit(operation, &write)?;
+        self.standing.admit(operation, write.installation())?;
         hold(&write, known.as_ref()).await?;
         if let Some(org) = write.find_org_by_slug(slug).await? {
             write.lock_org(org.id).await?;
@@ -173,9 +192,10 @@ impl Authority {
                     asker: Asker::Ndauth,
                     address: *from,
                     catalogue: &*self.catalogue(read).await?,
+                    not_before: read.installation().not_before,
                     now: read.now(),
                 };
-                let effective = decide(&held.case(Some(&ground), &question, read))?;
+                let effective = decide(&held.case(Some(&ground), &question))?;
                 let role = match effective {
                     Effective::Access { role, .. } => role,
                     Effective::Identity => Role::Ro,
@@ -220,11 +240,36 @@ impl Authority {
             _ => Some(self.read_as(credential, operation).await?.1),
         };
         let write = self.store.write(name).await?;
-        self.standing.admit(operation, &write)?;
+        self.standing.admit(operation, write.installation())?;
         hold(&write, known.as_ref()).await?;
         let caller = self.identify(&write, credential).await?;
         let reach = admit(operation, &caller)?;
         Ok((write, caller, reach))
+    }
+
+    /// Ends a change with its event. Returns the event's sequence.
+    pub(crate) async fn commit(
+        &self,
+        write: Write,
+        caller: &Caller,
+        change: Change,
+        personal: Personal,
+    ) -> Result<u64, AuthorityError> {
+        let actor = match caller {
+            Caller::Console => Actor::Console,
+            Caller::Session { account, session, .. } => {
+                Actor::Session { account: account.id, session: session.id }
+            }
+            Caller::Token { held, .. } => match held.token.owner {
+                Owner::Account(account) => Actor::Token { account, token: held.token.id },
+                Owner::Org(org) => Actor::OrgToken { org, token: held.token.id },
+            },
+            Caller::Service { service } => Actor::Service { service: service.id },
+        };
+        let event = Event::new(&Entry { at: write.now(), actor, change }, &personal, &mut SysRng)?;
+        let sequence = write.commit(&event).await?;
+        self.mirror.applied(sequence).await;
+        Ok(sequence)
     }
 
     fn observe(&self, caller: &Caller, read: &Read) {
@@ -249,28 +294,6 @@ async fn hold(write: &Write, known: Option<&Caller>) -> Result<(), AuthorityErro
         write.lock_account(account.id).await?;
     }
     Ok(())
-}
-
-/// Ends a change with its event. Returns the event's sequence.
-pub(crate) async fn commit(
-    write: Write,
-    caller: &Caller,
-    change: Change,
-    personal: Personal,
-) -> Result<u64, AuthorityError> {
-    let actor = match caller {
-        Caller::Console => Actor::Console,
-        Caller::Session { account, session, .. } => {
-            Actor::Session { account: account.id, session: session.id }
-        }
-        Caller::Token { held, .. } => match held.token.owner {
-            Owner::Account(account) => Actor::Token { account, token: held.token.id },
-            Owner::Org(org) => Actor::OrgToken { org, token: held.token.id },
-        },
-        Caller::Service { service } => Actor::Service { service: service.id },
-    };
-    let event = Event::new(&Entry { at: write.now(), actor, change }, &personal, &mut SysRng)?;
-    Ok(write.commit(&event).await?)
 }
 
 /// Tries a change again where another transaction stood in its way.

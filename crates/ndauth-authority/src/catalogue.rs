@@ -10,7 +10,7 @@ use ndauth_core::{
 use ndauth_store::{Read, TokenPage};
 
 use crate::access::Operation;
-use crate::authority::{commit, retried};
+use crate::authority::retried;
 use crate::{Authority, AuthorityError, Credential};
 
 /// What a new catalogue changes.
@@ -62,7 +62,7 @@ impl Authority {
             }
             write.set_catalogue(document).await?;
             let change = Change::CatalogueApplied { catalogue: document.clone() };
-            let sequence = commit(write, &caller, change, Personal::new()).await?;
+            let sequence = self.commit(write, &caller, change, Personal::new()).await?;
             Ok(CatalogueApplied { sequence: Some(sequence), ..applied })
         })
         .await

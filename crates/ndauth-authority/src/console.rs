@@ -11,7 +11,7 @@ use ndauth_store::{Family, Read, Write};
 use rand::rngs::SysRng;
 
 use crate::access::Operation;
-use crate::authority::{commit, retried};
+use crate::authority::retried;
 use crate::{Authority, AuthorityError, Caller, Credential, MemberShown};
 
 /// An account to be made.
@@ -94,7 +94,7 @@ impl Authority {
             let change = Change::AccountCreated { account: account.id };
             let personal =
                 Personal::from([("handle", new.handle.to_string()), ("email", new.email.to_string())]);
-            commit(write, &caller, change, personal).await?;
+            self.commit(write, &caller, change, personal).await?;
             Ok(account)
         })
         .await
@@ -137,7 +137,7 @@ impl Authority {
             return Ok(false);
         }
         write.set_account_disabled(id, since).await?;
-        commit(write, &caller, change, Personal::new()).await?;
+        self.commit(write, &caller, change, Personal::new()).await?;
         Ok(true)
     }
 
@@ -172,7 +172,7 @@ impl Authority {
             }
             let change = Change::OrgCreated { org: org.id, admin };
             let sequence =
-                commit(write, &caller, change, Personal::from([("slug", new.slug.to_string())])).await?;
+                self.commit(write, &caller, change, Personal::from([("slug", new.slug.to_string())])).await?;
             Ok((org, sequence))
         })
         .await
@@ -185,7 +185,7 @@ impl Authority {
             let org = live_org(&write, slug).await?;
             write.delete_org(org.id).await?;
             let change = Change::OrgDeleted { org: org.id };
-            commit(write, &caller, change, Personal::from([("slug", slug.to_string())])).await?;
+            self.commit(write, &caller, change, Personal::from([("slug", slug.to_string())])).await?;
             Ok(())
         })
         .await
@@ -210,7 +210,7 @@ impl Authority {
             let change = Change::MemberSet { org: org.id, account: account.id, role: Some(role) };
             let member =
                 MemberShown { account: account.id, handle: account.handle, role, since: write.now() };
-            Ok((member, commit(write, &caller, change, Personal::new()).await?))
+            Ok((member, self.commit(write, &caller, change, Personal::new()).await?))
         })
         .await
     }
@@ -232,7 +232,7 @@ impl Authority {
             keep_an_admin(&write, &caller, &org, &account).await?;
             write.remove_member(account.id, org.id).await?;
             let change = Change::MemberRemoved { org: org.id, account: account.id };
-            commit(write, &caller, change, Personal::new()).await
+            self.commit(write, &caller, change, Personal::new()).await
         })
         .await
     }
@@ -266,7 +266,7 @@ impl Authority {
             write.set_logged_in(account.id).await?;
             let secret = add_secret(&write, SecretKind::Session, Family::Session(session.id)).await?;
             let change = Change::SessionIssued { account: account.id, session: session.id };
-            commit(write, &caller, change, Personal::new()).await?;
+            self.commit(write, &caller, change, Personal::new()).await?;
             Ok(secret)
         })
         .await
@@ -303,7 +303,7 @@ impl Authority {
             write.insert_service(&service).await?.map_err(|_| taken())?;
             let secret = add_secret(&write, SecretKind::Service, Family::Service(service.id)).await?;
             let change = Change::ServiceCreated { service: service.id };
-            commit(write, &caller, change, Personal::from([("name", new.name.to_string())])).await?;
+            self.commit(write, &caller, change, Personal::from([("name", new.name.to_string())])).await?;
             Ok(secret)
         })
         .await
@@ -318,7 +318,7 @@ impl Authority {
             let ended = write.end_sessions(account.id).await?;
             if ended > 0 {
                 let change = Change::AccountSignedOut { account: account.id };
-                commit(write, &caller, change, Personal::new()).await?;
+                self.commit(write, &caller, change, Personal::new()).await?;
             }
             Ok(ended)
         })
@@ -361,7 +361,7 @@ impl Authority {
             write.retire_secrets(family, retires).await?;
             let secret = add_secret(&write, SecretKind::Service, family).await?;
             let change = Change::ServiceRotated { service: service.id };
-            commit(write, &caller, change, Personal::from([("name", name.to_string())])).await?;
+            self.commit(write, &caller, change, Personal::from([("name", name.to_string())])).await?;
             Ok(RotatedService { secret, retires })
         })
         .await
@@ -375,7 +375,7 @@ impl Authority {
             let service = live_service(&write, name).await?;
             write.revoke_service(service.id).await?;
             let change = Change::ServiceRevoked { service: service.id };
-            commit(write, &caller, change, Personal::from([("name", name.to_string())])).await?;
+            self.commit(write, &caller, change, Personal::from([("name", name.to_string())])).await?;
             Ok(())
         })
         .await

@@ -12,7 +12,7 @@ use ndauth_core::{Change, Entry, Head, Label, Personal, Timestamp};
 use ndauth_store::{Clock, CopyError, DatabaseUrl, Family, Store, StoredEvent, Write};
 
 use crate::access::Operation;
-use crate::authority::{TRIES, commit, retried};
+use crate::authority::{TRIES, retried};
 use crate::orgs::NETWORKS;
 use crate::standing::{Standing, unreadable};
 use crate::{Authority, AuthorityError, Credential};
@@ -172,7 +172,7 @@ impl Authority {
                 .extend(service.filter(|service| service.revoked_at.is_none()).map(|service| service.name));
         }
         let change = Change::Restored { copy: copy.sequence, replayed, not_before };
-        commit(write, &caller, change, Personal::new()).await?;
+        self.commit(write, &caller, change, Personal::new()).await?;
         let (shut_out, others) = (minted.before, minted.since);
         Ok(Settled { copy: copy.sequence, replayed, not_before, shut_out, others, lost, without_secret })
     }

@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use ndauth_core::{
-    Account, Asker, Catalogue, Refusal, Requirement, Secret, SecretKind, SecretPrefix, Service, Session,
-    decide,
+    Account, Asker, Catalogue, Installation, Refusal, Requirement, Secret, SecretKind, SecretPrefix,
+    SecretRecord, Service, Session, Timestamp, decide,
 };
 use ndauth_store::{Family, FoundSecret, Read, StoreError};
 
@@ -71,6 +71,40 @@ impl Caller {
         }
     }
 
+    /// A token that presents itself, if it lives.
+    pub(crate) fn of_token(
+        held: Held,
+        from: Option<IpAddr>,
+        catalogue: &Catalogue,
+        installation: &Installation,
+        now: Timestamp,
+    ) -> Result<Caller, AuthorityError> {
+        let ask = |requirement: &Requirement| {
+            let not_before = installation.not_before;
+            let asker = Asker::Ndauth;
+            let question = Question { requirement, asker, address: from, catalogue, not_before, now };
+            decide(&held.case(None, &question)).map(drop)
+        };
+        ask(&Requirement::Identity)?;
+        let at_home = ask(&Requirement::Account);
+        Ok(Caller::Token { held: Box::new(held), from, at_home })
+    }
+
+    /// A service that presents itself, if it lives.
+    pub(crate) fn judge_service(
+        service: &Service,
+        secret: &SecretRecord,
+        installation: &Installation,
+        now: Timestamp,
+    ) -> Result<(), AuthorityError> {
+        secret.judge(now)?;
+        secret.judge_minting(installation.not_before)?;
+        match service.revoked_at {
+            Some(at) => Err(AuthorityError::ServiceRevoked(at)),
+            None => Ok(()),
+        }
+    }
+
     /// The account on whose behalf it acts.
     pub(crate) fn account(&self) -> Option<&Account> {
         match self {
@@ -102,12 +136,10 @@ pub(crate) async fn identify(
         }
     }
     let found = read.find_secret(&secret.hash()).await?.ok_or(Refusal::Unknown)?;
-    if !matches!(found.family, Family::Token(_)) {
-        found.record.judge(read.now())?;
-        found.record.judge_minting(read.installation().not_before)?;
-    }
     match found.family {
         Family::Session(id) => {
+            found.record.judge(read.now())?;
+            found.record.judge_minting(read.installation().not_before)?;
             let session = read.find_session(id).await?.ok_or_else(|| orphan(&found, "session_id"))?;
             if let Some(at) = session.revoked_at {
                 return Err(AuthorityError::SessionRevoked(at));
@@ -124,23 +156,14 @@ pub(crate) async fn identify(
         }
         Family::Service(id) => {
             let service = read.find_service(id).await?.ok_or_else(|| orphan(&found, "service_id"))?;
-            match service.revoked_at {
-                Some(at) => Err(AuthorityError::ServiceRevoked(at)),
-                None => Ok(Caller::Service { service }),
-            }
+            Caller::judge_service(&service, &found.record, read.installation(), read.now())?;
+            Ok(Caller::Service { service })
         }
         Family::Token(id) => {
             let token = read.find_token(id).await?.ok_or_else(|| orphan(&found, "token_id"))?;
             let owner = owner_of(read, &token).await?;
             let held = Held { record: found.record, token, owner };
-            let ask = |requirement: &Requirement| {
-                let question =
-                    Question { requirement, asker: Asker::Ndauth, address: from, catalogue, now: read.now() };
-                decide(&held.case(None, &question, read)).map(drop)
-            };
-            ask(&Requirement::Identity)?;
-            let at_home = ask(&Requirement::Account);
-            Ok(Caller::Token { held: Box::new(held), from, at_home })
+            Caller::of_token(held, from, catalogue, read.installation(), read.now())
         }
     }
 }

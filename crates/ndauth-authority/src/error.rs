@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use ndauth_core::{Handle, OrgSlug, Problem, Reason, Refusal, Role, Timestamp};
 use ndauth_store::{CopyError, StoreError};
@@ -125,6 +126,22 @@ pub enum AuthorityError {
         .0.found, .0.seen
     )]
     Rewound(Rewound),
+    /// The database could not be asked for too long to answer from what is known of it.
+    #[error("the database could not be asked for too long; nothing was decided")]
+    Stale {
+        /// As of how long ago it is known, if at all.
+        age: Option<Duration>,
+    },
+    /// There is less memory than the tokens take.
+    #[error("{tokens} tokens take {needed} bytes of memory, and {room} are free")]
+    MirrorTooLarge {
+        /// How many tokens there are.
+        tokens: u64,
+        /// How many bytes they take, at the most.
+        needed: u64,
+        /// How many there are.
+        room: u64,
+    },
     /// What was seen of the log cannot be read.
     #[error("cannot read what was seen of the log, `{}`", path.display())]
     Witness {
@@ -180,6 +197,8 @@ impl AuthorityError {
             AuthorityError::Copy(CopyError::NoCopy { .. } | CopyError::Postgres) => Reason::InvalidArgument,
             AuthorityError::Restored
             | AuthorityError::Rewound(_)
+            | AuthorityError::Stale { .. }
+            | AuthorityError::MirrorTooLarge { .. }
             | AuthorityError::Witness { .. }
             | AuthorityError::Copy(CopyError::File { .. } | CopyError::Store(StoreError::Unavailable(_)))
             | AuthorityError::Store(StoreError::Unavailable(_)) => Reason::Unavailable,
@@ -197,6 +216,7 @@ impl AuthorityError {
                 | AuthorityError::Entropy(_)
                 | AuthorityError::Restored
                 | AuthorityError::Rewound(_)
+                | AuthorityError::MirrorTooLarge { .. }
                 | AuthorityError::Witness { .. }
                 | AuthorityError::Copy(_)
         )
@@ -212,6 +232,9 @@ impl AuthorityError {
                 });
                 Some(format!("put the newer database back, or {SETTLE}{}", elsewhere.unwrap_or_default()))
             }
+            AuthorityError::MirrorTooLarge { .. } => Some(
+                "give it more memory, or spread the orgs over several installations: `docs/scale.md`".to_owned(),
+            ),
             AuthorityError::Witness { path, .. } => Some(format!(
                 "let this user read it; if the database is surely no older copy, remove `{}`",
                 path.display()
@@ -250,7 +273,9 @@ impl From<&AuthorityError> for Problem {
         let message = match error.reason() {
             Reason::Internal => "something within the server failed; nothing was decided".to_owned(),
             // Where its files lie is the operator's to know.
-            Reason::Unavailable if !matches!(error, AuthorityError::Store(_)) => {
+            Reason::Unavailable
+                if !matches!(error, AuthorityError::Store(_) | AuthorityError::Stale { .. }) =>
+            {
                 "the server's database waits for its operator; nothing was decided".to_owned()
             }
             _ => error.to_string(),

@@ -121,13 +121,14 @@ impl Authority {
             asker: service.map_or(Asker::Unstated, Asker::Service),
             address: inquiry.address.filter(|_| service.is_none_or(|service| service.states_address)),
             catalogue: &catalogue,
+            not_before: read.installation().not_before,
             now: read.now(),
         };
         let reads_policy = match &ground {
             None => false,
             Some(ground) => may_read_policy(read, &catalogue, caller, ground).await?,
         };
-        let case = held.case(ground.as_ref(), &question, read);
+        let case = held.case(ground.as_ref(), &question);
         let mut findings = Vec::new();
         for finding in explain(&case) {
             let allows = match (finding.factor, &finding.allowed) {

@@ -41,8 +41,42 @@ pub(crate) struct Question<'a> {
     /// Where it was used, where that is known and believed.
     pub(crate) address: Option<IpAddr>,
     pub(crate) catalogue: &'a Catalogue,
+    /// Every secret minted before is shut out.
+    pub(crate) not_before: Timestamp,
     /// As of when.
     pub(crate) now: Timestamp,
+}
+
+impl<'a> Question<'a> {
+    /// The case of this question about a token.
+    pub(crate) fn about(
+        &self,
+        secret: &'a SecretRecord,
+        token: &'a Token,
+        owner: OwnerView<'a>,
+        org: OrgView<'a>,
+    ) -> Case<'a> {
+        Case {
+            secret,
+            token,
+            owner,
+            org,
+            asker: self.asker,
+            address: self.address,
+            requirement: self.requirement,
+            catalogue: self.catalogue,
+            not_before: self.not_before,
+            now: self.now,
+        }
+    }
+
+    /// The org that it is about, where it is about one.
+    pub(crate) fn org(&self) -> Option<&'a OrgSlug> {
+        match self.requirement {
+            Requirement::Identity | Requirement::Account => None,
+            Requirement::Access { org, .. } | Requirement::Survey { org } => Some(org),
+        }
+    }
 }
 
 impl OwnerName {
@@ -57,28 +91,14 @@ impl OwnerName {
 
 impl Held {
     /// The case of a question about this token.
-    pub(crate) fn case<'a>(
-        &'a self,
-        ground: Option<&'a Ground>,
-        question: &Question<'a>,
-        read: &Read,
-    ) -> Case<'a> {
-        Case {
-            secret: &self.record,
-            token: &self.token,
-            owner: match &self.owner {
-                OwnerName::Account(account) => OwnerView::Account(account),
-                OwnerName::Org(org) => OwnerView::Org(org),
-            },
-            org: ground
-                .map_or(OrgView::None, |ground| OrgView::Org(&ground.org, ground.role, &ground.policies)),
-            asker: question.asker,
-            address: question.address,
-            requirement: question.requirement,
-            catalogue: question.catalogue,
-            not_before: read.installation().not_before,
-            now: question.now,
-        }
+    pub(crate) fn case<'a>(&'a self, ground: Option<&'a Ground>, question: &Question<'a>) -> Case<'a> {
+        let owner = match &self.owner {
+            OwnerName::Account(account) => OwnerView::Account(account),
+            OwnerName::Org(org) => OwnerView::Org(org),
+        };
+        let org =
+            ground.map_or(OrgView::None, |ground| OrgView::Org(&ground.org, ground.role, &ground.policies));
+        question.about(&self.record, &self.token, owner, org)
     }
 }
 

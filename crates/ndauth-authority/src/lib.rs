@@ -18,6 +18,7 @@ mod explain;
 mod export;
 mod held;
 mod inspect;
+mod mirror;
 mod orgs;
 mod standing;
 mod tokens;
@@ -37,6 +38,7 @@ pub use explain::{Explained, Explanation, Inquiry, Subject};
 pub use export::parse_export;
 pub use held::OwnerName;
 pub use inspect::{AsOf, MemberView, OrgView, OwnedToken, ServiceView, SessionView};
+pub use mirror::{BYTES_PER_TOKEN, Follower, Freshness, Readiness};
 pub use ndauth_store::{
     Clock, CopyError, DatabaseUrl, Engine, InvalidDatabaseUrl, ManualClock, MigrationState, StoreError,
     TokenPage,
@@ -46,4 +48,4 @@ pub use standing::Rewound;
 pub use tokens::{
     AnyToken, CreatedToken, Listed, MAX_LIVE_TOKENS, NewToken, RevokedToken, Shown, TokenName, TokenSettings,
 };
-pub use validate::{Allowed, Question, Verdict, Verdicts};
+pub use validate::{Allowed, Answer, Question, Verdict};

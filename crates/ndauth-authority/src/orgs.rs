@@ -10,7 +10,7 @@ use ndauth_core::{
 use ndauth_store::{Read, StoreError, TokenPage};
 
 use crate::access::Operation;
-use crate::authority::{commit, retried};
+use crate::authority::retried;
 use crate::held::{Ground, Held, OwnerName, Question};
 use crate::{Authority, AuthorityError, Credential};
 
@@ -208,7 +208,7 @@ impl Authority {
             let change = Change::PolicySet { org: org.id, takes_hold_at, policy };
             let personal: Personal = networks.map(|names| (NETWORKS, names)).into_iter().collect();
             let now = write.now();
-            Ok((takes_hold_at, commit(write, &caller, change, personal).await?, before + 1, now))
+            Ok((takes_hold_at, self.commit(write, &caller, change, personal).await?, before + 1, now))
         })
         .await?;
         Ok(PolicySet { takes_hold_at, impact, sequence: Some(sequence), generation, now })
@@ -258,15 +258,16 @@ impl Authority {
                     asker: Asker::Unstated,
                     address,
                     catalogue: &catalogue,
+                    not_before: read.installation().not_before,
                     now,
                 };
                 let held = Held { record: view.newest.clone(), token: view.token.clone(), owner };
                 let lives = !held.token.expires_at.is_past(takes_hold_at);
-                if !lives || decide(&held.case(Some(&before), &question(None, now), read)).is_err() {
+                if !lives || decide(&held.case(Some(&before), &question(None, now))).is_err() {
                     continue;
                 }
                 impact.tokens += 1;
-                match decide(&held.case(Some(&after_it), &question(address, takes_hold_at), read)) {
+                match decide(&held.case(Some(&after_it), &question(address, takes_hold_at))) {
                     Err(refusal) if refusal.factor() == Factor::Policy => impact.broken.push(BrokenToken {
                         id: view.token.id,
                         name: view.token.name,

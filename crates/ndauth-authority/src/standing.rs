@@ -2,11 +2,12 @@
 //! and not while it is an older copy of what was seen of it. Such a copy has forgotten revocations.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use ndauth_core::{Head, InstallationId};
-use ndauth_store::{DatabaseUrl, Read, Witness};
+use arc_swap::ArcSwapOption;
+use ndauth_core::{Head, Installation, InstallationId};
+use ndauth_store::{DatabaseUrl, Witness};
 
 use crate::access::Operation;
 use crate::{Authority, AuthorityError};
@@ -20,7 +21,7 @@ pub(crate) struct Standing {
     looking: tokio::sync::Mutex<Option<(InstallationId, Head)>>,
     /// Whether there was a log, and nothing to compare it with, when the database was opened.
     strange: AtomicBool,
-    rewound: Mutex<Option<Rewound>>,
+    rewound: ArcSwapOption<Rewound>,
 }
 
 /// That the log ends before where it was seen to end, or reads otherwise there.
@@ -49,7 +50,7 @@ impl Standing {
             prefix,
             looking: tokio::sync::Mutex::default(),
             strange: AtomicBool::new(false),
-            rewound: Mutex::default(),
+            rewound: ArcSwapOption::empty(),
         }
     }
 
@@ -61,21 +62,21 @@ impl Standing {
     }
 
     /// Refuses what must wait until somebody has put a copy into service.
-    pub(crate) fn admit(&self, operation: Operation, read: &Read) -> Result<(), AuthorityError> {
+    pub(crate) fn admit(
+        &self,
+        operation: Operation,
+        installation: &Installation,
+    ) -> Result<(), AuthorityError> {
         if operation.waits_for_nobody() {
             return Ok(());
         }
-        if read.installation().restored_at.is_some() {
+        if installation.restored_at.is_some() {
             return Err(AuthorityError::Restored);
         }
-        match &*self.rewound() {
-            Some(rewound) => Err(AuthorityError::Rewound(rewound.clone())),
+        match &*self.rewound.load() {
+            Some(rewound) => Err(AuthorityError::Rewound(Rewound::clone(rewound))),
             None => Ok(()),
         }
-    }
-
-    fn rewound(&self) -> MutexGuard<'_, Option<Rewound>> {
-        self.rewound.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -110,7 +111,7 @@ impl Authority {
             self.keep(witness.as_ref(), &head);
             *known = Some((installation, head));
         }
-        *self.standing.rewound() = rewound;
+        self.standing.rewound.store(rewound.map(Arc::new));
         Ok(())
     }
 
@@ -134,7 +135,7 @@ impl Authority {
 
     /// Fails where the database is a copy that nobody has put into service yet.
     pub async fn may_serve(&self) -> Result<(), AuthorityError> {
-        self.standing.admit(Operation::CheckHealth, &self.store.read().await?)
+        self.standing.admit(Operation::CheckHealth, &self.store.moment().await?.installation)
     }
 
     /// Takes the end of the log as it is for what was seen, whatever was seen before.
@@ -144,7 +145,7 @@ impl Authority {
         let Some(installation) = read.installation_id().await? else { return Ok(()) };
         self.keep(self.standing.witness(installation).as_ref(), &read.head());
         *known = Some((installation, read.head()));
-        *self.standing.rewound() = None;
+        self.standing.rewound.store(None);
         Ok(())
     }
 

@@ -9,7 +9,7 @@ use ndauth_store::{Family, Read, TokenPage, Write};
 use rand::rngs::SysRng;
 
 use crate::access::{Operation, Reach};
-use crate::authority::{commit, retried};
+use crate::authority::retried;
 use crate::console::account;
 use crate::held::{Held, OwnerName, Question, ground};
 use crate::{Authority, AuthorityError, Caller, Credential};
@@ -267,7 +267,7 @@ impl Authority {
         let view = self.view(&write, token).await?;
         let change = Change::TokenCreated { token: view.token.id };
         let personal = Personal::from([("name", view.token.name.to_string())]);
-        let sequence = commit(write, caller, change, personal).await?;
+        let sequence = self.commit(write, caller, change, personal).await?;
         Ok(CreatedToken { view, secret, sequence, now })
     }
 
@@ -283,9 +283,10 @@ impl Authority {
                 asker: Asker::Unstated,
                 address: None,
                 catalogue: &catalogue,
+                not_before: read.installation().not_before,
                 now: read.now(),
             };
-            if let Err(refusal) = decide(&planned.case(ground.as_ref(), &question, read))
+            if let Err(refusal) = decide(&planned.case(ground.as_ref(), &question))
                 && refusal.factor() == Factor::Policy
             {
                 return Err(refusal.into());
@@ -419,7 +420,7 @@ impl Authority {
         let sequence = if revoked_before {
             write.head().sequence
         } else {
-            commit(write, caller, change, personal).await?
+            self.commit(write, caller, change, personal).await?
         };
         Ok(RevokedToken { view, sequence, now })
     }

@@ -3,6 +3,8 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ndauth_core::{LastUse, SecretId, Timestamp};
@@ -10,40 +12,81 @@ use ndauth_core::{LastUse, SecretId, Timestamp};
 use crate::{Authority, AuthorityError};
 
 /// What was observed and not yet written down.
-#[derive(Debug, Default)]
-pub(crate) struct Uses(Mutex<HashMap<SecretId, LastUse>>);
+#[derive(Debug)]
+pub(crate) struct Uses {
+    /// Whoever answers puts it here, without waiting for anyone.
+    noted: Sender<(SecretId, LastUse)>,
+    waiting: AtomicUsize,
+    gathered: Mutex<Gathered>,
+}
 
-/// How many secrets' uses are kept; beyond that, new ones are let go until a batch is written.
+#[derive(Debug)]
+struct Gathered {
+    noted: Receiver<(SecretId, LastUse)>,
+    uses: HashMap<SecretId, LastUse>,
+}
+
+/// How many uses are kept; beyond that, new ones are let go until a batch is written.
 const MOST: usize = 200_000;
 /// How many are written in one transaction.
 const BATCH: usize = 500;
+/// Of a secret that is used all the time, one use in so many microseconds is noted.
+const OFTEN: i64 = 1_000_000;
+
+impl Default for Uses {
+    fn default() -> Uses {
+        let (noted, receiver) = channel();
+        let gathered = Mutex::new(Gathered { noted: receiver, uses: HashMap::new() });
+        Uses { noted, waiting: AtomicUsize::new(0), gathered }
+    }
+}
 
 impl Uses {
     pub(crate) fn note(&self, secret: SecretId, at: Timestamp, address: Option<IpAddr>) {
-        let mut uses = self.lock();
-        let room = uses.len() < MOST;
-        match uses.get_mut(&secret) {
-            Some(known) if known.at <= at => *known = LastUse { at, address },
-            Some(_) => {}
-            None if room => {
-                uses.insert(secret, LastUse { at, address });
-            }
-            None => metrics::counter!("ndauth_uses_dropped_total").increment(1),
+        if self.waiting.fetch_add(1, Ordering::Relaxed) < MOST {
+            // The receiver lives as long as this.
+            let _ = self.noted.send((secret, LastUse { at, address }));
+        } else {
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+            metrics::counter!("ndauth_uses_dropped_total").increment(1);
+        }
+    }
+
+    /// Notes it, unless it was noted just before.
+    pub(crate) fn note_since(
+        &self,
+        last: &AtomicI64,
+        secret: SecretId,
+        at: Timestamp,
+        address: Option<IpAddr>,
+    ) {
+        if at.micros() - last.load(Ordering::Relaxed) >= OFTEN {
+            last.store(at.micros(), Ordering::Relaxed);
+            self.note(secret, at, address);
         }
     }
 
     /// The later of what is written down and what is not yet.
     pub(crate) fn latest(&self, secret: SecretId, written: Option<LastUse>) -> Option<LastUse> {
-        let noted = self.lock().get(&secret).copied();
+        let noted = self.gather().uses.get(&secret).copied();
         noted.into_iter().chain(written).max_by_key(|last| last.at)
     }
 
     fn take(&self) -> HashMap<SecretId, LastUse> {
-        std::mem::take(&mut *self.lock())
+        std::mem::take(&mut self.gather().uses)
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<SecretId, LastUse>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn gather(&self) -> MutexGuard<'_, Gathered> {
+        let mut gathered = self.gathered.lock().unwrap_or_else(PoisonError::into_inner);
+        let Gathered { noted, uses } = &mut *gathered;
+        for (secret, last) in noted.try_iter() {
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+            let known = uses.entry(secret).or_insert(last);
+            if known.at <= last.at {
+                *known = last;
+            }
+        }
+        gathered
     }
 }
 

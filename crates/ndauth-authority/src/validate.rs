@@ -1,18 +1,20 @@
-//! Validation: a service asks whether secrets may do things.
+//! Validation: a service asks whether secrets may do things. It is answered from the mirror.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
+use metrics::Counter;
 use ndauth_core::{
-    Asker, Catalogue, Effective, Expiry, OrgSlug, Refusal, Requirement, Secret, SecretKind, Service,
-    Timestamp, Token, decide,
+    Asker, Effective, Expiry, OrgSlug, OrgView, OwnerView, Reason, Refusal, Requirement, Scope, Secret,
+    SecretHash, SecretKind, Service, Timestamp, Token, decide,
 };
 use ndauth_store::{Family, Read, StoreError};
 
 use crate::access::Operation;
 use crate::credential::orphan;
-use crate::held::{self, Held, OwnerName, ground, owner_of};
-use crate::{Authority, AuthorityError, Caller, Credential};
+use crate::held::{self, Held, owner_of};
+use crate::mirror::{Found, Known, View};
+use crate::{Authority, AuthorityError, Credential};
 
 /// What a service asks.
 #[derive(Debug)]
@@ -25,148 +27,268 @@ pub struct Question<'a> {
     pub client_address: Option<IpAddr>,
 }
 
-/// The answer, and for how long it is good.
+/// What is said of one secret.
 #[derive(Debug)]
-pub struct Verdict {
+pub struct Verdict<'a> {
     /// What the secret may do, or why it may not.
-    pub outcome: Result<Allowed, Refusal>,
+    pub outcome: Result<Allowed<'a>, Refusal>,
     /// How long it may be kept, counted from the sending of the question.
     pub max_cache_age: Duration,
 }
 
-/// Answers, and of which state they are.
+/// That the secret may do what was asked.
 #[derive(Debug)]
-pub struct Verdicts {
-    /// One for each question, in order; an error is that something stored makes no sense, and says neither
-    /// yes nor no.
-    pub verdicts: Vec<Result<Verdict, AuthorityError>>,
+pub struct Allowed<'a> {
+    /// The token.
+    pub token: &'a Token,
+    /// Whose it is.
+    pub owner: OwnerView<'a>,
+    /// What it may do.
+    pub effective: Effective,
+    /// Where, where it was asked for a place.
+    pub org: Option<&'a OrgSlug>,
+}
+
+/// What was made of verdicts, and of which state they are.
+#[derive(Debug)]
+pub struct Answer<T> {
+    /// What was made of them.
+    pub told: T,
     /// The last event that they take into account.
     pub sequence: u64,
     /// When they were judged.
     pub evaluated_at: Timestamp,
+    /// Whether the state is older than the bound, and the operator allows that; see
+    /// [`Freshness::stale_grace`](crate::Freshness::stale_grace).
+    pub stale: bool,
 }
 
-/// That the secret may do what was asked.
+/// Counts what was answered, by reason.
 #[derive(Debug)]
-pub struct Allowed {
-    /// The token.
-    pub token: Token,
-    /// Whose it is.
-    pub owner: OwnerName,
-    /// What it may do.
-    pub effective: Effective,
-    /// Where, where it was asked for a place.
-    pub org: Option<OrgSlug>,
+pub(crate) struct Tally {
+    allowed: Counter,
+    /// In the order of the reasons.
+    refused: Box<[Counter]>,
 }
 
-/// How late a revocation may be anywhere: no answer may be kept for longer.
-const FRESHNESS_BOUND: Duration = Duration::from_secs(2);
+/// A question whose secret was read.
+struct Asked<'a> {
+    question: &'a Question<'a>,
+    secret: Result<SecretHash, Refusal>,
+}
+
+impl<'a> Asked<'a> {
+    fn new(question: &'a Question<'a>) -> Asked<'a> {
+        let secret = question.secret.parse::<Secret>().map_err(Refusal::Malformed);
+        Asked { question, secret: secret.and_then(|secret| for_services(&secret).map(|()| secret.hash())) }
+    }
+}
 
 impl Authority {
-    /// Says whether a secret may do a thing. An error means that it could not be decided.
-    pub async fn validate(
+    /// Says whether a secret may do a thing, to `tell`, which makes of it what is sent. It may be called
+    /// more than once; the last counts. An error means that it could not be decided.
+    pub async fn validate<T>(
         &self,
         credential: &Credential,
         question: &Question<'_>,
-    ) -> Result<Verdicts, AuthorityError> {
-        self.judge(credential, Operation::ValidateToken, std::slice::from_ref(question)).await
+        tell: impl Fn(Verdict<'_>) -> T,
+    ) -> Result<Answer<T>, AuthorityError> {
+        let asked = Asked::new(question);
+        let answer = self
+            .judge(credential, Operation::ValidateToken, |view, service| {
+                let mut missed = false;
+                let verdict = self.verdict(view, service, &asked, &mut missed);
+                (verdict.map(|(verdict, reason)| (tell(verdict), reason)), missed)
+            })
+            .await?;
+        let (told, reason) = answer.told?;
+        self.tally.count(reason);
+        Ok(Answer { told, sequence: answer.sequence, evaluated_at: answer.evaluated_at, stale: answer.stale })
     }
 
-    /// Says of each of many secrets whether it may do a thing, all as of one state.
-    pub async fn validate_all(
+    /// Says of each of many secrets whether it may do a thing, all as of one state. An error for one of
+    /// them means that something stored makes no sense, and says neither yes nor no.
+    pub async fn validate_all<T>(
         &self,
         credential: &Credential,
         questions: &[Question<'_>],
-    ) -> Result<Verdicts, AuthorityError> {
-        self.judge(credential, Operation::ValidateTokens, questions).await
+        tell: impl Fn(Verdict<'_>) -> T,
+    ) -> Result<Answer<Vec<Result<T, AuthorityError>>>, AuthorityError> {
+        let asked: Vec<Asked<'_>> = questions.iter().map(Asked::new).collect();
+        let answer = self
+            .judge(credential, Operation::ValidateTokens, |view, service| {
+                let mut missed = false;
+                let verdict = |asked| {
+                    let verdict = self.verdict(view, service, asked, &mut missed);
+                    verdict.map(|(verdict, reason)| (tell(verdict), reason))
+                };
+                (asked.iter().map(verdict).collect::<Vec<_>>(), missed)
+            })
+            .await?;
+        let told = answer.told.into_iter().map(|told| {
+            told.map(|(told, reason)| {
+                self.tally.count(reason);
+                told
+            })
+        });
+        Ok(Answer {
+            told: told.collect(),
+            sequence: answer.sequence,
+            evaluated_at: answer.evaluated_at,
+            stale: answer.stale,
+        })
     }
 
-    async fn judge(
+    /// Lets a service ask the mirror, once it is known and admitted. What it asks says, too, whether it met
+    /// a secret that is not there.
+    async fn judge<T>(
         &self,
         credential: &Credential,
         operation: Operation,
-        questions: &[Question<'_>],
-    ) -> Result<Verdicts, AuthorityError> {
-        let (read, caller, _) = self.read_as(credential, operation).await?;
-        let Caller::Service { service } = caller else {
+        ask: impl Fn(&View<'_>, &Service) -> (T, bool),
+    ) -> Result<Answer<T>, AuthorityError> {
+        let presented = match credential {
+            Credential::Secret { secret, from }
+                if matches!(secret.kind(), SecretKind::Service | SecretKind::Personal | SecretKind::Org) =>
+            {
+                Some((secret.hash(), *from))
+            }
+            // Whoever else it is, it is no service, and is told so.
+            Credential::Secret { .. } | Credential::Nothing | Credential::Console => None,
+        };
+        let Some((hash, from)) = presented else {
+            let (_, caller, _) = self.read_as(credential, operation).await?;
             return Err(AuthorityError::NotPermitted { caller: caller.kind(), operation });
         };
-        let catalogue = self.catalogue(&read).await?;
-        let mut verdicts = Vec::with_capacity(questions.len());
-        for question in questions {
-            verdicts.push(match self.answer(&read, &catalogue, &service, question).await {
-                // One row that makes no sense spoils no other answer.
-                Err(error @ AuthorityError::Store(StoreError::Corrupt { .. })) => Err(error),
-                answer => Ok(answer?),
-            });
-        }
-        Ok(Verdicts { verdicts, sequence: read.head().sequence, evaluated_at: read.now() })
+        self.ask(|view| {
+            let service = match self.admit_service(view, &hash, from, operation) {
+                Ok(service) => service,
+                Err(error @ AuthorityError::Refused(Refusal::Unknown)) => return Found::Missed(Err(error)),
+                Err(error) => return Found::Held(Err(error)),
+            };
+            let (told, missed) = ask(view, service);
+            let answer = Answer { told, sequence: view.sequence, evaluated_at: view.now, stale: view.stale };
+            if missed { Found::Missed(Ok(answer)) } else { Found::Held(Ok(answer)) }
+        })
+        .await?
     }
 
-    async fn answer(
+    /// The service that presents this secret, if it may ask.
+    fn admit_service<'a>(
         &self,
-        read: &Read,
-        catalogue: &Catalogue,
-        service: &Service,
-        question: &Question<'_>,
-    ) -> Result<Verdict, AuthorityError> {
-        let (outcome, changes_at) = match look_up(read, question).await? {
-            Err(refusal) => (Err(refusal), Expiry::Never),
-            Ok(held) => {
-                let org = match question.requirement {
-                    Requirement::Identity | Requirement::Account => None,
-                    Requirement::Access { org, .. } | Requirement::Survey { org } => Some(org),
-                };
-                let ground = match org {
-                    None => None,
-                    Some(slug) => ground(read, &held.owner, slug).await?,
-                };
-                let asked = held::Question {
-                    requirement: question.requirement,
-                    asker: Asker::Service(service),
-                    address: question.client_address.filter(|_| service.states_address),
-                    catalogue,
-                    now: read.now(),
-                };
-                let case = held.case(ground.as_ref(), &asked, read);
-                let changes_at = case.changes_at();
-                let effective = decide(&case);
-                if effective.is_ok() {
-                    self.uses.note(held.record.id, read.now(), asked.address);
-                }
-                let Held { token, owner, .. } = held;
-                (
-                    effective.map(|effective| Allowed { token, owner, effective, org: org.cloned() }),
-                    changes_at,
-                )
+        view: &View<'a>,
+        hash: &SecretHash,
+        from: Option<IpAddr>,
+        operation: Operation,
+    ) -> Result<&'a Service, AuthorityError> {
+        self.standing.admit(operation, view.installation())?;
+        match view.secret(hash).ok_or(Refusal::Unknown)? {
+            Known::Service(known) => {
+                let (record, service) = &**known;
+                view.judge_service(service, record)?;
+                Ok(service)
             }
+            Known::Token(family, which, _) => {
+                let caller = view.token_caller(family, *which, from)?;
+                Err(AuthorityError::NotPermitted { caller: caller.kind(), operation })
+            }
+            Known::Broken => Err(broken(hash)),
+        }
+    }
+
+    /// Judges one secret. Gives the verdict, and the reason if it is a refusal. Where the secret is not
+    /// there it says so, too.
+    fn verdict<'a>(
+        &self,
+        view: &View<'a>,
+        service: &'a Service,
+        asked: &Asked<'a>,
+        missed: &mut bool,
+    ) -> Result<(Verdict<'a>, Option<Reason>), AuthorityError> {
+        let refused = |refusal: Refusal| {
+            let reason = refusal.reason();
+            Ok((Verdict { outcome: Err(refusal), max_cache_age: self.keepable(view) }, Some(reason)))
         };
-        let reason = outcome.as_ref().err().map_or("ALLOWED", |refusal| refusal.reason().code());
-        metrics::counter!("ndauth_verdicts_total", "reason" => reason).increment(1);
-        let max_cache_age = match changes_at {
-            Expiry::At(instant) => FRESHNESS_BOUND.min(instant.since(read.now())),
-            Expiry::Never => FRESHNESS_BOUND,
+        let Asked { question, secret } = asked;
+        let hash = match secret {
+            Ok(hash) => hash,
+            Err(refusal) => return refused(refusal.clone()),
         };
-        Ok(Verdict { outcome, max_cache_age })
+        let writes = matches!(question.requirement, Requirement::Access { access: Scope::Rw, .. });
+        let known = view.secret(hash);
+        if view.stale && (known.is_none() || writes && !self.may_write_stale()) {
+            return Err(AuthorityError::Stale { age: Some(view.age()) });
+        }
+        let (family, which, noted) = match known {
+            Some(Known::Token(family, which, noted)) => (family, *which, noted),
+            None | Some(Known::Service(_)) => {
+                *missed |= known.is_none();
+                return refused(Refusal::Unknown);
+            }
+            Some(Known::Broken) => return Err(broken(hash)),
+        };
+        let asked = held::Question {
+            requirement: question.requirement,
+            asker: Asker::Service(service),
+            address: question.client_address.filter(|_| service.states_address),
+            catalogue: view.catalogue(),
+            not_before: view.installation().not_before,
+            now: view.now,
+        };
+        let (record, token) = (family.secret(which), &family.token);
+        let (owner, org) = (view.owner(token)?, asked.org());
+        let ground = org.map_or(Ok(OrgView::None), |slug| view.ground(token.owner, slug))?;
+        let case = asked.about(record, token, owner, ground);
+        let keepable = self.keepable(view);
+        let max_cache_age = match case.changes_at() {
+            Expiry::At(instant) => keepable.min(instant.since(view.now)),
+            Expiry::Never => keepable,
+        };
+        let outcome = decide(&case);
+        if outcome.is_ok() {
+            self.uses.note_since(noted, record.id, view.now, asked.address);
+        }
+        let reason = outcome.as_ref().err().map(Refusal::reason);
+        let outcome = outcome.map(|effective| Allowed { token, owner, effective, org });
+        Ok((Verdict { outcome, max_cache_age }, reason))
     }
 }
 
-/// Finds the token of a secret, or says why there is nothing to decide.
-async fn look_up(read: &Read, question: &Question<'_>) -> Result<Result<Held, Refusal>, AuthorityError> {
-    let secret: Secret = match question.secret.parse() {
-        Ok(secret) => secret,
-        Err(why) => return Ok(Err(Refusal::Malformed(why))),
-    };
-    find_held(read, &secret).await
+impl Tally {
+    pub(crate) fn new() -> Tally {
+        let counter = |reason: &'static str| metrics::counter!("ndauth_verdicts_total", "reason" => reason);
+        Tally {
+            allowed: counter("ALLOWED"),
+            refused: Reason::all().map(|reason| counter(reason.code())).collect(),
+        }
+    }
+
+    fn count(&self, reason: Option<Reason>) {
+        match reason {
+            None => self.allowed.increment(1),
+            Some(reason) => self.refused[reason as usize].increment(1),
+        }
+    }
+}
+
+/// A secret of a family that makes no sense; what of it, was logged when it was read.
+pub(crate) fn broken(hash: &SecretHash) -> AuthorityError {
+    let id = hash.bytes().iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    StoreError::Corrupt { table: "secret", column: "hash", id }.into()
+}
+
+/// Refuses the kinds of secrets that services are not shown.
+fn for_services(secret: &Secret) -> Result<(), Refusal> {
+    match secret.kind() {
+        SecretKind::Personal | SecretKind::Org | SecretKind::Access => Ok(()),
+        kind @ (SecretKind::Session | SecretKind::Refresh | SecretKind::Service) => Err(Refusal::Kind(kind)),
+    }
 }
 
 /// Finds the token of a secret that services may be shown.
 pub(crate) async fn find_held(read: &Read, secret: &Secret) -> Result<Result<Held, Refusal>, AuthorityError> {
-    match secret.kind() {
-        SecretKind::Personal | SecretKind::Org | SecretKind::Access => {}
-        kind @ (SecretKind::Session | SecretKind::Refresh | SecretKind::Service) => {
-            return Ok(Err(Refusal::Kind(kind)));
-        }
+    if let Err(refusal) = for_services(secret) {
+        return Ok(Err(refusal));
     }
     let Some(found) = read.find_secret(&secret.hash()).await? else {
         return Ok(Err(Refusal::Unknown));

@@ -49,6 +49,16 @@ pub enum InvalidSet {
 /// How many members a set has at the most.
 const MOST: usize = 256;
 
+impl<T: Ord> Among<T> {
+    /// The same by name. What has no name any more is left out: it is none of those that have.
+    pub fn named<Name: Ord>(&self, name: impl Fn(&T) -> Option<Name>) -> Among<Name> {
+        match self {
+            Among::All => Among::All,
+            Among::Only(some) => Among::Only(some.iter().filter_map(name).collect()),
+        }
+    }
+}
+
 impl<T: Ord + Clone> Among<T> {
     /// These and no others.
     pub fn only(some: impl IntoIterator<Item = T>) -> Result<Among<T>, InvalidSet> {

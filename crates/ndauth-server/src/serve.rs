@@ -18,7 +18,7 @@ use tonic_health::server::HealthReporter;
 
 use crate::grpc;
 use crate::incoming::incoming;
-use crate::ops::{Ops, Ready, router};
+use crate::ops::{Ops, router};
 use crate::telemetry::record_metrics;
 use crate::tls::{Certificate, TlsError, TlsFiles};
 
@@ -93,7 +93,7 @@ pub enum ServeError {
 
 /// How often last uses are written down, metrics tidied, and the certificate looked at.
 const TIDY: Duration = Duration::from_secs(5);
-/// How often the database is asked for a sign of life.
+/// How often it is looked whether work should be sent here.
 const WATCH: Duration = Duration::from_secs(1);
 const KEEPALIVE: Duration = Duration::from_secs(30);
 const MAX_METADATA: u32 = 16 * 1024;
@@ -128,6 +128,8 @@ pub async fn serve(options: &ServeOptions, tell: impl FnOnce(Serving)) -> Result
     let authority = Authority::open(&options.database, Clock::Database, options.data.as_deref()).await;
     let authority = Arc::new(authority.map_err(database)?);
     authority.may_serve().await.map_err(database)?;
+    let follower = authority.load(None).await.map_err(database)?;
+    tokio::spawn(follower.follow());
     if !authority.would_notice_a_copy() {
         tracing::warn!(
             "nothing was kept here of what was seen of this log: an older copy would not be noticed"
@@ -263,9 +265,10 @@ async fn tidy(
 async fn watch_health(ops: Ops, health: HealthReporter, mut ticks: Ticks) {
     let mut last = None;
     while ticks.next().await {
-        let ready = ops.state().await == Ready::Yes;
+        let waits_for = ops.waits_for();
+        let ready = waits_for.is_none();
         if last.replace(ready).is_some_and(|last| last != ready) {
-            tracing::warn!(ready, "readiness changed");
+            tracing::warn!(ready, waits_for, "readiness changed");
         }
         grpc::set_health(&health, ready).await;
     }

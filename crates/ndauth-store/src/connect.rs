@@ -13,12 +13,13 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::clock::Latest;
-use crate::{Clock, DatabaseUrl, StoreError};
+use crate::{Clock, DatabaseUrl, StoreError, Watch};
 
 /// A database, through a pool of connections. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Store {
     pub(crate) database: DatabaseConnection,
+    url: DatabaseUrl,
     pub(crate) engine: Engine,
     pub(crate) clock: Clock,
     pub(crate) latest: Arc<Latest>,
@@ -58,20 +59,25 @@ impl Store {
     pub async fn connect(url: &DatabaseUrl, clock: Clock) -> Result<Store, StoreError> {
         let (engine, options) = match url {
             DatabaseUrl::Sqlite(path) => (Engine::Sqlite, sqlite_options(path.clone(), Opening::Pool)),
-            DatabaseUrl::Postgres(url) => (Engine::Postgres, postgres_options(url)),
+            DatabaseUrl::Postgres(url) => (Engine::Postgres, postgres_options(url, Opening::Pool)),
         };
-        let give_up = Instant::now() + PATIENCE;
-        let database = loop {
-            match Database::connect(options.clone()).await.map_err(StoreError::from) {
-                Ok(database) => break database,
-                // Two processes that open a new file at once both switch it to WAL; one must wait.
-                Err(error) if error.is_conflict() && Instant::now() < give_up => {
-                    sleep(Duration::from_millis(20)).await;
-                }
-                Err(error) => return Err(error),
-            }
+        let database = open(&options).await?;
+        let url = url.clone();
+        Ok(Store { database, url, engine, clock, latest: Arc::default(), writer: Arc::default() })
+    }
+
+    /// The same database through one connection of its own, which nobody else's work holds up.
+    pub async fn apart(&self) -> Result<Store, StoreError> {
+        let options = match &self.url {
+            DatabaseUrl::Sqlite(path) => sqlite_options(path.clone(), Opening::One),
+            DatabaseUrl::Postgres(url) => postgres_options(url, Opening::One),
         };
-        Ok(Store { database, engine, clock, latest: Arc::default(), writer: Arc::default() })
+        Ok(Store { database: open(&options).await?, ..self.clone() })
+    }
+
+    /// A watch that goes by this database's clock.
+    pub fn watch(&self) -> Watch {
+        Watch::new(self.clock.clone())
     }
 
     /// Which database it is.
@@ -124,6 +130,19 @@ impl Store {
     }
 }
 
+async fn open(options: &ConnectOptions) -> Result<DatabaseConnection, StoreError> {
+    let give_up = Instant::now() + PATIENCE;
+    loop {
+        match Database::connect(options.clone()).await.map_err(StoreError::from) {
+            // Two processes that open a new file at once both switch it to WAL; one must wait.
+            Err(error) if error.is_conflict() && Instant::now() < give_up => {
+                sleep(Duration::from_millis(20)).await;
+            }
+            opened => return opened,
+        }
+    }
+}
+
 /// How a writing transaction begins.
 pub(crate) fn immediate() -> TransactionOptions {
     TransactionOptions {
@@ -132,10 +151,10 @@ pub(crate) fn immediate() -> TransactionOptions {
     }
 }
 
-/// How many connections there are to a file of SQLite.
+/// How many connections there are.
 #[derive(Clone, Copy)]
 pub(crate) enum Opening {
-    /// Several, so that readers do not wait for each other.
+    /// Several, so that nobody waits for another.
     Pool,
     /// One, which keeps what is attached to it.
     One,
@@ -171,8 +190,12 @@ pub(crate) fn sqlite_options(path: std::path::PathBuf, opening: Opening) -> Conn
     options
 }
 
-fn postgres_options(url: &str) -> ConnectOptions {
-    let mut options = options(url, 16);
+fn postgres_options(url: &str, opening: Opening) -> ConnectOptions {
+    let connections = match opening {
+        Opening::Pool => 16,
+        Opening::One => 1,
+    };
+    let mut options = options(url, connections);
     options.map_sqlx_postgres_opts(|options| {
         options.application_name("ndauth").options([
             ("synchronous_commit", "on"),

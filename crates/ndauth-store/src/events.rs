@@ -4,8 +4,8 @@ use ndauth_core::{Event, Head, InstallationId, personal_hash};
 use sea_orm::ActiveValue::Set;
 use sea_orm::prelude::Uuid;
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    Statement,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect, Statement,
 };
 
 use crate::columns::Columns;
@@ -120,11 +120,16 @@ pub(crate) async fn append(
         hash: Set(head.hash.to_vec()),
     };
     Entity::insert(row).exec_without_returning(transaction).await?;
-    let moved = Statement::from_sql_and_values(
-        transaction.get_database_backend(),
-        "UPDATE head SET sequence = $1, hash = $2 WHERE id = 1",
-        [sequence.into(), head.hash.to_vec().into()],
-    );
-    transaction.execute_raw(moved).await?;
+    let backend = transaction.get_database_backend();
+    let sql = match backend {
+        // Once it is committed, whoever listens is told.
+        DbBackend::Postgres => {
+            "WITH moved AS (UPDATE head SET sequence = $1, hash = $2 WHERE id = 1 RETURNING id) \
+             SELECT pg_notify('ndauth_head', '') FROM moved"
+        }
+        _ => "UPDATE head SET sequence = $1, hash = $2 WHERE id = 1",
+    };
+    let values = [sequence.into(), head.hash.to_vec().into()];
+    transaction.execute_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
     Ok(head)
 }

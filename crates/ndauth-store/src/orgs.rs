@@ -109,7 +109,7 @@ impl Read {
         self.members(membership::Entity::find().filter(membership::Column::OrgId.eq(org.uuid()))).await
     }
 
-    async fn members(&self, query: Select<membership::Entity>) -> Result<Vec<Member>, StoreError> {
+    pub(crate) async fn members(&self, query: Select<membership::Entity>) -> Result<Vec<Member>, StoreError> {
         let rows = query.filter(membership::Column::RemovedAt.is_null()).all(&self.transaction).await?;
         let member = |row: membership::Model| {
             let columns = Columns { table: "membership", id: row.account_id };

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ndauth_core::{DatedPolicy, Network, Networks, OrgId, OrgPolicy, Policies, Timestamp};
 use sea_orm::ActiveValue::Set;
+use sea_orm::prelude::Uuid;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 
 use crate::columns::{Columns, among, lifetime_micros};
@@ -14,23 +15,31 @@ use crate::{Read, StoreError, Write};
 impl Read {
     /// The policies that an org was given.
     pub async fn find_policies(&self, org: OrgId) -> Result<Policies, StoreError> {
+        Ok(self.policies(&[org]).await?.remove(&org).unwrap_or_default())
+    }
+
+    /// The policies that these orgs were given, of those that were given any.
+    pub(crate) async fn policies(&self, orgs: &[OrgId]) -> Result<BTreeMap<OrgId, Policies>, StoreError> {
+        let ids = || orgs.iter().map(|id| id.uuid());
         let rows = org_policy::Entity::find()
-            .filter(org_policy::Column::OrgId.eq(org.uuid()))
+            .filter(org_policy::Column::OrgId.is_in(ids()))
             .all(&self.transaction)
             .await?;
-        let mut networks: BTreeMap<i64, Vec<Network>> = BTreeMap::new();
+        let mut networks: BTreeMap<(Uuid, i64), Vec<Network>> = BTreeMap::new();
         if rows.iter().any(|row| !row.all_networks) {
-            let of_org =
-                org_policy_network::Entity::find().filter(org_policy_network::Column::OrgId.eq(org.uuid()));
-            for row in of_org.all(&self.transaction).await? {
+            let of_orgs =
+                org_policy_network::Entity::find().filter(org_policy_network::Column::OrgId.is_in(ids()));
+            for row in of_orgs.all(&self.transaction).await? {
                 let columns = Columns { table: "org_policy_network", id: row.org_id };
-                networks.entry(row.set_at).or_default().push(columns.text("network", &row.network)?);
+                let of_policy = networks.entry((row.org_id, row.set_at)).or_default();
+                of_policy.push(columns.text("network", &row.network)?);
             }
         }
-        let policy = |row: org_policy::Model| {
+        let mut policies: BTreeMap<OrgId, Vec<DatedPolicy>> = BTreeMap::new();
+        for row in rows {
             let columns = Columns { table: "org_policy", id: row.org_id };
-            let networks = networks.remove(&row.set_at).unwrap_or_default();
-            Ok(DatedPolicy {
+            let networks = networks.remove(&(row.org_id, row.set_at)).unwrap_or_default();
+            policies.entry(OrgId::from_uuid(row.org_id)).or_default().push(DatedPolicy {
                 set_at: columns.instant("set_at", row.set_at)?,
                 takes_hold_at: columns.instant("takes_hold_at", row.takes_hold_at)?,
                 policy: OrgPolicy {
@@ -40,10 +49,9 @@ impl Read {
                         .map_err(|_| columns.corrupt("all_networks"))?,
                     login_within: columns.lifetime("login_within", row.login_within)?,
                 },
-            })
-        };
-        let policies = rows.into_iter().map(policy).collect::<Result<Vec<_>, StoreError>>()?;
-        Ok(Policies::new(policies))
+            });
+        }
+        Ok(policies.into_iter().map(|(org, policies)| (org, Policies::new(policies))).collect())
     }
 }
 

@@ -13,7 +13,7 @@ use crate::row::secret::{ActiveModel, Column, Entity, Model};
 use crate::{Read, Store, StoreError, Write};
 
 /// Whose secret it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Family {
     /// A token's.
     Token(TokenId),
@@ -26,6 +26,8 @@ pub enum Family {
 /// A secret that was looked up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FoundSecret {
+    /// What it is found by.
+    pub hash: SecretHash,
     /// The secret, without itself.
     pub record: SecretRecord,
     /// Whose it is.
@@ -73,7 +75,8 @@ impl TryFrom<Model> for FoundSecret {
         if record.confirmed_at.is_none() && record.ends_at == Expiry::Never {
             return Err(columns.corrupt("ends_at"));
         }
-        Ok(FoundSecret { record, family, last_use })
+        let hash = SecretHash::from_bytes(columns.hash("hash", row.hash)?);
+        Ok(FoundSecret { hash, record, family, last_use })
     }
 }
 
@@ -130,7 +133,7 @@ impl Read {
 }
 
 impl Family {
-    fn column(self) -> (Column, Uuid) {
+    pub(crate) fn column(self) -> (Column, Uuid) {
         match self {
             Family::Token(id) => (Column::TokenId, id.uuid()),
             Family::Session(id) => (Column::SessionId, id.uuid()),

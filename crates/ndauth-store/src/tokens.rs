@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ndauth_core::{
-    AccountId, Actions, Among, Grant, Grants, Label, LastUse, Network, Networks, OrgId, Orgs, Owner,
-    ServiceId, Services, Timestamp, Token, TokenId, TokenView,
+    AccountId, Actions, Grant, Grants, Label, LastUse, Network, Networks, OrgId, Orgs, Owner, ServiceId,
+    Services, Timestamp, Token, TokenId, TokenView,
 };
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
@@ -149,8 +149,8 @@ impl Read {
                         Some(slug(&org).ok_or_else(|| StoreError::corrupt("token", "org_id", token.id))?)
                     }
                 },
-                orgs: named(&token.orgs, slug),
-                services: named(&token.services, |id| services.get(id).cloned()),
+                orgs: token.orgs.named(slug),
+                services: token.services.named(|id| services.get(id).cloned()),
                 newest: newest.record.clone(),
                 last_use: secrets
                     .iter()
@@ -164,7 +164,7 @@ impl Read {
     }
 
     /// Reads the orgs and grants of tokens, for all of them at once.
-    async fn tokens_from_rows(&self, rows: Vec<token::Model>) -> Result<Vec<Token>, StoreError> {
+    pub(crate) async fn tokens_from_rows(&self, rows: Vec<token::Model>) -> Result<Vec<Token>, StoreError> {
         let restricted: Vec<_> = rows.iter().filter(|row| !row.all_orgs).map(|row| row.id).collect();
         let mut orgs: BTreeMap<_, Vec<OrgId>> = BTreeMap::new();
         if !restricted.is_empty() {
@@ -223,14 +223,6 @@ fn owned_by(owner: Owner) -> SimpleExpr {
     match owner {
         Owner::Account(id) => token::Column::AccountId.eq(id.uuid()),
         Owner::Org(id) => token::Column::OrgId.eq(id.uuid()),
-    }
-}
-
-/// The same by name. What has no name any more is left out: it is none of those that have.
-fn named<Id: Ord, Name: Ord>(ids: &Among<Id>, name: impl Fn(&Id) -> Option<Name>) -> Among<Name> {
-    match ids {
-        Among::All => Among::All,
-        Among::Only(ids) => Among::Only(ids.iter().filter_map(name).collect()),
     }
 }
 

@@ -18,10 +18,20 @@ use crate::{Clock, Engine, Store, StoreError, StoredEvent};
 pub struct Read {
     pub(crate) transaction: DatabaseTransaction,
     engine: Engine,
-    head: Head,
-    installation: Installation,
-    catalogue_hash: [u8; 32],
-    now: Timestamp,
+    moment: Moment,
+}
+
+/// Where the log ended at an instant, and what concerns the whole installation: what one statement tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// The end of the log.
+    pub head: Head,
+    /// What concerns the whole installation.
+    pub installation: Installation,
+    /// Which catalogue it is: the hash of its document.
+    pub catalogue_hash: [u8; 32],
+    /// The instant.
+    pub now: Timestamp,
 }
 
 /// A change in the making. Dropped without [`Write::commit`], it never was.
@@ -50,6 +60,11 @@ impl Store {
         self.opened(transaction).await
     }
 
+    /// Where the log ends now.
+    pub async fn moment(&self) -> Result<Moment, StoreError> {
+        self.moment_of(&self.database).await
+    }
+
     /// Begins a change. Its name is for logs and metrics.
     pub async fn write(&self, name: &'static str) -> Result<Write, StoreError> {
         let turn = timeout(TURN, self.writer.clone().lock_owned())
@@ -62,6 +77,11 @@ impl Store {
 
     /// Reads the end of the log first: what is read afterwards is at least as new.
     async fn opened(&self, transaction: DatabaseTransaction) -> Result<Read, StoreError> {
+        let moment = self.moment_of(&transaction).await?;
+        Ok(Read { transaction, engine: self.engine, moment })
+    }
+
+    async fn moment_of(&self, connection: &impl ConnectionTrait) -> Result<Moment, StoreError> {
         let sql = match self.engine {
             Engine::Sqlite => {
                 "SELECT sequence, head.hash, not_before, restored_at, catalogue.hash AS catalogue \
@@ -73,16 +93,14 @@ impl Store {
                  FROM head, installation, catalogue WHERE head.id = 1"
             }
         };
-        let row = one_row(&transaction, sql).await?;
+        let row = one_row(connection, sql).await?;
         let micros = match (&self.clock, self.engine) {
             (Clock::Manual(clock), _) => clock.micros(),
             (Clock::Database, Engine::Sqlite) => machine_micros(),
             (Clock::Database, Engine::Postgres) => row.try_get("", "now")?,
         };
         let now = self.latest.no_earlier(micros)?;
-        Ok(Read {
-            transaction,
-            engine: self.engine,
+        Ok(Moment {
             head: head(&row)?,
             installation: installation(&row)?,
             catalogue_hash: Columns { table: "catalogue", id: 1 }
@@ -93,24 +111,33 @@ impl Store {
 }
 
 impl Read {
+    pub(crate) fn engine(&self) -> Engine {
+        self.engine
+    }
+
+    /// All that the view's opening told.
+    pub fn moment(&self) -> Moment {
+        self.moment
+    }
+
     /// The end of the log as of this view.
     pub fn head(&self) -> Head {
-        self.head
+        self.moment.head
     }
 
     /// What concerns the whole installation.
     pub fn installation(&self) -> &Installation {
-        &self.installation
+        &self.moment.installation
     }
 
     /// Which catalogue it is: the hash of its document.
     pub fn catalogue_hash(&self) -> [u8; 32] {
-        self.catalogue_hash
+        self.moment.catalogue_hash
     }
 
     /// The instant as of which this view is judged.
     pub fn now(&self) -> Timestamp {
-        self.now
+        self.moment.now
     }
 }
 
@@ -140,7 +167,7 @@ impl Write {
 
     /// Dates what changes from here on as of another instant, as when an old change is made again.
     pub fn date(&mut self, instant: Timestamp) {
-        self.read.now = instant;
+        self.read.moment.now = instant;
     }
 
     /// The end of the log, which nobody else moves until this change ends.
@@ -148,23 +175,23 @@ impl Write {
         // SQLite's one lock is held by the whole transaction, so there the head is as it was seen.
         if self.read.engine == Engine::Postgres {
             let sql = "SELECT sequence, hash FROM head WHERE id = 1 FOR UPDATE";
-            self.read.head = head(&one_row(&self.read.transaction, sql).await?)?;
+            self.read.moment.head = head(&one_row(&self.read.transaction, sql).await?)?;
         }
-        Ok(self.read.head)
+        Ok(self.read.moment.head)
     }
 
     /// Appends an event that comes from a copy of this log. [`Write::commit`] must still follow.
     ///
     /// The head must be locked, and the event must follow it: see [`StoredEvent::follows`].
     pub async fn append(&mut self, event: &StoredEvent) -> Result<Head, StoreError> {
-        self.read.head = crate::events::append(&self.read.transaction, event).await?;
-        Ok(self.read.head)
+        self.read.moment.head = crate::events::append(&self.read.transaction, event).await?;
+        Ok(self.read.moment.head)
     }
 }
 
-async fn one_row(transaction: &DatabaseTransaction, sql: &str) -> Result<QueryResult, StoreError> {
-    let statement = Statement::from_string(transaction.get_database_backend(), sql);
-    transaction.query_one_raw(statement).await?.ok_or_else(|| StoreError::corrupt("head", "id", 1))
+async fn one_row(connection: &impl ConnectionTrait, sql: &str) -> Result<QueryResult, StoreError> {
+    let statement = Statement::from_string(connection.get_database_backend(), sql);
+    connection.query_one_raw(statement).await?.ok_or_else(|| StoreError::corrupt("head", "id", 1))
 }
 
 fn installation(row: &QueryResult) -> Result<Installation, StoreError> {

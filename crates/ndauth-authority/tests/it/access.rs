@@ -6,13 +6,14 @@ use expect_test::expect;
 use ndauth_authority::access::{Operation, TABLE};
 use ndauth_authority::{
     AnyToken, Authority, AuthorityError, Credential, Inquiry, NewAccount, NewOrg, NewPolicy, NewService,
-    Question, Settlement, Subject, TokenName, TokenPage, Verdicts,
+    Question, Settlement, Subject, TokenName, TokenPage,
 };
 use ndauth_core::{ExpiryChoice, OrgPolicy, Orgs, Reason, Role, Scope, Secret, SecretKind, Timestamp};
 
 use crate::on_both;
 use crate::world::{
-    CONSOLE, World, at, days, granted, needs, new_token, orgs, presented, reason, settings, token_with,
+    CONSOLE, Kept, World, at, days, granted, keep, needs, new_token, orgs, presented, reason, settings,
+    token_with,
 };
 
 const PAGE: TokenPage = TokenPage { include_revoked: false, after: None, limit: 100 };
@@ -80,8 +81,10 @@ async fn call(
             let inquiry = Inquiry { subject, org: None, question: None, service: None, address: None };
             authority.explain(caller, &inquiry).await.map(drop)
         }
-        Operation::ValidateToken => verdict(authority.validate(caller, &question).await?),
-        Operation::ValidateTokens => verdict(authority.validate_all(caller, &[question]).await?),
+        Operation::ValidateToken => verdict(authority.validate(caller, &question, keep).await?.told),
+        Operation::ValidateTokens => {
+            verdict(authority.validate_all(caller, &[question], keep).await?.told.remove(0)?)
+        }
         Operation::WhoAmI => authority.who_am_i(caller).await.map(drop),
         Operation::ListOrgs => authority.list_orgs(caller).await.map(drop),
         Operation::ListPermissions => authority.list_permissions(caller).await.map(drop),
@@ -159,9 +162,8 @@ async fn call(
 }
 
 /// What an answer says of the one token that was asked about.
-fn verdict(verdicts: Verdicts) -> Result<(), AuthorityError> {
-    let first = verdicts.verdicts.into_iter().next().expect("an answer")?;
-    first.outcome.map(drop).map_err(AuthorityError::from)
+fn verdict(kept: Kept) -> Result<(), AuthorityError> {
+    kept.outcome.map(drop).map_err(AuthorityError::from)
 }
 
 /// Every kind of caller there is, by a short name.

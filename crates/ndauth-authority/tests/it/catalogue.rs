@@ -57,6 +57,7 @@ on_both! {
         .await;
         let revived = other.apply_catalogue(&CONSOLE, &back).await.expect("applied").revived;
         assert_eq!(revived, 1, "it is told");
+        world.catch_up().await;
         assert_eq!(world.refused_permission(&secret, "write:assets").await, None, "as a role that is given back");
     }
 

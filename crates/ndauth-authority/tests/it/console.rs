@@ -5,7 +5,7 @@ use ndauth_core::{Label, Reason, Requirement, Timestamp, TokenStatus};
 use ndauth_store::testing::execute;
 
 use crate::on_both;
-use crate::world::{CONSOLE, World, at, networks, new_token, presented, reason};
+use crate::world::{CONSOLE, World, at, keep, networks, new_token, presented, reason};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -15,7 +15,7 @@ fn registry() -> Label {
 
 async fn asks(world: &World, service: &Credential) -> Result<(), Reason> {
     let question = Question { secret: "", requirement: &Requirement::Identity, client_address: None };
-    world.authority.validate(service, &question).await.map(drop).map_err(|error| error.reason())
+    world.authority.validate(service, &question, keep).await.map(drop).map_err(|error| error.reason())
 }
 
 on_both! {

@@ -1,5 +1,7 @@
 //! Backup, restore, and what becomes of secrets that a copy has forgotten to be dead.
 
+use std::sync::Arc;
+
 use ndauth_authority::{
     Authority, AuthorityError, Clock, CopyError, DatabaseUrl, Engine, Settlement, parse_export,
 };
@@ -7,7 +9,7 @@ use ndauth_core::{Reason, Role, Scope, Secret};
 use ndauth_store::testing::execute;
 
 use crate::on_both;
-use crate::world::{CONSOLE, World, at, needs, new_token, reason};
+use crate::world::{CONSOLE, World, at, following, keep, needs, new_token, reason};
 
 /// The whole log, as it is exported.
 async fn export(authority: &Authority) -> String {
@@ -32,14 +34,13 @@ async fn refused(authority: &Authority, world: &World, secret: &Secret, org: &st
         requirement: &requirement,
         client_address: None,
     };
-    let answer = authority.validate(&world.service, &question).await.expect("it is decided");
-    let verdict = answer.verdicts.into_iter().next().expect("an answer");
-    verdict.expect("it makes sense").outcome.err().map(|refusal| refusal.reason())
+    let answer = authority.validate(&world.service, &question, keep).await.expect("it is decided");
+    answer.told.outcome.err().map(|refusal| refusal.reason())
 }
 
-async fn reopened(world: &World) -> Authority {
+async fn reopened(world: &World) -> Arc<Authority> {
     let clock = Clock::Manual(world.clock.clone());
-    Authority::open(&world.scratch.url, clock, None).await.expect("the authority opens")
+    following(Authority::open(&world.scratch.url, clock, None).await.expect("the authority opens")).await
 }
 
 /// A world of which a copy was made, after which a token was revoked, one was made, and ada lost her role.
@@ -71,7 +72,7 @@ async fn a_restored_copy_is_not_served() {
     let requirement = needs("ops", Scope::Rw, None);
     let question =
         ndauth_authority::Question { secret: dead.expose(), requirement: &requirement, client_address: None };
-    assert_eq!(reason(authority.validate(&world.service, &question).await), Reason::Unavailable);
+    assert_eq!(reason(authority.validate(&world.service, &question, keep).await), Reason::Unavailable);
     // It can be looked at.
     assert_eq!(authority.list_accounts(&CONSOLE).await.expect("listed").rows.len(), 2);
     assert!(authority.check(&CONSOLE).await.expect("checked").faults.is_empty());
@@ -237,7 +238,10 @@ on_both! {
     /// Somebody put an older copy in place by hand: the small file apart from the database tells.
     async fn an_older_copy_is_noticed(world: &World) {
         let data = tempfile::tempdir().expect("a folder");
-        let opened = async || Authority::open(&world.scratch.url, Clock::Manual(world.clock.clone()), Some(data.path())).await.expect("opened");
+        let opened = async || {
+            let clock = Clock::Manual(world.clock.clone());
+            following(Authority::open(&world.scratch.url, clock, Some(data.path())).await.expect("opened")).await
+        };
         let token = world.create(&new_token("ci")).await;
         let authority = opened().await;
         let by_id = ndauth_authority::AnyToken::Id(token.view.token.id);

@@ -5,7 +5,8 @@ use ndauth_core::{
 
 use crate::on_both;
 use crate::world::{
-    CONSOLE, World, at, granted, needs, networks, new_token, orgs, presented, reason, settings, token_with,
+    CONSOLE, World, at, granted, keep, needs, networks, new_token, orgs, presented, reason, settings,
+    token_with,
 };
 
 fn about(name: &str) -> Inquiry {
@@ -86,9 +87,8 @@ on_both! {
                             requirement: &requirement,
                             client_address: address.parse().ok(),
                         };
-                        let answer = world.authority.validate(service, &question).await.expect("decided");
-                        let verdict = answer.verdicts.into_iter().next().expect("an answer").expect("it makes sense");
-                        let expected = verdict.outcome.err();
+                        let answer = world.authority.validate(service, &question, keep).await.expect("decided");
+                        let expected = answer.told.outcome.err();
                         refused += usize::from(expected.is_some());
                         assert_eq!(told.len(), 1);
                         assert_eq!(

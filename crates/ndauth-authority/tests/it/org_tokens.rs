@@ -96,7 +96,7 @@ on_both! {
         let requirement = needs("ops", Scope::Ro, Some("read:assets"));
         let verdict = world.ask(&world.ops_service, made.secret.expose(), &requirement).await;
         let allowed = verdict.outcome.expect("allowed");
-        assert_eq!(allowed.owner.name(), "ops");
+        assert_eq!(allowed.owner, "ops");
         assert_eq!(allowed.token.orgs, Orgs::only([match allowed.token.owner {
             Owner::Org(org) => org,
             Owner::Account(_) => panic!("an org's"),

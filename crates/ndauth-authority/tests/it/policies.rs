@@ -5,7 +5,7 @@ use ndauth_core::{ExpiryChoice, Lifetime, OrgPolicy, Reason, Requirement, Role, 
 
 use crate::on_both;
 use crate::world::{
-    CONSOLE, World, at, days, granted, needs, networks, new_token, orgs, reason, settings, token_with,
+    CONSOLE, World, at, days, granted, keep, needs, networks, new_token, orgs, reason, settings, token_with,
 };
 
 const DAY: u64 = 24 * 60 * 60;
@@ -61,8 +61,8 @@ on_both! {
             client_address: None,
         };
         world.clock.set(at(24 * 60 * 60 - 1));
-        let verdicts = world.authority.validate(&world.service, &question).await.expect("decided");
-        assert_eq!(verdicts.verdicts[0].as_ref().expect("it makes sense").max_cache_age, Duration::from_secs(1), "never beyond its instant");
+        let answer = world.authority.validate(&world.service, &question, keep).await.expect("decided");
+        assert_eq!(answer.told.max_cache_age, Duration::from_secs(1), "never beyond its instant");
         world.clock.set(at(24 * 60 * 60));
         assert_eq!(world.refused(&token).await, Some(Reason::PersonalBarred), "at its very instant");
 

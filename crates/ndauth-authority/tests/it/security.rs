@@ -6,7 +6,7 @@ use ndauth_core::{ExpiryChoice, Reason, Requirement, Role, Scope, Services};
 
 use crate::on_both;
 use crate::world::{
-    CONSOLE, World, granted, needs, networks, new_token, orgs, presented, reason, settings, token_with,
+    CONSOLE, World, granted, keep, needs, networks, new_token, orgs, presented, reason, settings, token_with,
 };
 
 const PAGE: TokenPage = TokenPage { include_revoked: true, after: None, limit: 100 };
@@ -120,8 +120,8 @@ on_both! {
             let requirement = needs(org, access, None);
             let question =
                 Question { secret: secret.expose(), requirement: &requirement, client_address: address.parse().ok() };
-            let answer = world.authority.validate(service, &question).await.expect("decided");
-            answer.verdicts.into_iter().next().expect("an answer").expect("it makes sense").outcome.err().map(|refusal| refusal.reason())
+            let answer = world.authority.validate(service, &question, keep).await.expect("decided");
+            answer.told.outcome.err().map(|refusal| refusal.reason())
         };
         for _ in 0..2 {
             assert_eq!(ask(&world.service, "ops", Scope::Rw, "10.0.0.1").await, None);

@@ -8,8 +8,8 @@ use ndauth_authority::{
     NewService, NewToken, Question, TokenSettings, Verdict,
 };
 use ndauth_core::{
-    Actions, ExpiryChoice, Grant, Grants, Lifetime, Networks, OrgSlug, Orgs, Permission, Reason, Requirement,
-    Role, Scope, Secret, Services, Timestamp,
+    Actions, ExpiryChoice, Grant, Grants, Lifetime, Networks, OrgSlug, Orgs, OwnerView, Permission, Reason,
+    Refusal, Requirement, Role, Scope, Secret, Services, Timestamp, Token,
 };
 use ndauth_store::testing::Scratch;
 
@@ -23,6 +23,40 @@ pub(crate) struct World {
     pub(crate) service: Credential,
     pub(crate) ops_service: Credential,
     pub(crate) scratch: Scratch,
+}
+
+/// A verdict that is kept.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    pub(crate) outcome: Result<KeptAllowed, Refusal>,
+    pub(crate) max_cache_age: Duration,
+}
+
+#[derive(Debug)]
+pub(crate) struct KeptAllowed {
+    pub(crate) token: Token,
+    /// By name.
+    pub(crate) owner: String,
+}
+
+pub(crate) fn keep(verdict: Verdict<'_>) -> Kept {
+    let Verdict { outcome, max_cache_age } = verdict;
+    let outcome = outcome.map(|allowed| KeptAllowed {
+        token: allowed.token.clone(),
+        owner: match allowed.owner {
+            OwnerView::Account(account) => account.handle.to_string(),
+            OwnerView::Org(org) => org.slug.to_string(),
+        },
+    });
+    Kept { outcome, max_cache_age }
+}
+
+/// The same authority with a mirror that follows the log.
+pub(crate) async fn following(authority: Authority) -> Arc<Authority> {
+    let authority = Arc::new(authority);
+    let follower = authority.load(None).await.expect("the mirror loads");
+    tokio::spawn(follower.follow());
+    authority
 }
 
 pub(crate) const CONSOLE: Credential = Credential::Console;
@@ -139,7 +173,7 @@ impl World {
             eve: session("eve").await,
             service: service("registry", Orgs::All).await,
             ops_service: service("ops only", ops).await,
-            authority: Arc::new(authority),
+            authority: following(authority).await,
             clock,
             scratch,
         }
@@ -149,11 +183,23 @@ impl World {
         self.authority.create_token(&self.ada, new).await.expect("a token is made")
     }
 
-    pub(crate) async fn ask(&self, service: &Credential, secret: &str, requirement: &Requirement) -> Verdict {
+    pub(crate) async fn ask(&self, service: &Credential, secret: &str, requirement: &Requirement) -> Kept {
         let client_address = "203.0.113.9".parse().ok();
         let question = Question { secret, requirement, client_address };
-        let answer = self.authority.validate(service, &question).await.expect("it is decided");
-        answer.verdicts.into_iter().next().expect("an answer").expect("it makes sense")
+        self.authority.validate(service, &question, keep).await.expect("it is decided").told
+    }
+
+    /// Waits until the mirror has applied what another instance did: nobody is told that a secret is unknown
+    /// before.
+    pub(crate) async fn catch_up(&self) {
+        let unknown = "ndpat_Jj8IYRumwQ9GV4nfqrymvLBbUUnY8LAkuEecJnIrk1U";
+        let told = self.ask(&self.service, unknown, &Requirement::Identity).await;
+        assert_eq!(told.outcome.expect_err("unknown").reason(), Reason::SecretUnknown);
+    }
+
+    /// Lets the mirror see what was changed without an event.
+    pub(crate) async fn load_again(&self) {
+        self.authority.load(None).await.expect("it loads");
     }
 
     /// Makes an account, a member of `ops` if it is given a role, and begins a session for it.

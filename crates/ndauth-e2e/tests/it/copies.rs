@@ -8,7 +8,7 @@ use ndauth_proto::v1;
 use ndauth_store::Engine;
 use serde_json::Value;
 
-use crate::installation::{Installation, Running, mode};
+use crate::installation::{Installation, Running, mode, soon};
 use crate::on_both;
 use crate::requests::revoke;
 
@@ -91,7 +91,7 @@ async fn a_revocation_outlives_a_restored_copy() {
         serde_json::from_str(&at.operate("after-restore --not-before now -f json")).expect("JSON");
     assert_eq!(told["other_secrets"], 0, "{told}");
     becomes(&server, "/readyz", (200, "ready"));
-    assert_eq!(refused(&server, &service, &good).await, Err(Reason::SecretShutOut));
+    soon(&Err(Reason::SecretShutOut), async || refused(&server, &service, &good).await).await;
     let service: Secret = at.operate("service rotate registry").parse().expect("a secret alone");
     assert_eq!(refused(&server, &service, &leaked).await, Ok(Some(v1::Reason::SecretShutOut)));
     assert_eq!(

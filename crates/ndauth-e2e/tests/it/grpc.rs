@@ -50,7 +50,7 @@ on_both! {
         }));
         let allowed = ask("ACCESS_READ_ONLY");
         assert_eq!(allowed["allowed"]["effective"]["access"], "SCOPE_RO");
-        assert_eq!(allowed["maxCacheAge"], "2s");
+        assert!(allowed["maxCacheAge"].as_str().is_some_and(|age| age.starts_with("1.")), "{allowed}");
         assert_eq!(ask("ACCESS_READ_WRITE")["refused"]["reason"], "REASON_SCOPE_TOO_NARROW");
         let listed = call(&session, "ndauth.v1.TokenService/ListTokens", serde_json::json!({}));
         assert_eq!(listed["tokens"][0]["lastUse"]["address"], "2001:db8::7");

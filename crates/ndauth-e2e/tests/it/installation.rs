@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ndauth_client::{Client, ServerUrl};
 use ndauth_core::Secret;
@@ -41,6 +41,11 @@ pub(crate) struct Running {
 
 /// How long a server may take to come up or to end.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How late any change may be, where nothing else is said.
+const BOUND: Duration = Duration::from_secs(2);
+/// How much slower a busy machine may be.
+const SLACK: Duration = Duration::from_secs(2);
 
 /// A path that `cargo xtask test` tells.
 #[expect(clippy::disallowed_methods, reason = "the one place where the tests learn of the binaries")]
@@ -256,6 +261,19 @@ impl Drop for Killed {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
+    }
+}
+
+/// Asks again until the answer is this, for as long as a change may take to be known everywhere.
+pub(crate) async fn soon<T: PartialEq + std::fmt::Debug>(expected: &T, ask: impl AsyncFn() -> T) {
+    let begun = Instant::now();
+    loop {
+        let answer = ask().await;
+        if answer == *expected {
+            return;
+        }
+        assert!(begun.elapsed() < BOUND + SLACK, "{answer:?} in place of {expected:?}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 

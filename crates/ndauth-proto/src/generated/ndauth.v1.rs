@@ -3180,6 +3180,10 @@ pub struct ValidateTokenResponse {
     /// How long the answer may be kept, counted from the sending of the request.
     #[prost(message, optional, tag = "5")]
     pub max_cache_age: ::core::option::Option<::prost_types::Duration>,
+    /// The server could not reach its database for longer than its bound, and its operator allows it to go on
+    /// answering what reads from what it knew last.
+    #[prost(bool, tag = "6")]
+    pub stale: bool,
     #[prost(oneof = "validate_token_response::Outcome", tags = "1, 2")]
     pub outcome: ::core::option::Option<validate_token_response::Outcome>,
 }
@@ -3238,6 +3242,9 @@ pub struct ValidateTokensResponse {
     /// The authority's time of the answers.
     #[prost(message, optional, tag = "3")]
     pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// As with `ValidateToken`.
+    #[prost(bool, tag = "4")]
+    pub stale: bool,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ValidatedToken {

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use ndauth_authority::{Allowed, AuthorityError, OwnerName, Question, Verdict};
-use ndauth_core::{Problem, Refusal, Requirement};
+use ndauth_authority::{Allowed, Answer, AuthorityError, Question, Verdict};
+use ndauth_core::{OwnerView, Problem, Refusal, Requirement};
 use ndauth_proto::v1::validation_service_server::ValidationService;
 use ndauth_proto::v1::{
     self, ValidateTokenRequest, ValidateTokenResponse, ValidateTokensRequest, ValidateTokensResponse,
@@ -31,20 +31,22 @@ impl ValidationService for Service {
         let request = request.into_inner();
         let (requirement, client_address) = circumstances(&request).map_err(refused)?;
         let question = Question { secret: &request.secret, requirement: &requirement, client_address };
-        let answer = self.authority.validate(&credential, &question).await.map_err(|error| status(&error))?;
-        let (sequence, evaluated_at) = (answer.sequence, answer.evaluated_at);
-        let verdict = answer.verdicts.into_iter().next();
-        let verdict = verdict.ok_or_else(|| refused(unanswered()))?;
-        let Verdict { outcome, max_cache_age } = verdict.map_err(|error| status(&error))?;
-        let outcome = match told(outcome) {
-            Ok(allowed) => validate_token_response::Outcome::Allowed(allowed),
-            Err(refused) => validate_token_response::Outcome::Refused(refused),
-        };
+        let answer = self.authority.validate(&credential, &question, |verdict| {
+            let Verdict { outcome, max_cache_age } = verdict;
+            let outcome = match told(outcome) {
+                Ok(allowed) => validate_token_response::Outcome::Allowed(allowed),
+                Err(refused) => validate_token_response::Outcome::Refused(refused),
+            };
+            (outcome, max_cache_age)
+        });
+        let Answer { told: (outcome, max_cache_age), sequence, evaluated_at, stale } =
+            answer.await.map_err(|error| status(&error))?;
         Ok(Response::new(ValidateTokenResponse {
             outcome: Some(outcome),
             sequence,
             evaluated_at: Some(timestamp_to_proto(evaluated_at)),
             max_cache_age: Some(duration_to_proto(max_cache_age)),
+            stale,
         }))
     }
 
@@ -68,23 +70,18 @@ impl ValidationService for Service {
                 Some(Question { secret: &request.secret, requirement, client_address: *client_address })
             })
             .collect();
-        let answer =
-            self.authority.validate_all(&credential, &questions).await.map_err(|error| status(&error))?;
-        let mut verdicts = answer.verdicts.into_iter();
-        let mut answers = Vec::with_capacity(asked.len());
-        for asked in &asked {
-            answers.push(match asked {
-                Ok(_) => match verdicts.next().ok_or_else(|| refused(unanswered()))? {
-                    Ok(verdict) => validated(verdict),
-                    Err(error) => undecided(&error),
-                },
-                Err(problem) => invalid(problem),
-            });
-        }
+        let answer = self.authority.validate_all(&credential, &questions, validated);
+        let Answer { told, sequence, evaluated_at, stale } = answer.await.map_err(|error| status(&error))?;
+        let mut told = told.into_iter();
+        let answer = |asked| match asked {
+            Ok(_) => Some(told.next()?.unwrap_or_else(|error| undecided(&error))),
+            Err(problem) => Some(invalid(&problem)),
+        };
         Ok(Response::new(ValidateTokensResponse {
-            answers,
-            sequence: answer.sequence,
-            evaluated_at: Some(timestamp_to_proto(answer.evaluated_at)),
+            answers: asked.into_iter().filter_map(answer).collect(),
+            sequence,
+            evaluated_at: Some(timestamp_to_proto(evaluated_at)),
+            stale,
         }))
     }
 }
@@ -95,12 +92,7 @@ fn circumstances(request: &ValidateTokenRequest) -> Result<(Requirement, Option<
     Ok((requirement, address_from_proto("client_address", &request.client_address)?))
 }
 
-/// The authority answers each question; this says so if it should not.
-fn unanswered() -> Problem {
-    Problem::new(ndauth_core::Reason::Internal, "a question was left without an answer")
-}
-
-fn validated(verdict: Verdict) -> v1::ValidatedToken {
+fn validated(verdict: Verdict<'_>) -> v1::ValidatedToken {
     let outcome = match told(verdict.outcome) {
         Ok(allowed) => validated_token::Outcome::Allowed(allowed),
         Err(refused) => validated_token::Outcome::Refused(refused),
@@ -126,17 +118,17 @@ fn invalid(problem: &Problem) -> v1::ValidatedToken {
     v1::ValidatedToken { outcome: Some(validated_token::Outcome::Invalid(told)), max_cache_age: None }
 }
 
-fn told(outcome: Result<Allowed, Refusal>) -> Result<v1::Allowed, v1::Refused> {
+fn told(outcome: Result<Allowed<'_>, Refusal>) -> Result<v1::Allowed, v1::Refused> {
     outcome.map(|allowed| allowed_to_proto(&allowed)).map_err(|refusal| refusal_to_proto(&refusal))
 }
 
-fn allowed_to_proto(allowed: &Allowed) -> v1::Allowed {
+fn allowed_to_proto(allowed: &Allowed<'_>) -> v1::Allowed {
     let owner = match &allowed.owner {
-        OwnerName::Account(account) => v1::allowed::Owner::Account(v1::OwnerAccount {
+        OwnerView::Account(account) => v1::allowed::Owner::Account(v1::OwnerAccount {
             id: account.id.to_string(),
             handle: account.handle.to_string(),
         }),
-        OwnerName::Org(org) => {
+        OwnerView::Org(org) => {
             v1::allowed::Owner::Org(v1::OwnerOrg { id: org.id.to_string(), slug: org.slug.to_string() })
         }
     };
@@ -145,6 +137,6 @@ fn allowed_to_proto(allowed: &Allowed) -> v1::Allowed {
         token_name: allowed.token.name.to_string(),
         owner: Some(owner),
         expiry: Some(expiry_to_proto(allowed.token.expires_at)),
-        effective: allowed.org.as_ref().and_then(|org| effective_to_proto(&allowed.effective, org)),
+        effective: allowed.org.and_then(|org| effective_to_proto(&allowed.effective, org)),
     }
 }

@@ -1,0 +1,388 @@
+//! What the mirror holds, and how it is read while it changes.
+//!
+//! A reader takes no lock. It notes the version, looks, and looks again whether the version is the same;
+//! the one writer makes it odd while it applies events. So every answer is of one state, though an event
+//! changes one entry.
+
+use std::fmt;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering, fence};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use ndauth_core::{
+    Account, AccountId, Catalogue, CatalogueDocument, Head, Installation, LastUse, Org, OrgId, OrgSlug,
+    OrgView, Orgs, Owner, OwnerView, Role, SecretHash, SecretRecord, Service, ServiceId, Timestamp, Token,
+    TokenView,
+};
+use ndauth_store::{Kin, Person, Place, SinceBoot, Sorted, StoreError, Watch};
+use papaya::{HashMap, LocalGuard};
+use seize::Collector;
+
+use crate::held::{Held, OwnerName};
+use crate::{AuthorityError, Caller};
+
+/// One state after the other of everything that a service can ask about.
+pub(crate) struct State {
+    /// Odd while events are applied.
+    version: AtomicU64,
+    sequence: AtomicU64,
+    confirmed: AtomicI64,
+    secrets: HashMap<SecretHash, Known, Uniform>,
+    people: HashMap<AccountId, Person, Uniform>,
+    places: HashMap<OrgId, Place, Uniform>,
+    slugs: HashMap<OrgSlug, OrgId>,
+    /// Of some org the database holds nonsense: nobody knows what it is called.
+    places_missing: AtomicBool,
+    services: HashMap<ServiceId, Arc<Service>, Uniform>,
+    rules: ArcSwap<Rules>,
+}
+
+/// What concerns all of them.
+#[derive(Debug)]
+pub(crate) struct Rules {
+    pub(crate) installation: Installation,
+    pub(crate) catalogue: Catalogue,
+}
+
+/// Whose secret it is.
+#[derive(Debug)]
+pub(crate) enum Known {
+    /// One of a token's, by its place among them, and when it was last noted to be used.
+    Token(Arc<Family>, u32, AtomicI64),
+    /// One of a service's.
+    Service(Box<(SecretRecord, Arc<Service>)>),
+    /// Somebody's, of whom the database holds nonsense.
+    Broken,
+}
+
+/// A token and its secrets.
+#[derive(Debug)]
+pub(crate) struct Family {
+    pub(crate) token: Token,
+    newest: SecretRecord,
+    older: Box<[SecretRecord]>,
+}
+
+/// Rows that were read, or read again.
+#[derive(Debug, Default)]
+pub(crate) struct Fresh {
+    pub(crate) tokens: Option<Sorted<Kin<Token>, SecretHash>>,
+    pub(crate) services: Option<Sorted<Kin<Service>, SecretHash>>,
+    pub(crate) people: Option<Sorted<Person, AccountId>>,
+    pub(crate) places: Option<Sorted<Place, OrgId>>,
+    pub(crate) rules: Option<Rules>,
+}
+
+/// One state.
+pub(crate) struct View<'a> {
+    state: &'a State,
+    guard: &'a LocalGuard<'a>,
+    rules: &'a Rules,
+    /// The last event that it takes into account, at the least.
+    pub(crate) sequence: u64,
+    /// As of when it is known to be all there is.
+    pub(crate) confirmed: SinceBoot,
+    /// Whether that is too long ago, and the operator allows it.
+    pub(crate) stale: bool,
+    moment: SinceBoot,
+    /// The instant as of which it is judged.
+    pub(crate) now: Timestamp,
+}
+
+/// How often a reader looks again before it lets others go first.
+const TRIES: u32 = 100;
+
+/// Keys that are evenly spread already: hashes, and ids that end in random bits.
+#[derive(Default)]
+pub(crate) struct Spread(u64);
+
+type Uniform = BuildHasherDefault<Spread>;
+
+impl Hasher for Spread {
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some(last) = bytes.last_chunk() {
+            self.0 = u64::from_ne_bytes(*last);
+        }
+    }
+
+    /// The length of an array says nothing.
+    fn write_usize(&mut self, _: usize) {}
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+impl Family {
+    /// The record of one of its secrets, by its place among them.
+    pub(crate) fn secret(&self, which: u32) -> &SecretRecord {
+        self.older.get(which as usize).unwrap_or(&self.newest)
+    }
+
+    fn secrets(&self) -> impl Iterator<Item = &SecretRecord> {
+        self.older.iter().chain([&self.newest])
+    }
+}
+
+impl State {
+    pub(crate) fn new() -> State {
+        let collector = Arc::new(Collector::new());
+        macro_rules! map {
+            ($hasher:expr) => {
+                HashMap::builder().shared_collector(Arc::clone(&collector)).hasher($hasher).build()
+            };
+        }
+        State {
+            version: AtomicU64::new(0),
+            sequence: AtomicU64::new(0),
+            confirmed: AtomicI64::new(SinceBoot::NEVER.micros()),
+            secrets: map!(Uniform::default()),
+            people: map!(Uniform::default()),
+            places: map!(Uniform::default()),
+            slugs: map!(std::hash::RandomState::new()),
+            places_missing: AtomicBool::new(false),
+            services: map!(Uniform::default()),
+            rules: ArcSwap::from_pointee(Rules {
+                installation: Installation { not_before: Timestamp::MAX, restored_at: None },
+                catalogue: Catalogue::new(&CatalogueDocument::default()).expect("ndauth's own permissions"),
+            }),
+        }
+    }
+
+    /// What concerns the whole installation.
+    pub(crate) fn installation(&self) -> Installation {
+        self.rules.load().installation
+    }
+
+    pub(crate) fn confirmed(&self) -> SinceBoot {
+        SinceBoot::from_micros(self.confirmed.load(Ordering::Acquire))
+    }
+
+    /// Everything is applied that had happened at a moment.
+    pub(crate) fn confirm(&self, asked: SinceBoot) {
+        self.confirmed.fetch_max(asked.micros(), Ordering::AcqRel);
+    }
+
+    /// It is not known any more what has happened.
+    pub(crate) fn doubt(&self) {
+        self.confirmed.store(SinceBoot::NEVER.micros(), Ordering::Release);
+    }
+
+    /// How many secrets it holds.
+    pub(crate) fn secrets(&self) -> usize {
+        self.secrets.len()
+    }
+
+    /// Adds rows to a state that nobody reads yet.
+    pub(crate) fn fill(&self, fresh: Fresh) {
+        let guard = self.secrets.guard();
+        let Fresh { tokens, services, people, places, rules } = fresh;
+        if let Some(Sorted { sound, broken }) = tokens {
+            for Kin { of, mut secrets } in sound {
+                let Some((hash, newest)) = secrets.pop() else { continue };
+                let (hashes, older): (Vec<SecretHash>, Vec<SecretRecord>) = secrets.into_iter().unzip();
+                let family = Arc::new(Family { token: of, newest, older: older.into() });
+                for (which, hash) in (0..).zip(hashes.into_iter().chain([hash])) {
+                    let known = Known::Token(Arc::clone(&family), which, AtomicI64::new(0));
+                    self.secrets.insert(hash, known, &guard);
+                }
+            }
+            for hash in broken {
+                self.secrets.insert(hash, Known::Broken, &guard);
+            }
+        }
+        if let Some(Sorted { sound, broken }) = services {
+            for Kin { of, secrets } in sound {
+                let service = Arc::new(of);
+                for (hash, record) in secrets {
+                    let known = Known::Service(Box::new((record, Arc::clone(&service))));
+                    self.secrets.insert(hash, known, &guard);
+                }
+                self.services.insert(service.id, service, &guard);
+            }
+            for hash in broken {
+                self.secrets.insert(hash, Known::Broken, &guard);
+            }
+        }
+        if let Some(Sorted { sound, broken }) = people {
+            for person in sound {
+                self.people.insert(person.account.id, person, &guard);
+            }
+            for account in broken {
+                self.people.remove(&account, &guard);
+            }
+        }
+        if let Some(Sorted { sound, broken }) = places {
+            for place in sound {
+                self.slugs.insert(place.org.slug.clone(), place.org.id, &guard);
+                self.places.insert(place.org.id, place, &guard);
+            }
+            for org in broken {
+                self.places.remove(&org, &guard);
+                self.places_missing.store(true, Ordering::Relaxed);
+            }
+        }
+        if let Some(rules) = rules {
+            self.rules.store(Arc::new(rules));
+        }
+    }
+
+    /// Replaces what changed, so that readers see all of it or nothing.
+    pub(crate) fn apply(&self, head: &Head, fresh: Fresh) {
+        self.version.fetch_add(1, Ordering::Relaxed);
+        fence(Ordering::Release);
+        self.fill(fresh);
+        self.sequence.store(head.sequence, Ordering::Relaxed);
+        self.version.fetch_add(1, Ordering::Release);
+    }
+
+    /// Looks at one state. `None` where it changed at every try.
+    pub(crate) fn look<T>(
+        &self,
+        watch: &Watch,
+        moment: SinceBoot,
+        stale: bool,
+        question: impl Fn(&View<'_>) -> T,
+    ) -> Option<T> {
+        for _ in 0..TRIES {
+            let version = self.version.load(Ordering::Acquire);
+            if version % 2 == 1 {
+                std::hint::spin_loop();
+                continue;
+            }
+            let guard = self.secrets.guard();
+            let rules = self.rules.load();
+            let view = View {
+                state: self,
+                guard: &guard,
+                rules: &rules,
+                sequence: self.sequence.load(Ordering::Relaxed),
+                confirmed: self.confirmed(),
+                stale,
+                moment,
+                now: watch.at(moment),
+            };
+            let found = question(&view);
+            fence(Ordering::Acquire);
+            if self.version.load(Ordering::Relaxed) == version {
+                return Some(found);
+            }
+        }
+        None
+    }
+}
+
+impl<'a> View<'a> {
+    pub(crate) fn secret(&self, hash: &SecretHash) -> Option<&'a Known> {
+        self.state.secrets.get(hash, self.guard)
+    }
+
+    pub(crate) fn installation(&self) -> &'a Installation {
+        &self.rules.installation
+    }
+
+    pub(crate) fn catalogue(&self) -> &'a Catalogue {
+        &self.rules.catalogue
+    }
+
+    /// How long ago the state was all there was.
+    pub(crate) fn age(&self) -> Duration {
+        self.moment.since(self.confirmed)
+    }
+
+    /// Whether a service that presents this secret lives.
+    pub(crate) fn judge_service(
+        &self,
+        service: &Service,
+        secret: &SecretRecord,
+    ) -> Result<(), AuthorityError> {
+        Caller::judge_service(service, secret, self.installation(), self.now)
+    }
+
+    /// A token that presents itself by one of its secrets, if it lives.
+    pub(crate) fn token_caller(
+        &self,
+        family: &Family,
+        which: u32,
+        from: Option<IpAddr>,
+    ) -> Result<Caller, AuthorityError> {
+        let owner = match self.owner(&family.token)? {
+            OwnerView::Account(account) => OwnerName::Account(account.clone()),
+            OwnerView::Org(org) => OwnerName::Org(org.clone()),
+        };
+        let held = Held { record: family.secret(which).clone(), token: family.token.clone(), owner };
+        Caller::of_token(held, from, self.catalogue(), self.installation(), self.now)
+    }
+
+    /// Whose a token is.
+    pub(crate) fn owner(&self, token: &Token) -> Result<OwnerView<'a>, StoreError> {
+        let (found, column) = match token.owner {
+            Owner::Account(id) => (self.account(id).map(OwnerView::Account), "account_id"),
+            Owner::Org(id) => (self.org(id).map(OwnerView::Org), "org_id"),
+        };
+        found.ok_or_else(|| StoreError::Corrupt { table: "token", column, id: token.id.to_string() })
+    }
+
+    fn account(&self, id: AccountId) -> Option<&'a Account> {
+        self.state.people.get(&id, self.guard).map(|person| &person.account)
+    }
+
+    fn org(&self, id: OrgId) -> Option<&'a Org> {
+        self.state.places.get(&id, self.guard).map(|place| &place.org)
+    }
+
+    /// The names of these orgs.
+    pub(crate) fn name_orgs(&self, orgs: &Orgs) -> Orgs<OrgSlug> {
+        orgs.named(|id| self.org(*id).map(|org| org.slug.clone()))
+    }
+
+    /// A token as its owner sees it.
+    pub(crate) fn show(&self, family: &Family, last_use: Option<LastUse>) -> TokenView {
+        let token = family.token.clone();
+        let service =
+            |id: &ServiceId| self.state.services.get(id, self.guard).map(|known| known.name.clone());
+        TokenView {
+            owner_org: match token.owner {
+                Owner::Account(_) => None,
+                Owner::Org(id) => self.org(id).map(|org| org.slug.clone()),
+            },
+            orgs: self.name_orgs(&token.orgs),
+            services: token.services.named(service),
+            newest: family.newest.clone(),
+            last_use,
+            secrets: family.secrets().map(|record| record.id).collect(),
+            shut_out: family.newest.minted_at < self.installation().not_before,
+            token,
+        }
+    }
+
+    /// The org of this name as an owner stands in it.
+    pub(crate) fn ground(&self, owner: Owner, slug: &OrgSlug) -> Result<OrgView<'a>, StoreError> {
+        let id = self.state.slugs.get(slug, self.guard);
+        match id.map(|id| self.state.places.get(id, self.guard)) {
+            Some(Some(place)) => {
+                Ok(OrgView::Org(&place.org, self.role(owner, place.org.id), &place.policies))
+            }
+            None if !self.state.places_missing.load(Ordering::Relaxed) => Ok(OrgView::None),
+            None | Some(None) => {
+                Err(StoreError::Corrupt { table: "org", column: "slug", id: slug.to_string() })
+            }
+        }
+    }
+
+    fn role(&self, owner: Owner, org: OrgId) -> Option<Role> {
+        let Owner::Account(account) = owner else { return None };
+        let roles = &self.state.people.get(&account, self.guard)?.roles;
+        let found = roles.binary_search_by_key(&org, |(org, _)| *org).ok()?;
+        Some(roles[found].1)
+    }
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("State").field("sequence", &self.sequence).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,346 @@
+//! What a mirror holds, read a part after the other, or anew where an event says so.
+//!
+//! A row that makes no sense spoils no other: it is told apart from those that do, and logged.
+
+use std::collections::BTreeMap;
+
+use ndauth_core::{
+    Account, AccountId, Org, OrgId, Policies, Role, SecretHash, SecretRecord, Service, ServiceId, Token,
+    TokenId,
+};
+use sea_orm::prelude::Uuid;
+use sea_orm::sea_query::SimpleExpr;
+use sea_orm::sqlx::postgres::PgListener;
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, IdenStatic, QueryFilter, QueryOrder, QuerySelect, Statement,
+};
+
+use crate::row::{account, membership, org, secret, service, token};
+use crate::secrets::{Family, FoundSecret};
+use crate::{Engine, Read, Store, StoreError};
+
+/// What was read, and what of it makes no sense.
+#[derive(Debug)]
+pub struct Sorted<T, B> {
+    /// What does.
+    pub sound: Vec<T>,
+    /// By what the rest is found.
+    pub broken: Vec<B>,
+}
+
+/// A token or a service, and every secret it has had by what it is found by, oldest first.
+#[derive(Clone, Debug)]
+pub struct Kin<T> {
+    /// Whose secrets they are.
+    pub of: T,
+    /// Its secrets, at least one.
+    pub secrets: Vec<(SecretHash, SecretRecord)>,
+}
+
+/// An account, and its role in each org where it is a member, by the org's id.
+#[derive(Clone, Debug)]
+pub struct Person {
+    /// The account.
+    pub account: Account,
+    /// Its roles.
+    pub roles: Box<[(OrgId, Role)]>,
+}
+
+/// An org, deleted or not, and its policies.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The org.
+    pub org: Org,
+    /// Its policies.
+    pub policies: Policies,
+}
+
+/// The next of what a mirror holds, by id.
+#[derive(Debug)]
+pub struct Page<T, B, Id> {
+    /// What was read.
+    pub read: Sorted<T, B>,
+    /// Where the next page begins: behind this.
+    pub last: Id,
+}
+
+/// How many rows there are of what a mirror holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Census {
+    /// Tokens.
+    pub tokens: u64,
+    /// Accounts.
+    pub accounts: u64,
+}
+
+/// Hears when somebody changed something. On a file of SQLite nobody can tell.
+pub struct Listener(PgListener);
+
+/// So many orgs are read at once.
+const ORGS: usize = 1000;
+/// What other instances are told by.
+const CHANNEL: &str = "ndauth_head";
+
+impl Store {
+    /// Listens for changes by anybody, where the database can tell of them.
+    pub async fn listen(&self) -> Result<Option<Listener>, StoreError> {
+        if self.engine() == Engine::Sqlite {
+            return Ok(None);
+        }
+        let mut listener = PgListener::connect_with(self.database.get_postgres_connection_pool())
+            .await
+            .map_err(StoreError::unavailable)?;
+        listener.listen(CHANNEL).await.map_err(StoreError::unavailable)?;
+        Ok(Some(Listener(listener)))
+    }
+}
+
+impl Listener {
+    /// Waits until somebody changed something.
+    pub async fn hear(&mut self) -> Result<(), StoreError> {
+        match self.0.try_recv().await {
+            Ok(Some(_)) => Ok(()),
+            Ok(None) => Err(StoreError::unavailable("the connection that listens was closed")),
+            Err(error) => Err(StoreError::unavailable(error)),
+        }
+    }
+}
+
+impl Read {
+    /// Lets statements of this view take as long as they need.
+    pub async fn take_time(&self) -> Result<(), StoreError> {
+        if self.engine() == Engine::Postgres {
+            for limit in ["statement_timeout", "idle_in_transaction_session_timeout"] {
+                self.transaction.execute_unprepared(&format!("SET LOCAL {limit} = 0")).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// How much there is to hold.
+    pub async fn census(&self) -> Result<Census, StoreError> {
+        let sql = "SELECT (SELECT count(*) FROM token) AS tokens, (SELECT count(*) FROM account) AS accounts";
+        let statement = Statement::from_string(self.transaction.get_database_backend(), sql);
+        let row = self.transaction.query_one_raw(statement).await?;
+        let row = row.ok_or_else(|| StoreError::corrupt("token", "id", "-"))?;
+        let count = |column| -> Result<u64, StoreError> {
+            Ok(u64::try_from(row.try_get::<i64>("", column)?).unwrap_or_default())
+        };
+        Ok(Census { tokens: count("tokens")?, accounts: count("accounts")? })
+    }
+
+    /// The next tokens by id, at most so many, with their secrets. Broken ones are told by the hashes of
+    /// their secrets. `None` behind the last.
+    pub async fn next_tokens(
+        &self,
+        after: Option<TokenId>,
+        limit: u64,
+    ) -> Result<Option<Page<Kin<Token>, SecretHash, TokenId>>, StoreError> {
+        let mut query = token::Entity::find().select_only().column(token::Column::Id);
+        if let Some(after) = after {
+            query = query.filter(token::Column::Id.gt(after.uuid()));
+        }
+        let query = query.order_by_asc(token::Column::Id).limit(limit);
+        let ids: Vec<Uuid> = query.into_tuple().all(&self.transaction).await?;
+        let Some(last) = ids.last() else { return Ok(None) };
+        Ok(Some(Page { read: self.tokens_with(&ids, run).await?, last: TokenId::from_uuid(*last) }))
+    }
+
+    /// These tokens with their secrets.
+    pub async fn tokens(&self, ids: &[TokenId]) -> Result<Sorted<Kin<Token>, SecretHash>, StoreError> {
+        let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+        self.tokens_with(&ids, these).await
+    }
+
+    async fn tokens_with(
+        &self,
+        ids: &[Uuid],
+        among: fn(&[Uuid], Column) -> SimpleExpr,
+    ) -> Result<Sorted<Kin<Token>, SecretHash>, StoreError> {
+        let Sorted { sound, broken } = each_apart(ids, |ids: Vec<_>| async move {
+            let tokens = token::Entity::find().filter(among(&ids, Column::Token));
+            let tokens = self.tokens_from_rows(tokens.all(&self.transaction).await?).await?;
+            let secrets = secret::Entity::find().filter(among(&ids, Column::SecretOfToken));
+            kin(tokens, |token| Family::Token(token.id), secrets.all(&self.transaction).await?)
+        })
+        .await?;
+        Ok(Sorted { sound, broken: self.hashes(secret::Column::TokenId, broken).await? })
+    }
+
+    /// Every service, revoked or not, with its secrets.
+    pub async fn every_service(&self) -> Result<Sorted<Kin<Service>, SecretHash>, StoreError> {
+        let ids = service::Entity::find().select_only().column(service::Column::Id);
+        let ids: Vec<Uuid> = ids.into_tuple().all(&self.transaction).await?;
+        let ids: Vec<ServiceId> = ids.into_iter().map(ServiceId::from_uuid).collect();
+        self.services(&ids).await
+    }
+
+    /// These services with their secrets.
+    pub async fn services(&self, ids: &[ServiceId]) -> Result<Sorted<Kin<Service>, SecretHash>, StoreError> {
+        let Sorted { sound, broken } = each_apart(ids, |ids: Vec<_>| async move {
+            let mut services = Vec::with_capacity(ids.len());
+            for id in &ids {
+                services.extend(self.find_service(*id).await?);
+            }
+            let of_services = secret::Column::ServiceId.is_in(ids.iter().map(|id| id.uuid()));
+            let secrets = secret::Entity::find().filter(of_services).all(&self.transaction).await?;
+            kin(services, |service| Family::Service(service.id), secrets)
+        })
+        .await?;
+        let broken = broken.into_iter().map(ServiceId::uuid).collect();
+        Ok(Sorted { sound, broken: self.hashes(secret::Column::ServiceId, broken).await? })
+    }
+
+    /// What the secrets of broken families are found by.
+    async fn hashes(&self, family: secret::Column, ids: Vec<Uuid>) -> Result<Vec<SecretHash>, StoreError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let query =
+            secret::Entity::find().select_only().column(secret::Column::Hash).filter(family.is_in(ids));
+        let hashes: Vec<Vec<u8>> = query.into_tuple().all(&self.transaction).await?;
+        // One of another length is found by nobody.
+        Ok(hashes
+            .into_iter()
+            .filter_map(|hash| Some(SecretHash::from_bytes(hash.try_into().ok()?)))
+            .collect())
+    }
+
+    /// The next people by the account's id, at most so many. `None` behind the last.
+    pub async fn next_people(
+        &self,
+        after: Option<AccountId>,
+        limit: u64,
+    ) -> Result<Option<Page<Person, AccountId, AccountId>>, StoreError> {
+        let mut query = account::Entity::find().select_only().column(account::Column::Id);
+        if let Some(after) = after {
+            query = query.filter(account::Column::Id.gt(after.uuid()));
+        }
+        let query = query.order_by_asc(account::Column::Id).limit(limit);
+        let ids: Vec<Uuid> = query.into_tuple().all(&self.transaction).await?;
+        let ids: Vec<AccountId> = ids.into_iter().map(AccountId::from_uuid).collect();
+        let Some(last) = ids.last() else { return Ok(None) };
+        Ok(Some(Page { read: self.people(&ids).await?, last: *last }))
+    }
+
+    /// These people.
+    pub async fn people(&self, ids: &[AccountId]) -> Result<Sorted<Person, AccountId>, StoreError> {
+        each_apart(ids, |ids: Vec<_>| async move {
+            let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+            let of_people = membership::Column::AccountId.is_in(ids.clone());
+            let mut roles: BTreeMap<AccountId, Vec<(OrgId, Role)>> = BTreeMap::new();
+            for member in self.members(membership::Entity::find().filter(of_people)).await? {
+                roles.entry(member.account).or_default().push((member.org, member.role));
+            }
+            let rows = account::Entity::find().filter(account::Column::Id.is_in(ids));
+            let person = |row: account::Model| {
+                let account = Account::try_from(row)?;
+                let mut roles = roles.remove(&account.id).unwrap_or_default();
+                roles.sort_unstable_by_key(|(org, _)| *org);
+                Ok(Person { account, roles: roles.into() })
+            };
+            rows.all(&self.transaction).await?.into_iter().map(person).collect()
+        })
+        .await
+    }
+
+    /// Every org, deleted or not, with its policies.
+    pub async fn every_place(&self) -> Result<Sorted<Place, OrgId>, StoreError> {
+        let ids = org::Entity::find().select_only().column(org::Column::Id);
+        let ids: Vec<Uuid> = ids.into_tuple().all(&self.transaction).await?;
+        let ids: Vec<OrgId> = ids.into_iter().map(OrgId::from_uuid).collect();
+        let mut places = Sorted { sound: Vec::new(), broken: Vec::new() };
+        for ids in ids.chunks(ORGS) {
+            let Sorted { sound, broken } = self.places(ids).await?;
+            places.sound.extend(sound);
+            places.broken.extend(broken);
+        }
+        Ok(places)
+    }
+
+    /// These orgs with their policies.
+    pub async fn places(&self, ids: &[OrgId]) -> Result<Sorted<Place, OrgId>, StoreError> {
+        each_apart(ids, |ids: Vec<_>| async move {
+            let mut policies = self.policies(&ids).await?;
+            let orgs = self.orgs_by_id(ids.iter().copied()).await?.into_values();
+            Ok(orgs
+                .map(|org| Place { policies: policies.remove(&org.id).unwrap_or_default(), org })
+                .collect())
+        })
+        .await
+    }
+}
+
+/// A column of the ids of tokens.
+#[derive(Clone, Copy)]
+enum Column {
+    Token,
+    SecretOfToken,
+}
+
+/// These ids.
+fn these(ids: &[Uuid], column: Column) -> SimpleExpr {
+    let ids = ids.iter().copied();
+    match column {
+        Column::Token => token::Column::Id.is_in(ids),
+        Column::SecretOfToken => secret::Column::TokenId.is_in(ids),
+    }
+}
+
+/// All ids from the first of these to the last: quicker than to name them.
+fn run(ids: &[Uuid], column: Column) -> SimpleExpr {
+    let (Some(first), Some(last)) = (ids.first(), ids.last()) else { return these(ids, column) };
+    match column {
+        Column::Token => token::Column::Id.between(*first, *last),
+        Column::SecretOfToken => secret::Column::TokenId.between(*first, *last),
+    }
+}
+
+/// Reads them together; where something makes no sense, by halves, until it is known what.
+async fn each_apart<Id: Copy, T, F>(
+    ids: &[Id],
+    read: impl Fn(Vec<Id>) -> F,
+) -> Result<Sorted<T, Id>, StoreError>
+where
+    F: Future<Output = Result<Vec<T>, StoreError>>,
+{
+    let mut sorted = Sorted { sound: Vec::new(), broken: Vec::new() };
+    let mut parts = vec![ids];
+    while let Some(ids) = parts.pop().filter(|ids| !ids.is_empty()) {
+        match read(ids.to_vec()).await {
+            Ok(found) => sorted.sound.extend(found),
+            Err(error @ StoreError::Corrupt { .. }) => match ids {
+                [id] => {
+                    tracing::error!(%error, "nothing is decided by it");
+                    sorted.broken.push(*id);
+                }
+                _ => parts.extend(<[_; 2]>::from(ids.split_at(ids.len() / 2))),
+            },
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(sorted)
+}
+
+/// Gives everyone their secrets.
+fn kin<T>(
+    owners: Vec<T>,
+    family: impl Fn(&T) -> Family,
+    rows: Vec<secret::Model>,
+) -> Result<Vec<Kin<T>>, StoreError> {
+    let mut secrets: BTreeMap<Family, Vec<(SecretHash, SecretRecord)>> = BTreeMap::new();
+    for row in rows {
+        let found = FoundSecret::try_from(row)?;
+        secrets.entry(found.family).or_default().push((found.hash, found.record));
+    }
+    let with_secrets = |of: T| {
+        let family = family(&of);
+        let mut secrets = secrets.remove(&family).ok_or_else(|| {
+            let (column, id) = family.column();
+            StoreError::corrupt("secret", column.as_str(), id)
+        })?;
+        secrets.sort_unstable_by_key(|(_, record)| (record.minted_at, record.id));
+        Ok(Kin { of, secrets })
+    };
+    owners.into_iter().map(with_secrets).collect()
+}
