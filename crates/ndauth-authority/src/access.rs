@@ -204,18 +204,6 @@ pub const TABLE: [Row; 37] = [
                                                                                [Yes, Yes, Yes,      Yes,          Yes,          Yes]),
 ];
 
-/// The row of an RPC, by its path `/package.Service/Method`. Without one, the RPC is refused.
-pub fn row_of_rpc(path: &str) -> Option<&'static Row> {
-    let (service, method) = path.strip_prefix('/')?.split_once('/')?;
-    TABLE.iter().find(|row| {
-        row.rpcs.iter().any(|rpc| match rpc.split_once('/') {
-            Some((of, "*")) => of == service && !method.is_empty() && !method.contains('/'),
-            Some((of, name)) => of == service && name == method,
-            None => false,
-        })
-    })
-}
-
 /// What the table says of a caller and an operation.
 pub(crate) fn rule(operation: Operation, caller: &Caller) -> Rule {
     let Some(row) = TABLE.iter().find(|row| row.operation == operation) else { return No };

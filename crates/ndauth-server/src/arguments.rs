@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
-use ndauth_core::{Email, ExpiryChoice, Handle, Label, OrgSlug, Role, Timestamp};
+use ndauth_authority::Freshness;
+use ndauth_core::{Email, ExpiryChoice, Handle, Label, Networks, OrgSlug, Role, Timestamp};
 use ndauth_server::LogFormat;
 use ndauth_terminal::environment::without_empty_variables;
 use ndauth_terminal::settings::Layer;
@@ -106,6 +107,37 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "SECONDS", env = "NDAUTHD_DRAIN_SECONDS", default_value_t = 10)]
     pub(crate) drain_seconds: u64,
 
+    /// How late any change may be, such as a revocation: no answer is older, and none is kept for longer; from
+    /// 500ms to 30s
+    #[arg(long, value_name = "TIME", env = "NDAUTHD_FRESHNESS_BOUND", default_value = "2s", value_parser = bound)]
+    pub(crate) freshness_bound: Duration,
+
+    /// For how long beyond that a server whose database cannot be reached goes on answering what reads, such as
+    /// 10m; these answers may honour what was revoked meanwhile
+    #[arg(long, value_name = "TIME", env = "NDAUTHD_STALE_GRACE", default_value = "0s", value_parser = humantime::parse_duration)]
+    pub(crate) stale_grace: Duration,
+
+    /// Within that time, answer what writes as well
+    #[arg(long, env = "NDAUTHD_STALE_WRITES", value_parser = BoolishValueParser::new())]
+    pub(crate) stale_writes: bool,
+
+    /// How many connections there may be
+    #[arg(long, value_name = "COUNT", env = "NDAUTHD_MAX_CONNECTIONS", default_value_t = 10_000)]
+    pub(crate) max_connections: usize,
+
+    /// How many of them from one address, or from one network /64 of IPv6
+    #[arg(long, value_name = "COUNT", env = "NDAUTHD_MAX_CONNECTIONS_PER_ADDRESS", default_value_t = 2_000)]
+    pub(crate) max_connections_per_address: usize,
+
+    /// The networks of proxies that many clients are behind, which that does not bound, such as
+    /// 10.0.0.0/8,192.0.2.7
+    #[arg(long, value_name = "NETWORKS", env = "NDAUTHD_TRUSTED_PROXIES", value_parser = networks)]
+    pub(crate) trusted_proxies: Option<Networks>,
+
+    /// How long a client may keep the server waiting for what it has begun to send
+    #[arg(long, value_name = "SECONDS", env = "NDAUTHD_CLIENT_TIMEOUT_SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub(crate) client_timeout_seconds: u64,
+
     /// What to log: error, warn, info, debug, or `target=level,…`
     #[arg(long, value_name = "FILTER", env = "NDAUTHD_LOG", default_value = "info")]
     pub(crate) log: String,
@@ -113,6 +145,19 @@ pub(crate) struct Serve {
     /// How to write log lines
     #[arg(long, value_name = "FORMAT", env = "NDAUTHD_LOG_FORMAT", default_value = "text")]
     pub(crate) log_format: LogLines,
+}
+
+/// A bound that answers can be kept within.
+fn bound(text: &str) -> Result<Duration, String> {
+    let bound = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if Freshness::BOUNDS.contains(&bound) { Ok(bound) } else { Err("it is from 500ms to 30s".to_owned()) }
+}
+
+/// Networks with commas between them.
+fn networks(text: &str) -> Result<Networks, String> {
+    let each = text.split(',').map(|one| one.trim().parse().map_err(|why| format!("`{one}`: {why}")));
+    let networks = each.collect::<Result<Vec<_>, String>>()?;
+    Networks::only(networks).map_err(|why| why.to_string())
 }
 
 #[derive(clap::Args)]

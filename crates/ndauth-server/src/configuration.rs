@@ -3,11 +3,13 @@
 use std::fmt::Write as _;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory};
 use etcetera::BaseStrategy;
-use ndauth_authority::DatabaseUrl;
+use ndauth_authority::{DatabaseUrl, Freshness};
+use ndauth_server::front::Limits;
 use ndauth_server::{ServeOptions, TlsFiles};
 use ndauth_terminal::environment::warn_of_unread;
 use ndauth_terminal::settings::{self, Layer, Setting, in_force, innermost};
@@ -137,7 +139,19 @@ pub(crate) fn serve_options(place: Place, serve: &Serve) -> Result<ServeOptions,
         data: place.data,
         tls,
         plaintext_beyond_loopback: serve.plaintext_beyond_loopback,
-        drain: std::time::Duration::from_secs(serve.drain_seconds),
+        drain: Duration::from_secs(serve.drain_seconds),
+        freshness: Freshness {
+            bound: serve.freshness_bound,
+            stale_grace: serve.stale_grace,
+            stale_writes: serve.stale_writes,
+        },
+        limits: Limits {
+            connections: serve.max_connections,
+            connections_per_address: serve.max_connections_per_address,
+            trusted_proxies: serve.trusted_proxies.clone(),
+            patience: Duration::from_secs(serve.client_timeout_seconds),
+            ..Limits::default()
+        },
     })
 }
 

@@ -5,9 +5,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use ndauth_authority::{
-    Authority, AuthorityError, Clock, Credential, DatabaseUrl, NewAccount, NewOrg, NewService,
+    Authority, AuthorityError, Clock, Credential, DatabaseUrl, Freshness, NewAccount, NewOrg, NewService,
 };
 use ndauth_core::{ExpiryChoice, Handle, Label, OrgSlug, Orgs, Role, Secret};
+use ndauth_server::front::Limits;
 use ndauth_server::{LogFormat, ServeOptions, Serving, log_to_stderr, serve};
 use ndauth_terminal::{Failure, print};
 
@@ -54,6 +55,8 @@ pub(crate) fn run(common: &Common, dev: &Dev) -> Result<(), Failure> {
         tls: None,
         plaintext_beyond_loopback: false,
         drain: std::time::Duration::from_secs(1),
+        freshness: Freshness::default(),
+        limits: Limits::default(),
     };
     runtime.block_on(async {
         let (session, service) =

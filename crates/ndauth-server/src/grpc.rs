@@ -38,10 +38,11 @@ const MAX_REQUEST: usize = 64 * 1024;
 /// The largest request with questions: as many as there may be, with long names, fit in.
 const MAX_BATCH: usize = 1024 * 1024;
 
-/// Every service of the port, and what sets its health.
-pub(crate) fn routes(
+/// Every service of the port, behind the gate, and what sets its health. To be called on the runtime that the
+/// database's connections live on.
+pub(crate) fn gate(
     authority: Arc<Authority>,
-) -> Result<(Routes, HealthReporter), tonic_reflection::server::Error> {
+) -> Result<(Arc<Gate>, HealthReporter), tonic_reflection::server::Error> {
     let service = Service { authority };
     let (health, health_service) = tonic_health::server::health_reporter();
     let reflection = || {
@@ -50,6 +51,7 @@ pub(crate) fn routes(
             .register_encoded_file_descriptor_set(DETAILS_DESCRIPTOR)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
+    let validation = ValidationServiceServer::new(service.clone()).max_decoding_message_size(MAX_BATCH);
     let routes = Routes::new(health_service)
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?)
@@ -57,9 +59,8 @@ pub(crate) fn routes(
         .add_service(OrgServiceServer::new(service.clone()).max_decoding_message_size(MAX_REQUEST))
         .add_service(OrgTokenServiceServer::new(service.clone()).max_decoding_message_size(MAX_REQUEST))
         .add_service(PermissionServiceServer::new(service.clone()).max_decoding_message_size(MAX_REQUEST))
-        .add_service(ValidationServiceServer::new(service.clone()).max_decoding_message_size(MAX_BATCH))
         .add_service(AccountServiceServer::new(service).max_decoding_message_size(MAX_REQUEST));
-    Ok((routes, health))
+    Ok((Gate::new(routes, validation), health))
 }
 
 /// Says to the world whether the services serve.

@@ -1,7 +1,9 @@
 //! The surfaces of ndauth: they translate between a protocol and the authority, and decide nothing.
 
+mod connection;
+pub mod front;
 mod grpc;
-mod incoming;
+mod memory;
 mod ops;
 mod serve;
 mod telemetry;

@@ -30,7 +30,7 @@ pub(crate) fn serve_failure(error: &ServeError) -> Failure {
         ServeError::Metrics(_)
         | ServeError::Reflection(_)
         | ServeError::Signals(_)
-        | ServeError::Transport(_) => (None, 1),
+        | ServeError::Threads(_) => (None, 1),
     };
     Failure { message: Failure::whole(error), hint, code }
 }

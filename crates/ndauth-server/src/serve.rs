@@ -8,16 +8,17 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use metrics_exporter_prometheus::{BuildError, PrometheusHandle};
-use ndauth_authority::{Authority, AuthorityError, Clock, DatabaseUrl};
+use ndauth_authority::{Authority, AuthorityError, Clock, DatabaseUrl, Freshness};
 use ndauth_core::Timestamp;
-use tokio::net::TcpListener;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout};
-use tonic::transport::Server;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 use tonic_health::server::HealthReporter;
 
+use crate::front::{Front, Limits};
 use crate::grpc;
-use crate::incoming::incoming;
+use crate::memory::room;
 use crate::ops::{Ops, router};
 use crate::telemetry::record_metrics;
 use crate::tls::{Certificate, TlsError, TlsFiles};
@@ -39,6 +40,10 @@ pub struct ServeOptions {
     pub plaintext_beyond_loopback: bool,
     /// How long calls in flight may take once the server was told to stop.
     pub drain: Duration,
+    /// How fresh answers are.
+    pub freshness: Freshness,
+    /// What clients may take of the server.
+    pub limits: Limits,
 }
 
 /// Where it is served.
@@ -86,18 +91,17 @@ pub enum ServeError {
     /// Signals could not be waited for.
     #[error("cannot wait for signals")]
     Signals(#[source] io::Error),
-    /// The server ended by itself.
-    #[error("the server ended")]
-    Transport(#[from] tonic::transport::Error),
+    /// No thread could be started.
+    #[error("cannot start a thread")]
+    Threads(#[source] io::Error),
 }
 
 /// How often last uses are written down, metrics tidied, and the certificate looked at.
 const TIDY: Duration = Duration::from_secs(5);
 /// How often it is looked whether work should be sent here.
 const WATCH: Duration = Duration::from_secs(1);
-const KEEPALIVE: Duration = Duration::from_secs(30);
-const MAX_METADATA: u32 = 16 * 1024;
-const MAX_STREAMS: u32 = 1024;
+/// How many connections may wait to be accepted.
+const BACKLOG: u32 = 1024;
 
 /// Says how secrets would travel, and fails where they must not travel so.
 pub fn check_tls(options: &ServeOptions) -> Result<String, ServeError> {
@@ -125,23 +129,33 @@ pub async fn serve(options: &ServeOptions, tell: impl FnOnce(Serving)) -> Result
     let metrics = record_metrics()?;
     let certificate = options.tls.as_ref().map(Certificate::load).transpose()?;
     let database = |source| ServeError::Database { url: options.database.clone(), source };
+    let signal = stop_signal()?;
+    let (socket, address) = bind(options.listen)?;
+    let (admin_socket, admin_address) = bind(options.admin_listen)?;
+    raise_open_files();
     let authority = Authority::open(&options.database, Clock::Database, options.data.as_deref()).await;
-    let authority = Arc::new(authority.map_err(database)?);
+    let authority = Arc::new(authority.map_err(database)?.with_freshness(options.freshness));
     authority.may_serve().await.map_err(database)?;
-    let follower = authority.load(None).await.map_err(database)?;
-    tokio::spawn(follower.follow());
     if !authority.would_notice_a_copy() {
         tracing::warn!(
             "nothing was kept here of what was seen of this log: an older copy would not be noticed"
         );
     }
-    let (listener, address) = listen(options.listen).await?;
-    let (admin_listener, admin_address) = listen(options.admin_listen).await?;
-    let (routes, health) = grpc::routes(Arc::clone(&authority))?;
-    let signal = stop_signal()?;
+    // It answers from the first moment to the end: whoever watches the loading or the drain asks it.
     let ops = Ops { authority: Arc::clone(&authority), draining: Arc::default(), metrics };
-
     let draining = Arc::clone(&ops.draining);
+    let admin_listener = listen(&options.admin_listen, admin_socket)?;
+    let admin = router(ops.clone());
+    let admin = tokio::spawn(async move { axum::serve(admin_listener, admin).await });
+    tracing::info!(%admin_address, "loading");
+    let mut signal = std::pin::pin!(signal);
+    let follower = tokio::select! {
+        loaded = authority.load(room()) => loaded.map_err(database)?,
+        () = &mut signal => return Ok(()),
+    };
+    let follower = tokio::spawn(follower.follow());
+
+    let (gate, health) = grpc::gate(Arc::clone(&authority))?;
     let (stop, stopped) = watch::channel(false);
     let background = [
         tokio::spawn(tidy(
@@ -150,10 +164,12 @@ pub async fn serve(options: &ServeOptions, tell: impl FnOnce(Serving)) -> Result
             certificate.clone(),
             Ticks::every(TIDY, stopped.clone()),
         )),
-        tokio::spawn(watch_health(ops.clone(), health, Ticks::every(WATCH, stopped.clone()))),
+        tokio::spawn(watch_health(ops, health, Ticks::every(WATCH, stopped))),
     ];
-    // It answers to the end: whoever watches the drain asks it.
-    let admin = tokio::spawn(async move { axum::serve(admin_listener, router(ops)).await });
+    let tls = certificate.as_ref().map(Certificate::config);
+    let listener = listen(&options.listen, socket)?;
+    let front = Front::open(listener, tls, options.limits.clone(), move |peer| gate.to(peer));
+    let front = front.map_err(ServeError::Threads)?;
     tracing::info!(
         %address,
         %admin_address,
@@ -164,32 +180,17 @@ pub async fn serve(options: &ServeOptions, tell: impl FnOnce(Serving)) -> Result
     );
     tell(Serving { address, admin_address });
 
-    let mut server = tokio::spawn(
-        Server::builder()
-            .http2_keepalive_interval(Some(KEEPALIVE))
-            .http2_max_header_list_size(MAX_METADATA)
-            .max_concurrent_streams(MAX_STREAMS)
-            .layer(grpc::Gate)
-            .add_routes(routes)
-            .serve_with_incoming_shutdown(
-                incoming(listener, certificate.as_ref().map(Certificate::config)),
-                until(stopped),
-            ),
-    );
-    tokio::select! {
-        ended = &mut server => return ended.unwrap_or(Ok(())).map_err(ServeError::from),
-        () = signal => {}
-    }
+    signal.await;
     tracing::info!(within = ?options.drain, "stopping: finishing what is in flight");
     draining.store(true, Ordering::SeqCst);
     let _ = stop.send(true);
-    if timeout(options.drain, &mut server).await.is_err() {
+    if !front.drain(options.drain).await {
         tracing::warn!("calls in flight were cut off");
-        server.abort();
     }
     for task in background {
         let _ = task.await;
     }
+    follower.abort();
     if let Err(error) = authority.close().await {
         tracing::warn!(error = &error as &dyn std::error::Error, "the last uses were not written down");
     }
@@ -198,11 +199,27 @@ pub async fn serve(options: &ServeOptions, tell: impl FnOnce(Serving)) -> Result
     Ok(())
 }
 
-async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeError> {
-    let failed = |source| ServeError::Listen { address, source };
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
-    let bound = listener.local_addr().map_err(failed)?;
-    Ok((listener, bound))
+/// Takes an address, and lets nobody connect yet.
+fn bind(address: SocketAddr) -> Result<(TcpSocket, SocketAddr), ServeError> {
+    let bound = || -> io::Result<(TcpSocket, SocketAddr)> {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        let bound = socket.local_addr()?;
+        Ok((socket, bound))
+    };
+    bound().map_err(|source| ServeError::Listen { address, source })
+}
+
+fn listen(address: &SocketAddr, socket: TcpSocket) -> Result<TcpListener, ServeError> {
+    socket.listen(BACKLOG).map_err(|source| ServeError::Listen { address: *address, source })
+}
+
+/// A connection is an open file, and many systems admit few at first and many when asked.
+fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    // Where it is refused, it stays as it was.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
 /// Resolves at the first SIGTERM or SIGINT.
@@ -216,11 +233,6 @@ fn stop_signal() -> Result<impl Future<Output = ()>, ServeError> {
             _ = interrupt.recv() => {}
         }
     })
-}
-
-/// Resolves once the server is told to stop.
-async fn until(mut stopped: watch::Receiver<bool>) {
-    let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
 /// A rhythm for work in the background, which ends when the server is told to stop.

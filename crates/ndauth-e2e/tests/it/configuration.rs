@@ -119,11 +119,16 @@ async fn the_example_is_a_configuration() {
                         && !line.contains("URL")
                         && !line.contains("FILE")
                         && !line.contains("FOLDER")
+                        && !line.contains("NETWORKS")
                 })
                 .unwrap_or(line)
         })
         .fold(String::new(), |text, line| text + line + "\n");
-    assert_eq!(plain.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).count(), 6, "{plain}");
+    assert_eq!(
+        plain.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).count(),
+        12,
+        "{plain}"
+    );
     fs::write(at.home().join("nd.toml"), &plain).expect("written");
     let ended = ndauthd(&at, &[], "config check --config nd.toml");
     assert_eq!(ended.code, 0, "{ended:?}\n{plain}");

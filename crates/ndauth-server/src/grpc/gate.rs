@@ -1,94 +1,321 @@
-//! The gate: every call gets an id, a span and a place in the metrics; one without a row in the access
-//! table goes no further.
+//! The gate: every call gets an id and a place in the metrics, keeps its deadline, and goes where its work
+//! is done; one without a row in the access table goes no further.
+//!
+//! What is answered from memory is answered on the core that the connection is on. What asks the database
+//! goes to the runtime that the database's connections live on, if not too many are there already.
 
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use axum::http::{HeaderName, HeaderValue, Request, Response};
-use ndauth_authority::access::row_of_rpc;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use metrics::{Counter, Histogram};
+use ndauth_authority::access::{Operation, Row, TABLE};
 use ndauth_core::{Problem, Reason};
 use ndauth_proto::status_from_problem;
+use ndauth_proto::v1::validation_service_server::ValidationServiceServer;
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+use tokio::time::{Sleep, sleep};
+use tonic::Status;
 use tonic::body::Body;
-use tower::{Layer, Service};
+use tonic::service::Routes;
+use tonic::transport::server::TcpConnectInfo;
+use tower::Service as _;
 use tracing::Instrument;
-use uuid::Uuid;
 
-/// Puts the gate before a service.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Gate;
+use super::Service;
 
-/// A service behind the gate.
-#[derive(Clone, Debug)]
-pub(crate) struct Gated<S>(S);
+/// What all connections go through.
+pub(crate) struct Gate {
+    routes: Routes,
+    validation: ValidationServiceServer<Service>,
+    /// Where the database's connections live.
+    home: Handle,
+    /// How many calls may be there.
+    room: Arc<Semaphore>,
+    doors: Doors,
+    /// Ids are these two: one of the process, and one of the call.
+    ids: (u64, AtomicU64),
+}
+
+/// The gate, for the calls of one connection.
+pub(crate) struct Gated {
+    gate: Arc<Gate>,
+    peer: SocketAddr,
+}
+
+/// Every call there is, by `package.Service/Method`; where the table has a `*`, by `package.Service/`.
+pub(super) struct Doors(HashMap<&'static str, Arc<Door>>);
+
+/// Where a call goes, and how it is counted.
+pub(super) struct Door {
+    row: &'static Row,
+    /// A label for each row, so that strangers cannot make up new ones.
+    rpc: &'static str,
+    answered: Counter,
+    seconds: Histogram,
+}
+
+/// A call that is being answered.
+pub(crate) struct Answering {
+    answer: Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>,
+    deadline: Deadline,
+    begun: Instant,
+    /// `None` for a call that there is not.
+    door: Option<Arc<Door>>,
+    /// What the caller is told, if it gave one.
+    id: Option<HeaderValue>,
+}
+
+/// Until when a call must be answered.
+enum Deadline {
+    Never,
+    /// So long after it came: a timer is set for who is not answered at once.
+    After(Duration),
+    Set(Pin<Box<Sleep>>),
+}
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// A caller's own id is kept up to this length.
 const LONGEST_ID: usize = 64;
+const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+/// How many calls may wait for the database at once.
+const ROOM: usize = 1024;
 
-impl<S> Layer<S> for Gate {
-    type Service = Gated<S>;
+impl Gate {
+    /// To be made on the runtime that the database's connections live on.
+    pub(super) fn new(routes: Routes, validation: ValidationServiceServer<Service>) -> Arc<Gate> {
+        Arc::new(Gate {
+            routes: routes.prepare(),
+            validation,
+            home: Handle::current(),
+            room: Arc::new(Semaphore::new(ROOM)),
+            doors: Doors::new(),
+            ids: (uuid::Uuid::new_v4().as_u64_pair().0, AtomicU64::new(0)),
+        })
+    }
 
-    fn layer(&self, inner: S) -> Gated<S> {
-        Gated(inner)
+    /// The gate as a connection from there sees it.
+    pub(crate) fn to(self: &Arc<Self>, peer: SocketAddr) -> Gated {
+        Gated { gate: Arc::clone(self), peer }
+    }
+
+    /// The caller's id where it is short and plain, a fresh one otherwise.
+    fn id(&self, given: Option<&HeaderValue>) -> HeaderValue {
+        given.filter(|id| plain(id)).cloned().unwrap_or_else(|| {
+            let id = format!("{:016x}-{:x}", self.ids.0, self.ids.1.fetch_add(1, Ordering::Relaxed));
+            HeaderValue::from_str(&id).expect("digits are plain text")
+        })
     }
 }
 
-impl<S> Service<Request<Body>> for Gated<S>
-where
-    S: Service<Request<Body>, Response = Response<Body>> + Clone + Send + 'static,
-    S::Future: Send,
-{
-    type Response = Response<Body>;
-    type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.0.poll_ready(context)
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        // The clone is taken for the next call: the service that was found ready serves this one.
-        let next = self.0.clone();
-        let mut inner = std::mem::replace(&mut self.0, next);
-        let begun = Instant::now();
-        let id = request_id(request.headers().get(REQUEST_ID));
-        let row = row_of_rpc(request.uri().path());
-        // A label for each row, so that strangers cannot make up new ones.
-        let rpc = row.and_then(|row| row.rpcs.first()).copied().unwrap_or("unknown");
-        let span = tracing::info_span!("rpc", rpc, request_id = id.to_str().unwrap_or_default());
-        let answer = async move {
-            let mut response = match row {
-                Some(_) => inner.call(request).await?,
-                None => unknown_call(),
+impl Doors {
+    /// One for each call in the access table.
+    pub(super) fn new() -> Doors {
+        let door = |row: &'static Row, rpc: &'static str| {
+            let label = row.rpcs[0];
+            let door = Door {
+                row,
+                rpc: label,
+                answered: metrics::counter!("ndauth_rpcs_total", "rpc" => label, "code" => "0"),
+                seconds: metrics::histogram!("ndauth_rpc_seconds", "rpc" => label),
             };
-            let code =
-                response.headers().get("grpc-status").and_then(|code| code.to_str().ok()).unwrap_or("0");
-            let code = code.to_owned();
-            let elapsed = begun.elapsed();
-            tracing::debug!(code, micros = elapsed.as_micros(), "answered");
-            metrics::counter!("ndauth_rpcs_total", "rpc" => rpc, "code" => code).increment(1);
-            metrics::histogram!("ndauth_rpc_seconds", "rpc" => rpc).record(elapsed.as_secs_f64());
-            response.headers_mut().insert(REQUEST_ID, id);
-            Ok(response)
+            (rpc.trim_end_matches('*'), Arc::new(door))
         };
-        Box::pin(answer.instrument(span))
+        Doors(TABLE.iter().flat_map(|row| row.rpcs.iter().map(move |rpc| door(row, rpc))).collect())
+    }
+
+    /// That of a call, by its path `/package.Service/Method`.
+    pub(super) fn find(&self, path: &str) -> Option<&Arc<Door>> {
+        let call = path.strip_prefix('/')?;
+        let (service, method) = call.split_at(call.find('/')? + 1);
+        if method.is_empty() || method.contains('/') {
+            return None;
+        }
+        self.0.get(call).or_else(|| self.0.get(service))
     }
 }
 
-/// The caller's id where it is short and plain, a fresh one otherwise.
-fn request_id(given: Option<&HeaderValue>) -> HeaderValue {
-    let plain = |id: &&HeaderValue| {
-        (1..=LONGEST_ID).contains(&id.len())
-            && id.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
-    };
-    given
-        .filter(plain)
-        .cloned()
-        .unwrap_or_else(|| HeaderValue::from_str(&Uuid::new_v4().to_string()).expect("a UUID is plain text"))
+fn plain(id: &HeaderValue) -> bool {
+    (1..=LONGEST_ID).contains(&id.len())
+        && id.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
 }
 
-fn unknown_call() -> Response<Body> {
-    let problem = Problem::new(Reason::CallUnknown, "there is no such call here");
-    status_from_problem(&problem).into_http()
+impl hyper::service::Service<Request<Incoming>> for Gated {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Answering;
+
+    fn call(&self, request: Request<Incoming>) -> Answering {
+        let begun = Instant::now();
+        let gate = &self.gate;
+        let deadline = deadline(request.headers());
+        let door = gate.doors.find(request.uri().path());
+        let Some(door) = door.filter(|_| is_grpc(request.headers())) else {
+            let answer = std::future::ready(Ok(unknown_call(request.headers())));
+            let id = Some(gate.id(request.headers().get(REQUEST_ID)));
+            return Answering { answer: Box::pin(answer), deadline, begun, door: None, id };
+        };
+        let given = request.headers().get(REQUEST_ID);
+        let (answer, id): (Pin<Box<dyn Future<Output = _> + Send>>, _) = match door.row.operation {
+            // A line of the log is not worth what it costs here: what fails has its own.
+            Operation::ValidateToken | Operation::ValidateTokens => {
+                let id = given.map(|_| gate.id(given));
+                (gate.validation.clone().call(request), id)
+            }
+            operation => {
+                let id = gate.id(given);
+                let span =
+                    tracing::info_span!("rpc", rpc = door.rpc, request_id = id.to_str().unwrap_or_default());
+                let waits = !matches!(operation, Operation::CheckHealth | Operation::Reflect);
+                (self.answer_at_home(request, waits, span), Some(id))
+            }
+        };
+        Answering { answer, deadline, begun, door: Some(Arc::clone(door)), id }
+    }
+}
+
+impl Gated {
+    /// Lets a call be answered where the database is.
+    fn answer_at_home(
+        &self,
+        request: Request<Incoming>,
+        waits: bool,
+        span: tracing::Span,
+    ) -> Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>> {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(TcpConnectInfo { local_addr: None, remote_addr: Some(self.peer) });
+        let mut routes = self.gate.routes.clone();
+        let (home, room) = (self.gate.home.clone(), Arc::clone(&self.gate.room));
+        Box::pin(async move {
+            let Ok(permit) = waits.then(|| room.try_acquire_owned()).transpose() else {
+                return Ok(overloaded().into_http());
+            };
+            // Whoever asks may hang up, or be past its deadline: what was begun is finished all the same.
+            let answer = home.spawn(
+                async move {
+                    let answer = routes.call(request).await;
+                    tracing::debug!("answered");
+                    drop(permit);
+                    answer
+                }
+                .instrument(span),
+            );
+            match answer.await {
+                Ok(Ok(response)) => Ok(response),
+                Ok(Err(never)) => match never {},
+                Err(_) => {
+                    Ok(status_from_problem(&Problem::new(Reason::Internal, "the call came to nothing"))
+                        .into_http())
+                }
+            }
+        })
+    }
+}
+
+impl Future for Answering {
+    type Output = Result<Response<Body>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let call = self.get_mut();
+        let Poll::Ready(Ok(mut response)) = call.answer.as_mut().poll(context) else {
+            return match call.deadline.poll(call.begun, context) {
+                Poll::Ready(()) => Poll::Ready(Ok(call.end(deadline_exceeded().into_http()))),
+                Poll::Pending => Poll::Pending,
+            };
+        };
+        Poll::Ready(Ok(call.end(std::mem::take(&mut response))))
+    }
+}
+
+impl Answering {
+    /// Counts an answer, and signs it with the call's id.
+    fn end(&mut self, mut response: Response<Body>) -> Response<Body> {
+        let elapsed = self.begun.elapsed().as_secs_f64();
+        let code = response.headers().get("grpc-status").and_then(|code| code.to_str().ok());
+        match (&self.door, code) {
+            (Some(door), None | Some("0")) => {
+                door.answered.increment(1);
+                door.seconds.record(elapsed);
+            }
+            (door, code) => {
+                let rpc = door.as_ref().map_or("unknown", |door| door.rpc);
+                let code = code.unwrap_or("-").to_owned();
+                metrics::counter!("ndauth_rpcs_total", "rpc" => rpc, "code" => code).increment(1);
+                metrics::histogram!("ndauth_rpc_seconds", "rpc" => rpc).record(elapsed);
+            }
+        }
+        if let Some(id) = self.id.take() {
+            response.headers_mut().insert(REQUEST_ID, id);
+        }
+        response
+    }
+}
+
+impl Deadline {
+    fn poll(&mut self, begun: Instant, context: &mut Context<'_>) -> Poll<()> {
+        if let Deadline::After(after) = self {
+            *self = Deadline::Set(Box::pin(sleep(after.saturating_sub(begun.elapsed()))));
+        }
+        match self {
+            Deadline::Set(sleep) => sleep.as_mut().poll(context),
+            Deadline::Never | Deadline::After(_) => Poll::Pending,
+        }
+    }
+}
+
+/// What a call says of its deadline: up to 8 digits and a unit (gRPC over HTTP/2, "Timeout").
+fn deadline(headers: &HeaderMap) -> Deadline {
+    let told = headers.get(TIMEOUT).and_then(|value| value.to_str().ok());
+    let parsed = told.and_then(|text| {
+        let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+        let count: u64 = digits.parse().ok().filter(|_| digits.len() <= 8)?;
+        Some(match unit {
+            "H" => Duration::from_secs(count * 60 * 60),
+            "M" => Duration::from_secs(count * 60),
+            "S" => Duration::from_secs(count),
+            "m" => Duration::from_millis(count),
+            "u" => Duration::from_micros(count),
+            "n" => Duration::from_nanos(count),
+            _ => return None,
+        })
+    });
+    parsed.map_or(Deadline::Never, Deadline::After)
+}
+
+fn is_grpc(headers: &HeaderMap) -> bool {
+    let told = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    told.is_some_and(|told| told.starts_with("application/grpc"))
+}
+
+fn unknown_call(headers: &HeaderMap) -> Response<Body> {
+    if is_grpc(headers) {
+        return status_from_problem(&Problem::new(Reason::CallUnknown, "there is no such call here"))
+            .into_http();
+    }
+    let text = "gRPC is spoken here, over HTTP/2: `ndcli --help` tells of the command line\n";
+    let mut response = Response::new(Body::new(text.to_owned()));
+    *response.status_mut() = StatusCode::NOT_FOUND;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    response
+}
+
+fn overloaded() -> Status {
+    metrics::counter!("ndauth_calls_shed_total").increment(1);
+    status_from_problem(&Problem::new(
+        Reason::Overloaded,
+        "too many calls wait for the database; nothing was decided",
+    ))
+}
+
+fn deadline_exceeded() -> Status {
+    Status::deadline_exceeded("the caller's deadline passed; what it asked for may still be done")
 }

@@ -1,0 +1,125 @@
+//! A connection: encrypted where there is a certificate, plain where there is none, and closed where its
+//! client keeps the server waiting.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Sleep, sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+/// A connection that can be served.
+pub(crate) struct Connection {
+    stream: Stream,
+    greeting: Option<Greeting>,
+}
+
+enum Stream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+/// What must come before a while is over.
+struct Greeting {
+    bytes: usize,
+    over: Pin<Box<Sleep>>,
+}
+
+/// What every client sends first: the preface of HTTP/2 and the head of a frame (RFC 9113, section 3.4). A
+/// request of HTTP/1.1 is no shorter.
+const GREETING: usize = 24 + 9;
+
+impl Connection {
+    /// Agrees on the encryption, where there is one. A client has so long for it, and then for its greeting.
+    pub(crate) async fn open(
+        stream: TcpStream,
+        tls: Option<Arc<ServerConfig>>,
+        patience: Duration,
+    ) -> io::Result<Connection> {
+        let stream = match tls {
+            None => Stream::Plain(stream),
+            Some(config) => {
+                let agreed = timeout(patience, TlsAcceptor::from(config).accept(stream)).await;
+                match agreed.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
+                    Ok(stream) => Stream::Tls(Box::new(stream)),
+                    Err(error) => {
+                        metrics::counter!("ndauth_tls_handshake_failures_total").increment(1);
+                        return Err(error);
+                    }
+                }
+            }
+        };
+        let greeting = Some(Greeting { bytes: 0, over: Box::pin(sleep(patience)) });
+        Ok(Connection { stream, greeting })
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let connection = self.get_mut();
+        let before = buffer.filled().len();
+        let read = match &mut connection.stream {
+            Stream::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
+            Stream::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
+        };
+        let Some(greeting) = &mut connection.greeting else { return read };
+        greeting.bytes += buffer.filled().len() - before;
+        if greeting.bytes >= GREETING {
+            connection.greeting = None;
+        } else if read.is_pending() && greeting.over.as_mut().poll(context).is_ready() {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        read
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match &mut self.get_mut().stream {
+            Stream::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
+            Stream::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match &mut self.get_mut().stream {
+            Stream::Plain(stream) => Pin::new(stream).poll_write_vectored(context, slices),
+            Stream::Tls(stream) => Pin::new(stream).poll_write_vectored(context, slices),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match &self.stream {
+            Stream::Plain(stream) => stream.is_write_vectored(),
+            Stream::Tls(stream) => stream.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.get_mut().stream {
+            Stream::Plain(stream) => Pin::new(stream).poll_flush(context),
+            Stream::Tls(stream) => Pin::new(stream).poll_flush(context),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.get_mut().stream {
+            Stream::Plain(stream) => Pin::new(stream).poll_shutdown(context),
+            Stream::Tls(stream) => Pin::new(stream).poll_shutdown(context),
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! How much memory there is.
+
+use std::fs;
+
+/// How many bytes this process may still take, as far as the system tells: what is available to all, or what
+/// its control group leaves it, if that is less.
+pub(crate) fn room() -> Option<u64> {
+    let available = fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
+        let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+        line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
+    });
+    available.into_iter().chain(left_to_group()).min()
+}
+
+/// What the control group (version 2) of this process leaves it, where it is bounded.
+fn left_to_group() -> Option<u64> {
+    let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
+    let group = groups.lines().find_map(|line| line.strip_prefix("0::"))?;
+    let number = |file: &str| -> Option<u64> {
+        let path = format!("/sys/fs/cgroup{}/{file}", group.trim_end_matches('/'));
+        fs::read_to_string(path).ok()?.trim().parse().ok()
+    };
+    Some(number("memory.max")?.saturating_sub(number("memory.current")?))
+}
