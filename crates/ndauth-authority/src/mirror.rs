@@ -203,7 +203,8 @@ impl Authority {
                 }
             }
             let needed = if missed { arrived } else { now.before(mirror.freshness.bound) };
-            if let Err(error) = mirror.confirmed_since(needed).await {
+            // Boxed, so that who is answered at once does not pay for its size.
+            if let Err(error) = Box::pin(mirror.confirmed_since(needed)).await {
                 return self.ask_stale(question).ok_or(error);
             }
             now = SinceBoot::now();

@@ -157,7 +157,8 @@ impl Authority {
             Credential::Secret { .. } | Credential::Nothing | Credential::Console => None,
         };
         let Some((hash, from)) = presented else {
-            let (_, caller, _) = self.read_as(credential, operation).await?;
+            // Boxed, so that no other call pays for its size.
+            let (_, caller, _) = Box::pin(self.read_as(credential, operation)).await?;
             return Err(AuthorityError::NotPermitted { caller: caller.kind(), operation });
         };
         self.ask(|view| {

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::service::Service;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -23,7 +23,6 @@ use tokio::runtime::{Builder, Handle};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{interval, sleep, timeout};
-use tonic::body::Body;
 
 use crate::connection::Connection;
 
@@ -118,16 +117,17 @@ impl Default for Limits {
 impl Front {
     /// Serves what is accepted from now on. `serve` makes what answers a connection's calls, by its client's
     /// address.
-    pub fn open<S>(
+    pub fn open<S, B>(
         listener: TcpListener,
         tls: Option<Arc<ServerConfig>>,
         limits: Limits,
         serve: impl Fn(SocketAddr) -> S + Clone + Send + 'static,
     ) -> io::Result<Front>
     where
-        S: Service<Request<Incoming>, Response = Response<Body>> + Send + 'static,
+        S: Service<Request<Incoming>, Response = Response<B>> + Send + 'static,
         S::Future: Send,
         S::Error: std::error::Error + Send + Sync,
+        B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
     {
         let (stop, stopped) = watch::channel(false);
         let open = Open { tls, patience: limits.patience, stopped: stopped.clone() };
@@ -299,11 +299,12 @@ struct Open {
 }
 
 /// Serves the connections that a core is given, until there are no more.
-async fn work<S>(mut take: mpsc::UnboundedReceiver<Accepted>, open: Open, serve: impl Fn(SocketAddr) -> S)
+async fn work<S, B>(mut take: mpsc::UnboundedReceiver<Accepted>, open: Open, serve: impl Fn(SocketAddr) -> S)
 where
-    S: Service<Request<Incoming>, Response = Response<Body>> + Send + 'static,
+    S: Service<Request<Incoming>, Response = Response<B>> + Send + 'static,
     S::Future: Send,
     S::Error: std::error::Error + Send + Sync,
+    B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
 {
     let mut connections = JoinSet::new();
     loop {
@@ -322,11 +323,12 @@ where
 }
 
 /// Serves one connection to its end.
-async fn one<S>(accepted: Accepted, open: Open, service: S)
+async fn one<S, B>(accepted: Accepted, open: Open, service: S)
 where
-    S: Service<Request<Incoming>, Response = Response<Body>> + Send + 'static,
+    S: Service<Request<Incoming>, Response = Response<B>> + Send + 'static,
     S::Future: Send,
     S::Error: std::error::Error + Send + Sync,
+    B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
 {
     let Accepted { stream, slot, .. } = accepted;
     let Open { tls, patience, mut stopped } = open;

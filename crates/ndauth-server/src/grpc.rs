@@ -7,6 +7,7 @@ mod org_tokens;
 mod orgs;
 mod permissions;
 mod tokens;
+mod unary;
 mod validation;
 
 use std::net::IpAddr;
@@ -19,8 +20,9 @@ use ndauth_proto::v1::org_service_server::OrgServiceServer;
 use ndauth_proto::v1::org_token_service_server::OrgTokenServiceServer;
 use ndauth_proto::v1::permission_service_server::PermissionServiceServer;
 use ndauth_proto::v1::token_service_server::TokenServiceServer;
-use ndauth_proto::v1::validation_service_server::ValidationServiceServer;
+use ndauth_proto::v1::validation_service_server::SERVICE_NAME as VALIDATION;
 use ndauth_proto::{DESCRIPTOR, DETAILS_DESCRIPTOR, status_from_problem};
+use tonic::metadata::MetadataValue;
 use tonic::service::Routes;
 use tonic::{Request, Status};
 use tonic_health::server::HealthReporter;
@@ -51,7 +53,6 @@ pub(crate) fn gate(
             .register_encoded_file_descriptor_set(DETAILS_DESCRIPTOR)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
-    let validation = ValidationServiceServer::new(service.clone()).max_decoding_message_size(MAX_BATCH);
     let routes = Routes::new(health_service)
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?)
@@ -59,8 +60,8 @@ pub(crate) fn gate(
         .add_service(OrgServiceServer::new(service.clone()).max_decoding_message_size(MAX_REQUEST))
         .add_service(OrgTokenServiceServer::new(service.clone()).max_decoding_message_size(MAX_REQUEST))
         .add_service(PermissionServiceServer::new(service.clone()).max_decoding_message_size(MAX_REQUEST))
-        .add_service(AccountServiceServer::new(service).max_decoding_message_size(MAX_REQUEST));
-    Ok((Gate::new(routes, validation), health))
+        .add_service(AccountServiceServer::new(service.clone()).max_decoding_message_size(MAX_REQUEST));
+    Ok((Gate::new(routes, service), health))
 }
 
 /// Says to the world whether the services serve.
@@ -70,7 +71,7 @@ pub(crate) async fn set_health(health: &HealthReporter, serving: bool) {
     for name in [
         "",
         <TokenServiceServer<Service> as tonic::server::NamedService>::NAME,
-        <ValidationServiceServer<Service> as tonic::server::NamedService>::NAME,
+        VALIDATION,
         <AccountServiceServer<Service> as tonic::server::NamedService>::NAME,
         <OrgServiceServer<Service> as tonic::server::NamedService>::NAME,
         <OrgTokenServiceServer<Service> as tonic::server::NamedService>::NAME,
@@ -80,28 +81,33 @@ pub(crate) async fn set_health(health: &HealthReporter, serving: bool) {
     }
 }
 
-/// The credential of a call: `authorization: Bearer …` metadata, once (RFC 6750, section 2.1).
+/// The credential of a call.
 fn credential<T>(request: &Request<T>) -> Result<Credential, Status> {
-    let mut values = request.metadata().get_all("authorization").iter();
+    let values = request.metadata().get_all("authorization").iter().map(MetadataValue::as_encoded_bytes);
+    let peer = request.remote_addr().map(|address| address.ip().to_canonical());
+    presented(values, peer)
+}
+
+/// What `authorization: Bearer …` presents, once (RFC 6750, section 2.1).
+fn presented<'a>(
+    mut values: impl Iterator<Item = &'a [u8]>,
+    from: Option<IpAddr>,
+) -> Result<Credential, Status> {
     let Some(value) = values.next() else { return Ok(Credential::Nothing) };
     let malformed =
         |why: &str| status(&AuthorityError::Invalid { field: "authorization", why: why.to_owned() });
     if values.next().is_some() {
         return Err(malformed("it is there more than once"));
     }
-    let text = value.to_str().map_err(|_| malformed("it is not plain text"))?;
+    let text = std::str::from_utf8(value).map_err(|_| malformed("it is not plain text"))?;
     let secret = match text.split_once(' ') {
         Some((scheme, secret)) if scheme.eq_ignore_ascii_case("bearer") => secret,
         _ => return Err(malformed("expected `Bearer` and the secret, with one blank between them")),
     };
     match secret.parse::<Secret>() {
-        Ok(secret) => Ok(Credential::Secret { secret, from: peer(request) }),
+        Ok(secret) => Ok(Credential::Secret { secret, from }),
         Err(why) => Err(status(&Refusal::Malformed(why).into())),
     }
-}
-
-fn peer<T>(request: &Request<T>) -> Option<IpAddr> {
-    request.remote_addr().map(|address| address.ip().to_canonical())
 }
 
 /// What a caller is told of a failure. What is ndauth's own fault is logged here, and only here.

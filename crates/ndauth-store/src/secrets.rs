@@ -1,16 +1,18 @@
 //! Secrets: found by their hash, and observed in use.
 
+use std::fmt::Write as _;
+
 use ndauth_core::{
     Expiry, LastUse, SecretHash, SecretId, SecretRecord, ServiceId, SessionId, Timestamp, TokenId,
 };
 use sea_orm::ActiveValue::Set;
 use sea_orm::prelude::Uuid;
-use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, Statement};
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, Statement, Value};
 
 use crate::columns::{Columns, NEVER, expiry_micros};
 use crate::row::secret::{ActiveModel, Column, Entity, Model};
-use crate::{Read, Store, StoreError, Write};
+use crate::{Engine, Read, Store, StoreError, Write};
 
 /// Whose secret it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -189,21 +191,35 @@ impl Store {
     /// Writes down when secrets were last used. The newest wins, in whatever order they come. It is an
     /// observation, not a change of state: no event tells of it.
     pub async fn record_uses(&self, uses: &[(SecretId, LastUse)]) -> Result<(), StoreError> {
+        if uses.is_empty() {
+            return Ok(());
+        }
+        // The first row tells PostgreSQL the types.
+        let first = match self.engine {
+            Engine::Sqlite => "(?, ?, ?)",
+            Engine::Postgres => "($1::uuid, $2::bigint, $3::text)",
+        };
+        let mut sql = format!("WITH used (id, at, address) AS (VALUES {first}");
+        for row in 1..uses.len() {
+            match self.engine {
+                Engine::Sqlite => sql.push_str(", (?, ?, ?)"),
+                Engine::Postgres => {
+                    let _ = write!(sql, ", (${}, ${}, ${})", row * 3 + 1, row * 3 + 2, row * 3 + 3);
+                }
+            }
+        }
+        sql.push_str(
+            ") UPDATE secret SET last_used_at = used.at, last_used_address = used.address FROM used \
+             WHERE secret.id = used.id AND (last_used_at IS NULL OR last_used_at < used.at)",
+        );
+        let values = uses.iter().flat_map(|(id, last)| -> [Value; 3] {
+            let address = last.address.map(|address| address.to_string());
+            [id.uuid().into(), last.at.micros().into(), address.into()]
+        });
         let _turn = self.writer.lock().await;
         let transaction = self.begin_immediate().await?;
-        for (id, last) in uses {
-            let at = last.at.micros();
-            Entity::update_many()
-                .col_expr(Column::LastUsedAt, Expr::value(at))
-                .col_expr(
-                    Column::LastUsedAddress,
-                    Expr::value(last.address.map(|address| address.to_string())),
-                )
-                .filter(Column::Id.eq(id.uuid()))
-                .filter(Column::LastUsedAt.is_null().or(Column::LastUsedAt.lt(at)))
-                .exec(&transaction)
-                .await?;
-        }
+        let backend = transaction.get_database_backend();
+        transaction.execute_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
         transaction.commit().await?;
         Ok(())
     }

@@ -22,6 +22,7 @@ use papaya::{HashMap, LocalGuard};
 use seize::Collector;
 
 use crate::held::{Held, OwnerName};
+use crate::uses::Noted;
 use crate::{AuthorityError, Caller};
 
 /// One state after the other of everything that a service can ask about.
@@ -51,7 +52,7 @@ pub(crate) struct Rules {
 #[derive(Debug)]
 pub(crate) enum Known {
     /// One of a token's, by its place among them, and when it was last noted to be used.
-    Token(Arc<Family>, u32, AtomicI64),
+    Token(Arc<Family>, u32, Noted),
     /// One of a service's.
     Service(Box<(SecretRecord, Arc<Service>)>),
     /// Somebody's, of whom the database holds nonsense.
@@ -186,7 +187,7 @@ impl State {
                 let (hashes, older): (Vec<SecretHash>, Vec<SecretRecord>) = secrets.into_iter().unzip();
                 let family = Arc::new(Family { token: of, newest, older: older.into() });
                 for (which, hash) in (0..).zip(hashes.into_iter().chain([hash])) {
-                    let known = Known::Token(Arc::clone(&family), which, AtomicI64::new(0));
+                    let known = Known::Token(Arc::clone(&family), which, Noted::default());
                     self.secrets.insert(hash, known, &guard);
                 }
             }

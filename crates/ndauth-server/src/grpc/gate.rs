@@ -13,14 +13,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use metrics::{Counter, Histogram};
 use ndauth_authority::access::{Operation, Row, TABLE};
 use ndauth_core::{Problem, Reason};
 use ndauth_proto::status_from_problem;
-use ndauth_proto::v1::validation_service_server::ValidationServiceServer;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::time::{Sleep, sleep};
@@ -32,11 +31,12 @@ use tower::Service as _;
 use tracing::Instrument;
 
 use super::Service;
+use super::unary::{self, Answer};
 
 /// What all connections go through.
 pub(crate) struct Gate {
     routes: Routes,
-    validation: ValidationServiceServer<Service>,
+    service: Service,
     /// Where the database's connections live.
     home: Handle,
     /// How many calls may be there.
@@ -53,7 +53,7 @@ pub(crate) struct Gated {
 }
 
 /// Every call there is, by `package.Service/Method`; where the table has a `*`, by `package.Service/`.
-pub(super) struct Doors(HashMap<&'static str, Arc<Door>>);
+pub(super) struct Doors(HashMap<&'static str, &'static Door>);
 
 /// Where a call goes, and how it is counted.
 pub(super) struct Door {
@@ -66,11 +66,11 @@ pub(super) struct Door {
 
 /// A call that is being answered.
 pub(crate) struct Answering {
-    answer: Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>,
+    answer: Pin<Box<dyn Future<Output = Response<Answer>> + Send>>,
     deadline: Deadline,
     begun: Instant,
     /// `None` for a call that there is not.
-    door: Option<Arc<Door>>,
+    door: Option<&'static Door>,
     /// What the caller is told, if it gave one.
     id: Option<HeaderValue>,
 }
@@ -92,10 +92,10 @@ const ROOM: usize = 1024;
 
 impl Gate {
     /// To be made on the runtime that the database's connections live on.
-    pub(super) fn new(routes: Routes, validation: ValidationServiceServer<Service>) -> Arc<Gate> {
+    pub(super) fn new(routes: Routes, service: Service) -> Arc<Gate> {
         Arc::new(Gate {
             routes: routes.prepare(),
-            validation,
+            service,
             home: Handle::current(),
             room: Arc::new(Semaphore::new(ROOM)),
             doors: Doors::new(),
@@ -128,19 +128,19 @@ impl Doors {
                 answered: metrics::counter!("ndauth_rpcs_total", "rpc" => label, "code" => "0"),
                 seconds: metrics::histogram!("ndauth_rpc_seconds", "rpc" => label),
             };
-            (rpc.trim_end_matches('*'), Arc::new(door))
+            (rpc.trim_end_matches('*'), &*Box::leak(Box::new(door)))
         };
         Doors(TABLE.iter().flat_map(|row| row.rpcs.iter().map(move |rpc| door(row, rpc))).collect())
     }
 
     /// That of a call, by its path `/package.Service/Method`.
-    pub(super) fn find(&self, path: &str) -> Option<&Arc<Door>> {
+    pub(super) fn find(&self, path: &str) -> Option<&'static Door> {
         let call = path.strip_prefix('/')?;
         let (service, method) = call.split_at(call.find('/')? + 1);
         if method.is_empty() || method.contains('/') {
             return None;
         }
-        self.0.get(call).or_else(|| self.0.get(service))
+        self.0.get(call).or_else(|| self.0.get(service)).copied()
     }
 }
 
@@ -150,7 +150,7 @@ fn plain(id: &HeaderValue) -> bool {
 }
 
 impl hyper::service::Service<Request<Incoming>> for Gated {
-    type Response = Response<Body>;
+    type Response = Response<Answer>;
     type Error = Infallible;
     type Future = Answering;
 
@@ -160,16 +160,19 @@ impl hyper::service::Service<Request<Incoming>> for Gated {
         let deadline = deadline(request.headers());
         let door = gate.doors.find(request.uri().path());
         let Some(door) = door.filter(|_| is_grpc(request.headers())) else {
-            let answer = std::future::ready(Ok(unknown_call(request.headers())));
+            let answer = std::future::ready(unknown_call(request.headers()));
             let id = Some(gate.id(request.headers().get(REQUEST_ID)));
             return Answering { answer: Box::pin(answer), deadline, begun, door: None, id };
         };
         let given = request.headers().get(REQUEST_ID);
-        let (answer, id): (Pin<Box<dyn Future<Output = _> + Send>>, _) = match door.row.operation {
+        let (answer, id): (Pin<Box<dyn Future<Output = Response<Answer>> + Send>>, _) = match door
+            .row
+            .operation
+        {
             // A line of the log is not worth what it costs here: what fails has its own.
-            Operation::ValidateToken | Operation::ValidateTokens => {
+            operation @ (Operation::ValidateToken | Operation::ValidateTokens) => {
                 let id = given.map(|_| gate.id(given));
-                (gate.validation.clone().call(request), id)
+                (Box::pin(validate(Arc::clone(gate), self.peer, operation, request)), id)
             }
             operation => {
                 let id = gate.id(given);
@@ -179,7 +182,7 @@ impl hyper::service::Service<Request<Incoming>> for Gated {
                 (self.answer_at_home(request, waits, span), Some(id))
             }
         };
-        Answering { answer, deadline, begun, door: Some(Arc::clone(door)), id }
+        Answering { answer, deadline, begun, door: Some(door), id }
     }
 }
 
@@ -190,14 +193,14 @@ impl Gated {
         request: Request<Incoming>,
         waits: bool,
         span: tracing::Span,
-    ) -> Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>> {
+    ) -> Pin<Box<dyn Future<Output = Response<Answer>> + Send>> {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(TcpConnectInfo { local_addr: None, remote_addr: Some(self.peer) });
         let mut routes = self.gate.routes.clone();
         let (home, room) = (self.gate.home.clone(), Arc::clone(&self.gate.room));
         Box::pin(async move {
             let Ok(permit) = waits.then(|| room.try_acquire_owned()).transpose() else {
-                return Ok(overloaded().into_http());
+                return tonics(overloaded().into_http());
             };
             // Whoever asks may hang up, or be past its deadline: what was begun is finished all the same.
             let answer = home.spawn(
@@ -210,35 +213,36 @@ impl Gated {
                 .instrument(span),
             );
             match answer.await {
-                Ok(Ok(response)) => Ok(response),
+                Ok(Ok(response)) => tonics(response),
                 Ok(Err(never)) => match never {},
-                Err(_) => {
-                    Ok(status_from_problem(&Problem::new(Reason::Internal, "the call came to nothing"))
-                        .into_http())
-                }
+                Err(_) => tonics(
+                    status_from_problem(&Problem::new(Reason::Internal, "the call came to nothing"))
+                        .into_http(),
+                ),
             }
         })
     }
 }
 
 impl Future for Answering {
-    type Output = Result<Response<Body>, Infallible>;
+    type Output = Result<Response<Answer>, Infallible>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let call = self.get_mut();
-        let Poll::Ready(Ok(mut response)) = call.answer.as_mut().poll(context) else {
-            return match call.deadline.poll(call.begun, context) {
-                Poll::Ready(()) => Poll::Ready(Ok(call.end(deadline_exceeded().into_http()))),
-                Poll::Pending => Poll::Pending,
-            };
+        let response = match call.answer.as_mut().poll(context) {
+            Poll::Ready(response) => response,
+            Poll::Pending => {
+                std::task::ready!(call.deadline.poll(call.begun, context));
+                tonics(deadline_exceeded().into_http())
+            }
         };
-        Poll::Ready(Ok(call.end(std::mem::take(&mut response))))
+        Poll::Ready(Ok(call.end(response)))
     }
 }
 
 impl Answering {
     /// Counts an answer, and signs it with the call's id.
-    fn end(&mut self, mut response: Response<Body>) -> Response<Body> {
+    fn end(&mut self, mut response: Response<Answer>) -> Response<Answer> {
         let elapsed = self.begun.elapsed().as_secs_f64();
         let code = response.headers().get("grpc-status").and_then(|code| code.to_str().ok());
         match (&self.door, code) {
@@ -291,18 +295,48 @@ fn deadline(headers: &HeaderMap) -> Deadline {
     parsed.map_or(Deadline::Never, Deadline::After)
 }
 
+/// Answers a validation.
+async fn validate(
+    gate: Arc<Gate>,
+    peer: SocketAddr,
+    operation: Operation,
+    request: Request<Incoming>,
+) -> Response<Answer> {
+    let (parts, body) = request.into_parts();
+    let values = parts.headers.get_all(AUTHORIZATION).iter().map(HeaderValue::as_bytes);
+    let credential = match super::presented(values, Some(peer.ip().to_canonical())) {
+        Ok(credential) => credential,
+        Err(status) => return tonics(status.into_http()),
+    };
+    if operation == Operation::ValidateToken {
+        unary::response(match unary::read(body, super::MAX_REQUEST).await {
+            Ok(request) => gate.service.validate_token(&credential, request).await,
+            Err(status) => Err(status),
+        })
+    } else {
+        unary::response(match unary::read(body, super::MAX_BATCH).await {
+            Ok(request) => gate.service.validate_tokens(&credential, request).await,
+            Err(status) => Err(status),
+        })
+    }
+}
+
+fn tonics(response: Response<Body>) -> Response<Answer> {
+    response.map(Answer::Tonic)
+}
+
 fn is_grpc(headers: &HeaderMap) -> bool {
     let told = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     told.is_some_and(|told| told.starts_with("application/grpc"))
 }
 
-fn unknown_call(headers: &HeaderMap) -> Response<Body> {
+fn unknown_call(headers: &HeaderMap) -> Response<Answer> {
     if is_grpc(headers) {
-        return status_from_problem(&Problem::new(Reason::CallUnknown, "there is no such call here"))
-            .into_http();
+        let problem = Problem::new(Reason::CallUnknown, "there is no such call here");
+        return tonics(status_from_problem(&problem).into_http());
     }
     let text = "gRPC is spoken here, over HTTP/2: `ndcli --help` tells of the command line\n";
-    let mut response = Response::new(Body::new(text.to_owned()));
+    let mut response = Response::new(Answer::Tonic(Body::new(text.to_owned())));
     *response.status_mut() = StatusCode::NOT_FOUND;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
     response

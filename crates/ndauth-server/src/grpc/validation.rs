@@ -2,9 +2,8 @@
 
 use std::net::IpAddr;
 
-use ndauth_authority::{Allowed, Answer, AuthorityError, Question, Verdict};
+use ndauth_authority::{Allowed, Answer, AuthorityError, Credential, Question, Verdict};
 use ndauth_core::{OwnerView, Problem, Refusal, Requirement};
-use ndauth_proto::v1::validation_service_server::ValidationService;
 use ndauth_proto::v1::{
     self, ValidateTokenRequest, ValidateTokenResponse, ValidateTokensRequest, ValidateTokensResponse,
     validate_token_response, validated_token,
@@ -13,25 +12,24 @@ use ndauth_proto::{
     duration_to_proto, effective_to_proto, expiry_to_proto, refusal_to_proto, requirement_from_proto,
     timestamp_to_proto,
 };
-use tonic::{Request, Response, Status, async_trait};
+use tonic::Status;
 
 use crate::grpc::fields::address_from_proto;
-use crate::grpc::{Service, credential, refused, status};
+use crate::grpc::{Service, refused, status};
 
 /// How many questions are answered at once.
 const MOST_QUESTIONS: usize = 1000;
 
-#[async_trait]
-impl ValidationService for Service {
-    async fn validate_token(
+impl Service {
+    /// Answers `ValidateToken`.
+    pub(super) async fn validate_token(
         &self,
-        request: Request<ValidateTokenRequest>,
-    ) -> Result<Response<ValidateTokenResponse>, Status> {
-        let credential = credential(&request)?;
-        let request = request.into_inner();
+        credential: &Credential,
+        request: ValidateTokenRequest,
+    ) -> Result<ValidateTokenResponse, Status> {
         let (requirement, client_address) = circumstances(&request).map_err(refused)?;
         let question = Question { secret: &request.secret, requirement: &requirement, client_address };
-        let answer = self.authority.validate(&credential, &question, |verdict| {
+        let answer = self.authority.validate(credential, &question, |verdict| {
             let Verdict { outcome, max_cache_age } = verdict;
             let outcome = match told(outcome) {
                 Ok(allowed) => validate_token_response::Outcome::Allowed(allowed),
@@ -41,21 +39,22 @@ impl ValidationService for Service {
         });
         let Answer { told: (outcome, max_cache_age), sequence, evaluated_at, stale } =
             answer.await.map_err(|error| status(&error))?;
-        Ok(Response::new(ValidateTokenResponse {
+        Ok(ValidateTokenResponse {
             outcome: Some(outcome),
             sequence,
             evaluated_at: Some(timestamp_to_proto(evaluated_at)),
             max_cache_age: Some(duration_to_proto(max_cache_age)),
             stale,
-        }))
+        })
     }
 
-    async fn validate_tokens(
+    /// Answers `ValidateTokens`.
+    pub(super) async fn validate_tokens(
         &self,
-        request: Request<ValidateTokensRequest>,
-    ) -> Result<Response<ValidateTokensResponse>, Status> {
-        let credential = credential(&request)?;
-        let requests = request.into_inner().questions;
+        credential: &Credential,
+        request: ValidateTokensRequest,
+    ) -> Result<ValidateTokensResponse, Status> {
+        let requests = request.questions;
         if requests.is_empty() || requests.len() > MOST_QUESTIONS {
             let why =
                 format!("there are {}: ask at least 1 and at most {MOST_QUESTIONS} at once", requests.len());
@@ -70,19 +69,19 @@ impl ValidationService for Service {
                 Some(Question { secret: &request.secret, requirement, client_address: *client_address })
             })
             .collect();
-        let answer = self.authority.validate_all(&credential, &questions, validated);
+        let answer = self.authority.validate_all(credential, &questions, validated);
         let Answer { told, sequence, evaluated_at, stale } = answer.await.map_err(|error| status(&error))?;
         let mut told = told.into_iter();
         let answer = |asked| match asked {
             Ok(_) => Some(told.next()?.unwrap_or_else(|error| undecided(&error))),
             Err(problem) => Some(invalid(&problem)),
         };
-        Ok(Response::new(ValidateTokensResponse {
+        Ok(ValidateTokensResponse {
             answers: asked.into_iter().filter_map(answer).collect(),
             sequence,
             evaluated_at: Some(timestamp_to_proto(evaluated_at)),
             stale,
-        }))
+        })
     }
 }
 
