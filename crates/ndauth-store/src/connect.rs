@@ -191,13 +191,14 @@ pub(crate) fn sqlite_options(path: std::path::PathBuf, opening: Opening) -> Conn
 }
 
 fn postgres_options(url: &str, opening: Opening) -> ConnectOptions {
-    let connections = match opening {
-        Opening::Pool => 16,
-        Opening::One => 1,
+    // The names are for whoever looks at the database's list of who is connected.
+    let (connections, name) = match opening {
+        Opening::Pool => (16, "ndauth"),
+        Opening::One => (1, "ndauth mirror"),
     };
     let mut options = options(url, connections);
-    options.map_sqlx_postgres_opts(|options| {
-        options.application_name("ndauth").options([
+    options.map_sqlx_postgres_opts(move |options| {
+        options.application_name(name).options([
             ("synchronous_commit", "on"),
             ("idle_in_transaction_session_timeout", STATEMENT_LIMIT),
             ("lock_timeout", STATEMENT_LIMIT),

@@ -1,0 +1,366 @@
+//! Several instances on one PostgreSQL, each behind a proxy that treats its connections badly: what one
+//! does, all know within the bound, or say that they do not know.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use ndauth_client::Client;
+use ndauth_core::{Reason, Secret};
+use ndauth_proto::v1::{self, validate_token_response::Outcome};
+use ndauth_store::{DatabaseUrl, Engine};
+use rustix::process::Signal;
+
+use crate::installation::{Installation, Running, soon};
+use crate::proxy::{Proxy, Treatment, Which};
+use crate::requests::{new_token, revoke};
+
+/// The bound that the instances keep; small, so that the tests are quick.
+const BOUND: Duration = Duration::from_millis(500);
+
+/// An instance, and the proxy between it and its database.
+struct Instance {
+    server: Running,
+    proxy: Proxy,
+}
+
+/// Instances on one database.
+struct Cluster {
+    at: Installation,
+    instances: Vec<Instance>,
+    service: Secret,
+    session: Secret,
+}
+
+/// The connection of the mirror's reader, and the one that is told of changes.
+const READER: Which = Which::Said("ndauth mirror");
+const LISTENER: Which = Which::Said("LISTEN \"ndauth_head\"");
+
+impl Cluster {
+    async fn of(count: usize) -> Cluster {
+        let at = Installation::new(Engine::Postgres).await;
+        at.people();
+        let (service, session) = (at.service(), at.session());
+        let mut instances = Vec::new();
+        for _ in 0..count {
+            instances.push(Cluster::start(&at).await);
+        }
+        Cluster { at, instances, service, session }
+    }
+
+    async fn start(at: &Installation) -> Instance {
+        let DatabaseUrl::Postgres(url) = &at.scratch.url else { panic!("PostgreSQL") };
+        let host = url.split('@').nth(1).and_then(|rest| rest.split('/').next()).expect("a host");
+        let real: SocketAddr = host.parse().expect("an address");
+        let proxy = Proxy::before(real).await;
+        let mut command = at.command("NDAUTH_TEST_NDAUTHD");
+        command.env("NDAUTHD_DATABASE", url.replace(host, &proxy.address.to_string()));
+        let bound = format!("{}ms", BOUND.as_millis());
+        let server = at.serve_as(command, &["--freshness-bound", &bound]);
+        Instance { server, proxy }
+    }
+
+    async fn asks(&self, instance: usize) -> Asker {
+        Asker(self.instances[instance].server.client(&self.service).await)
+    }
+
+    async fn owner(&self, instance: usize) -> Client {
+        self.instances[instance].server.client(&self.session).await
+    }
+}
+
+/// Asks one instance.
+#[derive(Clone)]
+struct Asker(Client);
+
+impl Asker {
+    /// Why a secret may not change what is in `ops`: `Ok(None)` where it may, an error where that is not known.
+    async fn refused(&self, secret: &str) -> Result<Option<Reason>, Reason> {
+        let request = v1::ValidateTokenRequest {
+            secret: secret.to_owned(),
+            org: "ops".to_owned(),
+            required_access: v1::Access::ReadWrite.into(),
+            ..Default::default()
+        };
+        let answer = self.0.validate_token(request).await.map_err(|problem| problem.reason)?;
+        Ok(match answer.outcome.expect("an outcome") {
+            Outcome::Allowed(_) => None,
+            Outcome::Refused(refused) => ndauth_proto::reason_from_proto(refused.reason),
+        })
+    }
+}
+
+/// Asks again and again for a while, and fails where a question that was asked later than the bound after a moment is
+/// answered as if nothing had happened. Gives the last answer.
+async fn never_late(
+    asker: &Asker,
+    secret: &str,
+    since: Instant,
+    what: &str,
+) -> Result<Option<Reason>, Reason> {
+    loop {
+        let asked = since.elapsed();
+        let answer = asker.refused(secret).await;
+        assert!(answer != Ok(None) || asked <= BOUND, "{what}: allowed {asked:?} after it was revoked");
+        if asked > BOUND * 3 {
+            return answer;
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_one_instance_does_all_know() {
+    let cluster = Cluster::of(3).await;
+    let (owner, asker) = (cluster.owner(0).await, cluster.asks(1).await);
+    for round in 0..40 {
+        let name = format!("t{round}");
+        let secret = owner.create_token(new_token(&name)).await.expect("made").secret;
+        // Never unknown, though another instance made it just now.
+        assert_eq!(asker.refused(&secret).await, Ok(None), "round {round}");
+        owner.revoke_token(revoke(&name)).await.expect("revoked");
+        let since = Instant::now();
+        // The name is free at once, and is not the token.
+        let again = owner.create_token(new_token(&name)).await.expect("made again").secret;
+        assert_eq!(asker.refused(&again).await, Ok(None), "round {round}");
+        // Whoever knows the newer one knows that the older is gone.
+        assert_eq!(
+            asker.refused(&secret).await,
+            Ok(Some(Reason::TokenRevoked)),
+            "round {round}: {:?}",
+            since.elapsed()
+        );
+        owner.revoke_token(revoke(&name)).await.expect("revoked");
+    }
+}
+
+/// Each way in which power is taken, by whichever surface.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sec_08_every_way_to_take_power_reaches_every_instance() {
+    let cluster = Cluster::of(3).await;
+    let at = &cluster.at;
+    let owner = cluster.owner(0).await;
+    let mut askers = Vec::new();
+    for instance in 0..3 {
+        askers.push(cluster.asks(instance).await);
+    }
+    let secret = owner.create_token(new_token("ci")).await.expect("made").secret;
+    let everywhere = async |expected: Option<Reason>| {
+        for asker in &askers {
+            soon(&Ok(expected), async || asker.refused(&secret).await).await;
+        }
+    };
+    everywhere(None).await;
+    for (take, reason, give) in [
+        ("member set ops ada RO", Reason::RoleTooLow, "member set ops ada RW"),
+        ("member remove ops ada", Reason::NotAMember, "member set ops ada RW"),
+        ("account disable ada", Reason::AccountDisabled, "account enable ada"),
+        ("service revoke registry", Reason::ServiceRevoked, ""),
+    ] {
+        at.operate(take);
+        for asker in &askers {
+            soon(&true, async || {
+                let answer = asker.refused(&secret).await;
+                answer == Ok(Some(reason)) || answer == Err(reason)
+            })
+            .await;
+        }
+        if !give.is_empty() {
+            at.operate(give);
+            everywhere(None).await;
+        }
+    }
+}
+
+/// Faults between an instance and its database, what they touch, and whether it can still know.
+const FAULTS: [(&str, Which, Treatment, bool); 10] = [
+    ("nothing", Which::All, Treatment::Fair, true),
+    ("LISTEN cut", LISTENER, Treatment::Cut, true),
+    ("LISTEN muted", LISTENER, Treatment::Muted, true),
+    ("LISTEN swallowed", LISTENER, Treatment::Swallowed, true),
+    ("the reader late", READER, Treatment::Late(Duration::from_millis(20)), true),
+    ("the reader muted", READER, Treatment::Muted, false),
+    ("the reader swallowed", READER, Treatment::Swallowed, false),
+    ("the reader cut", READER, Treatment::Cut, false),
+    ("all swallowed", Which::All, Treatment::Swallowed, false),
+    ("all cut", Which::All, Treatment::Cut, false),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_revocation_is_never_later_than_the_bound_whatever_fails() {
+    let cluster = Cluster::of(2).await;
+    let (owner, asker) = (cluster.owner(0).await, cluster.asks(1).await);
+    let proxy = &cluster.instances[1].proxy;
+    for (what, which, treatment, knows) in FAULTS {
+        let secret = owner.create_token(new_token("ci")).await.expect("made").secret;
+        let good = owner.create_token(new_token("good")).await.expect("made").secret;
+        soon(&Ok(None), async || asker.refused(&secret).await).await;
+        proxy.treat(which, treatment);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        owner.revoke_token(revoke("ci")).await.expect("revoked");
+        let last = never_late(&asker, &secret, Instant::now(), what).await;
+        let expected = if knows { Ok(Some(Reason::TokenRevoked)) } else { Err(Reason::Unavailable) };
+        assert_eq!(last, expected, "{what}");
+        // What is good is never called anything else.
+        let answer = asker.refused(&good).await;
+        assert!(answer == Ok(None) || answer == Err(Reason::Unavailable), "{what}: {answer:?}");
+        proxy.be_fair();
+        let begun = Instant::now();
+        while asker.refused(&good).await != Ok(None) {
+            assert!(begun.elapsed() < Duration::from_secs(5), "{what}: it comes back by itself");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert_eq!(asker.refused(&secret).await, Ok(Some(Reason::TokenRevoked)), "{what}");
+        owner.revoke_token(revoke("good")).await.expect("revoked");
+    }
+}
+
+/// An instance that is stopped in the midst, as by a debugger or a machine that sleeps, wakes up with an old mirror.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_instance_that_was_paused_does_not_answer_from_before() {
+    let cluster = Cluster::of(2).await;
+    let (owner, asker) = (cluster.owner(0).await, cluster.asks(1).await);
+    for round in 0..3 {
+        let secret = owner.create_token(new_token("ci")).await.expect("made").secret;
+        soon(&Ok(None), async || asker.refused(&secret).await).await;
+        cluster.instances[1].server.signal(Signal::STOP);
+        owner.revoke_token(revoke("ci")).await.expect("revoked");
+        tokio::time::sleep(BOUND + Duration::from_millis(100)).await;
+        // It is asked while it sleeps, and answers when it wakes up.
+        let asking = tokio::spawn({
+            let (asker, secret) = (asker.clone(), secret.clone());
+            async move { asker.refused(&secret).await }
+        });
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        cluster.instances[1].server.signal(Signal::CONT);
+        let answer = asking.await.expect("answered");
+        assert_ne!(answer, Ok(None), "round {round}");
+        soon(&Ok(Some(Reason::TokenRevoked)), async || asker.refused(&secret).await).await;
+    }
+}
+
+/// The race that others lose: a look-up that began before a revocation ends after it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sec_09_no_answer_from_before_a_revocation_comes_after_it() {
+    let cluster = Cluster::of(2).await;
+    let owner = cluster.owner(0).await;
+    cluster.instances[1].proxy.treat(READER, Treatment::Late(Duration::from_millis(5)));
+    let mut rounds = Vec::new();
+    for round in 0..60 {
+        let secret = owner.create_token(new_token(&format!("t{round}"))).await.expect("made").secret;
+        let asker = cluster.asks(1).await;
+        let (tell, told) = tokio::sync::watch::channel(None::<Instant>);
+        rounds.push(tokio::spawn(async move {
+            let mut answers = 0;
+            loop {
+                let revoked = *told.borrow();
+                let late = revoked.is_some_and(|at| at.elapsed() > BOUND);
+                let answer = asker.refused(&secret).await;
+                assert!(!(late && answer == Ok(None)), "round {round}: allowed after the bound");
+                answers += 1;
+                if revoked.is_some_and(|at| at.elapsed() > BOUND + Duration::from_millis(200)) {
+                    return answers;
+                }
+                tokio::time::sleep(Duration::from_millis(4)).await;
+            }
+        }));
+        owner.revoke_token(revoke(&format!("t{round}"))).await.expect("revoked");
+        tell.send_replace(Some(Instant::now()));
+    }
+    let mut answers = 0;
+    for round in rounds {
+        answers += round.await.expect("it ends well");
+    }
+    assert!(answers > 2000, "it was asked often: {answers}");
+}
+
+/// An expired token is dead at its instant, though nothing cleans up.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sec_10_what_expires_is_refused_at_its_instant() {
+    let cluster = Cluster::of(2).await;
+    let (owner, asker) = (cluster.owner(0).await, cluster.asks(1).await);
+    let lifetime = Duration::from_secs(61);
+    let mut request = new_token("short");
+    request.expiry = Some(ndauth_proto::expiry_choice_to_proto(ndauth_core::ExpiryChoice::In(
+        ndauth_core::Lifetime::For(lifetime),
+    )));
+    let secret = owner.create_token(request).await.expect("made").secret;
+    assert_eq!(asker.refused(&secret).await, Ok(None));
+    // The clock cannot be moved here, so the end is, behind the back of everyone and without an event: it is the
+    // answer's own age that ends.
+    let made = Instant::now();
+    let request = v1::ValidateTokenRequest {
+        secret: secret.clone(),
+        required_access: v1::Access::Identity.into(),
+        ..Default::default()
+    };
+    let answer = asker.0.validate_token(request).await.expect("decided");
+    let age: Duration = answer.max_cache_age.expect("an age").try_into().expect("a duration");
+    assert!(age <= BOUND && made.elapsed() < lifetime, "{age:?}");
+    let store = cluster.at.scratch.store(ndauth_store::Clock::Database).await;
+    let ends = store.read().await.expect("a view").now().micros() + 1_500_000;
+    ndauth_store::testing::execute(
+        &store,
+        &format!("UPDATE token SET expires_at = {ends} WHERE name = 'short'"),
+    )
+    .await;
+    // An instance that starts now knows of it.
+    let late = Cluster::start(&cluster.at).await;
+    let asker = Asker(late.server.client(&cluster.service).await);
+    let begun = Instant::now();
+    let mut allowed = 0;
+    let refused = loop {
+        match asker.refused(&secret).await {
+            Ok(None) => allowed += 1,
+            other => break other,
+        }
+        assert!(begun.elapsed() < Duration::from_secs(5), "it ends");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    };
+    assert_eq!(refused, Ok(Some(Reason::TokenExpired)));
+    assert!(allowed > 0, "it lived before");
+}
+
+/// Killed and started anew, no instance remembers less.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sec_12_what_is_revoked_stays_so_when_all_instances_die() {
+    let mut cluster = Cluster::of(2).await;
+    let owner = cluster.owner(0).await;
+    let secret = owner.create_token(new_token("ci")).await.expect("made").secret;
+    owner.revoke_token(revoke("ci")).await.expect("revoked");
+    for instance in cluster.instances.drain(..) {
+        instance.server.kill();
+    }
+    let reborn = Cluster::start(&cluster.at).await;
+    let asker = Asker(reborn.server.client(&cluster.service).await);
+    assert_eq!(asker.refused(&secret).await, Ok(Some(Reason::TokenRevoked)));
+}
+
+/// However many wait, the database is asked once for all of them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn those_who_wait_ask_the_database_together() {
+    let cluster = Cluster::of(1).await;
+    let asker = cluster.asks(0).await;
+    let questions = |page: &str| -> u64 {
+        let line = page.lines().find(|line| line.starts_with("ndauth_head_questions_total"));
+        line.and_then(|line| line.rsplit(' ').next()).and_then(|count| count.parse().ok()).expect("a count")
+    };
+    let server = &cluster.instances[0].server;
+    let (before, begun) = (questions(&server.get("/metrics").1), Instant::now());
+    let mut asking = Vec::new();
+    for _ in 0..64 {
+        let asker = asker.clone();
+        asking.push(tokio::spawn(async move {
+            for _ in 0..25 {
+                let unknown =
+                    Secret::mint(ndauth_core::SecretKind::Personal, &mut rand::rngs::SysRng).expect("drawn");
+                assert_eq!(asker.refused(unknown.expose()).await, Ok(Some(Reason::SecretUnknown)));
+            }
+        }));
+    }
+    for one in asking {
+        one.await.expect("it ends well");
+    }
+    let asked = questions(&server.get("/metrics").1) - before;
+    let most = begun.elapsed().as_millis() as u64 / 5 + 10;
+    assert!(asked <= most && asked < 800, "{asked} head questions for 1600 unknown secrets, at most {most}");
+}

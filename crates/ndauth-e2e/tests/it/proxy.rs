@@ -1,0 +1,149 @@
+//! A TCP proxy that treats connections badly: it delays, swallows, mutes or cuts them.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::{AbortHandle, JoinHandle};
+
+/// How connections are treated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Treatment {
+    /// What is sent arrives.
+    Fair,
+    /// It arrives this much later.
+    Late(Duration),
+    /// What the server sends never arrives.
+    Muted,
+    /// Nothing ever arrives, and nobody hears that.
+    Swallowed,
+    /// Every connection is closed, and none is accepted.
+    Cut,
+}
+
+/// Which connections are treated so; the others fairly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Which {
+    All,
+    /// Those whose client sent this at any time.
+    Said(&'static str),
+}
+
+type Order = (Which, Treatment);
+
+/// A proxy before a server; it ends when dropped.
+pub(crate) struct Proxy {
+    pub(crate) address: SocketAddr,
+    order: watch::Sender<Order>,
+    accepting: JoinHandle<()>,
+    connections: Arc<Mutex<Vec<AbortHandle>>>,
+}
+
+impl Proxy {
+    pub(crate) async fn before(server: SocketAddr) -> Proxy {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("bound");
+        let address = listener.local_addr().expect("an address");
+        let (order, orders) = watch::channel((Which::All, Treatment::Fair));
+        let connections = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&connections);
+        let accepting = tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                if *orders.borrow() == (Which::All, Treatment::Cut) {
+                    continue;
+                }
+                let connection = tokio::spawn(carry(client, server, orders.clone()));
+                kept.lock().unwrap_or_else(PoisonError::into_inner).push(connection.abort_handle());
+            }
+        });
+        Proxy { address, order, accepting, connections }
+    }
+
+    /// Treats connections so from now on, those that are there and those to come.
+    pub(crate) fn treat(&self, which: Which, treatment: Treatment) {
+        self.order.send_replace((which, treatment));
+    }
+
+    pub(crate) fn be_fair(&self) {
+        self.treat(Which::All, Treatment::Fair);
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.accepting.abort();
+        for connection in self.connections.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            connection.abort();
+        }
+    }
+}
+
+/// How one connection is treated, given what its client said.
+fn treatment(order: Order, said: &Mutex<Vec<u8>>) -> Treatment {
+    match order {
+        (Which::All, treatment) => treatment,
+        (Which::Said(text), treatment) => {
+            let said = said.lock().unwrap_or_else(PoisonError::into_inner);
+            let said = said.windows(text.len()).any(|window| window == text.as_bytes());
+            if said { treatment } else { Treatment::Fair }
+        }
+    }
+}
+
+async fn carry(client: TcpStream, server: SocketAddr, order: watch::Receiver<Order>) {
+    let Ok(server) = TcpStream::connect(server).await else { return };
+    let _ = (client.set_nodelay(true), server.set_nodelay(true));
+    let (mut from_client, mut to_client) = client.into_split();
+    let (mut from_server, mut to_server) = server.into_split();
+    let said = Mutex::new(Vec::new());
+    let cut = async {
+        let mut order = order.clone();
+        loop {
+            let now = *order.borrow_and_update();
+            if treatment(now, &said) == Treatment::Cut {
+                return;
+            }
+            // What was said may match only later.
+            tokio::select! {
+                _ = order.changed() => {}
+                () = tokio::time::sleep(Duration::from_millis(5)) => {}
+            }
+        }
+    };
+    let upward = async {
+        let mut bytes = vec![0; 64 * 1024];
+        while let Ok(count @ 1..) = from_client.read(&mut bytes).await {
+            said.lock().unwrap_or_else(PoisonError::into_inner).extend(&bytes[..count]);
+            let order = *order.borrow();
+            match treatment(order, &said) {
+                Treatment::Swallowed | Treatment::Cut => continue,
+                Treatment::Late(late) => tokio::time::sleep(late).await,
+                Treatment::Fair | Treatment::Muted => {}
+            }
+            if to_server.write_all(&bytes[..count]).await.is_err() {
+                return;
+            }
+        }
+    };
+    let downward = async {
+        let mut bytes = vec![0; 64 * 1024];
+        while let Ok(count @ 1..) = from_server.read(&mut bytes).await {
+            let order = *order.borrow();
+            match treatment(order, &said) {
+                Treatment::Swallowed | Treatment::Muted | Treatment::Cut => continue,
+                Treatment::Late(late) => tokio::time::sleep(late).await,
+                Treatment::Fair => {}
+            }
+            if to_client.write_all(&bytes[..count]).await.is_err() {
+                return;
+            }
+        }
+    };
+    tokio::select! {
+        () = cut => {}
+        () = upward => {}
+        () = downward => {}
+    }
+}
