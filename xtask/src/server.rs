@@ -1,10 +1,8 @@
-//! A server of ndauth on a scratch database, for the demo and the benchmarks.
+//! A server of ndauth on a scratch database, for the demo.
 
-use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 
@@ -12,7 +10,6 @@ use anyhow::{Context, ensure};
 pub(crate) struct Server {
     child: Child,
     pub(crate) address: String,
-    pub(crate) ready_after: Duration,
 }
 
 /// A file of SQLite as ndauthd takes it.
@@ -23,7 +20,6 @@ pub(crate) fn url(database: &Path) -> String {
 impl Server {
     /// Starts a server on a file of SQLite and free ports, and waits until it is ready.
     pub(crate) fn start(ndauthd: &Path, database: &Path) -> anyhow::Result<Server> {
-        let begun = Instant::now();
         let mut child = Command::new(ndauthd)
             .args([
                 "serve",
@@ -49,18 +45,9 @@ impl Server {
                 break address.to_owned();
             }
         };
-        let ready_after = begun.elapsed();
         // Read on, so that the pipe never fills up.
         std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
-        Ok(Server { child, address, ready_after })
-    }
-
-    pub(crate) fn resident_megabytes(&self) -> anyhow::Result<f64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line =
-            status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("its memory is told")?;
-        let kilobytes: f64 = line.trim().trim_end_matches(" kB").parse()?;
-        Ok(kilobytes / 1024.0)
+        Ok(Server { child, address })
     }
 
     /// Tells the server to stop, and waits until it has.

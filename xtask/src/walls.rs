@@ -21,7 +21,7 @@ enum Reach {
 use Reach::{AtAll, ByName};
 
 /// A row a wall: who, how far, and what it must not reach.
-const WALLS: [(&str, Reach, &[&str]); 14] = [
+const WALLS: [(&str, Reach, &[&str]); 15] = [
     ("ndauth-core", AtAll, &["prost", "tonic", "axum", "sea-orm", "sqlx", "tokio", "rand", "clap"]),
     ("ndauth-proto", AtAll, &["sea-orm", "sqlx", "ndauth-store", "ndauth-authority", "clap"]),
     ("ndauth-store", AtAll, &["tonic", "axum", "prost", "ndauth-proto", "ndauth-authority"]),
@@ -46,6 +46,7 @@ const WALLS: [(&str, Reach, &[&str]); 14] = [
         &["sea-orm", "sqlx", "ndauth-store", "ndauth-authority", "ndauth-server", "ndauth-client"],
     ),
     ("ndauth-migrations", AtAll, &["ndauth-core", "ndauth-store", "tonic", "axum"]),
+    ("ndauth-bench", ByName, &["sea-orm", "sqlx", "ndauth-authority"]),
     ("ndauth-e2e", AtAll, &["sea-orm", "tonic"]),
     ("xtask", AtAll, &["sea-orm", "ndauth-store", "ndauth-server"]),
 ];

@@ -10,6 +10,7 @@ use ndauth_proto::v1::{self, validate_token_response::Outcome};
 use ndauth_store::{DatabaseUrl, Engine};
 use rustix::process::Signal;
 
+use crate::front::{call, framed, raw};
 use crate::installation::{Installation, Running, soon};
 use crate::proxy::{Proxy, Treatment, Which};
 use crate::requests::{new_token, revoke};
@@ -48,14 +49,18 @@ impl Cluster {
     }
 
     async fn start(at: &Installation) -> Instance {
+        let bound = format!("{}ms", BOUND.as_millis());
+        Cluster::start_with(at, &["--freshness-bound", &bound]).await
+    }
+
+    async fn start_with(at: &Installation, more: &[&str]) -> Instance {
         let DatabaseUrl::Postgres(url) = &at.scratch.url else { panic!("PostgreSQL") };
         let host = url.split('@').nth(1).and_then(|rest| rest.split('/').next()).expect("a host");
         let real: SocketAddr = host.parse().expect("an address");
         let proxy = Proxy::before(real).await;
         let mut command = at.command("NDAUTH_TEST_NDAUTHD");
         command.env("NDAUTHD_DATABASE", url.replace(host, &proxy.address.to_string()));
-        let bound = format!("{}ms", BOUND.as_millis());
-        let server = at.serve_as(command, &["--freshness-bound", &bound]);
+        let server = at.serve_as(command, more);
         Instance { server, proxy }
     }
 
@@ -363,4 +368,94 @@ async fn those_who_wait_ask_the_database_together() {
     let asked = questions(&server.get("/metrics").1) - before;
     let most = begun.elapsed().as_millis() as u64 / 5 + 10;
     assert!(asked <= most && asked < 800, "{asked} head questions for 1600 unknown secrets, at most {most}");
+}
+
+/// What an operator may allow: to go on with what reads while the database is away.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn within_the_grace_reads_are_answered_and_marked() {
+    let at = Installation::new(Engine::Postgres).await;
+    at.people();
+    let (service, session) = (at.service(), at.session());
+    for writes in [false, true] {
+        let mut more = vec!["--freshness-bound", "500ms", "--stale-grace", "1m"];
+        more.extend(writes.then_some("--stale-writes"));
+        let Instance { server, proxy } = Cluster::start_with(&at, &more).await;
+        let owner = server.client(&session).await;
+        let secret = owner.create_token(new_token(&format!("w {writes}"))).await.expect("made").secret;
+        let client = server.client(&service).await;
+        let ask = async |access: v1::Access, secret: &str| {
+            let request = v1::ValidateTokenRequest {
+                secret: secret.to_owned(),
+                org: "ops".to_owned(),
+                required_access: access.into(),
+                ..Default::default()
+            };
+            let answer = client.validate_token(request).await.map_err(|problem| problem.reason)?;
+            Ok((matches!(answer.outcome, Some(Outcome::Allowed(_))), answer.stale))
+        };
+        assert_eq!(ask(v1::Access::ReadOnly, &secret).await, Ok((true, false)));
+        proxy.treat(Which::All, Treatment::Cut);
+        soon(&Ok((true, true)), async || ask(v1::Access::ReadOnly, &secret).await).await;
+        let expected = if writes { Ok((true, true)) } else { Err(Reason::Unavailable) };
+        assert_eq!(ask(v1::Access::ReadWrite, &secret).await, expected);
+        // Nobody knows whether a secret that it does not know was made meanwhile.
+        let unknown =
+            Secret::mint(ndauth_core::SecretKind::Personal, &mut rand::rngs::SysRng).expect("drawn");
+        assert_eq!(ask(v1::Access::ReadOnly, unknown.expose()).await, Err(Reason::Unavailable));
+        proxy.be_fair();
+        soon(&Ok((true, false)), async || ask(v1::Access::ReadWrite, &secret).await).await;
+    }
+}
+
+/// An older copy of the database is put beneath an instance that runs: it forgets nothing, and says that it waits.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_is_rewound_beneath_an_instance_is_not_served() {
+    let cluster = Cluster::of(1).await;
+    let (owner, asker) = (cluster.owner(0).await, cluster.asks(0).await);
+    let secret = owner.create_token(new_token("ci")).await.expect("made").secret;
+    owner.revoke_token(revoke("ci")).await.expect("revoked");
+    assert_eq!(asker.refused(&secret).await, Ok(Some(Reason::TokenRevoked)));
+    let export = cluster.at.home().join("events.jsonl");
+    std::fs::write(&export, cluster.at.operate("events export")).expect("written");
+    let store = cluster.at.scratch.store(ndauth_store::Clock::Database).await;
+    ndauth_store::testing::execute(
+        &store,
+        "BEGIN; UPDATE token SET revoked_at = NULL, live_name = name; \
+         DELETE FROM event WHERE sequence = (SELECT sequence FROM head); \
+         UPDATE head SET sequence = (SELECT max(sequence) FROM event), \
+         hash = (SELECT hash FROM event ORDER BY sequence DESC LIMIT 1); COMMIT",
+    )
+    .await;
+    let since = Instant::now();
+    loop {
+        match asker.refused(&secret).await {
+            Err(Reason::Unavailable) => break,
+            answer => assert_eq!(answer, Ok(Some(Reason::TokenRevoked)), "it is not forgotten"),
+        }
+        assert!(since.elapsed() < BOUND * 2, "it is noticed");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let server = &cluster.instances[0].server;
+    soon(&503, async || server.get("/readyz").0).await;
+    cluster.at.operate(&format!("after-restore --replay {}", export.display()));
+    soon(&Ok(Some(Reason::TokenRevoked)), async || asker.refused(&secret).await).await;
+    soon(&200, async || server.get("/readyz").0).await;
+}
+
+/// A caller that is in a hurry is told at its deadline, though the database hangs.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deadline_that_passes_is_told_as_such() {
+    let at = Installation::new(Engine::Postgres).await;
+    let service = format!("Bearer {}", at.service().expose());
+    let Instance { server, proxy } = Cluster::start_with(&at, &["--freshness-bound", "30s"]).await;
+    let mut client = raw(&server).await;
+    proxy.treat(Which::All, Treatment::Swallowed);
+    let unknown = Secret::mint(ndauth_core::SecretKind::Personal, &mut rand::rngs::SysRng).expect("drawn");
+    let headers =
+        [("content-type", "application/grpc"), ("authorization", &*service), ("grpc-timeout", "300m")];
+    let begun = Instant::now();
+    let path = "/ndauth.v1.ValidationService/ValidateToken";
+    let (headers, _) = call(&mut client, path, &headers, &framed(unknown.expose())).await.expect("answered");
+    assert_eq!(headers["grpc-status"], "4", "{headers:?}");
+    assert!(begun.elapsed() >= Duration::from_millis(300) && begun.elapsed() < Duration::from_secs(2));
 }

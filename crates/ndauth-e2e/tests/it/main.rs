@@ -7,6 +7,7 @@ mod crash;
 mod dev;
 mod documents;
 mod durability;
+mod front;
 mod grpc;
 mod installation;
 mod instances;

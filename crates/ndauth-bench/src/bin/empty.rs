@@ -1,0 +1,30 @@
+//! An empty call behind ndauth's own front, without authentication, metrics or tracing.
+
+#[path = "../empty.rs"]
+mod empty;
+
+use empty::Empty;
+use hyper_util::service::TowerToHyperService;
+use ndauth_server::front::{Front, Limits};
+use tokio::net::TcpListener;
+use tonic::body::Body;
+use tonic::codegen::http::Request;
+use tonic::service::Routes;
+use tower::ServiceExt;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+#[tokio::main]
+async fn main() -> std::io::Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    let routes = Routes::new(Empty).prepare();
+    let front = Front::open(listener, None, Limits::default(), move |_| {
+        TowerToHyperService::new(routes.clone().map_request(|request: Request<_>| request.map(Body::new)))
+    })?;
+    eprintln!("{{\"address\":\"{address}\"}}");
+    std::future::pending::<()>().await;
+    drop(front);
+    Ok(())
+}

@@ -1,0 +1,18 @@
+//! An empty call on a stock tonic server: its runtime, its accept loop, the system's allocator.
+
+#[path = "../empty.rs"]
+mod empty;
+
+use empty::Empty;
+use tokio::net::TcpListener;
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::transport::Server;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    eprintln!("{{\"address\":\"{address}\"}}");
+    Server::builder().add_service(Empty).serve_with_incoming(TcpListenerStream::new(listener)).await?;
+    Ok(())
+}

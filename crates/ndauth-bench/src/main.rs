@@ -1,0 +1,108 @@
+//! `cargo xtask bench`: measures, and tells which bars are reached.
+
+mod revocation;
+mod scale;
+mod start;
+mod validate;
+
+#[path = "../../ndauth-e2e/tests/it/proxy.rs"]
+mod proxy;
+
+use std::path::{Path, PathBuf};
+
+use clap::Parser;
+use ndauth_bench::load;
+use ndauth_bench::table::{Row, end, tell};
+use ndauth_store::DatabaseUrl;
+use tokio::runtime::Runtime;
+
+/// Measures ndauth against what it stands on. `cargo xtask bench` builds what it needs and runs it.
+#[derive(Parser)]
+struct Arguments {
+    /// Where the binaries are.
+    #[arg(long)]
+    binaries: PathBuf,
+    /// Where the file for programs goes.
+    #[arg(long)]
+    json: PathBuf,
+    /// Fewer rounds, and fewer tokens.
+    #[arg(long, conflicts_with = "full")]
+    quick: bool,
+    /// Ten million tokens, too.
+    #[arg(long)]
+    full: bool,
+    /// Only the groups whose name holds this.
+    #[arg(long)]
+    only: Option<String>,
+}
+
+/// What the groups of rows share.
+struct Bench {
+    binaries: PathBuf,
+    folder: tempfile::TempDir,
+    runtime: Runtime,
+    /// How often each thing is measured.
+    rounds: usize,
+    quick: bool,
+    full: bool,
+    rows: Vec<Row>,
+}
+
+/// Whom what asks runs on, and whom what answers.
+const ASKING: usize = 1;
+const ANSWERING: usize = 0;
+
+impl Bench {
+    fn binary(&self, name: &str) -> PathBuf {
+        self.binaries.join(name)
+    }
+
+    /// A file of SQLite by a name.
+    fn sqlite(&self, name: &str) -> DatabaseUrl {
+        DatabaseUrl::Sqlite(self.folder.path().join(name))
+    }
+
+    fn row(&mut self, row: Row) {
+        tell(&row);
+        self.rows.push(row);
+    }
+}
+
+/// A database as ndauthd takes it.
+fn text(url: &DatabaseUrl) -> String {
+    match url {
+        DatabaseUrl::Sqlite(path) => format!("sqlite:{}", path.display()),
+        DatabaseUrl::Postgres(url) => url.clone(),
+    }
+}
+
+type Group = (&'static str, fn(&mut Bench) -> anyhow::Result<()>);
+
+const GROUPS: [Group; 4] = [
+    ("start", start::measure),
+    ("validate", validate::measure),
+    ("revocation", revocation::measure),
+    ("scale", scale::measure),
+];
+
+fn main() -> anyhow::Result<()> {
+    let Arguments { binaries, json, quick, full, only } = Arguments::parse();
+    load::go_first();
+    load::pin(ASKING)?;
+    let mut bench = Bench {
+        binaries,
+        folder: tempfile::tempdir()?,
+        runtime: tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?,
+        rounds: if quick { 3 } else { 7 },
+        quick,
+        full,
+        rows: Vec::new(),
+    };
+    println!("| what | median | least | most | bar |\n|---|---|---|---|---|");
+    for (name, measure) in GROUPS {
+        if only.as_ref().is_none_or(|only| name.contains(only.as_str())) {
+            measure(&mut bench)?;
+        }
+    }
+    end(&bench.rows, Path::new(&json))
+}

@@ -1,0 +1,179 @@
+//! Databases with many tokens, quicker than one after the other.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use anyhow::Context;
+use ndauth_core::{AccountId, OrgId, Secret, SecretId, SecretKind, ServiceId, SessionId, TokenId};
+use ndauth_store::testing::execute;
+use ndauth_store::{Clock, DatabaseUrl, Engine, Store};
+use rand::rngs::SysRng;
+
+/// What a database was filled with.
+#[derive(Debug)]
+pub struct Seeded {
+    /// A secret for each token, and the name of the org in which its owner is `RW`.
+    pub tokens: Vec<(Secret, String)>,
+    /// A service's secret.
+    pub service: Secret,
+    /// A session of the first account.
+    pub session: Secret,
+}
+
+/// Each account has so many tokens.
+const TOKENS_EACH: usize = 10;
+const ORGS: usize = 100;
+/// So many rows go in one statement.
+const ROWS: usize = 500;
+/// So many bytes go in one transaction.
+const SCRIPT: usize = 8 << 20;
+
+/// Rows of one table, until there are enough for a statement.
+struct Rows {
+    into: &'static str,
+    sql: String,
+    count: usize,
+}
+
+impl Rows {
+    fn new(into: &'static str) -> Rows {
+        Rows { into, sql: String::new(), count: 0 }
+    }
+
+    fn add(&mut self, row: &str) {
+        let head =
+            if self.count == 0 { format!("INSERT INTO {} VALUES ", self.into) } else { ",".to_owned() };
+        let _ = write!(self.sql, "{head}({row})");
+        self.count += 1;
+    }
+
+    fn full(&self) -> bool {
+        self.count >= ROWS
+    }
+}
+
+/// Statements that are carried out together.
+struct Script<'a> {
+    store: &'a Store,
+    sql: String,
+}
+
+impl Script<'_> {
+    async fn add(&mut self, rows: &mut Rows) {
+        if rows.count > 0 {
+            self.sql.push_str(&std::mem::take(&mut rows.sql));
+            self.sql.push(';');
+            rows.count = 0;
+        }
+        if self.sql.len() > SCRIPT {
+            self.run().await;
+        }
+    }
+
+    async fn run(&mut self) {
+        execute(self.store, &format!("BEGIN;{}COMMIT", std::mem::take(&mut self.sql))).await;
+    }
+}
+
+/// Fills an empty database with so many tokens, a tenth as many accounts, orgs, and a service.
+pub async fn seed(url: &DatabaseUrl, tokens: usize) -> anyhow::Result<Seeded> {
+    let store = Store::connect(url, Clock::Database).await?;
+    store.migrate().await?;
+    let now = store.moment().await?.now;
+    let blob = |bytes: &[u8]| {
+        let hex: String = bytes.iter().fold(String::new(), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        });
+        if store.engine() == Engine::Sqlite { format!("X'{hex}'") } else { format!("'\\x{hex}'") }
+    };
+    let id = |id: uuid::Uuid| match store.engine() {
+        Engine::Sqlite => blob(id.as_bytes()),
+        Engine::Postgres => format!("'{id}'"),
+    };
+    let micros = now.micros();
+    let ends = now.checked_add(Duration::from_secs(90 * 24 * 60 * 60)).context("an instant")?.micros();
+    let lifetime = ends - micros;
+    let secret_row = |secret: &Secret, family: uuid::Uuid| -> anyhow::Result<String> {
+        Ok(format!(
+            "{}, {}, '{}', {}, {micros}, {micros}, {}",
+            id(SecretId::new(now, &mut SysRng)?.uuid()),
+            blob(secret.hash().bytes()),
+            secret.prefix().as_str(),
+            id(family),
+            i64::MAX,
+        ))
+    };
+    let mut script = Script { store: &store, sql: String::new() };
+    let mut orgs = Vec::new();
+    let mut rows = Rows::new("org (id, slug, created_at)");
+    for number in 0..ORGS {
+        let org = OrgId::new(now, &mut SysRng)?.uuid();
+        rows.add(&format!("{}, 'org-{number}', {micros}", id(org)));
+        orgs.push(org);
+    }
+    script.add(&mut rows).await;
+    let mut accounts = Rows::new("account (id, handle, email, operator, created_at)");
+    let mut members = Rows::new("membership (account_id, org_id, role, set_at)");
+    let mut owners = Vec::new();
+    for number in 0..(tokens / TOKENS_EACH).max(1) {
+        let account = AccountId::new(now, &mut SysRng)?.uuid();
+        accounts.add(&format!("{}, 'u{number}', 'u{number}@example.org', FALSE, {micros}", id(account)));
+        members.add(&format!("{}, {}, 'RW', {micros}", id(account), id(orgs[number % ORGS])));
+        owners.push(account);
+        if accounts.full() {
+            script.add(&mut accounts).await;
+            script.add(&mut members).await;
+        }
+    }
+    script.add(&mut accounts).await;
+    script.add(&mut members).await;
+
+    let mut made = Vec::with_capacity(tokens);
+    let mut of_tokens = Rows::new(
+        "token (id, account_id, name, live_name, scope, all_orgs, all_grants, all_services, all_networks, \
+         created_at, lifetime, expires_at)",
+    );
+    let mut secrets = Rows::new("secret (id, hash, prefix, token_id, minted_at, confirmed_at, ends_at)");
+    for number in 0..tokens {
+        let owner = number % owners.len();
+        let token = TokenId::new(now, &mut SysRng)?.uuid();
+        let secret = Secret::mint(SecretKind::Personal, &mut SysRng)?;
+        of_tokens.add(&format!(
+            "{}, {}, 't{number}', 't{number}', 'RW', TRUE, TRUE, TRUE, TRUE, {micros}, {lifetime}, {ends}",
+            id(token),
+            id(owners[owner]),
+        ));
+        secrets.add(&secret_row(&secret, token)?);
+        if of_tokens.full() {
+            script.add(&mut of_tokens).await;
+            script.add(&mut secrets).await;
+        }
+        made.push((secret, format!("org-{}", owner % ORGS)));
+    }
+    script.add(&mut of_tokens).await;
+    script.add(&mut secrets).await;
+
+    let service = Secret::mint(SecretKind::Service, &mut SysRng)?;
+    let family = ServiceId::new(now, &mut SysRng)?.uuid();
+    let mut rows = Rows::new("service (id, name, live_name, all_orgs, states_address, created_at)");
+    rows.add(&format!("{}, 'registry', 'registry', TRUE, FALSE, {micros}", id(family)));
+    script.add(&mut rows).await;
+    let mut rows = Rows::new("secret (id, hash, prefix, service_id, minted_at, confirmed_at, ends_at)");
+    rows.add(&secret_row(&service, family)?);
+    script.add(&mut rows).await;
+    let session = Secret::mint(SecretKind::Session, &mut SysRng)?;
+    let family = SessionId::new(now, &mut SysRng)?.uuid();
+    let mut rows = Rows::new("session (id, account_id, created_at, expires_at)");
+    rows.add(&format!("{}, {}, {micros}, {ends}", id(family), id(owners[0])));
+    script.add(&mut rows).await;
+    let mut rows = Rows::new("secret (id, hash, prefix, session_id, minted_at, confirmed_at, ends_at)");
+    rows.add(&secret_row(&session, family)?);
+    script.add(&mut rows).await;
+    script.run().await;
+    if store.engine() == Engine::Postgres {
+        execute(&store, "ANALYZE").await;
+    }
+    store.close().await?;
+    Ok(Seeded { tokens: made, service, session })
+}

@@ -1,0 +1,125 @@
+//! Servers that are measured: each on a core of its own, with precedence over what else the machine does.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use rustix::process::{Pid, Signal, kill_process};
+
+/// A server that runs; ended when dropped.
+#[derive(Debug)]
+pub struct Server {
+    child: Child,
+    /// Where it answers.
+    pub address: SocketAddr,
+    /// Where it tells of itself, if it does.
+    pub admin: Option<SocketAddr>,
+    /// How long it took until it was ready.
+    pub ready_after: Duration,
+    /// How long it loaded, if it told.
+    pub loaded: Option<Duration>,
+    /// Every line that it logs.
+    pub log: mpsc::Receiver<String>,
+}
+
+/// Runs a program on one core, in a session of its own whose scheduling group goes first: `nice` does nothing
+/// between sessions. Where that is not allowed, it runs as any other.
+const ALONE: &str = "echo -20 > /proc/self/autogroup 2>/dev/null; exec taskset -c \"$0\" \"$@\"";
+
+impl Server {
+    /// Starts a program, on a core, and waits until it says where it answers.
+    pub fn start(core: usize, program: &Path, arguments: &[&str], database: &str) -> anyhow::Result<Server> {
+        let begun = Instant::now();
+        let mut command = Command::new("setsid");
+        command.args(["sh", "-c", ALONE, &core.to_string()]).arg(program).args(arguments);
+        command.env("NDAUTHD_DATABASE", database).stdin(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().with_context(|| format!("cannot start `{}`", program.display()))?;
+        let lines = BufReader::new(child.stderr.take().context("the log is piped")?).lines();
+        let (tell, log) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                let _ = tell.send(line);
+            }
+        });
+        let mut loaded = None;
+        loop {
+            let line =
+                log.recv().with_context(|| format!("`{}` ended before it was ready", program.display()))?;
+            let told: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
+            if told["message"] == "loaded" {
+                loaded = told["micros"].as_u64().map(Duration::from_micros);
+            }
+            let address = |field: &str| told[field].as_str().and_then(|address| address.parse().ok());
+            if let Some(answers_at) = address("address") {
+                let admin = address("admin_address");
+                let ready_after = begun.elapsed();
+                return Ok(Server { child, address: answers_at, admin, ready_after, loaded, log });
+            }
+        }
+    }
+
+    /// Starts `ndauthd` on a free port.
+    pub fn ndauthd(core: usize, program: &Path, database: &str, more: &[&str]) -> anyhow::Result<Server> {
+        let free =
+            ["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--log-format", "json"];
+        Server::start(core, program, &[&free, more].concat(), database)
+    }
+
+    /// The CPU time that it has taken.
+    pub fn cpu(&self) -> anyhow::Result<Duration> {
+        let mut nanoseconds = 0;
+        for task in fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
+            // A thread may end meanwhile.
+            let told = fs::read_to_string(task?.path().join("schedstat")).unwrap_or_default();
+            nanoseconds += told.split(' ').next().and_then(|told| told.parse::<u64>().ok()).unwrap_or(0);
+        }
+        Ok(Duration::from_nanos(nanoseconds))
+    }
+
+    /// The bytes of memory that it holds.
+    pub fn resident(&self) -> anyhow::Result<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line =
+            status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("its memory is told")?;
+        Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? * 1024)
+    }
+
+    /// A page of its operator's port.
+    pub fn page(&self, path: &str) -> anyhow::Result<String> {
+        use std::io::{Read, Write};
+        let mut stream = std::net::TcpStream::connect(self.admin.context("it has a port for its operator")?)?;
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer.split_once("\r\n\r\n").context("a page")?.1.to_owned())
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) -> anyhow::Result<()> {
+        Ok(kill_process(self.pid(), signal)?)
+    }
+
+    /// Tells it to stop, and waits until it has.
+    pub fn end(mut self) -> anyhow::Result<()> {
+        self.signal(Signal::TERM)?;
+        ensure!(self.child.wait()?.success(), "a server did not stop cleanly");
+        Ok(())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

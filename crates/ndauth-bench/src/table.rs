@@ -1,0 +1,89 @@
+//! What was measured, and the bars it is held to.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::ensure;
+use serde_json::{Value, json};
+
+/// What a figure is held to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Bar {
+    /// Nothing: it is told for its own sake.
+    None,
+    /// No less.
+    AtLeast(f64),
+    /// No more.
+    AtMost(f64),
+}
+
+/// A figure.
+#[derive(Clone, Debug)]
+pub struct Row {
+    what: String,
+    unit: &'static str,
+    median: f64,
+    least: f64,
+    most: f64,
+    bar: Bar,
+}
+
+impl Row {
+    /// The median of some values.
+    pub fn new(what: impl Into<String>, unit: &'static str, values: &[f64], bar: Bar) -> Row {
+        let least = values.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        Row { what: what.into(), unit, median: median(values), least, most, bar }
+    }
+
+    fn reached(&self) -> bool {
+        match self.bar {
+            Bar::None => true,
+            Bar::AtLeast(bar) => self.median >= bar,
+            Bar::AtMost(bar) => self.median <= bar,
+        }
+    }
+}
+
+/// The middle of some values.
+pub fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// The ratios of values that were measured in turns.
+pub fn ratios(of: &[f64], to: &[f64]) -> Vec<f64> {
+    of.iter().zip(to).map(|(of, to)| of / to).collect()
+}
+
+/// Tells a row as soon as it is known.
+pub fn tell(row: &Row) {
+    let bar = match row.bar {
+        Bar::None => "-".to_owned(),
+        Bar::AtLeast(bar) => format!("≥ {bar} {}", row.unit),
+        Bar::AtMost(bar) => format!("≤ {bar} {}", row.unit),
+    };
+    let mark = if row.reached() { "" } else { " UNMET" };
+    let Row { what, unit, median, least, most, .. } = row;
+    println!("| {what} | {median:.2} {unit} | {least:.2} | {most:.2} | {bar}{mark} |");
+}
+
+/// Writes a file for programs, and fails where a bar is not reached.
+pub fn end(rows: &[Row], file: &Path) -> anyhow::Result<()> {
+    let object = |row: &Row| -> Value {
+        let bar = match row.bar {
+            Bar::None => Value::Null,
+            Bar::AtLeast(bar) => json!({ "at_least": bar }),
+            Bar::AtMost(bar) => json!({ "at_most": bar }),
+        };
+        json!({ "what": row.what, "unit": row.unit, "median": row.median, "least": row.least, "most": row.most,
+                "bar": bar, "reached": row.reached() })
+    };
+    let rows_told: Vec<Value> = rows.iter().map(object).collect();
+    fs::write(file, serde_json::to_string_pretty(&rows_told)? + "\n")?;
+    println!("\nalso in {}", file.display());
+    let missed: Vec<&str> = rows.iter().filter(|row| !row.reached()).map(|row| row.what.as_str()).collect();
+    ensure!(missed.is_empty(), "bars that were not reached: {}", missed.join("; "));
+    Ok(())
+}

@@ -1,0 +1,190 @@
+//! What a validation costs, over a call that does nothing.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use anyhow::Context;
+use bytes::Bytes;
+use ndauth_bench::load::{self, Call, Outcome, Shape, framed};
+use ndauth_bench::seed::{Seeded, seed};
+use ndauth_bench::server::Server;
+use ndauth_bench::table::{Bar, Row, median, ratios};
+use ndauth_core::{Secret, SecretKind};
+use ndauth_proto::v1;
+use rand::rngs::SysRng;
+
+use crate::{ANSWERING, Bench, text};
+
+/// How many tokens are in play.
+const TOKENS: usize = 100_000;
+/// How many are asked about at once.
+const BATCH: usize = 100;
+/// Over how many tokens, then.
+const BATCHED: usize = 1000;
+
+const SHAPE: Shape = Shape { connections: 8, streams: 16, rate: None, time: Duration::from_secs(2) };
+
+/// The first byte of a `ValidateTokenResponse` that allows, and of one that refuses.
+pub(crate) const ALLOWED: u8 = 0x0a;
+const REFUSED: u8 = 0x12;
+
+pub(crate) fn question(secret: &Secret, org: &str) -> v1::ValidateTokenRequest {
+    v1::ValidateTokenRequest {
+        secret: secret.expose().to_owned(),
+        org: org.to_owned(),
+        required_access: v1::Access::ReadWrite.into(),
+        ..Default::default()
+    }
+}
+
+/// Asks about one of these.
+pub(crate) fn unary(service: &Secret, bodies: Vec<Bytes>, expected: u8) -> Call {
+    Call {
+        path: "/ndauth.v1.ValidationService/ValidateToken",
+        credential: load::bearer(service),
+        bodies: Rc::new(bodies),
+        expected: Some(expected),
+    }
+}
+
+/// Asks about any of the tokens.
+pub(crate) fn about(seeded: &Seeded, tokens: usize) -> Call {
+    let bodies = seeded.tokens[..tokens].iter().map(|(secret, org)| framed(&question(secret, org)));
+    unary(&seeded.service, bodies.collect(), ALLOWED)
+}
+
+/// Runs a load, and gives what it came to and the server's CPU time for each call, in microseconds.
+fn cost(server: &Server, call: &Call, shape: Shape) -> anyhow::Result<(Outcome, f64)> {
+    let before = server.cpu()?;
+    let outcome = load::run(server.address, call, shape)?;
+    let cpu = server.cpu()?.checked_sub(before).context("time goes on")?;
+    load::all_good(&outcome)?;
+    #[expect(clippy::cast_precision_loss, reason = "a count")]
+    let micros = cpu.as_secs_f64() * 1e6 / outcome.good as f64;
+    Ok((outcome, micros))
+}
+
+pub(crate) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
+    let url = bench.sqlite("validate.db");
+    let seeded = bench.runtime.block_on(seed(&url, TOKENS))?;
+    let ndauthd = Server::ndauthd(ANSWERING, &bench.binary("ndauthd"), &text(&url), &[])?;
+    let empty = Server::start(ANSWERING, &bench.binary("empty"), &[], "")?;
+    let stock = Server::start(ANSWERING, &bench.binary("stock"), &[], "")?;
+    let validate = about(&seeded, TOKENS);
+    let nothing = Call {
+        path: "/ndauth.bench.Empty/Nothing",
+        credential: None,
+        bodies: Rc::new(vec![framed(&())]),
+        expected: None,
+    };
+    let few = about(&seeded, BATCHED);
+    let batches: Vec<Bytes> = seeded.tokens[..BATCHED]
+        .chunks(BATCH)
+        .map(|tokens| {
+            let questions = tokens.iter().map(|(secret, org)| question(secret, org)).collect();
+            framed(&v1::ValidateTokensRequest { questions })
+        })
+        .collect();
+    let batch = Call {
+        path: "/ndauth.v1.ValidationService/ValidateTokens",
+        credential: load::bearer(&seeded.service),
+        bodies: Rc::new(batches),
+        expected: None,
+    };
+    // The first use of each token is written down once; from then on, as always.
+    for _ in 0..3 {
+        cost(&ndauthd, &validate, SHAPE)?;
+    }
+    std::thread::sleep(Duration::from_secs(6));
+    let [mut nothings, mut validates, mut stocks, mut fews, mut batched, mut rates] =
+        [const { Vec::new() }; 6];
+    for _ in 0..bench.rounds {
+        let (outcome, micros) = cost(&empty, &nothing, SHAPE)?;
+        rates.push(outcome.rate());
+        nothings.push(micros);
+        validates.push(cost(&ndauthd, &validate, SHAPE)?.1);
+        stocks.push(cost(&stock, &nothing, SHAPE)?.1);
+        fews.push(cost(&ndauthd, &few, SHAPE)?.1);
+        #[expect(clippy::cast_precision_loss, reason = "a count")]
+        batched.push(cost(&ndauthd, &batch, SHAPE)?.1 / BATCH as f64);
+    }
+    bench.row(Row::new("an empty call: server CPU", "us", &nothings, Bar::None));
+    bench.row(Row::new("`ValidateToken`, 100,000 tokens: server CPU", "us", &validates, Bar::None));
+    bench.row(Row::new(
+        "the same, calls per CPU second over empty",
+        "x",
+        &ratios(&nothings, &validates),
+        Bar::AtLeast(0.85),
+    ));
+    bench.row(Row::new(
+        "the same, over an empty call on stock tonic",
+        "x",
+        &ratios(&stocks, &validates),
+        Bar::AtLeast(1.6),
+    ));
+    bench.row(Row::new(
+        "`ValidateTokens` of 100, 1,000 tokens: per token over unary",
+        "x",
+        &ratios(&fews, &batched),
+        Bar::AtLeast(8.0),
+    ));
+
+    let rate = median(&rates) / 2.0;
+    let open = Shape { rate: Some(rate), time: Duration::from_secs(3), ..SHAPE };
+    let (mut nothings, mut validates) = (Vec::new(), Vec::new());
+    for _ in 0..bench.rounds {
+        nothings.push(cost(&empty, &nothing, open)?.0.percentile(99.0));
+        validates.push(cost(&ndauthd, &validate, open)?.0.percentile(99.0));
+    }
+    bench.row(Row::new(format!("p99 at {rate:.0}/s, half of what empty can"), "us", &validates, Bar::None));
+    bench.row(Row::new("the same, over empty", "x", &ratios(&validates, &nothings), Bar::AtMost(1.25)));
+    unknown(bench, &ndauthd, &seeded, &validate, rate / 2.0)
+}
+
+/// What good requests feel of ones that show secrets nobody knows, each another.
+fn unknown(
+    bench: &mut Bench,
+    ndauthd: &Server,
+    seeded: &Seeded,
+    good: &Call,
+    rate: f64,
+) -> anyhow::Result<()> {
+    let shape = Shape { rate: Some(rate), time: Duration::from_secs(3), ..SHAPE };
+    let (mut without, mut with, mut statements) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..bench.rounds {
+        without.push(cost(ndauthd, good, shape)?.0.percentile(99.0));
+        let drawn =
+            || anyhow::Ok(framed(&question(&Secret::mint(SecretKind::Personal, &mut SysRng)?, "org-1")));
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
+        let bodies = (0..(rate * 4.0) as usize).map(|_| drawn()).collect::<anyhow::Result<Vec<_>>>()?;
+        let bad = unary(&seeded.service, bodies, REFUSED);
+        let before = head_questions(ndauthd)?;
+        let mut outcomes = load::run_all(ndauthd.address, &[(good.clone(), shape), (bad, shape)])?;
+        let asked = head_questions(ndauthd)? - before;
+        load::all_good(&outcomes[0])?;
+        load::all_good(&outcomes[1])?;
+        let took = outcomes[0].took.max(outcomes[1].took);
+        statements.push(asked / took.as_secs_f64());
+        with.push(outcomes.remove(0).percentile(99.0));
+    }
+    bench.row(Row::new(
+        "as many unknown secrets: good requests' p99 over without",
+        "x",
+        &ratios(&with, &without),
+        Bar::AtMost(1.5),
+    ));
+    bench.row(Row::new(
+        "the same: statements to the database a second",
+        "/s",
+        &statements,
+        Bar::AtMost(210.0),
+    ));
+    Ok(())
+}
+
+fn head_questions(server: &Server) -> anyhow::Result<f64> {
+    let page = server.page("/metrics")?;
+    let line =
+        page.lines().find(|line| line.starts_with("ndauth_head_questions_total")).context("it is told")?;
+    Ok(line.rsplit(' ').next().context("a number")?.parse()?)
+}

@@ -1,0 +1,257 @@
+//! The front, from outside: who keeps it waiting, who takes too much, who hurries, who stops it.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use h2::client::SendRequest;
+use http::{HeaderMap, Request, Version};
+use ndauth_core::Reason;
+use ndauth_proto::v1;
+use ndauth_store::Engine;
+use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::installation::{Installation, Running};
+use crate::requests::new_token;
+
+fn address(server: &Running) -> SocketAddr {
+    server.url.to_string().trim_start_matches("http://").trim_end_matches('/').parse().expect("an address")
+}
+
+/// Whether the server closes this connection within a while.
+async fn closes(mut stream: TcpStream, within: Duration) -> bool {
+    let mut bytes = [0; 1024];
+    let closed = async { while let Ok(1..) = stream.read(&mut bytes).await {} };
+    tokio::time::timeout(within, closed).await.is_ok()
+}
+
+/// What every client of HTTP/2 sends first, with no settings of its own.
+const GREETING: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_keeps_the_server_waiting_is_closed_and_the_others_are_served() {
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).expect("more files may be open");
+    let at = Installation::new(Engine::Sqlite).await;
+    at.people();
+    let server = at.serve_as(at.command("NDAUTH_TEST_NDAUTHD"), &["--client-timeout-seconds", "1"]);
+    let good = server.client(&at.session()).await;
+    let mut waiting = Vec::new();
+    for number in 0..1000 {
+        let mut stream = TcpStream::connect(address(&server)).await.expect("connected");
+        waiting.push(tokio::spawn(async move {
+            match number % 4 {
+                // It says nothing.
+                0 => {}
+                // It says something that begins well, and no more.
+                1 => stream.write_all(&GREETING[..10]).await.expect("written"),
+                // It greets, and answers no ping.
+                2 => stream.write_all(GREETING).await.expect("written"),
+                // It greets a byte at a time.
+                _ => {
+                    for byte in GREETING {
+                        if stream.write_all(&[*byte]).await.is_err() {
+                            return true;
+                        }
+                        tokio::time::sleep(Duration::from_millis(100)).await;
+                    }
+                }
+            }
+            closes(stream, Duration::from_secs(15)).await
+        }));
+    }
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(2) {
+        good.who_am_i().await.expect("it is served");
+    }
+    for (number, waiting) in waiting.into_iter().enumerate() {
+        assert!(waiting.await.expect("it ends"), "connection {number} was not closed");
+    }
+    good.who_am_i().await.expect("it is served still");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_address_has_so_many_connections_but_for_a_proxy() {
+    let at = Installation::new(Engine::Sqlite).await;
+    for (more, stay) in [
+        (["--max-connections-per-address", "3"].as_slice(), 3),
+        (&["--max-connections", "5"], 5),
+        (&["--max-connections-per-address", "3", "--trusted-proxies", "10.0.0.0/8,127.0.0.0/8"], 8),
+    ] {
+        let server = at.serve_as(at.command("NDAUTH_TEST_NDAUTHD"), more);
+        let mut streams = Vec::new();
+        for _ in 0..8 {
+            streams.push(TcpStream::connect(address(&server)).await.expect("connected"));
+        }
+        let mut closed = 0;
+        for stream in streams {
+            closed += usize::from(closes(stream, Duration::from_millis(500)).await);
+        }
+        assert_eq!(8 - closed, stay, "{more:?}");
+    }
+}
+
+/// Sends a call by bare HTTP/2. Gives the headers of the answer, and its trailers.
+pub(crate) async fn call(
+    client: &mut SendRequest<Bytes>,
+    path: &str,
+    headers: &[(&'static str, &str)],
+    body: &[u8],
+) -> Result<(HeaderMap, Option<HeaderMap>), h2::Error> {
+    let mut request = Request::post(format!("http://x{path}")).version(Version::HTTP_2);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let mut client = client.clone().ready().await?;
+    let (answer, mut sending) = client.send_request(request.body(()).expect("a request"), false)?;
+    sending.send_data(Bytes::copy_from_slice(body), true)?;
+    let (head, mut body) = answer.await?.into_parts();
+    while let Some(data) = body.data().await {
+        let data = data?;
+        body.flow_control().release_capacity(data.len())?;
+    }
+    Ok((head.headers, body.trailers().await?))
+}
+
+/// A question for nothing but the identity of a secret, as gRPC frames it.
+pub(crate) fn framed(secret: &str) -> Vec<u8> {
+    let question = prost::Message::encode_to_vec(&v1::ValidateTokenRequest {
+        secret: secret.to_owned(),
+        required_access: v1::Access::Identity.into(),
+        ..Default::default()
+    });
+    [&[0, 0, 0, 0, u8::try_from(question.len()).expect("short")][..], &question].concat()
+}
+
+pub(crate) async fn raw(server: &Running) -> SendRequest<Bytes> {
+    let stream = TcpStream::connect(address(server)).await.expect("connected");
+    let (client, connection) = h2::client::handshake(stream).await.expect("greeted");
+    tokio::spawn(connection);
+    client
+}
+
+/// What is answered by hand keeps to the framing all the same.
+#[tokio::test]
+async fn frames_that_make_no_sense_are_refused_and_deadlines_kept() {
+    let at = Installation::new(Engine::Sqlite).await;
+    let server = at.serve();
+    let service = format!("Bearer {}", at.service().expose());
+    let mut client = raw(&server).await;
+    let path = "/ndauth.v1.ValidationService/ValidateToken";
+    let grpc = ("content-type", "application/grpc");
+    let who = ("authorization", service.as_str());
+    let huge = [&[0, 0, 2, 0, 0][..], &[0; 131_072]].concat();
+    let framed = framed("ndpat_");
+    for (what, headers, body, status) in [
+        ("an empty question", vec![grpc, who], &[0, 0, 0, 0, 0][..], "3"),
+        ("no frame", vec![grpc, who], &[], "3"),
+        ("a short frame", vec![grpc, who], &[0, 0, 0, 0, 9, 1], "3"),
+        ("two frames", vec![grpc, who], &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0], "3"),
+        ("a compressed frame", vec![grpc, who], &[1, 0, 0, 0, 0], "12"),
+        ("no protobuf", vec![grpc, who], &[0, 0, 0, 0, 2, 0xff, 0xff], "3"),
+        ("too large", vec![grpc, who], &huge, "3"),
+        ("nobody", vec![grpc], &framed, "16"),
+        ("no time at all", vec![grpc, who, ("grpc-timeout", "0m")], &[], "3"),
+    ] {
+        let (headers, trailers) = call(&mut client, path, &headers, body).await.expect("answered");
+        let told = headers.get("grpc-status").or_else(|| trailers.as_ref()?.get("grpc-status"));
+        assert_eq!(
+            told.and_then(|told| told.to_str().ok()),
+            Some(status),
+            "{what}: {headers:?} {trailers:?}"
+        );
+    }
+    // Well framed, it is answered: refused, in a message, with all well behind it.
+    let (headers, trailers) = call(&mut client, path, &[grpc, who], &framed).await.expect("answered");
+    assert!(headers.get("grpc-status").is_none(), "{headers:?}");
+    assert_eq!(trailers.expect("trailers")["grpc-status"], "0");
+    // What is no gRPC is told so.
+    let (headers, _) = call(&mut client, "/", &[("content-type", "text/html")], &[]).await.expect("answered");
+    assert_eq!(headers["content-type"], "text/plain");
+}
+
+/// Too many calls at once are sent away, and none of them is called refused.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn too_many_at_once_are_shed() {
+    let at = Installation::new(Engine::Postgres).await;
+    at.people();
+    let server = at.serve();
+    let session = at.session();
+    let lock = ndauth_store::testing::shut_out(&at.scratch).await;
+    let mut asking = tokio::task::JoinSet::new();
+    for _ in 0..4 {
+        let client = server.client(&session).await;
+        for _ in 0..400 {
+            let client = client.clone();
+            asking.spawn(async move { client.list_orgs().await.map(drop).map_err(|problem| problem.reason) });
+        }
+    }
+    let mut shed = 0;
+    while let Some(answer) = asking.join_next().await {
+        match answer.expect("answered") {
+            Err(Reason::Overloaded) => shed += 1,
+            Err(Reason::Unavailable) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!((100..=1600).contains(&shed), "{shed} of 1600 were shed");
+    ndauth_store::testing::let_in(lock).await;
+    let client = server.client(&session).await;
+    crate::installation::soon(&true, async || client.list_orgs().await.is_ok()).await;
+}
+
+/// Told to stop under load, it finishes what it has accepted: whatever it made is acknowledged.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_under_load_loses_nothing() {
+    let at = Installation::new(Engine::Sqlite).await;
+    at.people();
+    let server = at.serve();
+    let (session, service) = (at.session(), at.service());
+    let mut making = tokio::task::JoinSet::new();
+    for worker in 0..4 {
+        let client = server.client(&session).await;
+        making.spawn(async move {
+            let mut made = Vec::new();
+            while let Ok(token) = client.create_token(new_token(&format!("w{worker} t{}", made.len()))).await
+            {
+                made.push(token.secret);
+                if made.len() == 20 {
+                    break;
+                }
+            }
+            made
+        });
+        let asking = server.client(&service).await;
+        making.spawn(async move {
+            let request = v1::ValidateTokenRequest {
+                secret: "ndpat_".to_owned(),
+                required_access: v1::Access::Identity.into(),
+                ..Default::default()
+            };
+            // Until the server is gone, every question is answered.
+            while asking.validate_token(request.clone()).await.is_ok() {}
+            Vec::new()
+        });
+    }
+    tokio::time::sleep(Duration::from_millis(60)).await;
+    server.signal(Signal::TERM);
+    let mut acknowledged = 0;
+    while let Some(made) = making.join_next().await {
+        acknowledged += made.expect("it ends").len();
+    }
+    assert!(server.ended().success(), "it ends well");
+    let server = at.serve();
+    let mut listed = 0;
+    let mut request = v1::ListTokensRequest { page_size: 100, ..Default::default() };
+    loop {
+        let page = server.client(&session).await.list_tokens(request.clone()).await.expect("listed");
+        listed += page.tokens.len();
+        if page.next_page_token.is_empty() {
+            break;
+        }
+        request.page_token = page.next_page_token;
+    }
+    assert_eq!(listed, acknowledged, "what was made was acknowledged");
+}
