@@ -40,6 +40,8 @@ pub struct Shape {
     pub streams: usize,
     /// How many calls a second, where they begin at times of their own; as many as can be answered otherwise.
     pub rate: Option<f64>,
+    /// Whether they may begin up to a millisecond late, all at once, so that this core is left to others between.
+    pub gentle: bool,
     /// For how long.
     pub time: Duration,
 }
@@ -163,6 +165,8 @@ async fn one(address: SocketAddr, call: Call, shape: Shape) -> anyhow::Result<Ou
                 pace.due.borrow_mut().push_back(next);
                 pace.ready.notify_one();
                 next += step;
+            } else if shape.gentle {
+                tokio::time::sleep(Duration::from_millis(1)).await;
             } else {
                 tokio::task::yield_now().await;
             }
@@ -295,8 +299,13 @@ pub fn while_wanted(address: SocketAddr, call: Call, rate: f64) -> Loading {
     let running = tokio::task::spawn_local(async move {
         let mut all = Outcome::default();
         while still.get() {
-            let shape =
-                Shape { connections: 8, streams: 16, rate: Some(rate), time: Duration::from_millis(500) };
+            let shape = Shape {
+                connections: 8,
+                streams: 16,
+                rate: Some(rate),
+                gentle: true,
+                time: Duration::from_millis(500),
+            };
             let outcome = one(address, call.clone(), shape).await?;
             all.good += outcome.good;
             all.bad += outcome.bad;

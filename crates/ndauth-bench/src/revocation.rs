@@ -128,7 +128,7 @@ pub(crate) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
     let most = load::run(
         other.address,
         &call,
-        Shape { connections: 8, streams: 16, rate: None, time: Duration::from_secs(2) },
+        Shape { connections: 8, streams: 16, rate: None, gentle: false, time: Duration::from_secs(2) },
     )?;
     let rate = most.rate() / 2.0;
     let owner = format!("http://{}", one.address).parse().context("a URL")?;

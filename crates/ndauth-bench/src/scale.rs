@@ -37,7 +37,13 @@ impl Installation {
     /// What validating, making a token and listing take, in microseconds at the middle.
     fn times(&self, bench: &Bench, round: usize) -> anyhow::Result<[f64; 3]> {
         let call = about(&self.seeded, self.tokens);
-        let shape = Shape { connections: 4, streams: 4, rate: Some(4000.0), time: Duration::from_secs(2) };
+        let shape = Shape {
+            connections: 4,
+            streams: 4,
+            rate: Some(4000.0),
+            gentle: false,
+            time: Duration::from_secs(2),
+        };
         let validate = load::run(self.server.address, &call, shape)?;
         load::all_good(&validate)?;
         let (mut creates, mut lists) = (Vec::new(), Vec::new());

@@ -52,7 +52,9 @@ impl Server {
                 log.recv().with_context(|| format!("`{}` ended before it was ready", program.display()))?;
             let told: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
             if told["message"] == "loaded" {
-                loaded = told["micros"].as_u64().map(Duration::from_micros);
+                // Beyond 64 bits numbers are written as texts.
+                let micros = told["micros"].as_u64().or_else(|| told["micros"].as_str()?.parse().ok());
+                loaded = micros.map(Duration::from_micros);
             }
             let address = |field: &str| told[field].as_str().and_then(|address| address.parse().ok());
             if let Some(answers_at) = address("address") {

@@ -22,7 +22,8 @@ const BATCH: usize = 100;
 /// Over how many tokens, then.
 const BATCHED: usize = 1000;
 
-const SHAPE: Shape = Shape { connections: 8, streams: 16, rate: None, time: Duration::from_secs(2) };
+const SHAPE: Shape =
+    Shape { connections: 8, streams: 16, rate: None, gentle: false, time: Duration::from_secs(2) };
 
 /// The first byte of a `ValidateTokenResponse` that allows, and of one that refuses.
 pub(crate) const ALLOWED: u8 = 0x0a;

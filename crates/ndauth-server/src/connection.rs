@@ -18,6 +18,14 @@ use tokio_rustls::server::TlsStream;
 pub(crate) struct Connection {
     stream: Stream,
     greeting: Option<Greeting>,
+    speaks: Speaks,
+}
+
+/// Which HTTP it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Speaks {
+    Http2,
+    Http1,
 }
 
 enum Stream {
@@ -34,6 +42,10 @@ struct Greeting {
 /// What every client sends first: the preface of HTTP/2 and the head of a frame (RFC 9113, section 3.4). A
 /// request of HTTP/1.1 is no shorter.
 const GREETING: usize = 24 + 9;
+/// How HTTP/2 begins, and nothing else does.
+const PREFACE: &[u8; 3] = b"PRI";
+/// How long to wait for the rest of it.
+const BREATH: Duration = Duration::from_millis(5);
 
 impl Connection {
     /// Agrees on the encryption, where there is one. A client has so long for it, and then for its greeting.
@@ -42,12 +54,18 @@ impl Connection {
         tls: Option<Arc<ServerConfig>>,
         patience: Duration,
     ) -> io::Result<Connection> {
-        let stream = match tls {
-            None => Stream::Plain(stream),
+        let (stream, speaks) = match tls {
+            None => {
+                let speaks = timeout(patience, listen(&stream)).await;
+                (Stream::Plain(stream), speaks.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?)
+            }
             Some(config) => {
                 let agreed = timeout(patience, TlsAcceptor::from(config).accept(stream)).await;
                 match agreed.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
-                    Ok(stream) => Stream::Tls(Box::new(stream)),
+                    Ok(stream) => {
+                        let old = stream.get_ref().1.alpn_protocol() == Some(b"http/1.1");
+                        (Stream::Tls(Box::new(stream)), if old { Speaks::Http1 } else { Speaks::Http2 })
+                    }
                     Err(error) => {
                         metrics::counter!("ndauth_tls_handshake_failures_total").increment(1);
                         return Err(error);
@@ -56,7 +74,29 @@ impl Connection {
             }
         };
         let greeting = Some(Greeting { bytes: 0, over: Box::pin(sleep(patience)) });
-        Ok(Connection { stream, greeting })
+        Ok(Connection { stream, greeting, speaks })
+    }
+
+    pub(crate) fn speaks(&self) -> Speaks {
+        self.speaks
+    }
+}
+
+/// Hears which HTTP it is by how a client begins, and takes nothing of it.
+async fn listen(stream: &TcpStream) -> io::Result<Speaks> {
+    let mut begin = [0; PREFACE.len()];
+    loop {
+        let heard = stream.peek(&mut begin).await?;
+        let begin = &begin[..heard];
+        if heard == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        } else if begin == PREFACE {
+            return Ok(Speaks::Http2);
+        } else if !PREFACE.starts_with(begin) {
+            return Ok(Speaks::Http1);
+        }
+        // What is there already wakes nobody when there is more.
+        sleep(BREATH).await;
     }
 }
 

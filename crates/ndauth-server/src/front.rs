@@ -4,18 +4,21 @@
 //! where it was put until it is closed, which it is after [`AGE`] in any case, so that load spreads again.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpStream};
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use axum::body::Bytes;
 use hyper::body::{Body, Incoming};
-use hyper::service::Service;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper::{Request, Response};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use ndauth_core::Networks;
 use rustls::ServerConfig;
 use tokio::net::TcpListener;
@@ -24,7 +27,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{interval, sleep, timeout};
 
-use crate::connection::Connection;
+use crate::connection::{Connection, Speaks};
+pub use crate::http2::Received;
+use crate::http2::{self, BoxError, Terms};
 
 /// What clients may take of the server.
 #[derive(Clone, Debug)]
@@ -93,10 +98,6 @@ struct Slots {
 const AGE: Duration = Duration::from_secs(30 * 60);
 /// So is one on which nothing was asked for so long.
 const IDLE: Duration = Duration::from_secs(15 * 60);
-/// How many calls a connection may have at once.
-const STREAMS: u32 = 1024;
-/// How many bytes of metadata a call may have.
-const METADATA: u32 = 16 * 1024;
 /// How often it is looked how busy the cores are.
 const PERIOD: Duration = Duration::from_millis(250);
 /// How long to let be after no connection could be accepted, as when there are too many open files.
@@ -117,17 +118,16 @@ impl Default for Limits {
 impl Front {
     /// Serves what is accepted from now on. `serve` makes what answers a connection's calls, by its client's
     /// address.
-    pub fn open<S, B>(
+    pub fn open<S, F, B>(
         listener: TcpListener,
         tls: Option<Arc<ServerConfig>>,
         limits: Limits,
         serve: impl Fn(SocketAddr) -> S + Clone + Send + 'static,
     ) -> io::Result<Front>
     where
-        S: Service<Request<Incoming>, Response = Response<B>> + Send + 'static,
-        S::Future: Send,
-        S::Error: std::error::Error + Send + Sync,
-        B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
+        S: Fn(Request<Received>) -> F + Send + Sync + 'static,
+        F: Future<Output = Response<B>> + Send + 'static,
+        B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin + Send + 'static,
     {
         let (stop, stopped) = watch::channel(false);
         let open = Open { tls, patience: limits.patience, stopped: stopped.clone() };
@@ -299,12 +299,14 @@ struct Open {
 }
 
 /// Serves the connections that a core is given, until there are no more.
-async fn work<S, B>(mut take: mpsc::UnboundedReceiver<Accepted>, open: Open, serve: impl Fn(SocketAddr) -> S)
-where
-    S: Service<Request<Incoming>, Response = Response<B>> + Send + 'static,
-    S::Future: Send,
-    S::Error: std::error::Error + Send + Sync,
-    B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
+async fn work<S, F, B>(
+    mut take: mpsc::UnboundedReceiver<Accepted>,
+    open: Open,
+    serve: impl Fn(SocketAddr) -> S,
+) where
+    S: Fn(Request<Received>) -> F + Send + Sync + 'static,
+    F: Future<Output = Response<B>> + Send + 'static,
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin + Send + 'static,
 {
     let mut connections = JoinSet::new();
     loop {
@@ -323,12 +325,11 @@ where
 }
 
 /// Serves one connection to its end.
-async fn one<S, B>(accepted: Accepted, open: Open, service: S)
+async fn one<S, F, B>(accepted: Accepted, open: Open, service: S)
 where
-    S: Service<Request<Incoming>, Response = Response<B>> + Send + 'static,
-    S::Future: Send,
-    S::Error: std::error::Error + Send + Sync,
-    B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
+    S: Fn(Request<Received>) -> F + Send + Sync + 'static,
+    F: Future<Output = Response<B>> + Send + 'static,
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin + Send + 'static,
 {
     let Accepted { stream, slot, .. } = accepted;
     let Open { tls, patience, mut stopped } = open;
@@ -341,53 +342,28 @@ where
         Ok(connection) => connection,
         Err(error) => return tracing::debug!(%error, "a connection was not opened"),
     };
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(patience);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(STREAMS)
-        .max_header_list_size(METADATA)
-        .keep_alive_interval(patience * 3)
-        .keep_alive_timeout(patience);
-    let calls = Arc::new(AtomicU64::new(0));
-    let counted = Counted { service, calls: Arc::clone(&calls) };
-    let mut serving = std::pin::pin!(builder.serve_connection(TokioIo::new(connection), counted));
-    let mut resting = interval(IDLE);
-    resting.tick().await;
-    let (mut seen, mut open, mut old) = (0, true, std::pin::pin!(sleep(AGE)));
-    loop {
-        tokio::select! {
-            served = &mut serving => {
-                if let Err(error) = served {
-                    tracing::debug!(%error, "a connection was closed");
+    let terms = Terms { patience, age: AGE, idle: IDLE };
+    let stop = async {
+        let _ = stopped.wait_for(|stopped| *stopped).await;
+    };
+    match connection.speaks() {
+        Speaks::Http2 => http2::serve(connection, terms, stop, service).await,
+        Speaks::Http1 => {
+            let service = service_fn(|request: Request<Incoming>| {
+                let answer = service(request.map(Received::Old));
+                async move { Ok::<_, Infallible>(answer.await) }
+            });
+            let mut builder = http1::Builder::new();
+            builder.timer(TokioTimer::new()).header_read_timeout(patience);
+            let mut serving = pin!(builder.serve_connection(TokioIo::new(connection), service));
+            tokio::select! {
+                _ = &mut serving => {}
+                () = stop => {
+                    serving.as_mut().graceful_shutdown();
+                    let _ = serving.await;
                 }
-                break;
             }
-            _ = stopped.wait_for(|stopped| *stopped), if open => open = false,
-            () = &mut old, if open => open = false,
-            _ = resting.tick(), if open => open = std::mem::replace(&mut seen, calls.load(Ordering::Relaxed)) != seen,
-        }
-        if !open {
-            serving.as_mut().graceful_shutdown();
         }
     }
     drop(slot);
-}
-
-/// A service whose calls are counted.
-struct Counted<S> {
-    service: S,
-    calls: Arc<AtomicU64>,
-}
-
-impl<S: Service<Request<Incoming>>> Service<Request<Incoming>> for Counted<S> {
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = S::Future;
-
-    fn call(&self, request: Request<Incoming>) -> S::Future {
-        self.calls.fetch_add(1, Ordering::Relaxed);
-        self.service.call(request)
-    }
 }

@@ -3,6 +3,7 @@
 mod connection;
 pub mod front;
 mod grpc;
+mod http2;
 mod memory;
 mod ops;
 mod serve;

@@ -54,6 +54,28 @@ fn describe() {
     metrics::describe_counter!("ndauth_rpcs_total", "Calls answered, by RPC and gRPC code.");
     metrics::describe_histogram!("ndauth_rpc_seconds", "Time from a call's arrival to its answer, by RPC.");
     metrics::describe_counter!("ndauth_verdicts_total", "Validations answered, by reason.");
+    metrics::describe_gauge!(
+        "ndauth_mirror_staleness_seconds",
+        "How old the state is that services are answered from."
+    );
+    metrics::describe_gauge!("ndauth_mirror_sequence", "The last event that the mirror holds.");
+    metrics::describe_gauge!(
+        "ndauth_mirror_lag_events",
+        "Events that the mirror knows of and does not hold yet."
+    );
+    metrics::describe_gauge!("ndauth_mirror_secrets", "Secrets that the mirror holds.");
+    metrics::describe_gauge!("ndauth_mirror_bytes", "Memory that is set aside for what the mirror holds.");
+    metrics::describe_counter!("ndauth_head_questions_total", "Times the end of the log was asked for.");
+    metrics::describe_counter!(
+        "ndauth_stale_answers_total",
+        "Answers from a state older than the bound, as the operator allows."
+    );
+    metrics::describe_gauge!("ndauth_connections", "Connections that are open.");
+    metrics::describe_counter!("ndauth_connections_refused_total", "Connections beyond a limit, by which.");
+    metrics::describe_counter!(
+        "ndauth_calls_shed_total",
+        "Calls sent away because too many waited for the database."
+    );
     metrics::describe_histogram!(
         "ndauth_store_write_seconds",
         "Time of a change from begin to sync, by name."

@@ -285,15 +285,16 @@ impl Follower {
     /// Applies the next events.
     async fn step(&mut self, end: &Head) -> Result<Next, AuthorityError> {
         let read = self.store.read().await?;
-        if read.event_hash(self.head.sequence).await? != Some(self.head.hash) {
-            tracing::error!(
-                seen = self.head.sequence,
-                found = read.head().sequence,
-                "the log was rewound: everything is loaded again"
-            );
+        let seen = self.head.sequence;
+        // The last event that is known comes along: it tells whether this is the same log still.
+        let mut events = read.events_after(seen.saturating_sub(1), BATCH + 1).await?;
+        let known = if seen == 0 || events.is_empty() { None } else { Some(events.remove(0)) };
+        if known.map_or(Head::EMPTY, |event| Head { sequence: event.sequence, hash: event.hash }) != self.head
+        {
+            let found = read.head().sequence;
+            tracing::error!(seen, found, "the log was rewound: everything is loaded again");
             return Ok(Next::Reload);
         }
-        let events = read.events_after(self.head.sequence, BATCH).await?;
         let Some(last) = events.last() else { return Ok(Next::Rest) };
         let head = Head { sequence: last.sequence, hash: last.hash };
         let mut concerned = Concerned::default();

@@ -5,6 +5,7 @@ mod catalogue;
 mod console;
 mod copies;
 mod explain;
+mod mirror;
 mod org_tokens;
 mod policies;
 mod security;

@@ -4,13 +4,12 @@
 mod empty;
 
 use empty::Empty;
-use hyper_util::service::TowerToHyperService;
-use ndauth_server::front::{Front, Limits};
+use ndauth_server::front::{Front, Limits, Received};
 use tokio::net::TcpListener;
 use tonic::body::Body;
 use tonic::codegen::http::Request;
 use tonic::service::Routes;
-use tower::ServiceExt;
+use tower::Service;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -21,7 +20,14 @@ async fn main() -> std::io::Result<()> {
     let address = listener.local_addr()?;
     let routes = Routes::new(Empty).prepare();
     let front = Front::open(listener, None, Limits::default(), move |_| {
-        TowerToHyperService::new(routes.clone().map_request(|request: Request<_>| request.map(Body::new)))
+        let routes = routes.clone();
+        move |request: Request<Received>| {
+            let answer = routes.clone().call(request.map(Body::new));
+            async move {
+                let Ok(response) = answer.await;
+                response
+            }
+        }
     })?;
     eprintln!("{{\"address\":\"{address}\"}}");
     std::future::pending::<()>().await;

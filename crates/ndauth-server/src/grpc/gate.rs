@@ -5,7 +5,6 @@
 //! goes to the runtime that the database's connections live on, if not too many are there already.
 
 use std::collections::HashMap;
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,7 +14,6 @@ use std::time::{Duration, Instant};
 
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
-use hyper::body::Incoming;
 use metrics::{Counter, Histogram};
 use ndauth_authority::access::{Operation, Row, TABLE};
 use ndauth_core::{Problem, Reason};
@@ -32,6 +30,7 @@ use tracing::Instrument;
 
 use super::Service;
 use super::unary::{self, Answer};
+use crate::front::Received;
 
 /// What all connections go through.
 pub(crate) struct Gate {
@@ -149,12 +148,9 @@ fn plain(id: &HeaderValue) -> bool {
         && id.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
 }
 
-impl hyper::service::Service<Request<Incoming>> for Gated {
-    type Response = Response<Answer>;
-    type Error = Infallible;
-    type Future = Answering;
-
-    fn call(&self, request: Request<Incoming>) -> Answering {
+impl Gated {
+    /// Begins to answer a call.
+    pub(crate) fn call(&self, request: Request<Received>) -> Answering {
         let begun = Instant::now();
         let gate = &self.gate;
         let deadline = deadline(request.headers());
@@ -184,13 +180,11 @@ impl hyper::service::Service<Request<Incoming>> for Gated {
         };
         Answering { answer, deadline, begun, door: Some(door), id }
     }
-}
 
-impl Gated {
     /// Lets a call be answered where the database is.
     fn answer_at_home(
         &self,
-        request: Request<Incoming>,
+        request: Request<Received>,
         waits: bool,
         span: tracing::Span,
     ) -> Pin<Box<dyn Future<Output = Response<Answer>> + Send>> {
@@ -225,7 +219,7 @@ impl Gated {
 }
 
 impl Future for Answering {
-    type Output = Result<Response<Answer>, Infallible>;
+    type Output = Response<Answer>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let call = self.get_mut();
@@ -236,7 +230,7 @@ impl Future for Answering {
                 tonics(deadline_exceeded().into_http())
             }
         };
-        Poll::Ready(Ok(call.end(response)))
+        Poll::Ready(call.end(response))
     }
 }
 
@@ -300,7 +294,7 @@ async fn validate(
     gate: Arc<Gate>,
     peer: SocketAddr,
     operation: Operation,
-    request: Request<Incoming>,
+    request: Request<Received>,
 ) -> Response<Answer> {
     let (parts, body) = request.into_parts();
     let values = parts.headers.get_all(AUTHORIZATION).iter().map(HeaderValue::as_bytes);

@@ -7,11 +7,13 @@ use std::task::{Context, Poll};
 use axum::body::Bytes;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response};
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::body::{Body, Frame, SizeHint};
 use ndauth_core::{Problem, Reason};
 use ndauth_proto::status_from_problem;
 use prost::Message;
 use tonic::Status;
+
+use crate::front::Received;
 
 /// What is sent of an answer.
 pub(crate) enum Answer {
@@ -29,7 +31,7 @@ pub(crate) enum Answer {
 const HEAD: usize = 5;
 
 /// Reads the one message of a request, of at most so many bytes.
-pub(super) async fn read<M: Message + Default>(mut body: Incoming, most: usize) -> Result<M, Status> {
+pub(super) async fn read<M: Message + Default>(mut body: Received, most: usize) -> Result<M, Status> {
     let mut whole = Bytes::new();
     while let Some(frame) = std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
         let frame = frame.map_err(|_| invalid("the request was cut off"))?;

@@ -1,0 +1,59 @@
+//! The mirror, while much happens.
+
+use std::sync::Arc;
+
+use ndauth_authority::{Authority, Clock, Engine};
+use ndauth_core::{Actor, Change, Entry, Event, Personal, Reason, TokenId};
+use ndauth_store::{Store, StoredEvent};
+use rand::rngs::SysRng;
+
+use crate::world::{World, at, new_token};
+
+/// So many events come while it loads.
+const EVENTS: usize = 100_000;
+
+/// Appends events that concern tokens nobody has, and one that does.
+async fn much_happens(store: &Store, token: TokenId) {
+    let personal = Personal::new();
+    for _ in 0..EVENTS / 1000 {
+        let mut write = store.write("much").await.expect("begun");
+        let mut head = write.lock_head().await.expect("locked");
+        for _ in 0..999 {
+            let token = TokenId::new(at(0), &mut SysRng).expect("drawn");
+            let entry = Entry { at: at(0), actor: Actor::Console, change: Change::TokenRevoked { token } };
+            let event = Event::new(&entry, &personal, &mut SysRng).expect("written");
+            head = write.append(&StoredEvent::from((&event, head))).await.expect("appended");
+        }
+        let entry = Entry { at: at(0), actor: Actor::Console, change: Change::TokenRevoked { token } };
+        write.commit(&Event::new(&entry, &personal, &mut SysRng).expect("written")).await.expect("made");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_happens_while_it_loads_is_not_missed() {
+    let world = World::new(Engine::Sqlite).await;
+    let (good, bad) = (world.create(&new_token("good")).await, world.create(&new_token("bad")).await);
+    let store = world.scratch.store(Clock::Manual(world.clock.clone())).await;
+    let other = Authority::open(&world.scratch.url, Clock::Manual(world.clock.clone()), None).await;
+    let other = Arc::new(other.expect("opened"));
+    let (told, writer) = (bad.view.token.id, store.clone());
+    let happening = tokio::spawn(async move { much_happens(&writer, told).await });
+    let (mut loads, mut follower) = (0, None);
+    while !happening.is_finished() {
+        follower = Some(other.load(None).await.expect("it loads"));
+        loads += 1;
+    }
+    // The last that was loaded follows what came while it was.
+    tokio::spawn(follower.expect("it was loaded").follow());
+    happening.await.expect("all of it happened");
+    assert!(loads > 10, "it was loaded in the midst of it {loads} times");
+    // The row itself changes now, with the last event; whoever followed knows.
+    let name = ndauth_authority::TokenName::Name("bad".parse().expect("a name"));
+    world.authority.revoke_token(&world.ada, &name).await.expect("revoked");
+    let world = World { authority: other, ..world };
+    world.catch_up().await;
+    assert_eq!(world.refused(&bad.secret).await, Some(Reason::TokenRevoked));
+    assert_eq!(world.refused(&good.secret).await, None);
+    let read = store.read().await.expect("a view");
+    assert!(read.head().sequence > EVENTS as u64, "they are all in the log");
+}

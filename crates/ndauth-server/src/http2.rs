@@ -1,0 +1,288 @@
+//! One connection of HTTP/2, served by one task: calls that can be answered at once are, and all their answers leave
+//! together. A task for each of them, which is how servers usually do it, costs more than such an answer.
+
+use std::error::Error;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use axum::body::Bytes;
+use h2::server::{Builder, Connection, SendResponse};
+use h2::{Ping, PingPong, RecvStream, SendStream};
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::{Request, Response};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{Instant, interval, timeout};
+
+/// What a call sends.
+pub enum Received {
+    /// Over HTTP/2.
+    Stream(RecvStream),
+    /// Over HTTP/1.1.
+    Old(Incoming),
+}
+
+/// How long a connection lasts.
+#[derive(Clone, Copy)]
+pub(crate) struct Terms {
+    /// How long a client may take to say what it must.
+    pub(crate) patience: Duration,
+    /// After so long it is closed once it is at rest.
+    pub(crate) age: Duration,
+    /// And so it is where nothing was asked for so long.
+    pub(crate) idle: Duration,
+}
+
+/// How many calls a connection may have at once.
+const STREAMS: u32 = 1024;
+/// How many bytes of metadata a call may have.
+const METADATA: u32 = 16 * 1024;
+/// What a client may send of a call before the server has read of it, and of all calls.
+const WINDOW: u32 = 64 * 1024;
+const WINDOWS: u32 = 1024 * 1024;
+
+/// Whatever went wrong.
+pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
+
+/// A call, and where its answer goes.
+type Call = (Request<RecvStream>, SendResponse<Bytes>);
+
+/// Serves a connection until it is closed. It is, once its calls are answered, when `stop` comes.
+pub(crate) async fn serve<I, S, F, B>(io: I, terms: Terms, stop: impl Future<Output = ()>, service: S)
+where
+    I: AsyncRead + AsyncWrite + Unpin,
+    S: Fn(Request<Received>) -> F,
+    F: Future<Output = Response<B>> + Send + 'static,
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin + Send + 'static,
+{
+    let mut builder = Builder::new();
+    builder
+        .max_concurrent_streams(STREAMS)
+        .max_header_list_size(METADATA)
+        .initial_window_size(WINDOW)
+        .initial_connection_window_size(WINDOWS);
+    let Ok(Ok(mut connection)) = timeout(terms.patience, builder.handshake::<I, Bytes>(io)).await else {
+        return tracing::debug!("a client did not greet");
+    };
+    let mut watch = Watch::new(connection.ping_pong(), terms);
+    let mut beat = interval(terms.patience);
+    let (mut stop, mut stopping) = (pin!(stop), false);
+    let mut calls: Vec<Call> = Vec::new();
+    poll_fn(|context| {
+        loop {
+            let over = accept(&mut connection, &mut calls, context);
+            watch.calls += calls.len() as u64;
+            let none = calls.is_empty();
+            for (request, to) in calls.drain(..) {
+                let answer = service(request.map(Received::Stream));
+                let mut answering: Pin<Box<dyn Future<Output = ()> + Send>> =
+                    Box::pin(async move { send(answer.await, to).await });
+                if answering.as_mut().poll(context).is_pending() {
+                    tokio::spawn(answering);
+                }
+            }
+            if over {
+                return Poll::Ready(());
+            }
+            if !stopping && stop.as_mut().poll(context).is_ready() {
+                stopping = true;
+                connection.graceful_shutdown();
+                continue;
+            }
+            // What was answered must leave, before it is waited for more.
+            if !none {
+                continue;
+            }
+            ready!(beat.poll_tick(context));
+            match watch.beat(context) {
+                Beat::On => {}
+                Beat::Rest if stopping => {}
+                Beat::Rest => {
+                    stopping = true;
+                    connection.graceful_shutdown();
+                }
+                Beat::Gone => return Poll::Ready(()),
+            }
+        }
+    })
+    .await;
+}
+
+/// Takes every call that came, without answering any, so that all answers are sent at once. Says whether there will
+/// be no more.
+fn accept<I>(connection: &mut Connection<I, Bytes>, calls: &mut Vec<Call>, context: &mut Context<'_>) -> bool
+where
+    I: AsyncRead + AsyncWrite + Unpin,
+{
+    loop {
+        match connection.poll_accept(context) {
+            Poll::Pending => return false,
+            Poll::Ready(None) => return true,
+            Poll::Ready(Some(Ok(call))) => calls.push(call),
+            Poll::Ready(Some(Err(error))) => {
+                tracing::debug!(%error, "a connection was closed");
+                return true;
+            }
+        }
+    }
+}
+
+/// Whether the client is there, and whether it is asked for anything.
+struct Watch {
+    pings: Option<PingPong>,
+    /// When a ping was sent that is not answered yet.
+    pinged: Option<Instant>,
+    /// When the client last showed that it lives.
+    heard: Instant,
+    terms: Terms,
+    begun: Instant,
+    /// How many calls there were, in all and at the last beat, and since when there were no more.
+    calls: u64,
+    seen: u64,
+    quiet: Instant,
+}
+
+/// What is to become of a connection.
+enum Beat {
+    /// It goes on.
+    On,
+    /// It is closed once it is at rest.
+    Rest,
+    /// Its client is gone.
+    Gone,
+}
+
+impl Watch {
+    fn new(pings: Option<PingPong>, terms: Terms) -> Watch {
+        let now = Instant::now();
+        Watch { pings, pinged: None, heard: now, terms, begun: now, calls: 0, seen: 0, quiet: now }
+    }
+
+    fn beat(&mut self, context: &mut Context<'_>) -> Beat {
+        let now = Instant::now();
+        if let Some(pings) = &mut self.pings {
+            match self.pinged {
+                Some(_) if pings.poll_pong(context).is_ready() => (self.pinged, self.heard) = (None, now),
+                Some(sent) if now - sent > self.terms.patience => return Beat::Gone,
+                None if now - self.heard >= self.terms.patience * 2 => {
+                    if pings.send_ping(Ping::opaque()).is_err() {
+                        return Beat::Gone;
+                    }
+                    self.pinged = Some(now);
+                }
+                Some(_) | None => {}
+            }
+        }
+        if std::mem::replace(&mut self.seen, self.calls) != self.calls {
+            self.quiet = now;
+        }
+        let done = now - self.begun > self.terms.age || now - self.quiet > self.terms.idle;
+        if done { Beat::Rest } else { Beat::On }
+    }
+}
+
+/// Sends an answer. Where it fails, the client has gone or does not want it any more.
+async fn send<B>(response: Response<B>, mut to: SendResponse<Bytes>)
+where
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
+{
+    let (head, mut body) = response.into_parts();
+    let ended = body.is_end_stream();
+    let Ok(mut stream) = to.send_response(Response::from_parts(head, ()), ended) else { return };
+    if ended {
+        return;
+    }
+    loop {
+        let frame = match poll_fn(|context| next(&mut body, &mut stream, context)).await {
+            Some(Ok(frame)) => frame,
+            Some(Err(error)) => {
+                tracing::debug!(error = error.as_ref() as &dyn Error, "an answer came to nothing");
+                return stream.send_reset(h2::Reason::INTERNAL_ERROR);
+            }
+            None => {
+                let _ = stream.send_data(Bytes::new(), true);
+                return;
+            }
+        };
+        let sent = match frame.into_data() {
+            Ok(data) => stream.send_data(data, false),
+            Err(frame) => match frame.into_trailers() {
+                Ok(trailers) => {
+                    let _ = stream.send_trailers(trailers);
+                    return;
+                }
+                Err(_) => Ok(()),
+            },
+        };
+        if sent.is_err() {
+            return;
+        }
+    }
+}
+
+/// The next part of an answer, once the client has room for it. The end where it wants no more.
+fn next<B>(
+    body: &mut B,
+    stream: &mut SendStream<Bytes>,
+    context: &mut Context<'_>,
+) -> Poll<Option<Result<Frame<Bytes>, BoxError>>>
+where
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
+{
+    stream.reserve_capacity(1);
+    while stream.capacity() == 0 {
+        match ready!(stream.poll_capacity(context)) {
+            Some(Ok(_)) => {}
+            Some(Err(_)) | None => return Poll::Ready(None),
+        }
+    }
+    match Pin::new(body).poll_frame(context) {
+        Poll::Ready(frame) => Poll::Ready(frame.map(|frame| frame.map_err(Into::into))),
+        // Who waits for more hears when the client does not.
+        Poll::Pending => stream.poll_reset(context).map(|_| None),
+    }
+}
+
+impl Body for Received {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        match self.get_mut() {
+            Received::Old(body) => {
+                Pin::new(body).poll_frame(context).map(|frame| frame.map(|frame| frame.map_err(Into::into)))
+            }
+            Received::Stream(stream) => match ready!(stream.poll_data(context)) {
+                Some(Ok(data)) => {
+                    // What was read makes room for more.
+                    let _ = stream.flow_control().release_capacity(data.len());
+                    Poll::Ready(Some(Ok(Frame::data(data))))
+                }
+                Some(Err(error)) => Poll::Ready(Some(Err(error.into()))),
+                None => match ready!(stream.poll_trailers(context)) {
+                    Ok(Some(trailers)) => Poll::Ready(Some(Ok(Frame::trailers(trailers)))),
+                    Ok(None) => Poll::Ready(None),
+                    Err(error) => Poll::Ready(Some(Err(error.into()))),
+                },
+            },
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Received::Old(body) => body.is_end_stream(),
+            Received::Stream(stream) => stream.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Received::Old(body) => body.size_hint(),
+            Received::Stream(_) => SizeHint::default(),
+        }
+    }
+}
