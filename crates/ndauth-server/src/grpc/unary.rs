@@ -58,17 +58,37 @@ fn invalid(why: &str) -> Status {
     status_from_problem(&Problem::new(Reason::InvalidArgument, why))
 }
 
+/// A message in the making. It is written part by part: one after the other, parts of a message are the message
+/// (Protocol Buffers, "Encoding": last one wins).
+pub(super) struct Framed(Vec<u8>);
+
+impl Framed {
+    /// Begins with a part, and leaves room for more.
+    pub(super) fn begin(part: &impl Message, room: usize) -> Framed {
+        let mut framed = Framed(Vec::with_capacity(HEAD + part.encoded_len() + room));
+        framed.0.extend([0; HEAD]);
+        framed.add(part);
+        framed
+    }
+
+    pub(super) fn add(&mut self, part: &impl Message) {
+        part.encode(&mut self.0).expect("a vector grows");
+    }
+
+    /// Adds what is encoded already.
+    pub(super) fn add_encoded(&mut self, part: &[u8]) {
+        self.0.extend_from_slice(part);
+    }
+}
+
 /// Makes a response of an answer.
-pub(super) fn response(answer: Result<impl Message, Status>) -> Response<Answer> {
-    let message = match answer {
-        Ok(message) => message,
+pub(super) fn response(answer: Result<Framed, Status>) -> Response<Answer> {
+    let Framed(mut framed) = match answer {
+        Ok(framed) => framed,
         Err(status) => return status.into_http().map(Answer::Tonic),
     };
-    let length = message.encoded_len();
-    let mut framed = Vec::with_capacity(HEAD + length);
-    framed.push(0);
-    framed.extend(u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes());
-    message.encode(&mut framed).expect("a vector grows");
+    let length = u32::try_from(framed.len() - HEAD).unwrap_or(u32::MAX);
+    framed[1..HEAD].copy_from_slice(&length.to_be_bytes());
     let mut response = Response::new(Answer::Message(Some(framed.into())));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
     response

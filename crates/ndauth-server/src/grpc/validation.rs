@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use ndauth_authority::{Allowed, Answer, AuthorityError, Credential, Question, Verdict};
-use ndauth_core::{OwnerView, Problem, Refusal, Requirement};
+use ndauth_core::{OwnerView, Problem, Reason, Refusal, Requirement};
 use ndauth_proto::v1::{
     self, ValidateTokenRequest, ValidateTokenResponse, ValidateTokensRequest, ValidateTokensResponse,
     validate_token_response, validated_token,
@@ -12,11 +12,15 @@ use ndauth_proto::{
     duration_to_proto, effective_to_proto, expiry_to_proto, refusal_to_proto, requirement_from_proto,
     timestamp_to_proto,
 };
+use prost::Message;
 use tonic::Status;
 
 use crate::grpc::fields::address_from_proto;
+use crate::grpc::unary::Framed;
 use crate::grpc::{Service, refused, status};
 
+/// What an answer tells of the state that it is of takes no more bytes than this.
+const STATE: usize = 48;
 /// How many questions are answered at once.
 const MOST_QUESTIONS: usize = 1000;
 
@@ -26,26 +30,28 @@ impl Service {
         &self,
         credential: &Credential,
         request: ValidateTokenRequest,
-    ) -> Result<ValidateTokenResponse, Status> {
+    ) -> Result<Framed, Status> {
         let (requirement, client_address) = circumstances(&request).map_err(refused)?;
         let question = Question { secret: &request.secret, requirement: &requirement, client_address };
+        // Encoded where it is told: what is told is large, and would be moved about.
         let answer = self.authority.validate(credential, &question, |verdict| {
             let Verdict { outcome, max_cache_age } = verdict;
             let outcome = match told(outcome) {
                 Ok(allowed) => validate_token_response::Outcome::Allowed(allowed),
                 Err(refused) => validate_token_response::Outcome::Refused(refused),
             };
-            (outcome, max_cache_age)
+            let part = ValidateTokenResponse {
+                outcome: Some(outcome),
+                max_cache_age: Some(duration_to_proto(max_cache_age)),
+                ..Default::default()
+            };
+            Framed::begin(&part, STATE)
         });
-        let Answer { told: (outcome, max_cache_age), sequence, evaluated_at, stale } =
+        let Answer { told: mut framed, sequence, evaluated_at, stale } =
             answer.await.map_err(|error| status(&error))?;
-        Ok(ValidateTokenResponse {
-            outcome: Some(outcome),
-            sequence,
-            evaluated_at: Some(timestamp_to_proto(evaluated_at)),
-            max_cache_age: Some(duration_to_proto(max_cache_age)),
-            stale,
-        })
+        let evaluated_at = Some(timestamp_to_proto(evaluated_at));
+        framed.add(&ValidateTokenResponse { sequence, evaluated_at, stale, ..Default::default() });
+        Ok(framed)
     }
 
     /// Answers `ValidateTokens`.
@@ -53,7 +59,7 @@ impl Service {
         &self,
         credential: &Credential,
         request: ValidateTokensRequest,
-    ) -> Result<ValidateTokensResponse, Status> {
+    ) -> Result<Framed, Status> {
         let requests = request.questions;
         if requests.is_empty() || requests.len() > MOST_QUESTIONS {
             let why =
@@ -69,20 +75,31 @@ impl Service {
                 Some(Question { secret: &request.secret, requirement, client_address: *client_address })
             })
             .collect();
-        let answer = self.authority.validate_all(credential, &questions, validated);
+        let answer = self.authority.validate_all(credential, &questions, |verdict| one(validated(verdict)));
         let Answer { told, sequence, evaluated_at, stale } = answer.await.map_err(|error| status(&error))?;
+        let evaluated_at = Some(timestamp_to_proto(evaluated_at));
+        let state = ValidateTokensResponse { sequence, evaluated_at, stale, ..Default::default() };
+        let room = told.iter().flatten().map(Vec::len).sum::<usize>();
+        let mut framed = Framed::begin(&state, room + STATE);
         let mut told = told.into_iter();
-        let answer = |asked| match asked {
-            Ok(_) => Some(told.next()?.unwrap_or_else(|error| undecided(&error))),
-            Err(problem) => Some(invalid(&problem)),
-        };
-        Ok(ValidateTokensResponse {
-            answers: asked.into_iter().filter_map(answer).collect(),
-            sequence,
-            evaluated_at: Some(timestamp_to_proto(evaluated_at)),
-            stale,
-        })
+        for asked in &asked {
+            let answer = match asked {
+                Ok(_) => match told.next() {
+                    Some(Ok(answer)) => answer,
+                    Some(Err(error)) => one(undecided(&error)),
+                    None => return Err(refused(Problem::new(Reason::Internal, "a question was left out"))),
+                },
+                Err(problem) => one(invalid(problem)),
+            };
+            framed.add_encoded(&answer);
+        }
+        Ok(framed)
     }
+}
+
+/// One answer, as it stands among those of `ValidateTokensResponse`.
+fn one(answer: v1::ValidatedToken) -> Vec<u8> {
+    ValidateTokensResponse { answers: vec![answer], ..Default::default() }.encode_to_vec()
 }
 
 /// What a request asks, and from where its secret came.
