@@ -1,7 +1,7 @@
 //! The front: connections are accepted in one place, and each is served by the core that has the least to do.
 //!
 //! Every core has a runtime of one thread. What is answered from memory never leaves it; a connection stays
-//! where it was put until it is closed, which it is after [`AGE`] in any case, so that load spreads again.
+//! where it was put until it is closed, which it is after half an hour in any case, so that load spreads again.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
