@@ -2,8 +2,8 @@
 //! and not while it is an older copy of what was seen of it. Such a copy has forgotten revocations.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwapOption;
 use ndauth_core::{Head, Installation, InstallationId};
@@ -18,10 +18,21 @@ pub(crate) struct Standing {
     /// What the names of the files begin with that keep what was seen, where any do.
     prefix: Option<PathBuf>,
     /// One look at a time: the files are read and written.
-    looking: tokio::sync::Mutex<Option<(InstallationId, Head)>>,
+    looking: tokio::sync::Mutex<Option<Seen>>,
+    /// The highest end that the mirror has applied.
+    mirrored: Mutex<Option<Head>>,
     /// Whether there was a log, and nothing to compare it with, when the database was opened.
     strange: AtomicBool,
     rewound: ArcSwapOption<Rewound>,
+}
+
+/// What this process saw at its last look.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    installation: InstallationId,
+    head: Head,
+    /// What was kept of it.
+    kept: Option<Head>,
 }
 
 /// That the log ends before where it was seen to end, or reads otherwise there.
@@ -49,6 +60,7 @@ impl Standing {
         Standing {
             prefix,
             looking: tokio::sync::Mutex::default(),
+            mirrored: Mutex::default(),
             strange: AtomicBool::new(false),
             rewound: ArcSwapOption::empty(),
         }
@@ -80,7 +92,26 @@ impl Standing {
     }
 }
 
+impl Standing {
+    fn mirrored(&self) -> std::sync::MutexGuard<'_, Option<Head>> {
+        self.mirrored.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Authority {
+    /// Remembers an end of the log that was answered from: what ends before it is an older copy.
+    pub(crate) fn saw(&self, head: Head) {
+        let mut mirrored = self.standing.mirrored();
+        if mirrored.is_none_or(|before| before.sequence < head.sequence) {
+            *mirrored = Some(head);
+        }
+    }
+
+    /// Whether the log was found to be an older copy.
+    pub(crate) fn is_rewound(&self) -> bool {
+        self.standing.rewound.load().is_some()
+    }
+
     /// Looks at the end of the log, compares it with what was seen before, and remembers it. Fails where
     /// the database cannot be asked; [`Authority::may_serve`] tells what it found.
     pub async fn look(&self) -> Result<(), AuthorityError> {
@@ -92,10 +123,16 @@ impl Authority {
             None => None,
             Some(witness) => witness.read().map_err(|source| unreadable(witness, source))?,
         };
-        let own = known.filter(|(whose, _)| *whose == installation).map(|(_, head)| head);
-        // The file rules: it is what somebody put right where a copy was put into service. Where it cannot be
-        // written, what this process saw counts.
-        let seen = kept.or(own);
+        let own = known.filter(|seen| seen.installation == installation);
+        // What was kept is another than this process knows of: somebody put it right, where a copy was put into
+        // service, and it rules. Otherwise what the process saw counts, too.
+        let settled = kept.is_some() && own.is_some_and(|own| own.kept != kept);
+        if settled {
+            *self.standing.mirrored() = None;
+        }
+        let own = own.filter(|_| !settled).map(|own| own.head);
+        let mirrored = own.and(*self.standing.mirrored());
+        let seen = [kept, own, mirrored].into_iter().flatten().max_by_key(|head| head.sequence);
         let read = self.store.read().await?;
         let head = read.head();
         let rewound = match seen {
@@ -107,9 +144,12 @@ impl Authority {
             _ => None,
         };
         let newer = seen.is_none_or(|seen| head.sequence > seen.sequence);
-        if rewound.is_none() && newer && read.installation().restored_at.is_none() {
-            self.keep(witness.as_ref(), &head);
-            *known = Some((installation, head));
+        if rewound.is_none() && read.installation().restored_at.is_none() {
+            if newer || kept != seen {
+                self.keep(witness.as_ref(), &head);
+            }
+            let kept = witness.as_ref().and_then(|witness| witness.read().ok().flatten());
+            *known = Some(Seen { installation, head, kept });
         }
         self.standing.rewound.store(rewound.map(Arc::new));
         Ok(())
@@ -143,8 +183,11 @@ impl Authority {
         let mut known = self.standing.looking.lock().await;
         let read = self.store.read().await?;
         let Some(installation) = read.installation_id().await? else { return Ok(()) };
-        self.keep(self.standing.witness(installation).as_ref(), &read.head());
-        *known = Some((installation, read.head()));
+        let (witness, head) = (self.standing.witness(installation), read.head());
+        self.keep(witness.as_ref(), &head);
+        let kept = witness.and_then(|witness| witness.read().ok().flatten());
+        *self.standing.mirrored() = None;
+        *known = Some(Seen { installation, head, kept });
         self.standing.rewound.store(None);
         Ok(())
     }

@@ -21,6 +21,8 @@ pub struct Follower {
     /// The last event that was applied.
     head: Head,
     catalogue_hash: [u8; 32],
+    /// Some rows of the state are newer than the events that were applied to it: it is of no one moment.
+    mixed: bool,
     listening: Option<JoinHandle<()>>,
     /// Since when it cannot be done.
     failing: Option<Instant>,
@@ -123,6 +125,7 @@ impl Authority {
             store,
             head: loaded.moment.head,
             catalogue_hash: loaded.moment.catalogue_hash,
+            mixed: false,
             listening: None,
             failing: None,
             looked: Instant::now(),
@@ -218,7 +221,8 @@ impl Follower {
 
     /// Lets a state that was loaded be answered from.
     fn begin(&mut self, Loaded { state, moment, asked }: Loaded) {
-        (self.head, self.catalogue_hash) = (moment.head, moment.catalogue_hash);
+        (self.head, self.catalogue_hash, self.mixed) = (moment.head, moment.catalogue_hash, false);
+        self.authority.saw(moment.head);
         let mirror = self.mirror();
         mirror.watch.set(moment.now, asked);
         state.apply(&moment.head, Fresh::default());
@@ -262,12 +266,13 @@ impl Follower {
         let moment = in_time(step, self.store.moment()).await?;
         self.mirror().watch.set(moment.now, asked);
         self.mirror().progress.send_modify(|progress| progress.head = moment.head.sequence);
-        while moment.head != self.head {
+        let mut behind = moment.head != self.head || self.mixed;
+        while behind {
             self.look_due = true;
-            match timeout(step * 4, self.step(&moment.head)).await {
+            match timeout(step * 4, self.step()).await {
                 Ok(next) => match next? {
                     Next::Step => {}
-                    Next::Rest => break,
+                    Next::Rest => behind = false,
                     Next::Reload => return self.reload().await,
                 },
                 Err(late) => return Err(StoreError::Unavailable(late.into()).into()),
@@ -283,7 +288,7 @@ impl Follower {
     }
 
     /// Applies the next events.
-    async fn step(&mut self, end: &Head) -> Result<Next, AuthorityError> {
+    async fn step(&mut self) -> Result<Next, AuthorityError> {
         let read = self.store.read().await?;
         let seen = self.head.sequence;
         // The last event that is known comes along: it tells whether this is the same log still.
@@ -295,7 +300,9 @@ impl Follower {
             tracing::error!(seen, found, "the log was rewound: everything is loaded again");
             return Ok(Next::Reload);
         }
-        let Some(last) = events.last() else { return Ok(Next::Rest) };
+        let Some(last) = events.last() else {
+            return Ok(if self.mixed { Next::Reload } else { Next::Rest });
+        };
         let head = Head { sequence: last.sequence, hash: last.hash };
         let mut concerned = Concerned::default();
         for event in &events {
@@ -304,7 +311,8 @@ impl Follower {
         if concerned.everything {
             return Ok(Next::Reload);
         }
-        if head != read.head() {
+        let more = head != read.head();
+        if more {
             // The rows are newer than the events, so nobody looks until these are all applied.
             self.mirror().state.load().doubt();
         }
@@ -317,8 +325,9 @@ impl Follower {
             self.catalogue_hash = read.catalogue_hash();
         }
         self.mirror().state.load().apply(&head, fresh);
-        self.head = head;
-        Ok(if head.sequence < end.sequence { Next::Step } else { Next::Rest })
+        (self.head, self.mixed) = (head, more);
+        self.authority.saw(head);
+        Ok(if more { Next::Step } else { Next::Rest })
     }
 
     async fn reload(&mut self) -> Result<(), AuthorityError> {
@@ -376,7 +385,8 @@ impl Follower {
         }
         self.looked = Instant::now();
         match timeout(LOOK, self.authority.look()).await {
-            Ok(Ok(())) => self.look_due = false,
+            // Somebody may be about to say what becomes of an older copy.
+            Ok(Ok(())) => self.look_due = self.authority.is_rewound(),
             Ok(Err(error)) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "the end of the log was not kept");
             }

@@ -290,6 +290,31 @@ on_both! {
         assert!(matches!(authority.may_serve().await, Err(AuthorityError::Rewound(_))));
     }
 
+    /// What was answered from is remembered at once: no revocation is forgotten because it was a recent one.
+    async fn what_the_mirror_applied_a_moment_ago_counts(world: &World) {
+        let data = tempfile::tempdir().expect("a folder");
+        let clock = Clock::Manual(world.clock.clone());
+        let authority = Authority::open(&world.scratch.url, clock, Some(data.path())).await.expect("opened");
+        let authority = following(authority).await;
+        let token = world.create(&new_token("ci")).await;
+        authority.look().await.expect("looked");
+        let by_id = ndauth_authority::AnyToken::Id(token.view.token.id);
+        authority.revoke_any_token(&CONSOLE, &by_id).await.expect("revoked");
+        let store = ndauth_store::Store::connect(&world.scratch.url, Clock::Database).await.expect("connected");
+        execute(
+            &store,
+            "BEGIN; UPDATE token SET revoked_at = NULL, live_name = name; \
+             DELETE FROM event WHERE sequence = (SELECT sequence FROM head); \
+             UPDATE head SET sequence = (SELECT max(sequence) FROM event), \
+             hash = (SELECT hash FROM event ORDER BY sequence DESC LIMIT 1); COMMIT",
+        )
+        .await;
+        authority.look().await.expect("looked");
+        assert!(matches!(authority.may_serve().await, Err(AuthorityError::Rewound(_))));
+        authority.after_restore(&CONSOLE, &Settlement::NotBefore(at(0))).await.expect("settled");
+        authority.may_serve().await.expect("it serves");
+    }
+
     /// While it serves, too.
     async fn a_log_that_is_rewound_beneath_a_server_is_noticed(world: &World) {
         let data = tempfile::tempdir().expect("a folder");
