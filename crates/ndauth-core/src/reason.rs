@@ -85,8 +85,12 @@ pub enum Reason {
     NotFound,
     /// The call is not served here.
     CallUnknown,
+    /// The request is larger than what is read.
+    RequestTooLarge,
     /// Too much at once.
     Overloaded,
+    /// It was not decided within the time that there was.
+    DeadlineExceeded,
     /// It could not be decided: a part is out of reach.
     Unavailable,
     /// It could not be decided: something stored makes no sense.
@@ -140,7 +144,7 @@ use Who as W;
 /// A row a reason: its code, its class, who can do something about it, and what to do next (empty where
 /// nothing general helps).
 #[rustfmt::skip]
-const ROWS: [(Reason, &str, Class, Who, &str); 44] = [
+const ROWS: [(Reason, &str, Class, Who, &str); 46] = [
     (R::CredentialMissing, "CREDENTIAL_MISSING", C::NotAuthenticated, W::Caller, "set NDCLI_TOKEN, or log in with `ndcli auth login --with-token`"),
     (R::SecretMalformed, "SECRET_MALFORMED", C::NotAuthenticated, W::Caller, "copy the token again, whole and without line breaks"),
     (R::SecretUnknown, "SECRET_UNKNOWN", C::NotAuthenticated, W::Caller, "check that it was made on this server and that the right variable holds it"),
@@ -182,7 +186,9 @@ const ROWS: [(Reason, &str, Class, Who, &str); 44] = [
     (R::OverlapRuns, "OVERLAP_RUNS", C::Conflict, W::Caller, "wait until it has ended, or rotate with `--overlap 0`, which ends it at once"),
     (R::NotFound, "NOT_FOUND", C::NotFound, W::Caller, ""),
     (R::CallUnknown, "CALL_UNKNOWN", C::Unimplemented, W::Operator, "the server may be older than the client"),
+    (R::RequestTooLarge, "REQUEST_TOO_LARGE", C::Invalid, W::Caller, "ask for less at once"),
     (R::Overloaded, "OVERLOADED", C::Exhausted, W::Caller, "try again in a moment"),
+    (R::DeadlineExceeded, "DEADLINE_EXCEEDED", C::Undecided, W::Caller, "try again, and allow it more time: this says neither yes nor no"),
     (R::Unavailable, "UNAVAILABLE", C::Undecided, W::Operator, "try again in a moment: this says neither yes nor no"),
     (R::Internal, "INTERNAL", C::Internal, W::Operator, "the server's log says more, under the request id"),
 ];

@@ -23,7 +23,7 @@ pub fn status_from_problem(problem: &Problem) -> Status {
     if let Some(field) = &problem.field {
         details.add_bad_request_violation(field, &problem.message);
     }
-    Status::with_error_details(code(problem.class()), &problem.message, details)
+    Status::with_error_details(code(problem.reason), &problem.message, details)
 }
 
 /// The failure that a status tells of. One that ndauth did not write is judged by its code.
@@ -45,8 +45,13 @@ pub fn problem_from_status(status: &Status) -> Problem {
     Problem { reason, message, field, missing_permissions }
 }
 
-fn code(class: Class) -> Code {
-    match class {
+fn code(reason: Reason) -> Code {
+    match reason {
+        Reason::RequestTooLarge => return Code::OutOfRange,
+        Reason::DeadlineExceeded => return Code::DeadlineExceeded,
+        _ => {}
+    }
+    match reason.class() {
         Class::NotAuthenticated => Code::Unauthenticated,
         Class::NotPermitted => Code::PermissionDenied,
         Class::Invalid => Code::InvalidArgument,

@@ -12,6 +12,7 @@ mod validation;
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ndauth_authority::{Authority, AuthorityError, Credential};
 use ndauth_core::{Problem, Refusal, Secret};
@@ -41,9 +42,10 @@ const MAX_REQUEST: usize = 64 * 1024;
 const MAX_BATCH: usize = 1024 * 1024;
 
 /// Every service of the port, behind the gate, and what sets its health. To be called on the runtime that the
-/// database's connections live on.
+/// database's connections live on. A request must come within the time that `patience` says.
 pub(crate) fn gate(
     authority: Arc<Authority>,
+    patience: Duration,
 ) -> Result<(Arc<Gate>, HealthReporter), tonic_reflection::server::Error> {
     let service = Service { authority };
     let (health, health_service) = tonic_health::server::health_reporter();
@@ -61,7 +63,7 @@ pub(crate) fn gate(
         .add_service(OrgTokenServiceServer::new(service.clone()).max_decoding_message_size(MAX_REQUEST))
         .add_service(PermissionServiceServer::new(service.clone()).max_decoding_message_size(MAX_REQUEST))
         .add_service(AccountServiceServer::new(service.clone()).max_decoding_message_size(MAX_REQUEST));
-    Ok((Gate::new(routes, service), health))
+    Ok((Gate::new(routes, service, patience), health))
 }
 
 /// Says to the world whether the services serve.

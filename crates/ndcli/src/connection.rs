@@ -72,8 +72,8 @@ impl Connection {
             match self.within(call(&self.client)).await {
                 Ok(answer) => return Ok(answer),
                 Err(problem)
-                    if problem.reason == Reason::Unavailable && wait.longer(&problem.message).await => {}
-                Err(problem) if problem.reason == Reason::Unavailable => {
+                    if problem.class() == Class::Undecided && wait.longer(&problem.message).await => {}
+                Err(problem) if problem.class() == Class::Undecided => {
                     let message = tried_for(&problem.message, self.timeout);
                     return Err(self.refused(Problem { message, ..problem }));
                 }

@@ -49,6 +49,8 @@ pub enum Reason {
     LastAdmin = 42,
     ChangedMeanwhile = 43,
     LoginNotRecent = 44,
+    RequestTooLarge = 45,
+    DeadlineExceeded = 46,
 }
 impl Reason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -102,6 +104,8 @@ impl Reason {
             Self::LastAdmin => "REASON_LAST_ADMIN",
             Self::ChangedMeanwhile => "REASON_CHANGED_MEANWHILE",
             Self::LoginNotRecent => "REASON_LOGIN_NOT_RECENT",
+            Self::RequestTooLarge => "REASON_REQUEST_TOO_LARGE",
+            Self::DeadlineExceeded => "REASON_DEADLINE_EXCEEDED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -152,6 +156,8 @@ impl Reason {
             "REASON_LAST_ADMIN" => Some(Self::LastAdmin),
             "REASON_CHANGED_MEANWHILE" => Some(Self::ChangedMeanwhile),
             "REASON_LOGIN_NOT_RECENT" => Some(Self::LoginNotRecent),
+            "REASON_REQUEST_TOO_LARGE" => Some(Self::RequestTooLarge),
+            "REASON_DEADLINE_EXCEEDED" => Some(Self::DeadlineExceeded),
             _ => None,
         }
     }

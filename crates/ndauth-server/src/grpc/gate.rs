@@ -13,13 +13,13 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Version};
 use metrics::{Counter, Histogram};
 use ndauth_authority::access::{Operation, Row, TABLE};
 use ndauth_core::{Problem, Reason};
 use ndauth_proto::status_from_problem;
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Sleep, sleep};
 use tonic::Status;
 use tonic::body::Body;
@@ -29,7 +29,7 @@ use tower::Service as _;
 use tracing::Instrument;
 
 use super::Service;
-use super::unary::{self, Answer};
+use super::unary::{self, Answer, Intake, overloaded};
 use crate::front::Received;
 
 /// What all connections go through.
@@ -40,6 +40,7 @@ pub(crate) struct Gate {
     home: Handle,
     /// How many calls may be there.
     room: Arc<Semaphore>,
+    intake: Intake,
     doors: Doors,
     /// Ids are these two: one of the process, and one of the call.
     ids: (u64, AtomicU64),
@@ -91,12 +92,13 @@ const ROOM: usize = 1024;
 
 impl Gate {
     /// To be made on the runtime that the database's connections live on.
-    pub(super) fn new(routes: Routes, service: Service) -> Arc<Gate> {
+    pub(super) fn new(routes: Routes, service: Service, patience: Duration) -> Arc<Gate> {
         Arc::new(Gate {
             routes: routes.prepare(),
             service,
             home: Handle::current(),
             room: Arc::new(Semaphore::new(ROOM)),
+            intake: Intake::new(patience),
             doors: Doors::new(),
             ids: (uuid::Uuid::new_v4().as_u64_pair().0, AtomicU64::new(0)),
         })
@@ -105,6 +107,18 @@ impl Gate {
     /// The gate as a connection from there sees it.
     pub(crate) fn to(self: &Arc<Self>, peer: SocketAddr) -> Gated {
         Gated { gate: Arc::clone(self), peer }
+    }
+
+    /// Takes in a call of one message, and then a place for it where the database is.
+    async fn take_in(
+        &self,
+        request: Request<Received>,
+    ) -> Result<(Request<Body>, OwnedSemaphorePermit), Status> {
+        let (head, body) = request.into_parts();
+        let whole = self.intake.whole(body, super::MAX_REQUEST).await?;
+        let permit = Arc::clone(&self.room).try_acquire_owned();
+        let permit = permit.map_err(|_| overloaded("too many calls wait for the database"))?;
+        Ok((Request::from_parts(head, Body::new(axum::body::Body::from(whole))), permit))
     }
 
     /// The caller's id where it is short and plain, a fresh one otherwise.
@@ -155,8 +169,8 @@ impl Gated {
         let gate = &self.gate;
         let deadline = deadline(request.headers());
         let door = gate.doors.find(request.uri().path());
-        let Some(door) = door.filter(|_| is_grpc(request.headers())) else {
-            let answer = std::future::ready(unknown_call(request.headers()));
+        let Some(door) = door.filter(|_| is_grpc(&request)) else {
+            let answer = std::future::ready(unknown_call(&request));
             let id = Some(gate.id(request.headers().get(REQUEST_ID)));
             return Answering { answer: Box::pin(answer), deadline, begun, door: None, id };
         };
@@ -174,8 +188,8 @@ impl Gated {
                 let id = gate.id(given);
                 let span =
                     tracing::info_span!("rpc", rpc = door.rpc, request_id = id.to_str().unwrap_or_default());
-                let waits = !matches!(operation, Operation::CheckHealth | Operation::Reflect);
-                (self.answer_at_home(request, waits, span), Some(id))
+                let streams = matches!(operation, Operation::CheckHealth | Operation::Reflect);
+                (self.answer_at_home(request, streams, span), Some(id))
             }
         };
         Answering { answer, deadline, begun, door: Some(door), id }
@@ -185,19 +199,23 @@ impl Gated {
     fn answer_at_home(
         &self,
         request: Request<Received>,
-        waits: bool,
+        streams: bool,
         span: tracing::Span,
     ) -> Pin<Box<dyn Future<Output = Response<Answer>> + Send>> {
-        let mut request = request.map(Body::new);
-        request.extensions_mut().insert(TcpConnectInfo { local_addr: None, remote_addr: Some(self.peer) });
-        let mut routes = self.gate.routes.clone();
-        let (home, room) = (self.gate.home.clone(), Arc::clone(&self.gate.room));
+        let (gate, peer) = (Arc::clone(&self.gate), self.peer);
         Box::pin(async move {
-            let Ok(permit) = waits.then(|| room.try_acquire_owned()).transpose() else {
-                return tonics(overloaded().into_http());
+            let (mut request, permit) = if streams {
+                (request.map(Body::new), None)
+            } else {
+                match gate.take_in(request).await {
+                    Ok((request, permit)) => (request, Some(permit)),
+                    Err(status) => return tonics(status.into_http()),
+                }
             };
+            request.extensions_mut().insert(TcpConnectInfo { local_addr: None, remote_addr: Some(peer) });
+            let mut routes = gate.routes.clone();
             // Whoever asks may hang up, or be past its deadline: what was begun is finished all the same.
-            let answer = home.spawn(
+            let answer = gate.home.spawn(
                 async move {
                     let answer = routes.call(request).await;
                     tracing::debug!("answered");
@@ -303,12 +321,12 @@ async fn validate(
         Err(status) => return tonics(status.into_http()),
     };
     if operation == Operation::ValidateToken {
-        unary::response(match unary::read(body, super::MAX_REQUEST).await {
+        unary::response(match gate.intake.read(body, super::MAX_REQUEST).await {
             Ok(request) => gate.service.validate_token(&credential, request).await,
             Err(status) => Err(status),
         })
     } else {
-        unary::response(match unary::read(body, super::MAX_BATCH).await {
+        unary::response(match gate.intake.read(body, super::MAX_BATCH).await {
             Ok(request) => gate.service.validate_tokens(&credential, request).await,
             Err(status) => Err(status),
         })
@@ -319,13 +337,13 @@ fn tonics(response: Response<Body>) -> Response<Answer> {
     response.map(Answer::Tonic)
 }
 
-fn is_grpc(headers: &HeaderMap) -> bool {
-    let told = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    told.is_some_and(|told| told.starts_with("application/grpc"))
+fn is_grpc<B>(request: &Request<B>) -> bool {
+    let told = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    request.version() == Version::HTTP_2 && told.is_some_and(|told| told.starts_with("application/grpc"))
 }
 
-fn unknown_call(headers: &HeaderMap) -> Response<Answer> {
-    if is_grpc(headers) {
+fn unknown_call<B>(request: &Request<B>) -> Response<Answer> {
+    if is_grpc(request) {
         let problem = Problem::new(Reason::CallUnknown, "there is no such call here");
         return tonics(status_from_problem(&problem).into_http());
     }
@@ -336,14 +354,7 @@ fn unknown_call(headers: &HeaderMap) -> Response<Answer> {
     response
 }
 
-fn overloaded() -> Status {
-    metrics::counter!("ndauth_calls_shed_total").increment(1);
-    status_from_problem(&Problem::new(
-        Reason::Overloaded,
-        "too many calls wait for the database; nothing was decided",
-    ))
-}
-
 fn deadline_exceeded() -> Status {
-    Status::deadline_exceeded("the caller's deadline passed; what it asked for may still be done")
+    let why = "the caller's deadline passed; what it asked for may still be done";
+    status_from_problem(&Problem::new(Reason::DeadlineExceeded, why))
 }

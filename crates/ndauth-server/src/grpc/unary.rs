@@ -1,8 +1,10 @@
 //! A call of one message and one answer, without what streams need: gRPC over HTTP/2, "Requests" and
 //! "Responses". It is for the calls that are answered from memory, whose framing would cost more than they do.
+//! Every call of one message is taken in here, whole, before it has a place anywhere.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::http::header::CONTENT_TYPE;
@@ -11,6 +13,8 @@ use hyper::body::{Body, Frame, SizeHint};
 use ndauth_core::{Problem, Reason};
 use ndauth_proto::status_from_problem;
 use prost::Message;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::{Sleep, sleep};
 use tonic::Status;
 
 use crate::front::Received;
@@ -30,28 +34,86 @@ pub(crate) enum Answer {
 /// A flag that says whether what follows is compressed, and its length.
 const HEAD: usize = 5;
 
-/// Reads the one message of a request, of at most so many bytes.
-pub(super) async fn read<M: Message + Default>(mut body: Received, most: usize) -> Result<M, Status> {
-    let mut whole = Bytes::new();
-    while let Some(frame) = std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
-        let frame = frame.map_err(|_| invalid("the request was cut off"))?;
-        let Ok(data) = frame.into_data() else { continue };
-        // Nearly always there is one part.
-        whole = if whole.is_empty() { data } else { [whole, data].concat().into() };
-        if whole.len() > HEAD + most {
-            return Err(invalid(&format!("the request is larger than {most} bytes")));
+/// How many bytes requests may have here of which only a part came.
+const PARTS: usize = 256 * 1024 * 1024;
+
+/// Where requests come in. Who sends slowly takes nobody's place, and no more memory than there is for it.
+pub(super) struct Intake {
+    /// How long a request may take to come.
+    patience: Duration,
+    parts: Semaphore,
+}
+
+impl Intake {
+    pub(super) fn new(patience: Duration) -> Intake {
+        Intake { patience, parts: Semaphore::new(PARTS) }
+    }
+
+    /// Takes in a request whose message has at most so many bytes, as it is framed.
+    pub(super) async fn whole(&self, mut body: Received, most: usize) -> Result<Bytes, Status> {
+        let mut whole = Bytes::new();
+        let mut held: Option<SemaphorePermit<'_>> = None;
+        let mut late: Option<Pin<Box<Sleep>>> = None;
+        let next = |body: &mut Received, late: &mut Option<Pin<Box<Sleep>>>, context: &mut Context<'_>| {
+            match Pin::new(body).poll_frame(context) {
+                Poll::Ready(frame) => Poll::Ready(Ok(frame)),
+                Poll::Pending => {
+                    let late = late.get_or_insert_with(|| Box::pin(sleep(self.patience)));
+                    ready!(late.as_mut().poll(context));
+                    Poll::Ready(Err(self.too_late()))
+                }
+            }
+        };
+        while let Some(frame) = std::future::poll_fn(|context| next(&mut body, &mut late, context)).await? {
+            let frame = frame.map_err(|_| invalid("the request was cut off"))?;
+            let Ok(data) = frame.into_data() else { continue };
+            if whole.len() + data.len() > HEAD + most {
+                let why = format!("the request is larger than {most} bytes");
+                return Err(status_from_problem(&Problem::new(Reason::RequestTooLarge, why)));
+            }
+            if !body.is_end_stream() {
+                let size = u32::try_from(data.len()).unwrap_or(u32::MAX);
+                let more = self
+                    .parts
+                    .try_acquire_many(size)
+                    .map_err(|_| overloaded("too many requests come in parts"))?;
+                match &mut held {
+                    Some(held) => held.merge(more),
+                    None => held = Some(more),
+                }
+            }
+            // Nearly always there is one part.
+            whole = if whole.is_empty() { data } else { [whole, data].concat().into() };
         }
+        Ok(whole)
     }
-    let Some((&[compressed, ref length @ ..], message)) = whole.split_first_chunk::<HEAD>() else {
-        return Err(invalid("there is no message"));
-    };
-    if compressed != 0 {
-        return Err(Status::unimplemented("compressed messages are not taken here"));
+
+    fn too_late(&self) -> Status {
+        let why = format!("the request did not come within {:?}", self.patience);
+        status_from_problem(&Problem::new(Reason::DeadlineExceeded, why))
     }
-    if usize::try_from(u32::from_be_bytes(*length)).ok() != Some(message.len()) {
-        return Err(invalid("there is not one message of the length that it tells"));
+
+    /// Reads the one message of a request, of at most so many bytes.
+    pub(super) async fn read<M: Message + Default>(&self, body: Received, most: usize) -> Result<M, Status> {
+        let whole = self.whole(body, most).await?;
+        let Some((&[compressed, ref length @ ..], message)) = whole.split_first_chunk::<HEAD>() else {
+            return Err(invalid("there is no message"));
+        };
+        if compressed != 0 {
+            let why = "compressed messages are not taken here";
+            return Err(status_from_problem(&Problem::new(Reason::CallUnknown, why)));
+        }
+        if usize::try_from(u32::from_be_bytes(*length)).ok() != Some(message.len()) {
+            return Err(invalid("there is not one message of the length that it tells"));
+        }
+        M::decode(message).map_err(|_| invalid("it is no message of this call"))
     }
-    M::decode(message).map_err(|_| invalid("it is no message of this call"))
+}
+
+/// Tells that there is too much to do, and counts that.
+pub(super) fn overloaded(why: &str) -> Status {
+    metrics::counter!("ndauth_calls_shed_total").increment(1);
+    status_from_problem(&Problem::new(Reason::Overloaded, format!("{why}; nothing was decided")))
 }
 
 fn invalid(why: &str) -> Status {
