@@ -98,6 +98,8 @@ struct Slots {
 const AGE: Duration = Duration::from_secs(30 * 60);
 /// So is one on which nothing was asked for so long.
 const IDLE: Duration = Duration::from_secs(15 * 60);
+/// A call that is longer than this, then, is cut.
+const LAST: Duration = Duration::from_secs(5 * 60);
 /// How often it is looked how busy the cores are.
 const PERIOD: Duration = Duration::from_millis(250);
 /// How long to let be after no connection could be accepted, as when there are too many open files.
@@ -342,7 +344,7 @@ where
         Ok(connection) => connection,
         Err(error) => return tracing::debug!(%error, "a connection was not opened"),
     };
-    let terms = Terms { patience, age: AGE, idle: IDLE };
+    let terms = Terms { patience, age: AGE, idle: IDLE, last: LAST };
     let stop = async {
         let _ = stopped.wait_for(|stopped| *stopped).await;
     };

@@ -32,6 +32,8 @@ pub(crate) struct Terms {
     pub(crate) age: Duration,
     /// And so it is where nothing was asked for so long.
     pub(crate) idle: Duration,
+    /// And so long after that it is closed in any case.
+    pub(crate) last: Duration,
 }
 
 /// How many calls a connection may have at once.
@@ -141,6 +143,8 @@ struct Watch {
     calls: u64,
     seen: u64,
     quiet: Instant,
+    /// Since when it is to be closed once it is at rest.
+    resting: Option<Instant>,
 }
 
 /// What is to become of a connection.
@@ -149,14 +153,24 @@ enum Beat {
     On,
     /// It is closed once it is at rest.
     Rest,
-    /// Its client is gone.
+    /// Its client is gone, or keeps it for too long.
     Gone,
 }
 
 impl Watch {
     fn new(pings: Option<PingPong>, terms: Terms) -> Watch {
         let now = Instant::now();
-        Watch { pings, pinged: None, heard: now, terms, begun: now, calls: 0, seen: 0, quiet: now }
+        Watch {
+            pings,
+            pinged: None,
+            heard: now,
+            terms,
+            begun: now,
+            calls: 0,
+            seen: 0,
+            quiet: now,
+            resting: None,
+        }
     }
 
     fn beat(&mut self, context: &mut Context<'_>) -> Beat {
@@ -178,7 +192,9 @@ impl Watch {
             self.quiet = now;
         }
         let done = now - self.begun > self.terms.age || now - self.quiet > self.terms.idle;
-        if done { Beat::Rest } else { Beat::On }
+        let Some(since) = self.resting.or(done.then_some(now)) else { return Beat::On };
+        self.resting = Some(since);
+        if now - since > self.terms.last { Beat::Gone } else { Beat::Rest }
     }
 }
 
@@ -284,5 +300,33 @@ impl Body for Received {
             Received::Old(body) => body.size_hint(),
             Received::Stream(_) => SizeHint::default(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use tokio::io::duplex;
+
+    use super::*;
+
+    /// A client that answers pings and never lets a call end.
+    #[tokio::test]
+    async fn nobody_keeps_a_connection_for_ever() {
+        const SHORT: Duration = Duration::from_millis(20);
+        let terms = Terms { patience: SHORT, age: SHORT, idle: Duration::MAX, last: SHORT };
+        let (here, there) = duplex(64 * 1024);
+        let serving = tokio::spawn(serve(here, terms, pending(), |_| async {
+            pending::<()>().await;
+            Response::new(axum::body::Body::empty())
+        }));
+        let (mut client, connection) = h2::client::handshake(there).await.expect("greeted");
+        let client_side = tokio::spawn(connection);
+        let request = Request::post("http://x/y").body(()).expect("a request");
+        let (answer, _sending) = client.send_request(request, false).expect("sent");
+        assert!(answer.await.is_err(), "it is cut");
+        timeout(Duration::from_secs(10), serving).await.expect("it is closed").expect("no panic");
+        client_side.abort();
     }
 }
