@@ -110,6 +110,9 @@ struct Progress {
     following: bool,
 }
 
+/// How many may wait for a fresher state at once: each takes about a kilobyte.
+const MOST_WAITING: usize = 100_000;
+
 impl Mirror {
     pub(crate) fn new(watch: Watch, freshness: Freshness) -> Mirror {
         let (progress, _) = watch::channel(Progress {
@@ -144,6 +147,9 @@ impl Mirror {
 
     /// Waits until a state is confirmed that is no older than a moment.
     async fn confirmed_since(&self, needed: SinceBoot) -> Result<(), AuthorityError> {
+        if self.progress.receiver_count() >= MOST_WAITING {
+            return Err(AuthorityError::Overloaded);
+        }
         let begun = SinceBoot::now();
         let mut progress = self.progress.subscribe();
         self.wanted.notify_one();
@@ -219,11 +225,11 @@ impl Authority {
             return None;
         }
         let now = SinceBoot::now();
-        let state = mirror.state.load();
-        if state.confirmed() < now.before(bound.saturating_add(stale_grace)) {
-            return None;
-        }
-        match state.look(&mirror.watch, now, true, question)? {
+        let oldest = now.before(bound.saturating_add(stale_grace));
+        let looked = mirror.state.load().look(&mirror.watch, now, true, |view| {
+            if view.confirmed < oldest { Found::TooOld } else { question(view) }
+        });
+        match looked? {
             Found::Held(answer) => {
                 metrics::counter!("ndauth_stale_answers_total").increment(1);
                 Some(answer)

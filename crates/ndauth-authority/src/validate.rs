@@ -147,20 +147,19 @@ impl Authority {
         operation: Operation,
         ask: impl Fn(&View<'_>, &Service) -> (T, bool),
     ) -> Result<Answer<T>, AuthorityError> {
-        let presented = match credential {
-            Credential::Secret { secret, from }
-                if matches!(secret.kind(), SecretKind::Service | SecretKind::Personal | SecretKind::Org) =>
-            {
-                Some((secret.hash(), *from))
-            }
-            // Whoever else it is, it is no service, and is told so.
-            Credential::Secret { .. } | Credential::Nothing | Credential::Console => None,
+        // Who is no service is told so, whether it lives or not: nobody is looked up who may not ask.
+        let no_service = |caller| Err(AuthorityError::NotPermitted { caller, operation });
+        let (secret, from) = match credential {
+            Credential::Nothing => return Err(AuthorityError::CredentialMissing),
+            Credential::Console => return no_service("the console"),
+            Credential::Secret { secret, from } => (secret, *from),
         };
-        let Some((hash, from)) = presented else {
-            // Boxed, so that no other call pays for its size.
-            let (_, caller, _) = Box::pin(self.read_as(credential, operation)).await?;
-            return Err(AuthorityError::NotPermitted { caller: caller.kind(), operation });
-        };
+        match secret.kind() {
+            SecretKind::Service | SecretKind::Personal | SecretKind::Org => {}
+            SecretKind::Session => return no_service("a session"),
+            kind @ (SecretKind::Refresh | SecretKind::Access) => return Err(Refusal::Kind(kind).into()),
+        }
+        let hash = secret.hash();
         self.ask(|view| {
             let service = match self.admit_service(view, &hash, from, operation) {
                 Ok(service) => service,

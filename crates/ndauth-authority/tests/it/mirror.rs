@@ -1,9 +1,10 @@
 //! The mirror, while much happens.
 
 use std::sync::Arc;
+use std::task::{Context, Waker};
 
-use ndauth_authority::{Authority, Clock, Engine};
-use ndauth_core::{Actor, Change, Entry, Event, Personal, Reason, TokenId};
+use ndauth_authority::{Authority, Clock, Engine, Question};
+use ndauth_core::{Actor, Change, Entry, Event, Personal, Reason, Requirement, Secret, SecretKind, TokenId};
 use ndauth_store::{Store, StoredEvent};
 use rand::rngs::SysRng;
 
@@ -56,4 +57,26 @@ async fn what_happens_while_it_loads_is_not_missed() {
     assert_eq!(world.refused(&good.secret).await, None);
     let read = store.read().await.expect("a view");
     assert!(read.head().sequence > EVENTS as u64, "they are all in the log");
+}
+
+/// However many wait, what they take of memory has an end: who comes after is sent away, undecided.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn so_many_wait_for_a_fresh_answer_and_no_more() {
+    const MOST: usize = 100_000;
+    let world = World::new(Engine::Sqlite).await;
+    let authority = Authority::open(&world.scratch.url, Clock::Manual(world.clock.clone()), None).await;
+    let authority = Arc::new(authority.expect("opened"));
+    // It is loaded, and nobody follows the log.
+    let follower = authority.load(None).await.expect("it loads");
+    let requirement = Requirement::Identity;
+    let unknown = Secret::mint(SecretKind::Personal, &mut SysRng).expect("drawn");
+    let question = Question { secret: unknown.expose(), requirement: &requirement, client_address: None };
+    let ask = || authority.validate(&world.service, &question, |_| ());
+    let mut waiting: Vec<_> = (0..MOST).map(|_| Box::pin(ask())).collect();
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(waiting.iter_mut().all(|one| one.as_mut().poll(&mut context).is_pending()), "they wait");
+    assert_eq!(ask().await.expect_err("it is sent away").reason(), Reason::Overloaded);
+    drop(waiting.pop());
+    assert!(Box::pin(ask()).as_mut().poll(&mut context).is_pending(), "there is room again");
+    drop((waiting, follower));
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use h2::client::SendRequest;
 use http::{HeaderMap, Request, Version};
-use ndauth_core::Reason;
+use ndauth_core::{Reason, Secret, SecretKind};
 use ndauth_proto::v1;
 use ndauth_store::Engine;
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
@@ -151,7 +151,7 @@ async fn frames_that_make_no_sense_are_refused_and_deadlines_kept() {
         ("two frames", vec![grpc, who], &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0], "3"),
         ("a compressed frame", vec![grpc, who], &[1, 0, 0, 0, 0], "12"),
         ("no protobuf", vec![grpc, who], &[0, 0, 0, 0, 2, 0xff, 0xff], "3"),
-        ("too large", vec![grpc, who], &huge, "3"),
+        ("too large", vec![grpc, who], &huge, "11"),
         ("nobody", vec![grpc], &framed, "16"),
         ("no time at all", vec![grpc, who, ("grpc-timeout", "0m")], &[], "3"),
     ] {
@@ -170,6 +170,74 @@ async fn frames_that_make_no_sense_are_refused_and_deadlines_kept() {
     // What is no gRPC is told so.
     let (headers, _) = call(&mut client, "/", &[("content-type", "text/html")], &[]).await.expect("answered");
     assert_eq!(headers["content-type"], "text/plain");
+    // Nor is there gRPC over HTTP/1.1.
+    let mut stream = TcpStream::connect(address(&server)).await.expect("connected");
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/grpc\r\n\
+         content-length: 5\r\n\r\n\0\0\0\0\0"
+    );
+    stream.write_all(request.as_bytes()).await.expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("answered");
+    assert!(answer.starts_with("HTTP/1.1 404") && answer.contains("over HTTP/2"), "{answer}");
+}
+
+/// Who is no service is told so from memory: strangers cost the database nothing.
+#[tokio::test]
+async fn a_validation_by_nobody_asks_no_database() {
+    let at = Installation::new(Engine::Postgres).await;
+    at.people();
+    let (service, session) = (at.service(), at.session());
+    let server = at.serve_as(at.command("NDAUTH_TEST_NDAUTHD"), &["--freshness-bound", "30s"]);
+    let mut client = raw(&server).await;
+    let _shut = ndauth_store::testing::shut_out(&at.scratch).await;
+    let unknown = |kind| Secret::mint(kind, &mut rand::rngs::SysRng).expect("drawn");
+    for (who, status) in [
+        (None, "16"),
+        (Some(service), "0"),
+        (Some(session), "7"),
+        (Some(unknown(SecretKind::Session)), "7"),
+        (Some(unknown(SecretKind::Refresh)), "16"),
+        (Some(unknown(SecretKind::Access)), "16"),
+    ] {
+        let bearer = who.map(|secret| format!("Bearer {}", secret.expose()));
+        let mut headers = vec![("content-type", "application/grpc"), ("grpc-timeout", "5S")];
+        headers.extend(bearer.as_deref().map(|bearer| ("authorization", bearer)));
+        let path = "/ndauth.v1.ValidationService/ValidateToken";
+        let (headers, trailers) =
+            call(&mut client, path, &headers, &framed("ndpat_")).await.expect("answered");
+        let told = headers.get("grpc-status").or_else(|| trailers.as_ref()?.get("grpc-status"));
+        assert_eq!(told.and_then(|told| told.to_str().ok()), Some(status), "{bearer:?}: {headers:?}");
+    }
+}
+
+/// Calls of which only a part comes take nobody's place, and come to an end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_sends_slowly_takes_nobodys_place() {
+    let at = Installation::new(Engine::Sqlite).await;
+    at.people();
+    let server = at.serve_as(at.command("NDAUTH_TEST_NDAUTHD"), &["--client-timeout-seconds", "3"]);
+    let good = server.client(&at.session()).await;
+    let mut begun = Vec::new();
+    for _ in 0..3 {
+        let client = raw(&server).await;
+        for path in ["/ndauth.v1.AccountService/ListOrgs", "/ndauth.v1.ValidationService/ValidateToken"] {
+            for _ in 0..500 {
+                let request = Request::post(format!("http://x{path}")).version(Version::HTTP_2);
+                let request = request.header("content-type", "application/grpc").body(()).expect("a request");
+                let mut client = client.clone().ready().await.expect("ready");
+                let (answer, mut sending) = client.send_request(request, false).expect("sent");
+                sending.send_data(Bytes::from_static(&[0, 0, 0]), false).expect("sent");
+                begun.push((answer, sending));
+            }
+        }
+    }
+    good.list_orgs().await.expect("it is served");
+    for (answer, _sending) in begun {
+        let answer = tokio::time::timeout(Duration::from_secs(20), answer).await.expect("it ends");
+        assert_eq!(answer.expect("answered").headers()["grpc-status"], "4");
+    }
+    good.list_orgs().await.expect("it is served still");
 }
 
 /// Too many calls at once are sent away, and none of them is called refused.
