@@ -34,12 +34,16 @@ fn run_some(filter: &[String]) -> anyhow::Result<()> {
     let cluster = Cluster::start()?;
     // Whose system calls one test watches, so that no other test has a part in them.
     let quiet = Cluster::start()?;
+    // Which one test stops and starts.
+    let frail = Cluster::start()?;
     let mut tests = command(nextest, &["nextest", "run", "--workspace", "--no-fail-fast"]);
     tests
         .args(filter)
         .env("NDAUTH_TEST_POSTGRES", cluster.url())
         .env("NDAUTH_TEST_QUIET_POSTGRES", quiet.url())
         .env("NDAUTH_TEST_QUIET_POSTGRES_FOLDER", quiet.data())
+        .env("NDAUTH_TEST_FRAIL_POSTGRES", frail.url())
+        .env("NDAUTH_TEST_FRAIL_POSTGRES_FOLDER", frail.data())
         .env("NDAUTH_TEST_GRPCURL", python.join("grpcurl"))
         .env("NDAUTH_TEST_NDAUTHD", ndauthd)
         .env("NDAUTH_TEST_NDCLI", ndcli);

@@ -132,6 +132,12 @@ pub enum AuthorityError {
         /// As of how long ago it is known, if at all.
         age: Option<Duration>,
     },
+    /// Too many wait for an answer that takes a fresher mirror.
+    #[error("too many calls wait for a fresh answer; nothing was decided")]
+    Overloaded,
+    /// Another file lies where the database was, or none.
+    #[error("the database's file was replaced or removed while it was open")]
+    Replaced,
     /// There is less memory than the tokens take.
     #[error("{tokens} tokens take {needed} bytes of memory, and {room} are free")]
     MirrorTooLarge {
@@ -192,12 +198,14 @@ impl AuthorityError {
             AuthorityError::NotFound { .. } => Reason::NotFound,
             AuthorityError::OverlapRuns { .. } => Reason::OverlapRuns,
             AuthorityError::Export(_) => Reason::InvalidArgument,
+            AuthorityError::Overloaded => Reason::Overloaded,
             AuthorityError::Copy(CopyError::Exists(_) | CopyError::Moved) => Reason::NameTaken,
             AuthorityError::Copy(CopyError::Missing(_)) => Reason::NotFound,
             AuthorityError::Copy(CopyError::NoCopy { .. } | CopyError::Postgres) => Reason::InvalidArgument,
             AuthorityError::Restored
             | AuthorityError::Rewound(_)
             | AuthorityError::Stale { .. }
+            | AuthorityError::Replaced
             | AuthorityError::MirrorTooLarge { .. }
             | AuthorityError::Witness { .. }
             | AuthorityError::Copy(CopyError::File { .. } | CopyError::Store(StoreError::Unavailable(_)))
@@ -216,6 +224,7 @@ impl AuthorityError {
                 | AuthorityError::Entropy(_)
                 | AuthorityError::Restored
                 | AuthorityError::Rewound(_)
+                | AuthorityError::Replaced
                 | AuthorityError::MirrorTooLarge { .. }
                 | AuthorityError::Witness { .. }
                 | AuthorityError::Copy(_)
@@ -232,6 +241,11 @@ impl AuthorityError {
                 });
                 Some(format!("put the newer database back, or {SETTLE}{}", elsewhere.unwrap_or_default()))
             }
+            AuthorityError::Replaced => Some(
+                "start it again, and it says whether the file is an older copy; `ndauthd admin restore` puts \
+                 one back beneath a running server"
+                    .to_owned(),
+            ),
             AuthorityError::MirrorTooLarge { .. } => Some(
                 "give it more memory, or spread the orgs over several installations: `docs/scale.md`".to_owned(),
             ),

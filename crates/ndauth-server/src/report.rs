@@ -27,7 +27,8 @@ pub(crate) fn serve_failure(error: &ServeError) -> Failure {
         ServeError::Listen { .. } => {
             (Some("another server may run: choose with `--listen` and `--admin-listen`".to_owned()), 1)
         }
-        ServeError::Metrics(_)
+        ServeError::Follower(_)
+        | ServeError::Metrics(_)
         | ServeError::Reflection(_)
         | ServeError::Signals(_)
         | ServeError::Threads(_) => (None, 1),

@@ -91,6 +91,9 @@ pub enum ServeError {
     /// Signals could not be waited for.
     #[error("cannot wait for signals")]
     Signals(#[source] io::Error),
+    /// What follows the log failed.
+    #[error("the log is followed no more")]
+    Follower(#[source] tokio::task::JoinError),
     /// No thread could be started.
     #[error("cannot start a thread")]
     Threads(#[source] io::Error),
@@ -122,7 +125,8 @@ fn check_plain(options: &ServeOptions) -> Result<(), ServeError> {
     if allowed { Ok(()) } else { Err(ServeError::Plaintext(options.listen)) }
 }
 
-/// Serves until SIGTERM or SIGINT, then finishes what is in flight. Tells once it serves.
+/// Serves until SIGTERM or SIGINT, then finishes what is in flight. Tells once it serves. It ends with an error
+/// where the log cannot be followed ever again.
 pub async fn serve(options: &ServeOptions, tell: impl FnOnce(Serving)) -> Result<(), ServeError> {
     let begun = Instant::now();
     check_plain(options)?;
@@ -153,9 +157,9 @@ pub async fn serve(options: &ServeOptions, tell: impl FnOnce(Serving)) -> Result
         loaded = authority.load(room()) => loaded.map_err(database)?,
         () = &mut signal => return Ok(()),
     };
-    let follower = tokio::spawn(follower.follow());
+    let mut follower = tokio::spawn(follower.follow());
 
-    let (gate, health) = grpc::gate(Arc::clone(&authority))?;
+    let (gate, health) = grpc::gate(Arc::clone(&authority), options.limits.patience)?;
     let (stop, stopped) = watch::channel(false);
     let background = [
         tokio::spawn(tidy(
@@ -183,7 +187,10 @@ pub async fn serve(options: &ServeOptions, tell: impl FnOnce(Serving)) -> Result
     );
     tell(Serving { address, admin_address });
 
-    signal.await;
+    let lost = tokio::select! {
+        () = signal => None,
+        lost = &mut follower => Some(lost),
+    };
     tracing::info!(within = ?options.drain, "stopping: finishing what is in flight");
     draining.store(true, Ordering::SeqCst);
     let _ = stop.send(true);
@@ -199,7 +206,11 @@ pub async fn serve(options: &ServeOptions, tell: impl FnOnce(Serving)) -> Result
     }
     admin.abort();
     tracing::info!("stopped");
-    Ok(())
+    match lost {
+        None => Ok(()),
+        Some(Ok(why)) => Err(database(why)),
+        Some(Err(panic)) => Err(ServeError::Follower(panic)),
+    }
 }
 
 /// Takes an address, and lets nobody connect yet.

@@ -1,5 +1,6 @@
 //! Connecting to a database, and bringing its schema to this version.
 
+use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +21,8 @@ use crate::{Clock, DatabaseUrl, StoreError, Watch};
 pub struct Store {
     pub(crate) database: DatabaseConnection,
     url: DatabaseUrl,
+    /// Which file it is, where it is one.
+    file: Option<FileId>,
     pub(crate) engine: Engine,
     pub(crate) clock: Clock,
     pub(crate) latest: Arc<Latest>,
@@ -62,8 +65,8 @@ impl Store {
             DatabaseUrl::Postgres(url) => (Engine::Postgres, postgres_options(url, Opening::Pool)),
         };
         let database = open(&options).await?;
-        let url = url.clone();
-        Ok(Store { database, url, engine, clock, latest: Arc::default(), writer: Arc::default() })
+        let (url, file) = (url.clone(), file_id(url));
+        Ok(Store { database, url, file, engine, clock, latest: Arc::default(), writer: Arc::default() })
     }
 
     /// The same database through one connection of its own, which nobody else's work holds up.
@@ -73,6 +76,12 @@ impl Store {
             DatabaseUrl::Postgres(url) => postgres_options(url, Opening::One),
         };
         Ok(Store { database: open(&options).await?, ..self.clone() })
+    }
+
+    /// Whether another file lies where the database's was opened, or none: what is open is in nobody's way
+    /// any more, and is lost when it is closed.
+    pub fn is_replaced(&self) -> bool {
+        self.file != file_id(&self.url)
     }
 
     /// A watch that goes by this database's clock.
@@ -141,6 +150,14 @@ async fn open(options: &ConnectOptions) -> Result<DatabaseConnection, StoreError
             opened => return opened,
         }
     }
+}
+
+/// A file, by the numbers of its device and of its inode.
+type FileId = (u64, u64);
+
+fn file_id(url: &DatabaseUrl) -> Option<FileId> {
+    let DatabaseUrl::Sqlite(path) = url else { return None };
+    std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino()))
 }
 
 /// How a writing transaction begins.

@@ -236,8 +236,8 @@ impl Follower {
         });
     }
 
-    /// Applies what happens, as long as it is polled.
-    pub async fn follow(mut self) {
+    /// Applies what happens, as long as it is polled. It ends where that is over for good, and says why.
+    pub async fn follow(mut self) -> AuthorityError {
         let period = PERIOD.min(self.mirror().freshness.bound / 8);
         let questions = metrics::counter!("ndauth_head_questions_total");
         let mut last = Instant::now();
@@ -245,6 +245,10 @@ impl Follower {
         loop {
             let mirror = Arc::clone(self.mirror());
             mirror.called(last + SPACING, last + period).await;
+            if self.store.is_replaced() {
+                self.mirror().state.load().doubt();
+                return AuthorityError::Replaced;
+            }
             last = Instant::now();
             let asked = SinceBoot::now();
             questions.increment(1);

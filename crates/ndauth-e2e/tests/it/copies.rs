@@ -204,3 +204,30 @@ on_both! {
         assert!(ended.out.contains(&format!("✗ the token `{id}` lives, and the log says it was revoked at")), "{ended:?}");
     }
 }
+
+/// The same beneath a server that runs: what it has open is in nobody's way any more, so it ends.
+#[tokio::test]
+async fn a_file_that_is_replaced_beneath_a_server_ends_it() {
+    let at = Installation::new(Engine::Sqlite).await;
+    at.people();
+    let server = at.serve();
+    let leaked = create(&at, &server, "leaked").await;
+    let copy = at.home().join("copy.db");
+    at.operate(&format!("backup {}", copy.display()));
+    server.client(&at.session()).await.revoke_token(revoke("leaked")).await.expect("revoked");
+    let database = at.database();
+    let file = database.strip_prefix("sqlite:").expect("a file");
+    fs::rename(&copy, file).expect("put in place");
+    assert!(!server.ended().success(), "it ends with an error");
+    for suffix in ["-wal", "-shm"] {
+        let _ = fs::remove_file(format!("{file}{suffix}"));
+    }
+    // And what was put there is looked at when it is started.
+    let mut command = at.command("NDAUTH_TEST_NDAUTHD");
+    command.args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
+    let ended = crate::installation::run(command, "");
+    assert!(ended.code == 6 && ended.err.contains("is an older copy"), "{ended:?}");
+    at.operate("after-restore --not-before now");
+    let (service, server) = (at.service(), at.serve());
+    assert_eq!(refused(&server, &service, &leaked).await, Ok(Some(v1::Reason::SecretShutOut)));
+}

@@ -148,10 +148,9 @@ async fn without_syncs_the_watcher_sees_none() {
     assert!(text.contains("INJECTED"), "the server did ask for syncs:\n{text}");
 }
 
-/// The processes of the cluster that this test has for itself: the first, and all that it started.
-fn cluster() -> Vec<u32> {
-    let file = told("NDAUTH_TEST_QUIET_POSTGRES_FOLDER").join("postmaster.pid");
-    let text = fs::read_to_string(file).expect("the cluster runs");
+/// The processes of a cluster: the first, and all that it started.
+pub(crate) fn processes(cluster: &Path) -> Vec<u32> {
+    let text = fs::read_to_string(cluster.join("postmaster.pid")).expect("the cluster runs");
     let first: u32 = text.lines().next().and_then(|line| line.parse().ok()).expect("a process id");
     std::iter::once(first).chain(children(first)).collect()
 }
@@ -171,7 +170,7 @@ async fn postgres_syncs_its_log_before_each_acknowledgement() {
     let server = at.serve();
     let client = server.client(&session).await;
     client.create_token(new_token("warm")).await.expect("made");
-    let mut trace = Trace::of(&cluster(), at.home());
+    let mut trace = Trace::of(&processes(&told("NDAUTH_TEST_QUIET_POSTGRES_FOLDER")), at.home());
     let counts = syncs_before_each_acknowledgement(&server, &session, &mut trace).await;
     assert!(counts.iter().all(|syncs| *syncs >= 1), "{counts:?}");
     let text = fs::read_to_string(&trace.file).expect("the trace");

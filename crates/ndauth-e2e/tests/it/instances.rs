@@ -16,18 +16,18 @@ use crate::proxy::{Proxy, Treatment, Which};
 use crate::requests::{new_token, revoke};
 
 /// The bound that the instances keep; small, so that the tests are quick.
-const BOUND: Duration = Duration::from_millis(500);
+pub(crate) const BOUND: Duration = Duration::from_millis(500);
 
 /// An instance, and the proxy between it and its database.
-struct Instance {
-    server: Running,
+pub(crate) struct Instance {
+    pub(crate) server: Running,
     proxy: Proxy,
 }
 
 /// Instances on one database.
-struct Cluster {
-    at: Installation,
-    instances: Vec<Instance>,
+pub(crate) struct Cluster {
+    pub(crate) at: Installation,
+    pub(crate) instances: Vec<Instance>,
     service: Secret,
     session: Secret,
 }
@@ -38,7 +38,10 @@ const LISTENER: Which = Which::Said("LISTEN \"ndauth_head\"");
 
 impl Cluster {
     async fn of(count: usize) -> Cluster {
-        let at = Installation::new(Engine::Postgres).await;
+        Cluster::on(Installation::new(Engine::Postgres).await, count).await
+    }
+
+    pub(crate) async fn on(at: Installation, count: usize) -> Cluster {
         at.people();
         let (service, session) = (at.service(), at.session());
         let mut instances = Vec::new();
@@ -64,22 +67,22 @@ impl Cluster {
         Instance { server, proxy }
     }
 
-    async fn asks(&self, instance: usize) -> Asker {
+    pub(crate) async fn asks(&self, instance: usize) -> Asker {
         Asker(self.instances[instance].server.client(&self.service).await)
     }
 
-    async fn owner(&self, instance: usize) -> Client {
+    pub(crate) async fn owner(&self, instance: usize) -> Client {
         self.instances[instance].server.client(&self.session).await
     }
 }
 
 /// Asks one instance.
 #[derive(Clone)]
-struct Asker(Client);
+pub(crate) struct Asker(pub(crate) Client);
 
 impl Asker {
     /// Why a secret may not change what is in `ops`: `Ok(None)` where it may, an error where that is not known.
-    async fn refused(&self, secret: &str) -> Result<Option<Reason>, Reason> {
+    pub(crate) async fn refused(&self, secret: &str) -> Result<Option<Reason>, Reason> {
         let request = v1::ValidateTokenRequest {
             secret: secret.to_owned(),
             org: "ops".to_owned(),

@@ -13,6 +13,7 @@ mod installation;
 mod instances;
 mod operator;
 mod orgs;
+mod outages;
 mod permissions;
 mod proxy;
 mod requests;
