@@ -9,6 +9,7 @@
 //! ```
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
@@ -167,6 +168,12 @@ impl Secret {
         std::str::from_utf8(&self.text).expect("a secret is ASCII: parsing and minting see to it")
     }
 
+    /// Whether a text is this secret. How much of it is shows in no time that it takes.
+    pub fn reads(&self, text: &[u8]) -> bool {
+        let differences = |text: &[u8; LEN]| self.text.iter().zip(text).fold(0, |all, (a, b)| all | (a ^ b));
+        text.try_into().is_ok_and(|text| differences(text) == 0)
+    }
+
     /// The first 12 characters.
     pub fn prefix(&self) -> SecretPrefix {
         let (prefix, _) = self.text.split_first_chunk().expect("a secret is longer than its prefix");
@@ -184,41 +191,51 @@ impl FromStr for Secret {
 
     /// Accepts any canonical base64url of 32 bytes behind a known marker, and nothing around it.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text.is_empty() {
-            return Err(InvalidSecret::Empty);
-        }
-        if text.len() <= 4 * LEN {
-            spoiled_around(text)?;
-        }
-        let kind = SecretKind::of(text).ok_or(InvalidSecret::Kind)?;
-        let bytes = <[u8; LEN]>::try_from(text.as_bytes()).map_err(|_| {
-            if text.len() < LEN { InvalidSecret::TooShort(text.len()) } else { InvalidSecret::TooLong }
-        })?;
-        let mut decoded = [0; 32];
-        let length = URL_SAFE_NO_PAD.decode_slice(&bytes[KIND_LEN..], &mut decoded);
-        decoded.zeroize();
-        match length {
-            Ok(32) => Ok(Secret { kind, text: bytes }),
-            _ => Err(InvalidSecret::Body),
+        sound(text).ok_or_else(|| spoiled(text))
+    }
+}
+
+fn sound(text: &str) -> Option<Secret> {
+    let kind = SecretKind::of(text)?;
+    let bytes = <[u8; LEN]>::try_from(text.as_bytes()).ok()?;
+    let mut decoded = [0; 32];
+    let length = URL_SAFE_NO_PAD.decode_slice(&bytes[KIND_LEN..], &mut decoded);
+    decoded.zeroize();
+    (length == Ok(decoded.len())).then_some(Secret { kind, text: bytes })
+}
+
+/// What happened to a text that is no secret.
+fn spoiled(text: &str) -> InvalidSecret {
+    if text.is_empty() {
+        InvalidSecret::Empty
+    } else if let Some(around) = Some(text).filter(|text| text.len() <= 4 * LEN).and_then(spoiled_around) {
+        around
+    } else if SecretKind::of(text).is_none() {
+        InvalidSecret::Kind
+    } else {
+        match text.len().cmp(&LEN) {
+            Ordering::Less => InvalidSecret::TooShort(text.len()),
+            Ordering::Equal => InvalidSecret::Body,
+            Ordering::Greater => InvalidSecret::TooLong,
         }
     }
 }
 
 /// What came along with a secret, or stands in its place.
-fn spoiled_around(text: &str) -> Result<(), InvalidSecret> {
+fn spoiled_around(text: &str) -> Option<InvalidSecret> {
     let blank = |text: &str| text.contains(|c: char| c.is_whitespace() || c.is_control());
     let bare = text.trim_end_matches(['\r', '\n']);
     if text.starts_with('$') || text.starts_with("{{") || text.starts_with('%') && text.ends_with('%') {
-        return Err(InvalidSecret::Unexpanded);
+        return Some(InvalidSecret::Unexpanded);
     }
     if bare != text && !blank(bare) {
-        return Err(InvalidSecret::TrailingLineBreak);
+        return Some(InvalidSecret::TrailingLineBreak);
     }
     if blank(text) {
-        return Err(InvalidSecret::WhiteSpace);
+        return Some(InvalidSecret::WhiteSpace);
     }
     let quoted = |mark| text.len() > 1 && text.starts_with(mark) && text.ends_with(mark);
-    if quoted('"') || quoted('\'') { Err(InvalidSecret::Quoted) } else { Ok(()) }
+    (quoted('"') || quoted('\'')).then_some(InvalidSecret::Quoted)
 }
 
 impl Drop for Secret {

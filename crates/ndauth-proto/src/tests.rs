@@ -1,12 +1,15 @@
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use ndauth_core::{
-    Actions, ExpiryChoice, Factor, Grant, Grants, Lifetime, Networks, OrgPolicy, Orgs, Permission, Problem,
-    Reason, Requirement, Role, Scope, Services, Timestamp,
+    Account, AccountId, Actions, Effective, Expiry, ExpiryChoice, Factor, Grant, Grants, Lifetime, Networks,
+    Org, OrgId, OrgPolicy, Orgs, Owner, OwnerView, Permission, Problem, Reason, Refusal, Requirement, Role,
+    Scope, Services, Timestamp, Token, TokenId,
 };
 use prost::Message;
 use prost_types::field_descriptor_proto::Type;
 use tonic::{Code, Status};
+use uuid::Uuid;
 
 use super::*;
 
@@ -110,13 +113,13 @@ fn values_go_round() {
         assert_eq!(networks_from_proto("networks", Some(networks_to_proto(&networks))), Ok(networks));
     }
     let strict = OrgPolicy {
-        longest_lifetime: Lifetime::For(std::time::Duration::from_secs(60)),
+        longest_lifetime: Lifetime::For(Duration::from_secs(60)),
         personal_tokens: false,
         networks,
-        login_within: Lifetime::For(std::time::Duration::from_secs(1)),
+        login_within: Lifetime::For(Duration::from_secs(1)),
     };
     for nanos in [0_u64, 1, 1_000_000, 1_000_000_001, u64::MAX] {
-        let spoil = Lifetime::For(std::time::Duration::from_nanos(nanos));
+        let spoil = Lifetime::For(Duration::from_nanos(nanos));
         let told = policy_to_proto(&OrgPolicy { login_within: spoil, ..OrgPolicy::OPEN });
         assert!(policy_from_proto("policy", Some(told)).is_err(), "{nanos}");
     }
@@ -236,4 +239,111 @@ fn debug_hides_the_secret() {
     ] {
         assert!(text.contains("ndpat_Jj8IYR…") && !text.contains(&secret), "{text}");
     }
+}
+
+/// What the generated types make of the same.
+fn built(allowed: &AllowedView<'_>) -> v1::Allowed {
+    let owner = match allowed.owner {
+        OwnerView::Account(account) => v1::allowed::Owner::Account(v1::OwnerAccount {
+            id: account.id.to_string(),
+            handle: account.handle.to_string(),
+        }),
+        OwnerView::Org(org) => {
+            v1::allowed::Owner::Org(v1::OwnerOrg { id: org.id.to_string(), slug: org.slug.to_string() })
+        }
+    };
+    v1::Allowed {
+        token_id: allowed.token.id.to_string(),
+        token_name: allowed.token.name.to_string(),
+        owner: Some(owner),
+        expiry: Some(expiry_to_proto(allowed.token.expires_at)),
+        effective: allowed.org.and_then(|org| effective_to_proto(allowed.effective, org)),
+    }
+}
+
+#[test]
+fn what_is_written_is_what_would_be_built() {
+    let id = |n: u128| Uuid::from_u128(0x019a_8b2e_7c00_7000_8000_0000_0000_0000 + n);
+    let now: Timestamp = "2027-01-31T12:00:00.123456Z".parse().expect("an instant");
+    let account = Account {
+        id: AccountId::from_uuid(id(1)),
+        handle: "ada".parse().expect("a handle"),
+        email: "ada@example.org".parse().expect("an address"),
+        name: None,
+        operator: false,
+        created_at: now,
+        disabled_at: None,
+        last_login_at: None,
+    };
+    let org = Org {
+        id: OrgId::from_uuid(id(2)),
+        slug: "ops".parse().expect("a slug"),
+        name: None,
+        created_at: now,
+        deleted_at: None,
+    };
+    let grant = |n: usize| Grant {
+        resource_type: format!("assets-{n}").parse().expect("a resource type"),
+        resource_ids: "prod-*".parse().expect("resource ids"),
+        actions: Actions::Any,
+    };
+    let many = Grants::only((0..40).map(grant)).expect("grants");
+    let access = |access, role, grants| Effective::Access { org: org.id, access, role, grants };
+    for effective in [
+        Effective::Identity,
+        access(Scope::Ro, Role::Ro, Grants::All),
+        access(Scope::Rw, Role::Admin, Grants::only([grant(1)]).expect("grants")),
+        access(Scope::Rw, Role::Rw, many),
+    ] {
+        for (name, expires_at) in
+            [("ci", Expiry::Never), (&*"n".repeat(60), Expiry::At(now)), ("x", Expiry::At(Timestamp::MIN))]
+        {
+            for owner in [OwnerView::Account(&account), OwnerView::Org(&org)] {
+                let token = Token {
+                    id: TokenId::from_uuid(id(3)),
+                    owner: Owner::Account(account.id),
+                    name: name.parse().expect("a name"),
+                    description: None,
+                    scope: Scope::Rw,
+                    grants: Grants::All,
+                    orgs: Orgs::All,
+                    services: Services::All,
+                    networks: Networks::All,
+                    created_at: now,
+                    lifetime: Lifetime::Endless,
+                    expires_at,
+                    revoked_at: None,
+                };
+                let place = (effective != Effective::Identity).then_some(&org.slug);
+                let allowed = AllowedView { token: &token, owner, effective: &effective, org: place };
+                let mut written = Vec::new();
+                write_outcome(&mut written, Ok(allowed));
+                write_timestamp(&mut written, 4, now);
+                write_duration(&mut written, 5, Duration::new(2, 7));
+                let outcome = Some(v1::validate_token_response::Outcome::Allowed(built(&allowed)));
+                let response = v1::ValidateTokenResponse {
+                    outcome,
+                    evaluated_at: Some(timestamp_to_proto(now)),
+                    max_cache_age: Some(duration_to_proto(Duration::new(2, 7))),
+                    ..Default::default()
+                };
+                assert_eq!(written, response.encode_to_vec(), "{allowed:?}");
+                let validated = v1::ValidatedToken {
+                    outcome: Some(v1::validated_token::Outcome::Allowed(built(&allowed))),
+                    max_cache_age: None,
+                };
+                written.clear();
+                write_outcome(&mut written, Ok(allowed));
+                assert_eq!(written, validated.encode_to_vec(), "{allowed:?}");
+            }
+        }
+    }
+    let refusal = Refusal::Unknown;
+    let mut written = Vec::new();
+    write_outcome(&mut written, Err(&refusal));
+    write_number(&mut written, 3, 300);
+    write_number(&mut written, 6, 0);
+    let outcome = Some(v1::validate_token_response::Outcome::Refused(refusal_to_proto(&refusal)));
+    let response = v1::ValidateTokenResponse { outcome, sequence: 300, ..Default::default() };
+    assert_eq!(written, response.encode_to_vec());
 }
