@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use ndauth_store::{SinceBoot, Watch};
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::access::Operation;
@@ -73,6 +73,8 @@ pub(crate) struct Mirror {
     wanted: Notify,
     /// This instance moved it.
     changed: Notify,
+    /// Those who waited together are answered a few at a time, and whoever comes meanwhile goes in between.
+    turns: Semaphore,
     /// How many tokens were loaded, and of how many.
     loaded: (AtomicU64, AtomicU64),
 }
@@ -112,6 +114,8 @@ struct Progress {
 
 /// How many may wait for a fresher state at once: each takes about a kilobyte.
 const MOST_WAITING: usize = 100_000;
+/// How many of those who waited are answered at once.
+const TURNS: usize = 8;
 
 impl Mirror {
     pub(crate) fn new(watch: Watch, freshness: Freshness) -> Mirror {
@@ -129,6 +133,7 @@ impl Mirror {
             progress,
             wanted: Notify::new(),
             changed: Notify::new(),
+            turns: Semaphore::new(TURNS),
             loaded: <(AtomicU64, AtomicU64)>::default(),
         }
     }
@@ -145,8 +150,28 @@ impl Mirror {
         (confirmed != SinceBoot::NEVER).then(|| SinceBoot::now().since(confirmed))
     }
 
-    /// Waits until a state is confirmed that is no older than a moment.
-    async fn confirmed_since(&self, needed: SinceBoot) -> Result<(), AuthorityError> {
+    /// What is found in the state, if it is as fresh as is needed, of a question that arrived at a moment. `None`
+    /// where the state changed at every try.
+    fn find<T>(
+        &self,
+        question: &impl Fn(&View<'_>) -> Found<T>,
+        arrived: SinceBoot,
+        now: SinceBoot,
+        needed: SinceBoot,
+    ) -> Option<Found<T>> {
+        self.state.load().look(&self.watch, now, false, |view| {
+            if view.confirmed < needed {
+                return Found::TooOld;
+            }
+            match question(view) {
+                Found::Missed(answer) if view.confirmed >= arrived => Found::Held(answer),
+                found => found,
+            }
+        })
+    }
+
+    /// Waits until a state is confirmed that is no older than a moment, and then for a turn.
+    async fn confirmed_since(&self, needed: SinceBoot) -> Result<SemaphorePermit<'_>, AuthorityError> {
         if self.progress.receiver_count() >= MOST_WAITING {
             return Err(AuthorityError::Overloaded);
         }
@@ -155,9 +180,10 @@ impl Mirror {
         self.wanted.notify_one();
         let there = progress.wait_for(|now| now.confirmed >= needed || now.failed >= begun);
         match timeout(self.freshness.bound, there).await {
-            Ok(Ok(now)) if now.confirmed >= needed => Ok(()),
-            _ => Err(AuthorityError::Stale { age: self.age() }),
+            Ok(Ok(now)) if now.confirmed >= needed => {}
+            _ => return Err(AuthorityError::Stale { age: self.age() }),
         }
+        Ok(self.turns.acquire().await.expect("nobody closes it"))
     }
 
     /// Waits until the end of the log is to be asked for: at once where this instance moved it, no earlier
@@ -188,18 +214,10 @@ impl Authority {
         let mirror = &*self.mirror;
         let arrived = SinceBoot::now();
         let (mut now, mut missed) = (arrived, false);
+        let mut turn = None;
         loop {
             let needed = if missed { arrived } else { now.before(mirror.freshness.bound) };
-            let looked = mirror.state.load().look(&mirror.watch, now, false, |view| {
-                if view.confirmed < needed {
-                    return Found::TooOld;
-                }
-                match question(view) {
-                    Found::Missed(answer) if view.confirmed >= arrived => Found::Held(answer),
-                    found => found,
-                }
-            });
-            match looked {
+            match mirror.find(&question, arrived, now, needed) {
                 Some(Found::Held(answer)) => return Ok(answer),
                 Some(Found::Missed(_)) => missed = true,
                 Some(Found::TooOld) => {}
@@ -209,11 +227,22 @@ impl Authority {
                 }
             }
             let needed = if missed { arrived } else { now.before(mirror.freshness.bound) };
+            drop(turn.take());
             // Boxed, so that who is answered at once does not pay for its size.
-            if let Err(error) = Box::pin(mirror.confirmed_since(needed)).await {
-                return self.ask_stale(question).ok_or(error);
+            match Box::pin(mirror.confirmed_since(needed)).await {
+                Ok(its) => turn = Some(its),
+                Err(error) => return self.ask_stale(question).ok_or(error),
             }
             now = SinceBoot::now();
+        }
+    }
+
+    /// The same, where no fresher state is needed.
+    pub(crate) fn ask_now<T>(&self, question: impl Fn(&View<'_>) -> Found<T>) -> Option<T> {
+        let now = SinceBoot::now();
+        match self.mirror.find(&question, now, now, now.before(self.mirror.freshness.bound))? {
+            Found::Held(answer) => Some(answer),
+            Found::Missed(_) | Found::TooOld => None,
         }
     }
 

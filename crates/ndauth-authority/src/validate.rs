@@ -71,6 +71,9 @@ pub(crate) struct Tally {
     refused: Box<[Counter]>,
 }
 
+/// What was made of one verdict, and the reason if it is a refusal.
+type Told<T> = Result<(T, Option<Reason>), AuthorityError>;
+
 /// A question whose secret was read.
 struct Asked<'a> {
     question: &'a Question<'a>,
@@ -94,16 +97,44 @@ impl Authority {
         tell: impl Fn(Verdict<'_>) -> T,
     ) -> Result<Answer<T>, AuthorityError> {
         let asked = Asked::new(question);
-        let answer = self
-            .judge(credential, Operation::ValidateToken, |view, service| {
-                let mut missed = false;
-                let verdict = self.verdict(view, service, &asked, &mut missed);
-                (verdict.map(|(verdict, reason)| (tell(verdict), reason)), missed)
-            })
-            .await?;
-        let (told, reason) = answer.told?;
+        let judge = self.judge(credential, Operation::ValidateToken, self.one(&asked, tell))?;
+        self.counted(self.ask(judge).await??)
+    }
+
+    /// The same, where it can be said at once. `None` where that takes a fresher state: it is to be waited for.
+    pub fn validate_now<T>(
+        &self,
+        credential: &Credential,
+        question: &Question<'_>,
+        tell: impl Fn(Verdict<'_>) -> T,
+    ) -> Option<Result<Answer<T>, AuthorityError>> {
+        let asked = Asked::new(question);
+        let judge = match self.judge(credential, Operation::ValidateToken, self.one(&asked, tell)) {
+            Ok(judge) => judge,
+            Err(error) => return Some(Err(error)),
+        };
+        let answer = self.ask_now(judge)?;
+        Some(answer.and_then(|answer| self.counted(answer)))
+    }
+
+    /// Judges one secret, and lets it be told.
+    fn one<T>(
+        &self,
+        asked: &Asked<'_>,
+        tell: impl Fn(Verdict<'_>) -> T,
+    ) -> impl Fn(&View<'_>, &Service) -> (Told<T>, bool) {
+        move |view, service| {
+            let mut missed = false;
+            let verdict = self.verdict(view, service, asked, &mut missed);
+            (verdict.map(|(verdict, reason)| (tell(verdict), reason)), missed)
+        }
+    }
+
+    fn counted<T>(&self, answer: Answer<Told<T>>) -> Result<Answer<T>, AuthorityError> {
+        let Answer { told, sequence, evaluated_at, stale } = answer;
+        let (told, reason) = told?;
         self.tally.count(reason);
-        Ok(Answer { told, sequence: answer.sequence, evaluated_at: answer.evaluated_at, stale: answer.stale })
+        Ok(Answer { told, sequence, evaluated_at, stale })
     }
 
     /// Says of each of many secrets whether it may do a thing, all as of one state. An error for one of
@@ -115,16 +146,15 @@ impl Authority {
         tell: impl Fn(Verdict<'_>) -> T,
     ) -> Result<Answer<Vec<Result<T, AuthorityError>>>, AuthorityError> {
         let asked: Vec<Asked<'_>> = questions.iter().map(Asked::new).collect();
-        let answer = self
-            .judge(credential, Operation::ValidateTokens, |view, service| {
-                let mut missed = false;
-                let verdict = |asked| {
-                    let verdict = self.verdict(view, service, asked, &mut missed);
-                    verdict.map(|(verdict, reason)| (tell(verdict), reason))
-                };
-                (asked.iter().map(verdict).collect::<Vec<_>>(), missed)
-            })
-            .await?;
+        let judge = self.judge(credential, Operation::ValidateTokens, |view, service| {
+            let mut missed = false;
+            let verdict = |asked| {
+                let verdict = self.verdict(view, service, asked, &mut missed);
+                verdict.map(|(verdict, reason)| (tell(verdict), reason))
+            };
+            (asked.iter().map(verdict).collect::<Vec<Told<T>>>(), missed)
+        })?;
+        let answer = self.ask(judge).await??;
         let told = answer.told.into_iter().map(|told| {
             told.map(|(told, reason)| {
                 self.tally.count(reason);
@@ -139,14 +169,14 @@ impl Authority {
         })
     }
 
-    /// Lets a service ask the mirror, once it is known and admitted. What it asks says, too, whether it met
-    /// a secret that is not there.
-    async fn judge<T>(
+    /// A question of a service to the mirror, which it asks once it is known and admitted. What it asks says, too,
+    /// whether it met a secret that is not there.
+    fn judge<T>(
         &self,
         credential: &Credential,
         operation: Operation,
         ask: impl Fn(&View<'_>, &Service) -> (T, bool),
-    ) -> Result<Answer<T>, AuthorityError> {
+    ) -> Result<impl Fn(&View<'_>) -> Found<Result<Answer<T>, AuthorityError>>, AuthorityError> {
         // Who is no service is told so, whether it lives or not: nobody is looked up who may not ask.
         let no_service = |caller| Err(AuthorityError::NotPermitted { caller, operation });
         let (secret, from) = match credential {
@@ -160,7 +190,7 @@ impl Authority {
             kind @ (SecretKind::Refresh | SecretKind::Access) => return Err(Refusal::Kind(kind).into()),
         }
         let hash = secret.hash();
-        self.ask(|view| {
+        Ok(move |view: &View<'_>| {
             let service = match self.admit_service(view, &hash, from, operation) {
                 Ok(service) => service,
                 Err(error @ AuthorityError::Refused(Refusal::Unknown)) => return Found::Missed(Err(error)),
@@ -170,7 +200,6 @@ impl Authority {
             let answer = Answer { told, sequence: view.sequence, evaluated_at: view.now, stale: view.stale };
             if missed { Found::Missed(Ok(answer)) } else { Found::Held(Ok(answer)) }
         })
-        .await?
     }
 
     /// The service that presents this secret, if it may ask.

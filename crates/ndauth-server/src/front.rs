@@ -127,8 +127,8 @@ impl Front {
         serve: impl Fn(SocketAddr) -> S + Clone + Send + 'static,
     ) -> io::Result<Front>
     where
-        S: Fn(Request<Received>) -> F + Send + Sync + 'static,
-        F: Future<Output = Response<B>> + Send + 'static,
+        S: FnMut(Request<Received>) -> F + Send + 'static,
+        F: Future<Output = Response<B>> + Unpin + Send + 'static,
         B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin + Send + 'static,
     {
         let (stop, stopped) = watch::channel(false);
@@ -306,8 +306,8 @@ async fn work<S, F, B>(
     open: Open,
     serve: impl Fn(SocketAddr) -> S,
 ) where
-    S: Fn(Request<Received>) -> F + Send + Sync + 'static,
-    F: Future<Output = Response<B>> + Send + 'static,
+    S: FnMut(Request<Received>) -> F + Send + 'static,
+    F: Future<Output = Response<B>> + Unpin + Send + 'static,
     B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin + Send + 'static,
 {
     let mut connections = JoinSet::new();
@@ -329,8 +329,8 @@ async fn work<S, F, B>(
 /// Serves one connection to its end.
 async fn one<S, F, B>(accepted: Accepted, open: Open, service: S)
 where
-    S: Fn(Request<Received>) -> F + Send + Sync + 'static,
-    F: Future<Output = Response<B>> + Send + 'static,
+    S: FnMut(Request<Received>) -> F + Send + 'static,
+    F: Future<Output = Response<B>> + Unpin + Send + 'static,
     B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin + Send + 'static,
 {
     let Accepted { stream, slot, .. } = accepted;
@@ -351,7 +351,9 @@ where
     match connection.speaks() {
         Speaks::Http2 => http2::serve(connection, terms, stop, service).await,
         Speaks::Http1 => {
+            let service = Mutex::new(service);
             let service = service_fn(|request: Request<Incoming>| {
+                let mut service = service.lock().unwrap_or_else(PoisonError::into_inner);
                 let answer = service(request.map(Received::Old));
                 async move { Ok::<_, Infallible>(answer.await) }
             });

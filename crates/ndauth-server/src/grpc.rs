@@ -112,6 +112,13 @@ fn presented<'a>(
     }
 }
 
+/// Whether a header presents the same as was presented before.
+fn presents(value: &[u8], credential: &Credential) -> bool {
+    let Credential::Secret { secret, .. } = credential else { return false };
+    let scheme = value.split_first_chunk().filter(|(scheme, _)| *scheme == b"Bearer ");
+    scheme.is_some_and(|(_, text)| secret.reads(text))
+}
+
 /// What a caller is told of a failure. What is ndauth's own fault is logged here, and only here.
 fn status(error: &AuthorityError) -> Status {
     if error.is_ours() {

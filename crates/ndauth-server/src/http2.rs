@@ -4,7 +4,7 @@
 use std::error::Error;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use axum::body::Bytes;
@@ -17,8 +17,8 @@ use tokio::time::{Instant, interval, timeout};
 
 /// What a call sends.
 pub enum Received {
-    /// Over HTTP/2.
-    Stream(RecvStream),
+    /// Over HTTP/2. A part of it may have been looked at already.
+    Stream(RecvStream, Option<Bytes>),
     /// Over HTTP/1.1.
     Old(Incoming),
 }
@@ -51,11 +51,11 @@ pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 type Call = (Request<RecvStream>, SendResponse<Bytes>);
 
 /// Serves a connection until it is closed. It is, once its calls are answered, when `stop` comes.
-pub(crate) async fn serve<I, S, F, B>(io: I, terms: Terms, stop: impl Future<Output = ()>, service: S)
+pub(crate) async fn serve<I, S, A, B>(io: I, terms: Terms, stop: impl Future<Output = ()>, mut service: S)
 where
     I: AsyncRead + AsyncWrite + Unpin,
-    S: Fn(Request<Received>) -> F,
-    F: Future<Output = Response<B>> + Send + 'static,
+    S: FnMut(Request<Received>) -> A,
+    A: Future<Output = Response<B>> + Unpin + Send + 'static,
     B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin + Send + 'static,
 {
     let mut builder = Builder::new();
@@ -77,10 +77,9 @@ where
             watch.calls += calls.len() as u64;
             let none = calls.is_empty();
             for (request, to) in calls.drain(..) {
-                let answer = service(request.map(Received::Stream));
-                let mut answering: Pin<Box<dyn Future<Output = ()> + Send>> =
-                    Box::pin(async move { send(answer.await, to).await });
-                if answering.as_mut().poll(context).is_pending() {
+                let received = request.map(|stream| Received::Stream(stream, None));
+                let mut answering = Answering::Made(service(received), to);
+                if Pin::new(&mut answering).poll(context).is_pending() {
                     tokio::spawn(answering);
                 }
             }
@@ -198,27 +197,53 @@ impl Watch {
     }
 }
 
-/// Sends an answer. Where it fails, the client has gone or does not want it any more.
-async fn send<B>(response: Response<B>, mut to: SendResponse<Bytes>)
+/// A call that is being answered, and then the answer that is being sent. It is done when the client has gone or does
+/// not want it any more, too.
+enum Answering<A, B> {
+    Made(A, SendResponse<Bytes>),
+    Sent(B, SendStream<Bytes>),
+}
+
+impl<A, B> Future for Answering<A, B>
+where
+    A: Future<Output = Response<B>> + Unpin,
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
+{
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let answering = self.get_mut();
+        if let Answering::Made(answer, to) = answering {
+            let (head, body) = ready!(Pin::new(answer).poll(context)).into_parts();
+            let ended = body.is_end_stream();
+            match to.send_response(Response::from_parts(head, ()), ended) {
+                Ok(stream) if !ended => *answering = Answering::Sent(body, stream),
+                Ok(_) | Err(_) => return Poll::Ready(()),
+            }
+        }
+        match answering {
+            Answering::Made(..) => Poll::Ready(()),
+            Answering::Sent(body, stream) => send(body, stream, context),
+        }
+    }
+}
+
+/// Sends a body.
+fn send<B>(body: &mut B, stream: &mut SendStream<Bytes>, context: &mut Context<'_>) -> Poll<()>
 where
     B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
 {
-    let (head, mut body) = response.into_parts();
-    let ended = body.is_end_stream();
-    let Ok(mut stream) = to.send_response(Response::from_parts(head, ()), ended) else { return };
-    if ended {
-        return;
-    }
     loop {
-        let frame = match poll_fn(|context| next(&mut body, &mut stream, context)).await {
+        let frame = match ready!(next(body, stream, context)) {
             Some(Ok(frame)) => frame,
             Some(Err(error)) => {
                 tracing::debug!(error = error.as_ref() as &dyn Error, "an answer came to nothing");
-                return stream.send_reset(h2::Reason::INTERNAL_ERROR);
+                stream.send_reset(h2::Reason::INTERNAL_ERROR);
+                return Poll::Ready(());
             }
             None => {
                 let _ = stream.send_data(Bytes::new(), true);
-                return;
+                return Poll::Ready(());
             }
         };
         let sent = match frame.into_data() {
@@ -226,13 +251,13 @@ where
             Err(frame) => match frame.into_trailers() {
                 Ok(trailers) => {
                     let _ = stream.send_trailers(trailers);
-                    return;
+                    return Poll::Ready(());
                 }
                 Err(_) => Ok(()),
             },
         };
         if sent.is_err() {
-            return;
+            return Poll::Ready(());
         }
     }
 }
@@ -260,6 +285,20 @@ where
     }
 }
 
+impl Received {
+    /// All of it, where it came in one part and is there. It can be taken all the same.
+    pub(crate) fn whole(&mut self) -> Option<Bytes> {
+        let Received::Stream(stream, seen) = self else { return None };
+        if seen.is_none()
+            && let Poll::Ready(Some(Ok(data))) = stream.poll_data(&mut Context::from_waker(Waker::noop()))
+        {
+            let _ = stream.flow_control().release_capacity(data.len());
+            *seen = Some(data);
+        }
+        seen.clone().filter(|_| stream.is_end_stream())
+    }
+}
+
 impl Body for Received {
     type Data = Bytes;
     type Error = BoxError;
@@ -272,7 +311,8 @@ impl Body for Received {
             Received::Old(body) => {
                 Pin::new(body).poll_frame(context).map(|frame| frame.map(|frame| frame.map_err(Into::into)))
             }
-            Received::Stream(stream) => match ready!(stream.poll_data(context)) {
+            Received::Stream(_, seen @ Some(_)) => Poll::Ready(seen.take().map(|data| Ok(Frame::data(data)))),
+            Received::Stream(stream, None) => match ready!(stream.poll_data(context)) {
                 Some(Ok(data)) => {
                     // What was read makes room for more.
                     let _ = stream.flow_control().release_capacity(data.len());
@@ -291,14 +331,14 @@ impl Body for Received {
     fn is_end_stream(&self) -> bool {
         match self {
             Received::Old(body) => body.is_end_stream(),
-            Received::Stream(stream) => stream.is_end_stream(),
+            Received::Stream(stream, seen) => seen.is_none() && stream.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Received::Old(body) => body.size_hint(),
-            Received::Stream(_) => SizeHint::default(),
+            Received::Stream(..) => SizeHint::default(),
         }
     }
 }
@@ -317,10 +357,8 @@ mod tests {
         const SHORT: Duration = Duration::from_millis(20);
         let terms = Terms { patience: SHORT, age: SHORT, idle: Duration::MAX, last: SHORT };
         let (here, there) = duplex(64 * 1024);
-        let serving = tokio::spawn(serve(here, terms, pending(), |_| async {
-            pending::<()>().await;
-            Response::new(axum::body::Body::empty())
-        }));
+        let serving =
+            tokio::spawn(serve(here, terms, pending(), |_| pending::<Response<axum::body::Body>>()));
         let (mut client, connection) = h2::client::handshake(there).await.expect("greeted");
         let client_side = tokio::spawn(connection);
         let request = Request::post("http://x/y").body(()).expect("a request");

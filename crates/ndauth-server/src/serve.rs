@@ -173,7 +173,7 @@ pub async fn serve(options: &ServeOptions, tell: impl FnOnce(Serving)) -> Result
     let tls = certificate.as_ref().map(Certificate::config);
     let listener = listen(&options.listen, socket)?;
     let front = Front::open(listener, tls, options.limits.clone(), move |peer| {
-        let gated = gate.to(peer);
+        let mut gated = gate.to(peer);
         move |request| gated.call(request)
     });
     let front = front.map_err(ServeError::Threads)?;

@@ -23,10 +23,10 @@ async fn main() -> std::io::Result<()> {
         let routes = routes.clone();
         move |request: Request<Received>| {
             let answer = routes.clone().call(request.map(Body::new));
-            async move {
+            Box::pin(async move {
                 let Ok(response) = answer.await;
                 response
-            }
+            })
         }
     })?;
     eprintln!("{{\"address\":\"{address}\"}}");

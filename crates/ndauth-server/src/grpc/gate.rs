@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Version};
 use metrics::{Counter, Histogram};
+use ndauth_authority::Credential;
 use ndauth_authority::access::{Operation, Row, TABLE};
 use ndauth_core::{Problem, Reason};
 use ndauth_proto::status_from_problem;
@@ -50,6 +51,8 @@ pub(crate) struct Gate {
 pub(crate) struct Gated {
     gate: Arc<Gate>,
     peer: SocketAddr,
+    /// What the last validation presented: nearly always the next presents the same.
+    presented: Option<Credential>,
 }
 
 /// Every call there is, by `package.Service/Method`; where the table has a `*`, by `package.Service/`.
@@ -66,13 +69,21 @@ pub(super) struct Door {
 
 /// A call that is being answered.
 pub(crate) struct Answering {
-    answer: Pin<Box<dyn Future<Output = Response<Answer>> + Send>>,
+    reply: Reply,
     deadline: Deadline,
     begun: Instant,
     /// `None` for a call that there is not.
     door: Option<&'static Door>,
     /// What the caller is told, if it gave one.
     id: Option<HeaderValue>,
+}
+
+/// The answer to a call.
+enum Reply {
+    /// It is there; `None` once it was taken.
+    Now(Option<Response<Answer>>),
+    /// It will be.
+    Later(Pin<Box<dyn Future<Output = Response<Answer>> + Send>>),
 }
 
 /// Until when a call must be answered.
@@ -106,7 +117,7 @@ impl Gate {
 
     /// The gate as a connection from there sees it.
     pub(crate) fn to(self: &Arc<Self>, peer: SocketAddr) -> Gated {
-        Gated { gate: Arc::clone(self), peer }
+        Gated { gate: Arc::clone(self), peer, presented: None }
     }
 
     /// Takes in a call of one message, and then a place for it where the database is.
@@ -164,35 +175,67 @@ fn plain(id: &HeaderValue) -> bool {
 
 impl Gated {
     /// Begins to answer a call.
-    pub(crate) fn call(&self, request: Request<Received>) -> Answering {
+    pub(crate) fn call(&mut self, request: Request<Received>) -> Answering {
         let begun = Instant::now();
         let gate = &self.gate;
         let deadline = deadline(request.headers());
         let door = gate.doors.find(request.uri().path());
         let Some(door) = door.filter(|_| is_grpc(&request)) else {
-            let answer = std::future::ready(unknown_call(&request));
+            let reply = Reply::Now(Some(unknown_call(&request)));
             let id = Some(gate.id(request.headers().get(REQUEST_ID)));
-            return Answering { answer: Box::pin(answer), deadline, begun, door: None, id };
+            return Answering { reply, deadline, begun, door: None, id };
         };
         let given = request.headers().get(REQUEST_ID);
-        let (answer, id): (Pin<Box<dyn Future<Output = Response<Answer>> + Send>>, _) = match door
-            .row
-            .operation
-        {
+        let (reply, id) = match door.row.operation {
             // A line of the log is not worth what it costs here: what fails has its own.
             operation @ (Operation::ValidateToken | Operation::ValidateTokens) => {
                 let id = given.map(|_| gate.id(given));
-                (Box::pin(validate(Arc::clone(gate), self.peer, operation, request)), id)
+                (self.validate(operation, request), id)
             }
             operation => {
                 let id = gate.id(given);
                 let span =
                     tracing::info_span!("rpc", rpc = door.rpc, request_id = id.to_str().unwrap_or_default());
                 let streams = matches!(operation, Operation::CheckHealth | Operation::Reflect);
-                (self.answer_at_home(request, streams, span), Some(id))
+                (Reply::Later(self.answer_at_home(request, streams, span)), Some(id))
             }
         };
-        Answering { answer, deadline, begun, door: Some(door), id }
+        Answering { reply, deadline, begun, door: Some(door), id }
+    }
+
+    /// Answers a validation: at once, if it is there and the mirror is fresh enough.
+    fn validate(&mut self, operation: Operation, mut request: Request<Received>) -> Reply {
+        let credential = match self.credential(request.headers()) {
+            Ok(credential) => credential,
+            Err(status) => return Reply::Now(Some(tonics(status.into_http()))),
+        };
+        if operation == Operation::ValidateToken
+            && let Some(whole) = request.body_mut().whole().filter(|whole| whole.len() <= super::MAX_REQUEST)
+        {
+            let question = match unary::message(&whole) {
+                Ok(question) => question,
+                Err(status) => return Reply::Now(Some(tonics(status.into_http()))),
+            };
+            if let Some(answer) = self.gate.service.validate_token_now(&credential, &question) {
+                self.presented = Some(credential);
+                return Reply::Now(Some(unary::response(answer)));
+            }
+            let gate = Arc::clone(&self.gate);
+            return Reply::Later(Box::pin(async move {
+                unary::response(gate.service.validate_token(&credential, &question).await)
+            }));
+        }
+        Reply::Later(Box::pin(validate(Arc::clone(&self.gate), credential, operation, request.into_body())))
+    }
+
+    /// What a validation presents.
+    fn credential(&mut self, headers: &HeaderMap) -> Result<Credential, Status> {
+        let values = || headers.get_all(AUTHORIZATION).iter().map(HeaderValue::as_bytes);
+        let mut given = values();
+        match (self.presented.take(), given.next(), given.next()) {
+            (Some(last), Some(value), None) if super::presents(value, &last) => Ok(last),
+            _ => super::presented(values(), Some(self.peer.ip().to_canonical())),
+        }
     }
 
     /// Lets a call be answered where the database is.
@@ -241,7 +284,11 @@ impl Future for Answering {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let call = self.get_mut();
-        let response = match call.answer.as_mut().poll(context) {
+        let answer = match &mut call.reply {
+            Reply::Now(answer) => Poll::Ready(answer.take().expect("it is polled until it is ready")),
+            Reply::Later(answer) => answer.as_mut().poll(context),
+        };
+        let response = match answer {
             Poll::Ready(response) => response,
             Poll::Pending => {
                 std::task::ready!(call.deadline.poll(call.begun, context));
@@ -310,19 +357,13 @@ fn deadline(headers: &HeaderMap) -> Deadline {
 /// Answers a validation.
 async fn validate(
     gate: Arc<Gate>,
-    peer: SocketAddr,
+    credential: Credential,
     operation: Operation,
-    request: Request<Received>,
+    body: Received,
 ) -> Response<Answer> {
-    let (parts, body) = request.into_parts();
-    let values = parts.headers.get_all(AUTHORIZATION).iter().map(HeaderValue::as_bytes);
-    let credential = match super::presented(values, Some(peer.ip().to_canonical())) {
-        Ok(credential) => credential,
-        Err(status) => return tonics(status.into_http()),
-    };
     if operation == Operation::ValidateToken {
         unary::response(match gate.intake.read(body, super::MAX_REQUEST).await {
-            Ok(request) => gate.service.validate_token(&credential, request).await,
+            Ok(request) => gate.service.validate_token(&credential, &request).await,
             Err(status) => Err(status),
         })
     } else {

@@ -95,19 +95,23 @@ impl Intake {
 
     /// Reads the one message of a request, of at most so many bytes.
     pub(super) async fn read<M: Message + Default>(&self, body: Received, most: usize) -> Result<M, Status> {
-        let whole = self.whole(body, most).await?;
-        let Some((&[compressed, ref length @ ..], message)) = whole.split_first_chunk::<HEAD>() else {
-            return Err(invalid("there is no message"));
-        };
-        if compressed != 0 {
-            let why = "compressed messages are not taken here";
-            return Err(status_from_problem(&Problem::new(Reason::CallUnknown, why)));
-        }
-        if usize::try_from(u32::from_be_bytes(*length)).ok() != Some(message.len()) {
-            return Err(invalid("there is not one message of the length that it tells"));
-        }
-        M::decode(message).map_err(|_| invalid("it is no message of this call"))
+        message(&self.whole(body, most).await?)
     }
+}
+
+/// The one message of a request.
+pub(super) fn message<M: Message + Default>(whole: &[u8]) -> Result<M, Status> {
+    let Some((&[compressed, ref length @ ..], message)) = whole.split_first_chunk::<HEAD>() else {
+        return Err(invalid("there is no message"));
+    };
+    if compressed != 0 {
+        let why = "compressed messages are not taken here";
+        return Err(status_from_problem(&Problem::new(Reason::CallUnknown, why)));
+    }
+    if usize::try_from(u32::from_be_bytes(*length)).ok() != Some(message.len()) {
+        return Err(invalid("there is not one message of the length that it tells"));
+    }
+    M::decode(message).map_err(|_| invalid("it is no message of this call"))
 }
 
 /// Tells that there is too much to do, and counts that.
@@ -120,26 +124,20 @@ fn invalid(why: &str) -> Status {
     status_from_problem(&Problem::new(Reason::InvalidArgument, why))
 }
 
-/// A message in the making. It is written part by part: one after the other, parts of a message are the message
-/// (Protocol Buffers, "Encoding": last one wins).
+/// A message in the making, field by field.
 pub(super) struct Framed(Vec<u8>);
 
 impl Framed {
-    /// Begins with a part, and leaves room for more.
-    pub(super) fn begin(part: &impl Message, room: usize) -> Framed {
-        let mut framed = Framed(Vec::with_capacity(HEAD + part.encoded_len() + room));
+    /// Begins one that will have about so many bytes.
+    pub(super) fn begin(bytes: usize) -> Framed {
+        let mut framed = Framed(Vec::with_capacity(HEAD + bytes));
         framed.0.extend([0; HEAD]);
-        framed.add(part);
         framed
     }
 
-    pub(super) fn add(&mut self, part: &impl Message) {
-        part.encode(&mut self.0).expect("a vector grows");
-    }
-
-    /// Adds what is encoded already.
-    pub(super) fn add_encoded(&mut self, part: &[u8]) {
-        self.0.extend_from_slice(part);
+    /// Where its fields are written.
+    pub(super) fn fields(&mut self) -> &mut Vec<u8> {
+        &mut self.0
     }
 }
 

@@ -3,14 +3,11 @@
 use std::net::IpAddr;
 
 use ndauth_authority::{Allowed, Answer, AuthorityError, Credential, Question, Verdict};
-use ndauth_core::{OwnerView, Problem, Reason, Refusal, Requirement};
-use ndauth_proto::v1::{
-    self, ValidateTokenRequest, ValidateTokenResponse, ValidateTokensRequest, ValidateTokensResponse,
-    validate_token_response, validated_token,
-};
+use ndauth_core::{Problem, Reason, Requirement};
+use ndauth_proto::v1::{self, ValidateTokenRequest, ValidateTokensRequest, ValidatedToken, validated_token};
 use ndauth_proto::{
-    duration_to_proto, effective_to_proto, expiry_to_proto, refusal_to_proto, requirement_from_proto,
-    timestamp_to_proto,
+    AllowedView, requirement_from_proto, write_duration, write_message, write_number, write_outcome,
+    write_timestamp,
 };
 use prost::Message;
 use tonic::Status;
@@ -19,8 +16,10 @@ use crate::grpc::fields::address_from_proto;
 use crate::grpc::unary::Framed;
 use crate::grpc::{Service, refused, status};
 
-/// What an answer tells of the state that it is of takes no more bytes than this.
-const STATE: usize = 48;
+/// How many bytes an answer has, about.
+const ANSWER: usize = 320;
+/// How many of them tell of the state that it is of.
+const STATE: usize = 32;
 /// How many questions are answered at once.
 const MOST_QUESTIONS: usize = 1000;
 
@@ -29,29 +28,25 @@ impl Service {
     pub(super) async fn validate_token(
         &self,
         credential: &Credential,
-        request: ValidateTokenRequest,
+        request: &ValidateTokenRequest,
     ) -> Result<Framed, Status> {
-        let (requirement, client_address) = circumstances(&request).map_err(refused)?;
+        let (requirement, client_address) = circumstances(request).map_err(refused)?;
         let question = Question { secret: &request.secret, requirement: &requirement, client_address };
-        // Encoded where it is told: what is told is large, and would be moved about.
-        let answer = self.authority.validate(credential, &question, |verdict| {
-            let Verdict { outcome, max_cache_age } = verdict;
-            let outcome = match told(outcome) {
-                Ok(allowed) => validate_token_response::Outcome::Allowed(allowed),
-                Err(refused) => validate_token_response::Outcome::Refused(refused),
-            };
-            let part = ValidateTokenResponse {
-                outcome: Some(outcome),
-                max_cache_age: Some(duration_to_proto(max_cache_age)),
-                ..Default::default()
-            };
-            Framed::begin(&part, STATE)
-        });
-        let Answer { told: mut framed, sequence, evaluated_at, stale } =
-            answer.await.map_err(|error| status(&error))?;
-        let evaluated_at = Some(timestamp_to_proto(evaluated_at));
-        framed.add(&ValidateTokenResponse { sequence, evaluated_at, stale, ..Default::default() });
-        Ok(framed)
+        response(self.authority.validate(credential, &question, tell).await)
+    }
+
+    /// Answers `ValidateToken`, where that can be done at once.
+    pub(super) fn validate_token_now(
+        &self,
+        credential: &Credential,
+        request: &ValidateTokenRequest,
+    ) -> Option<Result<Framed, Status>> {
+        let (requirement, client_address) = match circumstances(request) {
+            Ok(circumstances) => circumstances,
+            Err(problem) => return Some(Err(refused(problem))),
+        };
+        let question = Question { secret: &request.secret, requirement: &requirement, client_address };
+        self.authority.validate_now(credential, &question, tell).map(response)
     }
 
     /// Answers `ValidateTokens`.
@@ -75,31 +70,61 @@ impl Service {
                 Some(Question { secret: &request.secret, requirement, client_address: *client_address })
             })
             .collect();
-        let answer = self.authority.validate_all(credential, &questions, |verdict| one(validated(verdict)));
+        let answer = self.authority.validate_all(credential, &questions, |verdict| {
+            let mut fields = Vec::with_capacity(ANSWER);
+            write_verdict(&mut fields, &verdict, 4);
+            fields
+        });
         let Answer { told, sequence, evaluated_at, stale } = answer.await.map_err(|error| status(&error))?;
-        let evaluated_at = Some(timestamp_to_proto(evaluated_at));
-        let state = ValidateTokensResponse { sequence, evaluated_at, stale, ..Default::default() };
-        let room = told.iter().flatten().map(Vec::len).sum::<usize>();
-        let mut framed = Framed::begin(&state, room + STATE);
+        let mut framed =
+            Framed::begin(told.iter().flatten().map(|told| told.len() + 4).sum::<usize>() + STATE);
+        let fields = framed.fields();
         let mut told = told.into_iter();
         for asked in &asked {
-            let answer = match asked {
+            let one = match asked {
                 Ok(_) => match told.next() {
-                    Some(Ok(answer)) => answer,
-                    Some(Err(error)) => one(undecided(&error)),
+                    Some(Ok(told)) => told,
+                    Some(Err(error)) => undecided(&error).encode_to_vec(),
                     None => return Err(refused(Problem::new(Reason::Internal, "a question was left out"))),
                 },
-                Err(problem) => one(invalid(problem)),
+                Err(problem) => invalid(problem).encode_to_vec(),
             };
-            framed.add_encoded(&answer);
+            write_message(fields, 1, |fields| fields.extend_from_slice(&one));
         }
+        write_number(fields, 2, sequence);
+        write_timestamp(fields, 3, evaluated_at);
+        write_number(fields, 4, stale.into());
         Ok(framed)
     }
 }
 
-/// One answer, as it stands among those of `ValidateTokensResponse`.
-fn one(answer: v1::ValidatedToken) -> Vec<u8> {
-    ValidateTokensResponse { answers: vec![answer], ..Default::default() }.encode_to_vec()
+/// Writes what is told of one secret where it is told: what it borrows does not outlive that.
+fn tell(verdict: Verdict<'_>) -> Framed {
+    let mut framed = Framed::begin(ANSWER);
+    write_verdict(framed.fields(), &verdict, 5);
+    framed
+}
+
+fn response(answer: Result<Answer<Framed>, AuthorityError>) -> Result<Framed, Status> {
+    let Answer { told: mut framed, sequence, evaluated_at, stale } =
+        answer.map_err(|error| status(&error))?;
+    let fields = framed.fields();
+    write_number(fields, 3, sequence);
+    write_timestamp(fields, 4, evaluated_at);
+    write_number(fields, 6, stale.into());
+    Ok(framed)
+}
+
+/// Writes the fields of a verdict, of which `age` says how long it may be kept.
+fn write_verdict(fields: &mut Vec<u8>, verdict: &Verdict<'_>, age: u32) {
+    let outcome = verdict.outcome.as_ref().map(|Allowed { token, owner, effective, org }| AllowedView {
+        token,
+        owner: *owner,
+        effective,
+        org: *org,
+    });
+    write_outcome(fields, outcome);
+    write_duration(fields, age, verdict.max_cache_age);
 }
 
 /// What a request asks, and from where its secret came.
@@ -108,51 +133,17 @@ fn circumstances(request: &ValidateTokenRequest) -> Result<(Requirement, Option<
     Ok((requirement, address_from_proto("client_address", &request.client_address)?))
 }
 
-fn validated(verdict: Verdict<'_>) -> v1::ValidatedToken {
-    let outcome = match told(verdict.outcome) {
-        Ok(allowed) => validated_token::Outcome::Allowed(allowed),
-        Err(refused) => validated_token::Outcome::Refused(refused),
-    };
-    v1::ValidatedToken {
-        outcome: Some(outcome),
-        max_cache_age: Some(duration_to_proto(verdict.max_cache_age)),
-    }
-}
-
 /// What is told of one that could not be decided. What failed within is for the log.
-fn undecided(error: &AuthorityError) -> v1::ValidatedToken {
+fn undecided(error: &AuthorityError) -> ValidatedToken {
     tracing::error!(error = error as &dyn std::error::Error, "could not answer");
     let told = v1::Undecided { message: Problem::from(error).message };
-    v1::ValidatedToken { outcome: Some(validated_token::Outcome::Undecided(told)), max_cache_age: None }
+    ValidatedToken { outcome: Some(validated_token::Outcome::Undecided(told)), max_cache_age: None }
 }
 
-fn invalid(problem: &Problem) -> v1::ValidatedToken {
+fn invalid(problem: &Problem) -> ValidatedToken {
     let told = v1::InvalidQuestion {
         field: problem.field.clone().unwrap_or_default(),
         message: problem.message.clone(),
     };
-    v1::ValidatedToken { outcome: Some(validated_token::Outcome::Invalid(told)), max_cache_age: None }
-}
-
-fn told(outcome: Result<Allowed<'_>, Refusal>) -> Result<v1::Allowed, v1::Refused> {
-    outcome.map(|allowed| allowed_to_proto(&allowed)).map_err(|refusal| refusal_to_proto(&refusal))
-}
-
-fn allowed_to_proto(allowed: &Allowed<'_>) -> v1::Allowed {
-    let owner = match &allowed.owner {
-        OwnerView::Account(account) => v1::allowed::Owner::Account(v1::OwnerAccount {
-            id: account.id.to_string(),
-            handle: account.handle.to_string(),
-        }),
-        OwnerView::Org(org) => {
-            v1::allowed::Owner::Org(v1::OwnerOrg { id: org.id.to_string(), slug: org.slug.to_string() })
-        }
-    };
-    v1::Allowed {
-        token_id: allowed.token.id.to_string(),
-        token_name: allowed.token.name.to_string(),
-        owner: Some(owner),
-        expiry: Some(expiry_to_proto(allowed.token.expires_at)),
-        effective: allowed.org.and_then(|org| effective_to_proto(&allowed.effective, org)),
-    }
+    ValidatedToken { outcome: Some(validated_token::Outcome::Invalid(told)), max_cache_age: None }
 }
