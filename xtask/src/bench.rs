@@ -12,7 +12,7 @@ pub(crate) struct Arguments {
     /// Ten million tokens, too.
     #[arg(long)]
     full: bool,
-    /// Only the groups of rows whose name holds this: start, validate, revocation, scale.
+    /// Only the groups of rows whose name holds this: start, validate, revocation, create, scale.
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
 }
@@ -27,7 +27,7 @@ pub(crate) fn measure(arguments: &Arguments) -> anyhow::Result<()> {
     let cluster = Cluster::start()?;
     // In a session of its own, which can then go before others.
     let mut bench = command("setsid", &["--wait", binaries.join("ndauth-bench").as_str()]);
-    bench.args(["--binaries", binaries.as_str()]);
+    bench.args(["--binaries", binaries.as_str()]).arg("--pgbench").arg(cluster.program("pgbench"));
     bench.args(["--json", metadata.target_directory.join("bench.json").as_str()]);
     bench.env("NDAUTH_TEST_POSTGRES", cluster.url());
     if arguments.quick {

@@ -7,6 +7,7 @@ mod codegen;
 mod demo;
 mod postgres;
 mod server;
+mod simulate;
 mod test;
 mod tools;
 #[cfg(test)]
@@ -33,6 +34,8 @@ enum Command {
     Ci,
     /// Measures what is promised, on builds as they are handed out, and fails where a bar is not reached.
     Bench(bench::Arguments),
+    /// Plays how soon changes are known in many places, and what a failover does; prints the tables of `docs/scale.md`.
+    Simulate,
     /// Writes the Rust code of `proto/` into `ndauth-proto`.
     Codegen,
 }
@@ -54,6 +57,10 @@ fn run(command: &Command) -> anyhow::Result<()> {
         Command::Test(arguments) => test::run_with(arguments),
         Command::Ci => ci::run_all(),
         Command::Bench(arguments) => bench::measure(arguments),
+        Command::Simulate => {
+            print!("{}", simulate::tables());
+            Ok(())
+        }
         Command::Codegen => codegen::write(&cargo::root().join(codegen::GENERATED)),
     }
 }

@@ -52,6 +52,11 @@ impl Cluster {
         format!("postgres://nd@127.0.0.1:{}/postgres", self.port)
     }
 
+    /// One of PostgreSQL's programs.
+    pub(crate) fn program(&self, name: &str) -> PathBuf {
+        self.programs.join(name)
+    }
+
     /// Where its files lie.
     pub(crate) fn data(&self) -> String {
         self.folder.path().join("data").to_string_lossy().into_owned()

@@ -48,4 +48,4 @@ pub use standing::Rewound;
 pub use tokens::{
     AnyToken, CreatedToken, Listed, MAX_LIVE_TOKENS, NewToken, RevokedToken, Shown, TokenName, TokenSettings,
 };
-pub use validate::{Allowed, Answer, Question, Verdict};
+pub use validate::{Answer, Question, Verdict};

@@ -115,7 +115,7 @@ struct Progress {
 /// How many may wait for a fresher state at once: each takes about a kilobyte.
 const MOST_WAITING: usize = 100_000;
 /// How many of those who waited are answered at once.
-const TURNS: usize = 8;
+const TURNS: usize = 32;
 
 impl Mirror {
     pub(crate) fn new(watch: Watch, freshness: Freshness) -> Mirror {

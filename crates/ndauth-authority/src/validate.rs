@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use metrics::Counter;
 use ndauth_core::{
-    Asker, Effective, Expiry, OrgSlug, OrgView, OwnerView, Reason, Refusal, Requirement, Scope, Secret,
-    SecretHash, SecretKind, Service, Timestamp, Token, decide,
+    Allowed, Asker, Expiry, OrgView, Reason, Refusal, Requirement, Scope, Secret, SecretHash, SecretKind,
+    Service, Timestamp, decide,
 };
 use ndauth_store::{Family, Read, StoreError};
 
@@ -36,19 +36,6 @@ pub struct Verdict<'a> {
     pub max_cache_age: Duration,
 }
 
-/// That the secret may do what was asked.
-#[derive(Debug)]
-pub struct Allowed<'a> {
-    /// The token.
-    pub token: &'a Token,
-    /// Whose it is.
-    pub owner: OwnerView<'a>,
-    /// What it may do.
-    pub effective: Effective,
-    /// Where, where it was asked for a place.
-    pub org: Option<&'a OrgSlug>,
-}
-
 /// What was made of verdicts, and of which state they are.
 #[derive(Debug)]
 pub struct Answer<T> {
@@ -73,6 +60,9 @@ pub(crate) struct Tally {
 
 /// What was made of one verdict, and the reason if it is a refusal.
 type Told<T> = Result<(T, Option<Reason>), AuthorityError>;
+
+/// What the mirror holds of an answer, or why there is none.
+type Judged<T> = Found<Result<Answer<T>, AuthorityError>>;
 
 /// A question whose secret was read.
 struct Asked<'a> {
@@ -176,7 +166,7 @@ impl Authority {
         credential: &Credential,
         operation: Operation,
         ask: impl Fn(&View<'_>, &Service) -> (T, bool),
-    ) -> Result<impl Fn(&View<'_>) -> Found<Result<Answer<T>, AuthorityError>>, AuthorityError> {
+    ) -> Result<impl Fn(&View<'_>) -> Judged<T>, AuthorityError> {
         // Who is no service is told so, whether it lives or not: nobody is looked up who may not ask.
         let no_service = |caller| Err(AuthorityError::NotPermitted { caller, operation });
         let (secret, from) = match credential {

@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: measures, and tells which bars are reached.
 
+mod create;
 mod revocation;
 mod scale;
 mod start;
@@ -22,6 +23,9 @@ struct Arguments {
     /// Where the binaries are.
     #[arg(long)]
     binaries: PathBuf,
+    /// PostgreSQL's `pgbench`.
+    #[arg(long)]
+    pgbench: PathBuf,
     /// Where the file for programs goes.
     #[arg(long)]
     json: PathBuf,
@@ -39,6 +43,7 @@ struct Arguments {
 /// What the groups of rows share.
 struct Bench {
     binaries: PathBuf,
+    pgbench: PathBuf,
     folder: tempfile::TempDir,
     runtime: Runtime,
     /// How often each thing is measured.
@@ -78,19 +83,21 @@ fn text(url: &DatabaseUrl) -> String {
 
 type Group = (&'static str, fn(&mut Bench) -> anyhow::Result<()>);
 
-const GROUPS: [Group; 4] = [
+const GROUPS: [Group; 5] = [
     ("start", start::measure),
     ("validate", validate::measure),
     ("revocation", revocation::measure),
+    ("create", create::measure),
     ("scale", scale::measure),
 ];
 
 fn main() -> anyhow::Result<()> {
-    let Arguments { binaries, json, quick, full, only } = Arguments::parse();
+    let Arguments { binaries, pgbench, json, quick, full, only } = Arguments::parse();
     load::go_first();
     load::pin(ASKING)?;
     let mut bench = Bench {
         binaries,
+        pgbench,
         folder: tempfile::tempdir()?,
         runtime: tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?,
         rounds: if quick { 3 } else { 7 },

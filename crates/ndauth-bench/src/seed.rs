@@ -18,6 +18,17 @@ pub struct Seeded {
     pub service: Secret,
     /// A session of the first account.
     pub session: Secret,
+    /// Whose it is.
+    pub caller: Caller,
+}
+
+/// An account that is logged in.
+#[derive(Clone, Copy, Debug)]
+pub struct Caller {
+    /// The account's id.
+    pub account: uuid::Uuid,
+    /// The session's.
+    pub session: uuid::Uuid,
 }
 
 /// Each account has so many tokens.
@@ -175,5 +186,6 @@ pub async fn seed(url: &DatabaseUrl, tokens: usize) -> anyhow::Result<Seeded> {
         execute(&store, "ANALYZE").await;
     }
     store.close().await?;
-    Ok(Seeded { tokens: made, service, session })
+    let caller = Caller { account: owners[0], session: family };
+    Ok(Seeded { tokens: made, service, session, caller })
 }

@@ -110,6 +110,19 @@ pub enum Effective {
     },
 }
 
+/// That a secret may do what was asked: what whoever asked is told.
+#[derive(Clone, Debug)]
+pub struct Allowed<'a> {
+    /// Its token.
+    pub token: &'a Token,
+    /// Whose that is.
+    pub owner: OwnerView<'a>,
+    /// What it may do.
+    pub effective: Effective,
+    /// Where, where it was asked for a place.
+    pub org: Option<&'a OrgSlug>,
+}
+
 /// One thing that bounds what a token may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Factor {

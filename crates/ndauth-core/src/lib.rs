@@ -36,7 +36,8 @@ pub use catalogue::{
     PermissionName, TypeDocument, UnknownGrant, is_own_resource_type,
 };
 pub use decide::{
-    Allowance, Asker, Case, Effective, Factor, Finding, OrgView, OwnerView, Requirement, decide, explain,
+    Allowance, Allowed, Asker, Case, Effective, Factor, Finding, OrgView, OwnerView, Requirement, decide,
+    explain,
 };
 pub use event::{Actor, Change, Entry, Event, Head, Personal, chain_hash, personal_hash};
 pub use expiry::{Expiry, ExpiryChoice, InvalidExpiry, Lifetime, MAX_LIFETIME};

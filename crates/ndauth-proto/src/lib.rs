@@ -23,7 +23,7 @@ pub use convert::{
 };
 pub use policy::{policy_from_proto, policy_to_proto};
 pub use status::{problem_from_status, status_from_problem};
-pub use wire::{AllowedView, write_duration, write_message, write_number, write_outcome, write_timestamp};
+pub use wire::{write_duration, write_message, write_number, write_outcome, write_timestamp};
 
 /// The generated types, clients and servers of the package `ndauth.v1`.
 pub mod v1 {

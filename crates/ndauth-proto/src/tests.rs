@@ -2,9 +2,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ndauth_core::{
-    Account, AccountId, Actions, Effective, Expiry, ExpiryChoice, Factor, Grant, Grants, Lifetime, Networks,
-    Org, OrgId, OrgPolicy, Orgs, Owner, OwnerView, Permission, Problem, Reason, Refusal, Requirement, Role,
-    Scope, Services, Timestamp, Token, TokenId,
+    Account, AccountId, Actions, Allowed, Effective, Expiry, ExpiryChoice, Factor, Grant, Grants, Lifetime,
+    Networks, Org, OrgId, OrgPolicy, Orgs, Owner, OwnerView, Permission, Problem, Reason, Refusal,
+    Requirement, Role, Scope, Services, Timestamp, Token, TokenId,
 };
 use prost::Message;
 use prost_types::field_descriptor_proto::Type;
@@ -242,7 +242,7 @@ fn debug_hides_the_secret() {
 }
 
 /// What the generated types make of the same.
-fn built(allowed: &AllowedView<'_>) -> v1::Allowed {
+fn built(allowed: &Allowed<'_>) -> v1::Allowed {
     let owner = match allowed.owner {
         OwnerView::Account(account) => v1::allowed::Owner::Account(v1::OwnerAccount {
             id: account.id.to_string(),
@@ -257,7 +257,7 @@ fn built(allowed: &AllowedView<'_>) -> v1::Allowed {
         token_name: allowed.token.name.to_string(),
         owner: Some(owner),
         expiry: Some(expiry_to_proto(allowed.token.expires_at)),
-        effective: allowed.org.and_then(|org| effective_to_proto(allowed.effective, org)),
+        effective: allowed.org.and_then(|org| effective_to_proto(&allowed.effective, org)),
     }
 }
 
@@ -315,9 +315,9 @@ fn what_is_written_is_what_would_be_built() {
                     revoked_at: None,
                 };
                 let place = (effective != Effective::Identity).then_some(&org.slug);
-                let allowed = AllowedView { token: &token, owner, effective: &effective, org: place };
+                let allowed = Allowed { token: &token, owner, effective: effective.clone(), org: place };
                 let mut written = Vec::new();
-                write_outcome(&mut written, Ok(allowed));
+                write_outcome(&mut written, &Ok(allowed.clone()));
                 write_timestamp(&mut written, 4, now);
                 write_duration(&mut written, 5, Duration::new(2, 7));
                 let outcome = Some(v1::validate_token_response::Outcome::Allowed(built(&allowed)));
@@ -333,14 +333,14 @@ fn what_is_written_is_what_would_be_built() {
                     max_cache_age: None,
                 };
                 written.clear();
-                write_outcome(&mut written, Ok(allowed));
+                write_outcome(&mut written, &Ok(allowed.clone()));
                 assert_eq!(written, validated.encode_to_vec(), "{allowed:?}");
             }
         }
     }
     let refusal = Refusal::Unknown;
     let mut written = Vec::new();
-    write_outcome(&mut written, Err(&refusal));
+    write_outcome(&mut written, &Err(refusal.clone()));
     write_number(&mut written, 3, 300);
     write_number(&mut written, 6, 0);
     let outcome = Some(v1::validate_token_response::Outcome::Refused(refusal_to_proto(&refusal)));

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use ndauth_core::{Effective, Expiry, Grants, OrgSlug, OwnerView, Refusal, Timestamp, Token};
+use ndauth_core::{Allowed, Effective, Expiry, Grants, OwnerView, Refusal, Timestamp};
 use prost::Message;
 use prost::encoding::{WireType, encode_varint};
 use uuid::Uuid;
@@ -15,23 +15,10 @@ use crate::{
     duration_to_proto, grants_to_proto, refusal_to_proto, role_to_proto, scope_to_proto, timestamp_to_proto,
 };
 
-/// What a service is told of a token that may do what was asked.
-#[derive(Clone, Copy, Debug)]
-pub struct AllowedView<'a> {
-    /// The token.
-    pub token: &'a Token,
-    /// Whose it is.
-    pub owner: OwnerView<'a>,
-    /// What it may do.
-    pub effective: &'a Effective,
-    /// Where, where it was asked for a place.
-    pub org: Option<&'a OrgSlug>,
-}
-
 /// Writes the outcome of a question: the field 1 or 2 of `ValidateTokenResponse` and of `ValidatedToken`.
-pub fn write_outcome(to: &mut Vec<u8>, outcome: Result<AllowedView<'_>, &Refusal>) {
+pub fn write_outcome(to: &mut Vec<u8>, outcome: &Result<Allowed<'_>, Refusal>) {
     match outcome {
-        Ok(allowed) => write_message(to, 1, |to| write_allowed(to, &allowed)),
+        Ok(allowed) => write_message(to, 1, |to| write_allowed(to, allowed)),
         Err(refusal) => write_message(to, 2, |to| build(to, &refusal_to_proto(refusal))),
     }
 }
@@ -108,8 +95,8 @@ fn build(to: &mut Vec<u8>, message: &impl Message) {
     message.encode(to).expect("a vector grows");
 }
 
-fn write_allowed(to: &mut Vec<u8>, allowed: &AllowedView<'_>) {
-    let AllowedView { token, owner, effective, org } = allowed;
+fn write_allowed(to: &mut Vec<u8>, allowed: &Allowed<'_>) {
+    let Allowed { token, owner, effective, org } = allowed;
     write_id(to, 1, token.id.uuid());
     write_text(to, 2, token.name.as_str());
     match owner {

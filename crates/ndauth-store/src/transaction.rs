@@ -50,6 +50,8 @@ impl Store {
     pub async fn read(&self) -> Result<Read, StoreError> {
         let options = match self.engine {
             Engine::Sqlite => TransactionOptions::default(),
+            // Its connection was told so once.
+            Engine::Postgres if self.apart => TransactionOptions::default(),
             Engine::Postgres => TransactionOptions {
                 isolation_level: Some(IsolationLevel::RepeatableRead),
                 access_mode: Some(AccessMode::ReadOnly),

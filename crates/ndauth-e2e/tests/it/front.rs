@@ -100,13 +100,28 @@ pub(crate) async fn call(
     headers: &[(&'static str, &str)],
     body: &[u8],
 ) -> Result<(HeaderMap, Option<HeaderMap>), h2::Error> {
+    call_in_parts(client, path, headers, &[], body).await
+}
+
+/// The same, with some parts before the last.
+async fn call_in_parts(
+    client: &mut SendRequest<Bytes>,
+    path: &str,
+    headers: &[(&'static str, &str)],
+    parts: &[&[u8]],
+    last: &[u8],
+) -> Result<(HeaderMap, Option<HeaderMap>), h2::Error> {
     let mut request = Request::post(format!("http://x{path}")).version(Version::HTTP_2);
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
     let mut client = client.clone().ready().await?;
     let (answer, mut sending) = client.send_request(request.body(()).expect("a request"), false)?;
-    sending.send_data(Bytes::copy_from_slice(body), true)?;
+    for part in parts {
+        sending.send_data(Bytes::copy_from_slice(part), false)?;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    sending.send_data(Bytes::copy_from_slice(last), true)?;
     let (head, mut body) = answer.await?.into_parts();
     while let Some(data) = body.data().await {
         let data = data?;
@@ -167,6 +182,12 @@ async fn frames_that_make_no_sense_are_refused_and_deadlines_kept() {
     let (headers, trailers) = call(&mut client, path, &[grpc, who], &framed).await.expect("answered");
     assert!(headers.get("grpc-status").is_none(), "{headers:?}");
     assert_eq!(trailers.expect("trailers")["grpc-status"], "0");
+    // However it comes.
+    let (begin, end) = framed.split_at(7);
+    for (parts, last) in [(&[begin][..], end), (&[&framed], &[]), (&[&[], begin, &[], end], &[])] {
+        let answer = call_in_parts(&mut client, path, &[grpc, who], parts, last).await.expect("answered");
+        assert_eq!(answer.1.expect("trailers")["grpc-status"], "0", "{parts:?}");
+    }
     // What is no gRPC is told so.
     let (headers, _) = call(&mut client, "/", &[("content-type", "text/html")], &[]).await.expect("answered");
     assert_eq!(headers["content-type"], "text/plain");

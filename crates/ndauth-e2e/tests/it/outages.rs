@@ -156,9 +156,9 @@ async fn a_database_that_stops_or_hangs_under_load_makes_no_wrong_answers() {
         tokio::time::sleep(Duration::from_millis(300)).await;
         assert!(counts.decided() > decided, "{what}: it was asked before");
         if what == "hung" {
-            frail.signal(Signal::STOP)
+            frail.signal(Signal::STOP);
         } else {
-            frail.stop()
+            frail.stop();
         }
         tokio::time::sleep(BOUND * 3).await;
         let (decided, undecided) = (counts.decided(), counts.undecided());
@@ -170,9 +170,9 @@ async fn a_database_that_stops_or_hangs_under_load_makes_no_wrong_answers() {
         let most = u64::try_from(begun.elapsed().as_millis()).expect("short") / 5 + 1;
         assert!(questions <= most, "{what}: {questions} head questions, at most {most}");
         if what == "hung" {
-            frail.signal(Signal::CONT)
+            frail.signal(Signal::CONT);
         } else {
-            frail.start()
+            frail.start();
         }
         let back = Instant::now();
         while counts.decided() == decided {

@@ -2,12 +2,11 @@
 
 use std::net::IpAddr;
 
-use ndauth_authority::{Allowed, Answer, AuthorityError, Credential, Question, Verdict};
+use ndauth_authority::{Answer, AuthorityError, Credential, Question, Verdict};
 use ndauth_core::{Problem, Reason, Requirement};
 use ndauth_proto::v1::{self, ValidateTokenRequest, ValidateTokensRequest, ValidatedToken, validated_token};
 use ndauth_proto::{
-    AllowedView, requirement_from_proto, write_duration, write_message, write_number, write_outcome,
-    write_timestamp,
+    requirement_from_proto, write_duration, write_message, write_number, write_outcome, write_timestamp,
 };
 use prost::Message;
 use tonic::Status;
@@ -99,6 +98,7 @@ impl Service {
 }
 
 /// Writes what is told of one secret where it is told: what it borrows does not outlive that.
+#[expect(clippy::needless_pass_by_value, reason = "it is passed on by name")]
 fn tell(verdict: Verdict<'_>) -> Framed {
     let mut framed = Framed::begin(ANSWER);
     write_verdict(framed.fields(), &verdict, 5);
@@ -117,13 +117,7 @@ fn response(answer: Result<Answer<Framed>, AuthorityError>) -> Result<Framed, St
 
 /// Writes the fields of a verdict, of which `age` says how long it may be kept.
 fn write_verdict(fields: &mut Vec<u8>, verdict: &Verdict<'_>, age: u32) {
-    let outcome = verdict.outcome.as_ref().map(|Allowed { token, owner, effective, org }| AllowedView {
-        token,
-        owner: *owner,
-        effective,
-        org: *org,
-    });
-    write_outcome(fields, outcome);
+    write_outcome(fields, &verdict.outcome);
     write_duration(fields, age, verdict.max_cache_age);
 }
 

@@ -96,6 +96,8 @@ on_both! {
         let (store, _, mut rng) = open(scratch).await;
         let (ada, _) = member(&store, &mut rng).await;
         let before = store.read().await.expect("a view");
+        let apart = store.apart().await.expect("connected");
+        let before_apart = apart.read().await.expect("a view");
         let write = store.write("test").await.expect("a change begins");
         write.set_account_disabled(ada.id, Some(at(0))).await.expect("set");
         write.commit(&any_event(&mut rng)).await.expect("committed");
@@ -104,6 +106,7 @@ on_both! {
             read.find_account(ada.id).await.expect("read").expect("found").disabled_at.is_some()
         };
         assert!(!disabled(&before).await);
+        assert!(!disabled(&before_apart).await);
         assert!(disabled(&after).await);
         assert_eq!((before.head().sequence, after.head().sequence), (1, 2));
     }
