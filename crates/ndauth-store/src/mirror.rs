@@ -218,21 +218,28 @@ impl Read {
         }
         let query = query.order_by_asc(account::Column::Id).limit(limit);
         let ids: Vec<Uuid> = query.into_tuple().all(&self.transaction).await?;
-        let ids: Vec<AccountId> = ids.into_iter().map(AccountId::from_uuid).collect();
         let Some(last) = ids.last() else { return Ok(None) };
-        Ok(Some(Page { read: self.people(&ids).await?, last: *last }))
+        Ok(Some(Page { read: self.people_with(&ids, run).await?, last: AccountId::from_uuid(*last) }))
     }
 
     /// These people.
     pub async fn people(&self, ids: &[AccountId]) -> Result<Sorted<Person, AccountId>, StoreError> {
-        each_apart(ids, |ids: Vec<_>| async move {
-            let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
-            let of_people = membership::Column::AccountId.is_in(ids.clone());
+        let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+        self.people_with(&ids, these).await
+    }
+
+    async fn people_with(
+        &self,
+        ids: &[Uuid],
+        among: fn(&[Uuid], Column) -> SimpleExpr,
+    ) -> Result<Sorted<Person, AccountId>, StoreError> {
+        let Sorted { sound, broken } = each_apart(ids, |ids: Vec<_>| async move {
+            let of_people = among(&ids, Column::Member);
             let mut roles: BTreeMap<AccountId, Vec<(OrgId, Role)>> = BTreeMap::new();
             for member in self.members(membership::Entity::find().filter(of_people)).await? {
                 roles.entry(member.account).or_default().push((member.org, member.role));
             }
-            let rows = account::Entity::find().filter(account::Column::Id.is_in(ids));
+            let rows = account::Entity::find().filter(among(&ids, Column::Account));
             let person = |row: account::Model| {
                 let account = Account::try_from(row)?;
                 let mut roles = roles.remove(&account.id).unwrap_or_default();
@@ -241,7 +248,8 @@ impl Read {
             };
             rows.all(&self.transaction).await?.into_iter().map(person).collect()
         })
-        .await
+        .await?;
+        Ok(Sorted { sound, broken: broken.into_iter().map(AccountId::from_uuid).collect() })
     }
 
     /// Every org, deleted or not, with its policies.
@@ -271,11 +279,13 @@ impl Read {
     }
 }
 
-/// A column of the ids of tokens.
+/// A column of ids: of tokens, or of accounts.
 #[derive(Clone, Copy)]
 enum Column {
     Token,
     SecretOfToken,
+    Account,
+    Member,
 }
 
 /// These ids.
@@ -284,6 +294,8 @@ fn these(ids: &[Uuid], column: Column) -> SimpleExpr {
     match column {
         Column::Token => token::Column::Id.is_in(ids),
         Column::SecretOfToken => secret::Column::TokenId.is_in(ids),
+        Column::Account => account::Column::Id.is_in(ids),
+        Column::Member => membership::Column::AccountId.is_in(ids),
     }
 }
 
@@ -293,6 +305,8 @@ fn run(ids: &[Uuid], column: Column) -> SimpleExpr {
     match column {
         Column::Token => token::Column::Id.between(*first, *last),
         Column::SecretOfToken => secret::Column::TokenId.between(*first, *last),
+        Column::Account => account::Column::Id.between(*first, *last),
+        Column::Member => membership::Column::AccountId.between(*first, *last),
     }
 }
 

@@ -49,17 +49,18 @@ impl Read {
     /// How many tokens of an account are neither revoked nor expired, and have a secret that is not shut out.
     pub async fn count_live_tokens(&self, owner: AccountId) -> Result<u64, StoreError> {
         let not_before = self.installation().not_before.micros();
+        // Of each of them, looked up by its index: there may be millions of others.
         let serving = secret::Entity::find()
             .select_only()
-            .column(secret::Column::TokenId)
-            .filter(secret::Column::TokenId.is_not_null())
+            .column(secret::Column::Id)
+            .filter(secret::Column::TokenId.into_expr().eq(token::Column::Id.into_expr()))
             .filter(secret::Column::MintedAt.gte(not_before))
             .into_query();
         let live = token::Entity::find()
             .filter(token::Column::AccountId.eq(owner.uuid()))
             .filter(token::Column::RevokedAt.is_null())
             .filter(token::Column::ExpiresAt.gt(self.now().micros()))
-            .filter(token::Column::Id.in_subquery(serving));
+            .filter(Expr::exists(serving));
         Ok(live.count(&self.transaction).await?)
     }
 
