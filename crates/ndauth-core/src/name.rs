@@ -1,11 +1,12 @@
 //! Names that people give: of tokens, orgs, accounts and services.
 //!
 //! What passes here is safe to store, to compare and to show: one line, no control characters, none
-//! that is invisible or that changes the direction of what follows.
+//! that is invisible or that changes the direction of what follows. Short ones, as most are, lie where they are held.
 
 use std::fmt;
 use std::str::FromStr;
 
+use smol_str::SmolStr;
 use unicode_normalization::UnicodeNormalization;
 
 /// Why a text is no name.
@@ -37,19 +38,19 @@ pub enum InvalidName {
 /// What a person calls a token, a service, an org or themselves: 1 to 100 characters in
 /// Unicode's normal form C.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Label(Box<str>);
+pub struct Label(SmolStr);
 
 /// What something is for, in a person's words: 1 to 200 characters on one line, in Unicode's normal form C.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Description(Box<str>);
+pub struct Description(SmolStr);
 
 /// An org's immutable name in URLs and commands: 1 to 40 of a-z, 0-9 and inner hyphens.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct OrgSlug(Box<str>);
+pub struct OrgSlug(SmolStr);
 
 /// An account's immutable name: 1 to 40 of a-z, 0-9 and inner hyphens.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Handle(Box<str>);
+pub struct Handle(SmolStr);
 
 /// An account's e-mail address, its domain in lower case.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -112,7 +113,7 @@ impl FromStr for Email {
 }
 
 /// A line that people wrote, in normal form.
-fn line(text: &str, max: usize) -> Result<Box<str>, InvalidName> {
+fn line(text: &str, max: usize) -> Result<SmolStr, InvalidName> {
     bounded(text, max)?;
     if text.trim() != text {
         return Err(InvalidName::OuterSpace);
@@ -133,7 +134,7 @@ fn bounded(text: &str, max: usize) -> Result<(), InvalidName> {
     }
 }
 
-fn slug(text: &str) -> Result<Box<str>, InvalidName> {
+fn slug(text: &str) -> Result<SmolStr, InvalidName> {
     bounded(text, MAX_SLUG)?;
     let alphabet = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if let Some(c) = text.chars().find(|c| !alphabet(*c)) {
