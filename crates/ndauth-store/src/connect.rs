@@ -208,18 +208,13 @@ pub(crate) fn sqlite_options(path: std::path::PathBuf, opening: Opening) -> Conn
     };
     let mut options = options("sqlite:", connections);
     options.map_sqlx_sqlite_opts(move |options| {
-        let options = options
+        options
             .filename(&path)
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
-            .busy_timeout(PATIENCE);
-        match opening {
-            Opening::Pool => options,
-            // Who reads everything is handed many rows at a time, and maps the file.
-            Opening::One => options.row_buffer_size(1000).pragma("mmap_size", "4294967296"),
-        }
+            .busy_timeout(PATIENCE)
     });
     options
 }
