@@ -20,7 +20,7 @@ pub(crate) fn serve_failure(error: &ServeError) -> Failure {
             (Some(hint.to_owned()), 2)
         }
         ServeError::Tls(_) => (Some("check `--tls-certificate` and `--tls-key`".to_owned()), 2),
-        ServeError::Database { source, .. } => {
+        ServeError::Database { source, .. } | ServeError::Lost { source, .. } => {
             let other = || "check `--database`, and that this user may open it".to_owned();
             (Some(source.operators_hint().unwrap_or_else(other)), source.reason().class().exit_code())
         }

@@ -91,6 +91,15 @@ pub enum ServeError {
     /// Signals could not be waited for.
     #[error("cannot wait for signals")]
     Signals(#[source] io::Error),
+    /// The database that was served is there no more.
+    #[error("the database `{url}` is lost")]
+    Lost {
+        /// Which.
+        url: DatabaseUrl,
+        /// Why.
+        #[source]
+        source: AuthorityError,
+    },
     /// What follows the log failed.
     #[error("the log is followed no more")]
     Follower(#[source] tokio::task::JoinError),
@@ -208,7 +217,7 @@ pub async fn serve(options: &ServeOptions, tell: impl FnOnce(Serving)) -> Result
     tracing::info!("stopped");
     match lost {
         None => Ok(()),
-        Some(Ok(why)) => Err(database(why)),
+        Some(Ok(source)) => Err(ServeError::Lost { url: options.database.clone(), source }),
         Some(Err(panic)) => Err(ServeError::Follower(panic)),
     }
 }

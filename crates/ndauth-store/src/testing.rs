@@ -104,6 +104,22 @@ pub async fn execute_at(url: &str, sql: &str) {
     connection.close().await.expect("the connection closes");
 }
 
+/// Takes back the last event, which revoked a token, as an older copy of the database would.
+///
+/// # Panics
+///
+/// Where it fails.
+pub async fn forget_a_revocation(store: &Store) {
+    execute(
+        store,
+        "BEGIN; UPDATE token SET revoked_at = NULL, live_name = name; \
+         DELETE FROM event WHERE sequence = (SELECT sequence FROM head); \
+         UPDATE head SET sequence = (SELECT max(sequence) FROM event), \
+         hash = (SELECT hash FROM event ORDER BY sequence DESC LIMIT 1); COMMIT",
+    )
+    .await;
+}
+
 /// Runs a statement behind the store's back, which may be refused.
 pub async fn execute_fallibly(store: &Store, sql: &str) -> Result<(), crate::StoreError> {
     store.database.execute_unprepared(sql).await?;

@@ -301,14 +301,7 @@ on_both! {
         let by_id = ndauth_authority::AnyToken::Id(token.view.token.id);
         authority.revoke_any_token(&CONSOLE, &by_id).await.expect("revoked");
         let store = ndauth_store::Store::connect(&world.scratch.url, Clock::Database).await.expect("connected");
-        execute(
-            &store,
-            "BEGIN; UPDATE token SET revoked_at = NULL, live_name = name; \
-             DELETE FROM event WHERE sequence = (SELECT sequence FROM head); \
-             UPDATE head SET sequence = (SELECT max(sequence) FROM event), \
-             hash = (SELECT hash FROM event ORDER BY sequence DESC LIMIT 1); COMMIT",
-        )
-        .await;
+        ndauth_store::testing::forget_a_revocation(&store).await;
         authority.look().await.expect("looked");
         assert!(matches!(authority.may_serve().await, Err(AuthorityError::Rewound(_))));
         authority.after_restore(&CONSOLE, &Settlement::NotBefore(at(0))).await.expect("settled");

@@ -12,6 +12,7 @@ use rustix::process::Signal;
 
 use crate::front::{call, framed, raw};
 use crate::installation::{Installation, Running, soon};
+use crate::outages::head_questions;
 use crate::proxy::{Proxy, Treatment, Which};
 use crate::requests::{new_token, revoke};
 
@@ -348,12 +349,8 @@ async fn sec_12_what_is_revoked_stays_so_when_all_instances_die() {
 async fn those_who_wait_ask_the_database_together() {
     let cluster = Cluster::of(1).await;
     let asker = cluster.asks(0).await;
-    let questions = |page: &str| -> u64 {
-        let line = page.lines().find(|line| line.starts_with("ndauth_head_questions_total"));
-        line.and_then(|line| line.rsplit(' ').next()).and_then(|count| count.parse().ok()).expect("a count")
-    };
     let server = &cluster.instances[0].server;
-    let (before, begun) = (questions(&server.get("/metrics").1), Instant::now());
+    let (before, begun) = (head_questions(server), Instant::now());
     let mut asking = Vec::new();
     for _ in 0..64 {
         let asker = asker.clone();
@@ -368,7 +365,7 @@ async fn those_who_wait_ask_the_database_together() {
     for one in asking {
         one.await.expect("it ends well");
     }
-    let asked = questions(&server.get("/metrics").1) - before;
+    let asked = head_questions(server) - before;
     let most = begun.elapsed().as_millis() as u64 / 5 + 10;
     assert!(asked <= most && asked < 800, "{asked} head questions for 1600 unknown secrets, at most {most}");
 }
@@ -421,14 +418,7 @@ async fn a_log_that_is_rewound_beneath_an_instance_is_not_served() {
     let export = cluster.at.home().join("events.jsonl");
     std::fs::write(&export, cluster.at.operate("events export")).expect("written");
     let store = cluster.at.scratch.store(ndauth_store::Clock::Database).await;
-    ndauth_store::testing::execute(
-        &store,
-        "BEGIN; UPDATE token SET revoked_at = NULL, live_name = name; \
-         DELETE FROM event WHERE sequence = (SELECT sequence FROM head); \
-         UPDATE head SET sequence = (SELECT max(sequence) FROM event), \
-         hash = (SELECT hash FROM event ORDER BY sequence DESC LIMIT 1); COMMIT",
-    )
-    .await;
+    ndauth_store::testing::forget_a_revocation(&store).await;
     let since = Instant::now();
     loop {
         match asker.refused(&secret).await {

@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::durability::processes;
-use crate::installation::{Installation, soon, told};
+use crate::installation::{Installation, Running, soon, told};
 use crate::instances::{Asker, BOUND, Cluster};
 use crate::requests::{new_token, revoke};
 
@@ -117,7 +117,8 @@ fn load(
     (counts, asking)
 }
 
-fn head_questions(server: &crate::installation::Running) -> u64 {
+/// How often a server has asked for the end of the log.
+pub(crate) fn head_questions(server: &Running) -> u64 {
     let (_, page) = server.get("/metrics");
     let line = page.lines().find(|line| line.starts_with("ndauth_head_questions_total"));
     line.and_then(|line| line.rsplit(' ').next()).and_then(|count| count.parse().ok()).expect("a count")
@@ -210,12 +211,12 @@ async fn clocks_that_differ_and_jump_bring_nothing_back() {
     for skew in [10, -10] {
         let at = Installation::new(Engine::Postgres).await;
         let store = at.scratch.store(Clock::Database).await;
+        let real = store.read().await.expect("a view").now().micros();
         execute(&store, CLOCK).await;
         let set = async |minutes: i64| {
             execute(&store, &format!("UPDATE public.skew SET micros = {}", minutes * MINUTE)).await;
         };
         set(skew).await;
-        let real = store.read().await.expect("a view").now().micros();
         let cluster = Cluster::on(at, 2).await;
         let owner = cluster.owner(0).await;
         let askers = [cluster.asks(0).await, cluster.asks(1).await];
