@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwapOption;
 use ndauth_core::{Head, Installation, InstallationId};
@@ -90,10 +90,8 @@ impl Standing {
             None => Ok(()),
         }
     }
-}
 
-impl Standing {
-    fn mirrored(&self) -> std::sync::MutexGuard<'_, Option<Head>> {
+    fn mirrored(&self) -> MutexGuard<'_, Option<Head>> {
         self.mirrored.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ndauth_authority::{Authority, AuthorityError, Credential};
-use ndauth_core::{Problem, Refusal, Secret};
+use ndauth_core::{Problem, Reason, Refusal, Secret};
 use ndauth_proto::v1::account_service_server::AccountServiceServer;
 use ndauth_proto::v1::org_service_server::OrgServiceServer;
 use ndauth_proto::v1::org_token_service_server::OrgTokenServiceServer;
@@ -124,12 +124,15 @@ fn status(error: &AuthorityError) -> Status {
     if error.is_ours() {
         tracing::error!(error = error as &dyn std::error::Error, "could not answer");
     }
-    status_from_problem(&Problem::from(error))
+    refused(Problem::from(error))
 }
 
-/// What a caller is told of a request that makes no sense.
+/// What a caller is told of a request that makes no sense, or is too much; the latter is counted.
 #[expect(clippy::needless_pass_by_value, reason = "it is passed to `map_err` by name")]
 fn refused(problem: Problem) -> Status {
+    if problem.reason == Reason::Overloaded {
+        metrics::counter!("ndauth_calls_shed_total").increment(1);
+    }
     status_from_problem(&problem)
 }
 

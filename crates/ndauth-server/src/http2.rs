@@ -78,9 +78,9 @@ where
             let none = calls.is_empty();
             for (request, to) in calls.drain(..) {
                 let received = request.map(|stream| Received::Stream(stream, None));
-                let mut answering = Answering::Made(service(received), to);
-                if Pin::new(&mut answering).poll(context).is_pending() {
-                    tokio::spawn(answering);
+                let mut exchange = Exchange::Made(service(received), to);
+                if Pin::new(&mut exchange).poll(context).is_pending() {
+                    tokio::spawn(exchange);
                 }
             }
             if over {
@@ -199,12 +199,12 @@ impl Watch {
 
 /// A call that is being answered, and then the answer that is being sent. It is done when the client has gone or does
 /// not want it any more, too.
-enum Answering<A, B> {
+enum Exchange<A, B> {
     Made(A, SendResponse<Bytes>),
     Sent(B, SendStream<Bytes>),
 }
 
-impl<A, B> Future for Answering<A, B>
+impl<A, B> Future for Exchange<A, B>
 where
     A: Future<Output = Response<B>> + Unpin,
     B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
@@ -212,18 +212,18 @@ where
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let answering = self.get_mut();
-        if let Answering::Made(answer, to) = answering {
+        let exchange = self.get_mut();
+        if let Exchange::Made(answer, to) = exchange {
             let (head, body) = ready!(Pin::new(answer).poll(context)).into_parts();
             let ended = body.is_end_stream();
             match to.send_response(Response::from_parts(head, ()), ended) {
-                Ok(stream) if !ended => *answering = Answering::Sent(body, stream),
+                Ok(stream) if !ended => *exchange = Exchange::Sent(body, stream),
                 Ok(_) | Err(_) => return Poll::Ready(()),
             }
         }
-        match answering {
-            Answering::Made(..) => Poll::Ready(()),
-            Answering::Sent(body, stream) => send(body, stream, context),
+        match exchange {
+            Exchange::Made(..) => Poll::Ready(()),
+            Exchange::Sent(body, stream) => send(body, stream, context),
         }
     }
 }

@@ -74,7 +74,7 @@ fn describe() {
     metrics::describe_counter!("ndauth_connections_refused_total", "Connections beyond a limit, by which.");
     metrics::describe_counter!(
         "ndauth_calls_shed_total",
-        "Calls sent away because too many waited for the database."
+        "Calls sent away because there was too much to do."
     );
     metrics::describe_histogram!(
         "ndauth_store_write_seconds",

@@ -1,5 +1,6 @@
 //! Connecting to a database, and bringing its schema to this version.
 
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,7 +68,7 @@ impl Store {
             DatabaseUrl::Postgres(url) => (Engine::Postgres, postgres_options(url, Opening::Pool)),
         };
         let database = open(&options).await?;
-        let (url, file) = (url.clone(), file_id(url));
+        let (url, file) = (url.clone(), file_id(url).map_err(StoreError::unavailable)?);
         Ok(Store {
             database,
             url,
@@ -93,7 +94,11 @@ impl Store {
     /// Whether another file lies where the database's was opened, or none: what is open is in nobody's way
     /// any more, and is lost when it is closed.
     pub fn is_replaced(&self) -> bool {
-        self.file != file_id(&self.url)
+        match file_id(&self.url) {
+            Ok(file) => file != self.file,
+            // What cannot be looked at may be there all the same.
+            Err(error) => error.kind() == io::ErrorKind::NotFound,
+        }
     }
 
     /// A watch that goes by this database's clock.
@@ -167,9 +172,10 @@ async fn open(options: &ConnectOptions) -> Result<DatabaseConnection, StoreError
 /// A file, by the numbers of its device and of its inode.
 type FileId = (u64, u64);
 
-fn file_id(url: &DatabaseUrl) -> Option<FileId> {
-    let DatabaseUrl::Sqlite(path) = url else { return None };
-    std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino()))
+fn file_id(url: &DatabaseUrl) -> io::Result<Option<FileId>> {
+    let DatabaseUrl::Sqlite(path) = url else { return Ok(None) };
+    let file = std::fs::metadata(path)?;
+    Ok(Some((file.dev(), file.ino())))
 }
 
 /// How a writing transaction begins.
@@ -210,7 +216,8 @@ pub(crate) fn sqlite_options(path: std::path::PathBuf, opening: Opening) -> Conn
     options.map_sqlx_sqlite_opts(move |options| {
         options
             .filename(&path)
-            .create_if_missing(true)
+            // Nobody makes a new one beside a database that is served.
+            .create_if_missing(matches!(opening, Opening::Pool))
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)

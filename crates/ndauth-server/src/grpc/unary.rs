@@ -9,6 +9,7 @@ use std::time::Duration;
 use axum::body::Bytes;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response};
+use bytes::BytesMut;
 use hyper::body::{Body, Frame, SizeHint};
 use ndauth_core::{Problem, Reason};
 use ndauth_proto::status_from_problem;
@@ -51,7 +52,7 @@ impl Intake {
 
     /// Takes in a request whose message has at most so many bytes, as it is framed.
     pub(super) async fn whole(&self, mut body: Received, most: usize) -> Result<Bytes, Status> {
-        let mut whole = Bytes::new();
+        let mut parts = BytesMut::new();
         let mut held: Option<SemaphorePermit<'_>> = None;
         let mut late: Option<Pin<Box<Sleep>>> = None;
         let next = |body: &mut Received, late: &mut Option<Pin<Box<Sleep>>>, context: &mut Context<'_>| {
@@ -67,9 +68,13 @@ impl Intake {
         while let Some(frame) = std::future::poll_fn(|context| next(&mut body, &mut late, context)).await? {
             let frame = frame.map_err(|_| invalid("the request was cut off"))?;
             let Ok(data) = frame.into_data() else { continue };
-            if whole.len() + data.len() > HEAD + most {
+            if parts.len() + data.len() > HEAD + most {
                 let why = format!("the request is larger than {most} bytes");
                 return Err(status_from_problem(&Problem::new(Reason::RequestTooLarge, why)));
+            }
+            // Nearly always there is one part.
+            if parts.is_empty() && body.is_end_stream() {
+                return Ok(data);
             }
             if !body.is_end_stream() {
                 let size = u32::try_from(data.len()).unwrap_or(u32::MAX);
@@ -82,10 +87,10 @@ impl Intake {
                     None => held = Some(more),
                 }
             }
-            // Nearly always there is one part.
-            whole = if whole.is_empty() { data } else { [whole, data].concat().into() };
+            // In place: who sends a byte at a time does not have all of them copied each time.
+            parts.extend_from_slice(&data);
         }
-        Ok(whole)
+        Ok(parts.freeze())
     }
 
     fn too_late(&self) -> Status {
@@ -114,10 +119,9 @@ pub(super) fn message<M: Message + Default>(whole: &[u8]) -> Result<M, Status> {
     M::decode(message).map_err(|_| invalid("it is no message of this call"))
 }
 
-/// Tells that there is too much to do, and counts that.
+/// Tells that there is too much to do.
 pub(super) fn overloaded(why: &str) -> Status {
-    metrics::counter!("ndauth_calls_shed_total").increment(1);
-    status_from_problem(&Problem::new(Reason::Overloaded, format!("{why}; nothing was decided")))
+    super::refused(Problem::new(Reason::Overloaded, format!("{why}; nothing was decided")))
 }
 
 fn invalid(why: &str) -> Status {
