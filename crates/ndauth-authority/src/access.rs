@@ -21,6 +21,10 @@ pub enum Operation {
     ValidateToken,
     /// Ask of many secrets whether they may do a thing.
     ValidateTokens,
+    /// Ask whether a secret may do a thing, and what that follows from.
+    Resolve,
+    /// Hear what changes of that which was asked about.
+    WatchRevocations,
     /// Ask who one is.
     WhoAmI,
     /// List the orgs one is a member of.
@@ -162,7 +166,7 @@ const READ_POLICY: Rule = Granted("read:policy");
 
 /// The table.
 #[rustfmt::skip]
-pub const TABLE: [Row; 37] = [
+pub const TABLE: [Row; 39] = [
     //                                                                          nobody console session  token         org's token   service
     row(O::CreateToken,     &["ndauth.v1.TokenService/CreateToken"],           [No,  No,  Yes,      Login,        Login,        No]),
     row(O::ListTokens,      &["ndauth.v1.TokenService/ListTokens"],            [No,  No,  Yes,      ReadTokens,   No,           No]),
@@ -171,6 +175,8 @@ pub const TABLE: [Row; 37] = [
     row(O::ExplainToken,    &["ndauth.v1.TokenService/ExplainToken"],          [No,  No,  Yes,      Itself,       Itself,       No]),
     row(O::ValidateToken,   &["ndauth.v1.ValidationService/ValidateToken"],    [No,  No,  No,       No,           No,           Yes]),
     row(O::ValidateTokens,  &["ndauth.v1.ValidationService/ValidateTokens"],   [No,  No,  No,       No,           No,           Yes]),
+    row(O::Resolve,         &["ndauth.v1.ValidationService/Resolve"],          [No,  No,  No,       No,           No,           Yes]),
+    row(O::WatchRevocations, &["ndauth.v1.WatchService/WatchRevocations"],     [No,  No,  No,       No,           No,           Yes]),
     row(O::WhoAmI,          &["ndauth.v1.AccountService/WhoAmI"],              [No,  No,  Yes,      Itself,       Itself,       Yes]),
     row(O::ListOrgs,        &["ndauth.v1.AccountService/ListOrgs"],            [No,  No,  Yes,      Yes,          Yes,          No]),
     row(O::ListPermissions, &["ndauth.v1.PermissionService/ListPermissions"],  [No,  Yes, Yes,      Yes,          Yes,          Yes]),
@@ -284,7 +290,8 @@ impl Operation {
             O::GetToken => "show other tokens",
             O::RevokeToken => "revoke other tokens",
             O::ExplainToken => "explain other tokens",
-            O::ValidateToken | O::ValidateTokens => "validate secrets",
+            O::ValidateToken | O::ValidateTokens | O::Resolve => "validate secrets",
+            O::WatchRevocations => "watch what is revoked",
             O::WhoAmI => "ask who others are",
             O::ListOrgs => "list orgs",
             O::ListPermissions => "list permissions",

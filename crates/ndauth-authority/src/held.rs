@@ -69,14 +69,6 @@ impl<'a> Question<'a> {
             now: self.now,
         }
     }
-
-    /// The org that it is about, where it is about one.
-    pub(crate) fn org(&self) -> Option<&'a OrgSlug> {
-        match self.requirement {
-            Requirement::Identity | Requirement::Account => None,
-            Requirement::Access { org, .. } | Requirement::Survey { org } => Some(org),
-        }
-    }
 }
 
 impl OwnerName {
@@ -93,7 +85,7 @@ impl Held {
     /// The case of a question about this token.
     pub(crate) fn case<'a>(&'a self, ground: Option<&'a Ground>, question: &Question<'a>) -> Case<'a> {
         let owner = match &self.owner {
-            OwnerName::Account(account) => OwnerView::Account(account),
+            OwnerName::Account(account) => OwnerView::Account(account.into()),
             OwnerName::Org(org) => OwnerView::Org(org),
         };
         let org =

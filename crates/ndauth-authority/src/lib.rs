@@ -24,6 +24,7 @@ mod standing;
 mod tokens;
 mod uses;
 mod validate;
+mod watching;
 
 pub use accounts::{Identity, WhoAmI};
 pub use authority::Authority;
@@ -48,4 +49,5 @@ pub use standing::Rewound;
 pub use tokens::{
     AnyToken, CreatedToken, Listed, MAX_LIVE_TOKENS, NewToken, RevokedToken, Shown, TokenName, TokenSettings,
 };
-pub use validate::{Answer, Question, Verdict};
+pub use validate::{Answer, Question, Resolved, Verdict};
+pub use watching::{Changed, News, Watcher};

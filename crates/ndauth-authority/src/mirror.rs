@@ -9,6 +9,7 @@
 //! comes then asks for the end together with everyone else who does. The same for a secret that it does
 //! not hold, which is unknown only as of an end that was asked for after the question came.
 
+mod feed;
 mod reader;
 mod state;
 
@@ -17,13 +18,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use ndauth_store::{SinceBoot, Watch};
+use ndauth_clock::SinceBoot;
+use ndauth_core::Head;
+use ndauth_store::Watch;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::access::Operation;
 use crate::{Authority, AuthorityError};
 
+pub(crate) use feed::Concern;
+use feed::Recent;
 pub use reader::{BYTES_PER_TOKEN, Follower};
 use state::State;
 pub(crate) use state::{Known, View};
@@ -69,6 +74,8 @@ pub(crate) struct Mirror {
     watch: Watch,
     freshness: Freshness,
     progress: watch::Sender<Progress>,
+    /// The last event that was applied: those who watch wait for the next.
+    news: watch::Sender<u64>,
     /// Somebody waits for the end of the log.
     wanted: Notify,
     /// This instance moved it.
@@ -127,10 +134,11 @@ impl Mirror {
             following: false,
         });
         Mirror {
-            state: ArcSwap::from_pointee(State::new()),
+            state: ArcSwap::from_pointee(State::new(Recent::after(Head::EMPTY))),
             watch,
             freshness,
             progress,
+            news: watch::Sender::new(0),
             wanted: Notify::new(),
             changed: Notify::new(),
             turns: Semaphore::new(TURNS),
@@ -168,6 +176,31 @@ impl Mirror {
                 found => found,
             }
         })
+    }
+
+    /// Tells of the events that are applied from now on.
+    pub(crate) fn news(&self) -> watch::Receiver<u64> {
+        self.news.subscribe()
+    }
+
+    pub(crate) fn bound(&self) -> Duration {
+        self.freshness.bound
+    }
+
+    /// A moment, and the state to which all had been applied that had happened by then.
+    pub(crate) fn confirmed_state(&self) -> (SinceBoot, Arc<State>) {
+        let confirmed = self.progress.borrow().confirmed;
+        (confirmed, self.state.load_full())
+    }
+
+    /// Looks at a state, however old it is. `None` where it changed at every try.
+    pub(crate) fn look<T>(
+        &self,
+        state: &State,
+        moment: SinceBoot,
+        question: impl Fn(&View<'_>) -> T,
+    ) -> Option<T> {
+        state.look(&self.watch, moment, false, question)
     }
 
     /// Waits until a state is confirmed that is no older than a moment, and then for a turn.

@@ -3,11 +3,11 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use ndauth_core::{LastUse, SecretId, Timestamp};
+use ndauth_core::{LastUse, Noted, SecretId, Timestamp};
 
 use crate::{Authority, AuthorityError};
 
@@ -30,40 +30,6 @@ struct Gathered {
 const MOST: usize = 200_000;
 /// How many are written in one transaction.
 const BATCH: usize = 500;
-/// Of a secret that is used all the time, one use a minute is noted: what is told of its last use is as exact
-/// as this, in seconds.
-const OFTEN: u64 = 60;
-/// Where it is used from elsewhere than before, one a second.
-const ELSEWHERE: u64 = 1;
-
-/// When a secret was last noted to be used, and from where: the second, and behind it some bits of the address.
-#[derive(Debug, Default)]
-pub(crate) struct Noted(AtomicU64);
-
-impl Noted {
-    const ADDRESS: u32 = 24;
-
-    /// Whether a use is to be noted, which then it is.
-    fn due(&self, at: Timestamp, address: Option<IpAddr>) -> bool {
-        let bits = match address {
-            None => 0,
-            Some(IpAddr::V4(address)) => u128::from(address.to_bits()) | 1 << 64,
-            Some(IpAddr::V6(address)) => address.to_bits(),
-        };
-        let mixed = ((bits >> 64) as u64 ^ bits as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let second = u64::try_from(at.micros()).unwrap_or(0) / 1_000_000;
-        let now = (second << Self::ADDRESS) | (mixed >> (u64::BITS - Self::ADDRESS));
-        let last = self.0.load(Ordering::Relaxed);
-        let since = (now >> Self::ADDRESS).saturating_sub(last >> Self::ADDRESS);
-        let elsewhere = (now ^ last).trailing_zeros() < Self::ADDRESS;
-        let due = last == 0 || since >= OFTEN || elsewhere && since >= ELSEWHERE;
-        if due {
-            self.0.store(now, Ordering::Relaxed);
-        }
-        due
-    }
-}
-
 impl Default for Uses {
     fn default() -> Uses {
         let (noted, receiver) = channel();

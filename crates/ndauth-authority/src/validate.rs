@@ -4,9 +4,10 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use metrics::Counter;
+use ndauth_clock::SinceBoot;
 use ndauth_core::{
-    Allowed, Asker, Expiry, OrgView, Reason, Refusal, Requirement, Scope, Secret, SecretHash, SecretKind,
-    Service, Timestamp, decide,
+    Allowed, Asker, Expiry, Inputs, OrgView, Reason, Refusal, Requirement, RulesVersion, Scope, Secret,
+    SecretHash, SecretId, SecretKind, Service, Timestamp, decide,
 };
 use ndauth_store::{Family, Read, StoreError};
 
@@ -50,6 +51,23 @@ pub struct Answer<T> {
     pub stale: bool,
 }
 
+impl<T> Answer<T> {
+    /// What was made of the verdicts, and apart from it of which state they are.
+    pub fn split(self) -> (T, Answer<()>) {
+        let Answer { told, sequence, evaluated_at, stale } = self;
+        (told, Answer { told: (), sequence, evaluated_at, stale })
+    }
+}
+
+/// What a verdict follows from.
+#[derive(Debug)]
+pub struct Resolved {
+    /// What concerns the secret.
+    pub inputs: Inputs,
+    /// By which rules it was judged.
+    pub rules: RulesVersion,
+}
+
 /// Counts what was answered, by reason.
 #[derive(Debug)]
 pub(crate) struct Tally {
@@ -73,7 +91,10 @@ struct Asked<'a> {
 impl<'a> Asked<'a> {
     fn new(question: &'a Question<'a>) -> Asked<'a> {
         let secret = question.secret.parse::<Secret>().map_err(Refusal::Malformed);
-        Asked { question, secret: secret.and_then(|secret| for_services(&secret).map(|()| secret.hash())) }
+        Asked {
+            question,
+            secret: secret.and_then(|secret| secret.judge_for_services().map(|()| secret.hash())),
+        }
     }
 }
 
@@ -159,14 +180,73 @@ impl Authority {
         })
     }
 
-    /// A question of a service to the mirror, which it asks once it is known and admitted. What it asks says, too,
-    /// whether it met a secret that is not there.
-    fn judge<T>(
+    /// Says whether a secret may do a thing, and what that follows from, where the service may keep it: as of a
+    /// state that takes at least this event into account.
+    pub async fn resolve<T>(
+        &self,
+        credential: &Credential,
+        question: &Question<'_>,
+        at_least: u64,
+        tell: impl Fn(Verdict<'_>, Option<Resolved>) -> T,
+    ) -> Result<Answer<T>, AuthorityError> {
+        let asked = Asked::new(question);
+        let judge = self.judge(credential, Operation::Resolve, |view, service| {
+            // Where the log was rewound there may never be such an event.
+            let mut missed = view.sequence < at_least;
+            let told = self.verdict(view, service, &asked, &mut missed).and_then(|(verdict, reason)| {
+                let kept = match &verdict.outcome {
+                    Err(refusal) if refusal.is_total() => None,
+                    Ok(_) | Err(_) => self.kept(view, service, &asked)?,
+                };
+                Ok((tell(verdict, kept), reason))
+            });
+            (told, missed)
+        })?;
+        self.counted(self.ask(judge).await??)
+    }
+
+    /// What a service keeps of a secret, where it hears of what happens to it.
+    fn kept(
+        &self,
+        view: &View<'_>,
+        service: &Service,
+        asked: &Asked<'_>,
+    ) -> Result<Option<Resolved>, AuthorityError> {
+        let Ok(hash) = &asked.secret else { return Ok(None) };
+        match view.secret(hash) {
+            Some(Known::Token(family, which, _))
+                if !view.stale && view.may_ask(&service.orgs, family.token.owner) =>
+            {
+                let inputs = view.inputs(service, family, *which, asked.question.requirement.org())?;
+                Ok(Some(Resolved { inputs, rules: view.rules_version() }))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Notes the uses that a service reports.
+    pub(crate) fn note_passed(
+        &self,
+        secret: &SecretHash,
+        uses: impl IntoIterator<Item = (SecretId, Timestamp, Option<IpAddr>)>,
+    ) {
+        let (_, state) = self.mirror.confirmed_state();
+        let looked = self.mirror.look(&state, SinceBoot::now(), |view| match view.secret(secret) {
+            Some(Known::Service(known)) => Some((view.now, known.1.states_address)),
+            _ => None,
+        });
+        let Some(Some((now, states_address))) = looked else { return };
+        for (secret, at, address) in uses {
+            self.uses.note(secret, at.min(now), address.filter(|_| states_address));
+        }
+    }
+
+    /// The secret of a service that may ask this, as far as that shows without looking.
+    pub(crate) fn service_secret(
         &self,
         credential: &Credential,
         operation: Operation,
-        ask: impl Fn(&View<'_>, &Service) -> (T, bool),
-    ) -> Result<impl Fn(&View<'_>) -> Judged<T>, AuthorityError> {
+    ) -> Result<(SecretHash, Option<IpAddr>), AuthorityError> {
         // Who is no service is told so, whether it lives or not: nobody is looked up who may not ask.
         let no_service = |caller| Err(AuthorityError::NotPermitted { caller, operation });
         let (secret, from) = match credential {
@@ -179,7 +259,18 @@ impl Authority {
             SecretKind::Session => return no_service("a session"),
             kind @ (SecretKind::Refresh | SecretKind::Access) => return Err(Refusal::Kind(kind).into()),
         }
-        let hash = secret.hash();
+        Ok((secret.hash(), from))
+    }
+
+    /// A question of a service to the mirror, which it asks once it is known and admitted. What it asks says, too,
+    /// whether it met a secret that is not there.
+    fn judge<T>(
+        &self,
+        credential: &Credential,
+        operation: Operation,
+        ask: impl Fn(&View<'_>, &Service) -> (T, bool),
+    ) -> Result<impl Fn(&View<'_>) -> Judged<T>, AuthorityError> {
+        let (hash, from) = self.service_secret(credential, operation)?;
         Ok(move |view: &View<'_>| {
             let service = match self.admit_service(view, &hash, from, operation) {
                 Ok(service) => service,
@@ -193,7 +284,7 @@ impl Authority {
     }
 
     /// The service that presents this secret, if it may ask.
-    fn admit_service<'a>(
+    pub(crate) fn admit_service<'a>(
         &self,
         view: &View<'a>,
         hash: &SecretHash,
@@ -255,7 +346,7 @@ impl Authority {
             now: view.now,
         };
         let (record, token) = (family.secret(which), &family.token);
-        let (owner, org) = (view.owner(token)?, asked.org());
+        let (owner, org) = (view.owner(token)?, asked.requirement.org());
         let ground = org.map_or(Ok(OrgView::None), |slug| view.ground(token.owner, slug))?;
         let case = asked.about(record, token, owner, ground);
         let keepable = self.keepable(view);
@@ -296,17 +387,9 @@ pub(crate) fn broken(hash: &SecretHash) -> AuthorityError {
     StoreError::Corrupt { table: "secret", column: "hash", id }.into()
 }
 
-/// Refuses the kinds of secrets that services are not shown.
-fn for_services(secret: &Secret) -> Result<(), Refusal> {
-    match secret.kind() {
-        SecretKind::Personal | SecretKind::Org | SecretKind::Access => Ok(()),
-        kind @ (SecretKind::Session | SecretKind::Refresh | SecretKind::Service) => Err(Refusal::Kind(kind)),
-    }
-}
-
 /// Finds the token of a secret that services may be shown.
 pub(crate) async fn find_held(read: &Read, secret: &Secret) -> Result<Result<Held, Refusal>, AuthorityError> {
-    if let Err(refusal) = for_services(secret) {
+    if let Err(refusal) = secret.judge_for_services() {
         return Ok(Err(refusal));
     }
     let Some(found) = read.find_secret(&secret.hash()).await? else {

@@ -34,6 +34,26 @@ pub struct Account {
     pub disabled_at: Option<Timestamp>,
 }
 
+/// An account as a decision sees it, and as others are told of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AccountView<'a> {
+    /// Its id.
+    pub id: AccountId,
+    /// Its immutable name.
+    pub handle: &'a Handle,
+    /// When its person logged in last, if ever.
+    pub last_login_at: Option<Timestamp>,
+    /// Since when it has no power, if so.
+    pub disabled_at: Option<Timestamp>,
+}
+
+impl<'a> From<&'a Account> for AccountView<'a> {
+    fn from(account: &'a Account) -> AccountView<'a> {
+        let Account { id, handle, last_login_at, disabled_at, .. } = account;
+        AccountView { id: *id, handle, last_login_at: *last_login_at, disabled_at: *disabled_at }
+    }
+}
+
 /// A tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Org {

@@ -11,8 +11,8 @@
 use std::net::IpAddr;
 
 use crate::{
-    Account, Catalogue, Expiry, Grants, Lifetime, Networks, Org, OrgId, OrgPolicy, OrgSlug, Orgs, Permission,
-    Policies, Refusal, Role, Scope, SecretRecord, Service, Services, Timestamp, Token,
+    AccountView, Catalogue, Expiry, Grants, Lifetime, Networks, Org, OrgId, OrgPolicy, OrgSlug, Orgs,
+    Permission, Policies, Refusal, Role, Scope, SecretRecord, Service, Services, Timestamp, Token,
 };
 
 /// What a service wants to know about a secret.
@@ -36,6 +36,16 @@ pub enum Requirement {
         /// The org.
         org: OrgSlug,
     },
+}
+
+impl Requirement {
+    /// The org that it is about, where it is about one.
+    pub fn org(&self) -> Option<&OrgSlug> {
+        match self {
+            Requirement::Identity | Requirement::Account => None,
+            Requirement::Access { org, .. } | Requirement::Survey { org } => Some(org),
+        }
+    }
 }
 
 /// All that a decision reads: the state as of one sequence, the question, and the instant.
@@ -78,7 +88,7 @@ pub enum Asker<'a> {
 #[derive(Clone, Copy, Debug)]
 pub enum OwnerView<'a> {
     /// A person.
-    Account(&'a Account),
+    Account(AccountView<'a>),
     /// An org.
     Org(&'a Org),
 }
@@ -194,9 +204,7 @@ pub struct Finding<'a> {
 
 /// Judges a case: the effective permission, or why the first factor that refuses does so.
 pub fn decide(case: &Case<'_>) -> Result<Effective, Refusal> {
-    for factor in Factor::ALL {
-        factor.judge(case)?;
-    }
+    permit(case)?;
     let (Requirement::Access { org: asked, .. } | Requirement::Survey { org: asked }) = case.requirement
     else {
         return Ok(Effective::Identity);
@@ -213,6 +221,11 @@ pub fn decide(case: &Case<'_>) -> Result<Effective, Refusal> {
     }
 }
 
+/// The same, without saying what else the secret may do: it takes no memory.
+pub fn permit(case: &Case<'_>) -> Result<(), Refusal> {
+    Factor::ALL.into_iter().try_for_each(|factor| factor.judge(case))
+}
+
 /// Says of every factor what it allows and whether it refuses, in the order of the decision.
 pub fn explain<'a>(case: &Case<'a>) -> Vec<Finding<'a>> {
     let finding = |factor: Factor| Finding {
@@ -224,7 +237,7 @@ pub fn explain<'a>(case: &Case<'a>) -> Vec<Finding<'a>> {
 }
 
 /// Where a secret was used, as some networks go.
-enum Place {
+enum Whence {
     Inside,
     Outside(IpAddr),
     Unknown,
@@ -264,13 +277,13 @@ impl Case<'_> {
     }
 
     /// Whether the secret was used within these networks. Who only surveys asks as from within.
-    fn within(&self, networks: &Networks) -> Place {
+    fn within(&self, networks: &Networks) -> Whence {
         match (networks, self.address, self.requirement) {
-            (Networks::All, ..) => Place::Inside,
-            (Networks::Only(_), Some(address), _) if networks.hold(address) => Place::Inside,
-            (Networks::Only(_), Some(address), _) => Place::Outside(address),
-            (Networks::Only(_), None, Requirement::Survey { .. }) => Place::Inside,
-            (Networks::Only(_), None, _) => Place::Unknown,
+            (Networks::All, ..) => Whence::Inside,
+            (Networks::Only(_), Some(address), _) if networks.hold(address) => Whence::Inside,
+            (Networks::Only(_), Some(address), _) => Whence::Outside(address),
+            (Networks::Only(_), None, Requirement::Survey { .. }) => Whence::Inside,
+            (Networks::Only(_), None, _) => Whence::Unknown,
         }
     }
 
@@ -296,6 +309,11 @@ impl Factor {
         Factor::Role,
         Factor::Policy,
     ];
+
+    /// Whether a secret that it refuses has no power whatever is asked.
+    pub fn is_total(self) -> bool {
+        matches!(self, Factor::Secret | Factor::NotBefore | Factor::Life | Factor::Owner)
+    }
 
     fn judge(self, case: &Case<'_>) -> Result<(), Refusal> {
         use Requirement::{Access, Account, Identity, Survey};
@@ -397,9 +415,9 @@ fn judge_network(case: &Case<'_>) -> Result<(), Refusal> {
         return Ok(());
     }
     match case.within(&case.token.networks) {
-        Place::Inside => Ok(()),
-        Place::Outside(address) => Err(Refusal::NetworkNotCovered(address)),
-        Place::Unknown => Err(Refusal::AddressUnknown),
+        Whence::Inside => Ok(()),
+        Whence::Outside(address) => Err(Refusal::NetworkNotCovered(address)),
+        Whence::Unknown => Err(Refusal::AddressUnknown),
     }
 }
 
@@ -472,9 +490,11 @@ fn judge_policy(case: &Case<'_>, asked: &OrgSlug) -> Result<(), Refusal> {
         return Err(Refusal::LifetimeTooLong { org, lifetime, longest });
     }
     match case.within(&policy.networks) {
-        Place::Inside => Ok(()),
-        Place::Outside(address) => Err(Refusal::NetworkBarred { org: asked.clone(), address: Some(address) }),
-        Place::Unknown => Err(Refusal::NetworkBarred { org: asked.clone(), address: None }),
+        Whence::Inside => Ok(()),
+        Whence::Outside(address) => {
+            Err(Refusal::NetworkBarred { org: asked.clone(), address: Some(address) })
+        }
+        Whence::Unknown => Err(Refusal::NetworkBarred { org: asked.clone(), address: None }),
     }
 }
 

@@ -23,13 +23,15 @@ mod token;
 
 mod decide;
 mod event;
+mod inputs;
 mod nearest;
+mod noted;
 mod problem;
 mod reason;
 mod refusal;
 
 pub use access::{InvalidAccess, Role, Scope};
-pub use account::{Account, Installation, Membership, Org, Service, Session};
+pub use account::{Account, AccountView, Installation, Membership, Org, Service, Session};
 pub use among::{Among, InvalidSet, Networks, Orgs, Services, Several};
 pub use catalogue::{
     ActionDocument, Catalogue, CatalogueChange, CatalogueDocument, InvalidCatalogue, InvalidChange, Listed,
@@ -37,15 +39,17 @@ pub use catalogue::{
 };
 pub use decide::{
     Allowance, Allowed, Asker, Case, Effective, Factor, Finding, OrgView, OwnerView, Requirement, decide,
-    explain,
+    explain, permit,
 };
 pub use event::{Actor, Change, Entry, Event, Head, Personal, chain_hash, personal_hash};
 pub use expiry::{Expiry, ExpiryChoice, InvalidExpiry, Lifetime, MAX_LIFETIME};
 pub use grants::{Grant, GrantSet, Grants, InvalidGrants};
 pub use id::{AccountId, InstallationId, InvalidId, OrgId, SecretId, ServiceId, SessionId, TokenId};
+pub use inputs::{DECISION_VERSION, InputGround, InputOwner, InputPlace, Inputs, Rules, RulesVersion};
 pub use name::{Description, Email, Handle, InvalidName, Label, OrgSlug, is_unshowable};
 pub use nearest::nearest;
 pub use network::{InvalidNetwork, Network};
+pub use noted::Noted;
 pub use permission::{Action, Actions, InvalidPermission, Permission, ResourceIds, ResourceType};
 pub use policy::{DatedPolicy, OrgPolicy, Policies};
 pub use problem::Problem;

@@ -4,14 +4,16 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
+use smol_str::SmolStr;
+
 /// What is done, such as `read`: 1 to 40 of a-z, 0-9, `-` and `_`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Action(String);
+pub struct Action(SmolStr);
 
 /// What it is done to, such as `assets` or `github/runner-profile`: 1 to 80 of a-z, 0-9, `-`, `_`,
 /// and inner `/`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ResourceType(String);
+pub struct ResourceType(SmolStr);
 
 /// Which of a type: one id, all ids that begin alike (`prod-*`), or all (`*`).
 ///
@@ -19,9 +21,9 @@ pub struct ResourceType(String);
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ResourceIds {
     /// All that begin with this; with the empty text, all.
-    StartingWith(String),
+    StartingWith(SmolStr),
     /// The one with this id.
-    One(String),
+    One(SmolStr),
 }
 
 /// Which actions: any, or some.
@@ -78,7 +80,7 @@ impl ResourceType {
 impl ResourceIds {
     /// `*`.
     pub fn all() -> ResourceIds {
-        ResourceIds::StartingWith(String::new())
+        ResourceIds::StartingWith(SmolStr::default())
     }
 
     /// Whether every id of `other` is one of these.
@@ -129,7 +131,7 @@ impl FromStr for Action {
     type Err = InvalidPermission;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if within(text, 40, b"-_") { Ok(Action(text.to_owned())) } else { Err(InvalidPermission::Action) }
+        if within(text, 40, b"-_") { Ok(Action(text.into())) } else { Err(InvalidPermission::Action) }
     }
 }
 
@@ -139,7 +141,7 @@ impl FromStr for ResourceType {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let segments_ok = text.split('/').all(|segment| !segment.is_empty());
         if within(text, 80, b"-_/") && segments_ok {
-            Ok(ResourceType(text.to_owned()))
+            Ok(ResourceType(text.into()))
         } else {
             Err(InvalidPermission::ResourceType)
         }
@@ -155,8 +157,8 @@ impl FromStr for ResourceIds {
             return Err(InvalidPermission::ResourceId);
         }
         match text.split_once('*') {
-            None => Ok(ResourceIds::One(text.to_owned())),
-            Some((start, "")) => Ok(ResourceIds::StartingWith(start.to_owned())),
+            None => Ok(ResourceIds::One(text.into())),
+            Some((start, "")) => Ok(ResourceIds::StartingWith(start.into())),
             Some(_) => Err(InvalidPermission::ResourceId),
         }
     }

@@ -105,6 +105,17 @@ impl Policies {
         later
     }
 
+    /// Those of them that rule at an instant or may come to.
+    #[must_use]
+    pub fn since(&self, now: Timestamp) -> Policies {
+        Policies::new(self.ruling(now).into_iter().chain(self.to_come(now)).cloned())
+    }
+
+    /// All of them, the one that was set last first.
+    pub fn iter(&self) -> impl Iterator<Item = &DatedPolicy> {
+        self.0.iter()
+    }
+
     /// Whether they say the same in the same order, whenever they were set.
     pub fn says_the_same_as(&self, other: &Policies) -> bool {
         let says = |policies: &Policies| -> Vec<(Timestamp, OrgPolicy)> {

@@ -154,6 +154,11 @@ impl Refusal {
         }
     }
 
+    /// Whether the secret has no power whatever is asked.
+    pub fn is_total(&self) -> bool {
+        self.factor().is_total()
+    }
+
     /// The permission that the token would have to carry, where it is that.
     pub fn missing_permission(&self) -> Option<&Permission> {
         match self {

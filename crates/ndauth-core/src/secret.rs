@@ -19,6 +19,8 @@ use rand_core::TryCryptoRng;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroize;
 
+use crate::Refusal;
+
 const KIND_LEN: usize = 6;
 const BODY_LEN: usize = 43;
 const PREFIX_LEN: usize = 12;
@@ -43,6 +45,7 @@ pub enum SecretKind {
 
 /// A secret, in memory for as long as it must be. It has no `Display` and no `Serialize`, its
 /// `Debug` shows the prefix alone, and its bytes are wiped when it is dropped.
+#[derive(Clone)]
 pub struct Secret {
     kind: SecretKind,
     text: [u8; LEN],
@@ -178,6 +181,16 @@ impl Secret {
     pub fn prefix(&self) -> SecretPrefix {
         let (prefix, _) = self.text.split_first_chunk().expect("a secret is longer than its prefix");
         SecretPrefix(*prefix)
+    }
+
+    /// Refuses the kinds of secrets that services are not shown.
+    pub fn judge_for_services(&self) -> Result<(), Refusal> {
+        match self.kind {
+            SecretKind::Personal | SecretKind::Org | SecretKind::Access => Ok(()),
+            kind @ (SecretKind::Session | SecretKind::Refresh | SecretKind::Service) => {
+                Err(Refusal::Kind(kind))
+            }
+        }
     }
 
     /// SHA-256 of the whole string.

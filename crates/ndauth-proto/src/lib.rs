@@ -6,6 +6,7 @@
 mod catalogue;
 mod convert;
 mod hidden;
+mod inputs;
 mod policy;
 mod status;
 mod wire;
@@ -21,9 +22,13 @@ pub use convert::{
     service_to_proto, services_from_proto, services_to_proto, session_to_proto, timestamp_from_proto,
     timestamp_to_proto, token_to_proto, who_to_proto,
 };
+pub use inputs::{
+    head_from_proto, head_to_proto, inputs_from_proto, inputs_to_proto, requirement_to_proto,
+    rules_from_proto, rules_to_proto,
+};
 pub use policy::{policy_from_proto, policy_to_proto};
 pub use status::{problem_from_status, status_from_problem};
-pub use wire::{write_duration, write_message, write_number, write_outcome, write_timestamp};
+pub use wire::{write_duration, write_fixed, write_message, write_number, write_outcome, write_timestamp};
 
 /// The generated types, clients and servers of the package `ndauth.v1`.
 pub mod v1 {

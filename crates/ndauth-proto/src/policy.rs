@@ -19,17 +19,18 @@ pub fn policy_from_proto(field: &str, policy: Option<v1::OrgPolicy>) -> Result<O
     let policy = policy.ok_or_else(|| Problem::invalid(field, "say all that it says"))?;
     let part = |name: &str| format!("{field}.{name}");
     Ok(OrgPolicy {
-        longest_lifetime: lifetime_from_proto(&part("longest_lifetime"), policy.longest_lifetime)?,
+        longest_lifetime: limit_from_proto(&part("longest_lifetime"), policy.longest_lifetime)?,
         personal_tokens: policy.personal_tokens,
         networks: networks_from_proto(&part("networks"), policy.networks)?,
-        login_within: lifetime_from_proto(&part("login_within"), policy.login_within)?,
+        login_within: limit_from_proto(&part("login_within"), policy.login_within)?,
     })
 }
 
 /// Ten years.
 const MOST_SECONDS: u64 = 10 * 365 * 24 * 60 * 60;
 
-fn lifetime_to_proto(lifetime: Lifetime) -> v1::Lifetime {
+/// A lifetime, on the wire.
+pub(crate) fn lifetime_to_proto(lifetime: Lifetime) -> v1::Lifetime {
     let kind = match lifetime {
         Lifetime::For(duration) => v1::lifetime::Kind::AtMost(duration_to_proto(duration)),
         Lifetime::Endless => v1::lifetime::Kind::NeverEnds(v1::Never {}),
@@ -37,18 +38,23 @@ fn lifetime_to_proto(lifetime: Lifetime) -> v1::Lifetime {
     v1::Lifetime { kind: Some(kind) }
 }
 
-fn lifetime_from_proto(field: &str, lifetime: Option<v1::Lifetime>) -> Result<Lifetime, Problem> {
+/// A lifetime, off the wire.
+pub(crate) fn lifetime_from_proto(field: &str, lifetime: Option<v1::Lifetime>) -> Result<Lifetime, Problem> {
     match lifetime.and_then(|lifetime| lifetime.kind) {
         None => Err(Problem::invalid(field, "say `at_most` or `never_ends`: what is absent means neither")),
         Some(v1::lifetime::Kind::NeverEnds(v1::Never {})) => Ok(Lifetime::Endless),
-        Some(v1::lifetime::Kind::AtMost(duration)) => match duration_from_proto(field, duration)? {
-            duration if duration.subsec_nanos() != 0 || !(1..=MOST_SECONDS).contains(&duration.as_secs()) => {
-                Err(Problem::invalid(
-                    field,
-                    "expected whole seconds, at least 1 and at most 10 years of them",
-                ))
-            }
-            duration => Ok(Lifetime::For(duration)),
-        },
+        Some(v1::lifetime::Kind::AtMost(duration)) => duration_from_proto(field, duration).map(Lifetime::For),
+    }
+}
+
+/// A limit of a policy: whole seconds, and not absurdly many.
+fn limit_from_proto(field: &str, lifetime: Option<v1::Lifetime>) -> Result<Lifetime, Problem> {
+    match lifetime_from_proto(field, lifetime)? {
+        Lifetime::For(duration)
+            if duration.subsec_nanos() != 0 || !(1..=MOST_SECONDS).contains(&duration.as_secs()) =>
+        {
+            Err(Problem::invalid(field, "expected whole seconds, at least 1 and at most 10 years of them"))
+        }
+        limit => Ok(limit),
     }
 }

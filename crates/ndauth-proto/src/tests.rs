@@ -298,7 +298,7 @@ fn what_is_written_is_what_would_be_built() {
         for (name, expires_at) in
             [("ci", Expiry::Never), (&*"n".repeat(60), Expiry::At(now)), ("x", Expiry::At(Timestamp::MIN))]
         {
-            for owner in [OwnerView::Account(&account), OwnerView::Org(&org)] {
+            for owner in [OwnerView::Account((&account).into()), OwnerView::Org(&org)] {
                 let token = Token {
                     id: TokenId::from_uuid(id(3)),
                     owner: Owner::Account(account.id),

@@ -49,6 +49,12 @@ pub fn write_number(to: &mut Vec<u8>, field: u32, number: u64) {
     }
 }
 
+/// Writes a number of eight bytes as a field.
+pub fn write_fixed(to: &mut Vec<u8>, field: u32, number: u64) {
+    write_key(to, field, WireType::SixtyFourBit);
+    to.extend_from_slice(&number.to_le_bytes());
+}
+
 /// Writes a message as a field, by what writes its fields.
 pub fn write_message(to: &mut Vec<u8>, field: u32, write: impl FnOnce(&mut Vec<u8>)) {
     write_key(to, field, WireType::LengthDelimited);

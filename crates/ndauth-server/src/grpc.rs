@@ -9,6 +9,7 @@ mod permissions;
 mod tokens;
 mod unary;
 mod validation;
+mod watching;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -22,7 +23,9 @@ use ndauth_proto::v1::org_token_service_server::OrgTokenServiceServer;
 use ndauth_proto::v1::permission_service_server::PermissionServiceServer;
 use ndauth_proto::v1::token_service_server::TokenServiceServer;
 use ndauth_proto::v1::validation_service_server::SERVICE_NAME as VALIDATION;
+use ndauth_proto::v1::watch_service_server::WatchServiceServer;
 use ndauth_proto::{DESCRIPTOR, DETAILS_DESCRIPTOR, status_from_problem};
+use tokio::sync::{Semaphore, watch};
 use tonic::metadata::MetadataValue;
 use tonic::service::Routes;
 use tonic::{Request, Status};
@@ -34,6 +37,14 @@ pub(crate) use gate::Gate;
 #[derive(Clone)]
 struct Service {
     authority: Arc<Authority>,
+    /// Which instance of the server this is.
+    instance: u64,
+    /// How many more may watch.
+    watchers: Arc<Semaphore>,
+    /// How long a client may keep the server waiting.
+    patience: Duration,
+    /// Says when the server is to stop.
+    stopped: watch::Receiver<bool>,
 }
 
 /// The largest request that is read: a token with as many grants as there may be fits in.
@@ -42,12 +53,16 @@ const MAX_REQUEST: usize = 64 * 1024;
 const MAX_BATCH: usize = 1024 * 1024;
 
 /// Every service of the port, behind the gate, and what sets its health. To be called on the runtime that the
-/// database's connections live on. A request must come within the time that `patience` says.
+/// database's connections live on. A request must come within the time that `patience` says; those who watch are told
+/// to go elsewhere once it is `stopped`.
 pub(crate) fn gate(
     authority: Arc<Authority>,
     patience: Duration,
+    stopped: watch::Receiver<bool>,
 ) -> Result<(Arc<Gate>, HealthReporter), tonic_reflection::server::Error> {
-    let service = Service { authority };
+    let watchers = Arc::new(Semaphore::new(watching::MOST_WATCHERS));
+    let instance = uuid::Uuid::new_v4().as_u64_pair().0;
+    let service = Service { authority, instance, watchers, patience, stopped };
     let (health, health_service) = tonic_health::server::health_reporter();
     let reflection = || {
         tonic_reflection::server::Builder::configure()
@@ -62,6 +77,7 @@ pub(crate) fn gate(
         .add_service(OrgServiceServer::new(service.clone()).max_decoding_message_size(MAX_REQUEST))
         .add_service(OrgTokenServiceServer::new(service.clone()).max_decoding_message_size(MAX_REQUEST))
         .add_service(PermissionServiceServer::new(service.clone()).max_decoding_message_size(MAX_REQUEST))
+        .add_service(WatchServiceServer::new(service.clone()).max_decoding_message_size(MAX_BATCH))
         .add_service(AccountServiceServer::new(service.clone()).max_decoding_message_size(MAX_REQUEST));
     Ok((Gate::new(routes, service, patience), health))
 }
@@ -74,6 +90,7 @@ pub(crate) async fn set_health(health: &HealthReporter, serving: bool) {
         "",
         <TokenServiceServer<Service> as tonic::server::NamedService>::NAME,
         VALIDATION,
+        <WatchServiceServer<Service> as tonic::server::NamedService>::NAME,
         <AccountServiceServer<Service> as tonic::server::NamedService>::NAME,
         <OrgServiceServer<Service> as tonic::server::NamedService>::NAME,
         <OrgTokenServiceServer<Service> as tonic::server::NamedService>::NAME,

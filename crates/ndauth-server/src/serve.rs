@@ -168,8 +168,8 @@ pub async fn serve(options: &ServeOptions, tell: impl FnOnce(Serving)) -> Result
     };
     let mut follower = tokio::spawn(follower.follow());
 
-    let (gate, health) = grpc::gate(Arc::clone(&authority), options.limits.patience)?;
     let (stop, stopped) = watch::channel(false);
+    let (gate, health) = grpc::gate(Arc::clone(&authority), options.limits.patience, stopped.clone())?;
     let background = [
         tokio::spawn(tidy(
             Arc::clone(&authority),

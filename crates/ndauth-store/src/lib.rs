@@ -31,7 +31,7 @@ mod witness;
 pub mod testing;
 
 pub use check::Fault;
-pub use clock::{Clock, ManualClock, SinceBoot, Watch};
+pub use clock::{Clock, ManualClock, Watch};
 pub use connect::{Engine, MigrationState, Store};
 pub use copy::CopyError;
 pub use error::{StoreError, Taken};

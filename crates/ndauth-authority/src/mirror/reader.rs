@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ndauth_clock::SinceBoot;
 use ndauth_core::{AccountId, Change, Entry, Head, OrgId, ServiceId, TokenId};
-use ndauth_store::{Moment, Read, SinceBoot, Store, StoreError, StoredEvent};
+use ndauth_store::{Moment, Read, Store, StoreError, StoredEvent};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::SharedMirror;
+use super::feed::{Heard, KEPT, Recent};
 use super::state::{Fresh, Rules, State};
 use crate::{Authority, AuthorityError};
 
@@ -155,8 +157,8 @@ async fn load(store: &Store, room: Option<u64>, tell: impl Fn(u64, u64)) -> Resu
     if let Some(room) = room.filter(|room| *room < needed) {
         return Err(AuthorityError::MirrorTooLarge { tokens: census.tokens, needed, room });
     }
-    let state = State::new();
-    let rules = Rules { installation: moment.installation, catalogue: read.catalogue().await? };
+    let state = State::new(recent(&read).await?);
+    let rules = rules(&read).await?;
     let places = in_time(PAGE_STEP, read.every_place()).await?;
     let services = in_time(PAGE_STEP, read.every_service()).await?;
     state.fill(Fresh {
@@ -193,6 +195,33 @@ async fn load(store: &Store, room: Option<u64>, tell: impl Fn(u64, u64)) -> Resu
     Ok(Loaded { state, moment, asked })
 }
 
+/// What concerns all tokens.
+async fn rules(read: &Read) -> Result<Rules, StoreError> {
+    let installation = *read.installation();
+    let version = ndauth_core::Rules::version(&read.catalogue_hash(), installation.not_before);
+    Ok(Rules { installation, catalogue: read.catalogue().await?, version })
+}
+
+/// The last events: who heard of those before them goes on from there.
+async fn recent(read: &Read) -> Result<Recent, AuthorityError> {
+    let first = read.head().sequence.saturating_sub(BATCH.min(KEPT));
+    let hash = read.event_hash(first).await?;
+    let mut recent = Recent::after(match hash {
+        Some(hash) => Head { sequence: first, hash },
+        // It was taken out of the log.
+        None => return Ok(Recent::after(read.head())),
+    });
+    let events = read.events_after(first, BATCH).await?;
+    let mut concerned = Concerned::default();
+    for event in &events {
+        concerned.hear(event);
+    }
+    let tokens: Vec<_> = concerned.tokens.into_iter().collect();
+    let fresh = Fresh { tokens: Some(read.tokens(&tokens).await?), ..Fresh::default() };
+    recent.push(events.iter().map(|event| Heard::new(event, &fresh)));
+    Ok(recent)
+}
+
 /// Gives up what takes too long: the connection hangs.
 async fn in_time<T>(
     limit: Duration,
@@ -225,9 +254,10 @@ impl Follower {
         self.authority.saw(moment.head);
         let mirror = self.mirror();
         mirror.watch.set(moment.now, asked);
-        state.apply(&moment.head, Fresh::default());
+        state.apply(&moment.head, Fresh::default(), Vec::new());
         state.confirm(asked);
         mirror.state.store(Arc::new(state));
+        mirror.news.send_replace(moment.head.sequence);
         mirror.progress.send_modify(|progress| {
             progress.following = true;
             progress.confirmed = asked;
@@ -324,11 +354,12 @@ impl Follower {
         if read.catalogue_hash() != self.catalogue_hash
             || *read.installation() != self.mirror().state.load().installation()
         {
-            let catalogue = read.catalogue().await?;
-            fresh.rules = Some(Rules { installation: *read.installation(), catalogue });
+            fresh.rules = Some(rules(&read).await?);
             self.catalogue_hash = read.catalogue_hash();
         }
-        self.mirror().state.load().apply(&head, fresh);
+        let heard = events.iter().map(|event| Heard::new(event, &fresh)).collect();
+        self.mirror().state.load().apply(&head, fresh, heard);
+        self.mirror().news.send_replace(head.sequence);
         (self.head, self.mixed) = (head, more);
         self.authority.saw(head);
         Ok(if more { Next::Step } else { Next::Rest })

@@ -7,22 +7,23 @@
 use std::fmt;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering, fence};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use ndauth_clock::SinceBoot;
 use ndauth_core::{
-    Account, AccountId, Catalogue, CatalogueDocument, Head, Installation, LastUse, Org, OrgId, OrgSlug,
-    OrgView, Orgs, Owner, OwnerView, Role, SecretHash, SecretRecord, Service, ServiceId, Timestamp, Token,
-    TokenView,
+    Account, AccountId, Catalogue, CatalogueDocument, Head, InputGround, InputOwner, InputPlace, Inputs,
+    Installation, LastUse, Noted, Org, OrgId, OrgSlug, OrgView, Orgs, Owner, OwnerView, Role, RulesVersion,
+    SecretHash, SecretRecord, Service, ServiceId, Services, Timestamp, Token, TokenView,
 };
-use ndauth_store::{Kin, Person, Place, SinceBoot, Sorted, StoreError, Watch};
+use ndauth_store::{Kin, Person, Place, Sorted, StoreError, Watch};
 use papaya::{HashMap, LocalGuard};
 use seize::Collector;
 
+use super::feed::{Heard, Recent};
 use crate::held::{Held, OwnerName};
-use crate::uses::Noted;
 use crate::{AuthorityError, Caller};
 
 /// One state after the other of everything that a service can ask about.
@@ -39,6 +40,7 @@ pub(crate) struct State {
     places_missing: AtomicBool,
     services: HashMap<ServiceId, Arc<Service>, Uniform>,
     rules: ArcSwap<Rules>,
+    recent: Mutex<Recent>,
 }
 
 /// What concerns all of them.
@@ -46,6 +48,7 @@ pub(crate) struct State {
 pub(crate) struct Rules {
     pub(crate) installation: Installation,
     pub(crate) catalogue: Catalogue,
+    pub(crate) version: RulesVersion,
 }
 
 /// Whose secret it is.
@@ -93,6 +96,9 @@ pub(crate) struct View<'a> {
     pub(crate) now: Timestamp,
 }
 
+/// How many orgs are told of with one secret.
+const MOST_PLACES: usize = 32;
+
 /// How often a reader looks again before it lets others go first.
 const TRIES: u32 = 100;
 
@@ -129,7 +135,7 @@ impl Family {
 }
 
 impl State {
-    pub(crate) fn new() -> State {
+    pub(crate) fn new(recent: Recent) -> State {
         let collector = Arc::new(Collector::new());
         macro_rules! map {
             ($hasher:expr) => {
@@ -149,7 +155,9 @@ impl State {
             rules: ArcSwap::from_pointee(Rules {
                 installation: Installation { not_before: Timestamp::MAX, restored_at: None },
                 catalogue: Catalogue::new(&CatalogueDocument::default()).expect("ndauth's own permissions"),
+                version: [0; 32],
             }),
+            recent: Mutex::new(recent),
         }
     }
 
@@ -232,7 +240,9 @@ impl State {
     }
 
     /// Replaces what changed, so that readers see all of it or nothing.
-    pub(crate) fn apply(&self, head: &Head, fresh: Fresh) {
+    pub(crate) fn apply(&self, head: &Head, fresh: Fresh, heard: Vec<Heard>) {
+        // Before: what is read of the state was heard of.
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner).push(heard);
         self.version.fetch_add(1, Ordering::Relaxed);
         fence(Ordering::Release);
         self.fill(fresh);
@@ -289,6 +299,87 @@ impl<'a> View<'a> {
         &self.rules.catalogue
     }
 
+    pub(crate) fn rules_version(&self) -> RulesVersion {
+        self.rules.version
+    }
+
+    /// The rules as a service is told of them.
+    pub(crate) fn rules_of(&self, service: &Service) -> ndauth_core::Rules {
+        ndauth_core::Rules {
+            version: self.rules.version,
+            service: service.clone(),
+            catalogue: self.rules.catalogue.clone(),
+            not_before: self.rules.installation.not_before,
+        }
+    }
+
+    /// The last events.
+    pub(crate) fn recent(&self) -> &'a Mutex<Recent> {
+        &self.state.recent
+    }
+
+    /// Whether who may ask about these orgs may ask about an owner's tokens in any of them. Of an owner that makes no
+    /// sense nobody knows.
+    pub(crate) fn may_ask(&self, orgs: &Orgs, owner: Owner) -> bool {
+        match owner {
+            _ if *orgs == Orgs::All => true,
+            Owner::Org(org) => orgs.contain(&org),
+            Owner::Account(account) => match self.state.people.get(&account, self.guard) {
+                Some(person) => person.roles.iter().any(|(org, _)| orgs.contain(org)),
+                None => true,
+            },
+        }
+    }
+
+    /// What a service keeps of a token and one of its secrets: what it may ask about, the org that it asked about
+    /// first.
+    pub(crate) fn inputs(
+        &self,
+        service: &Service,
+        family: &Family,
+        which: u32,
+        asked: Option<&OrgSlug>,
+    ) -> Result<Inputs, StoreError> {
+        let token = &family.token;
+        let ground =
+            |place: &Place| InputGround { org: place.org.clone(), policies: place.policies.since(self.now) };
+        let mut places = Vec::new();
+        if let Some(slug) = asked {
+            places.push(match self.ground(token.owner, slug)? {
+                OrgView::Org(org, role, policies) if service.orgs.contain(&org.id) => {
+                    let ground = InputGround { org: org.clone(), policies: policies.since(self.now) };
+                    InputPlace::In(Arc::new(ground), role)
+                }
+                OrgView::Org(..) | OrgView::None => InputPlace::Nowhere(slug.clone()),
+            });
+        }
+        let (owner, at_home): (InputOwner, Vec<(OrgId, Option<Role>)>) = match token.owner {
+            Owner::Account(id) => {
+                let person = self.state.people.get(&id, self.guard).ok_or_else(|| ownerless(token))?;
+                let Account { handle, last_login_at, .. } = &person.account;
+                let owner = InputOwner::Account { id, handle: handle.clone(), last_login_at: *last_login_at };
+                (owner, person.roles.iter().map(|(org, role)| (*org, Some(*role))).collect())
+            }
+            Owner::Org(id) => {
+                let org = self.org(id).ok_or_else(|| ownerless(token))?;
+                (InputOwner::Org(org.clone()), vec![(id, None)])
+            }
+        };
+        for (org, role) in at_home.into_iter().filter(|(org, _)| service.orgs.contain(org)) {
+            let Some(place) = self.state.places.get(&org, self.guard) else { continue };
+            if places.len() < MOST_PLACES && Some(&place.org.slug) != asked {
+                places.push(InputPlace::In(Arc::new(ground(place)), role));
+            }
+        }
+        let token = Token {
+            description: None,
+            orgs: token.orgs.meet(&service.orgs),
+            services: token.services.meet(&Services::Only([service.id].into())),
+            ..token.clone()
+        };
+        Ok(Inputs { secret: family.secret(which).clone(), token, owner, places })
+    }
+
     /// How long ago the state was all there was.
     pub(crate) fn age(&self) -> Duration {
         self.moment.since(self.confirmed)
@@ -310,21 +401,22 @@ impl<'a> View<'a> {
         which: u32,
         from: Option<IpAddr>,
     ) -> Result<Caller, AuthorityError> {
-        let owner = match self.owner(&family.token)? {
-            OwnerView::Account(account) => OwnerName::Account(account.clone()),
-            OwnerView::Org(org) => OwnerName::Org(org.clone()),
+        let owner = match family.token.owner {
+            Owner::Account(id) => self.account(id).cloned().map(OwnerName::Account),
+            Owner::Org(id) => self.org(id).cloned().map(OwnerName::Org),
         };
+        let owner = owner.ok_or_else(|| ownerless(&family.token))?;
         let held = Held { record: family.secret(which).clone(), token: family.token.clone(), owner };
         Caller::of_token(held, from, self.catalogue(), self.installation(), self.now)
     }
 
     /// Whose a token is.
     pub(crate) fn owner(&self, token: &Token) -> Result<OwnerView<'a>, StoreError> {
-        let (found, column) = match token.owner {
-            Owner::Account(id) => (self.account(id).map(OwnerView::Account), "account_id"),
-            Owner::Org(id) => (self.org(id).map(OwnerView::Org), "org_id"),
+        let found = match token.owner {
+            Owner::Account(id) => self.account(id).map(|account| OwnerView::Account(account.into())),
+            Owner::Org(id) => self.org(id).map(OwnerView::Org),
         };
-        found.ok_or_else(|| StoreError::Corrupt { table: "token", column, id: token.id.to_string() })
+        found.ok_or_else(|| ownerless(token))
     }
 
     fn account(&self, id: AccountId) -> Option<&'a Account> {
@@ -380,6 +472,15 @@ impl<'a> View<'a> {
         let found = roles.binary_search_by_key(&org, |(org, _)| *org).ok()?;
         Some(roles[found].1)
     }
+}
+
+/// A token whose owner makes no sense, or is not there.
+pub(super) fn ownerless(token: &Token) -> StoreError {
+    let column = match token.owner {
+        Owner::Account(_) => "account_id",
+        Owner::Org(_) => "org_id",
+    };
+    StoreError::Corrupt { table: "token", column, id: token.id.to_string() }
 }
 
 impl fmt::Debug for State {

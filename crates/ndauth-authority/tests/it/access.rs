@@ -85,6 +85,10 @@ async fn call(
         Operation::ValidateTokens => {
             verdict(authority.validate_all(caller, &[question], keep).await?.told.remove(0)?)
         }
+        Operation::Resolve => {
+            verdict(authority.resolve(caller, &question, 0, |verdict, _| keep(verdict)).await?.told)
+        }
+        Operation::WatchRevocations => world.authority.watch(caller, None)?.catch_up().map(drop),
         Operation::WhoAmI => authority.who_am_i(caller).await.map(drop),
         Operation::ListOrgs => authority.list_orgs(caller).await.map(drop),
         Operation::ListPermissions => authority.list_permissions(caller).await.map(drop),

@@ -5,7 +5,9 @@ use proptest::sample::select;
 use uuid::Uuid;
 
 use super::*;
-use crate::{AccountId, Action, Actions, DatedPolicy, Grant, OrgId, Owner, SecretId, ServiceId, TokenId};
+use crate::{
+    Account, AccountId, Action, Actions, DatedPolicy, Grant, OrgId, Owner, SecretId, ServiceId, TokenId,
+};
 
 /// A state in which everything is allowed, for each test to spoil.
 #[derive(Debug)]
@@ -78,7 +80,7 @@ impl World {
             token: &self.token,
             owner: match &self.owner_org {
                 Some(org) => OwnerView::Org(org),
-                None => OwnerView::Account(&self.account),
+                None => OwnerView::Account((&self.account).into()),
             },
             org: self.org.as_ref().map_or(OrgView::None, |org| OrgView::Org(org, self.role, &self.policies)),
             asker: self.service.as_ref().map_or(Asker::Ndauth, Asker::Service),

@@ -22,23 +22,23 @@ pub(crate) const BOUND: Duration = Duration::from_millis(500);
 /// An instance, and the proxy between it and its database.
 pub(crate) struct Instance {
     pub(crate) server: Running,
-    proxy: Proxy,
+    pub(crate) proxy: Proxy,
 }
 
 /// Instances on one database.
 pub(crate) struct Cluster {
     pub(crate) at: Installation,
     pub(crate) instances: Vec<Instance>,
-    service: Secret,
+    pub(crate) service: Secret,
     session: Secret,
 }
 
 /// The connection of the mirror's reader, and the one that is told of changes.
-const READER: Which = Which::Said("ndauth mirror");
+pub(crate) const READER: Which = Which::Said("ndauth mirror");
 const LISTENER: Which = Which::Said("LISTEN \"ndauth_head\"");
 
 impl Cluster {
-    async fn of(count: usize) -> Cluster {
+    pub(crate) async fn of(count: usize) -> Cluster {
         Cluster::on(Installation::new(Engine::Postgres).await, count).await
     }
 

@@ -20,6 +20,7 @@ mod requests;
 mod server;
 mod terminal;
 mod tls;
+mod verifier;
 
 /// Writes a test twice: once for each engine, on an empty installation.
 macro_rules! on_both {

@@ -44,16 +44,24 @@ pub(crate) struct Proxy {
 
 impl Proxy {
     pub(crate) async fn before(server: SocketAddr) -> Proxy {
+        Proxy::among(&[server]).await
+    }
+
+    /// Before several, which take turns.
+    pub(crate) async fn among(servers: &[SocketAddr]) -> Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("bound");
         let address = listener.local_addr().expect("an address");
         let (order, orders) = watch::channel((Which::All, Treatment::Fair));
         let connections = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&connections);
+        let servers = servers.to_vec();
         let accepting = tokio::spawn(async move {
+            let mut turns = servers.iter().cycle();
             while let Ok((client, _)) = listener.accept().await {
                 if *orders.borrow() == (Which::All, Treatment::Cut) {
                     continue;
                 }
+                let server = *turns.next().expect("a server");
                 let connection = tokio::spawn(carry(client, server, orders.clone()));
                 kept.lock().unwrap_or_else(PoisonError::into_inner).push(connection.abort_handle());
             }

@@ -3155,6 +3155,476 @@ pub mod permission_service_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct WatchRevocationsRequest {
+    /// Counts up from 1.
+    #[prost(uint64, tag = "1")]
+    pub probe: u64,
+    /// Where the client is, from an earlier answer: it hears what came after. Read from the first message alone;
+    /// absent where the client knows nothing.
+    #[prost(message, optional, tag = "2")]
+    pub after: ::core::option::Option<LogPosition>,
+    /// The secrets that the client let pass by what it keeps, and when last. At most 1000.
+    #[prost(message, repeated, tag = "3")]
+    pub uses: ::prost::alloc::vec::Vec<SecretUse>,
+}
+/// What is told in one message, in the order of the fields.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct WatchRevocationsResponse {
+    /// What the client keeps is worth nothing: it forgets all of it.
+    #[prost(bool, tag = "1")]
+    pub reset: bool,
+    /// What concerns every decision, where it is another than before.
+    #[prost(message, optional, tag = "2")]
+    pub rules: ::core::option::Option<Rules>,
+    /// What changed, in the order in which it did.
+    #[prost(message, repeated, tag = "3")]
+    pub changes: ::prost::alloc::vec::Vec<Change>,
+    /// That the client heard everything so far.
+    #[prost(message, optional, tag = "4")]
+    pub confirmed: ::core::option::Option<Confirmed>,
+}
+/// An event's place in the log.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LogPosition {
+    /// Its number, counting from 1; 0 before the first.
+    #[prost(uint64, tag = "1")]
+    pub sequence: u64,
+    /// Its hash: 32 bytes.
+    #[prost(bytes = "vec", tag = "2")]
+    pub hash: ::prost::alloc::vec::Vec<u8>,
+}
+/// Something that changed: what is kept of it is worth nothing any more, unless it takes this event into account.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Change {
+    /// The event.
+    #[prost(uint64, tag = "1")]
+    pub sequence: u64,
+    /// What it concerns. A kind that the client does not know concerns everything.
+    #[prost(oneof = "change::Concern", tags = "2, 3, 4, 5")]
+    pub concern: ::core::option::Option<change::Concern>,
+}
+/// Nested message and enum types in `Change`.
+pub mod change {
+    /// What it concerns. A kind that the client does not know concerns everything.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Concern {
+        /// A token.
+        #[prost(string, tag = "2")]
+        TokenId(::prost::alloc::string::String),
+        /// A person, and each of their tokens.
+        #[prost(string, tag = "3")]
+        AccountId(::prost::alloc::string::String),
+        /// An org, and whoever stands in it.
+        #[prost(string, tag = "4")]
+        OrgId(::prost::alloc::string::String),
+        /// An org was made that was not there before; its id.
+        #[prost(string, tag = "5")]
+        NewOrgId(::prost::alloc::string::String),
+    }
+}
+/// That everything was told up to an event.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Confirmed {
+    /// The last probe that came.
+    #[prost(uint64, tag = "1")]
+    pub probe: u64,
+    /// The last event there was.
+    #[prost(message, optional, tag = "2")]
+    pub position: ::core::option::Option<LogPosition>,
+    /// For how long that may not have been true any more when this was sent.
+    #[prost(message, optional, tag = "3")]
+    pub age: ::core::option::Option<::prost_types::Duration>,
+    /// The authority's time.
+    #[prost(message, optional, tag = "4")]
+    pub now: ::core::option::Option<::prost_types::Timestamp>,
+    /// How late any change may be, anywhere.
+    #[prost(message, optional, tag = "5")]
+    pub bound: ::core::option::Option<::prost_types::Duration>,
+    /// Which instance of the server tells it. Two of them may for a moment be of two minds about what the log holds.
+    #[prost(fixed64, tag = "6")]
+    pub instance: u64,
+}
+/// What a decision reads that is the same for all tokens.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Rules {
+    /// By what they are told apart.
+    #[prost(bytes = "vec", tag = "1")]
+    pub version: ::prost::alloc::vec::Vec<u8>,
+    /// The service that watches.
+    #[prost(string, tag = "2")]
+    pub service_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub service_name: ::prost::alloc::string::String,
+    /// The orgs that it may ask about: all, or some by their ids.
+    #[prost(message, optional, tag = "4")]
+    pub service_orgs: ::core::option::Option<IdsOrAll>,
+    /// Whether it is believed when it states its client's address.
+    #[prost(bool, tag = "5")]
+    pub states_address: bool,
+    /// Every secret minted before is shut out.
+    #[prost(message, optional, tag = "6")]
+    pub not_before: ::core::option::Option<::prost_types::Timestamp>,
+    /// The permissions there are.
+    #[prost(message, repeated, tag = "7")]
+    pub resource_types: ::prost::alloc::vec::Vec<ResourceType>,
+    /// When the service was registered.
+    #[prost(message, optional, tag = "8")]
+    pub service_created_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// A secret that passed.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SecretUse {
+    /// The secret's id, as its inputs tell it.
+    #[prost(string, tag = "1")]
+    pub secret_id: ::prost::alloc::string::String,
+    /// When it passed last, by the authority's time.
+    #[prost(message, optional, tag = "2")]
+    pub at: ::core::option::Option<::prost_types::Timestamp>,
+    /// The client's address, where the service states it. Empty where none was stated.
+    #[prost(string, tag = "3")]
+    pub address: ::prost::alloc::string::String,
+}
+/// All of a kind, or some of it by their ids. One of the two is always set.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct IdsOrAll {
+    #[prost(oneof = "ids_or_all::Kind", tags = "1, 2")]
+    pub kind: ::core::option::Option<ids_or_all::Kind>,
+}
+/// Nested message and enum types in `IdsOrAll`.
+pub mod ids_or_all {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Kind {
+        #[prost(message, tag = "1")]
+        All(super::All),
+        /// Here they may be none.
+        #[prost(message, tag = "2")]
+        Only(super::IdSet),
+    }
+}
+/// Some ids.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct IdSet {
+    #[prost(string, repeated, tag = "1")]
+    pub ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// Generated client implementations.
+pub mod watch_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// For internal services that keep what `Resolve` told them. The credential is a service's, as with
+    /// `ValidationService`.
+    #[derive(Debug, Clone)]
+    pub struct WatchServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> WatchServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> WatchServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            WatchServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Tells what changed, as it happens, and how fresh that is. A service hears of no more than it may ask about.
+        ///
+        /// The client sends numbered probes, at least one in an eighth of the bound; an answer to one says that all that
+        /// happened before it was sent, less the age that it tells, has been told. A client that cannot prove in this way
+        /// that it is no older than the bound keeps nothing: it asks, or says that it could not decide.
+        pub async fn watch_revocations(
+            &mut self,
+            request: impl tonic::IntoStreamingRequest<
+                Message = super::WatchRevocationsRequest,
+            >,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::WatchRevocationsResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.WatchService/WatchRevocations",
+            );
+            let mut req = request.into_streaming_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ndauth.v1.WatchService", "WatchRevocations"));
+            self.inner.streaming(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod watch_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with WatchServiceServer.
+    #[async_trait]
+    pub trait WatchService: std::marker::Send + std::marker::Sync + 'static {
+        /// Server streaming response type for the WatchRevocations method.
+        type WatchRevocationsStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<
+                    super::WatchRevocationsResponse,
+                    tonic::Status,
+                >,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Tells what changed, as it happens, and how fresh that is. A service hears of no more than it may ask about.
+        ///
+        /// The client sends numbered probes, at least one in an eighth of the bound; an answer to one says that all that
+        /// happened before it was sent, less the age that it tells, has been told. A client that cannot prove in this way
+        /// that it is no older than the bound keeps nothing: it asks, or says that it could not decide.
+        async fn watch_revocations(
+            &self,
+            request: tonic::Request<tonic::Streaming<super::WatchRevocationsRequest>>,
+        ) -> std::result::Result<
+            tonic::Response<Self::WatchRevocationsStream>,
+            tonic::Status,
+        >;
+    }
+    /// For internal services that keep what `Resolve` told them. The credential is a service's, as with
+    /// `ValidationService`.
+    #[derive(Debug)]
+    pub struct WatchServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> WatchServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for WatchServiceServer<T>
+    where
+        T: WatchService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/ndauth.v1.WatchService/WatchRevocations" => {
+                    #[allow(non_camel_case_types)]
+                    struct WatchRevocationsSvc<T: WatchService>(pub Arc<T>);
+                    impl<
+                        T: WatchService,
+                    > tonic::server::StreamingService<super::WatchRevocationsRequest>
+                    for WatchRevocationsSvc<T> {
+                        type Response = super::WatchRevocationsResponse;
+                        type ResponseStream = T::WatchRevocationsStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<
+                                tonic::Streaming<super::WatchRevocationsRequest>,
+                            >,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as WatchService>::watch_revocations(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = WatchRevocationsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for WatchServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "ndauth.v1.WatchService";
+    impl<T> tonic::server::NamedService for WatchServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 #[prost(skip_debug)]
 pub struct ValidateTokenRequest {
@@ -3292,6 +3762,147 @@ pub struct InvalidQuestion {
     /// For people: what is wrong with it.
     #[prost(string, tag = "2")]
     pub message: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ResolveRequest {
+    #[prost(message, optional, tag = "1")]
+    pub question: ::core::option::Option<ValidateTokenRequest>,
+    /// The answer takes at least this event into account: the last that the service heard of.
+    #[prost(uint64, tag = "2")]
+    pub at_least_sequence: u64,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ResolveResponse {
+    #[prost(message, optional, tag = "1")]
+    pub verdict: ::core::option::Option<ValidateTokenResponse>,
+    /// What the verdict was made of. Absent where that is not to be kept: where the secret or its token or their owner
+    /// has no power whatever is asked, and where the service would not hear of what happens to it.
+    #[prost(message, optional, tag = "2")]
+    pub inputs: ::core::option::Option<Inputs>,
+    /// Which instance of the server answers: only what the one says that is watched is kept.
+    #[prost(fixed64, tag = "3")]
+    pub instance: u64,
+}
+/// What a decision about a secret reads, but for what `Rules` tell.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Inputs {
+    /// The decision that these need. A client that has a lower one does not decide by itself.
+    #[prost(uint32, tag = "1")]
+    pub decision_version: u32,
+    /// The rules by which the verdict was made.
+    #[prost(bytes = "vec", tag = "2")]
+    pub rules_version: ::prost::alloc::vec::Vec<u8>,
+    #[prost(message, optional, tag = "3")]
+    pub token: ::core::option::Option<InputToken>,
+    #[prost(message, optional, tag = "4")]
+    pub secret: ::core::option::Option<InputSecret>,
+    /// The org that was asked about, and others where the owner has a role, as far as the service may ask about them.
+    /// There may be more.
+    #[prost(message, repeated, tag = "7")]
+    pub places: ::prost::alloc::vec::Vec<InputPlace>,
+    /// Whose the token is. One of the two is always set.
+    #[prost(oneof = "inputs::Owner", tags = "5, 6")]
+    pub owner: ::core::option::Option<inputs::Owner>,
+}
+/// Nested message and enum types in `Inputs`.
+pub mod inputs {
+    /// Whose the token is. One of the two is always set.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Owner {
+        #[prost(message, tag = "5")]
+        Account(super::InputAccount),
+        #[prost(message, tag = "6")]
+        Org(super::InputOrg),
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct InputToken {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(enumeration = "Scope", tag = "3")]
+    pub scope: i32,
+    #[prost(message, optional, tag = "4")]
+    pub grants: ::core::option::Option<Grants>,
+    /// Of its orgs, those that the service may ask about; there may be none.
+    #[prost(message, optional, tag = "5")]
+    pub orgs: ::core::option::Option<IdsOrAll>,
+    /// Of its services, the one that asks; there may be none.
+    #[prost(message, optional, tag = "6")]
+    pub services: ::core::option::Option<IdsOrAll>,
+    #[prost(message, optional, tag = "7")]
+    pub networks: ::core::option::Option<Networks>,
+    #[prost(message, optional, tag = "8")]
+    pub created_at: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(message, optional, tag = "9")]
+    pub lifetime: ::core::option::Option<Lifetime>,
+    #[prost(message, optional, tag = "10")]
+    pub expiry: ::core::option::Option<Expiry>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct InputSecret {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// Its first 12 characters.
+    #[prost(string, tag = "2")]
+    pub prefix: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "3")]
+    pub minted_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// Absent where it was not used yet after a rotation.
+    #[prost(message, optional, tag = "4")]
+    pub confirmed_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// When it stops to work by itself.
+    #[prost(message, optional, tag = "5")]
+    pub ends_at: ::core::option::Option<Expiry>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct InputAccount {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub handle: ::prost::alloc::string::String,
+    /// Absent where the person never did.
+    #[prost(message, optional, tag = "3")]
+    pub last_login_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct InputOrg {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub slug: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "3")]
+    pub created_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// Absent where it was not deleted.
+    #[prost(message, optional, tag = "4")]
+    pub deleted_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// How an owner stands in an org.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct InputPlace {
+    /// The name by which it was asked for.
+    #[prost(string, tag = "1")]
+    pub slug: ::prost::alloc::string::String,
+    /// Absent where the service knows of none of that name.
+    #[prost(message, optional, tag = "2")]
+    pub org: ::core::option::Option<InputOrg>,
+    /// Unspecified where the owner has none, and where the owner is an org.
+    #[prost(enumeration = "Role", tag = "3")]
+    pub role: i32,
+    /// The one that rules, and those that are to come.
+    #[prost(message, repeated, tag = "4")]
+    pub policies: ::prost::alloc::vec::Vec<InputPolicy>,
+}
+/// A policy, and from when it holds.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct InputPolicy {
+    #[prost(message, optional, tag = "1")]
+    pub set_at: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(message, optional, tag = "2")]
+    pub takes_hold_at: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(message, optional, tag = "3")]
+    pub policy: ::core::option::Option<OrgPolicy>,
 }
 /// The access that is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -3464,6 +4075,32 @@ pub mod validation_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
+        /// The same as `ValidateToken`, and what the verdict was made of, for a service that goes on to decide by itself
+        /// and hears by `WatchRevocations` what changes.
+        pub async fn resolve(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ResolveRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ResolveResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.ValidationService/Resolve",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ndauth.v1.ValidationService", "Resolve"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -3497,6 +4134,12 @@ pub mod validation_service_server {
             tonic::Response<super::ValidateTokensResponse>,
             tonic::Status,
         >;
+        /// The same as `ValidateToken`, and what the verdict was made of, for a service that goes on to decide by itself
+        /// and hears by `WatchRevocations` what changes.
+        async fn resolve(
+            &self,
+            request: tonic::Request<super::ResolveRequest>,
+        ) -> std::result::Result<tonic::Response<super::ResolveResponse>, tonic::Status>;
     }
     /// For internal services. The credential is a service's, as `authorization: Bearer ndsvc_…` metadata.
     #[derive(Debug)]
@@ -3652,6 +4295,51 @@ pub mod validation_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ValidateTokensSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ndauth.v1.ValidationService/Resolve" => {
+                    #[allow(non_camel_case_types)]
+                    struct ResolveSvc<T: ValidationService>(pub Arc<T>);
+                    impl<
+                        T: ValidationService,
+                    > tonic::server::UnaryService<super::ResolveRequest>
+                    for ResolveSvc<T> {
+                        type Response = super::ResolveResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ResolveRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ValidationService>::resolve(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ResolveSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

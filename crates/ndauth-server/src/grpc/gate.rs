@@ -188,7 +188,7 @@ impl Gated {
         let given = request.headers().get(REQUEST_ID);
         let (reply, id) = match door.row.operation {
             // A line of the log is not worth what it costs here: what fails has its own.
-            operation @ (Operation::ValidateToken | Operation::ValidateTokens) => {
+            operation @ (Operation::ValidateToken | Operation::ValidateTokens | Operation::Resolve) => {
                 let id = given.map(|_| gate.id(given));
                 (self.validate(operation, request), id)
             }
@@ -196,7 +196,10 @@ impl Gated {
                 let id = gate.id(given);
                 let span =
                     tracing::info_span!("rpc", rpc = door.rpc, request_id = id.to_str().unwrap_or_default());
-                let streams = matches!(operation, Operation::CheckHealth | Operation::Reflect);
+                let streams = matches!(
+                    operation,
+                    Operation::CheckHealth | Operation::Reflect | Operation::WatchRevocations
+                );
                 (Reply::Later(self.answer_at_home(request, streams, span)), Some(id))
             }
         };
@@ -361,17 +364,21 @@ async fn validate(
     operation: Operation,
     body: Received,
 ) -> Response<Answer> {
-    if operation == Operation::ValidateToken {
-        unary::response(match gate.intake.read(body, super::MAX_REQUEST).await {
-            Ok(request) => gate.service.validate_token(&credential, &request).await,
+    let Gate { intake, service, .. } = &*gate;
+    unary::response(match operation {
+        Operation::ValidateTokens => match intake.read(body, super::MAX_BATCH).await {
+            Ok(request) => service.validate_tokens(&credential, request).await,
             Err(status) => Err(status),
-        })
-    } else {
-        unary::response(match gate.intake.read(body, super::MAX_BATCH).await {
-            Ok(request) => gate.service.validate_tokens(&credential, request).await,
+        },
+        Operation::Resolve => match intake.read(body, super::MAX_REQUEST).await {
+            Ok(request) => service.resolve(&credential, &request).await,
             Err(status) => Err(status),
-        })
-    }
+        },
+        _ => match intake.read(body, super::MAX_REQUEST).await {
+            Ok(request) => service.validate_token(&credential, &request).await,
+            Err(status) => Err(status),
+        },
+    })
 }
 
 fn tonics(response: Response<Body>) -> Response<Answer> {

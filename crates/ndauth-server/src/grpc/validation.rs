@@ -4,9 +4,12 @@ use std::net::IpAddr;
 
 use ndauth_authority::{Answer, AuthorityError, Credential, Question, Verdict};
 use ndauth_core::{Problem, Reason, Requirement};
-use ndauth_proto::v1::{self, ValidateTokenRequest, ValidateTokensRequest, ValidatedToken, validated_token};
+use ndauth_proto::v1::{
+    self, ResolveRequest, ValidateTokenRequest, ValidateTokensRequest, ValidatedToken, validated_token,
+};
 use ndauth_proto::{
-    requirement_from_proto, write_duration, write_message, write_number, write_outcome, write_timestamp,
+    inputs_to_proto, requirement_from_proto, write_duration, write_fixed, write_message, write_number,
+    write_outcome, write_timestamp,
 };
 use prost::Message;
 use tonic::Status;
@@ -46,6 +49,33 @@ impl Service {
         };
         let question = Question { secret: &request.secret, requirement: &requirement, client_address };
         self.authority.validate_now(credential, &question, tell).map(response)
+    }
+
+    /// Answers `Resolve`.
+    pub(super) async fn resolve(
+        &self,
+        credential: &Credential,
+        request: &ResolveRequest,
+    ) -> Result<Framed, Status> {
+        let asked = request.question.as_ref().ok_or_else(|| Problem::invalid("question", "there is none"));
+        let asked = asked.map_err(refused)?;
+        let (requirement, client_address) = circumstances(asked).map_err(refused)?;
+        let question = Question { secret: &asked.secret, requirement: &requirement, client_address };
+        let answer =
+            self.authority.resolve(credential, &question, request.at_least_sequence, |verdict, resolved| {
+                let mut fields = Vec::with_capacity(ANSWER);
+                write_verdict(&mut fields, &verdict, 5);
+                (fields, resolved.map(|resolved| inputs_to_proto(&resolved.inputs, &resolved.rules)))
+            });
+        let ((mut verdict, inputs), state) = answer.await.map_err(|error| status(&error))?.split();
+        write_state(&mut verdict, &state);
+        let mut framed = Framed::begin(2 * verdict.len() + ANSWER);
+        write_message(framed.fields(), 1, |fields| fields.extend_from_slice(&verdict));
+        if let Some(inputs) = inputs {
+            write_message(framed.fields(), 2, |fields| fields.extend(inputs.encode_to_vec()));
+        }
+        write_fixed(framed.fields(), 3, self.instance);
+        Ok(framed)
     }
 
     /// Answers `ValidateTokens`.
@@ -97,6 +127,13 @@ impl Service {
     }
 }
 
+/// Writes which state an answer is of, as fields of `ValidateTokenResponse`.
+fn write_state<T>(fields: &mut Vec<u8>, answer: &Answer<T>) {
+    write_number(fields, 3, answer.sequence);
+    write_timestamp(fields, 4, answer.evaluated_at);
+    write_number(fields, 6, answer.stale.into());
+}
+
 /// Writes what is told of one secret where it is told: what it borrows does not outlive that.
 #[expect(clippy::needless_pass_by_value, reason = "it is passed on by name")]
 fn tell(verdict: Verdict<'_>) -> Framed {
@@ -106,12 +143,8 @@ fn tell(verdict: Verdict<'_>) -> Framed {
 }
 
 fn response(answer: Result<Answer<Framed>, AuthorityError>) -> Result<Framed, Status> {
-    let Answer { told: mut framed, sequence, evaluated_at, stale } =
-        answer.map_err(|error| status(&error))?;
-    let fields = framed.fields();
-    write_number(fields, 3, sequence);
-    write_timestamp(fields, 4, evaluated_at);
-    write_number(fields, 6, stale.into());
+    let (mut framed, state) = answer.map_err(|error| status(&error))?.split();
+    write_state(framed.fields(), &state);
     Ok(framed)
 }
 

@@ -1,0 +1,190 @@
+//! A connection to a server, and a method for each of its calls.
+
+use std::error::Error;
+use std::time::Instant;
+
+use ndauth_core::{Problem, Reason, Secret};
+use ndauth_proto::v1::account_service_client::AccountServiceClient;
+use ndauth_proto::v1::org_service_client::OrgServiceClient;
+use ndauth_proto::v1::org_token_service_client::OrgTokenServiceClient;
+use ndauth_proto::v1::permission_service_client::PermissionServiceClient;
+use ndauth_proto::v1::token_service_client::TokenServiceClient;
+use ndauth_proto::v1::validation_service_client::ValidationServiceClient;
+use ndauth_proto::{problem_from_status, v1};
+use tonic::metadata::{AsciiMetadataValue, MetadataMap};
+use tonic::transport::Channel;
+use tonic::{Code, Request, Response, Status};
+
+use crate::connect::root;
+use crate::{Call, ConnectError, Observer, Options, ServerUrl};
+
+/// A connection to a server, with the credential that goes with each call. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Client {
+    channel: Channel,
+    /// Marked as sensitive: its `Debug` hides it, and HTTP/2 keeps it out of its tables.
+    bearer: Option<AsciiMetadataValue>,
+    observer: Observer,
+}
+
+impl Client {
+    /// Connects to a server as usual.
+    pub async fn connect(server: &ServerUrl, credential: Option<&Secret>) -> Result<Client, ConnectError> {
+        Client::connect_with(server, credential, &Options::default()).await
+    }
+
+    /// Connects to a server.
+    pub async fn connect_with(
+        server: &ServerUrl,
+        credential: Option<&Secret>,
+        options: &Options,
+    ) -> Result<Client, ConnectError> {
+        let channel = options.connect(server).await?;
+        Ok(Client { channel, bearer: credential.map(bearer), observer: options.observer.clone() })
+    }
+
+    /// The same over a connection that is there.
+    pub(crate) fn over(channel: Channel, bearer: AsciiMetadataValue, observer: Observer) -> Client {
+        Client { channel, bearer: Some(bearer), observer }
+    }
+
+    /// The connection, and what is presented.
+    pub(crate) fn into_parts(self) -> (Channel, Option<AsciiMetadataValue>) {
+        (self.channel, self.bearer)
+    }
+
+    /// Asks who the credential stands for.
+    pub async fn who_am_i(&self) -> Result<v1::WhoAmIResponse, Problem> {
+        self.ask_who_am_i(v1::WhoAmIRequest {}).await
+    }
+
+    /// Lists the orgs where the credential's account is a member.
+    pub async fn list_orgs(&self) -> Result<v1::ListOrgsResponse, Problem> {
+        self.ask_list_orgs(v1::ListOrgsRequest {}).await
+    }
+
+    /// Lists every permission there is.
+    pub async fn list_permissions(&self) -> Result<v1::ListPermissionsResponse, Problem> {
+        self.ask_list_permissions(v1::ListPermissionsRequest {}).await
+    }
+
+    /// Sends a message with the credential, and tells the observer how it went.
+    async fn call<Q, A, F>(
+        &self,
+        rpc: &'static str,
+        message: Q,
+        send: impl FnOnce(Channel, Request<Q>) -> F,
+    ) -> Result<A, Problem>
+    where
+        F: Future<Output = Result<Response<A>, Status>>,
+    {
+        let mut request = Request::new(message);
+        if let Some(bearer) = &self.bearer {
+            request.metadata_mut().insert("authorization", bearer.clone());
+        }
+        let begun = Instant::now();
+        let outcome = send(self.channel.clone(), request).await;
+        let metadata = match &outcome {
+            Ok(response) => response.metadata(),
+            Err(status) => status.metadata(),
+        };
+        let request_id = request_id(metadata);
+        let answer = outcome.map(Response::into_inner).map_err(|status| problem(&status));
+        let failed = answer.as_ref().err().map(|problem| problem.reason);
+        self.observer.tell(|| Call { rpc, request_id, took: begun.elapsed(), failed });
+        answer
+    }
+}
+
+/// The largest answer that is read: a batch of answers with as many grants as there may be fits in.
+pub(crate) const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
+
+/// Writes a method for each RPC: its name, its service, the RPC, its request and its answer.
+macro_rules! calls {
+    ($($(#[$doc:meta])* $shown:vis $name:ident: $service:ident.$rpc:ident($request:ident) -> $answer:ident;)*) => {
+        impl Client {$(
+            $(#[$doc])*
+            $shown async fn $name(&self, request: v1::$request) -> Result<v1::$answer, Problem> {
+                let rpc = stringify!($request).trim_end_matches("Request");
+                let send = |channel, request| async move {
+                    $service::new(channel).max_decoding_message_size(LARGEST_ANSWER).$rpc(request).await
+                };
+                self.call(rpc, request, send).await
+            }
+        )*}
+    };
+}
+
+calls! {
+    ask_who_am_i: AccountServiceClient.who_am_i(WhoAmIRequest) -> WhoAmIResponse;
+    ask_list_orgs: AccountServiceClient.list_orgs(ListOrgsRequest) -> ListOrgsResponse;
+    ask_list_permissions:
+        PermissionServiceClient.list_permissions(ListPermissionsRequest) -> ListPermissionsResponse;
+
+    /// Makes a personal token.
+    pub create_token: TokenServiceClient.create_token(CreateTokenRequest) -> CreateTokenResponse;
+    /// Lists a page of personal tokens.
+    pub list_tokens: TokenServiceClient.list_tokens(ListTokensRequest) -> ListTokensResponse;
+    /// Shows a personal token.
+    pub get_token: TokenServiceClient.get_token(GetTokenRequest) -> GetTokenResponse;
+    /// Revokes a personal token.
+    pub revoke_token: TokenServiceClient.revoke_token(RevokeTokenRequest) -> RevokeTokenResponse;
+    /// Asks what a token may do, and why it may not.
+    pub explain_token: TokenServiceClient.explain_token(ExplainTokenRequest) -> ExplainTokenResponse;
+
+    /// Asks whether a secret may do a thing.
+    pub validate_token: ValidationServiceClient.validate_token(ValidateTokenRequest) -> ValidateTokenResponse;
+    /// Asks of up to 1000 secrets whether they may do things.
+    pub validate_tokens:
+        ValidationServiceClient.validate_tokens(ValidateTokensRequest) -> ValidateTokensResponse;
+    /// Asks whether a secret may do a thing, and what that follows from.
+    pub resolve: ValidationServiceClient.resolve(ResolveRequest) -> ResolveResponse;
+
+    /// Makes an org.
+    pub create_org: OrgServiceClient.create_org(CreateOrgRequest) -> CreateOrgResponse;
+    /// Shows an org.
+    pub get_org: OrgServiceClient.get_org(GetOrgRequest) -> GetOrgResponse;
+    /// Lists the members of an org.
+    pub list_members: OrgServiceClient.list_members(ListMembersRequest) -> ListMembersResponse;
+    /// Gives an account a role in an org.
+    pub set_member: OrgServiceClient.set_member(SetMemberRequest) -> SetMemberResponse;
+    /// Takes an account out of an org.
+    pub remove_member: OrgServiceClient.remove_member(RemoveMemberRequest) -> RemoveMemberResponse;
+    /// Shows the policy of an org.
+    pub get_org_policy: OrgServiceClient.get_org_policy(GetOrgPolicyRequest) -> GetOrgPolicyResponse;
+    /// Gives an org a policy, or says what one would do.
+    pub set_org_policy: OrgServiceClient.set_org_policy(SetOrgPolicyRequest) -> SetOrgPolicyResponse;
+
+    /// Makes a token of an org.
+    pub create_org_token:
+        OrgTokenServiceClient.create_org_token(CreateOrgTokenRequest) -> CreateOrgTokenResponse;
+    /// Lists a page of the tokens of an org.
+    pub list_org_tokens: OrgTokenServiceClient.list_org_tokens(ListOrgTokensRequest) -> ListOrgTokensResponse;
+    /// Shows a token of an org.
+    pub get_org_token: OrgTokenServiceClient.get_org_token(GetOrgTokenRequest) -> GetOrgTokenResponse;
+    /// Revokes a token of an org.
+    pub revoke_org_token:
+        OrgTokenServiceClient.revoke_org_token(RevokeOrgTokenRequest) -> RevokeOrgTokenResponse;
+}
+
+pub(crate) fn bearer(secret: &Secret) -> AsciiMetadataValue {
+    let text = format!("Bearer {}", secret.expose());
+    let mut value = AsciiMetadataValue::try_from(text).expect("a secret is plain text");
+    value.set_sensitive(true);
+    value
+}
+
+pub(crate) fn request_id(metadata: &MetadataMap) -> Option<String> {
+    Some(metadata.get("x-request-id")?.to_str().ok()?.to_owned())
+}
+
+/// What a failed call tells: the server's own words, or what became of the connection.
+pub(crate) fn problem(status: &Status) -> Problem {
+    match status.source() {
+        // A status that came from a server has no cause here.
+        Some(why) if status.code() != Code::Cancelled => {
+            Problem::new(Reason::Unavailable, format!("the connection to the server broke: {}", root(why)))
+        }
+        _ => problem_from_status(status),
+    }
+}

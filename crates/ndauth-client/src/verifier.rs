@@ -1,0 +1,357 @@
+//! The verifier: what a service asks whether a secret may do a thing.
+//!
+//! It keeps what the answers follow from, hears of everything that changes any of it, and decides by itself while it
+//! can prove that it heard. Where it cannot, it asks; where it cannot ask, it says that it could not decide.
+
+mod ask;
+mod entry;
+mod joined;
+mod memory;
+mod servers;
+mod watching;
+
+use std::fmt;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use ndauth_clock::{SinceBoot, Watch};
+use ndauth_core::{
+    Expiry, Problem, Reason, Refusal, Requirement, Rules, Secret, SecretHash, SecretId, Timestamp, permit,
+};
+use quick_cache::sync::Cache;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::{JoinHandle, JoinSet};
+
+pub(crate) use entry::Entry;
+use entry::Grounds;
+use joined::Joined;
+use memory::{Memory, Worth};
+use servers::Servers;
+
+use crate::verdict::{Allowed, By, Refused, Verdict};
+use crate::{ConnectError, Credentials, Observer, ServerUrl};
+
+/// Says whether secrets may do things. Clones share what they keep, and the last one ends it.
+#[derive(Clone)]
+pub struct Verifier {
+    shared: Arc<Shared>,
+    /// `None` for one that was borrowed for a moment.
+    _watching: Option<Arc<Watching>>,
+}
+
+/// What listens; it ends with the last verifier.
+struct Watching(JoinHandle<()>);
+
+/// How a verifier reaches its servers, and how much it keeps.
+#[derive(Clone, Debug)]
+pub struct VerifierOptions {
+    /// The server.
+    pub server: ServerUrl,
+    /// Others of the same installation: where one cannot be reached, the next is asked.
+    pub others: Vec<ServerUrl>,
+    /// What the service presents.
+    pub credentials: Credentials,
+    /// A file of PEM with the certificates of the authorities that are trusted; without one, those that the system
+    /// trusts.
+    pub ca_file: Option<PathBuf>,
+    /// How long a question may take, all tries together.
+    pub timeout: Duration,
+    /// How many secrets are kept at the most; each takes about half a kilobyte.
+    pub capacity: usize,
+    /// What is told of every call to a server.
+    pub observer: Observer,
+}
+
+/// A question about a secret.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// The text that the service was shown as a secret.
+    pub secret: &'a str,
+    /// What it requires.
+    pub requirement: &'a Requirement,
+    /// The address of the service's client, where the service knows it and is registered as stating one.
+    pub client_address: Option<IpAddr>,
+}
+
+/// What a verifier has done so far, and how it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Figures {
+    /// Questions that were answered by what is kept.
+    pub local: u64,
+    /// Questions that a server was asked.
+    pub asked: u64,
+    /// Questions that could not be decided.
+    pub undecided: u64,
+    /// How many secrets are kept.
+    pub kept: usize,
+    /// How long ago all that had happened was known; `None` before it ever was.
+    pub age: Option<Duration>,
+    /// How often watching began, and began again.
+    pub watches: u64,
+    /// How often all that was kept was worth nothing at once.
+    pub resets: u64,
+}
+
+/// What the clones of a verifier share.
+pub(crate) struct Shared {
+    servers: Servers,
+    timeout: Duration,
+    memory: Memory,
+    rules: ArcSwapOption<Rules>,
+    /// The authority's time.
+    clock: Watch,
+    kept: Cache<SecretHash, Arc<Entry>>,
+    /// Secrets that have no power whatever is asked, until it may be another. Apart, so that guesses push out no other.
+    dead: Cache<SecretHash, Arc<Dead>>,
+    grounds: Grounds,
+    joined: Joined,
+    asking: Semaphore,
+    /// Uses that the server was not told of yet.
+    uses: Mutex<Vec<(SecretId, Timestamp, Option<IpAddr>)>>,
+    news: watch::Sender<()>,
+    counts: Counts,
+}
+
+/// A secret without power.
+struct Dead {
+    refused: Refused,
+    until: SinceBoot,
+}
+
+#[derive(Default)]
+struct Counts {
+    /// By some bits of the secret, so that cores do not get in each other's way.
+    local: [Padded; 16],
+    asked: AtomicU64,
+    undecided: AtomicU64,
+    watches: AtomicU64,
+    resets: AtomicU64,
+}
+
+/// A number with a cache line of its own.
+#[derive(Default)]
+#[repr(align(64))]
+struct Padded(AtomicU64);
+
+/// How many secrets are kept where nothing else is said.
+const CAPACITY: usize = 100_000;
+/// How long a question may take where nothing else is said.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How many questions may be at the servers at once.
+const MOST_ASKED: usize = 1024;
+/// How many uses wait to be told of.
+const MOST_USES: usize = 10_000;
+/// How many questions of a batch are at the servers at once.
+const TOGETHER: usize = 64;
+
+impl VerifierOptions {
+    /// The usual, for this server.
+    pub fn new(server: ServerUrl, credentials: Credentials) -> VerifierOptions {
+        VerifierOptions {
+            server,
+            others: Vec::new(),
+            credentials,
+            ca_file: None,
+            timeout: PATIENCE,
+            capacity: CAPACITY,
+            observer: Observer::default(),
+        }
+    }
+}
+
+impl Verifier {
+    /// Begins to watch, on the runtime that it is called on. It does not wait for any server to be there: until one
+    /// is, nothing can be decided. It fails where what it is told makes no sense.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a Tokio runtime.
+    pub fn start(options: VerifierOptions) -> Result<Verifier, ConnectError> {
+        let VerifierOptions { timeout, capacity, .. } = options;
+        let shared = Arc::new(Shared {
+            servers: Servers::new(options)?,
+            timeout,
+            memory: Memory::new(),
+            rules: ArcSwapOption::empty(),
+            clock: Watch::new(),
+            kept: Cache::new(capacity.max(1)),
+            dead: Cache::new((capacity / 8).max(1)),
+            grounds: Grounds::new(),
+            joined: Joined::default(),
+            asking: Semaphore::new(MOST_ASKED),
+            uses: Mutex::default(),
+            news: watch::Sender::new(()),
+            counts: Counts::default(),
+        });
+        let watching = Watching(tokio::spawn(watching::watch(Arc::downgrade(&shared))));
+        Ok(Verifier { shared, _watching: Some(Arc::new(watching)) })
+    }
+
+    /// Waits until it is known what happens, so that questions can be answered here.
+    pub async fn ready(&self) {
+        let mut news = self.news();
+        while !self.shared.memory.is_fresh(SinceBoot::now()) {
+            let _ = news.changed().await;
+        }
+    }
+
+    /// Says whether a secret may do a thing. A [`Problem`] says that it could not be decided, or that the question
+    /// makes no sense; it says neither yes nor no.
+    pub async fn validate(&self, secret: &str, requirement: &Requirement) -> Result<Verdict, Problem> {
+        self.decide(&Question { secret, requirement, client_address: None }).await
+    }
+
+    /// The same, with all that is known of the question.
+    pub async fn decide(&self, question: &Question<'_>) -> Result<Verdict, Problem> {
+        match self.decide_now(question) {
+            Some(verdict) => Ok(verdict),
+            // Boxed, so that who is answered at once does not pay for its size.
+            None => Box::pin(self.ask(question)).await,
+        }
+    }
+
+    /// The same, where it can be said without asking. It waits for nobody.
+    pub fn decide_now(&self, question: &Question<'_>) -> Option<Verdict> {
+        let secret = match question.secret.parse::<Secret>().map_err(Refusal::Malformed) {
+            Ok(secret) => secret,
+            Err(refusal) => return Some(Verdict::Refused(Refused::from(&refusal))),
+        };
+        if let Err(refusal) = secret.judge_for_services() {
+            return Some(Verdict::Refused(Refused::from(&refusal)));
+        }
+        let hash = secret.hash();
+        let verdict = self.judge(secret, &hash, question)?;
+        let [.., bits] = *hash.bytes();
+        let slots = &self.shared.counts.local;
+        slots[usize::from(bits) % slots.len()].0.fetch_add(1, Ordering::Relaxed);
+        Some(verdict)
+    }
+
+    /// Says of each of many secrets whether it may do a thing, in the order of the questions.
+    pub async fn batch(&self, questions: &[Question<'_>]) -> Vec<Result<Verdict, Problem>> {
+        let mut verdicts: Vec<Option<Result<Verdict, Problem>>> =
+            questions.iter().map(|question| self.decide_now(question).map(Ok)).collect();
+        let mut open: Vec<usize> = (0..questions.len()).filter(|index| verdicts[*index].is_none()).collect();
+        let mut running = JoinSet::new();
+        loop {
+            while let Some(index) = (running.len() < TOGETHER).then(|| open.pop()).flatten() {
+                let Question { secret, requirement, client_address } = questions[index];
+                let (verifier, secret, requirement) = (self.clone(), secret.to_owned(), requirement.clone());
+                running.spawn(async move {
+                    let question = Question { secret: &secret, requirement: &requirement, client_address };
+                    (index, verifier.decide(&question).await)
+                });
+            }
+            match running.join_next().await {
+                Some(Ok((index, verdict))) => verdicts[index] = Some(verdict),
+                Some(Err(_)) => {}
+                None => break,
+            }
+        }
+        let lost = || Err(Problem::new(Reason::Internal, "the question came to nothing"));
+        verdicts.into_iter().map(|verdict| verdict.unwrap_or_else(lost)).collect()
+    }
+
+    /// What it has done so far, and how it stands.
+    pub fn figures(&self) -> Figures {
+        let Shared { counts, kept, memory, .. } = &*self.shared;
+        let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        Figures {
+            local: counts.local.iter().map(|Padded(count)| load(count)).sum(),
+            asked: load(&counts.asked),
+            undecided: load(&counts.undecided),
+            kept: kept.len(),
+            age: memory.confirmed().map(|confirmed| SinceBoot::now().since(confirmed)),
+            watches: load(&counts.watches),
+            resets: load(&counts.resets),
+        }
+    }
+
+    /// Judges a secret by what is kept of it, if that is worth anything.
+    fn judge(&self, secret: Secret, hash: &SecretHash, question: &Question<'_>) -> Option<Verdict> {
+        let shared = &*self.shared;
+        let now = SinceBoot::now();
+        let Some(entry) = shared.kept.get(hash) else {
+            let dead = shared.dead.get(hash).filter(|dead| now < dead.until)?;
+            return Some(Verdict::Refused(dead.refused.clone()));
+        };
+        match shared.memory.judge(&entry.stamp, &entry.inputs, now) {
+            Worth::Good => {}
+            Worth::Unproven => return None,
+            Worth::Nothing => {
+                shared.kept.remove(hash);
+                return None;
+            }
+        }
+        let rules = shared.rules.load_full()?;
+        let at = shared.clock.at(now);
+        let Question { requirement, client_address, .. } = *question;
+        if !matches!(requirement, Requirement::Identity | Requirement::Access { .. }) {
+            return None;
+        }
+        let case = entry.inputs.case(&rules, requirement, client_address, at)?;
+        if let Err(refusal) = permit(&case) {
+            return Some(Verdict::Refused(Refused::from(&refusal)));
+        }
+        if entry.noted.due(at, case.address) {
+            shared.note(entry.inputs.secret.id, at, case.address);
+        }
+        Some(Verdict::Allowed(Allowed {
+            by: By::Itself(entry, rules, at),
+            secret,
+            requirement: requirement.clone(),
+            address: client_address,
+            verifier: Arc::downgrade(&self.shared),
+        }))
+    }
+
+    /// One for a moment, which keeps nothing alive.
+    pub(crate) fn of(shared: Arc<Shared>) -> Verifier {
+        Verifier { shared, _watching: None }
+    }
+
+    /// Tells of everything that may change a verdict.
+    pub(crate) fn news(&self) -> watch::Receiver<()> {
+        self.shared.news.subscribe()
+    }
+
+    /// Decides anew what was allowed.
+    pub(crate) async fn decide_again(&self, allowed: &Allowed) -> Result<Verdict, Problem> {
+        let Allowed { secret, requirement, address, .. } = allowed;
+        self.decide(&Question { secret: secret.expose(), requirement, client_address: *address }).await
+    }
+
+    /// When what was allowed is to be decided anew, though nothing was heard.
+    pub(crate) fn again_after(&self, allowed: &Allowed) -> Duration {
+        let often = self.shared.memory.bound() / 2;
+        match allowed.case().map(|case| case.changes_at()) {
+            Some(Expiry::At(end)) => often.min(end.since(self.shared.clock.at(SinceBoot::now()))),
+            Some(Expiry::Never) | None => often,
+        }
+    }
+}
+
+impl Shared {
+    fn note(&self, secret: SecretId, at: Timestamp, address: Option<IpAddr>) {
+        let mut uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
+        if uses.len() < MOST_USES {
+            uses.push((secret, at, address));
+        }
+    }
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verifier").field("figures", &self.figures()).finish_non_exhaustive()
+    }
+}

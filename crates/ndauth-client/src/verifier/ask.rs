@@ -1,0 +1,159 @@
+//! Asking a server, and keeping what the answer follows from.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use ndauth_clock::SinceBoot;
+use ndauth_core::{Class, DECISION_VERSION, Noted, Problem, Reason, Refusal, Secret, SecretHash};
+use ndauth_proto::v1::{self, validate_token_response::Outcome};
+use ndauth_proto::{duration_from_proto, inputs_from_proto, requirement_to_proto};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::joined::Turn;
+use super::memory::{Asked, Stamp, Worth};
+use super::{Dead, Entry, Question, Shared, Verifier};
+use crate::jitter::jitter;
+use crate::verdict::{Allowed, By, Refused, Told, Verdict};
+
+/// A question that was sent.
+struct Sent<'a> {
+    question: &'a Question<'a>,
+    secret: Secret,
+    hash: SecretHash,
+    /// What was heard before.
+    before: Asked,
+    at: SinceBoot,
+}
+
+/// How long it is waited before a question is asked again, at the least; with each try it is doubled.
+const PAUSE: Duration = Duration::from_millis(10);
+/// How long one server has to answer, where there are others.
+const TRY: Duration = Duration::from_millis(750);
+
+impl Verifier {
+    /// Asks a server, together with all who ask about the same secret.
+    pub(super) async fn ask(&self, question: &Question<'_>) -> Result<Verdict, Problem> {
+        let shared = &*self.shared;
+        let secret: Secret = question.secret.parse().map_err(|why| {
+            // It was read before.
+            Problem::from(&Refusal::Malformed(why))
+        })?;
+        let hash = secret.hash();
+        let told = match shared.joined.join(hash) {
+            Turn::Ask(asking) => {
+                let told = self.ask_alone(secret, hash, question).await;
+                if let Err(problem) = &told {
+                    asking.failed(problem);
+                }
+                told
+            }
+            Turn::Wait(mut answer) => {
+                // It ends with an error when there is one.
+                let _ = answer.changed().await;
+                let failed = answer.borrow().clone();
+                match (failed, self.decide_now(question)) {
+                    (Some(problem), _) => Err(problem),
+                    (None, Some(verdict)) => Ok(verdict),
+                    // What the answer followed from was not to be kept.
+                    (None, None) => self.ask_alone(secret, hash, question).await,
+                }
+            }
+        };
+        if told.is_err() {
+            shared.counts.undecided.fetch_add(1, Ordering::Relaxed);
+        }
+        told
+    }
+
+    /// Asks one server after the other, as long as there is time.
+    async fn ask_alone(
+        &self,
+        secret: Secret,
+        hash: SecretHash,
+        question: &Question<'_>,
+    ) -> Result<Verdict, Problem> {
+        let shared = &*self.shared;
+        let asked = requirement_to_proto(question.secret, question.requirement, question.client_address)?;
+        let Ok(_place) = shared.asking.try_acquire() else {
+            return Err(Problem::new(Reason::Overloaded, "too many questions wait for an answer"));
+        };
+        shared.counts.asked.fetch_add(1, Ordering::Relaxed);
+        let late = Instant::now() + shared.timeout;
+        let (mut pause, mut tries) = (PAUSE, 0);
+        loop {
+            let which = (shared.servers.first() + tries) % shared.servers.len();
+            let sent = SinceBoot::now();
+            let before = shared.memory.ask();
+            let request =
+                v1::ResolveRequest { question: Some(asked.clone()), at_least_sequence: before.at_least };
+            let patience = if shared.servers.len() > 1 { late.min(Instant::now() + TRY) } else { late };
+            let answer = timeout_at(patience, shared.servers.client(which)?.resolve(request)).await;
+            let problem = match answer {
+                Ok(Ok(answer)) => {
+                    return self.take_in(answer, Sent { question, secret, hash, before, at: sent });
+                }
+                Ok(Err(problem)) => problem,
+                Err(_) => Problem::new(Reason::Unavailable, "the server did not answer in time"),
+            };
+            tries += 1;
+            let again = Instant::now() + jitter(pause);
+            pause *= 2;
+            match problem.class() {
+                // Another may be able to, or the same in a moment.
+                Class::Undecided | Class::Exhausted if again < late => sleep(again - Instant::now()).await,
+                // That this service may not ask says nothing of the secret.
+                Class::NotAuthenticated | Class::NotPermitted => {
+                    let why = format!("this service is not let ask: {}", problem.message);
+                    return Err(Problem::new(Reason::Unavailable, why));
+                }
+                _ => return Err(problem),
+            }
+        }
+    }
+
+    /// Takes in what a server answered, and keeps it if it may.
+    fn take_in(&self, answer: v1::ResolveResponse, sent: Sent<'_>) -> Result<Verdict, Problem> {
+        let v1::ResolveResponse { verdict, inputs, instance } = answer;
+        let nothing = || Problem::new(Reason::Internal, "the server answered, and told nothing");
+        let verdict = verdict.ok_or_else(nothing)?;
+        let age = verdict.max_cache_age.map(|age| duration_from_proto("max_cache_age", age)).transpose()?;
+        let until = sent.at.after(age.unwrap_or_default());
+        if let Some(inputs) = &inputs {
+            let stamp = self.shared.memory.stamp(sent.before, instance, verdict.sequence, until);
+            self.shared.keep(inputs, sent.hash, stamp)?;
+        }
+        match verdict.outcome.ok_or_else(nothing)? {
+            Outcome::Allowed(told) => Ok(Verdict::Allowed(Allowed {
+                by: By::Server(Arc::new(Told::try_from(told)?)),
+                secret: sent.secret,
+                requirement: sent.question.requirement.clone(),
+                address: sent.question.client_address,
+                verifier: Arc::downgrade(&self.shared),
+            })),
+            Outcome::Refused(told) => {
+                let refused = Refused::from(told);
+                if refused.is_total() {
+                    self.shared.kept.remove(&sent.hash);
+                    self.shared.dead.insert(sent.hash, Arc::new(Dead { refused: refused.clone(), until }));
+                }
+                Ok(Verdict::Refused(refused))
+            }
+        }
+    }
+}
+
+impl Shared {
+    /// Keeps what a verdict follows from, where this version can decide by it and nothing of it changed since.
+    fn keep(&self, told: &v1::Inputs, hash: SecretHash, stamp: Option<Stamp>) -> Result<(), Problem> {
+        let Some(stamp) = stamp.filter(|_| told.decision_version <= DECISION_VERSION) else { return Ok(()) };
+        let (mut inputs, rules) = inputs_from_proto(told)?;
+        // Rules that were not heard of yet will be in a moment.
+        let known = self.rules.load().as_ref().is_some_and(|known| known.version == rules);
+        if known && self.memory.judge(&stamp, &inputs, SinceBoot::now()) != Worth::Nothing {
+            self.grounds.share(&mut inputs);
+            self.kept.insert(hash, Arc::new(Entry { inputs, stamp, noted: Noted::default() }));
+        }
+        Ok(())
+    }
+}

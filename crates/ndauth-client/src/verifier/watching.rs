@@ -1,0 +1,195 @@
+//! The stream by which it is heard what changes, and how fresh that is.
+
+use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError, Weak};
+use std::time::Duration;
+
+use ndauth_clock::SinceBoot;
+use ndauth_core::{Class, Problem, Reason};
+use ndauth_proto::v1::watch_service_client::WatchServiceClient;
+use ndauth_proto::v1::{
+    Change, Confirmed, SecretUse, WatchRevocationsRequest, WatchRevocationsResponse, change,
+};
+use ndauth_proto::{
+    duration_from_proto, head_from_proto, head_to_proto, rules_from_proto, timestamp_from_proto,
+    timestamp_to_proto,
+};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Streaming};
+
+use super::Shared;
+use super::memory::Concern;
+use crate::Call;
+use crate::client::{LARGEST_ANSWER, problem};
+use crate::jitter::jitter;
+
+/// No less often a probe is sent, nor than an eighth of the bound.
+const PERIOD: Duration = Duration::from_millis(250);
+/// How long it is waited before watching begins again, at first and at most.
+const PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// How many probes may wait to be sent.
+const WAITING: usize = 4;
+/// How many uses are told of at once.
+const MOST_USES: usize = 1000;
+
+/// One stream, and which probes are on their way.
+struct Stream {
+    probe: u64,
+    /// The probes that were not answered yet, and when they were sent.
+    sent: VecDeque<(u64, SinceBoot)>,
+    /// When the last that was answered was sent.
+    answered: Option<SinceBoot>,
+    send: mpsc::Sender<WatchRevocationsRequest>,
+}
+
+/// Watches at one server after the other, as long as anybody needs it.
+pub(super) async fn watch(shared: Weak<Shared>) {
+    let mut pause = PAUSE;
+    while let Some(shared) = shared.upgrade() {
+        let which = shared.servers.first();
+        let begun = Instant::now();
+        let ended = follow(&shared, which).await;
+        let Err(problem) = ended;
+        shared.servers.observer().tell(|| Call {
+            rpc: "WatchRevocations",
+            request_id: None,
+            took: begun.elapsed(),
+            failed: Some(problem.reason),
+        });
+        shared.servers.give_up(which);
+        // What went well for a while may do so at once again; who is not let watch need not hurry.
+        pause = match problem.class() {
+            Class::NotAuthenticated | Class::NotPermitted => LONGEST_PAUSE,
+            _ if begun.elapsed() > LONGEST_PAUSE => PAUSE,
+            _ => (pause * 2).min(LONGEST_PAUSE),
+        };
+        drop(shared);
+        sleep(jitter(pause)).await;
+    }
+}
+
+/// What never comes.
+enum Never {}
+
+/// Watches at one server until that is over.
+async fn follow(shared: &Shared, which: usize) -> Result<Never, Problem> {
+    let patience = shared.memory.bound() / 2;
+    let (channel, bearer) = shared.servers.client(which)?.into_parts();
+    let (send, sent) = mpsc::channel(WAITING);
+    let mut stream = Stream { probe: 0, sent: VecDeque::new(), answered: None, send };
+    stream.ask(shared)?;
+    let mut request = Request::new(ReceiverStream::new(sent));
+    if let Some(bearer) = bearer {
+        request.metadata_mut().insert("authorization", bearer);
+    }
+    let mut client = WatchServiceClient::new(channel).max_decoding_message_size(LARGEST_ANSWER);
+    let begun = timeout(patience, client.watch_revocations(request)).await.map_err(|_| silent())?;
+    let mut told: Streaming<WatchRevocationsResponse> =
+        begun.map_err(|status| problem(&status))?.into_inner();
+    shared.counts.watches.fetch_add(1, Ordering::Relaxed);
+    let mut probes = interval(PERIOD.min(shared.memory.bound() / 8));
+    probes.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    probes.tick().await;
+    loop {
+        tokio::select! {
+            // What was told goes first: it may be what is waited for.
+            biased;
+            message = told.message() => match message.map_err(|status| problem(&status))? {
+                Some(message) => stream.hear(shared, message)?,
+                None => return Err(Problem::new(Reason::Unavailable, "the server ended the watch")),
+            },
+            _ = probes.tick() => {
+                let now = SinceBoot::now();
+                if stream.sent.front().is_some_and(|(_, sent)| now.since(*sent) > patience) {
+                    return Err(silent());
+                }
+                stream.ask(shared)?;
+            }
+        }
+    }
+}
+
+impl Stream {
+    /// Sends a probe.
+    fn ask(&mut self, shared: &Shared) -> Result<(), Problem> {
+        self.probe += 1;
+        let after = if self.probe == 1 { shared.memory.head().map(head_to_proto) } else { None };
+        let request = WatchRevocationsRequest { probe: self.probe, after, uses: shared.take_uses() };
+        // Before it is sent: what happened by then will have been told.
+        self.sent.push_back((self.probe, SinceBoot::now()));
+        // Where there is no room the last ones were not even sent.
+        self.send.try_send(request).map_err(|_| silent())
+    }
+
+    /// Takes in what is told.
+    fn hear(&mut self, shared: &Shared, told: WatchRevocationsResponse) -> Result<(), Problem> {
+        let WatchRevocationsResponse { reset, rules, changes, confirmed } = told;
+        if reset {
+            shared.memory.reset();
+            shared.counts.resets.fetch_add(1, Ordering::Relaxed);
+        }
+        if let Some(rules) = rules {
+            shared.rules.store(Some(Arc::new(rules_from_proto(&rules)?)));
+        }
+        shared.memory.hear(changes.iter().map(|change| (change.sequence, concern(change))));
+        if let Some(confirmed) = confirmed {
+            self.confirm(shared, &confirmed)?;
+        }
+        shared.news.send_replace(());
+        Ok(())
+    }
+
+    /// Hears that everything was told.
+    fn confirm(&mut self, shared: &Shared, confirmed: &Confirmed) -> Result<(), Problem> {
+        let absent = |field: &str| Problem::invalid(field, "the server told none");
+        let head = confirmed.position.as_ref().ok_or_else(|| absent("position"))?;
+        let age = confirmed.age.ok_or_else(|| absent("age"))?;
+        let now = confirmed.now.ok_or_else(|| absent("now"))?;
+        let bound = confirmed.bound.ok_or_else(|| absent("bound"))?;
+        let (age, bound) = (duration_from_proto("age", age)?, duration_from_proto("bound", bound)?);
+        while let Some((_, sent)) = self.sent.pop_front_if(|(probe, _)| *probe <= confirmed.probe) {
+            self.answered = Some(sent);
+        }
+        if let Some(sent) = self.answered {
+            shared.clock.set(timestamp_from_proto("now", now)?, sent);
+        }
+        let as_of = self.answered.map(|sent| sent.before(age));
+        shared.memory.confirm(confirmed.instance, head_from_proto("position", head)?, as_of, bound);
+        Ok(())
+    }
+}
+
+impl Shared {
+    /// Uses that the server is to be told of.
+    fn take_uses(&self) -> Vec<SecretUse> {
+        let mut uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
+        let some = uses.len().min(MOST_USES);
+        let told = uses.drain(..some).map(|(secret, at, address)| SecretUse {
+            secret_id: secret.to_string(),
+            at: Some(timestamp_to_proto(at)),
+            address: address.map(|address| address.to_string()).unwrap_or_default(),
+        });
+        told.collect()
+    }
+}
+
+/// What a change concerns; what makes no sense concerns everything.
+fn concern(change: &Change) -> Concern {
+    use change::Concern as Told;
+    let concern = match &change.concern {
+        Some(Told::TokenId(id)) => id.parse().ok().map(Concern::Token),
+        Some(Told::AccountId(id)) => id.parse().ok().map(Concern::Account),
+        Some(Told::OrgId(id)) => id.parse().ok().map(Concern::Org),
+        Some(Told::NewOrgId(_)) => Some(Concern::NewOrg),
+        None => None,
+    };
+    concern.unwrap_or(Concern::Everything)
+}
+
+fn silent() -> Problem {
+    Problem::new(Reason::Unavailable, "the server does not answer probes")
+}

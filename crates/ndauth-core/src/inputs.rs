@@ -1,0 +1,155 @@
+//! What a service keeps of a secret so that it can go on to decide by itself: all that [`decide`](crate::decide())
+//! reads, but for the question and the instant.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use crate::{
+    AccountId, AccountView, Asker, Case, Catalogue, Handle, Org, OrgSlug, OrgView, OwnerView, Policies,
+    Requirement, Role, SecretRecord, Service, Timestamp, Token,
+};
+
+/// The decision of this version. It counts up whenever a token may need what an earlier decision does not know.
+pub const DECISION_VERSION: u32 = 1;
+
+/// What is the same for all secrets that a service asks about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// By what they are told apart from others.
+    pub version: RulesVersion,
+    /// The service.
+    pub service: Service,
+    /// The permissions there are.
+    pub catalogue: Catalogue,
+    /// Every secret minted before is shut out.
+    pub not_before: Timestamp,
+}
+
+/// By what rules are told apart.
+pub type RulesVersion = [u8; 32];
+
+/// What is to be known of one secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inputs {
+    /// The secret.
+    pub secret: SecretRecord,
+    /// Its token.
+    pub token: Token,
+    /// The token's owner.
+    pub owner: InputOwner,
+    /// How the owner stands in some orgs.
+    pub places: Vec<InputPlace>,
+}
+
+/// Whose a token is. The owner has not lost its power: of one that has, nothing is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InputOwner {
+    /// A person.
+    Account {
+        /// The account.
+        id: AccountId,
+        /// Its name.
+        handle: Handle,
+        /// When its person logged in last, if ever.
+        last_login_at: Option<Timestamp>,
+    },
+    /// An org.
+    Org(Org),
+}
+
+/// How an owner stands in an org.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InputPlace {
+    /// The service knows of no org of that name.
+    Nowhere(OrgSlug),
+    /// The org, and the role in it of the account that owns the token.
+    In(Arc<InputGround>, Option<Role>),
+}
+
+/// An org, and its policies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InputGround {
+    /// The org.
+    pub org: Org,
+    /// Those that rule, or may come to.
+    pub policies: Policies,
+}
+
+impl Rules {
+    /// By what rules are told apart: all that they may differ in for one service.
+    pub fn version(catalogue_hash: &[u8; 32], not_before: Timestamp) -> RulesVersion {
+        Sha256::new()
+            .chain_update(catalogue_hash)
+            .chain_update(not_before.micros().to_be_bytes())
+            .finalize()
+            .into()
+    }
+}
+
+impl Token {
+    /// The decision that a token needs: an earlier one would leave something out that bounds it.
+    pub fn decision_version(&self) -> u32 {
+        DECISION_VERSION
+    }
+}
+
+impl Inputs {
+    /// How the owner stands in an org, where that is known.
+    pub fn place(&self, slug: &OrgSlug) -> Option<&InputPlace> {
+        self.places.iter().find(|place| place.slug() == slug)
+    }
+
+    /// Whose the token is, as a decision sees it.
+    pub fn owner(&self) -> OwnerView<'_> {
+        match &self.owner {
+            InputOwner::Account { id, handle, last_login_at } => OwnerView::Account(AccountView {
+                id: *id,
+                handle,
+                last_login_at: *last_login_at,
+                disabled_at: None,
+            }),
+            InputOwner::Org(org) => OwnerView::Org(org),
+        }
+    }
+
+    /// The case of a question. `None` where it is about an org that these say nothing of.
+    pub fn case<'a>(
+        &'a self,
+        rules: &'a Rules,
+        requirement: &'a Requirement,
+        address: Option<IpAddr>,
+        now: Timestamp,
+    ) -> Option<Case<'a>> {
+        let org = match requirement.org() {
+            None => OrgView::None,
+            Some(slug) => match self.place(slug)? {
+                InputPlace::Nowhere(_) => OrgView::None,
+                InputPlace::In(ground, role) => OrgView::Org(&ground.org, *role, &ground.policies),
+            },
+        };
+        Some(Case {
+            secret: &self.secret,
+            token: &self.token,
+            owner: self.owner(),
+            org,
+            asker: Asker::Service(&rules.service),
+            address: address.filter(|_| rules.service.states_address),
+            requirement,
+            catalogue: &rules.catalogue,
+            not_before: rules.not_before,
+            now,
+        })
+    }
+}
+
+impl InputPlace {
+    /// The org's name.
+    pub fn slug(&self) -> &OrgSlug {
+        match self {
+            InputPlace::Nowhere(slug) => slug,
+            InputPlace::In(ground, _) => &ground.org.slug,
+        }
+    }
+}

@@ -1,0 +1,513 @@
+//! The client library against real servers: it decides by itself, is never later than the bound, and never guesses.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use ndauth_client::{
+    Credentials, Ended, Figures, Permission, Question, Reason, Requirement, Scope, Secret, Verdict, Verifier,
+    VerifierOptions,
+};
+use ndauth_proto::v1::{self, validate_token_response::Outcome};
+use rustix::process::Signal;
+
+use crate::installation::{Installation, Running, soon};
+use crate::instances::{BOUND, Cluster, READER};
+use crate::on_both;
+use crate::proxy::{Proxy, Treatment, Which};
+use crate::requests::{new_token, revoke};
+
+/// A verifier of a service, which watches already.
+async fn verifier(servers: &[&str], service: &Secret) -> Verifier {
+    let mut servers = servers.iter().map(|url| url.parse().expect("a URL"));
+    let mut options = VerifierOptions::new(servers.next().expect("a server"), Credentials::given(service));
+    options.others = servers.collect();
+    let verifier = Verifier::start(options).expect("it starts");
+    tokio::time::timeout(Duration::from_secs(10), verifier.ready()).await.expect("it is ready");
+    verifier
+}
+
+async fn at(server: &Running, service: &Secret) -> Verifier {
+    verifier(&[&server.url.to_string()], service).await
+}
+
+fn needs(org: &str, access: Scope, permission: Option<&str>) -> Requirement {
+    let permission = permission.map(|text| text.parse::<Permission>().expect("a permission"));
+    Requirement::Access { org: org.parse().expect("a slug"), access, permission }
+}
+
+/// Why a secret may not change what is in `ops`: `Ok(None)` where it may, an error where that is not known.
+async fn refused(verifier: &Verifier, secret: &str) -> Result<Option<Reason>, Reason> {
+    why(verifier, secret, &needs("ops", Scope::Rw, None)).await
+}
+
+async fn why(verifier: &Verifier, secret: &str, requirement: &Requirement) -> Result<Option<Reason>, Reason> {
+    match verifier.validate(secret, requirement).await {
+        Ok(Verdict::Allowed(_)) => Ok(None),
+        Ok(Verdict::Refused(refused)) => Ok(Some(refused.reason.expect("a known reason"))),
+        Err(problem) => Err(problem.reason),
+    }
+}
+
+on_both! {
+    async fn what_was_asked_once_is_decided_here(at: &Installation) {
+        at.people();
+        let server = at.serve();
+        let owner = server.client(&at.session()).await;
+        let service = at.service();
+        let asking = server.client(&service).await;
+        let secret = owner.create_token(new_token("ci")).await.expect("made").secret;
+        let verifier = self::at(&server, &service).await;
+        assert_eq!(refused(&verifier, &secret).await, Ok(None));
+        let questions = [
+            needs("ops", Scope::Ro, None),
+            needs("ops", Scope::Rw, Some("write:assets")),
+            needs("ops", Scope::Rw, Some("approve:assets")),
+            needs("ops", Scope::Ro, Some("fly:assets")),
+            needs("dev", Scope::Ro, Some("read:assets:x")),
+            needs("dev", Scope::Rw, None),
+            Requirement::Identity,
+        ];
+        for requirement in &questions {
+            // The one decision: here as there.
+            let here = why(&verifier, &secret, requirement).await;
+            let request = ndauth_proto::requirement_to_proto(&secret, requirement, None).expect("a question");
+            let there = asking.validate_token(request).await.expect("decided");
+            let there = match there.outcome.expect("an outcome") {
+                Outcome::Allowed(_) => None,
+                Outcome::Refused(refused) => ndauth_proto::reason_from_proto(refused.reason),
+            };
+            assert_eq!(here, Ok(there), "{requirement:?}");
+        }
+        let Figures { local, asked, kept, resets, .. } = verifier.figures();
+        assert_eq!((local, asked, kept, resets), (7, 1, 1, 1), "it asked once");
+        // An org of which nothing was said is asked about, once.
+        for _ in 0..3 {
+            assert_eq!(why(&verifier, &secret, &needs("nowhere", Scope::Ro, None)).await, Ok(Some(Reason::OrgUnknown)));
+        }
+        assert_eq!(verifier.figures().asked, 2);
+        at.operate("org create nowhere --admin ada");
+        soon(&Ok(None), async || why(&verifier, &secret, &needs("nowhere", Scope::Ro, None)).await).await;
+        // Who it is, and what it may do.
+        let Ok(Verdict::Allowed(allowed)) = verifier.validate(&secret, &needs("ops", Scope::Ro, None)).await else {
+            panic!("allowed")
+        };
+        assert_eq!((allowed.token_name(), allowed.owner().to_string().as_str()), ("ci", "ada"));
+        assert!(format!("{:?}", allowed.effective()).contains("access: Rw, role: Rw, grants: All"), "{allowed:?}");
+        assert!(!format!("{allowed:?}").contains(&secret[12..]));
+    }
+
+    /// Whatever is known of no secret is known for no longer than the bound, and guesses push nothing out.
+    async fn unknown_secrets_are_remembered_briefly(at: &Installation) {
+        at.people();
+        let server = at.serve_as(at.command("NDAUTH_TEST_NDAUTHD"), &["--freshness-bound", "500ms"]);
+        let owner = server.client(&at.session()).await;
+        let secret = owner.create_token(new_token("ci")).await.expect("made").secret;
+        let verifier = self::at(&server, &at.service()).await;
+        assert_eq!(refused(&verifier, &secret).await, Ok(None));
+        let guess = Secret::mint(ndauth_core::SecretKind::Personal, &mut rand::rngs::SysRng).expect("drawn");
+        let before = verifier.figures().asked;
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_millis(1200) {
+            assert_eq!(refused(&verifier, guess.expose()).await, Ok(Some(Reason::SecretUnknown)));
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let asked = verifier.figures().asked - before;
+        assert!((2..=8).contains(&asked), "it asked {asked} times in more than two bounds");
+        for bad in ["", "x", &secret[..48], "ndses_9fefK0k0r4f1UgtpuUsNmC6Fu1W2cqhyY3rNdGb8tg4"] {
+            assert!(matches!(verifier.validate(bad, &Requirement::Identity).await, Ok(Verdict::Refused(_))), "{bad}");
+        }
+        assert_eq!(verifier.figures().asked, before + asked, "these need no server");
+        assert_eq!(refused(&verifier, &secret).await, Ok(None));
+    }
+
+    async fn uses_are_told_of(at: &Installation) {
+        at.people();
+        let server = at.serve();
+        let owner = server.client(&at.session()).await;
+        let secret = owner.create_token(new_token("ci")).await.expect("made").secret;
+        let verifier = self::at(&server, &at.service()).await;
+        let requirement = needs("ops", Scope::Ro, None);
+        for address in ["192.0.2.1", "192.0.2.7"] {
+            let client_address = Some(address.parse().expect("an address"));
+            let question = Question { secret: &secret, requirement: &requirement, client_address };
+            assert!(verifier.decide(&question).await.expect("decided").is_allowed());
+            // From elsewhere than before it is told again, once a second.
+            tokio::time::sleep(Duration::from_millis(1100)).await;
+        }
+        assert_eq!(verifier.figures().asked, 1);
+        soon(&"192.0.2.7".to_owned(), async || {
+            let listed = owner.list_tokens(v1::ListTokensRequest::default()).await.expect("listed");
+            listed.tokens[0].last_use.as_ref().map(|last| last.address.clone()).unwrap_or_default()
+        })
+        .await;
+    }
+
+    /// A service hears and keeps nothing of what it may not ask about.
+    async fn a_service_of_one_org_sees_that_org_alone(at: &Installation) {
+        at.people();
+        at.operate("account create bob --email bob@example.org");
+        at.operate("member set dev bob RW");
+        let server = at.serve();
+        let ours: Secret = at.operate("service create ours --org ops").parse().expect("a secret");
+        let owner = server.client(&at.session()).await;
+        let bob: Secret = at.operate("session issue bob").parse().expect("a secret");
+        let bob = server.client(&bob).await;
+        let (ada, bobs) = (
+            owner.create_token(new_token("ci")).await.expect("made").secret,
+            bob.create_token(new_token("ci")).await.expect("made").secret,
+        );
+        let asking = server.client(&ours).await;
+        let resolve = async |secret: &str| {
+            let question = ndauth_proto::requirement_to_proto(secret, &Requirement::Identity, None);
+            let request = v1::ResolveRequest { question: Some(question.expect("a question")), at_least_sequence: 0 };
+            asking.resolve(request).await.expect("decided").inputs
+        };
+        let inputs = resolve(&ada).await.expect("it may be kept");
+        let slugs: Vec<&str> = inputs.places.iter().map(|place| place.slug.as_str()).collect();
+        assert_eq!(slugs, ["ops"], "of `dev` it is told nothing");
+        assert_eq!(resolve(&bobs).await, None, "who has no part in `ops` is nothing to keep");
+        let verifier = self::at(&server, &ours).await;
+        assert_eq!(refused(&verifier, &ada).await, Ok(None));
+        for org in ["dev", "nowhere"] {
+            let answer = why(&verifier, &ada, &needs(org, Scope::Ro, None)).await;
+            assert_eq!(answer, Ok(Some(Reason::ServiceNotForOrg)));
+        }
+        // What is not kept is asked each time, and is right at once.
+        for _ in 0..3 {
+            assert_eq!(why(&verifier, &bobs, &Requirement::Identity).await, Ok(None));
+        }
+        bob.revoke_token(revoke("ci")).await.expect("revoked");
+        assert_eq!(why(&verifier, &bobs, &Requirement::Identity).await, Ok(Some(Reason::TokenRevoked)));
+        assert_eq!(verifier.figures().kept, 1);
+        // Once he joins he is kept, and when he leaves he is not.
+        at.operate("member set ops bob RW");
+        let bobs = bob.create_token(new_token("again")).await.expect("made").secret;
+        soon(&Ok(None), async || refused(&verifier, &bobs).await).await;
+        at.operate("member remove ops bob");
+        soon(&Ok(Some(Reason::NotAMember)), async || refused(&verifier, &bobs).await).await;
+    }
+
+    /// Each way in which power is taken or given while an entry is in use.
+    async fn sec_08_every_way_to_take_power_reaches_what_is_kept(at: &Installation) {
+        at.people();
+        let server = at.serve();
+        let owner = server.client(&at.session()).await;
+        let verifier = self::at(&server, &at.service()).await;
+        let secret = owner.create_token(new_token("ci")).await.expect("made").secret;
+        let with = needs("ops", Scope::Rw, Some("write:assets"));
+        let ask = async || why(&verifier, &secret, &with).await;
+        soon(&Ok(None), &ask).await;
+        let catalogue = at.home().join("catalogue.toml");
+        let without = "[types.deployments]\ndescription = 'D'\n[types.deployments.actions.read]\nrole = 'RO'\ndescription = 'R'\n";
+        std::fs::write(&catalogue, without).expect("written");
+        for (take, reason, give) in [
+            ("member set ops ada RO", Reason::RoleTooLow, "member set ops ada RW"),
+            ("member remove ops ada", Reason::NotAMember, "member set ops ada RW"),
+            ("account disable ada", Reason::AccountDisabled, "account enable ada"),
+        ] {
+            let asked = verifier.figures().asked;
+            at.operate(take);
+            soon(&Ok(Some(reason)), &ask).await;
+            at.operate(give);
+            soon(&Ok(None), &ask).await;
+            assert!(verifier.figures().asked > asked, "{take}: it asked anew");
+        }
+        at.operate("org delete ops");
+        soon(&Ok(Some(Reason::OrgDeleted)), &ask).await;
+        at.operate("org create new --admin ada");
+        let mine = needs("new", Scope::Rw, Some("write:assets"));
+        let ask = async || why(&verifier, &secret, &mine).await;
+        soon(&Ok(None), &ask).await;
+        at.operate(&format!("catalogue apply {} --yes", catalogue.display()));
+        soon(&Ok(Some(Reason::PermissionUnknown)), &ask).await;
+        at.operate("service revoke registry");
+        soon(&Err(Reason::Unavailable), &ask).await;
+    }
+
+    /// The key of what is kept leaves nothing out (SpiceDB GHSA-4vrg).
+    async fn sec_41_each_question_has_its_own_answer(at: &Installation) {
+        at.people();
+        let server = at.serve();
+        let owner = server.client(&at.session()).await;
+        let mut request = new_token("ci");
+        request.networks = Some(ndauth_proto::networks_to_proto(&ndauth_core::Networks::Only(
+            ["192.0.2.0/24".parse().expect("a network")].into(),
+        )));
+        let secret = owner.create_token(request).await.expect("made").secret;
+        let verifier = self::at(&server, &at.service()).await;
+        let other: Secret = at.operate("service create other").parse().expect("a secret");
+        let other = self::at(&server, &other).await;
+        let from = async |verifier: &Verifier, requirement: &Requirement, address: Option<&str>| {
+            let client_address = address.map(|address| address.parse().expect("an address"));
+            let question = Question { secret: &secret, requirement, client_address };
+            match verifier.decide(&question).await.expect("decided") {
+                Verdict::Allowed(_) => None,
+                Verdict::Refused(refused) => refused.reason,
+            }
+        };
+        for _ in 0..2 {
+            for (org, access, address, expected) in [
+                ("ops", Scope::Rw, Some("192.0.2.1"), None),
+                ("dev", Scope::Rw, Some("192.0.2.1"), Some(Reason::RoleTooLow)),
+                ("dev", Scope::Ro, Some("192.0.2.1"), None),
+                ("ops", Scope::Rw, Some("198.51.100.1"), Some(Reason::NetworkNotCovered)),
+                ("ops", Scope::Rw, None, Some(Reason::AddressUnknown)),
+            ] {
+                let requirement = needs(org, access, None);
+                assert_eq!(from(&verifier, &requirement, address).await, expected, "{org} {access} {address:?}");
+                // One that is not believed to know it has no address.
+                assert_eq!(from(&other, &requirement, address).await, Some(Reason::AddressUnknown));
+            }
+        }
+        assert_eq!(verifier.figures().asked, 1);
+    }
+
+    async fn a_long_stream_ends_with_its_token(at: &Installation) {
+        at.people();
+        let server = at.serve();
+        let owner = server.client(&at.session()).await;
+        let verifier = self::at(&server, &at.service()).await;
+        let lives = async |name: &str, requirement: &Requirement| {
+            let secret = owner.create_token(new_token(name)).await.expect("made").secret;
+            for _ in 0..2 {
+                verifier.validate(&secret, requirement).await.expect("decided");
+            }
+            let Ok(Verdict::Allowed(allowed)) = verifier.validate(&secret, requirement).await else { panic!("allowed") };
+            tokio::spawn(async move { (allowed.revoked().await, Instant::now()) })
+        };
+        let asks = needs("ops", Scope::Rw, None);
+        let (revoked, demoted, goes_on) =
+            (lives("a", &asks).await, lives("b", &asks).await, lives("c", &needs("ops", Scope::Ro, None)).await);
+        let begun = Instant::now();
+        owner.revoke_token(revoke("a")).await.expect("revoked");
+        let (ended, when) = revoked.await.expect("it ends");
+        assert!(matches!(ended, Ended::Refused(refused) if refused.reason == Some(Reason::TokenRevoked)));
+        assert!(when - begun < Duration::from_secs(2));
+        at.operate("member set ops ada RO");
+        let (ended, _) = demoted.await.expect("it ends");
+        assert!(matches!(ended, Ended::Refused(refused) if refused.reason == Some(Reason::RoleTooLow)));
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        assert!(!goes_on.is_finished(), "what still may goes on");
+        server.kill();
+        let (ended, _) = goes_on.await.expect("it ends");
+        assert!(matches!(ended, Ended::Undecided(problem) if problem.reason == Reason::Unavailable));
+    }
+
+    /// A server that ends and comes back is gone on with where it was.
+    async fn a_restart_is_lived_through(at: &Installation) {
+        at.people();
+        let server = at.serve();
+        let (session, service) = (at.session(), at.service());
+        let listen = server.url.to_string().trim_start_matches("http://").to_owned();
+        let owner = server.client(&session).await;
+        let secret = owner.create_token(new_token("ci")).await.expect("made").secret;
+        let verifier = self::at(&server, &service).await;
+        assert_eq!(refused(&verifier, &secret).await, Ok(None));
+        server.signal(Signal::TERM);
+        assert!(server.ended().success(), "who watches does not keep it");
+        let server = at.serve_as(at.command("NDAUTH_TEST_NDAUTHD"), &["--listen", &listen]);
+        let watches = async || verifier.figures().watches;
+        soon(&2, watches).await;
+        let before = verifier.figures();
+        assert_eq!((before.resets, before.kept), (1, 1), "nothing is forgotten");
+        assert_eq!(refused(&verifier, &secret).await, Ok(None));
+        assert_eq!(verifier.figures().asked, before.asked, "it goes on");
+        server.client(&session).await.revoke_token(revoke("ci")).await.expect("revoked");
+        soon(&Ok(Some(Reason::TokenRevoked)), async || refused(&verifier, &secret).await).await;
+    }
+}
+
+/// Faults between a service and its server, and whether it can still know.
+const FAULTS: [(&str, Treatment, bool); 5] = [
+    ("nothing", Treatment::Fair, true),
+    ("late", Treatment::Late(Duration::from_millis(30)), true),
+    ("muted", Treatment::Muted, false),
+    ("swallowed", Treatment::Swallowed, false),
+    ("cut", Treatment::Cut, false),
+];
+
+fn address(server: &Running) -> SocketAddr {
+    server.url.to_string().trim_start_matches("http://").parse().expect("an address")
+}
+
+/// Asks for a while, and fails where what was revoked is let pass by a question that was asked later than the bound
+/// after that. Gives the last answer.
+async fn never_late(
+    verifier: &Verifier,
+    secret: &str,
+    since: Instant,
+    what: &str,
+) -> Result<Option<Reason>, Reason> {
+    loop {
+        let asked = since.elapsed();
+        let answer = refused(verifier, secret).await;
+        assert!(answer != Ok(None) || asked <= BOUND, "{what}: allowed {asked:?} after it was revoked");
+        if asked > BOUND * 3 {
+            return answer;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_kept_is_never_later_than_the_bound_whatever_fails() {
+    let cluster = Cluster::of(1).await;
+    let owner = cluster.owner(0).await;
+    let proxy = Proxy::before(address(&cluster.instances[0].server)).await;
+    let verifier = verifier(&[&format!("http://{}", proxy.address)], &cluster.service).await;
+    for (what, treatment, knows) in FAULTS {
+        let secret = owner.create_token(new_token("ci")).await.expect("made").secret;
+        let good = owner.create_token(new_token("good")).await.expect("made").secret;
+        for secret in [&secret, &good] {
+            soon(&Ok(None), async || refused(&verifier, secret).await).await;
+        }
+        proxy.treat(Which::All, treatment);
+        owner.revoke_token(revoke("ci")).await.expect("revoked");
+        let last = never_late(&verifier, &secret, Instant::now(), what).await;
+        let expected = if knows { Ok(Some(Reason::TokenRevoked)) } else { Err(Reason::Unavailable) };
+        assert_eq!(last, expected, "{what}");
+        let answer = refused(&verifier, &good).await;
+        assert!(answer == Ok(None) || !knows && answer == Err(Reason::Unavailable), "{what}: {answer:?}");
+        proxy.be_fair();
+        soon(&Ok(None), async || refused(&verifier, &good).await).await;
+        assert_eq!(refused(&verifier, &secret).await, Ok(Some(Reason::TokenRevoked)), "{what}");
+        owner.revoke_token(revoke("good")).await.expect("revoked");
+    }
+}
+
+/// Two instances take turns, and one is behind by nearly the bound: once told, nobody is told otherwise.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn behind_a_round_robin_nothing_comes_back() {
+    let cluster = Cluster::of(2).await;
+    let owner = cluster.owner(0).await;
+    let addresses = [0, 1].map(|instance| address(&cluster.instances[instance].server));
+    let round_robin = Proxy::among(&addresses).await;
+    cluster.instances[1].proxy.treat(READER, Treatment::Late(Duration::from_millis(60)));
+    let url = format!("http://{}", round_robin.address);
+    let verifiers = [
+        verifier(&[&url], &cluster.service).await,
+        verifier(&[&url], &cluster.service).await,
+        verifier(&[&url, &cluster.instances[0].server.url.to_string()], &cluster.service).await,
+    ];
+    for round in 0..10 {
+        let name = format!("t{round}");
+        let secret = owner.create_token(new_token(&name)).await.expect("made").secret;
+        for verifier in &verifiers {
+            assert_eq!(refused(verifier, &secret).await, Ok(None), "round {round}: never unknown");
+        }
+        owner.revoke_token(revoke(&name)).await.expect("revoked");
+        let since = Instant::now();
+        let mut dead = [false; 3];
+        while since.elapsed() < BOUND + Duration::from_millis(100) {
+            for (verifier, dead) in verifiers.iter().zip(&mut dead) {
+                let asked = since.elapsed();
+                match refused(verifier, &secret).await {
+                    Ok(None) => assert!(!*dead && asked <= BOUND, "round {round}: allowed after {asked:?}"),
+                    answer => *dead |= answer == Ok(Some(Reason::TokenRevoked)),
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        assert_eq!(dead, [true; 3], "round {round}");
+        // The connection goes elsewhere.
+        round_robin.treat(Which::All, Treatment::Cut);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        round_robin.be_fair();
+    }
+}
+
+/// The race that others lose: an answer that was on its way when the token was revoked is kept.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sec_09_no_answer_from_before_a_revocation_is_kept() {
+    let cluster = Cluster::of(1).await;
+    let owner = cluster.owner(0).await;
+    let proxy = Proxy::before(address(&cluster.instances[0].server)).await;
+    proxy.treat(Which::All, Treatment::Late(Duration::from_millis(3)));
+    let verifier = verifier(&[&format!("http://{}", proxy.address)], &cluster.service).await;
+    for round in 0..100 {
+        let name = format!("t{round}");
+        let secret = owner.create_token(new_token(&name)).await.expect("made").secret;
+        let asking = tokio::spawn({
+            let (verifier, secret) = (verifier.clone(), secret.clone());
+            async move { refused(&verifier, &secret).await }
+        });
+        tokio::time::sleep(Duration::from_micros(400 * (round % 10))).await;
+        owner.revoke_token(revoke(&name)).await.expect("revoked");
+        asking.await.expect("answered").expect("decided");
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        assert_eq!(refused(&verifier, &secret).await, Ok(Some(Reason::TokenRevoked)), "round {round}");
+    }
+}
+
+/// As many as a large installation has.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_services_watch_one_instance() {
+    let cluster = Cluster::of(1).await;
+    let owner = cluster.owner(0).await;
+    let url = cluster.instances[0].server.url.to_string();
+    let mut verifiers = Vec::new();
+    for _ in 0..1000 {
+        let options = VerifierOptions::new(url.parse().expect("a URL"), Credentials::given(&cluster.service));
+        verifiers.push(Verifier::start(options).expect("it starts"));
+    }
+    for verifier in &verifiers {
+        tokio::time::timeout(Duration::from_secs(30), verifier.ready()).await.expect("ready");
+    }
+    let secret = owner.create_token(new_token("ci")).await.expect("made").secret;
+    for verifier in &verifiers {
+        assert_eq!(refused(verifier, &secret).await, Ok(None));
+    }
+    owner.revoke_token(revoke("ci")).await.expect("revoked");
+    tokio::time::sleep(BOUND).await;
+    for verifier in &verifiers {
+        let answer = refused(verifier, &secret).await;
+        assert!(answer == Ok(Some(Reason::TokenRevoked)) || answer == Err(Reason::Unavailable), "{answer:?}");
+    }
+    let fresh =
+        verifiers.iter().filter(|verifier| verifier.figures().age.is_some_and(|age| age <= BOUND)).count();
+    assert!(fresh >= 990, "{fresh} of 1000 are fresh");
+}
+
+/// Who does not read is not waited for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_questions_about_one_secret_are_one() {
+    let cluster = Cluster::of(1).await;
+    let owner = cluster.owner(0).await;
+    let verifier = verifier(&[&cluster.instances[0].server.url.to_string()], &cluster.service).await;
+    let secret = owner.create_token(new_token("ci")).await.expect("made").secret;
+    let requirement = needs("ops", Scope::Rw, None);
+    let question = Question { secret: &secret, requirement: &requirement, client_address: None };
+    let verdicts = verifier.batch(&[question; 500]).await;
+    assert!(verdicts.iter().all(|verdict| verdict.as_ref().is_ok_and(Verdict::is_allowed)));
+    let asked = verifier.figures().asked;
+    assert_eq!(asked, 1, "they were joined");
+    // One that makes no sense spoils no other.
+    let nonsense = Requirement::Account;
+    let nonsense = Question { requirement: &nonsense, ..question };
+    let verdicts = verifier.batch(&[question, nonsense]).await;
+    assert!(verdicts[0].as_ref().is_ok_and(Verdict::is_allowed));
+    assert_eq!(verdicts[1].as_ref().expect_err("nonsense").reason, Reason::InvalidArgument);
+}
+
+/// A file with the service's secret is read again when it is another.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_s_secret_may_be_changed_beneath_it() {
+    let cluster = Cluster::of(1).await;
+    let at = &cluster.at;
+    let owner = cluster.owner(0).await;
+    let file = at.home().join("service");
+    std::fs::write(&file, format!("{}\n", cluster.service.expose())).expect("written");
+    let url = cluster.instances[0].server.url.clone();
+    let options = VerifierOptions::new(url, Credentials::from_file(&file).expect("a secret"));
+    let verifier = Verifier::start(options).expect("it starts");
+    verifier.ready().await;
+    let secret = owner.create_token(new_token("ci")).await.expect("made").secret;
+    assert_eq!(refused(&verifier, &secret).await, Ok(None));
+    let rotated = at.operate("service rotate registry --overlap 0");
+    std::fs::write(&file, rotated.lines().last().expect("a secret")).expect("written");
+    let more = owner.create_token(new_token("more")).await.expect("made").secret;
+    soon(&Ok(None), async || refused(&verifier, &more).await).await;
+    std::fs::write(&file, "nonsense").expect("written");
+    let third = owner.create_token(new_token("third")).await.expect("made").secret;
+    assert_eq!(refused(&verifier, &third).await, Err(Reason::Unavailable));
+}

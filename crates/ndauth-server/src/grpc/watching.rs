@@ -1,0 +1,167 @@
+//! `WatchService`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ndauth_authority::{Changed, News, Watcher};
+use ndauth_core::{Problem, Reason};
+use ndauth_proto::v1::watch_service_server::WatchService;
+use ndauth_proto::v1::{self, WatchRevocationsRequest, WatchRevocationsResponse, change};
+use ndauth_proto::{
+    duration_to_proto, head_from_proto, head_to_proto, rules_to_proto, timestamp_from_proto,
+    timestamp_to_proto,
+};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status, Streaming, async_trait};
+
+use crate::grpc::fields::address_from_proto;
+use crate::grpc::unary::overloaded;
+use crate::grpc::{Service, credential, refused, status};
+
+/// How many services may watch at once.
+pub(super) const MOST_WATCHERS: usize = 10_000;
+/// How many messages wait for a client that reads slowly, before it is waited for.
+const WAITING: usize = 8;
+/// How many uses are reported in one message.
+const MOST_USES: usize = 1000;
+/// So many bounds may pass between two probes.
+const PATIENCE: u32 = 10;
+
+/// One that watches, and what it is told through.
+struct Stream {
+    watcher: Watcher,
+    /// The last probe that came.
+    probe: u64,
+    tell: mpsc::Sender<Result<WatchRevocationsResponse, Status>>,
+    /// How late any change may be; nor is a client waited for any longer.
+    bound: Duration,
+    instance: u64,
+}
+
+#[async_trait]
+impl WatchService for Service {
+    type WatchRevocationsStream = ReceiverStream<Result<WatchRevocationsResponse, Status>>;
+
+    async fn watch_revocations(
+        &self,
+        request: Request<Streaming<WatchRevocationsRequest>>,
+    ) -> Result<Response<Self::WatchRevocationsStream>, Status> {
+        let credential = credential(&request)?;
+        let place = Arc::clone(&self.watchers)
+            .try_acquire_owned()
+            .map_err(|_| overloaded("too many services watch here"))?;
+        let mut requests = request.into_inner();
+        let first = timeout(self.patience, requests.message()).await.map_err(|_| silent())??;
+        let first = first.ok_or_else(|| refused(Problem::invalid("probe", "there is none")))?;
+        let after = first.after.as_ref().map(|after| head_from_proto("after", after)).transpose();
+        let watcher = self.authority.watch(&credential, after.map_err(refused)?);
+        let watcher = watcher.map_err(|error| status(&error))?;
+        let (tell, told) = mpsc::channel(WAITING);
+        let mut stream =
+            Stream { watcher, probe: 0, tell, bound: self.authority.bound(), instance: self.instance };
+        let mut stopped = self.stopped.clone();
+        tokio::spawn(async move {
+            let ended = tokio::select! {
+                ended = stream.run(first, requests) => ended,
+                _ = stopped.wait_for(|stopped| *stopped) => {
+                    Err(refused(Problem::new(Reason::Unavailable, "the server stops: another goes on")))
+                }
+            };
+            if let Err(why) = ended {
+                let _ = timeout(stream.bound, stream.tell.send(Err(why))).await;
+            }
+            drop(place);
+        });
+        Ok(Response::new(ReceiverStream::new(told)))
+    }
+}
+
+impl Stream {
+    /// Tells what happens, until the client goes.
+    async fn run(
+        &mut self,
+        first: WatchRevocationsRequest,
+        mut requests: Streaming<WatchRevocationsRequest>,
+    ) -> Result<(), Status> {
+        self.hear(&first)?;
+        self.tell_news(true).await?;
+        loop {
+            let asked = tokio::select! {
+                request = timeout(self.bound * PATIENCE, requests.message()) => {
+                    match request.map_err(|_| silent())?? {
+                        Some(request) => self.hear(&request)?,
+                        None => return Ok(()),
+                    }
+                    true
+                }
+                () = self.watcher.changed() => false,
+            };
+            self.tell_news(asked).await?;
+        }
+    }
+
+    /// Takes in what a client says.
+    fn hear(&mut self, request: &WatchRevocationsRequest) -> Result<(), Status> {
+        self.probe = request.probe;
+        if request.uses.len() > MOST_USES {
+            let why = format!("there are {}: report at most {MOST_USES} at once", request.uses.len());
+            return Err(refused(Problem::invalid("uses", why)));
+        }
+        let uses: Result<Vec<_>, Problem> = request
+            .uses
+            .iter()
+            .map(|told| {
+                let secret = told.secret_id.parse().map_err(|why| Problem::invalid("uses.secret_id", why))?;
+                let at = told.at.ok_or_else(|| Problem::invalid("uses.at", "it is absent"))?;
+                let address = address_from_proto("uses.address", &told.address)?;
+                Ok((secret, timestamp_from_proto("uses.at", at)?, address))
+            })
+            .collect();
+        self.watcher.note(uses.map_err(refused)?);
+        Ok(())
+    }
+
+    /// Tells what the client has not heard of yet; where it asked for nothing and nothing concerns it, nothing.
+    async fn tell_news(&mut self, asked: bool) -> Result<(), Status> {
+        let News { reset, rules, changes, head, age, now } =
+            self.watcher.catch_up().map_err(|error| status(&error))?;
+        if !asked && !reset && rules.is_none() && changes.is_empty() {
+            return Ok(());
+        }
+        let confirmed = v1::Confirmed {
+            probe: self.probe,
+            position: Some(head_to_proto(head)),
+            age: Some(duration_to_proto(age)),
+            now: Some(timestamp_to_proto(now)),
+            bound: Some(duration_to_proto(self.bound)),
+            instance: self.instance,
+        };
+        let told = WatchRevocationsResponse {
+            reset,
+            rules: rules.as_ref().map(rules_to_proto),
+            changes: changes.into_iter().map(change_to_proto).collect(),
+            confirmed: Some(confirmed),
+        };
+        match timeout(self.bound, self.tell.send(Ok(told))).await {
+            Ok(Ok(())) => Ok(()),
+            // It is gone, or reads too slowly: it comes again from where it is.
+            Ok(Err(_)) | Err(_) => Err(overloaded("what was told was not read in time")),
+        }
+    }
+}
+
+fn change_to_proto((sequence, changed): (u64, Changed)) -> v1::Change {
+    let concern = match changed {
+        Changed::Token(token) => change::Concern::TokenId(token.to_string()),
+        Changed::Account(account) => change::Concern::AccountId(account.to_string()),
+        Changed::Org(org) => change::Concern::OrgId(org.to_string()),
+        Changed::NewOrg(org) => change::Concern::NewOrgId(org.to_string()),
+    };
+    v1::Change { sequence, concern: Some(concern) }
+}
+
+fn silent() -> Status {
+    refused(Problem::new(Reason::DeadlineExceeded, "no probe came in time"))
+}
