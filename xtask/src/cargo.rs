@@ -36,15 +36,30 @@ pub(crate) fn run(mut command: Command) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Builds both binaries and says where they are: `ndauthd`, then `ndcli`.
-pub(crate) fn build_binaries(release: bool) -> anyhow::Result<(PathBuf, PathBuf)> {
+/// The programs that are played with.
+pub(crate) struct Binaries {
+    pub(crate) ndauthd: PathBuf,
+    pub(crate) ndcli: PathBuf,
+    /// The example of the client library: a service that it guards.
+    pub(crate) asset_registry: PathBuf,
+}
+
+/// Builds them and says where they are.
+pub(crate) fn build_binaries(release: bool) -> anyhow::Result<Binaries> {
     // The whole workspace's feature set, so that tests and binaries share what is compiled.
-    let mut arguments = vec!["build", "--workspace", "--bins"];
+    let mut arguments = vec!["build", "--workspace", "--bins", "--examples"];
     if release {
-        arguments = vec!["build", "--release", "--package", "ndauth-server", "--package", "ndcli"];
+        let server = ["--package", "ndauth-server", "--package", "ndcli", "--bins"];
+        run(command("cargo", &[&["build", "--release"], &server[..]].concat()))?;
+        arguments = vec!["build", "--release", "--package", "ndauth-client", "--all-features"];
+        arguments.extend(["--example", "asset-registry"]);
     }
     run(command("cargo", &arguments))?;
     let metadata = cargo_metadata::MetadataCommand::new().no_deps().current_dir(root()).exec()?;
     let folder = metadata.target_directory.join(if release { "release" } else { "debug" });
-    Ok((folder.join("ndauthd").into(), folder.join("ndcli").into()))
+    Ok(Binaries {
+        ndauthd: folder.join("ndauthd").into(),
+        ndcli: folder.join("ndcli").into(),
+        asset_registry: folder.join("examples/asset-registry").into(),
+    })
 }

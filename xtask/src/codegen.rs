@@ -9,7 +9,7 @@ use prost::Message;
 use crate::cargo::root;
 
 /// Where the generated files are kept, from the root of the workspace.
-pub(crate) const GENERATED: &str = "crates/ndauth-proto/src/generated";
+const GENERATED: &str = "crates/ndauth-proto/src/generated";
 
 /// The messages that hold a secret: `ndauth-proto` writes their `Debug`, which hides it.
 const HOLD_SECRETS: [&str; 4] = [
@@ -19,8 +19,30 @@ const HOLD_SECRETS: [&str; 4] = [
     "ndauth.v1.ValidateTokenRequest",
 ];
 
+/// The service of an example, and what is generated of it.
+const EXAMPLE: &str = "crates/ndauth-client/examples/asset-registry";
+const EXAMPLE_PROTO: &str = "assets.proto";
+
+/// Writes everything that is generated.
+pub(crate) fn write_all() -> anyhow::Result<()> {
+    write(&root().join(GENERATED))?;
+    write_example(&root().join(EXAMPLE))
+}
+
+/// Writes the Rust code of the example's service into a folder.
+fn write_example(folder: &Path) -> anyhow::Result<()> {
+    let mut compiler = protox::Compiler::new([root().join(EXAMPLE)])?;
+    compiler.include_imports(true).include_source_info(true).open_file(EXAMPLE_PROTO)?;
+    tonic_prost_build::configure()
+        .emit_rerun_if_changed(false)
+        .build_transport(false)
+        .out_dir(folder)
+        .compile_fds(compiler.file_descriptor_set())
+        .context("cannot generate Rust for the example")
+}
+
 /// Writes everything that is generated from `proto/` into a folder.
-pub(crate) fn write(folder: &Path) -> anyhow::Result<()> {
+fn write(folder: &Path) -> anyhow::Result<()> {
     let proto = root().join("proto");
     let mut files: Vec<String> = fs::read_dir(proto.join("ndauth/v1"))?
         .map(|entry| Ok(format!("ndauth/v1/{}", entry?.file_name().to_string_lossy())))
@@ -67,5 +89,9 @@ mod tests {
             let stale = fs::read(kept.join(&name)).expect("a kept file");
             assert!(fresh == stale, "{name:?} is stale: run `cargo xtask codegen`");
         }
+        write_example(scratch.path()).expect("the example's service compiles");
+        let [fresh, stale] = [scratch.path(), &root().join(EXAMPLE)]
+            .map(|folder| fs::read(folder.join("assets.v1.rs")).expect("a file of code"));
+        assert!(fresh == stale, "the example's code is stale: run `cargo xtask codegen`");
     }
 }

@@ -1,19 +1,20 @@
 //! The main job, played with the real binaries on a scratch database.
 
 use std::fs;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use tempfile::TempDir;
 
-use crate::cargo::build_binaries;
+use crate::cargo::{Binaries, build_binaries};
 use crate::server::{Server, url};
 
 pub(crate) fn run() -> anyhow::Result<()> {
-    let (ndauthd, ndcli) = build_binaries(true)?;
-    let stage = Stage::set(ndauthd, ndcli)?;
+    let stage = Stage::set(build_binaries(true)?)?;
 
     stage.says("The operator sets up an account, two orgs and a service, on the database itself.");
     stage.operator("account create ada --email ada@example.org")?.shows("account `ada` created")?;
@@ -69,8 +70,18 @@ pub(crate) fn run() -> anyhow::Result<()> {
     stage.filed(&file, "whoami")?.shows("token deploy")?;
     stage.person("org policy set --longest-lifetime 30d --dry-run", None)?.shows("Nothing was set")?;
 
-    stage.says("The pipeline's token leaks. Ada revokes it: the next question is refused, and its holder is told why.");
+    stage.says(
+        "A service that links the client library decides by itself. The pipeline publishes there with its NDCLI_TOKEN.",
+    );
+    let registry = stage.open_registry(&service)?;
+    registry.publish(&pipeline)?.shows("201 Created")?;
+    registry.publish(&reader)?.shows("403 Forbidden")?;
+
+    stage.says(
+        "The pipeline's token leaks. Ada revokes it: the next call is refused, and its holder is told why.",
+    );
     stage.person("auth token revoke github-ci --yes", None)?.shows("revoked")?;
+    registry.publish(&pipeline)?.shows("the token was revoked on")?;
     ask("--org ops --access rw --permission write:assets", &pipeline)?
         .fails_with(1)?
         .shows("TOKEN_REVOKED")?;
@@ -93,9 +104,14 @@ pub(crate) fn run() -> anyhow::Result<()> {
 /// A scratch folder with a server on it.
 struct Stage {
     folder: TempDir,
-    ndauthd: PathBuf,
-    ndcli: PathBuf,
+    binaries: Binaries,
     server: Server,
+}
+
+/// The service that the client library guards.
+struct Registry {
+    child: Child,
+    http: String,
 }
 
 /// What a command printed, and how it ended.
@@ -106,11 +122,11 @@ struct Outcome {
 }
 
 impl Stage {
-    fn set(ndauthd: PathBuf, ndcli: PathBuf) -> anyhow::Result<Stage> {
+    fn set(binaries: Binaries) -> anyhow::Result<Stage> {
         let folder = tempfile::tempdir()?;
         println!("\n$ ndauthd serve    (on a scratch SQLite file and a free port)");
-        let server = Server::start(&ndauthd, &database(folder.path()))?;
-        Ok(Stage { folder, ndauthd, ndcli, server })
+        let server = Server::start(&binaries.ndauthd, &database(folder.path()))?;
+        Ok(Stage { folder, binaries, server })
     }
 
     fn says(&self, what: &str) {
@@ -118,13 +134,13 @@ impl Stage {
     }
 
     fn operator(&self, arguments: &str) -> anyhow::Result<Outcome> {
-        let mut command = alone(&self.ndauthd);
+        let mut command = alone(&self.binaries.ndauthd);
         command.arg("admin").args(arguments.split(' '));
         self.play(command, &format!("ndauthd admin {arguments}"), None)
     }
 
     fn person(&self, arguments: &str, stdin: Option<&str>) -> anyhow::Result<Outcome> {
-        let mut command = alone(&self.ndcli);
+        let mut command = alone(&self.binaries.ndcli);
         command.args(arguments.split(' '));
         self.play(command, &format!("ndcli {arguments}"), stdin)
     }
@@ -136,14 +152,14 @@ impl Stage {
         arguments: &str,
         stdin: Option<&str>,
     ) -> anyhow::Result<Outcome> {
-        let mut command = alone(&self.ndcli);
+        let mut command = alone(&self.binaries.ndcli);
         command.args(arguments.split(' ')).env(variable, secret);
         self.play(command, &format!("{variable}={}… ndcli {arguments}", prefix(secret)), stdin)
     }
 
     /// Runs a command with the credential in a file.
     fn filed(&self, file: &str, arguments: &str) -> anyhow::Result<Outcome> {
-        let mut command = alone(&self.ndcli);
+        let mut command = alone(&self.binaries.ndcli);
         command.args(arguments.split(' ')).env("NDCLI_TOKEN_FILE", file);
         self.play(command, &format!("NDCLI_TOKEN_FILE={file} ndcli {arguments}"), None)
     }
@@ -175,12 +191,61 @@ impl Stage {
         Ok(outcome)
     }
 
+    /// Starts the service that is guarded.
+    fn open_registry(&self, service: &str) -> anyhow::Result<Registry> {
+        let ndauth = format!("http://{}", self.server.address);
+        println!("\n$ ASSETS_NDAUTH_SECRET={}… asset-registry {ndauth} assets.db", prefix(service));
+        let mut child = alone(&self.binaries.asset_registry)
+            .args([ndauth, self.folder.path().join("assets.db").display().to_string()])
+            .env("ASSETS_NDAUTH_SECRET", service)
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let out = child.stdout.take().context("its output is piped")?;
+        let mut line = String::new();
+        BufReader::new(out).read_line(&mut line)?;
+        print!("{line}");
+        let http = line.split_whitespace().nth(2).context("it should have said where it listens")?.to_owned();
+        Ok(Registry { child, http })
+    }
+
     fn close(self) -> anyhow::Result<()> {
         self.server.end()?;
         let path = self.folder.path().to_owned();
         self.folder.close()?;
         ensure!(fs::metadata(path).is_err(), "the scratch folder is still there");
         Ok(())
+    }
+}
+
+impl Registry {
+    /// Publishes an asset with a token, and shows what came of it.
+    fn publish(&self, secret: &str) -> anyhow::Result<Outcome> {
+        println!(
+            "\n> PUT http://{}/orgs/ops/assets/logo    (authorization: Bearer {}…)",
+            self.http,
+            prefix(secret)
+        );
+        let mut stream = TcpStream::connect(&self.http)?;
+        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+        write!(
+            stream,
+            "PUT /orgs/ops/assets/logo HTTP/1.1\r\nhost: {}\r\nconnection: close\r\ncontent-length: 6\r\n\
+             authorization: Bearer {secret}\r\n\r\n<svg/>",
+            self.http
+        )?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        let (head, body) = answer.split_once("\r\n\r\n").context("an answer has a head and a body")?;
+        let out = format!("{}\n{body}\n", head.lines().next().unwrap_or_default());
+        print!("{out}");
+        Ok(Outcome { out, err: String::new(), code: Some(0) })
+    }
+}
+
+impl Drop for Registry {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

@@ -61,6 +61,6 @@ fn run(command: &Command) -> anyhow::Result<()> {
             print!("{}", simulate::tables());
             Ok(())
         }
-        Command::Codegen => codegen::write(&cargo::root().join(codegen::GENERATED)),
+        Command::Codegen => codegen::write_all(),
     }
 }

@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use anyhow::ensure;
 
-use crate::cargo::{build_binaries, command, run};
+use crate::cargo::{Binaries, build_binaries, command, run};
 use crate::postgres::Cluster;
 use crate::tools;
 
@@ -30,7 +30,7 @@ fn run_some(filter: &[String]) -> anyhow::Result<()> {
         "`strace` is missing, which the tests of durability watch with\nhint: `apt-get install strace`, or run `.ci/run`"
     );
     let (nextest, python) = (tools::nextest()?, tools::python()?);
-    let (ndauthd, ndcli) = build_binaries(false)?;
+    let Binaries { ndauthd, ndcli, asset_registry } = build_binaries(false)?;
     let cluster = Cluster::start()?;
     // Whose system calls one test watches, so that no other test has a part in them.
     let quiet = Cluster::start()?;
@@ -46,7 +46,8 @@ fn run_some(filter: &[String]) -> anyhow::Result<()> {
         .env("NDAUTH_TEST_FRAIL_POSTGRES_FOLDER", frail.data())
         .env("NDAUTH_TEST_GRPCURL", python.join("grpcurl"))
         .env("NDAUTH_TEST_NDAUTHD", ndauthd)
-        .env("NDAUTH_TEST_NDCLI", ndcli);
+        .env("NDAUTH_TEST_NDCLI", ndcli)
+        .env("NDAUTH_TEST_ASSET_REGISTRY", asset_registry);
     run(tests)?;
     if filter.is_empty() {
         run(command("cargo", &["test", "--workspace", "--doc"]))?;

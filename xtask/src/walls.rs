@@ -21,8 +21,9 @@ enum Reach {
 use Reach::{AtAll, ByName};
 
 /// A row a wall: who, how far, and what it must not reach.
-const WALLS: [(&str, Reach, &[&str]); 15] = [
+const WALLS: [(&str, Reach, &[&str]); 16] = [
     ("ndauth-core", AtAll, &["prost", "tonic", "axum", "sea-orm", "sqlx", "tokio", "rand", "clap"]),
+    ("ndauth-clock", AtAll, &["prost", "tonic", "axum", "sea-orm", "sqlx", "tokio", "rand", "clap"]),
     ("ndauth-proto", AtAll, &["sea-orm", "sqlx", "ndauth-store", "ndauth-authority", "clap"]),
     ("ndauth-store", AtAll, &["tonic", "axum", "prost", "ndauth-proto", "ndauth-authority"]),
     ("ndauth-authority", AtAll, &["tonic", "axum", "prost", "ndauth-proto"]),

@@ -27,6 +27,8 @@
 mod client;
 mod connect;
 mod credentials;
+#[cfg(any(feature = "axum", feature = "tonic"))]
+pub mod guard;
 mod jitter;
 mod observer;
 mod server_url;

@@ -16,6 +16,7 @@ mod orgs;
 mod outages;
 mod permissions;
 mod proxy;
+mod registry;
 mod requests;
 mod server;
 mod terminal;

@@ -8,6 +8,7 @@ use ndauth_client::{
     VerifierOptions,
 };
 use ndauth_proto::v1::{self, validate_token_response::Outcome};
+use ndauth_store::Engine;
 use rustix::process::Signal;
 
 use crate::installation::{Installation, Running, soon};
@@ -15,6 +16,9 @@ use crate::instances::{BOUND, Cluster, READER};
 use crate::on_both;
 use crate::proxy::{Proxy, Treatment, Which};
 use crate::requests::{new_token, revoke};
+
+/// The bound where nothing else is said.
+const LONG_BOUND: Duration = Duration::from_secs(2);
 
 /// A verifier of a service, which watches already.
 async fn verifier(servers: &[&str], service: &Secret) -> Verifier {
@@ -218,7 +222,7 @@ on_both! {
         let mine = needs("new", Scope::Rw, Some("write:assets"));
         let ask = async || why(&verifier, &secret, &mine).await;
         soon(&Ok(None), &ask).await;
-        at.operate(&format!("catalogue apply {} --yes", catalogue.display()));
+        at.operate(&format!("catalogue apply {}", catalogue.display()));
         soon(&Ok(Some(Reason::PermissionUnknown)), &ask).await;
         at.operate("service revoke registry");
         soon(&Err(Reason::Unavailable), &ask).await;
@@ -273,11 +277,12 @@ on_both! {
                 verifier.validate(&secret, requirement).await.expect("decided");
             }
             let Ok(Verdict::Allowed(allowed)) = verifier.validate(&secret, requirement).await else { panic!("allowed") };
-            tokio::spawn(async move { (allowed.revoked().await, Instant::now()) })
+            allowed
         };
         let asks = needs("ops", Scope::Rw, None);
-        let (revoked, demoted, goes_on) =
-            (lives("a", &asks).await, lives("b", &asks).await, lives("c", &needs("ops", Scope::Ro, None)).await);
+        let reads = needs("ops", Scope::Ro, None);
+        let [revoked, demoted, goes_on] =
+            [lives("a", &asks).await, lives("b", &asks).await, lives("c", &reads).await].map(|allowed| tokio::spawn(async move { (allowed.revoked().await, Instant::now()) }));
         let begun = Instant::now();
         owner.revoke_token(revoke("a")).await.expect("revoked");
         let (ended, when) = revoked.await.expect("it ends");
@@ -389,7 +394,7 @@ async fn behind_a_round_robin_nothing_comes_back() {
         verifier(&[&url], &cluster.service).await,
         verifier(&[&url, &cluster.instances[0].server.url.to_string()], &cluster.service).await,
     ];
-    for round in 0..10 {
+    for round in 0..5 {
         let name = format!("t{round}");
         let secret = owner.create_token(new_token(&name)).await.expect("made").secret;
         for verifier in &verifiers {
@@ -424,7 +429,7 @@ async fn sec_09_no_answer_from_before_a_revocation_is_kept() {
     let proxy = Proxy::before(address(&cluster.instances[0].server)).await;
     proxy.treat(Which::All, Treatment::Late(Duration::from_millis(3)));
     let verifier = verifier(&[&format!("http://{}", proxy.address)], &cluster.service).await;
-    for round in 0..100 {
+    for round in 0..60 {
         let name = format!("t{round}");
         let secret = owner.create_token(new_token(&name)).await.expect("made").secret;
         let asking = tokio::spawn({
@@ -442,12 +447,13 @@ async fn sec_09_no_answer_from_before_a_revocation_is_kept() {
 /// As many as a large installation has.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_services_watch_one_instance() {
-    let cluster = Cluster::of(1).await;
-    let owner = cluster.owner(0).await;
-    let url = cluster.instances[0].server.url.to_string();
+    let at = Installation::new(Engine::Postgres).await;
+    at.people();
+    let (server, service) = (at.serve(), at.service());
+    let owner = server.client(&at.session()).await;
     let mut verifiers = Vec::new();
     for _ in 0..1000 {
-        let options = VerifierOptions::new(url.parse().expect("a URL"), Credentials::given(&cluster.service));
+        let options = VerifierOptions::new(server.url.clone(), Credentials::given(&service));
         verifiers.push(Verifier::start(options).expect("it starts"));
     }
     for verifier in &verifiers {
@@ -458,17 +464,16 @@ async fn a_thousand_services_watch_one_instance() {
         assert_eq!(refused(verifier, &secret).await, Ok(None));
     }
     owner.revoke_token(revoke("ci")).await.expect("revoked");
-    tokio::time::sleep(BOUND).await;
+    tokio::time::sleep(LONG_BOUND).await;
     for verifier in &verifiers {
-        let answer = refused(verifier, &secret).await;
-        assert!(answer == Ok(Some(Reason::TokenRevoked)) || answer == Err(Reason::Unavailable), "{answer:?}");
+        assert_eq!(refused(verifier, &secret).await, Ok(Some(Reason::TokenRevoked)));
     }
+    let age = |verifier: &Verifier| verifier.figures().age;
     let fresh =
-        verifiers.iter().filter(|verifier| verifier.figures().age.is_some_and(|age| age <= BOUND)).count();
-    assert!(fresh >= 990, "{fresh} of 1000 are fresh");
+        verifiers.iter().filter(|verifier| age(verifier).is_some_and(|age| age <= LONG_BOUND)).count();
+    assert_eq!(fresh, 1000, "of 1000");
 }
 
-/// Who does not read is not waited for.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_questions_about_one_secret_are_one() {
     let cluster = Cluster::of(1).await;

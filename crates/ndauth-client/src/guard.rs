@@ -1,0 +1,157 @@
+//! A layer of [tower](https://docs.rs/tower) that lets pass who may: in front of a service of gRPC (tonic) or of HTTP
+//! (axum).
+//!
+//! It reads `authorization: Bearer …` (RFC 6750, section 2.1) and nothing else, asks for what the request needs, and
+//! puts an [`Allowed`] among the request's extensions. Whoever may not is told why: 401 with the challenge where the
+//! secret is of no use, 403 naming what is missing, 503 where it could not be decided; over gRPC as a status with
+//! `google.rpc.ErrorInfo`. A request of which nothing says what it needs is refused.
+
+mod refusal;
+mod table;
+
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+use http::{HeaderMap, Request, Response};
+use ndauth_core::{Problem, Reason, Requirement};
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::{Question, Verdict, Verifier};
+
+pub use refusal::RefusalBody;
+pub use table::{InvalidRow, OrgFrom, Row, Table};
+
+/// What a request needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Nothing: whoever comes is let pass.
+    Nothing,
+    /// A secret that may do this.
+    Token(Requirement),
+}
+
+/// Lets pass who may. Clones share it.
+#[derive(Clone)]
+pub struct Guard {
+    verifier: Verifier,
+    needs: Arc<Needs>,
+    address: Arc<Address>,
+}
+
+/// A service behind a [`Guard`].
+#[derive(Clone)]
+pub struct Guarded<S> {
+    guard: Guard,
+    inner: S,
+}
+
+type Needs = dyn Fn(&Parts) -> Result<Need, Problem> + Send + Sync;
+type Address = dyn Fn(&Parts) -> Option<IpAddr> + Send + Sync;
+
+impl Guard {
+    /// Asks for what a table says. What it does not name is refused.
+    pub fn by_table(verifier: Verifier, table: Table) -> Guard {
+        Guard::by(verifier, move |request| table.need(request))
+    }
+
+    /// Asks for what a function says. Where that fails, its problem is what the caller is told.
+    pub fn by(
+        verifier: Verifier,
+        needs: impl Fn(&Parts) -> Result<Need, Problem> + Send + Sync + 'static,
+    ) -> Guard {
+        Guard { verifier, needs: Arc::new(needs), address: Arc::new(|_| None) }
+    }
+
+    /// States the client's address, as this function finds it: only from what the service itself knows, or what a
+    /// proxy says that it trusts.
+    #[must_use]
+    pub fn stating_address(
+        self,
+        address: impl Fn(&Parts) -> Option<IpAddr> + Send + Sync + 'static,
+    ) -> Guard {
+        Guard { address: Arc::new(address), ..self }
+    }
+
+    /// Says whether a request is let pass, and with what among its extensions.
+    async fn admit(&self, parts: &mut Parts) -> Result<(), refusal::Why> {
+        let requirement = match (self.needs)(parts)? {
+            Need::Nothing => return Ok(()),
+            Need::Token(requirement) => requirement,
+        };
+        let secret = bearer(&parts.headers)?;
+        let client_address = (self.address)(parts);
+        let question = Question { secret, requirement: &requirement, client_address };
+        match self.verifier.decide(&question).await? {
+            Verdict::Allowed(allowed) => {
+                parts.extensions.insert(allowed);
+                Ok(())
+            }
+            Verdict::Refused(refused) => Err(refusal::Why::Refused(refused)),
+        }
+    }
+}
+
+/// What stands behind `Bearer`, once.
+fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let missing = || Problem::new(Reason::CredentialMissing, "no token came with the request");
+    let malformed = |why: &str| Problem::invalid("authorization", why);
+    let value = values.next().ok_or_else(missing)?;
+    if values.next().is_some() {
+        return Err(malformed("it is there more than once"));
+    }
+    let text = value.to_str().map_err(|_| malformed("it is not plain text"))?;
+    match text.split_once(' ') {
+        Some((scheme, secret)) if scheme.eq_ignore_ascii_case("bearer") => Ok(secret),
+        _ => Err(malformed("expected `Bearer` and the token, with one blank between them")),
+    }
+}
+
+impl<S> Layer<S> for Guard {
+    type Service = Guarded<S>;
+
+    fn layer(&self, inner: S) -> Guarded<S> {
+        Guarded { guard: self.clone(), inner }
+    }
+}
+
+impl<S, B, R> Service<Request<B>> for Guarded<S>
+where
+    S: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
+    S::Future: Send + 'static,
+    B: Send + 'static,
+    R: RefusalBody,
+{
+    type Response = Response<R>;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<R>, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        // The one that was polled until it was ready, and a fresh one in its place.
+        let ready = self.inner.clone();
+        let mut inner = std::mem::replace(&mut self.inner, ready);
+        let guard = self.guard.clone();
+        Box::pin(async move {
+            let (mut parts, body) = request.into_parts();
+            match guard.admit(&mut parts).await {
+                Ok(()) => inner.call(Request::from_parts(parts, body)).await,
+                Err(why) => Ok(why.answer(&parts)),
+            }
+        })
+    }
+}
+
+/// So that tonic's router takes it.
+#[cfg(feature = "tonic")]
+impl<S: tonic::server::NamedService> tonic::server::NamedService for Guarded<S> {
+    const NAME: &'static str = S::NAME;
+}

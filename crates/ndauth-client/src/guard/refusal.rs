@@ -1,0 +1,146 @@
+//! How whoever may not is told.
+
+use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::request::Parts;
+use http::{HeaderValue, Response, StatusCode};
+use ndauth_core::{Class, Permission, Problem, Role, Scope};
+use ndauth_proto::status_from_problem;
+use serde_json::{Value, json};
+
+use crate::Refused;
+
+/// Why a request is not let pass.
+pub(super) enum Why {
+    /// The secret may not.
+    Refused(Refused),
+    /// The request makes no sense, or it could not be decided.
+    Problem(Problem),
+}
+
+/// A body that a refusal can be: that of a service behind a [`Guard`](super::Guard).
+pub trait RefusalBody: Default {
+    /// A body of this text.
+    fn of(text: String) -> Self;
+}
+
+#[cfg(feature = "axum")]
+impl RefusalBody for axum_core::body::Body {
+    fn of(text: String) -> Self {
+        axum_core::body::Body::new(text)
+    }
+}
+
+#[cfg(feature = "tonic")]
+impl RefusalBody for tonic::body::Body {
+    fn of(text: String) -> Self {
+        tonic::body::Body::new(text)
+    }
+}
+
+impl From<Problem> for Why {
+    fn from(problem: Problem) -> Why {
+        Why::Problem(problem)
+    }
+}
+
+impl Why {
+    /// What a client is told, in the way that it asked.
+    pub(super) fn answer<R: RefusalBody>(&self, request: &Parts) -> Response<R> {
+        let kind = request.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+        if kind.is_some_and(|kind| kind.starts_with(b"application/grpc")) {
+            return status_from_problem(&self.problem()).into_http();
+        }
+        let status = self.status();
+        let mut response = Response::new(R::of(self.text(status)));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(challenge) = self.challenge(status) {
+            headers.insert(WWW_AUTHENTICATE, challenge);
+        }
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+
+    fn problem(&self) -> Problem {
+        match self {
+            Why::Refused(refused) => Problem::from(refused),
+            Why::Problem(problem) => problem.clone(),
+        }
+    }
+
+    fn class(&self) -> Class {
+        match self {
+            Why::Refused(refused) => refused.class(),
+            Why::Problem(problem) => problem.class(),
+        }
+    }
+
+    /// RFC 6750, section 3.1, and where the request is at fault or the service, RFC 9110.
+    fn status(&self) -> StatusCode {
+        match self.class() {
+            Class::NotAuthenticated => StatusCode::UNAUTHORIZED,
+            Class::NotPermitted => StatusCode::FORBIDDEN,
+            Class::Invalid | Class::Precondition | Class::Conflict => StatusCode::BAD_REQUEST,
+            Class::NotFound | Class::Unimplemented => StatusCode::NOT_FOUND,
+            Class::Exhausted | Class::Undecided => StatusCode::SERVICE_UNAVAILABLE,
+            Class::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn missing(&self) -> &[Permission] {
+        match self {
+            Why::Refused(refused) => &refused.missing_permissions,
+            Why::Problem(problem) => &problem.missing_permissions,
+        }
+    }
+
+    /// The challenge of RFC 6750, section 3. Who presented nothing is told no error.
+    fn challenge(&self, status: StatusCode) -> Option<HeaderValue> {
+        let missing = self.missing().iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        let told = match (self, status) {
+            (Why::Problem(_), StatusCode::UNAUTHORIZED) => "Bearer".to_owned(),
+            (Why::Refused(refused), StatusCode::UNAUTHORIZED) => {
+                let why = quotable(&refused.message);
+                format!("Bearer error=\"invalid_token\", error_description=\"{why}\"")
+            }
+            (_, StatusCode::FORBIDDEN) if missing.is_empty() => {
+                "Bearer error=\"insufficient_scope\"".to_owned()
+            }
+            (_, StatusCode::FORBIDDEN) => {
+                format!("Bearer error=\"insufficient_scope\", scope=\"{}\"", quotable(&missing))
+            }
+            (_, StatusCode::BAD_REQUEST) => "Bearer error=\"invalid_request\"".to_owned(),
+            _ => return None,
+        };
+        HeaderValue::try_from(told).ok()
+    }
+
+    /// The body: RFC 9457.
+    fn text(&self, status: StatusCode) -> String {
+        let problem = self.problem();
+        let hint = problem.reason.hint().unwrap_or_default();
+        let mut told = json!({
+            "type": "about:blank",
+            "title": status.canonical_reason().unwrap_or_default(),
+            "status": status.as_u16(),
+            "detail": problem.message,
+            "reason": problem.reason.code(),
+            "hint": hint,
+        });
+        if let (Why::Refused(refused), Value::Object(told)) = (self, &mut told) {
+            let missing: Vec<String> = refused.missing_permissions.iter().map(ToString::to_string).collect();
+            told.insert("missing_permissions".to_owned(), missing.into());
+            told.insert("missing_scope".to_owned(), refused.missing_scope.map(Scope::as_str).into());
+            told.insert("missing_role".to_owned(), refused.missing_role.map(Role::as_str).into());
+        }
+        told.to_string()
+    }
+}
+
+/// What may stand between quotation marks in a challenge.
+fn quotable(text: &str) -> String {
+    text.chars().map(|c| if matches!(c, ' '..='~') && !matches!(c, '"' | '\\') { c } else { '?' }).collect()
+}

@@ -1,0 +1,286 @@
+//! What requests need, as a table of routes.
+
+use http::header::HeaderName;
+use http::request::Parts;
+use http::{HeaderMap, Method};
+use ndauth_core::{OrgSlug, Permission, Problem, Reason, Requirement, Scope};
+
+use super::Need;
+
+/// What requests need, by their route. What has no row is refused.
+#[derive(Clone, Debug, Default)]
+pub struct Table(Vec<Parsed>);
+
+/// A row of a [`Table`].
+///
+/// A route is a method and a path, such as `GET /orgs/{org}/assets/{asset}`, or the path of an RPC, such as
+/// `/assets.v1.AssetService/Publish`. A part in braces stands for any one segment without percent-encoding.
+#[derive(Clone, Debug)]
+pub struct Row {
+    route: String,
+    need: Option<(Scope, Option<String>)>,
+    org: OrgFrom,
+}
+
+/// Where the org in question is named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OrgFrom {
+    /// By the part `{org}` of the path.
+    Path,
+    /// By a header, or metadata, of this name.
+    Header(HeaderName),
+    /// It is always this one.
+    Always(OrgSlug),
+}
+
+/// Why a row makes no sense.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidRow {
+    /// Not a route.
+    #[error("`{0}` is no route: expected `GET /orgs/{{org}}/assets` or `/package.Service/Method`")]
+    Route(String),
+    /// Not a permission.
+    #[error("`{0}` needs no permission that there could be: `{1}`")]
+    Permission(String, String),
+    /// Something in the permission or the org stands for no part of the path.
+    #[error("`{0}` has no part `{{{1}}}`")]
+    Part(String, String),
+}
+
+#[derive(Clone, Debug)]
+struct Parsed {
+    /// `None` for RPCs, which are all sent in one way.
+    method: Option<Method>,
+    segments: Vec<Segment>,
+    need: Option<(Scope, Option<String>)>,
+    org: OrgFrom,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Segment {
+    Is(String),
+    /// Anything, by this name.
+    Any(String),
+}
+
+impl Row {
+    /// Needs nothing.
+    pub fn open(route: &str) -> Row {
+        Row { route: route.to_owned(), need: None, org: OrgFrom::Path }
+    }
+
+    /// Needs an access in an org, and a permission: `action:type`, or `action:type:{part}` with a part of the path.
+    pub fn needs(route: &str, access: Scope, permission: &str) -> Row {
+        let need = Some((access, Some(permission.to_owned())));
+        Row { route: route.to_owned(), need, org: OrgFrom::Path }
+    }
+
+    /// Needs an access in an org: a token that carries a set of grants never has it.
+    pub fn needs_access(route: &str, access: Scope) -> Row {
+        Row { route: route.to_owned(), need: Some((access, None)), org: OrgFrom::Path }
+    }
+
+    /// The org is named there.
+    #[must_use]
+    pub fn org_from(self, org: OrgFrom) -> Row {
+        Row { org, ..self }
+    }
+}
+
+impl Table {
+    /// Reads the rows: the first that a request matches says what it needs.
+    pub fn new(rows: impl IntoIterator<Item = Row>) -> Result<Table, InvalidRow> {
+        rows.into_iter().map(Parsed::new).collect::<Result<_, _>>().map(Table)
+    }
+
+    pub(super) fn need(&self, request: &Parts) -> Result<Need, Problem> {
+        let path = request.uri.path();
+        let found = self.0.iter().find_map(|row| Some((row, row.matches(&request.method, path)?)));
+        let Some((row, parts)) = found else {
+            return Err(Problem::new(Reason::CallUnknown, "there is no such route here"));
+        };
+        let Some((access, permission)) = &row.need else { return Ok(Need::Nothing) };
+        let access = *access;
+        let permission = permission.as_ref().map(|permission| {
+            let named = parts
+                .iter()
+                .fold(permission.clone(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value));
+            named.parse::<Permission>().map_err(|why| Problem::invalid("path", why))
+        });
+        let permission = permission.transpose()?;
+        let org = match &row.org {
+            OrgFrom::Always(org) => org.clone(),
+            OrgFrom::Path => {
+                let named = parts.iter().find(|(name, _)| *name == "org").map(|(_, value)| *value);
+                slug("org", named.unwrap_or_default())?
+            }
+            OrgFrom::Header(name) => slug(name.as_str(), only(&request.headers, name)?)?,
+        };
+        Ok(Need::Token(Requirement::Access { org, access, permission }))
+    }
+}
+
+impl Parsed {
+    fn new(row: Row) -> Result<Parsed, InvalidRow> {
+        let Row { route, need, org } = row;
+        let invalid = || InvalidRow::Route(route.clone());
+        let (method, path) = match route.split_once(' ') {
+            Some((method, path)) => (Some(method.parse().map_err(|_| invalid())?), path),
+            None => (None, route.as_str()),
+        };
+        let segments = path.strip_prefix('/').ok_or_else(invalid)?.split('/').map(|segment| {
+            match segment.strip_prefix('{').map(|rest| rest.strip_suffix('}')) {
+                Some(Some(name)) if !name.is_empty() => Ok(Segment::Any(name.to_owned())),
+                None if !segment.contains(['{', '}', '%']) => Ok(Segment::Is(segment.to_owned())),
+                Some(_) | None => Err(invalid()),
+            }
+        });
+        let segments: Vec<Segment> = segments.collect::<Result<_, _>>()?;
+        let has =
+            |name: &str| segments.iter().any(|segment| matches!(segment, Segment::Any(any) if any == name));
+        if need.is_some() && org == OrgFrom::Path && !has("org") {
+            return Err(InvalidRow::Part(route, "org".to_owned()));
+        }
+        if let Some((_, Some(permission))) = &need {
+            let mut plain = permission.clone();
+            while let Some((name, from, until)) = braces(&plain) {
+                if !has(&name) {
+                    return Err(InvalidRow::Part(route, name));
+                }
+                plain.replace_range(from..until, "x");
+            }
+            if plain.parse::<Permission>().is_err() {
+                return Err(InvalidRow::Permission(route, permission.clone()));
+            }
+        }
+        Ok(Parsed { method, segments, need, org })
+    }
+
+    /// The parts of the path that were left open, by name, where a request is one of these.
+    fn matches<'a>(&'a self, method: &Method, path: &'a str) -> Option<Vec<(&'a str, &'a str)>> {
+        let asked = match &self.method {
+            None => method == Method::POST,
+            // Who may look may ask whether there is anything to look at.
+            Some(Method::GET) => [Method::GET, Method::HEAD].contains(method),
+            Some(one) => one == method,
+        };
+        let given: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
+        if !asked || given.len() != self.segments.len() {
+            return None;
+        }
+        let mut parts = Vec::new();
+        for (segment, given) in self.segments.iter().zip(given) {
+            match segment {
+                Segment::Is(text) if text == given => {}
+                // Whoever decodes it later might read something else in it.
+                Segment::Any(name) if !given.is_empty() && !given.contains(['%', '*']) => {
+                    parts.push((name.as_str(), given));
+                }
+                Segment::Is(_) | Segment::Any(_) => return None,
+            }
+        }
+        Some(parts)
+    }
+}
+
+/// The first part in braces: its name, and where it stands.
+fn braces(text: &str) -> Option<(String, usize, usize)> {
+    let from = text.find('{')?;
+    let until = from + text[from..].find('}')?;
+    Some((text[from + 1..until].to_owned(), from, until + 1))
+}
+
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<&'a str, Problem> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next().and_then(|value| value.to_str().ok()), values.next()) {
+        (Some(value), None) => Ok(value),
+        _ => Err(Problem::invalid(name.as_str(), "name the org in question there, once")),
+    }
+}
+
+fn slug(field: &str, text: &str) -> Result<OrgSlug, Problem> {
+    text.parse().map_err(|why| Problem::invalid(field, format!("the name of an org {why}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    #[test]
+    fn rows() {
+        for (row, expected) in [
+            (Row::open("GET /healthz"), None),
+            (Row::needs("GET /orgs/{org}/assets", Scope::Ro, "read:assets"), None),
+            (Row::needs("GET /orgs/{org}/assets/{asset}", Scope::Ro, "read:assets:{asset}"), None),
+            (Row::needs("GET healthz", Scope::Ro, "read:assets"), Some("is no route")),
+            (Row::needs("GET /{}", Scope::Ro, "read:assets"), Some("is no route")),
+            (Row::needs("GET /a{b}/{org}", Scope::Ro, "read:assets"), Some("is no route")),
+            (Row::needs("GET /assets", Scope::Ro, "read:assets"), Some("has no part `{org}`")),
+            (Row::needs("GET /{org}", Scope::Ro, "read:assets:{x}"), Some("has no part `{x}`")),
+            (Row::needs("GET /{org}", Scope::Ro, "READ"), Some("needs no permission")),
+            (
+                Row::needs_access("GET /x", Scope::Ro)
+                    .org_from(OrgFrom::Always("ops".parse().expect("a slug"))),
+                None,
+            ),
+        ] {
+            let told = Table::new([row]).err().map(|why| why.to_string());
+            match expected {
+                None => assert_eq!(told, None),
+                Some(part) => assert!(told.as_ref().is_some_and(|told| told.contains(part)), "{told:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_request_needs() {
+        let header = HeaderName::from_static("x-org");
+        let table = Table::new([
+            Row::open("GET /healthz"),
+            Row::needs("GET /orgs/{org}/assets/{asset}", Scope::Ro, "read:assets:{asset}"),
+            Row::needs("PUT /orgs/{org}/assets/{asset}", Scope::Rw, "write:assets:{asset}"),
+            Row::needs("/assets.v1.AssetService/Publish", Scope::Rw, "write:assets")
+                .org_from(OrgFrom::Header(header)),
+        ])
+        .expect("a table");
+        let ask = |method: &str, path: &str, orgs: &[&str]| {
+            let mut request = Request::builder().method(method).uri(path);
+            for org in orgs {
+                request = request.header("x-org", *org);
+            }
+            let need = table.need(&request.body(()).expect("a request").into_parts().0);
+            match need {
+                Ok(Need::Nothing) => "nothing".to_owned(),
+                Ok(Need::Token(Requirement::Access { org, access, permission: Some(permission) })) => {
+                    format!("{org} {access} {permission}")
+                }
+                Ok(Need::Token(other)) => format!("{other:?}"),
+                Err(problem) => problem.reason.code().to_owned(),
+            }
+        };
+        for (method, path, orgs, expected) in [
+            ("GET", "/healthz", &[] as &[&str], "nothing"),
+            ("HEAD", "/healthz", &[], "nothing"),
+            ("POST", "/healthz", &[], "CALL_UNKNOWN"),
+            ("GET", "/healthz/", &[], "CALL_UNKNOWN"),
+            ("GET", "//healthz", &[], "CALL_UNKNOWN"),
+            ("GET", "/health%7a", &[], "CALL_UNKNOWN"),
+            ("GET", "/orgs/ops/assets/logo?org=dev", &[], "ops RO read:assets:logo"),
+            ("PUT", "/orgs/ops/assets/logo", &[], "ops RW write:assets:logo"),
+            ("DELETE", "/orgs/ops/assets/logo", &[], "CALL_UNKNOWN"),
+            // What would stand for more than one, or for something else once it is decoded.
+            ("PUT", "/orgs/ops/assets/*", &[], "CALL_UNKNOWN"),
+            ("PUT", "/orgs/ops/assets/lo%67o", &[], "CALL_UNKNOWN"),
+            ("PUT", "/orgs/ops/assets/", &[], "CALL_UNKNOWN"),
+            ("PUT", "/orgs/OPS/assets/logo", &[], "INVALID_ARGUMENT"),
+            ("POST", "/assets.v1.AssetService/Publish", &["ops"], "ops RW write:assets"),
+            ("POST", "/assets.v1.AssetService/Publish", &[], "INVALID_ARGUMENT"),
+            ("POST", "/assets.v1.AssetService/Publish", &["ops", "dev"], "INVALID_ARGUMENT"),
+            ("POST", "/assets.v1.AssetService/Other", &["ops"], "CALL_UNKNOWN"),
+        ] {
+            assert_eq!(ask(method, path, orgs), expected, "{method} {path} {orgs:?}");
+        }
+    }
+}
