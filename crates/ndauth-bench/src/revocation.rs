@@ -44,11 +44,11 @@ struct Pair {
 }
 
 /// What came of one revocation.
-struct Delay {
+pub(crate) struct Delay {
     /// When the last answer came that was wrong, after the revocation was answered.
-    wrong: Duration,
+    pub(crate) wrong: Duration,
     /// Whether it could not be told at the end.
-    unavailable: bool,
+    pub(crate) unavailable: bool,
 }
 
 impl Pair {
@@ -91,14 +91,14 @@ pub(crate) fn new_token(name: &str) -> v1::CreateTokenRequest {
     }
 }
 
-fn milliseconds(delays: &[Delay]) -> Vec<f64> {
+pub(crate) fn milliseconds(delays: &[Delay]) -> Vec<f64> {
     let mut all: Vec<f64> = delays.iter().map(|delay| delay.wrong.as_secs_f64() * 1000.0).collect();
     all.sort_by(f64::total_cmp);
     all
 }
 
 /// How many fell where.
-fn histogram(what: &str, sorted: &[f64]) {
+pub(crate) fn histogram(what: &str, sorted: &[f64]) {
     let bounds = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, f64::INFINITY];
     let mut told = Vec::new();
     let mut from = 0.0;

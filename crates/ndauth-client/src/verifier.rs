@@ -14,7 +14,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -301,11 +301,11 @@ impl Verifier {
             shared.note(entry.inputs.secret.id, at, case.address);
         }
         Some(Verdict::Allowed(Allowed {
-            by: By::Itself(entry, rules, at),
             secret,
             requirement: requirement.clone(),
             address: client_address,
-            verifier: Arc::downgrade(&self.shared),
+            verifier: Weak::clone(&entry.home),
+            by: By::Itself(entry, rules, at),
         }))
     }
 

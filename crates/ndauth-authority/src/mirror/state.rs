@@ -371,10 +371,12 @@ impl<'a> View<'a> {
                 places.push(InputPlace::In(Arc::new(ground(place)), role));
             }
         }
+        // Of what the token is for, what this service is: of others it is told nothing.
+        let here = token.services.contain(&service.id);
         let token = Token {
             description: None,
             orgs: token.orgs.meet(&service.orgs),
-            services: token.services.meet(&Services::Only([service.id].into())),
+            services: if here { Services::All } else { Services::Only([].into()) },
             ..token.clone()
         };
         Ok(Inputs { secret: family.secret(which).clone(), token, owner, places })

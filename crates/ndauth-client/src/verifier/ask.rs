@@ -121,7 +121,7 @@ impl Verifier {
         let until = sent.at.after(age.unwrap_or_default());
         if let Some(inputs) = &inputs {
             let stamp = self.shared.memory.stamp(sent.before, instance, verdict.sequence, until);
-            self.shared.keep(inputs, sent.hash, stamp)?;
+            self.keep(inputs, sent.hash, stamp)?;
         }
         match verdict.outcome.ok_or_else(nothing)? {
             Outcome::Allowed(told) => Ok(Verdict::Allowed(Allowed {
@@ -141,18 +141,18 @@ impl Verifier {
             }
         }
     }
-}
 
-impl Shared {
     /// Keeps what a verdict follows from, where this version can decide by it and nothing of it changed since.
     fn keep(&self, told: &v1::Inputs, hash: SecretHash, stamp: Option<Stamp>) -> Result<(), Problem> {
         let Some(stamp) = stamp.filter(|_| told.decision_version <= DECISION_VERSION) else { return Ok(()) };
         let (mut inputs, rules) = inputs_from_proto(told)?;
+        let Shared { rules: heard, memory, grounds, kept, .. } = &*self.shared;
         // Rules that were not heard of yet will be in a moment.
-        let known = self.rules.load().as_ref().is_some_and(|known| known.version == rules);
-        if known && self.memory.judge(&stamp, &inputs, SinceBoot::now()) != Worth::Nothing {
-            self.grounds.share(&mut inputs);
-            self.kept.insert(hash, Arc::new(Entry { inputs, stamp, noted: Noted::default() }));
+        let known = heard.load().as_ref().is_some_and(|known| known.version == rules);
+        if known && memory.judge(&stamp, &inputs, SinceBoot::now()) != Worth::Nothing {
+            grounds.share(&mut inputs);
+            let home = Arc::downgrade(&self.shared);
+            kept.insert(hash, Arc::new(Entry { inputs, stamp, noted: Noted::default(), home }));
         }
         Ok(())
     }

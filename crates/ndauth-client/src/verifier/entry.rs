@@ -1,19 +1,21 @@
 //! What is kept of one secret.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use ndauth_core::{InputGround, InputPlace, Inputs, Noted, OrgId};
 use quick_cache::sync::Cache;
 
+use super::Shared;
 use super::memory::Stamp;
 
 /// What is kept of one secret, and what that is worth.
-#[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) inputs: Inputs,
     pub(super) stamp: Stamp,
     /// When the server was last told of a use.
     pub(super) noted: Noted,
+    /// Where it is kept.
+    pub(super) home: Weak<Shared>,
 }
 
 /// Orgs as they were told last: those who stand in one share it.

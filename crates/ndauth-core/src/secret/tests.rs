@@ -54,6 +54,13 @@ proptest! {
         prop_assert_eq!(secret.prefix().as_str().parse(), Ok(secret.prefix()));
     }
 
+    /// It is read without being decoded, and what is read decodes.
+    #[test]
+    fn what_parses_is_what_decodes(body in "[A-Za-z0-9_-]{42}[A-Za-z0-9_=+/ -]") {
+        let decodes = URL_SAFE_NO_PAD.decode(&body).is_ok_and(|bytes| bytes.len() == 32);
+        prop_assert_eq!(format!("ndpat_{body}").parse::<Secret>().is_ok(), decodes);
+    }
+
     #[test]
     fn every_proper_prefix_is_malformed(secret in any_secret(), cut in 0..LEN) {
         prop_assert!(secret.expose()[..cut].parse::<Secret>().is_err());

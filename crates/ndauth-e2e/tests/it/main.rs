@@ -11,6 +11,7 @@ mod front;
 mod grpc;
 mod installation;
 mod instances;
+mod languages;
 mod operator;
 mod orgs;
 mod outages;

@@ -3828,7 +3828,7 @@ pub struct InputToken {
     /// Of its orgs, those that the service may ask about; there may be none.
     #[prost(message, optional, tag = "5")]
     pub orgs: ::core::option::Option<IdsOrAll>,
-    /// Of its services, the one that asks; there may be none.
+    /// All where it is for the one that asks, none otherwise.
     #[prost(message, optional, tag = "6")]
     pub services: ::core::option::Option<IdsOrAll>,
     #[prost(message, optional, tag = "7")]

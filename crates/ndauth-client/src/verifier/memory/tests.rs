@@ -91,6 +91,7 @@ struct World {
     questions: VecDeque<Question>,
     answers: VecDeque<(Question, bool, u64, i64)>,
     used: u64,
+    inputs: [Inputs; TOKENS],
 }
 
 fn moment(millis: i64) -> SinceBoot {
@@ -163,6 +164,7 @@ impl World {
             questions: VecDeque::new(),
             answers: VecDeque::new(),
             used: 0,
+            inputs: std::array::from_fn(inputs),
         }
     }
 
@@ -221,7 +223,7 @@ impl World {
                 let Question { token, instance, asked, .. } = question;
                 let stamp = self.memory.stamp(asked, instance as u64, sequence, moment(until));
                 let stamp = stamp.filter(|stamp| {
-                    self.memory.judge(stamp, &inputs(token), moment(self.now)) != Worth::Nothing
+                    self.memory.judge(stamp, &self.inputs[token], moment(self.now)) != Worth::Nothing
                 });
                 if let Some(stamp) = stamp {
                     self.kept[token] = Some((stamp, power));
@@ -286,7 +288,7 @@ impl World {
     fn use_kept(&mut self, token: usize) {
         let Some((stamp, power)) = &self.kept[token] else { return };
         let power = *power;
-        match self.memory.judge(stamp, &inputs(token), moment(self.now)) {
+        match self.memory.judge(stamp, &self.inputs[token], moment(self.now)) {
             Worth::Good => {
                 self.used += 1;
                 assert!(self.was(token, power), "token {token} had {power} longer ago than the bound");

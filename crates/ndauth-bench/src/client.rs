@@ -1,0 +1,250 @@
+//! What the client library costs a service, and how late a revocation can be there.
+
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use ndauth_bench::seed::{Seeded, seed};
+use ndauth_bench::server::Server;
+use ndauth_bench::table::{Bar, Row, median, ratios};
+use ndauth_client::Client;
+use ndauth_core::Secret;
+use ndauth_proto::v1;
+use ndauth_store::Engine;
+use ndauth_store::testing::Scratch;
+use rustix::process::{Pid, Signal, kill_process};
+use rustix::time::{ClockId, clock_gettime};
+use serde_json::Value;
+
+use crate::proxy::{Proxy, Treatment, Which};
+use crate::revocation::{Delay, histogram, milliseconds, new_token};
+use crate::{ANSWERING, ASKING, Bench, text};
+
+const TOKENS: usize = 100_000;
+/// Over how many tokens a service is under load.
+const LOADED: usize = 1000;
+/// How late any change may be.
+const BOUND: Duration = Duration::from_secs(2);
+
+/// What is done to the connection between the service and its server, or to one of them.
+#[derive(Clone, Copy)]
+enum Fault {
+    Treat(Treatment),
+    Pause(Paused),
+}
+
+#[derive(Clone, Copy)]
+enum Paused {
+    Server,
+    Service,
+}
+
+/// Faults, and how many revocations are measured with each.
+const FAULTS: [(&str, Fault, usize); 6] = [
+    ("the stream delayed 10 s", Fault::Treat(Treatment::Late(Duration::from_secs(10))), 6),
+    ("the stream cut", Fault::Treat(Treatment::Cut), 6),
+    ("the stream muted", Fault::Treat(Treatment::Muted), 6),
+    ("the stream half-open", Fault::Treat(Treatment::Swallowed), 6),
+    ("the server paused (SIGSTOP)", Fault::Pause(Paused::Server), 5),
+    ("the service suspended (SIGSTOP)", Fault::Pause(Paused::Service), 5),
+];
+
+/// A service that runs, and is told about which secret to ask.
+struct Service {
+    child: Child,
+    tell: ChildStdin,
+    told: BufReader<ChildStdout>,
+}
+
+impl Service {
+    fn command(bench: &Bench, arguments: &[&str]) -> Command {
+        let mut command = Command::new("taskset");
+        command.args(["-c", &ASKING.to_string()]).arg(bench.binary("service")).args(arguments);
+        command
+    }
+
+    fn follow(bench: &Bench, url: &str, service: &Secret, tokens: &str) -> anyhow::Result<Service> {
+        let mut command = Service::command(bench, &["follow", url, service.expose(), tokens]);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let tell = child.stdin.take().context("it reads")?;
+        let told = BufReader::new(child.stdout.take().context("it writes")?);
+        let mut service = Service { child, tell, told };
+        ensure!(service.line()? == "ready", "it should be ready");
+        Ok(service)
+    }
+
+    fn line(&mut self) -> anyhow::Result<String> {
+        let mut line = String::new();
+        ensure!(self.told.read_line(&mut line)? > 0, "the service ended");
+        Ok(line.trim_end().to_owned())
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Writes the tokens as the service reads them.
+fn tokens(bench: &Bench, seeded: &Seeded, count: usize) -> anyhow::Result<String> {
+    let file = bench.folder.path().join(format!("tokens-{count}"));
+    let mut lines = String::new();
+    for (secret, org) in &seeded.tokens[..count] {
+        let _ = writeln!(lines, "{} {org}", secret.expose());
+    }
+    std::fs::write(&file, lines)?;
+    Ok(file.display().to_string())
+}
+
+pub(crate) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
+    let database = bench.sqlite("client.db");
+    let seeded = bench.runtime.block_on(seed(&database, TOKENS))?;
+    let server = Server::ndauthd(ANSWERING, &bench.binary("ndauthd"), &text(&database), &[])?;
+    costs(bench, &seeded, &server)?;
+    server.end()?;
+    revocations(bench)
+}
+
+fn costs(bench: &mut Bench, seeded: &Seeded, server: &Server) -> anyhow::Result<()> {
+    let (url, rounds) = (format!("http://{}", server.address), bench.rounds.to_string());
+    let all = tokens(bench, seeded, TOKENS)?;
+    let mut command = Service::command(bench, &["cost", &url, seeded.service.expose(), &all, &rounds]);
+    let ended = command.stderr(Stdio::inherit()).output()?;
+    ensure!(ended.status.success(), "the service did not measure");
+    let told: Value = serde_json::from_slice(&ended.stdout)?;
+    let figures = |value: &Value| -> Vec<f64> {
+        value.as_array().into_iter().flatten().filter_map(Value::as_f64).collect()
+    };
+    let mut hot = f64::NAN;
+    for among in [1000, TOKENS] {
+        let of = &told[among.to_string()];
+        let (ours, baseline) = (figures(&of["ours"]), figures(&of["baseline"]));
+        bench.row(Row::new(format!("`Verifier`, {among} known tokens"), "ns", &ours, Bar::None));
+        bench.row(Row::new(
+            "the same, over SHA-256 and a hash map",
+            "x",
+            &ratios(&ours, &baseline),
+            Bar::AtMost(4.0),
+        ));
+        let allocations = of["allocations"].as_f64().context("a count")?;
+        bench.row(Row::new("the same, allocations in 200,000", "", &[allocations], Bar::AtMost(0.0)));
+        if among == TOKENS {
+            hot = median(&ours);
+        }
+    }
+    let rpc = figures(&told["rpc"]);
+    let over: Vec<f64> = rpc.iter().map(|rpc| rpc / hot).collect();
+    bench.row(Row::new(
+        "`Verifier` per CPU second over `ValidateToken` by RPC",
+        "x",
+        &over,
+        Bar::AtLeast(50.0),
+    ));
+    let bytes = told["bytes"].as_f64().context("a count")?;
+    bench.row(Row::new("memory for each of 100,000 that are kept", "bytes", &[bytes], Bar::AtMost(600.0)));
+    Ok(())
+}
+
+/// Microseconds since the machine was started, as every process counts them.
+fn since_boot() -> i64 {
+    let now = clock_gettime(ClockId::Boottime);
+    now.tv_sec * 1_000_000 + now.tv_nsec / 1000
+}
+
+/// What revokes, and the service that is to hear of it.
+struct Stage {
+    owner: Client,
+    service: Service,
+    proxy: Proxy,
+}
+
+impl Stage {
+    /// Revokes a token that the service asks about, and waits until it says no.
+    fn revoke(&mut self, bench: &Bench, number: usize, before: impl FnOnce(&Stage)) -> anyhow::Result<Delay> {
+        let name = format!("c{number}");
+        let made = bench.runtime.block_on(self.owner.create_token(new_token(&name))).context("made")?;
+        writeln!(self.service.tell, "{} org-0", made.secret)?;
+        ensure!(self.service.line()? == "known", "it is known before it is revoked");
+        before(self);
+        let token = Some(v1::revoke_token_request::Token::Name(name));
+        let revoked = self.owner.revoke_token(v1::RevokeTokenRequest { token });
+        bench.runtime.block_on(revoked).context("revoked")?;
+        let revoked = since_boot();
+        let told: Value = serde_json::from_str(&self.service.line()?)?;
+        let last = told["last_allowed"].as_i64().context("a moment")?;
+        let wrong = Duration::from_micros(u64::try_from(last - revoked).unwrap_or(0));
+        Ok(Delay { wrong, unavailable: told["end"] == "undecided" })
+    }
+}
+
+/// Lets a process sleep for longer than the bound.
+fn pause(pid: Pid) {
+    let _ = kill_process(pid, Signal::STOP);
+    std::thread::spawn(move || {
+        std::thread::sleep(BOUND + Duration::from_millis(500));
+        let _ = kill_process(pid, Signal::CONT);
+    });
+}
+
+/// Tokens are revoked at one instance; the service hears of it from another.
+fn revocations(bench: &mut Bench) -> anyhow::Result<()> {
+    let scratch = bench.runtime.block_on(Scratch::new(Engine::Postgres));
+    let seeded = bench.runtime.block_on(seed(&scratch.url, LOADED))?;
+    let some = tokens(bench, &seeded, LOADED)?;
+    let ndauthd = bench.binary("ndauthd");
+    let one = Server::ndauthd(ANSWERING, &ndauthd, &text(&scratch.url), &[])?;
+    let other = Server::ndauthd(ANSWERING, &ndauthd, &text(&scratch.url), &[])?;
+    let proxy = bench.runtime.block_on(Proxy::before(other.address));
+    let through = proxy.address;
+    let service = Service::follow(bench, &format!("http://{through}"), &seeded.service, &some)?;
+    let url = format!("http://{}", one.address).parse().context("a URL")?;
+    let owner = bench.runtime.block_on(Client::connect(&url, Some(&seeded.session))).context("connected")?;
+    let mut stage = Stage { owner, service, proxy };
+    let count = if bench.quick { 200 } else { 1000 };
+    let delays =
+        (0..count).map(|number| stage.revoke(bench, number, |_| {})).collect::<Result<Vec<_>, _>>()?;
+    let sorted = milliseconds(&delays);
+    histogram(&format!("{count} revocations, to a service under load"), &sorted);
+    let at = |percent: usize| sorted[(sorted.len() * percent / 100).min(sorted.len() - 1)];
+    let bound = BOUND.as_secs_f64() * 1000.0;
+    let what = format!("revocation to the last wrong answer in a service, {count} times: p50");
+    bench.row(Row::new(what, "ms", &[at(50)], Bar::None));
+    bench.row(Row::new("the same, p99", "ms", &[at(99)], Bar::AtMost(100.0)));
+    bench.row(Row::new("the same, max", "ms", &[at(100)], Bar::AtMost(bound)));
+    let mut number = count;
+    for (what, fault, count) in FAULTS {
+        let mut delays = Vec::new();
+        for _ in 0..if bench.quick { count.min(3) } else { count } {
+            number += 1;
+            delays.push(stage.revoke(bench, number, |stage| match fault {
+                Fault::Treat(treatment) => stage.proxy.treat(Which::All, treatment),
+                Fault::Pause(Paused::Server) => pause(other.pid()),
+                Fault::Pause(Paused::Service) => pause(stage.service.pid()),
+            })?);
+            stage.proxy.be_fair();
+        }
+        let sorted = milliseconds(&delays);
+        histogram(what, &sorted);
+        let unavailable = delays.iter().filter(|delay| delay.unavailable).count();
+        let then =
+            if unavailable == 0 { String::new() } else { format!(", then UNAVAILABLE ({unavailable})") };
+        let most = *sorted.last().context("a delay")?;
+        bench.row(Row::new(
+            format!("{what}, {} times: max{then}", delays.len()),
+            "ms",
+            &[most],
+            Bar::AtMost(bound),
+        ));
+    }
+    drop(stage);
+    one.end()?;
+    other.end()
+}
