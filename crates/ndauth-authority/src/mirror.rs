@@ -193,6 +193,13 @@ impl Mirror {
         (confirmed, self.state.load_full())
     }
 
+    /// Asks for the end of the log where an event was not applied yet that somebody knows of. There may be none
+    /// such, where the log was rewound.
+    pub(crate) async fn reach(&self, sequence: u64) -> Result<(), AuthorityError> {
+        let applied = self.progress.borrow().sequence;
+        if applied < sequence { self.confirmed_since(SinceBoot::now()).await.map(drop) } else { Ok(()) }
+    }
+
     /// Looks at a state, however old it is. `None` where it changed at every try.
     pub(crate) fn look<T>(
         &self,

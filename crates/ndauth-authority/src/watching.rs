@@ -54,13 +54,17 @@ pub enum Changed {
 }
 
 impl Authority {
-    /// Lets a service hear what changes from now on, or from the last event that it heard of.
-    pub fn watch(
+    /// Lets a service hear what changes from now on, or from the last event that it heard of: from another instance,
+    /// maybe, which was told of it before.
+    pub async fn watch(
         self: &Arc<Self>,
         credential: &Credential,
         heard: Option<Head>,
     ) -> Result<Watcher, AuthorityError> {
         let (secret, from) = self.service_secret(credential, Operation::WatchRevocations)?;
+        if let Some(heard) = heard {
+            self.mirror.reach(heard.sequence).await?;
+        }
         let news = self.mirror.news();
         Ok(Watcher { authority: Arc::clone(self), secret, from, heard, rules: None, news })
     }

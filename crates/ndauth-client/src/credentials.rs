@@ -25,6 +25,7 @@ enum Source {
 type Mark = (Option<SystemTime>, u64);
 
 /// Why there is no secret to present.
+#[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidCredentials {
     /// The variable is not set, or empty.

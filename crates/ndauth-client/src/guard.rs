@@ -5,6 +5,28 @@
 //! puts an [`Allowed`] among the request's extensions. Whoever may not is told why: 401 with the challenge where the
 //! secret is of no use, 403 naming what is missing, 503 where it could not be decided; over gRPC as a status with
 //! `google.rpc.ErrorInfo`. A request of which nothing says what it needs is refused.
+//!
+//! ```no_run
+//! # fn guarded(verifier: ndauth_client::Verifier) -> Result<(), Box<dyn std::error::Error>> {
+//! use ndauth_client::guard::{Guard, OrgFrom, Row, Table};
+//! use ndauth_client::{Allowed, Scope};
+//!
+//! let guard = Guard::by_table(verifier, Table::new([
+//!     Row::open("GET /healthz"),
+//!     Row::needs("PUT /orgs/{org}/assets/{asset}", Scope::Rw, "write:assets:{asset}"),
+//!     Row::needs("/assets.v1.AssetService/Publish", Scope::Rw, "write:assets")
+//!         .org_from(OrgFrom::Header("x-org".parse()?)),
+//! ])?);
+//!
+//! async fn publish(axum::Extension(allowed): axum::Extension<Allowed>) -> String {
+//!     format!("published for {}", allowed.owner())
+//! }
+//! let app: axum::Router =
+//!     axum::Router::new().route("/orgs/{org}/assets/{asset}", axum::routing::put(publish)).layer(guard.clone());
+//! let grpc = tonic::transport::Server::builder().layer(guard);
+//! # Ok(())
+//! # }
+//! ```
 
 mod refusal;
 mod table;

@@ -1,28 +1,36 @@
-//! The client library of ndauth: connect, present a credential, ask.
+//! The client library of ndauth: what an internal service asks whether a secret may do a thing.
 //!
-//! Every call gives an answer or a [`Problem`]: the server's own words and reason, or that it could
-//! not be asked ([`Reason::Unavailable`]), which is never a verdict on anybody's secret.
+//! A [`Verifier`] keeps what the answers follow from, hears of everything that changes any of it, and decides by itself
+//! while it can prove that it heard: in under a microsecond, and never by what was true longer ago than the server's
+//! bound. Where it cannot prove that, it asks; where it cannot ask, it says that it could not decide.
 //!
 //! ```no_run
-//! # async fn ask() -> Result<(), Box<dyn std::error::Error>> {
-//! use ndauth_client::{Client, ServerUrl};
-//! use ndauth_proto::v1;
+//! # async fn ask(secret_from_the_request: &str) -> Result<(), Box<dyn std::error::Error>> {
+//! use ndauth_client::{Credentials, Requirement, Scope, Verdict, Verifier, VerifierOptions};
 //!
-//! let server: ServerUrl = "http://127.0.0.1:7711".parse().expect("a URL");
-//! let secret = "ndsvc_jzm6dv74yQxRAfvmz5pI1bDAoT2pAKatyz1kBpSBviE".parse().expect("a secret");
-//! let client = Client::connect(&server, Some(&secret)).await?;
-//! let verdict = client
-//!     .validate_token(v1::ValidateTokenRequest {
-//!         secret: "ndpat_Jj8IYRumwQ9GV4nfqrymvLBbUUnY8LAkuEecJnIrk1U".to_owned(),
-//!         org: "ops".to_owned(),
-//!         required_access: v1::Access::ReadOnly.into(),
-//!         ..Default::default()
-//!     })
-//!     .await?;
-//! # let _ = verdict;
+//! let credentials = Credentials::from_environment("ASSETS_NDAUTH_SECRET")?;
+//! let verifier = Verifier::start(VerifierOptions::new("https://ndauth.example.org".parse()?, credentials))?;
+//!
+//! let requirement = Requirement::Access {
+//!     org: "ops".parse()?,
+//!     access: Scope::Rw,
+//!     permission: Some("write:assets:logo".parse()?),
+//! };
+//! match verifier.validate(secret_from_the_request, &requirement).await {
+//!     Ok(Verdict::Allowed(allowed)) => println!("{} of {}", allowed.token_name(), allowed.owner()),
+//!     Ok(Verdict::Refused(refused)) => println!("401 or 403: {refused}"),
+//!     // Neither yes nor no.
+//!     Err(problem) => println!("503: {problem}"),
+//! }
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! With the feature `axum` or `tonic` there is a layer (`guard`) that does this in front of a whole service. A [`Client`]
+//! makes single calls, each answered by the server or failed with a [`Problem`].
+//!
+//! The library reads no environment and no file but where it is told to, has no state beyond its values, and starts
+//! nothing but the task by which a [`Verifier`] hears, which ends with it.
 
 mod client;
 mod connect;

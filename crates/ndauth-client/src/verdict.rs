@@ -74,6 +74,7 @@ pub enum Owner {
 }
 
 /// That a secret may not do what was asked, why, and what to do next.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
     /// Why, for programs. `None` where the server has a reason that this version does not know.

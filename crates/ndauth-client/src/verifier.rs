@@ -47,6 +47,7 @@ pub struct Verifier {
 struct Watching(JoinHandle<()>);
 
 /// How a verifier reaches its servers, and how much it keeps.
+#[non_exhaustive]
 #[derive(Clone, Debug)]
 pub struct VerifierOptions {
     /// The server.
@@ -78,6 +79,7 @@ pub struct Question<'a> {
 }
 
 /// What a verifier has done so far, and how it stands.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Figures {
     /// Questions that were answered by what is kept.

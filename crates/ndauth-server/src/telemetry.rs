@@ -72,6 +72,7 @@ fn describe() {
     );
     metrics::describe_gauge!("ndauth_connections", "Connections that are open.");
     metrics::describe_counter!("ndauth_connections_refused_total", "Connections beyond a limit, by which.");
+    metrics::describe_gauge!("ndauth_watchers", "Services that hear here what changes.");
     metrics::describe_counter!(
         "ndauth_calls_shed_total",
         "Calls sent away because there was too much to do."

@@ -88,7 +88,7 @@ async fn call(
         Operation::Resolve => {
             verdict(authority.resolve(caller, &question, 0, |verdict, _| keep(verdict)).await?.told)
         }
-        Operation::WatchRevocations => world.authority.watch(caller, None)?.catch_up().map(drop),
+        Operation::WatchRevocations => world.authority.watch(caller, None).await?.catch_up().map(drop),
         Operation::WhoAmI => authority.who_am_i(caller).await.map(drop),
         Operation::ListOrgs => authority.list_orgs(caller).await.map(drop),
         Operation::ListPermissions => authority.list_permissions(caller).await.map(drop),
@@ -315,6 +315,8 @@ on_both! {
             ExplainToken    who?   -      none   none   +      none   none   login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
             ValidateToken   who?   -      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   +      its org
             ValidateTokens  who?   -      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   +      its org
+            Resolve         who?   -      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   +      its org
+            WatchRevocationswho?   -      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   +      +
             WhoAmI          who?   -      +      +      +      +      +      +      +      +      +      +      +      +      +      +      disab. exp.   rev.   +      +
             ListOrgs        who?   -      +      +      +      +      +      +      +      +      +      +      +      +      +      +      disab. exp.   rev.   -      -
             ListPermissions who?   +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      disab. exp.   rev.   +      +

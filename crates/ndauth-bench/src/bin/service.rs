@@ -60,8 +60,9 @@ fn read(file: &str) -> anyhow::Result<Asked> {
 }
 
 fn verifier(url: &str, service: &Secret) -> anyhow::Result<Verifier> {
-    let options = VerifierOptions::new(url.parse()?, Credentials::given(service));
-    Ok(Verifier::start(VerifierOptions { capacity: 250_000, ..options })?)
+    let mut options = VerifierOptions::new(url.parse()?, Credentials::given(service));
+    options.capacity = 250_000;
+    Ok(Verifier::start(options)?)
 }
 
 /// Asks about all of them, so that they are known.

@@ -34,6 +34,7 @@ pub enum OrgFrom {
 }
 
 /// Why a row makes no sense.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRow {
     /// Not a route.

@@ -115,10 +115,12 @@ impl Memory {
         self.read().head
     }
 
-    /// Forgets everything: what is kept is worth nothing.
+    /// Forgets everything: what is kept is worth nothing, and of what is kept from now on it is not known how fresh it
+    /// is. Whoever told so may be behind another, by whom it was known.
     pub(crate) fn reset(&self) {
         let mut heard = self.write();
         heard.head = None;
+        self.confirmed.store(SinceBoot::NEVER.micros(), Ordering::Release);
         heard.push(u64::MAX, Concern::Everything);
         self.turned(&heard);
     }

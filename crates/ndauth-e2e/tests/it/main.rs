@@ -23,6 +23,7 @@ mod server;
 mod terminal;
 mod tls;
 mod verifier;
+mod watching;
 
 /// Writes a test twice: once for each engine, on an empty installation.
 macro_rules! on_both {

@@ -56,15 +56,19 @@ impl WatchService for Service {
         let first = timeout(self.patience, requests.message()).await.map_err(|_| silent())??;
         let first = first.ok_or_else(|| refused(Problem::invalid("probe", "there is none")))?;
         let after = first.after.as_ref().map(|after| head_from_proto("after", after)).transpose();
-        let watcher = self.authority.watch(&credential, after.map_err(refused)?);
+        let watcher = self.authority.watch(&credential, after.map_err(refused)?).await;
         let watcher = watcher.map_err(|error| status(&error))?;
         let (tell, told) = mpsc::channel(WAITING);
         let mut stream =
             Stream { watcher, probe: 0, tell, bound: self.authority.bound(), instance: self.instance };
+        // Who may not is told so before anything is answered.
+        stream.hear(&first)?;
+        stream.tell_news(true).await?;
         let mut stopped = self.stopped.clone();
+        metrics::gauge!("ndauth_watchers").increment(1.0);
         tokio::spawn(async move {
             let ended = tokio::select! {
-                ended = stream.run(first, requests) => ended,
+                ended = stream.run(requests) => ended,
                 _ = stopped.wait_for(|stopped| *stopped) => {
                     Err(refused(Problem::new(Reason::Unavailable, "the server stops: another goes on")))
                 }
@@ -72,6 +76,7 @@ impl WatchService for Service {
             if let Err(why) = ended {
                 let _ = timeout(stream.bound, stream.tell.send(Err(why))).await;
             }
+            metrics::gauge!("ndauth_watchers").decrement(1.0);
             drop(place);
         });
         Ok(Response::new(ReceiverStream::new(told)))
@@ -80,13 +85,7 @@ impl WatchService for Service {
 
 impl Stream {
     /// Tells what happens, until the client goes.
-    async fn run(
-        &mut self,
-        first: WatchRevocationsRequest,
-        mut requests: Streaming<WatchRevocationsRequest>,
-    ) -> Result<(), Status> {
-        self.hear(&first)?;
-        self.tell_news(true).await?;
+    async fn run(&mut self, mut requests: Streaming<WatchRevocationsRequest>) -> Result<(), Status> {
         loop {
             let asked = tokio::select! {
                 request = timeout(self.bound * PATIENCE, requests.message()) => {
