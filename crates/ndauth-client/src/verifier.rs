@@ -225,12 +225,7 @@ impl Verifier {
         if let Err(refusal) = secret.judge_for_services() {
             return Some(Verdict::Refused(Refused::from(&refusal)));
         }
-        let hash = secret.hash();
-        let verdict = self.judge(secret, &hash, question)?;
-        let [.., bits] = *hash.bytes();
-        let slots = &self.shared.counts.local;
-        slots[usize::from(bits) % slots.len()].0.fetch_add(1, Ordering::Relaxed);
-        Some(verdict)
+        self.judge(secret, question)
     }
 
     /// Says of each of many secrets whether it may do a thing, in the order of the questions.
@@ -274,11 +269,13 @@ impl Verifier {
     }
 
     /// Judges a secret by what is kept of it, if that is worth anything.
-    fn judge(&self, secret: Secret, hash: &SecretHash, question: &Question<'_>) -> Option<Verdict> {
+    fn judge(&self, secret: Secret, question: &Question<'_>) -> Option<Verdict> {
         let shared = &*self.shared;
+        let hash = &secret.hash();
         let now = SinceBoot::now();
         let Some(entry) = shared.kept.get(hash) else {
             let dead = shared.dead.get(hash).filter(|dead| now < dead.until)?;
+            shared.counts.local(hash);
             return Some(Verdict::Refused(dead.refused.clone()));
         };
         match shared.memory.judge(&entry.stamp, &entry.inputs, now) {
@@ -296,6 +293,7 @@ impl Verifier {
             return None;
         }
         let case = entry.inputs.case(&rules, requirement, client_address, at)?;
+        shared.counts.local(hash);
         if let Err(refusal) = permit(&case) {
             return Some(Verdict::Refused(Refused::from(&refusal)));
         }
@@ -343,6 +341,14 @@ impl Shared {
         if uses.len() < MOST_USES {
             uses.push((secret, at, address));
         }
+    }
+}
+
+impl Counts {
+    /// Counts a question that was answered by what is kept.
+    fn local(&self, hash: &SecretHash) {
+        let [.., bits] = *hash.bytes();
+        self.local[usize::from(bits) % self.local.len()].0.fetch_add(1, Ordering::Relaxed);
     }
 }
 

@@ -214,7 +214,8 @@ fn sound(text: &str) -> Option<Secret> {
     let kind = SecretKind::of(text)?;
     let bytes = <[u8; LEN]>::try_from(text.as_bytes()).ok()?;
     let [body @ .., last] = &bytes[KIND_LEN..] else { return None };
-    let canonical = body.iter().all(|byte| is_body(*byte)) && LAST.contains(last);
+    // All of them, whatever the first says: it is quicker to look at many at once.
+    let canonical = body.iter().fold(LAST.contains(last), |so_far, byte| so_far & is_body(*byte));
     canonical.then_some(Secret { kind, text: bytes })
 }
 

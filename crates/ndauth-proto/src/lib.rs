@@ -2,6 +2,25 @@
 //!
 //! Requests are read strictly: what is absent, empty or unknown is a [`Problem`](ndauth_core::Problem)
 //! that names the field, never a default that means more.
+//!
+//! ```
+//! use ndauth_core::{Requirement, Scope};
+//! use ndauth_proto::{requirement_from_proto, requirement_to_proto};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let asked = Requirement::Access {
+//!     org: "ops".parse()?,
+//!     access: Scope::Rw,
+//!     permission: Some("write:assets".parse()?),
+//! };
+//! let mut question = requirement_to_proto("ndpat_Jj8IYRumwQ9GV4nfqrymvLBbUUnY8LAkuEecJnIrk1U", &asked, None)?;
+//! assert_eq!(requirement_from_proto(&question)?, asked);
+//! question.org.clear();
+//! let problem = requirement_from_proto(&question).expect_err("half a question is none");
+//! assert_eq!(problem.field.as_deref(), Some("org"));
+//! # Ok(())
+//! # }
+//! ```
 
 mod catalogue;
 mod convert;

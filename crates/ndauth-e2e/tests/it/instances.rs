@@ -100,15 +100,14 @@ impl Asker {
 
 /// Asks again and again for a while, and fails where a question that was asked later than the bound after a moment is
 /// answered as if nothing had happened. Gives the last answer.
-async fn never_late(
-    asker: &Asker,
-    secret: &str,
+pub(crate) async fn never_late(
+    refused: impl AsyncFn() -> Result<Option<Reason>, Reason>,
     since: Instant,
     what: &str,
 ) -> Result<Option<Reason>, Reason> {
     loop {
         let asked = since.elapsed();
-        let answer = asker.refused(secret).await;
+        let answer = refused().await;
         assert!(answer != Ok(None) || asked <= BOUND, "{what}: allowed {asked:?} after it was revoked");
         if asked > BOUND * 3 {
             return answer;
@@ -206,7 +205,7 @@ async fn a_revocation_is_never_later_than_the_bound_whatever_fails() {
         proxy.treat(which, treatment);
         tokio::time::sleep(Duration::from_millis(20)).await;
         owner.revoke_token(revoke("ci")).await.expect("revoked");
-        let last = never_late(&asker, &secret, Instant::now(), what).await;
+        let last = never_late(async || asker.refused(&secret).await, Instant::now(), what).await;
         let expected = if knows { Ok(Some(Reason::TokenRevoked)) } else { Err(Reason::Unavailable) };
         assert_eq!(last, expected, "{what}");
         // What is good is never called anything else.

@@ -93,7 +93,8 @@ impl Watch {
 fn tell(send: &mut SendStream<Bytes>, request: &v1::WatchRevocationsRequest) {
     let body = request.encode_to_vec();
     let length = u32::try_from(body.len()).expect("short").to_be_bytes();
-    send.send_data([&[0][..], &length, &body].concat().into(), false).expect("sent");
+    // It may have ended.
+    let _ = send.send_data([&[0][..], &length, &body].concat().into(), false);
 }
 
 fn position(confirmed: &v1::Confirmed) -> v1::LogPosition {
