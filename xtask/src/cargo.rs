@@ -49,10 +49,10 @@ pub(crate) fn build_binaries(release: bool) -> anyhow::Result<Binaries> {
     // The whole workspace's feature set, so that tests and binaries share what is compiled.
     let mut arguments = vec!["build", "--workspace", "--bins", "--examples"];
     if release {
-        let server = ["--package", "ndauth-server", "--package", "ndcli", "--bins"];
-        run(command("cargo", &[&["build", "--release"], &server[..]].concat()))?;
-        arguments = vec!["build", "--release", "--package", "ndauth-client", "--all-features"];
-        arguments.extend(["--example", "asset-registry"]);
+        // All at once: one after the other, with other features, half the tree would be compiled twice.
+        arguments = vec!["build", "--release", "--bins", "--example", "asset-registry"];
+        arguments.extend(["--features", "ndauth-client/axum,ndauth-client/tonic"]);
+        arguments.extend(["--package", "ndauth-server", "--package", "ndcli", "--package", "ndauth-client"]);
     }
     run(command("cargo", &arguments))?;
     let metadata = cargo_metadata::MetadataCommand::new().no_deps().current_dir(root()).exec()?;
