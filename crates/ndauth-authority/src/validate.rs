@@ -18,7 +18,6 @@ use crate::mirror::{Found, Known, View};
 use crate::{Authority, AuthorityError, Credential};
 
 /// What a service asks.
-#[derive(Debug)]
 pub struct Question<'a> {
     /// The text that it was shown as a secret.
     pub secret: &'a str,
@@ -66,6 +65,8 @@ pub struct Resolved {
     pub inputs: Inputs,
     /// By which rules it was judged.
     pub rules: RulesVersion,
+    /// Of which loaded state it is.
+    pub state: u64,
 }
 
 /// Counts what was answered, by reason.
@@ -218,7 +219,7 @@ impl Authority {
                 if !view.stale && view.may_ask(&service.orgs, family.token.owner) =>
             {
                 let inputs = view.inputs(service, family, *which, asked.question.requirement.org())?;
-                Ok(Some(Resolved { inputs, rules: view.rules_version() }))
+                Ok(Some(Resolved { inputs, rules: view.rules_version(), state: view.state_id() }))
             }
             _ => Ok(None),
         }
@@ -264,7 +265,7 @@ impl Authority {
 
     /// A question of a service to the mirror, which it asks once it is known and admitted. What it asks says, too,
     /// whether it met a secret that is not there.
-    fn judge<T>(
+    pub(crate) fn judge<T>(
         &self,
         credential: &Credential,
         operation: Operation,

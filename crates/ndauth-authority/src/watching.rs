@@ -38,6 +38,8 @@ pub struct News {
     pub age: Duration,
     /// The authority's time.
     pub now: Timestamp,
+    /// Of which loaded state it is.
+    pub state: u64,
 }
 
 /// What an event concerns, of that which a service keeps.
@@ -54,19 +56,13 @@ pub enum Changed {
 }
 
 impl Authority {
-    /// Lets a service hear what changes from now on, or from the last event that it heard of: from another instance,
-    /// maybe, which was told of it before.
-    pub async fn watch(
-        self: &Arc<Self>,
-        credential: &Credential,
-        heard: Option<Head>,
-    ) -> Result<Watcher, AuthorityError> {
-        let (secret, from) = self.service_secret(credential, Operation::WatchRevocations)?;
-        if let Some(heard) = heard {
-            self.mirror.reach(heard.sequence).await?;
-        }
+    /// Lets a service hear what changes, if it may.
+    pub async fn watch(self: &Arc<Self>, credential: &Credential) -> Result<Watcher, AuthorityError> {
+        let operation = Operation::WatchRevocations;
+        let (secret, from) = self.service_secret(credential, operation)?;
+        self.ask(self.judge(credential, operation, |_, _| ((), false))?).await??;
         let news = self.mirror.news();
-        Ok(Watcher { authority: Arc::clone(self), secret, from, heard, rules: None, news })
+        Ok(Watcher { authority: Arc::clone(self), secret, from, heard: None, rules: None, news })
     }
 
     /// How late any change may be, anywhere.
@@ -76,6 +72,13 @@ impl Authority {
 }
 
 impl Watcher {
+    /// Goes on behind the last event that the service heard of: from another instance, maybe, which knew of it before.
+    pub async fn go_on_from(&mut self, heard: Head) -> Result<(), AuthorityError> {
+        self.authority.mirror.reach(heard.sequence).await?;
+        self.heard = Some(heard);
+        Ok(())
+    }
+
     /// Waits until something happened.
     pub async fn changed(&mut self) {
         if self.news.changed().await.is_err() {
@@ -130,7 +133,7 @@ impl Watcher {
             }
         }
         let rules = (self.rules != Some(view.rules_version())).then(|| view.rules_of(service));
-        Ok(News { reset, rules, changes, head, age: Duration::ZERO, now: view.now })
+        Ok(News { reset, rules, changes, head, age: Duration::ZERO, now: view.now, state: view.state_id() })
     }
 
     /// Notes that secrets passed at the service, by what it keeps.

@@ -21,6 +21,7 @@ use arc_swap::ArcSwapOption;
 use ndauth_clock::{SinceBoot, Watch};
 use ndauth_core::{
     Expiry, Problem, Reason, Refusal, Requirement, Rules, Secret, SecretHash, SecretId, Timestamp, permit,
+    redact,
 };
 use quick_cache::sync::Cache;
 use tokio::sync::{Semaphore, watch};
@@ -67,8 +68,8 @@ pub struct VerifierOptions {
     pub observer: Observer,
 }
 
-/// A question about a secret.
-#[derive(Clone, Copy, Debug)]
+/// A question about a secret. Its `Debug` hides that.
+#[derive(Clone, Copy)]
 pub struct Question<'a> {
     /// The text that the service was shown as a secret.
     pub secret: &'a str,
@@ -355,6 +356,17 @@ impl Counts {
 impl Drop for Watching {
     fn drop(&mut self) {
         self.0.abort();
+    }
+}
+
+impl fmt::Debug for Question<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Question { secret, requirement, client_address } = self;
+        f.debug_struct("Question")
+            .field("secret", &redact(secret))
+            .field("requirement", requirement)
+            .field("client_address", client_address)
+            .finish()
     }
 }
 

@@ -37,8 +37,6 @@ pub(crate) use gate::Gate;
 #[derive(Clone)]
 struct Service {
     authority: Arc<Authority>,
-    /// Which instance of the server this is.
-    instance: u64,
     /// How many more may watch.
     watchers: Arc<Semaphore>,
     /// How long a client may keep the server waiting.
@@ -61,8 +59,7 @@ pub(crate) fn gate(
     stopped: watch::Receiver<bool>,
 ) -> Result<(Arc<Gate>, HealthReporter), tonic_reflection::server::Error> {
     let watchers = Arc::new(Semaphore::new(watching::MOST_WATCHERS));
-    let instance = uuid::Uuid::new_v4().as_u64_pair().0;
-    let service = Service { authority, instance, watchers, patience, stopped };
+    let service = Service { authority, watchers, patience, stopped };
     let (health, health_service) = tonic_health::server::health_reporter();
     let reflection = || {
         tonic_reflection::server::Builder::configure()

@@ -5,7 +5,7 @@
 //! changes one entry.
 
 use std::fmt;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering, fence};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,6 +28,8 @@ use crate::{AuthorityError, Caller};
 
 /// One state after the other of everything that a service can ask about.
 pub(crate) struct State {
+    /// By what it is told apart from every other that was loaded, here or at another instance.
+    id: u64,
     /// Odd while events are applied.
     version: AtomicU64,
     sequence: AtomicU64,
@@ -143,13 +145,14 @@ impl State {
             };
         }
         State {
+            id: RandomState::new().hash_one(SinceBoot::now().micros()),
             version: AtomicU64::new(0),
             sequence: AtomicU64::new(0),
             confirmed: AtomicI64::new(SinceBoot::NEVER.micros()),
             secrets: map!(Uniform::default()),
             people: map!(Uniform::default()),
             places: map!(Uniform::default()),
-            slugs: map!(std::hash::RandomState::new()),
+            slugs: map!(RandomState::new()),
             places_missing: AtomicBool::new(false),
             services: map!(Uniform::default()),
             rules: ArcSwap::from_pointee(Rules {
@@ -289,6 +292,11 @@ impl State {
 impl<'a> View<'a> {
     pub(crate) fn secret(&self, hash: &SecretHash) -> Option<&'a Known> {
         self.state.secrets.get(hash, self.guard)
+    }
+
+    /// Which state of all that were loaded it is: two may for a moment hold different ends of a log.
+    pub(crate) fn state_id(&self) -> u64 {
+        self.state.id
     }
 
     pub(crate) fn installation(&self) -> &'a Installation {

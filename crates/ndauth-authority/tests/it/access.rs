@@ -88,7 +88,7 @@ async fn call(
         Operation::Resolve => {
             verdict(authority.resolve(caller, &question, 0, |verdict, _| keep(verdict)).await?.told)
         }
-        Operation::WatchRevocations => world.authority.watch(caller, None).await?.catch_up().map(drop),
+        Operation::WatchRevocations => world.authority.watch(caller).await?.catch_up().map(drop),
         Operation::WhoAmI => authority.who_am_i(caller).await.map(drop),
         Operation::ListOrgs => authority.list_orgs(caller).await.map(drop),
         Operation::ListPermissions => authority.list_permissions(caller).await.map(drop),

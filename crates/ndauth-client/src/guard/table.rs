@@ -173,8 +173,8 @@ impl Parsed {
         for (segment, given) in self.segments.iter().zip(given) {
             match segment {
                 Segment::Is(text) if text == given => {}
-                // Whoever decodes it later might read something else in it.
-                Segment::Any(name) if !given.is_empty() && !given.contains(['%', '*']) => {
+                // Whoever decodes it later might read something else in it, and so might whoever fills it in.
+                Segment::Any(name) if !given.is_empty() && !given.contains(['%', '*', '{', '}']) => {
                     parts.push((name.as_str(), given));
                 }
                 Segment::Is(_) | Segment::Any(_) => return None,
@@ -274,6 +274,7 @@ mod tests {
             // What would stand for more than one, or for something else once it is decoded.
             ("PUT", "/orgs/ops/assets/*", &[], "CALL_UNKNOWN"),
             ("PUT", "/orgs/ops/assets/lo%67o", &[], "CALL_UNKNOWN"),
+            ("PUT", "/orgs/ops/assets/{org}", &[], "CALL_UNKNOWN"),
             ("PUT", "/orgs/ops/assets/", &[], "CALL_UNKNOWN"),
             ("PUT", "/orgs/OPS/assets/logo", &[], "INVALID_ARGUMENT"),
             ("POST", "/assets.v1.AssetService/Publish", &["ops"], "ops RW write:assets"),

@@ -28,6 +28,8 @@ use crate::jitter::jitter;
 
 /// No less often a probe is sent, nor than an eighth of the bound.
 const PERIOD: Duration = Duration::from_millis(250);
+/// And no more often, whatever the server says.
+const SHORTEST_PERIOD: Duration = Duration::from_millis(10);
 /// How long it is waited before watching begins again, at first and at most.
 const PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
@@ -91,7 +93,7 @@ async fn follow(shared: &Shared, which: usize) -> Result<Never, Problem> {
     let mut told: Streaming<WatchRevocationsResponse> =
         begun.map_err(|status| problem(&status))?.into_inner();
     shared.counts.watches.fetch_add(1, Ordering::Relaxed);
-    let mut probes = interval(PERIOD.min(shared.memory.bound() / 8));
+    let mut probes = interval(PERIOD.min(shared.memory.bound() / 8).max(SHORTEST_PERIOD));
     probes.set_missed_tick_behavior(MissedTickBehavior::Delay);
     probes.tick().await;
     loop {

@@ -97,7 +97,8 @@ on_both! {
         };
         assert_eq!((allowed.token_name(), allowed.owner().to_string().as_str()), ("ci", "ada"));
         assert!(format!("{:?}", allowed.effective()).contains("access: Rw, role: Rw, grants: All"), "{allowed:?}");
-        assert!(!format!("{allowed:?}").contains(&secret[12..]));
+        let asked = Question { secret: &secret, requirement: &questions[0], client_address: None };
+        assert!(!format!("{allowed:?} {asked:?} {verifier:?}").contains(&secret[12..]));
     }
 
     /// Whatever is known of no secret is known for no longer than the bound, and guesses push nothing out.

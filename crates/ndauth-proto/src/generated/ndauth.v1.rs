@@ -3241,7 +3241,8 @@ pub struct Confirmed {
     /// How late any change may be, anywhere.
     #[prost(message, optional, tag = "5")]
     pub bound: ::core::option::Option<::prost_types::Duration>,
-    /// Which instance of the server tells it. Two of them may for a moment be of two minds about what the log holds.
+    /// Which instance of the server tells it, as of when it last loaded its state. Two of them may for a moment be of two
+    /// minds about what the log holds, and one may change its mind.
     #[prost(fixed64, tag = "6")]
     pub instance: u64,
 }
@@ -3779,7 +3780,8 @@ pub struct ResolveResponse {
     /// has no power whatever is asked, and where the service would not hear of what happens to it.
     #[prost(message, optional, tag = "2")]
     pub inputs: ::core::option::Option<Inputs>,
-    /// Which instance of the server answers: only what the one says that is watched is kept.
+    /// Which instance of the server answers, as of when it last loaded its state: only what the one says that is watched
+    /// is kept. Absent where there are no inputs.
     #[prost(fixed64, tag = "3")]
     pub instance: u64,
 }

@@ -65,16 +65,18 @@ impl Service {
             self.authority.resolve(credential, &question, request.at_least_sequence, |verdict, resolved| {
                 let mut fields = Vec::with_capacity(ANSWER);
                 write_verdict(&mut fields, &verdict, 5);
-                (fields, resolved.map(|resolved| inputs_to_proto(&resolved.inputs, &resolved.rules)))
+                let told = resolved
+                    .map(|resolved| (inputs_to_proto(&resolved.inputs, &resolved.rules), resolved.state));
+                (fields, told)
             });
         let ((mut verdict, inputs), state) = answer.await.map_err(|error| status(&error))?.split();
         write_state(&mut verdict, &state);
         let mut framed = Framed::begin(2 * verdict.len() + ANSWER);
         write_message(framed.fields(), 1, |fields| fields.extend_from_slice(&verdict));
-        if let Some(inputs) = inputs {
+        if let Some((inputs, state)) = inputs {
             write_message(framed.fields(), 2, |fields| fields.extend(inputs.encode_to_vec()));
+            write_fixed(framed.fields(), 3, state);
         }
-        write_fixed(framed.fields(), 3, self.instance);
         Ok(framed)
     }
 

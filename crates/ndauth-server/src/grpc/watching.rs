@@ -37,7 +37,6 @@ struct Stream {
     tell: mpsc::Sender<Result<WatchRevocationsResponse, Status>>,
     /// How late any change may be; nor is a client waited for any longer.
     bound: Duration,
-    instance: u64,
 }
 
 #[async_trait]
@@ -48,20 +47,21 @@ impl WatchService for Service {
         &self,
         request: Request<Streaming<WatchRevocationsRequest>>,
     ) -> Result<Response<Self::WatchRevocationsStream>, Status> {
-        let credential = credential(&request)?;
+        // Strangers take nobody's place.
+        let watcher = self.authority.watch(&credential(&request)?).await;
+        let mut watcher = watcher.map_err(|error| status(&error))?;
         let place = Arc::clone(&self.watchers)
             .try_acquire_owned()
             .map_err(|_| overloaded("too many services watch here"))?;
         let mut requests = request.into_inner();
         let first = timeout(self.patience, requests.message()).await.map_err(|_| silent())??;
         let first = first.ok_or_else(|| refused(Problem::invalid("probe", "there is none")))?;
-        let after = first.after.as_ref().map(|after| head_from_proto("after", after)).transpose();
-        let watcher = self.authority.watch(&credential, after.map_err(refused)?).await;
-        let watcher = watcher.map_err(|error| status(&error))?;
+        if let Some(after) = &first.after {
+            let heard = head_from_proto("after", after).map_err(refused)?;
+            watcher.go_on_from(heard).await.map_err(|error| status(&error))?;
+        }
         let (tell, told) = mpsc::channel(WAITING);
-        let mut stream =
-            Stream { watcher, probe: 0, tell, bound: self.authority.bound(), instance: self.instance };
-        // Who may not is told so before anything is answered.
+        let mut stream = Stream { watcher, probe: 0, tell, bound: self.authority.bound() };
         stream.hear(&first)?;
         stream.tell_news(true).await?;
         let mut stopped = self.stopped.clone();
@@ -124,7 +124,7 @@ impl Stream {
 
     /// Tells what the client has not heard of yet; where it asked for nothing and nothing concerns it, nothing.
     async fn tell_news(&mut self, asked: bool) -> Result<(), Status> {
-        let News { reset, rules, changes, head, age, now } =
+        let News { reset, rules, changes, head, age, now, state } =
             self.watcher.catch_up().map_err(|error| status(&error))?;
         if !asked && !reset && rules.is_none() && changes.is_empty() {
             return Ok(());
@@ -135,7 +135,7 @@ impl Stream {
             age: Some(duration_to_proto(age)),
             now: Some(timestamp_to_proto(now)),
             bound: Some(duration_to_proto(self.bound)),
-            instance: self.instance,
+            instance: state,
         };
         let told = WatchRevocationsResponse {
             reset,
