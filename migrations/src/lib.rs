@@ -10,6 +10,7 @@ use sea_orm_migration::prelude::*;
 mod m20261122_000001_first;
 mod m20261122_000002_installation;
 mod m20261122_000003_permissions;
+mod m20261122_000004_life;
 
 /// The catalogue that a new database has, as JSON.
 pub const CATALOGUE: &str = m20261122_000003_permissions::CATALOGUE;
@@ -23,6 +24,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000001_first::Migration),
             Box::new(m20261122_000002_installation::Migration),
             Box::new(m20261122_000003_permissions::Migration),
+            Box::new(m20261122_000004_life::Migration),
         ]
     }
 }

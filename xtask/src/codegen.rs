@@ -12,10 +12,12 @@ use crate::cargo::root;
 const GENERATED: &str = "crates/ndauth-proto/src/generated";
 
 /// The messages that hold a secret: `ndauth-proto` writes their `Debug`, which hides it.
-const HOLD_SECRETS: [&str; 4] = [
+const HOLD_SECRETS: [&str; 6] = [
     "ndauth.v1.CreateOrgTokenResponse",
     "ndauth.v1.CreateTokenResponse",
     "ndauth.v1.PresentedSecret",
+    "ndauth.v1.RotateOrgTokenResponse",
+    "ndauth.v1.RotateTokenResponse",
     "ndauth.v1.ValidateTokenRequest",
 ];
 

@@ -15,6 +15,20 @@ pub enum Operation {
     GetToken,
     /// Revoke one of one's personal tokens.
     RevokeToken,
+    /// Give one of one's tokens a new secret.
+    RotateToken,
+    /// Confirm or drop a new secret of one of one's tokens, or retire the old one.
+    SettleRotation,
+    /// Move the end of one of one's tokens.
+    RenewToken,
+    /// Take the power of one of one's tokens for now.
+    SuspendToken,
+    /// Give it back.
+    ResumeToken,
+    /// Shut out all of one's tokens that were minted before an instant.
+    RevokeAllTokens,
+    /// Shut out all of somebody's tokens that were minted before an instant.
+    RevokeAccountTokens,
     /// Ask why a token may or may not do a thing.
     ExplainToken,
     /// Ask whether a secret may do a thing.
@@ -47,6 +61,24 @@ pub enum Operation {
     GetOrgToken,
     /// Revoke a token of an org.
     RevokeOrgToken,
+    /// Give a token of an org a new secret.
+    RotateOrgToken,
+    /// Confirm or drop a new secret of a token of an org, or retire the old one.
+    SettleOrgRotation,
+    /// Move the end of a token of an org.
+    RenewOrgToken,
+    /// Take a token's power in an org for now.
+    SuspendOrgToken,
+    /// Give it back.
+    ResumeOrgToken,
+    /// Shut out of an org all tokens that were minted before an instant.
+    RevokeAllOrgTokens,
+    /// List the personal tokens that may have power in an org.
+    ListPersonalTokens,
+    /// Freeze an org.
+    FreezeOrg,
+    /// End that.
+    UnfreezeOrg,
     /// Replace the catalogue.
     ApplyCatalogue,
     /// Make an account.
@@ -79,7 +111,11 @@ pub enum Operation {
     SignOut,
     /// Revoke anybody's token.
     RevokeAnyToken,
-    /// Give a service a new secret.
+    /// Take the power of anybody's token for now, or give it back.
+    SuspendAnyToken,
+    /// Remove what is long dead.
+    TidyUp,
+    /// Give a service a new secret, and settle that.
     RotateService,
     /// Ask whether the server serves.
     CheckHealth,
@@ -104,6 +140,8 @@ pub enum Rule {
     ReadTokensOrItself,
     /// Only where it concerns itself.
     Itself,
+    /// As [`Rule::Itself`], if it was made to rotate itself.
+    SelfRotating,
     /// A session may, if its account has at least this role in the org that is concerned.
     Member(Role),
     /// As [`Rule::Member`], and the person logged in lately.
@@ -147,7 +185,7 @@ pub enum Reach {
 use Operation as O;
 use Rule::{
     Granted, Itself, Login, Member, No, Operator, Power, ReadTokens, ReadTokensOrItself as ReadOrItself,
-    Recent, Yes,
+    Recent, SelfRotating, Yes,
 };
 
 #[rustfmt::skip]
@@ -166,12 +204,19 @@ const READ_POLICY: Rule = Granted("read:policy");
 
 /// The table.
 #[rustfmt::skip]
-pub const TABLE: [Row; 39] = [
+pub const TABLE: [Row; 57] = [
     //                                                                          nobody console session  token         org's token   service
     row(O::CreateToken,     &["ndauth.v1.TokenService/CreateToken"],           [No,  No,  Yes,      Login,        Login,        No]),
     row(O::ListTokens,      &["ndauth.v1.TokenService/ListTokens"],            [No,  No,  Yes,      ReadTokens,   No,           No]),
     row(O::GetToken,        &["ndauth.v1.TokenService/GetToken"],              [No,  No,  Yes,      ReadOrItself, Itself,       No]),
     row(O::RevokeToken,     &["ndauth.v1.TokenService/RevokeToken"],           [No,  No,  Yes,      Itself,       Itself,       No]),
+    row(O::RotateToken,     &["ndauth.v1.TokenService/RotateToken"],           [No,  No,  Yes,      SelfRotating, SelfRotating, No]),
+    row(O::SettleRotation,  &["ndauth.v1.TokenService/SettleRotation"],        [No,  No,  Yes,      SelfRotating, SelfRotating, No]),
+    row(O::RenewToken,      &["ndauth.v1.TokenService/RenewToken"],            [No,  No,  Yes,      SelfRotating, SelfRotating, No]),
+    row(O::SuspendToken,    &["ndauth.v1.TokenService/SuspendToken"],          [No,  No,  Yes,      Login,        Login,        No]),
+    row(O::ResumeToken,     &["ndauth.v1.TokenService/ResumeToken"],           [No,  No,  Yes,      Login,        Login,        No]),
+    row(O::RevokeAllTokens, &["ndauth.v1.TokenService/RevokeAllTokens"],       [No,  No,  Yes,      Login,        Login,        No]),
+    row(O::RevokeAccountTokens, &["ndauth.v1.AccountService/RevokeAccountTokens"], [No, Yes, Operator, Login,     Login,        No]),
     row(O::ExplainToken,    &["ndauth.v1.TokenService/ExplainToken"],          [No,  No,  Yes,      Itself,       Itself,       No]),
     row(O::ValidateToken,   &["ndauth.v1.ValidationService/ValidateToken"],    [No,  No,  No,       No,           No,           Yes]),
     row(O::ValidateTokens,  &["ndauth.v1.ValidationService/ValidateTokens"],   [No,  No,  No,       No,           No,           Yes]),
@@ -191,6 +236,15 @@ pub const TABLE: [Row; 39] = [
     row(O::ListOrgTokens,   &["ndauth.v1.OrgTokenService/ListOrgTokens"],      [No,  No,  ADMIN,    Login,        Login,        No]),
     row(O::GetOrgToken,     &["ndauth.v1.OrgTokenService/GetOrgToken"],        [No,  No,  ADMIN,    Login,        Login,        No]),
     row(O::RevokeOrgToken,  &["ndauth.v1.OrgTokenService/RevokeOrgToken"],     [No,  No,  ADMIN,    Login,        Login,        No]),
+    row(O::RotateOrgToken,  &["ndauth.v1.OrgTokenService/RotateOrgToken"],     [No,  No,  ADMIN,    Login,        Login,        No]),
+    row(O::SettleOrgRotation, &["ndauth.v1.OrgTokenService/SettleOrgRotation"], [No, No,  ADMIN,    Login,        Login,        No]),
+    row(O::RenewOrgToken,   &["ndauth.v1.OrgTokenService/RenewOrgToken"],      [No,  No,  ADMIN,    Login,        Login,        No]),
+    row(O::SuspendOrgToken, &["ndauth.v1.OrgTokenService/SuspendOrgToken"],    [No,  No,  ADMIN,    Login,        Login,        No]),
+    row(O::ResumeOrgToken,  &["ndauth.v1.OrgTokenService/ResumeOrgToken"],     [No,  No,  ADMIN,    Login,        Login,        No]),
+    row(O::RevokeAllOrgTokens, &["ndauth.v1.OrgTokenService/RevokeAllOrgTokens"], [No, No, RECENT,  Login,        Login,        No]),
+    row(O::ListPersonalTokens, &["ndauth.v1.OrgTokenService/ListPersonalTokens"], [No, No, ADMIN,   Login,        Login,        No]),
+    row(O::FreezeOrg,       &["ndauth.v1.OrgService/FreezeOrg"],               [No,  Yes, RECENT,   Login,        Login,        No]),
+    row(O::UnfreezeOrg,     &["ndauth.v1.OrgService/UnfreezeOrg"],             [No,  Yes, RECENT,   Login,        Login,        No]),
     row(O::CreateAccount,   &[],                                               [No,  Yes, No,       No,           No,           No]),
     row(O::DisableAccount,  &[],                                               [No,  Yes, No,       No,           No,           No]),
     row(O::DeleteOrg,       &[],                                               [No,  Yes, No,       No,           No,           No]),
@@ -204,6 +258,8 @@ pub const TABLE: [Row; 39] = [
     row(O::AfterRestore,    &[],                                               [No,  Yes, No,       No,           No,           No]),
     row(O::SignOut,         &[],                                               [No,  Yes, No,       No,           No,           No]),
     row(O::RevokeAnyToken,  &[],                                               [No,  Yes, No,       No,           No,           No]),
+    row(O::SuspendAnyToken, &[],                                               [No,  Yes, No,       No,           No,           No]),
+    row(O::TidyUp,          &[],                                               [No,  Yes, No,       No,           No,           No]),
     row(O::RotateService,   &[],                                               [No,  Yes, No,       No,           No,           No]),
     row(O::CheckHealth,     &["grpc.health.v1.Health/*"],                      [Yes, Yes, Yes,      Yes,          Yes,          Yes]),
     row(O::Reflect,         &["grpc.reflection.v1.ServerReflection/*", "grpc.reflection.v1alpha.ServerReflection/*"],
@@ -244,11 +300,15 @@ pub(crate) fn admit(operation: Operation, caller: &Caller) -> Result<Reach, Auth
             at_home().map(|()| Reach::All)
         }
         (ReadOrItself, Some(token)) => Ok(Reach::Itself(token.id)),
+        // From where it does not serve, it is stolen.
+        (SelfRotating, Some(token)) if token.self_rotating => at_home().map(|()| Reach::Itself(token.id)),
+        (SelfRotating, Some(_)) => Err(AuthorityError::SessionRequired { caller: caller.kind(), operation }),
         (Operator, None) if caller.account().is_some() => {
             Err(AuthorityError::NotPermitted { caller: "an account that is no operator", operation })
         }
         (
-            No | Operator | Itself | ReadTokens | ReadOrItself | Member(_) | Recent(_) | Power | Granted(_),
+            No | Operator | Itself | SelfRotating | ReadTokens | ReadOrItself | Member(_) | Recent(_) | Power
+            | Granted(_),
             _,
         ) => Err(AuthorityError::NotPermitted { caller: caller.kind(), operation }),
     }
@@ -277,6 +337,22 @@ impl Reach {
 }
 
 impl Operation {
+    /// Whether it changes nothing.
+    pub(crate) fn reads(self) -> bool {
+        matches!(
+            self,
+            O::ListTokens
+                | O::GetToken
+                | O::ExplainToken
+                | O::WhoAmI
+                | O::ListOrgs
+                | O::ListPermissions
+                | O::GetOrg
+                | O::ListMembers
+                | O::GetOrgPolicy
+        )
+    }
+
     /// Whether it is done on a copy that nobody has put into service yet, too.
     pub(crate) fn waits_for_nobody(self) -> bool {
         matches!(self, O::Inspect | O::ExportEvents | O::Backup | O::AfterRestore)
@@ -289,6 +365,24 @@ impl Operation {
             O::ListTokens => "list tokens",
             O::GetToken => "show other tokens",
             O::RevokeToken => "revoke other tokens",
+            O::RotateToken => "rotate tokens",
+            O::SettleRotation => "settle a rotation",
+            O::RenewToken => "renew tokens",
+            O::SuspendToken => "suspend tokens",
+            O::ResumeToken => "resume tokens",
+            O::RevokeAllTokens => "revoke all tokens",
+            O::RevokeAccountTokens => "revoke all tokens of others",
+            O::RotateOrgToken => "rotate an org's tokens",
+            O::SettleOrgRotation => "settle a rotation of an org's token",
+            O::RenewOrgToken => "renew an org's tokens",
+            O::SuspendOrgToken => "suspend tokens in an org",
+            O::ResumeOrgToken => "resume tokens in an org",
+            O::RevokeAllOrgTokens => "shut tokens out of an org",
+            O::ListPersonalTokens => "list the personal tokens of an org's members",
+            O::FreezeOrg => "freeze an org",
+            O::UnfreezeOrg => "unfreeze an org",
+            O::SuspendAnyToken => "suspend anybody's tokens",
+            O::TidyUp => "remove what is long dead",
             O::ExplainToken => "explain other tokens",
             O::ValidateToken | O::ValidateTokens | O::Resolve => "validate secrets",
             O::WatchRevocations => "watch what is revoked",

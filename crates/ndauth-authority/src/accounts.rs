@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use ndauth_core::{
-    Account, LastUse, Membership, OrgSlug, Orgs, Refusal, Role, SecretHash, SecretKind, SecretPrefix,
+    Account, ClientName, Expiry, LastUse, Lineage, Membership, OrgSlug, Orgs, Refusal, Role, Scope, SecretHash, SecretKind, SecretPrefix,
     Service, Session, Timestamp, TokenView,
 };
 
@@ -39,10 +39,12 @@ impl Authority {
     /// Says who the caller is.
     pub async fn who_am_i(&self, credential: &Credential) -> Result<WhoAmI, AuthorityError> {
         let operation = Operation::WhoAmI;
-        if let Credential::Secret { secret, from } = credential
+        if let Credential::Secret { secret, from, client, ends } = credential
             && matches!(secret.kind(), SecretKind::Personal | SecretKind::Org | SecretKind::Service)
         {
-            return self.who_presents(&secret.hash(), *from).await;
+            let (who, end) = self.who_presents(&secret.hash(), *from, client.as_ref()).await?;
+            let _ = ends.set(end);
+            return Ok(who);
         }
         let (read, caller, _) = self.read_as(credential, operation).await?;
         let identity = match caller {
@@ -55,9 +57,14 @@ impl Authority {
     }
 
     /// Says whose a token's or a service's secret is, from the mirror.
-    async fn who_presents(&self, hash: &SecretHash, from: Option<IpAddr>) -> Result<WhoAmI, AuthorityError> {
-        self.ask(|view| match self.whose(view, hash, from) {
-            Ok(identity) => Found::Held(Ok(WhoAmI { identity, now: view.now })),
+    async fn who_presents(
+        &self,
+        hash: &SecretHash,
+        from: Option<IpAddr>,
+        client: Option<&ClientName>,
+    ) -> Result<(WhoAmI, Expiry), AuthorityError> {
+        self.ask(|view| match self.whose(view, hash, from, client) {
+            Ok((identity, end)) => Found::Held(Ok((WhoAmI { identity, now: view.now }, end))),
             Err(error @ AuthorityError::Refused(Refusal::Unknown)) => Found::Missed(Err(error)),
             Err(error) => Found::Held(Err(error)),
         })
@@ -69,25 +76,29 @@ impl Authority {
         view: &View<'_>,
         hash: &SecretHash,
         from: Option<IpAddr>,
-    ) -> Result<Identity, AuthorityError> {
+        client: Option<&ClientName>,
+    ) -> Result<(Identity, Expiry), AuthorityError> {
         self.standing.admit(Operation::WhoAmI, view.installation())?;
         match view.secret(hash).ok_or(Refusal::Unknown)? {
             Known::Service(known) => {
                 let (record, service) = &**known;
-                view.judge_service(service, record)?;
-                Ok(Identity::Service(Service::clone(service), view.name_orgs(&service.orgs)))
+                self.judge_service(view, service, record, from)?;
+                let identity = Identity::Service(Service::clone(service), view.name_orgs(&service.orgs));
+                Ok((identity, Expiry::Never))
             }
             Known::Token(family, which, noted) => {
-                let Caller::Token { held, .. } = view.token_caller(family, *which, from)? else {
-                    return Err(Refusal::Unknown.into());
-                };
-                self.uses.note_since(noted, held.record.id, view.now, from);
-                let last_use = Some(LastUse { at: view.now, address: from });
-                let shown = Box::new(view.show(family, last_use));
-                Ok(match held.owner {
+                let caller = self.token_caller(view, family, *which, from)?;
+                let end = caller.ends();
+                let Caller::Token { held, .. } = caller else { return Err(Refusal::Unknown.into()) };
+                let last = LastUse { at: view.now, address: from };
+                let family_id = Lineage::Token(held.token.id);
+                self.note_use(noted, family_id, &held.record, Scope::Ro, last, client);
+                let shown = Box::new(view.show(family, held.record.id, last));
+                let identity = match held.owner {
                     OwnerName::Account(account) => Identity::Token(account, shown),
                     OwnerName::Org(_) => Identity::OrgToken(shown),
-                })
+                };
+                Ok((identity, end))
             }
             Known::Broken => Err(broken(hash)),
         }

@@ -5,15 +5,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ndauth_core::{
-    Actor, Asker, Catalogue, Change, Effective, Entry, Event, Org, OrgSlug, Owner, Permission, Personal,
-    Requirement, Role, Scope, TokenView, decide,
+    Actor, Asker, Catalogue, Change, Counts, Effective, Entry, Event, LastUse, Lineage, Org, OrgSlug, Permission,
+    Personal, Refusal, Requirement, Role, Scope, TokenView, decide,
 };
-use ndauth_store::{Clock, DatabaseUrl, MigrationState, Read, Store, Write};
+use ndauth_store::{Clock, DatabaseUrl, MigrationState, Read, Store, Use, Write};
 use rand::rngs::SysRng;
 
 use crate::access::{Operation, Reach, Rule, admit, rule};
 use crate::credential::identify;
+use crate::follow_ups::FollowUps;
 use crate::held::{OwnerName, Question, ground};
+use crate::janitor::Shown;
 use crate::mirror::{Freshness, Mirror, SharedMirror};
 use crate::standing::Standing;
 use crate::uses::Uses;
@@ -29,6 +31,9 @@ pub struct Authority {
     pub(crate) standing: Standing,
     pub(crate) mirror: SharedMirror,
     pub(crate) tally: Tally,
+    pub(crate) follow_ups: FollowUps,
+    /// What the clock showed when the janitor last looked.
+    pub(crate) clock_shown: Mutex<Option<Shown>>,
 }
 
 /// A catalogue that was read, and the hash of its document.
@@ -61,6 +66,8 @@ impl Authority {
             standing,
             mirror,
             tally: Tally::new(),
+            follow_ups: FollowUps::default(),
+            clock_shown: Mutex::default(),
         };
         authority.look_first().await?;
         Ok(authority)
@@ -95,7 +102,7 @@ impl Authority {
         self.standing.admit(operation, read.installation())?;
         let caller = self.identify(&read, credential).await?;
         let reach = admit(operation, &caller)?;
-        self.observe(&caller, &read);
+        self.observe(credential, &caller, operation, &read);
         Ok((read, caller, reach))
     }
 
@@ -111,7 +118,7 @@ impl Authority {
         self.standing.admit(operation, read.installation())?;
         let caller = self.identify(&read, credential).await?;
         let place = self.admit_in(&read, &caller, operation, slug).await?;
-        self.observe(&caller, &read);
+        self.observe(credential, &caller, operation, &read);
         Ok((read, caller, place))
     }
 
@@ -210,7 +217,24 @@ impl Authority {
 
     /// Whom a credential stands for, in the state that a view shows.
     async fn identify(&self, read: &Read, credential: &Credential) -> Result<Caller, AuthorityError> {
-        identify(read, &*self.catalogue(read).await?, credential).await
+        let caller = identify(read, &*self.catalogue(read).await?, credential).await;
+        if let Credential::Secret { secret, ends, .. } = credential {
+            match &caller {
+                Ok(caller) => {
+                    // Whoever answers the call tells of it; the first to know says so.
+                    let _ = ends.set(caller.ends());
+                }
+                Err(AuthorityError::Refused(Refusal::Replaced(_))) => {
+                    if let Some(found) = read.find_secret(&secret.hash()).await?
+                        && let Some(family) = found.family.lineage()
+                    {
+                        self.follow_ups.reused(family, &found.record, read.now(), credential.from());
+                    }
+                }
+                Err(_) => {}
+            }
+        }
+        caller
     }
 
     /// The catalogue of a view. It is read when it is another than before.
@@ -255,33 +279,39 @@ impl Authority {
         change: Change,
         personal: Personal,
     ) -> Result<u64, AuthorityError> {
-        let actor = match caller {
-            Caller::Console => Actor::Console,
-            Caller::Session { account, session, .. } => {
-                Actor::Session { account: account.id, session: session.id }
-            }
-            Caller::Token { held, .. } => match held.token.owner {
-                Owner::Account(account) => Actor::Token { account, token: held.token.id },
-                Owner::Org(org) => Actor::OrgToken { org, token: held.token.id },
-            },
-            Caller::Service { service } => Actor::Service { service: service.id },
-        };
+        self.commit_by(write, caller.actor(), change, personal).await
+    }
+
+    /// The same, where nobody calls.
+    pub(crate) async fn commit_by(
+        &self,
+        write: Write,
+        actor: Actor,
+        change: Change,
+        personal: Personal,
+    ) -> Result<u64, AuthorityError> {
         let event = Event::new(&Entry { at: write.now(), actor, change }, &personal, &mut SysRng)?;
         let sequence = write.commit(&event).await?;
         self.mirror.applied(sequence).await;
         Ok(sequence)
     }
 
-    fn observe(&self, caller: &Caller, read: &Read) {
-        if let Caller::Token { held, from, .. } = caller {
-            self.uses.note(held.record.id, read.now(), *from);
-        }
+    fn observe(&self, credential: &Credential, caller: &Caller, operation: Operation, read: &Read) {
+        let Caller::Token { held, from, .. } = caller else { return };
+        let (record, last) = (&held.record, LastUse { at: read.now(), address: *from });
+        let client = match credential {
+            Credential::Secret { client, .. } => client.clone(),
+            Credential::Nothing | Credential::Console => None,
+        };
+        let counts = Counts::one(if operation.reads() { Scope::Ro } else { Scope::Rw });
+        self.uses.note(Use { secret: record.id, client, last, counts });
+        self.follow_ups.used(Lineage::Token(held.token.id), record, read.now());
     }
 
     /// Completes what the store knows of last uses by what is not yet written down.
     pub(crate) fn with_latest_use(&self, mut view: TokenView) -> TokenView {
-        for secret in &view.secrets {
-            view.last_use = self.uses.latest(*secret, view.last_use);
+        for secret in &mut view.secrets {
+            secret.last_use = self.uses.latest(secret.record.id, secret.last_use);
         }
         view
     }

@@ -1,10 +1,10 @@
 //! The database against itself: rows against each other, rows against the log, the log's own chain.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ndauth_core::{
-    AccountId, Catalogue, CatalogueDocument, Change, DatedPolicy, Entry, Head, OrgId, OrgPolicy, Policies,
-    Role, ServiceId, SessionId, Timestamp, TokenId,
+    AccountId, Catalogue, CatalogueDocument, Change, DatedPolicy, Entry, Expiry, Head, Level, Lineage, OrgId,
+    OrgPolicy, Policies, Role, ServiceId, SessionId, Timestamp, TokenId,
 };
 use ndauth_store::{Read, StoreError, TokenPage};
 
@@ -92,6 +92,12 @@ struct Told {
     policies: BTreeMap<OrgId, Vec<(Timestamp, OrgPolicy)>>,
     catalogue: Option<CatalogueDocument>,
     not_before: Timestamp,
+    suspended: BTreeMap<TokenId, BTreeSet<Level>>,
+    /// Of tokens that were renewed or rotated.
+    ends: BTreeMap<TokenId, Expiry>,
+    accounts_shut: BTreeMap<AccountId, Timestamp>,
+    /// What is shut out, and since when it is frozen.
+    orgs_shut: BTreeMap<OrgId, (Timestamp, Option<Timestamp>)>,
 }
 
 /// Which event told of the making, and when the end came, if it did.
@@ -154,11 +160,25 @@ impl Check {
         }
         self.policies(read).await?;
         if let Some(accounts) = self.sound(read.list_accounts().await)? {
+            for row in &accounts {
+                let told = self.told.accounts_shut.get(&row.id).copied().unwrap_or(Timestamp::MIN);
+                if told != row.not_before {
+                    let fault = "shuts out other secrets than the log says";
+                    self.faults.push(format!("the account `{}` {fault}", row.id));
+                }
+            }
             let rows = accounts.iter().map(|row| (row.id, row.disabled_at));
             let told = std::mem::take(&mut self.told.accounts);
             self.compare("account", "disabled", rows, told);
         }
         if let Some(orgs) = self.sound(read.list_orgs().await)? {
+            for row in &orgs {
+                let told = self.told.orgs_shut.get(&row.id).copied().unwrap_or((Timestamp::MIN, None));
+                if told != (row.not_before, row.frozen_at) {
+                    let fault = "shuts out or freezes otherwise than the log says";
+                    self.faults.push(format!("the org `{}` {fault}", row.id));
+                }
+            }
             let rows = orgs.iter().map(|row| (row.id, row.deleted_at));
             let told = std::mem::take(&mut self.told.orgs);
             self.compare("org", "deleted", rows, told);
@@ -232,6 +252,15 @@ impl Check {
             if after.is_none() {
                 break;
             }
+            for token in &tokens {
+                let levels: BTreeSet<Level> = token.suspensions.iter().map(|of| of.level).collect();
+                if self.told.suspended.remove(&token.id).unwrap_or_default() != levels {
+                    self.faults.push(format!("the token `{}` is suspended otherwise than the log says", token.id));
+                }
+                if self.told.ends.get(&token.id).is_some_and(|end| *end != token.expires_at) {
+                    self.faults.push(format!("the token `{}` ends at another time than the log says", token.id));
+                }
+            }
             rows.extend(tokens.into_iter().map(|token| (token.id, token.revoked_at)));
         }
         let told = std::mem::take(&mut self.told.tokens);
@@ -295,6 +324,10 @@ impl Told {
             policies: BTreeMap::new(),
             catalogue: None,
             not_before: Timestamp::MIN,
+            suspended: BTreeMap::new(),
+            ends: BTreeMap::new(),
+            accounts_shut: BTreeMap::new(),
+            orgs_shut: BTreeMap::new(),
         }
     }
 
@@ -312,7 +345,44 @@ impl Told {
             Change::AccountSignedOut { account } => {
                 self.signed_out.entry(account).or_default().push((sequence, entry.at));
             }
-            Change::ServiceRotated { .. } => {}
+            Change::ServiceRotated { .. }
+            | Change::SecretMinted { .. }
+            | Change::SecretDropped { .. }
+            | Change::SecretRetired { .. } => {}
+            Change::SecretReused { family: Lineage::Token(token), suspended, .. } => {
+                self.suspended.entry(token).or_default().extend(suspended);
+            }
+            Change::TokenSuspended { token, level } => {
+                self.suspended.entry(token).or_default().insert(level);
+            }
+            Change::TokenResumed { token, levels } => {
+                let of_token = self.suspended.entry(token).or_default();
+                of_token.retain(|level| !levels.contains(level));
+            }
+            Change::TokenRenewed { token, expires_at }
+            | Change::SecretConfirmed { family: Lineage::Token(token), expires_at, .. } => {
+                self.ends.insert(token, expires_at);
+            }
+            Change::SecretReused { .. } | Change::SecretConfirmed { .. } => {}
+            Change::AccountShutOut { account, not_before } => {
+                let shut = self.accounts_shut.entry(account).or_insert(not_before);
+                *shut = not_before.max(*shut);
+            }
+            Change::OrgShutOut { org, not_before } => {
+                let shut = &mut self.orgs_shut.entry(org).or_insert((not_before, None)).0;
+                *shut = not_before.max(*shut);
+            }
+            Change::OrgFrozen { org } => {
+                self.orgs_shut.entry(org).or_insert((Timestamp::MIN, None)).1 = Some(entry.at);
+            }
+            Change::OrgUnfrozen { org } => {
+                self.orgs_shut.entry(org).or_insert((Timestamp::MIN, None)).1 = None;
+            }
+            Change::FamiliesRemoved { tokens, sessions, services, .. } => {
+                self.tokens.retain(|id, _| !tokens.contains(id));
+                self.sessions.retain(|id, _| !sessions.contains(id));
+                self.services.retain(|id, _| !services.contains(id));
+            }
             Change::OrgCreated { org, admin } => {
                 self.orgs.insert(org, life);
                 self.members.extend(admin.map(|admin| ((org, admin), Some(Role::Admin))));

@@ -3,16 +3,17 @@
 use std::time::Duration;
 
 use ndauth_core::{
-    Account, AccountId, Change, Email, Expiry, ExpiryChoice, Handle, Label, Org, OrgId, OrgSlug, Orgs,
-    Personal, Role, Secret, SecretId, SecretKind, SecretRecord, SecretState, Service, ServiceId, Session,
-    SessionId, Timestamp,
+    Account, AccountId, Change, Email, Expiry, ExpiryChoice, Handle, Label, Lineage, Org, OrgId, OrgSlug, Orgs,
+    Personal, Role, Secret, SecretId, SecretKind, SecretRecord, Service, ServiceId, Session, SessionId, Succession,
+    Timestamp, may_rotate,
 };
 use ndauth_store::{Family, Read, Write};
 use rand::rngs::SysRng;
 
 use crate::access::Operation;
 use crate::authority::retried;
-use crate::{Authority, AuthorityError, Caller, Credential, MemberShown};
+use crate::rotations::{draw, unfrozen, unlocked};
+use crate::{Authority, AuthorityError, Caller, Credential, MemberShown, Settling};
 
 /// An account to be made.
 #[derive(Clone, Debug)]
@@ -54,8 +55,8 @@ pub struct NewService {
 pub struct RotatedService {
     /// The new secret, here and never again.
     pub secret: Secret,
-    /// Until when those before it serve at the most.
-    pub retires: Timestamp,
+    /// Until when it waits to be confirmed: by its first use, or by the operator.
+    pub pending_until: Timestamp,
 }
 
 /// Whether an account is to have power.
@@ -88,6 +89,7 @@ impl Authority {
                 created_at: write.now(),
                 last_login_at: None,
                 disabled_at: None,
+                not_before: Timestamp::MIN,
             };
             let taken = || AuthorityError::NameTaken { what: "an account", name: new.handle.to_string() };
             write.insert_account(&account).await?.map_err(|_| taken())?;
@@ -155,6 +157,8 @@ impl Authority {
                 name: new.name.clone(),
                 created_at: write.now(),
                 deleted_at: None,
+                not_before: Timestamp::MIN,
+                frozen_at: None,
             };
             if let Some(holder) = write.find_org_by_slug(&new.slug).await? {
                 let what = if holder.deleted_at.is_some() { "an org that was deleted," } else { "an org" };
@@ -202,6 +206,9 @@ impl Authority {
         retried(|| async {
             let operation = Operation::SetMember;
             let (write, caller, org) = self.write_in(credential, operation, slug, "set_member").await?;
+            if !matches!(caller, Caller::Console) {
+                unfrozen(&org)?;
+            }
             let account = account(&write, handle).await?;
             if role != Role::Admin {
                 keep_an_admin(&write, &caller, &org, &account).await?;
@@ -228,6 +235,9 @@ impl Authority {
             let account = account(&write, handle).await?;
             if write.find_role(account.id, org.id).await?.is_none() {
                 return Err(AuthorityError::NotFound { what: "member", name: format!("{handle} of {slug}") });
+            }
+            if !matches!(caller, Caller::Console) {
+                unfrozen(&org)?;
             }
             keep_an_admin(&write, &caller, &org, &account).await?;
             write.remove_member(account.id, org.id).await?;
@@ -325,10 +335,8 @@ impl Authority {
         .await
     }
 
-    /// Gives a service a new secret, here and never again. Those it had serve on for the overlap.
-    ///
-    /// While a secret of an earlier rotation still serves, only one without an overlap is made: it
-    /// ends them all.
+    /// Draws a new secret for a service, here and never again. It waits to be confirmed, and only then those it had
+    /// retire, after the overlap.
     pub async fn rotate_service(
         &self,
         credential: &Credential,
@@ -340,29 +348,40 @@ impl Authority {
                 self.write_as(credential, Operation::RotateService, "rotate_service").await?;
             let service = live_service(&write, name).await?;
             write.lock_service(service.id).await?;
-            let family = Family::Service(service.id);
-            let now = write.now();
-            if !overlap.is_zero() {
-                let secrets = write.list_secrets(family).await?;
-                let not_before = write.installation().not_before;
-                let serving = secrets.iter().map(|secret| &secret.record);
-                let mut serving = serving.filter(|record| record.judge_minting(not_before).is_ok());
-                let retiring = serving.find_map(|record| match record.state(now) {
-                    SecretState::Retiring => Some(record.ends_at),
-                    _ => None,
-                });
-                if let Some(Expiry::At(until)) = retiring {
-                    return Err(AuthorityError::OverlapRuns { name: name.to_string(), until });
-                }
-            }
-            let retires = now
-                .checked_add(overlap)
-                .ok_or_else(|| AuthorityError::invalid("overlap", "it ends past the year 9999"))?;
-            write.retire_secrets(family, retires).await?;
-            let secret = add_secret(&write, SecretKind::Service, family).await?;
-            let change = Change::ServiceRotated { service: service.id };
+            let family = Lineage::Service(service.id);
+            let secrets = write.list_secrets(family.into()).await?;
+            let records = secrets.iter().map(|found| &found.record);
+            unlocked(may_rotate(records, write.installation().not_before, write.now()), name.as_str())?;
+            let succession = Succession { overlap, expires_at: Expiry::Never };
+            let (secret, record) = draw(&write, SecretKind::Service, family, &succession).await?;
+            let pending_until = match record.ends_at {
+                Expiry::At(end) => end,
+                Expiry::Never => write.now(),
+            };
+            let change = Change::SecretMinted { family, secret: record.id };
             self.commit(write, &caller, change, Personal::from([("name", name.to_string())])).await?;
-            Ok(RotatedService { secret, retires })
+            Ok(RotatedService { secret, pending_until })
+        })
+        .await
+    }
+
+    /// Confirms or drops a service's new secret, or retires its old one. Says whether anything was to be done.
+    pub async fn settle_service(
+        &self,
+        credential: &Credential,
+        name: &Label,
+        settling: &Settling,
+    ) -> Result<bool, AuthorityError> {
+        retried(|| async {
+            let (write, caller, _) =
+                self.write_as(credential, Operation::RotateService, "settle_service").await?;
+            let service = live_service(&write, name).await?;
+            write.lock_service(service.id).await?;
+            let family = Lineage::Service(service.id);
+            let secrets = write.list_secrets(family.into()).await?;
+            let settled =
+                self.settle_family(write, caller.actor(), family, None, name.as_str(), &secrets, settling).await?;
+            Ok(settled.is_some())
         })
         .await
     }
@@ -408,7 +427,7 @@ async fn keep_an_admin(
 async fn add_secret(write: &Write, kind: SecretKind, family: Family) -> Result<Secret, AuthorityError> {
     let secret = Secret::mint(kind, &mut SysRng)?;
     let record = SecretRecord::first(SecretId::new(write.now(), &mut SysRng)?, secret.prefix(), write.now());
-    write.insert_secret(family, &record, &secret.hash()).await?;
+    write.insert_secret(family, &record, &secret.hash(), None).await?;
     Ok(secret)
 }
 

@@ -8,13 +8,14 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ndauth_core::{Change, Entry, Head, Label, Personal, Timestamp};
-use ndauth_store::{Clock, CopyError, DatabaseUrl, Family, Store, StoredEvent, Write};
+use ndauth_core::{Change, Entry, Expiry, Head, Label, Lineage, Personal, SecretId, Timestamp};
+use ndauth_store::{Clock, CopyError, DatabaseUrl, Family, FoundSecret, Kind, Store, StoredEvent, Write};
 
 use crate::access::Operation;
 use crate::authority::{TRIES, retried};
 use crate::orgs::NETWORKS;
 use crate::standing::{Standing, unreadable};
+use crate::tokens::REASON;
 use crate::{Authority, AuthorityError, Credential};
 
 /// A copy that was put back.
@@ -155,7 +156,9 @@ impl Authority {
                     redo(&mut write, event, &entry).await?;
                     replayed += 1;
                     lost += u64::from(makes(&entry.change));
-                    if let Change::ServiceRotated { service } = entry.change {
+                    if let Change::ServiceRotated { service }
+                    | Change::SecretConfirmed { family: Lineage::Service(service), .. } = entry.change
+                    {
                         rotated.insert(service);
                     }
                 }
@@ -281,7 +284,59 @@ async fn redo(write: &mut Write, event: &StoredEvent, entry: &Entry) -> Result<(
         }
         Change::ServiceRevoked { service } => write.revoke_service(*service).await?,
         Change::TokenRevoked { token } => {
-            write.revoke_token(*token).await?;
+            let reason = personal(event, REASON).and_then(|text| text.parse().ok());
+            write.revoke_token(*token, &entry.actor, reason.as_ref()).await?;
+        }
+        Change::TokenRenewed { token, expires_at } => write.set_token_end(*token, *expires_at).await?,
+        Change::TokenSuspended { token, level } => {
+            let known = write.find_token(*token).await?;
+            if known.is_some_and(|token| token.suspensions.iter().all(|known| known.level != *level)) {
+                write.suspend(*token, *level).await?;
+            }
+        }
+        Change::TokenResumed { token, levels } => {
+            for level in levels {
+                write.resume(*token, *level).await?;
+            }
+        }
+        Change::SecretConfirmed { family, secret, others_end_at, expires_at } => {
+            confirm_again(write, *family, *secret, *others_end_at, *expires_at).await?;
+        }
+        Change::SecretDropped { family, secret } => {
+            if of_family(write, *family, *secret).await?.is_some_and(|found| found.record.confirmed_at.is_none()) {
+                write.drop_secret(*secret).await?;
+            }
+        }
+        Change::SecretRetired { family, secret } => {
+            if of_family(write, *family, *secret).await?.is_some() {
+                write.end_secret(*secret, Expiry::At(entry.at)).await?;
+            }
+        }
+        Change::SecretReused { family, secret, suspended } => {
+            if of_family(write, *family, *secret).await?.is_some() {
+                write.set_reused(*secret, entry.at).await?;
+            }
+            if let Lineage::Token(token) = family
+                && let Some(token) = write.find_token(*token).await?
+            {
+                for level in suspended {
+                    if token.suspensions.iter().all(|known| known.level != *level) {
+                        write.suspend(token.id, *level).await?;
+                    }
+                }
+            }
+        }
+        Change::AccountShutOut { account, not_before } => write.shut_out_account(*account, *not_before).await?,
+        Change::OrgShutOut { org, not_before } => write.shut_out_of_org(*org, *not_before).await?,
+        Change::OrgFrozen { org } => write.set_frozen(*org, Some(entry.at)).await?,
+        Change::OrgUnfrozen { org } => write.set_frozen(*org, None).await?,
+        Change::FamiliesRemoved { tokens, sessions, services, .. } => {
+            let ids: Vec<_> = tokens.iter().map(|id| id.uuid()).collect();
+            write.remove(Kind::Token, &ids).await?;
+            let ids: Vec<_> = sessions.iter().map(|id| id.uuid()).collect();
+            write.remove(Kind::Session, &ids).await?;
+            let ids: Vec<_> = services.iter().map(|id| id.uuid()).collect();
+            write.remove(Kind::Service, &ids).await?;
         }
         // That somebody logged in is not done again: their tokens wait for the next login.
         Change::SessionIssued { .. }
@@ -289,7 +344,46 @@ async fn redo(write: &mut Write, event: &StoredEvent, entry: &Entry) -> Result<(
         | Change::OrgCreated { .. }
         | Change::ServiceCreated { .. }
         | Change::TokenCreated { .. }
+        | Change::SecretMinted { .. }
         | Change::Restored { .. } => {}
+    }
+    Ok(())
+}
+
+/// One of a family's secrets, where the copy knows it.
+async fn of_family(
+    write: &Write,
+    family: Lineage,
+    secret: SecretId,
+) -> Result<Option<FoundSecret>, AuthorityError> {
+    let mut secrets = write.list_secrets(family.into()).await?.into_iter();
+    Ok(secrets.find(|found| found.record.id == secret))
+}
+
+/// Lets a secret take over again: where the copy does not know it, those that it does know retire all the same.
+async fn confirm_again(
+    write: &Write,
+    family: Lineage,
+    secret: SecretId,
+    others_end_at: Timestamp,
+    expires_at: Expiry,
+) -> Result<(), AuthorityError> {
+    let token = match family {
+        Lineage::Token(id) => write.find_token(id).await?,
+        Lineage::Service(_) => None,
+    };
+    let former_end = token.as_ref().map_or(Expiry::Never, |token| token.expires_at);
+    for found in write.list_secrets(family.into()).await? {
+        let record = &found.record;
+        if record.id == secret {
+            write.confirm_secret(secret).await?;
+        } else if record.judge(write.now()).is_ok() {
+            let end = Expiry::At(others_end_at).min(former_end).min(record.ends_at);
+            write.end_secret(record.id, end).await?;
+        }
+    }
+    if let Some(token) = token {
+        write.set_token_end(token.id, expires_at).await?;
     }
     Ok(())
 }

@@ -1,9 +1,10 @@
 //! Who calls: what was presented, and whom it stands for.
 
 use std::net::IpAddr;
+use std::sync::{Arc, OnceLock};
 
 use ndauth_core::{
-    Account, Asker, Catalogue, Installation, Refusal, Requirement, Secret, SecretKind, SecretPrefix,
+    Account, Actor, Asker, Catalogue, ClientName, Expiry, Installation, Owner, Refusal, Requirement, Secret, SecretKind, SecretPrefix,
     SecretRecord, Service, Session, Timestamp, decide,
 };
 use ndauth_store::{Family, FoundSecret, Read, StoreError};
@@ -22,9 +23,28 @@ pub enum Credential {
         secret: Secret,
         /// From where, where that is known.
         from: Option<IpAddr>,
+        /// By which client, where that is known.
+        client: Option<ClientName>,
+        /// When it ends: told once it is known, for whoever answers the call.
+        ends: Arc<OnceLock<Expiry>>,
     },
     /// Whoever sits at the machine of the database and may open it.
     Console,
+}
+
+impl Credential {
+    /// A secret that was presented, and no more is known.
+    pub fn secret(secret: Secret, from: Option<IpAddr>) -> Credential {
+        Credential::Secret { secret, from, client: None, ends: Arc::default() }
+    }
+
+    /// From where it was presented, where that is known.
+    pub(crate) fn from(&self) -> Option<IpAddr> {
+        match self {
+            Credential::Secret { from, .. } => *from,
+            Credential::Nothing | Credential::Console => None,
+        }
+    }
 }
 
 /// Whom a live credential stands for.
@@ -105,6 +125,30 @@ impl Caller {
         }
     }
 
+    /// It as the log names it.
+    pub(crate) fn actor(&self) -> Actor {
+        match self {
+            Caller::Console => Actor::Console,
+            Caller::Session { account, session, .. } => {
+                Actor::Session { account: account.id, session: session.id }
+            }
+            Caller::Token { held, .. } => match held.token.owner {
+                Owner::Account(account) => Actor::Token { account, token: held.token.id },
+                Owner::Org(org) => Actor::OrgToken { org, token: held.token.id },
+            },
+            Caller::Service { service } => Actor::Service { service: service.id },
+        }
+    }
+
+    /// When what it presented ends.
+    pub(crate) fn ends(&self) -> Expiry {
+        match self {
+            Caller::Session { session, .. } => session.expires_at,
+            Caller::Token { held, .. } => held.token.expires_at.min(held.record.ends_at),
+            Caller::Console | Caller::Service { .. } => Expiry::Never,
+        }
+    }
+
     /// The account on whose behalf it acts.
     pub(crate) fn account(&self) -> Option<&Account> {
         match self {
@@ -127,7 +171,7 @@ pub(crate) async fn identify(
     let (secret, from) = match credential {
         Credential::Console => return Ok(Caller::Console),
         Credential::Nothing => return Err(AuthorityError::CredentialMissing),
-        Credential::Secret { secret, from } => (secret, *from),
+        Credential::Secret { secret, from, .. } => (secret, *from),
     };
     match secret.kind() {
         SecretKind::Personal | SecretKind::Org | SecretKind::Session | SecretKind::Service => {}

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ndauth_core::{Handle, OrgSlug, Problem, Reason, Refusal, Role, Timestamp};
+use ndauth_core::{Handle, Label, NotRenewable, OrgSlug, Problem, Reason, Refusal, Role, Timestamp};
 use ndauth_store::{CopyError, StoreError};
 
 use crate::access::Operation;
@@ -109,14 +109,53 @@ pub enum AuthorityError {
         /// The name or id.
         name: String,
     },
-    /// A service's earlier secret still serves.
-    #[error("an earlier secret of the service `{name}` serves until {until}")]
+    /// An earlier secret still serves.
+    #[error("an earlier secret of `{name}` serves until {until}")]
     OverlapRuns {
-        /// Which service.
+        /// Of which token or service.
         name: String,
         /// Until when.
         until: Timestamp,
     },
+    /// A new secret waits to be confirmed.
+    #[error("a new secret of `{name}` waits to be confirmed until {until}")]
+    RotationPending {
+        /// Of which token or service.
+        name: String,
+        /// Until when.
+        until: Timestamp,
+    },
+    /// There is no rotation to be settled like this.
+    #[error("`{name}` has {what}")]
+    NoRotation {
+        /// Which token or service.
+        name: String,
+        /// What is missing.
+        what: &'static str,
+    },
+    /// To retire the old secret would cut somebody off.
+    #[error("it is not yet safe: {0}")]
+    NotSafeYet(String),
+    /// The token is dead.
+    #[error("the token `{name}` {how}")]
+    TokenDead {
+        /// Which.
+        name: Label,
+        /// What became of it.
+        how: String,
+    },
+    /// The token's end does not move.
+    #[error("the token cannot be renewed: {0}")]
+    NotRenewable(NotRenewable),
+    /// The org is frozen.
+    #[error("the org `{0}` is frozen: no tokens are made there, and no roles change")]
+    OrgFrozen(OrgSlug),
+    /// Others suspended the token.
+    #[error("the token is suspended by {0}, who lifts it")]
+    SuspendedAbove(String),
+    /// The clock does not go as it should.
+    #[error("{0}: nothing is removed by such a clock")]
+    Clock(String),
     /// The database is a restored copy that nobody has put into service yet.
     #[error("the database was restored from a copy, which has forgotten what was revoked since it was made")]
     Restored,
@@ -197,6 +236,14 @@ impl AuthorityError {
             AuthorityError::LastAdmin { .. } => Reason::LastAdmin,
             AuthorityError::NotFound { .. } => Reason::NotFound,
             AuthorityError::OverlapRuns { .. } => Reason::OverlapRuns,
+            AuthorityError::RotationPending { .. } => Reason::RotationPending,
+            AuthorityError::NoRotation { .. } => Reason::NoRotation,
+            AuthorityError::NotSafeYet(_) => Reason::NotSafeYet,
+            AuthorityError::TokenDead { .. } => Reason::TokenDead,
+            AuthorityError::NotRenewable(_) => Reason::NotRenewable,
+            AuthorityError::OrgFrozen(_) => Reason::OrgFrozen,
+            AuthorityError::SuspendedAbove(_) => Reason::NotPermitted,
+            AuthorityError::Clock(_) => Reason::Unavailable,
             AuthorityError::Export(_) => Reason::InvalidArgument,
             AuthorityError::Overloaded => Reason::Overloaded,
             AuthorityError::Copy(CopyError::Exists(_) | CopyError::Moved) => Reason::NameTaken,
@@ -228,6 +275,7 @@ impl AuthorityError {
                 | AuthorityError::MirrorTooLarge { .. }
                 | AuthorityError::Witness { .. }
                 | AuthorityError::Copy(_)
+                | AuthorityError::Clock(_)
         )
     }
 
@@ -263,6 +311,7 @@ impl AuthorityError {
                  puts it back; then say `ndauthd admin after-restore`"
                     .to_owned(),
             ),
+            AuthorityError::Clock(_) => Some("set the clock right; where it is right now, restart the server".to_owned()),
             AuthorityError::Copy(_) | AuthorityError::Store(_) | AuthorityError::Entropy(_) => None,
             _ => self.reason().hint().map(str::to_owned),
         }

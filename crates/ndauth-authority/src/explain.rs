@@ -264,6 +264,8 @@ async fn told(read: &Read, held: &Held, allowed: &Allowance<'_>) -> Result<Strin
             (OwnerName::Org(org), true) => format!("all that the org `{}` may", org.slug),
             (_, false) => "nothing".to_owned(),
         },
+        Allowance::Suspended(false) => "everything".to_owned(),
+        Allowance::Suspended(true) => "nothing for now".to_owned(),
         Allowance::Orgs(orgs) => some("orgs", &read.name_orgs(orgs).await?),
         Allowance::Services(services) => some("services", &read.name_services(services).await?),
         Allowance::Networks(networks) => some("networks", networks),
@@ -287,7 +289,7 @@ fn some<T: Ord + ToString>(what: &str, some: &Among<T>) -> String {
 }
 
 fn policy_told(policy: &OrgPolicy) -> String {
-    let OrgPolicy { longest_lifetime, personal_tokens, networks, login_within } = policy;
+    let OrgPolicy { longest_lifetime, personal_tokens, networks, login_within, suspend_on_reuse: _ } = policy;
     let mut told = Vec::new();
     if !personal_tokens {
         told.push("the org's own tokens alone".to_owned());

@@ -171,7 +171,7 @@ impl Authority {
         loop {
             let page = TokenPage { include_revoked, after, limit: PAGE };
             let tokens = match owner {
-                Some(owner) => read.list_tokens(Owner::Account(owner), page).await?,
+                Some(owner) => read.list_tokens_page(Owner::Account(owner), page).await?,
                 None => read.list_every_token(page).await?,
             };
             after = tokens.last().map(|token| token.id);

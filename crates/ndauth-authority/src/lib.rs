@@ -16,10 +16,14 @@ mod credential;
 mod error;
 mod explain;
 mod export;
+mod follow_ups;
 mod held;
+mod incidents;
 mod inspect;
+mod janitor;
 mod mirror;
 mod orgs;
+mod rotations;
 mod standing;
 mod tokens;
 mod uses;
@@ -38,16 +42,20 @@ pub use error::AuthorityError;
 pub use explain::{Explained, Explanation, Inquiry, Subject};
 pub use export::parse_export;
 pub use held::OwnerName;
+pub use incidents::{ShutOut, Whose};
 pub use inspect::{AsOf, MemberView, OrgView, OwnedToken, ServiceView, SessionView};
+pub use janitor::Tidied;
 pub use mirror::{BYTES_PER_TOKEN, Follower, Freshness, Readiness};
 pub use ndauth_store::{
-    Clock, CopyError, DatabaseUrl, Engine, InvalidDatabaseUrl, ManualClock, MigrationState, StoreError,
-    TokenPage,
+    Clock, CopyError, Cursor, DatabaseUrl, Engine, InvalidDatabaseUrl, Key, ManualClock, MigrationState, StoreError,
+    TokenOrder, TokenPage, TokenQuery, Use,
 };
 pub use orgs::{BrokenToken, Impact, MemberShown, NewPolicy, OrgShown, PoliciesShown, PolicySet};
+pub use rotations::{ChangedToken, RotatedToken, Settling};
 pub use standing::Rewound;
 pub use tokens::{
     AnyToken, CreatedToken, Listed, MAX_LIVE_TOKENS, NewToken, RevokedToken, Shown, TokenName, TokenSettings,
+    Which,
 };
 pub use validate::{Answer, Question, Resolved, Verdict};
 pub use watching::{Changed, News, Watcher};

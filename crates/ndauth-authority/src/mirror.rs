@@ -31,7 +31,7 @@ pub(crate) use feed::Concern;
 use feed::Recent;
 pub use reader::{BYTES_PER_TOKEN, Follower};
 use state::State;
-pub(crate) use state::{Known, View};
+pub(crate) use state::{Family, Known, View};
 
 /// How fresh answers are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

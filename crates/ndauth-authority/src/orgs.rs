@@ -237,7 +237,7 @@ impl Authority {
         let mut after = None;
         loop {
             let page = TokenPage { include_revoked: false, after, limit: PAGE };
-            let tokens = read.list_tokens_of_org(org.id, page).await?;
+            let tokens = read.list_tokens_of_org(org.id, true, page).await?;
             after = tokens.last().map(|token| token.id);
             if after.is_none() {
                 break;
@@ -252,7 +252,8 @@ impl Authority {
                     }
                 };
                 (before.role, after_it.role) = (role, role);
-                let address = view.last_use.and_then(|last| last.address);
+                let last_use = view.last_use();
+                let address = last_use.and_then(|last| last.address);
                 let question = |address, now| Question {
                     requirement: &survey,
                     asker: Asker::Unstated,
@@ -261,7 +262,9 @@ impl Authority {
                     not_before: read.installation().not_before,
                     now,
                 };
-                let held = Held { record: view.newest.clone(), token: view.token.clone(), owner };
+                let record = view.shown(now).record.clone();
+                let prefix = record.prefix;
+                let held = Held { record, token: view.token.clone(), owner };
                 let lives = !held.token.expires_at.is_past(takes_hold_at);
                 if !lives || decide(&held.case(Some(&before), &question(None, now))).is_err() {
                     continue;
@@ -272,8 +275,8 @@ impl Authority {
                         id: view.token.id,
                         name: view.token.name,
                         owner: held.owner.name().to_owned(),
-                        prefix: view.newest.prefix,
-                        last_use: view.last_use,
+                        prefix,
+                        last_use,
                         reason: refusal.reason(),
                     }),
                     Ok(_) if address.is_none() && policy.networks != Networks::All => {

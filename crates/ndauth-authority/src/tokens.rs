@@ -1,17 +1,20 @@
 //! Tokens, personal and an org's own: made, listed, shown, revoked.
 
+use std::time::Duration;
+
 use ndauth_core::{
-    AccountId, Asker, Change, Description, ExpiryChoice, Factor, Grants, Handle, Label, Lifetime, Networks,
-    OrgId, OrgSlug, Orgs, Owner, Personal, Requirement, Scope, Secret, SecretId, SecretKind, SecretRecord,
-    Services, Timestamp, Token, TokenId, TokenStatus, TokenView, decide,
+    AccountId, Actor, Asker, Change, Description, ExpiryChoice, Factor, Grants, Handle, Label, Lifetime, Networks,
+    OrgId, OrgSlug, Orgs, Owner, Personal, Requirement, Revocation, Scope, Secret, SecretId, SecretKind,
+    SecretRecord, Services, Succession, Timestamp, Token, TokenId, TokenView, decide,
 };
-use ndauth_store::{Family, Read, TokenPage, Write};
+use ndauth_store::{Cursor, Family, Key, Read, TokenPage, TokenQuery, Write};
 use rand::rngs::SysRng;
 
 use crate::access::{Operation, Reach};
 use crate::authority::retried;
 use crate::console::account;
 use crate::held::{Held, OwnerName, Question, ground};
+use crate::rotations::unfrozen;
 use crate::{Authority, AuthorityError, Caller, Credential};
 
 /// How many personal tokens that are neither revoked nor expired an account may have.
@@ -43,6 +46,10 @@ pub struct TokenSettings {
     pub networks: Networks,
     /// When it is to end.
     pub expiry: ExpiryChoice,
+    /// Whether it may rotate and renew itself.
+    pub self_rotating: bool,
+    /// Whether its secret waits to be confirmed, and dies where it is not: for who stores it where it may not arrive.
+    pub pending: bool,
 }
 
 /// How a token is named by its owner.
@@ -52,6 +59,22 @@ pub enum TokenName {
     Name(Label),
     /// By its id.
     Id(TokenId),
+}
+
+/// Which token: of the caller's own, or of an org.
+#[derive(Clone, Debug)]
+pub struct Which {
+    /// The org; none for the caller's own.
+    pub org: Option<OrgSlug>,
+    /// How it is named there.
+    pub name: TokenName,
+}
+
+impl From<TokenName> for Which {
+    /// One of the caller's own.
+    fn from(name: TokenName) -> Which {
+        Which { org: None, name }
+    }
 }
 
 impl TokenName {
@@ -91,8 +114,8 @@ pub struct CreatedToken {
 pub struct Listed {
     /// The tokens.
     pub views: Vec<TokenView>,
-    /// What the next part comes after, where there is more.
-    pub next: Option<TokenId>,
+    /// Behind what the next part begins, where there may be more.
+    pub next: Option<Cursor>,
     /// As of when.
     pub now: Timestamp,
 }
@@ -185,6 +208,7 @@ impl Authority {
                 (Owner::Account(account.id), member_orgs(read, account.id, &new.orgs).await?)
             }
             OwnerName::Org(org) => {
+                unfrozen(org)?;
                 if settings.grants == Grants::All {
                     return Err(AuthorityError::invalid(
                         "grants",
@@ -217,8 +241,13 @@ impl Authority {
             OwnerName::Org(_) => SecretKind::Org,
         };
         let secret = Secret::mint(kind, &mut SysRng)?;
+        let id = SecretId::new(now, &mut SysRng)?;
         let held = Held {
-            record: SecretRecord::first(SecretId::new(now, &mut SysRng)?, secret.prefix(), now),
+            record: if settings.pending {
+                SecretRecord::pending(id, secret.prefix(), now)
+            } else {
+                SecretRecord::first(id, secret.prefix(), now)
+            },
             token: Token {
                 id: TokenId::new(now, &mut SysRng)?,
                 owner: owner_id,
@@ -233,6 +262,8 @@ impl Authority {
                 lifetime,
                 expires_at: lifetime.expiry(now),
                 revoked_at: None,
+                self_rotating: settings.self_rotating,
+                suspensions: [].into(),
             },
             owner,
         };
@@ -252,7 +283,7 @@ impl Authority {
         let taken = || AuthorityError::NameTaken { what: "a token", name: token.name.to_string() };
         if let Some(holder) = write.find_named_token(token.owner, &token.name).await? {
             let holder = self.view(&write, holder).await?;
-            if holder.status(now) == TokenStatus::Active {
+            if !holder.status(now).is_dead() {
                 return Err(taken());
             }
             write.release_name(holder.token.id).await?;
@@ -263,7 +294,9 @@ impl Authority {
             return Err(AuthorityError::TokenLimit);
         }
         write.insert_token(&token).await?.map_err(|_| taken())?;
-        write.insert_secret(Family::Token(token.id), &record, &secret.hash()).await?;
+        let succession = Succession { overlap: Duration::ZERO, expires_at: token.expires_at };
+        let succession = record.confirmed_at.is_none().then_some(&succession);
+        write.insert_secret(Family::Token(token.id), &record, &secret.hash(), succession).await?;
         let view = self.view(&write, token).await?;
         let change = Change::TokenCreated { token: view.token.id };
         let personal = Personal::from([("name", view.token.name.to_string())]);
@@ -300,10 +333,10 @@ impl Authority {
         &self,
         credential: &Credential,
         slug: &OrgSlug,
-        page: TokenPage,
+        asked: &TokenQuery,
     ) -> Result<Listed, AuthorityError> {
         let (read, _, (org, _)) = self.read_in(credential, Operation::ListOrgTokens, slug).await?;
-        self.list(&read, Owner::Org(org.id), page).await
+        self.list(&read, Owner::Org(org.id), asked).await
     }
 
     /// Shows a token of an org, in which the caller is an admin.
@@ -313,9 +346,10 @@ impl Authority {
         slug: &OrgSlug,
         name: &TokenName,
     ) -> Result<Shown, AuthorityError> {
-        let (read, _, (org, _)) = self.read_in(credential, Operation::GetOrgToken, slug).await?;
+        let (read, caller, (org, _)) = self.read_in(credential, Operation::GetOrgToken, slug).await?;
         let token = named(&read, Owner::Org(org.id), name).await?;
-        Ok(Shown { view: self.view(&read, token).await?, now: read.now() })
+        let view = self.view(&read, token).await?;
+        Ok(Shown { view: self.whole(&read, &caller, view).await?, now: read.now() })
     }
 
     /// Revokes a token of an org, in which the caller is an admin. One that is revoked stays as it is.
@@ -324,20 +358,74 @@ impl Authority {
         credential: &Credential,
         slug: &OrgSlug,
         name: &TokenName,
+        reason: Option<&Description>,
+    ) -> Result<RevokedToken, AuthorityError> {
+        let which = Which { org: Some(slug.clone()), name: name.clone() };
+        self.revoke_which(credential, &which, reason).await
+    }
+
+    async fn revoke_which(
+        &self,
+        credential: &Credential,
+        which: &Which,
+        reason: Option<&Description>,
     ) -> Result<RevokedToken, AuthorityError> {
         retried(|| async {
-            let operation = Operation::RevokeOrgToken;
-            let (write, caller, org) = self.write_in(credential, operation, slug, "revoke_token").await?;
-            let token = named(&write, Owner::Org(org.id), name).await?;
-            self.revoke(write, &caller, token).await
+            let operations = (Operation::RevokeToken, Operation::RevokeOrgToken);
+            let (write, caller, token) = self.write_token(credential, which, operations, "revoke_token").await?;
+            self.revoke(write, &caller, token, reason).await
         })
         .await
     }
 
-    async fn list(&self, read: &Read, owner: Owner, page: TokenPage) -> Result<Listed, AuthorityError> {
-        let tokens = read.list_tokens(owner, page).await?;
+    /// Begins a change of a token, which nobody else changes until it ends.
+    pub(crate) async fn write_token(
+        &self,
+        credential: &Credential,
+        which: &Which,
+        (own, of_org): (Operation, Operation),
+        name: &'static str,
+    ) -> Result<(Write, Caller, Token), AuthorityError> {
+        let (write, caller, token) = match &which.org {
+            None => {
+                let (write, caller, reach) = self.write_as(credential, own, name).await?;
+                let token = reached(&write, &caller, reach, own, &which.name).await?;
+                (write, caller, token)
+            }
+            Some(slug) => {
+                let (write, caller, org) = self.write_in(credential, of_org, slug, name).await?;
+                let token = named(&write, Owner::Org(org.id), &which.name).await?;
+                (write, caller, token)
+            }
+        };
+        let token = write.lock_token(token.id).await?.ok_or_else(|| no_token(&token.name))?;
+        Ok((write, caller, token))
+    }
+
+    /// Lists the personal tokens of others that may have power in an org, for its admins.
+    pub async fn list_personal_tokens(
+        &self,
+        credential: &Credential,
+        slug: &OrgSlug,
+        page: TokenPage,
+    ) -> Result<Listed, AuthorityError> {
+        let (read, _, (org, _)) = self.read_in(credential, Operation::ListPersonalTokens, slug).await?;
+        let tokens = read.list_tokens_of_org(org.id, false, page).await?;
         let full = u64::try_from(tokens.len()).is_ok_and(|count| count == page.limit);
-        let next = tokens.last().map(|token| token.id).filter(|_| full);
+        let next = tokens.last().filter(|_| full).map(|token| Cursor { key: Key::Micros(0), id: token.id });
+        let views = read.view_tokens(tokens).await?.into_iter().map(|mut view| {
+            // Where else it has power is not theirs to know.
+            if let Orgs::Only(_) = view.orgs {
+                view.orgs = Orgs::Only([slug.clone()].into());
+            }
+            view.suspended_in.retain(|(of, _)| of == slug);
+            self.with_latest_use(view)
+        });
+        Ok(Listed { views: views.collect(), next, now: read.now() })
+    }
+
+    async fn list(&self, read: &Read, owner: Owner, asked: &TokenQuery) -> Result<Listed, AuthorityError> {
+        let (tokens, next) = read.list_tokens(owner, asked).await?;
         let views = read.view_tokens(tokens).await?;
         let views = views.into_iter().map(|view| self.with_latest_use(view)).collect();
         Ok(Listed { views, next, now: read.now() })
@@ -347,11 +435,11 @@ impl Authority {
     pub async fn list_tokens(
         &self,
         credential: &Credential,
-        page: TokenPage,
+        asked: &TokenQuery,
     ) -> Result<Listed, AuthorityError> {
         let operation = Operation::ListTokens;
         let (read, caller, _) = self.read_as(credential, operation).await?;
-        self.list(&read, owner(&caller, operation)?, page).await
+        self.list(&read, owner(&caller, operation)?, asked).await
     }
 
     /// Shows a token of the caller's: a personal one of its account, or itself.
@@ -363,7 +451,25 @@ impl Authority {
         let operation = Operation::GetToken;
         let (read, caller, reach) = self.read_as(credential, operation).await?;
         let token = reached(&read, &caller, reach, operation, name).await?;
-        Ok(Shown { view: self.view(&read, token).await?, now: read.now() })
+        let view = self.view(&read, token).await?;
+        Ok(Shown { view: self.whole(&read, &caller, view).await?, now: read.now() })
+    }
+
+    /// Completes what is told of a token: from where it was used, and to a session by whom and why it was revoked.
+    async fn whole(
+        &self,
+        read: &Read,
+        caller: &Caller,
+        view: TokenView,
+    ) -> Result<TokenView, AuthorityError> {
+        let used_from = self.uses.with_noted(&view, read.used_from(view.token.id).await?);
+        let mut revocation = None;
+        if matches!(caller, Caller::Session { .. })
+            && let Some((by, reason)) = read.find_revocation(view.token.id).await?
+        {
+            revocation = Some(Revocation { by: actor_name(read, &by).await?, reason });
+        }
+        Ok(TokenView { used_from, revocation, ..view })
     }
 
     /// Revokes a token of the caller's: a personal one of its account, or itself. One that is revoked stays as it is.
@@ -371,14 +477,9 @@ impl Authority {
         &self,
         credential: &Credential,
         name: &TokenName,
+        reason: Option<&Description>,
     ) -> Result<RevokedToken, AuthorityError> {
-        retried(|| async {
-            let operation = Operation::RevokeToken;
-            let (write, caller, reach) = self.write_as(credential, operation, "revoke_token").await?;
-            let token = reached(&write, &caller, reach, operation, name).await?;
-            self.revoke(write, &caller, token).await
-        })
-        .await
+        self.revoke_which(credential, &name.clone().into(), reason).await
     }
 
     /// Revokes anybody's token, for the operator. One that is revoked stays as it is.
@@ -390,17 +491,8 @@ impl Authority {
         retried(|| async {
             let operation = Operation::RevokeAnyToken;
             let (write, caller, _) = self.write_as(credential, operation, "revoke_token").await?;
-            let token = match name {
-                AnyToken::Id(id) => write.find_token(*id).await?.ok_or_else(|| no_token(id))?,
-                AnyToken::Of(handle, label) => {
-                    let owner = account(&write, handle).await?;
-                    write
-                        .find_named_token(Owner::Account(owner.id), label)
-                        .await?
-                        .ok_or_else(|| no_token(label))?
-                }
-            };
-            self.revoke(write, &caller, token).await
+            let token = any_token(&write, name).await?;
+            self.revoke(write, &caller, token, None).await
         })
         .await
     }
@@ -410,12 +502,14 @@ impl Authority {
         write: Write,
         caller: &Caller,
         token: Token,
+        reason: Option<&Description>,
     ) -> Result<RevokedToken, AuthorityError> {
         let now = write.now();
-        let revoked_before = !write.revoke_token(token.id).await?;
+        let revoked_before = !write.revoke_token(token.id, &caller.actor(), reason).await?;
         let revoked_at = token.revoked_at.filter(|_| revoked_before).or(Some(now));
         let change = Change::TokenRevoked { token: token.id };
-        let personal = Personal::from([("name", token.name.to_string())]);
+        let mut personal = Personal::from([("name", token.name.to_string())]);
+        personal.extend(reason.map(|reason| (REASON, reason.to_string())));
         let view = self.view(&write, Token { revoked_at, ..token }).await?;
         let sequence = if revoked_before {
             write.head().sequence
@@ -430,6 +524,36 @@ impl Authority {
         let view = views.pop().expect("a view for each token");
         Ok(self.with_latest_use(view))
     }
+}
+
+/// Under which key an event's personal bytes tell why.
+pub(crate) const REASON: &str = "reason";
+
+/// Who did something, for people.
+async fn actor_name(read: &Read, actor: &Actor) -> Result<String, AuthorityError> {
+    Ok(match actor {
+        Actor::Console => "the operator".to_owned(),
+        Actor::Authority => "ndauth".to_owned(),
+        Actor::Session { account, .. } => read
+            .find_account(*account)
+            .await?
+            .map_or_else(|| "an account that is gone".to_owned(), |account| account.handle.to_string()),
+        Actor::Token { .. } | Actor::OrgToken { .. } => "the token itself".to_owned(),
+        Actor::Service { .. } => "a service".to_owned(),
+    })
+}
+
+/// Anybody's token, for the operator; nobody else changes it until this ends.
+pub(crate) async fn any_token(write: &Write, name: &AnyToken) -> Result<Token, AuthorityError> {
+    let token = match name {
+        AnyToken::Id(id) => write.find_token(*id).await?.ok_or_else(|| no_token(id))?,
+        AnyToken::Of(handle, label) => {
+            let owner = account(write, handle).await?;
+            let token = write.find_named_token(Owner::Account(owner.id), label).await?;
+            token.ok_or_else(|| no_token(label))?
+        }
+    };
+    write.lock_token(token.id).await?.ok_or_else(|| no_token(&token.name))
 }
 
 /// Whose tokens a caller is about.
@@ -460,7 +584,7 @@ pub(crate) async fn reached(
 }
 
 /// The token of an owner that goes by a name or an id. Another's is as unknown as one that is not.
-async fn named(read: &Read, owner: Owner, name: &TokenName) -> Result<Token, AuthorityError> {
+pub(crate) async fn named(read: &Read, owner: Owner, name: &TokenName) -> Result<Token, AuthorityError> {
     let (token, shown) = match name {
         TokenName::Name(name) => (read.find_named_token(owner, name).await?, name.to_string()),
         TokenName::Id(id) => (read.find_token(*id).await?, id.to_string()),
@@ -478,7 +602,8 @@ async fn member_orgs(read: &Read, account: AccountId, orgs: &Orgs<OrgSlug>) -> R
     let memberships = read.list_memberships(account).await?;
     let id_of = |slug: &OrgSlug| -> Result<OrgId, AuthorityError> {
         let membership = memberships.iter().find(|membership| membership.org.slug == *slug);
-        membership.map(|membership| membership.org.id).ok_or_else(|| AuthorityError::NotAMember(slug.clone()))
+        let org = &membership.ok_or_else(|| AuthorityError::NotAMember(slug.clone()))?.org;
+        unfrozen(org).map(|()| org.id)
     };
     let ids = slugs.iter().map(id_of).collect::<Result<Vec<_>, _>>()?;
     Orgs::only(ids).map_err(|why| AuthorityError::invalid("orgs", why))

@@ -1,13 +1,13 @@
-//! Observations: when secrets were last used. They are gathered in memory and written in batches;
+//! Observations: when secrets were last used, and from where. They are gathered in memory and written in batches;
 //! a crash loses at most a batch's age of them.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use ndauth_core::{LastUse, Noted, SecretId, Timestamp};
+use ndauth_core::{ClientName, Counts, LastUse, SecretId, TokenView, UsedFrom};
+use ndauth_store::Use;
 
 use crate::{Authority, AuthorityError};
 
@@ -15,21 +15,30 @@ use crate::{Authority, AuthorityError};
 #[derive(Debug)]
 pub(crate) struct Uses {
     /// Whoever answers puts it here, without waiting for anyone.
-    noted: Sender<(SecretId, LastUse)>,
+    noted: Sender<Use>,
     waiting: AtomicUsize,
     gathered: Mutex<Gathered>,
 }
 
 #[derive(Debug)]
 struct Gathered {
-    noted: Receiver<(SecretId, LastUse)>,
-    uses: HashMap<SecretId, LastUse>,
+    noted: Receiver<Use>,
+    uses: HashMap<SecretId, Vec<Place>>,
+}
+
+/// A place from which a secret was used, when last, and how often.
+#[derive(Debug)]
+struct Place {
+    client: Option<ClientName>,
+    last: LastUse,
+    counts: Counts,
 }
 
 /// How many uses are kept; beyond that, new ones are let go until a batch is written.
 const MOST: usize = 200_000;
 /// How many are written in one transaction.
 const BATCH: usize = 500;
+
 impl Default for Uses {
     fn default() -> Uses {
         let (noted, receiver) = channel();
@@ -39,41 +48,69 @@ impl Default for Uses {
 }
 
 impl Uses {
-    pub(crate) fn note(&self, secret: SecretId, at: Timestamp, address: Option<IpAddr>) {
+    pub(crate) fn note(&self, noted: Use) {
         if self.waiting.fetch_add(1, Ordering::Relaxed) < MOST {
             // The receiver lives as long as this.
-            let _ = self.noted.send((secret, LastUse { at, address }));
+            let _ = self.noted.send(noted);
         } else {
             self.waiting.fetch_sub(1, Ordering::Relaxed);
             metrics::counter!("ndauth_uses_dropped_total").increment(1);
         }
     }
 
-    /// Notes it, unless it was noted just before.
-    pub(crate) fn note_since(&self, noted: &Noted, secret: SecretId, at: Timestamp, address: Option<IpAddr>) {
-        if noted.due(at, address) {
-            self.note(secret, at, address);
-        }
-    }
-
     /// The later of what is written down and what is not yet.
     pub(crate) fn latest(&self, secret: SecretId, written: Option<LastUse>) -> Option<LastUse> {
-        let noted = self.gather().uses.get(&secret).copied();
-        noted.into_iter().chain(written).max_by_key(|last| last.at)
+        let gathered = self.gather();
+        let noted = gathered.uses.get(&secret).into_iter().flatten().map(|place| place.last);
+        noted.chain(written).max_by_key(|last| last.at)
     }
 
-    fn take(&self) -> HashMap<SecretId, LastUse> {
-        std::mem::take(&mut self.gather().uses)
+    /// From where a token was used: what is written down, with what is not yet, the place used last first.
+    pub(crate) fn with_noted(&self, view: &TokenView, mut written: Vec<UsedFrom>) -> Vec<UsedFrom> {
+        let gathered = self.gather();
+        let secrets = view.secrets.iter().map(|secret| secret.record.id);
+        for place in secrets.filter_map(|secret| gathered.uses.get(&secret)).flatten() {
+            let Place { client, last, counts } = place;
+            let here = |known: &&mut UsedFrom| known.address == last.address && known.client == *client;
+            match written.iter_mut().find(here) {
+                Some(known) => {
+                    known.last_at = known.last_at.max(last.at);
+                    known.counts += *counts;
+                }
+                None => written.push(UsedFrom {
+                    address: last.address,
+                    client: client.clone(),
+                    first_at: last.at,
+                    last_at: last.at,
+                    counts: *counts,
+                }),
+            }
+        }
+        written.sort_by_key(|place| std::cmp::Reverse(place.last_at));
+        written
+    }
+
+    fn take(&self) -> Vec<Use> {
+        let uses = std::mem::take(&mut self.gather().uses).into_iter();
+        let of_secret = |(secret, places): (SecretId, Vec<Place>)| {
+            places.into_iter().map(move |Place { client, last, counts }| Use { secret, client, last, counts })
+        };
+        uses.flat_map(of_secret).collect()
     }
 
     fn gather(&self) -> MutexGuard<'_, Gathered> {
         let mut gathered = self.gathered.lock().unwrap_or_else(PoisonError::into_inner);
         let Gathered { noted, uses } = &mut *gathered;
-        for (secret, last) in noted.try_iter() {
+        for Use { secret, client, last, counts } in noted.try_iter() {
             self.waiting.fetch_sub(1, Ordering::Relaxed);
-            let known = uses.entry(secret).or_insert(last);
-            if known.at <= last.at {
-                *known = last;
+            let places = uses.entry(secret).or_default();
+            let here = |place: &&mut Place| place.last.address == last.address && place.client == client;
+            match places.iter_mut().find(here) {
+                Some(place) => {
+                    place.last.at = place.last.at.max(last.at);
+                    place.counts += counts;
+                }
+                None => places.push(Place { client, last, counts }),
             }
         }
         gathered
@@ -83,14 +120,12 @@ impl Uses {
 impl Authority {
     /// Writes down what was observed since the last time. What cannot be written is kept.
     pub async fn write_uses(&self) -> Result<(), AuthorityError> {
-        let mut left: Vec<(SecretId, LastUse)> = self.uses.take().into_iter().collect();
-        left.sort_unstable_by_key(|(secret, _)| *secret);
+        let mut left = self.uses.take();
+        left.sort_unstable_by_key(|noted| noted.secret);
         while !left.is_empty() {
             let batch = &left[left.len().saturating_sub(BATCH)..];
             if let Err(error) = self.store.record_uses(batch).await {
-                for (secret, last) in left {
-                    self.uses.note(secret, last.at, last.address);
-                }
+                left.into_iter().for_each(|noted| self.uses.note(noted));
                 return Err(error.into());
             }
             left.truncate(left.len().saturating_sub(BATCH));

@@ -6,16 +6,16 @@ use std::time::Duration;
 use metrics::Counter;
 use ndauth_clock::SinceBoot;
 use ndauth_core::{
-    Allowed, Asker, Expiry, Inputs, OrgView, Reason, Refusal, Requirement, RulesVersion, Scope, Secret,
-    SecretHash, SecretId, SecretKind, Service, Timestamp, decide,
+    Allowed, Asker, ClientName, Expiry, Inputs, LastUse, Lineage, Noted, OrgView, Reason, Refusal, Requirement,
+    RulesVersion, Scope, Secret, SecretHash, SecretKind, SecretRecord, Service, Timestamp, decide,
 };
-use ndauth_store::{Family, Read, StoreError};
+use ndauth_store::{Family, Read, StoreError, Use};
 
 use crate::access::Operation;
 use crate::credential::orphan;
 use crate::held::{self, Held, owner_of};
-use crate::mirror::{Found, Known, View};
-use crate::{Authority, AuthorityError, Credential};
+use crate::mirror::{self, Found, Known, View};
+use crate::{Authority, AuthorityError, Caller, Credential};
 
 /// What a service asks.
 pub struct Question<'a> {
@@ -25,6 +25,8 @@ pub struct Question<'a> {
     pub requirement: &'a Requirement,
     /// The address of its client, as it states it.
     pub client_address: Option<IpAddr>,
+    /// Which program that is, as the service states it: nothing is decided by it.
+    pub client: Option<ClientName>,
 }
 
 /// What is said of one secret.
@@ -226,19 +228,17 @@ impl Authority {
     }
 
     /// Notes the uses that a service reports.
-    pub(crate) fn note_passed(
-        &self,
-        secret: &SecretHash,
-        uses: impl IntoIterator<Item = (SecretId, Timestamp, Option<IpAddr>)>,
-    ) {
+    pub(crate) fn note_passed(&self, secret: &SecretHash, uses: impl IntoIterator<Item = Use>) {
         let (_, state) = self.mirror.confirmed_state();
         let looked = self.mirror.look(&state, SinceBoot::now(), |view| match view.secret(secret) {
             Some(Known::Service(known)) => Some((view.now, known.1.states_address)),
             _ => None,
         });
         let Some(Some((now, states_address))) = looked else { return };
-        for (secret, at, address) in uses {
-            self.uses.note(secret, at.min(now), address.filter(|_| states_address));
+        for noted in uses {
+            let LastUse { at, address } = noted.last;
+            let last = LastUse { at: at.min(now), address: address.filter(|_| states_address) };
+            self.uses.note(Use { last, ..noted });
         }
     }
 
@@ -253,7 +253,7 @@ impl Authority {
         let (secret, from) = match credential {
             Credential::Nothing => return Err(AuthorityError::CredentialMissing),
             Credential::Console => return no_service("the console"),
-            Credential::Secret { secret, from } => (secret, *from),
+            Credential::Secret { secret, from, .. } => (secret, *from),
         };
         match secret.kind() {
             SecretKind::Service | SecretKind::Personal | SecretKind::Org => {}
@@ -296,15 +296,67 @@ impl Authority {
         match view.secret(hash).ok_or(Refusal::Unknown)? {
             Known::Service(known) => {
                 let (record, service) = &**known;
-                view.judge_service(service, record)?;
+                self.judge_service(view, service, record, from)?;
                 Ok(service)
             }
             Known::Token(family, which, _) => {
-                let caller = view.token_caller(family, *which, from)?;
+                let caller = self.token_caller(view, family, *which, from)?;
                 Err(AuthorityError::NotPermitted { caller: caller.kind(), operation })
             }
             Known::Broken => Err(broken(hash)),
         }
+    }
+
+    /// Whether a service that presents this secret lives; and what that sets off.
+    pub(crate) fn judge_service(
+        &self,
+        view: &View<'_>,
+        service: &Service,
+        record: &SecretRecord,
+        from: Option<IpAddr>,
+    ) -> Result<(), AuthorityError> {
+        let judged = view.judge_service(service, record);
+        let family = Lineage::Service(service.id);
+        match &judged {
+            Ok(()) => self.follow_ups.used(family, record, view.now),
+            Err(AuthorityError::Refused(Refusal::Replaced(_))) => {
+                self.follow_ups.reused(family, record, view.now, from);
+            }
+            Err(_) => {}
+        }
+        judged
+    }
+
+    /// A token that presents itself by one of its secrets, if it lives; and what it sets off where it does not.
+    pub(crate) fn token_caller(
+        &self,
+        view: &View<'_>,
+        family: &mirror::Family,
+        which: u32,
+        from: Option<IpAddr>,
+    ) -> Result<Caller, AuthorityError> {
+        let caller = view.token_caller(family, which, from);
+        if let Err(AuthorityError::Refused(Refusal::Replaced(_))) = &caller {
+            let lineage = Lineage::Token(family.token.id);
+            self.follow_ups.reused(lineage, family.secret(which), view.now, from);
+        }
+        caller
+    }
+
+    /// Notes a use, unless that was done just before, and what it sets off.
+    pub(crate) fn note_use(
+        &self,
+        noted: &Noted,
+        family: Lineage,
+        record: &SecretRecord,
+        access: Scope,
+        last: LastUse,
+        client: Option<&ClientName>,
+    ) {
+        if let Some(counts) = noted.due(access, last.at, last.address) {
+            self.uses.note(Use { secret: record.id, client: client.cloned(), last, counts });
+        }
+        self.follow_ups.used(family, record, last.at);
     }
 
     /// Judges one secret. Gives the verdict, and the reason if it is a refusal. Where the secret is not
@@ -356,8 +408,15 @@ impl Authority {
             Expiry::Never => keepable,
         };
         let outcome = decide(&case);
-        if outcome.is_ok() {
-            self.uses.note_since(noted, record.id, view.now, asked.address);
+        let lineage = Lineage::Token(token.id);
+        match &outcome {
+            Ok(_) => {
+                let access = if writes { Scope::Rw } else { Scope::Ro };
+                let last = LastUse { at: view.now, address: asked.address };
+                self.note_use(noted, lineage, record, access, last, question.client.as_ref());
+            }
+            Err(Refusal::Replaced(_)) => self.follow_ups.reused(lineage, record, view.now, asked.address),
+            Err(_) => {}
         }
         let reason = outcome.as_ref().err().map(Refusal::reason);
         let outcome = outcome.map(|effective| Allowed { token, owner, effective, org });

@@ -5,7 +5,8 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use ndauth_clock::SinceBoot;
-use ndauth_core::{AccountId, Head, OrgId, Rules, RulesVersion, SecretHash, SecretId, Timestamp, TokenId};
+use ndauth_core::{AccountId, Head, OrgId, Rules, RulesVersion, SecretHash, Timestamp, TokenId};
+use ndauth_store::Use;
 use tokio::sync::watch;
 
 use crate::access::Operation;
@@ -137,7 +138,7 @@ impl Watcher {
     }
 
     /// Notes that secrets passed at the service, by what it keeps.
-    pub fn note(&self, uses: impl IntoIterator<Item = (SecretId, Timestamp, Option<IpAddr>)>) {
+    pub fn note(&self, uses: impl IntoIterator<Item = Use>) {
         self.authority.note_passed(&self.secret, uses);
     }
 }

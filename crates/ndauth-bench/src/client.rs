@@ -175,7 +175,7 @@ impl Stage {
         ensure!(self.service.line()? == "known", "it is known before it is revoked");
         before(self);
         let token = Some(v1::revoke_token_request::Token::Name(name));
-        let revoked = self.owner.revoke_token(v1::RevokeTokenRequest { token });
+        let revoked = self.owner.revoke_token(v1::RevokeTokenRequest { token, reason: String::new() });
         bench.runtime.block_on(revoked).context("revoked")?;
         let revoked = since_boot();
         let told: Value = serde_json::from_str(&self.service.line()?)?;

@@ -62,7 +62,7 @@ impl Pair {
         ensure!(asker.ask(&request).await? == Some(true), "it is known before it is revoked");
         before().await;
         let token = Some(v1::revoke_token_request::Token::Name(name));
-        self.owner.revoke_token(v1::RevokeTokenRequest { token }).await.context("revoked")?;
+        self.owner.revoke_token(v1::RevokeTokenRequest { token, reason: String::new() }).await.context("revoked")?;
         let revoked = Instant::now();
         let mut wrong = Duration::ZERO;
         loop {
@@ -88,6 +88,8 @@ pub(crate) fn new_token(name: &str) -> v1::CreateTokenRequest {
         description: String::new(),
         services: Some(ndauth_proto::services_to_proto(&Services::All)),
         networks: Some(ndauth_proto::networks_to_proto(&Networks::All)),
+        self_rotating: false,
+        pending: false,
     }
 }
 

@@ -106,9 +106,11 @@ fn new_token(name: &str) -> v1::CreateTokenRequest {
         services: Some(services_to_proto(&Services::All)),
         networks: Some(networks_to_proto(&Networks::All)),
         description: String::new(),
+        self_rotating: false,
+        pending: false,
     }
 }
 
 fn by_name(name: &str) -> v1::RevokeTokenRequest {
-    v1::RevokeTokenRequest { token: Some(v1::revoke_token_request::Token::Name(name.to_owned())) }
+    v1::RevokeTokenRequest { token: Some(v1::revoke_token_request::Token::Name(name.to_owned())) , reason: String::new() }
 }

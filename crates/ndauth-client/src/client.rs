@@ -89,13 +89,17 @@ impl Client {
             Err(status) => status.metadata(),
         };
         let request_id = request_id(metadata);
+        let told = metadata.get(CREDENTIAL_ENDS).and_then(|value| value.to_str().ok());
+        let credential_ends = told.and_then(|text| text.parse().ok());
         let answer = outcome.map(Response::into_inner).map_err(|status| problem(&status));
         let failed = answer.as_ref().err().map(|problem| problem.reason);
-        self.observer.tell(|| Call { rpc, request_id, took: begun.elapsed(), failed });
+        self.observer.tell(|| Call { rpc, request_id, took: begun.elapsed(), failed, credential_ends });
         answer
     }
 }
 
+/// The trailer in which the server tells when the credential ends, as RFC 3339 writes it.
+const CREDENTIAL_ENDS: &str = "ndauth-credential-ends";
 /// The largest answer that is read: a batch of answers with as many grants as there may be fits in.
 pub(crate) const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
 
@@ -129,6 +133,21 @@ calls! {
     pub get_token: TokenServiceClient.get_token(GetTokenRequest) -> GetTokenResponse;
     /// Revokes a personal token.
     pub revoke_token: TokenServiceClient.revoke_token(RevokeTokenRequest) -> RevokeTokenResponse;
+    /// Draws a new secret for a personal token.
+    pub rotate_token: TokenServiceClient.rotate_token(RotateTokenRequest) -> RotateTokenResponse;
+    /// Confirms or drops a personal token's new secret, or retires its old one.
+    pub settle_rotation: TokenServiceClient.settle_rotation(SettleRotationRequest) -> SettleRotationResponse;
+    /// Moves a personal token's end.
+    pub renew_token: TokenServiceClient.renew_token(RenewTokenRequest) -> RenewTokenResponse;
+    /// Takes a personal token's power for now.
+    pub suspend_token: TokenServiceClient.suspend_token(SuspendTokenRequest) -> SuspendTokenResponse;
+    /// Gives it back.
+    pub resume_token: TokenServiceClient.resume_token(ResumeTokenRequest) -> ResumeTokenResponse;
+    /// Shuts out all personal tokens of a time.
+    pub revoke_all_tokens: TokenServiceClient.revoke_all_tokens(RevokeAllTokensRequest) -> RevokeAllTokensResponse;
+    /// Shuts out all personal tokens of an account, of a time.
+    pub revoke_account_tokens:
+        AccountServiceClient.revoke_account_tokens(RevokeAccountTokensRequest) -> RevokeAccountTokensResponse;
     /// Asks what a token may do, and why it may not.
     pub explain_token: TokenServiceClient.explain_token(ExplainTokenRequest) -> ExplainTokenResponse;
 
@@ -155,6 +174,11 @@ calls! {
     /// Gives an org a policy, or says what one would do.
     pub set_org_policy: OrgServiceClient.set_org_policy(SetOrgPolicyRequest) -> SetOrgPolicyResponse;
 
+    /// Freezes an org.
+    pub freeze_org: OrgServiceClient.freeze_org(FreezeOrgRequest) -> FreezeOrgResponse;
+    /// Ends that.
+    pub unfreeze_org: OrgServiceClient.unfreeze_org(UnfreezeOrgRequest) -> UnfreezeOrgResponse;
+
     /// Makes a token of an org.
     pub create_org_token:
         OrgTokenServiceClient.create_org_token(CreateOrgTokenRequest) -> CreateOrgTokenResponse;
@@ -165,6 +189,26 @@ calls! {
     /// Revokes a token of an org.
     pub revoke_org_token:
         OrgTokenServiceClient.revoke_org_token(RevokeOrgTokenRequest) -> RevokeOrgTokenResponse;
+    /// Draws a new secret for a token of an org.
+    pub rotate_org_token:
+        OrgTokenServiceClient.rotate_org_token(RotateOrgTokenRequest) -> RotateOrgTokenResponse;
+    /// Confirms or drops an org token's new secret, or retires its old one.
+    pub settle_org_rotation:
+        OrgTokenServiceClient.settle_org_rotation(SettleOrgRotationRequest) -> SettleOrgRotationResponse;
+    /// Moves an org token's end.
+    pub renew_org_token: OrgTokenServiceClient.renew_org_token(RenewOrgTokenRequest) -> RenewOrgTokenResponse;
+    /// Lists a page of the personal tokens that may have power in an org.
+    pub list_personal_tokens:
+        OrgTokenServiceClient.list_personal_tokens(ListPersonalTokensRequest) -> ListPersonalTokensResponse;
+    /// Takes a token's power in an org for now.
+    pub suspend_org_token:
+        OrgTokenServiceClient.suspend_org_token(SuspendOrgTokenRequest) -> SuspendOrgTokenResponse;
+    /// Gives it back.
+    pub resume_org_token:
+        OrgTokenServiceClient.resume_org_token(ResumeOrgTokenRequest) -> ResumeOrgTokenResponse;
+    /// Shuts all tokens of a time out of an org.
+    pub revoke_all_org_tokens:
+        OrgTokenServiceClient.revoke_all_org_tokens(RevokeAllOrgTokensRequest) -> RevokeAllOrgTokensResponse;
 }
 
 pub(crate) fn bearer(secret: &Secret) -> AsciiMetadataValue {

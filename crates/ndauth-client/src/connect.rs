@@ -19,6 +19,8 @@ pub struct Options {
     pub timeout: Duration,
     /// What is told of every call.
     pub observer: Observer,
+    /// What the client calls itself, such as `ndcli/0.1.0`: token owners are shown it.
+    pub user_agent: String,
 }
 
 /// Why there is no connection.
@@ -55,7 +57,12 @@ const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 
 impl Default for Options {
     fn default() -> Options {
-        Options { ca_file: None, timeout: PATIENCE, observer: Observer::default() }
+        Options {
+            ca_file: None,
+            timeout: PATIENCE,
+            observer: Observer::default(),
+            user_agent: concat!("ndauth/", env!("CARGO_PKG_VERSION")).to_owned(),
+        }
     }
 }
 
@@ -63,7 +70,7 @@ impl Options {
     /// How a server is reached.
     pub(crate) fn endpoint(&self, server: &ServerUrl) -> Result<Endpoint, ConnectError> {
         let endpoint = Endpoint::from_shared(server.to_string())
-            .and_then(|endpoint| endpoint.user_agent(concat!("ndauth/", env!("CARGO_PKG_VERSION"))))
+            .and_then(|endpoint| endpoint.user_agent(self.user_agent.as_str()))
             .map_err(|error| failure(server, &error))?
             .connect_timeout(CONNECT_PATIENCE.min(self.timeout))
             .timeout(self.timeout)

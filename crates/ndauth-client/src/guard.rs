@@ -36,7 +36,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, USER_AGENT};
 use http::request::Parts;
 use http::{HeaderMap, Request, Response};
 use ndauth_core::{Problem, Reason, Requirement};
@@ -107,7 +107,8 @@ impl Guard {
         };
         let secret = bearer(&parts.headers)?;
         let client_address = (self.address)(parts);
-        let question = Question { secret, requirement: &requirement, client_address };
+        let client = parts.headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok());
+        let question = Question { secret, requirement: &requirement, client_address, client };
         match self.verifier.decide(&question).await? {
             Verdict::Allowed(allowed) => {
                 parts.extensions.insert(allowed);

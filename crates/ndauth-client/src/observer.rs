@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ndauth_core::Reason;
+use ndauth_core::{Reason, Timestamp};
 
 /// What is told of every call, once it ended.
 #[derive(Clone, Default)]
@@ -23,6 +23,8 @@ pub struct Call {
     pub took: Duration,
     /// Why it failed, if it did.
     pub failed: Option<Reason>,
+    /// When the credential that came along ends, where the server tells.
+    pub credential_ends: Option<Timestamp>,
 }
 
 impl Observer {

@@ -20,9 +20,10 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use ndauth_clock::{SinceBoot, Watch};
 use ndauth_core::{
-    Expiry, Problem, Reason, Refusal, Requirement, Rules, Secret, SecretHash, SecretId, Timestamp, permit,
-    redact,
+    Expiry, Problem, Reason, Refusal, Requirement, Rules, Scope, Secret, SecretHash, permit, redact,
 };
+use ndauth_proto::timestamp_to_proto;
+use ndauth_proto::v1::SecretUse;
 use quick_cache::sync::Cache;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
@@ -77,6 +78,8 @@ pub struct Question<'a> {
     pub requirement: &'a Requirement,
     /// The address of the service's client, where the service knows it and is registered as stating one.
     pub client_address: Option<IpAddr>,
+    /// What the client calls itself, such as its `User-Agent`: shown to the token's owner, and nothing depends on it.
+    pub client: Option<&'a str>,
 }
 
 /// What a verifier has done so far, and how it stands.
@@ -114,7 +117,7 @@ pub(crate) struct Shared {
     joined: Joined,
     asking: Semaphore,
     /// Uses that the server was not told of yet.
-    uses: Mutex<Vec<(SecretId, Timestamp, Option<IpAddr>)>>,
+    uses: Mutex<Vec<SecretUse>>,
     news: watch::Sender<()>,
     counts: Counts,
 }
@@ -205,7 +208,7 @@ impl Verifier {
     /// Says whether a secret may do a thing. A [`Problem`] says that it could not be decided, or that the question
     /// makes no sense; it says neither yes nor no.
     pub async fn validate(&self, secret: &str, requirement: &Requirement) -> Result<Verdict, Problem> {
-        self.decide(&Question { secret, requirement, client_address: None }).await
+        self.decide(&Question { secret, requirement, client_address: None, client: None }).await
     }
 
     /// The same, with all that is known of the question.
@@ -237,10 +240,13 @@ impl Verifier {
         let mut running = JoinSet::new();
         loop {
             while let Some(index) = (running.len() < TOGETHER).then(|| open.pop()).flatten() {
-                let Question { secret, requirement, client_address } = questions[index];
+                let Question { secret, requirement, client_address, client } = questions[index];
                 let (verifier, secret, requirement) = (self.clone(), secret.to_owned(), requirement.clone());
+                let client = client.map(str::to_owned);
                 running.spawn(async move {
-                    let question = Question { secret: &secret, requirement: &requirement, client_address };
+                    let client = client.as_deref();
+                    let question =
+                        Question { secret: &secret, requirement: &requirement, client_address, client };
                     (index, verifier.decide(&question).await)
                 });
             }
@@ -289,17 +295,34 @@ impl Verifier {
         }
         let rules = shared.rules.load_full()?;
         let at = shared.clock.at(now);
-        let Question { requirement, client_address, .. } = *question;
+        let Question { requirement, client_address, client, .. } = *question;
         if !matches!(requirement, Requirement::Identity | Requirement::Access { .. }) {
             return None;
         }
         let case = entry.inputs.case(&rules, requirement, client_address, at)?;
-        shared.counts.local(hash);
         if let Err(refusal) = permit(&case) {
+            if let Refusal::Replaced(_) = refusal {
+                // The server is to know that somebody presents it still.
+                shared.kept.remove(hash);
+                return None;
+            }
+            shared.counts.local(hash);
             return Some(Verdict::Refused(Refused::from(&refusal)));
         }
-        if entry.noted.due(at, case.address) {
-            shared.note(entry.inputs.secret.id, at, case.address);
+        shared.counts.local(hash);
+        let access = match requirement {
+            Requirement::Access { access, .. } => *access,
+            _ => Scope::Ro,
+        };
+        if let Some(counts) = entry.noted.due(access, at, case.address) {
+            shared.note(SecretUse {
+                secret_id: entry.inputs.secret.id.to_string(),
+                at: Some(timestamp_to_proto(at)),
+                address: case.address.map(|address| address.to_string()).unwrap_or_default(),
+                client: client.unwrap_or_default().to_owned(),
+                reads: counts.reads,
+                writes: counts.writes,
+            });
         }
         Some(Verdict::Allowed(Allowed {
             secret,
@@ -323,7 +346,8 @@ impl Verifier {
     /// Decides anew what was allowed.
     pub(crate) async fn decide_again(&self, allowed: &Allowed) -> Result<Verdict, Problem> {
         let Allowed { secret, requirement, address, .. } = allowed;
-        self.decide(&Question { secret: secret.expose(), requirement, client_address: *address }).await
+        let secret = secret.expose();
+        self.decide(&Question { secret, requirement, client_address: *address, client: None }).await
     }
 
     /// When what was allowed is to be decided anew, though nothing was heard.
@@ -337,10 +361,10 @@ impl Verifier {
 }
 
 impl Shared {
-    fn note(&self, secret: SecretId, at: Timestamp, address: Option<IpAddr>) {
+    fn note(&self, noted: SecretUse) {
         let mut uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
         if uses.len() < MOST_USES {
-            uses.push((secret, at, address));
+            uses.push(noted);
         }
     }
 }
@@ -361,11 +385,12 @@ impl Drop for Watching {
 
 impl fmt::Debug for Question<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Question { secret, requirement, client_address } = self;
+        let Question { secret, requirement, client_address, client } = self;
         f.debug_struct("Question")
             .field("secret", &redact(secret))
             .field("requirement", requirement)
             .field("client_address", client_address)
+            .field("client", client)
             .finish()
     }
 }

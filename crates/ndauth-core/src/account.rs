@@ -32,6 +32,8 @@ pub struct Account {
     pub last_login_at: Option<Timestamp>,
     /// Since when it has no power, if so.
     pub disabled_at: Option<Timestamp>,
+    /// Every secret of its tokens that was minted before is shut out.
+    pub not_before: Timestamp,
 }
 
 /// An account as a decision sees it, and as others are told of it.
@@ -45,12 +47,20 @@ pub struct AccountView<'a> {
     pub last_login_at: Option<Timestamp>,
     /// Since when it has no power, if so.
     pub disabled_at: Option<Timestamp>,
+    /// Every secret of its tokens that was minted before is shut out.
+    pub not_before: Timestamp,
 }
 
 impl<'a> From<&'a Account> for AccountView<'a> {
     fn from(account: &'a Account) -> AccountView<'a> {
-        let Account { id, handle, last_login_at, disabled_at, .. } = account;
-        AccountView { id: *id, handle, last_login_at: *last_login_at, disabled_at: *disabled_at }
+        let Account { id, handle, last_login_at, disabled_at, not_before, .. } = account;
+        AccountView {
+            id: *id,
+            handle,
+            last_login_at: *last_login_at,
+            disabled_at: *disabled_at,
+            not_before: *not_before,
+        }
     }
 }
 
@@ -67,6 +77,10 @@ pub struct Org {
     pub created_at: Timestamp,
     /// Since when no token has power in it, if so.
     pub deleted_at: Option<Timestamp>,
+    /// No secret that was minted before has power in it.
+    pub not_before: Timestamp,
+    /// Since when nothing in it can be changed, if so.
+    pub frozen_at: Option<Timestamp>,
 }
 
 /// An account's role in an org.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! effective = scope ∩ grants ∩ orgs ∩ the owner's live role in the org ∩ the org's policy
-//!             ∩ where the token serves, and from where ∩ what is not shut out
+//!             ∩ where the token serves, and from where ∩ what is neither shut out nor suspended nor frozen
 //! ```
 //!
 //! It is a walk along [`Factor::ALL`]: each factor judges the case by itself, [`decide`] stops at the
@@ -11,8 +11,8 @@
 use std::net::IpAddr;
 
 use crate::{
-    AccountView, Catalogue, Expiry, Grants, Lifetime, Networks, Org, OrgId, OrgPolicy, OrgSlug, Orgs,
-    Permission, Policies, Refusal, Role, Scope, SecretRecord, Service, Services, Timestamp, Token,
+    AccountView, Catalogue, Expiry, Grants, Level, Lifetime, Networks, Org, OrgId, OrgPolicy, OrgSlug, Orgs,
+    Permission, Policies, Refusal, Role, Scope, SecretRecord, Service, Services, Since, Timestamp, Token,
 };
 
 /// What a service wants to know about a secret.
@@ -142,6 +142,8 @@ pub enum Factor {
     NotBefore,
     /// Whether the token lives.
     Life,
+    /// Whether its owner or the operator suspended it.
+    Suspension,
     /// Whether its owner is enabled.
     Owner,
     /// The orgs that the asking service is registered for.
@@ -160,6 +162,8 @@ pub enum Factor {
     Orgs,
     /// The owner's live role in the org.
     Role,
+    /// What the org's admins shut down there: the token, all that was minted before an instant, or every change.
+    Lockdown,
     /// The org's policy.
     Policy,
 }
@@ -173,6 +177,8 @@ pub enum Allowance<'a> {
     MintedSince(Timestamp),
     /// Everything, or nothing.
     Enabled(bool),
+    /// Nothing for now, or everything.
+    Suspended(bool),
     /// These orgs.
     Orgs(&'a Orgs),
     /// These services.
@@ -211,7 +217,8 @@ pub fn decide(case: &Case<'_>) -> Result<Effective, Refusal> {
     };
     match (case.org, case.role()) {
         (OrgView::Org(org, ..), Some(role)) => {
-            let access = case.token.scope.min(role.scope());
+            let most = if org.frozen_at.is_some() { Scope::Ro } else { role.scope() };
+            let access = case.token.scope.min(most);
             let grants = case.catalogue.within(&case.token.grants, role, access);
             Ok(Effective::Access { org: org.id, access, role, grants })
         }
@@ -287,6 +294,18 @@ impl Case<'_> {
         }
     }
 
+    /// What was minted before is shut out, by the operator or by the owner.
+    fn let_in_since(&self) -> Timestamp {
+        self.not_before.max(match self.owner {
+            OwnerView::Account(account) => account.not_before,
+            OwnerView::Org(org) => org.not_before,
+        })
+    }
+
+    fn since(&self, at: Timestamp) -> Since {
+        Since { at, as_of: self.now }
+    }
+
     fn least_role(&self, permission: &Permission) -> Option<Role> {
         self.catalogue.least_role(permission)
     }
@@ -294,10 +313,11 @@ impl Case<'_> {
 
 impl Factor {
     /// Every factor, in the order in which they are asked.
-    pub const ALL: [Factor; 13] = [
+    pub const ALL: [Factor; 15] = [
         Factor::Secret,
         Factor::NotBefore,
         Factor::Life,
+        Factor::Suspension,
         Factor::Owner,
         Factor::Service,
         Factor::Audience,
@@ -307,20 +327,25 @@ impl Factor {
         Factor::Grants,
         Factor::Orgs,
         Factor::Role,
+        Factor::Lockdown,
         Factor::Policy,
     ];
 
     /// Whether a secret that it refuses has no power whatever is asked.
     pub fn is_total(self) -> bool {
-        matches!(self, Factor::Secret | Factor::NotBefore | Factor::Life | Factor::Owner)
+        matches!(
+            self,
+            Factor::Secret | Factor::NotBefore | Factor::Life | Factor::Suspension | Factor::Owner
+        )
     }
 
     fn judge(self, case: &Case<'_>) -> Result<(), Refusal> {
         use Requirement::{Access, Account, Identity, Survey};
         match (self, case.requirement) {
             (Factor::Secret, _) => case.secret.judge(case.now),
-            (Factor::NotBefore, _) => case.secret.judge_minting(case.not_before),
+            (Factor::NotBefore, _) => case.secret.judge_minting(case.let_in_since()),
             (Factor::Life, _) => judge_life(case),
+            (Factor::Suspension, _) => judge_suspension(case),
             (Factor::Owner, _) => judge_owner(case),
             (Factor::Audience, _) => judge_audience(case),
             (Factor::Network, _) => judge_network(case),
@@ -337,6 +362,10 @@ impl Factor {
                 judge_role(case, org, *access, permission.as_ref())
             }
             (Factor::Role, Survey { org }) => judge_role(case, org, Scope::Ro, None),
+            (Factor::Lockdown, Access { org, access, permission }) => {
+                judge_lockdown(case, org, needed_role(case, *access, permission.as_ref()).scope())
+            }
+            (Factor::Lockdown, Survey { org }) => judge_lockdown(case, org, Scope::Ro),
             (Factor::Policy, Access { org, .. } | Survey { org }) => judge_policy(case, org),
         }
     }
@@ -344,8 +373,9 @@ impl Factor {
     fn allowance<'a>(self, case: &Case<'a>) -> Allowance<'a> {
         match self {
             Factor::Secret => Allowance::Until(case.secret.ends_at),
-            Factor::NotBefore => Allowance::MintedSince(case.not_before),
+            Factor::NotBefore => Allowance::MintedSince(case.let_in_since()),
             Factor::Life => Allowance::Until(case.token.revoked_at.map_or(case.token.expires_at, Expiry::At)),
+            Factor::Suspension => Allowance::Suspended(judge_suspension(case).is_err()),
             Factor::Owner => Allowance::Enabled(judge_owner(case).is_ok()),
             Factor::Service => Allowance::Orgs(match case.asker {
                 Asker::Ndauth | Asker::Unstated => &Orgs::All,
@@ -364,6 +394,11 @@ impl Factor {
             Factor::Grants => Allowance::Grants(&case.token.grants),
             Factor::Orgs => Allowance::Orgs(&case.token.orgs),
             Factor::Role => Allowance::Role(case.role()),
+            Factor::Lockdown => match case.org {
+                OrgView::Org(org, ..) if org.frozen_at.is_some() => Allowance::Scope(Scope::Ro),
+                OrgView::Org(org, ..) => Allowance::MintedSince(org.not_before),
+                OrgView::None => Allowance::Suspended(false),
+            },
             Factor::Policy => Allowance::Policy(match case.org {
                 OrgView::None => &OrgPolicy::OPEN,
                 OrgView::Org(_, _, policies) => policies.at(case.now),
@@ -374,9 +409,31 @@ impl Factor {
 
 fn judge_life(case: &Case<'_>) -> Result<(), Refusal> {
     match (case.token.revoked_at, case.token.expires_at) {
-        (Some(at), _) => Err(Refusal::Revoked(at)),
-        (None, Expiry::At(at)) if case.token.expires_at.is_past(case.now) => Err(Refusal::Expired(at)),
+        (Some(at), _) => Err(Refusal::Revoked(case.since(at))),
+        (None, Expiry::At(at)) if case.token.expires_at.is_past(case.now) => {
+            Err(Refusal::Expired(case.since(at)))
+        }
         (None, _) => Ok(()),
+    }
+}
+
+fn judge_suspension(case: &Case<'_>) -> Result<(), Refusal> {
+    let suspended = case.token.suspensions.iter().find(|of| !matches!(of.level, Level::Org(_)));
+    suspended.map_or(Ok(()), |of| Err(Refusal::Suspended(case.since(of.since))))
+}
+
+/// What an org's admins shut down there: the token alone, what is old, or what changes anything.
+fn judge_lockdown(case: &Case<'_>, asked: &OrgSlug, needed: Scope) -> Result<(), Refusal> {
+    let OrgView::Org(org, ..) = case.org else { return Ok(()) };
+    if let Some(of) = case.token.suspensions.iter().find(|of| of.level == Level::Org(org.id)) {
+        return Err(Refusal::SuspendedInOrg { org: asked.clone(), since: case.since(of.since) });
+    }
+    if case.secret.judge_minting(org.not_before).is_err() {
+        return Err(Refusal::ShutOutOfOrg { org: asked.clone(), not_before: org.not_before });
+    }
+    match (org.frozen_at, needed) {
+        (Some(at), Scope::Rw) => Err(Refusal::OrgFrozen { org: asked.clone(), since: case.since(at) }),
+        _ => Ok(()),
     }
 }
 

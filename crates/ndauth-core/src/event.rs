@@ -14,7 +14,10 @@ use rand_core::TryCryptoRng;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::{AccountId, CatalogueDocument, OrgId, OrgPolicy, Role, ServiceId, SessionId, Timestamp, TokenId};
+use crate::{
+    AccountId, CatalogueDocument, Expiry, Level, Lineage, OrgId, OrgPolicy, Role, SecretId, ServiceId, SessionId,
+    Timestamp, TokenId,
+};
 
 /// Who made a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +25,8 @@ use crate::{AccountId, CatalogueDocument, OrgId, OrgPolicy, Role, ServiceId, Ses
 pub enum Actor {
     /// Whoever sits at the machine of the database.
     Console,
+    /// ndauth itself: what it does by rule.
+    Authority,
     /// An account, through a session.
     Session {
         /// The account.
@@ -176,6 +181,121 @@ pub enum Change {
         /// Which.
         token: TokenId,
     },
+    /// A token's end was moved.
+    #[serde(rename = "token.renewed")]
+    TokenRenewed {
+        /// Which.
+        token: TokenId,
+        /// When it ends now.
+        expires_at: Expiry,
+    },
+    /// A token lost its power for now.
+    #[serde(rename = "token.suspended")]
+    TokenSuspended {
+        /// Which.
+        token: TokenId,
+        /// At which level.
+        level: Level,
+    },
+    /// What was taken at some levels, a token got back.
+    #[serde(rename = "token.resumed")]
+    TokenResumed {
+        /// Which.
+        token: TokenId,
+        /// At which.
+        levels: Vec<Level>,
+    },
+    /// A new secret was drawn, which waits to be confirmed.
+    #[serde(rename = "secret.minted")]
+    SecretMinted {
+        /// Whose.
+        family: Lineage,
+        /// Which.
+        secret: SecretId,
+    },
+    /// A new secret took over.
+    #[serde(rename = "secret.confirmed")]
+    SecretConfirmed {
+        /// Whose.
+        family: Lineage,
+        /// Which.
+        secret: SecretId,
+        /// Until when those before it serve at the most.
+        others_end_at: Timestamp,
+        /// When the token ends now.
+        expires_at: Expiry,
+    },
+    /// A new secret was dropped before it was confirmed.
+    #[serde(rename = "secret.dropped")]
+    SecretDropped {
+        /// Whose.
+        family: Lineage,
+        /// Which.
+        secret: SecretId,
+    },
+    /// An old secret was retired before its overlap was over.
+    #[serde(rename = "secret.retired")]
+    SecretRetired {
+        /// Whose.
+        family: Lineage,
+        /// Which.
+        secret: SecretId,
+    },
+    /// A retired secret was presented: told once a day.
+    #[serde(rename = "secret.reused")]
+    SecretReused {
+        /// Whose.
+        family: Lineage,
+        /// Which.
+        secret: SecretId,
+        /// At which levels the policies of orgs suspend the token for it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        suspended: Vec<Level>,
+    },
+    /// Everything that was minted for an account's tokens before an instant was shut out.
+    #[serde(rename = "account.shut_out")]
+    AccountShutOut {
+        /// Whose.
+        account: AccountId,
+        /// Before when.
+        not_before: Timestamp,
+    },
+    /// Everything that was minted before an instant was shut out of an org.
+    #[serde(rename = "org.shut_out")]
+    OrgShutOut {
+        /// Of which.
+        org: OrgId,
+        /// Before when.
+        not_before: Timestamp,
+    },
+    /// An org was frozen.
+    #[serde(rename = "org.frozen")]
+    OrgFrozen {
+        /// Which.
+        org: OrgId,
+    },
+    /// An org was unfrozen.
+    #[serde(rename = "org.unfrozen")]
+    OrgUnfrozen {
+        /// Which.
+        org: OrgId,
+    },
+    /// The rows of what is long dead were removed.
+    #[serde(rename = "families.removed")]
+    FamiliesRemoved {
+        /// Tokens.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        tokens: Vec<TokenId>,
+        /// Sessions.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        sessions: Vec<SessionId>,
+        /// Services.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        services: Vec<ServiceId>,
+        /// What the secrets of the tokens and services were found by: SHA-256 in hexadecimal digits.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        hashes: Vec<String>,
+    },
 }
 
 /// What is told of a change in an event's public bytes.
@@ -293,6 +413,7 @@ mod tests {
             personal_tokens: false,
             networks: crate::Networks::Only([].into()),
             login_within: crate::Lifetime::Endless,
+            suspend_on_reuse: false,
         };
         let org = OrgId::from_uuid(Uuid::from_u128(1));
         let change = Change::PolicySet { org, takes_hold_at: entry().at, policy };

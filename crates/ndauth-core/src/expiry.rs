@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::Timestamp;
 
 /// When something ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Expiry {
     /// At this instant: from then on it is expired.
     At(Timestamp),
@@ -49,6 +50,9 @@ pub enum InvalidExpiry {
     /// Beyond a year.
     #[error("the longest lifetime is 365 days")]
     TooLong,
+    /// Longer than what was chosen when the token was made.
+    #[error("the token was made for {0}, and a rotation gives it no longer life")]
+    Widens(Lifetime),
     /// No lifetime at all.
     #[error("it would be expired as soon as it was made")]
     Past,

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The decision of this version. It counts up whenever a token may need what an earlier decision does not know.
-pub const DECISION_VERSION: u32 = 1;
+pub const DECISION_VERSION: u32 = 2;
 
 /// What is the same for all secrets that a service asks about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +54,8 @@ pub enum InputOwner {
         handle: Handle,
         /// When its person logged in last, if ever.
         last_login_at: Option<Timestamp>,
+        /// What was minted before is shut out.
+        not_before: Timestamp,
     },
     /// An org.
     Org(Org),
@@ -88,14 +90,23 @@ impl Rules {
     }
 }
 
-impl Token {
-    /// The decision that a token needs: an earlier one would leave something out that bounds it.
-    pub fn decision_version(&self) -> u32 {
-        DECISION_VERSION
-    }
-}
-
 impl Inputs {
+    /// The decision that these need: an earlier one would leave something out that bounds the token.
+    ///
+    /// The second knows of suspensions, of what owners and orgs shut out, and of orgs that are frozen.
+    pub fn decision_version(&self) -> u32 {
+        let shut = |org: &Org| org.not_before > Timestamp::MIN || org.frozen_at.is_some();
+        let owner_shut = match &self.owner {
+            InputOwner::Account { not_before, .. } => *not_before > Timestamp::MIN,
+            InputOwner::Org(org) => shut(org),
+        };
+        let place_shut = |place: &InputPlace| match place {
+            InputPlace::Nowhere(_) => false,
+            InputPlace::In(ground, _) => shut(&ground.org),
+        };
+        if owner_shut || !self.token.suspensions.is_empty() || self.places.iter().any(place_shut) { 2 } else { 1 }
+    }
+
     /// How the owner stands in an org, where that is known.
     pub fn place(&self, slug: &OrgSlug) -> Option<&InputPlace> {
         self.places.iter().find(|place| place.slug() == slug)
@@ -104,11 +115,12 @@ impl Inputs {
     /// Whose the token is, as a decision sees it.
     pub fn owner(&self) -> OwnerView<'_> {
         match &self.owner {
-            InputOwner::Account { id, handle, last_login_at } => OwnerView::Account(AccountView {
+            InputOwner::Account { id, handle, last_login_at, not_before } => OwnerView::Account(AccountView {
                 id: *id,
                 handle,
                 last_login_at: *last_login_at,
                 disabled_at: None,
+                not_before: *not_before,
             }),
             InputOwner::Org(org) => OwnerView::Org(org),
         }

@@ -19,6 +19,9 @@ mod policy;
 
 mod account;
 mod catalogue;
+mod client;
+mod rotation;
+mod suspension;
 mod token;
 
 mod decide;
@@ -29,6 +32,7 @@ mod noted;
 mod problem;
 mod reason;
 mod refusal;
+mod since;
 
 pub use access::{InvalidAccess, Role, Scope};
 pub use account::{Account, AccountView, Installation, Membership, Org, Service, Session};
@@ -37,6 +41,7 @@ pub use catalogue::{
     ActionDocument, Catalogue, CatalogueChange, CatalogueDocument, InvalidCatalogue, InvalidChange, Listed,
     PermissionName, TypeDocument, UnknownGrant, is_own_resource_type,
 };
+pub use client::ClientName;
 pub use decide::{
     Allowance, Allowed, Asker, Case, Effective, Factor, Finding, OrgView, OwnerView, Requirement, decide,
     explain, permit,
@@ -49,12 +54,20 @@ pub use inputs::{DECISION_VERSION, InputGround, InputOwner, InputPlace, Inputs, 
 pub use name::{Description, Email, Handle, InvalidName, Label, OrgSlug, is_unshowable};
 pub use nearest::nearest;
 pub use network::{InvalidNetwork, Network};
-pub use noted::Noted;
+pub use noted::{Counts, Noted};
 pub use permission::{Action, Actions, InvalidPermission, Permission, ResourceIds, ResourceType};
 pub use policy::{DatedPolicy, OrgPolicy, Policies};
 pub use problem::Problem;
 pub use reason::{Class, Reason, Who};
 pub use refusal::Refusal;
+pub use rotation::{
+    Lineage, NotRenewable, OVERLAP, PENDING_FOR, RENEWAL, Retirement, Succession, Unready, may_rotate,
+};
 pub use secret::{InvalidSecret, Secret, SecretHash, SecretKind, SecretPrefix, redact};
+pub use since::Since;
+pub use suspension::{Level, Suspension};
 pub use timestamp::{InvalidTimestamp, Timestamp};
-pub use token::{LastUse, Owner, SecretRecord, SecretState, Token, TokenStatus, TokenType, TokenView};
+pub use token::{
+    LastUse, Owner, Revocation, Rotation, SecretRecord, SecretState, SecretView, Token, TokenStatus, TokenType,
+    TokenView, UsedFrom,
+};

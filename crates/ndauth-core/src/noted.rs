@@ -1,9 +1,9 @@
 //! How often it is noted that a secret is used, so that this costs next to nothing.
 
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use crate::Timestamp;
+use crate::{Scope, Timestamp};
 
 /// Of a secret that is used all the time, one use a minute is noted: what is told of its last use is as exact
 /// as this, in seconds.
@@ -11,15 +11,51 @@ const OFTEN: u64 = 60;
 /// Where it is used from elsewhere than before, one a second.
 const ELSEWHERE: u64 = 1;
 
-/// When a secret was last noted to be used, and from where: the second, and behind it some bits of the address.
+/// When a secret was last noted to be used, and from where: the second, and behind it some bits of the address;
+/// and how often it was used since.
 #[derive(Debug, Default)]
-pub struct Noted(AtomicU64);
+pub struct Noted {
+    last: AtomicU64,
+    reads: AtomicU32,
+    writes: AtomicU32,
+}
+
+/// How often something was used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// For what reads.
+    pub reads: u64,
+    /// For what changes something.
+    pub writes: u64,
+}
+
+impl Counts {
+    /// One use.
+    pub fn one(access: Scope) -> Counts {
+        match access {
+            Scope::Ro => Counts { reads: 1, writes: 0 },
+            Scope::Rw => Counts { reads: 0, writes: 1 },
+        }
+    }
+}
+
+impl std::ops::AddAssign for Counts {
+    fn add_assign(&mut self, other: Counts) {
+        self.reads = self.reads.saturating_add(other.reads);
+        self.writes = self.writes.saturating_add(other.writes);
+    }
+}
 
 impl Noted {
     const ADDRESS: u32 = 24;
 
-    /// Whether a use is to be noted, which then it is.
-    pub fn due(&self, at: Timestamp, address: Option<IpAddr>) -> bool {
+    /// Counts a use. Where it is to be noted it says how many there were, this among them.
+    pub fn due(&self, access: Scope, at: Timestamp, address: Option<IpAddr>) -> Option<Counts> {
+        let uses = match access {
+            Scope::Ro => &self.reads,
+            Scope::Rw => &self.writes,
+        };
+        uses.fetch_add(1, Ordering::Relaxed);
         let bits = match address {
             None => 0,
             Some(IpAddr::V4(address)) => u128::from(address.to_bits()) | 1 << 64,
@@ -28,13 +64,14 @@ impl Noted {
         let mixed = ((bits >> 64) as u64 ^ bits as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let second = u64::try_from(at.micros()).unwrap_or(0) / 1_000_000;
         let now = (second << Self::ADDRESS) | (mixed >> (u64::BITS - Self::ADDRESS));
-        let last = self.0.load(Ordering::Relaxed);
+        let last = self.last.load(Ordering::Relaxed);
         let since = (now >> Self::ADDRESS).saturating_sub(last >> Self::ADDRESS);
         let elsewhere = (now ^ last).trailing_zeros() < Self::ADDRESS;
         let due = last == 0 || since >= OFTEN || elsewhere && since >= ELSEWHERE;
-        if due {
-            self.0.store(now, Ordering::Relaxed);
-        }
-        due
+        due.then(|| {
+            self.last.store(now, Ordering::Relaxed);
+            let taken = |uses: &AtomicU32| u64::from(uses.swap(0, Ordering::Relaxed));
+            Counts { reads: taken(&self.reads), writes: taken(&self.writes) }
+        })
     }
 }

@@ -16,6 +16,9 @@ pub struct OrgPolicy {
     pub networks: Networks,
     /// How long ago the owner of a personal token may have logged in last.
     pub login_within: Lifetime,
+    /// Whether a token has no power there any more once one of its retired secrets was presented.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub suspend_on_reuse: bool,
 }
 
 /// A policy, and from when it holds.
@@ -42,6 +45,7 @@ impl OrgPolicy {
         personal_tokens: true,
         networks: Networks::All,
         login_within: Lifetime::Endless,
+        suspend_on_reuse: false,
     };
 }
 

@@ -21,6 +21,8 @@ pub enum Reason {
     TokenExpired,
     /// The token was revoked.
     TokenRevoked,
+    /// The token was suspended.
+    TokenSuspended,
     /// The session came to its end.
     SessionExpired,
     /// The session was ended.
@@ -55,6 +57,12 @@ pub enum Reason {
     NetworkNotCovered,
     /// Where the token was used matters, and is not known.
     AddressUnknown,
+    /// The org's admins suspended the token there.
+    SuspendedInOrg,
+    /// The org's admins shut out all that was minted before some instant.
+    ShutOutOfOrg,
+    /// The org's admins froze it.
+    OrgFrozen,
     /// The org admits no personal tokens.
     PersonalBarred,
     /// The org admits no tokens of owners who logged in so long ago.
@@ -81,6 +89,16 @@ pub enum Reason {
     TokenLimitReached,
     /// An earlier secret still serves.
     OverlapRuns,
+    /// A new secret waits to be confirmed.
+    RotationPending,
+    /// There is no rotation to be settled like this.
+    NoRotation,
+    /// Somebody still uses the old secret, or nobody the new one.
+    NotSafeYet,
+    /// The token is dead.
+    TokenDead,
+    /// The token's end does not move.
+    NotRenewable,
     /// There is no such token, account, org or service.
     NotFound,
     /// The call is not served here.
@@ -144,16 +162,17 @@ use Who as W;
 /// A row a reason: its code, its class, who can do something about it, and what to do next (empty where
 /// nothing general helps).
 #[rustfmt::skip]
-const ROWS: [(Reason, &str, Class, Who, &str); 46] = [
+const ROWS: [(Reason, &str, Class, Who, &str); 55] = [
     (R::CredentialMissing, "CREDENTIAL_MISSING", C::NotAuthenticated, W::Caller, "set NDCLI_TOKEN, or log in with `ndcli auth login --with-token`"),
     (R::SecretMalformed, "SECRET_MALFORMED", C::NotAuthenticated, W::Caller, "copy the token again, whole and without line breaks"),
     (R::SecretUnknown, "SECRET_UNKNOWN", C::NotAuthenticated, W::Caller, "check that it was made on this server and that the right variable holds it"),
-    (R::SecretReplaced, "SECRET_REPLACED", C::NotAuthenticated, W::Owner, "use the token's newer secret"),
+    (R::SecretReplaced, "SECRET_REPLACED", C::NotAuthenticated, W::Owner, "use the token's newer secret, which its owner has"),
     (R::SecretLapsed, "SECRET_LAPSED", C::NotAuthenticated, W::Owner, "use the token's older secret, or rotate again"),
     (R::SecretShutOut, "SECRET_SHUT_OUT", C::NotAuthenticated, W::Owner, "log in again, or make a new token: none of that time serves any more"),
     (R::SecretKindNotAccepted, "SECRET_KIND_NOT_ACCEPTED", C::NotAuthenticated, W::Caller, "use a token that begins with `ndpat_`"),
-    (R::TokenExpired, "TOKEN_EXPIRED", C::NotAuthenticated, W::Owner, "make a new one with `ndcli auth token create`"),
-    (R::TokenRevoked, "TOKEN_REVOKED", C::NotAuthenticated, W::Owner, "make a new one with `ndcli auth token create`"),
+    (R::TokenExpired, "TOKEN_EXPIRED", C::NotAuthenticated, W::Owner, "make a new one with the same settings: `ndcli auth token create --like NAME`"),
+    (R::TokenRevoked, "TOKEN_REVOKED", C::NotAuthenticated, W::Owner, "make a new one with the same settings: `ndcli auth token create --like NAME`"),
+    (R::TokenSuspended, "TOKEN_SUSPENDED", C::NotAuthenticated, W::Owner, "its owner lifts it: `ndcli auth token resume NAME`; where the operator suspended it, the operator does"),
     (R::SessionExpired, "SESSION_EXPIRED", C::NotAuthenticated, W::Caller, "log in again"),
     (R::SessionRevoked, "SESSION_REVOKED", C::NotAuthenticated, W::Caller, "log in again"),
     (R::ServiceRevoked, "SERVICE_REVOKED", C::NotAuthenticated, W::Operator, "ask the operator to register the service again"),
@@ -171,6 +190,9 @@ const ROWS: [(Reason, &str, Class, Who, &str); 46] = [
     (R::ServiceNotCovered, "SERVICE_NOT_COVERED", C::NotPermitted, W::Owner, "make a token for this service: its services never change"),
     (R::NetworkNotCovered, "NETWORK_NOT_COVERED", C::NotPermitted, W::Owner, "use it from where it is for, or make a token for this network: its networks never change"),
     (R::AddressUnknown, "ADDRESS_UNKNOWN", C::NotPermitted, W::Service, "the service must state its client's address, and be registered as stating one"),
+    (R::SuspendedInOrg, "SUSPENDED_IN_ORG", C::NotPermitted, W::OrgAdmin, "an admin of the org lifts it: `ndcli org resume TOKEN_ID`"),
+    (R::ShutOutOfOrg, "SHUT_OUT_OF_ORG", C::NotPermitted, W::Owner, "rotate the token, or make a new one: none of that time has power there any more"),
+    (R::OrgFrozen, "ORG_FROZEN", C::NotPermitted, W::OrgAdmin, "an admin of the org ends that: `ndcli org unfreeze`"),
     (R::PersonalBarred, "PERSONAL_BARRED", C::NotPermitted, W::OrgAdmin, "ask an admin of the org for a token of the org's own"),
     (R::LoginTooOld, "LOGIN_TOO_OLD", C::NotPermitted, W::Owner, "the token's owner logs in again"),
     (R::LifetimeTooLong, "LIFETIME_TOO_LONG", C::NotPermitted, W::Owner, "make a token that lives shorter: `ndcli org policy show` says how long"),
@@ -183,7 +205,12 @@ const ROWS: [(Reason, &str, Class, Who, &str); 46] = [
     (R::LastAdmin, "LAST_ADMIN", C::Precondition, W::Caller, "make somebody else an admin first"),
     (R::ChangedMeanwhile, "CHANGED_MEANWHILE", C::Precondition, W::Caller, "look at it again, and say once more what you want"),
     (R::TokenLimitReached, "TOKEN_LIMIT_REACHED", C::Exhausted, W::Caller, "revoke one that is no longer used: `ndcli auth token list` shows when each last was"),
-    (R::OverlapRuns, "OVERLAP_RUNS", C::Conflict, W::Caller, "wait until it has ended, or rotate with `--overlap 0`, which ends it at once"),
+    (R::OverlapRuns, "OVERLAP_RUNS", C::Conflict, W::Caller, "wait until it has ended, or end it: `rotate --retire`"),
+    (R::RotationPending, "ROTATION_PENDING", C::Conflict, W::Caller, "finish it by using the new secret or by `rotate --confirm`, drop it by `rotate --drop`, or wait: it lapses by itself"),
+    (R::NoRotation, "NO_ROTATION", C::Precondition, W::Caller, "`show` tells how its secrets stand"),
+    (R::NotSafeYet, "NOT_SAFE_YET", C::Precondition, W::Caller, "give every place the new secret first; `show` tells where the old one is used"),
+    (R::TokenDead, "TOKEN_DEAD", C::Precondition, W::Caller, "make a new one with the same settings: `create --like NAME`"),
+    (R::NotRenewable, "NOT_RENEWABLE", C::Precondition, W::Caller, "`rotate` gives it a new secret and its lifetime again"),
     (R::NotFound, "NOT_FOUND", C::NotFound, W::Caller, ""),
     (R::CallUnknown, "CALL_UNKNOWN", C::Unimplemented, W::Operator, "the server may be older than the client"),
     (R::RequestTooLarge, "REQUEST_TOO_LARGE", C::Invalid, W::Caller, "ask for less at once"),

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use crate::{
-    Factor, InvalidSecret, Label, Lifetime, OrgSlug, Permission, Reason, Role, Scope, SecretKind, Timestamp,
+    Factor, InvalidSecret, Label, Lifetime, OrgSlug, Permission, Reason, Role, Scope, SecretKind, Since, Timestamp,
 };
 
 /// Why a secret may not do what was asked.
@@ -17,15 +17,17 @@ pub enum Refusal {
     /// Secrets of this kind are not for services.
     Kind(SecretKind),
     /// Another secret took over.
-    Replaced(Timestamp),
+    Replaced(Since),
     /// It was not used in time after a rotation.
-    Lapsed(Timestamp),
+    Lapsed(Since),
     /// Every secret minted before that instant was shut out.
     ShutOut(Timestamp),
     /// The token was revoked.
-    Revoked(Timestamp),
+    Revoked(Since),
     /// The token came to its end.
-    Expired(Timestamp),
+    Expired(Since),
+    /// The token was suspended, by its owner or the operator.
+    Suspended(Since),
     /// The owner is disabled.
     OwnerDisabled,
     /// The org that owns it was deleted.
@@ -68,6 +70,27 @@ pub enum Refusal {
         /// What is needed.
         needed: Role,
     },
+    /// The org's admins took the token's power there.
+    SuspendedInOrg {
+        /// Where.
+        org: OrgSlug,
+        /// Since when.
+        since: Since,
+    },
+    /// The org's admins shut out every secret that was minted before that instant.
+    ShutOutOfOrg {
+        /// Where.
+        org: OrgSlug,
+        /// Those before.
+        not_before: Timestamp,
+    },
+    /// The org's admins froze it: nothing can be changed there.
+    OrgFrozen {
+        /// Where.
+        org: OrgSlug,
+        /// Since when.
+        since: Since,
+    },
     /// The org's policy admits no personal tokens.
     PersonalBarred(OrgSlug),
     /// The owner logged in longer ago than the org's policy admits, or never.
@@ -109,6 +132,10 @@ impl Refusal {
             Refusal::ShutOut(_) => Reason::SecretShutOut,
             Refusal::Revoked(_) => Reason::TokenRevoked,
             Refusal::Expired(_) => Reason::TokenExpired,
+            Refusal::Suspended(_) => Reason::TokenSuspended,
+            Refusal::SuspendedInOrg { .. } => Reason::SuspendedInOrg,
+            Refusal::ShutOutOfOrg { .. } => Reason::ShutOutOfOrg,
+            Refusal::OrgFrozen { .. } => Reason::OrgFrozen,
             Refusal::OwnerDisabled => Reason::AccountDisabled,
             Refusal::OwnerDeleted(_) => Reason::OrgDeleted,
             Refusal::ServiceNotForOrg(_) => Reason::ServiceNotForOrg,
@@ -138,6 +165,7 @@ impl Refusal {
             Refusal::Replaced(_) | Refusal::Lapsed(_) => Factor::Secret,
             Refusal::ShutOut(_) => Factor::NotBefore,
             Refusal::Revoked(_) | Refusal::Expired(_) => Factor::Life,
+            Refusal::Suspended(_) => Factor::Suspension,
             Refusal::OwnerDisabled | Refusal::OwnerDeleted(_) => Factor::Owner,
             Refusal::ServiceNotForOrg(_) => Factor::Service,
             Refusal::ServiceNotCovered(_) => Factor::Audience,
@@ -147,6 +175,9 @@ impl Refusal {
             Refusal::PermissionNotNamed | Refusal::PermissionNotGranted(_) => Factor::Grants,
             Refusal::OrgUnknown(_) | Refusal::OrgDeleted(_) | Refusal::OrgNotCovered(_) => Factor::Orgs,
             Refusal::NotAMember(_) | Refusal::RoleTooLow { .. } => Factor::Role,
+            Refusal::SuspendedInOrg { .. } | Refusal::ShutOutOfOrg { .. } | Refusal::OrgFrozen { .. } => {
+                Factor::Lockdown
+            }
             Refusal::PersonalBarred(_)
             | Refusal::LoginTooOld { .. }
             | Refusal::LifetimeTooLong { .. }
@@ -187,11 +218,14 @@ impl Refusal {
     /// Since when it holds, where the holder of the secret may know.
     pub fn since(&self) -> Option<Timestamp> {
         match self {
-            Refusal::Replaced(at)
-            | Refusal::Lapsed(at)
-            | Refusal::ShutOut(at)
-            | Refusal::Revoked(at)
-            | Refusal::Expired(at) => Some(*at),
+            Refusal::Replaced(since)
+            | Refusal::Lapsed(since)
+            | Refusal::Revoked(since)
+            | Refusal::Expired(since)
+            | Refusal::Suspended(since)
+            | Refusal::SuspendedInOrg { since, .. }
+            | Refusal::OrgFrozen { since, .. } => Some(since.at),
+            Refusal::ShutOut(at) | Refusal::ShutOutOfOrg { not_before: at, .. } => Some(*at),
             _ => None,
         }
     }
@@ -205,15 +239,25 @@ impl fmt::Display for Refusal {
             Refusal::Kind(kind) => {
                 write!(f, "a secret that begins with `{}` is not accepted here", kind.marker())
             }
-            Refusal::Replaced(at) => write!(f, "the secret was replaced by a newer one on {}", at.date()),
-            Refusal::Lapsed(at) => {
-                write!(f, "the secret lapsed on {}: it was never used after the rotation", at.date())
+            Refusal::Replaced(since) => write!(f, "the secret was replaced by a rotation {since}"),
+            Refusal::Lapsed(since) => {
+                write!(f, "the secret lapsed {since}: nobody used it in time after it was made")
             }
             Refusal::ShutOut(at) => {
                 write!(f, "every secret minted before {at} was shut out, and this is one of them")
             }
-            Refusal::Revoked(at) => write!(f, "the token was revoked on {}", at.date()),
-            Refusal::Expired(at) => write!(f, "the token expired on {}", at.date()),
+            Refusal::Revoked(since) => write!(f, "the token was revoked {since}"),
+            Refusal::Expired(since) => write!(f, "the token expired {since}"),
+            Refusal::Suspended(since) => write!(f, "the token was suspended {since}"),
+            Refusal::SuspendedInOrg { org, since } => {
+                write!(f, "the org `{org}` suspended the token {since}")
+            }
+            Refusal::ShutOutOfOrg { org, not_before } => {
+                write!(f, "the org `{org}` shut out every secret minted before {not_before}, and this is one")
+            }
+            Refusal::OrgFrozen { org, since } => {
+                write!(f, "the org `{org}` was frozen {since}: nothing can be changed there")
+            }
             Refusal::OwnerDisabled => f.write_str("the token's owner is disabled"),
             Refusal::OwnerDeleted(org) => write!(f, "the token's owner, the org `{org}`, was deleted"),
             Refusal::ServiceNotForOrg(org) => write!(f, "the service is not registered for the org `{org}`"),

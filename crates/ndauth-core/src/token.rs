@@ -4,8 +4,9 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::{
-    AccountId, Description, Expiry, Grants, Label, Lifetime, Networks, OrgId, OrgSlug, Orgs, Refusal, Scope,
-    SecretId, SecretPrefix, Services, Timestamp, TokenId,
+    AccountId, ClientName, Counts, Description, Expiry, Grants, Handle, Label, Level, Lifetime, Networks, OrgId,
+    OrgSlug, Orgs, Refusal, Retirement, Scope, SecretId, SecretPrefix, Services, Since, Succession, Suspension,
+    Timestamp, TokenId,
 };
 
 /// Whose a token is.
@@ -46,6 +47,10 @@ pub struct Token {
     pub expires_at: Expiry,
     /// Since when it is dead, if it was revoked.
     pub revoked_at: Option<Timestamp>,
+    /// Whether it may rotate and renew itself.
+    pub self_rotating: bool,
+    /// Who took its power for now.
+    pub suspensions: Box<[Suspension]>,
 }
 
 /// One secret of a family, by all that is kept of it but its hash.
@@ -88,8 +93,12 @@ pub enum TokenStatus {
     Expired,
     /// It was revoked.
     Revoked,
+    /// Its owner or the operator took its power for now.
+    Suspended,
     /// Every secret it has was minted before all such were shut out.
     ShutOut,
+    /// Its first secret was not used in time.
+    Lapsed,
 }
 
 /// What sort of token it is: derived, never stored.
@@ -123,25 +132,129 @@ pub struct TokenView {
     pub orgs: Orgs<OrgSlug>,
     /// Its services by name.
     pub services: Services<Label>,
-    /// Its newest secret.
-    pub newest: SecretRecord,
-    /// When any of its secrets was last used, where one was.
+    /// The person who owns it, by name, where one does and that is told.
+    pub owner_account: Option<Handle>,
+    /// The orgs that suspended it, by name.
+    pub suspended_in: Vec<(OrgSlug, Timestamp)>,
+    /// Its secrets, oldest first: at least one.
+    pub secrets: Vec<SecretView>,
+    /// Its secrets that were minted before are shut out.
+    pub not_before: Timestamp,
+    /// By whom and why it was revoked, where it was and that is told.
+    pub revocation: Option<Revocation>,
+    /// From where it was used, where that is told.
+    pub used_from: Vec<UsedFrom>,
+}
+
+/// A secret as the owner of its token sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretView {
+    /// The secret.
+    pub record: SecretRecord,
+    /// When it was last used, where it was.
     pub last_use: Option<LastUse>,
-    /// The ids of all its secrets.
-    pub secrets: Vec<SecretId>,
-    /// Whether they were all minted before such were shut out.
-    pub shut_out: bool,
+    /// When it was presented once it was retired, the first time that day: by somebody who never got the new one,
+    /// or got hold of the old.
+    pub reused_at: Option<Timestamp>,
+    /// What its confirmation sets off, while it waits for that.
+    pub succession: Option<Succession>,
+}
+
+/// By whom and why a token was revoked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Revocation {
+    /// By whom, for people.
+    pub by: String,
+    /// Why, in their words.
+    pub reason: Option<Description>,
+}
+
+/// From where, and by which client, a token was used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UsedFrom {
+    /// The address, as the service that was called states it.
+    pub address: Option<IpAddr>,
+    /// The client and its version, as that states it.
+    pub client: Option<ClientName>,
+    /// When first.
+    pub first_at: Timestamp,
+    /// When last.
+    pub last_at: Timestamp,
+    /// How often.
+    pub counts: Counts,
+}
+
+/// How a rotation stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rotation<'a> {
+    /// The new secret waits to be confirmed.
+    Pending(&'a SecretView),
+    /// The old secret serves on beside the new.
+    Overlap {
+        /// The old one.
+        old: &'a SecretView,
+        /// Whether it can go.
+        retirement: Retirement,
+    },
 }
 
 /// A lifetime beyond this makes a token long-lived.
 const LONG: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
 impl TokenView {
-    /// Whether the token can be used: revoked before expired before shut out before active.
+    /// Whether the token can be used: revoked before expired, before shut out, before lapsed, before suspended,
+    /// before active.
     pub fn status(&self, now: Timestamp) -> TokenStatus {
+        let held_up = || self.token.suspensions.iter().any(|of| !matches!(of.level, Level::Org(_)));
+        let mut minted_since = self.secrets.iter().filter(|secret| self.is_let_in(secret)).peekable();
         match self.token.status(now) {
-            TokenStatus::Active if self.shut_out => TokenStatus::ShutOut,
+            TokenStatus::Active if minted_since.peek().is_none() => TokenStatus::ShutOut,
+            TokenStatus::Active if !minted_since.any(|secret| secret.record.judge(now).is_ok()) => {
+                TokenStatus::Lapsed
+            }
+            TokenStatus::Active if held_up() => TokenStatus::Suspended,
             status => status,
+        }
+    }
+
+    fn is_let_in(&self, secret: &SecretView) -> bool {
+        secret.record.judge_minting(self.not_before).is_ok()
+    }
+
+    /// The secret that the token goes by: the one in force, or else the newest.
+    pub fn shown(&self, now: Timestamp) -> &SecretView {
+        let current = self.secrets.iter().rfind(|secret| secret.record.state(now) == SecretState::Current);
+        current.or(self.secrets.last()).expect("a family has a secret")
+    }
+
+    /// When any of its secrets was last used, where one was.
+    pub fn last_use(&self) -> Option<LastUse> {
+        self.secrets.iter().filter_map(|secret| secret.last_use).max_by_key(|last| last.at)
+    }
+
+    /// How its rotation stands, where one is under way.
+    pub fn rotation(&self, now: Timestamp) -> Option<Rotation<'_>> {
+        let serving = || self.secrets.iter().filter(|secret| self.is_let_in(secret));
+        let in_state = |state| serving().find(|secret| secret.record.state(now) == state);
+        let current = in_state(SecretState::Current);
+        match (in_state(SecretState::Pending), in_state(SecretState::Retiring), current) {
+            (Some(pending), ..) => Some(Rotation::Pending(pending)),
+            (None, Some(old), Some(new)) => {
+                let taken_over = new.record.confirmed_at.unwrap_or(new.record.minted_at);
+                let retirement = Retirement::judge(taken_over, new.last_use, old.last_use, now);
+                Some(Rotation::Overlap { old, retirement })
+            }
+            (None, ..) => None,
+        }
+    }
+}
+
+impl TokenStatus {
+    /// Whether it never serves again, unless what shut it out is taken back.
+    pub fn is_dead(self) -> bool {
+        match self {
+            TokenStatus::Active | TokenStatus::Suspended => false,
+            TokenStatus::Expired | TokenStatus::Revoked | TokenStatus::ShutOut | TokenStatus::Lapsed => true,
         }
     }
 }
@@ -169,6 +282,12 @@ impl Token {
 }
 
 impl SecretRecord {
+    /// A secret that a rotation drew, or the first of a family whose owner is to confirm that it arrived.
+    pub fn pending(id: SecretId, prefix: SecretPrefix, now: Timestamp) -> SecretRecord {
+        let ends_at = Lifetime::For(crate::PENDING_FOR).expiry(now);
+        SecretRecord { id, prefix, minted_at: now, confirmed_at: None, ends_at }
+    }
+
     /// A family's first secret, which needs nobody's confirmation.
     pub fn first(id: SecretId, prefix: SecretPrefix, now: Timestamp) -> SecretRecord {
         SecretRecord { id, prefix, minted_at: now, confirmed_at: Some(now), ends_at: Expiry::Never }
@@ -178,13 +297,13 @@ impl SecretRecord {
     pub fn judge(&self, now: Timestamp) -> Result<(), Refusal> {
         match self.state(now) {
             SecretState::Pending | SecretState::Current | SecretState::Retiring => Ok(()),
-            SecretState::Retired(at) => Err(Refusal::Replaced(at)),
-            SecretState::Lapsed(at) => Err(Refusal::Lapsed(at)),
+            SecretState::Retired(at) => Err(Refusal::Replaced(Since { at, as_of: now })),
+            SecretState::Lapsed(at) => Err(Refusal::Lapsed(Since { at, as_of: now })),
         }
     }
 
     /// How long it was to live when it was drawn, or as far as its end was moved since.
-    pub(crate) fn span(&self, token_ends: Expiry) -> Lifetime {
+    pub fn span(&self, token_ends: Expiry) -> Lifetime {
         match self.ends_at.min(token_ends) {
             Expiry::At(end) => Lifetime::For(end.since(self.minted_at)),
             Expiry::Never => Lifetime::Endless,

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use ndauth_core::{
     Account, Actions, Description, Effective, Expiry, ExpiryChoice, Factor, Grant, Grants, Label, LastUse,
-    Lifetime, Membership, Network, Networks, OrgSlug, Orgs, Owner, Permission, Problem, Reason, Refusal,
-    Requirement, ResourceIds, Role, Scope, SecretPrefix, Service, Services, Session, Timestamp, TokenStatus,
-    TokenType, TokenView, Who,
+    Lifetime, Membership, Network, Networks, OrgSlug, Orgs, Permission, Problem, Reason, Refusal,
+    Requirement, ResourceIds, Role, Scope, SecretPrefix, Service, Services, Session, Timestamp, Who,
 };
 
 use crate::v1;
@@ -328,49 +327,6 @@ pub fn expiry_from_proto(field: &str, expiry: Option<v1::Expiry>) -> Result<Expi
     }
 }
 
-/// A token as of an instant, on the wire.
-pub fn token_to_proto(view: &TokenView, now: Timestamp) -> v1::Token {
-    let token = &view.token;
-    v1::Token {
-        id: token.id.to_string(),
-        name: token.name.to_string(),
-        prefix: view.newest.prefix.to_string(),
-        scope: scope_to_proto(token.scope).into(),
-        grants: Some(grants_to_proto(&token.grants)),
-        orgs: Some(orgs_to_proto(&view.orgs)),
-        r#type: token_type_to_proto(token.token_type()).into(),
-        status: token_status_to_proto(view.status(now)).into(),
-        created_at: Some(timestamp_to_proto(token.created_at)),
-        expiry: Some(expiry_to_proto(token.expires_at)),
-        revoked_at: token.revoked_at.map(timestamp_to_proto),
-        last_use: view.last_use.map(last_use_to_proto),
-        description: token.description.as_ref().map(ToString::to_string).unwrap_or_default(),
-        services: Some(services_to_proto(&view.services)),
-        networks: Some(networks_to_proto(&token.networks)),
-        owner_org: match (token.owner, &view.owner_org) {
-            (Owner::Org(id), Some(slug)) => Some(v1::OwnerOrg { id: id.to_string(), slug: slug.to_string() }),
-            (Owner::Org(_) | Owner::Account(_), _) => None,
-        },
-    }
-}
-
-fn token_type_to_proto(token_type: TokenType) -> v1::TokenType {
-    match token_type {
-        TokenType::Standard => v1::TokenType::Standard,
-        TokenType::LongLived => v1::TokenType::LongLived,
-        TokenType::ReadOnly => v1::TokenType::ReadOnly,
-    }
-}
-
-fn token_status_to_proto(status: TokenStatus) -> v1::TokenStatus {
-    match status {
-        TokenStatus::Active => v1::TokenStatus::Active,
-        TokenStatus::Expired => v1::TokenStatus::Expired,
-        TokenStatus::ShutOut => v1::TokenStatus::ShutOut,
-        TokenStatus::Revoked => v1::TokenStatus::Revoked,
-    }
-}
-
 /// When a token was last used, on the wire.
 pub fn last_use_to_proto(last: LastUse) -> v1::LastUse {
     v1::LastUse {
@@ -486,6 +442,8 @@ pub fn factor_to_proto(factor: Factor) -> v1::Factor {
         Factor::Audience => v1::Factor::Audience,
         Factor::Network => v1::Factor::Network,
         Factor::Policy => v1::Factor::Policy,
+        Factor::Suspension => v1::Factor::Suspension,
+        Factor::Lockdown => v1::Factor::Lockdown,
     }
 }
 

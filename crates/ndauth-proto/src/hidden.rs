@@ -4,7 +4,10 @@ use std::fmt;
 
 use ndauth_core::redact;
 
-use crate::v1::{CreateOrgTokenResponse, CreateTokenResponse, PresentedSecret, ValidateTokenRequest};
+use crate::v1::{
+    CreateOrgTokenResponse, CreateTokenResponse, PresentedSecret, RotateOrgTokenResponse, RotateTokenResponse,
+    ValidateTokenRequest,
+};
 
 impl fmt::Debug for CreateOrgTokenResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -36,13 +39,41 @@ impl fmt::Debug for CreateTokenResponse {
 
 impl fmt::Debug for ValidateTokenRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ValidateTokenRequest { secret, org, required_access, required_permission, client_address } = self;
+        let ValidateTokenRequest { secret, org, required_access, required_permission, client_address, client } =
+            self;
         f.debug_struct("ValidateTokenRequest")
             .field("secret", &redact(secret))
             .field("org", org)
             .field("required_access", required_access)
             .field("required_permission", required_permission)
             .field("client_address", client_address)
+            .field("client", client)
+            .finish()
+    }
+}
+
+impl fmt::Debug for RotateTokenResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let RotateTokenResponse { token, secret, pending_until, sequence, evaluated_at } = self;
+        f.debug_struct("RotateTokenResponse")
+            .field("token", token)
+            .field("secret", &redact(secret))
+            .field("pending_until", pending_until)
+            .field("sequence", sequence)
+            .field("evaluated_at", evaluated_at)
+            .finish()
+    }
+}
+
+impl fmt::Debug for RotateOrgTokenResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let RotateOrgTokenResponse { token, secret, pending_until, sequence, evaluated_at } = self;
+        f.debug_struct("RotateOrgTokenResponse")
+            .field("token", token)
+            .field("secret", &redact(secret))
+            .field("pending_until", pending_until)
+            .field("sequence", sequence)
+            .field("evaluated_at", evaluated_at)
             .finish()
     }
 }

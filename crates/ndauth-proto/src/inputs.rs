@@ -5,8 +5,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use ndauth_core::{
-    Among, DatedPolicy, Head, InputGround, InputOwner, InputPlace, Inputs, Org, OrgId, Owner, Policies,
-    Problem, Requirement, Role, Rules, RulesVersion, Scope, SecretRecord, Service, Timestamp, Token,
+    Among, DatedPolicy, Head, InputGround, InputOwner, InputPlace, Inputs, Level, Org, OrgId, Owner, Policies,
+    Problem, Requirement, Role, Rules, RulesVersion, Scope, SecretRecord, Service, Suspension, Timestamp, Token,
 };
 
 use crate::convert::{
@@ -93,7 +93,7 @@ pub fn rules_from_proto(rules: &v1::Rules) -> Result<Rules, Problem> {
 pub fn inputs_to_proto(inputs: &Inputs, rules: &RulesVersion) -> v1::Inputs {
     let Inputs { secret, token, owner, places } = inputs;
     v1::Inputs {
-        decision_version: token.decision_version(),
+        decision_version: inputs.decision_version(),
         rules_version: rules.to_vec(),
         token: Some(v1::InputToken {
             id: token.id.to_string(),
@@ -106,6 +106,7 @@ pub fn inputs_to_proto(inputs: &Inputs, rules: &RulesVersion) -> v1::Inputs {
             created_at: Some(timestamp_to_proto(token.created_at)),
             lifetime: Some(lifetime_to_proto(token.lifetime)),
             expiry: Some(expiry_to_proto(token.expires_at)),
+            suspensions: token.suspensions.iter().map(suspension_to_proto).collect(),
         }),
         secret: Some(v1::InputSecret {
             id: secret.id.to_string(),
@@ -115,11 +116,12 @@ pub fn inputs_to_proto(inputs: &Inputs, rules: &RulesVersion) -> v1::Inputs {
             ends_at: Some(expiry_to_proto(secret.ends_at)),
         }),
         owner: Some(match owner {
-            InputOwner::Account { id, handle, last_login_at } => {
+            InputOwner::Account { id, handle, last_login_at, not_before } => {
                 v1::inputs::Owner::Account(v1::InputAccount {
                     id: id.to_string(),
                     handle: handle.to_string(),
                     last_login_at: last_login_at.map(timestamp_to_proto),
+                    not_before: some(*not_before),
                 })
             }
             InputOwner::Org(org) => v1::inputs::Owner::Org(org_to_proto(org)),
@@ -135,6 +137,7 @@ pub fn inputs_from_proto(inputs: &v1::Inputs) -> Result<(Inputs, RulesVersion), 
             id: id("inputs.account.id", &account.id)?,
             handle: id("inputs.account.handle", &account.handle)?,
             last_login_at: maybe("inputs.account.last_login_at", account.last_login_at)?,
+            not_before: or_min("inputs.account.not_before", account.not_before)?,
         },
         Some(v1::inputs::Owner::Org(org)) => InputOwner::Org(org_from_proto("inputs.org", org)?),
         None => return Err(absent("inputs.owner")),
@@ -165,6 +168,8 @@ pub fn inputs_from_proto(inputs: &v1::Inputs) -> Result<(Inputs, RulesVersion), 
         lifetime: lifetime_from_proto("inputs.token.lifetime", token.lifetime)?,
         expires_at: expiry_from_proto("inputs.token.expiry", token.expiry)?,
         revoked_at: None,
+        self_rotating: false,
+        suspensions: token.suspensions.iter().map(suspension_from_proto).collect::<Result<_, _>>()?,
     };
     let places = inputs.places.iter().map(place_from_proto).collect::<Result<_, _>>()?;
     let rules = hash_from_proto("inputs.rules_version", &inputs.rules_version)?;
@@ -219,6 +224,8 @@ fn org_to_proto(org: &Org) -> v1::InputOrg {
         slug: org.slug.to_string(),
         created_at: Some(timestamp_to_proto(org.created_at)),
         deleted_at: org.deleted_at.map(timestamp_to_proto),
+        not_before: some(org.not_before),
+        frozen_at: org.frozen_at.map(timestamp_to_proto),
     }
 }
 
@@ -229,7 +236,39 @@ fn org_from_proto(field: &str, org: &v1::InputOrg) -> Result<Org, Problem> {
         name: None,
         created_at: instant(field, org.created_at)?,
         deleted_at: maybe(field, org.deleted_at)?,
+        not_before: or_min(field, org.not_before)?,
+        frozen_at: maybe(field, org.frozen_at)?,
     })
+}
+
+fn suspension_to_proto(of: &Suspension) -> v1::InputSuspension {
+    use v1::input_suspension::Level as On;
+    let level = match of.level {
+        Level::Owner => On::Owner(v1::All {}),
+        Level::Operator => On::Operator(v1::All {}),
+        Level::Org(org) => On::OrgId(org.to_string()),
+    };
+    v1::InputSuspension { level: Some(level), since: Some(timestamp_to_proto(of.since)) }
+}
+
+fn suspension_from_proto(of: &v1::InputSuspension) -> Result<Suspension, Problem> {
+    use v1::input_suspension::Level as On;
+    let level = match &of.level {
+        Some(On::Owner(_)) => Level::Owner,
+        Some(On::Operator(_)) => Level::Operator,
+        Some(On::OrgId(org)) => Level::Org(id("inputs.token.suspensions.org_id", org)?),
+        None => return Err(absent("inputs.token.suspensions.level")),
+    };
+    Ok(Suspension { level, since: instant("inputs.token.suspensions.since", of.since)? })
+}
+
+/// An instant before which something is shut out; absent where nothing is.
+fn some(not_before: Timestamp) -> Option<prost_types::Timestamp> {
+    (not_before > Timestamp::MIN).then(|| timestamp_to_proto(not_before))
+}
+
+fn or_min(field: &str, told: Option<prost_types::Timestamp>) -> Result<Timestamp, Problem> {
+    Ok(maybe(field, told)?.unwrap_or(Timestamp::MIN))
 }
 
 fn ids_to_proto<Id: Ord + ToString>(ids: &Among<Id>) -> v1::IdsOrAll {

@@ -28,6 +28,7 @@ mod hidden;
 mod inputs;
 mod policy;
 mod status;
+mod tokens;
 mod wire;
 
 pub use catalogue::{catalogue_from_proto, catalogue_to_proto};
@@ -39,14 +40,15 @@ pub use convert::{
     permission_from_proto, permission_to_proto, reason_from_proto, reason_to_proto, refusal_to_proto,
     requirement_from_proto, role_from_proto, role_to_proto, scope_from_proto, scope_to_proto,
     service_to_proto, services_from_proto, services_to_proto, session_to_proto, timestamp_from_proto,
-    timestamp_to_proto, token_to_proto, who_to_proto,
+    timestamp_to_proto, who_to_proto,
 };
 pub use inputs::{
     head_from_proto, head_to_proto, inputs_from_proto, inputs_to_proto, requirement_to_proto,
     rules_from_proto, rules_to_proto,
 };
-pub use policy::{policy_from_proto, policy_to_proto};
+pub use policy::{lifetime_from_proto, lifetime_to_proto, policy_from_proto, policy_to_proto};
 pub use status::{problem_from_status, status_from_problem};
+pub use tokens::token_to_proto;
 pub use wire::{write_duration, write_fixed, write_message, write_number, write_outcome, write_timestamp};
 
 /// The generated types, clients and servers of the package `ndauth.v1`.

@@ -11,6 +11,7 @@ pub fn policy_to_proto(policy: &OrgPolicy) -> v1::OrgPolicy {
         personal_tokens: policy.personal_tokens,
         networks: Some(networks_to_proto(&policy.networks)),
         login_within: Some(lifetime_to_proto(policy.login_within)),
+        suspend_on_reuse: policy.suspend_on_reuse,
     }
 }
 
@@ -23,6 +24,7 @@ pub fn policy_from_proto(field: &str, policy: Option<v1::OrgPolicy>) -> Result<O
         personal_tokens: policy.personal_tokens,
         networks: networks_from_proto(&part("networks"), policy.networks)?,
         login_within: limit_from_proto(&part("login_within"), policy.login_within)?,
+        suspend_on_reuse: policy.suspend_on_reuse,
     })
 }
 
@@ -30,7 +32,7 @@ pub fn policy_from_proto(field: &str, policy: Option<v1::OrgPolicy>) -> Result<O
 const MOST_SECONDS: u64 = 10 * 365 * 24 * 60 * 60;
 
 /// A lifetime, on the wire.
-pub(crate) fn lifetime_to_proto(lifetime: Lifetime) -> v1::Lifetime {
+pub fn lifetime_to_proto(lifetime: Lifetime) -> v1::Lifetime {
     let kind = match lifetime {
         Lifetime::For(duration) => v1::lifetime::Kind::AtMost(duration_to_proto(duration)),
         Lifetime::Endless => v1::lifetime::Kind::NeverEnds(v1::Never {}),
@@ -39,7 +41,7 @@ pub(crate) fn lifetime_to_proto(lifetime: Lifetime) -> v1::Lifetime {
 }
 
 /// A lifetime, off the wire.
-pub(crate) fn lifetime_from_proto(field: &str, lifetime: Option<v1::Lifetime>) -> Result<Lifetime, Problem> {
+pub fn lifetime_from_proto(field: &str, lifetime: Option<v1::Lifetime>) -> Result<Lifetime, Problem> {
     match lifetime.and_then(|lifetime| lifetime.kind) {
         None => Err(Problem::invalid(field, "say `at_most` or `never_ends`: what is absent means neither")),
         Some(v1::lifetime::Kind::NeverEnds(v1::Never {})) => Ok(Lifetime::Endless),

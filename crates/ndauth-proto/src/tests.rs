@@ -117,6 +117,7 @@ fn values_go_round() {
         personal_tokens: false,
         networks,
         login_within: Lifetime::For(Duration::from_secs(1)),
+        suspend_on_reuse: true,
     };
     for nanos in [0_u64, 1, 1_000_000, 1_000_000_001, u64::MAX] {
         let spoil = Lifetime::For(Duration::from_nanos(nanos));
@@ -154,6 +155,7 @@ fn a_question_is_whole_or_refused() {
             required_access: access.into(),
             required_permission,
             client_address: String::new(),
+            client: String::new(),
         })
         .map_err(|problem| problem.field.unwrap_or_default())
     };
@@ -274,6 +276,7 @@ fn what_is_written_is_what_would_be_built() {
         operator: false,
         created_at: now,
         disabled_at: None,
+        not_before: Timestamp::MIN,
         last_login_at: None,
     };
     let org = Org {
@@ -282,6 +285,8 @@ fn what_is_written_is_what_would_be_built() {
         name: None,
         created_at: now,
         deleted_at: None,
+        not_before: Timestamp::MIN,
+        frozen_at: None,
     };
     let grant = |n: usize| Grant {
         resource_type: format!("assets-{n}").parse().expect("a resource type"),
@@ -314,6 +319,8 @@ fn what_is_written_is_what_would_be_built() {
                     lifetime: Lifetime::Endless,
                     expires_at,
                     revoked_at: None,
+                    self_rotating: false,
+                    suspensions: [].into(),
                 };
                 let place = (effective != Effective::Identity).then_some(&org.slug);
                 let allowed = Allowed { token: &token, owner, effective: effective.clone(), org: place };

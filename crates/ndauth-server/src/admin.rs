@@ -6,7 +6,8 @@ mod show;
 use std::path::Path;
 
 use ndauth_authority::{
-    AnyToken, Authority, Clock, Credential, NewAccount, NewOrg, NewService, Settlement, parse_export,
+    AnyToken, Authority, ChangedToken, Clock, Credential, NewAccount, NewOrg, NewService, Settlement, Settling, Tidied,
+    parse_export,
 };
 use ndauth_core::{Handle, Label, Orgs, Timestamp};
 use ndauth_terminal::{Failure, aside, print, print_json};
@@ -88,6 +89,7 @@ async fn carry_out(authority: &Authority, command: Admin) -> Result<Done, Failur
         Admin::Token(command) => return token(authority, command).await,
         Admin::Catalogue(command) => return catalogue::run(authority, command).await,
         Admin::Check => check(authority).await,
+        Admin::Tidy => tidy(authority).await,
         Admin::Backup { file } => backup(authority, &file).await,
         Admin::AfterRestore { replay, not_before } => {
             return after_restore(authority, replay.as_deref(), not_before).await;
@@ -208,17 +210,32 @@ async fn service(authority: &Authority, command: Service) -> Outcome {
             services.rows.retain(|view| all || view.service.revoked_at.is_none());
             Done::table(show::services(&services))
         }
-        Service::Rotate { name, overlap } => {
+        Service::Rotate { name, confirm: true, .. } => {
+            settle_service(authority, &name, &Settling::Confirm(None), "confirmed").await?
+        }
+        Service::Rotate { name, drop: true, .. } => {
+            settle_service(authority, &name, &Settling::Drop, "dropped").await?
+        }
+        Service::Rotate { name, retire: true, anyway, .. } => {
+            settle_service(authority, &name, &Settling::Retire { anyway }, "retired").await?
+        }
+        Service::Rotate { name, overlap, .. } => {
             let rotated = authority.rotate_service(CONSOLE, &name, overlap).await?;
-            let aside = if overlap.is_zero() {
-                "the secret it had serves no longer".to_owned()
+            let then = if overlap.is_zero() {
+                "the secret it had ends then".to_owned()
             } else {
-                format!("the secret it had serves until {}", rotated.retires)
+                format!("the secret it had serves on for {} then", humantime::format_duration(overlap))
             };
+            let until = rotated.pending_until;
+            let aside = format!(
+                "it takes over at its first use, or by `ndauthd admin service rotate '{name}' --confirm`, and {then}; \
+                 unused it lapses at {until}"
+            );
             let json = json!({
                 "rotated": true,
                 "service": name.as_str(),
-                "former_secret_serves_until": rotated.retires.to_string(),
+                "pending_until": until.to_string(),
+                "overlap_seconds": overlap.as_secs(),
             });
             Done::secret(&rotated.secret, aside, json)
         }
@@ -228,6 +245,20 @@ async fn service(authority: &Authority, command: Service) -> Outcome {
             Done::line(format!("service `{name}` revoked"), json)
         }
     })
+}
+
+async fn settle_service(authority: &Authority, name: &Label, settling: &Settling, how: &str) -> Outcome {
+    let changed = authority.settle_service(CONSOLE, name, settling).await?;
+    let json = json!({ "settled": how, "service": name.as_str(), "changed": changed });
+    let which = if matches!(settling, Settling::Retire { .. }) { "old" } else { "new" };
+    Ok(Done::line(format!("the {which} secret of the service `{name}` is {how}"), json))
+}
+
+async fn tidy(authority: &Authority) -> Outcome {
+    let Tidied { tokens, sessions, services } = authority.tidy_up_now(CONSOLE).await?;
+    let json = json!({ "tokens_removed": tokens, "sessions_removed": sessions, "services_removed": services });
+    let text = format!("removed {tokens} token(s), {sessions} session(s) and {services} service(s) that are long dead");
+    Ok(Done::line(text, json))
 }
 
 async fn token(authority: &Authority, command: Token) -> Result<Done, Failure> {
@@ -251,7 +282,24 @@ async fn token(authority: &Authority, command: Token) -> Result<Done, Failure> {
             });
             Ok(Done::line(format!("token `{}` ({}) {already}revoked", revoked.name, revoked.id), json))
         }
+        Token::Suspend { token, owner } => {
+            let changed = authority.suspend_any_token(CONSOLE, &any_token(&token, owner)?).await;
+            Ok(turned_token(&changed.map_err(|error| authority_failure(&error))?, "suspended"))
+        }
+        Token::Resume { token, owner } => {
+            let changed = authority.resume_any_token(CONSOLE, &any_token(&token, owner)?).await;
+            Ok(turned_token(&changed.map_err(|error| authority_failure(&error))?, "resumed"))
+        }
     }
+}
+
+fn turned_token(changed: &ChangedToken, how: &str) -> Done {
+    let token = &changed.view.token;
+    let already = if changed.changed { "" } else { "was already " };
+    let json = json!({
+        "id": token.id.to_string(), "name": token.name.as_str(), "status": how, "changed": changed.changed,
+    });
+    Done::line(format!("token `{}` ({}) {already}{how}", token.name, token.id), json)
 }
 
 fn any_token(token: &str, owner: Option<Handle>) -> Result<AnyToken, Failure> {

@@ -236,6 +236,8 @@ pub(crate) enum Admin {
     Events(Events),
     /// Compare all that the database holds with itself and with the log
     Check,
+    /// Remove what is dead for 400 days (sessions: for one), as the server does by itself once an hour
+    Tidy,
     /// Copy the database to a new file, while it is served
     Backup {
         /// The file to write
@@ -393,13 +395,25 @@ pub(crate) enum Service {
         #[arg(long)]
         all: bool,
     },
-    /// Give a service a new secret, and print it alone on standard output
+    /// Give a service a new secret, and print it alone on standard output; it takes over at its first use
     Rotate {
         /// Which
         name: Label,
-        /// How long the secret it had serves on, such as `24h` or `30m`; `0` ends it at once
+        /// How long the secret it had serves on once the new one took over, such as `24h` or `30m`; `0` ends it then
         #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = duration)]
         overlap: Duration,
+        /// Make no new secret: let the one that waits take over now
+        #[arg(long, group = "settling", conflicts_with = "overlap")]
+        confirm: bool,
+        /// Make no new secret: drop the one that waits
+        #[arg(long, group = "settling", conflicts_with = "overlap")]
+        drop: bool,
+        /// Make no new secret: end the old one before its overlap is over
+        #[arg(long, group = "settling", conflicts_with = "overlap")]
+        retire: bool,
+        /// End the old one though somebody uses it still
+        #[arg(long, requires = "retire")]
+        anyway: bool,
     },
     /// Revoke a service: it can ask nothing from now on
     Revoke {
@@ -421,6 +435,22 @@ pub(crate) enum Token {
     },
     /// Revoke a token: by its id, or by its owner and the name it has there
     Revoke {
+        /// Its id, or its name with `--owner`
+        token: String,
+        /// Whose it is
+        #[arg(long, value_name = "HANDLE")]
+        owner: Option<Handle>,
+    },
+    /// Take a token's power for now: by its id, or by its owner and the name it has there
+    Suspend {
+        /// Its id, or its name with `--owner`
+        token: String,
+        /// Whose it is
+        #[arg(long, value_name = "HANDLE")]
+        owner: Option<Handle>,
+    },
+    /// Give a token back what anybody took of its power
+    Resume {
         /// Its id, or its name with `--owner`
         token: String,
         /// Whose it is

@@ -12,11 +12,11 @@ mod validation;
 mod watching;
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use ndauth_authority::{Authority, AuthorityError, Credential};
-use ndauth_core::{Problem, Reason, Refusal, Secret};
+use ndauth_authority::{Authority, AuthorityError, Credential, ShutOut, Whose};
+use ndauth_core::{ClientName, Expiry, Problem, Reason, Refusal, Secret};
 use ndauth_proto::v1::account_service_server::AccountServiceServer;
 use ndauth_proto::v1::org_service_server::OrgServiceServer;
 use ndauth_proto::v1::org_token_service_server::OrgTokenServiceServer;
@@ -101,7 +101,38 @@ pub(crate) async fn set_health(health: &HealthReporter, serving: bool) {
 fn credential<T>(request: &Request<T>) -> Result<Credential, Status> {
     let values = request.metadata().get_all("authorization").iter().map(MetadataValue::as_encoded_bytes);
     let peer = request.remote_addr().map(|address| address.ip().to_canonical());
-    presented(values, peer)
+    let mut credential = presented(values, peer)?;
+    if let Credential::Secret { client: named, ends: told, .. } = &mut credential {
+        let agent = request.metadata().get("user-agent").and_then(|agent| agent.to_str().ok());
+        *named = agent.and_then(ClientName::of_user_agent);
+        if let Some(Ends(ends)) = request.extensions().get() {
+            *told = Arc::clone(ends);
+        }
+    }
+    Ok(credential)
+}
+
+/// When the credential of a call ends: its answer tells of it.
+#[derive(Clone, Default)]
+struct Ends(Arc<OnceLock<Expiry>>);
+
+impl Service {
+    /// Shuts out all tokens of a time, or says what that would do.
+    async fn shut_out(
+        &self,
+        credential: &Credential,
+        whose: &Whose,
+        before: Option<prost_types::Timestamp>,
+        dry_run: bool,
+    ) -> Result<ShutOut, Status> {
+        let before = fields::created_before(before).map_err(refused)?;
+        let done = if dry_run {
+            self.authority.preview_shut_out(credential, whose, before).await
+        } else {
+            self.authority.shut_out(credential, whose, before).await
+        };
+        done.map_err(|error| status(&error))
+    }
 }
 
 /// What `authorization: Bearer …` presents, once (RFC 6750, section 2.1).
@@ -121,7 +152,7 @@ fn presented<'a>(
         _ => return Err(malformed("expected `Bearer` and the secret, with one blank between them")),
     };
     match secret.parse::<Secret>() {
-        Ok(secret) => Ok(Credential::Secret { secret, from }),
+        Ok(secret) => Ok(Credential::secret(secret, from)),
         Err(why) => Err(status(&Refusal::Malformed(why).into())),
     }
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use metrics_exporter_prometheus::{BuildError, PrometheusHandle};
-use ndauth_authority::{Authority, AuthorityError, Clock, DatabaseUrl, Freshness};
+use ndauth_authority::{Authority, AuthorityError, Clock, DatabaseUrl, Freshness, Tidied};
 use ndauth_core::Timestamp;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::{TcpListener, TcpSocket};
@@ -110,6 +110,8 @@ pub enum ServeError {
 
 /// How often last uses are written down, metrics tidied, and the certificate looked at.
 const TIDY: Duration = Duration::from_secs(5);
+/// How often what is long dead is looked for; the first time only the clock is looked at.
+const CLEAN: Duration = Duration::from_secs(60 * 60);
 /// How often it is looked whether work should be sent here.
 const WATCH: Duration = Duration::from_secs(1);
 /// How many connections may wait to be accepted.
@@ -177,7 +179,9 @@ pub async fn serve(options: &ServeOptions, tell: impl FnOnce(Serving)) -> Result
             certificate.clone(),
             Ticks::every(TIDY, stopped.clone()),
         )),
-        tokio::spawn(watch_health(ops, health, Ticks::every(WATCH, stopped))),
+        tokio::spawn(watch_health(ops, health, Ticks::every(WATCH, stopped.clone()))),
+        tokio::spawn(follow_up(Arc::clone(&authority), stopped.clone())),
+        tokio::spawn(clean(Arc::clone(&authority), Ticks::every(CLEAN, stopped))),
     ];
     let tls = certificate.as_ref().map(Certificate::config);
     let listener = listen(&options.listen, socket)?;
@@ -293,6 +297,39 @@ async fn tidy(
         }
         if let Err(error) = authority.write_uses().await {
             tracing::warn!(error = &error as &dyn std::error::Error, "last uses wait to be written down");
+        }
+    }
+}
+
+/// Does what answers set off, as soon as they do.
+async fn follow_up(authority: Arc<Authority>, mut stopped: watch::Receiver<bool>) {
+    loop {
+        tokio::select! {
+            _ = stopped.wait_for(|stopped| *stopped) => break,
+            () = authority.something_to_follow() => {}
+        }
+        if let Err(error) = authority.follow_up().await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "what answers set off waits to be done");
+            tokio::time::sleep(WATCH).await;
+        }
+    }
+    if let Err(error) = authority.follow_up().await {
+        tracing::warn!(error = &error as &dyn std::error::Error, "what answers set off was not done");
+    }
+}
+
+/// Removes what is long dead.
+async fn clean(authority: Arc<Authority>, mut ticks: Ticks) {
+    while ticks.next().await {
+        match authority.tidy_up().await {
+            Ok(Tidied { tokens: 0, sessions: 0, services: 0 }) => {}
+            Ok(Tidied { tokens, sessions, services }) => {
+                tracing::info!(tokens, sessions, services, "removed what is long dead");
+            }
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, "what is long dead is not removed");
+            }
         }
     }
 }

@@ -26,6 +26,7 @@ impl TryFrom<Model> for Account {
             created_at: columns.instant("created_at", row.created_at)?,
             last_login_at: columns.instant_or_null("last_login_at", row.last_login_at)?,
             disabled_at: columns.instant_or_null("disabled_at", row.disabled_at)?,
+            not_before: columns.instant("not_before", row.not_before)?,
         })
     }
 }
@@ -91,6 +92,7 @@ impl Write {
             created_at: Set(account.created_at.micros()),
             last_login_at: Set(account.last_login_at.map(Timestamp::micros)),
             disabled_at: Set(account.disabled_at.map(Timestamp::micros)),
+            not_before: Set(account.not_before.micros()),
         };
         inserted(Entity::insert(row).exec_without_returning(&self.transaction).await)
     }
@@ -100,6 +102,18 @@ impl Write {
         Entity::update_many()
             .col_expr(Column::LastLoginAt, Expr::value(self.now().micros()))
             .filter(Column::Id.eq(id.uuid()))
+            .exec(&self.transaction)
+            .await?;
+        Ok(())
+    }
+
+    /// Shuts out every secret of an account's tokens that was minted before an instant. What is shut out already
+    /// stays so.
+    pub async fn shut_out_account(&self, id: AccountId, not_before: Timestamp) -> Result<(), StoreError> {
+        Entity::update_many()
+            .col_expr(Column::NotBefore, Expr::value(not_before.micros()))
+            .filter(Column::Id.eq(id.uuid()))
+            .filter(Column::NotBefore.lt(not_before.micros()))
             .exec(&self.transaction)
             .await?;
         Ok(())

@@ -75,9 +75,13 @@ pub(crate) fn expiry_micros(expiry: Expiry) -> i64 {
     }
 }
 
+pub(crate) fn duration_micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(NEVER - 1)
+}
+
 pub(crate) fn lifetime_micros(lifetime: Lifetime) -> i64 {
     match lifetime {
-        Lifetime::For(duration) => i64::try_from(duration.as_micros()).unwrap_or(NEVER - 1),
+        Lifetime::For(duration) => duration_micros(duration),
         Lifetime::Endless => NEVER,
     }
 }

@@ -24,7 +24,10 @@ mod policies;
 mod secrets;
 mod services;
 mod sessions;
+mod remains;
+mod suspensions;
 mod tokens;
+mod uses;
 mod witness;
 
 #[cfg(feature = "testing")]
@@ -39,7 +42,9 @@ pub use events::StoredEvent;
 pub use mirror::{Census, Kin, Listener, Page, Person, Place, Sorted};
 pub use orgs::Member;
 pub use secrets::{Family, FoundSecret, Minted};
-pub use tokens::TokenPage;
+pub use remains::{Kind, Remains};
+pub use tokens::{Cursor, Key, TokenOrder, TokenPage, TokenQuery};
 pub use transaction::{Moment, Read, Write};
+pub use uses::Use;
 pub use url::{DatabaseUrl, InvalidDatabaseUrl};
 pub use witness::Witness;

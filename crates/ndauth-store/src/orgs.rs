@@ -36,6 +36,8 @@ impl TryFrom<org::Model> for Org {
             name: columns.text_or_null("name", row.name.as_deref())?,
             created_at: columns.instant("created_at", row.created_at)?,
             deleted_at: columns.instant_or_null("deleted_at", row.deleted_at)?,
+            not_before: columns.instant("not_before", row.not_before)?,
+            frozen_at: columns.instant_or_null("frozen_at", row.frozen_at)?,
         })
     }
 }
@@ -156,6 +158,8 @@ impl Write {
             name: Set(org.name.as_ref().map(ToString::to_string)),
             created_at: Set(org.created_at.micros()),
             deleted_at: Set(org.deleted_at.map(Timestamp::micros)),
+            not_before: Set(org.not_before.micros()),
+            frozen_at: Set(org.frozen_at.map(Timestamp::micros)),
         };
         inserted(org::Entity::insert(row).exec_without_returning(&self.transaction).await)
     }
@@ -164,6 +168,27 @@ impl Write {
     pub async fn delete_org(&self, id: OrgId) -> Result<(), StoreError> {
         org::Entity::update_many()
             .col_expr(org::Column::DeletedAt, Expr::value(self.now().micros()))
+            .filter(org::Column::Id.eq(id.uuid()))
+            .exec(&self.transaction)
+            .await?;
+        Ok(())
+    }
+
+    /// Shuts every secret out of an org that was minted before an instant. What is shut out already stays so.
+    pub async fn shut_out_of_org(&self, id: OrgId, not_before: Timestamp) -> Result<(), StoreError> {
+        org::Entity::update_many()
+            .col_expr(org::Column::NotBefore, Expr::value(not_before.micros()))
+            .filter(org::Column::Id.eq(id.uuid()))
+            .filter(org::Column::NotBefore.lt(not_before.micros()))
+            .exec(&self.transaction)
+            .await?;
+        Ok(())
+    }
+
+    /// Marks an org as frozen since an instant, or as not.
+    pub async fn set_frozen(&self, id: OrgId, since: Option<Timestamp>) -> Result<(), StoreError> {
+        org::Entity::update_many()
+            .col_expr(org::Column::FrozenAt, Expr::value(since.map(Timestamp::micros)))
             .filter(org::Column::Id.eq(id.uuid()))
             .exec(&self.transaction)
             .await?;

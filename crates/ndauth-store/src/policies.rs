@@ -48,6 +48,7 @@ impl Read {
                     networks: among(row.all_networks, networks)
                         .map_err(|_| columns.corrupt("all_networks"))?,
                     login_within: columns.lifetime("login_within", row.login_within)?,
+                    suspend_on_reuse: row.suspend_on_reuse,
                 },
             });
         }
@@ -81,6 +82,7 @@ impl Write {
             personal_tokens: Set(policy.personal_tokens),
             all_networks: Set(policy.networks == Networks::All),
             login_within: Set(lifetime_micros(policy.login_within)),
+            suspend_on_reuse: Set(policy.suspend_on_reuse),
         };
         org_policy::Entity::insert(row).exec_without_returning(&self.transaction).await?;
         if let Networks::Only(networks) = &policy.networks {

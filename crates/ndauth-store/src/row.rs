@@ -17,6 +17,7 @@ pub(crate) mod account {
         pub created_at: i64,
         pub last_login_at: Option<i64>,
         pub disabled_at: Option<i64>,
+        pub not_before: i64,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -37,6 +38,8 @@ pub(crate) mod org {
         pub name: Option<String>,
         pub created_at: i64,
         pub deleted_at: Option<i64>,
+        pub not_before: i64,
+        pub frozen_at: Option<i64>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -88,6 +91,10 @@ pub(crate) mod token {
         pub lifetime: i64,
         pub expires_at: i64,
         pub revoked_at: Option<i64>,
+        pub revoked_by: Option<String>,
+        pub revoked_reason: Option<String>,
+        pub self_rotating: bool,
+        pub last_used_at: Option<i64>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -214,6 +221,9 @@ pub(crate) mod secret {
         pub ends_at: i64,
         pub last_used_at: Option<i64>,
         pub last_used_address: Option<String>,
+        pub overlap: Option<i64>,
+        pub token_expires_at: Option<i64>,
+        pub reused_at: Option<i64>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -294,6 +304,7 @@ pub(crate) mod org_policy {
         pub personal_tokens: bool,
         pub all_networks: bool,
         pub login_within: i64,
+        pub suspend_on_reuse: bool,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -332,6 +343,49 @@ pub(crate) mod catalogue {
         pub one: i32,
         pub hash: Vec<u8>,
         pub document: String,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+pub(crate) mod suspension {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "suspension")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub token_id: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub level: String,
+        pub since: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+pub(crate) mod token_use {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "token_use")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub token_id: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub address: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub client: String,
+        pub first_at: i64,
+        pub last_at: i64,
+        pub reads: i64,
+        pub writes: i64,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

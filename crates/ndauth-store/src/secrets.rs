@@ -1,18 +1,19 @@
 //! Secrets: found by their hash, and observed in use.
 
-use std::fmt::Write as _;
+use std::time::Duration;
 
 use ndauth_core::{
-    Expiry, LastUse, SecretHash, SecretId, SecretRecord, ServiceId, SessionId, Timestamp, TokenId,
+    Expiry, LastUse, Lineage, SecretHash, SecretId, SecretRecord, SecretView, ServiceId, SessionId, Succession,
+    Timestamp, TokenId,
 };
 use sea_orm::ActiveValue::Set;
 use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, Statement, Value};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, Statement};
 
-use crate::columns::{Columns, NEVER, expiry_micros};
+use crate::columns::{Columns, NEVER, duration_micros, expiry_micros};
 use crate::row::secret::{ActiveModel, Column, Entity, Model};
-use crate::{Engine, Read, Store, StoreError, Write};
+use crate::{Read, StoreError, Write};
 
 /// Whose secret it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,6 +37,27 @@ pub struct FoundSecret {
     pub family: Family,
     /// When it was last used, as far as was written down.
     pub last_use: Option<LastUse>,
+    /// When it was last noted to be presented once it was retired.
+    pub reused_at: Option<Timestamp>,
+    /// What its confirmation sets off, while it waits for that.
+    pub succession: Option<Succession>,
+}
+
+impl FoundSecret {
+    /// It as the owner of its token sees it.
+    pub fn view(self) -> SecretView {
+        let FoundSecret { record, last_use, reused_at, succession, .. } = self;
+        SecretView { record, last_use, reused_at, succession }
+    }
+}
+
+impl From<Lineage> for Family {
+    fn from(lineage: Lineage) -> Family {
+        match lineage {
+            Lineage::Token(id) => Family::Token(id),
+            Lineage::Service(id) => Family::Service(id),
+        }
+    }
 }
 
 /// How many secrets of what lives were minted when.
@@ -78,7 +100,18 @@ impl TryFrom<Model> for FoundSecret {
             return Err(columns.corrupt("ends_at"));
         }
         let hash = SecretHash::from_bytes(columns.hash("hash", row.hash)?);
-        Ok(FoundSecret { hash, record, family, last_use })
+        let reused_at = columns.instant_or_null("reused_at", row.reused_at)?;
+        let succession = match (row.overlap, row.token_expires_at) {
+            (Some(overlap), Some(end)) if record.confirmed_at.is_none() => Some(Succession {
+                overlap: Duration::from_micros(
+                    u64::try_from(overlap).map_err(|_| columns.corrupt("overlap"))?,
+                ),
+                expires_at: columns.expiry("token_expires_at", end)?,
+            }),
+            (None, None) => None,
+            _ => return Err(columns.corrupt("overlap")),
+        };
+        Ok(FoundSecret { hash, record, family, last_use, reused_at, succession })
     }
 }
 
@@ -135,6 +168,15 @@ impl Read {
 }
 
 impl Family {
+    /// The family, where its secrets succeed each other.
+    pub fn lineage(self) -> Option<Lineage> {
+        match self {
+            Family::Token(id) => Some(Lineage::Token(id)),
+            Family::Service(id) => Some(Lineage::Service(id)),
+            Family::Session(_) => None,
+        }
+    }
+
     pub(crate) fn column(self) -> (Column, Uuid) {
         match self {
             Family::Token(id) => (Column::TokenId, id.uuid()),
@@ -157,12 +199,60 @@ impl Write {
         Ok(())
     }
 
-    /// Adds a secret to a family.
+    /// Lets a secret serve until an end.
+    pub async fn end_secret(&self, id: SecretId, end: Expiry) -> Result<(), StoreError> {
+        let changed = [(Column::EndsAt, Expr::value(expiry_micros(end)))];
+        self.set_secret(id, changed).await
+    }
+
+    /// Lets a pending secret take over now.
+    pub async fn confirm_secret(&self, id: SecretId) -> Result<(), StoreError> {
+        let nothing = || Expr::value(Option::<i64>::None);
+        let changed = [
+            (Column::ConfirmedAt, Expr::value(self.now().micros())),
+            (Column::EndsAt, Expr::value(NEVER)),
+            (Column::Overlap, nothing()),
+            (Column::TokenExpiresAt, nothing()),
+        ];
+        self.set_secret(id, changed).await
+    }
+
+    /// Lets a pending secret wait no longer.
+    pub async fn drop_secret(&self, id: SecretId) -> Result<(), StoreError> {
+        let nothing = || Expr::value(Option::<i64>::None);
+        let changed = [
+            (Column::EndsAt, Expr::value(self.now().micros())),
+            (Column::Overlap, nothing()),
+            (Column::TokenExpiresAt, nothing()),
+        ];
+        self.set_secret(id, changed).await
+    }
+
+    /// Notes that a retired secret was presented.
+    pub async fn set_reused(&self, id: SecretId, at: Timestamp) -> Result<(), StoreError> {
+        self.set_secret(id, [(Column::ReusedAt, Expr::value(at.micros()))]).await
+    }
+
+    async fn set_secret(
+        &self,
+        id: SecretId,
+        changed: impl IntoIterator<Item = (Column, sea_orm::sea_query::SimpleExpr)>,
+    ) -> Result<(), StoreError> {
+        let mut update = Entity::update_many().filter(Column::Id.eq(id.uuid()));
+        for (column, value) in changed {
+            update = update.col_expr(column, value);
+        }
+        update.exec(&self.transaction).await?;
+        Ok(())
+    }
+
+    /// Adds a secret to a family; a pending one with what its confirmation sets off.
     pub async fn insert_secret(
         &self,
         family: Family,
         record: &SecretRecord,
         hash: &SecretHash,
+        succession: Option<&Succession>,
     ) -> Result<(), StoreError> {
         let (token_id, session_id, service_id) = match family {
             Family::Token(id) => (Some(id.uuid()), None, None),
@@ -181,46 +271,11 @@ impl Write {
             ends_at: Set(expiry_micros(record.ends_at)),
             last_used_at: Set(None),
             last_used_address: Set(None),
+            overlap: Set(succession.map(|then| duration_micros(then.overlap))),
+            token_expires_at: Set(succession.map(|then| expiry_micros(then.expires_at))),
+            reused_at: Set(None),
         };
         Entity::insert(row).exec_without_returning(&self.transaction).await?;
-        Ok(())
-    }
-}
-
-impl Store {
-    /// Writes down when secrets were last used. The newest wins, in whatever order they come. It is an
-    /// observation, not a change of state: no event tells of it.
-    pub async fn record_uses(&self, uses: &[(SecretId, LastUse)]) -> Result<(), StoreError> {
-        if uses.is_empty() {
-            return Ok(());
-        }
-        // The first row tells PostgreSQL the types.
-        let first = match self.engine {
-            Engine::Sqlite => "(?, ?, ?)",
-            Engine::Postgres => "($1::uuid, $2::bigint, $3::text)",
-        };
-        let mut sql = format!("WITH used (id, at, address) AS (VALUES {first}");
-        for row in 1..uses.len() {
-            match self.engine {
-                Engine::Sqlite => sql.push_str(", (?, ?, ?)"),
-                Engine::Postgres => {
-                    let _ = write!(sql, ", (${}, ${}, ${})", row * 3 + 1, row * 3 + 2, row * 3 + 3);
-                }
-            }
-        }
-        sql.push_str(
-            ") UPDATE secret SET last_used_at = used.at, last_used_address = used.address FROM used \
-             WHERE secret.id = used.id AND (last_used_at IS NULL OR last_used_at < used.at)",
-        );
-        let values = uses.iter().flat_map(|(id, last)| -> [Value; 3] {
-            let address = last.address.map(|address| address.to_string());
-            [id.uuid().into(), last.at.micros().into(), address.into()]
-        });
-        let _turn = self.writer.lock().await;
-        let transaction = self.begin_immediate().await?;
-        let backend = transaction.get_database_backend();
-        transaction.execute_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
-        transaction.commit().await?;
         Ok(())
     }
 }

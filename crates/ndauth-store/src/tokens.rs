@@ -1,18 +1,19 @@
 //! Tokens, with their orgs and grants.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use ndauth_core::{
-    AccountId, Actions, Grant, Grants, Label, LastUse, Network, Networks, OrgId, Orgs, Owner, ServiceId,
-    Services, Timestamp, Token, TokenId, TokenView,
+    AccountId, Actions, Actor, Description, Expiry, Grant, Grants, Label, Level, Network, Networks, OrgId, Orgs, Owner,
+    ServiceId, Services, Suspension, Timestamp, Token, TokenId, TokenView,
 };
 use sea_orm::ActiveValue::Set;
-use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
+use sea_orm::sea_query::{Expr, ExprTrait, Func, SimpleExpr};
 use sea_orm::{
-    ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
+    ColumnTrait, EntityTrait, Order, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
 };
 
-use crate::columns::{Columns, among, expiry_micros, lifetime_micros};
+use crate::columns::{Columns, among, duration_micros, expiry_micros, lifetime_micros};
 use crate::error::inserted;
 use crate::row::{membership, secret, token, token_grant, token_network, token_org, token_service};
 use crate::secrets::{Family, FoundSecret};
@@ -27,6 +28,97 @@ pub struct TokenPage {
     pub after: Option<TokenId>,
     /// At most so many.
     pub limit: u64,
+}
+
+/// A list of an owner's tokens, part by part.
+#[derive(Clone, Debug)]
+pub struct TokenQuery {
+    /// Whether revoked tokens are listed too.
+    pub include_revoked: bool,
+    /// Only those that nobody used for so long; one that was never used counts from when it was made.
+    pub unused_for: Option<Duration>,
+    /// Only those that live and end within so long.
+    pub ends_within: Option<Duration>,
+    /// In which order.
+    pub order: TokenOrder,
+    /// Whether the other way round.
+    pub reverse: bool,
+    /// Only those behind this place.
+    pub after: Option<Cursor>,
+    /// At most so many.
+    pub limit: u64,
+}
+
+/// What a list of tokens is sorted by, and then by when they were made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenOrder {
+    /// When they were made.
+    Made,
+    /// Their names.
+    Name,
+    /// When they end.
+    End,
+    /// When they were last used; those never used first.
+    Use,
+}
+
+/// A place in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    /// What the list is sorted by, of the token there.
+    pub key: Key,
+    /// That token.
+    pub id: TokenId,
+}
+
+/// What a list is sorted by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// A name.
+    Text(String),
+    /// An instant, or nothing but the id.
+    Micros(i64),
+}
+
+impl TokenQuery {
+    /// All of them from the first on, in the order in which they were made.
+    pub const fn all(include_revoked: bool, limit: u64) -> TokenQuery {
+        TokenQuery {
+            include_revoked,
+            unused_for: None,
+            ends_within: None,
+            order: TokenOrder::Made,
+            reverse: false,
+            after: None,
+            limit,
+        }
+    }
+}
+
+impl TokenOrder {
+    fn key(self, row: &token::Model) -> Key {
+        match self {
+            TokenOrder::Made => Key::Micros(0),
+            TokenOrder::Name => Key::Text(row.name.clone()),
+            TokenOrder::End => Key::Micros(row.expires_at),
+            TokenOrder::Use => Key::Micros(row.last_used_at.unwrap_or(0)),
+        }
+    }
+
+    fn column(self) -> SimpleExpr {
+        match self {
+            TokenOrder::Made => Expr::value(0_i64),
+            TokenOrder::Name => token::Column::Name.into_expr(),
+            TokenOrder::End => token::Column::ExpiresAt.into_expr(),
+            TokenOrder::Use => Func::coalesce([token::Column::LastUsedAt.into_expr(), Expr::value(0_i64)]).into(),
+        }
+    }
+
+    /// Whether a key is one of this order.
+    pub fn fits(self, key: &Key) -> bool {
+        matches!((self, key), (TokenOrder::Name, Key::Text(_)))
+            || self != TokenOrder::Name && matches!(key, Key::Micros(_))
+    }
 }
 
 impl Read {
@@ -48,13 +140,14 @@ impl Read {
 
     /// How many tokens of an account are neither revoked nor expired, and have a secret that is not shut out.
     pub async fn count_live_tokens(&self, owner: AccountId) -> Result<u64, StoreError> {
-        let not_before = self.installation().not_before.micros();
+        let not_before = self.owner_not_before(Owner::Account(owner)).await?.micros();
         // Of each of them, looked up by its index: there may be millions of others.
         let serving = secret::Entity::find()
             .select_only()
             .column(secret::Column::Id)
             .filter(secret::Column::TokenId.into_expr().eq(token::Column::Id.into_expr()))
             .filter(secret::Column::MintedAt.gte(not_before))
+            .filter(secret::Column::EndsAt.gt(self.now().micros()))
             .into_query();
         let live = token::Entity::find()
             .filter(token::Column::AccountId.eq(owner.uuid()))
@@ -64,14 +157,77 @@ impl Read {
         Ok(live.count(&self.transaction).await?)
     }
 
-    /// The tokens of an owner.
-    pub async fn list_tokens(&self, owner: Owner, page: TokenPage) -> Result<Vec<Token>, StoreError> {
-        self.token_page(token::Entity::find().filter(owned_by(owner)), page).await
+    /// What was minted for an owner before is shut out.
+    pub async fn owner_not_before(&self, owner: Owner) -> Result<Timestamp, StoreError> {
+        let own = match owner {
+            Owner::Account(id) => self.find_account(id).await?.map(|account| account.not_before),
+            Owner::Org(id) => self.find_org(id).await?.map(|org| org.not_before),
+        };
+        Ok(self.installation().not_before.max(own.unwrap_or(Timestamp::MIN)))
     }
 
-    /// The tokens that may have power in an org: its own, and those of its members that are not restricted
-    /// to other orgs.
-    pub async fn list_tokens_of_org(&self, org: OrgId, page: TokenPage) -> Result<Vec<Token>, StoreError> {
+    /// A part of the tokens of an owner, and where the next part begins, if there may be one.
+    pub async fn list_tokens(
+        &self,
+        owner: Owner,
+        asked: &TokenQuery,
+    ) -> Result<(Vec<Token>, Option<Cursor>), StoreError> {
+        let key = asked.order.column();
+        let mut query = token::Entity::find().filter(owned_by(owner));
+        if !asked.include_revoked {
+            query = query.filter(token::Column::RevokedAt.is_null());
+        }
+        let now = self.now().micros();
+        if let Some(span) = asked.unused_for {
+            let used =
+                Func::coalesce([token::Column::LastUsedAt.into_expr(), token::Column::CreatedAt.into_expr()]);
+            query = query.filter(SimpleExpr::from(used).lt(now.saturating_sub(duration_micros(span))));
+        }
+        if let Some(span) = asked.ends_within {
+            query = query
+                .filter(token::Column::ExpiresAt.lt(now.saturating_add(duration_micros(span))))
+                .filter(token::Column::ExpiresAt.gt(now));
+        }
+        if let Some(Cursor { key: at, id }) = &asked.after {
+            let at = match at {
+                Key::Text(text) => Expr::value(text.as_str()),
+                Key::Micros(micros) => Expr::value(*micros),
+            };
+            let place = Expr::tuple([key.clone(), token::Column::Id.into_expr()]);
+            let last = Expr::tuple([at, Expr::value(id.uuid())]);
+            query = query.filter(if asked.reverse { place.lt(last) } else { place.gt(last) });
+        }
+        let direction = if asked.reverse { Order::Desc } else { Order::Asc };
+        if asked.order != TokenOrder::Made {
+            query = query.order_by(key, direction.clone());
+        }
+        let rows = query.order_by(token::Column::Id, direction).limit(asked.limit).all(&self.transaction).await?;
+        let full = u64::try_from(rows.len()).is_ok_and(|count| count == asked.limit);
+        let next = rows.last().filter(|_| full).map(|row| Cursor {
+            key: asked.order.key(row),
+            id: TokenId::from_uuid(row.id),
+        });
+        Ok((self.tokens_from_rows(rows).await?, next))
+    }
+
+    /// The tokens of an account that live, as far as they tell by themselves.
+    pub async fn list_live_tokens(&self, owner: AccountId) -> Result<Vec<Token>, StoreError> {
+        let live = token::Entity::find()
+            .filter(token::Column::AccountId.eq(owner.uuid()))
+            .filter(token::Column::RevokedAt.is_null())
+            .filter(token::Column::ExpiresAt.gt(self.now().micros()))
+            .order_by_asc(token::Column::Id);
+        self.tokens_from_rows(live.all(&self.transaction).await?).await
+    }
+
+    /// The tokens that may have power in an org: its own, if they are asked for, and those of its members that are
+    /// not restricted to other orgs.
+    pub async fn list_tokens_of_org(
+        &self,
+        org: OrgId,
+        own: bool,
+        page: TokenPage,
+    ) -> Result<Vec<Token>, StoreError> {
         let members = membership::Entity::find()
             .select_only()
             .column(membership::Column::AccountId)
@@ -85,8 +241,14 @@ impl Read {
             .into_query();
         let personal = token::Column::AccountId.in_subquery(members);
         let there = token::Column::AllOrgs.eq(true).or(token::Column::Id.in_subquery(restricted));
-        let query = token::Entity::find().filter(owned_by(Owner::Org(org)).or(personal.and(there)));
-        self.token_page(query, page).await
+        let personal = personal.and(there);
+        let whose = if own { owned_by(Owner::Org(org)).or(personal) } else { personal };
+        self.token_page(token::Entity::find().filter(whose), page).await
+    }
+
+    /// The tokens of an owner, in the order in which they were made.
+    pub async fn list_tokens_page(&self, owner: Owner, page: TokenPage) -> Result<Vec<Token>, StoreError> {
+        self.token_page(token::Entity::find().filter(owned_by(owner)), page).await
     }
 
     /// The tokens of everyone.
@@ -110,6 +272,20 @@ impl Read {
         self.tokens_from_rows(rows).await
     }
 
+    /// By whom and why a token was revoked, as far as that was written down.
+    pub async fn find_revocation(
+        &self,
+        id: TokenId,
+    ) -> Result<Option<(Actor, Option<Description>)>, StoreError> {
+        let Some(row) = token::Entity::find_by_id(id.uuid()).one(&self.transaction).await? else {
+            return Ok(None);
+        };
+        let columns = Columns { table: "token", id: row.id };
+        let Some(by) = row.revoked_by else { return Ok(None) };
+        let by = serde_json::from_str(&by).map_err(|_| columns.corrupt("revoked_by"))?;
+        Ok(Some((by, columns.text_or_null("revoked_reason", row.revoked_reason.as_deref())?)))
+    }
+
     /// These tokens as their owner sees them, in the same order.
     pub async fn view_tokens(&self, tokens: Vec<Token>) -> Result<Vec<TokenView>, StoreError> {
         let ids: Vec<TokenId> = tokens.iter().map(|token| token.id).collect();
@@ -127,37 +303,56 @@ impl Read {
             Owner::Account(_) => None,
             Owner::Org(org) => Some(org),
         });
-        let orgs =
-            self.orgs_by_id(restricted.flatten().copied().chain(owning).collect::<BTreeSet<_>>()).await?;
+        let suspending =
+            tokens.iter().flat_map(|token| &token.suspensions).filter_map(|suspension| match suspension.level {
+                Level::Org(org) => Some(org),
+                Level::Owner | Level::Operator => None,
+            });
+        let named: BTreeSet<_> = restricted.flatten().copied().chain(owning).chain(suspending).collect();
+        let orgs = self.orgs_by_id(named).await?;
+        let owners = tokens.iter().filter_map(|token| match token.owner {
+            Owner::Account(account) => Some(account),
+            Owner::Org(_) => None,
+        });
+        let accounts = self.accounts_by_id(owners.collect::<BTreeSet<_>>()).await?;
         let audiences = tokens.iter().filter_map(|token| match &token.services {
             Services::All => None,
             Services::Only(services) => Some(services),
         });
         let services = self.service_names(audiences.flatten().copied().collect::<BTreeSet<_>>()).await?;
         let view = |token: Token| {
-            let secrets = secrets.remove(&token.id).unwrap_or_default();
-            let newest = secrets
-                .iter()
-                .max_by_key(|secret| (secret.record.minted_at, secret.record.id))
-                .ok_or_else(|| StoreError::corrupt("secret", "token_id", token.id))?;
+            let mut secrets = secrets.remove(&token.id).unwrap_or_default();
+            secrets.sort_unstable_by_key(|secret| (secret.record.minted_at, secret.record.id));
+            if secrets.is_empty() {
+                return Err(StoreError::corrupt("secret", "token_id", token.id));
+            }
             let slug = |id: &OrgId| orgs.get(id).map(|org| org.slug.clone());
-            let not_before = self.installation().not_before;
+            let (owner_org, owner_account, not_before) = match token.owner {
+                Owner::Org(id) => {
+                    let org = orgs.get(&id).ok_or_else(|| StoreError::corrupt("token", "org_id", token.id))?;
+                    (Some(org.slug.clone()), None, org.not_before)
+                }
+                Owner::Account(id) => {
+                    let account = accounts.get(&id);
+                    let account =
+                        account.ok_or_else(|| StoreError::corrupt("token", "account_id", token.id))?;
+                    (None, Some(account.handle.clone()), account.not_before)
+                }
+            };
+            let suspended_in = |of: &Suspension| match of.level {
+                Level::Org(org) => Some((slug(&org)?, of.since)),
+                Level::Owner | Level::Operator => None,
+            };
             Ok(TokenView {
-                shut_out: newest.record.minted_at < not_before,
-                owner_org: match token.owner {
-                    Owner::Account(_) => None,
-                    Owner::Org(org) => {
-                        Some(slug(&org).ok_or_else(|| StoreError::corrupt("token", "org_id", token.id))?)
-                    }
-                },
+                owner_org,
+                owner_account,
                 orgs: token.orgs.named(slug),
                 services: token.services.named(|id| services.get(id).cloned()),
-                newest: newest.record.clone(),
-                last_use: secrets
-                    .iter()
-                    .filter_map(|secret| secret.last_use)
-                    .max_by_key(|last: &LastUse| last.at),
-                secrets: secrets.iter().map(|secret| secret.record.id).collect(),
+                suspended_in: token.suspensions.iter().filter_map(suspended_in).collect(),
+                secrets: secrets.into_iter().map(FoundSecret::view).collect(),
+                not_before: not_before.max(self.installation().not_before),
+                revocation: None,
+                used_from: Vec::new(),
                 token,
             })
         };
@@ -166,6 +361,7 @@ impl Read {
 
     /// Reads the orgs and grants of tokens, for all of them at once.
     pub(crate) async fn tokens_from_rows(&self, rows: Vec<token::Model>) -> Result<Vec<Token>, StoreError> {
+        let mut suspensions = self.suspensions(rows.iter().map(|row| row.id)).await?;
         let restricted: Vec<_> = rows.iter().filter(|row| !row.all_orgs).map(|row| row.id).collect();
         let mut orgs: BTreeMap<_, Vec<OrgId>> = BTreeMap::new();
         if !restricted.is_empty() {
@@ -205,6 +401,7 @@ impl Read {
                 grants: grants.remove(&row.id).unwrap_or_default(),
                 services: services.remove(&row.id).unwrap_or_default(),
                 networks: networks.remove(&row.id).unwrap_or_default(),
+                suspensions: suspensions.remove(&row.id).unwrap_or_default(),
             };
             token_from_rows(&row, rows)
         };
@@ -218,6 +415,7 @@ struct Restrictions {
     grants: Vec<Grant>,
     services: Vec<ServiceId>,
     networks: Vec<Network>,
+    suspensions: Vec<Suspension>,
 }
 
 fn owned_by(owner: Owner) -> SimpleExpr {
@@ -250,6 +448,10 @@ impl Write {
             lifetime: Set(lifetime_micros(token.lifetime)),
             expires_at: Set(expiry_micros(token.expires_at)),
             revoked_at: Set(token.revoked_at.map(Timestamp::micros)),
+            revoked_by: Set(None),
+            revoked_reason: Set(None),
+            self_rotating: Set(token.self_rotating),
+            last_used_at: Set(None),
         };
         if inserted(token::Entity::insert(row).exec_without_returning(&self.transaction).await)?.is_err() {
             return Ok(Err(Taken));
@@ -282,6 +484,22 @@ impl Write {
         Ok(Ok(()))
     }
 
+    /// The token with this id, which no other change can touch until this one ends.
+    pub async fn lock_token(&self, id: TokenId) -> Result<Option<Token>, StoreError> {
+        let row = token::Entity::find_by_id(id.uuid()).lock_exclusive().one(&self.transaction).await?;
+        Ok(self.tokens_from_rows(row.into_iter().collect()).await?.pop())
+    }
+
+    /// Lets a token end at another instant.
+    pub async fn set_token_end(&self, id: TokenId, end: Expiry) -> Result<(), StoreError> {
+        token::Entity::update_many()
+            .col_expr(token::Column::ExpiresAt, Expr::value(expiry_micros(end)))
+            .filter(token::Column::Id.eq(id.uuid()))
+            .exec(&self.transaction)
+            .await?;
+        Ok(())
+    }
+
     /// Takes its name from a token, so that another may hold it.
     pub async fn release_name(&self, id: TokenId) -> Result<(), StoreError> {
         token::Entity::update_many()
@@ -292,10 +510,18 @@ impl Write {
         Ok(())
     }
 
-    /// Marks a token as revoked, and gives up its name. Says whether it was not revoked before.
-    pub async fn revoke_token(&self, id: TokenId) -> Result<bool, StoreError> {
+    /// Marks a token as revoked, by whom and why, and gives up its name. Says whether it was not revoked before.
+    pub async fn revoke_token(
+        &self,
+        id: TokenId,
+        by: &Actor,
+        reason: Option<&Description>,
+    ) -> Result<bool, StoreError> {
+        let by = serde_json::to_string(by).expect("an actor is plain data");
         let changed = token::Entity::update_many()
             .col_expr(token::Column::RevokedAt, Expr::value(self.now().micros()))
+            .col_expr(token::Column::RevokedBy, Expr::value(by))
+            .col_expr(token::Column::RevokedReason, Expr::value(reason.map(ToString::to_string)))
             .col_expr(token::Column::LiveName, Expr::value(Option::<String>::None))
             .filter(token::Column::Id.eq(id.uuid()))
             .filter(token::Column::RevokedAt.is_null())
@@ -331,6 +557,8 @@ fn token_from_rows(row: &token::Model, rows: Restrictions) -> Result<Token, Stor
         lifetime: columns.lifetime("lifetime", row.lifetime)?,
         expires_at: columns.expiry("expires_at", row.expires_at)?,
         revoked_at: columns.instant_or_null("revoked_at", row.revoked_at)?,
+        self_rotating: row.self_rotating,
+        suspensions: rows.suspensions.into(),
     })
 }
 

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use ndauth_core::{Among, Expiry, Grants, Timestamp};
+use ndauth_core::{Among, Expiry, Grants, Lifetime, Since, Timestamp};
 use ndauth_proto::{
-    expiry_from_proto, grants_from_proto, networks_from_proto, orgs_from_proto, services_from_proto,
+    expiry_from_proto, grants_from_proto, lifetime_from_proto, networks_from_proto, orgs_from_proto, services_from_proto,
     timestamp_from_proto, v1,
 };
 use serde_json::{Value, json};
@@ -35,7 +35,7 @@ pub struct TokenShown {
     pub owner_org: Option<String>,
     /// `standard`, `long-lived` or `read-only`.
     pub token_type: &'static str,
-    /// `active`, `expired`, `revoked` or `shut out`.
+    /// `active`, `expired`, `revoked`, `shut out`, `suspended` or `lapsed`.
     pub status: &'static str,
     /// When it was made.
     pub created_at: Timestamp,
@@ -47,6 +47,71 @@ pub struct TokenShown {
     pub last_used_at: Option<Timestamp>,
     /// From where.
     pub last_used_ip: Option<String>,
+    /// The person who owns it, where one does.
+    pub owner: Option<String>,
+    /// For how long it was made.
+    pub lifetime: Lifetime,
+    /// Whether it may rotate and renew itself.
+    pub self_rotating: bool,
+    /// Who suspended it, and when.
+    pub suspensions: Vec<(String, Timestamp)>,
+    /// Its secrets, oldest first.
+    pub secrets: Vec<SecretShown>,
+    /// How its rotation stands, where one is under way.
+    pub rotation: Option<RotationShown>,
+    /// By whom and why it was revoked, where that is told.
+    pub revocation: Option<(String, Option<String>)>,
+    /// From where it was used, where that is told.
+    pub used_from: Vec<PlaceShown>,
+}
+
+/// A secret of a token.
+pub struct SecretShown {
+    /// Its first characters.
+    pub prefix: String,
+    /// `pending`, `current`, `retiring`, `retired` or `lapsed`.
+    pub state: &'static str,
+    /// When it was drawn.
+    pub minted_at: Timestamp,
+    /// When it ends by itself.
+    pub ends: Expiry,
+    /// When it was last used, and from where.
+    pub last_use: Option<(Timestamp, Option<String>)>,
+    /// When it was presented though it is retired.
+    pub reused_at: Option<Timestamp>,
+}
+
+/// How a rotation stands.
+pub enum RotationShown {
+    /// The new secret waits to be confirmed until then.
+    Pending(Timestamp),
+    /// The old secret serves beside the new.
+    Overlap {
+        /// The old one's first characters.
+        prefix: String,
+        /// Until when.
+        until: Timestamp,
+        /// Whether it can go: somebody uses it, nobody uses the new one, or it can.
+        retirement: v1::Retirement,
+        /// When it was last used, and from where.
+        last_use: Option<(Timestamp, Option<String>)>,
+    },
+}
+
+/// A place from which a token was used.
+pub struct PlaceShown {
+    /// The address, where it was stated.
+    pub address: Option<String>,
+    /// The client and its version, where they were.
+    pub client: Option<String>,
+    /// When first.
+    pub first_at: Timestamp,
+    /// When last.
+    pub last_at: Timestamp,
+    /// How often for what reads.
+    pub reads: u64,
+    /// How often for what changes something.
+    pub writes: u64,
 }
 
 /// Of what lives so long, the day of its end says too little.
@@ -75,6 +140,8 @@ impl TokenShown {
                 v1::TokenStatus::Expired => "expired",
                 v1::TokenStatus::Revoked => "revoked",
                 v1::TokenStatus::ShutOut => "shut out",
+                v1::TokenStatus::Suspended => "suspended",
+                v1::TokenStatus::Lapsed => "lapsed",
                 v1::TokenStatus::Unspecified => "?",
             },
             orgs: names(&orgs_from_proto("orgs", token.orgs)?),
@@ -88,7 +155,15 @@ impl TokenShown {
             expiry: expiry_from_proto("expiry", token.expiry)?,
             revoked_at: instant("revoked_at", token.revoked_at)?,
             last_used_at: instant("last_use", token.last_use.as_ref().and_then(|last| last.at))?,
-            last_used_ip: token.last_use.map(|last| last.address).filter(|address| !address.is_empty()),
+            last_used_ip: token.last_use.and_then(|last| filled(last.address)),
+            owner: token.owner_account.map(|owner| owner.handle),
+            lifetime: lifetime_from_proto("lifetime", token.lifetime)?,
+            self_rotating: token.self_rotating,
+            suspensions: token.suspensions.into_iter().map(suspension).collect::<Result<_, _>>()?,
+            secrets: token.secrets.into_iter().map(secret).collect::<Result<_, _>>()?,
+            rotation: token.rotation.map(rotation).transpose()?,
+            revocation: token.revocation.map(|of| (of.by, filled(of.reason))),
+            used_from: token.used_from.into_iter().map(place).collect::<Result<_, _>>()?,
             id: token.id,
             name: token.name,
             prefix: token.prefix,
@@ -134,6 +209,20 @@ impl TokenShown {
             "services": self.services,
             "networks": self.networks,
             "owner_org": self.owner_org,
+            "owner": self.owner,
+            "lifetime_seconds": match self.lifetime {
+                Lifetime::For(lifetime) => Value::from(lifetime.as_secs()),
+                Lifetime::Endless => Value::Null,
+            },
+            "self_rotating": self.self_rotating,
+            "suspended": self.suspensions.iter().map(|(by, since)| {
+                json!({ "by": by, "since": since.to_string() })
+            }).collect::<Vec<_>>(),
+            "rotation": self.rotation.as_ref().map(RotationShown::json),
+            "secrets": self.secrets.iter().map(SecretShown::json).collect::<Vec<_>>(),
+            "revoked_by": self.revocation.as_ref().map(|(by, _)| by),
+            "revoked_reason": self.revocation.as_ref().and_then(|(_, reason)| reason.as_ref()),
+            "used_from": self.used_from.iter().map(PlaceShown::json).collect::<Vec<_>>(),
         })
     }
 
@@ -141,6 +230,152 @@ impl TokenShown {
     fn single_org(&self) -> Option<&String> {
         self.orgs.as_ref().filter(|orgs| orgs.len() == 1).and_then(|orgs| orgs.first())
     }
+}
+
+impl SecretShown {
+    fn json(&self) -> Value {
+        json!({
+            "token_prefix": self.prefix,
+            "state": self.state,
+            "minted_at": self.minted_at.to_string(),
+            "ends_at": expiry_json(self.ends),
+            "last_used_at": self.last_use.as_ref().map(|(at, _)| at.to_string()),
+            "last_used_ip": self.last_use.as_ref().and_then(|(_, from)| from.as_ref()),
+            "reused_at": self.reused_at.map(|at| at.to_string()),
+        })
+    }
+}
+
+impl RotationShown {
+    /// Whether the old secret can go.
+    pub fn is_safe(&self) -> bool {
+        matches!(self, RotationShown::Overlap { retirement: v1::Retirement::Safe, .. })
+    }
+
+    /// How it stands, for people, as of an instant.
+    pub fn told(&self, now: Timestamp) -> String {
+        let used = |last: &Option<(Timestamp, Option<String>)>| match last {
+            None => "was never used".to_owned(),
+            Some((at, from)) => {
+                let from = from.as_ref().map(|from| format!(" from {from}")).unwrap_or_default();
+                format!("was last used {}{from}", Since { at: *at, as_of: now })
+            }
+        };
+        match self {
+            RotationShown::Pending(until) => {
+                format!("the new secret waits to be confirmed until {}, and the old one serves", until.minute())
+            }
+            RotationShown::Overlap { prefix, until, retirement, last_use } => {
+                let verdict = match retirement {
+                    v1::Retirement::StillUsed => "not yet safe to retire: somebody uses it",
+                    v1::Retirement::NewUnused => "not yet safe to retire: nobody has used the new one",
+                    v1::Retirement::Safe => "safe to retire: the new one is in use, and it is idle",
+                    v1::Retirement::Unspecified => "?",
+                };
+                let until = until.minute();
+                format!("the old secret {prefix} serves until {until}; it {}; {verdict}", used(last_use))
+            }
+        }
+    }
+
+    fn json(&self) -> Value {
+        match self {
+            RotationShown::Pending(until) => json!({ "stage": "pending", "until": until.to_string() }),
+            RotationShown::Overlap { prefix, until, retirement, last_use } => json!({
+                "stage": "overlap",
+                "old_token_prefix": prefix,
+                "until": until.to_string(),
+                "safe_to_retire": self.is_safe(),
+                "why": match retirement {
+                    v1::Retirement::StillUsed => "still_used",
+                    v1::Retirement::NewUnused => "new_unused",
+                    v1::Retirement::Safe => "idle",
+                    v1::Retirement::Unspecified => "?",
+                },
+                "old_last_used_at": last_use.as_ref().map(|(at, _)| at.to_string()),
+                "old_last_used_ip": last_use.as_ref().and_then(|(_, from)| from.as_ref()),
+            }),
+        }
+    }
+}
+
+impl PlaceShown {
+    fn json(&self) -> Value {
+        json!({
+            "address": self.address,
+            "client": self.client,
+            "first_at": self.first_at.to_string(),
+            "last_at": self.last_at.to_string(),
+            "reads": self.reads,
+            "writes": self.writes,
+        })
+    }
+}
+
+fn filled(text: String) -> Option<String> {
+    Some(text).filter(|text| !text.is_empty())
+}
+
+fn instant(field: &str, at: Option<prost_types::Timestamp>) -> Result<Timestamp, Failure> {
+    Ok(timestamp_from_proto(field, at.ok_or_else(|| nonsense("an instant is missing"))?)?)
+}
+
+fn last_use(last: Option<v1::LastUse>) -> Result<Option<(Timestamp, Option<String>)>, Failure> {
+    last.map(|last| Ok((instant("last_use", last.at)?, filled(last.address)))).transpose()
+}
+
+fn suspension(of: v1::Suspension) -> Result<(String, Timestamp), Failure> {
+    use v1::suspension::Level;
+    let by = match of.level {
+        Some(Level::Owner(_)) => "its owner".to_owned(),
+        Some(Level::Operator(_)) => "the operator".to_owned(),
+        Some(Level::Org(org)) => format!("the org {org}"),
+        None => "?".to_owned(),
+    };
+    Ok((by, instant("suspensions", of.since)?))
+}
+
+fn secret(told: v1::TokenSecret) -> Result<SecretShown, Failure> {
+    Ok(SecretShown {
+        state: match told.state() {
+            v1::SecretState::Pending => "pending",
+            v1::SecretState::Current => "current",
+            v1::SecretState::Retiring => "retiring",
+            v1::SecretState::Retired => "retired",
+            v1::SecretState::Lapsed => "lapsed",
+            v1::SecretState::Unspecified => "?",
+        },
+        minted_at: instant("secrets", told.minted_at)?,
+        ends: expiry_from_proto("secrets", told.ends_at)?,
+        last_use: last_use(told.last_use)?,
+        reused_at: told.reused_at.map(|at| instant("secrets", Some(at))).transpose()?,
+        prefix: told.prefix,
+    })
+}
+
+fn rotation(told: v1::Rotation) -> Result<RotationShown, Failure> {
+    use v1::rotation::Stage;
+    match told.stage {
+        Some(Stage::PendingUntil(until)) => Ok(RotationShown::Pending(instant("rotation", Some(until))?)),
+        Some(Stage::Overlap(overlap)) => Ok(RotationShown::Overlap {
+            retirement: overlap.retirement(),
+            until: instant("rotation", overlap.until)?,
+            last_use: last_use(overlap.last_use)?,
+            prefix: overlap.prefix,
+        }),
+        None => Err(nonsense("a rotation has no stage").into()),
+    }
+}
+
+fn place(told: v1::UsedFrom) -> Result<PlaceShown, Failure> {
+    Ok(PlaceShown {
+        address: filled(told.address),
+        client: filled(told.client),
+        first_at: instant("used_from", told.first_at)?,
+        last_at: instant("used_from", told.last_at)?,
+        reads: told.reads,
+        writes: told.writes,
+    })
 }
 
 /// Their names; none for all.

@@ -13,8 +13,9 @@ use ndauth_terminal::environment::without_empty_variables;
 use ndauth_terminal::settings::Layer;
 
 use crate::commands::{
-    config::Config, create::Create, explain::Explain, list::List, login::Login, org::Org,
-    org_token::OrgToken, permissions, revoke::Revoke, validate::Validate,
+    aim::Aim, config::Config, create::Create, explain::Explain, list::List, login::Login, org::Org,
+    org_token::OrgToken, permissions, renew::Renewal, revoke::Revoke, rotate::Rotation, status::Status,
+    validate::Validate,
 };
 use crate::completion::{self, Completions};
 use crate::help::{Help, Manual};
@@ -73,6 +74,10 @@ pub(crate) struct Common {
     /// Tell on standard error what is asked of which server, and how long it took
     #[arg(short, long, env = "NDCLI_VERBOSE", value_parser = BoolishValueParser::new(), global = true)]
     pub(crate) verbose: bool,
+
+    /// Renew what ends within 7 days: the token in force, if it is standard and self-rotating, or your standard tokens
+    #[arg(long, env = "NDCLI_AUTO_REFRESH_TOKEN", value_parser = BoolishValueParser::new(), global = true)]
+    pub(crate) auto_refresh_token: bool,
 
     /// Send the credential in plain text to a server that is not on this machine
     #[arg(long, env = "NDCLI_PLAINTEXT_BEYOND_LOOPBACK", value_parser = BoolishValueParser::new(), global = true)]
@@ -150,8 +155,8 @@ pub(crate) enum Auth {
     Login(Login),
     /// Forget the stored credential
     Logout,
-    /// Say which credential is in force, and what it is
-    Status,
+    /// Say which credential is in force, what it is, and how long it lives
+    Status(Status),
 }
 
 #[derive(Subcommand)]
@@ -160,10 +165,65 @@ pub(crate) enum Token {
     Create(Create),
     /// List all personal access tokens for your account
     List(List),
-    /// Revoke a personal access token
+    /// Show all that is known of a token: its secrets, and from where it is used
+    Show(TokenName),
+    /// Give a token a new secret; the old one retires once the new one is used
+    Rotate(Rotate),
+    /// Move the end of a standard token by 30 days
+    #[command(visible_alias = "refresh")]
+    Renew(Renew),
+    /// Revoke a personal access token, or all of a time
     Revoke(Revoke),
+    /// Take a token's power for now
+    Suspend(TokenName),
+    /// Give it back
+    Resume(TokenName),
     /// Say what a token may do, factor by factor, and why it may not
     Explain(Explain),
+}
+
+/// A token of the caller's.
+#[derive(Args)]
+pub(crate) struct TokenName {
+    /// Its name, as `ndcli auth token list` shows it
+    #[arg(add = ArgValueCandidates::new(completion::token_names))]
+    name: String,
+}
+
+#[derive(Args)]
+pub(crate) struct Rotate {
+    #[command(flatten)]
+    token: TokenName,
+
+    #[command(flatten)]
+    pub(crate) rotation: Rotation,
+}
+
+#[derive(Args)]
+pub(crate) struct Renew {
+    #[command(flatten)]
+    token: TokenName,
+
+    #[command(flatten)]
+    pub(crate) renewal: Renewal,
+}
+
+impl TokenName {
+    pub(crate) fn aim(&self) -> Result<Aim, Failure> {
+        Aim::mine(&self.name)
+    }
+}
+
+impl Rotate {
+    pub(crate) fn aim(&self) -> Result<Aim, Failure> {
+        self.token.aim()
+    }
+}
+
+impl Renew {
+    pub(crate) fn aim(&self) -> Result<Aim, Failure> {
+        self.token.aim()
+    }
 }
 
 #[derive(Subcommand)]
@@ -201,6 +261,14 @@ pub(crate) fn org(text: &str) -> Result<OrgSlug, String> {
 /// Parses a permission such as `read:assets`.
 pub(crate) fn permission(text: &str) -> Result<Permission, String> {
     text.parse().map_err(|why: ndauth_core::InvalidPermission| why.to_string())
+}
+
+/// Parses a length of time such as `7d`, which may be none.
+pub(crate) fn span(text: &str) -> Result<Duration, String> {
+    if text == "0" {
+        return Ok(Duration::ZERO);
+    }
+    humantime::parse_duration(text).map_err(|why| format!("{why}: expected a duration such as `7d` or `24h`"))
 }
 
 fn timeout(text: &str) -> Result<Duration, String> {

@@ -1,5 +1,6 @@
 //! One file a command.
 
+pub(crate) mod aim;
 pub(crate) mod config;
 pub(crate) mod create;
 pub(crate) mod explain;
@@ -11,7 +12,12 @@ pub(crate) mod org;
 pub(crate) mod org_token;
 pub(crate) mod permissions;
 pub(crate) mod policy;
+pub(crate) mod renew;
 pub(crate) mod revoke;
+pub(crate) mod rotate;
+pub(crate) mod show;
+pub(crate) mod sink;
 pub(crate) mod status;
+pub(crate) mod suspend;
 pub(crate) mod validate;
 pub(crate) mod whoami;

@@ -68,8 +68,8 @@ pub(crate) fn print_script(shell: Shell) -> Result<(), Failure> {
 /// The names of the caller's tokens, as they are now; none where they cannot be had at once.
 pub(crate) fn token_names() -> Vec<CompletionCandidate> {
     let tokens = asked(async |common| {
-        let secret = credentials::find(common).ok()?.secret;
-        let client = connection::open(common, &secret).await.ok()?.ok()?;
+        let credential = credentials::find(common).ok()?;
+        let client = connection::open(common, &credential).await.ok()?.ok()?;
         let request = v1::ListTokensRequest { page_size: 1000, ..Default::default() };
         Some(client.list_tokens(request).await.ok()?.tokens)
     });
@@ -82,8 +82,8 @@ pub(crate) fn token_names() -> Vec<CompletionCandidate> {
 /// The names of the caller's orgs, as they are now.
 pub(crate) fn orgs() -> Vec<CompletionCandidate> {
     let orgs = asked(async |common| {
-        let secret = credentials::find(common).ok()?.secret;
-        let client = connection::open(common, &secret).await.ok()?.ok()?;
+        let credential = credentials::find(common).ok()?;
+        let client = connection::open(common, &credential).await.ok()?.ok()?;
         Some(client.list_orgs().await.ok()?.orgs)
     });
     orgs.into_iter().flatten().map(|org| CompletionCandidate::new(shown(&org.slug))).collect()
@@ -97,8 +97,8 @@ pub(crate) fn scopes() -> Vec<CompletionCandidate> {
 /// The permissions there are.
 pub(crate) fn permissions() -> Vec<CompletionCandidate> {
     let types = asked(async |common| {
-        let secret = credentials::find(common).ok()?.secret;
-        let client = connection::open(common, &secret).await.ok()?.ok()?;
+        let credential = credentials::find(common).ok()?;
+        let client = connection::open(common, &credential).await.ok()?.ok()?;
         Some(client.list_permissions().await.ok()?.resource_types)
     });
     let permissions = types.into_iter().flatten().flat_map(|told| {

@@ -1,12 +1,13 @@
 //! Calls: to the server that is configured, with the credential in force, tried again while it cannot
 //! be reached or cannot decide.
 
-use std::time::Duration;
+use std::sync::Once;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use ndauth_client::{Call, Client, ConnectError, Observer, Options};
-use ndauth_core::{Class, Problem, Reason, Secret};
-use ndauth_terminal::{Failure, aside, shown, warn};
+use ndauth_core::{Class, Problem, Reason, SecretKind, Timestamp};
+use ndauth_terminal::{Failure, aside, hint, shown, warn};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::arguments::Common;
@@ -33,7 +34,7 @@ pub(crate) async fn connect_as(common: &Common, credential: Credential) -> Resul
     let give_up = Instant::now() + common.timeout;
     let mut wait = Wait::until(give_up);
     let client = loop {
-        match open(common, &credential.secret).await? {
+        match open(common, &credential).await? {
             Ok(client) => break client,
             Err(error) if error.is_passing() && wait.longer(&error.to_string()).await => {}
             Err(error) => return Err(no_connection(&error, common.timeout)),
@@ -43,21 +44,58 @@ pub(crate) async fn connect_as(common: &Common, credential: Credential) -> Resul
 }
 
 /// Connects once.
-pub(crate) async fn open(common: &Common, secret: &Secret) -> Result<Result<Client, ConnectError>, Failure> {
+pub(crate) async fn open(
+    common: &Common,
+    credential: &Credential,
+) -> Result<Result<Client, ConnectError>, Failure> {
     let server = &common.server;
     if !server.is_tls() && !server.is_loopback() && !common.plaintext_beyond_loopback {
         let message = format!("the credential would cross the network to `{server}` in plain text");
         let hint = "use `https://`; where a tunnel or a proxy encrypts, say `--plaintext-beyond-loopback`";
         return Err(Failure::usage(message, hint));
     }
-    let observer = if common.verbose {
-        let server = server.to_string();
-        Observer::new(move |call| aside(&told(&server, call)))
-    } else {
-        Observer::default()
+    let (verbose, url, source) = (common.verbose, server.to_string(), credential.source);
+    let is_token = matches!(credential.secret.kind(), SecretKind::Personal | SecretKind::Org);
+    let observer = Observer::new(move |call| {
+        if verbose {
+            aside(&told(&url, call));
+        }
+        if let Some(ends) = call.credential_ends.filter(|_| is_token) {
+            warn_of_end(source, ends);
+        }
+    });
+    let user_agent = concat!("ndcli/", env!("CARGO_PKG_VERSION")).to_owned();
+    let options = Options { ca_file: common.ca_file.clone(), timeout: common.timeout, observer, user_agent };
+    Ok(Client::connect_with(server, Some(&credential.secret), &options).await)
+}
+
+/// A token is warned of once so much is left of it.
+const SOON: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// Warns, once, of a token that ends soon.
+#[expect(clippy::disallowed_methods, reason = "how long is left for the person who reads it")]
+fn warn_of_end(source: &str, ends: Timestamp) {
+    static WARNED: Once = Once::new();
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let micros = i64::try_from(since_1970.as_micros()).unwrap_or(i64::MAX);
+    let left = ends.since(Timestamp::from_micros(micros).unwrap_or(Timestamp::MAX));
+    if left <= SOON {
+        WARNED.call_once(|| {
+            warn(&format!("the token in {source} ends in {} ({})", left_told(left), ends.minute()));
+            hint("its owner renews it (`ndcli auth token renew`) or rotates it (`ndcli auth token rotate`)");
+        });
+    }
+}
+
+/// How long something lasts, roughly: in days, hours or minutes.
+pub(crate) fn left_told(left: Duration) -> String {
+    let seconds = left.as_secs();
+    let (count, unit) = match seconds {
+        0..3600 => (seconds / 60, "minute"),
+        3600..172_800 => (seconds / 3600, "hour"),
+        _ => (seconds / 86_400, "day"),
     };
-    let options = Options { ca_file: common.ca_file.clone(), timeout: common.timeout, observer };
-    Ok(Client::connect_with(server, Some(secret), &options).await)
+    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
 }
 
 impl Connection {

@@ -8,6 +8,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 
 use ndauth_client::ServerUrl;
 use ndauth_core::{InvalidSecret, Secret};
@@ -29,7 +30,10 @@ pub(crate) struct Credential {
 /// The credential in force.
 pub(crate) fn find(common: &Common) -> Result<Credential, Failure> {
     if let Some(text) = &common.token {
-        warn("everyone who can list this machine's processes can read `--token`; prefer NDCLI_TOKEN");
+        static WARNED: Once = Once::new();
+        WARNED.call_once(|| {
+            warn("everyone who can list this machine's processes can read `--token`; prefer NDCLI_TOKEN");
+        });
         return parse(text, "--token", None);
     }
     if let Some(text) = variable("NDCLI_TOKEN") {

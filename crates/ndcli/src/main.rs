@@ -70,7 +70,16 @@ fn execute(arguments: &Arguments, configuration: &Configuration) -> Result<(), F
         | Command::Validate(_) => {}
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(run(arguments))
+    runtime.block_on(async {
+        run(arguments).await?;
+        if arguments.common.auto_refresh_token && !matches!(arguments.command, Command::Auth(Auth::Logout)) {
+            // A command is not said to have failed for it.
+            if let Ok(server) = connection::connect(&arguments.common).await {
+                commands::renew::quietly(&server).await;
+            }
+        }
+        Ok(())
+    })
 }
 
 async fn run(arguments: &Arguments) -> Result<(), Failure> {
@@ -78,14 +87,27 @@ async fn run(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.command {
         Command::Auth(Auth::Token(Token::Create(create))) => commands::create::run(common, create).await,
         Command::Auth(Auth::Token(Token::List(list))) => commands::list::run(common, list).await,
+        Command::Auth(Auth::Token(Token::Show(token))) => commands::show::run(common, &token.aim()?).await,
+        Command::Auth(Auth::Token(Token::Rotate(rotate))) => {
+            commands::rotate::run(common, &rotate.aim()?, &rotate.rotation).await
+        }
+        Command::Auth(Auth::Token(Token::Renew(renew))) => {
+            commands::renew::run(common, &renew.aim()?, &renew.renewal).await
+        }
         Command::Auth(Auth::Token(Token::Revoke(revoke))) => commands::revoke::run(common, revoke).await,
+        Command::Auth(Auth::Token(Token::Suspend(token))) => {
+            commands::suspend::suspend(common, &token.aim()?).await
+        }
+        Command::Auth(Auth::Token(Token::Resume(token))) => {
+            commands::suspend::resume(common, &token.aim()?).await
+        }
         Command::Auth(Auth::Token(Token::Explain(explain))) => commands::explain::run(common, explain).await,
         Command::Token(token) => commands::org_token::run(common, token).await,
         Command::Org(org) => commands::org::run(common, org).await,
         Command::Permissions(Permissions::List(list)) => commands::permissions::run(common, list).await,
         Command::Auth(Auth::Login(login)) => commands::login::run(common, login).await,
         Command::Auth(Auth::Logout) => commands::logout::run(common),
-        Command::Auth(Auth::Status) => commands::status::run(common).await,
+        Command::Auth(Auth::Status(status)) => commands::status::run(common, status).await,
         Command::Whoami => commands::whoami::run(common).await,
         Command::Validate(validate) => commands::validate::run(common, validate).await,
         Command::Config(_) | Command::Help(_) | Command::Completions(_) | Command::Manual(_) => Ok(()),

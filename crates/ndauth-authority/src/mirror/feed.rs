@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use ndauth_core::{AccountId, Change, Entry, Head, OrgId, Orgs, Owner, Service, TokenId};
+use ndauth_core::{AccountId, Change, Entry, Head, Lineage, OrgId, Orgs, Owner, Service, TokenId};
 use ndauth_store::StoredEvent;
 
 use super::state::{Fresh, View};
@@ -104,24 +104,43 @@ impl Heard {
 impl Concern {
     fn of(change: &Change, fresh: &Fresh) -> Concern {
         match *change {
-            Change::TokenRevoked { token } => {
+            Change::TokenRevoked { token }
+            | Change::TokenRenewed { token, .. }
+            | Change::TokenSuspended { token, .. }
+            | Change::TokenResumed { token, .. }
+            | Change::SecretMinted { family: Lineage::Token(token), .. }
+            | Change::SecretConfirmed { family: Lineage::Token(token), .. }
+            | Change::SecretDropped { family: Lineage::Token(token), .. }
+            | Change::SecretRetired { family: Lineage::Token(token), .. }
+            | Change::SecretReused { family: Lineage::Token(token), .. } => {
                 let read = fresh.tokens.iter().flat_map(|read| &read.sound);
                 let mut owners = read.filter(|kin| kin.of.id == token).map(|kin| kin.of.owner);
                 Concern::Token(token, owners.next())
             }
             Change::AccountDisabled { account }
             | Change::AccountEnabled { account }
+            | Change::AccountShutOut { account, .. }
             | Change::SessionIssued { account, .. } => Concern::Account(account),
             Change::MemberSet { org, account, .. } | Change::MemberRemoved { org, account } => {
                 Concern::Member(org, account)
             }
             Change::OrgCreated { org, .. } => Concern::NewOrg(org),
-            Change::OrgDeleted { org } | Change::PolicySet { org, .. } => Concern::Org(org),
+            Change::OrgDeleted { org }
+            | Change::OrgShutOut { org, .. }
+            | Change::OrgFrozen { org }
+            | Change::OrgUnfrozen { org }
+            | Change::PolicySet { org, .. } => Concern::Org(org),
             Change::CatalogueApplied { .. } => Concern::Rules,
             Change::Restored { .. } => Concern::Everything,
             // Of what was not there before nothing is kept; sessions are shown to nobody but ndauth; and a service
-            // that is revoked finds out when it asks.
+            // that is revoked finds out when it asks; of what is long dead nothing is kept either.
             Change::TokenCreated { .. }
+            | Change::SecretMinted { .. }
+            | Change::SecretConfirmed { .. }
+            | Change::SecretDropped { .. }
+            | Change::SecretRetired { .. }
+            | Change::SecretReused { .. }
+            | Change::FamiliesRemoved { .. }
             | Change::AccountCreated { .. }
             | Change::AccountSignedOut { .. }
             | Change::ServiceCreated { .. }

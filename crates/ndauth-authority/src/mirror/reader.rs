@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ndauth_clock::SinceBoot;
-use ndauth_core::{AccountId, Change, Entry, Head, OrgId, ServiceId, TokenId};
+use ndauth_core::{AccountId, Change, Entry, Head, Lineage, OrgId, SecretHash, ServiceId, TokenId};
 use ndauth_store::{Moment, Read, Store, StoreError, StoredEvent};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
@@ -59,6 +59,8 @@ struct Concerned {
     accounts: BTreeSet<AccountId>,
     orgs: BTreeSet<OrgId>,
     services: BTreeSet<ServiceId>,
+    /// What secrets were found by that were removed.
+    gone: Vec<SecretHash>,
     /// So much that it is better to load all.
     everything: bool,
 }
@@ -71,13 +73,29 @@ impl Concerned {
             return;
         };
         match change {
-            Change::TokenCreated { token } | Change::TokenRevoked { token } => {
+            Change::TokenCreated { token }
+            | Change::TokenRevoked { token }
+            | Change::TokenRenewed { token, .. }
+            | Change::TokenSuspended { token, .. }
+            | Change::TokenResumed { token, .. } => {
                 self.tokens.insert(token);
+            }
+            Change::SecretMinted { family, .. }
+            | Change::SecretConfirmed { family, .. }
+            | Change::SecretDropped { family, .. }
+            | Change::SecretRetired { family, .. }
+            | Change::SecretReused { family, .. } => match family {
+                Lineage::Token(token) => drop(self.tokens.insert(token)),
+                Lineage::Service(service) => drop(self.services.insert(service)),
+            },
+            Change::FamiliesRemoved { hashes, .. } => {
+                self.gone.extend(hashes.iter().filter_map(|hash| hash_from_hex(hash)));
             }
             Change::AccountCreated { account }
             | Change::AccountDisabled { account }
             | Change::AccountEnabled { account }
             | Change::AccountSignedOut { account }
+            | Change::AccountShutOut { account, .. }
             | Change::MemberSet { account, .. }
             | Change::MemberRemoved { account, .. }
             | Change::SessionIssued { account, .. } => {
@@ -87,7 +105,11 @@ impl Concerned {
                 self.orgs.insert(org);
                 self.accounts.extend(admin);
             }
-            Change::OrgDeleted { org } | Change::PolicySet { org, .. } => {
+            Change::OrgDeleted { org }
+            | Change::OrgShutOut { org, .. }
+            | Change::OrgFrozen { org }
+            | Change::OrgUnfrozen { org }
+            | Change::PolicySet { org, .. } => {
                 self.orgs.insert(org);
             }
             Change::ServiceCreated { service }
@@ -111,6 +133,7 @@ impl Concerned {
             places: Some(read.places(&ids(&self.orgs)).await?),
             services: Some(read.services(&ids(&self.services)).await?),
             rules: None,
+            gone: self.gone.clone(),
         })
     }
 }
@@ -136,6 +159,13 @@ impl Authority {
         follower.begin(loaded);
         Ok(follower)
     }
+}
+
+/// What a secret is found by, from hexadecimal digits.
+fn hash_from_hex(text: &str) -> Option<SecretHash> {
+    let mut bytes = [0; 32];
+    hex::decode_to_slice(text, &mut bytes).ok()?;
+    Some(SecretHash::from_bytes(bytes))
 }
 
 /// A state that was read as of one moment.

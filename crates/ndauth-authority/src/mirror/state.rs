@@ -15,8 +15,9 @@ use arc_swap::ArcSwap;
 use ndauth_clock::SinceBoot;
 use ndauth_core::{
     Account, AccountId, Catalogue, CatalogueDocument, Head, InputGround, InputOwner, InputPlace, Inputs,
-    Installation, LastUse, Noted, Org, OrgId, OrgSlug, OrgView, Orgs, Owner, OwnerView, Role, RulesVersion,
-    SecretHash, SecretRecord, Service, ServiceId, Services, Timestamp, Token, TokenView,
+    Installation, LastUse, Level, Noted, Org, OrgId, OrgSlug, OrgView, Orgs, Owner, OwnerView, Role, RulesVersion,
+    SecretHash, SecretId, SecretRecord, SecretView, Service, ServiceId, Services, Suspension, Timestamp, Token,
+    TokenView,
 };
 use ndauth_store::{Kin, Person, Place, Sorted, StoreError, Watch};
 use papaya::{HashMap, LocalGuard};
@@ -80,6 +81,8 @@ pub(crate) struct Fresh {
     pub(crate) people: Option<Sorted<Person, AccountId>>,
     pub(crate) places: Option<Sorted<Place, OrgId>>,
     pub(crate) rules: Option<Rules>,
+    /// What the secrets of families were found by that were removed.
+    pub(crate) gone: Vec<SecretHash>,
 }
 
 /// One state.
@@ -191,7 +194,10 @@ impl State {
     /// Adds rows to a state that nobody reads yet.
     pub(crate) fn fill(&self, fresh: Fresh) {
         let guard = self.secrets.guard();
-        let Fresh { tokens, services, people, places, rules } = fresh;
+        let Fresh { tokens, services, people, places, rules, gone } = fresh;
+        for hash in gone {
+            self.secrets.remove(&hash, &guard);
+        }
         if let Some(Sorted { sound, broken }) = tokens {
             for Kin { of, mut secrets } in sound {
                 let Some((hash, newest)) = secrets.pop() else { continue };
@@ -364,8 +370,9 @@ impl<'a> View<'a> {
         let (owner, at_home): (InputOwner, Vec<(OrgId, Option<Role>)>) = match token.owner {
             Owner::Account(id) => {
                 let person = self.state.people.get(&id, self.guard).ok_or_else(|| ownerless(token))?;
-                let Account { handle, last_login_at, .. } = &person.account;
-                let owner = InputOwner::Account { id, handle: handle.clone(), last_login_at: *last_login_at };
+                let Account { handle, last_login_at, not_before, .. } = &person.account;
+                let (last_login_at, not_before) = (*last_login_at, *not_before);
+                let owner = InputOwner::Account { id, handle: handle.clone(), last_login_at, not_before };
                 (owner, person.roles.iter().map(|(org, role)| (*org, Some(*role))).collect())
             }
             Owner::Org(id) => {
@@ -443,8 +450,22 @@ impl<'a> View<'a> {
     }
 
     /// A token as its owner sees it.
-    pub(crate) fn show(&self, family: &Family, last_use: Option<LastUse>) -> TokenView {
+    pub(crate) fn show(&self, family: &Family, used: SecretId, last: LastUse) -> TokenView {
         let token = family.token.clone();
+        let secret = |record: &SecretRecord| SecretView {
+            record: record.clone(),
+            last_use: (record.id == used).then_some(last),
+            reused_at: None,
+            succession: None,
+        };
+        let owners = match token.owner {
+            Owner::Account(id) => self.account(id).map(|account| account.not_before),
+            Owner::Org(id) => self.org(id).map(|org| org.not_before),
+        };
+        let suspended_in = |of: &Suspension| match of.level {
+            Level::Org(id) => Some((self.org(id)?.slug.clone(), of.since)),
+            Level::Owner | Level::Operator => None,
+        };
         let service =
             |id: &ServiceId| self.state.services.get(id, self.guard).map(|known| known.name.clone());
         TokenView {
@@ -454,10 +475,15 @@ impl<'a> View<'a> {
             },
             orgs: self.name_orgs(&token.orgs),
             services: token.services.named(service),
-            newest: family.newest.clone(),
-            last_use,
-            secrets: family.secrets().map(|record| record.id).collect(),
-            shut_out: family.newest.minted_at < self.installation().not_before,
+            owner_account: match token.owner {
+                Owner::Account(id) => self.account(id).map(|account| account.handle.clone()),
+                Owner::Org(_) => None,
+            },
+            suspended_in: token.suspensions.iter().filter_map(suspended_in).collect(),
+            secrets: family.secrets().map(secret).collect(),
+            not_before: owners.unwrap_or(Timestamp::MIN).max(self.installation().not_before),
+            revocation: None,
+            used_from: Vec::new(),
             token,
         }
     }

@@ -6,7 +6,7 @@ use expect_test::expect;
 use ndauth_authority::access::{Operation, TABLE};
 use ndauth_authority::{
     AnyToken, Authority, AuthorityError, Credential, Inquiry, NewAccount, NewOrg, NewPolicy, NewService,
-    Question, Settlement, Subject, TokenName, TokenPage,
+    Question, Settlement, Settling, Subject, TokenName, TokenPage, TokenQuery, Which, Whose,
 };
 use ndauth_core::{ExpiryChoice, OrgPolicy, Orgs, Reason, Role, Scope, Secret, SecretKind, Timestamp};
 
@@ -16,7 +16,7 @@ use crate::world::{
     token_with,
 };
 
-const PAGE: TokenPage = TokenPage { include_revoked: false, after: None, limit: 100 };
+const PAGE: &TokenQuery = &TokenQuery::all(false, 100);
 
 /// Sets the stage for an operation, as the operator and as the admin of `ops`: what it is about is there.
 async fn prepare(world: &World, operation: Operation) {
@@ -25,12 +25,24 @@ async fn prepare(world: &World, operation: Operation) {
     match operation {
         // Whoever may revoke it did.
         Operation::RevokeToken
+        | Operation::RotateToken
+        | Operation::SettleRotation
+        | Operation::RenewToken
+        | Operation::SuspendToken
+        | Operation::ResumeToken
+        | Operation::SuspendAnyToken
         | Operation::RevokeAnyToken
         | Operation::GetToken
         | Operation::ExplainToken => {
             let _ = authority.create_token(&world.eve, &new_token("victim")).await;
         }
-        Operation::GetOrgToken | Operation::RevokeOrgToken => {
+        Operation::GetOrgToken
+        | Operation::RevokeOrgToken
+        | Operation::RotateOrgToken
+        | Operation::SettleOrgRotation
+        | Operation::RenewOrgToken
+        | Operation::SuspendOrgToken
+        | Operation::ResumeOrgToken => {
             let settings = settings("victim", granted(&["read:assets"]), ExpiryChoice::ORG);
             let _ = authority.create_org_token(&world.eve, &ops, &settings).await;
         }
@@ -66,16 +78,62 @@ async fn call(
 ) -> Result<(), AuthorityError> {
     let authority: &Authority = &world.authority;
     let victim = TokenName::Name("victim".parse().expect("a name"));
+    let which = |in_org: bool| {
+        let org = in_org.then(|| "ops".parse().expect("a slug"));
+        Which { org, name: TokenName::Name("victim".parse().expect("a name")) }
+    };
     let fresh = format!("new-{}", number());
     let (handle, slug) = ("ada".parse().expect("a handle"), "ops".parse().expect("a slug"));
     let open = NewPolicy { policy: OrgPolicy::OPEN, effective_in: Duration::ZERO, expected: None };
     let requirement = needs("ops", Scope::Ro, None);
-    let question = Question { secret: asked.expose(), requirement: &requirement, client_address: None };
+    let question = Question { secret: asked.expose(), requirement: &requirement, client_address: None, client: None };
     match operation {
         Operation::CreateToken => authority.create_token(caller, &new_token(&fresh)).await.map(drop),
         Operation::ListTokens => authority.list_tokens(caller, PAGE).await.map(drop),
         Operation::GetToken => authority.get_token(caller, &victim).await.map(drop),
-        Operation::RevokeToken => authority.revoke_token(caller, &victim).await.map(drop),
+        Operation::RevokeToken => authority.revoke_token(caller, &victim, None).await.map(drop),
+        // What stands in the way behind the door is none of the table's.
+        Operation::RotateToken | Operation::RotateOrgToken => {
+            let which = which(operation == Operation::RotateOrgToken);
+            behind(authority.rotate_token(caller, &which, Duration::ZERO, None).await)
+        }
+        Operation::SettleRotation | Operation::SettleOrgRotation => {
+            let which = which(operation == Operation::SettleOrgRotation);
+            behind(authority.settle_rotation(caller, &which, &Settling::Drop).await)
+        }
+        Operation::RenewToken | Operation::RenewOrgToken => {
+            behind(authority.renew_token(caller, &which(operation == Operation::RenewOrgToken), None).await)
+        }
+        Operation::SuspendToken | Operation::SuspendOrgToken => {
+            authority.suspend_token(caller, &which(operation == Operation::SuspendOrgToken)).await.map(drop)
+        }
+        Operation::ResumeToken | Operation::ResumeOrgToken => {
+            authority.resume_token(caller, &which(operation == Operation::ResumeOrgToken)).await.map(drop)
+        }
+        Operation::SuspendAnyToken => {
+            let name = AnyToken::Of("eve".parse().expect("a handle"), "victim".parse().expect("a name"));
+            authority.resume_any_token(caller, &name).await.map(drop)
+        }
+        Operation::RevokeAllTokens => {
+            authority.preview_shut_out(caller, &Whose::Mine, Some(Timestamp::MIN)).await.map(drop)
+        }
+        Operation::RevokeAccountTokens => {
+            authority.preview_shut_out(caller, &Whose::Account(handle), None).await.map(drop)
+        }
+        Operation::RevokeAllOrgTokens => {
+            authority.preview_shut_out(caller, &Whose::Org(slug), None).await.map(drop)
+        }
+        Operation::ListPersonalTokens => {
+            let page = TokenPage { include_revoked: false, after: None, limit: 10 };
+            authority.list_personal_tokens(caller, &slug, page).await.map(drop)
+        }
+        Operation::FreezeOrg => {
+            let done = authority.set_frozen(caller, &slug, true).await.map(drop);
+            let _ = authority.set_frozen(&CONSOLE, &slug, false).await;
+            done
+        }
+        Operation::UnfreezeOrg => authority.set_frozen(caller, &slug, false).await.map(drop),
+        Operation::TidyUp => authority.tidy_up_now(caller).await.map(drop),
         Operation::ExplainToken => {
             let subject = Subject::Token(victim);
             let inquiry = Inquiry { subject, org: None, question: None, service: None, address: None };
@@ -110,7 +168,7 @@ async fn call(
         }
         Operation::ListOrgTokens => authority.list_org_tokens(caller, &slug, PAGE).await.map(drop),
         Operation::GetOrgToken => authority.get_org_token(caller, &slug, &victim).await.map(drop),
-        Operation::RevokeOrgToken => authority.revoke_org_token(caller, &slug, &victim).await.map(drop),
+        Operation::RevokeOrgToken => authority.revoke_org_token(caller, &slug, &victim, None).await.map(drop),
         Operation::CreateAccount => {
             let new = NewAccount {
                 handle: fresh.parse().expect("a handle"),
@@ -165,6 +223,18 @@ async fn call(
     }
 }
 
+/// Who came as far as to be told that the token is not fit for it, was admitted.
+fn behind<T>(outcome: Result<T, AuthorityError>) -> Result<(), AuthorityError> {
+    match outcome {
+        Err(
+            AuthorityError::NoRotation { .. }
+            | AuthorityError::NotRenewable(_)
+            | AuthorityError::RotationPending { .. },
+        ) => Ok(()),
+        other => other.map(drop),
+    }
+}
+
 /// What an answer says of the one token that was asked about.
 fn verdict(kept: Kept) -> Result<(), AuthorityError> {
     kept.outcome.map(drop).map_err(AuthorityError::from)
@@ -192,7 +262,7 @@ async fn callers(world: &World) -> Vec<(&'static str, Credential)> {
     let eve = &world.eve;
     let revoked = made(eve, "revoked", |_| ()).await;
     let name = TokenName::Name("revoked".parse().expect("a name"));
-    world.authority.revoke_token(eve, &name).await.expect("revoked");
+    world.authority.revoke_token(eve, &name, None).await.expect("revoked");
     let disabled = made(&dora, "of the disabled", |_| ()).await;
     world.authority.disable_account(&CONSOLE, &"dora".parse().expect("a handle")).await.expect("disabled");
     let expired = made(eve, "expired", |new| new.settings.expiry = ExpiryChoice::At(at(60))).await;
@@ -355,7 +425,7 @@ on_both! {
         world.create(&new_token("other")).await;
         let revoke = async |name: &str| {
             let name = TokenName::Name(name.parse().expect("a name"));
-            world.authority.revoke_token(&presented(&token), &name).await
+            world.authority.revoke_token(&presented(&token), &name, None).await
         };
         assert_eq!(reason(revoke("other").await), Reason::SessionRequired);
         assert!(revoke("itself").await.is_ok());
@@ -378,7 +448,7 @@ on_both! {
         let strangers = [TokenName::Id(token.id), TokenName::Name(token.name.clone())];
         for name in &strangers {
             assert_eq!(reason(world.authority.get_token(&world.eve, name).await), Reason::NotFound);
-            assert_eq!(reason(world.authority.revoke_token(&world.eve, name).await), Reason::NotFound);
+            assert_eq!(reason(world.authority.revoke_token(&world.eve, name, None).await), Reason::NotFound);
         }
         assert!(world.authority.get_token(&world.ada, &strangers[0]).await.is_ok());
     }

@@ -14,7 +14,7 @@ fn registry() -> Label {
 }
 
 async fn asks(world: &World, service: &Credential) -> Result<(), Reason> {
-    let question = Question { secret: "", requirement: &Requirement::Identity, client_address: None };
+    let question = Question { secret: "", requirement: &Requirement::Identity, client_address: None, client: None };
     world.authority.validate(service, &question, keep).await.map(drop).map_err(|error| error.reason())
 }
 
@@ -32,10 +32,13 @@ on_both! {
     async fn a_service_rotates_with_one_overlap_at_a_time(world: &World) {
         let rotate = async |overlap| world.authority.rotate_service(&CONSOLE, &registry(), overlap).await;
         let rotated = rotate(HOUR).await.expect("rotated");
-        assert_eq!(rotated.retires, at(3600));
+        assert_eq!(rotated.pending_until, at(900));
         let second = presented(&rotated.secret);
         assert_eq!(asks(world, &world.service).await, Ok(()));
+        assert_eq!(reason(rotate(HOUR).await), Reason::RotationPending);
         assert_eq!(asks(world, &second).await, Ok(()));
+        world.authority.follow_up().await.expect("confirmed by its first use");
+        assert_eq!(asks(world, &world.service).await, Ok(()));
         assert_eq!(reason(rotate(HOUR).await), Reason::OverlapRuns);
 
         world.clock.set(at(3600));

@@ -33,6 +33,7 @@ async fn refused(authority: &Authority, world: &World, secret: &Secret, org: &st
         secret: secret.expose(),
         requirement: &requirement,
         client_address: None,
+        client: None,
     };
     let answer = authority.validate(&world.service, &question, keep).await.expect("it is decided");
     answer.told.outcome.err().map(|refusal| refusal.reason())
@@ -71,7 +72,7 @@ async fn a_restored_copy_is_not_served() {
     assert_eq!(reason(authority.create_token(&world.ada, &new_token("more")).await), Reason::Unavailable);
     let requirement = needs("ops", Scope::Rw, None);
     let question =
-        ndauth_authority::Question { secret: dead.expose(), requirement: &requirement, client_address: None };
+        ndauth_authority::Question { secret: dead.expose(), requirement: &requirement, client_address: None, client: None };
     assert_eq!(reason(authority.validate(&world.service, &question, keep).await), Reason::Unavailable);
     // It can be looked at.
     assert_eq!(authority.list_accounts(&CONSOLE).await.expect("listed").rows.len(), 2);

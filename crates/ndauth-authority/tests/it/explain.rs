@@ -86,7 +86,8 @@ on_both! {
                             secret: secret.expose(),
                             requirement: &requirement,
                             client_address: address.parse().ok(),
-                        };
+        client: None,
+    };
                         let answer = world.authority.validate(service, &question, keep).await.expect("decided");
                         let expected = answer.told.outcome.err();
                         refused += usize::from(expected.is_some());
@@ -157,7 +158,7 @@ on_both! {
         assert_eq!(first(&told[0]), None);
         let wrong = planned(|new| new.settings.grants = granted(&["read:unicorns"]));
         assert_eq!(reason(world.authority.explain(&world.ada, &wrong).await), Reason::InvalidArgument);
-        let page = ndauth_authority::TokenPage { include_revoked: true, after: None, limit: 10 };
+        let page = &ndauth_authority::TokenQuery::all(true, 10);
         assert_eq!(world.authority.list_tokens(&world.ada, page).await.expect("listed").views.len(), 0);
     }
 
@@ -254,7 +255,7 @@ on_both! {
         for name in ["sibling", "nobody"] {
             let named = TokenName::Name(name.parse().expect("a name"));
             assert_eq!(reason(world.authority.get_token(&token, &named).await), Reason::SessionRequired, "{name}");
-            assert_eq!(reason(world.authority.revoke_token(&token, &named).await), Reason::SessionRequired, "{name}");
+            assert_eq!(reason(world.authority.revoke_token(&token, &named, None).await), Reason::SessionRequired, "{name}");
             assert_eq!(reason(world.authority.explain(&token, &about(name)).await), Reason::SessionRequired, "{name}");
         }
     }
@@ -263,7 +264,7 @@ on_both! {
     async fn the_dead_are_explained(world: &World) {
         let made = world.create(&new_token("ci")).await;
         let by_id = || Inquiry { subject: Subject::Token(TokenName::Id(made.view.token.id)), ..about("ci") };
-        world.authority.revoke_token(&world.ada, &TokenName::Id(made.view.token.id)).await.expect("revoked");
+        world.authority.revoke_token(&world.ada, &TokenName::Id(made.view.token.id), None).await.expect("revoked");
         let told = explained(world, &asks(by_id(), "ops", Scope::Ro, None)).await;
         assert_eq!(first(&told[0]), Some((Factor::Life, Reason::TokenRevoked)));
         world.clock.set(at(60));

@@ -50,7 +50,7 @@ async fn what_happens_while_it_loads_is_not_missed() {
     assert!(loads > 10, "it was loaded in the midst of it {loads} times");
     // The row itself changes now, with the last event; whoever followed knows.
     let name = ndauth_authority::TokenName::Name("bad".parse().expect("a name"));
-    world.authority.revoke_token(&world.ada, &name).await.expect("revoked");
+    world.authority.revoke_token(&world.ada, &name, None).await.expect("revoked");
     let world = World { authority: other, ..world };
     world.catch_up().await;
     assert_eq!(world.refused(&bad.secret).await, Some(Reason::TokenRevoked));
@@ -70,7 +70,7 @@ async fn so_many_wait_for_a_fresh_answer_and_no_more() {
     let follower = authority.load(None).await.expect("it loads");
     let requirement = Requirement::Identity;
     let unknown = Secret::mint(SecretKind::Personal, &mut SysRng).expect("drawn");
-    let question = Question { secret: unknown.expose(), requirement: &requirement, client_address: None };
+    let question = Question { secret: unknown.expose(), requirement: &requirement, client_address: None, client: None };
     let ask = || authority.validate(&world.service, &question, |_| ());
     let mut waiting: Vec<_> = (0..MOST).map(|_| Box::pin(ask())).collect();
     let mut context = Context::from_waker(Waker::noop());

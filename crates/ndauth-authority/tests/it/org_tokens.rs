@@ -1,10 +1,10 @@
-use ndauth_authority::{Identity, TokenName, TokenPage};
+use ndauth_authority::{Identity, TokenName, TokenQuery};
 use ndauth_core::{ExpiryChoice, Grants, Lifetime, Orgs, Owner, Reason, Role, Scope};
 
 use crate::on_both;
 use crate::world::{CONSOLE, World, at, days, granted, needs, presented, reason, settings};
 
-const PAGE: TokenPage = TokenPage { include_revoked: false, after: None, limit: 100 };
+const PAGE: &TokenQuery = &TokenQuery::all(false, 100);
 
 async fn make(world: &World, name: &str, permissions: &[&str]) -> ndauth_authority::CreatedToken {
     let settings = settings(name, granted(permissions), ExpiryChoice::ORG);
@@ -67,7 +67,7 @@ on_both! {
         assert_eq!(names, ["first", "second"]);
         let shown = world.authority.get_org_token(&world.eve, &ops, &named("first")).await.expect("shown");
         assert_eq!(shown.view.token.id, first.view.token.id);
-        world.authority.revoke_org_token(&world.eve, &ops, &named("first")).await.expect("revoked");
+        world.authority.revoke_org_token(&world.eve, &ops, &named("first"), None).await.expect("revoked");
         assert_eq!(world.refused_permission(&first.secret, "read:assets").await, Some(Reason::TokenRevoked));
         assert_eq!(reason(world.authority.get_org_token(&world.eve, &ops, &named("first")).await), Reason::NotFound);
         // Who is demoted manages them no longer.
@@ -84,9 +84,9 @@ on_both! {
         assert_eq!(view.token.id, made.view.token.id);
         let orgs = world.authority.list_orgs(&itself).await.expect("listed");
         assert_eq!(orgs.iter().map(|m| (m.org.slug.to_string(), m.role)).collect::<Vec<_>>(), [("ops".to_owned(), Role::Admin)]);
-        assert_eq!(reason(world.authority.revoke_token(&itself, &named("other")).await), Reason::SessionRequired);
+        assert_eq!(reason(world.authority.revoke_token(&itself, &named("other"), None).await), Reason::SessionRequired);
         assert!(world.authority.get_token(&itself, &named("deploy")).await.is_ok());
-        assert!(world.authority.revoke_token(&itself, &named("deploy")).await.is_ok());
+        assert!(world.authority.revoke_token(&itself, &named("deploy"), None).await.is_ok());
         assert_eq!(reason(world.authority.who_am_i(&itself).await), Reason::TokenRevoked);
     }
 

@@ -59,7 +59,8 @@ on_both! {
             secret: token.expose(),
             requirement: &needs("ops", Scope::Rw, None),
             client_address: None,
-        };
+        client: None,
+    };
         world.clock.set(at(24 * 60 * 60 - 1));
         let answer = world.authority.validate(&world.service, &question, keep).await.expect("decided");
         assert_eq!(answer.told.max_cache_age, Duration::from_secs(1), "never beyond its instant");

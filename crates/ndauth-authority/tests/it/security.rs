@@ -1,7 +1,7 @@
 //! What broke others, each as a test of its own. The names are those of the list that the project keeps.
 
 use ndauth_authority::access::{Operation, Rule, TABLE};
-use ndauth_authority::{Credential, NewOrg, Question, TokenName, TokenPage};
+use ndauth_authority::{Credential, NewOrg, Question, TokenName, TokenQuery};
 use ndauth_core::{ExpiryChoice, Reason, Requirement, Role, Scope, Services};
 
 use crate::on_both;
@@ -9,7 +9,7 @@ use crate::world::{
     CONSOLE, World, granted, keep, needs, networks, new_token, orgs, presented, reason, settings, token_with,
 };
 
-const PAGE: TokenPage = TokenPage { include_revoked: true, after: None, limit: 100 };
+const PAGE: &TokenQuery = &TokenQuery::all(true, 100);
 
 async fn count(world: &World, whose: &Credential) -> usize {
     world.authority.list_tokens(whose, PAGE).await.expect("listed").views.len()
@@ -36,10 +36,10 @@ on_both! {
         let made = world.create(&new_token("ci")).await;
         for name in [TokenName::Id(made.view.token.id), named("ci")] {
             assert_eq!(reason(world.authority.get_token(&world.eve, &name).await), Reason::NotFound);
-            assert_eq!(reason(world.authority.revoke_token(&world.eve, &name).await), Reason::NotFound);
+            assert_eq!(reason(world.authority.revoke_token(&world.eve, &name, None).await), Reason::NotFound);
             let ops = "ops".parse().expect("a slug");
             assert_eq!(reason(world.authority.get_org_token(&world.eve, &ops, &name).await), Reason::NotFound);
-            assert_eq!(reason(world.authority.revoke_org_token(&world.eve, &ops, &name).await), Reason::NotFound);
+            assert_eq!(reason(world.authority.revoke_org_token(&world.eve, &ops, &name, None).await), Reason::NotFound);
         }
         assert_eq!(world.refused(&made.secret).await, None, "it is untouched");
     }
@@ -98,9 +98,9 @@ on_both! {
         for name in [TokenName::Id(made.view.token.id), named("deploy")] {
             // Under one's own org, and under theirs.
             assert_eq!(reason(world.authority.get_org_token(&world.eve, &ops, &name).await), Reason::NotFound);
-            assert_eq!(reason(world.authority.revoke_org_token(&world.eve, &ops, &name).await), Reason::NotFound);
+            assert_eq!(reason(world.authority.revoke_org_token(&world.eve, &ops, &name, None).await), Reason::NotFound);
             assert_eq!(reason(world.authority.get_org_token(&world.eve, &dev, &name).await), Reason::NotFound);
-            assert_eq!(reason(world.authority.revoke_org_token(&world.eve, &dev, &name).await), Reason::NotFound);
+            assert_eq!(reason(world.authority.revoke_org_token(&world.eve, &dev, &name, None).await), Reason::NotFound);
             assert_eq!(reason(world.authority.get_token(&world.eve, &name).await), Reason::NotFound);
         }
         let unknown = world.authority.get_org(&world.eve, &dev).await.expect_err("hidden").to_string();
@@ -119,7 +119,7 @@ on_both! {
         let ask = async |service: &Credential, org: &str, access, address: &str| {
             let requirement = needs(org, access, None);
             let question =
-                Question { secret: secret.expose(), requirement: &requirement, client_address: address.parse().ok() };
+                Question { secret: secret.expose(), requirement: &requirement, client_address: address.parse().ok(), client: None };
             let answer = world.authority.validate(service, &question, keep).await.expect("decided");
             answer.told.outcome.err().map(|refusal| refusal.reason())
         };
@@ -139,12 +139,12 @@ on_both! {
         for _ in 0..5 {
             let old = world.create(&new_token("ci")).await.secret;
             assert_eq!(world.refused(&old).await, None);
-            world.authority.revoke_token(&world.ada, &named("ci")).await.expect("revoked");
+            world.authority.revoke_token(&world.ada, &named("ci"), None).await.expect("revoked");
             assert_eq!(world.refused(&old).await, Some(Reason::TokenRevoked));
             let new = world.create(&new_token("ci")).await.secret;
             assert_eq!(world.refused(&new).await, None);
             assert_eq!(world.refused(&old).await, Some(Reason::TokenRevoked));
-            world.authority.revoke_token(&world.ada, &named("ci")).await.expect("revoked");
+            world.authority.revoke_token(&world.ada, &named("ci"), None).await.expect("revoked");
         }
     }
 
@@ -169,7 +169,7 @@ on_both! {
         let secret = world.create(&new).await.secret;
         let from = |address: &str| {
             let secret = secret.expose().parse().expect("a secret");
-            Credential::Secret { secret, from: address.parse().ok() }
+            Credential::secret(secret, address.parse().ok())
         };
         assert!(world.authority.list_tokens(&from("10.0.0.1"), PAGE).await.is_ok());
         assert!(world.authority.list_orgs(&from("10.0.0.1")).await.is_ok());
@@ -179,7 +179,7 @@ on_both! {
         let ops = "ops".parse().expect("a slug");
         assert_eq!(reason(world.authority.get_org(&from("192.0.2.1"), &ops).await), Reason::NetworkNotCovered);
         assert!(world.authority.who_am_i(&from("192.0.2.1")).await.is_ok());
-        assert!(world.authority.revoke_token(&from("192.0.2.1"), &named("ci")).await.is_ok(), "it may end itself");
+        assert!(world.authority.revoke_token(&from("192.0.2.1"), &named("ci"), None).await.is_ok(), "it may end itself");
     }
 
     /// What a service was shown, it cannot use at ndauth either, but to say whose it is and to end it.
@@ -192,7 +192,7 @@ on_both! {
         assert_eq!(reason(world.authority.list_orgs(&token).await), Reason::ServiceNotCovered);
         assert_eq!(reason(world.authority.get_org(&token, &ops).await), Reason::ServiceNotCovered);
         assert!(world.authority.who_am_i(&token).await.is_ok());
-        assert!(world.authority.revoke_token(&token, &named("ci")).await.is_ok());
+        assert!(world.authority.revoke_token(&token, &named("ci"), None).await.is_ok());
     }
 
     /// Roles and policies are set by who logged in lately.

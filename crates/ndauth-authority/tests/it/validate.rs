@@ -69,7 +69,7 @@ on_both! {
     async fn a_verdict_tells_how_long_it_may_be_kept(world: &World) {
         let made = world.create(&token_with("ci", |new| new.settings.expiry = days(30))).await;
         let question =
-            Question { secret: made.secret.expose(), requirement: &Requirement::Identity, client_address: None };
+            Question { secret: made.secret.expose(), requirement: &Requirement::Identity, client_address: None, client: None };
         let answer = world.authority.validate(&world.service, &question, keep).await.expect("decided");
         assert_eq!((answer.sequence, answer.evaluated_at), (made.sequence, at(0)));
         let verdict = world.ask(&world.service, made.secret.expose(), &Requirement::Identity).await;
@@ -89,7 +89,7 @@ on_both! {
         let made = world.create(&new_token("ci")).await;
         assert_eq!(world.refused(&made.secret).await, None);
         let name = TokenName::Name("ci".parse().expect("a name"));
-        world.authority.revoke_token(&world.ada, &name).await.expect("revoked");
+        world.authority.revoke_token(&world.ada, &name, None).await.expect("revoked");
         assert_eq!(world.refused(&made.secret).await, Some(Reason::TokenRevoked));
         let again = world.create(&new_token("ci")).await;
         assert_eq!(world.refused(&made.secret).await, Some(Reason::TokenRevoked), "the name is not the token");
@@ -101,7 +101,7 @@ on_both! {
         let (good, bad) = (world.create(&new_token("good")).await.secret, world.create(&new_token("bad")).await.secret);
         let store = ndauth_store::Store::connect(&world.scratch.url, ndauth_store::Clock::Database).await.expect("connected");
         ndauth_store::testing::execute(&store, "UPDATE token SET all_orgs = FALSE WHERE name = 'bad'").await;
-        let question = |secret| Question { secret, requirement: &Requirement::Identity, client_address: None };
+        let question = |secret| Question { secret, requirement: &Requirement::Identity, client_address: None, client: None };
         let asked = [question(good.expose()), question(bad.expose()), question(good.expose())];
         world.load_again().await;
         let answer = world.authority.validate_all(&world.service, &asked, keep).await.expect("answered");
@@ -116,7 +116,7 @@ on_both! {
         let other = other.expect("opened");
         other.close().await.expect("closed");
         let question =
-            Question { secret: made.secret.expose(), requirement: &Requirement::Identity, client_address: None };
+            Question { secret: made.secret.expose(), requirement: &Requirement::Identity, client_address: None, client: None };
         assert_eq!(reason(other.validate(&world.service, &question, keep).await), Reason::Unavailable);
         assert_eq!(reason(other.who_am_i(&presented(&made.secret)).await), Reason::Unavailable);
         assert_eq!(reason(other.create_token(&world.ada, &new_token("x")).await), Reason::Unavailable);

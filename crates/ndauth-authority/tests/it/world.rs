@@ -68,7 +68,7 @@ pub(crate) fn at(seconds: i64) -> Timestamp {
 
 pub(crate) fn presented(secret: &Secret) -> Credential {
     let secret = secret.expose().parse().expect("a secret");
-    Credential::Secret { secret, from: "192.0.2.7".parse().ok() }
+    Credential::secret(secret, "192.0.2.7".parse().ok())
 }
 
 pub(crate) fn reason<T: std::fmt::Debug>(outcome: Result<T, AuthorityError>) -> Reason {
@@ -96,6 +96,8 @@ pub(crate) fn settings(name: &str, grants: Grants, expiry: ExpiryChoice) -> Toke
         services: Services::All,
         networks: Networks::All,
         expiry,
+        self_rotating: false,
+        pending: false,
     }
 }
 
@@ -185,7 +187,7 @@ impl World {
 
     pub(crate) async fn ask(&self, service: &Credential, secret: &str, requirement: &Requirement) -> Kept {
         let client_address = "203.0.113.9".parse().ok();
-        let question = Question { secret, requirement, client_address };
+        let question = Question { secret, requirement, client_address, client: None };
         self.authority.validate(service, &question, keep).await.expect("it is decided").told
     }
 

@@ -96,7 +96,7 @@ fn each(clock: ClockId, count: usize, work: impl FnOnce()) -> f64 {
 fn question<'a>(asked: &'a Asked, draw: &mut u64, among: usize) -> Question<'a> {
     *draw = draw.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
     let (secret, requirement) = &asked[usize::try_from(*draw >> 33).unwrap_or(0) % among];
-    Question { secret, requirement, client_address: None }
+    Question { secret, requirement, client_address: None, client: None }
 }
 
 fn cost(runtime: &Runtime, url: &str, service: &str, asked: &Asked, rounds: usize) -> anyhow::Result<()> {

@@ -75,6 +75,8 @@ impl Verifier {
     ) -> Result<Verdict, Problem> {
         let shared = &*self.shared;
         let asked = requirement_to_proto(question.secret, question.requirement, question.client_address)?;
+        let client = question.client.unwrap_or_default().to_owned();
+        let asked = v1::ValidateTokenRequest { client, ..asked };
         let Ok(_place) = shared.asking.try_acquire() else {
             return Err(Problem::new(Reason::Overloaded, "too many questions wait for an answer"));
         };

@@ -22,7 +22,7 @@ pub(super) struct Servers {
 impl Servers {
     pub(super) fn new(options: VerifierOptions) -> Result<Servers, ConnectError> {
         let VerifierOptions { server, others, credentials, ca_file, timeout, observer, .. } = options;
-        let reached = Options { ca_file, timeout, observer: observer.clone() };
+        let reached = Options { ca_file, timeout, observer: observer.clone(), ..Options::default() };
         // A watch is longer than any call; calls are given their time one by one.
         let endpoint = |server| Ok((reached.endpoint(server)?.timeout(Duration::MAX), Mutex::default()));
         let servers = std::iter::once(&server).chain(&others).map(endpoint);

@@ -13,7 +13,6 @@ use ndauth_proto::v1::{
 };
 use ndauth_proto::{
     duration_from_proto, head_from_proto, head_to_proto, rules_from_proto, timestamp_from_proto,
-    timestamp_to_proto,
 };
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
@@ -61,6 +60,7 @@ pub(super) async fn watch(shared: Weak<Shared>) {
             request_id: None,
             took: begun.elapsed(),
             failed: Some(problem.reason),
+            credential_ends: None,
         });
         shared.servers.give_up(which);
         // What went well for a while may do so at once again; who is not let watch need not hurry.
@@ -170,12 +170,7 @@ impl Shared {
     fn take_uses(&self) -> Vec<SecretUse> {
         let mut uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
         let some = uses.len().min(MOST_USES);
-        let told = uses.drain(..some).map(|(secret, at, address)| SecretUse {
-            secret_id: secret.to_string(),
-            at: Some(timestamp_to_proto(at)),
-            address: address.map(|address| address.to_string()).unwrap_or_default(),
-        });
-        told.collect()
+        uses.drain(..some).collect()
     }
 }
 

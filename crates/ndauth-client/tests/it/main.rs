@@ -65,6 +65,8 @@ fn inputs() -> Inputs {
         name: None,
         created_at: now(),
         deleted_at: None,
+        not_before: Timestamp::MIN,
+        frozen_at: None,
     };
     Inputs {
         secret: SecretRecord::first(
@@ -86,11 +88,13 @@ fn inputs() -> Inputs {
             lifetime: Lifetime::Endless,
             expires_at: Expiry::Never,
             revoked_at: None,
+            self_rotating: false,
+            suspensions: [].into(),
         },
         owner: InputOwner::Account {
             id: account,
             handle: "ada".parse().expect("a handle"),
-            last_login_at: None,
+            last_login_at: None, not_before: Timestamp::MIN
         },
         places: vec![InputPlace::In(
             Arc::new(InputGround { org, policies: Policies::default() }),

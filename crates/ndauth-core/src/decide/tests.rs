@@ -50,6 +50,8 @@ impl World {
                 lifetime: Lifetime::For(Duration::from_micros(999)),
                 expires_at: Expiry::At(at(1000)),
                 revoked_at: None,
+                self_rotating: false,
+                suspensions: [].into(),
             },
             account: Account {
                 id: AccountId::from_uuid(Uuid::nil()),
@@ -60,6 +62,7 @@ impl World {
                 created_at: at(0),
                 last_login_at: Some(at(400)),
                 disabled_at: None,
+                not_before: Timestamp::MIN,
             },
             owner_org: None,
             org: Some(org(7)),
@@ -109,6 +112,15 @@ fn at(micros: i64) -> Timestamp {
     Timestamp::from_micros(micros).expect("an instant")
 }
 
+/// As of the instant at which worlds are judged.
+fn since(micros: i64) -> Since {
+    Since { at: at(micros), as_of: at(500) }
+}
+
+fn suspend(world: &mut World, level: Level) {
+    world.token.suspensions = [crate::Suspension { level, since: at(4) }].into();
+}
+
 fn slug() -> OrgSlug {
     "ops".parse().expect("a slug")
 }
@@ -118,7 +130,7 @@ fn org_id(n: u128) -> OrgId {
 }
 
 fn org(n: u128) -> Org {
-    Org { id: org_id(n), slug: slug(), name: None, created_at: at(0), deleted_at: None }
+    Org { id: org_id(n), slug: slug(), name: None, created_at: at(0), deleted_at: None, not_before: Timestamp::MIN, frozen_at: None }
 }
 
 fn service(orgs: Orgs) -> Service {
@@ -171,12 +183,12 @@ fn the_first_factor_that_refuses_is_named() {
     type Row = (&'static str, fn(&mut World), Option<Refusal>);
     let rows: Vec<Row> = vec![
         ("nothing spoiled", |_| (), None),
-        ("retired secret", |w| w.secret.ends_at = Expiry::At(at(500)), Some(Refusal::Replaced(at(500)))),
+        ("retired secret", |w| w.secret.ends_at = Expiry::At(at(500)), Some(Refusal::Replaced(since(500)))),
         ("retiring secret", |w| w.secret.ends_at = Expiry::At(at(501)), None),
         (
             "lapsed secret",
             |w| (w.secret.confirmed_at, w.secret.ends_at) = (None, Expiry::At(at(9))),
-            Some(Refusal::Lapsed(at(9))),
+            Some(Refusal::Lapsed(since(9))),
         ),
         ("minted before the shut-out", |w| w.not_before = at(2), Some(Refusal::ShutOut(at(2)))),
         ("minted at its instant", |w| w.not_before = at(1), None),
@@ -185,8 +197,74 @@ fn the_first_factor_that_refuses_is_named() {
             |w| (w.not_before, w.requirement) = (at(2), Requirement::Identity),
             Some(Refusal::ShutOut(at(2))),
         ),
-        ("revoked", |w| w.token.revoked_at = Some(at(3)), Some(Refusal::Revoked(at(3)))),
-        ("at the instant of expiry", |w| w.now = at(1000), Some(Refusal::Expired(at(1000)))),
+        ("revoked", |w| w.token.revoked_at = Some(at(3)), Some(Refusal::Revoked(since(3)))),
+        (
+            "at the instant of expiry",
+            |w| w.now = at(1000),
+            Some(Refusal::Expired(Since { at: at(1000), as_of: at(1000) })),
+        ),
+        ("suspended by its owner", |w| suspend(w, Level::Owner), Some(Refusal::Suspended(since(4)))),
+        ("suspended by the operator", |w| suspend(w, Level::Operator), Some(Refusal::Suspended(since(4)))),
+        (
+            "suspended, and its identity asked for",
+            |w| {
+                suspend(w, Level::Owner);
+                w.requirement = Requirement::Identity;
+            },
+            Some(Refusal::Suspended(since(4))),
+        ),
+        (
+            "suspended in this org",
+            |w| suspend(w, Level::Org(org_id(7))),
+            Some(Refusal::SuspendedInOrg { org: slug(), since: since(4) }),
+        ),
+        ("suspended in another org", |w| suspend(w, Level::Org(org_id(8))), None),
+        (
+            "suspended in this org, and its identity asked for",
+            |w| {
+                suspend(w, Level::Org(org_id(7)));
+                w.requirement = Requirement::Identity;
+            },
+            None,
+        ),
+        ("minted before its owner shut out", |w| w.account.not_before = at(2), Some(Refusal::ShutOut(at(2)))),
+        (
+            "minted before two shut out",
+            |w| (w.account.not_before, w.not_before) = (at(3), at(2)),
+            Some(Refusal::ShutOut(at(3))),
+        ),
+        (
+            "minted before two shut out, the other way round",
+            |w| (w.account.not_before, w.not_before) = (at(2), at(3)),
+            Some(Refusal::ShutOut(at(3))),
+        ),
+        (
+            "minted before the org shut out",
+            |w| w.org.as_mut().expect("an org").not_before = at(2),
+            Some(Refusal::ShutOutOfOrg { org: slug(), not_before: at(2) }),
+        ),
+        ("minted when the org shut out", |w| w.org.as_mut().expect("an org").not_before = at(1), None),
+        (
+            "a change in a frozen org",
+            |w| w.org.as_mut().expect("an org").frozen_at = Some(at(4)),
+            Some(Refusal::OrgFrozen { org: slug(), since: since(4) }),
+        ),
+        (
+            "a look at a frozen org",
+            |w| {
+                w.org.as_mut().expect("an org").frozen_at = Some(at(4));
+                w.requirement = asks(Scope::Ro, None);
+            },
+            None,
+        ),
+        (
+            "what changes something in a frozen org, asked for as a look",
+            |w| {
+                w.org.as_mut().expect("an org").frozen_at = Some(at(4));
+                w.requirement = asks(Scope::Ro, Some("write:assets"));
+            },
+            Some(Refusal::OrgFrozen { org: slug(), since: since(4) }),
+        ),
         ("just before expiry", |w| w.now = at(999), None),
         ("owner disabled", |w| w.account.disabled_at = Some(at(2)), Some(Refusal::OwnerDisabled)),
         (
@@ -303,7 +381,7 @@ fn the_first_factor_that_refuses_is_named() {
         (
             "a dead secret before all else",
             |w| (w.secret.ends_at, w.token.revoked_at, w.role) = (Expiry::At(at(5)), Some(at(6)), None),
-            Some(Refusal::Replaced(at(5))),
+            Some(Refusal::Replaced(since(5))),
         ),
         (
             "for another service",
@@ -495,7 +573,7 @@ fn the_first_factor_that_refuses_is_named() {
         (
             "identity of the dead",
             |w| (w.requirement, w.token.revoked_at) = (Requirement::Identity, Some(at(6))),
-            Some(Refusal::Revoked(at(6))),
+            Some(Refusal::Revoked(since(6))),
         ),
     ];
     for (what, spoil, expected) in rows {
@@ -540,6 +618,7 @@ fn explain_tells_what_each_factor_allows() {
             (Factor::Secret, &Allowance::Until(Expiry::Never), false),
             (Factor::NotBefore, &Allowance::MintedSince(Timestamp::MIN), false),
             (Factor::Life, &Allowance::Until(Expiry::At(at(1000))), false),
+            (Factor::Suspension, &Allowance::Suspended(false), false),
             (Factor::Owner, &Allowance::Enabled(true), false),
             (Factor::Service, &Allowance::Orgs(&Orgs::All), false),
             (Factor::Audience, &Allowance::Services(&Services::All), false),
@@ -549,6 +628,7 @@ fn explain_tells_what_each_factor_allows() {
             (Factor::Grants, &Allowance::Grants(&Grants::All), false),
             (Factor::Orgs, &Allowance::Orgs(&Orgs::All), false),
             (Factor::Role, &Allowance::Role(Some(Role::Ro)), true),
+            (Factor::Lockdown, &Allowance::MintedSince(at(0)), false),
             (Factor::Policy, &Allowance::Policy(&OrgPolicy::OPEN), false),
         ]
     );
@@ -581,7 +661,7 @@ fn policies() -> impl Strategy<Value = Policies> {
     let from = select(vec![Networks::All, networks("10.0.0.0/8")]);
     (lifetime, any::<bool>(), from, within, 480..1010_i64).prop_map(
         |(longest_lifetime, personal_tokens, networks, login_within, takes_hold_at)| {
-            let policy = OrgPolicy { longest_lifetime, personal_tokens, networks, login_within };
+            let policy = OrgPolicy { longest_lifetime, personal_tokens, networks, login_within, suspend_on_reuse: false };
             Policies::new([DatedPolicy { set_at: at(1), takes_hold_at: at(takes_hold_at), policy }])
         },
     )
@@ -622,8 +702,17 @@ fn worlds() -> impl Strategy<Value = World> {
     let asker = prop_oneof![1 => Just(None), 4 => orgs.clone().prop_map(|orgs| Some(service(orgs)))];
     let token = (scope, grants, orgs, services, from);
     let question = (requirements(), asker, used, 490..1010_i64);
-    (token, role, owner, policies(), question).prop_map(|(token, role, owner, policies, question)| {
+    let level =
+        select(vec![None, None, Some(Level::Owner), Some(Level::Org(org_id(7))), Some(Level::Org(org_id(8)))]);
+    let shut = (level, select(vec![0, 0, 1, 2]), any::<bool>());
+    (token, role, owner, policies(), question, shut).prop_map(|(token, role, owner, policies, question, shut)| {
         let mut world = World::new();
+        if let Some(level) = shut.0 {
+            suspend(&mut world, level);
+        }
+        if let Some(org) = &mut world.org {
+            (org.not_before, org.frozen_at) = (at(shut.1), shut.2.then(|| at(4)));
+        }
         (
             world.token.scope,
             world.token.grants,
@@ -680,7 +769,7 @@ proptest! {
 
     /// Whatever is taken away, by itself: what was refused stays refused.
     #[test]
-    fn taking_away_never_gives(world in worlds(), what in 0..9_u8) {
+    fn taking_away_never_gives(world in worlds(), what in 0..13_u8) {
         let allowed = decide(&world.case()).is_ok();
         let mut less = world;
         let mut policy = less.policies.at(less.now).clone();
@@ -694,9 +783,13 @@ proptest! {
             6 => policy.longest_lifetime = policy.longest_lifetime.min(micros(998)),
             7 => policy.login_within = policy.login_within.min(micros(50)),
             8 if policy.networks == Networks::All => policy.networks = networks("10.0.0.0/8"),
+            9 => suspend(&mut less, Level::Org(org_id(7))),
+            10 => suspend(&mut less, Level::Operator),
+            11 => less.account.not_before = at(2),
+            12 => less.org.iter_mut().for_each(|org| org.frozen_at = Some(at(4))),
             _ => {}
         }
-        if what >= 5 {
+        if (5..9).contains(&what) {
             less.rules(policy);
         }
         prop_assert!(allowed || decide(&less.case()).is_err(), "{}", what);

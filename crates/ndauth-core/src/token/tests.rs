@@ -21,6 +21,8 @@ fn token() -> Token {
         lifetime: Lifetime::For(Duration::from_micros(100)),
         expires_at: Expiry::At(at(100)),
         revoked_at: None,
+        self_rotating: false,
+        suspensions: [].into(),
     }
 }
 

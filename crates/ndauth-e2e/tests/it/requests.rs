@@ -17,10 +17,12 @@ pub(crate) fn new_token(name: &str) -> v1::CreateTokenRequest {
         description: String::new(),
         services: Some(services_to_proto(&Services::All)),
         networks: Some(networks_to_proto(&Networks::All)),
+        self_rotating: false,
+        pending: false,
     }
 }
 
 /// The revocation of the token that holds a name.
 pub(crate) fn revoke(name: &str) -> v1::RevokeTokenRequest {
-    v1::RevokeTokenRequest { token: Some(v1::revoke_token_request::Token::Name(name.to_owned())) }
+    v1::RevokeTokenRequest { token: Some(v1::revoke_token_request::Token::Name(name.to_owned())) , reason: String::new() }
 }

@@ -97,7 +97,7 @@ on_both! {
         };
         assert_eq!((allowed.token_name(), allowed.owner().to_string().as_str()), ("ci", "ada"));
         assert!(format!("{:?}", allowed.effective()).contains("access: Rw, role: Rw, grants: All"), "{allowed:?}");
-        let asked = Question { secret: &secret, requirement: &questions[0], client_address: None };
+        let asked = Question { secret: &secret, requirement: &questions[0], client_address: None, client: None };
         assert!(!format!("{allowed:?} {asked:?} {verifier:?}").contains(&secret[12..]));
     }
 
@@ -134,7 +134,7 @@ on_both! {
         let requirement = needs("ops", Scope::Ro, None);
         for address in ["192.0.2.1", "192.0.2.7"] {
             let client_address = Some(address.parse().expect("an address"));
-            let question = Question { secret: &secret, requirement: &requirement, client_address };
+            let question = Question { secret: &secret, requirement: &requirement, client_address, client: None };
             assert!(verifier.decide(&question).await.expect("decided").is_allowed());
             // From elsewhere than before it is told again, once a second.
             tokio::time::sleep(Duration::from_millis(1100)).await;
@@ -244,7 +244,7 @@ on_both! {
         let other = self::at(&server, &other).await;
         let from = async |verifier: &Verifier, requirement: &Requirement, address: Option<&str>| {
             let client_address = address.map(|address| address.parse().expect("an address"));
-            let question = Question { secret: &secret, requirement, client_address };
+            let question = Question { secret: &secret, requirement, client_address, client: None };
             match verifier.decide(&question).await.expect("decided") {
                 Verdict::Allowed(_) => None,
                 Verdict::Refused(refused) => refused.reason,
@@ -463,7 +463,7 @@ async fn many_questions_about_one_secret_are_one() {
     let verifier = verifier(&[&cluster.instances[0].server.url.to_string()], &cluster.service).await;
     let secret = owner.create_token(new_token("ci")).await.expect("made").secret;
     let requirement = needs("ops", Scope::Rw, None);
-    let question = Question { secret: &secret, requirement: &requirement, client_address: None };
+    let question = Question { secret: &secret, requirement: &requirement, client_address: None, client: None };
     let verdicts = verifier.batch(&[question; 500]).await;
     assert!(verdicts.iter().all(|verdict| verdict.as_ref().is_ok_and(Verdict::is_allowed)));
     let asked = verifier.figures().asked;

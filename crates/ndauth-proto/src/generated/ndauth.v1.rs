@@ -51,6 +51,15 @@ pub enum Reason {
     LoginNotRecent = 44,
     RequestTooLarge = 45,
     DeadlineExceeded = 46,
+    TokenSuspended = 47,
+    SuspendedInOrg = 48,
+    ShutOutOfOrg = 49,
+    OrgFrozen = 50,
+    RotationPending = 51,
+    NoRotation = 52,
+    NotSafeYet = 53,
+    TokenDead = 54,
+    NotRenewable = 55,
 }
 impl Reason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -106,6 +115,15 @@ impl Reason {
             Self::LoginNotRecent => "REASON_LOGIN_NOT_RECENT",
             Self::RequestTooLarge => "REASON_REQUEST_TOO_LARGE",
             Self::DeadlineExceeded => "REASON_DEADLINE_EXCEEDED",
+            Self::TokenSuspended => "REASON_TOKEN_SUSPENDED",
+            Self::SuspendedInOrg => "REASON_SUSPENDED_IN_ORG",
+            Self::ShutOutOfOrg => "REASON_SHUT_OUT_OF_ORG",
+            Self::OrgFrozen => "REASON_ORG_FROZEN",
+            Self::RotationPending => "REASON_ROTATION_PENDING",
+            Self::NoRotation => "REASON_NO_ROTATION",
+            Self::NotSafeYet => "REASON_NOT_SAFE_YET",
+            Self::TokenDead => "REASON_TOKEN_DEAD",
+            Self::NotRenewable => "REASON_NOT_RENEWABLE",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -158,6 +176,15 @@ impl Reason {
             "REASON_LOGIN_NOT_RECENT" => Some(Self::LoginNotRecent),
             "REASON_REQUEST_TOO_LARGE" => Some(Self::RequestTooLarge),
             "REASON_DEADLINE_EXCEEDED" => Some(Self::DeadlineExceeded),
+            "REASON_TOKEN_SUSPENDED" => Some(Self::TokenSuspended),
+            "REASON_SUSPENDED_IN_ORG" => Some(Self::SuspendedInOrg),
+            "REASON_SHUT_OUT_OF_ORG" => Some(Self::ShutOutOfOrg),
+            "REASON_ORG_FROZEN" => Some(Self::OrgFrozen),
+            "REASON_ROTATION_PENDING" => Some(Self::RotationPending),
+            "REASON_NO_ROTATION" => Some(Self::NoRotation),
+            "REASON_NOT_SAFE_YET" => Some(Self::NotSafeYet),
+            "REASON_TOKEN_DEAD" => Some(Self::TokenDead),
+            "REASON_NOT_RENEWABLE" => Some(Self::NotRenewable),
             _ => None,
         }
     }
@@ -193,6 +220,11 @@ pub enum Factor {
     Network = 12,
     /// The org's policy. It is asked last.
     Policy = 13,
+    /// Whether the token's owner or the operator suspended it. It is asked right behind its life.
+    Suspension = 14,
+    /// What the org's admins shut down there: the token, all that was minted before an instant, or every change. It is
+    /// asked right behind the role.
+    Lockdown = 15,
 }
 impl Factor {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -215,6 +247,8 @@ impl Factor {
             Self::Audience => "FACTOR_AUDIENCE",
             Self::Network => "FACTOR_NETWORK",
             Self::Policy => "FACTOR_POLICY",
+            Self::Suspension => "FACTOR_SUSPENSION",
+            Self::Lockdown => "FACTOR_LOCKDOWN",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -234,6 +268,8 @@ impl Factor {
             "FACTOR_AUDIENCE" => Some(Self::Audience),
             "FACTOR_NETWORK" => Some(Self::Network),
             "FACTOR_POLICY" => Some(Self::Policy),
+            "FACTOR_SUSPENSION" => Some(Self::Suspension),
+            "FACTOR_LOCKDOWN" => Some(Self::Lockdown),
             _ => None,
         }
     }
@@ -494,6 +530,190 @@ pub struct Token {
     /// The org that owns it. Absent where a person does.
     #[prost(message, optional, tag = "16")]
     pub owner_org: ::core::option::Option<OwnerOrg>,
+    /// The person who owns it. Absent where an org does.
+    #[prost(message, optional, tag = "17")]
+    pub owner_account: ::core::option::Option<OwnerAccount>,
+    /// For how long it was made.
+    #[prost(message, optional, tag = "18")]
+    pub lifetime: ::core::option::Option<Lifetime>,
+    /// Whether it may rotate and renew itself.
+    #[prost(bool, tag = "19")]
+    pub self_rotating: bool,
+    /// Who took its power for now.
+    #[prost(message, repeated, tag = "20")]
+    pub suspensions: ::prost::alloc::vec::Vec<Suspension>,
+    /// Its secrets, oldest first.
+    #[prost(message, repeated, tag = "21")]
+    pub secrets: ::prost::alloc::vec::Vec<TokenSecret>,
+    /// How its rotation stands. Absent where none is under way.
+    #[prost(message, optional, tag = "22")]
+    pub rotation: ::core::option::Option<Rotation>,
+    /// By whom and why it was revoked. Told by `GetToken` alone, and to a session alone.
+    #[prost(message, optional, tag = "23")]
+    pub revocation: ::core::option::Option<Revocation>,
+    /// From where it was used, the place used last first: at most 100. Told by `GetToken` alone.
+    #[prost(message, repeated, tag = "24")]
+    pub used_from: ::prost::alloc::vec::Vec<UsedFrom>,
+}
+/// That a token has no power for now.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Suspension {
+    #[prost(message, optional, tag = "4")]
+    pub since: ::core::option::Option<::prost_types::Timestamp>,
+    /// Who took it.
+    #[prost(oneof = "suspension::Level", tags = "1, 2, 3")]
+    pub level: ::core::option::Option<suspension::Level>,
+}
+/// Nested message and enum types in `Suspension`.
+pub mod suspension {
+    /// Who took it.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Level {
+        /// Its owner: it has none anywhere.
+        #[prost(message, tag = "1")]
+        Owner(super::All),
+        /// The operator: it has none anywhere.
+        #[prost(message, tag = "2")]
+        Operator(super::All),
+        /// The org of this name: it has none there.
+        #[prost(string, tag = "3")]
+        Org(::prost::alloc::string::String),
+    }
+}
+/// A secret of a token, by all that is ever shown of it again.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TokenSecret {
+    /// Its first 12 characters.
+    #[prost(string, tag = "1")]
+    pub prefix: ::prost::alloc::string::String,
+    #[prost(enumeration = "SecretState", tag = "2")]
+    pub state: i32,
+    #[prost(message, optional, tag = "3")]
+    pub minted_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// When it stops to work, where that is earlier than its token.
+    #[prost(message, optional, tag = "4")]
+    pub ends_at: ::core::option::Option<Expiry>,
+    /// Absent where it was never used, as far as is known.
+    #[prost(message, optional, tag = "5")]
+    pub last_use: ::core::option::Option<LastUse>,
+    /// When it was presented though it is retired: the first time on the last such day. Absent where it was not.
+    #[prost(message, optional, tag = "6")]
+    pub reused_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// How a rotation stands.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Rotation {
+    #[prost(oneof = "rotation::Stage", tags = "1, 2")]
+    pub stage: ::core::option::Option<rotation::Stage>,
+}
+/// Nested message and enum types in `Rotation`.
+pub mod rotation {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Stage {
+        /// The new secret waits to be confirmed until then, and dies where it is not.
+        #[prost(message, tag = "1")]
+        PendingUntil(::prost_types::Timestamp),
+        /// The old secret serves beside the new one.
+        #[prost(message, tag = "2")]
+        Overlap(super::Overlap),
+    }
+}
+/// An old secret that serves beside a new one.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Overlap {
+    /// The old secret's first 12 characters.
+    #[prost(string, tag = "1")]
+    pub prefix: ::prost::alloc::string::String,
+    /// Until when it serves.
+    #[prost(message, optional, tag = "2")]
+    pub until: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(enumeration = "Retirement", tag = "3")]
+    pub retirement: i32,
+    /// When the old secret was used last. Absent where it never was, as far as is known.
+    #[prost(message, optional, tag = "4")]
+    pub last_use: ::core::option::Option<LastUse>,
+}
+/// By whom and why a token was revoked.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Revocation {
+    /// For people.
+    #[prost(string, tag = "1")]
+    pub by: ::prost::alloc::string::String,
+    /// Empty where none was given.
+    #[prost(string, tag = "2")]
+    pub reason: ::prost::alloc::string::String,
+}
+/// From where, and by which client, a token was used.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UsedFrom {
+    /// As the service that was called states it. Empty where none was stated.
+    #[prost(string, tag = "1")]
+    pub address: ::prost::alloc::string::String,
+    /// The client and its version, as that states it, such as `ndcli/0.1.0`. Empty where none was stated.
+    #[prost(string, tag = "2")]
+    pub client: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "3")]
+    pub first_at: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(message, optional, tag = "4")]
+    pub last_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// How often for what reads.
+    #[prost(uint64, tag = "5")]
+    pub reads: u64,
+    /// How often for what changes something.
+    #[prost(uint64, tag = "6")]
+    pub writes: u64,
+}
+/// What becomes of a rotation.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Settling {
+    #[prost(oneof = "settling::Kind", tags = "1, 2, 3")]
+    pub kind: ::core::option::Option<settling::Kind>,
+}
+/// Nested message and enum types in `Settling`.
+pub mod settling {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Kind {
+        /// The new secret takes over, since it arrived where it belongs.
+        #[prost(message, tag = "1")]
+        Confirm(super::ConfirmSecret),
+        /// The new secret is forgotten, and the old one stays.
+        #[prost(message, tag = "2")]
+        Drop(super::DropSecret),
+        /// The old secret ends before its overlap is over.
+        #[prost(message, tag = "3")]
+        Retire(super::RetireSecret),
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ConfirmSecret {
+    /// The new secret's first 12 characters. Where it took over already, by its first use, all is well. Empty: the one that
+    /// waits.
+    #[prost(string, tag = "1")]
+    pub prefix: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DropSecret {}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RetireSecret {
+    /// Though it is not safe yet.
+    #[prost(bool, tag = "1")]
+    pub anyway: bool,
+}
+/// What shutting out all tokens of a time does, or would do.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ShutOut {
+    /// What was minted before is shut out.
+    #[prost(message, optional, tag = "1")]
+    pub not_before: ::core::option::Option<::prost_types::Timestamp>,
+    /// How many tokens that live that concerns.
+    #[prost(uint32, tag = "2")]
+    pub tokens: u32,
+    /// Those of them that were used within the last 24 hours, those used last first: at most 1000.
+    #[prost(message, repeated, tag = "3")]
+    pub used_today: ::prost::alloc::vec::Vec<Token>,
+    /// How many those are.
+    #[prost(uint32, tag = "4")]
+    pub used_today_count: u32,
 }
 /// A person, as others see them.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -591,6 +811,10 @@ pub struct OrgPolicy {
     /// How long ago the owner of a personal token may have logged in last. `never_ends` admits all.
     #[prost(message, optional, tag = "4")]
     pub login_within: ::core::option::Option<Lifetime>,
+    /// Whether a token is suspended there once one of its retired secrets is presented, unless that retired more than 30
+    /// days ago.
+    #[prost(bool, tag = "5")]
+    pub suspend_on_reuse: bool,
 }
 /// When a token was last used, give or take a few seconds.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -734,6 +958,10 @@ pub enum TokenStatus {
     Revoked = 3,
     /// Its secret was minted before an instant before which the operator shut out every secret.
     ShutOut = 4,
+    /// Its owner or the operator took its power for now.
+    Suspended = 5,
+    /// Its first secret was not used in time.
+    Lapsed = 6,
 }
 impl TokenStatus {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -747,6 +975,8 @@ impl TokenStatus {
             Self::Expired => "TOKEN_STATUS_EXPIRED",
             Self::Revoked => "TOKEN_STATUS_REVOKED",
             Self::ShutOut => "TOKEN_STATUS_SHUT_OUT",
+            Self::Suspended => "TOKEN_STATUS_SUSPENDED",
+            Self::Lapsed => "TOKEN_STATUS_LAPSED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -757,6 +987,8 @@ impl TokenStatus {
             "TOKEN_STATUS_EXPIRED" => Some(Self::Expired),
             "TOKEN_STATUS_REVOKED" => Some(Self::Revoked),
             "TOKEN_STATUS_SHUT_OUT" => Some(Self::ShutOut),
+            "TOKEN_STATUS_SUSPENDED" => Some(Self::Suspended),
+            "TOKEN_STATUS_LAPSED" => Some(Self::Lapsed),
             _ => None,
         }
     }
@@ -797,6 +1029,122 @@ impl TokenType {
         }
     }
 }
+/// Where a secret stands among its token's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum SecretState {
+    Unspecified = 0,
+    /// It waits to be confirmed: by its first use, or by its owner.
+    Pending = 1,
+    /// It is in force.
+    Current = 2,
+    /// Another is, and it still serves for a while.
+    Retiring = 3,
+    /// Another is, and it serves no longer.
+    Retired = 4,
+    /// It was not confirmed in time.
+    Lapsed = 5,
+}
+impl SecretState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "SECRET_STATE_UNSPECIFIED",
+            Self::Pending => "SECRET_STATE_PENDING",
+            Self::Current => "SECRET_STATE_CURRENT",
+            Self::Retiring => "SECRET_STATE_RETIRING",
+            Self::Retired => "SECRET_STATE_RETIRED",
+            Self::Lapsed => "SECRET_STATE_LAPSED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "SECRET_STATE_UNSPECIFIED" => Some(Self::Unspecified),
+            "SECRET_STATE_PENDING" => Some(Self::Pending),
+            "SECRET_STATE_CURRENT" => Some(Self::Current),
+            "SECRET_STATE_RETIRING" => Some(Self::Retiring),
+            "SECRET_STATE_RETIRED" => Some(Self::Retired),
+            "SECRET_STATE_LAPSED" => Some(Self::Lapsed),
+            _ => None,
+        }
+    }
+}
+/// Whether an old secret can go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Retirement {
+    Unspecified = 0,
+    /// Not yet: it was used after the new one took over, less than a day ago.
+    StillUsed = 1,
+    /// Not yet: nobody has used the new one.
+    NewUnused = 2,
+    /// It can: the new one is in use, and the old one is not.
+    Safe = 3,
+}
+impl Retirement {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "RETIREMENT_UNSPECIFIED",
+            Self::StillUsed => "RETIREMENT_STILL_USED",
+            Self::NewUnused => "RETIREMENT_NEW_UNUSED",
+            Self::Safe => "RETIREMENT_SAFE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "RETIREMENT_UNSPECIFIED" => Some(Self::Unspecified),
+            "RETIREMENT_STILL_USED" => Some(Self::StillUsed),
+            "RETIREMENT_NEW_UNUSED" => Some(Self::NewUnused),
+            "RETIREMENT_SAFE" => Some(Self::Safe),
+            _ => None,
+        }
+    }
+}
+/// What a list of tokens is sorted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum TokenOrder {
+    /// When they were made.
+    Unspecified = 0,
+    Name = 1,
+    /// When they end.
+    Expiry = 2,
+    /// When they were last used; those never used first.
+    LastUse = 3,
+}
+impl TokenOrder {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "TOKEN_ORDER_UNSPECIFIED",
+            Self::Name => "TOKEN_ORDER_NAME",
+            Self::Expiry => "TOKEN_ORDER_EXPIRY",
+            Self::LastUse => "TOKEN_ORDER_LAST_USE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "TOKEN_ORDER_UNSPECIFIED" => Some(Self::Unspecified),
+            "TOKEN_ORDER_NAME" => Some(Self::Name),
+            "TOKEN_ORDER_EXPIRY" => Some(Self::Expiry),
+            "TOKEN_ORDER_LAST_USE" => Some(Self::LastUse),
+            _ => None,
+        }
+    }
+}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct WhoAmIRequest {}
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -829,6 +1177,28 @@ pub struct ListOrgsResponse {
     /// By slug.
     #[prost(message, repeated, tag = "1")]
     pub orgs: ::prost::alloc::vec::Vec<Membership>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RevokeAccountTokensRequest {
+    /// The account's handle.
+    #[prost(string, tag = "1")]
+    pub handle: ::prost::alloc::string::String,
+    /// What was minted before is shut out. Absent: all there is.
+    #[prost(message, optional, tag = "2")]
+    pub created_before: ::core::option::Option<::prost_types::Timestamp>,
+    /// Whether only to say what it would do.
+    #[prost(bool, tag = "3")]
+    pub dry_run: bool,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RevokeAccountTokensResponse {
+    #[prost(message, optional, tag = "1")]
+    pub shut_out: ::core::option::Option<ShutOut>,
+    /// The event. 0 for a dry run.
+    #[prost(uint64, tag = "2")]
+    pub sequence: u64,
+    #[prost(message, optional, tag = "3")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
 }
 /// Generated client implementations.
 pub mod account_service_client {
@@ -959,6 +1329,34 @@ pub mod account_service_client {
                 .insert(GrpcMethod::new("ndauth.v1.AccountService", "ListOrgs"));
             self.inner.unary(req, path, codec).await
         }
+        /// Shuts out all personal tokens of an account whose secrets were minted before an instant. Only an operator's session
+        /// may.
+        pub async fn revoke_account_tokens(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RevokeAccountTokensRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RevokeAccountTokensResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.AccountService/RevokeAccountTokens",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("ndauth.v1.AccountService", "RevokeAccountTokens"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -986,6 +1384,15 @@ pub mod account_service_server {
             request: tonic::Request<super::ListOrgsRequest>,
         ) -> std::result::Result<
             tonic::Response<super::ListOrgsResponse>,
+            tonic::Status,
+        >;
+        /// Shuts out all personal tokens of an account whose secrets were minted before an instant. Only an operator's session
+        /// may.
+        async fn revoke_account_tokens(
+            &self,
+            request: tonic::Request<super::RevokeAccountTokensRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RevokeAccountTokensResponse>,
             tonic::Status,
         >;
     }
@@ -1156,6 +1563,55 @@ pub mod account_service_server {
                     };
                     Box::pin(fut)
                 }
+                "/ndauth.v1.AccountService/RevokeAccountTokens" => {
+                    #[allow(non_camel_case_types)]
+                    struct RevokeAccountTokensSvc<T: AccountService>(pub Arc<T>);
+                    impl<
+                        T: AccountService,
+                    > tonic::server::UnaryService<super::RevokeAccountTokensRequest>
+                    for RevokeAccountTokensSvc<T> {
+                        type Response = super::RevokeAccountTokensResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RevokeAccountTokensRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AccountService>::revoke_account_tokens(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RevokeAccountTokensSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 _ => {
                     Box::pin(async move {
                         let mut response = http::Response::new(
@@ -1211,6 +1667,9 @@ pub struct Org {
     /// How many are members of it.
     #[prost(uint32, tag = "5")]
     pub members: u32,
+    /// Since when nothing can be changed in it. Absent where it is not frozen.
+    #[prost(message, optional, tag = "6")]
+    pub frozen_at: ::core::option::Option<::prost_types::Timestamp>,
 }
 /// Someone who is a member of an org.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1415,6 +1874,34 @@ pub struct BrokenToken {
     /// Why it would be refused.
     #[prost(enumeration = "Reason", tag = "6")]
     pub reason: i32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct FreezeOrgRequest {
+    /// The org's slug.
+    #[prost(string, tag = "1")]
+    pub org: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct FreezeOrgResponse {
+    /// Whether it was not frozen before.
+    #[prost(bool, tag = "1")]
+    pub changed: bool,
+    #[prost(uint64, tag = "2")]
+    pub sequence: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UnfreezeOrgRequest {
+    /// The org's slug.
+    #[prost(string, tag = "1")]
+    pub org: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UnfreezeOrgResponse {
+    /// Whether it was frozen before.
+    #[prost(bool, tag = "1")]
+    pub changed: bool,
+    #[prost(uint64, tag = "2")]
+    pub sequence: u64,
 }
 /// Generated client implementations.
 pub mod org_service_client {
@@ -1672,6 +2159,57 @@ pub mod org_service_client {
                 .insert(GrpcMethod::new("ndauth.v1.OrgService", "SetOrgPolicy"));
             self.inner.unary(req, path, codec).await
         }
+        /// Freezes an org: until it is unfrozen nothing can be changed there, no token is made, and no role changes. Only a
+        /// session of an admin may who logged in lately.
+        pub async fn freeze_org(
+            &mut self,
+            request: impl tonic::IntoRequest<super::FreezeOrgRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::FreezeOrgResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.OrgService/FreezeOrg",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ndauth.v1.OrgService", "FreezeOrg"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Ends that. Only a session of an admin may who logged in lately.
+        pub async fn unfreeze_org(
+            &mut self,
+            request: impl tonic::IntoRequest<super::UnfreezeOrgRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::UnfreezeOrgResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.OrgService/UnfreezeOrg",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ndauth.v1.OrgService", "UnfreezeOrg"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -1740,6 +2278,23 @@ pub mod org_service_server {
             request: tonic::Request<super::SetOrgPolicyRequest>,
         ) -> std::result::Result<
             tonic::Response<super::SetOrgPolicyResponse>,
+            tonic::Status,
+        >;
+        /// Freezes an org: until it is unfrozen nothing can be changed there, no token is made, and no role changes. Only a
+        /// session of an admin may who logged in lately.
+        async fn freeze_org(
+            &self,
+            request: tonic::Request<super::FreezeOrgRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::FreezeOrgResponse>,
+            tonic::Status,
+        >;
+        /// Ends that. Only a session of an admin may who logged in lately.
+        async fn unfreeze_org(
+            &self,
+            request: tonic::Request<super::UnfreezeOrgRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::UnfreezeOrgResponse>,
             tonic::Status,
         >;
     }
@@ -2134,6 +2689,96 @@ pub mod org_service_server {
                     };
                     Box::pin(fut)
                 }
+                "/ndauth.v1.OrgService/FreezeOrg" => {
+                    #[allow(non_camel_case_types)]
+                    struct FreezeOrgSvc<T: OrgService>(pub Arc<T>);
+                    impl<
+                        T: OrgService,
+                    > tonic::server::UnaryService<super::FreezeOrgRequest>
+                    for FreezeOrgSvc<T> {
+                        type Response = super::FreezeOrgResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::FreezeOrgRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as OrgService>::freeze_org(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = FreezeOrgSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ndauth.v1.OrgService/UnfreezeOrg" => {
+                    #[allow(non_camel_case_types)]
+                    struct UnfreezeOrgSvc<T: OrgService>(pub Arc<T>);
+                    impl<
+                        T: OrgService,
+                    > tonic::server::UnaryService<super::UnfreezeOrgRequest>
+                    for UnfreezeOrgSvc<T> {
+                        type Response = super::UnfreezeOrgResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::UnfreezeOrgRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as OrgService>::unfreeze_org(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = UnfreezeOrgSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 _ => {
                     Box::pin(async move {
                         let mut response = http::Response::new(
@@ -2197,6 +2842,12 @@ pub struct CreateOrgTokenRequest {
     /// Required.
     #[prost(message, optional, tag = "7")]
     pub networks: ::core::option::Option<Networks>,
+    /// Whether it may rotate and renew itself.
+    #[prost(bool, tag = "8")]
+    pub self_rotating: bool,
+    /// Whether its secret waits to be confirmed, as one of a rotation does.
+    #[prost(bool, tag = "9")]
+    pub pending: bool,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 #[prost(skip_debug)]
@@ -2224,6 +2875,17 @@ pub struct ListOrgTokensRequest {
     /// The `next_page_token` of the page before; empty for the first.
     #[prost(string, tag = "4")]
     pub page_token: ::prost::alloc::string::String,
+    /// Only those that nobody used for so long; one that was never used counts from when it was made.
+    #[prost(message, optional, tag = "5")]
+    pub unused_for: ::core::option::Option<::prost_types::Duration>,
+    /// Only those that live and end within so long.
+    #[prost(message, optional, tag = "6")]
+    pub expiring_within: ::core::option::Option<::prost_types::Duration>,
+    #[prost(enumeration = "TokenOrder", tag = "7")]
+    pub order: i32,
+    /// Whether the other way round.
+    #[prost(bool, tag = "8")]
+    pub reverse: bool,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListOrgTokensResponse {
@@ -2268,6 +2930,9 @@ pub struct RevokeOrgTokenRequest {
     /// The org's slug.
     #[prost(string, tag = "1")]
     pub org: ::prost::alloc::string::String,
+    /// Why: told to the org's admins. May be empty.
+    #[prost(string, tag = "4")]
+    pub reason: ::prost::alloc::string::String,
     #[prost(oneof = "revoke_org_token_request::Token", tags = "2, 3")]
     pub token: ::core::option::Option<revoke_org_token_request::Token>,
 }
@@ -2290,6 +2955,215 @@ pub struct RevokeOrgTokenResponse {
     /// The log's last event once it was revoked.
     #[prost(uint64, tag = "2")]
     pub sequence: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RotateOrgTokenRequest {
+    /// The org's slug.
+    #[prost(string, tag = "1")]
+    pub org: ::prost::alloc::string::String,
+    /// As in `RotateTokenRequest`.
+    #[prost(message, optional, tag = "4")]
+    pub overlap: ::core::option::Option<::prost_types::Duration>,
+    /// As in `RotateTokenRequest`.
+    #[prost(message, optional, tag = "5")]
+    pub expiry: ::core::option::Option<ExpiryChoice>,
+    #[prost(oneof = "rotate_org_token_request::Token", tags = "2, 3")]
+    pub token: ::core::option::Option<rotate_org_token_request::Token>,
+}
+/// Nested message and enum types in `RotateOrgTokenRequest`.
+pub mod rotate_org_token_request {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Token {
+        /// The name of a token that is not revoked.
+        #[prost(string, tag = "2")]
+        Name(::prost::alloc::string::String),
+        #[prost(string, tag = "3")]
+        Id(::prost::alloc::string::String),
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct RotateOrgTokenResponse {
+    #[prost(message, optional, tag = "1")]
+    pub token: ::core::option::Option<Token>,
+    /// The new secret: here, and never again.
+    #[prost(string, tag = "2")]
+    pub secret: ::prost::alloc::string::String,
+    /// Until when it waits to be confirmed.
+    #[prost(message, optional, tag = "3")]
+    pub pending_until: ::core::option::Option<::prost_types::Timestamp>,
+    /// The event that made it.
+    #[prost(uint64, tag = "4")]
+    pub sequence: u64,
+    #[prost(message, optional, tag = "5")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SettleOrgRotationRequest {
+    /// The org's slug.
+    #[prost(string, tag = "1")]
+    pub org: ::prost::alloc::string::String,
+    /// Required.
+    #[prost(message, optional, tag = "4")]
+    pub settling: ::core::option::Option<Settling>,
+    #[prost(oneof = "settle_org_rotation_request::Token", tags = "2, 3")]
+    pub token: ::core::option::Option<settle_org_rotation_request::Token>,
+}
+/// Nested message and enum types in `SettleOrgRotationRequest`.
+pub mod settle_org_rotation_request {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Token {
+        /// The name of a token that is not revoked.
+        #[prost(string, tag = "2")]
+        Name(::prost::alloc::string::String),
+        #[prost(string, tag = "3")]
+        Id(::prost::alloc::string::String),
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SettleOrgRotationResponse {
+    #[prost(message, optional, tag = "1")]
+    pub token: ::core::option::Option<Token>,
+    #[prost(uint64, tag = "2")]
+    pub sequence: u64,
+    #[prost(message, optional, tag = "3")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RenewOrgTokenRequest {
+    /// The org's slug.
+    #[prost(string, tag = "1")]
+    pub org: ::prost::alloc::string::String,
+    /// Nothing is changed where so much is left. Absent: it is renewed in any case.
+    #[prost(message, optional, tag = "4")]
+    pub minimum: ::core::option::Option<::prost_types::Duration>,
+    #[prost(oneof = "renew_org_token_request::Token", tags = "2, 3")]
+    pub token: ::core::option::Option<renew_org_token_request::Token>,
+}
+/// Nested message and enum types in `RenewOrgTokenRequest`.
+pub mod renew_org_token_request {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Token {
+        /// The name of a token that is not revoked.
+        #[prost(string, tag = "2")]
+        Name(::prost::alloc::string::String),
+        #[prost(string, tag = "3")]
+        Id(::prost::alloc::string::String),
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RenewOrgTokenResponse {
+    #[prost(message, optional, tag = "1")]
+    pub token: ::core::option::Option<Token>,
+    /// Whether its end was moved.
+    #[prost(bool, tag = "2")]
+    pub renewed: bool,
+    #[prost(uint64, tag = "3")]
+    pub sequence: u64,
+    #[prost(message, optional, tag = "4")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListPersonalTokensRequest {
+    /// The org's slug.
+    #[prost(string, tag = "1")]
+    pub org: ::prost::alloc::string::String,
+    /// At most 1000; 0 stands for 100.
+    #[prost(int32, tag = "2")]
+    pub page_size: i32,
+    /// The `next_page_token` of the page before; empty for the first.
+    #[prost(string, tag = "3")]
+    pub page_token: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListPersonalTokensResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub tokens: ::prost::alloc::vec::Vec<Token>,
+    /// Empty on the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "3")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SuspendOrgTokenRequest {
+    /// The org's slug.
+    #[prost(string, tag = "1")]
+    pub org: ::prost::alloc::string::String,
+    #[prost(oneof = "suspend_org_token_request::Token", tags = "2, 3")]
+    pub token: ::core::option::Option<suspend_org_token_request::Token>,
+}
+/// Nested message and enum types in `SuspendOrgTokenRequest`.
+pub mod suspend_org_token_request {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Token {
+        /// The name of a token of the org's own.
+        #[prost(string, tag = "2")]
+        Name(::prost::alloc::string::String),
+        /// The id of any token that may have power there.
+        #[prost(string, tag = "3")]
+        Id(::prost::alloc::string::String),
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SuspendOrgTokenResponse {
+    #[prost(message, optional, tag = "1")]
+    pub token: ::core::option::Option<Token>,
+    #[prost(uint64, tag = "2")]
+    pub sequence: u64,
+    #[prost(message, optional, tag = "3")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ResumeOrgTokenRequest {
+    /// The org's slug.
+    #[prost(string, tag = "1")]
+    pub org: ::prost::alloc::string::String,
+    #[prost(oneof = "resume_org_token_request::Token", tags = "2, 3")]
+    pub token: ::core::option::Option<resume_org_token_request::Token>,
+}
+/// Nested message and enum types in `ResumeOrgTokenRequest`.
+pub mod resume_org_token_request {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Token {
+        /// The name of a token of the org's own.
+        #[prost(string, tag = "2")]
+        Name(::prost::alloc::string::String),
+        /// The id of any token that may have power there.
+        #[prost(string, tag = "3")]
+        Id(::prost::alloc::string::String),
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ResumeOrgTokenResponse {
+    #[prost(message, optional, tag = "1")]
+    pub token: ::core::option::Option<Token>,
+    #[prost(uint64, tag = "2")]
+    pub sequence: u64,
+    #[prost(message, optional, tag = "3")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RevokeAllOrgTokensRequest {
+    /// The org's slug.
+    #[prost(string, tag = "1")]
+    pub org: ::prost::alloc::string::String,
+    /// What was minted before is shut out. Absent: all there is.
+    #[prost(message, optional, tag = "2")]
+    pub created_before: ::core::option::Option<::prost_types::Timestamp>,
+    /// Whether only to say what it would do.
+    #[prost(bool, tag = "3")]
+    pub dry_run: bool,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RevokeAllOrgTokensResponse {
+    #[prost(message, optional, tag = "1")]
+    pub shut_out: ::core::option::Option<ShutOut>,
+    /// The event. 0 for a dry run.
+    #[prost(uint64, tag = "2")]
+    pub sequence: u64,
+    #[prost(message, optional, tag = "3")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
 }
 /// Generated client implementations.
 pub mod org_token_service_client {
@@ -2472,6 +3346,189 @@ pub mod org_token_service_client {
                 .insert(GrpcMethod::new("ndauth.v1.OrgTokenService", "RevokeOrgToken"));
             self.inner.unary(req, path, codec).await
         }
+        /// Draws a new secret for a token of an org, as `TokenService.RotateToken` does. Only a session of an admin may.
+        pub async fn rotate_org_token(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RotateOrgTokenRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RotateOrgTokenResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.OrgTokenService/RotateOrgToken",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ndauth.v1.OrgTokenService", "RotateOrgToken"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Confirms or drops a new secret, or retires the old one. Only a session of an admin may.
+        pub async fn settle_org_rotation(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SettleOrgRotationRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SettleOrgRotationResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.OrgTokenService/SettleOrgRotation",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("ndauth.v1.OrgTokenService", "SettleOrgRotation"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Moves the end of a standard token of an org by 30 days. Only a session of an admin may.
+        pub async fn renew_org_token(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RenewOrgTokenRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RenewOrgTokenResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.OrgTokenService/RenewOrgToken",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ndauth.v1.OrgTokenService", "RenewOrgToken"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Lists the personal tokens of others that may have power in an org, oldest first. Only a session of an admin may.
+        pub async fn list_personal_tokens(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListPersonalTokensRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListPersonalTokensResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.OrgTokenService/ListPersonalTokens",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("ndauth.v1.OrgTokenService", "ListPersonalTokens"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Takes a token's power in an org for now: one of the org's, or a personal one by its id. Only a session of an admin
+        /// may.
+        pub async fn suspend_org_token(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SuspendOrgTokenRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SuspendOrgTokenResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.OrgTokenService/SuspendOrgToken",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ndauth.v1.OrgTokenService", "SuspendOrgToken"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Gives it back. Only a session of an admin may.
+        pub async fn resume_org_token(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ResumeOrgTokenRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ResumeOrgTokenResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.OrgTokenService/ResumeOrgToken",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ndauth.v1.OrgTokenService", "ResumeOrgToken"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Shuts out of an org all tokens whose secrets were minted before an instant. Only a session of an admin may who
+        /// logged in lately.
+        pub async fn revoke_all_org_tokens(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RevokeAllOrgTokensRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RevokeAllOrgTokensResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.OrgTokenService/RevokeAllOrgTokens",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("ndauth.v1.OrgTokenService", "RevokeAllOrgTokens"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -2517,6 +3574,64 @@ pub mod org_token_service_server {
             request: tonic::Request<super::RevokeOrgTokenRequest>,
         ) -> std::result::Result<
             tonic::Response<super::RevokeOrgTokenResponse>,
+            tonic::Status,
+        >;
+        /// Draws a new secret for a token of an org, as `TokenService.RotateToken` does. Only a session of an admin may.
+        async fn rotate_org_token(
+            &self,
+            request: tonic::Request<super::RotateOrgTokenRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RotateOrgTokenResponse>,
+            tonic::Status,
+        >;
+        /// Confirms or drops a new secret, or retires the old one. Only a session of an admin may.
+        async fn settle_org_rotation(
+            &self,
+            request: tonic::Request<super::SettleOrgRotationRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SettleOrgRotationResponse>,
+            tonic::Status,
+        >;
+        /// Moves the end of a standard token of an org by 30 days. Only a session of an admin may.
+        async fn renew_org_token(
+            &self,
+            request: tonic::Request<super::RenewOrgTokenRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RenewOrgTokenResponse>,
+            tonic::Status,
+        >;
+        /// Lists the personal tokens of others that may have power in an org, oldest first. Only a session of an admin may.
+        async fn list_personal_tokens(
+            &self,
+            request: tonic::Request<super::ListPersonalTokensRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListPersonalTokensResponse>,
+            tonic::Status,
+        >;
+        /// Takes a token's power in an org for now: one of the org's, or a personal one by its id. Only a session of an admin
+        /// may.
+        async fn suspend_org_token(
+            &self,
+            request: tonic::Request<super::SuspendOrgTokenRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SuspendOrgTokenResponse>,
+            tonic::Status,
+        >;
+        /// Gives it back. Only a session of an admin may.
+        async fn resume_org_token(
+            &self,
+            request: tonic::Request<super::ResumeOrgTokenRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ResumeOrgTokenResponse>,
+            tonic::Status,
+        >;
+        /// Shuts out of an org all tokens whose secrets were minted before an instant. Only a session of an admin may who
+        /// logged in lately.
+        async fn revoke_all_org_tokens(
+            &self,
+            request: tonic::Request<super::RevokeAllOrgTokensRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RevokeAllOrgTokensResponse>,
             tonic::Status,
         >;
     }
@@ -2765,6 +3880,334 @@ pub mod org_token_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = RevokeOrgTokenSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ndauth.v1.OrgTokenService/RotateOrgToken" => {
+                    #[allow(non_camel_case_types)]
+                    struct RotateOrgTokenSvc<T: OrgTokenService>(pub Arc<T>);
+                    impl<
+                        T: OrgTokenService,
+                    > tonic::server::UnaryService<super::RotateOrgTokenRequest>
+                    for RotateOrgTokenSvc<T> {
+                        type Response = super::RotateOrgTokenResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RotateOrgTokenRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as OrgTokenService>::rotate_org_token(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RotateOrgTokenSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ndauth.v1.OrgTokenService/SettleOrgRotation" => {
+                    #[allow(non_camel_case_types)]
+                    struct SettleOrgRotationSvc<T: OrgTokenService>(pub Arc<T>);
+                    impl<
+                        T: OrgTokenService,
+                    > tonic::server::UnaryService<super::SettleOrgRotationRequest>
+                    for SettleOrgRotationSvc<T> {
+                        type Response = super::SettleOrgRotationResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SettleOrgRotationRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as OrgTokenService>::settle_org_rotation(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SettleOrgRotationSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ndauth.v1.OrgTokenService/RenewOrgToken" => {
+                    #[allow(non_camel_case_types)]
+                    struct RenewOrgTokenSvc<T: OrgTokenService>(pub Arc<T>);
+                    impl<
+                        T: OrgTokenService,
+                    > tonic::server::UnaryService<super::RenewOrgTokenRequest>
+                    for RenewOrgTokenSvc<T> {
+                        type Response = super::RenewOrgTokenResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RenewOrgTokenRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as OrgTokenService>::renew_org_token(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RenewOrgTokenSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ndauth.v1.OrgTokenService/ListPersonalTokens" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListPersonalTokensSvc<T: OrgTokenService>(pub Arc<T>);
+                    impl<
+                        T: OrgTokenService,
+                    > tonic::server::UnaryService<super::ListPersonalTokensRequest>
+                    for ListPersonalTokensSvc<T> {
+                        type Response = super::ListPersonalTokensResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListPersonalTokensRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as OrgTokenService>::list_personal_tokens(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListPersonalTokensSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ndauth.v1.OrgTokenService/SuspendOrgToken" => {
+                    #[allow(non_camel_case_types)]
+                    struct SuspendOrgTokenSvc<T: OrgTokenService>(pub Arc<T>);
+                    impl<
+                        T: OrgTokenService,
+                    > tonic::server::UnaryService<super::SuspendOrgTokenRequest>
+                    for SuspendOrgTokenSvc<T> {
+                        type Response = super::SuspendOrgTokenResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SuspendOrgTokenRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as OrgTokenService>::suspend_org_token(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SuspendOrgTokenSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ndauth.v1.OrgTokenService/ResumeOrgToken" => {
+                    #[allow(non_camel_case_types)]
+                    struct ResumeOrgTokenSvc<T: OrgTokenService>(pub Arc<T>);
+                    impl<
+                        T: OrgTokenService,
+                    > tonic::server::UnaryService<super::ResumeOrgTokenRequest>
+                    for ResumeOrgTokenSvc<T> {
+                        type Response = super::ResumeOrgTokenResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ResumeOrgTokenRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as OrgTokenService>::resume_org_token(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ResumeOrgTokenSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ndauth.v1.OrgTokenService/RevokeAllOrgTokens" => {
+                    #[allow(non_camel_case_types)]
+                    struct RevokeAllOrgTokensSvc<T: OrgTokenService>(pub Arc<T>);
+                    impl<
+                        T: OrgTokenService,
+                    > tonic::server::UnaryService<super::RevokeAllOrgTokensRequest>
+                    for RevokeAllOrgTokensSvc<T> {
+                        type Response = super::RevokeAllOrgTokensResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RevokeAllOrgTokensRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as OrgTokenService>::revoke_all_org_tokens(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RevokeAllOrgTokensSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -3285,6 +4728,14 @@ pub struct SecretUse {
     /// The client's address, where the service states it. Empty where none was stated.
     #[prost(string, tag = "3")]
     pub address: ::prost::alloc::string::String,
+    /// What the client calls itself, as with `ValidateToken`.
+    #[prost(string, tag = "4")]
+    pub client: ::prost::alloc::string::String,
+    /// How often it passed since it was told last: for what reads, and for what changes something.
+    #[prost(uint64, tag = "5")]
+    pub reads: u64,
+    #[prost(uint64, tag = "6")]
+    pub writes: u64,
 }
 /// All of a kind, or some of it by their ids. One of the two is always set.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -3645,6 +5096,10 @@ pub struct ValidateTokenRequest {
     /// it believes only services that are registered as stating one.
     #[prost(string, tag = "5")]
     pub client_address: ::prost::alloc::string::String,
+    /// What the service's client calls itself, such as the `User-Agent` that it sent. Nothing depends on it: it is shown to
+    /// the token's owner. May be empty.
+    #[prost(string, tag = "6")]
+    pub client: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ValidateTokenResponse {
@@ -3841,6 +5296,29 @@ pub struct InputToken {
     pub lifetime: ::core::option::Option<Lifetime>,
     #[prost(message, optional, tag = "10")]
     pub expiry: ::core::option::Option<Expiry>,
+    /// Who took its power for now.
+    #[prost(message, repeated, tag = "11")]
+    pub suspensions: ::prost::alloc::vec::Vec<InputSuspension>,
+}
+/// As `Suspension`, with the org's id.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct InputSuspension {
+    #[prost(message, optional, tag = "4")]
+    pub since: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(oneof = "input_suspension::Level", tags = "1, 2, 3")]
+    pub level: ::core::option::Option<input_suspension::Level>,
+}
+/// Nested message and enum types in `InputSuspension`.
+pub mod input_suspension {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Level {
+        #[prost(message, tag = "1")]
+        Owner(super::All),
+        #[prost(message, tag = "2")]
+        Operator(super::All),
+        #[prost(string, tag = "3")]
+        OrgId(::prost::alloc::string::String),
+    }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct InputSecret {
@@ -3867,6 +5345,9 @@ pub struct InputAccount {
     /// Absent where the person never did.
     #[prost(message, optional, tag = "3")]
     pub last_login_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// What was minted before is shut out. Absent where nothing is.
+    #[prost(message, optional, tag = "4")]
+    pub not_before: ::core::option::Option<::prost_types::Timestamp>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct InputOrg {
@@ -3879,6 +5360,12 @@ pub struct InputOrg {
     /// Absent where it was not deleted.
     #[prost(message, optional, tag = "4")]
     pub deleted_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// What was minted before is shut out. Absent where nothing is.
+    #[prost(message, optional, tag = "5")]
+    pub not_before: ::core::option::Option<::prost_types::Timestamp>,
+    /// Since when nothing can be changed there. Absent where it is not frozen.
+    #[prost(message, optional, tag = "6")]
+    pub frozen_at: ::core::option::Option<::prost_types::Timestamp>,
 }
 /// How an owner stands in an org.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -4423,6 +5910,12 @@ pub struct CreateTokenRequest {
     /// Required.
     #[prost(message, optional, tag = "8")]
     pub networks: ::core::option::Option<Networks>,
+    /// Whether it may rotate and renew itself.
+    #[prost(bool, tag = "9")]
+    pub self_rotating: bool,
+    /// Whether its secret waits to be confirmed, as one of a rotation does.
+    #[prost(bool, tag = "10")]
+    pub pending: bool,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 #[prost(skip_debug)]
@@ -4447,6 +5940,17 @@ pub struct ListTokensRequest {
     /// The `next_page_token` of the page before; empty for the first.
     #[prost(string, tag = "3")]
     pub page_token: ::prost::alloc::string::String,
+    /// Only those that nobody used for so long; one that was never used counts from when it was made.
+    #[prost(message, optional, tag = "4")]
+    pub unused_for: ::core::option::Option<::prost_types::Duration>,
+    /// Only those that live and end within so long.
+    #[prost(message, optional, tag = "5")]
+    pub expiring_within: ::core::option::Option<::prost_types::Duration>,
+    #[prost(enumeration = "TokenOrder", tag = "6")]
+    pub order: i32,
+    /// Whether the other way round.
+    #[prost(bool, tag = "7")]
+    pub reverse: bool,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListTokensResponse {
@@ -4485,6 +5989,9 @@ pub struct GetTokenResponse {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RevokeTokenRequest {
+    /// Why: told to the token's owner. May be empty.
+    #[prost(string, tag = "3")]
+    pub reason: ::prost::alloc::string::String,
     #[prost(oneof = "revoke_token_request::Token", tags = "1, 2")]
     pub token: ::core::option::Option<revoke_token_request::Token>,
 }
@@ -4507,6 +6014,174 @@ pub struct RevokeTokenResponse {
     /// The log's last event once it was revoked.
     #[prost(uint64, tag = "2")]
     pub sequence: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RotateTokenRequest {
+    /// For how long the old secret serves on once the new one is confirmed. Absent: 24 hours; zero: it ends at once.
+    #[prost(message, optional, tag = "3")]
+    pub overlap: ::core::option::Option<::prost_types::Duration>,
+    /// How long the token lives from now on: no longer than it was made for. Absent: as long as that, as far as policies
+    /// admit. A token that rotates itself keeps its end.
+    #[prost(message, optional, tag = "4")]
+    pub expiry: ::core::option::Option<ExpiryChoice>,
+    #[prost(oneof = "rotate_token_request::Token", tags = "1, 2")]
+    pub token: ::core::option::Option<rotate_token_request::Token>,
+}
+/// Nested message and enum types in `RotateTokenRequest`.
+pub mod rotate_token_request {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Token {
+        /// The name of a token that is not revoked.
+        #[prost(string, tag = "1")]
+        Name(::prost::alloc::string::String),
+        #[prost(string, tag = "2")]
+        Id(::prost::alloc::string::String),
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct RotateTokenResponse {
+    #[prost(message, optional, tag = "1")]
+    pub token: ::core::option::Option<Token>,
+    /// The new secret: here, and never again.
+    #[prost(string, tag = "2")]
+    pub secret: ::prost::alloc::string::String,
+    /// Until when it waits to be confirmed.
+    #[prost(message, optional, tag = "3")]
+    pub pending_until: ::core::option::Option<::prost_types::Timestamp>,
+    /// The event that made it.
+    #[prost(uint64, tag = "4")]
+    pub sequence: u64,
+    #[prost(message, optional, tag = "5")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SettleRotationRequest {
+    /// Required.
+    #[prost(message, optional, tag = "3")]
+    pub settling: ::core::option::Option<Settling>,
+    #[prost(oneof = "settle_rotation_request::Token", tags = "1, 2")]
+    pub token: ::core::option::Option<settle_rotation_request::Token>,
+}
+/// Nested message and enum types in `SettleRotationRequest`.
+pub mod settle_rotation_request {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Token {
+        /// The name of a token that is not revoked.
+        #[prost(string, tag = "1")]
+        Name(::prost::alloc::string::String),
+        #[prost(string, tag = "2")]
+        Id(::prost::alloc::string::String),
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SettleRotationResponse {
+    #[prost(message, optional, tag = "1")]
+    pub token: ::core::option::Option<Token>,
+    #[prost(uint64, tag = "2")]
+    pub sequence: u64,
+    #[prost(message, optional, tag = "3")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RenewTokenRequest {
+    /// Nothing is changed where so much is left. Absent: it is renewed in any case.
+    #[prost(message, optional, tag = "3")]
+    pub minimum: ::core::option::Option<::prost_types::Duration>,
+    #[prost(oneof = "renew_token_request::Token", tags = "1, 2")]
+    pub token: ::core::option::Option<renew_token_request::Token>,
+}
+/// Nested message and enum types in `RenewTokenRequest`.
+pub mod renew_token_request {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Token {
+        /// The name of a token that is not revoked.
+        #[prost(string, tag = "1")]
+        Name(::prost::alloc::string::String),
+        #[prost(string, tag = "2")]
+        Id(::prost::alloc::string::String),
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RenewTokenResponse {
+    #[prost(message, optional, tag = "1")]
+    pub token: ::core::option::Option<Token>,
+    /// Whether its end was moved.
+    #[prost(bool, tag = "2")]
+    pub renewed: bool,
+    #[prost(uint64, tag = "3")]
+    pub sequence: u64,
+    #[prost(message, optional, tag = "4")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SuspendTokenRequest {
+    #[prost(oneof = "suspend_token_request::Token", tags = "1, 2")]
+    pub token: ::core::option::Option<suspend_token_request::Token>,
+}
+/// Nested message and enum types in `SuspendTokenRequest`.
+pub mod suspend_token_request {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Token {
+        /// The name of a token that is not revoked.
+        #[prost(string, tag = "1")]
+        Name(::prost::alloc::string::String),
+        #[prost(string, tag = "2")]
+        Id(::prost::alloc::string::String),
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SuspendTokenResponse {
+    #[prost(message, optional, tag = "1")]
+    pub token: ::core::option::Option<Token>,
+    #[prost(uint64, tag = "2")]
+    pub sequence: u64,
+    #[prost(message, optional, tag = "3")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ResumeTokenRequest {
+    #[prost(oneof = "resume_token_request::Token", tags = "1, 2")]
+    pub token: ::core::option::Option<resume_token_request::Token>,
+}
+/// Nested message and enum types in `ResumeTokenRequest`.
+pub mod resume_token_request {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Token {
+        /// The name of a token that is not revoked.
+        #[prost(string, tag = "1")]
+        Name(::prost::alloc::string::String),
+        #[prost(string, tag = "2")]
+        Id(::prost::alloc::string::String),
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ResumeTokenResponse {
+    #[prost(message, optional, tag = "1")]
+    pub token: ::core::option::Option<Token>,
+    #[prost(uint64, tag = "2")]
+    pub sequence: u64,
+    #[prost(message, optional, tag = "3")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RevokeAllTokensRequest {
+    /// What was minted before is shut out. Absent: all there is.
+    #[prost(message, optional, tag = "1")]
+    pub created_before: ::core::option::Option<::prost_types::Timestamp>,
+    /// Whether only to say what it would do.
+    #[prost(bool, tag = "2")]
+    pub dry_run: bool,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RevokeAllTokensResponse {
+    #[prost(message, optional, tag = "1")]
+    pub shut_out: ::core::option::Option<ShutOut>,
+    /// The event. 0 for a dry run.
+    #[prost(uint64, tag = "2")]
+    pub sequence: u64,
+    #[prost(message, optional, tag = "3")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ExplainTokenRequest {
@@ -4780,6 +6455,158 @@ pub mod token_service_client {
                 .insert(GrpcMethod::new("ndauth.v1.TokenService", "RevokeToken"));
             self.inner.unary(req, path, codec).await
         }
+        /// Draws a new secret for one of the caller's personal tokens. It waits to be confirmed, by its first use or by
+        /// `SettleRotation`, and dies after 15 minutes where it is not; only then does the old one retire, after the overlap.
+        /// A session may, and a token its own self where it was made self-rotating.
+        pub async fn rotate_token(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RotateTokenRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RotateTokenResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.TokenService/RotateToken",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ndauth.v1.TokenService", "RotateToken"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Confirms or drops a new secret, or retires the old one. Who may rotate may.
+        pub async fn settle_rotation(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SettleRotationRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SettleRotationResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.TokenService/SettleRotation",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ndauth.v1.TokenService", "SettleRotation"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Moves the end of one of the caller's standard tokens by 30 days. Who may rotate may.
+        pub async fn renew_token(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RenewTokenRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RenewTokenResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.TokenService/RenewToken",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ndauth.v1.TokenService", "RenewToken"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Takes the power of one of the caller's personal tokens for now. Only a session may.
+        pub async fn suspend_token(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SuspendTokenRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SuspendTokenResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.TokenService/SuspendToken",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ndauth.v1.TokenService", "SuspendToken"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Gives it back. Only a session may.
+        pub async fn resume_token(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ResumeTokenRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ResumeTokenResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.TokenService/ResumeToken",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ndauth.v1.TokenService", "ResumeToken"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Shuts out all of the caller's personal tokens whose secrets were minted before an instant. Only a session may.
+        pub async fn revoke_all_tokens(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RevokeAllTokensRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RevokeAllTokensResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.TokenService/RevokeAllTokens",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ndauth.v1.TokenService", "RevokeAllTokens"));
+            self.inner.unary(req, path, codec).await
+        }
         /// Says, factor by factor, what a token may do and why it may not: one of the caller's, one of an org
         /// where the caller is an admin, one whose secret is shown, or one that is not made yet. A session may,
         /// and a token about itself.
@@ -4854,6 +6681,56 @@ pub mod token_service_server {
             request: tonic::Request<super::RevokeTokenRequest>,
         ) -> std::result::Result<
             tonic::Response<super::RevokeTokenResponse>,
+            tonic::Status,
+        >;
+        /// Draws a new secret for one of the caller's personal tokens. It waits to be confirmed, by its first use or by
+        /// `SettleRotation`, and dies after 15 minutes where it is not; only then does the old one retire, after the overlap.
+        /// A session may, and a token its own self where it was made self-rotating.
+        async fn rotate_token(
+            &self,
+            request: tonic::Request<super::RotateTokenRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RotateTokenResponse>,
+            tonic::Status,
+        >;
+        /// Confirms or drops a new secret, or retires the old one. Who may rotate may.
+        async fn settle_rotation(
+            &self,
+            request: tonic::Request<super::SettleRotationRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SettleRotationResponse>,
+            tonic::Status,
+        >;
+        /// Moves the end of one of the caller's standard tokens by 30 days. Who may rotate may.
+        async fn renew_token(
+            &self,
+            request: tonic::Request<super::RenewTokenRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RenewTokenResponse>,
+            tonic::Status,
+        >;
+        /// Takes the power of one of the caller's personal tokens for now. Only a session may.
+        async fn suspend_token(
+            &self,
+            request: tonic::Request<super::SuspendTokenRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SuspendTokenResponse>,
+            tonic::Status,
+        >;
+        /// Gives it back. Only a session may.
+        async fn resume_token(
+            &self,
+            request: tonic::Request<super::ResumeTokenRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ResumeTokenResponse>,
+            tonic::Status,
+        >;
+        /// Shuts out all of the caller's personal tokens whose secrets were minted before an instant. Only a session may.
+        async fn revoke_all_tokens(
+            &self,
+            request: tonic::Request<super::RevokeAllTokensRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RevokeAllTokensResponse>,
             tonic::Status,
         >;
         /// Says, factor by factor, what a token may do and why it may not: one of the caller's, one of an org
@@ -5109,6 +6986,277 @@ pub mod token_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = RevokeTokenSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ndauth.v1.TokenService/RotateToken" => {
+                    #[allow(non_camel_case_types)]
+                    struct RotateTokenSvc<T: TokenService>(pub Arc<T>);
+                    impl<
+                        T: TokenService,
+                    > tonic::server::UnaryService<super::RotateTokenRequest>
+                    for RotateTokenSvc<T> {
+                        type Response = super::RotateTokenResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RotateTokenRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TokenService>::rotate_token(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RotateTokenSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ndauth.v1.TokenService/SettleRotation" => {
+                    #[allow(non_camel_case_types)]
+                    struct SettleRotationSvc<T: TokenService>(pub Arc<T>);
+                    impl<
+                        T: TokenService,
+                    > tonic::server::UnaryService<super::SettleRotationRequest>
+                    for SettleRotationSvc<T> {
+                        type Response = super::SettleRotationResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SettleRotationRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TokenService>::settle_rotation(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SettleRotationSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ndauth.v1.TokenService/RenewToken" => {
+                    #[allow(non_camel_case_types)]
+                    struct RenewTokenSvc<T: TokenService>(pub Arc<T>);
+                    impl<
+                        T: TokenService,
+                    > tonic::server::UnaryService<super::RenewTokenRequest>
+                    for RenewTokenSvc<T> {
+                        type Response = super::RenewTokenResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RenewTokenRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TokenService>::renew_token(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RenewTokenSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ndauth.v1.TokenService/SuspendToken" => {
+                    #[allow(non_camel_case_types)]
+                    struct SuspendTokenSvc<T: TokenService>(pub Arc<T>);
+                    impl<
+                        T: TokenService,
+                    > tonic::server::UnaryService<super::SuspendTokenRequest>
+                    for SuspendTokenSvc<T> {
+                        type Response = super::SuspendTokenResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SuspendTokenRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TokenService>::suspend_token(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SuspendTokenSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ndauth.v1.TokenService/ResumeToken" => {
+                    #[allow(non_camel_case_types)]
+                    struct ResumeTokenSvc<T: TokenService>(pub Arc<T>);
+                    impl<
+                        T: TokenService,
+                    > tonic::server::UnaryService<super::ResumeTokenRequest>
+                    for ResumeTokenSvc<T> {
+                        type Response = super::ResumeTokenResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ResumeTokenRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TokenService>::resume_token(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ResumeTokenSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ndauth.v1.TokenService/RevokeAllTokens" => {
+                    #[allow(non_camel_case_types)]
+                    struct RevokeAllTokensSvc<T: TokenService>(pub Arc<T>);
+                    impl<
+                        T: TokenService,
+                    > tonic::server::UnaryService<super::RevokeAllTokensRequest>
+                    for RevokeAllTokensSvc<T> {
+                        type Response = super::RevokeAllTokensResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RevokeAllTokensRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TokenService>::revoke_all_tokens(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RevokeAllTokensSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

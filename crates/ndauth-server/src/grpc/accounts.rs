@@ -1,15 +1,20 @@
 //! `AccountService`.
 
-use ndauth_authority::Identity;
+use ndauth_authority::{Identity, Whose};
+use ndauth_core::Problem;
 use ndauth_proto::v1::account_service_server::AccountService;
-use ndauth_proto::v1::{ListOrgsRequest, ListOrgsResponse, WhoAmIRequest, WhoAmIResponse, who_am_i_response};
+use ndauth_proto::v1::{
+    ListOrgsRequest, ListOrgsResponse, RevokeAccountTokensRequest, RevokeAccountTokensResponse, WhoAmIRequest,
+    WhoAmIResponse, who_am_i_response,
+};
 use ndauth_proto::{
     account_to_proto, membership_to_proto, service_to_proto, session_to_proto, timestamp_to_proto,
     token_to_proto,
 };
 use tonic::{Request, Response, Status, async_trait};
 
-use crate::grpc::{Service, credential, status};
+use crate::grpc::fields::shut_out_to_proto;
+use crate::grpc::{Service, credential, refused, status};
 
 #[async_trait]
 impl AccountService for Service {
@@ -46,5 +51,22 @@ impl AccountService for Service {
         let credential = credential(&request)?;
         let orgs = self.authority.list_orgs(&credential).await.map_err(|error| status(&error))?;
         Ok(Response::new(ListOrgsResponse { orgs: orgs.iter().map(membership_to_proto).collect() }))
+    }
+
+    async fn revoke_account_tokens(
+        &self,
+        request: Request<RevokeAccountTokensRequest>,
+    ) -> Result<Response<RevokeAccountTokensResponse>, Status> {
+        let credential = credential(&request)?;
+        let request = request.into_inner();
+        let handle = request.handle.parse();
+        let handle = handle.map_err(|why| refused(Problem::invalid("handle", format!("the name {why}"))))?;
+        let whose = Whose::Account(handle);
+        let done = self.shut_out(&credential, &whose, request.created_before, request.dry_run).await?;
+        Ok(Response::new(RevokeAccountTokensResponse {
+            shut_out: Some(shut_out_to_proto(&done)),
+            sequence: done.sequence.unwrap_or_default(),
+            evaluated_at: Some(timestamp_to_proto(done.now)),
+        }))
     }
 }

@@ -17,7 +17,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCo
 use metrics::{Counter, Histogram};
 use ndauth_authority::Credential;
 use ndauth_authority::access::{Operation, Row, TABLE};
-use ndauth_core::{Problem, Reason};
+use ndauth_core::{Expiry, Problem, Reason};
 use ndauth_proto::status_from_problem;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -29,7 +29,7 @@ use tonic::transport::server::TcpConnectInfo;
 use tower::Service as _;
 use tracing::Instrument;
 
-use super::Service;
+use super::{Ends, Service};
 use super::unary::{self, Answer, Intake, overloaded};
 use crate::front::Received;
 
@@ -259,6 +259,8 @@ impl Gated {
                 }
             };
             request.extensions_mut().insert(TcpConnectInfo { local_addr: None, remote_addr: Some(peer) });
+            let Ends(ends) = Ends::default();
+            request.extensions_mut().insert(Ends(Arc::clone(&ends)));
             let mut routes = gate.routes.clone();
             // Whoever asks may hang up, or be past its deadline: what was begun is finished all the same.
             let answer = gate.home.spawn(
@@ -271,7 +273,13 @@ impl Gated {
                 .instrument(span),
             );
             match answer.await {
-                Ok(Ok(response)) => tonics(response),
+                Ok(Ok(response)) => {
+                    let trailer = ends.get().and_then(|ends| credential_ends(*ends));
+                    match trailer {
+                        Some(trailer) if !streams => response.map(|body| Answer::Ending(body, Some(trailer))),
+                        _ => tonics(response),
+                    }
+                }
                 Ok(Err(never)) => match never {},
                 Err(_) => tonics(
                     status_from_problem(&Problem::new(Reason::Internal, "the call came to nothing"))
@@ -379,6 +387,14 @@ async fn validate(
             Err(status) => Err(status),
         },
     })
+}
+
+/// What tells a caller when its credential ends; nothing where it does not.
+fn credential_ends(ends: Expiry) -> Option<HeaderValue> {
+    match ends {
+        Expiry::At(end) => HeaderValue::from_str(&end.to_string()).ok(),
+        Expiry::Never => None,
+    }
 }
 
 fn tonics(response: Response<Body>) -> Response<Answer> {

@@ -6,9 +6,10 @@ use ndauth_authority::{BrokenToken, Impact, MemberShown, NewOrg, NewPolicy, Poli
 use ndauth_core::{DatedPolicy, Handle, Org, OrgPolicy, Problem, Timestamp};
 use ndauth_proto::v1::org_service_server::OrgService;
 use ndauth_proto::v1::{
-    self, CreateOrgRequest, CreateOrgResponse, GetOrgPolicyRequest, GetOrgPolicyResponse, GetOrgRequest,
+    self, CreateOrgRequest, CreateOrgResponse, FreezeOrgRequest, FreezeOrgResponse, GetOrgPolicyRequest, GetOrgPolicyResponse, GetOrgRequest,
     GetOrgResponse, ListMembersRequest, ListMembersResponse, RemoveMemberRequest, RemoveMemberResponse,
     SetMemberRequest, SetMemberResponse, SetOrgPolicyRequest, SetOrgPolicyResponse,
+    UnfreezeOrgRequest, UnfreezeOrgResponse,
 };
 use ndauth_proto::{
     duration_from_proto, last_use_to_proto, org_slug_from_proto, policy_from_proto, policy_to_proto,
@@ -50,6 +51,28 @@ impl OrgService for Service {
             org: Some(org_to_proto(&shown.org, shown.members)),
             role: role_to_proto(shown.role).into(),
         }))
+    }
+
+    async fn freeze_org(
+        &self,
+        request: Request<FreezeOrgRequest>,
+    ) -> Result<Response<FreezeOrgResponse>, Status> {
+        let credential = credential(&request)?;
+        let org = org_slug_from_proto("org", &request.get_ref().org).map_err(refused)?;
+        let done = self.authority.set_frozen(&credential, &org, true).await;
+        let (changed, sequence) = done.map_err(|error| status(&error))?;
+        Ok(Response::new(FreezeOrgResponse { changed, sequence }))
+    }
+
+    async fn unfreeze_org(
+        &self,
+        request: Request<UnfreezeOrgRequest>,
+    ) -> Result<Response<UnfreezeOrgResponse>, Status> {
+        let credential = credential(&request)?;
+        let org = org_slug_from_proto("org", &request.get_ref().org).map_err(refused)?;
+        let done = self.authority.set_frozen(&credential, &org, false).await;
+        let (changed, sequence) = done.map_err(|error| status(&error))?;
+        Ok(Response::new(UnfreezeOrgResponse { changed, sequence }))
     }
 
     async fn list_members(
@@ -159,6 +182,7 @@ fn org_to_proto(org: &Org, members: usize) -> v1::Org {
         name: org.name.as_ref().map(ToString::to_string).unwrap_or_default(),
         created_at: Some(timestamp_to_proto(org.created_at)),
         members: count(members),
+        frozen_at: org.frozen_at.map(timestamp_to_proto),
     }
 }
 

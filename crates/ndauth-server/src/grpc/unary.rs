@@ -30,7 +30,12 @@ pub(crate) enum Answer {
     Over,
     /// What tonic makes of it.
     Tonic(tonic::body::Body),
+    /// The same, with one more trailer behind it.
+    Ending(tonic::body::Body, Option<HeaderValue>),
 }
+
+/// The trailer that tells when the credential ends, as RFC 3339 writes it.
+const CREDENTIAL_ENDS: HeaderName = HeaderName::from_static("ndauth-credential-ends");
 
 /// A flag that says whether what follows is compressed, and its length.
 const HEAD: usize = 5;
@@ -181,6 +186,20 @@ impl Body for Answer {
             }
             Answer::Over => Poll::Ready(None),
             Answer::Tonic(body) => Pin::new(body).poll_frame(context),
+            Answer::Ending(body, trailer) => {
+                let frame = ready!(Pin::new(body).poll_frame(context));
+                let frame = frame.map(|frame| {
+                    frame.map(|mut frame| {
+                        if let Some(trailers) = frame.trailers_mut()
+                            && let Some(trailer) = trailer.take()
+                        {
+                            trailers.insert(CREDENTIAL_ENDS, trailer);
+                        }
+                        frame
+                    })
+                });
+                Poll::Ready(frame)
+            }
         }
     }
 
@@ -188,13 +207,13 @@ impl Body for Answer {
         match self {
             Answer::Message(_) | Answer::Well => false,
             Answer::Over => true,
-            Answer::Tonic(body) => body.is_end_stream(),
+            Answer::Tonic(body) | Answer::Ending(body, _) => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Answer::Tonic(body) => body.size_hint(),
+            Answer::Tonic(body) | Answer::Ending(body, _) => body.size_hint(),
             Answer::Message(_) | Answer::Well | Answer::Over => SizeHint::default(),
         }
     }

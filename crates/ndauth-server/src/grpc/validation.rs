@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use ndauth_authority::{Answer, AuthorityError, Credential, Question, Verdict};
-use ndauth_core::{Problem, Reason, Requirement};
+use ndauth_core::{ClientName, Problem, Reason, Requirement};
 use ndauth_proto::v1::{
     self, ResolveRequest, ValidateTokenRequest, ValidateTokensRequest, ValidatedToken, validated_token,
 };
@@ -32,8 +32,8 @@ impl Service {
         credential: &Credential,
         request: &ValidateTokenRequest,
     ) -> Result<Framed, Status> {
-        let (requirement, client_address) = circumstances(request).map_err(refused)?;
-        let question = Question { secret: &request.secret, requirement: &requirement, client_address };
+        let (requirement, client_address, client) = circumstances(request).map_err(refused)?;
+        let question = Question { secret: &request.secret, requirement: &requirement, client_address, client };
         response(self.authority.validate(credential, &question, tell).await)
     }
 
@@ -43,11 +43,11 @@ impl Service {
         credential: &Credential,
         request: &ValidateTokenRequest,
     ) -> Option<Result<Framed, Status>> {
-        let (requirement, client_address) = match circumstances(request) {
+        let (requirement, client_address, client) = match circumstances(request) {
             Ok(circumstances) => circumstances,
             Err(problem) => return Some(Err(refused(problem))),
         };
-        let question = Question { secret: &request.secret, requirement: &requirement, client_address };
+        let question = Question { secret: &request.secret, requirement: &requirement, client_address, client };
         self.authority.validate_now(credential, &question, tell).map(response)
     }
 
@@ -59,8 +59,8 @@ impl Service {
     ) -> Result<Framed, Status> {
         let asked = request.question.as_ref().ok_or_else(|| Problem::invalid("question", "there is none"));
         let asked = asked.map_err(refused)?;
-        let (requirement, client_address) = circumstances(asked).map_err(refused)?;
-        let question = Question { secret: &asked.secret, requirement: &requirement, client_address };
+        let (requirement, client_address, client) = circumstances(asked).map_err(refused)?;
+        let question = Question { secret: &asked.secret, requirement: &requirement, client_address, client };
         let answer =
             self.authority.resolve(credential, &question, request.at_least_sequence, |verdict, resolved| {
                 let mut fields = Vec::with_capacity(ANSWER);
@@ -97,8 +97,9 @@ impl Service {
             .iter()
             .zip(&asked)
             .filter_map(|(request, asked)| {
-                let (requirement, client_address) = asked.as_ref().ok()?;
-                Some(Question { secret: &request.secret, requirement, client_address: *client_address })
+                let (requirement, client_address, client) = asked.as_ref().ok()?;
+                let (secret, client_address, client) = (&*request.secret, *client_address, client.clone());
+                Some(Question { secret, requirement, client_address, client })
             })
             .collect();
         let answer = self.authority.validate_all(credential, &questions, |verdict| {
@@ -156,10 +157,13 @@ fn write_verdict(fields: &mut Vec<u8>, verdict: &Verdict<'_>, age: u32) {
     write_duration(fields, age, verdict.max_cache_age);
 }
 
-/// What a request asks, and from where its secret came.
-fn circumstances(request: &ValidateTokenRequest) -> Result<(Requirement, Option<IpAddr>), Problem> {
+/// What a request asks, and from where and from which client its secret came.
+fn circumstances(
+    request: &ValidateTokenRequest,
+) -> Result<(Requirement, Option<IpAddr>, Option<ClientName>), Problem> {
     let requirement = requirement_from_proto(request)?;
-    Ok((requirement, address_from_proto("client_address", &request.client_address)?))
+    let address = address_from_proto("client_address", &request.client_address)?;
+    Ok((requirement, address, ClientName::of_user_agent(&request.client)))
 }
 
 /// What is told of one that could not be decided. What failed within is for the log.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ndauth_authority::{Changed, News, Watcher};
-use ndauth_core::{Problem, Reason};
+use ndauth_authority::{Changed, News, Use, Watcher};
+use ndauth_core::{ClientName, Counts, LastUse, Problem, Reason};
 use ndauth_proto::v1::watch_service_server::WatchService;
 use ndauth_proto::v1::{self, WatchRevocationsRequest, WatchRevocationsResponse, change};
 use ndauth_proto::{
@@ -115,7 +115,12 @@ impl Stream {
                 let secret = told.secret_id.parse().map_err(|why| Problem::invalid("uses.secret_id", why))?;
                 let at = told.at.ok_or_else(|| Problem::invalid("uses.at", "it is absent"))?;
                 let address = address_from_proto("uses.address", &told.address)?;
-                Ok((secret, timestamp_from_proto("uses.at", at)?, address))
+                Ok(Use {
+                    secret,
+                    client: ClientName::of_user_agent(&told.client),
+                    last: LastUse { at: timestamp_from_proto("uses.at", at)?, address },
+                    counts: Counts { reads: told.reads, writes: told.writes },
+                })
             })
             .collect();
         self.watcher.note(uses.map_err(refused)?);

@@ -1,8 +1,8 @@
-use ndauth_core::{
+use ndauth_core::{Actor, ClientName, Counts, 
     Actions, Expiry, Grant, Grants, LastUse, Lifetime, Networks, OrgPolicy, Orgs, Owner, Role, Scope,
     SecretState, Service, ServiceId, Services, Session, SessionId, TokenId,
 };
-use ndauth_store::{Family, StoreError, Taken, TokenPage};
+use ndauth_store::{Family, StoreError, Taken, TokenPage, Use};
 
 use crate::on_both;
 use crate::world::{account, add_token, any_event, at, id, member, open, org, secret, token};
@@ -111,7 +111,7 @@ on_both! {
         let read = store.read().await.expect("a view");
         assert_eq!(read.find_token(plain.id).await.expect("read"), Some(plain.clone()));
         assert_eq!(read.find_named_token(Owner::Account(ada.id), &narrow.name).await.expect("read"), Some(narrow.clone()));
-        assert_eq!(read.list_tokens(Owner::Account(ada.id), ALL).await.expect("listed"), [plain.clone(), narrow.clone()]);
+        assert_eq!(read.list_tokens_page(Owner::Account(ada.id), ALL).await.expect("listed"), [plain.clone(), narrow.clone()]);
         let views = read.view_tokens(vec![plain.clone(), narrow]).await.expect("viewed");
         assert_eq!(views[0].orgs, Orgs::All);
         assert_eq!(views[1].orgs, Orgs::only([ops.slug]).expect("orgs"));
@@ -120,7 +120,7 @@ on_both! {
         assert_eq!(views[1].owner_org, None);
         let found = read.find_secret(&hash).await.expect("read").expect("found");
         assert_eq!(found.family, Family::Token(plain.id));
-        assert_eq!(found.record.prefix, views[0].newest.prefix);
+        assert_eq!(found.record.prefix, views[0].secrets[0].record.prefix);
         assert_eq!(found.record.state(read.now()), SecretState::Current);
         assert_eq!(read.find_secret(&secret(&mut rng).1).await.expect("read"), None);
     }
@@ -139,8 +139,8 @@ on_both! {
         drop(write);
 
         let write = store.write("test").await.expect("a change begins");
-        assert!(write.revoke_token(first.id).await.expect("revoked"));
-        assert!(!write.revoke_token(first.id).await.expect("told"), "only once");
+        assert!(write.revoke_token(first.id, &Actor::Console, None).await.expect("revoked"));
+        assert!(!write.revoke_token(first.id, &Actor::Console, None).await.expect("told"), "only once");
         add_token(&write, &mut rng, &second).await;
         write.commit(&any_event(&mut rng)).await.expect("committed");
         let read = store.read().await.expect("a view");
@@ -174,7 +174,7 @@ on_both! {
             let token = token(&mut rng, &ada, &format!("t{n}"));
             add_token(&write, &mut rng, &token).await;
             if n == 3 {
-                write.revoke_token(token.id).await.expect("revoked");
+                write.revoke_token(token.id, &Actor::Console, None).await.expect("revoked");
             }
         }
         write.commit(&any_event(&mut rng)).await.expect("committed");
@@ -183,14 +183,14 @@ on_both! {
         let mut after = None;
         loop {
             let page = TokenPage { include_revoked: false, after, limit: 4 };
-            let tokens = read.list_tokens(Owner::Account(ada.id), page).await.expect("listed");
+            let tokens = read.list_tokens_page(Owner::Account(ada.id), page).await.expect("listed");
             let Some(last) = tokens.last() else { break };
             after = Some(last.id);
             seen.extend(tokens.iter().map(|token| token.name.to_string()));
         }
         seen.sort();
         assert_eq!(seen, ["t0", "t1", "t2", "t4", "t5", "t6"]);
-        assert_eq!(read.list_tokens(Owner::Account(ada.id), ALL).await.expect("listed").len(), 7);
+        assert_eq!(read.list_tokens_page(Owner::Account(ada.id), ALL).await.expect("listed").len(), 7);
     }
 
     async fn the_tokens_of_an_org_are_its_own_and_its_members(scratch: &Scratch) {
@@ -216,9 +216,9 @@ on_both! {
             names
         };
         let read = store.read().await.expect("a view");
-        let of_org = read.list_tokens_of_org(ops.id, ALL).await.expect("listed");
+        let of_org = read.list_tokens_of_org(ops.id, true, ALL).await.expect("listed");
         assert_eq!(names(of_org).await, ["everywhere", "here", "own"]);
-        let owned = read.list_tokens(Owner::Org(ops.id), ALL).await.expect("listed");
+        let owned = read.list_tokens_page(Owner::Org(ops.id), ALL).await.expect("listed");
         assert_eq!(owned, std::slice::from_ref(&own));
         let views = read.view_tokens(owned).await.expect("viewed");
         assert_eq!(views[0].owner_org, Some(ops.slug.clone()));
@@ -228,13 +228,14 @@ on_both! {
         write.remove_member(ada.id, ops.id).await.expect("removed");
         write.commit(&any_event(&mut rng)).await.expect("committed");
         let read = store.read().await.expect("a view");
-        assert_eq!(names(read.list_tokens_of_org(ops.id, ALL).await.expect("listed")).await, ["own"]);
+        assert_eq!(names(read.list_tokens_of_org(ops.id, true, ALL).await.expect("listed")).await, ["own"]);
     }
 
     async fn policies_follow_each_other(scratch: &Scratch) {
         let (store, clock, mut rng) = open(scratch).await;
         let (_, ops) = member(&store, &mut rng).await;
         let first = OrgPolicy {
+            suspend_on_reuse: true,
             longest_lifetime: Lifetime::For(std::time::Duration::from_secs(60)),
             personal_tokens: false,
             networks: Networks::only(["10.0.0.0/8".parse().expect("a network")]).expect("networks"),
@@ -301,10 +302,10 @@ on_both! {
         let ((session_secret, session_hash), (service_secret, service_hash)) = (secret(&mut rng), secret(&mut rng));
         let write = store.write("test").await.expect("a change begins");
         write.insert_session(&session).await.expect("inserted");
-        write.insert_secret(Family::Session(session.id), &session_secret, &session_hash).await.expect("inserted");
+        write.insert_secret(Family::Session(session.id), &session_secret, &session_hash, None).await.expect("inserted");
         write.insert_service(&all).await.expect("inserted").expect("free");
         write.insert_service(&one).await.expect("inserted").expect("free");
-        write.insert_secret(Family::Service(one.id), &service_secret, &service_hash).await.expect("inserted");
+        write.insert_secret(Family::Service(one.id), &service_secret, &service_hash, None).await.expect("inserted");
         write.commit(&any_event(&mut rng)).await.expect("committed");
 
         let read = store.read().await.expect("a view");
@@ -342,9 +343,40 @@ on_both! {
             (last(7, "10.0.0.2"), last(9, "2001:db8::1")),
             (last(11, ""), LastUse { at: at(11), address: None }),
         ] {
-            store.record_uses(&[(secret, used)]).await.expect("recorded");
+            let counts = Counts { reads: 2, writes: 1 };
+            let client = ClientName::of_user_agent("curl/8");
+            store.record_uses(&[Use { secret, client, last: used, counts }]).await.expect("recorded");
             assert_eq!(found().await.last_use, Some(expected));
         }
+        // Of one batch, too: from two places, and twice from one.
+        let place = |micros, client: &str| Use {
+            secret,
+            client: ClientName::of_user_agent(client),
+            last: last(micros, "10.0.0.1"),
+            counts: Counts { reads: 1, writes: 0 },
+        };
+        store.record_uses(&[place(20, "curl/8"), place(30, "ndcli/1"), place(25, "curl/8")]).await.expect("recorded");
+        assert_eq!(found().await.last_use, Some(last(30, "10.0.0.1")));
+        let read = store.read().await.expect("a view");
+        let places = read.used_from(ci.id).await.expect("read");
+        let told: Vec<_> = places
+            .iter()
+            .map(|place| {
+                let client = place.client.as_ref().map_or("", ClientName::as_str);
+                (client, place.first_at.micros(), place.last_at.micros(), place.counts.reads, place.counts.writes)
+            })
+            .collect();
+        let expected =
+            [("ndcli/1", 30, 30, 1, 0), ("curl/8", 5, 25, 4, 1), ("curl/8", 11, 11, 2, 1), ("curl/8", 9, 9, 2, 1), ("curl/8", 7, 7, 2, 1)];
+        assert_eq!(told, expected);
+        drop(read);
+        // The place used longest ago goes where there are too many.
+        let many: Vec<Use> = (0..120_u8)
+            .map(|n| Use { last: last(1000 + i64::from(n), &format!("10.1.0.{n}")), ..place(0, "many/1") })
+            .collect();
+        store.record_uses(&many).await.expect("recorded");
+        let places = store.read().await.expect("a view").used_from(ci.id).await.expect("read");
+        assert_eq!((places.len(), places[99].last_at), (100, at(1020)));
     }
 
     async fn nonsense_in_a_row_is_named_not_guessed(scratch: &Scratch) {

@@ -49,6 +49,7 @@ pub(crate) fn account(rng: &mut ChaCha20Rng, handle: &str) -> Account {
         created_at: at(0),
         last_login_at: None,
         disabled_at: None,
+        not_before: Timestamp::MIN,
     }
 }
 
@@ -59,6 +60,8 @@ pub(crate) fn org(rng: &mut ChaCha20Rng, slug: &str) -> Org {
         name: None,
         created_at: at(0),
         deleted_at: None,
+        not_before: Timestamp::MIN,
+        frozen_at: None,
     }
 }
 
@@ -77,6 +80,8 @@ pub(crate) fn token(rng: &mut ChaCha20Rng, owner: &Account, name: &str) -> Token
         lifetime: Lifetime::Endless,
         expires_at: Expiry::Never,
         revoked_at: None,
+        self_rotating: false,
+        suspensions: [].into(),
     }
 }
 
@@ -89,7 +94,7 @@ pub(crate) fn secret(rng: &mut ChaCha20Rng) -> (SecretRecord, SecretHash) {
 pub(crate) async fn add_token(write: &Write, rng: &mut ChaCha20Rng, token: &Token) -> SecretHash {
     write.insert_token(token).await.expect("inserted").expect("the name is free");
     let (record, hash) = secret(rng);
-    write.insert_secret(Family::Token(token.id), &record, &hash).await.expect("inserted");
+    write.insert_secret(Family::Token(token.id), &record, &hash, None).await.expect("inserted");
     hash
 }
 

@@ -1,11 +1,14 @@
 //! `ndcli auth token list`.
 
-use ndauth_core::Timestamp;
-use ndauth_proto::v1;
+use std::time::Duration;
+
+use clap::ValueEnum;
+use ndauth_core::{Since, Timestamp};
+use ndauth_proto::{duration_to_proto, v1};
 use ndauth_terminal::{Failure, Rows, TokenShown, ago, detailed, print, print_json, shown, told};
 use serde_json::json;
 
-use crate::arguments::{Common, Format};
+use crate::arguments::{Common, Format, span};
 use crate::connection::connect;
 
 #[derive(clap::Args)]
@@ -13,6 +16,80 @@ pub(crate) struct List {
     /// List revoked tokens too
     #[arg(long)]
     all: bool,
+
+    #[command(flatten)]
+    listing: Listing,
+}
+
+/// Which of the tokens are listed, and in which order.
+#[derive(clap::Args)]
+pub(crate) struct Listing {
+    /// Only those that nobody used for so long, such as 30d
+    #[arg(long, value_name = "DURATION", value_parser = span)]
+    unused_for: Option<Duration>,
+
+    /// Only those that end within so long, such as 14d
+    #[arg(long, value_name = "DURATION", value_parser = span)]
+    expiring_within: Option<Duration>,
+
+    /// What to sort by
+    #[arg(long, value_name = "WHAT", default_value = "created")]
+    sort: Sort,
+
+    /// Sort the other way round
+    #[arg(long)]
+    reverse: bool,
+
+    /// At most so many
+    #[arg(long, value_name = "COUNT")]
+    limit: Option<usize>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Sort {
+    /// When they were made, oldest first
+    Created,
+    /// Their names
+    Name,
+    /// When they end, soonest first
+    Expires,
+    /// When they were last used, those longest ago first
+    LastUsed,
+}
+
+impl Listing {
+    pub(crate) fn unused_for(&self) -> Option<prost_types::Duration> {
+        self.unused_for.map(duration_to_proto)
+    }
+
+    pub(crate) fn expiring_within(&self) -> Option<prost_types::Duration> {
+        self.expiring_within.map(duration_to_proto)
+    }
+
+    pub(crate) fn order(&self) -> i32 {
+        match self.sort {
+            Sort::Created => v1::TokenOrder::Unspecified,
+            Sort::Name => v1::TokenOrder::Name,
+            Sort::Expires => v1::TokenOrder::Expiry,
+            Sort::LastUsed => v1::TokenOrder::LastUse,
+        }
+        .into()
+    }
+
+    pub(crate) fn reverse(&self) -> bool {
+        self.reverse
+    }
+
+    /// How many are asked for behind so many.
+    pub(crate) fn page_size(&self, so_far: usize) -> i32 {
+        let left = self.limit.map_or(usize::MAX, |limit| limit.saturating_sub(so_far));
+        i32::try_from(left).unwrap_or(PAGE).min(PAGE)
+    }
+
+    /// Whether so many are enough.
+    pub(crate) fn is_enough(&self, so_far: usize) -> bool {
+        self.limit.is_some_and(|limit| so_far >= limit)
+    }
 }
 
 /// As many as the server gives at once.
@@ -26,14 +103,18 @@ pub(crate) async fn run(common: &Common, list: &List) -> Result<(), Failure> {
     let now = loop {
         let request = v1::ListTokensRequest {
             include_revoked: list.all,
-            page_size: PAGE,
+            page_size: list.listing.page_size(tokens.len()),
             page_token: page_token.clone(),
+            unused_for: list.listing.unused_for(),
+            expiring_within: list.listing.expiring_within(),
+            order: list.listing.order(),
+            reverse: list.listing.reverse(),
         };
         let page = server.ask(async |client| client.list_tokens(request.clone()).await).await?;
         for token in page.tokens {
             tokens.push(TokenShown::read(Some(token))?);
         }
-        if page.next_page_token.is_empty() {
+        if page.next_page_token.is_empty() || list.listing.is_enough(tokens.len()) {
             break told("evaluated_at", Some(page.evaluated_at))?;
         }
         page_token = page.next_page_token;
@@ -44,7 +125,10 @@ pub(crate) async fn run(common: &Common, list: &List) -> Result<(), Failure> {
 /// Shows tokens, as of an instant.
 pub(crate) fn show(format: Format, tokens: &[TokenShown], now: Timestamp) -> Result<(), Failure> {
     match format {
-        Format::Table => print(&format!("{}Total: {} token(s)\n", table(tokens, now), tokens.len())),
+        Format::Table => {
+            let notes = notes(tokens, now);
+            print(&format!("{}Total: {} token(s)\n{notes}", table(tokens, now), tokens.len()))
+        }
         Format::Simple => print(&tokens.iter().map(line).collect::<String>()),
         Format::Detailed => {
             let tables: String = tokens.iter().map(|token| detailed(&fields(token, now))).collect();
@@ -55,6 +139,25 @@ pub(crate) fn show(format: Format, tokens: &[TokenShown], now: Timestamp) -> Res
             print_json(&json!({ "tokens": listed, "total": tokens.len() }))
         }
     }
+}
+
+/// What is to be known of some tokens beside the table: how rotations stand, and retired secrets that were presented.
+fn notes(tokens: &[TokenShown], now: Timestamp) -> String {
+    let mut notes = String::new();
+    for token in tokens {
+        let name = shown(&token.name);
+        if let Some(rotation) = &token.rotation {
+            notes += &format!("• {name}: {}\n", shown(&rotation.told(now)));
+        }
+        for (prefix, at) in token.secrets.iter().filter_map(|secret| Some((&secret.prefix, secret.reused_at?))) {
+            let since = Since { at, as_of: now };
+            notes += &format!("• {name}: the retired secret {} was presented {since}\n", shown(prefix));
+        }
+        for (by, at) in &token.suspensions {
+            notes += &format!("• {name}: suspended by {} {}\n", shown(by), Since { at: *at, as_of: now });
+        }
+    }
+    notes
 }
 
 fn table(tokens: &[TokenShown], now: Timestamp) -> String {
@@ -107,10 +210,21 @@ pub(crate) fn fields(token: &TokenShown, now: Timestamp) -> Vec<(&'static str, S
         ("Expires", token.expires()),
         ("Last used", last_used(token, now)),
     ];
+    if token.self_rotating {
+        fields.push(("Self-rotating", "yes".to_owned()));
+    }
+    fields.extend(token.rotation.as_ref().map(|rotation| ("Rotation", rotation.told(now))));
+    fields.extend(token.suspensions.iter().map(|(by, at)| {
+        ("Suspended", format!("by {by} {}", Since { at: *at, as_of: now }))
+    }));
     fields.extend(token.description.clone().map(|text| ("Description", text)));
     fields.extend(token.owner_org.clone().map(|org| ("Owner", format!("the org {org}"))));
     fields.extend(token.last_used_ip.clone().map(|address| ("Last used from", address)));
     fields.extend(token.revoked_at.map(|at| ("Revoked", at.to_string())));
+    if let Some((by, reason)) = &token.revocation {
+        fields.push(("Revoked by", by.clone()));
+        fields.extend(reason.clone().map(|reason| ("Revoked for", reason)));
+    }
     fields
 }
 

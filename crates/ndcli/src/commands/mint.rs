@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use ndauth_client::Client;
 use ndauth_core::{
-    Action, Actions, Class, Description, Grant, Grants, InvalidName, Label, Network, Networks, Permission,
-    Problem, Services,
+    Action, Actions, Class, Description, Expiry, Grant, Grants, InvalidName, Label, Lifetime, Network, Networks,
+    Permission, Problem, Services,
 };
 use ndauth_proto::v1::{self, revoke_org_token_request, revoke_token_request};
 use ndauth_proto::{catalogue_from_proto, networks_to_proto, services_to_proto};
@@ -18,6 +18,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 
+use super::aim::{Aim, Named};
+use super::rotate::deliver;
+use super::sink::Sink;
+use crate::arguments::Common;
 use crate::connection::Connection;
 use crate::credentials::BEARER_TOKEN;
 
@@ -39,6 +43,10 @@ pub(crate) struct Bounds {
     /// A service at which alone it serves; may be repeated
     #[arg(long, value_name = "NAME", value_parser = service)]
     pub(crate) for_service: Vec<Label>,
+
+    /// Let it rotate and renew itself
+    #[arg(long)]
+    pub(crate) self_rotating: bool,
 }
 
 /// A token that the server is to make.
@@ -210,21 +218,53 @@ impl Minting {
     /// Revokes the token that was made by it.
     async fn undo(&self, server: &mut Connection, id: &str) -> Result<(), Failure> {
         let id = id.to_owned();
+        let reason = "nobody has its secret: ndcli was interrupted".to_owned();
         match self {
             Minting::Personal(_) => {
                 let token = Some(revoke_token_request::Token::Id(id));
-                let request = v1::RevokeTokenRequest { token };
+                let request = v1::RevokeTokenRequest { token, reason };
                 server.ask_within(UNDO, async |client| client.revoke_token(request.clone()).await).await?;
             }
             Minting::Org(made) => {
                 let token = Some(revoke_org_token_request::Token::Id(id));
-                let request = v1::RevokeOrgTokenRequest { org: made.org.clone(), token };
+                let request = v1::RevokeOrgTokenRequest { org: made.org.clone(), token, reason };
                 server
                     .ask_within(UNDO, async |client| client.revoke_org_token(request.clone()).await)
                     .await?;
             }
         }
         Ok(())
+    }
+
+    /// The token that it makes, for commands about it.
+    pub(crate) fn aim(&self, minted: &Minted) -> Aim {
+        let token = match minted.token.name.parse() {
+            Ok(name) => Named::Name(name),
+            Err(_) => Named::Id(minted.token.id.clone()),
+        };
+        match self {
+            Minting::Personal(_) => Aim { org: None, token },
+            Minting::Org(made) => Aim { org: made.org.parse().ok(), token },
+        }
+    }
+
+    /// Has the token made, and its secret sent where it belongs: until then it waits to be confirmed.
+    pub(crate) async fn make_into(
+        mut self,
+        common: &Common,
+        server: &mut Connection,
+        sink: Sink,
+    ) -> Result<Minted, Failure> {
+        match &mut self {
+            Minting::Personal(request) => request.pending = true,
+            Minting::Org(request) => request.pending = true,
+        }
+        let minted = self.make(server).await?;
+        let aim = self.aim(&minted);
+        let pending = Lifetime::For(ndauth_core::PENDING_FOR).expiry(minted.token.created_at);
+        let Expiry::At(until) = pending else { return Ok(minted) };
+        deliver(common, server, &aim, sink, &minted.secret, until, "dies with its token then").await?;
+        Ok(minted)
     }
 
     /// How to see whether it was made, and how to revoke it then.
@@ -324,13 +364,13 @@ fn minted((token, secret): (Option<v1::Token>, String)) -> Result<Minted, Failur
 impl Minted {
     /// The answer that the documentation shows. The secret is shown in any case, for nobody else has it;
     /// but it does not command the terminal.
-    pub(crate) fn sentences(&self, kind: &str, file: Option<&Path>) -> String {
+    pub(crate) fn sentences(&self, kind: &str, sent: Option<&str>, file: Option<&Path>) -> String {
         let token = &self.token;
         let mut text = format!("✓ {kind} created\n");
-        if file.is_none() {
+        if sent.is_none() {
             text += "⚠ Copy your token now — it will NOT be shown again.\n";
         }
-        text += &format!("Token: {}\n", self.whereabouts(file));
+        text += &format!("Token: {}\n", self.whereabouts(sent));
         let mut line = |title: &str, value: &str| text += &format!("{title}: {}\n", shown(value));
         line("Name", &token.name);
         line("Scope", token.scope);
@@ -347,25 +387,24 @@ impl Minted {
             line("From", &networks.join(", "));
         }
         line("Expires", &token.expires());
-        text += &match file {
-            None => "Set NDCLI_TOKEN=<token> to use static auth without interactive login.\n".to_owned(),
-            Some(file) => {
-                format!("Set NDCLI_TOKEN_FILE={} to use it.\n", shown(&file.display().to_string()))
+        match (sent, file) {
+            (None, _) => text += "Set NDCLI_TOKEN=<token> to use static auth without interactive login.\n",
+            (Some(_), Some(file)) => {
+                text +=
+                    &format!("Set NDCLI_TOKEN_FILE={} to use it.\n", shown(&file.display().to_string()));
             }
-        };
+            (Some(_), None) => {}
+        }
         text
     }
 
     /// The secret, or where it was written.
-    pub(crate) fn whereabouts(&self, file: Option<&Path>) -> String {
-        file.map_or_else(
-            || shown(&self.secret),
-            |file| format!("written to {}", shown(&file.display().to_string())),
-        )
+    pub(crate) fn whereabouts(&self, sent: Option<&str>) -> String {
+        sent.map_or_else(|| shown(&self.secret), str::to_owned)
     }
 
     /// One line.
-    pub(crate) fn simple(&self, file: Option<&Path>) -> String {
+    pub(crate) fn simple(&self, sent: Option<&str>) -> String {
         let token = &self.token;
         format!(
             "• {} [{}/{}] org:{} expires:{} token:{}\n",
@@ -374,16 +413,13 @@ impl Minted {
             token.scope,
             token.org(),
             token.expires(),
-            file.map_or_else(|| shown(&self.secret), |file| shown(&file.display().to_string()))
+            self.whereabouts(sent)
         )
     }
 
-    /// The token and its secret, side by side, the secret first; or the file that it was written to.
-    pub(crate) fn flat(&self, file: Option<&Path>) -> Value {
-        let (key, value) = match file {
-            None => ("token", self.secret.clone()),
-            Some(file) => ("token_file", file.display().to_string()),
-        };
+    /// The token and its secret, side by side, the secret first; or where that went.
+    pub(crate) fn flat(&self, sent: Option<(&str, String)>) -> Value {
+        let (key, value) = sent.unwrap_or_else(|| ("token", self.secret.clone()));
         let mut flat = serde_json::Map::from_iter([(key.to_owned(), Value::from(value))]);
         if let Value::Object(told) = self.token.json() {
             flat.extend(told);
@@ -415,9 +451,14 @@ impl TokenFile {
         Ok(TokenFile { path: path.to_owned(), scratch, over })
     }
 
-    fn write(mut self, secret: &str) -> Result<(), Failure> {
-        let text = format!("{:#}\n", json!({ BEARER_TOKEN: secret }));
-        self.scratch.write_all(text.as_bytes())?;
+    fn write(self, secret: &str) -> Result<(), Failure> {
+        self.write_text(&format!("{:#}", json!({ BEARER_TOKEN: secret })))?;
+        Ok(())
+    }
+
+    /// Writes a line, whole or not at all.
+    pub(crate) fn write_text(mut self, line: &str) -> std::io::Result<()> {
+        writeln!(self.scratch, "{line}")?;
         self.scratch.as_file().sync_all()?;
         let kept = if self.over {
             self.scratch.persist(&self.path)

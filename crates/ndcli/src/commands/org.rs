@@ -6,10 +6,14 @@ use clap::Subcommand;
 use ndauth_core::{OrgSlug, Role};
 use ndauth_proto::{role_from_proto, role_to_proto, timestamp_from_proto, v1};
 use ndauth_terminal::environment::variable;
-use ndauth_terminal::{Failure, Rows, aside, detailed, nonsense, print, print_json, shown, warn};
+use ndauth_terminal::{
+    Failure, Rows, TokenShown, ago, aside, detailed, nonsense, print, print_json, shown, told, warn,
+};
 use serde_json::{Value, json};
 
-use super::{config, policy};
+use super::aim::{self, Aim};
+use super::list::PAGE;
+use super::{config, policy, suspend};
 use crate::arguments::{Common, Format, InOrg, org};
 use crate::completion;
 use crate::connection::{Connection, connect};
@@ -44,6 +48,43 @@ pub(crate) enum Org {
     /// Show or set the limits for tokens that touch an org
     #[command(subcommand)]
     Policy(policy::Policy),
+    /// List the personal tokens of others that may have power in an org
+    Tokens(Named),
+    /// Take the power of any token in the org for now
+    Suspend(InTheOrg),
+    /// Give it back
+    Resume(InTheOrg),
+    /// Freeze an org: nothing can be changed there, no token is made and no role changes, until it is unfrozen
+    Freeze(Freeze),
+    /// End that
+    Unfreeze(Named),
+}
+
+/// Any token that may have power in an org.
+#[derive(clap::Args)]
+pub(crate) struct InTheOrg {
+    /// Its id, as `ndcli org tokens` shows it
+    #[arg(value_name = "TOKEN_ID")]
+    id: String,
+
+    #[command(flatten)]
+    in_org: InOrg,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Freeze {
+    #[command(flatten)]
+    named: Named,
+
+    /// Skip the confirmation prompt
+    #[arg(long)]
+    yes: bool,
+}
+
+impl InTheOrg {
+    fn aim(&self) -> Result<Aim, Failure> {
+        Ok(Aim { org: Some(self.in_org.require()?.clone()), token: aim::Named::Id(self.id.clone()) })
+    }
 }
 
 /// An org by name, or the one that was selected.
@@ -109,6 +150,79 @@ pub(crate) async fn run(common: &Common, command: &Org) -> Result<(), Failure> {
             remove_member(common, in_org.require()?, handle, *yes).await
         }
         Org::Policy(command) => policy::run(common, command).await,
+        Org::Tokens(named) => tokens(common, named.require()?).await,
+        Org::Suspend(which) => suspend::suspend(common, &which.aim()?).await,
+        Org::Resume(which) => suspend::resume(common, &which.aim()?).await,
+        Org::Freeze(freeze) => set_frozen(common, freeze.named.require()?, true, freeze.yes).await,
+        Org::Unfreeze(named) => set_frozen(common, named.require()?, false, true).await,
+    }
+}
+
+/// Lists the personal tokens that may have power in an org, and whose they are.
+async fn tokens(common: &Common, org: &OrgSlug) -> Result<(), Failure> {
+    let server = connect(common).await?;
+    let mut tokens = Vec::new();
+    let mut page_token = String::new();
+    let now = loop {
+        let request = v1::ListPersonalTokensRequest {
+            org: org.to_string(),
+            page_size: PAGE,
+            page_token: page_token.clone(),
+        };
+        let page = server.ask(async |client| client.list_personal_tokens(request.clone()).await).await?;
+        for token in page.tokens {
+            tokens.push(TokenShown::read(Some(token))?);
+        }
+        if page.next_page_token.is_empty() {
+            break told("evaluated_at", Some(page.evaluated_at))?;
+        }
+        page_token = page.next_page_token;
+    };
+    let row = |token: &TokenShown| {
+        [
+            token.owner.clone().unwrap_or("-".to_owned()),
+            token.name.clone(),
+            token.prefix.clone(),
+            token.scope.to_owned(),
+            token.expires(),
+            token.last_used_at.map_or("Never".to_owned(), |at| ago(at, now)),
+            if token.suspensions.is_empty() { token.status.to_owned() } else { "suspended".to_owned() },
+            token.id.clone(),
+        ]
+    };
+    match common.format {
+        Format::Table => {
+            let titles = ["OWNER", "NAME", "PREFIX", "SCOPE", "EXPIRES", "LAST USED", "STATUS", "ID"];
+            let table = Rows { titles, rows: tokens.iter().map(row).collect(), last_width: 0 }.table();
+            print(&format!("{table}Total: {} token(s)\n", tokens.len()))
+        }
+        format => super::list::show(format, &tokens, now),
+    }
+}
+
+/// Freezes an org, or ends that.
+async fn set_frozen(common: &Common, org: &OrgSlug, frozen: bool, yes: bool) -> Result<(), Failure> {
+    if !yes {
+        let question = format!(
+            "Freeze the org \"{org}\"? Until it is unfrozen every pipeline that changes something there fails. [y/N]:"
+        );
+        if !confirm(&question, "--yes")? {
+            return Err(Failure::failed("aborted: nothing was frozen", None));
+        }
+    }
+    let server = connect(common).await?;
+    let slug = org.to_string();
+    let changed = if frozen {
+        let request = v1::FreezeOrgRequest { org: slug };
+        server.ask(async |client| client.freeze_org(request.clone()).await).await?.changed
+    } else {
+        let request = v1::UnfreezeOrgRequest { org: slug };
+        server.ask(async |client| client.unfreeze_org(request.clone()).await).await?.changed
+    };
+    let (how, already) = (if frozen { "frozen" } else { "unfrozen" }, if changed { "" } else { "was already " });
+    match common.format {
+        Format::Json => print_json(&json!({ "org": org.as_str(), "frozen": frozen, "changed": changed })),
+        _ => print(&format!("✓ Org \"{org}\" {already}{how}\n")),
     }
 }
 

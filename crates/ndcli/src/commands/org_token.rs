@@ -3,16 +3,22 @@
 use std::path::PathBuf;
 
 use clap::{Subcommand, ValueEnum};
-use ndauth_core::{ExpiryChoice, Grants, InvalidExpiry, InvalidName, Label, Lifetime, OrgSlug, Orgs};
-use ndauth_proto::v1::{self, get_org_token_request, revoke_org_token_request};
+use ndauth_core::{ExpiryChoice, Grants, InvalidExpiry, Label, Lifetime, OrgSlug, Orgs};
+use ndauth_proto::v1;
 use ndauth_proto::{expiry_choice_to_proto, grants_to_proto, orgs_to_proto};
-use ndauth_terminal::{Failure, TokenShown, detailed, nonsense, print, print_json, shown, told};
+use ndauth_terminal::{Failure, TokenShown, detailed, print, print_json, shown, told};
 use serde_json::json;
 
-use super::list::{PAGE, fields, show};
+use super::aim::{Aim, Named, label};
+use super::create::{find, lifetime};
+use super::list::{Listing, fields, show};
 use super::mint::{Bounds, Minting, TokenFile, name};
+use super::renew::Renewal;
+use super::rotate::Rotation;
+use super::sink::SinkArgs;
+use super::{renew, rotate, suspend};
 use crate::arguments::{Common, Format, InOrg};
-use crate::connection::connect;
+use crate::connection::{Connection, connect};
 use crate::terminal::confirm;
 
 #[derive(Subcommand)]
@@ -21,24 +27,56 @@ pub(crate) enum OrgToken {
     Create(Create),
     /// List the tokens of the org
     List(List),
-    /// Show a token of the org
+    /// Show a token of the org: its secrets, and from where it is used
     Show(Which),
+    /// Give a token of the org a new secret; the old one retires once the new one is used
+    Rotate(Rotate),
+    /// Move the end of a standard token of the org by 30 days
+    #[command(visible_alias = "refresh")]
+    Renew(Renew),
     /// Revoke a token of the org
     Revoke(Revoke),
+    /// Take the power of a token of the org for now
+    Suspend(Which),
+    /// Give it back
+    Resume(Which),
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Rotate {
+    #[command(flatten)]
+    which: Which,
+
+    #[command(flatten)]
+    rotation: Rotation,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Renew {
+    #[command(flatten)]
+    which: Which,
+
+    #[command(flatten)]
+    renewal: Renewal,
 }
 
 #[derive(clap::Args)]
 pub(crate) struct Create {
     /// A name that no other token of the org has
-    #[arg(long)]
-    name: String,
+    #[arg(long, required_unless_present = "like")]
+    name: Option<String>,
+
+    /// Take the settings of this token of the org, dead or alive, and its name where no other is given; a revoked one
+    /// goes by its id
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["grant", "allow_from", "for_service", "user"])]
+    like: Option<String>,
 
     #[command(flatten)]
     bounds: Bounds,
 
-    /// How long it lives: a number of h, d, w or y, up to 365 days, or an RFC 3339 instant
-    #[arg(long, visible_alias = "expires_in", value_name = "DURATION", default_value = "24h", value_parser = expires_in)]
-    expires_in: ExpiryChoice,
+    /// How long it lives: a number of h, d, w or y, up to 365 days, or an RFC 3339 instant [default: 24h]
+    #[arg(long, visible_alias = "expires_in", value_name = "DURATION", value_parser = expires_in)]
+    expires_in: Option<ExpiryChoice>,
 
     /// Let it live until it is revoked; only with `--user`
     #[arg(long, visible_alias = "no_expiry", requires = "user", conflicts_with = "expires_in")]
@@ -49,12 +87,15 @@ pub(crate) struct Create {
     user: bool,
 
     /// Write the token to this file, as JSON for NDCLI_TOKEN_FILE, readable by you alone
-    #[arg(long, visible_alias = "token_file", value_name = "FILE")]
+    #[arg(long, visible_alias = "token_file", value_name = "FILE", conflicts_with_all = ["to_file", "to_command"])]
     token_file: Option<PathBuf>,
 
     /// Write over a file that is there
-    #[arg(long, requires = "token_file")]
+    #[arg(long)]
     force: bool,
+
+    #[command(flatten)]
+    sink: SinkArgs,
 
     /// How to print it: a table, an object, or the token's value alone
     #[arg(short, long, value_name = "FORMAT")]
@@ -88,6 +129,9 @@ pub(crate) struct List {
     #[arg(long, visible_aliases = ["include-revoked", "include_revoked"])]
     all: bool,
 
+    #[command(flatten)]
+    listing: Listing,
+
     /// How to print them
     #[arg(short, long, value_name = "FORMAT")]
     output: Option<ListOutput>,
@@ -116,6 +160,10 @@ pub(crate) struct Revoke {
     #[command(flatten)]
     which: Which,
 
+    /// Why, in your words: the org's admins are told
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+
     /// Skip the confirmation prompt
     #[arg(long)]
     yes: bool,
@@ -130,15 +178,19 @@ pub(crate) async fn run(common: &Common, command: &OrgToken) -> Result<(), Failu
     match command {
         OrgToken::Create(command) => create(common, command).await,
         OrgToken::List(command) => list(common, command).await,
-        OrgToken::Show(command) => show_one(common, command).await,
+        OrgToken::Show(which) => super::show::run(common, &which.aim()?).await,
+        OrgToken::Rotate(command) => rotate::run(common, &command.which.aim()?, &command.rotation).await,
+        OrgToken::Renew(command) => renew::run(common, &command.which.aim()?, &command.renewal).await,
         OrgToken::Revoke(command) => revoke(common, command).await,
+        OrgToken::Suspend(which) => suspend::suspend(common, &which.aim()?).await,
+        OrgToken::Resume(which) => suspend::resume(common, &which.aim()?).await,
     }
 }
 
 async fn create(common: &Common, create: &Create) -> Result<(), Failure> {
-    let name = name(&create.name)?;
+    let name = create.name.as_deref().map(name).transpose()?;
     let org = create.in_org.require()?;
-    if create.bounds.grant.is_empty() {
+    if create.bounds.grant.is_empty() && create.like.is_none() {
         return Err(Failure::usage(
             "such a token carries grants, and none is given",
             "`--grant JSON`, which may be repeated; `ndcli permissions list` shows what there is",
@@ -146,14 +198,32 @@ async fn create(common: &Common, create: &Create) -> Result<(), Failure> {
     }
     // Before there is a token, everything that may stand in its way is known.
     let file = create.token_file.as_deref().map(|path| TokenFile::prepare(path, create.force)).transpose()?;
+    let sink = create.sink.prepare(create.force)?;
     let mut server = connect(common).await?;
-    let grants = create.bounds.grants(&server, &[]).await?;
-    let minting = minting(create, &name, org, &grants);
-    let minted = minting.make(&mut server).await.map_err(|failure| only_admins(failure, create))?;
-    if let Some(file) = file {
-        minting.keep(&mut server, file, &minted).await?;
-    }
-    let file = create.token_file.as_deref();
+    let minting = match (&create.like, &name) {
+        (Some(like), _) => like_another(create, &server, name.as_ref(), org, like).await?,
+        (None, Some(name)) => minting(create, name, org, &create.bounds.grants(&server, &[]).await?),
+        (None, None) => return Err(Failure::usage("it has no name", "say `--name`")),
+    };
+    let sent = match (&sink, &create.token_file) {
+        (Some(sink), _) => Some(sink.whereabouts()),
+        (None, Some(path)) => Some(format!("written to {}", shown(&path.display().to_string()))),
+        (None, None) => None,
+    };
+    let minted = match sink {
+        Some(sink) => minting.make_into(common, &mut server, sink).await,
+        None => match minting.make(&mut server).await {
+            Ok(minted) => {
+                if let Some(file) = file {
+                    minting.keep(&mut server, file, &minted).await?;
+                }
+                Ok(minted)
+            }
+            Err(failure) => Err(failure),
+        },
+    };
+    let minted = minted.map_err(|failure| only_admins(failure, create))?;
+    let sent = sent.as_deref();
     let kind = if create.user { "Personal access token" } else { "Org token" };
     let output = create.output.unwrap_or(match common.format {
         Format::Json => Output::Json,
@@ -161,19 +231,48 @@ async fn create(common: &Common, create: &Create) -> Result<(), Failure> {
     });
     match (output, common.format) {
         (Output::Token, _) => print(&format!("{}\n", shown(&minted.secret))),
-        (Output::Json, _) => print_json(&minted.flat(file)),
-        (Output::Table, Format::Simple) => print(&minted.simple(file)),
+        (Output::Json, _) => {
+            let file = create.token_file.as_ref().map(|path| ("token_file", path.display().to_string()));
+            print_json(&minted.flat(file.or_else(|| sent.map(|sent| ("secret", sent.to_owned())))))
+        }
+        (Output::Table, Format::Simple) => print(&minted.simple(sent)),
         (Output::Table, Format::Detailed) => {
-            let mut told = vec![("Token", minted.whereabouts(file))];
+            let mut told = vec![("Token", minted.whereabouts(sent))];
             told.extend(fields(&minted.token, minted.token.created_at));
             print(&detailed(&told))
         }
-        (Output::Table, Format::Table | Format::Json) => print(&minted.sentences(kind, file)),
+        (Output::Table, Format::Table | Format::Json) => {
+            let file = create.token_file.as_deref().or(create.sink.file());
+            print(&minted.sentences(kind, sent, file))
+        }
     }
 }
 
+/// A token with the settings of another.
+async fn like_another(
+    create: &Create,
+    server: &Connection,
+    name: Option<&Label>,
+    org: &OrgSlug,
+    like: &str,
+) -> Result<Minting, Failure> {
+    let like = find(server, Some(org), like).await?;
+    Ok(Minting::Org(v1::CreateOrgTokenRequest {
+        org: org.to_string(),
+        name: name.map_or(like.name, ToString::to_string),
+        description: create.bounds.description.as_ref().map_or(like.description, ToString::to_string),
+        grants: like.grants,
+        expiry: Some(create.expires_in.map_or_else(|| lifetime(like.lifetime), expiry_choice_to_proto)),
+        services: like.services,
+        networks: like.networks,
+        self_rotating: like.self_rotating || create.bounds.self_rotating,
+        pending: false,
+    }))
+}
+
 fn minting(create: &Create, name: &Label, org: &OrgSlug, grants: &Grants) -> Minting {
-    let expiry = if create.no_expiry { ExpiryChoice::In(Lifetime::Endless) } else { create.expires_in };
+    let chosen = create.expires_in.unwrap_or(ExpiryChoice::ORG);
+    let expiry = if create.no_expiry { ExpiryChoice::In(Lifetime::Endless) } else { chosen };
     let expiry = Some(expiry_choice_to_proto(expiry));
     let (services, networks) = (Some(create.bounds.services()), Some(create.bounds.networks()));
     let description = create.bounds.description();
@@ -189,6 +288,8 @@ fn minting(create: &Create, name: &Label, org: &OrgSlug, grants: &Grants) -> Min
             description,
             services,
             networks,
+            self_rotating: create.bounds.self_rotating,
+            pending: false,
         })
     } else {
         let org = org.to_string();
@@ -200,6 +301,8 @@ fn minting(create: &Create, name: &Label, org: &OrgSlug, grants: &Grants) -> Min
             expiry,
             services,
             networks,
+            self_rotating: create.bounds.self_rotating,
+            pending: false,
         })
     }
 }
@@ -222,14 +325,18 @@ async fn list(common: &Common, list: &List) -> Result<(), Failure> {
         let request = v1::ListOrgTokensRequest {
             org: org.to_string(),
             include_revoked: list.all,
-            page_size: PAGE,
+            page_size: list.listing.page_size(tokens.len()),
             page_token: page_token.clone(),
+            unused_for: list.listing.unused_for(),
+            expiring_within: list.listing.expiring_within(),
+            order: list.listing.order(),
+            reverse: list.listing.reverse(),
         };
         let page = server.ask(async |client| client.list_org_tokens(request.clone()).await).await?;
         for token in page.tokens {
             tokens.push(TokenShown::read(Some(token))?);
         }
-        if page.next_page_token.is_empty() {
+        if page.next_page_token.is_empty() || list.listing.is_enough(tokens.len()) {
             break told("evaluated_at", Some(page.evaluated_at))?;
         }
         page_token = page.next_page_token;
@@ -243,46 +350,23 @@ async fn list(common: &Common, list: &List) -> Result<(), Failure> {
 }
 
 impl Which {
-    fn request(&self) -> Result<v1::GetOrgTokenRequest, Failure> {
+    fn aim(&self) -> Result<Aim, Failure> {
         let token = match (&self.name, &self.token_id) {
-            (_, Some(id)) => get_org_token_request::Token::Id(id.clone()),
-            (name, None) => {
-                let name: Label =
-                    name.as_deref().unwrap_or_default().parse().map_err(|why: InvalidName| {
-                        Failure::usage(
-                            format!("no token is called that: the name {why}"),
-                            "`ndcli token list` shows the names",
-                        )
-                    })?;
-                get_org_token_request::Token::Name(name.to_string())
-            }
+            (_, Some(id)) => Named::Id(id.clone()),
+            (name, None) => Named::Name(label(name.as_deref().unwrap_or_default(), "ndcli token list")?),
         };
-        Ok(v1::GetOrgTokenRequest { org: self.in_org.require()?.to_string(), token: Some(token) })
-    }
-}
-
-async fn show_one(common: &Common, which: &Which) -> Result<(), Failure> {
-    let request = which.request()?;
-    let server = connect(common).await?;
-    let answer = server.ask(async |client| client.get_org_token(request.clone()).await).await?;
-    let now = told("evaluated_at", Some(answer.evaluated_at))?;
-    let token = TokenShown::read(answer.token)?;
-    match common.format {
-        Format::Table | Format::Detailed => print(&detailed(&fields(&token, now))),
-        Format::Simple => show(Format::Simple, &[token], now),
-        Format::Json => print_json(&token.json()),
+        Ok(Aim { org: Some(self.in_org.require()?.clone()), token })
     }
 }
 
 /// Revokes a token of an org, once the person or the flag confirms.
 async fn revoke(common: &Common, revoke: &Revoke) -> Result<(), Failure> {
-    let request = revoke.which.request()?;
+    let aim = revoke.which.aim()?;
     if !revoke.yes {
-        let named = revoke.which.name.as_ref().or(revoke.which.token_id.as_ref());
         let question = format!(
             "Revoke token \"{}\" of the org \"{}\"? This cannot be undone. [y/N]:",
-            named.map_or("", String::as_str),
-            request.org
+            aim.shown(),
+            aim.org.as_ref().map_or("", OrgSlug::as_str)
         );
         if !confirm(&question, "--yes")? {
             return Err(Failure::failed("aborted: nothing was revoked", None));
@@ -290,12 +374,8 @@ async fn revoke(common: &Common, revoke: &Revoke) -> Result<(), Failure> {
     }
     let server = connect(common).await?;
     // By its name it is looked for, by its id it is revoked: see `ndcli auth token revoke`.
-    let found = server.ask(async |client| client.get_org_token(request.clone()).await).await?;
-    let id = found.token.ok_or_else(|| nonsense("the answer holds no token"))?.id;
-    let request =
-        v1::RevokeOrgTokenRequest { org: request.org, token: Some(revoke_org_token_request::Token::Id(id)) };
-    let revoked = server.ask(async |client| client.revoke_org_token(request.clone()).await).await?;
-    let token = TokenShown::read(revoked.token)?;
+    let aim = aim.by_id(&aim.get(&server).await?.token);
+    let token = aim.revoke(&server, revoke.reason.as_deref().unwrap_or_default()).await?;
     match common.format {
         Format::Table => print(&format!("✓ Org token \"{}\" revoked\n", shown(&token.name))),
         Format::Simple => print(&format!("• {} [{}] revoked\n", shown(&token.name), shown(&token.prefix))),

@@ -31,9 +31,19 @@ pub(crate) enum Policy {
     },
 }
 
+/// Whether something is done.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Switch {
+    /// It is
+    On,
+    /// It is not
+    Off,
+}
+
 #[derive(clap::Args)]
 #[command(group = clap::ArgGroup::new("limits").required(true).multiple(true)
-          .args(["longest_lifetime", "personal_tokens", "allow_from", "allow_from_anywhere", "login_within"]))]
+          .args(["longest_lifetime", "personal_tokens", "allow_from", "allow_from_anywhere", "login_within",
+                 "suspend_on_reuse"]))]
 pub(crate) struct Set {
     /// How long a token may live, such as 90d; 365d admits all that end, never all
     #[arg(long, value_name = "DURATION", value_parser = lifetime)]
@@ -54,6 +64,10 @@ pub(crate) struct Set {
     /// How long ago the owner of a personal token may have logged in, such as 30d; never sets no limit
     #[arg(long, value_name = "DURATION", value_parser = lifetime)]
     login_within: Option<Lifetime>,
+
+    /// Whether a token is suspended in the org once one of its retired secrets is presented
+    #[arg(long, value_name = "WHETHER")]
+    suspend_on_reuse: Option<Switch>,
 
     /// Let it take hold later, such as 14d, so that people can make other tokens
     #[arg(long, value_name = "DURATION", value_parser = notice)]
@@ -189,6 +203,7 @@ fn limits(policy: &OrgPolicy) -> Vec<(&'static str, String)> {
         ("Personal tokens", if policy.personal_tokens { "allowed" } else { "barred" }.to_owned()),
         ("Networks", networks(policy)),
         ("Login within", limit(policy.login_within)),
+        ("Suspend on reuse", if policy.suspend_on_reuse { "on" } else { "off" }.to_owned()),
     ]
 }
 
@@ -200,7 +215,7 @@ fn networks(policy: &OrgPolicy) -> String {
 }
 
 fn line(policy: &OrgPolicy) -> String {
-    let words = ["longest-lifetime", "personal-tokens", "allow-from", "login-within"];
+    let words = ["longest-lifetime", "personal-tokens", "allow-from", "login-within", "suspend-on-reuse"];
     let limits = words
         .iter()
         .zip(limits(policy))
@@ -221,6 +236,7 @@ fn policy_json(policy: &OrgPolicy) -> Value {
             Networks::Only(some) => some.iter().map(ToString::to_string).collect(),
         },
         "login_within_seconds": limit(policy.login_within),
+        "suspend_on_reuse": policy.suspend_on_reuse,
     })
 }
 
@@ -239,6 +255,7 @@ impl Set {
                 .map_or(policy.personal_tokens, |personal| matches!(personal, Personal::Allowed)),
             networks,
             login_within: self.login_within.unwrap_or(policy.login_within),
+            suspend_on_reuse: self.suspend_on_reuse.map_or(policy.suspend_on_reuse, |on| on == Switch::On),
         }
     }
 }

@@ -1,47 +1,113 @@
 //! `ndcli auth status`.
 
-use ndauth_terminal::{Failure, Rows, detailed, expiry_json, minute, print, print_json, shown};
+use std::time::Duration;
+
+use ndauth_core::{Expiry, Timestamp};
+use ndauth_terminal::environment::variable;
+use ndauth_terminal::{Failure, detailed, expiry_json, minute, print, print_json, shown, warn};
 use serde_json::json;
 
-use super::whoami::ask;
-use crate::arguments::{Common, Format};
+use super::whoami::{KnownBy, ask};
+use crate::arguments::{Common, Format, span};
+use crate::connection::left_told;
 
-/// Says which credential is in force, where it was found, and that the server takes it.
-pub(crate) async fn run(common: &Common) -> Result<(), Failure> {
-    let (who, credential) = ask(common).await?;
+#[derive(clap::Args)]
+pub(crate) struct Status {
+    /// Fail where the credential is refused, or ends soon: for a job in a pipeline
+    #[arg(long)]
+    strict: bool,
+
+    /// With `--strict`: fail where so little is left of it, such as 14d
+    #[arg(long, value_name = "DURATION", default_value = "7d", value_parser = span, requires = "strict")]
+    fail_within: Duration,
+}
+
+/// Says which credential is in force, where it was found, that the server takes it, and how long it lives.
+pub(crate) async fn run(common: &Common, status: &Status) -> Result<(), Failure> {
+    let asked = ask(common).await;
+    let (who, credential) = match asked {
+        Ok(known) => known,
+        Err(failure) if status.strict => {
+            annotate(&failure.message);
+            return Err(failure);
+        }
+        Err(failure) => return Err(failure),
+    };
     let server = common.server.to_string();
     let file = credential.path.map(|path| path.display().to_string());
-    let (account, kind, expires) = (who.name(), who.known.credential(), minute(who.known.expiry()));
+    let (account, kind, expiry) = (who.name(), who.known.credential(), who.known.expiry());
+    let left = left(expiry, who.now);
+    let left_shown = left.map_or("-".to_owned(), left_told);
+    let token = match &who.known {
+        KnownBy::Token(token) => Some(token),
+        KnownBy::Session { .. } | KnownBy::Service { .. } => None,
+    };
+    let token_type = token.map_or("-", |token| token.token_type);
     match common.format {
-        Format::Table => print(
-            &Rows {
-                titles: ["SERVER", "ACCOUNT", "CREDENTIAL", "SOURCE", "EXPIRES"],
-                rows: vec![[server, account, kind, credential.source.to_owned(), expires]],
-                last_width: 0,
-            }
-            .table(),
-        ),
         Format::Simple => print(&format!(
-            "• {server} account:{} credential:{} source:{} expires:{expires}\n",
+            "• {server} account:{} credential:{} source:{} expires:{} left:{left_shown}\n",
             shown(&account),
             shown(&kind),
-            credential.source
-        )),
-        Format::Detailed => print(&detailed(&[
+            credential.source,
+            minute(expiry)
+        ))?,
+        Format::Table | Format::Detailed => print(&detailed(&[
             ("Server", server),
             ("Account", account),
             ("Credential", kind),
+            ("Type", token_type.to_owned()),
+            ("Scope", who.scope().to_owned()),
+            ("Orgs", who.org_list()),
             ("Source", credential.source.to_owned()),
             ("File", file.unwrap_or("-".to_owned())),
-            ("Expires", expires),
-        ])),
+            ("Expires", minute(expiry)),
+            ("Left", left_shown),
+        ]))?,
         Format::Json => print_json(&json!({
             "server": server,
             "account": account,
             "source": credential.source,
             "file": file,
             "credential": who.known.json(),
-            "expires_at": expiry_json(who.known.expiry()),
-        })),
+            "orgs": who.org_list(),
+            "expires_at": expiry_json(expiry),
+            "seconds_left": left.map(|left| left.as_secs()),
+        }))?,
+    }
+    match left.filter(|left| status.strict && *left <= status.fail_within) {
+        None => Ok(()),
+        Some(left) => {
+            let message = format!(
+                "the credential in {} ends in {} ({})",
+                credential.source,
+                left_told(left),
+                minute(expiry)
+            );
+            annotate(&message);
+            let hint = "renew it (`ndcli auth token renew`) or rotate it (`ndcli auth token rotate`)";
+            Err(Failure::failed(message, Some(hint)))
+        }
+    }
+}
+
+/// How long something lasts from now on; none where it has no end.
+fn left(expiry: Expiry, now: Timestamp) -> Option<Duration> {
+    match expiry {
+        Expiry::At(end) => Some(end.since(now)),
+        Expiry::Never => None,
+    }
+}
+
+/// Warns so that it is seen where the log of a job is read.
+fn annotate(message: &str) {
+    if variable("GITHUB_ACTIONS").is_some_and(|value| value == "true") {
+        // One line, in which nothing ends it: percent signs and line breaks are written as GitHub reads them.
+        let message = shown(message).replace('%', "%25");
+        let _ = print(&format!("::warning title=ndauth credential::{message}\n"));
+    } else if variable("GITLAB_CI").is_some() {
+        // GitLab shows its log as a terminal would.
+        let _ = print(&format!("\u{1b}[0;33mWARNING: {}\u{1b}[0m\n", shown(message)));
+    } else {
+        warn(message);
     }
 }

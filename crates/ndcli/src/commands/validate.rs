@@ -76,6 +76,7 @@ pub(crate) async fn run(common: &Common, validate: &Validate) -> Result<(), Fail
         .into(),
         required_permission: validate.permission.as_ref().map(permission_to_proto),
         client_address: validate.from.map(|address| address.to_string()).unwrap_or_default(),
+        client: String::new(),
     };
     let answer = server.ask(async |client| client.validate_token(request.clone()).await).await?;
     let as_of = AsOf {

@@ -1,10 +1,10 @@
 //! `ndcli whoami`.
 
-use ndauth_core::Expiry;
+use ndauth_core::{Expiry, Timestamp};
 use ndauth_proto::v1::who_am_i_response::Credential as Known;
 use ndauth_proto::{expiry_from_proto, orgs_from_proto, role_from_proto, v1};
 use ndauth_terminal::{
-    Failure, Rows, TokenShown, detailed, expiry_json, minute, nonsense, print, print_json, shown,
+    Failure, Rows, TokenShown, detailed, expiry_json, minute, nonsense, print, print_json, shown, told,
 };
 use serde_json::{Value, json};
 
@@ -18,6 +18,8 @@ pub(crate) struct Who {
     pub(crate) known: KnownBy,
     /// The account's orgs, and its role in each.
     orgs: Vec<(String, &'static str)>,
+    /// As of when.
+    pub(crate) now: Timestamp,
 }
 
 /// By what the caller is known.
@@ -71,7 +73,8 @@ pub(crate) async fn ask(common: &Common) -> Result<(Who, Credential), Failure> {
             listed.map(role).collect::<Result<_, ndauth_core::Problem>>()?
         }
     };
-    Ok((Who { account: answer.account, known, orgs }, server.credential))
+    let now = told("evaluated_at", Some(answer.evaluated_at))?;
+    Ok((Who { account: answer.account, known, orgs, now }, server.credential))
 }
 
 /// The account of an answer, for commands that only accounts can use.
@@ -130,14 +133,14 @@ impl Who {
         self.account.as_ref().map_or("-".to_owned(), |account| account.email.clone())
     }
 
-    fn scope(&self) -> &'static str {
+    pub(crate) fn scope(&self) -> &'static str {
         match &self.known {
             KnownBy::Token(token) => token.scope,
             KnownBy::Session { .. } | KnownBy::Service { .. } => "-",
         }
     }
 
-    fn org_list(&self) -> String {
+    pub(crate) fn org_list(&self) -> String {
         let named: Vec<String> = match &self.known {
             KnownBy::Service { orgs: None, .. } => vec!["all".to_owned()],
             KnownBy::Service { orgs: Some(orgs), .. } => orgs.clone(),

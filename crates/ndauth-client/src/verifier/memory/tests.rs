@@ -125,11 +125,13 @@ fn inputs(token: usize) -> Inputs {
             lifetime: Lifetime::Endless,
             expires_at: Expiry::Never,
             revoked_at: None,
+            self_rotating: false,
+            suspensions: [].into(),
         },
         owner: InputOwner::Account {
             id: account,
             handle: "ada".parse().expect("a handle"),
-            last_login_at: None,
+            last_login_at: None, not_before: Timestamp::MIN
         },
         places: Vec::new(),
     }

@@ -1,0 +1,142 @@
+//! The janitor: removes what is long dead, a batch after the other, and stops where the clock does not go as it should.
+
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use ndauth_clock::SinceBoot;
+use ndauth_core::{Actor, Change, Personal, ServiceId, SessionId, Timestamp, TokenId};
+use ndauth_store::Kind;
+
+use crate::access::Operation;
+use crate::authority::retried;
+use crate::{Authority, AuthorityError, Credential};
+
+/// What was removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tidied {
+    /// How many tokens.
+    pub tokens: usize,
+    /// How many sessions.
+    pub sessions: usize,
+    /// How many services.
+    pub services: usize,
+}
+
+/// How long tokens and services are kept once they are dead.
+const TOKENS: Duration = Duration::from_secs(400 * 24 * 60 * 60);
+/// How long sessions are.
+const SESSIONS: Duration = Duration::from_secs(24 * 60 * 60);
+/// How many families are removed at once.
+const BATCH: u64 = 100;
+/// How far the database's clock may be from where this machine's would have carried it.
+const DRIFT: Duration = Duration::from_secs(5 * 60);
+/// Where nobody changed anything for so long, it may be that the clock is wrong.
+const QUIET: Duration = Duration::from_secs(60 * 24 * 60 * 60);
+
+/// What the clock showed, and when.
+pub(crate) type Shown = (Timestamp, SinceBoot);
+
+impl Authority {
+    /// Removes what is long dead, for the operator, who answers for the clock.
+    pub async fn tidy_up_now(&self, credential: &Credential) -> Result<Tidied, AuthorityError> {
+        self.read_as(credential, Operation::TidyUp).await?;
+        self.tidy(Actor::Console, false).await
+    }
+
+    /// Removes what is long dead. The first time it only looks at the clock.
+    pub async fn tidy_up(&self) -> Result<Tidied, AuthorityError> {
+        let moment = self.store.moment().await?;
+        let first = self.watch_clock(moment.now, SinceBoot::now())?;
+        if first {
+            return Ok(Tidied::default());
+        }
+        let last = self.store.read().await?.events_after(moment.head.sequence.saturating_sub(1), 1).await?;
+        let at = last.first().and_then(|event| serde_json::from_slice::<ndauth_core::Entry>(&event.public).ok());
+        if let Some(at) = at.map(|entry| entry.at)
+            && moment.now.since(at) > QUIET
+        {
+            let why = format!("nothing was changed since {}, and the clock shows {}", at.date(), moment.now.date());
+            return Err(AuthorityError::Clock(why));
+        }
+        self.tidy(Actor::Authority, true).await
+    }
+
+    /// Compares the database's clock with how much time has passed here. Says whether it is the first time.
+    fn watch_clock(&self, now: Timestamp, moment: SinceBoot) -> Result<bool, AuthorityError> {
+        let mut shown = self.clock_shown.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((then, at)) = *shown else {
+            *shown = Some((now, moment));
+            return Ok(true);
+        };
+        let (by_database, by_machine) = (now.since(then), moment.since(at));
+        if now < then || by_database.abs_diff(by_machine) > DRIFT {
+            let why = format!("the clock jumped from {then} to {now} within {} s", by_machine.as_secs());
+            // What it showed before counts until it shows the like again, or somebody restarts the server.
+            return Err(AuthorityError::Clock(why));
+        }
+        *shown = Some((now, moment));
+        Ok(false)
+    }
+
+    async fn tidy(&self, actor: Actor, watched: bool) -> Result<Tidied, AuthorityError> {
+        let mut tidied = Tidied::default();
+        for (kind, kept) in [(Kind::Token, TOKENS), (Kind::Service, TOKENS), (Kind::Session, SESSIONS)] {
+            loop {
+                let removed = retried(|| self.remove_batch(actor, kind, kept, watched)).await?;
+                match kind {
+                    Kind::Token => tidied.tokens += removed,
+                    Kind::Session => tidied.sessions += removed,
+                    Kind::Service => tidied.services += removed,
+                }
+                if removed == 0 {
+                    break;
+                }
+                // Whoever waits for the writer goes first.
+                tokio::task::yield_now().await;
+            }
+        }
+        Ok(tidied)
+    }
+
+    /// Removes some of a kind that died so long ago. Says how many.
+    async fn remove_batch(
+        &self,
+        actor: Actor,
+        kind: Kind,
+        kept: Duration,
+        watched: bool,
+    ) -> Result<usize, AuthorityError> {
+        let Some(before) = self.store.moment().await?.now.micros().checked_sub(micros(kept)) else { return Ok(0) };
+        let Ok(before) = Timestamp::from_micros(before) else { return Ok(0) };
+        // Nobody's turn is taken where there is nothing to be done.
+        if self.store.read().await?.remains(kind, before, 1).await?.ids.is_empty() {
+            return Ok(0);
+        }
+        let write = self.store.write("tidy_up").await?;
+        if watched {
+            self.watch_clock(write.now(), SinceBoot::now())?;
+        }
+        if !write.alone().await? {
+            return Ok(0);
+        }
+        let remains = write.remains(kind, before, BATCH).await?;
+        if remains.ids.is_empty() {
+            return Ok(0);
+        }
+        write.remove(kind, &remains.ids).await?;
+        let ids = || remains.ids.iter().copied();
+        let of = |this| kind == this;
+        let change = Change::FamiliesRemoved {
+            tokens: ids().filter(|_| of(Kind::Token)).map(TokenId::from_uuid).collect(),
+            sessions: ids().filter(|_| of(Kind::Session)).map(SessionId::from_uuid).collect(),
+            services: ids().filter(|_| of(Kind::Service)).map(ServiceId::from_uuid).collect(),
+            hashes: remains.hashes.iter().map(|hash| hex::encode(hash.bytes())).collect(),
+        };
+        self.commit_by(write, actor, change, Personal::new()).await?;
+        Ok(remains.ids.len())
+    }
+}
+
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}

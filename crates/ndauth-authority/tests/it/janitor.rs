@@ -1,0 +1,75 @@
+//! What is long dead is removed, and nothing else.
+
+use std::time::Duration;
+
+use ndauth_authority::{Tidied, TokenName};
+use ndauth_core::{Reason, Requirement};
+
+use crate::life::mine;
+use crate::on_both;
+use crate::world::{CONSOLE, at, days, new_token, reason, token_with};
+
+const DAY: i64 = 24 * 60 * 60;
+
+on_both! {
+    async fn the_long_dead_go_and_the_living_stay(world: &World) {
+        let revoked = world.create(&new_token("revoked")).await.secret;
+        world.authority.revoke_token(&world.ada, &TokenName::Name("revoked".parse().expect("a name")), None).await.expect("revoked");
+        world.create(&token_with("expired", |new| new.settings.expiry = days(30))).await;
+        let living = world.create(&token_with("living", |new| {
+            new.settings.expiry = ndauth_core::ExpiryChoice::In(ndauth_core::Lifetime::Endless);
+        })).await.secret;
+        let rotated = world.authority.rotate_token(&world.ada, &mine("living"), Duration::ZERO, None).await.expect("rotated");
+        assert_eq!(world.refused(&rotated.secret).await, None);
+        world.authority.follow_up().await.expect("confirmed");
+        world.authority.suspend_token(&world.ada, &mine("expired")).await.expect("suspended");
+        world.authority.revoke_service(&CONSOLE, &"ops only".parse().expect("a name")).await.expect("revoked");
+        world.authority.write_uses().await.expect("written");
+        let tidy = async || world.authority.tidy_up_now(&CONSOLE).await.expect("tidied");
+        world.clock.set(at(399 * DAY));
+        // The sessions of long ago are dead for a day.
+        let sessions = tidy().await.sessions;
+        assert!(sessions >= 2, "{sessions}");
+        world.clock.set(at(401 * DAY));
+        assert_eq!(tidy().await, Tidied { tokens: 1, sessions: 0, services: 1 });
+        assert_eq!(world.refused(&revoked).await, Some(Reason::SecretUnknown));
+        assert_eq!(world.refused(&living).await, Some(Reason::SecretReplaced), "what its family had is kept");
+        assert_eq!(world.refused(&rotated.secret).await, None);
+        world.clock.set(at(431 * DAY));
+        assert_eq!(tidy().await.tokens, 1);
+        assert_eq!(tidy().await, Tidied::default());
+        let told = world.ask(&world.service, living.expose(), &Requirement::Identity).await;
+        assert!(told.outcome.is_err());
+        let checked = world.authority.check(&CONSOLE).await.expect("checked");
+        assert_eq!(checked.faults, Vec::<String>::new());
+        // Another that loads it all holds the same.
+        world.load_again().await;
+        assert_eq!(world.refused(&revoked).await, Some(Reason::SecretUnknown));
+    }
+
+    async fn batches_go_on_until_nothing_is_left(world: &World) {
+        for number in 0..230 {
+            let name = format!("t{number}");
+            world.create(&new_token(&name)).await;
+            world.authority.revoke_token(&world.ada, &TokenName::Name(name.parse().expect("a name")), None).await.expect("revoked");
+        }
+        world.clock.set(at(401 * DAY));
+        assert_eq!(world.authority.tidy_up_now(&CONSOLE).await.expect("tidied").tokens, 230);
+    }
+
+    async fn a_clock_that_jumps_removes_nothing(world: &World) {
+        world.create(&token_with("old", |new| new.settings.expiry = days(1))).await;
+        assert_eq!(world.authority.tidy_up().await.expect("it looks at the clock"), Tidied::default());
+        world.clock.set(at(800 * DAY));
+        for _ in 0..3 {
+            let stopped = world.authority.tidy_up().await.expect_err("it stops");
+            assert!(stopped.to_string().starts_with("the clock jumped from "), "{stopped}");
+            assert_eq!(stopped.reason(), Reason::Unavailable);
+        }
+        // Once it is right again, it goes on.
+        world.clock.set(at(0));
+        assert_eq!(world.authority.tidy_up().await.expect("it goes on"), Tidied::default());
+        let other = reason(world.authority.tidy_up_now(&world.ada).await);
+        assert_eq!(other, Reason::NotPermitted, "by hand only the operator does it");
+    }
+}

@@ -1,0 +1,303 @@
+//! Rotate, confirm, renew: one secret after the other, and never more than before.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use ndauth_authority::{
+    AuthorityError, Credential, NewPolicy, RotatedToken, Settling, TokenName, TokenOrder, TokenQuery, Which,
+};
+use ndauth_core::{
+    Expiry, ExpiryChoice, Lifetime, OrgPolicy, Reason, Retirement, Rotation, Scope, Secret, TokenStatus, TokenView,
+};
+use tokio::task::JoinSet;
+
+use crate::on_both;
+use crate::world::{World, at, days, granted, new_token, orgs, presented, reason, settings, token_with};
+
+const HOUR: Duration = Duration::from_secs(60 * 60);
+const DAY: i64 = 24 * 60 * 60;
+
+pub(crate) fn mine(name: &str) -> Which {
+    TokenName::Name(name.parse().expect("a name")).into()
+}
+
+async fn rotate(world: &World, overlap: Duration) -> Result<RotatedToken, AuthorityError> {
+    world.authority.rotate_token(&world.ada, &mine("ci"), overlap, None).await
+}
+
+async fn settle(world: &World, settling: Settling) -> Result<bool, AuthorityError> {
+    Ok(world.authority.settle_rotation(&world.ada, &mine("ci"), &settling).await?.changed)
+}
+
+async fn view(world: &World) -> TokenView {
+    let name = TokenName::Name("ci".parse().expect("a name"));
+    world.authority.get_token(&world.ada, &name).await.expect("shown").view
+}
+
+/// Asks with a secret, and does what that sets off.
+async fn used(world: &World, secret: &Secret) -> Option<Reason> {
+    let refused = world.refused(secret).await;
+    world.authority.follow_up().await.expect("followed up");
+    refused
+}
+
+on_both! {
+    /// From "not yet safe" to retired.
+    async fn a_rotation_takes_its_way(world: &World) {
+        let old = world.create(&new_token("ci")).await.secret;
+        let new = rotate(world, 24 * HOUR).await.expect("rotated");
+        assert_eq!(new.pending_until, at(15 * 60));
+        assert_eq!(reason(rotate(world, HOUR).await), Reason::RotationPending);
+        // The old one serves, and nothing has changed but that another waits.
+        assert_eq!(used(world, &old).await, None);
+        let shown = view(world).await;
+        assert!(matches!(shown.rotation(at(0)), Some(Rotation::Pending(_))));
+        assert_eq!(shown.token.expires_at, Expiry::At(at(90 * DAY)));
+
+        world.clock.set(at(600));
+        assert_eq!(used(world, &new.secret).await, None);
+        let shown = view(world).await;
+        assert_eq!(shown.token.expires_at, Expiry::At(at(90 * DAY)), "from when it was rotated");
+        let stage = |shown: &TokenView, now| match shown.rotation(at(now)) {
+            Some(Rotation::Overlap { old, retirement }) => Some((old.record.ends_at, retirement.is_safe())),
+            _ => None,
+        };
+        assert_eq!(stage(&shown, 600), Some((Expiry::At(at(600 + DAY)), true)));
+        // Somebody has the old one still.
+        world.clock.set(at(700));
+        assert_eq!(used(world, &old).await, None);
+        let shown = view(world).await;
+        assert_eq!(stage(&shown, 700), Some((Expiry::At(at(600 + DAY)), false)));
+        let told = match shown.rotation(at(700)) {
+            Some(Rotation::Overlap { retirement: Retirement::StillUsed(last), .. }) => last.address,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(told, "203.0.113.9".parse().ok());
+        assert_eq!(reason(settle(world, Settling::Retire { anyway: false }).await), Reason::NotSafeYet);
+        assert_eq!(reason(rotate(world, Duration::ZERO).await), Reason::OverlapRuns);
+        assert!(settle(world, Settling::Retire { anyway: true }).await.expect("retired"));
+        assert_eq!(used(world, &old).await, Some(Reason::SecretReplaced));
+        assert_eq!(used(world, &new.secret).await, None);
+        assert_eq!(reason(settle(world, Settling::Retire { anyway: true }).await), Reason::NoRotation);
+        assert!(rotate(world, HOUR).await.is_ok());
+        assert!(world.authority.check(&Credential::Console).await.expect("checked").faults.is_empty());
+    }
+
+    async fn what_nobody_confirms_lapses(world: &World) {
+        let old = world.create(&new_token("ci")).await.secret;
+        let new = rotate(world, HOUR).await.expect("rotated").secret;
+        world.clock.set(at(15 * 60));
+        assert_eq!(used(world, &new).await, Some(Reason::SecretLapsed));
+        assert_eq!(used(world, &old).await, None);
+        assert_eq!(reason(settle(world, Settling::Confirm(None)).await), Reason::NoRotation);
+        // Another can be drawn, dropped, and drawn again.
+        let second = rotate(world, HOUR).await.expect("rotated").secret;
+        assert!(settle(world, Settling::Drop).await.expect("dropped"));
+        assert_eq!(used(world, &second).await, Some(Reason::SecretLapsed));
+        let third = rotate(world, Duration::ZERO).await.expect("rotated").secret;
+        let confirm = Settling::Confirm(Some(third.prefix()));
+        assert!(settle(world, confirm.clone()).await.expect("confirmed"));
+        assert!(!settle(world, confirm).await.expect("all is well"), "it is confirmed already");
+        assert_eq!(used(world, &old).await, Some(Reason::SecretReplaced), "without an overlap");
+        assert_eq!(used(world, &third).await, None);
+    }
+
+    /// A use in time confirms, however late that is written down.
+    async fn a_use_in_time_is_in_time(world: &World) {
+        world.create(&new_token("ci")).await;
+        let new = rotate(world, HOUR).await.expect("rotated").secret;
+        world.clock.set(at(15 * 60 - 1));
+        assert_eq!(world.refused(&new).await, None);
+        world.clock.set(at(15 * 60 + 1));
+        world.authority.follow_up().await.expect("followed up");
+        assert_eq!(world.refused(&new).await, None);
+    }
+
+    /// SEC-14: one of many at once wins.
+    async fn sec_14_one_of_fifty_wins(world: &World) {
+        world.create(&new_token("ci")).await;
+        let secret = { let Credential::Secret { secret, .. } = &world.ada else { panic!("a session") }; secret.clone() };
+        let all = async |what: fn(usize) -> Option<Settling>| {
+            let mut tries = JoinSet::new();
+            for n in 0..50 {
+                let (authority, ada) = (std::sync::Arc::clone(&world.authority), presented(&secret));
+                tries.spawn(async move {
+                    match what(n) {
+                        None => authority.rotate_token(&ada, &mine("ci"), 2 * HOUR, None).await.map(|_| true),
+                        Some(settling) => {
+                            authority.settle_rotation(&ada, &mine("ci"), &settling).await.map(|done| done.changed)
+                        }
+                    }
+                });
+            }
+            let mut told: BTreeMap<String, usize> = BTreeMap::new();
+            for outcome in tries.join_all().await {
+                let key = match outcome {
+                    Ok(changed) => format!("{changed}"),
+                    Err(error) => error.reason().code().to_owned(),
+                };
+                *told.entry(key).or_default() += 1;
+            }
+            told.into_iter().map(|(key, count)| format!("{key}:{count}")).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(all(|_| None).await, "ROTATION_PENDING:49 true:1");
+        assert_eq!(all(|_| Some(Settling::Confirm(None))).await, "NO_ROTATION:49 true:1");
+        assert_eq!(all(|_| Some(Settling::Retire { anyway: true })).await, "NO_ROTATION:49 true:1");
+        assert_eq!(view(world).await.secrets.len(), 2);
+        let renewals = {
+            let mut tries = JoinSet::new();
+            for _ in 0..50 {
+                let (authority, ada) = (std::sync::Arc::clone(&world.authority), presented(&secret));
+                let enough = Some(Duration::from_secs(100 * 24 * 60 * 60));
+                tries.spawn(async move { authority.renew_token(&ada, &mine("ci"), enough).await.map(|done| done.changed) });
+            }
+            tries.join_all().await.into_iter().filter(|done| matches!(done, Ok(true))).count()
+        };
+        assert_eq!(renewals, 1, "the others find enough left");
+        assert_eq!(view(world).await.token.expires_at, Expiry::At(at(120 * DAY)));
+    }
+
+    /// SEC-21: no other credential of the same person, or of the same token, rotates or renews a token.
+    async fn sec_21_only_the_tokens_own_secret_in_force_rotates_it(world: &World) {
+        let turning = token_with("ci", |new| new.settings.self_rotating = true);
+        let ci = presented(&world.create(&turning).await.secret);
+        let other = presented(&world.create(&token_with("other", |new| new.settings.self_rotating = true)).await.secret);
+        let plain = presented(&world.create(&new_token("plain")).await.secret);
+        let by = async |credential: &Credential, name: &str| {
+            world.authority.rotate_token(credential, &mine(name), HOUR, None).await
+        };
+        assert_eq!(reason(by(&other, "ci").await), Reason::SessionRequired);
+        assert_eq!(reason(by(&plain, "plain").await), Reason::SessionRequired);
+        let renewed = world.authority.renew_token(&other, &mine("ci"), None).await;
+        assert_eq!(reason(renewed), Reason::SessionRequired);
+        assert_eq!(reason(world.authority.renew_token(&plain, &mine("plain"), None).await), Reason::SessionRequired);
+
+        world.clock.set(at(10 * DAY));
+        assert_eq!(reason(world.authority.rotate_token(&ci, &mine("ci"), HOUR, Some(days(30))).await), Reason::InvalidArgument);
+        let new = presented(&by(&ci, "ci").await.expect("it rotates itself").secret);
+        // The old one cannot say that the new one arrived.
+        let confirm = Settling::Confirm(None);
+        assert_eq!(reason(world.authority.settle_rotation(&ci, &mine("ci"), &confirm).await), Reason::SessionRequired);
+        assert!(world.authority.settle_rotation(&new, &mine("ci"), &confirm).await.expect("confirmed").changed);
+        let shown = world.authority.get_token(&new, &TokenName::Name("ci".parse().expect("a name"))).await;
+        assert_eq!(shown.expect("shown").view.token.expires_at, Expiry::At(at(90 * DAY)), "its end stays");
+        // One that retires does nothing of the sort any more.
+        assert_eq!(reason(by(&ci, "ci").await), Reason::SessionRequired);
+        assert_eq!(reason(world.authority.renew_token(&ci, &mine("ci"), None).await), Reason::SessionRequired);
+        assert!(world.authority.renew_token(&new, &mine("ci"), None).await.expect("renewed").changed);
+    }
+
+    /// SEC-22: an answer that never arrives leaves no secret that serves for good, and nothing that its owner does not see.
+    async fn sec_22_what_nobody_was_told_of_dies_and_is_seen(world: &World) {
+        let waiting = token_with("ci", |new| new.settings.pending = true);
+        let made = world.create(&waiting).await;
+        drop(made.secret);
+        let listed = world.authority.list_tokens(&world.ada, &TokenQuery::all(false, 10)).await.expect("listed");
+        assert_eq!(listed.views.len(), 1);
+        world.clock.set(at(15 * 60));
+        assert_eq!(view(world).await.status(at(15 * 60)), TokenStatus::Lapsed);
+        // Its name is free, and it counts for nothing.
+        let again = world.create(&new_token("ci")).await.secret;
+        assert_eq!(used(world, &again).await, None);
+        let lost = rotate(world, Duration::ZERO).await.expect("rotated");
+        drop(lost.secret);
+        world.clock.set(at(60 * 60));
+        assert_eq!(used(world, &again).await, None);
+    }
+
+    async fn renewals_go_by_thirty_days_and_not_beyond_policy(world: &World) {
+        world.create(&token_with("ci", |new| new.orgs = orgs(&["ops"]))).await;
+        world.create(&token_with("long", |new| new.settings.expiry = days(180))).await;
+        world.create(&token_with("ro", |new| new.scope = Some(Scope::Ro))).await;
+        let renew = async |name: &str, minimum: Option<u64>| {
+            let minimum = minimum.map(|days| Duration::from_secs(days * 24 * 60 * 60));
+            let renewed = world.authority.renew_token(&world.ada, &mine(name), minimum).await?;
+            Ok::<_, AuthorityError>((renewed.changed, renewed.view.token.expires_at))
+        };
+        for name in ["long", "ro"] {
+            assert_eq!(reason(renew(name, None).await), Reason::NotRenewable, "{name}");
+        }
+        assert_eq!(renew("ci", Some(7)).await.expect("told"), (false, Expiry::At(at(90 * DAY))));
+        assert_eq!(renew("ci", Some(90)).await.expect("told"), (false, Expiry::At(at(90 * DAY))));
+        assert_eq!(renew("ci", Some(91)).await.expect("renewed"), (true, Expiry::At(at(120 * DAY))));
+        let policy = OrgPolicy { longest_lifetime: Lifetime::For(Duration::from_secs(130 * 24 * 60 * 60)), ..OrgPolicy::OPEN };
+        let new = NewPolicy { policy, effective_in: Duration::ZERO, expected: None };
+        world.authority.set_policy(&world.eve, &"ops".parse().expect("a slug"), &new).await.expect("set");
+        assert_eq!(renew("ci", None).await.expect("renewed"), (true, Expiry::At(at(130 * DAY))), "as far as it goes");
+        assert_eq!(reason(renew("ci", None).await), Reason::NotRenewable);
+        // A rotation gives it its lifetime again, from then on.
+        world.clock.set(at(100 * DAY));
+        let ada = world.log_in("ada").await;
+        let rotated = world.authority.rotate_token(&ada, &mine("ci"), HOUR, None).await.expect("rotated");
+        assert_eq!(used(world, &rotated.secret).await, None);
+        let shown = world.authority.get_token(&ada, &TokenName::Name("ci".parse().expect("a name"))).await;
+        assert_eq!(shown.expect("shown").view.token.expires_at, Expiry::At(at(190 * DAY)));
+        world.clock.set(at(200 * DAY));
+        let ada = world.log_in("ada").await;
+        let dead = world.authority.rotate_token(&ada, &mine("ci"), HOUR, None).await.expect_err("it is dead");
+        assert_eq!(dead.to_string(), "the token `ci` expired 10 days ago (2027-07-24)");
+        assert_eq!(dead.reason(), Reason::TokenDead);
+    }
+
+    async fn an_orgs_tokens_rotate_and_renew_by_its_admins(world: &World) {
+        let ops: ndauth_core::OrgSlug = "ops".parse().expect("a slug");
+        let settings = settings("deploy", granted(&["write:assets"]), days(30));
+        let made = world.authority.create_org_token(&world.eve, &ops, &settings).await.expect("made");
+        let which = Which { org: Some(ops.clone()), name: TokenName::Name("deploy".parse().expect("a name")) };
+        let refused = world.authority.rotate_token(&world.ada, &which, HOUR, None).await;
+        assert_eq!(reason(refused), Reason::RoleTooLow);
+        let rotated = world.authority.rotate_token(&world.eve, &which, HOUR, None).await.expect("rotated");
+        let asked = async |secret: &Secret| {
+            let refused = world.refused_permission(secret, "write:assets").await;
+            world.authority.follow_up().await.expect("followed up");
+            refused
+        };
+        assert_eq!(asked(&rotated.secret).await, None);
+        assert_eq!(asked(&made.secret).await, None, "the overlap runs");
+        world.clock.set(at(3600));
+        assert_eq!(asked(&made.secret).await, Some(Reason::SecretReplaced));
+        let renewed = world.authority.renew_token(&world.eve, &which, None).await.expect("renewed");
+        assert_eq!(renewed.view.token.expires_at, Expiry::At(at(60 * DAY)));
+        let longer = world.authority.rotate_token(&world.eve, &which, HOUR, Some(days(31))).await;
+        assert_eq!(reason(longer), Reason::InvalidArgument, "no longer than it was made for");
+        let never = Some(ExpiryChoice::In(Lifetime::Endless));
+        assert_eq!(reason(world.authority.rotate_token(&world.eve, &which, HOUR, never).await), Reason::InvalidArgument);
+    }
+
+    async fn lists_are_filtered_sorted_and_paged(world: &World) {
+        for (name, lifetime) in [("b", 30), ("a", 60), ("c", 10)] {
+            world.create(&token_with(name, |new| new.settings.expiry = days(lifetime))).await;
+        }
+        world.clock.set(at(DAY));
+        let ada = world.log_in("ada").await;
+        let used = world.authority.rotate_token(&ada, &mine("a"), HOUR, None).await.expect("rotated");
+        assert_eq!(world.refused(&used.secret).await, None);
+        world.authority.write_uses().await.expect("written");
+        let names = async |change: fn(&mut TokenQuery)| {
+            let mut query = TokenQuery::all(false, 2);
+            change(&mut query);
+            let mut names = Vec::new();
+            loop {
+                let listed = world.authority.list_tokens(&ada, &query).await.expect("listed");
+                names.extend(listed.views.iter().map(|view| view.token.name.to_string()));
+                query.after = listed.next;
+                if query.after.is_none() {
+                    break names.join(" ");
+                }
+            }
+        };
+        let cases: [(fn(&mut TokenQuery), &str); 8] = [
+            (|_| (), "b a c"),
+            (|query| query.reverse = true, "c a b"),
+            (|query| query.order = TokenOrder::Name, "a b c"),
+            (|query| (query.order, query.reverse) = (TokenOrder::Name, true), "c b a"),
+            (|query| query.order = TokenOrder::End, "c b a"),
+            (|query| query.order = TokenOrder::Use, "b c a"),
+            (|query| query.unused_for = Some(Duration::from_secs(60 * 60)), "b c"),
+            (|query| query.ends_within = Some(Duration::from_secs(14 * 24 * 60 * 60)), "c"),
+        ];
+        for (change, expected) in cases {
+            assert_eq!(names(change).await, expected);
+        }
+    }
+}

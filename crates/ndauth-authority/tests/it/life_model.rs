@@ -1,0 +1,274 @@
+//! Any order of rotations, confirmations, renewals, uses, policies and time, against a model of a few lines: what the
+//! authority answers, and how far each secret reaches, is what the model says, and never more.
+
+use std::time::Duration;
+
+use ndauth_authority::{AuthorityError, Engine, NewPolicy, Settling};
+use ndauth_core::{Lifetime, OrgPolicy, Reason, Secret};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use tokio::runtime::Runtime;
+
+use crate::life::mine;
+use crate::world::{World, at, days, orgs, token_with};
+
+const HOUR: i64 = 60 * 60;
+const DAY: i64 = 24 * HOUR;
+const PENDING: i64 = 15 * 60;
+/// How long the token was made for.
+const MADE_FOR: i64 = 60 * DAY;
+
+#[derive(Clone, Debug)]
+enum Step {
+    Rotate { overlap_hours: i64, days: Option<i64> },
+    /// Of the secrets so far, counted from the newest.
+    Use(usize),
+    Confirm,
+    Drop,
+    Retire,
+    Renew,
+    Wait(i64),
+    Policy(Option<i64>),
+}
+
+/// A secret as the model has it, in seconds from the beginning.
+#[derive(Clone, Debug)]
+struct Modelled {
+    minted: i64,
+    confirmed: bool,
+    ends: Option<i64>,
+    overlap: i64,
+    token_ends: i64,
+}
+
+/// The token as the model has it.
+struct Model {
+    now: i64,
+    ends: i64,
+    longest: Option<i64>,
+    secrets: Vec<Modelled>,
+}
+
+impl Modelled {
+    fn serves(&self, now: i64) -> bool {
+        self.ends.is_none_or(|end| now < end)
+    }
+}
+
+impl Model {
+    fn pending(&self) -> Option<usize> {
+        self.secrets.iter().position(|secret| !secret.confirmed && secret.serves(self.now))
+    }
+
+    fn retiring(&self) -> Option<usize> {
+        let retiring = |secret: &Modelled| secret.confirmed && secret.ends.is_some() && secret.serves(self.now);
+        self.secrets.iter().position(retiring)
+    }
+
+    fn current(&self) -> Option<usize> {
+        self.secrets.iter().position(|secret| secret.confirmed && secret.ends.is_none())
+    }
+
+    fn dead(&self) -> bool {
+        self.now >= self.ends
+    }
+
+    fn verdict(&self, which: usize) -> Result<(), Reason> {
+        let secret = &self.secrets[which];
+        if !secret.serves(self.now) {
+            return Err(if secret.confirmed { Reason::SecretReplaced } else { Reason::SecretLapsed });
+        }
+        if self.dead() {
+            return Err(Reason::TokenExpired);
+        }
+        let span = secret.ends.unwrap_or(i64::MAX).min(self.ends) - secret.minted;
+        if self.longest.is_some_and(|longest| span > longest) { Err(Reason::LifetimeTooLong) } else { Ok(()) }
+    }
+
+    fn confirm(&mut self, which: usize) {
+        let Modelled { overlap, token_ends, .. } = self.secrets[which];
+        let retires = (self.now + overlap).min(self.ends);
+        let now = self.now;
+        for (other, secret) in self.secrets.iter_mut().enumerate() {
+            if other != which && secret.serves(now) {
+                secret.ends = Some(secret.ends.map_or(retires, |end| end.min(retires)));
+            }
+        }
+        let secret = &mut self.secrets[which];
+        (secret.confirmed, secret.ends) = (true, None);
+        self.ends = token_ends;
+    }
+
+    fn rotate(&mut self, overlap: i64, days: Option<i64>) -> Result<(), Reason> {
+        if self.dead() {
+            return Err(Reason::TokenDead);
+        }
+        if self.pending().is_some() {
+            return Err(Reason::RotationPending);
+        }
+        if self.retiring().is_some() {
+            return Err(Reason::OverlapRuns);
+        }
+        let lifetime = days.map_or(MADE_FOR, |days| days * DAY);
+        if days.is_some() && self.longest.is_some_and(|longest| lifetime > longest) {
+            return Err(Reason::LifetimeTooLong);
+        }
+        if lifetime > MADE_FOR {
+            return Err(Reason::InvalidArgument);
+        }
+        let lifetime = self.longest.map_or(lifetime, |longest| lifetime.min(longest));
+        let (now, token_ends) = (self.now, self.now + lifetime);
+        self.secrets.push(Modelled { minted: now, confirmed: false, ends: Some(now + PENDING), overlap, token_ends });
+        Ok(())
+    }
+
+    fn settle(&mut self, step: &Step) -> Result<(), Reason> {
+        match step {
+            Step::Confirm => self.pending().map(|which| self.confirm(which)),
+            Step::Drop => self.pending().map(|which| self.secrets[which].ends = Some(self.now)),
+            _ => self.retiring().map(|which| self.secrets[which].ends = Some(self.now)),
+        }
+        .ok_or(Reason::NoRotation)
+    }
+
+    fn renew(&mut self) -> Result<(), Reason> {
+        if self.dead() {
+            return Err(Reason::TokenDead);
+        }
+        if self.pending().is_some() {
+            return Err(Reason::RotationPending);
+        }
+        let minted = self.current().map_or(0, |which| self.secrets[which].minted);
+        // A policy that does not admit the secret as it is has no say.
+        let limit = self.longest.filter(|longest| self.ends - minted <= *longest);
+        let end = (self.ends + 30 * DAY).min(365 * DAY).min(limit.map_or(i64::MAX, |longest| minted + longest));
+        if end <= self.ends {
+            return Err(Reason::NotRenewable);
+        }
+        self.ends = end;
+        Ok(())
+    }
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let days = proptest::option::of(prop_oneof![1..60_i64, Just(61)]);
+    let step = prop_oneof![
+        4 => (prop_oneof![Just(0), 1..48_i64], days).prop_map(|(overlap_hours, days)| Step::Rotate { overlap_hours, days }),
+        6 => (0..4_usize).prop_map(Step::Use),
+        2 => Just(Step::Confirm),
+        1 => Just(Step::Drop),
+        2 => Just(Step::Retire),
+        2 => Just(Step::Renew),
+        4 => prop_oneof![1..20_i64, (1..30_i64).prop_map(|hours| hours * 60), (1..25_i64).prop_map(|days| days * 24 * 60)]
+            .prop_map(|minutes| Step::Wait(minutes * 60)),
+        1 => proptest::option::of(1..120_i64).prop_map(Step::Policy),
+    ];
+    proptest::collection::vec(step, 1..40)
+}
+
+async fn play(engine: Engine, steps: &[Step]) {
+    let mut world = World::new(engine).await;
+    let made = token_with("ci", |new| {
+        new.orgs = orgs(&["ops"]);
+        new.settings.expiry = days(60);
+    });
+    let mut secrets: Vec<Secret> = vec![world.create(&made).await.secret];
+    let mut model = Model {
+        now: 0,
+        ends: MADE_FOR,
+        longest: None,
+        secrets: vec![Modelled { minted: 0, confirmed: true, ends: None, overlap: 0, token_ends: MADE_FOR }],
+    };
+    for (number, step) in steps.iter().enumerate() {
+        let told: Result<(), Reason> = match step {
+            Step::Rotate { overlap_hours, days: chosen } => {
+                let overlap = Duration::from_secs(overlap_hours.unsigned_abs() * 60 * 60);
+                let expiry = chosen.map(|count| days(count.unsigned_abs()));
+                let rotated = world.authority.rotate_token(&world.ada, &mine("ci"), overlap, expiry).await;
+                let expected = model.rotate(overlap_hours * HOUR, *chosen);
+                let told = rotated.map(|rotated| secrets.push(rotated.secret)).map_err(|error| error.reason());
+                assert_eq!(told, expected, "step {number} of {steps:?}");
+                told
+            }
+            Step::Use(back) => {
+                let which = secrets.len().saturating_sub(1 + back % secrets.len());
+                let expected = model.verdict(which);
+                let told = world.refused(&secrets[which]).await.map_or(Ok(()), Err);
+                assert_eq!(told, expected, "step {number} of {steps:?}");
+                world.authority.follow_up().await.expect("followed up");
+                if told.is_ok() && model.pending() == Some(which) {
+                    model.confirm(which);
+                }
+                told
+            }
+            Step::Confirm | Step::Drop | Step::Retire => {
+                let settling = match step {
+                    Step::Confirm => Settling::Confirm(None),
+                    Step::Drop => Settling::Drop,
+                    _ => Settling::Retire { anyway: true },
+                };
+                let settled = world.authority.settle_rotation(&world.ada, &mine("ci"), &settling).await;
+                let told = settled.map(drop).map_err(|error: AuthorityError| error.reason());
+                assert_eq!(told, model.settle(step), "step {number} of {steps:?}");
+                told
+            }
+            Step::Renew => {
+                let renewed = world.authority.renew_token(&world.ada, &mine("ci"), None).await;
+                let told = renewed.map(drop).map_err(|error| error.reason());
+                assert_eq!(told, model.renew(), "step {number} of {steps:?}");
+                told
+            }
+            Step::Wait(seconds) => {
+                model.now += seconds;
+                world.clock.set(at(model.now));
+                world.ada = world.log_in("ada").await;
+                world.eve = world.log_in("eve").await;
+                Ok(())
+            }
+            Step::Policy(longest) => {
+                let longest_lifetime = longest.map_or(Lifetime::Endless, |days| {
+                    Lifetime::For(Duration::from_secs(days.unsigned_abs() * 24 * 60 * 60))
+                });
+                let policy = OrgPolicy { longest_lifetime, ..OrgPolicy::OPEN };
+                let new = NewPolicy { policy, effective_in: Duration::ZERO, expected: None };
+                let set = world.authority.set_policy(&world.eve, &"ops".parse().expect("a slug"), &new).await;
+                model.longest = longest.map(|days| days * DAY);
+                set.map(drop).map_err(|error| error.reason())
+            }
+        };
+        let _ = told;
+        for (which, secret) in secrets.iter().enumerate() {
+            // Asked as a survey would be: without confirming anything.
+            if model.pending() != Some(which) {
+                let told = world.refused(secret).await.map_or(Ok(()), Err);
+                assert_eq!(told, model.verdict(which), "secret {which} after step {number} of {steps:?}");
+            }
+        }
+        let serving = (0..secrets.len()).filter(|which| model.secrets[*which].serves(model.now)).count();
+        assert!(serving <= 2, "never more than two serve: {steps:?}");
+    }
+    let checked = world.authority.check(&crate::world::CONSOLE).await.expect("checked");
+    assert_eq!(checked.faults, Vec::<String>::new(), "{steps:?}");
+}
+
+fn check(engine: Engine, cases: u32) {
+    let runtime = Runtime::new().expect("a runtime");
+    let config = Config { cases, max_shrink_iters: 60, failure_persistence: None, ..Config::default() };
+    let outcome = TestRunner::new(config).run(&steps(), |steps| {
+        runtime.block_on(play(engine, &steps));
+        Ok(())
+    });
+    if let Err(why) = outcome {
+        panic!("{why}");
+    }
+}
+
+#[test]
+fn rotate_and_renew_never_widen_on_sqlite() {
+    check(Engine::Sqlite, 40);
+}
+
+#[test]
+fn rotate_and_renew_never_widen_on_postgres() {
+    check(Engine::Postgres, 12);
+}

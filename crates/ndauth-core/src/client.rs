@@ -1,0 +1,53 @@
+//! What a client calls itself, such as `ndcli/0.1.0`: for people, who look where a token is used. Nothing is decided by it.
+
+use std::fmt;
+
+use smol_str::SmolStr;
+
+/// A client and its version: 1 to 48 visible characters of ASCII.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClientName(SmolStr);
+
+const MOST: usize = 48;
+
+impl ClientName {
+    /// What a `User-Agent` begins with (RFC 9110, section 10.1.5): its first product. None where that is nothing that
+    /// can be shown.
+    pub fn of_user_agent(text: &str) -> Option<ClientName> {
+        let product: SmolStr = text.split([' ', '\t']).next()?.chars().take(MOST).collect();
+        let visible = !product.is_empty() && product.bytes().all(|byte| byte.is_ascii_graphic());
+        visible.then_some(ClientName(product))
+    }
+
+    /// It as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ClientName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_product_is_what_a_client_is_called() {
+        let long = "a".repeat(60);
+        for (text, name) in [
+            ("ndcli/0.1.0 tonic/0.14.9", Some("ndcli/0.1.0")),
+            ("curl/8.5.0", Some("curl/8.5.0")),
+            ("", None),
+            (" curl", None),
+            ("\u{1b}[31m", None),
+            ("café/1", None),
+            (long.as_str(), Some(&long[..48])),
+        ] {
+            assert_eq!(ClientName::of_user_agent(text).as_ref().map(ClientName::as_str), name, "{text:?}");
+        }
+    }
+}

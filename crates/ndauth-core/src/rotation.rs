@@ -1,0 +1,174 @@
+//! How the secrets of a family succeed each other, and how far its end moves: the rules of rotate and renew.
+//!
+//! ```text
+//! rotate            confirm                     overlap over
+//!   │  old: current    │  old: retiring              │  old: retired
+//!   │  new: pending    │  new: current ───────────────────────────────▶
+//!   └── not confirmed for 15 minutes: new lapses, and nothing has changed
+//! ```
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Expiry, ExpiryChoice, InvalidExpiry, LastUse, Lifetime, MAX_LIFETIME, SecretRecord, SecretState, ServiceId,
+    Timestamp, Token, TokenId, TokenType,
+};
+
+/// How long a new secret waits to be confirmed before it dies.
+pub const PENDING_FOR: Duration = Duration::from_secs(15 * 60);
+/// For how long the old secret serves on beside the new, where nothing is said.
+pub const OVERLAP: Duration = Duration::from_secs(24 * 60 * 60);
+/// By how much a renewal moves a token's end.
+pub const RENEWAL: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// A secret that nobody used for so long is not in use.
+const IDLE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Whose secrets succeed each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Lineage {
+    /// A token's.
+    Token(TokenId),
+    /// A service's.
+    Service(ServiceId),
+}
+
+/// What comes to be when a pending secret is confirmed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Succession {
+    /// For how long those before it serve on.
+    pub overlap: Duration,
+    /// When the token ends then; a service does not.
+    pub expires_at: Expiry,
+}
+
+/// Why a family cannot be rotated now: one after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unready {
+    /// A new secret waits to be confirmed until then.
+    Pending(Timestamp),
+    /// An old one serves on until then.
+    Overlap(Timestamp),
+}
+
+/// Why a token's end does not move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotRenewable {
+    /// It is read-only.
+    #[error("it is read-only, and only standard tokens renew")]
+    ReadOnly,
+    /// It was made for more than 90 days, or without end.
+    #[error("it is long-lived, and only standard tokens renew")]
+    LongLived,
+    /// It is as old as it may become.
+    #[error("it ends 365 days after it was made, and no renewal goes beyond that")]
+    Age,
+    /// A policy admits no more.
+    #[error("an org's policy admits it for no longer")]
+    Policy,
+}
+
+/// Whether the old secret of a rotation can go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retirement {
+    /// Somebody used it after the new one took over, less than a day ago.
+    StillUsed(LastUse),
+    /// Nobody has used the new one yet.
+    NewUnused,
+    /// The new one is in use and the old one is not: since then, if it ever was.
+    Safe(Option<LastUse>),
+}
+
+/// Whether a family can be rotated now. Those of its secrets that are shut out are not in the way.
+pub fn may_rotate<'a>(
+    secrets: impl IntoIterator<Item = &'a SecretRecord>,
+    not_before: Timestamp,
+    now: Timestamp,
+) -> Result<(), Unready> {
+    for secret in secrets {
+        if secret.minted_at < not_before {
+            continue;
+        }
+        match (secret.state(now), secret.ends_at) {
+            (SecretState::Pending, Expiry::At(end)) => return Err(Unready::Pending(end)),
+            (SecretState::Retiring, Expiry::At(end)) => return Err(Unready::Overlap(end)),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+impl SecretRecord {
+    /// When it ends once its successor is confirmed: after the overlap, or when it would have ended before.
+    pub fn retires_at(&self, token_ends: Expiry, overlap: Duration, now: Timestamp) -> Expiry {
+        let after = Lifetime::For(overlap).expiry(now);
+        after.min(self.ends_at).min(token_ends)
+    }
+}
+
+impl Token {
+    /// When the token ends once it is rotated: the lifetime that was chosen when it was made, or a shorter one,
+    /// again from now, and no longer than is admitted.
+    pub fn rotated_expiry(
+        &self,
+        choice: Option<ExpiryChoice>,
+        admitted: Lifetime,
+        now: Timestamp,
+    ) -> Result<Expiry, InvalidExpiry> {
+        let lifetime = match choice {
+            None => self.lifetime,
+            Some(choice) => choice.lifetime(now)?,
+        };
+        if lifetime > self.lifetime {
+            return Err(InvalidExpiry::Widens(self.lifetime));
+        }
+        Ok(lifetime.min(admitted).expiry(now))
+    }
+
+    /// When the token ends once it is renewed: 30 days later, but no later than 365 days after it was made, nor
+    /// than its secret, minted then, is admitted for.
+    pub fn renewed_expiry(&self, minted_at: Timestamp, admitted: Lifetime) -> Result<Expiry, NotRenewable> {
+        match self.token_type() {
+            TokenType::Standard => {}
+            TokenType::ReadOnly => return Err(NotRenewable::ReadOnly),
+            TokenType::LongLived => return Err(NotRenewable::LongLived),
+        }
+        let Expiry::At(end) = self.expires_at else { return Err(NotRenewable::LongLived) };
+        let later = Lifetime::For(RENEWAL).expiry(end);
+        let oldest = Lifetime::For(MAX_LIFETIME).expiry(self.created_at);
+        let renewed = later.min(oldest).min(admitted.expiry(minted_at));
+        if renewed > self.expires_at {
+            Ok(renewed)
+        } else if oldest <= self.expires_at {
+            Err(NotRenewable::Age)
+        } else {
+            Err(NotRenewable::Policy)
+        }
+    }
+}
+
+impl Retirement {
+    /// Judges by when the new secret took over, and by when each was used last.
+    pub fn judge(
+        taken_over: Timestamp,
+        new: Option<LastUse>,
+        old: Option<LastUse>,
+        now: Timestamp,
+    ) -> Retirement {
+        match (old, new) {
+            (Some(old), _) if old.at > taken_over && now.since(old.at) < IDLE => Retirement::StillUsed(old),
+            (_, None) => Retirement::NewUnused,
+            (old, Some(_)) => Retirement::Safe(old),
+        }
+    }
+
+    /// Whether nobody is cut off.
+    pub fn is_safe(self) -> bool {
+        matches!(self, Retirement::Safe(_))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,141 @@
+//! Tokens between the wire and core, as their owners see them.
+
+use ndauth_core::{
+    Expiry, Level, Owner, Retirement, Revocation, Rotation, SecretState, SecretView, Timestamp, TokenStatus,
+    TokenType, TokenView, UsedFrom,
+};
+
+use crate::convert::{
+    expiry_to_proto, grants_to_proto, last_use_to_proto, networks_to_proto, orgs_to_proto, scope_to_proto,
+    services_to_proto, timestamp_to_proto,
+};
+use crate::policy::lifetime_to_proto;
+use crate::v1;
+
+/// A token as of an instant, on the wire.
+pub fn token_to_proto(view: &TokenView, now: Timestamp) -> v1::Token {
+    let token = &view.token;
+    v1::Token {
+        id: token.id.to_string(),
+        name: token.name.to_string(),
+        prefix: view.shown(now).record.prefix.to_string(),
+        scope: scope_to_proto(token.scope).into(),
+        grants: Some(grants_to_proto(&token.grants)),
+        orgs: Some(orgs_to_proto(&view.orgs)),
+        r#type: token_type_to_proto(token.token_type()).into(),
+        status: token_status_to_proto(view.status(now)).into(),
+        created_at: Some(timestamp_to_proto(token.created_at)),
+        expiry: Some(expiry_to_proto(token.expires_at)),
+        revoked_at: token.revoked_at.map(timestamp_to_proto),
+        last_use: view.last_use().map(last_use_to_proto),
+        description: token.description.as_ref().map(ToString::to_string).unwrap_or_default(),
+        services: Some(services_to_proto(&view.services)),
+        networks: Some(networks_to_proto(&token.networks)),
+        owner_org: match (token.owner, &view.owner_org) {
+            (Owner::Org(id), Some(slug)) => Some(v1::OwnerOrg { id: id.to_string(), slug: slug.to_string() }),
+            (Owner::Org(_) | Owner::Account(_), _) => None,
+        },
+        owner_account: match (token.owner, &view.owner_account) {
+            (Owner::Account(id), Some(handle)) => {
+                Some(v1::OwnerAccount { id: id.to_string(), handle: handle.to_string() })
+            }
+            (Owner::Org(_) | Owner::Account(_), _) => None,
+        },
+        lifetime: Some(lifetime_to_proto(token.lifetime)),
+        self_rotating: token.self_rotating,
+        suspensions: suspensions_to_proto(view),
+        secrets: view.secrets.iter().map(|secret| secret_to_proto(secret, now)).collect(),
+        rotation: view.rotation(now).map(|rotation| rotation_to_proto(&rotation, now)),
+        revocation: view.revocation.as_ref().map(revocation_to_proto),
+        used_from: view.used_from.iter().map(used_from_to_proto).collect(),
+    }
+}
+
+fn suspensions_to_proto(view: &TokenView) -> Vec<v1::Suspension> {
+    use v1::suspension::Level as On;
+    let by_org = view.suspended_in.iter().map(|(org, since)| (On::Org(org.to_string()), *since));
+    let everywhere = view.token.suspensions.iter().filter_map(|of| match of.level {
+        Level::Owner => Some((On::Owner(v1::All {}), of.since)),
+        Level::Operator => Some((On::Operator(v1::All {}), of.since)),
+        Level::Org(_) => None,
+    });
+    let suspension = |(level, since)| v1::Suspension { level: Some(level), since: Some(timestamp_to_proto(since)) };
+    everywhere.chain(by_org).map(suspension).collect()
+}
+
+fn secret_to_proto(secret: &SecretView, now: Timestamp) -> v1::TokenSecret {
+    v1::TokenSecret {
+        prefix: secret.record.prefix.to_string(),
+        state: match secret.record.state(now) {
+            SecretState::Pending => v1::SecretState::Pending,
+            SecretState::Current => v1::SecretState::Current,
+            SecretState::Retiring => v1::SecretState::Retiring,
+            SecretState::Retired(_) => v1::SecretState::Retired,
+            SecretState::Lapsed(_) => v1::SecretState::Lapsed,
+        }
+        .into(),
+        minted_at: Some(timestamp_to_proto(secret.record.minted_at)),
+        ends_at: Some(expiry_to_proto(secret.record.ends_at)),
+        last_use: secret.last_use.map(last_use_to_proto),
+        reused_at: secret.reused_at.map(timestamp_to_proto),
+    }
+}
+
+fn rotation_to_proto(rotation: &Rotation<'_>, now: Timestamp) -> v1::Rotation {
+    let end = |secret: &SecretView| match secret.record.ends_at {
+        Expiry::At(end) => timestamp_to_proto(end),
+        Expiry::Never => timestamp_to_proto(now),
+    };
+    let stage = match rotation {
+        Rotation::Pending(new) => v1::rotation::Stage::PendingUntil(end(new)),
+        Rotation::Overlap { old, retirement } => v1::rotation::Stage::Overlap(v1::Overlap {
+            prefix: old.record.prefix.to_string(),
+            until: Some(end(old)),
+            retirement: match retirement {
+                Retirement::StillUsed(_) => v1::Retirement::StillUsed,
+                Retirement::NewUnused => v1::Retirement::NewUnused,
+                Retirement::Safe(_) => v1::Retirement::Safe,
+            }
+            .into(),
+            last_use: old.last_use.map(last_use_to_proto),
+        }),
+    };
+    v1::Rotation { stage: Some(stage) }
+}
+
+fn revocation_to_proto(revocation: &Revocation) -> v1::Revocation {
+    v1::Revocation {
+        by: revocation.by.clone(),
+        reason: revocation.reason.as_ref().map(ToString::to_string).unwrap_or_default(),
+    }
+}
+
+fn used_from_to_proto(place: &UsedFrom) -> v1::UsedFrom {
+    v1::UsedFrom {
+        address: place.address.map(|address| address.to_string()).unwrap_or_default(),
+        client: place.client.as_ref().map(ToString::to_string).unwrap_or_default(),
+        first_at: Some(timestamp_to_proto(place.first_at)),
+        last_at: Some(timestamp_to_proto(place.last_at)),
+        reads: place.counts.reads,
+        writes: place.counts.writes,
+    }
+}
+
+fn token_type_to_proto(token_type: TokenType) -> v1::TokenType {
+    match token_type {
+        TokenType::Standard => v1::TokenType::Standard,
+        TokenType::LongLived => v1::TokenType::LongLived,
+        TokenType::ReadOnly => v1::TokenType::ReadOnly,
+    }
+}
+
+fn token_status_to_proto(status: TokenStatus) -> v1::TokenStatus {
+    match status {
+        TokenStatus::Active => v1::TokenStatus::Active,
+        TokenStatus::Expired => v1::TokenStatus::Expired,
+        TokenStatus::ShutOut => v1::TokenStatus::ShutOut,
+        TokenStatus::Revoked => v1::TokenStatus::Revoked,
+        TokenStatus::Suspended => v1::TokenStatus::Suspended,
+        TokenStatus::Lapsed => v1::TokenStatus::Lapsed,
+    }
+}

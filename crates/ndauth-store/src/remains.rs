@@ -1,0 +1,134 @@
+//! What is left of what is long dead: found, and removed.
+
+use ndauth_core::{SecretHash, Timestamp};
+use sea_orm::prelude::Uuid;
+use sea_orm::{ConnectionTrait, Statement};
+
+use crate::{Engine, Read, StoreError, Write};
+
+/// A kind of family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Tokens.
+    Token,
+    /// Sessions.
+    Session,
+    /// Services.
+    Service,
+}
+
+/// Families that are to be removed.
+#[derive(Debug)]
+pub struct Remains {
+    /// Their ids.
+    pub ids: Vec<Uuid>,
+    /// What their secrets are found by.
+    pub hashes: Vec<SecretHash>,
+}
+
+/// Under which number the janitor is alone.
+const JANITOR: i64 = 0x006e_6461_7574_686a;
+
+impl Kind {
+    /// How those of a kind are found that died before an instant, `$1`: a query a way to die, each by an index.
+    fn dead(self) -> &'static [&'static str] {
+        match self {
+            Kind::Token => &[
+                "SELECT id FROM token WHERE expires_at < $1 ORDER BY expires_at LIMIT $2",
+                "SELECT id FROM token WHERE revoked_at < $1 ORDER BY revoked_at LIMIT $2",
+            ],
+            Kind::Session => &[
+                "SELECT id FROM session WHERE expires_at < $1 ORDER BY expires_at LIMIT $2",
+                "SELECT id FROM session WHERE revoked_at < $1 ORDER BY revoked_at LIMIT $2",
+            ],
+            // One that a token names is kept as long as that.
+            Kind::Service => &[
+                "SELECT id FROM service WHERE revoked_at < $1 \
+                 AND NOT EXISTS (SELECT 1 FROM token_service WHERE service_id = service.id) \
+                 ORDER BY revoked_at LIMIT $2",
+            ],
+        }
+    }
+
+    /// The tables that have rows of such families, the family's own last.
+    fn tables(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Kind::Token => &[
+                ("token_use", "token_id"),
+                ("suspension", "token_id"),
+                ("token_org", "token_id"),
+                ("token_grant", "token_id"),
+                ("token_service", "token_id"),
+                ("token_network", "token_id"),
+                ("secret", "token_id"),
+                ("token", "id"),
+            ],
+            Kind::Session => &[("secret", "session_id"), ("session", "id")],
+            Kind::Service => &[("service_org", "service_id"), ("secret", "service_id"), ("service", "id")],
+        }
+    }
+}
+
+impl Read {
+    /// Those of a kind that died before an instant, at most so many.
+    pub async fn remains(&self, kind: Kind, before: Timestamp, limit: u64) -> Result<Remains, StoreError> {
+        let backend = self.transaction.get_database_backend();
+        let mut ids: Vec<Uuid> = Vec::new();
+        for sql in kind.dead() {
+            let left = limit.saturating_sub(ids.len() as u64);
+            let values = [before.micros().into(), i64::try_from(left).unwrap_or(i64::MAX).into()];
+            let query = Statement::from_sql_and_values(backend, *sql, values);
+            for row in self.transaction.query_all_raw(query).await? {
+                ids.push(row.try_get("", "id")?);
+            }
+        }
+        ids.sort_unstable();
+        ids.dedup();
+        let mut hashes = Vec::new();
+        if kind != Kind::Session && !ids.is_empty() {
+            let column = if kind == Kind::Token { "token_id" } else { "service_id" };
+            let sql = format!("SELECT hash FROM secret WHERE {column} IN ({})", places(ids.len()));
+            let query = Statement::from_sql_and_values(backend, sql, ids.iter().map(|id| (*id).into()));
+            for row in self.transaction.query_all_raw(query).await? {
+                let hash: Vec<u8> = row.try_get("", "hash")?;
+                // One of another length is found by nobody.
+                hashes.extend(hash.try_into().ok().map(SecretHash::from_bytes));
+            }
+        }
+        Ok(Remains { ids, hashes })
+    }
+}
+
+impl Write {
+    /// Whether nobody else removes anything, which holds until this change ends.
+    pub async fn alone(&self) -> Result<bool, StoreError> {
+        if self.engine() == Engine::Sqlite {
+            return Ok(true);
+        }
+        let sql = "SELECT pg_try_advisory_xact_lock($1) AS alone";
+        let backend = self.transaction.get_database_backend();
+        let query = Statement::from_sql_and_values(backend, sql, [JANITOR.into()]);
+        let row = self.transaction.query_one_raw(query).await?;
+        let row = row.ok_or_else(|| StoreError::corrupt("pg_locks", "objid", JANITOR))?;
+        Ok(row.try_get("", "alone")?)
+    }
+
+    /// Removes families with all that belongs to them.
+    pub async fn remove(&self, kind: Kind, ids: &[Uuid]) -> Result<(), StoreError> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let backend = self.transaction.get_database_backend();
+        for (table, column) in kind.tables() {
+            let sql = format!("DELETE FROM {table} WHERE {column} IN ({})", places(ids.len()));
+            let values = ids.iter().map(|id| (*id).into());
+            self.transaction.execute_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
+        }
+        Ok(())
+    }
+}
+
+/// `$1, $2, …`
+fn places(count: usize) -> String {
+    (1..=count).map(|place| format!("${place}")).collect::<Vec<_>>().join(", ")
+}

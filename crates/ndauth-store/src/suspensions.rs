@@ -1,0 +1,68 @@
+//! Suspensions of tokens.
+
+use std::collections::BTreeMap;
+
+use ndauth_core::{Level, OrgId, Suspension, TokenId};
+use sea_orm::ActiveValue::Set;
+use sea_orm::prelude::Uuid;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+
+use crate::columns::Columns;
+use crate::row::suspension::{ActiveModel, Column, Entity, Model};
+use crate::{Read, StoreError, Write};
+
+impl Read {
+    /// The suspensions of these tokens, lowest level first.
+    pub(crate) async fn suspensions(
+        &self,
+        tokens: impl Iterator<Item = Uuid> + Clone,
+    ) -> Result<BTreeMap<Uuid, Vec<Suspension>>, StoreError> {
+        let (Some(first), Some(last)) = (tokens.clone().min(), tokens.max()) else { return Ok(BTreeMap::new()) };
+        let mut suspensions: BTreeMap<Uuid, Vec<Suspension>> = BTreeMap::new();
+        // There are few: a run of ids is quicker than to name them.
+        let rows = Entity::find().filter(Column::TokenId.between(first, last)).all(&self.transaction).await?;
+        for row in rows {
+            let of_token = suspensions.entry(row.token_id).or_default();
+            of_token.push(suspension(&row)?);
+            of_token.sort_unstable_by_key(|suspension| suspension.level);
+        }
+        Ok(suspensions)
+    }
+}
+
+impl Write {
+    /// Takes a token's power at a level, where it has it.
+    pub async fn suspend(&self, token: TokenId, level: Level) -> Result<(), StoreError> {
+        let row = ActiveModel {
+            token_id: Set(token.uuid()),
+            level: Set(name(level)),
+            since: Set(self.now().micros()),
+        };
+        Entity::insert(row).exec_without_returning(&self.transaction).await?;
+        Ok(())
+    }
+
+    /// Gives a token back what was taken at a level.
+    pub async fn resume(&self, token: TokenId, level: Level) -> Result<(), StoreError> {
+        Entity::delete_by_id((token.uuid(), name(level))).exec(&self.transaction).await?;
+        Ok(())
+    }
+}
+
+fn name(level: Level) -> String {
+    match level {
+        Level::Owner => "owner".to_owned(),
+        Level::Operator => "operator".to_owned(),
+        Level::Org(org) => org.to_string(),
+    }
+}
+
+fn suspension(row: &Model) -> Result<Suspension, StoreError> {
+    let columns = Columns { table: "suspension", id: row.token_id };
+    let level = match row.level.as_str() {
+        "owner" => Level::Owner,
+        "operator" => Level::Operator,
+        org => Level::Org(columns.text::<OrgId>("level", org)?),
+    };
+    Ok(Suspension { level, since: columns.instant("since", row.since)? })
+}

@@ -1,0 +1,103 @@
+//! `ndcli auth token renew` and `ndcli token renew`; and the quiet renewal that `auto-refresh-token` asks for.
+
+use std::time::Duration;
+
+use ndauth_core::{Expiry, Timestamp};
+use ndauth_proto::{timestamp_from_proto, v1};
+use ndauth_terminal::{Failure, TokenShown, aside, detailed, minute, print, print_json, shown};
+
+use super::aim::{Aim, Named};
+use super::list::fields;
+use crate::arguments::{Common, Format, span};
+use crate::connection::{Connection, connect};
+
+/// What a renewal takes.
+#[derive(clap::Args)]
+pub(crate) struct Renewal {
+    /// Change nothing where so much is left, such as 7d; at most 30d
+    #[arg(long, visible_alias = "minimum_duration", value_name = "DURATION", value_parser = span)]
+    minimum_duration: Option<Duration>,
+}
+
+/// A token is renewed by itself once so much is left.
+const SOON: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// Moves a token's end.
+pub(crate) async fn run(common: &Common, aim: &Aim, renewal: &Renewal) -> Result<(), Failure> {
+    let minimum = renewal.minimum_duration;
+    if minimum.is_some_and(|minimum| minimum > ndauth_core::RENEWAL) {
+        let message = "a renewal moves the end by 30 days, so that no more can be asked for";
+        return Err(Failure::usage(message, "`--minimum-duration` takes up to 30d"));
+    }
+    let server = connect(common).await?;
+    let (seen, renewed) = aim.renew(&server, minimum).await?;
+    let ends = minute(seen.token.expiry);
+    if let (Some(minimum), Expiry::At(end)) = (minimum, seen.token.expiry)
+        && end.since(seen.now) < minimum
+    {
+        let message = format!("\"{}\" was renewed, and ends at {ends} all the same", shown(&seen.token.name));
+        return Err(Failure::failed(message, Some("it can be renewed no further: rotate it")));
+    }
+    match common.format {
+        Format::Table if renewed => print(&format!("✓ \"{}\" renewed until {ends}\n", shown(&seen.token.name))),
+        Format::Table => print(&format!("✓ \"{}\" lives until {ends}: nothing was changed\n", shown(&seen.token.name))),
+        Format::Simple => print(&format!("• {} expires:{ends} renewed:{renewed}\n", shown(&seen.token.name))),
+        Format::Detailed => print(&detailed(&fields(&seen.token, seen.now))),
+        Format::Json => {
+            let mut told = seen.token.json();
+            told["renewed"] = serde_json::json!(renewed);
+            print_json(&told)
+        }
+    }
+}
+
+/// Renews what ends soon, where that was asked for: the token that presents itself, or those of the account that is
+/// logged in. That it cannot be done fails no command.
+pub(crate) async fn quietly(server: &Connection) {
+    if let Err(failure) = try_quietly(server).await {
+        aside(&format!("not renewed: {}", failure.message));
+    }
+}
+
+async fn try_quietly(server: &Connection) -> Result<(), Failure> {
+    use v1::who_am_i_response::Credential;
+    let who = server.ask_once(async |client| client.who_am_i().await).await?;
+    let now = who.evaluated_at.ok_or_else(|| ndauth_terminal::nonsense("it tells no time"))?;
+    let now = timestamp_from_proto("evaluated_at", now)?;
+    match who.credential {
+        Some(Credential::Token(token)) => {
+            let token = TokenShown::read(Some(token))?;
+            if token.self_rotating {
+                renew_soon(server, &token, now).await?;
+            }
+        }
+        Some(Credential::Session(_)) => {
+            let within = i64::try_from(SOON.as_secs()).unwrap_or(i64::MAX);
+            let request = v1::ListTokensRequest {
+                expiring_within: Some(prost_types::Duration { seconds: within, nanos: 0 }),
+                page_size: 100,
+                ..Default::default()
+            };
+            let soon = server.ask_once(async |client| client.list_tokens(request).await).await?;
+            for token in soon.tokens {
+                renew_soon(server, &TokenShown::read(Some(token))?, now).await?;
+            }
+        }
+        Some(Credential::Service(_)) | None => {}
+    }
+    Ok(())
+}
+
+/// Renews a standard token that ends soon.
+async fn renew_soon(server: &Connection, token: &TokenShown, now: Timestamp) -> Result<(), Failure> {
+    let soon = matches!(token.expiry, Expiry::At(end) if end > now && end.since(now) <= SOON);
+    if !soon || token.token_type != "standard" || token.rotation.is_some() {
+        return Ok(());
+    }
+    let aim = Aim { org: None, token: Named::Id(token.id.clone()) };
+    let (seen, renewed) = aim.renew(server, Some(SOON)).await?;
+    if renewed {
+        aside(&format!("renewed \"{}\" until {}", seen.token.name, minute(seen.token.expiry)));
+    }
+    Ok(())
+}

@@ -1,0 +1,214 @@
+//! `ndcli auth token rotate` and `ndcli token rotate`.
+
+use std::time::Duration;
+
+use ndauth_core::{ExpiryChoice, InvalidExpiry, Secret, SecretKind, Timestamp};
+use ndauth_proto::v1;
+use ndauth_proto::v1::settling::Kind;
+use ndauth_terminal::{Failure, TokenShown, detailed, nonsense, print, print_json, shown};
+use serde_json::json;
+
+use super::aim::Aim;
+use super::list::fields;
+use super::sink::{Sink, SinkArgs};
+use crate::arguments::{Common, Format, span};
+use crate::connection::{Connection, connect, connect_as};
+use crate::credentials::Credential;
+use crate::terminal::confirm;
+
+/// What a rotation takes.
+#[derive(clap::Args)]
+pub(crate) struct Rotation {
+    /// How long the old secret serves on once the new one took over, such as 24h or 7d; 0 ends it then
+    #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = span)]
+    overlap: Duration,
+
+    /// How long it lives from now on, no longer than it was made for [default: as long as it was made for]
+    #[arg(long, visible_alias = "expires-in", value_name = "DURATION", value_parser = expiry)]
+    expiry: Option<ExpiryChoice>,
+
+    #[command(flatten)]
+    sink: SinkArgs,
+
+    /// Make no new secret: let the one that waits take over now
+    #[arg(long, group = "settle", conflicts_with_all = ["overlap", "expiry", "to_command", "to_file"])]
+    confirm: bool,
+
+    /// Make no new secret: drop the one that waits
+    #[arg(long, group = "settle", conflicts_with_all = ["overlap", "expiry", "to_command", "to_file"])]
+    drop: bool,
+
+    /// Make no new secret: end the old one before its overlap is over
+    #[arg(long, group = "settle", conflicts_with_all = ["overlap", "expiry", "to_command", "to_file"])]
+    retire: bool,
+
+    /// End the old one though that is not safe yet, without asking
+    #[arg(long, requires = "retire")]
+    yes: bool,
+}
+
+fn expiry(text: &str) -> Result<ExpiryChoice, InvalidExpiry> {
+    if text == "never" { ExpiryChoice::parse_preset(text) } else { ExpiryChoice::parse_duration(text) }
+}
+
+/// Rotates a token, or settles its rotation.
+pub(crate) async fn run(common: &Common, aim: &Aim, rotation: &Rotation) -> Result<(), Failure> {
+    if rotation.confirm {
+        let server = connect(common).await?;
+        let kind = Kind::Confirm(v1::ConfirmSecret { prefix: String::new() });
+        let seen = aim.settle(&server, kind).await?;
+        return settled(common, &seen.token, seen.now, "the new secret took over");
+    }
+    if rotation.drop {
+        let server = connect(common).await?;
+        let seen = aim.settle(&server, Kind::Drop(v1::DropSecret {})).await?;
+        return settled(common, &seen.token, seen.now, "the new secret is dropped");
+    }
+    if rotation.retire {
+        return retire(common, aim, rotation.yes).await;
+    }
+    // Before there is a secret, everything that may stand in its way is known.
+    let sink = rotation.sink.prepare(true)?;
+    let server = connect(common).await?;
+    let rotated = aim.rotate(&server, rotation.overlap, rotation.expiry).await;
+    let rotated = rotated.map_err(|failure| unsure(failure, aim))?;
+    let (secret, until) = (&rotated.secret, rotated.pending_until);
+    let Some(sink) = sink else {
+        return show(common, aim, &rotated.token, secret, until, rotation.overlap);
+    };
+    let whereabouts = sink.whereabouts();
+    deliver(common, &server, aim, sink, secret, until, "the old one still serves").await?;
+    let seen = aim.get(&server).await?;
+    let told = match common.format {
+        Format::Json => {
+            let mut told = seen.token.json();
+            told["rotated"] = json!(true);
+            told["secret"] = json!(whereabouts);
+            return print_json(&told);
+        }
+        _ => format!("✓ \"{}\" rotated: the new secret was {whereabouts}, and took over\n", shown(&seen.token.name)),
+    };
+    print(&told)?;
+    print(&note(&seen.token, seen.now))
+}
+
+/// Lets a new secret go where it belongs, and then take over. Where the sink fails it waits: a command that stored it and
+/// then failed has broken nothing.
+pub(crate) async fn deliver(
+    common: &Common,
+    server: &Connection,
+    aim: &Aim,
+    sink: Sink,
+    secret: &str,
+    until: Timestamp,
+    meanwhile: &str,
+) -> Result<(), Failure> {
+    let finish = aim.command("rotate");
+    if let Err(why) = sink.store(secret) {
+        let message = format!("{why}\nthe new secret waits until {}, and {meanwhile}", until.minute());
+        let hint = format!(
+            "if it was stored all the same: `{finish} --confirm`; if not: `{finish} --drop`, and try again"
+        );
+        return Err(Failure::failed(message, Some(&hint)));
+    }
+    let parsed: Secret = secret.parse().map_err(|_| nonsense("the new secret is none"))?;
+    let kind = Kind::Confirm(v1::ConfirmSecret { prefix: parsed.prefix().to_string() });
+    let confirmed = match server.credential.secret.kind() {
+        // A token shows that it has the new secret by using it.
+        SecretKind::Personal | SecretKind::Org => {
+            let credential = Credential { secret: parsed, source: "the new secret", path: None };
+            aim.settle(&connect_as(common, credential).await?, kind).await
+        }
+        _ => aim.settle(server, kind).await,
+    };
+    confirmed.map(drop).map_err(|failure| Failure {
+        message: format!("the new secret was stored, and did not take over yet: {}", failure.message),
+        hint: Some(format!("it takes over at its first use, or by `{finish} --confirm`")),
+        ..failure
+    })
+}
+
+/// Ends the old secret; asks again where that is not safe yet.
+async fn retire(common: &Common, aim: &Aim, anyway: bool) -> Result<(), Failure> {
+    let server = connect(common).await?;
+    let seen = aim.get(&server).await?;
+    let anyway = match &seen.token.rotation {
+        Some(rotation) if !anyway && !rotation.is_safe() => {
+            let question = format!("{}. Retire it all the same? [y/N]:", rotation.told(seen.now));
+            if !confirm(&question, "--yes")? {
+                return Err(Failure::failed("aborted: the old secret serves on", None));
+            }
+            true
+        }
+        _ => anyway,
+    };
+    let seen = aim.by_id(&seen.token).settle(&server, Kind::Retire(v1::RetireSecret { anyway })).await?;
+    settled(common, &seen.token, seen.now, "the old secret is retired")
+}
+
+fn settled(common: &Common, token: &TokenShown, now: Timestamp, how: &str) -> Result<(), Failure> {
+    match common.format {
+        Format::Table => {
+            print(&format!("✓ \"{}\": {how}\n", shown(&token.name)))?;
+            print(&note(token, now))
+        }
+        Format::Simple => print(&format!("• {} [{}] {how}\n", shown(&token.name), shown(&token.prefix))),
+        Format::Detailed => print(&detailed(&fields(token, now))),
+        Format::Json => print_json(&token.json()),
+    }
+}
+
+/// How the rotation stands, in a line; nothing where none is under way.
+fn note(token: &TokenShown, now: Timestamp) -> String {
+    token.rotation.as_ref().map(|rotation| format!("{}\n", shown(&rotation.told(now)))).unwrap_or_default()
+}
+
+/// The one sight of a new secret.
+fn show(
+    common: &Common,
+    aim: &Aim,
+    token: &TokenShown,
+    secret: &str,
+    until: Timestamp,
+    overlap: Duration,
+) -> Result<(), Failure> {
+    let overlap_told = if overlap.is_zero() {
+        "ends then".to_owned()
+    } else {
+        format!("serves on for {} then", humantime::format_duration(overlap))
+    };
+    match common.format {
+        Format::Json => {
+            let mut told = serde_json::Map::from_iter([("token".to_owned(), json!(secret))]);
+            if let serde_json::Value::Object(fields) = token.json() {
+                told.extend(fields);
+            }
+            told.insert("pending_until".to_owned(), json!(until.to_string()));
+            print_json(&told.into())
+        }
+        Format::Simple => print(&format!("• {} token:{}\n", shown(&token.name), shown(secret))),
+        Format::Table | Format::Detailed => print(&format!(
+            "✓ New secret for \"{}\"\n\
+             ⚠ Copy it now — it will NOT be shown again.\n\
+             Token: {}\n\
+             It takes over at its first use, or by `{} --confirm`; the old one {overlap_told}.\n\
+             Unused it lapses at {}.\n",
+            shown(&token.name),
+            shown(secret),
+            shown(&aim.command("rotate")),
+            until.minute()
+        )),
+    }
+}
+
+/// A server that was lost in between may have drawn the secret.
+fn unsure(failure: Failure, aim: &Aim) -> Failure {
+    if failure.code != ndauth_core::Class::Undecided.exit_code() {
+        return failure;
+    }
+    let hint = format!(
+        "a new secret may wait all the same, and harms nothing: `{} --drop`, and try again",
+        aim.command("rotate")
+    );
+    Failure { hint: Some(hint), ..failure }
+}

@@ -1,0 +1,56 @@
+//! `ndcli auth token show` and `ndcli token show`.
+
+use ndauth_terminal::{Failure, Rows, ago, detailed, minute, print, print_json, shown};
+
+use super::aim::{Aim, Seen};
+use super::list::{fields, show};
+use crate::arguments::{Common, Format};
+use crate::connection::connect;
+
+/// Shows all that is known of a token: its secrets, and from where it is used.
+pub(crate) async fn run(common: &Common, aim: &Aim) -> Result<(), Failure> {
+    let server = connect(common).await?;
+    let seen = aim.get(&server).await?;
+    match common.format {
+        Format::Table | Format::Detailed => print(&whole(&seen)),
+        Format::Simple => show(Format::Simple, std::slice::from_ref(&seen.token), seen.now),
+        Format::Json => print_json(&seen.token.json()),
+    }
+}
+
+fn whole(Seen { token, now }: &Seen) -> String {
+    let mut text = detailed(&fields(token, *now));
+    if token.secrets.len() > 1 || token.secrets.iter().any(|secret| secret.reused_at.is_some()) {
+        let row = |secret: &ndauth_terminal::SecretShown| {
+            let used = secret.last_use.as_ref();
+            [
+                shown(&secret.prefix),
+                secret.state.to_owned(),
+                secret.minted_at.minute(),
+                minute(secret.ends),
+                used.map_or("Never".to_owned(), |(at, _)| ago(*at, *now)),
+                used.and_then(|(_, from)| from.clone()).unwrap_or("-".to_owned()),
+                secret.reused_at.map_or("-".to_owned(), ndauth_core::Timestamp::date),
+            ]
+        };
+        let titles = ["SECRET", "STATE", "MADE", "ENDS", "LAST USED", "FROM", "PRESENTED SINCE"];
+        let rows = token.secrets.iter().rev().map(row).collect();
+        text += &format!("\n{}", Rows { titles, rows, last_width: 0 }.table());
+    }
+    if !token.used_from.is_empty() {
+        let row = |place: &ndauth_terminal::PlaceShown| {
+            [
+                place.address.clone().unwrap_or("-".to_owned()),
+                place.client.clone().unwrap_or("-".to_owned()),
+                place.first_at.date(),
+                ago(place.last_at, *now),
+                place.reads.to_string(),
+                place.writes.to_string(),
+            ]
+        };
+        let titles = ["USED FROM", "CLIENT", "FIRST", "LAST", "READS", "WRITES"];
+        let rows = token.used_from.iter().map(row).collect();
+        text += &format!("\n{}", Rows { titles, rows, last_width: 0 }.table());
+    }
+    text
+}
