@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use ndauth_core::{
-    Account, ClientName, Expiry, LastUse, Lineage, Membership, OrgSlug, Orgs, Refusal, Role, Scope, SecretHash, SecretKind, SecretPrefix,
+    Account, ClientName, LastUse, Lineage, Membership, OrgSlug, Orgs, Refusal, Role, Scope, SecretHash, SecretKind, SecretPrefix,
     Service, Session, Timestamp, TokenView,
 };
 
@@ -11,7 +11,7 @@ use crate::access::Operation;
 use crate::held::OwnerName;
 use crate::mirror::{Found, Known, View};
 use crate::validate::broken;
-use crate::{Authority, AuthorityError, Caller, Credential};
+use crate::{Authority, AuthorityError, Caller, Credential, Life};
 
 /// Who a caller is.
 #[derive(Debug)]
@@ -39,11 +39,13 @@ impl Authority {
     /// Says who the caller is.
     pub async fn who_am_i(&self, credential: &Credential) -> Result<WhoAmI, AuthorityError> {
         let operation = Operation::WhoAmI;
-        if let Credential::Secret { secret, from, client, ends } = credential
+        if let Credential::Secret { secret, from, client, life } = credential
             && matches!(secret.kind(), SecretKind::Personal | SecretKind::Org | SecretKind::Service)
         {
-            let (who, end) = self.who_presents(&secret.hash(), *from, client.as_ref()).await?;
-            let _ = ends.set(end);
+            let (who, known) = self.who_presents(&secret.hash(), *from, client.as_ref()).await?;
+            if let Some(known) = known {
+                let _ = life.set(known);
+            }
             return Ok(who);
         }
         let (read, caller, _) = self.read_as(credential, operation).await?;
@@ -62,9 +64,9 @@ impl Authority {
         hash: &SecretHash,
         from: Option<IpAddr>,
         client: Option<&ClientName>,
-    ) -> Result<(WhoAmI, Expiry), AuthorityError> {
+    ) -> Result<(WhoAmI, Option<Life>), AuthorityError> {
         self.ask(|view| match self.whose(view, hash, from, client) {
-            Ok((identity, end)) => Found::Held(Ok((WhoAmI { identity, now: view.now }, end))),
+            Ok((identity, life)) => Found::Held(Ok((WhoAmI { identity, now: view.now }, life))),
             Err(error @ AuthorityError::Refused(Refusal::Unknown)) => Found::Missed(Err(error)),
             Err(error) => Found::Held(Err(error)),
         })
@@ -77,18 +79,18 @@ impl Authority {
         hash: &SecretHash,
         from: Option<IpAddr>,
         client: Option<&ClientName>,
-    ) -> Result<(Identity, Expiry), AuthorityError> {
+    ) -> Result<(Identity, Option<Life>), AuthorityError> {
         self.standing.admit(Operation::WhoAmI, view.installation())?;
         match view.secret(hash).ok_or(Refusal::Unknown)? {
             Known::Service(known) => {
                 let (record, service) = &**known;
                 self.judge_service(view, service, record, from)?;
                 let identity = Identity::Service(Service::clone(service), view.name_orgs(&service.orgs));
-                Ok((identity, Expiry::Never))
+                Ok((identity, None))
             }
             Known::Token(family, which, noted) => {
                 let caller = self.token_caller(view, family, *which, from)?;
-                let end = caller.ends();
+                let life = caller.life();
                 let Caller::Token { held, .. } = caller else { return Err(Refusal::Unknown.into()) };
                 let last = LastUse { at: view.now, address: from };
                 let family_id = Lineage::Token(held.token.id);
@@ -98,7 +100,7 @@ impl Authority {
                     OwnerName::Account(account) => Identity::Token(account, shown),
                     OwnerName::Org(_) => Identity::OrgToken(shown),
                 };
-                Ok((identity, end))
+                Ok((identity, life))
             }
             Known::Broken => Err(broken(hash)),
         }

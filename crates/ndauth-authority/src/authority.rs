@@ -218,11 +218,13 @@ impl Authority {
     /// Whom a credential stands for, in the state that a view shows.
     async fn identify(&self, read: &Read, credential: &Credential) -> Result<Caller, AuthorityError> {
         let caller = identify(read, &*self.catalogue(read).await?, credential).await;
-        if let Credential::Secret { secret, ends, .. } = credential {
+        if let Credential::Secret { secret, life, .. } = credential {
             match &caller {
                 Ok(caller) => {
-                    // Whoever answers the call tells of it; the first to know says so.
-                    let _ = ends.set(caller.ends());
+                    if let Some(known) = caller.life() {
+                        // The first to know says so.
+                        let _ = life.set(known);
+                    }
                 }
                 Err(AuthorityError::Refused(Refusal::Replaced(_))) => {
                     if let Some(found) = read.find_secret(&secret.hash()).await?

@@ -25,8 +25,8 @@ pub enum Credential {
         from: Option<IpAddr>,
         /// By which client, where that is known.
         client: Option<ClientName>,
-        /// When it ends: told once it is known, for whoever answers the call.
-        ends: Arc<OnceLock<Expiry>>,
+        /// From when until when it serves: told once it is known, for whoever answers the call.
+        life: Arc<OnceLock<Life>>,
     },
     /// Whoever sits at the machine of the database and may open it.
     Console,
@@ -35,7 +35,7 @@ pub enum Credential {
 impl Credential {
     /// A secret that was presented, and no more is known.
     pub fn secret(secret: Secret, from: Option<IpAddr>) -> Credential {
-        Credential::Secret { secret, from, client: None, ends: Arc::default() }
+        Credential::Secret { secret, from, client: None, life: Arc::default() }
     }
 
     /// From where it was presented, where that is known.
@@ -45,6 +45,15 @@ impl Credential {
             Credential::Nothing | Credential::Console => None,
         }
     }
+}
+
+/// From when until when a credential serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Life {
+    /// When it began.
+    pub begun: Timestamp,
+    /// When it ends.
+    pub ends: Timestamp,
 }
 
 /// Whom a live credential stands for.
@@ -140,12 +149,18 @@ impl Caller {
         }
     }
 
-    /// When what it presented ends.
-    pub(crate) fn ends(&self) -> Expiry {
-        match self {
-            Caller::Session { session, .. } => session.expires_at,
-            Caller::Token { held, .. } => held.token.expires_at.min(held.record.ends_at),
-            Caller::Console | Caller::Service { .. } => Expiry::Never,
+    /// From when until when what it presented serves; none where it has no end.
+    pub(crate) fn life(&self) -> Option<Life> {
+        let (begun, ends) = match self {
+            Caller::Session { session, .. } => (session.created_at, session.expires_at),
+            Caller::Token { held, .. } => {
+                (held.record.minted_at, held.token.expires_at.min(held.record.ends_at))
+            }
+            Caller::Console | Caller::Service { .. } => return None,
+        };
+        match ends {
+            Expiry::At(ends) => Some(Life { begun, ends }),
+            Expiry::Never => None,
         }
     }
 

@@ -311,7 +311,7 @@ impl AuthorityError {
                  puts it back; then say `ndauthd admin after-restore`"
                     .to_owned(),
             ),
-            AuthorityError::Clock(_) => Some("set the clock right; where it is right now, restart the server".to_owned()),
+            AuthorityError::Clock(_) => Some("set the clock right, and restart the server".to_owned()),
             AuthorityError::Copy(_) | AuthorityError::Store(_) | AuthorityError::Entropy(_) => None,
             _ => self.reason().hint().map(str::to_owned),
         }

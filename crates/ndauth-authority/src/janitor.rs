@@ -71,7 +71,7 @@ impl Authority {
         let (by_database, by_machine) = (now.since(then), moment.since(at));
         if now < then || by_database.abs_diff(by_machine) > DRIFT {
             let why = format!("the clock jumped from {then} to {now} within {} s", by_machine.as_secs());
-            // What it showed before counts until it shows the like again, or somebody restarts the server.
+            // What it showed before counts until somebody restarts the server.
             return Err(AuthorityError::Clock(why));
         }
         *shown = Some((now, moment));

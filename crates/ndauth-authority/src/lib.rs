@@ -37,7 +37,7 @@ pub use check::Checked;
 pub use console::{NewAccount, NewOrg, NewService, RotatedService};
 pub use copies::{RestoredCopy, Settled, Settlement};
 pub(crate) use credential::Caller;
-pub use credential::Credential;
+pub use credential::{Credential, Life};
 pub use error::AuthorityError;
 pub use explain::{Explained, Explanation, Inquiry, Subject};
 pub use export::parse_export;

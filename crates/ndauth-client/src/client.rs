@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::Instant;
 
-use ndauth_core::{Problem, Reason, Secret};
+use ndauth_core::{Problem, Reason, Secret, Timestamp};
 use ndauth_proto::v1::account_service_client::AccountServiceClient;
 use ndauth_proto::v1::org_service_client::OrgServiceClient;
 use ndauth_proto::v1::org_token_service_client::OrgTokenServiceClient;
@@ -89,16 +89,17 @@ impl Client {
             Err(status) => status.metadata(),
         };
         let request_id = request_id(metadata);
-        let told = metadata.get(CREDENTIAL_ENDS).and_then(|value| value.to_str().ok());
-        let credential_ends = told.and_then(|text| text.parse().ok());
+        let told = |name| metadata.get(name)?.to_str().ok()?.parse::<Timestamp>().ok();
+        let credential = told(CREDENTIAL_BEGUN).zip(told(CREDENTIAL_ENDS));
         let answer = outcome.map(Response::into_inner).map_err(|status| problem(&status));
         let failed = answer.as_ref().err().map(|problem| problem.reason);
-        self.observer.tell(|| Call { rpc, request_id, took: begun.elapsed(), failed, credential_ends });
+        self.observer.tell(|| Call { rpc, request_id, took: begun.elapsed(), failed, credential });
         answer
     }
 }
 
-/// The trailer in which the server tells when the credential ends, as RFC 3339 writes it.
+/// The trailers in which the server tells from when until when the credential serves, as RFC 3339 writes it.
+const CREDENTIAL_BEGUN: &str = "ndauth-credential-begun";
 const CREDENTIAL_ENDS: &str = "ndauth-credential-ends";
 /// The largest answer that is read: a batch of answers with as many grants as there may be fits in.
 pub(crate) const LARGEST_ANSWER: usize = 64 * 1024 * 1024;

@@ -23,8 +23,8 @@ pub struct Call {
     pub took: Duration,
     /// Why it failed, if it did.
     pub failed: Option<Reason>,
-    /// When the credential that came along ends, where the server tells.
-    pub credential_ends: Option<Timestamp>,
+    /// From when until when the credential that came along serves, where the server tells.
+    pub credential: Option<(Timestamp, Timestamp)>,
 }
 
 impl Observer {

@@ -216,6 +216,8 @@ fn only_these_messages_hold_a_secret() {
             "CreateOrgTokenResponse.secret",
             "CreateTokenResponse.secret",
             "PresentedSecret.secret",
+            "RotateOrgTokenResponse.secret",
+            "RotateTokenResponse.secret",
             "ValidateTokenRequest.secret",
         ]
     );
@@ -227,6 +229,8 @@ fn debug_hides_the_secret() {
     let made = v1::CreateTokenResponse { secret: secret.clone(), ..Default::default() };
     let asked = v1::ValidateTokenRequest { secret: secret.clone(), ..Default::default() };
     let org = v1::CreateOrgTokenResponse { secret: secret.clone(), ..Default::default() };
+    let rotated = v1::RotateTokenResponse { secret: secret.clone(), ..Default::default() };
+    let orgs = v1::RotateOrgTokenResponse { secret: secret.clone(), ..Default::default() };
     let shown = v1::PresentedSecret { secret: secret.clone() };
     let explained = v1::ExplainTokenRequest {
         token: Some(v1::explain_token_request::Token::Secret(shown)),
@@ -237,6 +241,8 @@ fn debug_hides_the_secret() {
         format!("{made:?}"),
         format!("{asked:?}"),
         format!("{org:?}"),
+        format!("{rotated:?}"),
+        format!("{orgs:?}"),
         format!("{explained:?}"),
         format!("{many:?}"),
     ] {

@@ -226,7 +226,7 @@ async fn service(authority: &Authority, command: Service) -> Outcome {
             } else {
                 format!("the secret it had serves on for {} then", humantime::format_duration(overlap))
             };
-            let until = rotated.pending_until;
+            let until = rotated.pending_until.minute();
             let aside = format!(
                 "it takes over at its first use, or by `ndauthd admin service rotate '{name}' --confirm`, and {then}; \
                  unused it lapses at {until}"
@@ -234,7 +234,7 @@ async fn service(authority: &Authority, command: Service) -> Outcome {
             let json = json!({
                 "rotated": true,
                 "service": name.as_str(),
-                "pending_until": until.to_string(),
+                "pending_until": rotated.pending_until.to_string(),
                 "overlap_seconds": overlap.as_secs(),
             });
             Done::secret(&rotated.secret, aside, json)

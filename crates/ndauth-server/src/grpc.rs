@@ -15,8 +15,8 @@ use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use ndauth_authority::{Authority, AuthorityError, Credential, ShutOut, Whose};
-use ndauth_core::{ClientName, Expiry, Problem, Reason, Refusal, Secret};
+use ndauth_authority::{Authority, AuthorityError, Credential, Life, ShutOut, Whose};
+use ndauth_core::{ClientName, Problem, Reason, Refusal, Secret};
 use ndauth_proto::v1::account_service_server::AccountServiceServer;
 use ndauth_proto::v1::org_service_server::OrgServiceServer;
 use ndauth_proto::v1::org_token_service_server::OrgTokenServiceServer;
@@ -102,19 +102,19 @@ fn credential<T>(request: &Request<T>) -> Result<Credential, Status> {
     let values = request.metadata().get_all("authorization").iter().map(MetadataValue::as_encoded_bytes);
     let peer = request.remote_addr().map(|address| address.ip().to_canonical());
     let mut credential = presented(values, peer)?;
-    if let Credential::Secret { client: named, ends: told, .. } = &mut credential {
+    if let Credential::Secret { client: named, life: told, .. } = &mut credential {
         let agent = request.metadata().get("user-agent").and_then(|agent| agent.to_str().ok());
         *named = agent.and_then(ClientName::of_user_agent);
-        if let Some(Ends(ends)) = request.extensions().get() {
-            *told = Arc::clone(ends);
+        if let Some(Lives(life)) = request.extensions().get() {
+            *told = Arc::clone(life);
         }
     }
     Ok(credential)
 }
 
-/// When the credential of a call ends: its answer tells of it.
+/// From when until when the credential of a call serves: its answer tells of it.
 #[derive(Clone, Default)]
-struct Ends(Arc<OnceLock<Expiry>>);
+struct Lives(Arc<OnceLock<Life>>);
 
 impl Service {
     /// Shuts out all tokens of a time, or says what that would do.

@@ -60,8 +60,8 @@ pub(crate) async fn open(
         if verbose {
             aside(&told(&url, call));
         }
-        if let Some(ends) = call.credential_ends.filter(|_| is_token) {
-            warn_of_end(source, ends);
+        if let Some((begun, ends)) = call.credential.filter(|_| is_token) {
+            warn_of_end(source, begun, ends);
         }
     });
     let user_agent = concat!("ndcli/", env!("CARGO_PKG_VERSION")).to_owned();
@@ -69,17 +69,17 @@ pub(crate) async fn open(
     Ok(Client::connect_with(server, Some(&credential.secret), &options).await)
 }
 
-/// A token is warned of once so much is left of it.
+/// A token is warned of once so much is left of it; one that was made for less is not.
 const SOON: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// Warns, once, of a token that ends soon.
 #[expect(clippy::disallowed_methods, reason = "how long is left for the person who reads it")]
-fn warn_of_end(source: &str, ends: Timestamp) {
+fn warn_of_end(source: &str, begun: Timestamp, ends: Timestamp) {
     static WARNED: Once = Once::new();
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let micros = i64::try_from(since_1970.as_micros()).unwrap_or(i64::MAX);
     let left = ends.since(Timestamp::from_micros(micros).unwrap_or(Timestamp::MAX));
-    if left <= SOON {
+    if left <= SOON && ends.since(begun) > SOON {
         WARNED.call_once(|| {
             warn(&format!("the token in {source} ends in {} ({})", left_told(left), ends.minute()));
             hint("its owner renews it (`ndcli auth token renew`) or rotates it (`ndcli auth token rotate`)");

@@ -338,7 +338,7 @@ on_both! {
     async fn the_matrix_holds(world: &World) {
         let callers = callers(world).await;
         let asked = world.authority.create_token(&world.ada, &new_token("asked about")).await.expect("made").secret;
-        let mut matrix = format!("{:17}", "");
+        let mut matrix = format!("{:21}", "");
         for number in 0..callers.len() {
             matrix.push_str(&format!("{number:<7}"));
         }
@@ -347,7 +347,7 @@ on_both! {
             matrix.push_str(&format!("\n{number:>2} {name}"));
         }
         for row in &TABLE {
-            matrix.push_str(&format!("\n{:17}", format!("{:?}", row.operation)));
+            matrix.push_str(&format!("\n{:21}", format!("{:?}", row.operation)));
             for (_, caller) in &callers {
                 prepare(world, row.operation).await;
                 matrix.push_str(&format!("{:<7}", told(&call(world, caller, row.operation, &asked).await)));
@@ -356,7 +356,7 @@ on_both! {
         }
         matrix.push('\n');
         expect![[r#"
-                             0      1      2      3      4      5      6      7      8      9      10     11     12     13     14     15     16     17     18     19     20
+                                 0      1      2      3      4      5      6      7      8      9      10     11     12     13     14     15     16     17     18     19     20
              0 nobody
              1 console
              2 session RO
@@ -378,45 +378,63 @@ on_both! {
             18 revoked
             19 service
             20 service for dev
-            CreateToken      who?   -      +      +      +      +      +      login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
-            ListTokens       who?   -      +      +      +      +      +      +      +      +      +      -      +      -      -      +      disab. exp.   rev.   -      -
-            GetToken         who?   -      none   none   +      none   none   +      +      +      +      login  +      login  login  none   disab. exp.   rev.   -      -
-            RevokeToken      who?   -      none   none   +      none   none   login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
-            ExplainToken     who?   -      none   none   +      none   none   login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
-            ValidateToken    who?   -      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   +      its org
-            ValidateTokens   who?   -      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   +      its org
-            Resolve          who?   -      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   +      its org
-            WatchRevocations who?   -      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   +      +
-            WhoAmI           who?   -      +      +      +      +      +      +      +      +      +      +      +      +      +      +      disab. exp.   rev.   +      +
-            ListOrgs         who?   -      +      +      +      +      +      +      +      +      +      +      +      +      +      +      disab. exp.   rev.   -      -
-            ListPermissions  who?   +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      disab. exp.   rev.   +      +
-            CreateOrg        who?   +      -      -      -      -      +      login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
-            GetOrg           who?   -      +      +      +      hidden hidden +      +      +      org    +      +      +      +      hidden disab. exp.   rev.   -      -
-            ListMembers      who?   -      +      +      +      hidden hidden grant  grant  grant  grant  grant  +      grant  +      hidden disab. exp.   rev.   -      -
-            SetMember        who?   +      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
-            RemoveMember     who?   +      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
-            GetOrgPolicy     who?   -      +      +      +      hidden hidden grant  grant  grant  grant  grant  +      grant  +      hidden disab. exp.   rev.   -      -
-            SetOrgPolicy     who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
-            CreateOrgToken   who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
-            ListOrgTokens    who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
-            GetOrgToken      who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
-            RevokeOrgToken   who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
-            CreateAccount    who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
-            DisableAccount   who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
-            DeleteOrg        who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
-            IssueSession     who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
-            CreateService    who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
-            RevokeService    who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
-            ApplyCatalogue   who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
-            Inspect          who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
-            ExportEvents     who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
-            Backup           who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
-            AfterRestore     who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
-            SignOut          who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
-            RevokeAnyToken   who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
-            RotateService    who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
-            CheckHealth      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +
-            Reflect          +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +
+            CreateToken          who?   -      +      +      +      +      +      login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            ListTokens           who?   -      +      +      +      +      +      +      +      +      +      -      +      -      -      +      disab. exp.   rev.   -      -
+            GetToken             who?   -      none   none   +      none   none   +      +      +      +      login  +      login  login  none   disab. exp.   rev.   -      -
+            RevokeToken          who?   -      none   none   +      none   none   login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            RotateToken          who?   -      none   none   +      none   none   login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            SettleRotation       who?   -      none   none   +      none   none   login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            RenewToken           who?   -      none   none   +      none   none   login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            SuspendToken         who?   -      none   none   +      none   none   login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            ResumeToken          who?   -      none   none   +      none   none   login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            RevokeAllTokens      who?   -      +      +      +      +      +      login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            RevokeAccountTokens  who?   +      -      -      -      -      +      login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            ExplainToken         who?   -      none   none   +      none   none   login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            ValidateToken        who?   -      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   +      its org
+            ValidateTokens       who?   -      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   +      its org
+            Resolve              who?   -      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   +      its org
+            WatchRevocations     who?   -      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   +      +
+            WhoAmI               who?   -      +      +      +      +      +      +      +      +      +      +      +      +      +      +      disab. exp.   rev.   +      +
+            ListOrgs             who?   -      +      +      +      +      +      +      +      +      +      +      +      +      +      +      disab. exp.   rev.   -      -
+            ListPermissions      who?   +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      disab. exp.   rev.   +      +
+            CreateOrg            who?   +      -      -      -      -      +      login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            GetOrg               who?   -      +      +      +      hidden hidden +      +      +      org    +      +      +      +      hidden disab. exp.   rev.   -      -
+            ListMembers          who?   -      +      +      +      hidden hidden grant  grant  grant  grant  grant  +      grant  +      hidden disab. exp.   rev.   -      -
+            SetMember            who?   +      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            RemoveMember         who?   +      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            GetOrgPolicy         who?   -      +      +      +      hidden hidden grant  grant  grant  grant  grant  +      grant  +      hidden disab. exp.   rev.   -      -
+            SetOrgPolicy         who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            CreateOrgToken       who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            ListOrgTokens        who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            GetOrgToken          who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            RevokeOrgToken       who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            RotateOrgToken       who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            SettleOrgRotation    who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            RenewOrgToken        who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            SuspendOrgToken      who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            ResumeOrgToken       who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            RevokeAllOrgTokens   who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            ListPersonalTokens   who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            FreezeOrg            who?   +      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            UnfreezeOrg          who?   +      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            CreateAccount        who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            DisableAccount       who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            DeleteOrg            who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            IssueSession         who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            CreateService        who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            RevokeService        who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            ApplyCatalogue       who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            Inspect              who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            ExportEvents         who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            Backup               who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            AfterRestore         who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            SignOut              who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            RevokeAnyToken       who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            SuspendAnyToken      who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            TidyUp               who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            RotateService        who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            CheckHealth          +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +
+            Reflect              +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +
         "#]].assert_eq(&matrix);
     }
 

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use ndauth_authority::{AnyToken, Credential, Question};
+use ndauth_authority::{AnyToken, Credential, Question, Settling};
 use ndauth_core::{Label, Reason, Requirement, Timestamp, TokenStatus};
 use ndauth_store::testing::execute;
 
@@ -45,10 +45,14 @@ on_both! {
         assert_eq!(asks(world, &world.service).await, Err(Reason::SecretReplaced));
         assert_eq!(asks(world, &second).await, Ok(()));
 
+        let settle = async |settling| world.authority.settle_service(&CONSOLE, &registry(), &settling).await;
         let third = presented(&rotate(HOUR).await.expect("rotated again").secret);
+        assert!(settle(Settling::Drop).await.expect("dropped"));
         let fourth = presented(&rotate(Duration::ZERO).await.expect("at once").secret);
+        assert!(settle(Settling::Confirm(None)).await.expect("confirmed"));
+        assert_eq!(reason(settle(Settling::Retire { anyway: true }).await), Reason::NoRotation);
         for (secret, told) in [
-            (&second, Err(Reason::SecretReplaced)), (&third, Err(Reason::SecretReplaced)), (&fourth, Ok(())),
+            (&second, Err(Reason::SecretReplaced)), (&third, Err(Reason::SecretLapsed)), (&fourth, Ok(())),
         ] {
             assert_eq!(asks(world, secret).await, told);
         }

@@ -135,6 +135,7 @@ on_both! {
     /// Once a day, off the path, and suspended only where an org says so.
     async fn a_retired_secret_that_turns_up_is_recorded(world: &World) {
         let old = world.create(&new_token("ci")).await.secret;
+        world.clock.set(at(1));
         let new = world.authority.rotate_token(&world.ada, &mine("ci"), Duration::ZERO, None).await.expect("rotated");
         world.authority.settle_rotation(&world.ada, &mine("ci"), &Settling::Confirm(None)).await.expect("confirmed");
         let events = async || world.authority.check(&CONSOLE).await.expect("checked").events;

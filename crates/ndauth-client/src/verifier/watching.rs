@@ -60,7 +60,7 @@ pub(super) async fn watch(shared: Weak<Shared>) {
             request_id: None,
             took: begun.elapsed(),
             failed: Some(problem.reason),
-            credential_ends: None,
+            credential: None,
         });
         shared.servers.give_up(which);
         // What went well for a while may do so at once again; who is not let watch need not hurry.

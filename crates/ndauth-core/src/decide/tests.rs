@@ -118,7 +118,9 @@ fn since(micros: i64) -> Since {
 }
 
 fn suspend(world: &mut World, level: Level) {
-    world.token.suspensions = [crate::Suspension { level, since: at(4) }].into();
+    let mut suspensions = std::mem::take(&mut world.token.suspensions).into_vec();
+    suspensions.push(crate::Suspension { level, since: at(4) });
+    world.token.suspensions = suspensions.into();
 }
 
 fn slug() -> OrgSlug {

@@ -147,8 +147,8 @@ on_both! {
             error: there is no token `github-ci`
         "#]]);
         shows(&under("whoami"), 4, at, &server, &expect![[r#"
-            error: NDCLI_TOKEN was refused: the token was revoked on DDDD-DD-DD
-            hint: make a new one with `ndcli auth token create`
+            error: NDCLI_TOKEN was refused: the token was revoked just now (DDDD-DD-DD)
+            hint: make a new one with the same settings: `ndcli auth token create --like NAME`
         "#]]);
         shows(&cli("auth logout"), 0, at, &server, &expect![[r#"
             ✓ Logged out of http://SERVER
@@ -215,7 +215,8 @@ on_both! {
             [
                 "token", "name", "token_prefix", "scope", "org", "expires_at", "created_at", "last_used_at",
                 "last_used_ip", "status", "id", "type", "orgs", "grants", "revoked_at", "description", "services",
-                "networks", "owner_org"
+                "networks", "owner_org", "owner", "lifetime_seconds", "self_rotating", "suspended", "rotation", "secrets",
+                "revoked_by", "revoked_reason", "used_from"
             ]
         );
         assert_eq!(made["scope"], "RO");

@@ -243,6 +243,7 @@ on_both! {
             │ Personal tokens  │ allowed          │
             │ Networks         │ any              │
             │ Login within     │ any              │
+            │ Suspend on reuse │ off              │
             │ Set              │ never: no limits │
             ╰──────────────────┴──────────────────╯
         "#]]);
@@ -275,8 +276,8 @@ on_both! {
             the policy that is to hold from DDDD-DD-DD TT:TT UTC stays so, with this change
         "#]]);
         shows(&cli("org policy show -f simple"), 0, at, &server, &expect![[r#"
-            • ops longest-lifetime:any personal-tokens:allowed allow-from:10.0.0.0/8,127.0.0.1/32 login-within:any
-            • ops from:INSTANT longest-lifetime:30d personal-tokens:allowed allow-from:10.0.0.0/8,127.0.0.1/32 login-within:any
+            • ops longest-lifetime:any personal-tokens:allowed allow-from:10.0.0.0/8,127.0.0.1/32 login-within:any suspend-on-reuse:off
+            • ops from:INSTANT longest-lifetime:30d personal-tokens:allowed allow-from:10.0.0.0/8,127.0.0.1/32 login-within:any suspend-on-reuse:off
         "#]]);
         shows(&cli("auth token create --name x --scope ro --org ops --preview"), 0, at, &server, &expect![[r#"
             ╭─────┬───────┬────────┬─────────────────────────────────────╮
@@ -303,9 +304,9 @@ on_both! {
         assert_eq!((&told["set"], &told["impact"]["broken"], &told["policy"]["login_within_seconds"]), (&json!(false), &json!(0), &json!(604_800)));
         shows(&cli("org policy set"), 2, at, &server, &expect![[r#"
             error: the following required arguments were not provided:
-              <--longest-lifetime <DURATION>|--personal-tokens <WHETHER>|--allow-from <CIDR>|--allow-from-anywhere|--login-within <DURATION>>
+              <--longest-lifetime <DURATION>|--personal-tokens <WHETHER>|--allow-from <CIDR>|--allow-from-anywhere|--login-within <DURATION>|--suspend-on-reuse <WHETHER>>
 
-            Usage: ndcli org policy set --server <URL> <--longest-lifetime <DURATION>|--personal-tokens <WHETHER>|--allow-from <CIDR>|--allow-from-anywhere|--login-within <DURATION>>
+            Usage: ndcli org policy set --server <URL> <--longest-lifetime <DURATION>|--personal-tokens <WHETHER>|--allow-from <CIDR>|--allow-from-anywhere|--login-within <DURATION>|--suspend-on-reuse <WHETHER>>
 
             For more information, try '--help'.
         "#]]);

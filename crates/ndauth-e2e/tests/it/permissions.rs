@@ -127,6 +127,7 @@ on_both! {
             │ secret     │ allows  │ use without end                         │
             │ not before │ allows  │ secrets of any time                     │
             │ life       │ allows  │ use until DDDD-DD-DD TT:TT UTC          │
+            │ suspension │ allows  │ everything                              │
             │ owner      │ allows  │ all that `ada` may                      │
             │ service    │ allows  │ all orgs                                │
             │ audience   │ allows  │ all services                            │
@@ -136,6 +137,7 @@ on_both! {
             │ grants     │ allows  │ read:assets, write:assets               │
             │ orgs       │ allows  │ all orgs                                │
             │ role       │ REFUSES │ what RO may                             │
+            │ lockdown   │ allows  │ secrets of any time                     │
             │ policy     │ allows  │ everything: no limits are set           │
             ╰────────────┴─────────┴─────────────────────────────────────────╯
             ✗ Refused (ROLE_TOO_LOW): the owner's role in the org `dev` is `RO`, and this needs `RW`

@@ -257,7 +257,7 @@ async fn an_expired_token_is_told_to_be_so() {
         std::thread::sleep(Duration::from_millis(100));
     };
     let told = format!(
-        "error: NDCLI_TOKEN was refused: the token expired on {}\nhint: make a new one with `ndcli auth token create`\n",
+        "error: NDCLI_TOKEN was refused: the token expired just now ({})\nhint: make a new one with the same settings: `ndcli auth token create --like NAME`\n",
         end.date()
     );
     assert_eq!((ended.code, ended.err.as_str()), (4, told.as_str()));
@@ -284,7 +284,7 @@ async fn a_shell_completes_names_as_they_are_now() {
         assert_eq!((ended.code, ended.err.as_str()), (0, ""), "{words}: {ended:?}");
         ended.out
     };
-    assert!(complete("ndcli auth token ''").starts_with("create\nlist\nrevoke\n"));
+    assert!(complete("ndcli auth token ''").starts_with("create\nlist\nshow\nrotate\nrenew\nrefresh\nrevoke\n"));
     assert!(complete("ndcli auth token revoke ''").starts_with("github-ci\nmy\\ deploy\n"));
     assert_eq!(complete("ndcli auth token revoke gith"), "github-ci\n");
     assert!(complete("ndcli auth token create --org ''").starts_with("dev\nops\n"));

@@ -17,7 +17,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCo
 use metrics::{Counter, Histogram};
 use ndauth_authority::Credential;
 use ndauth_authority::access::{Operation, Row, TABLE};
-use ndauth_core::{Expiry, Problem, Reason};
+use ndauth_core::{Problem, Reason};
 use ndauth_proto::status_from_problem;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -29,7 +29,7 @@ use tonic::transport::server::TcpConnectInfo;
 use tower::Service as _;
 use tracing::Instrument;
 
-use super::{Ends, Service};
+use super::{Lives, Service};
 use super::unary::{self, Answer, Intake, overloaded};
 use crate::front::Received;
 
@@ -259,8 +259,8 @@ impl Gated {
                 }
             };
             request.extensions_mut().insert(TcpConnectInfo { local_addr: None, remote_addr: Some(peer) });
-            let Ends(ends) = Ends::default();
-            request.extensions_mut().insert(Ends(Arc::clone(&ends)));
+            let Lives(life) = Lives::default();
+            request.extensions_mut().insert(Lives(Arc::clone(&life)));
             let mut routes = gate.routes.clone();
             // Whoever asks may hang up, or be past its deadline: what was begun is finished all the same.
             let answer = gate.home.spawn(
@@ -274,10 +274,9 @@ impl Gated {
             );
             match answer.await {
                 Ok(Ok(response)) => {
-                    let trailer = ends.get().and_then(|ends| credential_ends(*ends));
-                    match trailer {
-                        Some(trailer) if !streams => response.map(|body| Answer::Ending(body, Some(trailer))),
-                        _ => tonics(response),
+                    match life.get().filter(|_| !streams) {
+                        Some(life) => response.map(|body| Answer::Told(body, *life)),
+                        None => tonics(response),
                     }
                 }
                 Ok(Err(never)) => match never {},
@@ -387,14 +386,6 @@ async fn validate(
             Err(status) => Err(status),
         },
     })
-}
-
-/// What tells a caller when its credential ends; nothing where it does not.
-fn credential_ends(ends: Expiry) -> Option<HeaderValue> {
-    match ends {
-        Expiry::At(end) => HeaderValue::from_str(&end.to_string()).ok(),
-        Expiry::Never => None,
-    }
 }
 
 fn tonics(response: Response<Body>) -> Response<Answer> {

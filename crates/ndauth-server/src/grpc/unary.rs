@@ -11,6 +11,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response};
 use bytes::BytesMut;
 use hyper::body::{Body, Frame, SizeHint};
+use ndauth_authority::Life;
 use ndauth_core::{Problem, Reason};
 use ndauth_proto::status_from_problem;
 use prost::Message;
@@ -30,11 +31,12 @@ pub(crate) enum Answer {
     Over,
     /// What tonic makes of it.
     Tonic(tonic::body::Body),
-    /// The same, with one more trailer behind it.
-    Ending(tonic::body::Body, Option<HeaderValue>),
+    /// The same, and behind it from when until when the credential serves.
+    Told(tonic::body::Body, Life),
 }
 
-/// The trailer that tells when the credential ends, as RFC 3339 writes it.
+/// The trailers that tell from when until when the credential serves, as RFC 3339 writes it.
+const CREDENTIAL_BEGUN: HeaderName = HeaderName::from_static("ndauth-credential-begun");
 const CREDENTIAL_ENDS: HeaderName = HeaderName::from_static("ndauth-credential-ends");
 
 /// A flag that says whether what follows is compressed, and its length.
@@ -186,14 +188,14 @@ impl Body for Answer {
             }
             Answer::Over => Poll::Ready(None),
             Answer::Tonic(body) => Pin::new(body).poll_frame(context),
-            Answer::Ending(body, trailer) => {
+            Answer::Told(body, life) => {
                 let frame = ready!(Pin::new(body).poll_frame(context));
                 let frame = frame.map(|frame| {
                     frame.map(|mut frame| {
-                        if let Some(trailers) = frame.trailers_mut()
-                            && let Some(trailer) = trailer.take()
-                        {
-                            trailers.insert(CREDENTIAL_ENDS, trailer);
+                        if let Some(trailers) = frame.trailers_mut() {
+                            for (name, at) in [(CREDENTIAL_BEGUN, life.begun), (CREDENTIAL_ENDS, life.ends)] {
+                                trailers.extend(HeaderValue::try_from(at.to_string()).map(|at| (name, at)));
+                            }
                         }
                         frame
                     })
@@ -207,13 +209,13 @@ impl Body for Answer {
         match self {
             Answer::Message(_) | Answer::Well => false,
             Answer::Over => true,
-            Answer::Tonic(body) | Answer::Ending(body, _) => body.is_end_stream(),
+            Answer::Tonic(body) | Answer::Told(body, _) => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Answer::Tonic(body) | Answer::Ending(body, _) => body.size_hint(),
+            Answer::Tonic(body) | Answer::Told(body, _) => body.size_hint(),
             Answer::Message(_) | Answer::Well | Answer::Over => SizeHint::default(),
         }
     }

@@ -363,7 +363,7 @@ on_both! {
             .iter()
             .map(|place| {
                 let client = place.client.as_ref().map_or("", ClientName::as_str);
-                (client, place.first_at.micros(), place.last_at.micros(), place.counts.reads, place.counts.writes)
+                (client, place.first_at.micros() - at(0).micros(), place.last_at.micros() - at(0).micros(), place.counts.reads, place.counts.writes)
             })
             .collect();
         let expected =
