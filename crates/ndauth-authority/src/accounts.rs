@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use ndauth_core::{
-    Account, ClientName, LastUse, Lineage, Membership, OrgSlug, Orgs, Refusal, Role, Scope, SecretHash, SecretKind, SecretPrefix,
-    Service, Session, Timestamp, TokenView,
+    Account, ClientName, LastUse, Lineage, Membership, OrgSlug, Orgs, Refusal, Role, Scope, SecretHash,
+    SecretKind, SecretPrefix, Service, Session, Timestamp, TokenView,
 };
 
 use crate::access::Operation;

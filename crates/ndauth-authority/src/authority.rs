@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ndauth_core::{
-    Actor, Asker, Catalogue, Change, Counts, Effective, Entry, Event, LastUse, Lineage, Org, OrgSlug, Permission,
-    Personal, Refusal, Requirement, Role, Scope, TokenView, decide,
+    Actor, Asker, Catalogue, Change, Counts, Effective, Entry, Event, LastUse, Lineage, Org, OrgSlug,
+    Permission, Personal, Refusal, Requirement, Role, Scope, TokenView, decide,
 };
 use ndauth_store::{Clock, DatabaseUrl, MigrationState, Read, Store, Use, Write};
 use rand::rngs::SysRng;

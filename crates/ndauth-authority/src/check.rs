@@ -255,10 +255,12 @@ impl Check {
             for token in &tokens {
                 let levels: BTreeSet<Level> = token.suspensions.iter().map(|of| of.level).collect();
                 if self.told.suspended.remove(&token.id).unwrap_or_default() != levels {
-                    self.faults.push(format!("the token `{}` is suspended otherwise than the log says", token.id));
+                    self.faults
+                        .push(format!("the token `{}` is suspended otherwise than the log says", token.id));
                 }
                 if self.told.ends.get(&token.id).is_some_and(|end| *end != token.expires_at) {
-                    self.faults.push(format!("the token `{}` ends at another time than the log says", token.id));
+                    self.faults
+                        .push(format!("the token `{}` ends at another time than the log says", token.id));
                 }
             }
             rows.extend(tokens.into_iter().map(|token| (token.id, token.revoked_at)));

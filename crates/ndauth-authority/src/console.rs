@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use ndauth_core::{
-    Account, AccountId, Change, Email, Expiry, ExpiryChoice, Handle, Label, Lineage, Org, OrgId, OrgSlug, Orgs,
-    Personal, Role, Secret, SecretId, SecretKind, SecretRecord, Service, ServiceId, Session, SessionId, Succession,
-    Timestamp, may_rotate,
+    Account, AccountId, Change, Email, Expiry, ExpiryChoice, Handle, Label, Lineage, Org, OrgId, OrgSlug,
+    Orgs, Personal, Role, Secret, SecretId, SecretKind, SecretRecord, Service, ServiceId, Session, SessionId,
+    Succession, Timestamp, may_rotate,
 };
 use ndauth_store::{Family, Read, Write};
 use rand::rngs::SysRng;
@@ -379,8 +379,9 @@ impl Authority {
             write.lock_service(service.id).await?;
             let family = Lineage::Service(service.id);
             let secrets = write.list_secrets(family.into()).await?;
-            let settled =
-                self.settle_family(write, caller.actor(), family, None, name.as_str(), &secrets, settling).await?;
+            let settled = self
+                .settle_family(write, caller.actor(), family, None, name.as_str(), &secrets, settling)
+                .await?;
             Ok(settled.is_some())
         })
         .await

@@ -303,7 +303,10 @@ async fn redo(write: &mut Write, event: &StoredEvent, entry: &Entry) -> Result<(
             confirm_again(write, *family, *secret, *others_end_at, *expires_at).await?;
         }
         Change::SecretDropped { family, secret } => {
-            if of_family(write, *family, *secret).await?.is_some_and(|found| found.record.confirmed_at.is_none()) {
+            if of_family(write, *family, *secret)
+                .await?
+                .is_some_and(|found| found.record.confirmed_at.is_none())
+            {
                 write.drop_secret(*secret).await?;
             }
         }
@@ -326,7 +329,9 @@ async fn redo(write: &mut Write, event: &StoredEvent, entry: &Entry) -> Result<(
                 }
             }
         }
-        Change::AccountShutOut { account, not_before } => write.shut_out_account(*account, *not_before).await?,
+        Change::AccountShutOut { account, not_before } => {
+            write.shut_out_account(*account, *not_before).await?
+        }
         Change::OrgShutOut { org, not_before } => write.shut_out_of_org(*org, *not_before).await?,
         Change::OrgFrozen { org } => write.set_frozen(*org, Some(entry.at)).await?,
         Change::OrgUnfrozen { org } => write.set_frozen(*org, None).await?,

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
 use ndauth_core::{
-    Account, Actor, Asker, Catalogue, ClientName, Expiry, Installation, Owner, Refusal, Requirement, Secret, SecretKind, SecretPrefix,
-    SecretRecord, Service, Session, Timestamp, decide,
+    Account, Actor, Asker, Catalogue, ClientName, Expiry, Installation, Owner, Refusal, Requirement, Secret,
+    SecretKind, SecretPrefix, SecretRecord, Service, Session, Timestamp, decide,
 };
 use ndauth_store::{Family, FoundSecret, Read, StoreError};
 

@@ -105,7 +105,10 @@ impl Authority {
                     self.follow_ups.queue().waiting.push_front(next);
                     return Err(error);
                 }
-                tracing::error!(error = &error as &dyn std::error::Error, "what an answer set off was not done");
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "what an answer set off was not done"
+                );
             }
         }
     }
@@ -134,7 +137,9 @@ impl Authority {
     async fn record_reuse(&self, reused: &FollowUp) -> Result<(), AuthorityError> {
         let write = self.store.write("record_reuse").await?;
         let Some((token, secrets)) = lineage(&write, reused.family).await? else { return Ok(()) };
-        let Some(found) = secrets.iter().find(|found| found.record.id == reused.secret) else { return Ok(()) };
+        let Some(found) = secrets.iter().find(|found| found.record.id == reused.secret) else {
+            return Ok(());
+        };
         let SecretState::Retired(retired) = found.record.state(write.now()) else { return Ok(()) };
         if found.reused_at.is_some_and(|at| at.micros() / DAY == reused.at.micros() / DAY) {
             return Ok(());
@@ -151,8 +156,10 @@ impl Authority {
                 }
             }
         }
-        let personal = [("prefix", Some(found.record.prefix.to_string())), ("address", reused.from.map(text))];
-        let personal: Personal = personal.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
+        let personal =
+            [("prefix", Some(found.record.prefix.to_string())), ("address", reused.from.map(text))];
+        let personal: Personal =
+            personal.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
         let change = Change::SecretReused { family: reused.family, secret: reused.secret, suspended };
         self.commit_by(write, Actor::Authority, change, personal).await?;
         metrics::counter!("ndauth_retired_secrets_presented_total").increment(1);

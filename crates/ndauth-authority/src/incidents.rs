@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use ndauth_core::{
-    Change, Handle, Level, OrgSlug, Owner, Personal, Timestamp, Token, TokenView,
-};
+use ndauth_core::{Change, Handle, Level, OrgSlug, Owner, Personal, Timestamp, Token, TokenView};
 use ndauth_store::{Read, TokenPage, Write};
 
 use crate::access::Operation;
@@ -223,7 +221,8 @@ impl Authority {
                 (read, Some(owner), None)
             }
             Whose::Org(slug) => {
-                let (read, _, (org, _)) = self.read_in(credential, Operation::RevokeAllOrgTokens, slug).await?;
+                let (read, _, (org, _)) =
+                    self.read_in(credential, Operation::RevokeAllOrgTokens, slug).await?;
                 (read, None, Some(org))
             }
         };

@@ -51,11 +51,13 @@ impl Authority {
             return Ok(Tidied::default());
         }
         let last = self.store.read().await?.events_after(moment.head.sequence.saturating_sub(1), 1).await?;
-        let at = last.first().and_then(|event| serde_json::from_slice::<ndauth_core::Entry>(&event.public).ok());
+        let at =
+            last.first().and_then(|event| serde_json::from_slice::<ndauth_core::Entry>(&event.public).ok());
         if let Some(at) = at.map(|entry| entry.at)
             && moment.now.since(at) > QUIET
         {
-            let why = format!("nothing was changed since {}, and the clock shows {}", at.date(), moment.now.date());
+            let why =
+                format!("nothing was changed since {}, and the clock shows {}", at.date(), moment.now.date());
             return Err(AuthorityError::Clock(why));
         }
         self.tidy(Actor::Authority, true).await
@@ -106,7 +108,9 @@ impl Authority {
         kept: Duration,
         watched: bool,
     ) -> Result<usize, AuthorityError> {
-        let Some(before) = self.store.moment().await?.now.micros().checked_sub(micros(kept)) else { return Ok(0) };
+        let Some(before) = self.store.moment().await?.now.micros().checked_sub(micros(kept)) else {
+            return Ok(0);
+        };
         let Ok(before) = Timestamp::from_micros(before) else { return Ok(0) };
         // Nobody's turn is taken where there is nothing to be done.
         if self.store.read().await?.remains(kind, before, 1).await?.ids.is_empty() {

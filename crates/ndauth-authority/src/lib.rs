@@ -47,8 +47,8 @@ pub use inspect::{AsOf, MemberView, OrgView, OwnedToken, ServiceView, SessionVie
 pub use janitor::Tidied;
 pub use mirror::{BYTES_PER_TOKEN, Follower, Freshness, Readiness};
 pub use ndauth_store::{
-    Clock, CopyError, Cursor, DatabaseUrl, Engine, InvalidDatabaseUrl, Key, ManualClock, MigrationState, StoreError,
-    TokenOrder, TokenPage, TokenQuery, Use,
+    Clock, CopyError, Cursor, DatabaseUrl, Engine, InvalidDatabaseUrl, Key, ManualClock, MigrationState,
+    StoreError, TokenOrder, TokenPage, TokenQuery, Use,
 };
 pub use orgs::{BrokenToken, Impact, MemberShown, NewPolicy, OrgShown, PoliciesShown, PolicySet};
 pub use rotations::{ChangedToken, RotatedToken, Settling};

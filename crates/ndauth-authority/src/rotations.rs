@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use ndauth_core::{
     Actor, Change, Expiry, ExpiryChoice, Lifetime, Lineage, MAX_LIFETIME, Org, Orgs, Owner, Personal,
-    Policies, Refusal, Retirement, Secret, SecretId, SecretKind, SecretPrefix, SecretRecord, SecretState, Since,
-    Succession, Timestamp, Token, TokenStatus, TokenView, Unready, may_rotate,
+    Policies, Refusal, Retirement, Secret, SecretId, SecretKind, SecretPrefix, SecretRecord, SecretState,
+    Since, Succession, Timestamp, Token, TokenStatus, TokenView, Unready, may_rotate,
 };
 use ndauth_store::{Family, FoundSecret, Read, Write};
 use rand::rngs::SysRng;
@@ -81,13 +81,17 @@ impl Authority {
         }
         retried(|| async {
             let operations = (Operation::RotateToken, Operation::RotateOrgToken);
-            let (write, caller, token) = self.write_token(credential, which, operations, "rotate_token").await?;
+            let (write, caller, token) =
+                self.write_token(credential, which, operations, "rotate_token").await?;
             let view = self.living(&write, &caller, token).await?;
             let (token, now) = (&view.token, write.now());
             unlocked(may_rotate(records(&view), view.not_before, now), token.name.as_str())?;
             let expires_at = if let Caller::Token { held, .. } = &caller {
                 if expiry.is_some() {
-                    return Err(AuthorityError::invalid("expiry", "a token that rotates itself keeps its end"));
+                    return Err(AuthorityError::invalid(
+                        "expiry",
+                        "a token that rotates itself keeps its end",
+                    ));
                 }
                 self.still_let_in(&write, token, &held.record).await?;
                 token.expires_at
@@ -130,7 +134,8 @@ impl Authority {
     ) -> Result<ChangedToken, AuthorityError> {
         retried(|| async {
             let operations = (Operation::SettleRotation, Operation::SettleOrgRotation);
-            let (write, caller, token) = self.write_token(credential, which, operations, "settle_rotation").await?;
+            let (write, caller, token) =
+                self.write_token(credential, which, operations, "settle_rotation").await?;
             let (id, now) = (token.id, write.now());
             if let Caller::Token { held, .. } = &caller {
                 let with_new = matches!(settling, Settling::Confirm(_));
@@ -143,11 +148,17 @@ impl Authority {
             let name = token.name.to_string();
             let secrets = write.list_secrets(Family::Token(id)).await?;
             let (family, actor) = (Lineage::Token(id), caller.actor());
-            let settled = self.settle_family(write, actor, family, Some(&token), &name, &secrets, settling).await?;
+            let settled =
+                self.settle_family(write, actor, family, Some(&token), &name, &secrets, settling).await?;
             let read = self.store.read().await?;
             let token = read.find_token(id).await?.ok_or_else(|| crate::tokens::no_token(&name))?;
             let sequence = settled.unwrap_or(read.head().sequence);
-            Ok(ChangedToken { view: self.view(&read, token).await?, changed: settled.is_some(), sequence, now })
+            Ok(ChangedToken {
+                view: self.view(&read, token).await?,
+                changed: settled.is_some(),
+                sequence,
+                now,
+            })
         })
         .await
     }
@@ -177,7 +188,8 @@ impl Authority {
                 {
                     return Ok(None);
                 }
-                let pending = pending.filter(|found| prefix.is_none_or(|prefix| found.record.prefix == prefix));
+                let pending =
+                    pending.filter(|found| prefix.is_none_or(|prefix| found.record.prefix == prefix));
                 let pending = pending.ok_or_else(|| none("no new secret that waits to be confirmed"))?;
                 let id = pending.record.id;
                 self.confirm(write, actor, family, token, secrets, id).await.map(Some)
@@ -187,10 +199,13 @@ impl Authority {
                 let secret = pending.record.id;
                 write.drop_secret(secret).await?;
                 let personal = Personal::from([("name", name.to_owned())]);
-                self.commit_by(write, actor, Change::SecretDropped { family, secret }, personal).await.map(Some)
+                self.commit_by(write, actor, Change::SecretDropped { family, secret }, personal)
+                    .await
+                    .map(Some)
             }
             Settling::Retire { anyway } => {
-                let old = in_state(SecretState::Retiring).ok_or_else(|| none("no old secret that serves still"))?;
+                let old =
+                    in_state(SecretState::Retiring).ok_or_else(|| none("no old secret that serves still"))?;
                 let new = in_state(SecretState::Current).ok_or_else(|| none("no secret in force"))?;
                 let used = |found: &FoundSecret| self.uses.latest(found.record.id, found.last_use);
                 let taken_over = new.record.confirmed_at.unwrap_or(new.record.minted_at);
@@ -201,7 +216,9 @@ impl Authority {
                 let secret = old.record.id;
                 write.end_secret(secret, Expiry::At(now)).await?;
                 let personal = Personal::from([("name", name.to_owned())]);
-                self.commit_by(write, actor, Change::SecretRetired { family, secret }, personal).await.map(Some)
+                self.commit_by(write, actor, Change::SecretRetired { family, secret }, personal)
+                    .await
+                    .map(Some)
             }
         }
     }
@@ -222,7 +239,9 @@ impl Authority {
         let succession = found.and_then(|found| found.succession);
         let Succession { overlap, expires_at } =
             succession.unwrap_or(Succession { overlap: Duration::ZERO, expires_at: token_ends });
-        for other in secrets.iter().filter(|other| other.record.id != secret && other.record.judge(now).is_ok()) {
+        for other in
+            secrets.iter().filter(|other| other.record.id != secret && other.record.judge(now).is_ok())
+        {
             write.end_secret(other.record.id, other.record.retires_at(token_ends, overlap, now)).await?;
         }
         write.confirm_secret(secret).await?;
@@ -243,10 +262,12 @@ impl Authority {
     ) -> Result<ChangedToken, AuthorityError> {
         retried(|| async {
             let operations = (Operation::RenewToken, Operation::RenewOrgToken);
-            let (write, caller, token) = self.write_token(credential, which, operations, "renew_token").await?;
+            let (write, caller, token) =
+                self.write_token(credential, which, operations, "renew_token").await?;
             let view = self.living(&write, &caller, token).await?;
             let now = write.now();
-            let enough = minimum.is_some_and(|minimum| Lifetime::For(minimum).expiry(now) <= view.token.expires_at);
+            let enough =
+                minimum.is_some_and(|minimum| Lifetime::For(minimum).expiry(now) <= view.token.expires_at);
             if enough {
                 let sequence = write.head().sequence;
                 return Ok(ChangedToken { view, changed: false, sequence, now });
@@ -272,13 +293,21 @@ impl Authority {
 
     /// A token as its owner sees it, unless it is dead, or is presented by a secret that is not the one in force, or an
     /// org that it names is frozen.
-    async fn living(&self, write: &Write, caller: &Caller, token: Token) -> Result<TokenView, AuthorityError> {
+    async fn living(
+        &self,
+        write: &Write,
+        caller: &Caller,
+        token: Token,
+    ) -> Result<TokenView, AuthorityError> {
         let now = write.now();
         if let Caller::Token { held, .. } = caller
             && held.record.state(now) != SecretState::Current
         {
             let operation = Operation::RotateToken;
-            return Err(AuthorityError::SessionRequired { caller: "a secret that is not in force", operation });
+            return Err(AuthorityError::SessionRequired {
+                caller: "a secret that is not in force",
+                operation,
+            });
         }
         let view = self.view(write, token).await?;
         let status = view.status(now);
@@ -364,7 +393,8 @@ pub(crate) async fn draw(
     succession: &Succession,
 ) -> Result<(Secret, SecretRecord), AuthorityError> {
     let secret = Secret::mint(kind, &mut SysRng)?;
-    let record = SecretRecord::pending(SecretId::new(write.now(), &mut SysRng)?, secret.prefix(), write.now());
+    let record =
+        SecretRecord::pending(SecretId::new(write.now(), &mut SysRng)?, secret.prefix(), write.now());
     write.insert_secret(family.into(), &record, &secret.hash(), Some(succession)).await?;
     Ok((secret, record))
 }
@@ -390,6 +420,7 @@ fn why_not(retirement: Retirement, now: Timestamp) -> String {
             format!("the old secret was used {}{from}", Since { at: last.at, as_of: now })
         }
         Retirement::NewUnused => "nobody has used the new secret yet".to_owned(),
+        Retirement::TooSoon => "the new secret took over less than an hour ago".to_owned(),
         Retirement::Safe(_) => "it is".to_owned(),
     }
 }

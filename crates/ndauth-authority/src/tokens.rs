@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use ndauth_core::{
-    AccountId, Actor, Asker, Change, Description, ExpiryChoice, Factor, Grants, Handle, Label, Lifetime, Networks,
-    OrgId, OrgSlug, Orgs, Owner, Personal, Requirement, Revocation, Scope, Secret, SecretId, SecretKind,
-    SecretRecord, Services, Succession, Timestamp, Token, TokenId, TokenView, decide,
+    AccountId, Actor, Asker, Change, Description, ExpiryChoice, Factor, Grants, Handle, Label, Lifetime,
+    Networks, OrgId, OrgSlug, Orgs, Owner, Personal, Requirement, Revocation, Scope, Secret, SecretId,
+    SecretKind, SecretRecord, Services, Succession, Timestamp, Token, TokenId, TokenView, decide,
 };
 use ndauth_store::{Cursor, Family, Key, Read, TokenPage, TokenQuery, Write};
 use rand::rngs::SysRng;
@@ -372,7 +372,8 @@ impl Authority {
     ) -> Result<RevokedToken, AuthorityError> {
         retried(|| async {
             let operations = (Operation::RevokeToken, Operation::RevokeOrgToken);
-            let (write, caller, token) = self.write_token(credential, which, operations, "revoke_token").await?;
+            let (write, caller, token) =
+                self.write_token(credential, which, operations, "revoke_token").await?;
             self.revoke(write, &caller, token, reason).await
         })
         .await

@@ -6,8 +6,9 @@ use std::time::Duration;
 use metrics::Counter;
 use ndauth_clock::SinceBoot;
 use ndauth_core::{
-    Allowed, Asker, ClientName, Expiry, Inputs, LastUse, Lineage, Noted, OrgView, Reason, Refusal, Requirement,
-    RulesVersion, Scope, Secret, SecretHash, SecretKind, SecretRecord, Service, Timestamp, decide,
+    Allowed, Asker, ClientName, Expiry, Inputs, LastUse, Lineage, Noted, OrgView, Reason, Refusal,
+    Requirement, RulesVersion, Scope, Secret, SecretHash, SecretKind, SecretRecord, Service, Timestamp,
+    decide,
 };
 use ndauth_store::{Family, Read, StoreError, Use};
 

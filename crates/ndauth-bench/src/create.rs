@@ -113,7 +113,10 @@ fn through(bench: &Bench, clients: &[Client], round: usize) -> anyhow::Result<f6
         bench.runtime.block_on(async {
             for number in 0..AT_ONCE {
                 let token = Some(v1::revoke_token_request::Token::Name(name(number)));
-                clients[0].revoke_token(v1::RevokeTokenRequest { token, reason: String::new() }).await.context("revoked")?;
+                clients[0]
+                    .revoke_token(v1::RevokeTokenRequest { token, reason: String::new() })
+                    .await
+                    .context("revoked")?;
             }
             anyhow::Ok(())
         })?;

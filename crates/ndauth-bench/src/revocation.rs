@@ -62,7 +62,10 @@ impl Pair {
         ensure!(asker.ask(&request).await? == Some(true), "it is known before it is revoked");
         before().await;
         let token = Some(v1::revoke_token_request::Token::Name(name));
-        self.owner.revoke_token(v1::RevokeTokenRequest { token, reason: String::new() }).await.context("revoked")?;
+        self.owner
+            .revoke_token(v1::RevokeTokenRequest { token, reason: String::new() })
+            .await
+            .context("revoked")?;
         let revoked = Instant::now();
         let mut wrong = Duration::ZERO;
         loop {

@@ -57,7 +57,10 @@ impl Installation {
                 self.client.list_tokens(v1::ListTokensRequest::default()).await.context("listed")?;
                 lists.push(micros(begun));
                 let token = Some(v1::revoke_token_request::Token::Name(name));
-                self.client.revoke_token(v1::RevokeTokenRequest { token, reason: String::new() }).await.context("revoked")?;
+                self.client
+                    .revoke_token(v1::RevokeTokenRequest { token, reason: String::new() })
+                    .await
+                    .context("revoked")?;
             }
             anyhow::Ok(())
         })?;

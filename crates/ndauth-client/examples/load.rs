@@ -112,5 +112,8 @@ fn new_token(name: &str) -> v1::CreateTokenRequest {
 }
 
 fn by_name(name: &str) -> v1::RevokeTokenRequest {
-    v1::RevokeTokenRequest { token: Some(v1::revoke_token_request::Token::Name(name.to_owned())) , reason: String::new() }
+    v1::RevokeTokenRequest {
+        token: Some(v1::revoke_token_request::Token::Name(name.to_owned())),
+        reason: String::new(),
+    }
 }

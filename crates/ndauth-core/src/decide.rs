@@ -333,10 +333,7 @@ impl Factor {
 
     /// Whether a secret that it refuses has no power whatever is asked.
     pub fn is_total(self) -> bool {
-        matches!(
-            self,
-            Factor::Secret | Factor::NotBefore | Factor::Life | Factor::Suspension | Factor::Owner
-        )
+        matches!(self, Factor::Secret | Factor::NotBefore | Factor::Life | Factor::Suspension | Factor::Owner)
     }
 
     fn judge(self, case: &Case<'_>) -> Result<(), Refusal> {

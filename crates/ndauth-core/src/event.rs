@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    AccountId, CatalogueDocument, Expiry, Level, Lineage, OrgId, OrgPolicy, Role, SecretId, ServiceId, SessionId,
-    Timestamp, TokenId,
+    AccountId, CatalogueDocument, Expiry, Level, Lineage, OrgId, OrgPolicy, Role, SecretId, ServiceId,
+    SessionId, Timestamp, TokenId,
 };
 
 /// Who made a change.

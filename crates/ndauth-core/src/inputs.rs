@@ -104,7 +104,11 @@ impl Inputs {
             InputPlace::Nowhere(_) => false,
             InputPlace::In(ground, _) => shut(&ground.org),
         };
-        if owner_shut || !self.token.suspensions.is_empty() || self.places.iter().any(place_shut) { 2 } else { 1 }
+        if owner_shut || !self.token.suspensions.is_empty() || self.places.iter().any(place_shut) {
+            2
+        } else {
+            1
+        }
     }
 
     /// How the owner stands in an org, where that is known.
@@ -115,13 +119,15 @@ impl Inputs {
     /// Whose the token is, as a decision sees it.
     pub fn owner(&self) -> OwnerView<'_> {
         match &self.owner {
-            InputOwner::Account { id, handle, last_login_at, not_before } => OwnerView::Account(AccountView {
-                id: *id,
-                handle,
-                last_login_at: *last_login_at,
-                disabled_at: None,
-                not_before: *not_before,
-            }),
+            InputOwner::Account { id, handle, last_login_at, not_before } => {
+                OwnerView::Account(AccountView {
+                    id: *id,
+                    handle,
+                    last_login_at: *last_login_at,
+                    disabled_at: None,
+                    not_before: *not_before,
+                })
+            }
             InputOwner::Org(org) => OwnerView::Org(org),
         }
     }

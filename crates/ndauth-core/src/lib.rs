@@ -68,6 +68,6 @@ pub use since::Since;
 pub use suspension::{Level, Suspension};
 pub use timestamp::{InvalidTimestamp, Timestamp};
 pub use token::{
-    LastUse, Owner, Revocation, Rotation, SecretRecord, SecretState, SecretView, Token, TokenStatus, TokenType,
-    TokenView, UsedFrom,
+    LastUse, Owner, Revocation, Rotation, SecretRecord, SecretState, SecretView, Token, TokenStatus,
+    TokenType, TokenView, UsedFrom,
 };

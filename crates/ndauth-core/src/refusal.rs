@@ -4,7 +4,8 @@ use std::fmt;
 use std::net::IpAddr;
 
 use crate::{
-    Factor, InvalidSecret, Label, Lifetime, OrgSlug, Permission, Reason, Role, Scope, SecretKind, Since, Timestamp,
+    Factor, InvalidSecret, Label, Lifetime, OrgSlug, Permission, Reason, Role, Scope, SecretKind, Since,
+    Timestamp,
 };
 
 /// Why a secret may not do what was asked.

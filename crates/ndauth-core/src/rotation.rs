@@ -12,8 +12,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Expiry, ExpiryChoice, InvalidExpiry, LastUse, Lifetime, MAX_LIFETIME, SecretRecord, SecretState, ServiceId,
-    Timestamp, Token, TokenId, TokenType,
+    Expiry, ExpiryChoice, InvalidExpiry, LastUse, Lifetime, MAX_LIFETIME, SecretRecord, SecretState,
+    ServiceId, Timestamp, Token, TokenId, TokenType,
 };
 
 /// How long a new secret waits to be confirmed before it dies.
@@ -24,6 +24,8 @@ pub const OVERLAP: Duration = Duration::from_secs(24 * 60 * 60);
 pub const RENEWAL: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// A secret that nobody used for so long is not in use.
 const IDLE: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long it takes at the least until it shows who uses the old one still.
+const SETTLED: Duration = Duration::from_secs(60 * 60);
 
 /// Whose secrets succeed each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -77,6 +79,8 @@ pub enum Retirement {
     StillUsed(LastUse),
     /// Nobody has used the new one yet.
     NewUnused,
+    /// The new one took over less than an hour ago: who uses the old one may come yet.
+    TooSoon,
     /// The new one is in use and the old one is not: since then, if it ever was.
     Safe(Option<LastUse>),
 }
@@ -160,6 +164,7 @@ impl Retirement {
         match (old, new) {
             (Some(old), _) if old.at > taken_over && now.since(old.at) < IDLE => Retirement::StillUsed(old),
             (_, None) => Retirement::NewUnused,
+            (_, Some(_)) if now.since(taken_over) < SETTLED => Retirement::TooSoon,
             (old, Some(_)) => Retirement::Safe(old),
         }
     }

@@ -4,9 +4,9 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::{
-    AccountId, ClientName, Counts, Description, Expiry, Grants, Handle, Label, Level, Lifetime, Networks, OrgId,
-    OrgSlug, Orgs, Refusal, Retirement, Scope, SecretId, SecretPrefix, Services, Since, Succession, Suspension,
-    Timestamp, TokenId,
+    AccountId, ClientName, Counts, Description, Expiry, Grants, Handle, Label, Level, Lifetime, Networks,
+    OrgId, OrgSlug, Orgs, Refusal, Retirement, Scope, SecretId, SecretPrefix, Services, Since, Succession,
+    Suspension, Timestamp, TokenId,
 };
 
 /// Whose a token is.

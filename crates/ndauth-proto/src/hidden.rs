@@ -5,8 +5,8 @@ use std::fmt;
 use ndauth_core::redact;
 
 use crate::v1::{
-    CreateOrgTokenResponse, CreateTokenResponse, PresentedSecret, RotateOrgTokenResponse, RotateTokenResponse,
-    ValidateTokenRequest,
+    CreateOrgTokenResponse, CreateTokenResponse, PresentedSecret, RotateOrgTokenResponse,
+    RotateTokenResponse, ValidateTokenRequest,
 };
 
 impl fmt::Debug for CreateOrgTokenResponse {
@@ -39,8 +39,14 @@ impl fmt::Debug for CreateTokenResponse {
 
 impl fmt::Debug for ValidateTokenRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ValidateTokenRequest { secret, org, required_access, required_permission, client_address, client } =
-            self;
+        let ValidateTokenRequest {
+            secret,
+            org,
+            required_access,
+            required_permission,
+            client_address,
+            client,
+        } = self;
         f.debug_struct("ValidateTokenRequest")
             .field("secret", &redact(secret))
             .field("org", org)

@@ -5,8 +5,9 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use ndauth_core::{
-    Among, DatedPolicy, Head, InputGround, InputOwner, InputPlace, Inputs, Level, Org, OrgId, Owner, Policies,
-    Problem, Requirement, Role, Rules, RulesVersion, Scope, SecretRecord, Service, Suspension, Timestamp, Token,
+    Among, DatedPolicy, Head, InputGround, InputOwner, InputPlace, Inputs, Level, Org, OrgId, Owner,
+    Policies, Problem, Requirement, Role, Rules, RulesVersion, Scope, SecretRecord, Service, Suspension,
+    Timestamp, Token,
 };
 
 use crate::convert::{

@@ -59,7 +59,8 @@ fn suspensions_to_proto(view: &TokenView) -> Vec<v1::Suspension> {
         Level::Operator => Some((On::Operator(v1::All {}), of.since)),
         Level::Org(_) => None,
     });
-    let suspension = |(level, since)| v1::Suspension { level: Some(level), since: Some(timestamp_to_proto(since)) };
+    let suspension =
+        |(level, since)| v1::Suspension { level: Some(level), since: Some(timestamp_to_proto(since)) };
     everywhere.chain(by_org).map(suspension).collect()
 }
 
@@ -94,6 +95,7 @@ fn rotation_to_proto(rotation: &Rotation<'_>, now: Timestamp) -> v1::Rotation {
             retirement: match retirement {
                 Retirement::StillUsed(_) => v1::Retirement::StillUsed,
                 Retirement::NewUnused => v1::Retirement::NewUnused,
+                Retirement::TooSoon => v1::Retirement::TooSoon,
                 Retirement::Safe(_) => v1::Retirement::Safe,
             }
             .into(),

@@ -6,10 +6,10 @@ mod show;
 use std::path::Path;
 
 use ndauth_authority::{
-    AnyToken, Authority, ChangedToken, Clock, Credential, NewAccount, NewOrg, NewService, Settlement, Settling, Tidied,
-    parse_export,
+    AnyToken, Authority, ChangedToken, Clock, Credential, NewAccount, NewOrg, NewService, Settlement,
+    Settling, Tidied, parse_export,
 };
-use ndauth_core::{Handle, Label, Orgs, Timestamp};
+use ndauth_core::{Handle, Label, Lifetime, Orgs, Timestamp};
 use ndauth_terminal::{Failure, aside, print, print_json};
 use serde_json::{Value, json};
 
@@ -224,7 +224,7 @@ async fn service(authority: &Authority, command: Service) -> Outcome {
             let then = if overlap.is_zero() {
                 "the secret it had ends then".to_owned()
             } else {
-                format!("the secret it had serves on for {} then", humantime::format_duration(overlap))
+                format!("the secret it had serves on for {} then", Lifetime::For(overlap))
             };
             let until = rotated.pending_until.minute();
             let aside = format!(
@@ -256,8 +256,11 @@ async fn settle_service(authority: &Authority, name: &Label, settling: &Settling
 
 async fn tidy(authority: &Authority) -> Outcome {
     let Tidied { tokens, sessions, services } = authority.tidy_up_now(CONSOLE).await?;
-    let json = json!({ "tokens_removed": tokens, "sessions_removed": sessions, "services_removed": services });
-    let text = format!("removed {tokens} token(s), {sessions} session(s) and {services} service(s) that are long dead");
+    let json =
+        json!({ "tokens_removed": tokens, "sessions_removed": sessions, "services_removed": services });
+    let text = format!(
+        "removed {tokens} token(s), {sessions} session(s) and {services} service(s) that are long dead"
+    );
     Ok(Done::line(text, json))
 }
 

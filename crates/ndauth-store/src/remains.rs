@@ -42,11 +42,9 @@ impl Kind {
                 "SELECT id FROM session WHERE revoked_at < $1 ORDER BY revoked_at LIMIT $2",
             ],
             // One that a token names is kept as long as that.
-            Kind::Service => &[
-                "SELECT id FROM service WHERE revoked_at < $1 \
+            Kind::Service => &["SELECT id FROM service WHERE revoked_at < $1 \
                  AND NOT EXISTS (SELECT 1 FROM token_service WHERE service_id = service.id) \
-                 ORDER BY revoked_at LIMIT $2",
-            ],
+                 ORDER BY revoked_at LIMIT $2"],
         }
     }
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use ndauth_core::{
-    Expiry, LastUse, Lineage, SecretHash, SecretId, SecretRecord, SecretView, ServiceId, SessionId, Succession,
-    Timestamp, TokenId,
+    Expiry, LastUse, Lineage, SecretHash, SecretId, SecretRecord, SecretView, ServiceId, SessionId,
+    Succession, Timestamp, TokenId,
 };
 use sea_orm::ActiveValue::Set;
 use sea_orm::prelude::Uuid;

@@ -17,7 +17,9 @@ impl Read {
         &self,
         tokens: impl Iterator<Item = Uuid> + Clone,
     ) -> Result<BTreeMap<Uuid, Vec<Suspension>>, StoreError> {
-        let (Some(first), Some(last)) = (tokens.clone().min(), tokens.max()) else { return Ok(BTreeMap::new()) };
+        let (Some(first), Some(last)) = (tokens.clone().min(), tokens.max()) else {
+            return Ok(BTreeMap::new());
+        };
         let mut suspensions: BTreeMap<Uuid, Vec<Suspension>> = BTreeMap::new();
         // There are few: a run of ids is quicker than to name them.
         let rows = Entity::find().filter(Column::TokenId.between(first, last)).all(&self.transaction).await?;

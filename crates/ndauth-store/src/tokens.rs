@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use ndauth_core::{
-    AccountId, Actions, Actor, Description, Expiry, Grant, Grants, Label, Level, Network, Networks, OrgId, Orgs, Owner,
-    ServiceId, Services, Suspension, Timestamp, Token, TokenId, TokenView,
+    AccountId, Actions, Actor, Description, Expiry, Grant, Grants, Label, Level, Network, Networks, OrgId,
+    Orgs, Owner, ServiceId, Services, Suspension, Timestamp, Token, TokenId, TokenView,
 };
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, ExprTrait, Func, SimpleExpr};
@@ -110,7 +110,9 @@ impl TokenOrder {
             TokenOrder::Made => Expr::value(0_i64),
             TokenOrder::Name => token::Column::Name.into_expr(),
             TokenOrder::End => token::Column::ExpiresAt.into_expr(),
-            TokenOrder::Use => Func::coalesce([token::Column::LastUsedAt.into_expr(), Expr::value(0_i64)]).into(),
+            TokenOrder::Use => {
+                Func::coalesce([token::Column::LastUsedAt.into_expr(), Expr::value(0_i64)]).into()
+            }
         }
     }
 
@@ -201,12 +203,13 @@ impl Read {
         if asked.order != TokenOrder::Made {
             query = query.order_by(key, direction.clone());
         }
-        let rows = query.order_by(token::Column::Id, direction).limit(asked.limit).all(&self.transaction).await?;
+        let rows =
+            query.order_by(token::Column::Id, direction).limit(asked.limit).all(&self.transaction).await?;
         let full = u64::try_from(rows.len()).is_ok_and(|count| count == asked.limit);
-        let next = rows.last().filter(|_| full).map(|row| Cursor {
-            key: asked.order.key(row),
-            id: TokenId::from_uuid(row.id),
-        });
+        let next = rows
+            .last()
+            .filter(|_| full)
+            .map(|row| Cursor { key: asked.order.key(row), id: TokenId::from_uuid(row.id) });
         Ok((self.tokens_from_rows(rows).await?, next))
     }
 
@@ -303,11 +306,12 @@ impl Read {
             Owner::Account(_) => None,
             Owner::Org(org) => Some(org),
         });
-        let suspending =
-            tokens.iter().flat_map(|token| &token.suspensions).filter_map(|suspension| match suspension.level {
+        let suspending = tokens.iter().flat_map(|token| &token.suspensions).filter_map(|suspension| {
+            match suspension.level {
                 Level::Org(org) => Some(org),
                 Level::Owner | Level::Operator => None,
-            });
+            }
+        });
         let named: BTreeSet<_> = restricted.flatten().copied().chain(owning).chain(suspending).collect();
         let orgs = self.orgs_by_id(named).await?;
         let owners = tokens.iter().filter_map(|token| match token.owner {
@@ -329,7 +333,8 @@ impl Read {
             let slug = |id: &OrgId| orgs.get(id).map(|org| org.slug.clone());
             let (owner_org, owner_account, not_before) = match token.owner {
                 Owner::Org(id) => {
-                    let org = orgs.get(&id).ok_or_else(|| StoreError::corrupt("token", "org_id", token.id))?;
+                    let org =
+                        orgs.get(&id).ok_or_else(|| StoreError::corrupt("token", "org_id", token.id))?;
                     (Some(org.slug.clone()), None, org.not_before)
                 }
                 Owner::Account(id) => {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use ndauth_core::{Among, Expiry, Grants, Lifetime, Since, Timestamp};
 use ndauth_proto::{
-    expiry_from_proto, grants_from_proto, lifetime_from_proto, networks_from_proto, orgs_from_proto, services_from_proto,
-    timestamp_from_proto, v1,
+    expiry_from_proto, grants_from_proto, lifetime_from_proto, networks_from_proto, orgs_from_proto,
+    services_from_proto, timestamp_from_proto, v1,
 };
 use serde_json::{Value, json};
 
@@ -263,12 +263,18 @@ impl RotationShown {
         };
         match self {
             RotationShown::Pending(until) => {
-                format!("the new secret waits to be confirmed until {}, and the old one serves", until.minute())
+                format!(
+                    "the new secret waits to be confirmed until {}, and the old one serves",
+                    until.minute()
+                )
             }
             RotationShown::Overlap { prefix, until, retirement, last_use } => {
                 let verdict = match retirement {
                     v1::Retirement::StillUsed => "not yet safe to retire: somebody uses it",
                     v1::Retirement::NewUnused => "not yet safe to retire: nobody has used the new one",
+                    v1::Retirement::TooSoon => {
+                        "not yet safe to retire: the new one took over less than an hour ago"
+                    }
                     v1::Retirement::Safe => "safe to retire: the new one is in use, and it is idle",
                     v1::Retirement::Unspecified => "?",
                 };
@@ -289,6 +295,7 @@ impl RotationShown {
                 "why": match retirement {
                     v1::Retirement::StillUsed => "still_used",
                     v1::Retirement::NewUnused => "new_unused",
+                    v1::Retirement::TooSoon => "too_soon",
                     v1::Retirement::Safe => "idle",
                     v1::Retirement::Unspecified => "?",
                 },

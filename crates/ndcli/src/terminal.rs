@@ -5,11 +5,16 @@ use std::io::{self, IsTerminal, Read, Write};
 use ndauth_terminal::environment::variable;
 use ndauth_terminal::{Failure, aside, shown};
 
+/// Whether there is a person to ask.
+pub(crate) fn asks() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
 /// Asks a question whose answer is yes or no; no is what an empty line means.
 ///
 /// There must be a person to ask: without a terminal it fails and names the flag that answers.
 pub(crate) fn confirm(question: &str, flag: &str) -> Result<bool, Failure> {
-    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+    if !asks() {
         let message = "this asks for a confirmation, and there is no terminal to ask on";
         return Err(Failure::usage(message, format!("say `{flag}` to confirm")));
     }

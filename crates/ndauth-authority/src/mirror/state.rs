@@ -15,9 +15,9 @@ use arc_swap::ArcSwap;
 use ndauth_clock::SinceBoot;
 use ndauth_core::{
     Account, AccountId, Catalogue, CatalogueDocument, Head, InputGround, InputOwner, InputPlace, Inputs,
-    Installation, LastUse, Level, Noted, Org, OrgId, OrgSlug, OrgView, Orgs, Owner, OwnerView, Role, RulesVersion,
-    SecretHash, SecretId, SecretRecord, SecretView, Service, ServiceId, Services, Suspension, Timestamp, Token,
-    TokenView,
+    Installation, LastUse, Level, Noted, Org, OrgId, OrgSlug, OrgView, Orgs, Owner, OwnerView, Role,
+    RulesVersion, SecretHash, SecretId, SecretRecord, SecretView, Service, ServiceId, Services, Suspension,
+    Timestamp, Token, TokenView,
 };
 use ndauth_store::{Kin, Person, Place, Sorted, StoreError, Watch};
 use papaya::{HashMap, LocalGuard};

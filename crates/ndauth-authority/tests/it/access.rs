@@ -86,7 +86,8 @@ async fn call(
     let (handle, slug) = ("ada".parse().expect("a handle"), "ops".parse().expect("a slug"));
     let open = NewPolicy { policy: OrgPolicy::OPEN, effective_in: Duration::ZERO, expected: None };
     let requirement = needs("ops", Scope::Ro, None);
-    let question = Question { secret: asked.expose(), requirement: &requirement, client_address: None, client: None };
+    let question =
+        Question { secret: asked.expose(), requirement: &requirement, client_address: None, client: None };
     match operation {
         Operation::CreateToken => authority.create_token(caller, &new_token(&fresh)).await.map(drop),
         Operation::ListTokens => authority.list_tokens(caller, PAGE).await.map(drop),

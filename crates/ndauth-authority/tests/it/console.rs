@@ -14,7 +14,8 @@ fn registry() -> Label {
 }
 
 async fn asks(world: &World, service: &Credential) -> Result<(), Reason> {
-    let question = Question { secret: "", requirement: &Requirement::Identity, client_address: None, client: None };
+    let question =
+        Question { secret: "", requirement: &Requirement::Identity, client_address: None, client: None };
     world.authority.validate(service, &question, keep).await.map(drop).map_err(|error| error.reason())
 }
 

@@ -71,8 +71,12 @@ async fn a_restored_copy_is_not_served() {
     assert_eq!(reason(authority.who_am_i(&world.ada).await), Reason::Unavailable);
     assert_eq!(reason(authority.create_token(&world.ada, &new_token("more")).await), Reason::Unavailable);
     let requirement = needs("ops", Scope::Rw, None);
-    let question =
-        ndauth_authority::Question { secret: dead.expose(), requirement: &requirement, client_address: None, client: None };
+    let question = ndauth_authority::Question {
+        secret: dead.expose(),
+        requirement: &requirement,
+        client_address: None,
+        client: None,
+    };
     assert_eq!(reason(authority.validate(&world.service, &question, keep).await), Reason::Unavailable);
     // It can be looked at.
     assert_eq!(authority.list_accounts(&CONSOLE).await.expect("listed").rows.len(), 2);

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use ndauth_authority::{
-    AnyToken, Credential, NewPolicy, Settling, TokenName, TokenPage, Which, Whose,
-};
+use ndauth_authority::{AnyToken, Credential, NewPolicy, Settling, TokenName, TokenPage, Which, Whose};
 use ndauth_core::{ExpiryChoice, OrgPolicy, OrgSlug, Reason, Role, Scope, Secret, TokenStatus};
 
 use crate::life::mine;
 use crate::on_both;
-use crate::world::{CONSOLE, World, at, granted, needs, new_token, orgs, presented, reason, settings, token_with};
+use crate::world::{
+    CONSOLE, World, at, granted, needs, new_token, orgs, presented, reason, settings, token_with,
+};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: i64 = 24 * 60 * 60;

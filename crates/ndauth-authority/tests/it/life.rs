@@ -7,7 +7,8 @@ use ndauth_authority::{
     AuthorityError, Credential, NewPolicy, RotatedToken, Settling, TokenName, TokenOrder, TokenQuery, Which,
 };
 use ndauth_core::{
-    Expiry, ExpiryChoice, Lifetime, OrgPolicy, Reason, Retirement, Rotation, Scope, Secret, TokenStatus, TokenView,
+    Expiry, ExpiryChoice, Lifetime, OrgPolicy, Reason, Retirement, Rotation, Scope, Secret, TokenStatus,
+    TokenView,
 };
 use tokio::task::JoinSet;
 
@@ -62,7 +63,8 @@ on_both! {
             Some(Rotation::Overlap { old, retirement }) => Some((old.record.ends_at, retirement.is_safe())),
             _ => None,
         };
-        assert_eq!(stage(&shown, 600), Some((Expiry::At(at(600 + DAY)), true)));
+        assert_eq!(stage(&shown, 600), Some((Expiry::At(at(600 + DAY)), false)), "it is too soon to tell");
+        assert_eq!(stage(&shown, 600 + 3600), Some((Expiry::At(at(600 + DAY)), true)));
         // Somebody has the old one still.
         world.clock.set(at(700));
         assert_eq!(used(world, &old).await, None);

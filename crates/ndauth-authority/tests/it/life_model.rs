@@ -20,7 +20,10 @@ const MADE_FOR: i64 = 60 * DAY;
 
 #[derive(Clone, Debug)]
 enum Step {
-    Rotate { overlap_hours: i64, days: Option<i64> },
+    Rotate {
+        overlap_hours: i64,
+        days: Option<i64>,
+    },
     /// Of the secrets so far, counted from the newest.
     Use(usize),
     Confirm,
@@ -61,7 +64,8 @@ impl Model {
     }
 
     fn retiring(&self) -> Option<usize> {
-        let retiring = |secret: &Modelled| secret.confirmed && secret.ends.is_some() && secret.serves(self.now);
+        let retiring =
+            |secret: &Modelled| secret.confirmed && secret.ends.is_some() && secret.serves(self.now);
         self.secrets.iter().position(retiring)
     }
 
@@ -118,7 +122,13 @@ impl Model {
         }
         let lifetime = self.longest.map_or(lifetime, |longest| lifetime.min(longest));
         let (now, token_ends) = (self.now, self.now + lifetime);
-        self.secrets.push(Modelled { minted: now, confirmed: false, ends: Some(now + PENDING), overlap, token_ends });
+        self.secrets.push(Modelled {
+            minted: now,
+            confirmed: false,
+            ends: Some(now + PENDING),
+            overlap,
+            token_ends,
+        });
         Ok(())
     }
 
@@ -141,7 +151,8 @@ impl Model {
         let minted = self.current().map_or(0, |which| self.secrets[which].minted);
         // A policy that does not admit the secret as it is has no say.
         let limit = self.longest.filter(|longest| self.ends - minted <= *longest);
-        let end = (self.ends + 30 * DAY).min(365 * DAY).min(limit.map_or(i64::MAX, |longest| minted + longest));
+        let end =
+            (self.ends + 30 * DAY).min(365 * DAY).min(limit.map_or(i64::MAX, |longest| minted + longest));
         if end <= self.ends {
             return Err(Reason::NotRenewable);
         }
@@ -186,7 +197,8 @@ async fn play(engine: Engine, steps: &[Step]) {
                 let expiry = chosen.map(|count| days(count.unsigned_abs()));
                 let rotated = world.authority.rotate_token(&world.ada, &mine("ci"), overlap, expiry).await;
                 let expected = model.rotate(overlap_hours * HOUR, *chosen);
-                let told = rotated.map(|rotated| secrets.push(rotated.secret)).map_err(|error| error.reason());
+                let told =
+                    rotated.map(|rotated| secrets.push(rotated.secret)).map_err(|error| error.reason());
                 assert_eq!(told, expected, "step {number} of {steps:?}");
                 told
             }

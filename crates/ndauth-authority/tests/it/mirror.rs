@@ -70,7 +70,8 @@ async fn so_many_wait_for_a_fresh_answer_and_no_more() {
     let follower = authority.load(None).await.expect("it loads");
     let requirement = Requirement::Identity;
     let unknown = Secret::mint(SecretKind::Personal, &mut SysRng).expect("drawn");
-    let question = Question { secret: unknown.expose(), requirement: &requirement, client_address: None, client: None };
+    let question =
+        Question { secret: unknown.expose(), requirement: &requirement, client_address: None, client: None };
     let ask = || authority.validate(&world.service, &question, |_| ());
     let mut waiting: Vec<_> = (0..MOST).map(|_| Box::pin(ask())).collect();
     let mut context = Context::from_waker(Waker::noop());

@@ -283,7 +283,8 @@ fn sec_04_no_token_changes_anything() {
     for row in &TABLE {
         for rule in [row.token, row.org_token] {
             let refused = matches!(rule, Rule::No | Rule::Login);
-            let itself = row.operation == Operation::RevokeToken && rule == Rule::Itself || rule == Rule::SelfRotating;
+            let itself =
+                row.operation == Operation::RevokeToken && rule == Rule::Itself || rule == Rule::SelfRotating;
             assert!(refused || itself || reads.contains(&row.operation), "{:?}", row.operation);
         }
     }

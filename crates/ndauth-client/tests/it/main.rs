@@ -94,7 +94,8 @@ fn inputs() -> Inputs {
         owner: InputOwner::Account {
             id: account,
             handle: "ada".parse().expect("a handle"),
-            last_login_at: None, not_before: Timestamp::MIN
+            last_login_at: None,
+            not_before: Timestamp::MIN,
         },
         places: vec![InputPlace::In(
             Arc::new(InputGround { org, policies: Policies::default() }),

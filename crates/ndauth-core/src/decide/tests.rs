@@ -132,7 +132,15 @@ fn org_id(n: u128) -> OrgId {
 }
 
 fn org(n: u128) -> Org {
-    Org { id: org_id(n), slug: slug(), name: None, created_at: at(0), deleted_at: None, not_before: Timestamp::MIN, frozen_at: None }
+    Org {
+        id: org_id(n),
+        slug: slug(),
+        name: None,
+        created_at: at(0),
+        deleted_at: None,
+        not_before: Timestamp::MIN,
+        frozen_at: None,
+    }
 }
 
 fn service(orgs: Orgs) -> Service {
@@ -663,7 +671,13 @@ fn policies() -> impl Strategy<Value = Policies> {
     let from = select(vec![Networks::All, networks("10.0.0.0/8")]);
     (lifetime, any::<bool>(), from, within, 480..1010_i64).prop_map(
         |(longest_lifetime, personal_tokens, networks, login_within, takes_hold_at)| {
-            let policy = OrgPolicy { longest_lifetime, personal_tokens, networks, login_within, suspend_on_reuse: false };
+            let policy = OrgPolicy {
+                longest_lifetime,
+                personal_tokens,
+                networks,
+                login_within,
+                suspend_on_reuse: false,
+            };
             Policies::new([DatedPolicy { set_at: at(1), takes_hold_at: at(takes_hold_at), policy }])
         },
     )
@@ -704,30 +718,37 @@ fn worlds() -> impl Strategy<Value = World> {
     let asker = prop_oneof![1 => Just(None), 4 => orgs.clone().prop_map(|orgs| Some(service(orgs)))];
     let token = (scope, grants, orgs, services, from);
     let question = (requirements(), asker, used, 490..1010_i64);
-    let level =
-        select(vec![None, None, Some(Level::Owner), Some(Level::Org(org_id(7))), Some(Level::Org(org_id(8)))]);
+    let level = select(vec![
+        None,
+        None,
+        Some(Level::Owner),
+        Some(Level::Org(org_id(7))),
+        Some(Level::Org(org_id(8))),
+    ]);
     let shut = (level, select(vec![0, 0, 1, 2]), any::<bool>());
-    (token, role, owner, policies(), question, shut).prop_map(|(token, role, owner, policies, question, shut)| {
-        let mut world = World::new();
-        if let Some(level) = shut.0 {
-            suspend(&mut world, level);
-        }
-        if let Some(org) = &mut world.org {
-            (org.not_before, org.frozen_at) = (at(shut.1), shut.2.then(|| at(4)));
-        }
-        (
-            world.token.scope,
-            world.token.grants,
-            world.token.orgs,
-            world.token.services,
-            world.token.networks,
-        ) = token;
-        (world.role, world.owner_org, world.policies) = (role, owner, policies);
-        let now;
-        (world.requirement, world.service, world.address, now) = question;
-        world.now = at(now);
-        world
-    })
+    (token, role, owner, policies(), question, shut).prop_map(
+        |(token, role, owner, policies, question, shut)| {
+            let mut world = World::new();
+            if let Some(level) = shut.0 {
+                suspend(&mut world, level);
+            }
+            if let Some(org) = &mut world.org {
+                (org.not_before, org.frozen_at) = (at(shut.1), shut.2.then(|| at(4)));
+            }
+            (
+                world.token.scope,
+                world.token.grants,
+                world.token.orgs,
+                world.token.services,
+                world.token.networks,
+            ) = token;
+            (world.role, world.owner_org, world.policies) = (role, owner, policies);
+            let now;
+            (world.requirement, world.service, world.address, now) = question;
+            world.now = at(now);
+            world
+        },
+    )
 }
 
 proptest! {

@@ -103,19 +103,25 @@ fn standard_tokens_renew_by_thirty_days_within_a_year() {
 
 #[test]
 fn an_old_secret_can_go_once_only_the_new_one_is_used() {
-    let used = |at| Some(LastUse { at: day(at), address: None });
-    let last = |at| LastUse { at: day(at), address: None };
+    const MINUTE: u64 = 60;
+    const HOUR: u64 = 60 * MINUTE;
+    let at = |seconds| day(10).checked_add(Duration::from_secs(seconds)).expect("an instant");
+    let last = |at| LastUse { at, address: None };
+    let before = last(day(9));
+    let used = |seconds| last(at(seconds));
     for (new, old, now, expected) in [
-        (None, None, 11, Retirement::NewUnused),
-        (None, used(9), 11, Retirement::NewUnused),
-        (used(11), None, 11, Retirement::Safe(None)),
-        (used(11), used(9), 11, Retirement::Safe(used(9))),
-        (used(11), used(11), 11, Retirement::StillUsed(last(11))),
-        (None, used(11), 11, Retirement::StillUsed(last(11))),
-        (used(11), used(11), 12, Retirement::Safe(used(11))),
-        (None, used(11), 12, Retirement::NewUnused),
+        (None, None, HOUR, Retirement::NewUnused),
+        (None, Some(before), HOUR, Retirement::NewUnused),
+        (Some(used(1)), Some(before), HOUR - 1, Retirement::TooSoon),
+        (Some(used(1)), Some(before), HOUR, Retirement::Safe(Some(before))),
+        (Some(used(1)), None, HOUR, Retirement::Safe(None)),
+        (Some(used(1)), Some(used(MINUTE)), 2 * MINUTE, Retirement::StillUsed(used(MINUTE))),
+        (None, Some(used(MINUTE)), 2 * HOUR, Retirement::StillUsed(used(MINUTE))),
+        (Some(used(1)), Some(used(MINUTE)), 24 * HOUR, Retirement::StillUsed(used(MINUTE))),
+        (Some(used(1)), Some(used(MINUTE)), 24 * HOUR + MINUTE, Retirement::Safe(Some(used(MINUTE)))),
+        (None, Some(used(MINUTE)), 24 * HOUR + MINUTE, Retirement::NewUnused),
     ] {
-        assert_eq!(Retirement::judge(day(10), new, old, day(now)), expected, "{new:?} {old:?} {now}");
+        assert_eq!(Retirement::judge(day(10), new, old, at(now)), expected, "{new:?} {old:?} {now}");
     }
 }
 

@@ -12,6 +12,7 @@ mod grpc;
 mod installation;
 mod instances;
 mod languages;
+mod life;
 mod operator;
 mod orgs;
 mod outages;

@@ -24,5 +24,8 @@ pub(crate) fn new_token(name: &str) -> v1::CreateTokenRequest {
 
 /// The revocation of the token that holds a name.
 pub(crate) fn revoke(name: &str) -> v1::RevokeTokenRequest {
-    v1::RevokeTokenRequest { token: Some(v1::revoke_token_request::Token::Name(name.to_owned())) , reason: String::new() }
+    v1::RevokeTokenRequest {
+        token: Some(v1::revoke_token_request::Token::Name(name.to_owned())),
+        reason: String::new(),
+    }
 }

@@ -463,7 +463,8 @@ async fn many_questions_about_one_secret_are_one() {
     let verifier = verifier(&[&cluster.instances[0].server.url.to_string()], &cluster.service).await;
     let secret = owner.create_token(new_token("ci")).await.expect("made").secret;
     let requirement = needs("ops", Scope::Rw, None);
-    let question = Question { secret: &secret, requirement: &requirement, client_address: None, client: None };
+    let question =
+        Question { secret: &secret, requirement: &requirement, client_address: None, client: None };
     let verdicts = verifier.batch(&[question; 500]).await;
     assert!(verdicts.iter().all(|verdict| verdict.as_ref().is_ok_and(Verdict::is_allowed)));
     let asked = verifier.figures().asked;

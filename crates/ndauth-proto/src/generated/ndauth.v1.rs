@@ -1084,6 +1084,8 @@ pub enum Retirement {
     NewUnused = 2,
     /// It can: the new one is in use, and the old one is not.
     Safe = 3,
+    /// Not yet: the new one took over less than an hour ago.
+    TooSoon = 4,
 }
 impl Retirement {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -1096,6 +1098,7 @@ impl Retirement {
             Self::StillUsed => "RETIREMENT_STILL_USED",
             Self::NewUnused => "RETIREMENT_NEW_UNUSED",
             Self::Safe => "RETIREMENT_SAFE",
+            Self::TooSoon => "RETIREMENT_TOO_SOON",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -1105,6 +1108,7 @@ impl Retirement {
             "RETIREMENT_STILL_USED" => Some(Self::StillUsed),
             "RETIREMENT_NEW_UNUSED" => Some(Self::NewUnused),
             "RETIREMENT_SAFE" => Some(Self::Safe),
+            "RETIREMENT_TOO_SOON" => Some(Self::TooSoon),
             _ => None,
         }
     }

@@ -4,8 +4,8 @@ use ndauth_authority::{Identity, Whose};
 use ndauth_core::Problem;
 use ndauth_proto::v1::account_service_server::AccountService;
 use ndauth_proto::v1::{
-    ListOrgsRequest, ListOrgsResponse, RevokeAccountTokensRequest, RevokeAccountTokensResponse, WhoAmIRequest,
-    WhoAmIResponse, who_am_i_response,
+    ListOrgsRequest, ListOrgsResponse, RevokeAccountTokensRequest, RevokeAccountTokensResponse,
+    WhoAmIRequest, WhoAmIResponse, who_am_i_response,
 };
 use ndauth_proto::{
     account_to_proto, membership_to_proto, service_to_proto, session_to_proto, timestamp_to_proto,

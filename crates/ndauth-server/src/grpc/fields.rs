@@ -6,8 +6,8 @@ use std::time::Duration;
 use ndauth_authority::{Cursor, Key, Settling, ShutOut, TokenName, TokenOrder, TokenPage, TokenQuery, Which};
 use ndauth_core::{Description, Label, OrgSlug, Problem, Timestamp};
 use ndauth_proto::{
-    description_from_proto, duration_from_proto, org_slug_from_proto, timestamp_from_proto, timestamp_to_proto,
-    token_to_proto, v1,
+    description_from_proto, duration_from_proto, org_slug_from_proto, timestamp_from_proto,
+    timestamp_to_proto, token_to_proto, v1,
 };
 
 const DEFAULT_PAGE: u64 = 100;
@@ -118,9 +118,19 @@ macro_rules! named {
 }
 
 named!(
-    get_token_request, revoke_token_request, rotate_token_request, settle_rotation_request, renew_token_request,
-    suspend_token_request, resume_token_request, get_org_token_request, revoke_org_token_request,
-    rotate_org_token_request, settle_org_rotation_request, renew_org_token_request, suspend_org_token_request,
+    get_token_request,
+    revoke_token_request,
+    rotate_token_request,
+    settle_rotation_request,
+    renew_token_request,
+    suspend_token_request,
+    resume_token_request,
+    get_org_token_request,
+    revoke_org_token_request,
+    rotate_org_token_request,
+    settle_org_rotation_request,
+    renew_org_token_request,
+    suspend_org_token_request,
     resume_org_token_request
 );
 
@@ -164,7 +174,12 @@ pub(crate) fn shut_out_to_proto(done: &ShutOut) -> v1::ShutOut {
     v1::ShutOut {
         not_before: Some(timestamp_to_proto(done.not_before)),
         tokens: count(done.tokens),
-        used_today: done.used_today.iter().take(MOST_TOLD).map(|view| token_to_proto(view, done.now)).collect(),
+        used_today: done
+            .used_today
+            .iter()
+            .take(MOST_TOLD)
+            .map(|view| token_to_proto(view, done.now))
+            .collect(),
         used_today_count: count(done.used_today.len()),
     }
 }

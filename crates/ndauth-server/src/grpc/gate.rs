@@ -29,8 +29,8 @@ use tonic::transport::server::TcpConnectInfo;
 use tower::Service as _;
 use tracing::Instrument;
 
-use super::{Lives, Service};
 use super::unary::{self, Answer, Intake, overloaded};
+use super::{Lives, Service};
 use crate::front::Received;
 
 /// What all connections go through.
@@ -273,12 +273,10 @@ impl Gated {
                 .instrument(span),
             );
             match answer.await {
-                Ok(Ok(response)) => {
-                    match life.get().filter(|_| !streams) {
-                        Some(life) => response.map(|body| Answer::Told(body, *life)),
-                        None => tonics(response),
-                    }
-                }
+                Ok(Ok(response)) => match life.get().filter(|_| !streams) {
+                    Some(life) => response.map(|body| Answer::Told(body, *life)),
+                    None => tonics(response),
+                },
                 Ok(Err(never)) => match never {},
                 Err(_) => tonics(
                     status_from_problem(&Problem::new(Reason::Internal, "the call came to nothing"))

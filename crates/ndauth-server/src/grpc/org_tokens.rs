@@ -4,16 +4,16 @@ use ndauth_authority::{TokenSettings, Whose};
 use ndauth_core::Problem;
 use ndauth_proto::v1::org_token_service_server::OrgTokenService;
 use ndauth_proto::v1::{
-    CreateOrgTokenRequest, CreateOrgTokenResponse, GetOrgTokenRequest, GetOrgTokenResponse, ListOrgTokensRequest,
-    ListOrgTokensResponse, ListPersonalTokensRequest, ListPersonalTokensResponse, RenewOrgTokenRequest,
-    RenewOrgTokenResponse, ResumeOrgTokenRequest, ResumeOrgTokenResponse, RevokeAllOrgTokensRequest,
-    RevokeAllOrgTokensResponse, RevokeOrgTokenRequest, RevokeOrgTokenResponse, RotateOrgTokenRequest,
-    RotateOrgTokenResponse, SettleOrgRotationRequest, SettleOrgRotationResponse, SuspendOrgTokenRequest,
-    SuspendOrgTokenResponse,
+    CreateOrgTokenRequest, CreateOrgTokenResponse, GetOrgTokenRequest, GetOrgTokenResponse,
+    ListOrgTokensRequest, ListOrgTokensResponse, ListPersonalTokensRequest, ListPersonalTokensResponse,
+    RenewOrgTokenRequest, RenewOrgTokenResponse, ResumeOrgTokenRequest, ResumeOrgTokenResponse,
+    RevokeAllOrgTokensRequest, RevokeAllOrgTokensResponse, RevokeOrgTokenRequest, RevokeOrgTokenResponse,
+    RotateOrgTokenRequest, RotateOrgTokenResponse, SettleOrgRotationRequest, SettleOrgRotationResponse,
+    SuspendOrgTokenRequest, SuspendOrgTokenResponse,
 };
 use ndauth_proto::{
-    description_from_proto, duration_from_proto, expiry_choice_from_proto, grants_from_proto, networks_from_proto,
-    org_slug_from_proto, services_from_proto, timestamp_to_proto, token_to_proto,
+    description_from_proto, duration_from_proto, expiry_choice_from_proto, grants_from_proto,
+    networks_from_proto, org_slug_from_proto, services_from_proto, timestamp_to_proto, token_to_proto,
 };
 use tonic::{Request, Response, Status, async_trait};
 
@@ -109,7 +109,8 @@ impl OrgTokenService for Service {
         let expiry = request.expiry.map(|choice| expiry_choice_from_proto("expiry", Some(choice)));
         let expiry = expiry.transpose().map_err(refused)?;
         let overlap = overlap(request.overlap).map_err(refused)?;
-        let which = which(in_org(&request.org).map_err(refused)?, request.token.map(Into::into)).map_err(refused)?;
+        let which =
+            which(in_org(&request.org).map_err(refused)?, request.token.map(Into::into)).map_err(refused)?;
         let rotated = self.authority.rotate_token(&credential, &which, overlap, expiry).await;
         let rotated = rotated.map_err(|error| status(&error))?;
         Ok(Response::new(RotateOrgTokenResponse {
@@ -128,7 +129,8 @@ impl OrgTokenService for Service {
         let credential = credential(&request)?;
         let request = request.into_inner();
         let settling = settling(request.settling).map_err(refused)?;
-        let which = which(in_org(&request.org).map_err(refused)?, request.token.map(Into::into)).map_err(refused)?;
+        let which =
+            which(in_org(&request.org).map_err(refused)?, request.token.map(Into::into)).map_err(refused)?;
         let settled = self.authority.settle_rotation(&credential, &which, &settling).await;
         let settled = settled.map_err(|error| status(&error))?;
         Ok(Response::new(SettleOrgRotationResponse {
@@ -146,7 +148,8 @@ impl OrgTokenService for Service {
         let request = request.into_inner();
         let minimum = request.minimum.map(|minimum| duration_from_proto("minimum", minimum));
         let minimum = minimum.transpose().map_err(refused)?;
-        let which = which(in_org(&request.org).map_err(refused)?, request.token.map(Into::into)).map_err(refused)?;
+        let which =
+            which(in_org(&request.org).map_err(refused)?, request.token.map(Into::into)).map_err(refused)?;
         let renewed = self.authority.renew_token(&credential, &which, minimum).await;
         let renewed = renewed.map_err(|error| status(&error))?;
         Ok(Response::new(RenewOrgTokenResponse {
@@ -163,7 +166,8 @@ impl OrgTokenService for Service {
     ) -> Result<Response<SuspendOrgTokenResponse>, Status> {
         let credential = credential(&request)?;
         let request = request.into_inner();
-        let which = which(in_org(&request.org).map_err(refused)?, request.token.map(Into::into)).map_err(refused)?;
+        let which =
+            which(in_org(&request.org).map_err(refused)?, request.token.map(Into::into)).map_err(refused)?;
         let changed = self.authority.suspend_token(&credential, &which).await;
         let changed = changed.map_err(|error| status(&error))?;
         Ok(Response::new(SuspendOrgTokenResponse {
@@ -179,7 +183,8 @@ impl OrgTokenService for Service {
     ) -> Result<Response<ResumeOrgTokenResponse>, Status> {
         let credential = credential(&request)?;
         let request = request.into_inner();
-        let which = which(in_org(&request.org).map_err(refused)?, request.token.map(Into::into)).map_err(refused)?;
+        let which =
+            which(in_org(&request.org).map_err(refused)?, request.token.map(Into::into)).map_err(refused)?;
         let changed = self.authority.resume_token(&credential, &which).await;
         let changed = changed.map_err(|error| status(&error))?;
         Ok(Response::new(ResumeOrgTokenResponse {

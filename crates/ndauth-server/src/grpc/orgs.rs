@@ -6,10 +6,10 @@ use ndauth_authority::{BrokenToken, Impact, MemberShown, NewOrg, NewPolicy, Poli
 use ndauth_core::{DatedPolicy, Handle, Org, OrgPolicy, Problem, Timestamp};
 use ndauth_proto::v1::org_service_server::OrgService;
 use ndauth_proto::v1::{
-    self, CreateOrgRequest, CreateOrgResponse, FreezeOrgRequest, FreezeOrgResponse, GetOrgPolicyRequest, GetOrgPolicyResponse, GetOrgRequest,
-    GetOrgResponse, ListMembersRequest, ListMembersResponse, RemoveMemberRequest, RemoveMemberResponse,
-    SetMemberRequest, SetMemberResponse, SetOrgPolicyRequest, SetOrgPolicyResponse,
-    UnfreezeOrgRequest, UnfreezeOrgResponse,
+    self, CreateOrgRequest, CreateOrgResponse, FreezeOrgRequest, FreezeOrgResponse, GetOrgPolicyRequest,
+    GetOrgPolicyResponse, GetOrgRequest, GetOrgResponse, ListMembersRequest, ListMembersResponse,
+    RemoveMemberRequest, RemoveMemberResponse, SetMemberRequest, SetMemberResponse, SetOrgPolicyRequest,
+    SetOrgPolicyResponse, UnfreezeOrgRequest, UnfreezeOrgResponse,
 };
 use ndauth_proto::{
     duration_from_proto, last_use_to_proto, org_slug_from_proto, policy_from_proto, policy_to_proto,

@@ -5,15 +5,17 @@ use ndauth_core::{Factor, InvalidSecret, Problem, Refusal, Scope};
 use ndauth_proto::v1::token_service_server::TokenService;
 use ndauth_proto::v1::{
     self, CreateTokenRequest, CreateTokenResponse, ExplainTokenRequest, ExplainTokenResponse,
-    GetTokenRequest, GetTokenResponse, ListTokensRequest, ListTokensResponse, RenewTokenRequest, RenewTokenResponse,
-    ResumeTokenRequest, ResumeTokenResponse, RevokeAllTokensRequest, RevokeAllTokensResponse, RevokeTokenRequest,
-    RevokeTokenResponse, RotateTokenRequest, RotateTokenResponse, SettleRotationRequest, SettleRotationResponse,
-    SuspendTokenRequest, SuspendTokenResponse, explain_token_request,
+    GetTokenRequest, GetTokenResponse, ListTokensRequest, ListTokensResponse, RenewTokenRequest,
+    RenewTokenResponse, ResumeTokenRequest, ResumeTokenResponse, RevokeAllTokensRequest,
+    RevokeAllTokensResponse, RevokeTokenRequest, RevokeTokenResponse, RotateTokenRequest,
+    RotateTokenResponse, SettleRotationRequest, SettleRotationResponse, SuspendTokenRequest,
+    SuspendTokenResponse, explain_token_request,
 };
 use ndauth_proto::{
-    description_from_proto, duration_from_proto, effective_to_proto, expiry_choice_from_proto, factor_to_proto, grants_from_proto,
-    networks_from_proto, org_slug_from_proto, orgs_from_proto, permission_from_proto, refusal_to_proto,
-    scope_from_proto, services_from_proto, timestamp_to_proto, token_to_proto,
+    description_from_proto, duration_from_proto, effective_to_proto, expiry_choice_from_proto,
+    factor_to_proto, grants_from_proto, networks_from_proto, org_slug_from_proto, orgs_from_proto,
+    permission_from_proto, refusal_to_proto, scope_from_proto, services_from_proto, timestamp_to_proto,
+    token_to_proto,
 };
 use tonic::{Request, Response, Status, async_trait};
 

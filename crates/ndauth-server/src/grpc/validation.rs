@@ -33,7 +33,8 @@ impl Service {
         request: &ValidateTokenRequest,
     ) -> Result<Framed, Status> {
         let (requirement, client_address, client) = circumstances(request).map_err(refused)?;
-        let question = Question { secret: &request.secret, requirement: &requirement, client_address, client };
+        let question =
+            Question { secret: &request.secret, requirement: &requirement, client_address, client };
         response(self.authority.validate(credential, &question, tell).await)
     }
 
@@ -47,7 +48,8 @@ impl Service {
             Ok(circumstances) => circumstances,
             Err(problem) => return Some(Err(refused(problem))),
         };
-        let question = Question { secret: &request.secret, requirement: &requirement, client_address, client };
+        let question =
+            Question { secret: &request.secret, requirement: &requirement, client_address, client };
         self.authority.validate_now(credential, &question, tell).map(response)
     }
 

@@ -1,6 +1,6 @@
-use ndauth_core::{Actor, ClientName, Counts, 
-    Actions, Expiry, Grant, Grants, LastUse, Lifetime, Networks, OrgPolicy, Orgs, Owner, Role, Scope,
-    SecretState, Service, ServiceId, Services, Session, SessionId, TokenId,
+use ndauth_core::{
+    Actions, Actor, ClientName, Counts, Expiry, Grant, Grants, LastUse, Lifetime, Networks, OrgPolicy, Orgs,
+    Owner, Role, Scope, SecretState, Service, ServiceId, Services, Session, SessionId, TokenId,
 };
 use ndauth_store::{Family, StoreError, Taken, TokenPage, Use};
 

@@ -93,9 +93,14 @@ impl Aim {
     }
 
     pub(crate) async fn get(&self, server: &Connection) -> Result<Seen, Failure> {
-        either!(self, server.ask, get_token(GetTokenRequest, get_token_request),
-            get_org_token(GetOrgTokenRequest, get_org_token_request), {},
-            |answer| seen(answer.token, answer.evaluated_at))
+        either!(
+            self,
+            server.ask,
+            get_token(GetTokenRequest, get_token_request),
+            get_org_token(GetOrgTokenRequest, get_org_token_request),
+            {},
+            |answer| seen(answer.token, answer.evaluated_at)
+        )
     }
 
     pub(crate) async fn revoke(&self, server: &Connection, reason: &str) -> Result<TokenShown, Failure> {
@@ -112,18 +117,22 @@ impl Aim {
     ) -> Result<Rotated, Failure> {
         let (overlap, expiry) = (Some(duration_to_proto(overlap)), expiry.map(expiry_choice_to_proto));
         either!(self, server.ask_once, rotate_token(RotateTokenRequest, rotate_token_request),
-            rotate_org_token(RotateOrgTokenRequest, rotate_org_token_request), { overlap: overlap, expiry: expiry },
-            |answer| {
-                let until = answer.pending_until.ok_or_else(|| nonsense("the answer tells no end"))?;
-                Ok(Rotated {
-                    token: TokenShown::read(answer.token)?,
-                    secret: answer.secret,
-                    pending_until: timestamp_from_proto("pending_until", until)?,
-                })
+        rotate_org_token(RotateOrgTokenRequest, rotate_org_token_request), { overlap: overlap, expiry: expiry },
+        |answer| {
+            let until = answer.pending_until.ok_or_else(|| nonsense("the answer tells no end"))?;
+            Ok(Rotated {
+                token: TokenShown::read(answer.token)?,
+                secret: answer.secret,
+                pending_until: timestamp_from_proto("pending_until", until)?,
             })
+        })
     }
 
-    pub(crate) async fn settle(&self, server: &Connection, kind: v1::settling::Kind) -> Result<Seen, Failure> {
+    pub(crate) async fn settle(
+        &self,
+        server: &Connection,
+        kind: v1::settling::Kind,
+    ) -> Result<Seen, Failure> {
         let settling = Some(v1::Settling { kind: Some(kind) });
         either!(self, server.ask, settle_rotation(SettleRotationRequest, settle_rotation_request),
             settle_org_rotation(SettleOrgRotationRequest, settle_org_rotation_request),
@@ -143,22 +152,35 @@ impl Aim {
     }
 
     pub(crate) async fn suspend(&self, server: &Connection) -> Result<Seen, Failure> {
-        either!(self, server.ask, suspend_token(SuspendTokenRequest, suspend_token_request),
-            suspend_org_token(SuspendOrgTokenRequest, suspend_org_token_request), {},
-            |answer| seen(answer.token, answer.evaluated_at))
+        either!(
+            self,
+            server.ask,
+            suspend_token(SuspendTokenRequest, suspend_token_request),
+            suspend_org_token(SuspendOrgTokenRequest, suspend_org_token_request),
+            {},
+            |answer| seen(answer.token, answer.evaluated_at)
+        )
     }
 
     pub(crate) async fn resume(&self, server: &Connection) -> Result<Seen, Failure> {
-        either!(self, server.ask, resume_token(ResumeTokenRequest, resume_token_request),
-            resume_org_token(ResumeOrgTokenRequest, resume_org_token_request), {},
-            |answer| seen(answer.token, answer.evaluated_at))
+        either!(
+            self,
+            server.ask,
+            resume_token(ResumeTokenRequest, resume_token_request),
+            resume_org_token(ResumeOrgTokenRequest, resume_org_token_request),
+            {},
+            |answer| seen(answer.token, answer.evaluated_at)
+        )
     }
 }
 
 /// The name of a token, as a person wrote it.
 pub(crate) fn label(name: &str, list: &str) -> Result<Label, Failure> {
     name.parse().map_err(|why: InvalidName| {
-        Failure::usage(format!("no token is called that: the name {why}"), format!("`{list}` shows the names"))
+        Failure::usage(
+            format!("no token is called that: the name {why}"),
+            format!("`{list}` shows the names"),
+        )
     })
 }
 

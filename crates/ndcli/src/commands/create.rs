@@ -159,13 +159,17 @@ pub(crate) async fn find(
 ) -> Result<v1::Token, Failure> {
     let by_name = get(server, org, false, which).await;
     let found = match by_name {
-        Err(failure) if failure.code == Class::NotFound.exit_code() => match get(server, org, true, which).await {
-            Err(_) => Err(Failure {
-                hint: Some("a revoked one goes by its id: `list --all --format detailed` shows it".to_owned()),
-                ..failure
-            }),
-            found => found,
-        },
+        Err(failure) if failure.code == Class::NotFound.exit_code() => {
+            match get(server, org, true, which).await {
+                Err(_) => Err(Failure {
+                    hint: Some(
+                        "a revoked one goes by its id: `list --all --format detailed` shows it".to_owned(),
+                    ),
+                    ..failure
+                }),
+                found => found,
+            }
+        }
         found => found,
     };
     found?.ok_or_else(|| nonsense("the answer holds no token").into())

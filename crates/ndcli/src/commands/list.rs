@@ -149,7 +149,9 @@ fn notes(tokens: &[TokenShown], now: Timestamp) -> String {
         if let Some(rotation) = &token.rotation {
             notes += &format!("• {name}: {}\n", shown(&rotation.told(now)));
         }
-        for (prefix, at) in token.secrets.iter().filter_map(|secret| Some((&secret.prefix, secret.reused_at?))) {
+        for (prefix, at) in
+            token.secrets.iter().filter_map(|secret| Some((&secret.prefix, secret.reused_at?)))
+        {
             let since = Since { at, as_of: now };
             notes += &format!("• {name}: the retired secret {} was presented {since}\n", shown(prefix));
         }
@@ -214,9 +216,12 @@ pub(crate) fn fields(token: &TokenShown, now: Timestamp) -> Vec<(&'static str, S
         fields.push(("Self-rotating", "yes".to_owned()));
     }
     fields.extend(token.rotation.as_ref().map(|rotation| ("Rotation", rotation.told(now))));
-    fields.extend(token.suspensions.iter().map(|(by, at)| {
-        ("Suspended", format!("by {by} {}", Since { at: *at, as_of: now }))
-    }));
+    fields.extend(
+        token
+            .suspensions
+            .iter()
+            .map(|(by, at)| ("Suspended", format!("by {by} {}", Since { at: *at, as_of: now }))),
+    );
     fields.extend(token.description.clone().map(|text| ("Description", text)));
     fields.extend(token.owner_org.clone().map(|org| ("Owner", format!("the org {org}"))));
     fields.extend(token.last_used_ip.clone().map(|address| ("Last used from", address)));

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use ndauth_client::Client;
 use ndauth_core::{
-    Action, Actions, Class, Description, Expiry, Grant, Grants, InvalidName, Label, Lifetime, Network, Networks,
-    Permission, Problem, Services,
+    Action, Actions, Class, Description, Expiry, Grant, Grants, InvalidName, Label, Lifetime, Network,
+    Networks, Permission, Problem, Services,
 };
 use ndauth_proto::v1::{self, revoke_org_token_request, revoke_token_request};
 use ndauth_proto::{catalogue_from_proto, networks_to_proto, services_to_proto};
@@ -390,8 +390,7 @@ impl Minted {
         match (sent, file) {
             (None, _) => text += "Set NDCLI_TOKEN=<token> to use static auth without interactive login.\n",
             (Some(_), Some(file)) => {
-                text +=
-                    &format!("Set NDCLI_TOKEN_FILE={} to use it.\n", shown(&file.display().to_string()));
+                text += &format!("Set NDCLI_TOKEN_FILE={} to use it.\n", shown(&file.display().to_string()));
             }
             (Some(_), None) => {}
         }

@@ -219,7 +219,8 @@ async fn set_frozen(common: &Common, org: &OrgSlug, frozen: bool, yes: bool) -> 
         let request = v1::UnfreezeOrgRequest { org: slug };
         server.ask(async |client| client.unfreeze_org(request.clone()).await).await?.changed
     };
-    let (how, already) = (if frozen { "frozen" } else { "unfrozen" }, if changed { "" } else { "was already " });
+    let (how, already) =
+        (if frozen { "frozen" } else { "unfrozen" }, if changed { "" } else { "was already " });
     match common.format {
         Format::Json => print_json(&json!({ "org": org.as_str(), "frozen": frozen, "changed": changed })),
         _ => print(&format!("✓ Org \"{org}\" {already}{how}\n")),
@@ -284,8 +285,13 @@ async fn show(common: &Common, org: &OrgSlug) -> Result<(), Failure> {
     let told = answer.org.ok_or_else(|| nonsense("the answer holds no org"))?;
     let created = told.created_at.map(|at| timestamp_from_proto("created_at", at)).transpose()?;
     let created = created.map(|at| at.to_string()).unwrap_or_default();
+    let frozen = told.frozen_at.map(|at| timestamp_from_proto("frozen_at", at)).transpose()?;
+    let frozen = frozen.map(|at| at.to_string());
     match common.format {
-        Format::Simple => print(&format!("• {} role:{role} members:{}\n", shown(&told.slug), told.members)),
+        Format::Simple => {
+            let frozen = frozen.map(|at| format!(" frozen:{at}")).unwrap_or_default();
+            print(&format!("• {} role:{role} members:{}{frozen}\n", shown(&told.slug), told.members))
+        }
         Format::Table | Format::Detailed => print(&detailed(&[
             ("Org", told.slug),
             ("Id", told.id),
@@ -293,6 +299,7 @@ async fn show(common: &Common, org: &OrgSlug) -> Result<(), Failure> {
             ("Your role", role.to_owned()),
             ("Members", told.members.to_string()),
             ("Created", created),
+            ("Frozen", frozen.unwrap_or("no".to_owned())),
         ])),
         Format::Json => print_json(&json!({
             "org": told.slug,
@@ -301,6 +308,7 @@ async fn show(common: &Common, org: &OrgSlug) -> Result<(), Failure> {
             "role": role,
             "members": told.members,
             "created_at": created,
+            "frozen_at": frozen,
         })),
     }
 }

@@ -39,8 +39,12 @@ pub(crate) async fn run(common: &Common, aim: &Aim, renewal: &Renewal) -> Result
         return Err(Failure::failed(message, Some("it can be renewed no further: rotate it")));
     }
     match common.format {
-        Format::Table if renewed => print(&format!("✓ \"{}\" renewed until {ends}\n", shown(&seen.token.name))),
-        Format::Table => print(&format!("✓ \"{}\" lives until {ends}: nothing was changed\n", shown(&seen.token.name))),
+        Format::Table if renewed => {
+            print(&format!("✓ \"{}\" renewed until {ends}\n", shown(&seen.token.name)))
+        }
+        Format::Table => {
+            print(&format!("✓ \"{}\" lives until {ends}: nothing was changed\n", shown(&seen.token.name)))
+        }
         Format::Simple => print(&format!("• {} expires:{ends} renewed:{renewed}\n", shown(&seen.token.name))),
         Format::Detailed => print(&detailed(&fields(&seen.token, seen.now))),
         Format::Json => {

@@ -2,19 +2,19 @@
 
 use std::time::Duration;
 
-use ndauth_core::{ExpiryChoice, InvalidExpiry, Secret, SecretKind, Timestamp};
+use ndauth_core::{ExpiryChoice, InvalidExpiry, Lifetime, Reason, Secret, SecretKind, Timestamp};
 use ndauth_proto::v1;
 use ndauth_proto::v1::settling::Kind;
 use ndauth_terminal::{Failure, TokenShown, detailed, nonsense, print, print_json, shown};
 use serde_json::json;
 
-use super::aim::Aim;
+use super::aim::{Aim, Seen};
 use super::list::fields;
 use super::sink::{Sink, SinkArgs};
 use crate::arguments::{Common, Format, span};
 use crate::connection::{Connection, connect, connect_as};
 use crate::credentials::Credential;
-use crate::terminal::confirm;
+use crate::terminal::{asks, confirm};
 
 /// What a rotation takes.
 #[derive(clap::Args)]
@@ -77,8 +77,7 @@ pub(crate) async fn run(common: &Common, aim: &Aim, rotation: &Rotation) -> Resu
         return show(common, aim, &rotated.token, secret, until, rotation.overlap);
     };
     let whereabouts = sink.whereabouts();
-    deliver(common, &server, aim, sink, secret, until, "the old one still serves").await?;
-    let seen = aim.get(&server).await?;
+    let seen = deliver(common, &server, aim, sink, secret, until, "the old one still serves").await?;
     let told = match common.format {
         Format::Json => {
             let mut told = seen.token.json();
@@ -86,7 +85,10 @@ pub(crate) async fn run(common: &Common, aim: &Aim, rotation: &Rotation) -> Resu
             told["secret"] = json!(whereabouts);
             return print_json(&told);
         }
-        _ => format!("✓ \"{}\" rotated: the new secret was {whereabouts}, and took over\n", shown(&seen.token.name)),
+        _ => format!(
+            "✓ \"{}\" rotated: the new secret was {whereabouts}, and took over\n",
+            shown(&seen.token.name)
+        ),
     };
     print(&told)?;
     print(&note(&seen.token, seen.now))
@@ -102,7 +104,7 @@ pub(crate) async fn deliver(
     secret: &str,
     until: Timestamp,
     meanwhile: &str,
-) -> Result<(), Failure> {
+) -> Result<Seen, Failure> {
     let finish = aim.command("rotate");
     if let Err(why) = sink.store(secret) {
         let message = format!("{why}\nthe new secret waits until {}, and {meanwhile}", until.minute());
@@ -121,7 +123,7 @@ pub(crate) async fn deliver(
         }
         _ => aim.settle(server, kind).await,
     };
-    confirmed.map(drop).map_err(|failure| Failure {
+    confirmed.map_err(|failure| Failure {
         message: format!("the new secret was stored, and did not take over yet: {}", failure.message),
         hint: Some(format!("it takes over at its first use, or by `{finish} --confirm`")),
         ..failure
@@ -133,7 +135,8 @@ async fn retire(common: &Common, aim: &Aim, anyway: bool) -> Result<(), Failure>
     let server = connect(common).await?;
     let seen = aim.get(&server).await?;
     let anyway = match &seen.token.rotation {
-        Some(rotation) if !anyway && !rotation.is_safe() => {
+        // Where nobody can be asked, the server says why not.
+        Some(rotation) if !anyway && !rotation.is_safe() && asks() => {
             let question = format!("{}. Retire it all the same? [y/N]:", rotation.told(seen.now));
             if !confirm(&question, "--yes")? {
                 return Err(Failure::failed("aborted: the old secret serves on", None));
@@ -142,7 +145,14 @@ async fn retire(common: &Common, aim: &Aim, anyway: bool) -> Result<(), Failure>
         }
         _ => anyway,
     };
-    let seen = aim.by_id(&seen.token).settle(&server, Kind::Retire(v1::RetireSecret { anyway })).await?;
+    let seen = aim.by_id(&seen.token).settle(&server, Kind::Retire(v1::RetireSecret { anyway })).await;
+    let seen = seen.map_err(|failure| match failure.hint.as_deref() == Reason::NotSafeYet.hint() {
+        true => Failure {
+            hint: Some("`--yes` retires it all the same; `show` tells where it is used".to_owned()),
+            ..failure
+        },
+        false => failure,
+    })?;
     settled(common, &seen.token, seen.now, "the old secret is retired")
 }
 
@@ -175,7 +185,7 @@ fn show(
     let overlap_told = if overlap.is_zero() {
         "ends then".to_owned()
     } else {
-        format!("serves on for {} then", humantime::format_duration(overlap))
+        format!("serves on for {} then", Lifetime::For(overlap))
     };
     match common.format {
         Format::Json => {

@@ -68,7 +68,8 @@ impl Sink {
 /// error: standard output holds data.
 fn run(command: &str, secret: &str) -> Result<(), String> {
     let failed = |what: &str, error: io::Error| format!("`{command}` {what}: {error}");
-    let stderr = io::stderr().as_fd().try_clone_to_owned().map_err(|error| failed("cannot be started", error))?;
+    let stderr =
+        io::stderr().as_fd().try_clone_to_owned().map_err(|error| failed("cannot be started", error))?;
     let mut child = Command::new("sh")
         .arg("-c")
         .arg(command)

@@ -19,7 +19,8 @@ pub(crate) async fn resume(common: &Common, aim: &Aim) -> Result<(), Failure> {
     let server = connect(common).await?;
     let seen = aim.resume(&server).await?;
     let left = others(&seen.token);
-    let told = if left.is_empty() { "resumed".to_owned() } else { format!("resumed; still suspended by {left}") };
+    let told =
+        if left.is_empty() { "resumed".to_owned() } else { format!("resumed; still suspended by {left}") };
     tell(common, &seen, &told)
 }
 
@@ -31,7 +32,9 @@ fn tell(common: &Common, seen: &Seen, how: &str) -> Result<(), Failure> {
     let token = &seen.token;
     match common.format {
         Format::Table => print(&format!("✓ \"{}\" {}\n", shown(&token.name), shown(how))),
-        Format::Simple => print(&format!("• {} [{}] {}\n", shown(&token.name), shown(&token.prefix), shown(how))),
+        Format::Simple => {
+            print(&format!("• {} [{}] {}\n", shown(&token.name), shown(&token.prefix), shown(how)))
+        }
         Format::Detailed => print(&detailed(&fields(token, seen.now))),
         Format::Json => print_json(&token.json()),
     }

@@ -131,7 +131,8 @@ fn inputs(token: usize) -> Inputs {
         owner: InputOwner::Account {
             id: account,
             handle: "ada".parse().expect("a handle"),
-            last_login_at: None, not_before: Timestamp::MIN
+            last_login_at: None,
+            not_before: Timestamp::MIN,
         },
         places: Vec::new(),
     }

@@ -1,0 +1,297 @@
+//! The life of a token as its owner and its pipelines see it: rotated, renewed, checked, and dead with an honest word.
+
+use std::fs;
+use std::time::{Duration, SystemTime};
+
+use ndauth_core::{Requirement, Scope, Secret, Timestamp};
+use ndauth_proto::v1;
+use ndauth_store::{Clock, Store};
+
+use crate::installation::{Ended, Installation, Running, mode, soon};
+use crate::on_both;
+use crate::requests::new_token;
+
+/// Runs a command line of `ndcli` with the stored login.
+fn cli(at: &Installation, server: &Running, line: &str) -> Ended {
+    at.ndcli(server, &line.split(' ').collect::<Vec<_>>())
+}
+
+fn done(ended: Ended) -> String {
+    assert_eq!(ended.code, 0, "{ended:?}");
+    ended.out
+}
+
+fn secret_of(out: &str) -> String {
+    let line = out.lines().find_map(|line| line.strip_prefix("Token: "));
+    line.expect("a line with the secret").to_owned()
+}
+
+/// The machine's time, so many seconds later: what instants are chosen by.
+#[expect(clippy::disallowed_methods, reason = "a person chooses an instant by the machine's time")]
+fn later(seconds: u64) -> Timestamp {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
+    let micros = i64::try_from((now + Duration::from_secs(seconds)).as_micros()).expect("an instant");
+    Timestamp::from_micros(micros).expect("an instant")
+}
+
+/// What a service says of a secret that asks to write in `ops`.
+async fn verdict(server: &Running, service: &Secret, secret: &str) -> String {
+    let needed =
+        Requirement::Access { org: "ops".parse().expect("a slug"), access: Scope::Rw, permission: None };
+    let mut asked =
+        ndauth_proto::requirement_to_proto(secret, &needed, "203.0.113.9".parse().ok()).expect("a question");
+    asked.client = "deploy/2.1 (linux)".to_owned();
+    let told = server.client(service).await.validate_token(asked).await.expect("decided");
+    match told.outcome.expect("an outcome") {
+        v1::validate_token_response::Outcome::Allowed(_) => "allowed".to_owned(),
+        v1::validate_token_response::Outcome::Refused(refused) => refused.message,
+    }
+}
+
+on_both! {
+    /// A pipeline stays on the old secret: it is seen, it is not cut off, and then it is.
+    async fn a_rotation_waits_for_its_pipeline(at: &Installation) {
+        at.people();
+        let server = at.serve();
+        at.log_in(&server);
+        let service = at.service();
+        let old = secret_of(&done(cli(at, &server, "auth token create --name ci --scope rw")));
+        assert_eq!(verdict(&server, &service, &old).await, "allowed");
+        let told = done(cli(at, &server, "auth token rotate ci --overlap 7d"));
+        let new = secret_of(&told);
+        assert!(told.contains("takes over at its first use, or by `ndcli auth token rotate 'ci' --confirm`; the old one serves on for 7d"), "{told}");
+        let again = cli(at, &server, "auth token rotate ci");
+        assert!(again.code == 1 && again.err.contains("waits to be confirmed until") && again.err.contains("--drop"), "{again:?}");
+        assert!(done(cli(at, &server, "auth token list")).contains("• ci: the new secret waits to be confirmed until "));
+
+        assert_eq!(verdict(&server, &service, &new).await, "allowed");
+        let rotation = async || {
+            let listed = done(cli(at, &server, "auth token list -f json"));
+            let listed: serde_json::Value = serde_json::from_str(&listed).expect("JSON");
+            let rotation = &listed["tokens"][0]["rotation"];
+            format!("{} {}", rotation["stage"].as_str().unwrap_or("-"), rotation["why"].as_str().unwrap_or("-"))
+        };
+        soon(&"overlap too_soon".to_owned(), &rotation).await;
+        assert_eq!(verdict(&server, &service, &old).await, "allowed");
+        soon(&"overlap still_used".to_owned(), &rotation).await;
+        let told = done(cli(at, &server, "auth token list"));
+        assert!(told.contains("from 203.0.113.9; not yet safe to retire: somebody uses it"), "{told}");
+        let refused = cli(at, &server, "auth token rotate ci --retire");
+        assert!(refused.code == 1 && refused.err.contains("it is not yet safe: the old secret was used just now"), "{refused:?}");
+        assert!(refused.err.contains("`--yes` retires it all the same"), "{refused:?}");
+        let told = done(cli(at, &server, "auth token rotate ci --retire --yes"));
+        assert_eq!(told, "✓ \"ci\": the old secret is retired\n");
+        let refusal = verdict(&server, &service, &old).await;
+        assert!(refusal.starts_with("the secret was replaced by a rotation just now ("), "{refusal}");
+        assert_eq!(verdict(&server, &service, &new).await, "allowed");
+        // Where it is used, and that the old secret turned up once more.
+        let shown = async || {
+            let told = done(cli(at, &server, "auth token show ci"));
+            let (place, turned_up) = (told.contains("│ 203.0.113.9 │ deploy/2.1 │"), told.contains("│ retired │"));
+            (place, turned_up, told.contains("PRESENTED"))
+        };
+        soon(&(true, true, true), &shown).await;
+        let noted = async || done(cli(at, &server, "auth token list")).contains(" was presented just now (");
+        soon(&true, &noted).await;
+        assert!(at.operate("check").contains("all is as it should be"));
+    }
+
+    /// The secret reaches the sink, and nothing else: not the terminal, not an argument, not a variable, not a log.
+    async fn a_sink_alone_gets_the_secret(at: &Installation) {
+        at.people();
+        let server = at.serve();
+        at.log_in(&server);
+        let service = at.service();
+        let kept = |name: &str| fs::read_to_string(at.home().join(name)).unwrap_or_default().trim().to_owned();
+        let home = at.home().display().to_string();
+        let into = |verb: &str, name: &str, end: &str| {
+            let command = format!(
+                "cat > {home}/{name}; tr '\\0' '\\n' < /proc/$PPID/cmdline > {home}/{name}.seen; \
+                 tr '\\0' '\\n' < /proc/$PPID/environ >> {home}/{name}.seen; env >> {home}/{name}.seen; echo stored; {end}"
+            );
+            let words: Vec<&str> = verb.split(' ').chain(["--to-command", &command]).collect();
+            at.ndcli(&server, &words)
+        };
+        let made = into("auth token create --name ci --scope rw", "first", "true");
+        let first = kept("first");
+        assert!(first.parse::<Secret>().is_ok(), "{made:?}");
+        assert_eq!(verdict(&server, &service, &first).await, "allowed");
+        // A sink that stored it and failed then has broken nothing.
+        let failed = into("auth token rotate ci", "second", "exit 3");
+        let second = kept("second");
+        assert_eq!(failed.code, 1);
+        assert!(failed.err.contains("the new secret waits until ") && failed.err.contains("the old one still serves"), "{failed:?}");
+        assert!(failed.err.contains("hint: if it was stored all the same: `ndcli auth token rotate 'ci' --confirm`"), "{failed:?}");
+        assert_eq!(verdict(&server, &service, &first).await, "allowed");
+        assert_eq!(done(cli(at, &server, "auth token rotate ci --confirm")).lines().next(), Some("✓ \"ci\": the new secret took over"));
+        assert_eq!(verdict(&server, &service, &second).await, "allowed");
+        done(cli(at, &server, "auth token rotate ci --retire --yes"));
+        // One that failed before it stored it, too.
+        let failed = at.ndcli(&server, &["auth", "token", "rotate", "ci", "--to-command", "exit 4"]);
+        assert!(failed.code == 1 && failed.err.contains("exit status: 4"), "{failed:?}");
+        done(cli(at, &server, "auth token rotate ci --drop"));
+        assert_eq!(verdict(&server, &service, &second).await, "allowed");
+        let file = at.home().join("token");
+        fs::write(&file, "what was there before").expect("written");
+        let told = at.ndcli(&server, &["auth", "token", "rotate", "ci", "--overlap", "0", "--to-file", &file.display().to_string()]);
+        assert!(told.code == 0 && told.out.contains("and took over"), "{told:?}");
+        assert_eq!(mode(&file), 0o600);
+        assert_eq!(verdict(&server, &service, &kept("token")).await, "allowed");
+        assert!(verdict(&server, &service, &second).await.starts_with("the secret was replaced"));
+        let nowhere = at.ndcli(&server, &["auth", "token", "rotate", "ci", "--to-file", "/nonexistent/token"]);
+        assert!(nowhere.code == 2, "{nowhere:?}");
+        assert!(!done(cli(at, &server, "auth token list")).contains("waits"), "nothing was begun");
+
+        let log: String = server.log.try_iter().collect();
+        for (secret, ended) in [(&first, &made), (&second, &failed)] {
+            for place in [&ended.out, &ended.err, &kept("first.seen"), &kept("second.seen"), &log, &told.out, &told.err] {
+                assert!(!place.contains(&secret[12..]), "{place}");
+            }
+        }
+        assert!(made.err.contains("stored"), "what a sink prints stands beside the data: {made:?}");
+    }
+
+    /// SEC-17: only the exact string passes, at the server and at every surface of it.
+    async fn sec_17_only_the_exact_string_passes(at: &Installation) {
+        at.people();
+        let server = at.serve();
+        let owner = server.client(&at.session()).await;
+        let service = at.service();
+        let secret = owner.create_token(new_token("ci")).await.expect("made").secret;
+        assert_eq!(verdict(&server, &service, &secret).await, "allowed");
+        let mut spoiled: Vec<String> = (1..=10).map(|cut| secret[..secret.len() - cut].to_owned()).collect();
+        spoiled.extend(["\n", " ", "%0a", "\0", "A", "=", "\r\n", "\u{200b}"].map(|tail| format!("{secret}{tail}")));
+        spoiled.extend([" ", "\n", "x", "Bearer "].map(|head| format!("{head}{secret}")));
+        spoiled.push(secret.to_uppercase());
+        spoiled.push(secret.to_lowercase());
+        spoiled.push(secret.replace("ndpat_", "ndorg_"));
+        spoiled.push(secret.replace('a', "а").replace("ndp", "ndр"));
+        spoiled.push(format!("x{secret}y"));
+        for text in spoiled.iter().filter(|text| **text != secret) {
+            let told = verdict(&server, &service, text).await;
+            assert_ne!(told, "allowed", "{text:?}");
+            assert!(!told.contains(&secret[12..]), "{told}");
+        }
+        assert_eq!(verdict(&server, &service, &secret).await, "allowed");
+    }
+
+    /// What ends soon is warned of, fails a strict check, and renews itself where that was asked for.
+    async fn what_ends_soon_is_told_and_renewed(at: &Installation) {
+        at.people();
+        let server = at.serve();
+        at.log_in(&server);
+        let turning = at.home().join("turning").display().to_string();
+        let plain = at.home().join("plain").display().to_string();
+        for (name, file, more) in [("turning", &turning, Some("--self-rotating")), ("plain", &plain, None)] {
+            let words = ["auth", "token", "create", "--name", name, "--scope", "rw", "--to-file", file];
+            done(at.ndcli(&server, &words.into_iter().chain(more).collect::<Vec<_>>()));
+        }
+        server.kill();
+        // So much of their time has passed.
+        let store = Store::connect(&at.scratch.url, Clock::Database).await.expect("it opens");
+        let sql = format!("UPDATE token SET expires_at = {}", later(3 * 24 * 60 * 60).micros());
+        ndauth_store::testing::execute(&store, &sql).await;
+        store.close().await.expect("closed");
+        let server = at.serve();
+        let with = |file: &str, more: &[(&str, &str)], line: &str| {
+            let variables: Vec<_> = [("NDCLI_TOKEN_FILE", file)].into_iter().chain(more.iter().copied()).collect();
+            at.ndcli_with(&server, &variables, &line.split(' ').collect::<Vec<_>>(), "")
+        };
+        let told = with(&plain, &[], "whoami -f simple");
+        assert!(told.code == 0 && told.err.starts_with("warning: the token in NDCLI_TOKEN_FILE ends in 2 days ("), "{told:?}");
+        assert_eq!(with(&plain, &[], "auth status --strict --fail-within 1d -f simple").code, 0);
+        let strict = with(&plain, &[("GITHUB_ACTIONS", "true")], "auth status --strict -f simple");
+        let line = "\n::warning title=ndauth credential::the credential in NDCLI_TOKEN_FILE ends in 2 days (";
+        assert!(strict.code == 1 && strict.out.contains(line), "{strict:?}");
+        let strict = with(&plain, &[("GITLAB_CI", "true")], "auth status --strict -f simple");
+        assert!(strict.code == 1 && strict.out.contains("\n\u{1b}[0;33mWARNING: the credential in "), "{strict:?}");
+        // By itself: quietly, once, and never so that the command fails.
+        let renew = [("NDCLI_AUTO_REFRESH_TOKEN", "true")];
+        let told = with(&plain, &renew, "whoami -f simple");
+        assert!(told.code == 0 && !told.err.contains("renewed"), "it may not: {told:?}");
+        let told = with(&turning, &renew, "whoami -f simple");
+        assert!(told.code == 0 && told.err.contains("renewed \"turning\" until "), "{told:?}");
+        assert_eq!(with(&turning, &renew, "whoami -f simple").err, "");
+        assert_eq!(with(&turning, &[], "auth status --strict -f simple").code, 0);
+        // A person's login renews what is theirs.
+        done(at.ndcli(&server, &["config", "set", "auto-refresh-token", "true"]));
+        let told = at.ndcli(&server, &["auth", "token", "list", "-f", "simple"]);
+        assert!(told.code == 0 && told.err.contains("renewed \"plain\" until "), "{told:?}");
+        assert_eq!(at.ndcli(&server, &["auth", "token", "list", "-f", "simple"]).err, "");
+    }
+
+    /// An incident: what was made before is shut out, an org is frozen, and it is undone.
+    async fn an_incident_is_contained(at: &Installation) {
+        at.people();
+        at.operate("account create eve --email eve@example.org --operator");
+        at.operate("member set ops eve ADMIN");
+        let server = at.serve();
+        at.log_in(&server);
+        let service = at.service();
+        let old = secret_of(&done(cli(at, &server, "auth token create --name ci --scope rw")));
+        assert_eq!(verdict(&server, &service, &old).await, "allowed");
+        let eve: Secret = at.operate("session issue eve").parse().expect("a secret");
+        let eves = |line: &str| {
+            at.ndcli_with(&server, &[("NDCLI_TOKEN", eve.expose())], &line.split(' ').collect::<Vec<_>>(), "")
+        };
+        let preview = done(eves("auth token revoke --all --org ops --created-before now --preview"));
+        assert!(preview.contains("1 token(s) have a secret that was made before "), "{preview}");
+        let listed = done(eves("org tokens ops -f json"));
+        let listed: serde_json::Value = serde_json::from_str(&listed).expect("JSON");
+        let id = listed["tokens"][0]["id"].as_str().expect("an id").to_owned();
+        assert_eq!(listed["tokens"][0]["owner"], "ada");
+        done(eves(&format!("org suspend {id} --org ops")));
+        soon(&true, async || verdict(&server, &service, &old).await.starts_with("the org `ops` suspended the token just now")).await;
+        done(eves(&format!("org resume {id} --org ops")));
+        done(eves("org freeze ops --yes"));
+        soon(&true, async || verdict(&server, &service, &old).await.starts_with("the org `ops` was frozen just now")).await;
+        let minted = cli(at, &server, "auth token create --name x --scope ro --org ops");
+        assert!(minted.code == 5 && minted.err.contains("hint: an admin of the org ends that"), "{minted:?}");
+        done(eves("org unfreeze ops"));
+        soon(&"allowed".to_owned(), async || verdict(&server, &service, &old).await).await;
+        done(eves("auth token revoke --all --owner ada --created-before now --yes"));
+        soon(&true, async || verdict(&server, &service, &old).await.starts_with("every secret minted before ")).await;
+        assert!(done(cli(at, &server, "auth token list")).contains("shut out"));
+        let fresh = secret_of(&done(cli(at, &server, "auth token create --like ci")));
+        assert_eq!(verdict(&server, &service, &fresh).await, "allowed");
+        // Dead by an owner's word, and only the owner is told it.
+        done(at.ndcli(&server, &["auth", "token", "revoke", "ci", "--yes", "--reason", "the laptop was stolen"]));
+        let refusal = verdict(&server, &service, &fresh).await;
+        assert!(refusal.starts_with("the token was revoked just now (") && !refusal.contains("laptop"), "{refusal}");
+        let all: serde_json::Value =
+            serde_json::from_str(&done(cli(at, &server, "auth token list --all -f json"))).expect("JSON");
+        let id = all["tokens"].as_array().expect("tokens").last().expect("one")["id"].as_str().expect("an id").to_owned();
+        let shown = at.operate("token list --all --owner ada");
+        assert!(!shown.contains("laptop"));
+        let client = server.client(&at.session()).await;
+        let request = v1::GetTokenRequest { token: Some(v1::get_token_request::Token::Id(id)) };
+        let revocation = client.get_token(request).await.expect("shown").token.expect("a token").revocation;
+        let revocation = revocation.expect("told");
+        assert_eq!((revocation.by.as_str(), revocation.reason.as_str()), ("ada", "the laptop was stolen"));
+        assert!(at.operate("tidy").starts_with("removed 0 token(s)"));
+        assert!(at.operate("check").contains("all is as it should be"));
+    }
+
+    /// A service's secret takes over at its first use.
+    async fn a_services_secret_takes_over_at_its_first_use(at: &Installation) {
+        at.people();
+        let server = at.serve();
+        let service = at.service();
+        let new: Secret = at.operate("service rotate registry --overlap 0").parse().expect("a secret alone");
+        assert!(at.admin("service rotate registry").err.contains("waits to be confirmed"));
+        let asks = async |secret: &Secret| {
+            let client = server.client(secret).await;
+            let question = v1::ValidateTokenRequest {
+                secret: "ndpat_Jj8IYRumwQ9GV4nfqrymvLBbUUnY8LAkuEecJnIrk1U".to_owned(),
+                required_access: v1::Access::Identity.into(),
+                ..Default::default()
+            };
+            client.validate_token(question).await.map(drop).map_err(|problem| problem.reason.code())
+        };
+        assert_eq!(asks(&service).await, Ok(()));
+        soon(&Ok(()), async || asks(&new).await).await;
+        soon(&Err("SECRET_REPLACED"), async || asks(&service).await).await;
+        assert_eq!(asks(&new).await, Ok(()));
+        assert!(at.operate("check").contains("all is as it should be"));
+    }
+}
