@@ -1,5 +1,6 @@
 //! What a hundred times as many tokens cost.
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -8,7 +9,10 @@ use ndauth_bench::seed::{Seeded, seed};
 use ndauth_bench::server::Server;
 use ndauth_bench::table::{Bar, Row, median, ratios};
 use ndauth_client::Client;
+use ndauth_core::Owner;
 use ndauth_proto::v1;
+use ndauth_store::testing::execute;
+use ndauth_store::{Clock, Store, TokenOrder, TokenQuery};
 
 use crate::validate::about;
 use crate::{ANSWERING, Bench, text};
@@ -106,5 +110,80 @@ pub(crate) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
         ));
     }
     few.server.end()?;
-    much.server.end()
+    much.server.end()?;
+    lists(bench, many)?;
+    tidying(bench, many)
+}
+
+/// The first page of each list of an org that owns all of so many tokens.
+fn lists(bench: &mut Bench, many: usize) -> anyhow::Result<()> {
+    let url = bench.sqlite("lists.db");
+    let times = bench.runtime.block_on(async {
+        seed(&url, many).await?;
+        let store = Store::connect(&url, Clock::Database).await?;
+        // All of them become one org's; each ends and was used at a time of its own.
+        let spread = "UPDATE token SET account_id = NULL, org_id = (SELECT id FROM org ORDER BY slug LIMIT 1), \
+                      live_name = NULL, expires_at = expires_at + abs(random() % 1000000000), \
+                      last_used_at = created_at - abs(random() % 1000000000)";
+        execute(&store, spread).await;
+        execute(&store, "ANALYZE").await;
+        let read = store.read().await?;
+        let org = read.list_orgs().await?.into_iter().min_by(|a, b| a.slug.cmp(&b.slug)).context("an org")?;
+        let mut times = Vec::new();
+        for order in [TokenOrder::Made, TokenOrder::Name, TokenOrder::End, TokenOrder::Use] {
+            for reverse in [false, true] {
+                let mut query = TokenQuery::all(false, 100);
+                (query.order, query.reverse) = (order, reverse);
+                let mut taken = Vec::new();
+                for _ in 0..20 {
+                    let begun = Instant::now();
+                    let (tokens, next) = read.list_tokens(Owner::Org(org.id), &query).await?;
+                    anyhow::ensure!(tokens.len() == 100 && next.is_some(), "a page is whole");
+                    read.view_tokens(tokens).await?;
+                    taken.push(micros(begun) / 1000.0);
+                }
+                times.push((format!("{order:?}{}", if reverse { ", reversed" } else { "" }), median(&taken)));
+            }
+        }
+        drop(read);
+        store.close().await?;
+        anyhow::Ok(times)
+    })?;
+    for (order, time) in times {
+        let what = format!("first page of an org's {many} tokens by {order}");
+        bench.row(Row::new(what, "ms", &[time], Bar::AtMost(50.0)));
+    }
+    Ok(())
+}
+
+/// What the janitor takes where nothing is dead, and where a hundredth of so many tokens is.
+fn tidying(bench: &mut Bench, many: usize) -> anyhow::Result<()> {
+    let url = bench.sqlite("tidying.db");
+    let dead = many / 100;
+    bench.runtime.block_on(seed(&url, many))?;
+    let ndauthd = bench.binary("ndauthd");
+    let tidy = || -> anyhow::Result<f64> {
+        let begun = Instant::now();
+        let ended =
+            Command::new(&ndauthd).args(["admin", "tidy"]).env("NDAUTHD_DATABASE", text(&url)).output()?;
+        anyhow::ensure!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+        Ok(begun.elapsed().as_secs_f64())
+    };
+    let none = tidy()?;
+    bench.runtime.block_on(async {
+        let store = Store::connect(&url, Clock::Database).await?;
+        let long_ago =
+            format!("UPDATE token SET expires_at = 1 WHERE id IN (SELECT id FROM token LIMIT {dead})");
+        execute(&store, &long_ago).await;
+        store.close().await?;
+        anyhow::Ok(())
+    })?;
+    let some = tidy()?;
+    let what = format!("`ndauthd admin tidy` with {many} tokens, none dead");
+    bench.row(Row::new(what, "s", &[none], Bar::AtMost(1.0)));
+    #[expect(clippy::cast_precision_loss, reason = "a count")]
+    let each = (some - none) * 1e6 / dead as f64;
+    let what = format!("the same with {dead} dead, for each of them");
+    bench.row(Row::new(what, "us", &[each], Bar::AtMost(1000.0)));
+    Ok(())
 }

@@ -58,6 +58,7 @@ pub enum InvalidExpiry {
     Past,
 }
 
+const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = HOUR.saturating_mul(24);
 
@@ -97,11 +98,14 @@ impl Lifetime {
 }
 
 impl fmt::Display for Lifetime {
-    /// In the largest unit of `--expires-in` that says it whole; seconds where none does.
+    /// In the largest of days, hours and minutes that says it whole; seconds where none does.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Lifetime::For(duration) = self else { return f.write_str("never") };
         let seconds = duration.as_secs();
-        match [("d", DAY), ("h", HOUR)].into_iter().find(|(_, unit)| seconds % unit.as_secs() == 0) {
+        match [("d", DAY), ("h", HOUR), ("m", MINUTE)]
+            .into_iter()
+            .find(|(_, unit)| seconds % unit.as_secs() == 0)
+        {
             Some((name, unit)) => write!(f, "{}{name}", seconds / unit.as_secs()),
             None => write!(f, "{seconds}s"),
         }

@@ -191,8 +191,11 @@ on_both! {
         let store = Store::connect(&at.scratch.url, Clock::Database).await.expect("it opens");
         let sql = format!("UPDATE token SET expires_at = {}", later(3 * 24 * 60 * 60).micros());
         ndauth_store::testing::execute(&store, &sql).await;
+        let minted = "UPDATE secret SET minted_at = minted_at - 6912000000000 WHERE token_id IS NOT NULL";
+        ndauth_store::testing::execute(&store, minted).await;
         store.close().await.expect("closed");
         let server = at.serve();
+        at.log_in(&server);
         let with = |file: &str, more: &[(&str, &str)], line: &str| {
             let variables: Vec<_> = [("NDCLI_TOKEN_FILE", file)].into_iter().chain(more.iter().copied()).collect();
             at.ndcli_with(&server, &variables, &line.split(' ').collect::<Vec<_>>(), "")
