@@ -169,8 +169,8 @@ pub(crate) enum Token {
     Show(TokenName),
     /// Give a token a new secret; the old one retires once the new one is used
     Rotate(Rotate),
-    /// Move the end of a standard token by 30 days
-    #[command(visible_alias = "refresh")]
+    /// Move the end of a standard token by 30 days; `refresh` is the same
+    #[command(alias = "refresh")]
     Renew(Renew),
     /// Revoke a personal access token, or all of a time
     Revoke(Revoke),

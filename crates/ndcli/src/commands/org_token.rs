@@ -31,8 +31,8 @@ pub(crate) enum OrgToken {
     Show(Which),
     /// Give a token of the org a new secret; the old one retires once the new one is used
     Rotate(Rotate),
-    /// Move the end of a standard token of the org by 30 days
-    #[command(visible_alias = "refresh")]
+    /// Move the end of a standard token of the org by 30 days; `refresh` is the same
+    #[command(alias = "refresh")]
     Renew(Renew),
     /// Revoke a token of the org
     Revoke(Revoke),
