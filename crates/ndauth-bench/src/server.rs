@@ -43,6 +43,10 @@ impl Server {
         let (tell, log) = mpsc::channel();
         std::thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
+                // What goes wrong there is told here too.
+                if line.contains("\"level\":\"ERROR\"") {
+                    eprintln!("{line}");
+                }
                 let _ = tell.send(line);
             }
         });

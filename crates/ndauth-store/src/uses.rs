@@ -78,16 +78,15 @@ impl Store {
             Engine::Sqlite => ("min", "max"),
             Engine::Postgres => ("least", "greatest"),
         };
-        // Of each secret, the last use of the batch: a row that is updated twice is updated by either.
-        let newest = format!(
-            "{used}, newest AS (SELECT id, at, address, row_number() OVER (PARTITION BY id ORDER BY at DESC) AS place \
-             FROM used)"
-        );
         let statements = [
+            // Of each secret, the last use of the batch: a row that is updated twice is updated by either. Without a
+            // window, for which SQLite scans all secrets.
             format!(
-                "{newest} UPDATE secret SET last_used_at = newest.at, last_used_address = NULLIF(newest.address, '') \
-                 FROM newest WHERE secret.id = newest.id AND newest.place = 1 \
-                 AND (last_used_at IS NULL OR last_used_at < newest.at)"
+                "{used} UPDATE secret SET last_used_at = newest.at, last_used_address = NULLIF(newest.address, '') \
+                 FROM (SELECT used.id, used.at, min(used.address) AS address FROM used \
+                 JOIN (SELECT id, max(at) AS at FROM used GROUP BY id) AS last ON last.id = used.id AND last.at = used.at \
+                 GROUP BY used.id, used.at) AS newest \
+                 WHERE secret.id = newest.id AND (last_used_at IS NULL OR last_used_at < newest.at)"
             ),
             format!(
                 "{used} UPDATE token SET last_used_at = of_token.at FROM (SELECT token_id, max(at) AS at FROM used \
