@@ -42,7 +42,7 @@ pub struct Label(SmolStr);
 
 /// What something is for, in a person's words: 1 to 200 characters on one line, in Unicode's normal form C.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Description(SmolStr);
+pub struct Description(Box<str>);
 
 /// An org's immutable name in URLs and commands: 1 to 40 of a-z, 0-9 and inner hyphens.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -65,7 +65,7 @@ impl FromStr for Label {
     type Err = InvalidName;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        line(text, MAX_LABEL).map(Label)
+        line(text, MAX_LABEL).map(|line| Label(line.into()))
     }
 }
 
@@ -73,7 +73,7 @@ impl FromStr for Description {
     type Err = InvalidName;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        line(text, MAX_DESCRIPTION).map(Description)
+        line(text, MAX_DESCRIPTION).map(|line| Description(line.into()))
     }
 }
 
@@ -113,7 +113,7 @@ impl FromStr for Email {
 }
 
 /// A line that people wrote, in normal form.
-fn line(text: &str, max: usize) -> Result<SmolStr, InvalidName> {
+fn line(text: &str, max: usize) -> Result<String, InvalidName> {
     bounded(text, max)?;
     if text.trim() != text {
         return Err(InvalidName::OuterSpace);
@@ -123,7 +123,7 @@ fn line(text: &str, max: usize) -> Result<SmolStr, InvalidName> {
     }
     let normal: String = text.nfc().collect();
     bounded(&normal, max)?;
-    Ok(normal.into())
+    Ok(normal)
 }
 
 fn bounded(text: &str, max: usize) -> Result<(), InvalidName> {
