@@ -6,7 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ndauth_core::{
-    Actor, Change, Level, Lineage, Owner, Personal, SecretId, SecretRecord, SecretState, Timestamp, Token,
+    Actor, Causes, Change, Level, Lineage, Owner, Personal, SecretId, SecretRecord, SecretState, Timestamp,
+    Token,
 };
 use ndauth_store::{Family, FoundSecret, Write};
 use tokio::sync::Notify;
@@ -106,7 +107,7 @@ impl Authority {
                     return Err(error);
                 }
                 tracing::error!(
-                    error = &error as &dyn std::error::Error,
+                    error = %Causes(&error),
                     "what an answer set off was not done"
                 );
             }

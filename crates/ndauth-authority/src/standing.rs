@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwapOption;
-use ndauth_core::{Head, Installation, InstallationId};
+use ndauth_core::{Causes, Head, Installation, InstallationId};
 use ndauth_store::{DatabaseUrl, Witness};
 
 use crate::access::Operation;
@@ -195,7 +195,7 @@ impl Authority {
         let Some(witness) = witness else { return };
         if let Err(error) = witness.write(head) {
             let file = witness.path().display();
-            tracing::warn!(%file, error = &error as &dyn std::error::Error, "the end of the log was not kept");
+            tracing::warn!(%file, error = %Causes(&error), "the end of the log was not kept");
         }
     }
 }

@@ -19,6 +19,7 @@ mod policy;
 
 mod account;
 mod catalogue;
+mod causes;
 mod client;
 mod rotation;
 mod suspension;
@@ -41,6 +42,7 @@ pub use catalogue::{
     ActionDocument, Catalogue, CatalogueChange, CatalogueDocument, InvalidCatalogue, InvalidChange, Listed,
     PermissionName, TypeDocument, UnknownGrant, is_own_resource_type,
 };
+pub use causes::Causes;
 pub use client::ClientName;
 pub use decide::{
     Allowance, Allowed, Asker, Case, Effective, Factor, Finding, OrgView, OwnerView, Requirement, decide,

@@ -16,7 +16,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use ndauth_authority::{Authority, AuthorityError, Credential, Life, ShutOut, Whose};
-use ndauth_core::{ClientName, Problem, Reason, Refusal, Secret};
+use ndauth_core::{Causes, ClientName, Problem, Reason, Refusal, Secret};
 use ndauth_proto::v1::account_service_server::AccountServiceServer;
 use ndauth_proto::v1::org_service_server::OrgServiceServer;
 use ndauth_proto::v1::org_token_service_server::OrgTokenServiceServer;
@@ -167,7 +167,7 @@ fn presents(value: &[u8], credential: &Credential) -> bool {
 /// What a caller is told of a failure. What is ndauth's own fault is logged here, and only here.
 fn status(error: &AuthorityError) -> Status {
     if error.is_ours() {
-        tracing::error!(error = error as &dyn std::error::Error, "could not answer");
+        tracing::error!(error = %Causes(error), "could not answer");
     }
     refused(Problem::from(error))
 }

@@ -12,6 +12,7 @@ use h2::server::{Builder, Connection, SendResponse};
 use h2::{Ping, PingPong, RecvStream, SendStream};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::{Request, Response};
+use ndauth_core::Causes;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, interval, timeout};
 
@@ -237,7 +238,7 @@ where
         let frame = match ready!(next(body, stream, context)) {
             Some(Ok(frame)) => frame,
             Some(Err(error)) => {
-                tracing::debug!(error = error.as_ref() as &dyn Error, "an answer came to nothing");
+                tracing::debug!(error = %Causes(error.as_ref()), "an answer came to nothing");
                 stream.send_reset(h2::Reason::INTERNAL_ERROR);
                 return Poll::Ready(());
             }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use metrics_exporter_prometheus::{BuildError, PrometheusHandle};
 use ndauth_authority::{Authority, AuthorityError, Clock, DatabaseUrl, Freshness, Tidied};
-use ndauth_core::Timestamp;
+use ndauth_core::{Causes, Timestamp};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
@@ -215,7 +215,7 @@ pub async fn serve(options: &ServeOptions, tell: impl FnOnce(Serving)) -> Result
     }
     follower.abort();
     if let Err(error) = authority.close().await {
-        tracing::warn!(error = &error as &dyn std::error::Error, "the last uses were not written down");
+        tracing::warn!(error = %Causes(&error), "the last uses were not written down");
     }
     admin.abort();
     tracing::info!("stopped");
@@ -296,7 +296,7 @@ async fn tidy(
             certificate.reload();
         }
         if let Err(error) = authority.write_uses().await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "last uses wait to be written down");
+            tracing::warn!(error = %Causes(&error), "last uses wait to be written down");
         }
     }
 }
@@ -309,12 +309,12 @@ async fn follow_up(authority: Arc<Authority>, mut stopped: watch::Receiver<bool>
             () = authority.something_to_follow() => {}
         }
         if let Err(error) = authority.follow_up().await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "what answers set off waits to be done");
+            tracing::warn!(error = %Causes(&error), "what answers set off waits to be done");
             tokio::time::sleep(WATCH).await;
         }
     }
     if let Err(error) = authority.follow_up().await {
-        tracing::warn!(error = &error as &dyn std::error::Error, "what answers set off was not done");
+        tracing::warn!(error = %Causes(&error), "what answers set off was not done");
     }
 }
 
@@ -327,8 +327,7 @@ async fn clean(authority: Arc<Authority>, mut ticks: Ticks) {
                 tracing::info!(tokens, sessions, services, "removed what is long dead");
             }
             Err(error) => {
-                let error = &error as &dyn std::error::Error;
-                tracing::warn!(error, "what is long dead is not removed");
+                tracing::warn!(error = %Causes(&error), "what is long dead is not removed");
             }
         }
     }

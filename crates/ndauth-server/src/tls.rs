@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use ndauth_core::Causes;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -124,9 +125,8 @@ impl Certificate {
             }
             Err(error) => {
                 metrics::counter!("ndauth_tls_reload_failures_total").increment(1);
-                let error = &error as &dyn std::error::Error;
                 tracing::warn!(
-                    error,
+                    error = %Causes(&error),
                     "the certificate changed, and cannot be used: the one before serves on"
                 );
             }

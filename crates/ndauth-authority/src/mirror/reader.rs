@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ndauth_clock::SinceBoot;
-use ndauth_core::{AccountId, Change, Entry, Head, Lineage, OrgId, SecretHash, ServiceId, TokenId};
+use ndauth_core::{AccountId, Causes, Change, Entry, Head, Lineage, OrgId, SecretHash, ServiceId, TokenId};
 use ndauth_store::{Moment, Read, Store, StoreError, StoredEvent};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
@@ -408,8 +408,7 @@ impl Follower {
         self.mirror().progress.send_modify(|progress| progress.failed = asked);
         if self.failing.is_none() {
             self.failing = Some(Instant::now());
-            let error = error as &dyn std::error::Error;
-            tracing::warn!(error, "the log cannot be followed: answers end once they would be too old");
+            tracing::warn!(error = %Causes(error), "the log cannot be followed: answers end once they would be too old");
         }
         match timeout(PERIOD * 4, self.authority.store.apart()).await {
             Ok(Ok(store)) => {
@@ -453,7 +452,7 @@ impl Follower {
             // Somebody may be about to say what becomes of an older copy.
             Ok(Ok(())) => self.look_due = self.authority.is_rewound(),
             Ok(Err(error)) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "the end of the log was not kept");
+                tracing::warn!(error = %Causes(&error), "the end of the log was not kept");
             }
             Err(_) => {}
         }

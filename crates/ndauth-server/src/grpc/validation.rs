@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use ndauth_authority::{Answer, AuthorityError, Credential, Question, Verdict};
-use ndauth_core::{ClientName, Problem, Reason, Requirement};
+use ndauth_core::{Causes, ClientName, Problem, Reason, Requirement};
 use ndauth_proto::v1::{
     self, ResolveRequest, ValidateTokenRequest, ValidateTokensRequest, ValidatedToken, validated_token,
 };
@@ -170,7 +170,7 @@ fn circumstances(
 
 /// What is told of one that could not be decided. What failed within is for the log.
 fn undecided(error: &AuthorityError) -> ValidatedToken {
-    tracing::error!(error = error as &dyn std::error::Error, "could not answer");
+    tracing::error!(error = %Causes(error), "could not answer");
     let told = v1::Undecided { message: Problem::from(error).message };
     ValidatedToken { outcome: Some(validated_token::Outcome::Undecided(told)), max_cache_age: None }
 }
