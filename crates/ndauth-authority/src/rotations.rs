@@ -138,9 +138,15 @@ impl Authority {
                 self.write_token(credential, which, operations, "settle_rotation").await?;
             let (id, now) = (token.id, write.now());
             if let Caller::Token { held, .. } = &caller {
-                let with_new = matches!(settling, Settling::Confirm(_));
-                let new = held.record.state(now) == SecretState::Pending;
-                if with_new != new {
+                let (prefix, state) = (held.record.prefix, held.record.state(now));
+                // It confirms with the new secret, whose first use may have done so already.
+                let admitted = match settling {
+                    Settling::Confirm(of) => {
+                        state == SecretState::Pending || state == SecretState::Current && *of == Some(prefix)
+                    }
+                    Settling::Drop | Settling::Retire { .. } => state != SecretState::Pending,
+                };
+                if !admitted {
                     let operation = Operation::SettleRotation;
                     return Err(AuthorityError::SessionRequired { caller: caller.kind(), operation });
                 }
