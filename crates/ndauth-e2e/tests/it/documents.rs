@@ -61,6 +61,11 @@ async fn a_first_day_is_as_it_is_shown() {
 }
 
 #[tokio::test]
+async fn the_life_of_a_token_is_as_it_is_shown() {
+    play("life.md").await;
+}
+
+#[tokio::test]
 async fn permissions_are_as_they_are_shown() {
     play("permissions.md").await;
 }
