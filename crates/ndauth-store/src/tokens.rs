@@ -110,8 +110,9 @@ impl TokenOrder {
             TokenOrder::Made => Expr::value(0_i64),
             TokenOrder::Name => token::Column::Name.into_expr(),
             TokenOrder::End => token::Column::ExpiresAt.into_expr(),
+            // As the index has it: a value that is bound would be another expression.
             TokenOrder::Use => {
-                Func::coalesce([token::Column::LastUsedAt.into_expr(), Expr::value(0_i64)]).into()
+                Func::coalesce([token::Column::LastUsedAt.into_expr(), Expr::cust("0")]).into()
             }
         }
     }
