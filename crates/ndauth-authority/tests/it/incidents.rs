@@ -237,11 +237,13 @@ on_both! {
         world.create(&token_with("there", |new| new.orgs = orgs(&["dev"]))).await;
         let page = TokenPage { include_revoked: false, after: None, limit: 100 };
         let listed = world.authority.list_personal_tokens(&world.eve, &ops(), page).await.expect("listed");
-        let told: Vec<_> = listed
+        let mut told: Vec<_> = listed
             .views
             .iter()
             .map(|view| (view.token.name.as_str(), view.owner_account.as_ref().map_or("", |owner| owner.as_str()), view.orgs.clone()))
             .collect();
+        // Those that were made at one instant come in any order.
+        told.sort_by_key(|(name, ..)| *name);
         let owner = "ada";
         let here = orgs(&["ops"]);
         assert_eq!(told, [("everywhere", owner, ndauth_core::Orgs::All), ("here", owner, here)]);
