@@ -330,7 +330,7 @@ async fn redo(write: &mut Write, event: &StoredEvent, entry: &Entry) -> Result<(
             }
         }
         Change::AccountShutOut { account, not_before } => {
-            write.shut_out_account(*account, *not_before).await?
+            write.shut_out_account(*account, *not_before).await?;
         }
         Change::OrgShutOut { org, not_before } => write.shut_out_of_org(*org, *not_before).await?,
         Change::OrgFrozen { org } => write.set_frozen(*org, Some(entry.at)).await?,

@@ -150,7 +150,7 @@ pub(crate) enum Command {
 pub(crate) enum Auth {
     /// Create, list and revoke personal access tokens
     #[command(subcommand)]
-    Token(Token),
+    Token(Box<Token>),
     /// Store a credential for later commands
     Login(Login),
     /// Forget the stored credential

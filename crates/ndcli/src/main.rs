@@ -15,7 +15,7 @@ use clap::FromArgMatches;
 use ndauth_terminal::settings::Layer;
 use ndauth_terminal::{Failure, usage};
 
-use crate::arguments::{Arguments, Auth, Command, Permissions, Token};
+use crate::arguments::{Arguments, Auth, Command, Common, Permissions, Token};
 use crate::configuration::Configuration;
 
 fn main() -> ExitCode {
@@ -85,23 +85,7 @@ fn execute(arguments: &Arguments, configuration: &Configuration) -> Result<(), F
 async fn run(arguments: &Arguments) -> Result<(), Failure> {
     let common = &arguments.common;
     match &arguments.command {
-        Command::Auth(Auth::Token(Token::Create(create))) => commands::create::run(common, create).await,
-        Command::Auth(Auth::Token(Token::List(list))) => commands::list::run(common, list).await,
-        Command::Auth(Auth::Token(Token::Show(token))) => commands::show::run(common, &token.aim()?).await,
-        Command::Auth(Auth::Token(Token::Rotate(rotate))) => {
-            commands::rotate::run(common, &rotate.aim()?, &rotate.rotation).await
-        }
-        Command::Auth(Auth::Token(Token::Renew(renew))) => {
-            commands::renew::run(common, &renew.aim()?, &renew.renewal).await
-        }
-        Command::Auth(Auth::Token(Token::Revoke(revoke))) => commands::revoke::run(common, revoke).await,
-        Command::Auth(Auth::Token(Token::Suspend(token))) => {
-            commands::suspend::suspend(common, &token.aim()?).await
-        }
-        Command::Auth(Auth::Token(Token::Resume(token))) => {
-            commands::suspend::resume(common, &token.aim()?).await
-        }
-        Command::Auth(Auth::Token(Token::Explain(explain))) => commands::explain::run(common, explain).await,
+        Command::Auth(Auth::Token(token)) => run_token(common, token).await,
         Command::Token(token) => commands::org_token::run(common, token).await,
         Command::Org(org) => commands::org::run(common, org).await,
         Command::Permissions(Permissions::List(list)) => commands::permissions::run(common, list).await,
@@ -111,5 +95,19 @@ async fn run(arguments: &Arguments) -> Result<(), Failure> {
         Command::Whoami => commands::whoami::run(common).await,
         Command::Validate(validate) => commands::validate::run(common, validate).await,
         Command::Config(_) | Command::Help(_) | Command::Completions(_) | Command::Manual(_) => Ok(()),
+    }
+}
+
+async fn run_token(common: &Common, token: &Token) -> Result<(), Failure> {
+    match token {
+        Token::Create(create) => commands::create::run(common, create).await,
+        Token::List(list) => commands::list::run(common, list).await,
+        Token::Show(token) => commands::show::run(common, &token.aim()?).await,
+        Token::Rotate(rotate) => commands::rotate::run(common, &rotate.aim()?, &rotate.rotation).await,
+        Token::Renew(renew) => commands::renew::run(common, &renew.aim()?, &renew.renewal).await,
+        Token::Revoke(revoke) => commands::revoke::run(common, revoke).await,
+        Token::Suspend(token) => commands::suspend::suspend(common, &token.aim()?).await,
+        Token::Resume(token) => commands::suspend::resume(common, &token.aim()?).await,
+        Token::Explain(explain) => commands::explain::run(common, explain).await,
     }
 }

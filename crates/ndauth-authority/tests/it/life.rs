@@ -294,7 +294,8 @@ on_both! {
                 }
             }
         };
-        let cases: [(fn(&mut TokenQuery), &str); 8] = [
+        type Asked = fn(&mut TokenQuery);
+        let cases: [(Asked, &str); 8] = [
             (|_| (), "b a c"),
             (|query| query.reverse = true, "c a b"),
             (|query| query.order = TokenOrder::Name, "a b c"),
