@@ -1,7 +1,7 @@
 //! Everything that must hold before a change lands.
 
 use crate::cargo::{command, run};
-use crate::{api, test, tools};
+use crate::{api, package, test, tools};
 
 pub(crate) fn run_all() -> anyhow::Result<()> {
     run(command("cargo", &["fmt", "--all", "--check"]))?;
@@ -12,8 +12,6 @@ pub(crate) fn run_all() -> anyhow::Result<()> {
     doc.env("RUSTDOCFLAGS", "--deny warnings");
     run(doc)?;
     api::check()?;
-    let packages = api::PUBLISHED.iter().flat_map(|package| ["--package", package]);
-    let package: Vec<&str> = ["package", "--quiet", "--allow-dirty"].into_iter().chain(packages).collect();
-    run(command("cargo", &package))?;
+    package::check()?;
     test::run_all()
 }

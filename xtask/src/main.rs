@@ -6,6 +6,7 @@ mod cargo;
 mod ci;
 mod codegen;
 mod demo;
+mod package;
 mod postgres;
 mod server;
 mod simulate;
