@@ -24,11 +24,14 @@ struct Trace {
 }
 
 impl Trace {
-    /// Watches processes that run already.
-    fn of(pids: &[u32], folder: &Path) -> Trace {
+    /// Watches processes that run already: one file alone, or all of theirs.
+    fn of(pids: &[u32], synced: Option<&Path>, folder: &Path) -> Trace {
         let file = folder.join("trace");
         let mut strace = Command::new("strace");
         strace.args(["-f", "-y", "-e", "trace=fsync,fdatasync", "-o"]).arg(&file);
+        if let Some(synced) = synced {
+            strace.arg("-P").arg(synced);
+        }
         for pid in pids {
             strace.arg("-p").arg(pid.to_string());
         }
@@ -111,7 +114,9 @@ async fn sqlite_syncs_its_log_before_each_acknowledgement() {
     at.people();
     let session = at.session();
     let server = at.serve();
-    let mut trace = Trace::of(&[server.pid()], at.home());
+    // The server syncs another file of its own, too, whenever that is due: the log's witness.
+    let log = PathBuf::from(format!("{}-wal", at.database().strip_prefix("sqlite:").expect("a file")));
+    let mut trace = Trace::of(&[server.pid()], Some(&log), at.home());
     let counts = syncs_before_each_acknowledgement(&server, &session, &mut trace).await;
     assert!(counts.iter().all(|syncs| *syncs >= 1), "{counts:?}");
     let text = fs::read_to_string(&trace.file).expect("the trace");
@@ -170,7 +175,7 @@ async fn postgres_syncs_its_log_before_each_acknowledgement() {
     let server = at.serve();
     let client = server.client(&session).await;
     client.create_token(new_token("warm")).await.expect("made");
-    let mut trace = Trace::of(&processes(&told("NDAUTH_TEST_QUIET_POSTGRES_FOLDER")), at.home());
+    let mut trace = Trace::of(&processes(&told("NDAUTH_TEST_QUIET_POSTGRES_FOLDER")), None, at.home());
     let counts = syncs_before_each_acknowledgement(&server, &session, &mut trace).await;
     assert!(counts.iter().all(|syncs| *syncs >= 1), "{counts:?}");
     let text = fs::read_to_string(&trace.file).expect("the trace");
