@@ -17,8 +17,8 @@ use crate::on_both;
 use crate::proxy::{Proxy, Treatment, Which};
 use crate::requests::{new_token, revoke};
 
-/// How long what must come to be may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The bound where nothing else is said.
+const LONG_BOUND: Duration = Duration::from_secs(2);
 
 /// A verifier of a service, which watches already.
 async fn verifier(servers: &[&str], service: &Secret) -> Verifier {
@@ -385,8 +385,7 @@ async fn behind_a_round_robin_nothing_comes_back() {
         owner.revoke_token(revoke(&name)).await.expect("revoked");
         let since = Instant::now();
         let mut dead = [false; 3];
-        while dead != [true; 3] || since.elapsed() < BOUND {
-            assert!(since.elapsed() < PATIENCE, "round {round}: who knows of it is {dead:?}");
+        while since.elapsed() < BOUND + Duration::from_millis(100) {
             for (verifier, dead) in verifiers.iter().zip(&mut dead) {
                 let asked = since.elapsed();
                 match refused(verifier, &secret).await {
@@ -396,6 +395,7 @@ async fn behind_a_round_robin_nothing_comes_back() {
             }
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
+        assert_eq!(dead, [true; 3], "round {round}");
         // The connection goes elsewhere.
         round_robin.treat(Which::All, Treatment::Cut);
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -431,8 +431,7 @@ async fn sec_09_no_answer_from_before_a_revocation_is_kept() {
 async fn a_thousand_services_watch_one_instance() {
     let at = Installation::new(Engine::Postgres).await;
     at.people();
-    let server = at.serve_as(at.command("NDAUTH_TEST_NDAUTHD"), &["--freshness-bound", "10s"]);
-    let service = at.service();
+    let (server, service) = (at.serve(), at.service());
     let owner = server.client(&at.session()).await;
     let mut verifiers = Vec::new();
     for _ in 0..1000 {
@@ -440,21 +439,21 @@ async fn a_thousand_services_watch_one_instance() {
         verifiers.push(Verifier::start(options).expect("it starts"));
     }
     for verifier in &verifiers {
-        tokio::time::timeout(Duration::from_secs(120), verifier.ready()).await.expect("ready");
+        tokio::time::timeout(Duration::from_secs(30), verifier.ready()).await.expect("ready");
     }
     let secret = owner.create_token(new_token("ci")).await.expect("made").secret;
     for verifier in &verifiers {
-        soon(&Ok(None), async || refused(verifier, &secret).await).await;
+        assert_eq!(refused(verifier, &secret).await, Ok(None));
     }
     owner.revoke_token(revoke("ci")).await.expect("revoked");
-    tokio::time::sleep(Duration::from_secs(10)).await;
+    tokio::time::sleep(LONG_BOUND).await;
     for verifier in &verifiers {
-        assert_ne!(refused(verifier, &secret).await, Ok(None), "it is late");
+        assert_eq!(refused(verifier, &secret).await, Ok(Some(Reason::TokenRevoked)));
     }
-    for verifier in &verifiers {
-        let revoked = Ok(Some(Reason::TokenRevoked));
-        soon(&revoked, async || refused(verifier, &secret).await).await;
-    }
+    let age = |verifier: &Verifier| verifier.figures().age;
+    let fresh =
+        verifiers.iter().filter(|verifier| age(verifier).is_some_and(|age| age <= LONG_BOUND)).count();
+    assert_eq!(fresh, 1000, "of 1000");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
