@@ -1,5 +1,7 @@
 //! Who there is: the installation, accounts, orgs, memberships, sessions and services.
 
+use std::net::IpAddr;
+
 use crate::{
     AccountId, Email, Expiry, Handle, Label, OrgId, OrgSlug, Orgs, Role, ServiceId, SessionId, Timestamp,
 };
@@ -101,10 +103,30 @@ pub struct Session {
     pub account: AccountId,
     /// When it began.
     pub created_at: Timestamp,
-    /// When it ends.
+    /// When it ends, unless it is used before: each use moves it.
     pub expires_at: Expiry,
+    /// When it ends however it is used.
+    pub ends_at: Expiry,
     /// When it was ended early, if so.
     pub revoked_at: Option<Timestamp>,
+    /// When its person last proved who they are, to begin it; none where a device was let in by a code.
+    pub proved_at: Option<Timestamp>,
+    /// What it runs on, for people.
+    pub device: Option<Label>,
+    /// From where it began, where that is known.
+    pub address: Option<IpAddr>,
+    /// Whether it is a browser's at ndauthd's own pages.
+    pub browser: bool,
+}
+
+/// A person as another identity provider knows them: never by a handle or an address, which it may give to somebody
+/// else (OpenID Connect Core 1.0, section 5.7).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The provider.
+    pub issuer: String,
+    /// The person there.
+    pub subject: String,
 }
 
 /// An internal service, which may validate secrets and nothing else.

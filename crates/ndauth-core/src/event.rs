@@ -70,10 +70,31 @@ pub enum Change {
     AccountDisabled {
         /// Which.
         account: AccountId,
+        /// Whether that ended every session it had. Events of earlier versions did not.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        signed_out: bool,
     },
     /// Every session of an account was ended.
     #[serde(rename = "account.signed_out")]
     AccountSignedOut {
+        /// Whose.
+        account: AccountId,
+    },
+    /// A link was made by which an account's person sets a password.
+    #[serde(rename = "account.invited")]
+    AccountInvited {
+        /// Whose.
+        account: AccountId,
+    },
+    /// An account's person set a password, which ended every session it had.
+    #[serde(rename = "account.password_set")]
+    PasswordSet {
+        /// Whose.
+        account: AccountId,
+    },
+    /// A person of another identity provider became an account's.
+    #[serde(rename = "account.identified")]
+    AccountIdentified {
         /// Whose.
         account: AccountId,
     },
@@ -139,6 +160,25 @@ pub enum Change {
         /// Whose.
         account: AccountId,
         /// Which.
+        session: SessionId,
+    },
+    /// A session was ended, and with it what was derived from it.
+    #[serde(rename = "session.ended")]
+    SessionEnded {
+        /// Whose.
+        account: AccountId,
+        /// Which.
+        session: SessionId,
+        /// Whether it was for a refreshing secret that was presented twice.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        reused: bool,
+    },
+    /// A short-lived token was derived from a session.
+    #[serde(rename = "token.derived")]
+    TokenDerived {
+        /// Which.
+        token: TokenId,
+        /// From which.
         session: SessionId,
     },
     /// A service was registered.

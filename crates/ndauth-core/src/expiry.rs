@@ -85,6 +85,14 @@ impl Expiry {
             Expiry::Never => false,
         }
     }
+
+    /// How long is left; none where it has no end.
+    pub fn left(self, now: Timestamp) -> Option<Duration> {
+        match self {
+            Expiry::At(end) => Some(end.since(now)),
+            Expiry::Never => None,
+        }
+    }
 }
 
 impl Lifetime {

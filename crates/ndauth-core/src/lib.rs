@@ -21,6 +21,7 @@ mod account;
 mod catalogue;
 mod causes;
 mod client;
+mod login;
 mod rotation;
 mod suspension;
 mod token;
@@ -36,7 +37,7 @@ mod refusal;
 mod since;
 
 pub use access::{InvalidAccess, Role, Scope};
-pub use account::{Account, AccountView, Installation, Membership, Org, Service, Session};
+pub use account::{Account, AccountView, Identity, Installation, Membership, Org, Service, Session};
 pub use among::{Among, InvalidSet, Networks, Orgs, Services, Several};
 pub use catalogue::{
     ActionDocument, Catalogue, CatalogueChange, CatalogueDocument, InvalidCatalogue, InvalidChange, Listed,
@@ -53,6 +54,10 @@ pub use expiry::{Expiry, ExpiryChoice, InvalidExpiry, Lifetime, MAX_LIFETIME};
 pub use grants::{Grant, GrantSet, Grants, InvalidGrants};
 pub use id::{AccountId, InstallationId, InvalidId, OrgId, SecretId, ServiceId, SessionId, TokenId};
 pub use inputs::{DECISION_VERSION, InputGround, InputOwner, InputPlace, Inputs, Rules, RulesVersion};
+pub use login::{
+    Challenge, InvalidChallenge, InvalidPassword, InvalidUserCode, OneTime, Password, RECENT, UserCode,
+    is_recent,
+};
 pub use name::{Description, Email, Handle, InvalidName, Label, OrgSlug, is_unshowable};
 pub use nearest::nearest;
 pub use network::{InvalidNetwork, Network};

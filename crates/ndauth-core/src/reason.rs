@@ -75,6 +75,12 @@ pub enum Reason {
     SessionRequired,
     /// Only a person who logged in lately may do this.
     LoginNotRecent,
+    /// The name or the password is wrong.
+    SignInRefused,
+    /// Too much was tried.
+    TooManyTries,
+    /// The link was used, is too old, or never was.
+    LinkSpent,
     /// This kind of caller may not do this.
     NotPermitted,
     /// Something in the request is not of the right form.
@@ -162,8 +168,8 @@ use Who as W;
 /// A row a reason: its code, its class, who can do something about it, and what to do next (empty where
 /// nothing general helps).
 #[rustfmt::skip]
-const ROWS: [(Reason, &str, Class, Who, &str); 55] = [
-    (R::CredentialMissing, "CREDENTIAL_MISSING", C::NotAuthenticated, W::Caller, "set NDCLI_TOKEN, or log in with `ndcli auth login --with-token`"),
+const ROWS: [(Reason, &str, Class, Who, &str); 58] = [
+    (R::CredentialMissing, "CREDENTIAL_MISSING", C::NotAuthenticated, W::Caller, "set NDCLI_TOKEN, or log in with `ndcli auth login`"),
     (R::SecretMalformed, "SECRET_MALFORMED", C::NotAuthenticated, W::Caller, "copy the token again, whole and without line breaks"),
     (R::SecretUnknown, "SECRET_UNKNOWN", C::NotAuthenticated, W::Caller, "check that it was made on this server and that the right variable holds it"),
     (R::SecretReplaced, "SECRET_REPLACED", C::NotAuthenticated, W::Owner, "use the token's newer secret, which its owner has"),
@@ -197,8 +203,11 @@ const ROWS: [(Reason, &str, Class, Who, &str); 55] = [
     (R::LoginTooOld, "LOGIN_TOO_OLD", C::NotPermitted, W::Owner, "the token's owner logs in again"),
     (R::LifetimeTooLong, "LIFETIME_TOO_LONG", C::NotPermitted, W::Owner, "make a token that lives shorter: `ndcli org policy show` says how long"),
     (R::NetworkBarred, "NETWORK_BARRED", C::NotPermitted, W::OrgAdmin, "use it from where the org admits tokens: `ndcli org policy show` says from where"),
-    (R::SessionRequired, "SESSION_REQUIRED", C::NotPermitted, W::Caller, "unset NDCLI_TOKEN and log in: `ndcli auth login --with-token`"),
-    (R::LoginNotRecent, "LOGIN_NOT_RECENT", C::NotPermitted, W::Caller, "log in again: `ndcli auth login --with-token`"),
+    (R::SessionRequired, "SESSION_REQUIRED", C::NotPermitted, W::Caller, "unset NDCLI_TOKEN and log in: `ndcli auth login`"),
+    (R::LoginNotRecent, "LOGIN_NOT_RECENT", C::NotPermitted, W::Caller, "log in again: `ndcli auth login`"),
+    (R::SignInRefused, "SIGN_IN_REFUSED", C::NotAuthenticated, W::Caller, "type them again; the operator sends a link for a new password: `ndauthd admin account invite`"),
+    (R::TooManyTries, "TOO_MANY_TRIES", C::Exhausted, W::Caller, "wait as long as it says, and try again"),
+    (R::LinkSpent, "LINK_SPENT", C::NotAuthenticated, W::Operator, "ask the operator for another: `ndauthd admin account invite`"),
     (R::NotPermitted, "NOT_PERMITTED", C::NotPermitted, W::Caller, ""),
     (R::InvalidArgument, "INVALID_ARGUMENT", C::Invalid, W::Caller, ""),
     (R::NameTaken, "NAME_TAKEN", C::Conflict, W::Caller, "choose another name, or revoke what holds it"),

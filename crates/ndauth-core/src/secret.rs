@@ -285,6 +285,11 @@ impl fmt::Debug for SecretHash {
 }
 
 impl SecretPrefix {
+    /// What the secret that it begins stands for.
+    pub fn kind(&self) -> SecretKind {
+        SecretKind::of(self.as_str()).expect("a prefix begins with a marker: parsing and minting see to it")
+    }
+
     /// The prefix as text.
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).expect("a prefix is ASCII: parsing and minting see to it")

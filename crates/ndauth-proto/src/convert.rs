@@ -353,6 +353,11 @@ pub fn session_to_proto(session: &Session, prefix: &SecretPrefix) -> v1::Session
         prefix: prefix.to_string(),
         created_at: Some(timestamp_to_proto(session.created_at)),
         expiry: Some(expiry_to_proto(session.expires_at)),
+        device: session.device.as_ref().map(ToString::to_string).unwrap_or_default(),
+        address: session.address.map(|address| address.to_string()).unwrap_or_default(),
+        last_seen_at: None,
+        current: false,
+        browser: session.browser,
     }
 }
 

@@ -60,6 +60,9 @@ pub enum Reason {
     NotSafeYet = 53,
     TokenDead = 54,
     NotRenewable = 55,
+    SignInRefused = 56,
+    TooManyTries = 57,
+    LinkSpent = 58,
 }
 impl Reason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -124,6 +127,9 @@ impl Reason {
             Self::NotSafeYet => "REASON_NOT_SAFE_YET",
             Self::TokenDead => "REASON_TOKEN_DEAD",
             Self::NotRenewable => "REASON_NOT_RENEWABLE",
+            Self::SignInRefused => "REASON_SIGN_IN_REFUSED",
+            Self::TooManyTries => "REASON_TOO_MANY_TRIES",
+            Self::LinkSpent => "REASON_LINK_SPENT",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -185,6 +191,9 @@ impl Reason {
             "REASON_NOT_SAFE_YET" => Some(Self::NotSafeYet),
             "REASON_TOKEN_DEAD" => Some(Self::TokenDead),
             "REASON_NOT_RENEWABLE" => Some(Self::NotRenewable),
+            "REASON_SIGN_IN_REFUSED" => Some(Self::SignInRefused),
+            "REASON_TOO_MANY_TRIES" => Some(Self::TooManyTries),
+            "REASON_LINK_SPENT" => Some(Self::LinkSpent),
             _ => None,
         }
     }
@@ -850,8 +859,24 @@ pub struct Session {
     pub prefix: ::prost::alloc::string::String,
     #[prost(message, optional, tag = "3")]
     pub created_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// When it ends, unless it is used before.
     #[prost(message, optional, tag = "4")]
     pub expiry: ::core::option::Option<Expiry>,
+    /// What it runs on. Empty where that is not known.
+    #[prost(string, tag = "5")]
+    pub device: ::prost::alloc::string::String,
+    /// From where it began. Empty where that is not known.
+    #[prost(string, tag = "6")]
+    pub address: ::prost::alloc::string::String,
+    /// When it was last used, as far as is known. Absent where it is not told.
+    #[prost(message, optional, tag = "7")]
+    pub last_seen_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// Whether it is the one that asks.
+    #[prost(bool, tag = "8")]
+    pub current: bool,
+    /// Whether it is a browser's, at the server's own pages.
+    #[prost(bool, tag = "9")]
+    pub browser: bool,
 }
 /// An internal service, which may validate secrets and nothing else.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1182,6 +1207,44 @@ pub struct ListOrgsResponse {
     #[prost(message, repeated, tag = "1")]
     pub orgs: ::prost::alloc::vec::Vec<Membership>,
 }
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListSessionsRequest {}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListSessionsResponse {
+    /// Oldest first.
+    #[prost(message, repeated, tag = "1")]
+    pub sessions: ::prost::alloc::vec::Vec<Session>,
+    #[prost(message, optional, tag = "2")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RevokeSessionsRequest {
+    /// Which. One must be said.
+    #[prost(oneof = "revoke_sessions_request::Which", tags = "1, 2")]
+    pub which: ::core::option::Option<revoke_sessions_request::Which>,
+}
+/// Nested message and enum types in `RevokeSessionsRequest`.
+pub mod revoke_sessions_request {
+    /// Which. One must be said.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Which {
+        /// The session with this id.
+        #[prost(string, tag = "1")]
+        Id(::prost::alloc::string::String),
+        /// All there are, the one that asks among them: `true`.
+        #[prost(bool, tag = "2")]
+        All(bool),
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RevokeSessionsResponse {
+    /// How many were ended.
+    #[prost(uint32, tag = "1")]
+    pub ended: u32,
+    /// The last event.
+    #[prost(uint64, tag = "2")]
+    pub sequence: u64,
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RevokeAccountTokensRequest {
     /// The account's handle.
@@ -1333,6 +1396,56 @@ pub mod account_service_client {
                 .insert(GrpcMethod::new("ndauth.v1.AccountService", "ListOrgs"));
             self.inner.unary(req, path, codec).await
         }
+        /// Lists the sessions of the caller's account that have not ended. Only a session may.
+        pub async fn list_sessions(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListSessionsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListSessionsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.AccountService/ListSessions",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ndauth.v1.AccountService", "ListSessions"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Ends sessions of the caller's account, and with them what was derived from them. Only a session may.
+        pub async fn revoke_sessions(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RevokeSessionsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RevokeSessionsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.AccountService/RevokeSessions",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ndauth.v1.AccountService", "RevokeSessions"));
+            self.inner.unary(req, path, codec).await
+        }
         /// Shuts out all personal tokens of an account whose secrets were minted before an instant. Only an operator's session
         /// may.
         pub async fn revoke_account_tokens(
@@ -1388,6 +1501,22 @@ pub mod account_service_server {
             request: tonic::Request<super::ListOrgsRequest>,
         ) -> std::result::Result<
             tonic::Response<super::ListOrgsResponse>,
+            tonic::Status,
+        >;
+        /// Lists the sessions of the caller's account that have not ended. Only a session may.
+        async fn list_sessions(
+            &self,
+            request: tonic::Request<super::ListSessionsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListSessionsResponse>,
+            tonic::Status,
+        >;
+        /// Ends sessions of the caller's account, and with them what was derived from them. Only a session may.
+        async fn revoke_sessions(
+            &self,
+            request: tonic::Request<super::RevokeSessionsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RevokeSessionsResponse>,
             tonic::Status,
         >;
         /// Shuts out all personal tokens of an account whose secrets were minted before an instant. Only an operator's session
@@ -1552,6 +1681,97 @@ pub mod account_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ListOrgsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ndauth.v1.AccountService/ListSessions" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListSessionsSvc<T: AccountService>(pub Arc<T>);
+                    impl<
+                        T: AccountService,
+                    > tonic::server::UnaryService<super::ListSessionsRequest>
+                    for ListSessionsSvc<T> {
+                        type Response = super::ListSessionsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListSessionsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AccountService>::list_sessions(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListSessionsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ndauth.v1.AccountService/RevokeSessions" => {
+                    #[allow(non_camel_case_types)]
+                    struct RevokeSessionsSvc<T: AccountService>(pub Arc<T>);
+                    impl<
+                        T: AccountService,
+                    > tonic::server::UnaryService<super::RevokeSessionsRequest>
+                    for RevokeSessionsSvc<T> {
+                        type Response = super::RevokeSessionsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RevokeSessionsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AccountService>::revoke_sessions(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RevokeSessionsSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
