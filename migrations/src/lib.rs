@@ -11,6 +11,7 @@ mod m20261122_000001_first;
 mod m20261122_000002_installation;
 mod m20261122_000003_permissions;
 mod m20261122_000004_life;
+mod m20261123_000005_logins;
 
 /// The catalogue that a new database has, as JSON.
 pub const CATALOGUE: &str = m20261122_000003_permissions::CATALOGUE;
@@ -25,6 +26,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000002_installation::Migration),
             Box::new(m20261122_000003_permissions::Migration),
             Box::new(m20261122_000004_life::Migration),
+            Box::new(m20261123_000005_logins::Migration),
         ]
     }
 }

@@ -50,6 +50,11 @@ impl Read {
         rows.into_iter().map(Account::try_from).collect()
     }
 
+    /// Whether there is any account.
+    pub async fn has_accounts(&self) -> Result<bool, StoreError> {
+        Ok(Entity::find().one(&self.transaction).await?.is_some())
+    }
+
     /// These accounts.
     pub async fn accounts_by_id(
         &self,

@@ -86,8 +86,10 @@ const LAWS: [(&str, &str); 21] = [
     ),
     (
         "a secret's prefix does not fit what it belongs to",
-        "FROM secret WHERE substr(prefix, 1, 6) <> CASE WHEN session_id IS NOT NULL THEN 'ndses_' \
-         WHEN service_id IS NOT NULL THEN 'ndsvc_' \
+        "FROM secret WHERE substr(prefix, 1, 6) <> CASE \
+         WHEN session_id IS NOT NULL AND substr(prefix, 1, 6) = 'ndref_' THEN 'ndref_' \
+         WHEN session_id IS NOT NULL THEN 'ndses_' WHEN service_id IS NOT NULL THEN 'ndsvc_' \
+         WHEN (SELECT session_id FROM token WHERE token.id = token_id) IS NOT NULL THEN 'ndacc_' \
          WHEN (SELECT org_id FROM token WHERE token.id = token_id) IS NULL THEN 'ndpat_' ELSE 'ndorg_' END",
     ),
     (

@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 
 use ndauth_core::{
-    Account, AccountId, Org, OrgId, Policies, Role, SecretHash, SecretRecord, Service, ServiceId, Token,
-    TokenId,
+    Account, AccountId, Org, OrgId, Policies, Role, SecretHash, SecretRecord, Service, ServiceId, SessionId,
+    Token, TokenId,
 };
 use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::SimpleExpr;
@@ -149,6 +149,16 @@ impl Read {
     /// These tokens with their secrets.
     pub async fn tokens(&self, ids: &[TokenId]) -> Result<Sorted<Kin<Token>, SecretHash>, StoreError> {
         let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+        self.tokens_with(&ids, these).await
+    }
+
+    /// The tokens that were derived from these sessions, or from any of these accounts', with their secrets.
+    pub async fn derived_tokens(
+        &self,
+        sessions: &[SessionId],
+        accounts: &[AccountId],
+    ) -> Result<Sorted<Kin<Token>, SecretHash>, StoreError> {
+        let ids = self.derived_from(sessions, accounts).await?;
         self.tokens_with(&ids, these).await
     }
 

@@ -11,6 +11,8 @@ use crate::{Engine, Read, StoreError, Write};
 pub enum Kind {
     /// Tokens.
     Token,
+    /// Tokens that were derived from sessions.
+    Derived,
     /// Sessions.
     Session,
     /// Services.
@@ -37,6 +39,9 @@ impl Kind {
                 "SELECT id FROM token WHERE expires_at < $1 ORDER BY expires_at LIMIT $2",
                 "SELECT id FROM token WHERE revoked_at < $1 ORDER BY revoked_at LIMIT $2",
             ],
+            // Those that were revoked ended within minutes.
+            Kind::Derived => &["SELECT id FROM token WHERE session_id IS NOT NULL AND expires_at < $1 \
+                 ORDER BY expires_at LIMIT $2"],
             Kind::Session => &[
                 "SELECT id FROM session WHERE expires_at < $1 ORDER BY expires_at LIMIT $2",
                 "SELECT id FROM session WHERE revoked_at < $1 ORDER BY revoked_at LIMIT $2",
@@ -51,7 +56,7 @@ impl Kind {
     /// The tables that have rows of such families, the family's own last.
     fn tables(self) -> &'static [(&'static str, &'static str)] {
         match self {
-            Kind::Token => &[
+            Kind::Token | Kind::Derived => &[
                 ("token_use", "token_id"),
                 ("suspension", "token_id"),
                 ("token_org", "token_id"),
@@ -84,7 +89,7 @@ impl Read {
         ids.dedup();
         let mut hashes = Vec::new();
         if kind != Kind::Session && !ids.is_empty() {
-            let column = if kind == Kind::Token { "token_id" } else { "service_id" };
+            let column = if kind == Kind::Service { "service_id" } else { "token_id" };
             let sql = format!("SELECT hash FROM secret WHERE {column} IN ({})", places(ids.len()));
             let query = Statement::from_sql_and_values(backend, sql, ids.iter().map(|id| (*id).into()));
             for row in self.transaction.query_all_raw(query).await? {

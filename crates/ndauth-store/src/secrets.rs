@@ -139,8 +139,8 @@ impl Read {
     pub async fn count_minted(&self, instant: Timestamp) -> Result<Minted, StoreError> {
         let sql = "SELECT count(CASE WHEN minted_at < $1 THEN 1 END) AS earlier, \
                    count(CASE WHEN minted_at >= $1 THEN 1 END) AS since, max(minted_at) AS newest FROM secret \
-                   LEFT JOIN token ON token.id = token_id LEFT JOIN session ON session.id = session_id \
-                   LEFT JOIN service ON service.id = service_id WHERE ends_at > $2 \
+                   LEFT JOIN token ON token.id = token_id LEFT JOIN session ON session.id = secret.session_id \
+                   LEFT JOIN service ON service.id = service_id WHERE secret.ends_at > $2 \
                    AND token.revoked_at IS NULL AND session.revoked_at IS NULL AND service.revoked_at IS NULL \
                    AND COALESCE(token.expires_at, session.expires_at, $3) > $2";
         let values = [instant.micros().into(), self.now().micros().into(), NEVER.into()];

@@ -1,13 +1,30 @@
 //! Sessions.
 
-use ndauth_core::{AccountId, Session, SessionId, Timestamp};
-use sea_orm::ActiveValue::Set;
-use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use std::net::IpAddr;
+use std::time::Duration;
 
-use crate::columns::{Columns, expiry_micros};
+use ndauth_core::{AccountId, Expiry, SecretId, Session, SessionId, Timestamp};
+use sea_orm::ActiveValue::Set;
+use sea_orm::prelude::Uuid;
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+
+use crate::columns::{Columns, duration_micros, expiry_micros};
 use crate::row::session::{ActiveModel, Column, Entity, Model};
-use crate::{Read, StoreError, Write};
+use crate::row::{secret, token};
+use crate::{Read, StoreError, TicketKind, Write};
+
+/// A session, and when it was last seen, as far as was written down.
+#[derive(Clone, Debug)]
+pub struct SeenSession {
+    /// The session.
+    pub session: Session,
+    /// When.
+    pub last_seen_at: Option<Timestamp>,
+}
+
+/// How long a session's secret is kept once it has ended: so long its second use is noticed.
+const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl TryFrom<Model> for Session {
     type Error = StoreError;
@@ -19,7 +36,12 @@ impl TryFrom<Model> for Session {
             account: AccountId::from_uuid(row.account_id),
             created_at: columns.instant("created_at", row.created_at)?,
             expires_at: columns.expiry("expires_at", row.expires_at)?,
+            ends_at: columns.expiry("ends_at", row.ends_at)?,
             revoked_at: columns.instant_or_null("revoked_at", row.revoked_at)?,
+            proved_at: columns.instant_or_null("proved_at", row.proved_at)?,
+            device: columns.text_or_null("device", row.device.as_deref())?,
+            address: columns.text_or_null::<IpAddr>("address", row.address.as_deref())?,
+            browser: row.browser,
         })
     }
 }
@@ -36,10 +58,69 @@ impl Read {
         let rows = Entity::find().order_by_asc(Column::Id).all(&self.transaction).await?;
         rows.into_iter().map(Session::try_from).collect()
     }
+
+    /// The sessions of an account that have not ended, oldest first.
+    pub async fn list_live_sessions(&self, account: AccountId) -> Result<Vec<SeenSession>, StoreError> {
+        let rows = Entity::find()
+            .filter(Column::AccountId.eq(account.uuid()))
+            .filter(Column::RevokedAt.is_null())
+            .filter(Column::ExpiresAt.gt(self.now().micros()))
+            .order_by_asc(Column::Id);
+        let seen = |row: Model| {
+            let columns = Columns { table: "session", id: row.id };
+            let last_seen_at = columns.instant_or_null("last_seen_at", row.last_seen_at)?;
+            Ok(SeenSession { session: Session::try_from(row)?, last_seen_at })
+        };
+        rows.all(&self.transaction).await?.into_iter().map(seen).collect()
+    }
+
+    /// The tokens that were derived from these sessions, or from any of these accounts', and have not come to their end.
+    pub(crate) async fn derived_from(
+        &self,
+        sessions: &[SessionId],
+        accounts: &[AccountId],
+    ) -> Result<Vec<Uuid>, StoreError> {
+        if sessions.is_empty() && accounts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let of_sessions = token::Column::SessionId.is_in(sessions.iter().map(|id| id.uuid()));
+        let of_accounts = token::Column::AccountId.is_in(accounts.iter().map(|id| id.uuid()));
+        let ids = token::Entity::find()
+            .select_only()
+            .column(token::Column::Id)
+            .filter(token::Column::SessionId.is_not_null())
+            .filter(token::Column::ExpiresAt.gt(self.now().micros()))
+            .filter(of_sessions.or(of_accounts));
+        Ok(ids.into_tuple().all(&self.transaction).await?)
+    }
 }
 
 impl Write {
-    /// Ends every live session of an account. Says how many there were.
+    /// The session with this id, which no other change can touch until this one ends.
+    pub async fn lock_session(&self, id: SessionId) -> Result<Option<Session>, StoreError> {
+        let row = Entity::find_by_id(id.uuid()).lock_exclusive().one(&self.transaction).await?;
+        row.map(Session::try_from).transpose()
+    }
+
+    /// Ends a session that lives, and what was derived from it. Says whether it did live.
+    pub async fn end_session(&self, id: SessionId) -> Result<bool, StoreError> {
+        let now = self.now().micros();
+        let ended = Entity::update_many()
+            .col_expr(Column::RevokedAt, Expr::value(now))
+            .filter(Column::Id.eq(id.uuid()))
+            .filter(Column::RevokedAt.is_null())
+            .filter(Column::ExpiresAt.gt(now))
+            .exec(&self.transaction)
+            .await?;
+        if ended.rows_affected == 0 {
+            return Ok(false);
+        }
+        self.end_derived(token::Column::SessionId.eq(id.uuid())).await?;
+        Ok(true)
+    }
+
+    /// Ends every live session of an account, what was derived from any, and what waits to become one. Says how many there
+    /// were.
     pub async fn end_sessions(&self, account: AccountId) -> Result<u64, StoreError> {
         let now = self.now().micros();
         let ended = Entity::update_many()
@@ -49,7 +130,67 @@ impl Write {
             .filter(Column::ExpiresAt.gt(now))
             .exec(&self.transaction)
             .await?;
+        let derived = token::Column::SessionId.is_not_null();
+        self.end_derived(derived.and(token::Column::AccountId.eq(account.uuid()))).await?;
+        self.end_tickets(TicketKind::Code, account).await?;
+        self.end_tickets(TicketKind::Device, account).await?;
         Ok(ended.rows_affected)
+    }
+
+    async fn end_derived(&self, which: sea_orm::sea_query::SimpleExpr) -> Result<(), StoreError> {
+        token::Entity::update_many()
+            .col_expr(token::Column::RevokedAt, Expr::value(self.now().micros()))
+            .filter(which)
+            .filter(token::Column::RevokedAt.is_null())
+            .exec(&self.transaction)
+            .await?;
+        Ok(())
+    }
+
+    /// Writes down that a session was used now, and ends at another time unless it is used again.
+    pub async fn extend_session(&self, id: SessionId, expires_at: Expiry) -> Result<(), StoreError> {
+        Entity::update_many()
+            .col_expr(Column::ExpiresAt, Expr::value(expiry_micros(expires_at)))
+            .col_expr(Column::LastSeenAt, Expr::value(self.now().micros()))
+            .filter(Column::Id.eq(id.uuid()))
+            .exec(&self.transaction)
+            .await?;
+        Ok(())
+    }
+
+    /// Marks a secret that refreshes a session as used, and so as ended.
+    pub async fn use_refresh(&self, id: SecretId) -> Result<(), StoreError> {
+        let now = self.now().micros();
+        secret::Entity::update_many()
+            .col_expr(secret::Column::ConfirmedAt, Expr::value(now))
+            .col_expr(secret::Column::EndsAt, Expr::value(now))
+            .filter(secret::Column::Id.eq(id.uuid()))
+            .exec(&self.transaction)
+            .await?;
+        Ok(())
+    }
+
+    /// Ends every secret of a session that serves.
+    pub async fn end_session_secrets(&self, id: SessionId) -> Result<(), StoreError> {
+        let now = self.now().micros();
+        secret::Entity::update_many()
+            .col_expr(secret::Column::EndsAt, Expr::value(now))
+            .filter(secret::Column::SessionId.eq(id.uuid()))
+            .filter(secret::Column::EndsAt.gt(now))
+            .exec(&self.transaction)
+            .await?;
+        Ok(())
+    }
+
+    /// Removes the secrets of a session that ended long ago.
+    pub async fn forget_session_secrets(&self, id: SessionId) -> Result<(), StoreError> {
+        let old = self.now().micros().saturating_sub(duration_micros(KEPT));
+        secret::Entity::delete_many()
+            .filter(secret::Column::SessionId.eq(id.uuid()))
+            .filter(secret::Column::EndsAt.lt(old))
+            .exec(&self.transaction)
+            .await?;
+        Ok(())
     }
 
     /// Adds a session.
@@ -59,7 +200,13 @@ impl Write {
             account_id: Set(session.account.uuid()),
             created_at: Set(session.created_at.micros()),
             expires_at: Set(expiry_micros(session.expires_at)),
+            ends_at: Set(expiry_micros(session.ends_at)),
             revoked_at: Set(session.revoked_at.map(Timestamp::micros)),
+            proved_at: Set(session.proved_at.map(Timestamp::micros)),
+            device: Set(session.device.as_ref().map(ToString::to_string)),
+            address: Set(session.address.map(|address| address.to_string())),
+            last_seen_at: Set(Some(session.created_at.micros())),
+            browser: Set(session.browser),
         };
         Entity::insert(row).exec_without_returning(&self.transaction).await?;
         Ok(())

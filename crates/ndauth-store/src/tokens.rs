@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ndauth_core::{
     AccountId, Actions, Actor, Description, Expiry, Grant, Grants, Label, Level, Network, Networks, OrgId,
-    Orgs, Owner, ServiceId, Services, Suspension, Timestamp, Token, TokenId, TokenView,
+    Orgs, Owner, ServiceId, Services, SessionId, Suspension, Timestamp, Token, TokenId, TokenView,
 };
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, ExprTrait, Func, SimpleExpr};
@@ -152,7 +152,7 @@ impl Read {
             .filter(secret::Column::MintedAt.gte(not_before))
             .filter(secret::Column::EndsAt.gt(self.now().micros()))
             .into_query();
-        let live = token::Entity::find()
+        let live = underived()
             .filter(token::Column::AccountId.eq(owner.uuid()))
             .filter(token::Column::RevokedAt.is_null())
             .filter(token::Column::ExpiresAt.gt(self.now().micros()))
@@ -176,7 +176,7 @@ impl Read {
         asked: &TokenQuery,
     ) -> Result<(Vec<Token>, Option<Cursor>), StoreError> {
         let key = asked.order.column();
-        let mut query = token::Entity::find().filter(owned_by(owner));
+        let mut query = underived().filter(owned_by(owner));
         if !asked.include_revoked {
             query = query.filter(token::Column::RevokedAt.is_null());
         }
@@ -216,7 +216,7 @@ impl Read {
 
     /// The tokens of an account that live, as far as they tell by themselves.
     pub async fn list_live_tokens(&self, owner: AccountId) -> Result<Vec<Token>, StoreError> {
-        let live = token::Entity::find()
+        let live = underived()
             .filter(token::Column::AccountId.eq(owner.uuid()))
             .filter(token::Column::RevokedAt.is_null())
             .filter(token::Column::ExpiresAt.gt(self.now().micros()))
@@ -247,15 +247,15 @@ impl Read {
         let there = token::Column::AllOrgs.eq(true).or(token::Column::Id.in_subquery(restricted));
         let personal = personal.and(there);
         let whose = if own { owned_by(Owner::Org(org)).or(personal) } else { personal };
-        self.token_page(token::Entity::find().filter(whose), page).await
+        self.token_page(underived().filter(whose), page).await
     }
 
     /// The tokens of an owner, in the order in which they were made.
     pub async fn list_tokens_page(&self, owner: Owner, page: TokenPage) -> Result<Vec<Token>, StoreError> {
-        self.token_page(token::Entity::find().filter(owned_by(owner)), page).await
+        self.token_page(underived().filter(owned_by(owner)), page).await
     }
 
-    /// The tokens of everyone.
+    /// The tokens of everyone, those derived from sessions among them.
     pub async fn list_every_token(&self, page: TokenPage) -> Result<Vec<Token>, StoreError> {
         self.token_page(token::Entity::find(), page).await
     }
@@ -424,6 +424,11 @@ struct Restrictions {
     suspensions: Vec<Suspension>,
 }
 
+/// What their owners made: what is derived from a session is not theirs to list.
+fn underived() -> Select<token::Entity> {
+    token::Entity::find().filter(token::Column::SessionId.is_null())
+}
+
 fn owned_by(owner: Owner) -> SimpleExpr {
     match owner {
         Owner::Account(id) => token::Column::AccountId.eq(id.uuid()),
@@ -434,6 +439,20 @@ fn owned_by(owner: Owner) -> SimpleExpr {
 impl Write {
     /// Adds a token that holds its name, unless another of its owner holds it.
     pub async fn insert_token(&self, token: &Token) -> Result<Result<(), Taken>, StoreError> {
+        self.insert(token, None).await
+    }
+
+    /// Adds a token that was derived from a session, and holds no name.
+    pub async fn insert_derived_token(&self, token: &Token, session: SessionId) -> Result<(), StoreError> {
+        // Nothing of it is unique but its id.
+        self.insert(token, Some(session)).await.map(drop)
+    }
+
+    async fn insert(
+        &self,
+        token: &Token,
+        session: Option<SessionId>,
+    ) -> Result<Result<(), Taken>, StoreError> {
         let (account_id, org_id) = match token.owner {
             Owner::Account(id) => (Some(id.uuid()), None),
             Owner::Org(id) => (None, Some(id.uuid())),
@@ -443,7 +462,8 @@ impl Write {
             account_id: Set(account_id),
             org_id: Set(org_id),
             name: Set(token.name.to_string()),
-            live_name: Set(Some(token.name.to_string())),
+            live_name: Set(session.is_none().then(|| token.name.to_string())),
+            session_id: Set(session.map(SessionId::uuid)),
             description: Set(token.description.as_ref().map(ToString::to_string)),
             scope: Set(token.scope.to_string()),
             all_services: Set(token.services == Services::All),

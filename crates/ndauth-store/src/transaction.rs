@@ -167,6 +167,15 @@ impl Write {
         Ok(appended.sequence)
     }
 
+    /// Makes durable what is no change of state, and what no event tells of: an observation, a session that was
+    /// refreshed, a code that waits.
+    pub async fn commit_observed(self) -> Result<(), StoreError> {
+        self.read.transaction.commit().await?;
+        metrics::histogram!("ndauth_store_write_seconds", "name" => self.name)
+            .record(self.begun.elapsed().as_secs_f64());
+        Ok(())
+    }
+
     /// Dates what changes from here on as of another instant, as when an old change is made again.
     pub fn date(&mut self, instant: Timestamp) {
         self.read.moment.now = instant;

@@ -287,7 +287,12 @@ on_both! {
             account: ada.id,
             created_at: at(0),
             expires_at: Expiry::At(at(9)),
+            ends_at: Expiry::At(at(30)),
             revoked_at: None,
+            proved_at: Some(at(0)),
+            device: Some("ndcli 0.1.0 on vm".parse().expect("a name")),
+            address: "192.0.2.7".parse().ok(),
+            browser: false,
         };
         let service = |rng: &mut _, name: &str, orgs| Service {
             id: id(ServiceId::new(at(0), rng)),

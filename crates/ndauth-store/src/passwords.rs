@@ -1,0 +1,60 @@
+//! Passwords, as argon2 writes them, and people as other identity providers know them.
+
+use ndauth_core::{AccountId, Identity};
+use sea_orm::ActiveValue::Set;
+use sea_orm::EntityTrait;
+use sea_orm::sea_query::OnConflict;
+
+use crate::error::inserted;
+use crate::row::{identity, password};
+use crate::{Read, StoreError, Taken, Write};
+
+impl Read {
+    /// An account's password as it was hashed, where it has one.
+    pub async fn find_password(&self, account: AccountId) -> Result<Option<String>, StoreError> {
+        let row = password::Entity::find_by_id(account.uuid()).one(&self.transaction).await?;
+        Ok(row.map(|row| row.phc))
+    }
+
+    /// Whose a person of another identity provider is.
+    pub async fn find_identity(&self, identity: &Identity) -> Result<Option<AccountId>, StoreError> {
+        let key = (identity.issuer.clone(), identity.subject.clone());
+        let row = identity::Entity::find_by_id(key).one(&self.transaction).await?;
+        Ok(row.map(|row| AccountId::from_uuid(row.account_id)))
+    }
+}
+
+impl Write {
+    /// Gives an account a password, in place of any that it had.
+    pub async fn set_password(&self, account: AccountId, phc: &str) -> Result<(), StoreError> {
+        let row = password::ActiveModel {
+            account_id: Set(account.uuid()),
+            phc: Set(phc.to_owned()),
+            set_at: Set(self.now().micros()),
+        };
+        let changed = [password::Column::Phc, password::Column::SetAt];
+        let conflict = OnConflict::column(password::Column::AccountId).update_columns(changed).to_owned();
+        password::Entity::insert(row).on_conflict(conflict).exec_without_returning(&self.transaction).await?;
+        Ok(())
+    }
+
+    /// Takes an account's password: nobody signs in by it.
+    pub async fn remove_password(&self, account: AccountId) -> Result<(), StoreError> {
+        password::Entity::delete_by_id(account.uuid()).exec(&self.transaction).await?;
+        Ok(())
+    }
+
+    /// Makes a person of another identity provider an account's, unless they are one's.
+    pub async fn insert_identity(
+        &self,
+        account: AccountId,
+        identity: &Identity,
+    ) -> Result<Result<(), Taken>, StoreError> {
+        let row = identity::ActiveModel {
+            issuer: Set(identity.issuer.clone()),
+            subject: Set(identity.subject.clone()),
+            account_id: Set(account.uuid()),
+        };
+        inserted(identity::Entity::insert(row).exec_without_returning(&self.transaction).await)
+    }
+}

@@ -1,0 +1,89 @@
+//! Logins: what sessions know of themselves, passwords, what works once, people of other identity providers, and tokens
+//! that are derived from sessions.
+
+use sea_orm_migration::prelude::*;
+
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        for (table, column) in [
+            ("session", ColumnDef::new("ends_at").big_integer().not_null().default(0).to_owned()),
+            ("session", ColumnDef::new("proved_at").big_integer().to_owned()),
+            ("session", ColumnDef::new("device").text().to_owned()),
+            ("session", ColumnDef::new("address").text().to_owned()),
+            ("session", ColumnDef::new("last_seen_at").big_integer().to_owned()),
+            ("session", ColumnDef::new("browser").boolean().not_null().default(false).to_owned()),
+            ("token", ColumnDef::new("session_id").uuid().to_owned()),
+        ] {
+            let added = Table::alter().table(table).add_column(column).to_owned();
+            manager.alter_table(added).await?;
+        }
+        for table in [password(), identity(), ticket()] {
+            manager.create_table(table).await?;
+        }
+        let connection = manager.get_connection();
+        // Whoever has one was given it by the operator.
+        connection
+            .execute_unprepared("UPDATE session SET ends_at = expires_at, proved_at = created_at")
+            .await?;
+        for index in INDEXES {
+            connection.execute_unprepared(index).await?;
+        }
+        Ok(())
+    }
+}
+
+const INDEXES: [&str; 4] = [
+    "CREATE INDEX token_by_session ON token (session_id) WHERE session_id IS NOT NULL",
+    "CREATE INDEX derived_token_by_end ON token (expires_at) WHERE session_id IS NOT NULL",
+    "CREATE INDEX ticket_by_end ON ticket (expires_at)",
+    "CREATE UNIQUE INDEX ticket_user_code ON ticket (user_code) WHERE user_code IS NOT NULL",
+];
+
+/// As argon2 writes it: its parameters, its salt, its hash.
+fn password() -> TableCreateStatement {
+    Table::create()
+        .table("password")
+        .col(ColumnDef::new("account_id").uuid().not_null().primary_key())
+        .col(ColumnDef::new("phc").text().not_null())
+        .col(ColumnDef::new("set_at").big_integer().not_null())
+        .foreign_key(&mut reference("password", "account_id", "account"))
+        .to_owned()
+}
+
+/// By whom, and as whom, an account is known elsewhere.
+fn identity() -> TableCreateStatement {
+    Table::create()
+        .table("identity")
+        .col(ColumnDef::new("issuer").text().not_null())
+        .col(ColumnDef::new("subject").text().not_null())
+        .col(ColumnDef::new("account_id").uuid().not_null())
+        .primary_key(Index::create().col("issuer").col("subject"))
+        .foreign_key(&mut reference("identity", "account_id", "account"))
+        .to_owned()
+}
+
+/// What works once: links, codes, and devices that wait. It is found by its hash; a device also by that of the code that
+/// its person types.
+fn ticket() -> TableCreateStatement {
+    Table::create()
+        .table("ticket")
+        .col(ColumnDef::new("hash").binary_len(32).not_null().primary_key())
+        .col(ColumnDef::new("kind").text().not_null())
+        .col(ColumnDef::new("user_code").binary_len(32))
+        .col(ColumnDef::new("account_id").uuid())
+        .col(ColumnDef::new("details").text().not_null())
+        .col(ColumnDef::new("created_at").big_integer().not_null())
+        .col(ColumnDef::new("expires_at").big_integer().not_null())
+        .col(ColumnDef::new("used_at").big_integer())
+        .foreign_key(&mut reference("ticket", "account_id", "account"))
+        .check(Expr::cust("length(hash) = 32"))
+        .to_owned()
+}
+
+fn reference(from: &'static str, column: &'static str, to: &'static str) -> ForeignKeyCreateStatement {
+    ForeignKey::create().from(from, column).to(to, "id").to_owned()
+}
