@@ -117,6 +117,30 @@ pub enum Operation {
     TidyUp,
     /// Give a service a new secret, and settle that.
     RotateService,
+    /// List one's sessions.
+    ListSessions,
+    /// End one's sessions.
+    RevokeSessions,
+    /// Ask where the endpoints are, and what they take.
+    Discover,
+    /// Sign a browser in or out.
+    SignIn,
+    /// Let a program have a session.
+    Authorize,
+    /// Let a device have a session, by its code.
+    LetDeviceIn,
+    /// Wait as a device to be let in.
+    AskForDevice,
+    /// Get a session's secrets, or a token that is derived from one.
+    IssueTokens,
+    /// End the session of a secret.
+    RevokeLogin,
+    /// Make a link by which an account's person sets a password.
+    Invite,
+    /// Make a link by which an account's person signs in.
+    IssueLink,
+    /// Make a person of another identity provider an account's.
+    IdentifyAccount,
     /// Ask whether the server serves.
     CheckHealth,
     /// Ask what the server's interface is.
@@ -157,7 +181,8 @@ pub enum Rule {
 pub struct Row {
     /// What is asked.
     pub operation: Operation,
-    /// The RPCs that ask it, as `package.Service/Method`; `*` stands for every method.
+    /// The RPCs that ask it, as `package.Service/Method`; `*` stands for every method. And the routes of HTTP, as
+    /// `METHOD /path`.
     pub rpcs: &'static [&'static str],
     /// Whether anyone may, without a credential.
     pub nobody: Rule,
@@ -204,7 +229,7 @@ const READ_POLICY: Rule = Granted("read:policy");
 
 /// The table.
 #[rustfmt::skip]
-pub const TABLE: [Row; 57] = [
+pub const TABLE: [Row; 69] = [
     //                                                                          nobody console session  token         org's token   service
     row(O::CreateToken,     &["ndauth.v1.TokenService/CreateToken"],           [No,  No,  Yes,      Login,        Login,        No]),
     row(O::ListTokens,      &["ndauth.v1.TokenService/ListTokens"],            [No,  No,  Yes,      ReadTokens,   No,           No]),
@@ -216,6 +241,8 @@ pub const TABLE: [Row; 57] = [
     row(O::SuspendToken,    &["ndauth.v1.TokenService/SuspendToken"],          [No,  No,  Yes,      Login,        Login,        No]),
     row(O::ResumeToken,     &["ndauth.v1.TokenService/ResumeToken"],           [No,  No,  Yes,      Login,        Login,        No]),
     row(O::RevokeAllTokens, &["ndauth.v1.TokenService/RevokeAllTokens"],       [No,  No,  Yes,      Login,        Login,        No]),
+    row(O::ListSessions,    &["ndauth.v1.AccountService/ListSessions"],        [No,  No,  Yes,      Login,        Login,        No]),
+    row(O::RevokeSessions,  &["ndauth.v1.AccountService/RevokeSessions"],      [No,  No,  Yes,      Login,        Login,        No]),
     row(O::RevokeAccountTokens, &["ndauth.v1.AccountService/RevokeAccountTokens"], [No, Yes, Operator, Login,     Login,        No]),
     row(O::ExplainToken,    &["ndauth.v1.TokenService/ExplainToken"],          [No,  No,  Yes,      Itself,       Itself,       No]),
     row(O::ValidateToken,   &["ndauth.v1.ValidationService/ValidateToken"],    [No,  No,  No,       No,           No,           Yes]),
@@ -261,6 +288,19 @@ pub const TABLE: [Row; 57] = [
     row(O::SuspendAnyToken, &[],                                               [No,  Yes, No,       No,           No,           No]),
     row(O::TidyUp,          &[],                                               [No,  Yes, No,       No,           No,           No]),
     row(O::RotateService,   &[],                                               [No,  Yes, No,       No,           No,           No]),
+    row(O::Invite,          &[],                                               [No,  Yes, No,       No,           No,           No]),
+    row(O::IssueLink,       &[],                                               [No,  Yes, No,       No,           No,           No]),
+    row(O::IdentifyAccount, &[],                                               [No,  Yes, No,       No,           No,           No]),
+    // What these take is in the request itself: a cookie, a password, a code, a secret that refreshes.
+    row(O::Discover,        &["GET /.well-known/oauth-authorization-server"],  [Yes, No,  Yes,      Yes,          Yes,          Yes]),
+    row(O::SignIn,          &["GET /sign-in", "POST /sign-in", "GET /sign-in/link", "POST /sign-in/link", "GET /invitation",
+                              "POST /invitation", "POST /sign-out", "GET /signed-out", "GET /", "GET /assets/style.css"],
+                                                                               [Yes, No,  Yes,      No,           No,           No]),
+    row(O::Authorize,       &["GET /oauth2/authorize", "POST /oauth2/authorize"], [Yes, No, Yes,    No,           No,           No]),
+    row(O::LetDeviceIn,     &["GET /device", "POST /device", "POST /device/decision"], [Yes, No, Yes, No,         No,           No]),
+    row(O::AskForDevice,    &["POST /oauth2/device_authorization"],            [Yes, No,  Yes,      No,           No,           No]),
+    row(O::IssueTokens,     &["POST /oauth2/token"],                           [Yes, No,  Yes,      No,           No,           No]),
+    row(O::RevokeLogin,     &["POST /oauth2/revoke"],                          [Yes, No,  Yes,      No,           No,           No]),
     row(O::CheckHealth,     &["grpc.health.v1.Health/*"],                      [Yes, Yes, Yes,      Yes,          Yes,          Yes]),
     row(O::Reflect,         &["grpc.reflection.v1.ServerReflection/*", "grpc.reflection.v1alpha.ServerReflection/*"],
                                                                                [Yes, Yes, Yes,      Yes,          Yes,          Yes]),
@@ -350,6 +390,7 @@ impl Operation {
                 | O::GetOrg
                 | O::ListMembers
                 | O::GetOrgPolicy
+                | O::ListSessions
         )
     }
 
@@ -414,6 +455,18 @@ impl Operation {
             O::SignOut => "end sessions",
             O::RevokeAnyToken => "revoke anybody's tokens",
             O::RotateService => "rotate services",
+            O::ListSessions => "list sessions",
+            O::RevokeSessions => "end sessions",
+            O::Discover => "ask for the endpoints",
+            O::SignIn => "sign in with a browser",
+            O::Authorize => "let programs in",
+            O::LetDeviceIn => "let devices in",
+            O::AskForDevice => "wait to be let in",
+            O::IssueTokens => "get a session's secrets",
+            O::RevokeLogin => "end a login",
+            O::Invite => "invite people",
+            O::IssueLink => "make links to sign in",
+            O::IdentifyAccount => "say who people are",
             O::CheckHealth => "check the health",
             O::Reflect => "ask for the interface",
         }

@@ -50,7 +50,7 @@ impl Authority {
         }
         let (read, caller, _) = self.read_as(credential, operation).await?;
         let identity = match caller {
-            Caller::Session { account, session, prefix } => Identity::Session(account, session, prefix),
+            Caller::Session { account, session, prefix, .. } => Identity::Session(account, session, prefix),
             Caller::Console | Caller::Token { .. } | Caller::Service { .. } => {
                 return Err(AuthorityError::NotPermitted { caller: caller.kind(), operation });
             }

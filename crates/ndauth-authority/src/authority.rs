@@ -1,12 +1,12 @@
 //! The authority: a store, the catalogue, and what was observed but not yet written down.
 
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use ndauth_core::{
-    Actor, Asker, Catalogue, Change, Counts, Effective, Entry, Event, LastUse, Lineage, Org, OrgSlug,
-    Permission, Personal, Refusal, Requirement, Role, Scope, TokenView, decide,
+    AccountId, Actor, Asker, Catalogue, Change, Counts, Effective, Entry, Event, LastUse, Lineage, Org,
+    OrgSlug, Permission, Personal, Refusal, Requirement, Role, Scope, TokenView, decide, is_recent,
 };
 use ndauth_store::{Clock, DatabaseUrl, MigrationState, Read, Store, Use, Write};
 use rand::rngs::SysRng;
@@ -16,11 +16,13 @@ use crate::credential::identify;
 use crate::follow_ups::FollowUps;
 use crate::held::{OwnerName, Question, ground};
 use crate::janitor::Shown;
+use crate::logins::Passwords;
 use crate::mirror::{Freshness, Mirror, SharedMirror};
 use crate::standing::Standing;
+use crate::throttle::Throttle;
 use crate::uses::Uses;
 use crate::validate::Tally;
-use crate::{AuthorityError, Caller, Credential};
+use crate::{AuthorityError, Caller, Credential, Logins};
 
 /// The authority on one database. Shared by everything that serves from it.
 #[derive(Debug)]
@@ -32,16 +34,18 @@ pub struct Authority {
     pub(crate) mirror: SharedMirror,
     pub(crate) tally: Tally,
     pub(crate) follow_ups: FollowUps,
+    pub(crate) logins: Logins,
+    pub(crate) passwords: Passwords,
+    /// From which networks devices began to wait.
+    pub(crate) devices: Throttle<Option<IpAddr>>,
+    /// Who typed codes of devices.
+    pub(crate) typed: Throttle<AccountId>,
     /// What the clock showed when the janitor last looked.
     pub(crate) clock_shown: Mutex<Option<Shown>>,
 }
 
 /// A catalogue that was read, and the hash of its document.
 type Known = ([u8; 32], Arc<Catalogue>);
-
-/// A login this old is recent. Until people log in by themselves, it is as long as a session that the
-/// operator issues where nothing else is said.
-pub(crate) const RECENT: Duration = Duration::from_secs(12 * 60 * 60);
 
 /// How often a change is tried when others stand in its way.
 pub(crate) const TRIES: u32 = 4;
@@ -67,6 +71,10 @@ impl Authority {
             mirror,
             tally: Tally::new(),
             follow_ups: FollowUps::default(),
+            logins: Logins::default(),
+            passwords: Passwords::default(),
+            devices: Throttle::default(),
+            typed: Throttle::default(),
             clock_shown: Mutex::default(),
         };
         authority.look_first().await?;
@@ -169,8 +177,8 @@ impl Authority {
                 if role < needed {
                     return Err(AuthorityError::RoleTooLow { org: slug.clone(), role, needed });
                 }
-                if matches!(rule, Rule::Recent(_)) && read.now().since(session.created_at) > RECENT {
-                    return Err(AuthorityError::LoginNotRecent { operation });
+                if matches!(rule, Rule::Recent(_)) && !is_recent(session.proved_at, read.now()) {
+                    return Err(AuthorityError::LoginNotRecent { to: operation.verb() });
                 }
                 Ok((org, role))
             }
@@ -299,7 +307,15 @@ impl Authority {
     }
 
     fn observe(&self, credential: &Credential, caller: &Caller, operation: Operation, read: &Read) {
-        let Caller::Token { held, from, .. } = caller else { return };
+        let (held, from) = match caller {
+            Caller::Token { held, from, .. } => (held, from),
+            Caller::Session { secret, .. } => {
+                let last = LastUse { at: read.now(), address: credential.from() };
+                let counts = Counts::one(Scope::Ro);
+                return self.uses.note(Use { secret: *secret, client: None, last, counts });
+            }
+            Caller::Console | Caller::Service { .. } => return,
+        };
         let (record, last) = (&held.record, LastUse { at: read.now(), address: *from });
         let client = match credential {
             Credential::Secret { client, .. } => client.clone(),

@@ -84,6 +84,10 @@ struct Told {
     orgs: BTreeMap<OrgId, Life>,
     members: BTreeMap<(OrgId, AccountId), Option<Role>>,
     sessions: BTreeMap<SessionId, Life>,
+    /// Whose each session is.
+    whose: BTreeMap<SessionId, AccountId>,
+    /// From which session a token was derived.
+    derived: BTreeMap<TokenId, SessionId>,
     /// By which event and when, in order.
     signed_out: BTreeMap<AccountId, Vec<(u64, Timestamp)>>,
     services: BTreeMap<ServiceId, Life>,
@@ -196,7 +200,8 @@ impl Check {
                     let signed_out = self.told.signed_out.get(&row.account).into_iter().flatten();
                     let mut ends =
                         signed_out.filter(|(sequence, _)| *sequence > life.made).map(|(_, at)| *at);
-                    life.ended = ends.next().filter(|at| !row.expires_at.is_past(*at));
+                    let signed_out = ends.next().filter(|at| !row.expires_at.is_past(*at));
+                    life.ended = [life.ended, signed_out].into_iter().flatten().min();
                 }
             }
             let rows = sessions.iter().map(|row| (row.id, row.revoked_at));
@@ -320,6 +325,8 @@ impl Told {
             orgs: BTreeMap::new(),
             members: BTreeMap::new(),
             sessions: BTreeMap::new(),
+            whose: BTreeMap::new(),
+            derived: BTreeMap::new(),
             signed_out: BTreeMap::new(),
             services: BTreeMap::new(),
             tokens: BTreeMap::new(),
@@ -342,10 +349,24 @@ impl Told {
         };
         match entry.change.clone() {
             Change::AccountCreated { account } => drop(self.accounts.insert(account, life)),
-            Change::AccountDisabled { account } => end(self.accounts.get_mut(&account), Some(entry.at)),
+            Change::AccountDisabled { account, signed_out } => {
+                end(self.accounts.get_mut(&account), Some(entry.at));
+                if signed_out {
+                    self.sign_out(account, sequence, entry.at);
+                }
+            }
             Change::AccountEnabled { account } => end(self.accounts.get_mut(&account), None),
-            Change::AccountSignedOut { account } => {
-                self.signed_out.entry(account).or_default().push((sequence, entry.at));
+            Change::AccountSignedOut { account } | Change::PasswordSet { account } => {
+                self.sign_out(account, sequence, entry.at);
+            }
+            Change::SessionEnded { session, .. } => {
+                end(self.sessions.get_mut(&session), Some(entry.at));
+                self.end_derived(entry.at, |of, _| of == session);
+            }
+            Change::AccountInvited { .. } | Change::AccountIdentified { .. } => {}
+            Change::TokenDerived { token, session } => {
+                self.tokens.insert(token, life);
+                self.derived.insert(token, session);
             }
             Change::ServiceRotated { .. }
             | Change::SecretMinted { .. }
@@ -382,6 +403,7 @@ impl Told {
             }
             Change::FamiliesRemoved { tokens, sessions, services, .. } => {
                 self.tokens.retain(|id, _| !tokens.contains(id));
+                self.derived.retain(|id, _| !tokens.contains(id));
                 self.sessions.retain(|id, _| !sessions.contains(id));
                 self.services.retain(|id, _| !services.contains(id));
             }
@@ -396,7 +418,10 @@ impl Told {
             Change::OrgDeleted { org } => end(self.orgs.get_mut(&org), Some(entry.at)),
             Change::MemberSet { org, account, role } => drop(self.members.insert((org, account), role)),
             Change::MemberRemoved { org, account } => drop(self.members.remove(&(org, account))),
-            Change::SessionIssued { session, .. } => drop(self.sessions.insert(session, life)),
+            Change::SessionIssued { session, account } => {
+                self.sessions.insert(session, life);
+                self.whose.insert(session, account);
+            }
             Change::ServiceCreated { service } => drop(self.services.insert(service, life)),
             Change::ServiceRevoked { service } => end(self.services.get_mut(&service), Some(entry.at)),
             Change::TokenCreated { token } => drop(self.tokens.insert(token, life)),
@@ -404,6 +429,27 @@ impl Told {
             Change::Restored { copy, not_before, .. } => {
                 self.forget(copy);
                 self.not_before = self.not_before.max(not_before);
+            }
+        }
+    }
+
+    /// With an account's sessions ends what was derived from them.
+    fn sign_out(&mut self, account: AccountId, sequence: u64, at: Timestamp) {
+        self.signed_out.entry(account).or_default().push((sequence, at));
+        self.end_derived(at, |session, whose| whose.get(&session) == Some(&account));
+    }
+
+    /// With a session ends what was derived from it.
+    fn end_derived(
+        &mut self,
+        at: Timestamp,
+        ended: impl Fn(SessionId, &BTreeMap<SessionId, AccountId>) -> bool,
+    ) {
+        for (token, session) in &self.derived {
+            if let Some(life) = self.tokens.get_mut(token)
+                && ended(*session, &self.whose)
+            {
+                life.ended = life.ended.or(Some(at));
             }
         }
     }

@@ -102,7 +102,7 @@ impl Authority {
         .await
     }
 
-    /// Takes an account's power at once. Says whether it had any.
+    /// Takes an account's power at once, and ends its sessions for good. Says whether it had any.
     pub async fn disable_account(
         &self,
         credential: &Credential,
@@ -111,7 +111,7 @@ impl Authority {
         retried(|| self.try_turn_account(credential, handle, Power::Off)).await
     }
 
-    /// Gives an account its power back. Says whether it had lost it.
+    /// Gives an account its power back: its tokens go on, its person logs in again. Says whether it had lost it.
     pub async fn enable_account(
         &self,
         credential: &Credential,
@@ -132,13 +132,16 @@ impl Authority {
         let id = found.id;
         let now_off = write.lock_account(id).await?.unwrap_or(found).disabled_at.is_some();
         let (change, since) = match power {
-            Power::Off => (Change::AccountDisabled { account: id }, Some(write.now())),
+            Power::Off => (Change::AccountDisabled { account: id, signed_out: true }, Some(write.now())),
             Power::On => (Change::AccountEnabled { account: id }, None),
         };
         if now_off == since.is_some() {
             return Ok(false);
         }
         write.set_account_disabled(id, since).await?;
+        if since.is_some() {
+            write.end_sessions(id).await?;
+        }
         self.commit(write, &caller, change, Personal::new()).await?;
         Ok(true)
     }
@@ -270,7 +273,13 @@ impl Authority {
                 account: account.id,
                 created_at: now,
                 expires_at: lifetime.expiry(now),
+                ends_at: lifetime.expiry(now),
                 revoked_at: None,
+                // The operator answers for who they are.
+                proved_at: Some(now),
+                device: None,
+                address: None,
+                browser: false,
             };
             write.insert_session(&session).await?;
             write.set_logged_in(account.id).await?;

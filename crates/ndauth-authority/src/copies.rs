@@ -166,6 +166,7 @@ impl Authority {
             }
         }
         write.set_not_before(not_before).await?;
+        write.forget_what_works_once().await?;
         write.set_restored(None).await?;
         let minted = write.count_minted(not_before).await?;
         let mut without_secret = Vec::new();
@@ -223,6 +224,7 @@ fn makes(change: &Change) -> bool {
             | Change::SessionIssued { .. }
             | Change::ServiceCreated { .. }
             | Change::TokenCreated { .. }
+            | Change::TokenDerived { .. }
     )
 }
 
@@ -255,10 +257,23 @@ async fn follow(write: &mut Write, event: &StoredEvent, start: u64) -> Result<En
 async fn redo(write: &mut Write, event: &StoredEvent, entry: &Entry) -> Result<(), AuthorityError> {
     write.date(entry.at);
     match &entry.change {
-        Change::AccountDisabled { account } => write.set_account_disabled(*account, Some(entry.at)).await?,
+        Change::AccountDisabled { account, signed_out } => {
+            write.set_account_disabled(*account, Some(entry.at)).await?;
+            if *signed_out {
+                write.end_sessions(*account).await?;
+            }
+        }
         Change::AccountEnabled { account } => write.set_account_disabled(*account, None).await?,
         Change::AccountSignedOut { account } => {
             write.end_sessions(*account).await?;
+        }
+        // What it was before must not let anybody in, and what it is now is not told.
+        Change::PasswordSet { account } => {
+            write.remove_password(*account).await?;
+            write.end_sessions(*account).await?;
+        }
+        Change::SessionEnded { session, .. } => {
+            write.end_session(*session).await?;
         }
         Change::OrgDeleted { org } => write.delete_org(*org).await?,
         Change::MemberRemoved { org, account } => write.remove_member(*account, *org).await?,
@@ -346,6 +361,9 @@ async fn redo(write: &mut Write, event: &StoredEvent, entry: &Entry) -> Result<(
         // That somebody logged in is not done again: their tokens wait for the next login.
         Change::SessionIssued { .. }
         | Change::AccountCreated { .. }
+        | Change::AccountInvited { .. }
+        | Change::AccountIdentified { .. }
+        | Change::TokenDerived { .. }
         | Change::OrgCreated { .. }
         | Change::ServiceCreated { .. }
         | Change::TokenCreated { .. }

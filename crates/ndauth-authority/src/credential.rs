@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use ndauth_core::{
     Account, Actor, Asker, Catalogue, ClientName, Expiry, Installation, Owner, Refusal, Requirement, Secret,
-    SecretKind, SecretPrefix, SecretRecord, Service, Session, Timestamp, decide,
+    SecretId, SecretKind, SecretPrefix, SecretRecord, Service, Session, Timestamp, decide,
 };
 use ndauth_store::{Family, FoundSecret, Read, StoreError};
 
@@ -69,6 +69,8 @@ pub(crate) enum Caller {
         session: Session,
         /// The first characters of its secret.
         prefix: SecretPrefix,
+        /// Which of its secrets was presented.
+        secret: SecretId,
     },
     /// An account through one of its personal tokens, or an org through one of its own.
     Token {
@@ -197,21 +199,22 @@ pub(crate) async fn identify(
     let found = read.find_secret(&secret.hash()).await?.ok_or(Refusal::Unknown)?;
     match found.family {
         Family::Session(id) => {
-            found.record.judge(read.now())?;
             found.record.judge_minting(read.installation().not_before)?;
             let session = read.find_session(id).await?.ok_or_else(|| orphan(&found, "session_id"))?;
-            if let Some(at) = session.revoked_at {
-                return Err(AuthorityError::SessionRevoked(at));
-            }
-            if session.expires_at.is_past(read.now()) {
-                return Err(AuthorityError::SessionExpired);
-            }
             let account =
                 read.find_account(session.account).await?.ok_or_else(|| orphan(&found, "session_id"))?;
+            // It is why the session ended, too.
             if account.disabled_at.is_some() {
                 return Err(AuthorityError::AccountDisabled);
             }
-            Ok(Caller::Session { account, session, prefix: found.record.prefix })
+            if let Some(at) = session.revoked_at {
+                return Err(AuthorityError::SessionRevoked(at));
+            }
+            if session.expires_at.min(found.record.ends_at).is_past(read.now()) {
+                return Err(AuthorityError::SessionExpired);
+            }
+            let (prefix, secret) = (found.record.prefix, found.record.id);
+            Ok(Caller::Session { account, session, prefix, secret })
         }
         Family::Service(id) => {
             let service = read.find_service(id).await?.ok_or_else(|| orphan(&found, "service_id"))?;

@@ -45,11 +45,23 @@ pub enum AuthorityError {
         operation: Operation,
     },
     /// Only a person who logged in lately may.
-    #[error("to {} takes a login of the last 12 hours", operation.verb())]
+    #[error("to {to} takes a login of the last 15 minutes, and not one by a device's code")]
     LoginNotRecent {
         /// What was asked.
-        operation: Operation,
+        to: &'static str,
     },
+    /// The name or the password is wrong, or there is no such account: which, is not told.
+    #[error("the name or the password is wrong")]
+    SignInRefused,
+    /// Too much was tried.
+    #[error("too many tries: wait {} s", after.as_secs().max(1))]
+    TooManyTries {
+        /// How long to wait.
+        after: Duration,
+    },
+    /// The link was used, is too old, or never was.
+    #[error("the link was used before, is too old, or was replaced by a newer one")]
+    LinkSpent,
     /// The org was given another policy in between.
     #[error("the policy of the org `{0}` was changed meanwhile, and nothing was done")]
     PolicyChanged(OrgSlug),
@@ -226,6 +238,9 @@ impl AuthorityError {
             AuthorityError::AccountDisabled => Reason::AccountDisabled,
             AuthorityError::SessionRequired { .. } => Reason::SessionRequired,
             AuthorityError::LoginNotRecent { .. } => Reason::LoginNotRecent,
+            AuthorityError::SignInRefused => Reason::SignInRefused,
+            AuthorityError::TooManyTries { .. } => Reason::TooManyTries,
+            AuthorityError::LinkSpent => Reason::LinkSpent,
             AuthorityError::PolicyChanged(_) => Reason::ChangedMeanwhile,
             AuthorityError::NotPermitted { .. } => Reason::NotPermitted,
             AuthorityError::RoleTooLow { .. } => Reason::RoleTooLow,

@@ -24,8 +24,11 @@ pub struct Tidied {
 
 /// How long tokens and services are kept once they are dead.
 const TOKENS: Duration = Duration::from_secs(400 * 24 * 60 * 60);
-/// How long sessions are.
+/// How long sessions are, and what is derived from them.
 const SESSIONS: Duration = Duration::from_secs(24 * 60 * 60);
+/// The kinds, in the order in which they are removed: what is derived before what it is derived from.
+const KINDS: [(Kind, Duration); 4] =
+    [(Kind::Token, TOKENS), (Kind::Service, TOKENS), (Kind::Derived, SESSIONS), (Kind::Session, SESSIONS)];
 /// How many families are removed at once.
 const BATCH: u64 = 100;
 /// How far the database's clock may be from where this machine's would have carried it.
@@ -82,11 +85,11 @@ impl Authority {
 
     async fn tidy(&self, actor: Actor, watched: bool) -> Result<Tidied, AuthorityError> {
         let mut tidied = Tidied::default();
-        for (kind, kept) in [(Kind::Token, TOKENS), (Kind::Service, TOKENS), (Kind::Session, SESSIONS)] {
+        for (kind, kept) in KINDS {
             loop {
                 let removed = retried(|| self.remove_batch(actor, kind, kept, watched)).await?;
                 match kind {
-                    Kind::Token => tidied.tokens += removed,
+                    Kind::Token | Kind::Derived => tidied.tokens += removed,
                     Kind::Session => tidied.sessions += removed,
                     Kind::Service => tidied.services += removed,
                 }
@@ -131,7 +134,7 @@ impl Authority {
         let ids = || remains.ids.iter().copied();
         let of = |this| kind == this;
         let change = Change::FamiliesRemoved {
-            tokens: ids().filter(|_| of(Kind::Token)).map(TokenId::from_uuid).collect(),
+            tokens: ids().filter(|_| of(Kind::Token) || of(Kind::Derived)).map(TokenId::from_uuid).collect(),
             sessions: ids().filter(|_| of(Kind::Session)).map(SessionId::from_uuid).collect(),
             services: ids().filter(|_| of(Kind::Service)).map(ServiceId::from_uuid).collect(),
             hashes: remains.hashes.iter().map(|hash| hex::encode(hash.bytes())).collect(),

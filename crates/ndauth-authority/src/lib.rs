@@ -14,6 +14,7 @@ mod console;
 mod copies;
 mod credential;
 mod error;
+mod exchange;
 mod explain;
 mod export;
 mod follow_ups;
@@ -21,10 +22,14 @@ mod held;
 mod incidents;
 mod inspect;
 mod janitor;
+mod logins;
 mod mirror;
+mod oauth;
 mod orgs;
 mod rotations;
+mod sessions;
 mod standing;
+mod throttle;
 mod tokens;
 mod uses;
 mod validate;
@@ -45,13 +50,16 @@ pub use held::OwnerName;
 pub use incidents::{ShutOut, Whose};
 pub use inspect::{AsOf, MemberView, OrgView, OwnedToken, ServiceView, SessionView};
 pub use janitor::Tidied;
+pub use logins::{Link, SignedIn};
 pub use mirror::{BYTES_PER_TOKEN, Follower, Freshness, Readiness};
 pub use ndauth_store::{
     Clock, CopyError, Cursor, DatabaseUrl, Engine, InvalidDatabaseUrl, Key, ManualClock, MigrationState,
     StoreError, TokenOrder, TokenPage, TokenQuery, Use,
 };
+pub use oauth::{CodeAsked, DeviceAsked, DeviceBegun, ExchangeAsked, Exchanged, GrantError};
 pub use orgs::{BrokenToken, Impact, MemberShown, NewPolicy, OrgShown, PoliciesShown, PolicySet};
 pub use rotations::{ChangedToken, RotatedToken, Settling};
+pub use sessions::{Granted, Logins, MySession, Visit, Visitor, WhichSessions};
 pub use standing::Rewound;
 pub use tokens::{
     AnyToken, CreatedToken, Listed, MAX_LIVE_TOKENS, NewToken, RevokedToken, Shown, TokenName, TokenSettings,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ndauth_core::{
     AccountId, Actor, Asker, Change, Description, ExpiryChoice, Factor, Grants, Handle, Label, Lifetime,
     Networks, OrgId, OrgSlug, Orgs, Owner, Personal, Requirement, Revocation, Scope, Secret, SecretId,
-    SecretKind, SecretRecord, Services, Succession, Timestamp, Token, TokenId, TokenView, decide,
+    SecretKind, SecretRecord, Services, Succession, Timestamp, Token, TokenId, TokenView, decide, is_recent,
 };
 use ndauth_store::{Cursor, Family, Key, Read, TokenPage, TokenQuery, Write};
 use rand::rngs::SysRng;
@@ -155,6 +155,12 @@ impl Authority {
                 return Err(AuthorityError::NotPermitted { caller: caller.kind(), operation });
             };
             let planned = self.plan(&write, OwnerName::Account(account), new).await?;
+            if let Caller::Session { session, .. } = &caller
+                && planned.0.token.lifetime == Lifetime::Endless
+                && !is_recent(session.proved_at, write.now())
+            {
+                return Err(AuthorityError::LoginNotRecent { to: "make a token that never expires" });
+            }
             self.mint(write, &caller, planned).await
         })
         .await
@@ -598,7 +604,11 @@ pub(crate) fn no_token(name: &impl ToString) -> AuthorityError {
 }
 
 /// The orgs of these names, in each of which the account is a member now.
-async fn member_orgs(read: &Read, account: AccountId, orgs: &Orgs<OrgSlug>) -> Result<Orgs, AuthorityError> {
+pub(crate) async fn member_orgs(
+    read: &Read,
+    account: AccountId,
+    orgs: &Orgs<OrgSlug>,
+) -> Result<Orgs, AuthorityError> {
     let Orgs::Only(slugs) = orgs else { return Ok(Orgs::All) };
     let memberships = read.list_memberships(account).await?;
     let id_of = |slug: &OrgSlug| -> Result<OrgId, AuthorityError> {

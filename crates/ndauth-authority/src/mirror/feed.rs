@@ -117,9 +117,12 @@ impl Concern {
                 let mut owners = read.filter(|kin| kin.of.id == token).map(|kin| kin.of.owner);
                 Concern::Token(token, owners.next())
             }
-            Change::AccountDisabled { account }
+            Change::AccountDisabled { account, .. }
             | Change::AccountEnabled { account }
             | Change::AccountShutOut { account, .. }
+            | Change::AccountSignedOut { account }
+            | Change::PasswordSet { account }
+            | Change::SessionEnded { account, .. }
             | Change::SessionIssued { account, .. } => Concern::Account(account),
             Change::MemberSet { org, account, .. } | Change::MemberRemoved { org, account } => {
                 Concern::Member(org, account)
@@ -135,6 +138,7 @@ impl Concern {
             // Of what was not there before nothing is kept; sessions are shown to nobody but ndauth; and a service
             // that is revoked finds out when it asks; of what is long dead nothing is kept either.
             Change::TokenCreated { .. }
+            | Change::TokenDerived { .. }
             | Change::SecretMinted { .. }
             | Change::SecretConfirmed { .. }
             | Change::SecretDropped { .. }
@@ -142,7 +146,8 @@ impl Concern {
             | Change::SecretReused { .. }
             | Change::FamiliesRemoved { .. }
             | Change::AccountCreated { .. }
-            | Change::AccountSignedOut { .. }
+            | Change::AccountInvited { .. }
+            | Change::AccountIdentified { .. }
             | Change::ServiceCreated { .. }
             | Change::ServiceRotated { .. }
             | Change::ServiceRevoked { .. } => Concern::Nothing,

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ndauth_clock::SinceBoot;
-use ndauth_core::{AccountId, Causes, Change, Entry, Head, Lineage, OrgId, SecretHash, ServiceId, TokenId};
+use ndauth_core::{
+    AccountId, Causes, Change, Entry, Head, Lineage, OrgId, SecretHash, ServiceId, SessionId, TokenId,
+};
 use ndauth_store::{Moment, Read, Store, StoreError, StoredEvent};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
@@ -56,6 +58,10 @@ const TELL: Duration = Duration::from_secs(5);
 #[derive(Debug, Default)]
 struct Concerned {
     tokens: BTreeSet<TokenId>,
+    /// From which tokens were derived that ended with them.
+    sessions: BTreeSet<SessionId>,
+    /// All of whose sessions ended.
+    signed_out: BTreeSet<AccountId>,
     accounts: BTreeSet<AccountId>,
     orgs: BTreeSet<OrgId>,
     services: BTreeSet<ServiceId>,
@@ -88,13 +94,25 @@ impl Concerned {
                 Lineage::Token(token) => drop(self.tokens.insert(token)),
                 Lineage::Service(service) => drop(self.services.insert(service)),
             },
+            Change::TokenDerived { token, .. } => {
+                self.tokens.insert(token);
+            }
+            Change::SessionEnded { session, .. } => {
+                self.sessions.insert(session);
+            }
+            Change::AccountSignedOut { account }
+            | Change::AccountDisabled { account, .. }
+            | Change::PasswordSet { account } => {
+                self.accounts.insert(account);
+                self.signed_out.insert(account);
+            }
             Change::FamiliesRemoved { hashes, .. } => {
                 self.gone.extend(hashes.iter().filter_map(|hash| hash_from_hex(hash)));
             }
             Change::AccountCreated { account }
-            | Change::AccountDisabled { account }
             | Change::AccountEnabled { account }
-            | Change::AccountSignedOut { account }
+            | Change::AccountInvited { account }
+            | Change::AccountIdentified { account }
             | Change::AccountShutOut { account, .. }
             | Change::MemberSet { account, .. }
             | Change::MemberRemoved { account, .. }
@@ -127,8 +145,12 @@ impl Concerned {
         fn ids<Id: Copy>(of: &BTreeSet<Id>) -> Vec<Id> {
             of.iter().copied().collect()
         }
+        let mut tokens = read.tokens(&ids(&self.tokens)).await?;
+        let derived = read.derived_tokens(&ids(&self.sessions), &ids(&self.signed_out)).await?;
+        tokens.sound.extend(derived.sound);
+        tokens.broken.extend(derived.broken);
         Ok(Fresh {
-            tokens: Some(read.tokens(&ids(&self.tokens)).await?),
+            tokens: Some(tokens),
             people: Some(read.people(&ids(&self.accounts)).await?),
             places: Some(read.places(&ids(&self.orgs)).await?),
             services: Some(read.services(&ids(&self.services)).await?),

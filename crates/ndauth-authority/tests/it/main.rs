@@ -9,6 +9,7 @@ mod incidents;
 mod janitor;
 mod life;
 mod life_model;
+mod logins;
 mod mirror;
 mod org_tokens;
 mod policies;

@@ -1,0 +1,95 @@
+//! A short-lived token that is derived from a session (RFC 8693): what a person's tools show to services. It manages
+//! nothing, may do no more than was asked, and dies with the session.
+
+use std::time::Duration;
+
+use ndauth_core::{
+    Actor, Change, Grants, Label, Lifetime, Networks, Orgs, Owner, Personal, Scope, Secret, SecretId,
+    SecretKind, SecretRecord, Services, Token, TokenId,
+};
+use ndauth_store::Family;
+use rand::rngs::SysRng;
+
+use crate::access::Operation;
+use crate::oauth::{ExchangeAsked, Exchanged, GrantError, granted, live_account, live_session};
+use crate::sessions::Visitor;
+use crate::tokens::member_orgs;
+use crate::{Authority, AuthorityError, Caller, Credential};
+
+/// How long a derived token lasts.
+const LASTS: Duration = Duration::from_secs(15 * 60);
+
+impl Authority {
+    /// Derives a token from the session that a secret is of.
+    pub async fn exchange(
+        &self,
+        subject: &str,
+        visitor: &Visitor,
+        asked: &ExchangeAsked,
+    ) -> Result<Exchanged, GrantError> {
+        let subject: Secret =
+            subject.parse().map_err(|_| GrantError::InvalidGrant("the subject token is no secret"))?;
+        if subject.kind() != SecretKind::Session {
+            return Err(GrantError::InvalidGrant("only a session's secret is exchanged"));
+        }
+        let credential = Credential::secret(subject, visitor.address);
+        granted(|| async {
+            let (read, caller, _) = self.read_as(&credential, Operation::IssueTokens).await?;
+            let Caller::Session { account, session, .. } = caller else {
+                return Err(GrantError::InvalidGrant("only a session's secret is exchanged"));
+            };
+            drop(read);
+            let write = self.store.write("exchange").await?;
+            let account = live_account(write.lock_account(account.id).await?)?;
+            // Whoever ends it waits, or this does and finds it ended.
+            let session = live_session(write.lock_session(session.id).await?, write.now())?;
+            let now = write.now();
+            let orgs = match &asked.org {
+                None => Orgs::All,
+                Some(slug) => {
+                    let asked = Orgs::Only([slug.clone()].into());
+                    member_orgs(&write, account.id, &asked).await.map_err(|error| match error {
+                        AuthorityError::NotAMember(_) | AuthorityError::OrgFrozen(_) => {
+                            GrantError::InvalidTarget(error.to_string())
+                        }
+                        other => other.into(),
+                    })?
+                }
+            };
+            let scope = asked.scope.unwrap_or(Scope::Rw);
+            let secret = Secret::mint(SecretKind::Access, &mut SysRng)?;
+            let expires_at = Lifetime::For(LASTS).expiry(now).min(session.ends_at);
+            let lasts = expires_at.left(now).unwrap_or(LASTS);
+            let name = session.device.clone().unwrap_or_else(|| label("a session"));
+            let token = Token {
+                id: TokenId::new(now, &mut SysRng)?,
+                owner: Owner::Account(account.id),
+                name,
+                description: None,
+                scope,
+                grants: Grants::All,
+                orgs,
+                services: Services::All,
+                networks: Networks::All,
+                created_at: now,
+                lifetime: Lifetime::For(lasts),
+                expires_at,
+                revoked_at: None,
+                self_rotating: false,
+                suspensions: [].into(),
+            };
+            write.insert_derived_token(&token, session.id).await?;
+            let record = SecretRecord::first(SecretId::new(now, &mut SysRng)?, secret.prefix(), now);
+            write.insert_secret(Family::Token(token.id), &record, &secret.hash(), None).await?;
+            let actor = Actor::Session { account: account.id, session: session.id };
+            let change = Change::TokenDerived { token: token.id, session: session.id };
+            self.commit_by(write, actor, change, Personal::new()).await?;
+            Ok(Exchanged { secret, scope, lasts })
+        })
+        .await
+    }
+}
+
+fn label(text: &str) -> Label {
+    text.parse().expect("it is a name")
+}

@@ -1,0 +1,302 @@
+//! Sessions: begun by a login, kept alive by use, listed and ended by their person.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use ndauth_core::{
+    Account, AccountId, Actor, Change, Expiry, Label, Lifetime, Personal, Secret, SecretId, SecretKind,
+    SecretPrefix, SecretRecord, Session, SessionId, Timestamp,
+};
+use ndauth_store::{Family, SeenSession, Write};
+use rand::rngs::SysRng;
+
+use crate::access::Operation;
+use crate::authority::retried;
+use crate::{AsOf, Authority, AuthorityError, Caller, Credential};
+
+/// How long sessions last, and how they may begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Logins {
+    /// A session ends when it was not used for so long.
+    pub idle: Duration,
+    /// And after so long in any case.
+    pub longest: Duration,
+    /// Whether devices without a browser are let in by a code.
+    pub device: bool,
+}
+
+impl Default for Logins {
+    fn default() -> Logins {
+        Logins { idle: HOUR * 12, longest: HOUR * 24 * 30, device: true }
+    }
+}
+
+/// Who calls without a credential.
+#[derive(Clone, Debug, Default)]
+pub struct Visitor {
+    /// From where, where that is known.
+    pub address: Option<IpAddr>,
+    /// By what, for people.
+    pub device: Option<Label>,
+}
+
+/// What a browser's cookie stands for.
+#[derive(Debug)]
+pub struct Visit {
+    /// Who is signed in.
+    pub account: Account,
+    /// The session.
+    pub session: Session,
+    /// As of when.
+    pub now: Timestamp,
+}
+
+/// A session of the caller's account.
+#[derive(Debug)]
+pub struct MySession {
+    /// The session.
+    pub session: Session,
+    /// The first characters of its newest secret.
+    pub prefix: SecretPrefix,
+    /// When it was last used, as far as is known.
+    pub last_seen_at: Option<Timestamp>,
+    /// Whether it is the caller.
+    pub current: bool,
+}
+
+/// Which of one's sessions.
+#[derive(Clone, Copy, Debug)]
+pub enum WhichSessions {
+    /// This.
+    One(SessionId),
+    /// All there are, the caller among them.
+    All,
+}
+
+/// The secrets of a session that refreshes itself, here and never again.
+#[derive(Debug)]
+pub struct Granted {
+    /// What it presents: `ndses_`.
+    pub access: Secret,
+    /// What refreshes it: `ndref_`.
+    pub refresh: Secret,
+    /// How long the first lasts.
+    pub lasts: Duration,
+}
+
+const HOUR: Duration = Duration::from_secs(60 * 60);
+/// How long a session's secret lasts before it must be refreshed.
+const ACCESS: Duration = Duration::from_secs(15 * 60);
+/// A browser's session is kept alive no more often.
+const SEEN: Duration = Duration::from_secs(60);
+
+impl Authority {
+    /// The same, with sessions of another length than [`Logins::default`].
+    pub fn with_logins(mut self, logins: Logins) -> Authority {
+        self.logins = logins;
+        self
+    }
+
+    /// A session of an account as it begins now.
+    pub(crate) fn new_session(
+        &self,
+        account: AccountId,
+        visitor: &Visitor,
+        now: Timestamp,
+    ) -> Result<Session, AuthorityError> {
+        Ok(Session {
+            id: SessionId::new(now, &mut SysRng)?,
+            account,
+            created_at: now,
+            expires_at: Lifetime::For(self.logins.idle.min(self.logins.longest)).expiry(now),
+            ends_at: Lifetime::For(self.logins.longest).expiry(now),
+            revoked_at: None,
+            proved_at: None,
+            device: visitor.device.clone(),
+            address: visitor.address,
+            browser: false,
+        })
+    }
+
+    /// Begins a session whose person proved who they are.
+    pub(crate) async fn begin_session(&self, write: Write, session: &Session) -> Result<(), AuthorityError> {
+        write.set_logged_in(session.account).await?;
+        let actor = Actor::Session { account: session.account, session: session.id };
+        let change = Change::SessionIssued { account: session.account, session: session.id };
+        let device = session.device.as_ref().map(|device| ("device", device.to_string()));
+        let address = session.address.map(|address| ("address", address.to_string()));
+        self.commit_by(write, actor, change, device.into_iter().chain(address).collect()).await?;
+        Ok(())
+    }
+
+    /// The first or the next secrets of a session that refreshes itself.
+    pub(crate) async fn grant(&self, write: &Write, session: &Session) -> Result<Granted, AuthorityError> {
+        let now = write.now();
+        let access_ends = Lifetime::For(ACCESS).expiry(now).min(session.ends_at);
+        let access = self.draw_for(write, session.id, SecretKind::Session, Some(now), access_ends).await?;
+        let refresh = self.draw_for(write, session.id, SecretKind::Refresh, None, session.ends_at).await?;
+        Ok(Granted { access, refresh, lasts: access_ends.left(now).unwrap_or(ACCESS) })
+    }
+
+    /// Draws a secret for a session.
+    pub(crate) async fn draw_for(
+        &self,
+        write: &Write,
+        session: SessionId,
+        kind: SecretKind,
+        confirmed_at: Option<Timestamp>,
+        ends_at: Expiry,
+    ) -> Result<Secret, AuthorityError> {
+        let secret = Secret::mint(kind, &mut SysRng)?;
+        let id = SecretId::new(write.now(), &mut SysRng)?;
+        let prefix = secret.prefix();
+        // What refreshes is unconfirmed until it is used, and has an end by the session's.
+        let ends_at = if confirmed_at.is_none() && ends_at == Expiry::Never {
+            Expiry::At(Timestamp::MAX)
+        } else {
+            ends_at
+        };
+        let record = SecretRecord { id, prefix, minted_at: write.now(), confirmed_at, ends_at };
+        write.insert_secret(Family::Session(session), &record, &secret.hash(), None).await?;
+        Ok(secret)
+    }
+
+    /// Until when a session lasts that is used now.
+    pub(crate) fn idle_until(&self, session: &Session, now: Timestamp) -> Expiry {
+        Lifetime::For(self.logins.idle).expiry(now).min(session.ends_at)
+    }
+
+    /// Says who is signed in by a browser's cookie, and keeps the session alive.
+    pub async fn visit(&self, cookie: &Secret, visitor: &Visitor) -> Result<Visit, AuthorityError> {
+        let credential = Credential::secret(cookie.expose().parse().map_err(malformed)?, visitor.address);
+        let (read, caller, _) = self.read_as(&credential, Operation::SignIn).await?;
+        let (account, session) = browsers(caller)?;
+        let now = read.now();
+        drop(read);
+        let until = self.idle_until(&session, now);
+        let stale = match (until, session.expires_at) {
+            (Expiry::At(until), Expiry::At(end)) => until.since(end) > SEEN,
+            _ => false,
+        };
+        if stale {
+            let write = self.store.write("extend_session").await?;
+            let lives = write.lock_session(session.id).await?;
+            if lives.is_some_and(|session| session.revoked_at.is_none()) {
+                write.extend_session(session.id, until).await?;
+                write.commit_observed().await?;
+            }
+        }
+        Ok(Visit { account, session, now })
+    }
+
+    /// Ends the session of a browser's cookie, if it lives.
+    pub async fn sign_out_here(&self, cookie: &Secret) -> Result<(), AuthorityError> {
+        retried(|| self.end_by_secret(cookie)).await
+    }
+
+    /// Ends the session that a secret is of, if it lives.
+    pub(crate) async fn end_by_secret(&self, secret: &Secret) -> Result<(), AuthorityError> {
+        let read = self.store.read().await?;
+        let Some(found) = read.find_secret(&secret.hash()).await? else { return Ok(()) };
+        let Family::Session(id) = found.family else { return Ok(()) };
+        let Some(session) = read.find_session(id).await? else { return Ok(()) };
+        drop(read);
+        if session.revoked_at.is_some() {
+            return Ok(());
+        }
+        let write = self.store.write("end_session").await?;
+        self.standing.admit(Operation::RevokeLogin, write.installation())?;
+        let actor = Actor::Session { account: session.account, session: id };
+        self.end(write, actor, &session, false).await.map(drop)
+    }
+
+    /// Ends a session that lives. Gives the event that tells of it; none where it had ended.
+    pub(crate) async fn end(
+        &self,
+        write: Write,
+        actor: Actor,
+        session: &Session,
+        reused: bool,
+    ) -> Result<Option<u64>, AuthorityError> {
+        // Whoever derives a token from it waits, or is waited for.
+        write.lock_session(session.id).await?;
+        if !write.end_session(session.id).await? {
+            return Ok(None);
+        }
+        let change = Change::SessionEnded { account: session.account, session: session.id, reused };
+        self.commit_by(write, actor, change, Personal::new()).await.map(Some)
+    }
+
+    /// Lists the sessions of the caller's account that have not ended, oldest first.
+    pub async fn list_my_sessions(&self, credential: &Credential) -> Result<AsOf<MySession>, AuthorityError> {
+        let (read, caller, _) = self.read_as(credential, Operation::ListSessions).await?;
+        let (account, own) = own_session(&caller, Operation::ListSessions)?;
+        let mut rows = Vec::new();
+        for SeenSession { session, last_seen_at } in read.list_live_sessions(account).await? {
+            let secrets = read.list_secrets(Family::Session(session.id)).await?;
+            let of_access = secrets.iter().rfind(|found| found.record.prefix.kind() == SecretKind::Session);
+            let Some(newest) = of_access.or(secrets.last()) else { continue };
+            let used = secrets
+                .iter()
+                .filter_map(|found| self.uses.latest(found.record.id, found.last_use).map(|last| last.at));
+            let current = session.id == own;
+            let now = current.then(|| read.now());
+            rows.push(MySession {
+                prefix: newest.record.prefix,
+                last_seen_at: used.chain(last_seen_at).chain(now).max(),
+                current,
+                session,
+            });
+        }
+        Ok(AsOf { rows, not_before: read.installation().not_before, now: read.now() })
+    }
+
+    /// Ends sessions of the caller's account. Says how many, and gives the last event.
+    pub async fn revoke_sessions(
+        &self,
+        credential: &Credential,
+        which: &WhichSessions,
+    ) -> Result<(u64, u64), AuthorityError> {
+        retried(|| async {
+            let operation = Operation::RevokeSessions;
+            let (write, caller, _) = self.write_as(credential, operation, "revoke_sessions").await?;
+            let (account, _) = own_session(&caller, operation)?;
+            let head = write.head().sequence;
+            match which {
+                WhichSessions::All => {
+                    let ended = write.end_sessions(account).await?;
+                    let change = Change::AccountSignedOut { account };
+                    Ok((ended, self.commit(write, &caller, change, Personal::new()).await?))
+                }
+                WhichSessions::One(id) => {
+                    let session = write.find_session(*id).await?.filter(|session| session.account == account);
+                    let none = || AuthorityError::NotFound { what: "session", name: id.to_string() };
+                    let session = session.ok_or_else(none)?;
+                    let ended = self.end(write, caller.actor(), &session, false).await?;
+                    Ok(ended.map_or((0, head), |sequence| (1, sequence)))
+                }
+            }
+        })
+        .await
+    }
+}
+
+/// A cookie that reads as no secret: it was parsed before.
+pub(crate) fn malformed(why: ndauth_core::InvalidSecret) -> AuthorityError {
+    ndauth_core::Refusal::Malformed(why).into()
+}
+
+/// The session of a browser: what a command line presents is none.
+pub(crate) fn browsers(caller: Caller) -> Result<(Account, Session), AuthorityError> {
+    match caller {
+        Caller::Session { account, session, .. } if session.browser => Ok((account, session)),
+        other => Err(AuthorityError::NotPermitted { caller: other.kind(), operation: Operation::SignIn }),
+    }
+}
+
+fn own_session(caller: &Caller, operation: Operation) -> Result<(AccountId, SessionId), AuthorityError> {
+    match caller {
+        Caller::Session { account, session, .. } => Ok((account.id, session.id)),
+        other => Err(AuthorityError::NotPermitted { caller: other.kind(), operation }),
+    }
+}

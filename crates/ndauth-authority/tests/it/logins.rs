@@ -1,0 +1,597 @@
+//! How people log in and programs are let in, what they then have, and how all of it ends.
+
+use std::time::Duration;
+
+use ndauth_authority::{
+    Authority, AuthorityError, CodeAsked, Credential, ExchangeAsked, GrantError, Granted, SignedIn, Visitor,
+    WhichSessions,
+};
+use ndauth_core::{
+    Challenge, Handle, Identity, Lifetime, OneTime, OrgPolicy, Reason, Requirement, Role, Scope, Secret,
+    SecretKind,
+};
+use tokio::task::JoinSet;
+
+use crate::on_both;
+use crate::world::{CONSOLE, World, at, needs, new_token, presented, reason, token_with};
+
+const PASSWORD: &str = "a walk in the woods";
+const REDIRECT: &str = "http://127.0.0.1:4711/callback";
+const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+
+fn from(address: &str) -> Visitor {
+    Visitor { address: address.parse().ok(), device: "Firefox on Linux".parse().ok() }
+}
+
+fn home() -> Visitor {
+    from("192.0.2.7")
+}
+
+fn ada() -> Handle {
+    "ada".parse().expect("a handle")
+}
+
+/// Ada with a password, in a browser at home.
+async fn ada_signed_in(world: &World) -> SignedIn {
+    let link = world.authority.invite(&CONSOLE, &ada()).await.expect("a link");
+    let accepted = world.authority.accept_invitation(link.code.expose(), PASSWORD, &home()).await;
+    accepted.expect("the password is set")
+}
+
+fn asked() -> CodeAsked {
+    CodeAsked {
+        redirect_uri: REDIRECT.to_owned(),
+        challenge: Challenge::of(VERIFIER).expect("a verifier"),
+        device: "ndcli 0.1.0 on vm".parse().ok(),
+        from: "192.0.2.7".parse().ok(),
+    }
+}
+
+async fn code(world: &World, cookie: &Secret) -> OneTime {
+    world.authority.grant_code(cookie, &home(), &asked()).await.expect("a code")
+}
+
+/// A command line that Ada let in.
+async fn let_in(world: &World, cookie: &Secret) -> Granted {
+    let code = code(world, cookie).await;
+    world.authority.redeem_code(code.expose(), REDIRECT, VERIFIER, &home()).await.expect("redeemed")
+}
+
+/// Why nothing was granted, as the RFCs name it.
+fn grant_error<T: std::fmt::Debug>(outcome: Result<T, GrantError>) -> &'static str {
+    outcome.expect_err("nothing is granted").code()
+}
+
+async fn who(world: &World, secret: &Secret) -> Result<(), Reason> {
+    world.authority.who_am_i(&presented(secret)).await.map(drop).map_err(|error| error.reason())
+}
+
+async fn derive(world: &World, granted: &Granted, scope: Option<Scope>, org: Option<&str>) -> Secret {
+    let asked = ExchangeAsked { scope, org: org.map(|slug| slug.parse().expect("a slug")) };
+    let derived = world.authority.exchange(granted.access.expose(), &home(), &asked).await;
+    derived.expect("derived").secret
+}
+
+/// Fifty at once, and how many of them went well.
+async fn fifty<T: Send + 'static, E: Send + 'static, F>(attempt: impl Fn() -> F) -> usize
+where
+    F: Future<Output = Result<T, E>> + Send + 'static,
+{
+    let mut tries = JoinSet::new();
+    for _ in 0..50 {
+        tries.spawn(attempt());
+    }
+    tries.join_all().await.iter().filter(|outcome| outcome.is_ok()).count()
+}
+
+async fn sound(authority: &Authority) {
+    let checked = authority.check(&CONSOLE).await.expect("checked");
+    assert!(checked.faults.is_empty(), "{:?}", checked.faults);
+}
+
+on_both! {
+    async fn an_invitation_works_once_and_sets_a_password(world: &World) {
+        let authority = &world.authority;
+        let first = authority.invite(&CONSOLE, &ada()).await.expect("a link");
+        let second = authority.invite(&CONSOLE, &ada()).await.expect("a link");
+        let accept = async |code: &str, password: &str| {
+            authority.accept_invitation(code, password, &home()).await.map(drop)
+        };
+        assert_eq!(reason(accept(first.code.expose(), PASSWORD).await), Reason::LinkSpent, "it was replaced");
+        for bad in ["short", "password1234"] {
+            let why = accept(second.code.expose(), bad).await;
+            assert!(matches!(why, Err(AuthorityError::Invalid { field: "password", .. })), "{why:?}");
+        }
+        accept(second.code.expose(), PASSWORD).await.expect("the password is set");
+        assert_eq!(reason(accept(second.code.expose(), PASSWORD).await), Reason::LinkSpent, "it was used");
+        assert_eq!(reason(accept("nonsense", "short").await), Reason::LinkSpent);
+        assert_eq!(who(world, secret(&world.ada)).await, Err(Reason::SessionRevoked), "what she had ended");
+
+        let sign_in = async |name: &str, password: &str| {
+            authority.sign_in(name, password, &home(), None).await.map(|signed_in| signed_in.account.handle)
+        };
+        for name in ["ada", "ada@example.org", " Ada "] {
+            assert_eq!(sign_in(name, PASSWORD).await.expect("signed in"), ada(), "{name}");
+        }
+        for (name, password) in [("ada", "a walk in the wood"), ("nobody", PASSWORD), ("eve", PASSWORD), ("", "")] {
+            assert_eq!(reason(sign_in(name, password).await), Reason::SignInRefused, "{name}");
+        }
+        let late = authority.invite(&CONSOLE, &ada()).await.expect("a link");
+        world.clock.set(at(7 * 24 * 60 * 60));
+        assert_eq!(reason(accept(late.code.expose(), PASSWORD).await), Reason::LinkSpent, "it is too old");
+        sound(authority).await;
+    }
+
+    async fn a_link_signs_in_once(world: &World) {
+        let authority = &world.authority;
+        let link = authority.sign_in_link(&CONSOLE, &ada()).await.expect("a link");
+        assert_eq!(authority.whose_link(link.code.expose()).await.expect("hers").handle, ada());
+        let invitation = authority.accept_invitation(link.code.expose(), PASSWORD, &home()).await;
+        assert_eq!(reason(invitation), Reason::LinkSpent, "it sets no password");
+        let code = link.code.expose().to_owned();
+        let shared = std::sync::Arc::clone(authority);
+        let signed_in = fifty(|| {
+            let (authority, code) = (std::sync::Arc::clone(&shared), code.clone());
+            async move { authority.sign_in_by_link(&code, &home(), None).await }
+        });
+        assert_eq!(signed_in.await, 1);
+    }
+
+    async fn a_cookie_is_a_browsers_and_changes_at_each_login(world: &World) {
+        let authority = &world.authority;
+        let first = ada_signed_in(world).await;
+        assert_eq!(authority.visit(&first.secret, &home()).await.expect("signed in").account.handle, ada());
+        let second = authority.sign_in("ada", PASSWORD, &home(), Some(&first.secret)).await.expect("signed in");
+        let visit = async |cookie: &Secret| authority.visit(cookie, &home()).await.map(drop);
+        assert_eq!(reason(visit(&first.secret).await), Reason::SessionRevoked);
+        // What a command line has opens no page.
+        let granted = let_in(world, &second.secret).await;
+        assert_eq!(reason(visit(&granted.access).await), Reason::NotPermitted);
+        assert_eq!(reason(visit(secret(&world.eve)).await), Reason::NotPermitted);
+
+        // It lasts while it is used, and not beyond the longest.
+        let half = 11 * 60 * 60;
+        for day in 1..=(30 * 24 * 60 * 60 / half) {
+            world.clock.set(at(day * half));
+            visit(&second.secret).await.expect("it is used every eleven hours");
+        }
+        world.clock.set(at(30 * 24 * 60 * 60));
+        assert_eq!(reason(visit(&second.secret).await), Reason::SessionExpired);
+        let third = authority.sign_in("ada", PASSWORD, &home(), None).await.expect("signed in");
+        world.clock.set(at(30 * 24 * 60 * 60 + 12 * 60 * 60));
+        assert_eq!(reason(visit(&third.secret).await), Reason::SessionExpired, "it was idle");
+        sound(authority).await;
+    }
+
+    async fn a_code_is_for_who_asked_for_it_and_once(world: &World) {
+        let cookie = ada_signed_in(world).await.secret;
+        let authority = &world.authority;
+        let asked_for = code(world, &cookie).await;
+        let redeem = async |code: &str, redirect: &str, verifier: &str| {
+            authority.redeem_code(code, redirect, verifier, &home()).await
+        };
+        let altered = VERIFIER.replace('d', "e");
+        for (code, redirect, verifier) in [
+            (asked_for.expose(), REDIRECT, ""),
+            (asked_for.expose(), REDIRECT, altered.as_str()),
+            (asked_for.expose(), "http://127.0.0.1:4712/callback", VERIFIER),
+            ("nonsense", REDIRECT, VERIFIER),
+        ] {
+            assert_eq!(grant_error(redeem(code, redirect, verifier).await), "invalid_grant");
+        }
+        let granted = redeem(asked_for.expose(), REDIRECT, VERIFIER).await.expect("redeemed");
+        assert_eq!((granted.access.kind(), granted.refresh.kind()), (SecretKind::Session, SecretKind::Refresh));
+        assert_eq!(granted.lasts, Duration::from_secs(15 * 60));
+        who(world, &granted.access).await.expect("it serves");
+        // A second time ends what the first gave (RFC 6749, section 4.1.2).
+        assert_eq!(grant_error(redeem(asked_for.expose(), REDIRECT, VERIFIER).await), "invalid_grant");
+        assert_eq!(who(world, &granted.access).await, Err(Reason::SessionRevoked));
+
+        let late = code(world, &cookie).await;
+        world.clock.set(at(61));
+        assert_eq!(grant_error(redeem(late.expose(), REDIRECT, VERIFIER).await), "invalid_grant");
+        // Who signs out everywhere is not in again by what was on its way.
+        let underway = code(world, &cookie).await;
+        authority.sign_out(&CONSOLE, &ada()).await.expect("signed out");
+        assert_eq!(grant_error(redeem(underway.expose(), REDIRECT, VERIFIER).await), "invalid_grant");
+        sound(authority).await;
+    }
+
+    /// SEC-14: of fifty at once, one.
+    async fn sec_14_what_works_once_works_once_of_fifty(world: &World) {
+        let cookie = ada_signed_in(world).await.secret;
+        let asked_for = code(world, &cookie).await.expose().to_owned();
+        let authority = std::sync::Arc::clone(&world.authority);
+        let redeemed = fifty(|| {
+            let (authority, code) = (std::sync::Arc::clone(&authority), asked_for.clone());
+            async move { authority.redeem_code(&code, REDIRECT, VERIFIER, &home()).await }
+        });
+        assert_eq!(redeemed.await, 1, "codes");
+
+        let begun = authority.begin_device(&home()).await.expect("it waits");
+        let (device_code, user_code) = (begun.device_code.expose().to_owned(), begun.user_code.to_string());
+        let decided = fifty(|| {
+            let (authority, code) = (std::sync::Arc::clone(&authority), user_code.clone());
+            let cookie: Secret = cookie.expose().parse().expect("a secret");
+            async move { authority.decide_device(&cookie, &home(), &code, true).await }
+        });
+        assert_eq!(decided.await, 1, "decisions");
+        let polled = fifty(|| {
+            let (authority, code) = (std::sync::Arc::clone(&authority), device_code.clone());
+            async move { authority.poll_device(&code, &home()).await }
+        });
+        assert_eq!(polled.await, 1, "device codes");
+
+        let link = authority.invite(&CONSOLE, &ada()).await.expect("a link").code.expose().to_owned();
+        let mut tries = JoinSet::new();
+        // Each hashes a password: that many are enough.
+        for _ in 0..4 {
+            let (authority, code) = (std::sync::Arc::clone(&authority), link.clone());
+            tries.spawn(async move { authority.accept_invitation(&code, PASSWORD, &home()).await.is_ok() });
+        }
+        assert_eq!(tries.join_all().await.into_iter().filter(|accepted| *accepted).count(), 1, "invitations");
+        sound(&world.authority).await;
+    }
+
+    /// SEC-14, too: however many refresh at once, what serves afterwards is one pair.
+    async fn sec_14_of_fifty_refreshes_one_pair_serves(world: &World) {
+        let cookie = ada_signed_in(world).await.secret;
+        let granted = let_in(world, &cookie).await;
+        let mut tries = JoinSet::new();
+        for _ in 0..50 {
+            let authority = std::sync::Arc::clone(&world.authority);
+            let refresh = granted.refresh.expose().to_owned();
+            tries.spawn(async move { authority.refresh(&refresh, &home()).await.ok() });
+        }
+        let given: Vec<Granted> = tries.join_all().await.into_iter().flatten().collect();
+        let mut serving = 0;
+        for granted in &given {
+            serving += usize::from(who(world, &granted.access).await.is_ok());
+        }
+        assert_eq!(serving, 1, "of {} that were given", given.len());
+        assert_eq!(who(world, &granted.access).await, Err(Reason::SessionExpired));
+    }
+
+    async fn what_refreshes_is_changed_at_each_use_and_its_reuse_ends_the_session(world: &World) {
+        let cookie = ada_signed_in(world).await.secret;
+        let authority = &world.authority;
+        let refresh = async |secret: &Secret| authority.refresh(secret.expose(), &home()).await;
+        let first = let_in(world, &cookie).await;
+        world.clock.set(at(15 * 60));
+        assert_eq!(who(world, &first.access).await, Err(Reason::SessionExpired), "at that very instant");
+        let lost = refresh(&first.refresh).await.expect("refreshed");
+        // The answer was lost: within 30 s, while nobody used it, it is given once more.
+        world.clock.set(at(15 * 60 + 30));
+        let second = refresh(&first.refresh).await.expect("refreshed");
+        assert_eq!(who(world, &lost.access).await, Err(Reason::SessionExpired), "what was lost serves nobody");
+        who(world, &second.access).await.expect("it serves");
+        world.clock.set(at(15 * 60 + 31));
+        let third = refresh(&second.refresh).await.expect("refreshed");
+        who(world, &third.access).await.expect("it serves");
+        // Its successor was used: whoever has it copied it, or had it copied.
+        world.clock.set(at(15 * 60 + 32));
+        assert_eq!(grant_error(refresh(&first.refresh).await), "invalid_grant");
+        assert_eq!(who(world, &third.access).await, Err(Reason::SessionRevoked));
+        assert_eq!(grant_error(refresh(&third.refresh).await), "invalid_grant");
+
+        // So is who comes too late.
+        let granted = let_in(world, &cookie).await;
+        let next = refresh(&granted.refresh).await.expect("refreshed");
+        world.clock.set(at(15 * 60 + 32 + 31));
+        assert_eq!(grant_error(refresh(&granted.refresh).await), "invalid_grant");
+        assert_eq!(who(world, &next.access).await, Err(Reason::SessionRevoked));
+        // And who has what was withdrawn.
+        let granted = let_in(world, &cookie).await;
+        let lost = refresh(&granted.refresh).await.expect("refreshed");
+        let kept = refresh(&granted.refresh).await.expect("refreshed");
+        assert_eq!(grant_error(refresh(&lost.refresh).await), "invalid_grant");
+        assert_eq!(who(world, &kept.access).await, Err(Reason::SessionRevoked));
+        for nonsense in ["", "ndref_x", granted.access.expose(), cookie.expose()] {
+            assert_eq!(grant_error(authority.refresh(nonsense, &home()).await), "invalid_grant");
+        }
+        sound(authority).await;
+    }
+
+    async fn a_session_ends_when_it_is_idle_and_after_the_longest(world: &World) {
+        let cookie = ada_signed_in(world).await.secret;
+        let idle = let_in(world, &cookie).await;
+        let mut used = let_in(world, &cookie).await;
+        let refresh = async |secret: &Secret| world.authority.refresh(secret.expose(), &home()).await;
+        let half = 11 * 60 * 60;
+        world.clock.set(at(12 * 60 * 60));
+        assert_eq!(grant_error(refresh(&idle.refresh).await), "invalid_grant");
+        let cookie = world.authority.sign_in("ada", PASSWORD, &home(), None).await.expect("signed in").secret;
+        let begun = 12 * 60 * 60;
+        used = match refresh(&used.refresh).await {
+            Err(_) => let_in(world, &cookie).await,
+            Ok(granted) => granted,
+        };
+        for step in 1..=(30 * 24 * 60 * 60 / half) {
+            world.clock.set(at(begun + step * half));
+            used = refresh(&used.refresh).await.expect("it is used every eleven hours");
+        }
+        world.clock.set(at(begun + 30 * 24 * 60 * 60));
+        assert_eq!(grant_error(refresh(&used.refresh).await), "invalid_grant");
+        sound(&world.authority).await;
+    }
+
+    async fn a_device_waits_for_its_person(world: &World) {
+        let cookie = ada_signed_in(world).await.secret;
+        let authority = &world.authority;
+        let remote = Visitor { address: "198.51.100.9".parse().ok(), device: "ndcli on a server".parse().ok() };
+        let begun = authority.begin_device(&remote).await.expect("it waits");
+        assert_eq!((begun.lasts.as_secs(), begun.interval.as_secs()), (600, 5));
+        let poll = async || authority.poll_device(begun.device_code.expose(), &remote).await;
+        assert_eq!(grant_error(poll().await), "authorization_pending");
+        assert_eq!(grant_error(poll().await), "slow_down", "it asked at once again");
+        world.clock.set(at(11));
+        assert_eq!(grant_error(poll().await), "authorization_pending", "it waited ten seconds");
+
+        let typed = begun.user_code.to_string().to_lowercase().replace('-', " ");
+        let shown = authority.asked_by_device(&cookie, &home(), &typed).await.expect("it is found");
+        assert_eq!((shown.name(), shown.address), ("ndcli on a server", remote.address));
+        authority.decide_device(&cookie, &home(), &typed, true).await.expect("let in");
+        assert_eq!(
+            reason(authority.decide_device(&cookie, &home(), &typed, false).await),
+            Reason::NotFound,
+            "once"
+        );
+        let granted = poll().await.expect("let in");
+        who(world, &granted.access).await.expect("it serves");
+        assert_eq!(grant_error(poll().await), "invalid_grant", "once");
+
+        let denied = authority.begin_device(&remote).await.expect("it waits");
+        authority.decide_device(&cookie, &home(), &denied.user_code.to_string(), false).await.expect("kept out");
+        let outcome = authority.poll_device(denied.device_code.expose(), &remote).await;
+        assert_eq!(grant_error(outcome), "access_denied");
+        let late = authority.begin_device(&remote).await.expect("it waits");
+        world.clock.set(at(11 + 600));
+        assert_eq!(grant_error(authority.poll_device(late.device_code.expose(), &remote).await), "expired_token");
+        let decided = authority.decide_device(&cookie, &home(), &late.user_code.to_string(), true).await;
+        assert_eq!(reason(decided), Reason::NotFound);
+        assert_eq!(grant_error(authority.poll_device("nonsense", &remote).await), "invalid_grant");
+        sound(authority).await;
+    }
+
+    async fn codes_of_devices_are_not_to_be_guessed_nor_heaped_up(world: &World) {
+        let cookie = ada_signed_in(world).await.secret;
+        let authority = &world.authority;
+        let guess = async |code: &str| authority.asked_by_device(&cookie, &home(), code).await.map(drop);
+        for _ in 0..10 {
+            assert_eq!(reason(guess("BCDF-GHJK").await), Reason::NotFound);
+        }
+        assert_eq!(reason(guess("BCDF-GHJK").await), Reason::TooManyTries);
+        for _ in 0..100 {
+            authority.begin_device(&home()).await.expect("it waits");
+        }
+        assert_eq!(grant_error(authority.begin_device(&home()).await), "slow_down");
+        authority.begin_device(&from("198.51.100.9")).await.expect("others are let be");
+    }
+
+    async fn a_login_by_a_devices_code_is_never_recent_and_others_are_for_15_minutes(world: &World) {
+        let cookie = ada_signed_in(world).await.secret;
+        let authority = &world.authority;
+        world.member("ops", "ada", Role::Admin).await;
+        let begun = authority.begin_device(&home()).await.expect("it waits");
+        authority.decide_device(&cookie, &home(), &begun.user_code.to_string(), true).await.expect("let in");
+        let device = authority.poll_device(begun.device_code.expose(), &home()).await.expect("let in");
+        let cli = let_in(world, &cookie).await;
+        let ops = "ops".parse().expect("a slug");
+        let policy = ndauth_authority::NewPolicy {
+            policy: OrgPolicy::OPEN,
+            effective_in: Duration::ZERO,
+            expected: None,
+        };
+        let endless = token_with("endless", |new| {
+            new.settings.expiry = ndauth_core::ExpiryChoice::In(Lifetime::Endless);
+        });
+        let all = async |secret: &Secret, name: &str| {
+            let caller = presented(secret);
+            let mut endless = endless.clone();
+            endless.settings.name = name.parse().expect("a name");
+            [
+                authority.create_token(&caller, &endless).await.map(drop),
+                authority.set_member(&caller, &ops, &"eve".parse().expect("a handle"), Role::Admin).await.map(drop),
+                authority.set_policy(&caller, &ops, &policy).await.map(drop),
+                authority.set_frozen(&caller, &ops, true).await.map(drop),
+                authority.set_frozen(&caller, &ops, false).await.map(drop),
+            ]
+        };
+        for outcome in all(&device.access, "by a device").await {
+            assert_eq!(reason(outcome), Reason::LoginNotRecent);
+        }
+        // All else it may.
+        authority.create_token(&presented(&device.access), &new_token("ends")).await.expect("made");
+        for outcome in all(&cli.access, "at once").await {
+            outcome.expect("it is recent");
+        }
+        world.clock.set(at(15 * 60));
+        let cli = authority.refresh(cli.refresh.expose(), &home()).await.expect("refreshed");
+        for outcome in all(&cli.access, "at the very end").await {
+            outcome.expect("it is recent still");
+        }
+        world.clock.set(at(15 * 60 + 1));
+        for outcome in all(&cli.access, "too late").await {
+            assert_eq!(reason(outcome), Reason::LoginNotRecent);
+        }
+        // A new code from the same browser proves nothing new.
+        let again = let_in(world, &cookie).await;
+        assert_eq!(reason(all(&again.access, "x").await.into_iter().next().expect("five")), Reason::LoginNotRecent);
+    }
+
+    async fn what_is_derived_does_no_more_than_was_asked_and_manages_nothing(world: &World) {
+        let cookie = ada_signed_in(world).await.secret;
+        let granted = let_in(world, &cookie).await;
+        let authority = &world.authority;
+        let all = derive(world, &granted, None, None).await;
+        let read_ops = derive(world, &granted, Some(Scope::Ro), Some("ops")).await;
+        assert_eq!(all.kind(), SecretKind::Access);
+        let may = async |secret: &Secret, org: &str, access: Scope| {
+            let told = world.ask(&world.service, secret.expose(), &needs(org, access, None)).await;
+            told.outcome.map(|allowed| allowed.owner).map_err(|refusal| refusal.reason())
+        };
+        assert_eq!(may(&all, "ops", Scope::Rw).await, Ok("ada".to_owned()));
+        assert_eq!(may(&all, "dev", Scope::Rw).await, Err(Reason::RoleTooLow), "her role bounds it");
+        assert_eq!(may(&read_ops, "ops", Scope::Ro).await, Ok("ada".to_owned()));
+        assert_eq!(may(&read_ops, "ops", Scope::Rw).await, Err(Reason::ScopeTooNarrow));
+        assert_eq!(may(&read_ops, "dev", Scope::Ro).await, Err(Reason::OrgNotCovered));
+
+        let exchange = async |subject: &str, org: Option<&str>| {
+            let org = org.map(|slug| slug.parse().expect("a slug"));
+            authority.exchange(subject, &home(), &ExchangeAsked { scope: None, org }).await.map(drop)
+        };
+        assert_eq!(grant_error(exchange(granted.access.expose(), Some("nowhere")).await), "invalid_target");
+        // SEC-03: what is narrower than its owner never becomes wider here.
+        let narrow = token_with("narrow", |new| new.scope = Some(Scope::Ro));
+        let narrow = authority.create_token(&presented(&granted.access), &narrow).await.expect("made").secret;
+        for subject in [narrow.expose(), all.expose(), granted.refresh.expose(), "nonsense"] {
+            assert_eq!(grant_error(exchange(subject, None).await), "invalid_grant");
+        }
+        // It is shown to services, and manages nothing here.
+        assert_eq!(who(world, &all).await, Err(Reason::SecretKindNotAccepted));
+        let made = authority.create_token(&presented(&all), &new_token("x")).await;
+        assert_eq!(reason(made), Reason::SecretKindNotAccepted);
+        // No list has it, and it takes no place among the 25.
+        let every = ndauth_authority::TokenQuery::all(true, 100);
+        let listed = authority.list_tokens(&presented(&granted.access), &every).await.expect("listed").views;
+        let names: Vec<String> =
+            listed.iter().map(|view| view.token.name.to_string()).collect();
+        assert_eq!(names, ["narrow"]);
+        world.clock.set(at(15 * 60));
+        assert_eq!(may(&all, "ops", Scope::Rw).await, Err(Reason::TokenExpired));
+        sound(authority).await;
+    }
+
+    /// SEC-11: however a session ends, all that it gave ends with it: cookies, secrets, and what was derived.
+    async fn sec_11_what_a_session_gave_ends_with_it(world: &World) {
+        let authority = &world.authority;
+        let mut cookie = ada_signed_in(world).await.secret;
+        for how in ["one", "all", "revoked", "signed out", "password", "disabled"] {
+            let granted = let_in(world, &cookie).await;
+            let derived = derive(world, &granted, None, None).await;
+            let identity = async || {
+                let told = world.ask(&world.service, derived.expose(), &Requirement::Identity).await;
+                told.outcome.map(drop).map_err(|refusal| refusal.reason())
+            };
+            assert_eq!(identity().await, Ok(()), "{how}");
+            let caller = presented(&granted.access);
+            let listed = authority.list_my_sessions(&caller).await.expect("listed").rows;
+            let current = listed.iter().find(|row| row.current).expect("itself").session.clone();
+            assert_eq!(current.device.as_ref().map(ToString::to_string).as_deref(), Some("ndcli 0.1.0 on vm"));
+            let mut only_it = true;
+            match how {
+                "one" => {
+                    let ended = authority.revoke_sessions(&caller, &WhichSessions::One(current.id)).await;
+                    assert_eq!(ended.expect("ended").0, 1);
+                }
+                "revoked" => authority.revoke_login(granted.refresh.expose()).await.expect("ended"),
+                "all" => {
+                    let ended = authority.revoke_sessions(&caller, &WhichSessions::All).await.expect("ended").0;
+                    assert_eq!(ended, listed.len() as u64);
+                    only_it = false;
+                }
+                "signed out" => {
+                    authority.sign_out(&CONSOLE, &ada()).await.expect("ended");
+                    only_it = false;
+                }
+                "password" => {
+                    let link = authority.invite(&CONSOLE, &ada()).await.expect("a link");
+                    authority.accept_invitation(link.code.expose(), PASSWORD, &home()).await.expect("set");
+                    only_it = false;
+                }
+                _ => {
+                    authority.disable_account(&CONSOLE, &ada()).await.expect("disabled");
+                    only_it = false;
+                }
+            }
+            let (session, token) = match how {
+                "disabled" => (Reason::AccountDisabled, Reason::TokenRevoked),
+                _ => (Reason::SessionRevoked, Reason::TokenRevoked),
+            };
+            assert_eq!(who(world, &granted.access).await, Err(session), "{how}");
+            assert_eq!(grant_error(authority.refresh(granted.refresh.expose(), &home()).await), "invalid_grant");
+            assert_eq!(identity().await, Err(token), "{how}");
+            let visit = authority.visit(&cookie, &home()).await.map(drop);
+            if only_it {
+                visit.expect("the browser's goes on");
+            } else {
+                assert_eq!(reason(visit), session, "{how}");
+                authority.enable_account(&CONSOLE, &ada()).await.expect("enabled");
+                assert_eq!(who(world, &granted.access).await, Err(Reason::SessionRevoked), "{how}: for good");
+                assert_eq!(identity().await, Err(Reason::TokenRevoked), "{how}: for good");
+                cookie = authority.sign_in("ada", PASSWORD, &home(), None).await.expect("signed in").secret;
+            }
+            sound(authority).await;
+        }
+    }
+
+    async fn nobody_ends_anothers_session(world: &World) {
+        let cookie = ada_signed_in(world).await.secret;
+        let granted = let_in(world, &cookie).await;
+        let rows = world.authority.list_my_sessions(&presented(&granted.access)).await.expect("listed").rows;
+        for row in &rows {
+            let ended = world.authority.revoke_sessions(&world.eve, &WhichSessions::One(row.session.id)).await;
+            assert_eq!(reason(ended), Reason::NotFound);
+        }
+        assert!(who(world, &granted.access).await.is_ok());
+    }
+
+    async fn strangers_do_not_lock_an_owner_out(world: &World) {
+        let authority = &world.authority;
+        ada_signed_in(world).await;
+        let sign_in = async |name: &str, password: &str, address: &str| {
+            authority.sign_in(name, password, &from(address), None).await.map(drop)
+        };
+        // Ten of one name from one place, however it is written.
+        for number in 0..10 {
+            let name = ["ada", "ADA ", " Ada", "ada@example.org"][number % 4];
+            assert_eq!(reason(sign_in(name, "wrong", "198.51.100.9").await), Reason::SignInRefused);
+        }
+        let refused = sign_in("ada", PASSWORD, "198.51.100.9").await.expect_err("too many");
+        assert!(matches!(refused, AuthorityError::TooManyTries { after } if after <= Duration::from_secs(900)));
+        sign_in("ada", PASSWORD, "192.0.2.7").await.expect("her own place is let be");
+        // One network of IPv6 is one place.
+        for number in 0..10 {
+            let address = format!("2001:db8::{number}");
+            assert_eq!(reason(sign_in("ada", "wrong", &address).await), Reason::SignInRefused);
+        }
+        assert_eq!(reason(sign_in("ada", "wrong", "2001:db8::ffff").await), Reason::TooManyTries);
+        world.clock.set(at(15 * 60));
+        sign_in("ada", PASSWORD, "198.51.100.9").await.expect("the while is over");
+    }
+
+    async fn a_person_of_another_provider_is_known_by_issuer_and_subject(world: &World) {
+        let authority = &world.authority;
+        let identity = |issuer: &str, subject: &str| Identity { issuer: issuer.into(), subject: subject.into() };
+        let hers = identity("https://idp.example", "248289761001");
+        authority.identify_account(&CONSOLE, &ada(), &hers).await.expect("hers");
+        let taken = authority.identify_account(&CONSOLE, &"eve".parse().expect("a handle"), &hers).await;
+        assert_eq!(reason(taken), Reason::NameTaken);
+        let signed_in = authority.sign_in_identified(&hers, &home(), None).await.expect("signed in");
+        assert_eq!(signed_in.account.handle, ada());
+        for stranger in [
+            identity("https://other.example", "248289761001"),
+            identity("https://idp.example", "ada@example.org"),
+            identity("https://idp.example", "ada"),
+        ] {
+            let refused = authority.sign_in_identified(&stranger, &home(), None).await;
+            assert_eq!(reason(refused), Reason::SignInRefused);
+        }
+    }
+
+    async fn what_is_dead_for_a_day_is_removed(world: &World) {
+        let cookie = ada_signed_in(world).await.secret;
+        let granted = let_in(world, &cookie).await;
+        derive(world, &granted, None, None).await;
+        world.clock.set(at(31 * 24 * 60 * 60));
+        let tidied = world.authority.tidy_up_now(&CONSOLE).await.expect("tidied");
+        assert_eq!(tidied.tokens, 1, "{tidied:?}");
+        assert!(tidied.sessions >= 2, "{tidied:?}");
+        sound(&world.authority).await;
+    }
+}
+
+fn secret(credential: &Credential) -> &Secret {
+    let Credential::Secret { secret, .. } = credential else { panic!("a secret") };
+    secret
+}
