@@ -10,6 +10,7 @@ use ndauth_authority::{
     Settling, Tidied, parse_export,
 };
 use ndauth_core::{Handle, Label, Lifetime, Orgs, Timestamp};
+use ndauth_server::invitation_url;
 use ndauth_terminal::{Failure, aside, print, print_json};
 use serde_json::{Value, json};
 
@@ -30,7 +31,12 @@ pub(crate) struct Done {
 }
 
 /// Carries out a command, and says what it did.
-pub(crate) async fn run(command: Admin, format: Format, place: &Place) -> Result<(), Failure> {
+pub(crate) async fn run(
+    command: Admin,
+    format: Format,
+    place: &Place,
+    public_url: &str,
+) -> Result<(), Failure> {
     let done = match command {
         Admin::Migrate(Migrate::Status) => migration_status(place).await?,
         Admin::Restore { file } => restore(place, &file).await?,
@@ -40,7 +46,7 @@ pub(crate) async fn run(command: Admin, format: Format, place: &Place) -> Result
             if let Admin::Events(Events::Export { after }) = command {
                 return export(&authority, after).await;
             }
-            let done = carry_out(&authority, command).await;
+            let done = carry_out(&authority, command, public_url).await;
             // What was done is told first: a secret is not shown again.
             let told = done.and_then(|done| tell(&done, format));
             let closed = authority.close().await.map_err(|error| authority_failure(&error));
@@ -79,9 +85,9 @@ impl Done {
     }
 }
 
-async fn carry_out(authority: &Authority, command: Admin) -> Result<Done, Failure> {
+async fn carry_out(authority: &Authority, command: Admin, public_url: &str) -> Result<Done, Failure> {
     let done = match command {
-        Admin::Account(command) => account(authority, command).await,
+        Admin::Account(command) => account(authority, command, public_url).await,
         Admin::Org(command) => org(authority, command).await,
         Admin::Member(command) => member(authority, command).await,
         Admin::Session(command) => session(authority, command).await,
@@ -105,13 +111,25 @@ type Outcome = Result<Done, ndauth_authority::AuthorityError>;
 
 const CONSOLE: &Credential = &Credential::Console;
 
-async fn account(authority: &Authority, command: Account) -> Outcome {
+async fn account(authority: &Authority, command: Account, public_url: &str) -> Outcome {
     Ok(match command {
         Account::Create { handle, email, name, operator } => {
             let new = NewAccount { handle, email, name, operator };
             let account = authority.create_account(CONSOLE, &new).await?;
             let json = json!({ "created": true, "account": show::account_json(&account) });
             Done::line(format!("account `{}` created", account.handle), json)
+        }
+        Account::Invite { handle } => {
+            let link = authority.invite(CONSOLE, &handle).await?;
+            let url = invitation_url(public_url, link.code.expose());
+            let json = json!({
+                "account": handle.as_str(), "link": url, "ends_at": link.ends_at.to_string(),
+            });
+            let aside = format!(
+                "whoever opens it sets the password of `{handle}`: it works once, until {} (7 days)",
+                link.ends_at.minute()
+            );
+            Done { aside: Some(aside), ..Done::line(url, json) }
         }
         Account::List => Done::table(show::accounts(&authority.list_accounts(CONSOLE).await?.rows)),
         Account::Disable { handle } => {

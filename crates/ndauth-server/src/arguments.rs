@@ -8,7 +8,7 @@ use clap::builder::BoolishValueParser;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use ndauth_authority::Freshness;
 use ndauth_core::{Email, ExpiryChoice, Handle, Label, Networks, OrgSlug, Role, Timestamp};
-use ndauth_server::LogFormat;
+use ndauth_server::{LogFormat, parse_public_url};
 use ndauth_terminal::environment::without_empty_variables;
 use ndauth_terminal::settings::Layer;
 
@@ -46,6 +46,11 @@ pub(crate) struct Common {
     /// Where ndauthd keeps its own files; `ndauth` in the platform's data folder where none is named
     #[arg(long, value_name = "FOLDER", env = "NDAUTHD_DATA_FOLDER", global = true)]
     pub(crate) data_folder: Option<PathBuf>,
+
+    /// How browsers and clients reach the server, such as `https://auth.example.org`; what is sent to people begins
+    /// with it. Where it is not said, the address that it listens on
+    #[arg(long, value_name = "URL", env = "NDAUTHD_PUBLIC_URL", value_parser = parse_public_url, global = true)]
+    pub(crate) public_url: Option<String>,
 }
 
 #[derive(Subcommand)]
@@ -82,8 +87,8 @@ pub(crate) enum Command {
 
 #[derive(clap::Args)]
 pub(crate) struct Serve {
-    /// Where gRPC is served
-    #[arg(long, value_name = "ADDRESS", env = "NDAUTHD_LISTEN", default_value = "127.0.0.1:7711")]
+    /// Where gRPC and the pages are served
+    #[arg(long, value_name = "ADDRESS", env = "NDAUTHD_LISTEN", default_value = LISTEN)]
     pub(crate) listen: SocketAddr,
 
     /// Where `/livez`, `/readyz` and `/metrics` are served, in plain text
@@ -130,13 +135,25 @@ pub(crate) struct Serve {
     pub(crate) max_connections_per_address: usize,
 
     /// The networks of proxies that many clients are behind, which that does not bound, such as
-    /// 10.0.0.0/8,192.0.2.7
+    /// 10.0.0.0/8,192.0.2.7; what they say in X-Forwarded-For of a browser's address is believed
     #[arg(long, value_name = "NETWORKS", env = "NDAUTHD_TRUSTED_PROXIES", value_parser = networks)]
     pub(crate) trusted_proxies: Option<Networks>,
 
     /// How long a client may keep the server waiting for what it has begun to send
     #[arg(long, value_name = "SECONDS", env = "NDAUTHD_CLIENT_TIMEOUT_SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
     pub(crate) client_timeout_seconds: u64,
+
+    /// A session ends when it was not used for so long; from 5m to what is the longest
+    #[arg(long, value_name = "TIME", env = "NDAUTHD_SESSION_IDLE", default_value = "12h", value_parser = humantime::parse_duration)]
+    pub(crate) session_idle: Duration,
+
+    /// And after so long in any case; up to 365d
+    #[arg(long, value_name = "TIME", env = "NDAUTHD_SESSION_LONGEST", default_value = "30d", value_parser = humantime::parse_duration)]
+    pub(crate) session_longest: Duration,
+
+    /// Let no device in by a code that its person types into a browser
+    #[arg(long, env = "NDAUTHD_NO_DEVICE_LOGIN", value_parser = BoolishValueParser::new())]
+    pub(crate) no_device_login: bool,
 
     /// What to log: error, warn, info, debug, or `target=level,…`
     #[arg(long, value_name = "FILTER", env = "NDAUTHD_LOG", default_value = "info")]
@@ -146,6 +163,9 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "FORMAT", env = "NDAUTHD_LOG_FORMAT", default_value = "text")]
     pub(crate) log_format: LogLines,
 }
+
+/// Where gRPC and the pages are served where nothing else is said.
+pub(crate) const LISTEN: &str = "127.0.0.1:7711";
 
 /// A bound that answers can be kept within.
 fn bound(text: &str) -> Result<Duration, String> {
@@ -166,8 +186,8 @@ pub(crate) struct Dev {
     #[arg(long, value_name = "FOLDER")]
     pub(crate) keep: Option<PathBuf>,
 
-    /// Where gRPC is served: an address of this machine alone
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7711")]
+    /// Where gRPC and the pages are served: an address of this machine alone
+    #[arg(long, value_name = "ADDRESS", default_value = LISTEN)]
     pub(crate) listen: SocketAddr,
 
     /// Where `/livez`, `/readyz` and `/metrics` are served
@@ -210,7 +230,7 @@ pub(crate) enum Config {
 
 #[derive(Subcommand)]
 pub(crate) enum Admin {
-    /// Make, list, disable, enable or sign out accounts
+    /// Make, invite, list, disable, enable or sign out accounts
     #[command(subcommand)]
     Account(Account),
     /// Make, list or delete orgs
@@ -280,6 +300,11 @@ pub(crate) enum Account {
         /// Let it create orgs and read all audit
         #[arg(long)]
         operator: bool,
+    },
+    /// Print a link by which an account's person sets a password in a browser; those made before end
+    Invite {
+        /// Whose
+        handle: Handle,
     },
     /// List accounts
     List,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory};
 use etcetera::BaseStrategy;
-use ndauth_authority::{DatabaseUrl, Freshness};
+use ndauth_authority::{DatabaseUrl, Freshness, Logins};
 use ndauth_server::front::Limits;
 use ndauth_server::{ServeOptions, TlsFiles};
 use ndauth_terminal::environment::warn_of_unread;
@@ -118,8 +118,28 @@ impl Place {
     }
 }
 
+/// The least that a session may be left alone for, and the longest that one may last.
+const LEAST_IDLE: Duration = Duration::from_secs(5 * 60);
+const MOST_LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+fn logins(serve: &Serve) -> Result<Logins, Failure> {
+    let Serve { session_idle: idle, session_longest: longest, no_device_login, .. } = *serve;
+    if longest > MOST_LONGEST {
+        return Err(Failure::usage(
+            "no session lasts longer than 365 days",
+            "set `--session-longest` to less",
+        ));
+    }
+    if idle < LEAST_IDLE || idle > longest {
+        let message =
+            "a session that is not used ends after 5m at the least, and not after the longest that one lasts";
+        return Err(Failure::usage(message, "set `--session-idle`, or `--session-longest`"));
+    }
+    Ok(Logins { idle, longest, device: !no_device_login })
+}
+
 /// What the server takes.
-pub(crate) fn serve_options(place: Place, serve: &Serve) -> Result<ServeOptions, Failure> {
+pub(crate) fn serve_options(place: Place, common: &Common, serve: &Serve) -> Result<ServeOptions, Failure> {
     let tls = match (&serve.tls_certificate, &serve.tls_key) {
         (None, None) => None,
         (Some(certificate), Some(key)) => {
@@ -152,6 +172,8 @@ pub(crate) fn serve_options(place: Place, serve: &Serve) -> Result<ServeOptions,
             patience: Duration::from_secs(serve.client_timeout_seconds),
             ..Limits::default()
         },
+        public_url: common.public_url.clone(),
+        logins: logins(serve)?,
     })
 }
 

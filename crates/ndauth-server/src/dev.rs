@@ -5,11 +5,12 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use ndauth_authority::{
-    Authority, AuthorityError, Clock, Credential, DatabaseUrl, Freshness, NewAccount, NewOrg, NewService,
+    Authority, AuthorityError, Clock, Credential, DatabaseUrl, Freshness, Link, Logins, NewAccount, NewOrg,
+    NewService,
 };
 use ndauth_core::{ExpiryChoice, Handle, Label, OrgSlug, Orgs, Role, Secret};
 use ndauth_server::front::Limits;
-use ndauth_server::{LogFormat, ServeOptions, Serving, log_to_stderr, serve};
+use ndauth_server::{LogFormat, ServeOptions, Serving, log_to_stderr, serve, sign_in_url};
 use ndauth_terminal::{Failure, print};
 
 use crate::arguments::{Common, Dev};
@@ -57,22 +58,25 @@ pub(crate) fn run(common: &Common, dev: &Dev) -> Result<(), Failure> {
         drain: std::time::Duration::from_secs(1),
         freshness: Freshness::default(),
         limits: Limits::default(),
+        public_url: common.public_url.clone(),
+        logins: Logins::default(),
     };
     runtime.block_on(async {
-        let (session, service) =
+        let (session, service, link) =
             furnish(&options.database).await.map_err(|error| authority_failure(&error))?;
         fs::write(stage.folder.join("session"), session.expose())?;
         fs::write(stage.folder.join("service"), service.expose())?;
         let tell = |serving: Serving| {
             // Who closed the terminal does not read it.
-            let _ = print(&stage.script(serving.address));
+            let reached = options.public_url.clone().unwrap_or_else(|| format!("http://{}", serving.address));
+            let _ = print(&stage.script(serving.address, &sign_in_url(&reached, link.code.expose())));
         };
         serve(&options, tell).await.map_err(|error| serve_failure(&error))
     })
 }
 
 /// Makes what is not there yet, and draws new secrets.
-async fn furnish(database: &DatabaseUrl) -> Result<(Secret, Secret), AuthorityError> {
+async fn furnish(database: &DatabaseUrl) -> Result<(Secret, Secret, Link), AuthorityError> {
     let console = &Credential::Console;
     let authority = Authority::open(database, Clock::Database, None).await?;
     let handle: Handle = "dev".parse().expect("a handle");
@@ -104,8 +108,9 @@ async fn furnish(database: &DatabaseUrl) -> Result<(Secret, Secret), AuthorityEr
     };
     let lifetime = ExpiryChoice::parse_duration("12h").expect("a duration");
     let session = authority.issue_session(console, &handle, lifetime).await?;
+    let link = authority.sign_in_link(console, &handle).await?;
     authority.close().await?;
-    Ok((session, service))
+    Ok((session, service, link))
 }
 
 /// What was made, or nothing where it was there before.
@@ -134,7 +139,7 @@ impl Stage {
     }
 
     /// What to type next, each line by itself.
-    fn script(&self, address: SocketAddr) -> String {
+    fn script(&self, address: SocketAddr, link: &str) -> String {
         let kept = match &self.scratch {
             Some(_) => "It is gone when this ends; `--keep FOLDER` keeps it.",
             None => "It is kept in that folder.",
@@ -142,6 +147,9 @@ impl Stage {
         format!(
             "A scratch installation is served on http://{address}, from {folder}.\n\
              {kept} Ctrl-C ends it.\n\
+             \n\
+             Open in a browser, where it lets you in once: {link}\n\
+             Then `ndcli auth login` logs in through the browser; `session` is a login that needs none.\n\
              \n\
              You are `dev`: ADMIN in the org `acme`, RO in `sandbox`. In another terminal:\n\
              \n\

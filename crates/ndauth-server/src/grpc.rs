@@ -50,11 +50,12 @@ const MAX_REQUEST: usize = 64 * 1024;
 /// The largest request with questions: as many as there may be, with long names, fit in.
 const MAX_BATCH: usize = 1024 * 1024;
 
-/// Every service of the port, behind the gate, and what sets its health. To be called on the runtime that the
-/// database's connections live on. A request must come within the time that `patience` says; those who watch are told
+/// Every service of the port and the pages, behind the gate, and what sets its health. To be called on the runtime that
+/// the database's connections live on. A request must come within the time that `patience` says; those who watch are told
 /// to go elsewhere once it is `stopped`.
 pub(crate) fn gate(
     authority: Arc<Authority>,
+    pages: axum::Router,
     patience: Duration,
     stopped: watch::Receiver<bool>,
 ) -> Result<(Arc<Gate>, HealthReporter), tonic_reflection::server::Error> {
@@ -76,7 +77,7 @@ pub(crate) fn gate(
         .add_service(PermissionServiceServer::new(service.clone()).max_decoding_message_size(MAX_REQUEST))
         .add_service(WatchServiceServer::new(service.clone()).max_decoding_message_size(MAX_BATCH))
         .add_service(AccountServiceServer::new(service.clone()).max_decoding_message_size(MAX_REQUEST));
-    Ok((Gate::new(routes, service, patience), health))
+    Ok((Gate::new(routes, pages, service, patience), health))
 }
 
 /// Says to the world whether the services serve.

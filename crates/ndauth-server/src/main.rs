@@ -13,7 +13,7 @@ use ndauth_server::{LogFormat, check_tls, log_to_stderr, serve};
 use ndauth_terminal::settings::Layer;
 use ndauth_terminal::{Failure, manual, print, usage};
 
-use crate::arguments::{Arguments, Command, Config};
+use crate::arguments::{Arguments, Command, Config, LISTEN};
 use crate::configuration::{place, refuse_another_users, serve_options};
 use crate::report::serve_failure;
 
@@ -57,7 +57,7 @@ fn run(arguments: Arguments, matches: &ArgMatches, layer: &Layer) -> Result<(), 
     match command {
         Command::Serve(serving) => {
             log_to_stderr(serving.log_format.into(), &serving.log);
-            let options = serve_options(place(&common, matches)?.made(&common)?, &serving)?;
+            let options = serve_options(place(&common, matches)?.made(&common)?, &common, &serving)?;
             refuse_another_users(&options.database)?;
             runtime()?.block_on(serve(&options, |_| ())).map_err(|error| serve_failure(&error))
         }
@@ -67,7 +67,7 @@ fn run(arguments: Arguments, matches: &ArgMatches, layer: &Layer) -> Result<(), 
             configuration::show(layer, matches, &place(&common, matches)?, format)
         }
         Command::Config { command: Config::Check(serving) } => {
-            let options = serve_options(place(&common, matches)?, &serving)?;
+            let options = serve_options(place(&common, matches)?, &common, &serving)?;
             refuse_another_users(&options.database)?;
             let told = check_tls(&options).map_err(|error| serve_failure(&error))?;
             print(&format!("✓ the settings make sense; secrets travel {told}\n"))
@@ -76,7 +76,8 @@ fn run(arguments: Arguments, matches: &ArgMatches, layer: &Layer) -> Result<(), 
             log_to_stderr(LogFormat::Text, "warn");
             let place = place(&common, matches)?.made(&common)?;
             refuse_another_users(&place.database)?;
-            runtime()?.block_on(admin::run(command, format, &place))
+            let public_url = common.public_url.unwrap_or_else(|| format!("http://{LISTEN}"));
+            runtime()?.block_on(admin::run(command, format, &place, &public_url))
         }
         Command::Manual { man: Some(folder), .. } => {
             let written = manual::write_pages(&arguments::command(&Layer::default()), &folder)?;

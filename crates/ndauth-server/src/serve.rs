@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use metrics_exporter_prometheus::{BuildError, PrometheusHandle};
-use ndauth_authority::{Authority, AuthorityError, Clock, DatabaseUrl, Freshness, Tidied};
+use ndauth_authority::{Authority, AuthorityError, Clock, DatabaseUrl, Freshness, Logins, Tidied};
 use ndauth_core::{Causes, Timestamp};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::{TcpListener, TcpSocket};
@@ -16,8 +16,10 @@ use tokio::sync::watch;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 use tonic_health::server::HealthReporter;
 
+use crate::first_login::first_login;
 use crate::front::{Front, Limits};
 use crate::grpc;
+use crate::http::{self, Site};
 use crate::memory::room;
 use crate::ops::{Ops, router};
 use crate::telemetry::record_metrics;
@@ -26,7 +28,7 @@ use crate::tls::{Certificate, TlsError, TlsFiles};
 /// Where and how to serve.
 #[derive(Clone, Debug)]
 pub struct ServeOptions {
-    /// Where gRPC is served.
+    /// Where gRPC and the pages are served.
     pub listen: SocketAddr,
     /// Where health and metrics are served.
     pub admin_listen: SocketAddr,
@@ -44,6 +46,11 @@ pub struct ServeOptions {
     pub freshness: Freshness,
     /// What clients may take of the server.
     pub limits: Limits,
+    /// How browsers and clients reach it, as [`crate::parse_public_url`] reads it; where it is not said, at the address
+    /// that it listens on.
+    pub public_url: Option<String>,
+    /// How long sessions last, and how they may begin.
+    pub logins: Logins,
 }
 
 /// Where it is served.
@@ -117,6 +124,23 @@ const WATCH: Duration = Duration::from_secs(1);
 /// How many connections may wait to be accepted.
 const BACKLOG: u32 = 1024;
 
+impl ServeOptions {
+    /// How browsers and clients reach it.
+    fn issuer(&self, address: SocketAddr) -> String {
+        if let Some(told) = &self.public_url {
+            return told.clone();
+        }
+        if address.ip().is_unspecified() {
+            tracing::warn!(
+                %address,
+                "browsers cannot be sent to this address: say by `--public-url` how they reach this server"
+            );
+        }
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{address}")
+    }
+}
+
 /// Says how secrets would travel, and fails where they must not travel so.
 pub fn check_tls(options: &ServeOptions) -> Result<String, ServeError> {
     if let Some(files) = &options.tls {
@@ -149,7 +173,9 @@ pub async fn serve(options: &ServeOptions, tell: impl FnOnce(Serving)) -> Result
     let (admin_socket, admin_address) = bind(options.admin_listen)?;
     raise_open_files();
     let authority = Authority::open(&options.database, Clock::Database, options.data.as_deref()).await;
-    let authority = Arc::new(authority.map_err(database)?.with_freshness(options.freshness));
+    let authority =
+        authority.map_err(database)?.with_freshness(options.freshness).with_logins(options.logins);
+    let authority = Arc::new(authority);
     authority.may_serve().await.map_err(database)?;
     if !authority.would_notice_a_copy() {
         tracing::warn!(
@@ -170,8 +196,19 @@ pub async fn serve(options: &ServeOptions, tell: impl FnOnce(Serving)) -> Result
     };
     let mut follower = tokio::spawn(follower.follow());
 
+    let issuer = options.issuer(address);
+    if let Err(error) = first_login(&authority, options, &issuer).await {
+        tracing::warn!(error = %Causes(&error), "it was not seen to that somebody can sign in");
+    }
+    let pages = http::router(Site {
+        authority: Arc::clone(&authority),
+        issuer,
+        device: options.logins.device,
+        trusted_proxies: options.limits.trusted_proxies.clone(),
+    });
+
     let (stop, stopped) = watch::channel(false);
-    let (gate, health) = grpc::gate(Arc::clone(&authority), options.limits.patience, stopped.clone())?;
+    let (gate, health) = grpc::gate(Arc::clone(&authority), pages, options.limits.patience, stopped.clone())?;
     let background = [
         tokio::spawn(tidy(
             Arc::clone(&authority),

@@ -53,6 +53,16 @@ fn describe() {
     metrics::describe_gauge!("ndauth_build_info", "The version that runs.");
     metrics::describe_counter!("ndauth_rpcs_total", "Calls answered, by RPC and gRPC code.");
     metrics::describe_histogram!("ndauth_rpc_seconds", "Time from a call's arrival to its answer, by RPC.");
+    metrics::describe_counter!("ndauth_http_requests_total", "Pages answered, by route and status of HTTP.");
+    metrics::describe_histogram!(
+        "ndauth_http_seconds",
+        "Time from a page's request to its answer, by route."
+    );
+    metrics::describe_counter!("ndauth_sign_ins_refused_total", "Wrong names and passwords.");
+    metrics::describe_counter!(
+        "ndauth_refresh_secrets_reused_total",
+        "Sessions ended because what refreshes them was presented twice."
+    );
     metrics::describe_counter!("ndauth_verdicts_total", "Validations answered, by reason.");
     metrics::describe_gauge!(
         "ndauth_mirror_staleness_seconds",

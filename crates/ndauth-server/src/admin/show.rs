@@ -106,10 +106,18 @@ pub(super) fn sessions(sessions: &AsOf<SessionView>) -> Shown {
         None if view.secret.judge_minting(sessions.not_before).is_err() => "shut out",
         None => "active",
     };
+    let device = |view: &SessionView| match (&view.session.device, view.session.browser) {
+        (Some(device), true) => format!("{device} (browser)"),
+        (Some(device), false) => device.to_string(),
+        (None, true) => "a browser".to_owned(),
+        (None, false) => "-".to_owned(),
+    };
     let row = |view: &SessionView| {
         [
             view.account.to_string(),
             view.secret.prefix.to_string(),
+            device(view),
+            view.session.address.map_or("-".to_owned(), |address| address.to_string()),
             minute(Expiry::At(view.session.created_at)),
             minute(view.session.expires_at),
             status(view).to_owned(),
@@ -120,13 +128,16 @@ pub(super) fn sessions(sessions: &AsOf<SessionView>) -> Shown {
             "id": view.session.id.to_string(),
             "account": view.account.as_str(),
             "prefix": view.secret.prefix.as_str(),
+            "device": view.session.device.as_ref().map(ndauth_core::Label::as_str),
+            "address": view.session.address.map(|address| address.to_string()),
+            "browser": view.session.browser,
             "status": status(view),
             "created_at": view.session.created_at.to_string(),
             "expires_at": expiry_json(view.session.expires_at),
             "revoked_at": view.session.revoked_at.map(|at| at.to_string()),
         })
     };
-    let titles = ["ACCOUNT", "PREFIX", "CREATED", "EXPIRES", "STATUS"];
+    let titles = ["ACCOUNT", "PREFIX", "DEVICE", "FROM", "CREATED", "EXPIRES", "STATUS"];
     listed(
         "session",
         titles,

@@ -1,11 +1,12 @@
 //! `AccountService`.
 
-use ndauth_authority::{Identity, Whose};
+use ndauth_authority::{Identity, MySession, WhichSessions, Whose};
 use ndauth_core::Problem;
 use ndauth_proto::v1::account_service_server::AccountService;
 use ndauth_proto::v1::{
-    ListOrgsRequest, ListOrgsResponse, RevokeAccountTokensRequest, RevokeAccountTokensResponse,
-    WhoAmIRequest, WhoAmIResponse, who_am_i_response,
+    ListOrgsRequest, ListOrgsResponse, ListSessionsRequest, ListSessionsResponse, RevokeAccountTokensRequest,
+    RevokeAccountTokensResponse, RevokeSessionsRequest, RevokeSessionsResponse, Session, WhoAmIRequest,
+    WhoAmIResponse, revoke_sessions_request, who_am_i_response,
 };
 use ndauth_proto::{
     account_to_proto, membership_to_proto, service_to_proto, session_to_proto, timestamp_to_proto,
@@ -67,6 +68,45 @@ impl AccountService for Service {
             shut_out: Some(shut_out_to_proto(&done)),
             sequence: done.sequence.unwrap_or_default(),
             evaluated_at: Some(timestamp_to_proto(done.now)),
+        }))
+    }
+
+    async fn list_sessions(
+        &self,
+        request: Request<ListSessionsRequest>,
+    ) -> Result<Response<ListSessionsResponse>, Status> {
+        let credential = credential(&request)?;
+        let listed = self.authority.list_my_sessions(&credential).await.map_err(|error| status(&error))?;
+        let shown = |mine: &MySession| Session {
+            last_seen_at: mine.last_seen_at.map(timestamp_to_proto),
+            current: mine.current,
+            ..session_to_proto(&mine.session, &mine.prefix)
+        };
+        Ok(Response::new(ListSessionsResponse {
+            sessions: listed.rows.iter().map(shown).collect(),
+            evaluated_at: Some(timestamp_to_proto(listed.now)),
+        }))
+    }
+
+    async fn revoke_sessions(
+        &self,
+        request: Request<RevokeSessionsRequest>,
+    ) -> Result<Response<RevokeSessionsResponse>, Status> {
+        use revoke_sessions_request::Which;
+        let credential = credential(&request)?;
+        let which = match request.into_inner().which {
+            Some(Which::Id(id)) => {
+                id.parse().map(WhichSessions::One).map_err(|why| Problem::invalid("id", why))
+            }
+            Some(Which::All(true)) => Ok(WhichSessions::All),
+            Some(Which::All(false)) | None => Err(Problem::invalid("which", "say which by `id`, or `all`")),
+        };
+        let which = which.map_err(refused)?;
+        let done = self.authority.revoke_sessions(&credential, &which).await;
+        let (ended, sequence) = done.map_err(|error| status(&error))?;
+        Ok(Response::new(RevokeSessionsResponse {
+            ended: u32::try_from(ended).unwrap_or(u32::MAX),
+            sequence,
         }))
     }
 }

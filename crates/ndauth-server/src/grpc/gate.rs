@@ -1,5 +1,5 @@
 //! The gate: every call gets an id and a place in the metrics, keeps its deadline, and goes where its work
-//! is done; one without a row in the access table goes no further.
+//! is done; one without a row in the access table goes no further. What is no gRPC goes to the pages in the same way.
 //!
 //! What is answered from memory is answered on the core that the connection is on. What asks the database
 //! goes to the runtime that the database's connections live on, if not too many are there already.
@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Version};
+use axum::http::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
 use metrics::{Counter, Histogram};
 use ndauth_authority::Credential;
 use ndauth_authority::access::{Operation, Row, TABLE};
@@ -32,10 +32,12 @@ use tracing::Instrument;
 use super::unary::{self, Answer, Intake, overloaded};
 use super::{Lives, Service};
 use crate::front::Received;
+use crate::http::{self, Peer};
 
 /// What all connections go through.
 pub(crate) struct Gate {
     routes: Routes,
+    pages: axum::Router,
     service: Service,
     /// Where the database's connections live.
     home: Handle,
@@ -55,8 +57,12 @@ pub(crate) struct Gated {
     presented: Option<Credential>,
 }
 
-/// Every call there is, by `package.Service/Method`; where the table has a `*`, by `package.Service/`.
-pub(super) struct Doors(HashMap<&'static str, &'static Door>);
+/// Every call there is, by `package.Service/Method`; where the table has a `*`, by `package.Service/`; a page by its
+/// method and path.
+pub(super) struct Doors {
+    calls: HashMap<&'static str, &'static Door>,
+    pages: HashMap<(&'static str, &'static str), &'static Door>,
+}
 
 /// Where a call goes, and how it is counted.
 pub(super) struct Door {
@@ -74,6 +80,8 @@ pub(crate) struct Answering {
     begun: Instant,
     /// `None` for a call that there is not.
     door: Option<&'static Door>,
+    /// Whether it is no gRPC.
+    page: bool,
     /// What the caller is told, if it gave one.
     id: Option<HeaderValue>,
 }
@@ -100,12 +108,22 @@ const LONGEST_ID: usize = 64;
 const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 /// How many calls may wait for the database at once.
 const ROOM: usize = 1024;
+/// A browser is not left waiting for longer.
+const PAGE_WITHIN: Duration = Duration::from_secs(30);
+/// The methods that pages are asked for with.
+const METHODS: [&str; 2] = ["GET", "POST"];
 
 impl Gate {
     /// To be made on the runtime that the database's connections live on.
-    pub(super) fn new(routes: Routes, service: Service, patience: Duration) -> Arc<Gate> {
+    pub(super) fn new(
+        routes: Routes,
+        pages: axum::Router,
+        service: Service,
+        patience: Duration,
+    ) -> Arc<Gate> {
         Arc::new(Gate {
             routes: routes.prepare(),
+            pages,
             service,
             home: Handle::current(),
             room: Arc::new(Semaphore::new(ROOM)),
@@ -124,12 +142,13 @@ impl Gate {
     async fn take_in(
         &self,
         request: Request<Received>,
-    ) -> Result<(Request<Body>, OwnedSemaphorePermit), Status> {
+        most: usize,
+    ) -> Result<(Request<axum::body::Body>, OwnedSemaphorePermit), Problem> {
         let (head, body) = request.into_parts();
-        let whole = self.intake.whole(body, super::MAX_REQUEST).await?;
+        let whole = self.intake.whole(body, most).await?;
         let permit = Arc::clone(&self.room).try_acquire_owned();
         let permit = permit.map_err(|_| overloaded("too many calls wait for the database"))?;
-        Ok((Request::from_parts(head, Body::new(axum::body::Body::from(whole))), permit))
+        Ok((Request::from_parts(head, axum::body::Body::from(whole)), permit))
     }
 
     /// The caller's id where it is short and plain, a fresh one otherwise.
@@ -144,17 +163,23 @@ impl Gate {
 impl Doors {
     /// One for each call in the access table.
     pub(super) fn new() -> Doors {
-        let door = |row: &'static Row, rpc: &'static str| {
-            let label = row.rpcs[0];
+        let door = |row: &'static Row, label: &'static str| {
             let door = Door {
                 row,
                 rpc: label,
                 answered: metrics::counter!("ndauth_rpcs_total", "rpc" => label, "code" => "0"),
                 seconds: metrics::histogram!("ndauth_rpc_seconds", "rpc" => label),
             };
-            (rpc.trim_end_matches('*'), &*Box::leak(Box::new(door)))
+            &*Box::leak(Box::new(door))
         };
-        Doors(TABLE.iter().flat_map(|row| row.rpcs.iter().map(move |rpc| door(row, rpc))).collect())
+        let (mut calls, mut pages) = (HashMap::new(), HashMap::new());
+        for (row, rpc) in TABLE.iter().flat_map(|row| row.rpcs.iter().map(move |rpc| (row, *rpc))) {
+            match rpc.split_once(' ') {
+                Some(page) => drop(pages.insert(page, door(row, rpc))),
+                None => drop(calls.insert(rpc.trim_end_matches('*'), door(row, row.rpcs[0]))),
+            }
+        }
+        Doors { calls, pages }
     }
 
     /// That of a call, by its path `/package.Service/Method`.
@@ -164,7 +189,18 @@ impl Doors {
         if method.is_empty() || method.contains('/') {
             return None;
         }
-        self.0.get(call).or_else(|| self.0.get(service)).copied()
+        self.calls.get(call).or_else(|| self.calls.get(service)).copied()
+    }
+
+    /// That of a page. Who asks for its head alone asks for it.
+    pub(super) fn page(&self, method: &Method, path: &str) -> Option<&'static Door> {
+        let method = if *method == Method::HEAD { "GET" } else { method.as_str() };
+        self.pages.get(&(method, path)).copied()
+    }
+
+    /// The methods that there are pages for at a path.
+    pub(super) fn allowed(&self, path: &str) -> Vec<&'static str> {
+        METHODS.into_iter().filter(|method| self.pages.contains_key(&(method, path))).collect()
     }
 }
 
@@ -178,14 +214,24 @@ impl Gated {
     pub(crate) fn call(&mut self, request: Request<Received>) -> Answering {
         let begun = Instant::now();
         let gate = &self.gate;
-        let deadline = deadline(request.headers());
-        let door = gate.doors.find(request.uri().path());
-        let Some(door) = door.filter(|_| is_grpc(&request)) else {
-            let reply = Reply::Now(Some(unknown_call(&request)));
-            let id = Some(gate.id(request.headers().get(REQUEST_ID)));
-            return Answering { reply, deadline, begun, door: None, id };
-        };
         let given = request.headers().get(REQUEST_ID);
+        if !is_grpc(&request) {
+            let id = gate.id(given);
+            let door = gate.doors.page(request.method(), request.uri().path());
+            let reply = match door {
+                Some(door) => Reply::Later(self.answer_page(request, door.rpc, span(door, &id))),
+                None => Reply::Now(Some(unknown_page(&gate.doors.allowed(request.uri().path())))),
+            };
+            let deadline = Deadline::After(PAGE_WITHIN);
+            return Answering { reply, deadline, begun, door, page: true, id: Some(id) };
+        }
+        let deadline = deadline(request.headers());
+        let Some(door) = gate.doors.find(request.uri().path()) else {
+            let problem = Problem::new(Reason::CallUnknown, "there is no such call here");
+            let reply = Reply::Now(Some(tonics(status_from_problem(&problem).into_http())));
+            let id = Some(gate.id(given));
+            return Answering { reply, deadline, begun, door: None, page: false, id };
+        };
         let (reply, id) = match door.row.operation {
             // A line of the log is not worth what it costs here: what fails has its own.
             operation @ (Operation::ValidateToken | Operation::ValidateTokens | Operation::Resolve) => {
@@ -194,8 +240,7 @@ impl Gated {
             }
             operation => {
                 let id = gate.id(given);
-                let span =
-                    tracing::info_span!("rpc", rpc = door.rpc, request_id = id.to_str().unwrap_or_default());
+                let span = span(door, &id);
                 let streams = matches!(
                     operation,
                     Operation::CheckHealth | Operation::Reflect | Operation::WatchRevocations
@@ -203,7 +248,7 @@ impl Gated {
                 (Reply::Later(self.answer_at_home(request, streams, span)), Some(id))
             }
         };
-        Answering { reply, deadline, begun, door: Some(door), id }
+        Answering { reply, deadline, begun, door: Some(door), page: false, id }
     }
 
     /// Answers a validation: at once, if it is there and the mirror is fresh enough.
@@ -253,9 +298,9 @@ impl Gated {
             let (mut request, permit) = if streams {
                 (request.map(Body::new), None)
             } else {
-                match gate.take_in(request).await {
-                    Ok((request, permit)) => (request, Some(permit)),
-                    Err(status) => return tonics(status.into_http()),
+                match gate.take_in(request, super::MAX_REQUEST).await {
+                    Ok((request, permit)) => (request.map(Body::new), Some(permit)),
+                    Err(problem) => return tonics(super::refused(problem).into_http()),
                 }
             };
             request.extensions_mut().insert(TcpConnectInfo { local_addr: None, remote_addr: Some(peer) });
@@ -278,11 +323,45 @@ impl Gated {
                     None => tonics(response),
                 },
                 Ok(Err(never)) => match never {},
-                Err(_) => tonics(
-                    status_from_problem(&Problem::new(Reason::Internal, "the call came to nothing"))
-                        .into_http(),
-                ),
+                Err(_) => tonics(status_from_problem(&came_to_nothing()).into_http()),
             }
+        })
+    }
+}
+
+impl Gated {
+    /// Lets a page be answered where the database is.
+    fn answer_page(
+        &self,
+        request: Request<Received>,
+        name: &'static str,
+        span: tracing::Span,
+    ) -> Pin<Box<dyn Future<Output = Response<Answer>> + Send>> {
+        let (gate, peer) = (Arc::clone(&self.gate), self.peer);
+        Box::pin(async move {
+            let (mut request, permit) = match gate.take_in(request, http::MAX_BODY).await {
+                Ok(taken) => taken,
+                Err(problem) => {
+                    return tonics(http::refused(name, &problem).map(Body::new));
+                }
+            };
+            request.extensions_mut().insert(Peer(peer.ip().to_canonical()));
+            let mut pages = gate.pages.clone();
+            let answer = gate.home.spawn(
+                async move {
+                    let answer = pages.call(request).await;
+                    tracing::debug!("answered");
+                    drop(permit);
+                    answer
+                }
+                .instrument(span),
+            );
+            let response = match answer.await {
+                Ok(Ok(response)) => response,
+                Ok(Err(never)) => match never {},
+                Err(_) => http::refused(name, &came_to_nothing()),
+            };
+            tonics(response.map(Body::new))
         })
     }
 }
@@ -300,7 +379,13 @@ impl Future for Answering {
             Poll::Ready(response) => response,
             Poll::Pending => {
                 std::task::ready!(call.deadline.poll(call.begun, context));
-                tonics(deadline_exceeded().into_http())
+                match call.door.filter(|_| call.page) {
+                    Some(door) => {
+                        let late = http::refused(door.rpc, &deadline_exceeded());
+                        tonics(late.map(Body::new))
+                    }
+                    None => tonics(status_from_problem(&deadline_exceeded()).into_http()),
+                }
             }
         };
         Poll::Ready(call.end(response))
@@ -309,8 +394,12 @@ impl Future for Answering {
 
 impl Answering {
     /// Counts an answer, and signs it with the call's id.
-    fn end(&mut self, mut response: Response<Answer>) -> Response<Answer> {
+    fn end(&mut self, response: Response<Answer>) -> Response<Answer> {
         let elapsed = self.begun.elapsed().as_secs_f64();
+        if self.page {
+            self.count_page(&response, elapsed);
+            return self.sign(response);
+        }
         let code = response.headers().get("grpc-status").and_then(|code| code.to_str().ok());
         match (&self.door, code) {
             (Some(door), None | Some("0")) => {
@@ -324,6 +413,18 @@ impl Answering {
                 metrics::histogram!("ndauth_rpc_seconds", "rpc" => rpc).record(elapsed);
             }
         }
+        self.sign(response)
+    }
+
+    /// Counts the answer of a page, by the status of HTTP.
+    fn count_page(&self, response: &Response<Answer>, elapsed: f64) {
+        let route = self.door.map_or("unknown", |door| door.rpc);
+        let status = response.status().as_str().to_owned();
+        metrics::counter!("ndauth_http_requests_total", "route" => route, "status" => status).increment(1);
+        metrics::histogram!("ndauth_http_seconds", "route" => route).record(elapsed);
+    }
+
+    fn sign(&mut self, mut response: Response<Answer>) -> Response<Answer> {
         if let Some(id) = self.id.take() {
             response.headers_mut().insert(REQUEST_ID, id);
         }
@@ -395,19 +496,31 @@ fn is_grpc<B>(request: &Request<B>) -> bool {
     request.version() == Version::HTTP_2 && told.is_some_and(|told| told.starts_with("application/grpc"))
 }
 
-fn unknown_call<B>(request: &Request<B>) -> Response<Answer> {
-    if is_grpc(request) {
-        let problem = Problem::new(Reason::CallUnknown, "there is no such call here");
-        return tonics(status_from_problem(&problem).into_http());
-    }
-    let text = "gRPC is spoken here, over HTTP/2: `ndcli --help` tells of the command line\n";
+/// What there is not, or not by this method.
+fn unknown_page(allowed: &[&str]) -> Response<Answer> {
+    let text = "there is no such page: people sign in at `/sign-in`, and gRPC is spoken here, over HTTP/2\n";
     let mut response = Response::new(Answer::Tonic(Body::new(text.to_owned())));
     *response.status_mut() = StatusCode::NOT_FOUND;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    http::guard(response.headers_mut());
+    if let Ok(allowed) = HeaderValue::try_from(allowed.join(", "))
+        && !allowed.is_empty()
+    {
+        *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+        response.headers_mut().insert(ALLOW, allowed);
+    }
     response
 }
 
-fn deadline_exceeded() -> Status {
+fn span(door: &Door, id: &HeaderValue) -> tracing::Span {
+    tracing::info_span!("rpc", rpc = door.rpc, request_id = id.to_str().unwrap_or_default())
+}
+
+fn came_to_nothing() -> Problem {
+    Problem::new(Reason::Internal, "the call came to nothing")
+}
+
+fn deadline_exceeded() -> Problem {
     let why = "the caller's deadline passed; what it asked for may still be done";
-    status_from_problem(&Problem::new(Reason::DeadlineExceeded, why))
+    Problem::new(Reason::DeadlineExceeded, why)
 }

@@ -1,3 +1,4 @@
+use axum::http::Method;
 use ndauth_authority::access::TABLE;
 
 use super::gate::Doors;
@@ -34,7 +35,8 @@ fn every_rpc_has_its_row_and_every_row_its_rpc() {
     for rpc in &rpcs {
         assert!(doors.find(rpc).is_some(), "{rpc} has no row in the access table");
     }
-    for named in TABLE.iter().flat_map(|row| row.rpcs) {
+    // A page has a blank in its name, and a test of its own.
+    for named in TABLE.iter().flat_map(|row| row.rpcs).filter(|rpc| !rpc.contains(' ')) {
         let served = match named.strip_suffix('*') {
             Some(service) => rpcs.iter().any(|rpc| rpc[1..].starts_with(service)),
             None => rpcs.iter().any(|rpc| rpc[1..] == **named),
@@ -64,4 +66,29 @@ fn what_has_no_row_is_told_apart() {
     ] {
         assert!(doors.find(path).is_none(), "{path}");
     }
+}
+
+#[test]
+fn a_page_is_found_by_its_method_and_its_path_alone() {
+    let doors = Doors::new();
+    for (method, path) in
+        [(Method::GET, "/sign-in"), (Method::HEAD, "/sign-in"), (Method::POST, "/oauth2/token")]
+    {
+        assert!(doors.page(&method, path).is_some(), "{method} {path}");
+    }
+    for (method, path) in [
+        (Method::GET, "/oauth2/token"),
+        (Method::PUT, "/sign-in"),
+        (Method::POST, "/"),
+        (Method::GET, "/sign-in/"),
+        (Method::GET, "//sign-in"),
+        (Method::GET, "/Sign-in"),
+        (Method::GET, "/ndauth.v1.TokenService/CreateToken"),
+        (Method::POST, "/ndauth.v1.TokenService/CreateToken"),
+    ] {
+        assert!(doors.page(&method, path).is_none(), "{method} {path}");
+    }
+    assert!(doors.find("/sign-in").is_none() && doors.find("GET /sign-in").is_none());
+    assert_eq!(doors.allowed("/sign-in"), ["GET", "POST"]);
+    assert_eq!(doors.allowed("/nowhere"), [""; 0]);
 }

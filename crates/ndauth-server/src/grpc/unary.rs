@@ -58,7 +58,7 @@ impl Intake {
     }
 
     /// Takes in a request whose message has at most so many bytes, as it is framed.
-    pub(super) async fn whole(&self, mut body: Received, most: usize) -> Result<Bytes, Status> {
+    pub(super) async fn whole(&self, mut body: Received, most: usize) -> Result<Bytes, Problem> {
         let mut parts = BytesMut::new();
         let mut held: Option<SemaphorePermit<'_>> = None;
         let mut late: Option<Pin<Box<Sleep>>> = None;
@@ -73,11 +73,12 @@ impl Intake {
             }
         };
         while let Some(frame) = std::future::poll_fn(|context| next(&mut body, &mut late, context)).await? {
-            let frame = frame.map_err(|_| invalid("the request was cut off"))?;
+            let frame =
+                frame.map_err(|_| Problem::new(Reason::InvalidArgument, "the request was cut off"))?;
             let Ok(data) = frame.into_data() else { continue };
             if parts.len() + data.len() > HEAD + most {
                 let why = format!("the request is larger than {most} bytes");
-                return Err(status_from_problem(&Problem::new(Reason::RequestTooLarge, why)));
+                return Err(Problem::new(Reason::RequestTooLarge, why));
             }
             // Nearly always there is one part.
             if parts.is_empty() && body.is_end_stream() {
@@ -100,14 +101,13 @@ impl Intake {
         Ok(parts.freeze())
     }
 
-    fn too_late(&self) -> Status {
-        let why = format!("the request did not come within {:?}", self.patience);
-        status_from_problem(&Problem::new(Reason::DeadlineExceeded, why))
+    fn too_late(&self) -> Problem {
+        Problem::new(Reason::DeadlineExceeded, format!("the request did not come within {:?}", self.patience))
     }
 
     /// Reads the one message of a request, of at most so many bytes.
     pub(super) async fn read<M: Message + Default>(&self, body: Received, most: usize) -> Result<M, Status> {
-        message(&self.whole(body, most).await?)
+        message(&self.whole(body, most).await.map_err(super::refused)?)
     }
 }
 
@@ -127,8 +127,8 @@ pub(super) fn message<M: Message + Default>(whole: &[u8]) -> Result<M, Status> {
 }
 
 /// Tells that there is too much to do.
-pub(super) fn overloaded(why: &str) -> Status {
-    super::refused(Problem::new(Reason::Overloaded, format!("{why}; nothing was decided")))
+pub(super) fn overloaded(why: &str) -> Problem {
+    Problem::new(Reason::Overloaded, format!("{why}; nothing was decided"))
 }
 
 fn invalid(why: &str) -> Status {

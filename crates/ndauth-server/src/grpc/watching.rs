@@ -52,7 +52,7 @@ impl WatchService for Service {
         let mut watcher = watcher.map_err(|error| status(&error))?;
         let place = Arc::clone(&self.watchers)
             .try_acquire_owned()
-            .map_err(|_| overloaded("too many services watch here"))?;
+            .map_err(|_| refused(overloaded("too many services watch here")))?;
         let mut requests = request.into_inner();
         let first = timeout(self.patience, requests.message()).await.map_err(|_| silent())??;
         let first = first.ok_or_else(|| refused(Problem::invalid("probe", "there is none")))?;
@@ -151,7 +151,7 @@ impl Stream {
         match timeout(self.bound, self.tell.send(Ok(told))).await {
             Ok(Ok(())) => Ok(()),
             // It is gone, or reads too slowly: it comes again from where it is.
-            Ok(Err(_)) | Err(_) => Err(overloaded("what was told was not read in time")),
+            Ok(Err(_)) | Err(_) => Err(refused(overloaded("what was told was not read in time"))),
         }
     }
 }

@@ -1,0 +1,166 @@
+//! Plain HTTP beside gRPC: the pages on which people sign in, and what programs ask of OAuth. It parses, asks the
+//! authority, and shows; what has no row in the access table is not served.
+
+mod asked;
+mod authorize;
+mod device;
+mod fields;
+mod home;
+mod invitation;
+pub(crate) mod links;
+mod metadata;
+mod pages;
+mod problem;
+mod sign_in;
+mod token;
+mod visitor;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderMap, HeaderValue, Response};
+use axum::middleware::map_response_with_state;
+use axum::response::IntoResponse;
+use axum::routing::{MethodRouter, get, post};
+use ndauth_authority::Authority;
+use ndauth_core::{Networks, Problem};
+use tower_http::csrf::CsrfLayer;
+
+/// The one client there is. It has no secret: whoever installs it could read one (RFC 8252, section 8.5).
+const CLIENT: &str = "ndcli";
+
+/// The largest body that is read.
+pub(crate) const MAX_BODY: usize = 64 * 1024;
+
+/// What the pages answer from.
+pub(crate) struct Site {
+    pub(crate) authority: Arc<Authority>,
+    /// `scheme://host:port`, as clients and browsers reach it.
+    pub(crate) issuer: String,
+    /// Whether devices may be let in by a code.
+    pub(crate) device: bool,
+    /// Whose word is taken for the address of a client.
+    pub(crate) trusted_proxies: Option<Networks>,
+}
+
+/// From where a request came, as the network says it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer(pub(crate) IpAddr);
+
+/// Who asks along a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asker {
+    /// A browser. What another site lets it send is refused.
+    Person,
+    /// A program, which shows what it asks with.
+    Program,
+}
+
+/// A way in.
+struct Route {
+    /// The method, a blank and the path: its name in the access table, and in the metrics.
+    name: &'static str,
+    asker: Asker,
+    handler: fn() -> MethodRouter<Arc<Site>>,
+}
+
+const fn person(name: &'static str, handler: fn() -> MethodRouter<Arc<Site>>) -> Route {
+    Route { name, asker: Asker::Person, handler }
+}
+
+const fn program(name: &'static str, handler: fn() -> MethodRouter<Arc<Site>>) -> Route {
+    Route { name, asker: Asker::Program, handler }
+}
+
+/// Every way in.
+#[rustfmt::skip]
+const ROUTES: [Route; 19] = [
+    program("GET /.well-known/oauth-authorization-server", || get(metadata::show)),
+    program("POST /oauth2/token",                          || post(token::issue)),
+    program("POST /oauth2/revoke",                         || post(token::revoke)),
+    program("POST /oauth2/device_authorization",           || post(token::begin_device)),
+    person("GET /oauth2/authorize",                        || get(authorize::show)),
+    person("POST /oauth2/authorize",                       || post(authorize::decide)),
+    person("GET /sign-in",                                 || get(sign_in::show)),
+    person("POST /sign-in",                                || post(sign_in::sign_in)),
+    person("GET /sign-in/link",                            || get(sign_in::show_link)),
+    person("POST /sign-in/link",                           || post(sign_in::follow_link)),
+    person("GET /invitation",                              || get(invitation::show)),
+    person("POST /invitation",                             || post(invitation::accept)),
+    person("POST /sign-out",                               || post(home::sign_out)),
+    person("GET /signed-out",                              || get(home::signed_out)),
+    person("GET /",                                        || get(home::show)),
+    person("GET /device",                                  || get(device::show)),
+    person("POST /device",                                 || post(device::look)),
+    person("POST /device/decision",                        || post(device::decide)),
+    person("GET /assets/style.css",                        || get(pages::style)),
+];
+
+/// What browsers are told of a page: it loads nothing but the style, and nobody puts it into a frame.
+const POLICY: &str = "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; \
+                      base-uri 'none'";
+
+impl Route {
+    fn path(&self) -> &'static str {
+        self.name.split_once(' ').map_or(self.name, |(_, path)| path)
+    }
+}
+
+impl Site {
+    /// Whether what crosses the network to it is encrypted.
+    fn is_secure(&self) -> bool {
+        self.issuer.starts_with("https://")
+    }
+}
+
+/// All of it.
+pub(crate) fn router(site: Site) -> Router {
+    let site = Arc::new(site);
+    let only = |asker: Asker| {
+        let routes = ROUTES.iter().filter(move |route| route.asker == asker);
+        routes.fold(Router::new(), |router, route| router.route(route.path(), (route.handler)()))
+    };
+    let here = CsrfLayer::new().with_rejection_response(|_| problem::from_elsewhere().into_response());
+    // A proxy may have changed the host that browsers name; the origin they name is the issuer's all the same.
+    let here = here.clone().add_trusted_origin(&site.issuer).unwrap_or(here);
+    only(Asker::Person)
+        .layer(here)
+        .merge(only(Asker::Program))
+        .layer(map_response_with_state(Arc::clone(&site), guarded))
+        .with_state(site)
+}
+
+/// Puts in what browsers must be told of every page, where it does not say otherwise.
+async fn guarded<B>(State(site): State<Arc<Site>>, mut response: Response<B>) -> Response<B> {
+    guard(response.headers_mut());
+    if site.is_secure() {
+        let year = HeaderValue::from_static("max-age=31536000");
+        response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, year);
+    }
+    response
+}
+
+pub(crate) fn guard(headers: &mut HeaderMap) {
+    headers.entry(CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(POLICY));
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    // Without any referrer, browsers do not say either from where a form is sent, and it would be refused.
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+}
+
+/// The answer to a request along the route of this name that did not come as far as its handler.
+pub(crate) fn refused(name: &str, problem: &Problem) -> axum::response::Response {
+    let asker = ROUTES.iter().find(|route| route.name == name).map_or(Asker::Person, |route| route.asker);
+    let mut response = problem::refused(asker, problem);
+    guard(response.headers_mut());
+    response
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,158 @@
+//! A request, as the handlers take it.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::body::{Bytes, to_bytes};
+use axum::extract::{FromRequest, Request};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE};
+use axum::http::{HeaderMap, HeaderValue, Uri};
+use ndauth_authority::{AuthorityError, Visit, Visitor};
+use ndauth_core::{Class, Secret, SecretKind};
+
+use super::fields::{Fields, Repeated};
+use super::problem::{Told, repeated};
+use super::{MAX_BODY, Peer, Site, visitor};
+
+/// What was asked, by whom.
+pub(super) struct Asked {
+    pub(super) visitor: Visitor,
+    /// What the browser was given when its person signed in.
+    pub(super) cookie: Option<Secret>,
+    headers: HeaderMap,
+    uri: Uri,
+    body: Bytes,
+}
+
+/// A browser keeps the first of these only where it came over TLS, from this host, for all of it.
+const SECURE_COOKIE: &str = "__Host-ndauth";
+const COOKIE_NAME: &str = "ndauth";
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
+impl FromRequest<Arc<Site>> for Asked {
+    type Rejection = Infallible;
+
+    async fn from_request(request: Request, site: &Arc<Site>) -> Result<Asked, Infallible> {
+        let (head, body) = request.into_parts();
+        let peer = head.extensions.get::<Peer>();
+        let trusted = site.trusted_proxies.as_ref();
+        let visitor = Visitor {
+            address: peer.map(|Peer(peer)| visitor::address(*peer, &head.headers, trusted)),
+            device: visitor::browser(&head.headers),
+        };
+        // The gate has taken it in, and looked at its length.
+        let body = to_bytes(body, MAX_BODY).await.unwrap_or_default();
+        let cookie = cookie(&head.headers, site.cookie_name());
+        Ok(Asked { visitor, cookie, headers: head.headers, uri: head.uri, body })
+    }
+}
+
+impl Asked {
+    /// The fields of the query, one there as often as may be.
+    pub(super) fn raw_query(&self) -> Fields {
+        Fields::read(self.uri.query().unwrap_or_default().as_bytes())
+    }
+
+    /// Whether there is any query.
+    pub(super) fn has_query(&self) -> bool {
+        self.uri.query().is_some_and(|query| !query.is_empty())
+    }
+
+    /// The fields of the query.
+    pub(super) fn query(&self) -> Result<Fields, Told> {
+        Fields::read_once(self.uri.query().unwrap_or_default().as_bytes())
+            .map_err(|Repeated(name)| repeated(&name))
+    }
+
+    /// Whether the body is a form.
+    pub(super) fn is_form(&self) -> bool {
+        let kind = self.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case(FORM))
+    }
+
+    /// The fields of the form, one there as often as may be.
+    pub(super) fn raw_form(&self) -> Fields {
+        Fields::read(if self.is_form() { &self.body } else { &[] })
+    }
+
+    /// The fields of the form.
+    pub(super) fn form(&self) -> Result<Fields, Told> {
+        let body: &[u8] = if self.is_form() { &self.body } else { &[] };
+        Fields::read_once(body).map_err(|Repeated(name)| repeated(&name))
+    }
+
+    /// Whether a client tries to prove who it is.
+    pub(super) fn has_authorization(&self) -> bool {
+        self.headers.contains_key(AUTHORIZATION)
+    }
+
+    /// The visit that the cookie stands for, if it stands for one still.
+    pub(super) async fn visit(&self, site: &Site) -> Result<Option<(Secret, Visit)>, Told> {
+        let Some(cookie) = &self.cookie else { return Ok(None) };
+        match site.authority.visit(cookie, &self.visitor).await {
+            Ok(visit) => Ok(Some((cookie.clone(), visit))),
+            Err(error) if is_over(&error) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Whether an error says that nobody is signed in any more, or never was by a browser.
+pub(super) fn is_over(error: &AuthorityError) -> bool {
+    error.reason().class() == Class::NotAuthenticated || matches!(error, AuthorityError::NotPermitted { .. })
+}
+
+/// The session of the one cookie of this name.
+fn cookie(headers: &HeaderMap, name: &str) -> Option<Secret> {
+    let pairs = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let pairs = pairs.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    let mut values = pairs.filter(|(named, _)| *named == name).map(|(_, value)| value);
+    let only = values.next().filter(|_| values.next().is_none())?;
+    only.parse().ok().filter(|secret: &Secret| secret.kind() == SecretKind::Session)
+}
+
+impl Site {
+    fn cookie_name(&self) -> &'static str {
+        if self.is_secure() { SECURE_COOKIE } else { COOKIE_NAME }
+    }
+
+    /// What gives a browser its cookie, or takes it.
+    pub(super) fn set_cookie(&self, secret: Option<&Secret>) -> HeaderValue {
+        let value = secret.map_or("", Secret::expose);
+        let ends = if secret.is_none() { "; Max-Age=0" } else { "" };
+        let secure = if self.is_secure() { "; Secure" } else { "" };
+        let text = format!("{}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{ends}", self.cookie_name());
+        let mut header = HeaderValue::try_from(text).expect("a secret is ASCII, and so is the rest");
+        header.set_sensitive(true);
+        header
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cookie_is_the_one_session_of_its_name() {
+        let session = format!("ndses_{}", "A".repeat(43));
+        let token = format!("ndpat_{}", "A".repeat(43));
+        for (sent, read) in [
+            (vec![format!("ndauth={session}")], true),
+            (vec![format!("a=b; ndauth={session}; c=d")], true),
+            (vec!["a=b".to_owned(), format!("ndauth={session}")], true),
+            (vec![format!("ndauth={session}; ndauth={session}")], false),
+            (vec![format!("ndauth={token}")], false),
+            (vec![format!("__Host-ndauth={session}")], false),
+            (vec![format!("ndauth=\"{session}\"")], false),
+            (vec!["ndauth=".to_owned()], false),
+            (vec![], false),
+        ] {
+            let mut headers = HeaderMap::new();
+            for value in &sent {
+                headers.append(COOKIE, value.parse().expect("a header"));
+            }
+            assert_eq!(cookie(&headers, COOKIE_NAME).is_some(), read, "{sent:?}");
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! Letting a program in: it sends its person's browser here, and the person decides (RFC 6749, section 4.1, with RFC
+//! 7636, RFC 8252 and RFC 9207).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::header::CONTENT_SECURITY_POLICY;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::Response;
+use ndauth_authority::{CodeAsked, Visit};
+use ndauth_core::{Challenge, Label};
+
+use super::asked::{Asked, is_over};
+use super::device::decision;
+use super::fields::{Fields, query};
+use super::links::sign_in;
+use super::pages::{self, go, page};
+use super::problem::{Fault, Told, plain};
+use super::sign_in::Answer;
+use super::token::{device_name, whole};
+use super::{CLIENT, Site};
+
+/// What a program asks a person for.
+#[derive(Debug)]
+pub(super) struct Asking {
+    redirect: Redirect,
+    state: String,
+    challenge: Challenge,
+    /// How old the sign-in may be.
+    max_age: Option<Duration>,
+    /// Whether its person is to sign in now.
+    login: bool,
+    device: Option<Label>,
+}
+
+/// Where the answer goes: to a program on the person's own machine (RFC 8252, section 7.3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Redirect {
+    /// As it was sent.
+    text: String,
+    /// What browsers are told that a form may lead to. They have no words for an address of IPv6.
+    source: String,
+}
+
+/// Why nobody is asked.
+#[derive(Debug)]
+pub(super) enum Misasked {
+    /// It is not sure who asks: the person is told, and nobody else.
+    Here(String),
+    /// The program is told.
+    Back { redirect: Redirect, state: Option<String>, error: &'static str, description: String },
+}
+
+/// How old a sign-in may be, at the least, for whom had to sign in: they get from there to here in it.
+const JUST_NOW: Duration = Duration::from_secs(60);
+/// How long a person may look at the question.
+const LOOKING: Duration = Duration::from_secs(10 * 60);
+/// A state is kept by who sent it, and is not a place to keep things.
+const LONGEST_STATE: usize = 1024;
+
+impl Redirect {
+    /// Reads `http://127.0.0.1:PORT/callback` or `http://[::1]:PORT/callback`, and nothing else.
+    pub(super) fn read(text: &str) -> Option<Redirect> {
+        let behind = |host: &str| text.strip_prefix("http://")?.strip_prefix(host)?.strip_prefix(':');
+        let (rest, literal) = match (behind("127.0.0.1"), behind("[::1]")) {
+            (Some(rest), _) => (rest, false),
+            (None, rest) => (rest?, true),
+        };
+        let port = rest.strip_suffix("/callback")?;
+        let digits = port.bytes().all(|byte| byte.is_ascii_digit()) && !port.starts_with('0');
+        port.parse::<u16>().ok().filter(|_| digits)?;
+        let source = if literal { "http:".to_owned() } else { format!("http://127.0.0.1:{port}") };
+        Some(Redirect { text: text.to_owned(), source })
+    }
+
+    /// Sends the browser there.
+    fn back(&self, site: &Site, state: Option<&str>, fields: &[(&str, &str)]) -> Response {
+        let state = state.map(|state| ("state", state));
+        let issuer = ("iss", site.issuer.as_str());
+        let told = query(fields.iter().copied().chain(state).chain([issuer]));
+        go(&format!("{}?{told}", self.text))
+    }
+}
+
+impl Asking {
+    /// Reads what was asked.
+    pub(super) fn read(fields: &Fields) -> Result<Asking, Misasked> {
+        let here = |why: &str| Err(Misasked::Here(why.to_owned()));
+        if ["client_id", "redirect_uri"].iter().any(|name| fields.repeats(name)) {
+            return here("It says more than once who it is, or where the answer is to go.");
+        }
+        if fields.get("client_id") != Some(CLIENT) {
+            return here("There is no such client here.");
+        }
+        let Some(redirect) = fields.get("redirect_uri").and_then(Redirect::read) else {
+            return here(
+                "The answer would go to a place that this client has not: only to a program on your own machine, at \
+                 http://127.0.0.1:PORT/callback or http://[::1]:PORT/callback.",
+            );
+        };
+        let state = fields.get("state").filter(|_| !fields.repeats("state"));
+        Asking::read_trusted(fields, redirect.clone()).map_err(|Fault { error, description, .. }| {
+            Misasked::Back { redirect, state: state.map(str::to_owned), error, description }
+        })
+    }
+
+    fn read_trusted(fields: &Fields, redirect: Redirect) -> Result<Asking, Fault> {
+        let wrong = |why: &str| Err(Fault::request(why));
+        if let Some(name) = fields.repeated() {
+            return Err(Fault::request(format!("{name} is there more than once")));
+        }
+        match fields.get("response_type") {
+            Some("code") => {}
+            Some(_) => return Err(Fault::new("unsupported_response_type", "response_type is not code")),
+            None => return wrong("response_type is missing"),
+        }
+        if fields.get("response_mode").is_some_and(|mode| mode != "query") {
+            return wrong("response_mode is not query");
+        }
+        let Some(state) = fields.get("state") else { return wrong("state is missing") };
+        if state.len() > LONGEST_STATE {
+            return wrong("state is too long");
+        }
+        // Without it, the method would be the one that protects nothing (RFC 7636, section 4.3).
+        if fields.get("code_challenge_method") != Some("S256") {
+            return wrong("code_challenge_method is not S256");
+        }
+        let Some(Ok(challenge)) = fields.get("code_challenge").map(str::parse) else {
+            return wrong("code_challenge is missing, or is not 43 characters of base64url");
+        };
+        let max_age = match fields.get("max_age").map(str::parse::<u32>) {
+            None => None,
+            Some(Ok(seconds)) => Some(Duration::from_secs(seconds.into())),
+            Some(Err(_)) => return wrong("max_age is no number of seconds"),
+        };
+        let login = match fields.get("prompt") {
+            None => false,
+            Some("login") => true,
+            Some(_) => return wrong("prompt is not login"),
+        };
+        whole(fields)?;
+        let device = device_name(fields)?;
+        Ok(Asking { redirect, state: state.to_owned(), challenge, max_age, login, device })
+    }
+
+    /// Whether whoever is signed in proved who they are, and not too long ago; `looking` is added to that.
+    fn is_proved(&self, visit: &Visit, looking: Duration) -> bool {
+        let proved = visit.session.proved_at;
+        let young = |most: Duration| proved.is_some_and(|at| visit.now.since(at) <= most + looking);
+        !self.login && proved.is_some() && self.max_age.is_none_or(young)
+    }
+
+    /// What asks for it once more; where its person had to sign in, as who just did.
+    fn fields(&self, signing_in: bool) -> Vec<(&'static str, String)> {
+        let max_age = match (self.login, self.max_age) {
+            (true, _) => Some(JUST_NOW),
+            (false, Some(most)) if signing_in => Some(most.max(JUST_NOW)),
+            (false, most) => most,
+        };
+        let fixed = [
+            ("response_type", "code".to_owned()),
+            ("client_id", CLIENT.to_owned()),
+            ("redirect_uri", self.redirect.text.clone()),
+            ("state", self.state.clone()),
+            ("code_challenge", self.challenge.to_string()),
+            ("code_challenge_method", "S256".to_owned()),
+        ];
+        let max_age = max_age.map(|most| ("max_age", most.as_secs().to_string()));
+        let device = self.device.as_ref().map(|device| ("device_name", device.to_string()));
+        fixed.into_iter().chain(max_age).chain(device).collect()
+    }
+
+    /// Where its person signs in, to come back to it.
+    pub(super) fn sign_in(&self) -> String {
+        let fields = self.fields(true);
+        let fields = fields.iter().map(|(name, value)| (*name, value.as_str()));
+        sign_in(&format!("/oauth2/authorize?{}", query(fields)))
+    }
+}
+
+impl Misasked {
+    fn answer(self, site: &Site) -> Answer {
+        match self {
+            Misasked::Here(why) => {
+                let title = "This does not come from a program that is known";
+                Err(Told::new(StatusCode::BAD_REQUEST, title, why))
+            }
+            Misasked::Back { redirect, state, error, description } => {
+                let description = plain(&description);
+                let fields = [("error", error), ("error_description", description.as_str())];
+                Ok(redirect.back(site, state.as_deref(), &fields))
+            }
+        }
+    }
+}
+
+/// Asks the person.
+pub(super) async fn show(State(site): State<Arc<Site>>, asked: Asked) -> Answer {
+    let asking = match Asking::read(&asked.raw_query()) {
+        Ok(asking) => asking,
+        Err(misasked) => return misasked.answer(&site),
+    };
+    let visit = asked.visit(&site).await?.filter(|(_, visit)| asking.is_proved(visit, Duration::ZERO));
+    let Some((_, visit)) = visit else { return Ok(go(&asking.sign_in())) };
+    let shown = pages::Consent {
+        client: CLIENT,
+        device: asking.device.as_ref().map(Label::as_str),
+        handle: visit.account.handle.as_str(),
+        email: visit.account.email.as_str(),
+        address: &asked.visitor.address.map_or("an unknown address".to_owned(), |at| at.to_string()),
+        other: &asking.sign_in(),
+        fields: &asking.fields(false),
+    };
+    let mut response = page(StatusCode::OK, &shown);
+    // Browsers look at where a form's answer leads, too.
+    let policy = super::POLICY
+        .replace("form-action 'self'", &format!("form-action 'self' {}", asking.redirect.source));
+    let policy = HeaderValue::try_from(policy).expect("a port is digits, and the rest is ASCII");
+    response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
+    Ok(response)
+}
+
+/// Does what the person decided.
+pub(super) async fn decide(State(site): State<Arc<Site>>, asked: Asked) -> Answer {
+    let fields = asked.raw_form();
+    let asking = match Asking::read(&fields) {
+        Ok(asking) => asking,
+        Err(misasked) => return misasked.answer(&site),
+    };
+    let visit = asked.visit(&site).await?.filter(|(_, visit)| asking.is_proved(visit, LOOKING));
+    let Some((cookie, _)) = visit else { return Ok(go(&asking.sign_in())) };
+    let back = |fields: &[(&str, &str)]| asking.redirect.back(&site, Some(&asking.state), fields);
+    if !decision(&fields)? {
+        return Ok(back(&[
+            ("error", "access_denied"),
+            ("error_description", "the person did not let it in"),
+        ]));
+    }
+    let code = CodeAsked {
+        redirect_uri: asking.redirect.text.clone(),
+        challenge: asking.challenge,
+        device: asking.device.clone(),
+        from: asked.visitor.address,
+    };
+    match site.authority.grant_code(&cookie, &asked.visitor, &code).await {
+        Ok(code) => Ok(back(&[("code", code.expose())])),
+        Err(error) if is_over(&error) => Ok(go(&asking.sign_in())),
+        Err(error) => Err(error.into()),
+    }
+}

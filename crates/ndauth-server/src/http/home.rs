@@ -1,0 +1,33 @@
+//! Who is signed in, and signing out.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+
+use super::Site;
+use super::asked::Asked;
+use super::pages::{self, go, go_with, page};
+use super::sign_in::Answer;
+
+pub(super) async fn show(State(site): State<Arc<Site>>, asked: Asked) -> Answer {
+    let Some((_, visit)) = asked.visit(&site).await? else { return Ok(go("/sign-in")) };
+    let shown = pages::Home {
+        handle: visit.account.handle.as_str(),
+        email: visit.account.email.as_str(),
+        since: &visit.session.created_at.minute(),
+        device: site.device,
+    };
+    Ok(page(StatusCode::OK, &shown))
+}
+
+pub(super) async fn sign_out(State(site): State<Arc<Site>>, asked: Asked) -> Answer {
+    if let Some(cookie) = &asked.cookie {
+        site.authority.sign_out_here(cookie).await?;
+    }
+    Ok(go_with("/signed-out", site.set_cookie(None)))
+}
+
+pub(super) async fn signed_out() -> Answer {
+    Ok(page(StatusCode::OK, &pages::SignedOut))
+}

@@ -1,0 +1,46 @@
+//! Setting a password, by a link from the operator.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use ndauth_authority::AuthorityError;
+
+use super::Site;
+use super::asked::Asked;
+use super::pages::{self, go_with, page};
+use super::problem::sentence;
+use super::sign_in::Answer;
+
+pub(super) async fn show(State(site): State<Arc<Site>>, asked: Asked) -> Answer {
+    let fields = asked.query()?;
+    let code = fields.text("code");
+    let account = site.authority.whose_link(code).await?;
+    Ok(page(StatusCode::OK, &pages::Invitation { handle: account.handle.as_str(), code, wrong: None }))
+}
+
+pub(super) async fn accept(State(site): State<Arc<Site>>, asked: Asked) -> Answer {
+    let fields = asked.form()?;
+    let (code, password) = (fields.text("code"), fields.text("password"));
+    let account = site.authority.whose_link(code).await?;
+    let again = |why: &str| {
+        let shown = pages::Invitation { handle: account.handle.as_str(), code, wrong: Some(why) };
+        Ok(page(StatusCode::BAD_REQUEST, &shown))
+    };
+    if password != fields.text("password_again") {
+        return again("The two passwords are not the same. Type both again.");
+    }
+    match site.authority.accept_invitation(code, password, &asked.visitor).await {
+        Ok(signed_in) => {
+            // Who was signed in here is not any more.
+            if let Some(before) = &asked.cookie {
+                site.authority.sign_out_here(before).await?;
+            }
+            Ok(go_with("/", site.set_cookie(Some(&signed_in.secret))))
+        }
+        Err(AuthorityError::Invalid { field: "password", why }) => {
+            again(&sentence(&format!("choose another password: {why}")))
+        }
+        Err(error) => Err(error.into()),
+    }
+}

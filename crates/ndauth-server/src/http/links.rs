@@ -1,0 +1,67 @@
+//! Where links lead, and where a person may be sent after signing in.
+
+use std::time::Duration;
+
+/// The link by which a person sets a password.
+pub fn invitation_url(issuer: &str, code: &str) -> String {
+    format!("{issuer}/invitation?code={code}")
+}
+
+/// The link by which a person signs in once.
+pub fn sign_in_url(issuer: &str, code: &str) -> String {
+    format!("{issuer}/sign-in/link?code={code}")
+}
+
+/// Reads the address of a server as browsers and clients reach it: `https://host` or `http://host:port`, with nothing
+/// behind it.
+pub fn parse_public_url(text: &str) -> Result<String, String> {
+    let wrong = |why: &str| Err(format!("{why}: expected `https://HOST` or `http://HOST:PORT`"));
+    let text = text.strip_suffix('/').unwrap_or(text);
+    let (scheme, authority) = match text.split_once("://") {
+        Some((scheme, authority)) => (scheme.to_ascii_lowercase(), authority.to_ascii_lowercase()),
+        None => return wrong("it has no scheme"),
+    };
+    if !matches!(scheme.as_str(), "https" | "http") {
+        return wrong("its scheme is not `https`");
+    }
+    let Ok(parsed) = authority.parse::<axum::http::uri::Authority>() else {
+        return wrong("it names no host, or has something behind it");
+    };
+    if parsed.host().is_empty() || authority.contains('@') {
+        return wrong("it names no host alone");
+    }
+    let port = authority.strip_prefix(parsed.host()).unwrap_or(&authority);
+    let sound = |port: &str| port.strip_prefix(':')?.parse::<u16>().ok().filter(|port| *port > 0);
+    if !port.is_empty() && sound(port).is_none() {
+        return wrong("its port is none");
+    }
+    // Browsers leave out the port that a scheme has by itself, and compare what is left.
+    let usual = if scheme == "https" { ":443" } else { ":80" };
+    let authority = authority.strip_suffix(usual).unwrap_or(&authority);
+    Ok(format!("{scheme}://{authority}"))
+}
+
+/// Where a person may be sent after signing in: one of three places of this server, and nowhere else.
+pub(super) fn after_sign_in(to: &str) -> &str {
+    const AUTHORIZE: &str = "/oauth2/authorize?";
+    let plain = to.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\') && !to.contains("//");
+    let known = matches!(to, "/" | "/device") || to.starts_with(AUTHORIZE);
+    if plain && known { to } else { "/" }
+}
+
+/// Where a person signs in to go on elsewhere.
+pub(super) fn sign_in(to: &str) -> String {
+    match to {
+        "/" => "/sign-in".to_owned(),
+        to => format!("/sign-in?{}", super::fields::query([("to", to)])),
+    }
+}
+
+/// How long ago something was, for people.
+pub(super) fn ago(while_: Duration) -> String {
+    if while_ < Duration::from_secs(60) {
+        return "less than a minute ago".to_owned();
+    }
+    let minutes = while_.as_secs() / 60;
+    format!("{minutes} minute{} ago", if minutes == 1 { "" } else { "s" })
+}

@@ -1,0 +1,37 @@
+//! Where the endpoints are, and what they take (RFC 8414).
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde_json::json;
+
+use super::Site;
+use super::problem::told_in_json;
+use super::token::{AUTHORIZATION_CODE, DEVICE_CODE, REFRESH_TOKEN, TOKEN_EXCHANGE};
+
+pub(super) async fn show(State(site): State<Arc<Site>>) -> Response {
+    let at = |path: &str| format!("{}{path}", site.issuer);
+    let device = site.device.then_some(DEVICE_CODE);
+    let grants: Vec<&str> =
+        [AUTHORIZATION_CODE, REFRESH_TOKEN].into_iter().chain(device).chain([TOKEN_EXCHANGE]).collect();
+    let mut told = json!({
+        "issuer": site.issuer,
+        "authorization_endpoint": at("/oauth2/authorize"),
+        "token_endpoint": at("/oauth2/token"),
+        "revocation_endpoint": at("/oauth2/revoke"),
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": grants,
+        "code_challenge_methods_supported": ["S256"],
+        "token_endpoint_auth_methods_supported": ["none"],
+        "revocation_endpoint_auth_methods_supported": ["none"],
+        "authorization_response_iss_parameter_supported": true,
+        "scopes_supported": ["RO", "RW"],
+    });
+    if site.device {
+        told["device_authorization_endpoint"] = json!(at("/oauth2/device_authorization"));
+    }
+    told_in_json(StatusCode::OK, &told)
+}

@@ -1,0 +1,299 @@
+//! What went wrong, as HTTP tells it: a page for people, JSON for programs. The one place where either is made of the
+//! authority's errors.
+
+use std::time::Duration;
+
+use axum::http::header::{CACHE_CONTROL, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use ndauth_authority::{AuthorityError, GrantError};
+use ndauth_core::{Causes, Class, Problem, Reason};
+use serde_json::json;
+
+use super::pages::{self, page};
+use super::{Asker, fields::Repeated};
+
+/// What a person is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Told {
+    pub(super) status: StatusCode,
+    pub(super) title: &'static str,
+    /// In whole sentences.
+    pub(super) text: String,
+    /// When to try again, if that helps.
+    pub(super) retry: Option<Duration>,
+}
+
+/// What a program is told (RFC 6749, section 5.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Fault {
+    pub(super) status: StatusCode,
+    pub(super) error: &'static str,
+    pub(super) description: String,
+    retry: Option<Duration>,
+    /// Whether the client tried to prove who it is.
+    challenge: bool,
+}
+
+/// Where nothing was decided, neither answer may be read from that.
+const UNDECIDED: &str = "This says neither yes nor no. Try again in a moment.";
+
+impl Told {
+    pub(super) fn new(status: StatusCode, title: &'static str, text: impl Into<String>) -> Told {
+        Told { status, title, text: text.into(), retry: None }
+    }
+
+    /// What was asked makes no sense.
+    pub(super) fn bad(text: impl Into<String>) -> Told {
+        Told::new(StatusCode::BAD_REQUEST, "That did not work", text)
+    }
+}
+
+/// A field was sent more than once.
+pub(super) fn repeated(name: &str) -> Told {
+    Told::bad(format!("“{}” was sent more than once.", shown(name)))
+}
+
+/// Another site had a browser send it.
+pub(super) fn from_elsewhere() -> Told {
+    let text =
+        "Another site had your browser send this, and nothing was done. Begin again on a page of this one.";
+    Told::new(StatusCode::FORBIDDEN, "Refused", text)
+}
+
+/// What is ndauth's own fault is logged, once; what is shed is counted.
+fn note(error: &AuthorityError) -> Problem {
+    if error.is_ours() {
+        tracing::error!(error = %Causes(error), "could not answer");
+    }
+    let problem = Problem::from(error);
+    shed(&problem);
+    problem
+}
+
+fn shed(problem: &Problem) {
+    if problem.reason == Reason::Overloaded {
+        metrics::counter!("ndauth_calls_shed_total").increment(1);
+    }
+}
+
+impl From<AuthorityError> for Told {
+    fn from(error: AuthorityError) -> Told {
+        let problem = note(&error);
+        match error {
+            AuthorityError::SignInRefused => Told::new(
+                StatusCode::FORBIDDEN,
+                "Not signed in",
+                "The name or the password is wrong. Type both again.",
+            ),
+            AuthorityError::TooManyTries { after } => Told {
+                retry: Some(after),
+                ..Told::new(
+                    StatusCode::TOO_MANY_REQUESTS,
+                    "Too many tries",
+                    format!("That was tried too often. Try again in {}.", lasting(after)),
+                )
+            },
+            AuthorityError::LinkSpent => Told::new(
+                StatusCode::GONE,
+                "This link does not work any more",
+                "It was used, or it is too old. Ask whoever runs this server for another.",
+            ),
+            AuthorityError::Invalid { why, .. } => Told::bad(sentence(&why)),
+            _ => Told::from(&problem),
+        }
+    }
+}
+
+/// What a problem means. That the server has too much to do is not its caller's fault.
+fn class(problem: &Problem) -> Class {
+    if problem.reason == Reason::Overloaded { Class::Undecided } else { problem.class() }
+}
+
+impl From<&Problem> for Told {
+    fn from(problem: &Problem) -> Told {
+        let class = class(problem);
+        let (status, title) = match (problem.reason, class) {
+            (Reason::RequestTooLarge, _) => (StatusCode::PAYLOAD_TOO_LARGE, "That is too much"),
+            (_, Class::NotAuthenticated) => (StatusCode::FORBIDDEN, "Not signed in"),
+            (_, Class::NotPermitted) => (StatusCode::FORBIDDEN, "Not permitted"),
+            (_, Class::Invalid) => (StatusCode::BAD_REQUEST, "That did not work"),
+            (_, Class::NotFound) => (StatusCode::NOT_FOUND, "There is no such thing"),
+            (_, Class::Conflict | Class::Precondition) => (StatusCode::CONFLICT, "That did not work"),
+            (_, Class::Exhausted) => (StatusCode::TOO_MANY_REQUESTS, "Too much was asked"),
+            (_, Class::Unimplemented) => (StatusCode::NOT_FOUND, "Not offered here"),
+            (_, Class::Undecided) => (StatusCode::SERVICE_UNAVAILABLE, "Nothing was decided"),
+            (_, Class::Internal) => (StatusCode::INTERNAL_SERVER_ERROR, "Something failed here"),
+        };
+        let text = match class {
+            Class::Undecided => format!("{} {UNDECIDED}", sentence(&problem.message)),
+            Class::Internal => {
+                "Something within the server failed. Whoever runs it finds more in its log.".to_owned()
+            }
+            _ => sentence(&problem.message),
+        };
+        let retry = (class == Class::Undecided).then_some(Duration::from_secs(1));
+        Told { status, title, text, retry }
+    }
+}
+
+impl IntoResponse for Told {
+    fn into_response(self) -> Response {
+        let Told { status, title, text, retry } = self;
+        retry_after(page(status, &pages::Problem { title, text: &text }), retry)
+    }
+}
+
+impl Fault {
+    pub(super) fn new(error: &'static str, description: impl Into<String>) -> Fault {
+        let description = description.into();
+        Fault { status: StatusCode::BAD_REQUEST, error, description, retry: None, challenge: false }
+    }
+
+    pub(super) fn request(description: impl Into<String>) -> Fault {
+        Fault::new("invalid_request", description)
+    }
+
+    /// A client that there is not, or that is not what it says.
+    pub(super) fn client(description: &str, challenge: bool) -> Fault {
+        Fault { status: StatusCode::UNAUTHORIZED, challenge, ..Fault::new("invalid_client", description) }
+    }
+}
+
+impl From<Repeated> for Fault {
+    fn from(Repeated(name): Repeated) -> Fault {
+        Fault::request(format!("{name} is there more than once"))
+    }
+}
+
+impl From<GrantError> for Fault {
+    fn from(error: GrantError) -> Fault {
+        let code = error.code();
+        match error {
+            GrantError::Failed(error) => Fault::from(error),
+            refused => Fault::new(code, refused.to_string()),
+        }
+    }
+}
+
+impl From<AuthorityError> for Fault {
+    fn from(error: AuthorityError) -> Fault {
+        let problem = note(&error);
+        match error {
+            AuthorityError::TooManyTries { after } => Fault {
+                status: StatusCode::TOO_MANY_REQUESTS,
+                retry: Some(after),
+                ..Fault::new("slow_down", problem.message)
+            },
+            _ => Fault::from(&problem),
+        }
+    }
+}
+
+impl From<&Problem> for Fault {
+    fn from(problem: &Problem) -> Fault {
+        let Told { status, retry, .. } = Told::from(problem);
+        let (status, error) = match class(problem) {
+            Class::Undecided => (status, "temporarily_unavailable"),
+            Class::Internal => (status, "server_error"),
+            Class::Exhausted => (status, "slow_down"),
+            Class::NotAuthenticated | Class::NotPermitted => (StatusCode::BAD_REQUEST, "invalid_grant"),
+            Class::Invalid
+            | Class::NotFound
+            | Class::Conflict
+            | Class::Precondition
+            | Class::Unimplemented => (status, "invalid_request"),
+        };
+        Fault { status, retry, ..Fault::new(error, problem.message.clone()) }
+    }
+}
+
+impl IntoResponse for Fault {
+    fn into_response(self) -> Response {
+        let body = json!({ "error": self.error, "error_description": plain(&self.description) });
+        let mut response = told_in_json(self.status, &body);
+        if self.challenge {
+            response
+                .headers_mut()
+                .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"ndauth\""));
+        }
+        retry_after(response, self.retry)
+    }
+}
+
+/// An answer that nobody keeps (RFC 6749, section 5.1).
+pub(super) fn told_in_json(status: StatusCode, body: &serde_json::Value) -> Response {
+    let json = [("content-type", "application/json")];
+    let mut response = (status, json, body.to_string()).into_response();
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.headers_mut().insert(PRAGMA, HeaderValue::from_static("no-cache"));
+    response
+}
+
+/// The answer to a request that did not come as far as its handler.
+pub(super) fn refused(asker: Asker, problem: &Problem) -> Response {
+    shed(problem);
+    match asker {
+        Asker::Person => Told::from(problem).into_response(),
+        Asker::Program => Fault::from(problem).into_response(),
+    }
+}
+
+pub(super) fn retry_after(mut response: Response, after: Option<Duration>) -> Response {
+    if let Some(after) = after {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds(after)));
+    }
+    response
+}
+
+/// Whole seconds, none of them too few.
+pub(super) fn seconds(duration: Duration) -> u64 {
+    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
+}
+
+/// A while, for people.
+pub(super) fn lasting(while_: Duration) -> String {
+    let seconds = seconds(while_).max(1);
+    let (count, unit) = match seconds {
+        ..60 => (seconds, "second"),
+        60..7200 => (seconds.div_ceil(60), "minute"),
+        7200..172_800 => (seconds.div_ceil(3600), "hour"),
+        _ => (seconds.div_ceil(86_400), "day"),
+    };
+    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
+}
+
+/// A message as a sentence: what terminals put into backticks stands in quotation marks.
+pub(super) fn sentence(message: &str) -> String {
+    let mut opened = false;
+    let mut text = String::with_capacity(message.len() + 1);
+    for c in message.chars() {
+        match c {
+            '`' => {
+                opened = !opened;
+                text.push(if opened { '“' } else { '”' });
+            }
+            c if text.is_empty() => text.extend(c.to_uppercase()),
+            c => text.push(c),
+        }
+    }
+    if !text.ends_with(['.', '?', '!']) {
+        text.push('.');
+    }
+    text
+}
+
+/// The start of what a stranger wrote, without what could be taken for something else.
+fn shown(text: &str) -> String {
+    text.chars().filter(|c| !ndauth_core::is_unshowable(*c)).take(40).collect()
+}
+
+/// What may stand in an `error_description` (RFC 6749, section 5.2).
+pub(super) fn plain(text: &str) -> String {
+    let plain = |c: char| match c {
+        '"' => '\'',
+        ' '..='~' if c != '\\' => c,
+        _ => '?',
+    };
+    text.chars().map(plain).collect()
+}

@@ -1,0 +1,58 @@
+//! Signing in: by name and password, or by a link that works once.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use ndauth_authority::AuthorityError;
+
+use super::Site;
+use super::asked::Asked;
+use super::links::after_sign_in;
+use super::pages::{self, go_with, page};
+use super::problem::{Told, retry_after};
+
+/// What a page answers.
+pub(super) type Answer = Result<Response, Told>;
+
+pub(super) async fn show(State(site): State<Arc<Site>>, asked: Asked) -> Answer {
+    let fields = asked.query()?;
+    let visit = asked.visit(&site).await?;
+    let name = visit.as_ref().map_or("", |(_, visit)| visit.account.handle.as_str());
+    let to = after_sign_in(fields.text("to"));
+    Ok(page(StatusCode::OK, &pages::SignIn { to, name, wrong: None, again: visit.is_some() }))
+}
+
+pub(super) async fn sign_in(State(site): State<Arc<Site>>, asked: Asked) -> Answer {
+    let fields = asked.form()?;
+    let (name, password) = (fields.text("name").trim(), fields.text("password"));
+    let to = after_sign_in(fields.text("to"));
+    match site.authority.sign_in(name, password, &asked.visitor, asked.cookie.as_ref()).await {
+        Ok(signed_in) => Ok(go_with(to, site.set_cookie(Some(&signed_in.secret)))),
+        Err(error @ (AuthorityError::SignInRefused | AuthorityError::TooManyTries { .. })) => {
+            let told = Told::from(error);
+            let shown = pages::SignIn { to, name, wrong: Some(&told.text), again: false };
+            Ok(retry_after(page(told.status, &shown), told.retry))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Asks before a link is used: what only looks at it, such as a mail program, burns nothing.
+pub(super) async fn show_link(State(site): State<Arc<Site>>, asked: Asked) -> Answer {
+    let fields = asked.query()?;
+    let (code, to) = (fields.text("code"), after_sign_in(fields.text("to")));
+    let account = site.authority.whose_link(code).await?;
+    let visit = asked.visit(&site).await?;
+    let other = visit.as_ref().filter(|(_, visit)| visit.account.id != account.id);
+    let instead_of = other.map(|(_, visit)| visit.account.handle.as_str());
+    Ok(page(StatusCode::OK, &pages::Link { handle: account.handle.as_str(), instead_of, code, to }))
+}
+
+pub(super) async fn follow_link(State(site): State<Arc<Site>>, asked: Asked) -> Answer {
+    let fields = asked.form()?;
+    let before = asked.cookie.as_ref();
+    let signed_in = site.authority.sign_in_by_link(fields.text("code"), &asked.visitor, before).await?;
+    Ok(go_with(after_sign_in(fields.text("to")), site.set_cookie(Some(&signed_in.secret))))
+}

@@ -1,0 +1,376 @@
+use std::collections::BTreeSet;
+
+use askama::Template;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use ndauth_authority::access::TABLE;
+use ndauth_core::Networks;
+
+use super::authorize::{Asking, Misasked, Redirect};
+use super::fields::{Fields, Repeated};
+use super::links::{after_sign_in, parse_public_url};
+use super::problem::{Fault, Told, lasting, plain, sentence};
+use super::{ROUTES, pages, visitor};
+
+/// Wall 5.
+#[test]
+fn every_route_has_its_row_and_every_row_its_route() {
+    let routes: BTreeSet<&str> = ROUTES.iter().map(|route| route.name).collect();
+    assert_eq!(routes.len(), ROUTES.len(), "none is there twice");
+    let rows = TABLE.iter().flat_map(|row| row.rpcs).copied().filter(|rpc| rpc.contains(' '));
+    assert_eq!(rows.collect::<BTreeSet<_>>(), routes);
+}
+
+#[test]
+fn after_signing_in_nobody_is_sent_elsewhere() {
+    for to in [
+        "/",
+        "/device",
+        "/oauth2/authorize?client_id=ndcli&redirect_uri=http%3A%2F%2F127.0.0.1%3A1%2Fcallback",
+    ] {
+        assert_eq!(after_sign_in(to), to);
+    }
+    for to in [
+        "",
+        "//evil.example",
+        "/\\evil.example",
+        "\\/evil.example",
+        "https://evil.example",
+        "javascript:alert(1)",
+        "/device/",
+        "/device?user_code=BCDF-GHJK",
+        "/device/decision",
+        "/sign-out",
+        "/oauth2/authorize",
+        "/oauth2/authorizes?x",
+        "/oauth2/authorize?x=//evil.example",
+        "/oauth2/authorize?x=\\",
+        "/oauth2/authorize?x=\r\nset-cookie: a=b",
+        "/oauth2/authorize?x=a b",
+        "/oauth2/authorize?x=\u{e9}",
+        "/oauth2/../device",
+        " /device",
+    ] {
+        assert_eq!(after_sign_in(to), "/", "{to:?}");
+    }
+}
+
+#[test]
+fn codes_are_brought_to_programs_on_the_persons_machine_alone() {
+    for good in [
+        "http://127.0.0.1:1/callback",
+        "http://127.0.0.1:54321/callback",
+        "http://[::1]:54321/callback",
+        "http://127.0.0.1:65535/callback",
+    ] {
+        assert!(Redirect::read(good).is_some(), "{good}");
+    }
+    for bad in [
+        "",
+        "http://localhost:1234/callback",
+        "https://127.0.0.1:1234/callback",
+        "HTTP://127.0.0.1:1234/callback",
+        "http://127.0.0.1/callback",
+        "http://127.0.0.1:/callback",
+        "http://127.0.0.1:0/callback",
+        "http://127.0.0.1:01234/callback",
+        "http://127.0.0.1:+1234/callback",
+        "http://127.0.0.1:65536/callback",
+        "http://127.0.0.1:1234",
+        "http://127.0.0.1:1234/",
+        "http://127.0.0.1:1234/callback/",
+        "http://127.0.0.1:1234/Callback",
+        "http://127.0.0.1:1234/x/callback",
+        "http://127.0.0.1:1234/../callback",
+        "http://127.0.0.1:1234/callback?x=y",
+        "http://127.0.0.1:1234/callback#x",
+        "http://127.0.0.1:1234@evil.example:1/callback",
+        "http://user@127.0.0.1:1234/callback",
+        "http://evil.example:1234/callback",
+        "http://127.0.0.1.evil.example:1234/callback",
+        "http://127.0.0.2:1234/callback",
+        "http://127.1:1234/callback",
+        "http://0.0.0.0:1234/callback",
+        "http://[::]:1234/callback",
+        "http://[0:0:0:0:0:0:0:1]:1234/callback",
+        "http://::1:1234/callback",
+        " http://127.0.0.1:1234/callback",
+    ] {
+        assert!(Redirect::read(bad).is_none(), "{bad}");
+    }
+}
+
+const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+
+fn asked(more: &str) -> String {
+    format!(
+        "response_type=code&client_id=ndcli&redirect_uri=http%3A%2F%2F127.0.0.1%3A7%2Fcallback&state=s&\
+         code_challenge={CHALLENGE}&code_challenge_method=S256{more}"
+    )
+}
+
+fn read(query: &str) -> Result<Asking, Misasked> {
+    Asking::read(&Fields::read(query.as_bytes()))
+}
+
+#[test]
+fn who_asks_wrongly_is_told_so_and_only_where_it_is_sure_who_asks() {
+    assert!(read(&asked("&device_name=ndcli+on+vm&max_age=0&prompt=login&unknown=x")).is_ok());
+    for here in [
+        String::new(),
+        asked("&client_id=ndcli"),
+        asked("&redirect_uri=http%3A%2F%2F127.0.0.1%3A7%2Fcallback"),
+        asked("").replace("ndcli", "other"),
+        asked("").replace("127.0.0.1", "evil.example"),
+    ] {
+        assert!(matches!(read(&here), Err(Misasked::Here(_))), "{here}");
+    }
+    for (query, error, with_state) in [
+        (asked("&state=t"), "invalid_request", false),
+        (asked("").replace("state=s", "state="), "invalid_request", false),
+        (asked("&code_challenge=x"), "invalid_request", true),
+        (asked("&unknown=x&unknown=y"), "invalid_request", true),
+        (asked("").replace("=code&", "=token&"), "unsupported_response_type", true),
+        (asked("").replace("S256", "plain"), "invalid_request", true),
+        (asked("").replace("&code_challenge_method=S256", ""), "invalid_request", true),
+        (asked("").replace(CHALLENGE, "short"), "invalid_request", true),
+        (asked("&max_age=-1"), "invalid_request", true),
+        (asked("&max_age=soon"), "invalid_request", true),
+        (asked("&prompt=none"), "invalid_request", true),
+        (asked("&response_mode=fragment"), "invalid_request", true),
+        (asked("&scope=RO"), "invalid_scope", true),
+        (asked("&device_name=a%1Bb"), "invalid_request", true),
+        (asked(&format!("&device_name={}", "x".repeat(65))), "invalid_request", true),
+    ] {
+        let Err(Misasked::Back { state, error: told, .. }) = read(&query) else { panic!("{query}") };
+        assert_eq!(told, error, "{query}");
+        assert_eq!(state.is_some(), with_state, "{query}");
+    }
+}
+
+/// Who had to sign in comes back as who just did, or would have to sign in for ever.
+#[test]
+fn signing_in_comes_to_an_end() {
+    for (more, then) in [
+        ("", None),
+        ("&prompt=login", Some("60")),
+        ("&max_age=0", Some("60")),
+        ("&max_age=900", Some("900")),
+        ("&max_age=900&prompt=login", Some("60")),
+    ] {
+        let to = read(&asked(more)).expect("well asked").sign_in();
+        let fields = Fields::read(to.strip_prefix("/sign-in?").expect("a query").as_bytes());
+        let to = fields.get("to").expect("where to go");
+        assert_eq!(after_sign_in(to), to);
+        let again = Fields::read(to.split_once('?').expect("a query").1.as_bytes());
+        assert_eq!(again.get("prompt"), None);
+        assert_eq!(again.get("max_age"), then, "{more}");
+        let again = read(to.split_once('?').expect("a query").1).expect("well asked").sign_in();
+        assert!(again.len() <= to.len() * 2, "it does not grow");
+    }
+}
+
+#[test]
+fn a_field_is_there_once() {
+    let fields = |text: &str| Fields::read_once(text.as_bytes()).map(|fields| fields.text("a").to_owned());
+    assert_eq!(fields("a=b&c=d"), Ok("b".to_owned()));
+    assert_eq!(fields("a=&c=d"), Ok(String::new()));
+    assert_eq!(fields("a=b+c%20d"), Ok("b c d".to_owned()));
+    for text in ["a=b&a=b", "a=&a=b", "a&a", "c=d&a=b&%61=c"] {
+        assert_eq!(fields(text), Err(Repeated("a".to_owned())), "{text}");
+    }
+}
+
+/// SEC-29.
+#[test]
+fn what_strangers_write_is_shown_and_never_obeyed() {
+    const SCRIPT: &str = "\"'><script>alert(1)</script>";
+    let fields = [("state", SCRIPT.to_owned())];
+    let shown = [
+        pages::SignIn { to: SCRIPT, name: SCRIPT, wrong: Some(SCRIPT), again: true }.render(),
+        pages::Link { handle: SCRIPT, instead_of: Some(SCRIPT), code: SCRIPT, to: SCRIPT }.render(),
+        pages::Invitation { handle: SCRIPT, code: SCRIPT, wrong: Some(SCRIPT) }.render(),
+        pages::Consent {
+            client: SCRIPT,
+            device: Some(SCRIPT),
+            handle: SCRIPT,
+            email: SCRIPT,
+            address: SCRIPT,
+            other: SCRIPT,
+            fields: &fields,
+        }
+        .render(),
+        pages::Device { handle: SCRIPT, user_code: SCRIPT, wrong: Some(SCRIPT) }.render(),
+        pages::DeviceDecision {
+            device: Some(SCRIPT),
+            address: SCRIPT,
+            ago: SCRIPT,
+            user_code: SCRIPT,
+            handle: SCRIPT,
+            email: SCRIPT,
+        }
+        .render(),
+        pages::Done { title: SCRIPT, text: SCRIPT }.render(),
+        pages::Home { handle: SCRIPT, email: SCRIPT, since: SCRIPT, device: true }.render(),
+        pages::Problem { title: SCRIPT, text: SCRIPT }.render(),
+    ];
+    for page in shown {
+        let page = page.expect("rendered");
+        assert!(!page.contains("<script") && page.contains("&#60;script&#62;"), "{page}");
+        assert!(!page.contains("\"'"), "no attribute ends early: {page}");
+    }
+}
+
+#[test]
+fn pages_run_nothing_load_nothing_and_say_it_in_words() {
+    for text in [
+        include_str!("../../templates/base.html"),
+        include_str!("../../templates/sign_in.html"),
+        include_str!("../../templates/link.html"),
+        include_str!("../../templates/invitation.html"),
+        include_str!("../../templates/consent.html"),
+        include_str!("../../templates/device.html"),
+        include_str!("../../templates/device_decision.html"),
+        include_str!("../../templates/done.html"),
+        include_str!("../../templates/home.html"),
+        include_str!("../../templates/signed_out.html"),
+        include_str!("../../templates/problem.html"),
+    ] {
+        for never in ["<script", "javascript:", "style=", " on", "://", "|safe", "`"] {
+            let found = text.find(never).filter(|_| never != " on");
+            assert_eq!(found, None, "{never}: {text}");
+        }
+        let handlers = text.split_whitespace().filter(|word| word.starts_with("on") && word.contains('='));
+        assert_eq!(handlers.count(), 0, "{text}");
+    }
+}
+
+#[test]
+fn the_address_is_the_last_that_a_trusted_proxy_vouches_for() {
+    let trusted: Networks =
+        Networks::only(["10.0.0.0/8", "::1"].map(|text| text.parse().expect("a network"))).expect("some");
+    for (peer, told, address) in [
+        ("192.0.2.1", vec!["198.51.100.1"], "192.0.2.1"),
+        ("10.0.0.1", vec![], "10.0.0.1"),
+        ("10.0.0.1", vec!["198.51.100.1"], "198.51.100.1"),
+        ("10.0.0.1", vec!["203.0.113.9, 198.51.100.1"], "198.51.100.1"),
+        ("10.0.0.1", vec!["203.0.113.9", "198.51.100.1, 10.0.0.2"], "198.51.100.1"),
+        ("10.0.0.1", vec!["203.0.113.9, nonsense, 10.0.0.2"], "10.0.0.2"),
+        ("10.0.0.1", vec!["10.0.0.3, 10.0.0.2"], "10.0.0.3"),
+        ("::ffff:10.0.0.1", vec!["198.51.100.1:4711"], "198.51.100.1"),
+        ("::1", vec!["[2001:db8::1]:4711"], "2001:db8::1"),
+        ("::1", vec!["2001:db8::1"], "2001:db8::1"),
+    ] {
+        let mut headers = HeaderMap::new();
+        for value in &told {
+            headers.append("x-forwarded-for", HeaderValue::from_static(value));
+        }
+        let peer = peer.parse().expect("an address");
+        let found = visitor::address(peer, &headers, Some(&trusted));
+        assert_eq!(found.to_string(), address, "{peer} {told:?}");
+        assert_eq!(visitor::address(peer, &headers, None), peer.to_canonical());
+    }
+}
+
+#[test]
+fn a_browser_has_a_name_for_people() {
+    for (told, name) in [
+        ("Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0", "Firefox on Linux"),
+        (
+            "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/143.0.0.0 \
+             Safari/537.36 Edg/143.0.0.0",
+            "Edge on Windows",
+        ),
+        (
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 \
+             Mobile/15E148 Safari/604.1",
+            "Safari on an iPhone",
+        ),
+        (
+            "Mozilla/5.0 (Linux; Android 15) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/143.0.0.0 Mobile Safari/537.36",
+            "Chrome on Android",
+        ),
+    ] {
+        let headers =
+            HeaderMap::from_iter([(axum::http::header::USER_AGENT, HeaderValue::from_static(told))]);
+        assert_eq!(visitor::browser(&headers).map(|name| name.to_string()).as_deref(), Some(name));
+    }
+    let headers =
+        HeaderMap::from_iter([(axum::http::header::USER_AGENT, HeaderValue::from_static("curl/8"))]);
+    assert_eq!(visitor::browser(&headers), None);
+}
+
+#[test]
+fn a_public_url_is_an_origin() {
+    for (text, url) in [
+        ("https://auth.example.org", "https://auth.example.org"),
+        ("https://Auth.Example.org/", "https://auth.example.org"),
+        ("https://auth.example.org:443", "https://auth.example.org"),
+        ("https://auth.example.org:8443", "https://auth.example.org:8443"),
+        ("http://127.0.0.1:7711", "http://127.0.0.1:7711"),
+        ("http://[::1]:7711", "http://[::1]:7711"),
+    ] {
+        assert_eq!(parse_public_url(text).as_deref(), Ok(url));
+    }
+    for text in [
+        "",
+        "auth.example.org",
+        "ftp://auth.example.org",
+        "https://",
+        "https:///",
+        "https://auth.example.org/auth",
+        "https://auth.example.org?x",
+        "https://auth.example.org#x",
+        "https://user@auth.example.org",
+        "https://auth.example.org:",
+        "https://auth.example.org:0",
+        "https://auth.example.org:x",
+        "https://auth .example.org",
+    ] {
+        assert!(parse_public_url(text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn failures_are_told_to_people_and_to_programs() {
+    use ndauth_authority::{AuthorityError, GrantError};
+    use std::time::Duration;
+    let tries = || AuthorityError::TooManyTries { after: Duration::from_millis(90_500) };
+    for (error, status, text) in [
+        (AuthorityError::SignInRefused, 403, "The name or the password is wrong."),
+        (tries(), 429, "Try again in 2 minutes."),
+        (AuthorityError::LinkSpent, 410, "another"),
+        (AuthorityError::Stale { age: None }, 503, "This says neither yes nor no."),
+        (AuthorityError::Overloaded, 503, "This says neither yes nor no."),
+        (AuthorityError::AccountDisabled, 403, "The account is disabled."),
+    ] {
+        let told = Told::from(error);
+        assert_eq!(told.status.as_u16(), status, "{told:?}");
+        assert!(told.text.contains(text) && !told.text.contains('`'), "{told:?}");
+    }
+    for (error, status, code) in [
+        (GrantError::Pending, 400, "authorization_pending"),
+        (GrantError::SlowDown, 400, "slow_down"),
+        (GrantError::Expired, 400, "expired_token"),
+        (GrantError::InvalidGrant("no"), 400, "invalid_grant"),
+        (GrantError::NotOffered, 400, "unauthorized_client"),
+        (GrantError::Failed(tries()), 429, "slow_down"),
+        (GrantError::Failed(AuthorityError::Stale { age: None }), 503, "temporarily_unavailable"),
+        (GrantError::Failed(AuthorityError::AccountDisabled), 400, "invalid_grant"),
+    ] {
+        let fault = Fault::from(error);
+        assert_eq!((fault.status.as_u16(), fault.error), (status, code), "{fault:?}");
+    }
+    assert_eq!(Told::bad("x").status, StatusCode::BAD_REQUEST);
+}
+
+#[test]
+fn texts_fit_where_they_stand() {
+    use std::time::Duration;
+    assert_eq!(sentence("the org `a` is `b`"), "The org “a” is “b”.");
+    assert_eq!(plain("a \"b\" \\ c\r\nd é"), "a 'b' ? c??d ?");
+    for (seconds, text) in
+        [(0, "1 second"), (59, "59 seconds"), (60, "1 minute"), (61, "2 minutes"), (7200, "2 hours")]
+    {
+        assert_eq!(lasting(Duration::from_secs(seconds)), text);
+    }
+}
