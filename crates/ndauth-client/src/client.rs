@@ -43,6 +43,12 @@ impl Client {
         Ok(Client { channel, bearer: credential.map(bearer), observer: options.observer.clone() })
     }
 
+    /// The same connection, with another credential.
+    #[must_use]
+    pub fn with_credential(&self, credential: &Secret) -> Client {
+        Client { bearer: Some(bearer(credential)), ..self.clone() }
+    }
+
     /// The same over a connection that is there.
     pub(crate) fn over(channel: Channel, bearer: AsciiMetadataValue, observer: Observer) -> Client {
         Client { channel, bearer: Some(bearer), observer }
@@ -61,6 +67,11 @@ impl Client {
     /// Lists the orgs where the credential's account is a member.
     pub async fn list_orgs(&self) -> Result<v1::ListOrgsResponse, Problem> {
         self.ask_list_orgs(v1::ListOrgsRequest {}).await
+    }
+
+    /// Lists the sessions of the credential's account.
+    pub async fn list_sessions(&self) -> Result<v1::ListSessionsResponse, Problem> {
+        self.ask_list_sessions(v1::ListSessionsRequest {}).await
     }
 
     /// Lists every permission there is.
@@ -123,8 +134,12 @@ macro_rules! calls {
 calls! {
     ask_who_am_i: AccountServiceClient.who_am_i(WhoAmIRequest) -> WhoAmIResponse;
     ask_list_orgs: AccountServiceClient.list_orgs(ListOrgsRequest) -> ListOrgsResponse;
+    ask_list_sessions: AccountServiceClient.list_sessions(ListSessionsRequest) -> ListSessionsResponse;
     ask_list_permissions:
         PermissionServiceClient.list_permissions(ListPermissionsRequest) -> ListPermissionsResponse;
+
+    /// Ends sessions of the credential's account.
+    pub revoke_sessions: AccountServiceClient.revoke_sessions(RevokeSessionsRequest) -> RevokeSessionsResponse;
 
     /// Makes a personal token.
     pub create_token: TokenServiceClient.create_token(CreateTokenRequest) -> CreateTokenResponse;

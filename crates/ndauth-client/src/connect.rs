@@ -1,7 +1,7 @@
 //! Reaching a server: where it is, what is trusted, and why there is no connection.
 
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ndauth_core::{Problem, Reason};
@@ -53,7 +53,7 @@ pub enum ConnectError {
 }
 
 const PATIENCE: Duration = Duration::from_secs(30);
-const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 
 impl Default for Options {
     fn default() -> Options {
@@ -103,16 +103,21 @@ impl From<ConnectError> for Problem {
 
 fn trust(options: &Options) -> Result<ClientTlsConfig, ConnectError> {
     let Some(file) = &options.ca_file else { return Ok(ClientTlsConfig::new().with_native_roots()) };
-    let failed = |why: String| ConnectError::CaFile { file: file.clone(), why };
+    Ok(ClientTlsConfig::new().ca_certificate(Certificate::from_pem(authorities(file)?)))
+}
+
+/// The certificates in a file of PEM, of which there must be one.
+pub(crate) fn authorities(file: &Path) -> Result<Vec<u8>, ConnectError> {
+    let failed = |why: String| ConnectError::CaFile { file: file.to_owned(), why };
     let pem = std::fs::read(file).map_err(|error| failed(error.to_string()))?;
     if !pem.windows(BEGIN.len()).any(|window| window == BEGIN) {
         return Err(failed("it holds no certificate in PEM".to_owned()));
     }
-    Ok(ClientTlsConfig::new().ca_certificate(Certificate::from_pem(pem)))
+    Ok(pem)
 }
 
 /// That the trusted certificates make no sense, or that the system has none.
-fn untrusted(server: &ServerUrl, options: &Options, error: &dyn Error) -> ConnectError {
+pub(crate) fn untrusted(server: &ServerUrl, options: &Options, error: &dyn Error) -> ConnectError {
     match &options.ca_file {
         Some(file) => ConnectError::CaFile { file: file.clone(), why: root(error) },
         None => {
@@ -146,7 +151,7 @@ fn distrust(error: &rustls::Error) -> String {
 }
 
 /// What an error of the transport says about the server.
-fn failure(server: &ServerUrl, error: &(dyn Error + 'static)) -> ConnectError {
+pub(crate) fn failure(server: &ServerUrl, error: &(dyn Error + 'static)) -> ConnectError {
     let server = server.clone();
     match rustls_error(error) {
         Some(rustls::Error::InvalidMessage(_)) => {

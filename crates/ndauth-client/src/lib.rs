@@ -27,7 +27,8 @@
 //! ```
 //!
 //! With the feature `axum` or `tonic` there is a layer (`guard`) that does this in front of a whole service. A [`Client`]
-//! makes single calls, each answered by the server or failed with a [`Problem`].
+//! makes single calls, each answered by the server or failed with a [`Problem`]. With the feature `http`, `Http` makes
+//! those that are no RPC, such as those of OAuth.
 //!
 //! The library reads no environment and no file but where it is told to, has no state beyond its values, and starts
 //! nothing but the task by which a [`Verifier`] hears, which ends with it.
@@ -37,6 +38,8 @@ mod connect;
 mod credentials;
 #[cfg(any(feature = "axum", feature = "tonic"))]
 pub mod guard;
+#[cfg(feature = "http")]
+mod http;
 mod jitter;
 mod observer;
 mod server_url;
@@ -46,6 +49,8 @@ mod verifier;
 pub use client::Client;
 pub use connect::{ConnectError, Options};
 pub use credentials::{Credentials, InvalidCredentials};
+#[cfg(feature = "http")]
+pub use http::{Answer, Http};
 pub use ndauth_core as core;
 pub use ndauth_core::{Permission, Problem, Reason, Requirement, Scope, Secret};
 pub use ndauth_proto as proto;

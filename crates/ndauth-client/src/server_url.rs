@@ -28,6 +28,23 @@ impl ServerUrl {
         self.tls
     }
 
+    /// Its host and port, as they are written in `Host`.
+    pub fn authority(&self) -> &str {
+        self.text.split_once("//").map_or("", |(_, authority)| authority)
+    }
+
+    /// Its host, without the brackets of an address, and its port.
+    pub fn host_and_port(&self) -> (&str, u16) {
+        let usual = if self.tls { 443 } else { 80 };
+        let authority = self.authority();
+        // Within brackets, a colon begins no port.
+        let (host, port) = match authority.rsplit_once(':').filter(|(_, port)| !port.ends_with(']')) {
+            Some((host, port)) => (host, port.parse().unwrap_or(usual)),
+            None => (authority, usual),
+        };
+        (host.trim_start_matches('[').trim_end_matches(']'), port)
+    }
+
     /// Whether it is on this machine, so that no network sees what is sent there.
     pub fn is_loopback(&self) -> bool {
         self.loopback
@@ -79,6 +96,14 @@ mod tests {
         row("http://127.0.0.1.evil.example", Ok(("http://127.0.0.1.evil.example", false)));
         row("https://ndauth.example.org", Ok(("https://ndauth.example.org", false)));
         row("HTTPS://NDAUTH.example.org:443", Ok(("https://ndauth.example.org:443", false)));
+        for (text, expected) in [
+            ("http://127.0.0.1:7711", ("127.0.0.1", 7711)),
+            ("http://[::1]:7711", ("::1", 7711)),
+            ("https://[::1]", ("::1", 443)),
+            ("http://ndauth.example.org", ("ndauth.example.org", 80)),
+        ] {
+            assert_eq!(text.parse::<ServerUrl>().expect("an address").host_and_port(), expected, "{text}");
+        }
         for bad in
             ["", "127.0.0.1:7711", "ftp://x", "http://", "http://a@b", "http://a/b", "http://a?b", "/x"]
         {

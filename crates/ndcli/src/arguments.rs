@@ -13,9 +13,9 @@ use ndauth_terminal::environment::without_empty_variables;
 use ndauth_terminal::settings::Layer;
 
 use crate::commands::{
-    aim::Aim, config::Config, create::Create, explain::Explain, list::List, login::Login, org::Org,
-    org_token::OrgToken, permissions, renew::Renewal, revoke::Revoke, rotate::Rotation, status::Status,
-    validate::Validate,
+    aim::Aim, config::Config, create::Create, explain::Explain, list::List, login::Login, logout::Logout,
+    org::Org, org_token::OrgToken, permissions, print_access_token::PrintAccessToken, renew::Renewal,
+    revoke::Revoke, rotate::Rotation, sessions::Sessions, status::Status, validate::Validate,
 };
 use crate::completion::{self, Completions};
 use crate::help::{Help, Manual};
@@ -37,7 +37,7 @@ pub(crate) struct Arguments {
 }
 
 /// What every command takes.
-#[derive(Args)]
+#[derive(Args, Clone)]
 #[command(next_help_heading = "Options of every command")]
 pub(crate) struct Common {
     /// How to print what there is to show
@@ -105,6 +105,14 @@ impl InOrg {
     }
 }
 
+/// Where a login is kept.
+#[derive(Args)]
+pub(crate) struct Keeping {
+    /// Keep the login in a file, and not in the system's keyring
+    #[arg(long, env = "NDCLI_NO_KEYRING", value_parser = BoolishValueParser::new())]
+    pub(crate) no_keyring: bool,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     /// A table for people
@@ -151,10 +159,15 @@ pub(crate) enum Auth {
     /// Create, list and revoke personal access tokens
     #[command(subcommand)]
     Token(Box<Token>),
-    /// Store a credential for later commands
+    /// Log in, by a browser or a code, for this and later commands
     Login(Login),
-    /// Forget the stored credential
-    Logout,
+    /// End the login, at the server and here
+    Logout(Logout),
+    /// List your logins on all machines and in browsers, and end them
+    #[command(subcommand)]
+    Sessions(Sessions),
+    /// Print a token of a few minutes, for a service; it ends with the login
+    PrintAccessToken(PrintAccessToken),
     /// Say which credential is in force, what it is, and how long it lives
     Status(Status),
 }

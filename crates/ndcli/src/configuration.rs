@@ -21,7 +21,7 @@ use ndauth_terminal::settings::{self, Layer, Setting};
 use ndauth_terminal::{Failure, nearest};
 use toml_edit::{DocumentMut, Table};
 
-use crate::arguments::{Common, InOrg};
+use crate::arguments::{Common, InOrg, Keeping};
 
 /// What is configured.
 #[derive(Default)]
@@ -51,9 +51,9 @@ pub(crate) const OTHER_VARIABLES: [(&str, &str); 3] = [
     ("NDCLI_PROFILE", "the profile of the configuration to use: another server, other settings"),
 ];
 
-/// Every setting there is: what every command takes, and the org that commands act in.
+/// Every setting there is: what every command takes, the org that commands act in, and where logins are kept.
 pub(crate) fn known() -> Vec<Setting> {
-    let command = InOrg::augment_args(Common::augment_args(Command::new("ndcli")));
+    let command = Keeping::augment_args(InOrg::augment_args(Common::augment_args(Command::new("ndcli"))));
     settings::settings(&command, "NDCLI_", &[PROFILE])
 }
 
@@ -128,11 +128,17 @@ pub(crate) fn edit(change: impl FnOnce(&mut Table) -> Result<(), Failure>) -> Re
     Ok(path)
 }
 
-/// Replaces a file of ndcli's whole or not at all: 0600, in a folder of 0700.
-pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+/// Makes the folder that a file of ndcli's lies in: 0700.
+pub(crate) fn make_folder(path: &Path) -> Result<(), Failure> {
     let own = path.parent().expect("the file lies in a folder");
     DirBuilder::new().recursive(true).mode(0o700).create(own)?;
     fs::set_permissions(own, fs::Permissions::from_mode(0o700))?;
+    Ok(())
+}
+
+/// Replaces a file of ndcli's whole or not at all: 0600, in a folder of 0700.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    make_folder(path)?;
     // A link stays one: what it leads to is replaced. The folder there is somebody else's to tighten.
     let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let folder = path.parent().expect("the file lies in a folder");

@@ -1,23 +1,23 @@
-//! Credentials: where they are looked for, and how a login is kept.
+//! Credentials: where they are looked for, and how a login that ends soon is refreshed.
 //!
 //! The order is `--token`, `NDCLI_TOKEN`, `NDCLI_TOKEN_FILE`, the stored login. An empty variable is as
 //! good as none. One that holds no secret fails, and the next in the order is not tried: a secret that
 //! was cut in copying must not act as somebody else. A stored login goes to the server it was stored for.
 
 use std::fs;
-use std::io::ErrorKind;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Once;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use ndauth_client::ServerUrl;
-use ndauth_core::{InvalidSecret, Secret};
+use ndauth_core::{InvalidSecret, Secret, Timestamp};
 use ndauth_terminal::environment::{all, stated, variable};
-use ndauth_terminal::{Failure, warn};
-use serde_json::{Map, Value, json};
+use ndauth_terminal::{Failure, hint, warn};
+use serde_json::Value;
 
 use crate::arguments::Common;
-use crate::configuration::{folder, replace};
+use crate::logins::{self, KeptIn, Login, Stored};
+use crate::oauth;
 
 /// A credential, and where it was found.
 pub(crate) struct Credential {
@@ -25,9 +25,66 @@ pub(crate) struct Credential {
     pub(crate) source: &'static str,
     /// The file, where it came from one.
     pub(crate) path: Option<PathBuf>,
+    /// The login, where it is a stored one.
+    pub(crate) login: Option<Stored>,
 }
 
-/// The credential in force.
+/// Why a stored login is refreshed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Due {
+    /// It ends soon.
+    Soon,
+    /// The server refused it.
+    Refused,
+}
+
+/// The credential in force, refreshed where it is a stored login that ends soon.
+pub(crate) async fn fresh(common: &Common) -> Result<Credential, Failure> {
+    let credential = find(common)?;
+    match &credential.login {
+        Some(stored) if stored.login.is_due(now()) => refreshed(common, &credential.secret, Due::Soon).await,
+        _ => Ok(credential),
+    }
+}
+
+/// The stored login, refreshed by this process or by another that was quicker. `old` is the secret that is of no use,
+/// or soon will be.
+pub(crate) async fn refreshed(common: &Common, old: &Secret, due: Due) -> Result<Credential, Failure> {
+    let server = &common.server;
+    let lock = logins::lock(common.timeout).await?;
+    let stored = logins::find(server)?.ok_or_else(|| missing(server))?;
+    let replaced = !stored.login.secret().reads(old.expose().as_bytes());
+    let Login::Session { refresh, .. } = &stored.login else { return of_login(stored) };
+    if replaced && (due == Due::Refused || !stored.login.is_due(now())) {
+        return of_login(stored);
+    }
+    match oauth::refresh(common, refresh).await {
+        Ok(login) => {
+            let kept_in = lock.store(server, &login, stored.kept_in)?;
+            of_login(Stored { login, kept_in })
+        }
+        Err(error) if error.is_invalid_grant() => {
+            lock.forget(server)?;
+            let message = format!("the login to `{server}` has ended");
+            Err(Failure::not_authenticated(message, "log in again: `ndcli auth login`"))
+        }
+        // It serves for a moment more.
+        Err(error) if error.is_undecided() && due == Due::Soon && !stored.login.has_ended(now()) => {
+            of_login(stored)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The instant that this machine's clock shows: for what is compared with it roughly.
+#[expect(clippy::disallowed_methods, reason = "how long is left here; whether it serves, the server says")]
+pub(crate) fn now() -> Timestamp {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let micros = i64::try_from(since_1970.as_micros()).unwrap_or(i64::MAX);
+    Timestamp::from_micros(micros).unwrap_or(Timestamp::MAX)
+}
+
+/// The credential in force, as it is.
 pub(crate) fn find(common: &Common) -> Result<Credential, Failure> {
     if let Some(text) = &common.token {
         static WARNED: Once = Once::new();
@@ -58,11 +115,40 @@ pub(crate) fn find(common: &Common) -> Result<Credential, Failure> {
         };
         return parse(&text, "NDCLI_TOKEN_FILE", Some(path));
     }
-    let path = file()?;
-    match stored(&path)?.get(&common.server.to_string()).and_then(Value::as_str) {
-        Some(text) => parse(text, "stored login", Some(path)),
+    match logins::find(&common.server)? {
+        Some(stored) => of_login(stored),
         None => Err(missing(&common.server)),
     }
+}
+
+/// Keeps a login for later commands, and ends the one that it replaces.
+pub(crate) async fn keep(common: &Common, login: Login, wanted: KeptIn) -> Result<Credential, Failure> {
+    let server = &common.server;
+    let (before, kept_in) = {
+        let lock = logins::lock(common.timeout).await?;
+        // One that cannot be read cannot be ended, and does not stand in the way.
+        let before = logins::find(server).ok().flatten();
+        (before, lock.store(server, &login, wanted)?)
+    };
+    let other = |before: &Login| !before.secret().reads(login.secret().expose().as_bytes());
+    let before = before.map(|stored| stored.login).filter(other);
+    if let Some(secret) = before.as_ref().and_then(Login::revocable)
+        && let Err(error) = oauth::revoke(common, secret).await
+    {
+        let why = Failure::from(error).message;
+        warn(&format!("the login that this one replaces lives on at the server: {why}"));
+        hint("`ndcli auth sessions list` shows it, and `ndcli auth sessions revoke` ends it");
+    }
+    of_login(Stored { login, kept_in })
+}
+
+fn of_login(stored: Stored) -> Result<Credential, Failure> {
+    let path = match stored.kept_in {
+        KeptIn::File => Some(logins::file()?),
+        KeptIn::Keyring => None,
+    };
+    let secret = stored.login.secret().clone();
+    Ok(Credential { secret, source: "stored login", path, login: Some(stored) })
 }
 
 /// The token in a file as `ndcli token create --token_file` writes it.
@@ -89,67 +175,16 @@ fn missing(server: &ServerUrl) -> Failure {
         let message = format!("{message}: the variable {name} holds a token, and nothing reads it");
         return Failure::not_authenticated(message, "call it NDCLI_TOKEN");
     }
-    Failure::not_authenticated(message, "set NDCLI_TOKEN, or log in with `ndcli auth login --with-token`")
+    Failure::not_authenticated(message, "set NDCLI_TOKEN, or log in with `ndcli auth login`")
 }
 
 /// Reads a secret that a person or a pipeline gave.
 pub(crate) fn parse(text: &str, source: &'static str, path: Option<PathBuf>) -> Result<Credential, Failure> {
     match text.parse() {
-        Ok(secret) => Ok(Credential { secret, source, path }),
+        Ok(secret) => Ok(Credential { secret, source, path, login: None }),
         Err(why) => {
             let why: InvalidSecret = why;
             Err(Failure::not_authenticated(format!("{source} holds no token: {why}"), why.hint()))
         }
     }
-}
-
-/// Keeps a login for a server.
-pub(crate) fn store(server: &ServerUrl, secret: &Secret) -> Result<PathBuf, Failure> {
-    let path = file()?;
-    let mut logins = stored(&path)?;
-    logins.insert(server.to_string(), Value::from(secret.expose()));
-    write(&path, &logins)?;
-    Ok(path)
-}
-
-/// Forgets the login for a server. Says whether there was one.
-pub(crate) fn forget(server: &ServerUrl) -> Result<bool, Failure> {
-    let path = file()?;
-    let mut logins = stored(&path)?;
-    let had = logins.remove(&server.to_string()).is_some();
-    if had {
-        write(&path, &logins)?;
-    }
-    Ok(had)
-}
-
-/// `credentials.json` in the platform's folder for configuration.
-fn file() -> Result<PathBuf, Failure> {
-    Ok(folder()?.join("credentials.json"))
-}
-
-/// The logins that are kept: a secret for each server.
-fn stored(path: &Path) -> Result<Map<String, Value>, Failure> {
-    let trouble =
-        |what: &str, hint: &str| Failure::not_authenticated(format!("`{}` {what}", path.display()), hint);
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Map::new()),
-        Err(error) => return Err(trouble(&format!("cannot be read: {error}"), "check whose it is")),
-    };
-    if fs::metadata(path)?.permissions().mode() & 0o077 != 0 {
-        let hint = format!("run `chmod 600 {}`; if others use this machine, log in anew", path.display());
-        return Err(trouble("can be read by others on this machine", &hint));
-    }
-    let logins = serde_json::from_str::<Value>(&text)
-        .ok()
-        .and_then(|mut whole| whole.get_mut("logins").map(Value::take))
-        .and_then(|logins| if let Value::Object(logins) = logins { Some(logins) } else { None });
-    logins.ok_or_else(|| trouble("is damaged", "remove it and log in again"))
-}
-
-fn write(path: &Path, logins: &Map<String, Value>) -> Result<(), Failure> {
-    let text = serde_json::to_string_pretty(&json!({ "version": 1, "logins": logins }))
-        .expect("a map of texts is plain data");
-    replace(path, text.as_bytes())
 }

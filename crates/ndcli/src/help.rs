@@ -23,13 +23,17 @@ pub(crate) struct Manual {
 }
 
 /// Variables that others define, and that are heeded.
-const FOREIGN_VARIABLES: [(&str, &str); 6] = [
+const FOREIGN_VARIABLES: [(&str, &str); 10] = [
     ("NO_COLOR", "if it is not empty, nothing is coloured"),
     ("CLICOLOR", "`0`: nothing is coloured"),
     ("CLICOLOR_FORCE", "if it is not `0`, colours go into pipes too"),
     ("TERM", "`dumb`: nothing is coloured and nothing moves"),
     ("XDG_CONFIG_HOME", "where the folder `ndcli` with configuration and logins lies; else ~/.config"),
     ("SSL_CERT_FILE", "the authorities to trust in place of the system's, where no `--ca-file` says"),
+    ("BROWSER", "the browser that `ndcli auth login` opens, in place of the system's"),
+    ("DISPLAY", "without it, WAYLAND_DISPLAY and BROWSER, `ndcli auth login` logs in by a code on Linux"),
+    ("SSH_CONNECTION", "where it is set, `ndcli auth login` logs in by a code: the browser is elsewhere"),
+    ("CI", "where it is set, `ndcli auth login` waits for nobody: pipelines use tokens"),
 ];
 
 /// Tells of a command or a topic.

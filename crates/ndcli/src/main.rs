@@ -1,12 +1,19 @@
 //! `ndcli`: arguments in, a call, tables out.
 
 mod arguments;
+mod browser;
 mod commands;
 mod completion;
 mod configuration;
 mod connection;
 mod credentials;
+mod device;
 mod help;
+mod keyring;
+mod logins;
+mod loopback;
+mod oauth;
+mod recent;
 mod terminal;
 
 use std::process::ExitCode;
@@ -72,7 +79,8 @@ fn execute(arguments: &Arguments, configuration: &Configuration) -> Result<(), F
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         run(arguments).await?;
-        if arguments.common.auto_refresh_token && !matches!(arguments.command, Command::Auth(Auth::Logout)) {
+        if arguments.common.auto_refresh_token && !matches!(arguments.command, Command::Auth(Auth::Logout(_)))
+        {
             // A command is not said to have failed for it.
             if let Ok(server) = connection::connect(&arguments.common).await {
                 commands::renew::quietly(&server).await;
@@ -90,7 +98,11 @@ async fn run(arguments: &Arguments) -> Result<(), Failure> {
         Command::Org(org) => commands::org::run(common, org).await,
         Command::Permissions(Permissions::List(list)) => commands::permissions::run(common, list).await,
         Command::Auth(Auth::Login(login)) => commands::login::run(common, login).await,
-        Command::Auth(Auth::Logout) => commands::logout::run(common),
+        Command::Auth(Auth::Logout(logout)) => commands::logout::run(common, logout).await,
+        Command::Auth(Auth::Sessions(sessions)) => commands::sessions::run(common, sessions).await,
+        Command::Auth(Auth::PrintAccessToken(print)) => {
+            commands::print_access_token::run(common, print).await
+        }
         Command::Auth(Auth::Status(status)) => commands::status::run(common, status).await,
         Command::Whoami => commands::whoami::run(common).await,
         Command::Validate(validate) => commands::validate::run(common, validate).await,

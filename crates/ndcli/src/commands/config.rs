@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::BoolishValueParser;
 use clap::{Args, Subcommand};
 use clap_complete::ArgValueCandidates;
 use ndauth_terminal::settings::{self, Origin, Setting, in_force, innermost};
@@ -48,6 +49,9 @@ pub(crate) enum Config {
 pub(crate) struct Unsaid {
     #[arg(long = "org", env = "NDCLI_ORG", hide = true, id = "in_org")]
     org: Option<String>,
+
+    #[arg(long, env = "NDCLI_NO_KEYRING", value_parser = BoolishValueParser::new(), hide = true)]
+    no_keyring: bool,
 }
 
 impl Config {

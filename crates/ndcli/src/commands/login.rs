@@ -1,63 +1,110 @@
 //! `ndcli auth login`.
 
 use ndauth_core::SecretKind;
-use ndauth_terminal::{Failure, detailed, print, print_json, shown, warn};
+use ndauth_terminal::environment::variable;
+use ndauth_terminal::{Failure, aside, detailed, print, print_json, shown, warn};
 use serde_json::json;
 
 use super::whoami;
-use crate::arguments::{Common, Format};
+use crate::arguments::{Common, Format, Keeping};
 use crate::connection::connect_as;
-use crate::credentials::{parse, store};
+use crate::credentials::{Credential, keep, parse};
+use crate::logins::{KeptIn, Login as Kept};
 use crate::terminal::secret_from_stdin;
+use crate::{browser, device, oauth};
 
 #[derive(clap::Args)]
 pub(crate) struct Login {
-    /// Read the credential from standard input
-    #[arg(long, conflicts_with = "token")]
+    /// Show a code to type in a browser that may be on another machine
+    #[arg(long)]
+    device: bool,
+
+    /// Read the credential, a session or a personal token, from standard input
+    #[arg(long, conflicts_with_all = ["token", "device"])]
     with_token: bool,
+
+    #[command(flatten)]
+    keeping: Keeping,
 }
 
-/// Tries a credential and keeps it for later commands.
+/// Logs in and keeps the login for later commands: by the browser of this machine, by a code that is typed in a
+/// browser anywhere, or by a secret that is there already.
 pub(crate) async fn run(common: &Common, login: &Login) -> Result<(), Failure> {
-    let credential = match &common.token {
+    let new = match &common.token {
         Some(text) => {
             warn("everyone who can list this machine's processes can read `--token`; prefer `--with-token`");
-            parse(text, "--token", None)?
+            handed_over(parse(text, "--token", None)?)?
         }
-        None if login.with_token => parse(&secret_from_stdin()?, "standard input", None)?,
-        None => {
-            return Err(Failure::usage(
-                "say where the credential comes from",
-                "`ndcli auth login --with-token` reads it from standard input",
-            ));
+        None if login.with_token => handed_over(parse(&secret_from_stdin()?, "standard input", None)?)?,
+        None => interactive(common, login.device).await?,
+    };
+    let source = "the new login";
+    let credential = match &new {
+        Kept::Session { access, .. } => {
+            Credential { secret: access.clone(), source, path: None, login: None }
+        }
+        Kept::Secret(secret) => {
+            let source = if login.with_token { "standard input" } else { "--token" };
+            Credential { secret: secret.clone(), source, path: None, login: None }
         }
     };
-    if !matches!(credential.secret.kind(), SecretKind::Session | SecretKind::Personal) {
-        let message =
-            format!("a secret that begins with `{}` is no login", credential.secret.kind().marker());
-        return Err(Failure::usage(
-            message,
-            "log in with a session (`ndses_`) or a personal token (`ndpat_`)",
-        ));
-    }
     let server = connect_as(common, credential).await?;
     let who = server.ask(async |client| client.who_am_i().await).await?;
-    let path = store(&common.server, &server.credential.secret)?;
     let account = whoami::account(&who)?;
+    let wanted = if login.keeping.no_keyring { KeptIn::File } else { KeptIn::Keyring };
+    let kept = keep(common, new, wanted).await?;
+    let kept_in = kept.login.map_or(KeptIn::File, |stored| stored.kept_in);
+    let path = kept.path.map(|path| path.display().to_string());
+    let place = path.clone().unwrap_or(kept_in.to_string());
     match common.format {
         Format::Table | Format::Simple => {
+            aside(&format!("the login is kept in {place}"));
             print(&format!("✓ Logged in to {} as {}\n", common.server, shown(&account.handle)))
         }
         Format::Detailed => print(&detailed(&[
             ("Server", common.server.to_string()),
             ("Account", account.handle.clone()),
-            ("Stored in", path.display().to_string()),
+            ("Kept in", place),
         ])),
         Format::Json => print_json(&json!({
             "logged_in": true,
             "server": common.server.to_string(),
             "account": account.handle,
-            "stored_in": path.display().to_string(),
+            "kept_in": kept_in.as_str(),
+            "stored_in": path,
         })),
+    }
+}
+
+/// A login by a secret that somebody made elsewhere.
+fn handed_over(credential: Credential) -> Result<Kept, Failure> {
+    let kind = credential.secret.kind();
+    if !matches!(kind, SecretKind::Session | SecretKind::Personal) {
+        let message = format!("a secret that begins with `{}` is no login", kind.marker());
+        return Err(Failure::usage(
+            message,
+            "log in with a session (`ndses_`) or a personal token (`ndpat_`)",
+        ));
+    }
+    Ok(Kept::Secret(credential.secret))
+}
+
+/// A login by the person who sits here.
+async fn interactive(common: &Common, device: bool) -> Result<Kept, Failure> {
+    if device {
+        return device::log_in(common, &oauth::discover(common).await?).await;
+    }
+    if variable("CI").is_some_and(|value| value != "false") {
+        let message = "this is a pipeline (the variable CI is set), where nobody logs in by a browser";
+        let hint = "pipelines use tokens: set NDCLI_TOKEN; a person says `--device` or `--with-token`";
+        return Err(Failure::usage(message, hint));
+    }
+    let issuer = oauth::discover(common).await?;
+    match browser::missing() {
+        Some(why) if issuer.device => {
+            aside(&format!("{why}: logging in by a code"));
+            device::log_in(common, &issuer).await
+        }
+        _ => browser::log_in(common, &issuer, false).await,
     }
 }

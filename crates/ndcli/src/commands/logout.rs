@@ -1,22 +1,84 @@
 //! `ndcli auth logout`.
 
-use ndauth_terminal::{Failure, aside, print, print_json};
+use ndauth_proto::v1;
+use ndauth_proto::v1::revoke_sessions_request::Which;
+use ndauth_terminal::{Failure, aside, print, print_json, warn};
 use serde_json::json;
 
 use crate::arguments::{Common, Format};
-use crate::credentials::forget;
+use crate::connection::connect;
+use crate::logins::{self, Login};
+use crate::oauth;
 
-/// Forgets the stored credential for the server. What it was stays valid until it expires.
-pub(crate) fn run(common: &Common) -> Result<(), Failure> {
-    let had = forget(&common.server)?;
+#[derive(clap::Args)]
+pub(crate) struct Logout {
+    /// End all your logins to the server: on every machine, and in every browser
+    #[arg(long)]
+    everywhere: bool,
+}
+
+/// Ends the stored login at the server and forgets it. A personal token is only forgotten: other places may use it.
+pub(crate) async fn run(common: &Common, logout: &Logout) -> Result<(), Failure> {
+    let server = &common.server;
+    if logout.everywhere {
+        let ended = end_all(common).await?;
+        let had = logins::lock(common.timeout).await?.forget(server)?;
+        return match common.format {
+            Format::Json => print_json(
+                &json!({ "logged_out": had, "server": server.to_string(), "revoked": true, "ended": ended }),
+            ),
+            Format::Table | Format::Simple | Format::Detailed => {
+                print(&format!("✓ Logged out of {server} everywhere: {ended} login(s) ended\n"))
+            }
+        };
+    }
+    // Nobody refreshes it meanwhile.
+    let lock = logins::lock(common.timeout).await?;
+    let login = match logins::find(server) {
+        Ok(stored) => stored.map(|stored| stored.login),
+        Err(failure) => {
+            warn(&failure.message);
+            None
+        }
+    };
+    let secret = login.as_ref().and_then(Login::revocable);
+    let revoked = match secret {
+        Some(secret) => oauth::revoke(common, secret).await.map(|()| true),
+        None => Ok(false),
+    };
+    let had = lock.forget(server)?;
+    let revoked = revoked.map_err(|error| {
+        let failure = Failure::from(error);
+        Failure {
+            message: format!(
+                "the login is gone from this machine, and lives on at the server: {}",
+                failure.message
+            ),
+            hint: Some("end it from another login: `ndcli auth sessions list` shows it".to_owned()),
+            ..failure
+        }
+    })?;
     match common.format {
-        Format::Json => print_json(&json!({ "logged_out": had, "server": common.server.to_string() })),
+        Format::Json => {
+            print_json(&json!({ "logged_out": had, "server": server.to_string(), "revoked": revoked }))
+        }
         Format::Table | Format::Simple | Format::Detailed if had => {
-            aside("what was stored is gone from this machine; it stays valid until it expires or is revoked");
-            print(&format!("✓ Logged out of {}\n", common.server))
+            if !revoked {
+                aside(
+                    "what was stored is gone from this machine; it stays valid until it expires or is revoked",
+                );
+            }
+            print(&format!("✓ Logged out of {server}\n"))
         }
         Format::Table | Format::Simple | Format::Detailed => {
-            print(&format!("There was no login to {}\n", common.server))
+            print(&format!("There was no login to {server}\n"))
         }
     }
+}
+
+/// Ends all logins of the account. Says how many there were.
+pub(crate) async fn end_all(common: &Common) -> Result<u32, Failure> {
+    let server = connect(common).await?;
+    let request = v1::RevokeSessionsRequest { which: Some(Which::All(true)) };
+    Ok(server.ask_once(async |client| client.revoke_sessions(request.clone()).await).await?.ended)
 }

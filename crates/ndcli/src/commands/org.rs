@@ -358,7 +358,7 @@ async fn select(common: &Common, name: Option<&OrgSlug>) -> Result<(), Failure> 
 async fn create(common: &Common, slug: &OrgSlug, name: Option<&str>) -> Result<(), Failure> {
     let server = connect(common).await?;
     let request = v1::CreateOrgRequest { slug: slug.to_string(), name: name.unwrap_or_default().to_owned() };
-    let made = server.ask_once(async |client| client.create_org(request).await).await?;
+    let made = server.ask_once(async |client| client.create_org(request.clone()).await).await?;
     let id = made.org.ok_or_else(|| nonsense("the answer holds no org"))?.id;
     match common.format {
         Format::Json => {
@@ -409,7 +409,7 @@ async fn remove_member(common: &Common, org: &OrgSlug, handle: &str, yes: bool) 
     }
     let server = connect(common).await?;
     let request = v1::RemoveMemberRequest { org: org.to_string(), handle: handle.to_owned() };
-    server.ask_once(async |client| client.remove_member(request).await).await?;
+    server.ask_once(async |client| client.remove_member(request.clone()).await).await?;
     match common.format {
         Format::Json => print_json(&json!({ "removed": true, "org": org.as_str(), "account": handle })),
         Format::Table | Format::Simple | Format::Detailed => {

@@ -325,11 +325,12 @@ async fn set(common: &Common, set: &Set) -> Result<(), Failure> {
     }
     // Once: a second try would meet what the first one set.
     let asked = request(org, &policy, within, present.generation);
-    let outcome = Outcome::read(server.ask_once(async |client| client.set_org_policy(asked).await).await?)?;
+    let outcome =
+        Outcome::read(server.ask_once(async |client| client.set_org_policy(asked.clone()).await).await?)?;
     let mut generation = outcome.generation;
     for (at, policy) in after {
         let again = request(org, &set.change(policy), at.since(outcome.now), generation);
-        let again = server.ask_once(async |client| client.set_org_policy(again).await).await;
+        let again = server.ask_once(async |client| client.set_org_policy(again.clone()).await).await;
         generation = again
             .map_err(|failure| {
                 failure.of(&format!(

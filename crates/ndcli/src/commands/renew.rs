@@ -82,7 +82,7 @@ async fn try_quietly(server: &Connection) -> Result<(), Failure> {
                 page_size: 100,
                 ..Default::default()
             };
-            let soon = server.ask_once(async |client| client.list_tokens(request).await).await?;
+            let soon = server.ask_once(async |client| client.list_tokens(request.clone()).await).await?;
             for token in soon.tokens {
                 renew_soon(server, &TokenShown::read(Some(token))?, now).await?;
             }

@@ -118,7 +118,7 @@ pub(crate) async fn deliver(
     let confirmed = match server.credential.secret.kind() {
         // A token shows that it has the new secret by using it.
         SecretKind::Personal | SecretKind::Org => {
-            let credential = Credential { secret: parsed, source: "the new secret", path: None };
+            let credential = Credential { secret: parsed, source: "the new secret", path: None, login: None };
             aim.settle(&connect_as(common, credential).await?, kind).await
         }
         _ => aim.settle(server, kind).await,

@@ -10,6 +10,7 @@ use serde_json::json;
 use super::whoami::{KnownBy, ask};
 use crate::arguments::{Common, Format, span};
 use crate::connection::left_told;
+use crate::logins::KeptIn;
 
 #[derive(clap::Args)]
 pub(crate) struct Status {
@@ -34,6 +35,7 @@ pub(crate) async fn run(common: &Common, status: &Status) -> Result<(), Failure>
         Err(failure) => return Err(failure),
     };
     let server = common.server.to_string();
+    let kept_in = credential.login.as_ref().map(|stored| stored.kept_in);
     let file = credential.path.map(|path| path.display().to_string());
     let (account, kind, expiry) = (who.name(), who.known.credential(), who.known.expiry());
     let left = left(expiry, who.now);
@@ -60,6 +62,7 @@ pub(crate) async fn run(common: &Common, status: &Status) -> Result<(), Failure>
             ("Orgs", who.org_list()),
             ("Source", credential.source.to_owned()),
             ("File", file.unwrap_or("-".to_owned())),
+            ("Kept in", kept_in.map_or("-".to_owned(), |kept_in| kept_in.to_string())),
             ("Expires", minute(expiry)),
             ("Left", left_shown),
         ]))?,
@@ -68,6 +71,7 @@ pub(crate) async fn run(common: &Common, status: &Status) -> Result<(), Failure>
             "account": account,
             "source": credential.source,
             "file": file,
+            "kept_in": kept_in.map(KeptIn::as_str),
             "credential": who.known.json(),
             "orgs": who.org_list(),
             "expires_at": expiry_json(expiry),

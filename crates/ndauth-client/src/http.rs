@@ -1,0 +1,251 @@
+//! Calls that are no RPC: HTTP/1.1 to a server that is trusted just as for the RPCs.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ::http::header::{ACCEPT, CONTENT_TYPE, HOST, RETRY_AFTER, USER_AGENT};
+use ::http::{HeaderMap, Method, Request};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
+use ndauth_core::{Problem, Reason};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+
+use crate::connect::{CONNECT_PATIENCE, authorities, failure, root, untrusted};
+use crate::{Call, ConnectError, Options, ServerUrl};
+
+/// A connection to a server for calls of HTTP/1.1. It follows no redirect, and keeps nothing between two calls.
+pub struct Http {
+    requests: SendRequest<Full<Bytes>>,
+    server: ServerUrl,
+    options: Options,
+}
+
+/// What the server answered, whatever that means. Its `Debug` hides the body, which may hold a secret.
+pub struct Answer {
+    /// The status, such as 200.
+    pub status: u16,
+    /// How long to wait before the next try, where the server says so in seconds.
+    pub retry_after: Option<Duration>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// The largest answer that is read.
+const LARGEST: usize = 1024 * 1024;
+
+impl Http {
+    /// Connects to a server.
+    pub async fn connect(server: &ServerUrl, options: &Options) -> Result<Http, ConnectError> {
+        let late = |_| ConnectError::Unreachable {
+            server: server.clone(),
+            why: "no connection came about in time".to_owned(),
+        };
+        let patience = CONNECT_PATIENCE.min(options.timeout);
+        let requests = timeout(patience, open(server, options)).await.map_err(late)??;
+        Ok(Http { requests, server: server.clone(), options: options.clone() })
+    }
+
+    /// Gets what is at a path.
+    pub async fn get(&mut self, path: &'static str) -> Result<Answer, Problem> {
+        self.ask(Method::GET, path, Bytes::new()).await
+    }
+
+    /// Posts a form to a path, as `application/x-www-form-urlencoded`.
+    pub async fn post_form(
+        &mut self,
+        path: &'static str,
+        fields: &[(&str, &str)],
+    ) -> Result<Answer, Problem> {
+        let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        self.ask(Method::POST, path, form.into()).await
+    }
+
+    /// Sends a request, and tells the observer how it went.
+    async fn ask(&mut self, method: Method, path: &'static str, body: Bytes) -> Result<Answer, Problem> {
+        let request = Request::builder()
+            .uri(path)
+            .header(HOST, self.server.authority())
+            .header(USER_AGENT, &self.options.user_agent)
+            .header(ACCEPT, "application/json");
+        let request = match method {
+            Method::POST => request.header(CONTENT_TYPE, "application/x-www-form-urlencoded"),
+            _ => request,
+        };
+        let request = request
+            .method(method)
+            .body(Full::new(body))
+            .map_err(|error| Problem::new(Reason::Internal, format!("no request can be made: {error}")))?;
+        let begun = Instant::now();
+        let late = |_| Problem::new(Reason::Unavailable, "no answer came in time");
+        let sent = timeout(self.options.timeout, self.send(request)).await.map_err(late);
+        let sent = sent.and_then(|sent| sent);
+        self.options.observer.tell(|| Call {
+            rpc: path,
+            request_id: sent.as_ref().ok().and_then(|(_, id)| id.clone()),
+            took: begun.elapsed(),
+            failed: sent.as_ref().err().map(|problem| problem.reason),
+            credential: None,
+        });
+        sent.map(|(answer, _)| answer)
+    }
+
+    /// Sends a request. Gives the answer, and the id under which the server's log tells of it.
+    async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<(Answer, Option<String>), Problem> {
+        self.requests.ready().await.map_err(|error| broke(&error))?;
+        let (head, body) =
+            self.requests.send_request(request).await.map_err(|error| broke(&error))?.into_parts();
+        let body = Limited::new(body, LARGEST).collect().await.map_err(|error| {
+            match error.is::<LengthLimitError>() {
+                true => Problem::new(Reason::Internal, "the server's answer is larger than what is read"),
+                false => broke(error.as_ref()),
+            }
+        })?;
+        let text = |headers: &HeaderMap, name| Some(headers.get(name)?.to_str().ok()?.to_owned());
+        let seconds = text(&head.headers, RETRY_AFTER.as_str()).and_then(|text| text.parse().ok());
+        let answer = Answer {
+            status: head.status.as_u16(),
+            retry_after: seconds.map(Duration::from_secs),
+            body: body.to_bytes().into(),
+        };
+        Ok((answer, text(&head.headers, "x-request-id")))
+    }
+}
+
+impl fmt::Debug for Http {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Http").field("server", &self.server).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer").field("status", &self.status).finish_non_exhaustive()
+    }
+}
+
+fn broke(error: &(dyn Error + 'static)) -> Problem {
+    Problem::new(Reason::Unavailable, format!("the connection to the server broke: {}", root(error)))
+}
+
+async fn open(server: &ServerUrl, options: &Options) -> Result<SendRequest<Full<Bytes>>, ConnectError> {
+    let (host, port) = server.host_and_port();
+    let stream = TcpStream::connect((host, port)).await.map_err(|error| failure(server, &error))?;
+    if !server.is_tls() {
+        return begin(server, stream).await;
+    }
+    let name = ServerName::try_from(host.to_owned()).map_err(|error| failure(server, &error))?;
+    let connector = TlsConnector::from(Arc::new(trust(server, options)?));
+    let stream = connector.connect(name, stream).await.map_err(|error| failure(server, &error))?;
+    begin(server, stream).await
+}
+
+async fn begin<S>(server: &ServerUrl, stream: S) -> Result<SendRequest<Full<Bytes>>, ConnectError>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let (requests, connection) =
+        handshake(TokioIo::new(stream)).await.map_err(|error| failure(server, &error))?;
+    // It ends with `requests`; what goes wrong in it is told by the call that it concerns.
+    tokio::spawn(connection);
+    Ok(requests)
+}
+
+/// Whom to trust: the same authorities as for the RPCs.
+fn trust(server: &ServerUrl, options: &Options) -> Result<ClientConfig, ConnectError> {
+    let mut roots = RootCertStore::empty();
+    match &options.ca_file {
+        Some(file) => {
+            let failed = |why: String| ConnectError::CaFile { file: file.clone(), why };
+            for certificate in CertificateDer::pem_slice_iter(&authorities(file)?) {
+                let certificate = certificate.map_err(|error| failed(error.to_string()))?;
+                roots.add(certificate).map_err(|error| failed(error.to_string()))?;
+            }
+        }
+        None => {
+            let found = rustls_native_certs::load_native_certs();
+            if roots.add_parsable_certificates(found.certs).0 == 0 {
+                let none = rustls::Error::General("it has none".to_owned());
+                let why = found.errors.first().map_or(&none as &dyn Error, |error| error);
+                return Err(untrusted(server, options, why));
+            }
+        }
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| failure(server, &error))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// Posts a form to a server that answers like this. Gives what it was sent, and what came of it.
+    async fn post(answer: String) -> (String, Result<Answer, Problem>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let server = format!("http://{}", listener.local_addr().expect("an address"));
+        let served = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.expect("a connection");
+            let mut request = vec![0; 4096];
+            let mut length = 0;
+            while !request[..length].ends_with(b"=%26") {
+                length += stream.read(&mut request[length..]).await.expect("a request");
+            }
+            request.truncate(length);
+            // What is too large is not read to its end.
+            let _ = stream.write_all(answer.as_bytes()).await;
+            String::from_utf8(request).expect("text")
+        });
+        let options = Options { timeout: Duration::from_secs(10), ..Options::default() };
+        let server = server.parse().expect("an address");
+        let mut http = Http::connect(&server, &options).await.expect("connected");
+        let answer = http.post_form("/path", &[("a", "x y"), ("b", "&")]).await;
+        (served.await.expect("served"), answer)
+    }
+
+    #[tokio::test]
+    async fn a_form_is_posted_and_the_answer_is_what_the_server_says() {
+        let moved =
+            "HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nRetry-After: 7\r\nContent-Length: 2\r\n\r\n{}";
+        let (request, answer) = post(moved.to_owned()).await;
+        assert!(request.starts_with("POST /path HTTP/1.1\r\nhost: 127.0.0.1:"), "{request}");
+        assert!(request.contains("content-type: application/x-www-form-urlencoded\r\n"), "{request}");
+        assert!(request.ends_with("\r\n\r\na=x+y&b=%26"), "{request}");
+        let answer = answer.expect("an answer");
+        assert_eq!((answer.status, answer.body.as_slice()), (302, b"{}".as_slice()));
+        assert_eq!(answer.retry_after, Some(Duration::from_secs(7)));
+        assert!(!format!("{answer:?}").contains("{}"), "the body is not shown");
+    }
+
+    #[tokio::test]
+    async fn what_is_no_answer_decides_nothing() {
+        let length = LARGEST + 1;
+        let large = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{}", " ".repeat(length));
+        for (answer, reason) in [
+            (large, Reason::Internal),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf".to_owned(), Reason::Unavailable),
+            (String::new(), Reason::Unavailable),
+            ("nonsense\r\n\r\n".to_owned(), Reason::Unavailable),
+        ] {
+            let problem = post(answer).await.1.expect_err("no answer");
+            assert_eq!(problem.reason, reason, "{problem}");
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! A login in the browser of this machine: it comes back to a port of ours with a code (RFC 8252, RFC 7636).
+
+use std::thread;
+use std::time::Duration;
+
+use ndauth_core::{Challenge, OneTime, is_unshowable};
+use ndauth_terminal::environment::variable;
+use ndauth_terminal::{Failure, aside, shown};
+use rand::rngs::SysRng;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+use webbrowser::{Browser, BrowserOptions};
+
+use crate::arguments::Common;
+use crate::connection::left_told;
+use crate::logins::Login;
+use crate::loopback::{Heard, Loopback};
+use crate::oauth::{self, Asked, Issuer, Refused};
+
+/// How long the person may take.
+const PATIENCE: Duration = Duration::from_secs(10 * 60);
+/// The longest name of a device that the server takes.
+const LONGEST_NAME: usize = 64;
+
+/// Why no browser can be opened here, if that shows before it is tried.
+pub(crate) fn missing() -> Option<&'static str> {
+    let set = |name| variable(name).is_some();
+    if set("SSH_CONNECTION") {
+        return Some("this is a session over SSH, and the browser is elsewhere");
+    }
+    let screen = ["DISPLAY", "WAYLAND_DISPLAY", "BROWSER"].into_iter().any(set);
+    (cfg!(target_os = "linux") && !screen).then_some("there is no display for a browser")
+}
+
+/// Sends the browser to the server, and waits until it comes back. A recent login is one that the person proves anew.
+pub(crate) async fn log_in(common: &Common, issuer: &Issuer, recent: bool) -> Result<Login, Failure> {
+    let draw = || {
+        OneTime::mint(&mut SysRng)
+            .map_err(|error| Failure::failed(format!("no random bytes can be had: {error}"), None))
+    };
+    let (state, verifier) = (draw()?, draw()?);
+    let challenge = Challenge::of(verifier.expose()).expect("43 characters of base64url are a verifier");
+    let loopback = Loopback::bind(state.expose(), &issuer.name).await?;
+    let redirect_uri = loopback.redirect_uri();
+    let url = oauth::authorize_url(
+        issuer,
+        &Asked {
+            redirect_uri: &redirect_uri,
+            state: state.expose(),
+            challenge: &challenge,
+            device_name: &device_name(),
+            recent,
+        },
+    );
+    aside(&format!("to log in, open this address in a browser on this machine:\n    {url}"));
+    let failed = open(url);
+    aside(&format!("waiting for the browser, for {} at the most; Ctrl-C stops", left_told(PATIENCE)));
+    let late = |_| {
+        let hint = "log in again: `ndcli auth login`; without a browser here: `--device`";
+        Failure::failed("nobody logged in in time", Some(hint))
+    };
+    match timeout(PATIENCE, heard(&loopback, failed)).await.map_err(late)?? {
+        Heard::Code(code) => {
+            // From here on the port is closed.
+            drop(loopback);
+            Ok(oauth::redeem(common, &code, &redirect_uri, verifier.expose()).await?)
+        }
+        Heard::Refused { code, description } => {
+            Err(Refused { code, description, retry_after: None }.failure())
+        }
+        Heard::Foreign(name) => {
+            let message = match name.as_str() {
+                "" => "the answer does not say which server it comes from".to_owned(),
+                name => format!("another server answered: it calls itself `{}`", shown(name)),
+            };
+            Err(Failure::failed(message, Some("log in again, by the address that ndcli shows")))
+        }
+    }
+}
+
+/// Waits for what comes back; says where no browser opens meanwhile.
+async fn heard(loopback: &Loopback, failed: oneshot::Receiver<()>) -> Result<Heard, Failure> {
+    let heard = loopback.heard();
+    tokio::pin!(heard);
+    tokio::select! {
+        heard = &mut heard => return heard,
+        Ok(()) = failed => aside("no browser can be opened: open the address yourself"),
+    }
+    heard.await
+}
+
+/// Has a browser opened, by a thread of its own: some come back only once they are closed. Tells where none opens.
+fn open(url: String) -> oneshot::Receiver<()> {
+    let (tell, told) = oneshot::channel();
+    thread::spawn(move || {
+        let mut options = BrowserOptions::new();
+        options.with_suppress_output(true);
+        if webbrowser::open_browser_with_options(Browser::Default, &url, &options).is_err() {
+            let _ = tell.send(());
+        }
+    });
+    told
+}
+
+/// What asks, for the person who is asked whether to let it in.
+pub(crate) fn device_name() -> String {
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    named(&host)
+}
+
+fn named(host: &str) -> String {
+    let host: String = host.chars().filter(|c| !is_unshowable(*c)).collect();
+    let ndcli = concat!("ndcli ", env!("CARGO_PKG_VERSION"));
+    match host.trim() {
+        "" => ndcli.to_owned(),
+        host => {
+            format!("{ndcli} on {host}").chars().take(LONGEST_NAME).collect::<String>().trim_end().to_owned()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_is_named_so_that_it_can_be_shown() {
+        let ndcli = concat!("ndcli ", env!("CARGO_PKG_VERSION"));
+        assert_eq!(named("vm"), format!("{ndcli} on vm"));
+        assert_eq!(named("v\u{1b}m\u{202e}"), format!("{ndcli} on vm"));
+        assert_eq!(named(""), ndcli);
+        assert_eq!(named(&"ü".repeat(300)).chars().count(), LONGEST_NAME);
+    }
+}

@@ -1,0 +1,74 @@
+//! `ndcli auth print-access-token`.
+
+use clap::ValueEnum;
+use clap_complete::ArgValueCandidates;
+use ndauth_core::{OrgSlug, Problem, Reason, SecretKind};
+use ndauth_terminal::{Failure, print, print_json};
+use serde_json::json;
+
+use crate::arguments::{Common, Format, org};
+use crate::credentials::{Due, fresh, refreshed};
+use crate::{completion, oauth};
+
+#[derive(clap::Args)]
+pub(crate) struct PrintAccessToken {
+    /// Only for this org [default: all orgs where you are a member]
+    #[arg(long = "org", value_name = "SLUG", value_parser = org,
+          add = ArgValueCandidates::new(completion::orgs))]
+    for_org: Option<OrgSlug>,
+
+    /// What it may do
+    #[arg(long, value_name = "SCOPE", default_value = "rw", ignore_case = true)]
+    scope: Scope,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Scope {
+    /// Read
+    Ro,
+    /// Read and write
+    Rw,
+}
+
+impl Scope {
+    fn as_str(self) -> &'static str {
+        match self {
+            Scope::Ro => "RO",
+            Scope::Rw => "RW",
+        }
+    }
+}
+
+/// Derives a short-lived token from the login, and prints it alone.
+pub(crate) async fn run(common: &Common, asked: &PrintAccessToken) -> Result<(), Failure> {
+    let credential = fresh(common).await?;
+    if credential.secret.kind() != SecretKind::Session {
+        let message = format!("only a login gives access tokens, and {} is none", credential.source);
+        return Err(Problem::new(Reason::SessionRequired, message).into());
+    }
+    let (scope, for_org) = (Some(asked.scope.as_str()), asked.for_org.as_ref());
+    let refreshes = credential.login.as_ref().is_some_and(|stored| stored.login.is_refreshed());
+    let exchanged = match oauth::exchange(common, &credential.secret, scope, for_org).await {
+        Err(error) if error.is_invalid_grant() && refreshes => {
+            let again = refreshed(common, &credential.secret, Due::Refused).await?;
+            oauth::exchange(common, &again.secret, scope, for_org).await
+        }
+        exchanged => exchanged,
+    };
+    let exchanged = exchanged.map_err(|error| match error.is_invalid_grant() {
+        true => Failure::from(error).of(&format!("{} was refused", credential.source)),
+        false => error.into(),
+    })?;
+    match common.format {
+        Format::Json => print_json(&json!({
+            "access_token": exchanged.secret.expose(),
+            "token_type": "Bearer",
+            "expires_in": exchanged.lasts.as_secs(),
+            "scope": exchanged.scope,
+            "org": asked.for_org.as_ref().map(OrgSlug::as_str),
+        })),
+        Format::Table | Format::Simple | Format::Detailed => {
+            print(&format!("{}\n", exchanged.secret.expose()))
+        }
+    }
+}

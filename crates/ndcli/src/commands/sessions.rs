@@ -1,0 +1,192 @@
+//! `ndcli auth sessions`.
+
+use clap::Subcommand;
+use ndauth_core::{Expiry, Timestamp};
+use ndauth_proto::v1::revoke_sessions_request::Which;
+use ndauth_proto::{expiry_from_proto, timestamp_from_proto, v1};
+use ndauth_terminal::{Failure, Rows, ago, detailed, expiry_json, minute, print, print_json, shown, told};
+use serde_json::{Value, json};
+
+use super::logout::end_all;
+use crate::arguments::{Common, Format};
+use crate::connection::connect;
+use crate::logins;
+
+#[derive(Subcommand)]
+pub(crate) enum Sessions {
+    /// List your logins that have not ended
+    List,
+    /// End a login, or all of them
+    Revoke(Revoke),
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Revoke {
+    /// Which, as `ndcli auth sessions list` shows it
+    #[arg(required_unless_present = "all")]
+    id: Option<String>,
+
+    /// End all of them, this one too
+    #[arg(long, conflicts_with = "id")]
+    all: bool,
+}
+
+/// A login, read off the wire into what is shown of it.
+struct SessionShown {
+    id: String,
+    prefix: String,
+    device: String,
+    address: String,
+    began: Timestamp,
+    last_seen: Option<Timestamp>,
+    expiry: Expiry,
+    current: bool,
+    browser: bool,
+}
+
+pub(crate) async fn run(common: &Common, sessions: &Sessions) -> Result<(), Failure> {
+    match sessions {
+        Sessions::List => list(common).await,
+        Sessions::Revoke(revoke) => end(common, revoke).await,
+    }
+}
+
+async fn list(common: &Common) -> Result<(), Failure> {
+    let server = connect(common).await?;
+    let answer = server.ask(async |client| client.list_sessions().await).await?;
+    let now = told("evaluated_at", Some(answer.evaluated_at))?;
+    let sessions: Vec<SessionShown> =
+        answer.sessions.into_iter().map(SessionShown::read).collect::<Result<_, _>>()?;
+    match common.format {
+        Format::Table => print(&format!("{}{}", table(&sessions, now), note(&sessions))),
+        Format::Simple => print(&sessions.iter().map(|session| session.line(now)).collect::<String>()),
+        Format::Detailed => {
+            let tables: String = sessions.iter().map(|session| detailed(&session.fields(now))).collect();
+            print(&format!("{tables}Total: {} login(s)\n", sessions.len()))
+        }
+        Format::Json => {
+            let listed: Vec<Value> = sessions.iter().map(SessionShown::json).collect();
+            print_json(&json!({ "sessions": listed, "total": sessions.len() }))
+        }
+    }
+}
+
+async fn end(common: &Common, revoke: &Revoke) -> Result<(), Failure> {
+    let Some(id) = &revoke.id else {
+        let ended = end_all(common).await?;
+        // It would be refused from now on.
+        logins::lock(common.timeout).await?.forget(&common.server)?;
+        return tell(common, None, ended);
+    };
+    let server = connect(common).await?;
+    let request = v1::RevokeSessionsRequest { which: Some(Which::Id(id.clone())) };
+    let ended = server.ask_once(async |client| client.revoke_sessions(request.clone()).await).await?.ended;
+    tell(common, Some(id), ended)
+}
+
+fn tell(common: &Common, id: Option<&str>, ended: u32) -> Result<(), Failure> {
+    match (common.format, id) {
+        (Format::Json, _) => print_json(&json!({ "revoked": true, "id": id, "ended": ended })),
+        (Format::Table | Format::Simple | Format::Detailed, Some(id)) => {
+            print(&format!("✓ The login {} ended\n", shown(id)))
+        }
+        (Format::Table | Format::Simple | Format::Detailed, None) => {
+            print(&format!("✓ {ended} login(s) ended, this one among them\n"))
+        }
+    }
+}
+
+fn table(sessions: &[SessionShown], now: Timestamp) -> String {
+    let row = |session: &SessionShown| {
+        [
+            format!("{}{}", session.id, if session.current { " *" } else { "" }),
+            session.device(),
+            session.address(),
+            session.began.minute(),
+            session.last_seen(now),
+            minute(session.expiry),
+        ]
+    };
+    let titles = ["ID", "DEVICE", "ADDRESS", "BEGAN", "LAST SEEN", "EXPIRES"];
+    Rows { titles, rows: sessions.iter().map(row).collect(), last_width: 0 }.table()
+}
+
+fn note(sessions: &[SessionShown]) -> String {
+    let mark = if sessions.iter().any(|session| session.current) { "; * is this one" } else { "" };
+    format!("Total: {} login(s){mark}\n", sessions.len())
+}
+
+impl SessionShown {
+    fn read(session: v1::Session) -> Result<SessionShown, Failure> {
+        let last_seen =
+            session.last_seen_at.map(|at| timestamp_from_proto("last_seen_at", at)).transpose()?;
+        Ok(SessionShown {
+            began: told("created_at", Some(session.created_at))?,
+            expiry: expiry_from_proto("expiry", session.expiry)?,
+            last_seen,
+            id: session.id,
+            prefix: session.prefix,
+            device: session.device,
+            address: session.address,
+            current: session.current,
+            browser: session.browser,
+        })
+    }
+
+    fn device(&self) -> String {
+        match (self.device.as_str(), self.browser) {
+            ("", true) => "a browser".to_owned(),
+            ("", false) => "-".to_owned(),
+            (device, _) => device.to_owned(),
+        }
+    }
+
+    fn address(&self) -> String {
+        if self.address.is_empty() { "-".to_owned() } else { self.address.clone() }
+    }
+
+    fn last_seen(&self, now: Timestamp) -> String {
+        self.last_seen.map_or("-".to_owned(), |at| ago(at, now))
+    }
+
+    fn line(&self, now: Timestamp) -> String {
+        format!(
+            "• {} device:{} address:{} began:{} last_seen:{} expires:{}{}\n",
+            shown(&self.id),
+            shown(&self.device()),
+            shown(&self.address()),
+            self.began.minute(),
+            self.last_seen(now),
+            minute(self.expiry),
+            if self.current { " current" } else { "" }
+        )
+    }
+
+    fn fields(&self, now: Timestamp) -> Vec<(&'static str, String)> {
+        vec![
+            ("Id", self.id.clone()),
+            ("Prefix", self.prefix.clone()),
+            ("Device", self.device()),
+            ("Address", self.address()),
+            ("Began", self.began.to_string()),
+            ("Last seen", self.last_seen(now)),
+            ("Expires", minute(self.expiry)),
+            ("Current", if self.current { "yes" } else { "no" }.to_owned()),
+        ]
+    }
+
+    fn json(&self) -> Value {
+        let filled = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+        json!({
+            "id": self.id,
+            "token_prefix": self.prefix,
+            "device": filled(&self.device),
+            "address": filled(&self.address),
+            "began_at": self.began.to_string(),
+            "last_seen_at": self.last_seen.map(|at| at.to_string()),
+            "expires_at": expiry_json(self.expiry),
+            "current": self.current,
+            "browser": self.browser,
+        })
+    }
+}

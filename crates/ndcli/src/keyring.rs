@@ -1,0 +1,91 @@
+//! The system's keyring. One that does not answer is as good as none: nobody waits for it longer than a moment.
+
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use ndauth_client::ServerUrl;
+
+/// How long a keyring may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Under which name ndcli keeps things there.
+#[cfg(feature = "keyring")]
+const SERVICE: &str = "ndcli";
+
+/// What is kept for a server, if anything is.
+pub(crate) fn get(server: &ServerUrl) -> Result<Option<String>, String> {
+    let user = server.to_string();
+    within(move || entry::get(&user))
+}
+
+/// Keeps a text for a server.
+pub(crate) fn set(server: &ServerUrl, text: &str) -> Result<(), String> {
+    let (user, text) = (server.to_string(), text.to_owned());
+    within(move || entry::set(&user, &text))
+}
+
+/// Keeps nothing for a server any more.
+pub(crate) fn remove(server: &ServerUrl) -> Result<(), String> {
+    let user = server.to_string();
+    within(move || entry::remove(&user))
+}
+
+/// Asks on a thread of its own, which is left behind where no answer comes.
+fn within<T: Send + 'static>(ask: impl FnOnce() -> Result<T, String> + Send + 'static) -> Result<T, String> {
+    let (tell, told) = mpsc::channel();
+    thread::spawn(move || tell.send(ask()));
+    told.recv_timeout(PATIENCE).unwrap_or_else(|_| Err("it does not answer".to_owned()))
+}
+
+#[cfg(feature = "keyring")]
+mod entry {
+    use keyring::{Entry, Error};
+
+    use super::SERVICE;
+
+    fn of(user: &str) -> Result<Entry, String> {
+        // That there is no keyring says less than why there is none.
+        Entry::store_status().as_ref().map_err(ToString::to_string)?;
+        Entry::new(SERVICE, user).map_err(|error| error.to_string())
+    }
+
+    pub(super) fn get(user: &str) -> Result<Option<String>, String> {
+        match of(user)?.get_password() {
+            Ok(text) => Ok(Some(text)),
+            Err(Error::NoEntry) => Ok(None),
+            // What else went wrong may hold what was kept.
+            Err(Error::BadEncoding(_) | Error::BadDataFormat(..)) => {
+                Err("what it holds is no text".to_owned())
+            }
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    pub(super) fn set(user: &str, text: &str) -> Result<(), String> {
+        of(user)?.set_password(text).map_err(|error| error.to_string())
+    }
+
+    pub(super) fn remove(user: &str) -> Result<(), String> {
+        match of(user)?.delete_credential() {
+            Ok(()) | Err(Error::NoEntry) => Ok(()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}
+
+#[cfg(not(feature = "keyring"))]
+mod entry {
+    const NONE: &str = "this ndcli was built without it";
+
+    pub(super) fn get(_: &str) -> Result<Option<String>, String> {
+        Err(NONE.to_owned())
+    }
+
+    pub(super) fn set(_: &str, _: &str) -> Result<(), String> {
+        Err(NONE.to_owned())
+    }
+
+    pub(super) fn remove(_: &str) -> Result<(), String> {
+        Err(NONE.to_owned())
+    }
+}

@@ -1,0 +1,360 @@
+//! The port to which the browser comes back: on this machine's loopback alone, for one answer (RFC 8252, section 7.3).
+//!
+//! Whatever else arrives is turned away, and the wait goes on: pages ask for `favicon.ico`, browsers open connections
+//! ahead of time, and any page in the browser can send requests here.
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use ndauth_terminal::Failure;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+/// A port that waits for the browser.
+pub(crate) struct Loopback {
+    listener: TcpListener,
+    expected: Expected,
+}
+
+/// What the browser comes back with.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Heard {
+    /// The code.
+    Code(String),
+    /// The server or the person refused (RFC 6749, section 4.1.2.1).
+    Refused { code: String, description: String },
+    /// The answer of another server, or of none that is named (RFC 9207).
+    Foreign(String),
+}
+
+/// What a request must hold to be the browser's answer.
+#[derive(Clone)]
+struct Expected {
+    /// The port's own address: a request by another name comes from a page that had that name lead here.
+    host: String,
+    state: String,
+    issuer: String,
+}
+
+/// What a request is.
+#[derive(Debug, PartialEq, Eq)]
+enum Request {
+    /// Not all of it has come.
+    Incomplete,
+    /// Something else than the browser's answer, which is turned away with this status.
+    Stray(&'static str),
+    Answer(Heard),
+}
+
+const PATH: &str = "/callback";
+/// The largest request that is read.
+const LARGEST: usize = 16 * 1024;
+/// How long a request may take to come, and its answer to go.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long it rests where it cannot accept a connection.
+const PAUSE: Duration = Duration::from_millis(50);
+/// How many requests are read at once.
+const MOST: usize = 64;
+
+impl Loopback {
+    /// Opens a port on the loopback, of IPv6 where there is none of IPv4.
+    pub(crate) async fn bind(state: &str, issuer: &str) -> Result<Loopback, Failure> {
+        let addresses: [SocketAddr; 2] = [(Ipv4Addr::LOCALHOST, 0).into(), (Ipv6Addr::LOCALHOST, 0).into()];
+        let listener = TcpListener::bind(addresses.as_slice()).await.map_err(|error| {
+            let message = format!("no port can be opened for the browser to come back to: {error}");
+            Failure::failed(message, Some("`ndcli auth login --device` needs none"))
+        })?;
+        let expected = Expected {
+            host: listener.local_addr()?.to_string(),
+            state: state.to_owned(),
+            issuer: issuer.to_owned(),
+        };
+        Ok(Loopback { listener, expected })
+    }
+
+    /// Where the server sends the browser.
+    pub(crate) fn redirect_uri(&self) -> String {
+        format!("http://{}{PATH}", self.expected.host)
+    }
+
+    /// Waits until the browser comes back.
+    pub(crate) async fn heard(&self) -> Result<Heard, Failure> {
+        let mut open = JoinSet::new();
+        loop {
+            tokio::select! {
+                accepted = self.listener.accept(), if open.len() < MOST => {
+                    match accepted {
+                        Ok((stream, _)) => {
+                            open.spawn(serve(stream, self.expected.clone()));
+                        }
+                        // It broke before it was accepted, or there is no room for it.
+                        Err(_) => sleep(PAUSE).await,
+                    }
+                }
+                Some(served) = open.join_next() => {
+                    if let Ok(Some(heard)) = served {
+                        return Ok(heard);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Reads a request and answers it. Gives what the browser came back with, if it was that.
+async fn serve(mut stream: TcpStream, expected: Expected) -> Option<Heard> {
+    let request = timeout(PATIENCE, read(&mut stream, &expected)).await.unwrap_or(Request::Incomplete);
+    let (response, heard) = match request {
+        Request::Incomplete => return None,
+        Request::Stray(status) => (response(status, "This is not what ndcli waits for."), None),
+        Request::Answer(heard) => {
+            let text = match &heard {
+                Heard::Code(_) => {
+                    "ndcli has its answer. You may close this page and go back to the terminal."
+                }
+                Heard::Refused { .. } | Heard::Foreign(_) => {
+                    "You are not logged in. The terminal tells why; you may close this page."
+                }
+            };
+            (response("200 OK", text), Some(heard))
+        }
+    };
+    // What the browser came back with counts, whether or not it takes the page.
+    let _ = timeout(PATIENCE, async {
+        stream.write_all(response.as_bytes()).await?;
+        stream.shutdown().await
+    })
+    .await;
+    heard
+}
+
+async fn read(stream: &mut TcpStream, expected: &Expected) -> Request {
+    let mut bytes = Vec::new();
+    let mut some = [0; 4096];
+    loop {
+        match stream.read(&mut some).await {
+            Ok(0) | Err(_) => return Request::Incomplete,
+            Ok(length) => bytes.extend_from_slice(&some[..length]),
+        }
+        match judge(&bytes, expected) {
+            Request::Incomplete if bytes.len() > LARGEST => {
+                return Request::Stray("431 Request Header Fields Too Large");
+            }
+            Request::Incomplete => {}
+            request => return request,
+        }
+    }
+}
+
+/// What the request is that begins with these bytes.
+fn judge(bytes: &[u8], expected: &Expected) -> Request {
+    let mut headers = [httparse::EMPTY_HEADER; 100];
+    let mut request = httparse::Request::new(&mut headers);
+    match request.parse(bytes) {
+        Ok(httparse::Status::Complete(_)) => {}
+        Ok(httparse::Status::Partial) => return Request::Incomplete,
+        Err(_) => return Request::Stray("400 Bad Request"),
+    }
+    let mut hosts = request.headers.iter().filter(|header| header.name.eq_ignore_ascii_case("host"));
+    let host = hosts.next().is_some_and(|host| host.value == expected.host.as_bytes());
+    if !host || hosts.next().is_some() {
+        return Request::Stray("400 Bad Request");
+    }
+    let (path, query) = request.path.and_then(|path| path.split_once('?')).unwrap_or_default();
+    if path != PATH {
+        return Request::Stray("404 Not Found");
+    }
+    if request.method != Some("GET") {
+        return Request::Stray("405 Method Not Allowed");
+    }
+    let fields: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
+    // RFC 6749, section 3.1: nothing comes twice.
+    let field = |name: &str| {
+        let mut found = fields.iter().filter(|(field, _)| field == name).map(|(_, value)| value.to_string());
+        found.next().filter(|_| found.next().is_none())
+    };
+    if field("state").as_ref() != Some(&expected.state) {
+        return Request::Stray("400 Bad Request");
+    }
+    let issuer = field("iss").unwrap_or_default();
+    if issuer != expected.issuer {
+        return Request::Answer(Heard::Foreign(issuer));
+    }
+    match (field("code").filter(|code| !code.is_empty()), field("error")) {
+        (Some(code), None) => Request::Answer(Heard::Code(code)),
+        (None, Some(code)) => {
+            let description = field("error_description").unwrap_or_default();
+            Request::Answer(Heard::Refused { code, description })
+        }
+        (Some(_), Some(_)) | (None, None) => Request::Stray("400 Bad Request"),
+    }
+}
+
+/// A small page that loads and runs nothing. Its text is never what came with a request.
+fn response(status: &str, text: &'static str) -> String {
+    let page = format!(
+        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>ndcli</title>\n<h1>ndcli</h1>\n\
+         <p>{text}</p>\n</html>\n"
+    );
+    format!(
+        "HTTP/1.1 {status}\r\n\
+         Content-Type: text/html; charset=utf-8\r\n\
+         Content-Length: {}\r\n\
+         Content-Security-Policy: default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n\
+         Referrer-Policy: no-referrer\r\n\
+         X-Content-Type-Options: nosniff\r\n\
+         Cache-Control: no-store\r\n\
+         Connection: close\r\n\r\n{page}",
+        page.len()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ISSUER: &str = "https://ndauth.example.org";
+    const ISS: &str = "iss=https%3A%2F%2Fndauth.example.org";
+
+    fn expected(host: &str) -> Expected {
+        Expected { host: host.to_owned(), state: "s".to_owned(), issuer: ISSUER.to_owned() }
+    }
+
+    fn judged(text: &str) -> Request {
+        judge(text.as_bytes(), &expected("127.0.0.1:4711"))
+    }
+
+    fn get(target: &str) -> Request {
+        judged(&format!("GET {target} HTTP/1.1\r\nHost: 127.0.0.1:4711\r\n\r\n"))
+    }
+
+    const MALFORMED: Request = Request::Stray("400 Bad Request");
+
+    #[test]
+    fn the_answer_is_heard() {
+        let code = Request::Answer(Heard::Code("a b".to_owned()));
+        assert_eq!(get(&format!("/callback?code=a+b&state=s&{ISS}")), code);
+        assert_eq!(get(&format!("/callback?{ISS}&state=s&code=a%20b&more=1")), code);
+        let text =
+            format!("GET /callback?code=a+b&state=s&{ISS} HTTP/1.1\r\nhOST: [::1]:4711\r\nX: y\r\n\r\n");
+        assert_eq!(judge(text.as_bytes(), &expected("[::1]:4711")), code);
+        let refused = Heard::Refused { code: "access_denied".to_owned(), description: "no\n!".to_owned() };
+        let target = format!("/callback?error=access_denied&error_description=no%0A%21&state=s&{ISS}");
+        assert_eq!(get(&target), Request::Answer(refused));
+    }
+
+    #[test]
+    fn another_server_is_told_from_the_one_that_was_asked() {
+        let foreign = |name: &str| Request::Answer(Heard::Foreign(name.to_owned()));
+        assert_eq!(get("/callback?code=c&state=s"), foreign(""));
+        assert_eq!(get("/callback?code=c&state=s&iss=https://evil.example"), foreign("https://evil.example"));
+        assert_eq!(get(&format!("/callback?code=c&state=s&{ISS}&{ISS}")), foreign(""));
+        assert_eq!(get(&format!("/callback?code=c&state=s&{ISS}%2F")), foreign(&format!("{ISSUER}/")));
+    }
+
+    #[test]
+    fn what_is_not_the_answer_is_turned_away() {
+        let callback = format!("/callback?code=c&state=s&{ISS}");
+        for (target, status) in [
+            ("/favicon.ico", "404 Not Found"),
+            ("/", "404 Not Found"),
+            ("/callback", "404 Not Found"),
+            ("/callback/?code=c&state=s", "404 Not Found"),
+            ("//callback?code=c&state=s", "404 Not Found"),
+            ("http://127.0.0.1:4711/callback?code=c&state=s", "404 Not Found"),
+            ("/callback?code=c", "400 Bad Request"),
+            ("/callback?code=c&state=", "400 Bad Request"),
+            ("/callback?code=c&state=S", "400 Bad Request"),
+            ("/callback?code=c&state=s&state=s", "400 Bad Request"),
+            ("/callback?code=c&state=other&state=s", "400 Bad Request"),
+            ("/callback?error=access_denied&state=other", "400 Bad Request"),
+        ] {
+            assert_eq!(get(target), Request::Stray(status), "{target}");
+        }
+        for fields in ["", "code=", "code=c&code=c", "code=c&error=access_denied", "error_description=x"] {
+            assert_eq!(get(&format!("/callback?{fields}&state=s&{ISS}")), MALFORMED, "{fields}");
+        }
+        for method in ["POST", "HEAD", "OPTIONS", "PUT"] {
+            let text = format!("{method} {callback} HTTP/1.1\r\nHost: 127.0.0.1:4711\r\n\r\n");
+            assert_eq!(judged(&text), Request::Stray("405 Method Not Allowed"), "{method}");
+        }
+    }
+
+    #[test]
+    fn a_request_by_another_name_is_turned_away() {
+        for host in [
+            "",
+            "Host: localhost:4711\r\n",
+            "Host: 127.0.0.1\r\n",
+            "Host: 127.0.0.1:80\r\n",
+            "Host: rebound.example:4711\r\n",
+            "Host: 127.0.0.1:4711.evil.example\r\n",
+            "Host: [::1]:4711\r\n",
+            "Host: 127.0.0.1:4711\r\nHost: 127.0.0.1:4711\r\n",
+            "Host: 127.0.0.1:4711\r\nHost: rebound.example\r\n",
+        ] {
+            let text = format!("GET /callback?code=c&state=s&{ISS} HTTP/1.1\r\n{host}\r\n");
+            assert_eq!(judged(&text), MALFORMED, "{host:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_http_is_turned_away_and_what_is_not_all_there_is_waited_for() {
+        assert_eq!(judged("\u{16}\u{3}\u{1}"), MALFORMED);
+        assert_eq!(judged("GET\r\n\r\n"), MALFORMED);
+        let whole = format!("GET /callback?code=c&state=s&{ISS} HTTP/1.1\r\nHost: 127.0.0.1:4711\r\n\r\n");
+        for end in 0..whole.len() {
+            assert_eq!(judged(&whole[..end]), Request::Incomplete, "{end}");
+        }
+        assert_eq!(judged(&whole), Request::Answer(Heard::Code("c".to_owned())));
+        let many = format!("GET / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(101));
+        assert_eq!(judged(&many), MALFORMED);
+    }
+
+    #[test]
+    fn the_page_loads_and_runs_nothing() {
+        let response = response("200 OK", "text");
+        let (head, page) = response.split_once("\r\n\r\n").expect("a head and a body");
+        assert!(head.contains("Content-Security-Policy: default-src 'none';"), "{head}");
+        assert!(head.contains(&format!("Content-Length: {}", page.len())), "{head}");
+        assert!(!page.contains("<script") && !page.contains("http"), "{page}");
+    }
+
+    /// Sends a request to a port, and gives the line of the status that comes back.
+    async fn send(address: SocketAddr, text: &str) -> String {
+        let mut stream = TcpStream::connect(address).await.expect("connected");
+        stream.write_all(text.as_bytes()).await.expect("sent");
+        let mut response = String::new();
+        stream.read_to_string(&mut response).await.expect("answered");
+        response.lines().next().unwrap_or_default().to_owned()
+    }
+
+    #[tokio::test]
+    async fn neither_silence_nor_noise_keeps_the_answer_out() {
+        let loopback = Loopback::bind("s", ISSUER).await.expect("a port");
+        let address = loopback.listener.local_addr().expect("an address");
+        assert_eq!(loopback.redirect_uri(), format!("http://{address}/callback"));
+        let host = format!("Host: {address}\r\n\r\n");
+        let browser = async {
+            let silent = TcpStream::connect(address).await.expect("connected");
+            let mut slow = TcpStream::connect(address).await.expect("connected");
+            slow.write_all(b"GET /callback?code=").await.expect("sent");
+            drop(TcpStream::connect(address).await.expect("connected"));
+            let large = format!("{:x<1$}", "GET /callback HTTP/1.1\r\nX: ", LARGEST + 1);
+            assert_eq!(send(address, &large).await, "HTTP/1.1 431 Request Header Fields Too Large");
+            let favicon = format!("GET /favicon.ico HTTP/1.1\r\n{host}");
+            assert_eq!(send(address, &favicon).await, "HTTP/1.1 404 Not Found");
+            let stray = format!("GET /callback?code=c&state=x&{ISS} HTTP/1.1\r\n{host}");
+            assert_eq!(send(address, &stray).await, "HTTP/1.1 400 Bad Request");
+            let answer = format!("GET /callback?code=c&state=s&{ISS} HTTP/1.1\r\n{host}");
+            assert_eq!(send(address, &answer).await, "HTTP/1.1 200 OK");
+            drop((silent, slow));
+        };
+        let (heard, ()) = tokio::join!(loopback.heard(), browser);
+        assert_eq!(heard.expect("no failure"), Heard::Code("c".to_owned()));
+        drop(loopback);
+        assert!(TcpStream::connect(address).await.is_err(), "the port is closed");
+    }
+}

@@ -1,0 +1,428 @@
+//! The server's endpoints of OAuth: what is asked of them, and what their answers mean.
+
+use std::time::Duration;
+
+use form_urlencoded::Serializer;
+use ndauth_client::{Answer, ServerUrl};
+use ndauth_core::{Challenge, Class, OrgSlug, Problem, Reason, Secret, SecretKind};
+use ndauth_terminal::{Failure, nonsense, shown};
+use serde_json::Value;
+
+use crate::arguments::Common;
+use crate::connection;
+use crate::credentials::now;
+use crate::logins::Login;
+
+/// What ndcli is to the server.
+const CLIENT: &str = "ndcli";
+/// How old the login is at the most that a change asks for which only a recent login may make.
+const RECENT: &str = "900";
+const TOKEN: &str = "/oauth2/token";
+const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
+/// How much of what a server says is told.
+const LONGEST: usize = 300;
+
+/// Why an endpoint gave nothing.
+pub(crate) enum Error {
+    /// The server decided so.
+    Refused(Refused),
+    /// There was no decision.
+    Failed(Failure),
+}
+
+/// A refusal (RFC 6749, section 5.2).
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Refused {
+    pub(crate) code: String,
+    pub(crate) description: String,
+    pub(crate) retry_after: Option<Duration>,
+}
+
+/// A server as it describes itself (RFC 8414).
+pub(crate) struct Issuer {
+    pub(crate) name: String,
+    /// Whether it lets devices in by a code.
+    pub(crate) device: bool,
+}
+
+/// A login by a code that has begun (RFC 8628, section 3.2).
+pub(crate) struct Device {
+    pub(crate) code: String,
+    pub(crate) user_code: String,
+    pub(crate) address: String,
+    pub(crate) lasts: Duration,
+    pub(crate) interval: Duration,
+}
+
+/// A short-lived token that services take.
+pub(crate) struct Exchanged {
+    pub(crate) secret: Secret,
+    pub(crate) scope: String,
+    pub(crate) lasts: Duration,
+}
+
+/// What the browser is sent to ask for.
+pub(crate) struct Asked<'a> {
+    pub(crate) redirect_uri: &'a str,
+    pub(crate) state: &'a str,
+    pub(crate) challenge: &'a Challenge,
+    pub(crate) device_name: &'a str,
+    /// Whether the person proves anew who they are.
+    pub(crate) recent: bool,
+}
+
+/// Learns how the server calls itself. It must be by the address that it was reached by: another server's name would
+/// have its codes sent here (RFC 8414, section 3.3; RFC 9207).
+pub(crate) async fn discover(common: &Common) -> Result<Issuer, Failure> {
+    let path = "/.well-known/oauth-authorization-server";
+    let answer = connection::http(common).await?.get(path).await;
+    let answer = answer.map_err(|problem| connection::failed(common, problem))?;
+    if answer.status != 200 && answer.status < 500 {
+        let message = format!("the server `{}` has no login for people", common.server);
+        let hint = "it may be older than ndcli: `ndcli auth login --with-token` takes a session or a token";
+        return Err(Failure::failed(message, Some(hint)));
+    }
+    let told = read(&answer).map_err(Failure::from)?;
+    let name = told.get("issuer").and_then(Value::as_str).ok_or_else(|| nonsense("it names no issuer"))?;
+    if !is_same(&common.server, name) {
+        let message = format!("the server `{}` calls itself `{}`", common.server, shown(name));
+        let hint = format!(
+            "reach it by that name: `--server {}`; its operator sets the name: `--public-url`",
+            shown(name)
+        );
+        return Err(Failure::failed(message, Some(&hint)));
+    }
+    Ok(Issuer { name: name.to_owned(), device: told.get("device_authorization_endpoint").is_some() })
+}
+
+/// Whether a server's own name is the address that it was reached by.
+fn is_same(server: &ServerUrl, issuer: &str) -> bool {
+    let Ok(issuer) = issuer.parse::<ServerUrl>() else { return false };
+    let port = |url: &ServerUrl| url.host_and_port().1;
+    let hosts = server.host_and_port().0 == issuer.host_and_port().0
+        // All names of this machine are as good.
+        || server.is_loopback() && issuer.is_loopback();
+    hosts && server.is_tls() == issuer.is_tls() && port(server) == port(&issuer)
+}
+
+/// The address that the browser is sent to (RFC 6749, section 4.1.1; RFC 7636, section 4.3).
+pub(crate) fn authorize_url(issuer: &Issuer, asked: &Asked<'_>) -> String {
+    let mut query = Serializer::new(String::new());
+    query
+        .append_pair("response_type", "code")
+        .append_pair("client_id", CLIENT)
+        .append_pair("redirect_uri", asked.redirect_uri)
+        .append_pair("state", asked.state)
+        .append_pair("code_challenge", &asked.challenge.to_string())
+        .append_pair("code_challenge_method", "S256")
+        .append_pair("device_name", asked.device_name);
+    if asked.recent {
+        query.append_pair("max_age", RECENT).append_pair("prompt", "login");
+    }
+    format!("{}/oauth2/authorize?{}", issuer.name.trim_end_matches('/'), query.finish())
+}
+
+/// Redeems the code that came back by the browser.
+pub(crate) async fn redeem(
+    common: &Common,
+    code: &str,
+    redirect_uri: &str,
+    verifier: &str,
+) -> Result<Login, Error> {
+    let fields = [
+        ("grant_type", "authorization_code"),
+        ("code", code),
+        ("redirect_uri", redirect_uri),
+        ("code_verifier", verifier),
+    ];
+    login(&ask(common, TOKEN, &fields).await?)
+}
+
+/// Refreshes a session: its secret and what refreshes it are new then, and the old ones of no use.
+pub(crate) async fn refresh(common: &Common, secret: &Secret) -> Result<Login, Error> {
+    let fields = [("grant_type", "refresh_token"), ("refresh_token", secret.expose())];
+    login(&ask(common, TOKEN, &fields).await?)
+}
+
+/// Begins a login by a code.
+pub(crate) async fn begin_device(
+    common: &Common,
+    issuer: &Issuer,
+    device_name: &str,
+) -> Result<Device, Error> {
+    let told = ask(common, "/oauth2/device_authorization", &[("device_name", device_name)]).await?;
+    let address = text(&told, "verification_uri")?;
+    // A person types the code at the server that they mean to log in to, and nowhere else.
+    let own = address.strip_prefix(issuer.name.trim_end_matches('/'));
+    if !own.is_some_and(|path| path.starts_with('/')) {
+        return Err(makes_no_sense(&format!("`{}` is another server's page", shown(&address))));
+    }
+    Ok(Device {
+        code: text(&told, "device_code")?,
+        user_code: text(&told, "user_code")?,
+        address,
+        lasts: seconds(&told, "expires_in")?,
+        // RFC 8628, section 3.2: 5 seconds where nothing is said.
+        interval: seconds(&told, "interval").unwrap_or(Duration::from_secs(5)),
+    })
+}
+
+/// Asks whether the code was typed in.
+pub(crate) async fn poll_device(common: &Common, code: &str) -> Result<Login, Error> {
+    let fields = [("grant_type", "urn:ietf:params:oauth:grant-type:device_code"), ("device_code", code)];
+    login(&ask(common, TOKEN, &fields).await?)
+}
+
+/// Derives a short-lived token from a session (RFC 8693).
+pub(crate) async fn exchange(
+    common: &Common,
+    session: &Secret,
+    scope: Option<&str>,
+    org: Option<&OrgSlug>,
+) -> Result<Exchanged, Error> {
+    let mut fields = vec![
+        ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
+        ("subject_token", session.expose()),
+        ("subject_token_type", ACCESS_TOKEN),
+    ];
+    fields.extend(scope.map(|scope| ("scope", scope)));
+    fields.extend(org.map(|org| ("org", org.as_str())));
+    let told = ask(common, TOKEN, &fields).await?;
+    Ok(Exchanged {
+        secret: secret(&told, "access_token", SecretKind::Access)?,
+        scope: text(&told, "scope")?,
+        lasts: seconds(&told, "expires_in")?,
+    })
+}
+
+/// Ends the session that a secret belongs to (RFC 7009).
+pub(crate) async fn revoke(common: &Common, secret: &Secret) -> Result<(), Error> {
+    let fields = [("token", secret.expose()), ("client_id", CLIENT)];
+    let answer = post(common, "/oauth2/revoke", &fields).await?;
+    // The body says nothing.
+    if answer.status == 200 { Ok(()) } else { read(&answer).map(|_| ()) }
+}
+
+/// Posts a form, and reads what comes back. It is sent once: what it asks for may be had only once.
+async fn ask(common: &Common, path: &'static str, fields: &[(&str, &str)]) -> Result<Value, Error> {
+    let fields: Vec<(&str, &str)> = [("client_id", CLIENT)].iter().chain(fields).copied().collect();
+    read(&post(common, path, &fields).await?)
+}
+
+async fn post(common: &Common, path: &'static str, fields: &[(&str, &str)]) -> Result<Answer, Error> {
+    let mut http = connection::http(common).await.map_err(Error::Failed)?;
+    let answer = http.post_form(path, fields).await;
+    answer.map_err(|problem| Error::Failed(connection::failed(common, problem)))
+}
+
+/// What an answer says.
+fn read(answer: &Answer) -> Result<Value, Error> {
+    let told: Option<Value> = serde_json::from_slice(&answer.body).ok();
+    let field = |name| Some(told.as_ref()?.get(name)?.as_str()?.to_owned());
+    match (answer.status, field("error")) {
+        (200, _) => told.filter(Value::is_object).ok_or_else(|| makes_no_sense("it is no JSON")),
+        (400..500, Some(code)) => Err(Error::Refused(Refused {
+            code,
+            description: field("error_description").unwrap_or_default(),
+            retry_after: answer.retry_after,
+        })),
+        (502..=504, _) => {
+            let why = field("error_description").unwrap_or("it could not be decided".to_owned());
+            Err(Error::Failed(Problem::new(Reason::Unavailable, cut(&why)).into()))
+        }
+        (status, _) => Err(makes_no_sense(&format!("it has the status {status}"))),
+    }
+}
+
+fn login(told: &Value) -> Result<Login, Error> {
+    let ends_at = now().checked_add(seconds(told, "expires_in")?);
+    Ok(Login::Session {
+        access: secret(told, "access_token", SecretKind::Session)?,
+        refresh: secret(told, "refresh_token", SecretKind::Refresh)?,
+        access_ends_at: ends_at.ok_or_else(|| makes_no_sense("it never ends"))?,
+    })
+}
+
+fn text(told: &Value, name: &str) -> Result<String, Error> {
+    let text = told.get(name).and_then(Value::as_str).map(str::to_owned);
+    text.ok_or_else(|| makes_no_sense(&format!("it tells no `{name}`")))
+}
+
+fn seconds(told: &Value, name: &str) -> Result<Duration, Error> {
+    let seconds = told.get(name).and_then(Value::as_u64).map(Duration::from_secs);
+    seconds.ok_or_else(|| makes_no_sense(&format!("it tells no `{name}`")))
+}
+
+fn secret(told: &Value, name: &str, kind: SecretKind) -> Result<Secret, Error> {
+    let secret = text(told, name)?.parse::<Secret>().ok().filter(|secret| secret.kind() == kind);
+    secret
+        .ok_or_else(|| makes_no_sense(&format!("`{name}` is no secret that begins with `{}`", kind.marker())))
+}
+
+fn makes_no_sense(what: &str) -> Error {
+    Error::Failed(nonsense(what).into())
+}
+
+/// What a server says, on one line that no terminal obeys, and no longer than anyone reads.
+fn cut(text: &str) -> String {
+    shown(&text.chars().take(LONGEST).collect::<String>())
+}
+
+impl Error {
+    /// Whether it was not decided.
+    pub(crate) fn is_undecided(&self) -> bool {
+        matches!(self, Error::Failed(failure) if failure.code == Class::Undecided.exit_code())
+    }
+
+    /// Whether the server says that what was presented is of no use, or no longer.
+    pub(crate) fn is_invalid_grant(&self) -> bool {
+        matches!(self, Error::Refused(refused) if refused.code == "invalid_grant")
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        match error {
+            Error::Failed(failure) => failure,
+            Error::Refused(refused) => refused.failure(),
+        }
+    }
+}
+
+impl Refused {
+    /// A refusal for people: what happened, and what to do next.
+    pub(crate) fn failure(&self) -> Failure {
+        let (what, hint, class) = match self.code.as_str() {
+            "access_denied" => ("the login was refused in the browser", "", Class::Precondition),
+            "expired_token" => {
+                ("the code was not typed in in time", "log in again: `ndcli auth login`", Class::Precondition)
+            }
+            "invalid_grant" => (
+                "what was presented is of no use, or no longer",
+                "log in again: `ndcli auth login`",
+                Class::NotAuthenticated,
+            ),
+            "invalid_target" => ("the org cannot be had", "`ndcli org list` shows them", Class::NotPermitted),
+            "invalid_scope" => ("the scope cannot be had", "ask for `--scope ro`", Class::NotPermitted),
+            "slow_down" => ("too much was asked", "try again in a while", Class::Exhausted),
+            "invalid_client" | "unauthorized_client" | "unsupported_grant_type" | "invalid_request" => (
+                "the server does not know what ndcli asks",
+                "one of the two may be older than the other: `ndcli --version`",
+                Class::Internal,
+            ),
+            _ => ("the server refused", "", Class::Precondition),
+        };
+        let mut message = match self.description.as_str() {
+            "" => format!("{what} (`{}`)", cut(&self.code)),
+            description => format!("{what}: {}", cut(description.trim_end_matches('.'))),
+        };
+        if let Some(wait) = self.retry_after {
+            message += &format!(" (in {})", humantime::format_duration(wait));
+        }
+        Failure {
+            message,
+            hint: Some(hint.to_owned()).filter(|hint| !hint.is_empty()),
+            code: class.exit_code(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: u16, body: &str) -> Answer {
+        Answer { status, retry_after: None, body: body.into() }
+    }
+
+    fn issuer() -> Issuer {
+        Issuer { name: "https://ndauth.example.org".to_owned(), device: true }
+    }
+
+    #[test]
+    fn the_browser_is_sent_to_ask_for_what_is_meant() {
+        let challenge = Challenge::of("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk").expect("a verifier");
+        let mut asked = Asked {
+            redirect_uri: "http://127.0.0.1:4711/callback",
+            state: "s&t",
+            challenge: &challenge,
+            device_name: "ndcli 0.1.0 on größe",
+            recent: false,
+        };
+        let url = "https://ndauth.example.org/oauth2/authorize?response_type=code&client_id=ndcli\
+                   &redirect_uri=http%3A%2F%2F127.0.0.1%3A4711%2Fcallback&state=s%26t\
+                   &code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256\
+                   &device_name=ndcli+0.1.0+on+gr%C3%B6%C3%9Fe";
+        assert_eq!(authorize_url(&issuer(), &asked), url);
+        asked.recent = true;
+        assert_eq!(authorize_url(&issuer(), &asked), format!("{url}&max_age=900&prompt=login"));
+    }
+
+    #[test]
+    fn a_server_is_called_by_its_own_name_alone() {
+        for (server, name, same) in [
+            ("https://ndauth.example.org", "https://ndauth.example.org", true),
+            ("https://ndauth.example.org:443", "https://ndauth.example.org/", true),
+            ("https://NDAUTH.example.org", "https://ndauth.example.org", true),
+            ("http://localhost:7711", "http://127.0.0.1:7711", true),
+            ("http://127.0.0.1:7711", "http://127.0.0.1:7712", false),
+            ("https://ndauth.example.org", "http://ndauth.example.org", false),
+            ("https://ndauth.example.org", "https://ndauth.example.org.evil.example", false),
+            ("https://ndauth.example.org", "https://ndauth.example.org/oauth", false),
+            ("https://ndauth.example.org", "", false),
+        ] {
+            assert_eq!(is_same(&server.parse().expect("an address"), name), same, "{server} {name}");
+        }
+    }
+
+    #[test]
+    fn answers_are_read() {
+        let refused = r#"{"error":"invalid_grant","error_description":"the code was used"}"#;
+        let Err(Error::Refused(told)) = read(&answer(400, refused)) else { panic!("it is a refusal") };
+        assert_eq!((told.code.as_str(), told.description.as_str()), ("invalid_grant", "the code was used"));
+        for (status, body, code) in [
+            (200, "nothing", 1),
+            (200, "[]", 1),
+            (404, "not found", 1),
+            (302, "", 1),
+            (500, r#"{"error":"x"}"#, 1),
+            (503, r#"{"error":"temporarily_unavailable"}"#, 6),
+            (502, "<html>", 6),
+            (400, r#"{"error":"invalid_grant"}"#, 4),
+            (401, r#"{"error":"invalid_client"}"#, 1),
+            (400, r#"{"error":"access_denied"}"#, 1),
+            (400, r#"{"error":"invalid_target"}"#, 5),
+        ] {
+            let Err(error) = read(&answer(status, body)) else { panic!("{status} {body}") };
+            assert_eq!(Failure::from(error).code, code, "{status} {body}");
+        }
+        assert!(read(&answer(200, "{}")).is_ok());
+    }
+
+    #[test]
+    fn what_a_server_says_commands_no_terminal() {
+        let refused = Refused {
+            code: "x\u{1b}[2J".to_owned(),
+            description: format!("no\n\u{1b}]0;owned\u{7}{}", "a".repeat(1000)),
+            retry_after: None,
+        };
+        let message = refused.failure().message;
+        assert!(!message.contains(['\u{1b}', '\n', '\u{7}']) && message.len() < 500, "{message}");
+        let bare = Refused { description: String::new(), ..refused }.failure().message;
+        assert_eq!(bare, "the server refused (`x\\u{1b}[2J`)");
+    }
+
+    #[test]
+    fn only_the_kinds_that_belong_there_are_taken() {
+        let session = "ndses_Jj8IYRumwQ9GV4nfqrymvLBbUUnY8LAkuEecJnIrk1U";
+        let refresh = "ndref_Jj8IYRumwQ9GV4nfqrymvLBbUUnY8LAkuEecJnIrk1U";
+        let told = |access: &str, refresh: &str| {
+            login(
+                &serde_json::json!({ "access_token": access, "refresh_token": refresh, "expires_in": 3600 }),
+            )
+        };
+        assert!(told(session, refresh).is_ok());
+        assert!(told(refresh, session).is_err());
+        assert!(told(session, "").is_err());
+    }
+}

@@ -1,0 +1,44 @@
+//! What only a person who logged in lately may do: they log in again, and the command goes on.
+
+use ndauth_client::Client;
+use ndauth_core::Problem;
+use ndauth_terminal::{Failure, aside, hint, shown, warn};
+
+use crate::arguments::Common;
+use crate::commands::whoami::account;
+use crate::credentials::{Credential, keep};
+use crate::logins::{self, KeptIn};
+use crate::{browser, oauth};
+
+/// Has the person log in again as who they are, where a call was refused because their login is not recent.
+pub(crate) async fn log_in_again(
+    common: &Common,
+    problem: &Problem,
+    client: &Client,
+) -> Result<Credential, Failure> {
+    if let Some(why) = browser::missing() {
+        let hint = format!("log in where there is a browser, `ndcli auth login`, and do it there: {why}");
+        return Err(Failure { hint: Some(hint), ..Failure::from(problem.clone()) });
+    }
+    aside(&format!("this needs a recent login: {}", shown(&problem.message)));
+    let before = client.who_am_i().await?;
+    let issuer = oauth::discover(common).await?;
+    let login = browser::log_in(common, &issuer, true).await?;
+    let now = client.with_credential(login.secret()).who_am_i().await?;
+    let (before, now) = (account(&before)?, account(&now)?);
+    if before.id != now.id {
+        if let Err(error) = oauth::revoke(common, login.secret()).await {
+            warn(&format!("the new login lives on at the server: {}", Failure::from(error).message));
+            hint("`ndcli auth sessions list` shows it, and `ndcli auth sessions revoke` ends it");
+        }
+        let message = format!(
+            "the browser logged in as {}, and this login is {}'s: nothing was done",
+            shown(&now.handle),
+            shown(&before.handle)
+        );
+        return Err(Failure::not_authenticated(message, "`ndcli auth login` logs in as somebody else"));
+    }
+    // Where it was kept, it is kept.
+    let wanted = logins::find(&common.server)?.map_or(KeptIn::File, |stored| stored.kept_in);
+    keep(common, login, wanted).await
+}
