@@ -29,7 +29,17 @@ fn run_some(filter: &[String]) -> anyhow::Result<()> {
         strace.is_ok_and(|status| status.success()),
         "`strace` is missing, which the tests of durability watch with\nhint: `apt-get install strace`, or run `.ci/run`"
     );
-    let (nextest, python, node) = (tools::nextest()?, tools::python()?, tools::node()?);
+    for program in ["chromium", "chromedriver"] {
+        let there = command(program, &["--version"]).stdout(Stdio::null()).status();
+        ensure!(
+            there.is_ok_and(|status| status.success()),
+            "`{program}` is missing, by which the tests of logins look at the pages\n\
+             hint: `apt-get install chromium chromium-driver`, or run `.ci/run`"
+        );
+    }
+    let (nextest, python) = (tools::nextest()?, tools::python()?);
+    let example = tools::node("node", "docs/examples/node/package.json")?;
+    let logins = tools::node("node-logins", "crates/ndauth-e2e/tests/logins/package.json")?;
     let Binaries { ndauthd, ndcli, asset_registry } = build_binaries(false)?;
     let cluster = Cluster::start()?;
     // Whose system calls one test watches, so that no other test has a part in them.
@@ -46,7 +56,8 @@ fn run_some(filter: &[String]) -> anyhow::Result<()> {
         .env("NDAUTH_TEST_FRAIL_POSTGRES_FOLDER", frail.data())
         .env("NDAUTH_TEST_GRPCURL", python.join("grpcurl"))
         .env("NDAUTH_TEST_PYTHON", python.join("python"))
-        .env("NDAUTH_TEST_NODE_MODULES", node)
+        .env("NDAUTH_TEST_NODE_MODULES", example)
+        .env("NDAUTH_TEST_LOGIN_NODE_MODULES", logins)
         .env("NDAUTH_TEST_NDAUTHD", ndauthd)
         .env("NDAUTH_TEST_NDCLI", ndcli)
         .env("NDAUTH_TEST_ASSET_REGISTRY", asset_registry);

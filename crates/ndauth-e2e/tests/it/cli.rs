@@ -130,11 +130,11 @@ on_both! {
         "#]]);
         shows(&under("auth token create --name more --scope rw"), 5, at, &server, &expect![[r#"
             error: a personal token may not create tokens: that takes an interactive login
-            hint: unset NDCLI_TOKEN and log in: `ndcli auth login --with-token`
+            hint: unset NDCLI_TOKEN and log in: `ndcli auth login`
         "#]]);
         shows(&under("auth token revoke readonly-monitor --yes"), 5, at, &server, &expect![[r#"
             error: a personal token may not revoke other tokens: that takes an interactive login
-            hint: unset NDCLI_TOKEN and log in: `ndcli auth login --with-token`
+            hint: unset NDCLI_TOKEN and log in: `ndcli auth login`
         "#]]);
         shows(&cli("auth token revoke github-ci"), 2, at, &server, &expect![[r#"
             error: this asks for a confirmation, and there is no terminal to ask on
@@ -152,11 +152,10 @@ on_both! {
         "#]]);
         shows(&cli("auth logout"), 0, at, &server, &expect![[r#"
             ✓ Logged out of http://SERVER
-            what was stored is gone from this machine; it stays valid until it expires or is revoked
         "#]]);
         shows(&cli("whoami"), 4, at, &server, &expect![[r#"
             error: there is no credential for the server `http://SERVER`
-            hint: set NDCLI_TOKEN, or log in with `ndcli auth login --with-token`
+            hint: set NDCLI_TOKEN, or log in with `ndcli auth login`
         "#]]);
     }
 
@@ -385,7 +384,7 @@ on_both! {
         let refused = at.ndcli_with(&server, &[], &["auth", "login", "--with-token"], service.expose());
         assert_eq!(refused.code, 2, "{refused:?}");
         assert!(!file.exists(), "what is refused is not stored");
-        let neither = at.ndcli(&server, &["auth", "login"]);
+        let neither = at.ndcli_with(&server, &[("CI", "true")], &["auth", "login"], "");
         assert!(neither.code == 2 && neither.err.contains("--with-token"), "{neither:?}");
     }
 }

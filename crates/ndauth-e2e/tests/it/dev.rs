@@ -19,7 +19,12 @@ pub(crate) struct Dev {
 pub(crate) fn dev(at: &Installation, arguments: &[&str]) -> Dev {
     let mut command = Command::new(told("NDAUTH_TEST_NDAUTHD"));
     command.args(["dev", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]).args(arguments);
-    command.env_clear().env("HOME", at.home()).stdin(Stdio::null()).stdout(Stdio::piped());
+    command
+        .env_clear()
+        .env("HOME", at.home())
+        .env("NDCLI_NO_KEYRING", "true")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped());
     let mut child = Killed(command.spawn().expect("it starts"));
     let mut said = String::new();
     let mut lines = Vec::new();
@@ -40,7 +45,11 @@ pub(crate) fn dev(at: &Installation, arguments: &[&str]) -> Dev {
 fn typed(at: &Installation, lines: &[String]) -> (String, Vec<i32>) {
     let script: String = lines.iter().map(|line| format!("{line}\necho \"exit $?\"\n")).collect();
     let mut bash = Command::new("bash");
-    bash.env_clear().env("PATH", path()).env("HOME", at.home()).args(["-c", &script]);
+    bash.env_clear()
+        .env("PATH", path())
+        .env("HOME", at.home())
+        .env("NDCLI_NO_KEYRING", "true")
+        .args(["-c", &script]);
     let ended = run(bash, "");
     let codes = ended.out.lines().filter_map(|line| line.strip_prefix("exit ")?.parse().ok()).collect();
     (ended.out + &ended.err, codes)

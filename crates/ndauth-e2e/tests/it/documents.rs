@@ -8,6 +8,7 @@ use ndauth_store::Engine;
 
 use crate::dev::dev;
 use crate::installation::{Installation, path, run, told};
+use crate::logins::{choose_password, person_at_a_browser};
 
 const FRESH: &str =
     "<!-- Made of the command line: `UPDATE_EXPECT=1 cargo xtask test -E 'test(documents)'` writes it. -->\n";
@@ -39,19 +40,40 @@ async fn the_references_are_fresh() {
     fresh(&expect_file!["../../../../docs/configuration.md"], &settings);
 }
 
-/// The commands that README shows, in the order in which it shows them.
+/// The commands that README shows, in the order in which it shows them, with a person at a browser where they need one.
 #[tokio::test]
 async fn the_readme_s_commands_work() {
     let at = Installation::new(Engine::Sqlite).await;
     let server = at.serve();
     let readme = std::fs::read_to_string(root().join("README.md")).expect("the README");
-    let block = readme.split("and, on the same machine:").nth(1).and_then(|rest| rest.split("```").nth(1));
-    let script = block.and_then(|block| block.strip_prefix("sh\n")).expect("a block of commands");
-    let mut bash = Command::new("bash");
-    bash.env_clear().env("PATH", path()).env("HOME", at.home()).env("NDAUTHD_DATABASE", at.database());
-    bash.env("NDCLI_SERVER", server.url.to_string()).args(["-e", "-o", "pipefail", "-c", script]);
-    let ended = run(bash, "");
-    assert_eq!(ended.code, 0, "{ended:?}");
+    let mut blocks =
+        readme.split("and, on the same machine:").nth(1).expect("it shows them").split("```sh\n").skip(1);
+    let person = at.home().join("person");
+    std::fs::write(&person, person_at_a_browser()).expect("written");
+    std::fs::set_permissions(&person, std::os::unix::fs::PermissionsExt::from_mode(0o700))
+        .expect("made runnable");
+    let mut play = || {
+        let script = blocks.next().and_then(|block| block.split("```").next()).expect("a block of commands");
+        let mut bash = Command::new("bash");
+        bash.env_clear()
+            .env("PATH", path())
+            .env("HOME", at.home())
+            .env("NDAUTHD_DATABASE", at.database())
+            .env("NDCLI_NO_KEYRING", "true")
+            .env("BROWSER", &person);
+        bash.env("NDCLI_SERVER", server.url.to_string()).args(["-e", "-o", "pipefail", "-c", script]);
+        let ended = run(bash, "");
+        assert_eq!(ended.code, 0, "{ended:?}");
+        ended
+    };
+    let (_, code) = play()
+        .out
+        .trim_end()
+        .rsplit_once("code=")
+        .map(|(link, code)| (link.to_owned(), code.to_owned()))
+        .expect("a link");
+    choose_password(&server, &code);
+    let ended = play();
     assert!(ended.out.contains("Token: ndpat_") && ended.out.contains("Name: github-ci"), "{ended:?}");
 }
 

@@ -82,6 +82,8 @@ impl Installation {
             .env_clear()
             .env("HOME", self.home.path())
             .env("NDAUTHD_DATABASE", self.database())
+            // The keyring of whoever runs the tests is theirs.
+            .env("NDCLI_NO_KEYRING", "true")
             .stdin(Stdio::null());
         command
     }
@@ -208,7 +210,12 @@ pub(crate) fn on_terminal(at: &Installation, columns: u16, line: &str) -> Comman
         &format!("stty cols {columns} rows 24; {line}"),
         "/dev/null",
     ]);
-    command.env_clear().env("PATH", path()).env("HOME", at.home()).env("TERM", "xterm");
+    command
+        .env_clear()
+        .env("PATH", path())
+        .env("HOME", at.home())
+        .env("TERM", "xterm")
+        .env("NDCLI_NO_KEYRING", "true");
     command
 }
 

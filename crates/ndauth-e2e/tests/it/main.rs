@@ -13,6 +13,7 @@ mod installation;
 mod instances;
 mod languages;
 mod life;
+mod logins;
 mod operator;
 mod orgs;
 mod outages;

@@ -30,7 +30,10 @@ on_both! {
         assert_eq!(orgs().await.map_err(|problem| problem.reason), Err(Reason::AccountDisabled));
         assert_eq!(at.operate("account disable ada"), "account `ada` was already disabled");
         at.operate("account enable ada");
-        assert_eq!(orgs().await, Ok(vec![]));
+        // Her sessions ended for good; she logs in again.
+        assert_eq!(orgs().await.map_err(|problem| problem.reason), Err(Reason::SessionRevoked));
+        let client = server.client(&at.session()).await;
+        assert_eq!(client.list_orgs().await.map(|listed| listed.orgs.len()), Ok(0));
     }
 
     async fn what_cannot_be_is_told_with_an_exit_code(at: &Installation) {

@@ -124,7 +124,7 @@ on_both! {
             org `theirs` created
         "#]]);
         shows(&at.admin("check"), 0, at, &server, &expect![[r#"
-            ✓ 15 events and 14 rows compared: all is as it should be
+            ✓ 16 events and 14 rows compared: all is as it should be
         "#]]);
     }
 

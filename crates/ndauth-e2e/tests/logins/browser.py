@@ -1,0 +1,143 @@
+"""A person at a browser: Debian's Chromium, driven by its own driver.
+
+    browser.py [--no-scripts] [--shots FOLDER] password URL PASSWORD
+    browser.py ... login URL NAME PASSWORD allow|deny
+    browser.py ... device URL CODE NAME PASSWORD allow|deny
+
+It prints what it saw, as JSON: the text of each page, where it ended, and what its cookies are like.
+"""
+
+import json
+import os
+import sys
+import tempfile
+
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
+
+FLAGS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--window-size=800,900",
+    "--ignore-certificate-errors",
+]
+
+
+class Person:
+    def __init__(self, scripts, shots, profile):
+        options = webdriver.ChromeOptions()
+        options.binary_location = "/usr/bin/chromium"
+        for flag in [*FLAGS, f"--user-data-dir={profile}"]:
+            options.add_argument(flag)
+        if not scripts:
+            options.add_experimental_option("prefs", {"profile.managed_default_content_settings.javascript": 2})
+        self.driver = webdriver.Chrome(options=options, service=webdriver.ChromeService("/usr/bin/chromedriver"))
+        self.shots = shots
+        self.seen = []
+
+    def prove_scripts(self, run):
+        """That they run, or do not, is not taken for granted."""
+        self.driver.get("data:text/html,<title>off</title><script>document.title = 'on'</script>")
+        assert self.driver.title == ("on" if run else "off"), self.driver.title
+
+    def look(self):
+        text = self.driver.find_element(By.TAG_NAME, "body").text
+        self.seen.append({"url": self.driver.current_url.split("?")[0], "title": self.driver.title, "text": text})
+        if self.shots:
+            self.driver.save_screenshot(os.path.join(self.shots, f"{len(self.seen)}.png"))
+        return text
+
+    def open(self, url):
+        self.driver.get(url)
+        return self.look()
+
+    def then(self, act):
+        """Does a thing, and waits until another page is there."""
+        page = self.driver.find_element(By.TAG_NAME, "html")
+        act()
+
+        def other(driver):
+            try:
+                page.is_enabled()
+                return False
+            except Exception:
+                return driver.find_elements(By.TAG_NAME, "body")
+
+        WebDriverWait(self.driver, 20).until(other)
+        return self.look()
+
+    def focused(self, name):
+        field = self.driver.switch_to.active_element
+        assert field.get_attribute("name") == name, f"{field.get_attribute('name')} in place of {name}"
+        return field
+
+    # All by the keyboard alone: what is to be typed first has the focus.
+
+    def set_password(self, password):
+        self.focused("password").send_keys(password, Keys.TAB)
+        self.focused("password_again").send_keys(password)
+        return self.enter()
+
+    def sign_in(self, name, password):
+        self.focused("name").send_keys(name, Keys.TAB)
+        self.focused("password").send_keys(password)
+        return self.enter()
+
+    def type_code(self, code):
+        self.focused("user_code").send_keys(code)
+        return self.enter()
+
+    def decide(self, decision):
+        for _ in range(10):
+            focused = self.driver.switch_to.active_element
+            if focused.get_attribute("value") == decision:
+                return self.enter()
+            focused.send_keys(Keys.TAB)
+        raise AssertionError(f"the keyboard leads to no button {decision}")
+
+    def enter(self):
+        focused = self.driver.switch_to.active_element
+        return self.then(lambda: focused.send_keys(Keys.ENTER))
+
+
+def main(words):
+    scripts, shots = True, None
+    while words and words[0].startswith("--"):
+        word = words.pop(0)
+        if word == "--no-scripts":
+            scripts = False
+        elif word == "--shots":
+            shots = words.pop(0)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        person = Person(scripts, shots, profile)
+        try:
+            person.prove_scripts(scripts)
+            visit(person, *words)
+        finally:
+            person.driver.quit()
+
+
+def visit(person, what, url, *rest):
+    person.open(url)
+    if what == "password":
+        (password,) = rest
+        person.set_password(password)
+    elif what == "login":
+        name, password, decision = rest
+        person.sign_in(name, password)
+        person.decide(decision)
+    elif what == "device":
+        code, name, password, decision = rest
+        person.sign_in(name, password)
+        person.type_code(code)
+        person.decide(decision)
+    cookies = [
+        {"name": c["name"], "http_only": c["httpOnly"], "secure": c["secure"], "same_site": c.get("sameSite"),
+         "path": c["path"]}
+        for c in person.driver.get_cookies()
+    ]
+    print(json.dumps({"pages": person.seen, "cookies": cookies}))
+
+
+main(sys.argv[1:])
