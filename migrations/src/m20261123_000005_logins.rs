@@ -9,8 +9,10 @@ pub(crate) struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        // Older instances say nothing of it: what they make has no other end than they give it.
+        let ends_at = ColumnDef::new("ends_at").big_integer().not_null().default(i64::MAX).to_owned();
         for (table, column) in [
-            ("session", ColumnDef::new("ends_at").big_integer().not_null().default(0).to_owned()),
+            ("session", ends_at),
             ("session", ColumnDef::new("proved_at").big_integer().to_owned()),
             ("session", ColumnDef::new("device").text().to_owned()),
             ("session", ColumnDef::new("address").text().to_owned()),

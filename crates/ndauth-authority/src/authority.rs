@@ -1,12 +1,11 @@
 //! The authority: a store, the catalogue, and what was observed but not yet written down.
 
-use std::net::IpAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ndauth_core::{
-    AccountId, Actor, Asker, Catalogue, Change, Counts, Effective, Entry, Event, LastUse, Lineage, Org,
-    OrgSlug, Permission, Personal, Refusal, Requirement, Role, Scope, TokenView, decide, is_recent,
+    Actor, Asker, Catalogue, Change, Counts, Effective, Entry, Event, LastUse, Lineage, Org, OrgSlug,
+    Permission, Personal, Refusal, Requirement, Role, Scope, TokenView, decide, is_recent,
 };
 use ndauth_store::{Clock, DatabaseUrl, MigrationState, Read, Store, Use, Write};
 use rand::rngs::SysRng;
@@ -36,10 +35,7 @@ pub struct Authority {
     pub(crate) follow_ups: FollowUps,
     pub(crate) logins: Logins,
     pub(crate) passwords: Passwords,
-    /// From which networks devices began to wait.
-    pub(crate) devices: Throttle<Option<IpAddr>>,
-    /// Who typed codes of devices.
-    pub(crate) typed: Throttle<AccountId>,
+    pub(crate) throttle: Throttle,
     /// What the clock showed when the janitor last looked.
     pub(crate) clock_shown: Mutex<Option<Shown>>,
 }
@@ -73,8 +69,7 @@ impl Authority {
             follow_ups: FollowUps::default(),
             logins: Logins::default(),
             passwords: Passwords::default(),
-            devices: Throttle::default(),
-            typed: Throttle::default(),
+            throttle: Throttle::default(),
             clock_shown: Mutex::default(),
         };
         authority.look_first().await?;

@@ -4,20 +4,44 @@
 use std::time::Duration;
 
 use ndauth_core::{
-    Actor, Change, Grants, Label, Lifetime, Networks, Orgs, Owner, Personal, Scope, Secret, SecretId,
+    Change, Grants, Label, Lifetime, Networks, OrgSlug, Orgs, Owner, Personal, Scope, Secret, SecretId,
     SecretKind, SecretRecord, Services, Token, TokenId,
 };
 use ndauth_store::Family;
 use rand::rngs::SysRng;
 
 use crate::access::Operation;
-use crate::oauth::{ExchangeAsked, Exchanged, GrantError, granted, live_account, live_session};
+use crate::oauth::{GrantError, granted, live_session};
 use crate::sessions::Visitor;
 use crate::tokens::member_orgs;
 use crate::{Authority, AuthorityError, Caller, Credential};
 
+/// What a derived token is to be able to do.
+#[derive(Clone, Debug)]
+pub struct ExchangeAsked {
+    /// Which access it offers; none stands for all that its person has.
+    pub scope: Option<Scope>,
+    /// In which org; none stands for all of theirs.
+    pub org: Option<OrgSlug>,
+}
+
+/// A derived token.
+#[derive(Debug)]
+pub struct Exchanged {
+    /// Its secret, here and never again.
+    pub secret: Secret,
+    /// What it offers.
+    pub scope: Scope,
+    /// How long it lasts.
+    pub lasts: Duration,
+}
+
 /// How long a derived token lasts.
 const LASTS: Duration = Duration::from_secs(15 * 60);
+/// How many there may be of one person's, revoked or not, that have not come to their end.
+const MOST: u64 = 200;
+
+const NO_SESSION: GrantError = GrantError::InvalidGrant("only a session's secret is exchanged");
 
 impl Authority {
     /// Derives a token from the session that a secret is of.
@@ -30,20 +54,18 @@ impl Authority {
         let subject: Secret =
             subject.parse().map_err(|_| GrantError::InvalidGrant("the subject token is no secret"))?;
         if subject.kind() != SecretKind::Session {
-            return Err(GrantError::InvalidGrant("only a session's secret is exchanged"));
+            return Err(NO_SESSION);
         }
         let credential = Credential::secret(subject, visitor.address);
         granted(|| async {
-            let (read, caller, _) = self.read_as(&credential, Operation::IssueTokens).await?;
-            let Caller::Session { account, session, .. } = caller else {
-                return Err(GrantError::InvalidGrant("only a session's secret is exchanged"));
-            };
-            drop(read);
-            let write = self.store.write("exchange").await?;
-            let account = live_account(write.lock_account(account.id).await?)?;
-            // Whoever ends it waits, or this does and finds it ended.
-            let session = live_session(write.lock_session(session.id).await?, write.now())?;
+            let (write, caller, _) = self.write_as(&credential, Operation::IssueTokens, "exchange").await?;
+            let Caller::Session { account, session, .. } = &caller else { return Err(NO_SESSION) };
             let now = write.now();
+            // Whoever ends it waits, or this does and finds it ended.
+            let session = live_session(write.lock_session(session.id).await?, now)?;
+            if write.count_derived(account.id).await? >= MOST {
+                return Err(AuthorityError::TooManyTries { after: LASTS }.into());
+            }
             let orgs = match &asked.org {
                 None => Orgs::All,
                 Some(slug) => {
@@ -81,9 +103,8 @@ impl Authority {
             write.insert_derived_token(&token, session.id).await?;
             let record = SecretRecord::first(SecretId::new(now, &mut SysRng)?, secret.prefix(), now);
             write.insert_secret(Family::Token(token.id), &record, &secret.hash(), None).await?;
-            let actor = Actor::Session { account: account.id, session: session.id };
             let change = Change::TokenDerived { token: token.id, session: session.id };
-            self.commit_by(write, actor, change, Personal::new()).await?;
+            self.commit(write, &caller, change, Personal::new()).await?;
             Ok(Exchanged { secret, scope, lasts })
         })
         .await

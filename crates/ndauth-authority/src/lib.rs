@@ -13,6 +13,7 @@ mod check;
 mod console;
 mod copies;
 mod credential;
+mod devices;
 mod error;
 mod exchange;
 mod explain;
@@ -43,7 +44,9 @@ pub use console::{NewAccount, NewOrg, NewService, RotatedService};
 pub use copies::{RestoredCopy, Settled, Settlement};
 pub(crate) use credential::Caller;
 pub use credential::{Credential, Life};
+pub use devices::{DeviceAsked, DeviceBegun};
 pub use error::AuthorityError;
+pub use exchange::{ExchangeAsked, Exchanged};
 pub use explain::{Explained, Explanation, Inquiry, Subject};
 pub use export::parse_export;
 pub use held::OwnerName;
@@ -56,7 +59,7 @@ pub use ndauth_store::{
     Clock, CopyError, Cursor, DatabaseUrl, Engine, InvalidDatabaseUrl, Key, ManualClock, MigrationState,
     StoreError, TokenOrder, TokenPage, TokenQuery, Use,
 };
-pub use oauth::{CodeAsked, DeviceAsked, DeviceBegun, ExchangeAsked, Exchanged, GrantError};
+pub use oauth::{CodeAsked, GrantError};
 pub use orgs::{BrokenToken, Impact, MemberShown, NewPolicy, OrgShown, PoliciesShown, PolicySet};
 pub use rotations::{ChangedToken, RotatedToken, Settling};
 pub use sessions::{Granted, Logins, MySession, Visit, Visitor, WhichSessions};

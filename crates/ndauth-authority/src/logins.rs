@@ -12,11 +12,12 @@ use ndauth_store::{Read, StoreError, Ticket, TicketKind, Write};
 use rand::rngs::SysRng;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
+use uuid::Uuid;
 
 use crate::access::Operation;
 use crate::authority::retried;
 use crate::console::account;
-use crate::throttle::{Limit, Throttle, network};
+use crate::throttle::{Tried, network};
 use crate::{Authority, AuthorityError, Credential, Visitor};
 
 /// A browser that was signed in.
@@ -44,39 +45,22 @@ pub struct Link {
 pub(crate) struct Passwords {
     /// Each takes 19 MiB and a core for a while: no more at once.
     room: Arc<Semaphore>,
-    tries: Throttle<Tried>,
 }
 
-/// Who tried, or from where.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Tried {
-    /// A name, from a network.
-    NameFrom(String, Option<std::net::IpAddr>),
-    /// Any name, from a network.
-    From(Option<std::net::IpAddr>),
-    /// A name, from networks that its account has no session from.
-    NameFromStrangers(String),
-}
-
-const QUARTER: Duration = Duration::from_secs(15 * 60);
-/// How often a name may be tried from a network.
-const OF_NAME_FROM: Limit = Limit { tries: 10, within: QUARTER };
-/// How often any names may be.
-const OF_NETWORK: Limit = Limit { tries: 100, within: QUARTER };
-/// How often a name may be tried by strangers together. Its owner's networks do not count, and are not refused.
-const OF_NAME: Limit = Limit { tries: 200, within: QUARTER };
 /// How many passwords are checked at once, and how many may wait.
 const CHECKS: usize = 2;
 /// How long an invitation lasts.
 const INVITATION: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// How long a link to sign in lasts.
 const SIGN_IN: Duration = Duration::from_secs(60 * 60);
+/// An account that there never is.
+const NOBODY: AccountId = AccountId::from_uuid(Uuid::nil());
 /// Names are no longer.
 const LONGEST_NAME: usize = 320;
 
 impl Default for Passwords {
     fn default() -> Passwords {
-        Passwords { room: Arc::new(Semaphore::new(CHECKS)), tries: Throttle::default() }
+        Passwords { room: Arc::new(Semaphore::new(CHECKS)) }
     }
 }
 
@@ -105,17 +89,28 @@ impl Passwords {
         Ok(hashed.map_err(failed)?.to_string())
     }
 
-    /// Whether a password is the one that was hashed. Where none was, it takes as long, and is not.
-    async fn verify(&self, password: &str, hashed: Option<String>) -> Result<bool, AuthorityError> {
+    /// Whether a password is the one that was hashed for an account. Where none was, it takes as long, and is not.
+    async fn verify(
+        &self,
+        password: &str,
+        account: AccountId,
+        hashed: Option<String>,
+    ) -> Result<bool, AuthorityError> {
         let password = zeroizing(password);
-        self.with_room(move || match hashed {
-            Some(hashed) => Argon2::default().verify_password(password.as_bytes(), hashed.as_str()).is_ok(),
-            None => {
-                let _ = Argon2::default().verify_password(password.as_bytes(), nobodys());
-                false
+        let known = hashed.is_some();
+        let verified = self.with_room(move || {
+            let hashed = hashed.as_deref().unwrap_or(nobodys());
+            Argon2::default().verify_password(password.as_bytes(), hashed)
+        });
+        match verified.await? {
+            Ok(()) => Ok(known),
+            Err(argon2::password_hash::Error::PasswordInvalid) => Ok(false),
+            // What is kept reads as no hash: nobody typed anything wrong.
+            Err(_) => {
+                let (table, column) = ("password", "phc");
+                Err(StoreError::Corrupt { table, column, id: account.to_string() }.into())
             }
-        })
-        .await
+        }
     }
 }
 
@@ -154,33 +149,28 @@ impl Authority {
         self.standing.admit(Operation::SignIn, read.installation())?;
         let found = if name.len() <= LONGEST_NAME { find_person(&read, typed, &name).await? } else { None };
         let from = network(visitor.address);
-        // However somebody is named, it is them.
-        let who = found.as_ref().map_or(name, |account| account.handle.to_string());
-        let who: String = who.chars().take(LONGEST_NAME).collect();
-        let mut keys =
-            vec![(Tried::From(from), OF_NETWORK), (Tried::NameFrom(who.clone(), from), OF_NAME_FROM)];
-        let mut at_home = false;
-        let mut hashed = None;
-        if let Some(account) = &found {
-            hashed = read.find_password(account.id).await?;
-            let live = read.list_live_sessions(account.id).await?;
-            at_home = live.iter().any(|seen| network(seen.session.address) == from);
-        }
-        if !at_home {
-            keys.push((Tried::NameFromStrangers(who), OF_NAME));
+        // As it was typed: a count that a handle and an address shared would tell that they are one person's.
+        let name: String = name.chars().take(LONGEST_NAME).collect();
+        let mut tries = vec![Tried::AnyFrom(from), Tried::NameFrom(name.clone(), from)];
+        // Of whoever is unknown as much is asked as of who is known.
+        let id = found.as_ref().map_or(NOBODY, |account| account.id);
+        let hashed = read.find_password(id).await?;
+        let live = read.list_live_sessions(id).await?;
+        if !live.iter().any(|seen| network(seen.session.address) == from) {
+            tries.push(Tried::NameFromStrangers(name));
         }
         let now = read.now();
         drop(read);
-        self.passwords.tries.take(&keys, now)?;
-        let right = self.passwords.verify(password, hashed.clone()).await?;
+        self.throttle.take(&tries, now)?;
+        let right = self.passwords.verify(password, id, hashed.clone()).await?;
         let Some(account) = found.filter(|_| right) else {
             metrics::counter!("ndauth_sign_ins_refused_total").increment(1);
             return Err(AuthorityError::SignInRefused);
         };
-        for (key, _) in &keys {
-            match key {
-                Tried::NameFrom(..) => self.passwords.tries.forget(key),
-                Tried::From(_) | Tried::NameFromStrangers(_) => self.passwords.tries.give_back(key),
+        for tried in &tries {
+            match tried {
+                Tried::NameFrom(..) => self.throttle.forget(tried),
+                _ => self.throttle.give_back(tried),
             }
         }
         retried(|| async {
@@ -321,6 +311,21 @@ impl Authority {
         linked(&read, &ticket).await
     }
 
+    /// Begins a change by a link, which works no more once that is done. Gives its account, which nobody else changes.
+    async fn use_link(
+        &self,
+        name: &'static str,
+        code: &str,
+        kind: TicketKind,
+    ) -> Result<(Write, Account), AuthorityError> {
+        let write = self.store.write(name).await?;
+        self.standing.admit(Operation::SignIn, write.installation())?;
+        let ticket = live_link(&write, code, Some(kind)).await?;
+        let account = linked(&write, &ticket).await?;
+        let account = write.lock_account(account.id).await?.unwrap_or(account);
+        if write.use_ticket(&ticket).await? { Ok((write, account)) } else { Err(AuthorityError::LinkSpent) }
+    }
+
     /// Signs a browser in by a link, which works no more.
     pub async fn sign_in_by_link(
         &self,
@@ -329,14 +334,7 @@ impl Authority {
         before: Option<&Secret>,
     ) -> Result<SignedIn, AuthorityError> {
         retried(|| async {
-            let write = self.store.write("sign_in").await?;
-            self.standing.admit(Operation::SignIn, write.installation())?;
-            let ticket = live_link(&write, code, Some(TicketKind::SignIn)).await?;
-            let account = linked(&write, &ticket).await?;
-            let account = write.lock_account(account.id).await?.unwrap_or(account);
-            if !write.use_ticket(&ticket).await? {
-                return Err(AuthorityError::LinkSpent);
-            }
+            let (write, account) = self.use_link("sign_in", code, TicketKind::SignIn).await?;
             self.sign_in_as(write, account, visitor, before).await
         })
         .await
@@ -355,16 +353,9 @@ impl Authority {
         let password: Password = password.parse().map_err(|why| AuthorityError::invalid("password", why))?;
         let hashed = self.passwords.hash(&password).await?;
         let account = retried(|| async {
-            let write = self.store.write("set_password").await?;
-            self.standing.admit(Operation::SignIn, write.installation())?;
-            let ticket = live_link(&write, code, Some(TicketKind::Invitation)).await?;
-            let account = linked(&write, &ticket).await?;
-            let account = write.lock_account(account.id).await?.unwrap_or(account);
+            let (write, account) = self.use_link("set_password", code, TicketKind::Invitation).await?;
             if account.disabled_at.is_some() {
                 return Err(AuthorityError::AccountDisabled);
-            }
-            if !write.use_ticket(&ticket).await? {
-                return Err(AuthorityError::LinkSpent);
             }
             write.set_password(account.id, &hashed).await?;
             write.end_sessions(account.id).await?;

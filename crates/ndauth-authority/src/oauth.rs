@@ -1,22 +1,20 @@
-//! How programs get a session: by a code that a browser brings them (RFC 6749, section 4.1, with RFC 7636), or by one
-//! that a person types into a browser for them (RFC 8628); and how they keep it.
+//! How programs get a session by a code that a browser brings them (RFC 6749, section 4.1, with RFC 7636), and how they
+//! keep it.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
 use ndauth_core::{
-    Account, Actor, Challenge, Expiry, Label, OneTime, OrgSlug, Scope, Secret, SecretKind, Session,
-    SessionId, Timestamp, UserCode,
+    Account, Actor, Challenge, Expiry, Label, OneTime, Secret, SecretKind, Session, SessionId, Timestamp,
 };
-use ndauth_store::{Family, FoundSecret, Read, Ticket, TicketKind, Write};
-
+use ndauth_store::{Family, FoundSecret, Ticket, TicketKind, Write};
 use rand::rngs::SysRng;
 use serde::{Deserialize, Serialize};
 
 use crate::access::Operation;
 use crate::authority::retried;
 use crate::sessions::{Granted, Visit, Visitor};
-use crate::throttle::{Limit, network};
+use crate::throttle::Tried;
 use crate::{Authority, AuthorityError};
 
 /// What a client asks a person's browser for.
@@ -30,52 +28,6 @@ pub struct CodeAsked {
     pub device: Option<Label>,
     /// From where it asks.
     pub from: Option<IpAddr>,
-}
-
-/// A device that waits to be let in.
-#[derive(Debug)]
-pub struct DeviceBegun {
-    /// What it asks with.
-    pub device_code: OneTime,
-    /// What its person types.
-    pub user_code: UserCode,
-    /// How long both last.
-    pub lasts: Duration,
-    /// How often it may ask.
-    pub interval: Duration,
-}
-
-/// What a person is told of a device that waits.
-#[derive(Debug)]
-pub struct DeviceAsked {
-    /// What it says it is.
-    pub device: Option<Label>,
-    /// From where it asks.
-    pub address: Option<IpAddr>,
-    /// Since when.
-    pub asked_at: Timestamp,
-    /// As of when.
-    pub now: Timestamp,
-}
-
-/// What a derived token is to be able to do.
-#[derive(Clone, Debug)]
-pub struct ExchangeAsked {
-    /// Which access it offers; none stands for all that its person has.
-    pub scope: Option<Scope>,
-    /// In which org; none stands for all of theirs.
-    pub org: Option<OrgSlug>,
-}
-
-/// A derived token.
-#[derive(Debug)]
-pub struct Exchanged {
-    /// Its secret, here and never again.
-    pub secret: Secret,
-    /// What it offers.
-    pub scope: Scope,
-    /// How long it lasts.
-    pub lasts: Duration,
 }
 
 /// Why a client is given nothing (RFC 6749, section 5.2; RFC 8628, section 3.5; RFC 8693, section 2.2.2).
@@ -157,43 +109,14 @@ struct Code {
     session: Option<SessionId>,
 }
 
-/// What is kept of a device that waits.
-#[derive(Serialize, Deserialize)]
-struct Device {
-    device: Option<String>,
-    address: Option<IpAddr>,
-    decided: Option<Decided>,
-    /// When it last asked, and how long it is to wait now, in seconds.
-    asked_at: Option<Timestamp>,
-    interval: u64,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Decided {
-    Allowed,
-    Denied,
-}
-
 /// How long a code lasts.
 const CODE: Duration = Duration::from_secs(60);
 /// How many codes of one person may wait.
 const MOST_CODES: u64 = 20;
-/// How long a device waits.
-const DEVICE: Duration = Duration::from_secs(10 * 60);
-/// How many devices may.
-const MOST_DEVICES: u64 = 1000;
-/// How often a device may ask, at first; each time it asks too soon, it waits this much longer.
-const INTERVAL: Duration = Duration::from_secs(5);
-/// How many devices may begin to wait, from one network.
-const OF_DEVICES: Limit = Limit { tries: 100, within: Duration::from_secs(10 * 60) };
-/// How often a person may type a code that no device waits with: 20^8 are none to guess.
-const OF_TYPED: Limit = Limit { tries: 10, within: Duration::from_secs(10 * 60) };
 /// A secret that refreshes may be presented once more within this time, while the one it was changed for is unused.
 const REPLAY: Duration = Duration::from_secs(30);
 
 const UNKNOWN_CODE: GrantError = GrantError::InvalidGrant("the code is not known, or is too old");
-const UNKNOWN_DEVICE: GrantError = GrantError::InvalidGrant("the device code is not known");
 const UNKNOWN_REFRESH: GrantError = GrantError::InvalidGrant("the login is not known here, or was long ago");
 const ENDED: GrantError = GrantError::InvalidGrant("the session has ended");
 
@@ -207,8 +130,7 @@ impl Authority {
     ) -> Result<OneTime, AuthorityError> {
         let Visit { account, session, .. } = self.visit(cookie, visitor).await?;
         retried(|| async {
-            let write = self.store.write("grant_code").await?;
-            self.standing.admit(Operation::Authorize, write.installation())?;
+            let (write, session) = self.write_for(&session, Operation::Authorize, "grant_code").await?;
             if write.count_tickets(TicketKind::Code, Some(account.id)).await? >= MOST_CODES {
                 return Err(AuthorityError::TooManyTries { after: CODE });
             }
@@ -285,135 +207,11 @@ impl Authority {
         .await
     }
 
-    /// Lets a device wait until its person lets it in.
-    pub async fn begin_device(&self, visitor: &Visitor) -> Result<DeviceBegun, GrantError> {
-        if !self.logins.device {
-            return Err(GrantError::NotOffered);
-        }
-        let now = self.store.moment().await?.now;
-        self.devices.take(&[(network(visitor.address), OF_DEVICES)], now)?;
-        granted(|| async {
-            let write = self.store.write("begin_device").await?;
-            self.standing.admit(Operation::AskForDevice, write.installation())?;
-            if write.count_tickets(TicketKind::Device, None).await? >= MOST_DEVICES {
-                return Err(AuthorityError::TooManyTries { after: DEVICE }.into());
-            }
-            let (device_code, user_code) = (OneTime::mint(&mut SysRng)?, UserCode::mint(&mut SysRng)?);
-            let details = Device {
-                device: visitor.device.as_ref().map(ToString::to_string),
-                address: visitor.address,
-                decided: None,
-                asked_at: None,
-                interval: INTERVAL.as_secs(),
-            };
-            let ticket = ticket(&write, &device_code, TicketKind::Device, DEVICE, &details);
-            write.insert_ticket(&Ticket { user_code: Some(user_code.hash()), ..ticket }).await?;
-            write.commit_observed().await?;
-            Ok(DeviceBegun { device_code, user_code, lasts: DEVICE, interval: INTERVAL })
-        })
-        .await
-    }
-
-    /// Tells the person who typed a code which device waits with it.
-    pub async fn asked_by_device(
-        &self,
-        cookie: &Secret,
-        visitor: &Visitor,
-        user_code: &str,
-    ) -> Result<DeviceAsked, AuthorityError> {
-        let Visit { account, now, .. } = self.visit(cookie, visitor).await?;
-        self.typed.take(&[(account.id, OF_TYPED)], now)?;
-        let read = self.store.read().await?;
-        let (ticket, details) = waiting(&read, user_code).await?;
-        self.typed.give_back(&account.id);
-        Ok(DeviceAsked {
-            device: details.device.and_then(|device| device.parse().ok()),
-            address: details.address,
-            asked_at: ticket.created_at,
-            now: read.now(),
-        })
-    }
-
-    /// Lets a device in, or not.
-    pub async fn decide_device(
-        &self,
-        cookie: &Secret,
-        visitor: &Visitor,
-        user_code: &str,
-        allow: bool,
-    ) -> Result<(), AuthorityError> {
-        let Visit { account, now, .. } = self.visit(cookie, visitor).await?;
-        self.typed.take(&[(account.id, OF_TYPED)], now)?;
-        retried(|| async {
-            let write = self.store.write("decide_device").await?;
-            // Who decides at once waits for each other.
-            write.lock_account(account.id).await?;
-            let (ticket, mut details) = waiting(&write, user_code).await?;
-            details.decided = Some(if allow { Decided::Allowed } else { Decided::Denied });
-            let account = Some(account.id);
-            write.update_ticket(&Ticket { account, details: written(&details), ..ticket }).await?;
-            write.commit_observed().await?;
-            Ok(())
-        })
-        .await?;
-        self.typed.give_back(&account.id);
-        Ok(())
-    }
-
-    /// Gives a device that was let in a session, once.
-    pub async fn poll_device(&self, device_code: &str, visitor: &Visitor) -> Result<Granted, GrantError> {
-        if !self.logins.device {
-            return Err(GrantError::NotOffered);
-        }
-        granted(|| async {
-            let hash = OneTime::hash_of(device_code);
-            let read = self.store.read().await?;
-            self.standing.admit(Operation::IssueTokens, read.installation())?;
-            // Strangers never hold up a writer.
-            device(&read, &hash).await?;
-            drop(read);
-            let write = self.store.write("poll_device").await?;
-            let (ticket, mut details) = device(&write, &hash).await?;
-            let now = write.now();
-            let account = match (details.decided, ticket.account) {
-                (Some(Decided::Allowed), Some(account)) => account,
-                (Some(_), _) => return Err(GrantError::Denied),
-                (None, _) => {
-                    let interval = Duration::from_secs(details.interval);
-                    // A second is let pass: clocks and networks are not exact.
-                    let soon =
-                        details.asked_at.is_some_and(|at| now.since(at) + Duration::from_secs(1) < interval);
-                    if soon {
-                        details.interval += INTERVAL.as_secs();
-                    }
-                    details.asked_at = Some(now);
-                    write.update_ticket(&Ticket { details: written(&details), ..ticket }).await?;
-                    write.commit_observed().await?;
-                    return Err(if soon { GrantError::SlowDown } else { GrantError::Pending });
-                }
-            };
-            let account = live_account(write.lock_account(account).await?)?;
-            if !write.use_ticket(&ticket).await? {
-                return Err(GrantError::InvalidGrant("the device was let in before"));
-            }
-            let device = details.device.as_ref().and_then(|device| device.parse().ok());
-            let visitor = Visitor { device: device.or(visitor.device.clone()), ..visitor.clone() };
-            // Whoever typed the code is not who uses the device, for all that is known: it proves nothing.
-            let session = self.new_session(account.id, &visitor, now)?;
-            write.insert_session(&session).await?;
-            let granted = self.grant(&write, &session).await?;
-            self.begin_session(write, &session).await?;
-            Ok(granted)
-        })
-        .await
-    }
-
     /// Gives a session new secrets for the one that refreshes it, which works no more.
     ///
     /// Whoever presents it again has copied it, or is who had it copied: the session ends. But an answer may have been
     /// lost: within 30 s, while what it was changed for is unused, it is changed once more.
-    pub async fn refresh(&self, secret: &str, visitor: &Visitor) -> Result<Granted, GrantError> {
-        let _ = visitor;
+    pub async fn refresh(&self, secret: &str) -> Result<Granted, GrantError> {
         let secret: Secret = secret.parse().map_err(|_| UNKNOWN_REFRESH)?;
         if secret.kind() != SecretKind::Refresh {
             return Err(UNKNOWN_REFRESH);
@@ -427,11 +225,8 @@ impl Authority {
             drop(read);
             let write = self.store.write("refresh_session").await?;
             let account = live_account(write.lock_account(session.account).await?)?;
-            let session = write.lock_session(id).await?.ok_or(UNKNOWN_REFRESH)?;
             let now = write.now();
-            if session.revoked_at.is_some() || session.expires_at.is_past(now) {
-                return Err(ENDED);
-            }
+            let session = live_session(write.lock_session(id).await?, now)?;
             let secrets = write.list_secrets(Family::Session(id)).await?;
             let found =
                 secrets.iter().find(|known| known.record.id == found.record.id).ok_or(UNKNOWN_REFRESH)?;
@@ -444,6 +239,8 @@ impl Authority {
                     "it was used before, and the session is ended: somebody may have copied it",
                 ));
             }
+            // Not sooner: what was used before is always noticed.
+            self.throttle.take(&[Tried::Refresh(id)], now)?;
             if found.record.confirmed_at.is_none() {
                 write.use_refresh(found.record.id).await?;
             }
@@ -482,7 +279,7 @@ fn may_replay(found: &FoundSecret, secrets: &[FoundSecret], now: Timestamp) -> b
     now.since(ended) <= REPLAY && last_used
 }
 
-/// Tries again where another transaction stood in its way.
+/// See [`retried`].
 pub(crate) async fn granted<T, F>(mut attempt: impl FnMut() -> F) -> Result<T, GrantError>
 where
     F: Future<Output = Result<T, GrantError>>,
@@ -510,12 +307,10 @@ pub(crate) fn live_account(account: Option<Account>) -> Result<Account, GrantErr
 
 /// A session that is there, for who derives from it.
 pub(crate) fn live_session(session: Option<Session>, now: Timestamp) -> Result<Session, GrantError> {
-    let session = session.ok_or(ENDED)?;
-    let ended = session.revoked_at.is_some() || session.expires_at.is_past(now);
-    if ended { Err(ENDED) } else { Ok(session) }
+    session.filter(|session| session.is_live(now)).ok_or(ENDED)
 }
 
-fn ticket(
+pub(crate) fn ticket(
     write: &Write,
     code: &OneTime,
     kind: TicketKind,
@@ -534,46 +329,13 @@ fn ticket(
     }
 }
 
-fn written(details: &impl Serialize) -> String {
+pub(crate) fn written(details: &impl Serialize) -> String {
     serde_json::to_string(details).expect("it is plain data")
 }
 
-fn read_details<T: for<'a> Deserialize<'a>>(ticket: &Ticket) -> Result<T, AuthorityError> {
+pub(crate) fn read_details<T: for<'a> Deserialize<'a>>(ticket: &Ticket) -> Result<T, AuthorityError> {
     serde_json::from_str(&ticket.details).map_err(|_| {
         let id = hex::encode(&ticket.hash.bytes()[..6]);
         ndauth_store::StoreError::Corrupt { table: "ticket", column: "details", id }.into()
     })
-}
-
-/// The device that waits with a code that a person typed.
-async fn waiting(read: &Read, typed: &str) -> Result<(Ticket, Device), AuthorityError> {
-    let none =
-        || AuthorityError::NotFound { what: "device that waits with the code", name: typed.to_owned() };
-    let code: UserCode = typed.parse().map_err(|why| AuthorityError::invalid("user_code", why))?;
-    let ticket = read.find_device(&code.hash()).await?.ok_or_else(none)?;
-    let details: Device = read_details(&ticket)?;
-    let waits = ticket.used_at.is_none() && ticket.expires_at > read.now() && details.decided.is_none();
-    if waits { Ok((ticket, details)) } else { Err(none()) }
-}
-
-/// The device that asks with a code.
-async fn device(read: &Read, hash: &ndauth_core::SecretHash) -> Result<(Ticket, Device), GrantError> {
-    let ticket = read.find_ticket(hash).await?.filter(|found| found.kind == TicketKind::Device);
-    let ticket = ticket.ok_or(UNKNOWN_DEVICE)?;
-    if ticket.used_at.is_some() {
-        return Err(GrantError::InvalidGrant("the device was let in before"));
-    }
-    if ticket.expires_at <= read.now() {
-        return Err(GrantError::Expired);
-    }
-    let details = read_details(&ticket)?;
-    Ok((ticket, details))
-}
-
-/// What people are shown of a device that says nothing of itself.
-impl DeviceAsked {
-    /// It by name.
-    pub fn name(&self) -> &str {
-        self.device.as_ref().map_or("a device that does not say what it is", Label::as_str)
-    }
 }

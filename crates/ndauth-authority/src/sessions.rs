@@ -12,6 +12,7 @@ use rand::rngs::SysRng;
 
 use crate::access::Operation;
 use crate::authority::retried;
+use crate::throttle::Tried;
 use crate::{AsOf, Authority, AuthorityError, Caller, Credential};
 
 /// How long sessions last, and how they may begin.
@@ -120,6 +121,7 @@ impl Authority {
 
     /// Begins a session whose person proved who they are.
     pub(crate) async fn begin_session(&self, write: Write, session: &Session) -> Result<(), AuthorityError> {
+        self.throttle.take(&[Tried::Login(session.account)], write.now())?;
         write.set_logged_in(session.account).await?;
         let actor = Actor::Session { account: session.account, session: session.id };
         let change = Change::SessionIssued { account: session.account, session: session.id };
@@ -180,13 +182,28 @@ impl Authority {
         };
         if stale {
             let write = self.store.write("extend_session").await?;
-            let lives = write.lock_session(session.id).await?;
-            if lives.is_some_and(|session| session.revoked_at.is_none()) {
+            // It may have ended since.
+            let session = write.lock_session(session.id).await?;
+            if let Some(session) = session.filter(|session| session.is_live(write.now())) {
                 write.extend_session(session.id, until).await?;
                 write.commit_observed().await?;
             }
         }
         Ok(Visit { account, session, now })
+    }
+
+    /// Begins a change on behalf of a session, which lives until that is done. Gives it as it is now.
+    pub(crate) async fn write_for(
+        &self,
+        session: &Session,
+        operation: Operation,
+        name: &'static str,
+    ) -> Result<(Write, Session), AuthorityError> {
+        let write = self.store.write(name).await?;
+        self.standing.admit(operation, write.installation())?;
+        write.lock_account(session.account).await?;
+        let session = write.lock_session(session.id).await?.filter(|session| session.is_live(write.now()));
+        Ok((write, session.ok_or(AuthorityError::SessionExpired)?))
     }
 
     /// Ends the session of a browser's cookie, if it lives.

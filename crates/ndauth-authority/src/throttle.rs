@@ -2,68 +2,96 @@
 //! for itself.
 
 use std::collections::HashMap;
-use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ndauth_core::Timestamp;
+use ndauth_core::{AccountId, SecretHash, SessionId, Timestamp};
 
 use crate::AuthorityError;
 
-/// How many tries there may be within a while.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limit {
-    pub(crate) tries: u32,
-    pub(crate) within: Duration,
+/// What is tried.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Tried {
+    /// A password for a name, from a network.
+    NameFrom(String, Network),
+    /// A password for any name, from a network.
+    AnyFrom(Network),
+    /// A password for a name, from networks that its account has no session from: its owner's are not refused for them.
+    NameFromStrangers(String),
+    /// To log in once more, by whoever proved to be a person.
+    Login(AccountId),
+    /// To let one more device wait, from a network.
+    DeviceFrom(Network),
+    /// To type the code of a device, by a person: 20^8 are none to guess.
+    CodeBy(AccountId),
+    /// To ask whether the code was typed that a device shows.
+    Poll(SecretHash),
+    /// To refresh a session.
+    Refresh(SessionId),
 }
 
+/// What one client is likely to have of addresses.
+pub(crate) type Network = Option<IpAddr>;
+
 /// The tries there were.
-#[derive(Debug)]
-pub(crate) struct Throttle<K> {
-    tries: Mutex<HashMap<K, Tries>>,
+#[derive(Debug, Default)]
+pub(crate) struct Throttle {
+    tries: Mutex<HashMap<Tried, Tries>>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Tries {
     since: Timestamp,
-    within: Duration,
     count: u32,
 }
 
 /// How many of whom and where are kept; beyond that, what is over is let go first.
 const MOST: usize = 50_000;
 
-impl<K> Default for Throttle<K> {
-    fn default() -> Throttle<K> {
-        Throttle { tries: Mutex::default() }
+impl Tried {
+    /// How many tries there may be within a while.
+    fn limit(&self) -> (u32, Duration) {
+        let (tries, seconds) = match self {
+            Tried::NameFrom(..) => (10, 15 * 60),
+            Tried::AnyFrom(_) => (100, 15 * 60),
+            Tried::NameFromStrangers(_) => (200, 15 * 60),
+            Tried::Login(_) => (120, 60 * 60),
+            Tried::DeviceFrom(_) => (100, 10 * 60),
+            Tried::CodeBy(_) => (10, 10 * 60),
+            // A device is told to wait 5 s. One is let pass: clocks and networks are not exact.
+            Tried::Poll(_) => (1, 4),
+            Tried::Refresh(_) => (60, 15 * 60),
+        };
+        (tries, Duration::from_secs(seconds))
     }
 }
 
-impl<K: Hash + Eq + Clone> Throttle<K> {
-    /// Counts a try of each key against its limit, unless one has no more: then none is counted.
-    pub(crate) fn take(&self, keys: &[(K, Limit)], now: Timestamp) -> Result<(), AuthorityError> {
-        let mut tries = self.tries.lock().unwrap_or_else(PoisonError::into_inner);
-        for (key, limit) in keys {
-            if let Some(known) = tries.get(key)
-                && known.count >= limit.tries
-                && now.since(known.since) < limit.within
+impl Throttle {
+    /// Counts a try of each, unless one has no more: then none is counted.
+    pub(crate) fn take(&self, each: &[Tried], now: Timestamp) -> Result<(), AuthorityError> {
+        let mut tries = self.tries();
+        for tried in each {
+            let (most, within) = tried.limit();
+            if let Some(known) = tries.get(tried)
+                && known.count >= most
+                && now.since(known.since) < within
             {
-                let after = limit.within.saturating_sub(now.since(known.since));
+                let after = within.saturating_sub(now.since(known.since));
                 return Err(AuthorityError::TooManyTries { after });
             }
         }
-        if tries.len() + keys.len() > MOST {
-            tries.retain(|_, known| now.since(known.since) < known.within);
+        if tries.len() + each.len() > MOST {
+            tries.retain(|tried, known| now.since(known.since) < tried.limit().1);
             // So many at once are an attack by itself: what was counted of it is not worth a server's memory.
-            if tries.len() + keys.len() > MOST {
+            if tries.len() + each.len() > MOST {
                 tries.clear();
             }
         }
-        for (key, limit) in keys {
-            let fresh = Tries { since: now, within: limit.within, count: 0 };
-            let known = tries.entry(key.clone()).or_insert(fresh);
-            if now.since(known.since) >= limit.within {
+        for tried in each {
+            let fresh = Tries { since: now, count: 0 };
+            let known = tries.entry(tried.clone()).or_insert(fresh);
+            if now.since(known.since) >= tried.limit().1 {
                 *known = fresh;
             }
             known.count += 1;
@@ -71,21 +99,25 @@ impl<K: Hash + Eq + Clone> Throttle<K> {
         Ok(())
     }
 
-    /// Forgets the tries of a key: the last was right.
-    pub(crate) fn forget(&self, key: &K) {
-        self.tries.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+    /// Forgets the tries there were: the last was right.
+    pub(crate) fn forget(&self, tried: &Tried) {
+        self.tries().remove(tried);
     }
 
-    /// Takes back one try of a key.
-    pub(crate) fn give_back(&self, key: &K) {
-        if let Some(known) = self.tries.lock().unwrap_or_else(PoisonError::into_inner).get_mut(key) {
+    /// Takes back one try.
+    pub(crate) fn give_back(&self, tried: &Tried) {
+        if let Some(known) = self.tries().get_mut(tried) {
             known.count = known.count.saturating_sub(1);
         }
     }
+
+    fn tries(&self) -> MutexGuard<'_, HashMap<Tried, Tries>> {
+        self.tries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-/// What one client is likely to have of addresses: one of IPv4, a `/64` of IPv6.
-pub(crate) fn network(address: Option<IpAddr>) -> Option<IpAddr> {
+/// The network that an address is of: itself of IPv4, a `/64` of IPv6.
+pub(crate) fn network(address: Option<IpAddr>) -> Network {
     Some(match address?.to_canonical() {
         IpAddr::V4(address) => address.into(),
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
@@ -98,24 +130,30 @@ mod tests {
 
     #[test]
     fn who_tried_too_often_waits_and_nobody_else() {
-        let throttle: Throttle<&str> = Throttle::default();
+        let throttle = Throttle::default();
         let at = |seconds: i64| Timestamp::from_micros(seconds * 1_000_000).expect("an instant");
-        let limit = Limit { tries: 2, within: Duration::from_secs(10) };
-        let take = |key, now| throttle.take(&[(key, limit)], at(now));
-        assert!(take("a", 0).is_ok() && take("a", 1).is_ok());
-        let refused = take("a", 4).expect_err("twice is enough");
-        assert!(matches!(refused, AuthorityError::TooManyTries { after } if after == Duration::from_secs(6)));
-        assert!(take("b", 4).is_ok());
-        assert!(take("a", 10).is_ok(), "the while is over");
-        throttle.forget(&"a");
-        assert!(take("a", 10).is_ok() && take("a", 10).is_ok() && take("a", 10).is_err());
-        throttle.give_back(&"a");
-        assert!(take("a", 10).is_ok() && take("a", 10).is_err());
-        // What one has no more of, the other is not charged for.
-        let both = [("c", limit), ("a", limit)];
-        for _ in 0..5 {
-            assert!(throttle.take(&both, at(10)).is_err());
+        let of = |name: &str| Tried::NameFrom(name.to_owned(), None);
+        let take = |name: &str, now| throttle.take(&[of(name)], at(now));
+        for second in 0..10 {
+            take("a", second).expect("ten");
         }
-        assert!(take("c", 10).is_ok() && take("c", 10).is_ok());
+        let refused = take("a", 14).expect_err("ten are enough");
+        assert!(
+            matches!(refused, AuthorityError::TooManyTries { after } if after == Duration::from_secs(886))
+        );
+        assert!(take("b", 14).is_ok());
+        assert!(take("a", 900).is_ok(), "the while is over");
+        throttle.forget(&of("a"));
+        for _ in 0..10 {
+            take("a", 900).expect("ten");
+        }
+        assert!(take("a", 900).is_err());
+        throttle.give_back(&of("a"));
+        assert!(take("a", 900).is_ok() && take("a", 900).is_err());
+        // What one has no more of, the other is not charged for.
+        for _ in 0..20 {
+            assert!(throttle.take(&[of("c"), of("a")], at(900)).is_err());
+        }
+        assert!(take("c", 900).is_ok());
     }
 }

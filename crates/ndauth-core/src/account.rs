@@ -119,6 +119,13 @@ pub struct Session {
     pub browser: bool,
 }
 
+impl Session {
+    /// Whether it has not ended, in any way.
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        self.revoked_at.is_none() && !self.expires_at.is_past(now)
+    }
+}
+
 /// A person as another identity provider knows them: never by a handle or an address, which it may give to somebody
 /// else (OpenID Connect Core 1.0, section 5.7).
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,11 +3,11 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use ndauth_core::{AccountId, Expiry, SecretId, Session, SessionId, Timestamp};
+use ndauth_core::{AccountId, Expiry, SecretId, SecretKind, Session, SessionId, Timestamp};
 use sea_orm::ActiveValue::Set;
 use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::columns::{Columns, duration_micros, expiry_micros};
 use crate::row::session::{ActiveModel, Column, Entity, Model};
@@ -23,7 +23,7 @@ pub struct SeenSession {
     pub last_seen_at: Option<Timestamp>,
 }
 
-/// How long a session's secret is kept once it has ended: so long its second use is noticed.
+/// How long a session's secret is kept once it has ended: so long it is told why it is refused.
 const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl TryFrom<Model> for Session {
@@ -72,6 +72,15 @@ impl Read {
             Ok(SeenSession { session: Session::try_from(row)?, last_seen_at })
         };
         rows.all(&self.transaction).await?.into_iter().map(seen).collect()
+    }
+
+    /// How many tokens that were derived from an account's sessions have not come to their end, revoked or not.
+    pub async fn count_derived(&self, account: AccountId) -> Result<u64, StoreError> {
+        let derived = token::Entity::find()
+            .filter(token::Column::SessionId.is_not_null())
+            .filter(token::Column::AccountId.eq(account.uuid()))
+            .filter(token::Column::ExpiresAt.gt(self.now().micros()));
+        Ok(derived.count(&self.transaction).await?)
     }
 
     /// The tokens that were derived from these sessions, or from any of these accounts', and have not come to their end.
@@ -182,11 +191,13 @@ impl Write {
         Ok(())
     }
 
-    /// Removes the secrets of a session that ended long ago.
+    /// Removes the secrets of a session that ended long ago; those that refresh it are kept as long as it is, for who
+    /// uses one again has copied it.
     pub async fn forget_session_secrets(&self, id: SessionId) -> Result<(), StoreError> {
         let old = self.now().micros().saturating_sub(duration_micros(KEPT));
         secret::Entity::delete_many()
             .filter(secret::Column::SessionId.eq(id.uuid()))
+            .filter(secret::Column::Prefix.starts_with(SecretKind::Session.marker()))
             .filter(secret::Column::EndsAt.lt(old))
             .exec(&self.transaction)
             .await?;

@@ -428,7 +428,8 @@ on_both! {
         let person = at.home().join("person");
         std::fs::write(&person, person_at_a_browser()).expect("written");
         std::fs::set_permissions(&person, std::os::unix::fs::PermissionsExt::from_mode(0o700)).expect("made runnable");
-        let mut command = on_terminal(at, 100, line);
+        // Where the person fails, what they say is in the terminal.
+        let mut command = on_terminal(at, 100, &format!("timeout --foreground 120 {line}"));
         command.env("NDCLI_SERVER", server.url.to_string()).env("BROWSER", person);
         let ended = run(command, "");
         assert_eq!(ended.code, 0, "{ended:?}");

@@ -13,15 +13,30 @@ import sys
 import tempfile
 
 from selenium import webdriver
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 FLAGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--headless", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync", "--window-size=800,900",
     "--ignore-certificate-errors",
 ]
+
+
+PATIENCE = 30
+
+
+def started(options):
+    """A browser. Its driver's port is chosen before it is taken: another process may be quicker."""
+    for left in reversed(range(3)):
+        try:
+            return webdriver.Chrome(options=options, service=webdriver.ChromeService("/usr/bin/chromedriver"))
+        except WebDriverException as error:
+            print(f"no browser, {left} tries left: {error}", file=sys.stderr)
+            if not left:
+                raise
 
 
 class Person:
@@ -32,7 +47,7 @@ class Person:
             options.add_argument(flag)
         if not scripts:
             options.add_experimental_option("prefs", {"profile.managed_default_content_settings.javascript": 2})
-        self.driver = webdriver.Chrome(options=options, service=webdriver.ChromeService("/usr/bin/chromedriver"))
+        self.driver = started(options)
         self.shots = shots
         self.seen = []
 
@@ -64,13 +79,17 @@ class Person:
             except Exception:
                 return driver.find_elements(By.TAG_NAME, "body")
 
-        WebDriverWait(self.driver, 20).until(other)
+        WebDriverWait(self.driver, PATIENCE).until(other)
         return self.look()
 
     def focused(self, name):
-        field = self.driver.switch_to.active_element
-        assert field.get_attribute("name") == name, f"{field.get_attribute('name')} in place of {name}"
-        return field
+        """What has the focus, by itself: a browser gives it a moment after the page is there."""
+
+        def field(driver):
+            element = driver.switch_to.active_element
+            return element if element.get_attribute("name") == name else False
+
+        return WebDriverWait(self.driver, PATIENCE).until(field, f"{name} has not the focus")
 
     # All by the keyboard alone: what is to be typed first has the focus.
 
@@ -89,6 +108,7 @@ class Person:
         return self.enter()
 
     def decide(self, decision):
+        WebDriverWait(self.driver, PATIENCE).until(lambda driver: driver.find_elements(By.TAG_NAME, "button"))
         for _ in range(10):
             focused = self.driver.switch_to.active_element
             if focused.get_attribute("value") == decision:

@@ -39,7 +39,7 @@ pub(super) async fn issue(State(site): State<Arc<Site>>, asked: Asked) -> Answer
         }
         Some(REFRESH_TOKEN) => {
             whole(&fields)?;
-            authority.refresh(needed(&fields, "refresh_token")?, &visitor).await?
+            authority.refresh(needed(&fields, "refresh_token")?).await?
         }
         Some(DEVICE_CODE) if site.device => {
             authority.poll_device(needed(&fields, "device_code")?, &visitor).await?

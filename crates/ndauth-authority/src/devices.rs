@@ -1,0 +1,211 @@
+//! Devices without a browser: each waits until its person types its code where there is one, and lets it in (RFC 8628).
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use ndauth_core::{Label, OneTime, Secret, SecretHash, Timestamp, UserCode};
+use ndauth_store::{Read, Ticket, TicketKind};
+use rand::rngs::SysRng;
+use serde::{Deserialize, Serialize};
+
+use crate::access::Operation;
+use crate::authority::retried;
+use crate::oauth::{GrantError, granted, live_account, read_details, ticket, written};
+use crate::sessions::{Granted, Visit, Visitor};
+use crate::throttle::{Tried, network};
+use crate::{Authority, AuthorityError};
+
+/// A device that waits to be let in.
+#[derive(Debug)]
+pub struct DeviceBegun {
+    /// What it asks with.
+    pub device_code: OneTime,
+    /// What its person types.
+    pub user_code: UserCode,
+    /// How long both last.
+    pub lasts: Duration,
+    /// How often it may ask.
+    pub interval: Duration,
+}
+
+/// What a person is told of a device that waits.
+#[derive(Debug)]
+pub struct DeviceAsked {
+    /// What it says it is.
+    pub device: Option<Label>,
+    /// From where it asks.
+    pub address: Option<IpAddr>,
+    /// Since when.
+    pub asked_at: Timestamp,
+    /// As of when.
+    pub now: Timestamp,
+}
+
+/// What is kept of a device that waits.
+#[derive(Serialize, Deserialize)]
+struct Device {
+    device: Option<String>,
+    address: Option<IpAddr>,
+    decided: Option<Decided>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Decided {
+    Allowed,
+    Denied,
+}
+
+/// How long a device waits.
+const DEVICE: Duration = Duration::from_secs(10 * 60);
+/// How many devices may.
+const MOST_DEVICES: u64 = 1000;
+/// How often a device may ask.
+const INTERVAL: Duration = Duration::from_secs(5);
+
+const UNKNOWN: GrantError = GrantError::InvalidGrant("the device code is not known");
+
+impl DeviceAsked {
+    /// It by name.
+    pub fn name(&self) -> &str {
+        self.device.as_ref().map_or("a device that does not say what it is", Label::as_str)
+    }
+}
+
+impl Authority {
+    /// Lets a device wait until its person lets it in.
+    pub async fn begin_device(&self, visitor: &Visitor) -> Result<DeviceBegun, GrantError> {
+        if !self.logins.device {
+            return Err(GrantError::NotOffered);
+        }
+        let now = self.store.moment().await?.now;
+        self.throttle.take(&[Tried::DeviceFrom(network(visitor.address))], now)?;
+        granted(|| async {
+            let write = self.store.write("begin_device").await?;
+            self.standing.admit(Operation::AskForDevice, write.installation())?;
+            if write.count_tickets(TicketKind::Device, None).await? >= MOST_DEVICES {
+                return Err(AuthorityError::TooManyTries { after: DEVICE }.into());
+            }
+            let (device_code, user_code) = (OneTime::mint(&mut SysRng)?, UserCode::mint(&mut SysRng)?);
+            let details = Device {
+                device: visitor.device.as_ref().map(ToString::to_string),
+                address: visitor.address,
+                decided: None,
+            };
+            let ticket = ticket(&write, &device_code, TicketKind::Device, DEVICE, &details);
+            write.insert_ticket(&Ticket { user_code: Some(user_code.hash()), ..ticket }).await?;
+            write.commit_observed().await?;
+            Ok(DeviceBegun { device_code, user_code, lasts: DEVICE, interval: INTERVAL })
+        })
+        .await
+    }
+
+    /// Tells the person who typed a code which device waits with it.
+    pub async fn asked_by_device(
+        &self,
+        cookie: &Secret,
+        visitor: &Visitor,
+        user_code: &str,
+    ) -> Result<DeviceAsked, AuthorityError> {
+        let Visit { account, now, .. } = self.visit(cookie, visitor).await?;
+        let typed = Tried::CodeBy(account.id);
+        self.throttle.take(std::slice::from_ref(&typed), now)?;
+        let read = self.store.read().await?;
+        let (ticket, details) = waiting(&read, user_code).await?;
+        self.throttle.give_back(&typed);
+        Ok(DeviceAsked {
+            device: details.device.and_then(|device| device.parse().ok()),
+            address: details.address,
+            asked_at: ticket.created_at,
+            now: read.now(),
+        })
+    }
+
+    /// Lets a device in, or not.
+    pub async fn decide_device(
+        &self,
+        cookie: &Secret,
+        visitor: &Visitor,
+        user_code: &str,
+        allow: bool,
+    ) -> Result<(), AuthorityError> {
+        let Visit { account, session, now } = self.visit(cookie, visitor).await?;
+        let typed = Tried::CodeBy(account.id);
+        self.throttle.take(std::slice::from_ref(&typed), now)?;
+        retried(|| async {
+            // Who decides at once waits for each other.
+            let (write, _) = self.write_for(&session, Operation::LetDeviceIn, "decide_device").await?;
+            let (ticket, mut details) = waiting(&write, user_code).await?;
+            details.decided = Some(if allow { Decided::Allowed } else { Decided::Denied });
+            let account = Some(account.id);
+            write.update_ticket(&Ticket { account, details: written(&details), ..ticket }).await?;
+            write.commit_observed().await?;
+            Ok(())
+        })
+        .await?;
+        self.throttle.give_back(&typed);
+        Ok(())
+    }
+
+    /// Gives a device that was let in a session, once.
+    pub async fn poll_device(&self, device_code: &str, visitor: &Visitor) -> Result<Granted, GrantError> {
+        if !self.logins.device {
+            return Err(GrantError::NotOffered);
+        }
+        granted(|| async {
+            let hash = OneTime::hash_of(device_code);
+            let read = self.store.read().await?;
+            self.standing.admit(Operation::IssueTokens, read.installation())?;
+            let (_, details) = device(&read, &hash).await?;
+            // Who only asks never holds up a writer.
+            if details.decided.is_none() {
+                let soon = self.throttle.take(&[Tried::Poll(hash)], read.now()).is_err();
+                return Err(if soon { GrantError::SlowDown } else { GrantError::Pending });
+            }
+            drop(read);
+            let write = self.store.write("poll_device").await?;
+            let (ticket, details) = device(&write, &hash).await?;
+            let (Some(Decided::Allowed), Some(account)) = (details.decided, ticket.account) else {
+                return Err(GrantError::Denied);
+            };
+            let account = live_account(write.lock_account(account).await?)?;
+            if !write.use_ticket(&ticket).await? {
+                return Err(GrantError::InvalidGrant("the device was let in before"));
+            }
+            let device = details.device.as_ref().and_then(|device| device.parse().ok());
+            let visitor = Visitor { device: device.or(visitor.device.clone()), ..visitor.clone() };
+            // Whoever typed the code is not who uses the device, for all that is known: it proves nothing.
+            let session = self.new_session(account.id, &visitor, write.now())?;
+            write.insert_session(&session).await?;
+            let granted = self.grant(&write, &session).await?;
+            self.begin_session(write, &session).await?;
+            Ok(granted)
+        })
+        .await
+    }
+}
+
+/// The device that waits with a code that a person typed.
+async fn waiting(read: &Read, typed: &str) -> Result<(Ticket, Device), AuthorityError> {
+    let none =
+        || AuthorityError::NotFound { what: "device that waits with the code", name: typed.to_owned() };
+    let code: UserCode = typed.parse().map_err(|why| AuthorityError::invalid("user_code", why))?;
+    let ticket = read.find_device(&code.hash()).await?.ok_or_else(none)?;
+    let details: Device = read_details(&ticket)?;
+    let waits = ticket.used_at.is_none() && ticket.expires_at > read.now() && details.decided.is_none();
+    if waits { Ok((ticket, details)) } else { Err(none()) }
+}
+
+/// The device that asks with a code.
+async fn device(read: &Read, hash: &SecretHash) -> Result<(Ticket, Device), GrantError> {
+    let ticket = read.find_ticket(hash).await?.filter(|found| found.kind == TicketKind::Device);
+    let ticket = ticket.ok_or(UNKNOWN)?;
+    if ticket.used_at.is_some() {
+        return Err(GrantError::InvalidGrant("the device was let in before"));
+    }
+    if ticket.expires_at <= read.now() {
+        return Err(GrantError::Expired);
+    }
+    let details = read_details(&ticket)?;
+    Ok((ticket, details))
+}
