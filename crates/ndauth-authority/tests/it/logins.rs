@@ -276,6 +276,13 @@ on_both! {
         assert_eq!(who(world, &third.access).await, Err(Reason::SessionRevoked));
         assert_eq!(grant_error(refresh(&third.refresh).await), "invalid_grant");
 
+        // That is so at once, too.
+        let granted = let_in(world, &cookie).await;
+        let next = refresh(&granted.refresh).await.expect("refreshed");
+        let last = refresh(&next.refresh).await.expect("refreshed");
+        assert_eq!(grant_error(refresh(&granted.refresh).await), "invalid_grant");
+        assert_eq!(who(world, &last.access).await, Err(Reason::SessionRevoked));
+
         // So is who comes too late.
         let granted = let_in(world, &cookie).await;
         let next = refresh(&granted.refresh).await.expect("refreshed");
