@@ -14,7 +14,12 @@ use crate::cargo::{Binaries, build_binaries};
 use crate::server::{Server, url};
 
 pub(crate) fn run() -> anyhow::Result<()> {
-    let stage = Stage::set(build_binaries(true)?)?;
+    play(build_binaries(true)?)
+}
+
+/// Plays it with these binaries. Fails at the first step that does not what it should.
+pub(crate) fn play(binaries: Binaries) -> anyhow::Result<()> {
+    let stage = Stage::set(binaries)?;
 
     stage.says("The operator sets up an account, two orgs and a service, on the database itself.");
     stage.operator("account create ada --email ada@example.org")?.shows("account `ada` created")?;
@@ -81,11 +86,11 @@ pub(crate) fn run() -> anyhow::Result<()> {
         "The pipeline's token leaks. Ada revokes it: the next call is refused, and its holder is told why.",
     );
     stage.person("auth token revoke github-ci --yes", None)?.shows("revoked")?;
-    registry.publish(&pipeline)?.shows("the token was revoked on")?;
+    registry.publish(&pipeline)?.shows("the token was revoked")?;
     ask("--org ops --access rw --permission write:assets", &pipeline)?
         .fails_with(1)?
         .shows("TOKEN_REVOKED")?;
-    stage.with("NDCLI_TOKEN", &pipeline, "whoami", None)?.fails_with(4)?.shows("was revoked on")?;
+    stage.with("NDCLI_TOKEN", &pipeline, "whoami", None)?.fails_with(4)?.shows("was revoked")?;
     stage.person("auth token list", None)?.shows("Total: 2 token(s)")?;
     stage.close()?;
 
@@ -96,7 +101,8 @@ pub(crate) fn run() -> anyhow::Result<()> {
     println!("    ndauthd serve\n\nand in another:\n");
     println!("    ndauthd admin account create YOU --email YOU@EXAMPLE.ORG --operator");
     println!("    ndauthd admin org create ORG && ndauthd admin member set ORG YOU ADMIN");
-    println!("    ndauthd admin session issue YOU | ndcli auth login --with-token");
+    println!("    ndauthd admin account invite YOU     # prints a link: open it, and set a password");
+    println!("    ndcli auth login");
     println!("    ndcli auth token create --name github-ci --scope rw");
     Ok(())
 }

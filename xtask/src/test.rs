@@ -4,7 +4,8 @@ use std::process::Stdio;
 
 use anyhow::ensure;
 
-use crate::cargo::{Binaries, build_binaries, command, run};
+use crate::cargo::{build_binaries, command, run};
+use crate::demo;
 use crate::postgres::Cluster;
 use crate::tools;
 
@@ -40,7 +41,7 @@ fn run_some(filter: &[String]) -> anyhow::Result<()> {
     let (nextest, python) = (tools::nextest()?, tools::python()?);
     let example = tools::node("node", "docs/examples/node/package.json")?;
     let logins = tools::node("node-logins", "crates/ndauth-e2e/tests/logins/package.json")?;
-    let Binaries { ndauthd, ndcli, asset_registry } = build_binaries(false)?;
+    let binaries = build_binaries(false)?;
     let cluster = Cluster::start()?;
     // Whose system calls one test watches, so that no other test has a part in them.
     let quiet = Cluster::start()?;
@@ -58,12 +59,14 @@ fn run_some(filter: &[String]) -> anyhow::Result<()> {
         .env("NDAUTH_TEST_PYTHON", python.join("python"))
         .env("NDAUTH_TEST_NODE_MODULES", example)
         .env("NDAUTH_TEST_LOGIN_NODE_MODULES", logins)
-        .env("NDAUTH_TEST_NDAUTHD", ndauthd)
-        .env("NDAUTH_TEST_NDCLI", ndcli)
-        .env("NDAUTH_TEST_ASSET_REGISTRY", asset_registry);
+        .env("NDAUTH_TEST_NDAUTHD", &binaries.ndauthd)
+        .env("NDAUTH_TEST_NDCLI", &binaries.ndcli)
+        .env("NDAUTH_TEST_ASSET_REGISTRY", &binaries.asset_registry);
     run(tests)?;
     if filter.is_empty() {
         run(command("cargo", &["test", "--workspace", "--doc"]))?;
+        // What a newcomer runs first, on builds that are there.
+        demo::play(binaries)?;
     }
     Ok(())
 }
