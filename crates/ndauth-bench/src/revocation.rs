@@ -87,7 +87,9 @@ pub(crate) fn new_token(name: &str) -> v1::CreateTokenRequest {
         scope: ndauth_proto::scope_to_proto(Scope::Rw).into(),
         orgs: Some(ndauth_proto::orgs_to_proto(&Orgs::All)),
         grants: Some(ndauth_proto::grants_to_proto(&Grants::All)),
-        expiry: Some(ndauth_proto::expiry_choice_to_proto(ExpiryChoice::In(Lifetime::Endless))),
+        expiry: Some(ndauth_proto::expiry_choice_to_proto(ExpiryChoice::In(Lifetime::For(
+            Duration::from_secs(90 * 24 * 60 * 60),
+        )))),
         description: String::new(),
         services: Some(ndauth_proto::services_to_proto(&Services::All)),
         networks: Some(ndauth_proto::networks_to_proto(&Networks::All)),

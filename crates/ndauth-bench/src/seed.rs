@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use anyhow::Context;
-use ndauth_core::{AccountId, OrgId, Secret, SecretId, SecretKind, ServiceId, SessionId, TokenId};
+use ndauth_core::{AccountId, OrgId, Secret, SecretId, SecretKind, ServiceId, SessionId, Timestamp, TokenId};
 use ndauth_store::testing::execute;
 use ndauth_store::{Clock, DatabaseUrl, Engine, Store};
 use rand::rngs::SysRng;
@@ -34,6 +34,8 @@ pub struct Caller {
 /// Each account has so many tokens.
 const TOKENS_EACH: usize = 10;
 const ORGS: usize = 100;
+/// So many microseconds lie between two tokens: ids are in the order in which things are made.
+const APART: i64 = 100_000;
 /// So many rows go in one statement.
 const ROWS: usize = 500;
 /// So many bytes go in one transaction.
@@ -103,12 +105,13 @@ pub async fn seed(url: &DatabaseUrl, tokens: usize) -> anyhow::Result<Seeded> {
         Engine::Postgres => format!("'{id}'"),
     };
     let micros = now.micros();
-    let ends = now.checked_add(Duration::from_secs(90 * 24 * 60 * 60)).context("an instant")?.micros();
-    let lifetime = ends - micros;
-    let secret_row = |secret: &Secret, family: uuid::Uuid| -> anyhow::Result<String> {
+    let lifetime = Duration::from_secs(90 * 24 * 60 * 60);
+    let ends = now.checked_add(lifetime).context("an instant")?.micros();
+    let secret_row = |secret: &Secret, family: uuid::Uuid, at: Timestamp| -> anyhow::Result<String> {
+        let micros = at.micros();
         Ok(format!(
             "{}, {}, '{}', {}, {micros}, {micros}, {}",
-            id(SecretId::new(now, &mut SysRng)?.uuid()),
+            id(SecretId::new(at, &mut SysRng)?.uuid()),
             blob(secret.hash().bytes()),
             secret.prefix().as_str(),
             id(family),
@@ -148,14 +151,18 @@ pub async fn seed(url: &DatabaseUrl, tokens: usize) -> anyhow::Result<Seeded> {
     let mut secrets = Rows::new("secret (id, hash, prefix, token_id, minted_at, confirmed_at, ends_at)");
     for number in 0..tokens {
         let owner = number % owners.len();
-        let token = TokenId::new(now, &mut SysRng)?.uuid();
+        let at = Timestamp::from_micros(micros - APART * i64::try_from(tokens - number)?)?;
+        let ends = at.checked_add(lifetime).context("an instant")?.micros();
+        let token = TokenId::new(at, &mut SysRng)?.uuid();
         let secret = Secret::mint(SecretKind::Personal, &mut SysRng)?;
         of_tokens.add(&format!(
-            "{}, {}, 't{number}', 't{number}', 'RW', TRUE, TRUE, TRUE, TRUE, {micros}, {lifetime}, {ends}",
+            "{}, {}, 't{number}', 't{number}', 'RW', TRUE, TRUE, TRUE, TRUE, {}, {}, {ends}",
             id(token),
             id(owners[owner]),
+            at.micros(),
+            lifetime.as_micros(),
         ));
-        secrets.add(&secret_row(&secret, token)?);
+        secrets.add(&secret_row(&secret, token, at)?);
         if of_tokens.full() {
             script.add(&mut of_tokens).await;
             script.add(&mut secrets).await;
@@ -171,7 +178,7 @@ pub async fn seed(url: &DatabaseUrl, tokens: usize) -> anyhow::Result<Seeded> {
     rows.add(&format!("{}, 'registry', 'registry', TRUE, FALSE, {micros}", id(family)));
     script.add(&mut rows).await;
     let mut rows = Rows::new("secret (id, hash, prefix, service_id, minted_at, confirmed_at, ends_at)");
-    rows.add(&secret_row(&service, family)?);
+    rows.add(&secret_row(&service, family, now)?);
     script.add(&mut rows).await;
     let session = Secret::mint(SecretKind::Session, &mut SysRng)?;
     let family = SessionId::new(now, &mut SysRng)?.uuid();
@@ -179,7 +186,7 @@ pub async fn seed(url: &DatabaseUrl, tokens: usize) -> anyhow::Result<Seeded> {
     rows.add(&format!("{}, {}, {micros}, {ends}", id(family), id(owners[0])));
     script.add(&mut rows).await;
     let mut rows = Rows::new("secret (id, hash, prefix, session_id, minted_at, confirmed_at, ends_at)");
-    rows.add(&secret_row(&session, family)?);
+    rows.add(&secret_row(&session, family, now)?);
     script.add(&mut rows).await;
     script.run().await;
     if store.engine() == Engine::Postgres {
