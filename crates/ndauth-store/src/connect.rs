@@ -218,6 +218,10 @@ pub(crate) fn sqlite_options(path: std::path::PathBuf, opening: Opening) -> Conn
     };
     let mut options = options("sqlite:", connections);
     options.map_sqlx_sqlite_opts(move |options| {
+        let options = match opening {
+            Opening::Pool => options,
+            Opening::One => options.row_buffer_size(crate::columns::MOST_GATHERED),
+        };
         options
             .filename(&path)
             // Nobody makes a new one beside a database that is served.

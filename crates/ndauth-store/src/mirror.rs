@@ -2,21 +2,21 @@
 //!
 //! A row that makes no sense spoils no other: it is told apart from those that do, and logged.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use ndauth_core::{
     Account, AccountId, Org, OrgId, Policies, Role, SecretHash, SecretRecord, Service, ServiceId, SessionId,
     Token, TokenId,
 };
 use sea_orm::prelude::Uuid;
-use sea_orm::sea_query::SimpleExpr;
 use sea_orm::sqlx::postgres::PgListener;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, IdenStatic, QueryFilter, QueryOrder, QuerySelect, Statement,
 };
 
+use crate::columns::Ids;
 use crate::row::{account, membership, org, secret, service, token};
-use crate::secrets::{Family, FoundSecret};
+use crate::secrets::Family;
 use crate::{Engine, Read, Store, StoreError};
 
 /// What was read, and what of it makes no sense.
@@ -136,20 +136,36 @@ impl Read {
         after: Option<TokenId>,
         limit: u64,
     ) -> Result<Option<Page<Kin<Token>, SecretHash, TokenId>>, StoreError> {
-        let mut query = token::Entity::find().select_only().column(token::Column::Id);
+        let after = after.map(TokenId::uuid);
+        let Some(last) = self.last_of_run::<token::Entity>(token::Column::Id, after, limit).await? else {
+            return Ok(None);
+        };
+        let read = self.tokens_with(Ids::Run { after, last }).await?;
+        Ok(Some(Page { read, last: TokenId::from_uuid(last) }))
+    }
+
+    /// Where a run of so many ids ends that begins behind one. `None` if there is none.
+    async fn last_of_run<E: EntityTrait>(
+        &self,
+        id: E::Column,
+        after: Option<Uuid>,
+        limit: u64,
+    ) -> Result<Option<Uuid>, StoreError> {
+        let mut rest = E::find().select_only().column(id);
         if let Some(after) = after {
-            query = query.filter(token::Column::Id.gt(after.uuid()));
+            rest = rest.filter(id.gt(after));
         }
-        let query = query.order_by_asc(token::Column::Id).limit(limit);
-        let ids: Vec<Uuid> = query.into_tuple().all(&self.transaction).await?;
-        let Some(last) = ids.last() else { return Ok(None) };
-        Ok(Some(Page { read: self.tokens_with(&ids, run).await?, last: TokenId::from_uuid(*last) }))
+        let full = rest.clone().order_by_asc(id).offset(limit.saturating_sub(1)).limit(1);
+        match full.into_tuple().one(&self.transaction).await? {
+            Some(last) => Ok(Some(last)),
+            None => Ok(rest.order_by_desc(id).limit(1).into_tuple().one(&self.transaction).await?),
+        }
     }
 
     /// These tokens with their secrets.
     pub async fn tokens(&self, ids: &[TokenId]) -> Result<Sorted<Kin<Token>, SecretHash>, StoreError> {
         let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
-        self.tokens_with(&ids, these).await
+        self.tokens_with(Ids::These(ids)).await
     }
 
     /// The tokens that were derived from these sessions, or from any of these accounts', with their secrets.
@@ -159,21 +175,19 @@ impl Read {
         accounts: &[AccountId],
     ) -> Result<Sorted<Kin<Token>, SecretHash>, StoreError> {
         let ids = self.derived_from(sessions, accounts).await?;
-        self.tokens_with(&ids, these).await
+        self.tokens_with(Ids::These(ids)).await
     }
 
-    async fn tokens_with(
-        &self,
-        ids: &[Uuid],
-        among: fn(&[Uuid], Column) -> SimpleExpr,
-    ) -> Result<Sorted<Kin<Token>, SecretHash>, StoreError> {
-        let Sorted { sound, broken } = each_apart(ids, |ids: Vec<_>| async move {
-            let tokens = token::Entity::find().filter(among(&ids, Column::Token));
-            let tokens = self.tokens_from_rows(tokens.all(&self.transaction).await?).await?;
-            let secrets = secret::Entity::find().filter(among(&ids, Column::SecretOfToken));
-            kin(tokens, |token| Family::Token(token.id), secrets.all(&self.transaction).await?)
-        })
-        .await?;
+    async fn tokens_with(&self, ids: Ids) -> Result<Sorted<Kin<Token>, SecretHash>, StoreError> {
+        let Sorted { sound, broken } = self
+            .each_apart::<token::Entity, _, _>(token::Column::Id, ids, |ids| async move {
+                let rows = token::Entity::find().filter(ids.hold(token::Column::Id)).into_model();
+                let rows = ids.read(rows, &self.transaction).await?;
+                let tokens = self.tokens_from_rows_of(rows, &ids).await?;
+                let secrets = self.records(secret::Column::TokenId, &ids).await?;
+                kin(tokens, |token| Family::Token(token.id), secrets)
+            })
+            .await?;
         Ok(Sorted { sound, broken: self.hashes(secret::Column::TokenId, broken).await? })
     }
 
@@ -192,8 +206,8 @@ impl Read {
             for id in &ids {
                 services.extend(self.find_service(*id).await?);
             }
-            let of_services = secret::Column::ServiceId.is_in(ids.iter().map(|id| id.uuid()));
-            let secrets = secret::Entity::find().filter(of_services).all(&self.transaction).await?;
+            let ids = Ids::These(ids.into_iter().map(ServiceId::uuid).collect());
+            let secrets = self.records(secret::Column::ServiceId, &ids).await?;
             kin(services, |service| Family::Service(service.id), secrets)
         })
         .await?;
@@ -222,34 +236,27 @@ impl Read {
         after: Option<AccountId>,
         limit: u64,
     ) -> Result<Option<Page<Person, AccountId, AccountId>>, StoreError> {
-        let mut query = account::Entity::find().select_only().column(account::Column::Id);
-        if let Some(after) = after {
-            query = query.filter(account::Column::Id.gt(after.uuid()));
-        }
-        let query = query.order_by_asc(account::Column::Id).limit(limit);
-        let ids: Vec<Uuid> = query.into_tuple().all(&self.transaction).await?;
-        let Some(last) = ids.last() else { return Ok(None) };
-        Ok(Some(Page { read: self.people_with(&ids, run).await?, last: AccountId::from_uuid(*last) }))
+        let after = after.map(AccountId::uuid);
+        let Some(last) = self.last_of_run::<account::Entity>(account::Column::Id, after, limit).await? else {
+            return Ok(None);
+        };
+        let read = self.people_with(Ids::Run { after, last }).await?;
+        Ok(Some(Page { read, last: AccountId::from_uuid(last) }))
     }
 
     /// These people.
     pub async fn people(&self, ids: &[AccountId]) -> Result<Sorted<Person, AccountId>, StoreError> {
-        let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
-        self.people_with(&ids, these).await
+        self.people_with(Ids::These(ids.iter().map(|id| id.uuid()).collect())).await
     }
 
-    async fn people_with(
-        &self,
-        ids: &[Uuid],
-        among: fn(&[Uuid], Column) -> SimpleExpr,
-    ) -> Result<Sorted<Person, AccountId>, StoreError> {
-        let Sorted { sound, broken } = each_apart(ids, |ids: Vec<_>| async move {
-            let of_people = among(&ids, Column::Member);
+    async fn people_with(&self, ids: Ids) -> Result<Sorted<Person, AccountId>, StoreError> {
+        let read = |ids: Ids| async move {
+            let of_people = ids.hold(membership::Column::AccountId);
             let mut roles: BTreeMap<AccountId, Vec<(OrgId, Role)>> = BTreeMap::new();
             for member in self.members(membership::Entity::find().filter(of_people)).await? {
                 roles.entry(member.account).or_default().push((member.org, member.role));
             }
-            let rows = account::Entity::find().filter(among(&ids, Column::Account));
+            let rows = account::Entity::find().filter(ids.hold(account::Column::Id));
             let person = |row: account::Model| {
                 let account = Account::try_from(row)?;
                 let mut roles = roles.remove(&account.id).unwrap_or_default();
@@ -257,9 +264,34 @@ impl Read {
                 Ok(Person { account, roles: roles.into() })
             };
             rows.all(&self.transaction).await?.into_iter().map(person).collect()
-        })
-        .await?;
+        };
+        let Sorted { sound, broken } =
+            self.each_apart::<account::Entity, _, _>(account::Column::Id, ids, read).await?;
         Ok(Sorted { sound, broken: broken.into_iter().map(AccountId::from_uuid).collect() })
+    }
+
+    /// Reads these ids as [`each_apart`] does. Those of a run are asked for only where that must be.
+    async fn each_apart<E: EntityTrait, T, F>(
+        &self,
+        id: E::Column,
+        ids: Ids,
+        read: impl Fn(Ids) -> F,
+    ) -> Result<Sorted<T, Uuid>, StoreError>
+    where
+        F: Future<Output = Result<Vec<T>, StoreError>>,
+    {
+        let ids = match ids {
+            Ids::These(ids) => ids,
+            Ids::Run { .. } => match read(ids.clone()).await {
+                Ok(sound) => return Ok(Sorted { sound, broken: Vec::new() }),
+                Err(StoreError::Corrupt { .. }) => {
+                    let run = E::find().select_only().column(id).filter(ids.hold(id));
+                    run.into_tuple().all(&self.transaction).await?
+                }
+                Err(error) => return Err(error),
+            },
+        };
+        each_apart(&ids, |ids| read(Ids::These(ids))).await
     }
 
     /// Every org, deleted or not, with its policies.
@@ -286,37 +318,6 @@ impl Read {
                 .collect())
         })
         .await
-    }
-}
-
-/// A column of ids: of tokens, or of accounts.
-#[derive(Clone, Copy)]
-enum Column {
-    Token,
-    SecretOfToken,
-    Account,
-    Member,
-}
-
-/// These ids.
-fn these(ids: &[Uuid], column: Column) -> SimpleExpr {
-    let ids = ids.iter().copied();
-    match column {
-        Column::Token => token::Column::Id.is_in(ids),
-        Column::SecretOfToken => secret::Column::TokenId.is_in(ids),
-        Column::Account => account::Column::Id.is_in(ids),
-        Column::Member => membership::Column::AccountId.is_in(ids),
-    }
-}
-
-/// All ids from the first of these to the last: quicker than to name them.
-fn run(ids: &[Uuid], column: Column) -> SimpleExpr {
-    let (Some(first), Some(last)) = (ids.first(), ids.last()) else { return these(ids, column) };
-    match column {
-        Column::Token => token::Column::Id.between(*first, *last),
-        Column::SecretOfToken => secret::Column::TokenId.between(*first, *last),
-        Column::Account => account::Column::Id.between(*first, *last),
-        Column::Member => membership::Column::AccountId.between(*first, *last),
     }
 }
 
@@ -350,20 +351,12 @@ where
 fn kin<T>(
     owners: Vec<T>,
     family: impl Fn(&T) -> Family,
-    rows: Vec<secret::Model>,
+    mut secrets: HashMap<Uuid, Vec<(SecretHash, SecretRecord)>>,
 ) -> Result<Vec<Kin<T>>, StoreError> {
-    let mut secrets: BTreeMap<Family, Vec<(SecretHash, SecretRecord)>> = BTreeMap::new();
-    for row in rows {
-        let found = FoundSecret::try_from(row)?;
-        secrets.entry(found.family).or_default().push((found.hash, found.record));
-    }
     let with_secrets = |of: T| {
-        let family = family(&of);
-        let mut secrets = secrets.remove(&family).ok_or_else(|| {
-            let (column, id) = family.column();
-            StoreError::corrupt("secret", column.as_str(), id)
-        })?;
-        secrets.sort_unstable_by_key(|(_, record)| (record.minted_at, record.id));
+        let (column, id) = family(&of).column();
+        let secrets =
+            secrets.remove(&id).ok_or_else(|| StoreError::corrupt("secret", column.as_str(), id))?;
         Ok(Kin { of, secrets })
     };
     owners.into_iter().map(with_secrets).collect()

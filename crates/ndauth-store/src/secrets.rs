@@ -1,5 +1,6 @@
 //! Secrets: found by their hash, and observed in use.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use ndauth_core::{
@@ -9,9 +10,12 @@ use ndauth_core::{
 use sea_orm::ActiveValue::Set;
 use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, Statement};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
+    Statement,
+};
 
-use crate::columns::{Columns, NEVER, duration_micros, expiry_micros};
+use crate::columns::{Columns, Ids, NEVER, duration_micros, expiry_micros};
 use crate::row::secret::{ActiveModel, Column, Entity, Model};
 use crate::{Read, StoreError, Write};
 
@@ -71,6 +75,44 @@ pub struct Minted {
     pub newest: Option<Timestamp>,
 }
 
+/// What of its row a secret's record needs.
+#[derive(FromQueryResult)]
+struct RecordRow {
+    id: Uuid,
+    hash: Vec<u8>,
+    prefix: String,
+    minted_at: i64,
+    confirmed_at: Option<i64>,
+    ends_at: i64,
+}
+
+/// A record, and the family whose it is.
+#[derive(FromQueryResult)]
+struct RecordOf {
+    family: Uuid,
+    #[sea_orm(nested)]
+    row: RecordRow,
+}
+
+impl TryFrom<RecordRow> for (SecretHash, SecretRecord) {
+    type Error = StoreError;
+
+    fn try_from(row: RecordRow) -> Result<(SecretHash, SecretRecord), StoreError> {
+        let columns = Columns { table: "secret", id: row.id };
+        let record = SecretRecord {
+            id: SecretId::from_uuid(row.id),
+            prefix: columns.text("prefix", &row.prefix)?,
+            minted_at: columns.instant("minted_at", row.minted_at)?,
+            confirmed_at: columns.instant_or_null("confirmed_at", row.confirmed_at)?,
+            ends_at: columns.expiry("ends_at", row.ends_at)?,
+        };
+        if record.confirmed_at.is_none() && record.ends_at == Expiry::Never {
+            return Err(columns.corrupt("ends_at"));
+        }
+        Ok((SecretHash::from_bytes(columns.hash("hash", row.hash)?), record))
+    }
+}
+
 impl TryFrom<Model> for FoundSecret {
     type Error = StoreError;
 
@@ -89,17 +131,8 @@ impl TryFrom<Model> for FoundSecret {
                 address: columns.text_or_null("last_used_address", row.last_used_address.as_deref())?,
             }),
         };
-        let record = SecretRecord {
-            id: SecretId::from_uuid(row.id),
-            prefix: columns.text("prefix", &row.prefix)?,
-            minted_at: columns.instant("minted_at", row.minted_at)?,
-            confirmed_at: columns.instant_or_null("confirmed_at", row.confirmed_at)?,
-            ends_at: columns.expiry("ends_at", row.ends_at)?,
-        };
-        if record.confirmed_at.is_none() && record.ends_at == Expiry::Never {
-            return Err(columns.corrupt("ends_at"));
-        }
-        let hash = SecretHash::from_bytes(columns.hash("hash", row.hash)?);
+        let Model { id, hash, prefix, minted_at, confirmed_at, ends_at, .. } = row;
+        let (hash, record) = RecordRow { id, hash, prefix, minted_at, confirmed_at, ends_at }.try_into()?;
         let reused_at = columns.instant_or_null("reused_at", row.reused_at)?;
         let succession = match (row.overlap, row.token_expires_at) {
             (Some(overlap), Some(end)) if record.confirmed_at.is_none() => Some(Succession {
@@ -121,6 +154,27 @@ impl Read {
         let row =
             Entity::find().filter(Column::Hash.eq(hash.bytes().to_vec())).one(&self.transaction).await?;
         row.map(FoundSecret::try_from).transpose()
+    }
+
+    /// The secrets of these families, by the column that names the family, oldest first.
+    pub(crate) async fn records(
+        &self,
+        family: Column,
+        ids: &Ids,
+    ) -> Result<HashMap<Uuid, Vec<(SecretHash, SecretRecord)>>, StoreError> {
+        let needed =
+            [Column::Id, Column::Hash, Column::Prefix, Column::MintedAt, Column::ConfirmedAt, Column::EndsAt];
+        let query = Entity::find().select_only().columns(needed).column_as(family, "family");
+        let query = query.filter(ids.hold(family)).into_model::<RecordOf>();
+        let rows = ids.read(query, &self.transaction).await?;
+        let mut records: HashMap<Uuid, Vec<_>> = HashMap::with_capacity(rows.len());
+        for RecordOf { family, row } in rows {
+            records.entry(family).or_default().push(row.try_into()?);
+        }
+        for of_family in records.values_mut() {
+            of_family.sort_unstable_by_key(|(_, record)| (record.minted_at, record.id));
+        }
+        Ok(records)
     }
 
     /// The secrets that this family has had, oldest first.

@@ -13,7 +13,7 @@ use sea_orm::{
     ColumnTrait, EntityTrait, Order, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
 };
 
-use crate::columns::{Columns, among, duration_micros, expiry_micros, lifetime_micros};
+use crate::columns::{Columns, Ids, among, duration_micros, expiry_micros, lifetime_micros};
 use crate::error::inserted;
 use crate::row::{membership, secret, token, token_grant, token_network, token_org, token_service};
 use crate::secrets::{Family, FoundSecret};
@@ -367,35 +367,41 @@ impl Read {
 
     /// Reads the orgs and grants of tokens, for all of them at once.
     pub(crate) async fn tokens_from_rows(&self, rows: Vec<token::Model>) -> Result<Vec<Token>, StoreError> {
+        let ids = Ids::These(rows.iter().map(|row| row.id).collect());
+        self.tokens_from_rows_of(rows, &ids).await
+    }
+
+    /// The tokens of these rows, which are those of some ids.
+    pub(crate) async fn tokens_from_rows_of(
+        &self,
+        rows: Vec<token::Model>,
+        ids: &Ids,
+    ) -> Result<Vec<Token>, StoreError> {
         let mut suspensions = self.suspensions(rows.iter().map(|row| row.id)).await?;
-        let restricted: Vec<_> = rows.iter().filter(|row| !row.all_orgs).map(|row| row.id).collect();
         let mut orgs: BTreeMap<_, Vec<OrgId>> = BTreeMap::new();
-        if !restricted.is_empty() {
-            let of_tokens = token_org::Entity::find().filter(token_org::Column::TokenId.is_in(restricted));
+        if rows.iter().any(|row| !row.all_orgs) {
+            let of_tokens = token_org::Entity::find().filter(ids.hold(token_org::Column::TokenId));
             for row in of_tokens.all(&self.transaction).await? {
                 orgs.entry(row.token_id).or_default().push(OrgId::from_uuid(row.org_id));
             }
         }
-        let granted: Vec<_> = rows.iter().filter(|row| !row.all_grants).map(|row| row.id).collect();
         let mut grants: BTreeMap<_, Vec<Grant>> = BTreeMap::new();
-        if !granted.is_empty() {
-            let of_tokens = token_grant::Entity::find().filter(token_grant::Column::TokenId.is_in(granted));
+        if rows.iter().any(|row| !row.all_grants) {
+            let of_tokens = token_grant::Entity::find().filter(ids.hold(token_grant::Column::TokenId));
             for row in of_tokens.all(&self.transaction).await? {
                 grants.entry(row.token_id).or_default().push(grant_from_row(&row)?);
             }
         }
-        let bound: Vec<_> = rows.iter().filter(|row| !row.all_services).map(|row| row.id).collect();
         let mut services: BTreeMap<_, Vec<ServiceId>> = BTreeMap::new();
-        if !bound.is_empty() {
-            let of_tokens = token_service::Entity::find().filter(token_service::Column::TokenId.is_in(bound));
+        if rows.iter().any(|row| !row.all_services) {
+            let of_tokens = token_service::Entity::find().filter(ids.hold(token_service::Column::TokenId));
             for row in of_tokens.all(&self.transaction).await? {
                 services.entry(row.token_id).or_default().push(ServiceId::from_uuid(row.service_id));
             }
         }
-        let bound: Vec<_> = rows.iter().filter(|row| !row.all_networks).map(|row| row.id).collect();
         let mut networks: BTreeMap<_, Vec<Network>> = BTreeMap::new();
-        if !bound.is_empty() {
-            let of_tokens = token_network::Entity::find().filter(token_network::Column::TokenId.is_in(bound));
+        if rows.iter().any(|row| !row.all_networks) {
+            let of_tokens = token_network::Entity::find().filter(ids.hold(token_network::Column::TokenId));
             for row in of_tokens.all(&self.transaction).await? {
                 let columns = Columns { table: "token_network", id: row.token_id };
                 networks.entry(row.token_id).or_default().push(columns.text("network", &row.network)?);

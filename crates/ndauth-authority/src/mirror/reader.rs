@@ -44,7 +44,7 @@ const PERIOD: Duration = Duration::from_millis(250);
 /// How many events are applied at once.
 const BATCH: u64 = 1000;
 /// How many rows are loaded at once.
-const PAGE: u64 = 5000;
+const PAGE: u64 = 10_000;
 /// How long one statement may take before the connection is given up; where that is less, the bound.
 const STEP: Duration = Duration::from_secs(5);
 /// How long it may take to load a part.

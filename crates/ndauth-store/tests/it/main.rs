@@ -1,6 +1,7 @@
 //! The conformance suite: every test runs on SQLite and on PostgreSQL, and means the same on both.
 
 mod log;
+mod mirror;
 mod rows;
 mod schema;
 mod world;
