@@ -41,13 +41,17 @@ impl Verifier {
         })?;
         let hash = secret.hash();
         let told = match shared.joined.join(hash) {
-            Turn::Ask(asking) => {
-                let told = self.ask_alone(secret, hash, question).await;
-                if let Err(problem) = &told {
-                    asking.failed(problem);
+            Turn::Ask(asking) => match self.decide_now(question) {
+                // Whoever asked before was answered since this was looked for.
+                Some(verdict) => Ok(verdict),
+                None => {
+                    let told = self.ask_alone(secret, hash, question).await;
+                    if let Err(problem) = &told {
+                        asking.failed(problem);
+                    }
+                    told
                 }
-                told
-            }
+            },
             Turn::Wait(mut answer) => {
                 // It ends with an error when there is one.
                 let _ = answer.changed().await;
