@@ -86,11 +86,11 @@ pub(crate) fn play(binaries: Binaries) -> anyhow::Result<()> {
         "The pipeline's token leaks. Ada revokes it: the next call is refused, and its holder is told why.",
     );
     stage.person("auth token revoke github-ci --yes", None)?.shows("revoked")?;
-    registry.publish(&pipeline)?.shows("the token was revoked")?;
+    registry.publish(&pipeline)?.shows("the token was revoked just now (")?;
     ask("--org ops --access rw --permission write:assets", &pipeline)?
         .fails_with(1)?
         .shows("TOKEN_REVOKED")?;
-    stage.with("NDCLI_TOKEN", &pipeline, "whoami", None)?.fails_with(4)?.shows("was revoked")?;
+    stage.with("NDCLI_TOKEN", &pipeline, "whoami", None)?.fails_with(4)?.shows("was revoked just now (")?;
     stage.person("auth token list", None)?.shows("Total: 2 token(s)")?;
     stage.close()?;
 
