@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, ensure};
+use rustix::process::{Pid, Signal, kill_process};
 
 /// A server that runs; ended when dropped.
 pub(crate) struct Server {
@@ -52,8 +53,7 @@ impl Server {
 
     /// Tells the server to stop, and waits until it has.
     pub(crate) fn end(mut self) -> anyhow::Result<()> {
-        let pid = self.child.id().to_string();
-        ensure!(Command::new("kill").args(["-TERM", &pid]).status()?.success(), "cannot stop ndauthd");
+        kill_process(Pid::from_child(&self.child), Signal::TERM).context("cannot stop ndauthd")?;
         ensure!(self.child.wait()?.success(), "ndauthd did not stop cleanly");
         Ok(())
     }
