@@ -2,6 +2,7 @@
 //! do the rest.
 
 use crate::cargo::{command, root, run};
+use crate::packages::{self, Job};
 use crate::postgres::Cluster;
 
 #[derive(clap::Args)]
@@ -18,6 +19,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn measure(arguments: &Arguments) -> anyhow::Result<()> {
+    packages::provide(Job::Bench)?;
     let packages = ["ndauth-server", "ndcli", "ndauth-bench"];
     let packages = packages.iter().flat_map(|package| ["--package", package]);
     let build: Vec<&str> = ["build", "--profile", "dist", "--bins"].into_iter().chain(packages).collect();

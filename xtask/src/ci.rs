@@ -1,9 +1,11 @@
 //! Everything that must hold before a change lands.
 
 use crate::cargo::{command, run};
+use crate::packages::{self, Job};
 use crate::{api, package, test, tools};
 
 pub(crate) fn run_all() -> anyhow::Result<()> {
+    packages::provide(Job::Test)?;
     run(command("cargo", &["fmt", "--all", "--check"]))?;
     run(command(tools::python()?.join("buf"), &["lint", "proto"]))?;
     run(command(tools::deny()?, &["--all-features", "check", "licenses", "sources", "bans"]))?;

@@ -11,9 +11,11 @@ use anyhow::{Context, ensure};
 use tempfile::TempDir;
 
 use crate::cargo::{Binaries, build_binaries};
+use crate::packages::{self, Job};
 use crate::server::{Server, url};
 
 pub(crate) fn run() -> anyhow::Result<()> {
+    packages::provide(Job::Demo)?;
     play(build_binaries(true)?)
 }
 

@@ -7,6 +7,7 @@ mod ci;
 mod codegen;
 mod demo;
 mod package;
+mod packages;
 mod postgres;
 mod server;
 mod simulate;
@@ -30,7 +31,7 @@ struct Arguments {
 enum Command {
     /// Builds both binaries and plays the main job with them, on a scratch database.
     Demo,
-    /// Runs every test, on SQLite and on throw-away PostgreSQL clusters.
+    /// Runs every test, on SQLite and on throw-away PostgreSQL clusters. On Debian, installs the packages they need.
     Test(test::Arguments),
     /// Checks format, lints, dependencies, the contract, generated code and documentation, then runs every test.
     Ci,

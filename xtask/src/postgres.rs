@@ -5,11 +5,14 @@ use std::io::Read;
 use std::net::TcpListener;
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, ensure};
+use rustix::process::geteuid;
 use tempfile::TempDir;
+
+use crate::packages::search_path;
 
 /// A running cluster; dropped, it is stopped and removed.
 pub(crate) struct Cluster {
@@ -26,7 +29,7 @@ impl Cluster {
     pub(crate) fn start() -> anyhow::Result<Cluster> {
         let programs = programs()?;
         let folder = tempfile::Builder::new().prefix("ndauth-postgres-").tempdir()?;
-        if is_root(folder.path())? {
+        if geteuid().is_root() {
             chown(folder.path(), Some(NOBODY), Some(NOBODY))?;
         }
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
@@ -65,7 +68,7 @@ impl Cluster {
     fn run(&self, program: &str, arguments: &[&str]) -> anyhow::Result<()> {
         let mut command = Command::new(self.programs.join(program));
         command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null());
-        if is_root(Path::new("/proc/self"))? {
+        if geteuid().is_root() {
             command.uid(NOBODY).gid(NOBODY);
         }
         // A file, for the server keeps what it inherits open, and a pipe would never end.
@@ -89,23 +92,17 @@ impl Drop for Cluster {
     }
 }
 
-fn is_root(path: &Path) -> anyhow::Result<bool> {
-    use std::os::unix::fs::MetadataExt;
-    Ok(fs::metadata(path)?.uid() == 0)
-}
-
-/// PostgreSQL's programs: Debian keeps those of the server outside the path.
-fn programs() -> anyhow::Result<PathBuf> {
+/// Returns the folder of PostgreSQL's programs. Debian keeps those of the server outside the path.
+pub(crate) fn programs() -> anyhow::Result<PathBuf> {
     let mut folders: Vec<PathBuf> = fs::read_dir("/usr/lib/postgresql")
         .into_iter()
         .flatten()
         .filter_map(|entry| Some(entry.ok()?.path().join("bin")))
         .collect();
     folders.sort();
-    #[expect(clippy::disallowed_methods, reason = "automation looks for programs where the shell would")]
-    folders.extend(std::env::var_os("PATH").iter().flat_map(std::env::split_paths));
+    folders.extend(search_path());
     folders
         .into_iter()
         .find(|folder| folder.join("initdb").is_file() && folder.join("pg_ctl").is_file())
-        .context("PostgreSQL's programs are missing\nhint: `apt-get install postgresql`, or run `.ci/run`")
+        .context("PostgreSQL's programs are missing")
 }

@@ -1,12 +1,9 @@
 //! Every test, on both databases.
 
-use std::process::Stdio;
-
-use anyhow::ensure;
-
 use crate::cargo::{build_binaries, command, run};
 use crate::demo;
-use crate::postgres::Cluster;
+use crate::packages::{self, Job};
+use crate::postgres::{self, Cluster};
 use crate::tools;
 
 #[derive(clap::Args)]
@@ -25,19 +22,7 @@ pub(crate) fn run_with(arguments: &Arguments) -> anyhow::Result<()> {
 }
 
 fn run_some(filter: &[String]) -> anyhow::Result<()> {
-    let strace = command("strace", &["--version"]).stdout(Stdio::null()).status();
-    ensure!(
-        strace.is_ok_and(|status| status.success()),
-        "`strace` is missing, which the tests of durability watch with\nhint: `apt-get install strace`, or run `.ci/run`"
-    );
-    for program in ["chromium", "chromedriver"] {
-        let there = command(program, &["--version"]).stdout(Stdio::null()).status();
-        ensure!(
-            there.is_ok_and(|status| status.success()),
-            "`{program}` is missing, by which the tests of logins look at the pages\n\
-             hint: `apt-get install chromium chromium-driver`, or run `.ci/run`"
-        );
-    }
+    packages::provide(Job::Test)?;
     let (nextest, python) = (tools::nextest()?, tools::python()?);
     let example = tools::node("node", "docs/examples/node/package.json")?;
     let logins = tools::node("node-logins", "crates/ndauth-e2e/tests/logins/package.json")?;
@@ -55,6 +40,7 @@ fn run_some(filter: &[String]) -> anyhow::Result<()> {
         .env("NDAUTH_TEST_QUIET_POSTGRES_FOLDER", quiet.data())
         .env("NDAUTH_TEST_FRAIL_POSTGRES", frail.url())
         .env("NDAUTH_TEST_FRAIL_POSTGRES_FOLDER", frail.data())
+        .env("NDAUTH_TEST_POSTGRES_PROGRAMS", postgres::programs()?)
         .env("NDAUTH_TEST_GRPCURL", python.join("grpcurl"))
         .env("NDAUTH_TEST_PYTHON", python.join("python"))
         .env("NDAUTH_TEST_NODE_MODULES", example)

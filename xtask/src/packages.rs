@@ -1,0 +1,228 @@
+//! The system's packages that a job needs: one table, what of it this machine lacks, and its installation by `apt-get`.
+//! Tools that come from the registries of Rust, Python and Node belong to `tools`.
+
+use std::io::{IsTerminal, stdin};
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use anyhow::{anyhow, bail, ensure};
+use rustix::process::geteuid;
+
+use crate::cargo::{command, run};
+use crate::postgres;
+
+/// A command of this program that needs packages. Each needs what those before it need.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
+pub(crate) enum Job {
+    Demo,
+    Bench,
+    Test,
+}
+
+/// A row of the table.
+struct Need {
+    /// The first job that needs it.
+    from: Job,
+    name: &'static str,
+    purpose: &'static str,
+    sign: Sign,
+    /// Debian's names.
+    packages: &'static [&'static str],
+}
+
+/// How a need is recognised as met.
+enum Sign {
+    /// Each is on the search path, or is the absolute path of a program.
+    Programs(&'static [&'static str]),
+    Check(fn() -> bool),
+}
+
+use Job::{Bench, Demo, Test};
+use Sign::{Check, Programs};
+
+const NEEDS: [Need; 12] = [
+    Need {
+        from: Demo,
+        name: "a C compiler",
+        purpose: "links programs, and compiles SQLite",
+        sign: Programs(&["cc"]),
+        packages: &["gcc", "libc6-dev"],
+    },
+    Need {
+        from: Bench,
+        name: "PostgreSQL's programs",
+        purpose: "run throw-away clusters",
+        sign: Check(|| postgres::programs().is_ok()),
+        packages: &["postgresql"],
+    },
+    Need {
+        from: Bench,
+        name: "setpriv, setsid and taskset",
+        purpose: "start a process as another user, in its own session or on one core",
+        sign: Programs(&["setpriv", "setsid", "taskset"]),
+        packages: &["util-linux"],
+    },
+    Need {
+        from: Test,
+        name: "bash",
+        purpose: "runs the commands that the documents show",
+        sign: Programs(&["bash"]),
+        packages: &["bash"],
+    },
+    Need {
+        from: Test,
+        name: "script",
+        purpose: "gives ndcli a terminal",
+        sign: Programs(&["script"]),
+        packages: &["bsdutils"],
+    },
+    Need {
+        from: Test,
+        name: "strace",
+        purpose: "shows which writes reach the disk",
+        sign: Programs(&["strace"]),
+        packages: &["strace"],
+    },
+    Need {
+        from: Test,
+        name: "mount and umount",
+        purpose: "give a test a file system of its own",
+        sign: Programs(&["mount", "umount"]),
+        packages: &["mount"],
+    },
+    Need {
+        from: Test,
+        name: "Chromium",
+        purpose: "opens the pages of a login",
+        // Where the tests of logins start it.
+        sign: Programs(&["/usr/bin/chromium"]),
+        packages: &["chromium"],
+    },
+    Need {
+        from: Test,
+        name: "Chromium's driver",
+        purpose: "types and clicks for the tests of logins",
+        sign: Programs(&["/usr/bin/chromedriver"]),
+        packages: &["chromium-driver"],
+    },
+    Need {
+        from: Test,
+        name: "Node",
+        purpose: "runs the clients that are written in JavaScript",
+        sign: Programs(&["node"]),
+        packages: &["nodejs"],
+    },
+    Need {
+        from: Test,
+        name: "npm",
+        purpose: "installs the packages of those clients",
+        sign: Programs(&["npm"]),
+        packages: &["npm"],
+    },
+    Need {
+        from: Test,
+        name: "Python with venv",
+        purpose: "runs the clients in Python, the browser's script, grpcurl and buf",
+        sign: Check(python_makes_environments),
+        packages: &["python3-venv"],
+    },
+];
+
+/// Installs what the job needs and this machine lacks. Where it may not, the error names the commands to type.
+pub(crate) fn provide(job: Job) -> anyhow::Result<()> {
+    let lacking = missing(job);
+    if lacking.is_empty() {
+        return Ok(());
+    }
+    eprintln!("{}", report(&lacking));
+    let Some(prefix) = root_prefix() else { bail!("packages are missing\n{}", hint(&lacking)) };
+    for words in commands(prefix, &lacking) {
+        let (program, arguments) = words.split_first().expect("a command has a program");
+        run(command(program, arguments)).map_err(|error| anyhow!("{error:#}\n{}", hint(&lacking)))?;
+    }
+    let left = missing(job);
+    ensure!(left.is_empty(), "the packages are installed, and this is still missing:\n{}", list(&left));
+    Ok(())
+}
+
+/// Returns the folders in which programs are looked for.
+pub(crate) fn search_path() -> Vec<PathBuf> {
+    #[expect(clippy::disallowed_methods, reason = "automation looks for programs where the shell would")]
+    let path = std::env::var_os("PATH");
+    path.iter().flat_map(std::env::split_paths).collect()
+}
+
+fn needs(job: Job) -> impl Iterator<Item = &'static Need> {
+    NEEDS.iter().filter(move |need| need.from <= job)
+}
+
+fn missing(job: Job) -> Vec<&'static Need> {
+    let met = |need: &Need| match need.sign {
+        Programs(programs) => programs.iter().all(|program| is_there(program)),
+        Check(check) => check(),
+    };
+    needs(job).filter(|need| !met(need)).collect()
+}
+
+fn is_there(program: &str) -> bool {
+    // An absolute path replaces the folder that it is joined to.
+    search_path().iter().any(|folder| {
+        let file = folder.join(program).metadata();
+        file.is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
+    })
+}
+
+/// Debian splits what `python3 -m venv` needs off Python.
+fn python_makes_environments() -> bool {
+    succeeds("python3", &["-c", "import ensurepip, venv"])
+}
+
+fn succeeds(program: &str, arguments: &[&str]) -> bool {
+    let status = command(program, arguments).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    status.is_ok_and(|status| status.success())
+}
+
+/// Returns what to write before a command so that root runs it, or nothing where this process cannot install packages.
+fn root_prefix() -> Option<&'static [&'static str]> {
+    if !is_there("apt-get") {
+        None
+    } else if geteuid().is_root() {
+        Some(&[])
+    } else if is_there("sudo") && (stdin().is_terminal() || succeeds("sudo", &["-n", "true"])) {
+        Some(&["sudo"])
+    } else {
+        None
+    }
+}
+
+/// The commands that install what is missing.
+fn commands<'a>(prefix: &[&'a str], lacking: &[&'a Need]) -> [Vec<&'a str>; 2] {
+    let packages = lacking.iter().flat_map(|need| need.packages);
+    let install = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "--yes"];
+    let install = install.iter().chain(&["--no-install-recommends"]).chain(packages);
+    let update = ["apt-get", "update"];
+    [prefix.iter().chain(&update).copied().collect(), prefix.iter().chain(install).copied().collect()]
+}
+
+fn report(lacking: &[&Need]) -> String {
+    format!("This needs programs that are not installed:\n{}", list(lacking))
+}
+
+/// A line for each.
+fn list(lacking: &[&Need]) -> String {
+    let line =
+        |need: &&Need| format!("  {}: {} (Debian: {})", need.name, need.purpose, need.packages.join(", "));
+    lacking.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn hint(lacking: &[&Need]) -> String {
+    let [update, install] = commands(&[], lacking).map(|words| words.join(" "));
+    format!(
+        "hint: on Debian, run these commands as root; on another system, install the equivalents:\n\n    \
+         {update}\n    {install}"
+    )
+}
+
+#[cfg(test)]
+mod tests;
