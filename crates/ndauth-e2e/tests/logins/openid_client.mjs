@@ -3,7 +3,11 @@
 //     openid_client.mjs ISSUER NAME PASSWORD OTHER_NAME READ_ONLY_TOKEN
 //
 // It prints a table: what was altered, and what was answered.
+import { webcrypto } from "node:crypto";
 import * as client from "openid-client";
+
+// Node 18, which Debian 12 has, does not define it.
+globalThis.crypto ??= webcrypto;
 
 const [issuer, name, password, other, readOnly] = process.argv.slice(2);
 const redirect_uri = "http://127.0.0.1:4711/callback";
