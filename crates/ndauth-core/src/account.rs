@@ -13,6 +13,8 @@ pub struct Installation {
     pub not_before: Timestamp,
     /// When it was restored from a copy, if nobody has said yet what becomes of the secrets in it.
     pub restored_at: Option<Timestamp>,
+    /// When the operator last said what becomes of the secrets in a copy, if ever.
+    pub settled_at: Option<Timestamp>,
 }
 
 /// A person who owns tokens.

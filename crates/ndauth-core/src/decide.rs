@@ -274,6 +274,16 @@ impl Case<'_> {
             .unwrap_or(Expiry::Never)
     }
 
+    /// The access that is needed: the greater of the one that is stated and the action's own. The one place that says so.
+    pub fn needed_access(&self) -> Scope {
+        match self.requirement {
+            Requirement::Access { access, permission, .. } => {
+                needed_role(self, *access, permission.as_ref()).scope()
+            }
+            Requirement::Identity | Requirement::Account | Requirement::Survey { .. } => Scope::Ro,
+        }
+    }
+
     /// The owner's role in the org: a person's live one; an org's own tokens have `ADMIN` at home.
     fn role(&self) -> Option<Role> {
         match (self.org, self.owner) {
@@ -336,6 +346,11 @@ impl Factor {
         matches!(self, Factor::Secret | Factor::NotBefore | Factor::Life | Factor::Suspension | Factor::Owner)
     }
 
+    /// Whether what it refuses stays refused for good: nothing that anybody does gives it back.
+    pub fn is_final(self) -> bool {
+        matches!(self, Factor::Secret | Factor::NotBefore | Factor::Life)
+    }
+
     fn judge(self, case: &Case<'_>) -> Result<(), Refusal> {
         use Requirement::{Access, Account, Identity, Survey};
         match (self, case.requirement) {
@@ -350,19 +365,14 @@ impl Factor {
             (Factor::Catalogue | Factor::Scope | Factor::Grants, Survey { .. }) => Ok(()),
             (Factor::Service, Access { org, .. } | Survey { org }) => judge_service(case, org),
             (Factor::Catalogue, Access { permission, .. }) => judge_catalogue(case, permission.as_ref()),
-            (Factor::Scope, Access { access, permission, .. }) => {
-                judge_scope(case, *access, permission.as_ref())
-            }
+            (Factor::Scope, Access { .. }) => judge_scope(case),
             (Factor::Grants, Access { permission, .. }) => judge_grants(case, permission.as_ref()),
             (Factor::Orgs, Access { org, .. } | Survey { org }) => judge_orgs(case, org),
             (Factor::Role, Access { org, access, permission }) => {
                 judge_role(case, org, *access, permission.as_ref())
             }
             (Factor::Role, Survey { org }) => judge_role(case, org, Scope::Ro, None),
-            (Factor::Lockdown, Access { org, access, permission }) => {
-                judge_lockdown(case, org, needed_role(case, *access, permission.as_ref()).scope())
-            }
-            (Factor::Lockdown, Survey { org }) => judge_lockdown(case, org, Scope::Ro),
+            (Factor::Lockdown, Access { org, .. } | Survey { org }) => judge_lockdown(case, org),
             (Factor::Policy, Access { org, .. } | Survey { org }) => judge_policy(case, org),
         }
     }
@@ -420,7 +430,7 @@ fn judge_suspension(case: &Case<'_>) -> Result<(), Refusal> {
 }
 
 /// What an org's admins shut down there: the token alone, what is old, or what changes anything.
-fn judge_lockdown(case: &Case<'_>, asked: &OrgSlug, needed: Scope) -> Result<(), Refusal> {
+fn judge_lockdown(case: &Case<'_>, asked: &OrgSlug) -> Result<(), Refusal> {
     let OrgView::Org(org, ..) = case.org else { return Ok(()) };
     if let Some(of) = case.token.suspensions.iter().find(|of| of.level == Level::Org(org.id)) {
         return Err(Refusal::SuspendedInOrg { org: asked.clone(), since: case.since(of.since) });
@@ -428,8 +438,10 @@ fn judge_lockdown(case: &Case<'_>, asked: &OrgSlug, needed: Scope) -> Result<(),
     if case.secret.judge_minting(org.not_before).is_err() {
         return Err(Refusal::ShutOutOfOrg { org: asked.clone(), not_before: org.not_before });
     }
-    match (org.frozen_at, needed) {
-        (Some(at), Scope::Rw) => Err(Refusal::OrgFrozen { org: asked.clone(), since: case.since(at) }),
+    match org.frozen_at {
+        Some(at) if case.needed_access() == Scope::Rw => {
+            Err(Refusal::OrgFrozen { org: asked.clone(), since: case.since(at) })
+        }
         _ => Ok(()),
     }
 }
@@ -484,10 +496,8 @@ fn judge_catalogue(case: &Case<'_>, permission: Option<&Permission>) -> Result<(
     }
 }
 
-/// The access needed is the greater of the one stated and the action's own.
-fn judge_scope(case: &Case<'_>, access: Scope, permission: Option<&Permission>) -> Result<(), Refusal> {
-    let scope = case.token.scope;
-    let needed = needed_role(case, access, permission).scope();
+fn judge_scope(case: &Case<'_>) -> Result<(), Refusal> {
+    let (scope, needed) = (case.token.scope, case.needed_access());
     if scope >= needed { Ok(()) } else { Err(Refusal::ScopeTooNarrow { scope, needed }) }
 }
 

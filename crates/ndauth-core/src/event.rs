@@ -55,6 +55,22 @@ pub enum Actor {
     },
 }
 
+impl Change {
+    /// Whether the answer to whoever made it carries a new secret, which is lost where that answer is.
+    pub fn brings_a_secret(&self) -> bool {
+        matches!(
+            self,
+            Change::TokenCreated { .. }
+                | Change::TokenDerived { .. }
+                | Change::SecretMinted { .. }
+                | Change::SessionIssued { .. }
+                | Change::ServiceCreated { .. }
+                | Change::ServiceRotated { .. }
+                | Change::AccountInvited { .. }
+        )
+    }
+}
+
 /// What changed: the ids of the rows to read again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind")]

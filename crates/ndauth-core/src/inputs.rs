@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The decision of this version. It counts up whenever a token may need what an earlier decision does not know.
-pub const DECISION_VERSION: u32 = 2;
+pub const DECISION_VERSION: u32 = 3;
 
 /// What is the same for all secrets that a service asks about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub struct Inputs {
     pub places: Vec<InputPlace>,
 }
 
-/// Whose a token is. The owner has not lost its power: of one that has, nothing is kept.
+/// Whose a token is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InputOwner {
     /// A person.
@@ -52,6 +52,8 @@ pub enum InputOwner {
         id: AccountId,
         /// Its name.
         handle: Handle,
+        /// Since when it has no power, where it was disabled.
+        disabled_at: Option<Timestamp>,
         /// When its person logged in last, if ever.
         last_login_at: Option<Timestamp>,
         /// What was minted before is shut out.
@@ -93,7 +95,8 @@ impl Rules {
 impl Inputs {
     /// The decision that these need: an earlier one would leave something out that bounds the token.
     ///
-    /// The second knows of suspensions, of what owners and orgs shut out, and of orgs that are frozen.
+    /// The second knows of suspensions, of what owners and orgs shut out, and of orgs that are frozen; the third of owners
+    /// that are disabled.
     pub fn decision_version(&self) -> u32 {
         let shut = |org: &Org| org.not_before > Timestamp::MIN || org.frozen_at.is_some();
         let owner_shut = match &self.owner {
@@ -104,7 +107,10 @@ impl Inputs {
             InputPlace::Nowhere(_) => false,
             InputPlace::In(ground, _) => shut(&ground.org),
         };
-        if owner_shut || !self.token.suspensions.is_empty() || self.places.iter().any(place_shut) {
+        let disabled = matches!(self.owner, InputOwner::Account { disabled_at: Some(_), .. });
+        if disabled {
+            3
+        } else if owner_shut || !self.token.suspensions.is_empty() || self.places.iter().any(place_shut) {
             2
         } else {
             1
@@ -119,12 +125,12 @@ impl Inputs {
     /// Whose the token is, as a decision sees it.
     pub fn owner(&self) -> OwnerView<'_> {
         match &self.owner {
-            InputOwner::Account { id, handle, last_login_at, not_before } => {
+            InputOwner::Account { id, handle, disabled_at, last_login_at, not_before } => {
                 OwnerView::Account(AccountView {
                     id: *id,
                     handle,
                     last_login_at: *last_login_at,
-                    disabled_at: None,
+                    disabled_at: *disabled_at,
                     not_before: *not_before,
                 })
             }

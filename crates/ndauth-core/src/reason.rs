@@ -119,6 +119,10 @@ pub enum Reason {
     Unavailable,
     /// It could not be decided: something stored makes no sense.
     Internal,
+    /// It was done, and this server does not know yet that it is in force.
+    CommittedUnconfirmed,
+    /// It may have been done or not.
+    OutcomeUnknown,
 }
 
 /// Who can do something about a refusal.
@@ -159,6 +163,8 @@ pub enum Class {
     Undecided,
     /// A defect.
     Internal,
+    /// It was done, or may have been: whoever repeats it without looking does it twice.
+    Unconfirmed,
 }
 
 use Class as C;
@@ -168,7 +174,7 @@ use Who as W;
 /// A row a reason: its code, its class, who can do something about it, and what to do next (empty where
 /// nothing general helps).
 #[rustfmt::skip]
-const ROWS: [(Reason, &str, Class, Who, &str); 58] = [
+const ROWS: [(Reason, &str, Class, Who, &str); 60] = [
     (R::CredentialMissing, "CREDENTIAL_MISSING", C::NotAuthenticated, W::Caller, "set NDCLI_TOKEN, or log in with `ndcli auth login`"),
     (R::SecretMalformed, "SECRET_MALFORMED", C::NotAuthenticated, W::Caller, "copy the token again, whole and without line breaks"),
     (R::SecretUnknown, "SECRET_UNKNOWN", C::NotAuthenticated, W::Caller, "check that it was made on this server and that the right variable holds it"),
@@ -227,6 +233,8 @@ const ROWS: [(Reason, &str, Class, Who, &str); 58] = [
     (R::DeadlineExceeded, "DEADLINE_EXCEEDED", C::Undecided, W::Caller, "try again, and allow it more time: this says neither yes nor no"),
     (R::Unavailable, "UNAVAILABLE", C::Undecided, W::Operator, "try again in a moment: this says neither yes nor no"),
     (R::Internal, "INTERNAL", C::Internal, W::Operator, "the server's log says more, under the request id"),
+    (R::CommittedUnconfirmed, "COMMITTED_UNCONFIRMED", C::Unconfirmed, W::Operator, "it is done, and need not be repeated: look in a moment whether it is in force"),
+    (R::OutcomeUnknown, "OUTCOME_UNKNOWN", C::Unconfirmed, W::Caller, "look before you repeat it: a list or `show` tells whether it was done; a secret that was not shown is lost, so revoke what has it"),
 ];
 
 impl Class {
@@ -238,7 +246,7 @@ impl Class {
             Class::Invalid => 2,
             Class::NotAuthenticated => 4,
             Class::NotPermitted => 5,
-            Class::Undecided | Class::Unimplemented => 6,
+            Class::Undecided | Class::Unimplemented | Class::Unconfirmed => 6,
         }
     }
 }

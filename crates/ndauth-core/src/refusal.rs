@@ -191,6 +191,11 @@ impl Refusal {
         self.factor().is_total()
     }
 
+    /// Whether it stays so for good: nothing that anybody does gives the secret its power back.
+    pub fn is_final(&self) -> bool {
+        self.factor().is_final()
+    }
+
     /// The permission that the token would have to carry, where it is that.
     pub fn missing_permission(&self) -> Option<&Permission> {
         match self {

@@ -117,10 +117,11 @@ pub fn inputs_to_proto(inputs: &Inputs, rules: &RulesVersion) -> v1::Inputs {
             ends_at: Some(expiry_to_proto(secret.ends_at)),
         }),
         owner: Some(match owner {
-            InputOwner::Account { id, handle, last_login_at, not_before } => {
+            InputOwner::Account { id, handle, disabled_at, last_login_at, not_before } => {
                 v1::inputs::Owner::Account(v1::InputAccount {
                     id: id.to_string(),
                     handle: handle.to_string(),
+                    disabled_at: disabled_at.map(timestamp_to_proto),
                     last_login_at: last_login_at.map(timestamp_to_proto),
                     not_before: some(*not_before),
                 })
@@ -137,6 +138,7 @@ pub fn inputs_from_proto(inputs: &v1::Inputs) -> Result<(Inputs, RulesVersion), 
         Some(v1::inputs::Owner::Account(account)) => InputOwner::Account {
             id: id("inputs.account.id", &account.id)?,
             handle: id("inputs.account.handle", &account.handle)?,
+            disabled_at: maybe("inputs.account.disabled_at", account.disabled_at)?,
             last_login_at: maybe("inputs.account.last_login_at", account.last_login_at)?,
             not_before: or_min("inputs.account.not_before", account.not_before)?,
         },

@@ -62,6 +62,8 @@ fn code(reason: Reason) -> Code {
         Class::Unimplemented => Code::Unimplemented,
         Class::Undecided => Code::Unavailable,
         Class::Internal => Code::Internal,
+        // No retry policy in use repeats a call that ended so; what was done is not done twice.
+        Class::Unconfirmed => Code::Unknown,
     }
 }
 

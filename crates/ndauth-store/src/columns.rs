@@ -4,14 +4,13 @@ use std::fmt::Display;
 use std::str::FromStr;
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use ndauth_core::{Among, Expiry, InvalidSet, Lifetime, Timestamp};
 use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::{ExprTrait, SimpleExpr};
-use sea_orm::{ColumnTrait, DatabaseTransaction, FromQueryResult, SelectModel, Selector};
-use tokio::time::sleep;
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryTrait, Select};
 
 use crate::StoreError;
+use crate::lease::Lease;
 
 /// What stands for "never" and for "endless": no instant is as late, so comparisons in SQL hold.
 pub(crate) const NEVER: i64 = i64::MAX;
@@ -87,32 +86,20 @@ impl Ids {
         }
     }
 
-    /// Reads what is theirs. Of a run, the rows are taken when some have gathered: SQLite's come from another thread, and
-    /// to change between the two for each row is a quarter of what a million take on one core.
-    pub(crate) async fn read<M: FromQueryResult + Send>(
+    /// Reads what is theirs. The many rows of a run are taken when some have gathered.
+    pub(crate) async fn read<E: EntityTrait, M: FromQueryResult>(
         &self,
-        rows: Selector<SelectModel<M>>,
-        on: &DatabaseTransaction,
+        rows: &Select<E>,
+        on: &Lease,
     ) -> Result<Vec<M>, StoreError> {
-        if let Ids::These(_) = self {
-            return Ok(rows.all(on).await?);
-        }
-        let mut rows = rows.stream(on).await?.ready_chunks(MOST_GATHERED);
-        let mut all = Vec::new();
-        while let Some(gathered) = rows.next().await {
-            for row in gathered {
-                all.push(row?);
-            }
-            sleep(GATHERING).await;
-        }
-        Ok(all)
+        let statement = rows.build(on.get_database_backend());
+        let rows = match self {
+            Ids::These(_) => on.query_all_raw(statement).await?,
+            Ids::Run { .. } => on.gather(statement).await?,
+        };
+        Ok(rows.iter().map(|row| M::from_query_result(row, "")).collect::<Result<_, _>>()?)
     }
 }
-
-/// So many rows may wait to be taken.
-pub(crate) const MOST_GATHERED: usize = 4096;
-/// How long they gather.
-const GATHERING: Duration = Duration::from_millis(1);
 
 /// All, or those that have rows: it is one or the other.
 pub(crate) fn among<T: Ord + Clone>(all: bool, some: Vec<T>) -> Result<Among<T>, InvalidSet> {

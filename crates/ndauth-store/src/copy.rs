@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 
 use ndauth_core::Head;
 use sea_orm::{
-    ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, Statement, TransactionTrait,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, Statement,
+    TransactionOptions, TransactionTrait,
 };
 
-use crate::connect::{Opening, sqlite_options};
+use crate::connect::Opening;
 use crate::{Clock, DatabaseUrl, Engine, Store, StoreError};
 
 /// Why a copy was not made or not put back. The database is as it was.
@@ -93,9 +94,7 @@ impl Store {
         std::fs::set_permissions(&path, Permissions::from_mode(0o600)).map_err(failed)?;
         let head = prepare(copy, &path).await?;
 
-        let live = Database::connect(sqlite_options(target.clone(), Opening::One))
-            .await
-            .map_err(StoreError::from)?;
+        let live = Opening::Copy.pool(&DatabaseUrl::Sqlite(target.clone()))?.sea_orm();
         let attach = Statement::from_sql_and_values(
             live.get_database_backend(),
             "ATTACH DATABASE $1 AS copy",
@@ -145,7 +144,11 @@ async fn prepare(copy: &Path, path: &Path) -> Result<Head, CopyError> {
 
 /// Replaces every row by those of the database that is attached as `copy`.
 async fn replace_all(live: &DatabaseConnection, before: Head) -> Result<(), CopyError> {
-    let transaction = live.begin_with_options(crate::connect::immediate()).await.map_err(StoreError::from)?;
+    let immediate = TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..TransactionOptions::default()
+    };
+    let transaction = live.begin_with_options(immediate).await.map_err(StoreError::from)?;
     let sql = "SELECT 1 FROM main.head WHERE sequence = $1 AND hash = $2";
     let sequence = i64::try_from(before.sequence).map_err(StoreError::unavailable)?;
     let values = [sequence.into(), before.hash.to_vec().into()];

@@ -1,16 +1,50 @@
-//! What can go wrong below: the database cannot be asked, or what it holds makes no sense.
+//! What can go wrong below: the database cannot be asked, did not say how a change ended, or holds what makes no sense.
 
 use std::error::Error;
 use std::fmt;
 
 use sea_orm::{DbErr, RuntimeErr, SqlErr, sqlx};
 
+use crate::Unreachable;
+
 /// Why the store could not answer. It is never an answer by itself.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The database cannot be reached, is too slow, or refuses to work.
+    /// The database is too slow, or refuses to work. Nothing was changed.
     #[error("the database is not available")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),
+    /// The database cannot be connected to. Nothing was changed.
+    #[error("the database `{place}` cannot be reached")]
+    Unreachable {
+        /// Where it should be.
+        place: String,
+        /// Why not.
+        #[source]
+        cause: Unreachable,
+    },
+    /// There is no database, and none was to be made.
+    #[error("there is no database `{place}`")]
+    Missing {
+        /// Where it should be.
+        place: String,
+    },
+    /// Another server works on the file.
+    #[error("another server works on `{place}`{}", .holder.map(|pid| format!(": process {pid}")).unwrap_or_default())]
+    Served {
+        /// Which.
+        place: String,
+        /// Its process, where that is known.
+        holder: Option<u32>,
+    },
+    /// Nothing more can be written, and nothing was changed.
+    #[error("the disk of the database is full: nothing was changed")]
+    DiskFull,
+    /// The database only follows another one, which may know of more. Nothing was changed.
+    #[error("the database is a standby or read-only, and not the primary")]
+    Standby,
+    /// A commit was sent and its answer never came, or came with a warning: the change may have been made or not.
+    #[error("it is not known whether the change was made: the database did not confirm it")]
+    OutcomeUnknown(#[source] Box<dyn Error + Send + Sync>),
     /// A row holds what no version of ndauth writes.
     #[error("the table `{table}` holds nonsense in the column `{column}` of `{id}`")]
     Corrupt {
@@ -36,6 +70,38 @@ impl StoreError {
         StoreError::Corrupt { table, column, id: id.to_string() }
     }
 
+    /// The error of a commit that failed: the change was undone where the database says so; otherwise its outcome is
+    /// unknown.
+    pub(crate) fn of_commit(error: sqlx::Error) -> StoreError {
+        let undone = match &error {
+            sqlx::Error::Database(error) => undone(&error.code().unwrap_or_default()),
+            _ => false,
+        };
+        if undone { error.into() } else { StoreError::OutcomeUnknown(error.into()) }
+    }
+
+    /// What the operator does about it, where that is known.
+    pub fn operators_hint(&self) -> Option<String> {
+        let hint = match self {
+            StoreError::Unreachable { cause, .. } => cause.hint(),
+            StoreError::Missing { .. } => {
+                "check `--database`; `ndauthd serve` or `ndauthd admin migrate up` makes one there"
+            }
+            StoreError::Served { .. } => {
+                "a file of SQLite is for one server: stop the other, or use PostgreSQL for several"
+            }
+            StoreError::DiskFull => "free some space on its disk: it goes on by itself",
+            StoreError::Standby => "name the primary by `--database`, or what always leads to it",
+            StoreError::OutcomeUnknown(_) => "look before you repeat it",
+            // SQLITE_CANTOPEN
+            StoreError::Unavailable(_) if self.code().is_some_and(|code| code == "14") => {
+                "let this user write in its folder, or copy it elsewhere with what lies beside it (`-wal`)"
+            }
+            StoreError::Unavailable(_) | StoreError::Corrupt { .. } => return None,
+        };
+        Some(hint.to_owned())
+    }
+
     /// What is at the bottom of it, in words.
     pub(crate) fn bottom(&self) -> String {
         let mut deepest: &dyn Error = self;
@@ -47,24 +113,77 @@ impl StoreError {
 
     /// Whether another transaction stood in the way, so that the same may go well at a second try.
     pub fn is_conflict(&self) -> bool {
-        let StoreError::Unavailable(source) = self else { return false };
-        let Some(
-            DbErr::Conn(RuntimeErr::SqlxError(error))
-            | DbErr::Exec(RuntimeErr::SqlxError(error))
-            | DbErr::Query(RuntimeErr::SqlxError(error)),
-        ) = source.downcast_ref::<DbErr>()
-        else {
-            return false;
-        };
-        let sqlx::Error::Database(error) = error.as_ref() else { return false };
         // PostgreSQL: serialization failure, deadlock. SQLite: busy, while recovering, with a stale snapshot.
-        matches!(error.code().as_deref(), Some("40001" | "40P01" | "5" | "261" | "517"))
+        self.code().is_some_and(|code| matches!(&*code, "40001" | "40P01" | "5" | "261" | "517"))
+    }
+
+    /// Whether there is no such table.
+    pub(crate) fn is_without_table(&self) -> bool {
+        match self.code().as_deref() {
+            Some("42P01") => true,
+            // SQLite has one code for all that makes no sense to it.
+            Some("1") => self.bottom().contains("no such table"),
+            _ => false,
+        }
+    }
+
+    /// Whether the database's user may not do it.
+    pub(crate) fn is_forbidden(&self) -> bool {
+        self.code().is_some_and(|code| code == "42501")
+    }
+
+    /// The database's own code of its error.
+    fn code(&self) -> Option<String> {
+        let StoreError::Unavailable(source) = self else { return None };
+        let error = match source.downcast_ref::<DbErr>() {
+            Some(error) => sqlx_error(error)?,
+            None => source.downcast_ref::<sqlx::Error>()?,
+        };
+        let sqlx::Error::Database(error) = error else { return None };
+        error.code().map(std::borrow::Cow::into_owned)
+    }
+}
+
+fn sqlx_error(error: &DbErr) -> Option<&sqlx::Error> {
+    match error {
+        DbErr::Conn(RuntimeErr::SqlxError(error))
+        | DbErr::Exec(RuntimeErr::SqlxError(error))
+        | DbErr::Query(RuntimeErr::SqlxError(error)) => Some(error),
+        _ => None,
+    }
+}
+
+/// Whether a commit that failed with this code was undone. PostgreSQL (its manual, appendix A): integrity, rollback,
+/// insufficient resources. SQLite (sqlite.org/rescode.html): busy, full, constraint.
+fn undone(code: &str) -> bool {
+    match code.len() {
+        // 40003: whether it was completed is unknown.
+        5 => code != "40003" && ["23", "40", "53"].iter().any(|class| code.starts_with(class)),
+        _ => code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 13 | 19)),
+    }
+}
+
+/// What the database's own code says, where that is more than that it failed.
+fn known(error: &sqlx::Error) -> Option<StoreError> {
+    let sqlx::Error::Database(error) = error else { return None };
+    match &*error.code()? {
+        // SQLITE_FULL, SQLITE_IOERR_SHMSIZE; disk_full.
+        "13" | "4874" | "53100" => Some(StoreError::DiskFull),
+        // read_only_sql_transaction
+        "25006" => Some(StoreError::Standby),
+        _ => None,
     }
 }
 
 impl From<DbErr> for StoreError {
     fn from(error: DbErr) -> StoreError {
-        StoreError::unavailable(error)
+        sqlx_error(&error).and_then(known).unwrap_or_else(|| StoreError::unavailable(error))
+    }
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> StoreError {
+        known(&error).unwrap_or_else(|| StoreError::unavailable(error))
     }
 }
 

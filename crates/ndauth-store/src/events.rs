@@ -4,13 +4,13 @@ use ndauth_core::{Event, Head, InstallationId, personal_hash};
 use sea_orm::ActiveValue::Set;
 use sea_orm::prelude::Uuid;
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect, Statement,
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Statement,
 };
 
 use crate::columns::Columns;
+use crate::lease::{Lease, TIMEOUT, Timeout};
 use crate::row::event::{ActiveModel, Column, Entity, Model};
-use crate::{Read, StoreError};
+use crate::{Read, Store, StoreError};
 
 /// An event as it lies in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,14 +80,26 @@ impl Read {
 
     /// The events after a sequence, in order, at most so many.
     pub async fn events_after(&self, sequence: u64, limit: u64) -> Result<Vec<StoredEvent>, StoreError> {
-        let rows = Entity::find()
-            .filter(Column::Sequence.gt(i64::try_from(sequence).unwrap_or(i64::MAX)))
-            .order_by_asc(Column::Sequence)
-            .limit(limit)
-            .all(&self.transaction)
-            .await?;
-        rows.into_iter().map(StoredEvent::try_from).collect()
+        events_after(&self.transaction, sequence, limit).await
     }
+}
+
+impl Store {
+    /// The events after a sequence, in order, at most so many, whatever else the database holds.
+    pub async fn events_after(&self, sequence: u64, limit: u64) -> Result<Vec<StoredEvent>, StoreError> {
+        let lease = Lease::take(&self.pool, Timeout::Each(TIMEOUT)).await?;
+        events_after(&lease, sequence, limit).await
+    }
+}
+
+async fn events_after(on: &Lease, sequence: u64, limit: u64) -> Result<Vec<StoredEvent>, StoreError> {
+    let rows = Entity::find()
+        .filter(Column::Sequence.gt(i64::try_from(sequence).unwrap_or(i64::MAX)))
+        .order_by_asc(Column::Sequence)
+        .limit(limit)
+        .all(on)
+        .await?;
+    rows.into_iter().map(StoredEvent::try_from).collect()
 }
 
 impl From<(&Event, Head)> for StoredEvent {
@@ -105,10 +117,7 @@ impl From<(&Event, Head)> for StoredEvent {
 }
 
 /// Appends an event behind the last and moves the head.
-pub(crate) async fn append(
-    transaction: &DatabaseTransaction,
-    event: &StoredEvent,
-) -> Result<Head, StoreError> {
+pub(crate) async fn append(transaction: &Lease, event: &StoredEvent) -> Result<Head, StoreError> {
     let head = Head { sequence: event.sequence, hash: event.hash };
     let sequence = i64::try_from(head.sequence).map_err(|_| StoreError::corrupt("head", "sequence", 1))?;
     let row = ActiveModel {

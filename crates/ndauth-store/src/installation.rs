@@ -21,6 +21,13 @@ impl Write {
         self.set("UPDATE installation SET restored_at = $1 WHERE one = 1", [since.into()]).await
     }
 
+    /// Tells when the operator said what becomes of the secrets in a copy: every instance that saw what was lost before
+    /// goes on by that.
+    pub async fn set_settled(&self, instant: Timestamp) -> Result<(), StoreError> {
+        let sql = "UPDATE installation SET settled_at = $1 WHERE one = 1";
+        self.set(sql, [instant.micros().into()]).await
+    }
+
     async fn set(&self, sql: &str, values: [Value; 1]) -> Result<(), StoreError> {
         let backend = self.transaction.get_database_backend();
         self.transaction.execute_raw(Statement::from_sql_and_values(backend, sql, values)).await?;

@@ -5,14 +5,22 @@
 //! change state without one. Which engine is beneath shows nowhere but in the URL.
 
 mod clock;
+mod error;
+mod notice;
+mod pool;
+mod unreachable;
+
+mod lease;
+
 mod columns;
 mod connect;
-mod error;
 mod row;
 mod transaction;
 mod url;
+mod writing;
 
 mod accounts;
+mod beat;
 mod catalogue;
 mod check;
 mod copy;
@@ -24,6 +32,7 @@ mod passwords;
 mod policies;
 mod remains;
 mod secrets;
+mod server_lock;
 mod services;
 mod sessions;
 mod suspensions;
@@ -35,6 +44,7 @@ mod witness;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+pub use beat::{ACKNOWLEDGED_WITHIN, Beat};
 pub use check::Fault;
 pub use clock::{Clock, ManualClock, Watch};
 pub use connect::{Engine, MigrationState, Store};
@@ -45,10 +55,12 @@ pub use mirror::{Census, Kin, Listener, Page, Person, Place, Sorted};
 pub use orgs::Member;
 pub use remains::{Kind, Remains};
 pub use secrets::{Family, FoundSecret, Minted};
+pub use server_lock::ServerLock;
 pub use sessions::SeenSession;
 pub use tickets::{Ticket, TicketKind};
 pub use tokens::{Cursor, Key, TokenOrder, TokenPage, TokenQuery};
 pub use transaction::{Moment, Read, Write};
+pub use unreachable::Unreachable;
 pub use url::{DatabaseUrl, InvalidDatabaseUrl};
 pub use uses::Use;
-pub use witness::Witness;
+pub use witness::{Seen, Witness};

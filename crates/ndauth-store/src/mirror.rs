@@ -3,18 +3,23 @@
 //! A row that makes no sense spoils no other: it is told apart from those that do, and logged.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use ndauth_core::{
     Account, AccountId, Org, OrgId, Policies, Role, SecretHash, SecretRecord, Service, ServiceId, SessionId,
     Token, TokenId,
 };
 use sea_orm::prelude::Uuid;
+use sea_orm::sqlx::Executor as _;
 use sea_orm::sqlx::postgres::PgListener;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, IdenStatic, QueryFilter, QueryOrder, QuerySelect, Statement,
 };
+use tokio::time::timeout;
 
 use crate::columns::Ids;
+use crate::lease::TIMEOUT;
+use crate::pool::Connections;
 use crate::row::{account, membership, org, secret, service, token};
 use crate::secrets::Family;
 use crate::{Engine, Read, Store, StoreError};
@@ -80,28 +85,37 @@ pub struct Listener(PgListener);
 const ORGS: usize = 1000;
 /// What other instances are told by.
 const CHANNEL: &str = "ndauth_head";
+/// A connection that tells of nothing for so long is asked whether it is there.
+const SILENCE: Duration = Duration::from_secs(5);
 
 impl Store {
     /// Listens for changes by anybody, where the database can tell of them.
     pub async fn listen(&self) -> Result<Option<Listener>, StoreError> {
-        if self.engine() == Engine::Sqlite {
-            return Ok(None);
-        }
-        let mut listener = PgListener::connect_with(self.database.get_postgres_connection_pool())
-            .await
-            .map_err(StoreError::unavailable)?;
-        listener.listen(CHANNEL).await.map_err(StoreError::unavailable)?;
-        Ok(Some(Listener(listener)))
+        let Connections::Postgres(pool) = &self.pool.connections else { return Ok(None) };
+        let connected = timeout(TIMEOUT, async {
+            let mut listener = PgListener::connect_with(pool).await?;
+            listener.listen(CHANNEL).await?;
+            Ok::<_, sea_orm::sqlx::Error>(listener)
+        });
+        Ok(Some(Listener(connected.await.map_err(StoreError::unavailable)??)))
     }
 }
 
 impl Listener {
-    /// Waits until somebody changed something.
+    /// Waits until somebody changed something. Where nothing is heard for long, it looks whether anything could be.
     pub async fn hear(&mut self) -> Result<(), StoreError> {
-        match self.0.try_recv().await {
-            Ok(Some(_)) => Ok(()),
-            Ok(None) => Err(StoreError::unavailable("the connection that listens was closed")),
-            Err(error) => Err(StoreError::unavailable(error)),
+        loop {
+            match timeout(SILENCE, self.0.try_recv()).await {
+                Ok(Ok(Some(_))) => return Ok(()),
+                Ok(Ok(None)) => {
+                    return Err(StoreError::unavailable("the connection that listens was closed"));
+                }
+                Ok(Err(error)) => return Err(error.into()),
+                Err(_) => {
+                    let asked = timeout(TIMEOUT, (&mut self.0).execute("SELECT 1"));
+                    asked.await.map_err(StoreError::unavailable)??;
+                }
+            }
         }
     }
 }
@@ -109,12 +123,22 @@ impl Listener {
 impl Read {
     /// Lets statements of this view take as long as they need.
     pub async fn take_time(&self) -> Result<(), StoreError> {
+        self.transaction.take_time();
         if self.engine() == Engine::Postgres {
-            for limit in ["statement_timeout", "idle_in_transaction_session_timeout"] {
-                self.transaction.execute_unprepared(&format!("SET LOCAL {limit} = 0")).await?;
-            }
+            let limits = "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0";
+            self.transaction.execute_unprepared(limits).await?;
         }
         Ok(())
+    }
+
+    /// Lets each question of this view take one round trip: worth it where there is little to read, far away.
+    pub fn use_simple_protocol(&self) {
+        self.transaction.use_simple_protocol();
+    }
+
+    /// Lets questions of this view be prepared again: worth it where there is much to read.
+    pub fn use_prepared_statements(&self) {
+        self.transaction.use_prepared_statements();
     }
 
     /// How much there is to hold.
@@ -181,8 +205,8 @@ impl Read {
     async fn tokens_with(&self, ids: Ids) -> Result<Sorted<Kin<Token>, SecretHash>, StoreError> {
         let Sorted { sound, broken } = self
             .each_apart::<token::Entity, _, _>(token::Column::Id, ids, |ids| async move {
-                let rows = token::Entity::find().filter(ids.hold(token::Column::Id)).into_model();
-                let rows = ids.read(rows, &self.transaction).await?;
+                let rows = token::Entity::find().filter(ids.hold(token::Column::Id));
+                let rows = ids.read(&rows, &self.transaction).await?;
                 let tokens = self.tokens_from_rows_of(rows, &ids).await?;
                 let secrets = self.records(secret::Column::TokenId, &ids).await?;
                 kin(tokens, |token| Family::Token(token.id), secrets)

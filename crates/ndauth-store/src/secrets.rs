@@ -165,8 +165,7 @@ impl Read {
         let needed =
             [Column::Id, Column::Hash, Column::Prefix, Column::MintedAt, Column::ConfirmedAt, Column::EndsAt];
         let query = Entity::find().select_only().columns(needed).column_as(family, "family");
-        let query = query.filter(ids.hold(family)).into_model::<RecordOf>();
-        let rows = ids.read(query, &self.transaction).await?;
+        let rows = ids.read(&query.filter(ids.hold(family)), &self.transaction).await?;
         let mut records: HashMap<Uuid, Vec<_>> = HashMap::with_capacity(rows.len());
         for RecordOf { family, row } in rows {
             records.entry(family).or_default().push(row.try_into()?);

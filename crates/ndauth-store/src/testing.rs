@@ -32,6 +32,11 @@ impl Scratch {
         }
     }
 
+    /// A database that somebody else makes and removes.
+    pub fn at(url: DatabaseUrl) -> Scratch {
+        Scratch { url, _folder: None }
+    }
+
     /// Makes an empty database in the PostgreSQL cluster of this one.
     ///
     /// # Panics
@@ -47,7 +52,7 @@ impl Scratch {
     ///
     /// Where that fails.
     pub async fn store(&self, clock: Clock) -> Store {
-        let store = Store::connect(&self.url, clock).await.expect("the scratch database is there");
+        let store = Store::create(&self.url, clock).await.expect("the scratch database is there");
         store.migrate().await.expect("the schema is made");
         store
     }
@@ -77,7 +82,7 @@ async fn create_postgres(maintenance: &str) -> DatabaseUrl {
 ///
 /// Where it fails.
 pub async fn migrate_some(url: &DatabaseUrl, steps: u32) {
-    let store = Store::connect(url, Clock::Database).await.expect("connected");
+    let store = Store::create(url, Clock::Database).await.expect("connected");
     <ndauth_migrations::Migrator as ndauth_migrations::MigratorTrait>::up(&store.database, Some(steps))
         .await
         .expect("migrated");
@@ -99,9 +104,16 @@ pub async fn execute(store: &Store, sql: &str) {
 ///
 /// Where it fails.
 pub async fn execute_at(url: &str, sql: &str) {
-    let connection = Database::connect(url).await.expect("the tests' cluster is there");
-    connection.execute_unprepared(sql).await.expect("the statement runs");
-    connection.close().await.expect("the connection closes");
+    try_execute_at(url, sql).await.expect("the statement runs");
+}
+
+/// Runs a statement on a PostgreSQL database by its URL, which may not be there.
+pub async fn try_execute_at(url: &str, sql: &str) -> Result<(), crate::StoreError> {
+    let connection = Database::connect(url).await?;
+    let done = connection.execute_unprepared(sql).await;
+    connection.close().await?;
+    done?;
+    Ok(())
 }
 
 /// Takes back the last event, which revoked a token, as an older copy of the database would.

@@ -1,22 +1,22 @@
 //! Transactions: a snapshot to read, or rows to change together with one event.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use ndauth_core::{Event, Head, Installation, Timestamp};
-use sea_orm::{
-    AccessMode, ConnectionTrait, DatabaseTransaction, IsolationLevel, QueryResult, Statement,
-    TransactionOptions, TransactionTrait,
-};
+use ndauth_core::{Causes, Event, Head, Installation, Timestamp};
+use sea_orm::{ConnectionTrait, QueryResult, Statement};
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::{Instant, timeout};
 
 use crate::clock::machine_micros;
 use crate::columns::Columns;
-use crate::{Clock, Engine, Store, StoreError, StoredEvent};
+use crate::lease::{Lease, TIMEOUT, Timeout};
+use crate::writing::Writing;
+use crate::{Beat, Clock, Engine, Store, StoreError, StoredEvent};
 
 /// A view of one state of the database, and the instant as of which it is judged.
 pub struct Read {
-    pub(crate) transaction: DatabaseTransaction,
+    pub(crate) transaction: Lease,
     engine: Engine,
     moment: Moment,
 }
@@ -32,6 +32,9 @@ pub struct Moment {
     pub catalogue_hash: [u8; 32],
     /// The instant.
     pub now: Timestamp,
+    /// The last beat, where the database replicates synchronously: without a newer one nobody knows that it is the
+    /// primary still.
+    pub beat: Option<Beat>,
 }
 
 /// A change in the making. Dropped without [`Write::commit`], it never was.
@@ -39,6 +42,7 @@ pub struct Write {
     read: Read,
     name: &'static str,
     begun: Instant,
+    writing: Arc<Writing>,
     _turn: OwnedMutexGuard<()>,
 }
 
@@ -48,59 +52,105 @@ const TURN: Duration = Duration::from_secs(5);
 impl Store {
     /// Opens a view of the present state. Everything read through it is of one moment.
     pub async fn read(&self) -> Result<Read, StoreError> {
-        let options = match self.engine {
-            Engine::Sqlite => TransactionOptions::default(),
-            // Its connection was told so once.
-            Engine::Postgres if self.apart => TransactionOptions::default(),
-            Engine::Postgres => TransactionOptions {
-                isolation_level: Some(IsolationLevel::RepeatableRead),
-                access_mode: Some(AccessMode::ReadOnly),
-                sqlite_transaction_mode: None,
-            },
-        };
-        let transaction = self.database.begin_with_options(options).await?;
-        self.opened(transaction).await
+        let read = self.opened(self.view, Timeout::Each(TIMEOUT)).await?;
+        if self.engine == Engine::Sqlite {
+            // Nothing is between this process and the file.
+            read.transaction.take_time();
+        }
+        Ok(read)
     }
 
     /// Where the log ends now.
     pub async fn moment(&self) -> Result<Moment, StoreError> {
-        self.moment_of(&self.database).await
+        let lease = Lease::take(&self.pool, Timeout::Each(TIMEOUT)).await?;
+        let question = Statement::from_string(lease.get_database_backend(), self.question());
+        let row = lease.query_one_raw(question).await?;
+        self.moment_of(&lease, row)
     }
 
     /// Begins a change. Its name is for logs and metrics.
+    ///
+    /// It is over within a limit, whatever the database does; then its turn passes on.
     pub async fn write(&self, name: &'static str) -> Result<Write, StoreError> {
         let turn = timeout(TURN, self.writer.clone().lock_owned())
             .await
             .map_err(|_| StoreError::unavailable("too many changes are waiting for their turn"))?;
         let begun = Instant::now();
-        let transaction = self.begin_immediate().await?;
-        Ok(Write { read: self.opened(transaction).await?, name, begun, _turn: turn })
+        let read = self.opened(self.change(), Timeout::Until(begun + TIMEOUT)).await;
+        if read.is_err() {
+            self.writing.note(&read);
+        }
+        Ok(Write { read: read?, name, begun, writing: Arc::clone(&self.writing), _turn: turn })
+    }
+
+    /// Changes nothing, as durably as anything else is changed: it shows whether changes get through.
+    pub async fn try_writing(&self) -> Result<(), StoreError> {
+        let write = self.write("try_writing").await?;
+        let touch = "UPDATE installation SET settled_at = settled_at WHERE one = 1";
+        write.transaction.execute_unprepared(touch).await?;
+        write.commit_observed().await
+    }
+
+    /// Since when changes do not get through, and why the last did not. `None` where the last one did.
+    pub fn failing_writes(&self) -> Option<(Duration, String)> {
+        self.writing.fail()
+    }
+
+    /// How a change begins. On SQLite it takes the lock at once, for one that read before it writes would fail where it
+    /// should wait.
+    pub(crate) fn change(&self) -> &'static str {
+        match self.engine {
+            Engine::Sqlite => "BEGIN IMMEDIATE",
+            Engine::Postgres => "BEGIN",
+        }
     }
 
     /// Reads the end of the log first: what is read afterwards is at least as new.
-    async fn opened(&self, transaction: DatabaseTransaction) -> Result<Read, StoreError> {
-        let moment = self.moment_of(&transaction).await?;
+    async fn opened(&self, begin: &'static str, within: Timeout) -> Result<Read, StoreError> {
+        let (transaction, row) = Lease::begin(&self.pool, (begin, self.question()), within).await?;
+        let moment = self.moment_of(&transaction, row)?;
         Ok(Read { transaction, engine: self.engine, moment })
     }
 
-    async fn moment_of(&self, connection: &impl ConnectionTrait) -> Result<Moment, StoreError> {
-        let sql = match self.engine {
+    /// Asks for the end of the log, and for the proof that it is the primary's.
+    fn question(&self) -> &'static str {
+        match self.engine {
             Engine::Sqlite => {
-                "SELECT sequence, head.hash, not_before, restored_at, catalogue.hash AS catalogue \
+                "SELECT sequence, head.hash, not_before, restored_at, settled_at, catalogue.hash AS catalogue \
                  FROM head, installation, catalogue WHERE head.id = 1"
             }
             Engine::Postgres => {
-                "SELECT sequence, head.hash, not_before, restored_at, catalogue.hash AS catalogue, \
-                 (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now \
-                 FROM head, installation, catalogue WHERE head.id = 1"
+                "SELECT sequence, head.hash, not_before, restored_at, settled_at, catalogue.hash AS catalogue, \
+                 (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now, \
+                 pg_is_in_recovery() AS standby, current_setting('synchronous_standby_names') <> '' AS synchronous, \
+                 (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint AS server, \
+                 beat.number, beat.proven FROM head, installation, catalogue, beat WHERE head.id = 1 AND beat.id = 1"
             }
-        };
-        let row = one_row(connection, sql).await?;
+        }
+    }
+
+    fn moment_of(&self, connection: &Lease, row: Option<QueryResult>) -> Result<Moment, StoreError> {
+        let row = row.ok_or_else(|| StoreError::corrupt("head", "id", 1))?;
+        let mut beat = None;
         let micros = match (&self.clock, self.engine) {
             (Clock::Manual(clock), _) => clock.micros(),
             (Clock::Database, Engine::Sqlite) => machine_micros(),
             (Clock::Database, Engine::Postgres) => row.try_get("", "now")?,
         };
+        if self.engine == Engine::Postgres {
+            if row.try_get("", "standby")? && !self.from_standby {
+                // It may be promoted and serve then: by other connections.
+                connection.give_up();
+                return Err(StoreError::Standby);
+            }
+            if row.try_get("", "synchronous")? {
+                beat = Some(Beat {
+                    server: row.try_get("", "server")?,
+                    number: row.try_get("", "number")?,
+                    proven: row.try_get("", "proven")?,
+                });
+            }
+        }
         let now = self.latest.no_earlier(micros)?;
         Ok(Moment {
             head: head(&row)?,
@@ -108,6 +158,7 @@ impl Store {
             catalogue_hash: Columns { table: "catalogue", id: 1 }
                 .hash("hash", row.try_get("", "catalogue")?)?,
             now,
+            beat,
         })
     }
 }
@@ -154,26 +205,44 @@ impl std::ops::Deref for Write {
 
 impl Write {
     /// Appends the event and makes the change durable: once this returns, no crash undoes it.
-    /// Returns the event's sequence.
+    /// Returns the event's place in the log. [`StoreError::OutcomeUnknown`] where nobody can say whether it was made.
     ///
     /// The head of the log is locked from here on, and not before: for two statements and a sync.
-    pub async fn commit(mut self, event: &Event) -> Result<u64, StoreError> {
-        let last = self.lock_head().await?;
-        let appended = self.append(&StoredEvent::from((event, last))).await?;
-        self.read.transaction.commit().await?;
-        metrics::histogram!("ndauth_store_write_seconds", "name" => self.name)
-            .record(self.begun.elapsed().as_secs_f64());
-        tracing::info!(change = self.name, sequence = appended.sequence, "committed");
-        Ok(appended.sequence)
+    pub async fn commit(mut self, event: &Event) -> Result<Head, StoreError> {
+        let appended = async {
+            let last = self.lock_head().await?;
+            self.append(&StoredEvent::from((event, last))).await
+        };
+        let appended = match appended.await {
+            Ok(appended) => appended,
+            Err(error) => {
+                let failed = Err(error);
+                self.writing.note(&failed);
+                return failed;
+            }
+        };
+        let change = self.name;
+        self.end().await?;
+        tracing::info!(change, sequence = appended.sequence, "committed");
+        Ok(appended)
     }
 
     /// Makes durable what is no change of state, and what no event tells of: an observation, a session that was
     /// refreshed, a code that waits.
     pub async fn commit_observed(self) -> Result<(), StoreError> {
-        self.read.transaction.commit().await?;
-        metrics::histogram!("ndauth_store_write_seconds", "name" => self.name)
-            .record(self.begun.elapsed().as_secs_f64());
-        Ok(())
+        self.end().await
+    }
+
+    async fn end(self) -> Result<(), StoreError> {
+        let Write { read, name, begun, writing, _turn } = self;
+        let done = read.transaction.commit().await;
+        writing.note(&done);
+        metrics::histogram!("ndauth_store_write_seconds", "name" => name)
+            .record(begun.elapsed().as_secs_f64());
+        if let Err(error) = &done {
+            tracing::warn!(change = name, error = %Causes(error), "not confirmed");
+        }
+        done
     }
 
     /// Dates what changes from here on as of another instant, as when an old change is made again.
@@ -210,6 +279,7 @@ fn installation(row: &QueryResult) -> Result<Installation, StoreError> {
     Ok(Installation {
         not_before: columns.instant("not_before", row.try_get("", "not_before")?)?,
         restored_at: columns.instant_or_null("restored_at", row.try_get("", "restored_at")?)?,
+        settled_at: columns.instant_or_null("settled_at", row.try_get("", "settled_at")?)?,
     })
 }
 

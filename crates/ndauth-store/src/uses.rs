@@ -4,8 +4,10 @@ use std::fmt::Write as _;
 
 use ndauth_core::{ClientName, Counts, LastUse, SecretId, TokenId, UsedFrom};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, Statement, Value};
+use tokio::time::Instant;
 
 use crate::columns::Columns;
+use crate::lease::{Lease, TIMEOUT, Timeout};
 use crate::row::token_use::{Column, Entity};
 use crate::{Engine, Read, Store, StoreError};
 
@@ -110,8 +112,18 @@ impl Store {
                  WHERE place > {MOST_PLACES})"
             ),
         ];
-        let _turn = self.writer.lock().await;
-        let transaction = self.begin_immediate().await?;
+        // On a file, others write at its turn too; to PostgreSQL it takes nobody's while it waits for the network.
+        let _turn = match self.engine {
+            Engine::Sqlite => Some(self.writer.lock().await),
+            Engine::Postgres => None,
+        };
+        let first = match self.engine {
+            Engine::Sqlite => "SELECT 1",
+            // What was observed may be lost with a primary: it waits for no standby, and keeps no connection waiting.
+            Engine::Postgres => "SET LOCAL synchronous_commit = local",
+        };
+        let within = Timeout::Until(Instant::now() + TIMEOUT);
+        let (transaction, _) = Lease::begin(&self.pool, (self.change(), first), within).await?;
         let backend = transaction.get_database_backend();
         for sql in statements {
             transaction.execute_raw(Statement::from_sql_and_values(backend, sql, values())).await?;

@@ -2,16 +2,24 @@
 //! seen. A database whose log ends before that, or reads otherwise there, is an older copy.
 //!
 //! ```text
-//! 131 9d41…
-//! ^^^ sequence
-//!     ^^^^^ the event's hash
+//! 131 9d41… 1764331200000000
+//! ^^^ the last event that was seen, its hash, and when it was: in microseconds since 1970
 //! ```
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
-use ndauth_core::Head;
+use ndauth_core::{Head, Timestamp};
+
+/// An end of a log that was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// The last event.
+    pub head: Head,
+    /// When that was, as the event itself says.
+    pub at: Timestamp,
+}
 
 /// The file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +37,7 @@ impl Witness {
     }
 
     /// What was seen, if anything ever was.
-    pub fn read(&self) -> io::Result<Option<Head>> {
+    pub fn read(&self) -> io::Result<Option<Seen>> {
         match std::fs::read_to_string(&self.0) {
             Ok(text) => parse(&text)
                 .map(Some)
@@ -40,22 +48,24 @@ impl Witness {
     }
 
     /// Keeps what was seen, in place of what was kept before: whole or not at all.
-    pub fn write(&self, head: &Head) -> io::Result<()> {
+    pub fn write(&self, seen: &Seen) -> io::Result<()> {
         let folder = self.0.parent().filter(|folder| !folder.as_os_str().is_empty());
         let folder = folder.unwrap_or(Path::new("."));
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        writeln!(file, "{} {}", head.sequence, hex::encode(head.hash))?;
+        let Seen { head, at } = seen;
+        writeln!(file, "{} {} {}", head.sequence, hex::encode(head.hash), at.micros())?;
         file.as_file().sync_data()?;
         file.persist(&self.0).map_err(|error| error.error)?;
         File::open(folder)?.sync_all()
     }
 }
 
-fn parse(text: &str) -> Option<Head> {
-    let (sequence, hash) = text.strip_suffix('\n')?.split_once(' ')?;
-    let mut head = Head { sequence: sequence.parse().ok()?, hash: [0; 32] };
-    hex::decode_to_slice(hash, &mut head.hash).ok()?;
-    Some(head)
+fn parse(text: &str) -> Option<Seen> {
+    let mut words = text.strip_suffix('\n')?.split(' ');
+    let mut head = Head { sequence: words.next()?.parse().ok()?, hash: [0; 32] };
+    hex::decode_to_slice(words.next()?, &mut head.hash).ok()?;
+    let at = Timestamp::from_micros(words.next()?.parse().ok()?).ok()?;
+    words.next().is_none().then_some(Seen { head, at })
 }
 
 #[cfg(test)]
@@ -67,16 +77,19 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let witness = Witness::at(folder.path().join("ndauth.db.head"));
         assert_eq!(witness.read().expect("read"), None);
-        let head = Head { sequence: 131, hash: [0xa7; 32] };
-        witness.write(&head).expect("written");
-        witness.write(&head).expect("written again");
-        assert_eq!(witness.read().expect("read"), Some(head));
+        let at = Timestamp::from_micros(1_764_331_200_000_000).expect("an instant");
+        let seen = Seen { head: Head { sequence: 131, hash: [0xa7; 32] }, at };
+        witness.write(&seen).expect("written");
+        witness.write(&seen).expect("written again");
+        assert_eq!(witness.read().expect("read"), Some(seen));
         let text = std::fs::read_to_string(witness.path()).expect("read");
         for (what, spoiled) in [
-            ("cut", &text[..text.len() - 2]),
+            ("cut", &text[..text.len() - 1]),
             ("empty", ""),
             ("more", &format!("{text}x")),
             ("a sign in a number", &text.replace("a7a7", "+7a7")),
+            ("a word too many", &text.replace('\n', " 1\n")),
+            ("half of it", &format!("{}\n", &text[..68])),
         ] {
             std::fs::write(witness.path(), spoiled).expect("spoiled");
             assert!(witness.read().is_err(), "{what}");

@@ -63,6 +63,10 @@ pub enum Reason {
     SignInRefused = 56,
     TooManyTries = 57,
     LinkSpent = 58,
+    /// It was done, and the server does not know yet that it is in force. The code of the call is 2 (UNKNOWN).
+    CommittedUnconfirmed = 59,
+    /// It may have been done or not: look before it is repeated. The code of the call is 2 (UNKNOWN).
+    OutcomeUnknown = 60,
 }
 impl Reason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -130,6 +134,8 @@ impl Reason {
             Self::SignInRefused => "REASON_SIGN_IN_REFUSED",
             Self::TooManyTries => "REASON_TOO_MANY_TRIES",
             Self::LinkSpent => "REASON_LINK_SPENT",
+            Self::CommittedUnconfirmed => "REASON_COMMITTED_UNCONFIRMED",
+            Self::OutcomeUnknown => "REASON_OUTCOME_UNKNOWN",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -194,6 +200,8 @@ impl Reason {
             "REASON_SIGN_IN_REFUSED" => Some(Self::SignInRefused),
             "REASON_TOO_MANY_TRIES" => Some(Self::TooManyTries),
             "REASON_LINK_SPENT" => Some(Self::LinkSpent),
+            "REASON_COMMITTED_UNCONFIRMED" => Some(Self::CommittedUnconfirmed),
+            "REASON_OUTCOME_UNKNOWN" => Some(Self::OutcomeUnknown),
             _ => None,
         }
     }
@@ -5572,6 +5580,9 @@ pub struct InputAccount {
     /// What was minted before is shut out. Absent where nothing is.
     #[prost(message, optional, tag = "4")]
     pub not_before: ::core::option::Option<::prost_types::Timestamp>,
+    /// Since when the account has no power. Absent where it is enabled.
+    #[prost(message, optional, tag = "5")]
+    pub disabled_at: ::core::option::Option<::prost_types::Timestamp>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct InputOrg {

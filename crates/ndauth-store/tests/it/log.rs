@@ -42,7 +42,7 @@ on_both! {
         let change = Change::AccountDisabled { account, signed_out: true };
         let written = event(&mut rng, change);
         let write = store.write("test").await.expect("a change begins");
-        assert_eq!(write.commit(&written).await.expect("committed"), 1);
+        assert_eq!(write.commit(&written).await.expect("committed").sequence, 1);
         let read = store.read().await.expect("a view");
         let events = log(&read).await;
         assert_eq!(events[0].public, written.public);
@@ -61,7 +61,7 @@ on_both! {
                 let (store, event) = (if n % 2 == 0 { store.clone() } else { other.clone() }, any_event(&mut rng));
                 tokio::spawn(async move {
                     let write = store.write("test").await.expect("a change begins");
-                    write.commit(&event).await.expect("committed")
+                    write.commit(&event).await.expect("committed").sequence
                 })
             })
             .collect();
@@ -96,7 +96,7 @@ on_both! {
         let (store, _, mut rng) = open(scratch).await;
         let (ada, _) = member(&store, &mut rng).await;
         let before = store.read().await.expect("a view");
-        let apart = store.apart().await.expect("connected");
+        let apart = store.apart().expect("connected");
         let before_apart = apart.read().await.expect("a view");
         let write = store.write("test").await.expect("a change begins");
         write.set_account_disabled(ada.id, Some(at(0))).await.expect("set");

@@ -13,7 +13,7 @@ on_both! {
             .map(|_| {
                 let url = scratch.url.clone();
                 tokio::spawn(async move {
-                    let store = Store::connect(&url, Clock::Database).await?;
+                    let store = Store::create(&url, Clock::Database).await?;
                     store.migrate().await?;
                     Ok::<_, StoreError>(store.read().await?.head().sequence)
                 })
@@ -25,7 +25,7 @@ on_both! {
     }
 
     async fn migrations_tell_their_state(scratch: &Scratch) {
-        let store = Store::connect(&scratch.url, Clock::Database).await.expect("connected");
+        let store = Store::create(&scratch.url, Clock::Database).await.expect("connected");
         assert!(store.migrations().await.expect("told").iter().all(|step| !step.applied));
         assert!(store.read().await.is_err(), "without its schema a database answers nothing");
         store.migrate().await.expect("migrated");
@@ -125,11 +125,15 @@ on_both! {
 
 #[tokio::test]
 async fn a_place_where_nothing_can_be_is_told() {
-    for url in ["sqlite:/nonexistent/folder/ndauth.db", "postgres://nd@127.0.0.1:1/nd"] {
+    let connect = async |url: &str| {
         let url: DatabaseUrl = url.parse().expect("a URL");
-        assert!(matches!(
-            Store::connect(&url, Clock::Database).await.map(|_| ()),
-            Err(StoreError::Unavailable(_))
-        ));
-    }
+        let told = Store::connect(&url, Clock::Database).await.map(drop).expect_err("there is none");
+        (told, Store::create(&url, Clock::Database).await.map(drop).expect_err("none can be made"))
+    };
+    let (there, made) = connect("sqlite:/nonexistent/folder/ndauth.db").await;
+    assert!(matches!(there, StoreError::Missing { .. }), "{there:?}");
+    assert!(matches!(made, StoreError::Unavailable(_)), "{made:?}");
+    let (there, _) = connect("postgres://nd@127.0.0.1:1/nd").await;
+    let StoreError::Unreachable { place, cause } = there else { panic!("{there:?}") };
+    assert_eq!((place.as_str(), cause), ("127.0.0.1:1/nd", ndauth_store::Unreachable::Refused));
 }

@@ -1,0 +1,397 @@
+//! A connection on loan from a pool, with one transaction on it or none.
+//!
+//! Whatever happens to it, it goes back to the pool only when it is known to be sound, and within a limit: one that
+//! failed, did not answer in time, or would not roll back is closed. A transaction begins by a statement that cannot
+//! become a savepoint, so what is committed is committed.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use sea_orm::sea_query::Values;
+use sea_orm::sqlx::pool::PoolConnection;
+use sea_orm::sqlx::{self, AssertSqlSafe, Executor, Postgres, Sqlite, query_with, raw_sql};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement};
+use sea_query_sqlx::SqlxValues;
+use tokio::runtime::Handle;
+use tokio::sync::{Mutex, MutexGuard};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+
+use crate::StoreError;
+use crate::notice::with_warnings;
+use crate::pool::{Connections, Pool};
+use crate::unreachable::acquire;
+
+/// A connection that somebody works with.
+pub(crate) struct Lease {
+    /// `None` once it was given back.
+    connection: Mutex<Option<Connection>>,
+    backend: DbBackend,
+    pool: Pool,
+    /// Whether a transaction is on it.
+    open: bool,
+    /// It failed, and is closed in place of being given back.
+    broken: AtomicBool,
+    /// Its statements take as long as they need.
+    unhurried: AtomicBool,
+    /// Its questions take one round trip, and are not kept for the next time.
+    simple: AtomicBool,
+    within: Timeout,
+}
+
+/// How long the client waits for the database, whatever the database itself is told.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Timeout {
+    /// For each statement.
+    Each(Duration),
+    /// For all of them together.
+    Until(Instant),
+}
+
+enum Connection {
+    Sqlite(PoolConnection<Sqlite>),
+    Postgres(PoolConnection<Postgres>),
+}
+
+/// The longest that a transaction, or a statement alone, waits for the database: so much less than 5 s that another one is
+/// done by then.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(4);
+/// And to begin on PostgreSQL.
+const BEGIN: Duration = Duration::from_secs(2);
+/// So many rows may wait to be taken.
+pub(crate) const MOST_GATHERED: usize = 4096;
+/// How long they gather.
+const GATHERING: Duration = Duration::from_millis(1);
+
+impl Lease {
+    /// Takes a connection from a pool.
+    pub(crate) async fn take(pool: &Pool, within: Timeout) -> Result<Lease, StoreError> {
+        let taken = async {
+            Ok::<_, StoreError>(match &pool.connections {
+                Connections::Sqlite(of) => (Connection::Sqlite(of.acquire().await?), DbBackend::Sqlite),
+                Connections::Postgres(of) => {
+                    (Connection::Postgres(acquire(pool, of).await?), DbBackend::Postgres)
+                }
+            })
+        };
+        let (connection, backend) = match within {
+            Timeout::Each(_) => taken.await?,
+            Timeout::Until(end) => timeout_at(end, taken).await.map_err(StoreError::unavailable)??,
+        };
+        Ok(Lease {
+            connection: Mutex::new(Some(connection)),
+            backend,
+            pool: pool.clone(),
+            open: false,
+            broken: AtomicBool::new(false),
+            unhurried: AtomicBool::new(false),
+            simple: AtomicBool::new(false),
+            within,
+        })
+    }
+
+    /// Takes a connection, begins a transaction by this statement, and asks its first question, which has no parameters: on
+    /// PostgreSQL that is one round trip. A connection that was lost while nobody used it is replaced once.
+    pub(crate) async fn begin(
+        pool: &Pool,
+        (begin, question): (&'static str, &str),
+        within: Timeout,
+    ) -> Result<(Lease, Option<QueryResult>), StoreError> {
+        let mut lease = Lease::take(pool, within).await?;
+        let opened = match lease.backend {
+            DbBackend::Postgres => match timeout(BEGIN, lease.open(begin, question)).await {
+                Ok(opened) => opened,
+                Err(late) => {
+                    lease.give_up();
+                    Err(StoreError::unavailable(late))
+                }
+            },
+            _ => lease.open(begin, question).await,
+        };
+        match opened {
+            Ok(told) => Ok((lease, told)),
+            Err(error) if !lease.broken.load(Ordering::Relaxed) || matches!(error, StoreError::DiskFull) => {
+                Err(error)
+            }
+            Err(_) => {
+                // Dropped first: what it was closed for holds for all that are as old.
+                drop(lease);
+                let mut lease = Lease::take(pool, within).await?;
+                let told = lease.open(begin, question).await?;
+                Ok((lease, told))
+            }
+        }
+    }
+
+    async fn open(&mut self, begin: &str, question: &str) -> Result<Option<QueryResult>, StoreError> {
+        // Before: whoever gives up in the midst of it leaves it in doubt.
+        self.open = true;
+        match self.backend {
+            DbBackend::Postgres => Ok(self.ask_simply(format!("{begin}; {question}")).await?),
+            backend => {
+                self.execute_unprepared(begin).await?;
+                Ok(self.query_one_raw(Statement::from_string(backend, question)).await?)
+            }
+        }
+    }
+
+    /// Asks PostgreSQL in one round trip, and gives the first row.
+    async fn ask_simply(&self, sql: String) -> Result<Option<QueryResult>, DbErr> {
+        let mut held = self.hold().await?;
+        let Some(Connection::Postgres(connection)) = held.as_mut() else { return Err(gone()) };
+        let query = raw_sql(AssertSqlSafe(sql));
+        let row = self.bounded(async { query.fetch_optional(&mut **connection).await }).await;
+        Ok(row.map_err(failed_query)?.map(QueryResult::from))
+    }
+
+    /// Lets it be closed in place of being given back.
+    pub(crate) fn give_up(&self) {
+        self.broken.store(true, Ordering::Relaxed);
+    }
+
+    /// Lets its statements take as long as they need.
+    pub(crate) fn take_time(&self) {
+        self.unhurried.store(true, Ordering::Relaxed);
+    }
+
+    /// Lets PostgreSQL answer each question in one round trip: it is not prepared first. That is for few rows, far away.
+    pub(crate) fn use_simple_protocol(&self) {
+        self.simple.store(true, Ordering::Relaxed);
+    }
+
+    /// Lets questions be prepared, and kept for the next time.
+    pub(crate) fn use_prepared_statements(&self) {
+        self.simple.store(false, Ordering::Relaxed);
+    }
+
+    /// Ends the transaction, and keeps what it did.
+    ///
+    /// [`StoreError::OutcomeUnknown`] where nobody can say whether it did: the answer never came, or came with a warning
+    /// (the wait for a synchronous standby was cancelled, say).
+    pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
+        let (done, warning) = with_warnings(self.run("COMMIT")).await;
+        match (done, warning) {
+            (Ok(_), None) => {
+                self.open = false;
+                Ok(())
+            }
+            (Ok(_), Some(warning)) => {
+                self.broken.store(true, Ordering::Relaxed);
+                Err(StoreError::OutcomeUnknown(warning.into()))
+            }
+            (Err(error), _) => {
+                self.broken.store(true, Ordering::Relaxed);
+                Err(StoreError::of_commit(error))
+            }
+        }
+    }
+
+    /// Reads many rows. They are taken when some have gathered: SQLite's come from another thread, and to change between
+    /// the two for each row is a quarter of what a million take on one core.
+    pub(crate) async fn gather(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        let DbBackend::Sqlite = self.backend else { return self.query_all_raw(statement).await };
+        let mut held = self.hold().await?;
+        let Some(Connection::Sqlite(connection)) = held.as_mut() else { return Err(gone()) };
+        let rows = self.bounded(async {
+            let query = query_with(AssertSqlSafe(statement.sql.as_str()), values(&statement));
+            let mut rows = query.fetch(&mut **connection).ready_chunks(MOST_GATHERED);
+            let mut all = Vec::new();
+            while let Some(gathered) = rows.next().await {
+                for row in gathered {
+                    all.push(QueryResult::from(row?));
+                }
+                sleep(GATHERING).await;
+            }
+            Ok(all)
+        });
+        rows.await.map_err(failed_query)
+    }
+
+    async fn hold(&self) -> Result<MutexGuard<'_, Option<Connection>>, DbErr> {
+        let held = self.connection.lock().await;
+        if held.is_none() || self.broken.load(Ordering::Relaxed) { Err(gone()) } else { Ok(held) }
+    }
+
+    /// Waits for the database, for as long as the limit allows, and remembers where that ended badly.
+    async fn bounded<T>(&self, work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+        let done = match self.within {
+            _ if self.unhurried.load(Ordering::Relaxed) => Ok(work.await),
+            Timeout::Each(limit) => timeout(limit, work).await,
+            Timeout::Until(end) => timeout_at(end, work).await,
+        };
+        let done = done.unwrap_or_else(|_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())));
+        if let Err(error) = &done {
+            self.failed(error);
+        }
+        done
+    }
+
+    fn failed(&self, error: &sqlx::Error) {
+        let lost = match error {
+            sqlx::Error::Database(error) => match self.backend {
+                // SQLite rolls back by itself after some errors, and does not say after which it did.
+                DbBackend::Sqlite => error.kind() == sqlx::error::ErrorKind::Other,
+                // PostgreSQL ends the connection: it stops, or the connection is one to a standby.
+                _ => error.code().is_some_and(|code| code.starts_with("57P") || code == "25006"),
+            },
+            sqlx::Error::RowNotFound | sqlx::Error::ColumnNotFound(_) => false,
+            _ => true,
+        };
+        if lost {
+            self.broken.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Runs a statement by itself, as the database's simple protocol has it.
+    async fn run(&self, sql: &str) -> Result<ExecResult, sqlx::Error> {
+        let mut held = self.connection.lock().await;
+        if self.broken.load(Ordering::Relaxed) {
+            return Err(sqlx::Error::PoolClosed);
+        }
+        let sql = AssertSqlSafe(sql.to_owned());
+        match held.as_mut().ok_or(sqlx::Error::PoolClosed)? {
+            Connection::Sqlite(connection) => {
+                self.bounded(async { connection.execute(sql).await.map(ExecResult::from) }).await
+            }
+            Connection::Postgres(connection) => {
+                self.bounded(async { connection.execute(sql).await.map(ExecResult::from) }).await
+            }
+        }
+    }
+}
+
+#[async_trait::async_trait]
+impl ConnectionTrait for Lease {
+    fn get_database_backend(&self) -> DbBackend {
+        self.backend
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        let mut held = self.hold().await?;
+        let sql = AssertSqlSafe(statement.sql.as_str());
+        let done = match held.as_mut().ok_or_else(gone)? {
+            Connection::Sqlite(connection) => {
+                let query = query_with(sql, values(&statement));
+                self.bounded(async { query.execute(&mut **connection).await.map(ExecResult::from) }).await
+            }
+            Connection::Postgres(connection) => {
+                let query = query_with(sql, values(&statement));
+                self.bounded(async { query.execute(&mut **connection).await.map(ExecResult::from) }).await
+            }
+        };
+        done.map_err(failed_execution)
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        self.run(sql).await.map_err(failed_execution)
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        let mut held = self.hold().await?;
+        let sql = AssertSqlSafe(statement.sql.as_str());
+        let done = match held.as_mut().ok_or_else(gone)? {
+            Connection::Sqlite(connection) => {
+                let query = query_with(sql, values(&statement));
+                let row = self.bounded(async { query.fetch_optional(&mut **connection).await }).await;
+                row.map(|row| row.map(QueryResult::from))
+            }
+            Connection::Postgres(connection) if self.simple.load(Ordering::Relaxed) => {
+                let query = raw_sql(AssertSqlSafe(statement.to_string()));
+                let row = self.bounded(async { query.fetch_optional(&mut **connection).await }).await;
+                row.map(|row| row.map(QueryResult::from))
+            }
+            Connection::Postgres(connection) => {
+                let query = query_with(sql, values(&statement));
+                let row = self.bounded(async { query.fetch_optional(&mut **connection).await }).await;
+                row.map(|row| row.map(QueryResult::from))
+            }
+        };
+        done.map_err(failed_query)
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        let mut held = self.hold().await?;
+        let sql = AssertSqlSafe(statement.sql.as_str());
+        let done = match held.as_mut().ok_or_else(gone)? {
+            Connection::Sqlite(connection) => {
+                let query = query_with(sql, values(&statement));
+                let rows = self.bounded(async { query.fetch_all(&mut **connection).await }).await;
+                rows.map(|rows| rows.into_iter().map(QueryResult::from).collect())
+            }
+            Connection::Postgres(connection) if self.simple.load(Ordering::Relaxed) => {
+                let query = raw_sql(AssertSqlSafe(statement.to_string()));
+                let rows = self.bounded(async { query.fetch_all(&mut **connection).await }).await;
+                rows.map(|rows| rows.into_iter().map(QueryResult::from).collect())
+            }
+            Connection::Postgres(connection) => {
+                let query = query_with(sql, values(&statement));
+                let rows = self.bounded(async { query.fetch_all(&mut **connection).await }).await;
+                rows.map(|rows| rows.into_iter().map(QueryResult::from).collect())
+            }
+        };
+        done.map_err(failed_query)
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let Some(connection) = self.connection.get_mut().take() else { return };
+        let broken = self.broken.load(Ordering::Relaxed);
+        if broken && self.backend == DbBackend::Postgres {
+            self.pool.distrust();
+        }
+        let Ok(runtime) = Handle::try_current() else {
+            // Nobody can be waited for.
+            return match connection {
+                Connection::Sqlite(connection) => drop(connection.detach()),
+                Connection::Postgres(connection) => drop(connection.detach()),
+            };
+        };
+        let (open, pool) = (self.open, self.pool.clone());
+        match connection {
+            Connection::Sqlite(connection) => drop(runtime.spawn(give_back(connection, broken, open, pool))),
+            Connection::Postgres(connection) => {
+                drop(runtime.spawn(give_back(connection, broken, open, pool)));
+            }
+        }
+    }
+}
+
+/// Rolls back what is open and returns the connection to its pool; what does not go well within the limit is closed.
+async fn give_back<DB: sqlx::Database>(
+    mut connection: PoolConnection<DB>,
+    broken: bool,
+    open: bool,
+    pool: Pool,
+) where
+    for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
+{
+    let mut sound = !broken;
+    if sound && open {
+        sound = matches!(timeout(TIMEOUT, (&mut *connection).execute("ROLLBACK")).await, Ok(Ok(_)));
+    }
+    if !sound {
+        connection.close_on_drop();
+        return;
+    }
+    // It is tried once more before others may have it.
+    if timeout(TIMEOUT, connection.return_to_pool()).await.is_err() {
+        pool.distrust();
+    }
+}
+
+fn values(statement: &Statement) -> SqlxValues {
+    SqlxValues(statement.values.clone().unwrap_or(Values(Vec::new())))
+}
+
+fn failed_query(error: sqlx::Error) -> DbErr {
+    DbErr::Query(RuntimeErr::SqlxError(error.into()))
+}
+
+fn failed_execution(error: sqlx::Error) -> DbErr {
+    DbErr::Exec(RuntimeErr::SqlxError(error.into()))
+}
+
+fn gone() -> DbErr {
+    failed_query(sqlx::Error::PoolClosed)
+}
