@@ -3,14 +3,15 @@
 use std::net::IpAddr;
 
 use ndauth_core::{
-    Account, ClientName, LastUse, Lineage, Membership, OrgSlug, Orgs, Refusal, Role, Scope, SecretHash,
-    SecretKind, SecretPrefix, Service, Session, Timestamp, TokenView,
+    Account, ClientName, LastUse, Membership, OrgSlug, Orgs, Refusal, Role, Scope, SecretHash, SecretKind,
+    SecretPrefix, Service, Session, Timestamp, TokenView,
 };
 
 use crate::access::Operation;
+use crate::effects::{Effect, Effects};
 use crate::held::OwnerName;
-use crate::mirror::{Found, Known, View};
-use crate::validate::broken;
+use crate::mirror::{Found, Known, Stale, View, asking};
+use crate::validate::{broken, judge_service, token_caller};
 use crate::{Authority, AuthorityError, Caller, Credential, Life};
 
 /// Who a caller is.
@@ -65,36 +66,42 @@ impl Authority {
         from: Option<IpAddr>,
         client: Option<&ClientName>,
     ) -> Result<(WhoAmI, Option<Life>), AuthorityError> {
-        self.ask(|view| match self.whose(view, hash, from, client) {
+        let whose = asking(|view, effects| match self.whose(view, hash, from, effects) {
             Ok((identity, life)) => Found::Held(Ok((WhoAmI { identity, now: view.now }, life))),
             Err(error @ AuthorityError::Refused(Refusal::Unknown)) => Found::Missed(Err(error)),
             Err(error) => Found::Held(Err(error)),
-        })
-        .await?
+        });
+        self.ask(Stale::Never, whose, |_| client).await?
     }
 
-    fn whose(
+    fn whose<'v>(
         &self,
-        view: &View<'_>,
+        view: &View<'v>,
         hash: &SecretHash,
         from: Option<IpAddr>,
-        client: Option<&ClientName>,
+        effects: &mut Effects<'v>,
     ) -> Result<(Identity, Option<Life>), AuthorityError> {
         self.standing.admit(Operation::WhoAmI, view.installation())?;
         match view.secret(hash).ok_or(Refusal::Unknown)? {
             Known::Service(known) => {
                 let (record, service) = &**known;
-                self.judge_service(view, service, record, from)?;
+                judge_service(view, service, record, from, effects)?;
                 let identity = Identity::Service(Service::clone(service), view.name_orgs(&service.orgs));
                 Ok((identity, None))
             }
             Known::Token(family, which, noted) => {
-                let caller = self.token_caller(view, family, *which, from)?;
+                let caller = token_caller(view, family, *which, from, effects)?;
                 let life = caller.life();
                 let Caller::Token { held, .. } = caller else { return Err(Refusal::Unknown.into()) };
                 let last = LastUse { at: view.now, address: from };
-                let family_id = Lineage::Token(held.token.id);
-                self.note_use(noted, family_id, &held.record, Scope::Ro, last, client);
+                effects.add(Effect::Passed {
+                    noted,
+                    family,
+                    which: *which,
+                    access: Scope::Ro,
+                    last,
+                    question: 0,
+                });
                 let shown = Box::new(view.show(family, held.record.id, last));
                 let identity = match held.owner {
                     OwnerName::Account(account) => Identity::Token(account, shown),

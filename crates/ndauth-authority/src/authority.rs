@@ -2,12 +2,13 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use ndauth_core::{
-    Actor, Asker, Catalogue, Change, Counts, Effective, Entry, Event, LastUse, Lineage, Org, OrgSlug,
+    Actor, Asker, Catalogue, Causes, Change, Counts, Effective, Entry, Event, LastUse, Lineage, Org, OrgSlug,
     Permission, Personal, Refusal, Requirement, Role, Scope, TokenView, decide, is_recent,
 };
-use ndauth_store::{Clock, DatabaseUrl, MigrationState, Read, Store, Use, Write};
+use ndauth_store::{Clock, DatabaseUrl, MigrationState, Read, ServerLock, Store, StoreError, Use, Write};
 use rand::rngs::SysRng;
 
 use crate::access::{Operation, Reach, Rule, admit, rule};
@@ -47,37 +48,91 @@ type Known = ([u8; 32], Arc<Catalogue>);
 pub(crate) const TRIES: u32 = 4;
 
 impl Authority {
-    /// Opens a database and brings its schema to this version.
+    /// Opens a database that holds an installation, brings its schema to this version, and looks whether it is an older copy
+    /// of what was seen of it before.
     ///
-    /// What was seen of its log is kept beside a file of SQLite; for PostgreSQL, in the folder `data`.
+    /// What was seen is kept beside a file of SQLite; for PostgreSQL, in the folder `data`.
     pub async fn open(
         url: &DatabaseUrl,
         clock: Clock,
         data: Option<&Path>,
     ) -> Result<Authority, AuthorityError> {
         let store = Store::connect(url, clock).await?;
-        store.migrate().await?;
-        let standing = Standing::new(url, data);
-        let mirror = Arc::new(Mirror::new(store.watch(), Freshness::default()));
-        let authority = Authority {
-            store,
+        let authority = Authority::over(store, data, false).await?;
+        authority.look().await?;
+        Ok(authority)
+    }
+
+    /// The same; where there is no database or nothing in it, a new installation begins. Not so where an installation
+    /// was there before: then it was lost.
+    pub async fn create(
+        url: &DatabaseUrl,
+        clock: Clock,
+        data: Option<&Path>,
+    ) -> Result<Authority, AuthorityError> {
+        let authority = Authority::begin(url, clock, data).await?;
+        authority.look().await?;
+        Ok(authority)
+    }
+
+    /// The same, without looking whether it is an older copy: [`Authority::look`] must follow.
+    pub async fn begin(
+        url: &DatabaseUrl,
+        clock: Clock,
+        data: Option<&Path>,
+    ) -> Result<Authority, AuthorityError> {
+        if let DatabaseUrl::Sqlite(path) = url
+            && !path.exists()
+        {
+            nothing_was_there(url, &Standing::new(url, data))?;
+        }
+        Authority::over(Store::create(url, clock).await?, data, true).await
+    }
+
+    /// Opens a database of whatever version, a standby too, to export its log and for nothing else. Nothing is changed.
+    pub async fn open_log(url: &DatabaseUrl) -> Result<Authority, AuthorityError> {
+        Ok(Authority::of(Store::open_log(url).await?, None))
+    }
+
+    async fn over(store: Store, data: Option<&Path>, begin: bool) -> Result<Authority, AuthorityError> {
+        let authority = Authority::of(store, data);
+        let (store, url) = (&authority.store, authority.store.url());
+        let steps = store.migrations().await?;
+        if steps.iter().all(|step| !step.applied) {
+            nothing_was_there(url, &authority.standing)?;
+            if !begin {
+                return Err(AuthorityError::NoInstallation { database: url.to_string() });
+            }
+        }
+        if steps.iter().any(|step| !step.applied) {
+            store.migrate().await?;
+        }
+        Ok(authority)
+    }
+
+    fn of(store: Store, data: Option<&Path>) -> Authority {
+        Authority {
             catalogue: Mutex::default(),
             uses: Uses::default(),
-            standing,
-            mirror,
+            standing: Standing::new(store.url(), data),
+            mirror: Arc::new(Mirror::new(store.watch(), Freshness::default())),
             tally: Tally::new(),
             follow_ups: FollowUps::default(),
             logins: Logins::default(),
             passwords: Passwords::default(),
             throttle: Throttle::default(),
             clock_shown: Mutex::default(),
-        };
-        authority.look_first().await?;
-        Ok(authority)
+            store,
+        }
+    }
+
+    /// Lets nobody else serve a file of SQLite as long as the lock is held.
+    pub fn lock(url: &DatabaseUrl) -> Result<ServerLock, AuthorityError> {
+        Ok(ServerLock::acquire(url)?)
     }
 
     /// The same, with answers of another freshness than [`Freshness::default`]. To be said before
-    /// [`Authority::load`].
+    /// [`Authority::follow`].
     pub fn with_freshness(mut self, freshness: Freshness) -> Authority {
         self.mirror = Arc::new(Mirror::new(self.store.watch(), freshness));
         self
@@ -91,8 +146,20 @@ impl Authority {
     /// Writes down what was observed and closes the database.
     pub async fn close(&self) -> Result<(), AuthorityError> {
         let written = self.write_uses().await.and(self.look().await);
-        self.store.clone().close().await?;
+        self.store.close().await?;
         written
+    }
+
+    /// Since when changes do not get through to the database, and why the last did not. `None` where the last one did.
+    pub fn failing_changes(&self) -> Option<(Duration, String)> {
+        self.store.failing_writes()
+    }
+
+    /// Tries whether changes get through again, where nobody else does.
+    pub async fn try_changing(&self) {
+        if let Err(error) = self.store.try_writing().await {
+            tracing::debug!(error = %Causes(&error), "changes do not get through yet");
+        }
     }
 
     /// Opens a view for an operation, once the caller is known and admitted.
@@ -276,7 +343,8 @@ impl Authority {
         Ok((write, caller, reach))
     }
 
-    /// Ends a change with its event. Returns the event's sequence.
+    /// Ends a change with its event. Returns the event's sequence, once it is in force here: where it is not in time, that
+    /// is [`AuthorityError::Unconfirmed`]. Only what brings a new secret does not wait for that.
     pub(crate) async fn commit(
         &self,
         write: Write,
@@ -295,10 +363,31 @@ impl Authority {
         change: Change,
         personal: Personal,
     ) -> Result<u64, AuthorityError> {
+        let brings_a_secret = change.brings_a_secret();
         let event = Event::new(&Entry { at: write.now(), actor, change }, &personal, &mut SysRng)?;
-        let sequence = write.commit(&event).await?;
-        self.mirror.applied(sequence).await;
-        Ok(sequence)
+        let head = write.commit(&event).await?;
+        if self.store.is_replaced() {
+            return Err(
+                StoreError::OutcomeUnknown("the database's file was replaced or removed".into()).into()
+            );
+        }
+        if brings_a_secret {
+            // It would be lost with the answer; nobody is told that it is unknown before it is known here.
+            self.mirror.moved();
+        } else {
+            self.mirror.applied(head).await?;
+        }
+        Ok(head.sequence)
+    }
+
+    /// Ends what changes nothing, for it was changed before. That is answered as the change itself would be: once it is
+    /// durable, and in force here. Returns the sequence of an event by which it was.
+    pub(crate) async fn unchanged(&self, mut write: Write) -> Result<u64, AuthorityError> {
+        // Whoever made it may still be waiting for a standby: this waits for the same, and longer.
+        let head = write.lock_head().await?;
+        write.commit_observed().await?;
+        self.mirror.applied(head).await?;
+        Ok(head.sequence)
     }
 
     fn observe(&self, credential: &Credential, caller: &Caller, operation: Operation, read: &Read) {
@@ -327,6 +416,14 @@ impl Authority {
             secret.last_use = self.uses.latest(secret.record.id, secret.last_use);
         }
         view
+    }
+}
+
+/// Fails where an installation was here before: an empty database in its place has forgotten everything.
+pub(crate) fn nothing_was_there(url: &DatabaseUrl, standing: &Standing) -> Result<(), AuthorityError> {
+    match standing.orphan(url)? {
+        None => Ok(()),
+        Some(witness) => Err(AuthorityError::Emptied { database: url.to_string(), witness }),
     }
 }
 

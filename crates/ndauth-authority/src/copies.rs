@@ -9,12 +9,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ndauth_core::{Change, Entry, Expiry, Head, Label, Lineage, Personal, SecretId, Timestamp};
-use ndauth_store::{Clock, CopyError, DatabaseUrl, Family, FoundSecret, Kind, Store, StoredEvent, Write};
+use ndauth_store::{
+    Clock, CopyError, DatabaseUrl, Family, FoundSecret, Kind, Read, Seen, Store, StoredEvent, Write,
+};
 
 use crate::access::Operation;
 use crate::authority::{TRIES, retried};
 use crate::orgs::NETWORKS;
-use crate::standing::{Standing, unreadable};
+use crate::standing::{Standing, seen_now, unreadable};
 use crate::tokens::REASON;
 use crate::{Authority, AuthorityError, Credential};
 
@@ -36,6 +38,8 @@ pub enum Settlement {
     NotBefore(Timestamp),
     /// Every secret there is, is shut out.
     Everything,
+    /// It is served as it is: what the events revoked that are lost lives again.
+    AcceptLoss,
 }
 
 /// A copy that was put into service.
@@ -73,13 +77,14 @@ impl Authority {
         if !copy.is_file() {
             return Err(CopyError::Missing(copy.to_owned()).into());
         }
-        let store = Store::connect(url, Clock::Database).await?;
+        let store = Store::create(url, Clock::Database).await?;
         store.migrate().await?;
         let standing = Standing::new(url, None);
         let mut tries = 1;
         loop {
             let read = store.read().await?;
             let (before, installation) = (read.head(), read.installation_id().await?);
+            let seen = seen_now(&read).await?;
             drop(read);
             let mut kept = None;
             if before.sequence > 0 {
@@ -91,9 +96,9 @@ impl Authority {
             }
             // What is about to be replaced is what was seen last.
             if let Some(witness) = installation.and_then(|id| standing.witness(id))
-                && witness.read().ok().flatten().is_none_or(|seen| seen.sequence < before.sequence)
+                && witness.read().ok().flatten().is_none_or(|seen| seen.head.sequence < before.sequence)
             {
-                witness.write(&before).map_err(|source| unreadable(&witness, source))?;
+                witness.write(&seen).map_err(|source| unreadable(&witness, source))?;
             }
             match Store::restore(url, before, copy).await {
                 Ok(head) => {
@@ -131,6 +136,8 @@ impl Authority {
     ) -> Result<Settled, AuthorityError> {
         let (mut write, caller, _) =
             self.write_as(credential, Operation::AfterRestore, "after_restore").await?;
+        // It may read a long log; meanwhile all others refuse to change anything.
+        write.take_time().await?;
         let now = write.now();
         let copy = write.lock_head().await?;
         let mut not_before = write.installation().not_before;
@@ -146,6 +153,7 @@ impl Authority {
                 return Err(AuthorityError::invalid("not_before", "the instant has not come yet"));
             }
             Settlement::NotBefore(instant) => not_before = not_before.max(*instant),
+            Settlement::AcceptLoss => {}
             Settlement::Replay(events) => {
                 self.covers(events, &write, copy).await?;
                 for event in events.iter().filter(|event| event.sequence > copy.sequence) {
@@ -168,6 +176,11 @@ impl Authority {
         write.set_not_before(not_before).await?;
         write.forget_what_works_once().await?;
         write.set_restored(None).await?;
+        // Whoever saw what is forgotten goes on by this event, which must be dated after that: clocks differ.
+        let seen = self.seen_here(&write).await?;
+        let behind = seen.and_then(|seen| seen.at.checked_add(Duration::from_micros(1)));
+        write.date(behind.map_or(now, |behind| behind.max(now)));
+        write.set_settled(write.now()).await?;
         let minted = write.count_minted(not_before).await?;
         let mut without_secret = Vec::new();
         for service in rotated {
@@ -181,6 +194,15 @@ impl Authority {
         Ok(Settled { copy: copy.sequence, replayed, not_before, shut_out, others, lost, without_secret })
     }
 
+    /// The end of the log that was seen from this machine.
+    async fn seen_here(&self, read: &Read) -> Result<Option<Seen>, AuthorityError> {
+        let witness = read.installation_id().await?.and_then(|id| self.standing.witness(id));
+        match &witness {
+            None => Ok(None),
+            Some(witness) => witness.read().map_err(|source| unreadable(witness, source)),
+        }
+    }
+
     /// Whether an export reaches from the end of the copy to the end of what was seen.
     async fn covers(&self, events: &[StoredEvent], write: &Write, copy: Head) -> Result<(), AuthorityError> {
         let (Some(first), Some(last)) = (events.first(), events.last()) else {
@@ -191,11 +213,7 @@ impl Authority {
                 format!("begins with event {}, and the copy ends with {}", first.sequence, copy.sequence);
             return Err(AuthorityError::Export(why));
         }
-        let witness = write.installation_id().await?.and_then(|id| self.standing.witness(id));
-        let seen = match &witness {
-            None => None,
-            Some(witness) => witness.read().map_err(|source| unreadable(witness, source))?,
-        };
+        let seen = self.seen_here(write).await?.map(|seen| seen.head);
         // Where nothing was seen, an export that holds nothing more would settle everything by itself.
         let Some(least) = seen.filter(|seen| seen.sequence >= copy.sequence) else {
             if last.sequence <= copy.sequence {

@@ -8,14 +8,15 @@ use ndauth_core::{Handle, Label, NotRenewable, OrgSlug, Problem, Reason, Refusal
 use ndauth_store::{CopyError, StoreError};
 
 use crate::access::Operation;
+use crate::mirror::StaleCause;
 use crate::standing::Rewound;
 use crate::tokens::MAX_LIVE_TOKENS;
 
 /// What settles a restored copy.
 const SETTLE: &str = "say what becomes of the secrets in it: `ndauthd admin after-restore --help`";
 
-/// Why an operation was refused or failed. Nothing was changed, but for one case: where the store is
-/// lost in the middle of a commit, the change may have been made.
+/// Why an operation was refused or failed. Nothing was changed, but for two cases that say so:
+/// [`AuthorityError::Unconfirmed`], and [`StoreError::OutcomeUnknown`].
 #[derive(Debug, thiserror::Error)]
 pub enum AuthorityError {
     /// No credential came with the call.
@@ -177,15 +178,45 @@ pub enum AuthorityError {
         .0.found, .0.seen
     )]
     Rewound(Rewound),
-    /// The database could not be asked for too long to answer from what is known of it.
-    #[error("the database could not be asked for too long; nothing was decided")]
+    /// It could not be asked for too long what has happened to answer from what is known of it.
+    #[error("{}; nothing was decided", .cause.message())]
     Stale {
         /// As of how long ago it is known, if at all.
         age: Option<Duration>,
+        /// Why.
+        cause: StaleCause,
     },
+    /// The change is in the log, and this instance did not apply it in time.
+    #[error("the change was made (event {sequence}), and this server does not know yet that it is in force")]
+    Unconfirmed {
+        /// Its event.
+        sequence: u64,
+    },
+    /// No thread could be started.
+    #[error("cannot start a thread")]
+    Thread(#[source] std::io::Error),
+    /// What follows the log ended, and did not say why.
+    #[error("the log is followed no more: the thread that did ended")]
+    ReaderLost,
     /// Too many wait for an answer that takes a fresher mirror.
     #[error("too many calls wait for a fresh answer; nothing was decided")]
     Overloaded,
+    /// There is a database, and no installation of ndauth in it.
+    #[error("the database `{database}` holds no installation of ndauth")]
+    NoInstallation {
+        /// Which.
+        database: String,
+    },
+    /// There is nothing where an installation was.
+    #[error(
+        "the database `{database}` is empty or gone, and `{}` says that an installation was there", witness.display()
+    )]
+    Emptied {
+        /// Which.
+        database: String,
+        /// The file that says so.
+        witness: PathBuf,
+    },
     /// Another file lies where the database was, or none.
     #[error("the database's file was replaced or removed while it was open")]
     Replaced,
@@ -261,6 +292,9 @@ impl AuthorityError {
             AuthorityError::Clock(_) => Reason::Unavailable,
             AuthorityError::Export(_) => Reason::InvalidArgument,
             AuthorityError::Overloaded => Reason::Overloaded,
+            AuthorityError::Unconfirmed { .. } => Reason::CommittedUnconfirmed,
+            AuthorityError::Store(StoreError::OutcomeUnknown(_))
+            | AuthorityError::Copy(CopyError::Store(StoreError::OutcomeUnknown(_))) => Reason::OutcomeUnknown,
             AuthorityError::Copy(CopyError::Exists(_) | CopyError::Moved) => Reason::NameTaken,
             AuthorityError::Copy(CopyError::Missing(_)) => Reason::NotFound,
             AuthorityError::Copy(CopyError::NoCopy { .. } | CopyError::Postgres) => Reason::InvalidArgument,
@@ -268,13 +302,32 @@ impl AuthorityError {
             | AuthorityError::Rewound(_)
             | AuthorityError::Stale { .. }
             | AuthorityError::Replaced
+            | AuthorityError::NoInstallation { .. }
+            | AuthorityError::Emptied { .. }
             | AuthorityError::MirrorTooLarge { .. }
             | AuthorityError::Witness { .. }
-            | AuthorityError::Copy(CopyError::File { .. } | CopyError::Store(StoreError::Unavailable(_)))
-            | AuthorityError::Store(StoreError::Unavailable(_)) => Reason::Unavailable,
+            | AuthorityError::Thread(_)
+            | AuthorityError::ReaderLost
+            | AuthorityError::Copy(CopyError::File { .. }) => Reason::Unavailable,
             AuthorityError::Store(StoreError::Corrupt { .. })
             | AuthorityError::Copy(CopyError::Store(StoreError::Corrupt { .. }))
             | AuthorityError::Entropy(_) => Reason::Internal,
+            AuthorityError::Store(_) | AuthorityError::Copy(CopyError::Store(_)) => Reason::Unavailable,
+        }
+    }
+
+    /// Whether callers may read what is wrong with the database: that it is, and not where.
+    fn is_for_callers(&self) -> bool {
+        match self {
+            AuthorityError::Stale { .. } => true,
+            AuthorityError::Store(error) => matches!(
+                error,
+                StoreError::Unavailable(_)
+                    | StoreError::DiskFull
+                    | StoreError::Standby
+                    | StoreError::OutcomeUnknown(_)
+            ),
+            _ => false,
         }
     }
 
@@ -287,10 +340,15 @@ impl AuthorityError {
                 | AuthorityError::Restored
                 | AuthorityError::Rewound(_)
                 | AuthorityError::Replaced
+                | AuthorityError::NoInstallation { .. }
+                | AuthorityError::Emptied { .. }
                 | AuthorityError::MirrorTooLarge { .. }
                 | AuthorityError::Witness { .. }
                 | AuthorityError::Copy(_)
                 | AuthorityError::Clock(_)
+                | AuthorityError::Unconfirmed { .. }
+                | AuthorityError::Thread(_)
+                | AuthorityError::ReaderLost
         )
     }
 
@@ -299,11 +357,22 @@ impl AuthorityError {
         match self {
             AuthorityError::Restored => Some(SETTLE.to_owned()),
             AuthorityError::Rewound(rewound) => {
-                let elsewhere = rewound.witness.as_ref().map(|file| {
-                    format!("; where that was said on another machine, remove `{}` and restart", file.display())
-                });
-                Some(format!("put the newer database back, or {SETTLE}{}", elsewhere.unwrap_or_default()))
+                Some(format!("put the newer database back, or {SETTLE}. {}", rewound.choice()))
             }
+            AuthorityError::NoInstallation { .. } => Some(
+                "check `--database`; `ndauthd serve` or `ndauthd admin migrate up` begins a new installation there"
+                    .to_owned(),
+            ),
+            AuthorityError::Emptied { witness, .. } => Some(format!(
+                "put the database back, or a copy by `ndauthd admin restore`; to begin anew, remove `{}`",
+                witness.display()
+            )),
+            AuthorityError::Stale { cause: StaleCause::Unacknowledged, .. } => Some(
+                "bring the standby back; if this database was replaced as the primary, stop it: `docs/operations.md`"
+                    .to_owned(),
+            ),
+            AuthorityError::Store(error) => error.operators_hint(),
+
             AuthorityError::Replaced => Some(
                 "start it again, and it says whether the file is an older copy; `ndauthd admin restore` puts \
                  one back beneath a running server"
@@ -327,7 +396,7 @@ impl AuthorityError {
                     .to_owned(),
             ),
             AuthorityError::Clock(_) => Some("set the clock right, and restart the server".to_owned()),
-            AuthorityError::Copy(_) | AuthorityError::Store(_) | AuthorityError::Entropy(_) => None,
+            AuthorityError::Copy(_) | AuthorityError::Entropy(_) => None,
             _ => self.reason().hint().map(str::to_owned),
         }
     }
@@ -350,10 +419,11 @@ impl From<&AuthorityError> for Problem {
     fn from(error: &AuthorityError) -> Problem {
         let message = match error.reason() {
             Reason::Internal => "something within the server failed; nothing was decided".to_owned(),
-            // Where its files lie is the operator's to know.
-            Reason::Unavailable
-                if !matches!(error, AuthorityError::Store(_) | AuthorityError::Stale { .. }) =>
-            {
+            // Where it is, and where its files lie, is the operator's to know.
+            Reason::Unavailable if matches!(error, AuthorityError::Store(StoreError::Unreachable { .. })) => {
+                "the server's database cannot be reached; nothing was decided".to_owned()
+            }
+            Reason::Unavailable if !error.is_for_callers() => {
                 "the server's database waits for its operator; nothing was decided".to_owned()
             }
             _ => error.to_string(),

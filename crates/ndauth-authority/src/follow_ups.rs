@@ -6,8 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ndauth_core::{
-    Actor, Causes, Change, Level, Lineage, Owner, Personal, SecretId, SecretRecord, SecretState, Timestamp,
-    Token,
+    Actor, Causes, Change, Level, Lineage, Owner, Personal, Reason, SecretId, SecretRecord, SecretState,
+    Timestamp, Token,
 };
 use ndauth_store::{Family, FoundSecret, Write};
 use tokio::sync::Notify;
@@ -102,14 +102,15 @@ impl Authority {
                 }
             });
             if let Err(error) = done.await {
-                if error.reason() == ndauth_core::Reason::Unavailable {
-                    self.follow_ups.queue().waiting.push_front(next);
-                    return Err(error);
+                match error.reason() {
+                    // Whether it was done is looked at again.
+                    Reason::Unavailable | Reason::OutcomeUnknown => {
+                        self.follow_ups.queue().waiting.push_front(next);
+                        return Err(error);
+                    }
+                    Reason::CommittedUnconfirmed => {}
+                    _ => tracing::error!(error = %Causes(&error), "what an answer set off was not done"),
                 }
-                tracing::error!(
-                    error = %Causes(&error),
-                    "what an answer set off was not done"
-                );
             }
         }
     }

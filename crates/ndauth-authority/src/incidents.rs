@@ -144,8 +144,8 @@ impl Authority {
     ) -> Result<ChangedToken, AuthorityError> {
         let (id, now) = (token.id, write.now());
         if token.suspensions.iter().any(|suspension| suspension.level == level) {
-            let sequence = write.head().sequence;
-            return Ok(ChangedToken { view: self.view(&write, token).await?, changed: false, sequence, now });
+            let view = self.view(&write, token).await?;
+            return Ok(ChangedToken { view, changed: false, sequence: self.unchanged(write).await?, now });
         }
         write.suspend(id, level).await?;
         let change = Change::TokenSuspended { token: id, level };
@@ -174,8 +174,8 @@ impl Authority {
                 };
                 return Err(AuthorityError::SuspendedAbove(who));
             }
-            let sequence = write.head().sequence;
-            return Ok(ChangedToken { view: self.view(&write, token).await?, changed: false, sequence, now });
+            let view = self.view(&write, token).await?;
+            return Ok(ChangedToken { view, changed: false, sequence: self.unchanged(write).await?, now });
         }
         for level in &levels {
             write.resume(id, *level).await?;
@@ -323,7 +323,7 @@ impl Authority {
             let operation = if frozen { Operation::FreezeOrg } else { Operation::UnfreezeOrg };
             let (write, caller, org) = self.write_in(credential, operation, slug, "freeze_org").await?;
             if org.frozen_at.is_some() == frozen {
-                return Ok((false, write.head().sequence));
+                return Ok((false, self.unchanged(write).await?));
             }
             write.set_frozen(org.id, frozen.then(|| write.now())).await?;
             let change =

@@ -14,6 +14,7 @@ mod console;
 mod copies;
 mod credential;
 mod devices;
+mod effects;
 mod error;
 mod exchange;
 mod explain;
@@ -54,10 +55,10 @@ pub use incidents::{ShutOut, Whose};
 pub use inspect::{AsOf, MemberView, OrgView, OwnedToken, ServiceView, SessionView};
 pub use janitor::Tidied;
 pub use logins::{Link, SignedIn};
-pub use mirror::{BYTES_PER_TOKEN, Follower, Freshness, Readiness};
+pub use mirror::{BYTES_PER_TOKEN, Freshness, Reader, Readiness, StaleCause};
 pub use ndauth_store::{
     Clock, CopyError, Cursor, DatabaseUrl, Engine, InvalidDatabaseUrl, Key, ManualClock, MigrationState,
-    StoreError, TokenOrder, TokenPage, TokenQuery, Use,
+    ServerLock, StoreError, TokenOrder, TokenPage, TokenQuery, Use,
 };
 pub use oauth::{CodeAsked, GrantError};
 pub use orgs::{BrokenToken, Impact, MemberShown, NewPolicy, OrgShown, PoliciesShown, PolicySet};

@@ -9,9 +9,13 @@
 //! comes then asks for the end together with everyone else who does. The same for a secret that it does
 //! not hold, which is unknown only as of an end that was asked for after the question came.
 
+mod beats;
 mod feed;
-mod reader;
 mod state;
+
+mod concerned;
+mod loading;
+mod reader;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,17 +23,19 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use ndauth_clock::SinceBoot;
-use ndauth_core::Head;
-use ndauth_store::Watch;
+use ndauth_core::{ClientName, Head};
+use ndauth_store::{StoreError, Watch};
 use tokio::sync::{Notify, Semaphore, SemaphorePermit, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::access::Operation;
+use crate::effects::Effects;
 use crate::{Authority, AuthorityError};
 
 pub(crate) use feed::Concern;
 use feed::Recent;
-pub use reader::{BYTES_PER_TOKEN, Follower};
+pub use loading::BYTES_PER_TOKEN;
+pub use reader::Reader;
 use state::State;
 pub(crate) use state::{Family, Known, View};
 
@@ -38,10 +44,8 @@ pub(crate) use state::{Family, Known, View};
 pub struct Freshness {
     /// How late any change may be, anywhere: no answer is older, and none may be kept for longer.
     pub bound: Duration,
-    /// For how long beyond the bound an instance that cannot reach its database still answers what reads.
+    /// For how long beyond the bound an instance that cannot reach its database still answers services about what reads.
     pub stale_grace: Duration,
-    /// Whether it then answers what writes, too.
-    pub stale_writes: bool,
 }
 
 impl Freshness {
@@ -53,7 +57,40 @@ impl Freshness {
 impl Default for Freshness {
     /// Two seconds, and no answers beyond them.
     fn default() -> Freshness {
-        Freshness { bound: Duration::from_secs(2), stale_grace: Duration::ZERO, stale_writes: false }
+        Freshness { bound: Duration::from_secs(2), stale_grace: Duration::ZERO }
+    }
+}
+
+/// Whether a question may be answered from a state that is older than the bound, where the operator allows that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stale {
+    /// It may not: it concerns ndauth itself.
+    Never,
+    /// It may.
+    WithinGrace,
+}
+
+/// Why it is not known what has happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StaleCause {
+    /// The database does not answer.
+    Unreachable,
+    /// The database's address leads to a standby.
+    Standby,
+    /// No standby acknowledges what is committed: the database may have been replaced as the primary.
+    Unacknowledged,
+}
+
+impl StaleCause {
+    /// It as a reason, in words.
+    pub fn message(self) -> &'static str {
+        match self {
+            StaleCause::Unreachable => "the database could not be asked for too long",
+            StaleCause::Standby => "the database's address leads to a standby",
+            StaleCause::Unacknowledged => {
+                "waiting for the synchronous standby: the database may not be the primary any more"
+            }
+        }
     }
 }
 
@@ -98,8 +135,8 @@ pub enum Readiness {
         /// Of how many.
         of: u64,
     },
-    /// Its database could not be asked for longer than the bound.
-    Stale,
+    /// It could not be asked for longer than the bound what has happened.
+    Stale(StaleCause),
     /// Its database is a copy that nobody has put into service.
     Held,
 }
@@ -107,16 +144,25 @@ pub enum Readiness {
 /// How far the reader is.
 #[derive(Clone, Copy, Debug)]
 struct Progress {
-    /// The end of the log as of then was applied.
+    /// Everything was applied that had happened then.
     confirmed: SinceBoot,
-    /// A question begun then was not answered.
-    failed: SinceBoot,
+    /// All was applied that a database had then, which answered as a primary.
+    asked: SinceBoot,
+    /// Why it is not known what has happened since, where the last question for it says so.
+    cause: Option<StaleCause>,
     /// The last event that was applied.
     sequence: u64,
     /// The last event that there was.
     head: u64,
     /// Whether the log is followed at all.
     following: bool,
+}
+
+/// How fresh a state somebody needs.
+#[derive(Clone, Copy, Debug)]
+struct Needed {
+    confirmed: SinceBoot,
+    asked: SinceBoot,
 }
 
 /// How many may wait for a fresher state at once: each takes about a kilobyte.
@@ -128,7 +174,8 @@ impl Mirror {
     pub(crate) fn new(watch: Watch, freshness: Freshness) -> Mirror {
         let (progress, _) = watch::channel(Progress {
             confirmed: SinceBoot::NEVER,
-            failed: SinceBoot::NEVER,
+            asked: SinceBoot::NEVER,
+            cause: None,
             sequence: 0,
             head: 0,
             following: false,
@@ -162,18 +209,24 @@ impl Mirror {
     /// where the state changed at every try.
     fn find<T>(
         &self,
-        question: &impl Fn(&View<'_>) -> Found<T>,
+        question: &impl for<'v> Fn(&View<'v>, &mut Effects<'v>) -> Found<T>,
         arrived: SinceBoot,
         now: SinceBoot,
-        needed: SinceBoot,
+        run_effects: &impl Fn(Effects<'_>),
     ) -> Option<Found<T>> {
-        self.state.load().look(&self.watch, now, false, |view| {
+        let needed = now.before(self.freshness.bound);
+        let look = asking(|view, effects| {
             if view.confirmed < needed {
                 return Found::TooOld;
             }
-            match question(view) {
-                Found::Missed(answer) if view.confirmed >= arrived => Found::Held(answer),
+            match question(view, effects) {
+                Found::Missed(answer) if view.asked >= arrived => Found::Held(answer),
                 found => found,
+            }
+        });
+        self.state.load().look(&self.watch, now, false, look, |found, effects| {
+            if let Found::Held(_) = found {
+                run_effects(effects);
             }
         })
     }
@@ -197,7 +250,11 @@ impl Mirror {
     /// such, where the log was rewound.
     pub(crate) async fn reach(&self, sequence: u64) -> Result<(), AuthorityError> {
         let applied = self.progress.borrow().sequence;
-        if applied < sequence { self.confirmed_since(SinceBoot::now()).await.map(drop) } else { Ok(()) }
+        if applied >= sequence {
+            return Ok(());
+        }
+        let needed = Needed { confirmed: SinceBoot::NEVER, asked: SinceBoot::now() };
+        self.wait_for(needed).await.map(drop)
     }
 
     /// Looks at a state, however old it is. `None` where it changed at every try.
@@ -205,23 +262,28 @@ impl Mirror {
         &self,
         state: &State,
         moment: SinceBoot,
-        question: impl Fn(&View<'_>) -> T,
+        question: impl for<'v> Fn(&View<'v>, &mut Effects<'v>) -> T,
+        run_effects: impl Fn(Effects<'_>),
     ) -> Option<T> {
-        state.look(&self.watch, moment, false, question)
+        state.look(&self.watch, moment, false, question, |_, effects| run_effects(effects))
     }
 
-    /// Waits until a state is confirmed that is no older than a moment, and then for a turn.
-    async fn confirmed_since(&self, needed: SinceBoot) -> Result<SemaphorePermit<'_>, AuthorityError> {
+    /// Waits until a state is as fresh as is needed, and then for a turn. Where the reader knows already that it cannot
+    /// tell, nobody waits.
+    async fn wait_for(&self, needed: Needed) -> Result<SemaphorePermit<'_>, AuthorityError> {
         if self.progress.receiver_count() >= MOST_WAITING {
             return Err(AuthorityError::Overloaded);
         }
-        let begun = SinceBoot::now();
         let mut progress = self.progress.subscribe();
         self.wanted.notify_one();
-        let there = progress.wait_for(|now| now.confirmed >= needed || now.failed >= begun);
-        match timeout(self.freshness.bound, there).await {
-            Ok(Ok(now)) if now.confirmed >= needed => {}
-            _ => return Err(AuthorityError::Stale { age: self.age() }),
+        let there = progress.wait_for(|now| needed.are_met_by(now) || now.cause.is_some());
+        let cause = match timeout(self.freshness.bound, there).await {
+            Ok(Ok(now)) if needed.are_met_by(&now) => None,
+            Ok(Ok(now)) => now.cause,
+            Ok(Err(_)) | Err(_) => Some(StaleCause::Unreachable),
+        };
+        if let Some(cause) = cause {
+            return Err(AuthorityError::Stale { age: self.age(), cause });
         }
         Ok(self.turns.acquire().await.expect("nobody closes it"))
     }
@@ -236,28 +298,60 @@ impl Mirror {
         }
     }
 
-    /// Waits until an event of this instance was applied. Where that takes too long the mirror is too old
-    /// to answer, and whoever asks it next waits for the same.
-    pub(crate) async fn applied(&self, sequence: u64) {
+    /// Waits until an event of this instance was applied here. Where that takes too long, it is in the log all the same,
+    /// and whoever waits is told so.
+    pub(crate) async fn applied(&self, head: Head) -> Result<(), AuthorityError> {
         if !self.progress.borrow().following {
-            return;
+            return Ok(());
         }
         let mut progress = self.progress.subscribe();
         self.changed.notify_one();
-        let _ = timeout(self.freshness.bound, progress.wait_for(|now| now.sequence >= sequence)).await;
+        // Another event may have its place: in a log that is rewound, until that is noticed, and in another database's.
+        let another = || self.state.load().place(head.sequence).is_some_and(|applied| applied != head);
+        let there = progress.wait_for(|now| now.sequence >= head.sequence && !another());
+        match timeout(self.freshness.bound, there).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) | Err(_) if another() => {
+                let why = "the log that is followed goes on without it";
+                Err(StoreError::OutcomeUnknown(why.into()).into())
+            }
+            Ok(Err(_)) | Err(_) => Err(AuthorityError::Unconfirmed { sequence: head.sequence }),
+        }
+    }
+
+    /// Lets the reader ask soon, and nobody wait for it.
+    pub(crate) fn moved(&self) {
+        self.changed.notify_one();
     }
 }
 
+impl Needed {
+    fn are_met_by(&self, now: &Progress) -> bool {
+        now.confirmed >= self.confirmed && now.asked >= self.asked
+    }
+}
+
+/// A question to a state, which names what its answer sets off.
+pub(crate) fn asking<T, F: for<'v> Fn(&View<'v>, &mut Effects<'v>) -> T>(question: F) -> F {
+    question
+}
+
 impl Authority {
-    /// Answers from the mirror, as soon as it is fresh enough. Touches no database.
-    pub(crate) async fn ask<T>(&self, question: impl Fn(&View<'_>) -> Found<T>) -> Result<T, AuthorityError> {
+    /// Answers from the mirror, as soon as it is fresh enough. Touches no database. What the answer sets off is done
+    /// once, when it is final.
+    pub(crate) async fn ask<'q, T>(
+        &self,
+        stale: Stale,
+        question: impl for<'v> Fn(&View<'v>, &mut Effects<'v>) -> Found<T>,
+        client: impl Fn(usize) -> Option<&'q ClientName>,
+    ) -> Result<T, AuthorityError> {
         let mirror = &*self.mirror;
         let arrived = SinceBoot::now();
         let (mut now, mut missed) = (arrived, false);
         let mut turn = None;
+        let run_effects = |effects: Effects<'_>| self.run_effects(effects, &client);
         loop {
-            let needed = if missed { arrived } else { now.before(mirror.freshness.bound) };
-            match mirror.find(&question, arrived, now, needed) {
+            match mirror.find(&question, arrived, now, &run_effects) {
                 Some(Found::Held(answer)) => return Ok(answer),
                 Some(Found::Missed(_)) => missed = true,
                 Some(Found::TooOld) => {}
@@ -266,37 +360,61 @@ impl Authority {
                     continue;
                 }
             }
-            let needed = if missed { arrived } else { now.before(mirror.freshness.bound) };
+            let needed = Needed {
+                confirmed: now.before(mirror.freshness.bound),
+                asked: if missed { arrived } else { SinceBoot::NEVER },
+            };
             drop(turn.take());
             // Boxed, so that who is answered at once does not pay for its size.
-            match Box::pin(mirror.confirmed_since(needed)).await {
+            match Box::pin(mirror.wait_for(needed)).await {
                 Ok(its) => turn = Some(its),
-                Err(error) => return self.ask_stale(question).ok_or(error),
+                Err(error) if stale == Stale::WithinGrace => {
+                    return self.ask_stale(question, &run_effects).ok_or(error);
+                }
+                Err(error) => return Err(error),
             }
             now = SinceBoot::now();
         }
     }
 
     /// The same, where no fresher state is needed.
-    pub(crate) fn ask_now<T>(&self, question: impl Fn(&View<'_>) -> Found<T>) -> Option<T> {
+    pub(crate) fn ask_now<'q, T>(
+        &self,
+        question: impl for<'v> Fn(&View<'v>, &mut Effects<'v>) -> Found<T>,
+        client: impl Fn(usize) -> Option<&'q ClientName>,
+    ) -> Option<T> {
         let now = SinceBoot::now();
-        match self.mirror.find(&question, now, now, now.before(self.mirror.freshness.bound))? {
+        match self
+            .mirror
+            .find(&question, now, now, &|effects: Effects<'_>| self.run_effects(effects, &client))?
+        {
             Found::Held(answer) => Some(answer),
             Found::Missed(_) | Found::TooOld => None,
         }
     }
 
     /// Answers from a state that is too old, if the operator allowed that for as old a one.
-    fn ask_stale<T>(&self, question: impl Fn(&View<'_>) -> Found<T>) -> Option<T> {
+    fn ask_stale<T>(
+        &self,
+        question: impl for<'v> Fn(&View<'v>, &mut Effects<'v>) -> Found<T>,
+        run_effects: &impl Fn(Effects<'_>),
+    ) -> Option<T> {
         let mirror = &*self.mirror;
-        let Freshness { bound, stale_grace, .. } = mirror.freshness;
+        let Freshness { bound, stale_grace } = mirror.freshness;
         if stale_grace.is_zero() {
             return None;
         }
         let now = SinceBoot::now();
         let oldest = now.before(bound.saturating_add(stale_grace));
-        let looked = mirror.state.load().look(&mirror.watch, now, true, |view| {
-            if view.confirmed < oldest { Found::TooOld } else { question(view) }
+        let look = asking(
+            |view, effects| {
+                if view.confirmed < oldest { Found::TooOld } else { question(view, effects) }
+            },
+        );
+        let looked = mirror.state.load().look(&mirror.watch, now, true, look, |found, effects| {
+            if let Found::Held(_) = found {
+                run_effects(effects);
+            }
         });
         match looked? {
             Found::Held(answer) => {
@@ -322,7 +440,7 @@ impl Authority {
         if self.standing.admit(Operation::CheckHealth, &installation).is_err() {
             Readiness::Held
         } else if mirror.age().is_none_or(|age| age > mirror.freshness.bound) {
-            Readiness::Stale
+            Readiness::Stale(mirror.progress.borrow().cause.unwrap_or(StaleCause::Unreachable))
         } else {
             Readiness::Ready
         }
@@ -334,16 +452,13 @@ impl Authority {
         let Progress { sequence, head, .. } = *self.mirror.progress.borrow();
         let secrets = self.mirror.state.load().secrets() as u64;
         let age = self.mirror.age().map_or(f64::INFINITY, |age| age.as_secs_f64());
+        let failing = self.failing_changes().map_or(0.0, |(since, _)| since.as_secs_f64());
+        metrics::gauge!("ndauth_changes_failing_seconds").set(failing);
         metrics::gauge!("ndauth_mirror_staleness_seconds").set(age);
         metrics::gauge!("ndauth_mirror_sequence").set(sequence as f64);
         metrics::gauge!("ndauth_mirror_lag_events").set(head.saturating_sub(sequence) as f64);
         metrics::gauge!("ndauth_mirror_secrets").set(secrets as f64);
         metrics::gauge!("ndauth_mirror_bytes").set(secrets.saturating_mul(BYTES_PER_TOKEN) as f64);
-    }
-
-    /// Whether what writes may be answered from a state that is too old.
-    pub(crate) fn may_write_stale(&self) -> bool {
-        self.mirror.freshness.stale_writes
     }
 
     /// How late an answer from this view may be kept, at the most.

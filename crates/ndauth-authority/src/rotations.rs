@@ -192,6 +192,7 @@ impl Authority {
                     && let Some(prefix) = prefix
                     && current.is_some_and(|found| found.record.prefix == *prefix)
                 {
+                    self.unchanged(write).await?;
                     return Ok(None);
                 }
                 let pending =
@@ -275,8 +276,12 @@ impl Authority {
             let enough =
                 minimum.is_some_and(|minimum| Lifetime::For(minimum).expiry(now) <= view.token.expires_at);
             if enough {
-                let sequence = write.head().sequence;
-                return Ok(ChangedToken { view, changed: false, sequence, now });
+                return Ok(ChangedToken {
+                    view,
+                    changed: false,
+                    sequence: self.unchanged(write).await?,
+                    now,
+                });
             }
             if let Some(pending) = pending(&view, now) {
                 let (name, until) = (view.token.name.to_string(), end(pending, now));

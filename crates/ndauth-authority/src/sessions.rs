@@ -238,6 +238,7 @@ impl Authority {
         // Whoever derives a token from it waits, or is waited for.
         write.lock_session(session.id).await?;
         if !write.end_session(session.id).await? {
+            self.unchanged(write).await?;
             return Ok(None);
         }
         let change = Change::SessionEnded { account: session.account, session: session.id, reused };

@@ -1,15 +1,21 @@
 //! Whether the database may be served: not while it is a restored copy that nobody has put into service,
 //! and not while it is an older copy of what was seen of it. Such a copy has forgotten revocations.
 
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwapOption;
-use ndauth_core::{Causes, Head, Installation, InstallationId};
-use ndauth_store::{DatabaseUrl, Witness};
+use ndauth_core::{Causes, Installation, InstallationId, Timestamp};
+use ndauth_store::{DatabaseUrl, Read, Seen, StoreError, StoredEvent, Witness};
+use serde::Deserialize;
 
 use crate::access::Operation;
+use crate::authority::nothing_was_there;
 use crate::{Authority, AuthorityError};
 
 /// What is known of the database's place in its own history.
@@ -18,21 +24,14 @@ pub(crate) struct Standing {
     /// What the names of the files begin with that keep what was seen, where any do.
     prefix: Option<PathBuf>,
     /// One look at a time: the files are read and written.
-    looking: tokio::sync::Mutex<Option<Seen>>,
+    looking: tokio::sync::Mutex<Option<(InstallationId, Seen)>>,
     /// The highest end that the mirror has applied.
-    mirrored: Mutex<Option<Head>>,
+    mirrored: Mutex<Option<Seen>>,
     /// Whether there was a log, and nothing to compare it with, when the database was opened.
     strange: AtomicBool,
     rewound: ArcSwapOption<Rewound>,
-}
-
-/// What this process saw at its last look.
-#[derive(Clone, Copy, Debug)]
-struct Seen {
-    installation: InstallationId,
-    head: Head,
-    /// What was kept of it.
-    kept: Option<Head>,
+    /// Whether the database was a restored copy at the last look.
+    restored: AtomicBool,
 }
 
 /// That the log ends before where it was seen to end, or reads otherwise there.
@@ -44,6 +43,24 @@ pub struct Rewound {
     pub found: u64,
     /// The file that tells so, where it is not this process alone that saw it.
     pub witness: Option<PathBuf>,
+}
+
+impl Rewound {
+    /// What there is to choose, with counts.
+    pub fn choice(&self) -> String {
+        let (lost, it) = match self.seen.saturating_sub(self.found) {
+            0 => (
+                format!("event {} reads otherwise here, and what else was forgotten is not known", self.seen),
+                "it",
+            ),
+            1 => (format!("event {} is unknown here", self.seen), "it"),
+            _ => (format!("events {} to {} are unknown here", self.found + 1, self.seen), "them"),
+        };
+        format!(
+            "{lost}: replay {it} from the newer log (`--replay`, with what `events export --database OLD` wrote), shut out \
+             what was minted before (`--not-before`), or accept that what was revoked there lives again (`--accept-loss`)"
+        )
+    }
 }
 
 impl Standing {
@@ -63,6 +80,7 @@ impl Standing {
             mirrored: Mutex::default(),
             strange: AtomicBool::new(false),
             rewound: ArcSwapOption::empty(),
+            restored: AtomicBool::new(false),
         }
     }
 
@@ -91,17 +109,51 @@ impl Standing {
         }
     }
 
-    fn mirrored(&self) -> MutexGuard<'_, Option<Head>> {
+    /// The files that keep what was seen, of any installation.
+    fn files(&self) -> Result<BTreeMap<PathBuf, io::Result<Option<Seen>>>, AuthorityError> {
+        let Some(prefix) = self.prefix.as_ref().map(|prefix| prefix.as_os_str().as_encoded_bytes()) else {
+            return Ok(BTreeMap::new());
+        };
+        let (folder, _) =
+            prefix.split_at(prefix.iter().rposition(|byte| *byte == b'/').map_or(0, |at| at + 1));
+        let here = if folder.is_empty() { OsStr::new(".") } else { OsStr::from_bytes(folder) };
+        let unreadable = |source| AuthorityError::Witness { path: here.into(), source };
+        let mut files = BTreeMap::new();
+        let listed = match std::fs::read_dir(here) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(files),
+            listed => listed.map_err(unreadable)?,
+        };
+        for file in listed {
+            let path = [folder, file.map_err(unreadable)?.file_name().as_encoded_bytes()].concat();
+            let id = path.strip_prefix(prefix).and_then(|name| name.strip_suffix(b".head"));
+            if id.and_then(|id| str::from_utf8(id).ok()?.parse::<InstallationId>().ok()).is_some() {
+                let path = PathBuf::from(OsStr::from_bytes(&path));
+                files.insert(path.clone(), Witness::at(path).read());
+            }
+        }
+        Ok(files)
+    }
+
+    /// A file that keeps what was seen of an installation which is not there any more: beside a file of SQLite, where
+    /// each has its own.
+    pub(crate) fn orphan(&self, url: &DatabaseUrl) -> Result<Option<PathBuf>, AuthorityError> {
+        Ok(match url {
+            DatabaseUrl::Sqlite(_) => self.files()?.into_keys().next(),
+            DatabaseUrl::Postgres(_) => None,
+        })
+    }
+
+    fn mirrored(&self) -> MutexGuard<'_, Option<Seen>> {
         self.mirrored.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Authority {
     /// Remembers an end of the log that was answered from: what ends before it is an older copy.
-    pub(crate) fn saw(&self, head: Head) {
+    pub(crate) fn saw(&self, seen: Seen) {
         let mut mirrored = self.standing.mirrored();
-        if mirrored.is_none_or(|before| before.sequence < head.sequence) {
-            *mirrored = Some(head);
+        if mirrored.is_none_or(|before| before.head.sequence < seen.head.sequence) {
+            *mirrored = Some(seen);
         }
     }
 
@@ -112,57 +164,77 @@ impl Authority {
 
     /// Looks at the end of the log, compares it with what was seen before, and remembers it. Fails where
     /// the database cannot be asked; [`Authority::may_serve`] tells what it found.
+    ///
+    /// A log that forgot what was seen is served again once the operator has said what becomes of it, after what was seen:
+    /// that is an event of the log itself, so it frees every instance, wherever it was said. What was said before, of
+    /// another copy, frees none.
     pub async fn look(&self) -> Result<(), AuthorityError> {
         let mut known = self.standing.looking.lock().await;
-        let Some(installation) = self.store.read().await?.installation_id().await? else { return Ok(()) };
-        let witness = self.standing.witness(installation);
         // What was seen is read before the database, which then can only be newer.
+        let mut files = self.standing.files()?;
+        let mirrored = *self.standing.mirrored();
+        let read = self.store.read().await?;
+        read.use_simple_protocol();
+        let Some(installation) = read.installation_id().await? else {
+            let Some((_, Seen { head, .. })) = *known else {
+                return nothing_was_there(self.store.url(), &self.standing);
+            };
+            // It was there a moment ago.
+            let rewound = Rewound { seen: head.sequence, found: read.head().sequence, witness: None };
+            self.standing.rewound.store(Some(Arc::new(rewound)));
+            return Ok(());
+        };
+        let witness = self.standing.witness(installation);
         let kept = match &witness {
             None => None,
-            Some(witness) => witness.read().map_err(|source| unreadable(witness, source))?,
+            Some(witness) => {
+                let kept = files.remove(witness.path()).transpose();
+                kept.map_err(|source| unreadable(witness, source))?.flatten()
+            }
         };
-        let own = known.filter(|seen| seen.installation == installation);
-        // What was kept is another than this process knows of: somebody put it right, where a copy was put into
-        // service, and it rules. Otherwise what the process saw counts, too.
-        let settled = kept.is_some() && own.is_some_and(|own| own.kept != kept);
-        if settled {
+        if known.is_none() {
+            self.standing.strange.store(kept.is_none(), Ordering::Relaxed);
+        }
+        let same = known.is_none_or(|(of, _)| of == installation);
+        let own = known.filter(|_| same).map(|(_, seen)| seen);
+        let mirrored = own.and(mirrored);
+        if !same {
             *self.standing.mirrored() = None;
         }
-        let own = own.filter(|_| !settled).map(|own| own.head);
-        let mirrored = own.and(*self.standing.mirrored());
-        let seen = [kept, own, mirrored].into_iter().flatten().max_by_key(|head| head.sequence);
-        let read = self.store.read().await?;
-        let head = read.head();
-        let rewound = match seen {
-            Some(seen) if read.event_hash(seen.sequence).await? != Some(seen.hash) => Some(Rewound {
-                seen: seen.sequence,
-                found: head.sequence,
+        let now = seen_now(&read).await?;
+        let seen = kept.into_iter().chain(own).chain(mirrored).max_by_key(|seen| seen.head.sequence);
+        let mut settled = false;
+        let mut rewound = None;
+        if let Some(Seen { head, at }) = seen
+            && read.event_hash(head.sequence).await? != Some(head.hash)
+        {
+            settled = read.installation().settled_at.is_some_and(|settled| settled > at);
+            rewound = (!settled).then(|| Rewound {
+                seen: head.sequence,
+                found: now.head.sequence,
                 witness: witness.as_ref().map(|witness| witness.path().to_owned()),
-            }),
-            _ => None,
-        };
-        let newer = seen.is_none_or(|seen| head.sequence > seen.sequence);
+            });
+        }
         if rewound.is_none() && read.installation().restored_at.is_none() {
-            if newer || kept != seen {
-                self.keep(witness.as_ref(), &head);
+            if settled {
+                *self.standing.mirrored() = None;
             }
-            let kept = witness.as_ref().and_then(|witness| witness.read().ok().flatten());
-            *known = Some(Seen { installation, head, kept });
+            let newer = |kept: Seen| now.head.sequence > kept.head.sequence;
+            if settled || kept.is_none_or(newer) {
+                self.keep(witness.as_ref(), &now);
+            }
+            *known = Some((installation, now));
         }
         self.standing.rewound.store(rewound.map(Arc::new));
+        self.standing.restored.store(read.installation().restored_at.is_some(), Ordering::Relaxed);
         Ok(())
     }
 
-    /// Looks for the first time.
-    pub(crate) async fn look_first(&self) -> Result<(), AuthorityError> {
-        let read = self.store.read().await?;
-        if let Some(installation) = read.installation_id().await? {
-            let witness = self.standing.witness(installation);
-            let kept = witness.is_some_and(|witness| witness.path().exists());
-            self.standing.strange.store(!kept, Ordering::Relaxed);
-        }
-        drop(read);
-        self.look().await
+    /// Fails where the last look found a copy that nobody has put into service yet.
+    pub fn could_serve(&self) -> Result<(), AuthorityError> {
+        let restored_at = self.standing.restored.load(Ordering::Relaxed).then_some(Timestamp::MIN);
+        let installation = Installation { not_before: Timestamp::MIN, restored_at, settled_at: None };
+        self.standing.admit(Operation::CheckHealth, &installation)
     }
 
     /// Whether an older copy would have been noticed when the database was opened: something was kept of
@@ -181,25 +253,44 @@ impl Authority {
         let mut known = self.standing.looking.lock().await;
         let read = self.store.read().await?;
         let Some(installation) = read.installation_id().await? else { return Ok(()) };
-        let (witness, head) = (self.standing.witness(installation), read.head());
-        self.keep(witness.as_ref(), &head);
-        let kept = witness.and_then(|witness| witness.read().ok().flatten());
+        let seen = seen_now(&read).await?;
+        self.keep(self.standing.witness(installation).as_ref(), &seen);
         *self.standing.mirrored() = None;
-        *known = Some(Seen { installation, head, kept });
+        *known = Some((installation, seen));
         self.standing.rewound.store(None);
         Ok(())
     }
 
     /// What cannot be kept is no reason to fail: what this process saw, it knows.
-    fn keep(&self, witness: Option<&Witness>, head: &Head) {
+    fn keep(&self, witness: Option<&Witness>, seen: &Seen) {
         let Some(witness) = witness else { return };
-        if let Err(error) = witness.write(head) {
+        if let Err(error) = witness.write(seen) {
             let file = witness.path().display();
             tracing::warn!(%file, error = %Causes(&error), "the end of the log was not kept");
         }
     }
 }
 
-pub(crate) fn unreadable(witness: &Witness, source: std::io::Error) -> AuthorityError {
+/// The end of a log, as it is kept.
+pub(crate) async fn seen_now(read: &Read) -> Result<Seen, StoreError> {
+    let head = read.head();
+    let last = match head.sequence.checked_sub(1) {
+        Some(before) => read.events_after(before, 1).await?.into_iter().next(),
+        None => None,
+    };
+    Ok(Seen { head, at: last.map_or(Timestamp::MIN, |event| happened_at(&event)) })
+}
+
+/// When an event happened, of whatever kind it is.
+pub(crate) fn happened_at(event: &StoredEvent) -> Timestamp {
+    #[derive(Deserialize)]
+    struct Dated {
+        at: Timestamp,
+    }
+    // What nobody can date is no older than anything.
+    serde_json::from_slice(&event.public).map_or(Timestamp::MAX, |Dated { at }| at)
+}
+
+pub(crate) fn unreadable(witness: &Witness, source: io::Error) -> AuthorityError {
     AuthorityError::Witness { path: witness.path().to_owned(), source }
 }

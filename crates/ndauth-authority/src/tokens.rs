@@ -519,7 +519,7 @@ impl Authority {
         personal.extend(reason.map(|reason| (REASON, reason.to_string())));
         let view = self.view(&write, Token { revoked_at, ..token }).await?;
         let sequence = if revoked_before {
-            write.head().sequence
+            self.unchanged(write).await?
         } else {
             self.commit(write, caller, change, personal).await?
         };

@@ -6,16 +6,16 @@ use std::time::Duration;
 use metrics::Counter;
 use ndauth_clock::SinceBoot;
 use ndauth_core::{
-    Allowed, Asker, ClientName, Expiry, Inputs, LastUse, Lineage, Noted, OrgView, Reason, Refusal,
-    Requirement, RulesVersion, Scope, Secret, SecretHash, SecretKind, SecretRecord, Service, Timestamp,
-    decide,
+    Allowed, Asker, ClientName, Expiry, Inputs, LastUse, Lineage, OrgView, Reason, Refusal, Requirement,
+    RulesVersion, Scope, Secret, SecretHash, SecretKind, SecretRecord, Service, Timestamp, decide,
 };
 use ndauth_store::{Family, Read, StoreError, Use};
 
 use crate::access::Operation;
 use crate::credential::orphan;
+use crate::effects::{Effect, Effects};
 use crate::held::{self, Held, owner_of};
-use crate::mirror::{self, Found, Known, View};
+use crate::mirror::{self, Found, Known, Stale, StaleCause, View, asking};
 use crate::{Authority, AuthorityError, Caller, Credential};
 
 /// What a service asks.
@@ -113,7 +113,8 @@ impl Authority {
     ) -> Result<Answer<T>, AuthorityError> {
         let asked = Asked::new(question);
         let judge = self.judge(credential, Operation::ValidateToken, self.one(&asked, tell))?;
-        self.counted(self.ask(judge).await??)
+        let client = |_| question.client.as_ref();
+        self.counted(self.ask(Stale::WithinGrace, judge, client).await??)
     }
 
     /// The same, where it can be said at once. `None` where that takes a fresher state: it is to be waited for.
@@ -128,7 +129,7 @@ impl Authority {
             Ok(judge) => judge,
             Err(error) => return Some(Err(error)),
         };
-        let answer = self.ask_now(judge)?;
+        let answer = self.ask_now(judge, |_| question.client.as_ref())?;
         Some(answer.and_then(|answer| self.counted(answer)))
     }
 
@@ -137,10 +138,10 @@ impl Authority {
         &self,
         asked: &Asked<'_>,
         tell: impl Fn(Verdict<'_>) -> T,
-    ) -> impl Fn(&View<'_>, &Service) -> (Told<T>, bool) {
-        move |view, service| {
+    ) -> impl for<'v> Fn(&View<'v>, &'v Service, &mut Effects<'v>) -> (Told<T>, bool) {
+        move |view, service, effects| {
             let mut missed = false;
-            let verdict = self.verdict(view, service, asked, &mut missed);
+            let verdict = self.verdict(view, service, (0, asked), &mut missed, effects);
             (verdict.map(|(verdict, reason)| (tell(verdict), reason)), missed)
         }
     }
@@ -161,15 +162,16 @@ impl Authority {
         tell: impl Fn(Verdict<'_>) -> T,
     ) -> Result<Answer<Vec<Result<T, AuthorityError>>>, AuthorityError> {
         let asked: Vec<Asked<'_>> = questions.iter().map(Asked::new).collect();
-        let judge = self.judge(credential, Operation::ValidateTokens, |view, service| {
+        let judge = self.judge(credential, Operation::ValidateTokens, |view, service, effects| {
             let mut missed = false;
             let verdict = |asked| {
-                let verdict = self.verdict(view, service, asked, &mut missed);
+                let verdict = self.verdict(view, service, asked, &mut missed, effects);
                 verdict.map(|(verdict, reason)| (tell(verdict), reason))
             };
-            (asked.iter().map(verdict).collect::<Vec<Told<T>>>(), missed)
+            (asked.iter().enumerate().map(verdict).collect::<Vec<Told<T>>>(), missed)
         })?;
-        let answer = self.ask(judge).await??;
+        let client = |index: usize| questions.get(index).and_then(|question| question.client.as_ref());
+        let answer = self.ask(Stale::WithinGrace, judge, client).await??;
         let told = answer.told.into_iter().map(|told| {
             told.map(|(told, reason)| {
                 self.tally.count(reason);
@@ -194,19 +196,21 @@ impl Authority {
         tell: impl Fn(Verdict<'_>, Option<Resolved>) -> T,
     ) -> Result<Answer<T>, AuthorityError> {
         let asked = Asked::new(question);
-        let judge = self.judge(credential, Operation::Resolve, |view, service| {
+        let judge = self.judge(credential, Operation::Resolve, |view, service, effects| {
             // Where the log was rewound there may never be such an event.
             let mut missed = view.sequence < at_least;
-            let told = self.verdict(view, service, &asked, &mut missed).and_then(|(verdict, reason)| {
+            let verdict = self.verdict(view, service, (0, &asked), &mut missed, effects);
+            let told = verdict.and_then(|(verdict, reason)| {
                 let kept = match &verdict.outcome {
-                    Err(refusal) if refusal.is_total() => None,
+                    Err(refusal) if refusal.is_final() => None,
                     Ok(_) | Err(_) => self.kept(view, service, &asked)?,
                 };
                 Ok((tell(verdict, kept), reason))
             });
             (told, missed)
         })?;
-        self.counted(self.ask(judge).await??)
+        let client = |_| question.client.as_ref();
+        self.counted(self.ask(Stale::WithinGrace, judge, client).await??)
     }
 
     /// What a service keeps of a secret, where it hears of what happens to it.
@@ -231,10 +235,11 @@ impl Authority {
     /// Notes the uses that a service reports.
     pub(crate) fn note_passed(&self, secret: &SecretHash, uses: impl IntoIterator<Item = Use>) {
         let (_, state) = self.mirror.confirmed_state();
-        let looked = self.mirror.look(&state, SinceBoot::now(), |view| match view.secret(secret) {
+        let known = asking(|view, _| match view.secret(secret) {
             Some(Known::Service(known)) => Some((view.now, known.1.states_address)),
             _ => None,
         });
+        let looked = self.mirror.look(&state, SinceBoot::now(), known, |_| {});
         let Some(Some((now, states_address))) = looked else { return };
         for noted in uses {
             let LastUse { at, address } = noted.last;
@@ -270,104 +275,54 @@ impl Authority {
         &self,
         credential: &Credential,
         operation: Operation,
-        ask: impl Fn(&View<'_>, &Service) -> (T, bool),
-    ) -> Result<impl Fn(&View<'_>) -> Judged<T>, AuthorityError> {
+        ask: impl for<'v> Fn(&View<'v>, &'v Service, &mut Effects<'v>) -> (T, bool),
+    ) -> Result<impl for<'v> Fn(&View<'v>, &mut Effects<'v>) -> Judged<T>, AuthorityError> {
         let (hash, from) = self.service_secret(credential, operation)?;
-        Ok(move |view: &View<'_>| {
-            let service = match self.admit_service(view, &hash, from, operation) {
+        Ok(asking(move |view, effects| {
+            let service = match self.admit_service(view, &hash, from, operation, effects) {
                 Ok(service) => service,
                 Err(error @ AuthorityError::Refused(Refusal::Unknown)) => return Found::Missed(Err(error)),
                 Err(error) => return Found::Held(Err(error)),
             };
-            let (told, missed) = ask(view, service);
+            let (told, missed) = ask(view, service, effects);
             let answer = Answer { told, sequence: view.sequence, evaluated_at: view.now, stale: view.stale };
             if missed { Found::Missed(Ok(answer)) } else { Found::Held(Ok(answer)) }
-        })
+        }))
     }
 
     /// The service that presents this secret, if it may ask.
-    pub(crate) fn admit_service<'a>(
+    pub(crate) fn admit_service<'v>(
         &self,
-        view: &View<'a>,
+        view: &View<'v>,
         hash: &SecretHash,
         from: Option<IpAddr>,
         operation: Operation,
-    ) -> Result<&'a Service, AuthorityError> {
+        effects: &mut Effects<'v>,
+    ) -> Result<&'v Service, AuthorityError> {
         self.standing.admit(operation, view.installation())?;
         match view.secret(hash).ok_or(Refusal::Unknown)? {
             Known::Service(known) => {
                 let (record, service) = &**known;
-                self.judge_service(view, service, record, from)?;
+                judge_service(view, service, record, from, effects)?;
                 Ok(service)
             }
             Known::Token(family, which, _) => {
-                let caller = self.token_caller(view, family, *which, from)?;
+                let caller = token_caller(view, family, *which, from, effects)?;
                 Err(AuthorityError::NotPermitted { caller: caller.kind(), operation })
             }
             Known::Broken => Err(broken(hash)),
         }
     }
 
-    /// Whether a service that presents this secret lives; and what that sets off.
-    pub(crate) fn judge_service(
+    /// Judges one secret, the so-manieth of those that were asked about. Gives the verdict, and the reason if it is a
+    /// refusal. Where the secret is not there it says so, too.
+    fn verdict<'v: 'a, 'a>(
         &self,
-        view: &View<'_>,
-        service: &Service,
-        record: &SecretRecord,
-        from: Option<IpAddr>,
-    ) -> Result<(), AuthorityError> {
-        let judged = view.judge_service(service, record);
-        let family = Lineage::Service(service.id);
-        match &judged {
-            Ok(()) => self.follow_ups.used(family, record, view.now),
-            Err(AuthorityError::Refused(Refusal::Replaced(_))) => {
-                self.follow_ups.reused(family, record, view.now, from);
-            }
-            Err(_) => {}
-        }
-        judged
-    }
-
-    /// A token that presents itself by one of its secrets, if it lives; and what it sets off where it does not.
-    pub(crate) fn token_caller(
-        &self,
-        view: &View<'_>,
-        family: &mirror::Family,
-        which: u32,
-        from: Option<IpAddr>,
-    ) -> Result<Caller, AuthorityError> {
-        let caller = view.token_caller(family, which, from);
-        if let Err(AuthorityError::Refused(Refusal::Replaced(_))) = &caller {
-            let lineage = Lineage::Token(family.token.id);
-            self.follow_ups.reused(lineage, family.secret(which), view.now, from);
-        }
-        caller
-    }
-
-    /// Notes a use, unless that was done just before, and what it sets off.
-    pub(crate) fn note_use(
-        &self,
-        noted: &Noted,
-        family: Lineage,
-        record: &SecretRecord,
-        access: Scope,
-        last: LastUse,
-        client: Option<&ClientName>,
-    ) {
-        if let Some(counts) = noted.due(access, last.at, last.address) {
-            self.uses.note(Use { secret: record.id, client: client.cloned(), last, counts });
-        }
-        self.follow_ups.used(family, record, last.at);
-    }
-
-    /// Judges one secret. Gives the verdict, and the reason if it is a refusal. Where the secret is not
-    /// there it says so, too.
-    fn verdict<'a>(
-        &self,
-        view: &View<'a>,
-        service: &'a Service,
-        asked: &Asked<'a>,
+        view: &View<'v>,
+        service: &'v Service,
+        (index, asked): (usize, &'a Asked<'a>),
         missed: &mut bool,
+        effects: &mut Effects<'v>,
     ) -> Result<(Verdict<'a>, Option<Reason>), AuthorityError> {
         let refused = |refusal: Refusal| {
             let reason = refusal.reason();
@@ -378,20 +333,18 @@ impl Authority {
             Ok(hash) => hash,
             Err(refusal) => return refused(refusal.clone()),
         };
-        let writes = matches!(question.requirement, Requirement::Access { access: Scope::Rw, .. });
-        let known = view.secret(hash);
-        if view.stale && (known.is_none() || writes && !self.may_write_stale()) {
-            return Err(AuthorityError::Stale { age: Some(view.age()) });
-        }
-        let (family, which, noted) = match known {
+        let too_old = || AuthorityError::Stale { age: Some(view.age()), cause: StaleCause::Unreachable };
+        let (family, which, noted) = match view.secret(hash) {
             Some(Known::Token(family, which, noted)) => (family, *which, noted),
-            None | Some(Known::Service(_)) => {
+            // It may have been made since.
+            None if view.stale => return Err(too_old()),
+            known @ (None | Some(Known::Service(_))) => {
                 *missed |= known.is_none();
                 return refused(Refusal::Unknown);
             }
             Some(Known::Broken) => return Err(broken(hash)),
         };
-        let asked = held::Question {
+        let about = held::Question {
             requirement: question.requirement,
             asker: Asker::Service(service),
             address: question.client_address.filter(|_| service.states_address),
@@ -400,29 +353,70 @@ impl Authority {
             now: view.now,
         };
         let (record, token) = (family.secret(which), &family.token);
-        let (owner, org) = (view.owner(token)?, asked.requirement.org());
+        let (owner, org) = (view.owner(token)?, about.requirement.org());
         let ground = org.map_or(Ok(OrgView::None), |slug| view.ground(token.owner, slug))?;
-        let case = asked.about(record, token, owner, ground);
+        let case = about.about(record, token, owner, ground);
+        let access = case.needed_access();
+        if view.stale && access == Scope::Rw {
+            return Err(too_old());
+        }
         let keepable = self.keepable(view);
         let max_cache_age = match case.changes_at() {
             Expiry::At(instant) => keepable.min(instant.since(view.now)),
             Expiry::Never => keepable,
         };
         let outcome = decide(&case);
-        let lineage = Lineage::Token(token.id);
         match &outcome {
             Ok(_) => {
-                let access = if writes { Scope::Rw } else { Scope::Ro };
-                let last = LastUse { at: view.now, address: asked.address };
-                self.note_use(noted, lineage, record, access, last, question.client.as_ref());
+                let last = LastUse { at: view.now, address: about.address };
+                effects.add(Effect::Passed { noted, family, which, access, last, question: index });
             }
-            Err(Refusal::Replaced(_)) => self.follow_ups.reused(lineage, record, view.now, asked.address),
+            Err(Refusal::Replaced(_)) => {
+                let family = Lineage::Token(token.id);
+                effects.add(Effect::Reused { family, record, at: view.now, from: about.address });
+            }
             Err(_) => {}
         }
         let reason = outcome.as_ref().err().map(Refusal::reason);
         let outcome = outcome.map(|effective| Allowed { token, owner, effective, org });
         Ok((Verdict { outcome, max_cache_age }, reason))
     }
+}
+
+/// Whether a service that presents this secret lives; and what that sets off.
+pub(crate) fn judge_service<'v>(
+    view: &View<'v>,
+    service: &Service,
+    record: &'v SecretRecord,
+    from: Option<IpAddr>,
+    effects: &mut Effects<'v>,
+) -> Result<(), AuthorityError> {
+    let judged = view.judge_service(service, record);
+    let family = Lineage::Service(service.id);
+    match &judged {
+        Ok(()) => effects.add_used(family, record, view.now),
+        Err(AuthorityError::Refused(Refusal::Replaced(_))) => {
+            effects.add(Effect::Reused { family, record, at: view.now, from });
+        }
+        Err(_) => {}
+    }
+    judged
+}
+
+/// A token that presents itself by one of its secrets, if it lives; and what it sets off where it does not.
+pub(crate) fn token_caller<'v>(
+    view: &View<'v>,
+    family: &'v mirror::Family,
+    which: u32,
+    from: Option<IpAddr>,
+    effects: &mut Effects<'v>,
+) -> Result<Caller, AuthorityError> {
+    let caller = view.token_caller(family, which, from);
+    if let Err(AuthorityError::Refused(Refusal::Replaced(_))) = &caller {
+        let lineage = Lineage::Token(family.token.id);
+        effects.add(Effect::Reused { family: lineage, record: family.secret(which), at: view.now, from });
+    }
+    caller
 }
 
 impl Tally {

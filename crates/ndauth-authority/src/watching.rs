@@ -10,7 +10,8 @@ use ndauth_store::Use;
 use tokio::sync::watch;
 
 use crate::access::Operation;
-use crate::mirror::{Concern, View};
+use crate::effects::Effects;
+use crate::mirror::{Concern, Stale, StaleCause, View, asking};
 use crate::{Authority, AuthorityError, Credential};
 
 /// A service that watches.
@@ -61,7 +62,8 @@ impl Authority {
     pub async fn watch(self: &Arc<Self>, credential: &Credential) -> Result<Watcher, AuthorityError> {
         let operation = Operation::WatchRevocations;
         let (secret, from) = self.service_secret(credential, operation)?;
-        self.ask(self.judge(credential, operation, |_, _| ((), false))?).await??;
+        let judge = self.judge(credential, operation, |_, _, _| ((), false))?;
+        self.ask(Stale::Never, judge, |_| None).await??;
         let news = self.mirror.news();
         Ok(Watcher { authority: Arc::clone(self), secret, from, heard: None, rules: None, news })
     }
@@ -95,7 +97,9 @@ impl Watcher {
         self.news.mark_unchanged();
         let moment = SinceBoot::now();
         let news = loop {
-            if let Some(news) = self.authority.mirror.look(&state, moment, |view| self.hear(view)) {
+            let hear = asking(|view, effects| self.hear(view, effects));
+            let run_effects = |effects: Effects<'_>| self.authority.run_effects(effects, |_| None);
+            if let Some(news) = self.authority.mirror.look(&state, moment, hear, run_effects) {
                 break news?;
             }
             std::hint::spin_loop();
@@ -107,11 +111,13 @@ impl Watcher {
         Ok(News { age: moment.since(confirmed), ..news })
     }
 
-    fn hear(&self, view: &View<'_>) -> Result<News, AuthorityError> {
-        let service =
-            self.authority.admit_service(view, &self.secret, self.from, Operation::WatchRevocations)?;
+    fn hear<'v>(&self, view: &View<'v>, effects: &mut Effects<'v>) -> Result<News, AuthorityError> {
+        let operation = Operation::WatchRevocations;
+        let service = self.authority.admit_service(view, &self.secret, self.from, operation, effects)?;
         let recent = view.recent().lock().unwrap_or_else(PoisonError::into_inner);
-        let head = recent.head(view.sequence).ok_or(AuthorityError::Stale { age: None })?;
+        let head = recent
+            .head(view.sequence)
+            .ok_or(AuthorityError::Stale { age: None, cause: StaleCause::Unreachable })?;
         let mut changes = Vec::new();
         let mut reset = true;
         if let Some(heard) = self.heard.and_then(|heard| recent.between(heard, view.sequence)) {

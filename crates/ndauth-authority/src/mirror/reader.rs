@@ -1,25 +1,40 @@
 //! The one reader of the log: it loads the mirror, and applies event after event.
+//!
+//! It has a thread and connections of its own, which no request can occupy: however much there is to do, answers are as
+//! fresh as they are promised to be.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use ndauth_clock::SinceBoot;
-use ndauth_core::{
-    AccountId, Causes, Change, Entry, Head, Lineage, OrgId, SecretHash, ServiceId, SessionId, TokenId,
-};
-use ndauth_store::{Moment, Read, Store, StoreError, StoredEvent};
+use ndauth_core::{Causes, Head};
+use ndauth_store::{Engine, Seen, Store, StoreError};
+use tokio::runtime::{Builder, Handle};
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::SharedMirror;
-use super::feed::{Heard, KEPT, Recent};
-use super::state::{Fresh, Rules, State};
+use super::beats::Beats;
+use super::concerned::Concerned;
+use super::feed::Heard;
+use super::loading::{BATCH, Loaded, in_time, load, rules};
+use super::{SharedMirror, StaleCause};
+use crate::standing::happened_at;
 use crate::{Authority, AuthorityError};
 
-/// Follows the log for an authority.
-pub struct Follower {
+/// The thread that follows the log for an authority. Dropped, it ends.
+#[derive(Debug)]
+pub struct Reader {
+    _alive: oneshot::Sender<()>,
+    ended: oneshot::Receiver<AuthorityError>,
+}
+
+/// Follows the log.
+struct Follower {
     authority: Arc<Authority>,
+    /// Where everybody else's work is done.
+    home: Handle,
     /// Its own connection.
     store: Store,
     /// The last event that was applied.
@@ -27,261 +42,100 @@ pub struct Follower {
     catalogue_hash: [u8; 32],
     /// Some rows of the state are newer than the events that were applied to it: it is of no one moment.
     mixed: bool,
-    listening: Option<JoinHandle<()>>,
+    beats: Beats,
+    /// Whether anything is replicated synchronously, for whoever beats.
+    synchronous: watch::Sender<bool>,
+    /// What listens for changes, and what beats.
+    beside: Vec<JoinHandle<()>>,
     /// Since when it cannot be done.
     failing: Option<Instant>,
-    /// When the end of the log was last compared with what was seen of it.
+    /// Since when nobody acknowledges a beat, and whether that was said.
+    unproven: Option<(Instant, bool)>,
+    /// A look whether the log is the one that was seen.
+    looking: Option<JoinHandle<()>>,
     looked: Instant,
     look_due: bool,
 }
 
-/// What the mirror takes for a token with its secret, at the most; see `docs/scale.md`.
-pub const BYTES_PER_TOKEN: u64 = 400;
 /// The end of the log is asked for no more often, however many wait for it.
 const SPACING: Duration = Duration::from_millis(5);
 /// And no less often, nor than an eighth of the bound.
 const PERIOD: Duration = Duration::from_millis(250);
-/// How many events are applied at once.
-const BATCH: u64 = 1000;
-/// How many rows are loaded at once.
-const PAGE: u64 = 10_000;
 /// How long one statement may take before the connection is given up; where that is less, the bound.
 const STEP: Duration = Duration::from_secs(5);
-/// How long it may take to load a part.
-const PAGE_STEP: Duration = Duration::from_secs(60);
 /// How often what was seen of the log is kept.
 const LOOK: Duration = Duration::from_secs(1);
-/// How often it is told how far the loading is.
-const TELL: Duration = Duration::from_secs(5);
-
-/// What events name: rows to read again.
-#[derive(Debug, Default)]
-struct Concerned {
-    tokens: BTreeSet<TokenId>,
-    /// From which tokens were derived that ended with them.
-    sessions: BTreeSet<SessionId>,
-    /// All of whose sessions ended.
-    signed_out: BTreeSet<AccountId>,
-    accounts: BTreeSet<AccountId>,
-    orgs: BTreeSet<OrgId>,
-    services: BTreeSet<ServiceId>,
-    /// What secrets were found by that were removed.
-    gone: Vec<SecretHash>,
-    /// So much that it is better to load all.
-    everything: bool,
-}
-
-impl Concerned {
-    fn hear(&mut self, event: &StoredEvent) {
-        // An event of a kind that this version does not know concerns everything.
-        let Ok(Entry { change, .. }) = serde_json::from_slice(&event.public) else {
-            self.everything = true;
-            return;
-        };
-        match change {
-            Change::TokenCreated { token }
-            | Change::TokenRevoked { token }
-            | Change::TokenRenewed { token, .. }
-            | Change::TokenSuspended { token, .. }
-            | Change::TokenResumed { token, .. } => {
-                self.tokens.insert(token);
-            }
-            Change::SecretMinted { family, .. }
-            | Change::SecretConfirmed { family, .. }
-            | Change::SecretDropped { family, .. }
-            | Change::SecretRetired { family, .. }
-            | Change::SecretReused { family, .. } => match family {
-                Lineage::Token(token) => drop(self.tokens.insert(token)),
-                Lineage::Service(service) => drop(self.services.insert(service)),
-            },
-            Change::TokenDerived { token, .. } => {
-                self.tokens.insert(token);
-            }
-            Change::SessionEnded { session, .. } => {
-                self.sessions.insert(session);
-            }
-            Change::AccountSignedOut { account }
-            | Change::AccountDisabled { account, .. }
-            | Change::PasswordSet { account } => {
-                self.accounts.insert(account);
-                self.signed_out.insert(account);
-            }
-            Change::FamiliesRemoved { hashes, .. } => {
-                self.gone.extend(hashes.iter().filter_map(|hash| hash_from_hex(hash)));
-            }
-            Change::AccountCreated { account }
-            | Change::AccountEnabled { account }
-            | Change::AccountInvited { account }
-            | Change::AccountIdentified { account }
-            | Change::AccountShutOut { account, .. }
-            | Change::MemberSet { account, .. }
-            | Change::MemberRemoved { account, .. }
-            | Change::SessionIssued { account, .. } => {
-                self.accounts.insert(account);
-            }
-            Change::OrgCreated { org, admin } => {
-                self.orgs.insert(org);
-                self.accounts.extend(admin);
-            }
-            Change::OrgDeleted { org }
-            | Change::OrgShutOut { org, .. }
-            | Change::OrgFrozen { org }
-            | Change::OrgUnfrozen { org }
-            | Change::PolicySet { org, .. } => {
-                self.orgs.insert(org);
-            }
-            Change::ServiceCreated { service }
-            | Change::ServiceRotated { service }
-            | Change::ServiceRevoked { service } => {
-                self.services.insert(service);
-            }
-            // The rules are read again with every batch where they changed.
-            Change::CatalogueApplied { .. } => {}
-            Change::Restored { .. } => self.everything = true,
-        }
-    }
-
-    async fn read(&self, read: &Read) -> Result<Fresh, AuthorityError> {
-        fn ids<Id: Copy>(of: &BTreeSet<Id>) -> Vec<Id> {
-            of.iter().copied().collect()
-        }
-        let mut tokens = read.tokens(&ids(&self.tokens)).await?;
-        let derived = read.derived_tokens(&ids(&self.sessions), &ids(&self.signed_out)).await?;
-        tokens.sound.extend(derived.sound);
-        tokens.broken.extend(derived.broken);
-        Ok(Fresh {
-            tokens: Some(tokens),
-            people: Some(read.people(&ids(&self.accounts)).await?),
-            places: Some(read.places(&ids(&self.orgs)).await?),
-            services: Some(read.services(&ids(&self.services)).await?),
-            rules: None,
-            gone: self.gone.clone(),
-        })
-    }
-}
 
 impl Authority {
-    /// Loads the mirror: all that a service can ask about. Fails where it does not fit into so many bytes.
-    ///
-    /// What is answered from it stays fresh while [`Follower::follow`] runs.
-    pub async fn load(self: &Arc<Self>, room: Option<u64>) -> Result<Follower, AuthorityError> {
-        let store = self.store.apart().await?;
-        let loaded = load(&store, room, |loaded, of| self.mirror.tell_loaded(loaded, of)).await?;
+    /// Loads the mirror, all that a service can ask about, and follows the log from there on, on a thread of its own.
+    /// Fails where the mirror does not fit into so many bytes.
+    pub async fn follow(self: &Arc<Self>, room: Option<u64>) -> Result<Reader, AuthorityError> {
+        let (alive, stopped) = oneshot::channel();
+        let (loaded, told) = oneshot::channel();
+        let (end, ended) = oneshot::channel();
+        let (authority, home) = (Arc::clone(self), Handle::current());
+        let runtime = Builder::new_current_thread().enable_all().build().map_err(AuthorityError::Thread)?;
+        let run = move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    why = run(authority, home, room, loaded) => drop(end.send(why)),
+                    _ = stopped => {}
+                }
+            });
+        };
+        thread::Builder::new().name("reader".to_owned()).spawn(run).map_err(AuthorityError::Thread)?;
+        let mut reader = Reader { _alive: alive, ended };
+        match told.await {
+            Ok(()) => Ok(reader),
+            Err(_) => Err(reader.end().await),
+        }
+    }
+}
+
+impl Reader {
+    /// Waits until the log is followed no more, and says why: it is over for good.
+    pub async fn end(&mut self) -> AuthorityError {
+        // Where nothing is told the thread panicked, and said so.
+        (&mut self.ended).await.unwrap_or(AuthorityError::ReaderLost)
+    }
+}
+
+/// Loads, tells, and follows. Ends with why that cannot go on.
+async fn run(
+    authority: Arc<Authority>,
+    home: Handle,
+    room: Option<u64>,
+    loaded: oneshot::Sender<()>,
+) -> AuthorityError {
+    let follower = async {
+        let store = authority.store.apart()?;
+        let tell = |loaded, of| authority.mirror.tell_loaded(loaded, of);
+        let first = load(&store, room, tell).await?;
         let mut follower = Follower {
-            authority: Arc::clone(self),
+            authority: Arc::clone(&authority),
+            home,
             store,
-            head: loaded.moment.head,
-            catalogue_hash: loaded.moment.catalogue_hash,
+            head: Head::EMPTY,
+            catalogue_hash: [0; 32],
             mixed: false,
-            listening: None,
+            beats: Beats::default(),
+            synchronous: watch::Sender::new(false),
+            beside: Vec::new(),
             failing: None,
+            unproven: None,
+            looking: None,
             looked: Instant::now(),
             look_due: true,
         };
-        follower.begin(loaded);
-        Ok(follower)
-    }
-}
-
-/// What a secret is found by, from hexadecimal digits.
-fn hash_from_hex(text: &str) -> Option<SecretHash> {
-    let mut bytes = [0; 32];
-    hex::decode_to_slice(text, &mut bytes).ok()?;
-    Some(SecretHash::from_bytes(bytes))
-}
-
-/// A state that was read as of one moment.
-struct Loaded {
-    state: State,
-    moment: Moment,
-    asked: SinceBoot,
-}
-
-/// Reads everything as of one moment.
-async fn load(store: &Store, room: Option<u64>, tell: impl Fn(u64, u64)) -> Result<Loaded, AuthorityError> {
-    let begun = Instant::now();
-    let asked = SinceBoot::now();
-    let read = in_time(STEP, store.read()).await?;
-    read.take_time().await?;
-    let moment = read.moment();
-    let census = in_time(PAGE_STEP, read.census()).await?;
-    let needed = census.tokens.saturating_add(census.accounts).saturating_mul(BYTES_PER_TOKEN);
-    if let Some(room) = room.filter(|room| *room < needed) {
-        return Err(AuthorityError::MirrorTooLarge { tokens: census.tokens, needed, room });
-    }
-    let state = State::new(recent(&read).await?);
-    let rules = rules(&read).await?;
-    let places = in_time(PAGE_STEP, read.every_place()).await?;
-    let services = in_time(PAGE_STEP, read.every_service()).await?;
-    state.fill(Fresh {
-        rules: Some(rules),
-        places: Some(places),
-        services: Some(services),
-        ..Fresh::default()
-    });
-    let mut after = None;
-    while let Some(page) = in_time(PAGE_STEP, read.next_people(after, PAGE)).await? {
-        after = Some(page.last);
-        state.fill(Fresh { people: Some(page.read), ..Fresh::default() });
-    }
-    let (mut after, mut loaded, mut told) = (None, 0, begun);
-    while let Some(page) = in_time(PAGE_STEP, read.next_tokens(after, PAGE)).await? {
-        after = Some(page.last);
-        loaded += page.read.sound.len() as u64;
-        state.fill(Fresh { tokens: Some(page.read), ..Fresh::default() });
-        tell(loaded, census.tokens);
-        if told.elapsed() >= TELL {
-            told = Instant::now();
-            tracing::info!(loaded, tokens = census.tokens, "loading");
+        follower.begin(first);
+        Ok::<_, AuthorityError>(follower)
+    };
+    match follower.await {
+        Ok(follower) => {
+            let _ = loaded.send(());
+            follower.follow().await
         }
-        // Others are to be served meanwhile.
-        tokio::task::yield_now().await;
-    }
-    tracing::info!(
-        tokens = loaded,
-        accounts = census.accounts,
-        sequence = moment.head.sequence,
-        micros = begun.elapsed().as_micros(),
-        "loaded"
-    );
-    Ok(Loaded { state, moment, asked })
-}
-
-/// What concerns all tokens.
-async fn rules(read: &Read) -> Result<Rules, StoreError> {
-    let installation = *read.installation();
-    let version = ndauth_core::Rules::version(&read.catalogue_hash(), installation.not_before);
-    Ok(Rules { installation, catalogue: read.catalogue().await?, version })
-}
-
-/// The last events: who heard of those before them goes on from there.
-async fn recent(read: &Read) -> Result<Recent, AuthorityError> {
-    let first = read.head().sequence.saturating_sub(BATCH.min(KEPT));
-    let hash = read.event_hash(first).await?;
-    let mut recent = Recent::after(match hash {
-        Some(hash) => Head { sequence: first, hash },
-        // It was taken out of the log.
-        None => return Ok(Recent::after(read.head())),
-    });
-    let events = read.events_after(first, BATCH).await?;
-    let mut concerned = Concerned::default();
-    for event in &events {
-        concerned.hear(event);
-    }
-    let tokens: Vec<_> = concerned.tokens.into_iter().collect();
-    let fresh = Fresh { tokens: Some(read.tokens(&tokens).await?), ..Fresh::default() };
-    recent.push(events.iter().map(|event| Heard::new(event, &fresh)));
-    Ok(recent)
-}
-
-/// Gives up what takes too long: the connection hangs.
-async fn in_time<T>(
-    limit: Duration,
-    work: impl Future<Output = Result<T, StoreError>>,
-) -> Result<T, AuthorityError> {
-    match timeout(limit, work).await {
-        Ok(done) => Ok(done?),
-        Err(late) => Err(StoreError::Unavailable(late.into()).into()),
+        Err(error) => error,
     }
 }
 
@@ -291,7 +145,9 @@ enum Next {
     Step,
     /// The end was reached.
     Rest,
-    /// What is known does not lead there.
+    /// What is known does not lead there: the log is another.
+    Rewound,
+    /// An event that this version does not know concerns who knows what.
     Reload,
 }
 
@@ -300,30 +156,42 @@ impl Follower {
         &self.authority.mirror
     }
 
-    /// Lets a state that was loaded be answered from.
-    fn begin(&mut self, Loaded { state, moment, asked }: Loaded) {
+    /// Lets a state that was loaded be answered from, in place of the one before.
+    fn begin(&mut self, Loaded { state, moment, seen, asked }: Loaded) {
+        // An older one comes of another database than the one before.
+        let newer = moment.head.sequence >= self.head.sequence;
         (self.head, self.catalogue_hash, self.mixed) = (moment.head, moment.catalogue_hash, false);
-        self.authority.saw(moment.head);
-        let mirror = self.mirror();
-        mirror.watch.set(moment.now, asked);
-        state.apply(&moment.head, Fresh::default(), Vec::new());
-        state.confirm(asked);
+        self.authority.saw(seen);
+        self.mirror().watch.set(moment.now, asked);
+        state.apply(&moment.head, Default::default(), Vec::new());
+        let confirmed = self.beats.hear(moment.beat, asked);
+        let mirror = Arc::clone(self.mirror());
+        state.answered(asked);
+        match confirmed {
+            Some(confirmed) => state.confirm(confirmed),
+            // All that the one before knew it knows too.
+            None if newer => state.confirm(mirror.state.load().confirmed()),
+            None => {}
+        }
+        let confirmed = state.confirmed();
         mirror.state.store(Arc::new(state));
         mirror.news.send_replace(moment.head.sequence);
         mirror.progress.send_modify(|progress| {
             progress.following = true;
-            progress.confirmed = asked;
+            progress.asked = asked;
+            progress.confirmed = confirmed;
             progress.sequence = moment.head.sequence;
             progress.head = moment.head.sequence;
         });
     }
 
-    /// Applies what happens, as long as it is polled. It ends where that is over for good, and says why.
-    pub async fn follow(mut self) -> AuthorityError {
+    /// Applies what happens. It ends where that is over for good, and says why.
+    async fn follow(mut self) -> AuthorityError {
         let period = PERIOD.min(self.mirror().freshness.bound / 8);
         let questions = metrics::counter!("ndauth_head_questions_total");
         let mut last = Instant::now();
         self.listen();
+        self.beat(period);
         loop {
             let mirror = Arc::clone(self.mirror());
             mirror.called(last + SPACING, last + period).await;
@@ -340,9 +208,9 @@ impl Follower {
                         tracing::warn!(micros = since.elapsed().as_micros(), "the log is followed again");
                     }
                 }
-                Err(error) => self.failed(asked, &error).await,
+                Err(error) => self.failed(&error).await,
             }
-            self.keep().await;
+            self.keep();
         }
     }
 
@@ -352,6 +220,10 @@ impl Follower {
         let moment = in_time(step, self.store.moment()).await?;
         self.mirror().watch.set(moment.now, asked);
         self.mirror().progress.send_modify(|progress| progress.head = moment.head.sequence);
+        self.synchronous.send_if_modified(|known| {
+            let synchronous = moment.beat.is_some();
+            std::mem::replace(known, synchronous) != synchronous
+        });
         let mut behind = moment.head != self.head || self.mixed;
         while behind {
             self.look_due = true;
@@ -359,18 +231,51 @@ impl Follower {
                 Ok(next) => match next? {
                     Next::Step => {}
                     Next::Rest => behind = false,
+                    Next::Rewound => return self.rewound().await,
                     Next::Reload => return self.reload().await,
                 },
                 Err(late) => return Err(StoreError::Unavailable(late.into()).into()),
             }
         }
-        self.mirror().state.load().confirm(asked);
-        let sequence = self.head.sequence;
+        if self.head.sequence < moment.head.sequence {
+            return Err(StoreError::Unavailable("another database answered, with an older log".into()).into());
+        }
+        let confirmed = self.beats.hear(moment.beat, asked);
+        let state = self.mirror().state.load_full();
+        state.answered(asked);
+        if let Some(confirmed) = confirmed {
+            state.confirm(confirmed);
+        }
+        let age = SinceBoot::now().since(state.confirmed());
+        let cause = moment.beat.and_then(|_| self.stale_cause(age));
+        let (sequence, confirmed) = (self.head.sequence, state.confirmed());
         self.mirror().progress.send_modify(|progress| {
-            progress.confirmed = asked;
+            progress.confirmed = confirmed;
+            progress.asked = asked;
+            progress.cause = cause;
             progress.sequence = sequence;
         });
         Ok(())
+    }
+
+    /// Why a database that answers is not known to be the primary, where the last proof of that is so old.
+    fn stale_cause(&mut self, age: Duration) -> Option<StaleCause> {
+        let bound = self.mirror().freshness.bound;
+        if age <= bound {
+            if let Some((since, true)) = self.unproven.take() {
+                tracing::warn!(
+                    micros = since.elapsed().as_micros(),
+                    "the synchronous standby acknowledges again"
+                );
+            }
+            return None;
+        }
+        let (since, said) = self.unproven.get_or_insert((Instant::now(), false));
+        // At first, and for a moment, it is so anyway.
+        if since.elapsed() > bound && !std::mem::replace(said, true) {
+            tracing::warn!("waiting for the synchronous standby: nothing is confirmed without it");
+        }
+        Some(StaleCause::Unacknowledged)
     }
 
     /// Applies the next events.
@@ -384,7 +289,7 @@ impl Follower {
         {
             let found = read.head().sequence;
             tracing::error!(seen, found, "the log was rewound: everything is loaded again");
-            return Ok(Next::Reload);
+            return Ok(Next::Rewound);
         }
         let Some(last) = events.last() else {
             return Ok(if self.mixed { Next::Reload } else { Next::Rest });
@@ -413,41 +318,53 @@ impl Follower {
         self.mirror().state.load().apply(&head, fresh, heard);
         self.mirror().news.send_replace(head.sequence);
         (self.head, self.mixed) = (head, more);
-        self.authority.saw(head);
+        self.authority.saw(Seen { head, at: happened_at(last) });
         Ok(if more { Next::Step } else { Next::Rest })
     }
 
+    /// Loads everything beside the state that is answered from: that goes on until it is older than the bound.
     async fn reload(&mut self) -> Result<(), AuthorityError> {
-        self.mirror().state.load().doubt();
-        self.authority.look().await?;
+        tracing::info!("an event concerns everything: everything is loaded beside what is served");
+        if self.mixed {
+            self.mirror().state.load().doubt();
+        }
         let loaded = load(&self.store, None, |_, _| {}).await?;
         self.begin(loaded);
         Ok(())
     }
 
+    /// Loads everything of a log that is another than the one that was followed: nothing is answered from that any more.
+    async fn rewound(&mut self) -> Result<(), AuthorityError> {
+        self.mirror().state.load().doubt();
+        self.beats.forget();
+        let authority = Arc::clone(&self.authority);
+        let looked = self.home.spawn(async move { authority.look().await });
+        looked.await.unwrap_or(Err(AuthorityError::ReaderLost))?;
+        self.reload().await
+    }
+
     /// Says so once, tells who waits, and begins anew with another connection.
-    async fn failed(&mut self, asked: SinceBoot, error: &AuthorityError) {
-        self.mirror().progress.send_modify(|progress| progress.failed = asked);
+    async fn failed(&mut self, error: &AuthorityError) {
+        let cause = match error {
+            AuthorityError::Store(StoreError::Standby) => StaleCause::Standby,
+            _ => StaleCause::Unreachable,
+        };
+        self.mirror().progress.send_modify(|progress| progress.cause = Some(cause));
+        self.beats.forget();
         if self.failing.is_none() {
             self.failing = Some(Instant::now());
             tracing::warn!(error = %Causes(error), "the log cannot be followed: answers end once they would be too old");
         }
-        match timeout(PERIOD * 4, self.authority.store.apart()).await {
-            Ok(Ok(store)) => {
-                self.store = store;
-                self.listen();
-            }
-            Ok(Err(_)) | Err(_) => sleep(PERIOD / 2).await,
+        if let Ok(store) = self.authority.store.apart() {
+            self.store = store;
         }
+        sleep(PERIOD / 2).await;
     }
 
     /// Lets whoever changes something wake the reader, where the database can tell of it.
     fn listen(&mut self) {
-        if let Some(listening) = self.listening.take() {
-            listening.abort();
-        }
         let (store, mirror) = (self.authority.store.clone(), Arc::clone(self.mirror()));
-        self.listening = Some(tokio::spawn(async move {
+        self.beside.push(tokio::spawn(async move {
             loop {
                 match store.listen().await {
                     Ok(None) => return,
@@ -464,27 +381,58 @@ impl Follower {
         }));
     }
 
-    /// Keeps what was seen of the log, and compares it.
-    async fn keep(&mut self) {
-        if !self.look_due || self.looked.elapsed() < LOOK {
+    /// Shows by commits that the database is the primary still, where that takes them. They wait for a standby, so it has a
+    /// connection of its own.
+    fn beat(&mut self, period: Duration) {
+        let store = &self.authority.store;
+        if store.engine() == Engine::Sqlite {
             return;
         }
-        self.looked = Instant::now();
-        match timeout(LOOK, self.authority.look()).await {
-            // Somebody may be about to say what becomes of an older copy.
-            Ok(Ok(())) => self.look_due = self.authority.is_rewound(),
-            Ok(Err(error)) => {
+        let (store, mut synchronous) = (store.clone(), self.synchronous.subscribe());
+        self.beside.push(tokio::spawn(async move {
+            let mut own_store = None;
+            loop {
+                if synchronous.wait_for(|synchronous| *synchronous).await.is_err() {
+                    return;
+                }
+                let beaten = match own_store.take().map_or_else(|| store.for_beats(), Ok) {
+                    Ok(own) => {
+                        let beaten = own.beat(period * 3 / 4).await;
+                        own_store = beaten.is_ok().then_some(own);
+                        beaten
+                    }
+                    Err(error) => Err(error),
+                };
+                if let Err(error) = beaten {
+                    tracing::debug!(error = %Causes(&error), "no beat");
+                }
+                sleep(period).await;
+            }
+        }));
+    }
+
+    /// Keeps what was seen of the log, and compares it: elsewhere, for it waits for disks and for others.
+    fn keep(&mut self) {
+        let running = self.looking.as_ref().is_some_and(|looking| !looking.is_finished());
+        // Somebody may be about to say what becomes of an older copy.
+        let due = self.look_due || self.authority.is_rewound();
+        if !due || running || self.looked.elapsed() < LOOK {
+            return;
+        }
+        (self.looked, self.look_due) = (Instant::now(), false);
+        let authority = Arc::clone(&self.authority);
+        self.looking = Some(self.home.spawn(async move {
+            if let Err(error) = authority.look().await {
                 tracing::warn!(error = %Causes(&error), "the end of the log was not kept");
             }
-            Err(_) => {}
-        }
+        }));
     }
 }
 
 impl Drop for Follower {
     fn drop(&mut self) {
-        if let Some(listening) = self.listening.take() {
-            listening.abort();
+        for task in self.beside.drain(..) {
+            task.abort();
         }
     }
 }

@@ -24,6 +24,7 @@ use papaya::{HashMap, LocalGuard};
 use seize::Collector;
 
 use super::feed::{Heard, Recent};
+use crate::effects::Effects;
 use crate::held::{Held, OwnerName};
 use crate::{AuthorityError, Caller};
 
@@ -35,6 +36,7 @@ pub(crate) struct State {
     version: AtomicU64,
     sequence: AtomicU64,
     confirmed: AtomicI64,
+    asked: AtomicI64,
     secrets: HashMap<SecretHash, Known, Uniform>,
     people: HashMap<AccountId, Person, Uniform>,
     places: HashMap<OrgId, Place, Uniform>,
@@ -97,6 +99,8 @@ pub(crate) struct View<'a> {
     pub(crate) sequence: u64,
     /// As of when it is known to be all there is.
     pub(crate) confirmed: SinceBoot,
+    /// As of when it is all that a database has that answered as a primary.
+    pub(crate) asked: SinceBoot,
     /// Whether that is too long ago, and the operator allows it.
     pub(crate) stale: bool,
     moment: SinceBoot,
@@ -155,6 +159,7 @@ impl State {
             version: AtomicU64::new(0),
             sequence: AtomicU64::new(0),
             confirmed: AtomicI64::new(SinceBoot::NEVER.micros()),
+            asked: AtomicI64::new(SinceBoot::NEVER.micros()),
             secrets: map!(Uniform::default()),
             people: map!(Uniform::default()),
             places: map!(Uniform::default()),
@@ -162,7 +167,11 @@ impl State {
             places_missing: AtomicBool::new(false),
             services: map!(Uniform::default()),
             rules: ArcSwap::from_pointee(Rules {
-                installation: Installation { not_before: Timestamp::MAX, restored_at: None },
+                installation: Installation {
+                    not_before: Timestamp::MAX,
+                    restored_at: None,
+                    settled_at: None,
+                },
                 catalogue: Catalogue::new(&CatalogueDocument::default()).expect("ndauth's own permissions"),
                 version: [0; 32],
             }),
@@ -179,14 +188,25 @@ impl State {
         SinceBoot::from_micros(self.confirmed.load(Ordering::Acquire))
     }
 
+    /// All is applied that a database had at a moment, which answered as a primary.
+    pub(crate) fn answered(&self, asked: SinceBoot) {
+        self.asked.fetch_max(asked.micros(), Ordering::AcqRel);
+    }
+
     /// Everything is applied that had happened at a moment.
-    pub(crate) fn confirm(&self, asked: SinceBoot) {
-        self.confirmed.fetch_max(asked.micros(), Ordering::AcqRel);
+    pub(crate) fn confirm(&self, moment: SinceBoot) {
+        self.confirmed.fetch_max(moment.micros(), Ordering::AcqRel);
     }
 
     /// It is not known any more what has happened.
     pub(crate) fn doubt(&self) {
         self.confirmed.store(SinceBoot::NEVER.micros(), Ordering::Release);
+        self.asked.store(SinceBoot::NEVER.micros(), Ordering::Release);
+    }
+
+    /// The event of a sequence, where it was applied lately.
+    pub(crate) fn place(&self, sequence: u64) -> Option<Head> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner).head(sequence)
     }
 
     /// How many secrets it holds.
@@ -262,13 +282,14 @@ impl State {
         self.version.fetch_add(1, Ordering::Release);
     }
 
-    /// Looks at one state. `None` where it changed at every try.
+    /// Looks at one state, and lets what is found set off what it does, once. `None` where it changed at every try.
     pub(crate) fn look<T>(
         &self,
         watch: &Watch,
         moment: SinceBoot,
         stale: bool,
-        question: impl Fn(&View<'_>) -> T,
+        question: impl for<'v> Fn(&View<'v>, &mut Effects<'v>) -> T,
+        run_effects: impl FnOnce(&T, Effects<'_>),
     ) -> Option<T> {
         for _ in 0..TRIES {
             let version = self.version.load(Ordering::Acquire);
@@ -284,13 +305,16 @@ impl State {
                 rules: &rules,
                 sequence: self.sequence.load(Ordering::Relaxed),
                 confirmed: self.confirmed(),
+                asked: SinceBoot::from_micros(self.asked.load(Ordering::Acquire)),
                 stale,
                 moment,
                 now: watch.at(moment),
             };
-            let found = question(&view);
+            let mut effects = Effects::default();
+            let found = question(&view, &mut effects);
             fence(Ordering::Acquire);
             if self.version.load(Ordering::Relaxed) == version {
+                run_effects(&found, effects);
                 return Some(found);
             }
         }
@@ -373,9 +397,8 @@ impl<'a> View<'a> {
         let (owner, at_home): (InputOwner, Vec<(OrgId, Option<Role>)>) = match token.owner {
             Owner::Account(id) => {
                 let person = self.state.people.get(&id, self.guard).ok_or_else(|| ownerless(token))?;
-                let Account { handle, last_login_at, not_before, .. } = &person.account;
-                let (last_login_at, not_before) = (*last_login_at, *not_before);
-                let owner = InputOwner::Account { id, handle: handle.clone(), last_login_at, not_before };
+                let Account { handle, disabled_at, last_login_at, not_before, .. } = person.account.clone();
+                let owner = InputOwner::Account { id, handle, disabled_at, last_login_at, not_before };
                 (owner, person.roles.iter().map(|(org, role)| (*org, Some(*role))).collect())
             }
             Owner::Org(id) => {

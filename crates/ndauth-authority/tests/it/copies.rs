@@ -313,6 +313,32 @@ on_both! {
         authority.may_serve().await.expect("it serves");
     }
 
+    /// The operator's word is about what was lost before it: a copy that holds an older one is an older copy.
+    async fn what_was_said_of_another_copy_frees_nobody(world: &World) {
+        let data = tempfile::tempdir().expect("a folder");
+        let clock = Clock::Manual(world.clock.clone());
+        let authority = Authority::open(&world.scratch.url, clock, Some(data.path())).await.expect("opened");
+        let authority = following(authority).await;
+        let store = ndauth_store::Store::connect(&world.scratch.url, Clock::Database).await.expect("connected");
+        for (seconds, name) in [(10, "first"), (60, "second")] {
+            world.clock.set(at(seconds));
+            let token = world.create(&new_token(name)).await;
+            let by_id = ndauth_authority::AnyToken::Id(token.view.token.id);
+            authority.revoke_any_token(&CONSOLE, &by_id).await.expect("revoked");
+            authority.look().await.expect("looked");
+            ndauth_store::testing::forget_a_revocation(&store).await;
+            authority.look().await.expect("looked");
+            assert!(matches!(authority.may_serve().await, Err(AuthorityError::Rewound(_))));
+            authority.after_restore(&CONSOLE, &Settlement::NotBefore(at(0))).await.expect("settled");
+            authority.may_serve().await.expect("it serves");
+        }
+        // The second word is forgotten, too, and the first is the last again.
+        execute(&store, "UPDATE installation SET settled_at = settled_at - 50000000").await;
+        ndauth_store::testing::forget_a_revocation(&store).await;
+        authority.look().await.expect("looked");
+        assert!(matches!(authority.may_serve().await, Err(AuthorityError::Rewound(_))));
+    }
+
     /// While it serves, too.
     async fn a_log_that_is_rewound_beneath_a_server_is_noticed(world: &World) {
         let data = tempfile::tempdir().expect("a folder");

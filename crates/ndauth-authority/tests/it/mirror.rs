@@ -39,13 +39,11 @@ async fn what_happens_while_it_loads_is_not_missed() {
     let other = Arc::new(other.expect("opened"));
     let (told, writer) = (bad.view.token.id, store.clone());
     let happening = tokio::spawn(async move { much_happens(&writer, told).await });
-    let (mut loads, mut follower) = (0, None);
+    let (mut loads, mut reader) = (0, None);
     while !happening.is_finished() {
-        follower = Some(other.load(None).await.expect("it loads"));
+        reader = Some(other.follow(None).await.expect("it loads"));
         loads += 1;
     }
-    // The last that was loaded follows what came while it was.
-    tokio::spawn(follower.expect("it was loaded").follow());
     happening.await.expect("all of it happened");
     assert!(loads > 10, "it was loaded in the midst of it {loads} times");
     // The row itself changes now, with the last event; whoever followed knows.
@@ -57,6 +55,8 @@ async fn what_happens_while_it_loads_is_not_missed() {
     assert_eq!(world.refused(&good.secret).await, None);
     let read = store.read().await.expect("a view");
     assert!(read.head().sequence > EVENTS as u64, "they are all in the log");
+    // The last that was loaded follows what came while it was, to the end.
+    drop(reader.expect("it was loaded"));
 }
 
 /// However many wait, what they take of memory has an end: who comes after is sent away, undecided.
@@ -67,7 +67,7 @@ async fn so_many_wait_for_a_fresh_answer_and_no_more() {
     let authority = Authority::open(&world.scratch.url, Clock::Manual(world.clock.clone()), None).await;
     let authority = Arc::new(authority.expect("opened"));
     // It is loaded, and nobody follows the log.
-    let follower = authority.load(None).await.expect("it loads");
+    drop(authority.follow(None).await.expect("it loads"));
     let requirement = Requirement::Identity;
     let unknown = Secret::mint(SecretKind::Personal, &mut SysRng).expect("drawn");
     let question =
@@ -79,5 +79,56 @@ async fn so_many_wait_for_a_fresh_answer_and_no_more() {
     assert_eq!(ask().await.expect_err("it is sent away").reason(), Reason::Overloaded);
     drop(waiting.pop());
     assert!(Box::pin(ask()).as_mut().poll(&mut context).is_pending(), "there is room again");
-    drop((waiting, follower));
+    drop(waiting);
+}
+
+/// An answer that is made again, since the state changed while it was made, counts once, and records nothing that was not
+/// so.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_answer_sets_off_happens_once() {
+    const QUESTIONS: u64 = 100;
+    let world = World::new(Engine::Sqlite).await;
+    let asked = world.create(&new_token("asked")).await;
+    let other = world.create(&new_token("other")).await;
+    world.catch_up().await;
+    let name = crate::life::mine("other");
+    let requirement = Requirement::Identity;
+    let question = || Question {
+        secret: asked.secret.expose(),
+        requirement: &requirement,
+        client_address: None,
+        client: None,
+    };
+    let questions: Vec<_> = (0..QUESTIONS).map(|_| question()).collect();
+    let changing = async {
+        for _ in 0..100 {
+            world.authority.suspend_token(&world.ada, &name).await.expect("suspended");
+            world.authority.resume_token(&world.ada, &name).await.expect("resumed");
+        }
+    };
+    let batches = std::sync::atomic::AtomicU64::new(0);
+    let asking = async {
+        loop {
+            let told =
+                world.authority.validate_all(&world.service, &questions, |_| ()).await.expect("decided");
+            assert_eq!(told.told.len() as u64, QUESTIONS);
+            batches.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        () = changing => {}
+        () = asking => {}
+    }
+    // All of them are noted with the next use that is due.
+    world.clock.set(at(1000));
+    assert!(world.ask(&world.service, asked.secret.expose(), &requirement).await.outcome.is_ok());
+    world.authority.write_uses().await.expect("written");
+    let store = world.scratch.store(Clock::Manual(world.clock.clone())).await;
+    let places = store.read().await.expect("a view").used_from(asked.view.token.id).await.expect("read");
+    let counted: u64 = places.iter().map(|place| place.counts.reads + place.counts.writes).sum();
+    let batches = batches.load(std::sync::atomic::Ordering::Relaxed);
+    assert!(batches > 50, "{batches} batches");
+    assert_eq!(counted, batches * QUESTIONS + 1, "of {batches} batches");
+    drop(other);
 }

@@ -46,6 +46,7 @@ on_both! {
         world.clock.set(at(7 * 24 * 60 * 60));
         assert_eq!(world.refused(&token).await, Some(Reason::LoginTooOld));
         world.log_in("ada").await;
+        world.catch_up().await;
         assert_eq!(world.refused(&token).await, None, "who logs in again has it back");
     }
 

@@ -54,8 +54,9 @@ pub(crate) fn keep(verdict: Verdict<'_>) -> Kept {
 /// The same authority with a mirror that follows the log.
 pub(crate) async fn following(authority: Authority) -> Arc<Authority> {
     let authority = Arc::new(authority);
-    let follower = authority.load(None).await.expect("the mirror loads");
-    tokio::spawn(follower.follow());
+    let mut reader = authority.follow(None).await.expect("the mirror loads");
+    // As long as the test lasts.
+    tokio::spawn(async move { reader.end().await });
     authority
 }
 
@@ -141,7 +142,7 @@ impl World {
     pub(crate) async fn new(engine: Engine) -> World {
         let scratch = Scratch::new(engine).await;
         let clock = ManualClock::at(at(0));
-        let authority = Authority::open(&scratch.url, Clock::Manual(clock.clone()), None)
+        let authority = Authority::create(&scratch.url, Clock::Manual(clock.clone()), None)
             .await
             .expect("the authority opens");
         for (handle, slug) in [("ada", "ops"), ("eve", "dev")] {
@@ -201,7 +202,7 @@ impl World {
 
     /// Lets the mirror see what was changed without an event.
     pub(crate) async fn load_again(&self) {
-        self.authority.load(None).await.expect("it loads");
+        drop(self.authority.follow(None).await.expect("it loads"));
     }
 
     /// Makes an account, a member of `ops` if it is given a role, and begins a session for it.

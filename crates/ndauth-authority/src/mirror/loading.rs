@@ -1,0 +1,137 @@
+//! Loading the mirror: everything as of one moment, a part after the other.
+
+use std::time::Duration;
+
+use ndauth_clock::SinceBoot;
+use ndauth_core::{Head, Timestamp};
+use ndauth_store::{Moment, Read, Seen, Store, StoreError};
+use tokio::time::{Instant, timeout};
+
+use super::concerned::Concerned;
+use super::feed::{Heard, KEPT, Recent};
+use super::state::{Fresh, Rules, State};
+use crate::AuthorityError;
+use crate::standing::{happened_at, seen_now};
+
+/// What the mirror takes for a token with its secret, at the most; see `docs/scale.md`.
+pub const BYTES_PER_TOKEN: u64 = 400;
+/// How many events are read at once.
+pub(super) const BATCH: u64 = 1000;
+/// Up to so many tokens and accounts it takes less time to ask in fewer round trips than to have less to decode.
+const FEW: u64 = 2000;
+/// How many rows are loaded at once.
+const PAGE: u64 = 10_000;
+/// How long one statement may take before the connection is given up.
+const STEP: Duration = Duration::from_secs(5);
+/// How long it may take to load a part.
+const PAGE_STEP: Duration = Duration::from_secs(60);
+/// How often it is told how far the loading is.
+const TELL: Duration = Duration::from_secs(2);
+
+/// A state that was read as of one moment.
+pub(super) struct Loaded {
+    pub(super) state: State,
+    pub(super) moment: Moment,
+    /// The end of the log.
+    pub(super) seen: Seen,
+    pub(super) asked: SinceBoot,
+}
+
+/// Reads everything as of one moment.
+pub(super) async fn load(
+    store: &Store,
+    room: Option<u64>,
+    tell: impl Fn(u64, u64),
+) -> Result<Loaded, AuthorityError> {
+    let begun = Instant::now();
+    let asked = SinceBoot::now();
+    let read = in_time(STEP, store.read()).await?;
+    let moment = read.moment();
+    read.use_simple_protocol();
+    // From here on it is this side alone that gives up.
+    in_time(STEP, read.take_time()).await?;
+    let census = in_time(PAGE_STEP, read.census()).await?;
+    let needed = census.tokens.saturating_add(census.accounts).saturating_mul(BYTES_PER_TOKEN);
+    if let Some(room) = room.filter(|room| *room < needed) {
+        return Err(AuthorityError::MirrorTooLarge { tokens: census.tokens, needed, room });
+    }
+    if census.tokens.saturating_add(census.accounts) > FEW {
+        read.use_prepared_statements();
+    }
+    let (recent, seen) = in_time(PAGE_STEP, recent(&read)).await?;
+    let state = State::new(recent);
+    let rules = in_time(PAGE_STEP, rules(&read)).await?;
+    let places = in_time(PAGE_STEP, read.every_place()).await?;
+    let services = in_time(PAGE_STEP, read.every_service()).await?;
+    state.fill(Fresh {
+        rules: Some(rules),
+        places: Some(places),
+        services: Some(services),
+        ..Fresh::default()
+    });
+    let mut after = None;
+    while let Some(page) = in_time(PAGE_STEP, read.next_people(after, PAGE)).await? {
+        after = Some(page.last);
+        state.fill(Fresh { people: Some(page.read), ..Fresh::default() });
+    }
+    let (mut after, mut loaded, mut told) = (None, 0, begun);
+    while let Some(page) = in_time(PAGE_STEP, read.next_tokens(after, PAGE)).await? {
+        after = Some(page.last);
+        loaded += page.read.sound.len() as u64;
+        state.fill(Fresh { tokens: Some(page.read), ..Fresh::default() });
+        tell(loaded, census.tokens);
+        if told.elapsed() >= TELL {
+            told = Instant::now();
+            tracing::info!(loaded, tokens = census.tokens, "loading");
+        }
+        // Others are to be served meanwhile.
+        tokio::task::yield_now().await;
+    }
+    tracing::info!(
+        tokens = loaded,
+        accounts = census.accounts,
+        sequence = moment.head.sequence,
+        micros = begun.elapsed().as_micros(),
+        "loaded"
+    );
+    Ok(Loaded { state, moment, seen, asked })
+}
+
+/// What concerns all tokens.
+pub(super) async fn rules(read: &Read) -> Result<Rules, StoreError> {
+    let installation = *read.installation();
+    let version = ndauth_core::Rules::version(&read.catalogue_hash(), installation.not_before);
+    Ok(Rules { installation, catalogue: read.catalogue().await?, version })
+}
+
+/// The last events, and the end of the log: who heard of those before them goes on from there.
+async fn recent(read: &Read) -> Result<(Recent, Seen), StoreError> {
+    let first = read.head().sequence.saturating_sub(BATCH.min(KEPT));
+    let hash = read.event_hash(first).await?;
+    let mut recent = Recent::after(match hash {
+        Some(hash) => Head { sequence: first, hash },
+        // It was taken out of the log.
+        None => return Ok((Recent::after(read.head()), seen_now(read).await?)),
+    });
+    let events = read.events_after(first, BATCH).await?;
+    let at = events.last().map_or(Timestamp::MIN, happened_at);
+    let mut concerned = Concerned::default();
+    for event in &events {
+        concerned.hear(event);
+    }
+    let tokens: Vec<_> = concerned.tokens.into_iter().collect();
+    let fresh = Fresh { tokens: Some(read.tokens(&tokens).await?), ..Fresh::default() };
+    recent.push(events.iter().map(|event| Heard::new(event, &fresh)));
+    Ok((recent, Seen { head: read.head(), at }))
+}
+
+/// Gives up what takes too long: the connection hangs.
+pub(super) async fn in_time<T>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, AuthorityError> {
+    match timeout(limit, work).await {
+        Ok(done) => Ok(done?),
+        Err(late) => Err(StoreError::Unavailable(late.into()).into()),
+    }
+}
