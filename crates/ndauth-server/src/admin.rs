@@ -37,29 +37,39 @@ pub(crate) async fn run(
     place: &Place,
     public_url: &str,
 ) -> Result<(), Failure> {
+    // Whoever works on another database than they think finds out before anything else.
+    if format == Format::Text {
+        aside(&format!("database: {}", place.database));
+    }
     let done = match command {
         Admin::Migrate(Migrate::Status) => migration_status(place).await?,
         Admin::Restore { file } => restore(place, &file).await?,
+        Admin::Events(Events::Export { after }) => return export(place, after).await,
         command => {
-            let authority = Authority::open(&place.database, Clock::Database, place.data.as_deref()).await;
-            let authority = authority.map_err(|error| authority_failure(&error))?;
-            if let Admin::Events(Events::Export { after }) = command {
-                return export(&authority, after).await;
-            }
+            let opened = match command {
+                Admin::Migrate(Migrate::Up) => {
+                    Authority::create(&place.database, Clock::Database, place.data.as_deref()).await
+                }
+                _ => Authority::open(&place.database, Clock::Database, place.data.as_deref()).await,
+            };
+            let authority = opened.map_err(|error| authority_failure(&error))?;
             let done = carry_out(&authority, command, public_url).await;
             // What was done is told first: a secret is not shown again.
-            let told = done.and_then(|done| tell(&done, format));
+            let told = done.and_then(|done| tell(done, format, place));
             let closed = authority.close().await.map_err(|error| authority_failure(&error));
             return told.and(closed);
         }
     };
-    tell(&done, format)
+    tell(done, format, place)
 }
 
-fn tell(done: &Done, format: Format) -> Result<(), Failure> {
+fn tell(mut done: Done, format: Format, place: &Place) -> Result<(), Failure> {
     match format {
         Format::Text => print(&done.text)?,
-        Format::Json => print_json(&done.json)?,
+        Format::Json => {
+            done.json["database"] = json!(place.database.to_string());
+            print_json(&done.json)?;
+        }
     }
     if let (Some(told), Format::Text) = (&done.aside, format) {
         aside(told);
@@ -97,7 +107,7 @@ async fn carry_out(authority: &Authority, command: Admin, public_url: &str) -> R
         Admin::Check => check(authority).await,
         Admin::Tidy => tidy(authority).await,
         Admin::Backup { file } => backup(authority, &file).await,
-        Admin::AfterRestore { replay, not_before } => {
+        Admin::AfterRestore { replay, not_before, accept_loss: _ } => {
             return after_restore(authority, replay.as_deref(), not_before).await;
         }
         Admin::Migrate(_) | Admin::Events(_) | Admin::Restore { .. } => {
@@ -409,14 +419,21 @@ async fn after_restore(
             Settlement::Replay(parse_export(&text).map_err(|error| authority_failure(&error))?)
         }
         (None, Some(InstantOrNow::Instant(instant))) => Settlement::NotBefore(instant),
-        (None, Some(InstantOrNow::Now) | None) => Settlement::Everything,
+        (None, Some(InstantOrNow::Now)) => Settlement::Everything,
+        (None, None) => Settlement::AcceptLoss,
     };
     let settled =
         authority.after_restore(CONSOLE, &settlement).await.map_err(|error| authority_failure(&error))?;
-    let how = if replay.is_some() {
-        format!("{} event(s) replayed behind event {}", settled.replayed, settled.copy)
-    } else {
-        format!("every secret minted before {} is shut out", settled.not_before)
+    let how = match settlement {
+        Settlement::Replay(_) => {
+            format!("{} event(s) replayed behind event {}", settled.replayed, settled.copy)
+        }
+        Settlement::AcceptLoss => {
+            format!("what was lost behind event {} stays lost, and what it revoked lives", settled.copy)
+        }
+        Settlement::NotBefore(_) | Settlement::Everything => {
+            format!("every secret minted before {} is shut out", settled.not_before)
+        }
     };
     let text = format!("{how}: {} secret(s) shut out, {} serve on", settled.shut_out, settled.others);
     let services: Vec<&str> = settled.without_secret.iter().map(Label::as_str).collect();
@@ -454,7 +471,8 @@ async fn after_restore(
     Ok(Done { aside: Some(aside.join("\n")), ..Done::line(text, json) })
 }
 
-async fn export(authority: &Authority, mut after: u64) -> Result<(), Failure> {
+async fn export(place: &Place, mut after: u64) -> Result<(), Failure> {
+    let authority = Authority::open_log(&place.database).await.map_err(|error| authority_failure(&error))?;
     loop {
         let page =
             authority.export_events(CONSOLE, after).await.map_err(|error| authority_failure(&error))?;

@@ -108,7 +108,8 @@ pub(crate) struct Serve {
     #[arg(long, env = "NDAUTHD_PLAINTEXT_BEYOND_LOOPBACK", value_parser = BoolishValueParser::new())]
     pub(crate) plaintext_beyond_loopback: bool,
 
-    /// How long calls in flight may take once the server is told to stop
+    /// How long the server may take to end once it is told to stop: for calls in flight, and for what is left to write; a
+    /// second signal ends it at once
     #[arg(long, value_name = "SECONDS", env = "NDAUTHD_DRAIN_SECONDS", default_value_t = 10)]
     pub(crate) drain_seconds: u64,
 
@@ -117,14 +118,10 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "TIME", env = "NDAUTHD_FRESHNESS_BOUND", default_value = "2s", value_parser = bound)]
     pub(crate) freshness_bound: Duration,
 
-    /// For how long beyond that a server whose database cannot be reached goes on answering what reads, such as
-    /// 10m; these answers may honour what was revoked meanwhile
+    /// For how long beyond that a server whose database cannot be reached goes on answering services about what reads,
+    /// such as 10m; these answers may honour what was revoked meanwhile. There is no such time for what writes
     #[arg(long, value_name = "TIME", env = "NDAUTHD_STALE_GRACE", default_value = "0s", value_parser = humantime::parse_duration)]
     pub(crate) stale_grace: Duration,
-
-    /// Within that time, answer what writes as well
-    #[arg(long, env = "NDAUTHD_STALE_WRITES", value_parser = BoolishValueParser::new())]
-    pub(crate) stale_writes: bool,
 
     /// How many connections there may be
     #[arg(long, value_name = "COUNT", env = "NDAUTHD_MAX_CONNECTIONS", default_value_t = 10_000)]
@@ -279,6 +276,10 @@ pub(crate) enum Admin {
         /// Shut out every secret minted before: an RFC 3339 instant, or `now`
         #[arg(long, value_name = "INSTANT", group = "settlement", value_parser = instant_or_now)]
         not_before: Option<InstantOrNow>,
+
+        /// Shut nothing out: what the lost events revoked lives again
+        #[arg(long, group = "settlement")]
+        accept_loss: bool,
     },
     /// Bring the schema to this version, or tell its state
     #[command(subcommand)]

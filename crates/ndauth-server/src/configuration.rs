@@ -160,11 +160,7 @@ pub(crate) fn serve_options(place: Place, common: &Common, serve: &Serve) -> Res
         tls,
         plaintext_beyond_loopback: serve.plaintext_beyond_loopback,
         drain: Duration::from_secs(serve.drain_seconds),
-        freshness: Freshness {
-            bound: serve.freshness_bound,
-            stale_grace: serve.stale_grace,
-            stale_writes: serve.stale_writes,
-        },
+        freshness: Freshness { bound: serve.freshness_bound, stale_grace: serve.stale_grace },
         limits: Limits {
             connections: serve.max_connections,
             connections_per_address: serve.max_connections_per_address,

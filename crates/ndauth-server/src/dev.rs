@@ -61,7 +61,7 @@ pub(crate) fn run(common: &Common, dev: &Dev) -> Result<(), Failure> {
         public_url: common.public_url.clone(),
         logins: Logins::default(),
     };
-    runtime.block_on(async {
+    let served = runtime.block_on(async {
         let (session, service, link) =
             furnish(&options.database).await.map_err(|error| authority_failure(&error))?;
         fs::write(stage.folder.join("session"), session.expose())?;
@@ -72,13 +72,17 @@ pub(crate) fn run(common: &Common, dev: &Dev) -> Result<(), Failure> {
             let _ = print(&stage.script(serving.address, &sign_in_url(&reached, link.code.expose())));
         };
         serve(&options, tell).await.map_err(|error| serve_failure(&error))
-    })
+    });
+    runtime.shutdown_background();
+    served
 }
 
 /// Makes what is not there yet, and draws new secrets.
 async fn furnish(database: &DatabaseUrl) -> Result<(Secret, Secret, Link), AuthorityError> {
     let console = &Credential::Console;
-    let authority = Authority::open(database, Clock::Database, None).await?;
+    // A server that runs there goes on with the secrets that it has.
+    let _lock = Authority::lock(database)?;
+    let authority = Authority::create(database, Clock::Database, None).await?;
     let handle: Handle = "dev".parse().expect("a handle");
     let email = "dev@example.org".parse().expect("an address");
     let account = NewAccount { handle: handle.clone(), email, name: None, operator: true };

@@ -117,7 +117,19 @@ fn credential<T>(request: &Request<T>) -> Result<Credential, Status> {
 #[derive(Clone, Default)]
 struct Lives(Arc<OnceLock<Life>>);
 
+/// What streams is cut so long after the server was told to stop: whoever watches its health hears that first.
+const FAREWELL: Duration = Duration::from_millis(500);
+
 impl Service {
+    /// Resolves when what streams without an end is to end.
+    fn stopped(&self) -> unary::Stopped {
+        let mut stopped = self.stopped.clone();
+        Box::pin(async move {
+            let _ = stopped.wait_for(|stopped| *stopped).await;
+            tokio::time::sleep(FAREWELL).await;
+        })
+    }
+
     /// Shuts out all tokens of a time, or says what that would do.
     async fn shut_out(
         &self,

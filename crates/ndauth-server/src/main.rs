@@ -59,7 +59,11 @@ fn run(arguments: Arguments, matches: &ArgMatches, layer: &Layer) -> Result<(), 
             log_to_stderr(serving.log_format.into(), &serving.log);
             let options = serve_options(place(&common, matches)?.made(&common)?, &common, &serving)?;
             refuse_another_users(&options.database)?;
-            runtime()?.block_on(serve(&options, |_| ())).map_err(|error| serve_failure(&error))
+            let runtime = runtime()?;
+            let served = runtime.block_on(serve(&options, |_| ()));
+            // Nobody waits for what hangs.
+            runtime.shutdown_background();
+            served.map_err(|error| serve_failure(&error))
         }
         Command::Dev(options) => dev::run(&common, &options),
         Command::Config { command: Config::Example } => print(&configuration::example()),

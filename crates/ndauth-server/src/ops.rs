@@ -1,21 +1,32 @@
 //! The operator's port: whether the process lives, whether it serves, and its metrics.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
 use metrics_exporter_prometheus::PrometheusHandle;
-use ndauth_authority::{Authority, Readiness};
+use ndauth_authority::{Authority, Readiness, StaleCause};
+use tokio::sync::watch;
 
 /// What the operator's port reads.
 #[derive(Clone)]
 pub(crate) struct Ops {
     pub(crate) authority: Arc<Authority>,
-    pub(crate) draining: Arc<AtomicBool>,
+    pub(crate) phase: watch::Receiver<Phase>,
     pub(crate) metrics: PrometheusHandle,
+}
+
+/// How far the server is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Nobody can connect yet.
+    Starting,
+    /// It serves.
+    Serving,
+    /// It finishes what is in flight.
+    Draining,
 }
 
 pub(crate) fn router(ops: Ops) -> Router {
@@ -28,7 +39,14 @@ pub(crate) fn router(ops: Ops) -> Router {
 
 async fn readyz(State(ops): State<Ops>) -> (StatusCode, String) {
     match ops.waits_for() {
-        None => (StatusCode::OK, "ready\n".to_owned()),
+        // Questions are answered all the same, and every other server on this database has the same trouble.
+        None => match ops.authority.failing_changes() {
+            None => (StatusCode::OK, "ready\n".to_owned()),
+            Some((since, why)) => {
+                let since = since.as_secs();
+                (StatusCode::OK, format!("ready\nchanges do not get through since {since} s: {why}\n"))
+            }
+        },
         Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
     }
 }
@@ -41,13 +59,18 @@ async fn metrics(State(ops): State<Ops>) -> String {
 impl Ops {
     /// Why the server should not be sent work, if it should not.
     pub(crate) fn waits_for(&self) -> Option<String> {
-        if self.draining.load(Ordering::SeqCst) {
+        let phase = *self.phase.borrow();
+        if phase == Phase::Draining {
             return Some("draining".to_owned());
         }
         match self.authority.readiness() {
+            Readiness::Ready if phase == Phase::Starting => Some("starting".to_owned()),
             Readiness::Ready => None,
             Readiness::Loading { loaded, of } => Some(format!("loading: {loaded} of {of} tokens")),
-            Readiness::Stale => Some("the database cannot be reached".to_owned()),
+            Readiness::Stale(cause) => Some(match cause {
+                StaleCause::Unreachable => "the database cannot be reached".to_owned(),
+                StaleCause::Standby | StaleCause::Unacknowledged => cause.message().to_owned(),
+            }),
             Readiness::Held => Some("the database is a copy that waits for its operator".to_owned()),
         }
     }

@@ -27,7 +27,7 @@ pub(crate) fn serve_failure(error: &ServeError) -> Failure {
         ServeError::Listen { .. } => {
             (Some("another server may run: choose with `--listen` and `--admin-listen`".to_owned()), 1)
         }
-        ServeError::Follower(_)
+        ServeError::Cut
         | ServeError::Metrics(_)
         | ServeError::Reflection(_)
         | ServeError::Signals(_)

@@ -4,7 +4,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use metrics_exporter_prometheus::{BuildError, PrometheusHandle};
@@ -12,8 +11,9 @@ use ndauth_authority::{Authority, AuthorityError, Clock, DatabaseUrl, Freshness,
 use ndauth_core::{Causes, Timestamp};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::{TcpListener, TcpSocket};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout};
 use tonic_health::server::HealthReporter;
 
 use crate::first_login::first_login;
@@ -21,7 +21,7 @@ use crate::front::{Front, Limits};
 use crate::grpc;
 use crate::http::{self, Site};
 use crate::memory::room;
-use crate::ops::{Ops, router};
+use crate::ops::{Ops, Phase, router};
 use crate::telemetry::record_metrics;
 use crate::tls::{Certificate, TlsError, TlsFiles};
 
@@ -40,7 +40,7 @@ pub struct ServeOptions {
     pub tls: Option<TlsFiles>,
     /// Whether plain text beyond loopback is what the operator wants.
     pub plaintext_beyond_loopback: bool,
-    /// How long calls in flight may take once the server was told to stop.
+    /// How long the server may take to end once it was told to stop: for calls in flight, and for what is left to write.
     pub drain: Duration,
     /// How fresh answers are.
     pub freshness: Freshness,
@@ -107,9 +107,9 @@ pub enum ServeError {
         #[source]
         source: AuthorityError,
     },
-    /// What follows the log failed.
-    #[error("the log is followed no more")]
-    Follower(#[source] tokio::task::JoinError),
+    /// It was told to stop a second time before it had.
+    #[error("told to stop twice: what was in flight was cut off")]
+    Cut,
     /// No thread could be started.
     #[error("cannot start a thread")]
     Threads(#[source] io::Error),
@@ -121,6 +121,8 @@ const TIDY: Duration = Duration::from_secs(5);
 const CLEAN: Duration = Duration::from_secs(60 * 60);
 /// How often it is looked whether work should be sent here.
 const WATCH: Duration = Duration::from_secs(1);
+/// How much of the time to stop is kept for what is written last, at the most.
+const LAST: Duration = Duration::from_secs(1);
 /// How many connections may wait to be accepted.
 const BACKLOG: u32 = 1024;
 
@@ -168,38 +170,33 @@ pub async fn serve(options: &ServeOptions, tell: impl FnOnce(Serving)) -> Result
     let metrics = record_metrics()?;
     let certificate = options.tls.as_ref().map(Certificate::load).transpose()?;
     let database = |source| ServeError::Database { url: options.database.clone(), source };
-    let signal = stop_signal()?;
+    let mut stop_signals = StopSignals::new()?;
     let (socket, address) = bind(options.listen)?;
     let (admin_socket, admin_address) = bind(options.admin_listen)?;
     raise_open_files();
-    let authority = Authority::open(&options.database, Clock::Database, options.data.as_deref()).await;
-    let authority =
-        authority.map_err(database)?.with_freshness(options.freshness).with_logins(options.logins);
-    let authority = Arc::new(authority);
-    authority.may_serve().await.map_err(database)?;
-    if !authority.would_notice_a_copy() {
-        tracing::warn!(
-            "nothing was kept here of what was seen of this log: an older copy would not be noticed"
-        );
-    }
+    // Held to the end.
+    let _lock = Authority::lock(&options.database).map_err(database)?;
+    let begin = Authority::begin(&options.database, Clock::Database, options.data.as_deref());
+    let authority = tokio::select! {
+        begun = begin => begun.map_err(database)?,
+        () = stop_signals.next() => return Ok(()),
+    };
+    let authority = Arc::new(authority.with_freshness(options.freshness).with_logins(options.logins));
     // It answers from the first moment to the end: whoever watches the loading or the drain asks it.
-    let ops = Ops { authority: Arc::clone(&authority), draining: Arc::default(), metrics };
-    let draining = Arc::clone(&ops.draining);
+    let (phase, phases) = watch::channel(Phase::Starting);
+    let ops = Ops { authority: Arc::clone(&authority), phase: phases, metrics };
     let admin_listener = listen(&options.admin_listen, admin_socket)?;
     let admin = router(ops.clone());
     let admin = tokio::spawn(async move { axum::serve(admin_listener, admin).await });
     tracing::info!(%admin_address, "loading");
-    let mut signal = std::pin::pin!(signal);
-    let follower = tokio::select! {
-        loaded = authority.load(room()) => loaded.map_err(database)?,
-        () = &mut signal => return Ok(()),
-    };
-    let mut follower = tokio::spawn(follower.follow());
-
     let issuer = options.issuer(address);
-    if let Err(error) = first_login(&authority, options, &issuer).await {
-        tracing::warn!(error = %Causes(&error), "it was not seen to that somebody can sign in");
-    }
+    // Far from its database each of the two takes a while.
+    let opened = async { tokio::try_join!(look(&authority, options, &issuer), authority.follow(room())) };
+    let ((), mut reader) = tokio::select! {
+        opened = opened => opened.map_err(database)?,
+        () = stop_signals.next() => return Ok(()),
+    };
+
     let pages = http::router(Site {
         authority: Arc::clone(&authority),
         issuer,
@@ -209,6 +206,10 @@ pub async fn serve(options: &ServeOptions, tell: impl FnOnce(Serving)) -> Result
 
     let (stop, stopped) = watch::channel(false);
     let (gate, health) = grpc::gate(Arc::clone(&authority), pages, options.limits.patience, stopped.clone())?;
+    // Connections wait from here on, and are served once the health is set.
+    let listener = listen(&options.listen, socket)?;
+    phase.send_replace(Phase::Serving);
+    grpc::set_health(&health, ops.waits_for().is_none()).await;
     let background = [
         tokio::spawn(tidy(
             Arc::clone(&authority),
@@ -221,7 +222,6 @@ pub async fn serve(options: &ServeOptions, tell: impl FnOnce(Serving)) -> Result
         tokio::spawn(clean(Arc::clone(&authority), Ticks::every(CLEAN, stopped))),
     ];
     let tls = certificate.as_ref().map(Certificate::config);
-    let listener = listen(&options.listen, socket)?;
     let front = Front::open(listener, tls, options.limits.clone(), move |peer| {
         let mut gated = gate.to(peer);
         move |request| gated.call(request)
@@ -238,29 +238,55 @@ pub async fn serve(options: &ServeOptions, tell: impl FnOnce(Serving)) -> Result
     tell(Serving { address, admin_address });
 
     let lost = tokio::select! {
-        () = signal => None,
-        lost = &mut follower => Some(lost),
+        () = stop_signals.next() => None,
+        lost = reader.end() => Some(lost),
     };
     tracing::info!(within = ?options.drain, "stopping: finishing what is in flight");
-    draining.store(true, Ordering::SeqCst);
+    phase.send_replace(Phase::Draining);
     let _ = stop.send(true);
-    if !front.drain(options.drain).await {
-        tracing::warn!("calls in flight were cut off");
-    }
-    for task in background {
-        let _ = task.await;
-    }
-    follower.abort();
-    if let Err(error) = authority.close().await {
-        tracing::warn!(error = %Causes(&error), "the last uses were not written down");
-    }
+    let finish = async {
+        // Something is left for what is written last.
+        if !front.drain(options.drain - (options.drain / 2).min(LAST)).await {
+            tracing::warn!("calls in flight were cut off");
+        }
+        for task in background {
+            let _ = task.await;
+        }
+        if let Err(error) = authority.close().await {
+            tracing::warn!(error = %Causes(&error), "the last uses were not written down");
+        }
+    };
+    let cut = tokio::select! {
+        finished = timeout(options.drain, finish) => {
+            if finished.is_err() {
+                tracing::warn!("the time to stop is over: the database did not answer, and the last uses are lost");
+            }
+            false
+        }
+        () = stop_signals.next() => true,
+    };
     admin.abort();
     tracing::info!("stopped");
     match lost {
+        _ if cut => Err(ServeError::Cut),
         None => Ok(()),
-        Some(Ok(source)) => Err(ServeError::Lost { url: options.database.clone(), source }),
-        Some(Err(panic)) => Err(ServeError::Follower(panic)),
+        Some(source) => Err(ServeError::Lost { url: options.database.clone(), source }),
     }
+}
+
+/// Looks whether the database may be served, and whether somebody can sign in.
+async fn look(authority: &Authority, options: &ServeOptions, issuer: &str) -> Result<(), AuthorityError> {
+    authority.look().await?;
+    authority.could_serve()?;
+    if !authority.would_notice_a_copy() {
+        tracing::warn!(
+            "nothing was kept here of what was seen of this log: an older copy would not be noticed"
+        );
+    }
+    if let Err(error) = first_login(authority, options, issuer).await {
+        tracing::warn!(error = %Causes(&error), "it was not seen to that somebody can sign in");
+    }
+    Ok(())
 }
 
 /// Takes an address, and lets nobody connect yet.
@@ -286,17 +312,27 @@ fn raise_open_files() {
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
-/// Resolves at the first SIGTERM or SIGINT.
-fn stop_signal() -> Result<impl Future<Output = ()>, ServeError> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Signals)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeError::Signals)?;
-    Ok(async move {
+/// SIGTERM and SIGINT: the first lets what is in flight finish, the second does not.
+struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignals {
+    fn new() -> Result<StopSignals, ServeError> {
+        let hear = |kind| signal(kind).map_err(ServeError::Signals);
+        Ok(StopSignals {
+            terminate: hear(SignalKind::terminate())?,
+            interrupt: hear(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) {
         tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
-    })
+    }
 }
 
 /// A rhythm for work in the background, which ends when the server is told to stop.
@@ -334,6 +370,10 @@ async fn tidy(
         }
         if let Err(error) = authority.write_uses().await {
             tracing::warn!(error = %Causes(&error), "last uses wait to be written down");
+        }
+        if let Some((since, why)) = authority.failing_changes() {
+            tracing::warn!(seconds = since.as_secs(), why, "changes do not get through");
+            authority.try_changing().await;
         }
     }
 }

@@ -68,6 +68,10 @@ fn describe() {
         "ndauth_mirror_staleness_seconds",
         "How old the state is that services are answered from."
     );
+    metrics::describe_gauge!(
+        "ndauth_changes_failing_seconds",
+        "For how long changes have not got through to the database; 0 where they do."
+    );
     metrics::describe_gauge!("ndauth_mirror_sequence", "The last event that the mirror holds.");
     metrics::describe_gauge!(
         "ndauth_mirror_lag_events",

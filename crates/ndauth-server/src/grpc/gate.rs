@@ -318,7 +318,11 @@ impl Gated {
                 .instrument(span),
             );
             match answer.await {
-                Ok(Ok(response)) => match life.get().filter(|_| !streams) {
+                Ok(Ok(response)) if streams => {
+                    let stopped = gate.service.stopped();
+                    response.map(|body| Answer::Endless(body, stopped))
+                }
+                Ok(Ok(response)) => match life.get() {
                     Some(life) => response.map(|body| Answer::Told(body, *life)),
                     None => tonics(response),
                 },

@@ -33,7 +33,12 @@ pub(crate) enum Answer {
     Tonic(tonic::body::Body),
     /// The same, and behind it from when until when the credential serves.
     Told(tonic::body::Body, Life),
+    /// The same, until the server stops: it has no end of its own.
+    Endless(tonic::body::Body, Stopped),
 }
+
+/// Resolves when what is endless is to end.
+pub(crate) type Stopped = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// The trailers that tell from when until when the credential serves, as RFC 3339 writes it.
 const CREDENTIAL_BEGUN: HeaderName = HeaderName::from_static("ndauth-credential-begun");
@@ -188,6 +193,19 @@ impl Body for Answer {
             }
             Answer::Over => Poll::Ready(None),
             Answer::Tonic(body) => Pin::new(body).poll_frame(context),
+            Answer::Endless(body, stopped) => match Pin::new(body).poll_frame(context) {
+                Poll::Pending => {
+                    ready!(stopped.as_mut().poll(context));
+                    *answer = Answer::Over;
+                    let problem = Problem::new(Reason::Unavailable, "the server stops: another goes on");
+                    let (head, _) =
+                        status_from_problem(&problem).into_http::<tonic::body::Body>().into_parts();
+                    let mut trailers = head.headers;
+                    trailers.remove(CONTENT_TYPE);
+                    Poll::Ready(Some(Ok(Frame::trailers(trailers))))
+                }
+                frame @ Poll::Ready(_) => frame,
+            },
             Answer::Told(body, life) => {
                 let frame = ready!(Pin::new(body).poll_frame(context));
                 let frame = frame.map(|frame| {
@@ -209,13 +227,13 @@ impl Body for Answer {
         match self {
             Answer::Message(_) | Answer::Well => false,
             Answer::Over => true,
-            Answer::Tonic(body) | Answer::Told(body, _) => body.is_end_stream(),
+            Answer::Tonic(body) | Answer::Told(body, _) | Answer::Endless(body, _) => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Answer::Tonic(body) | Answer::Told(body, _) => body.size_hint(),
+            Answer::Tonic(body) | Answer::Told(body, _) | Answer::Endless(body, _) => body.size_hint(),
             Answer::Message(_) | Answer::Well | Answer::Over => SizeHint::default(),
         }
     }

@@ -123,6 +123,8 @@ impl From<&Problem> for Told {
             (_, Class::Exhausted) => (StatusCode::TOO_MANY_REQUESTS, "Too much was asked"),
             (_, Class::Unimplemented) => (StatusCode::NOT_FOUND, "Not offered here"),
             (_, Class::Undecided) => (StatusCode::SERVICE_UNAVAILABLE, "Nothing was decided"),
+            // No client repeats this by itself.
+            (_, Class::Unconfirmed) => (StatusCode::CONFLICT, "Not confirmed"),
             (_, Class::Internal) => (StatusCode::INTERNAL_SERVER_ERROR, "Something failed here"),
         };
         let text = match class {
@@ -195,7 +197,7 @@ impl From<&Problem> for Fault {
         let Told { status, retry, .. } = Told::from(problem);
         let (status, error) = match class(problem) {
             Class::Undecided => (status, "temporarily_unavailable"),
-            Class::Internal => (status, "server_error"),
+            Class::Internal | Class::Unconfirmed => (status, "server_error"),
             Class::Exhausted => (status, "slow_down"),
             Class::NotAuthenticated | Class::NotPermitted => (StatusCode::BAD_REQUEST, "invalid_grant"),
             Class::Invalid

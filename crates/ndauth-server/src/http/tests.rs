@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 
 use askama::Template;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use ndauth_authority::StaleCause;
 use ndauth_authority::access::TABLE;
 use ndauth_core::Networks;
 
@@ -339,7 +340,11 @@ fn failures_are_told_to_people_and_to_programs() {
         (AuthorityError::SignInRefused, 403, "The name or the password is wrong."),
         (tries(), 429, "Try again in 2 minutes."),
         (AuthorityError::LinkSpent, 410, "another"),
-        (AuthorityError::Stale { age: None }, 503, "This says neither yes nor no."),
+        (
+            AuthorityError::Stale { age: None, cause: StaleCause::Unreachable },
+            503,
+            "This says neither yes nor no.",
+        ),
         (AuthorityError::Overloaded, 503, "This says neither yes nor no."),
         (AuthorityError::AccountDisabled, 403, "The account is disabled."),
     ] {
@@ -354,7 +359,11 @@ fn failures_are_told_to_people_and_to_programs() {
         (GrantError::InvalidGrant("no"), 400, "invalid_grant"),
         (GrantError::NotOffered, 400, "unauthorized_client"),
         (GrantError::Failed(tries()), 429, "slow_down"),
-        (GrantError::Failed(AuthorityError::Stale { age: None }), 503, "temporarily_unavailable"),
+        (
+            GrantError::Failed(AuthorityError::Stale { age: None, cause: StaleCause::Unreachable }),
+            503,
+            "temporarily_unavailable",
+        ),
         (GrantError::Failed(AuthorityError::AccountDisabled), 400, "invalid_grant"),
     ] {
         let fault = Fault::from(error);
