@@ -238,6 +238,11 @@ impl Refused {
         self.factor.is_some_and(Factor::is_total)
     }
 
+    /// Whether it stays so for good.
+    pub(crate) fn is_final(&self) -> bool {
+        self.factor.is_some_and(Factor::is_final)
+    }
+
     /// What it means for whoever showed the secret: that it is not known or lives no more, or that it may not.
     pub fn class(&self) -> Class {
         match (self.reason, self.factor) {

@@ -86,7 +86,7 @@ impl Why {
             Class::Invalid | Class::Precondition | Class::Conflict => StatusCode::BAD_REQUEST,
             Class::NotFound | Class::Unimplemented => StatusCode::NOT_FOUND,
             Class::Exhausted | Class::Undecided => StatusCode::SERVICE_UNAVAILABLE,
-            Class::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Class::Internal | Class::Unconfirmed => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 

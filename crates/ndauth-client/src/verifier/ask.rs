@@ -139,7 +139,7 @@ impl Verifier {
             })),
             Outcome::Refused(told) => {
                 let refused = Refused::from(told);
-                if refused.is_total() {
+                if refused.is_final() {
                     self.shared.kept.remove(&sent.hash);
                     self.shared.dead.insert(sent.hash, Arc::new(Dead { refused: refused.clone(), until }));
                 }

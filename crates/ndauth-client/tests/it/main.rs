@@ -94,6 +94,7 @@ fn inputs() -> Inputs {
         owner: InputOwner::Account {
             id: account,
             handle: "ada".parse().expect("a handle"),
+            disabled_at: None,
             last_login_at: None,
             not_before: Timestamp::MIN,
         },

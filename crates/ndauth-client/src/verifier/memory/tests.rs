@@ -131,6 +131,7 @@ fn inputs(token: usize) -> Inputs {
         owner: InputOwner::Account {
             id: account,
             handle: "ada".parse().expect("a handle"),
+            disabled_at: None,
             last_login_at: None,
             not_before: Timestamp::MIN,
         },
