@@ -3,13 +3,13 @@
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use ndauth_bench::seed::{Seeded, seed};
 use ndauth_bench::server::Server;
 use ndauth_bench::table::{Bar, Row, median, ratios};
-use ndauth_client::Client;
+use ndauth_client::{Client, Credentials, Requirement, Verdict, Verifier, VerifierOptions};
 use ndauth_core::Secret;
 use ndauth_proto::v1;
 use ndauth_store::Engine;
@@ -17,6 +17,7 @@ use ndauth_store::testing::Scratch;
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::Value;
+use tokio::time::sleep;
 
 use crate::proxy::{Proxy, Treatment, Which};
 use crate::revocation::{Delay, histogram, milliseconds, new_token};
@@ -194,6 +195,38 @@ fn pause(pid: Pid) {
     });
 }
 
+/// A token is suspended and resumed at one instance; a service that watches another is asked until it allows it again. Gives
+/// how long it went on to refuse, in milliseconds, in order.
+async fn given_back(owner: &Client, other: &str, service: &Secret, count: usize) -> anyhow::Result<Vec<f64>> {
+    let name = || "given back".to_owned();
+    let secret = owner.create_token(new_token(&name())).await.context("made")?.secret;
+    let options = VerifierOptions::new(other.parse().context("a URL")?, Credentials::given(service));
+    let verifier = Verifier::start(options).context("it starts")?;
+    verifier.ready().await;
+    let allowed =
+        async || matches!(verifier.validate(&secret, &Requirement::Identity).await, Ok(Verdict::Allowed(_)));
+    let mut late = Vec::new();
+    for _ in 0..count {
+        let token = Some(v1::suspend_token_request::Token::Name(name()));
+        owner.suspend_token(v1::SuspendTokenRequest { token }).await.context("suspended")?;
+        while allowed().await {
+            sleep(Duration::from_micros(200)).await;
+        }
+        let token = Some(v1::resume_token_request::Token::Name(name()));
+        owner.resume_token(v1::ResumeTokenRequest { token }).await.context("resumed")?;
+        let resumed = Instant::now();
+        let mut last = Duration::ZERO;
+        while !allowed().await {
+            last = resumed.elapsed();
+            ensure!(last < BOUND * 5, "it is never given back");
+            sleep(Duration::from_micros(200)).await;
+        }
+        late.push(last.as_secs_f64() * 1000.0);
+    }
+    late.sort_by(f64::total_cmp);
+    Ok(late)
+}
+
 /// Tokens are revoked at one instance; the service hears of it from another.
 fn revocations(bench: &mut Bench) -> anyhow::Result<()> {
     let scratch = bench.runtime.block_on(Scratch::new(Engine::Postgres));
@@ -219,6 +252,13 @@ fn revocations(bench: &mut Bench) -> anyhow::Result<()> {
     bench.row(Row::new(what, "ms", &[at(50)], Bar::None));
     bench.row(Row::new("the same, p99", "ms", &[at(99)], Bar::AtMost(100.0)));
     bench.row(Row::new("the same, max", "ms", &[at(100)], Bar::AtMost(bound)));
+    let url = format!("http://{through}");
+    let sorted = bench.runtime.block_on(given_back(&stage.owner, &url, &seeded.service, count / 2))?;
+    histogram(&format!("{} tokens resumed, to a service", sorted.len()), &sorted);
+    let at = |percent: usize| sorted[(sorted.len() * percent / 100).min(sorted.len() - 1)];
+    let what = format!("resumption to the last refusal in a service, {} times: p50", sorted.len());
+    bench.row(Row::new(what, "ms", &[at(50)], Bar::None));
+    bench.row(Row::new("the same, p99", "ms", &[at(99)], Bar::AtMost(100.0)));
     let mut number = count;
     for (what, fault, count) in FAULTS {
         let mut delays = Vec::new();

@@ -90,7 +90,7 @@ impl Script<'_> {
 
 /// Fills an empty database with so many tokens, a tenth as many accounts, orgs, and a service.
 pub async fn seed(url: &DatabaseUrl, tokens: usize) -> anyhow::Result<Seeded> {
-    let store = Store::connect(url, Clock::Database).await?;
+    let store = Store::create(url, Clock::Database).await?;
     store.migrate().await?;
     let now = store.moment().await?.now;
     let blob = |bytes: &[u8]| {
