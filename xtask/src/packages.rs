@@ -41,7 +41,7 @@ enum Sign {
 use Job::{Bench, Demo, Test};
 use Sign::{Check, Programs};
 
-const NEEDS: [Need; 12] = [
+const NEEDS: [Need; 13] = [
     Need {
         from: Demo,
         name: "a C compiler",
@@ -83,6 +83,13 @@ const NEEDS: [Need; 12] = [
         purpose: "shows which writes reach the disk",
         sign: Programs(&["strace"]),
         packages: &["strace"],
+    },
+    Need {
+        from: Test,
+        name: "unshare and nsenter",
+        purpose: "give a test a small disk without being root",
+        sign: Programs(&["unshare", "nsenter"]),
+        packages: &["util-linux"],
     },
     Need {
         from: Test,

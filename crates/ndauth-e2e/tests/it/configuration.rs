@@ -126,7 +126,7 @@ async fn the_example_is_a_configuration() {
         .fold(String::new(), |text, line| text + line + "\n");
     assert_eq!(
         plain.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).count(),
-        15,
+        14,
         "{plain}"
     );
     fs::write(at.home().join("nd.toml"), &plain).expect("written");

@@ -69,6 +69,8 @@ async fn a_revocation_outlives_a_restored_copy() {
     assert_eq!(refused(&server, &service, &leaked).await, Err(Reason::Unavailable));
     assert_eq!(server.get("/livez").0, 200);
     // Nor does one that is started on it.
+    server.signal(rustix::process::Signal::TERM);
+    assert!(server.ended().success());
     let mut command = at.command("NDAUTH_TEST_NDAUTHD");
     command.args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
     let ended = crate::installation::run(command, "");
@@ -81,6 +83,7 @@ async fn a_revocation_outlives_a_restored_copy() {
     assert!(ended.code == 6 && ended.err.contains("after-restore"), "{ended:?}");
 
     at.operate(&format!("after-restore --replay {}", export.display()));
+    let server = at.serve();
     becomes(&server, "/readyz", (200, "ready"));
     assert_eq!(refused(&server, &service, &leaked).await, Ok(Some(v1::Reason::TokenRevoked)));
     assert_eq!(refused(&server, &service, &good).await, Ok(None));
@@ -230,4 +233,54 @@ async fn a_file_that_is_replaced_beneath_a_server_ends_it() {
     at.operate("after-restore --not-before now");
     let (service, server) = (at.service(), at.serve());
     assert_eq!(refused(&server, &service, &leaked).await, Ok(Some(v1::Reason::SecretShutOut)));
+}
+
+/// A file that is gone, or empty, beside what was seen of it: nobody takes it for a new installation.
+#[tokio::test]
+async fn where_an_installation_was_no_other_begins() {
+    let at = Installation::new(Engine::Sqlite).await;
+    at.people();
+    let database = at.database();
+    let file = std::path::PathBuf::from(database.strip_prefix("sqlite:").expect("a file"));
+    let folder = file.parent().expect("a folder").to_owned();
+    let serve = || {
+        let mut command = at.command("NDAUTH_TEST_NDAUTHD");
+        command.args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
+        crate::installation::run(command, "")
+    };
+    let kept = at.home().join("kept.db");
+    at.operate(&format!("backup {}", kept.display()));
+    let clear = || {
+        for suffix in ["", "-wal", "-shm"] {
+            let _ = fs::remove_file(format!("{}{suffix}", file.display()));
+        }
+    };
+    for emptied in [false, true] {
+        clear();
+        if emptied {
+            fs::write(&file, "").expect("emptied");
+        }
+        let ended = serve();
+        assert_eq!(ended.code, 6, "{ended:?}");
+        assert!(ended.err.contains("says that an installation was there"), "{ended:?}");
+        assert!(ended.err.contains("to begin anew, remove"), "{ended:?}");
+        let ended = at.admin("migrate up");
+        assert!(ended.code == 6 && ended.err.contains("says that an installation was there"), "{ended:?}");
+        assert!(at.admin("after-restore --not-before now").code != 0);
+        let length = fs::metadata(&file).map(|file| file.len());
+        assert!(emptied || length.is_err(), "nothing was made: {length:?}");
+    }
+    // A copy is put back by the command for that, and looked at as copies are.
+    at.operate(&format!("restore {}", kept.display()));
+    assert!(serve().err.contains("has forgotten what was revoked"));
+    at.operate("after-restore --not-before now");
+    drop(at.serve());
+    // Whoever means it begins anew.
+    clear();
+    for entry in fs::read_dir(folder).expect("listed").filter_map(Result::ok) {
+        if entry.path().extension().is_some_and(|extension| extension == "head") {
+            fs::remove_file(entry.path()).expect("removed");
+        }
+    }
+    at.serve();
 }

@@ -17,6 +17,8 @@ use tempfile::TempDir;
 pub(crate) struct Installation {
     pub(crate) scratch: Scratch,
     home: TempDir,
+    /// What every command begins with, where it runs somewhere else.
+    within: Vec<String>,
 }
 
 /// What a command printed, and how it ended.
@@ -59,8 +61,17 @@ impl Installation {
         Installation::on(Scratch::new(engine).await)
     }
 
+    /// On a database with nothing in it yet.
     pub(crate) fn on(scratch: Scratch) -> Installation {
-        Installation { scratch, home: tempfile::tempdir().expect("a home folder") }
+        Installation::within(scratch, &[])
+    }
+
+    /// The same, all of whose commands are run by another.
+    pub(crate) fn within(scratch: Scratch, by: &[&str]) -> Installation {
+        let within = by.iter().map(|word| (*word).to_owned()).collect();
+        let at = Installation { scratch, home: tempfile::tempdir().expect("a home folder"), within };
+        at.operate("migrate up");
+        at
     }
 
     /// The database, as a URL with its password where there is one.
@@ -77,14 +88,19 @@ impl Installation {
 
     /// A command with this installation's environment and none of the tests'.
     pub(crate) fn command(&self, variable: &str) -> Command {
-        let mut command = Command::new(told(variable));
+        let mut words = self.within.iter().map(Into::into).chain([told(variable)]);
+        let mut command = Command::new(words.next().expect("a program"));
         command
+            .args(words)
             .env_clear()
             .env("HOME", self.home.path())
             .env("NDAUTHD_DATABASE", self.database())
             // The keyring of whoever runs the tests is theirs.
             .env("NDCLI_NO_KEYRING", "true")
             .stdin(Stdio::null());
+        if !self.within.is_empty() {
+            command.env("PATH", path());
+        }
         command
     }
 
@@ -92,7 +108,12 @@ impl Installation {
     pub(crate) fn admin(&self, arguments: &str) -> Ended {
         let mut command = self.command("NDAUTH_TEST_NDAUTHD");
         command.arg("admin").args(arguments.split(' '));
-        run(command, "")
+        let mut ended = run(command, "");
+        // Each names the database that it works on, before anything else.
+        if let Some(rest) = ended.err.strip_prefix(&format!("database: {}\n", self.scratch.url)) {
+            ended.err = rest.to_owned();
+        }
+        ended
     }
 
     /// Runs an operator's command that must succeed, and gives what it printed.

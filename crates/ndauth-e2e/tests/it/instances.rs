@@ -57,7 +57,7 @@ impl Cluster {
         Cluster::start_with(at, &["--freshness-bound", &bound]).await
     }
 
-    async fn start_with(at: &Installation, more: &[&str]) -> Instance {
+    pub(crate) async fn start_with(at: &Installation, more: &[&str]) -> Instance {
         let DatabaseUrl::Postgres(url) = &at.scratch.url else { panic!("PostgreSQL") };
         let host = url.split('@').nth(1).and_then(|rest| rest.split('/').next()).expect("a host");
         let real: SocketAddr = host.parse().expect("an address");
@@ -369,41 +369,61 @@ async fn those_who_wait_ask_the_database_together() {
     assert!(asked <= most && asked < 800, "{asked} head questions for 1600 unknown secrets, at most {most}");
 }
 
-/// What an operator may allow: to go on with what reads while the database is away.
+/// What an operator may allow: to go on with what reads while the database is away, for a time that ends, and for services
+/// alone.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn within_the_grace_reads_are_answered_and_marked() {
+    const GRACE: Duration = Duration::from_secs(4);
     let at = Installation::new(Engine::Postgres).await;
     at.people();
     let (service, session) = (at.service(), at.session());
-    for writes in [false, true] {
-        let mut more = vec!["--freshness-bound", "500ms", "--stale-grace", "1m"];
-        more.extend(writes.then_some("--stale-writes"));
-        let Instance { server, proxy } = Cluster::start_with(&at, &more).await;
-        let owner = server.client(&session).await;
-        let secret = owner.create_token(new_token(&format!("w {writes}"))).await.expect("made").secret;
-        let client = server.client(&service).await;
-        let ask = async |access: v1::Access, secret: &str| {
-            let request = v1::ValidateTokenRequest {
-                secret: secret.to_owned(),
-                org: "ops".to_owned(),
-                required_access: access.into(),
-                ..Default::default()
-            };
-            let answer = client.validate_token(request).await.map_err(|problem| problem.reason)?;
-            Ok((matches!(answer.outcome, Some(Outcome::Allowed(_))), answer.stale))
+    let more = ["--freshness-bound", "500ms", "--stale-grace", "4s"];
+    let Instance { server, proxy } = Cluster::start_with(&at, &more).await;
+    let owner = server.client(&session).await;
+    let secret = owner.create_token(new_token("ci")).await.expect("made").secret;
+    let client = server.client(&service).await;
+    let ask = async |access: v1::Access, action: &str, secret: &str| {
+        let permission = (!action.is_empty()).then(|| v1::Permission {
+            action: action.to_owned(),
+            resource_type: "assets".to_owned(),
+            resource_id: "*".to_owned(),
+        });
+        let request = v1::ValidateTokenRequest {
+            secret: secret.to_owned(),
+            org: "ops".to_owned(),
+            required_access: access.into(),
+            required_permission: permission,
+            ..Default::default()
         };
-        assert_eq!(ask(v1::Access::ReadOnly, &secret).await, Ok((true, false)));
-        proxy.treat(Which::All, Treatment::Cut);
-        soon(&Ok((true, true)), async || ask(v1::Access::ReadOnly, &secret).await).await;
-        let expected = if writes { Ok((true, true)) } else { Err(Reason::Unavailable) };
-        assert_eq!(ask(v1::Access::ReadWrite, &secret).await, expected);
-        // Nobody knows whether a secret that it does not know was made meanwhile.
-        let unknown =
-            Secret::mint(ndauth_core::SecretKind::Personal, &mut rand::rngs::SysRng).expect("drawn");
-        assert_eq!(ask(v1::Access::ReadOnly, unknown.expose()).await, Err(Reason::Unavailable));
-        proxy.be_fair();
-        soon(&Ok((true, false)), async || ask(v1::Access::ReadWrite, &secret).await).await;
+        let answer = client.validate_token(request).await.map_err(|problem| problem.reason)?;
+        Ok((matches!(answer.outcome, Some(Outcome::Allowed(_))), answer.stale))
+    };
+    assert_eq!(ask(v1::Access::ReadOnly, "", &secret).await, Ok((true, false)));
+    assert_eq!(ask(v1::Access::ReadOnly, "write", &secret).await, Ok((true, false)));
+    let token = server.client(&secret.parse().expect("a secret")).await;
+    token.who_am_i().await.expect("it is known");
+    proxy.treat(Which::All, Treatment::Cut);
+    let cut = Instant::now();
+    soon(&Ok((true, true)), async || ask(v1::Access::ReadOnly, "", &secret).await).await;
+    assert_eq!(ask(v1::Access::ReadOnly, "read", &secret).await, Ok((true, true)));
+    // What writes is not answered from the past, however it is asked for: the action itself needs it.
+    for (access, action) in
+        [(v1::Access::ReadWrite, ""), (v1::Access::ReadWrite, "read"), (v1::Access::ReadOnly, "write")]
+    {
+        assert_eq!(ask(access, action, &secret).await, Err(Reason::Unavailable), "{access:?} {action}");
     }
+    // Nobody knows whether a secret that it does not know was made meanwhile.
+    let unknown = Secret::mint(ndauth_core::SecretKind::Personal, &mut rand::rngs::SysRng).expect("drawn");
+    assert_eq!(ask(v1::Access::ReadOnly, "", unknown.expose()).await, Err(Reason::Unavailable));
+    // At ndauth itself there is no such time.
+    assert_eq!(token.who_am_i().await.map(drop).map_err(|problem| problem.reason), Err(Reason::Unavailable));
+    // It ends where it says.
+    while cut.elapsed() < BOUND + GRACE {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(ask(v1::Access::ReadOnly, "", &secret).await, Err(Reason::Unavailable));
+    proxy.be_fair();
+    soon(&Ok((true, false)), async || ask(v1::Access::ReadWrite, "", &secret).await).await;
 }
 
 /// An older copy of the database is put beneath an instance that runs: it forgets nothing, and says that it waits.

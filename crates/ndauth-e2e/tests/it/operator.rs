@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use ndauth_core::Reason;
 use ndauth_proto::v1;
-use ndauth_store::Engine;
+use ndauth_store::{DatabaseUrl, Engine};
 
 use crate::installation::{Installation, Killed, mode, run};
 use crate::on_both;
@@ -96,7 +96,6 @@ on_both! {
     }
 
     async fn migrations_tell_their_state(at: &Installation) {
-        assert!(at.operate("migrate status").ends_with("pending"));
         assert_eq!(at.operate("migrate up"), "the schema is at this version");
         assert!(at.operate("migrate status").ends_with("applied"));
     }
@@ -115,7 +114,21 @@ on_both! {
         }
     }
 
-    async fn two_that_start_at_once_on_nothing_both_come_up(at: &Installation) {
+    /// On PostgreSQL as many as there are; a file of SQLite is for one.
+    async fn those_that_start_at_once_on_nothing_come_up(at: &Installation) {
+        if let DatabaseUrl::Sqlite(file) = &at.scratch.url {
+            std::fs::remove_file(file).expect("there is nothing");
+            let server = at.serve();
+            let mut second = at.command("NDAUTH_TEST_NDAUTHD");
+            second.args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
+            let ended = run(second, "");
+            assert_eq!(ended.code, 6, "{ended:?}");
+            let by = format!("another server works on `{}`: process {}", at.database(), server.pid());
+            assert!(ended.err.contains(&by) && ended.err.contains("hint: "), "{ended:?}");
+            server.kill();
+            at.serve();
+            return;
+        }
         let start = || {
             let mut command = at.command("NDAUTH_TEST_NDAUTHD");
             command.args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
@@ -135,7 +148,7 @@ async fn a_default_database_lies_in_the_data_folder_for_its_user_alone() {
     let at = Installation::new(Engine::Sqlite).await;
     let mut command = at.command("NDAUTH_TEST_NDAUTHD");
     // An empty variable is as good as none.
-    command.env("NDAUTHD_DATABASE", "").args(["admin", "org", "create", "ops"]);
+    command.env("NDAUTHD_DATABASE", "").args(["admin", "migrate", "up"]);
     let ended = run(command, "");
     assert_eq!(ended.code, 0, "{ended:?}");
     let file = at.home().join(".local/share/ndauth/ndauth.db");
@@ -148,8 +161,8 @@ async fn what_is_no_database_is_told() {
     let serve = ["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
     for (database, code, told) in [
         ("mysql://x", 2, "expected `sqlite:PATH` or `postgres://USER@HOST/DATABASE`"),
-        ("sqlite:/nonexistent/x.db", 6, "unable to open database file"),
-        ("postgres://nd:s3cret@127.0.0.1:1/nd", 6, "the database is not available"),
+        ("sqlite:/nonexistent/x.db", 6, "No such file or directory"),
+        ("postgres://nd:s3cret@127.0.0.1:1/nd", 6, "cannot be reached: connection refused"),
     ] {
         let mut command = at.command("NDAUTH_TEST_NDAUTHD");
         command.args(serve).env("NDAUTHD_DATABASE", database);
@@ -162,4 +175,52 @@ async fn what_is_no_database_is_told() {
     let ended = run(command, "");
     assert_eq!((ended.code, ended.out.as_str()), (2, ""));
     assert!(ended.err.contains("--database-password-file") && !ended.err.contains("s3cret"), "{ended:?}");
+}
+
+/// A command on a database that is not there makes none: in an incident, on the wrong machine, nothing is worse than one
+/// that reports success.
+#[tokio::test]
+async fn what_works_on_a_database_makes_none() {
+    let at = Installation::new(Engine::Sqlite).await;
+    let file = at.home().join("elsewhere.db");
+    let elsewhere = |arguments: &str| {
+        let mut command = at.command("NDAUTH_TEST_NDAUTHD");
+        command.env("NDAUTHD_DATABASE", format!("sqlite:{}", file.display()));
+        command.arg("admin").args(arguments.split(' '));
+        run(command, "")
+    };
+    for arguments in [
+        "after-restore --not-before now",
+        "after-restore --accept-loss",
+        "account list",
+        "account create ada --email ada@example.org",
+        "org create ops",
+        "session issue ada",
+        "service list",
+        "token list",
+        "catalogue show",
+        "events export",
+        "check",
+        "tidy",
+        "migrate status",
+        "backup copy.db",
+    ] {
+        let ended = elsewhere(arguments);
+        assert!(ended.code == 6 && ended.out.is_empty(), "{arguments}: {ended:?}");
+        let told = format!("there is no database `sqlite:{}`", file.display());
+        assert!(
+            ended.err.contains(&told) && ended.err.contains("hint: check `--database`"),
+            "{arguments}: {ended:?}"
+        );
+        assert!(!file.exists(), "{arguments} made a database");
+    }
+    // One that is there and holds nothing is no better.
+    std::fs::write(&file, "").expect("an empty file");
+    let ended = elsewhere("account list");
+    assert!(ended.code == 6 && ended.err.contains("holds no installation of ndauth"), "{ended:?}");
+    // Every command says on which database it worked.
+    let ended = elsewhere("migrate up");
+    assert_eq!(ended.err, format!("database: sqlite:{}\n", file.display()));
+    let told: serde_json::Value = serde_json::from_str(&elsewhere("account list -f json").out).expect("JSON");
+    assert_eq!(told["database"], format!("sqlite:{}", file.display()));
 }

@@ -10,17 +10,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use ndauth_core::{ExpiryChoice, Lifetime, Reason, Secret, SecretKind};
+use ndauth_client::Client;
+use ndauth_core::{Event, ExpiryChoice, Lifetime, Reason, Secret, SecretKind};
 use ndauth_proto::v1;
 use ndauth_store::testing::{Scratch, execute};
-use ndauth_store::{Clock, Engine};
+use ndauth_store::{Clock, DatabaseUrl, Engine};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::durability::processes;
-use crate::installation::{Installation, Running, soon, told};
-use crate::instances::{Asker, BOUND, Cluster};
+use crate::front::{call, raw};
+use crate::installation::{Installation, Running, run, soon, told};
+use crate::instances::{Asker, BOUND, Cluster, Instance, READER};
+use crate::proxy::{Proxy, Treatment, Which};
+use crate::replicas::Server;
 use crate::requests::{new_token, revoke};
 
 /// A cluster of PostgreSQL that can be stopped and started.
@@ -264,5 +268,285 @@ async fn clocks_that_differ_and_jump_bring_nothing_back() {
             assert_eq!(asker.refused(&long).await, Ok(None));
             assert_eq!(asker.refused(&fresh).await, Ok(None));
         }
+    }
+}
+
+/// Connections that the network forgets, in the midst of whatever they carry: changes get through again within 5 s, and
+/// nothing that was answered is lost.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whichever_connections_are_forgotten_changes_come_back() {
+    let at = Installation::new(Engine::Postgres).await;
+    at.people();
+    let (service, session) = (at.service(), at.session());
+    let Instance { server, proxy } = Cluster::start_with(&at, &[]).await;
+    let (owner, asker) = (server.client(&session).await, Asker(server.client(&service).await));
+    let secret = owner.create_token(new_token("used")).await.expect("made").secret;
+    for round in 0..4 {
+        // Several at once, so that there are several connections; uses are written meanwhile, too.
+        let changing: Vec<_> = (0..6)
+            .map(|n| {
+                let owner = owner.clone();
+                tokio::spawn(async move {
+                    let name = format!("r{round} {n}");
+                    (owner.create_token(new_token(&name)).await.is_ok(), name)
+                })
+            })
+            .collect();
+        asker.refused(&secret).await.ok();
+        tokio::time::sleep(Duration::from_millis(7 * round)).await;
+        proxy.treat_present(Treatment::Swallowed);
+        let cut = Instant::now();
+        loop {
+            let name = format!("again {round}");
+            match owner.create_token(new_token(&name)).await {
+                Ok(_) => {
+                    revoked(&owner, &name).await;
+                    break;
+                }
+                // It was made, and nobody had heard of it.
+                Err(problem) if problem.reason == Reason::NameTaken => break,
+                Err(problem) => {
+                    assert!(
+                        [Reason::Unavailable, Reason::OutcomeUnknown].contains(&problem.reason),
+                        "{problem:?}"
+                    );
+                }
+            }
+            assert!(cut.elapsed() < Duration::from_secs(20), "changes come back");
+        }
+        let back = cut.elapsed();
+        assert!(back < Duration::from_secs(6), "round {round}: changes came back after {back:?}");
+        soon(&Ok(None), async || asker.refused(&secret).await).await;
+        assert_eq!(server.get("/readyz"), (200, "ready\n".to_owned()));
+        let listed = owner.list_tokens(v1::ListTokensRequest::default()).await.expect("listed").tokens;
+        for one in changing {
+            let (made, name) = one.await.expect("it ends");
+            assert!(!made || listed.iter().any(|token| token.name == name), "{name} was acknowledged");
+        }
+        for token in listed.iter().filter(|token| token.name != "used") {
+            revoked(&owner, &token.name).await;
+        }
+    }
+}
+
+/// Revokes a token. The reader of the log may find out a moment later that its own connection is gone, too: then it was
+/// done, and is not confirmed.
+async fn revoked(owner: &Client, name: &str) {
+    let told = owner.revoke_token(revoke(name)).await;
+    let told = told.map(drop).map_err(|problem| problem.reason);
+    assert!(matches!(told, Ok(()) | Err(Reason::CommittedUnconfirmed)), "{name}: {told:?}");
+}
+
+/// Once it is known that the database cannot be asked, nobody waits to hear that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_known_to_be_out_of_reach_is_told_at_once() {
+    let at = Installation::new(Engine::Postgres).await;
+    at.people();
+    let (service, session) = (at.service(), at.session());
+    let Instance { server, proxy } = Cluster::start_with(&at, &[]).await;
+    let asker = Asker(server.client(&service).await);
+    let owner = server.client(&session).await;
+    let secret = owner.create_token(new_token("ci")).await.expect("made").secret;
+    soon(&Ok(None), async || asker.refused(&secret).await).await;
+    let unknown = Secret::mint(SecretKind::Personal, &mut rand::rngs::SysRng).expect("drawn");
+    for treatment in [Treatment::Cut, Treatment::Swallowed] {
+        proxy.treat(Which::All, treatment);
+        soon(&503, async || server.get("/readyz").0).await;
+        soon(&Err(Reason::Unavailable), async || asker.refused(&secret).await).await;
+        for secret in [secret.as_str(), unknown.expose()] {
+            for _ in 0..20 {
+                let asked = Instant::now();
+                assert_eq!(asker.refused(secret).await, Err(Reason::Unavailable), "{treatment:?}");
+                // A waiting call would take as long as the bound, two seconds.
+                assert!(asked.elapsed() < Duration::from_millis(500), "{treatment:?}: {:?}", asked.elapsed());
+            }
+        }
+        proxy.be_fair();
+        soon(&Ok(None), async || asker.refused(&secret).await).await;
+        assert_eq!(asker.refused(unknown.expose()).await, Ok(Some(Reason::SecretUnknown)));
+    }
+}
+
+/// A change that this instance's own mirror cannot apply in time is not called done, by a code that nobody retries; a new
+/// secret is given all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_not_in_force_yet_is_not_called_done() {
+    let at = Installation::new(Engine::Postgres).await;
+    at.people();
+    let (service, session) = (at.service(), at.session());
+    let Instance { server, proxy } = Cluster::start_with(&at, &["--freshness-bound", "500ms"]).await;
+    let owner = server.client(&session).await;
+    let secret = owner.create_token(new_token("ci")).await.expect("made").secret;
+    at.log_in(&server);
+    proxy.treat(READER, Treatment::Muted);
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let made = owner.create_token(new_token("new")).await.expect("a secret is given once it is durable");
+    let problem = owner.revoke_token(revoke("ci")).await.expect_err("it is not in force here");
+    assert_eq!(problem.reason, Reason::CommittedUnconfirmed, "{problem:?}");
+    let request = prost::Message::encode_to_vec(&revoke("new"));
+    let framed = [&[0, 0, 0, 0, u8::try_from(request.len()).expect("short")][..], &request].concat();
+    let bearer = format!("Bearer {}", session.expose());
+    let headers = [("content-type", "application/grpc"), ("authorization", &*bearer)];
+    let mut client = raw(&server).await;
+    let path = "/ndauth.v1.TokenService/RevokeToken";
+    let (headers, trailers) = call(&mut client, path, &headers, &framed).await.expect("answered");
+    let trailers = trailers.unwrap_or(headers);
+    assert_eq!(trailers["grpc-status"], "2", "UNKNOWN, which no retry policy repeats: {trailers:?}");
+    let ended = at.ndcli(&server, &["auth", "token", "suspend", "new"]);
+    assert!(ended.code != 0 && ended.out.is_empty(), "{ended:?}");
+    proxy.be_fair();
+    let asker = Asker(server.client(&service).await);
+    for secret in [&secret, &made.secret] {
+        soon(&Ok(Some(Reason::TokenRevoked)), async || asker.refused(secret).await).await;
+    }
+}
+
+/// Told to stop it ends, whatever hangs: within its time, and at once where it is told twice.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn told_to_stop_it_ends_though_the_database_hangs() {
+    for (drain, signals, within, well) in [("2", 1, 6, true), ("60", 2, 4, false)] {
+        let at = Installation::new(Engine::Postgres).await;
+        at.people();
+        let (service, session) = (at.service(), at.session());
+        let Instance { server, proxy } = Cluster::start_with(&at, &["--drain-seconds", drain]).await;
+        let (owner, asker) = (server.client(&session).await, Asker(server.client(&service).await));
+        let secret = owner.create_token(new_token("ci")).await.expect("made").secret;
+        asker.refused(&secret).await.ok();
+        proxy.treat(Which::All, Treatment::Swallowed);
+        let hanging: Vec<_> = (0..4)
+            .map(|n| {
+                let owner = owner.clone();
+                tokio::spawn(async move { owner.create_token(new_token(&format!("t{n}"))).await.is_ok() })
+            })
+            .collect();
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let told = Instant::now();
+        for _ in 0..signals {
+            server.signal(Signal::TERM);
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
+        assert_eq!(server.ended().success(), well, "{drain}");
+        assert!(told.elapsed() < Duration::from_secs(within), "{drain}: {:?}", told.elapsed());
+        for one in hanging {
+            assert!(!one.await.expect("it ends"), "nothing was acknowledged");
+        }
+    }
+}
+
+/// Whoever watches the health of a server hears that it stops, and does not hold it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_health_watch_does_not_hold_the_drain() {
+    let at = Installation::new(Engine::Sqlite).await;
+    let server = at.serve_as(at.command("NDAUTH_TEST_NDAUTHD"), &["--drain-seconds", "60"]);
+    let mut client = raw(&server).await;
+    let watching = tokio::spawn(async move {
+        let headers = [("content-type", "application/grpc")];
+        let watch = call(&mut client, "/grpc.health.v1.Health/Watch", &headers, &[0, 0, 0, 0, 0]).await;
+        watch.expect("it is ended, not cut").1.expect("trailers")
+    });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let told = Instant::now();
+    server.signal(Signal::TERM);
+    assert!(server.ended().success());
+    assert!(told.elapsed() < Duration::from_secs(10), "{:?}", told.elapsed());
+    assert_eq!(watching.await.expect("it ends")["grpc-status"], "14");
+}
+
+/// Far from its database, where each answer takes a tenth of a second, a server is there soon.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn far_from_its_database_it_starts_in_few_round_trips() {
+    let at = Installation::new(Engine::Postgres).await;
+    at.people();
+    at.service();
+    let DatabaseUrl::Postgres(url) = &at.scratch.url else { panic!("PostgreSQL") };
+    let host = url.split('@').nth(1).and_then(|rest| rest.split('/').next()).expect("a host");
+    let proxy = Proxy::before(host.parse().expect("an address")).await;
+    proxy.treat(Which::All, Treatment::Late(Duration::from_millis(50)));
+    let begun = Instant::now();
+    let mut command = at.command("NDAUTH_TEST_NDAUTHD");
+    command.env("NDAUTHD_DATABASE", url.replace(host, &proxy.address.to_string()));
+    let server = at.serve_as(command, &[]);
+    // 14 s before it was looked at, 3 s since: what is tested is which of the two.
+    assert!(begun.elapsed() < Duration::from_secs(7), "{:?}", begun.elapsed());
+    soon(&200, async || server.get("/readyz").0).await;
+}
+
+/// Whoever cannot start is told why, and which setting to change.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn why_a_database_cannot_be_reached_is_told() {
+    let database = Server::primary().await;
+    database.execute("CREATE ROLE guest LOGIN").await;
+    database.execute("REVOKE CREATE ON SCHEMA public FROM public").await;
+    let at = Installation::new(Engine::Sqlite).await;
+    let host = database.address().to_string();
+    let cases = [
+        (
+            "postgres://nd@127.0.0.1:1/nd".to_owned(),
+            "connection refused",
+            "start PostgreSQL, or check the host",
+        ),
+        (
+            "postgres://nd@nowhere.invalid/nd".to_owned(),
+            "the host's name cannot be resolved",
+            "check the host",
+        ),
+        (format!("postgres://nd@{host}/nope"), "database \"nope\" does not exist", "createdb"),
+        (format!("postgres://nobody@{host}/postgres"), "role \"nobody\" does not exist", "check the user"),
+        (
+            format!("postgres://guest@{host}/postgres"),
+            "does not own the database",
+            "ALTER DATABASE NAME OWNER",
+        ),
+        (format!("postgres://nd@{host}/postgres?sslmode=require"), "TLS failed", "sslmode"),
+    ];
+    for (url, told, hint) in cases {
+        let mut command = at.command("NDAUTH_TEST_NDAUTHD");
+        command.env("NDAUTHD_DATABASE", &url);
+        command.args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
+        let begun = Instant::now();
+        let ended = run(command, "");
+        assert_eq!(ended.code, 6, "{url}: {ended:?}");
+        assert!(ended.err.contains(told) && ended.err.contains(hint), "{url}: {}", ended.err);
+        assert!(!ended.err.contains("pool"), "{url}: {}", ended.err);
+        assert!(begun.elapsed() < Duration::from_secs(5), "{url}: {:?}", begun.elapsed());
+    }
+}
+
+/// An event of a kind that this version does not know concerns everything. What is served meanwhile goes on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_of_an_unknown_kind_is_loaded_beside_what_is_served() {
+    let at = Installation::new(Engine::Postgres).await;
+    at.people();
+    let (service, session) = (at.service(), at.session());
+    let Instance { server, proxy } = Cluster::start_with(&at, &[]).await;
+    let (owner, asker) = (server.client(&session).await, Asker(server.client(&service).await));
+    let secret = owner.create_token(new_token("ci")).await.expect("made").secret;
+    soon(&Ok(None), async || asker.refused(&secret).await).await;
+    let store = at.scratch.store(Clock::Database).await;
+    // To load takes a second or so.
+    proxy.treat(READER, Treatment::Late(Duration::from_millis(20)));
+    for round in 0..3 {
+        let write = store.write("future").await.expect("begun");
+        let entry =
+            format!("{{\"at\":{},\"by\":\"console\",\"kind\":\"moon.landed\"}}", write.now().micros());
+        let event = Event { public: entry.into_bytes(), personal: b"{}".to_vec(), salt: [7; 32] };
+        let sequence = write.commit(&event).await.expect("written").sequence;
+        let written = Instant::now();
+        loop {
+            let asked = Instant::now();
+            assert_eq!(asker.refused(&secret).await, Ok(None), "round {round}");
+            assert!(asked.elapsed() < Duration::from_millis(400), "round {round}: {:?}", asked.elapsed());
+            let metrics = server.get("/metrics").1;
+            let known = metrics
+                .lines()
+                .find_map(|line| line.strip_prefix("ndauth_mirror_sequence "))
+                .expect("a line");
+            if known.parse::<f64>().expect("a number") >= sequence as f64 {
+                break;
+            }
+            assert!(written.elapsed() < Duration::from_secs(20), "it is loaded");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
     }
 }

@@ -30,6 +30,8 @@ pub(crate) enum Which {
     All,
     /// Those whose client sent this at any time.
     Said(&'static str),
+    /// Those that were there already when so many had been accepted.
+    Before(usize),
 }
 
 type Order = (Which, Treatment);
@@ -38,6 +40,7 @@ type Order = (Which, Treatment);
 pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
     order: watch::Sender<Order>,
+    servers: Arc<Mutex<Vec<SocketAddr>>>,
     accepting: JoinHandle<()>,
     connections: Arc<Mutex<Vec<AbortHandle>>>,
 }
@@ -54,24 +57,40 @@ impl Proxy {
         let (order, orders) = watch::channel((Which::All, Treatment::Fair));
         let connections = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&connections);
-        let servers = servers.to_vec();
+        let servers = Arc::new(Mutex::new(servers.to_vec()));
+        let turns = Arc::clone(&servers);
         let accepting = tokio::spawn(async move {
-            let mut turns = servers.iter().cycle();
             while let Ok((client, _)) = listener.accept().await {
                 if *orders.borrow() == (Which::All, Treatment::Cut) {
                     continue;
                 }
-                let server = *turns.next().expect("a server");
-                let connection = tokio::spawn(carry(client, server, orders.clone()));
-                kept.lock().unwrap_or_else(PoisonError::into_inner).push(connection.abort_handle());
+                let server = {
+                    let mut turns = turns.lock().unwrap_or_else(PoisonError::into_inner);
+                    turns.rotate_left(1);
+                    *turns.last().expect("a server")
+                };
+                let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+                let connection = tokio::spawn(carry(client, server, kept.len(), orders.clone()));
+                kept.push(connection.abort_handle());
             }
         });
-        Proxy { address, order, accepting, connections }
+        Proxy { address, order, servers, accepting, connections }
     }
 
     /// Treats connections so from now on, those that are there and those to come.
     pub(crate) fn treat(&self, which: Which, treatment: Treatment) {
         self.order.send_replace((which, treatment));
+    }
+
+    /// Treats the connections that are there so, and lets those to come be.
+    pub(crate) fn treat_present(&self, treatment: Treatment) {
+        let present = self.connections.lock().unwrap_or_else(PoisonError::into_inner).len();
+        self.treat(Which::Before(present), treatment);
+    }
+
+    /// Leads connections to another server from now on.
+    pub(crate) fn lead_to(&self, server: SocketAddr) {
+        *self.servers.lock().unwrap_or_else(PoisonError::into_inner) = vec![server];
     }
 
     pub(crate) fn be_fair(&self) {
@@ -88,10 +107,12 @@ impl Drop for Proxy {
     }
 }
 
-/// How one connection is treated, given what its client said.
-fn treatment(order: Order, said: &Mutex<Vec<u8>>) -> Treatment {
+/// How one connection is treated, given its number and what its client said.
+fn treatment(order: Order, number: usize, said: &Mutex<Vec<u8>>) -> Treatment {
     match order {
         (Which::All, treatment) => treatment,
+        (Which::Before(present), treatment) if number < present => treatment,
+        (Which::Before(_), _) => Treatment::Fair,
         (Which::Said(text), treatment) => {
             let said = said.lock().unwrap_or_else(PoisonError::into_inner);
             let said = said.windows(text.len()).any(|window| window == text.as_bytes());
@@ -100,7 +121,7 @@ fn treatment(order: Order, said: &Mutex<Vec<u8>>) -> Treatment {
     }
 }
 
-async fn carry(client: TcpStream, server: SocketAddr, order: watch::Receiver<Order>) {
+async fn carry(client: TcpStream, server: SocketAddr, number: usize, order: watch::Receiver<Order>) {
     let Ok(server) = TcpStream::connect(server).await else { return };
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let (mut from_client, mut to_client) = client.into_split();
@@ -110,7 +131,7 @@ async fn carry(client: TcpStream, server: SocketAddr, order: watch::Receiver<Ord
         let mut order = order.clone();
         loop {
             let now = *order.borrow_and_update();
-            if treatment(now, &said) == Treatment::Cut {
+            if treatment(now, number, &said) == Treatment::Cut {
                 return;
             }
             // What was said may match only later.
@@ -125,7 +146,7 @@ async fn carry(client: TcpStream, server: SocketAddr, order: watch::Receiver<Ord
         while let Ok(count @ 1..) = from_client.read(&mut bytes).await {
             said.lock().unwrap_or_else(PoisonError::into_inner).extend(&bytes[..count]);
             let order = *order.borrow();
-            match treatment(order, &said) {
+            match treatment(order, number, &said) {
                 Treatment::Swallowed | Treatment::Cut => continue,
                 Treatment::Late(late) => tokio::time::sleep(late).await,
                 Treatment::Fair | Treatment::Muted => {}
@@ -139,7 +160,7 @@ async fn carry(client: TcpStream, server: SocketAddr, order: watch::Receiver<Ord
         let mut bytes = vec![0; 64 * 1024];
         while let Ok(count @ 1..) = from_server.read(&mut bytes).await {
             let order = *order.borrow();
-            match treatment(order, &said) {
+            match treatment(order, number, &said) {
                 Treatment::Swallowed | Treatment::Muted | Treatment::Cut => continue,
                 Treatment::Late(late) => tokio::time::sleep(late).await,
                 Treatment::Fair => {}

@@ -101,6 +101,41 @@ on_both! {
         assert!(!format!("{allowed:?} {asked:?} {verifier:?}").contains(&secret[12..]));
     }
 
+    /// What is given back arrives at a service as what is taken does: by being heard of, not by the bound.
+    async fn what_is_given_back_arrives_as_what_is_taken(at: &Installation) {
+        at.people();
+        let server = at.serve_as(at.command("NDAUTH_TEST_NDAUTHD"), &["--freshness-bound", "30s"]);
+        let mut owner = server.client(&at.session()).await;
+        let secret = owner.create_token(new_token("ci")).await.expect("made").secret;
+        let verifier = self::at(&server, &at.service()).await;
+        soon(&Ok(None), async || refused(&verifier, &secret).await).await;
+        let named = || Some(v1::suspend_token_request::Token::Name("ci".to_owned()));
+        for round in 0..3 {
+            owner.suspend_token(v1::SuspendTokenRequest { token: named() }).await.expect("suspended");
+            soon(&Ok(Some(Reason::TokenSuspended)), async || refused(&verifier, &secret).await).await;
+            let asked = verifier.figures().asked;
+            assert_eq!(refused(&verifier, &secret).await, Ok(Some(Reason::TokenSuspended)));
+            assert_eq!(verifier.figures().asked, asked, "round {round}: it is decided here");
+            let named = Some(v1::resume_token_request::Token::Name("ci".to_owned()));
+            owner.resume_token(v1::ResumeTokenRequest { token: named }).await.expect("resumed");
+            soon(&Ok(None), async || refused(&verifier, &secret).await).await;
+            at.operate("account disable ada");
+            soon(&Ok(Some(Reason::AccountDisabled)), async || refused(&verifier, &secret).await).await;
+            at.operate("account enable ada");
+            soon(&Ok(None), async || refused(&verifier, &secret).await).await;
+            // What was disabled logs in again.
+            owner = server.client(&at.session()).await;
+        }
+        // What nobody gives back is remembered, and nobody is asked about it.
+        owner.revoke_token(revoke("ci")).await.expect("revoked");
+        soon(&Ok(Some(Reason::TokenRevoked)), async || refused(&verifier, &secret).await).await;
+        let asked = verifier.figures().asked;
+        for _ in 0..3 {
+            assert_eq!(refused(&verifier, &secret).await, Ok(Some(Reason::TokenRevoked)));
+        }
+        assert!(verifier.figures().asked <= asked + 1);
+    }
+
     /// Whatever is known of no secret is known for no longer than the bound, and guesses push nothing out.
     async fn unknown_secrets_are_remembered_briefly(at: &Installation) {
         at.people();
@@ -312,8 +347,10 @@ on_both! {
         server.signal(Signal::TERM);
         assert!(server.ended().success(), "who watches does not keep it");
         let server = at.serve_as(at.command("NDAUTH_TEST_NDAUTHD"), &["--listen", &listen]);
-        let watches = async || verifier.figures().watches;
-        soon(&2, watches).await;
+        soon(&2, async || verifier.figures().watches).await;
+        // It was told since.
+        let recent = async || verifier.figures().age.is_some_and(|age| age < Duration::from_millis(500));
+        soon(&true, recent).await;
         let before = verifier.figures();
         assert_eq!((before.resets, before.kept), (1, 1), "nothing is forgotten");
         assert_eq!(refused(&verifier, &secret).await, Ok(None));

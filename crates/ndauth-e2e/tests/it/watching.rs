@@ -101,6 +101,16 @@ fn position(confirmed: &v1::Confirmed) -> v1::LogPosition {
     confirmed.position.clone().expect("a position")
 }
 
+/// Waits until a server knows all that has happened so far: nobody is told that a secret is unknown before.
+async fn caught_up(server: &Running, service: &Secret) {
+    let request = v1::ValidateTokenRequest {
+        secret: "ndpat_Jj8IYRumwQ9GV4nfqrymvLBbUUnY8LAkuEecJnIrk1U".to_owned(),
+        required_access: v1::Access::Identity.into(),
+        ..Default::default()
+    };
+    server.client(service).await.validate_token(request).await.expect("decided");
+}
+
 on_both! {
     async fn it_goes_on_from_where_a_client_was(at: &Installation) {
         at.people();
@@ -108,6 +118,7 @@ on_both! {
         let service = at.service();
         let owner = server.client(&at.session()).await;
         let token = owner.create_token(new_token("ci")).await.expect("made").token.expect("a token");
+        caught_up(&server, &service).await;
         let mut watch = Watch::open(&server, &service, 1 << 16, None).await.expect("it may");
         let first = watch.hear().await.expect("a message");
         assert!(first.reset && first.changes.is_empty(), "who knows nothing begins anew");
@@ -116,6 +127,7 @@ on_both! {
         let start = position(&first.confirmed.expect("a confirmation"));
         // What concerns nothing that is kept is not told.
         owner.create_token(new_token("more")).await.expect("made");
+        caught_up(&server, &service).await;
         watch.probe(2);
         let (confirmed, changes) = watch.hear_until(2).await;
         assert_eq!((position(&confirmed).sequence, changes.len()), (start.sequence + 1, 0));
@@ -161,6 +173,7 @@ on_both! {
         let service = at.service();
         let owner = server.client(&at.session()).await;
         owner.create_token(new_token("ci")).await.expect("made");
+        caught_up(&server, &service).await;
         // It takes the first message, and not much more.
         let mut slow = Watch::open(&server, &service, 16 * 1024, None).await.expect("it may");
         let first = slow.hear().await.expect("a message");

@@ -1,0 +1,160 @@
+//! PostgreSQL with a standby: servers that one test starts, pauses, promotes and ends.
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use ndauth_store::testing::{execute_at, try_execute_at};
+use tempfile::TempDir;
+
+use crate::installation::{Killed, told};
+
+/// A server of PostgreSQL; dropped, it is killed.
+pub(crate) struct Server {
+    folder: TempDir,
+    port: u16,
+    process: Option<Killed>,
+}
+
+/// Debian's `nobody`: PostgreSQL refuses to run as root.
+const NOBODY: u32 = 65534;
+/// How long a server may take to come up.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+impl Server {
+    /// A new one.
+    pub(crate) async fn primary() -> Server {
+        let server = Server::with_folder();
+        let data = server.data();
+        let data = data.to_str().expect("text");
+        server.run(
+            "initdb",
+            &["--pgdata", data, "--username=nd", "--auth=trust", "--no-sync", "--encoding=UTF8"],
+        );
+        fs::write(
+            server.data().join("pg_hba.conf"),
+            "host all all 127.0.0.1/32 trust\nhost replication all 127.0.0.1/32 trust\n",
+        )
+        .expect("written");
+        server.started().await
+    }
+
+    /// One that follows this one. Its name, `standby`, is by which the other may wait for it.
+    pub(crate) async fn standby(&self) -> Server {
+        let server = Server::with_folder();
+        let data = server.data();
+        let from = format!("host=127.0.0.1 port={} user=nd application_name=standby", self.port);
+        let arguments =
+            ["--pgdata", data.to_str().expect("text"), "--dbname", &from, "--write-recovery-conf"];
+        server.run(
+            "pg_basebackup",
+            &[&arguments[..], &["--wal-method=stream", "--checkpoint=fast", "--no-sync"]].concat(),
+        );
+        server.started().await
+    }
+
+    fn with_folder() -> Server {
+        let folder = tempfile::Builder::new().prefix("ndauth-replica-").tempdir().expect("a folder");
+        if is_root() {
+            chown(folder.path(), Some(NOBODY), Some(NOBODY)).expect("given to nobody");
+        }
+        let port =
+            TcpListener::bind("127.0.0.1:0").and_then(|at| at.local_addr()).expect("a free port").port();
+        Server { folder, port, process: None }
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// The URL of the database that it comes with.
+    pub(crate) fn url(&self) -> String {
+        format!("postgres://nd@127.0.0.1:{}/postgres", self.port)
+    }
+
+    pub(crate) fn address(&self) -> std::net::SocketAddr {
+        ([127, 0, 0, 1], self.port).into()
+    }
+
+    /// Runs a statement.
+    pub(crate) async fn execute(&self, sql: &str) {
+        execute_at(&self.url(), sql).await;
+    }
+
+    /// Waits for a standby with each commit from now on, or for none.
+    pub(crate) async fn wait_for_standby(&self, standby: bool) {
+        let names = if standby { "standby" } else { "" };
+        self.execute(&format!("ALTER SYSTEM SET synchronous_standby_names = '{names}'")).await;
+        self.execute("SELECT pg_reload_conf()").await;
+        // It is in force once a connection that is new has it; a commit shows that the standby is there.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+
+    /// Makes a standby the primary.
+    pub(crate) async fn promote(&self) {
+        self.execute("SELECT pg_promote()").await;
+    }
+
+    /// Ends it as a crash would.
+    pub(crate) fn kill(&mut self) {
+        // The children of a postmaster that is killed end by themselves.
+        drop(self.process.take());
+        let _ = fs::remove_file(self.data().join("postmaster.pid"));
+    }
+
+    async fn started(mut self) -> Server {
+        self.start();
+        let begun = Instant::now();
+        while try_execute_at(&self.url(), "SELECT 1").await.is_err() {
+            assert!(begun.elapsed() < PATIENCE, "PostgreSQL does not come up");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        self
+    }
+
+    /// Starts it, again after it was ended.
+    pub(crate) fn start(&mut self) {
+        let mut command = self.command("postgres");
+        let sockets = format!("unix_socket_directories={}", self.folder.path().display());
+        let port = format!("port={}", self.port);
+        command.arg("-D").arg(self.data());
+        for setting in [
+            "listen_addresses=127.0.0.1",
+            &port,
+            &sockets,
+            "max_connections=200",
+            "shared_buffers=32MB",
+            "wal_level=replica",
+            "hot_standby=on",
+            "wal_receiver_status_interval=1",
+        ] {
+            command.args(["-c", setting]);
+        }
+        let log = fs::File::create(self.folder.path().join("log")).expect("a log");
+        command.stdout(log.try_clone().expect("a file")).stderr(log);
+        self.process = Some(Killed(command.spawn().expect("PostgreSQL starts")));
+    }
+
+    fn run(&self, program: &str, arguments: &[&str]) {
+        let mut command = self.command(program);
+        let done = command.args(arguments).stdout(Stdio::null()).output().expect("it runs");
+        assert!(done.status.success(), "{program}: {}", String::from_utf8_lossy(&done.stderr));
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(told("NDAUTH_TEST_POSTGRES_PROGRAMS").join(program));
+        command.current_dir(self.folder.path()).stdin(Stdio::null()).env("LC_ALL", "C");
+        if is_root() {
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        command
+    }
+}
+
+fn is_root() -> bool {
+    fs::metadata(Path::new("/proc/self")).expect("this process").uid() == 0
+}
