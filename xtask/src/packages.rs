@@ -41,7 +41,7 @@ enum Sign {
 use Job::{Bench, Demo, Test};
 use Sign::{Check, Programs};
 
-const NEEDS: [Need; 13] = [
+const NEEDS: [Need; 12] = [
     Need {
         from: Demo,
         name: "a C compiler",
@@ -58,9 +58,9 @@ const NEEDS: [Need; 13] = [
     },
     Need {
         from: Bench,
-        name: "setpriv, setsid and taskset",
-        purpose: "start a process as another user, in its own session or on one core",
-        sign: Programs(&["setpriv", "setsid", "taskset"]),
+        name: "setpriv, setsid, taskset, unshare and nsenter",
+        purpose: "start a process as another user, in its own session, on one core or on a small disk",
+        sign: Programs(&["setpriv", "setsid", "taskset", "unshare", "nsenter"]),
         packages: &["util-linux"],
     },
     Need {
@@ -83,13 +83,6 @@ const NEEDS: [Need; 13] = [
         purpose: "shows which writes reach the disk",
         sign: Programs(&["strace"]),
         packages: &["strace"],
-    },
-    Need {
-        from: Test,
-        name: "unshare and nsenter",
-        purpose: "give a test a small disk without being root",
-        sign: Programs(&["unshare", "nsenter"]),
-        packages: &["util-linux"],
     },
     Need {
         from: Test,

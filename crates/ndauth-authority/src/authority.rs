@@ -51,7 +51,7 @@ impl Authority {
     /// Opens a database that holds an installation, brings its schema to this version, and looks whether it is an older copy
     /// of what was seen of it before.
     ///
-    /// What was seen is kept beside a file of SQLite; for PostgreSQL, in the folder `data`.
+    /// The witness of what was seen lies beside a file of SQLite; for PostgreSQL, in the folder `data`.
     pub async fn open(
         url: &DatabaseUrl,
         clock: Clock,

@@ -195,7 +195,7 @@ pub enum AuthorityError {
     /// No thread could be started.
     #[error("cannot start a thread")]
     Thread(#[source] std::io::Error),
-    /// What follows the log ended, and did not say why.
+    /// The reader of the log ended, and did not say why.
     #[error("the log is followed no more: the thread that did ended")]
     ReaderLost,
     /// Too many wait for an answer that takes a fresher mirror.
@@ -316,7 +316,7 @@ impl AuthorityError {
         }
     }
 
-    /// Whether callers may read what is wrong with the database: that it is, and not where.
+    /// True where callers may read the error of the database: it names no place.
     fn is_for_callers(&self) -> bool {
         match self {
             AuthorityError::Stale { .. } => true,

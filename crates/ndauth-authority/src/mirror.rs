@@ -61,7 +61,7 @@ impl Default for Freshness {
     }
 }
 
-/// Whether a question may be answered from a state that is older than the bound, where the operator allows that.
+/// How a question is answered from a state that is older than the bound, where the operator allows that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stale {
     /// It may not: it concerns ndauth itself.

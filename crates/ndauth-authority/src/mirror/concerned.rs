@@ -1,4 +1,4 @@
-//! What events name: the rows that are to be read again.
+//! The rows that events name, which are to be read again.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use ndauth_store::{Read, StoredEvent};
 use super::state::Fresh;
 use crate::AuthorityError;
 
-/// What events name: rows to read again.
+/// The rows that some events name.
 #[derive(Debug, Default)]
 pub(super) struct Concerned {
     pub(super) tokens: BTreeSet<TokenId>,
@@ -19,7 +19,7 @@ pub(super) struct Concerned {
     accounts: BTreeSet<AccountId>,
     orgs: BTreeSet<OrgId>,
     services: BTreeSet<ServiceId>,
-    /// What secrets were found by that were removed.
+    /// The hashes of secrets that were removed.
     gone: Vec<SecretHash>,
     /// So much that it is better to load all.
     pub(super) everything: bool,
@@ -114,7 +114,7 @@ impl Concerned {
     }
 }
 
-/// What a secret is found by, from hexadecimal digits.
+/// The hash of a secret, from hexadecimal digits.
 fn hash_from_hex(text: &str) -> Option<SecretHash> {
     let mut bytes = [0; 32];
     hex::decode_to_slice(text, &mut bytes).ok()?;
