@@ -30,7 +30,7 @@ pub(crate) struct Standing {
     /// Whether there was a log, and nothing to compare it with, when the database was opened.
     strange: AtomicBool,
     rewound: ArcSwapOption<Rewound>,
-    /// Whether the database was a restored copy at the last look.
+    /// True where the database was a restored copy at the last look.
     restored: AtomicBool,
 }
 
@@ -46,7 +46,7 @@ pub struct Rewound {
 }
 
 impl Rewound {
-    /// What there is to choose, with counts.
+    /// The choices that the operator has, with counts.
     pub fn choice(&self) -> String {
         let (lost, it) = match self.seen.saturating_sub(self.found) {
             0 => (

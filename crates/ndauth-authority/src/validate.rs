@@ -383,7 +383,7 @@ impl Authority {
     }
 }
 
-/// Whether a service that presents this secret lives; and what that sets off.
+/// Judges a service by the secret that it presents, and names the effects.
 pub(crate) fn judge_service<'v>(
     view: &View<'v>,
     service: &Service,

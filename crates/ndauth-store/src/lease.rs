@@ -287,26 +287,7 @@ impl ConnectionTrait for Lease {
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        let mut held = self.hold().await?;
-        let sql = AssertSqlSafe(statement.sql.as_str());
-        let done = match held.as_mut().ok_or_else(gone)? {
-            Connection::Sqlite(connection) => {
-                let query = query_with(sql, values(&statement));
-                let row = self.bounded(async { query.fetch_optional(&mut **connection).await }).await;
-                row.map(|row| row.map(QueryResult::from))
-            }
-            Connection::Postgres(connection) if self.simple.load(Ordering::Relaxed) => {
-                let query = raw_sql(AssertSqlSafe(statement.to_string()));
-                let row = self.bounded(async { query.fetch_optional(&mut **connection).await }).await;
-                row.map(|row| row.map(QueryResult::from))
-            }
-            Connection::Postgres(connection) => {
-                let query = query_with(sql, values(&statement));
-                let row = self.bounded(async { query.fetch_optional(&mut **connection).await }).await;
-                row.map(|row| row.map(QueryResult::from))
-            }
-        };
-        done.map_err(failed_query)
+        Ok(self.query_all_raw(statement).await?.into_iter().next())
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {

@@ -13,7 +13,7 @@ use super::state::{Fresh, Rules, State};
 use crate::AuthorityError;
 use crate::standing::{happened_at, seen_now};
 
-/// What the mirror takes for a token with its secret, at the most; see `docs/scale.md`.
+/// The most bytes that the mirror takes for a token with its secret; see `docs/scale.md`.
 pub const BYTES_PER_TOKEN: u64 = 400;
 /// How many events are read at once.
 pub(super) const BATCH: u64 = 1000;
@@ -97,7 +97,7 @@ pub(super) async fn load(
     Ok(Loaded { state, moment, seen, asked })
 }
 
-/// What concerns all tokens.
+/// The rules that all tokens are judged by.
 pub(super) async fn rules(read: &Read) -> Result<Rules, StoreError> {
     let installation = *read.installation();
     let version = ndauth_core::Rules::version(&read.catalogue_hash(), installation.not_before);

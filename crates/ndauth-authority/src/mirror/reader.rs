@@ -43,9 +43,9 @@ struct Follower {
     /// Some rows of the state are newer than the events that were applied to it: it is of no one moment.
     mixed: bool,
     beats: Beats,
-    /// Whether anything is replicated synchronously, for whoever beats.
+    /// True while the database replicates synchronously: then the task that beats does so.
     synchronous: watch::Sender<bool>,
-    /// What listens for changes, and what beats.
+    /// The tasks that listen for changes and that beat.
     beside: Vec<JoinHandle<()>>,
     /// Since when it cannot be done.
     failing: Option<Instant>,
@@ -145,7 +145,7 @@ enum Next {
     Step,
     /// The end was reached.
     Rest,
-    /// What is known does not lead there: the log is another.
+    /// The log is another than the one that was followed.
     Rewound,
     /// An event that this version does not know concerns who knows what.
     Reload,

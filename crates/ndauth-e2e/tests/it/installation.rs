@@ -109,9 +109,10 @@ impl Installation {
         let mut command = self.command("NDAUTH_TEST_NDAUTHD");
         command.arg("admin").args(arguments.split(' '));
         let mut ended = run(command, "");
-        // Each names the database that it works on, before anything else.
-        if let Some(rest) = ended.err.strip_prefix(&format!("database: {}\n", self.scratch.url)) {
-            ended.err = rest.to_owned();
+        // Each names the database that it works on, before anything else; what reads JSON finds it there.
+        match ended.err.strip_prefix(&format!("database: {}\n", self.scratch.url)) {
+            Some(rest) => ended.err = rest.to_owned(),
+            None => assert!(ended.code != 0 || arguments.contains("json"), "{arguments}: {ended:?}"),
         }
         ended
     }
