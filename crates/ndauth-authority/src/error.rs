@@ -4,13 +4,15 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ndauth_core::{Handle, Label, NotRenewable, OrgSlug, Problem, Reason, Refusal, Role, Timestamp};
+use ndauth_core::{Handle, Label, NotRenewable, OrgSlug, Problem, Reason, Refusal, Role, Timestamp, TokenId};
 use ndauth_store::{CopyError, StoreError};
 
-use crate::access::Operation;
+use crate::access::{Kind, Operation};
 use crate::mirror::StaleCause;
 use crate::standing::Rewound;
-use crate::tokens::MAX_LIVE_TOKENS;
+
+/// How many personal tokens that are neither revoked nor expired an account may have.
+pub const MAX_LIVE_TOKENS: u64 = 25;
 
 /// What settles a restored copy.
 const SETTLE: &str = "say what becomes of the secrets in it: `ndauthd admin after-restore --help`";
@@ -38,12 +40,12 @@ pub enum AuthorityError {
     #[error("the account is disabled")]
     AccountDisabled,
     /// Only a person who is logged in may.
-    #[error("{caller} may not {}: that takes an interactive login", operation.verb())]
+    #[error("{caller} may not {verb}: that takes an interactive login")]
     SessionRequired {
         /// The kind of caller.
         caller: &'static str,
         /// What was asked.
-        operation: Operation,
+        verb: &'static str,
     },
     /// Only a person who logged in lately may.
     #[error("to {to} takes a login of the last 15 minutes, and not one by a device's code")]
@@ -67,12 +69,12 @@ pub enum AuthorityError {
     #[error("the policy of the org `{0}` was changed meanwhile, and nothing was done")]
     PolicyChanged(OrgSlug),
     /// This kind of caller may not.
-    #[error("{caller} may not {}", operation.verb())]
+    #[error("{caller} may not {verb}")]
     NotPermitted {
         /// The kind of caller.
         caller: &'static str,
         /// What was asked.
-        operation: Operation,
+        verb: &'static str,
     },
     /// The account's role in the org is too low.
     #[error("the account's role in the org `{org}` is `{role}`, and this needs `{needed}`")]
@@ -102,6 +104,16 @@ pub enum AuthorityError {
         what: &'static str,
         /// The name.
         name: String,
+        /// The token that holds it, and when that was made, where it is one and the caller may know.
+        holder: Option<(TokenId, Timestamp)>,
+    },
+    /// Several tokens go by a text.
+    #[error("`{text}` is the beginning of several tokens: {}", matches.join(", "))]
+    Ambiguous {
+        /// The text.
+        text: String,
+        /// Each of them: its name and its id.
+        matches: Vec<String>,
     },
     /// The account has as many live tokens as it may have.
     #[error("the account has {MAX_LIVE_TOKENS} live tokens, and no account may have more")]
@@ -254,6 +266,26 @@ pub enum AuthorityError {
 }
 
 impl AuthorityError {
+    /// That a kind of caller may not do this.
+    pub(crate) fn not_permitted(caller: &'static str, operation: Operation, kind: Kind) -> AuthorityError {
+        AuthorityError::NotPermitted { caller, verb: verb(operation, kind) }
+    }
+
+    /// That only a person who is logged in may do this.
+    pub(crate) fn session_required(caller: &'static str, operation: Operation, kind: Kind) -> AuthorityError {
+        AuthorityError::SessionRequired { caller, verb: verb(operation, kind) }
+    }
+
+    /// That a name is held by another.
+    pub(crate) fn taken(what: &'static str, name: impl fmt::Display) -> AuthorityError {
+        AuthorityError::NameTaken { what, name: name.to_string(), holder: None }
+    }
+
+    /// That there is no such thing.
+    pub(crate) fn none(what: &'static str, name: impl fmt::Display) -> AuthorityError {
+        AuthorityError::NotFound { what, name: name.to_string() }
+    }
+
     pub(crate) fn invalid(field: &'static str, why: impl fmt::Display) -> AuthorityError {
         AuthorityError::Invalid { field, why: why.to_string() }
     }
@@ -281,6 +313,7 @@ impl AuthorityError {
             AuthorityError::TokenLimit => Reason::TokenLimitReached,
             AuthorityError::LastAdmin { .. } => Reason::LastAdmin,
             AuthorityError::NotFound { .. } => Reason::NotFound,
+            AuthorityError::Ambiguous { .. } => Reason::NameAmbiguous,
             AuthorityError::OverlapRuns { .. } => Reason::OverlapRuns,
             AuthorityError::RotationPending { .. } => Reason::RotationPending,
             AuthorityError::NoRotation { .. } => Reason::NoRotation,
@@ -402,6 +435,11 @@ impl AuthorityError {
     }
 }
 
+/// An operation as people name it.
+fn verb(operation: Operation, kind: Kind) -> &'static str {
+    operation.row(kind).map_or("do this", |row| row.verb)
+}
+
 impl From<Refusal> for AuthorityError {
     fn from(refusal: Refusal) -> AuthorityError {
         AuthorityError::Refused(refusal)
@@ -433,6 +471,9 @@ impl From<&AuthorityError> for Problem {
                 Problem { field: Some((*field).to_owned()), ..Problem::new(error.reason(), message) }
             }
             AuthorityError::Refused(refusal) => Problem::from(refusal),
+            AuthorityError::NameTaken { holder: Some((id, created_at)), .. } => {
+                Problem { holder: Some((*id, *created_at)), ..Problem::new(error.reason(), message) }
+            }
             _ => Problem::new(error.reason(), message),
         }
     }

@@ -5,69 +5,50 @@
 //! [`Credential`], finds its row in the [access table](access), and is refused where there is none.
 
 pub mod access;
-
-mod accounts;
 mod authority;
-mod catalogue;
-mod check;
-mod console;
-mod copies;
-mod credential;
-mod devices;
+mod change;
 mod effects;
 mod error;
-mod exchange;
-mod explain;
-mod export;
 mod follow_ups;
-mod held;
-mod incidents;
-mod inspect;
-mod janitor;
 mod logins;
 mod mirror;
-mod oauth;
+mod opening;
+mod operator;
 mod orgs;
-mod rotations;
-mod sessions;
+mod reading;
 mod standing;
-mod throttle;
 mod tokens;
 mod uses;
-mod validate;
+mod validation;
 mod watching;
 
-pub use accounts::{Identity, WhoAmI};
+pub use access::Whose;
+pub(crate) use access::caller::Caller;
+pub use access::caller::{Credential, Life};
+pub use access::held::OwnerName;
 pub use authority::Authority;
-pub use catalogue::CatalogueApplied;
-pub use check::Checked;
-pub use console::{NewAccount, NewOrg, NewService, RotatedService};
-pub use copies::{RestoredCopy, Settled, Settlement};
-pub(crate) use credential::Caller;
-pub use credential::{Credential, Life};
-pub use devices::{DeviceAsked, DeviceBegun};
-pub use error::AuthorityError;
-pub use exchange::{ExchangeAsked, Exchanged};
-pub use explain::{Explained, Explanation, Inquiry, Subject};
-pub use export::parse_export;
-pub use held::OwnerName;
-pub use incidents::{ShutOut, Whose};
-pub use inspect::{AsOf, MemberView, OrgView, OwnedToken, ServiceView, SessionView};
-pub use janitor::Tidied;
-pub use logins::{Link, SignedIn};
+pub use change::Changed;
+pub use error::{AuthorityError, MAX_LIVE_TOKENS};
+pub use logins::{
+    CodeAsked, DeviceAsked, DeviceBegun, ExchangeAsked, Exchanged, GrantError, Granted, Link, Logins, MySession,
+    SignedIn, Visit, Visitor, WhichSessions,
+};
 pub use mirror::{BYTES_PER_TOKEN, Freshness, Reader, Readiness, StaleCause};
 pub use ndauth_store::{
     Clock, CopyError, Cursor, DatabaseUrl, Engine, InvalidDatabaseUrl, Key, ManualClock, MigrationState,
     ServerLock, StoreError, TokenOrder, TokenPage, TokenQuery, Use,
 };
-pub use oauth::{CodeAsked, GrantError};
-pub use orgs::{BrokenToken, Impact, MemberShown, NewPolicy, OrgShown, PoliciesShown, PolicySet};
-pub use rotations::{ChangedToken, RotatedToken, Settling};
-pub use sessions::{Granted, Logins, MySession, Visit, Visitor, WhichSessions};
+pub use operator::{
+    AsOf, CatalogueApplied, Checked, MemberView, NewAccount, NewService, OrgView, OwnedToken, RestoredCopy,
+    RotatedService, ServiceView, SessionView, Settled, Settlement, Tidied, parse_export,
+};
+pub use orgs::{
+    BrokenToken, Impact, MemberShown, NewOrg, NewPolicy, OrgShown, PoliciesShown, PolicySet,
+};
 pub use standing::Rewound;
 pub use tokens::{
-    AnyToken, CreatedToken, Listed, MAX_LIVE_TOKENS, NewToken, RevokedToken, Shown, TokenName, TokenSettings,
-    Which,
+    Explained, Explanation, Inquiry, Listed, Minted, NewToken, RevokedAll, Revoking, Rotated, Settling, Shown,
+    Subject, Which,
 };
-pub use validate::{Answer, Question, Resolved, Verdict};
-pub use watching::{Changed, News, Watcher};
+pub use validation::{Answer, Identity, Question, Resolved, Verdict, WhoAmI};
+pub use watching::{News, Watcher};

@@ -6,17 +6,16 @@ use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwapOption;
-use ndauth_core::{Causes, Installation, InstallationId, Timestamp};
+use ndauth_core::{Installation, InstallationId, Timestamp};
 use ndauth_store::{DatabaseUrl, Read, Seen, StoreError, StoredEvent, Witness};
 use serde::Deserialize;
 
+use crate::AuthorityError;
 use crate::access::Operation;
-use crate::authority::nothing_was_there;
-use crate::{Authority, AuthorityError};
 
 /// What is known of the database's place in its own history.
 #[derive(Debug)]
@@ -24,14 +23,14 @@ pub(crate) struct Standing {
     /// What the names of the files begin with that keep what was seen, where any do.
     prefix: Option<PathBuf>,
     /// One look at a time: the files are read and written.
-    looking: tokio::sync::Mutex<Option<(InstallationId, Seen)>>,
+    pub(crate) looking: tokio::sync::Mutex<Option<(InstallationId, Seen)>>,
     /// The highest end that the mirror has applied.
     mirrored: Mutex<Option<Seen>>,
     /// Whether there was a log, and nothing to compare it with, when the database was opened.
-    strange: AtomicBool,
-    rewound: ArcSwapOption<Rewound>,
+    pub(crate) strange: AtomicBool,
+    pub(crate) rewound: ArcSwapOption<Rewound>,
     /// True where the database was a restored copy at the last look.
-    restored: AtomicBool,
+    pub(crate) restored: AtomicBool,
 }
 
 /// That the log ends before where it was seen to end, or reads otherwise there.
@@ -97,7 +96,7 @@ impl Standing {
         operation: Operation,
         installation: &Installation,
     ) -> Result<(), AuthorityError> {
-        if operation.waits_for_nobody() {
+        if operation.serves_copies() {
             return Ok(());
         }
         if installation.restored_at.is_some() {
@@ -110,7 +109,7 @@ impl Standing {
     }
 
     /// The files that keep what was seen, of any installation.
-    fn files(&self) -> Result<BTreeMap<PathBuf, io::Result<Option<Seen>>>, AuthorityError> {
+    pub(crate) fn files(&self) -> Result<BTreeMap<PathBuf, io::Result<Option<Seen>>>, AuthorityError> {
         let Some(prefix) = self.prefix.as_ref().map(|prefix| prefix.as_os_str().as_encoded_bytes()) else {
             return Ok(BTreeMap::new());
         };
@@ -143,131 +142,8 @@ impl Standing {
         })
     }
 
-    fn mirrored(&self) -> MutexGuard<'_, Option<Seen>> {
+    pub(crate) fn mirrored(&self) -> MutexGuard<'_, Option<Seen>> {
         self.mirrored.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Authority {
-    /// Remembers an end of the log that was answered from: what ends before it is an older copy.
-    pub(crate) fn saw(&self, seen: Seen) {
-        let mut mirrored = self.standing.mirrored();
-        if mirrored.is_none_or(|before| before.head.sequence < seen.head.sequence) {
-            *mirrored = Some(seen);
-        }
-    }
-
-    /// Whether the log was found to be an older copy.
-    pub(crate) fn is_rewound(&self) -> bool {
-        self.standing.rewound.load().is_some()
-    }
-
-    /// Looks at the end of the log, compares it with what was seen before, and remembers it. Fails where
-    /// the database cannot be asked; [`Authority::may_serve`] tells what it found.
-    ///
-    /// A log that forgot what was seen is served again once the operator has said what becomes of it, after what was seen:
-    /// that is an event of the log itself, so it frees every instance, wherever it was said. What was said before, of
-    /// another copy, frees none.
-    pub async fn look(&self) -> Result<(), AuthorityError> {
-        let mut known = self.standing.looking.lock().await;
-        // What was seen is read before the database, which then can only be newer.
-        let mut files = self.standing.files()?;
-        let mirrored = *self.standing.mirrored();
-        let read = self.store.read().await?;
-        read.use_simple_protocol();
-        let Some(installation) = read.installation_id().await? else {
-            let Some((_, Seen { head, .. })) = *known else {
-                return nothing_was_there(self.store.url(), &self.standing);
-            };
-            // It was there a moment ago.
-            let rewound = Rewound { seen: head.sequence, found: read.head().sequence, witness: None };
-            self.standing.rewound.store(Some(Arc::new(rewound)));
-            return Ok(());
-        };
-        let witness = self.standing.witness(installation);
-        let kept = match &witness {
-            None => None,
-            Some(witness) => {
-                let kept = files.remove(witness.path()).transpose();
-                kept.map_err(|source| unreadable(witness, source))?.flatten()
-            }
-        };
-        if known.is_none() {
-            self.standing.strange.store(kept.is_none(), Ordering::Relaxed);
-        }
-        let same = known.is_none_or(|(of, _)| of == installation);
-        let own = known.filter(|_| same).map(|(_, seen)| seen);
-        let mirrored = own.and(mirrored);
-        if !same {
-            *self.standing.mirrored() = None;
-        }
-        let now = seen_now(&read).await?;
-        let seen = kept.into_iter().chain(own).chain(mirrored).max_by_key(|seen| seen.head.sequence);
-        let mut settled = false;
-        let mut rewound = None;
-        if let Some(Seen { head, at }) = seen
-            && read.event_hash(head.sequence).await? != Some(head.hash)
-        {
-            settled = read.installation().settled_at.is_some_and(|settled| settled > at);
-            rewound = (!settled).then(|| Rewound {
-                seen: head.sequence,
-                found: now.head.sequence,
-                witness: witness.as_ref().map(|witness| witness.path().to_owned()),
-            });
-        }
-        if rewound.is_none() && read.installation().restored_at.is_none() {
-            if settled {
-                *self.standing.mirrored() = None;
-            }
-            let newer = |kept: Seen| now.head.sequence > kept.head.sequence;
-            if settled || kept.is_none_or(newer) {
-                self.keep(witness.as_ref(), &now);
-            }
-            *known = Some((installation, now));
-        }
-        self.standing.rewound.store(rewound.map(Arc::new));
-        self.standing.restored.store(read.installation().restored_at.is_some(), Ordering::Relaxed);
-        Ok(())
-    }
-
-    /// Fails where the last look found a copy that nobody has put into service yet.
-    pub fn could_serve(&self) -> Result<(), AuthorityError> {
-        let restored_at = self.standing.restored.load(Ordering::Relaxed).then_some(Timestamp::MIN);
-        let installation = Installation { not_before: Timestamp::MIN, restored_at, settled_at: None };
-        self.standing.admit(Operation::CheckHealth, &installation)
-    }
-
-    /// Whether an older copy would have been noticed when the database was opened: something was kept of
-    /// what was seen of its log before.
-    pub fn would_notice_a_copy(&self) -> bool {
-        !self.standing.strange.load(Ordering::Relaxed)
-    }
-
-    /// Fails where the database is a copy that nobody has put into service yet.
-    pub async fn may_serve(&self) -> Result<(), AuthorityError> {
-        self.standing.admit(Operation::CheckHealth, &self.store.moment().await?.installation)
-    }
-
-    /// Takes the end of the log as it is for what was seen, whatever was seen before.
-    pub(crate) async fn settle(&self) -> Result<(), AuthorityError> {
-        let mut known = self.standing.looking.lock().await;
-        let read = self.store.read().await?;
-        let Some(installation) = read.installation_id().await? else { return Ok(()) };
-        let seen = seen_now(&read).await?;
-        self.keep(self.standing.witness(installation).as_ref(), &seen);
-        *self.standing.mirrored() = None;
-        *known = Some((installation, seen));
-        self.standing.rewound.store(None);
-        Ok(())
-    }
-
-    /// What cannot be kept is no reason to fail: what this process saw, it knows.
-    fn keep(&self, witness: Option<&Witness>, seen: &Seen) {
-        let Some(witness) = witness else { return };
-        if let Err(error) = witness.write(seen) {
-            let file = witness.path().display();
-            tracing::warn!(%file, error = %Causes(&error), "the end of the log was not kept");
-        }
     }
 }
 
@@ -293,4 +169,12 @@ pub(crate) fn happened_at(event: &StoredEvent) -> Timestamp {
 
 pub(crate) fn unreadable(witness: &Witness, source: io::Error) -> AuthorityError {
     AuthorityError::Witness { path: witness.path().to_owned(), source }
+}
+
+/// Fails where an installation was here before: an empty database in its place has forgotten everything.
+pub(crate) fn nothing_was_there(url: &DatabaseUrl, standing: &Standing) -> Result<(), AuthorityError> {
+    match standing.orphan(url)? {
+        None => Ok(()),
+        Some(witness) => Err(AuthorityError::Emptied { database: url.to_string(), witness }),
+    }
 }

@@ -30,7 +30,10 @@ pub enum Requirement {
         permission: Option<Permission>,
     },
     /// Something of its owner's account, at ndauth itself.
-    Account,
+    Account {
+        /// The permission that is needed, where one is. All grants cover it.
+        permission: Option<Permission>,
+    },
     /// What it may do in an org at all: asked for people, who look at a token, and never for a service.
     Survey {
         /// The org.
@@ -42,7 +45,7 @@ impl Requirement {
     /// The org that it is about, where it is about one.
     pub fn org(&self) -> Option<&OrgSlug> {
         match self {
-            Requirement::Identity | Requirement::Account => None,
+            Requirement::Identity | Requirement::Account { .. } => None,
             Requirement::Access { org, .. } | Requirement::Survey { org } => Some(org),
         }
     }
@@ -280,7 +283,7 @@ impl Case<'_> {
             Requirement::Access { access, permission, .. } => {
                 needed_role(self, *access, permission.as_ref()).scope()
             }
-            Requirement::Identity | Requirement::Account | Requirement::Survey { .. } => Scope::Ro,
+            Requirement::Identity | Requirement::Account { .. } | Requirement::Survey { .. } => Scope::Ro,
         }
     }
 
@@ -361,7 +364,10 @@ impl Factor {
             (Factor::Owner, _) => judge_owner(case),
             (Factor::Audience, _) => judge_audience(case),
             (Factor::Network, _) => judge_network(case),
-            (_, Identity | Account) => Ok(()),
+            (Factor::Grants, Account { permission: Some(permission) }) if case.token.grants != Grants::All => {
+                judge_grants(case, Some(permission))
+            }
+            (_, Identity | Account { .. }) => Ok(()),
             (Factor::Catalogue | Factor::Scope | Factor::Grants, Survey { .. }) => Ok(()),
             (Factor::Service, Access { org, .. } | Survey { org }) => judge_service(case, org),
             (Factor::Catalogue, Access { permission, .. }) => judge_catalogue(case, permission.as_ref()),
@@ -394,7 +400,7 @@ impl Factor {
                 Requirement::Access { permission: Some(permission), .. } => case.least_role(permission),
                 Requirement::Access { permission: None, .. }
                 | Requirement::Survey { .. }
-                | Requirement::Account
+                | Requirement::Account { .. }
                 | Requirement::Identity => Some(Role::Ro),
             }),
             Factor::Scope => Allowance::Scope(case.token.scope),

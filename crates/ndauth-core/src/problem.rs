@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{Class, Permission, Reason, Refusal};
+use crate::{Class, Permission, Reason, Refusal, Timestamp, TokenId};
 
 /// Why a call failed, in words and as a reason. Its words are safe to show to the caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,12 +15,14 @@ pub struct Problem {
     pub field: Option<String>,
     /// The permissions that the caller's credential would have to carry, where it is that.
     pub missing_permissions: Vec<Permission>,
+    /// The token that holds the name that was asked for, and when it was made, where it is that.
+    pub holder: Option<(TokenId, Timestamp)>,
 }
 
 impl Problem {
     /// A failure for a reason.
     pub fn new(reason: Reason, message: impl Into<String>) -> Problem {
-        Problem { reason, message: message.into(), field: None, missing_permissions: Vec::new() }
+        Problem { reason, message: message.into(), field: None, missing_permissions: Vec::new(), holder: None }
     }
 
     /// A field of the request that is not of the right form.

@@ -87,6 +87,8 @@ pub enum Reason {
     InvalidArgument,
     /// The name is held by another.
     NameTaken,
+    /// Several things go by the name.
+    NameAmbiguous,
     /// The org would have no admin left.
     LastAdmin,
     /// Somebody else changed it in between.
@@ -174,7 +176,7 @@ use Who as W;
 /// A row a reason: its code, its class, who can do something about it, and what to do next (empty where
 /// nothing general helps).
 #[rustfmt::skip]
-const ROWS: [(Reason, &str, Class, Who, &str); 60] = [
+const ROWS: [(Reason, &str, Class, Who, &str); 61] = [
     (R::CredentialMissing, "CREDENTIAL_MISSING", C::NotAuthenticated, W::Caller, "set NDCLI_TOKEN, or log in with `ndcli auth login`"),
     (R::SecretMalformed, "SECRET_MALFORMED", C::NotAuthenticated, W::Caller, "copy the token again, whole and without line breaks"),
     (R::SecretUnknown, "SECRET_UNKNOWN", C::NotAuthenticated, W::Caller, "check that it was made on this server and that the right variable holds it"),
@@ -217,6 +219,7 @@ const ROWS: [(Reason, &str, Class, Who, &str); 60] = [
     (R::NotPermitted, "NOT_PERMITTED", C::NotPermitted, W::Caller, ""),
     (R::InvalidArgument, "INVALID_ARGUMENT", C::Invalid, W::Caller, ""),
     (R::NameTaken, "NAME_TAKEN", C::Conflict, W::Caller, "choose another name, or revoke what holds it"),
+    (R::NameAmbiguous, "NAME_AMBIGUOUS", C::Invalid, W::Caller, "say more of it, or its whole id"),
     (R::LastAdmin, "LAST_ADMIN", C::Precondition, W::Caller, "make somebody else an admin first"),
     (R::ChangedMeanwhile, "CHANGED_MEANWHILE", C::Precondition, W::Caller, "look at it again, and say once more what you want"),
     (R::TokenLimitReached, "TOKEN_LIMIT_REACHED", C::Exhausted, W::Caller, "revoke one that is no longer used: `ndcli auth token list` shows when each last was"),

@@ -217,6 +217,16 @@ impl TokenView {
         }
     }
 
+    /// The token as an org's admin sees it, whose own it is not: nothing of other orgs, nor from where it is used.
+    #[must_use]
+    pub fn as_seen_in(mut self, org: &OrgSlug) -> TokenView {
+        if let Orgs::Only(_) = self.orgs {
+            self.orgs = Orgs::Only([org.clone()].into());
+        }
+        self.suspended_in.retain(|(of, _)| of == org);
+        TokenView { revocation: None, used_from: Vec::new(), ..self }
+    }
+
     fn is_let_in(&self, secret: &SecretView) -> bool {
         secret.record.judge_minting(self.not_before).is_ok()
     }

@@ -42,7 +42,7 @@ pub fn requirement_to_proto(
             required_permission: permission.as_ref().map(permission_to_proto),
             ..asked
         }),
-        Requirement::Account | Requirement::Survey { .. } => {
+        Requirement::Account { .. } | Requirement::Survey { .. } => {
             Err(Problem::invalid("requirement", "a service asks for `Identity` or `Access`"))
         }
     }

@@ -13,12 +13,22 @@ const DOMAIN: &str = "ndauth";
 /// In the metadata of the `ErrorInfo`: permissions that the caller's credential lacks, with blanks between.
 const MISSING: &str = "missing_permissions";
 
+/// The id of the token that holds a name which was asked for, and when that was made, as RFC 3339 writes it.
+const HOLDER: &str = "holder_id";
+const HOLDER_MADE: &str = "holder_created_at";
+
 /// The status that tells of a failure.
 pub fn status_from_problem(problem: &Problem) -> Status {
     let missing = problem.missing_permissions.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
     let missing = Some(missing).filter(|missing| !missing.is_empty());
+    let holder = problem.holder;
+    let metadata = [
+        (MISSING, missing),
+        (HOLDER, holder.map(|(id, _)| id.to_string())),
+        (HOLDER_MADE, holder.map(|(_, made)| made.to_string())),
+    ];
     let metadata: HashMap<String, String> =
-        missing.map(|missing| (MISSING.to_owned(), missing)).into_iter().collect();
+        metadata.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect();
     let mut details = ErrorDetails::with_error_info(problem.reason.code(), DOMAIN, metadata);
     if let Some(field) = &problem.field {
         details.add_bad_request_violation(field, &problem.message);
@@ -29,10 +39,11 @@ pub fn status_from_problem(problem: &Problem) -> Status {
 /// The failure that a status tells of. One that ndauth did not write is judged by its code.
 pub fn problem_from_status(status: &Status) -> Problem {
     let info = status.get_details_error_info().filter(|info| info.domain == DOMAIN);
-    let missing = info.as_ref().and_then(|info| info.metadata.get(MISSING)).map_or("", String::as_str);
-    let missing_permissions = missing.split(' ').filter_map(|text| text.parse().ok()).collect();
+    let told = |key| info.as_ref().and_then(|info| info.metadata.get(key)).map_or("", String::as_str);
+    let missing_permissions = told(MISSING).split(' ').filter_map(|text| text.parse().ok()).collect();
+    let holder = told(HOLDER).parse().ok().zip(told(HOLDER_MADE).parse().ok());
     let reason =
-        info.and_then(|info| Reason::from_code(&info.reason)).unwrap_or_else(|| foreign_reason(status));
+        info.as_ref().and_then(|info| Reason::from_code(&info.reason)).unwrap_or_else(|| foreign_reason(status));
     let field = status
         .get_details_bad_request()
         .and_then(|bad| bad.field_violations.into_iter().next())
@@ -42,7 +53,7 @@ pub fn problem_from_status(status: &Status) -> Problem {
         Code::Cancelled if status.message() == "Timeout expired" => "no answer came in time".to_owned(),
         _ => status.message().to_owned(),
     };
-    Problem { reason, message, field, missing_permissions }
+    Problem { reason, message, field, missing_permissions, holder }
 }
 
 fn code(reason: Reason) -> Code {

@@ -37,6 +37,7 @@ mod services;
 mod sessions;
 mod suspensions;
 mod tickets;
+mod token_names;
 mod tokens;
 mod uses;
 mod witness;

@@ -431,11 +431,11 @@ struct Restrictions {
 }
 
 /// What their owners made: what is derived from a session is not theirs to list.
-fn underived() -> Select<token::Entity> {
+pub(crate) fn underived() -> Select<token::Entity> {
     token::Entity::find().filter(token::Column::SessionId.is_null())
 }
 
-fn owned_by(owner: Owner) -> SimpleExpr {
+pub(crate) fn owned_by(owner: Owner) -> SimpleExpr {
     match owner {
         Owner::Account(id) => token::Column::AccountId.eq(id.uuid()),
         Owner::Org(id) => token::Column::OrgId.eq(id.uuid()),

@@ -25,7 +25,7 @@ use seize::Collector;
 
 use super::feed::{Heard, Recent};
 use crate::effects::Effects;
-use crate::held::{Held, OwnerName};
+use crate::access::held::{Held, Judging, OwnerName};
 use crate::{AuthorityError, Caller};
 
 /// One state after the other of everything that a service can ask about.
@@ -336,8 +336,10 @@ impl<'a> View<'a> {
         &self.rules.installation
     }
 
-    pub(crate) fn catalogue(&self) -> &'a Catalogue {
-        &self.rules.catalogue
+    /// What every decision as of this view reads.
+    pub(crate) fn judging(&self) -> Judging<'a> {
+        let Rules { installation, catalogue, .. } = self.rules;
+        Judging { catalogue, not_before: installation.not_before, now: self.now }
     }
 
     pub(crate) fn rules_version(&self) -> RulesVersion {
@@ -434,7 +436,7 @@ impl<'a> View<'a> {
         service: &Service,
         secret: &SecretRecord,
     ) -> Result<(), AuthorityError> {
-        Caller::judge_service(service, secret, self.installation(), self.now)
+        Caller::judge_service(service, secret, self.installation().not_before, self.now)
     }
 
     /// A token that presents itself by one of its secrets, if it lives.
@@ -450,7 +452,7 @@ impl<'a> View<'a> {
         };
         let owner = owner.ok_or_else(|| ownerless(&family.token))?;
         let held = Held { record: family.secret(which).clone(), token: family.token.clone(), owner };
-        Caller::of_token(held, from, self.catalogue(), self.installation(), self.now)
+        Caller::of_token(held, from, self.judging())
     }
 
     /// Whose a token is.

@@ -411,7 +411,7 @@ fn the_first_factor_that_refuses_is_named() {
             "for services, at ndauth",
             |w| {
                 w.token.services = Services::only([service_id(2)]).expect("services");
-                (w.service, w.requirement) = (None, Requirement::Account);
+                (w.service, w.requirement) = (None, Requirement::Account { permission: None });
             },
             Some(Refusal::ServiceNotCovered("ndauth".parse().expect("a name"))),
         ),
@@ -427,13 +427,13 @@ fn the_first_factor_that_refuses_is_named() {
             "from elsewhere, at ndauth",
             |w| {
                 w.token.networks = networks("10.0.0.0/8");
-                (w.service, w.requirement, w.address) = (None, Requirement::Account, address("192.0.2.7"));
+                (w.service, w.requirement, w.address) = (None, Requirement::Account { permission: None }, address("192.0.2.7"));
             },
             Some(Refusal::NetworkNotCovered("192.0.2.7".parse().expect("an address"))),
         ),
         (
             "of its account, at ndauth",
-            |w| (w.service, w.requirement, w.org) = (None, Requirement::Account, None),
+            |w| (w.service, w.requirement, w.org) = (None, Requirement::Account { permission: None }, None),
             None,
         ),
         (
@@ -695,7 +695,7 @@ fn requirements() -> impl Strategy<Value = Requirement> {
     let access = select(vec![Scope::Ro, Scope::Rw]);
     prop_oneof![
         1 => Just(Requirement::Identity),
-        1 => Just(Requirement::Account),
+        1 => Just(Requirement::Account { permission: None }),
         1 => Just(Requirement::Survey { org: slug() }),
         8 => (access, permission).prop_map(|(access, permission)| asks(access, permission)),
     ]

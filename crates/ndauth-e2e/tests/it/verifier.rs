@@ -507,7 +507,7 @@ async fn many_questions_about_one_secret_are_one() {
     let asked = verifier.figures().asked;
     assert_eq!(asked, 1, "they were joined");
     // One that makes no sense spoils no other.
-    let nonsense = Requirement::Account;
+    let nonsense = Requirement::Account { permission: None };
     let nonsense = Question { requirement: &nonsense, ..question };
     let verdicts = verifier.batch(&[question, nonsense]).await;
     assert!(verdicts[0].as_ref().is_ok_and(Verdict::is_allowed));

@@ -67,6 +67,7 @@ pub enum Reason {
     CommittedUnconfirmed = 59,
     /// It may have been done or not: look before it is repeated. The code of the call is 2 (UNKNOWN).
     OutcomeUnknown = 60,
+    NameAmbiguous = 61,
 }
 impl Reason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -136,6 +137,7 @@ impl Reason {
             Self::LinkSpent => "REASON_LINK_SPENT",
             Self::CommittedUnconfirmed => "REASON_COMMITTED_UNCONFIRMED",
             Self::OutcomeUnknown => "REASON_OUTCOME_UNKNOWN",
+            Self::NameAmbiguous => "REASON_NAME_AMBIGUOUS",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -202,6 +204,7 @@ impl Reason {
             "REASON_LINK_SPENT" => Some(Self::LinkSpent),
             "REASON_COMMITTED_UNCONFIRMED" => Some(Self::CommittedUnconfirmed),
             "REASON_OUTCOME_UNKNOWN" => Some(Self::OutcomeUnknown),
+            "REASON_NAME_AMBIGUOUS" => Some(Self::NameAmbiguous),
             _ => None,
         }
     }

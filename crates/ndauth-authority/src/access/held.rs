@@ -3,10 +3,10 @@
 use std::net::IpAddr;
 
 use ndauth_core::{
-    Account, Asker, Case, Catalogue, Org, OrgSlug, OrgView, Owner, OwnerView, Policies, Requirement, Role,
-    SecretRecord, Timestamp, Token,
+    Account, Asker, Case, Catalogue, Effective, Org, OrgSlug, OrgView, Owner, OwnerView, Policies, Refusal,
+    Requirement, Role, Secret, SecretRecord, Timestamp, Token, decide,
 };
-use ndauth_store::{Read, StoreError};
+use ndauth_store::{Family, FoundSecret, Read, StoreError};
 
 /// A token, one of its secrets, and whose it is.
 #[derive(Debug)]
@@ -34,17 +34,52 @@ pub(crate) struct Ground {
     pub(crate) policies: Policies,
 }
 
+/// What every decision of a moment reads.
+#[derive(Clone, Copy)]
+pub(crate) struct Judging<'a> {
+    pub(crate) catalogue: &'a Catalogue,
+    /// Every secret minted before is refused.
+    pub(crate) not_before: Timestamp,
+    /// As of when.
+    pub(crate) now: Timestamp,
+}
+
 /// What is asked about a token, and in which circumstances.
 pub(crate) struct Question<'a> {
+    pub(crate) judging: Judging<'a>,
     pub(crate) requirement: &'a Requirement,
     pub(crate) asker: Asker<'a>,
     /// Where it was used, where that is known and believed.
     pub(crate) address: Option<IpAddr>,
-    pub(crate) catalogue: &'a Catalogue,
-    /// Every secret minted before is shut out.
-    pub(crate) not_before: Timestamp,
-    /// As of when.
-    pub(crate) now: Timestamp,
+}
+
+impl<'a> Judging<'a> {
+    /// Those of a view of the database.
+    pub(crate) fn of(read: &Read, catalogue: &'a Catalogue) -> Judging<'a> {
+        Judging { catalogue, not_before: read.installation().not_before, now: read.now() }
+    }
+
+    /// Decides what a token may do at ndauth itself.
+    pub(crate) fn decide(
+        self,
+        held: &Held,
+        ground: Option<&Ground>,
+        requirement: &Requirement,
+        address: Option<IpAddr>,
+    ) -> Result<Effective, Refusal> {
+        decide(&held.case(ground, &Question { judging: self, requirement, asker: Asker::Ndauth, address }))
+    }
+
+    /// Decides whether a token may act on its owner's account, by this permission, `action:type`, where one is needed.
+    pub(crate) fn account(
+        self,
+        held: &Held,
+        address: Option<IpAddr>,
+        permission: Option<&str>,
+    ) -> Result<(), Refusal> {
+        let permission = permission.map(|text| text.parse().expect("the table holds permissions"));
+        self.decide(held, None, &Requirement::Account { permission }, address).map(drop)
+    }
 }
 
 impl<'a> Question<'a> {
@@ -56,6 +91,7 @@ impl<'a> Question<'a> {
         owner: OwnerView<'a>,
         org: OrgView<'a>,
     ) -> Case<'a> {
+        let Judging { catalogue, not_before, now } = self.judging;
         Case {
             secret,
             token,
@@ -64,9 +100,19 @@ impl<'a> Question<'a> {
             asker: self.asker,
             address: self.address,
             requirement: self.requirement,
-            catalogue: self.catalogue,
-            not_before: self.not_before,
-            now: self.now,
+            catalogue,
+            not_before,
+            now,
+        }
+    }
+}
+
+impl Ground {
+    /// True where an owner has a part in the org.
+    pub(crate) fn is_known_to(&self, owner: &OwnerName) -> bool {
+        match owner {
+            OwnerName::Account(_) => self.role.is_some(),
+            OwnerName::Org(own) => own.id == self.org.id,
         }
     }
 }
@@ -117,4 +163,25 @@ pub(crate) async fn ground(
     };
     let policies = read.find_policies(org.id).await?;
     Ok(Some(Ground { org, role, policies }))
+}
+
+/// Finds the token of a secret that services may be shown.
+pub(crate) async fn find_held(read: &Read, secret: &Secret) -> Result<Result<Held, Refusal>, StoreError> {
+    if let Err(refusal) = secret.judge_for_services() {
+        return Ok(Err(refusal));
+    }
+    let Some(found) = read.find_secret(&secret.hash()).await? else {
+        return Ok(Err(Refusal::Unknown));
+    };
+    let Family::Token(id) = found.family else {
+        return Err(orphan(&found, "token_id"));
+    };
+    let token = read.find_token(id).await?.ok_or_else(|| orphan(&found, "token_id"))?;
+    let owner = owner_of(read, &token).await?;
+    Ok(Ok(Held { record: found.record, token, owner }))
+}
+
+/// A secret whose family is not there: the schema forbids it.
+pub(crate) fn orphan(found: &FoundSecret, column: &'static str) -> StoreError {
+    StoreError::Corrupt { table: "secret", column, id: found.record.id.to_string() }
 }

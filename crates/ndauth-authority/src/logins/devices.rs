@@ -8,11 +8,10 @@ use ndauth_store::{Read, Ticket, TicketKind};
 use rand::rngs::SysRng;
 use serde::{Deserialize, Serialize};
 
+use super::codes::{GrantError, live_account, read_details, ticket, written};
+use super::sessions::{Granted, Visit, Visitor};
+use super::throttle::{Tried, network};
 use crate::access::Operation;
-use crate::authority::retried;
-use crate::oauth::{GrantError, granted, live_account, read_details, ticket, written};
-use crate::sessions::{Granted, Visit, Visitor};
-use crate::throttle::{Tried, network};
 use crate::{Authority, AuthorityError};
 
 /// A device that waits to be let in.
@@ -80,10 +79,8 @@ impl Authority {
         }
         let now = self.store.moment().await?.now;
         self.throttle.take(&[Tried::DeviceFrom(network(visitor.address))], now)?;
-        granted(|| async {
-            let write = self.store.write("begin_device").await?;
-            self.standing.admit(Operation::AskForDevice, write.installation())?;
-            if write.count_tickets(TicketKind::Device, None).await? >= MOST_DEVICES {
+        let begun = self.change_uncalled(Operation::AskForDevice, |uncalled| async move {
+            if uncalled.count_tickets(TicketKind::Device, None).await? >= MOST_DEVICES {
                 return Err(AuthorityError::TooManyTries { after: DEVICE }.into());
             }
             let (device_code, user_code) = (OneTime::mint(&mut SysRng)?, UserCode::mint(&mut SysRng)?);
@@ -92,12 +89,16 @@ impl Authority {
                 address: visitor.address,
                 decided: None,
             };
-            let ticket = ticket(&write, &device_code, TicketKind::Device, DEVICE, &details);
-            write.insert_ticket(&Ticket { user_code: Some(user_code.hash()), ..ticket }).await?;
-            write.commit_observed().await?;
-            Ok(DeviceBegun { device_code, user_code, lasts: DEVICE, interval: INTERVAL })
-        })
-        .await
+            let ticket = ticket(&uncalled, &device_code, TicketKind::Device, DEVICE, &details);
+            uncalled.insert_ticket(&Ticket { user_code: Some(user_code.hash()), ..ticket }).await?;
+            Ok::<_, GrantError>(uncalled.observed(DeviceBegun {
+                device_code,
+                user_code,
+                lasts: DEVICE,
+                interval: INTERVAL,
+            }))
+        });
+        begun.await.map(|done| done.value)
     }
 
     /// Tells the person who typed a code which device waits with it.
@@ -132,15 +133,16 @@ impl Authority {
         let Visit { account, session, now } = self.visit(cookie, visitor).await?;
         let typed = Tried::CodeBy(account.id);
         self.throttle.take(std::slice::from_ref(&typed), now)?;
-        retried(|| async {
-            // Who decides at once waits for each other.
-            let (write, _) = self.write_for(&session, Operation::LetDeviceIn, "decide_device").await?;
-            let (ticket, mut details) = waiting(&write, user_code).await?;
+        let (id, session) = (account.id, session.id);
+        self.change_uncalled(Operation::LetDeviceIn, |uncalled| async move {
+            // Two decisions at once wait for each other.
+            uncalled.account(id).await?;
+            uncalled.session(session).await?.ok_or(AuthorityError::SessionExpired)?;
+            let (ticket, mut details) = waiting(&uncalled, user_code).await?;
             details.decided = Some(if allow { Decided::Allowed } else { Decided::Denied });
-            let account = Some(account.id);
-            write.update_ticket(&Ticket { account, details: written(&details), ..ticket }).await?;
-            write.commit_observed().await?;
-            Ok(())
+            let account = Some(id);
+            uncalled.update_ticket(&Ticket { account, details: written(&details), ..ticket }).await?;
+            Ok::<_, AuthorityError>(uncalled.observed(()))
         })
         .await?;
         self.throttle.give_back(&typed);
@@ -152,36 +154,39 @@ impl Authority {
         if !self.logins.device {
             return Err(GrantError::NotOffered);
         }
-        granted(|| async {
-            let hash = OneTime::hash_of(device_code);
-            let read = self.store.read().await?;
-            self.standing.admit(Operation::IssueTokens, read.installation())?;
-            let (_, details) = device(&read, &hash).await?;
-            // Who only asks never holds up a writer.
-            if details.decided.is_none() {
-                let soon = self.throttle.take(&[Tried::Poll(hash)], read.now()).is_err();
-                return Err(if soon { GrantError::SlowDown } else { GrantError::Pending });
-            }
-            drop(read);
-            let write = self.store.write("poll_device").await?;
-            let (ticket, details) = device(&write, &hash).await?;
+        let hash = OneTime::hash_of(device_code);
+        let read = self.store.read().await?;
+        self.standing.admit(Operation::IssueTokens, read.installation())?;
+        let (ticket, details) = device(&read, &hash).await?;
+        let now = read.now();
+        drop(read);
+        // A device that only asks never holds up a writer.
+        if details.decided.is_none() {
+            let soon = self.throttle.take(&[Tried::Poll(hash)], now).is_err();
+            return Err(if soon { GrantError::SlowDown } else { GrantError::Pending });
+        }
+        if let (Some(Decided::Allowed), Some(account)) = (details.decided, ticket.account) {
+            self.throttle.take(&[Tried::Login(account)], now)?;
+        }
+        let hash = &hash;
+        let granted = self.change_uncalled(Operation::IssueTokens, |uncalled| async move {
+            let (ticket, details) = device(&uncalled, hash).await?;
             let (Some(Decided::Allowed), Some(account)) = (details.decided, ticket.account) else {
                 return Err(GrantError::Denied);
             };
-            let account = live_account(write.lock_account(account).await?)?;
-            if !write.use_ticket(&ticket).await? {
+            let account = live_account(uncalled.account(account).await?)?;
+            if !uncalled.use_ticket(&ticket).await? {
                 return Err(GrantError::InvalidGrant("the device was let in before"));
             }
             let device = details.device.as_ref().and_then(|device| device.parse().ok());
             let visitor = Visitor { device: device.or(visitor.device.clone()), ..visitor.clone() };
-            // Whoever typed the code is not who uses the device, for all that is known: it proves nothing.
-            let session = self.new_session(account.id, &visitor, write.now())?;
-            write.insert_session(&session).await?;
-            let granted = self.grant(&write, &session).await?;
-            self.begin_session(write, &session).await?;
-            Ok(granted)
-        })
-        .await
+            // Whoever typed the code may not be whoever uses the device: it proves nothing.
+            let session = self.new_session(account.id, &visitor, uncalled.now())?;
+            uncalled.insert_session(&session).await?;
+            let granted = self.grant(&uncalled, &session).await?;
+            Ok::<_, GrantError>(self.begin_session(uncalled, &session, granted).await?)
+        });
+        granted.await.map(|done| done.value)
     }
 }
 

@@ -10,10 +10,9 @@ use ndauth_core::{
 use ndauth_store::{Family, SeenSession, Write};
 use rand::rngs::SysRng;
 
-use crate::access::Operation;
-use crate::authority::retried;
-use crate::throttle::Tried;
-use crate::{AsOf, Authority, AuthorityError, Caller, Credential};
+use crate::access::{Operation, Whose};
+use crate::change::{Changed, Done, Uncalled};
+use crate::{AsOf, Authority, AuthorityError, Credential};
 
 /// How long sessions last, and how they may begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,14 +91,8 @@ const ACCESS: Duration = Duration::from_secs(15 * 60);
 const SEEN: Duration = Duration::from_secs(60);
 
 impl Authority {
-    /// The same, with sessions of another length than [`Logins::default`].
-    pub fn with_logins(mut self, logins: Logins) -> Authority {
-        self.logins = logins;
-        self
-    }
-
     /// A session of an account as it begins now.
-    pub(crate) fn new_session(
+    pub(super) fn new_session(
         &self,
         account: AccountId,
         visitor: &Visitor,
@@ -119,60 +112,45 @@ impl Authority {
         })
     }
 
-    /// Begins a session whose person proved who they are.
-    pub(crate) async fn begin_session(&self, write: Write, session: &Session) -> Result<(), AuthorityError> {
-        self.throttle.take(&[Tried::Login(session.account)], write.now())?;
-        write.set_logged_in(session.account).await?;
+    /// Ends a change by which a session begins.
+    pub(super) async fn begin_session<T>(
+        &self,
+        uncalled: Uncalled,
+        session: &Session,
+        value: T,
+    ) -> Result<Done<T>, AuthorityError> {
+        uncalled.set_logged_in(session.account).await?;
         let actor = Actor::Session { account: session.account, session: session.id };
         let change = Change::SessionIssued { account: session.account, session: session.id };
         let device = session.device.as_ref().map(|device| ("device", device.to_string()));
         let address = session.address.map(|address| ("address", address.to_string()));
-        self.commit_by(write, actor, change, device.into_iter().chain(address).collect()).await?;
-        Ok(())
+        let personal: Personal = device.into_iter().chain(address).collect();
+        Ok(uncalled.done(actor, change, personal, value))
     }
 
     /// The first or the next secrets of a session that refreshes itself.
-    pub(crate) async fn grant(&self, write: &Write, session: &Session) -> Result<Granted, AuthorityError> {
+    pub(super) async fn grant(&self, write: &Write, session: &Session) -> Result<Granted, AuthorityError> {
         let now = write.now();
         let access_ends = Lifetime::For(ACCESS).expiry(now).min(session.ends_at);
-        let access = self.draw_for(write, session.id, SecretKind::Session, Some(now), access_ends).await?;
-        let refresh = self.draw_for(write, session.id, SecretKind::Refresh, None, session.ends_at).await?;
+        let access = draw_for(write, session.id, SecretKind::Session, Some(now), access_ends).await?;
+        let refresh = draw_for(write, session.id, SecretKind::Refresh, None, session.ends_at).await?;
         Ok(Granted { access, refresh, lasts: access_ends.left(now).unwrap_or(ACCESS) })
     }
 
-    /// Draws a secret for a session.
-    pub(crate) async fn draw_for(
-        &self,
-        write: &Write,
-        session: SessionId,
-        kind: SecretKind,
-        confirmed_at: Option<Timestamp>,
-        ends_at: Expiry,
-    ) -> Result<Secret, AuthorityError> {
-        let secret = Secret::mint(kind, &mut SysRng)?;
-        let id = SecretId::new(write.now(), &mut SysRng)?;
-        let prefix = secret.prefix();
-        // What refreshes is unconfirmed until it is used, and has an end by the session's.
-        let ends_at = if confirmed_at.is_none() && ends_at == Expiry::Never {
-            Expiry::At(Timestamp::MAX)
-        } else {
-            ends_at
-        };
-        let record = SecretRecord { id, prefix, minted_at: write.now(), confirmed_at, ends_at };
-        write.insert_secret(Family::Session(session), &record, &secret.hash(), None).await?;
-        Ok(secret)
-    }
-
     /// Until when a session lasts that is used now.
-    pub(crate) fn idle_until(&self, session: &Session, now: Timestamp) -> Expiry {
+    pub(super) fn idle_until(&self, session: &Session, now: Timestamp) -> Expiry {
         Lifetime::For(self.logins.idle).expiry(now).min(session.ends_at)
     }
 
     /// Says who is signed in by a browser's cookie, and keeps the session alive.
     pub async fn visit(&self, cookie: &Secret, visitor: &Visitor) -> Result<Visit, AuthorityError> {
         let credential = Credential::secret(cookie.expose().parse().map_err(malformed)?, visitor.address);
-        let (read, caller, _) = self.read_as(&credential, Operation::SignIn).await?;
-        let (account, session) = browsers(caller)?;
+        let (read, by) = self.read_as(&credential, Operation::SignIn, &Whose::Mine).await?;
+        let (account, session) = by.session().map(|(account, session)| (account.clone(), session.clone()))?;
+        if !session.browser {
+            // A command line's session is no cookie.
+            return Err(by.refused());
+        }
         let now = read.now();
         drop(read);
         let until = self.idle_until(&session, now);
@@ -181,38 +159,26 @@ impl Authority {
             _ => false,
         };
         if stale {
-            let write = self.store.write("extend_session").await?;
-            // It may have ended since.
-            let session = write.lock_session(session.id).await?;
-            if let Some(session) = session.filter(|session| session.is_live(write.now())) {
-                write.extend_session(session.id, until).await?;
-                write.commit_observed().await?;
-            }
+            let id = session.id;
+            self.change_uncalled(Operation::SignIn, |uncalled| async move {
+                // It may have ended since.
+                if uncalled.session(id).await?.is_some() {
+                    uncalled.extend_session(id, until).await?;
+                }
+                Ok::<_, AuthorityError>(uncalled.observed(()))
+            })
+            .await?;
         }
         Ok(Visit { account, session, now })
     }
 
-    /// Begins a change on behalf of a session, which lives until that is done. Gives it as it is now.
-    pub(crate) async fn write_for(
-        &self,
-        session: &Session,
-        operation: Operation,
-        name: &'static str,
-    ) -> Result<(Write, Session), AuthorityError> {
-        let write = self.store.write(name).await?;
-        self.standing.admit(operation, write.installation())?;
-        write.lock_account(session.account).await?;
-        let session = write.lock_session(session.id).await?.filter(|session| session.is_live(write.now()));
-        Ok((write, session.ok_or(AuthorityError::SessionExpired)?))
-    }
-
     /// Ends the session of a browser's cookie, if it lives.
     pub async fn sign_out_here(&self, cookie: &Secret) -> Result<(), AuthorityError> {
-        retried(|| self.end_by_secret(cookie)).await
+        self.end_by_secret(cookie).await
     }
 
     /// Ends the session that a secret is of, if it lives.
-    pub(crate) async fn end_by_secret(&self, secret: &Secret) -> Result<(), AuthorityError> {
+    pub(super) async fn end_by_secret(&self, secret: &Secret) -> Result<(), AuthorityError> {
         let read = self.store.read().await?;
         let Some(found) = read.find_secret(&secret.hash()).await? else { return Ok(()) };
         let Family::Session(id) = found.family else { return Ok(()) };
@@ -221,34 +187,21 @@ impl Authority {
         if session.revoked_at.is_some() {
             return Ok(());
         }
-        let write = self.store.write("end_session").await?;
-        self.standing.admit(Operation::RevokeLogin, write.installation())?;
-        let actor = Actor::Session { account: session.account, session: id };
-        self.end(write, actor, &session, false).await.map(drop)
-    }
-
-    /// Ends a session that lives. Gives the event that tells of it; none where it had ended.
-    pub(crate) async fn end(
-        &self,
-        write: Write,
-        actor: Actor,
-        session: &Session,
-        reused: bool,
-    ) -> Result<Option<u64>, AuthorityError> {
-        // Whoever derives a token from it waits, or is waited for.
-        write.lock_session(session.id).await?;
-        if !write.end_session(session.id).await? {
-            self.unchanged(write).await?;
-            return Ok(None);
-        }
-        let change = Change::SessionEnded { account: session.account, session: session.id, reused };
-        self.commit_by(write, actor, change, Personal::new()).await.map(Some)
+        let (session, actor) = (&session, Actor::Session { account: session.account, session: id });
+        self.change_uncalled(Operation::RevokeLogin, |uncalled| async move {
+            Ok::<_, AuthorityError>(match end(&uncalled, session, false).await? {
+                Some(change) => uncalled.done(actor, change, Personal::new(), ()),
+                None => uncalled.unchanged(()),
+            })
+        })
+        .await?;
+        Ok(())
     }
 
     /// Lists the sessions of the caller's account that have not ended, oldest first.
     pub async fn list_my_sessions(&self, credential: &Credential) -> Result<AsOf<MySession>, AuthorityError> {
-        let (read, caller, _) = self.read_as(credential, Operation::ListSessions).await?;
-        let (account, own) = own_session(&caller, Operation::ListSessions)?;
+        let (read, by) = self.read_as(credential, Operation::ListSessions, &Whose::Mine).await?;
+        let (account, own) = by.session().map(|(account, session)| (account.id, session.id))?;
         let mut rows = Vec::new();
         for SeenSession { session, last_seen_at } in read.list_live_sessions(account).await? {
             let secrets = read.list_secrets(Family::Session(session.id)).await?;
@@ -269,52 +222,74 @@ impl Authority {
         Ok(AsOf { rows, not_before: read.installation().not_before, now: read.now() })
     }
 
-    /// Ends sessions of the caller's account. Says how many, and gives the last event.
+    /// Ends sessions of the caller's account. Says how many.
     pub async fn revoke_sessions(
         &self,
         credential: &Credential,
         which: &WhichSessions,
-    ) -> Result<(u64, u64), AuthorityError> {
-        retried(|| async {
-            let operation = Operation::RevokeSessions;
-            let (write, caller, _) = self.write_as(credential, operation, "revoke_sessions").await?;
-            let (account, _) = own_session(&caller, operation)?;
-            let head = write.head().sequence;
-            match which {
+    ) -> Result<Changed<u64>, AuthorityError> {
+        self.change(credential, Operation::RevokeSessions, &Whose::Mine, |changing| async move {
+            let account = changing.by.session()?.0.id;
+            let (change, ended) = match which {
                 WhichSessions::All => {
-                    let ended = write.end_sessions(account).await?;
-                    let change = Change::AccountSignedOut { account };
-                    Ok((ended, self.commit(write, &caller, change, Personal::new()).await?))
+                    let ended = changing.end_sessions(account).await?;
+                    (Some(Change::AccountSignedOut { account }), ended)
                 }
                 WhichSessions::One(id) => {
-                    let session = write.find_session(*id).await?.filter(|session| session.account == account);
-                    let none = || AuthorityError::NotFound { what: "session", name: id.to_string() };
-                    let session = session.ok_or_else(none)?;
-                    let ended = self.end(write, caller.actor(), &session, false).await?;
-                    Ok(ended.map_or((0, head), |sequence| (1, sequence)))
+                    let session = changing.find_session(*id).await?;
+                    let session = session.filter(|session| session.account == account);
+                    let session = session.ok_or_else(|| AuthorityError::none("session", id))?;
+                    let change = end(&changing, &session, false).await?;
+                    let ended = u64::from(change.is_some());
+                    (change, ended)
                 }
-            }
+            };
+            Ok(match change {
+                Some(change) => changing.done(change, Personal::new(), ended),
+                None => changing.unchanged(ended),
+            })
         })
         .await
     }
 }
 
+/// Ends a session that lives. Gives what to tell of it; none where it had ended.
+pub(super) async fn end(
+    write: &Write,
+    session: &Session,
+    reused: bool,
+) -> Result<Option<Change>, AuthorityError> {
+    // Whoever derives a token from it waits, or is waited for.
+    write.lock_session(session.id).await?;
+    if !write.end_session(session.id).await? {
+        return Ok(None);
+    }
+    Ok(Some(Change::SessionEnded { account: session.account, session: session.id, reused }))
+}
+
+/// Draws a secret for a session.
+pub(crate) async fn draw_for(
+    write: &Write,
+    session: SessionId,
+    kind: SecretKind,
+    confirmed_at: Option<Timestamp>,
+    ends_at: Expiry,
+) -> Result<Secret, AuthorityError> {
+    let secret = Secret::mint(kind, &mut SysRng)?;
+    let id = SecretId::new(write.now(), &mut SysRng)?;
+    let prefix = secret.prefix();
+    // A refresh secret is unconfirmed until it is used, and has an end by the session's.
+    let ends_at = if confirmed_at.is_none() && ends_at == Expiry::Never {
+        Expiry::At(Timestamp::MAX)
+    } else {
+        ends_at
+    };
+    let record = SecretRecord { id, prefix, minted_at: write.now(), confirmed_at, ends_at };
+    write.insert_secret(Family::Session(session), &record, &secret.hash(), None).await?;
+    Ok(secret)
+}
+
 /// A cookie that reads as no secret: it was parsed before.
-pub(crate) fn malformed(why: ndauth_core::InvalidSecret) -> AuthorityError {
+fn malformed(why: ndauth_core::InvalidSecret) -> AuthorityError {
     ndauth_core::Refusal::Malformed(why).into()
-}
-
-/// The session of a browser: what a command line presents is none.
-pub(crate) fn browsers(caller: Caller) -> Result<(Account, Session), AuthorityError> {
-    match caller {
-        Caller::Session { account, session, .. } if session.browser => Ok((account, session)),
-        other => Err(AuthorityError::NotPermitted { caller: other.kind(), operation: Operation::SignIn }),
-    }
-}
-
-fn own_session(caller: &Caller, operation: Operation) -> Result<(AccountId, SessionId), AuthorityError> {
-    match caller {
-        Caller::Session { account, session, .. } => Ok((account.id, session.id)),
-        other => Err(AuthorityError::NotPermitted { caller: other.kind(), operation }),
-    }
 }

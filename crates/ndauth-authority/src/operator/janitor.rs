@@ -7,8 +7,7 @@ use ndauth_clock::SinceBoot;
 use ndauth_core::{Actor, Change, Personal, ServiceId, SessionId, Timestamp, TokenId};
 use ndauth_store::Kind;
 
-use crate::access::Operation;
-use crate::authority::retried;
+use crate::access::{Operation, Whose};
 use crate::{Authority, AuthorityError, Credential};
 
 /// What was removed.
@@ -37,12 +36,12 @@ const DRIFT: Duration = Duration::from_secs(5 * 60);
 const QUIET: Duration = Duration::from_secs(60 * 24 * 60 * 60);
 
 /// What the clock showed, and when.
-pub(crate) type Shown = (Timestamp, SinceBoot);
+pub(crate) type ClockShown = (Timestamp, SinceBoot);
 
 impl Authority {
     /// Removes what is long dead, for the operator, who answers for the clock.
     pub async fn tidy_up_now(&self, credential: &Credential) -> Result<Tidied, AuthorityError> {
-        self.read_as(credential, Operation::TidyUp).await?;
+        self.read_as(credential, Operation::TidyUp, &Whose::Anyone).await?;
         self.tidy(Actor::Console, false).await
     }
 
@@ -87,7 +86,7 @@ impl Authority {
         let mut tidied = Tidied::default();
         for (kind, kept) in KINDS {
             loop {
-                let removed = retried(|| self.remove_batch(actor, kind, kept, watched)).await?;
+                let removed = self.remove_batch(actor, kind, kept, watched).await?;
                 match kind {
                     Kind::Token | Kind::Derived => tidied.tokens += removed,
                     Kind::Session => tidied.sessions += removed,
@@ -119,28 +118,33 @@ impl Authority {
         if self.store.read().await?.remains(kind, before, 1).await?.ids.is_empty() {
             return Ok(0);
         }
-        let write = self.store.write("tidy_up").await?;
-        if watched {
-            self.watch_clock(write.now(), SinceBoot::now())?;
-        }
-        if !write.alone().await? {
-            return Ok(0);
-        }
-        let remains = write.remains(kind, before, BATCH).await?;
-        if remains.ids.is_empty() {
-            return Ok(0);
-        }
-        write.remove(kind, &remains.ids).await?;
-        let ids = || remains.ids.iter().copied();
-        let of = |this| kind == this;
-        let change = Change::FamiliesRemoved {
-            tokens: ids().filter(|_| of(Kind::Token) || of(Kind::Derived)).map(TokenId::from_uuid).collect(),
-            sessions: ids().filter(|_| of(Kind::Session)).map(SessionId::from_uuid).collect(),
-            services: ids().filter(|_| of(Kind::Service)).map(ServiceId::from_uuid).collect(),
-            hashes: remains.hashes.iter().map(|hash| hex::encode(hash.bytes())).collect(),
-        };
-        self.commit_by(write, actor, change, Personal::new()).await?;
-        Ok(remains.ids.len())
+        let removed = self.change_uncalled(Operation::TidyUp, |uncalled| async move {
+            if watched {
+                self.watch_clock(uncalled.now(), SinceBoot::now())?;
+            }
+            if !uncalled.alone().await? {
+                return Ok(uncalled.observed(0));
+            }
+            let remains = uncalled.remains(kind, before, BATCH).await?;
+            if remains.ids.is_empty() {
+                return Ok(uncalled.observed(0));
+            }
+            uncalled.remove(kind, &remains.ids).await?;
+            let ids = || remains.ids.iter().copied();
+            let of = |this| kind == this;
+            let change = Change::FamiliesRemoved {
+                tokens: ids()
+                    .filter(|_| of(Kind::Token) || of(Kind::Derived))
+                    .map(TokenId::from_uuid)
+                    .collect(),
+                sessions: ids().filter(|_| of(Kind::Session)).map(SessionId::from_uuid).collect(),
+                services: ids().filter(|_| of(Kind::Service)).map(ServiceId::from_uuid).collect(),
+                hashes: remains.hashes.iter().map(|hash| hex::encode(hash.bytes())).collect(),
+            };
+            let count = remains.ids.len();
+            Ok::<_, AuthorityError>(uncalled.done(actor, change, Personal::new(), count))
+        });
+        removed.await.map(|done| done.value)
     }
 }
 

@@ -7,11 +7,11 @@ use ndauth_core::{
     SecretPrefix, Service, Session, Timestamp, TokenView,
 };
 
-use crate::access::Operation;
+use super::validate::{broken, judge_service, token_caller};
+use crate::access::held::OwnerName;
+use crate::access::{Operation, Whose};
 use crate::effects::{Effect, Effects};
-use crate::held::OwnerName;
 use crate::mirror::{Found, Known, Stale, View, asking};
-use crate::validate::{broken, judge_service, token_caller};
 use crate::{Authority, AuthorityError, Caller, Credential, Life};
 
 /// Who a caller is.
@@ -39,7 +39,6 @@ pub enum Identity {
 impl Authority {
     /// Says who the caller is.
     pub async fn who_am_i(&self, credential: &Credential) -> Result<WhoAmI, AuthorityError> {
-        let operation = Operation::WhoAmI;
         if let Credential::Secret { secret, from, client, life } = credential
             && matches!(secret.kind(), SecretKind::Personal | SecretKind::Org | SecretKind::Service)
         {
@@ -49,12 +48,10 @@ impl Authority {
             }
             return Ok(who);
         }
-        let (read, caller, _) = self.read_as(credential, operation).await?;
-        let identity = match caller {
+        let (read, by) = self.read_as(credential, Operation::WhoAmI, &Whose::Mine).await?;
+        let identity = match by.caller {
             Caller::Session { account, session, prefix, .. } => Identity::Session(account, session, prefix),
-            Caller::Console | Caller::Token { .. } | Caller::Service { .. } => {
-                return Err(AuthorityError::NotPermitted { caller: caller.kind(), operation });
-            }
+            Caller::Console | Caller::Token { .. } | Caller::Service { .. } => return Err(by.refused()),
         };
         Ok(WhoAmI { identity, now: read.now() })
     }
@@ -116,18 +113,13 @@ impl Authority {
     /// Lists the orgs where the caller's account is a member, by slug; for a token, those of them in
     /// which it offers power; for an org's token, that org.
     pub async fn list_orgs(&self, credential: &Credential) -> Result<Vec<Membership>, AuthorityError> {
-        let operation = Operation::ListOrgs;
-        let (read, caller, _) = self.read_as(credential, operation).await?;
-        if let Caller::Token { held, .. } = &caller
-            && let OwnerName::Org(org) = &held.owner
-        {
+        let (read, by) = self.read_as(credential, Operation::ListOrgs, &Whose::Mine).await?;
+        let token = by.presented();
+        if let Some(OwnerName::Org(org)) = token.map(|held| &held.owner) {
             return Ok(vec![Membership { org: org.clone(), role: Role::Admin }]);
         }
-        let Some(account) = caller.account() else {
-            return Err(AuthorityError::NotPermitted { caller: caller.kind(), operation });
-        };
-        let mut memberships = read.list_memberships(account.id).await?;
-        if let Caller::Token { held, .. } = &caller {
+        let mut memberships = read.list_memberships(by.account()?.id).await?;
+        if let Some(held) = token {
             memberships.retain(|membership| held.token.orgs.contain(&membership.org.id));
         }
         Ok(memberships)

@@ -9,12 +9,10 @@ use ndauth_core::{
     Allowed, Asker, ClientName, Expiry, Inputs, LastUse, Lineage, OrgView, Reason, Refusal, Requirement,
     RulesVersion, Scope, Secret, SecretHash, SecretKind, SecretRecord, Service, Timestamp, decide,
 };
-use ndauth_store::{Family, Read, StoreError, Use};
+use ndauth_store::{StoreError, Use};
 
-use crate::access::Operation;
-use crate::credential::orphan;
+use crate::access::{Kind, Operation, held};
 use crate::effects::{Effect, Effects};
-use crate::held::{self, Held, owner_of};
 use crate::mirror::{self, Found, Known, Stale, StaleCause, View, asking};
 use crate::{Authority, AuthorityError, Caller, Credential};
 
@@ -255,7 +253,7 @@ impl Authority {
         operation: Operation,
     ) -> Result<(SecretHash, Option<IpAddr>), AuthorityError> {
         // Who is no service is told so, whether it lives or not: nobody is looked up who may not ask.
-        let no_service = |caller| Err(AuthorityError::NotPermitted { caller, operation });
+        let no_service = |caller| Err(AuthorityError::not_permitted(caller, operation, Kind::Anyone));
         let (secret, from) = match credential {
             Credential::Nothing => return Err(AuthorityError::CredentialMissing),
             Credential::Console => return no_service("the console"),
@@ -308,7 +306,7 @@ impl Authority {
             }
             Known::Token(family, which, _) => {
                 let caller = token_caller(view, family, *which, from, effects)?;
-                Err(AuthorityError::NotPermitted { caller: caller.kind(), operation })
+                Err(AuthorityError::not_permitted(caller.kind(), operation, Kind::Anyone))
             }
             Known::Broken => Err(broken(hash)),
         }
@@ -345,12 +343,10 @@ impl Authority {
             Some(Known::Broken) => return Err(broken(hash)),
         };
         let about = held::Question {
+            judging: view.judging(),
             requirement: question.requirement,
             asker: Asker::Service(service),
             address: question.client_address.filter(|_| service.states_address),
-            catalogue: view.catalogue(),
-            not_before: view.installation().not_before,
-            now: view.now,
         };
         let (record, token) = (family.secret(which), &family.token);
         let (owner, org) = (view.owner(token)?, about.requirement.org());
@@ -440,20 +436,4 @@ impl Tally {
 pub(crate) fn broken(hash: &SecretHash) -> AuthorityError {
     let id = hash.bytes().iter().take(4).map(|byte| format!("{byte:02x}")).collect();
     StoreError::Corrupt { table: "secret", column: "hash", id }.into()
-}
-
-/// Finds the token of a secret that services may be shown.
-pub(crate) async fn find_held(read: &Read, secret: &Secret) -> Result<Result<Held, Refusal>, AuthorityError> {
-    if let Err(refusal) = secret.judge_for_services() {
-        return Ok(Err(refusal));
-    }
-    let Some(found) = read.find_secret(&secret.hash()).await? else {
-        return Ok(Err(Refusal::Unknown));
-    };
-    let Family::Token(id) = found.family else {
-        return Err(orphan(&found, "token_id").into());
-    };
-    let token = read.find_token(id).await?.ok_or_else(|| orphan(&found, "token_id"))?;
-    let owner = owner_of(read, &token).await?;
-    Ok(Ok(Held { record: found.record, token, owner }))
 }

@@ -10,11 +10,11 @@ use ndauth_core::{
 use ndauth_store::Family;
 use rand::rngs::SysRng;
 
-use crate::access::Operation;
-use crate::oauth::{GrantError, granted, live_session};
-use crate::sessions::Visitor;
+use super::codes::{ENDED, GrantError};
+use super::sessions::Visitor;
+use crate::access::{Operation, Whose};
 use crate::tokens::member_orgs;
-use crate::{Authority, AuthorityError, Caller, Credential};
+use crate::{Authority, AuthorityError, Credential};
 
 /// What a derived token is to be able to do.
 #[derive(Clone, Debug)]
@@ -57,12 +57,12 @@ impl Authority {
             return Err(NO_SESSION);
         }
         let credential = Credential::secret(subject, visitor.address);
-        granted(|| async {
-            let (write, caller, _) = self.write_as(&credential, Operation::IssueTokens, "exchange").await?;
-            let Caller::Session { account, session, .. } = &caller else { return Err(NO_SESSION) };
+        let exchanged = self.change(&credential, Operation::IssueTokens, &Whose::Mine, |write| async move {
+            let (account, session) = write.by.session().map_err(|_| NO_SESSION)?;
             let now = write.now();
             // Whoever ends it waits, or this does and finds it ended.
-            let session = live_session(write.lock_session(session.id).await?, now)?;
+            let session = write.lock_session(session.id).await?;
+            let session = session.filter(|session| session.is_live(now)).ok_or(ENDED)?;
             if write.count_derived(account.id).await? >= MOST {
                 return Err(AuthorityError::TooManyTries { after: LASTS }.into());
             }
@@ -104,10 +104,9 @@ impl Authority {
             let record = SecretRecord::first(SecretId::new(now, &mut SysRng)?, secret.prefix(), now);
             write.insert_secret(Family::Token(token.id), &record, &secret.hash(), None).await?;
             let change = Change::TokenDerived { token: token.id, session: session.id };
-            self.commit(write, &caller, change, Personal::new()).await?;
-            Ok(Exchanged { secret, scope, lasts })
-        })
-        .await
+            Ok::<_, GrantError>(write.done(change, Personal::new(), Exchanged { secret, scope, lasts }))
+        });
+        exchanged.await.map(|done| done.value)
     }
 }
 

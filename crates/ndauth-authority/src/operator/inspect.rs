@@ -8,8 +8,8 @@ use ndauth_core::{
 };
 use ndauth_store::{Family, Read, StoreError, TokenPage};
 
-use crate::access::Operation;
-use crate::console::account;
+use super::accounts::account;
+use crate::access::{Operation, Whose};
 use crate::{Authority, AuthorityError, Credential};
 
 /// Something listed, as of an instant.
@@ -195,7 +195,7 @@ impl Authority {
     }
 
     async fn inspect(&self, credential: &Credential) -> Result<Read, AuthorityError> {
-        Ok(self.read_as(credential, Operation::Inspect).await?.0)
+        Ok(self.read_as(credential, Operation::Inspect, &Whose::Anyone).await?.0)
     }
 }
 

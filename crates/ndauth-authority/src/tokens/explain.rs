@@ -3,20 +3,22 @@
 use std::net::IpAddr;
 
 use ndauth_core::{
-    Allowance, Among, Asker, Catalogue, Effective, Expiry, Factor, Grants, Label, Org, OrgPolicy, OrgSlug,
-    Orgs, Owner, Permission, Refusal, Requirement, Role, Scope, Secret, Service, Timestamp, decide, explain,
+    Allowance, Among, Asker, Effective, Expiry, Factor, Grants, Label, Org, OrgPolicy, OrgSlug, Orgs, Permission,
+    Refusal, Requirement, Scope, Secret, Service, Timestamp, decide, explain,
 };
 use ndauth_store::{Family, Read};
 
-use crate::access::{Operation, Reach};
-use crate::held::{Ground, Held, OwnerName, Question, ground, owner_of};
-use crate::tokens::{no_token, reached};
-use crate::validate::find_held;
-use crate::{Authority, AuthorityError, Caller, Credential, NewToken, TokenName};
+use super::create::{NewToken, owner_name};
+use super::which::{Which, no_token};
+use crate::access::held::{Held, Judging, OwnerName, Question, find_held, ground, owner_of};
+use crate::access::{Admitted, Operation, Whose};
+use crate::{Authority, AuthorityError, Caller, Credential};
 
 /// What is to be explained.
 #[derive(Debug)]
 pub struct Inquiry {
+    /// Whose token.
+    pub whose: Whose,
     /// Which token.
     pub subject: Subject,
     /// In which org; in none stands for each where its owner is a member, or that it names.
@@ -32,8 +34,8 @@ pub struct Inquiry {
 /// Which token is to be explained.
 #[derive(Debug)]
 pub enum Subject {
-    /// One that there is.
-    Token(TokenName),
+    /// One that exists.
+    Token(Which),
     /// The one that this secret is of.
     Secret(Secret),
     /// One that is not made yet.
@@ -67,9 +69,8 @@ impl Authority {
         credential: &Credential,
         inquiry: &Inquiry,
     ) -> Result<Explained, AuthorityError> {
-        let operation = Operation::ExplainToken;
-        let (read, caller, reach) = self.read_as(credential, operation).await?;
-        let held = match self.subject(&read, &caller, reach, &inquiry.subject).await? {
+        let (read, by) = self.read_as(credential, Operation::ExplainToken, &inquiry.whose).await?;
+        let held = match self.subject(&read, &by, inquiry).await? {
             Ok(held) => held,
             // There is no token to explain: the secret itself is the matter.
             Err(refusal) => {
@@ -87,7 +88,7 @@ impl Authority {
         };
         let mut explanations = Vec::new();
         for org in orgs_in_question(&read, &held, inquiry.org.as_ref()).await? {
-            explanations.push(self.explain_in(&read, &caller, &held, inquiry, service.as_ref(), org).await?);
+            explanations.push(self.explain_in(&read, &by, &held, inquiry, service.as_ref(), org).await?);
         }
         Ok(Explained { explanations, now: read.now() })
     }
@@ -95,7 +96,7 @@ impl Authority {
     async fn explain_in(
         &self,
         read: &Read,
-        caller: &Caller,
+        by: &Admitted,
         held: &Held,
         inquiry: &Inquiry,
         service: Option<&Service>,
@@ -116,17 +117,16 @@ impl Authority {
             }
         };
         let catalogue = self.catalogue(read).await?;
+        let judging = Judging::of(read, &catalogue);
         let question = Question {
+            judging,
             requirement: &requirement,
             asker: service.map_or(Asker::Unstated, Asker::Service),
             address: inquiry.address.filter(|_| service.is_none_or(|service| service.states_address)),
-            catalogue: &catalogue,
-            not_before: read.installation().not_before,
-            now: read.now(),
         };
-        let reads_policy = match &ground {
-            None => false,
-            Some(ground) => may_read_policy(read, &catalogue, caller, ground).await?,
+        let reads_policy = match (&ground, &org) {
+            (Some(_), Some(org)) => by.may_in_org(read, Operation::GetOrgPolicy, org, judging).await?,
+            _ => false,
         };
         let case = held.case(ground.as_ref(), &question);
         let mut findings = Vec::new();
@@ -148,68 +148,30 @@ impl Authority {
     async fn subject(
         &self,
         read: &Read,
-        caller: &Caller,
-        reach: Reach,
-        subject: &Subject,
+        by: &Admitted,
+        inquiry: &Inquiry,
     ) -> Result<Result<Held, Refusal>, AuthorityError> {
-        let operation = Operation::ExplainToken;
-        let held = match subject {
+        let held = match &inquiry.subject {
             Subject::Secret(secret) => match find_held(read, secret).await? {
                 Ok(held) => held,
                 Err(refusal) => return Ok(Err(refusal)),
             },
-            Subject::Planned(new) => match caller {
-                Caller::Session { account, .. } => {
-                    let (held, _) = self.plan(read, OwnerName::Account(account.clone()), new).await?;
-                    return Ok(Ok(held));
+            Subject::Planned(new) => match &by.caller {
+                Caller::Session { .. } => return Ok(Ok(self.plan(read, owner_name(by)?, new).await?.0)),
+                Caller::Console | Caller::Token { .. } | Caller::Service { .. } => {
+                    return Err(by.session_required());
                 }
-                _ => return Err(AuthorityError::SessionRequired { caller: caller.kind(), operation }),
             },
-            Subject::Token(name) => {
-                let token = match self.org_token_of_admin(read, caller, name).await? {
-                    Some(token) => token,
-                    None => reached(read, caller, reach, operation, name).await?,
-                };
+            Subject::Token(which) => {
+                let token = self.find_token(read, by, &inquiry.whose, which).await?;
                 let newest = read.list_secrets(Family::Token(token.id)).await?.pop();
                 let record = newest.ok_or_else(|| no_token(&token.id))?.record;
                 let owner = owner_of(read, &token).await?;
                 Held { record, token, owner }
             }
         };
-        reach.require(held.token.id, caller, operation)?;
+        by.require(held.token.id)?;
         Ok(Ok(held))
-    }
-
-    /// An org's token by its id, where the caller is an admin there.
-    async fn org_token_of_admin(
-        &self,
-        read: &Read,
-        caller: &Caller,
-        name: &TokenName,
-    ) -> Result<Option<ndauth_core::Token>, AuthorityError> {
-        let (TokenName::Id(id), Caller::Session { account, .. }) = (name, caller) else { return Ok(None) };
-        let Some(token) = read.find_token(*id).await? else { return Ok(None) };
-        let Owner::Org(org) = token.owner else { return Ok(None) };
-        let admin = read.find_role(account.id, org).await? == Some(Role::Admin);
-        Ok(Some(token).filter(|_| admin))
-    }
-}
-
-/// Whether a caller may read the policy of an org: a member, or a token that is granted it.
-async fn may_read_policy(
-    read: &Read,
-    catalogue: &Catalogue,
-    caller: &Caller,
-    ground: &Ground,
-) -> Result<bool, AuthorityError> {
-    match caller {
-        Caller::Session { account, .. } => Ok(read.find_role(account.id, ground.org.id).await?.is_some()),
-        Caller::Token { held, .. } => {
-            let asked: Permission = "read:policy".parse().expect("it is a permission");
-            let covered = held.token.orgs.contain(&ground.org.id);
-            Ok(covered && catalogue.permit(&held.token.grants, &asked))
-        }
-        Caller::Console | Caller::Service { .. } => Ok(false),
     }
 }
 

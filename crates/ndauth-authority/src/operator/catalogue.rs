@@ -9,8 +9,8 @@ use ndauth_core::{
 };
 use ndauth_store::{Read, TokenPage};
 
-use crate::access::Operation;
-use crate::authority::retried;
+use crate::access::{Operation, Whose};
+use crate::change::Changed;
 use crate::{Authority, AuthorityError, Credential};
 
 /// What a new catalogue changes.
@@ -22,8 +22,6 @@ pub struct CatalogueApplied {
     pub tokens: usize,
     /// How many tokens that live carried what comes to be by it, under that name, and had no power by it.
     pub revived: usize,
-    /// The event; none where nothing was changed.
-    pub sequence: Option<u64>,
 }
 
 const PAGE: u64 = 1000;
@@ -31,7 +29,7 @@ const PAGE: u64 = 1000;
 impl Authority {
     /// Every permission there is.
     pub async fn list_permissions(&self, credential: &Credential) -> Result<Arc<Catalogue>, AuthorityError> {
-        let (read, _, _) = self.read_as(credential, Operation::ListPermissions).await?;
+        let (read, _) = self.read_as(credential, Operation::ListPermissions, &Whose::Mine).await?;
         self.catalogue(&read).await
     }
 
@@ -41,7 +39,7 @@ impl Authority {
         credential: &Credential,
         document: &CatalogueDocument,
     ) -> Result<CatalogueApplied, AuthorityError> {
-        let (read, _, _) = self.read_as(credential, Operation::ApplyCatalogue).await?;
+        let (read, _) = self.read_as(credential, Operation::ApplyCatalogue, &Whose::Anyone).await?;
         compare(&read, &*self.catalogue(&read).await?, document).await
     }
 
@@ -50,20 +48,18 @@ impl Authority {
         &self,
         credential: &Credential,
         document: &CatalogueDocument,
-    ) -> Result<CatalogueApplied, AuthorityError> {
-        retried(|| async {
-            let operation = Operation::ApplyCatalogue;
-            let (mut write, caller, _) = self.write_as(credential, operation, "apply_catalogue").await?;
+    ) -> Result<Changed<CatalogueApplied>, AuthorityError> {
+        self.change(credential, Operation::ApplyCatalogue, &Whose::Anyone, |mut changing| async move {
             // No other catalogue comes between the one that is compared with and this: it is read behind the lock.
-            write.lock_head().await?;
-            let applied = compare(&write, &write.catalogue().await?, document).await?;
+            changing.lock_head().await?;
+            let present = changing.catalogue().await?;
+            let applied = compare(&changing, &present, document).await?;
             if applied.changes.is_empty() {
-                return Ok(applied);
+                return Ok(changing.unchanged(applied));
             }
-            write.set_catalogue(document).await?;
+            changing.set_catalogue(document).await?;
             let change = Change::CatalogueApplied { catalogue: document.clone() };
-            let sequence = self.commit(write, &caller, change, Personal::new()).await?;
-            Ok(CatalogueApplied { sequence: Some(sequence), ..applied })
+            Ok(changing.done(change, Personal::new(), applied))
         })
         .await
     }
@@ -107,7 +103,7 @@ async fn compare(
         );
         return Err(AuthorityError::invalid("catalogue", why));
     }
-    Ok(CatalogueApplied { changes, tokens, revived, sequence: None })
+    Ok(CatalogueApplied { changes, tokens, revived })
 }
 
 /// Whether what tokens carry may mean something else by it.

@@ -4,13 +4,13 @@ use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
 use ndauth_core::{
-    Account, Actor, Asker, Catalogue, ClientName, Expiry, Installation, Owner, Refusal, Requirement, Secret,
-    SecretId, SecretKind, SecretPrefix, SecretRecord, Service, Session, Timestamp, decide,
+    Account, Actor, ClientName, Expiry, Owner, Refusal, Requirement, Secret, SecretId, SecretKind, SecretPrefix,
+    SecretRecord, Service, Session, Timestamp,
 };
-use ndauth_store::{Family, FoundSecret, Read, StoreError};
+use ndauth_store::{Family, Read};
 
+use super::held::{Held, Judging, OwnerName, orphan, owner_of};
 use crate::AuthorityError;
-use crate::held::{Held, OwnerName, Question, owner_of};
 
 /// What comes with a call.
 #[derive(Debug)]
@@ -78,8 +78,6 @@ pub(crate) enum Caller {
         held: Box<Held>,
         /// From where, where that is known.
         from: Option<IpAddr>,
-        /// Whether it may do more at ndauth than ask who it is.
-        at_home: Result<(), Refusal>,
     },
     /// A service.
     Service {
@@ -106,30 +104,21 @@ impl Caller {
     pub(crate) fn of_token(
         held: Held,
         from: Option<IpAddr>,
-        catalogue: &Catalogue,
-        installation: &Installation,
-        now: Timestamp,
+        judging: Judging<'_>,
     ) -> Result<Caller, AuthorityError> {
-        let ask = |requirement: &Requirement| {
-            let not_before = installation.not_before;
-            let asker = Asker::Ndauth;
-            let question = Question { requirement, asker, address: from, catalogue, not_before, now };
-            decide(&held.case(None, &question)).map(drop)
-        };
-        ask(&Requirement::Identity)?;
-        let at_home = ask(&Requirement::Account);
-        Ok(Caller::Token { held: Box::new(held), from, at_home })
+        judging.decide(&held, None, &Requirement::Identity, from)?;
+        Ok(Caller::Token { held: Box::new(held), from })
     }
 
     /// A service that presents itself, if it lives.
     pub(crate) fn judge_service(
         service: &Service,
         secret: &SecretRecord,
-        installation: &Installation,
+        not_before: Timestamp,
         now: Timestamp,
     ) -> Result<(), AuthorityError> {
         secret.judge(now)?;
-        secret.judge_minting(installation.not_before)?;
+        secret.judge_minting(not_before)?;
         match service.revoked_at {
             Some(at) => Err(AuthorityError::ServiceRevoked(at)),
             None => Ok(()),
@@ -182,7 +171,7 @@ impl Caller {
 /// Finds out whom a credential stands for, in the state that a view shows.
 pub(crate) async fn identify(
     read: &Read,
-    catalogue: &Catalogue,
+    judging: Judging<'_>,
     credential: &Credential,
 ) -> Result<Caller, AuthorityError> {
     let (secret, from) = match credential {
@@ -218,19 +207,14 @@ pub(crate) async fn identify(
         }
         Family::Service(id) => {
             let service = read.find_service(id).await?.ok_or_else(|| orphan(&found, "service_id"))?;
-            Caller::judge_service(&service, &found.record, read.installation(), read.now())?;
+            Caller::judge_service(&service, &found.record, judging.not_before, judging.now)?;
             Ok(Caller::Service { service })
         }
         Family::Token(id) => {
             let token = read.find_token(id).await?.ok_or_else(|| orphan(&found, "token_id"))?;
             let owner = owner_of(read, &token).await?;
             let held = Held { record: found.record, token, owner };
-            Caller::of_token(held, from, catalogue, read.installation(), read.now())
+            Caller::of_token(held, from, judging)
         }
     }
-}
-
-/// A secret whose family is not there: the schema forbids it.
-pub(crate) fn orphan(found: &FoundSecret, column: &'static str) -> StoreError {
-    StoreError::Corrupt { table: "secret", column, id: found.record.id.to_string() }
 }

@@ -13,11 +13,11 @@ use ndauth_store::{
     Clock, CopyError, DatabaseUrl, Family, FoundSecret, Kind, Read, Seen, Store, StoredEvent, Write,
 };
 
-use crate::access::Operation;
-use crate::authority::{TRIES, retried};
+use crate::access::{Operation, Whose};
+use crate::change::{Changing, Done, TRIES};
 use crate::orgs::NETWORKS;
 use crate::standing::{Standing, seen_now, unreadable};
-use crate::tokens::REASON;
+use crate::tokens::NOTE;
 use crate::{Authority, AuthorityError, Credential};
 
 /// A copy that was put back.
@@ -64,7 +64,7 @@ pub struct Settled {
 impl Authority {
     /// Copies the database to a new file, while others go on writing.
     pub async fn back_up(&self, credential: &Credential, path: &Path) -> Result<Head, AuthorityError> {
-        let (read, _, _) = self.read_as(credential, Operation::Backup).await?;
+        let (read, _) = self.read_as(credential, Operation::Backup, &Whose::Anyone).await?;
         let head = read.head();
         drop(read);
         self.store.copy_to(path).await?;
@@ -124,18 +124,19 @@ impl Authority {
         credential: &Credential,
         settlement: &Settlement,
     ) -> Result<Settled, AuthorityError> {
-        let settled = retried(|| self.try_after_restore(credential, settlement)).await?;
+        let settled = self.change(credential, Operation::AfterRestore, &Whose::Anyone, |changing| {
+            self.settle_copy(changing, settlement)
+        });
+        let settled = settled.await?.value;
         self.settle().await?;
         Ok(settled)
     }
 
-    async fn try_after_restore(
+    async fn settle_copy(
         &self,
-        credential: &Credential,
+        mut write: Changing,
         settlement: &Settlement,
-    ) -> Result<Settled, AuthorityError> {
-        let (mut write, caller, _) =
-            self.write_as(credential, Operation::AfterRestore, "after_restore").await?;
+    ) -> Result<Done<Settled>, AuthorityError> {
         // It may read a long log; meanwhile all others refuse to change anything.
         write.take_time().await?;
         let now = write.now();
@@ -189,9 +190,10 @@ impl Authority {
                 .extend(service.filter(|service| service.revoked_at.is_none()).map(|service| service.name));
         }
         let change = Change::Restored { copy: copy.sequence, replayed, not_before };
-        self.commit(write, &caller, change, Personal::new()).await?;
         let (shut_out, others) = (minted.before, minted.since);
-        Ok(Settled { copy: copy.sequence, replayed, not_before, shut_out, others, lost, without_secret })
+        let copy = copy.sequence;
+        let settled = Settled { copy, replayed, not_before, shut_out, others, lost, without_secret };
+        Ok(write.done(change, Personal::new(), settled))
     }
 
     /// The end of the log that was seen from this machine.
@@ -317,7 +319,7 @@ async fn redo(write: &mut Write, event: &StoredEvent, entry: &Entry) -> Result<(
         }
         Change::ServiceRevoked { service } => write.revoke_service(*service).await?,
         Change::TokenRevoked { token } => {
-            let reason = personal(event, REASON).and_then(|text| text.parse().ok());
+            let reason = personal(event, NOTE).and_then(|text| text.parse().ok());
             write.revoke_token(*token, &entry.actor, reason.as_ref()).await?;
         }
         Change::TokenRenewed { token, expires_at } => write.set_token_end(*token, *expires_at).await?,

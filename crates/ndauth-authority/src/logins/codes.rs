@@ -5,16 +5,16 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use ndauth_core::{
-    Account, Actor, Challenge, Expiry, Label, OneTime, Secret, SecretKind, Session, SessionId, Timestamp,
+    Account, Actor, Challenge, Expiry, Label, OneTime, Personal, Secret, SecretKind, SessionId, Timestamp,
 };
 use ndauth_store::{Family, FoundSecret, Ticket, TicketKind, Write};
 use rand::rngs::SysRng;
 use serde::{Deserialize, Serialize};
 
+use super::sessions::{Granted, Visit, Visitor, end};
+use super::throttle::Tried;
 use crate::access::Operation;
-use crate::authority::retried;
-use crate::sessions::{Granted, Visit, Visitor};
-use crate::throttle::Tried;
+use crate::change::Failure;
 use crate::{Authority, AuthorityError};
 
 /// What a client asks a person's browser for.
@@ -85,6 +85,12 @@ impl GrantError {
     }
 }
 
+impl Failure for GrantError {
+    fn is_conflict(&self) -> bool {
+        matches!(self, GrantError::Failed(error) if error.is_conflict())
+    }
+}
+
 impl From<ndauth_store::StoreError> for GrantError {
     fn from(error: ndauth_store::StoreError) -> GrantError {
         AuthorityError::from(error).into()
@@ -98,7 +104,7 @@ impl From<rand::rngs::SysError> for GrantError {
 }
 
 /// What is kept of a code.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 struct Code {
     redirect_uri: String,
     challenge: String,
@@ -118,7 +124,9 @@ const REPLAY: Duration = Duration::from_secs(30);
 
 const UNKNOWN_CODE: GrantError = GrantError::InvalidGrant("the code is not known, or is too old");
 const UNKNOWN_REFRESH: GrantError = GrantError::InvalidGrant("the login is not known here, or was long ago");
-const ENDED: GrantError = GrantError::InvalidGrant("the session has ended");
+pub(super) const ENDED: GrantError = GrantError::InvalidGrant("the session has ended");
+const REUSED: GrantError =
+    GrantError::InvalidGrant("it was used before, and the session is ended: somebody may have copied it");
 
 impl Authority {
     /// Gives a client a code, for the person whose browser this is: they were asked.
@@ -129,9 +137,11 @@ impl Authority {
         asked: &CodeAsked,
     ) -> Result<OneTime, AuthorityError> {
         let Visit { account, session, .. } = self.visit(cookie, visitor).await?;
-        retried(|| async {
-            let (write, session) = self.write_for(&session, Operation::Authorize, "grant_code").await?;
-            if write.count_tickets(TicketKind::Code, Some(account.id)).await? >= MOST_CODES {
+        let (id, session) = (account.id, session.id);
+        let granted = self.change_uncalled(Operation::Authorize, |uncalled| async move {
+            uncalled.account(id).await?;
+            let session = uncalled.session(session).await?.ok_or(AuthorityError::SessionExpired)?;
+            if uncalled.count_tickets(TicketKind::Code, Some(id)).await? >= MOST_CODES {
                 return Err(AuthorityError::TooManyTries { after: CODE });
             }
             let code = OneTime::mint(&mut SysRng)?;
@@ -143,12 +153,11 @@ impl Authority {
                 proved_at: session.proved_at,
                 session: None,
             };
-            let ticket = ticket(&write, &code, TicketKind::Code, CODE, &details);
-            write.insert_ticket(&Ticket { account: Some(account.id), ..ticket }).await?;
-            write.commit_observed().await?;
-            Ok(code)
-        })
-        .await
+            let ticket = ticket(&uncalled, &code, TicketKind::Code, CODE, &details);
+            uncalled.insert_ticket(&Ticket { account: Some(id), ..ticket }).await?;
+            Ok(uncalled.observed(code))
+        });
+        granted.await.map(|done| done.value)
     }
 
     /// Gives a client a session for a code, once: if it is who asked for it. A second time ends that session.
@@ -159,52 +168,55 @@ impl Authority {
         verifier: &str,
         visitor: &Visitor,
     ) -> Result<Granted, GrantError> {
-        granted(|| async {
-            let hash = OneTime::hash_of(code);
-            let read = self.store.read().await?;
-            self.standing.admit(Operation::IssueTokens, read.installation())?;
-            let found = read.find_ticket(&hash).await?.filter(|found| found.kind == TicketKind::Code);
-            let ticket = found.ok_or(UNKNOWN_CODE)?;
-            let mut details: Code = read_details(&ticket)?;
-            drop(read);
-            let challenge = details.challenge.parse::<Challenge>().ok();
-            if details.redirect_uri != redirect_uri {
-                return Err(GrantError::InvalidGrant(
-                    "the redirect URI is not the one the code was asked for with",
-                ));
-            }
-            if Challenge::of(verifier).is_none_or(|proof| Some(proof) != challenge) {
-                return Err(GrantError::InvalidGrant("the verifier does not fit the challenge"));
-            }
-            let account = ticket.account.ok_or(UNKNOWN_CODE)?;
-            let write = self.store.write("redeem_code").await?;
-            let account = live_account(write.lock_account(account).await?)?;
+        let hash = &OneTime::hash_of(code);
+        let read = self.store.read().await?;
+        self.standing.admit(Operation::IssueTokens, read.installation())?;
+        let found = read.find_ticket(hash).await?.filter(|found| found.kind == TicketKind::Code);
+        let ticket = found.ok_or(UNKNOWN_CODE)?;
+        let details: &Code = &read_details(&ticket)?;
+        let now = read.now();
+        drop(read);
+        let challenge = details.challenge.parse::<Challenge>().ok();
+        if details.redirect_uri != redirect_uri {
+            return Err(GrantError::InvalidGrant(
+                "the redirect URI is not the one the code was asked for with",
+            ));
+        }
+        if Challenge::of(verifier).is_none_or(|proof| Some(proof) != challenge) {
+            return Err(GrantError::InvalidGrant("the verifier does not fit the challenge"));
+        }
+        let account = ticket.account.ok_or(UNKNOWN_CODE)?;
+        if ticket.used_at.is_none() {
+            self.throttle.take(&[Tried::Login(account)], now)?;
+        }
+        let redeemed = self.change_uncalled(Operation::IssueTokens, |uncalled| async move {
+            let account = live_account(uncalled.account(account).await?)?;
             // As it is now that nobody else redeems it.
-            let ticket = write.find_ticket(&hash).await?.ok_or(UNKNOWN_CODE)?;
+            let ticket = uncalled.find_ticket(hash).await?.ok_or(UNKNOWN_CODE)?;
             if ticket.used_at.is_some() {
+                const AGAIN: GrantError = GrantError::InvalidGrant("the code was redeemed before");
                 let before: Code = read_details(&ticket)?;
-                if let Some(id) = before.session
-                    && let Some(session) = write.find_session(id).await?
-                {
-                    let actor = Actor::Session { account: account.id, session: id };
-                    self.end(write, actor, &session, true).await?;
-                }
-                return Err(GrantError::InvalidGrant("the code was redeemed before"));
+                let Some(id) = before.session else { return Err(AGAIN) };
+                let Some(session) = uncalled.find_session(id).await? else { return Err(AGAIN) };
+                let actor = Actor::Session { account: account.id, session: id };
+                return Ok(match end(&uncalled, &session, true).await? {
+                    Some(change) => uncalled.done(actor, change, Personal::new(), Err(AGAIN)),
+                    None => uncalled.unchanged(Err(AGAIN)),
+                });
             }
             let device = details.device.as_ref().and_then(|device| device.parse().ok());
             let visitor = Visitor { device: device.or(visitor.device.clone()), ..visitor.clone() };
-            let mut session = self.new_session(account.id, &visitor, write.now())?;
+            let mut session = self.new_session(account.id, &visitor, uncalled.now())?;
             session.proved_at = details.proved_at;
-            details.session = Some(session.id);
-            if !write.use_ticket(&Ticket { details: written(&details), ..ticket }).await? {
+            let kept = written(&Code { session: Some(session.id), ..details.clone() });
+            if !uncalled.use_ticket(&Ticket { details: kept, ..ticket }).await? {
                 return Err(UNKNOWN_CODE);
             }
-            write.insert_session(&session).await?;
-            let granted = self.grant(&write, &session).await?;
-            self.begin_session(write, &session).await?;
-            Ok(granted)
-        })
-        .await
+            uncalled.insert_session(&session).await?;
+            let granted = self.grant(&uncalled, &session).await?;
+            Ok::<_, GrantError>(self.begin_session(uncalled, &session, Ok(granted)).await?)
+        });
+        redeemed.await?.value
     }
 
     /// Gives a session new secrets for the one that refreshes it, which works no more.
@@ -216,53 +228,62 @@ impl Authority {
         if secret.kind() != SecretKind::Refresh {
             return Err(UNKNOWN_REFRESH);
         }
-        granted(|| async {
-            let read = self.store.read().await?;
-            self.standing.admit(Operation::IssueTokens, read.installation())?;
-            let found = read.find_secret(&secret.hash()).await?.ok_or(UNKNOWN_REFRESH)?;
-            let Family::Session(id) = found.family else { return Err(UNKNOWN_REFRESH) };
-            let session = read.find_session(id).await?.ok_or(UNKNOWN_REFRESH)?;
-            drop(read);
-            let write = self.store.write("refresh_session").await?;
-            let account = live_account(write.lock_account(session.account).await?)?;
-            let now = write.now();
-            let session = live_session(write.lock_session(id).await?, now)?;
-            let secrets = write.list_secrets(Family::Session(id)).await?;
-            let found =
-                secrets.iter().find(|known| known.record.id == found.record.id).ok_or(UNKNOWN_REFRESH)?;
-            found.record.judge_minting(write.installation().not_before).map_err(AuthorityError::from)?;
-            if found.record.ends_at.is_past(now) && !may_replay(found, &secrets, now) {
-                let actor = Actor::Session { account: account.id, session: id };
-                self.end(write, actor, &session, true).await?;
-                metrics::counter!("ndauth_refresh_secrets_reused_total").increment(1);
-                return Err(GrantError::InvalidGrant(
-                    "it was used before, and the session is ended: somebody may have copied it",
-                ));
-            }
-            // Not sooner: what was used before is always noticed.
+        let read = self.store.read().await?;
+        self.standing.admit(Operation::IssueTokens, read.installation())?;
+        let presented = read.find_secret(&secret.hash()).await?.ok_or(UNKNOWN_REFRESH)?;
+        let Family::Session(id) = presented.family else { return Err(UNKNOWN_REFRESH) };
+        let account = read.find_session(id).await?.ok_or(UNKNOWN_REFRESH)?.account;
+        let (secrets, now) = (read.list_secrets(Family::Session(id)).await?, read.now());
+        drop(read);
+        if !is_reuse(&presented, &secrets, now) {
+            // Reuse is always noticed, however often.
             self.throttle.take(&[Tried::Refresh(id)], now)?;
-            if found.record.confirmed_at.is_none() {
-                write.use_refresh(found.record.id).await?;
+        }
+        let presented = presented.record.id;
+        let refreshed = self.change_uncalled(Operation::IssueTokens, |uncalled| async move {
+            let account = live_account(uncalled.account(account).await?)?;
+            let now = uncalled.now();
+            let session = uncalled.session(id).await?.ok_or(ENDED)?;
+            let secrets = uncalled.list_secrets(Family::Session(id)).await?;
+            let found = secrets.iter().find(|known| known.record.id == presented).ok_or(UNKNOWN_REFRESH)?;
+            found.record.judge_minting(uncalled.installation().not_before).map_err(AuthorityError::from)?;
+            if is_reuse(found, &secrets, now) {
+                let actor = Actor::Session { account: account.id, session: id };
+                return Ok(match end(&uncalled, &session, true).await? {
+                    Some(change) => uncalled.done(actor, change, Personal::new(), Err(REUSED)),
+                    None => uncalled.unchanged(Err(REUSED)),
+                });
             }
-            // What serves still serves nobody who has the new ones.
-            write.end_session_secrets(id).await?;
-            write.forget_session_secrets(id).await?;
-            write.extend_session(id, self.idle_until(&session, now)).await?;
-            let granted = self.grant(&write, &session).await?;
-            write.commit_observed().await?;
-            Ok(granted)
-        })
-        .await
+            if found.record.confirmed_at.is_none() {
+                uncalled.use_refresh(presented).await?;
+            }
+            // A secret that still serves no longer serves whoever has the new ones.
+            uncalled.end_session_secrets(id).await?;
+            uncalled.forget_session_secrets(id).await?;
+            uncalled.extend_session(id, self.idle_until(&session, now)).await?;
+            let granted = self.grant(&uncalled, &session).await?;
+            Ok::<_, GrantError>(uncalled.observed(Ok(granted)))
+        });
+        let refreshed = refreshed.await?.value;
+        if refreshed.is_err() {
+            metrics::counter!("ndauth_refresh_secrets_reused_total").increment(1);
+        }
+        refreshed
     }
 
     /// Ends the session that a secret is of (RFC 7009). What is not known needs no end.
     pub async fn revoke_login(&self, text: &str) -> Result<(), AuthorityError> {
         let Ok(secret) = text.parse::<Secret>() else { return Ok(()) };
         match secret.kind() {
-            SecretKind::Session | SecretKind::Refresh => retried(|| self.end_by_secret(&secret)).await,
+            SecretKind::Session | SecretKind::Refresh => self.end_by_secret(&secret).await,
             SecretKind::Personal | SecretKind::Org | SecretKind::Service | SecretKind::Access => Ok(()),
         }
     }
+}
+
+/// True where a secret that refreshes was used before, and may not be once more.
+fn is_reuse(found: &FoundSecret, secrets: &[FoundSecret], now: Timestamp) -> bool {
+    found.record.ends_at.is_past(now) && !may_replay(found, secrets, now)
 }
 
 /// Whether a secret that refreshes and was used may be once more: the answer may have been lost.
@@ -279,25 +300,7 @@ fn may_replay(found: &FoundSecret, secrets: &[FoundSecret], now: Timestamp) -> b
     now.since(ended) <= REPLAY && last_used
 }
 
-/// See [`retried`].
-pub(crate) async fn granted<T, F>(mut attempt: impl FnMut() -> F) -> Result<T, GrantError>
-where
-    F: Future<Output = Result<T, GrantError>>,
-{
-    let mut tries = 1;
-    loop {
-        match attempt().await {
-            Err(GrantError::Failed(AuthorityError::Store(error)))
-                if error.is_conflict() && tries < crate::authority::TRIES =>
-            {
-                tries += 1;
-            }
-            outcome => return outcome,
-        }
-    }
-}
-
-pub(crate) fn live_account(account: Option<Account>) -> Result<Account, GrantError> {
+pub(super) fn live_account(account: Option<Account>) -> Result<Account, GrantError> {
     match account {
         Some(account) if account.disabled_at.is_none() => Ok(account),
         Some(_) => Err(GrantError::InvalidGrant("the account is disabled")),
@@ -305,12 +308,7 @@ pub(crate) fn live_account(account: Option<Account>) -> Result<Account, GrantErr
     }
 }
 
-/// A session that is there, for who derives from it.
-pub(crate) fn live_session(session: Option<Session>, now: Timestamp) -> Result<Session, GrantError> {
-    session.filter(|session| session.is_live(now)).ok_or(ENDED)
-}
-
-pub(crate) fn ticket(
+pub(super) fn ticket(
     write: &Write,
     code: &OneTime,
     kind: TicketKind,
@@ -329,11 +327,11 @@ pub(crate) fn ticket(
     }
 }
 
-pub(crate) fn written(details: &impl Serialize) -> String {
+pub(super) fn written(details: &impl Serialize) -> String {
     serde_json::to_string(details).expect("it is plain data")
 }
 
-pub(crate) fn read_details<T: for<'a> Deserialize<'a>>(ticket: &Ticket) -> Result<T, AuthorityError> {
+pub(super) fn read_details<T: for<'a> Deserialize<'a>>(ticket: &Ticket) -> Result<T, AuthorityError> {
     serde_json::from_str(&ticket.details).map_err(|_| {
         let id = hex::encode(&ticket.hash.bytes()[..6]);
         ndauth_store::StoreError::Corrupt { table: "ticket", column: "details", id }.into()

@@ -1,0 +1,261 @@
+//! Admission: the rule of the access table, held against a caller and what it asks about.
+
+use ndauth_core::{
+    Account, Effective, Org, OrgSlug, Owner, Requirement, Role, Scope, SecretState, Session, TokenId, is_recent,
+};
+use ndauth_store::Read;
+
+use super::caller::Caller;
+use super::held::{Held, Judging, ground};
+use super::table::{Holding, Kind, Operation, Rule};
+use crate::AuthorityError;
+
+/// A caller that was admitted to an operation, and how far it reaches.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    pub(crate) caller: Caller,
+    pub(crate) operation: Operation,
+    pub(crate) kind: Kind,
+    pub(crate) reach: Reach,
+}
+
+/// How far an admitted caller reaches.
+#[derive(Debug)]
+pub(crate) enum Reach {
+    /// All that its account owns; all there is, where the operation is about anybody's things.
+    All,
+    /// This token alone: the caller itself.
+    Itself(TokenId),
+    /// This org, by that role.
+    Org(Box<Org>, Role),
+}
+
+impl Admitted {
+    /// Admits a caller to an operation about its own or anybody's things.
+    pub(crate) fn new(
+        caller: Caller,
+        operation: Operation,
+        kind: Kind,
+        judging: Judging<'_>,
+    ) -> Result<Admitted, AuthorityError> {
+        let reach = reach(&caller, operation, kind, judging)?;
+        Ok(Admitted { caller, operation, kind, reach })
+    }
+
+    /// Admits a caller to an operation in an org. To a caller that has no part in it, an org is as unknown as one that
+    /// does not exist.
+    pub(crate) async fn in_org(
+        read: &Read,
+        caller: Caller,
+        operation: Operation,
+        slug: &OrgSlug,
+        judging: Judging<'_>,
+    ) -> Result<Admitted, AuthorityError> {
+        let (org, role) = in_org(read, &caller, operation, slug, judging).await?;
+        Ok(Admitted { caller, operation, kind: Kind::Org, reach: Reach::Org(Box::new(org), role) })
+    }
+
+    /// True where the same caller may do something else in an org.
+    pub(crate) async fn may_in_org(
+        &self,
+        read: &Read,
+        operation: Operation,
+        slug: &OrgSlug,
+        judging: Judging<'_>,
+    ) -> Result<bool, AuthorityError> {
+        match in_org(read, &self.caller, operation, slug, judging).await {
+            Ok(_) => Ok(true),
+            Err(error @ (AuthorityError::Store(_) | AuthorityError::Entropy(_))) => Err(error),
+            Err(_) => Ok(false),
+        }
+    }
+
+    /// The org that it was admitted in.
+    pub(crate) fn org(&self) -> Result<&Org, AuthorityError> {
+        match &self.reach {
+            Reach::Org(org, _) => Ok(org),
+            Reach::All | Reach::Itself(_) => Err(self.refused()),
+        }
+    }
+
+    /// The role by which it acts in that org.
+    pub(crate) fn role(&self) -> Result<Role, AuthorityError> {
+        match self.reach {
+            Reach::Org(_, role) => Ok(role),
+            Reach::All | Reach::Itself(_) => Err(self.refused()),
+        }
+    }
+
+    /// The account on whose behalf it acts.
+    pub(crate) fn account(&self) -> Result<&Account, AuthorityError> {
+        self.caller.account().ok_or_else(|| self.refused())
+    }
+
+    /// The session that it is, and whose.
+    pub(crate) fn session(&self) -> Result<(&Account, &Session), AuthorityError> {
+        match &self.caller {
+            Caller::Session { account, session, .. } => Ok((account, session)),
+            Caller::Console | Caller::Token { .. } | Caller::Service { .. } => Err(self.refused()),
+        }
+    }
+
+    /// Whose tokens it reaches: those of the org that it was admitted in, of its account, or of its own org.
+    pub(crate) fn owner(&self) -> Result<Owner, AuthorityError> {
+        match (&self.reach, &self.caller) {
+            (Reach::Org(org, _), _) => Ok(Owner::Org(org.id)),
+            (_, Caller::Session { account, .. }) => Ok(Owner::Account(account.id)),
+            (_, Caller::Token { held, .. }) => Ok(held.token.owner),
+            (_, Caller::Console | Caller::Service { .. }) => Err(self.refused()),
+        }
+    }
+
+    /// The token that it is, where it is one.
+    pub(crate) fn presented(&self) -> Option<&Held> {
+        match &self.caller {
+            Caller::Token { held, .. } => Some(held),
+            Caller::Console | Caller::Session { .. } | Caller::Service { .. } => None,
+        }
+    }
+
+    /// That this kind of caller may not.
+    pub(crate) fn refused(&self) -> AuthorityError {
+        AuthorityError::not_permitted(self.caller.kind(), self.operation, self.kind)
+    }
+
+    /// That only a person who is logged in may.
+    pub(crate) fn session_required(&self) -> AuthorityError {
+        AuthorityError::session_required(self.caller.kind(), self.operation, self.kind)
+    }
+
+    /// Refuses a token that is beyond its reach.
+    pub(crate) fn require(&self, token: TokenId) -> Result<(), AuthorityError> {
+        match self.reach {
+            Reach::Itself(itself) if itself != token => Err(self.session_required()),
+            Reach::All | Reach::Itself(_) | Reach::Org(..) => Ok(()),
+        }
+    }
+}
+
+/// The rule of the table for a caller.
+fn rule(operation: Operation, kind: Kind, caller: &Caller) -> Rule {
+    let Some(row) = operation.row(kind) else { return Rule::No };
+    match caller {
+        Caller::Console => row.console,
+        Caller::Session { .. } => row.session,
+        Caller::Token { held, .. } => match held.token.owner {
+            Owner::Account(_) => row.token,
+            Owner::Org(_) => row.org_token,
+        },
+        Caller::Service { .. } => row.service,
+    }
+}
+
+fn reach(
+    caller: &Caller,
+    operation: Operation,
+    kind: Kind,
+    judging: Judging<'_>,
+) -> Result<Reach, AuthorityError> {
+    let not_permitted = |caller| Err(AuthorityError::not_permitted(caller, operation, kind));
+    let session_required = |caller| Err(AuthorityError::session_required(caller, operation, kind));
+    match (rule(operation, kind, caller), caller) {
+        (Rule::Yes, Caller::Token { held, from }) => {
+            judging.account(held, *from, None)?;
+            Ok(Reach::All)
+        }
+        (Rule::Yes, _) => Ok(Reach::All),
+        (Rule::Operator, Caller::Session { account, .. }) if account.operator => Ok(Reach::All),
+        (Rule::Operator, Caller::Session { .. }) => not_permitted("an account that is no operator"),
+        (Rule::Login, _) => session_required(caller.kind()),
+        (Rule::Itself, Caller::Token { held, .. }) => Ok(Reach::Itself(held.token.id)),
+        (Rule::Account(permission), Caller::Token { held, from }) => match judging.account(held, *from, Some(permission)) {
+            Ok(()) => Ok(Reach::All),
+            Err(refusal) if refusal.missing_permission().is_some() => not_permitted(caller.kind()),
+            Err(refusal) => Err(refusal.into()),
+        },
+        (Rule::AccountOrItself(permission), Caller::Token { held, from }) => {
+            match judging.account(held, *from, Some(permission)) {
+                Ok(()) => Ok(Reach::All),
+                Err(refusal) if refusal.missing_permission().is_some() => Ok(Reach::Itself(held.token.id)),
+                Err(refusal) => Err(refusal.into()),
+            }
+        }
+        (Rule::SelfRotating(_), Caller::Token { held, .. }) if !held.token.self_rotating => {
+            session_required(caller.kind())
+        }
+        (Rule::SelfRotating(holding), Caller::Token { held, from }) => {
+            // A secret used outside its networks is treated as stolen.
+            judging.account(held, *from, None)?;
+            let fits = match (holding, held.record.state(judging.now)) {
+                (_, SecretState::Current) => true,
+                (Holding::New, SecretState::Pending) | (Holding::Confirmed, SecretState::Retiring) => true,
+                _ => false,
+            };
+            if fits { Ok(Reach::Itself(held.token.id)) } else { session_required("a secret that is not in force") }
+        }
+        (
+            Rule::No
+            | Rule::Operator
+            | Rule::Itself
+            | Rule::SelfRotating(_)
+            | Rule::Account(_)
+            | Rule::AccountOrItself(_)
+            | Rule::Member(_)
+            | Rule::Recent(_)
+            | Rule::Power
+            | Rule::Granted(_),
+            _,
+        ) => not_permitted(caller.kind()),
+    }
+}
+
+/// The org, and the role by which a caller acts there.
+async fn in_org(
+    read: &Read,
+    caller: &Caller,
+    operation: Operation,
+    slug: &OrgSlug,
+    judging: Judging<'_>,
+) -> Result<(Org, Role), AuthorityError> {
+    let unknown = || AuthorityError::NotFound { what: "org", name: slug.to_string() };
+    let org = async || -> Result<Org, AuthorityError> {
+        let org = read.find_org_by_slug(slug).await?;
+        org.filter(|org| org.deleted_at.is_none()).ok_or_else(unknown)
+    };
+    match (rule(operation, Kind::Org, caller), caller) {
+        (rule @ (Rule::Member(needed) | Rule::Recent(needed)), Caller::Session { account, session, .. }) => {
+            let org = org().await?;
+            let role = read.find_role(account.id, org.id).await?.ok_or_else(unknown)?;
+            if role < needed {
+                return Err(AuthorityError::RoleTooLow { org: slug.clone(), role, needed });
+            }
+            if matches!(rule, Rule::Recent(_)) && !is_recent(session.proved_at, read.now()) {
+                let to = operation.row(Kind::Org).map_or("do this", |row| row.verb);
+                return Err(AuthorityError::LoginNotRecent { to });
+            }
+            Ok((org, role))
+        }
+        (rule @ (Rule::Power | Rule::Granted(_)), Caller::Token { held, from }) => {
+            let ground = ground(read, &held.owner, slug).await?.ok_or_else(unknown)?;
+            if !ground.is_known_to(&held.owner) || ground.org.deleted_at.is_some() {
+                return Err(unknown());
+            }
+            let requirement = match rule {
+                Rule::Granted(permission) => Requirement::Access {
+                    org: slug.clone(),
+                    access: Scope::Ro,
+                    permission: Some(permission.parse().expect("the table holds permissions")),
+                },
+                _ => Requirement::Survey { org: slug.clone() },
+            };
+            let role = match judging.decide(held, Some(&ground), &requirement, *from)? {
+                Effective::Access { role, .. } => role,
+                Effective::Identity => Role::Ro,
+            };
+            Ok((ground.org, role))
+        }
+        (Rule::Yes, Caller::Console) => Ok((org().await?, Role::Admin)),
+        (Rule::Login, _) => Err(AuthorityError::session_required(caller.kind(), operation, Kind::Org)),
+        _ => Err(AuthorityError::not_permitted(caller.kind(), operation, Kind::Org)),
+    }
+}

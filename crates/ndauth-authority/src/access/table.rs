@@ -1,0 +1,374 @@
+//! The access table: which kind of caller may call what, about whose things. What has no row is refused.
+
+use ndauth_core::Role;
+
+/// Whose things an operation is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// The caller's own, or nobody's.
+    Mine,
+    /// An org's.
+    Org,
+    /// Anybody's: for operators.
+    Anyone,
+}
+
+/// Whether a kind of caller may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// It may not.
+    No,
+    /// It may not, but a person who is logged in may.
+    Login,
+    /// It may.
+    Yes,
+    /// A session may, if its account is an operator's.
+    Operator,
+    /// A token may, if it may do this, `action:type`, to its owner's account.
+    Account(&'static str),
+    /// As [`Rule::Account`]; otherwise, only where it concerns itself.
+    AccountOrItself(&'static str),
+    /// Only where it concerns itself.
+    Itself,
+    /// As [`Rule::Itself`], if it was made to rotate itself and presents such a secret.
+    SelfRotating(Holding),
+    /// A session may, if its account has at least this role in the org that is concerned.
+    Member(Role),
+    /// As [`Rule::Member`], and the person logged in within the last 15 minutes.
+    Recent(Role),
+    /// A token may, if it has any power in the org that is concerned.
+    Power,
+    /// A token may, if it may do this, `action:type`, in the org that is concerned.
+    Granted(&'static str),
+}
+
+/// Which of its secrets a token presents that rotates itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holding {
+    /// The one in force.
+    Current,
+    /// The one that waits to be confirmed, or was just confirmed by its first use.
+    New,
+    /// One that was confirmed: the one in force, or the one that retires.
+    Confirmed,
+}
+
+/// What an operation does, and on which databases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Does {
+    /// It changes nothing.
+    Reads,
+    /// It changes something.
+    Changes,
+    /// It changes nothing, and is done on a copy that nobody has put into service yet, too.
+    ReadsCopies,
+    /// It puts a copy into service.
+    SettlesCopies,
+}
+
+/// A row of the table.
+#[derive(Debug)]
+pub struct Row {
+    /// What is asked.
+    pub operation: Operation,
+    /// About whose things.
+    pub kind: Kind,
+    /// What it does.
+    pub does: Does,
+    /// The same for people, behind "may not".
+    pub verb: &'static str,
+    /// The RPCs that ask it, as `package.Service/Method`; `*` stands for every method. And the routes of HTTP, as
+    /// `METHOD /path`.
+    pub calls: &'static [&'static str],
+    /// Whether anyone may, without a credential.
+    pub nobody: Rule,
+    /// Whether whoever sits at the database's machine may.
+    pub console: Rule,
+    /// Whether a session may.
+    pub session: Rule,
+    /// Whether a personal token may.
+    pub token: Rule,
+    /// Whether an org's token may.
+    pub org_token: Rule,
+    /// Whether a service may.
+    pub service: Rule,
+}
+
+/// Writes the operations and their rows from one list.
+macro_rules! operations {
+    ($($operation:ident $does:ident $calls:tt {
+        $($kind:ident $verb:literal [$nobody:expr, $console:expr, $session:expr, $token:expr, $org_token:expr, $service:expr])+
+    })*) => {
+        /// Something that can be asked of the authority. What each is, its rows in [`TABLE`] say.
+        #[expect(missing_docs, reason = "its row says what it is")]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Operation { $($operation,)* }
+
+        /// The table.
+        pub const TABLE: &[Row] = &[$($(Row {
+            operation: Operation::$operation,
+            kind: Kind::$kind,
+            does: Does::$does,
+            verb: $verb,
+            calls: &$calls,
+            nobody: $nobody,
+            console: $console,
+            session: $session,
+            token: $token,
+            org_token: $org_token,
+            service: $service,
+        },)+)*];
+
+        impl Operation {
+            /// Its name, for logs and metrics.
+            pub(crate) fn name(self) -> &'static str {
+                match self { $(Operation::$operation => stringify!($operation),)* }
+            }
+        }
+    };
+}
+
+use Rule::{
+    Account, AccountOrItself, Granted, Itself, Login, Member, No, Operator, Power, Recent, SelfRotating, Yes,
+};
+
+const ADMIN: Rule = Member(Role::Admin);
+const RECENT: Rule = Recent(Role::Admin);
+const MEMBER: Rule = Member(Role::Ro);
+const READ_MEMBERS: Rule = Granted("read:members");
+const READ_POLICY: Rule = Granted("read:policy");
+const READ_TOKENS: Rule = Account("read:tokens");
+const READ_OR_ITSELF: Rule = AccountOrItself("read:tokens");
+const CURRENT: Rule = SelfRotating(Holding::Current);
+const NEW: Rule = SelfRotating(Holding::New);
+const CONFIRMED: Rule = SelfRotating(Holding::Confirmed);
+
+//  operation          does     calls
+//      kind  verb                                     nobody console session   token         org's token   service
+operations! {
+    CreateToken Changes ["ndauth.v1.TokenService/CreateToken"] {
+        Mine   "create tokens"                         [No,  No,  Yes,      Login,        Login,        No]
+        Org    "create an org's tokens"                [No,  No,  ADMIN,    Login,        Login,        No]
+    }
+    ListTokens Reads ["ndauth.v1.TokenService/ListTokens"] {
+        Mine   "list tokens"                           [No,  No,  Yes,      READ_TOKENS,  No,           No]
+        Org    "list an org's tokens"                  [No,  No,  ADMIN,    Login,        Login,        No]
+    }
+    GetToken Reads ["ndauth.v1.TokenService/GetToken"] {
+        Mine   "show other tokens"                     [No,  No,  Yes,      READ_OR_ITSELF, Itself,       No]
+        Org    "show an org's tokens"                  [No,  No,  ADMIN,    Login,        Login,        No]
+    }
+    UpdateToken Changes ["ndauth.v1.TokenService/UpdateToken"] {
+        Mine   "describe tokens"                       [No,  No,  Yes,      Login,        Login,        No]
+        Org    "describe an org's tokens"              [No,  No,  ADMIN,    Login,        Login,        No]
+    }
+    RevokeToken Changes ["ndauth.v1.TokenService/RevokeToken"] {
+        Mine   "revoke other tokens"                   [No,  No,  Yes,      Itself,       Itself,       No]
+        Org    "revoke an org's tokens"                [No,  No,  ADMIN,    Login,        Login,        No]
+        Anyone "revoke anybody's tokens"               [No,  Yes, No,       No,           No,           No]
+    }
+    RotateToken Changes ["ndauth.v1.TokenService/RotateToken"] {
+        Mine   "rotate tokens"                         [No,  No,  Yes,      CURRENT,      CURRENT,      No]
+        Org    "rotate an org's tokens"                [No,  No,  ADMIN,    Login,        Login,        No]
+    }
+    ConfirmRotation Changes ["ndauth.v1.TokenService/ConfirmRotation"] {
+        Mine   "confirm rotations"                     [No,  No,  Yes,      NEW,          NEW,          No]
+        Org    "confirm rotations of an org's tokens"  [No,  No,  ADMIN,    Login,        Login,        No]
+    }
+    DropRotation Changes ["ndauth.v1.TokenService/DropRotation"] {
+        Mine   "drop rotations"                        [No,  No,  Yes,      CONFIRMED,    CONFIRMED,    No]
+        Org    "drop rotations of an org's tokens"     [No,  No,  ADMIN,    Login,        Login,        No]
+    }
+    RetireSecret Changes ["ndauth.v1.TokenService/RetireSecret"] {
+        Mine   "retire secrets"                        [No,  No,  Yes,      CONFIRMED,    CONFIRMED,    No]
+        Org    "retire secrets of an org's tokens"     [No,  No,  ADMIN,    Login,        Login,        No]
+    }
+    RenewToken Changes ["ndauth.v1.TokenService/RenewToken"] {
+        Mine   "renew tokens"                          [No,  No,  Yes,      CURRENT,      CURRENT,      No]
+        Org    "renew an org's tokens"                 [No,  No,  ADMIN,    Login,        Login,        No]
+    }
+    SuspendToken Changes ["ndauth.v1.TokenService/SuspendToken"] {
+        Mine   "suspend tokens"                        [No,  No,  Yes,      Login,        Login,        No]
+        Org    "suspend an org's tokens"               [No,  No,  ADMIN,    Login,        Login,        No]
+        Anyone "suspend anybody's tokens"              [No,  Yes, No,       No,           No,           No]
+    }
+    ResumeToken Changes ["ndauth.v1.TokenService/ResumeToken"] {
+        Mine   "resume tokens"                         [No,  No,  Yes,      Login,        Login,        No]
+        Org    "resume an org's tokens"                [No,  No,  ADMIN,    Login,        Login,        No]
+        Anyone "resume anybody's tokens"               [No,  Yes, No,       No,           No,           No]
+    }
+    RevokeAllTokens Changes ["ndauth.v1.TokenService/RevokeAllTokens"] {
+        Mine   "revoke all tokens"                     [No,  No,  Yes,      Login,        Login,        No]
+        Org    "revoke all tokens in an org"           [No,  No,  RECENT,   Login,        Login,        No]
+        Anyone "revoke all tokens of others"           [No,  Yes, Operator, Login,        Login,        No]
+    }
+    ExplainToken Reads ["ndauth.v1.TokenService/ExplainToken"] {
+        Mine   "explain other tokens"                  [No,  No,  Yes,      Itself,       Itself,       No]
+        Org    "explain an org's tokens"               [No,  No,  ADMIN,    Login,        Login,        No]
+    }
+    WhoAmI Reads ["ndauth.v1.AccountService/WhoAmI"] {
+        Mine   "ask who others are"                    [No,  No,  Yes,      Itself,       Itself,       Yes]
+    }
+    ListOrgs Reads ["ndauth.v1.AccountService/ListOrgs"] {
+        Mine   "list orgs"                             [No,  No,  Yes,      Yes,          Yes,          No]
+    }
+    ListSessions Reads ["ndauth.v1.AccountService/ListSessions"] {
+        Mine   "list sessions"                         [No,  No,  Yes,      Login,        Login,        No]
+    }
+    RevokeSessions Changes ["ndauth.v1.AccountService/RevokeSessions"] {
+        Mine   "end sessions"                          [No,  No,  Yes,      Login,        Login,        No]
+    }
+    ListPermissions Reads ["ndauth.v1.PermissionService/ListPermissions"] {
+        Mine   "list permissions"                      [No,  Yes, Yes,      Yes,          Yes,          Yes]
+    }
+    ValidateToken Reads ["ndauth.v1.ValidationService/ValidateToken"] {
+        Anyone "validate secrets"                      [No,  No,  No,       No,           No,           Yes]
+    }
+    ValidateTokens Reads ["ndauth.v1.ValidationService/ValidateTokens"] {
+        Anyone "validate secrets"                      [No,  No,  No,       No,           No,           Yes]
+    }
+    Resolve Reads ["ndauth.v1.ValidationService/Resolve"] {
+        Anyone "validate secrets"                      [No,  No,  No,       No,           No,           Yes]
+    }
+    WatchRevocations Reads ["ndauth.v1.WatchService/WatchRevocations"] {
+        Anyone "watch what is revoked"                 [No,  No,  No,       No,           No,           Yes]
+    }
+    CreateOrg Changes ["ndauth.v1.OrgService/CreateOrg"] {
+        Anyone "create orgs"                           [No,  Yes, Operator, Login,        Login,        No]
+    }
+    GetOrg Reads ["ndauth.v1.OrgService/GetOrg"] {
+        Org    "show an org"                           [No,  No,  MEMBER,   Power,        Power,        No]
+    }
+    ListMembers Reads ["ndauth.v1.OrgService/ListMembers"] {
+        Org    "list members"                          [No,  No,  MEMBER,   READ_MEMBERS, READ_MEMBERS, No]
+    }
+    SetMember Changes ["ndauth.v1.OrgService/SetMember"] {
+        Org    "set members"                           [No,  Yes, RECENT,   Login,        Login,        No]
+    }
+    RemoveMember Changes ["ndauth.v1.OrgService/RemoveMember"] {
+        Org    "remove members"                        [No,  Yes, ADMIN,    Login,        Login,        No]
+    }
+    GetOrgPolicy Reads ["ndauth.v1.OrgService/GetOrgPolicy"] {
+        Org    "read an org's policy"                  [No,  No,  MEMBER,   READ_POLICY,  READ_POLICY,  No]
+    }
+    SetOrgPolicy Changes ["ndauth.v1.OrgService/SetOrgPolicy"] {
+        Org    "change an org's policy"                [No,  No,  RECENT,   Login,        Login,        No]
+    }
+    FreezeOrg Changes ["ndauth.v1.OrgService/FreezeOrg"] {
+        Org    "freeze an org"                         [No,  Yes, RECENT,   Login,        Login,        No]
+    }
+    UnfreezeOrg Changes ["ndauth.v1.OrgService/UnfreezeOrg"] {
+        Org    "unfreeze an org"                       [No,  Yes, RECENT,   Login,        Login,        No]
+    }
+    ListPersonalTokens Reads ["ndauth.v1.OrgService/ListPersonalTokens"] {
+        Org    "list the personal tokens of an org's members" [No, No, ADMIN, Login,      Login,        No]
+    }
+    SuspendPersonalToken Changes ["ndauth.v1.OrgService/SuspendPersonalToken"] {
+        Org    "suspend personal tokens in an org"     [No,  No,  ADMIN,    Login,        Login,        No]
+    }
+    ResumePersonalToken Changes ["ndauth.v1.OrgService/ResumePersonalToken"] {
+        Org    "resume personal tokens in an org"      [No,  No,  ADMIN,    Login,        Login,        No]
+    }
+    DeleteOrg Changes [] {
+        Org    "delete orgs"                           [No,  Yes, No,       No,           No,           No]
+    }
+    CreateAccount Changes [] {
+        Anyone "create accounts"                       [No,  Yes, No,       No,           No,           No]
+    }
+    DisableAccount Changes [] {
+        Anyone "disable or enable accounts"            [No,  Yes, No,       No,           No,           No]
+    }
+    IssueSession Changes [] {
+        Anyone "issue sessions"                        [No,  Yes, No,       No,           No,           No]
+    }
+    SignOut Changes [] {
+        Anyone "end sessions of others"                [No,  Yes, No,       No,           No,           No]
+    }
+    Invite Changes [] {
+        Anyone "invite people"                         [No,  Yes, No,       No,           No,           No]
+    }
+    IssueLink Changes [] {
+        Anyone "make links to sign in"                 [No,  Yes, No,       No,           No,           No]
+    }
+    IdentifyAccount Changes [] {
+        Anyone "say who people are"                    [No,  Yes, No,       No,           No,           No]
+    }
+    CreateService Changes [] {
+        Anyone "register services"                     [No,  Yes, No,       No,           No,           No]
+    }
+    RotateService Changes [] {
+        Anyone "rotate services"                       [No,  Yes, No,       No,           No,           No]
+    }
+    RevokeService Changes [] {
+        Anyone "revoke services"                       [No,  Yes, No,       No,           No,           No]
+    }
+    ApplyCatalogue Changes [] {
+        Anyone "change the catalogue"                  [No,  Yes, No,       No,           No,           No]
+    }
+    TidyUp Changes [] {
+        Anyone "remove what is long dead"              [No,  Yes, No,       No,           No,           No]
+    }
+    Inspect ReadsCopies [] {
+        Anyone "look into everything"                  [No,  Yes, No,       No,           No,           No]
+    }
+    ExportEvents ReadsCopies [] {
+        Anyone "read the log"                          [No,  Yes, No,       No,           No,           No]
+    }
+    Backup ReadsCopies [] {
+        Anyone "copy the database"                     [No,  Yes, No,       No,           No,           No]
+    }
+    AfterRestore SettlesCopies [] {
+        Anyone "put a copy into service"               [No,  Yes, No,       No,           No,           No]
+    }
+    // What these take is in the request itself: a cookie, a password, a code, a secret that refreshes.
+    Discover Reads ["GET /.well-known/oauth-authorization-server"] {
+        Mine   "ask for the endpoints"                 [Yes, No,  Yes,      Yes,          Yes,          Yes]
+    }
+    SignIn Changes ["GET /sign-in", "POST /sign-in", "GET /sign-in/link", "POST /sign-in/link", "GET /invitation",
+                    "POST /invitation", "POST /sign-out", "GET /signed-out", "GET /", "GET /assets/style.css"] {
+        Mine   "sign in with a browser"                [Yes, No,  Yes,      No,           No,           No]
+    }
+    Authorize Changes ["GET /oauth2/authorize", "POST /oauth2/authorize"] {
+        Mine   "authorize programs"                    [Yes, No,  Yes,      No,           No,           No]
+    }
+    LetDeviceIn Changes ["GET /device", "POST /device", "POST /device/decision"] {
+        Mine   "authorize devices"                     [Yes, No,  Yes,      No,           No,           No]
+    }
+    AskForDevice Changes ["POST /oauth2/device_authorization"] {
+        Mine   "wait to be authorized"                 [Yes, No,  Yes,      No,           No,           No]
+    }
+    IssueTokens Changes ["POST /oauth2/token"] {
+        Mine   "get a session's secrets"               [Yes, No,  Yes,      No,           No,           No]
+    }
+    RevokeLogin Changes ["POST /oauth2/revoke"] {
+        Mine   "end a login"                           [Yes, No,  Yes,      No,           No,           No]
+    }
+    CheckHealth Reads ["grpc.health.v1.Health/*"] {
+        Mine   "check the health"                      [Yes, Yes, Yes,      Yes,          Yes,          Yes]
+    }
+    Reflect Reads ["grpc.reflection.v1.ServerReflection/*", "grpc.reflection.v1alpha.ServerReflection/*"] {
+        Mine   "ask for the interface"                 [Yes, Yes, Yes,      Yes,          Yes,          Yes]
+    }
+}
+
+impl Operation {
+    /// Its row for this kind of things, where it has one.
+    pub(crate) fn row(self, kind: Kind) -> Option<&'static Row> {
+        TABLE.iter().find(|row| row.operation == self && row.kind == kind)
+    }
+
+    /// Its first row: what does not differ by kind stands there.
+    fn any_row(self) -> &'static Row {
+        TABLE.iter().find(|row| row.operation == self).expect("the enum is written from the table")
+    }
+
+    /// Whether it changes nothing.
+    pub(crate) fn reads(self) -> bool {
+        matches!(self.any_row().does, Does::Reads | Does::ReadsCopies)
+    }
+
+    /// Whether it is done on a copy that nobody has put into service yet, too.
+    pub(crate) fn serves_copies(self) -> bool {
+        matches!(self.any_row().does, Does::ReadsCopies | Does::SettlesCopies)
+    }
+}

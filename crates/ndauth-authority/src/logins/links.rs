@@ -1,0 +1,159 @@
+//! Links that work once: by one a person sets a password, by another they sign in.
+
+use std::time::Duration;
+
+use ndauth_core::{Account, AccountId, Actor, Change, Handle, OneTime, Password, Personal, Secret, Timestamp};
+use ndauth_store::{Read, Ticket, TicketKind};
+use rand::rngs::SysRng;
+
+use super::codes::ticket;
+use super::sessions::Visitor;
+use super::sign_in::SignedIn;
+use super::throttle::Tried;
+use crate::access::{Operation, Whose};
+use crate::change::{Changing, Uncalled};
+use crate::operator::account;
+use crate::{Authority, AuthorityError, Credential};
+
+/// A link that works once.
+#[derive(Debug)]
+pub struct Link {
+    /// What stands in it, here and never again.
+    pub code: OneTime,
+    /// Whose it is.
+    pub account: Account,
+    /// When it ends.
+    pub ends_at: Timestamp,
+}
+
+/// How long an invitation lasts.
+const INVITATION: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// How long a link to sign in lasts.
+const SIGN_IN: Duration = Duration::from_secs(60 * 60);
+
+impl Authority {
+    /// Makes a link by which an account's person sets a password. Those made before end.
+    pub async fn invite(&self, credential: &Credential, handle: &Handle) -> Result<Link, AuthorityError> {
+        let made = self.change(credential, Operation::Invite, &Whose::Anyone, |changing| async move {
+            let link = make_link(&changing, handle, TicketKind::Invitation, INVITATION).await?;
+            let change = Change::AccountInvited { account: link.account.id };
+            Ok::<_, AuthorityError>(changing.done(change, Personal::new(), link))
+        });
+        made.await.map(|done| done.value)
+    }
+
+    /// Makes a link by which an account's person signs in, once.
+    pub async fn sign_in_link(
+        &self,
+        credential: &Credential,
+        handle: &Handle,
+    ) -> Result<Link, AuthorityError> {
+        let made = self.change(credential, Operation::IssueLink, &Whose::Anyone, |changing| async move {
+            let link = make_link(&changing, handle, TicketKind::SignIn, SIGN_IN).await?;
+            Ok::<_, AuthorityError>(changing.observed(link))
+        });
+        made.await.map(|done| done.value)
+    }
+
+    /// Whose a link is that still works.
+    pub async fn whose_link(&self, code: &str) -> Result<Account, AuthorityError> {
+        let read = self.store.read().await?;
+        self.standing.admit(Operation::SignIn, read.installation())?;
+        let ticket = live_link(&read, code, None).await?;
+        linked(&read, &ticket).await
+    }
+
+    /// Signs a browser in by a link, which works no more.
+    pub async fn sign_in_by_link(
+        &self,
+        code: &str,
+        visitor: &Visitor,
+        before: Option<&Secret>,
+    ) -> Result<SignedIn, AuthorityError> {
+        self.take_login(self.whose_link(code).await?.id).await?;
+        let signed_in = self.change_uncalled(Operation::SignIn, |uncalled| async move {
+            let account = use_link(&uncalled, code, TicketKind::SignIn).await?;
+            self.begin_in_browser(uncalled, account, visitor).await
+        });
+        self.signed_in(signed_in.await?, before).await
+    }
+
+    /// Gives an account the password that its invited person chose, and signs them in. Every session that the account
+    /// had ends.
+    pub async fn accept_invitation(
+        &self,
+        code: &str,
+        password: &str,
+        visitor: &Visitor,
+    ) -> Result<SignedIn, AuthorityError> {
+        // A stranger without the link learns no rule for passwords, and has none hashed.
+        let id = self.whose_link(code).await?.id;
+        let password: Password = password.parse().map_err(|why| AuthorityError::invalid("password", why))?;
+        let hashed = &self.passwords.hash(&password).await?;
+        self.take_login(id).await?;
+        self.change_uncalled(Operation::SignIn, |uncalled| async move {
+            let account = use_link(&uncalled, code, TicketKind::Invitation).await?;
+            if account.disabled_at.is_some() {
+                return Err(AuthorityError::AccountDisabled);
+            }
+            uncalled.set_password(account.id, hashed).await?;
+            uncalled.end_sessions(account.id).await?;
+            let change = Change::PasswordSet { account: account.id };
+            Ok(uncalled.done(Actor::Authority, change, Personal::new(), ()))
+        })
+        .await?;
+        let signed_in = self.change_uncalled(Operation::SignIn, |uncalled| async move {
+            let account = uncalled.account(id).await?.ok_or(AuthorityError::LinkSpent)?;
+            self.begin_in_browser(uncalled, account, visitor).await
+        });
+        self.signed_in(signed_in.await?, None).await
+    }
+
+    /// Counts one more login of an account, unless it has no more.
+    async fn take_login(&self, account: AccountId) -> Result<(), AuthorityError> {
+        let now = self.store.moment().await?.now;
+        self.throttle.take(&[Tried::Login(account)], now)
+    }
+}
+
+async fn make_link(
+    changing: &Changing,
+    handle: &Handle,
+    kind: TicketKind,
+    lasts: Duration,
+) -> Result<Link, AuthorityError> {
+    let account = account(changing, handle).await?;
+    if account.disabled_at.is_some() {
+        return Err(AuthorityError::AccountDisabled);
+    }
+    changing.end_tickets(kind, account.id).await?;
+    let code = OneTime::mint(&mut SysRng)?;
+    let ticket = Ticket { account: Some(account.id), ..ticket(changing, &code, kind, lasts, &Nothing {}) };
+    changing.insert_ticket(&ticket).await?;
+    Ok(Link { code, account, ends_at: ticket.expires_at })
+}
+
+/// Nothing is kept of a link but what every ticket has.
+#[derive(serde::Serialize)]
+struct Nothing {}
+
+/// Uses a link, which works no more once that is done. Gives its account, which nobody else changes.
+async fn use_link(uncalled: &Uncalled, code: &str, kind: TicketKind) -> Result<Account, AuthorityError> {
+    let ticket = live_link(uncalled, code, Some(kind)).await?;
+    let account = linked(uncalled, &ticket).await?;
+    let account = uncalled.account(account.id).await?.unwrap_or(account);
+    if uncalled.use_ticket(&ticket).await? { Ok(account) } else { Err(AuthorityError::LinkSpent) }
+}
+
+async fn live_link(read: &Read, code: &str, kind: Option<TicketKind>) -> Result<Ticket, AuthorityError> {
+    let ticket = read.find_ticket(&OneTime::hash_of(code)).await?.ok_or(AuthorityError::LinkSpent)?;
+    let links = [TicketKind::Invitation, TicketKind::SignIn];
+    let fits = kind.map_or(links.contains(&ticket.kind), |kind| kind == ticket.kind);
+    let lives = ticket.used_at.is_none() && ticket.expires_at > read.now();
+    if fits && lives { Ok(ticket) } else { Err(AuthorityError::LinkSpent) }
+}
+
+async fn linked(read: &Read, ticket: &Ticket) -> Result<Account, AuthorityError> {
+    let id: AccountId = ticket.account.ok_or(AuthorityError::LinkSpent)?;
+    read.find_account(id).await?.ok_or(AuthorityError::LinkSpent)
+}

@@ -1,0 +1,169 @@
+//! Browsers are signed in: by a password, or as a person of another identity provider.
+
+use ndauth_core::{Account, AccountId, Change, Expiry, Handle, Identity, Personal, Secret, SecretKind};
+use ndauth_store::{Read, StoreError};
+use uuid::Uuid;
+
+use super::sessions::{Visitor, draw_for};
+use super::throttle::{Tried, network};
+use crate::access::{Operation, Whose};
+use crate::change::{Changed, Done, Uncalled};
+use crate::operator::account;
+use crate::{Authority, AuthorityError, Credential};
+
+/// A browser that was signed in.
+#[derive(Debug)]
+pub struct SignedIn {
+    /// What its cookie holds, here and never again.
+    pub secret: Secret,
+    /// Who.
+    pub account: Account,
+}
+
+/// An account that there never is.
+const NOBODY: AccountId = AccountId::from_uuid(Uuid::nil());
+/// Names are no longer.
+const LONGEST_NAME: usize = 320;
+
+impl Authority {
+    /// Signs a browser in by a name (a handle or an e-mail address) and a password. The cookie it had before is ended.
+    ///
+    /// An unknown name is refused as a wrong password is, and no sooner.
+    pub async fn sign_in(
+        &self,
+        name: &str,
+        password: &str,
+        visitor: &Visitor,
+        before: Option<&Secret>,
+    ) -> Result<SignedIn, AuthorityError> {
+        let typed = name.trim();
+        let name = typed.to_lowercase();
+        let read = self.store.read().await?;
+        self.standing.admit(Operation::SignIn, read.installation())?;
+        let found = if name.len() <= LONGEST_NAME { find_person(&read, typed, &name).await? } else { None };
+        let from = network(visitor.address);
+        // As it was typed: a count that a handle and an address shared would tell that they are one person's.
+        let name: String = name.chars().take(LONGEST_NAME).collect();
+        let mut tries = vec![Tried::AnyFrom(from), Tried::NameFrom(name.clone(), from)];
+        // Unknown names run the same queries, so timing does not reveal them.
+        let id = found.as_ref().map_or(NOBODY, |account| account.id);
+        let hashed = read.find_password(id).await?;
+        let live = read.list_live_sessions(id).await?;
+        if !live.iter().any(|seen| network(seen.session.address) == from) {
+            tries.push(Tried::NameFromStrangers(name));
+        }
+        let now = read.now();
+        drop(read);
+        self.throttle.take(&tries, now)?;
+        let right = self.passwords.verify(password, id, hashed.clone()).await?;
+        if found.is_none() || !right {
+            metrics::counter!("ndauth_sign_ins_refused_total").increment(1);
+            return Err(AuthorityError::SignInRefused);
+        }
+        for tried in &tries {
+            match tried {
+                Tried::NameFrom(..) => self.throttle.forget(tried),
+                _ => self.throttle.give_back(tried),
+            }
+        }
+        self.throttle.take(&[Tried::Login(id)], now)?;
+        let hashed = &hashed;
+        let signed_in = self.change_uncalled(Operation::SignIn, |uncalled| async move {
+            let account = uncalled.account(id).await?.ok_or(AuthorityError::SignInRefused)?;
+            // Another password was set while this one was looked at.
+            if uncalled.find_password(id).await? != *hashed {
+                return Err(AuthorityError::SignInRefused);
+            }
+            self.begin_in_browser(uncalled, account, visitor).await
+        });
+        self.signed_in(signed_in.await?, before).await
+    }
+
+    /// Signs a browser in as the account that a person of another identity provider is: it answers for who they are.
+    pub async fn sign_in_identified(
+        &self,
+        identity: &Identity,
+        visitor: &Visitor,
+        before: Option<&Secret>,
+    ) -> Result<SignedIn, AuthorityError> {
+        let read = self.store.read().await?;
+        let known = read.find_identity(identity).await?.ok_or(AuthorityError::SignInRefused)?;
+        self.throttle.take(&[Tried::Login(known)], read.now())?;
+        drop(read);
+        let signed_in = self.change_uncalled(Operation::SignIn, |uncalled| async move {
+            let known = uncalled.find_identity(identity).await?.ok_or(AuthorityError::SignInRefused)?;
+            let account = uncalled.account(known).await?.ok_or(AuthorityError::SignInRefused)?;
+            self.begin_in_browser(uncalled, account, visitor).await
+        });
+        self.signed_in(signed_in.await?, before).await
+    }
+
+    /// Makes a person of another identity provider an account's.
+    pub async fn identify_account(
+        &self,
+        credential: &Credential,
+        handle: &Handle,
+        identity: &Identity,
+    ) -> Result<Changed<()>, AuthorityError> {
+        self.change(credential, Operation::IdentifyAccount, &Whose::Anyone, |changing| async move {
+            let account = account(&changing, handle).await?.id;
+            let name = || format!("{} of {}", identity.subject, identity.issuer);
+            let inserted = changing.insert_identity(account, identity).await?;
+            inserted.map_err(|_| AuthorityError::taken("an account of", name()))?;
+            let personal =
+                Personal::from([("issuer", identity.issuer.clone()), ("subject", identity.subject.clone())]);
+            Ok(changing.done(Change::AccountIdentified { account }, personal, ()))
+        })
+        .await
+    }
+
+    /// Begins a browser's session for an account, whose person proved who they are.
+    pub(super) async fn begin_in_browser(
+        &self,
+        uncalled: Uncalled,
+        account: Account,
+        visitor: &Visitor,
+    ) -> Result<Done<SignedIn>, AuthorityError> {
+        if account.disabled_at.is_some() {
+            return Err(AuthorityError::AccountDisabled);
+        }
+        let now = uncalled.now();
+        let mut session = self.new_session(account.id, visitor, now)?;
+        (session.proved_at, session.browser) = (Some(now), true);
+        uncalled.insert_session(&session).await?;
+        let secret = draw_for(&uncalled, session.id, SecretKind::Session, Some(now), Expiry::Never).await?;
+        self.begin_session(uncalled, &session, SignedIn { secret, account }).await
+    }
+
+    /// Ends the session of the cookie that a browser had before.
+    pub(super) async fn signed_in(
+        &self,
+        signed_in: Changed<SignedIn>,
+        before: Option<&Secret>,
+    ) -> Result<SignedIn, AuthorityError> {
+        if let Some(before) = before {
+            self.end_by_secret(before).await?;
+        }
+        Ok(signed_in.value)
+    }
+
+    /// True where there is any account.
+    pub async fn has_accounts(&self) -> Result<bool, AuthorityError> {
+        Ok(self.store.read().await?.has_accounts().await?)
+    }
+}
+
+/// The account that goes by a handle or an e-mail address.
+async fn find_person(read: &Read, typed: &str, name: &str) -> Result<Option<Account>, StoreError> {
+    if name.contains('@') {
+        match typed.parse() {
+            Ok(email) => read.find_account_by_email(&email).await,
+            Err(_) => Ok(None),
+        }
+    } else {
+        match name.parse() {
+            Ok(handle) => read.find_account_by_handle(&handle).await,
+            Err(_) => Ok(None),
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! The authority is opened and closed, and its database held against what was seen of it before.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use ndauth_core::{Causes, Installation, Timestamp};
+use ndauth_store::{Clock, DatabaseUrl, MigrationState, Seen, ServerLock, Store, Witness};
+
+use crate::access::Operation;
+use crate::standing::{Rewound, Standing, nothing_was_there, seen_now, unreadable};
+use crate::{Authority, AuthorityError};
+
+impl Authority {
+    /// Opens a database that holds an installation, brings its schema to this version, and looks whether it is an older copy
+    /// of what was seen of it before.
+    ///
+    /// The witness of what was seen lies beside a file of SQLite; for PostgreSQL, in the folder `data`.
+    pub async fn open(
+        url: &DatabaseUrl,
+        clock: Clock,
+        data: Option<&Path>,
+    ) -> Result<Authority, AuthorityError> {
+        let store = Store::connect(url, clock).await?;
+        let authority = Authority::opened(store, data, false).await?;
+        authority.look().await?;
+        Ok(authority)
+    }
+
+    /// The same; where there is no database or nothing in it, a new installation begins. Not so where an installation
+    /// was there before: then it was lost.
+    pub async fn create(
+        url: &DatabaseUrl,
+        clock: Clock,
+        data: Option<&Path>,
+    ) -> Result<Authority, AuthorityError> {
+        let authority = Authority::begin(url, clock, data).await?;
+        authority.look().await?;
+        Ok(authority)
+    }
+
+    /// The same, without looking whether it is an older copy: [`Authority::look`] must follow.
+    pub async fn begin(
+        url: &DatabaseUrl,
+        clock: Clock,
+        data: Option<&Path>,
+    ) -> Result<Authority, AuthorityError> {
+        if let DatabaseUrl::Sqlite(path) = url
+            && !path.exists()
+        {
+            nothing_was_there(url, &Standing::new(url, data))?;
+        }
+        Authority::opened(Store::create(url, clock).await?, data, true).await
+    }
+
+    /// Opens a database of whatever version, a standby too, to export its log and for nothing else. Nothing is changed.
+    pub async fn open_log(url: &DatabaseUrl) -> Result<Authority, AuthorityError> {
+        Ok(Authority::over(Store::open_log(url).await?, Standing::new(url, None)))
+    }
+
+    async fn opened(store: Store, data: Option<&Path>, begin: bool) -> Result<Authority, AuthorityError> {
+        let standing = Standing::new(store.url(), data);
+        let authority = Authority::over(store, standing);
+        let (store, url) = (&authority.store, authority.store.url());
+        let steps = store.migrations().await?;
+        if steps.iter().all(|step| !step.applied) {
+            nothing_was_there(url, &authority.standing)?;
+            if !begin {
+                return Err(AuthorityError::NoInstallation { database: url.to_string() });
+            }
+        }
+        if steps.iter().any(|step| !step.applied) {
+            store.migrate().await?;
+        }
+        Ok(authority)
+    }
+
+    /// Lets nobody else serve a file of SQLite as long as the lock is held.
+    pub fn lock(url: &DatabaseUrl) -> Result<ServerLock, AuthorityError> {
+        Ok(ServerLock::acquire(url)?)
+    }
+
+    /// The steps of the schema's history in a database, without changing it.
+    pub async fn migrations(url: &DatabaseUrl) -> Result<Vec<MigrationState>, AuthorityError> {
+        Ok(Store::connect(url, Clock::Database).await?.migrations().await?)
+    }
+
+    /// Writes down what was observed and closes the database.
+    pub async fn close(&self) -> Result<(), AuthorityError> {
+        let written = self.write_uses().await.and(self.look().await);
+        self.store.close().await?;
+        written
+    }
+
+    /// Since when changes do not get through to the database, and why the last did not. `None` where the last one did.
+    pub fn failing_changes(&self) -> Option<(Duration, String)> {
+        self.store.failing_writes()
+    }
+
+    /// Tries whether changes get through again, where nobody else does.
+    pub async fn try_changing(&self) {
+        if let Err(error) = self.store.try_writing().await {
+            tracing::debug!(error = %Causes(&error), "changes do not get through yet");
+        }
+    }
+
+    /// Remembers an end of the log that was answered from: what ends before it is an older copy.
+    pub(crate) fn saw(&self, seen: Seen) {
+        let mut mirrored = self.standing.mirrored();
+        if mirrored.is_none_or(|before| before.head.sequence < seen.head.sequence) {
+            *mirrored = Some(seen);
+        }
+    }
+
+    /// Whether the log was found to be an older copy.
+    pub(crate) fn is_rewound(&self) -> bool {
+        self.standing.rewound.load().is_some()
+    }
+
+    /// Looks at the end of the log, compares it with what was seen before, and remembers it. Fails where
+    /// the database cannot be asked; [`Authority::may_serve`] tells what it found.
+    ///
+    /// A log that forgot what was seen is served again once the operator has said what becomes of it, after what was seen:
+    /// that is an event of the log itself, so it frees every instance, wherever it was said. What was said before, of
+    /// another copy, frees none.
+    pub async fn look(&self) -> Result<(), AuthorityError> {
+        let mut known = self.standing.looking.lock().await;
+        // What was seen is read before the database, which then can only be newer.
+        let mut files = self.standing.files()?;
+        let mirrored = *self.standing.mirrored();
+        let read = self.store.read().await?;
+        read.use_simple_protocol();
+        let Some(installation) = read.installation_id().await? else {
+            let Some((_, Seen { head, .. })) = *known else {
+                return nothing_was_there(self.store.url(), &self.standing);
+            };
+            // It was there a moment ago.
+            let rewound = Rewound { seen: head.sequence, found: read.head().sequence, witness: None };
+            self.standing.rewound.store(Some(Arc::new(rewound)));
+            return Ok(());
+        };
+        let witness = self.standing.witness(installation);
+        let kept = match &witness {
+            None => None,
+            Some(witness) => {
+                let kept = files.remove(witness.path()).transpose();
+                kept.map_err(|source| unreadable(witness, source))?.flatten()
+            }
+        };
+        if known.is_none() {
+            self.standing.strange.store(kept.is_none(), Ordering::Relaxed);
+        }
+        let same = known.is_none_or(|(of, _)| of == installation);
+        let own = known.filter(|_| same).map(|(_, seen)| seen);
+        let mirrored = own.and(mirrored);
+        if !same {
+            *self.standing.mirrored() = None;
+        }
+        let now = seen_now(&read).await?;
+        let seen = kept.into_iter().chain(own).chain(mirrored).max_by_key(|seen| seen.head.sequence);
+        let mut settled = false;
+        let mut rewound = None;
+        if let Some(Seen { head, at }) = seen
+            && read.event_hash(head.sequence).await? != Some(head.hash)
+        {
+            settled = read.installation().settled_at.is_some_and(|settled| settled > at);
+            rewound = (!settled).then(|| Rewound {
+                seen: head.sequence,
+                found: now.head.sequence,
+                witness: witness.as_ref().map(|witness| witness.path().to_owned()),
+            });
+        }
+        if rewound.is_none() && read.installation().restored_at.is_none() {
+            if settled {
+                *self.standing.mirrored() = None;
+            }
+            let newer = |kept: Seen| now.head.sequence > kept.head.sequence;
+            if settled || kept.is_none_or(newer) {
+                self.keep_seen(witness.as_ref(), &now);
+            }
+            *known = Some((installation, now));
+        }
+        self.standing.rewound.store(rewound.map(Arc::new));
+        self.standing.restored.store(read.installation().restored_at.is_some(), Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Fails where the last look found a copy that nobody has put into service yet.
+    pub fn could_serve(&self) -> Result<(), AuthorityError> {
+        let restored_at = self.standing.restored.load(Ordering::Relaxed).then_some(Timestamp::MIN);
+        let installation = Installation { not_before: Timestamp::MIN, restored_at, settled_at: None };
+        self.standing.admit(Operation::CheckHealth, &installation)
+    }
+
+    /// Whether an older copy would have been noticed when the database was opened: something was kept of
+    /// what was seen of its log before.
+    pub fn would_notice_a_copy(&self) -> bool {
+        !self.standing.strange.load(Ordering::Relaxed)
+    }
+
+    /// Fails where the database is a copy that nobody has put into service yet.
+    pub async fn may_serve(&self) -> Result<(), AuthorityError> {
+        self.standing.admit(Operation::CheckHealth, &self.store.moment().await?.installation)
+    }
+
+    /// Takes the end of the log as it is for what was seen, whatever was seen before.
+    pub(crate) async fn settle(&self) -> Result<(), AuthorityError> {
+        let mut known = self.standing.looking.lock().await;
+        let read = self.store.read().await?;
+        let Some(installation) = read.installation_id().await? else { return Ok(()) };
+        let seen = seen_now(&read).await?;
+        self.keep_seen(self.standing.witness(installation).as_ref(), &seen);
+        *self.standing.mirrored() = None;
+        *known = Some((installation, seen));
+        self.standing.rewound.store(None);
+        Ok(())
+    }
+
+    /// What cannot be kept is no reason to fail: what this process saw, it knows.
+    fn keep_seen(&self, witness: Option<&Witness>, seen: &Seen) {
+        let Some(witness) = witness else { return };
+        if let Err(error) = witness.write(seen) {
+            let file = witness.path().display();
+            tracing::warn!(%file, error = %Causes(&error), "the end of the log was not kept");
+        }
+    }
+}

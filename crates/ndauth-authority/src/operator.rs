@@ -1,0 +1,21 @@
+//! What the operator does, most of it at the machine of the database.
+
+mod accounts;
+mod catalogue;
+mod check;
+mod copies;
+mod export;
+mod inspect;
+mod janitor;
+mod services;
+
+pub(crate) use accounts::account;
+pub use accounts::NewAccount;
+pub use catalogue::CatalogueApplied;
+pub use check::Checked;
+pub use copies::{RestoredCopy, Settled, Settlement};
+pub use export::parse_export;
+pub use inspect::{AsOf, MemberView, OrgView, OwnedToken, ServiceView, SessionView};
+pub use janitor::Tidied;
+pub(crate) use janitor::ClockShown;
+pub use services::{NewService, RotatedService};

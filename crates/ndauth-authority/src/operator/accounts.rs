@@ -1,0 +1,161 @@
+//! Accounts: made, disabled and enabled, signed in and out by the operator.
+
+use ndauth_core::{
+    Account, AccountId, Change, Email, Expiry, ExpiryChoice, Handle, Label, Personal, Secret, SecretKind, Session,
+    SessionId, Timestamp,
+};
+use ndauth_store::Read;
+use rand::rngs::SysRng;
+
+use crate::access::{Operation, Whose};
+use crate::change::{Changed, Changing};
+use crate::logins::draw_for;
+use crate::{Authority, AuthorityError, Credential};
+
+/// An account to be made.
+#[derive(Clone, Debug)]
+pub struct NewAccount {
+    /// Its immutable name.
+    pub handle: Handle,
+    /// Where mail goes.
+    pub email: Email,
+    /// What the person is called.
+    pub name: Option<Label>,
+    /// Lets it create orgs and read all audit.
+    pub operator: bool,
+}
+
+impl Authority {
+    /// Makes an account.
+    pub async fn create_account(
+        &self,
+        credential: &Credential,
+        new: &NewAccount,
+    ) -> Result<Changed<Account>, AuthorityError> {
+        self.change(credential, Operation::CreateAccount, &Whose::Anyone, |changing| async move {
+            if changing.find_account_by_email(&new.email).await?.is_some() {
+                return Err(AuthorityError::taken("an account with the address", &new.email));
+            }
+            let account = Account {
+                id: AccountId::new(changing.now(), &mut SysRng)?,
+                handle: new.handle.clone(),
+                email: new.email.clone(),
+                name: new.name.clone(),
+                operator: new.operator,
+                created_at: changing.now(),
+                last_login_at: None,
+                disabled_at: None,
+                not_before: Timestamp::MIN,
+            };
+            let inserted = changing.insert_account(&account).await?;
+            inserted.map_err(|_| AuthorityError::taken("an account", &new.handle))?;
+            let personal =
+                Personal::from([("handle", new.handle.to_string()), ("email", new.email.to_string())]);
+            Ok(changing.done(Change::AccountCreated { account: account.id }, personal, account))
+        })
+        .await
+    }
+
+    /// Takes an account's power at once, and ends its sessions for good.
+    pub async fn disable_account(
+        &self,
+        credential: &Credential,
+        handle: &Handle,
+    ) -> Result<Changed<Account>, AuthorityError> {
+        self.change(credential, Operation::DisableAccount, &Whose::Anyone, |changing| async move {
+            let (account, now) = (hold_account(&changing, handle).await?, changing.now());
+            if account.disabled_at.is_some() {
+                return Ok(changing.unchanged(account));
+            }
+            changing.set_account_disabled(account.id, Some(now)).await?;
+            changing.end_sessions(account.id).await?;
+            let change = Change::AccountDisabled { account: account.id, signed_out: true };
+            let account = Account { disabled_at: Some(now), ..account };
+            Ok(changing.done(change, Personal::new(), account))
+        })
+        .await
+    }
+
+    /// Gives an account its power back: its tokens go on, its person logs in again.
+    pub async fn enable_account(
+        &self,
+        credential: &Credential,
+        handle: &Handle,
+    ) -> Result<Changed<Account>, AuthorityError> {
+        self.change(credential, Operation::DisableAccount, &Whose::Anyone, |changing| async move {
+            let account = hold_account(&changing, handle).await?;
+            if account.disabled_at.is_none() {
+                return Ok(changing.unchanged(account));
+            }
+            changing.set_account_disabled(account.id, None).await?;
+            let change = Change::AccountEnabled { account: account.id };
+            let account = Account { disabled_at: None, ..account };
+            Ok(changing.done(change, Personal::new(), account))
+        })
+        .await
+    }
+
+    /// Begins a session for an account, and gives its secret: here and never again.
+    pub async fn issue_session(
+        &self,
+        credential: &Credential,
+        handle: &Handle,
+        expiry: ExpiryChoice,
+    ) -> Result<Secret, AuthorityError> {
+        let issued = self.change(credential, Operation::IssueSession, &Whose::Anyone, |changing| async move {
+            // A sign-out waits for it, or it for the sign-out.
+            let account = hold_account(&changing, handle).await?;
+            if account.disabled_at.is_some() {
+                return Err(AuthorityError::AccountDisabled);
+            }
+            let now = changing.now();
+            let lifetime = expiry.lifetime(now).map_err(|why| AuthorityError::invalid("expires_in", why))?;
+            let session = Session {
+                id: SessionId::new(now, &mut SysRng)?,
+                account: account.id,
+                created_at: now,
+                expires_at: lifetime.expiry(now),
+                ends_at: lifetime.expiry(now),
+                revoked_at: None,
+                // The operator answers for who they are.
+                proved_at: Some(now),
+                device: None,
+                address: None,
+                browser: false,
+            };
+            changing.insert_session(&session).await?;
+            changing.set_logged_in(account.id).await?;
+            let secret = draw_for(&changing, session.id, SecretKind::Session, Some(now), Expiry::Never).await?;
+            let change = Change::SessionIssued { account: account.id, session: session.id };
+            Ok(changing.done(change, Personal::new(), secret))
+        });
+        issued.await.map(|done| done.value)
+    }
+
+    /// Ends every live session of an account. Says how many there were.
+    pub async fn sign_out(
+        &self,
+        credential: &Credential,
+        handle: &Handle,
+    ) -> Result<Changed<u64>, AuthorityError> {
+        self.change(credential, Operation::SignOut, &Whose::Anyone, |changing| async move {
+            let account = hold_account(&changing, handle).await?.id;
+            match changing.end_sessions(account).await? {
+                0 => Ok(changing.unchanged(0)),
+                ended => Ok(changing.done(Change::AccountSignedOut { account }, Personal::new(), ended)),
+            }
+        })
+        .await
+    }
+}
+
+/// The account of this handle.
+pub(crate) async fn account(read: &Read, handle: &Handle) -> Result<Account, AuthorityError> {
+    read.find_account_by_handle(handle).await?.ok_or_else(|| AuthorityError::none("account", handle))
+}
+
+/// The same, and nobody else changes it until the change ends.
+async fn hold_account(changing: &Changing, handle: &Handle) -> Result<Account, AuthorityError> {
+    let found = account(changing, handle).await?;
+    Ok(changing.lock_account(found.id).await?.unwrap_or(found))
+}

@@ -1,0 +1,147 @@
+//! Services: registered, rotated and revoked.
+
+use std::time::Duration;
+
+use ndauth_core::{
+    Change, Expiry, Label, Lineage, Orgs, OrgSlug, Personal, Secret, SecretId, SecretKind, SecretRecord, Service,
+    ServiceId, Succession, Timestamp, may_rotate,
+};
+use ndauth_store::{Family, Read, Write};
+use rand::rngs::SysRng;
+
+use crate::access::{Operation, Whose};
+use crate::change::Changed;
+use crate::orgs::live_org;
+use crate::tokens::{HeldFamily, Settling, draw, end, settle, unlocked};
+use crate::{Authority, AuthorityError, Credential};
+
+/// A service to be registered.
+#[derive(Clone, Debug)]
+pub struct NewService {
+    /// What to call it.
+    pub name: Label,
+    /// The orgs it may ask about.
+    pub orgs: Orgs<OrgSlug>,
+    /// Lets it be believed when it states its client's address.
+    pub states_address: bool,
+}
+
+/// What a rotation of a service gives.
+#[derive(Debug)]
+pub struct RotatedService {
+    /// The new secret, here and never again.
+    pub secret: Secret,
+    /// Until when it waits to be confirmed: by its first use, or by the operator.
+    pub pending_until: Timestamp,
+}
+
+impl Authority {
+    /// Registers a service, and gives its secret: here and never again.
+    pub async fn create_service(
+        &self,
+        credential: &Credential,
+        new: &NewService,
+    ) -> Result<Secret, AuthorityError> {
+        let made = self.change(credential, Operation::CreateService, &Whose::Anyone, |changing| async move {
+            let orgs = match &new.orgs {
+                Orgs::All => Orgs::All,
+                Orgs::Only(slugs) => {
+                    let mut ids = Vec::new();
+                    for slug in slugs {
+                        ids.push(live_org(&changing, slug).await?.id);
+                    }
+                    Orgs::only(ids).map_err(|why| AuthorityError::invalid("orgs", why))?
+                }
+            };
+            let service = Service {
+                id: ServiceId::new(changing.now(), &mut SysRng)?,
+                name: new.name.clone(),
+                orgs,
+                states_address: new.states_address,
+                created_at: changing.now(),
+                revoked_at: None,
+            };
+            let inserted = changing.insert_service(&service).await?;
+            inserted.map_err(|_| AuthorityError::taken("a service", &new.name))?;
+            let secret = first_secret(&changing, service.id).await?;
+            let personal = Personal::from([("name", new.name.to_string())]);
+            Ok(changing.done(Change::ServiceCreated { service: service.id }, personal, secret))
+        });
+        made.await.map(|done| done.value)
+    }
+
+    /// Draws a new secret for a service, here and never again. It waits to be confirmed, and only then those it had
+    /// retire, after the overlap.
+    pub async fn rotate_service(
+        &self,
+        credential: &Credential,
+        name: &Label,
+        overlap: Duration,
+    ) -> Result<RotatedService, AuthorityError> {
+        let rotated = self.change(credential, Operation::RotateService, &Whose::Anyone, |changing| async move {
+            let held = hold_service(&changing, name).await?;
+            let records = held.secrets.iter().map(|found| &found.record);
+            let not_before = changing.installation().not_before;
+            unlocked(may_rotate(records, not_before, changing.now()), name.as_str())?;
+            let succession = Succession { overlap, expires_at: Expiry::Never };
+            let (secret, record) = draw(&changing, SecretKind::Service, held.lineage, &succession).await?;
+            let pending_until = end(&record, changing.now());
+            let change = Change::SecretMinted { family: held.lineage, secret: record.id };
+            let personal = Personal::from([("name", name.to_string())]);
+            Ok(changing.done(change, personal, RotatedService { secret, pending_until }))
+        });
+        rotated.await.map(|done| done.value)
+    }
+
+    /// Confirms or drops a service's new secret, or retires its old one.
+    pub async fn settle_service(
+        &self,
+        credential: &Credential,
+        name: &Label,
+        settling: &Settling,
+    ) -> Result<Changed<()>, AuthorityError> {
+        self.change(credential, Operation::RotateService, &Whose::Anyone, |changing| async move {
+            let held = hold_service(&changing, name).await?;
+            let settled = settle(&self.uses, &changing, &held, settling).await?;
+            Ok(match settled {
+                Some((change, personal)) => changing.done(change, personal, ()),
+                None => changing.unchanged(()),
+            })
+        })
+        .await
+    }
+
+    /// Revokes a service: it can ask nothing from now on.
+    pub async fn revoke_service(
+        &self,
+        credential: &Credential,
+        name: &Label,
+    ) -> Result<Changed<()>, AuthorityError> {
+        self.change(credential, Operation::RevokeService, &Whose::Anyone, |changing| async move {
+            let service = live_service(&changing, name).await?.id;
+            changing.revoke_service(service).await?;
+            let personal = Personal::from([("name", name.to_string())]);
+            Ok(changing.done(Change::ServiceRevoked { service }, personal, ()))
+        })
+        .await
+    }
+}
+
+async fn live_service(read: &Read, name: &Label) -> Result<Service, AuthorityError> {
+    read.find_live_service(name).await?.ok_or_else(|| AuthorityError::none("service", name))
+}
+
+/// A service's secrets, which nobody else changes until a change ends.
+async fn hold_service(write: &Write, name: &Label) -> Result<HeldFamily, AuthorityError> {
+    let service = live_service(write, name).await?.id;
+    let held = HeldFamily::hold(write, Lineage::Service(service)).await?;
+    held.ok_or_else(|| AuthorityError::none("service", name))
+}
+
+async fn first_secret(write: &Write, service: ServiceId) -> Result<Secret, AuthorityError> {
+    let secret = Secret::mint(SecretKind::Service, &mut SysRng)?;
+    let id = SecretId::new(write.now(), &mut SysRng)?;
+    let record = SecretRecord::first(id, secret.prefix(), write.now());
+    write.insert_secret(Family::Service(service), &record, &secret.hash(), None).await?;
+    Ok(secret)
+}

@@ -1,0 +1,125 @@
+//! The members of an org, as its members see them and its admins set them.
+
+use ndauth_core::{Account, AccountId, Change, Handle, OrgSlug, Personal, Role, Timestamp};
+use ndauth_store::{Read, StoreError};
+
+use super::org::unfrozen;
+use crate::access::{Admitted, Operation, Whose};
+use crate::change::Changed;
+use crate::operator::account;
+use crate::{Authority, AuthorityError, Caller, Credential};
+
+/// Someone who is a member of an org.
+#[derive(Debug)]
+pub struct MemberShown {
+    /// Who.
+    pub account: AccountId,
+    /// Who, by name.
+    pub handle: Handle,
+    /// In which role.
+    pub role: Role,
+    /// Since when in that role.
+    pub since: Timestamp,
+}
+
+impl Authority {
+    /// Lists the members of an org, by handle.
+    pub async fn list_members(
+        &self,
+        credential: &Credential,
+        slug: &OrgSlug,
+    ) -> Result<Vec<MemberShown>, AuthorityError> {
+        let (read, by) = self.read_as(credential, Operation::ListMembers, &Whose::Org(slug.clone())).await?;
+        let members = read.list_members(by.org()?.id).await?;
+        let accounts = read.accounts_by_id(members.iter().map(|member| member.account)).await?;
+        let mut shown = Vec::new();
+        for member in members {
+            let account = accounts.get(&member.account).ok_or_else(|| missing(member.account))?;
+            shown.push(MemberShown {
+                account: account.id,
+                handle: account.handle.clone(),
+                role: member.role,
+                since: member.set_at,
+            });
+        }
+        shown.sort_by(|a, b| a.handle.cmp(&b.handle));
+        Ok(shown)
+    }
+
+    /// Gives an account a role in an org.
+    pub async fn set_member(
+        &self,
+        credential: &Credential,
+        slug: &OrgSlug,
+        handle: &Handle,
+        role: Role,
+    ) -> Result<Changed<MemberShown>, AuthorityError> {
+        let whose = Whose::Org(slug.clone());
+        self.change(credential, Operation::SetMember, &whose, |changing| async move {
+            let org = changing.by.org()?.id;
+            admins_change(&changing.by)?;
+            let account = account(&changing, handle).await?;
+            if role != Role::Admin {
+                keep_an_admin(&changing, &changing.by, &account).await?;
+            }
+            changing.set_role(account.id, org, role).await?;
+            let change = Change::MemberSet { org, account: account.id, role: Some(role) };
+            let since = changing.now();
+            let member = MemberShown { account: account.id, handle: account.handle, role, since };
+            Ok(changing.done(change, Personal::new(), member))
+        })
+        .await
+    }
+
+    /// Takes an account out of an org.
+    pub async fn remove_member(
+        &self,
+        credential: &Credential,
+        slug: &OrgSlug,
+        handle: &Handle,
+    ) -> Result<Changed<()>, AuthorityError> {
+        let whose = Whose::Org(slug.clone());
+        self.change(credential, Operation::RemoveMember, &whose, |changing| async move {
+            let org = changing.by.org()?.id;
+            let account = account(&changing, handle).await?;
+            if changing.find_role(account.id, org).await?.is_none() {
+                return Err(AuthorityError::none("member", format!("{handle} of {slug}")));
+            }
+            admins_change(&changing.by)?;
+            keep_an_admin(&changing, &changing.by, &account).await?;
+            changing.remove_member(account.id, org).await?;
+            let change = Change::MemberRemoved { org, account: account.id };
+            Ok(changing.done(change, Personal::new(), ()))
+        })
+        .await
+    }
+}
+
+/// Refuses to change members of a frozen org, but at the console.
+fn admins_change(by: &Admitted) -> Result<(), AuthorityError> {
+    if matches!(by.caller, Caller::Console) { Ok(()) } else { unfrozen(by.org()?) }
+}
+
+/// Refuses to take the role of an org's only admin, but at the console: nobody could give it to another.
+async fn keep_an_admin(read: &Read, by: &Admitted, account: &Account) -> Result<(), AuthorityError> {
+    if matches!(by.caller, Caller::Console) {
+        return Ok(());
+    }
+    let org = by.org()?;
+    let members = read.list_members(org.id).await?;
+    let admins = members.iter().filter(|member| member.role == Role::Admin).map(|member| member.account);
+    // A disabled account gives nobody a role.
+    let accounts = read.accounts_by_id(admins).await?;
+    let mut admins = accounts.values().filter(|account| account.disabled_at.is_none());
+    match (admins.next(), admins.next()) {
+        (Some(only), None) if only.id == account.id => {
+            Err(AuthorityError::LastAdmin { handle: account.handle.clone(), org: org.slug.clone() })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A member without an account: the schema forbids it.
+pub(super) fn missing(account: AccountId) -> StoreError {
+    StoreError::Corrupt { table: "membership", column: "account_id", id: account.to_string() }
+}

@@ -1,0 +1,102 @@
+//! How the authority is asked for what it knows: a view of the database, once the caller is known and admitted.
+
+use ndauth_core::{Counts, LastUse, Lineage, Refusal, Scope};
+use ndauth_store::{Read, Use};
+
+use crate::access::held::Judging;
+use crate::access::{Admitted, Operation, caller};
+use crate::{Authority, AuthorityError, Caller, Credential, Whose};
+
+impl Authority {
+    /// Opens a view for an operation, once the caller is known and admitted.
+    pub(crate) async fn read_as(
+        &self,
+        credential: &Credential,
+        operation: Operation,
+        whose: &Whose,
+    ) -> Result<(Read, Admitted), AuthorityError> {
+        let read = self.store.read().await?;
+        self.standing.admit(operation, read.installation())?;
+        let caller = self.identify(&read, credential).await;
+        self.note_presented(&read, credential, &caller).await?;
+        let by = self.admit(&read, caller?, operation, whose).await?;
+        self.observe(credential, &by, &read);
+        Ok((read, by))
+    }
+
+    /// Admits a caller in the state that a view shows.
+    pub(crate) async fn admit(
+        &self,
+        read: &Read,
+        caller: Caller,
+        operation: Operation,
+        whose: &Whose,
+    ) -> Result<Admitted, AuthorityError> {
+        let catalogue = self.catalogue(read).await?;
+        let judging = Judging::of(read, &catalogue);
+        match whose {
+            Whose::Org(slug) => Admitted::in_org(read, caller, operation, slug, judging).await,
+            Whose::Mine | Whose::Account(_) | Whose::Anyone => {
+                Admitted::new(caller, operation, whose.kind(), judging)
+            }
+        }
+    }
+
+    /// Whom a credential stands for, in the state that a view shows.
+    pub(crate) async fn identify(
+        &self,
+        read: &Read,
+        credential: &Credential,
+    ) -> Result<Caller, AuthorityError> {
+        let catalogue = self.catalogue(read).await?;
+        caller::identify(read, Judging::of(read, &catalogue), credential).await
+    }
+
+    /// Notes who presented a secret: for the answer, how long it serves; and the use of a retired one.
+    async fn note_presented(
+        &self,
+        read: &Read,
+        credential: &Credential,
+        caller: &Result<Caller, AuthorityError>,
+    ) -> Result<(), AuthorityError> {
+        let Credential::Secret { secret, life, .. } = credential else { return Ok(()) };
+        match caller {
+            Ok(caller) => {
+                if let Some(known) = caller.life() {
+                    // The first to know says so.
+                    let _ = life.set(known);
+                }
+            }
+            Err(AuthorityError::Refused(Refusal::Replaced(_))) => {
+                if let Some(found) = read.find_secret(&secret.hash()).await?
+                    && let Some(family) = found.family.lineage()
+                {
+                    self.follow_ups.reused(family, &found.record, read.now(), credential.from());
+                }
+            }
+            Err(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Notes that a credential was used.
+    fn observe(&self, credential: &Credential, by: &Admitted, read: &Read) {
+        let (held, from) = match &by.caller {
+            Caller::Token { held, from } => (held, from),
+            Caller::Session { secret, .. } => {
+                let last = LastUse { at: read.now(), address: credential.from() };
+                let counts = Counts::one(Scope::Ro);
+                return self.uses.note(Use { secret: *secret, client: None, last, counts });
+            }
+            Caller::Console | Caller::Service { .. } => return,
+        };
+        let (record, last) = (&held.record, LastUse { at: read.now(), address: *from });
+        let client = match credential {
+            Credential::Secret { client, .. } => client.clone(),
+            Credential::Nothing | Credential::Console => None,
+        };
+        let counts = Counts::one(if by.operation.reads() { Scope::Ro } else { Scope::Rw });
+        self.uses.note(Use { secret: record.id, client, last, counts });
+        self.follow_ups.used(Lineage::Token(held.token.id), record, read.now());
+    }
+}

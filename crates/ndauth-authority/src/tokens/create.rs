@@ -1,0 +1,241 @@
+//! Tokens are made: a person's, by the person, and an org's, by its admins.
+
+use std::time::Duration;
+
+use ndauth_core::{
+    AccountId, Asker, Change, Description, ExpiryChoice, Factor, Grants, Label, Lifetime, Networks, OrgId, OrgSlug,
+    Orgs, Owner, Personal, Requirement, Scope, Secret, SecretId, SecretKind, SecretRecord, Services, Succession, Token,
+    TokenId, TokenView, decide, is_recent,
+};
+use ndauth_store::{Family, Read};
+use rand::rngs::SysRng;
+
+use crate::access::held::{Held, Judging, OwnerName, Question, ground};
+use crate::access::{Admitted, Operation, Whose};
+use crate::change::{Changed, Changing, Done};
+use crate::error::MAX_LIVE_TOKENS;
+use crate::orgs::unfrozen;
+use crate::{Authority, AuthorityError, Caller, Credential};
+
+/// A token to be made.
+#[derive(Clone, Debug)]
+pub struct NewToken {
+    /// What to call it.
+    pub name: Label,
+    /// What it is for.
+    pub description: Option<Description>,
+    /// The access it is to offer; none stands for the least that its grants, which are a set, need.
+    pub scope: Option<Scope>,
+    /// The permissions it is to carry.
+    pub grants: Grants,
+    /// The orgs it is to offer power in; none for an org's own token, which has power there alone.
+    pub orgs: Option<Orgs<OrgSlug>>,
+    /// The services at which it is to serve.
+    pub services: Services<Label>,
+    /// The networks from which it is to serve.
+    pub networks: Networks,
+    /// When it is to end.
+    pub expiry: ExpiryChoice,
+    /// Lets it rotate and renew itself.
+    pub self_rotating: bool,
+    /// Lets its secret wait to be confirmed, and die where it is not: for who stores it where it may not arrive.
+    pub pending: bool,
+}
+
+/// A token that was made, and the one sight of its secret.
+#[derive(Debug)]
+pub struct Minted {
+    /// The token.
+    pub view: TokenView,
+    /// Its secret, here and never again.
+    pub secret: Secret,
+}
+
+impl Authority {
+    /// Makes a token: a personal one of the caller's account, or one of an org in which the caller is an admin.
+    pub async fn create_token(
+        &self,
+        credential: &Credential,
+        whose: &Whose,
+        new: &NewToken,
+    ) -> Result<Changed<Minted>, AuthorityError> {
+        self.change(credential, Operation::CreateToken, whose, |changing| async move {
+            // The owner is held: no other change counts or names its tokens, disables it or freezes it.
+            let owner = owner_name(&changing.by)?;
+            let planned = self.plan(&changing, owner, new).await?;
+            if let Caller::Session { session, .. } = &changing.by.caller
+                && planned.0.token.lifetime == Lifetime::Endless
+                && !is_recent(session.proved_at, changing.now())
+            {
+                return Err(AuthorityError::LoginNotRecent { to: "make a token that never expires" });
+            }
+            self.mint(changing, planned).await
+        })
+        .await
+    }
+
+    /// A token as it would be made now, and a secret for it. Refuses what cannot be made.
+    pub(crate) async fn plan(
+        &self,
+        read: &Read,
+        owner: OwnerName,
+        new: &NewToken,
+    ) -> Result<(Held, Secret), AuthorityError> {
+        let now = read.now();
+        let scope = self.scope(read, new).await?;
+        let lifetime = new.expiry.lifetime(now).map_err(|why| AuthorityError::invalid("expiry", why))?;
+        let (owner_id, kind, orgs) = match &owner {
+            OwnerName::Account(account) => {
+                let orgs = new.orgs.as_ref().ok_or_else(|| {
+                    AuthorityError::invalid("orgs", "say `all` or `only`: what is absent means neither")
+                })?;
+                let orgs = member_orgs(read, account.id, orgs).await?;
+                (Owner::Account(account.id), SecretKind::Personal, orgs)
+            }
+            OwnerName::Org(org) => {
+                unfrozen(org)?;
+                fits_an_org(new, lifetime)?;
+                (Owner::Org(org.id), SecretKind::Org, Orgs::Only([org.id].into()))
+            }
+        };
+        let secret = Secret::mint(kind, &mut SysRng)?;
+        let id = SecretId::new(now, &mut SysRng)?;
+        let record = if new.pending { SecretRecord::pending } else { SecretRecord::first };
+        let token = Token {
+            id: TokenId::new(now, &mut SysRng)?,
+            owner: owner_id,
+            name: new.name.clone(),
+            description: new.description.clone(),
+            scope,
+            grants: new.grants.clone(),
+            orgs,
+            services: live_services(read, &new.services).await?,
+            networks: new.networks.clone(),
+            created_at: now,
+            lifetime,
+            expires_at: lifetime.expiry(now),
+            revoked_at: None,
+            self_rotating: new.self_rotating,
+            suspensions: [].into(),
+        };
+        Ok((Held { record: record(id, secret.prefix(), now), token, owner }, secret))
+    }
+
+    /// The access that a token is to offer.
+    async fn scope(&self, read: &Read, new: &NewToken) -> Result<Scope, AuthorityError> {
+        match (&new.grants, new.scope) {
+            (Grants::All, None) => {
+                let why = "say `SCOPE_RO` or `SCOPE_RW`: nothing else bounds it";
+                Err(AuthorityError::invalid("scope", why))
+            }
+            (Grants::All, Some(scope)) => Ok(scope),
+            (Grants::Only(set), scope) => {
+                let catalogue = self.catalogue(read).await?;
+                match catalogue.first_unknown(set) {
+                    Some(unknown) => Err(AuthorityError::invalid("grants", unknown)),
+                    None => Ok(scope.unwrap_or_else(|| catalogue.least_scope(set))),
+                }
+            }
+        }
+    }
+
+    /// Makes a token as it was planned, unless a policy of an org that it names would not admit it.
+    async fn mint(
+        &self,
+        changing: Changing,
+        (planned, secret): (Held, Secret),
+    ) -> Result<Done<Minted>, AuthorityError> {
+        self.admitted_by_policies(&changing, &planned).await?;
+        let Held { record, token, owner } = planned;
+        let now = changing.now();
+        let taken = |holder| AuthorityError::NameTaken { what: "a token", name: token.name.to_string(), holder };
+        if let Some(holder) = changing.find_named_token(token.owner, &token.name).await? {
+            let holder = self.view(&changing, holder).await?;
+            if !holder.status(now).is_dead() {
+                return Err(taken(Some((holder.token.id, holder.token.created_at))));
+            }
+            changing.release_name(holder.token.id).await?;
+        }
+        if let OwnerName::Account(account) = &owner
+            && changing.count_live_tokens(account.id).await? >= MAX_LIVE_TOKENS
+        {
+            return Err(AuthorityError::TokenLimit);
+        }
+        changing.insert_token(&token).await?.map_err(|_| taken(None))?;
+        let succession = Succession { overlap: Duration::ZERO, expires_at: token.expires_at };
+        let succession = record.confirmed_at.is_none().then_some(&succession);
+        changing.insert_secret(Family::Token(token.id), &record, &secret.hash(), succession).await?;
+        let view = self.view(&changing, token).await?;
+        let change = Change::TokenCreated { token: view.token.id };
+        let personal = Personal::from([("name", view.token.name.to_string())]);
+        Ok(changing.done(change, personal, Minted { view, secret }))
+    }
+
+    /// Refuses a token that could do nothing in an org that it names, by that org's policy: its owner is told before it is
+    /// made, and not when it is used.
+    async fn admitted_by_policies(&self, read: &Read, planned: &Held) -> Result<(), AuthorityError> {
+        let Orgs::Only(slugs) = read.name_orgs(&planned.token.orgs).await? else { return Ok(()) };
+        let catalogue = self.catalogue(read).await?;
+        let judging = Judging::of(read, &catalogue);
+        for org in slugs {
+            let ground = ground(read, &planned.owner, &org).await?;
+            let requirement = &Requirement::Survey { org };
+            let question = Question { judging, requirement, asker: Asker::Unstated, address: None };
+            if let Err(refusal) = decide(&planned.case(ground.as_ref(), &question))
+                && refusal.factor() == Factor::Policy
+            {
+                return Err(refusal.into());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whose the tokens are that an admitted caller makes.
+pub(super) fn owner_name(by: &Admitted) -> Result<OwnerName, AuthorityError> {
+    match by.owner()? {
+        Owner::Account(_) => by.account().cloned().map(OwnerName::Account),
+        Owner::Org(_) => by.org().cloned().map(OwnerName::Org),
+    }
+}
+
+/// An org's token is bound to its org, carries a set of grants, and ends.
+fn fits_an_org(new: &NewToken, lifetime: Lifetime) -> Result<(), AuthorityError> {
+    if new.orgs.is_some() {
+        return Err(AuthorityError::invalid("orgs", "leave it out: an org's token has power in its org alone"));
+    }
+    if new.grants == Grants::All {
+        return Err(AuthorityError::invalid("grants", "an org's token carries a set of grants, never all"));
+    }
+    if lifetime == Lifetime::Endless {
+        return Err(AuthorityError::invalid("expiry", "an org's token ends, after 365 days at the latest"));
+    }
+    Ok(())
+}
+
+async fn live_services(read: &Read, services: &Services<Label>) -> Result<Services, AuthorityError> {
+    let Services::Only(names) = services else { return Ok(Services::All) };
+    let mut ids = Vec::new();
+    for name in names {
+        let unknown = || AuthorityError::invalid("services", format!("there is no service `{name}`"));
+        ids.push(read.find_live_service(name).await?.ok_or_else(unknown)?.id);
+    }
+    Services::only(ids).map_err(|why| AuthorityError::invalid("services", why))
+}
+
+/// The orgs of these names, in each of which the account is a member now.
+pub(crate) async fn member_orgs(
+    read: &Read,
+    account: AccountId,
+    orgs: &Orgs<OrgSlug>,
+) -> Result<Orgs, AuthorityError> {
+    let Orgs::Only(slugs) = orgs else { return Ok(Orgs::All) };
+    let memberships = read.list_memberships(account).await?;
+    let id_of = |slug: &OrgSlug| -> Result<OrgId, AuthorityError> {
+        let membership = memberships.iter().find(|membership| membership.org.slug == *slug);
+        let org = &membership.ok_or_else(|| AuthorityError::NotAMember(slug.clone()))?.org;
+        unfrozen(org).map(|()| org.id)
+    };
+    let ids = slugs.iter().map(id_of).collect::<Result<Vec<_>, _>>()?;
+    Orgs::only(ids).map_err(|why| AuthorityError::invalid("orgs", why))
+}

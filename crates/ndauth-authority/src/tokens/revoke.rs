@@ -1,0 +1,44 @@
+//! Tokens are described anew, and revoked for good.
+
+use ndauth_core::{Change, Description, Personal, Token, TokenView};
+
+use super::which::Which;
+use crate::access::{Operation, Whose};
+use crate::change::Changed;
+use crate::{Authority, AuthorityError, Credential};
+
+/// Why a token is revoked.
+#[derive(Clone, Debug, Default)]
+pub struct Revoking {
+    /// In the words of whoever does it.
+    pub note: Option<Description>,
+}
+
+/// Under which key an event's personal bytes tell why.
+pub(crate) const NOTE: &str = "reason";
+
+impl Authority {
+    /// Revokes a token of the caller's, of an org, or anybody's for the operator. One that is revoked stays as it is.
+    pub async fn revoke_token(
+        &self,
+        credential: &Credential,
+        whose: &Whose,
+        which: &Which,
+        why: &Revoking,
+    ) -> Result<Changed<TokenView>, AuthorityError> {
+        self.change(credential, Operation::RevokeToken, whose, |changing| async move {
+            let token = self.hold_token(&changing, whose, which).await?;
+            let (id, now) = (token.id, changing.now());
+            let revoked = changing.revoke_token(id, &changing.by.caller.actor(), why.note.as_ref()).await?;
+            let revoked_at = if revoked { Some(now) } else { token.revoked_at };
+            let view = self.view(&changing, Token { revoked_at, ..token }).await?;
+            if !revoked {
+                return Ok(changing.unchanged(view));
+            }
+            let mut personal = Personal::from([("name", view.token.name.to_string())]);
+            personal.extend(why.note.as_ref().map(|note| (NOTE, note.to_string())));
+            Ok(changing.done(Change::TokenRevoked { token: id }, personal, view))
+        })
+        .await
+    }
+}

@@ -1,0 +1,130 @@
+//! All tokens of a time are revoked at once, by one watermark.
+
+use std::time::Duration;
+
+use ndauth_core::{Change, Owner, Personal, Timestamp, Token, TokenView};
+use ndauth_store::{Read, TokenPage};
+
+use crate::access::{Admitted, Operation, Whose};
+use crate::change::Changed;
+use crate::operator::account;
+use crate::{Authority, AuthorityError, Credential};
+
+/// What revoking all tokens of a time does, or would do.
+#[derive(Debug)]
+pub struct RevokedAll {
+    /// Those minted before are revoked.
+    pub not_before: Timestamp,
+    /// How many tokens that live that concerns.
+    pub tokens: usize,
+    /// How many of them were used within the last 24 hours, those used last first.
+    pub used_today: Vec<TokenView>,
+}
+
+/// Of what is revoked it is told what was used within this time.
+const TODAY: Duration = Duration::from_secs(24 * 60 * 60);
+const PAGE: u64 = 1000;
+
+impl Authority {
+    /// Says what revoking all tokens minted before an instant would do. Without an instant: all there are.
+    pub async fn preview_revoke_all(
+        &self,
+        credential: &Credential,
+        whose: &Whose,
+        before: Option<Timestamp>,
+    ) -> Result<Changed<RevokedAll>, AuthorityError> {
+        let (read, by) = self.read_as(credential, Operation::RevokeAllTokens, whose).await?;
+        let owner = owner_of(&read, &by, whose).await?;
+        let now = read.now();
+        let not_before = past(before, now)?;
+        let mut concerned = Vec::new();
+        if let Owner::Account(account) = owner {
+            let tokens = read.list_live_tokens(account).await?;
+            self.add_concerned(&read, tokens, not_before, &mut concerned).await?;
+        }
+        let mut after = None;
+        while let Owner::Org(org) = owner {
+            let page = TokenPage { include_revoked: false, after, limit: PAGE };
+            let tokens = read.list_tokens_of_org(org, true, page).await?;
+            after = tokens.last().map(|token| token.id);
+            if after.is_none() {
+                break;
+            }
+            self.add_concerned(&read, tokens, not_before, &mut concerned).await?;
+        }
+        let tokens = concerned.len();
+        let last = |view: &TokenView| view.last_use().map(|last| last.at);
+        concerned.retain(|view| last(view).is_some_and(|at| now.since(at) <= TODAY));
+        concerned.sort_by_key(|view| std::cmp::Reverse(last(view)));
+        if let Whose::Org(slug) = whose {
+            concerned = concerned.into_iter().map(|view| view.as_seen_in(slug)).collect();
+        }
+        let value = RevokedAll { not_before, tokens, used_today: concerned };
+        Ok(Changed { value, changed: false, sequence: read.head().sequence, now })
+    }
+
+    /// Adds those of some tokens that live now and have a secret that was minted before an instant.
+    async fn add_concerned(
+        &self,
+        read: &Read,
+        tokens: Vec<Token>,
+        not_before: Timestamp,
+        concerned: &mut Vec<TokenView>,
+    ) -> Result<(), AuthorityError> {
+        let now = read.now();
+        for view in read.view_tokens(tokens).await? {
+            let serving = view.secrets.iter().filter(|secret| secret.record.judge(now).is_ok());
+            let mut minted = serving.map(|secret| secret.record.minted_at);
+            if !view.status(now).is_dead() && minted.any(|at| at < not_before) {
+                concerned.push(self.with_latest_use(view));
+            }
+        }
+        Ok(())
+    }
+
+    /// Revokes all tokens minted before an instant. Without an instant: all there are.
+    pub async fn revoke_all(
+        &self,
+        credential: &Credential,
+        whose: &Whose,
+        before: Option<Timestamp>,
+    ) -> Result<Changed<RevokedAll>, AuthorityError> {
+        // It is told as of just before, and not while everyone waits for the lock.
+        let preview = self.preview_revoke_all(credential, whose, before).await?;
+        let revoked = self.change(credential, Operation::RevokeAllTokens, whose, |changing| async move {
+            let not_before = past(before, changing.now())?;
+            let change = match owner_of(&changing, &changing.by, whose).await? {
+                Owner::Account(account) => {
+                    changing.shut_out_account(account, not_before).await?;
+                    Change::AccountShutOut { account, not_before }
+                }
+                Owner::Org(org) => {
+                    changing.shut_out_of_org(org, not_before).await?;
+                    Change::OrgShutOut { org, not_before }
+                }
+            };
+            Ok::<_, AuthorityError>(changing.done(change, Personal::new(), not_before))
+        });
+        revoked.await.map(|done| done.map(|not_before| RevokedAll { not_before, ..preview.value }))
+    }
+}
+
+/// Whose tokens a request is about.
+async fn owner_of(read: &Read, by: &Admitted, whose: &Whose) -> Result<Owner, AuthorityError> {
+    match whose {
+        Whose::Mine | Whose::Org(_) => by.owner(),
+        Whose::Account(handle) => Ok(Owner::Account(account(read, handle).await?.id)),
+        Whose::Anyone => Err(by.refused()),
+    }
+}
+
+/// An instant that has come; now, where none is said.
+fn past(before: Option<Timestamp>, now: Timestamp) -> Result<Timestamp, AuthorityError> {
+    match before {
+        Some(before) if before > now => {
+            Err(AuthorityError::invalid("created_before", "the instant has not come yet"))
+        }
+        Some(before) => Ok(before),
+        None => Ok(now),
+    }
+}

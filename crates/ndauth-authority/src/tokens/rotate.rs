@@ -1,0 +1,252 @@
+//! A token is rotated: a new secret is drawn, and the rotation is confirmed, dropped, or ended early.
+
+use std::time::Duration;
+
+use ndauth_core::{
+    Change, Expiry, ExpiryChoice, Lifetime, Lineage, MAX_LIFETIME, Org, Orgs, Owner, Personal, Policies, Refusal,
+    Secret, SecretKind, SecretPrefix, SecretRecord, Since, Succession, Timestamp, Token, TokenStatus, TokenView,
+    may_rotate,
+};
+use ndauth_store::Read;
+
+use super::secrets::{HeldFamily, Settling, draw, end, settle, unlocked};
+use super::which::{Which, no_token};
+use crate::access::{Operation, Whose};
+use crate::change::{Changed, Changing};
+use crate::orgs::unfrozen;
+use crate::{Authority, AuthorityError, Credential};
+
+/// A token that was rotated, and the one sight of its new secret.
+#[derive(Debug)]
+pub struct Rotated {
+    /// The token.
+    pub view: TokenView,
+    /// Its new secret, here and never again.
+    pub secret: Secret,
+    /// Until when that waits to be confirmed.
+    pub pending_until: Timestamp,
+}
+
+/// Which orgs say how long a secret may live.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Counting {
+    /// All that the token names.
+    Named,
+    /// Those that admit the secret it has now.
+    Admitting,
+}
+
+impl Authority {
+    /// Draws a new secret for a token, which waits to be confirmed.
+    pub async fn rotate_token(
+        &self,
+        credential: &Credential,
+        whose: &Whose,
+        which: &Which,
+        overlap: Duration,
+        expiry: Option<ExpiryChoice>,
+    ) -> Result<Changed<Rotated>, AuthorityError> {
+        if overlap > MAX_LIFETIME {
+            return Err(AuthorityError::invalid("overlap", "at most 365 days"));
+        }
+        self.change(credential, Operation::RotateToken, whose, |changing| async move {
+            let view = self.living(&changing, whose, which).await?;
+            let (token, now) = (&view.token, changing.now());
+            let records = view.secrets.iter().map(|secret| &secret.record);
+            unlocked(may_rotate(records, view.not_before, now), token.name.as_str())?;
+            let expires_at = self.rotated_end(&changing, &view, expiry).await?;
+            let kind = match token.owner {
+                Owner::Account(_) => SecretKind::Personal,
+                Owner::Org(_) => SecretKind::Org,
+            };
+            let family = Lineage::Token(token.id);
+            let (secret, record) = draw(&changing, kind, family, &Succession { overlap, expires_at }).await?;
+            let personal = Personal::from([("name", token.name.to_string())]);
+            let view = self.view(&changing, view.token).await?;
+            let change = Change::SecretMinted { family, secret: record.id };
+            let pending_until = end(&record, now);
+            Ok(changing.done(change, personal, Rotated { view, secret, pending_until }))
+        })
+        .await
+    }
+
+    /// Lets the new secret take over. One that did already, by its first use, may be named by its prefix.
+    pub async fn confirm_rotation(
+        &self,
+        credential: &Credential,
+        whose: &Whose,
+        which: &Which,
+        prefix: Option<SecretPrefix>,
+    ) -> Result<Changed<TokenView>, AuthorityError> {
+        self.settle_rotation(credential, Operation::ConfirmRotation, whose, which, &Settling::Confirm(prefix)).await
+    }
+
+    /// Forgets the new secret.
+    pub async fn drop_rotation(
+        &self,
+        credential: &Credential,
+        whose: &Whose,
+        which: &Which,
+    ) -> Result<Changed<TokenView>, AuthorityError> {
+        self.settle_rotation(credential, Operation::DropRotation, whose, which, &Settling::Drop).await
+    }
+
+    /// Ends the old secret before its overlap is over: where that is safe, or anyway.
+    pub async fn retire_secret(
+        &self,
+        credential: &Credential,
+        whose: &Whose,
+        which: &Which,
+        anyway: bool,
+    ) -> Result<Changed<TokenView>, AuthorityError> {
+        self.settle_rotation(credential, Operation::RetireSecret, whose, which, &Settling::Retire { anyway }).await
+    }
+
+    async fn settle_rotation(
+        &self,
+        credential: &Credential,
+        operation: Operation,
+        whose: &Whose,
+        which: &Which,
+        settling: &Settling,
+    ) -> Result<Changed<TokenView>, AuthorityError> {
+        self.change(credential, operation, whose, |changing| async move {
+            let token = self.hold_token(&changing, whose, which).await?;
+            let id = token.id;
+            // A token confirms the secret that it presents, and no other.
+            let presented = changing.by.presented().map(|held| held.record.prefix);
+            let settling = match (settling, presented) {
+                (Settling::Confirm(prefix), Some(own)) if prefix.is_some_and(|prefix| prefix != own) => {
+                    return Err(changing.by.session_required());
+                }
+                (Settling::Confirm(_), Some(own)) => &Settling::Confirm(Some(own)),
+                (settling, _) => settling,
+            };
+            let held = HeldFamily::hold(&changing, Lineage::Token(id)).await?.ok_or_else(|| no_token(&id))?;
+            let settled = settle(&self.uses, &changing, &held, settling).await?;
+            let token = changing.find_token(id).await?.ok_or_else(|| no_token(&id))?;
+            let view = self.view(&changing, token).await?;
+            Ok(match settled {
+                Some((change, personal)) => changing.done(change, personal, view),
+                None => changing.unchanged(view),
+            })
+        })
+        .await
+    }
+
+    /// When a token ends once a new secret of it takes over.
+    async fn rotated_end(
+        &self,
+        changing: &Changing,
+        view: &TokenView,
+        expiry: Option<ExpiryChoice>,
+    ) -> Result<Expiry, AuthorityError> {
+        let (token, now) = (&view.token, changing.now());
+        if let Some(held) = changing.by.presented() {
+            if expiry.is_some() {
+                return Err(AuthorityError::invalid("expiry", "a token that rotates itself keeps its end"));
+            }
+            self.still_admitted(changing, token, &held.record).await?;
+            return Ok(token.expires_at);
+        }
+        let admitted = self.admitted(changing, view, Counting::Named).await?;
+        if let (Some(choice), Some((org, longest))) = (expiry, &admitted)
+            && let Ok(lifetime) = choice.lifetime(now)
+            && lifetime > *longest
+        {
+            let (org, longest) = (org.slug.clone(), *longest);
+            return Err(Refusal::LifetimeTooLong { org, lifetime, longest }.into());
+        }
+        let longest = admitted.map_or(Lifetime::Endless, |(_, longest)| longest);
+        token.rotated_expiry(expiry, longest, now).map_err(|why| AuthorityError::invalid("expiry", why))
+    }
+
+    /// A token that a change is about, as its owner sees it, unless it is dead or an org that it names is frozen.
+    pub(super) async fn living(
+        &self,
+        changing: &Changing,
+        whose: &Whose,
+        which: &Which,
+    ) -> Result<TokenView, AuthorityError> {
+        let token = self.hold_token(changing, whose, which).await?;
+        let view = self.view(changing, token).await?;
+        alive(&view, changing.now())?;
+        if let Orgs::Only(_) = &view.token.orgs {
+            for (org, _) in self.orgs_of(changing, &view.token).await? {
+                unfrozen(&org)?;
+            }
+        }
+        Ok(view)
+    }
+
+    /// Refuses a secret that some org of its token shut out: the new one would be admitted there again.
+    async fn still_admitted(
+        &self,
+        read: &Read,
+        token: &Token,
+        record: &SecretRecord,
+    ) -> Result<(), AuthorityError> {
+        for (org, _) in self.orgs_of(read, token).await? {
+            if record.judge_minting(org.not_before).is_err() {
+                return Err(Refusal::ShutOutOfOrg { org: org.slug, not_before: org.not_before }.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// The orgs in which a token may have power, and their policies.
+    pub(crate) async fn orgs_of(
+        &self,
+        read: &Read,
+        token: &Token,
+    ) -> Result<Vec<(Org, Policies)>, AuthorityError> {
+        let mut orgs = Vec::new();
+        match (&token.orgs, token.owner) {
+            (Orgs::Only(ids), _) => {
+                for id in ids {
+                    orgs.extend(read.find_org(*id).await?);
+                }
+            }
+            (Orgs::All, Owner::Account(account)) => {
+                orgs.extend(read.list_memberships(account).await?.into_iter().map(|member| member.org));
+            }
+            (Orgs::All, Owner::Org(id)) => orgs.extend(read.find_org(id).await?),
+        }
+        let mut with_policies = Vec::with_capacity(orgs.len());
+        for org in orgs {
+            let policies = read.find_policies(org.id).await?;
+            with_policies.push((org, policies));
+        }
+        Ok(with_policies)
+    }
+
+    /// How long a secret of a token may live, and which org says so. None where nobody does.
+    pub(super) async fn admitted(
+        &self,
+        read: &Read,
+        view: &TokenView,
+        counting: Counting,
+    ) -> Result<Option<(Org, Lifetime)>, AuthorityError> {
+        let now = read.now();
+        let span = view.shown(now).record.span(view.token.expires_at);
+        let named = counting == Counting::Named && matches!(view.token.orgs, Orgs::Only(_));
+        let limits = self.orgs_of(read, &view.token).await?.into_iter();
+        let limits = limits.map(|(org, policies)| (org, policies.at(now).longest_lifetime));
+        Ok(limits.filter(|(_, longest)| named || span <= *longest).min_by_key(|(_, longest)| *longest))
+    }
+}
+
+/// Refuses a token that is dead.
+fn alive(view: &TokenView, now: Timestamp) -> Result<(), AuthorityError> {
+    let status = view.status(now);
+    if !status.is_dead() {
+        return Ok(());
+    }
+    let how = match (status, view.token.revoked_at, view.token.expires_at) {
+        (TokenStatus::Revoked, Some(at), _) => format!("was revoked {}", Since { at, as_of: now }),
+        (TokenStatus::Expired, _, Expiry::At(at)) => format!("expired {}", Since { at, as_of: now }),
+        (TokenStatus::ShutOut, ..) => "was shut out with all that were made at its time".to_owned(),
+        _ => "has no secret that serves".to_owned(),
+    };
+    Err(AuthorityError::TokenDead { name: view.token.name.clone(), how })
+}

@@ -1,0 +1,175 @@
+//! How the secrets of a family succeed each other: a token's or a service's.
+
+use std::time::Duration;
+
+use ndauth_core::{
+    Change, Expiry, Lineage, Personal, Retirement, Secret, SecretId, SecretKind, SecretPrefix,
+    SecretRecord, SecretState, Since, Succession, Timestamp, Token, Unready,
+};
+use ndauth_store::{Family, FoundSecret, StoreError, Write};
+use rand::rngs::SysRng;
+
+use crate::uses::Uses;
+use crate::AuthorityError;
+
+/// What becomes of a rotation.
+#[derive(Clone, Debug)]
+pub enum Settling {
+    /// The new secret takes over: it arrived where it belongs. Where its prefix is said and it took over already, all is
+    /// well.
+    Confirm(Option<SecretPrefix>),
+    /// The new secret is forgotten.
+    Drop,
+    /// The old secret ends before its overlap is over.
+    Retire {
+        /// Though that may cut somebody off.
+        anyway: bool,
+    },
+}
+
+/// A family whose rows nobody else changes.
+pub(crate) struct HeldFamily {
+    pub(crate) lineage: Lineage,
+    /// The token, where it is one's.
+    pub(crate) token: Option<Token>,
+    /// As people name it.
+    pub(crate) name: String,
+    /// Its secrets, oldest first.
+    pub(crate) secrets: Vec<FoundSecret>,
+}
+
+impl HeldFamily {
+    /// A family, held until a change ends. None where it does not exist any more.
+    pub(crate) async fn hold(write: &Write, lineage: Lineage) -> Result<Option<HeldFamily>, StoreError> {
+        let (token, name) = match lineage {
+            Lineage::Token(id) => match write.lock_token(id).await? {
+                Some(token) => (Some(token.clone()), token.name.to_string()),
+                None => return Ok(None),
+            },
+            Lineage::Service(id) => {
+                write.lock_service(id).await?;
+                (None, write.find_service(id).await?.map_or_else(String::new, |service| service.name.to_string()))
+            }
+        };
+        let secrets = write.list_secrets(Family::from(lineage)).await?;
+        Ok(Some(HeldFamily { lineage, token, name, secrets }))
+    }
+
+    fn in_state(&self, state: SecretState, now: Timestamp) -> Option<&FoundSecret> {
+        self.secrets.iter().find(|found| found.record.state(now) == state)
+    }
+
+    fn none(&self, what: &'static str) -> AuthorityError {
+        AuthorityError::NoRotation { name: self.name.clone(), what }
+    }
+
+    fn personal(&self) -> Personal {
+        Personal::from([("name", self.name.clone())])
+    }
+
+    /// Lets a secret that waits take over: those before it retire after the overlap, and the token ends when it was said.
+    pub(crate) async fn confirm(&self, write: &Write, secret: SecretId) -> Result<Change, StoreError> {
+        let now = write.now();
+        let token_ends = self.token.as_ref().map_or(Expiry::Never, |token| token.expires_at);
+        let succession = self.secrets.iter().find(|found| found.record.id == secret);
+        let Succession { overlap, expires_at } = succession
+            .and_then(|found| found.succession)
+            .unwrap_or(Succession { overlap: Duration::ZERO, expires_at: token_ends });
+        let others = self.secrets.iter().filter(|other| other.record.id != secret);
+        for other in others.filter(|other| other.record.judge(now).is_ok()) {
+            write.end_secret(other.record.id, other.record.retires_at(token_ends, overlap, now)).await?;
+        }
+        write.confirm_secret(secret).await?;
+        if let Some(token) = &self.token {
+            write.set_token_end(token.id, expires_at).await?;
+        }
+        let others_end_at = now.checked_add(overlap).unwrap_or(Timestamp::MAX);
+        Ok(Change::SecretConfirmed { family: self.lineage, secret, others_end_at, expires_at })
+    }
+}
+
+/// Settles the rotation of a family. Gives the event that tells of it; none where it was settled so before.
+pub(crate) async fn settle(
+    uses: &Uses,
+    write: &Write,
+    family: &HeldFamily,
+    settling: &Settling,
+) -> Result<Option<(Change, Personal)>, AuthorityError> {
+    let (lineage, now) = (family.lineage, write.now());
+    let pending = family.in_state(SecretState::Pending, now);
+    let none_waits = || family.none("no new secret that waits to be confirmed");
+    match settling {
+        Settling::Confirm(prefix) => {
+            let is = |found: &&FoundSecret| prefix.is_none_or(|prefix| found.record.prefix == prefix);
+            let current = family.in_state(SecretState::Current, now);
+            if pending.is_none() && prefix.is_some() && current.filter(is).is_some() {
+                return Ok(None);
+            }
+            let pending = pending.filter(is).ok_or_else(none_waits)?;
+            Ok(Some((family.confirm(write, pending.record.id).await?, Personal::new())))
+        }
+        Settling::Drop => {
+            let secret = pending.ok_or_else(none_waits)?.record.id;
+            write.drop_secret(secret).await?;
+            Ok(Some((Change::SecretDropped { family: lineage, secret }, family.personal())))
+        }
+        Settling::Retire { anyway } => {
+            let old = family.in_state(SecretState::Retiring, now);
+            let old = old.ok_or_else(|| family.none("no old secret that serves still"))?;
+            let new = family.in_state(SecretState::Current, now);
+            let new = new.ok_or_else(|| family.none("no secret in force"))?;
+            let used = |found: &FoundSecret| uses.latest(found.record.id, found.last_use);
+            let taken_over = new.record.confirmed_at.unwrap_or(new.record.minted_at);
+            let retirement = Retirement::judge(taken_over, used(new), used(old), now);
+            if !anyway && !retirement.is_safe() {
+                return Err(AuthorityError::NotSafeYet(why_not(retirement, now)));
+            }
+            let secret = old.record.id;
+            write.end_secret(secret, Expiry::At(now)).await?;
+            Ok(Some((Change::SecretRetired { family: lineage, secret }, family.personal())))
+        }
+    }
+}
+
+/// Draws a secret that waits to be confirmed, and adds it to its family.
+pub(crate) async fn draw(
+    write: &Write,
+    kind: SecretKind,
+    family: Lineage,
+    succession: &Succession,
+) -> Result<(Secret, SecretRecord), AuthorityError> {
+    let secret = Secret::mint(kind, &mut SysRng)?;
+    let record =
+        SecretRecord::pending(SecretId::new(write.now(), &mut SysRng)?, secret.prefix(), write.now());
+    write.insert_secret(family.into(), &record, &secret.hash(), Some(succession)).await?;
+    Ok((secret, record))
+}
+
+/// Refuses a rotation behind another.
+pub(crate) fn unlocked(ready: Result<(), Unready>, name: &str) -> Result<(), AuthorityError> {
+    ready.map_err(|why| match why {
+        Unready::Pending(until) => AuthorityError::RotationPending { name: name.to_owned(), until },
+        Unready::Overlap(until) => AuthorityError::OverlapRuns { name: name.to_owned(), until },
+    })
+}
+
+/// The end of a secret that waits to be confirmed.
+pub(crate) fn end(record: &SecretRecord, now: Timestamp) -> Timestamp {
+    match record.ends_at {
+        Expiry::At(end) => end,
+        Expiry::Never => now,
+    }
+}
+
+/// Who would be cut off, for people.
+fn why_not(retirement: Retirement, now: Timestamp) -> String {
+    match retirement {
+        Retirement::StillUsed(last) => {
+            let from = last.address.map(|address| format!(", from {address}")).unwrap_or_default();
+            format!("the old secret was used {}{from}", Since { at: last.at, as_of: now })
+        }
+        Retirement::NewUnused => "nobody has used the new secret yet".to_owned(),
+        Retirement::TooSoon => "the new secret took over less than an hour ago".to_owned(),
+        Retirement::Safe(_) => "it is".to_owned(),
+    }
+}

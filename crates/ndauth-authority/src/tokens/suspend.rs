@@ -1,0 +1,159 @@
+//! A token's power is taken for now, and given back: everywhere by its owner or the operator, in an org by its admins.
+
+use ndauth_core::{Change, Level, OrgId, OrgSlug, Owner, Personal, Token, TokenId, TokenView};
+use ndauth_store::Read;
+
+use super::which::{Which, no_token};
+use crate::access::{Kind, Operation, Whose};
+use crate::change::{Changed, Changing, Done};
+use crate::{Authority, AuthorityError, Credential};
+
+impl Authority {
+    /// Suspends a token of the caller's, of an org, or anybody's for the operator.
+    pub async fn suspend_token(
+        &self,
+        credential: &Credential,
+        whose: &Whose,
+        which: &Which,
+    ) -> Result<Changed<TokenView>, AuthorityError> {
+        self.change(credential, Operation::SuspendToken, whose, |changing| async move {
+            let token = self.hold_token(&changing, whose, which).await?;
+            let level = level(&changing);
+            self.suspend(changing, token, level).await
+        })
+        .await
+    }
+
+    /// Resumes a token of the caller's, of an org, or anybody's for the operator.
+    pub async fn resume_token(
+        &self,
+        credential: &Credential,
+        whose: &Whose,
+        which: &Which,
+    ) -> Result<Changed<TokenView>, AuthorityError> {
+        self.change(credential, Operation::ResumeToken, whose, |changing| async move {
+            let token = self.hold_token(&changing, whose, which).await?;
+            let level = level(&changing);
+            self.resume(changing, token, level).await
+        })
+        .await
+    }
+
+    /// Suspends in an org a personal token that may have power there.
+    pub async fn suspend_personal_token(
+        &self,
+        credential: &Credential,
+        slug: &OrgSlug,
+        id: TokenId,
+    ) -> Result<Changed<TokenView>, AuthorityError> {
+        let whose = Whose::Org(slug.clone());
+        let suspended = self.change(credential, Operation::SuspendPersonalToken, &whose, |changing| async move {
+            let (token, level) = personal_token(&changing, id).await?;
+            self.suspend(changing, token, level).await
+        });
+        suspended.await.map(|done| done.map(|view: TokenView| view.as_seen_in(slug)))
+    }
+
+    /// Resumes in an org a personal token that was suspended there.
+    pub async fn resume_personal_token(
+        &self,
+        credential: &Credential,
+        slug: &OrgSlug,
+        id: TokenId,
+    ) -> Result<Changed<TokenView>, AuthorityError> {
+        let whose = Whose::Org(slug.clone());
+        let resumed = self.change(credential, Operation::ResumePersonalToken, &whose, |changing| async move {
+            let (token, level) = personal_token(&changing, id).await?;
+            self.resume(changing, token, level).await
+        });
+        resumed.await.map(|done| done.map(|view: TokenView| view.as_seen_in(slug)))
+    }
+
+    async fn suspend(
+        &self,
+        changing: Changing,
+        token: Token,
+        level: Level,
+    ) -> Result<Done<TokenView>, AuthorityError> {
+        let id = token.id;
+        if token.suspensions.iter().any(|suspension| suspension.level == level) {
+            let view = self.view(&changing, token).await?;
+            return Ok(changing.unchanged(view));
+        }
+        changing.suspend(id, level).await?;
+        self.ended(changing, token, Change::TokenSuspended { token: id, level }).await
+    }
+
+    async fn resume(
+        &self,
+        changing: Changing,
+        token: Token,
+        level: Level,
+    ) -> Result<Done<TokenView>, AuthorityError> {
+        let id = token.id;
+        let of_all = token.suspensions.iter().map(|suspension| suspension.level);
+        let (levels, others): (Vec<Level>, Vec<Level>) = of_all.partition(|other| level.lifts(*other));
+        if levels.is_empty() {
+            if let Some(other) = others.first() {
+                return Err(AuthorityError::SuspendedAbove(level_name(&changing, *other).await?));
+            }
+            let view = self.view(&changing, token).await?;
+            return Ok(changing.unchanged(view));
+        }
+        for level in &levels {
+            changing.resume(id, *level).await?;
+        }
+        self.ended(changing, token, Change::TokenResumed { token: id, levels }).await
+    }
+
+    /// Ends a change of a token, and shows it as it is then.
+    async fn ended(
+        &self,
+        changing: Changing,
+        token: Token,
+        change: Change,
+    ) -> Result<Done<TokenView>, AuthorityError> {
+        let token = changing.find_token(token.id).await?.unwrap_or(token);
+        let personal = Personal::from([("name", token.name.to_string())]);
+        let view = self.view(&changing, token).await?;
+        Ok(changing.done(change, personal, view))
+    }
+}
+
+/// At which level the owner, or the operator, suspends.
+fn level(changing: &Changing) -> Level {
+    match changing.by.kind {
+        Kind::Mine | Kind::Org => Level::Owner,
+        Kind::Anyone => Level::Operator,
+    }
+}
+
+/// At which level those who act for an org suspend a token: one of its own as its owner.
+pub(crate) fn level_in(org: OrgId, token: &Token) -> Level {
+    if token.owner == Owner::Org(org) { Level::Owner } else { Level::Org(org) }
+}
+
+/// A personal token that may have power in the org of a change, which nobody else changes until it ends.
+async fn personal_token(changing: &Changing, id: TokenId) -> Result<(Token, Level), AuthorityError> {
+    let org = changing.by.org()?.id;
+    let none = || no_token(&id);
+    let token = changing.find_token(id).await?.filter(|token| token.orgs.contain(&org)).ok_or_else(none)?;
+    let there = match token.owner {
+        Owner::Account(account) => changing.was_member(account, org).await?,
+        Owner::Org(_) => false,
+    };
+    let token = if there { changing.lock_token(id).await? } else { None };
+    Ok((token.ok_or_else(none)?, Level::Org(org)))
+}
+
+/// Who suspended a token, for people.
+async fn level_name(read: &Read, level: Level) -> Result<String, AuthorityError> {
+    Ok(match level {
+        Level::Owner => "its owner".to_owned(),
+        Level::Operator => "the operator".to_owned(),
+        Level::Org(org) => {
+            let slug = read.find_org(org).await?.map(|org| org.slug.to_string());
+            format!("the org `{}`", slug.unwrap_or_default())
+        }
+    })
+}

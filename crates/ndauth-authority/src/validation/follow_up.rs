@@ -1,0 +1,111 @@
+//! What answers set off is done, off their path: a new secret's first use confirms it, and a retired one's use is recorded.
+
+use std::time::Duration;
+
+use ndauth_core::{Actor, Causes, Change, Lineage, Owner, Personal, Reason, SecretState, Token};
+
+use crate::access::Operation;
+use crate::change::{Done, Uncalled};
+use crate::follow_ups::{DAY, FollowUp, What};
+use crate::tokens::{HeldFamily, level_in};
+use crate::{Authority, AuthorityError};
+
+/// The use of a secret that retired longer ago suspends nothing: such secrets lie in too many places.
+const REUSE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+impl Authority {
+    /// Waits until there is something to be done.
+    pub async fn something_to_follow(&self) {
+        self.follow_ups.wait().await;
+    }
+
+    /// Does what answers have set off. What cannot be done now waits.
+    pub async fn follow_up(&self) -> Result<(), AuthorityError> {
+        while let Some(next) = self.follow_ups.next() {
+            let done = self.change_uncalled(Operation::ValidateToken, |uncalled| async move {
+                match next.what {
+                    What::Used => confirm_used(uncalled, &next).await,
+                    What::Reused => self.record_reuse(uncalled, &next).await,
+                }
+            });
+            match done.await.map_err(|error| (error.reason(), error)) {
+                Ok(done) if done.value => {
+                    metrics::counter!("ndauth_retired_secrets_presented_total").increment(1);
+                }
+                Ok(_) | Err((Reason::CommittedUnconfirmed, _)) => {}
+                // It is looked at again whether it was done.
+                Err((Reason::Unavailable | Reason::OutcomeUnknown, error)) => {
+                    self.follow_ups.put_back(next);
+                    return Err(error);
+                }
+                Err((_, error)) => {
+                    tracing::error!(error = %Causes(&error), "what an answer set off was not done");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Records once a day that a retired secret was presented, and suspends its token where an org's policy says so. Says
+    /// whether it did.
+    async fn record_reuse(
+        &self,
+        uncalled: Uncalled,
+        reused: &FollowUp,
+    ) -> Result<Done<bool>, AuthorityError> {
+        let Some(held) = HeldFamily::hold(&uncalled, reused.family).await? else {
+            return Ok(uncalled.observed(false));
+        };
+        let Some(found) = held.secrets.iter().find(|found| found.record.id == reused.secret) else {
+            return Ok(uncalled.observed(false));
+        };
+        let SecretState::Retired(retired) = found.record.state(uncalled.now()) else {
+            return Ok(uncalled.observed(false));
+        };
+        if found.reused_at.is_some_and(|at| at.micros() / DAY == reused.at.micros() / DAY) {
+            return Ok(uncalled.observed(false));
+        }
+        uncalled.set_reused(reused.secret, reused.at).await?;
+        let mut suspended = Vec::new();
+        if let Some(token) = held.token.as_ref().filter(|_| uncalled.now().since(retired) <= REUSE) {
+            for (org, policies) in self.orgs_of(&uncalled, token).await? {
+                let level = level_in(org.id, token);
+                let known = token.suspensions.iter().any(|suspension| suspension.level == level);
+                if !known && policies.at(uncalled.now()).suspend_on_reuse {
+                    uncalled.suspend(token.id, level).await?;
+                    suspended.push(level);
+                }
+            }
+        }
+        let prefix = found.record.prefix.to_string();
+        let personal = [("prefix", Some(prefix)), ("address", reused.from.map(|from| from.to_string()))];
+        let personal: Personal =
+            personal.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
+        let change = Change::SecretReused { family: reused.family, secret: reused.secret, suspended };
+        Ok(uncalled.done(Actor::Authority, change, personal, true))
+    }
+}
+
+/// Confirms a new secret by its first use, which came in time however late this is.
+async fn confirm_used(uncalled: Uncalled, used: &FollowUp) -> Result<Done<bool>, AuthorityError> {
+    let held = HeldFamily::hold(&uncalled, used.family).await?;
+    let waits = |held: &HeldFamily| {
+        let mut secrets = held.secrets.iter().filter(|found| found.record.id == used.secret);
+        secrets.any(|found| found.record.state(used.at) == SecretState::Pending)
+    };
+    // It was confirmed, dropped or removed in between.
+    let Some(held) = held.filter(waits) else { return Ok(uncalled.observed(false)) };
+    let change = held.confirm(&uncalled, used.secret).await?;
+    let actor = presenter(used.family, held.token.as_ref());
+    Ok(uncalled.done(actor, change, Personal::new(), false))
+}
+
+/// A family as the log names it where it presents itself.
+fn presenter(family: Lineage, token: Option<&Token>) -> Actor {
+    match (family, token.map(|token| token.owner)) {
+        (Lineage::Token(token), Some(Owner::Account(account))) => Actor::Token { account, token },
+        (Lineage::Token(token), Some(Owner::Org(org))) => Actor::OrgToken { org, token },
+        (Lineage::Service(service), _) => Actor::Service { service },
+        (Lineage::Token(_), None) => Actor::Authority,
+    }
+}

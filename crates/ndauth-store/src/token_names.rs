@@ -1,0 +1,66 @@
+//! Tokens by what is shown of them: a secret's prefix, the beginning of an id, a name that was held before.
+
+use ndauth_core::{Label, Owner, SecretPrefix, Token};
+use sea_orm::prelude::Uuid;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select};
+
+use crate::row::{secret, token};
+use crate::tokens::{owned_by, underived};
+use crate::{Read, StoreError};
+
+impl Read {
+    /// The tokens of an owner, or of anybody, that have a secret of this prefix: at most so many.
+    pub async fn find_tokens_of_prefix(
+        &self,
+        owner: Option<Owner>,
+        prefix: SecretPrefix,
+        most: u64,
+    ) -> Result<Vec<Token>, StoreError> {
+        let of_secret = secret::Entity::find()
+            .select_only()
+            .column(secret::Column::TokenId)
+            .filter(secret::Column::Prefix.eq(prefix.to_string()))
+            .filter(secret::Column::TokenId.is_not_null())
+            .into_query();
+        self.some_tokens(owner, underived().filter(token::Column::Id.in_subquery(of_secret)), most).await
+    }
+
+    /// The tokens of an owner, or of anybody, with ids from one to another: at most so many.
+    pub async fn find_tokens_between(
+        &self,
+        owner: Option<Owner>,
+        low: Uuid,
+        high: Uuid,
+        most: u64,
+    ) -> Result<Vec<Token>, StoreError> {
+        let between = underived().filter(token::Column::Id.gte(low)).filter(token::Column::Id.lte(high));
+        self.some_tokens(owner, between, most).await
+    }
+
+    /// The tokens of an owner that had this name and hold it no more: at most so many.
+    pub async fn find_former_tokens_named(
+        &self,
+        owner: Owner,
+        name: &Label,
+        most: u64,
+    ) -> Result<Vec<Token>, StoreError> {
+        let former = underived()
+            .filter(token::Column::Name.eq(name.as_str()))
+            .filter(token::Column::LiveName.is_null());
+        self.some_tokens(Some(owner), former, most).await
+    }
+
+    async fn some_tokens(
+        &self,
+        owner: Option<Owner>,
+        query: Select<token::Entity>,
+        most: u64,
+    ) -> Result<Vec<Token>, StoreError> {
+        let query = match owner {
+            Some(owner) => query.filter(owned_by(owner)),
+            None => query,
+        };
+        let rows = query.order_by_asc(token::Column::Id).limit(most).all(&self.transaction).await?;
+        self.tokens_from_rows(rows).await
+    }
+}
