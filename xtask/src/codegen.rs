@@ -11,16 +11,6 @@ use crate::cargo::root;
 /// Where the generated files are kept, from the root of the workspace.
 const GENERATED: &str = "crates/ndauth-proto/src/generated";
 
-/// The messages that hold a secret: `ndauth-proto` writes their `Debug`, which hides it.
-const HOLD_SECRETS: [&str; 6] = [
-    "ndauth.v1.CreateOrgTokenResponse",
-    "ndauth.v1.CreateTokenResponse",
-    "ndauth.v1.PresentedSecret",
-    "ndauth.v1.RotateOrgTokenResponse",
-    "ndauth.v1.RotateTokenResponse",
-    "ndauth.v1.ValidateTokenRequest",
-];
-
 /// The service of an example, and what is generated of it.
 const EXAMPLE: &str = "crates/ndauth-client/examples/asset-registry";
 const EXAMPLE_PROTO: &str = "assets.proto";
@@ -57,7 +47,8 @@ fn write(folder: &Path) -> anyhow::Result<()> {
     tonic_prost_build::configure()
         .emit_rerun_if_changed(false)
         .build_transport(false)
-        .skip_debug(HOLD_SECRETS)
+        // `ndauth-proto` writes the `Debug` of messages that hold a secret, which hides it.
+        .skip_debug(secret_bearing(&documented))
         .out_dir(folder)
         .compile_fds(documented.file_descriptor_set())
         .context("cannot generate Rust from `proto/`")?;
@@ -66,6 +57,20 @@ fn write(folder: &Path) -> anyhow::Result<()> {
     bare.include_imports(true).include_source_info(false).open_files(&files)?;
     fs::write(folder.join("descriptor.bin"), bare.file_descriptor_set().encode_to_vec())?;
     Ok(())
+}
+
+/// The messages with a field that is marked `debug_redact`.
+fn secret_bearing(compiler: &protox::Compiler) -> Vec<String> {
+    let pool = compiler.descriptor_pool();
+    pool.all_messages()
+        .filter(|message| {
+            message.fields().any(|field| {
+                let options = field.options();
+                options.get_field_by_name("debug_redact").and_then(|value| value.as_bool()) == Some(true)
+            })
+        })
+        .map(|message| message.full_name().to_owned())
+        .collect()
 }
 
 #[cfg(test)]

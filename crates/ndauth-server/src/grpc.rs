@@ -3,7 +3,6 @@
 mod accounts;
 mod fields;
 mod gate;
-mod org_tokens;
 mod orgs;
 mod permissions;
 mod tokens;
@@ -15,11 +14,10 @@ use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use ndauth_authority::{Authority, AuthorityError, Credential, Life, ShutOut, Whose};
+use ndauth_authority::{Authority, AuthorityError, Credential, Life};
 use ndauth_core::{Causes, ClientName, Problem, Reason, Refusal, Secret};
 use ndauth_proto::v1::account_service_server::AccountServiceServer;
 use ndauth_proto::v1::org_service_server::OrgServiceServer;
-use ndauth_proto::v1::org_token_service_server::OrgTokenServiceServer;
 use ndauth_proto::v1::permission_service_server::PermissionServiceServer;
 use ndauth_proto::v1::token_service_server::TokenServiceServer;
 use ndauth_proto::v1::validation_service_server::SERVICE_NAME as VALIDATION;
@@ -28,7 +26,7 @@ use ndauth_proto::{DESCRIPTOR, DETAILS_DESCRIPTOR, status_from_problem};
 use tokio::sync::{Semaphore, watch};
 use tonic::metadata::MetadataValue;
 use tonic::service::Routes;
-use tonic::{Request, Status};
+use tonic::{Request, Response, Status};
 use tonic_health::server::HealthReporter;
 
 pub(crate) use gate::Gate;
@@ -73,7 +71,6 @@ pub(crate) fn gate(
         .add_service(reflection().build_v1alpha()?)
         .add_service(TokenServiceServer::new(service.clone()).max_decoding_message_size(MAX_REQUEST))
         .add_service(OrgServiceServer::new(service.clone()).max_decoding_message_size(MAX_REQUEST))
-        .add_service(OrgTokenServiceServer::new(service.clone()).max_decoding_message_size(MAX_REQUEST))
         .add_service(PermissionServiceServer::new(service.clone()).max_decoding_message_size(MAX_REQUEST))
         .add_service(WatchServiceServer::new(service.clone()).max_decoding_message_size(MAX_BATCH))
         .add_service(AccountServiceServer::new(service.clone()).max_decoding_message_size(MAX_REQUEST));
@@ -91,7 +88,6 @@ pub(crate) async fn set_health(health: &HealthReporter, serving: bool) {
         <WatchServiceServer<Service> as tonic::server::NamedService>::NAME,
         <AccountServiceServer<Service> as tonic::server::NamedService>::NAME,
         <OrgServiceServer<Service> as tonic::server::NamedService>::NAME,
-        <OrgTokenServiceServer<Service> as tonic::server::NamedService>::NAME,
         <PermissionServiceServer<Service> as tonic::server::NamedService>::NAME,
     ] {
         health.set_service_status(name, status).await;
@@ -129,23 +125,43 @@ impl Service {
             tokio::time::sleep(FAREWELL).await;
         })
     }
+}
 
-    /// Shuts out all tokens of a time, or says what that would do.
-    async fn shut_out(
-        &self,
-        credential: &Credential,
-        whose: &Whose,
-        before: Option<prost_types::Timestamp>,
-        dry_run: bool,
-    ) -> Result<ShutOut, Status> {
-        let before = fields::created_before(before).map_err(refused)?;
-        let done = if dry_run {
-            self.authority.preview_shut_out(credential, whose, before).await
-        } else {
-            self.authority.shut_out(credential, whose, before).await
-        };
-        done.map_err(|error| status(&error))
+/// Why a call is not answered as it was asked.
+enum Failed {
+    /// The request makes no sense, or is too much.
+    Request(Problem),
+    /// The authority refused it, or failed.
+    Authority(AuthorityError),
+    /// What was presented is no credential.
+    Credential(Status),
+}
+
+impl From<Problem> for Failed {
+    fn from(problem: Problem) -> Failed {
+        Failed::Request(problem)
     }
+}
+
+impl From<AuthorityError> for Failed {
+    fn from(error: AuthorityError) -> Failed {
+        Failed::Authority(error)
+    }
+}
+
+/// A call's credential and its message.
+fn taken<T>(request: Request<T>) -> Result<(Credential, T), Failed> {
+    let credential = credential(&request).map_err(Failed::Credential)?;
+    Ok((credential, request.into_inner()))
+}
+
+/// The answer to a call, or the status that says why there is none.
+async fn answer<T>(work: impl Future<Output = Result<T, Failed>>) -> Result<Response<T>, Status> {
+    work.await.map(Response::new).map_err(|failed| match failed {
+        Failed::Request(problem) => refused(problem),
+        Failed::Authority(error) => status(&error),
+        Failed::Credential(status) => status,
+    })
 }
 
 /// What `authorization: Bearer …` presents, once (RFC 6750, section 2.1).

@@ -338,6 +338,52 @@ impl Who {
         }
     }
 }
+/// Whose tokens a request is about. One is always set.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Whose {
+    #[prost(oneof = "whose::Kind", tags = "1, 2, 3")]
+    pub kind: ::core::option::Option<whose::Kind>,
+}
+/// Nested message and enum types in `Whose`.
+pub mod whose {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Kind {
+        /// The caller's own.
+        #[prost(message, tag = "1")]
+        Mine(super::Mine),
+        /// Those of the org with this slug.
+        #[prost(string, tag = "2")]
+        Org(::prost::alloc::string::String),
+        /// Those of the account with this handle. Only where a call says so, and for operators.
+        #[prost(string, tag = "3")]
+        Account(::prost::alloc::string::String),
+    }
+}
+/// "The caller's own", said in so many words.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Mine {}
+/// Which of them. One is always set.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Which {
+    #[prost(oneof = "which::Kind", tags = "1, 2, 3")]
+    pub kind: ::core::option::Option<which::Kind>,
+}
+/// Nested message and enum types in `Which`.
+pub mod which {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Kind {
+        /// What a person calls it by: its exact name; or else its id; or else its secret's prefix or the beginning of its id;
+        /// or else the name of a revoked one. Where several begin alike, the call is refused and lists them.
+        #[prost(string, tag = "1")]
+        Name(::prost::alloc::string::String),
+        /// Its whole id.
+        #[prost(string, tag = "2")]
+        Id(::prost::alloc::string::String),
+        /// Its secret's first 12 characters, or the beginning of its id: 8 characters or more.
+        #[prost(string, tag = "3")]
+        Prefix(::prost::alloc::string::String),
+    }
+}
 /// "All of them", said in so many words: nothing that is absent or empty ever means it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct All {}
@@ -547,12 +593,8 @@ pub struct Token {
     /// The networks from which it serves.
     #[prost(message, optional, tag = "15")]
     pub networks: ::core::option::Option<Networks>,
-    /// The org that owns it. Absent where a person does.
     #[prost(message, optional, tag = "16")]
-    pub owner_org: ::core::option::Option<OwnerOrg>,
-    /// The person who owns it. Absent where an org does.
-    #[prost(message, optional, tag = "17")]
-    pub owner_account: ::core::option::Option<OwnerAccount>,
+    pub owner: ::core::option::Option<Owner>,
     /// For how long it was made.
     #[prost(message, optional, tag = "18")]
     pub lifetime: ::core::option::Option<Lifetime>,
@@ -659,9 +701,11 @@ pub struct Revocation {
     /// For people.
     #[prost(string, tag = "1")]
     pub by: ::prost::alloc::string::String,
-    /// Empty where none was given.
-    #[prost(string, tag = "2")]
-    pub reason: ::prost::alloc::string::String,
+    #[prost(enumeration = "RevocationReason", tag = "2")]
+    pub reason: i32,
+    /// In the words of whoever revoked it. Absent where none were given.
+    #[prost(string, optional, tag = "3")]
+    pub note: ::core::option::Option<::prost::alloc::string::String>,
 }
 /// From where, and by which client, a token was used.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -683,57 +727,23 @@ pub struct UsedFrom {
     #[prost(uint64, tag = "6")]
     pub writes: u64,
 }
-/// What becomes of a rotation.
+/// Whose a token is. One of the two is always set.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Settling {
-    #[prost(oneof = "settling::Kind", tags = "1, 2, 3")]
-    pub kind: ::core::option::Option<settling::Kind>,
+pub struct Owner {
+    #[prost(oneof = "owner::Kind", tags = "1, 2")]
+    pub kind: ::core::option::Option<owner::Kind>,
 }
-/// Nested message and enum types in `Settling`.
-pub mod settling {
+/// Nested message and enum types in `Owner`.
+pub mod owner {
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
     pub enum Kind {
-        /// The new secret takes over, since it arrived where it belongs.
+        /// A person's: a personal token.
         #[prost(message, tag = "1")]
-        Confirm(super::ConfirmSecret),
-        /// The new secret is forgotten, and the old one stays.
+        Account(super::OwnerAccount),
+        /// An org's own.
         #[prost(message, tag = "2")]
-        Drop(super::DropSecret),
-        /// The old secret ends before its overlap is over.
-        #[prost(message, tag = "3")]
-        Retire(super::RetireSecret),
+        Org(super::OwnerOrg),
     }
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ConfirmSecret {
-    /// The new secret's first 12 characters. Where it took over already, by its first use, all is well. Empty: the one that
-    /// waits.
-    #[prost(string, tag = "1")]
-    pub prefix: ::prost::alloc::string::String,
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct DropSecret {}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct RetireSecret {
-    /// Though it is not safe yet.
-    #[prost(bool, tag = "1")]
-    pub anyway: bool,
-}
-/// What shutting out all tokens of a time does, or would do.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ShutOut {
-    /// What was minted before is shut out.
-    #[prost(message, optional, tag = "1")]
-    pub not_before: ::core::option::Option<::prost_types::Timestamp>,
-    /// How many tokens that live that concerns.
-    #[prost(uint32, tag = "2")]
-    pub tokens: u32,
-    /// Those of them that were used within the last 24 hours, those used last first: at most 1000.
-    #[prost(message, repeated, tag = "3")]
-    pub used_today: ::prost::alloc::vec::Vec<Token>,
-    /// How many those are.
-    #[prost(uint32, tag = "4")]
-    pub used_today_count: u32,
 }
 /// A person, as others see them.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -789,11 +799,11 @@ pub struct Refused {
     #[prost(message, repeated, tag = "6")]
     pub missing_permissions: ::prost::alloc::vec::Vec<Permission>,
     /// The scope that the token would have to offer, where it is that.
-    #[prost(enumeration = "Scope", tag = "7")]
-    pub missing_scope: i32,
+    #[prost(enumeration = "Scope", optional, tag = "7")]
+    pub missing_scope: ::core::option::Option<i32>,
     /// The role that the owner would have to have, where it is that.
-    #[prost(enumeration = "Role", tag = "8")]
-    pub missing_role: i32,
+    #[prost(enumeration = "Role", optional, tag = "8")]
+    pub missing_role: ::core::option::Option<i32>,
     /// Who can do something about it.
     #[prost(enumeration = "Who", tag = "9")]
     pub who_can_change_it: i32,
@@ -915,6 +925,61 @@ pub struct Membership {
     pub name: ::prost::alloc::string::String,
     #[prost(enumeration = "Role", tag = "4")]
     pub role: i32,
+}
+/// A type of resources, and what can be done to them.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ResourceType {
+    /// Such as `assets`.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// What it is.
+    #[prost(string, tag = "2")]
+    pub description: ::prost::alloc::string::String,
+    /// Whether it concerns ndauth itself: then neither all grants nor the action `*` cover any of it.
+    #[prost(bool, tag = "3")]
+    pub own: bool,
+    /// By name.
+    #[prost(message, repeated, tag = "4")]
+    pub actions: ::prost::alloc::vec::Vec<Action>,
+}
+/// Something that can be done.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Action {
+    /// Such as `read`.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// What it lets do.
+    #[prost(string, tag = "2")]
+    pub description: ::prost::alloc::string::String,
+    /// The least role that it needs.
+    #[prost(enumeration = "Role", tag = "3")]
+    pub least_role: i32,
+    /// What it was called before, as `action:type`.
+    #[prost(string, repeated, tag = "4")]
+    pub formerly: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// All of a kind, or some of it by their ids. One of the two is always set.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct IdsOrAll {
+    #[prost(oneof = "ids_or_all::Kind", tags = "1, 2")]
+    pub kind: ::core::option::Option<ids_or_all::Kind>,
+}
+/// Nested message and enum types in `IdsOrAll`.
+pub mod ids_or_all {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Kind {
+        #[prost(message, tag = "1")]
+        All(super::All),
+        /// Here they may be none.
+        #[prost(message, tag = "2")]
+        Only(super::IdSet),
+    }
+}
+/// Some ids.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct IdSet {
+    #[prost(string, repeated, tag = "1")]
+    pub ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// The access that a token offers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -1149,17 +1214,63 @@ impl Retirement {
         }
     }
 }
+/// Why a token was revoked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum RevocationReason {
+    Unspecified = 0,
+    NoLongerNeeded = 1,
+    /// Another token took its place.
+    RotatedAway = 2,
+    /// Somebody else may have its secret.
+    Leaked = 3,
+    OwnerLeft = 4,
+    Policy = 5,
+    /// Whoever showed its secret ended it.
+    Possession = 6,
+}
+impl RevocationReason {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "REVOCATION_REASON_UNSPECIFIED",
+            Self::NoLongerNeeded => "REVOCATION_REASON_NO_LONGER_NEEDED",
+            Self::RotatedAway => "REVOCATION_REASON_ROTATED_AWAY",
+            Self::Leaked => "REVOCATION_REASON_LEAKED",
+            Self::OwnerLeft => "REVOCATION_REASON_OWNER_LEFT",
+            Self::Policy => "REVOCATION_REASON_POLICY",
+            Self::Possession => "REVOCATION_REASON_POSSESSION",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "REVOCATION_REASON_UNSPECIFIED" => Some(Self::Unspecified),
+            "REVOCATION_REASON_NO_LONGER_NEEDED" => Some(Self::NoLongerNeeded),
+            "REVOCATION_REASON_ROTATED_AWAY" => Some(Self::RotatedAway),
+            "REVOCATION_REASON_LEAKED" => Some(Self::Leaked),
+            "REVOCATION_REASON_OWNER_LEFT" => Some(Self::OwnerLeft),
+            "REVOCATION_REASON_POLICY" => Some(Self::Policy),
+            "REVOCATION_REASON_POSSESSION" => Some(Self::Possession),
+            _ => None,
+        }
+    }
+}
 /// What a list of tokens is sorted by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum TokenOrder {
-    /// When they were made.
     Unspecified = 0,
     Name = 1,
     /// When they end.
     Expiry = 2,
     /// When they were last used; those never used first.
     LastUse = 3,
+    /// When they were made.
+    Created = 4,
 }
 impl TokenOrder {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -1172,6 +1283,7 @@ impl TokenOrder {
             Self::Name => "TOKEN_ORDER_NAME",
             Self::Expiry => "TOKEN_ORDER_EXPIRY",
             Self::LastUse => "TOKEN_ORDER_LAST_USE",
+            Self::Created => "TOKEN_ORDER_CREATED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -1181,6 +1293,7 @@ impl TokenOrder {
             "TOKEN_ORDER_NAME" => Some(Self::Name),
             "TOKEN_ORDER_EXPIRY" => Some(Self::Expiry),
             "TOKEN_ORDER_LAST_USE" => Some(Self::LastUse),
+            "TOKEN_ORDER_CREATED" => Some(Self::Created),
             _ => None,
         }
     }
@@ -1210,22 +1323,42 @@ pub mod who_am_i_response {
         Service(super::Service),
     }
 }
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ListOrgsRequest {}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListOrgsRequest {
+    /// At most 1000; 0 stands for 100.
+    #[prost(int32, tag = "1")]
+    pub page_size: i32,
+    /// The `next_page_token` of the page before; empty for the first.
+    #[prost(string, tag = "2")]
+    pub page_token: ::prost::alloc::string::String,
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListOrgsResponse {
     /// By slug.
     #[prost(message, repeated, tag = "1")]
     pub orgs: ::prost::alloc::vec::Vec<Membership>,
+    /// Empty on the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
 }
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ListSessionsRequest {}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListSessionsRequest {
+    /// At most 1000; 0 stands for 100.
+    #[prost(int32, tag = "1")]
+    pub page_size: i32,
+    /// The `next_page_token` of the page before; empty for the first.
+    #[prost(string, tag = "2")]
+    pub page_token: ::prost::alloc::string::String,
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListSessionsResponse {
     /// Oldest first.
     #[prost(message, repeated, tag = "1")]
     pub sessions: ::prost::alloc::vec::Vec<Session>,
-    #[prost(message, optional, tag = "2")]
+    /// Empty on the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "3")]
     pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1242,9 +1375,9 @@ pub mod revoke_sessions_request {
         /// The session with this id.
         #[prost(string, tag = "1")]
         Id(::prost::alloc::string::String),
-        /// All there are, the one that asks among them: `true`.
-        #[prost(bool, tag = "2")]
-        All(bool),
+        /// All there are, the one that asks among them.
+        #[prost(message, tag = "2")]
+        All(super::All),
     }
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1252,30 +1385,13 @@ pub struct RevokeSessionsResponse {
     /// How many were ended.
     #[prost(uint32, tag = "1")]
     pub ended: u32,
-    /// The last event.
-    #[prost(uint64, tag = "2")]
+    /// False where they had ended before.
+    #[prost(bool, tag = "2")]
+    pub changed: bool,
+    /// The last event, which tells of it or came after.
+    #[prost(uint64, tag = "3")]
     pub sequence: u64,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct RevokeAccountTokensRequest {
-    /// The account's handle.
-    #[prost(string, tag = "1")]
-    pub handle: ::prost::alloc::string::String,
-    /// What was minted before is shut out. Absent: all there is.
-    #[prost(message, optional, tag = "2")]
-    pub created_before: ::core::option::Option<::prost_types::Timestamp>,
-    /// Whether only to say what it would do.
-    #[prost(bool, tag = "3")]
-    pub dry_run: bool,
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct RevokeAccountTokensResponse {
-    #[prost(message, optional, tag = "1")]
-    pub shut_out: ::core::option::Option<ShutOut>,
-    /// The event. 0 for a dry run.
-    #[prost(uint64, tag = "2")]
-    pub sequence: u64,
-    #[prost(message, optional, tag = "3")]
+    #[prost(message, optional, tag = "4")]
     pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
 }
 /// Generated client implementations.
@@ -1457,34 +1573,6 @@ pub mod account_service_client {
                 .insert(GrpcMethod::new("ndauth.v1.AccountService", "RevokeSessions"));
             self.inner.unary(req, path, codec).await
         }
-        /// Shuts out all personal tokens of an account whose secrets were minted before an instant. Only an operator's session
-        /// may.
-        pub async fn revoke_account_tokens(
-            &mut self,
-            request: impl tonic::IntoRequest<super::RevokeAccountTokensRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::RevokeAccountTokensResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/ndauth.v1.AccountService/RevokeAccountTokens",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(
-                    GrpcMethod::new("ndauth.v1.AccountService", "RevokeAccountTokens"),
-                );
-            self.inner.unary(req, path, codec).await
-        }
     }
 }
 /// Generated server implementations.
@@ -1528,15 +1616,6 @@ pub mod account_service_server {
             request: tonic::Request<super::RevokeSessionsRequest>,
         ) -> std::result::Result<
             tonic::Response<super::RevokeSessionsResponse>,
-            tonic::Status,
-        >;
-        /// Shuts out all personal tokens of an account whose secrets were minted before an instant. Only an operator's session
-        /// may.
-        async fn revoke_account_tokens(
-            &self,
-            request: tonic::Request<super::RevokeAccountTokensRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::RevokeAccountTokensResponse>,
             tonic::Status,
         >;
     }
@@ -1798,55 +1877,6 @@ pub mod account_service_server {
                     };
                     Box::pin(fut)
                 }
-                "/ndauth.v1.AccountService/RevokeAccountTokens" => {
-                    #[allow(non_camel_case_types)]
-                    struct RevokeAccountTokensSvc<T: AccountService>(pub Arc<T>);
-                    impl<
-                        T: AccountService,
-                    > tonic::server::UnaryService<super::RevokeAccountTokensRequest>
-                    for RevokeAccountTokensSvc<T> {
-                        type Response = super::RevokeAccountTokensResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::RevokeAccountTokensRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as AccountService>::revoke_account_tokens(
-                                        &inner,
-                                        request,
-                                    )
-                                    .await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = RevokeAccountTokensSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
                 _ => {
                     Box::pin(async move {
                         let mut response = http::Response::new(
@@ -1932,8 +1962,14 @@ pub struct CreateOrgRequest {
 pub struct CreateOrgResponse {
     #[prost(message, optional, tag = "1")]
     pub org: ::core::option::Option<Org>,
-    #[prost(uint64, tag = "2")]
+    /// False where it was so before.
+    #[prost(bool, tag = "2")]
+    pub changed: bool,
+    /// The last event, which tells of it or came after.
+    #[prost(uint64, tag = "3")]
     pub sequence: u64,
+    #[prost(message, optional, tag = "4")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetOrgRequest {
@@ -1954,11 +1990,21 @@ pub struct ListMembersRequest {
     /// The org's slug.
     #[prost(string, tag = "1")]
     pub org: ::prost::alloc::string::String,
+    /// At most 1000; 0 stands for 100.
+    #[prost(int32, tag = "2")]
+    pub page_size: i32,
+    /// The `next_page_token` of the page before; empty for the first.
+    #[prost(string, tag = "3")]
+    pub page_token: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListMembersResponse {
+    /// By handle.
     #[prost(message, repeated, tag = "1")]
     pub members: ::prost::alloc::vec::Vec<Member>,
+    /// Empty on the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SetMemberRequest {
@@ -1975,8 +2021,14 @@ pub struct SetMemberRequest {
 pub struct SetMemberResponse {
     #[prost(message, optional, tag = "1")]
     pub member: ::core::option::Option<Member>,
-    #[prost(uint64, tag = "2")]
+    /// False where it was so before.
+    #[prost(bool, tag = "2")]
+    pub changed: bool,
+    /// The last event, which tells of it or came after.
+    #[prost(uint64, tag = "3")]
     pub sequence: u64,
+    #[prost(message, optional, tag = "4")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RemoveMemberRequest {
@@ -1989,8 +2041,14 @@ pub struct RemoveMemberRequest {
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RemoveMemberResponse {
-    #[prost(uint64, tag = "1")]
+    /// False where it was so before.
+    #[prost(bool, tag = "1")]
+    pub changed: bool,
+    /// The last event, which tells of it or came after.
+    #[prost(uint64, tag = "2")]
     pub sequence: u64,
+    #[prost(message, optional, tag = "3")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetOrgPolicyRequest {
@@ -2053,14 +2111,17 @@ pub struct SetOrgPolicyResponse {
     pub takes_hold_at: ::core::option::Option<::prost_types::Timestamp>,
     #[prost(message, optional, tag = "2")]
     pub impact: ::core::option::Option<PolicyImpact>,
-    /// The event. 0 for a dry run.
-    #[prost(uint64, tag = "3")]
-    pub sequence: u64,
-    #[prost(message, optional, tag = "4")]
-    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
     /// How many policies the org was given, this among them if it was set.
-    #[prost(uint32, tag = "5")]
+    #[prost(uint32, tag = "3")]
     pub generation: u32,
+    /// False for a dry run.
+    #[prost(bool, tag = "4")]
+    pub changed: bool,
+    /// The event that tells of it; for a dry run, the last event there is.
+    #[prost(uint64, tag = "5")]
+    pub sequence: u64,
+    #[prost(message, optional, tag = "6")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
 }
 /// What a policy does to the tokens that live, as far as is known now.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -2116,13 +2177,18 @@ pub struct FreezeOrgRequest {
     #[prost(string, tag = "1")]
     pub org: ::prost::alloc::string::String,
 }
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct FreezeOrgResponse {
-    /// Whether it was not frozen before.
-    #[prost(bool, tag = "1")]
+    #[prost(message, optional, tag = "1")]
+    pub org: ::core::option::Option<Org>,
+    /// False where it was so before.
+    #[prost(bool, tag = "2")]
     pub changed: bool,
-    #[prost(uint64, tag = "2")]
+    /// The last event, which tells of it or came after.
+    #[prost(uint64, tag = "3")]
     pub sequence: u64,
+    #[prost(message, optional, tag = "4")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct UnfreezeOrgRequest {
@@ -2130,13 +2196,84 @@ pub struct UnfreezeOrgRequest {
     #[prost(string, tag = "1")]
     pub org: ::prost::alloc::string::String,
 }
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct UnfreezeOrgResponse {
-    /// Whether it was frozen before.
-    #[prost(bool, tag = "1")]
+    #[prost(message, optional, tag = "1")]
+    pub org: ::core::option::Option<Org>,
+    /// False where it was so before.
+    #[prost(bool, tag = "2")]
     pub changed: bool,
-    #[prost(uint64, tag = "2")]
+    /// The last event, which tells of it or came after.
+    #[prost(uint64, tag = "3")]
     pub sequence: u64,
+    #[prost(message, optional, tag = "4")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListPersonalTokensRequest {
+    /// The org's slug.
+    #[prost(string, tag = "1")]
+    pub org: ::prost::alloc::string::String,
+    /// At most 1000; 0 stands for 100.
+    #[prost(int32, tag = "2")]
+    pub page_size: i32,
+    /// The `next_page_token` of the page before; empty for the first.
+    #[prost(string, tag = "3")]
+    pub page_token: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListPersonalTokensResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub tokens: ::prost::alloc::vec::Vec<Token>,
+    /// Empty on the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "3")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SuspendPersonalTokenRequest {
+    /// The org's slug.
+    #[prost(string, tag = "1")]
+    pub org: ::prost::alloc::string::String,
+    /// The token's whole id.
+    #[prost(string, tag = "2")]
+    pub id: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SuspendPersonalTokenResponse {
+    #[prost(message, optional, tag = "1")]
+    pub token: ::core::option::Option<Token>,
+    /// False where it was so before.
+    #[prost(bool, tag = "2")]
+    pub changed: bool,
+    /// The last event, which tells of it or came after.
+    #[prost(uint64, tag = "3")]
+    pub sequence: u64,
+    #[prost(message, optional, tag = "4")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ResumePersonalTokenRequest {
+    /// The org's slug.
+    #[prost(string, tag = "1")]
+    pub org: ::prost::alloc::string::String,
+    /// The token's whole id.
+    #[prost(string, tag = "2")]
+    pub id: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ResumePersonalTokenResponse {
+    #[prost(message, optional, tag = "1")]
+    pub token: ::core::option::Option<Token>,
+    /// False where it was so before.
+    #[prost(bool, tag = "2")]
+    pub changed: bool,
+    /// The last event, which tells of it or came after.
+    #[prost(uint64, tag = "3")]
+    pub sequence: u64,
+    #[prost(message, optional, tag = "4")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
 }
 /// Generated client implementations.
 pub mod org_service_client {
@@ -2395,7 +2532,7 @@ pub mod org_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// Freezes an org: until it is unfrozen nothing can be changed there, no token is made, and no role changes. Only a
-        /// session of an admin may who logged in lately.
+        /// session of an admin may who logged in within the last 15 minutes.
         pub async fn freeze_org(
             &mut self,
             request: impl tonic::IntoRequest<super::FreezeOrgRequest>,
@@ -2420,7 +2557,7 @@ pub mod org_service_client {
                 .insert(GrpcMethod::new("ndauth.v1.OrgService", "FreezeOrg"));
             self.inner.unary(req, path, codec).await
         }
-        /// Ends that. Only a session of an admin may who logged in lately.
+        /// Unfreezes an org. Only a session of an admin may who logged in within the last 15 minutes.
         pub async fn unfreeze_org(
             &mut self,
             request: impl tonic::IntoRequest<super::UnfreezeOrgRequest>,
@@ -2443,6 +2580,81 @@ pub mod org_service_client {
             let mut req = request.into_request();
             req.extensions_mut()
                 .insert(GrpcMethod::new("ndauth.v1.OrgService", "UnfreezeOrg"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Lists the personal tokens of members that may have power in an org, oldest first. Only a session of an admin may.
+        pub async fn list_personal_tokens(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListPersonalTokensRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListPersonalTokensResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.OrgService/ListPersonalTokens",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ndauth.v1.OrgService", "ListPersonalTokens"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Suspends a personal token in an org: it has no power there until it is resumed. Only a session of an admin may.
+        pub async fn suspend_personal_token(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SuspendPersonalTokenRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SuspendPersonalTokenResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.OrgService/SuspendPersonalToken",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ndauth.v1.OrgService", "SuspendPersonalToken"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Resumes a personal token that was suspended in an org. Only a session of an admin may.
+        pub async fn resume_personal_token(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ResumePersonalTokenRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ResumePersonalTokenResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.OrgService/ResumePersonalToken",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ndauth.v1.OrgService", "ResumePersonalToken"));
             self.inner.unary(req, path, codec).await
         }
     }
@@ -2516,7 +2728,7 @@ pub mod org_service_server {
             tonic::Status,
         >;
         /// Freezes an org: until it is unfrozen nothing can be changed there, no token is made, and no role changes. Only a
-        /// session of an admin may who logged in lately.
+        /// session of an admin may who logged in within the last 15 minutes.
         async fn freeze_org(
             &self,
             request: tonic::Request<super::FreezeOrgRequest>,
@@ -2524,12 +2736,36 @@ pub mod org_service_server {
             tonic::Response<super::FreezeOrgResponse>,
             tonic::Status,
         >;
-        /// Ends that. Only a session of an admin may who logged in lately.
+        /// Unfreezes an org. Only a session of an admin may who logged in within the last 15 minutes.
         async fn unfreeze_org(
             &self,
             request: tonic::Request<super::UnfreezeOrgRequest>,
         ) -> std::result::Result<
             tonic::Response<super::UnfreezeOrgResponse>,
+            tonic::Status,
+        >;
+        /// Lists the personal tokens of members that may have power in an org, oldest first. Only a session of an admin may.
+        async fn list_personal_tokens(
+            &self,
+            request: tonic::Request<super::ListPersonalTokensRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListPersonalTokensResponse>,
+            tonic::Status,
+        >;
+        /// Suspends a personal token in an org: it has no power there until it is resumed. Only a session of an admin may.
+        async fn suspend_personal_token(
+            &self,
+            request: tonic::Request<super::SuspendPersonalTokenRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SuspendPersonalTokenResponse>,
+            tonic::Status,
+        >;
+        /// Resumes a personal token that was suspended in an org. Only a session of an admin may.
+        async fn resume_personal_token(
+            &self,
+            request: tonic::Request<super::ResumePersonalTokenRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ResumePersonalTokenResponse>,
             tonic::Status,
         >;
     }
@@ -3014,6 +3250,144 @@ pub mod org_service_server {
                     };
                     Box::pin(fut)
                 }
+                "/ndauth.v1.OrgService/ListPersonalTokens" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListPersonalTokensSvc<T: OrgService>(pub Arc<T>);
+                    impl<
+                        T: OrgService,
+                    > tonic::server::UnaryService<super::ListPersonalTokensRequest>
+                    for ListPersonalTokensSvc<T> {
+                        type Response = super::ListPersonalTokensResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListPersonalTokensRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as OrgService>::list_personal_tokens(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListPersonalTokensSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ndauth.v1.OrgService/SuspendPersonalToken" => {
+                    #[allow(non_camel_case_types)]
+                    struct SuspendPersonalTokenSvc<T: OrgService>(pub Arc<T>);
+                    impl<
+                        T: OrgService,
+                    > tonic::server::UnaryService<super::SuspendPersonalTokenRequest>
+                    for SuspendPersonalTokenSvc<T> {
+                        type Response = super::SuspendPersonalTokenResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SuspendPersonalTokenRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as OrgService>::suspend_personal_token(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SuspendPersonalTokenSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ndauth.v1.OrgService/ResumePersonalToken" => {
+                    #[allow(non_camel_case_types)]
+                    struct ResumePersonalTokenSvc<T: OrgService>(pub Arc<T>);
+                    impl<
+                        T: OrgService,
+                    > tonic::server::UnaryService<super::ResumePersonalTokenRequest>
+                    for ResumePersonalTokenSvc<T> {
+                        type Response = super::ResumePersonalTokenResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ResumePersonalTokenRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as OrgService>::resume_personal_token(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ResumePersonalTokenSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 _ => {
                     Box::pin(async move {
                         let mut response = http::Response::new(
@@ -3054,1489 +3428,23 @@ pub mod org_service_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct CreateOrgTokenRequest {
-    /// The org's slug.
-    #[prost(string, tag = "1")]
-    pub org: ::prost::alloc::string::String,
-    /// Unique among the org's tokens that are not revoked.
-    #[prost(string, tag = "2")]
-    pub name: ::prost::alloc::string::String,
-    /// What it is for. May be empty.
-    #[prost(string, tag = "3")]
-    pub description: ::prost::alloc::string::String,
-    /// Required, and a set: an org's token never carries all. Its scope is the least that they need.
-    #[prost(message, optional, tag = "4")]
-    pub grants: ::core::option::Option<Grants>,
-    /// Required, and an end of at most 365 days.
-    #[prost(message, optional, tag = "5")]
-    pub expiry: ::core::option::Option<ExpiryChoice>,
-    /// Required.
-    #[prost(message, optional, tag = "6")]
-    pub services: ::core::option::Option<Services>,
-    /// Required.
-    #[prost(message, optional, tag = "7")]
-    pub networks: ::core::option::Option<Networks>,
-    /// Whether it may rotate and renew itself.
-    #[prost(bool, tag = "8")]
-    pub self_rotating: bool,
-    /// Whether its secret waits to be confirmed, as one of a rotation does.
-    #[prost(bool, tag = "9")]
-    pub pending: bool,
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-#[prost(skip_debug)]
-pub struct CreateOrgTokenResponse {
-    #[prost(message, optional, tag = "1")]
-    pub token: ::core::option::Option<Token>,
-    /// The secret: here, and never again.
-    #[prost(string, tag = "2")]
-    pub secret: ::prost::alloc::string::String,
-    /// The event that made it.
-    #[prost(uint64, tag = "3")]
-    pub sequence: u64,
-}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ListOrgTokensRequest {
-    /// The org's slug.
-    #[prost(string, tag = "1")]
-    pub org: ::prost::alloc::string::String,
-    /// Whether to list revoked tokens too.
-    #[prost(bool, tag = "2")]
-    pub include_revoked: bool,
+pub struct ListPermissionsRequest {
     /// At most 1000; 0 stands for 100.
-    #[prost(int32, tag = "3")]
+    #[prost(int32, tag = "1")]
     pub page_size: i32,
     /// The `next_page_token` of the page before; empty for the first.
-    #[prost(string, tag = "4")]
-    pub page_token: ::prost::alloc::string::String,
-    /// Only those that nobody used for so long; one that was never used counts from when it was made.
-    #[prost(message, optional, tag = "5")]
-    pub unused_for: ::core::option::Option<::prost_types::Duration>,
-    /// Only those that live and end within so long.
-    #[prost(message, optional, tag = "6")]
-    pub expiring_within: ::core::option::Option<::prost_types::Duration>,
-    #[prost(enumeration = "TokenOrder", tag = "7")]
-    pub order: i32,
-    /// Whether the other way round.
-    #[prost(bool, tag = "8")]
-    pub reverse: bool,
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ListOrgTokensResponse {
-    #[prost(message, repeated, tag = "1")]
-    pub tokens: ::prost::alloc::vec::Vec<Token>,
-    /// Empty on the last page.
     #[prost(string, tag = "2")]
-    pub next_page_token: ::prost::alloc::string::String,
-    /// The instant as of which status and last use are told.
-    #[prost(message, optional, tag = "3")]
-    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct GetOrgTokenRequest {
-    /// The org's slug.
-    #[prost(string, tag = "1")]
-    pub org: ::prost::alloc::string::String,
-    #[prost(oneof = "get_org_token_request::Token", tags = "2, 3")]
-    pub token: ::core::option::Option<get_org_token_request::Token>,
-}
-/// Nested message and enum types in `GetOrgTokenRequest`.
-pub mod get_org_token_request {
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
-    pub enum Token {
-        /// The name of a token that is not revoked.
-        #[prost(string, tag = "2")]
-        Name(::prost::alloc::string::String),
-        #[prost(string, tag = "3")]
-        Id(::prost::alloc::string::String),
-    }
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct GetOrgTokenResponse {
-    #[prost(message, optional, tag = "1")]
-    pub token: ::core::option::Option<Token>,
-    /// The instant as of which status and last use are told.
-    #[prost(message, optional, tag = "2")]
-    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct RevokeOrgTokenRequest {
-    /// The org's slug.
-    #[prost(string, tag = "1")]
-    pub org: ::prost::alloc::string::String,
-    /// Why: told to the org's admins. May be empty.
-    #[prost(string, tag = "4")]
-    pub reason: ::prost::alloc::string::String,
-    #[prost(oneof = "revoke_org_token_request::Token", tags = "2, 3")]
-    pub token: ::core::option::Option<revoke_org_token_request::Token>,
-}
-/// Nested message and enum types in `RevokeOrgTokenRequest`.
-pub mod revoke_org_token_request {
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
-    pub enum Token {
-        /// The name of a token that is not revoked.
-        #[prost(string, tag = "2")]
-        Name(::prost::alloc::string::String),
-        /// Revoking a revoked token by its id changes nothing and succeeds.
-        #[prost(string, tag = "3")]
-        Id(::prost::alloc::string::String),
-    }
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct RevokeOrgTokenResponse {
-    #[prost(message, optional, tag = "1")]
-    pub token: ::core::option::Option<Token>,
-    /// The log's last event once it was revoked.
-    #[prost(uint64, tag = "2")]
-    pub sequence: u64,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct RotateOrgTokenRequest {
-    /// The org's slug.
-    #[prost(string, tag = "1")]
-    pub org: ::prost::alloc::string::String,
-    /// As in `RotateTokenRequest`.
-    #[prost(message, optional, tag = "4")]
-    pub overlap: ::core::option::Option<::prost_types::Duration>,
-    /// As in `RotateTokenRequest`.
-    #[prost(message, optional, tag = "5")]
-    pub expiry: ::core::option::Option<ExpiryChoice>,
-    #[prost(oneof = "rotate_org_token_request::Token", tags = "2, 3")]
-    pub token: ::core::option::Option<rotate_org_token_request::Token>,
-}
-/// Nested message and enum types in `RotateOrgTokenRequest`.
-pub mod rotate_org_token_request {
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
-    pub enum Token {
-        /// The name of a token that is not revoked.
-        #[prost(string, tag = "2")]
-        Name(::prost::alloc::string::String),
-        #[prost(string, tag = "3")]
-        Id(::prost::alloc::string::String),
-    }
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-#[prost(skip_debug)]
-pub struct RotateOrgTokenResponse {
-    #[prost(message, optional, tag = "1")]
-    pub token: ::core::option::Option<Token>,
-    /// The new secret: here, and never again.
-    #[prost(string, tag = "2")]
-    pub secret: ::prost::alloc::string::String,
-    /// Until when it waits to be confirmed.
-    #[prost(message, optional, tag = "3")]
-    pub pending_until: ::core::option::Option<::prost_types::Timestamp>,
-    /// The event that made it.
-    #[prost(uint64, tag = "4")]
-    pub sequence: u64,
-    #[prost(message, optional, tag = "5")]
-    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct SettleOrgRotationRequest {
-    /// The org's slug.
-    #[prost(string, tag = "1")]
-    pub org: ::prost::alloc::string::String,
-    /// Required.
-    #[prost(message, optional, tag = "4")]
-    pub settling: ::core::option::Option<Settling>,
-    #[prost(oneof = "settle_org_rotation_request::Token", tags = "2, 3")]
-    pub token: ::core::option::Option<settle_org_rotation_request::Token>,
-}
-/// Nested message and enum types in `SettleOrgRotationRequest`.
-pub mod settle_org_rotation_request {
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
-    pub enum Token {
-        /// The name of a token that is not revoked.
-        #[prost(string, tag = "2")]
-        Name(::prost::alloc::string::String),
-        #[prost(string, tag = "3")]
-        Id(::prost::alloc::string::String),
-    }
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct SettleOrgRotationResponse {
-    #[prost(message, optional, tag = "1")]
-    pub token: ::core::option::Option<Token>,
-    #[prost(uint64, tag = "2")]
-    pub sequence: u64,
-    #[prost(message, optional, tag = "3")]
-    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct RenewOrgTokenRequest {
-    /// The org's slug.
-    #[prost(string, tag = "1")]
-    pub org: ::prost::alloc::string::String,
-    /// Nothing is changed where so much is left. Absent: it is renewed in any case.
-    #[prost(message, optional, tag = "4")]
-    pub minimum: ::core::option::Option<::prost_types::Duration>,
-    #[prost(oneof = "renew_org_token_request::Token", tags = "2, 3")]
-    pub token: ::core::option::Option<renew_org_token_request::Token>,
-}
-/// Nested message and enum types in `RenewOrgTokenRequest`.
-pub mod renew_org_token_request {
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
-    pub enum Token {
-        /// The name of a token that is not revoked.
-        #[prost(string, tag = "2")]
-        Name(::prost::alloc::string::String),
-        #[prost(string, tag = "3")]
-        Id(::prost::alloc::string::String),
-    }
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct RenewOrgTokenResponse {
-    #[prost(message, optional, tag = "1")]
-    pub token: ::core::option::Option<Token>,
-    /// Whether its end was moved.
-    #[prost(bool, tag = "2")]
-    pub renewed: bool,
-    #[prost(uint64, tag = "3")]
-    pub sequence: u64,
-    #[prost(message, optional, tag = "4")]
-    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ListPersonalTokensRequest {
-    /// The org's slug.
-    #[prost(string, tag = "1")]
-    pub org: ::prost::alloc::string::String,
-    /// At most 1000; 0 stands for 100.
-    #[prost(int32, tag = "2")]
-    pub page_size: i32,
-    /// The `next_page_token` of the page before; empty for the first.
-    #[prost(string, tag = "3")]
     pub page_token: ::prost::alloc::string::String,
 }
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ListPersonalTokensResponse {
-    #[prost(message, repeated, tag = "1")]
-    pub tokens: ::prost::alloc::vec::Vec<Token>,
-    /// Empty on the last page.
-    #[prost(string, tag = "2")]
-    pub next_page_token: ::prost::alloc::string::String,
-    #[prost(message, optional, tag = "3")]
-    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct SuspendOrgTokenRequest {
-    /// The org's slug.
-    #[prost(string, tag = "1")]
-    pub org: ::prost::alloc::string::String,
-    #[prost(oneof = "suspend_org_token_request::Token", tags = "2, 3")]
-    pub token: ::core::option::Option<suspend_org_token_request::Token>,
-}
-/// Nested message and enum types in `SuspendOrgTokenRequest`.
-pub mod suspend_org_token_request {
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
-    pub enum Token {
-        /// The name of a token of the org's own.
-        #[prost(string, tag = "2")]
-        Name(::prost::alloc::string::String),
-        /// The id of any token that may have power there.
-        #[prost(string, tag = "3")]
-        Id(::prost::alloc::string::String),
-    }
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct SuspendOrgTokenResponse {
-    #[prost(message, optional, tag = "1")]
-    pub token: ::core::option::Option<Token>,
-    #[prost(uint64, tag = "2")]
-    pub sequence: u64,
-    #[prost(message, optional, tag = "3")]
-    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ResumeOrgTokenRequest {
-    /// The org's slug.
-    #[prost(string, tag = "1")]
-    pub org: ::prost::alloc::string::String,
-    #[prost(oneof = "resume_org_token_request::Token", tags = "2, 3")]
-    pub token: ::core::option::Option<resume_org_token_request::Token>,
-}
-/// Nested message and enum types in `ResumeOrgTokenRequest`.
-pub mod resume_org_token_request {
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
-    pub enum Token {
-        /// The name of a token of the org's own.
-        #[prost(string, tag = "2")]
-        Name(::prost::alloc::string::String),
-        /// The id of any token that may have power there.
-        #[prost(string, tag = "3")]
-        Id(::prost::alloc::string::String),
-    }
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ResumeOrgTokenResponse {
-    #[prost(message, optional, tag = "1")]
-    pub token: ::core::option::Option<Token>,
-    #[prost(uint64, tag = "2")]
-    pub sequence: u64,
-    #[prost(message, optional, tag = "3")]
-    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct RevokeAllOrgTokensRequest {
-    /// The org's slug.
-    #[prost(string, tag = "1")]
-    pub org: ::prost::alloc::string::String,
-    /// What was minted before is shut out. Absent: all there is.
-    #[prost(message, optional, tag = "2")]
-    pub created_before: ::core::option::Option<::prost_types::Timestamp>,
-    /// Whether only to say what it would do.
-    #[prost(bool, tag = "3")]
-    pub dry_run: bool,
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct RevokeAllOrgTokensResponse {
-    #[prost(message, optional, tag = "1")]
-    pub shut_out: ::core::option::Option<ShutOut>,
-    /// The event. 0 for a dry run.
-    #[prost(uint64, tag = "2")]
-    pub sequence: u64,
-    #[prost(message, optional, tag = "3")]
-    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
-}
-/// Generated client implementations.
-pub mod org_token_service_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    use tonic::codegen::http::Uri;
-    /// For the admins of orgs: tokens that the org itself owns, and that outlive whoever made them.
-    #[derive(Debug, Clone)]
-    pub struct OrgTokenServiceClient<T> {
-        inner: tonic::client::Grpc<T>,
-    }
-    impl<T> OrgTokenServiceClient<T>
-    where
-        T: tonic::client::GrpcService<tonic::body::Body>,
-        T::Error: Into<StdError>,
-        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
-        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
-    {
-        pub fn new(inner: T) -> Self {
-            let inner = tonic::client::Grpc::new(inner);
-            Self { inner }
-        }
-        pub fn with_origin(inner: T, origin: Uri) -> Self {
-            let inner = tonic::client::Grpc::with_origin(inner, origin);
-            Self { inner }
-        }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> OrgTokenServiceClient<InterceptedService<T, F>>
-        where
-            F: tonic::service::Interceptor,
-            T::ResponseBody: Default,
-            T: tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-                Response = http::Response<
-                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
-                >,
-            >,
-            <T as tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
-        {
-            OrgTokenServiceClient::new(InterceptedService::new(inner, interceptor))
-        }
-        /// Compress requests with the given encoding.
-        ///
-        /// This requires the server to support it otherwise it might respond with an
-        /// error.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.send_compressed(encoding);
-            self
-        }
-        /// Enable decompressing responses.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.accept_compressed(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_decoding_message_size(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_encoding_message_size(limit);
-            self
-        }
-        /// Makes a token of an org. Only a session of an admin may.
-        pub async fn create_org_token(
-            &mut self,
-            request: impl tonic::IntoRequest<super::CreateOrgTokenRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::CreateOrgTokenResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/ndauth.v1.OrgTokenService/CreateOrgToken",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("ndauth.v1.OrgTokenService", "CreateOrgToken"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// Lists the tokens of an org, oldest first. Only a session of an admin may.
-        pub async fn list_org_tokens(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ListOrgTokensRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ListOrgTokensResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/ndauth.v1.OrgTokenService/ListOrgTokens",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("ndauth.v1.OrgTokenService", "ListOrgTokens"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// Shows a token of an org. Only a session of an admin may.
-        pub async fn get_org_token(
-            &mut self,
-            request: impl tonic::IntoRequest<super::GetOrgTokenRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::GetOrgTokenResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/ndauth.v1.OrgTokenService/GetOrgToken",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("ndauth.v1.OrgTokenService", "GetOrgToken"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// Revokes a token of an org, at once and for good. Only a session of an admin may.
-        pub async fn revoke_org_token(
-            &mut self,
-            request: impl tonic::IntoRequest<super::RevokeOrgTokenRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::RevokeOrgTokenResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/ndauth.v1.OrgTokenService/RevokeOrgToken",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("ndauth.v1.OrgTokenService", "RevokeOrgToken"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// Draws a new secret for a token of an org, as `TokenService.RotateToken` does. Only a session of an admin may.
-        pub async fn rotate_org_token(
-            &mut self,
-            request: impl tonic::IntoRequest<super::RotateOrgTokenRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::RotateOrgTokenResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/ndauth.v1.OrgTokenService/RotateOrgToken",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("ndauth.v1.OrgTokenService", "RotateOrgToken"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// Confirms or drops a new secret, or retires the old one. Only a session of an admin may.
-        pub async fn settle_org_rotation(
-            &mut self,
-            request: impl tonic::IntoRequest<super::SettleOrgRotationRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::SettleOrgRotationResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/ndauth.v1.OrgTokenService/SettleOrgRotation",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(
-                    GrpcMethod::new("ndauth.v1.OrgTokenService", "SettleOrgRotation"),
-                );
-            self.inner.unary(req, path, codec).await
-        }
-        /// Moves the end of a standard token of an org by 30 days. Only a session of an admin may.
-        pub async fn renew_org_token(
-            &mut self,
-            request: impl tonic::IntoRequest<super::RenewOrgTokenRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::RenewOrgTokenResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/ndauth.v1.OrgTokenService/RenewOrgToken",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("ndauth.v1.OrgTokenService", "RenewOrgToken"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// Lists the personal tokens of others that may have power in an org, oldest first. Only a session of an admin may.
-        pub async fn list_personal_tokens(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ListPersonalTokensRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ListPersonalTokensResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/ndauth.v1.OrgTokenService/ListPersonalTokens",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(
-                    GrpcMethod::new("ndauth.v1.OrgTokenService", "ListPersonalTokens"),
-                );
-            self.inner.unary(req, path, codec).await
-        }
-        /// Takes a token's power in an org for now: one of the org's, or a personal one by its id. Only a session of an admin
-        /// may.
-        pub async fn suspend_org_token(
-            &mut self,
-            request: impl tonic::IntoRequest<super::SuspendOrgTokenRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::SuspendOrgTokenResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/ndauth.v1.OrgTokenService/SuspendOrgToken",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("ndauth.v1.OrgTokenService", "SuspendOrgToken"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// Gives it back. Only a session of an admin may.
-        pub async fn resume_org_token(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ResumeOrgTokenRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ResumeOrgTokenResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/ndauth.v1.OrgTokenService/ResumeOrgToken",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("ndauth.v1.OrgTokenService", "ResumeOrgToken"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// Shuts out of an org all tokens whose secrets were minted before an instant. Only a session of an admin may who
-        /// logged in lately.
-        pub async fn revoke_all_org_tokens(
-            &mut self,
-            request: impl tonic::IntoRequest<super::RevokeAllOrgTokensRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::RevokeAllOrgTokensResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/ndauth.v1.OrgTokenService/RevokeAllOrgTokens",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(
-                    GrpcMethod::new("ndauth.v1.OrgTokenService", "RevokeAllOrgTokens"),
-                );
-            self.inner.unary(req, path, codec).await
-        }
-    }
-}
-/// Generated server implementations.
-pub mod org_token_service_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    /// Generated trait containing gRPC methods that should be implemented for use with OrgTokenServiceServer.
-    #[async_trait]
-    pub trait OrgTokenService: std::marker::Send + std::marker::Sync + 'static {
-        /// Makes a token of an org. Only a session of an admin may.
-        async fn create_org_token(
-            &self,
-            request: tonic::Request<super::CreateOrgTokenRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::CreateOrgTokenResponse>,
-            tonic::Status,
-        >;
-        /// Lists the tokens of an org, oldest first. Only a session of an admin may.
-        async fn list_org_tokens(
-            &self,
-            request: tonic::Request<super::ListOrgTokensRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ListOrgTokensResponse>,
-            tonic::Status,
-        >;
-        /// Shows a token of an org. Only a session of an admin may.
-        async fn get_org_token(
-            &self,
-            request: tonic::Request<super::GetOrgTokenRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::GetOrgTokenResponse>,
-            tonic::Status,
-        >;
-        /// Revokes a token of an org, at once and for good. Only a session of an admin may.
-        async fn revoke_org_token(
-            &self,
-            request: tonic::Request<super::RevokeOrgTokenRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::RevokeOrgTokenResponse>,
-            tonic::Status,
-        >;
-        /// Draws a new secret for a token of an org, as `TokenService.RotateToken` does. Only a session of an admin may.
-        async fn rotate_org_token(
-            &self,
-            request: tonic::Request<super::RotateOrgTokenRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::RotateOrgTokenResponse>,
-            tonic::Status,
-        >;
-        /// Confirms or drops a new secret, or retires the old one. Only a session of an admin may.
-        async fn settle_org_rotation(
-            &self,
-            request: tonic::Request<super::SettleOrgRotationRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::SettleOrgRotationResponse>,
-            tonic::Status,
-        >;
-        /// Moves the end of a standard token of an org by 30 days. Only a session of an admin may.
-        async fn renew_org_token(
-            &self,
-            request: tonic::Request<super::RenewOrgTokenRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::RenewOrgTokenResponse>,
-            tonic::Status,
-        >;
-        /// Lists the personal tokens of others that may have power in an org, oldest first. Only a session of an admin may.
-        async fn list_personal_tokens(
-            &self,
-            request: tonic::Request<super::ListPersonalTokensRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ListPersonalTokensResponse>,
-            tonic::Status,
-        >;
-        /// Takes a token's power in an org for now: one of the org's, or a personal one by its id. Only a session of an admin
-        /// may.
-        async fn suspend_org_token(
-            &self,
-            request: tonic::Request<super::SuspendOrgTokenRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::SuspendOrgTokenResponse>,
-            tonic::Status,
-        >;
-        /// Gives it back. Only a session of an admin may.
-        async fn resume_org_token(
-            &self,
-            request: tonic::Request<super::ResumeOrgTokenRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ResumeOrgTokenResponse>,
-            tonic::Status,
-        >;
-        /// Shuts out of an org all tokens whose secrets were minted before an instant. Only a session of an admin may who
-        /// logged in lately.
-        async fn revoke_all_org_tokens(
-            &self,
-            request: tonic::Request<super::RevokeAllOrgTokensRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::RevokeAllOrgTokensResponse>,
-            tonic::Status,
-        >;
-    }
-    /// For the admins of orgs: tokens that the org itself owns, and that outlive whoever made them.
-    #[derive(Debug)]
-    pub struct OrgTokenServiceServer<T> {
-        inner: Arc<T>,
-        accept_compression_encodings: EnabledCompressionEncodings,
-        send_compression_encodings: EnabledCompressionEncodings,
-        max_decoding_message_size: Option<usize>,
-        max_encoding_message_size: Option<usize>,
-    }
-    impl<T> OrgTokenServiceServer<T> {
-        pub fn new(inner: T) -> Self {
-            Self::from_arc(Arc::new(inner))
-        }
-        pub fn from_arc(inner: Arc<T>) -> Self {
-            Self {
-                inner,
-                accept_compression_encodings: Default::default(),
-                send_compression_encodings: Default::default(),
-                max_decoding_message_size: None,
-                max_encoding_message_size: None,
-            }
-        }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> InterceptedService<Self, F>
-        where
-            F: tonic::service::Interceptor,
-        {
-            InterceptedService::new(Self::new(inner), interceptor)
-        }
-        /// Enable decompressing requests with the given encoding.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.accept_compression_encodings.enable(encoding);
-            self
-        }
-        /// Compress responses with the given encoding, if the client supports it.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.send_compression_encodings.enable(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.max_decoding_message_size = Some(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.max_encoding_message_size = Some(limit);
-            self
-        }
-    }
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for OrgTokenServiceServer<T>
-    where
-        T: OrgTokenService,
-        B: Body + std::marker::Send + 'static,
-        B::Error: Into<StdError> + std::marker::Send + 'static,
-    {
-        type Response = http::Response<tonic::body::Body>;
-        type Error = std::convert::Infallible;
-        type Future = BoxFuture<Self::Response, Self::Error>;
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
-            Poll::Ready(Ok(()))
-        }
-        fn call(&mut self, req: http::Request<B>) -> Self::Future {
-            match req.uri().path() {
-                "/ndauth.v1.OrgTokenService/CreateOrgToken" => {
-                    #[allow(non_camel_case_types)]
-                    struct CreateOrgTokenSvc<T: OrgTokenService>(pub Arc<T>);
-                    impl<
-                        T: OrgTokenService,
-                    > tonic::server::UnaryService<super::CreateOrgTokenRequest>
-                    for CreateOrgTokenSvc<T> {
-                        type Response = super::CreateOrgTokenResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::CreateOrgTokenRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as OrgTokenService>::create_org_token(&inner, request)
-                                    .await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = CreateOrgTokenSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/ndauth.v1.OrgTokenService/ListOrgTokens" => {
-                    #[allow(non_camel_case_types)]
-                    struct ListOrgTokensSvc<T: OrgTokenService>(pub Arc<T>);
-                    impl<
-                        T: OrgTokenService,
-                    > tonic::server::UnaryService<super::ListOrgTokensRequest>
-                    for ListOrgTokensSvc<T> {
-                        type Response = super::ListOrgTokensResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ListOrgTokensRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as OrgTokenService>::list_org_tokens(&inner, request)
-                                    .await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ListOrgTokensSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/ndauth.v1.OrgTokenService/GetOrgToken" => {
-                    #[allow(non_camel_case_types)]
-                    struct GetOrgTokenSvc<T: OrgTokenService>(pub Arc<T>);
-                    impl<
-                        T: OrgTokenService,
-                    > tonic::server::UnaryService<super::GetOrgTokenRequest>
-                    for GetOrgTokenSvc<T> {
-                        type Response = super::GetOrgTokenResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::GetOrgTokenRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as OrgTokenService>::get_org_token(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = GetOrgTokenSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/ndauth.v1.OrgTokenService/RevokeOrgToken" => {
-                    #[allow(non_camel_case_types)]
-                    struct RevokeOrgTokenSvc<T: OrgTokenService>(pub Arc<T>);
-                    impl<
-                        T: OrgTokenService,
-                    > tonic::server::UnaryService<super::RevokeOrgTokenRequest>
-                    for RevokeOrgTokenSvc<T> {
-                        type Response = super::RevokeOrgTokenResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::RevokeOrgTokenRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as OrgTokenService>::revoke_org_token(&inner, request)
-                                    .await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = RevokeOrgTokenSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/ndauth.v1.OrgTokenService/RotateOrgToken" => {
-                    #[allow(non_camel_case_types)]
-                    struct RotateOrgTokenSvc<T: OrgTokenService>(pub Arc<T>);
-                    impl<
-                        T: OrgTokenService,
-                    > tonic::server::UnaryService<super::RotateOrgTokenRequest>
-                    for RotateOrgTokenSvc<T> {
-                        type Response = super::RotateOrgTokenResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::RotateOrgTokenRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as OrgTokenService>::rotate_org_token(&inner, request)
-                                    .await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = RotateOrgTokenSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/ndauth.v1.OrgTokenService/SettleOrgRotation" => {
-                    #[allow(non_camel_case_types)]
-                    struct SettleOrgRotationSvc<T: OrgTokenService>(pub Arc<T>);
-                    impl<
-                        T: OrgTokenService,
-                    > tonic::server::UnaryService<super::SettleOrgRotationRequest>
-                    for SettleOrgRotationSvc<T> {
-                        type Response = super::SettleOrgRotationResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::SettleOrgRotationRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as OrgTokenService>::settle_org_rotation(&inner, request)
-                                    .await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = SettleOrgRotationSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/ndauth.v1.OrgTokenService/RenewOrgToken" => {
-                    #[allow(non_camel_case_types)]
-                    struct RenewOrgTokenSvc<T: OrgTokenService>(pub Arc<T>);
-                    impl<
-                        T: OrgTokenService,
-                    > tonic::server::UnaryService<super::RenewOrgTokenRequest>
-                    for RenewOrgTokenSvc<T> {
-                        type Response = super::RenewOrgTokenResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::RenewOrgTokenRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as OrgTokenService>::renew_org_token(&inner, request)
-                                    .await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = RenewOrgTokenSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/ndauth.v1.OrgTokenService/ListPersonalTokens" => {
-                    #[allow(non_camel_case_types)]
-                    struct ListPersonalTokensSvc<T: OrgTokenService>(pub Arc<T>);
-                    impl<
-                        T: OrgTokenService,
-                    > tonic::server::UnaryService<super::ListPersonalTokensRequest>
-                    for ListPersonalTokensSvc<T> {
-                        type Response = super::ListPersonalTokensResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ListPersonalTokensRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as OrgTokenService>::list_personal_tokens(
-                                        &inner,
-                                        request,
-                                    )
-                                    .await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ListPersonalTokensSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/ndauth.v1.OrgTokenService/SuspendOrgToken" => {
-                    #[allow(non_camel_case_types)]
-                    struct SuspendOrgTokenSvc<T: OrgTokenService>(pub Arc<T>);
-                    impl<
-                        T: OrgTokenService,
-                    > tonic::server::UnaryService<super::SuspendOrgTokenRequest>
-                    for SuspendOrgTokenSvc<T> {
-                        type Response = super::SuspendOrgTokenResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::SuspendOrgTokenRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as OrgTokenService>::suspend_org_token(&inner, request)
-                                    .await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = SuspendOrgTokenSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/ndauth.v1.OrgTokenService/ResumeOrgToken" => {
-                    #[allow(non_camel_case_types)]
-                    struct ResumeOrgTokenSvc<T: OrgTokenService>(pub Arc<T>);
-                    impl<
-                        T: OrgTokenService,
-                    > tonic::server::UnaryService<super::ResumeOrgTokenRequest>
-                    for ResumeOrgTokenSvc<T> {
-                        type Response = super::ResumeOrgTokenResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ResumeOrgTokenRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as OrgTokenService>::resume_org_token(&inner, request)
-                                    .await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ResumeOrgTokenSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/ndauth.v1.OrgTokenService/RevokeAllOrgTokens" => {
-                    #[allow(non_camel_case_types)]
-                    struct RevokeAllOrgTokensSvc<T: OrgTokenService>(pub Arc<T>);
-                    impl<
-                        T: OrgTokenService,
-                    > tonic::server::UnaryService<super::RevokeAllOrgTokensRequest>
-                    for RevokeAllOrgTokensSvc<T> {
-                        type Response = super::RevokeAllOrgTokensResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::RevokeAllOrgTokensRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as OrgTokenService>::revoke_all_org_tokens(
-                                        &inner,
-                                        request,
-                                    )
-                                    .await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = RevokeAllOrgTokensSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                _ => {
-                    Box::pin(async move {
-                        let mut response = http::Response::new(
-                            tonic::body::Body::default(),
-                        );
-                        let headers = response.headers_mut();
-                        headers
-                            .insert(
-                                tonic::Status::GRPC_STATUS,
-                                (tonic::Code::Unimplemented as i32).into(),
-                            );
-                        headers
-                            .insert(
-                                http::header::CONTENT_TYPE,
-                                tonic::metadata::GRPC_CONTENT_TYPE,
-                            );
-                        Ok(response)
-                    })
-                }
-            }
-        }
-    }
-    impl<T> Clone for OrgTokenServiceServer<T> {
-        fn clone(&self) -> Self {
-            let inner = self.inner.clone();
-            Self {
-                inner,
-                accept_compression_encodings: self.accept_compression_encodings,
-                send_compression_encodings: self.send_compression_encodings,
-                max_decoding_message_size: self.max_decoding_message_size,
-                max_encoding_message_size: self.max_encoding_message_size,
-            }
-        }
-    }
-    /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "ndauth.v1.OrgTokenService";
-    impl<T> tonic::server::NamedService for OrgTokenServiceServer<T> {
-        const NAME: &'static str = SERVICE_NAME;
-    }
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ListPermissionsRequest {}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListPermissionsResponse {
     /// By resource type.
     #[prost(message, repeated, tag = "1")]
     pub resource_types: ::prost::alloc::vec::Vec<ResourceType>,
-}
-/// A type of resources, and what can be done to them.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ResourceType {
-    /// Such as `assets`.
-    #[prost(string, tag = "1")]
-    pub name: ::prost::alloc::string::String,
-    /// What it is.
+    /// Empty on the last page.
     #[prost(string, tag = "2")]
-    pub description: ::prost::alloc::string::String,
-    /// Whether it concerns ndauth itself: then neither all grants nor the action `*` cover any of it.
-    #[prost(bool, tag = "3")]
-    pub own: bool,
-    /// By name.
-    #[prost(message, repeated, tag = "4")]
-    pub actions: ::prost::alloc::vec::Vec<Action>,
-}
-/// Something that can be done.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Action {
-    /// Such as `read`.
-    #[prost(string, tag = "1")]
-    pub name: ::prost::alloc::string::String,
-    /// What it lets do.
-    #[prost(string, tag = "2")]
-    pub description: ::prost::alloc::string::String,
-    /// The least role that it needs.
-    #[prost(enumeration = "Role", tag = "3")]
-    pub least_role: i32,
-    /// What it was called before, as `action:type`.
-    #[prost(string, repeated, tag = "4")]
-    pub formerly: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    pub next_page_token: ::prost::alloc::string::String,
 }
 /// Generated client implementations.
 pub mod permission_service_client {
@@ -4834,169 +3742,486 @@ pub mod permission_service_server {
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
-pub struct WatchRevocationsRequest {
-    /// Counts up from 1.
-    #[prost(uint64, tag = "1")]
-    pub probe: u64,
-    /// Where the client is, from an earlier answer: it hears what came after. Read from the first message alone;
-    /// absent where the client knows nothing.
+pub struct CreateTokenRequest {
+    /// Required: `mine` or `org`.
+    #[prost(message, optional, tag = "1")]
+    pub whose: ::core::option::Option<Whose>,
+    /// All else.
     #[prost(message, optional, tag = "2")]
-    pub after: ::core::option::Option<LogPosition>,
-    /// The secrets that the client let pass by what it keeps, and when last. At most 1000.
-    #[prost(message, repeated, tag = "3")]
-    pub uses: ::prost::alloc::vec::Vec<SecretUse>,
+    pub token: ::core::option::Option<NewToken>,
 }
-/// What is told in one message, in the order of the fields.
+/// A token to be made.
 #[derive(Clone, PartialEq, ::prost::Message)]
-pub struct WatchRevocationsResponse {
-    /// What the client keeps is worth nothing: it forgets all of it.
-    #[prost(bool, tag = "1")]
-    pub reset: bool,
-    /// What concerns every decision, where it is another than before.
-    #[prost(message, optional, tag = "2")]
-    pub rules: ::core::option::Option<Rules>,
-    /// What changed, in the order in which it did.
-    #[prost(message, repeated, tag = "3")]
-    pub changes: ::prost::alloc::vec::Vec<Change>,
-    /// That the client heard everything so far.
-    #[prost(message, optional, tag = "4")]
-    pub confirmed: ::core::option::Option<Confirmed>,
-}
-/// An event's place in the log.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct LogPosition {
-    /// Its number, counting from 1; 0 before the first.
-    #[prost(uint64, tag = "1")]
-    pub sequence: u64,
-    /// Its hash: 32 bytes.
-    #[prost(bytes = "vec", tag = "2")]
-    pub hash: ::prost::alloc::vec::Vec<u8>,
-}
-/// Something that changed: what is kept of it is worth nothing any more, unless it takes this event into account.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Change {
-    /// The event.
-    #[prost(uint64, tag = "1")]
-    pub sequence: u64,
-    /// What it concerns. A kind that the client does not know concerns everything.
-    #[prost(oneof = "change::Concern", tags = "2, 3, 4, 5")]
-    pub concern: ::core::option::Option<change::Concern>,
-}
-/// Nested message and enum types in `Change`.
-pub mod change {
-    /// What it concerns. A kind that the client does not know concerns everything.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
-    pub enum Concern {
-        /// A token.
-        #[prost(string, tag = "2")]
-        TokenId(::prost::alloc::string::String),
-        /// A person, and each of their tokens.
-        #[prost(string, tag = "3")]
-        AccountId(::prost::alloc::string::String),
-        /// An org, and whoever stands in it.
-        #[prost(string, tag = "4")]
-        OrgId(::prost::alloc::string::String),
-        /// An org was made that was not there before; its id.
-        #[prost(string, tag = "5")]
-        NewOrgId(::prost::alloc::string::String),
-    }
-}
-/// That everything was told up to an event.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Confirmed {
-    /// The last probe that came.
-    #[prost(uint64, tag = "1")]
-    pub probe: u64,
-    /// The last event there was.
-    #[prost(message, optional, tag = "2")]
-    pub position: ::core::option::Option<LogPosition>,
-    /// For how long that may not have been true any more when this was sent.
-    #[prost(message, optional, tag = "3")]
-    pub age: ::core::option::Option<::prost_types::Duration>,
-    /// The authority's time.
-    #[prost(message, optional, tag = "4")]
-    pub now: ::core::option::Option<::prost_types::Timestamp>,
-    /// How late any change may be, anywhere.
-    #[prost(message, optional, tag = "5")]
-    pub bound: ::core::option::Option<::prost_types::Duration>,
-    /// Which instance of the server tells it, as of when it last loaded its state. Two of them may for a moment be of two
-    /// minds about what the log holds, and one may change its mind.
-    #[prost(fixed64, tag = "6")]
-    pub instance: u64,
-}
-/// What a decision reads that is the same for all tokens.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct Rules {
-    /// By what they are told apart.
-    #[prost(bytes = "vec", tag = "1")]
-    pub version: ::prost::alloc::vec::Vec<u8>,
-    /// The service that watches.
-    #[prost(string, tag = "2")]
-    pub service_id: ::prost::alloc::string::String,
-    #[prost(string, tag = "3")]
-    pub service_name: ::prost::alloc::string::String,
-    /// The orgs that it may ask about: all, or some by their ids.
-    #[prost(message, optional, tag = "4")]
-    pub service_orgs: ::core::option::Option<IdsOrAll>,
-    /// Whether it is believed when it states its client's address.
-    #[prost(bool, tag = "5")]
-    pub states_address: bool,
-    /// Every secret minted before is shut out.
-    #[prost(message, optional, tag = "6")]
-    pub not_before: ::core::option::Option<::prost_types::Timestamp>,
-    /// The permissions there are.
-    #[prost(message, repeated, tag = "7")]
-    pub resource_types: ::prost::alloc::vec::Vec<ResourceType>,
-    /// When the service was registered.
-    #[prost(message, optional, tag = "8")]
-    pub service_created_at: ::core::option::Option<::prost_types::Timestamp>,
-}
-/// A secret that passed.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct SecretUse {
-    /// The secret's id, as its inputs tell it.
+pub struct NewToken {
+    /// Required. Unique among the owner's tokens that are not revoked.
     #[prost(string, tag = "1")]
-    pub secret_id: ::prost::alloc::string::String,
-    /// When it passed last, by the authority's time.
-    #[prost(message, optional, tag = "2")]
-    pub at: ::core::option::Option<::prost_types::Timestamp>,
-    /// The client's address, where the service states it. Empty where none was stated.
-    #[prost(string, tag = "3")]
-    pub address: ::prost::alloc::string::String,
-    /// What the client calls itself, as with `ValidateToken`.
-    #[prost(string, tag = "4")]
-    pub client: ::prost::alloc::string::String,
-    /// How often it passed since it was told last: for what reads, and for what changes something.
-    #[prost(uint64, tag = "5")]
-    pub reads: u64,
-    #[prost(uint64, tag = "6")]
-    pub writes: u64,
+    pub name: ::prost::alloc::string::String,
+    /// Required with all grants. Absent, with a set of grants: the least that their actions need.
+    #[prost(enumeration = "Scope", optional, tag = "2")]
+    pub scope: ::core::option::Option<i32>,
+    /// Required for a personal token. Absent for an org's, which has power in its org alone.
+    #[prost(message, optional, tag = "3")]
+    pub orgs: ::core::option::Option<Orgs>,
+    /// Required. An org's token carries a set of grants, never all.
+    #[prost(message, optional, tag = "4")]
+    pub grants: ::core::option::Option<Grants>,
+    /// Required. An org's token ends, after 365 days at the latest.
+    #[prost(message, optional, tag = "5")]
+    pub expiry: ::core::option::Option<ExpiryChoice>,
+    /// Its purpose, in its owner's words.
+    #[prost(string, optional, tag = "6")]
+    pub description: ::core::option::Option<::prost::alloc::string::String>,
+    /// Required.
+    #[prost(message, optional, tag = "7")]
+    pub services: ::core::option::Option<Services>,
+    /// Required.
+    #[prost(message, optional, tag = "8")]
+    pub networks: ::core::option::Option<Networks>,
+    /// Lets it rotate and renew itself.
+    #[prost(bool, tag = "9")]
+    pub self_rotating: bool,
+    /// Lets its secret wait to be confirmed, as one of a rotation does.
+    #[prost(bool, tag = "10")]
+    pub pending: bool,
 }
-/// All of a kind, or some of it by their ids. One of the two is always set.
+#[derive(Clone, PartialEq, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct CreateTokenResponse {
+    #[prost(message, optional, tag = "1")]
+    pub token: ::core::option::Option<Token>,
+    /// The secret: here, and never again.
+    #[prost(string, tag = "2")]
+    pub secret: ::prost::alloc::string::String,
+    #[prost(bool, tag = "3")]
+    pub changed: bool,
+    /// The event that made it.
+    #[prost(uint64, tag = "4")]
+    pub sequence: u64,
+    #[prost(message, optional, tag = "5")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct IdsOrAll {
-    #[prost(oneof = "ids_or_all::Kind", tags = "1, 2")]
-    pub kind: ::core::option::Option<ids_or_all::Kind>,
+pub struct ListTokensRequest {
+    /// Required: `mine` or `org`.
+    #[prost(message, optional, tag = "1")]
+    pub whose: ::core::option::Option<Whose>,
+    /// Lists revoked tokens too.
+    #[prost(bool, tag = "2")]
+    pub include_revoked: bool,
+    /// At most 1000; 0 stands for 100.
+    #[prost(int32, tag = "3")]
+    pub page_size: i32,
+    /// The `next_page_token` of the page before; empty for the first.
+    #[prost(string, tag = "4")]
+    pub page_token: ::prost::alloc::string::String,
+    /// Only those that nobody used for so long; one that was never used counts from when it was made.
+    #[prost(message, optional, tag = "5")]
+    pub unused_for: ::core::option::Option<::prost_types::Duration>,
+    /// Only those that live and end within so long.
+    #[prost(message, optional, tag = "6")]
+    pub expiring_within: ::core::option::Option<::prost_types::Duration>,
+    /// Absent: by when they were made.
+    #[prost(enumeration = "TokenOrder", optional, tag = "7")]
+    pub order: ::core::option::Option<i32>,
+    /// Sorts the other way round.
+    #[prost(bool, tag = "8")]
+    pub reverse: bool,
 }
-/// Nested message and enum types in `IdsOrAll`.
-pub mod ids_or_all {
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
-    pub enum Kind {
-        #[prost(message, tag = "1")]
-        All(super::All),
-        /// Here they may be none.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListTokensResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub tokens: ::prost::alloc::vec::Vec<Token>,
+    /// Empty on the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+    /// The instant as of which status and last use are told.
+    #[prost(message, optional, tag = "3")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetTokenRequest {
+    /// Required: `mine` or `org`.
+    #[prost(message, optional, tag = "1")]
+    pub whose: ::core::option::Option<Whose>,
+    /// Required.
+    #[prost(message, optional, tag = "2")]
+    pub which: ::core::option::Option<Which>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetTokenResponse {
+    #[prost(message, optional, tag = "1")]
+    pub token: ::core::option::Option<Token>,
+    /// The instant as of which status and last use are told.
+    #[prost(message, optional, tag = "2")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UpdateTokenRequest {
+    /// Required: `mine` or `org`.
+    #[prost(message, optional, tag = "1")]
+    pub whose: ::core::option::Option<Whose>,
+    /// Required.
+    #[prost(message, optional, tag = "2")]
+    pub which: ::core::option::Option<Which>,
+    /// Empty takes it away. Absent: it stays.
+    #[prost(string, optional, tag = "3")]
+    pub description: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct UpdateTokenResponse {
+    #[prost(message, optional, tag = "1")]
+    pub token: ::core::option::Option<Token>,
+    /// False where it was so before.
+    #[prost(bool, tag = "2")]
+    pub changed: bool,
+    /// The last event, which tells of it or came after.
+    #[prost(uint64, tag = "3")]
+    pub sequence: u64,
+    #[prost(message, optional, tag = "4")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RevokeTokenRequest {
+    /// Required: `mine` or `org`.
+    #[prost(message, optional, tag = "1")]
+    pub whose: ::core::option::Option<Whose>,
+    /// Required. Revoking a revoked token changes nothing and succeeds.
+    #[prost(message, optional, tag = "2")]
+    pub which: ::core::option::Option<Which>,
+    /// Required.
+    #[prost(enumeration = "RevocationReason", tag = "3")]
+    pub reason: i32,
+    /// For the token's owner, in the words of whoever revokes it.
+    #[prost(string, optional, tag = "4")]
+    pub note: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RevokeTokenResponse {
+    #[prost(message, optional, tag = "1")]
+    pub token: ::core::option::Option<Token>,
+    /// False where it was revoked before.
+    #[prost(bool, tag = "2")]
+    pub changed: bool,
+    /// The last event, which tells of it or came after.
+    #[prost(uint64, tag = "3")]
+    pub sequence: u64,
+    #[prost(message, optional, tag = "4")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RotateTokenRequest {
+    /// Required: `mine` or `org`.
+    #[prost(message, optional, tag = "1")]
+    pub whose: ::core::option::Option<Whose>,
+    /// Required.
+    #[prost(message, optional, tag = "2")]
+    pub which: ::core::option::Option<Which>,
+    /// For how long the old secret serves on once the new one is confirmed. Absent: 24 hours; zero: it ends at once.
+    #[prost(message, optional, tag = "3")]
+    pub overlap: ::core::option::Option<::prost_types::Duration>,
+    /// How long the token lives from now on: no longer than it was made for. Absent: as long as that, as far as policies
+    /// admit. A token that rotates itself keeps its end.
+    #[prost(message, optional, tag = "4")]
+    pub expiry: ::core::option::Option<ExpiryChoice>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct RotateTokenResponse {
+    #[prost(message, optional, tag = "1")]
+    pub token: ::core::option::Option<Token>,
+    /// The new secret: here, and never again.
+    #[prost(string, tag = "2")]
+    pub secret: ::prost::alloc::string::String,
+    /// Until when it waits to be confirmed.
+    #[prost(message, optional, tag = "3")]
+    pub pending_until: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(bool, tag = "4")]
+    pub changed: bool,
+    /// The event that made it.
+    #[prost(uint64, tag = "5")]
+    pub sequence: u64,
+    #[prost(message, optional, tag = "6")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ConfirmRotationRequest {
+    /// Required: `mine` or `org`.
+    #[prost(message, optional, tag = "1")]
+    pub whose: ::core::option::Option<Whose>,
+    /// Required.
+    #[prost(message, optional, tag = "2")]
+    pub which: ::core::option::Option<Which>,
+    /// The new secret's first 12 characters: where it took over already, by its first use, all is well. Absent: the one that
+    /// waits.
+    #[prost(string, optional, tag = "3")]
+    pub prefix: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ConfirmRotationResponse {
+    #[prost(message, optional, tag = "1")]
+    pub token: ::core::option::Option<Token>,
+    /// False where it took over before.
+    #[prost(bool, tag = "2")]
+    pub changed: bool,
+    /// The last event, which tells of it or came after.
+    #[prost(uint64, tag = "3")]
+    pub sequence: u64,
+    #[prost(message, optional, tag = "4")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DropRotationRequest {
+    /// Required: `mine` or `org`.
+    #[prost(message, optional, tag = "1")]
+    pub whose: ::core::option::Option<Whose>,
+    /// Required.
+    #[prost(message, optional, tag = "2")]
+    pub which: ::core::option::Option<Which>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DropRotationResponse {
+    #[prost(message, optional, tag = "1")]
+    pub token: ::core::option::Option<Token>,
+    #[prost(bool, tag = "2")]
+    pub changed: bool,
+    /// The event that tells of it.
+    #[prost(uint64, tag = "3")]
+    pub sequence: u64,
+    #[prost(message, optional, tag = "4")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RetireSecretRequest {
+    /// Required: `mine` or `org`.
+    #[prost(message, optional, tag = "1")]
+    pub whose: ::core::option::Option<Whose>,
+    /// Required.
+    #[prost(message, optional, tag = "2")]
+    pub which: ::core::option::Option<Which>,
+    /// Does so though it is not safe yet.
+    #[prost(bool, tag = "3")]
+    pub anyway: bool,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RetireSecretResponse {
+    #[prost(message, optional, tag = "1")]
+    pub token: ::core::option::Option<Token>,
+    #[prost(bool, tag = "2")]
+    pub changed: bool,
+    /// The event that tells of it.
+    #[prost(uint64, tag = "3")]
+    pub sequence: u64,
+    #[prost(message, optional, tag = "4")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RenewTokenRequest {
+    /// Required: `mine` or `org`.
+    #[prost(message, optional, tag = "1")]
+    pub whose: ::core::option::Option<Whose>,
+    /// Required.
+    #[prost(message, optional, tag = "2")]
+    pub which: ::core::option::Option<Which>,
+    /// Nothing is changed where so much is left. Absent: it is renewed in any case.
+    #[prost(message, optional, tag = "3")]
+    pub minimum: ::core::option::Option<::prost_types::Duration>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RenewTokenResponse {
+    #[prost(message, optional, tag = "1")]
+    pub token: ::core::option::Option<Token>,
+    /// True where its end was moved.
+    #[prost(bool, tag = "2")]
+    pub changed: bool,
+    /// The last event, which tells of it or came after.
+    #[prost(uint64, tag = "3")]
+    pub sequence: u64,
+    #[prost(message, optional, tag = "4")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SuspendTokenRequest {
+    /// Required: `mine` or `org`.
+    #[prost(message, optional, tag = "1")]
+    pub whose: ::core::option::Option<Whose>,
+    /// Required.
+    #[prost(message, optional, tag = "2")]
+    pub which: ::core::option::Option<Which>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SuspendTokenResponse {
+    #[prost(message, optional, tag = "1")]
+    pub token: ::core::option::Option<Token>,
+    /// False where it was suspended before.
+    #[prost(bool, tag = "2")]
+    pub changed: bool,
+    /// The last event, which tells of it or came after.
+    #[prost(uint64, tag = "3")]
+    pub sequence: u64,
+    #[prost(message, optional, tag = "4")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ResumeTokenRequest {
+    /// Required: `mine` or `org`.
+    #[prost(message, optional, tag = "1")]
+    pub whose: ::core::option::Option<Whose>,
+    /// Required.
+    #[prost(message, optional, tag = "2")]
+    pub which: ::core::option::Option<Which>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ResumeTokenResponse {
+    #[prost(message, optional, tag = "1")]
+    pub token: ::core::option::Option<Token>,
+    /// False where it was not suspended before.
+    #[prost(bool, tag = "2")]
+    pub changed: bool,
+    /// The last event, which tells of it or came after.
+    #[prost(uint64, tag = "3")]
+    pub sequence: u64,
+    #[prost(message, optional, tag = "4")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RevokeAllTokensRequest {
+    /// Required: `mine`, `org` or `account`.
+    #[prost(message, optional, tag = "1")]
+    pub whose: ::core::option::Option<Whose>,
+    /// Only says what it would do.
+    #[prost(bool, tag = "4")]
+    pub dry_run: bool,
+    /// Required: which of them.
+    #[prost(oneof = "revoke_all_tokens_request::Which", tags = "2, 3")]
+    pub which: ::core::option::Option<revoke_all_tokens_request::Which>,
+}
+/// Nested message and enum types in `RevokeAllTokensRequest`.
+pub mod revoke_all_tokens_request {
+    /// Required: which of them.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Which {
+        /// Those minted before this instant.
         #[prost(message, tag = "2")]
-        Only(super::IdSet),
+        CreatedBefore(::prost_types::Timestamp),
+        /// All there are.
+        #[prost(message, tag = "3")]
+        All(super::All),
     }
 }
-/// Some ids.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RevokeAllTokensResponse {
+    /// What was minted before is revoked.
+    #[prost(message, optional, tag = "1")]
+    pub not_before: ::core::option::Option<::prost_types::Timestamp>,
+    /// How many tokens that live that concerns.
+    #[prost(uint32, tag = "2")]
+    pub tokens: u32,
+    /// Those of them that were used within the last 24 hours, those used last first: at most 1000.
+    #[prost(message, repeated, tag = "3")]
+    pub used_today: ::prost::alloc::vec::Vec<Token>,
+    /// How many those are.
+    #[prost(uint32, tag = "4")]
+    pub used_today_count: u32,
+    /// False for a dry run.
+    #[prost(bool, tag = "5")]
+    pub changed: bool,
+    /// The event that tells of it; for a dry run, the last event there is.
+    #[prost(uint64, tag = "6")]
+    pub sequence: u64,
+    #[prost(message, optional, tag = "7")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ExplainTokenRequest {
+    /// Required: `mine` or `org`.
+    #[prost(message, optional, tag = "1")]
+    pub whose: ::core::option::Option<Whose>,
+    /// The slug of the org in question. Absent: each org where the owner is a member, or that the token names.
+    #[prost(string, optional, tag = "5")]
+    pub org: ::core::option::Option<::prost::alloc::string::String>,
+    /// The access that would be required. Absent: what the token may do at all.
+    #[prost(enumeration = "Scope", optional, tag = "6")]
+    pub access: ::core::option::Option<i32>,
+    /// The permission that would be required. It needs an access and an org.
+    #[prost(message, optional, tag = "7")]
+    pub permission: ::core::option::Option<Permission>,
+    /// The name of the service that would ask. Absent for ndauth itself.
+    #[prost(string, optional, tag = "8")]
+    pub service: ::core::option::Option<::prost::alloc::string::String>,
+    /// The address from which the token would be used. Absent where it is not known.
+    #[prost(string, optional, tag = "9")]
+    pub client_address: ::core::option::Option<::prost::alloc::string::String>,
+    /// Required: which token.
+    #[prost(oneof = "explain_token_request::Token", tags = "2, 3, 4")]
+    pub token: ::core::option::Option<explain_token_request::Token>,
+}
+/// Nested message and enum types in `ExplainTokenRequest`.
+pub mod explain_token_request {
+    /// Required: which token.
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Token {
+        /// One that there is.
+        #[prost(message, tag = "2")]
+        Which(super::Which),
+        /// The secret itself: whoever holds all of it may ask about it.
+        #[prost(message, tag = "3")]
+        Secret(super::PresentedSecret),
+        /// One that is not made yet, and is not made by asking. Its name may be empty.
+        #[prost(message, tag = "4")]
+        Planned(super::NewToken),
+    }
+}
+/// A secret, whole.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct IdSet {
-    #[prost(string, repeated, tag = "1")]
-    pub ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+#[prost(skip_debug)]
+pub struct PresentedSecret {
+    #[prost(string, tag = "1")]
+    pub secret: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ExplainTokenResponse {
+    /// One an org, by slug.
+    #[prost(message, repeated, tag = "1")]
+    pub explanations: ::prost::alloc::vec::Vec<Explanation>,
+    #[prost(message, optional, tag = "2")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Explanation {
+    /// The org's slug. Absent where only the token itself was judged, for it has no org.
+    #[prost(string, optional, tag = "1")]
+    pub org: ::core::option::Option<::prost::alloc::string::String>,
+    /// Each factor, in the order in which they are asked.
+    #[prost(message, repeated, tag = "2")]
+    pub findings: ::prost::alloc::vec::Vec<Finding>,
+    #[prost(oneof = "explanation::Outcome", tags = "3, 4")]
+    pub outcome: ::core::option::Option<explanation::Outcome>,
+}
+/// Nested message and enum types in `Explanation`.
+pub mod explanation {
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Outcome {
+        /// What the token may do there.
+        #[prost(message, tag = "3")]
+        Allowed(super::Effective),
+        /// Why the first factor that refuses does so.
+        #[prost(message, tag = "4")]
+        Refused(super::Refused),
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Finding {
+    #[prost(enumeration = "Factor", tag = "1")]
+    pub factor: i32,
+    /// For people: what it allows.
+    #[prost(string, tag = "2")]
+    pub allows: ::prost::alloc::string::String,
+    /// Absent where it does not refuse.
+    #[prost(message, optional, tag = "3")]
+    pub refused: ::core::option::Option<Refused>,
 }
 /// Generated client implementations.
-pub mod watch_service_client {
+pub mod token_service_client {
     #![allow(
         unused_variables,
         dead_code,
@@ -5006,13 +4231,15 @@ pub mod watch_service_client {
     )]
     use tonic::codegen::*;
     use tonic::codegen::http::Uri;
-    /// For internal services that keep what `Resolve` told them. The credential is a service's, as with
-    /// `ValidationService`.
+    /// Tokens, a person's and an org's own. The credential is `authorization: Bearer …` metadata.
+    ///
+    /// Each request says whose tokens it is about. About its own, a session may do everything, and a token what is said at
+    /// each call. About an org's, only a session of an admin of that org may.
     #[derive(Debug, Clone)]
-    pub struct WatchServiceClient<T> {
+    pub struct TokenServiceClient<T> {
         inner: tonic::client::Grpc<T>,
     }
-    impl<T> WatchServiceClient<T>
+    impl<T> TokenServiceClient<T>
     where
         T: tonic::client::GrpcService<tonic::body::Body>,
         T::Error: Into<StdError>,
@@ -5030,7 +4257,7 @@ pub mod watch_service_client {
         pub fn with_interceptor<F>(
             inner: T,
             interceptor: F,
-        ) -> WatchServiceClient<InterceptedService<T, F>>
+        ) -> TokenServiceClient<InterceptedService<T, F>>
         where
             F: tonic::service::Interceptor,
             T::ResponseBody: Default,
@@ -5044,7 +4271,7 @@ pub mod watch_service_client {
                 http::Request<tonic::body::Body>,
             >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
         {
-            WatchServiceClient::new(InterceptedService::new(inner, interceptor))
+            TokenServiceClient::new(InterceptedService::new(inner, interceptor))
         }
         /// Compress requests with the given encoding.
         ///
@@ -5077,18 +4304,12 @@ pub mod watch_service_client {
             self.inner = self.inner.max_encoding_message_size(limit);
             self
         }
-        /// Tells what changed, as it happens, and how fresh that is. A service hears of no more than it may ask about.
-        ///
-        /// The client sends numbered probes, at least one in an eighth of the bound; an answer to one says that all that
-        /// happened before it was sent, less the age that it tells, has been told. A client that cannot prove in this way
-        /// that it is no older than the bound keeps nothing: it asks, or says that it could not decide.
-        pub async fn watch_revocations(
+        /// Makes a token.
+        pub async fn create_token(
             &mut self,
-            request: impl tonic::IntoStreamingRequest<
-                Message = super::WatchRevocationsRequest,
-            >,
+            request: impl tonic::IntoRequest<super::CreateTokenRequest>,
         ) -> std::result::Result<
-            tonic::Response<tonic::codec::Streaming<super::WatchRevocationsResponse>>,
+            tonic::Response<super::CreateTokenResponse>,
             tonic::Status,
         > {
             self.inner
@@ -5101,17 +4322,346 @@ pub mod watch_service_client {
                 })?;
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static(
-                "/ndauth.v1.WatchService/WatchRevocations",
+                "/ndauth.v1.TokenService/CreateToken",
             );
-            let mut req = request.into_streaming_request();
+            let mut req = request.into_request();
             req.extensions_mut()
-                .insert(GrpcMethod::new("ndauth.v1.WatchService", "WatchRevocations"));
-            self.inner.streaming(req, path, codec).await
+                .insert(GrpcMethod::new("ndauth.v1.TokenService", "CreateToken"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Lists tokens, oldest first. A personal token may that carries all grants or `read:tokens`.
+        pub async fn list_tokens(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListTokensRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListTokensResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.TokenService/ListTokens",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ndauth.v1.TokenService", "ListTokens"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Shows a token. A token may that may list, and itself.
+        pub async fn get_token(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetTokenRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetTokenResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.TokenService/GetToken",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ndauth.v1.TokenService", "GetToken"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Changes the description of a token.
+        pub async fn update_token(
+            &mut self,
+            request: impl tonic::IntoRequest<super::UpdateTokenRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::UpdateTokenResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.TokenService/UpdateToken",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ndauth.v1.TokenService", "UpdateToken"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Revokes a token, at once and for good. A token may revoke itself.
+        pub async fn revoke_token(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RevokeTokenRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RevokeTokenResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.TokenService/RevokeToken",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ndauth.v1.TokenService", "RevokeToken"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Draws a new secret for a token. It waits to be confirmed, by its first use or by `ConfirmRotation`, and dies after 15
+        /// minutes where it is not; only then does the old one retire, after the overlap. A token may rotate itself that was
+        /// made self-rotating.
+        pub async fn rotate_token(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RotateTokenRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RotateTokenResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.TokenService/RotateToken",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ndauth.v1.TokenService", "RotateToken"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Lets the new secret take over, since it arrived where it belongs. A self-rotating token may by the new secret.
+        pub async fn confirm_rotation(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ConfirmRotationRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ConfirmRotationResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.TokenService/ConfirmRotation",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ndauth.v1.TokenService", "ConfirmRotation"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Forgets the new secret; the old one stays. A self-rotating token may by the old secret.
+        pub async fn drop_rotation(
+            &mut self,
+            request: impl tonic::IntoRequest<super::DropRotationRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DropRotationResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.TokenService/DropRotation",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ndauth.v1.TokenService", "DropRotation"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Ends the old secret before its overlap is over. A self-rotating token may by a confirmed secret.
+        pub async fn retire_secret(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RetireSecretRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RetireSecretResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.TokenService/RetireSecret",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ndauth.v1.TokenService", "RetireSecret"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Moves the end of a standard token by 30 days. A token may renew itself that was made self-rotating.
+        pub async fn renew_token(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RenewTokenRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RenewTokenResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.TokenService/RenewToken",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ndauth.v1.TokenService", "RenewToken"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Suspends a token: it has no power until it is resumed.
+        pub async fn suspend_token(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SuspendTokenRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SuspendTokenResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.TokenService/SuspendToken",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ndauth.v1.TokenService", "SuspendToken"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Resumes a suspended token.
+        pub async fn resume_token(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ResumeTokenRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ResumeTokenResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.TokenService/ResumeToken",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ndauth.v1.TokenService", "ResumeToken"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Revokes all tokens minted before an instant: the caller's; those of an org's own and the power of all others there,
+        /// for an admin who logged in within the last 15 minutes; or those of an account, for an operator.
+        pub async fn revoke_all_tokens(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RevokeAllTokensRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RevokeAllTokensResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.TokenService/RevokeAllTokens",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ndauth.v1.TokenService", "RevokeAllTokens"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Says, factor by factor, what a token may do and why it may not: one there is, one whose secret is shown, or one that
+        /// is not made yet. A token may ask about itself.
+        pub async fn explain_token(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ExplainTokenRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ExplainTokenResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.TokenService/ExplainToken",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ndauth.v1.TokenService", "ExplainToken"));
+            self.inner.unary(req, path, codec).await
         }
     }
 }
 /// Generated server implementations.
-pub mod watch_service_server {
+pub mod token_service_server {
     #![allow(
         unused_variables,
         dead_code,
@@ -5120,42 +4670,139 @@ pub mod watch_service_server {
         clippy::let_unit_value,
     )]
     use tonic::codegen::*;
-    /// Generated trait containing gRPC methods that should be implemented for use with WatchServiceServer.
+    /// Generated trait containing gRPC methods that should be implemented for use with TokenServiceServer.
     #[async_trait]
-    pub trait WatchService: std::marker::Send + std::marker::Sync + 'static {
-        /// Server streaming response type for the WatchRevocations method.
-        type WatchRevocationsStream: tonic::codegen::tokio_stream::Stream<
-                Item = std::result::Result<
-                    super::WatchRevocationsResponse,
-                    tonic::Status,
-                >,
-            >
-            + std::marker::Send
-            + 'static;
-        /// Tells what changed, as it happens, and how fresh that is. A service hears of no more than it may ask about.
-        ///
-        /// The client sends numbered probes, at least one in an eighth of the bound; an answer to one says that all that
-        /// happened before it was sent, less the age that it tells, has been told. A client that cannot prove in this way
-        /// that it is no older than the bound keeps nothing: it asks, or says that it could not decide.
-        async fn watch_revocations(
+    pub trait TokenService: std::marker::Send + std::marker::Sync + 'static {
+        /// Makes a token.
+        async fn create_token(
             &self,
-            request: tonic::Request<tonic::Streaming<super::WatchRevocationsRequest>>,
+            request: tonic::Request<super::CreateTokenRequest>,
         ) -> std::result::Result<
-            tonic::Response<Self::WatchRevocationsStream>,
+            tonic::Response<super::CreateTokenResponse>,
+            tonic::Status,
+        >;
+        /// Lists tokens, oldest first. A personal token may that carries all grants or `read:tokens`.
+        async fn list_tokens(
+            &self,
+            request: tonic::Request<super::ListTokensRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListTokensResponse>,
+            tonic::Status,
+        >;
+        /// Shows a token. A token may that may list, and itself.
+        async fn get_token(
+            &self,
+            request: tonic::Request<super::GetTokenRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetTokenResponse>,
+            tonic::Status,
+        >;
+        /// Changes the description of a token.
+        async fn update_token(
+            &self,
+            request: tonic::Request<super::UpdateTokenRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::UpdateTokenResponse>,
+            tonic::Status,
+        >;
+        /// Revokes a token, at once and for good. A token may revoke itself.
+        async fn revoke_token(
+            &self,
+            request: tonic::Request<super::RevokeTokenRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RevokeTokenResponse>,
+            tonic::Status,
+        >;
+        /// Draws a new secret for a token. It waits to be confirmed, by its first use or by `ConfirmRotation`, and dies after 15
+        /// minutes where it is not; only then does the old one retire, after the overlap. A token may rotate itself that was
+        /// made self-rotating.
+        async fn rotate_token(
+            &self,
+            request: tonic::Request<super::RotateTokenRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RotateTokenResponse>,
+            tonic::Status,
+        >;
+        /// Lets the new secret take over, since it arrived where it belongs. A self-rotating token may by the new secret.
+        async fn confirm_rotation(
+            &self,
+            request: tonic::Request<super::ConfirmRotationRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ConfirmRotationResponse>,
+            tonic::Status,
+        >;
+        /// Forgets the new secret; the old one stays. A self-rotating token may by the old secret.
+        async fn drop_rotation(
+            &self,
+            request: tonic::Request<super::DropRotationRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DropRotationResponse>,
+            tonic::Status,
+        >;
+        /// Ends the old secret before its overlap is over. A self-rotating token may by a confirmed secret.
+        async fn retire_secret(
+            &self,
+            request: tonic::Request<super::RetireSecretRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RetireSecretResponse>,
+            tonic::Status,
+        >;
+        /// Moves the end of a standard token by 30 days. A token may renew itself that was made self-rotating.
+        async fn renew_token(
+            &self,
+            request: tonic::Request<super::RenewTokenRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RenewTokenResponse>,
+            tonic::Status,
+        >;
+        /// Suspends a token: it has no power until it is resumed.
+        async fn suspend_token(
+            &self,
+            request: tonic::Request<super::SuspendTokenRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SuspendTokenResponse>,
+            tonic::Status,
+        >;
+        /// Resumes a suspended token.
+        async fn resume_token(
+            &self,
+            request: tonic::Request<super::ResumeTokenRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ResumeTokenResponse>,
+            tonic::Status,
+        >;
+        /// Revokes all tokens minted before an instant: the caller's; those of an org's own and the power of all others there,
+        /// for an admin who logged in within the last 15 minutes; or those of an account, for an operator.
+        async fn revoke_all_tokens(
+            &self,
+            request: tonic::Request<super::RevokeAllTokensRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RevokeAllTokensResponse>,
+            tonic::Status,
+        >;
+        /// Says, factor by factor, what a token may do and why it may not: one there is, one whose secret is shown, or one that
+        /// is not made yet. A token may ask about itself.
+        async fn explain_token(
+            &self,
+            request: tonic::Request<super::ExplainTokenRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ExplainTokenResponse>,
             tonic::Status,
         >;
     }
-    /// For internal services that keep what `Resolve` told them. The credential is a service's, as with
-    /// `ValidationService`.
+    /// Tokens, a person's and an org's own. The credential is `authorization: Bearer …` metadata.
+    ///
+    /// Each request says whose tokens it is about. About its own, a session may do everything, and a token what is said at
+    /// each call. About an org's, only a session of an admin of that org may.
     #[derive(Debug)]
-    pub struct WatchServiceServer<T> {
+    pub struct TokenServiceServer<T> {
         inner: Arc<T>,
         accept_compression_encodings: EnabledCompressionEncodings,
         send_compression_encodings: EnabledCompressionEncodings,
         max_decoding_message_size: Option<usize>,
         max_encoding_message_size: Option<usize>,
     }
-    impl<T> WatchServiceServer<T> {
+    impl<T> TokenServiceServer<T> {
         pub fn new(inner: T) -> Self {
             Self::from_arc(Arc::new(inner))
         }
@@ -5206,9 +4853,9 @@ pub mod watch_service_server {
             self
         }
     }
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for WatchServiceServer<T>
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for TokenServiceServer<T>
     where
-        T: WatchService,
+        T: TokenService,
         B: Body + std::marker::Send + 'static,
         B::Error: Into<StdError> + std::marker::Send + 'static,
     {
@@ -5223,28 +4870,565 @@ pub mod watch_service_server {
         }
         fn call(&mut self, req: http::Request<B>) -> Self::Future {
             match req.uri().path() {
-                "/ndauth.v1.WatchService/WatchRevocations" => {
+                "/ndauth.v1.TokenService/CreateToken" => {
                     #[allow(non_camel_case_types)]
-                    struct WatchRevocationsSvc<T: WatchService>(pub Arc<T>);
+                    struct CreateTokenSvc<T: TokenService>(pub Arc<T>);
                     impl<
-                        T: WatchService,
-                    > tonic::server::StreamingService<super::WatchRevocationsRequest>
-                    for WatchRevocationsSvc<T> {
-                        type Response = super::WatchRevocationsResponse;
-                        type ResponseStream = T::WatchRevocationsStream;
+                        T: TokenService,
+                    > tonic::server::UnaryService<super::CreateTokenRequest>
+                    for CreateTokenSvc<T> {
+                        type Response = super::CreateTokenResponse;
                         type Future = BoxFuture<
-                            tonic::Response<Self::ResponseStream>,
+                            tonic::Response<Self::Response>,
                             tonic::Status,
                         >;
                         fn call(
                             &mut self,
-                            request: tonic::Request<
-                                tonic::Streaming<super::WatchRevocationsRequest>,
-                            >,
+                            request: tonic::Request<super::CreateTokenRequest>,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move {
-                                <T as WatchService>::watch_revocations(&inner, request)
+                                <T as TokenService>::create_token(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CreateTokenSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ndauth.v1.TokenService/ListTokens" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListTokensSvc<T: TokenService>(pub Arc<T>);
+                    impl<
+                        T: TokenService,
+                    > tonic::server::UnaryService<super::ListTokensRequest>
+                    for ListTokensSvc<T> {
+                        type Response = super::ListTokensResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListTokensRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TokenService>::list_tokens(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListTokensSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ndauth.v1.TokenService/GetToken" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetTokenSvc<T: TokenService>(pub Arc<T>);
+                    impl<
+                        T: TokenService,
+                    > tonic::server::UnaryService<super::GetTokenRequest>
+                    for GetTokenSvc<T> {
+                        type Response = super::GetTokenResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetTokenRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TokenService>::get_token(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetTokenSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ndauth.v1.TokenService/UpdateToken" => {
+                    #[allow(non_camel_case_types)]
+                    struct UpdateTokenSvc<T: TokenService>(pub Arc<T>);
+                    impl<
+                        T: TokenService,
+                    > tonic::server::UnaryService<super::UpdateTokenRequest>
+                    for UpdateTokenSvc<T> {
+                        type Response = super::UpdateTokenResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::UpdateTokenRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TokenService>::update_token(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = UpdateTokenSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ndauth.v1.TokenService/RevokeToken" => {
+                    #[allow(non_camel_case_types)]
+                    struct RevokeTokenSvc<T: TokenService>(pub Arc<T>);
+                    impl<
+                        T: TokenService,
+                    > tonic::server::UnaryService<super::RevokeTokenRequest>
+                    for RevokeTokenSvc<T> {
+                        type Response = super::RevokeTokenResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RevokeTokenRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TokenService>::revoke_token(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RevokeTokenSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ndauth.v1.TokenService/RotateToken" => {
+                    #[allow(non_camel_case_types)]
+                    struct RotateTokenSvc<T: TokenService>(pub Arc<T>);
+                    impl<
+                        T: TokenService,
+                    > tonic::server::UnaryService<super::RotateTokenRequest>
+                    for RotateTokenSvc<T> {
+                        type Response = super::RotateTokenResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RotateTokenRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TokenService>::rotate_token(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RotateTokenSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ndauth.v1.TokenService/ConfirmRotation" => {
+                    #[allow(non_camel_case_types)]
+                    struct ConfirmRotationSvc<T: TokenService>(pub Arc<T>);
+                    impl<
+                        T: TokenService,
+                    > tonic::server::UnaryService<super::ConfirmRotationRequest>
+                    for ConfirmRotationSvc<T> {
+                        type Response = super::ConfirmRotationResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ConfirmRotationRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TokenService>::confirm_rotation(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ConfirmRotationSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ndauth.v1.TokenService/DropRotation" => {
+                    #[allow(non_camel_case_types)]
+                    struct DropRotationSvc<T: TokenService>(pub Arc<T>);
+                    impl<
+                        T: TokenService,
+                    > tonic::server::UnaryService<super::DropRotationRequest>
+                    for DropRotationSvc<T> {
+                        type Response = super::DropRotationResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::DropRotationRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TokenService>::drop_rotation(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = DropRotationSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ndauth.v1.TokenService/RetireSecret" => {
+                    #[allow(non_camel_case_types)]
+                    struct RetireSecretSvc<T: TokenService>(pub Arc<T>);
+                    impl<
+                        T: TokenService,
+                    > tonic::server::UnaryService<super::RetireSecretRequest>
+                    for RetireSecretSvc<T> {
+                        type Response = super::RetireSecretResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RetireSecretRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TokenService>::retire_secret(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RetireSecretSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ndauth.v1.TokenService/RenewToken" => {
+                    #[allow(non_camel_case_types)]
+                    struct RenewTokenSvc<T: TokenService>(pub Arc<T>);
+                    impl<
+                        T: TokenService,
+                    > tonic::server::UnaryService<super::RenewTokenRequest>
+                    for RenewTokenSvc<T> {
+                        type Response = super::RenewTokenResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RenewTokenRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TokenService>::renew_token(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RenewTokenSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ndauth.v1.TokenService/SuspendToken" => {
+                    #[allow(non_camel_case_types)]
+                    struct SuspendTokenSvc<T: TokenService>(pub Arc<T>);
+                    impl<
+                        T: TokenService,
+                    > tonic::server::UnaryService<super::SuspendTokenRequest>
+                    for SuspendTokenSvc<T> {
+                        type Response = super::SuspendTokenResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SuspendTokenRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TokenService>::suspend_token(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SuspendTokenSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ndauth.v1.TokenService/ResumeToken" => {
+                    #[allow(non_camel_case_types)]
+                    struct ResumeTokenSvc<T: TokenService>(pub Arc<T>);
+                    impl<
+                        T: TokenService,
+                    > tonic::server::UnaryService<super::ResumeTokenRequest>
+                    for ResumeTokenSvc<T> {
+                        type Response = super::ResumeTokenResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ResumeTokenRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TokenService>::resume_token(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ResumeTokenSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ndauth.v1.TokenService/RevokeAllTokens" => {
+                    #[allow(non_camel_case_types)]
+                    struct RevokeAllTokensSvc<T: TokenService>(pub Arc<T>);
+                    impl<
+                        T: TokenService,
+                    > tonic::server::UnaryService<super::RevokeAllTokensRequest>
+                    for RevokeAllTokensSvc<T> {
+                        type Response = super::RevokeAllTokensResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RevokeAllTokensRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TokenService>::revoke_all_tokens(&inner, request)
                                     .await
                             };
                             Box::pin(fut)
@@ -5256,7 +5440,7 @@ pub mod watch_service_server {
                     let max_encoding_message_size = self.max_encoding_message_size;
                     let inner = self.inner.clone();
                     let fut = async move {
-                        let method = WatchRevocationsSvc(inner);
+                        let method = RevokeAllTokensSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -5267,7 +5451,52 @@ pub mod watch_service_server {
                                 max_decoding_message_size,
                                 max_encoding_message_size,
                             );
-                        let res = grpc.streaming(method, req).await;
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ndauth.v1.TokenService/ExplainToken" => {
+                    #[allow(non_camel_case_types)]
+                    struct ExplainTokenSvc<T: TokenService>(pub Arc<T>);
+                    impl<
+                        T: TokenService,
+                    > tonic::server::UnaryService<super::ExplainTokenRequest>
+                    for ExplainTokenSvc<T> {
+                        type Response = super::ExplainTokenResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ExplainTokenRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TokenService>::explain_token(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ExplainTokenSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)
@@ -5294,7 +5523,7 @@ pub mod watch_service_server {
             }
         }
     }
-    impl<T> Clone for WatchServiceServer<T> {
+    impl<T> Clone for TokenServiceServer<T> {
         fn clone(&self) -> Self {
             let inner = self.inner.clone();
             Self {
@@ -5307,8 +5536,8 @@ pub mod watch_service_server {
         }
     }
     /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "ndauth.v1.WatchService";
-    impl<T> tonic::server::NamedService for WatchServiceServer<T> {
+    pub const SERVICE_NAME: &str = "ndauth.v1.TokenService";
+    impl<T> tonic::server::NamedService for TokenServiceServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
@@ -5371,26 +5600,14 @@ pub struct Allowed {
     pub token_id: ::prost::alloc::string::String,
     #[prost(string, tag = "2")]
     pub token_name: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "3")]
+    pub owner: ::core::option::Option<Owner>,
     /// When the token ends.
     #[prost(message, optional, tag = "5")]
     pub expiry: ::core::option::Option<Expiry>,
     /// What it may do in the org. Absent with `ACCESS_IDENTITY`, which confers nothing.
     #[prost(message, optional, tag = "6")]
     pub effective: ::core::option::Option<Effective>,
-    /// Whose it is. One of the two is always set.
-    #[prost(oneof = "allowed::Owner", tags = "3, 4")]
-    pub owner: ::core::option::Option<allowed::Owner>,
-}
-/// Nested message and enum types in `Allowed`.
-pub mod allowed {
-    /// Whose it is. One of the two is always set.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
-    pub enum Owner {
-        #[prost(message, tag = "3")]
-        Account(super::OwnerAccount),
-        #[prost(message, tag = "4")]
-        Org(super::OwnerOrg),
-    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ValidateTokensRequest {
@@ -5614,9 +5831,9 @@ pub struct InputPlace {
     /// Absent where the service knows of none of that name.
     #[prost(message, optional, tag = "2")]
     pub org: ::core::option::Option<InputOrg>,
-    /// Unspecified where the owner has none, and where the owner is an org.
-    #[prost(enumeration = "Role", tag = "3")]
-    pub role: i32,
+    /// Absent where the owner has none, and where the owner is an org.
+    #[prost(enumeration = "Role", optional, tag = "3")]
+    pub role: ::core::option::Option<i32>,
     /// The one that rules, and those that are to come.
     #[prost(message, repeated, tag = "4")]
     pub policies: ::prost::alloc::vec::Vec<InputPolicy>,
@@ -5637,9 +5854,9 @@ pub struct InputPolicy {
 pub enum Access {
     Unspecified = 0,
     /// List and query.
-    ReadOnly = 1,
+    Ro = 1,
     /// Also change.
-    ReadWrite = 2,
+    Rw = 2,
     /// None: only whose secret it is. The answer confers nothing.
     Identity = 3,
 }
@@ -5651,8 +5868,8 @@ impl Access {
     pub fn as_str_name(&self) -> &'static str {
         match self {
             Self::Unspecified => "ACCESS_UNSPECIFIED",
-            Self::ReadOnly => "ACCESS_READ_ONLY",
-            Self::ReadWrite => "ACCESS_READ_WRITE",
+            Self::Ro => "ACCESS_RO",
+            Self::Rw => "ACCESS_RW",
             Self::Identity => "ACCESS_IDENTITY",
         }
     }
@@ -5660,8 +5877,8 @@ impl Access {
     pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
         match value {
             "ACCESS_UNSPECIFIED" => Some(Self::Unspecified),
-            "ACCESS_READ_ONLY" => Some(Self::ReadOnly),
-            "ACCESS_READ_WRITE" => Some(Self::ReadWrite),
+            "ACCESS_RO" => Some(Self::Ro),
+            "ACCESS_RW" => Some(Self::Rw),
             "ACCESS_IDENTITY" => Some(Self::Identity),
             _ => None,
         }
@@ -6123,395 +6340,146 @@ pub mod validation_service_server {
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
-pub struct CreateTokenRequest {
-    /// Unique among the caller's tokens that are not revoked.
-    #[prost(string, tag = "1")]
-    pub name: ::prost::alloc::string::String,
-    /// Unspecified, with a set of grants, stands for the least that their actions need.
-    #[prost(enumeration = "Scope", tag = "2")]
-    pub scope: i32,
-    /// Required.
-    #[prost(message, optional, tag = "3")]
-    pub orgs: ::core::option::Option<Orgs>,
-    /// Required.
-    #[prost(message, optional, tag = "4")]
-    pub grants: ::core::option::Option<Grants>,
-    /// Required.
-    #[prost(message, optional, tag = "5")]
-    pub expiry: ::core::option::Option<ExpiryChoice>,
-    /// What it is for. May be empty.
-    #[prost(string, tag = "6")]
-    pub description: ::prost::alloc::string::String,
-    /// Required.
-    #[prost(message, optional, tag = "7")]
-    pub services: ::core::option::Option<Services>,
-    /// Required.
-    #[prost(message, optional, tag = "8")]
-    pub networks: ::core::option::Option<Networks>,
-    /// Whether it may rotate and renew itself.
-    #[prost(bool, tag = "9")]
-    pub self_rotating: bool,
-    /// Whether its secret waits to be confirmed, as one of a rotation does.
-    #[prost(bool, tag = "10")]
-    pub pending: bool,
+pub struct WatchRevocationsRequest {
+    /// Counts up from 1.
+    #[prost(uint64, tag = "1")]
+    pub probe: u64,
+    /// Where the client is, from an earlier answer: it hears what came after. Read from the first message alone;
+    /// absent where the client knows nothing.
+    #[prost(message, optional, tag = "2")]
+    pub after: ::core::option::Option<LogPosition>,
+    /// The secrets that the client let pass by what it keeps, and when last. At most 1000.
+    #[prost(message, repeated, tag = "3")]
+    pub uses: ::prost::alloc::vec::Vec<SecretUse>,
 }
+/// What is told in one message, in the order of the fields.
 #[derive(Clone, PartialEq, ::prost::Message)]
-#[prost(skip_debug)]
-pub struct CreateTokenResponse {
-    #[prost(message, optional, tag = "1")]
-    pub token: ::core::option::Option<Token>,
-    /// The secret: here, and never again.
-    #[prost(string, tag = "2")]
-    pub secret: ::prost::alloc::string::String,
-    /// The event that made it.
-    #[prost(uint64, tag = "3")]
-    pub sequence: u64,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ListTokensRequest {
-    /// Whether to list revoked tokens too.
+pub struct WatchRevocationsResponse {
+    /// What the client keeps is worth nothing: it forgets all of it.
     #[prost(bool, tag = "1")]
-    pub include_revoked: bool,
-    /// At most 1000; 0 stands for 100.
-    #[prost(int32, tag = "2")]
-    pub page_size: i32,
-    /// The `next_page_token` of the page before; empty for the first.
-    #[prost(string, tag = "3")]
-    pub page_token: ::prost::alloc::string::String,
-    /// Only those that nobody used for so long; one that was never used counts from when it was made.
-    #[prost(message, optional, tag = "4")]
-    pub unused_for: ::core::option::Option<::prost_types::Duration>,
-    /// Only those that live and end within so long.
-    #[prost(message, optional, tag = "5")]
-    pub expiring_within: ::core::option::Option<::prost_types::Duration>,
-    #[prost(enumeration = "TokenOrder", tag = "6")]
-    pub order: i32,
-    /// Whether the other way round.
-    #[prost(bool, tag = "7")]
-    pub reverse: bool,
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ListTokensResponse {
-    #[prost(message, repeated, tag = "1")]
-    pub tokens: ::prost::alloc::vec::Vec<Token>,
-    /// Empty on the last page.
-    #[prost(string, tag = "2")]
-    pub next_page_token: ::prost::alloc::string::String,
-    /// The instant as of which status and last use are told.
-    #[prost(message, optional, tag = "3")]
-    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct GetTokenRequest {
-    #[prost(oneof = "get_token_request::Token", tags = "1, 2")]
-    pub token: ::core::option::Option<get_token_request::Token>,
-}
-/// Nested message and enum types in `GetTokenRequest`.
-pub mod get_token_request {
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
-    pub enum Token {
-        /// The name of a token that is not revoked.
-        #[prost(string, tag = "1")]
-        Name(::prost::alloc::string::String),
-        #[prost(string, tag = "2")]
-        Id(::prost::alloc::string::String),
-    }
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct GetTokenResponse {
-    #[prost(message, optional, tag = "1")]
-    pub token: ::core::option::Option<Token>,
-    /// The instant as of which status and last use are told.
+    pub reset: bool,
+    /// What concerns every decision, where it is another than before.
     #[prost(message, optional, tag = "2")]
-    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct RevokeTokenRequest {
-    /// Why: told to the token's owner. May be empty.
-    #[prost(string, tag = "3")]
-    pub reason: ::prost::alloc::string::String,
-    #[prost(oneof = "revoke_token_request::Token", tags = "1, 2")]
-    pub token: ::core::option::Option<revoke_token_request::Token>,
-}
-/// Nested message and enum types in `RevokeTokenRequest`.
-pub mod revoke_token_request {
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
-    pub enum Token {
-        /// The name of a token that is not revoked.
-        #[prost(string, tag = "1")]
-        Name(::prost::alloc::string::String),
-        /// Revoking a revoked token by its id changes nothing and succeeds.
-        #[prost(string, tag = "2")]
-        Id(::prost::alloc::string::String),
-    }
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct RevokeTokenResponse {
-    #[prost(message, optional, tag = "1")]
-    pub token: ::core::option::Option<Token>,
-    /// The log's last event once it was revoked.
-    #[prost(uint64, tag = "2")]
-    pub sequence: u64,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct RotateTokenRequest {
-    /// For how long the old secret serves on once the new one is confirmed. Absent: 24 hours; zero: it ends at once.
-    #[prost(message, optional, tag = "3")]
-    pub overlap: ::core::option::Option<::prost_types::Duration>,
-    /// How long the token lives from now on: no longer than it was made for. Absent: as long as that, as far as policies
-    /// admit. A token that rotates itself keeps its end.
+    pub rules: ::core::option::Option<Rules>,
+    /// What changed, in the order in which it did.
+    #[prost(message, repeated, tag = "3")]
+    pub changes: ::prost::alloc::vec::Vec<Change>,
+    /// That the client heard everything so far.
     #[prost(message, optional, tag = "4")]
-    pub expiry: ::core::option::Option<ExpiryChoice>,
-    #[prost(oneof = "rotate_token_request::Token", tags = "1, 2")]
-    pub token: ::core::option::Option<rotate_token_request::Token>,
+    pub confirmed: ::core::option::Option<Confirmed>,
 }
-/// Nested message and enum types in `RotateTokenRequest`.
-pub mod rotate_token_request {
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
-    pub enum Token {
-        /// The name of a token that is not revoked.
-        #[prost(string, tag = "1")]
-        Name(::prost::alloc::string::String),
-        #[prost(string, tag = "2")]
-        Id(::prost::alloc::string::String),
-    }
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-#[prost(skip_debug)]
-pub struct RotateTokenResponse {
-    #[prost(message, optional, tag = "1")]
-    pub token: ::core::option::Option<Token>,
-    /// The new secret: here, and never again.
-    #[prost(string, tag = "2")]
-    pub secret: ::prost::alloc::string::String,
-    /// Until when it waits to be confirmed.
-    #[prost(message, optional, tag = "3")]
-    pub pending_until: ::core::option::Option<::prost_types::Timestamp>,
-    /// The event that made it.
-    #[prost(uint64, tag = "4")]
-    pub sequence: u64,
-    #[prost(message, optional, tag = "5")]
-    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
-}
+/// An event's place in the log.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct SettleRotationRequest {
-    /// Required.
-    #[prost(message, optional, tag = "3")]
-    pub settling: ::core::option::Option<Settling>,
-    #[prost(oneof = "settle_rotation_request::Token", tags = "1, 2")]
-    pub token: ::core::option::Option<settle_rotation_request::Token>,
-}
-/// Nested message and enum types in `SettleRotationRequest`.
-pub mod settle_rotation_request {
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
-    pub enum Token {
-        /// The name of a token that is not revoked.
-        #[prost(string, tag = "1")]
-        Name(::prost::alloc::string::String),
-        #[prost(string, tag = "2")]
-        Id(::prost::alloc::string::String),
-    }
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct SettleRotationResponse {
-    #[prost(message, optional, tag = "1")]
-    pub token: ::core::option::Option<Token>,
-    #[prost(uint64, tag = "2")]
+pub struct LogPosition {
+    /// Its number, counting from 1; 0 before the first.
+    #[prost(uint64, tag = "1")]
     pub sequence: u64,
-    #[prost(message, optional, tag = "3")]
-    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// Its hash: 32 bytes.
+    #[prost(bytes = "vec", tag = "2")]
+    pub hash: ::prost::alloc::vec::Vec<u8>,
 }
+/// Something that changed: what is kept of it is worth nothing any more, unless it takes this event into account.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct RenewTokenRequest {
-    /// Nothing is changed where so much is left. Absent: it is renewed in any case.
-    #[prost(message, optional, tag = "3")]
-    pub minimum: ::core::option::Option<::prost_types::Duration>,
-    #[prost(oneof = "renew_token_request::Token", tags = "1, 2")]
-    pub token: ::core::option::Option<renew_token_request::Token>,
+pub struct Change {
+    /// The event.
+    #[prost(uint64, tag = "1")]
+    pub sequence: u64,
+    /// What it concerns. A kind that the client does not know concerns everything.
+    #[prost(oneof = "change::Concern", tags = "2, 3, 4, 5")]
+    pub concern: ::core::option::Option<change::Concern>,
 }
-/// Nested message and enum types in `RenewTokenRequest`.
-pub mod renew_token_request {
+/// Nested message and enum types in `Change`.
+pub mod change {
+    /// What it concerns. A kind that the client does not know concerns everything.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
-    pub enum Token {
-        /// The name of a token that is not revoked.
-        #[prost(string, tag = "1")]
-        Name(::prost::alloc::string::String),
+    pub enum Concern {
+        /// A token.
         #[prost(string, tag = "2")]
-        Id(::prost::alloc::string::String),
+        TokenId(::prost::alloc::string::String),
+        /// A person, and each of their tokens.
+        #[prost(string, tag = "3")]
+        AccountId(::prost::alloc::string::String),
+        /// An org, and whoever stands in it.
+        #[prost(string, tag = "4")]
+        OrgId(::prost::alloc::string::String),
+        /// An org was made that was not there before; its id.
+        #[prost(string, tag = "5")]
+        NewOrgId(::prost::alloc::string::String),
     }
 }
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct RenewTokenResponse {
-    #[prost(message, optional, tag = "1")]
-    pub token: ::core::option::Option<Token>,
-    /// Whether its end was moved.
-    #[prost(bool, tag = "2")]
-    pub renewed: bool,
-    #[prost(uint64, tag = "3")]
-    pub sequence: u64,
-    #[prost(message, optional, tag = "4")]
-    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
-}
+/// That everything was told up to an event.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct SuspendTokenRequest {
-    #[prost(oneof = "suspend_token_request::Token", tags = "1, 2")]
-    pub token: ::core::option::Option<suspend_token_request::Token>,
-}
-/// Nested message and enum types in `SuspendTokenRequest`.
-pub mod suspend_token_request {
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
-    pub enum Token {
-        /// The name of a token that is not revoked.
-        #[prost(string, tag = "1")]
-        Name(::prost::alloc::string::String),
-        #[prost(string, tag = "2")]
-        Id(::prost::alloc::string::String),
-    }
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct SuspendTokenResponse {
-    #[prost(message, optional, tag = "1")]
-    pub token: ::core::option::Option<Token>,
-    #[prost(uint64, tag = "2")]
-    pub sequence: u64,
-    #[prost(message, optional, tag = "3")]
-    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ResumeTokenRequest {
-    #[prost(oneof = "resume_token_request::Token", tags = "1, 2")]
-    pub token: ::core::option::Option<resume_token_request::Token>,
-}
-/// Nested message and enum types in `ResumeTokenRequest`.
-pub mod resume_token_request {
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
-    pub enum Token {
-        /// The name of a token that is not revoked.
-        #[prost(string, tag = "1")]
-        Name(::prost::alloc::string::String),
-        #[prost(string, tag = "2")]
-        Id(::prost::alloc::string::String),
-    }
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ResumeTokenResponse {
-    #[prost(message, optional, tag = "1")]
-    pub token: ::core::option::Option<Token>,
-    #[prost(uint64, tag = "2")]
-    pub sequence: u64,
-    #[prost(message, optional, tag = "3")]
-    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct RevokeAllTokensRequest {
-    /// What was minted before is shut out. Absent: all there is.
-    #[prost(message, optional, tag = "1")]
-    pub created_before: ::core::option::Option<::prost_types::Timestamp>,
-    /// Whether only to say what it would do.
-    #[prost(bool, tag = "2")]
-    pub dry_run: bool,
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct RevokeAllTokensResponse {
-    #[prost(message, optional, tag = "1")]
-    pub shut_out: ::core::option::Option<ShutOut>,
-    /// The event. 0 for a dry run.
-    #[prost(uint64, tag = "2")]
-    pub sequence: u64,
-    #[prost(message, optional, tag = "3")]
-    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ExplainTokenRequest {
-    /// The slug of the org in question. Empty asks about each org where the owner is a member, or that
-    /// the token names.
-    #[prost(string, tag = "5")]
-    pub org: ::prost::alloc::string::String,
-    /// What would be asked. Unspecified asks what the token may do at all.
-    #[prost(enumeration = "Access", tag = "6")]
-    pub access: i32,
-    /// The permission that would be asked for. It needs an access and an org.
-    #[prost(message, optional, tag = "7")]
-    pub permission: ::core::option::Option<Permission>,
-    /// The name of the service that would ask. Empty for ndauth itself.
-    #[prost(string, tag = "8")]
-    pub service: ::prost::alloc::string::String,
-    /// The address from which the token would be used. Empty where it is not known.
-    #[prost(string, tag = "9")]
-    pub client_address: ::prost::alloc::string::String,
-    /// Required: which token.
-    #[prost(oneof = "explain_token_request::Token", tags = "1, 2, 3, 4")]
-    pub token: ::core::option::Option<explain_token_request::Token>,
-}
-/// Nested message and enum types in `ExplainTokenRequest`.
-pub mod explain_token_request {
-    /// Required: which token.
-    #[derive(Clone, PartialEq, ::prost::Oneof)]
-    pub enum Token {
-        /// The name of a token of the caller's that is not revoked.
-        #[prost(string, tag = "1")]
-        Name(::prost::alloc::string::String),
-        #[prost(string, tag = "2")]
-        Id(::prost::alloc::string::String),
-        /// The secret itself: whoever holds all of it may ask about it.
-        #[prost(message, tag = "3")]
-        Secret(super::PresentedSecret),
-        /// One that is not made yet, and is not made by asking. Its name may be empty.
-        #[prost(message, tag = "4")]
-        Planned(super::CreateTokenRequest),
-    }
-}
-/// A secret, whole.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-#[prost(skip_debug)]
-pub struct PresentedSecret {
-    #[prost(string, tag = "1")]
-    pub secret: ::prost::alloc::string::String,
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ExplainTokenResponse {
-    /// One an org, by slug.
-    #[prost(message, repeated, tag = "1")]
-    pub explanations: ::prost::alloc::vec::Vec<Explanation>,
+pub struct Confirmed {
+    /// The last probe that came.
+    #[prost(uint64, tag = "1")]
+    pub probe: u64,
+    /// The last event there was.
     #[prost(message, optional, tag = "2")]
-    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct Explanation {
-    /// The org's slug. Empty where only the token itself was judged, for it has no org.
-    #[prost(string, tag = "1")]
-    pub org: ::prost::alloc::string::String,
-    /// Each factor, in the order in which they are asked.
-    #[prost(message, repeated, tag = "2")]
-    pub findings: ::prost::alloc::vec::Vec<Finding>,
-    #[prost(oneof = "explanation::Outcome", tags = "3, 4")]
-    pub outcome: ::core::option::Option<explanation::Outcome>,
-}
-/// Nested message and enum types in `Explanation`.
-pub mod explanation {
-    #[derive(Clone, PartialEq, ::prost::Oneof)]
-    pub enum Outcome {
-        /// What the token may do there.
-        #[prost(message, tag = "3")]
-        Allowed(super::Effective),
-        /// Why the first factor that refuses does so.
-        #[prost(message, tag = "4")]
-        Refused(super::Refused),
-    }
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct Finding {
-    #[prost(enumeration = "Factor", tag = "1")]
-    pub factor: i32,
-    /// For people: what it allows.
-    #[prost(string, tag = "2")]
-    pub allows: ::prost::alloc::string::String,
-    /// Absent where it does not refuse.
+    pub position: ::core::option::Option<LogPosition>,
+    /// For how long that may not have been true any more when this was sent.
     #[prost(message, optional, tag = "3")]
-    pub refused: ::core::option::Option<Refused>,
+    pub age: ::core::option::Option<::prost_types::Duration>,
+    /// The authority's time.
+    #[prost(message, optional, tag = "4")]
+    pub now: ::core::option::Option<::prost_types::Timestamp>,
+    /// How late any change may be, anywhere.
+    #[prost(message, optional, tag = "5")]
+    pub bound: ::core::option::Option<::prost_types::Duration>,
+    /// Which instance of the server tells it, as of when it last loaded its state. Two of them may for a moment be of two
+    /// minds about what the log holds, and one may change its mind.
+    #[prost(fixed64, tag = "6")]
+    pub instance: u64,
+}
+/// What a decision reads that is the same for all tokens.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Rules {
+    /// By what they are told apart.
+    #[prost(bytes = "vec", tag = "1")]
+    pub version: ::prost::alloc::vec::Vec<u8>,
+    /// The service that watches.
+    #[prost(string, tag = "2")]
+    pub service_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub service_name: ::prost::alloc::string::String,
+    /// The orgs that it may ask about: all, or some by their ids.
+    #[prost(message, optional, tag = "4")]
+    pub service_orgs: ::core::option::Option<IdsOrAll>,
+    /// Whether it is believed when it states its client's address.
+    #[prost(bool, tag = "5")]
+    pub states_address: bool,
+    /// Every secret minted before is shut out.
+    #[prost(message, optional, tag = "6")]
+    pub not_before: ::core::option::Option<::prost_types::Timestamp>,
+    /// The permissions there are.
+    #[prost(message, repeated, tag = "7")]
+    pub resource_types: ::prost::alloc::vec::Vec<ResourceType>,
+    /// When the service was registered.
+    #[prost(message, optional, tag = "8")]
+    pub service_created_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// A secret that passed.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SecretUse {
+    /// The secret's id, as its inputs tell it.
+    #[prost(string, tag = "1")]
+    pub secret_id: ::prost::alloc::string::String,
+    /// When it passed last, by the authority's time.
+    #[prost(message, optional, tag = "2")]
+    pub at: ::core::option::Option<::prost_types::Timestamp>,
+    /// The client's address, where the service states it. Empty where none was stated.
+    #[prost(string, tag = "3")]
+    pub address: ::prost::alloc::string::String,
+    /// What the client calls itself, as with `ValidateToken`.
+    #[prost(string, tag = "4")]
+    pub client: ::prost::alloc::string::String,
+    /// How often it passed since it was told last: for what reads, and for what changes something.
+    #[prost(uint64, tag = "5")]
+    pub reads: u64,
+    #[prost(uint64, tag = "6")]
+    pub writes: u64,
 }
 /// Generated client implementations.
-pub mod token_service_client {
+pub mod watch_service_client {
     #![allow(
         unused_variables,
         dead_code,
@@ -6521,12 +6489,13 @@ pub mod token_service_client {
     )]
     use tonic::codegen::*;
     use tonic::codegen::http::Uri;
-    /// For the owners of personal tokens. The credential is `authorization: Bearer …` metadata.
+    /// For internal services that keep what `Resolve` told them. The credential is a service's, as with
+    /// `ValidationService`.
     #[derive(Debug, Clone)]
-    pub struct TokenServiceClient<T> {
+    pub struct WatchServiceClient<T> {
         inner: tonic::client::Grpc<T>,
     }
-    impl<T> TokenServiceClient<T>
+    impl<T> WatchServiceClient<T>
     where
         T: tonic::client::GrpcService<tonic::body::Body>,
         T::Error: Into<StdError>,
@@ -6544,7 +6513,7 @@ pub mod token_service_client {
         pub fn with_interceptor<F>(
             inner: T,
             interceptor: F,
-        ) -> TokenServiceClient<InterceptedService<T, F>>
+        ) -> WatchServiceClient<InterceptedService<T, F>>
         where
             F: tonic::service::Interceptor,
             T::ResponseBody: Default,
@@ -6558,7 +6527,7 @@ pub mod token_service_client {
                 http::Request<tonic::body::Body>,
             >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
         {
-            TokenServiceClient::new(InterceptedService::new(inner, interceptor))
+            WatchServiceClient::new(InterceptedService::new(inner, interceptor))
         }
         /// Compress requests with the given encoding.
         ///
@@ -6591,12 +6560,18 @@ pub mod token_service_client {
             self.inner = self.inner.max_encoding_message_size(limit);
             self
         }
-        /// Makes a personal token of the caller. Only a session may.
-        pub async fn create_token(
+        /// Tells what changed, as it happens, and how fresh that is. A service hears of no more than it may ask about.
+        ///
+        /// The client sends numbered probes, at least one in an eighth of the bound; an answer to one says that all that
+        /// happened before it was sent, less the age that it tells, has been told. A client that cannot prove in this way
+        /// that it is no older than the bound keeps nothing: it asks, or says that it could not decide.
+        pub async fn watch_revocations(
             &mut self,
-            request: impl tonic::IntoRequest<super::CreateTokenRequest>,
+            request: impl tonic::IntoStreamingRequest<
+                Message = super::WatchRevocationsRequest,
+            >,
         ) -> std::result::Result<
-            tonic::Response<super::CreateTokenResponse>,
+            tonic::Response<tonic::codec::Streaming<super::WatchRevocationsResponse>>,
             tonic::Status,
         > {
             self.inner
@@ -6609,273 +6584,17 @@ pub mod token_service_client {
                 })?;
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static(
-                "/ndauth.v1.TokenService/CreateToken",
+                "/ndauth.v1.WatchService/WatchRevocations",
             );
-            let mut req = request.into_request();
+            let mut req = request.into_streaming_request();
             req.extensions_mut()
-                .insert(GrpcMethod::new("ndauth.v1.TokenService", "CreateToken"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// Lists the caller's personal tokens, oldest first. A session may, and a token that carries all
-        /// grants or `read:tokens`.
-        pub async fn list_tokens(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ListTokensRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ListTokensResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/ndauth.v1.TokenService/ListTokens",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("ndauth.v1.TokenService", "ListTokens"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// Shows one of the caller's personal tokens. Who may list may, and a token its own self.
-        pub async fn get_token(
-            &mut self,
-            request: impl tonic::IntoRequest<super::GetTokenRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::GetTokenResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/ndauth.v1.TokenService/GetToken",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("ndauth.v1.TokenService", "GetToken"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// Revokes one of the caller's personal tokens, at once and for good. A session may, and a token
-        /// its own self.
-        pub async fn revoke_token(
-            &mut self,
-            request: impl tonic::IntoRequest<super::RevokeTokenRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::RevokeTokenResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/ndauth.v1.TokenService/RevokeToken",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("ndauth.v1.TokenService", "RevokeToken"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// Draws a new secret for one of the caller's personal tokens. It waits to be confirmed, by its first use or by
-        /// `SettleRotation`, and dies after 15 minutes where it is not; only then does the old one retire, after the overlap.
-        /// A session may, and a token its own self where it was made self-rotating.
-        pub async fn rotate_token(
-            &mut self,
-            request: impl tonic::IntoRequest<super::RotateTokenRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::RotateTokenResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/ndauth.v1.TokenService/RotateToken",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("ndauth.v1.TokenService", "RotateToken"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// Confirms or drops a new secret, or retires the old one. Who may rotate may.
-        pub async fn settle_rotation(
-            &mut self,
-            request: impl tonic::IntoRequest<super::SettleRotationRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::SettleRotationResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/ndauth.v1.TokenService/SettleRotation",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("ndauth.v1.TokenService", "SettleRotation"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// Moves the end of one of the caller's standard tokens by 30 days. Who may rotate may.
-        pub async fn renew_token(
-            &mut self,
-            request: impl tonic::IntoRequest<super::RenewTokenRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::RenewTokenResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/ndauth.v1.TokenService/RenewToken",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("ndauth.v1.TokenService", "RenewToken"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// Takes the power of one of the caller's personal tokens for now. Only a session may.
-        pub async fn suspend_token(
-            &mut self,
-            request: impl tonic::IntoRequest<super::SuspendTokenRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::SuspendTokenResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/ndauth.v1.TokenService/SuspendToken",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("ndauth.v1.TokenService", "SuspendToken"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// Gives it back. Only a session may.
-        pub async fn resume_token(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ResumeTokenRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ResumeTokenResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/ndauth.v1.TokenService/ResumeToken",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("ndauth.v1.TokenService", "ResumeToken"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// Shuts out all of the caller's personal tokens whose secrets were minted before an instant. Only a session may.
-        pub async fn revoke_all_tokens(
-            &mut self,
-            request: impl tonic::IntoRequest<super::RevokeAllTokensRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::RevokeAllTokensResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/ndauth.v1.TokenService/RevokeAllTokens",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("ndauth.v1.TokenService", "RevokeAllTokens"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// Says, factor by factor, what a token may do and why it may not: one of the caller's, one of an org
-        /// where the caller is an admin, one whose secret is shown, or one that is not made yet. A session may,
-        /// and a token about itself.
-        pub async fn explain_token(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ExplainTokenRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ExplainTokenResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/ndauth.v1.TokenService/ExplainToken",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("ndauth.v1.TokenService", "ExplainToken"));
-            self.inner.unary(req, path, codec).await
+                .insert(GrpcMethod::new("ndauth.v1.WatchService", "WatchRevocations"));
+            self.inner.streaming(req, path, codec).await
         }
     }
 }
 /// Generated server implementations.
-pub mod token_service_server {
+pub mod watch_service_server {
     #![allow(
         unused_variables,
         dead_code,
@@ -6884,114 +6603,42 @@ pub mod token_service_server {
         clippy::let_unit_value,
     )]
     use tonic::codegen::*;
-    /// Generated trait containing gRPC methods that should be implemented for use with TokenServiceServer.
+    /// Generated trait containing gRPC methods that should be implemented for use with WatchServiceServer.
     #[async_trait]
-    pub trait TokenService: std::marker::Send + std::marker::Sync + 'static {
-        /// Makes a personal token of the caller. Only a session may.
-        async fn create_token(
+    pub trait WatchService: std::marker::Send + std::marker::Sync + 'static {
+        /// Server streaming response type for the WatchRevocations method.
+        type WatchRevocationsStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<
+                    super::WatchRevocationsResponse,
+                    tonic::Status,
+                >,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Tells what changed, as it happens, and how fresh that is. A service hears of no more than it may ask about.
+        ///
+        /// The client sends numbered probes, at least one in an eighth of the bound; an answer to one says that all that
+        /// happened before it was sent, less the age that it tells, has been told. A client that cannot prove in this way
+        /// that it is no older than the bound keeps nothing: it asks, or says that it could not decide.
+        async fn watch_revocations(
             &self,
-            request: tonic::Request<super::CreateTokenRequest>,
+            request: tonic::Request<tonic::Streaming<super::WatchRevocationsRequest>>,
         ) -> std::result::Result<
-            tonic::Response<super::CreateTokenResponse>,
-            tonic::Status,
-        >;
-        /// Lists the caller's personal tokens, oldest first. A session may, and a token that carries all
-        /// grants or `read:tokens`.
-        async fn list_tokens(
-            &self,
-            request: tonic::Request<super::ListTokensRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ListTokensResponse>,
-            tonic::Status,
-        >;
-        /// Shows one of the caller's personal tokens. Who may list may, and a token its own self.
-        async fn get_token(
-            &self,
-            request: tonic::Request<super::GetTokenRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::GetTokenResponse>,
-            tonic::Status,
-        >;
-        /// Revokes one of the caller's personal tokens, at once and for good. A session may, and a token
-        /// its own self.
-        async fn revoke_token(
-            &self,
-            request: tonic::Request<super::RevokeTokenRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::RevokeTokenResponse>,
-            tonic::Status,
-        >;
-        /// Draws a new secret for one of the caller's personal tokens. It waits to be confirmed, by its first use or by
-        /// `SettleRotation`, and dies after 15 minutes where it is not; only then does the old one retire, after the overlap.
-        /// A session may, and a token its own self where it was made self-rotating.
-        async fn rotate_token(
-            &self,
-            request: tonic::Request<super::RotateTokenRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::RotateTokenResponse>,
-            tonic::Status,
-        >;
-        /// Confirms or drops a new secret, or retires the old one. Who may rotate may.
-        async fn settle_rotation(
-            &self,
-            request: tonic::Request<super::SettleRotationRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::SettleRotationResponse>,
-            tonic::Status,
-        >;
-        /// Moves the end of one of the caller's standard tokens by 30 days. Who may rotate may.
-        async fn renew_token(
-            &self,
-            request: tonic::Request<super::RenewTokenRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::RenewTokenResponse>,
-            tonic::Status,
-        >;
-        /// Takes the power of one of the caller's personal tokens for now. Only a session may.
-        async fn suspend_token(
-            &self,
-            request: tonic::Request<super::SuspendTokenRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::SuspendTokenResponse>,
-            tonic::Status,
-        >;
-        /// Gives it back. Only a session may.
-        async fn resume_token(
-            &self,
-            request: tonic::Request<super::ResumeTokenRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ResumeTokenResponse>,
-            tonic::Status,
-        >;
-        /// Shuts out all of the caller's personal tokens whose secrets were minted before an instant. Only a session may.
-        async fn revoke_all_tokens(
-            &self,
-            request: tonic::Request<super::RevokeAllTokensRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::RevokeAllTokensResponse>,
-            tonic::Status,
-        >;
-        /// Says, factor by factor, what a token may do and why it may not: one of the caller's, one of an org
-        /// where the caller is an admin, one whose secret is shown, or one that is not made yet. A session may,
-        /// and a token about itself.
-        async fn explain_token(
-            &self,
-            request: tonic::Request<super::ExplainTokenRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ExplainTokenResponse>,
+            tonic::Response<Self::WatchRevocationsStream>,
             tonic::Status,
         >;
     }
-    /// For the owners of personal tokens. The credential is `authorization: Bearer …` metadata.
+    /// For internal services that keep what `Resolve` told them. The credential is a service's, as with
+    /// `ValidationService`.
     #[derive(Debug)]
-    pub struct TokenServiceServer<T> {
+    pub struct WatchServiceServer<T> {
         inner: Arc<T>,
         accept_compression_encodings: EnabledCompressionEncodings,
         send_compression_encodings: EnabledCompressionEncodings,
         max_decoding_message_size: Option<usize>,
         max_encoding_message_size: Option<usize>,
     }
-    impl<T> TokenServiceServer<T> {
+    impl<T> WatchServiceServer<T> {
         pub fn new(inner: T) -> Self {
             Self::from_arc(Arc::new(inner))
         }
@@ -7042,9 +6689,9 @@ pub mod token_service_server {
             self
         }
     }
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for TokenServiceServer<T>
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for WatchServiceServer<T>
     where
-        T: TokenService,
+        T: WatchService,
         B: Body + std::marker::Send + 'static,
         B::Error: Into<StdError> + std::marker::Send + 'static,
     {
@@ -7059,430 +6706,28 @@ pub mod token_service_server {
         }
         fn call(&mut self, req: http::Request<B>) -> Self::Future {
             match req.uri().path() {
-                "/ndauth.v1.TokenService/CreateToken" => {
+                "/ndauth.v1.WatchService/WatchRevocations" => {
                     #[allow(non_camel_case_types)]
-                    struct CreateTokenSvc<T: TokenService>(pub Arc<T>);
+                    struct WatchRevocationsSvc<T: WatchService>(pub Arc<T>);
                     impl<
-                        T: TokenService,
-                    > tonic::server::UnaryService<super::CreateTokenRequest>
-                    for CreateTokenSvc<T> {
-                        type Response = super::CreateTokenResponse;
+                        T: WatchService,
+                    > tonic::server::StreamingService<super::WatchRevocationsRequest>
+                    for WatchRevocationsSvc<T> {
+                        type Response = super::WatchRevocationsResponse;
+                        type ResponseStream = T::WatchRevocationsStream;
                         type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
+                            tonic::Response<Self::ResponseStream>,
                             tonic::Status,
                         >;
                         fn call(
                             &mut self,
-                            request: tonic::Request<super::CreateTokenRequest>,
+                            request: tonic::Request<
+                                tonic::Streaming<super::WatchRevocationsRequest>,
+                            >,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move {
-                                <T as TokenService>::create_token(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = CreateTokenSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/ndauth.v1.TokenService/ListTokens" => {
-                    #[allow(non_camel_case_types)]
-                    struct ListTokensSvc<T: TokenService>(pub Arc<T>);
-                    impl<
-                        T: TokenService,
-                    > tonic::server::UnaryService<super::ListTokensRequest>
-                    for ListTokensSvc<T> {
-                        type Response = super::ListTokensResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ListTokensRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as TokenService>::list_tokens(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ListTokensSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/ndauth.v1.TokenService/GetToken" => {
-                    #[allow(non_camel_case_types)]
-                    struct GetTokenSvc<T: TokenService>(pub Arc<T>);
-                    impl<
-                        T: TokenService,
-                    > tonic::server::UnaryService<super::GetTokenRequest>
-                    for GetTokenSvc<T> {
-                        type Response = super::GetTokenResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::GetTokenRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as TokenService>::get_token(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = GetTokenSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/ndauth.v1.TokenService/RevokeToken" => {
-                    #[allow(non_camel_case_types)]
-                    struct RevokeTokenSvc<T: TokenService>(pub Arc<T>);
-                    impl<
-                        T: TokenService,
-                    > tonic::server::UnaryService<super::RevokeTokenRequest>
-                    for RevokeTokenSvc<T> {
-                        type Response = super::RevokeTokenResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::RevokeTokenRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as TokenService>::revoke_token(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = RevokeTokenSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/ndauth.v1.TokenService/RotateToken" => {
-                    #[allow(non_camel_case_types)]
-                    struct RotateTokenSvc<T: TokenService>(pub Arc<T>);
-                    impl<
-                        T: TokenService,
-                    > tonic::server::UnaryService<super::RotateTokenRequest>
-                    for RotateTokenSvc<T> {
-                        type Response = super::RotateTokenResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::RotateTokenRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as TokenService>::rotate_token(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = RotateTokenSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/ndauth.v1.TokenService/SettleRotation" => {
-                    #[allow(non_camel_case_types)]
-                    struct SettleRotationSvc<T: TokenService>(pub Arc<T>);
-                    impl<
-                        T: TokenService,
-                    > tonic::server::UnaryService<super::SettleRotationRequest>
-                    for SettleRotationSvc<T> {
-                        type Response = super::SettleRotationResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::SettleRotationRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as TokenService>::settle_rotation(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = SettleRotationSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/ndauth.v1.TokenService/RenewToken" => {
-                    #[allow(non_camel_case_types)]
-                    struct RenewTokenSvc<T: TokenService>(pub Arc<T>);
-                    impl<
-                        T: TokenService,
-                    > tonic::server::UnaryService<super::RenewTokenRequest>
-                    for RenewTokenSvc<T> {
-                        type Response = super::RenewTokenResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::RenewTokenRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as TokenService>::renew_token(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = RenewTokenSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/ndauth.v1.TokenService/SuspendToken" => {
-                    #[allow(non_camel_case_types)]
-                    struct SuspendTokenSvc<T: TokenService>(pub Arc<T>);
-                    impl<
-                        T: TokenService,
-                    > tonic::server::UnaryService<super::SuspendTokenRequest>
-                    for SuspendTokenSvc<T> {
-                        type Response = super::SuspendTokenResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::SuspendTokenRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as TokenService>::suspend_token(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = SuspendTokenSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/ndauth.v1.TokenService/ResumeToken" => {
-                    #[allow(non_camel_case_types)]
-                    struct ResumeTokenSvc<T: TokenService>(pub Arc<T>);
-                    impl<
-                        T: TokenService,
-                    > tonic::server::UnaryService<super::ResumeTokenRequest>
-                    for ResumeTokenSvc<T> {
-                        type Response = super::ResumeTokenResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ResumeTokenRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as TokenService>::resume_token(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ResumeTokenSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/ndauth.v1.TokenService/RevokeAllTokens" => {
-                    #[allow(non_camel_case_types)]
-                    struct RevokeAllTokensSvc<T: TokenService>(pub Arc<T>);
-                    impl<
-                        T: TokenService,
-                    > tonic::server::UnaryService<super::RevokeAllTokensRequest>
-                    for RevokeAllTokensSvc<T> {
-                        type Response = super::RevokeAllTokensResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::RevokeAllTokensRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as TokenService>::revoke_all_tokens(&inner, request)
+                                <T as WatchService>::watch_revocations(&inner, request)
                                     .await
                             };
                             Box::pin(fut)
@@ -7494,7 +6739,7 @@ pub mod token_service_server {
                     let max_encoding_message_size = self.max_encoding_message_size;
                     let inner = self.inner.clone();
                     let fut = async move {
-                        let method = RevokeAllTokensSvc(inner);
+                        let method = WatchRevocationsSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -7505,52 +6750,7 @@ pub mod token_service_server {
                                 max_decoding_message_size,
                                 max_encoding_message_size,
                             );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/ndauth.v1.TokenService/ExplainToken" => {
-                    #[allow(non_camel_case_types)]
-                    struct ExplainTokenSvc<T: TokenService>(pub Arc<T>);
-                    impl<
-                        T: TokenService,
-                    > tonic::server::UnaryService<super::ExplainTokenRequest>
-                    for ExplainTokenSvc<T> {
-                        type Response = super::ExplainTokenResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ExplainTokenRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as TokenService>::explain_token(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ExplainTokenSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
+                        let res = grpc.streaming(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)
@@ -7577,7 +6777,7 @@ pub mod token_service_server {
             }
         }
     }
-    impl<T> Clone for TokenServiceServer<T> {
+    impl<T> Clone for WatchServiceServer<T> {
         fn clone(&self) -> Self {
             let inner = self.inner.clone();
             Self {
@@ -7590,8 +6790,8 @@ pub mod token_service_server {
         }
     }
     /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "ndauth.v1.TokenService";
-    impl<T> tonic::server::NamedService for TokenServiceServer<T> {
+    pub const SERVICE_NAME: &str = "ndauth.v1.WatchService";
+    impl<T> tonic::server::NamedService for WatchServiceServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }

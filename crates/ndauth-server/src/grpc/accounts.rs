@@ -1,12 +1,11 @@
 //! `AccountService`.
 
-use ndauth_authority::{Identity, MySession, WhichSessions, Whose};
-use ndauth_core::Problem;
+use ndauth_authority::{Changed, Identity, MySession, WhichSessions};
+use ndauth_core::{Membership, Problem};
 use ndauth_proto::v1::account_service_server::AccountService;
 use ndauth_proto::v1::{
-    ListOrgsRequest, ListOrgsResponse, ListSessionsRequest, ListSessionsResponse, RevokeAccountTokensRequest,
-    RevokeAccountTokensResponse, RevokeSessionsRequest, RevokeSessionsResponse, Session, WhoAmIRequest,
-    WhoAmIResponse, revoke_sessions_request, who_am_i_response,
+    All, ListOrgsRequest, ListOrgsResponse, ListSessionsRequest, ListSessionsResponse, RevokeSessionsRequest,
+    RevokeSessionsResponse, Session, WhoAmIRequest, WhoAmIResponse, revoke_sessions_request, who_am_i_response,
 };
 use ndauth_proto::{
     account_to_proto, membership_to_proto, service_to_proto, session_to_proto, timestamp_to_proto,
@@ -14,14 +13,15 @@ use ndauth_proto::{
 };
 use tonic::{Request, Response, Status, async_trait};
 
-use crate::grpc::fields::shut_out_to_proto;
-use crate::grpc::{Service, credential, refused, status};
+use super::fields::paged;
+use super::{Service, answer, taken};
 
 #[async_trait]
 impl AccountService for Service {
     async fn who_am_i(&self, request: Request<WhoAmIRequest>) -> Result<Response<WhoAmIResponse>, Status> {
-        let credential = credential(&request)?;
-        let who = self.authority.who_am_i(&credential).await.map_err(|error| status(&error))?;
+        answer(async {
+        let (credential, _) = taken(request)?;
+        let who = self.authority.who_am_i(&credential).await?;
         let (account, credential) = match &who.identity {
             Identity::Session(account, session, prefix) => (
                 Some(account_to_proto(account)),
@@ -38,75 +38,75 @@ impl AccountService for Service {
                 (None, who_am_i_response::Credential::Service(service_to_proto(service, orgs)))
             }
         };
-        Ok(Response::new(WhoAmIResponse {
+        Ok(WhoAmIResponse {
             account,
             credential: Some(credential),
             evaluated_at: Some(timestamp_to_proto(who.now)),
-        }))
+        })
+        })
+        .await
     }
 
     async fn list_orgs(
         &self,
         request: Request<ListOrgsRequest>,
     ) -> Result<Response<ListOrgsResponse>, Status> {
-        let credential = credential(&request)?;
-        let orgs = self.authority.list_orgs(&credential).await.map_err(|error| status(&error))?;
-        Ok(Response::new(ListOrgsResponse { orgs: orgs.iter().map(membership_to_proto).collect() }))
-    }
-
-    async fn revoke_account_tokens(
-        &self,
-        request: Request<RevokeAccountTokensRequest>,
-    ) -> Result<Response<RevokeAccountTokensResponse>, Status> {
-        let credential = credential(&request)?;
-        let request = request.into_inner();
-        let handle = request.handle.parse();
-        let handle = handle.map_err(|why| refused(Problem::invalid("handle", format!("the name {why}"))))?;
-        let whose = Whose::Account(handle);
-        let done = self.shut_out(&credential, &whose, request.created_before, request.dry_run).await?;
-        Ok(Response::new(RevokeAccountTokensResponse {
-            shut_out: Some(shut_out_to_proto(&done)),
-            sequence: done.sequence.unwrap_or_default(),
-            evaluated_at: Some(timestamp_to_proto(done.now)),
-        }))
+        answer(async {
+            let (credential, request) = taken(request)?;
+            let orgs = self.authority.list_orgs(&credential).await?;
+            let by = |membership: &Membership| membership.org.slug.to_string();
+            let (orgs, next_page_token) = paged(orgs, by, request.page_size, &request.page_token)?;
+            Ok(ListOrgsResponse { orgs: orgs.iter().map(membership_to_proto).collect(), next_page_token })
+        })
+        .await
     }
 
     async fn list_sessions(
         &self,
         request: Request<ListSessionsRequest>,
     ) -> Result<Response<ListSessionsResponse>, Status> {
-        let credential = credential(&request)?;
-        let listed = self.authority.list_my_sessions(&credential).await.map_err(|error| status(&error))?;
-        let shown = |mine: &MySession| Session {
-            last_seen_at: mine.last_seen_at.map(timestamp_to_proto),
-            current: mine.current,
-            ..session_to_proto(&mine.session, &mine.prefix)
-        };
-        Ok(Response::new(ListSessionsResponse {
-            sessions: listed.rows.iter().map(shown).collect(),
-            evaluated_at: Some(timestamp_to_proto(listed.now)),
-        }))
+        answer(async {
+            let (credential, request) = taken(request)?;
+            let listed = self.authority.list_my_sessions(&credential).await?;
+            let by = |mine: &MySession| mine.session.id.to_string();
+            let (rows, next_page_token) = paged(listed.rows, by, request.page_size, &request.page_token)?;
+            let shown = |mine: &MySession| Session {
+                last_seen_at: mine.last_seen_at.map(timestamp_to_proto),
+                current: mine.current,
+                ..session_to_proto(&mine.session, &mine.prefix)
+            };
+            Ok(ListSessionsResponse {
+                sessions: rows.iter().map(shown).collect(),
+                next_page_token,
+                evaluated_at: Some(timestamp_to_proto(listed.now)),
+            })
+        })
+        .await
     }
 
     async fn revoke_sessions(
         &self,
         request: Request<RevokeSessionsRequest>,
     ) -> Result<Response<RevokeSessionsResponse>, Status> {
-        use revoke_sessions_request::Which;
-        let credential = credential(&request)?;
-        let which = match request.into_inner().which {
-            Some(Which::Id(id)) => {
-                id.parse().map(WhichSessions::One).map_err(|why| Problem::invalid("id", why))
-            }
-            Some(Which::All(true)) => Ok(WhichSessions::All),
-            Some(Which::All(false)) | None => Err(Problem::invalid("which", "say which by `id`, or `all`")),
-        };
-        let which = which.map_err(refused)?;
-        let done = self.authority.revoke_sessions(&credential, &which).await;
-        let (ended, sequence) = done.map_err(|error| status(&error))?;
-        Ok(Response::new(RevokeSessionsResponse {
-            ended: u32::try_from(ended).unwrap_or(u32::MAX),
-            sequence,
-        }))
+        answer(async {
+            use revoke_sessions_request::Which;
+            let (credential, request) = taken(request)?;
+            let which = match request.which {
+                Some(Which::Id(id)) => {
+                    WhichSessions::One(id.parse().map_err(|why| Problem::invalid("id", why))?)
+                }
+                Some(Which::All(All {})) => WhichSessions::All,
+                None => return Err(Problem::invalid("which", "say which by `id`, or `all`").into()),
+            };
+            let Changed { value: ended, changed, sequence, now } =
+                self.authority.revoke_sessions(&credential, &which).await?;
+            Ok(RevokeSessionsResponse {
+                ended: u32::try_from(ended).unwrap_or(u32::MAX),
+                changed,
+                sequence,
+                evaluated_at: Some(timestamp_to_proto(now)),
+            })
+        })
+        .await
     }
 }

@@ -3,12 +3,9 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use ndauth_authority::{Cursor, Key, Settling, ShutOut, TokenName, TokenOrder, TokenPage, TokenQuery, Which};
-use ndauth_core::{Description, Label, OrgSlug, Problem, Timestamp};
-use ndauth_proto::{
-    description_from_proto, duration_from_proto, org_slug_from_proto, timestamp_from_proto,
-    timestamp_to_proto, token_to_proto, v1,
-};
+use ndauth_authority::{Cursor, Key, TokenOrder, TokenPage, TokenQuery, Which, Whose};
+use ndauth_core::{Handle, Label, Problem, Timestamp, TokenId};
+use ndauth_proto::{duration_from_proto, org_slug_from_proto, timestamp_from_proto, v1};
 
 const DEFAULT_PAGE: u64 = 100;
 const LARGEST_PAGE: u64 = 1000;
@@ -29,28 +26,20 @@ pub(crate) fn page(include_revoked: bool, size: i32, token: &str) -> Result<Toke
     Ok(TokenPage { include_revoked, after, limit })
 }
 
-/// What a list is asked for.
-pub(crate) struct Listing<'a> {
-    pub(crate) include_revoked: bool,
-    pub(crate) page_size: i32,
-    pub(crate) page_token: &'a str,
-    pub(crate) unused_for: Option<prost_types::Duration>,
-    pub(crate) expiring_within: Option<prost_types::Duration>,
-    pub(crate) order: i32,
-    pub(crate) reverse: bool,
-}
-
-pub(crate) fn query(asked: &Listing<'_>) -> Result<TokenQuery, Problem> {
+/// A list of tokens that is asked for.
+pub(crate) fn query(asked: &v1::ListTokensRequest) -> Result<TokenQuery, Problem> {
     let TokenPage { include_revoked, limit, .. } = page(asked.include_revoked, asked.page_size, "")?;
-    let order = match v1::TokenOrder::try_from(asked.order) {
-        Ok(v1::TokenOrder::Unspecified) => TokenOrder::Made,
-        Ok(v1::TokenOrder::Name) => TokenOrder::Name,
-        Ok(v1::TokenOrder::Expiry) => TokenOrder::End,
-        Ok(v1::TokenOrder::LastUse) => TokenOrder::Use,
-        Err(_) => return Err(Problem::invalid("order", "there is no such order")),
+    let order = match asked.order.map(v1::TokenOrder::try_from) {
+        None | Some(Ok(v1::TokenOrder::Created)) => TokenOrder::Made,
+        Some(Ok(v1::TokenOrder::Name)) => TokenOrder::Name,
+        Some(Ok(v1::TokenOrder::Expiry)) => TokenOrder::End,
+        Some(Ok(v1::TokenOrder::LastUse)) => TokenOrder::Use,
+        Some(Ok(v1::TokenOrder::Unspecified) | Err(_)) => {
+            return Err(Problem::invalid("order", "there is no such order"));
+        }
     };
     let span = |field, told: Option<_>| told.map(|told| duration_from_proto(field, told)).transpose();
-    let after = match asked.page_token {
+    let after = match asked.page_token.as_str() {
         "" => None,
         text => Some(cursor(text).filter(|cursor| order.fits(&cursor.key)).ok_or_else(|| {
             Problem::invalid("page_token", "not the `next_page_token` of the page before, of the same list")
@@ -87,117 +76,92 @@ fn cursor(text: &str) -> Option<Cursor> {
     Some(Cursor { key, id: id.parse().ok()? })
 }
 
-/// A token of the caller's, or of an org.
-pub(crate) fn which(org: Option<OrgSlug>, named: Option<Named>) -> Result<Which, Problem> {
-    let name = match named {
-        Some(Named::Name(name)) => by_name(&name)?,
-        Some(Named::Id(id)) => by_id(&id)?,
-        None => return Err(which_token()),
-    };
-    Ok(Which { org, name })
-}
-
-/// How a request names a token.
-pub(crate) enum Named {
-    Name(String),
-    Id(String),
-}
-
-/// Reads how requests name tokens: each has a type of its own for the same.
-macro_rules! named {
-    ($($request:ident),*) => {$(
-        impl From<v1::$request::Token> for Named {
-            fn from(token: v1::$request::Token) -> Named {
-                match token {
-                    v1::$request::Token::Name(name) => Named::Name(name),
-                    v1::$request::Token::Id(id) => Named::Id(id),
-                }
-            }
-        }
-    )*};
-}
-
-named!(
-    get_token_request,
-    revoke_token_request,
-    rotate_token_request,
-    settle_rotation_request,
-    renew_token_request,
-    suspend_token_request,
-    resume_token_request,
-    get_org_token_request,
-    revoke_org_token_request,
-    rotate_org_token_request,
-    settle_org_rotation_request,
-    renew_org_token_request,
-    suspend_org_token_request,
-    resume_org_token_request
-);
-
-/// The org of a request about one of its tokens.
-pub(crate) fn in_org(slug: &str) -> Result<Option<OrgSlug>, Problem> {
-    org_slug_from_proto("org", slug).map(Some)
-}
-
-pub(crate) fn settling(settling: Option<v1::Settling>) -> Result<Settling, Problem> {
-    use v1::settling::Kind;
-    match settling.and_then(|settling| settling.kind) {
-        Some(Kind::Confirm(v1::ConfirmSecret { prefix })) if prefix.is_empty() => Ok(Settling::Confirm(None)),
-        Some(Kind::Confirm(v1::ConfirmSecret { prefix })) => {
-            let prefix = prefix.parse().map_err(|why| Problem::invalid("settling.confirm.prefix", why))?;
-            Ok(Settling::Confirm(Some(prefix)))
-        }
-        Some(Kind::Drop(v1::DropSecret {})) => Ok(Settling::Drop),
-        Some(Kind::Retire(v1::RetireSecret { anyway })) => Ok(Settling::Retire { anyway }),
-        None => Err(Problem::invalid("settling", "say `confirm`, `drop` or `retire`")),
+/// Whose tokens a request is about.
+pub(crate) fn whose(whose: Option<v1::Whose>) -> Result<Whose, Problem> {
+    use v1::whose::Kind;
+    match whose.and_then(|whose| whose.kind) {
+        Some(Kind::Mine(v1::Mine {})) => Ok(Whose::Mine),
+        Some(Kind::Org(slug)) => org_slug_from_proto("whose.org", &slug).map(Whose::Org),
+        Some(Kind::Account(name)) => handle("whose.account", &name).map(Whose::Account),
+        None => Err(Problem::invalid("whose", "say `mine` or `org`: what is absent means neither")),
     }
 }
+
+/// Which of them.
+pub(crate) fn which(which: Option<v1::Which>) -> Result<Which, Problem> {
+    use v1::which::Kind;
+    let text = |field, text: String| match text.len() {
+        0 => Err(Problem::invalid(field, "it is empty")),
+        1..=LONGEST_NAME => Ok(text),
+        _ => Err(Problem::invalid(field, "it is longer than any name")),
+    };
+    match which.and_then(|which| which.kind) {
+        Some(Kind::Name(name)) => text("which.name", name).map(Which::Name),
+        Some(Kind::Prefix(prefix)) => text("which.prefix", prefix).map(Which::Prefix),
+        Some(Kind::Id(id)) => token_id("which.id", &id).map(Which::Id),
+        None => Err(Problem::invalid("which", "say which, by `name`, `id` or `prefix`")),
+    }
+}
+
+/// A token's whole id.
+pub(crate) fn token_id(field: &str, id: &str) -> Result<TokenId, Problem> {
+    id.parse().map_err(|why| Problem::invalid(field, why))
+}
+
+/// An account's handle.
+pub(crate) fn handle(field: &str, text: &str) -> Result<Handle, Problem> {
+    text.parse().map_err(|why| Problem::invalid(field, format!("the name of an account {why}")))
+}
+
+/// No name of a token is longer, in bytes.
+const LONGEST_NAME: usize = 400;
 
 /// For how long an old secret serves on.
 pub(crate) fn overlap(told: Option<prost_types::Duration>) -> Result<Duration, Problem> {
     told.map_or(Ok(ndauth_core::OVERLAP), |told| duration_from_proto("overlap", told))
 }
 
-pub(crate) fn reason(text: &str) -> Result<Option<Description>, Problem> {
-    description_from_proto("reason", text)
-}
-
-pub(crate) fn created_before(told: Option<prost_types::Timestamp>) -> Result<Option<Timestamp>, Problem> {
-    told.map(|told| timestamp_from_proto("created_before", told)).transpose()
-}
-
-/// How many tokens in use are told of.
-const MOST_TOLD: usize = 1000;
-
-pub(crate) fn shut_out_to_proto(done: &ShutOut) -> v1::ShutOut {
-    let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-    v1::ShutOut {
-        not_before: Some(timestamp_to_proto(done.not_before)),
-        tokens: count(done.tokens),
-        used_today: done
-            .used_today
-            .iter()
-            .take(MOST_TOLD)
-            .map(|view| token_to_proto(view, done.now))
-            .collect(),
-        used_today_count: count(done.used_today.len()),
+/// Before when what was minted is meant; none stands for all, which is said.
+pub(crate) fn created_before(
+    which: Option<v1::revoke_all_tokens_request::Which>,
+) -> Result<Option<Timestamp>, Problem> {
+    use v1::revoke_all_tokens_request::Which;
+    match which {
+        Some(Which::CreatedBefore(before)) => timestamp_from_proto("created_before", before).map(Some),
+        Some(Which::All(v1::All {})) => Ok(None),
+        None => Err(Problem::invalid("which", "say `all`, or `created_before`: what is absent means neither")),
     }
 }
 
-pub(crate) fn label(name: &str) -> Result<Label, Problem> {
-    name.parse().map_err(|why| Problem::invalid("name", format!("the name {why}")))
+/// The name of a token, a service or an org.
+pub(crate) fn label(field: &str, name: &str) -> Result<Label, Problem> {
+    name.parse().map_err(|why| Problem::invalid(field, format!("the name {why}")))
 }
 
-pub(crate) fn by_name(name: &str) -> Result<TokenName, Problem> {
-    label(name).map(TokenName::Name)
+/// A text that is absent, or says something.
+pub(crate) fn optional<T>(
+    text: Option<&String>,
+    read: impl FnOnce(&str) -> Result<T, Problem>,
+) -> Result<Option<T>, Problem> {
+    text.map(|text| read(text)).transpose()
 }
 
-pub(crate) fn by_id(id: &str) -> Result<TokenName, Problem> {
-    id.parse().map(TokenName::Id).map_err(|why| Problem::invalid("id", why))
-}
-
-pub(crate) fn which_token() -> Problem {
-    Problem::invalid("token", "say which, by `name` or by `id`")
+/// A page of rows that are sorted by a key: those behind a place, which its `next_page_token` names.
+pub(crate) fn paged<T>(
+    rows: Vec<T>,
+    key: impl Fn(&T) -> String,
+    size: i32,
+    after: &str,
+) -> Result<(Vec<T>, String), Problem> {
+    let TokenPage { limit, .. } = page(false, size, "")?;
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let mut rest = rows.into_iter().skip_while(|row| !after.is_empty() && key(row).as_str() <= after).peekable();
+    let part: Vec<T> = rest.by_ref().take(limit).collect();
+    let next = match (part.last(), rest.peek()) {
+        (Some(last), Some(_)) => key(last),
+        _ => String::new(),
+    };
+    Ok((part, next))
 }
 
 /// An address; empty where none is known.

@@ -2,165 +2,198 @@
 
 use std::time::Duration;
 
-use ndauth_authority::{BrokenToken, Impact, MemberShown, NewOrg, NewPolicy, PolicySet};
-use ndauth_core::{DatedPolicy, Handle, Org, OrgPolicy, Problem, Timestamp};
+use ndauth_authority::{BrokenToken, Changed, Impact, MemberShown, NewOrg, NewPolicy, PolicySet};
+use ndauth_core::{DatedPolicy, Org, OrgPolicy, Problem, Timestamp};
 use ndauth_proto::v1::org_service_server::OrgService;
-use ndauth_proto::v1::{
-    self, CreateOrgRequest, CreateOrgResponse, FreezeOrgRequest, FreezeOrgResponse, GetOrgPolicyRequest,
-    GetOrgPolicyResponse, GetOrgRequest, GetOrgResponse, ListMembersRequest, ListMembersResponse,
-    RemoveMemberRequest, RemoveMemberResponse, SetMemberRequest, SetMemberResponse, SetOrgPolicyRequest,
-    SetOrgPolicyResponse, UnfreezeOrgRequest, UnfreezeOrgResponse,
-};
 use ndauth_proto::{
     duration_from_proto, last_use_to_proto, org_slug_from_proto, policy_from_proto, policy_to_proto,
-    reason_to_proto, role_from_proto, role_to_proto, timestamp_to_proto,
+    reason_to_proto, role_from_proto, role_to_proto, timestamp_to_proto, token_to_proto, v1,
 };
 use tonic::{Request, Response, Status, async_trait};
 
-use crate::grpc::{Service, credential, refused, status};
+use super::fields::{handle, label, page, page_token, paged, token_id};
+use super::{Service, answer, taken};
 
 /// How many broken tokens are told of.
 const MOST_BROKEN: usize = 10_000;
 
 #[async_trait]
 impl OrgService for Service {
-    async fn create_org(
-        &self,
-        request: Request<CreateOrgRequest>,
-    ) -> Result<Response<CreateOrgResponse>, Status> {
-        let credential = credential(&request)?;
-        let request = request.into_inner();
-        let new = NewOrg {
-            slug: org_slug_from_proto("slug", &request.slug).map_err(refused)?,
-            name: match request.name.as_str() {
-                "" => None,
-                name => Some(name.parse().map_err(|why| refused(Problem::invalid("name", why)))?),
-            },
-            admin: None,
-        };
-        let made = self.authority.create_org(&credential, &new).await;
-        let (org, sequence) = made.map_err(|error| status(&error))?;
-        Ok(Response::new(CreateOrgResponse { org: Some(org_to_proto(&org, 1)), sequence }))
+    async fn create_org(&self, request: Request<v1::CreateOrgRequest>) -> Result<Response<v1::CreateOrgResponse>, Status> {
+        answer(async {
+            let (credential, request) = taken(request)?;
+            let name = Some(request.name.as_str()).filter(|name| !name.is_empty());
+            let new = NewOrg {
+                slug: org_slug_from_proto("slug", &request.slug)?,
+                name: name.map(|name| label("name", name)).transpose()?,
+                admin: None,
+            };
+            let Changed { value, changed, sequence, now } = self.authority.create_org(&credential, &new).await?;
+            let (org, evaluated_at) = (Some(org_to_proto(&value, Some(1))), Some(timestamp_to_proto(now)));
+            Ok(v1::CreateOrgResponse { org, changed, sequence, evaluated_at })
+        })
+        .await
     }
 
-    async fn get_org(&self, request: Request<GetOrgRequest>) -> Result<Response<GetOrgResponse>, Status> {
-        let credential = credential(&request)?;
-        let org = org_slug_from_proto("org", &request.get_ref().org).map_err(refused)?;
-        let shown = self.authority.get_org(&credential, &org).await.map_err(|error| status(&error))?;
-        Ok(Response::new(GetOrgResponse {
-            org: Some(org_to_proto(&shown.org, shown.members)),
-            role: role_to_proto(shown.role).into(),
-        }))
+    async fn get_org(&self, request: Request<v1::GetOrgRequest>) -> Result<Response<v1::GetOrgResponse>, Status> {
+        answer(async {
+            let (credential, request) = taken(request)?;
+            let org = org_slug_from_proto("org", &request.org)?;
+            let shown = self.authority.get_org(&credential, &org).await?;
+            let org = Some(org_to_proto(&shown.org, Some(shown.members)));
+            Ok(v1::GetOrgResponse { org, role: role_to_proto(shown.role).into() })
+        })
+        .await
     }
 
-    async fn freeze_org(
-        &self,
-        request: Request<FreezeOrgRequest>,
-    ) -> Result<Response<FreezeOrgResponse>, Status> {
-        let credential = credential(&request)?;
-        let org = org_slug_from_proto("org", &request.get_ref().org).map_err(refused)?;
-        let done = self.authority.set_frozen(&credential, &org, true).await;
-        let (changed, sequence) = done.map_err(|error| status(&error))?;
-        Ok(Response::new(FreezeOrgResponse { changed, sequence }))
+    async fn freeze_org(&self, request: Request<v1::FreezeOrgRequest>) -> Result<Response<v1::FreezeOrgResponse>, Status> {
+        answer(async {
+            let (credential, request) = taken(request)?;
+            let org = org_slug_from_proto("org", &request.org)?;
+            let Changed { value, changed, sequence, now } = self.authority.freeze_org(&credential, &org).await?;
+            let (org, evaluated_at) = (Some(org_to_proto(&value, None)), Some(timestamp_to_proto(now)));
+            Ok(v1::FreezeOrgResponse { org, changed, sequence, evaluated_at })
+        })
+        .await
     }
 
-    async fn unfreeze_org(
-        &self,
-        request: Request<UnfreezeOrgRequest>,
-    ) -> Result<Response<UnfreezeOrgResponse>, Status> {
-        let credential = credential(&request)?;
-        let org = org_slug_from_proto("org", &request.get_ref().org).map_err(refused)?;
-        let done = self.authority.set_frozen(&credential, &org, false).await;
-        let (changed, sequence) = done.map_err(|error| status(&error))?;
-        Ok(Response::new(UnfreezeOrgResponse { changed, sequence }))
+    async fn unfreeze_org(&self, request: Request<v1::UnfreezeOrgRequest>) -> Result<Response<v1::UnfreezeOrgResponse>, Status> {
+        answer(async {
+            let (credential, request) = taken(request)?;
+            let org = org_slug_from_proto("org", &request.org)?;
+            let Changed { value, changed, sequence, now } = self.authority.unfreeze_org(&credential, &org).await?;
+            let (org, evaluated_at) = (Some(org_to_proto(&value, None)), Some(timestamp_to_proto(now)));
+            Ok(v1::UnfreezeOrgResponse { org, changed, sequence, evaluated_at })
+        })
+        .await
     }
 
-    async fn list_members(
-        &self,
-        request: Request<ListMembersRequest>,
-    ) -> Result<Response<ListMembersResponse>, Status> {
-        let credential = credential(&request)?;
-        let org = org_slug_from_proto("org", &request.get_ref().org).map_err(refused)?;
-        let members = self.authority.list_members(&credential, &org).await.map_err(|error| status(&error))?;
-        Ok(Response::new(ListMembersResponse { members: members.iter().map(member_to_proto).collect() }))
+    async fn list_members(&self, request: Request<v1::ListMembersRequest>) -> Result<Response<v1::ListMembersResponse>, Status> {
+        answer(async {
+            let (credential, request) = taken(request)?;
+            let org = org_slug_from_proto("org", &request.org)?;
+            let members = self.authority.list_members(&credential, &org).await?;
+            let by = |member: &MemberShown| member.handle.to_string();
+            let (members, next_page_token) = paged(members, by, request.page_size, &request.page_token)?;
+            Ok(v1::ListMembersResponse { members: members.iter().map(member_to_proto).collect(), next_page_token })
+        })
+        .await
     }
 
-    async fn set_member(
-        &self,
-        request: Request<SetMemberRequest>,
-    ) -> Result<Response<SetMemberResponse>, Status> {
-        let credential = credential(&request)?;
-        let request = request.into_inner();
-        let org = org_slug_from_proto("org", &request.org).map_err(refused)?;
-        let handle = handle(&request.handle).map_err(refused)?;
-        let role = role_from_proto("role", request.role).map_err(refused)?;
-        let set = self.authority.set_member(&credential, &org, &handle, role).await;
-        let (member, sequence) = set.map_err(|error| status(&error))?;
-        Ok(Response::new(SetMemberResponse { member: Some(member_to_proto(&member)), sequence }))
+    async fn set_member(&self, request: Request<v1::SetMemberRequest>) -> Result<Response<v1::SetMemberResponse>, Status> {
+        answer(async {
+            let (credential, request) = taken(request)?;
+            let org = org_slug_from_proto("org", &request.org)?;
+            let handle = handle("handle", &request.handle)?;
+            let role = role_from_proto("role", request.role)?;
+            let Changed { value, changed, sequence, now } =
+                self.authority.set_member(&credential, &org, &handle, role).await?;
+            let (member, evaluated_at) = (Some(member_to_proto(&value)), Some(timestamp_to_proto(now)));
+            Ok(v1::SetMemberResponse { member, changed, sequence, evaluated_at })
+        })
+        .await
     }
 
-    async fn remove_member(
-        &self,
-        request: Request<RemoveMemberRequest>,
-    ) -> Result<Response<RemoveMemberResponse>, Status> {
-        let credential = credential(&request)?;
-        let request = request.into_inner();
-        let org = org_slug_from_proto("org", &request.org).map_err(refused)?;
-        let handle = handle(&request.handle).map_err(refused)?;
-        let removed = self.authority.remove_member(&credential, &org, &handle).await;
-        Ok(Response::new(RemoveMemberResponse { sequence: removed.map_err(|error| status(&error))? }))
+    async fn remove_member(&self, request: Request<v1::RemoveMemberRequest>) -> Result<Response<v1::RemoveMemberResponse>, Status> {
+        answer(async {
+            let (credential, request) = taken(request)?;
+            let org = org_slug_from_proto("org", &request.org)?;
+            let handle = handle("handle", &request.handle)?;
+            let Changed { value: (), changed, sequence, now } =
+                self.authority.remove_member(&credential, &org, &handle).await?;
+            Ok(v1::RemoveMemberResponse { changed, sequence, evaluated_at: Some(timestamp_to_proto(now)) })
+        })
+        .await
     }
 
-    async fn get_org_policy(
-        &self,
-        request: Request<GetOrgPolicyRequest>,
-    ) -> Result<Response<GetOrgPolicyResponse>, Status> {
-        let credential = credential(&request)?;
-        let org = org_slug_from_proto("org", &request.get_ref().org).map_err(refused)?;
-        let shown = self.authority.get_policies(&credential, &org).await.map_err(|error| status(&error))?;
-        let ruling = shown.policies.ruling(shown.now);
-        let to_come = |policy: &DatedPolicy| v1::PolicyToCome {
-            policy: Some(policy_to_proto(&policy.policy)),
-            set_at: Some(timestamp_to_proto(policy.set_at)),
-            takes_hold_at: Some(timestamp_to_proto(policy.takes_hold_at)),
-        };
-        Ok(Response::new(GetOrgPolicyResponse {
-            policy: Some(policy_to_proto(ruling.map_or(&OrgPolicy::OPEN, |policy| &policy.policy))),
-            set_at: ruling.map(|policy| timestamp_to_proto(policy.set_at)),
-            to_come: shown.policies.to_come(shown.now).into_iter().map(to_come).collect(),
-            evaluated_at: Some(timestamp_to_proto(shown.now)),
-            generation: count(shown.policies.count()),
-        }))
+    async fn get_org_policy(&self, request: Request<v1::GetOrgPolicyRequest>) -> Result<Response<v1::GetOrgPolicyResponse>, Status> {
+        answer(async {
+            let (credential, request) = taken(request)?;
+            let org = org_slug_from_proto("org", &request.org)?;
+            let shown = self.authority.get_policies(&credential, &org).await?;
+            let ruling = shown.policies.ruling(shown.now);
+            let to_come = |policy: &DatedPolicy| v1::PolicyToCome {
+                policy: Some(policy_to_proto(&policy.policy)),
+                set_at: Some(timestamp_to_proto(policy.set_at)),
+                takes_hold_at: Some(timestamp_to_proto(policy.takes_hold_at)),
+            };
+            Ok(v1::GetOrgPolicyResponse {
+                policy: Some(policy_to_proto(ruling.map_or(&OrgPolicy::OPEN, |policy| &policy.policy))),
+                set_at: ruling.map(|policy| timestamp_to_proto(policy.set_at)),
+                to_come: shown.policies.to_come(shown.now).into_iter().map(to_come).collect(),
+                evaluated_at: Some(timestamp_to_proto(shown.now)),
+                generation: count(shown.policies.count()),
+            })
+        })
+        .await
     }
 
-    async fn set_org_policy(
-        &self,
-        request: Request<SetOrgPolicyRequest>,
-    ) -> Result<Response<SetOrgPolicyResponse>, Status> {
-        let credential = credential(&request)?;
-        let request = request.into_inner();
-        let org = org_slug_from_proto("org", &request.org).map_err(refused)?;
-        let new = new_policy(&request).map_err(refused)?;
-        let most = usize::try_from(request.max_tokens)
-            .map_err(|_| refused(Problem::invalid("max_tokens", "less than nothing")))?;
-        let set = if request.dry_run {
-            self.authority.try_policy(&credential, &org, &new).await
-        } else {
-            self.authority.set_policy(&credential, &org, &new).await
-        };
-        let PolicySet { takes_hold_at, impact, sequence, generation, now } =
-            set.map_err(|error| status(&error))?;
-        Ok(Response::new(SetOrgPolicyResponse {
-            takes_hold_at: Some(timestamp_to_proto(takes_hold_at)),
-            impact: Some(impact_to_proto(&impact, most.min(MOST_BROKEN), now)),
-            sequence: sequence.unwrap_or_default(),
-            evaluated_at: Some(timestamp_to_proto(now)),
-            generation: count(generation),
-        }))
+    async fn set_org_policy(&self, request: Request<v1::SetOrgPolicyRequest>) -> Result<Response<v1::SetOrgPolicyResponse>, Status> {
+        answer(async {
+            let (credential, request) = taken(request)?;
+            let org = org_slug_from_proto("org", &request.org)?;
+            let new = new_policy(&request)?;
+            let most = usize::try_from(request.max_tokens);
+            let most = most.map_err(|_| Problem::invalid("max_tokens", "less than nothing"))?;
+            let set = if request.dry_run {
+                self.authority.try_policy(&credential, &org, &new).await?
+            } else {
+                self.authority.set_policy(&credential, &org, &new).await?
+            };
+            let Changed { value: PolicySet { takes_hold_at, impact, generation }, changed, sequence, now } = set;
+            Ok(v1::SetOrgPolicyResponse {
+                takes_hold_at: Some(timestamp_to_proto(takes_hold_at)),
+                impact: Some(impact_to_proto(&impact, most.min(MOST_BROKEN), now)),
+                generation: count(generation),
+                changed,
+                sequence,
+                evaluated_at: Some(timestamp_to_proto(now)),
+            })
+        })
+        .await
+    }
+
+    async fn list_personal_tokens(&self, request: Request<v1::ListPersonalTokensRequest>) -> Result<Response<v1::ListPersonalTokensResponse>, Status> {
+        answer(async {
+            let (credential, request) = taken(request)?;
+            let org = org_slug_from_proto("org", &request.org)?;
+            let page = page(false, request.page_size, &request.page_token)?;
+            let listed = self.authority.list_personal_tokens(&credential, &org, page).await?;
+            Ok(v1::ListPersonalTokensResponse {
+                tokens: listed.views.iter().map(|view| token_to_proto(view, listed.now)).collect(),
+                next_page_token: page_token(listed.next.as_ref()),
+                evaluated_at: Some(timestamp_to_proto(listed.now)),
+            })
+        })
+        .await
+    }
+
+    async fn suspend_personal_token(&self, request: Request<v1::SuspendPersonalTokenRequest>) -> Result<Response<v1::SuspendPersonalTokenResponse>, Status> {
+        answer(async {
+            let (credential, request) = taken(request)?;
+            let (org, id) = (org_slug_from_proto("org", &request.org)?, token_id("id", &request.id)?);
+            let Changed { value, changed, sequence, now } =
+                self.authority.suspend_personal_token(&credential, &org, id).await?;
+            let (token, evaluated_at) = (Some(token_to_proto(&value, now)), Some(timestamp_to_proto(now)));
+            Ok(v1::SuspendPersonalTokenResponse { token, changed, sequence, evaluated_at })
+        })
+        .await
+    }
+
+    async fn resume_personal_token(&self, request: Request<v1::ResumePersonalTokenRequest>) -> Result<Response<v1::ResumePersonalTokenResponse>, Status> {
+        answer(async {
+            let (credential, request) = taken(request)?;
+            let (org, id) = (org_slug_from_proto("org", &request.org)?, token_id("id", &request.id)?);
+            let Changed { value, changed, sequence, now } =
+                self.authority.resume_personal_token(&credential, &org, id).await?;
+            let (token, evaluated_at) = (Some(token_to_proto(&value, now)), Some(timestamp_to_proto(now)));
+            Ok(v1::ResumePersonalTokenResponse { token, changed, sequence, evaluated_at })
+        })
+        .await
     }
 }
 
-fn new_policy(request: &SetOrgPolicyRequest) -> Result<NewPolicy, Problem> {
+fn new_policy(request: &v1::SetOrgPolicyRequest) -> Result<NewPolicy, Problem> {
     Ok(NewPolicy {
         policy: policy_from_proto("policy", request.policy.clone())?,
         effective_in: match request.effective_in {
@@ -171,17 +204,13 @@ fn new_policy(request: &SetOrgPolicyRequest) -> Result<NewPolicy, Problem> {
     })
 }
 
-fn handle(text: &str) -> Result<Handle, Problem> {
-    text.parse().map_err(|why| Problem::invalid("handle", format!("the name of an account {why}")))
-}
-
-fn org_to_proto(org: &Org, members: usize) -> v1::Org {
+fn org_to_proto(org: &Org, members: Option<usize>) -> v1::Org {
     v1::Org {
         id: org.id.to_string(),
         slug: org.slug.to_string(),
         name: org.name.as_ref().map(ToString::to_string).unwrap_or_default(),
         created_at: Some(timestamp_to_proto(org.created_at)),
-        members: count(members),
+        members: members.map(count),
         frozen_at: org.frozen_at.map(timestamp_to_proto),
     }
 }

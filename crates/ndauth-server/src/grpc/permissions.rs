@@ -2,10 +2,11 @@
 
 use ndauth_proto::catalogue_to_proto;
 use ndauth_proto::v1::permission_service_server::PermissionService;
-use ndauth_proto::v1::{ListPermissionsRequest, ListPermissionsResponse};
+use ndauth_proto::v1::{ListPermissionsRequest, ListPermissionsResponse, ResourceType};
 use tonic::{Request, Response, Status, async_trait};
 
-use crate::grpc::{Service, credential, status};
+use super::fields::paged;
+use super::{Service, answer, taken};
 
 #[async_trait]
 impl PermissionService for Service {
@@ -13,8 +14,13 @@ impl PermissionService for Service {
         &self,
         request: Request<ListPermissionsRequest>,
     ) -> Result<Response<ListPermissionsResponse>, Status> {
-        let credential = credential(&request)?;
-        let catalogue = self.authority.list_permissions(&credential).await.map_err(|error| status(&error))?;
-        Ok(Response::new(ListPermissionsResponse { resource_types: catalogue_to_proto(&catalogue) }))
+        answer(async {
+            let (credential, request) = taken(request)?;
+            let types = catalogue_to_proto(&*self.authority.list_permissions(&credential).await?);
+            let by = |of: &ResourceType| of.name.clone();
+            let (resource_types, next_page_token) = paged(types, by, request.page_size, &request.page_token)?;
+            Ok(ListPermissionsResponse { resource_types, next_page_token })
+        })
+        .await
     }
 }
