@@ -1,24 +1,24 @@
 //! The command line of `ndcli`.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
-use clap::builder::BoolishValueParser;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::ArgValueCandidates;
-use ndauth_client::ServerUrl;
-use ndauth_core::{OrgSlug, Permission};
 use ndauth_terminal::Failure;
 use ndauth_terminal::environment::without_empty_variables;
 use ndauth_terminal::settings::Layer;
 
-use crate::commands::{
-    aim::Aim, config::Config, create::Create, explain::Explain, list::List, login::Login, logout::Logout,
-    org::Org, org_token::OrgToken, permissions, print_access_token::PrintAccessToken, renew::Renewal,
-    revoke::Revoke, rotate::Rotation, sessions::Sessions, status::Status, validate::Validate,
+use crate::commands::auth::{
+    login::Login, logout::Logout, print_access_token::PrintAccessToken, sessions::Sessions, status::Status,
 };
-use crate::completion::{self, Completions};
-use crate::help::{Help, Manual};
+use crate::commands::tokens::{
+    aim::Aim, create::Create, list::List, org_token::OrgToken, renew::Renewal, revoke::Revoke,
+    rotate::Rotation,
+};
+use crate::commands::{
+    candidates, config::Config, explain::Explain, org::Org, permissions, validate::Validate,
+};
+use crate::settings::Common;
 
 #[derive(Parser)]
 #[command(
@@ -34,95 +34,6 @@ pub(crate) struct Arguments {
 
     #[command(subcommand)]
     pub(crate) command: Command,
-}
-
-/// What every command takes.
-#[derive(Args, Clone)]
-#[command(next_help_heading = "Options of every command")]
-pub(crate) struct Common {
-    /// How to print what there is to show
-    #[arg(short, long, value_name = "FORMAT", env = "NDCLI_FORMAT", default_value = "table", global = true)]
-    pub(crate) format: Format,
-
-    /// The server
-    #[arg(
-        long,
-        value_name = "URL",
-        env = "NDCLI_SERVER",
-        default_value = "http://127.0.0.1:7711",
-        global = true
-    )]
-    pub(crate) server: ServerUrl,
-
-    /// The profile of the configuration to use: another server, other settings
-    #[arg(long, value_name = "NAME", env = "NDCLI_PROFILE", global = true,
-          add = ArgValueCandidates::new(completion::profiles))]
-    pub(crate) profile: Option<String>,
-
-    /// The credential; others on this machine can see it: prefer NDCLI_TOKEN or NDCLI_TOKEN_FILE
-    #[arg(long, value_name = "SECRET", global = true)]
-    pub(crate) token: Option<String>,
-
-    /// A file of PEM with the authorities to trust, in place of the system's
-    #[arg(long, value_name = "FILE", env = "NDCLI_CA_FILE", global = true)]
-    pub(crate) ca_file: Option<PathBuf>,
-
-    /// How long to try, while the server cannot be reached or cannot decide
-    #[arg(long, value_name = "DURATION", env = "NDCLI_TIMEOUT", default_value = "30s", value_parser = timeout, global = true)]
-    pub(crate) timeout: Duration,
-
-    /// Tell on standard error what is asked of which server, and how long it took
-    #[arg(short, long, env = "NDCLI_VERBOSE", value_parser = BoolishValueParser::new(), global = true)]
-    pub(crate) verbose: bool,
-
-    /// Renew what ends within 7 days: the token in force, if it is standard and self-rotating, or your standard tokens
-    #[arg(long, env = "NDCLI_AUTO_REFRESH_TOKEN", value_parser = BoolishValueParser::new(), global = true)]
-    pub(crate) auto_refresh_token: bool,
-
-    /// Send the credential in plain text to a server that is not on this machine
-    #[arg(long, env = "NDCLI_PLAINTEXT_BEYOND_LOOPBACK", value_parser = BoolishValueParser::new(), global = true)]
-    pub(crate) plaintext_beyond_loopback: bool,
-}
-
-/// The org that a command acts in.
-#[derive(Args)]
-pub(crate) struct InOrg {
-    /// The org to act in; `ndcli org select` sets it for later commands
-    #[arg(long = "org", value_name = "SLUG", env = "NDCLI_ORG", value_parser = org, id = "in_org",
-          add = ArgValueCandidates::new(completion::orgs))]
-    pub(crate) selected: Option<OrgSlug>,
-}
-
-impl InOrg {
-    /// The org that is named, or that was selected.
-    pub(crate) fn require(&self) -> Result<&OrgSlug, Failure> {
-        self.selected.as_ref().ok_or_else(|| {
-            Failure::usage(
-                "no org is selected",
-                "say `--org NAME`, or `ndcli org select NAME` for this and later commands",
-            )
-        })
-    }
-}
-
-/// Where a login is kept.
-#[derive(Args)]
-pub(crate) struct Keeping {
-    /// Keep the login in a file, and not in the system's keyring
-    #[arg(long, env = "NDCLI_NO_KEYRING", value_parser = BoolishValueParser::new())]
-    pub(crate) no_keyring: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// A table for people
-    Table,
-    /// An object for programs
-    Json,
-    /// A line each
-    Simple,
-    /// Everything, a table each
-    Detailed,
 }
 
 #[derive(Subcommand)]
@@ -199,7 +110,7 @@ pub(crate) enum Token {
 #[derive(Args)]
 pub(crate) struct TokenName {
     /// Its name, as `ndcli auth token list` shows it
-    #[arg(add = ArgValueCandidates::new(completion::token_names))]
+    #[arg(add = ArgValueCandidates::new(candidates::token_names))]
     name: String,
 }
 
@@ -245,6 +156,37 @@ pub(crate) enum Permissions {
     List(permissions::List),
 }
 
+#[derive(Args)]
+pub(crate) struct Completions {
+    /// For which shell; its own documentation says where the script goes
+    pub(crate) shell: Shell,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Shell {
+    /// In `~/.bashrc`: `source <(ndcli completions bash)`
+    Bash,
+    /// In `~/.zshrc`: `source <(ndcli completions zsh)`
+    Zsh,
+    /// In `~/.config/fish/config.fish`: `ndcli completions fish | source`
+    Fish,
+    /// In the profile: `ndcli completions powershell | Out-String | Invoke-Expression`
+    Powershell,
+}
+
+#[derive(Args)]
+pub(crate) struct Help {
+    /// A command, such as `auth token create`; `environment`; or `exit-codes`
+    pub(crate) topic: Vec<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct Manual {
+    /// Write a page for `man` of each command to this folder
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) man: Option<PathBuf>,
+}
+
 impl Command {
     /// Whether it does the same whatever is configured, so that it works where that makes no sense.
     pub(crate) fn needs_no_configuration(&self) -> bool {
@@ -263,31 +205,15 @@ impl Command {
 
 /// The command line on top of what a file sets. For it an empty variable is as good as none.
 pub(crate) fn command(layer: &Layer) -> clap::Command {
-    without_empty_variables(layer.beneath(Arguments::command()))
+    without_empty_variables(layer.beneath(with_candidates(Arguments::command())))
 }
 
-/// Parses the slug of an org.
-pub(crate) fn org(text: &str) -> Result<OrgSlug, String> {
-    text.parse().map_err(|why: ndauth_core::InvalidName| format!("the name of an org {why}"))
-}
-
-/// Parses a permission such as `read:assets`.
-pub(crate) fn permission(text: &str) -> Result<Permission, String> {
-    text.parse().map_err(|why: ndauth_core::InvalidPermission| why.to_string())
-}
-
-/// Parses a length of time such as `7d`, which may be none.
-pub(crate) fn span(text: &str) -> Result<Duration, String> {
-    if text == "0" {
-        return Ok(Duration::ZERO);
-    }
-    humantime::parse_duration(text).map_err(|why| format!("{why}: expected a duration such as `7d` or `24h`"))
-}
-
-fn timeout(text: &str) -> Result<Duration, String> {
-    match humantime::parse_duration(text) {
-        Ok(duration) if duration.is_zero() => Err("nothing is done in no time".to_owned()),
-        Ok(duration) => Ok(duration),
-        Err(why) => Err(format!("{why}: expected a duration such as `30s` or `500ms`")),
-    }
+/// The command line, with candidates for the options that many commands take: those lie below what finds candidates.
+fn with_candidates(command: clap::Command) -> clap::Command {
+    let offer = |argument: clap::Arg| match argument.get_id().as_str() {
+        "profile" => argument.add(ArgValueCandidates::new(candidates::profiles)),
+        "in_org" => argument.add(ArgValueCandidates::new(candidates::orgs)),
+        _ => argument,
+    };
+    command.mut_args(offer).mut_subcommands(with_candidates)
 }

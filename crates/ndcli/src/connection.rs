@@ -2,18 +2,19 @@
 //! be reached or cannot decide.
 
 use std::cell::{Cell, RefCell};
-use std::sync::Once;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
-use ndauth_client::{Call, Client, ConnectError, Http, Observer, Options};
-use ndauth_core::{Class, Problem, Reason, SecretKind, Timestamp};
-use ndauth_terminal::{Failure, aside, hint, shown, warn};
-use tokio::time::{Instant, sleep, timeout_at};
+use ndauth_client::Client;
+use ndauth_core::{Class, Problem, Reason};
+use ndauth_terminal::Failure;
+use tokio::time::{Instant, timeout_at};
 
-use crate::arguments::Common;
-use crate::credentials::{Credential, Due, fresh, now, refreshed};
-use crate::{recent, terminal};
+use crate::login::credentials::{Credential, Due, fresh, refreshed};
+use crate::login::recent;
+use crate::settings::Common;
+use crate::terminal;
+use crate::transport::wait::Wait;
+use crate::transport::{failed, open, reach, tried_for};
 
 /// A connection with a credential.
 pub(crate) struct Connection {
@@ -35,7 +36,7 @@ pub(crate) async fn connect(common: &Common) -> Result<Connection, Failure> {
 
 /// Connects with a credential. It goes nowhere in plain text unless it stays on this machine.
 pub(crate) async fn connect_as(common: &Common, credential: Credential) -> Result<Connection, Failure> {
-    let client = reach(common, async || open(common, &credential).await).await?;
+    let client = reach(common, async || open(common, &credential.secret, credential.source).await).await?;
     Ok(Connection {
         client: RefCell::new(client),
         credential,
@@ -45,94 +46,6 @@ pub(crate) async fn connect_as(common: &Common, credential: Credential) -> Resul
         refreshed: Cell::new(false),
         proved: Cell::new(false),
     })
-}
-
-/// Connects for what is no RPC. Secrets go there too.
-pub(crate) async fn http(common: &Common) -> Result<Http, Failure> {
-    let options = options(common, None);
-    reach(common, async || {
-        judge(common)?;
-        Ok(Http::connect(&common.server, &options).await)
-    })
-    .await
-}
-
-/// Connects, and tries again while the server cannot be reached.
-async fn reach<T>(
-    common: &Common,
-    open: impl AsyncFn() -> Result<Result<T, ConnectError>, Failure>,
-) -> Result<T, Failure> {
-    let mut wait = Wait::until(Instant::now() + common.timeout);
-    loop {
-        match open().await? {
-            Ok(connection) => return Ok(connection),
-            Err(error) if error.is_passing() && wait.longer(&error.to_string()).await => {}
-            Err(error) => return Err(no_connection(&error, common.timeout)),
-        }
-    }
-}
-
-/// Refuses to send a secret in plain text, unless it stays on this machine.
-fn judge(common: &Common) -> Result<(), Failure> {
-    let server = &common.server;
-    if server.is_tls() || server.is_loopback() || common.plaintext_beyond_loopback {
-        return Ok(());
-    }
-    let message = format!("the credential would cross the network to `{server}` in plain text");
-    let hint = "use `https://`; where a tunnel or a proxy encrypts, say `--plaintext-beyond-loopback`";
-    Err(Failure::usage(message, hint))
-}
-
-/// Connects once.
-pub(crate) async fn open(
-    common: &Common,
-    credential: &Credential,
-) -> Result<Result<Client, ConnectError>, Failure> {
-    judge(common)?;
-    let is_token = matches!(credential.secret.kind(), SecretKind::Personal | SecretKind::Org);
-    let options = options(common, Some(credential.source).filter(|_| is_token));
-    Ok(Client::connect_with(&common.server, Some(&credential.secret), &options).await)
-}
-
-/// How to connect. `token` is where the token comes from that is warned of, if one is.
-fn options(common: &Common, token: Option<&'static str>) -> Options {
-    let (verbose, url) = (common.verbose, common.server.to_string());
-    let observer = Observer::new(move |call| {
-        if verbose {
-            aside(&told(&url, call));
-        }
-        if let (Some(source), Some((begun, ends))) = (token, call.credential) {
-            warn_of_end(source, begun, ends);
-        }
-    });
-    let user_agent = concat!("ndcli/", env!("CARGO_PKG_VERSION")).to_owned();
-    Options { ca_file: common.ca_file.clone(), timeout: common.timeout, observer, user_agent }
-}
-
-/// A token is warned of once so much is left of it; one that was made for less is not.
-const SOON: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-
-/// Warns, once, of a token that ends soon.
-fn warn_of_end(source: &str, begun: Timestamp, ends: Timestamp) {
-    static WARNED: Once = Once::new();
-    let left = ends.since(now());
-    if left <= SOON && ends.since(begun) > SOON {
-        WARNED.call_once(|| {
-            warn(&format!("the token in {source} ends in {} ({})", left_told(left), ends.minute()));
-            hint("its owner renews it (`ndcli auth token renew`) or rotates it (`ndcli auth token rotate`)");
-        });
-    }
-}
-
-/// How long something lasts, roughly: in days, hours or minutes.
-pub(crate) fn left_told(left: Duration) -> String {
-    let seconds = left.as_secs();
-    let (count, unit) = match seconds {
-        0..3600 => (seconds / 60, "minute"),
-        3600..172_800 => (seconds / 3600, "hour"),
-        _ => (seconds / 86_400, "day"),
-    };
-    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
 }
 
 impl Connection {
@@ -228,20 +141,6 @@ impl Connection {
     }
 }
 
-/// A failed call.
-pub(crate) fn failed(common: &Common, problem: Problem) -> Failure {
-    // Nothing of ndauth's came back: it may be that the server speaks TLS, and ndcli does not.
-    let broke = problem.class() == Class::Undecided && problem.message.starts_with("the connection");
-    let failure = Failure::from(problem);
-    if !broke || common.server.is_tls() {
-        return failure;
-    }
-    Failure {
-        hint: Some("where the server speaks TLS, its address begins with `https://`".to_owned()),
-        ..failure
-    }
-}
-
 /// Whether a session is refused because its secret ended, or is another by now.
 fn is_ended(reason: Reason) -> bool {
     matches!(
@@ -252,87 +151,4 @@ fn is_ended(reason: Reason) -> bool {
             | Reason::SecretReplaced
             | Reason::SecretLapsed
     )
-}
-
-fn no_connection(error: &ConnectError, tried: Duration) -> Failure {
-    let hint = match error {
-        ConnectError::Unreachable { .. } => {
-            "check that it runs, and its address: `--server`, NDCLI_SERVER, `ndcli config set server URL`"
-        }
-        ConnectError::Untrusted { .. } => {
-            "name the authority that signed its certificate: `--ca-file FILE`, NDCLI_CA_FILE"
-        }
-        ConnectError::CaFile { .. } => "`--ca-file` and NDCLI_CA_FILE name a file of PEM",
-    };
-    let code = match error {
-        ConnectError::Unreachable { .. } | ConnectError::Untrusted { .. } => Class::Undecided.exit_code(),
-        ConnectError::CaFile { .. } => Class::Invalid.exit_code(),
-    };
-    let message = if error.is_passing() { tried_for(&error.to_string(), tried) } else { error.to_string() };
-    Failure { message, hint: Some(hint.to_owned()), code }
-}
-
-fn tried_for(message: &str, tried: Duration) -> String {
-    format!("{message} (tried for {})", humantime::format_duration(tried))
-}
-
-/// What `--verbose` tells of a call.
-fn told(server: &str, call: &Call) -> String {
-    let outcome = call.failed.map_or("OK", Reason::code);
-    let millis = call.took.as_secs_f64() * 1000.0;
-    let id = call.request_id.as_deref().unwrap_or("-");
-    format!("> {} at {server}: {outcome} in {millis:.1} ms, request {id}", call.rpc)
-}
-
-/// Waiting for a server to come back.
-struct Wait {
-    give_up: Instant,
-    pause: Duration,
-    shown: Option<ProgressBar>,
-}
-
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-
-impl Wait {
-    fn until(give_up: Instant) -> Wait {
-        Wait { give_up, pause: FIRST_PAUSE, shown: None }
-    }
-
-    /// Waits a little, and says why: by a spinner on a terminal, else by one line. `false` where the time
-    /// is over.
-    async fn longer(&mut self, why: &str) -> bool {
-        let left = self.give_up.saturating_duration_since(Instant::now());
-        if left < self.pause {
-            return false;
-        }
-        // What a server says does not command the terminal.
-        let why = shown(why);
-        let spinner = self.shown.get_or_insert_with(|| spinner(&why));
-        spinner.set_message(format!("trying for {} s more, Ctrl-C stops: {why}", left.as_secs()));
-        sleep(self.pause).await;
-        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
-        true
-    }
-}
-
-impl Drop for Wait {
-    fn drop(&mut self) {
-        if let Some(spinner) = &self.shown {
-            spinner.finish_and_clear();
-        }
-    }
-}
-
-fn spinner(why: &str) -> ProgressBar {
-    if !terminal::moves() {
-        warn(&format!("{why}; trying again"));
-        return ProgressBar::hidden();
-    }
-    let spinner = ProgressBar::new_spinner();
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}") {
-        spinner.set_style(style);
-    }
-    spinner.enable_steady_tick(FIRST_PAUSE);
-    spinner
 }

@@ -1,26 +1,12 @@
 //! Help on a command or a topic, and the manual of them all. All of it is made of the command line itself.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
 
 use ndauth_terminal::settings::Layer;
 use ndauth_terminal::{EXIT_CODES, Failure, manual as pages, nearest, print};
 
-use crate::arguments;
-use crate::configuration::{OTHER_VARIABLES, known};
-
-#[derive(clap::Args)]
-pub(crate) struct Help {
-    /// A command, such as `auth token create`; `environment`; or `exit-codes`
-    topic: Vec<String>,
-}
-
-#[derive(clap::Args)]
-pub(crate) struct Manual {
-    /// Write a page for `man` of each command to this folder
-    #[arg(long, value_name = "FOLDER")]
-    man: Option<PathBuf>,
-}
+use crate::arguments::{self, Help, Manual};
+use crate::settings::configuration::{OTHER_VARIABLES, known};
 
 /// Variables that others define, and that are heeded.
 const FOREIGN_VARIABLES: [(&str, &str); 10] = [

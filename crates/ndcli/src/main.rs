@@ -1,20 +1,22 @@
 //! `ndcli`: arguments in, a call, tables out.
 
-mod arguments;
-mod browser;
-mod commands;
-mod completion;
-mod configuration;
-mod connection;
-mod credentials;
-mod device;
-mod help;
-mod keyring;
-mod logins;
-mod loopback;
-mod oauth;
-mod recent;
+mod settings;
+
+mod clock;
 mod terminal;
+
+mod transport;
+
+mod login;
+
+mod connection;
+
+mod commands;
+
+mod arguments;
+
+mod completion;
+mod help;
 
 use std::process::ExitCode;
 
@@ -22,8 +24,10 @@ use clap::FromArgMatches;
 use ndauth_terminal::settings::Layer;
 use ndauth_terminal::{Failure, usage};
 
-use crate::arguments::{Arguments, Auth, Command, Common, Permissions, Token};
-use crate::configuration::Configuration;
+use crate::arguments::{Arguments, Auth, Command, Permissions, Token};
+use crate::commands::{auth, tokens};
+use crate::settings::Common;
+use crate::settings::configuration::{Configuration, warn_of_unread_variables};
 
 fn main() -> ExitCode {
     completion::complete_if_asked();
@@ -53,7 +57,7 @@ fn parse() -> Result<(Arguments, Configuration), Stop> {
     if arguments.command.needs_no_configuration() {
         return Ok((arguments, Configuration::default()));
     }
-    configuration::warn_of_unread_variables();
+    warn_of_unread_variables();
     let configuration = Configuration::load(arguments.common.profile.as_deref()).map_err(Stop::Failure)?;
     if configuration.layer.values.is_empty() {
         return Ok((arguments, Configuration { matches: Some(first), ..configuration }));
@@ -83,7 +87,7 @@ fn execute(arguments: &Arguments, configuration: &Configuration) -> Result<(), F
         {
             // A command is not said to have failed for it.
             if let Ok(server) = connection::connect(&arguments.common).await {
-                commands::renew::quietly(&server).await;
+                tokens::renew::quietly(&server).await;
             }
         }
         Ok(())
@@ -94,17 +98,15 @@ async fn run(arguments: &Arguments) -> Result<(), Failure> {
     let common = &arguments.common;
     match &arguments.command {
         Command::Auth(Auth::Token(token)) => run_token(common, token).await,
-        Command::Token(token) => commands::org_token::run(common, token).await,
+        Command::Token(token) => tokens::org_token::run(common, token).await,
         Command::Org(org) => commands::org::run(common, org).await,
         Command::Permissions(Permissions::List(list)) => commands::permissions::run(common, list).await,
-        Command::Auth(Auth::Login(login)) => commands::login::run(common, login).await,
-        Command::Auth(Auth::Logout(logout)) => commands::logout::run(common, logout).await,
-        Command::Auth(Auth::Sessions(sessions)) => commands::sessions::run(common, sessions).await,
-        Command::Auth(Auth::PrintAccessToken(print)) => {
-            commands::print_access_token::run(common, print).await
-        }
-        Command::Auth(Auth::Status(status)) => commands::status::run(common, status).await,
-        Command::Whoami => commands::whoami::run(common).await,
+        Command::Auth(Auth::Login(login)) => auth::login::run(common, login).await,
+        Command::Auth(Auth::Logout(logout)) => auth::logout::run(common, logout).await,
+        Command::Auth(Auth::Sessions(sessions)) => auth::sessions::run(common, sessions).await,
+        Command::Auth(Auth::PrintAccessToken(print)) => auth::print_access_token::run(common, print).await,
+        Command::Auth(Auth::Status(status)) => auth::status::run(common, status).await,
+        Command::Whoami => auth::whoami::run(common).await,
         Command::Validate(validate) => commands::validate::run(common, validate).await,
         Command::Config(_) | Command::Help(_) | Command::Completions(_) | Command::Manual(_) => Ok(()),
     }
@@ -112,14 +114,14 @@ async fn run(arguments: &Arguments) -> Result<(), Failure> {
 
 async fn run_token(common: &Common, token: &Token) -> Result<(), Failure> {
     match token {
-        Token::Create(create) => commands::create::run(common, create).await,
-        Token::List(list) => commands::list::run(common, list).await,
-        Token::Show(token) => commands::show::run(common, &token.aim()?).await,
-        Token::Rotate(rotate) => commands::rotate::run(common, &rotate.aim()?, &rotate.rotation).await,
-        Token::Renew(renew) => commands::renew::run(common, &renew.aim()?, &renew.renewal).await,
-        Token::Revoke(revoke) => commands::revoke::run(common, revoke).await,
-        Token::Suspend(token) => commands::suspend::suspend(common, &token.aim()?).await,
-        Token::Resume(token) => commands::suspend::resume(common, &token.aim()?).await,
+        Token::Create(create) => tokens::create::run(common, create).await,
+        Token::List(list) => tokens::list::run(common, list).await,
+        Token::Show(token) => tokens::show::run(common, &token.aim()?).await,
+        Token::Rotate(rotate) => tokens::rotate::run(common, &rotate.aim()?, &rotate.rotation).await,
+        Token::Renew(renew) => tokens::renew::run(common, &renew.aim()?, &renew.renewal).await,
+        Token::Revoke(revoke) => tokens::revoke::run(common, revoke).await,
+        Token::Suspend(token) => tokens::suspend::suspend(common, &token.aim()?).await,
+        Token::Resume(token) => tokens::suspend::resume(common, &token.aim()?).await,
         Token::Explain(explain) => commands::explain::run(common, explain).await,
     }
 }

@@ -1,6 +1,7 @@
-//! What a person is asked for at the terminal.
+//! What a person is asked for at the terminal, and how they are told of time.
 
 use std::io::{self, IsTerminal, Read, Write};
+use std::time::Duration;
 
 use ndauth_terminal::environment::variable;
 use ndauth_terminal::{Failure, aside, shown};
@@ -59,4 +60,15 @@ pub(crate) fn secret_from_stdin() -> Result<String, Failure> {
 /// Whether the terminal can draw over what it has drawn.
 pub(crate) fn moves() -> bool {
     io::stderr().is_terminal() && variable("TERM").is_some_and(|term| term != "dumb")
+}
+
+/// How long something lasts, roughly: in days, hours or minutes.
+pub(crate) fn left_told(left: Duration) -> String {
+    let seconds = left.as_secs();
+    let (count, unit) = match seconds {
+        0..3600 => (seconds / 60, "minute"),
+        3600..172_800 => (seconds / 3600, "hour"),
+        _ => (seconds / 86_400, "day"),
+    };
+    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
 }

@@ -10,16 +10,16 @@ use ndauth_terminal::{Failure, Rows, detailed, print, print_json, shown};
 use serde_json::{Value, json};
 use toml_edit::{Item, Table, TableLike};
 
-use crate::arguments::{Common, Format};
-use crate::completion;
-use crate::configuration::{Configuration, PROFILE, PROFILES, edit, known, path};
+use super::candidates;
+use crate::settings::configuration::{Configuration, PROFILE, PROFILES, edit, known, path};
+use crate::settings::{Common, Format};
 
 #[derive(Subcommand)]
 pub(crate) enum Config {
     /// Print the value that is in force
     Get {
         /// Which setting: the name of a flag, such as `server`
-        #[arg(add = ArgValueCandidates::new(completion::keys))]
+        #[arg(add = ArgValueCandidates::new(candidates::keys))]
         key: String,
         #[command(flatten)]
         in_org: Unsaid,
@@ -27,7 +27,7 @@ pub(crate) enum Config {
     /// Keep a value for later commands; with `--profile`, in that profile, which is made where needed
     Set {
         /// Which setting: the name of a flag, such as `server`; or `profile`, the one that is used
-        #[arg(add = ArgValueCandidates::new(completion::keys))]
+        #[arg(add = ArgValueCandidates::new(candidates::keys))]
         key: String,
         /// What to set it to
         value: String,
@@ -35,7 +35,7 @@ pub(crate) enum Config {
     /// Keep a value no longer; with `--profile`, in that profile
     Unset {
         /// Which setting
-        #[arg(add = ArgValueCandidates::new(completion::keys))]
+        #[arg(add = ArgValueCandidates::new(candidates::keys))]
         key: String,
     },
     /// List every setting, its value, and where that comes from

@@ -13,17 +13,17 @@ use ndauth_terminal::{
 };
 use serde_json::{Value, json};
 
-use super::mint::service;
-use crate::arguments::{Common, Format, org, permission};
-use crate::completion;
+use super::candidates;
 use crate::connection::{Connection, connect};
+use crate::settings::values::{org, permission, service};
+use crate::settings::{Common, Format};
 use crate::terminal::secret_from_stdin;
 
 #[derive(clap::Args)]
 pub(crate) struct Explain {
     /// Name or id of one of your tokens, or the id of a token of an org where you are an admin; the
     /// credential itself, where it is a token and nothing is named
-    #[arg(conflicts_with = "secret_stdin", add = ArgValueCandidates::new(completion::token_names))]
+    #[arg(conflicts_with = "secret_stdin", add = ArgValueCandidates::new(candidates::token_names))]
     name: Option<String>,
 
     /// Read the secret of the token in question from standard input
@@ -31,11 +31,11 @@ pub(crate) struct Explain {
     secret_stdin: bool,
 
     /// The org in question [default: each org where it may have power]
-    #[arg(long, value_parser = org, add = ArgValueCandidates::new(completion::orgs))]
+    #[arg(long, value_parser = org, add = ArgValueCandidates::new(candidates::orgs))]
     org: Option<OrgSlug>,
 
     /// The permission that would be asked for, as ACTION:TYPE or ACTION:TYPE:ID
-    #[arg(long, value_parser = permission, requires = "org", add = ArgValueCandidates::new(completion::permissions))]
+    #[arg(long, value_parser = permission, requires = "org", add = ArgValueCandidates::new(candidates::permissions))]
     permission: Option<Permission>,
 
     /// The access that would be asked for [default with --permission: what the permission needs]

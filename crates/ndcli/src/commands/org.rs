@@ -11,12 +11,14 @@ use ndauth_terminal::{
 };
 use serde_json::{Value, json};
 
-use super::aim::{self, Aim};
-use super::list::PAGE;
-use super::{config, policy, suspend};
-use crate::arguments::{Common, Format, InOrg, org};
-use crate::completion;
+use super::candidates;
+use super::tokens::aim::{self, Aim};
+use super::tokens::list::{self, PAGE};
+use super::tokens::suspend;
+use super::{config, policy};
 use crate::connection::{Connection, connect};
+use crate::settings::values::org;
+use crate::settings::{Common, Format, InOrg};
 use crate::terminal::{choose, confirm};
 
 #[derive(Subcommand)]
@@ -28,7 +30,7 @@ pub(crate) enum Org {
     /// Select the org that later commands act in
     Select {
         /// Which [default: asks]
-        #[arg(value_parser = org, add = clap_complete::ArgValueCandidates::new(completion::orgs))]
+        #[arg(value_parser = org, add = clap_complete::ArgValueCandidates::new(candidates::orgs))]
         name: Option<OrgSlug>,
     },
     /// Make an org, and be its first admin; only an operator may
@@ -91,7 +93,7 @@ impl InTheOrg {
 #[derive(clap::Args)]
 pub(crate) struct Named {
     /// Which [default: the one that was selected]
-    #[arg(value_parser = org, add = clap_complete::ArgValueCandidates::new(completion::orgs))]
+    #[arg(value_parser = org, add = clap_complete::ArgValueCandidates::new(candidates::orgs))]
     name: Option<OrgSlug>,
 
     #[command(flatten)]
@@ -196,7 +198,7 @@ async fn tokens(common: &Common, org: &OrgSlug) -> Result<(), Failure> {
             let table = Rows { titles, rows: tokens.iter().map(row).collect(), last_width: 0 }.table();
             print(&format!("{table}Total: {} token(s)\n", tokens.len()))
         }
-        format => super::list::show(format, &tokens, now),
+        format => list::show(format, &tokens, now),
     }
 }
 

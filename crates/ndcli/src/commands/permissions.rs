@@ -4,8 +4,8 @@ use ndauth_proto::{role_from_proto, v1};
 use ndauth_terminal::{Failure, Rows, print, print_json, shown};
 use serde_json::{Value, json};
 
-use crate::arguments::{Common, Format};
 use crate::connection::connect;
+use crate::settings::{Common, Format};
 
 #[derive(clap::Args)]
 pub(crate) struct List {

@@ -10,9 +10,9 @@ use ndauth_proto::{
 use ndauth_terminal::{Failure, Rows, ago, aside, detailed, nonsense, print, print_json, told};
 use serde_json::{Value, json};
 
-use super::mint::network;
-use crate::arguments::{Common, Format, InOrg};
 use crate::connection::{Connection, connect};
+use crate::settings::values::network;
+use crate::settings::{Common, Format, InOrg};
 use crate::terminal::confirm;
 
 #[derive(Subcommand)]

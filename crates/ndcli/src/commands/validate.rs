@@ -15,10 +15,11 @@ use ndauth_terminal::{
 };
 use serde_json::{Value, json};
 
+use super::candidates;
 use super::explain::{factor_name, refused_json};
-use crate::arguments::{Common, Format, org, permission};
-use crate::completion;
 use crate::connection::connect;
+use crate::settings::values::{org, permission};
+use crate::settings::{Common, Format};
 use crate::terminal::secret_from_stdin;
 
 /// Ask whether a secret may do a thing, as a service would: the credential is the service's own
@@ -29,7 +30,7 @@ pub(crate) struct Validate {
     secret_stdin: bool,
 
     /// The organization in which access is needed
-    #[arg(long, value_parser = org, add = ArgValueCandidates::new(completion::orgs))]
+    #[arg(long, value_parser = org, add = ArgValueCandidates::new(candidates::orgs))]
     org: Option<OrgSlug>,
 
     /// The access that is needed; `identity` asks only whose secret it is
@@ -43,7 +44,7 @@ pub(crate) struct Validate {
 
     /// The permission that is needed, as ACTION:TYPE or ACTION:TYPE:ID
     #[arg(long, value_parser = permission, requires = "org",
-          add = ArgValueCandidates::new(completion::permissions))]
+          add = ArgValueCandidates::new(candidates::permissions))]
     permission: Option<Permission>,
 
     /// The address from which the secret was used; the service must be registered as stating one

@@ -8,9 +8,9 @@ use ndauth_terminal::{Failure, Rows, ago, detailed, expiry_json, minute, print, 
 use serde_json::{Value, json};
 
 use super::logout::end_all;
-use crate::arguments::{Common, Format};
 use crate::connection::connect;
-use crate::logins;
+use crate::login::logins;
+use crate::settings::{Common, Format};
 
 #[derive(Subcommand)]
 pub(crate) enum Sessions {

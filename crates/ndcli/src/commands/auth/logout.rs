@@ -5,10 +5,10 @@ use ndauth_proto::v1::revoke_sessions_request::Which;
 use ndauth_terminal::{Failure, aside, print, print_json, warn};
 use serde_json::json;
 
-use crate::arguments::{Common, Format};
 use crate::connection::connect;
-use crate::logins::{self, Login};
-use crate::oauth;
+use crate::login::logins::{self, Login};
+use crate::login::oauth;
+use crate::settings::{Common, Format};
 
 #[derive(clap::Args)]
 pub(crate) struct Logout {

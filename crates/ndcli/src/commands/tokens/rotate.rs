@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
-use ndauth_core::{ExpiryChoice, InvalidExpiry, Lifetime, Reason, Secret, SecretKind, Timestamp};
+use ndauth_core::{ExpiryChoice, InvalidExpiry, Lifetime, Reason, Timestamp};
 use ndauth_proto::v1;
 use ndauth_proto::v1::settling::Kind;
-use ndauth_terminal::{Failure, TokenShown, detailed, nonsense, print, print_json, shown};
+use ndauth_terminal::{Failure, TokenShown, detailed, print, print_json, shown};
 use serde_json::json;
 
-use super::aim::{Aim, Seen};
+use super::aim::Aim;
 use super::list::fields;
-use super::sink::{Sink, SinkArgs};
-use crate::arguments::{Common, Format, span};
-use crate::connection::{Connection, connect, connect_as};
-use crate::credentials::Credential;
+use super::sink::{SinkArgs, deliver};
+use crate::connection::connect;
+use crate::settings::values::span;
+use crate::settings::{Common, Format};
 use crate::terminal::{asks, confirm};
 
 /// What a rotation takes.
@@ -92,42 +92,6 @@ pub(crate) async fn run(common: &Common, aim: &Aim, rotation: &Rotation) -> Resu
     };
     print(&told)?;
     print(&note(&seen.token, seen.now))
-}
-
-/// Lets a new secret go where it belongs, and then take over. Where the sink fails it waits: a command that stored it and
-/// then failed has broken nothing.
-pub(crate) async fn deliver(
-    common: &Common,
-    server: &Connection,
-    aim: &Aim,
-    sink: Sink,
-    secret: &str,
-    until: Timestamp,
-    meanwhile: &str,
-) -> Result<Seen, Failure> {
-    let finish = aim.command("rotate");
-    if let Err(why) = sink.store(secret) {
-        let message = format!("{why}\nthe new secret waits until {}, and {meanwhile}", until.minute());
-        let hint = format!(
-            "if it was stored all the same: `{finish} --confirm`; if not: `{finish} --drop`, and try again"
-        );
-        return Err(Failure::failed(message, Some(&hint)));
-    }
-    let parsed: Secret = secret.parse().map_err(|_| nonsense("the new secret is none"))?;
-    let kind = Kind::Confirm(v1::ConfirmSecret { prefix: parsed.prefix().to_string() });
-    let confirmed = match server.credential.secret.kind() {
-        // A token shows that it has the new secret by using it.
-        SecretKind::Personal | SecretKind::Org => {
-            let credential = Credential { secret: parsed, source: "the new secret", path: None, login: None };
-            aim.settle(&connect_as(common, credential).await?, kind).await
-        }
-        _ => aim.settle(server, kind).await,
-    };
-    confirmed.map_err(|failure| Failure {
-        message: format!("the new secret was stored, and did not take over yet: {}", failure.message),
-        hint: Some(format!("it takes over at its first use, or by `{finish} --confirm`")),
-        ..failure
-    })
 }
 
 /// Ends the old secret; asks again where that is not safe yet.

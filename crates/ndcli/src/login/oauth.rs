@@ -8,10 +8,10 @@ use ndauth_core::{Challenge, Class, OrgSlug, Problem, Reason, Secret, SecretKind
 use ndauth_terminal::{Failure, nonsense, shown};
 use serde_json::Value;
 
-use crate::arguments::Common;
-use crate::connection;
-use crate::credentials::now;
-use crate::logins::Login;
+use super::logins::Login;
+use crate::clock::now;
+use crate::settings::Common;
+use crate::transport;
 
 /// What ndcli is to the server.
 const CLIENT: &str = "ndcli";
@@ -75,8 +75,8 @@ pub(crate) struct Asked<'a> {
 /// have its codes sent here (RFC 8414, section 3.3; RFC 9207).
 pub(crate) async fn discover(common: &Common) -> Result<Issuer, Failure> {
     let path = "/.well-known/oauth-authorization-server";
-    let answer = connection::http(common).await?.get(path).await;
-    let answer = answer.map_err(|problem| connection::failed(common, problem))?;
+    let answer = transport::http(common).await?.get(path).await;
+    let answer = answer.map_err(|problem| transport::failed(common, problem))?;
     if answer.status != 200 && answer.status < 500 {
         let message = format!("the server `{}` has no login for people", common.server);
         let hint = "it may be older than ndcli: `ndcli auth login --with-token` takes a session or a token";
@@ -210,9 +210,9 @@ async fn ask(common: &Common, path: &'static str, fields: &[(&str, &str)]) -> Re
 }
 
 async fn post(common: &Common, path: &'static str, fields: &[(&str, &str)]) -> Result<Answer, Error> {
-    let mut http = connection::http(common).await.map_err(Error::Failed)?;
+    let mut http = transport::http(common).await.map_err(Error::Failed)?;
     let answer = http.post_form(path, fields).await;
-    answer.map_err(|problem| Error::Failed(connection::failed(common, problem)))
+    answer.map_err(|problem| Error::Failed(transport::failed(common, problem)))
 }
 
 /// What an answer says.

@@ -7,15 +7,16 @@ use ndauth_terminal::{Failure, TokenShown, detailed, nonsense, print, print_json
 use serde_json::json;
 
 use super::aim::Aim;
-use crate::arguments::{Common, Format, org};
-use crate::completion;
+use crate::commands::candidates;
 use crate::connection::{Connection, connect};
+use crate::settings::values::org;
+use crate::settings::{Common, Format};
 use crate::terminal::confirm;
 
 #[derive(clap::Args)]
 pub(crate) struct Revoke {
     /// Name of the token to revoke, as `ndcli auth token list` shows it
-    #[arg(add = ArgValueCandidates::new(completion::token_names), required_unless_present = "all")]
+    #[arg(add = ArgValueCandidates::new(candidates::token_names), required_unless_present = "all")]
     name: Option<String>,
 
     /// Why, in your words: you are told when you look at it later
@@ -36,7 +37,7 @@ pub(crate) struct Revoke {
 
     /// With `--all`: all tokens that have power in this org, there, which only its admins may
     #[arg(long = "org", value_name = "SLUG", requires = "all", conflicts_with = "owner", value_parser = org,
-          add = ArgValueCandidates::new(completion::orgs))]
+          add = ArgValueCandidates::new(candidates::orgs))]
     in_org: Option<OrgSlug>,
 
     /// With `--all`: say what it would do, and do nothing

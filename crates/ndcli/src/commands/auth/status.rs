@@ -8,9 +8,10 @@ use ndauth_terminal::{Failure, detailed, expiry_json, minute, print, print_json,
 use serde_json::json;
 
 use super::whoami::{KnownBy, ask};
-use crate::arguments::{Common, Format, span};
-use crate::connection::left_told;
-use crate::logins::KeptIn;
+use crate::login::logins::KeptIn;
+use crate::settings::values::span;
+use crate::settings::{Common, Format};
+use crate::terminal::left_told;
 
 #[derive(clap::Args)]
 pub(crate) struct Status {

@@ -4,8 +4,8 @@ use ndauth_terminal::{Failure, Rows, ago, detailed, minute, print, print_json, s
 
 use super::aim::{Aim, Seen};
 use super::list::{fields, show};
-use crate::arguments::{Common, Format};
 use crate::connection::connect;
+use crate::settings::{Common, Format};
 
 /// Shows all that is known of a token: its secrets, and from where it is used.
 pub(crate) async fn run(common: &Common, aim: &Aim) -> Result<(), Failure> {

@@ -24,8 +24,8 @@ use ndauth_terminal::{Failure, warn};
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, sleep};
 
-use crate::configuration::{folder, make_folder, replace};
-use crate::keyring;
+use super::keyring;
+use crate::settings::files::{folder, make_folder, replace};
 
 /// What a person logged in with.
 #[derive(Clone)]

@@ -9,19 +9,16 @@
 //! ```
 
 use std::collections::BTreeMap;
-use std::fs::{self, DirBuilder, File};
-use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, Args, Command};
-use etcetera::BaseStrategy;
 use ndauth_terminal::environment::{variable, warn_of_unread};
 use ndauth_terminal::settings::{self, Layer, Setting};
 use ndauth_terminal::{Failure, nearest};
 use toml_edit::{DocumentMut, Table};
 
-use crate::arguments::{Common, InOrg, Keeping};
+use super::files::{folder, replace};
+use super::options::{Common, InOrg, Keeping};
 
 /// What is configured.
 #[derive(Default)]
@@ -111,14 +108,6 @@ pub(crate) fn path() -> Result<PathBuf, Failure> {
     Ok(folder()?.join("config.toml"))
 }
 
-/// The platform's folder for what ndcli keeps.
-pub(crate) fn folder() -> Result<PathBuf, Failure> {
-    let home = etcetera::choose_base_strategy().map_err(|_| {
-        Failure::failed("there is no home folder to keep anything in", Some("set HOME, or XDG_CONFIG_HOME"))
-    })?;
-    Ok(home.config_dir().join("ndcli"))
-}
-
 /// Changes the file, whole or not at all.
 pub(crate) fn edit(change: impl FnOnce(&mut Table) -> Result<(), Failure>) -> Result<PathBuf, Failure> {
     let path = path()?;
@@ -126,29 +115,6 @@ pub(crate) fn edit(change: impl FnOnce(&mut Table) -> Result<(), Failure>) -> Re
     change(document.as_table_mut())?;
     replace(&path, document.to_string().as_bytes())?;
     Ok(path)
-}
-
-/// Makes the folder that a file of ndcli's lies in: 0700.
-pub(crate) fn make_folder(path: &Path) -> Result<(), Failure> {
-    let own = path.parent().expect("the file lies in a folder");
-    DirBuilder::new().recursive(true).mode(0o700).create(own)?;
-    fs::set_permissions(own, fs::Permissions::from_mode(0o700))?;
-    Ok(())
-}
-
-/// Replaces a file of ndcli's whole or not at all: 0600, in a folder of 0700.
-pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    make_folder(path)?;
-    // A link stays one: what it leads to is replaced. The folder there is somebody else's to tighten.
-    let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let folder = path.parent().expect("the file lies in a folder");
-    let mut file =
-        tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o600)).tempfile_in(folder)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    File::open(folder)?.sync_all()?;
-    Ok(())
 }
 
 /// Warns of every `NDCLI_…` variable that nothing reads: most are misspelt.

@@ -4,8 +4,8 @@ use ndauth_terminal::{Failure, TokenShown, detailed, print, print_json, shown};
 
 use super::aim::{Aim, Seen};
 use super::list::fields;
-use crate::arguments::{Common, Format};
 use crate::connection::connect;
+use crate::settings::{Common, Format};
 
 /// Takes a token's power for now.
 pub(crate) async fn suspend(common: &Common, aim: &Aim) -> Result<(), Failure> {

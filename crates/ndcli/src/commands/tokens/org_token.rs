@@ -12,13 +12,13 @@ use serde_json::json;
 use super::aim::{Aim, Named, label};
 use super::create::{find, lifetime};
 use super::list::{Listing, fields, show};
-use super::mint::{Bounds, Minting, TokenFile, name};
+use super::mint::{Bounds, Minting, name};
 use super::renew::Renewal;
 use super::rotate::Rotation;
-use super::sink::SinkArgs;
+use super::sink::{SinkArgs, TokenFile};
 use super::{renew, rotate, suspend};
-use crate::arguments::{Common, Format, InOrg};
 use crate::connection::{Connection, connect};
+use crate::settings::{Common, Format, InOrg};
 use crate::terminal::confirm;
 
 #[derive(Subcommand)]

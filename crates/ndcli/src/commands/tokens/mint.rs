@@ -1,9 +1,6 @@
 //! What every command that makes a token has: what bounds it, the making, and the one sight of its secret.
 
-use std::fs::{self, Permissions};
-use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use ndauth_client::Client;
@@ -15,15 +12,13 @@ use ndauth_proto::v1::{self, revoke_org_token_request, revoke_token_request};
 use ndauth_proto::{catalogue_from_proto, networks_to_proto, services_to_proto};
 use ndauth_terminal::{Failure, TokenShown, aside, nonsense, shown};
 use serde::Deserialize;
-use serde_json::{Value, json};
-use tempfile::NamedTempFile;
+use serde_json::Value;
 
 use super::aim::{Aim, Named};
-use super::rotate::deliver;
-use super::sink::Sink;
-use crate::arguments::Common;
+use super::sink::{Sink, TokenFile, deliver};
 use crate::connection::Connection;
-use crate::credentials::BEARER_TOKEN;
+use crate::settings::Common;
+use crate::settings::values::{network, service};
 
 /// What bounds a token beside its scope and its orgs.
 #[derive(clap::Args)]
@@ -186,14 +181,6 @@ pub(crate) fn name(text: &str) -> Result<Label, Failure> {
 
 fn description(text: &str) -> Result<Description, String> {
     text.parse().map_err(|why: InvalidName| format!("it {why}"))
-}
-
-pub(crate) fn network(text: &str) -> Result<Network, String> {
-    text.parse().map_err(|why: ndauth_core::InvalidNetwork| why.to_string())
-}
-
-pub(crate) fn service(text: &str) -> Result<Label, String> {
-    text.parse().map_err(|why: InvalidName| format!("the name of a service {why}"))
 }
 
 impl Minting {
@@ -424,47 +411,5 @@ impl Minted {
             flat.extend(told);
         }
         Value::Object(flat)
-    }
-}
-
-/// A file that is to hold a token, made ready before there is one.
-pub(crate) struct TokenFile {
-    path: PathBuf,
-    scratch: NamedTempFile,
-    over: bool,
-}
-
-impl TokenFile {
-    /// Makes ready to write a file, over one that is there only where that was said.
-    pub(crate) fn prepare(path: &Path, over: bool) -> Result<TokenFile, Failure> {
-        if !over && fs::symlink_metadata(path).is_ok() {
-            let message = format!("`{}` is there already, and no token was made", path.display());
-            return Err(Failure::usage(message, "name a new file, or say `--force` to write over it"));
-        }
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let scratch = tempfile::Builder::new().permissions(Permissions::from_mode(0o600)).tempfile_in(folder);
-        let scratch = scratch.map_err(|error| {
-            let message = format!("cannot write `{}`, and no token was made: {error}", path.display());
-            Failure::usage(message, "name a file in a folder that is there, and that you may write to")
-        })?;
-        Ok(TokenFile { path: path.to_owned(), scratch, over })
-    }
-
-    fn write(self, secret: &str) -> Result<(), Failure> {
-        self.write_text(&format!("{:#}", json!({ BEARER_TOKEN: secret })))?;
-        Ok(())
-    }
-
-    /// Writes a line, whole or not at all.
-    pub(crate) fn write_text(mut self, line: &str) -> std::io::Result<()> {
-        writeln!(self.scratch, "{line}")?;
-        self.scratch.as_file().sync_all()?;
-        let kept = if self.over {
-            self.scratch.persist(&self.path)
-        } else {
-            self.scratch.persist_noclobber(&self.path)
-        };
-        kept.map_err(|error| error.error)?;
-        Ok(())
     }
 }

@@ -6,15 +6,17 @@ use ndauth_core::{OrgSlug, Problem, Reason, SecretKind};
 use ndauth_terminal::{Failure, print, print_json};
 use serde_json::json;
 
-use crate::arguments::{Common, Format, org};
-use crate::credentials::{Due, fresh, refreshed};
-use crate::{completion, oauth};
+use crate::commands::candidates;
+use crate::login::credentials::{Due, fresh, refreshed};
+use crate::login::oauth;
+use crate::settings::values::org;
+use crate::settings::{Common, Format};
 
 #[derive(clap::Args)]
 pub(crate) struct PrintAccessToken {
     /// Only for this org [default: all orgs where you are a member]
     #[arg(long = "org", value_name = "SLUG", value_parser = org,
-          add = ArgValueCandidates::new(completion::orgs))]
+          add = ArgValueCandidates::new(candidates::orgs))]
     for_org: Option<OrgSlug>,
 
     /// What it may do

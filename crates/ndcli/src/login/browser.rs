@@ -11,11 +11,11 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 use webbrowser::{Browser, BrowserOptions};
 
-use crate::arguments::Common;
-use crate::connection::left_told;
-use crate::logins::Login;
-use crate::loopback::{Heard, Loopback};
-use crate::oauth::{self, Asked, Issuer, Refused};
+use super::logins::Login;
+use super::loopback::{Heard, Loopback};
+use super::oauth::{self, Asked, Issuer, Refused};
+use crate::settings::Common;
+use crate::terminal::left_told;
 
 /// How long the person may take.
 const PATIENCE: Duration = Duration::from_secs(10 * 60);

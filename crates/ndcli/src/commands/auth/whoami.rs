@@ -8,9 +8,9 @@ use ndauth_terminal::{
 };
 use serde_json::{Value, json};
 
-use crate::arguments::{Common, Format};
 use crate::connection::connect;
-use crate::credentials::Credential;
+use crate::login::credentials::Credential;
+use crate::settings::{Common, Format};
 
 /// Who a credential stands for, read off the wire into what is shown of it.
 pub(crate) struct Who {
@@ -75,11 +75,6 @@ pub(crate) async fn ask(common: &Common) -> Result<(Who, Credential), Failure> {
     };
     let now = told("evaluated_at", Some(answer.evaluated_at))?;
     Ok((Who { account: answer.account, known, orgs, now }, server.credential))
-}
-
-/// The account of an answer, for commands that only accounts can use.
-pub(crate) fn account(who: &v1::WhoAmIResponse) -> Result<&v1::Account, Failure> {
-    who.account.as_ref().ok_or_else(|| nonsense("it tells of no account").into())
 }
 
 impl KnownBy {

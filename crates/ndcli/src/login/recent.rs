@@ -2,13 +2,13 @@
 
 use ndauth_client::Client;
 use ndauth_core::Problem;
-use ndauth_terminal::{Failure, aside, hint, shown, warn};
+use ndauth_proto::v1;
+use ndauth_terminal::{Failure, aside, hint, nonsense, shown, warn};
 
-use crate::arguments::Common;
-use crate::commands::whoami::account;
-use crate::credentials::{Credential, keep};
-use crate::logins::{self, KeptIn};
-use crate::{browser, oauth};
+use super::credentials::{Credential, keep};
+use super::logins::{self, KeptIn};
+use super::{browser, oauth};
+use crate::settings::Common;
 
 /// Has the person log in again as who they are, where a call was refused because their login is not recent.
 pub(crate) async fn log_in_again(
@@ -41,4 +41,9 @@ pub(crate) async fn log_in_again(
     // Where it was kept, it is kept.
     let wanted = logins::find(&common.server)?.map_or(KeptIn::File, |stored| stored.kept_in);
     keep(common, login, wanted).await
+}
+
+/// The account of an answer, for commands that only accounts can use.
+pub(crate) fn account(who: &v1::WhoAmIResponse) -> Result<&v1::Account, Failure> {
+    who.account.as_ref().ok_or_else(|| nonsense("it tells of no account").into())
 }

@@ -5,13 +5,12 @@ use ndauth_terminal::environment::variable;
 use ndauth_terminal::{Failure, aside, detailed, print, print_json, shown, warn};
 use serde_json::json;
 
-use super::whoami;
-use crate::arguments::{Common, Format, Keeping};
 use crate::connection::connect_as;
-use crate::credentials::{Credential, keep, parse};
-use crate::logins::{KeptIn, Login as Kept};
+use crate::login::credentials::{Credential, keep, parse};
+use crate::login::logins::{KeptIn, Login as Kept};
+use crate::login::{browser, device, oauth, recent};
+use crate::settings::{Common, Format, Keeping};
 use crate::terminal::secret_from_stdin;
-use crate::{browser, device, oauth};
 
 #[derive(clap::Args)]
 pub(crate) struct Login {
@@ -50,7 +49,7 @@ pub(crate) async fn run(common: &Common, login: &Login) -> Result<(), Failure> {
     };
     let server = connect_as(common, credential).await?;
     let who = server.ask(async |client| client.who_am_i().await).await?;
-    let account = whoami::account(&who)?;
+    let account = recent::account(&who)?;
     let wanted = if login.keeping.no_keyring { KeptIn::File } else { KeptIn::Keyring };
     let kept = keep(common, new, wanted).await?;
     let kept_in = kept.login.map_or(KeptIn::File, |stored| stored.kept_in);

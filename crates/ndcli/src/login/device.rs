@@ -5,11 +5,11 @@ use std::time::Duration;
 use ndauth_terminal::{Failure, aside, shown, warn};
 use tokio::time::{Instant, sleep};
 
-use crate::arguments::Common;
-use crate::browser::device_name;
-use crate::connection::left_told;
-use crate::logins::Login;
-use crate::oauth::{self, Error, Issuer};
+use super::browser::device_name;
+use super::logins::Login;
+use super::oauth::{self, Error, Issuer};
+use crate::settings::Common;
+use crate::terminal::left_told;
 
 /// RFC 8628, section 3.5: so much longer between two questions, where the server says that it is too often.
 const SLOWER: Duration = Duration::from_secs(5);
@@ -123,7 +123,7 @@ mod tests {
     use ndauth_core::{Problem, Reason};
 
     use super::*;
-    use crate::oauth::Refused;
+    use crate::login::oauth::Refused;
 
     const fn seconds(seconds: u64) -> Duration {
         Duration::from_secs(seconds)

@@ -8,8 +8,9 @@ use ndauth_proto::{duration_to_proto, v1};
 use ndauth_terminal::{Failure, Rows, TokenShown, ago, detailed, print, print_json, shown, told};
 use serde_json::json;
 
-use crate::arguments::{Common, Format, span};
 use crate::connection::connect;
+use crate::settings::values::span;
+use crate::settings::{Common, Format};
 
 #[derive(clap::Args)]
 pub(crate) struct List {

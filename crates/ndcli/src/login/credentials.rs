@@ -7,17 +7,17 @@
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Once;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use ndauth_client::ServerUrl;
-use ndauth_core::{InvalidSecret, Secret, Timestamp};
+use ndauth_core::{InvalidSecret, Secret};
 use ndauth_terminal::environment::{all, stated, variable};
 use ndauth_terminal::{Failure, hint, warn};
 use serde_json::Value;
 
-use crate::arguments::Common;
-use crate::logins::{self, KeptIn, Login, Stored};
-use crate::oauth;
+use super::logins::{self, KeptIn, Login, Stored};
+use super::oauth;
+use crate::clock::now;
+use crate::settings::Common;
 
 /// A credential, and where it was found.
 pub(crate) struct Credential {
@@ -74,14 +74,6 @@ pub(crate) async fn refreshed(common: &Common, old: &Secret, due: Due) -> Result
         }
         Err(error) => Err(error.into()),
     }
-}
-
-/// The instant that this machine's clock shows: for what is compared with it roughly.
-#[expect(clippy::disallowed_methods, reason = "how long is left here; whether it serves, the server says")]
-pub(crate) fn now() -> Timestamp {
-    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let micros = i64::try_from(since_1970.as_micros()).unwrap_or(i64::MAX);
-    Timestamp::from_micros(micros).unwrap_or(Timestamp::MAX)
 }
 
 /// The credential in force, as it is.

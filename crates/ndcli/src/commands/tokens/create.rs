@@ -6,12 +6,13 @@ use ndauth_proto::v1::{self, explain_token_request, get_org_token_request, get_t
 use ndauth_proto::{expiry_choice_to_proto, grants_to_proto, orgs_to_proto, scope_to_proto};
 use ndauth_terminal::{Failure, detailed, nonsense, print, print_json};
 
-use super::explain::preview;
 use super::mint::{Bounds, Minting, name};
 use super::sink::{Sink, SinkArgs};
-use crate::arguments::{Common, Format, org};
-use crate::completion;
+use crate::commands::candidates;
+use crate::commands::explain::preview;
 use crate::connection::{Connection, connect};
+use crate::settings::values::org;
+use crate::settings::{Common, Format};
 
 #[derive(clap::Args)]
 pub(crate) struct Create {
@@ -25,11 +26,11 @@ pub(crate) struct Create {
 
     /// RW (read and write), RO (read only), or named scopes such as read:assets,write:assets
     #[arg(long, value_name = "SCOPE", value_parser = scope, required_unless_present_any = ["grant", "like"],
-          add = ArgValueCandidates::new(completion::scopes))]
+          add = ArgValueCandidates::new(candidates::scopes))]
     scope: Option<Scopes>,
 
     /// Restrict the token to an organization; may be repeated. Omit to allow access to all orgs
-    #[arg(long, value_parser = org, add = ArgValueCandidates::new(completion::orgs))]
+    #[arg(long, value_parser = org, add = ArgValueCandidates::new(candidates::orgs))]
     org: Vec<OrgSlug>,
 
     /// Token lifetime. One of: 30d, 60d, 90d, 180d, 365d, never; or an RFC 3339 instant [default: 90d]

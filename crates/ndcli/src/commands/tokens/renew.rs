@@ -8,8 +8,9 @@ use ndauth_terminal::{Failure, TokenShown, aside, detailed, minute, print, print
 
 use super::aim::{Aim, Named};
 use super::list::fields;
-use crate::arguments::{Common, Format, span};
 use crate::connection::{Connection, connect};
+use crate::settings::values::span;
+use crate::settings::{Common, Format};
 
 /// What a renewal takes.
 #[derive(clap::Args)]

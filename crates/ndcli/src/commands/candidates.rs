@@ -1,0 +1,125 @@
+//! Candidates: the values that a shell offers for an argument, asked for anew each time.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use clap::{Args, Command, FromArgMatches};
+use clap_complete::CompletionCandidate;
+use ndauth_client::Client;
+use ndauth_proto::v1;
+use ndauth_terminal::environment::without_empty_variables;
+use ndauth_terminal::shown;
+use tokio::time::timeout;
+
+use crate::login::credentials;
+use crate::settings::Common;
+use crate::settings::configuration::{Configuration, PROFILE, known, profile_variable};
+use crate::transport;
+
+/// Set where bash asks.
+static BASH: AtomicBool = AtomicBool::new(false);
+/// How long a name may take to come: a person waits.
+const PATIENCE: Duration = Duration::from_millis(700);
+
+/// Has candidates escaped as words of bash.
+pub(crate) fn escape_for_bash() {
+    BASH.store(true, Ordering::Relaxed);
+}
+
+/// The names of the caller's tokens, as they are now; none where they cannot be had at once.
+pub(crate) fn token_names() -> Vec<CompletionCandidate> {
+    let tokens = asked(async |common| {
+        let client = client(common).await?;
+        let request = v1::ListTokensRequest { page_size: 1000, ..Default::default() };
+        Some(client.list_tokens(request).await.ok()?.tokens)
+    });
+    let candidate = |token: v1::Token| {
+        CompletionCandidate::new(word(&token.name)).help(Some(shown(&token.prefix).into()))
+    };
+    tokens.into_iter().flatten().map(candidate).collect()
+}
+
+/// The names of the caller's orgs, as they are now.
+pub(crate) fn orgs() -> Vec<CompletionCandidate> {
+    let orgs = asked(async |common| {
+        let client = client(common).await?;
+        Some(client.list_orgs().await.ok()?.orgs)
+    });
+    orgs.into_iter().flatten().map(|org| CompletionCandidate::new(shown(&org.slug))).collect()
+}
+
+/// The values of `--scope`: RW, RO, and the permissions there are.
+pub(crate) fn scopes() -> Vec<CompletionCandidate> {
+    ["RW", "RO"].into_iter().map(CompletionCandidate::new).chain(permissions()).collect()
+}
+
+/// The permissions there are.
+pub(crate) fn permissions() -> Vec<CompletionCandidate> {
+    let types = asked(async |common| {
+        let client = client(common).await?;
+        Some(client.list_permissions().await.ok()?.resource_types)
+    });
+    let permissions = types.into_iter().flatten().flat_map(|told| {
+        let of = told.name;
+        told.actions.into_iter().map(move |action| {
+            CompletionCandidate::new(shown(&format!("{}:{of}", action.name)))
+                .help(Some(shown(&action.description).into()))
+        })
+    });
+    permissions.collect()
+}
+
+/// The profiles of the configuration.
+pub(crate) fn profiles() -> Vec<CompletionCandidate> {
+    let profiles = Configuration::load(None).map(|configuration| configuration.profiles).unwrap_or_default();
+    profiles.into_iter().map(CompletionCandidate::new).collect()
+}
+
+/// The keys of the configuration.
+pub(crate) fn keys() -> Vec<CompletionCandidate> {
+    let keys = known().into_iter().map(|setting| {
+        let help = setting.argument.get_help().cloned();
+        CompletionCandidate::new(setting.key).help(help)
+    });
+    keys.chain([CompletionCandidate::new(PROFILE)]).collect()
+}
+
+/// A name as one word of the shell that asks. Only bash is given words as they are typed.
+fn word(name: &str) -> String {
+    let name = shown(name);
+    if !BASH.load(Ordering::Relaxed) {
+        return name;
+    }
+    let escape =
+        |c: char| if c.is_alphanumeric() || "._-+@:,/=".contains(c) { vec![c] } else { vec!['\\', c] };
+    name.chars().flat_map(escape).collect()
+}
+
+/// The value that the line to complete gives a flag.
+fn stated(flag: &str) -> Option<String> {
+    let words: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+    let given = words.windows(2).rev().find(|pair| pair[0] == flag).map(|pair| pair[1].clone());
+    given.or_else(|| {
+        words.iter().rev().find_map(|word| Some(word.strip_prefix(flag)?.strip_prefix('=')?.to_owned()))
+    })
+}
+
+/// Asks the server that is configured, in the little time there is.
+fn asked<T>(ask: impl AsyncFnOnce(&Common) -> Option<T>) -> Option<T> {
+    let profile = stated("--profile").or_else(profile_variable);
+    let configuration = Configuration::load(profile.as_deref()).ok()?;
+    let command = Common::augment_args(Command::new("ndcli"));
+    let command = without_empty_variables(configuration.layer.beneath(command));
+    let server = stated("--server").map(|url| format!("--server={url}"));
+    let words = ["ndcli".to_owned()].into_iter().chain(server);
+    let matches = command.try_get_matches_from(words).ok()?;
+    let common = Common::from_arg_matches(&matches).ok()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
+    runtime.block_on(async { timeout(PATIENCE, ask(&common)).await.ok()? })
+}
+
+/// Connects once with the credential in force, as it is.
+async fn client(common: &Common) -> Option<Client> {
+    let credential = credentials::find(common).ok()?;
+    transport::open(common, &credential.secret, credential.source).await.ok()?.ok()
+}

@@ -1,0 +1,23 @@
+//! Commands about tokens, a person's own and an org's.
+
+pub(crate) mod aim;
+
+pub(crate) mod list;
+
+pub(crate) mod sink;
+
+pub(crate) mod mint;
+
+pub(crate) mod create;
+
+pub(crate) mod show;
+
+pub(crate) mod rotate;
+
+pub(crate) mod renew;
+
+pub(crate) mod revoke;
+
+pub(crate) mod suspend;
+
+pub(crate) mod org_token;

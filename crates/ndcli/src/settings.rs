@@ -1,0 +1,11 @@
+//! What ndcli is told by options, by variables and by its file. Of ndcli it imports nothing else.
+
+pub(crate) mod values;
+
+pub(crate) mod options;
+
+pub(crate) mod files;
+
+pub(crate) mod configuration;
+
+pub(crate) use options::{Common, Format, InOrg, Keeping};

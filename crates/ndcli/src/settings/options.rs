@@ -1,0 +1,99 @@
+//! Options that many commands take.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::BoolishValueParser;
+use clap::{Args, ValueEnum};
+use ndauth_client::ServerUrl;
+use ndauth_core::OrgSlug;
+use ndauth_terminal::Failure;
+
+use super::values::{org, timeout};
+
+/// What every command takes.
+#[derive(Args, Clone)]
+#[command(next_help_heading = "Options of every command")]
+pub(crate) struct Common {
+    /// How to print what there is to show
+    #[arg(short, long, value_name = "FORMAT", env = "NDCLI_FORMAT", default_value = "table", global = true)]
+    pub(crate) format: Format,
+
+    /// The server
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "NDCLI_SERVER",
+        default_value = "http://127.0.0.1:7711",
+        global = true
+    )]
+    pub(crate) server: ServerUrl,
+
+    /// The profile of the configuration to use: another server, other settings
+    #[arg(long, value_name = "NAME", env = "NDCLI_PROFILE", global = true)]
+    pub(crate) profile: Option<String>,
+
+    /// The credential; others on this machine can see it: prefer NDCLI_TOKEN or NDCLI_TOKEN_FILE
+    #[arg(long, value_name = "SECRET", global = true)]
+    pub(crate) token: Option<String>,
+
+    /// A file of PEM with the authorities to trust, in place of the system's
+    #[arg(long, value_name = "FILE", env = "NDCLI_CA_FILE", global = true)]
+    pub(crate) ca_file: Option<PathBuf>,
+
+    /// How long to try, while the server cannot be reached or cannot decide
+    #[arg(long, value_name = "DURATION", env = "NDCLI_TIMEOUT", default_value = "30s", value_parser = timeout, global = true)]
+    pub(crate) timeout: Duration,
+
+    /// Tell on standard error what is asked of which server, and how long it took
+    #[arg(short, long, env = "NDCLI_VERBOSE", value_parser = BoolishValueParser::new(), global = true)]
+    pub(crate) verbose: bool,
+
+    /// Renew what ends within 7 days: the token in force, if it is standard and self-rotating, or your standard tokens
+    #[arg(long, env = "NDCLI_AUTO_REFRESH_TOKEN", value_parser = BoolishValueParser::new(), global = true)]
+    pub(crate) auto_refresh_token: bool,
+
+    /// Send the credential in plain text to a server that is not on this machine
+    #[arg(long, env = "NDCLI_PLAINTEXT_BEYOND_LOOPBACK", value_parser = BoolishValueParser::new(), global = true)]
+    pub(crate) plaintext_beyond_loopback: bool,
+}
+
+/// The org that a command acts in.
+#[derive(Args)]
+pub(crate) struct InOrg {
+    /// The org to act in; `ndcli org select` sets it for later commands
+    #[arg(long = "org", value_name = "SLUG", env = "NDCLI_ORG", value_parser = org, id = "in_org")]
+    pub(crate) selected: Option<OrgSlug>,
+}
+
+impl InOrg {
+    /// The org that is named, or that was selected.
+    pub(crate) fn require(&self) -> Result<&OrgSlug, Failure> {
+        self.selected.as_ref().ok_or_else(|| {
+            Failure::usage(
+                "no org is selected",
+                "say `--org NAME`, or `ndcli org select NAME` for this and later commands",
+            )
+        })
+    }
+}
+
+/// Where a login is kept.
+#[derive(Args)]
+pub(crate) struct Keeping {
+    /// Keep the login in a file, and not in the system's keyring
+    #[arg(long, env = "NDCLI_NO_KEYRING", value_parser = BoolishValueParser::new())]
+    pub(crate) no_keyring: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// A table for people
+    Table,
+    /// An object for programs
+    Json,
+    /// A line each
+    Simple,
+    /// Everything, a table each
+    Detailed,
+}

@@ -1,0 +1,139 @@
+//! The server that is configured: how it is reached, and what is said where it is not.
+
+pub(crate) mod wait;
+
+use std::sync::Once;
+use std::time::Duration;
+
+use ndauth_client::{Call, Client, ConnectError, Http, Observer, Options};
+use ndauth_core::{Class, Problem, Reason, Secret, SecretKind, Timestamp};
+use ndauth_terminal::{Failure, aside, hint, warn};
+use tokio::time::Instant;
+
+use crate::clock::now;
+use crate::settings::Common;
+use crate::terminal::left_told;
+use wait::Wait;
+
+/// Connects for what is no RPC. Secrets go there too.
+pub(crate) async fn http(common: &Common) -> Result<Http, Failure> {
+    let options = options(common, None);
+    reach(common, async || {
+        judge(common)?;
+        Ok(Http::connect(&common.server, &options).await)
+    })
+    .await
+}
+
+/// Connects, and tries again while the server cannot be reached.
+pub(crate) async fn reach<T>(
+    common: &Common,
+    open: impl AsyncFn() -> Result<Result<T, ConnectError>, Failure>,
+) -> Result<T, Failure> {
+    let mut wait = Wait::until(Instant::now() + common.timeout);
+    loop {
+        match open().await? {
+            Ok(connection) => return Ok(connection),
+            Err(error) if error.is_passing() && wait.longer(&error.to_string()).await => {}
+            Err(error) => return Err(no_connection(&error, common.timeout)),
+        }
+    }
+}
+
+/// Refuses to send a secret in plain text, unless it stays on this machine.
+fn judge(common: &Common) -> Result<(), Failure> {
+    let server = &common.server;
+    if server.is_tls() || server.is_loopback() || common.plaintext_beyond_loopback {
+        return Ok(());
+    }
+    let message = format!("the credential would cross the network to `{server}` in plain text");
+    let hint = "use `https://`; where a tunnel or a proxy encrypts, say `--plaintext-beyond-loopback`";
+    Err(Failure::usage(message, hint))
+}
+
+/// Connects once, with a secret that was found at this source.
+pub(crate) async fn open(
+    common: &Common,
+    secret: &Secret,
+    source: &'static str,
+) -> Result<Result<Client, ConnectError>, Failure> {
+    judge(common)?;
+    let is_token = matches!(secret.kind(), SecretKind::Personal | SecretKind::Org);
+    let options = options(common, Some(source).filter(|_| is_token));
+    Ok(Client::connect_with(&common.server, Some(secret), &options).await)
+}
+
+/// How to connect. `token` is where the token comes from that is warned of, if one is.
+fn options(common: &Common, token: Option<&'static str>) -> Options {
+    let (verbose, url) = (common.verbose, common.server.to_string());
+    let observer = Observer::new(move |call| {
+        if verbose {
+            aside(&told(&url, call));
+        }
+        if let (Some(source), Some((begun, ends))) = (token, call.credential) {
+            warn_of_end(source, begun, ends);
+        }
+    });
+    let user_agent = concat!("ndcli/", env!("CARGO_PKG_VERSION")).to_owned();
+    Options { ca_file: common.ca_file.clone(), timeout: common.timeout, observer, user_agent }
+}
+
+/// A token is warned of once so much is left of it; one that was made for less is not.
+const SOON: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// Warns, once, of a token that ends soon.
+fn warn_of_end(source: &str, begun: Timestamp, ends: Timestamp) {
+    static WARNED: Once = Once::new();
+    let left = ends.since(now());
+    if left <= SOON && ends.since(begun) > SOON {
+        WARNED.call_once(|| {
+            warn(&format!("the token in {source} ends in {} ({})", left_told(left), ends.minute()));
+            hint("its owner renews it (`ndcli auth token renew`) or rotates it (`ndcli auth token rotate`)");
+        });
+    }
+}
+
+/// A failed call.
+pub(crate) fn failed(common: &Common, problem: Problem) -> Failure {
+    // Nothing of ndauth's came back: it may be that the server speaks TLS, and ndcli does not.
+    let broke = problem.class() == Class::Undecided && problem.message.starts_with("the connection");
+    let failure = Failure::from(problem);
+    if !broke || common.server.is_tls() {
+        return failure;
+    }
+    Failure {
+        hint: Some("where the server speaks TLS, its address begins with `https://`".to_owned()),
+        ..failure
+    }
+}
+
+fn no_connection(error: &ConnectError, tried: Duration) -> Failure {
+    let hint = match error {
+        ConnectError::Unreachable { .. } => {
+            "check that it runs, and its address: `--server`, NDCLI_SERVER, `ndcli config set server URL`"
+        }
+        ConnectError::Untrusted { .. } => {
+            "name the authority that signed its certificate: `--ca-file FILE`, NDCLI_CA_FILE"
+        }
+        ConnectError::CaFile { .. } => "`--ca-file` and NDCLI_CA_FILE name a file of PEM",
+    };
+    let code = match error {
+        ConnectError::Unreachable { .. } | ConnectError::Untrusted { .. } => Class::Undecided.exit_code(),
+        ConnectError::CaFile { .. } => Class::Invalid.exit_code(),
+    };
+    let message = if error.is_passing() { tried_for(&error.to_string(), tried) } else { error.to_string() };
+    Failure { message, hint: Some(hint.to_owned()), code }
+}
+
+/// A message, and for how long it was tried.
+pub(crate) fn tried_for(message: &str, tried: Duration) -> String {
+    format!("{message} (tried for {})", humantime::format_duration(tried))
+}
+
+/// What `--verbose` tells of a call.
+fn told(server: &str, call: &Call) -> String {
+    let outcome = call.failed.map_or("OK", Reason::code);
+    let millis = call.took.as_secs_f64() * 1000.0;
+    let id = call.request_id.as_deref().unwrap_or("-");
+    format!("> {} at {server}: {outcome} in {millis:.1} ms, request {id}", call.rpc)
+}
