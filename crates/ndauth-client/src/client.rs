@@ -3,10 +3,9 @@
 use std::error::Error;
 use std::time::Instant;
 
-use ndauth_core::{Problem, Reason, Secret, Timestamp};
+use ndauth_core::{OrgSlug, Problem, Reason, Secret, Timestamp};
 use ndauth_proto::v1::account_service_client::AccountServiceClient;
 use ndauth_proto::v1::org_service_client::OrgServiceClient;
-use ndauth_proto::v1::org_token_service_client::OrgTokenServiceClient;
 use ndauth_proto::v1::permission_service_client::PermissionServiceClient;
 use ndauth_proto::v1::token_service_client::TokenServiceClient;
 use ndauth_proto::v1::validation_service_client::ValidationServiceClient;
@@ -64,19 +63,57 @@ impl Client {
         self.ask_who_am_i(v1::WhoAmIRequest {}).await
     }
 
-    /// Lists the orgs where the credential's account is a member.
+    /// Lists the orgs where the credential's account is a member: all pages.
     pub async fn list_orgs(&self) -> Result<v1::ListOrgsResponse, Problem> {
-        self.ask_list_orgs(v1::ListOrgsRequest {}).await
+        let mut all = self.ask_list_orgs(v1::ListOrgsRequest { page_size: PAGE, ..Default::default() }).await?;
+        while !all.next_page_token.is_empty() {
+            let page_token = std::mem::take(&mut all.next_page_token);
+            let page = self.ask_list_orgs(v1::ListOrgsRequest { page_size: PAGE, page_token }).await?;
+            all.orgs.extend(page.orgs);
+            all.next_page_token = page.next_page_token;
+        }
+        Ok(all)
     }
 
-    /// Lists the sessions of the credential's account.
+    /// Lists the sessions of the credential's account: all pages.
     pub async fn list_sessions(&self) -> Result<v1::ListSessionsResponse, Problem> {
-        self.ask_list_sessions(v1::ListSessionsRequest {}).await
+        let first = v1::ListSessionsRequest { page_size: PAGE, ..Default::default() };
+        let mut all = self.ask_list_sessions(first).await?;
+        while !all.next_page_token.is_empty() {
+            let page_token = std::mem::take(&mut all.next_page_token);
+            let page = self.ask_list_sessions(v1::ListSessionsRequest { page_size: PAGE, page_token }).await?;
+            all.sessions.extend(page.sessions);
+            all.next_page_token = page.next_page_token;
+        }
+        Ok(all)
     }
 
-    /// Lists every permission there is.
+    /// Lists every permission there is: all pages.
     pub async fn list_permissions(&self) -> Result<v1::ListPermissionsResponse, Problem> {
-        self.ask_list_permissions(v1::ListPermissionsRequest {}).await
+        let first = v1::ListPermissionsRequest { page_size: PAGE, ..Default::default() };
+        let mut all = self.ask_list_permissions(first).await?;
+        while !all.next_page_token.is_empty() {
+            let page_token = std::mem::take(&mut all.next_page_token);
+            let next = v1::ListPermissionsRequest { page_size: PAGE, page_token };
+            let page = self.ask_list_permissions(next).await?;
+            all.resource_types.extend(page.resource_types);
+            all.next_page_token = page.next_page_token;
+        }
+        Ok(all)
+    }
+
+    /// Lists the members of an org: all pages.
+    pub async fn every_member(&self, org: &OrgSlug) -> Result<Vec<v1::Member>, Problem> {
+        let (mut members, mut page_token) = (Vec::new(), String::new());
+        loop {
+            let request = v1::ListMembersRequest { org: org.to_string(), page_size: PAGE, page_token };
+            let page = self.list_members(request).await?;
+            members.extend(page.members);
+            if page.next_page_token.is_empty() {
+                return Ok(members);
+            }
+            page_token = page.next_page_token;
+        }
     }
 
     /// Sends a message with the credential, and tells the observer how it went.
@@ -109,6 +146,8 @@ impl Client {
     }
 }
 
+/// As many as the server gives at once.
+const PAGE: i32 = 1000;
 /// The trailers in which the server tells from when until when the credential serves, as RFC 3339 writes it.
 const CREDENTIAL_BEGUN: &str = "ndauth-credential-begun";
 const CREDENTIAL_ENDS: &str = "ndauth-credential-ends";
@@ -141,29 +180,32 @@ calls! {
     /// Ends sessions of the credential's account.
     pub revoke_sessions: AccountServiceClient.revoke_sessions(RevokeSessionsRequest) -> RevokeSessionsResponse;
 
-    /// Makes a personal token.
+    /// Makes a token.
     pub create_token: TokenServiceClient.create_token(CreateTokenRequest) -> CreateTokenResponse;
-    /// Lists a page of personal tokens.
+    /// Lists a page of tokens.
     pub list_tokens: TokenServiceClient.list_tokens(ListTokensRequest) -> ListTokensResponse;
-    /// Shows a personal token.
+    /// Shows a token.
     pub get_token: TokenServiceClient.get_token(GetTokenRequest) -> GetTokenResponse;
-    /// Revokes a personal token.
+    /// Changes the description of a token.
+    pub update_token: TokenServiceClient.update_token(UpdateTokenRequest) -> UpdateTokenResponse;
+    /// Revokes a token.
     pub revoke_token: TokenServiceClient.revoke_token(RevokeTokenRequest) -> RevokeTokenResponse;
-    /// Draws a new secret for a personal token.
+    /// Draws a new secret for a token.
     pub rotate_token: TokenServiceClient.rotate_token(RotateTokenRequest) -> RotateTokenResponse;
-    /// Confirms or drops a personal token's new secret, or retires its old one.
-    pub settle_rotation: TokenServiceClient.settle_rotation(SettleRotationRequest) -> SettleRotationResponse;
-    /// Moves a personal token's end.
+    /// Lets a token's new secret take over.
+    pub confirm_rotation: TokenServiceClient.confirm_rotation(ConfirmRotationRequest) -> ConfirmRotationResponse;
+    /// Forgets a token's new secret.
+    pub drop_rotation: TokenServiceClient.drop_rotation(DropRotationRequest) -> DropRotationResponse;
+    /// Ends a token's old secret before its overlap is over.
+    pub retire_secret: TokenServiceClient.retire_secret(RetireSecretRequest) -> RetireSecretResponse;
+    /// Moves a token's end.
     pub renew_token: TokenServiceClient.renew_token(RenewTokenRequest) -> RenewTokenResponse;
-    /// Takes a personal token's power for now.
+    /// Suspends a token.
     pub suspend_token: TokenServiceClient.suspend_token(SuspendTokenRequest) -> SuspendTokenResponse;
-    /// Gives it back.
+    /// Resumes a suspended token.
     pub resume_token: TokenServiceClient.resume_token(ResumeTokenRequest) -> ResumeTokenResponse;
-    /// Shuts out all personal tokens of a time.
+    /// Revokes all tokens of a time.
     pub revoke_all_tokens: TokenServiceClient.revoke_all_tokens(RevokeAllTokensRequest) -> RevokeAllTokensResponse;
-    /// Shuts out all personal tokens of an account, of a time.
-    pub revoke_account_tokens:
-        AccountServiceClient.revoke_account_tokens(RevokeAccountTokensRequest) -> RevokeAccountTokensResponse;
     /// Asks what a token may do, and why it may not.
     pub explain_token: TokenServiceClient.explain_token(ExplainTokenRequest) -> ExplainTokenResponse;
 
@@ -179,7 +221,7 @@ calls! {
     pub create_org: OrgServiceClient.create_org(CreateOrgRequest) -> CreateOrgResponse;
     /// Shows an org.
     pub get_org: OrgServiceClient.get_org(GetOrgRequest) -> GetOrgResponse;
-    /// Lists the members of an org.
+    /// Lists a page of the members of an org.
     pub list_members: OrgServiceClient.list_members(ListMembersRequest) -> ListMembersResponse;
     /// Gives an account a role in an org.
     pub set_member: OrgServiceClient.set_member(SetMemberRequest) -> SetMemberResponse;
@@ -192,39 +234,17 @@ calls! {
 
     /// Freezes an org.
     pub freeze_org: OrgServiceClient.freeze_org(FreezeOrgRequest) -> FreezeOrgResponse;
-    /// Ends that.
+    /// Unfreezes an org.
     pub unfreeze_org: OrgServiceClient.unfreeze_org(UnfreezeOrgRequest) -> UnfreezeOrgResponse;
-
-    /// Makes a token of an org.
-    pub create_org_token:
-        OrgTokenServiceClient.create_org_token(CreateOrgTokenRequest) -> CreateOrgTokenResponse;
-    /// Lists a page of the tokens of an org.
-    pub list_org_tokens: OrgTokenServiceClient.list_org_tokens(ListOrgTokensRequest) -> ListOrgTokensResponse;
-    /// Shows a token of an org.
-    pub get_org_token: OrgTokenServiceClient.get_org_token(GetOrgTokenRequest) -> GetOrgTokenResponse;
-    /// Revokes a token of an org.
-    pub revoke_org_token:
-        OrgTokenServiceClient.revoke_org_token(RevokeOrgTokenRequest) -> RevokeOrgTokenResponse;
-    /// Draws a new secret for a token of an org.
-    pub rotate_org_token:
-        OrgTokenServiceClient.rotate_org_token(RotateOrgTokenRequest) -> RotateOrgTokenResponse;
-    /// Confirms or drops an org token's new secret, or retires its old one.
-    pub settle_org_rotation:
-        OrgTokenServiceClient.settle_org_rotation(SettleOrgRotationRequest) -> SettleOrgRotationResponse;
-    /// Moves an org token's end.
-    pub renew_org_token: OrgTokenServiceClient.renew_org_token(RenewOrgTokenRequest) -> RenewOrgTokenResponse;
     /// Lists a page of the personal tokens that may have power in an org.
     pub list_personal_tokens:
-        OrgTokenServiceClient.list_personal_tokens(ListPersonalTokensRequest) -> ListPersonalTokensResponse;
-    /// Takes a token's power in an org for now.
-    pub suspend_org_token:
-        OrgTokenServiceClient.suspend_org_token(SuspendOrgTokenRequest) -> SuspendOrgTokenResponse;
-    /// Gives it back.
-    pub resume_org_token:
-        OrgTokenServiceClient.resume_org_token(ResumeOrgTokenRequest) -> ResumeOrgTokenResponse;
-    /// Shuts all tokens of a time out of an org.
-    pub revoke_all_org_tokens:
-        OrgTokenServiceClient.revoke_all_org_tokens(RevokeAllOrgTokensRequest) -> RevokeAllOrgTokensResponse;
+        OrgServiceClient.list_personal_tokens(ListPersonalTokensRequest) -> ListPersonalTokensResponse;
+    /// Suspends a personal token in an org.
+    pub suspend_personal_token:
+        OrgServiceClient.suspend_personal_token(SuspendPersonalTokenRequest) -> SuspendPersonalTokenResponse;
+    /// Resumes a personal token in an org.
+    pub resume_personal_token:
+        OrgServiceClient.resume_personal_token(ResumePersonalTokenRequest) -> ResumePersonalTokenResponse;
 }
 
 pub(crate) fn bearer(secret: &Secret) -> AsciiMetadataValue {

@@ -293,8 +293,8 @@ impl From<v1::Refused> for Refused {
             reason,
             factor: factor_from_proto(told.factor),
             missing_permissions: told.missing_permissions.iter().filter_map(permission).collect(),
-            missing_scope: scope_from_proto("missing_scope", told.missing_scope).ok(),
-            missing_role: role_from_proto("missing_role", told.missing_role).ok(),
+            missing_scope: told.missing_scope.and_then(|scope| scope_from_proto("missing_scope", scope).ok()),
+            missing_role: told.missing_role.and_then(|role| role_from_proto("missing_role", role).ok()),
             since: told.since.and_then(|since| timestamp_from_proto("since", since).ok()),
             who_can_change_it: reason.map(Reason::who_can_change_it),
             message: told.message,
@@ -311,12 +311,12 @@ impl TryFrom<v1::Allowed> for Told {
         Ok(Told {
             token: told.token_id.parse().map_err(|_| invalid("token_id"))?,
             name: told.token_name.parse().map_err(|_| invalid("token_name"))?,
-            owner: match told.owner {
-                Some(v1::allowed::Owner::Account(account)) => Owner::Account {
+            owner: match told.owner.and_then(|owner| owner.kind) {
+                Some(v1::owner::Kind::Account(account)) => Owner::Account {
                     id: account.id.parse().map_err(|_| invalid("account.id"))?,
                     handle: account.handle.parse().map_err(|_| invalid("account.handle"))?,
                 },
-                Some(v1::allowed::Owner::Org(org)) => Owner::Org {
+                Some(v1::owner::Kind::Org(org)) => Owner::Org {
                     id: org.id.parse().map_err(|_| invalid("org.id"))?,
                     slug: org.slug.parse().map_err(|_| invalid("org.slug"))?,
                 },

@@ -237,6 +237,12 @@ pub enum Change {
         /// Which.
         token: TokenId,
     },
+    /// A token's description was changed.
+    #[serde(rename = "token.updated")]
+    TokenUpdated {
+        /// Which.
+        token: TokenId,
+    },
     /// A token's end was moved.
     #[serde(rename = "token.renewed")]
     TokenRenewed {

@@ -22,6 +22,7 @@ mod catalogue;
 mod causes;
 mod client;
 mod login;
+mod revocation;
 mod rotation;
 mod suspension;
 mod token;
@@ -67,6 +68,7 @@ pub use policy::{DatedPolicy, OrgPolicy, Policies};
 pub use problem::Problem;
 pub use reason::{Class, Reason, Who};
 pub use refusal::Refusal;
+pub use revocation::RevocationReason;
 pub use rotation::{
     Lineage, NotRenewable, OVERLAP, PENDING_FOR, RENEWAL, Retirement, Succession, Unready, may_rotate,
 };

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::{
     AccountId, ClientName, Counts, Description, Expiry, Grants, Handle, Label, Level, Lifetime, Networks,
-    OrgId, OrgSlug, Orgs, Refusal, Retirement, Scope, SecretId, SecretPrefix, Services, Since, Succession,
+    OrgId, OrgSlug, Orgs, Refusal, Retirement, RevocationReason, Scope, SecretId, SecretPrefix, Services, Since, Succession,
     Suspension, Timestamp, TokenId,
 };
 
@@ -165,8 +165,10 @@ pub struct SecretView {
 pub struct Revocation {
     /// By whom, for people.
     pub by: String,
-    /// Why, in their words.
-    pub reason: Option<Description>,
+    /// Why.
+    pub reason: RevocationReason,
+    /// The same in their words.
+    pub note: Option<Description>,
 }
 
 /// From where, and by which client, a token was used.

@@ -258,8 +258,8 @@ pub fn requirement_from_proto(request: &v1::ValidateTokenRequest) -> Result<Requ
         .map(|permission| permission_from_proto("required_permission", permission))
         .transpose()?;
     let access = match v1::Access::try_from(request.required_access) {
-        Ok(v1::Access::ReadOnly) => Scope::Ro,
-        Ok(v1::Access::ReadWrite) => Scope::Rw,
+        Ok(v1::Access::Ro) => Scope::Ro,
+        Ok(v1::Access::Rw) => Scope::Rw,
         Ok(v1::Access::Identity) if request.org.is_empty() && permission.is_none() => {
             return Ok(Requirement::Identity);
         }
@@ -268,7 +268,7 @@ pub fn requirement_from_proto(request: &v1::ValidateTokenRequest) -> Result<Requ
             return Err(Problem::invalid("required_access", why));
         }
         Ok(v1::Access::Unspecified) | Err(_) => {
-            let why = "say `ACCESS_READ_ONLY`, `ACCESS_READ_WRITE` or `ACCESS_IDENTITY`";
+            let why = "say `ACCESS_RO`, `ACCESS_RW` or `ACCESS_IDENTITY`";
             return Err(Problem::invalid("required_access", why));
         }
     };
@@ -404,8 +404,8 @@ pub fn refusal_to_proto(refusal: &Refusal) -> v1::Refused {
         hint: refusal.reason().hint().unwrap_or_default().to_owned(),
         since: refusal.since().map(timestamp_to_proto),
         missing_permissions: refusal.missing_permission().map(permission_to_proto).into_iter().collect(),
-        missing_scope: refusal.missing_scope().map_or(v1::Scope::Unspecified, scope_to_proto).into(),
-        missing_role: refusal.missing_role().map_or(v1::Role::Unspecified, role_to_proto).into(),
+        missing_scope: refusal.missing_scope().map(|scope| scope_to_proto(scope).into()),
+        missing_role: refusal.missing_role().map(|role| role_to_proto(role).into()),
         who_can_change_it: who_to_proto(refusal.reason().who_can_change_it()).into(),
     }
 }

@@ -5,20 +5,8 @@ use std::fmt;
 use ndauth_core::redact;
 
 use crate::v1::{
-    CreateOrgTokenResponse, CreateTokenResponse, PresentedSecret, RotateOrgTokenResponse,
-    RotateTokenResponse, ValidateTokenRequest,
+    CreateTokenResponse, PresentedSecret, RotateTokenResponse, ValidateTokenRequest,
 };
-
-impl fmt::Debug for CreateOrgTokenResponse {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let CreateOrgTokenResponse { token, secret, sequence } = self;
-        f.debug_struct("CreateOrgTokenResponse")
-            .field("token", token)
-            .field("secret", &redact(secret))
-            .field("sequence", sequence)
-            .finish()
-    }
-}
 
 impl fmt::Debug for PresentedSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -28,11 +16,13 @@ impl fmt::Debug for PresentedSecret {
 
 impl fmt::Debug for CreateTokenResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let CreateTokenResponse { token, secret, sequence } = self;
+        let CreateTokenResponse { token, secret, changed, sequence, evaluated_at } = self;
         f.debug_struct("CreateTokenResponse")
             .field("token", token)
             .field("secret", &redact(secret))
+            .field("changed", changed)
             .field("sequence", sequence)
+            .field("evaluated_at", evaluated_at)
             .finish()
     }
 }
@@ -60,24 +50,12 @@ impl fmt::Debug for ValidateTokenRequest {
 
 impl fmt::Debug for RotateTokenResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let RotateTokenResponse { token, secret, pending_until, sequence, evaluated_at } = self;
+        let RotateTokenResponse { token, secret, pending_until, changed, sequence, evaluated_at } = self;
         f.debug_struct("RotateTokenResponse")
             .field("token", token)
             .field("secret", &redact(secret))
             .field("pending_until", pending_until)
-            .field("sequence", sequence)
-            .field("evaluated_at", evaluated_at)
-            .finish()
-    }
-}
-
-impl fmt::Debug for RotateOrgTokenResponse {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let RotateOrgTokenResponse { token, secret, pending_until, sequence, evaluated_at } = self;
-        f.debug_struct("RotateOrgTokenResponse")
-            .field("token", token)
-            .field("secret", &redact(secret))
-            .field("pending_until", pending_until)
+            .field("changed", changed)
             .field("sequence", sequence)
             .field("evaluated_at", evaluated_at)
             .finish()

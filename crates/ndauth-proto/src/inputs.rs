@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ndauth_core::{
     Among, DatedPolicy, Head, InputGround, InputOwner, InputPlace, Inputs, Level, Org, OrgId, Owner,
-    Policies, Problem, Requirement, Role, Rules, RulesVersion, Scope, SecretRecord, Service, Suspension,
+    Policies, Problem, Requirement, Rules, RulesVersion, Scope, SecretRecord, Service, Suspension,
     Timestamp, Token,
 };
 
@@ -36,8 +36,8 @@ pub fn requirement_to_proto(
         Requirement::Access { org, access, permission } => Ok(v1::ValidateTokenRequest {
             org: org.to_string(),
             required_access: match access {
-                Scope::Ro => v1::Access::ReadOnly.into(),
-                Scope::Rw => v1::Access::ReadWrite.into(),
+                Scope::Ro => v1::Access::Ro.into(),
+                Scope::Rw => v1::Access::Rw.into(),
             },
             required_permission: permission.as_ref().map(permission_to_proto),
             ..asked
@@ -186,7 +186,7 @@ fn place_to_proto(place: &InputPlace) -> v1::InputPlace {
         InputPlace::In(ground, role) => v1::InputPlace {
             slug,
             org: Some(org_to_proto(&ground.org)),
-            role: role.map_or(v1::Role::Unspecified, role_to_proto).into(),
+            role: role.map(|role| role_to_proto(role).into()),
             policies: ground.policies.iter().map(dated_to_proto).collect(),
         },
     }
@@ -196,10 +196,7 @@ fn place_from_proto(place: &v1::InputPlace) -> Result<InputPlace, Problem> {
     let Some(org) = &place.org else {
         return Ok(InputPlace::Nowhere(org_slug_from_proto("inputs.places.slug", &place.slug)?));
     };
-    let role: Option<Role> = match v1::Role::try_from(place.role) {
-        Ok(v1::Role::Unspecified) => None,
-        _ => Some(role_from_proto("inputs.places.role", place.role)?),
-    };
+    let role = place.role.map(|role| role_from_proto("inputs.places.role", role)).transpose()?;
     let policies = place.policies.iter().map(dated_from_proto).collect::<Result<Vec<_>, _>>()?;
     let org = org_from_proto("inputs.places.org", org)?;
     Ok(InputPlace::In(Arc::new(InputGround { org, policies: Policies::new(policies) }), role))

@@ -48,7 +48,7 @@ pub use inputs::{
 };
 pub use policy::{lifetime_from_proto, lifetime_to_proto, policy_from_proto, policy_to_proto};
 pub use status::{problem_from_status, status_from_problem};
-pub use tokens::token_to_proto;
+pub use tokens::{revocation_reason_from_proto, revocation_reason_to_proto, token_to_proto};
 pub use wire::{write_duration, write_fixed, write_message, write_number, write_outcome, write_timestamp};
 
 /// The generated types, clients and servers of the package `ndauth.v1`.

@@ -1,7 +1,7 @@
 //! Tokens between the wire and core, as their owners see them.
 
 use ndauth_core::{
-    Expiry, Level, Owner, Retirement, Revocation, Rotation, SecretState, SecretView, Timestamp, TokenStatus,
+    Expiry, Level, Owner, Problem, Retirement, Revocation, RevocationReason, Rotation, SecretState, SecretView, Timestamp, TokenStatus,
     TokenType, TokenView, UsedFrom,
 };
 
@@ -31,16 +31,7 @@ pub fn token_to_proto(view: &TokenView, now: Timestamp) -> v1::Token {
         description: token.description.as_ref().map(ToString::to_string).unwrap_or_default(),
         services: Some(services_to_proto(&view.services)),
         networks: Some(networks_to_proto(&token.networks)),
-        owner_org: match (token.owner, &view.owner_org) {
-            (Owner::Org(id), Some(slug)) => Some(v1::OwnerOrg { id: id.to_string(), slug: slug.to_string() }),
-            (Owner::Org(_) | Owner::Account(_), _) => None,
-        },
-        owner_account: match (token.owner, &view.owner_account) {
-            (Owner::Account(id), Some(handle)) => {
-                Some(v1::OwnerAccount { id: id.to_string(), handle: handle.to_string() })
-            }
-            (Owner::Org(_) | Owner::Account(_), _) => None,
-        },
+        owner: owner_to_proto(view),
         lifetime: Some(lifetime_to_proto(token.lifetime)),
         self_rotating: token.self_rotating,
         suspensions: suspensions_to_proto(view),
@@ -49,6 +40,19 @@ pub fn token_to_proto(view: &TokenView, now: Timestamp) -> v1::Token {
         revocation: view.revocation.as_ref().map(revocation_to_proto),
         used_from: view.used_from.iter().map(used_from_to_proto).collect(),
     }
+}
+
+fn owner_to_proto(view: &TokenView) -> Option<v1::Owner> {
+    let kind = match (view.token.owner, &view.owner_account, &view.owner_org) {
+        (Owner::Account(id), Some(handle), _) => {
+            v1::owner::Kind::Account(v1::OwnerAccount { id: id.to_string(), handle: handle.to_string() })
+        }
+        (Owner::Org(id), _, Some(slug)) => {
+            v1::owner::Kind::Org(v1::OwnerOrg { id: id.to_string(), slug: slug.to_string() })
+        }
+        (Owner::Account(_) | Owner::Org(_), _, _) => return None,
+    };
+    Some(v1::Owner { kind: Some(kind) })
 }
 
 fn suspensions_to_proto(view: &TokenView) -> Vec<v1::Suspension> {
@@ -108,7 +112,8 @@ fn rotation_to_proto(rotation: &Rotation<'_>, now: Timestamp) -> v1::Rotation {
 fn revocation_to_proto(revocation: &Revocation) -> v1::Revocation {
     v1::Revocation {
         by: revocation.by.clone(),
-        reason: revocation.reason.as_ref().map(ToString::to_string).unwrap_or_default(),
+        reason: revocation_reason_to_proto(revocation.reason).into(),
+        note: revocation.note.as_ref().map(ToString::to_string),
     }
 }
 
@@ -140,4 +145,32 @@ fn token_status_to_proto(status: TokenStatus) -> v1::TokenStatus {
         TokenStatus::Suspended => v1::TokenStatus::Suspended,
         TokenStatus::Lapsed => v1::TokenStatus::Lapsed,
     }
+}
+
+/// Why a token was revoked, on the wire.
+pub fn revocation_reason_to_proto(reason: RevocationReason) -> v1::RevocationReason {
+    match reason {
+        RevocationReason::NoLongerNeeded => v1::RevocationReason::NoLongerNeeded,
+        RevocationReason::RotatedAway => v1::RevocationReason::RotatedAway,
+        RevocationReason::Leaked => v1::RevocationReason::Leaked,
+        RevocationReason::OwnerLeft => v1::RevocationReason::OwnerLeft,
+        RevocationReason::Policy => v1::RevocationReason::Policy,
+        RevocationReason::Possession => v1::RevocationReason::Possession,
+    }
+}
+
+/// Why a token was revoked, off the wire.
+pub fn revocation_reason_from_proto(field: &str, reason: i32) -> Result<RevocationReason, Problem> {
+    Ok(match v1::RevocationReason::try_from(reason) {
+        Ok(v1::RevocationReason::NoLongerNeeded) => RevocationReason::NoLongerNeeded,
+        Ok(v1::RevocationReason::RotatedAway) => RevocationReason::RotatedAway,
+        Ok(v1::RevocationReason::Leaked) => RevocationReason::Leaked,
+        Ok(v1::RevocationReason::OwnerLeft) => RevocationReason::OwnerLeft,
+        Ok(v1::RevocationReason::Policy) => RevocationReason::Policy,
+        Ok(v1::RevocationReason::Possession) => RevocationReason::Possession,
+        Ok(v1::RevocationReason::Unspecified) | Err(_) => {
+            let why = "say why: `REVOCATION_REASON_NO_LONGER_NEEDED`, for instance";
+            return Err(Problem::invalid(field, why));
+        }
+    })
 }

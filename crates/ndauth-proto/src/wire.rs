@@ -105,16 +105,16 @@ fn write_allowed(to: &mut Vec<u8>, allowed: &Allowed<'_>) {
     let Allowed { token, owner, effective, org } = allowed;
     write_id(to, 1, token.id.uuid());
     write_text(to, 2, token.name.as_str());
-    match owner {
-        OwnerView::Account(account) => write_message(to, 3, |to| {
+    write_message(to, 3, |to| match owner {
+        OwnerView::Account(account) => write_message(to, 1, |to| {
             write_id(to, 1, account.id.uuid());
             write_text(to, 2, account.handle.as_str());
         }),
-        OwnerView::Org(org) => write_message(to, 4, |to| {
+        OwnerView::Org(org) => write_message(to, 2, |to| {
             write_id(to, 1, org.id.uuid());
             write_text(to, 2, org.slug.as_str());
         }),
-    }
+    });
     write_message(to, 5, |to| match token.expires_at {
         Expiry::At(instant) => write_timestamp(to, 1, instant),
         Expiry::Never => write_message(to, 2, |_| {}),

@@ -60,7 +60,7 @@ pub struct TokenShown {
     /// How its rotation stands, where one is under way.
     pub rotation: Option<RotationShown>,
     /// By whom and why it was revoked, where that is told.
-    pub revocation: Option<(String, Option<String>)>,
+    pub revocation: Option<RevocationShown>,
     /// From where it was used, where that is told.
     pub used_from: Vec<PlaceShown>,
 }
@@ -79,6 +79,16 @@ pub struct SecretShown {
     pub last_use: Option<(Timestamp, Option<String>)>,
     /// When it was presented though it is retired.
     pub reused_at: Option<Timestamp>,
+}
+
+/// By whom and why a token was revoked.
+pub struct RevocationShown {
+    /// By whom.
+    pub by: String,
+    /// `no longer needed`, `leaked` and their like.
+    pub reason: &'static str,
+    /// In the words of whoever did it.
+    pub note: Option<String>,
 }
 
 /// How a rotation stands.
@@ -123,6 +133,7 @@ impl TokenShown {
         let token = token.ok_or_else(|| Failure::from(nonsense("the answer holds no token")))?;
         let instant =
             |field, instant: Option<_>| instant.map(|at| timestamp_from_proto(field, at)).transpose();
+        let owner = token.owner.as_ref().and_then(|owner| owner.kind.clone());
         Ok(TokenShown {
             scope: match token.scope() {
                 v1::Scope::Ro => "RO",
@@ -148,7 +159,10 @@ impl TokenShown {
             services: names(&services_from_proto("services", token.services)?),
             networks: names(&networks_from_proto("networks", token.networks)?),
             description: Some(token.description).filter(|text| !text.is_empty()),
-            owner_org: token.owner_org.map(|org| org.slug),
+            owner_org: match &owner {
+                Some(v1::owner::Kind::Org(org)) => Some(org.slug.clone()),
+                _ => None,
+            },
             grants: grants_from_proto("grants", token.grants)?,
             created_at: instant("created_at", token.created_at)?
                 .ok_or_else(|| nonsense("the token has no time of creation"))?,
@@ -156,13 +170,16 @@ impl TokenShown {
             revoked_at: instant("revoked_at", token.revoked_at)?,
             last_used_at: instant("last_use", token.last_use.as_ref().and_then(|last| last.at))?,
             last_used_ip: token.last_use.and_then(|last| filled(last.address)),
-            owner: token.owner_account.map(|owner| owner.handle),
+            owner: match owner {
+                Some(v1::owner::Kind::Account(account)) => Some(account.handle),
+                _ => None,
+            },
             lifetime: lifetime_from_proto("lifetime", token.lifetime)?,
             self_rotating: token.self_rotating,
             suspensions: token.suspensions.into_iter().map(suspension).collect::<Result<_, _>>()?,
             secrets: token.secrets.into_iter().map(secret).collect::<Result<_, _>>()?,
             rotation: token.rotation.map(rotation).transpose()?,
-            revocation: token.revocation.map(|of| (of.by, filled(of.reason))),
+            revocation: token.revocation.map(revocation),
             used_from: token.used_from.into_iter().map(place).collect::<Result<_, _>>()?,
             id: token.id,
             name: token.name,
@@ -220,8 +237,9 @@ impl TokenShown {
             }).collect::<Vec<_>>(),
             "rotation": self.rotation.as_ref().map(RotationShown::json),
             "secrets": self.secrets.iter().map(SecretShown::json).collect::<Vec<_>>(),
-            "revoked_by": self.revocation.as_ref().map(|(by, _)| by),
-            "revoked_reason": self.revocation.as_ref().and_then(|(_, reason)| reason.as_ref()),
+            "revoked_by": self.revocation.as_ref().map(|of| &of.by),
+            "revoked_reason": self.revocation.as_ref().map(|of| of.reason),
+            "revoked_note": self.revocation.as_ref().and_then(|of| of.note.as_ref()),
             "used_from": self.used_from.iter().map(PlaceShown::json).collect::<Vec<_>>(),
         })
     }
@@ -317,6 +335,19 @@ impl PlaceShown {
             "writes": self.writes,
         })
     }
+}
+
+fn revocation(of: v1::Revocation) -> RevocationShown {
+    let reason = match of.reason() {
+        v1::RevocationReason::NoLongerNeeded => "no longer needed",
+        v1::RevocationReason::RotatedAway => "rotated away",
+        v1::RevocationReason::Leaked => "leaked",
+        v1::RevocationReason::OwnerLeft => "owner left",
+        v1::RevocationReason::Policy => "policy",
+        v1::RevocationReason::Possession => "shown by its holder",
+        v1::RevocationReason::Unspecified => "?",
+    };
+    RevocationShown { by: of.by, reason, note: of.note }
 }
 
 fn filled(text: String) -> Option<String> {

@@ -4,20 +4,17 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::ArgValueCandidates;
-use ndauth_terminal::Failure;
 use ndauth_terminal::environment::without_empty_variables;
 use ndauth_terminal::settings::Layer;
 
 use crate::commands::auth::{
     login::Login, logout::Logout, print_access_token::PrintAccessToken, sessions::Sessions, status::Status,
 };
+use crate::commands::tokens::aim::{Mine, MineAskedIn, MineIn, Named, OrgsOrMine, Owner};
 use crate::commands::tokens::{
-    aim::Aim, create::Create, list::List, org_token::OrgToken, renew::Renewal, revoke::Revoke,
-    rotate::Rotation,
+    create::Create, explain::Explain, list::List, renew::Renewal, revoke::Revoke, rotate::Rotation, update::Update,
 };
-use crate::commands::{
-    candidates, config::Config, explain::Explain, org::Org, permissions, validate::Validate,
-};
+use crate::commands::{candidates, config::Config, org::Org, permissions, validate::Validate};
 use crate::settings::Common;
 
 #[derive(Parser)]
@@ -43,7 +40,7 @@ pub(crate) enum Command {
     Auth(Auth),
     /// Make, list, show and revoke the tokens of an org, which outlive whoever made them
     #[command(subcommand)]
-    Token(OrgToken),
+    Token(Box<Token<OrgsOrMine, OrgsOrMine, OrgsOrMine>>),
     /// Show orgs, their members and their policies; select the one to act in
     #[command(subcommand)]
     Org(Org),
@@ -69,7 +66,7 @@ pub(crate) enum Command {
 pub(crate) enum Auth {
     /// Create, list and revoke personal access tokens
     #[command(subcommand)]
-    Token(Box<Token>),
+    Token(Box<Token<Mine, MineIn, MineAskedIn>>),
     /// Log in, by a browser or a code, for this and later commands
     Login(Login),
     /// End the login, at the server and here
@@ -83,71 +80,48 @@ pub(crate) enum Auth {
     Status(Status),
 }
 
+/// What can be done with tokens, a person's own and an org's.
 #[derive(Subcommand)]
-pub(crate) enum Token {
-    /// Create a new personal access token; its value is displayed once
-    Create(Create),
-    /// List all personal access tokens for your account
-    List(List),
+pub(crate) enum Token<W: Owner, C: Owner, E: Owner> {
+    /// Create a token; its value is displayed once
+    Create(Create<C>),
+    /// List tokens
+    List(List<W>),
     /// Show all that is known of a token: its secrets, and from where it is used
-    Show(TokenName),
+    Show(Named<W>),
+    /// Change the description of a token
+    Update(Update<W>),
     /// Give a token a new secret; the old one retires once the new one is used
-    Rotate(Rotate),
+    Rotate(Rotate<W>),
     /// Move the end of a standard token by 30 days; `refresh` is the same
     #[command(alias = "refresh")]
-    Renew(Renew),
-    /// Revoke a personal access token, or all of a time
-    Revoke(Revoke),
-    /// Take a token's power for now
-    Suspend(TokenName),
-    /// Give it back
-    Resume(TokenName),
+    Renew(Renew<W>),
+    /// Revoke a token, or all of a time
+    Revoke(Revoke<W>),
+    /// Suspend a token: it has no power until it is resumed
+    Suspend(Named<W>),
+    /// Resume a suspended token
+    Resume(Named<W>),
     /// Say what a token may do, factor by factor, and why it may not
-    Explain(Explain),
-}
-
-/// A token of the caller's.
-#[derive(Args)]
-pub(crate) struct TokenName {
-    /// Its name, as `ndcli auth token list` shows it
-    #[arg(add = ArgValueCandidates::new(candidates::token_names))]
-    name: String,
+    Explain(Explain<E>),
 }
 
 #[derive(Args)]
-pub(crate) struct Rotate {
+pub(crate) struct Rotate<W: Owner> {
     #[command(flatten)]
-    token: TokenName,
+    pub(crate) named: Named<W>,
 
     #[command(flatten)]
     pub(crate) rotation: Rotation,
 }
 
 #[derive(Args)]
-pub(crate) struct Renew {
+pub(crate) struct Renew<W: Owner> {
     #[command(flatten)]
-    token: TokenName,
+    pub(crate) named: Named<W>,
 
     #[command(flatten)]
     pub(crate) renewal: Renewal,
-}
-
-impl TokenName {
-    pub(crate) fn aim(&self) -> Result<Aim, Failure> {
-        Aim::mine(&self.name)
-    }
-}
-
-impl Rotate {
-    pub(crate) fn aim(&self) -> Result<Aim, Failure> {
-        self.token.aim()
-    }
-}
-
-impl Renew {
-    pub(crate) fn aim(&self) -> Result<Aim, Failure> {
-        self.token.aim()
-    }
 }
 
 #[derive(Subcommand)]

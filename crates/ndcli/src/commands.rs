@@ -2,7 +2,6 @@
 
 pub(crate) mod candidates;
 
-pub(crate) mod explain;
 
 pub(crate) mod validate;
 

@@ -25,6 +25,7 @@ use ndauth_terminal::settings::Layer;
 use ndauth_terminal::{Failure, usage};
 
 use crate::arguments::{Arguments, Auth, Command, Permissions, Token};
+use crate::commands::tokens::aim::Owner;
 use crate::commands::{auth, tokens};
 use crate::settings::Common;
 use crate::settings::configuration::{Configuration, warn_of_unread_variables};
@@ -98,7 +99,7 @@ async fn run(arguments: &Arguments) -> Result<(), Failure> {
     let common = &arguments.common;
     match &arguments.command {
         Command::Auth(Auth::Token(token)) => run_token(common, token).await,
-        Command::Token(token) => tokens::org_token::run(common, token).await,
+        Command::Token(token) => run_token(common, token).await,
         Command::Org(org) => commands::org::run(common, org).await,
         Command::Permissions(Permissions::List(list)) => commands::permissions::run(common, list).await,
         Command::Auth(Auth::Login(login)) => auth::login::run(common, login).await,
@@ -112,16 +113,20 @@ async fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
 }
 
-async fn run_token(common: &Common, token: &Token) -> Result<(), Failure> {
+async fn run_token<W: Owner, C: Owner, E: Owner>(
+    common: &Common,
+    token: &Token<W, C, E>,
+) -> Result<(), Failure> {
     match token {
         Token::Create(create) => tokens::create::run(common, create).await,
         Token::List(list) => tokens::list::run(common, list).await,
-        Token::Show(token) => tokens::show::run(common, &token.aim()?).await,
-        Token::Rotate(rotate) => tokens::rotate::run(common, &rotate.aim()?, &rotate.rotation).await,
-        Token::Renew(renew) => tokens::renew::run(common, &renew.aim()?, &renew.renewal).await,
+        Token::Show(named) => tokens::show::run(common, &named.aim()?).await,
+        Token::Update(update) => tokens::update::run(common, update).await,
+        Token::Rotate(rotate) => tokens::rotate::run(common, &rotate.named.aim()?, &rotate.rotation).await,
+        Token::Renew(renew) => tokens::renew::run(common, &renew.named.aim()?, &renew.renewal).await,
         Token::Revoke(revoke) => tokens::revoke::run(common, revoke).await,
-        Token::Suspend(token) => tokens::suspend::suspend(common, &token.aim()?).await,
-        Token::Resume(token) => tokens::suspend::resume(common, &token.aim()?).await,
-        Token::Explain(explain) => commands::explain::run(common, explain).await,
+        Token::Suspend(named) => tokens::suspend::suspend(common, &named.aim()?).await,
+        Token::Resume(named) => tokens::suspend::resume(common, &named.aim()?).await,
+        Token::Explain(explain) => tokens::explain::run(common, explain).await,
     }
 }

@@ -35,6 +35,7 @@ impl Concerned {
         match change {
             Change::TokenCreated { token }
             | Change::TokenRevoked { token }
+            | Change::TokenUpdated { token }
             | Change::TokenRenewed { token, .. }
             | Change::TokenSuspended { token, .. }
             | Change::TokenResumed { token, .. } => {

@@ -105,6 +105,7 @@ impl Concern {
     fn of(change: &Change, fresh: &Fresh) -> Concern {
         match *change {
             Change::TokenRevoked { token }
+            | Change::TokenUpdated { token }
             | Change::TokenRenewed { token, .. }
             | Change::TokenSuspended { token, .. }
             | Change::TokenResumed { token, .. }

@@ -386,7 +386,7 @@ impl Told {
             | Change::SecretConfirmed { family: Lineage::Token(token), expires_at, .. } => {
                 self.ends.insert(token, expires_at);
             }
-            Change::SecretReused { .. } | Change::SecretConfirmed { .. } => {}
+            Change::SecretReused { .. } | Change::SecretConfirmed { .. } | Change::TokenUpdated { .. } => {}
             Change::AccountShutOut { account, not_before } => {
                 let shut = self.accounts_shut.entry(account).or_insert(not_before);
                 *shut = not_before.max(*shut);

@@ -380,6 +380,7 @@ async fn redo(write: &mut Write, event: &StoredEvent, entry: &Entry) -> Result<(
         }
         // That somebody logged in is not done again: their tokens wait for the next login.
         Change::SessionIssued { .. }
+        | Change::TokenUpdated { .. }
         | Change::AccountCreated { .. }
         | Change::AccountInvited { .. }
         | Change::AccountIdentified { .. }

@@ -1,6 +1,6 @@
 //! Tokens are described anew, and revoked for good.
 
-use ndauth_core::{Change, Description, Personal, Token, TokenView};
+use ndauth_core::{Change, Description, Personal, RevocationReason, Token, TokenView};
 
 use super::which::Which;
 use crate::access::{Operation, Whose};
@@ -8,8 +8,10 @@ use crate::change::Changed;
 use crate::{Authority, AuthorityError, Credential};
 
 /// Why a token is revoked.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Revoking {
+    /// For programs.
+    pub reason: RevocationReason,
     /// In the words of whoever does it.
     pub note: Option<Description>,
 }
@@ -17,7 +19,37 @@ pub struct Revoking {
 /// Under which key an event's personal bytes tell why.
 pub(crate) const NOTE: &str = "reason";
 
+impl Revoking {
+    /// For this reason, and no word more.
+    pub fn because(reason: RevocationReason) -> Revoking {
+        Revoking { reason, note: None }
+    }
+}
+
 impl Authority {
+    /// Changes the description of a token of the caller's or of an org. None leaves it, and an empty one takes it away.
+    pub async fn update_token(
+        &self,
+        credential: &Credential,
+        whose: &Whose,
+        which: &Which,
+        description: Option<&Option<Description>>,
+    ) -> Result<Changed<TokenView>, AuthorityError> {
+        self.change(credential, Operation::UpdateToken, whose, |changing| async move {
+            let token = self.hold_token(&changing, whose, which).await?;
+            let description = description.unwrap_or(&token.description).clone();
+            let (id, same) = (token.id, token.description == description);
+            let view = self.view(&changing, Token { description, ..token }).await?;
+            if same {
+                return Ok(changing.unchanged(view));
+            }
+            changing.set_description(id, view.token.description.as_ref()).await?;
+            let personal = Personal::from([("name", view.token.name.to_string())]);
+            Ok(changing.done(Change::TokenUpdated { token: id }, personal, view))
+        })
+        .await
+    }
+
     /// Revokes a token of the caller's, of an org, or anybody's for the operator. One that is revoked stays as it is.
     pub async fn revoke_token(
         &self,

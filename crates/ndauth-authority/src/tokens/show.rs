@@ -100,8 +100,9 @@ impl Authority {
 
 /// By whom and why a token was revoked.
 async fn revocation(read: &Read, token: &Token) -> Result<Option<Revocation>, AuthorityError> {
-    let Some((by, reason)) = read.find_revocation(token.id).await? else { return Ok(None) };
-    Ok(Some(Revocation { by: actor_name(read, &by).await?, reason }))
+    let Some((by, note)) = read.find_revocation(token.id).await? else { return Ok(None) };
+    let reason = ndauth_core::RevocationReason::NoLongerNeeded;
+    Ok(Some(Revocation { by: actor_name(read, &by).await?, reason, note }))
 }
 
 /// Who did something, for people.

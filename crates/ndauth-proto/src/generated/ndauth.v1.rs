@@ -1929,9 +1929,9 @@ pub struct Org {
     pub name: ::prost::alloc::string::String,
     #[prost(message, optional, tag = "4")]
     pub created_at: ::core::option::Option<::prost_types::Timestamp>,
-    /// How many are members of it.
-    #[prost(uint32, tag = "5")]
-    pub members: u32,
+    /// How many are members of it. Absent where that was not asked.
+    #[prost(uint32, optional, tag = "5")]
+    pub members: ::core::option::Option<u32>,
     /// Since when nothing can be changed in it. Absent where it is not frozen.
     #[prost(message, optional, tag = "6")]
     pub frozen_at: ::core::option::Option<::prost_types::Timestamp>,

@@ -173,10 +173,11 @@ impl Doors {
             &*Box::leak(Box::new(door))
         };
         let (mut calls, mut pages) = (HashMap::new(), HashMap::new());
-        for (row, rpc) in TABLE.iter().flat_map(|row| row.rpcs.iter().map(move |rpc| (row, *rpc))) {
-            match rpc.split_once(' ') {
-                Some(page) => drop(pages.insert(page, door(row, rpc))),
-                None => drop(calls.insert(rpc.trim_end_matches('*'), door(row, row.rpcs[0]))),
+        // A call about the caller's things and an org's has a row for each, and one way in.
+        for (row, call) in TABLE.iter().flat_map(|row| row.calls.iter().map(move |call| (row, *call))) {
+            match call.split_once(' ') {
+                Some(page) => drop(pages.entry(page).or_insert_with(|| door(row, call))),
+                None => drop(calls.entry(call.trim_end_matches('*')).or_insert_with(|| door(row, row.calls[0]))),
             }
         }
         Doors { calls, pages }

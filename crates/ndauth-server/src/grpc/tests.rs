@@ -36,7 +36,7 @@ fn every_rpc_has_its_row_and_every_row_its_rpc() {
         assert!(doors.find(rpc).is_some(), "{rpc} has no row in the access table");
     }
     // A page has a blank in its name, and a test of its own.
-    for named in TABLE.iter().flat_map(|row| row.rpcs).filter(|rpc| !rpc.contains(' ')) {
+    for named in TABLE.iter().flat_map(|row| row.calls).filter(|rpc| !rpc.contains(' ')) {
         let served = match named.strip_suffix('*') {
             Some(service) => rpcs.iter().any(|rpc| rpc[1..].starts_with(service)),
             None => rpcs.iter().any(|rpc| rpc[1..] == **named),

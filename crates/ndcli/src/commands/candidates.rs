@@ -7,7 +7,7 @@ use clap::{Args, Command, FromArgMatches};
 use clap_complete::CompletionCandidate;
 use ndauth_client::Client;
 use ndauth_proto::v1;
-use ndauth_terminal::environment::without_empty_variables;
+use ndauth_terminal::environment::{variable, without_empty_variables};
 use ndauth_terminal::shown;
 use tokio::time::timeout;
 
@@ -26,11 +26,20 @@ pub(crate) fn escape_for_bash() {
     BASH.store(true, Ordering::Relaxed);
 }
 
-/// The names of the caller's tokens, as they are now; none where they cannot be had at once.
+/// Whose tokens the line to complete is about.
+fn whose() -> v1::Whose {
+    let mine = std::env::args_os().any(|word| word == "auth" || word == "--user");
+    let org = stated("--org").or_else(|| variable("NDCLI_ORG")).filter(|_| !mine);
+    let kind = org.map_or(v1::whose::Kind::Mine(v1::Mine {}), v1::whose::Kind::Org);
+    v1::Whose { kind: Some(kind) }
+}
+
+/// The names of those tokens, as they are now; none where they cannot be had at once.
 pub(crate) fn token_names() -> Vec<CompletionCandidate> {
     let tokens = asked(async |common| {
         let client = client(common).await?;
-        let request = v1::ListTokensRequest { page_size: 1000, ..Default::default() };
+        let (whose, page_size) = (Some(whose()), 1000);
+        let request = v1::ListTokensRequest { whose, page_size, ..Default::default() };
         Some(client.list_tokens(request).await.ok()?.tokens)
     });
     let candidate = |token: v1::Token| {

@@ -12,9 +12,9 @@ use ndauth_terminal::{
 use serde_json::{Value, json};
 
 use super::candidates;
-use super::tokens::aim::{self, Aim};
+use super::tokens::aim::changed;
 use super::tokens::list::{self, PAGE};
-use super::tokens::suspend;
+use super::tokens::suspend::{self, SUSPENDED, resumed};
 use super::{config, policy};
 use crate::connection::{Connection, connect};
 use crate::settings::values::org;
@@ -52,17 +52,17 @@ pub(crate) enum Org {
     Policy(policy::Policy),
     /// List the personal tokens of others that may have power in an org
     Tokens(Named),
-    /// Take the power of any token in the org for now
+    /// Suspend a personal token in the org: it has no power there until it is resumed
     Suspend(InTheOrg),
-    /// Give it back
+    /// Resume a personal token that was suspended in the org
     Resume(InTheOrg),
     /// Freeze an org: nothing can be changed there, no token is made and no role changes, until it is unfrozen
     Freeze(Freeze),
-    /// End that
+    /// Unfreeze an org
     Unfreeze(Named),
 }
 
-/// Any token that may have power in an org.
+/// A personal token that may have power in an org.
 #[derive(clap::Args)]
 pub(crate) struct InTheOrg {
     /// Its id, as `ndcli org tokens` shows it
@@ -81,12 +81,6 @@ pub(crate) struct Freeze {
     /// Skip the confirmation prompt
     #[arg(long)]
     yes: bool,
-}
-
-impl InTheOrg {
-    fn aim(&self) -> Result<Aim, Failure> {
-        Ok(Aim { org: Some(self.in_org.require()?.clone()), token: aim::Named::Id(self.id.clone()) })
-    }
 }
 
 /// An org by name, or the one that was selected.
@@ -153,11 +147,28 @@ pub(crate) async fn run(common: &Common, command: &Org) -> Result<(), Failure> {
         }
         Org::Policy(command) => policy::run(common, command).await,
         Org::Tokens(named) => tokens(common, named.require()?).await,
-        Org::Suspend(which) => suspend::suspend(common, &which.aim()?).await,
-        Org::Resume(which) => suspend::resume(common, &which.aim()?).await,
+        Org::Suspend(which) => suspend_personal(common, which).await,
+        Org::Resume(which) => resume_personal(common, which).await,
         Org::Freeze(freeze) => set_frozen(common, freeze.named.require()?, true, freeze.yes).await,
         Org::Unfreeze(named) => set_frozen(common, named.require()?, false, true).await,
     }
+}
+
+async fn suspend_personal(common: &Common, which: &InTheOrg) -> Result<(), Failure> {
+    let (org, id) = (which.in_org.require()?.to_string(), which.id.clone());
+    let request = v1::SuspendPersonalTokenRequest { org, id };
+    let server = connect(common).await?;
+    let done = server.ask(async |client| client.suspend_personal_token(request.clone()).await).await?;
+    suspend::tell(common, &changed(done.token, done.changed, done.evaluated_at)?, SUSPENDED)
+}
+
+async fn resume_personal(common: &Common, which: &InTheOrg) -> Result<(), Failure> {
+    let (org, id) = (which.in_org.require()?.to_string(), which.id.clone());
+    let request = v1::ResumePersonalTokenRequest { org, id };
+    let server = connect(common).await?;
+    let done = server.ask(async |client| client.resume_personal_token(request.clone()).await).await?;
+    let done = changed(done.token, done.changed, done.evaluated_at)?;
+    suspend::tell(common, &done, &resumed(&done.token))
 }
 
 /// Lists the personal tokens that may have power in an org, and whose they are.
@@ -292,14 +303,14 @@ async fn show(common: &Common, org: &OrgSlug) -> Result<(), Failure> {
     match common.format {
         Format::Simple => {
             let frozen = frozen.map(|at| format!(" frozen:{at}")).unwrap_or_default();
-            print(&format!("• {} role:{role} members:{}{frozen}\n", shown(&told.slug), told.members))
+            print(&format!("• {} role:{role} members:{}{frozen}\n", shown(&told.slug), told.members()))
         }
         Format::Table | Format::Detailed => print(&detailed(&[
             ("Org", told.slug),
             ("Id", told.id),
             ("Name", if told.name.is_empty() { "-".to_owned() } else { told.name }),
             ("Your role", role.to_owned()),
-            ("Members", told.members.to_string()),
+            ("Members", told.members().to_string()),
             ("Created", created),
             ("Frozen", frozen.unwrap_or("no".to_owned())),
         ])),
@@ -308,7 +319,7 @@ async fn show(common: &Common, org: &OrgSlug) -> Result<(), Failure> {
             "id": told.id,
             "name": Some(told.name).filter(|name| !name.is_empty()),
             "role": role,
-            "members": told.members,
+            "members": told.members(),
             "created_at": created,
             "frozen_at": frozen,
         })),
@@ -374,10 +385,8 @@ async fn create(common: &Common, slug: &OrgSlug, name: Option<&str>) -> Result<(
 
 async fn members(common: &Common, org: &OrgSlug) -> Result<(), Failure> {
     let server = connect(common).await?;
-    let request = v1::ListMembersRequest { org: org.to_string() };
-    let answer = server.ask(async |client| client.list_members(request.clone()).await).await?;
     let mut rows = Vec::new();
-    for member in answer.members {
+    for member in server.ask(async |client| client.every_member(org).await).await? {
         let since = member.since.map(|at| timestamp_from_proto("since", at)).transpose()?;
         let role = role_from_proto("role", member.role)?.as_str().to_owned();
         rows.push([member.handle, role, since.map_or("-".to_owned(), ndauth_core::Timestamp::date)]);

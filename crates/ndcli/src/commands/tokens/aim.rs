@@ -1,30 +1,179 @@
-//! Which token a command is about, and what can be done with it: the same for a person's own and for an org's.
+//! Which token a command is about, whose it is, and what can be done with it.
 
 use std::time::Duration;
 
-use ndauth_core::{ExpiryChoice, InvalidName, Label, OrgSlug, Timestamp};
+use clap_complete::ArgValueCandidates;
+use ndauth_core::{ExpiryChoice, OrgSlug, Orgs, SecretPrefix, Timestamp};
 use ndauth_proto::{duration_to_proto, expiry_choice_to_proto, timestamp_from_proto, v1};
 use ndauth_terminal::{Failure, TokenShown, nonsense, told};
 
+use crate::commands::candidates;
 use crate::connection::Connection;
+use crate::settings::InOrg;
+use crate::settings::values::org;
 
-/// A token of the caller's own, or of an org.
-#[derive(Clone)]
-pub(crate) struct Aim {
-    pub(crate) org: Option<OrgSlug>,
-    pub(crate) token: Named,
+/// Whose tokens a command is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Whose {
+    Mine,
+    Org(OrgSlug),
 }
 
-/// How a token is named.
+/// How a command line says whose tokens it is about.
+pub(crate) trait Owner: clap::Args {
+    /// Whose.
+    fn whose(&self) -> Result<Whose, Failure>;
+
+    /// The orgs that a personal token is restricted to.
+    fn orgs(&self) -> Orgs<OrgSlug> {
+        Orgs::All
+    }
+
+    /// The org in which a token is asked about.
+    fn asked_in(&self) -> Option<&OrgSlug> {
+        None
+    }
+}
+
+/// The caller's own: nothing is said.
+#[derive(clap::Args)]
+pub(crate) struct Mine {}
+
+/// The caller's own, restricted to orgs.
+#[derive(clap::Args)]
+pub(crate) struct MineIn {
+    /// Restrict the token to an organization; may be repeated. Omit to allow access to all orgs
+    #[arg(long = "org", value_name = "ORG", value_parser = org, add = ArgValueCandidates::new(candidates::orgs))]
+    orgs: Vec<OrgSlug>,
+}
+
+/// The caller's own, asked about in an org.
+#[derive(clap::Args)]
+pub(crate) struct MineAskedIn {
+    /// The org in question [default: each org where the token may have power]
+    #[arg(long = "org", value_name = "ORG", value_parser = org, add = ArgValueCandidates::new(candidates::orgs))]
+    asked_in: Option<OrgSlug>,
+}
+
+/// An org's, or the caller's own.
+#[derive(clap::Args)]
+pub(crate) struct OrgsOrMine {
+    #[command(flatten)]
+    in_org: InOrg,
+
+    /// Act on your personal tokens instead; one that is made is restricted to the org
+    #[arg(long)]
+    user: bool,
+}
+
+impl Owner for Mine {
+    fn whose(&self) -> Result<Whose, Failure> {
+        Ok(Whose::Mine)
+    }
+}
+
+impl Owner for MineIn {
+    fn whose(&self) -> Result<Whose, Failure> {
+        Ok(Whose::Mine)
+    }
+
+    fn orgs(&self) -> Orgs<OrgSlug> {
+        if self.orgs.is_empty() { Orgs::All } else { Orgs::Only(self.orgs.iter().cloned().collect()) }
+    }
+}
+
+impl Owner for MineAskedIn {
+    fn whose(&self) -> Result<Whose, Failure> {
+        Ok(Whose::Mine)
+    }
+
+    fn asked_in(&self) -> Option<&OrgSlug> {
+        self.asked_in.as_ref()
+    }
+}
+
+impl Owner for OrgsOrMine {
+    fn whose(&self) -> Result<Whose, Failure> {
+        if self.user { Ok(Whose::Mine) } else { self.in_org.require().cloned().map(Whose::Org) }
+    }
+
+    fn orgs(&self) -> Orgs<OrgSlug> {
+        self.in_org.selected.as_ref().map_or(Orgs::All, |org| Orgs::Only([org.clone()].into()))
+    }
+
+    fn asked_in(&self) -> Option<&OrgSlug> {
+        self.in_org.selected.as_ref()
+    }
+}
+
+impl Whose {
+    pub(crate) fn to_proto(&self) -> v1::Whose {
+        let kind = match self {
+            Whose::Mine => v1::whose::Kind::Mine(v1::Mine {}),
+            Whose::Org(org) => v1::whose::Kind::Org(org.to_string()),
+        };
+        v1::Whose { kind: Some(kind) }
+    }
+
+    /// How a command about them is written.
+    pub(crate) fn command(&self, rest: &str) -> String {
+        match self {
+            Whose::Mine => format!("ndcli auth token {rest}"),
+            Whose::Org(org) => format!("ndcli token {rest} --org {org}"),
+        }
+    }
+
+    /// What such a token is called.
+    pub(crate) fn noun(&self) -> &'static str {
+        match self {
+            Whose::Mine => "Personal access token",
+            Whose::Org(_) => "Org token",
+        }
+    }
+}
+
+/// How a command line names a token.
+#[derive(clap::Args)]
+pub(crate) struct Named<W: Owner> {
+    /// The token: its name, its id, its prefix, or the beginning of its id
+    #[arg(add = ArgValueCandidates::new(candidates::token_names), required_unless_present = "token_id")]
+    name: Option<String>,
+
+    /// Its id
+    #[arg(long, visible_alias = "token_id", value_name = "ID", conflicts_with = "name")]
+    token_id: Option<String>,
+
+    #[command(flatten)]
+    owner: W,
+}
+
+impl<W: Owner> Named<W> {
+    pub(crate) fn aim(&self) -> Result<Aim, Failure> {
+        let which = match (&self.name, &self.token_id) {
+            (_, Some(id)) => v1::which::Kind::Id(id.clone()),
+            (name, None) => v1::which::Kind::Name(name.clone().unwrap_or_default()),
+        };
+        Ok(Aim { whose: self.owner.whose()?, which })
+    }
+}
+
+/// A token that a command is about.
 #[derive(Clone)]
-pub(crate) enum Named {
-    Name(Label),
-    Id(String),
+pub(crate) struct Aim {
+    pub(crate) whose: Whose,
+    pub(crate) which: v1::which::Kind,
 }
 
 /// A token, as of an instant.
 pub(crate) struct Seen {
     pub(crate) token: TokenShown,
+    pub(crate) now: Timestamp,
+}
+
+/// A token that was changed, or was so before.
+pub(crate) struct Changed {
+    pub(crate) token: TokenShown,
+    pub(crate) changed: bool,
     pub(crate) now: Timestamp,
 }
 
@@ -35,78 +184,67 @@ pub(crate) struct Rotated {
     pub(crate) pending_until: Timestamp,
 }
 
-/// Asks by the RPC for a person's own tokens, or by that for an org's: their requests say the same.
-macro_rules! either {
-    ($aim:ident, $server:ident.$how:ident,
-     $own:ident($own_request:ident, $own_token:ident), $orgs:ident($org_request:ident, $org_token:ident),
-     { $($field:ident: $value:expr),* }, |$answer:ident| $made:expr) => {
-        match &$aim.org {
-            None => {
-                let token = Some(match &$aim.token {
-                    Named::Name(name) => v1::$own_token::Token::Name(name.to_string()),
-                    Named::Id(id) => v1::$own_token::Token::Id(id.clone()),
-                });
-                let request = v1::$own_request { token, $($field: $value),* };
-                let $answer = $server.$how(async |client| client.$own(request.clone()).await).await?;
-                $made
-            }
-            Some(org) => {
-                let token = Some(match &$aim.token {
-                    Named::Name(name) => v1::$org_token::Token::Name(name.to_string()),
-                    Named::Id(id) => v1::$org_token::Token::Id(id.clone()),
-                });
-                let request = v1::$org_request { org: org.to_string(), token, $($field: $value),* };
-                let $answer = $server.$how(async |client| client.$orgs(request.clone()).await).await?;
-                $made
-            }
-        }
-    };
-}
-
 impl Aim {
-    /// One of the caller's own, by name.
-    pub(crate) fn mine(name: &str) -> Result<Aim, Failure> {
-        Ok(Aim { org: None, token: Named::Name(label(name, "ndcli auth token list")?) })
+    /// A token by its id.
+    pub(crate) fn id(whose: Whose, id: &str) -> Aim {
+        Aim { whose, which: v1::which::Kind::Id(id.to_owned()) }
     }
 
     /// The same token by its id: a second try then never meets another.
     pub(crate) fn by_id(&self, seen: &TokenShown) -> Aim {
-        Aim { org: self.org.clone(), token: Named::Id(seen.id.clone()) }
+        Aim::id(self.whose.clone(), &seen.id)
     }
 
     /// How it is named, for people.
     pub(crate) fn shown(&self) -> &str {
-        match &self.token {
-            Named::Name(name) => name.as_str(),
-            Named::Id(id) => id,
-        }
+        let (v1::which::Kind::Name(text) | v1::which::Kind::Id(text) | v1::which::Kind::Prefix(text)) = &self.which;
+        text
     }
 
     /// How a command about it is written.
     pub(crate) fn command(&self, verb: &str) -> String {
-        match (&self.org, &self.token) {
-            (None, Named::Name(name)) => format!("ndcli auth token {verb} '{name}'"),
-            (None, Named::Id(id)) => format!("ndcli auth token {verb} {id}"),
-            (Some(org), Named::Name(name)) => format!("ndcli token {verb} '{name}' --org {org}"),
-            (Some(org), Named::Id(id)) => format!("ndcli token {verb} --token-id {id} --org {org}"),
+        match &self.which {
+            v1::which::Kind::Id(id) => self.whose.command(&format!("{verb} {id}")),
+            v1::which::Kind::Name(text) | v1::which::Kind::Prefix(text) => {
+                self.whose.command(&format!("{verb} '{text}'"))
+            }
         }
     }
 
-    pub(crate) async fn get(&self, server: &Connection) -> Result<Seen, Failure> {
-        either!(
-            self,
-            server.ask,
-            get_token(GetTokenRequest, get_token_request),
-            get_org_token(GetOrgTokenRequest, get_org_token_request),
-            {},
-            |answer| seen(answer.token, answer.evaluated_at)
-        )
+    fn parts(&self) -> (Option<v1::Whose>, Option<v1::Which>) {
+        (Some(self.whose.to_proto()), Some(v1::Which { kind: Some(self.which.clone()) }))
     }
 
-    pub(crate) async fn revoke(&self, server: &Connection, reason: &str) -> Result<TokenShown, Failure> {
-        either!(self, server.ask, revoke_token(RevokeTokenRequest, revoke_token_request),
-            revoke_org_token(RevokeOrgTokenRequest, revoke_org_token_request), { reason: reason.to_owned() },
-            |answer| TokenShown::read(answer.token))
+    /// The token as the server tells it.
+    pub(crate) async fn find(&self, server: &Connection) -> Result<v1::GetTokenResponse, Failure> {
+        let (whose, which) = self.parts();
+        let request = v1::GetTokenRequest { whose, which };
+        server.ask(async |client| client.get_token(request.clone()).await).await
+    }
+
+    pub(crate) async fn get(&self, server: &Connection) -> Result<Seen, Failure> {
+        let answer = self.find(server).await?;
+        Ok(Seen { now: told("evaluated_at", Some(answer.evaluated_at))?, token: TokenShown::read(answer.token)? })
+    }
+
+    pub(crate) async fn update(&self, server: &Connection, description: &str) -> Result<Changed, Failure> {
+        let (whose, which) = self.parts();
+        let request = v1::UpdateTokenRequest { whose, which, description: Some(description.to_owned()) };
+        let answer = server.ask(async |client| client.update_token(request.clone()).await).await?;
+        changed(answer.token, answer.changed, answer.evaluated_at)
+    }
+
+    pub(crate) async fn revoke(
+        &self,
+        server: &Connection,
+        reason: v1::RevocationReason,
+        note: Option<&str>,
+    ) -> Result<Changed, Failure> {
+        let (whose, which) = self.parts();
+        let note = note.map(str::to_owned);
+        let request = v1::RevokeTokenRequest { whose, which, reason: reason.into(), note };
+        let answer = server.ask(async |client| client.revoke_token(request.clone()).await).await?;
+        changed(answer.token, answer.changed, answer.evaluated_at)
     }
 
     pub(crate) async fn rotate(
@@ -115,75 +253,76 @@ impl Aim {
         overlap: Duration,
         expiry: Option<ExpiryChoice>,
     ) -> Result<Rotated, Failure> {
+        let (whose, which) = self.parts();
         let (overlap, expiry) = (Some(duration_to_proto(overlap)), expiry.map(expiry_choice_to_proto));
-        either!(self, server.ask_once, rotate_token(RotateTokenRequest, rotate_token_request),
-        rotate_org_token(RotateOrgTokenRequest, rotate_org_token_request), { overlap: overlap, expiry: expiry },
-        |answer| {
-            let until = answer.pending_until.ok_or_else(|| nonsense("the answer tells no end"))?;
-            Ok(Rotated {
-                token: TokenShown::read(answer.token)?,
-                secret: answer.secret,
-                pending_until: timestamp_from_proto("pending_until", until)?,
-            })
+        let request = v1::RotateTokenRequest { whose, which, overlap, expiry };
+        let answer = server.ask_once(async |client| client.rotate_token(request.clone()).await).await?;
+        let until = answer.pending_until.ok_or_else(|| nonsense("the answer tells no end"))?;
+        Ok(Rotated {
+            token: TokenShown::read(answer.token)?,
+            secret: answer.secret,
+            pending_until: timestamp_from_proto("pending_until", until)?,
         })
     }
 
-    pub(crate) async fn settle(
+    /// Lets the new secret take over: the one with this prefix, or the one that waits.
+    pub(crate) async fn confirm(
         &self,
         server: &Connection,
-        kind: v1::settling::Kind,
-    ) -> Result<Seen, Failure> {
-        let settling = Some(v1::Settling { kind: Some(kind) });
-        either!(self, server.ask, settle_rotation(SettleRotationRequest, settle_rotation_request),
-            settle_org_rotation(SettleOrgRotationRequest, settle_org_rotation_request),
-            { settling: settling.clone() }, |answer| seen(answer.token, answer.evaluated_at))
+        prefix: Option<SecretPrefix>,
+    ) -> Result<Changed, Failure> {
+        let (whose, which) = self.parts();
+        let prefix = prefix.map(|prefix| prefix.to_string());
+        let request = v1::ConfirmRotationRequest { whose, which, prefix };
+        let answer = server.ask(async |client| client.confirm_rotation(request.clone()).await).await?;
+        changed(answer.token, answer.changed, answer.evaluated_at)
     }
 
-    /// Renews it. Says whether its end was moved.
+    pub(crate) async fn drop_rotation(&self, server: &Connection) -> Result<Changed, Failure> {
+        let (whose, which) = self.parts();
+        let request = v1::DropRotationRequest { whose, which };
+        let answer = server.ask(async |client| client.drop_rotation(request.clone()).await).await?;
+        changed(answer.token, answer.changed, answer.evaluated_at)
+    }
+
+    pub(crate) async fn retire(&self, server: &Connection, anyway: bool) -> Result<Changed, Failure> {
+        let (whose, which) = self.parts();
+        let request = v1::RetireSecretRequest { whose, which, anyway };
+        let answer = server.ask(async |client| client.retire_secret(request.clone()).await).await?;
+        changed(answer.token, answer.changed, answer.evaluated_at)
+    }
+
     pub(crate) async fn renew(
         &self,
         server: &Connection,
         minimum: Option<Duration>,
-    ) -> Result<(Seen, bool), Failure> {
-        let minimum = minimum.map(duration_to_proto);
-        either!(self, server.ask_once, renew_token(RenewTokenRequest, renew_token_request),
-            renew_org_token(RenewOrgTokenRequest, renew_org_token_request), { minimum: minimum },
-            |answer| Ok((seen(answer.token, answer.evaluated_at)?, answer.renewed)))
+    ) -> Result<Changed, Failure> {
+        let (whose, which) = self.parts();
+        let request = v1::RenewTokenRequest { whose, which, minimum: minimum.map(duration_to_proto) };
+        let answer = server.ask_once(async |client| client.renew_token(request.clone()).await).await?;
+        changed(answer.token, answer.changed, answer.evaluated_at)
     }
 
-    pub(crate) async fn suspend(&self, server: &Connection) -> Result<Seen, Failure> {
-        either!(
-            self,
-            server.ask,
-            suspend_token(SuspendTokenRequest, suspend_token_request),
-            suspend_org_token(SuspendOrgTokenRequest, suspend_org_token_request),
-            {},
-            |answer| seen(answer.token, answer.evaluated_at)
-        )
+    pub(crate) async fn suspend(&self, server: &Connection) -> Result<Changed, Failure> {
+        let (whose, which) = self.parts();
+        let request = v1::SuspendTokenRequest { whose, which };
+        let answer = server.ask(async |client| client.suspend_token(request.clone()).await).await?;
+        changed(answer.token, answer.changed, answer.evaluated_at)
     }
 
-    pub(crate) async fn resume(&self, server: &Connection) -> Result<Seen, Failure> {
-        either!(
-            self,
-            server.ask,
-            resume_token(ResumeTokenRequest, resume_token_request),
-            resume_org_token(ResumeOrgTokenRequest, resume_org_token_request),
-            {},
-            |answer| seen(answer.token, answer.evaluated_at)
-        )
+    pub(crate) async fn resume(&self, server: &Connection) -> Result<Changed, Failure> {
+        let (whose, which) = self.parts();
+        let request = v1::ResumeTokenRequest { whose, which };
+        let answer = server.ask(async |client| client.resume_token(request.clone()).await).await?;
+        changed(answer.token, answer.changed, answer.evaluated_at)
     }
 }
 
-/// The name of a token, as a person wrote it.
-pub(crate) fn label(name: &str, list: &str) -> Result<Label, Failure> {
-    name.parse().map_err(|why: InvalidName| {
-        Failure::usage(
-            format!("no token is called that: the name {why}"),
-            format!("`{list}` shows the names"),
-        )
-    })
-}
-
-fn seen(token: Option<v1::Token>, at: Option<prost_types::Timestamp>) -> Result<Seen, Failure> {
-    Ok(Seen { now: told("evaluated_at", Some(at))?, token: TokenShown::read(token)? })
+/// A change, read off the wire.
+pub(crate) fn changed(
+    token: Option<v1::Token>,
+    changed: bool,
+    at: Option<prost_types::Timestamp>,
+) -> Result<Changed, Failure> {
+    Ok(Changed { now: told("evaluated_at", Some(at))?, changed, token: TokenShown::read(token)? })
 }

@@ -1,209 +1,233 @@
-//! `ndcli auth token create`.
+//! `ndcli auth token create` and `ndcli token create`.
 
+use std::path::PathBuf;
+
+use clap::ValueEnum;
 use clap_complete::ArgValueCandidates;
-use ndauth_core::{Class, ExpiryChoice, Grants, InvalidExpiry, OrgSlug, Orgs, Permission, Scope};
-use ndauth_proto::v1::{self, explain_token_request, get_org_token_request, get_token_request};
+use ndauth_core::{ExpiryChoice, Grants, InvalidExpiry, Lifetime, Orgs, Permission, Scope};
+use ndauth_proto::v1::{self, explain_token_request};
 use ndauth_proto::{expiry_choice_to_proto, grants_to_proto, orgs_to_proto, scope_to_proto};
-use ndauth_terminal::{Failure, detailed, nonsense, print, print_json};
+use ndauth_terminal::{Failure, detailed, nonsense, print, print_json, shown};
 
-use super::mint::{Bounds, Minting, name};
-use super::sink::{Sink, SinkArgs};
+use super::aim::{Aim, Owner, Whose};
+use super::explain::preview;
+use super::list::fields;
+use super::mint::{Bounds, Minted, Minting, name};
+use super::sink::{SinkArgs, TokenFile};
 use crate::commands::candidates;
-use crate::commands::explain::preview;
 use crate::connection::{Connection, connect};
-use crate::settings::values::org;
 use crate::settings::{Common, Format};
 
 #[derive(clap::Args)]
-pub(crate) struct Create {
-    /// Human-readable label for the token. Must be unique within your account
+pub(crate) struct Create<C: Owner> {
+    /// Human-readable label for the token. Must be unique among its owner's tokens
     #[arg(long, required_unless_present = "like")]
     name: Option<String>,
 
-    /// Take the settings of this token, dead or alive, and its name where no other is given; a revoked one goes by its id
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["scope", "org", "grant", "allow_from", "for_service"])]
+    /// Take the settings of this token, dead or alive, and its name where no other is given
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["scope", "grant", "allow_from", "for_service"])]
     like: Option<String>,
 
     /// RW (read and write), RO (read only), or named scopes such as read:assets,write:assets
-    #[arg(long, value_name = "SCOPE", value_parser = scope, required_unless_present_any = ["grant", "like"],
+    #[arg(long, value_name = "SCOPE", value_parser = scopes, required_unless_present_any = ["grant", "like"],
           add = ArgValueCandidates::new(candidates::scopes))]
     scope: Option<Scopes>,
 
-    /// Restrict the token to an organization; may be repeated. Omit to allow access to all orgs
-    #[arg(long, value_parser = org, add = ArgValueCandidates::new(candidates::orgs))]
-    org: Vec<OrgSlug>,
-
-    /// Token lifetime. One of: 30d, 60d, 90d, 180d, 365d, never; or an RFC 3339 instant [default: 90d]
-    #[arg(long, value_name = "DURATION", value_parser = expiry)]
+    /// Token lifetime: 30d, 60d, 90d, 180d, 365d or any number of h, d, w or y; never; or an RFC 3339 instant
+    /// [default: 90d, of an org's token 24h]
+    #[arg(long, visible_aliases = ["expires-in", "expires_in"], value_name = "DURATION", value_parser = expiry)]
     expiry: Option<ExpiryChoice>,
+
+    /// Let it live until it is revoked
+    #[arg(long, visible_alias = "no_expiry", conflicts_with = "expiry")]
+    no_expiry: bool,
 
     #[command(flatten)]
     bounds: Bounds,
 
+    /// Write the token to this file, as JSON for NDCLI_TOKEN_FILE, readable by you alone
+    #[arg(long, visible_alias = "token_file", value_name = "FILE", conflicts_with_all = ["to_file", "to_command"])]
+    token_file: Option<PathBuf>,
+
+    /// Write over a file that exists
+    #[arg(long)]
+    force: bool,
+
     #[command(flatten)]
     sink: SinkArgs,
+
+    /// How to print it: a table, an object, or the token's value alone
+    #[arg(short, long, value_name = "FORMAT")]
+    output: Option<Output>,
 
     /// Show what the token could do in each org, and make none
     #[arg(long)]
     preview: bool,
+
+    #[command(flatten)]
+    owner: C,
 }
 
-/// What `--scope` says: how much, or what by name.
-#[derive(Clone)]
-enum Scopes {
-    Whole(Scope),
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// For people
+    Table,
+    /// For programs
+    Json,
+    /// The value and nothing else
+    Token,
+}
+
+/// What `--scope` says: how much, and what by name.
+#[derive(Clone, Default)]
+struct Scopes {
+    whole: Option<Scope>,
     /// Each as it was written, and what it means.
-    Named(Vec<(String, Permission)>),
+    named: Vec<(String, Permission)>,
 }
 
-fn scope(text: &str) -> Result<Scopes, String> {
-    if let Ok(scope) = text.parse() {
-        return Ok(Scopes::Whole(scope));
+fn scopes(text: &str) -> Result<Scopes, String> {
+    let mut scopes = Scopes::default();
+    for part in text.split(',') {
+        match (part.parse::<Scope>(), scopes.whole) {
+            (Ok(scope), None) => scopes.whole = Some(scope),
+            (Ok(_), Some(_)) => return Err("expected `RW` or `RO` once".to_owned()),
+            (Err(_), _) if !part.contains(':') => {
+                let why = "expected `RW`, `RO`, or named scopes such as `read:assets,write:assets`";
+                return Err(why.to_owned());
+            }
+            (Err(_), _) => {
+                let permission = part.parse::<Permission>().map_err(|why| format!("`{part}`: {why}"))?;
+                scopes.named.push((part.to_owned(), permission));
+            }
+        }
     }
-    let named = |name: &str| {
-        let permission = name.parse::<Permission>();
-        permission.map(|permission| (name.to_owned(), permission)).map_err(|why| format!("`{name}`: {why}"))
-    };
-    if text.contains(':') {
-        text.split(',').map(named).collect::<Result<_, _>>().map(Scopes::Named)
-    } else {
-        Err("expected `RW`, `RO`, or named scopes such as `read:assets,write:assets`".to_owned())
-    }
+    Ok(scopes)
 }
 
-fn expiry(text: &str) -> Result<ExpiryChoice, InvalidExpiry> {
-    ExpiryChoice::parse_preset(text)
+/// Parses when a token is to end.
+pub(super) fn expiry(text: &str) -> Result<ExpiryChoice, InvalidExpiry> {
+    if text == "never" { ExpiryChoice::parse_preset(text) } else { ExpiryChoice::parse_duration(text) }
 }
 
 /// Creates a token, and shows its secret once; or shows what it could do.
-pub(crate) async fn run(common: &Common, create: &Create) -> Result<(), Failure> {
-    let name = create.name.as_deref().map(name).transpose()?;
-    let orgs =
-        if create.org.is_empty() { Orgs::All } else { Orgs::Only(create.org.iter().cloned().collect()) };
+pub(crate) async fn run<C: Owner>(common: &Common, create: &Create<C>) -> Result<(), Failure> {
+    let whose = create.owner.whose()?;
     // Before there is a token, everything that may stand in its way is known.
-    let sink = create.sink.prepare(false)?;
+    let file = create.token_file.as_deref().map(|path| TokenFile::prepare(path, create.force)).transpose()?;
+    let sink = create.sink.prepare(create.force)?;
     let mut server = connect(common).await?;
+    let new = new_token(create, &server, &whose).await?;
+    if create.preview {
+        return preview(common.format, &server, whose.to_proto(), explain_token_request::Token::Planned(new)).await;
+    }
+    let sent = match (&sink, &create.token_file) {
+        (Some(sink), _) => Some(sink.whereabouts()),
+        (None, Some(path)) => Some(format!("written to {}", shown(&path.display().to_string()))),
+        (None, None) => None,
+    };
+    let minting = Minting { whose, new };
+    let minted = match sink {
+        Some(sink) => minting.clone().make_into(common, &mut server, sink).await,
+        None => minting.make(&mut server).await,
+    };
+    let minted = minted.map_err(|failure| only_admins(failure, &minting.whose))?;
+    if let Some(file) = file {
+        minting.keep(&mut server, file, &minted).await?;
+    }
+    show(common, create, &minting, &minted, sent.as_deref())
+}
+
+fn show<C: Owner>(
+    common: &Common,
+    create: &Create<C>,
+    minting: &Minting,
+    minted: &Minted,
+    sent: Option<&str>,
+) -> Result<(), Failure> {
+    let output = create.output.unwrap_or(match common.format {
+        Format::Json => Output::Json,
+        Format::Table | Format::Simple | Format::Detailed => Output::Table,
+    });
+    match (output, common.format) {
+        (Output::Token, _) => print(&format!("{}\n", shown(&minted.secret))),
+        (Output::Json, _) => {
+            let file = create.token_file.as_ref().map(|path| ("token_file", path.display().to_string()));
+            print_json(&minted.flat(file.or_else(|| sent.map(|sent| ("secret", sent.to_owned())))))
+        }
+        (Output::Table, Format::Simple) => print(&minted.simple(sent)),
+        (Output::Table, Format::Detailed) => {
+            let mut told = vec![("Token", minted.whereabouts(sent))];
+            told.extend(fields(&minted.token, minted.token.created_at));
+            print(&detailed(&told))
+        }
+        (Output::Table, Format::Table | Format::Json) => {
+            let file = create.token_file.as_deref().or(create.sink.file());
+            print(&minted.sentences(minting.whose.noun(), sent, file))
+        }
+    }
+}
+
+/// The token to be made: as it was said, or with the settings of another.
+async fn new_token<C: Owner>(
+    create: &Create<C>,
+    server: &Connection,
+    whose: &Whose,
+) -> Result<v1::NewToken, Failure> {
+    let name = create.name.as_deref().map(name).transpose()?.map(|name| name.to_string());
+    let description = create.bounds.description.as_ref().map(ToString::to_string);
+    let chosen = if create.no_expiry { Some(ExpiryChoice::In(Lifetime::Endless)) } else { create.expiry };
     if let Some(like) = &create.like {
-        let like = find(&server, None, like).await?;
-        let request = v1::CreateTokenRequest {
-            name: name.map_or(like.name, |name| name.to_string()),
-            scope: like.scope,
-            orgs: like.orgs,
+        let aim = Aim { whose: whose.clone(), which: v1::which::Kind::Name(like.clone()) };
+        let like = aim.find(server).await?.token.ok_or_else(|| nonsense("the answer holds no token"))?;
+        return Ok(v1::NewToken {
+            name: name.unwrap_or(like.name),
+            scope: Some(like.scope),
+            orgs: like.orgs.filter(|_| *whose == Whose::Mine),
             grants: like.grants,
-            expiry: Some(create.expiry.map_or_else(|| lifetime(like.lifetime), expiry_choice_to_proto)),
-            description: create.bounds.description.as_ref().map_or(like.description, ToString::to_string),
+            expiry: Some(chosen.map_or_else(|| lifetime(like.lifetime), expiry_choice_to_proto)),
+            description: description.or(Some(like.description).filter(|text| !text.is_empty())),
             services: like.services,
             networks: like.networks,
             self_rotating: like.self_rotating || create.bounds.self_rotating,
             pending: false,
-        };
-        return make(common, create, &mut server, request, sink).await;
+        });
     }
-    let (scope, named) = match &create.scope {
-        Some(Scopes::Whole(scope)) => (Some(*scope), [].as_slice()),
-        Some(Scopes::Named(named)) => (None, named.as_slice()),
-        None => (None, [].as_slice()),
+    let scopes = create.scope.clone().unwrap_or_default();
+    let grants: Grants = create.bounds.grants(server, &scopes.named).await?;
+    let (orgs, default): (Option<Orgs<_>>, _) = match whose {
+        Whose::Mine => (Some(create.owner.orgs()), ExpiryChoice::PERSONAL),
+        Whose::Org(_) => (None, ExpiryChoice::ORG),
     };
-    let grants: Grants = create.bounds.grants(&server, named).await?;
-    let request = v1::CreateTokenRequest {
-        name: name.as_ref().map(ToString::to_string).unwrap_or_default(),
+    Ok(v1::NewToken {
+        name: name.unwrap_or_default(),
         // The server finds the least that a set of grants needs.
-        scope: scope.map_or(v1::Scope::Unspecified, scope_to_proto).into(),
-        orgs: Some(orgs_to_proto(&orgs)),
+        scope: scopes.whole.map(|scope| scope_to_proto(scope).into()),
+        orgs: orgs.as_ref().map(orgs_to_proto),
         grants: Some(grants_to_proto(&grants)),
-        expiry: Some(expiry_choice_to_proto(create.expiry.unwrap_or(ExpiryChoice::PERSONAL))),
-        description: create.bounds.description(),
+        expiry: Some(expiry_choice_to_proto(chosen.unwrap_or(default))),
+        description,
         services: Some(create.bounds.services()),
         networks: Some(create.bounds.networks()),
         self_rotating: create.bounds.self_rotating,
         pending: false,
-    };
-    make(common, create, &mut server, request, sink).await
-}
-
-/// Has the token made; or shows what it could do.
-async fn make(
-    common: &Common,
-    create: &Create,
-    server: &mut Connection,
-    request: v1::CreateTokenRequest,
-    sink: Option<Sink>,
-) -> Result<(), Failure> {
-    if create.preview {
-        let planned = explain_token_request::Token::Planned(request);
-        return preview(common.format, server, planned).await;
-    }
-    let minting = Minting::Personal(request);
-    let sent = sink.as_ref().map(Sink::whereabouts);
-    let minted = match sink {
-        Some(sink) => minting.make_into(common, server, sink).await?,
-        None => minting.make(server).await?,
-    };
-    let sent = sent.as_deref();
-    match common.format {
-        Format::Table => print(&minted.sentences("Personal access token", sent, create.sink.file())),
-        Format::Simple => print(&minted.simple(sent)),
-        Format::Detailed => {
-            let mut fields = vec![("Token", minted.whereabouts(sent))];
-            fields.extend(super::list::fields(&minted.token, minted.token.created_at));
-            print(&detailed(&fields))
-        }
-        Format::Json => print_json(&minted.flat(sent.map(|sent| ("secret", sent.to_owned())))),
-    }
-}
-
-/// A token by its name or its id, dead or alive.
-pub(crate) async fn find(
-    server: &Connection,
-    org: Option<&OrgSlug>,
-    which: &str,
-) -> Result<v1::Token, Failure> {
-    let by_name = get(server, org, false, which).await;
-    let found = match by_name {
-        Err(failure) if failure.code == Class::NotFound.exit_code() => {
-            match get(server, org, true, which).await {
-                Err(_) => Err(Failure {
-                    hint: Some(
-                        "a revoked one goes by its id: `list --all --format detailed` shows it".to_owned(),
-                    ),
-                    ..failure
-                }),
-                found => found,
-            }
-        }
-        found => found,
-    };
-    found?.ok_or_else(|| nonsense("the answer holds no token").into())
-}
-
-async fn get(
-    server: &Connection,
-    org: Option<&OrgSlug>,
-    by_id: bool,
-    which: &str,
-) -> Result<Option<v1::Token>, Failure> {
-    let which = which.to_owned();
-    Ok(match org {
-        None => {
-            use get_token_request::Token;
-            let token = Some(if by_id { Token::Id(which) } else { Token::Name(which) });
-            let request = v1::GetTokenRequest { token };
-            server.ask(async |client| client.get_token(request.clone()).await).await?.token
-        }
-        Some(org) => {
-            use get_org_token_request::Token;
-            let token = Some(if by_id { Token::Id(which) } else { Token::Name(which) });
-            let request = v1::GetOrgTokenRequest { org: org.to_string(), token };
-            server.ask(async |client| client.get_org_token(request.clone()).await).await?.token
-        }
     })
 }
 
 /// A lifetime that was chosen once, chosen again.
-pub(crate) fn lifetime(told: Option<v1::Lifetime>) -> v1::ExpiryChoice {
+fn lifetime(told: Option<v1::Lifetime>) -> v1::ExpiryChoice {
     let kind = told.and_then(|told| told.kind).map(|kind| match kind {
         v1::lifetime::Kind::AtMost(duration) => v1::expiry_choice::Kind::Lifetime(duration),
         v1::lifetime::Kind::NeverEnds(never) => v1::expiry_choice::Kind::Never(never),
     });
     v1::ExpiryChoice { kind }
+}
+
+/// A member who is no admin is told of the way that is open.
+fn only_admins(failure: Failure, whose: &Whose) -> Failure {
+    if *whose == Whose::Mine || failure.hint.as_deref() != ndauth_core::Reason::RoleTooLow.hint() {
+        return failure;
+    }
+    let hint = "only admins of the org make its tokens; `--user` makes one of yours, restricted to the org";
+    Failure { hint: Some(hint.to_owned()), ..failure }
 }

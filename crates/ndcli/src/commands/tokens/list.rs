@@ -1,30 +1,24 @@
-//! `ndcli auth token list`.
+//! `ndcli auth token list` and `ndcli token list`.
 
 use std::time::Duration;
 
 use clap::ValueEnum;
 use ndauth_core::{Since, Timestamp};
 use ndauth_proto::{duration_to_proto, v1};
-use ndauth_terminal::{Failure, Rows, TokenShown, ago, detailed, print, print_json, shown, told};
+use ndauth_terminal::{Failure, RevocationShown, Rows, TokenShown, ago, detailed, print, print_json, shown, told};
 use serde_json::json;
 
+use super::aim::Owner;
 use crate::connection::connect;
 use crate::settings::values::span;
 use crate::settings::{Common, Format};
 
 #[derive(clap::Args)]
-pub(crate) struct List {
+pub(crate) struct List<W: Owner> {
     /// List revoked tokens too
-    #[arg(long)]
+    #[arg(long, visible_aliases = ["include-revoked", "include_revoked"])]
     all: bool,
 
-    #[command(flatten)]
-    listing: Listing,
-}
-
-/// Which of the tokens are listed, and in which order.
-#[derive(clap::Args)]
-pub(crate) struct Listing {
     /// Only those that nobody used for so long, such as 30d
     #[arg(long, value_name = "DURATION", value_parser = span)]
     unused_for: Option<Duration>,
@@ -44,6 +38,21 @@ pub(crate) struct Listing {
     /// At most so many
     #[arg(long, value_name = "COUNT")]
     limit: Option<usize>,
+
+    /// How to print them
+    #[arg(short, long, value_name = "FORMAT")]
+    output: Option<Output>,
+
+    #[command(flatten)]
+    owner: W,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Output {
+    /// For people
+    Table,
+    /// For programs
+    Json,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -58,69 +67,53 @@ enum Sort {
     LastUsed,
 }
 
-impl Listing {
-    pub(crate) fn unused_for(&self) -> Option<prost_types::Duration> {
-        self.unused_for.map(duration_to_proto)
-    }
-
-    pub(crate) fn expiring_within(&self) -> Option<prost_types::Duration> {
-        self.expiring_within.map(duration_to_proto)
-    }
-
-    pub(crate) fn order(&self) -> i32 {
-        match self.sort {
-            Sort::Created => v1::TokenOrder::Unspecified,
+impl Sort {
+    fn to_proto(self) -> v1::TokenOrder {
+        match self {
+            Sort::Created => v1::TokenOrder::Created,
             Sort::Name => v1::TokenOrder::Name,
             Sort::Expires => v1::TokenOrder::Expiry,
             Sort::LastUsed => v1::TokenOrder::LastUse,
         }
-        .into()
-    }
-
-    pub(crate) fn reverse(&self) -> bool {
-        self.reverse
-    }
-
-    /// How many are asked for behind so many.
-    pub(crate) fn page_size(&self, so_far: usize) -> i32 {
-        let left = self.limit.map_or(usize::MAX, |limit| limit.saturating_sub(so_far));
-        i32::try_from(left).unwrap_or(PAGE).min(PAGE)
-    }
-
-    /// Whether so many are enough.
-    pub(crate) fn is_enough(&self, so_far: usize) -> bool {
-        self.limit.is_some_and(|limit| so_far >= limit)
     }
 }
 
 /// As many as the server gives at once.
 pub(crate) const PAGE: i32 = 1000;
 
-/// Lists the account's tokens, oldest first.
-pub(crate) async fn run(common: &Common, list: &List) -> Result<(), Failure> {
+/// Lists tokens, oldest first unless another order is asked for.
+pub(crate) async fn run<W: Owner>(common: &Common, list: &List<W>) -> Result<(), Failure> {
+    let whose = list.owner.whose()?.to_proto();
     let server = connect(common).await?;
     let mut tokens = Vec::new();
     let mut page_token = String::new();
     let now = loop {
+        let left = list.limit.map_or(usize::MAX, |limit| limit.saturating_sub(tokens.len()));
         let request = v1::ListTokensRequest {
+            whose: Some(whose.clone()),
             include_revoked: list.all,
-            page_size: list.listing.page_size(tokens.len()),
+            page_size: i32::try_from(left).unwrap_or(PAGE).min(PAGE),
             page_token: page_token.clone(),
-            unused_for: list.listing.unused_for(),
-            expiring_within: list.listing.expiring_within(),
-            order: list.listing.order(),
-            reverse: list.listing.reverse(),
+            unused_for: list.unused_for.map(duration_to_proto),
+            expiring_within: list.expiring_within.map(duration_to_proto),
+            order: Some(list.sort.to_proto().into()),
+            reverse: list.reverse,
         };
         let page = server.ask(async |client| client.list_tokens(request.clone()).await).await?;
         for token in page.tokens {
             tokens.push(TokenShown::read(Some(token))?);
         }
-        if page.next_page_token.is_empty() || list.listing.is_enough(tokens.len()) {
+        if page.next_page_token.is_empty() || list.limit.is_some_and(|limit| tokens.len() >= limit) {
             break told("evaluated_at", Some(page.evaluated_at))?;
         }
         page_token = page.next_page_token;
     };
-    show(common.format, &tokens, now)
+    let format = match list.output {
+        None => common.format,
+        Some(Output::Table) => Format::Table,
+        Some(Output::Json) => Format::Json,
+    };
+    show(format, &tokens, now)
 }
 
 /// Shows tokens, as of an instant.
@@ -227,9 +220,10 @@ pub(crate) fn fields(token: &TokenShown, now: Timestamp) -> Vec<(&'static str, S
     fields.extend(token.owner_org.clone().map(|org| ("Owner", format!("the org {org}"))));
     fields.extend(token.last_used_ip.clone().map(|address| ("Last used from", address)));
     fields.extend(token.revoked_at.map(|at| ("Revoked", at.to_string())));
-    if let Some((by, reason)) = &token.revocation {
+    if let Some(RevocationShown { by, reason, note }) = &token.revocation {
         fields.push(("Revoked by", by.clone()));
-        fields.extend(reason.clone().map(|reason| ("Revoked for", reason)));
+        fields.push(("Revoked for", (*reason).to_owned()));
+        fields.extend(note.clone().map(|note| ("Note", note)));
     }
     fields
 }

@@ -8,13 +8,12 @@ use ndauth_core::{
     Action, Actions, Class, Description, Expiry, Grant, Grants, InvalidName, Label, Lifetime, Network,
     Networks, Permission, Problem, Services,
 };
-use ndauth_proto::v1::{self, revoke_org_token_request, revoke_token_request};
-use ndauth_proto::{catalogue_from_proto, networks_to_proto, services_to_proto};
+use ndauth_proto::{catalogue_from_proto, networks_to_proto, services_to_proto, v1};
 use ndauth_terminal::{Failure, TokenShown, aside, nonsense, shown};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::aim::{Aim, Named};
+use super::aim::{Aim, Whose};
 use super::sink::{Sink, TokenFile, deliver};
 use crate::connection::Connection;
 use crate::settings::Common;
@@ -45,9 +44,10 @@ pub(crate) struct Bounds {
 }
 
 /// A token that the server is to make.
-pub(crate) enum Minting {
-    Personal(v1::CreateTokenRequest),
-    Org(v1::CreateOrgTokenRequest),
+#[derive(Clone)]
+pub(crate) struct Minting {
+    pub(crate) whose: Whose,
+    pub(crate) new: v1::NewToken,
 }
 
 /// A token that was made, and its secret.
@@ -71,10 +71,6 @@ impl Bounds {
             some => Networks::Only(some.iter().copied().collect()),
         };
         networks_to_proto(&networks)
-    }
-
-    pub(crate) fn description(&self) -> String {
-        self.description.as_ref().map(ToString::to_string).unwrap_or_default()
     }
 
     /// The grants that are written down, with those of named scopes. All are checked against the server's
@@ -184,55 +180,27 @@ fn description(text: &str) -> Result<Description, String> {
 }
 
 impl Minting {
-    fn name(&self) -> &str {
-        match self {
-            Minting::Personal(request) => &request.name,
-            Minting::Org(request) => &request.name,
-        }
-    }
-
     async fn ask(&self, client: &Client) -> Result<(Option<v1::Token>, String), Problem> {
-        match self {
-            Minting::Personal(request) => {
-                client.create_token(request.clone()).await.map(|made| (made.token, made.secret))
-            }
-            Minting::Org(request) => {
-                client.create_org_token(request.clone()).await.map(|made| (made.token, made.secret))
-            }
-        }
+        let (whose, token) = (Some(self.whose.to_proto()), Some(self.new.clone()));
+        let made = client.create_token(v1::CreateTokenRequest { whose, token }).await?;
+        Ok((made.token, made.secret))
     }
 
     /// Revokes the token that was made by it.
     async fn undo(&self, server: &mut Connection, id: &str) -> Result<(), Failure> {
-        let id = id.to_owned();
-        let reason = "nobody has its secret: ndcli was interrupted".to_owned();
-        match self {
-            Minting::Personal(_) => {
-                let token = Some(revoke_token_request::Token::Id(id));
-                let request = v1::RevokeTokenRequest { token, reason };
-                server.ask_within(UNDO, async |client| client.revoke_token(request.clone()).await).await?;
-            }
-            Minting::Org(made) => {
-                let token = Some(revoke_org_token_request::Token::Id(id));
-                let request = v1::RevokeOrgTokenRequest { org: made.org.clone(), token, reason };
-                server
-                    .ask_within(UNDO, async |client| client.revoke_org_token(request.clone()).await)
-                    .await?;
-            }
-        }
+        let request = v1::RevokeTokenRequest {
+            whose: Some(self.whose.to_proto()),
+            which: Some(v1::Which { kind: Some(v1::which::Kind::Id(id.to_owned())) }),
+            reason: v1::RevocationReason::NoLongerNeeded.into(),
+            note: Some("nobody has its secret: ndcli was interrupted".to_owned()),
+        };
+        server.ask_within(UNDO, async |client| client.revoke_token(request.clone()).await).await?;
         Ok(())
     }
 
-    /// The token that it makes, for commands about it.
-    pub(crate) fn aim(&self, minted: &Minted) -> Aim {
-        let token = match minted.token.name.parse() {
-            Ok(name) => Named::Name(name),
-            Err(_) => Named::Id(minted.token.id.clone()),
-        };
-        match self {
-            Minting::Personal(_) => Aim { org: None, token },
-            Minting::Org(made) => Aim { org: made.org.parse().ok(), token },
-        }
+    /// The token that it made, for commands about it.
+    fn aim(&self, minted: &Minted) -> Aim {
+        Aim { whose: self.whose.clone(), which: v1::which::Kind::Name(minted.token.name.clone()) }
     }
 
     /// Has the token made, and its secret sent where it belongs: until then it waits to be confirmed.
@@ -242,10 +210,7 @@ impl Minting {
         server: &mut Connection,
         sink: Sink,
     ) -> Result<Minted, Failure> {
-        match &mut self {
-            Minting::Personal(request) => request.pending = true,
-            Minting::Org(request) => request.pending = true,
-        }
+        self.new.pending = true;
         let minted = self.make(server).await?;
         let aim = self.aim(&minted);
         let pending = Lifetime::For(ndauth_core::PENDING_FOR).expiry(minted.token.created_at);
@@ -256,18 +221,8 @@ impl Minting {
 
     /// How to see whether it was made, and how to revoke it then.
     fn look_and_revoke(&self) -> (String, String) {
-        match self {
-            Minting::Personal(made) => {
-                ("ndcli auth token list".to_owned(), format!("ndcli auth token revoke '{}' --yes", made.name))
-            }
-            Minting::Org(made) => {
-                let org = &made.org;
-                (
-                    format!("ndcli token list --org {org}"),
-                    format!("ndcli token revoke '{}' --org {org} --yes", made.name),
-                )
-            }
-        }
+        let revoke = format!("revoke '{}' --yes", self.new.name);
+        (self.whose.command("list"), self.whose.command(&revoke))
     }
 
     /// Has the token made. Where Ctrl-C comes in between, it is revoked again: nobody would have its
@@ -308,7 +263,7 @@ impl Minting {
         Failure {
             message: format!(
                 "interrupted: the token `{}` may have been made, and is not revoked: {why}",
-                self.name()
+                self.new.name
             ),
             hint: Some(format!("if `{look}` shows it: `{revoke}`")),
             code: 130,

@@ -6,7 +6,7 @@ use ndauth_core::{Expiry, Timestamp};
 use ndauth_proto::{timestamp_from_proto, v1};
 use ndauth_terminal::{Failure, TokenShown, aside, detailed, minute, print, print_json, shown};
 
-use super::aim::{Aim, Named};
+use super::aim::{Aim, Whose};
 use super::list::fields;
 use crate::connection::{Connection, connect};
 use crate::settings::values::span;
@@ -31,7 +31,8 @@ pub(crate) async fn run(common: &Common, aim: &Aim, renewal: &Renewal) -> Result
         return Err(Failure::usage(message, "`--minimum-duration` takes up to 30d"));
     }
     let server = connect(common).await?;
-    let (seen, renewed) = aim.renew(&server, minimum).await?;
+    let seen = aim.renew(&server, minimum).await?;
+    let renewed = seen.changed;
     let ends = minute(seen.token.expiry);
     if let (Some(minimum), Expiry::At(end)) = (minimum, seen.token.expiry)
         && end.since(seen.now) < minimum
@@ -81,6 +82,7 @@ async fn try_quietly(server: &Connection) -> Result<(), Failure> {
             let request = v1::ListTokensRequest {
                 expiring_within: Some(prost_types::Duration { seconds: within, nanos: 0 }),
                 page_size: 100,
+                whose: Some(Whose::Mine.to_proto()),
                 ..Default::default()
             };
             let soon = server.ask_once(async |client| client.list_tokens(request.clone()).await).await?;
@@ -99,9 +101,8 @@ async fn renew_soon(server: &Connection, token: &TokenShown, now: Timestamp) -> 
     if !soon || token.token_type != "standard" || token.rotation.is_some() {
         return Ok(());
     }
-    let aim = Aim { org: None, token: Named::Id(token.id.clone()) };
-    let (seen, renewed) = aim.renew(server, Some(SOON)).await?;
-    if renewed {
+    let seen = Aim::id(Whose::Mine, &token.id).renew(server, Some(SOON)).await?;
+    if seen.changed {
         aside(&format!("renewed \"{}\" until {}", seen.token.name, minute(seen.token.expiry)));
     }
     Ok(())

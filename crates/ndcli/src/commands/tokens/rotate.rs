@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use ndauth_core::{ExpiryChoice, InvalidExpiry, Lifetime, Reason, Timestamp};
-use ndauth_proto::v1;
-use ndauth_proto::v1::settling::Kind;
+use ndauth_core::{ExpiryChoice, Lifetime, Reason, Timestamp};
 use ndauth_terminal::{Failure, TokenShown, detailed, print, print_json, shown};
 use serde_json::json;
 
 use super::aim::Aim;
+use super::create::expiry;
 use super::list::fields;
 use super::sink::{SinkArgs, deliver};
 use crate::connection::connect;
@@ -24,7 +23,7 @@ pub(crate) struct Rotation {
     overlap: Duration,
 
     /// How long it lives from now on, no longer than it was made for [default: as long as it was made for]
-    #[arg(long, visible_alias = "expires-in", value_name = "DURATION", value_parser = expiry)]
+    #[arg(long, visible_aliases = ["expires-in", "expires_in"], value_name = "DURATION", value_parser = expiry)]
     expiry: Option<ExpiryChoice>,
 
     #[command(flatten)]
@@ -47,21 +46,16 @@ pub(crate) struct Rotation {
     yes: bool,
 }
 
-fn expiry(text: &str) -> Result<ExpiryChoice, InvalidExpiry> {
-    if text == "never" { ExpiryChoice::parse_preset(text) } else { ExpiryChoice::parse_duration(text) }
-}
-
 /// Rotates a token, or settles its rotation.
 pub(crate) async fn run(common: &Common, aim: &Aim, rotation: &Rotation) -> Result<(), Failure> {
     if rotation.confirm {
         let server = connect(common).await?;
-        let kind = Kind::Confirm(v1::ConfirmSecret { prefix: String::new() });
-        let seen = aim.settle(&server, kind).await?;
+        let seen = aim.confirm(&server, None).await?;
         return settled(common, &seen.token, seen.now, "the new secret took over");
     }
     if rotation.drop {
         let server = connect(common).await?;
-        let seen = aim.settle(&server, Kind::Drop(v1::DropSecret {})).await?;
+        let seen = aim.drop_rotation(&server).await?;
         return settled(common, &seen.token, seen.now, "the new secret is dropped");
     }
     if rotation.retire {
@@ -109,7 +103,7 @@ async fn retire(common: &Common, aim: &Aim, anyway: bool) -> Result<(), Failure>
         }
         _ => anyway,
     };
-    let seen = aim.by_id(&seen.token).settle(&server, Kind::Retire(v1::RetireSecret { anyway })).await;
+    let seen = aim.by_id(&seen.token).retire(&server, anyway).await;
     let seen = seen.map_err(|failure| match failure.hint.as_deref() == Reason::NotSafeYet.hint() {
         true => Failure {
             hint: Some("`--yes` retires it all the same; `show` tells where it is used".to_owned()),

@@ -8,13 +8,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use ndauth_core::{Secret, SecretKind, Timestamp};
-use ndauth_proto::v1;
-use ndauth_proto::v1::settling::Kind;
 use ndauth_terminal::{Failure, nonsense, shown};
 use serde_json::json;
 use tempfile::NamedTempFile;
 
-use super::aim::{Aim, Seen};
+use super::aim::{Aim, Changed};
 use crate::connection::{Connection, connect_as};
 use crate::login::credentials::{BEARER_TOKEN, Credential};
 use crate::settings::Common;
@@ -127,7 +125,7 @@ pub(crate) async fn deliver(
     secret: &str,
     until: Timestamp,
     meanwhile: &str,
-) -> Result<Seen, Failure> {
+) -> Result<Changed, Failure> {
     let finish = aim.command("rotate");
     if let Err(why) = sink.store(secret) {
         let message = format!("{why}\nthe new secret waits until {}, and {meanwhile}", until.minute());
@@ -137,14 +135,14 @@ pub(crate) async fn deliver(
         return Err(Failure::failed(message, Some(&hint)));
     }
     let parsed: Secret = secret.parse().map_err(|_| nonsense("the new secret is none"))?;
-    let kind = Kind::Confirm(v1::ConfirmSecret { prefix: parsed.prefix().to_string() });
+    let prefix = Some(parsed.prefix());
     let confirmed = match server.credential.secret.kind() {
         // A token shows that it has the new secret by using it.
         SecretKind::Personal | SecretKind::Org => {
             let credential = Credential { secret: parsed, source: "the new secret", path: None, login: None };
-            aim.settle(&connect_as(common, credential).await?, kind).await
+            aim.confirm(&connect_as(common, credential).await?, prefix).await
         }
-        _ => aim.settle(server, kind).await,
+        _ => aim.confirm(server, prefix).await,
     };
     confirmed.map_err(|failure| Failure {
         message: format!("the new secret was stored, and did not take over yet: {}", failure.message),

@@ -2,33 +2,35 @@
 
 use ndauth_terminal::{Failure, TokenShown, detailed, print, print_json, shown};
 
-use super::aim::{Aim, Seen};
+use super::aim::{Aim, Changed};
 use super::list::fields;
 use crate::connection::connect;
 use crate::settings::{Common, Format};
 
-/// Takes a token's power for now.
+/// Suspends a token.
 pub(crate) async fn suspend(common: &Common, aim: &Aim) -> Result<(), Failure> {
     let server = connect(common).await?;
     let seen = aim.suspend(&server).await?;
-    tell(common, &seen, "suspended: it has no power until it is resumed")
+    tell(common, &seen, SUSPENDED)
 }
 
-/// Gives it back.
+/// Resumes a suspended token.
 pub(crate) async fn resume(common: &Common, aim: &Aim) -> Result<(), Failure> {
     let server = connect(common).await?;
     let seen = aim.resume(&server).await?;
-    let left = others(&seen.token);
-    let told =
-        if left.is_empty() { "resumed".to_owned() } else { format!("resumed; still suspended by {left}") };
-    tell(common, &seen, &told)
+    tell(common, &seen, &resumed(&seen.token))
 }
 
-fn others(token: &TokenShown) -> String {
-    token.suspensions.iter().map(|(by, _)| by.as_str()).collect::<Vec<_>>().join(", ")
+/// That a token was resumed, and who still suspends it.
+pub(crate) fn resumed(token: &TokenShown) -> String {
+    let left = token.suspensions.iter().map(|(by, _)| by.as_str()).collect::<Vec<_>>().join(", ");
+    if left.is_empty() { "resumed".to_owned() } else { format!("resumed; still suspended by {left}") }
 }
 
-fn tell(common: &Common, seen: &Seen, how: &str) -> Result<(), Failure> {
+/// What a suspended token is told to be.
+pub(crate) const SUSPENDED: &str = "suspended: it has no power until it is resumed";
+
+pub(crate) fn tell(common: &Common, seen: &Changed, how: &str) -> Result<(), Failure> {
     let token = &seen.token;
     match common.format {
         Format::Table => print(&format!("✓ \"{}\" {}\n", shown(&token.name), shown(how))),

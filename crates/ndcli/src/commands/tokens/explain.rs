@@ -1,10 +1,10 @@
-//! `ndcli auth token explain`, and what `create --preview` shows.
+//! `ndcli auth token explain` and `ndcli token explain`, and what `create --preview` shows.
 
 use std::net::IpAddr;
 
 use clap::ValueEnum;
 use clap_complete::ArgValueCandidates;
-use ndauth_core::{InvalidName, Label, OrgSlug, Permission};
+use ndauth_core::{Label, Permission};
 use ndauth_proto::v1::explanation::Outcome;
 use ndauth_proto::v1::{self, explain_token_request};
 use ndauth_proto::{factor_from_proto, grants_from_proto, permission_to_proto, reason_from_proto};
@@ -13,16 +13,17 @@ use ndauth_terminal::{
 };
 use serde_json::{Value, json};
 
-use super::candidates;
+use super::aim::{Owner, Whose};
+use crate::commands::candidates;
 use crate::connection::{Connection, connect};
-use crate::settings::values::{org, permission, service};
+use crate::settings::values::{permission, service};
 use crate::settings::{Common, Format};
 use crate::terminal::secret_from_stdin;
 
 #[derive(clap::Args)]
-pub(crate) struct Explain {
-    /// Name or id of one of your tokens, or the id of a token of an org where you are an admin; the
-    /// credential itself, where it is a token and nothing is named
+pub(crate) struct Explain<W: Owner> {
+    /// The token: its name, its id, its prefix, or the beginning of its id [default: the credential itself, where it is
+    /// a token]
     #[arg(conflicts_with = "secret_stdin", add = ArgValueCandidates::new(candidates::token_names))]
     name: Option<String>,
 
@@ -30,16 +31,12 @@ pub(crate) struct Explain {
     #[arg(long)]
     secret_stdin: bool,
 
-    /// The org in question [default: each org where it may have power]
-    #[arg(long, value_parser = org, add = ArgValueCandidates::new(candidates::orgs))]
-    org: Option<OrgSlug>,
-
     /// The permission that would be asked for, as ACTION:TYPE or ACTION:TYPE:ID
-    #[arg(long, value_parser = permission, requires = "org", add = ArgValueCandidates::new(candidates::permissions))]
+    #[arg(long, value_parser = permission, add = ArgValueCandidates::new(candidates::permissions))]
     permission: Option<Permission>,
 
     /// The access that would be asked for [default with --permission: what the permission needs]
-    #[arg(long, ignore_case = true, requires = "org")]
+    #[arg(long, ignore_case = true)]
     access: Option<Access>,
 
     /// Explain as if this service asked
@@ -49,6 +46,9 @@ pub(crate) struct Explain {
     /// Explain as if the token were used from this address
     #[arg(long, value_name = "ADDRESS")]
     from: Option<IpAddr>,
+
+    #[command(flatten)]
+    owner: W,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -60,45 +60,43 @@ enum Access {
 }
 
 /// Explains a token. That it may not is an answer, and exit code 1.
-pub(crate) async fn run(common: &Common, explain: &Explain) -> Result<(), Failure> {
+pub(crate) async fn run<W: Owner>(common: &Common, explain: &Explain<W>) -> Result<(), Failure> {
+    use explain_token_request::Token;
+    let asked_in = explain.owner.asked_in();
+    if asked_in.is_none() && (explain.permission.is_some() || explain.access.is_some()) {
+        let message = "`--permission` and `--access` are asked about in one org";
+        return Err(Failure::usage(message, "say `--org NAME`"));
+    }
     let secret = if explain.secret_stdin { Some(secret_from_stdin()?) } else { None };
     let server = connect(common).await?;
-    let token = match (&explain.name, secret) {
-        (_, Some(secret)) => explain_token_request::Token::Secret(v1::PresentedSecret { secret }),
-        (Some(name), None) if name.parse::<ndauth_core::TokenId>().is_ok() => {
-            explain_token_request::Token::Id(name.clone())
-        }
+    let (whose, token) = match (&explain.name, secret) {
+        (_, Some(secret)) => (Whose::Mine, Token::Secret(v1::PresentedSecret { secret })),
         (Some(name), None) => {
-            let name: Label = name.parse().map_err(|why: InvalidName| {
-                Failure::usage(
-                    format!("no token is called that: the name {why}"),
-                    "`ndcli auth token list` shows the names",
-                )
-            })?;
-            explain_token_request::Token::Name(name.to_string())
+            let kind = Some(v1::which::Kind::Name(name.clone()));
+            (explain.owner.whose()?, Token::Which(v1::Which { kind }))
         }
         (None, None) => {
             let secret = &server.credential.secret;
             if !matches!(secret.kind(), ndauth_core::SecretKind::Personal | ndauth_core::SecretKind::Org) {
-                let hint =
-                    "`ndcli auth token explain NAME`, or `--secret-stdin` for one whose secret you hold";
+                let hint = "`explain NAME`, or `--secret-stdin` for one whose secret you hold";
                 return Err(Failure::usage("say which token to explain", hint));
             }
-            explain_token_request::Token::Secret(v1::PresentedSecret { secret: secret.expose().to_owned() })
+            (Whose::Mine, Token::Secret(v1::PresentedSecret { secret: secret.expose().to_owned() }))
         }
     };
     let access = match (explain.access, &explain.permission) {
-        (Some(Access::Rw), _) => v1::Access::ReadWrite,
-        (Some(Access::Ro), _) | (None, Some(_)) => v1::Access::ReadOnly,
-        (None, None) => v1::Access::Unspecified,
+        (Some(Access::Rw), _) => Some(v1::Scope::Rw.into()),
+        (Some(Access::Ro), _) | (None, Some(_)) => Some(v1::Scope::Ro.into()),
+        (None, None) => None,
     };
     let request = v1::ExplainTokenRequest {
+        whose: Some(whose.to_proto()),
         token: Some(token),
-        org: explain.org.as_ref().map(ToString::to_string).unwrap_or_default(),
-        access: access.into(),
+        org: asked_in.map(ToString::to_string),
+        access,
         permission: explain.permission.as_ref().map(permission_to_proto),
-        service: explain.as_service.as_ref().map(ToString::to_string).unwrap_or_default(),
-        client_address: explain.from.map(|address| address.to_string()).unwrap_or_default(),
+        service: explain.as_service.as_ref().map(ToString::to_string),
+        client_address: explain.from.map(|address| address.to_string()),
     };
     let explanations = ask(&server, request).await?;
     match common.format {
@@ -138,9 +136,11 @@ pub(crate) async fn run(common: &Common, explain: &Explain) -> Result<(), Failur
 pub(crate) async fn preview(
     format: Format,
     server: &Connection,
+    whose: v1::Whose,
     planned: explain_token_request::Token,
 ) -> Result<(), Failure> {
-    let request = v1::ExplainTokenRequest { token: Some(planned), ..Default::default() };
+    let request =
+        v1::ExplainTokenRequest { whose: Some(whose), token: Some(planned), ..Default::default() };
     let explanations = ask(server, request).await?;
     match format {
         Format::Table => {
@@ -203,13 +203,13 @@ impl Explained {
         };
         let outcome = match told.outcome.ok_or_else(|| nonsense("it is neither yes nor no"))? {
             Outcome::Refused(refused) => Err(refused),
-            Outcome::Allowed(_) if told.org.is_empty() => {
+            Outcome::Allowed(_) if told.org.is_none() => {
                 let may = "be asked whose it is, and nothing in any org".to_owned();
                 Ok(Allowed { role: "-", access: "-", may, grants: Value::Null })
             }
             Outcome::Allowed(allowed) => Ok(Allowed::read(allowed)?),
         };
-        Ok(Explained { org: told.org, findings: told.findings.into_iter().map(finding).collect(), outcome })
+        Ok(Explained { org: told.org.unwrap_or_default(), findings: told.findings.into_iter().map(finding).collect(), outcome })
     }
 
     fn row(&self) -> [String; 4] {

@@ -1,0 +1,25 @@
+//! `ndcli auth token update` and `ndcli token update`.
+
+use ndauth_terminal::Failure;
+
+use super::aim::{Named, Owner};
+use super::suspend::tell;
+use crate::connection::connect;
+use crate::settings::Common;
+
+#[derive(clap::Args)]
+pub(crate) struct Update<W: Owner> {
+    #[command(flatten)]
+    named: Named<W>,
+
+    /// Its purpose, in your words; an empty text takes it away
+    #[arg(short, long, value_name = "TEXT")]
+    description: String,
+}
+
+/// Changes the description of a token.
+pub(crate) async fn run<W: Owner>(common: &Common, update: &Update<W>) -> Result<(), Failure> {
+    let server = connect(common).await?;
+    let updated = update.named.aim()?.update(&server, &update.description).await?;
+    tell(common, &updated, if updated.changed { "updated" } else { "was so before" })
+}
