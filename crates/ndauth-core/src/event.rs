@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    AccountId, CatalogueDocument, Expiry, Level, Lineage, OrgId, OrgPolicy, Role, SecretId, ServiceId,
-    SessionId, Timestamp, TokenId,
+    AccountId, CatalogueDocument, Expiry, Level, Lineage, OrgId, OrgPolicy, Role, SecretHash, SecretId,
+    ServiceId, SessionId, Timestamp, TokenId,
 };
 
 /// Who made a change.
@@ -354,9 +354,9 @@ pub enum Change {
         /// Services.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         services: Vec<ServiceId>,
-        /// What the secrets of the tokens and services were found by: SHA-256 in hexadecimal digits.
+        /// What the secrets of the tokens and services were found by.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        hashes: Vec<String>,
+        hashes: Vec<SecretHash>,
     },
 }
 
@@ -467,7 +467,7 @@ mod tests {
         assert_eq!(String::from_utf8_lossy(&event.personal), "{\"name\":\"github-ci\"}");
     }
 
-    /// These, too: a policy, and a catalogue.
+    /// These, too: a policy, a catalogue, and hashes.
     #[test]
     fn public_bytes_of_documents_are_fixed() {
         let policy = OrgPolicy {
@@ -491,6 +491,11 @@ mod tests {
                     \"actions\":{\"read\":{\"role\":\"RO\",\"description\":\"R\",\"formerly\":[\"view:assets\"]}}}}}}";
         let change: Change = serde_json::from_str(text).expect("it reads");
         assert_eq!(serde_json::to_string(&change).expect("plain data"), text);
+        let hashes = vec![SecretHash::from_bytes([0xa5; 32])];
+        let change = Change::FamiliesRemoved { tokens: vec![], sessions: vec![], services: vec![], hashes };
+        let told = serde_json::to_string(&change).expect("plain data");
+        assert_eq!(told, format!("{{\"kind\":\"families.removed\",\"hashes\":[\"{}\"]}}", "a5".repeat(32)));
+        assert_eq!(serde_json::from_str::<Change>(&told).expect("it reads"), change);
     }
 
     /// Two links, computed by another program from the definition above.

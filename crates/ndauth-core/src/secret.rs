@@ -16,6 +16,7 @@ use std::str::FromStr;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rand_core::TryCryptoRng;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroize;
 
@@ -53,9 +54,10 @@ pub struct Secret {
     text: [u8; LEN],
 }
 
-/// SHA-256 of a whole secret: what is stored, and what a secret is found by.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SecretHash([u8; 32]);
+/// SHA-256 of a whole secret: what is stored, and what a secret is found by. Serialized as hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SecretHash(#[serde(with = "hex::serde")] [u8; 32]);
 
 /// The first 12 characters of a secret.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

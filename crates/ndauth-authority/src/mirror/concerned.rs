@@ -62,7 +62,7 @@ impl Concerned {
                 self.signed_out.insert(account);
             }
             Change::FamiliesRemoved { hashes, .. } => {
-                self.gone.extend(hashes.iter().filter_map(|hash| hash_from_hex(hash)));
+                self.gone.extend(hashes);
             }
             Change::AccountCreated { account }
             | Change::AccountEnabled { account }
@@ -113,11 +113,4 @@ impl Concerned {
             gone: self.gone.clone(),
         })
     }
-}
-
-/// The hash of a secret, from hexadecimal digits.
-fn hash_from_hex(text: &str) -> Option<SecretHash> {
-    let mut bytes = [0; 32];
-    hex::decode_to_slice(text, &mut bytes).ok()?;
-    Some(SecretHash::from_bytes(bytes))
 }

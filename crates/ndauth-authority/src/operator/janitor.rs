@@ -130,6 +130,7 @@ impl Authority {
                 return Ok(uncalled.observed(0));
             }
             uncalled.remove(kind, &remains.ids).await?;
+            let count = remains.ids.len();
             let ids = || remains.ids.iter().copied();
             let of = |this| kind == this;
             let change = Change::FamiliesRemoved {
@@ -139,9 +140,8 @@ impl Authority {
                     .collect(),
                 sessions: ids().filter(|_| of(Kind::Session)).map(SessionId::from_uuid).collect(),
                 services: ids().filter(|_| of(Kind::Service)).map(ServiceId::from_uuid).collect(),
-                hashes: remains.hashes.iter().map(|hash| hex::encode(hash.bytes())).collect(),
+                hashes: remains.hashes,
             };
-            let count = remains.ids.len();
             Ok::<_, AuthorityError>(uncalled.done(actor, change, Personal::new(), count))
         });
         removed.await.map(|done| done.value)
