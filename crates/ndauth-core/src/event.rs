@@ -395,6 +395,13 @@ pub struct Head {
     pub hash: [u8; 32],
 }
 
+impl Entry {
+    /// Reads the public bytes of an event. `None` where this version does not know what they say.
+    pub fn read(public: &[u8]) -> Option<Entry> {
+        serde_json::from_slice(public).ok()
+    }
+}
+
 impl Event {
     /// Writes the bytes of an event, with a fresh salt.
     pub fn new<R: TryCryptoRng>(entry: &Entry, personal: &Personal, rng: &mut R) -> Result<Event, R::Error> {

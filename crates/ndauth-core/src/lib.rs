@@ -37,6 +37,8 @@ mod reason;
 mod refusal;
 mod since;
 
+mod concern;
+
 pub use access::{InvalidAccess, Role, Scope};
 pub use account::{Account, AccountView, Identity, Installation, Membership, Org, Service, Session};
 pub use among::{Among, InvalidSet, Networks, Orgs, Services, Several};
@@ -46,6 +48,7 @@ pub use catalogue::{
 };
 pub use causes::Causes;
 pub use client::ClientName;
+pub use concern::Concern;
 pub use decide::{
     Allowance, Allowed, Asker, Case, Effective, Factor, Finding, OrgView, OwnerView, Requirement, decide,
     explain, permit,
