@@ -13,9 +13,9 @@ mod beats;
 mod feed;
 mod state;
 
-mod concerned;
 mod loading;
 mod reader;
+mod rows;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -32,7 +32,7 @@ use crate::access::Operation;
 use crate::effects::Effects;
 use crate::{Authority, AuthorityError};
 
-pub(crate) use feed::Concern;
+pub(crate) use feed::Heard;
 use feed::Recent;
 pub use loading::BYTES_PER_TOKEN;
 pub use reader::Reader;

@@ -5,13 +5,13 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use ndauth_clock::SinceBoot;
-use ndauth_core::{AccountId, Head, OrgId, Rules, RulesVersion, SecretHash, Timestamp, TokenId};
+use ndauth_core::{Concern, Head, Orgs, Owner, Rules, RulesVersion, SecretHash, Service, Timestamp};
 use ndauth_store::Use;
 use tokio::sync::watch;
 
 use crate::access::Operation;
 use crate::effects::Effects;
-use crate::mirror::{Concern, Stale, StaleCause, View, asking};
+use crate::mirror::{Heard, Stale, StaleCause, View, asking};
 use crate::{Authority, AuthorityError, Credential};
 
 /// A service that watches.
@@ -32,8 +32,8 @@ pub struct News {
     pub reset: bool,
     /// The rules, where they are others than before.
     pub rules: Option<Rules>,
-    /// What changed, by the number of the event.
-    pub changes: Vec<(u64, Changed)>,
+    /// The events that concern what it may keep, by their sequences.
+    pub changes: Vec<(u64, Concern)>,
     /// The last event that this takes into account.
     pub head: Head,
     /// For how long that may not have been the last any more.
@@ -42,19 +42,6 @@ pub struct News {
     pub now: Timestamp,
     /// Of which loaded state it is.
     pub state: u64,
-}
-
-/// What an event concerns, of that which a service keeps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Changed {
-    /// A token.
-    Token(TokenId),
-    /// A person, and each of their tokens.
-    Account(AccountId),
-    /// An org, and whoever stands in it.
-    Org(OrgId),
-    /// An org that was not there before.
-    NewOrg(OrgId),
 }
 
 impl Authority {
@@ -118,27 +105,11 @@ impl Watcher {
         let head = recent
             .head(view.sequence)
             .ok_or(AuthorityError::Stale { age: None, cause: StaleCause::Unreachable })?;
-        let mut changes = Vec::new();
-        let mut reset = true;
-        if let Some(heard) = self.heard.and_then(|heard| recent.between(heard, view.sequence)) {
-            reset = false;
-            for (sequence, concern) in heard.filter(|(_, concern)| concern.is_for(service, view)) {
-                let changed = match concern {
-                    Concern::Token(token, _) => Changed::Token(token),
-                    Concern::Account(account) | Concern::Member(_, account) => Changed::Account(account),
-                    Concern::Org(org) => Changed::Org(org),
-                    Concern::NewOrg(org) => Changed::NewOrg(org),
-                    // The rules are compared.
-                    Concern::Nothing | Concern::Rules => continue,
-                    Concern::Everything => {
-                        reset = true;
-                        changes.clear();
-                        continue;
-                    }
-                };
-                changes.push((sequence, changed));
-            }
-        }
+        let heard = self.heard.and_then(|heard| recent.between(heard, view.sequence));
+        let reset = heard.is_none();
+        let may_hear = |(_, heard): &(u64, &Heard)| may_hear(service, heard, view);
+        let changes = heard.into_iter().flatten().filter(may_hear);
+        let changes = changes.map(|(sequence, heard)| (sequence, heard.concern)).collect();
         let rules = (self.rules != Some(view.rules_version())).then(|| view.rules_of(service));
         Ok(News { reset, rules, changes, head, age: Duration::ZERO, now: view.now, state: view.state_id() })
     }
@@ -146,5 +117,26 @@ impl Watcher {
     /// Notes that secrets passed at the service, by what it keeps.
     pub fn note(&self, uses: impl IntoIterator<Item = Use>) {
         self.authority.note_passed(&self.secret, uses);
+    }
+}
+
+/// Returns whether a service hears of an event: it touches what the service may keep, which is no more than what it may
+/// ask about.
+fn may_hear(service: &Service, heard: &Heard, view: &View<'_>) -> bool {
+    let orgs = &service.orgs;
+    match heard.concern {
+        Concern::Everything => true,
+        Concern::Token(_) => heard.owner.is_none_or(|owner| view.may_ask(orgs, owner)),
+        Concern::Account(account) | Concern::Session(account, _) | Concern::Sessions(account) => {
+            view.may_ask(orgs, Owner::Account(account))
+        }
+        Concern::Member(org, _) | Concern::Org(org) => orgs.contain(&org),
+        Concern::NewOrg(..) => *orgs == Orgs::All,
+        // It keeps nothing of what did not exist, nor of services. The rules are compared.
+        Concern::Nothing
+        | Concern::NewToken(_)
+        | Concern::NewAccount(_)
+        | Concern::Service(_)
+        | Concern::Rules => false,
     }
 }

@@ -23,6 +23,7 @@
 //! ```
 
 mod catalogue;
+mod concern;
 mod convert;
 mod hidden;
 mod inputs;
@@ -32,6 +33,7 @@ mod tokens;
 mod wire;
 
 pub use catalogue::{catalogue_from_proto, catalogue_to_proto};
+pub use concern::{concern_from_proto, concern_to_proto};
 pub use convert::{
     account_to_proto, description_from_proto, duration_from_proto, duration_to_proto, effective_to_proto,
     expiry_choice_from_proto, expiry_choice_to_proto, expiry_from_proto, expiry_to_proto, factor_from_proto,

@@ -2,9 +2,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ndauth_core::{
-    Account, AccountId, Actions, Allowed, Effective, Expiry, ExpiryChoice, Factor, Grant, Grants, Lifetime,
-    Networks, Org, OrgId, OrgPolicy, Orgs, Owner, OwnerView, Permission, Problem, Reason, Refusal,
-    Requirement, Role, Scope, Services, Timestamp, Token, TokenId,
+    Account, AccountId, Actions, Allowed, Concern, Effective, Expiry, ExpiryChoice, Factor, Grant, Grants,
+    Lifetime, Networks, Org, OrgId, OrgPolicy, Orgs, Owner, OwnerView, Permission, Problem, Reason, Refusal,
+    Requirement, Role, Scope, ServiceId, Services, SessionId, Timestamp, Token, TokenId,
 };
 use prost::Message;
 use prost_types::field_descriptor_proto::Type;
@@ -142,6 +142,36 @@ fn values_go_round() {
     }
     let permission: Permission = "write:assets:prod-1".parse().expect("a permission");
     assert_eq!(permission_from_proto("p", &permission_to_proto(&permission)), Ok(permission));
+}
+
+/// A row a concern: as which a service hears of it, if at all.
+#[test]
+fn a_service_hears_what_touches_the_inputs_that_it_keeps() {
+    let id = Uuid::from_u128;
+    let (account, org, token) =
+        (AccountId::from_uuid(id(1)), OrgId::from_uuid(id(2)), TokenId::from_uuid(id(3)));
+    let session = SessionId::from_uuid(id(4));
+    for (concern, heard) in [
+        (Concern::Nothing, None),
+        (Concern::Token(token), Some(Concern::Token(token))),
+        (Concern::NewToken(token), None),
+        (Concern::Account(account), Some(Concern::Account(account))),
+        (Concern::NewAccount(account), None),
+        (Concern::Session(account, session), Some(Concern::Account(account))),
+        (Concern::Sessions(account), Some(Concern::Account(account))),
+        (Concern::Member(org, account), Some(Concern::Account(account))),
+        (Concern::Org(org), Some(Concern::Org(org))),
+        (Concern::NewOrg(org, Some(account)), Some(Concern::NewOrg(org, None))),
+        (Concern::Service(ServiceId::from_uuid(id(5))), None),
+        (Concern::Rules, None),
+        (Concern::Everything, Some(Concern::Everything)),
+    ] {
+        let told = concern_to_proto(concern);
+        assert_eq!(told.map(|told| concern_from_proto(Some(&told))), heard, "{concern:?}");
+    }
+    for unreadable in [None, Some(v1::change::Concern::TokenId("3".to_owned()))] {
+        assert_eq!(concern_from_proto(unreadable.as_ref()), Concern::Everything);
+    }
 }
 
 #[test]

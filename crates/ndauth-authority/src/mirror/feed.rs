@@ -1,63 +1,52 @@
-//! What is told of the log to those who keep what they were told: the last events, by what they concern.
+//! The last events and what they concern, for services that keep what they were told.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
-use ndauth_core::{AccountId, Change, Entry, Head, Lineage, OrgId, Orgs, Owner, Service, TokenId};
-use ndauth_store::StoredEvent;
-
-use super::state::{Fresh, View};
+use ndauth_core::{Concern, Entry, Head, Owner, Token, TokenId};
+use ndauth_store::{Kin, StoredEvent};
 
 /// The last events that were applied to a state.
 #[derive(Debug)]
 pub(crate) struct Recent {
     /// The last event before them.
     before: Head,
+    /// Their sequences follow each other without a gap.
     events: VecDeque<Heard>,
 }
 
 /// An event, and what it concerns.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Heard {
-    head: Head,
-    concern: Concern,
+    hash: [u8; 32],
+    pub(crate) concern: Concern,
+    /// The owner of the token that it concerns. `None` also where the database holds nonsense of that.
+    pub(crate) owner: Option<Owner>,
 }
 
-/// What of that which services keep is worth nothing any more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Concern {
-    /// Nothing is.
-    Nothing,
-    /// What is kept of a token, whose owner is known unless that makes no sense.
-    Token(TokenId, Option<Owner>),
-    /// What is kept of a person's tokens.
-    Account(AccountId),
-    /// What is kept of a person's tokens, in this org.
-    Member(OrgId, AccountId),
-    /// What is kept of how owners stand in an org.
-    Org(OrgId),
-    /// That there is no org of some name.
-    NewOrg(OrgId),
-    /// The rules.
-    Rules,
-    /// All of it.
-    Everything,
-}
+/// The owners of some tokens.
+pub(super) type Owners = HashMap<TokenId, Owner>;
 
-/// How many events are kept: who is further behind begins anew. Each takes about a hundred bytes.
-pub(super) const KEPT: u64 = 4096;
+/// How many events are kept: a service that is further behind begins anew.
+pub(super) const KEPT: usize = 4096;
+
+/// Each takes no more than 83 bytes.
+const _: () = assert!(size_of::<Heard>() <= 83);
 
 impl Recent {
     /// Those of a state as of the end of a log, none yet.
     pub(super) fn after(before: Head) -> Recent {
-        Recent { before, events: VecDeque::new() }
+        Recent { before, events: VecDeque::with_capacity(KEPT) }
     }
 
-    pub(super) fn push(&mut self, heard: impl IntoIterator<Item = Heard>) {
-        self.events.extend(heard);
-        while self.events.len() as u64 > KEPT {
-            if let Some(first) = self.events.pop_front() {
-                self.before = first.head;
+    /// Adds the next events, and forgets the first where there are too many.
+    pub(super) fn push(&mut self, heard: Vec<Heard>) {
+        for next in heard {
+            if self.events.len() == KEPT
+                && let Some(first) = self.events.pop_front()
+            {
+                self.before = Head { sequence: self.before.sequence + 1, hash: first.hash };
             }
+            self.events.push_back(next);
         }
     }
 
@@ -66,7 +55,7 @@ impl Recent {
         let behind = usize::try_from(sequence.checked_sub(self.before.sequence)?).ok()?;
         let head = match behind.checked_sub(1) {
             None => self.before,
-            Some(index) => self.events.get(index)?.head,
+            Some(index) => Head { sequence, hash: self.events.get(index)?.hash },
         };
         Some((head, behind))
     }
@@ -76,95 +65,33 @@ impl Recent {
         self.find(sequence).map(|(head, _)| head)
     }
 
-    /// What happened after an event and up to another. `None` where the first is none of this log's, or happened too
-    /// long ago.
-    pub(crate) fn between(&self, after: Head, until: u64) -> Option<impl Iterator<Item = (u64, Concern)>> {
+    /// The events after one and up to another, with their sequences. `None` where the first is none of this log's, or is
+    /// not kept any more.
+    pub(crate) fn between(&self, after: Head, until: u64) -> Option<impl Iterator<Item = (u64, &Heard)>> {
         let (found, behind) = self.find(after.sequence)?;
         if found != after || after.sequence > until {
             return None;
         }
-        let events = self.events.range(behind..).map(|heard| (heard.head.sequence, heard.concern));
-        Some(events.take_while(move |(sequence, _)| *sequence <= until))
+        Some((after.sequence + 1..=until).zip(self.events.range(behind..)))
     }
 }
 
 impl Heard {
-    /// What an event concerns, once the rows that it names were read again.
-    pub(super) fn new(event: &StoredEvent, fresh: &Fresh) -> Heard {
-        let head = Head { sequence: event.sequence, hash: event.hash };
-        let concern = match serde_json::from_slice(&event.public) {
-            Ok(Entry { change, .. }) => Concern::of(&change, fresh),
-            // A kind that this version does not know.
-            Err(_) => Concern::Everything,
+    /// What events with these entries concern, given the owners of the tokens among that.
+    pub(super) fn list(events: &[StoredEvent], entries: &[Option<Entry>], owners: &Owners) -> Vec<Heard> {
+        let heard = |(event, entry): (&StoredEvent, &Option<Entry>)| {
+            let concern = Concern::of(entry.as_ref());
+            let owner = match concern {
+                Concern::Token(token) => owners.get(&token).copied(),
+                _ => None,
+            };
+            Heard { hash: event.hash, concern, owner }
         };
-        Heard { head, concern }
+        events.iter().zip(entries).map(heard).collect()
     }
 }
 
-impl Concern {
-    fn of(change: &Change, fresh: &Fresh) -> Concern {
-        match *change {
-            Change::TokenRevoked { token }
-            | Change::TokenUpdated { token }
-            | Change::TokenRenewed { token, .. }
-            | Change::TokenSuspended { token, .. }
-            | Change::TokenResumed { token, .. }
-            | Change::SecretMinted { family: Lineage::Token(token), .. }
-            | Change::SecretConfirmed { family: Lineage::Token(token), .. }
-            | Change::SecretDropped { family: Lineage::Token(token), .. }
-            | Change::SecretRetired { family: Lineage::Token(token), .. }
-            | Change::SecretReused { family: Lineage::Token(token), .. } => {
-                let read = fresh.tokens.iter().flat_map(|read| &read.sound);
-                let mut owners = read.filter(|kin| kin.of.id == token).map(|kin| kin.of.owner);
-                Concern::Token(token, owners.next())
-            }
-            Change::AccountDisabled { account, .. }
-            | Change::AccountEnabled { account }
-            | Change::AccountShutOut { account, .. }
-            | Change::AccountSignedOut { account }
-            | Change::PasswordSet { account }
-            | Change::SessionEnded { account, .. }
-            | Change::SessionIssued { account, .. } => Concern::Account(account),
-            Change::MemberSet { org, account, .. } | Change::MemberRemoved { org, account } => {
-                Concern::Member(org, account)
-            }
-            Change::OrgCreated { org, .. } => Concern::NewOrg(org),
-            Change::OrgDeleted { org }
-            | Change::OrgShutOut { org, .. }
-            | Change::OrgFrozen { org }
-            | Change::OrgUnfrozen { org }
-            | Change::PolicySet { org, .. } => Concern::Org(org),
-            Change::CatalogueApplied { .. } => Concern::Rules,
-            Change::Restored { .. } => Concern::Everything,
-            // Of what was not there before nothing is kept; sessions are shown to nobody but ndauth; and a service
-            // that is revoked finds out when it asks; of what is long dead nothing is kept either.
-            Change::TokenCreated { .. }
-            | Change::TokenDerived { .. }
-            | Change::SecretMinted { .. }
-            | Change::SecretConfirmed { .. }
-            | Change::SecretDropped { .. }
-            | Change::SecretRetired { .. }
-            | Change::SecretReused { .. }
-            | Change::FamiliesRemoved { .. }
-            | Change::AccountCreated { .. }
-            | Change::AccountInvited { .. }
-            | Change::AccountIdentified { .. }
-            | Change::ServiceCreated { .. }
-            | Change::ServiceRotated { .. }
-            | Change::ServiceRevoked { .. } => Concern::Nothing,
-        }
-    }
-
-    /// Whether a service hears of it: it does of what it may ask about.
-    pub(crate) fn is_for(self, service: &Service, view: &View<'_>) -> bool {
-        let orgs = &service.orgs;
-        match self {
-            Concern::Nothing => false,
-            Concern::Everything | Concern::Rules | Concern::Token(_, None) => true,
-            Concern::Token(_, Some(owner)) => view.may_ask(orgs, owner),
-            Concern::Account(account) => view.may_ask(orgs, Owner::Account(account)),
-            Concern::Member(org, _) | Concern::Org(org) => orgs.contain(&org),
-            Concern::NewOrg(_) => *orgs == Orgs::All,
-        }
-    }
+/// The owners of tokens that were read.
+pub(super) fn owners(tokens: &[Kin<Token>]) -> Owners {
+    tokens.iter().map(|kin| (kin.of.id, kin.of.owner)).collect()
 }

@@ -1,14 +1,14 @@
 //! Loading the mirror: everything as of one moment, a part after the other.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ndauth_clock::SinceBoot;
-use ndauth_core::{Head, Timestamp};
+use ndauth_core::{Concern, Entry, Head, Timestamp, TokenId};
 use ndauth_store::{Moment, Read, Seen, Store, StoreError};
 use tokio::time::{Instant, timeout};
 
-use super::concerned::Concerned;
-use super::feed::{Heard, KEPT, Recent};
+use super::feed::{Heard, KEPT, Recent, owners};
 use super::state::{Fresh, Rules, State};
 use crate::AuthorityError;
 use crate::standing::{happened_at, seen_now};
@@ -17,6 +17,7 @@ use crate::standing::{happened_at, seen_now};
 pub const BYTES_PER_TOKEN: u64 = 400;
 /// How many events are read at once.
 pub(super) const BATCH: u64 = 1000;
+const _: () = assert!(BATCH <= KEPT as u64);
 /// Up to so many tokens and accounts it takes less time to ask in fewer round trips than to have less to decode.
 const FEW: u64 = 2000;
 /// How many rows are loaded at once.
@@ -106,7 +107,7 @@ pub(super) async fn rules(read: &Read) -> Result<Rules, StoreError> {
 
 /// The last events, and the end of the log: who heard of those before them goes on from there.
 async fn recent(read: &Read) -> Result<(Recent, Seen), StoreError> {
-    let first = read.head().sequence.saturating_sub(BATCH.min(KEPT));
+    let first = read.head().sequence.saturating_sub(BATCH);
     let hash = read.event_hash(first).await?;
     let mut recent = Recent::after(match hash {
         Some(hash) => Head { sequence: first, hash },
@@ -115,13 +116,14 @@ async fn recent(read: &Read) -> Result<(Recent, Seen), StoreError> {
     });
     let events = read.events_after(first, BATCH).await?;
     let at = events.last().map_or(Timestamp::MIN, happened_at);
-    let mut concerned = Concerned::default();
-    for event in &events {
-        concerned.hear(event);
-    }
-    let tokens: Vec<_> = concerned.tokens.into_iter().collect();
-    let fresh = Fresh { tokens: Some(read.tokens(&tokens).await?), ..Fresh::default() };
-    recent.push(events.iter().map(|event| Heard::new(event, &fresh)));
+    let entries: Vec<_> = events.iter().map(|event| Entry::read(&event.public)).collect();
+    let token = |entry: &Option<Entry>| match Concern::of(entry.as_ref()) {
+        Concern::Token(token) => Some(token),
+        _ => None,
+    };
+    let tokens: BTreeSet<TokenId> = entries.iter().filter_map(token).collect();
+    let tokens = read.tokens(&tokens.into_iter().collect::<Vec<_>>()).await?;
+    recent.push(Heard::list(&events, &entries, &owners(&tokens.sound)));
     Ok((recent, Seen { head: read.head(), at }))
 }
 

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use ndauth_clock::SinceBoot;
-use ndauth_core::{Causes, Head};
+use ndauth_core::{Causes, Entry, Head, Timestamp};
 use ndauth_store::{Engine, Seen, Store, StoreError};
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::{oneshot, watch};
@@ -16,11 +16,10 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::beats::Beats;
-use super::concerned::Concerned;
-use super::feed::Heard;
+use super::feed::{Heard, owners};
 use super::loading::{BATCH, Loaded, in_time, load, rules};
+use super::rows::Rows;
 use super::{SharedMirror, StaleCause};
-use crate::standing::happened_at;
 use crate::{Authority, AuthorityError};
 
 /// The thread that follows the log for an authority. Dropped, it ends.
@@ -295,30 +294,27 @@ impl Follower {
             return Ok(if self.mixed { Next::Reload } else { Next::Rest });
         };
         let head = Head { sequence: last.sequence, hash: last.hash };
-        let mut concerned = Concerned::default();
-        for event in &events {
-            concerned.hear(event);
-        }
-        if concerned.everything {
-            return Ok(Next::Reload);
-        }
+        let entries: Vec<_> = events.iter().map(|event| Entry::read(&event.public)).collect();
+        let Some(rows) = Rows::of(&entries) else { return Ok(Next::Reload) };
         let more = head != read.head();
         if more {
             // The rows are newer than the events, so nobody looks until these are all applied.
             self.mirror().state.load().doubt();
         }
-        let mut fresh = concerned.read(&read).await?;
+        let mut fresh = rows.read(&read).await?;
         if read.catalogue_hash() != self.catalogue_hash
             || *read.installation() != self.mirror().state.load().installation()
         {
             fresh.rules = Some(rules(&read).await?);
             self.catalogue_hash = read.catalogue_hash();
         }
-        let heard = events.iter().map(|event| Heard::new(event, &fresh)).collect();
+        let owners = owners(fresh.tokens.as_ref().map_or(&[], |tokens| &tokens.sound));
+        let heard = Heard::list(&events, &entries, &owners);
         self.mirror().state.load().apply(&head, fresh, heard);
         self.mirror().news.send_replace(head.sequence);
         (self.head, self.mixed) = (head, more);
-        self.authority.saw(Seen { head, at: happened_at(last) });
+        let at = entries.iter().flatten().last().map_or(Timestamp::MAX, |entry| entry.at);
+        self.authority.saw(Seen { head, at });
         Ok(if more { Next::Step } else { Next::Rest })
     }
 

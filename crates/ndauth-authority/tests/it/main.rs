@@ -16,6 +16,7 @@ mod policies;
 mod security;
 mod tokens;
 mod validate;
+mod watching;
 mod world;
 
 /// Writes a test twice: once for each engine, in a world of its own.

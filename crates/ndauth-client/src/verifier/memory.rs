@@ -5,12 +5,13 @@
 //! was checked longer ago than is remembered. Nothing is ever looked for among the entries, so there is nothing to race.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use ndauth_clock::SinceBoot;
-use ndauth_core::{AccountId, Head, InputOwner, InputPlace, Inputs, OrgId, TokenId};
+use ndauth_core::{Concern, Head, Inputs};
 
 /// What was heard.
 #[derive(Debug)]
@@ -26,28 +27,13 @@ pub(crate) struct Memory {
 
 #[derive(Debug, Default)]
 struct Heard {
-    /// The last changes.
-    changes: VecDeque<(u64, Concern)>,
+    /// The last changes: each makes the entries worthless that it touches, if they are as of an event of this range.
+    changes: VecDeque<(Range<u64>, Concern)>,
     /// How many there were before them.
     forgotten: u64,
     /// Where the log was, as the instance told that is watched.
     head: Option<Head>,
     instance: Option<u64>,
-}
-
-/// What of that which is kept is worth nothing any more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Concern {
-    Token(TokenId),
-    Account(AccountId),
-    Org(OrgId),
-    /// Whatever tells that there is no org of some name.
-    NewOrg,
-    /// Whatever takes a later event into account than this: another instance is watched now, and it may know of
-    /// another.
-    Beyond(u64),
-    /// All of it.
-    Everything,
 }
 
 /// Which event of which instance an entry takes into account, and until when it was checked.
@@ -121,7 +107,7 @@ impl Memory {
         let mut heard = self.write();
         heard.head = None;
         self.confirmed.store(SinceBoot::NEVER.micros(), Ordering::Release);
-        heard.push(u64::MAX, Concern::Everything);
+        heard.push(0..u64::MAX, Concern::Everything);
         self.turned(&heard);
     }
 
@@ -129,7 +115,7 @@ impl Memory {
     pub(crate) fn hear(&self, changes: impl IntoIterator<Item = (u64, Concern)>) {
         let mut heard = self.write();
         for (sequence, concern) in changes {
-            heard.push(sequence, concern);
+            heard.push(0..sequence, concern);
         }
         self.turned(&heard);
     }
@@ -141,7 +127,8 @@ impl Memory {
             if let (Some(before), Some(last)) = (heard.instance, heard.head)
                 && before != instance
             {
-                heard.push(u64::MAX, Concern::Beyond(last.sequence));
+                // Another instance may know other events beyond this one.
+                heard.push(last.sequence.saturating_add(1)..u64::MAX, Concern::Everything);
                 self.turned(&heard);
             }
             (heard.instance, heard.head) = (Some(instance), Some(head));
@@ -184,10 +171,10 @@ impl Memory {
             else {
                 return Worth::Nothing;
             };
-            let concerns = |(sequence, concern): &(u64, Concern)| {
-                *sequence > stamp.sequence && concern.is_about(inputs, stamp.sequence)
+            let touches = |(as_of, concern): &(Range<u64>, Concern)| {
+                as_of.contains(&stamp.sequence) && concern.touches(inputs)
             };
-            if heard.changes.range(known.min(heard.changes.len())..).any(concerns) {
+            if heard.changes.range(known.min(heard.changes.len())..).any(touches) {
                 return Worth::Nothing;
             }
             stamp.checked.fetch_max(heard.turn(), Ordering::AcqRel);
@@ -213,35 +200,12 @@ impl Heard {
         self.forgotten + self.changes.len() as u64
     }
 
-    fn push(&mut self, sequence: u64, concern: Concern) {
+    fn push(&mut self, as_of: Range<u64>, concern: Concern) {
         if self.changes.len() == REMEMBERED {
             self.changes.pop_front();
             self.forgotten += 1;
         }
-        self.changes.push_back((sequence, concern));
-    }
-}
-
-impl Concern {
-    /// Whether it concerns an entry that takes an event into account.
-    fn is_about(self, inputs: &Inputs, sequence: u64) -> bool {
-        match self {
-            Concern::Everything => true,
-            Concern::Beyond(last) => sequence > last,
-            Concern::Token(token) => inputs.token.id == token,
-            Concern::Account(account) => {
-                matches!(&inputs.owner, InputOwner::Account { id, .. } if *id == account)
-            }
-            Concern::Org(org) => {
-                let owner = matches!(&inputs.owner, InputOwner::Org(owner) if owner.id == org);
-                let stands = |place: &InputPlace| match place {
-                    InputPlace::In(ground, _) => ground.org.id == org,
-                    InputPlace::Nowhere(_) => false,
-                };
-                owner || inputs.places.iter().any(stands)
-            }
-            Concern::NewOrg => inputs.places.iter().any(|place| matches!(place, InputPlace::Nowhere(_))),
-        }
+        self.changes.push_back((as_of, concern));
     }
 }
 

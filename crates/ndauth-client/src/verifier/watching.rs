@@ -8,11 +8,10 @@ use std::time::Duration;
 use ndauth_clock::SinceBoot;
 use ndauth_core::{Class, Problem, Reason};
 use ndauth_proto::v1::watch_service_client::WatchServiceClient;
-use ndauth_proto::v1::{
-    Change, Confirmed, SecretUse, WatchRevocationsRequest, WatchRevocationsResponse, change,
-};
+use ndauth_proto::v1::{Confirmed, SecretUse, WatchRevocationsRequest, WatchRevocationsResponse};
 use ndauth_proto::{
-    duration_from_proto, head_from_proto, head_to_proto, rules_from_proto, timestamp_from_proto,
+    concern_from_proto, duration_from_proto, head_from_proto, head_to_proto, rules_from_proto,
+    timestamp_from_proto,
 };
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
@@ -20,7 +19,6 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Streaming};
 
 use super::Shared;
-use super::memory::Concern;
 use crate::Call;
 use crate::client::{LARGEST_ANSWER, problem};
 use crate::jitter::jitter;
@@ -137,7 +135,9 @@ impl Stream {
         if let Some(rules) = rules {
             shared.rules.store(Some(Arc::new(rules_from_proto(&rules)?)));
         }
-        shared.memory.hear(changes.iter().map(|change| (change.sequence, concern(change))));
+        let changes = changes.iter();
+        let changes = changes.map(|change| (change.sequence, concern_from_proto(change.concern.as_ref())));
+        shared.memory.hear(changes);
         if let Some(confirmed) = confirmed {
             self.confirm(shared, &confirmed)?;
         }
@@ -172,19 +172,6 @@ impl Shared {
         let some = uses.len().min(MOST_USES);
         uses.drain(..some).collect()
     }
-}
-
-/// What a change concerns; what makes no sense concerns everything.
-fn concern(change: &Change) -> Concern {
-    use change::Concern as Told;
-    let concern = match &change.concern {
-        Some(Told::TokenId(id)) => id.parse().ok().map(Concern::Token),
-        Some(Told::AccountId(id)) => id.parse().ok().map(Concern::Account),
-        Some(Told::OrgId(id)) => id.parse().ok().map(Concern::Org),
-        Some(Told::NewOrgId(_)) => Some(Concern::NewOrg),
-        None => None,
-    };
-    concern.unwrap_or(Concern::Everything)
 }
 
 fn silent() -> Problem {

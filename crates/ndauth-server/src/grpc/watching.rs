@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ndauth_authority::{Changed, News, Use, Watcher};
-use ndauth_core::{ClientName, Counts, LastUse, Problem, Reason};
+use ndauth_authority::{News, Use, Watcher};
+use ndauth_core::{ClientName, Concern, Counts, LastUse, Problem, Reason};
 use ndauth_proto::v1::watch_service_server::WatchService;
-use ndauth_proto::v1::{self, WatchRevocationsRequest, WatchRevocationsResponse, change};
+use ndauth_proto::v1::{self, WatchRevocationsRequest, WatchRevocationsResponse};
 use ndauth_proto::{
-    duration_to_proto, head_from_proto, head_to_proto, rules_to_proto, timestamp_from_proto,
-    timestamp_to_proto,
+    concern_to_proto, duration_to_proto, head_from_proto, head_to_proto, rules_to_proto,
+    timestamp_from_proto, timestamp_to_proto,
 };
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -145,7 +145,7 @@ impl Stream {
         let told = WatchRevocationsResponse {
             reset,
             rules: rules.as_ref().map(rules_to_proto),
-            changes: changes.into_iter().map(change_to_proto).collect(),
+            changes: changes.into_iter().filter_map(change_to_proto).collect(),
             confirmed: Some(confirmed),
         };
         match timeout(self.bound, self.tell.send(Ok(told))).await {
@@ -156,14 +156,8 @@ impl Stream {
     }
 }
 
-fn change_to_proto((sequence, changed): (u64, Changed)) -> v1::Change {
-    let concern = match changed {
-        Changed::Token(token) => change::Concern::TokenId(token.to_string()),
-        Changed::Account(account) => change::Concern::AccountId(account.to_string()),
-        Changed::Org(org) => change::Concern::OrgId(org.to_string()),
-        Changed::NewOrg(org) => change::Concern::NewOrgId(org.to_string()),
-    };
-    v1::Change { sequence, concern: Some(concern) }
+fn change_to_proto((sequence, concern): (u64, Concern)) -> Option<v1::Change> {
+    concern_to_proto(concern).map(|concern| v1::Change { sequence, concern: Some(concern) })
 }
 
 fn silent() -> Status {

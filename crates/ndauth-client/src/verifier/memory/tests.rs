@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use ndauth_core::{
     AccountId, Expiry, Grants, InputOwner, Lifetime, Networks, Orgs, Owner, Scope, SecretId, SecretRecord,
-    Services, Timestamp, Token,
+    Services, Timestamp, Token, TokenId,
 };
 use proptest::prelude::*;
 use uuid::Uuid;

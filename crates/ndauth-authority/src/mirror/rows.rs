@@ -1,0 +1,74 @@
+//! The rows that events touch, which are to be read again.
+
+use std::collections::BTreeSet;
+
+use ndauth_core::{AccountId, Change, Concern, Entry, OrgId, SecretHash, ServiceId, SessionId, TokenId};
+use ndauth_store::{Read, StoreError};
+
+use super::state::Fresh;
+
+/// The rows that some events touch.
+#[derive(Debug, Default)]
+pub(super) struct Rows {
+    tokens: BTreeSet<TokenId>,
+    /// The sessions that ended. The tokens derived from them did, too.
+    sessions: BTreeSet<SessionId>,
+    /// The accounts all of whose sessions ended.
+    signed_out: BTreeSet<AccountId>,
+    accounts: BTreeSet<AccountId>,
+    orgs: BTreeSet<OrgId>,
+    services: BTreeSet<ServiceId>,
+    /// The hashes of secrets that were removed.
+    gone: Vec<SecretHash>,
+}
+
+impl Rows {
+    /// The rows of events with these entries. `None` where one concerns everything.
+    pub(super) fn of(entries: &[Option<Entry>]) -> Option<Rows> {
+        let mut rows = Rows::default();
+        for entry in entries {
+            match Concern::of(entry.as_ref()) {
+                Concern::Token(token) | Concern::NewToken(token) => drop(rows.tokens.insert(token)),
+                Concern::Account(account) | Concern::NewAccount(account) | Concern::Member(_, account) => {
+                    rows.accounts.insert(account);
+                }
+                Concern::Session(_, session) => drop(rows.sessions.insert(session)),
+                Concern::Sessions(account) => {
+                    rows.accounts.insert(account);
+                    rows.signed_out.insert(account);
+                }
+                Concern::Org(org) => drop(rows.orgs.insert(org)),
+                Concern::NewOrg(org, admin) => {
+                    rows.orgs.insert(org);
+                    rows.accounts.extend(admin);
+                }
+                Concern::Service(service) => drop(rows.services.insert(service)),
+                // The rules are compared with every batch.
+                Concern::Nothing | Concern::Rules => {}
+                Concern::Everything => return None,
+            }
+            if let Some(Entry { change: Change::FamiliesRemoved { hashes, .. }, .. }) = entry {
+                rows.gone.extend(hashes);
+            }
+        }
+        Some(rows)
+    }
+
+    pub(super) async fn read(self, read: &Read) -> Result<Fresh, StoreError> {
+        fn ids<Id: Copy>(of: &BTreeSet<Id>) -> Vec<Id> {
+            of.iter().copied().collect()
+        }
+        let mut tokens = read.tokens(&ids(&self.tokens)).await?;
+        let derived = read.derived_tokens(&ids(&self.sessions), &ids(&self.signed_out)).await?;
+        tokens.sound.extend(derived.sound);
+        tokens.broken.extend(derived.broken);
+        Ok(Fresh {
+            tokens: Some(tokens),
+            people: Some(read.people(&ids(&self.accounts)).await?),
+            places: Some(read.places(&ids(&self.orgs)).await?),
+            services: Some(read.services(&ids(&self.services)).await?),
+            rules: None,
+            gone: self.gone,
+        })
+    }
+}
