@@ -7,7 +7,7 @@
 pub mod access;
 mod authority;
 mod change;
-mod effects;
+
 mod error;
 mod follow_ups;
 mod logins;
@@ -33,6 +33,7 @@ pub use logins::{
     CodeAsked, DeviceAsked, DeviceBegun, ExchangeAsked, Exchanged, GrantError, Granted, Link, Logins, MySession,
     SignedIn, Visit, Visitor, WhichSessions,
 };
+use mirror::effects;
 pub use mirror::{BYTES_PER_TOKEN, Freshness, Reader, Readiness, StaleCause};
 pub use ndauth_store::{
     Clock, CopyError, Cursor, DatabaseUrl, Engine, InvalidDatabaseUrl, Key, ManualClock, MigrationState,

@@ -7,9 +7,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ndauth_core::{ClientName, Counts, LastUse, SecretId, TokenView, UsedFrom};
-use ndauth_store::Use;
-
-use crate::{Authority, AuthorityError};
+use ndauth_store::{Store, StoreError, Use};
 
 /// What was observed and not yet written down.
 #[derive(Debug)]
@@ -90,6 +88,21 @@ impl Uses {
         written
     }
 
+    /// Writes down what was observed since the last time. What cannot be written is kept.
+    pub(crate) async fn write(&self, store: &Store) -> Result<(), StoreError> {
+        let mut left = self.take();
+        left.sort_unstable_by_key(|noted| noted.secret);
+        while !left.is_empty() {
+            let batch = &left[left.len().saturating_sub(BATCH)..];
+            if let Err(error) = store.record_uses(batch).await {
+                left.into_iter().for_each(|noted| self.note(noted));
+                return Err(error);
+            }
+            left.truncate(left.len().saturating_sub(BATCH));
+        }
+        Ok(())
+    }
+
     fn take(&self) -> Vec<Use> {
         let uses = std::mem::take(&mut self.gather().uses).into_iter();
         let of_secret = |(secret, places): (SecretId, Vec<Place>)| {
@@ -114,22 +127,5 @@ impl Uses {
             }
         }
         gathered
-    }
-}
-
-impl Authority {
-    /// Writes down what was observed since the last time. What cannot be written is kept.
-    pub async fn write_uses(&self) -> Result<(), AuthorityError> {
-        let mut left = self.uses.take();
-        left.sort_unstable_by_key(|noted| noted.secret);
-        while !left.is_empty() {
-            let batch = &left[left.len().saturating_sub(BATCH)..];
-            if let Err(error) = self.store.record_uses(batch).await {
-                left.into_iter().for_each(|noted| self.uses.note(noted));
-                return Err(error.into());
-            }
-            left.truncate(left.len().saturating_sub(BATCH));
-        }
-        Ok(())
     }
 }

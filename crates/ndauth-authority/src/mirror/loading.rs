@@ -9,7 +9,8 @@ use ndauth_store::{Moment, Read, Seen, Store, StoreError};
 use tokio::time::{Instant, timeout};
 
 use super::feed::{Heard, KEPT, Recent, owners};
-use super::state::{Fresh, Rules, State};
+use super::rows::{Fresh, Rules};
+use super::state::State;
 use crate::AuthorityError;
 use crate::standing::{happened_at, seen_now};
 
@@ -61,7 +62,7 @@ pub(super) async fn load(
     }
     let (recent, seen) = in_time(PAGE_STEP, recent(&read)).await?;
     let state = State::new(recent);
-    let rules = in_time(PAGE_STEP, rules(&read)).await?;
+    let rules = in_time(PAGE_STEP, Rules::read(&read)).await?;
     let places = in_time(PAGE_STEP, read.every_place()).await?;
     let services = in_time(PAGE_STEP, read.every_service()).await?;
     state.fill(Fresh {
@@ -96,13 +97,6 @@ pub(super) async fn load(
         "loaded"
     );
     Ok(Loaded { state, moment, seen, asked })
-}
-
-/// The rules that all tokens are judged by.
-pub(super) async fn rules(read: &Read) -> Result<Rules, StoreError> {
-    let installation = *read.installation();
-    let version = ndauth_core::Rules::version(&read.catalogue_hash(), installation.not_before);
-    Ok(Rules { installation, catalogue: read.catalogue().await?, version })
 }
 
 /// The last events, and the end of the log: who heard of those before them goes on from there.

@@ -17,9 +17,10 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::beats::Beats;
 use super::feed::{Heard, owners};
-use super::loading::{BATCH, Loaded, in_time, load, rules};
-use super::rows::Rows;
-use super::{SharedMirror, StaleCause};
+use super::freshness::StaleCause;
+use super::loading::{BATCH, Loaded, in_time, load};
+use super::rows::{Rows, Rules};
+use super::served::SharedMirror;
 use crate::{Authority, AuthorityError};
 
 /// The thread that follows the log for an authority. Dropped, it ends.
@@ -305,7 +306,7 @@ impl Follower {
         if read.catalogue_hash() != self.catalogue_hash
             || *read.installation() != self.mirror().state.load().installation()
         {
-            fresh.rules = Some(rules(&read).await?);
+            fresh.rules = Some(Rules::read(&read).await?);
             self.catalogue_hash = read.catalogue_hash();
         }
         let owners = owners(fresh.tokens.as_ref().map_or(&[], |tokens| &tokens.sound));

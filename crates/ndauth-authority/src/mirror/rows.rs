@@ -2,10 +2,31 @@
 
 use std::collections::BTreeSet;
 
-use ndauth_core::{AccountId, Change, Concern, Entry, OrgId, SecretHash, ServiceId, SessionId, TokenId};
-use ndauth_store::{Read, StoreError};
+use ndauth_core::{
+    AccountId, Catalogue, Change, Concern, Entry, Installation, OrgId, RulesVersion, SecretHash, Service,
+    ServiceId, SessionId, Token, TokenId,
+};
+use ndauth_store::{Kin, Person, Place, Read, Sorted, StoreError};
 
-use super::state::Fresh;
+/// Rows that were read, or read again.
+#[derive(Debug, Default)]
+pub(super) struct Fresh {
+    pub(super) tokens: Option<Sorted<Kin<Token>, SecretHash>>,
+    pub(super) services: Option<Sorted<Kin<Service>, SecretHash>>,
+    pub(super) people: Option<Sorted<Person, AccountId>>,
+    pub(super) places: Option<Sorted<Place, OrgId>>,
+    pub(super) rules: Option<Rules>,
+    /// What the secrets of families were found by that were removed.
+    pub(super) gone: Vec<SecretHash>,
+}
+
+/// What concerns all of them.
+#[derive(Debug)]
+pub(super) struct Rules {
+    pub(super) installation: Installation,
+    pub(super) catalogue: Catalogue,
+    pub(super) version: RulesVersion,
+}
 
 /// The rows that some events touch.
 #[derive(Debug, Default)]
@@ -70,5 +91,14 @@ impl Rows {
             rules: None,
             gone: self.gone,
         })
+    }
+}
+
+impl Rules {
+    /// The rules that all tokens are judged by.
+    pub(super) async fn read(read: &Read) -> Result<Rules, StoreError> {
+        let installation = *read.installation();
+        let version = ndauth_core::Rules::version(&read.catalogue_hash(), installation.not_before);
+        Ok(Rules { installation, catalogue: read.catalogue().await?, version })
     }
 }

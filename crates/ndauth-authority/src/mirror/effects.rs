@@ -2,13 +2,13 @@
 //! is recorded. An answer is made again where the state changed meanwhile, so its effects are only named while it is
 //! made, and run once, when it is final.
 
+use std::iter::Chain;
 use std::net::IpAddr;
+use std::{option, vec};
 
-use ndauth_core::{ClientName, LastUse, Lineage, Noted, Scope, SecretRecord, Timestamp};
-use ndauth_store::Use;
+use ndauth_core::{LastUse, Lineage, Noted, Scope, SecretRecord, Timestamp};
 
-use crate::Authority;
-use crate::mirror::Family;
+use super::state::Family;
 
 /// The effects of answers that are not final yet. Nearly always there is one, which takes no memory of its own.
 #[derive(Debug, Default)]
@@ -73,28 +73,11 @@ impl<'a> Effects<'a> {
     }
 }
 
-impl Authority {
-    /// Runs the effects of an answer. To be called once for each, when it is final.
-    pub(crate) fn run_effects<'q>(
-        &self,
-        effects: Effects<'_>,
-        client: impl Fn(usize) -> Option<&'q ClientName>,
-    ) {
-        for effect in effects.first.into_iter().chain(effects.more) {
-            match effect {
-                Effect::Passed { noted, family, which, access, last, question } => {
-                    let record = family.secret(which);
-                    if let Some(counts) = noted.due(access, last.at, last.address) {
-                        let client = client(question).cloned();
-                        self.uses.note(Use { secret: record.id, client, last, counts });
-                    }
-                    self.follow_ups.used(Lineage::Token(family.token.id), record, last.at);
-                }
-                Effect::Used { family, record, at } => self.follow_ups.used(family, record, at),
-                Effect::Reused { family, record, at, from } => {
-                    self.follow_ups.reused(family, record, at, from);
-                }
-            }
-        }
+impl<'a> IntoIterator for Effects<'a> {
+    type Item = Effect<'a>;
+    type IntoIter = Chain<option::IntoIter<Effect<'a>>, vec::IntoIter<Effect<'a>>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.first.into_iter().chain(self.more)
     }
 }

@@ -1,0 +1,146 @@
+//! Answers from the mirror, as soon as it is fresh enough.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use ndauth_clock::SinceBoot;
+use ndauth_core::ClientName;
+
+use super::effects::Effects;
+use super::freshness::{Freshness, Readiness, Stale, StaleCause};
+use super::loading::BYTES_PER_TOKEN;
+use super::served::{Needed, Progress};
+use super::view::{Found, View, asking};
+use crate::access::Operation;
+use crate::{Authority, AuthorityError};
+
+impl Authority {
+    /// Answers from the mirror, as soon as it is fresh enough. Touches no database. What the answer sets off is done
+    /// once, when it is final.
+    pub(crate) async fn ask<'q, T>(
+        &self,
+        stale: Stale,
+        question: impl for<'v> Fn(&View<'v>, &mut Effects<'v>) -> Found<T>,
+        client: impl Fn(usize) -> Option<&'q ClientName>,
+    ) -> Result<T, AuthorityError> {
+        let mirror = &*self.mirror;
+        let arrived = SinceBoot::now();
+        let (mut now, mut missed) = (arrived, false);
+        let mut turn = None;
+        let run_effects = |effects: Effects<'_>| self.run_effects(effects, &client);
+        loop {
+            match mirror.find(&question, arrived, now, &run_effects) {
+                Some(Found::Held(answer)) => return Ok(answer),
+                Some(Found::Missed(_)) => missed = true,
+                Some(Found::TooOld) => {}
+                None => {
+                    tokio::task::yield_now().await;
+                    continue;
+                }
+            }
+            let needed = Needed {
+                confirmed: now.before(mirror.freshness.bound),
+                asked: if missed { arrived } else { SinceBoot::NEVER },
+            };
+            drop(turn.take());
+            // Boxed, so that who is answered at once does not pay for its size.
+            match Box::pin(mirror.wait_for(needed)).await {
+                Ok(its) => turn = Some(its),
+                Err(error) if stale == Stale::WithinGrace => {
+                    return self.ask_stale(question, &run_effects).ok_or(error);
+                }
+                Err(error) => return Err(error),
+            }
+            now = SinceBoot::now();
+        }
+    }
+
+    /// The same, where no fresher state is needed.
+    pub(crate) fn ask_now<'q, T>(
+        &self,
+        question: impl for<'v> Fn(&View<'v>, &mut Effects<'v>) -> Found<T>,
+        client: impl Fn(usize) -> Option<&'q ClientName>,
+    ) -> Option<T> {
+        let now = SinceBoot::now();
+        match self
+            .mirror
+            .find(&question, now, now, &|effects: Effects<'_>| self.run_effects(effects, &client))?
+        {
+            Found::Held(answer) => Some(answer),
+            Found::Missed(_) | Found::TooOld => None,
+        }
+    }
+
+    /// Answers from a state that is too old, if the operator allowed that for as old a one.
+    fn ask_stale<T>(
+        &self,
+        question: impl for<'v> Fn(&View<'v>, &mut Effects<'v>) -> Found<T>,
+        run_effects: &impl Fn(Effects<'_>),
+    ) -> Option<T> {
+        let mirror = &*self.mirror;
+        let Freshness { bound, stale_grace } = mirror.freshness;
+        if stale_grace.is_zero() {
+            return None;
+        }
+        let now = SinceBoot::now();
+        let oldest = now.before(bound.saturating_add(stale_grace));
+        let look = asking(
+            |view, effects| {
+                if view.confirmed < oldest { Found::TooOld } else { question(view, effects) }
+            },
+        );
+        let looked = mirror.state.load().look(&mirror.watch, now, true, look, |found, effects| {
+            if let Found::Held(_) = found {
+                run_effects(effects);
+            }
+        });
+        match looked? {
+            Found::Held(answer) => {
+                metrics::counter!("ndauth_stale_answers_total").increment(1);
+                Some(answer)
+            }
+            Found::Missed(_) | Found::TooOld => None,
+        }
+    }
+
+    /// Whether it can answer, as far as it knows without asking.
+    pub fn readiness(&self) -> Readiness {
+        let mirror = &*self.mirror;
+        if !mirror.progress.borrow().following {
+            let (loaded, of) = (&mirror.loaded.0, &mirror.loaded.1);
+            return Readiness::Loading {
+                loaded: loaded.load(Ordering::Relaxed),
+                of: of.load(Ordering::Relaxed),
+            };
+        }
+        let state = mirror.state.load();
+        let installation = state.installation();
+        if self.standing.admit(Operation::CheckHealth, &installation).is_err() {
+            Readiness::Held
+        } else if mirror.age().is_none_or(|age| age > mirror.freshness.bound) {
+            Readiness::Stale(mirror.progress.borrow().cause.unwrap_or(StaleCause::Unreachable))
+        } else {
+            Readiness::Ready
+        }
+    }
+
+    /// Brings the gauges of the mirror up to date.
+    #[expect(clippy::cast_precision_loss, reason = "gauges are floats")]
+    pub fn gauge(&self) {
+        let Progress { sequence, head, .. } = *self.mirror.progress.borrow();
+        let secrets = self.mirror.state.load().secrets() as u64;
+        let age = self.mirror.age().map_or(f64::INFINITY, |age| age.as_secs_f64());
+        let failing = self.failing_changes().map_or(0.0, |(since, _)| since.as_secs_f64());
+        metrics::gauge!("ndauth_changes_failing_seconds").set(failing);
+        metrics::gauge!("ndauth_mirror_staleness_seconds").set(age);
+        metrics::gauge!("ndauth_mirror_sequence").set(sequence as f64);
+        metrics::gauge!("ndauth_mirror_lag_events").set(head.saturating_sub(sequence) as f64);
+        metrics::gauge!("ndauth_mirror_secrets").set(secrets as f64);
+        metrics::gauge!("ndauth_mirror_bytes").set(secrets.saturating_mul(BYTES_PER_TOKEN) as f64);
+    }
+
+    /// How late an answer from this view may be kept, at the most.
+    pub(crate) fn keepable(&self, view: &View<'_>) -> Duration {
+        if view.stale { Duration::ZERO } else { self.mirror.freshness.bound.saturating_sub(view.age()) }
+    }
+}

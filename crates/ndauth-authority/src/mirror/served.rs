@@ -1,0 +1,230 @@
+//! The mirror: the state that is answered from, how far the reader is, and those who wait for a fresher state.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use ndauth_clock::SinceBoot;
+use ndauth_core::Head;
+use ndauth_store::{StoreError, Watch};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit, watch};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::effects::Effects;
+use super::feed::Recent;
+use super::freshness::{Freshness, StaleCause};
+use super::state::State;
+use super::view::{Found, View, asking};
+use crate::AuthorityError;
+
+#[derive(Debug)]
+pub(crate) struct Mirror {
+    pub(super) state: ArcSwap<State>,
+    pub(super) watch: Watch,
+    pub(super) freshness: Freshness,
+    pub(super) progress: watch::Sender<Progress>,
+    /// The last event that was applied: those who watch wait for the next.
+    pub(super) news: watch::Sender<u64>,
+    /// Somebody waits for the end of the log.
+    pub(super) wanted: Notify,
+    /// This instance moved it.
+    changed: Notify,
+    /// Those who waited together are answered a few at a time, and whoever comes meanwhile goes in between.
+    turns: Semaphore,
+    /// How many tokens were loaded, and of how many.
+    pub(super) loaded: (AtomicU64, AtomicU64),
+}
+
+/// The mirror of an authority, shared with what follows the log for it.
+pub(crate) type SharedMirror = Arc<Mirror>;
+
+/// How far the reader is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Progress {
+    /// Everything was applied that had happened then.
+    pub(super) confirmed: SinceBoot,
+    /// All was applied that a database had then, which answered as a primary.
+    pub(super) asked: SinceBoot,
+    /// Why it is not known what has happened since, where the last question for it says so.
+    pub(super) cause: Option<StaleCause>,
+    /// The last event that was applied.
+    pub(super) sequence: u64,
+    /// The last event that there was.
+    pub(super) head: u64,
+    /// Whether the log is followed at all.
+    pub(super) following: bool,
+}
+
+/// How fresh a state somebody needs.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Needed {
+    pub(super) confirmed: SinceBoot,
+    pub(super) asked: SinceBoot,
+}
+
+/// How many may wait for a fresher state at once: each takes about a kilobyte.
+const MOST_WAITING: usize = 100_000;
+/// How many of those who waited are answered at once.
+const TURNS: usize = 32;
+
+impl Mirror {
+    pub(crate) fn new(watch: Watch, freshness: Freshness) -> Mirror {
+        let (progress, _) = watch::channel(Progress {
+            confirmed: SinceBoot::NEVER,
+            asked: SinceBoot::NEVER,
+            cause: None,
+            sequence: 0,
+            head: 0,
+            following: false,
+        });
+        Mirror {
+            state: ArcSwap::from_pointee(State::new(Recent::after(Head::EMPTY))),
+            watch,
+            freshness,
+            progress,
+            news: watch::Sender::new(0),
+            wanted: Notify::new(),
+            changed: Notify::new(),
+            turns: Semaphore::new(TURNS),
+            loaded: <(AtomicU64, AtomicU64)>::default(),
+        }
+    }
+
+    /// Tells how far the loading is.
+    pub(super) fn tell_loaded(&self, loaded: u64, of: u64) {
+        self.loaded.0.store(loaded, Ordering::Relaxed);
+        self.loaded.1.store(of, Ordering::Relaxed);
+    }
+
+    /// How old the state is that would be answered from now.
+    pub(crate) fn age(&self) -> Option<Duration> {
+        let confirmed = self.state.load().confirmed();
+        (confirmed != SinceBoot::NEVER).then(|| SinceBoot::now().since(confirmed))
+    }
+
+    /// What is found in the state, if it is as fresh as is needed, of a question that arrived at a moment. `None`
+    /// where the state changed at every try.
+    pub(super) fn find<T>(
+        &self,
+        question: &impl for<'v> Fn(&View<'v>, &mut Effects<'v>) -> Found<T>,
+        arrived: SinceBoot,
+        now: SinceBoot,
+        run_effects: &impl Fn(Effects<'_>),
+    ) -> Option<Found<T>> {
+        let needed = now.before(self.freshness.bound);
+        let look = asking(|view, effects| {
+            if view.confirmed < needed {
+                return Found::TooOld;
+            }
+            match question(view, effects) {
+                Found::Missed(answer) if view.asked >= arrived => Found::Held(answer),
+                found => found,
+            }
+        });
+        self.state.load().look(&self.watch, now, false, look, |found, effects| {
+            if let Found::Held(_) = found {
+                run_effects(effects);
+            }
+        })
+    }
+
+    /// Tells of the events that are applied from now on.
+    pub(crate) fn news(&self) -> watch::Receiver<u64> {
+        self.news.subscribe()
+    }
+
+    pub(crate) fn bound(&self) -> Duration {
+        self.freshness.bound
+    }
+
+    /// A moment, and the state to which all had been applied that had happened by then.
+    pub(crate) fn confirmed_state(&self) -> (SinceBoot, Arc<State>) {
+        let confirmed = self.progress.borrow().confirmed;
+        (confirmed, self.state.load_full())
+    }
+
+    /// Asks for the end of the log where an event was not applied yet that somebody knows of. There may be none
+    /// such, where the log was rewound.
+    pub(crate) async fn reach(&self, sequence: u64) -> Result<(), AuthorityError> {
+        let applied = self.progress.borrow().sequence;
+        if applied >= sequence {
+            return Ok(());
+        }
+        let needed = Needed { confirmed: SinceBoot::NEVER, asked: SinceBoot::now() };
+        self.wait_for(needed).await.map(drop)
+    }
+
+    /// Looks at a state, however old it is. `None` where it changed at every try.
+    pub(crate) fn look<T>(
+        &self,
+        state: &State,
+        moment: SinceBoot,
+        question: impl for<'v> Fn(&View<'v>, &mut Effects<'v>) -> T,
+        run_effects: impl Fn(Effects<'_>),
+    ) -> Option<T> {
+        state.look(&self.watch, moment, false, question, |_, effects| run_effects(effects))
+    }
+
+    /// Waits until a state is as fresh as is needed, and then for a turn. Where the reader knows already that it cannot
+    /// tell, nobody waits.
+    pub(super) async fn wait_for(&self, needed: Needed) -> Result<SemaphorePermit<'_>, AuthorityError> {
+        if self.progress.receiver_count() >= MOST_WAITING {
+            return Err(AuthorityError::Overloaded);
+        }
+        let mut progress = self.progress.subscribe();
+        self.wanted.notify_one();
+        let there = progress.wait_for(|now| needed.are_met_by(now) || now.cause.is_some());
+        let cause = match timeout(self.freshness.bound, there).await {
+            Ok(Ok(now)) if needed.are_met_by(&now) => None,
+            Ok(Ok(now)) => now.cause,
+            Ok(Err(_)) | Err(_) => Some(StaleCause::Unreachable),
+        };
+        if let Some(cause) = cause {
+            return Err(AuthorityError::Stale { age: self.age(), cause });
+        }
+        Ok(self.turns.acquire().await.expect("nobody closes it"))
+    }
+
+    /// Waits until the end of the log is to be asked for: at once where this instance moved it, no earlier
+    /// than `spaced` where somebody waits for it, and at `latest` in any case.
+    pub(super) async fn called(&self, spaced: Instant, latest: Instant) {
+        tokio::select! {
+            () = self.changed.notified() => {}
+            () = self.wanted.notified() => sleep_until(spaced).await,
+            () = sleep_until(latest) => {}
+        }
+    }
+
+    /// Waits until an event of this instance was applied here. Where that takes too long, it is in the log all the same,
+    /// and whoever waits is told so.
+    pub(crate) async fn applied(&self, head: Head) -> Result<(), AuthorityError> {
+        if !self.progress.borrow().following {
+            return Ok(());
+        }
+        let mut progress = self.progress.subscribe();
+        self.changed.notify_one();
+        // Another event may have its place: in a log that is rewound, until that is noticed, and in another database's.
+        let another = || self.state.load().place(head.sequence).is_some_and(|applied| applied != head);
+        let there = progress.wait_for(|now| now.sequence >= head.sequence && !another());
+        match timeout(self.freshness.bound, there).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) | Err(_) if another() => {
+                let why = "the log that is followed goes on without it";
+                Err(StoreError::OutcomeUnknown(why.into()).into())
+            }
+            Ok(Err(_)) | Err(_) => Err(AuthorityError::Unconfirmed { sequence: head.sequence }),
+        }
+    }
+
+    /// Lets the reader ask soon, and nobody wait for it.
+    pub(crate) fn moved(&self) {
+        self.changed.notify_one();
+    }
+}
+
+impl Needed {
+    fn are_met_by(&self, now: &Progress) -> bool {
+        now.confirmed >= self.confirmed && now.asked >= self.asked
+    }
+}

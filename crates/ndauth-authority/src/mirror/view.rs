@@ -1,0 +1,328 @@
+//! One state of the mirror, as an answer sees it.
+
+use std::net::IpAddr;
+use std::sync::atomic::{Ordering, fence};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use ndauth_clock::SinceBoot;
+use ndauth_core::{
+    Account, AccountId, Catalogue, InputGround, InputOwner, InputPlace, Inputs, Installation, LastUse, Level,
+    Org, OrgId, OrgSlug, OrgView, Orgs, Owner, OwnerView, Role, RulesVersion, SecretHash, SecretId,
+    SecretRecord, SecretView, Service, ServiceId, Services, Suspension, Timestamp, Token, TokenView,
+};
+use ndauth_store::{Place, StoreError, Watch};
+use papaya::LocalGuard;
+
+use super::effects::Effects;
+use super::feed::Recent;
+use super::rows::Rules;
+use super::state::{Family, Known, State};
+use crate::access::held::{Held, Judging, OwnerName};
+use crate::{AuthorityError, Caller};
+
+/// One state.
+pub(crate) struct View<'a> {
+    state: &'a State,
+    guard: &'a LocalGuard<'a>,
+    rules: &'a Rules,
+    /// The last event that it takes into account, at the least.
+    pub(crate) sequence: u64,
+    /// As of when it is known to be all there is.
+    pub(crate) confirmed: SinceBoot,
+    /// As of when it is all that a database has that answered as a primary.
+    pub(crate) asked: SinceBoot,
+    /// Whether that is too long ago, and the operator allows it.
+    pub(crate) stale: bool,
+    moment: SinceBoot,
+    /// The instant as of which it is judged.
+    pub(crate) now: Timestamp,
+}
+
+/// What was found in the mirror.
+pub(crate) enum Found<T> {
+    /// It follows from what is there.
+    Held(T),
+    /// It follows from a secret that is not there, and so holds only as of an end of the log that was asked
+    /// for after the question came.
+    Missed(T),
+    /// It must not be told from a state as old as this.
+    TooOld,
+}
+
+/// How many orgs are told of with one secret.
+const MOST_PLACES: usize = 32;
+
+/// How often a reader looks again before it lets others go first.
+const TRIES: u32 = 100;
+
+/// A question to a state, which names what its answer sets off.
+pub(crate) fn asking<T, F: for<'v> Fn(&View<'v>, &mut Effects<'v>) -> T>(question: F) -> F {
+    question
+}
+
+impl State {
+    /// Looks at one state, and lets what is found set off what it does, once. `None` where it changed at every try.
+    pub(crate) fn look<T>(
+        &self,
+        watch: &Watch,
+        moment: SinceBoot,
+        stale: bool,
+        question: impl for<'v> Fn(&View<'v>, &mut Effects<'v>) -> T,
+        run_effects: impl FnOnce(&T, Effects<'_>),
+    ) -> Option<T> {
+        for _ in 0..TRIES {
+            let version = self.version.load(Ordering::Acquire);
+            if version % 2 == 1 {
+                std::hint::spin_loop();
+                continue;
+            }
+            let guard = self.secrets.guard();
+            let rules = self.rules.load();
+            let view = View {
+                state: self,
+                guard: &guard,
+                rules: &rules,
+                sequence: self.sequence.load(Ordering::Relaxed),
+                confirmed: self.confirmed(),
+                asked: SinceBoot::from_micros(self.asked.load(Ordering::Acquire)),
+                stale,
+                moment,
+                now: watch.at(moment),
+            };
+            let mut effects = Effects::default();
+            let found = question(&view, &mut effects);
+            fence(Ordering::Acquire);
+            if self.version.load(Ordering::Relaxed) == version {
+                run_effects(&found, effects);
+                return Some(found);
+            }
+        }
+        None
+    }
+}
+
+impl<'a> View<'a> {
+    pub(crate) fn secret(&self, hash: &SecretHash) -> Option<&'a Known> {
+        self.state.secrets.get(hash, self.guard)
+    }
+
+    /// Which state of all that were loaded it is: two may for a moment hold different ends of a log.
+    pub(crate) fn state_id(&self) -> u64 {
+        self.state.id
+    }
+
+    pub(crate) fn installation(&self) -> &'a Installation {
+        &self.rules.installation
+    }
+
+    /// What every decision as of this view reads.
+    pub(crate) fn judging(&self) -> Judging<'a> {
+        let Rules { installation, catalogue, .. } = self.rules;
+        Judging { catalogue, not_before: installation.not_before, now: self.now }
+    }
+
+    pub(crate) fn rules_version(&self) -> RulesVersion {
+        self.rules.version
+    }
+
+    /// The rules as a service is told of them.
+    pub(crate) fn rules_of(&self, service: &Service) -> ndauth_core::Rules {
+        ndauth_core::Rules {
+            version: self.rules.version,
+            service: service.clone(),
+            catalogue: self.rules.catalogue.clone(),
+            not_before: self.rules.installation.not_before,
+        }
+    }
+
+    /// The last events.
+    pub(crate) fn recent(&self) -> &'a Mutex<Recent> {
+        &self.state.recent
+    }
+
+    /// Whether who may ask about these orgs may ask about an owner's tokens in any of them. Of an owner that makes no
+    /// sense nobody knows.
+    pub(crate) fn may_ask(&self, orgs: &Orgs, owner: Owner) -> bool {
+        match owner {
+            _ if *orgs == Orgs::All => true,
+            Owner::Org(org) => orgs.contain(&org),
+            Owner::Account(account) => match self.state.people.get(&account, self.guard) {
+                Some(person) => person.roles.iter().any(|(org, _)| orgs.contain(org)),
+                None => true,
+            },
+        }
+    }
+
+    /// What a service keeps of a token and one of its secrets: what it may ask about, the org that it asked about
+    /// first.
+    pub(crate) fn inputs(
+        &self,
+        service: &Service,
+        family: &Family,
+        which: u32,
+        asked: Option<&OrgSlug>,
+    ) -> Result<Inputs, StoreError> {
+        let token = &family.token;
+        let ground =
+            |place: &Place| InputGround { org: place.org.clone(), policies: place.policies.since(self.now) };
+        let mut places = Vec::new();
+        if let Some(slug) = asked {
+            places.push(match self.ground(token.owner, slug)? {
+                OrgView::Org(org, role, policies) if service.orgs.contain(&org.id) => {
+                    let ground = InputGround { org: org.clone(), policies: policies.since(self.now) };
+                    InputPlace::In(Arc::new(ground), role)
+                }
+                OrgView::Org(..) | OrgView::None => InputPlace::Nowhere(slug.clone()),
+            });
+        }
+        let (owner, at_home): (InputOwner, Vec<(OrgId, Option<Role>)>) = match token.owner {
+            Owner::Account(id) => {
+                let person = self.state.people.get(&id, self.guard).ok_or_else(|| ownerless(token))?;
+                let Account { handle, disabled_at, last_login_at, not_before, .. } = person.account.clone();
+                let owner = InputOwner::Account { id, handle, disabled_at, last_login_at, not_before };
+                (owner, person.roles.iter().map(|(org, role)| (*org, Some(*role))).collect())
+            }
+            Owner::Org(id) => {
+                let org = self.org(id).ok_or_else(|| ownerless(token))?;
+                (InputOwner::Org(org.clone()), vec![(id, None)])
+            }
+        };
+        for (org, role) in at_home.into_iter().filter(|(org, _)| service.orgs.contain(org)) {
+            let Some(place) = self.state.places.get(&org, self.guard) else { continue };
+            if places.len() < MOST_PLACES && Some(&place.org.slug) != asked {
+                places.push(InputPlace::In(Arc::new(ground(place)), role));
+            }
+        }
+        // Of what the token is for, what this service is: of others it is told nothing.
+        let here = token.services.contain(&service.id);
+        let token = Token {
+            description: None,
+            orgs: token.orgs.meet(&service.orgs),
+            services: if here { Services::All } else { Services::Only([].into()) },
+            ..token.clone()
+        };
+        Ok(Inputs { secret: family.secret(which).clone(), token, owner, places })
+    }
+
+    /// How long ago the state was all there was.
+    pub(crate) fn age(&self) -> Duration {
+        self.moment.since(self.confirmed)
+    }
+
+    /// Whether a service that presents this secret lives.
+    pub(crate) fn judge_service(
+        &self,
+        service: &Service,
+        secret: &SecretRecord,
+    ) -> Result<(), AuthorityError> {
+        Caller::judge_service(service, secret, self.installation().not_before, self.now)
+    }
+
+    /// A token that presents itself by one of its secrets, if it lives.
+    pub(crate) fn token_caller(
+        &self,
+        family: &Family,
+        which: u32,
+        from: Option<IpAddr>,
+    ) -> Result<Caller, AuthorityError> {
+        let owner = match family.token.owner {
+            Owner::Account(id) => self.account(id).cloned().map(OwnerName::Account),
+            Owner::Org(id) => self.org(id).cloned().map(OwnerName::Org),
+        };
+        let owner = owner.ok_or_else(|| ownerless(&family.token))?;
+        let held = Held { record: family.secret(which).clone(), token: family.token.clone(), owner };
+        Caller::of_token(held, from, self.judging())
+    }
+
+    /// Whose a token is.
+    pub(crate) fn owner(&self, token: &Token) -> Result<OwnerView<'a>, StoreError> {
+        let found = match token.owner {
+            Owner::Account(id) => self.account(id).map(|account| OwnerView::Account(account.into())),
+            Owner::Org(id) => self.org(id).map(OwnerView::Org),
+        };
+        found.ok_or_else(|| ownerless(token))
+    }
+
+    fn account(&self, id: AccountId) -> Option<&'a Account> {
+        self.state.people.get(&id, self.guard).map(|person| &person.account)
+    }
+
+    fn org(&self, id: OrgId) -> Option<&'a Org> {
+        self.state.places.get(&id, self.guard).map(|place| &place.org)
+    }
+
+    /// The names of these orgs.
+    pub(crate) fn name_orgs(&self, orgs: &Orgs) -> Orgs<OrgSlug> {
+        orgs.named(|id| self.org(*id).map(|org| org.slug.clone()))
+    }
+
+    /// A token as its owner sees it.
+    pub(crate) fn show(&self, family: &Family, used: SecretId, last: LastUse) -> TokenView {
+        let token = family.token.clone();
+        let secret = |record: &SecretRecord| SecretView {
+            record: record.clone(),
+            last_use: (record.id == used).then_some(last),
+            reused_at: None,
+            succession: None,
+        };
+        let owners = match token.owner {
+            Owner::Account(id) => self.account(id).map(|account| account.not_before),
+            Owner::Org(id) => self.org(id).map(|org| org.not_before),
+        };
+        let suspended_in = |of: &Suspension| match of.level {
+            Level::Org(id) => Some((self.org(id)?.slug.clone(), of.since)),
+            Level::Owner | Level::Operator => None,
+        };
+        let service =
+            |id: &ServiceId| self.state.services.get(id, self.guard).map(|known| known.name.clone());
+        TokenView {
+            owner_org: match token.owner {
+                Owner::Account(_) => None,
+                Owner::Org(id) => self.org(id).map(|org| org.slug.clone()),
+            },
+            orgs: self.name_orgs(&token.orgs),
+            services: token.services.named(service),
+            owner_account: match token.owner {
+                Owner::Account(id) => self.account(id).map(|account| account.handle.clone()),
+                Owner::Org(_) => None,
+            },
+            suspended_in: token.suspensions.iter().filter_map(suspended_in).collect(),
+            secrets: family.secrets().map(secret).collect(),
+            not_before: owners.unwrap_or(Timestamp::MIN).max(self.installation().not_before),
+            revocation: None,
+            used_from: Vec::new(),
+            token,
+        }
+    }
+
+    /// The org of this name as an owner stands in it.
+    pub(crate) fn ground(&self, owner: Owner, slug: &OrgSlug) -> Result<OrgView<'a>, StoreError> {
+        let id = self.state.slugs.get(slug, self.guard);
+        match id.map(|id| self.state.places.get(id, self.guard)) {
+            Some(Some(place)) => {
+                Ok(OrgView::Org(&place.org, self.role(owner, place.org.id), &place.policies))
+            }
+            None if !self.state.places_missing.load(Ordering::Relaxed) => Ok(OrgView::None),
+            None | Some(None) => {
+                Err(StoreError::Corrupt { table: "org", column: "slug", id: slug.to_string() })
+            }
+        }
+    }
+
+    fn role(&self, owner: Owner, org: OrgId) -> Option<Role> {
+        let Owner::Account(account) = owner else { return None };
+        let roles = &self.state.people.get(&account, self.guard)?.roles;
+        let found = roles.binary_search_by_key(&org, |(org, _)| *org).ok()?;
+        Some(roles[found].1)
+    }
+}
+
+/// A token whose owner makes no sense, or is not there.
+pub(super) fn ownerless(token: &Token) -> StoreError {
+    let column = match token.owner {
+        Owner::Account(_) => "account_id",
+        Owner::Org(_) => "org_id",
+    };
+    StoreError::Corrupt { table: "token", column, id: token.id.to_string() }
+}
