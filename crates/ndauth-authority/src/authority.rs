@@ -7,13 +7,13 @@ use ndauth_core::Catalogue;
 use ndauth_store::{Read, Store};
 
 use crate::AuthorityError;
-use crate::follow_ups::FollowUps;
 use crate::logins::{Logins, Passwords, Throttle};
-use crate::mirror::{Freshness, Mirror, SharedMirror};
 use crate::operator::ClockShown;
 use crate::standing::Standing;
-use crate::uses::Uses;
 use crate::validation::Tally;
+use crate::validation::mirror::{Freshness, Mirror, SharedMirror};
+use crate::validation::queue::FollowUps;
+use crate::validation::uses::Uses;
 
 /// The authority on one database. Shared by everything that serves from it.
 #[derive(Debug)]

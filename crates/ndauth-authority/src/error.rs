@@ -8,8 +8,8 @@ use ndauth_core::{Handle, Label, NotRenewable, OrgSlug, Problem, Reason, Refusal
 use ndauth_store::{CopyError, StoreError};
 
 use crate::access::{Kind, Operation};
-use crate::mirror::StaleCause;
 use crate::standing::Rewound;
+use crate::validation::mirror::StaleCause;
 
 /// How many personal tokens that are neither revoked nor expired an account may have.
 pub const MAX_LIVE_TOKENS: u64 = 25;

@@ -9,18 +9,14 @@ mod authority;
 mod change;
 
 mod error;
-mod follow_ups;
 mod logins;
-mod mirror;
 mod opening;
 mod operator;
 mod orgs;
 mod reading;
 mod standing;
 mod tokens;
-mod uses;
 mod validation;
-mod watching;
 
 pub use access::Whose;
 pub(crate) use access::caller::Caller;
@@ -30,11 +26,9 @@ pub use authority::Authority;
 pub use change::Changed;
 pub use error::{AuthorityError, MAX_LIVE_TOKENS};
 pub use logins::{
-    CodeAsked, DeviceAsked, DeviceBegun, ExchangeAsked, Exchanged, GrantError, Granted, Link, Logins, MySession,
-    SignedIn, Visit, Visitor, WhichSessions,
+    CodeAsked, DeviceAsked, DeviceBegun, ExchangeAsked, Exchanged, GrantError, Granted, Link, Logins,
+    MySession, SignedIn, Visit, Visitor, WhichSessions,
 };
-use mirror::effects;
-pub use mirror::{BYTES_PER_TOKEN, Freshness, Reader, Readiness, StaleCause};
 pub use ndauth_store::{
     Clock, CopyError, Cursor, DatabaseUrl, Engine, InvalidDatabaseUrl, Key, ManualClock, MigrationState,
     ServerLock, StoreError, TokenOrder, TokenPage, TokenQuery, Use,
@@ -43,13 +37,13 @@ pub use operator::{
     AsOf, CatalogueApplied, Checked, MemberView, NewAccount, NewService, OrgView, OwnedToken, RestoredCopy,
     RotatedService, ServiceView, SessionView, Settled, Settlement, Tidied, parse_export,
 };
-pub use orgs::{
-    BrokenToken, Impact, MemberShown, NewOrg, NewPolicy, OrgShown, PoliciesShown, PolicySet,
-};
+pub use orgs::{BrokenToken, Impact, MemberShown, NewOrg, NewPolicy, OrgShown, PoliciesShown, PolicySet};
 pub use standing::Rewound;
 pub use tokens::{
-    Explained, Explanation, Inquiry, Listed, Minted, NewToken, RevokedAll, Revoking, Rotated, Settling, Shown,
-    Subject, Which,
+    Explained, Explanation, Inquiry, Listed, Minted, NewToken, RevokedAll, Revoking, Rotated, Settling,
+    Shown, Subject, Which,
 };
-pub use validation::{Answer, Identity, Question, Resolved, Verdict, WhoAmI};
-pub use watching::{News, Watcher};
+pub use validation::{
+    Answer, BYTES_PER_TOKEN, Freshness, Identity, News, Question, Reader, Readiness, Resolved, StaleCause,
+    Verdict, Watcher, WhoAmI,
+};

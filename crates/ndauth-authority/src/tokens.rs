@@ -11,15 +11,15 @@ mod show;
 mod suspend;
 mod which;
 
-pub use create::{Minted, NewToken};
 pub(crate) use create::member_orgs;
+pub use create::{Minted, NewToken};
 pub use explain::{Explained, Explanation, Inquiry, Subject};
 pub(crate) use revoke::NOTE;
 pub use revoke::Revoking;
 pub use revoke_all::RevokedAll;
 pub use rotate::Rotated;
-pub(crate) use secrets::{HeldFamily, draw, end, settle, unlocked};
 pub use secrets::Settling;
+pub(crate) use secrets::{HeldFamily, draw, end, settle, unlocked};
 pub use show::{Listed, Shown};
 pub(crate) use suspend::level_in;
 pub use which::Which;

@@ -1,9 +1,18 @@
-//! Validation: answered from the mirror, without the database.
+//! Validation: answered from the mirror of the database, which follows the log. What answers set off is done off their
+//! path: uses are gathered and written in batches, follow-ups are queued.
 
-mod follow_up;
+pub(crate) mod queue;
+pub(crate) mod uses;
+
+pub(crate) mod mirror;
+
+mod follow_ups;
 mod validate;
+mod watching;
 mod who_am_i;
 
-pub(crate) use validate::{Tally, broken, judge_service, token_caller};
+pub use mirror::{BYTES_PER_TOKEN, Freshness, Reader, Readiness, StaleCause};
+pub(crate) use validate::Tally;
 pub use validate::{Answer, Question, Resolved, Verdict};
+pub use watching::{News, Watcher};
 pub use who_am_i::{Identity, WhoAmI};

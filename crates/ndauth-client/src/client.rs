@@ -65,7 +65,8 @@ impl Client {
 
     /// Lists the orgs where the credential's account is a member: all pages.
     pub async fn list_orgs(&self) -> Result<v1::ListOrgsResponse, Problem> {
-        let mut all = self.ask_list_orgs(v1::ListOrgsRequest { page_size: PAGE, ..Default::default() }).await?;
+        let mut all =
+            self.ask_list_orgs(v1::ListOrgsRequest { page_size: PAGE, ..Default::default() }).await?;
         while !all.next_page_token.is_empty() {
             let page_token = std::mem::take(&mut all.next_page_token);
             let page = self.ask_list_orgs(v1::ListOrgsRequest { page_size: PAGE, page_token }).await?;
@@ -81,7 +82,8 @@ impl Client {
         let mut all = self.ask_list_sessions(first).await?;
         while !all.next_page_token.is_empty() {
             let page_token = std::mem::take(&mut all.next_page_token);
-            let page = self.ask_list_sessions(v1::ListSessionsRequest { page_size: PAGE, page_token }).await?;
+            let page =
+                self.ask_list_sessions(v1::ListSessionsRequest { page_size: PAGE, page_token }).await?;
             all.sessions.extend(page.sessions);
             all.next_page_token = page.next_page_token;
         }

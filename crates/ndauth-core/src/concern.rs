@@ -43,6 +43,7 @@ impl Change {
         match *self {
             Change::TokenCreated { token } | Change::TokenDerived { token, .. } => Concern::NewToken(token),
             Change::TokenRevoked { token }
+            | Change::TokenUpdated { token }
             | Change::TokenRenewed { token, .. }
             | Change::TokenSuspended { token, .. }
             | Change::TokenResumed { token, .. } => Concern::Token(token),

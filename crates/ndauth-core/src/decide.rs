@@ -364,7 +364,9 @@ impl Factor {
             (Factor::Owner, _) => judge_owner(case),
             (Factor::Audience, _) => judge_audience(case),
             (Factor::Network, _) => judge_network(case),
-            (Factor::Grants, Account { permission: Some(permission) }) if case.token.grants != Grants::All => {
+            (Factor::Grants, Account { permission: Some(permission) })
+                if case.token.grants != Grants::All =>
+            {
                 judge_grants(case, Some(permission))
             }
             (_, Identity | Account { .. }) => Ok(()),

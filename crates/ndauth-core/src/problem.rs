@@ -22,7 +22,13 @@ pub struct Problem {
 impl Problem {
     /// A failure for a reason.
     pub fn new(reason: Reason, message: impl Into<String>) -> Problem {
-        Problem { reason, message: message.into(), field: None, missing_permissions: Vec::new(), holder: None }
+        Problem {
+            reason,
+            message: message.into(),
+            field: None,
+            missing_permissions: Vec::new(),
+            holder: None,
+        }
     }
 
     /// A field of the request that is not of the right form.

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::{
     AccountId, ClientName, Counts, Description, Expiry, Grants, Handle, Label, Level, Lifetime, Networks,
-    OrgId, OrgSlug, Orgs, Refusal, Retirement, RevocationReason, Scope, SecretId, SecretPrefix, Services, Since, Succession,
-    Suspension, Timestamp, TokenId,
+    OrgId, OrgSlug, Orgs, Refusal, Retirement, RevocationReason, Scope, SecretId, SecretPrefix, Services,
+    Since, Succession, Suspension, Timestamp, TokenId,
 };
 
 /// Whose a token is.

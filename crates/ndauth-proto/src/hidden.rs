@@ -4,9 +4,7 @@ use std::fmt;
 
 use ndauth_core::redact;
 
-use crate::v1::{
-    CreateTokenResponse, PresentedSecret, RotateTokenResponse, ValidateTokenRequest,
-};
+use crate::v1::{CreateTokenResponse, PresentedSecret, RotateTokenResponse, ValidateTokenRequest};
 
 impl fmt::Debug for PresentedSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use ndauth_core::{
     Among, DatedPolicy, Head, InputGround, InputOwner, InputPlace, Inputs, Level, Org, OrgId, Owner,
-    Policies, Problem, Requirement, Rules, RulesVersion, Scope, SecretRecord, Service, Suspension,
-    Timestamp, Token,
+    Policies, Problem, Requirement, Rules, RulesVersion, Scope, SecretRecord, Service, Suspension, Timestamp,
+    Token,
 };
 
 use crate::convert::{

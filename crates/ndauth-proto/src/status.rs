@@ -42,8 +42,10 @@ pub fn problem_from_status(status: &Status) -> Problem {
     let told = |key| info.as_ref().and_then(|info| info.metadata.get(key)).map_or("", String::as_str);
     let missing_permissions = told(MISSING).split(' ').filter_map(|text| text.parse().ok()).collect();
     let holder = told(HOLDER).parse().ok().zip(told(HOLDER_MADE).parse().ok());
-    let reason =
-        info.as_ref().and_then(|info| Reason::from_code(&info.reason)).unwrap_or_else(|| foreign_reason(status));
+    let reason = info
+        .as_ref()
+        .and_then(|info| Reason::from_code(&info.reason))
+        .unwrap_or_else(|| foreign_reason(status));
     let field = status
         .get_details_bad_request()
         .and_then(|bad| bad.field_violations.into_iter().next())

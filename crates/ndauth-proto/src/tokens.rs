@@ -1,8 +1,8 @@
 //! Tokens between the wire and core, as their owners see them.
 
 use ndauth_core::{
-    Expiry, Level, Owner, Problem, Retirement, Revocation, RevocationReason, Rotation, SecretState, SecretView, Timestamp, TokenStatus,
-    TokenType, TokenView, UsedFrom,
+    Expiry, Level, Owner, Problem, Retirement, Revocation, RevocationReason, Rotation, SecretState,
+    SecretView, Timestamp, TokenStatus, TokenType, TokenView, UsedFrom,
 };
 
 use crate::convert::{

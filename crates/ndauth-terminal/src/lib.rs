@@ -22,6 +22,6 @@ pub use ndauth_core::nearest;
 pub use table::{Rows, detailed};
 pub use text::{aside, hint, print, shown, usage, warn};
 pub use token::{
-    PlaceShown, RevocationShown, RotationShown, SecretShown, TokenShown, ago, day, expiry_json, grants_json, minute, nonsense,
-    told,
+    PlaceShown, RevocationShown, RotationShown, SecretShown, TokenShown, ago, day, expiry_json, grants_json,
+    minute, nonsense, told,
 };

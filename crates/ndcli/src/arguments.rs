@@ -12,7 +12,8 @@ use crate::commands::auth::{
 };
 use crate::commands::tokens::aim::{Mine, MineAskedIn, MineIn, Named, OrgsOrMine, Owner};
 use crate::commands::tokens::{
-    create::Create, explain::Explain, list::List, renew::Renewal, revoke::Revoke, rotate::Rotation, update::Update,
+    create::Create, explain::Explain, list::List, renew::Renewal, revoke::Revoke, rotate::Rotation,
+    update::Update,
 };
 use crate::commands::{candidates, config::Config, org::Org, permissions, validate::Validate};
 use crate::settings::Common;

@@ -2,7 +2,6 @@
 
 pub(crate) mod candidates;
 
-
 pub(crate) mod validate;
 
 pub(crate) mod permissions;

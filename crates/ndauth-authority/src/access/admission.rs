@@ -1,7 +1,8 @@
 //! Admission: the rule of the access table, held against a caller and what it asks about.
 
 use ndauth_core::{
-    Account, Effective, Org, OrgSlug, Owner, Requirement, Role, Scope, SecretState, Session, TokenId, is_recent,
+    Account, Effective, Org, OrgSlug, Owner, Requirement, Role, Scope, SecretState, Session, TokenId,
+    is_recent,
 };
 use ndauth_store::Read;
 
@@ -168,11 +169,13 @@ fn reach(
         (Rule::Operator, Caller::Session { .. }) => not_permitted("an account that is no operator"),
         (Rule::Login, _) => session_required(caller.kind()),
         (Rule::Itself, Caller::Token { held, .. }) => Ok(Reach::Itself(held.token.id)),
-        (Rule::Account(permission), Caller::Token { held, from }) => match judging.account(held, *from, Some(permission)) {
-            Ok(()) => Ok(Reach::All),
-            Err(refusal) if refusal.missing_permission().is_some() => not_permitted(caller.kind()),
-            Err(refusal) => Err(refusal.into()),
-        },
+        (Rule::Account(permission), Caller::Token { held, from }) => {
+            match judging.account(held, *from, Some(permission)) {
+                Ok(()) => Ok(Reach::All),
+                Err(refusal) if refusal.missing_permission().is_some() => not_permitted(caller.kind()),
+                Err(refusal) => Err(refusal.into()),
+            }
+        }
         (Rule::AccountOrItself(permission), Caller::Token { held, from }) => {
             match judging.account(held, *from, Some(permission)) {
                 Ok(()) => Ok(Reach::All),
@@ -191,7 +194,11 @@ fn reach(
                 (Holding::New, SecretState::Pending) | (Holding::Confirmed, SecretState::Retiring) => true,
                 _ => false,
             };
-            if fits { Ok(Reach::Itself(held.token.id)) } else { session_required("a secret that is not in force") }
+            if fits {
+                Ok(Reach::Itself(held.token.id))
+            } else {
+                session_required("a secret that is not in force")
+            }
         }
         (
             Rule::No

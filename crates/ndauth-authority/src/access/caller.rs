@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
 use ndauth_core::{
-    Account, Actor, ClientName, Expiry, Owner, Refusal, Requirement, Secret, SecretId, SecretKind, SecretPrefix,
-    SecretRecord, Service, Session, Timestamp,
+    Account, Actor, ClientName, Expiry, Owner, Refusal, Requirement, Secret, SecretId, SecretKind,
+    SecretPrefix, SecretRecord, Service, Session, Timestamp,
 };
 use ndauth_store::{Family, Read};
 

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use ndauth_core::{Account, AccountId, Actor, Change, Handle, OneTime, Password, Personal, Secret, Timestamp};
+use ndauth_core::{
+    Account, AccountId, Actor, Change, Handle, OneTime, Password, Personal, Secret, Timestamp,
+};
 use ndauth_store::{Read, Ticket, TicketKind};
 use rand::rngs::SysRng;
 

@@ -279,11 +279,8 @@ pub(crate) async fn draw_for(
     let id = SecretId::new(write.now(), &mut SysRng)?;
     let prefix = secret.prefix();
     // A refresh secret is unconfirmed until it is used, and has an end by the session's.
-    let ends_at = if confirmed_at.is_none() && ends_at == Expiry::Never {
-        Expiry::At(Timestamp::MAX)
-    } else {
-        ends_at
-    };
+    let ends_at =
+        if confirmed_at.is_none() && ends_at == Expiry::Never { Expiry::At(Timestamp::MAX) } else { ends_at };
     let record = SecretRecord { id, prefix, minted_at: write.now(), confirmed_at, ends_at };
     write.insert_secret(Family::Session(session), &record, &secret.hash(), None).await?;
     Ok(secret)

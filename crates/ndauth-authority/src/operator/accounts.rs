@@ -1,8 +1,8 @@
 //! Accounts: made, disabled and enabled, signed in and out by the operator.
 
 use ndauth_core::{
-    Account, AccountId, Change, Email, Expiry, ExpiryChoice, Handle, Label, Personal, Secret, SecretKind, Session,
-    SessionId, Timestamp,
+    Account, AccountId, Change, Email, Expiry, ExpiryChoice, Handle, Label, Personal, Secret, SecretKind,
+    Session, SessionId, Timestamp,
 };
 use ndauth_store::Read;
 use rand::rngs::SysRng;
@@ -102,33 +102,36 @@ impl Authority {
         handle: &Handle,
         expiry: ExpiryChoice,
     ) -> Result<Secret, AuthorityError> {
-        let issued = self.change(credential, Operation::IssueSession, &Whose::Anyone, |changing| async move {
-            // A sign-out waits for it, or it for the sign-out.
-            let account = hold_account(&changing, handle).await?;
-            if account.disabled_at.is_some() {
-                return Err(AuthorityError::AccountDisabled);
-            }
-            let now = changing.now();
-            let lifetime = expiry.lifetime(now).map_err(|why| AuthorityError::invalid("expires_in", why))?;
-            let session = Session {
-                id: SessionId::new(now, &mut SysRng)?,
-                account: account.id,
-                created_at: now,
-                expires_at: lifetime.expiry(now),
-                ends_at: lifetime.expiry(now),
-                revoked_at: None,
-                // The operator answers for who they are.
-                proved_at: Some(now),
-                device: None,
-                address: None,
-                browser: false,
-            };
-            changing.insert_session(&session).await?;
-            changing.set_logged_in(account.id).await?;
-            let secret = draw_for(&changing, session.id, SecretKind::Session, Some(now), Expiry::Never).await?;
-            let change = Change::SessionIssued { account: account.id, session: session.id };
-            Ok(changing.done(change, Personal::new(), secret))
-        });
+        let issued =
+            self.change(credential, Operation::IssueSession, &Whose::Anyone, |changing| async move {
+                // A sign-out waits for it, or it for the sign-out.
+                let account = hold_account(&changing, handle).await?;
+                if account.disabled_at.is_some() {
+                    return Err(AuthorityError::AccountDisabled);
+                }
+                let now = changing.now();
+                let lifetime =
+                    expiry.lifetime(now).map_err(|why| AuthorityError::invalid("expires_in", why))?;
+                let session = Session {
+                    id: SessionId::new(now, &mut SysRng)?,
+                    account: account.id,
+                    created_at: now,
+                    expires_at: lifetime.expiry(now),
+                    ends_at: lifetime.expiry(now),
+                    revoked_at: None,
+                    // The operator answers for who they are.
+                    proved_at: Some(now),
+                    device: None,
+                    address: None,
+                    browser: false,
+                };
+                changing.insert_session(&session).await?;
+                changing.set_logged_in(account.id).await?;
+                let secret =
+                    draw_for(&changing, session.id, SecretKind::Session, Some(now), Expiry::Never).await?;
+                let change = Change::SessionIssued { account: account.id, session: session.id };
+                Ok(changing.done(change, Personal::new(), secret))
+            });
         issued.await.map(|done| done.value)
     }
 

@@ -8,9 +8,9 @@ use ndauth_core::{
 };
 use ndauth_store::{Read, StoreError, TokenPage};
 
-use crate::access::{Operation, Whose};
 use super::catalogue::each_live_token_with_grants;
 use super::copies::personal;
+use crate::access::{Operation, Whose};
 use crate::orgs::NETWORKS;
 use crate::{Authority, AuthorityError, Credential};
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use ndauth_core::{
-    Change, Expiry, Label, Lineage, Orgs, OrgSlug, Personal, Secret, SecretId, SecretKind, SecretRecord, Service,
-    ServiceId, Succession, Timestamp, may_rotate,
+    Change, Expiry, Label, Lineage, OrgSlug, Orgs, Personal, Secret, SecretId, SecretKind, SecretRecord,
+    Service, ServiceId, Succession, Timestamp, may_rotate,
 };
 use ndauth_store::{Family, Read, Write};
 use rand::rngs::SysRng;
@@ -78,18 +78,20 @@ impl Authority {
         name: &Label,
         overlap: Duration,
     ) -> Result<RotatedService, AuthorityError> {
-        let rotated = self.change(credential, Operation::RotateService, &Whose::Anyone, |changing| async move {
-            let held = hold_service(&changing, name).await?;
-            let records = held.secrets.iter().map(|found| &found.record);
-            let not_before = changing.installation().not_before;
-            unlocked(may_rotate(records, not_before, changing.now()), name.as_str())?;
-            let succession = Succession { overlap, expires_at: Expiry::Never };
-            let (secret, record) = draw(&changing, SecretKind::Service, held.lineage, &succession).await?;
-            let pending_until = end(&record, changing.now());
-            let change = Change::SecretMinted { family: held.lineage, secret: record.id };
-            let personal = Personal::from([("name", name.to_string())]);
-            Ok(changing.done(change, personal, RotatedService { secret, pending_until }))
-        });
+        let rotated =
+            self.change(credential, Operation::RotateService, &Whose::Anyone, |changing| async move {
+                let held = hold_service(&changing, name).await?;
+                let records = held.secrets.iter().map(|found| &found.record);
+                let not_before = changing.installation().not_before;
+                unlocked(may_rotate(records, not_before, changing.now()), name.as_str())?;
+                let succession = Succession { overlap, expires_at: Expiry::Never };
+                let (secret, record) =
+                    draw(&changing, SecretKind::Service, held.lineage, &succession).await?;
+                let pending_until = end(&record, changing.now());
+                let change = Change::SecretMinted { family: held.lineage, secret: record.id };
+                let personal = Personal::from([("name", name.to_string())]);
+                Ok(changing.done(change, personal, RotatedService { secret, pending_until }))
+            });
         rotated.await.map(|done| done.value)
     }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ndauth_core::{
-    AccountId, Asker, Change, DatedPolicy, Factor, Label, LastUse, Networks, Org, OrgPolicy, OrgSlug,
-    Owner, Personal, Policies, Reason, Requirement, Role, SecretPrefix, Timestamp, TokenId, decide,
+    AccountId, Asker, Change, DatedPolicy, Factor, Label, LastUse, Networks, Org, OrgPolicy, OrgSlug, Owner,
+    Personal, Policies, Reason, Requirement, Role, SecretPrefix, Timestamp, TokenId, decide,
 };
 use ndauth_store::{Read, TokenPage};
 
@@ -156,7 +156,9 @@ impl Authority {
             let personal: Personal = networks.map(|names| (NETWORKS, names)).into_iter().collect();
             Ok(changing.done(change, personal, (takes_hold_at, before + 1)))
         });
-        set.await.map(|done| done.map(|(takes_hold_at, generation)| PolicySet { takes_hold_at, impact, generation }))
+        set.await.map(|done| {
+            done.map(|(takes_hold_at, generation)| PolicySet { takes_hold_at, impact, generation })
+        })
     }
 
     /// Judges every token that may do something in an org now as it will be judged when a policy takes hold, if

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use ndauth_core::{
-    AccountId, Asker, Change, Description, ExpiryChoice, Factor, Grants, Label, Lifetime, Networks, OrgId, OrgSlug,
-    Orgs, Owner, Personal, Requirement, Scope, Secret, SecretId, SecretKind, SecretRecord, Services, Succession, Token,
-    TokenId, TokenView, decide, is_recent,
+    AccountId, Asker, Change, Description, ExpiryChoice, Factor, Grants, Label, Lifetime, Networks, OrgId,
+    OrgSlug, Orgs, Owner, Personal, Requirement, Scope, Secret, SecretId, SecretKind, SecretRecord, Services,
+    Succession, Token, TokenId, TokenView, decide, is_recent,
 };
 use ndauth_store::{Family, Read};
 use rand::rngs::SysRng;
@@ -148,7 +148,8 @@ impl Authority {
         self.admitted_by_policies(&changing, &planned).await?;
         let Held { record, token, owner } = planned;
         let now = changing.now();
-        let taken = |holder| AuthorityError::NameTaken { what: "a token", name: token.name.to_string(), holder };
+        let taken =
+            |holder| AuthorityError::NameTaken { what: "a token", name: token.name.to_string(), holder };
         if let Some(holder) = changing.find_named_token(token.owner, &token.name).await? {
             let holder = self.view(&changing, holder).await?;
             if !holder.status(now).is_dead() {
@@ -202,7 +203,10 @@ pub(super) fn owner_name(by: &Admitted) -> Result<OwnerName, AuthorityError> {
 /// An org's token is bound to its org, carries a set of grants, and ends.
 fn fits_an_org(new: &NewToken, lifetime: Lifetime) -> Result<(), AuthorityError> {
     if new.orgs.is_some() {
-        return Err(AuthorityError::invalid("orgs", "leave it out: an org's token has power in its org alone"));
+        return Err(AuthorityError::invalid(
+            "orgs",
+            "leave it out: an org's token has power in its org alone",
+        ));
     }
     if new.grants == Grants::All {
         return Err(AuthorityError::invalid("grants", "an org's token carries a set of grants, never all"));

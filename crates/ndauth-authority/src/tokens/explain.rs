@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use ndauth_core::{
-    Allowance, Among, Asker, Effective, Expiry, Factor, Grants, Label, Org, OrgPolicy, OrgSlug, Orgs, Permission,
-    Refusal, Requirement, Scope, Secret, Service, Timestamp, decide, explain,
+    Allowance, Among, Asker, Effective, Expiry, Factor, Grants, Label, Org, OrgPolicy, OrgSlug, Orgs,
+    Permission, Refusal, Requirement, Scope, Secret, Service, Timestamp, decide, explain,
 };
 use ndauth_store::{Family, Read};
 

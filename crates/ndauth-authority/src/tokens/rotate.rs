@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use ndauth_core::{
-    Change, Expiry, ExpiryChoice, Lifetime, Lineage, MAX_LIFETIME, Org, Orgs, Owner, Personal, Policies, Refusal,
-    Secret, SecretKind, SecretPrefix, SecretRecord, Since, Succession, Timestamp, Token, TokenStatus, TokenView,
-    may_rotate,
+    Change, Expiry, ExpiryChoice, Lifetime, Lineage, MAX_LIFETIME, Org, Orgs, Owner, Personal, Policies,
+    Refusal, Secret, SecretKind, SecretPrefix, SecretRecord, Since, Succession, Timestamp, Token,
+    TokenStatus, TokenView, may_rotate,
 };
 use ndauth_store::Read;
 
@@ -78,7 +78,8 @@ impl Authority {
         which: &Which,
         prefix: Option<SecretPrefix>,
     ) -> Result<Changed<TokenView>, AuthorityError> {
-        self.settle_rotation(credential, Operation::ConfirmRotation, whose, which, &Settling::Confirm(prefix)).await
+        self.settle_rotation(credential, Operation::ConfirmRotation, whose, which, &Settling::Confirm(prefix))
+            .await
     }
 
     /// Forgets the new secret.
@@ -99,7 +100,8 @@ impl Authority {
         which: &Which,
         anyway: bool,
     ) -> Result<Changed<TokenView>, AuthorityError> {
-        self.settle_rotation(credential, Operation::RetireSecret, whose, which, &Settling::Retire { anyway }).await
+        self.settle_rotation(credential, Operation::RetireSecret, whose, which, &Settling::Retire { anyway })
+            .await
     }
 
     async fn settle_rotation(

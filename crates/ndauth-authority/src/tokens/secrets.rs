@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use ndauth_core::{
-    Change, Expiry, Lineage, Personal, Retirement, Secret, SecretId, SecretKind, SecretPrefix,
-    SecretRecord, SecretState, Since, Succession, Timestamp, Token, Unready,
+    Change, Expiry, Lineage, Personal, Retirement, Secret, SecretId, SecretKind, SecretPrefix, SecretRecord,
+    SecretState, Since, Succession, Timestamp, Token, Unready,
 };
 use ndauth_store::{Family, FoundSecret, StoreError, Write};
 use rand::rngs::SysRng;
 
-use crate::uses::Uses;
 use crate::AuthorityError;
+use crate::validation::uses::Uses;
 
 /// What becomes of a rotation.
 #[derive(Clone, Debug)]
@@ -48,7 +48,13 @@ impl HeldFamily {
             },
             Lineage::Service(id) => {
                 write.lock_service(id).await?;
-                (None, write.find_service(id).await?.map_or_else(String::new, |service| service.name.to_string()))
+                (
+                    None,
+                    write
+                        .find_service(id)
+                        .await?
+                        .map_or_else(String::new, |service| service.name.to_string()),
+                )
             }
         };
         let secrets = write.list_secrets(Family::from(lineage)).await?;

@@ -47,10 +47,11 @@ impl Authority {
         id: TokenId,
     ) -> Result<Changed<TokenView>, AuthorityError> {
         let whose = Whose::Org(slug.clone());
-        let suspended = self.change(credential, Operation::SuspendPersonalToken, &whose, |changing| async move {
-            let (token, level) = personal_token(&changing, id).await?;
-            self.suspend(changing, token, level).await
-        });
+        let suspended =
+            self.change(credential, Operation::SuspendPersonalToken, &whose, |changing| async move {
+                let (token, level) = personal_token(&changing, id).await?;
+                self.suspend(changing, token, level).await
+            });
         suspended.await.map(|done| done.map(|view: TokenView| view.as_seen_in(slug)))
     }
 
@@ -62,10 +63,11 @@ impl Authority {
         id: TokenId,
     ) -> Result<Changed<TokenView>, AuthorityError> {
         let whose = Whose::Org(slug.clone());
-        let resumed = self.change(credential, Operation::ResumePersonalToken, &whose, |changing| async move {
-            let (token, level) = personal_token(&changing, id).await?;
-            self.resume(changing, token, level).await
-        });
+        let resumed =
+            self.change(credential, Operation::ResumePersonalToken, &whose, |changing| async move {
+                let (token, level) = personal_token(&changing, id).await?;
+                self.resume(changing, token, level).await
+            });
         resumed.await.map(|done| done.map(|view: TokenView| view.as_seen_in(slug)))
     }
 

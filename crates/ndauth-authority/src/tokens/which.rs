@@ -77,7 +77,8 @@ impl Which {
 async fn find(read: &Read, owner: Option<Owner>, which: &Which) -> Result<Token, AuthorityError> {
     let (text, named) = match which {
         Which::Id(id) => {
-            let token = read.find_token(*id).await?.filter(|token| owner.is_none_or(|owner| token.owner == owner));
+            let token =
+                read.find_token(*id).await?.filter(|token| owner.is_none_or(|owner| token.owner == owner));
             return token.ok_or_else(|| no_token(id));
         }
         Which::Name(text) => (text.as_str(), owner.zip(text.parse::<Label>().ok())),
@@ -115,7 +116,8 @@ fn beginning(text: &str) -> Option<(Uuid, Uuid)> {
     if !hexadecimal || !(SHORTEST..=32).contains(&digits.len()) {
         return None;
     }
-    let filled = |with: char| Uuid::parse_str(&format!("{digits}{}", with.to_string().repeat(32 - digits.len())));
+    let filled =
+        |with: char| Uuid::parse_str(&format!("{digits}{}", with.to_string().repeat(32 - digits.len())));
     filled('0').ok().zip(filled('f').ok())
 }
 

@@ -12,8 +12,8 @@ use ndauth_core::{
 use ndauth_store::{StoreError, Use};
 
 use crate::access::{Kind, Operation, held};
-use crate::effects::{Effect, Effects};
-use crate::mirror::{self, Found, Known, Stale, StaleCause, View, asking};
+use crate::validation::mirror::effects::{Effect, Effects};
+use crate::validation::mirror::{self, Found, Known, Stale, StaleCause, View, asking};
 use crate::{Authority, AuthorityError, Caller, Credential};
 
 /// What a service asks.

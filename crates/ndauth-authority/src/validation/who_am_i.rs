@@ -10,8 +10,8 @@ use ndauth_core::{
 use super::validate::{broken, judge_service, token_caller};
 use crate::access::held::OwnerName;
 use crate::access::{Operation, Whose};
-use crate::effects::{Effect, Effects};
-use crate::mirror::{Found, Known, Stale, View, asking};
+use crate::validation::mirror::effects::{Effect, Effects};
+use crate::validation::mirror::{Found, Known, Stale, View, asking};
 use crate::{Authority, AuthorityError, Caller, Credential, Life};
 
 /// Who a caller is.

@@ -427,7 +427,8 @@ fn the_first_factor_that_refuses_is_named() {
             "from elsewhere, at ndauth",
             |w| {
                 w.token.networks = networks("10.0.0.0/8");
-                (w.service, w.requirement, w.address) = (None, Requirement::Account { permission: None }, address("192.0.2.7"));
+                (w.service, w.requirement, w.address) =
+                    (None, Requirement::Account { permission: None }, address("192.0.2.7"));
             },
             Some(Refusal::NetworkNotCovered("192.0.2.7".parse().expect("an address"))),
         ),

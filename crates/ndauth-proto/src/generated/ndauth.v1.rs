@@ -6385,7 +6385,7 @@ pub struct Change {
     #[prost(uint64, tag = "1")]
     pub sequence: u64,
     /// What it concerns. A kind that the client does not know concerns everything.
-    #[prost(oneof = "change::Concern", tags = "2, 3, 4, 5")]
+    #[prost(oneof = "change::Concern", tags = "2, 3, 4, 5, 6")]
     pub concern: ::core::option::Option<change::Concern>,
 }
 /// Nested message and enum types in `Change`.
@@ -6405,6 +6405,9 @@ pub mod change {
         /// An org was made that was not there before; its id.
         #[prost(string, tag = "5")]
         NewOrgId(::prost::alloc::string::String),
+        /// Everything.
+        #[prost(message, tag = "6")]
+        Everything(super::All),
     }
 }
 /// That everything was told up to an event.

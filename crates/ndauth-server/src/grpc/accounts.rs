@@ -5,7 +5,8 @@ use ndauth_core::{Membership, Problem};
 use ndauth_proto::v1::account_service_server::AccountService;
 use ndauth_proto::v1::{
     All, ListOrgsRequest, ListOrgsResponse, ListSessionsRequest, ListSessionsResponse, RevokeSessionsRequest,
-    RevokeSessionsResponse, Session, WhoAmIRequest, WhoAmIResponse, revoke_sessions_request, who_am_i_response,
+    RevokeSessionsResponse, Session, WhoAmIRequest, WhoAmIResponse, revoke_sessions_request,
+    who_am_i_response,
 };
 use ndauth_proto::{
     account_to_proto, membership_to_proto, service_to_proto, session_to_proto, timestamp_to_proto,
@@ -20,29 +21,29 @@ use super::{Service, answer, taken};
 impl AccountService for Service {
     async fn who_am_i(&self, request: Request<WhoAmIRequest>) -> Result<Response<WhoAmIResponse>, Status> {
         answer(async {
-        let (credential, _) = taken(request)?;
-        let who = self.authority.who_am_i(&credential).await?;
-        let (account, credential) = match &who.identity {
-            Identity::Session(account, session, prefix) => (
-                Some(account_to_proto(account)),
-                who_am_i_response::Credential::Session(session_to_proto(session, prefix)),
-            ),
-            Identity::Token(account, view) => (
-                Some(account_to_proto(account)),
-                who_am_i_response::Credential::Token(token_to_proto(view, who.now)),
-            ),
-            Identity::OrgToken(view) => {
-                (None, who_am_i_response::Credential::Token(token_to_proto(view, who.now)))
-            }
-            Identity::Service(service, orgs) => {
-                (None, who_am_i_response::Credential::Service(service_to_proto(service, orgs)))
-            }
-        };
-        Ok(WhoAmIResponse {
-            account,
-            credential: Some(credential),
-            evaluated_at: Some(timestamp_to_proto(who.now)),
-        })
+            let (credential, _) = taken(request)?;
+            let who = self.authority.who_am_i(&credential).await?;
+            let (account, credential) = match &who.identity {
+                Identity::Session(account, session, prefix) => (
+                    Some(account_to_proto(account)),
+                    who_am_i_response::Credential::Session(session_to_proto(session, prefix)),
+                ),
+                Identity::Token(account, view) => (
+                    Some(account_to_proto(account)),
+                    who_am_i_response::Credential::Token(token_to_proto(view, who.now)),
+                ),
+                Identity::OrgToken(view) => {
+                    (None, who_am_i_response::Credential::Token(token_to_proto(view, who.now)))
+                }
+                Identity::Service(service, orgs) => {
+                    (None, who_am_i_response::Credential::Service(service_to_proto(service, orgs)))
+                }
+            };
+            Ok(WhoAmIResponse {
+                account,
+                credential: Some(credential),
+                evaluated_at: Some(timestamp_to_proto(who.now)),
+            })
         })
         .await
     }

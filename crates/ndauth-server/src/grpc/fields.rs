@@ -129,7 +129,9 @@ pub(crate) fn created_before(
     match which {
         Some(Which::CreatedBefore(before)) => timestamp_from_proto("created_before", before).map(Some),
         Some(Which::All(v1::All {})) => Ok(None),
-        None => Err(Problem::invalid("which", "say `all`, or `created_before`: what is absent means neither")),
+        None => {
+            Err(Problem::invalid("which", "say `all`, or `created_before`: what is absent means neither"))
+        }
     }
 }
 
@@ -155,7 +157,8 @@ pub(crate) fn paged<T>(
 ) -> Result<(Vec<T>, String), Problem> {
     let TokenPage { limit, .. } = page(false, size, "")?;
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let mut rest = rows.into_iter().skip_while(|row| !after.is_empty() && key(row).as_str() <= after).peekable();
+    let mut rest =
+        rows.into_iter().skip_while(|row| !after.is_empty() && key(row).as_str() <= after).peekable();
     let part: Vec<T> = rest.by_ref().take(limit).collect();
     let next = match (part.last(), rest.peek()) {
         (Some(last), Some(_)) => key(last),

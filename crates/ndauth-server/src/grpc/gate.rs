@@ -177,7 +177,9 @@ impl Doors {
         for (row, call) in TABLE.iter().flat_map(|row| row.calls.iter().map(move |call| (row, *call))) {
             match call.split_once(' ') {
                 Some(page) => drop(pages.entry(page).or_insert_with(|| door(row, call))),
-                None => drop(calls.entry(call.trim_end_matches('*')).or_insert_with(|| door(row, row.calls[0]))),
+                None => {
+                    drop(calls.entry(call.trim_end_matches('*')).or_insert_with(|| door(row, row.calls[0])))
+                }
             }
         }
         Doors { calls, pages }

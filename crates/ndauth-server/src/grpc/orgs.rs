@@ -19,7 +19,10 @@ const MOST_BROKEN: usize = 10_000;
 
 #[async_trait]
 impl OrgService for Service {
-    async fn create_org(&self, request: Request<v1::CreateOrgRequest>) -> Result<Response<v1::CreateOrgResponse>, Status> {
+    async fn create_org(
+        &self,
+        request: Request<v1::CreateOrgRequest>,
+    ) -> Result<Response<v1::CreateOrgResponse>, Status> {
         answer(async {
             let (credential, request) = taken(request)?;
             let name = Some(request.name.as_str()).filter(|name| !name.is_empty());
@@ -28,14 +31,18 @@ impl OrgService for Service {
                 name: name.map(|name| label("name", name)).transpose()?,
                 admin: None,
             };
-            let Changed { value, changed, sequence, now } = self.authority.create_org(&credential, &new).await?;
+            let Changed { value, changed, sequence, now } =
+                self.authority.create_org(&credential, &new).await?;
             let (org, evaluated_at) = (Some(org_to_proto(&value, Some(1))), Some(timestamp_to_proto(now)));
             Ok(v1::CreateOrgResponse { org, changed, sequence, evaluated_at })
         })
         .await
     }
 
-    async fn get_org(&self, request: Request<v1::GetOrgRequest>) -> Result<Response<v1::GetOrgResponse>, Status> {
+    async fn get_org(
+        &self,
+        request: Request<v1::GetOrgRequest>,
+    ) -> Result<Response<v1::GetOrgResponse>, Status> {
         answer(async {
             let (credential, request) = taken(request)?;
             let org = org_slug_from_proto("org", &request.org)?;
@@ -46,41 +53,58 @@ impl OrgService for Service {
         .await
     }
 
-    async fn freeze_org(&self, request: Request<v1::FreezeOrgRequest>) -> Result<Response<v1::FreezeOrgResponse>, Status> {
+    async fn freeze_org(
+        &self,
+        request: Request<v1::FreezeOrgRequest>,
+    ) -> Result<Response<v1::FreezeOrgResponse>, Status> {
         answer(async {
             let (credential, request) = taken(request)?;
             let org = org_slug_from_proto("org", &request.org)?;
-            let Changed { value, changed, sequence, now } = self.authority.freeze_org(&credential, &org).await?;
+            let Changed { value, changed, sequence, now } =
+                self.authority.freeze_org(&credential, &org).await?;
             let (org, evaluated_at) = (Some(org_to_proto(&value, None)), Some(timestamp_to_proto(now)));
             Ok(v1::FreezeOrgResponse { org, changed, sequence, evaluated_at })
         })
         .await
     }
 
-    async fn unfreeze_org(&self, request: Request<v1::UnfreezeOrgRequest>) -> Result<Response<v1::UnfreezeOrgResponse>, Status> {
+    async fn unfreeze_org(
+        &self,
+        request: Request<v1::UnfreezeOrgRequest>,
+    ) -> Result<Response<v1::UnfreezeOrgResponse>, Status> {
         answer(async {
             let (credential, request) = taken(request)?;
             let org = org_slug_from_proto("org", &request.org)?;
-            let Changed { value, changed, sequence, now } = self.authority.unfreeze_org(&credential, &org).await?;
+            let Changed { value, changed, sequence, now } =
+                self.authority.unfreeze_org(&credential, &org).await?;
             let (org, evaluated_at) = (Some(org_to_proto(&value, None)), Some(timestamp_to_proto(now)));
             Ok(v1::UnfreezeOrgResponse { org, changed, sequence, evaluated_at })
         })
         .await
     }
 
-    async fn list_members(&self, request: Request<v1::ListMembersRequest>) -> Result<Response<v1::ListMembersResponse>, Status> {
+    async fn list_members(
+        &self,
+        request: Request<v1::ListMembersRequest>,
+    ) -> Result<Response<v1::ListMembersResponse>, Status> {
         answer(async {
             let (credential, request) = taken(request)?;
             let org = org_slug_from_proto("org", &request.org)?;
             let members = self.authority.list_members(&credential, &org).await?;
             let by = |member: &MemberShown| member.handle.to_string();
             let (members, next_page_token) = paged(members, by, request.page_size, &request.page_token)?;
-            Ok(v1::ListMembersResponse { members: members.iter().map(member_to_proto).collect(), next_page_token })
+            Ok(v1::ListMembersResponse {
+                members: members.iter().map(member_to_proto).collect(),
+                next_page_token,
+            })
         })
         .await
     }
 
-    async fn set_member(&self, request: Request<v1::SetMemberRequest>) -> Result<Response<v1::SetMemberResponse>, Status> {
+    async fn set_member(
+        &self,
+        request: Request<v1::SetMemberRequest>,
+    ) -> Result<Response<v1::SetMemberResponse>, Status> {
         answer(async {
             let (credential, request) = taken(request)?;
             let org = org_slug_from_proto("org", &request.org)?;
@@ -94,7 +118,10 @@ impl OrgService for Service {
         .await
     }
 
-    async fn remove_member(&self, request: Request<v1::RemoveMemberRequest>) -> Result<Response<v1::RemoveMemberResponse>, Status> {
+    async fn remove_member(
+        &self,
+        request: Request<v1::RemoveMemberRequest>,
+    ) -> Result<Response<v1::RemoveMemberResponse>, Status> {
         answer(async {
             let (credential, request) = taken(request)?;
             let org = org_slug_from_proto("org", &request.org)?;
@@ -106,7 +133,10 @@ impl OrgService for Service {
         .await
     }
 
-    async fn get_org_policy(&self, request: Request<v1::GetOrgPolicyRequest>) -> Result<Response<v1::GetOrgPolicyResponse>, Status> {
+    async fn get_org_policy(
+        &self,
+        request: Request<v1::GetOrgPolicyRequest>,
+    ) -> Result<Response<v1::GetOrgPolicyResponse>, Status> {
         answer(async {
             let (credential, request) = taken(request)?;
             let org = org_slug_from_proto("org", &request.org)?;
@@ -128,7 +158,10 @@ impl OrgService for Service {
         .await
     }
 
-    async fn set_org_policy(&self, request: Request<v1::SetOrgPolicyRequest>) -> Result<Response<v1::SetOrgPolicyResponse>, Status> {
+    async fn set_org_policy(
+        &self,
+        request: Request<v1::SetOrgPolicyRequest>,
+    ) -> Result<Response<v1::SetOrgPolicyResponse>, Status> {
         answer(async {
             let (credential, request) = taken(request)?;
             let org = org_slug_from_proto("org", &request.org)?;
@@ -140,7 +173,8 @@ impl OrgService for Service {
             } else {
                 self.authority.set_policy(&credential, &org, &new).await?
             };
-            let Changed { value: PolicySet { takes_hold_at, impact, generation }, changed, sequence, now } = set;
+            let Changed { value: PolicySet { takes_hold_at, impact, generation }, changed, sequence, now } =
+                set;
             Ok(v1::SetOrgPolicyResponse {
                 takes_hold_at: Some(timestamp_to_proto(takes_hold_at)),
                 impact: Some(impact_to_proto(&impact, most.min(MOST_BROKEN), now)),
@@ -153,7 +187,10 @@ impl OrgService for Service {
         .await
     }
 
-    async fn list_personal_tokens(&self, request: Request<v1::ListPersonalTokensRequest>) -> Result<Response<v1::ListPersonalTokensResponse>, Status> {
+    async fn list_personal_tokens(
+        &self,
+        request: Request<v1::ListPersonalTokensRequest>,
+    ) -> Result<Response<v1::ListPersonalTokensResponse>, Status> {
         answer(async {
             let (credential, request) = taken(request)?;
             let org = org_slug_from_proto("org", &request.org)?;
@@ -168,7 +205,10 @@ impl OrgService for Service {
         .await
     }
 
-    async fn suspend_personal_token(&self, request: Request<v1::SuspendPersonalTokenRequest>) -> Result<Response<v1::SuspendPersonalTokenResponse>, Status> {
+    async fn suspend_personal_token(
+        &self,
+        request: Request<v1::SuspendPersonalTokenRequest>,
+    ) -> Result<Response<v1::SuspendPersonalTokenResponse>, Status> {
         answer(async {
             let (credential, request) = taken(request)?;
             let (org, id) = (org_slug_from_proto("org", &request.org)?, token_id("id", &request.id)?);
@@ -180,7 +220,10 @@ impl OrgService for Service {
         .await
     }
 
-    async fn resume_personal_token(&self, request: Request<v1::ResumePersonalTokenRequest>) -> Result<Response<v1::ResumePersonalTokenResponse>, Status> {
+    async fn resume_personal_token(
+        &self,
+        request: Request<v1::ResumePersonalTokenRequest>,
+    ) -> Result<Response<v1::ResumePersonalTokenResponse>, Status> {
         answer(async {
             let (credential, request) = taken(request)?;
             let (org, id) = (org_slug_from_proto("org", &request.org)?, token_id("id", &request.id)?);

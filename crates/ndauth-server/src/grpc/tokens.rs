@@ -1,13 +1,15 @@
 //! `TokenService`.
 
-use ndauth_authority::{Changed, Explanation, Inquiry, Minted, NewToken, RevokedAll, Revoking, Rotated, Subject};
+use ndauth_authority::{
+    Changed, Explanation, Inquiry, Minted, NewToken, RevokedAll, Revoking, Rotated, Subject,
+};
 use ndauth_core::{Factor, InvalidSecret, OVERLAP, Problem, Refusal};
 use ndauth_proto::v1::token_service_server::TokenService;
 use ndauth_proto::{
-    description_from_proto, duration_from_proto, effective_to_proto, expiry_choice_from_proto, factor_to_proto,
-    grants_from_proto, networks_from_proto, org_slug_from_proto, orgs_from_proto, permission_from_proto,
-    refusal_to_proto, revocation_reason_from_proto, scope_from_proto, services_from_proto, timestamp_to_proto,
-    token_to_proto, v1,
+    description_from_proto, duration_from_proto, effective_to_proto, expiry_choice_from_proto,
+    factor_to_proto, grants_from_proto, networks_from_proto, org_slug_from_proto, orgs_from_proto,
+    permission_from_proto, refusal_to_proto, revocation_reason_from_proto, scope_from_proto,
+    services_from_proto, timestamp_to_proto, token_to_proto, v1,
 };
 use tonic::{Request, Response, Status, async_trait};
 
@@ -72,12 +74,16 @@ impl TokenService for Service {
         .await
     }
 
-    async fn update_token(&self, request: Request<v1::UpdateTokenRequest>) -> Result<Response<v1::UpdateTokenResponse>, Status> {
+    async fn update_token(
+        &self,
+        request: Request<v1::UpdateTokenRequest>,
+    ) -> Result<Response<v1::UpdateTokenResponse>, Status> {
         answer(async {
             let (credential, request) = taken(request)?;
             let (whose, which) = (whose(request.whose)?, which(request.which)?);
             let description = request.description.as_deref();
-            let description = description.map(|text| description_from_proto("description", text)).transpose()?;
+            let description =
+                description.map(|text| description_from_proto("description", text)).transpose()?;
             let Changed { value, changed, sequence, now } =
                 self.authority.update_token(&credential, &whose, &which, description.as_ref()).await?;
             let (token, evaluated_at) = (Some(token_to_proto(&value, now)), Some(timestamp_to_proto(now)));
@@ -86,7 +92,10 @@ impl TokenService for Service {
         .await
     }
 
-    async fn revoke_token(&self, request: Request<v1::RevokeTokenRequest>) -> Result<Response<v1::RevokeTokenResponse>, Status> {
+    async fn revoke_token(
+        &self,
+        request: Request<v1::RevokeTokenRequest>,
+    ) -> Result<Response<v1::RevokeTokenResponse>, Status> {
         answer(async {
             let (credential, request) = taken(request)?;
             let (whose, which) = (whose(request.whose)?, which(request.which)?);
@@ -112,8 +121,10 @@ impl TokenService for Service {
             let overlap = request.overlap.map(|overlap| duration_from_proto("overlap", overlap));
             let overlap = overlap.transpose()?.unwrap_or(OVERLAP);
             let expiry = request.expiry.map(|choice| expiry_choice_from_proto("expiry", Some(choice)));
-            let rotated =
-                self.authority.rotate_token(&credential, &whose, &which, overlap, expiry.transpose()?).await?;
+            let rotated = self
+                .authority
+                .rotate_token(&credential, &whose, &which, overlap, expiry.transpose()?)
+                .await?;
             let Changed { value: Rotated { view, secret, pending_until }, changed, sequence, now } = rotated;
             Ok(v1::RotateTokenResponse {
                 token: Some(token_to_proto(&view, now)),
@@ -127,7 +138,10 @@ impl TokenService for Service {
         .await
     }
 
-    async fn confirm_rotation(&self, request: Request<v1::ConfirmRotationRequest>) -> Result<Response<v1::ConfirmRotationResponse>, Status> {
+    async fn confirm_rotation(
+        &self,
+        request: Request<v1::ConfirmRotationRequest>,
+    ) -> Result<Response<v1::ConfirmRotationResponse>, Status> {
         answer(async {
             let (credential, request) = taken(request)?;
             let (whose, which) = (whose(request.whose)?, which(request.which)?);
@@ -142,7 +156,10 @@ impl TokenService for Service {
         .await
     }
 
-    async fn drop_rotation(&self, request: Request<v1::DropRotationRequest>) -> Result<Response<v1::DropRotationResponse>, Status> {
+    async fn drop_rotation(
+        &self,
+        request: Request<v1::DropRotationRequest>,
+    ) -> Result<Response<v1::DropRotationResponse>, Status> {
         answer(async {
             let (credential, request) = taken(request)?;
             let (whose, which) = (whose(request.whose)?, which(request.which)?);
@@ -154,7 +171,10 @@ impl TokenService for Service {
         .await
     }
 
-    async fn retire_secret(&self, request: Request<v1::RetireSecretRequest>) -> Result<Response<v1::RetireSecretResponse>, Status> {
+    async fn retire_secret(
+        &self,
+        request: Request<v1::RetireSecretRequest>,
+    ) -> Result<Response<v1::RetireSecretResponse>, Status> {
         answer(async {
             let (credential, request) = taken(request)?;
             let (whose, which) = (whose(request.whose)?, which(request.which)?);
@@ -166,11 +186,15 @@ impl TokenService for Service {
         .await
     }
 
-    async fn renew_token(&self, request: Request<v1::RenewTokenRequest>) -> Result<Response<v1::RenewTokenResponse>, Status> {
+    async fn renew_token(
+        &self,
+        request: Request<v1::RenewTokenRequest>,
+    ) -> Result<Response<v1::RenewTokenResponse>, Status> {
         answer(async {
             let (credential, request) = taken(request)?;
             let (whose, which) = (whose(request.whose)?, which(request.which)?);
-            let minimum = request.minimum.map(|minimum| duration_from_proto("minimum", minimum)).transpose()?;
+            let minimum =
+                request.minimum.map(|minimum| duration_from_proto("minimum", minimum)).transpose()?;
             let Changed { value, changed, sequence, now } =
                 self.authority.renew_token(&credential, &whose, &which, minimum).await?;
             let (token, evaluated_at) = (Some(token_to_proto(&value, now)), Some(timestamp_to_proto(now)));
@@ -179,7 +203,10 @@ impl TokenService for Service {
         .await
     }
 
-    async fn suspend_token(&self, request: Request<v1::SuspendTokenRequest>) -> Result<Response<v1::SuspendTokenResponse>, Status> {
+    async fn suspend_token(
+        &self,
+        request: Request<v1::SuspendTokenRequest>,
+    ) -> Result<Response<v1::SuspendTokenResponse>, Status> {
         answer(async {
             let (credential, request) = taken(request)?;
             let (whose, which) = (whose(request.whose)?, which(request.which)?);
@@ -191,7 +218,10 @@ impl TokenService for Service {
         .await
     }
 
-    async fn resume_token(&self, request: Request<v1::ResumeTokenRequest>) -> Result<Response<v1::ResumeTokenResponse>, Status> {
+    async fn resume_token(
+        &self,
+        request: Request<v1::ResumeTokenRequest>,
+    ) -> Result<Response<v1::ResumeTokenResponse>, Status> {
         answer(async {
             let (credential, request) = taken(request)?;
             let (whose, which) = (whose(request.whose)?, which(request.which)?);
@@ -262,7 +292,10 @@ fn inquiry(request: v1::ExplainTokenRequest) -> Result<Inquiry, Problem> {
             Subject::Planned(Box::new(new_token(Some(planned))?))
         }
         None => {
-            return Err(Problem::invalid("token", "say `which`, show its `secret`, or say what is `planned`"));
+            return Err(Problem::invalid(
+                "token",
+                "say `which`, show its `secret`, or say what is `planned`",
+            ));
         }
     };
     let permission = request.permission.as_ref();
@@ -279,7 +312,8 @@ fn inquiry(request: v1::ExplainTokenRequest) -> Result<Inquiry, Problem> {
         (Some(access), permission) => Some((access, permission)),
     };
     let service = optional(request.service.as_ref(), |name| label("service", name))?;
-    let address = address_from_proto("client_address", request.client_address.as_deref().unwrap_or_default())?;
+    let address =
+        address_from_proto("client_address", request.client_address.as_deref().unwrap_or_default())?;
     Ok(Inquiry { whose: whose(request.whose)?, subject, org, question, service, address })
 }
 

@@ -197,7 +197,8 @@ impl Aim {
 
     /// How it is named, for people.
     pub(crate) fn shown(&self) -> &str {
-        let (v1::which::Kind::Name(text) | v1::which::Kind::Id(text) | v1::which::Kind::Prefix(text)) = &self.which;
+        let (v1::which::Kind::Name(text) | v1::which::Kind::Id(text) | v1::which::Kind::Prefix(text)) =
+            &self.which;
         text
     }
 
@@ -224,7 +225,10 @@ impl Aim {
 
     pub(crate) async fn get(&self, server: &Connection) -> Result<Seen, Failure> {
         let answer = self.find(server).await?;
-        Ok(Seen { now: told("evaluated_at", Some(answer.evaluated_at))?, token: TokenShown::read(answer.token)? })
+        Ok(Seen {
+            now: told("evaluated_at", Some(answer.evaluated_at))?,
+            token: TokenShown::read(answer.token)?,
+        })
     }
 
     pub(crate) async fn update(&self, server: &Connection, description: &str) -> Result<Changed, Failure> {

@@ -119,7 +119,8 @@ pub(crate) async fn run<C: Owner>(common: &Common, create: &Create<C>) -> Result
     let mut server = connect(common).await?;
     let new = new_token(create, &server, &whose).await?;
     if create.preview {
-        return preview(common.format, &server, whose.to_proto(), explain_token_request::Token::Planned(new)).await;
+        return preview(common.format, &server, whose.to_proto(), explain_token_request::Token::Planned(new))
+            .await;
     }
     let sent = match (&sink, &create.token_file) {
         (Some(sink), _) => Some(sink.whereabouts()),

@@ -139,8 +139,7 @@ pub(crate) async fn preview(
     whose: v1::Whose,
     planned: explain_token_request::Token,
 ) -> Result<(), Failure> {
-    let request =
-        v1::ExplainTokenRequest { whose: Some(whose), token: Some(planned), ..Default::default() };
+    let request = v1::ExplainTokenRequest { whose: Some(whose), token: Some(planned), ..Default::default() };
     let explanations = ask(server, request).await?;
     match format {
         Format::Table => {
@@ -209,7 +208,11 @@ impl Explained {
             }
             Outcome::Allowed(allowed) => Ok(Allowed::read(allowed)?),
         };
-        Ok(Explained { org: told.org.unwrap_or_default(), findings: told.findings.into_iter().map(finding).collect(), outcome })
+        Ok(Explained {
+            org: told.org.unwrap_or_default(),
+            findings: told.findings.into_iter().map(finding).collect(),
+            outcome,
+        })
     }
 
     fn row(&self) -> [String; 4] {

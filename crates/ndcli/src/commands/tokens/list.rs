@@ -5,7 +5,9 @@ use std::time::Duration;
 use clap::ValueEnum;
 use ndauth_core::{Since, Timestamp};
 use ndauth_proto::{duration_to_proto, v1};
-use ndauth_terminal::{Failure, RevocationShown, Rows, TokenShown, ago, detailed, print, print_json, shown, told};
+use ndauth_terminal::{
+    Failure, RevocationShown, Rows, TokenShown, ago, detailed, print, print_json, shown, told,
+};
 use serde_json::json;
 
 use super::aim::Owner;

@@ -6,8 +6,8 @@ use ndauth_core::{Actor, Causes, Change, Lineage, Owner, Personal, Reason, Secre
 
 use crate::access::Operation;
 use crate::change::{Done, Uncalled};
-use crate::follow_ups::{DAY, FollowUp, What};
 use crate::tokens::{HeldFamily, level_in};
+use crate::validation::queue::{DAY, FollowUp, What};
 use crate::{Authority, AuthorityError};
 
 /// The use of a secret that retired longer ago suspends nothing: such secrets lie in too many places.

@@ -10,8 +10,8 @@ use ndauth_store::Use;
 use tokio::sync::watch;
 
 use crate::access::Operation;
-use crate::effects::Effects;
-use crate::mirror::{Heard, Stale, StaleCause, View, asking};
+use crate::validation::mirror::effects::Effects;
+use crate::validation::mirror::{Heard, Stale, StaleCause, View, asking};
 use crate::{Authority, AuthorityError, Credential};
 
 /// A service that watches.
