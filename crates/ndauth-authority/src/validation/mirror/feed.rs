@@ -1,4 +1,4 @@
-//! The last events and what they concern, for services that keep what they were told.
+//! The feed: the last events, and what each concerns. Watchers are told from it.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -19,26 +19,26 @@ pub(crate) struct Recent {
 pub(crate) struct Heard {
     hash: [u8; 32],
     pub(crate) concern: Concern,
-    /// The owner of the token that it concerns. `None` also where the database holds nonsense of that.
+    /// The owner of the token that it concerns. `None` also where its row is corrupt.
     pub(crate) owner: Option<Owner>,
 }
 
 /// The owners of some tokens.
 pub(super) type Owners = HashMap<TokenId, Owner>;
 
-/// How many events are kept: a service that is further behind begins anew.
+/// The number of events that are kept. A watcher that is further behind must drop all that it keeps.
 pub(super) const KEPT: usize = 4096;
 
 /// Each takes no more than 83 bytes.
 const _: () = assert!(size_of::<Heard>() <= 83);
 
 impl Recent {
-    /// Those of a state as of the end of a log, none yet.
+    /// No events yet, after the end of a log.
     pub(super) fn after(before: Head) -> Recent {
         Recent { before, events: VecDeque::with_capacity(KEPT) }
     }
 
-    /// Adds the next events, and forgets the first where there are too many.
+    /// Adds the next events, and drops the first where there are too many.
     pub(super) fn push(&mut self, heard: Vec<Heard>) {
         for next in heard {
             if self.events.len() == KEPT
@@ -50,7 +50,7 @@ impl Recent {
         }
     }
 
-    /// The place of an event, and where those after it begin. `None` where it is not kept.
+    /// The log's head as of an event, and the index of the next event. `None` where it is not kept.
     fn find(&self, sequence: u64) -> Option<(Head, usize)> {
         let behind = usize::try_from(sequence.checked_sub(self.before.sequence)?).ok()?;
         let head = match behind.checked_sub(1) {
@@ -60,7 +60,7 @@ impl Recent {
         Some((head, behind))
     }
 
-    /// The place of an event.
+    /// The log's head as of an event. `None` where that is not kept.
     pub(crate) fn head(&self, sequence: u64) -> Option<Head> {
         self.find(sequence).map(|(head, _)| head)
     }
@@ -77,7 +77,7 @@ impl Recent {
 }
 
 impl Heard {
-    /// What events with these entries concern, given the owners of the tokens among that.
+    /// Events with their entries, given the owners of the tokens that they concern.
     pub(super) fn list(events: &[StoredEvent], entries: &[Option<Entry>], owners: &Owners) -> Vec<Heard> {
         let heard = |(event, entry): (&StoredEvent, &Option<Entry>)| {
             let concern = Concern::of(entry.as_ref());
@@ -95,3 +95,6 @@ impl Heard {
 pub(super) fn owners(tokens: &[Kin<Token>]) -> Owners {
     tokens.iter().map(|kin| (kin.of.id, kin.of.owner)).collect()
 }
+
+#[cfg(test)]
+mod tests;
