@@ -1,4 +1,4 @@
-//! The queue of what answers set off: a new secret's first use is to confirm it, a retired one's use is to be recorded.
+//! The follow-ups that wait to be done.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use ndauth_core::{Lineage, SecretId, SecretRecord, Timestamp};
 use tokio::sync::Notify;
 
-/// What is to be done.
+/// The follow-ups that wait, each once a day.
 #[derive(Debug, Default)]
 pub(crate) struct FollowUps {
     queue: Mutex<Queue>,
@@ -17,57 +17,40 @@ pub(crate) struct FollowUps {
 #[derive(Debug, Default)]
 struct Queue {
     waiting: VecDeque<FollowUp>,
-    /// Of which secrets it was seen lately, and on which day.
+    /// The day on which each was seen last.
     seen: HashMap<(SecretId, What), i64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum What {
+pub(super) enum What {
     Used,
     Reused,
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct FollowUp {
-    pub(crate) what: What,
-    pub(crate) family: Lineage,
-    pub(crate) secret: SecretId,
-    pub(crate) at: Timestamp,
-    pub(crate) from: Option<IpAddr>,
+pub(super) struct FollowUp {
+    pub(super) what: What,
+    pub(super) family: Lineage,
+    pub(super) secret: SecretId,
+    pub(super) at: Timestamp,
+    pub(super) from: Option<IpAddr>,
 }
 
-/// How much waits at the most. What does not fit is noted at its next use.
+/// The most follow-ups that wait. Others are noted at the next use.
 const MOST: usize = 10_000;
-pub(crate) const DAY: i64 = 24 * 60 * 60 * 1_000_000;
+pub(super) const DAY: i64 = 24 * 60 * 60 * 1_000_000;
 
 impl FollowUps {
-    /// A secret was used.
+    /// Notes the use of a secret, which confirms it if it is pending.
     pub(crate) fn used(&self, family: Lineage, record: &SecretRecord, at: Timestamp) {
         if record.confirmed_at.is_none() {
             self.add(FollowUp { what: What::Used, family, secret: record.id, at, from: None });
         }
     }
 
-    /// A secret was presented that is retired.
+    /// Notes the use of a retired secret.
     pub(crate) fn reused(&self, family: Lineage, record: &SecretRecord, at: Timestamp, from: Option<IpAddr>) {
         self.add(FollowUp { what: What::Reused, family, secret: record.id, at, from });
-    }
-
-    /// Waits until there is something to be done.
-    pub(crate) async fn wait(&self) {
-        while self.queue().waiting.is_empty() {
-            self.more.notified().await;
-        }
-    }
-
-    /// What is to be done next.
-    pub(crate) fn next(&self) -> Option<FollowUp> {
-        self.queue().waiting.pop_front()
-    }
-
-    /// Puts back what could not be done.
-    pub(crate) fn put_back(&self, follow_up: FollowUp) {
-        self.queue().waiting.push_front(follow_up);
     }
 
     fn add(&self, follow_up: FollowUp) {
@@ -83,6 +66,23 @@ impl FollowUps {
         queue.waiting.push_back(follow_up);
         drop(queue);
         self.more.notify_one();
+    }
+
+    /// Waits until there is one.
+    pub(super) async fn filled(&self) {
+        while self.queue().waiting.is_empty() {
+            self.more.notified().await;
+        }
+    }
+
+    /// Removes the first.
+    pub(super) fn take(&self) -> Option<FollowUp> {
+        self.queue().waiting.pop_front()
+    }
+
+    /// Puts one back as the first.
+    pub(super) fn put_back(&self, follow_up: FollowUp) {
+        self.queue().waiting.push_front(follow_up);
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {

@@ -9,10 +9,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use ndauth_core::{ClientName, Counts, LastUse, SecretId, TokenView, UsedFrom};
 use ndauth_store::{Store, StoreError, Use};
 
-/// What was observed and not yet written down.
+/// Observed uses that are not written down yet.
 #[derive(Debug)]
 pub(crate) struct Uses {
-    /// Whoever answers puts it here, without waiting for anyone.
+    /// An answer puts its use here, without waiting.
     noted: Sender<Use>,
     waiting: AtomicUsize,
     gathered: Mutex<Gathered>,
@@ -32,9 +32,9 @@ struct Place {
     counts: Counts,
 }
 
-/// How many uses are kept; beyond that, new ones are let go until a batch is written.
+/// The most uses that are kept. Beyond that, new ones are dropped until a batch is written.
 const MOST: usize = 200_000;
-/// How many are written in one transaction.
+/// The most uses that are written in one transaction.
 const BATCH: usize = 500;
 
 impl Default for Uses {
@@ -56,14 +56,14 @@ impl Uses {
         }
     }
 
-    /// The later of what is written down and what is not yet.
+    /// The last use of a secret, given the last one that is written down.
     pub(crate) fn latest(&self, secret: SecretId, written: Option<LastUse>) -> Option<LastUse> {
         let gathered = self.gather();
         let noted = gathered.uses.get(&secret).into_iter().flatten().map(|place| place.last);
         noted.chain(written).max_by_key(|last| last.at)
     }
 
-    /// From where a token was used: what is written down, with what is not yet, the place used last first.
+    /// The places from which a token was used, given those that are written down, the last used first.
     pub(crate) fn with_noted(&self, view: &TokenView, mut written: Vec<UsedFrom>) -> Vec<UsedFrom> {
         let gathered = self.gather();
         let secrets = view.secrets.iter().map(|secret| secret.record.id);
@@ -88,7 +88,7 @@ impl Uses {
         written
     }
 
-    /// Writes down what was observed since the last time. What cannot be written is kept.
+    /// Writes down all uses. Those that cannot be written are kept.
     pub(crate) async fn write(&self, store: &Store) -> Result<(), StoreError> {
         let mut left = self.take();
         left.sort_unstable_by_key(|noted| noted.secret);

@@ -1,4 +1,4 @@
-//! Watching: a service that keeps what it was told hears what changes, and how fresh that is.
+//! Watching: a service that keeps inputs hears which events concern them, and how fresh that is.
 
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError};
@@ -19,33 +19,33 @@ pub struct Watcher {
     authority: Arc<Authority>,
     secret: SecretHash,
     from: Option<IpAddr>,
-    /// The last event that it heard of, or that concerned nothing it may hear of.
+    /// The last event up to which it heard of everything.
     heard: Option<Head>,
     rules: Option<RulesVersion>,
     news: watch::Receiver<u64>,
 }
 
-/// What a watcher has not heard of yet.
+/// The news since a watcher was told last.
 #[derive(Debug)]
 pub struct News {
-    /// What it keeps is worth nothing.
+    /// True if it must drop all that it keeps.
     pub reset: bool,
-    /// The rules, where they are others than before.
+    /// The rules, if they differ from those it has.
     pub rules: Option<Rules>,
     /// The events that concern what it may keep, by their sequences.
     pub changes: Vec<(u64, Concern)>,
-    /// The last event that this takes into account.
+    /// The last event that the news take into account.
     pub head: Head,
-    /// For how long that may not have been the last any more.
+    /// The time since that was known to be the last.
     pub age: Duration,
     /// The authority's time.
     pub now: Timestamp,
-    /// Of which loaded state it is.
+    /// The id of the loaded state.
     pub state: u64,
 }
 
 impl Authority {
-    /// Lets a service hear what changes, if it may.
+    /// Begins a watch for a service, if it may.
     pub async fn watch(self: &Arc<Self>, credential: &Credential) -> Result<Watcher, AuthorityError> {
         let operation = Operation::WatchRevocations;
         let (secret, from) = self.service_secret(credential, operation)?;
@@ -55,31 +55,31 @@ impl Authority {
         Ok(Watcher { authority: Arc::clone(self), secret, from, heard: None, rules: None, news })
     }
 
-    /// How late any change may be, anywhere.
+    /// The greatest age of an answer, anywhere.
     pub fn bound(&self) -> Duration {
         self.mirror.bound()
     }
 }
 
 impl Watcher {
-    /// Goes on behind the last event that the service heard of: from another instance, maybe, which knew of it before.
+    /// Continues after the last event that the service heard of, maybe from another instance that is ahead of this one.
     pub async fn go_on_from(&mut self, heard: Head) -> Result<(), AuthorityError> {
         self.authority.mirror.reach(heard.sequence).await?;
         self.heard = Some(heard);
         Ok(())
     }
 
-    /// Waits until something happened.
+    /// Waits for the next event.
     pub async fn changed(&mut self) {
         if self.news.changed().await.is_err() {
-            // Nothing happens any more.
+            // No event is applied any more.
             std::future::pending::<()>().await;
         }
     }
 
-    /// What it has not heard of yet. An error where it may hear of nothing any more.
+    /// Returns the news. Fails where it may not watch any more.
     pub fn catch_up(&mut self) -> Result<News, AuthorityError> {
-        // In this order: all that had happened at that moment is in the state.
+        // In this order: the state holds all that had happened at that moment.
         let (confirmed, state) = self.authority.mirror.confirmed_state();
         self.news.mark_unchanged();
         let moment = SinceBoot::now();
@@ -114,7 +114,7 @@ impl Watcher {
         Ok(News { reset, rules, changes, head, age: Duration::ZERO, now: view.now, state: view.state_id() })
     }
 
-    /// Notes that secrets passed at the service, by what it keeps.
+    /// Notes the uses of secrets that the service let pass by itself.
     pub fn note(&self, uses: impl IntoIterator<Item = Use>) {
         self.authority.note_passed(&self.secret, uses);
     }

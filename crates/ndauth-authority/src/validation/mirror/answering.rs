@@ -15,8 +15,8 @@ use crate::access::Operation;
 use crate::{Authority, AuthorityError};
 
 impl Authority {
-    /// Answers from the mirror, as soon as it is fresh enough. Touches no database. What the answer sets off is done
-    /// once, when it is final.
+    /// Answers from the mirror, as soon as it is fresh enough, without touching the database. The effects of the answer
+    /// are run once, when it is final.
     pub(crate) async fn ask<'q, T>(
         &self,
         stale: Stale,
@@ -43,7 +43,7 @@ impl Authority {
                 asked: if missed { arrived } else { SinceBoot::NEVER },
             };
             drop(turn.take());
-            // Boxed, so that who is answered at once does not pay for its size.
+            // Boxed, so that a question that is answered at once does not pay for its size.
             match Box::pin(mirror.wait_for(needed)).await {
                 Ok(its) => turn = Some(its),
                 Err(error) if stale == Stale::WithinGrace => {
@@ -55,7 +55,7 @@ impl Authority {
         }
     }
 
-    /// The same, where no fresher state is needed.
+    /// Answers from the mirror, if it is fresh enough now.
     pub(crate) fn ask_now<'q, T>(
         &self,
         question: impl for<'v> Fn(&View<'v>, &mut Effects<'v>) -> Found<T>,
@@ -71,7 +71,7 @@ impl Authority {
         }
     }
 
-    /// Answers from a state that is too old, if the operator allowed that for as old a one.
+    /// Answers from a state older than the bound, within the grace that the operator set.
     fn ask_stale<T>(
         &self,
         question: impl for<'v> Fn(&View<'v>, &mut Effects<'v>) -> Found<T>,
@@ -103,7 +103,7 @@ impl Authority {
         }
     }
 
-    /// Whether it can answer, as far as it knows without asking.
+    /// Returns whether it can answer, as far as it knows without asking.
     pub fn readiness(&self) -> Readiness {
         let mirror = &*self.mirror;
         if !mirror.progress.borrow().following {
@@ -139,7 +139,7 @@ impl Authority {
         metrics::gauge!("ndauth_mirror_bytes").set(secrets.saturating_mul(BYTES_PER_TOKEN) as f64);
     }
 
-    /// How late an answer from this view may be kept, at the most.
+    /// The time for which an answer from this view may be kept.
     pub(crate) fn keepable(&self, view: &View<'_>) -> Duration {
         if view.stale { Duration::ZERO } else { self.mirror.freshness.bound.saturating_sub(view.age()) }
     }

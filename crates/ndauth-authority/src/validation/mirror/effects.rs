@@ -1,6 +1,6 @@
-//! The effects of an answer: a use is noted, a new secret is confirmed by its first use, a retired one that is presented
-//! is recorded. An answer is made again where the state changed meanwhile, so its effects are only named while it is
-//! made, and run once, when it is final.
+//! The effects of an answer: a use is noted, a new secret is confirmed by its first use, the reuse of a retired one is
+//! recorded. An answer is computed again where the state changed meanwhile, so its effects are only named meanwhile, and
+//! run once, when it is final.
 
 use std::iter::Chain;
 use std::net::IpAddr;
@@ -10,7 +10,7 @@ use ndauth_core::{LastUse, Lineage, Noted, Scope, SecretRecord, Timestamp};
 
 use super::state::Family;
 
-/// The effects of answers that are not final yet. Nearly always there is one, which takes no memory of its own.
+/// The effects of answers that are not final yet. The first, nearly always the only one, needs no allocation.
 #[derive(Debug, Default)]
 pub(crate) struct Effects<'a> {
     first: Option<Effect<'a>>,
@@ -20,39 +20,39 @@ pub(crate) struct Effects<'a> {
 /// One effect of an answer.
 #[derive(Debug)]
 pub(crate) enum Effect<'a> {
-    /// A secret passed.
+    /// The use of a token's secret that was let pass.
     Passed {
-        /// When it was last noted that it did.
+        /// The last recorded use.
         noted: &'a Noted,
         /// The token.
         family: &'a Family,
-        /// Which of its secrets.
+        /// The index of the secret.
         which: u32,
-        /// For what.
+        /// The access that was asked for.
         access: Scope,
-        /// When, and from where.
+        /// The instant and the address.
         last: LastUse,
-        /// To which of the questions that were asked together.
+        /// The index of the question in its batch.
         question: usize,
     },
-    /// A secret was presented that waits to be confirmed by that.
+    /// The first use of a pending secret, which confirms it.
     Used {
-        /// Whose it is.
+        /// The owner of the secret.
         family: Lineage,
         /// The secret.
         record: &'a SecretRecord,
-        /// When.
+        /// The instant.
         at: Timestamp,
     },
-    /// A retired secret was presented.
+    /// The use of a retired secret.
     Reused {
-        /// Whose it is.
+        /// The owner of the secret.
         family: Lineage,
         /// The secret.
         record: &'a SecretRecord,
-        /// When.
+        /// The instant.
         at: Timestamp,
-        /// From where, where that is known.
+        /// The address, if it is known.
         from: Option<IpAddr>,
     },
 }
@@ -65,7 +65,7 @@ impl<'a> Effects<'a> {
         }
     }
 
-    /// A secret was presented that serves.
+    /// Adds the use of a live secret.
     pub(crate) fn add_used(&mut self, family: Lineage, record: &'a SecretRecord, at: Timestamp) {
         if record.confirmed_at.is_none() {
             self.add(Effect::Used { family, record, at });

@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-/// How fresh answers are.
+/// The limits on how old an answer may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Freshness {
-    /// How late any change may be, anywhere: no answer is older, and none may be kept for longer.
+    /// The greatest age of an answer, anywhere; none may be kept for longer.
     pub bound: Duration,
-    /// For how long beyond the bound an instance that cannot reach its database still answers services about what reads.
+    /// The time beyond the bound for which an instance that cannot reach its database still answers services about reads.
     pub stale_grace: Duration,
 }
 
 impl Freshness {
-    /// What the bound may be.
+    /// The bounds that can be set.
     pub const BOUNDS: std::ops::RangeInclusive<Duration> =
         Duration::from_millis(500)..=Duration::from_secs(30);
 }
@@ -24,16 +24,16 @@ impl Default for Freshness {
     }
 }
 
-/// How a question is answered from a state that is older than the bound, where the operator allows that.
+/// Permission to answer a question from a state older than the bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stale {
-    /// It may not: it concerns ndauth itself.
+    /// None: the question concerns ndauth itself.
     Never,
-    /// It may.
+    /// Within the grace that the operator set.
     WithinGrace,
 }
 
-/// Why it is not known what has happened.
+/// A reason why the end of the log is not known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StaleCause {
     /// The database does not answer.
@@ -45,7 +45,7 @@ pub enum StaleCause {
 }
 
 impl StaleCause {
-    /// It as a reason, in words.
+    /// The reason, in words.
     pub fn message(self) -> &'static str {
         match self {
             StaleCause::Unreachable => "the database could not be asked for too long",
@@ -57,19 +57,19 @@ impl StaleCause {
     }
 }
 
-/// Whether an authority can answer.
+/// The ability of an authority to answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Readiness {
-    /// It can.
+    /// It can answer.
     Ready,
     /// Its mirror is not loaded yet.
     Loading {
-        /// How many tokens are.
+        /// The number of tokens loaded so far.
         loaded: u64,
-        /// Of how many.
+        /// The number of tokens in all.
         of: u64,
     },
-    /// It could not be asked for longer than the bound what has happened.
+    /// The end of the log has not been known for longer than the bound.
     Stale(StaleCause),
     /// Its database is a copy that nobody has put into service.
     Held,

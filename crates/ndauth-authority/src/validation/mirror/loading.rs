@@ -99,13 +99,13 @@ pub(super) async fn load(
     Ok(Loaded { state, moment, seen, asked })
 }
 
-/// The last events, and the end of the log: who heard of those before them goes on from there.
+/// The last events and the end of the log. A watcher that heard of the events before them can go on.
 async fn recent(read: &Read) -> Result<(Recent, Seen), StoreError> {
     let first = read.head().sequence.saturating_sub(BATCH);
     let hash = read.event_hash(first).await?;
     let mut recent = Recent::after(match hash {
         Some(hash) => Head { sequence: first, hash },
-        // It was taken out of the log.
+        // The event was removed from the log.
         None => return Ok((Recent::after(read.head()), seen_now(read).await?)),
     });
     let events = read.events_after(first, BATCH).await?;

@@ -16,11 +16,11 @@ pub(super) struct Fresh {
     pub(super) people: Option<Sorted<Person, AccountId>>,
     pub(super) places: Option<Sorted<Place, OrgId>>,
     pub(super) rules: Option<Rules>,
-    /// What the secrets of families were found by that were removed.
+    /// The hashes of secrets that were removed.
     pub(super) gone: Vec<SecretHash>,
 }
 
-/// What concerns all of them.
+/// The rules that every decision reads.
 #[derive(Debug)]
 pub(super) struct Rules {
     pub(super) installation: Installation,
@@ -75,6 +75,7 @@ impl Rows {
         Some(rows)
     }
 
+    /// Reads the rows.
     pub(super) async fn read(self, read: &Read) -> Result<Fresh, StoreError> {
         fn ids<Id: Copy>(of: &BTreeSet<Id>) -> Vec<Id> {
             of.iter().copied().collect()
@@ -95,7 +96,7 @@ impl Rows {
 }
 
 impl Rules {
-    /// The rules that all tokens are judged by.
+    /// Reads the rules.
     pub(super) async fn read(read: &Read) -> Result<Rules, StoreError> {
         let installation = *read.installation();
         let version = ndauth_core::Rules::version(&read.catalogue_hash(), installation.not_before);

@@ -1,4 +1,4 @@
-//! The mirror: the state that is answered from, how far the reader is, and those who wait for a fresher state.
+//! The mirror that is served: its state, the progress of the reader, and the questions that wait for a fresher state.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,54 +18,55 @@ use super::state::State;
 use super::view::{Found, View, asking};
 use crate::AuthorityError;
 
+/// The state that questions are answered from, and its freshness.
 #[derive(Debug)]
 pub(crate) struct Mirror {
     pub(super) state: ArcSwap<State>,
     pub(super) watch: Watch,
     pub(super) freshness: Freshness,
     pub(super) progress: watch::Sender<Progress>,
-    /// The last event that was applied: those who watch wait for the next.
+    /// The sequence of the last event applied. Watchers wait for the next.
     pub(super) news: watch::Sender<u64>,
-    /// Somebody waits for the end of the log.
+    /// Notified where a question waits for the end of the log.
     pub(super) wanted: Notify,
-    /// This instance moved it.
+    /// Notified where this instance moved the end of the log.
     changed: Notify,
-    /// Those who waited together are answered a few at a time, and whoever comes meanwhile goes in between.
+    /// Bounds how many questions that waited together are answered at once, so that new ones get a turn.
     turns: Semaphore,
-    /// How many tokens were loaded, and of how many.
+    /// The tokens loaded so far, and all of them.
     pub(super) loaded: (AtomicU64, AtomicU64),
 }
 
-/// The mirror of an authority, shared with what follows the log for it.
+/// The mirror of an authority, shared with its reader.
 pub(crate) type SharedMirror = Arc<Mirror>;
 
-/// How far the reader is.
+/// The progress of the reader.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Progress {
-    /// Everything was applied that had happened then.
+    /// The moment up to which everything was applied.
     pub(super) confirmed: SinceBoot,
-    /// All was applied that a database had then, which answered as a primary.
+    /// The moment up to which all was applied that a database had, which answered as a primary.
     pub(super) asked: SinceBoot,
-    /// Why it is not known what has happened since, where the last question for it says so.
+    /// The reason why the end of the log is not known, if the last question for it failed.
     pub(super) cause: Option<StaleCause>,
-    /// The last event that was applied.
+    /// The sequence of the last event applied.
     pub(super) sequence: u64,
-    /// The last event that there was.
+    /// The sequence of the last event in the log.
     pub(super) head: u64,
-    /// Whether the log is followed at all.
+    /// True once the log is followed.
     pub(super) following: bool,
 }
 
-/// How fresh a state somebody needs.
+/// The freshness that a question needs of the state.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Needed {
     pub(super) confirmed: SinceBoot,
     pub(super) asked: SinceBoot,
 }
 
-/// How many may wait for a fresher state at once: each takes about a kilobyte.
+/// The most questions that wait for a fresher state at once. Each takes about a kilobyte.
 const MOST_WAITING: usize = 100_000;
-/// How many of those who waited are answered at once.
+/// The most questions that waited and are answered at once.
 const TURNS: usize = 32;
 
 impl Mirror {
@@ -91,20 +92,20 @@ impl Mirror {
         }
     }
 
-    /// Tells how far the loading is.
+    /// Records how much is loaded.
     pub(super) fn tell_loaded(&self, loaded: u64, of: u64) {
         self.loaded.0.store(loaded, Ordering::Relaxed);
         self.loaded.1.store(of, Ordering::Relaxed);
     }
 
-    /// How old the state is that would be answered from now.
+    /// The age of the state. `None` before it was ever confirmed.
     pub(crate) fn age(&self) -> Option<Duration> {
         let confirmed = self.state.load().confirmed();
         (confirmed != SinceBoot::NEVER).then(|| SinceBoot::now().since(confirmed))
     }
 
-    /// What is found in the state, if it is as fresh as is needed, of a question that arrived at a moment. `None`
-    /// where the state changed at every try.
+    /// Asks the state a question that arrived at a moment, if it is fresh enough. `None` where the state changed at
+    /// every try.
     pub(super) fn find<T>(
         &self,
         question: &impl for<'v> Fn(&View<'v>, &mut Effects<'v>) -> Found<T>,
@@ -129,7 +130,7 @@ impl Mirror {
         })
     }
 
-    /// Tells of the events that are applied from now on.
+    /// Receives the sequences of the events that are applied from now on.
     pub(crate) fn news(&self) -> watch::Receiver<u64> {
         self.news.subscribe()
     }
@@ -138,14 +139,14 @@ impl Mirror {
         self.freshness.bound
     }
 
-    /// A moment, and the state to which all had been applied that had happened by then.
+    /// A moment, and a state that holds everything up to it.
     pub(crate) fn confirmed_state(&self) -> (SinceBoot, Arc<State>) {
         let confirmed = self.progress.borrow().confirmed;
         (confirmed, self.state.load_full())
     }
 
-    /// Asks for the end of the log where an event was not applied yet that somebody knows of. There may be none
-    /// such, where the log was rewound.
+    /// Waits until an event was applied that a caller knows of, or until the log is known to end before it, as it may
+    /// where it was rewound.
     pub(crate) async fn reach(&self, sequence: u64) -> Result<(), AuthorityError> {
         let applied = self.progress.borrow().sequence;
         if applied >= sequence {
@@ -155,7 +156,7 @@ impl Mirror {
         self.wait_for(needed).await.map(drop)
     }
 
-    /// Looks at a state, however old it is. `None` where it changed at every try.
+    /// Asks a state a question, however old it is. `None` where it changed at every try.
     pub(crate) fn look<T>(
         &self,
         state: &State,
@@ -166,8 +167,8 @@ impl Mirror {
         state.look(&self.watch, moment, false, question, |_, effects| run_effects(effects))
     }
 
-    /// Waits until a state is as fresh as is needed, and then for a turn. Where the reader knows already that it cannot
-    /// tell, nobody waits.
+    /// Waits until the state is as fresh as is needed, and then for a turn. Fails at once where the reader cannot reach
+    /// the end of the log.
     pub(super) async fn wait_for(&self, needed: Needed) -> Result<SemaphorePermit<'_>, AuthorityError> {
         if self.progress.receiver_count() >= MOST_WAITING {
             return Err(AuthorityError::Overloaded);
@@ -187,7 +188,7 @@ impl Mirror {
     }
 
     /// Waits until the end of the log is to be asked for: at once where this instance moved it, no earlier
-    /// than `spaced` where somebody waits for it, and at `latest` in any case.
+    /// than `spaced` where a question waits for it, and at `latest` in any case.
     pub(super) async fn called(&self, spaced: Instant, latest: Instant) {
         tokio::select! {
             () = self.changed.notified() => {}
@@ -196,8 +197,8 @@ impl Mirror {
         }
     }
 
-    /// Waits until an event of this instance was applied here. Where that takes too long, it is in the log all the same,
-    /// and whoever waits is told so.
+    /// Waits until an event of this instance was applied here. Where that takes too long, the error says that it is in
+    /// the log all the same.
     pub(crate) async fn applied(&self, head: Head) -> Result<(), AuthorityError> {
         if !self.progress.borrow().following {
             return Ok(());
@@ -217,7 +218,7 @@ impl Mirror {
         }
     }
 
-    /// Lets the reader ask soon, and nobody wait for it.
+    /// Makes the reader ask soon, without waiting for that.
     pub(crate) fn moved(&self) {
         self.changed.notify_one();
     }

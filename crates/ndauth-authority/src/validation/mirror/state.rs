@@ -1,7 +1,7 @@
 //! The state that the mirror holds.
 //!
-//! Nobody who reads it takes a lock: the one writer makes the version odd while it applies events, and a
-//! [`View`](super::View) that was taken meanwhile is taken again.
+//! Reading it takes no lock. The one writer makes the version odd while it applies events, and a
+//! [`View`](super::View) that overlaps with that is taken again.
 
 use std::fmt;
 use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
@@ -21,9 +21,9 @@ use seize::Collector;
 use super::feed::{Heard, Recent};
 use super::rows::{Fresh, Rules};
 
-/// One state after the other of everything that a service can ask about.
+/// Everything that a service can ask about, as of the last event applied.
 pub(crate) struct State {
-    /// By what it is told apart from every other that was loaded, here or at another instance.
+    /// Differs from that of every other state that was loaded, here or at another instance.
     pub(super) id: u64,
     /// Odd while events are applied.
     pub(super) version: AtomicU64,
@@ -34,21 +34,21 @@ pub(crate) struct State {
     pub(super) people: HashMap<AccountId, Person, Uniform>,
     pub(super) places: HashMap<OrgId, Place, Uniform>,
     pub(super) slugs: HashMap<OrgSlug, OrgId>,
-    /// Of some org the database holds nonsense: nobody knows what it is called.
+    /// The row of some org is corrupt, so any slug may be that org's.
     pub(super) places_missing: AtomicBool,
     pub(super) services: HashMap<ServiceId, Arc<Service>, Uniform>,
     pub(super) rules: ArcSwap<Rules>,
     pub(super) recent: Mutex<Recent>,
 }
 
-/// Whose secret it is.
+/// The owner of a secret.
 #[derive(Debug)]
 pub(crate) enum Known {
-    /// One of a token's, by its place among them, and when it was last noted to be used.
+    /// A token, the index of the secret among its secrets, and its last recorded use.
     Token(Arc<Family>, u32, Noted),
-    /// One of a service's.
+    /// A service, with the record of the secret.
     Service(Box<(SecretRecord, Arc<Service>)>),
-    /// Somebody's, of whom the database holds nonsense.
+    /// A token or a service whose rows are corrupt.
     Broken,
 }
 
@@ -60,7 +60,7 @@ pub(crate) struct Family {
     older: Box<[SecretRecord]>,
 }
 
-/// With the counters of who holds it it takes 256 bytes, which is a size that allocators give; the next is 320.
+/// With the two counters of an `Arc` it takes 256 bytes, a size class of allocators; the next is 320.
 const _: () = assert!(size_of::<Family>() <= 240);
 
 /// Keys that are evenly spread already: hashes, and ids that end in random bits.
@@ -85,7 +85,7 @@ impl Hasher for Spread {
 }
 
 impl Family {
-    /// The record of one of its secrets, by its place among them.
+    /// The record of one of its secrets, by its index.
     pub(crate) fn secret(&self, which: u32) -> &SecretRecord {
         self.older.get(which as usize).unwrap_or(&self.newest)
     }
@@ -128,7 +128,7 @@ impl State {
         }
     }
 
-    /// What concerns the whole installation.
+    /// The row of the installation.
     pub(super) fn installation(&self) -> Installation {
         self.rules.load().installation
     }
@@ -137,33 +137,33 @@ impl State {
         SinceBoot::from_micros(self.confirmed.load(Ordering::Acquire))
     }
 
-    /// All is applied that a database had at a moment, which answered as a primary.
+    /// Records that it holds all that a database had at a moment, which answered as a primary.
     pub(super) fn answered(&self, asked: SinceBoot) {
         self.asked.fetch_max(asked.micros(), Ordering::AcqRel);
     }
 
-    /// Everything is applied that had happened at a moment.
+    /// Records that it holds everything that had happened at a moment.
     pub(super) fn confirm(&self, moment: SinceBoot) {
         self.confirmed.fetch_max(moment.micros(), Ordering::AcqRel);
     }
 
-    /// It is not known any more what has happened.
+    /// Records that it may lack events.
     pub(super) fn doubt(&self) {
         self.confirmed.store(SinceBoot::NEVER.micros(), Ordering::Release);
         self.asked.store(SinceBoot::NEVER.micros(), Ordering::Release);
     }
 
-    /// The event of a sequence, where it was applied lately.
+    /// The event of a sequence, if it is among the last that were applied.
     pub(super) fn place(&self, sequence: u64) -> Option<Head> {
         self.recent.lock().unwrap_or_else(PoisonError::into_inner).head(sequence)
     }
 
-    /// How many secrets it holds.
+    /// The number of secrets.
     pub(super) fn secrets(&self) -> usize {
         self.secrets.len()
     }
 
-    /// Adds rows to a state that nobody reads yet.
+    /// Replaces rows. Views of the state may see some and not others.
     pub(super) fn fill(&self, fresh: Fresh) {
         let guard = self.secrets.guard();
         let Fresh { tokens, services, people, places, rules, gone } = fresh;
@@ -220,9 +220,9 @@ impl State {
         }
     }
 
-    /// Replaces what changed, so that readers see all of it or nothing.
+    /// Applies events up to a head, so that a view sees all of them or none.
     pub(super) fn apply(&self, head: &Head, fresh: Fresh, heard: Vec<Heard>) {
-        // Before: what is read of the state was heard of.
+        // First, so that every event that shows in the rows can be heard of.
         self.recent.lock().unwrap_or_else(PoisonError::into_inner).push(heard);
         self.version.fetch_add(1, Ordering::Relaxed);
         fence(Ordering::Release);

@@ -21,48 +21,48 @@ use super::state::{Family, Known, State};
 use crate::access::held::{Held, Judging, OwnerName};
 use crate::{AuthorityError, Caller};
 
-/// One state.
+/// The state as of one event.
 pub(crate) struct View<'a> {
     state: &'a State,
     guard: &'a LocalGuard<'a>,
     rules: &'a Rules,
-    /// The last event that it takes into account, at the least.
+    /// The sequence of the last event that it is sure to take into account.
     pub(crate) sequence: u64,
-    /// As of when it is known to be all there is.
+    /// The moment up to which it is known to hold everything.
     pub(crate) confirmed: SinceBoot,
-    /// As of when it is all that a database has that answered as a primary.
+    /// The moment up to which it holds all that a database had, which answered as a primary.
     pub(crate) asked: SinceBoot,
-    /// Whether that is too long ago, and the operator allows it.
+    /// True if it is older than the bound, within the grace that the operator set.
     pub(crate) stale: bool,
     moment: SinceBoot,
-    /// The instant as of which it is judged.
+    /// The instant by which expiry is judged.
     pub(crate) now: Timestamp,
 }
 
-/// What was found in the mirror.
+/// An answer found in the mirror.
 pub(crate) enum Found<T> {
-    /// It follows from what is there.
+    /// It follows from what the state holds.
     Held(T),
-    /// It follows from a secret that is not there, and so holds only as of an end of the log that was asked
+    /// It follows from a secret that the state lacks, and so holds only as of an end of the log that was asked
     /// for after the question came.
     Missed(T),
-    /// It must not be told from a state as old as this.
+    /// None: the state is too old.
     TooOld,
 }
 
-/// How many orgs are told of with one secret.
+/// The most orgs among the inputs of one secret.
 const MOST_PLACES: usize = 32;
 
-/// How often a reader looks again before it lets others go first.
+/// The tries of a look before other tasks go first.
 const TRIES: u32 = 100;
 
-/// A question to a state, which names what its answer sets off.
+/// A question to a view. Its answer names its effects, which are run once it is final.
 pub(crate) fn asking<T, F: for<'v> Fn(&View<'v>, &mut Effects<'v>) -> T>(question: F) -> F {
     question
 }
 
 impl State {
-    /// Looks at one state, and lets what is found set off what it does, once. `None` where it changed at every try.
+    /// Asks a question, and runs the effects of its answer once. `None` where the state changed at every try.
     pub(crate) fn look<T>(
         &self,
         watch: &Watch,
@@ -107,7 +107,7 @@ impl<'a> View<'a> {
         self.state.secrets.get(hash, self.guard)
     }
 
-    /// Which state of all that were loaded it is: two may for a moment hold different ends of a log.
+    /// The id of the loaded state. Two states may for a moment hold different ends of a log.
     pub(crate) fn state_id(&self) -> u64 {
         self.state.id
     }
@@ -126,7 +126,7 @@ impl<'a> View<'a> {
         self.rules.version
     }
 
-    /// The rules as a service is told of them.
+    /// The rules, for a service.
     pub(crate) fn rules_of(&self, service: &Service) -> ndauth_core::Rules {
         ndauth_core::Rules {
             version: self.rules.version,
@@ -141,8 +141,7 @@ impl<'a> View<'a> {
         &self.state.recent
     }
 
-    /// Whether who may ask about these orgs may ask about an owner's tokens in any of them. Of an owner that makes no
-    /// sense nobody knows.
+    /// Returns whether a service of these orgs may ask about an owner's tokens. True where the row of the owner is corrupt.
     pub(crate) fn may_ask(&self, orgs: &Orgs, owner: Owner) -> bool {
         match owner {
             _ if *orgs == Orgs::All => true,
@@ -154,8 +153,8 @@ impl<'a> View<'a> {
         }
     }
 
-    /// What a service keeps of a token and one of its secrets: what it may ask about, the org that it asked about
-    /// first.
+    /// The inputs of a decision about one secret of a token, limited to the orgs that the service may ask about. The org
+    /// that it did ask about comes first.
     pub(crate) fn inputs(
         &self,
         service: &Service,
@@ -194,7 +193,7 @@ impl<'a> View<'a> {
                 places.push(InputPlace::In(Arc::new(ground(place)), role));
             }
         }
-        // Of what the token is for, what this service is: of others it is told nothing.
+        // A service is told of no other service that the token is for.
         let here = token.services.contain(&service.id);
         let token = Token {
             description: None,
@@ -205,12 +204,12 @@ impl<'a> View<'a> {
         Ok(Inputs { secret: family.secret(which).clone(), token, owner, places })
     }
 
-    /// How long ago the state was all there was.
+    /// The time since it was known to hold everything.
     pub(crate) fn age(&self) -> Duration {
         self.moment.since(self.confirmed)
     }
 
-    /// Whether a service that presents this secret lives.
+    /// Fails unless the service and the secret that it presents are live.
     pub(crate) fn judge_service(
         &self,
         service: &Service,
@@ -219,7 +218,7 @@ impl<'a> View<'a> {
         Caller::judge_service(service, secret, self.installation().not_before, self.now)
     }
 
-    /// A token that presents itself by one of its secrets, if it lives.
+    /// The caller that presents one of a token's secrets. Fails unless that is live.
     pub(crate) fn token_caller(
         &self,
         family: &Family,
@@ -235,7 +234,7 @@ impl<'a> View<'a> {
         Caller::of_token(held, from, self.judging())
     }
 
-    /// Whose a token is.
+    /// The owner of a token.
     pub(crate) fn owner(&self, token: &Token) -> Result<OwnerView<'a>, StoreError> {
         let found = match token.owner {
             Owner::Account(id) => self.account(id).map(|account| OwnerView::Account(account.into())),
@@ -296,7 +295,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The org of this name as an owner stands in it.
+    /// The org of this name, with the owner's role in it.
     pub(crate) fn ground(&self, owner: Owner, slug: &OrgSlug) -> Result<OrgView<'a>, StoreError> {
         let id = self.state.slugs.get(slug, self.guard);
         match id.map(|id| self.state.places.get(id, self.guard)) {
@@ -318,7 +317,7 @@ impl<'a> View<'a> {
     }
 }
 
-/// A token whose owner makes no sense, or is not there.
+/// The error for a token whose owner is corrupt or missing.
 pub(super) fn ownerless(token: &Token) -> StoreError {
     let column = match token.owner {
         Owner::Account(_) => "account_id",
