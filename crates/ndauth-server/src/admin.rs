@@ -6,10 +6,10 @@ mod show;
 use std::path::Path;
 
 use ndauth_authority::{
-    AnyToken, Authority, ChangedToken, Clock, Credential, NewAccount, NewOrg, NewService, Settlement,
-    Settling, Tidied, parse_export,
+    Authority, Changed, Clock, Credential, NewAccount, NewOrg, NewService, Revoking, Settlement, Settling, Tidied, Which,
+    Whose, parse_export,
 };
-use ndauth_core::{Handle, Label, Lifetime, Orgs, Timestamp};
+use ndauth_core::{Handle, Label, Lifetime, Orgs, RevocationReason, Timestamp, TokenView};
 use ndauth_server::invitation_url;
 use ndauth_terminal::{Failure, aside, print, print_json};
 use serde_json::{Value, json};
@@ -125,7 +125,7 @@ async fn account(authority: &Authority, command: Account, public_url: &str) -> O
     Ok(match command {
         Account::Create { handle, email, name, operator } => {
             let new = NewAccount { handle, email, name, operator };
-            let account = authority.create_account(CONSOLE, &new).await?;
+            let account = authority.create_account(CONSOLE, &new).await?.value;
             let json = json!({ "created": true, "account": show::account_json(&account) });
             Done::line(format!("account `{}` created", account.handle), json)
         }
@@ -143,15 +143,15 @@ async fn account(authority: &Authority, command: Account, public_url: &str) -> O
         }
         Account::List => Done::table(show::accounts(&authority.list_accounts(CONSOLE).await?.rows)),
         Account::Disable { handle } => {
-            let changed = authority.disable_account(CONSOLE, &handle).await?;
+            let changed = authority.disable_account(CONSOLE, &handle).await?.changed;
             turned(&handle, "disabled", changed)
         }
         Account::Enable { handle } => {
-            let changed = authority.enable_account(CONSOLE, &handle).await?;
+            let changed = authority.enable_account(CONSOLE, &handle).await?.changed;
             turned(&handle, "enabled", changed)
         }
         Account::SignOut { handle } => {
-            let ended = authority.sign_out(CONSOLE, &handle).await?;
+            let ended = authority.sign_out(CONSOLE, &handle).await?.value;
             let json = json!({ "account": handle.as_str(), "sessions_ended": ended });
             Done::line(format!("account `{handle}` signed out: {ended} session(s) ended"), json)
         }
@@ -167,7 +167,7 @@ fn turned(handle: &Handle, how: &str, changed: bool) -> Done {
 async fn org(authority: &Authority, command: Org) -> Outcome {
     Ok(match command {
         Org::Create { slug, name, admin } => {
-            let (org, _) = authority.create_org(CONSOLE, &NewOrg { slug, name, admin }).await?;
+            let org = authority.create_org(CONSOLE, &NewOrg { slug, name, admin }).await?.value;
             let json = json!({ "created": true, "org": show::org_json(&org) });
             Done::line(format!("org `{}` created", org.slug), json)
         }
@@ -276,7 +276,7 @@ async fn service(authority: &Authority, command: Service) -> Outcome {
 }
 
 async fn settle_service(authority: &Authority, name: &Label, settling: &Settling, how: &str) -> Outcome {
-    let changed = authority.settle_service(CONSOLE, name, settling).await?;
+    let changed = authority.settle_service(CONSOLE, name, settling).await?.changed;
     let json = json!({ "settled": how, "service": name.as_str(), "changed": changed });
     let which = if matches!(settling, Settling::Retire { .. }) { "old" } else { "new" };
     Ok(Done::line(format!("the {which} secret of the service `{name}` is {how}"), json))
@@ -299,12 +299,12 @@ async fn token(authority: &Authority, command: Token) -> Result<Done, Failure> {
             show::tokens(&listed.map_err(|error| authority_failure(&error))?).map(Done::table)
         }
         Token::Revoke { token, owner } => {
-            let name = any_token(&token, owner)?;
-            let revoked = authority.revoke_any_token(CONSOLE, &name).await;
-            let revoked = revoked.map_err(|error| authority_failure(&error))?;
-            let now = revoked.now;
-            let revoked = revoked.view.token;
-            let already = if revoked.revoked_at.is_some_and(|at| at < now) { "was already " } else { "" };
+            let (whose, which) = (whose(owner), Which::Name(token));
+            let why = Revoking::because(RevocationReason::NoLongerNeeded);
+            let revoked = authority.revoke_token(CONSOLE, &whose, &which, &why).await;
+            let Changed { value, changed, .. } = revoked.map_err(|error| authority_failure(&error))?;
+            let revoked = value.token;
+            let already = if changed { "" } else { "was already " };
             let json = json!({
                 "revoked": true,
                 "id": revoked.id.to_string(),
@@ -314,18 +314,18 @@ async fn token(authority: &Authority, command: Token) -> Result<Done, Failure> {
             Ok(Done::line(format!("token `{}` ({}) {already}revoked", revoked.name, revoked.id), json))
         }
         Token::Suspend { token, owner } => {
-            let changed = authority.suspend_any_token(CONSOLE, &any_token(&token, owner)?).await;
+            let changed = authority.suspend_token(CONSOLE, &whose(owner), &Which::Name(token)).await;
             Ok(turned_token(&changed.map_err(|error| authority_failure(&error))?, "suspended"))
         }
         Token::Resume { token, owner } => {
-            let changed = authority.resume_any_token(CONSOLE, &any_token(&token, owner)?).await;
+            let changed = authority.resume_token(CONSOLE, &whose(owner), &Which::Name(token)).await;
             Ok(turned_token(&changed.map_err(|error| authority_failure(&error))?, "resumed"))
         }
     }
 }
 
-fn turned_token(changed: &ChangedToken, how: &str) -> Done {
-    let token = &changed.view.token;
+fn turned_token(changed: &Changed<TokenView>, how: &str) -> Done {
+    let token = &changed.value.token;
     let already = if changed.changed { "" } else { "was already " };
     let json = json!({
         "id": token.id.to_string(), "name": token.name.as_str(), "status": how, "changed": changed.changed,
@@ -333,23 +333,10 @@ fn turned_token(changed: &ChangedToken, how: &str) -> Done {
     Done::line(format!("token `{}` ({}) {already}{how}", token.name, token.id), json)
 }
 
-fn any_token(token: &str, owner: Option<Handle>) -> Result<AnyToken, Failure> {
-    match owner {
-        Some(owner) => {
-            let name: Label = token
-                .parse()
-                .map_err(|why| Failure::usage(format!("no token is called that: the name {why}"), NAMES))?;
-            Ok(AnyToken::Of(owner, name))
-        }
-        None => token
-            .parse()
-            .map(AnyToken::Id)
-            .map_err(|_| Failure::usage(format!("`{token}` is no id of a token"), NAMES)),
-    }
+/// Whose token: by its name it is looked for among an owner's, by its id or a beginning of that among all.
+fn whose(owner: Option<Handle>) -> Whose {
+    owner.map_or(Whose::Anyone, Whose::Account)
 }
-
-const NAMES: &str =
-    "name it by its id, or by its name and `--owner HANDLE`: `ndauthd admin token list` shows both";
 
 async fn check(authority: &Authority) -> Outcome {
     let checked = authority.check(CONSOLE).await?;

@@ -38,9 +38,10 @@ impl Authority {
         &self,
         credential: &Credential,
         document: &CatalogueDocument,
-    ) -> Result<CatalogueApplied, AuthorityError> {
+    ) -> Result<Changed<CatalogueApplied>, AuthorityError> {
         let (read, _) = self.read_as(credential, Operation::ApplyCatalogue, &Whose::Anyone).await?;
-        compare(&read, &*self.catalogue(&read).await?, document).await
+        let value = compare(&read, &*self.catalogue(&read).await?, document).await?;
+        Ok(Changed { value, changed: false, sequence: read.head().sequence, now: read.now() })
     }
 
     /// Replaces the catalogue. One that says the same changes nothing.

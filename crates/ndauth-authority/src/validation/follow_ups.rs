@@ -1,27 +1,59 @@
-//! What answers set off is done, off their path: a new secret's first use confirms it, and a retired one's use is recorded.
+//! The effects of answers, run off their path: uses are noted, new secrets are confirmed, the reuse of retired ones is
+//! recorded.
 
 use std::time::Duration;
 
-use ndauth_core::{Actor, Causes, Change, Lineage, Owner, Personal, Reason, SecretState, Token};
+use ndauth_core::{Actor, Causes, Change, ClientName, Lineage, Owner, Personal, Reason, SecretState, Token};
+use ndauth_store::Use;
 
 use crate::access::Operation;
 use crate::change::{Done, Uncalled};
 use crate::tokens::{HeldFamily, level_in};
-use crate::validation::queue::{DAY, FollowUp, What};
+use super::mirror::effects::{Effect, Effects};
+use super::queue::{DAY, FollowUp, What};
 use crate::{Authority, AuthorityError};
 
 /// The use of a secret that retired longer ago suspends nothing: such secrets lie in too many places.
 const REUSE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 impl Authority {
-    /// Waits until there is something to be done.
-    pub async fn something_to_follow(&self) {
-        self.follow_ups.wait().await;
+    /// Runs the effects of an answer, once it is final.
+    pub(crate) fn run_effects<'q>(
+        &self,
+        effects: Effects<'_>,
+        client: impl Fn(usize) -> Option<&'q ClientName>,
+    ) {
+        for effect in effects {
+            match effect {
+                Effect::Passed { noted, family, which, access, last, question } => {
+                    let record = family.secret(which);
+                    if let Some(counts) = noted.due(access, last.at, last.address) {
+                        let client = client(question).cloned();
+                        self.uses.note(Use { secret: record.id, client, last, counts });
+                    }
+                    self.follow_ups.used(Lineage::Token(family.token.id), record, last.at);
+                }
+                Effect::Used { family, record, at } => self.follow_ups.used(family, record, at),
+                Effect::Reused { family, record, at, from } => {
+                    self.follow_ups.reused(family, record, at, from);
+                }
+            }
+        }
     }
 
-    /// Does what answers have set off. What cannot be done now waits.
+    /// Writes down all observed uses. Those that cannot be written are kept.
+    pub async fn write_uses(&self) -> Result<(), AuthorityError> {
+        Ok(self.uses.write(&self.store).await?)
+    }
+
+    /// Waits until there is a follow-up.
+    pub async fn something_to_follow(&self) {
+        self.follow_ups.filled().await;
+    }
+
+    /// Does all follow-ups. Those that cannot be done now wait.
     pub async fn follow_up(&self) -> Result<(), AuthorityError> {
-        while let Some(next) = self.follow_ups.next() {
+        while let Some(next) = self.follow_ups.take() {
             let done = self.change_uncalled(Operation::ValidateToken, |uncalled| async move {
                 match next.what {
                     What::Used => confirm_used(uncalled, &next).await,

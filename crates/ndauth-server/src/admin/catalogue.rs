@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ndauth_authority::{Authority, AuthorityError, CatalogueApplied};
+use ndauth_authority::{Authority, AuthorityError, CatalogueApplied, Changed};
 use ndauth_core::{CatalogueDocument, Problem};
 use ndauth_terminal::{Failure, shown};
 use serde_json::json;
@@ -57,7 +57,8 @@ fn refused(file: &Path, error: &AuthorityError) -> Failure {
     }
 }
 
-fn done(applied: &CatalogueApplied, dry_run: bool) -> Done {
+fn done(done: &Changed<CatalogueApplied>, dry_run: bool) -> Done {
+    let applied = &done.value;
     let mut text: String = applied.changes.iter().map(|change| format!("{change}\n")).collect();
     let count = applied.changes.len();
     text += &match (count, dry_run) {
@@ -79,12 +80,12 @@ fn done(applied: &CatalogueApplied, dry_run: bool) -> Done {
     }
     let aside = (!aside.is_empty()).then(|| aside.join("\n"));
     let json = json!({
-        "changed": applied.sequence.is_some(),
+        "changed": done.changed,
         "dry_run": dry_run,
         "changes": applied.changes.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "tokens_affected": applied.tokens,
         "tokens_gaining": applied.revived,
-        "sequence": applied.sequence,
+        "sequence": done.changed.then_some(done.sequence),
     });
     Done { text, json, aside, failed: false }
 }

@@ -116,11 +116,6 @@ pub(crate) fn handle(field: &str, text: &str) -> Result<Handle, Problem> {
 /// No name of a token is longer, in bytes.
 const LONGEST_NAME: usize = 400;
 
-/// For how long an old secret serves on.
-pub(crate) fn overlap(told: Option<prost_types::Duration>) -> Result<Duration, Problem> {
-    told.map_or(Ok(ndauth_core::OVERLAP), |told| duration_from_proto("overlap", told))
-}
-
 /// Before when what was minted is meant; none stands for all, which is said.
 pub(crate) fn created_before(
     which: Option<v1::revoke_all_tokens_request::Which>,

@@ -175,12 +175,10 @@ impl Doors {
         let (mut calls, mut pages) = (HashMap::new(), HashMap::new());
         // A call about the caller's things and an org's has a row for each, and one way in.
         for (row, call) in TABLE.iter().flat_map(|row| row.calls.iter().map(move |call| (row, *call))) {
-            match call.split_once(' ') {
-                Some(page) => drop(pages.entry(page).or_insert_with(|| door(row, call))),
-                None => {
-                    drop(calls.entry(call.trim_end_matches('*')).or_insert_with(|| door(row, row.calls[0])))
-                }
-            }
+            let _: &Door = match call.split_once(' ') {
+                Some(page) => *pages.entry(page).or_insert_with(|| door(row, call)),
+                None => *calls.entry(call.trim_end_matches('*')).or_insert_with(|| door(row, row.calls[0])),
+            };
         }
         Doors { calls, pages }
     }

@@ -29,7 +29,7 @@ pub(crate) fn escape_for_bash() {
 /// Whose tokens the line to complete is about.
 fn whose() -> v1::Whose {
     let mine = std::env::args_os().any(|word| word == "auth" || word == "--user");
-    let org = stated("--org").or_else(|| variable("NDCLI_ORG")).filter(|_| !mine);
+    let org = stated("--org").or_else(|| variable("NDCLI_ORG")?.into_string().ok()).filter(|_| !mine);
     let kind = org.map_or(v1::whose::Kind::Mine(v1::Mine {}), v1::whose::Kind::Org);
     v1::Whose { kind: Some(kind) }
 }

@@ -300,17 +300,18 @@ async fn show(common: &Common, org: &OrgSlug) -> Result<(), Failure> {
     let created = created.map(|at| at.to_string()).unwrap_or_default();
     let frozen = told.frozen_at.map(|at| timestamp_from_proto("frozen_at", at)).transpose()?;
     let frozen = frozen.map(|at| at.to_string());
+    let members = told.members();
     match common.format {
         Format::Simple => {
             let frozen = frozen.map(|at| format!(" frozen:{at}")).unwrap_or_default();
-            print(&format!("• {} role:{role} members:{}{frozen}\n", shown(&told.slug), told.members()))
+            print(&format!("• {} role:{role} members:{}{frozen}\n", shown(&told.slug), members))
         }
         Format::Table | Format::Detailed => print(&detailed(&[
             ("Org", told.slug),
             ("Id", told.id),
             ("Name", if told.name.is_empty() { "-".to_owned() } else { told.name }),
             ("Your role", role.to_owned()),
-            ("Members", told.members().to_string()),
+            ("Members", members.to_string()),
             ("Created", created),
             ("Frozen", frozen.unwrap_or("no".to_owned())),
         ])),
@@ -319,7 +320,7 @@ async fn show(common: &Common, org: &OrgSlug) -> Result<(), Failure> {
             "id": told.id,
             "name": Some(told.name).filter(|name| !name.is_empty()),
             "role": role,
-            "members": told.members(),
+            "members": members,
             "created_at": created,
             "frozen_at": frozen,
         })),

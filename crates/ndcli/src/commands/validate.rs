@@ -16,7 +16,7 @@ use ndauth_terminal::{
 use serde_json::{Value, json};
 
 use super::candidates;
-use super::explain::{factor_name, refused_json};
+use super::tokens::explain::{factor_name, refused_json};
 use crate::connection::connect;
 use crate::settings::values::{org, permission};
 use crate::settings::{Common, Format};
@@ -70,8 +70,8 @@ pub(crate) async fn run(common: &Common, validate: &Validate) -> Result<(), Fail
         secret,
         org: validate.org.as_ref().map(ToString::to_string).unwrap_or_default(),
         required_access: match validate.access {
-            Access::Ro => v1::Access::ReadOnly,
-            Access::Rw => v1::Access::ReadWrite,
+            Access::Ro => v1::Access::Ro,
+            Access::Rw => v1::Access::Rw,
             Access::Identity => v1::Access::Identity,
         }
         .into(),
@@ -102,9 +102,10 @@ struct AsOf {
 
 fn show_allowed(format: Format, allowed: v1::Allowed, as_of: &AsOf) -> Result<(), Failure> {
     let expiry = expiry_from_proto("expiry", allowed.expiry)?;
-    let (owner_kind, owner) = match allowed.owner.ok_or_else(|| nonsense("the token has no owner"))? {
-        v1::allowed::Owner::Account(account) => ("account", account.handle),
-        v1::allowed::Owner::Org(org) => ("org", org.slug),
+    let owner = allowed.owner.and_then(|owner| owner.kind);
+    let (owner_kind, owner) = match owner.ok_or_else(|| nonsense("the token has no owner"))? {
+        v1::owner::Kind::Account(account) => ("account", account.handle),
+        v1::owner::Kind::Org(org) => ("org", org.slug),
     };
     let (mut org, mut access, mut role, mut effective) = ("-".to_owned(), "-", "-", Value::Null);
     if let Some(told) = allowed.effective {

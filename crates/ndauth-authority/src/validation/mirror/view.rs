@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ndauth_clock::SinceBoot;
 use ndauth_core::{
-    Account, AccountId, Catalogue, InputGround, InputOwner, InputPlace, Inputs, Installation, LastUse, Level,
+    Account, AccountId, InputGround, InputOwner, InputPlace, Inputs, Installation, LastUse, Level,
     Org, OrgId, OrgSlug, OrgView, Orgs, Owner, OwnerView, Role, RulesVersion, SecretHash, SecretId,
     SecretRecord, SecretView, Service, ServiceId, Services, Suspension, Timestamp, Token, TokenView,
 };

@@ -79,6 +79,6 @@ pub(crate) async fn run(common: &Common, logout: &Logout) -> Result<(), Failure>
 /// Ends all logins of the account. Says how many there were.
 pub(crate) async fn end_all(common: &Common) -> Result<u32, Failure> {
     let server = connect(common).await?;
-    let request = v1::RevokeSessionsRequest { which: Some(Which::All(true)) };
+    let request = v1::RevokeSessionsRequest { which: Some(Which::All(v1::All {})) };
     Ok(server.ask_once(async |client| client.revoke_sessions(request.clone()).await).await?.ended)
 }

@@ -7,7 +7,9 @@ use clap_complete::ArgValueCandidates;
 use ndauth_core::{Label, Permission};
 use ndauth_proto::v1::explanation::Outcome;
 use ndauth_proto::v1::{self, explain_token_request};
-use ndauth_proto::{factor_from_proto, grants_from_proto, permission_to_proto, reason_from_proto};
+use ndauth_proto::{
+    factor_from_proto, grants_from_proto, permission_to_proto, reason_from_proto, role_from_proto, scope_from_proto,
+};
 use ndauth_terminal::{
     Failure, Rows, aside, detailed, grants_json, hint, nonsense, print, print_json, shown,
 };
@@ -337,14 +339,14 @@ impl Explained {
 impl Allowed {
     fn read(told: v1::Effective) -> Result<Allowed, Failure> {
         let grants = grants(told.grants)?;
-        let access = ndauth_proto::scope_from_proto("access", told.access)?.as_str();
+        let access = scope_from_proto("access", told.access)?.as_str();
         let may = match &grants {
             None => "nothing that it carries is left by this role".to_owned(),
             Some(ndauth_core::Grants::All) => "everything but what is ndauth's own".to_owned(),
             Some(some) => some.to_string(),
         };
         Ok(Allowed {
-            role: ndauth_proto::role_from_proto("role", told.role)?.as_str(),
+            role: role_from_proto("role", told.role)?.as_str(),
             access,
             may,
             grants: grants.as_ref().map_or(json!([]), grants_json),
@@ -382,9 +384,9 @@ fn missing(refused: &v1::Refused) -> Option<String> {
         .filter_map(|told| ndauth_proto::permission_from_proto("permission", told).ok())
         .map(|permission| permission.to_string())
         .collect();
-    let scope = ndauth_proto::scope_from_proto("scope", refused.missing_scope).ok();
+    let scope = refused.missing_scope.and_then(|scope| scope_from_proto("scope", scope).ok());
     missing.extend(scope.map(|scope| format!("the scope {scope}")));
-    let role = ndauth_proto::role_from_proto("role", refused.missing_role).ok();
+    let role = refused.missing_role.and_then(|role| role_from_proto("role", role).ok());
     missing.extend(role.map(|role| format!("the role {role}")));
     if missing.is_empty() { None } else { Some(missing.join(", ")) }
 }
@@ -416,8 +418,8 @@ pub(crate) fn refused_json(refused: &v1::Refused) -> Value {
         "message": refused.message,
         "hint": Some(&refused.hint).filter(|hint| !hint.is_empty()),
         "missing_permissions": missing,
-        "missing_scope": ndauth_proto::scope_from_proto("scope", refused.missing_scope).ok().map(ndauth_core::Scope::as_str),
-        "missing_role": ndauth_proto::role_from_proto("role", refused.missing_role).ok().map(ndauth_core::Role::as_str),
+        "missing_scope": refused.missing_scope.and_then(|scope| scope_from_proto("scope", scope).ok()).map(ndauth_core::Scope::as_str),
+        "missing_role": refused.missing_role.and_then(|role| role_from_proto("role", role).ok()).map(ndauth_core::Role::as_str),
         "who_can_change_it": Some(who).filter(|who| who != "unspecified"),
     })
 }
