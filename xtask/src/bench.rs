@@ -18,6 +18,11 @@ pub(crate) struct Arguments {
     only: Option<String>,
 }
 
+/// Runs the simulation, which `ndauth-bench` has beside its measurements.
+pub(crate) fn simulate() -> anyhow::Result<()> {
+    run(command("cargo", &["run", "--quiet", "--package", "ndauth-bench", "--bin", "simulate"]))
+}
+
 pub(crate) fn measure(arguments: &Arguments) -> anyhow::Result<()> {
     packages::provide(Job::Bench)?;
     let packages = ["ndauth-server", "ndcli", "ndauth-bench"];

@@ -10,7 +10,6 @@ mod package;
 mod packages;
 mod postgres;
 mod server;
-mod simulate;
 mod test;
 mod tools;
 #[cfg(test)]
@@ -62,10 +61,7 @@ fn run(command: &Command) -> anyhow::Result<()> {
         Command::Test(arguments) => test::run_with(arguments),
         Command::Ci => ci::run_all(),
         Command::Bench(arguments) => bench::measure(arguments),
-        Command::Simulate => {
-            print!("{}", simulate::tables());
-            Ok(())
-        }
+        Command::Simulate => bench::simulate(),
         Command::Codegen => codegen::write_all(),
         Command::Api => api::write(),
     }

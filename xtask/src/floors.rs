@@ -1,0 +1,351 @@
+//! The floors within each crate: no cycle of files.
+//!
+//! A file lies above each file that defines a name which it writes: in a `use`, in a path, in a macro or in an
+//! attribute. A re-export counts as the file behind it, and a method that is called as nothing. Tests are left out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::mem::take;
+use std::path::{Path, PathBuf};
+
+use cargo_metadata::{MetadataCommand, TargetKind};
+use proc_macro2::{TokenStream, TokenTree};
+use syn::visit::{self, Visit};
+use syn::{Attribute, Ident, ImplItem, Item, ItemMod, ItemUse, Macro, MetaList, UseTree};
+
+use crate::cargo::root;
+
+/// Crates that still have cycles.
+const WITH_CYCLES: [&str; 1] = ["ndauth-authority"];
+
+/// The text of each file.
+type Files = BTreeMap<PathBuf, String>;
+
+/// Which files each file lies above, and by which names.
+type Graph = BTreeMap<PathBuf, BTreeMap<PathBuf, BTreeSet<String>>>;
+
+/// A module, in a file of its own or inline.
+#[derive(Default)]
+struct Module {
+    file: PathBuf,
+    /// The folder that its children's files lie in.
+    folder: PathBuf,
+    parent: Option<usize>,
+    children: BTreeMap<String, usize>,
+    defined: BTreeSet<String>,
+    imported: BTreeMap<String, Vec<String>>,
+    globs: Vec<Vec<String>>,
+    /// Every path that it writes.
+    written: BTreeSet<Vec<String>>,
+}
+
+/// The modules of a crate; the first is its root.
+struct Crate<'a> {
+    files: &'a Files,
+    modules: Vec<Module>,
+    /// The module that is read.
+    at: usize,
+}
+
+/// The end of a path.
+#[derive(Clone, Copy)]
+enum Found {
+    Module(usize),
+    /// Something that this module defines.
+    Item(usize),
+}
+
+/// How many re-exports are followed: more than there are, so that a circle of them ends.
+const DEEPEST: usize = 16;
+
+impl<'a> Crate<'a> {
+    fn read(files: &'a Files, root: &Path) -> Crate<'a> {
+        let mut read = Crate { files, modules: Vec::new(), at: 0 };
+        let folder = root.parent().unwrap_or(Path::new(""));
+        read.read_file(Module { file: root.into(), folder: folder.into(), ..Module::default() });
+        read
+    }
+
+    fn read_file(&mut self, module: Module) {
+        let text = self.files.get(&module.file);
+        let text = text.unwrap_or_else(|| panic!("there is no file {}", module.file.display()));
+        let file = syn::parse_file(text).expect("what compiles can be parsed");
+        self.read_items(module, &file.items);
+    }
+
+    fn read_items(&mut self, module: Module, items: &[Item]) {
+        let above = self.at;
+        self.at = self.modules.len();
+        self.modules.push(module);
+        for item in items {
+            self.visit_item(item);
+        }
+        self.at = above;
+    }
+
+    fn module(&mut self) -> &mut Module {
+        &mut self.modules[self.at]
+    }
+
+    fn import(&mut self, tree: &UseTree, mut path: Vec<String>) {
+        let (ident, name) = match tree {
+            UseTree::Path(tree) => {
+                path.push(tree.ident.to_string());
+                return self.import(&tree.tree, path);
+            }
+            UseTree::Group(group) => {
+                return group.items.iter().for_each(|tree| self.import(tree, path.clone()));
+            }
+            UseTree::Glob(_) => return self.module().globs.push(path),
+            UseTree::Name(tree) => (&tree.ident, None),
+            UseTree::Rename(tree) => (&tree.ident, Some(tree.rename.to_string())),
+        };
+        if ident != "self" {
+            path.push(ident.to_string());
+        }
+        if let Some(name) = name.or_else(|| path.last().cloned()) {
+            self.write(path.clone());
+            self.module().imported.entry(name).or_insert(path);
+        }
+    }
+
+    fn write(&mut self, path: Vec<String>) {
+        if !path.is_empty() {
+            self.module().written.insert(path);
+        }
+    }
+
+    /// Finds the paths among tokens.
+    fn scan(&mut self, tokens: TokenStream) {
+        let mut path: Vec<String> = Vec::new();
+        let mut colons = 0;
+        for token in tokens {
+            match token {
+                TokenTree::Punct(punct) if punct.as_char() == ':' => {
+                    colons += 1;
+                    continue;
+                }
+                TokenTree::Ident(ident) => {
+                    if colons != 2 {
+                        self.write(take(&mut path));
+                    }
+                    path.push(ident.to_string());
+                }
+                TokenTree::Group(group) => self.scan(group.stream()),
+                TokenTree::Punct(_) | TokenTree::Literal(_) => {
+                    self.write(take(&mut path));
+                }
+            }
+            colons = 0;
+        }
+        self.write(path);
+    }
+
+    fn find(&self, path: &[String], from: usize, depth: usize) -> Option<Found> {
+        let depth = depth.checked_sub(1)?;
+        let mut at = from;
+        for (index, name) in path.iter().enumerate() {
+            let found = match name.as_str() {
+                "crate" => Found::Module(0),
+                "self" => Found::Module(at),
+                "super" => Found::Module(self.modules[at].parent?),
+                _ => self.find_name(name, at, index + 1 == path.len(), depth)?,
+            };
+            match found {
+                Found::Module(module) => at = module,
+                // Beyond it are its variants and functions.
+                Found::Item(_) => return Some(found),
+            }
+        }
+        Some(Found::Module(at))
+    }
+
+    /// Finds a name in a module. At the end of a path a function goes before a module of the same name.
+    fn find_name(&self, name: &str, at: usize, last: bool, depth: usize) -> Option<Found> {
+        let module = &self.modules[at];
+        let child = || module.children.get(name).map(|child| Found::Module(*child));
+        let defined = || module.defined.contains(name).then_some(Found::Item(at));
+        let imported = || self.find(module.imported.get(name)?, at, depth);
+        let found = if last {
+            defined().or_else(imported).or_else(child)
+        } else {
+            child().or_else(imported).or_else(defined)
+        };
+        found.or_else(|| {
+            module.globs.iter().find_map(|path| match self.find(path, at, depth)? {
+                Found::Module(inner) => self.find_name(name, inner, last, depth - 1),
+                Found::Item(_) => None,
+            })
+        })
+    }
+
+    fn graph(&self) -> Graph {
+        let mut graph = Graph::new();
+        for (from, module) in self.modules.iter().enumerate() {
+            let above = graph.entry(module.file.clone()).or_default();
+            for path in &module.written {
+                if let Some(Found::Item(to)) = self.find(path, from, DEEPEST)
+                    && self.modules[to].file != module.file
+                    && let Some(name) = path.last()
+                {
+                    let below = above.entry(self.modules[to].file.clone()).or_default();
+                    below.insert(name.clone());
+                }
+            }
+        }
+        graph
+    }
+}
+
+impl<'ast> Visit<'ast> for Crate<'_> {
+    fn visit_item(&mut self, item: &'ast Item) {
+        let (name, attributes) = name_and_attributes(item);
+        if !attributes.iter().any(is_for_tests) {
+            self.module().defined.extend(name.map(Ident::to_string));
+            visit::visit_item(self, item);
+        }
+    }
+
+    fn visit_impl_item(&mut self, item: &'ast ImplItem) {
+        let for_tests = matches!(item, ImplItem::Fn(function) if function.attrs.iter().any(is_for_tests));
+        if !for_tests {
+            visit::visit_impl_item(self, item);
+        }
+    }
+
+    fn visit_item_mod(&mut self, item: &'ast ItemMod) {
+        let name = item.ident.to_string();
+        let child = self.modules.len();
+        let parent = self.module();
+        parent.children.insert(name.clone(), child);
+        let folder = parent.folder.join(&name);
+        let beside = parent.folder.join(format!("{name}.rs"));
+        let (file, at) = (parent.file.clone(), Some(self.at));
+        match &item.content {
+            Some((_, items)) => {
+                self.read_items(Module { file, folder, parent: at, ..Module::default() }, items)
+            }
+            None => {
+                let file = if self.files.contains_key(&beside) { beside } else { folder.join("mod.rs") };
+                self.read_file(Module { file, folder, parent: at, ..Module::default() });
+            }
+        }
+    }
+
+    fn visit_item_use(&mut self, item: &'ast ItemUse) {
+        self.import(&item.tree, Vec::new());
+    }
+
+    fn visit_path(&mut self, path: &'ast syn::Path) {
+        if path.leading_colon.is_none() {
+            self.write(path.segments.iter().map(|segment| segment.ident.to_string()).collect());
+        }
+        visit::visit_path(self, path);
+    }
+
+    fn visit_macro(&mut self, written: &'ast Macro) {
+        self.scan(written.tokens.clone());
+        visit::visit_macro(self, written);
+    }
+
+    fn visit_meta_list(&mut self, list: &'ast MetaList) {
+        self.scan(list.tokens.clone());
+    }
+}
+
+fn name_and_attributes(item: &Item) -> (Option<&Ident>, &[Attribute]) {
+    match item {
+        Item::Const(item) => (Some(&item.ident), &item.attrs),
+        Item::Enum(item) => (Some(&item.ident), &item.attrs),
+        Item::Fn(item) => (Some(&item.sig.ident), &item.attrs),
+        Item::Macro(item) => (item.ident.as_ref(), &item.attrs),
+        Item::Static(item) => (Some(&item.ident), &item.attrs),
+        Item::Struct(item) => (Some(&item.ident), &item.attrs),
+        Item::Trait(item) => (Some(&item.ident), &item.attrs),
+        Item::Type(item) => (Some(&item.ident), &item.attrs),
+        Item::Impl(item) => (None, &item.attrs),
+        Item::Mod(item) => (None, &item.attrs),
+        Item::Use(item) => (None, &item.attrs),
+        _ => (None, &[]),
+    }
+}
+
+fn is_for_tests(attribute: &Attribute) -> bool {
+    attribute.path().is_ident("cfg")
+        && attribute.parse_args::<Ident>().is_ok_and(|condition| condition == "test")
+}
+
+/// The cycles, each with the names that tie it.
+fn cycles(graph: &Graph) -> Vec<String> {
+    let reached: BTreeMap<&Path, BTreeSet<&Path>> =
+        graph.keys().map(|file| (file.as_path(), beneath(graph, file))).collect();
+    let mut cycles = Vec::new();
+    let mut seen = BTreeSet::new();
+    for (file, below) in &reached {
+        let cycle: BTreeSet<&Path> =
+            below.iter().copied().filter(|other| reached[other].contains(file)).collect();
+        if cycle.is_empty() || seen.contains(file) {
+            continue;
+        }
+        seen.extend(cycle.iter().copied());
+        let mut ties = Vec::new();
+        for from in &cycle {
+            for (to, names) in graph[*from].iter().filter(|(to, _)| cycle.contains(to.as_path())) {
+                let names: Vec<&str> = names.iter().map(String::as_str).collect();
+                ties.push(format!("{} -> {}: {}", from.display(), to.display(), names.join(", ")));
+            }
+        }
+        cycles.push(ties.join("\n"));
+    }
+    cycles
+}
+
+/// The files beneath one, itself among them where it lies beneath itself.
+fn beneath<'a>(graph: &'a Graph, file: &'a Path) -> BTreeSet<&'a Path> {
+    let mut found = BTreeSet::new();
+    let mut open = vec![file];
+    while let Some(next) = open.pop() {
+        open.extend(graph[next].keys().map(PathBuf::as_path).filter(|below| found.insert(*below)));
+    }
+    found
+}
+
+/// The cycles of the crate whose root is this file.
+fn cycles_of(files: &Files, root: &Path) -> Vec<String> {
+    cycles(&Crate::read(files, root).graph())
+}
+
+/// Reads each file of Rust in a folder, by its path from there.
+fn read_folder(folder: &Path, inner: &Path, files: &mut Files) {
+    for entry in fs::read_dir(folder.join(inner)).expect("a crate has sources") {
+        let path = inner.join(entry.expect("the folder can be read").file_name());
+        if folder.join(&path).is_dir() {
+            read_folder(folder, &path, files);
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            let text = fs::read_to_string(folder.join(&path)).expect("source is text");
+            files.insert(path, text);
+        }
+    }
+}
+
+#[test]
+fn no_crate_has_a_cycle_of_files() {
+    let metadata =
+        MetadataCommand::new().no_deps().current_dir(root()).exec().expect("cargo tells its metadata");
+    let mut found = Vec::new();
+    for package in metadata.packages.iter().filter(|package| !WITH_CYCLES.contains(&package.name.as_str())) {
+        let folder = package.manifest_path.parent().expect("a manifest lies in a folder");
+        let mut files = Files::new();
+        read_folder(folder.as_std_path(), Path::new("src"), &mut files);
+        for target in &package.targets {
+            let shipped = target.kind.iter().any(|kind| matches!(kind, TargetKind::Lib | TargetKind::Bin));
+            if let Ok(root) = target.src_path.strip_prefix(folder)
+                && shipped
+            {
+                let cycles = cycles_of(&files, root.as_std_path());
+                found.extend(cycles.iter().map(|cycle| format!("{}, {root}:\n{cycle}", package.name)));
+            }
+        }
+    }
+    assert!(found.is_empty(), "{} cycles\n\n{}", found.len(), found.join("\n\n"));
+}
