@@ -11,6 +11,7 @@ use ndauth_bench::server::Server;
 use ndauth_bench::table::{Bar, Row, median, ratios};
 use ndauth_client::{Client, Credentials, Requirement, Verdict, Verifier, VerifierOptions};
 use ndauth_core::Secret;
+use ndauth_e2e::proxy::{Proxy, Treatment, Which};
 use ndauth_proto::v1;
 use ndauth_store::Engine;
 use ndauth_store::testing::Scratch;
@@ -19,7 +20,6 @@ use rustix::time::{ClockId, clock_gettime};
 use serde_json::Value;
 use tokio::time::sleep;
 
-use crate::proxy::{Proxy, Treatment, Which};
 use crate::revocation::{Delay, histogram, milliseconds, new_token};
 use crate::{ANSWERING, ASKING, Bench, text};
 

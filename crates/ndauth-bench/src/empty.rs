@@ -13,7 +13,7 @@ use tonic_prost::ProstCodec;
 
 /// A service with one call, which takes nothing and gives nothing.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Empty;
+pub struct Empty;
 
 #[derive(Clone, Copy)]
 struct Nothing;

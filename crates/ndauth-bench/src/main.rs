@@ -7,10 +7,6 @@ mod scale;
 mod start;
 mod validate;
 
-#[path = "../../ndauth-e2e/tests/it/proxy.rs"]
-#[expect(dead_code, reason = "the tests' proxy does more than is measured")]
-mod proxy;
-
 use std::path::{Path, PathBuf};
 
 use clap::Parser;

@@ -9,12 +9,12 @@ use ndauth_bench::server::Server;
 use ndauth_bench::table::{Bar, Row};
 use ndauth_client::Client;
 use ndauth_core::{ExpiryChoice, Grants, Lifetime, Networks, Orgs, Scope, Secret, Services};
+use ndauth_e2e::proxy::{Proxy, Treatment, Which};
 use ndauth_proto::v1;
 use ndauth_store::testing::Scratch;
 use ndauth_store::{DatabaseUrl, Engine};
 use rustix::process::Signal;
 
-use crate::proxy::{Proxy, Treatment, Which};
 use crate::validate::{about, question};
 use crate::{ANSWERING, Bench};
 

@@ -1,9 +1,6 @@
 //! An empty call behind ndauth's own front, without authentication, metrics or tracing.
 
-#[path = "../empty.rs"]
-mod empty;
-
-use empty::Empty;
+use ndauth_bench::empty::Empty;
 use ndauth_server::front::{Front, Limits, Received};
 use tokio::net::TcpListener;
 use tonic::body::Body;

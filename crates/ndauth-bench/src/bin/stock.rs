@@ -1,9 +1,6 @@
 //! An empty call on a stock tonic server: its runtime, its accept loop, the system's allocator.
 
-#[path = "../empty.rs"]
-mod empty;
-
-use empty::Empty;
+use ndauth_bench::empty::Empty;
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::Server;

@@ -4,13 +4,13 @@
 use std::time::{Duration, Instant};
 
 use ndauth_core::{Reason, Secret};
+use ndauth_e2e::proxy::{Proxy, Treatment, Which};
 use ndauth_store::DatabaseUrl;
 use ndauth_store::testing::Scratch;
 use rustix::process::Signal;
 
 use crate::installation::{Installation, Running, soon};
 use crate::instances::{Asker, BOUND};
-use crate::proxy::{Proxy, Treatment, Which};
 use crate::replicas::Server;
 use crate::requests::{new_token, revoke};
 

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use ndauth_core::{Problem, Reason, Secret};
+use ndauth_e2e::proxy::{Proxy, Treatment, Which};
 use ndauth_proto::v1;
 use ndauth_store::DatabaseUrl;
 use ndauth_store::testing::{Scratch, try_execute_at};
@@ -12,7 +13,6 @@ use ndauth_store::testing::{Scratch, try_execute_at};
 use crate::disk::OnDisk;
 use crate::installation::{Installation, Killed, Running};
 use crate::instances::Asker;
-use crate::proxy::{Proxy, Treatment, Which};
 use crate::replicas::Server;
 use crate::requests::{new_token, revoke};
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use ndauth_client::Client;
 use ndauth_core::{Reason, Secret};
+use ndauth_e2e::proxy::{Proxy, Treatment, Which};
 use ndauth_proto::v1::{self, validate_token_response::Outcome};
 use ndauth_store::{DatabaseUrl, Engine};
 use rustix::process::Signal;
@@ -13,7 +14,6 @@ use rustix::process::Signal;
 use crate::front::{call, framed, raw};
 use crate::installation::{Installation, Running, soon};
 use crate::outages::head_questions;
-use crate::proxy::{Proxy, Treatment, Which};
 use crate::requests::{new_token, revoke};
 
 /// The bound that the instances keep; small, so that the tests are quick.

@@ -21,7 +21,6 @@ mod operator;
 mod orgs;
 mod outages;
 mod permissions;
-mod proxy;
 mod registry;
 mod replicas;
 mod requests;

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use ndauth_client::Client;
 use ndauth_core::{Event, ExpiryChoice, Lifetime, Reason, Secret, SecretKind};
+use ndauth_e2e::proxy::{Proxy, Treatment, Which};
 use ndauth_proto::v1;
 use ndauth_store::testing::{Scratch, execute};
 use ndauth_store::{Clock, DatabaseUrl, Engine};
@@ -23,7 +24,6 @@ use crate::durability::processes;
 use crate::front::{call, raw};
 use crate::installation::{Installation, Running, run, soon, told};
 use crate::instances::{Asker, BOUND, Cluster, Instance, READER};
-use crate::proxy::{Proxy, Treatment, Which};
 use crate::replicas::Server;
 use crate::requests::{new_token, revoke};
 

@@ -7,6 +7,7 @@ use ndauth_client::{
     Credentials, Ended, Figures, Permission, Question, Reason, Requirement, Scope, Secret, Verdict, Verifier,
     VerifierOptions,
 };
+use ndauth_e2e::proxy::{Proxy, Treatment, Which};
 use ndauth_proto::v1::{self, validate_token_response::Outcome};
 use ndauth_store::Engine;
 use rustix::process::Signal;
@@ -14,7 +15,6 @@ use rustix::process::Signal;
 use crate::installation::{Installation, Running, soon};
 use crate::instances::{Asker, BOUND, Cluster, READER, never_late};
 use crate::on_both;
-use crate::proxy::{Proxy, Treatment, Which};
 use crate::requests::{new_token, revoke};
 
 /// The bound where nothing else is said.

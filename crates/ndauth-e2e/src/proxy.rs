@@ -9,9 +9,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinHandle};
 
-/// How connections are treated.
+/// A way to treat connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Treatment {
+pub enum Treatment {
     /// What is sent arrives.
     Fair,
     /// It arrives this much later.
@@ -24,9 +24,10 @@ pub(crate) enum Treatment {
     Cut,
 }
 
-/// Which connections are treated so; the others fairly.
+/// The connections that are treated so; the others are treated fairly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Which {
+pub enum Which {
+    /// Every one.
     All,
     /// Those whose client sent this at any time.
     Said(&'static str),
@@ -37,8 +38,10 @@ pub(crate) enum Which {
 type Order = (Which, Treatment);
 
 /// A proxy before a server; it ends when dropped.
-pub(crate) struct Proxy {
-    pub(crate) address: SocketAddr,
+#[derive(Debug)]
+pub struct Proxy {
+    /// Where clients connect.
+    pub address: SocketAddr,
     order: watch::Sender<Order>,
     servers: Arc<Mutex<Vec<SocketAddr>>>,
     accepting: JoinHandle<()>,
@@ -46,12 +49,13 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    pub(crate) async fn before(server: SocketAddr) -> Proxy {
+    /// A proxy before one server.
+    pub async fn before(server: SocketAddr) -> Proxy {
         Proxy::among(&[server]).await
     }
 
-    /// Before several, which take turns.
-    pub(crate) async fn among(servers: &[SocketAddr]) -> Proxy {
+    /// A proxy before several servers, which take turns.
+    pub async fn among(servers: &[SocketAddr]) -> Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("bound");
         let address = listener.local_addr().expect("an address");
         let (order, orders) = watch::channel((Which::All, Treatment::Fair));
@@ -78,22 +82,23 @@ impl Proxy {
     }
 
     /// Treats connections so from now on, those that are there and those to come.
-    pub(crate) fn treat(&self, which: Which, treatment: Treatment) {
+    pub fn treat(&self, which: Which, treatment: Treatment) {
         self.order.send_replace((which, treatment));
     }
 
     /// Treats the connections that are there so, and lets those to come be.
-    pub(crate) fn treat_present(&self, treatment: Treatment) {
+    pub fn treat_present(&self, treatment: Treatment) {
         let present = self.connections.lock().unwrap_or_else(PoisonError::into_inner).len();
         self.treat(Which::Before(present), treatment);
     }
 
     /// Leads connections to another server from now on.
-    pub(crate) fn lead_to(&self, server: SocketAddr) {
+    pub fn lead_to(&self, server: SocketAddr) {
         *self.servers.lock().unwrap_or_else(PoisonError::into_inner) = vec![server];
     }
 
-    pub(crate) fn be_fair(&self) {
+    /// Treats every connection fairly from now on.
+    pub fn be_fair(&self) {
         self.treat(Which::All, Treatment::Fair);
     }
 }
