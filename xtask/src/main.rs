@@ -6,6 +6,8 @@ mod cargo;
 mod ci;
 mod codegen;
 mod demo;
+#[cfg(test)]
+mod floors;
 mod package;
 mod packages;
 mod postgres;
