@@ -36,6 +36,13 @@ pub(crate) fn run(mut command: Command) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Returns the folders in which programs are looked for.
+pub(crate) fn search_path() -> Vec<PathBuf> {
+    #[expect(clippy::disallowed_methods, reason = "automation looks for programs where the shell would")]
+    let path = std::env::var_os("PATH");
+    path.iter().flat_map(std::env::split_paths).collect()
+}
+
 /// The programs that are played with.
 pub(crate) struct Binaries {
     pub(crate) ndauthd: PathBuf,

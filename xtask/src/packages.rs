@@ -3,13 +3,12 @@
 
 use std::io::{IsTerminal, stdin};
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
 use std::process::Stdio;
 
 use anyhow::{anyhow, bail, ensure};
 use rustix::process::geteuid;
 
-use crate::cargo::{command, run};
+use crate::cargo::{command, run, search_path};
 use crate::postgres;
 
 /// A command of this program that needs packages. Each needs what those before it need.
@@ -144,13 +143,6 @@ pub(crate) fn provide(job: Job) -> anyhow::Result<()> {
     let left = missing(job);
     ensure!(left.is_empty(), "the packages are installed, and this is still missing:\n{}", list(&left));
     Ok(())
-}
-
-/// Returns the folders in which programs are looked for.
-pub(crate) fn search_path() -> Vec<PathBuf> {
-    #[expect(clippy::disallowed_methods, reason = "automation looks for programs where the shell would")]
-    let path = std::env::var_os("PATH");
-    path.iter().flat_map(std::env::split_paths).collect()
 }
 
 fn needs(job: Job) -> impl Iterator<Item = &'static Need> {

@@ -12,7 +12,7 @@ use anyhow::{Context, ensure};
 use rustix::process::geteuid;
 use tempfile::TempDir;
 
-use crate::packages::search_path;
+use crate::cargo::search_path;
 
 /// A running cluster; dropped, it is stopped and removed.
 pub(crate) struct Cluster {
