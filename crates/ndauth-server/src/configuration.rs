@@ -11,8 +11,7 @@ use etcetera::BaseStrategy;
 use ndauth_authority::{DatabaseUrl, Freshness, Logins};
 use ndauth_server::front::Limits;
 use ndauth_server::{ServeOptions, TlsFiles};
-use ndauth_terminal::environment::warn_of_unread;
-use ndauth_terminal::settings::{self, Layer, Setting, in_force, innermost};
+use ndauth_terminal::settings::{self, Layer, Setting, in_force, innermost, warn_of_unread};
 use ndauth_terminal::{Failure, Rows, print, print_json};
 use serde_json::{Value, json};
 

@@ -2,9 +2,6 @@
 
 use std::ffi::{OsStr, OsString};
 
-use crate::text::warn;
-use ndauth_core::nearest;
-
 /// The value of a variable, unless it is empty.
 pub fn variable(name: impl AsRef<OsStr>) -> Option<OsString> {
     stated(name).filter(|value| !value.is_empty())
@@ -38,16 +35,4 @@ pub fn without_empty_variables(command: clap::Command) -> clap::Command {
 fn without_empty_variable(argument: clap::Arg) -> clap::Arg {
     let empty = argument.get_env().and_then(stated).is_some_and(|value| value.is_empty());
     if empty { argument.env(None::<&str>) } else { argument }
-}
-
-/// Warns of every variable that begins with a prefix and that nothing reads. `read` has all that are read.
-pub fn warn_of_unread(prefix: &str, read: &[&str], ignored: fn(&str) -> bool) {
-    for (name, _) in all() {
-        if name.starts_with(prefix) && !read.contains(&name.as_str()) && !ignored(&name) {
-            match nearest(&name, read.iter().copied()) {
-                Some(meant) => warn(&format!("nothing reads the variable {name}: did you mean {meant}?")),
-                None => warn(&format!("nothing reads the variable {name}")),
-            }
-        }
-    }
 }

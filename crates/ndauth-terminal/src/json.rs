@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::Failure;
-use crate::text::print;
+use crate::output::print;
 
 /// Prints JSON. What a terminal could obey is escaped within the texts.
 pub fn print_json(value: &Value) -> Result<(), Failure> {

@@ -5,22 +5,27 @@
 //! a command does.
 
 pub mod environment;
-pub mod manual;
-pub mod settings;
+
+mod text;
 
 mod failure;
-mod json;
-
 mod table;
-mod text;
+
+mod output;
+
+mod json;
 mod token;
+
+pub mod manual;
+pub mod settings;
 
 pub use environment::plain;
 pub use failure::{EXIT_CODES, Failure};
 pub use json::print_json;
 pub use ndauth_core::nearest;
+pub use output::{print, usage};
 pub use table::{Rows, detailed};
-pub use text::{aside, hint, print, shown, usage, warn};
+pub use text::{aside, hint, shown, warn};
 pub use token::{
     PlaceShown, RevocationShown, RotationShown, SecretShown, TokenShown, ago, day, expiry_json, grants_json,
     minute, nonsense, told,

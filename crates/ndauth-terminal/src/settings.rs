@@ -10,10 +10,11 @@ use std::path::{Path, PathBuf};
 use clap::error::{ContextKind, ContextValue};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
+use ndauth_core::nearest;
 use toml_edit::{DocumentMut, Item, TableLike, Value};
 
-use crate::Failure;
-use ndauth_core::nearest;
+use crate::environment::all;
+use crate::{Failure, warn};
 
 /// A setting, as the command line describes it.
 #[derive(Clone, Debug)]
@@ -112,6 +113,18 @@ pub fn find<'a>(settings: &'a [Setting], key: &str) -> Result<&'a Setting, Failu
         };
         Failure::usage(format!("there is no setting `{key}`"), hint)
     })
+}
+
+/// Warns of every variable that begins with a prefix and that nothing reads. `read` has all that are read.
+pub fn warn_of_unread(prefix: &str, read: &[&str], ignored: fn(&str) -> bool) {
+    for (name, _) in all() {
+        if name.starts_with(prefix) && !read.contains(&name.as_str()) && !ignored(&name) {
+            match nearest(&name, read.iter().copied()) {
+                Some(meant) => warn(&format!("nothing reads the variable {name}: did you mean {meant}?")),
+                None => warn(&format!("nothing reads the variable {name}")),
+            }
+        }
+    }
 }
 
 /// The text of one value.

@@ -1,14 +1,9 @@
 //! Text: nothing reaches a terminal raw that could command it.
 
-use std::io::{self, IsTerminal, Write};
-use std::process::ExitCode;
+use std::io::Write;
 
 use anstyle::{AnsiColor, Style};
-use clap::error::ErrorKind;
-use ndauth_core::{Class, is_unshowable, redact};
-
-use crate::Failure;
-use crate::environment::plain;
+use ndauth_core::{is_unshowable, redact};
 
 /// A text as one line that a terminal shows and never obeys.
 pub fn shown(text: &str) -> String {
@@ -35,28 +30,6 @@ fn escaped(text: &str, keep: fn(char) -> bool) -> String {
 /// What emoji and several scripts need between their characters.
 fn joins(c: char) -> bool {
     matches!(c, '\u{200C}' | '\u{200D}' | '\u{FE00}'..='\u{FE0F}')
-}
-
-/// Prints to standard output, as far as whoever reads it wants to read.
-pub fn print(text: &str) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(()),
-    }
-}
-
-/// Tells of a command line that is not understood, or gives the help that it asks for. What repeats the
-/// person's own words is made safe for the terminal first, and for the log that it may be.
-pub fn usage(error: &clap::Error) -> ExitCode {
-    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-        let text = error.render();
-        let text =
-            if io::stdout().is_terminal() && !plain() { text.ansi().to_string() } else { text.to_string() };
-        return print(&text).map_or_else(Failure::report, |()| ExitCode::SUCCESS);
-    }
-    aside(error.to_string().trim_end());
-    ExitCode::from(Class::Invalid.exit_code())
 }
 
 /// Says something beside the data, on standard error. A secret in it is cut down to its prefix.

@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, Args, Command};
-use ndauth_terminal::environment::{variable, warn_of_unread};
-use ndauth_terminal::settings::{self, Layer, Setting};
+use ndauth_terminal::environment::variable;
+use ndauth_terminal::settings::{self, Layer, Setting, warn_of_unread};
 use ndauth_terminal::{Failure, nearest};
 use toml_edit::{DocumentMut, Table};
 
