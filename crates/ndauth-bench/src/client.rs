@@ -20,8 +20,8 @@ use rustix::time::{ClockId, clock_gettime};
 use serde_json::Value;
 use tokio::time::sleep;
 
+use crate::bench::{ANSWERING, ASKING, Bench, text};
 use crate::revocation::{Delay, histogram, milliseconds, new_token};
-use crate::{ANSWERING, ASKING, Bench, text};
 
 const TOKENS: usize = 100_000;
 /// Over how many tokens a service is under load.

@@ -17,7 +17,7 @@ use ndauth_store::{DatabaseUrl, Engine};
 use rand::rngs::SysRng;
 use rusqlite::types::Value;
 
-use crate::{ANSWERING, Bench, text};
+use crate::bench::{ANSWERING, Bench, text};
 
 const TOKENS: usize = 10_000;
 /// An account may have 25 tokens, and has 10.

@@ -1,5 +1,7 @@
 //! `cargo xtask bench`: measures, and tells which bars are reached.
 
+mod bench;
+
 mod client;
 mod create;
 mod revocation;
@@ -11,9 +13,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Parser;
 use ndauth_bench::load;
-use ndauth_bench::table::{Row, end, tell};
-use ndauth_store::DatabaseUrl;
-use tokio::runtime::Runtime;
+use ndauth_bench::table::end;
+
+use bench::{ASKING, Bench};
 
 /// Measures ndauth against what it stands on. `cargo xtask bench` builds what it needs and runs it.
 #[derive(Parser)]
@@ -36,47 +38,6 @@ struct Arguments {
     /// Only the groups whose name holds this.
     #[arg(long)]
     only: Option<String>,
-}
-
-/// What the groups of rows share.
-struct Bench {
-    binaries: PathBuf,
-    pgbench: PathBuf,
-    folder: tempfile::TempDir,
-    runtime: Runtime,
-    /// How often each thing is measured.
-    rounds: usize,
-    quick: bool,
-    full: bool,
-    rows: Vec<Row>,
-}
-
-/// Whom what asks runs on, and whom what answers.
-const ASKING: usize = 1;
-const ANSWERING: usize = 0;
-
-impl Bench {
-    fn binary(&self, name: &str) -> PathBuf {
-        self.binaries.join(name)
-    }
-
-    /// A file of SQLite by a name.
-    fn sqlite(&self, name: &str) -> DatabaseUrl {
-        DatabaseUrl::Sqlite(self.folder.path().join(name))
-    }
-
-    fn row(&mut self, row: Row) {
-        tell(&row);
-        self.rows.push(row);
-    }
-}
-
-/// A database as ndauthd takes it.
-fn text(url: &DatabaseUrl) -> String {
-    match url {
-        DatabaseUrl::Sqlite(path) => format!("sqlite:{}", path.display()),
-        DatabaseUrl::Postgres(url) => url.clone(),
-    }
 }
 
 type Group = (&'static str, fn(&mut Bench) -> anyhow::Result<()>);

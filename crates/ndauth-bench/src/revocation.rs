@@ -15,8 +15,8 @@ use ndauth_store::testing::Scratch;
 use ndauth_store::{DatabaseUrl, Engine};
 use rustix::process::Signal;
 
+use crate::bench::{ANSWERING, Bench};
 use crate::validate::{about, question};
-use crate::{ANSWERING, Bench};
 
 /// The bound of the instances.
 const BOUND: Duration = Duration::from_secs(2);

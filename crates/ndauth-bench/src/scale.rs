@@ -14,8 +14,8 @@ use ndauth_proto::v1;
 use ndauth_store::testing::execute;
 use ndauth_store::{Clock, Store, TokenOrder, TokenQuery};
 
+use crate::bench::{ANSWERING, Bench, text};
 use crate::validate::about;
-use crate::{ANSWERING, Bench, text};
 
 const FEW: usize = 10_000;
 

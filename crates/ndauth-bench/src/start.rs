@@ -7,7 +7,7 @@ use anyhow::ensure;
 use ndauth_bench::server::Server;
 use ndauth_bench::table::{Bar, Row, ratios};
 
-use crate::{ANSWERING, Bench, text};
+use crate::bench::{ANSWERING, Bench, text};
 
 /// How long a server is let be before its memory is looked at.
 const IDLE: Duration = Duration::from_secs(3);

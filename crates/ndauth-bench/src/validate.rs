@@ -13,7 +13,7 @@ use ndauth_core::{Secret, SecretKind};
 use ndauth_proto::v1;
 use rand::rngs::SysRng;
 
-use crate::{ANSWERING, Bench, text};
+use crate::bench::{ANSWERING, Bench, text};
 
 /// How many tokens are in play.
 const TOKENS: usize = 100_000;

@@ -1,0 +1,48 @@
+//! What the groups of rows share: where programs and databases are, and the rows that were measured.
+
+use std::path::PathBuf;
+
+use ndauth_bench::table::{Row, tell};
+use ndauth_store::DatabaseUrl;
+use tokio::runtime::Runtime;
+
+/// What the groups of rows share.
+pub(crate) struct Bench {
+    pub(crate) binaries: PathBuf,
+    pub(crate) pgbench: PathBuf,
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) runtime: Runtime,
+    /// How often each thing is measured.
+    pub(crate) rounds: usize,
+    pub(crate) quick: bool,
+    pub(crate) full: bool,
+    pub(crate) rows: Vec<Row>,
+}
+
+/// The core that clients run on, and the core of the server.
+pub(crate) const ASKING: usize = 1;
+pub(crate) const ANSWERING: usize = 0;
+
+impl Bench {
+    pub(crate) fn binary(&self, name: &str) -> PathBuf {
+        self.binaries.join(name)
+    }
+
+    /// A file of SQLite by a name.
+    pub(crate) fn sqlite(&self, name: &str) -> DatabaseUrl {
+        DatabaseUrl::Sqlite(self.folder.path().join(name))
+    }
+
+    pub(crate) fn row(&mut self, row: Row) {
+        tell(&row);
+        self.rows.push(row);
+    }
+}
+
+/// A database as ndauthd takes it.
+pub(crate) fn text(url: &DatabaseUrl) -> String {
+    match url {
+        DatabaseUrl::Sqlite(path) => format!("sqlite:{}", path.display()),
+        DatabaseUrl::Postgres(url) => url.clone(),
+    }
+}
