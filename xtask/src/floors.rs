@@ -15,9 +15,14 @@ use syn::{Attribute, Ident, ImplItem, Item, ItemMod, ItemUse, Macro, MetaList, U
 
 use crate::cargo::root;
 
-/// Crates that still have cycles.
-const WITH_CYCLES: [&str; 5] =
-    ["ndauth-authority", "ndauth-client", "ndauth-core", "ndauth-server", "ndauth-store"];
+/// Crates that still have cycles, and the beginning of their files' paths.
+const WITH_CYCLES: [(&str, &str); 5] = [
+    ("ndauth-authority", "src/"),
+    ("ndauth-client", "src/"),
+    ("ndauth-core", "src/"),
+    ("ndauth-server", "src/grpc"),
+    ("ndauth-store", "src/"),
+];
 
 /// The text of each file.
 type Files = BTreeMap<PathBuf, String>;
@@ -311,6 +316,12 @@ fn cycles_of(files: &Files, root: &Path) -> Vec<String> {
     cycles(&Crate::read(files, root).graph())
 }
 
+fn is_known(package: &str, cycle: &str) -> bool {
+    let known =
+        |(name, files): &(&str, &str)| *name == package && cycle.lines().all(|tie| tie.starts_with(files));
+    WITH_CYCLES.iter().any(known)
+}
+
 /// Reads each file of Rust in a folder, by its path from there.
 fn read_folder(folder: &Path, inner: &Path, files: &mut Files) {
     for entry in fs::read_dir(folder.join(inner)).expect("a crate has sources") {
@@ -452,7 +463,7 @@ fn no_crate_has_a_cycle_of_files() {
     let metadata =
         MetadataCommand::new().no_deps().current_dir(root()).exec().expect("cargo tells its metadata");
     let mut found = Vec::new();
-    for package in metadata.packages.iter().filter(|package| !WITH_CYCLES.contains(&package.name.as_str())) {
+    for package in &metadata.packages {
         let folder = package.manifest_path.parent().expect("a manifest lies in a folder");
         let mut files = Files::new();
         read_folder(folder.as_std_path(), Path::new("src"), &mut files);
@@ -462,7 +473,8 @@ fn no_crate_has_a_cycle_of_files() {
                 && shipped
             {
                 let cycles = cycles_of(&files, root.as_std_path());
-                found.extend(cycles.iter().map(|cycle| format!("{}, {root}:\n{cycle}", package.name)));
+                let cycles = cycles.iter().filter(|cycle| !is_known(&package.name, cycle));
+                found.extend(cycles.map(|cycle| format!("{}, {root}:\n{cycle}", package.name)));
             }
         }
     }

@@ -1,12 +1,14 @@
 //! `ndauthd admin`: the operator's commands, on the database itself.
 
-mod catalogue;
+mod done;
 mod show;
+
+mod catalogue;
 
 use std::path::Path;
 
 use ndauth_authority::{
-    Authority, Changed, Clock, Credential, NewAccount, NewOrg, NewService, Revoking, Settlement, Settling, Tidied, Which,
+    Authority, Changed, Clock, NewAccount, NewOrg, NewService, Revoking, Settlement, Settling, Tidied, Which,
     Whose, parse_export,
 };
 use ndauth_core::{Handle, Label, Lifetime, Orgs, RevocationReason, Timestamp, TokenView};
@@ -14,21 +16,13 @@ use ndauth_server::invitation_url;
 use ndauth_terminal::{Failure, aside, print, print_json};
 use serde_json::{Value, json};
 
+use done::{CONSOLE, Done};
+
 use crate::arguments::{
     Account, Admin, Events, Format, InstantOrNow, Member, Migrate, Org, Service, Session, Token,
 };
 use crate::configuration::Place;
 use crate::report::authority_failure;
-
-/// What was done, for people and for programs.
-pub(crate) struct Done {
-    text: String,
-    json: Value,
-    /// What stands beside the data.
-    aside: Option<String>,
-    /// Whether the answer itself is that something is wrong.
-    failed: bool,
-}
 
 /// Carries out a command, and says what it did.
 pub(crate) async fn run(
@@ -77,24 +71,6 @@ fn tell(mut done: Done, format: Format, place: &Place) -> Result<(), Failure> {
     if done.failed { Err(Failure::told(None)) } else { Ok(()) }
 }
 
-impl Done {
-    /// One line, and the same as an object.
-    fn line(text: String, json: Value) -> Done {
-        Done { text: text + "\n", json, aside: None, failed: false }
-    }
-
-    /// A table, and the same as an object.
-    fn table((text, json): (String, Value)) -> Done {
-        Done { text, json, aside: None, failed: false }
-    }
-
-    /// A secret alone, and what to do with it.
-    fn secret(secret: &ndauth_core::Secret, aside: String, mut json: Value) -> Done {
-        json["secret"] = json!(secret.expose());
-        Done { text: format!("{}\n", secret.expose()), json, aside: Some(aside), failed: false }
-    }
-}
-
 async fn carry_out(authority: &Authority, command: Admin, public_url: &str) -> Result<Done, Failure> {
     let done = match command {
         Admin::Account(command) => account(authority, command, public_url).await,
@@ -118,8 +94,6 @@ async fn carry_out(authority: &Authority, command: Admin, public_url: &str) -> R
 }
 
 type Outcome = Result<Done, ndauth_authority::AuthorityError>;
-
-const CONSOLE: &Credential = &Credential::Console;
 
 async fn account(authority: &Authority, command: Account, public_url: &str) -> Outcome {
     Ok(match command {

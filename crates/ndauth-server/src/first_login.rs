@@ -9,7 +9,7 @@ use ndauth_authority::{Authority, AuthorityError, Credential, DatabaseUrl, Link,
 use ndauth_core::{Causes, Handle};
 
 use crate::http::links::invitation_url;
-use crate::serve::ServeOptions;
+use crate::options::ServeOptions;
 
 /// The file that the link is written to where nobody sits at a terminal.
 const FILE: &str = "first-login";

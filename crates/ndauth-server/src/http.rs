@@ -1,21 +1,26 @@
 //! Plain HTTP beside gRPC: the pages on which people sign in, and what programs ask of OAuth. It parses, asks the
 //! authority, and shows; what has no row in the access table is not served.
 
-mod asked;
-mod authorize;
-mod device;
 mod fields;
-mod home;
-mod invitation;
 pub(crate) mod links;
-mod metadata;
 mod pages;
-mod problem;
-mod sign_in;
-mod token;
+mod site;
 mod visitor;
 
-use std::net::IpAddr;
+mod problem;
+
+mod asked;
+
+mod sign_in;
+
+mod device;
+mod home;
+mod invitation;
+mod token;
+
+mod authorize;
+mod metadata;
+
 use std::sync::Arc;
 
 use axum::Router;
@@ -28,39 +33,13 @@ use axum::http::{HeaderMap, HeaderValue, Response};
 use axum::middleware::map_response_with_state;
 use axum::response::IntoResponse;
 use axum::routing::{MethodRouter, get, post};
-use ndauth_authority::Authority;
-use ndauth_core::{Networks, Problem};
+use ndauth_core::Problem;
 use tower_http::csrf::CsrfLayer;
 
-/// The one client there is. It has no secret: whoever installs it could read one (RFC 8252, section 8.5).
-const CLIENT: &str = "ndcli";
+use pages::POLICY;
+use problem::Asker;
 
-/// The largest body that is read.
-pub(crate) const MAX_BODY: usize = 64 * 1024;
-
-/// What the pages answer from.
-pub(crate) struct Site {
-    pub(crate) authority: Arc<Authority>,
-    /// `scheme://host:port`, as clients and browsers reach it.
-    pub(crate) issuer: String,
-    /// Whether devices may be let in by a code.
-    pub(crate) device: bool,
-    /// Whose word is taken for the address of a client.
-    pub(crate) trusted_proxies: Option<Networks>,
-}
-
-/// From where a request came, as the network says it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Peer(pub(crate) IpAddr);
-
-/// Who asks along a route.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Asker {
-    /// A browser. What another site lets it send is refused.
-    Person,
-    /// A program, which shows what it asks with.
-    Program,
-}
+pub(crate) use site::{MAX_BODY, Peer, Site};
 
 /// A way in.
 struct Route {
@@ -102,20 +81,9 @@ const ROUTES: [Route; 19] = [
     person("GET /assets/style.css",                        || get(pages::style)),
 ];
 
-/// What browsers are told of a page: it loads nothing but the style, and nobody puts it into a frame.
-const POLICY: &str = "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; \
-                      base-uri 'none'";
-
 impl Route {
     fn path(&self) -> &'static str {
         self.name.split_once(' ').map_or(self.name, |(_, path)| path)
-    }
-}
-
-impl Site {
-    /// Whether what crosses the network to it is encrypted.
-    fn is_secure(&self) -> bool {
-        self.issuer.starts_with("https://")
     }
 }
 

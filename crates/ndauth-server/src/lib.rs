@@ -1,18 +1,26 @@
 //! The surfaces of ndauth: they translate between a protocol and the authority, and decide nothing.
 
-mod connection;
-mod first_login;
-pub mod front;
-mod grpc;
-mod http;
-mod http2;
 mod memory;
-mod ops;
-mod serve;
 mod telemetry;
 mod tls;
 
+mod connection;
+mod http2;
+
+pub mod front;
+
+mod options;
+
+mod http;
+
+mod first_login;
+mod grpc;
+mod ops;
+
+mod serve;
+
 pub use http::links::{invitation_url, parse_public_url, sign_in_url};
-pub use serve::{ServeError, ServeOptions, Serving, check_tls, serve};
+pub use options::ServeOptions;
+pub use serve::{ServeError, Serving, check_tls, serve};
 pub use telemetry::{LogFormat, log_to_stderr};
 pub use tls::{TlsError, TlsFiles};

@@ -2,12 +2,11 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use metrics_exporter_prometheus::{BuildError, PrometheusHandle};
-use ndauth_authority::{Authority, AuthorityError, Clock, DatabaseUrl, Freshness, Logins, Tidied};
+use ndauth_authority::{Authority, AuthorityError, Clock, DatabaseUrl, Tidied};
 use ndauth_core::{Causes, Timestamp};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::{TcpListener, TcpSocket};
@@ -17,41 +16,14 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout};
 use tonic_health::server::HealthReporter;
 
 use crate::first_login::first_login;
-use crate::front::{Front, Limits};
+use crate::front::Front;
 use crate::grpc;
 use crate::http::{self, Site};
 use crate::memory::room;
 use crate::ops::{Ops, Phase, router};
+use crate::options::ServeOptions;
 use crate::telemetry::record_metrics;
-use crate::tls::{Certificate, TlsError, TlsFiles};
-
-/// Where and how to serve.
-#[derive(Clone, Debug)]
-pub struct ServeOptions {
-    /// Where gRPC and the pages are served.
-    pub listen: SocketAddr,
-    /// Where health and metrics are served.
-    pub admin_listen: SocketAddr,
-    /// The database.
-    pub database: DatabaseUrl,
-    /// Where ndauthd keeps its own files, if anywhere.
-    pub data: Option<PathBuf>,
-    /// The certificate and its key, where what crosses the network is encrypted here.
-    pub tls: Option<TlsFiles>,
-    /// Whether plain text beyond loopback is what the operator wants.
-    pub plaintext_beyond_loopback: bool,
-    /// How long the server may take to end once it was told to stop: for calls in flight, and for what is left to write.
-    pub drain: Duration,
-    /// How fresh answers are.
-    pub freshness: Freshness,
-    /// What clients may take of the server.
-    pub limits: Limits,
-    /// How browsers and clients reach it, as [`crate::parse_public_url`] reads it; where it is not said, at the address
-    /// that it listens on.
-    pub public_url: Option<String>,
-    /// How long sessions last, and how they may begin.
-    pub logins: Logins,
-}
+use crate::tls::{Certificate, TlsError};
 
 /// Where it is served.
 #[derive(Clone, Copy, Debug)]
@@ -125,23 +97,6 @@ const WATCH: Duration = Duration::from_secs(1);
 const LAST: Duration = Duration::from_secs(1);
 /// How many connections may wait to be accepted.
 const BACKLOG: u32 = 1024;
-
-impl ServeOptions {
-    /// How browsers and clients reach it.
-    fn issuer(&self, address: SocketAddr) -> String {
-        if let Some(told) = &self.public_url {
-            return told.clone();
-        }
-        if address.ip().is_unspecified() {
-            tracing::warn!(
-                %address,
-                "browsers cannot be sent to this address: say by `--public-url` how they reach this server"
-            );
-        }
-        let scheme = if self.tls.is_some() { "https" } else { "http" };
-        format!("{scheme}://{address}")
-    }
-}
 
 /// Says how secrets would travel, and fails where they must not travel so.
 pub fn check_tls(options: &ServeOptions) -> Result<String, ServeError> {

@@ -8,7 +8,7 @@ use ndauth_terminal::{Failure, shown};
 use serde_json::json;
 use toml_edit::{DocumentMut, InlineTable, Item, Table, Value};
 
-use super::{CONSOLE, Done};
+use super::done::{CONSOLE, Done};
 use crate::arguments::Catalogue;
 use crate::report::authority_failure;
 

@@ -12,7 +12,8 @@ use ndauth_core::{Class, Secret, SecretKind};
 
 use super::fields::{Fields, Repeated};
 use super::problem::{Told, repeated};
-use super::{MAX_BODY, Peer, Site, visitor};
+use super::site::{MAX_BODY, Peer, Site};
+use super::visitor;
 
 /// What was asked, by whom.
 pub(super) struct Asked {

@@ -15,11 +15,11 @@ use super::asked::{Asked, is_over};
 use super::device::decision;
 use super::fields::{Fields, query};
 use super::links::sign_in;
-use super::pages::{self, go, page};
+use super::pages::{self, POLICY, go, page};
 use super::problem::{Fault, Told, plain};
 use super::sign_in::Answer;
+use super::site::{CLIENT, Site};
 use super::token::{device_name, whole};
-use super::{CLIENT, Site};
 
 /// What a program asks a person for.
 #[derive(Debug)]
@@ -214,8 +214,8 @@ pub(super) async fn show(State(site): State<Arc<Site>>, asked: Asked) -> Answer 
     };
     let mut response = page(StatusCode::OK, &shown);
     // Browsers look at where a form's answer leads, too.
-    let policy = super::POLICY
-        .replace("form-action 'self'", &format!("form-action 'self' {}", asking.redirect.source));
+    let policy =
+        POLICY.replace("form-action 'self'", &format!("form-action 'self' {}", asking.redirect.source));
     let policy = HeaderValue::try_from(policy).expect("a port is digits, and the rest is ASCII");
     response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
     Ok(response)

@@ -8,13 +8,13 @@ use axum::http::StatusCode;
 use ndauth_authority::{AuthorityError, DeviceAsked, Visit};
 use ndauth_core::{Label, UserCode};
 
-use super::Site;
 use super::asked::Asked;
 use super::fields::Fields;
 use super::links::{ago, sign_in};
 use super::pages::{self, go, page};
 use super::problem::{Told, retry_after};
 use super::sign_in::Answer;
+use super::site::Site;
 
 pub(super) async fn show(State(site): State<Arc<Site>>, asked: Asked) -> Answer {
     offered(&site)?;

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 
-use super::Site;
 use super::asked::Asked;
 use super::pages::{self, go, go_with, page};
 use super::sign_in::Answer;
+use super::site::Site;
 
 pub(super) async fn show(State(site): State<Arc<Site>>, asked: Asked) -> Answer {
     let Some((_, visit)) = asked.visit(&site).await? else { return Ok(go("/sign-in")) };

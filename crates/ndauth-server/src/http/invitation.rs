@@ -6,11 +6,11 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use ndauth_authority::AuthorityError;
 
-use super::Site;
 use super::asked::Asked;
 use super::pages::{self, go_with, page};
 use super::problem::sentence;
 use super::sign_in::Answer;
+use super::site::Site;
 
 pub(super) async fn show(State(site): State<Arc<Site>>, asked: Asked) -> Answer {
     let fields = asked.query()?;

@@ -7,8 +7,8 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::json;
 
-use super::Site;
 use super::problem::told_in_json;
+use super::site::Site;
 use super::token::{AUTHORIZATION_CODE, DEVICE_CODE, REFRESH_TOKEN, TOKEN_EXCHANGE};
 
 pub(super) async fn show(State(site): State<Arc<Site>>) -> Response {

@@ -5,6 +5,10 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, SET_COOKIE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
 
+/// The policy for a page: it loads nothing but the style, and nobody puts it into a frame.
+pub(super) const POLICY: &str = "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; \
+                      base-uri 'none'";
+
 /// Where a person signs in.
 #[derive(Template)]
 #[template(path = "sign_in.html")]

@@ -10,8 +10,17 @@ use ndauth_authority::{AuthorityError, GrantError};
 use ndauth_core::{Causes, Class, Problem, Reason};
 use serde_json::json;
 
+use super::fields::Repeated;
 use super::pages::{self, page};
-use super::{Asker, fields::Repeated};
+
+/// The kind of client that asks along a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asker {
+    /// A browser. What another site lets it send is refused.
+    Person,
+    /// A program, which shows what it asks with.
+    Program,
+}
 
 /// What a person is told.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,11 +7,11 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use ndauth_authority::AuthorityError;
 
-use super::Site;
 use super::asked::Asked;
 use super::links::after_sign_in;
 use super::pages::{self, go_with, page};
 use super::problem::{Told, retry_after};
+use super::site::Site;
 
 /// What a page answers.
 pub(super) type Answer = Result<Response, Told>;

@@ -12,7 +12,7 @@ use serde_json::json;
 use super::asked::Asked;
 use super::fields::{Fields, Repeated};
 use super::problem::{Fault, seconds, told_in_json};
-use super::{CLIENT, Site};
+use super::site::{CLIENT, Site};
 
 pub(super) const AUTHORIZATION_CODE: &str = "authorization_code";
 pub(super) const REFRESH_TOKEN: &str = "refresh_token";
