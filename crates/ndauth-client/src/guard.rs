@@ -39,23 +39,14 @@ use std::task::{Context, Poll};
 use http::header::{AUTHORIZATION, USER_AGENT};
 use http::request::Parts;
 use http::{HeaderMap, Request, Response};
-use ndauth_core::{Problem, Reason, Requirement};
+use ndauth_core::{Problem, Reason};
 use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::{Question, Verdict, Verifier};
 
 pub use refusal::RefusalBody;
-pub use table::{InvalidRow, OrgFrom, Row, Table};
-
-/// What a request needs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Need {
-    /// Nothing: whoever comes is let pass.
-    Nothing,
-    /// A secret that may do this.
-    Token(Requirement),
-}
+pub use table::{InvalidRow, Need, OrgFrom, Row, Table};
 
 /// Lets pass who may. Clones share it.
 #[derive(Clone)]

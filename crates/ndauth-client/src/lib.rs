@@ -33,18 +33,21 @@
 //! The library reads no environment and no file but where it is told to, has no state beyond its values, and starts
 //! nothing but the task by which a [`Verifier`] hears, which ends with it.
 
-mod client;
-mod connect;
-mod credentials;
-#[cfg(any(feature = "axum", feature = "tonic"))]
-pub mod guard;
-#[cfg(feature = "http")]
-mod http;
 mod jitter;
 mod observer;
 mod server_url;
-mod verdict;
+
+mod connect;
+
+mod client;
+mod credentials;
+#[cfg(feature = "http")]
+mod http;
+
 mod verifier;
+
+#[cfg(any(feature = "axum", feature = "tonic"))]
+pub mod guard;
 
 pub use client::Client;
 pub use connect::{ConnectError, Options};
@@ -56,5 +59,4 @@ pub use ndauth_core::{Permission, Problem, Reason, Requirement, Scope, Secret};
 pub use ndauth_proto as proto;
 pub use observer::{Call, Observer};
 pub use server_url::{InvalidServerUrl, ServerUrl};
-pub use verdict::{Allowed, Ended, Owner, Refused, Verdict};
-pub use verifier::{Figures, Question, Verifier, VerifierOptions};
+pub use verifier::{Allowed, Ended, Figures, Owner, Question, Refused, Verdict, Verifier, VerifierOptions};

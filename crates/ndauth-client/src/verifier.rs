@@ -3,39 +3,47 @@
 //! It keeps what the answers follow from, hears of everything that changes any of it, and decides by itself while it
 //! can prove that it heard. Where it cannot, it asks; where it cannot ask, it says that it could not decide.
 
-mod ask;
-mod entry;
 mod joined;
 mod memory;
+mod options;
+mod refused;
+
 mod servers;
+
+mod state;
+
+mod verdict;
 mod watching;
+
+mod ask;
+mod revoked;
 
 use std::fmt;
 use std::net::IpAddr;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use ndauth_clock::{SinceBoot, Watch};
-use ndauth_core::{
-    Expiry, Problem, Reason, Refusal, Requirement, Rules, Scope, Secret, SecretHash, permit, redact,
-};
+use ndauth_core::{Problem, Reason, Refusal, Requirement, Scope, Secret, permit, redact};
 use ndauth_proto::timestamp_to_proto;
 use ndauth_proto::v1::SecretUse;
 use quick_cache::sync::Cache;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
-pub(crate) use entry::Entry;
-use entry::Grounds;
 use joined::Joined;
 use memory::{Memory, Worth};
 use servers::Servers;
+use state::{Counts, Grounds, Padded, Shared};
+use verdict::By;
 
-use crate::verdict::{Allowed, By, Refused, Verdict};
-use crate::{ConnectError, Credentials, Observer, ServerUrl};
+use crate::ConnectError;
+
+pub use options::VerifierOptions;
+pub use refused::Refused;
+pub use verdict::{Allowed, Ended, Owner, Verdict};
 
 /// Says whether secrets may do things. Clones share what they keep, and the last one ends it.
 #[derive(Clone)]
@@ -47,27 +55,6 @@ pub struct Verifier {
 
 /// What listens; it ends with the last verifier.
 struct Watching(JoinHandle<()>);
-
-/// How a verifier reaches its servers, and how much it keeps.
-#[non_exhaustive]
-#[derive(Clone, Debug)]
-pub struct VerifierOptions {
-    /// The server.
-    pub server: ServerUrl,
-    /// Others of the same installation: where one cannot be reached, the next is asked.
-    pub others: Vec<ServerUrl>,
-    /// What the service presents.
-    pub credentials: Credentials,
-    /// A file of PEM with the certificates of the authorities that are trusted; without one, those that the system
-    /// trusts.
-    pub ca_file: Option<PathBuf>,
-    /// How long a question may take, all tries together.
-    pub timeout: Duration,
-    /// How many secrets are kept at the most; each takes about half a kilobyte.
-    pub capacity: usize,
-    /// What is told of every call to a server.
-    pub observer: Observer,
-}
 
 /// A question about a secret. Its `Debug` hides that.
 #[derive(Clone, Copy)]
@@ -102,72 +89,10 @@ pub struct Figures {
     pub resets: u64,
 }
 
-/// What the clones of a verifier share.
-pub(crate) struct Shared {
-    servers: Servers,
-    timeout: Duration,
-    memory: Memory,
-    rules: ArcSwapOption<Rules>,
-    /// The authority's time.
-    clock: Watch,
-    kept: Cache<SecretHash, Arc<Entry>>,
-    /// Secrets that have no power whatever is asked, until it may be another. Apart, so that guesses push out no other.
-    dead: Cache<SecretHash, Arc<Dead>>,
-    grounds: Grounds,
-    joined: Joined,
-    asking: Semaphore,
-    /// Uses that the server was not told of yet.
-    uses: Mutex<Vec<SecretUse>>,
-    news: watch::Sender<()>,
-    counts: Counts,
-}
-
-/// A secret without power.
-struct Dead {
-    refused: Refused,
-    until: SinceBoot,
-}
-
-#[derive(Default)]
-struct Counts {
-    /// By some bits of the secret, so that cores do not get in each other's way.
-    local: [Padded; 16],
-    asked: AtomicU64,
-    undecided: AtomicU64,
-    watches: AtomicU64,
-    resets: AtomicU64,
-}
-
-/// A number with a cache line of its own.
-#[derive(Default)]
-#[repr(align(64))]
-struct Padded(AtomicU64);
-
-/// How many secrets are kept where nothing else is said.
-const CAPACITY: usize = 100_000;
-/// How long a question may take where nothing else is said.
-const PATIENCE: Duration = Duration::from_secs(2);
 /// How many questions may be at the servers at once.
 const MOST_ASKED: usize = 1024;
-/// How many uses wait to be told of.
-const MOST_USES: usize = 10_000;
 /// How many questions of a batch are at the servers at once.
 const TOGETHER: usize = 64;
-
-impl VerifierOptions {
-    /// The usual, for this server.
-    pub fn new(server: ServerUrl, credentials: Credentials) -> VerifierOptions {
-        VerifierOptions {
-            server,
-            others: Vec::new(),
-            credentials,
-            ca_file: None,
-            timeout: PATIENCE,
-            capacity: CAPACITY,
-            observer: Observer::default(),
-        }
-    }
-}
 
 impl Verifier {
     /// Begins to watch, on the runtime that it is called on. It does not wait for any server to be there: until one
@@ -333,47 +258,9 @@ impl Verifier {
         }))
     }
 
-    /// One for a moment, which keeps nothing alive.
-    pub(crate) fn of(shared: Arc<Shared>) -> Verifier {
-        Verifier { shared, _watching: None }
-    }
-
     /// Tells of everything that may change a verdict.
-    pub(crate) fn news(&self) -> watch::Receiver<()> {
+    fn news(&self) -> watch::Receiver<()> {
         self.shared.news.subscribe()
-    }
-
-    /// Decides anew what was allowed.
-    pub(crate) async fn decide_again(&self, allowed: &Allowed) -> Result<Verdict, Problem> {
-        let Allowed { secret, requirement, address, .. } = allowed;
-        let secret = secret.expose();
-        self.decide(&Question { secret, requirement, client_address: *address, client: None }).await
-    }
-
-    /// When what was allowed is to be decided anew, though nothing was heard.
-    pub(crate) fn again_after(&self, allowed: &Allowed) -> Duration {
-        let often = self.shared.memory.bound() / 2;
-        match allowed.case().map(|case| case.changes_at()) {
-            Some(Expiry::At(end)) => often.min(end.since(self.shared.clock.at(SinceBoot::now()))),
-            Some(Expiry::Never) | None => often,
-        }
-    }
-}
-
-impl Shared {
-    fn note(&self, noted: SecretUse) {
-        let mut uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
-        if uses.len() < MOST_USES {
-            uses.push(noted);
-        }
-    }
-}
-
-impl Counts {
-    /// Counts a question that was answered by what is kept.
-    fn local(&self, hash: &SecretHash) {
-        let [.., bits] = *hash.bytes();
-        self.local[usize::from(bits) % self.local.len()].0.fetch_add(1, Ordering::Relaxed);
     }
 }
 

@@ -5,7 +5,14 @@ use http::request::Parts;
 use http::{HeaderMap, Method};
 use ndauth_core::{OrgSlug, Permission, Problem, Reason, Requirement, Scope};
 
-use super::Need;
+/// What a request needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Nothing: whoever comes is let pass.
+    Nothing,
+    /// A secret that may do this.
+    Token(Requirement),
+}
 
 /// What requests need, by their route. What has no row is refused.
 #[derive(Clone, Debug, Default)]

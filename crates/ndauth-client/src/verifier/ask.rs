@@ -12,9 +12,11 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::joined::Turn;
 use super::memory::{Asked, Stamp, Worth};
-use super::{Dead, Entry, Question, Shared, Verifier};
+use super::refused::Refused;
+use super::state::{Dead, Entry, Shared};
+use super::verdict::{Allowed, By, Told, Verdict};
+use super::{Question, Verifier};
 use crate::jitter::jitter;
-use crate::verdict::{Allowed, By, Refused, Told, Verdict};
 
 /// A question that was sent.
 struct Sent<'a> {

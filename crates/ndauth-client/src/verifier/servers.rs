@@ -7,8 +7,9 @@ use std::time::Duration;
 use ndauth_core::{Problem, Reason};
 use tonic::transport::{Channel, Endpoint};
 
+use super::options::VerifierOptions;
 use crate::client::Client;
-use crate::{ConnectError, Credentials, InvalidCredentials, Observer, Options, VerifierOptions};
+use crate::{ConnectError, Credentials, InvalidCredentials, Observer, Options};
 
 /// The servers, each with a connection that is made when it is needed.
 pub(super) struct Servers {

@@ -18,7 +18,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Streaming};
 
-use super::Shared;
+use super::state::Shared;
 use crate::Call;
 use crate::client::{LARGEST_ANSWER, problem};
 use crate::jitter::jitter;

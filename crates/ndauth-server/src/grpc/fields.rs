@@ -1,7 +1,6 @@
 //! Fields that several requests have.
 
 use std::net::IpAddr;
-use std::time::Duration;
 
 use ndauth_authority::{Cursor, Key, TokenOrder, TokenPage, TokenQuery, Which, Whose};
 use ndauth_core::{Handle, Label, Problem, Timestamp, TokenId};

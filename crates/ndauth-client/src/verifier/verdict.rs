@@ -5,16 +5,13 @@ use std::net::IpAddr;
 use std::sync::{Arc, Weak};
 
 use ndauth_core::{
-    AccountId, Case, Class, Effective, Expiry, Factor, GrantSet, Grants, Handle, Label, OrgId, OrgSlug,
-    OwnerView, Permission, Problem, Reason, Refusal, Requirement, Role, Rules, Scope, Secret, Timestamp,
-    TokenId, Who, decide,
+    AccountId, Case, Effective, Expiry, GrantSet, Grants, Handle, Label, OrgId, OrgSlug, OwnerView, Problem,
+    Requirement, Rules, Secret, Timestamp, TokenId, decide,
 };
-use ndauth_proto::{
-    expiry_from_proto, factor_from_proto, grants_from_proto, permission_from_proto, reason_from_proto,
-    role_from_proto, scope_from_proto, timestamp_from_proto, v1,
-};
+use ndauth_proto::{expiry_from_proto, grants_from_proto, role_from_proto, scope_from_proto, v1};
 
-use crate::verifier::{Entry, Shared, Verifier};
+use super::refused::Refused;
+use super::state::{Entry, Shared};
 
 /// What is said of a secret. That nothing could be said is a [`Problem`], and never one of these.
 #[derive(Clone, Debug)]
@@ -71,30 +68,6 @@ pub enum Owner {
         /// Its name.
         slug: OrgSlug,
     },
-}
-
-/// That a secret may not do what was asked, why, and what to do next.
-#[non_exhaustive]
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refused {
-    /// Why, for programs. `None` where the server has a reason that this version does not know.
-    pub reason: Option<Reason>,
-    /// The first factor that refused. `None` where this version does not know it.
-    pub factor: Option<Factor>,
-    /// What refused and why, for people.
-    pub message: String,
-    /// What to do next, for people. Empty where nothing general helps.
-    pub hint: String,
-    /// Since when it holds, where the holder of the secret may know.
-    pub since: Option<Timestamp>,
-    /// The permissions that the token would have to carry, where it is that.
-    pub missing_permissions: Vec<Permission>,
-    /// The scope that the token would have to offer, where it is that.
-    pub missing_scope: Option<Scope>,
-    /// The role that the owner would have to have, where it is that.
-    pub missing_role: Option<Role>,
-    /// Who can do something about it. `None` where this version does not know.
-    pub who_can_change_it: Option<Who>,
 }
 
 /// Why something that was allowed is not any more.
@@ -175,31 +148,6 @@ impl Allowed {
         &self.requirement
     }
 
-    /// Waits until it is allowed no more: until the token is revoked or expires, its owner loses the power, or that
-    /// could not be known for longer than any change may be late. A long stream goes on no longer than this.
-    pub async fn revoked(&self) -> Ended {
-        loop {
-            let Some(shared) = self.verifier.upgrade() else {
-                let why = "what decides was ended";
-                return Ended::Undecided(Problem::new(Reason::Unavailable, why));
-            };
-            let verifier = Verifier::of(shared);
-            let mut news = verifier.news();
-            match verifier.decide_again(self).await {
-                Ok(Verdict::Allowed(_)) => {}
-                Ok(Verdict::Refused(refused)) => return Ended::Refused(refused),
-                Err(problem) => return Ended::Undecided(problem),
-            }
-            let again = verifier.again_after(self);
-            drop(verifier);
-            tokio::select! {
-                // Whoever is told of changes is told when no more are.
-                _ = news.changed() => {}
-                () = tokio::time::sleep(again) => {}
-            }
-        }
-    }
-
     /// The case that was decided, where it was here.
     pub(crate) fn case(&self) -> Option<Case<'_>> {
         let By::Itself(entry, rules, at) = &self.by else { return None };
@@ -222,83 +170,6 @@ impl fmt::Display for Owner {
         match self {
             Owner::Account { handle, .. } => handle.fmt(f),
             Owner::Org { slug, .. } => slug.fmt(f),
-        }
-    }
-}
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl Refused {
-    /// Whether the secret has no power whatever is asked.
-    pub(crate) fn is_total(&self) -> bool {
-        self.factor.is_some_and(Factor::is_total)
-    }
-
-    /// Whether it stays so for good.
-    pub(crate) fn is_final(&self) -> bool {
-        self.factor.is_some_and(Factor::is_final)
-    }
-
-    /// What it means for whoever showed the secret: that it is not known or lives no more, or that it may not.
-    pub fn class(&self) -> Class {
-        match (self.reason, self.factor) {
-            (Some(reason), _) => reason.class(),
-            (None, None) => Class::NotAuthenticated,
-            (None, Some(_)) if self.is_total() => Class::NotAuthenticated,
-            (None, Some(_)) => Class::NotPermitted,
-        }
-    }
-}
-
-impl From<&Refused> for Problem {
-    fn from(refused: &Refused) -> Problem {
-        let reason = refused.reason.unwrap_or(match refused.class() {
-            Class::NotPermitted => Reason::NotPermitted,
-            _ => Reason::SecretUnknown,
-        });
-        Problem {
-            missing_permissions: refused.missing_permissions.clone(),
-            ..Problem::new(reason, refused.message.clone())
-        }
-    }
-}
-
-impl From<&Refusal> for Refused {
-    fn from(refusal: &Refusal) -> Refused {
-        let reason = refusal.reason();
-        Refused {
-            reason: Some(reason),
-            factor: Some(refusal.factor()),
-            message: refusal.to_string(),
-            hint: reason.hint().unwrap_or_default().to_owned(),
-            since: refusal.since(),
-            missing_permissions: refusal.missing_permission().cloned().into_iter().collect(),
-            missing_scope: refusal.missing_scope(),
-            missing_role: refusal.missing_role(),
-            who_can_change_it: Some(reason.who_can_change_it()),
-        }
-    }
-}
-
-impl From<v1::Refused> for Refused {
-    /// What this version does not know is left out.
-    fn from(told: v1::Refused) -> Refused {
-        let permission = |permission| permission_from_proto("missing_permissions", permission).ok();
-        let reason = reason_from_proto(told.reason);
-        Refused {
-            reason,
-            factor: factor_from_proto(told.factor),
-            missing_permissions: told.missing_permissions.iter().filter_map(permission).collect(),
-            missing_scope: told.missing_scope.and_then(|scope| scope_from_proto("missing_scope", scope).ok()),
-            missing_role: told.missing_role.and_then(|role| role_from_proto("missing_role", role).ok()),
-            since: told.since.and_then(|since| timestamp_from_proto("since", since).ok()),
-            who_can_change_it: reason.map(Reason::who_can_change_it),
-            message: told.message,
-            hint: told.hint,
         }
     }
 }

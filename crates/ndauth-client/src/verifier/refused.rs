@@ -1,0 +1,110 @@
+//! What is said of a secret that may not do what was asked.
+
+use std::fmt;
+
+use ndauth_core::{Class, Factor, Permission, Problem, Reason, Refusal, Role, Scope, Timestamp, Who};
+use ndauth_proto::{
+    factor_from_proto, permission_from_proto, reason_from_proto, role_from_proto, scope_from_proto,
+    timestamp_from_proto, v1,
+};
+
+/// That a secret may not do what was asked, why, and what to do next.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Why, for programs. `None` where the server has a reason that this version does not know.
+    pub reason: Option<Reason>,
+    /// The first factor that refused. `None` where this version does not know it.
+    pub factor: Option<Factor>,
+    /// What refused and why, for people.
+    pub message: String,
+    /// What to do next, for people. Empty where nothing general helps.
+    pub hint: String,
+    /// Since when it holds, where the holder of the secret may know.
+    pub since: Option<Timestamp>,
+    /// The permissions that the token would have to carry, where it is that.
+    pub missing_permissions: Vec<Permission>,
+    /// The scope that the token would have to offer, where it is that.
+    pub missing_scope: Option<Scope>,
+    /// The role that the owner would have to have, where it is that.
+    pub missing_role: Option<Role>,
+    /// Who can do something about it. `None` where this version does not know.
+    pub who_can_change_it: Option<Who>,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl Refused {
+    /// Whether the secret has no power whatever is asked.
+    pub(crate) fn is_total(&self) -> bool {
+        self.factor.is_some_and(Factor::is_total)
+    }
+
+    /// Whether it stays so for good.
+    pub(crate) fn is_final(&self) -> bool {
+        self.factor.is_some_and(Factor::is_final)
+    }
+
+    /// What it means for whoever showed the secret: that it is not known or lives no more, or that it may not.
+    pub fn class(&self) -> Class {
+        match (self.reason, self.factor) {
+            (Some(reason), _) => reason.class(),
+            (None, None) => Class::NotAuthenticated,
+            (None, Some(_)) if self.is_total() => Class::NotAuthenticated,
+            (None, Some(_)) => Class::NotPermitted,
+        }
+    }
+}
+
+impl From<&Refused> for Problem {
+    fn from(refused: &Refused) -> Problem {
+        let reason = refused.reason.unwrap_or(match refused.class() {
+            Class::NotPermitted => Reason::NotPermitted,
+            _ => Reason::SecretUnknown,
+        });
+        Problem {
+            missing_permissions: refused.missing_permissions.clone(),
+            ..Problem::new(reason, refused.message.clone())
+        }
+    }
+}
+
+impl From<&Refusal> for Refused {
+    fn from(refusal: &Refusal) -> Refused {
+        let reason = refusal.reason();
+        Refused {
+            reason: Some(reason),
+            factor: Some(refusal.factor()),
+            message: refusal.to_string(),
+            hint: reason.hint().unwrap_or_default().to_owned(),
+            since: refusal.since(),
+            missing_permissions: refusal.missing_permission().cloned().into_iter().collect(),
+            missing_scope: refusal.missing_scope(),
+            missing_role: refusal.missing_role(),
+            who_can_change_it: Some(reason.who_can_change_it()),
+        }
+    }
+}
+
+impl From<v1::Refused> for Refused {
+    /// What this version does not know is left out.
+    fn from(told: v1::Refused) -> Refused {
+        let permission = |permission| permission_from_proto("missing_permissions", permission).ok();
+        let reason = reason_from_proto(told.reason);
+        Refused {
+            reason,
+            factor: factor_from_proto(told.factor),
+            missing_permissions: told.missing_permissions.iter().filter_map(permission).collect(),
+            missing_scope: told.missing_scope.and_then(|scope| scope_from_proto("missing_scope", scope).ok()),
+            missing_role: told.missing_role.and_then(|role| role_from_proto("missing_role", role).ok()),
+            since: told.since.and_then(|since| timestamp_from_proto("since", since).ok()),
+            who_can_change_it: reason.map(Reason::who_can_change_it),
+            message: told.message,
+            hint: told.hint,
+        }
+    }
+}
