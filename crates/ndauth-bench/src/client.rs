@@ -21,7 +21,7 @@ use serde_json::Value;
 use tokio::time::sleep;
 
 use crate::bench::{ANSWERING, ASKING, Bench, text};
-use crate::revocation::{Delay, histogram, milliseconds, new_token};
+use crate::revocation::{Delay, histogram, milliseconds, new_token, revoke};
 
 const TOKENS: usize = 100_000;
 /// Over how many tokens a service is under load.
@@ -175,8 +175,7 @@ impl Stage {
         writeln!(self.service.tell, "{} org-0", made.secret)?;
         ensure!(self.service.line()? == "known", "it is known before it is revoked");
         before(self);
-        let token = Some(v1::revoke_token_request::Token::Name(name));
-        let revoked = self.owner.revoke_token(v1::RevokeTokenRequest { token, reason: String::new() });
+        let revoked = self.owner.revoke_token(revoke(&name));
         bench.runtime.block_on(revoked).context("revoked")?;
         let revoked = since_boot();
         let told: Value = serde_json::from_str(&self.service.line()?)?;
@@ -207,13 +206,13 @@ async fn given_back(owner: &Client, other: &str, service: &Secret, count: usize)
         async || matches!(verifier.validate(&secret, &Requirement::Identity).await, Ok(Verdict::Allowed(_)));
     let mut late = Vec::new();
     for _ in 0..count {
-        let token = Some(v1::suspend_token_request::Token::Name(name()));
-        owner.suspend_token(v1::SuspendTokenRequest { token }).await.context("suspended")?;
+        let (whose, which) = (Some(v1::Whose::mine()), Some(v1::Which::name(name())));
+        owner.suspend_token(v1::SuspendTokenRequest { whose, which }).await.context("suspended")?;
         while allowed().await {
             sleep(Duration::from_micros(200)).await;
         }
-        let token = Some(v1::resume_token_request::Token::Name(name()));
-        owner.resume_token(v1::ResumeTokenRequest { token }).await.context("resumed")?;
+        let (whose, which) = (Some(v1::Whose::mine()), Some(v1::Which::name(name())));
+        owner.resume_token(v1::ResumeTokenRequest { whose, which }).await.context("resumed")?;
         let resumed = Instant::now();
         let mut last = Duration::ZERO;
         while !allowed().await {

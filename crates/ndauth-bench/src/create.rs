@@ -11,7 +11,6 @@ use ndauth_bench::server::Server;
 use ndauth_bench::table::{Bar, Row, ratios};
 use ndauth_client::Client;
 use ndauth_core::{Secret, SecretKind};
-use ndauth_proto::v1;
 use ndauth_store::testing::Scratch;
 use ndauth_store::{DatabaseUrl, Engine};
 use rand::rngs::SysRng;
@@ -112,11 +111,7 @@ fn through(bench: &Bench, clients: &[Client], round: usize) -> anyhow::Result<f6
         spent += begun.elapsed();
         bench.runtime.block_on(async {
             for number in 0..AT_ONCE {
-                let token = Some(v1::revoke_token_request::Token::Name(name(number)));
-                clients[0]
-                    .revoke_token(v1::RevokeTokenRequest { token, reason: String::new() })
-                    .await
-                    .context("revoked")?;
+                clients[0].revoke_token(crate::revocation::revoke(&name(number))).await.context("revoked")?;
             }
             anyhow::Ok(())
         })?;

@@ -61,11 +61,7 @@ impl Pair {
         let request = question(&secret, "org-0");
         ensure!(asker.ask(&request).await? == Some(true), "it is known before it is revoked");
         before().await;
-        let token = Some(v1::revoke_token_request::Token::Name(name));
-        self.owner
-            .revoke_token(v1::RevokeTokenRequest { token, reason: String::new() })
-            .await
-            .context("revoked")?;
+        self.owner.revoke_token(revoke(&name)).await.context("revoked")?;
         let revoked = Instant::now();
         let mut wrong = Duration::ZERO;
         loop {
@@ -82,19 +78,30 @@ impl Pair {
 }
 
 pub(crate) fn new_token(name: &str) -> v1::CreateTokenRequest {
-    v1::CreateTokenRequest {
+    let token = v1::NewToken {
         name: name.to_owned(),
-        scope: ndauth_proto::scope_to_proto(Scope::Rw).into(),
+        scope: Some(ndauth_proto::scope_to_proto(Scope::Rw).into()),
         orgs: Some(ndauth_proto::orgs_to_proto(&Orgs::All)),
         grants: Some(ndauth_proto::grants_to_proto(&Grants::All)),
         expiry: Some(ndauth_proto::expiry_choice_to_proto(ExpiryChoice::In(Lifetime::For(
             Duration::from_secs(90 * 24 * 60 * 60),
         )))),
-        description: String::new(),
+        description: None,
         services: Some(ndauth_proto::services_to_proto(&Services::All)),
         networks: Some(ndauth_proto::networks_to_proto(&Networks::All)),
         self_rotating: false,
         pending: false,
+    };
+    v1::CreateTokenRequest { whose: Some(v1::Whose::mine()), token: Some(token) }
+}
+
+/// The revocation of the token that holds a name.
+pub(crate) fn revoke(name: &str) -> v1::RevokeTokenRequest {
+    v1::RevokeTokenRequest {
+        whose: Some(v1::Whose::mine()),
+        which: Some(v1::Which::name(name)),
+        reason: v1::RevocationReason::NoLongerNeeded.into(),
+        note: None,
     }
 }
 

@@ -58,13 +58,15 @@ impl Installation {
                 self.client.create_token(crate::revocation::new_token(&name)).await.context("made")?;
                 creates.push(micros(begun));
                 let begun = Instant::now();
-                self.client.list_tokens(v1::ListTokensRequest::default()).await.context("listed")?;
-                lists.push(micros(begun));
-                let token = Some(v1::revoke_token_request::Token::Name(name));
                 self.client
-                    .revoke_token(v1::RevokeTokenRequest { token, reason: String::new() })
+                    .list_tokens(v1::ListTokensRequest {
+                        whose: Some(v1::Whose::mine()),
+                        ..Default::default()
+                    })
                     .await
-                    .context("revoked")?;
+                    .context("listed")?;
+                lists.push(micros(begun));
+                self.client.revoke_token(crate::revocation::revoke(&name)).await.context("revoked")?;
             }
             anyhow::Ok(())
         })?;

@@ -33,7 +33,7 @@ pub(crate) fn question(secret: &Secret, org: &str) -> v1::ValidateTokenRequest {
     v1::ValidateTokenRequest {
         secret: secret.expose().to_owned(),
         org: org.to_owned(),
-        required_access: v1::Access::ReadWrite.into(),
+        required_access: v1::Access::Rw.into(),
         ..Default::default()
     }
 }

@@ -97,23 +97,26 @@ async fn report<F>(
 }
 
 fn new_token(name: &str) -> v1::CreateTokenRequest {
-    v1::CreateTokenRequest {
+    let token = v1::NewToken {
         name: name.to_owned(),
-        scope: scope_to_proto(Scope::Ro).into(),
+        scope: Some(scope_to_proto(Scope::Ro).into()),
         orgs: Some(orgs_to_proto(&Orgs::All)),
         grants: Some(grants_to_proto(&Grants::All)),
         expiry: Some(expiry_choice_to_proto(ExpiryChoice::PERSONAL)),
         services: Some(services_to_proto(&Services::All)),
         networks: Some(networks_to_proto(&Networks::All)),
-        description: String::new(),
+        description: None,
         self_rotating: false,
         pending: false,
-    }
+    };
+    v1::CreateTokenRequest { whose: Some(v1::Whose::mine()), token: Some(token) }
 }
 
 fn by_name(name: &str) -> v1::RevokeTokenRequest {
     v1::RevokeTokenRequest {
-        token: Some(v1::revoke_token_request::Token::Name(name.to_owned())),
-        reason: String::new(),
+        whose: Some(v1::Whose::mine()),
+        which: Some(v1::Which::name(name)),
+        reason: v1::RevocationReason::NoLongerNeeded.into(),
+        note: None,
     }
 }

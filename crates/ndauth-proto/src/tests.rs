@@ -194,20 +194,17 @@ fn a_question_is_whole_or_refused() {
         Ok(Requirement::Access { org: "ops".parse().expect("a slug"), access, permission })
     };
     assert_eq!(ask("", v1::Access::Identity, None), Ok(Requirement::Identity));
-    assert_eq!(ask("ops", v1::Access::ReadOnly, None), access(Scope::Ro, None));
-    assert_eq!(
-        ask("ops", v1::Access::ReadWrite, Some("read:assets")),
-        access(Scope::Rw, Some("read:assets"))
-    );
+    assert_eq!(ask("ops", v1::Access::Ro, None), access(Scope::Ro, None));
+    assert_eq!(ask("ops", v1::Access::Rw, Some("read:assets")), access(Scope::Rw, Some("read:assets")));
     assert_eq!(ask("ops", v1::Access::Unspecified, None), Err("required_access".into()));
     assert_eq!(ask("ops", v1::Access::Identity, None), Err("required_access".into()));
     assert_eq!(ask("", v1::Access::Identity, Some("read:assets")), Err("required_access".into()));
-    assert_eq!(ask("", v1::Access::ReadOnly, None), Err("org".into()));
-    assert_eq!(ask("", v1::Access::ReadOnly, Some("read:assets")), Err("org".into()));
-    assert_eq!(ask("Ops", v1::Access::ReadOnly, None), Err("org".into()));
+    assert_eq!(ask("", v1::Access::Ro, None), Err("org".into()));
+    assert_eq!(ask("", v1::Access::Ro, Some("read:assets")), Err("org".into()));
+    assert_eq!(ask("Ops", v1::Access::Ro, None), Err("org".into()));
     let empty_id = v1::ValidateTokenRequest {
         org: "ops".into(),
-        required_access: v1::Access::ReadOnly.into(),
+        required_access: v1::Access::Ro.into(),
         required_permission: Some(v1::Permission {
             action: "read".into(),
             resource_type: "assets".into(),

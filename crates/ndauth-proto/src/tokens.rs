@@ -1,8 +1,8 @@
 //! Tokens between the wire and core, as their owners see them.
 
 use ndauth_core::{
-    Expiry, Level, Owner, Problem, Retirement, Revocation, RevocationReason, Rotation, SecretState,
-    SecretView, Timestamp, TokenStatus, TokenType, TokenView, UsedFrom,
+    Expiry, Handle, Level, OrgSlug, Owner, Problem, Retirement, Revocation, RevocationReason, Rotation,
+    SecretState, SecretView, Timestamp, TokenStatus, TokenType, TokenView, UsedFrom,
 };
 
 use crate::convert::{
@@ -11,6 +11,35 @@ use crate::convert::{
 };
 use crate::policy::lifetime_to_proto;
 use crate::v1;
+
+impl v1::Whose {
+    /// The caller's own.
+    pub fn mine() -> v1::Whose {
+        v1::Whose { kind: Some(v1::whose::Kind::Mine(v1::Mine {})) }
+    }
+
+    /// Those of an org.
+    pub fn org(slug: &OrgSlug) -> v1::Whose {
+        v1::Whose { kind: Some(v1::whose::Kind::Org(slug.to_string())) }
+    }
+
+    /// Those of an account, for operators.
+    pub fn account(handle: &Handle) -> v1::Whose {
+        v1::Whose { kind: Some(v1::whose::Kind::Account(handle.to_string())) }
+    }
+}
+
+impl v1::Which {
+    /// By what a person calls it.
+    pub fn name(name: impl Into<String>) -> v1::Which {
+        v1::Which { kind: Some(v1::which::Kind::Name(name.into())) }
+    }
+
+    /// By its whole id.
+    pub fn id(id: impl Into<String>) -> v1::Which {
+        v1::Which { kind: Some(v1::which::Kind::Id(id.into())) }
+    }
+}
 
 /// A token as of an instant, on the wire.
 pub fn token_to_proto(view: &TokenView, now: Timestamp) -> v1::Token {

@@ -28,7 +28,7 @@ export class Validator {
       secret,
       org,
       // The action's own access counts where it is greater.
-      required_access: "ACCESS_READ_ONLY",
+      required_access: "ACCESS_RO",
       required_permission: { action, resource_type, resource_id: ids.join(":") || "*" },
       client_address: clientAddress,
     };

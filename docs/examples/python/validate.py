@@ -30,7 +30,7 @@ class Validator:
             secret=secret,
             org=org,
             # The action's own access counts where it is greater.
-            required_access=validation_service_pb2.ACCESS_READ_ONLY,
+            required_access=validation_service_pb2.ACCESS_RO,
             required_permission=types_pb2.Permission(
                 action=action, resource_type=resource_type, resource_id=(ids or ["*"])[0]),
             client_address=client_address,

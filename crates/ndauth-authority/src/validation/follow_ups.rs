@@ -6,11 +6,11 @@ use std::time::Duration;
 use ndauth_core::{Actor, Causes, Change, ClientName, Lineage, Owner, Personal, Reason, SecretState, Token};
 use ndauth_store::Use;
 
+use super::mirror::effects::{Effect, Effects};
+use super::queue::{DAY, FollowUp, What};
 use crate::access::Operation;
 use crate::change::{Done, Uncalled};
 use crate::tokens::{HeldFamily, level_in};
-use super::mirror::effects::{Effect, Effects};
-use super::queue::{DAY, FollowUp, What};
 use crate::{Authority, AuthorityError};
 
 /// The use of a secret that retired longer ago suspends nothing: such secrets lie in too many places.

@@ -126,10 +126,12 @@ impl ValidationService for Later {
         let allowed = v1::Allowed {
             token_id: id(5).to_string(),
             token_name: "ci".to_owned(),
-            owner: Some(v1::allowed::Owner::Account(v1::OwnerAccount {
-                id: id(2).to_string(),
-                handle: "ada".to_owned(),
-            })),
+            owner: Some(v1::Owner {
+                kind: Some(v1::owner::Kind::Account(v1::OwnerAccount {
+                    id: id(2).to_string(),
+                    handle: "ada".to_owned(),
+                })),
+            }),
             expiry: Some(v1::Expiry { kind: Some(v1::expiry::Kind::Never(v1::Never {})) }),
             effective: None,
         };

@@ -17,7 +17,7 @@ async fn refused(server: &Running, service: &Secret, secret: &str) -> Result<Opt
     let request = v1::ValidateTokenRequest {
         secret: secret.to_owned(),
         org: "ops".to_owned(),
-        required_access: v1::Access::ReadOnly.into(),
+        required_access: v1::Access::Ro.into(),
         ..Default::default()
     };
     let answer =

@@ -7,13 +7,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use ndauth_core::Secret;
-use ndauth_proto::v1;
 use ndauth_store::Engine;
 use ndauth_store::testing::Scratch;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::installation::{Installation, Running, told};
-use crate::requests::{new_token, revoke};
+use crate::requests::{list, new_token, revoke};
 
 /// A trace of the system calls that sync files, of some processes and what they start.
 struct Trace {
@@ -123,7 +122,7 @@ async fn sqlite_syncs_its_log_before_each_acknowledgement() {
     assert!(text.contains("ndauth.db-wal>"), "it is the log that is synced:\n{text}");
     // What changes nothing needs no sync: the count tells the two apart.
     let client = server.client(&session).await;
-    client.list_tokens(v1::ListTokensRequest::default()).await.expect("listed");
+    client.list_tokens(list()).await.expect("listed");
     assert_eq!(trace.syncs(), Vec::<String>::new());
 }
 

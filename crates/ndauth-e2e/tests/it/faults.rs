@@ -14,7 +14,7 @@ use crate::disk::OnDisk;
 use crate::installation::{Installation, Killed, Running};
 use crate::instances::Asker;
 use crate::replicas::Server;
-use crate::requests::{new_token, revoke};
+use crate::requests::{list, new_token, revoke};
 
 /// What may be answered while a fault lasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -291,7 +291,7 @@ async fn play(fault: &Fault) -> String {
     }
     let listed = async |server: &Running| {
         let client = server.client(&session).await;
-        let all = v1::ListTokensRequest { include_revoked: true, ..Default::default() };
+        let all = v1::ListTokensRequest { include_revoked: true, ..list() };
         let tokens = client.list_tokens(all).await.expect("listed").tokens;
         let mut lines: Vec<_> =
             tokens.iter().map(|token| (token.id.clone(), token.revoked_at.is_some())).collect();

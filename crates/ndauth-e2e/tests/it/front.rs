@@ -14,7 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::installation::{Installation, Running};
-use crate::requests::new_token;
+use crate::requests::{list, new_token};
 
 fn address(server: &Running) -> SocketAddr {
     server.url.to_string().trim_start_matches("http://").trim_end_matches('/').parse().expect("an address")
@@ -333,7 +333,7 @@ async fn a_stop_under_load_loses_nothing() {
     assert!(server.ended().success(), "it ends well");
     let server = at.serve();
     let mut listed = 0;
-    let mut request = v1::ListTokensRequest { page_size: 100, ..Default::default() };
+    let mut request = v1::ListTokensRequest { page_size: 100, ..list() };
     loop {
         let page = server.client(&session).await.list_tokens(request.clone()).await.expect("listed");
         listed += page.tokens.len();

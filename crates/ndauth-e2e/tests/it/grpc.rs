@@ -38,24 +38,26 @@ on_both! {
         }
         let health = call("x: y", "grpc.health.v1.Health/Check", serde_json::json!({ "service": "ndauth.v1.TokenService" }));
         assert_eq!(health["status"], "SERVING");
-        let made = call(&session, "ndauth.v1.TokenService/CreateToken", serde_json::json!({
+        let made = call(&session, "ndauth.v1.TokenService/CreateToken", serde_json::json!({ "whose": { "mine": {} }, "token": {
             "name": "ci", "scope": "SCOPE_RO", "orgs": { "only": { "slugs": ["ops"] } }, "grants": { "all": {} },
             "expiry": { "lifetime": "3600s" }, "services": { "all": {} }, "networks": { "all": {} },
-        }));
+        }}));
         let secret = made["secret"].as_str().expect("a secret").to_owned();
         let ask = |access: &str| call(&service, "ndauth.v1.ValidationService/ValidateToken", serde_json::json!({
             "secret": secret, "org": "ops", "required_access": access,
             "required_permission": { "action": "read", "resource_type": "assets", "resource_id": "*" },
             "client_address": "2001:db8::7",
         }));
-        let allowed = ask("ACCESS_READ_ONLY");
+        let allowed = ask("ACCESS_RO");
         assert_eq!(allowed["allowed"]["effective"]["access"], "SCOPE_RO");
         assert!(allowed["maxCacheAge"].as_str().is_some_and(|age| age.starts_with("1.")), "{allowed}");
-        assert_eq!(ask("ACCESS_READ_WRITE")["refused"]["reason"], "REASON_SCOPE_TOO_NARROW");
-        let listed = call(&session, "ndauth.v1.TokenService/ListTokens", serde_json::json!({}));
+        assert_eq!(ask("ACCESS_RW")["refused"]["reason"], "REASON_SCOPE_TOO_NARROW");
+        let listed = call(&session, "ndauth.v1.TokenService/ListTokens", serde_json::json!({ "whose": { "mine": {} } }));
         assert_eq!(listed["tokens"][0]["lastUse"]["address"], "2001:db8::7");
-        call(&session, "ndauth.v1.TokenService/RevokeToken", serde_json::json!({ "name": "ci" }));
-        let refused = ask("ACCESS_READ_ONLY");
+        call(&session, "ndauth.v1.TokenService/RevokeToken", serde_json::json!({
+            "whose": { "mine": {} }, "which": { "name": "ci" }, "reason": "REVOCATION_REASON_LEAKED",
+        }));
+        let refused = ask("ACCESS_RO");
         assert_eq!(refused["refused"]["reason"], "REASON_TOKEN_REVOKED");
         assert!(refused["refused"]["since"].is_string());
     }
@@ -77,44 +79,50 @@ async fn failures_tell_their_reason_and_field() {
         (
             vec![&session],
             create,
-            r#"{"name":"x","scope":"SCOPE_RO","grants":{"all":{}},"expiry":{"never":{}}}"#,
+            r#"{"whose":{"mine":{}},"token":{"name":"x","scope":"SCOPE_RO","grants":{"all":{}},"expiry":{"never":{}},"services":{"all":{}},"networks":{"all":{}}}}"#,
             "InvalidArgument",
             "`orgs`",
         ),
         (
             vec![&session],
             create,
-            r#"{"name":"x","scope":"SCOPE_RO","orgs":{"all":{}},"expiry":{"never":{}}}"#,
+            r#"{"whose":{"mine":{}},"token":{"name":"x","scope":"SCOPE_RO","orgs":{"all":{}},"expiry":{"never":{}}}}"#,
             "InvalidArgument",
             "`grants`",
         ),
         (
             vec![&session],
             create,
-            r#"{"name":"x","scope":"SCOPE_RO","orgs":{"only":{}},"grants":{"all":{}},"expiry":{"never":{}}}"#,
+            r#"{"whose":{"mine":{}},"token":{"name":"x","scope":"SCOPE_RO","orgs":{"only":{}},"grants":{"all":{}},"expiry":{"never":{}}}}"#,
             "InvalidArgument",
             "`orgs`",
         ),
         (
             vec![&session],
             create,
-            r#"{"name":"x","scope":"SCOPE_RO","orgs":{"all":{}},"grants":{"all":{}}}"#,
+            r#"{"whose":{"mine":{}},"token":{"name":"x","scope":"SCOPE_RO","orgs":{"all":{}},"grants":{"all":{}}}}"#,
             "InvalidArgument",
             "`expiry`",
         ),
         (
             vec![&session],
             create,
-            r#"{"scope":"SCOPE_RO","orgs":{"all":{}},"grants":{"all":{}},"expiry":{"never":{}}}"#,
+            r#"{"whose":{"mine":{}},"token":{"scope":"SCOPE_RO","orgs":{"all":{}},"grants":{"all":{}},"expiry":{"never":{}}}}"#,
             "InvalidArgument",
             "`name`",
         ),
-        (vec![&session], "ndauth.v1.TokenService/RevokeToken", "{}", "InvalidArgument", "say which"),
-        (vec![&session], "ndauth.v1.TokenService/RevokeToken", r#"{"name":"none"}"#, "NotFound", "NOT_FOUND"),
+        (vec![&session], "ndauth.v1.TokenService/RevokeToken", "{}", "InvalidArgument", "`whose`"),
+        (
+            vec![&session],
+            "ndauth.v1.TokenService/RevokeToken",
+            r#"{"whose":{"mine":{}},"which":{"name":"none"},"reason":"REVOCATION_REASON_LEAKED"}"#,
+            "NotFound",
+            "NOT_FOUND",
+        ),
         (
             vec![&session],
             "ndauth.v1.TokenService/ListTokens",
-            r#"{"page_size":-1}"#,
+            r#"{"whose":{"mine":{}},"page_size":-1}"#,
             "InvalidArgument",
             "page_size",
         ),
@@ -131,7 +139,7 @@ async fn failures_tell_their_reason_and_field() {
         assert_ne!(ended.code, 0, "{method} {request}");
         assert!(ended.err.contains(code) && ended.err.contains(told), "{method} {request}: {}", ended.err);
     }
-    let large = format!(r#"{{"name":"{}"}}"#, "x".repeat(100_000));
+    let large = format!(r#"{{"token":{{"name":"{}"}}}}"#, "x".repeat(100_000));
     let ended = grpcurl(&server, &[&session], create, &large);
     assert!(ended.code != 0 && ended.err.contains("OutOfRange"), "{ended:?}");
 }

@@ -14,7 +14,7 @@ use rustix::process::Signal;
 use crate::front::{call, framed, raw};
 use crate::installation::{Installation, Running, soon};
 use crate::outages::head_questions;
-use crate::requests::{new_token, revoke};
+use crate::requests::{new_token, revoke, token_with};
 
 /// The bound that the instances keep; small, so that the tests are quick.
 pub(crate) const BOUND: Duration = Duration::from_millis(500);
@@ -87,7 +87,7 @@ impl Asker {
         let request = v1::ValidateTokenRequest {
             secret: secret.to_owned(),
             org: "ops".to_owned(),
-            required_access: v1::Access::ReadWrite.into(),
+            required_access: v1::Access::Rw.into(),
             ..Default::default()
         };
         let answer = self.0.validate_token(request).await.map_err(|problem| problem.reason)?;
@@ -287,10 +287,8 @@ async fn sec_10_what_expires_is_refused_at_its_instant() {
     let cluster = Cluster::of(2).await;
     let (owner, asker) = (cluster.owner(0).await, cluster.asks(1).await);
     let lifetime = Duration::from_secs(61);
-    let mut request = new_token("short");
-    request.expiry = Some(ndauth_proto::expiry_choice_to_proto(ndauth_core::ExpiryChoice::In(
-        ndauth_core::Lifetime::For(lifetime),
-    )));
+    let ends = ndauth_core::ExpiryChoice::In(ndauth_core::Lifetime::For(lifetime));
+    let request = token_with("short", |new| new.expiry = Some(ndauth_proto::expiry_choice_to_proto(ends)));
     let secret = owner.create_token(request).await.expect("made").secret;
     assert_eq!(asker.refused(&secret).await, Ok(None));
     // The clock cannot be moved here, so the end is, behind the back of everyone and without an event: it is the
@@ -398,32 +396,30 @@ async fn within_the_grace_reads_are_answered_and_marked() {
         let answer = client.validate_token(request).await.map_err(|problem| problem.reason)?;
         Ok((matches!(answer.outcome, Some(Outcome::Allowed(_))), answer.stale))
     };
-    assert_eq!(ask(v1::Access::ReadOnly, "", &secret).await, Ok((true, false)));
-    assert_eq!(ask(v1::Access::ReadOnly, "write", &secret).await, Ok((true, false)));
+    assert_eq!(ask(v1::Access::Ro, "", &secret).await, Ok((true, false)));
+    assert_eq!(ask(v1::Access::Ro, "write", &secret).await, Ok((true, false)));
     let token = server.client(&secret.parse().expect("a secret")).await;
     token.who_am_i().await.expect("it is known");
     proxy.treat(Which::All, Treatment::Cut);
     let cut = Instant::now();
-    soon(&Ok((true, true)), async || ask(v1::Access::ReadOnly, "", &secret).await).await;
-    assert_eq!(ask(v1::Access::ReadOnly, "read", &secret).await, Ok((true, true)));
+    soon(&Ok((true, true)), async || ask(v1::Access::Ro, "", &secret).await).await;
+    assert_eq!(ask(v1::Access::Ro, "read", &secret).await, Ok((true, true)));
     // What writes is not answered from the past, however it is asked for: the action itself needs it.
-    for (access, action) in
-        [(v1::Access::ReadWrite, ""), (v1::Access::ReadWrite, "read"), (v1::Access::ReadOnly, "write")]
-    {
+    for (access, action) in [(v1::Access::Rw, ""), (v1::Access::Rw, "read"), (v1::Access::Ro, "write")] {
         assert_eq!(ask(access, action, &secret).await, Err(Reason::Unavailable), "{access:?} {action}");
     }
     // Nobody knows whether a secret that it does not know was made meanwhile.
     let unknown = Secret::mint(ndauth_core::SecretKind::Personal, &mut rand::rngs::SysRng).expect("drawn");
-    assert_eq!(ask(v1::Access::ReadOnly, "", unknown.expose()).await, Err(Reason::Unavailable));
+    assert_eq!(ask(v1::Access::Ro, "", unknown.expose()).await, Err(Reason::Unavailable));
     // At ndauth itself there is no such time.
     assert_eq!(token.who_am_i().await.map(drop).map_err(|problem| problem.reason), Err(Reason::Unavailable));
     // It ends where it says.
     while cut.elapsed() < BOUND + GRACE {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    assert_eq!(ask(v1::Access::ReadOnly, "", &secret).await, Err(Reason::Unavailable));
+    assert_eq!(ask(v1::Access::Ro, "", &secret).await, Err(Reason::Unavailable));
     proxy.be_fair();
-    soon(&Ok((true, false)), async || ask(v1::Access::ReadWrite, "", &secret).await).await;
+    soon(&Ok((true, false)), async || ask(v1::Access::Rw, "", &secret).await).await;
 }
 
 /// An older copy of the database is put beneath an instance that runs: it forgets nothing, and says that it waits.

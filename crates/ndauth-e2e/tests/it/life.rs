@@ -267,10 +267,10 @@ on_both! {
         let shown = at.operate("token list --all --owner ada");
         assert!(!shown.contains("laptop"));
         let client = server.client(&at.session()).await;
-        let request = v1::GetTokenRequest { token: Some(v1::get_token_request::Token::Id(id)) };
+        let request = v1::GetTokenRequest { whose: Some(v1::Whose::mine()), which: Some(v1::Which::id(id)) };
         let revocation = client.get_token(request).await.expect("shown").token.expect("a token").revocation;
         let revocation = revocation.expect("told");
-        assert_eq!((revocation.by.as_str(), revocation.reason.as_str()), ("ada", "the laptop was stolen"));
+        assert_eq!((revocation.by.as_str(), revocation.note()), ("ada", "the laptop was stolen"));
         assert!(at.operate("tidy").starts_with("removed 0 token(s)"));
         assert!(at.operate("check").contains("all is as it should be"));
     }

@@ -19,7 +19,7 @@ use serde_json::Value;
 
 use crate::installation::{Ended, Installation, Killed, Running, mode, on_terminal, run, soon, told};
 use crate::on_both;
-use crate::requests::new_token;
+use crate::requests::token_with;
 
 const PASSWORD: &str = "a walk in the woods";
 
@@ -186,7 +186,7 @@ async fn refused(server: &Running, service: &Secret, secret: &str) -> Option<Rea
     let request = v1::ValidateTokenRequest {
         secret: secret.to_owned(),
         org: "ops".to_owned(),
-        required_access: v1::Access::ReadWrite.into(),
+        required_access: v1::Access::Rw.into(),
         ..Default::default()
     };
     let answer = server.client(service).await.validate_token(request).await.expect("decided");
@@ -299,7 +299,7 @@ on_both! {
         }
         let issuer = server.url.to_string();
         let owner = server.client(&at.session()).await;
-        let read_only = v1::CreateTokenRequest { scope: v1::Scope::Ro.into(), ..new_token("narrow") };
+        let read_only = token_with("narrow", |new| new.scope = Some(v1::Scope::Ro.into()));
         let read_only = owner.create_token(read_only).await.expect("made").secret;
 
         let mut authlib = Command::new(told("NDAUTH_TEST_PYTHON"));

@@ -85,7 +85,7 @@ on_both! {
             let request = v1::ValidateTokenRequest {
                 secret: "ndpat_Jj8IYRumwQ9GV4nfqrymvLBbUUnY8LAkuEecJnIrk1U".to_owned(),
                 org: org.to_owned(),
-                required_access: v1::Access::ReadOnly.into(),
+                required_access: v1::Access::Ro.into(),
                 ..Default::default()
             };
             client.validate_token(request).await.map(drop).map_err(|problem| problem.reason)

@@ -25,7 +25,7 @@ use crate::front::{call, raw};
 use crate::installation::{Installation, Running, run, soon, told};
 use crate::instances::{Asker, BOUND, Cluster, Instance, READER};
 use crate::replicas::Server;
-use crate::requests::{new_token, revoke};
+use crate::requests::{list, new_token, revoke, token_with};
 
 /// A cluster of PostgreSQL that can be stopped and started.
 struct Frail {
@@ -235,9 +235,9 @@ async fn clocks_that_differ_and_jump_bring_nothing_back() {
             (instant.seconds * 1_000_000 + i64::from(instant.nanos / 1000) - real) / 1_000_000
         };
         let lives = async |name: &str, minutes: u64| {
-            let mut request = new_token(name);
-            let lifetime = Lifetime::For(Duration::from_secs(minutes * 60));
-            request.expiry = Some(ndauth_proto::expiry_choice_to_proto(ExpiryChoice::In(lifetime)));
+            let ends = ExpiryChoice::In(Lifetime::For(Duration::from_secs(minutes * 60)));
+            let request =
+                token_with(name, |new| new.expiry = Some(ndauth_proto::expiry_choice_to_proto(ends)));
             owner.create_token(request).await.expect("made").secret
         };
         let (short, long) = (lives("short", 5).await, lives("long", 60).await);
@@ -318,7 +318,7 @@ async fn whichever_connections_are_forgotten_changes_come_back() {
         assert!(back < Duration::from_secs(6), "round {round}: changes came back after {back:?}");
         soon(&Ok(None), async || asker.refused(&secret).await).await;
         assert_eq!(server.get("/readyz"), (200, "ready\n".to_owned()));
-        let listed = owner.list_tokens(v1::ListTokensRequest::default()).await.expect("listed").tokens;
+        let listed = owner.list_tokens(list()).await.expect("listed").tokens;
         for one in changing {
             let (made, name) = one.await.expect("it ends");
             assert!(!made || listed.iter().any(|token| token.name == name), "{name} was acknowledged");

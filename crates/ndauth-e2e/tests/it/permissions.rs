@@ -248,13 +248,13 @@ on_both! {
             client.validate_tokens(v1::ValidateTokensRequest { questions }).await
         };
         let answer = ask(vec![
-            question("ops", v1::Access::ReadWrite),
-            question("", v1::Access::ReadWrite),
-            question("dev", v1::Access::ReadWrite),
-            v1::ValidateTokenRequest { client_address: "here".to_owned(), ..question("ops", v1::Access::ReadOnly) },
-            v1::ValidateTokenRequest { secret: "nonsense".to_owned(), ..question("ops", v1::Access::ReadOnly) },
+            question("ops", v1::Access::Rw),
+            question("", v1::Access::Rw),
+            question("dev", v1::Access::Rw),
+            v1::ValidateTokenRequest { client_address: "here".to_owned(), ..question("ops", v1::Access::Ro) },
+            v1::ValidateTokenRequest { secret: "nonsense".to_owned(), ..question("ops", v1::Access::Ro) },
             question("ops", v1::Access::Unspecified),
-            question("dev", v1::Access::ReadOnly),
+            question("dev", v1::Access::Ro),
         ])
         .await
         .expect("answered");
@@ -276,13 +276,13 @@ on_both! {
             ]
         );
         assert!(answer.sequence > 0 && answer.evaluated_at.is_some());
-        let many = ask(vec![question("ops", v1::Access::ReadOnly); 1000]).await.expect("answered");
+        let many = ask(vec![question("ops", v1::Access::Ro); 1000]).await.expect("answered");
         assert_eq!(many.answers.len(), 1000);
         for count in [0, 1001] {
-            let refused = ask(vec![question("ops", v1::Access::ReadOnly); count]).await.expect_err("refused");
+            let refused = ask(vec![question("ops", v1::Access::Ro); count]).await.expect_err("refused");
             assert_eq!(refused.field.as_deref(), Some("questions"), "{count}");
         }
-        let person = people.validate_tokens(v1::ValidateTokensRequest { questions: vec![question("ops", v1::Access::ReadOnly)] });
+        let person = people.validate_tokens(v1::ValidateTokensRequest { questions: vec![question("ops", v1::Access::Ro)] });
         assert_eq!(person.await.expect_err("refused").reason, ndauth_core::Reason::NotPermitted);
     }
 

@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::installation::{Installation, Killed, Running, soon, told};
 use crate::on_both;
-use crate::requests::{new_token, revoke};
+use crate::requests::{new_token, revoke, token_with};
 
 /// The service, and where it listens.
 struct Registry {
@@ -104,7 +104,7 @@ fn with_grants(name: &str, permissions: &[&str]) -> v1::CreateTokenRequest {
         }
     });
     let grants = Grants::only(grants).expect("grants");
-    v1::CreateTokenRequest { grants: Some(grants_to_proto(&grants)), ..new_token(name) }
+    token_with(name, |new| new.grants = Some(grants_to_proto(&grants)))
 }
 
 on_both! {

@@ -8,24 +8,39 @@ use ndauth_proto::{
 
 /// A token that may do all its owner may, and does not end.
 pub(crate) fn new_token(name: &str) -> v1::CreateTokenRequest {
-    v1::CreateTokenRequest {
+    let token = v1::NewToken {
         name: name.to_owned(),
-        scope: scope_to_proto(Scope::Rw).into(),
+        scope: Some(scope_to_proto(Scope::Rw).into()),
         orgs: Some(orgs_to_proto(&Orgs::All)),
         grants: Some(grants_to_proto(&Grants::All)),
         expiry: Some(expiry_choice_to_proto(ExpiryChoice::In(Lifetime::Endless))),
-        description: String::new(),
+        description: None,
         services: Some(services_to_proto(&Services::All)),
         networks: Some(networks_to_proto(&Networks::All)),
         self_rotating: false,
         pending: false,
-    }
+    };
+    v1::CreateTokenRequest { whose: Some(v1::Whose::mine()), token: Some(token) }
+}
+
+/// The same with changes.
+pub(crate) fn token_with(name: &str, change: impl FnOnce(&mut v1::NewToken)) -> v1::CreateTokenRequest {
+    let mut request = new_token(name);
+    change(request.token.as_mut().expect("it is there"));
+    request
+}
+
+/// A list of the caller's own tokens.
+pub(crate) fn list() -> v1::ListTokensRequest {
+    v1::ListTokensRequest { whose: Some(v1::Whose::mine()), ..Default::default() }
 }
 
 /// The revocation of the token that holds a name.
 pub(crate) fn revoke(name: &str) -> v1::RevokeTokenRequest {
     v1::RevokeTokenRequest {
-        token: Some(v1::revoke_token_request::Token::Name(name.to_owned())),
-        reason: String::new(),
+        whose: Some(v1::Whose::mine()),
+        which: Some(v1::Which::name(name)),
+        reason: v1::RevocationReason::NoLongerNeeded.into(),
+        note: None,
     }
 }

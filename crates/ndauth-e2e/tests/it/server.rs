@@ -10,7 +10,7 @@ use rustix::process::Signal;
 use crate::grpc::grpcurl;
 use crate::installation::{Installation, run, soon};
 use crate::on_both;
-use crate::requests::{new_token, revoke};
+use crate::requests::{list, new_token, revoke};
 
 on_both! {
     async fn it_tells_how_it_is_and_counts_what_it_does(at: &Installation) {
@@ -59,7 +59,7 @@ on_both! {
         assert!(made > 0);
         assert!(server.ended().success(), "it ends well");
         let server = at.serve();
-        let listed = server.client(&session).await.list_tokens(v1::ListTokensRequest::default()).await.expect("listed");
+        let listed = server.client(&session).await.list_tokens(list()).await.expect("listed");
         assert_eq!(listed.tokens.len(), made, "what was acknowledged is there, and nothing else");
     }
 
@@ -73,7 +73,7 @@ on_both! {
         server.signal(Signal::TERM);
         assert!(server.ended().success());
         let server = at.serve();
-        let listed = server.client(&session).await.list_tokens(v1::ListTokensRequest::default()).await.expect("listed");
+        let listed = server.client(&session).await.list_tokens(list()).await.expect("listed");
         assert!(listed.tokens[0].last_use.is_some(), "{listed:?}");
     }
 
@@ -88,7 +88,7 @@ on_both! {
             let request = v1::ValidateTokenRequest {
                 secret,
                 org: "ops".to_owned(),
-                required_access: v1::Access::ReadWrite.into(),
+                required_access: v1::Access::Rw.into(),
                 ..Default::default()
             };
             asking.validate_token(request).await.expect("decided");

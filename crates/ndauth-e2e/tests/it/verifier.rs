@@ -15,7 +15,7 @@ use rustix::process::Signal;
 use crate::installation::{Installation, Running, soon};
 use crate::instances::{Asker, BOUND, Cluster, READER, never_late};
 use crate::on_both;
-use crate::requests::{new_token, revoke};
+use crate::requests::{list, new_token, revoke, token_with};
 
 /// The bound where nothing else is said.
 const LONG_BOUND: Duration = Duration::from_secs(2);
@@ -109,15 +109,16 @@ on_both! {
         let secret = owner.create_token(new_token("ci")).await.expect("made").secret;
         let verifier = self::at(&server, &at.service()).await;
         soon(&Ok(None), async || refused(&verifier, &secret).await).await;
-        let named = || Some(v1::suspend_token_request::Token::Name("ci".to_owned()));
+        let (whose, which) = (Some(v1::Whose::mine()), Some(v1::Which::name("ci")));
+        let suspend = v1::SuspendTokenRequest { whose: whose.clone(), which: which.clone() };
+        let resume = v1::ResumeTokenRequest { whose, which };
         for round in 0..3 {
-            owner.suspend_token(v1::SuspendTokenRequest { token: named() }).await.expect("suspended");
+            owner.suspend_token(suspend.clone()).await.expect("suspended");
             soon(&Ok(Some(Reason::TokenSuspended)), async || refused(&verifier, &secret).await).await;
             let asked = verifier.figures().asked;
             assert_eq!(refused(&verifier, &secret).await, Ok(Some(Reason::TokenSuspended)));
             assert_eq!(verifier.figures().asked, asked, "round {round}: it is decided here");
-            let named = Some(v1::resume_token_request::Token::Name("ci".to_owned()));
-            owner.resume_token(v1::ResumeTokenRequest { token: named }).await.expect("resumed");
+            owner.resume_token(resume.clone()).await.expect("resumed");
             soon(&Ok(None), async || refused(&verifier, &secret).await).await;
             at.operate("account disable ada");
             soon(&Ok(Some(Reason::AccountDisabled)), async || refused(&verifier, &secret).await).await;
@@ -176,7 +177,7 @@ on_both! {
         }
         assert_eq!(verifier.figures().asked, 1);
         soon(&"192.0.2.7".to_owned(), async || {
-            let listed = owner.list_tokens(v1::ListTokensRequest::default()).await.expect("listed");
+            let listed = owner.list_tokens(list()).await.expect("listed");
             listed.tokens[0].last_use.as_ref().map(|last| last.address.clone()).unwrap_or_default()
         })
         .await;
@@ -269,10 +270,9 @@ on_both! {
         at.people();
         let server = at.serve();
         let owner = server.client(&at.session()).await;
-        let mut request = new_token("ci");
-        request.networks = Some(ndauth_proto::networks_to_proto(&ndauth_core::Networks::Only(
-            ["192.0.2.0/24".parse().expect("a network")].into(),
-        )));
+        let network = ndauth_core::Networks::Only(["192.0.2.0/24".parse().expect("a network")].into());
+        let request =
+            token_with("ci", |new| new.networks = Some(ndauth_proto::networks_to_proto(&network)));
         let secret = owner.create_token(request).await.expect("made").secret;
         let verifier = self::at(&server, &at.service()).await;
         let other: Secret = at.operate("service create other").parse().expect("a secret");

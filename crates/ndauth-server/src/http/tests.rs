@@ -17,7 +17,7 @@ use super::{ROUTES, pages, visitor};
 fn every_route_has_its_row_and_every_row_its_route() {
     let routes: BTreeSet<&str> = ROUTES.iter().map(|route| route.name).collect();
     assert_eq!(routes.len(), ROUTES.len(), "none is there twice");
-    let rows = TABLE.iter().flat_map(|row| row.rpcs).copied().filter(|rpc| rpc.contains(' '));
+    let rows = TABLE.iter().flat_map(|row| row.calls).copied().filter(|rpc| rpc.contains(' '));
     assert_eq!(rows.collect::<BTreeSet<_>>(), routes);
 }
 

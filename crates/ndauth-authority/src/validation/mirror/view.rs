@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use ndauth_clock::SinceBoot;
 use ndauth_core::{
-    Account, AccountId, InputGround, InputOwner, InputPlace, Inputs, Installation, LastUse, Level,
-    Org, OrgId, OrgSlug, OrgView, Orgs, Owner, OwnerView, Role, RulesVersion, SecretHash, SecretId,
-    SecretRecord, SecretView, Service, ServiceId, Services, Suspension, Timestamp, Token, TokenView,
+    Account, AccountId, InputGround, InputOwner, InputPlace, Inputs, Installation, LastUse, Level, Org,
+    OrgId, OrgSlug, OrgView, Orgs, Owner, OwnerView, Role, RulesVersion, SecretHash, SecretId, SecretRecord,
+    SecretView, Service, ServiceId, Services, Suspension, Timestamp, Token, TokenView,
 };
 use ndauth_store::{Place, StoreError, Watch};
 use papaya::LocalGuard;

@@ -244,7 +244,7 @@ on_both! {
             let revoked = |which| v1::RevokeSessionsRequest { which: Some(which) };
             match how {
                 "revoke all" => {
-                    let all = v1::revoke_sessions_request::Which::All(true);
+                    let all = v1::revoke_sessions_request::Which::All(v1::All {});
                     client.revoke_sessions(revoked(all)).await.expect("revoked");
                 }
                 "revoke one" => {

@@ -108,11 +108,10 @@ impl Owner for OrgsOrMine {
 
 impl Whose {
     pub(crate) fn to_proto(&self) -> v1::Whose {
-        let kind = match self {
-            Whose::Mine => v1::whose::Kind::Mine(v1::Mine {}),
-            Whose::Org(org) => v1::whose::Kind::Org(org.to_string()),
-        };
-        v1::Whose { kind: Some(kind) }
+        match self {
+            Whose::Mine => v1::Whose::mine(),
+            Whose::Org(org) => v1::Whose::org(org),
+        }
     }
 
     /// How a command about them is written.

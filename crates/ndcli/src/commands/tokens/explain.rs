@@ -8,7 +8,8 @@ use ndauth_core::{Label, Permission};
 use ndauth_proto::v1::explanation::Outcome;
 use ndauth_proto::v1::{self, explain_token_request};
 use ndauth_proto::{
-    factor_from_proto, grants_from_proto, permission_to_proto, reason_from_proto, role_from_proto, scope_from_proto,
+    factor_from_proto, grants_from_proto, permission_to_proto, reason_from_proto, role_from_proto,
+    scope_from_proto,
 };
 use ndauth_terminal::{
     Failure, Rows, aside, detailed, grants_json, hint, nonsense, print, print_json, shown,
@@ -73,10 +74,7 @@ pub(crate) async fn run<W: Owner>(common: &Common, explain: &Explain<W>) -> Resu
     let server = connect(common).await?;
     let (whose, token) = match (&explain.name, secret) {
         (_, Some(secret)) => (Whose::Mine, Token::Secret(v1::PresentedSecret { secret })),
-        (Some(name), None) => {
-            let kind = Some(v1::which::Kind::Name(name.clone()));
-            (explain.owner.whose()?, Token::Which(v1::Which { kind }))
-        }
+        (Some(name), None) => (explain.owner.whose()?, Token::Which(v1::Which::name(name))),
         (None, None) => {
             let secret = &server.credential.secret;
             if !matches!(secret.kind(), ndauth_core::SecretKind::Personal | ndauth_core::SecretKind::Org) {

@@ -190,7 +190,7 @@ impl Minting {
     async fn undo(&self, server: &mut Connection, id: &str) -> Result<(), Failure> {
         let request = v1::RevokeTokenRequest {
             whose: Some(self.whose.to_proto()),
-            which: Some(v1::Which { kind: Some(v1::which::Kind::Id(id.to_owned())) }),
+            which: Some(v1::Which::id(id)),
             reason: v1::RevocationReason::NoLongerNeeded.into(),
             note: Some("nobody has its secret: ndcli was interrupted".to_owned()),
         };

@@ -142,7 +142,7 @@ pub(crate) async fn run<W: Owner>(common: &Common, revoke: &Revoke<W>) -> Result
 
 async fn all<W: Owner>(common: &Common, revoke: &Revoke<W>) -> Result<(), Failure> {
     let whose = match &revoke.account {
-        Some(account) => v1::Whose { kind: Some(v1::whose::Kind::Account(account.to_string())) },
+        Some(account) => v1::Whose::account(account),
         None => revoke.owner.whose()?.to_proto(),
     };
     let which = match revoke.created_before {
