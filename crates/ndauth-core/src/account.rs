@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 
 use crate::{
-    AccountId, Email, Expiry, Handle, Label, OrgId, OrgSlug, Orgs, Role, ServiceId, SessionId, Timestamp,
+    AccountId, DisplayName, Email, Expiry, Handle, Label, OrgId, OrgSlug, Orgs, Role, ServiceId, SessionId,
+    Timestamp,
 };
 
 /// The whole of what one database holds.
@@ -27,7 +28,7 @@ pub struct Account {
     /// Where mail goes.
     pub email: Email,
     /// What the person is called.
-    pub name: Option<Label>,
+    pub name: Option<DisplayName>,
     /// Whether it may create orgs and read all audit.
     pub operator: bool,
     /// When it was made.
@@ -76,7 +77,7 @@ pub struct Org {
     /// Its immutable name, never given out again.
     pub slug: OrgSlug,
     /// What it is called.
-    pub name: Option<Label>,
+    pub name: Option<DisplayName>,
     /// When it was made.
     pub created_at: Timestamp,
     /// Since when no token has power in it, if so.
@@ -114,7 +115,7 @@ pub struct Session {
     /// When its person last proved who they are, to begin it; none where a device was let in by a code.
     pub proved_at: Option<Timestamp>,
     /// What it runs on, for people.
-    pub device: Option<Label>,
+    pub device: Option<DisplayName>,
     /// From where it began, where that is known.
     pub address: Option<IpAddr>,
     /// Whether it is a browser's at ndauthd's own pages.

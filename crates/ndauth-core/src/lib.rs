@@ -62,7 +62,7 @@ pub use login::{
     Challenge, InvalidChallenge, InvalidPassword, InvalidUserCode, OneTime, Password, RECENT, UserCode,
     is_recent,
 };
-pub use name::{Description, Email, Handle, InvalidName, Label, OrgSlug, is_unshowable};
+pub use name::{Description, DisplayName, Email, Handle, InvalidName, Label, OrgSlug, is_unshowable};
 pub use nearest::nearest;
 pub use network::{InvalidNetwork, Network};
 pub use noted::{Counts, Noted};

@@ -1,4 +1,4 @@
-//! Names that people give: of tokens, orgs, accounts and services.
+//! Names that people give: of tokens, orgs, accounts, services and devices.
 //!
 //! What passes here is safe to store, to compare and to show: one line, no control characters, none
 //! that is invisible or that changes the direction of what follows. Short ones, as most are, lie where they are held.
@@ -30,31 +30,41 @@ pub enum InvalidName {
     /// A character outside the alphabet of slugs and handles.
     #[error("may hold only a-z, 0-9 and single hyphens between them; `{}` is none of these", .0.escape_default())]
     NotSlug(char),
+    /// A word that says something of its own.
+    #[error("cannot be `{0}`, a reserved word")]
+    Reserved(&'static str),
     /// Not of the form `someone@example.org`.
     #[error("is not an e-mail address of the form `someone@example.org`")]
     NotEmail,
 }
 
-/// What a person calls a token, a service, an org or themselves: 1 to 100 characters in
-/// Unicode's normal form C.
+/// The name of a token or a service: 1 to 100 characters in Unicode's normal form C, no reserved word in any case.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Label(SmolStr);
+
+/// The name that is shown of a person, an org or a device, which nothing is found by: 1 to 100 characters in Unicode's
+/// normal form C.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DisplayName(SmolStr);
 
 /// What something is for, in a person's words: 1 to 200 characters on one line, in Unicode's normal form C.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Description(Box<str>);
 
-/// An org's immutable name in URLs and commands: 1 to 40 of a-z, 0-9 and inner hyphens.
+/// An org's immutable name in URLs and commands: 1 to 40 of a-z, 0-9 and inner hyphens, no reserved word.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OrgSlug(SmolStr);
 
-/// An account's immutable name: 1 to 40 of a-z, 0-9 and inner hyphens.
+/// An account's immutable name: 1 to 40 of a-z, 0-9 and inner hyphens, no reserved word.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Handle(SmolStr);
 
 /// An account's e-mail address, its domain in lower case.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Email(Box<str>);
+
+/// The words that say "everything", "nothing" or "the caller" in commands and answers. None of them names a thing.
+const RESERVED: [&str; 8] = ["all", "any", "none", "me", "mine", "self", "null", "never"];
 
 const MAX_LABEL: usize = 100;
 const MAX_DESCRIPTION: usize = 200;
@@ -65,7 +75,17 @@ impl FromStr for Label {
     type Err = InvalidName;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        line(text, MAX_LABEL).map(|line| Label(line.into()))
+        let line = line(text, MAX_LABEL)?;
+        unreserved(&line)?;
+        Ok(Label(line.into()))
+    }
+}
+
+impl FromStr for DisplayName {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        line(text, MAX_LABEL).map(|line| DisplayName(line.into()))
     }
 }
 
@@ -143,7 +163,15 @@ fn slug(text: &str) -> Result<SmolStr, InvalidName> {
     if text.starts_with('-') || text.ends_with('-') || text.contains("--") {
         return Err(InvalidName::NotSlug('-'));
     }
+    unreserved(text)?;
     Ok(text.into())
+}
+
+fn unreserved(text: &str) -> Result<(), InvalidName> {
+    match RESERVED.into_iter().find(|word| word.eq_ignore_ascii_case(text)) {
+        Some(word) => Err(InvalidName::Reserved(word)),
+        None => Ok(()),
+    }
 }
 
 /// The first character that a terminal, a log or a page could not show as what it is.
@@ -190,7 +218,7 @@ macro_rules! as_text {
     )*};
 }
 
-as_text! { Label Description OrgSlug Handle Email }
+as_text! { Label DisplayName Description OrgSlug Handle Email }
 
 #[cfg(test)]
 mod tests;

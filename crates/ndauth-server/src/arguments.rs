@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::builder::BoolishValueParser;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use ndauth_authority::Freshness;
-use ndauth_core::{Email, ExpiryChoice, Handle, Label, Networks, OrgSlug, Role, Timestamp};
+use ndauth_core::{DisplayName, Email, ExpiryChoice, Handle, Label, Networks, OrgSlug, Role, Timestamp};
 use ndauth_server::{LogFormat, parse_public_url};
 use ndauth_terminal::environment::without_empty_variables;
 use ndauth_terminal::settings::Layer;
@@ -297,7 +297,7 @@ pub(crate) enum Account {
         email: Email,
         /// What the person is called
         #[arg(long)]
-        name: Option<Label>,
+        name: Option<DisplayName>,
         /// Let it create orgs and read all audit
         #[arg(long)]
         operator: bool,
@@ -334,7 +334,7 @@ pub(crate) enum Org {
         slug: OrgSlug,
         /// What it is called
         #[arg(long)]
-        name: Option<Label>,
+        name: Option<DisplayName>,
         /// Its first admin
         #[arg(long, value_name = "HANDLE")]
         admin: Option<Handle>,

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use ndauth_core::{
-    Account, Actor, Challenge, Expiry, Label, OneTime, Personal, Secret, SecretKind, SessionId, Timestamp,
+    Account, Actor, Challenge, DisplayName, Expiry, OneTime, Personal, Secret, SecretKind, SessionId, Timestamp,
 };
 use ndauth_store::{Family, FoundSecret, Ticket, TicketKind, Write};
 use rand::rngs::SysRng;
@@ -25,7 +25,7 @@ pub struct CodeAsked {
     /// Of what only the client knows.
     pub challenge: Challenge,
     /// On what it runs, as it says.
-    pub device: Option<Label>,
+    pub device: Option<DisplayName>,
     /// From where it asks.
     pub from: Option<IpAddr>,
 }

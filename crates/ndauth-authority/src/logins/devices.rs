@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use ndauth_core::{Label, OneTime, Secret, SecretHash, Timestamp, UserCode};
+use ndauth_core::{DisplayName, OneTime, Secret, SecretHash, Timestamp, UserCode};
 use ndauth_store::{Read, Ticket, TicketKind};
 use rand::rngs::SysRng;
 use serde::{Deserialize, Serialize};
@@ -31,7 +31,7 @@ pub struct DeviceBegun {
 #[derive(Debug)]
 pub struct DeviceAsked {
     /// What it says it is.
-    pub device: Option<Label>,
+    pub device: Option<DisplayName>,
     /// From where it asks.
     pub address: Option<IpAddr>,
     /// Since when.
@@ -67,7 +67,7 @@ const UNKNOWN: GrantError = GrantError::InvalidGrant("the device code is not kno
 impl DeviceAsked {
     /// It by name.
     pub fn name(&self) -> &str {
-        self.device.as_ref().map_or("a device that does not say what it is", Label::as_str)
+        self.device.as_ref().map_or("a device that does not say what it is", DisplayName::as_str)
     }
 }
 

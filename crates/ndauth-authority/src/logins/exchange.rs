@@ -82,7 +82,8 @@ impl Authority {
             let secret = Secret::mint(SecretKind::Access, &mut SysRng)?;
             let expires_at = Lifetime::For(LASTS).expiry(now).min(session.ends_at);
             let lasts = expires_at.left(now).unwrap_or(LASTS);
-            let name = session.device.clone().unwrap_or_else(|| label("a session"));
+            let device = session.device.as_ref().and_then(|device| device.as_str().parse().ok());
+            let name = device.unwrap_or_else(|| label("a session"));
             let token = Token {
                 id: TokenId::new(now, &mut SysRng)?,
                 owner: Owner::Account(account.id),

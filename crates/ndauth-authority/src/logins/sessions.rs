@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use ndauth_core::{
-    Account, AccountId, Actor, Change, Expiry, Label, Lifetime, Personal, Secret, SecretId, SecretKind,
+    Account, AccountId, Actor, Change, DisplayName, Expiry, Lifetime, Personal, Secret, SecretId, SecretKind,
     SecretPrefix, SecretRecord, Session, SessionId, Timestamp,
 };
 use ndauth_store::{Family, SeenSession, Write};
@@ -37,7 +37,7 @@ pub struct Visitor {
     /// From where, where that is known.
     pub address: Option<IpAddr>,
     /// By what, for people.
-    pub device: Option<Label>,
+    pub device: Option<DisplayName>,
 }
 
 /// What a browser's cookie stands for.

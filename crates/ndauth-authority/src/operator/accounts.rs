@@ -1,7 +1,7 @@
 //! Accounts: made, disabled and enabled, signed in and out by the operator.
 
 use ndauth_core::{
-    Account, AccountId, Change, Email, Expiry, ExpiryChoice, Handle, Label, Personal, Secret, SecretKind,
+    Account, AccountId, Change, DisplayName, Email, Expiry, ExpiryChoice, Handle, Personal, Secret, SecretKind,
     Session, SessionId, Timestamp,
 };
 use ndauth_store::Read;
@@ -20,7 +20,7 @@ pub struct NewAccount {
     /// Where mail goes.
     pub email: Email,
     /// What the person is called.
-    pub name: Option<Label>,
+    pub name: Option<DisplayName>,
     /// Lets it create orgs and read all audit.
     pub operator: bool,
 }

@@ -1,6 +1,6 @@
 //! Orgs are made, shown, frozen and deleted.
 
-use ndauth_core::{Change, Handle, Label, Org, OrgId, OrgSlug, Personal, Role, Timestamp};
+use ndauth_core::{Change, DisplayName, Handle, Org, OrgId, OrgSlug, Personal, Role, Timestamp};
 use ndauth_store::Read;
 use rand::rngs::SysRng;
 
@@ -15,7 +15,7 @@ pub struct NewOrg {
     /// Its immutable name.
     pub slug: OrgSlug,
     /// What it is called.
-    pub name: Option<Label>,
+    pub name: Option<DisplayName>,
     /// Its first admin. An operator who makes one by a session is it.
     pub admin: Option<Handle>,
 }

@@ -513,7 +513,7 @@ on_both! {
     }
 
     async fn anothers_token_is_as_unknown_as_none(world: &World) {
-        let token = world.create(&new_token("mine")).await.view.token;
+        let token = world.create(&new_token("hers")).await.view.token;
         let strangers = [TokenName::Id(token.id), TokenName::Name(token.name.clone())];
         for name in &strangers {
             assert_eq!(reason(world.authority.get_token(&world.eve, name).await), Reason::NotFound);

@@ -43,7 +43,7 @@ on_both! {
             (name.to_owned(), world.create(&token_with(name, change)).await.secret)
         };
         let tokens = [
-            make("all", |_| ()).await,
+            make("anywhere", |_| ()).await,
             make("ro", |new| new.scope = Some(Scope::Ro)).await,
             make("dev", |new| new.orgs = orgs(&["dev"])).await,
             make("assets", |new| new.settings.grants = granted(&["read:assets"])).await,
@@ -190,9 +190,9 @@ on_both! {
     async fn orgs_stay_hidden_from_strangers(world: &World) {
         let hidden = ndauth_authority::NewOrg { slug: "hidden".parse().expect("a slug"), name: None, admin: None };
         world.authority.create_org(&CONSOLE, &hidden).await.expect("made");
-        world.create(&new_token("all")).await;
+        world.create(&new_token("anywhere")).await;
         world.create(&token_with("dev", |new| new.orgs = orgs(&["dev"]))).await;
-        for name in ["all", "dev"] {
+        for name in ["anywhere", "dev"] {
             for org in ["hidden", "nowhere"] {
                 let told = explained(world, &asks(about(name), org, Scope::Ro, None)).await;
                 assert_eq!(first(&told[0]), Some((Factor::Orgs, Reason::OrgUnknown)), "{name} {org}");
@@ -201,7 +201,7 @@ on_both! {
         // Who was a member knows of it.
         let (ops, ada) = ("ops".parse().expect("a slug"), "ada".parse().expect("a handle"));
         world.authority.remove_member(&world.eve, &ops, &ada).await.expect("removed");
-        let told = explained(world, &asks(about("all"), "ops", Scope::Ro, None)).await;
+        let told = explained(world, &asks(about("anywhere"), "ops", Scope::Ro, None)).await;
         assert_eq!(first(&told[0]), Some((Factor::Role, Reason::NotAMember)));
     }
 

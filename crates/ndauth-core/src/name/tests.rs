@@ -27,6 +27,23 @@ fn labels() {
 }
 
 #[test]
+fn reserved_words_name_no_token_service_org_or_account() {
+    for word in ["all", "any", "none", "me", "mine", "self", "null", "never"] {
+        let reserved = InvalidName::Reserved(word);
+        assert_eq!(word.parse::<OrgSlug>(), Err(reserved));
+        assert_eq!(word.parse::<Handle>(), Err(reserved));
+        for text in [word, &word.to_uppercase(), &format!("{}{}", word[..1].to_uppercase(), &word[1..])] {
+            assert_eq!(text.parse::<Label>(), Err(reserved), "{text}");
+            assert_eq!(text.parse::<DisplayName>().as_ref().map(DisplayName::as_str), Ok(text));
+        }
+        let longer = format!("{word}-ci");
+        assert_eq!(longer.parse::<Label>().as_ref().map(Label::as_str), Ok(longer.as_str()));
+        assert_eq!(longer.parse::<OrgSlug>().as_ref().map(OrgSlug::as_str), Ok(longer.as_str()));
+    }
+    assert_eq!(InvalidName::Reserved("all").to_string(), "cannot be `all`, a reserved word");
+}
+
+#[test]
 fn slugs() {
     for good in ["ops", "a", "team-7", "2024", &"x".repeat(40)] {
         assert_eq!(good.parse::<OrgSlug>().as_ref().map(OrgSlug::as_str), Ok(good));

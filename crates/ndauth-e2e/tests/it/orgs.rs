@@ -105,17 +105,22 @@ on_both! {
         shows(&cli("org show elsewhere"), 1, at, &server, &expect![[r#"
             error: there is no org `elsewhere`
         "#]]);
-        shows(&cli("org create mine"), 5, at, &server, &expect![[r#"
+        shows(&cli("org create lab"), 5, at, &server, &expect![[r#"
             error: an account that is no operator may not create orgs
         "#]]);
         // What is selected narrows no personal token.
-        assert_eq!(read(&cli("auth token create --name all --scope ro -f json"))["orgs"], Value::Null);
+        assert_eq!(read(&cli("auth token create --name anywhere --scope ro -f json"))["orgs"], Value::Null);
         log_in_as(at, &server, "cy");
-        shows(&cli("org create mine --name Mine"), 0, at, &server, &expect![[r#"
-            ✓ Org "mine" created; you are its admin
+        shows(&cli("org create mine"), 2, at, &server, &expect![[r#"
+            error: invalid value 'mine' for '<SLUG>': the name of an org cannot be `mine`, a reserved word
+
+            For more information, try '--help'.
+        "#]]);
+        shows(&cli("org create lab --name Lab"), 0, at, &server, &expect![[r#"
+            ✓ Org "lab" created; you are its admin
         "#]]);
         shows(&cli("org list -f simple"), 0, at, &server, &expect![[r#"
-            • mine Mine ADMIN
+            • lab Lab ADMIN
         "#]]);
         shows(&cli("org show ops"), 1, at, &server, &expect![[r#"
             error: there is no org `ops`
@@ -212,19 +217,19 @@ on_both! {
         assert_eq!(status, ["revoked", "revoked", "active", "active"]);
         // One of the person's own, for the org alone, as who is no admin may make it.
         at.operate("member set ops ada RW");
-        shows(&cli(&["token", "create", "--name", "mine", "--grant", GRANT]), 5, at, &server, &expect![[r#"
+        shows(&cli(&["token", "create", "--name", "own", "--grant", GRANT]), 5, at, &server, &expect![[r#"
             error: the account's role in the org `ops` is `RW`, and this needs `ADMIN`
             hint: only admins of the org make its tokens; `--user` makes one of yours, restricted to the org
         "#]]);
-        let mine = ["token", "create", "--name", "mine", "--grant", GRANT, "--user", "--no_expiry", "--output", "json"];
+        let mine = ["token", "create", "--name", "own", "--grant", GRANT, "--user", "--no_expiry", "--output", "json"];
         let mine = read(&cli(&mine));
         assert_eq!((&mine["orgs"], &mine["expires_at"], &mine["owner_org"]), (&json!(["ops"]), &Value::Null, &Value::Null));
         assert_eq!(read(&cli(&["auth", "token", "list", "-f", "json"]))["total"], 1, "it counts among the personal ones");
-        shows(&cli(&["token", "create", "--name", "none"]), 2, at, &server, &expect![[r#"
+        shows(&cli(&["token", "create", "--name", "bare"]), 2, at, &server, &expect![[r#"
             error: such a token carries grants, and none is given
             hint: `--grant JSON`, which may be repeated; `ndcli permissions list` shows what there is
         "#]]);
-        let endless = cli(&["token", "create", "--name", "none", "--grant", GRANT, "--no_expiry"]);
+        let endless = cli(&["token", "create", "--name", "bare", "--grant", GRANT, "--no_expiry"]);
         assert!(endless.code == 2 && endless.err.contains("--user"), "{endless:?}");
     }
 

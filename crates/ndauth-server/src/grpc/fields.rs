@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use ndauth_authority::{Cursor, Key, TokenOrder, TokenPage, TokenQuery, Which, Whose};
-use ndauth_core::{Handle, Label, Problem, Timestamp, TokenId};
+use ndauth_core::{DisplayName, Handle, Label, Problem, Timestamp, TokenId};
 use ndauth_proto::{duration_from_proto, org_slug_from_proto, timestamp_from_proto, v1};
 
 const DEFAULT_PAGE: u64 = 100;
@@ -129,8 +129,13 @@ pub(crate) fn created_before(
     }
 }
 
-/// The name of a token, a service or an org.
+/// The name of a token or a service.
 pub(crate) fn label(field: &str, name: &str) -> Result<Label, Problem> {
+    name.parse().map_err(|why| Problem::invalid(field, format!("the name {why}")))
+}
+
+/// The name that is shown of an org.
+pub(crate) fn display_name(field: &str, name: &str) -> Result<DisplayName, Problem> {
     name.parse().map_err(|why| Problem::invalid(field, format!("the name {why}")))
 }
 

@@ -11,7 +11,7 @@ use ndauth_proto::{
 };
 use tonic::{Request, Response, Status, async_trait};
 
-use super::fields::{handle, label, page, page_token, paged, token_id};
+use super::fields::{display_name, handle, page, page_token, paged, token_id};
 use super::{Service, answer, taken};
 
 /// How many broken tokens are told of.
@@ -28,7 +28,7 @@ impl OrgService for Service {
             let name = Some(request.name.as_str()).filter(|name| !name.is_empty());
             let new = NewOrg {
                 slug: org_slug_from_proto("slug", &request.slug)?,
-                name: name.map(|name| label("name", name)).transpose()?,
+                name: name.map(|name| display_name("name", name)).transpose()?,
                 admin: None,
             };
             let Changed { value, changed, sequence, now } =

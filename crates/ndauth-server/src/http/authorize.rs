@@ -9,7 +9,7 @@ use axum::http::header::CONTENT_SECURITY_POLICY;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use ndauth_authority::{CodeAsked, Visit};
-use ndauth_core::{Challenge, Label};
+use ndauth_core::{Challenge, DisplayName};
 
 use super::asked::{Asked, is_over};
 use super::device::decision;
@@ -31,7 +31,7 @@ pub(super) struct Asking {
     max_age: Option<Duration>,
     /// Whether its person is to sign in now.
     login: bool,
-    device: Option<Label>,
+    device: Option<DisplayName>,
 }
 
 /// Where the answer goes: to a program on the person's own machine (RFC 8252, section 7.3).
@@ -205,7 +205,7 @@ pub(super) async fn show(State(site): State<Arc<Site>>, asked: Asked) -> Answer 
     let Some((_, visit)) = visit else { return Ok(go(&asking.sign_in())) };
     let shown = pages::Consent {
         client: CLIENT,
-        device: asking.device.as_ref().map(Label::as_str),
+        device: asking.device.as_ref().map(DisplayName::as_str),
         handle: visit.account.handle.as_str(),
         email: visit.account.email.as_str(),
         address: &asked.visitor.address.map_or("an unknown address".to_owned(), |at| at.to_string()),

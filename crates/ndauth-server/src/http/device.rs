@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 use ndauth_authority::{AuthorityError, DeviceAsked, Visit};
-use ndauth_core::{Label, UserCode};
+use ndauth_core::{DisplayName, UserCode};
 
 use super::asked::Asked;
 use super::fields::Fields;
@@ -35,7 +35,7 @@ pub(super) async fn look(State(site): State<Arc<Site>>, asked: Asked) -> Answer 
     };
     let DeviceAsked { device, address, asked_at, now } = waits;
     let shown = pages::DeviceDecision {
-        device: device.as_ref().map(Label::as_str),
+        device: device.as_ref().map(DisplayName::as_str),
         address: &address.map_or("an unknown address".to_owned(), |address| address.to_string()),
         ago: &ago(now.since(asked_at)),
         user_code: &typed.parse().map_or(typed.to_owned(), |code: UserCode| code.to_string()),

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use ndauth_authority::{ExchangeAsked, Granted, Visitor};
-use ndauth_core::{Label, OrgSlug, Scope};
+use ndauth_core::{DisplayName, OrgSlug, Scope};
 use serde_json::json;
 
 use super::asked::Asked;
@@ -123,13 +123,13 @@ pub(super) async fn revoke(State(site): State<Arc<Site>>, asked: Asked) -> Answe
 }
 
 /// What a program calls itself, for people.
-pub(super) fn device_name(fields: &Fields) -> Result<Option<Label>, Fault> {
+pub(super) fn device_name(fields: &Fields) -> Result<Option<DisplayName>, Fault> {
     let Some(name) = fields.get("device_name") else { return Ok(None) };
-    let label: Label = name.parse().map_err(|why| Fault::request(format!("device_name {why}")))?;
+    let device: DisplayName = name.parse().map_err(|why| Fault::request(format!("device_name {why}")))?;
     if name.chars().count() > LONGEST_NAME {
         return Err(Fault::request(format!("device_name is longer than {LONGEST_NAME} characters")));
     }
-    Ok(Some(label))
+    Ok(Some(device))
 }
 
 /// Refuses a login that would be narrower than its person: there is none, and who asked would have more than that.
@@ -183,6 +183,6 @@ fn missing(name: &str) -> Fault {
 }
 
 /// Who asks, by what it calls itself: what its library says of itself tells people nothing.
-fn by_program(asked: &Asked, device: Option<Label>) -> Visitor {
+fn by_program(asked: &Asked, device: Option<DisplayName>) -> Visitor {
     Visitor { address: asked.visitor.address, device }
 }

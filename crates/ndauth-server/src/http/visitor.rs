@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use axum::http::header::USER_AGENT;
 use axum::http::{HeaderMap, HeaderName};
-use ndauth_core::{Label, Networks};
+use ndauth_core::{DisplayName, Networks};
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
@@ -55,7 +55,7 @@ const SYSTEMS: [(&str, &str); 7] = [
 ];
 
 /// The browser, for people: `Firefox on Linux`.
-pub(super) fn browser(headers: &HeaderMap) -> Option<Label> {
+pub(super) fn browser(headers: &HeaderMap) -> Option<DisplayName> {
     let told = headers.get(USER_AGENT)?.to_str().ok()?;
     let known = |table: &[(&str, &'static str)]| {
         table.iter().find(|(mark, _)| told.contains(mark)).map(|(_, name)| *name)
