@@ -556,6 +556,12 @@ fn judge_policy(case: &Case<'_>, asked: &OrgSlug) -> Result<(), Refusal> {
             return Err(Refusal::LoginTooOld { org, within, last });
         }
     }
+    if policy.require_grants && case.token.grants == Grants::All {
+        return Err(Refusal::GrantsRequired(asked.clone()));
+    }
+    if policy.no_all_org_tokens && case.token.orgs == Orgs::All {
+        return Err(Refusal::AllOrgsBarred(asked.clone()));
+    }
     let lifetime = case.secret.span(case.token.expires_at);
     if lifetime > policy.longest_lifetime {
         let (org, longest) = (asked.clone(), policy.longest_lifetime);

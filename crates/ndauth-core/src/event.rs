@@ -482,7 +482,7 @@ mod tests {
             personal_tokens: false,
             networks: crate::Networks::Only([].into()),
             login_within: crate::Lifetime::Endless,
-            suspend_on_reuse: false,
+            ..OrgPolicy::OPEN
         };
         let org = OrgId::from_uuid(Uuid::from_u128(1));
         let change = Change::PolicySet { org, takes_hold_at: entry().at, policy };

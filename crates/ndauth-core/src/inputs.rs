@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The decision of this version. It counts up whenever a token may need what an earlier decision does not know.
-pub const DECISION_VERSION: u32 = 3;
+pub const DECISION_VERSION: u32 = 4;
 
 /// What is the same for all secrets that a service asks about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,7 +96,7 @@ impl Inputs {
     /// The decision that these need: an earlier one would leave something out that bounds the token.
     ///
     /// The second knows of suspensions, of what owners and orgs shut out, and of orgs that are frozen; the third of owners
-    /// that are disabled.
+    /// that are disabled; the fourth of policies that require grants or bar tokens for all orgs.
     pub fn decision_version(&self) -> u32 {
         let shut = |org: &Org| org.not_before > Timestamp::MIN || org.frozen_at.is_some();
         let owner_shut = match &self.owner {
@@ -107,8 +107,17 @@ impl Inputs {
             InputPlace::Nowhere(_) => false,
             InputPlace::In(ground, _) => shut(&ground.org),
         };
+        let strict = |place: &InputPlace| match place {
+            InputPlace::Nowhere(_) => false,
+            InputPlace::In(ground, _) => {
+                let mut policies = ground.policies.iter().map(|dated| &dated.policy);
+                policies.any(|policy| policy.require_grants || policy.no_all_org_tokens)
+            }
+        };
         let disabled = matches!(self.owner, InputOwner::Account { disabled_at: Some(_), .. });
-        if disabled {
+        if self.places.iter().any(strict) {
+            4
+        } else if disabled {
             3
         } else if owner_shut || !self.token.suspensions.is_empty() || self.places.iter().any(place_shut) {
             2

@@ -19,6 +19,12 @@ pub struct OrgPolicy {
     /// Whether a token has no power there any more once one of its retired secrets was presented.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub suspend_on_reuse: bool,
+    /// Admits only tokens that carry a set of grants, never all.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub require_grants: bool,
+    /// Admits only tokens that name the org, never those for all orgs.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub no_all_org_tokens: bool,
 }
 
 /// A policy, and from when it holds.
@@ -46,6 +52,8 @@ impl OrgPolicy {
         networks: Networks::All,
         login_within: Lifetime::Endless,
         suspend_on_reuse: false,
+        require_grants: false,
+        no_all_org_tokens: false,
     };
 }
 

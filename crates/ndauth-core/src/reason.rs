@@ -65,6 +65,10 @@ pub enum Reason {
     OrgFrozen,
     /// The org admits no personal tokens.
     PersonalBarred,
+    /// The org admits no tokens that carry all grants.
+    GrantsRequired,
+    /// The org admits no tokens that are for all orgs.
+    AllOrgsBarred,
     /// The org admits no tokens of owners who logged in so long ago.
     LoginTooOld,
     /// The org admits no tokens that live so long.
@@ -176,7 +180,7 @@ use Who as W;
 /// A row a reason: its code, its class, who can do something about it, and what to do next (empty where
 /// nothing general helps).
 #[rustfmt::skip]
-const ROWS: [(Reason, &str, Class, Who, &str); 61] = [
+const ROWS: [(Reason, &str, Class, Who, &str); 63] = [
     (R::CredentialMissing, "CREDENTIAL_MISSING", C::NotAuthenticated, W::Caller, "set NDCLI_TOKEN, or log in with `ndcli auth login`"),
     (R::SecretMalformed, "SECRET_MALFORMED", C::NotAuthenticated, W::Caller, "copy the token again, whole and without line breaks"),
     (R::SecretUnknown, "SECRET_UNKNOWN", C::NotAuthenticated, W::Caller, "check that it was made on this server and that the right variable holds it"),
@@ -208,6 +212,8 @@ const ROWS: [(Reason, &str, Class, Who, &str); 61] = [
     (R::ShutOutOfOrg, "SHUT_OUT_OF_ORG", C::NotPermitted, W::Owner, "rotate the token, or make a new one: none of that time has power there any more"),
     (R::OrgFrozen, "ORG_FROZEN", C::NotPermitted, W::OrgAdmin, "an admin of the org ends that: `ndcli org unfreeze`"),
     (R::PersonalBarred, "PERSONAL_BARRED", C::NotPermitted, W::OrgAdmin, "ask an admin of the org for a token of the org's own"),
+    (R::GrantsRequired, "GRANTS_REQUIRED", C::NotPermitted, W::Owner, "make a token that carries the grants it needs: grants never change"),
+    (R::AllOrgsBarred, "ALL_ORGS_BARRED", C::NotPermitted, W::Owner, "make a token for this org: its orgs never change"),
     (R::LoginTooOld, "LOGIN_TOO_OLD", C::NotPermitted, W::Owner, "the token's owner logs in again"),
     (R::LifetimeTooLong, "LIFETIME_TOO_LONG", C::NotPermitted, W::Owner, "make a token that lives shorter: `ndcli org policy show` says how long"),
     (R::NetworkBarred, "NETWORK_BARRED", C::NotPermitted, W::OrgAdmin, "use it from where the org admits tokens: `ndcli org policy show` says from where"),

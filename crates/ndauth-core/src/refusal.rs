@@ -94,6 +94,10 @@ pub enum Refusal {
     },
     /// The org's policy admits no personal tokens.
     PersonalBarred(OrgSlug),
+    /// The org's policy admits no tokens that carry all grants.
+    GrantsRequired(OrgSlug),
+    /// The org's policy admits no tokens that are for all orgs.
+    AllOrgsBarred(OrgSlug),
     /// The owner logged in longer ago than the org's policy admits, or never.
     LoginTooOld {
         /// Where.
@@ -153,6 +157,8 @@ impl Refusal {
             Refusal::NotAMember(_) => Reason::NotAMember,
             Refusal::RoleTooLow { .. } => Reason::RoleTooLow,
             Refusal::PersonalBarred(_) => Reason::PersonalBarred,
+            Refusal::GrantsRequired(_) => Reason::GrantsRequired,
+            Refusal::AllOrgsBarred(_) => Reason::AllOrgsBarred,
             Refusal::LoginTooOld { .. } => Reason::LoginTooOld,
             Refusal::LifetimeTooLong { .. } => Reason::LifetimeTooLong,
             Refusal::NetworkBarred { address: Some(_), .. } => Reason::NetworkBarred,
@@ -180,6 +186,8 @@ impl Refusal {
                 Factor::Lockdown
             }
             Refusal::PersonalBarred(_)
+            | Refusal::GrantsRequired(_)
+            | Refusal::AllOrgsBarred(_)
             | Refusal::LoginTooOld { .. }
             | Refusal::LifetimeTooLong { .. }
             | Refusal::NetworkBarred { .. } => Factor::Policy,
@@ -292,6 +300,12 @@ impl fmt::Display for Refusal {
                 f.write_str("the token is for some networks, and where it was used is not known")
             }
             Refusal::PersonalBarred(org) => write!(f, "the org `{org}` admits no personal tokens"),
+            Refusal::GrantsRequired(org) => {
+                write!(f, "the org `{org}` admits tokens that carry a set of grants, and this carries all")
+            }
+            Refusal::AllOrgsBarred(org) => {
+                write!(f, "the org `{org}` admits tokens that name it, and this is for all orgs")
+            }
             Refusal::LoginTooOld { org, within, last } => {
                 write!(
                     f,

@@ -12,6 +12,8 @@ pub fn policy_to_proto(policy: &OrgPolicy) -> v1::OrgPolicy {
         networks: Some(networks_to_proto(&policy.networks)),
         login_within: Some(lifetime_to_proto(policy.login_within)),
         suspend_on_reuse: policy.suspend_on_reuse,
+        require_grants: policy.require_grants,
+        no_all_org_tokens: policy.no_all_org_tokens,
     }
 }
 
@@ -25,6 +27,8 @@ pub fn policy_from_proto(field: &str, policy: Option<v1::OrgPolicy>) -> Result<O
         networks: networks_from_proto(&part("networks"), policy.networks)?,
         login_within: limit_from_proto(&part("login_within"), policy.login_within)?,
         suspend_on_reuse: policy.suspend_on_reuse,
+        require_grants: policy.require_grants,
+        no_all_org_tokens: policy.no_all_org_tokens,
     })
 }
 

@@ -118,6 +118,8 @@ fn values_go_round() {
         networks,
         login_within: Lifetime::For(Duration::from_secs(1)),
         suspend_on_reuse: true,
+        require_grants: true,
+        no_all_org_tokens: true,
     };
     for nanos in [0_u64, 1, 1_000_000, 1_000_000_001, u64::MAX] {
         let spoil = Lifetime::For(Duration::from_nanos(nanos));

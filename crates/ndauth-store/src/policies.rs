@@ -49,6 +49,8 @@ impl Read {
                         .map_err(|_| columns.corrupt("all_networks"))?,
                     login_within: columns.lifetime("login_within", row.login_within)?,
                     suspend_on_reuse: row.suspend_on_reuse,
+                    require_grants: row.require_grants,
+                    no_all_org_tokens: row.no_all_org_tokens,
                 },
             });
         }
@@ -83,6 +85,8 @@ impl Write {
             all_networks: Set(policy.networks == Networks::All),
             login_within: Set(lifetime_micros(policy.login_within)),
             suspend_on_reuse: Set(policy.suspend_on_reuse),
+            require_grants: Set(policy.require_grants),
+            no_all_org_tokens: Set(policy.no_all_org_tokens),
         };
         org_policy::Entity::insert(row).exec_without_returning(&self.transaction).await?;
         if let Networks::Only(networks) = &policy.networks {

@@ -312,6 +312,8 @@ pub(crate) mod org_policy {
         pub all_networks: bool,
         pub login_within: i64,
         pub suspend_on_reuse: bool,
+        pub require_grants: bool,
+        pub no_all_org_tokens: bool,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -251,10 +251,16 @@ fn some<T: Ord + ToString>(what: &str, some: &Among<T>) -> String {
 }
 
 fn policy_told(policy: &OrgPolicy) -> String {
-    let OrgPolicy { longest_lifetime, personal_tokens, networks, login_within, suspend_on_reuse: _ } = policy;
+    let OrgPolicy { longest_lifetime, personal_tokens, networks, login_within, .. } = policy;
     let mut told = Vec::new();
     if !personal_tokens {
         told.push("the org's own tokens alone".to_owned());
+    }
+    if policy.require_grants {
+        told.push("tokens that carry a set of grants".to_owned());
+    }
+    if policy.no_all_org_tokens {
+        told.push("tokens that name the org".to_owned());
     }
     if let ndauth_core::Lifetime::For(_) = longest_lifetime {
         told.push(format!("tokens that live for at most {longest_lifetime}"));

@@ -34,6 +34,8 @@ on_both! {
             (OrgPolicy { networks: networks("10.0.0.0/8"), ..OrgPolicy::OPEN }, Some(Reason::NetworkBarred)),
             (OrgPolicy { networks: networks("203.0.113.0/24"), ..OrgPolicy::OPEN }, None),
             (OrgPolicy { login_within: days_long(7), ..OrgPolicy::OPEN }, None),
+            (OrgPolicy { require_grants: true, ..OrgPolicy::OPEN }, Some(Reason::GrantsRequired)),
+            (OrgPolicy { no_all_org_tokens: true, ..OrgPolicy::OPEN }, Some(Reason::AllOrgsBarred)),
             (OrgPolicy::OPEN, None),
         ] {
             now(world, policy.clone()).await;
@@ -106,6 +108,14 @@ on_both! {
         now(world, OrgPolicy { personal_tokens: false, ..OrgPolicy::OPEN }).await;
         let refused = world.authority.create_token(&world.ada, &token_with("b", |new| new.orgs = orgs(&["ops"]))).await;
         assert_eq!(reason(refused), Reason::PersonalBarred);
+        now(world, OrgPolicy { require_grants: true, ..OrgPolicy::OPEN }).await;
+        assert_eq!(reason(create(|new| new.orgs = orgs(&["ops"])).await), Reason::GrantsRequired);
+        let some: fn(&mut ndauth_authority::NewToken) = |new| {
+            new.settings.name = "some".parse().expect("a name");
+            (new.orgs, new.settings.grants) = (orgs(&["ops"]), granted(&["read:assets"]));
+        };
+        assert!(create(some).await.is_ok(), "it carries a set");
+        now(world, OrgPolicy { personal_tokens: false, no_all_org_tokens: true, ..OrgPolicy::OPEN }).await;
         // One for all orgs is of use elsewhere.
         assert!(world.authority.create_token(&world.ada, &new_token("c")).await.is_ok());
         let settings = crate::world::settings("deploy", granted(&["read:assets"]), ExpiryChoice::ORG);
@@ -148,6 +158,10 @@ on_both! {
 
         let impact = tried(OrgPolicy { networks: networks("10.0.0.0/8"), ..OrgPolicy::OPEN }, 0).await;
         assert_eq!((impact.broken.len(), impact.address_unknown), (1, 2), "of two nobody knows");
+        let impact = tried(OrgPolicy { require_grants: true, ..OrgPolicy::OPEN }, 0).await;
+        assert_eq!(impact.by_reason(), [(Reason::GrantsRequired, 2)], "the org's own carries a set");
+        let impact = tried(OrgPolicy { no_all_org_tokens: true, ..OrgPolicy::OPEN }, 0).await;
+        assert_eq!(impact.by_reason(), [(Reason::AllOrgsBarred, 2)], "the org's own names it");
         let impact = tried(OrgPolicy { personal_tokens: false, ..OrgPolicy::OPEN }, 31 * DAY).await;
         assert_eq!((impact.tokens, impact.broken.len()), (2, 1), "what expires before is left out");
         assert_eq!(head().await, before, "nothing was set");

@@ -479,6 +479,49 @@ fn the_first_factor_that_refuses_is_named() {
             None,
         ),
         (
+            "grants required, and all carried",
+            |w| w.rules(OrgPolicy { require_grants: true, ..OrgPolicy::OPEN }),
+            Some(Refusal::GrantsRequired(slug())),
+        ),
+        (
+            "grants required, and some carried",
+            |w| {
+                w.rules(OrgPolicy { require_grants: true, ..OrgPolicy::OPEN });
+                w.token.grants = granted("assets", &["write"]);
+                w.requirement = asks(Scope::Rw, Some("write:assets"));
+            },
+            None,
+        ),
+        (
+            "grants required, and a survey",
+            |w| {
+                w.rules(OrgPolicy { require_grants: true, ..OrgPolicy::OPEN });
+                w.requirement = Requirement::Survey { org: slug() };
+            },
+            Some(Refusal::GrantsRequired(slug())),
+        ),
+        (
+            "for all orgs, where that is barred",
+            |w| w.rules(OrgPolicy { no_all_org_tokens: true, ..OrgPolicy::OPEN }),
+            Some(Refusal::AllOrgsBarred(slug())),
+        ),
+        (
+            "for this org, where all orgs are barred",
+            |w| {
+                w.rules(OrgPolicy { no_all_org_tokens: true, ..OrgPolicy::OPEN });
+                w.token.orgs = Orgs::only([org_id(7)]).expect("orgs");
+            },
+            None,
+        ),
+        (
+            "for all orgs where that is barred, and its identity asked for",
+            |w| {
+                w.rules(OrgPolicy { require_grants: true, no_all_org_tokens: true, ..OrgPolicy::OPEN });
+                w.requirement = Requirement::Identity;
+            },
+            None,
+        ),
+        (
             "not in force yet",
             |w| {
                 let policy = OrgPolicy { personal_tokens: false, ..OrgPolicy::OPEN };
@@ -666,18 +709,49 @@ fn the_case_changes_at_the_earliest_end_to_come() {
     assert_eq!(world.case().changes_at(), Expiry::At(at(550)), "a policy takes hold");
 }
 
+#[test]
+fn policies_that_an_earlier_decision_does_not_know_need_a_later_one() {
+    let account = World::new().account;
+    for (policy, expected) in [
+        (OrgPolicy { personal_tokens: false, ..OrgPolicy::OPEN }, 1),
+        (OrgPolicy { require_grants: true, ..OrgPolicy::OPEN }, 4),
+        (OrgPolicy { no_all_org_tokens: true, ..OrgPolicy::OPEN }, 4),
+    ] {
+        let mut world = World::new();
+        world.rules(policy);
+        let ground = crate::InputGround { org: org(7), policies: world.policies };
+        let inputs = crate::Inputs {
+            secret: world.secret,
+            token: world.token,
+            owner: crate::InputOwner::Account {
+                id: account.id,
+                handle: account.handle.clone(),
+                disabled_at: None,
+                last_login_at: account.last_login_at,
+                not_before: account.not_before,
+            },
+            places: vec![crate::InputPlace::In(ground.into(), world.role)],
+        };
+        assert_eq!(inputs.decision_version(), expected);
+    }
+}
+
 fn policies() -> impl Strategy<Value = Policies> {
     let lifetime = select(vec![Lifetime::Endless, micros(998), micros(999)]);
     let within = select(vec![Lifetime::Endless, micros(50), micros(600)]);
     let from = select(vec![Networks::All, networks("10.0.0.0/8")]);
-    (lifetime, any::<bool>(), from, within, 480..1010_i64).prop_map(
-        |(longest_lifetime, personal_tokens, networks, login_within, takes_hold_at)| {
+    let switches = (any::<bool>(), any::<bool>(), any::<bool>());
+    (lifetime, switches, from, within, 480..1010_i64).prop_map(
+        |(longest_lifetime, switches, networks, login_within, takes_hold_at)| {
+            let (personal_tokens, require_grants, no_all_org_tokens) = switches;
             let policy = OrgPolicy {
                 longest_lifetime,
                 personal_tokens,
                 networks,
                 login_within,
                 suspend_on_reuse: false,
+                require_grants,
+                no_all_org_tokens,
             };
             Policies::new([DatedPolicy { set_at: at(1), takes_hold_at: at(takes_hold_at), policy }])
         },
@@ -793,7 +867,7 @@ proptest! {
 
     /// Whatever is taken away, by itself: what was refused stays refused.
     #[test]
-    fn taking_away_never_gives(world in worlds(), what in 0..13_u8) {
+    fn taking_away_never_gives(world in worlds(), what in 0..15_u8) {
         let allowed = decide(&world.case()).is_ok();
         let mut less = world;
         let mut policy = less.policies.at(less.now).clone();
@@ -807,13 +881,15 @@ proptest! {
             6 => policy.longest_lifetime = policy.longest_lifetime.min(micros(998)),
             7 => policy.login_within = policy.login_within.min(micros(50)),
             8 if policy.networks == Networks::All => policy.networks = networks("10.0.0.0/8"),
-            9 => suspend(&mut less, Level::Org(org_id(7))),
-            10 => suspend(&mut less, Level::Operator),
-            11 => less.account.not_before = at(2),
-            12 => less.org.iter_mut().for_each(|org| org.frozen_at = Some(at(4))),
+            9 => policy.require_grants = true,
+            10 => policy.no_all_org_tokens = true,
+            11 => suspend(&mut less, Level::Org(org_id(7))),
+            12 => suspend(&mut less, Level::Operator),
+            13 => less.account.not_before = at(2),
+            14 => less.org.iter_mut().for_each(|org| org.frozen_at = Some(at(4))),
             _ => {}
         }
-        if (5..9).contains(&what) {
+        if (5..11).contains(&what) {
             less.rules(policy);
         }
         prop_assert!(allowed || decide(&less.case()).is_err(), "{}", what);
@@ -892,6 +968,8 @@ fn the_table_of_policies_of_the_document_is_true() {
         match limit.rsplit_once(' ') {
             None => assert_eq!(limit, "none"),
             Some(("personal tokens", "barred")) => rules.personal_tokens = false,
+            Some(("grants", "required")) => rules.require_grants = true,
+            Some(("tokens for all orgs", "barred")) => rules.no_all_org_tokens = true,
             Some(("longest lifetime", text)) => rules.longest_lifetime = length(text),
             Some(("login within", text)) => rules.login_within = length(text),
             Some(("networks", text)) => rules.networks = networks(text),
@@ -905,7 +983,11 @@ fn the_table_of_policies_of_the_document_is_true() {
         match token.rsplit_once(' ') {
             None => assert_eq!(token, "-"),
             Some(("never", "expires")) => world.token.expires_at = Expiry::Never,
-            Some(("of the", "org")) => world.owner_org = Some(org(7)),
+            Some(("of the", "org")) => {
+                world.owner_org = Some(org(7));
+                world.token.orgs = Orgs::only([org_id(7)]).expect("orgs");
+            }
+            Some(("for", "ops")) => world.token.orgs = Orgs::only([org_id(7)]).expect("orgs"),
             Some(("from", text)) => world.token.networks = networks(text),
             Some(("for", "registry")) => {
                 world.token.services = Services::only([service_id(1)]).expect("services");

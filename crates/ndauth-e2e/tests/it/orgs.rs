@@ -242,15 +242,17 @@ on_both! {
         cli("auth token create --name ci --scope rw --expiry 90d");
         cli("auth token create --name nightly --scope ro --expiry 30d");
         shows(&cli("org policy show"), 0, at, &server, &expect![[r#"
-            ╭──────────────────┬──────────────────╮
-            │ Org              │ ops              │
-            │ Longest lifetime │ any              │
-            │ Personal tokens  │ allowed          │
-            │ Networks         │ any              │
-            │ Login within     │ any              │
-            │ Suspend on reuse │ off              │
-            │ Set              │ never: no limits │
-            ╰──────────────────┴──────────────────╯
+            ╭───────────────────┬──────────────────╮
+            │ Org               │ ops              │
+            │ Longest lifetime  │ any              │
+            │ Personal tokens   │ allowed          │
+            │ Networks          │ any              │
+            │ Login within      │ any              │
+            │ Suspend on reuse  │ off              │
+            │ Require grants    │ off              │
+            │ No all-org tokens │ off              │
+            │ Set               │ never: no limits │
+            ╰───────────────────┴──────────────────╯
         "#]]);
         shows(&cli("org policy set --longest-lifetime 30d --dry-run"), 0, at, &server, &expect![[r#"
             ╭───────┬──────┬──────────────┬───────────┬──────┬───────────────────╮
@@ -281,8 +283,8 @@ on_both! {
             the policy that is to hold from DDDD-DD-DD TT:TT UTC stays so, with this change
         "#]]);
         shows(&cli("org policy show -f simple"), 0, at, &server, &expect![[r#"
-            • ops longest-lifetime:any personal-tokens:allowed allow-from:10.0.0.0/8,127.0.0.1/32 login-within:any suspend-on-reuse:off
-            • ops from:INSTANT longest-lifetime:30d personal-tokens:allowed allow-from:10.0.0.0/8,127.0.0.1/32 login-within:any suspend-on-reuse:off
+            • ops longest-lifetime:any personal-tokens:allowed allow-from:10.0.0.0/8,127.0.0.1/32 login-within:any suspend-on-reuse:off require-grants:off no-all-org-tokens:off
+            • ops from:INSTANT longest-lifetime:30d personal-tokens:allowed allow-from:10.0.0.0/8,127.0.0.1/32 login-within:any suspend-on-reuse:off require-grants:off no-all-org-tokens:off
         "#]]);
         shows(&cli("auth token create --name x --scope ro --org ops --preview"), 0, at, &server, &expect![[r#"
             ╭─────┬───────┬────────┬─────────────────────────────────────╮
@@ -309,9 +311,9 @@ on_both! {
         assert_eq!((&told["set"], &told["impact"]["broken"], &told["policy"]["login_within_seconds"]), (&json!(false), &json!(0), &json!(604_800)));
         shows(&cli("org policy set"), 2, at, &server, &expect![[r#"
             error: the following required arguments were not provided:
-              <--longest-lifetime <DURATION>|--personal-tokens <WHETHER>|--allow-from <CIDR>|--allow-from-anywhere|--login-within <DURATION>|--suspend-on-reuse <WHETHER>>
+              <--longest-lifetime <DURATION>|--personal-tokens <WHETHER>|--allow-from <CIDR>|--allow-from-anywhere|--login-within <DURATION>|--suspend-on-reuse <WHETHER>|--require-grants <WHETHER>|--no-all-org-tokens <WHETHER>>
 
-            Usage: ndcli org policy set --server <URL> <--longest-lifetime <DURATION>|--personal-tokens <WHETHER>|--allow-from <CIDR>|--allow-from-anywhere|--login-within <DURATION>|--suspend-on-reuse <WHETHER>>
+            Usage: ndcli org policy set --server <URL> <--longest-lifetime <DURATION>|--personal-tokens <WHETHER>|--allow-from <CIDR>|--allow-from-anywhere|--login-within <DURATION>|--suspend-on-reuse <WHETHER>|--require-grants <WHETHER>|--no-all-org-tokens <WHETHER>>
 
             For more information, try '--help'.
         "#]]);
@@ -327,6 +329,14 @@ on_both! {
         shows(&cli("org policy set --personal-tokens barred --org dev --yes"), 5, at, &server, &expect![[r#"
             error: the account's role in the org `dev` is `RO`, and this needs `ADMIN`
             hint: ask an admin of the org for a higher role
+        "#]]);
+        cli("org policy set --personal-tokens allowed --yes");
+        shows(&cli("org policy set --require-grants on --no-all-org-tokens on --yes -f simple"), 0, at, &server, &expect![[r#"
+            • ops tokens:2 broken:2 in-use:0 takes-hold:INSTANT
+        "#]]);
+        shows(&cli("auth token create --name y --scope ro --org ops"), 5, at, &server, &expect![[r#"
+            error: the org `ops` admits tokens that carry a set of grants, and this carries all
+            hint: make a token that carries the grants it needs: grants never change
         "#]]);
     }
 }

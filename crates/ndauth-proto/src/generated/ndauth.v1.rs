@@ -68,6 +68,8 @@ pub enum Reason {
     /// It may have been done or not: look before it is repeated. The code of the call is 2 (UNKNOWN).
     OutcomeUnknown = 60,
     NameAmbiguous = 61,
+    GrantsRequired = 62,
+    AllOrgsBarred = 63,
 }
 impl Reason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -138,6 +140,8 @@ impl Reason {
             Self::CommittedUnconfirmed => "REASON_COMMITTED_UNCONFIRMED",
             Self::OutcomeUnknown => "REASON_OUTCOME_UNKNOWN",
             Self::NameAmbiguous => "REASON_NAME_AMBIGUOUS",
+            Self::GrantsRequired => "REASON_GRANTS_REQUIRED",
+            Self::AllOrgsBarred => "REASON_ALL_ORGS_BARRED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -205,6 +209,8 @@ impl Reason {
             "REASON_COMMITTED_UNCONFIRMED" => Some(Self::CommittedUnconfirmed),
             "REASON_OUTCOME_UNKNOWN" => Some(Self::OutcomeUnknown),
             "REASON_NAME_AMBIGUOUS" => Some(Self::NameAmbiguous),
+            "REASON_GRANTS_REQUIRED" => Some(Self::GrantsRequired),
+            "REASON_ALL_ORGS_BARRED" => Some(Self::AllOrgsBarred),
             _ => None,
         }
     }
@@ -845,6 +851,12 @@ pub struct OrgPolicy {
     /// days ago.
     #[prost(bool, tag = "5")]
     pub suspend_on_reuse: bool,
+    /// Admits only tokens that carry a set of grants, never all.
+    #[prost(bool, tag = "6")]
+    pub require_grants: bool,
+    /// Admits only tokens that name the org, never those for all orgs.
+    #[prost(bool, tag = "7")]
+    pub no_all_org_tokens: bool,
 }
 /// When a token was last used, give or take a few seconds.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -236,6 +236,8 @@ on_both! {
         let (_, ops) = member(&store, &mut rng).await;
         let first = OrgPolicy {
             suspend_on_reuse: true,
+            require_grants: true,
+            no_all_org_tokens: true,
             longest_lifetime: Lifetime::For(std::time::Duration::from_secs(60)),
             personal_tokens: false,
             networks: Networks::only(["10.0.0.0/8".parse().expect("a network")]).expect("networks"),

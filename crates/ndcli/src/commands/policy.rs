@@ -43,7 +43,7 @@ enum Switch {
 #[derive(clap::Args)]
 #[command(group = clap::ArgGroup::new("limits").required(true).multiple(true)
           .args(["longest_lifetime", "personal_tokens", "allow_from", "allow_from_anywhere", "login_within",
-                 "suspend_on_reuse"]))]
+                 "suspend_on_reuse", "require_grants", "no_all_org_tokens"]))]
 pub(crate) struct Set {
     /// How long a token may live, such as 90d; 365d admits all that end, never all
     #[arg(long, value_name = "DURATION", value_parser = lifetime)]
@@ -68,6 +68,14 @@ pub(crate) struct Set {
     /// Whether a token is suspended in the org once one of its retired secrets is presented
     #[arg(long, value_name = "WHETHER")]
     suspend_on_reuse: Option<Switch>,
+
+    /// Admit only tokens that carry a set of grants, never all
+    #[arg(long, value_name = "WHETHER")]
+    require_grants: Option<Switch>,
+
+    /// Admit only tokens that name the org, never those for all orgs
+    #[arg(long, value_name = "WHETHER")]
+    no_all_org_tokens: Option<Switch>,
 
     /// Let it take hold later, such as 14d, so that people can make other tokens
     #[arg(long, value_name = "DURATION", value_parser = notice)]
@@ -198,12 +206,15 @@ fn limits(policy: &OrgPolicy) -> Vec<(&'static str, String)> {
         Lifetime::For(_) => lifetime.to_string(),
         Lifetime::Endless => "any".to_owned(),
     };
+    let switch = |on| if on { "on" } else { "off" }.to_owned();
     vec![
         ("Longest lifetime", limit(policy.longest_lifetime)),
         ("Personal tokens", if policy.personal_tokens { "allowed" } else { "barred" }.to_owned()),
         ("Networks", networks(policy)),
         ("Login within", limit(policy.login_within)),
-        ("Suspend on reuse", if policy.suspend_on_reuse { "on" } else { "off" }.to_owned()),
+        ("Suspend on reuse", switch(policy.suspend_on_reuse)),
+        ("Require grants", switch(policy.require_grants)),
+        ("No all-org tokens", switch(policy.no_all_org_tokens)),
     ]
 }
 
@@ -215,7 +226,15 @@ fn networks(policy: &OrgPolicy) -> String {
 }
 
 fn line(policy: &OrgPolicy) -> String {
-    let words = ["longest-lifetime", "personal-tokens", "allow-from", "login-within", "suspend-on-reuse"];
+    let words = [
+        "longest-lifetime",
+        "personal-tokens",
+        "allow-from",
+        "login-within",
+        "suspend-on-reuse",
+        "require-grants",
+        "no-all-org-tokens",
+    ];
     let limits = words
         .iter()
         .zip(limits(policy))
@@ -237,6 +256,8 @@ fn policy_json(policy: &OrgPolicy) -> Value {
         },
         "login_within_seconds": limit(policy.login_within),
         "suspend_on_reuse": policy.suspend_on_reuse,
+        "require_grants": policy.require_grants,
+        "no_all_org_tokens": policy.no_all_org_tokens,
     })
 }
 
@@ -256,6 +277,8 @@ impl Set {
             networks,
             login_within: self.login_within.unwrap_or(policy.login_within),
             suspend_on_reuse: self.suspend_on_reuse.map_or(policy.suspend_on_reuse, |on| on == Switch::On),
+            require_grants: self.require_grants.map_or(policy.require_grants, |on| on == Switch::On),
+            no_all_org_tokens: self.no_all_org_tokens.map_or(policy.no_all_org_tokens, |on| on == Switch::On),
         }
     }
 }
