@@ -56,7 +56,7 @@ impl Rewound {
             _ => (format!("events {} to {} are unknown here", self.found + 1, self.seen), "them"),
         };
         format!(
-            "{lost}: replay {it} from the newer log (`--replay`, with what `events export --database OLD` wrote), shut out \
+            "{lost}: replay {it} from the newer log (`--replay`, with what `events export --database OLD` wrote), revoke \
              what was minted before (`--not-before`), or accept that what was revoked there lives again (`--accept-loss`)"
         )
     }

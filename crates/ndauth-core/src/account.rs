@@ -10,7 +10,7 @@ use crate::{
 /// The whole of what one database holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Installation {
-    /// Every secret minted before is shut out.
+    /// Every secret minted before is revoked.
     pub not_before: Timestamp,
     /// When it was restored from a copy, if nobody has said yet what becomes of the secrets in it.
     pub restored_at: Option<Timestamp>,
@@ -37,7 +37,7 @@ pub struct Account {
     pub last_login_at: Option<Timestamp>,
     /// Since when it has no power, if so.
     pub disabled_at: Option<Timestamp>,
-    /// Every secret of its tokens that was minted before is shut out.
+    /// Every secret of its tokens that was minted before is revoked.
     pub not_before: Timestamp,
 }
 
@@ -52,7 +52,7 @@ pub struct AccountView<'a> {
     pub last_login_at: Option<Timestamp>,
     /// Since when it has no power, if so.
     pub disabled_at: Option<Timestamp>,
-    /// Every secret of its tokens that was minted before is shut out.
+    /// Every secret of its tokens that was minted before is revoked.
     pub not_before: Timestamp,
 }
 

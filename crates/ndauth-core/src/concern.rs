@@ -59,7 +59,7 @@ impl Change {
             // The instant of the last login counts.
             Change::SessionIssued { account, .. }
             | Change::AccountEnabled { account }
-            | Change::AccountShutOut { account, .. } => Concern::Account(account),
+            | Change::AccountTokensRevoked { account, .. } => Concern::Account(account),
             Change::SessionEnded { account, session, .. } => Concern::Session(account, session),
             Change::AccountDisabled { account, .. }
             | Change::AccountSignedOut { account }
@@ -69,7 +69,7 @@ impl Change {
             }
             Change::OrgCreated { org, admin } => Concern::NewOrg(org, admin),
             Change::OrgDeleted { org }
-            | Change::OrgShutOut { org, .. }
+            | Change::OrgTokensRevoked { org, .. }
             | Change::OrgFrozen { org }
             | Change::OrgUnfrozen { org }
             | Change::PolicySet { org, .. } => Concern::Org(org),

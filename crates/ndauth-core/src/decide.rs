@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! effective = scope ∩ grants ∩ orgs ∩ the owner's live role in the org ∩ the org's policy
-//!             ∩ where the token serves, and from where ∩ what is neither shut out nor suspended nor frozen
+//!             ∩ where the token serves, and from where ∩ what is neither revoked, suspended nor frozen
 //! ```
 //!
 //! It is a walk along [`Factor::ALL`]: each factor judges the case by itself, [`decide`] stops at the
@@ -70,7 +70,7 @@ pub struct Case<'a> {
     pub requirement: &'a Requirement,
     /// The permissions there are.
     pub catalogue: &'a Catalogue,
-    /// Every secret minted before is shut out.
+    /// Every secret minted before is revoked.
     pub not_before: Timestamp,
     /// When: the authority's time.
     pub now: Timestamp,
@@ -141,7 +141,7 @@ pub struct Allowed<'a> {
 pub enum Factor {
     /// The secret among its family's.
     Secret,
-    /// Whether the secret was minted before all such were shut out.
+    /// Whether the secret was minted before an instant before which all are revoked.
     NotBefore,
     /// Whether the token lives.
     Life,
@@ -307,8 +307,8 @@ impl Case<'_> {
         }
     }
 
-    /// What was minted before is shut out, by the operator or by the owner.
-    fn let_in_since(&self) -> Timestamp {
+    /// What was minted before is revoked, by the operator or by the owner.
+    fn minted_since(&self) -> Timestamp {
         self.not_before.max(match self.owner {
             OwnerView::Account(account) => account.not_before,
             OwnerView::Org(org) => org.not_before,
@@ -358,7 +358,7 @@ impl Factor {
         use Requirement::{Access, Account, Identity, Survey};
         match (self, case.requirement) {
             (Factor::Secret, _) => case.secret.judge(case.now),
-            (Factor::NotBefore, _) => case.secret.judge_minting(case.let_in_since()),
+            (Factor::NotBefore, _) => case.secret.judge_minting(case.minted_since()),
             (Factor::Life, _) => judge_life(case),
             (Factor::Suspension, _) => judge_suspension(case),
             (Factor::Owner, _) => judge_owner(case),
@@ -388,7 +388,7 @@ impl Factor {
     fn allowance<'a>(self, case: &Case<'a>) -> Allowance<'a> {
         match self {
             Factor::Secret => Allowance::Until(case.secret.ends_at),
-            Factor::NotBefore => Allowance::MintedSince(case.let_in_since()),
+            Factor::NotBefore => Allowance::MintedSince(case.minted_since()),
             Factor::Life => Allowance::Until(case.token.revoked_at.map_or(case.token.expires_at, Expiry::At)),
             Factor::Suspension => Allowance::Suspended(judge_suspension(case).is_err()),
             Factor::Owner => Allowance::Enabled(judge_owner(case).is_ok()),
@@ -444,7 +444,7 @@ fn judge_lockdown(case: &Case<'_>, asked: &OrgSlug) -> Result<(), Refusal> {
         return Err(Refusal::SuspendedInOrg { org: asked.clone(), since: case.since(of.since) });
     }
     if case.secret.judge_minting(org.not_before).is_err() {
-        return Err(Refusal::ShutOutOfOrg { org: asked.clone(), not_before: org.not_before });
+        return Err(Refusal::RevokedInOrg { org: asked.clone(), not_before: org.not_before });
     }
     match org.frozen_at {
         Some(at) if case.needed_access() == Scope::Rw => {

@@ -215,14 +215,14 @@ pub enum Change {
         /// Which.
         service: ServiceId,
     },
-    /// A restored copy was put into service, or everything minted before an instant was shut out.
+    /// A restored copy was put into service, or everything minted before an instant was revoked.
     #[serde(rename = "installation.restored")]
     Restored {
         /// Where the log of the copy ended.
         copy: u64,
         /// How many events were replayed behind it.
         replayed: u64,
-        /// Every secret minted before is shut out.
+        /// Every secret minted before is revoked.
         not_before: Timestamp,
     },
     /// A token was made.
@@ -314,18 +314,18 @@ pub enum Change {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         suspended: Vec<Level>,
     },
-    /// Everything that was minted for an account's tokens before an instant was shut out.
-    #[serde(rename = "account.shut_out")]
-    AccountShutOut {
+    /// An account's tokens that were minted before an instant were revoked.
+    #[serde(rename = "account.tokens_revoked")]
+    AccountTokensRevoked {
         /// Whose.
         account: AccountId,
         /// Before when.
         not_before: Timestamp,
     },
-    /// Everything that was minted before an instant was shut out of an org.
-    #[serde(rename = "org.shut_out")]
-    OrgShutOut {
-        /// Of which.
+    /// All tokens that were minted before an instant were revoked in an org.
+    #[serde(rename = "org.tokens_revoked")]
+    OrgTokensRevoked {
+        /// Where.
         org: OrgId,
         /// Before when.
         not_before: Timestamp,

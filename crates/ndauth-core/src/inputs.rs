@@ -23,7 +23,7 @@ pub struct Rules {
     pub service: Service,
     /// The permissions there are.
     pub catalogue: Catalogue,
-    /// Every secret minted before is shut out.
+    /// Every secret minted before is revoked.
     pub not_before: Timestamp,
 }
 
@@ -56,7 +56,7 @@ pub enum InputOwner {
         disabled_at: Option<Timestamp>,
         /// When its person logged in last, if ever.
         last_login_at: Option<Timestamp>,
-        /// What was minted before is shut out.
+        /// What was minted before is revoked.
         not_before: Timestamp,
     },
     /// An org.
@@ -95,7 +95,7 @@ impl Rules {
 impl Inputs {
     /// The decision that these need: an earlier one would leave something out that bounds the token.
     ///
-    /// The second knows of suspensions, of what owners and orgs shut out, and of orgs that are frozen; the third of owners
+    /// The second knows of suspensions, of what owners and orgs revoked all at once, and of orgs that are frozen; the third of owners
     /// that are disabled; the fourth of policies that require grants or bar tokens for all orgs.
     pub fn decision_version(&self) -> u32 {
         let shut = |org: &Org| org.not_before > Timestamp::MIN || org.frozen_at.is_some();

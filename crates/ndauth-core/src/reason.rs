@@ -11,10 +11,8 @@ pub enum Reason {
     SecretUnknown,
     /// A newer secret of the same token took over.
     SecretReplaced,
-    /// A new secret of a rotation was not used in time.
-    SecretLapsed,
-    /// Every secret minted before some instant was shut out.
-    SecretShutOut,
+    /// A new secret was not used in time.
+    SecretExpired,
     /// The secret is of a kind that does not serve here.
     SecretKindNotAccepted,
     /// The token came to its end.
@@ -59,8 +57,8 @@ pub enum Reason {
     AddressUnknown,
     /// The org's admins suspended the token there.
     SuspendedInOrg,
-    /// The org's admins shut out all that was minted before some instant.
-    ShutOutOfOrg,
+    /// The org's admins revoked, there, all tokens that were minted before some instant.
+    RevokedInOrg,
     /// The org's admins froze it.
     OrgFrozen,
     /// The org admits no personal tokens.
@@ -180,20 +178,19 @@ use Who as W;
 /// A row a reason: its code, its class, who can do something about it, and what to do next (empty where
 /// nothing general helps).
 #[rustfmt::skip]
-const ROWS: [(Reason, &str, Class, Who, &str); 63] = [
+const ROWS: [(Reason, &str, Class, Who, &str); 62] = [
     (R::CredentialMissing, "CREDENTIAL_MISSING", C::NotAuthenticated, W::Caller, "set NDCLI_TOKEN, or log in with `ndcli auth login`"),
     (R::SecretMalformed, "SECRET_MALFORMED", C::NotAuthenticated, W::Caller, "copy the token again, whole and without line breaks"),
     (R::SecretUnknown, "SECRET_UNKNOWN", C::NotAuthenticated, W::Caller, "check that it was made on this server and that the right variable holds it"),
     (R::SecretReplaced, "SECRET_REPLACED", C::NotAuthenticated, W::Owner, "use the token's newer secret, which its owner has"),
-    (R::SecretLapsed, "SECRET_LAPSED", C::NotAuthenticated, W::Owner, "use the token's older secret, or rotate again"),
-    (R::SecretShutOut, "SECRET_SHUT_OUT", C::NotAuthenticated, W::Owner, "log in again, or make a new token: none of that time serves any more"),
+    (R::SecretExpired, "SECRET_EXPIRED", C::NotAuthenticated, W::Owner, "use the token's older secret, or rotate again"),
     (R::SecretKindNotAccepted, "SECRET_KIND_NOT_ACCEPTED", C::NotAuthenticated, W::Caller, "use a token that begins with `ndpat_`"),
     (R::TokenExpired, "TOKEN_EXPIRED", C::NotAuthenticated, W::Owner, "make a new one with the same settings: `ndcli auth token create --like NAME`"),
     (R::TokenRevoked, "TOKEN_REVOKED", C::NotAuthenticated, W::Owner, "make a new one with the same settings: `ndcli auth token create --like NAME`"),
     (R::TokenSuspended, "TOKEN_SUSPENDED", C::NotAuthenticated, W::Owner, "its owner lifts it: `ndcli auth token resume NAME`; where the operator suspended it, the operator does"),
     (R::SessionExpired, "SESSION_EXPIRED", C::NotAuthenticated, W::Caller, "log in again"),
     (R::SessionRevoked, "SESSION_REVOKED", C::NotAuthenticated, W::Caller, "log in again"),
-    (R::ServiceRevoked, "SERVICE_REVOKED", C::NotAuthenticated, W::Operator, "ask the operator to register the service again"),
+    (R::ServiceRevoked, "SERVICE_REVOKED", C::NotAuthenticated, W::Operator, "ask the operator for a new secret of the service, or to register it again"),
     (R::AccountDisabled, "ACCOUNT_DISABLED", C::NotAuthenticated, W::Operator, "ask the operator to enable the account"),
     (R::ServiceNotForOrg, "SERVICE_NOT_FOR_ORG", C::NotPermitted, W::Operator, "ask the operator to register the service for the org"),
     (R::PermissionUnknown, "PERMISSION_UNKNOWN", C::NotPermitted, W::Service, "check the action and the resource type against the catalogue"),
@@ -209,7 +206,7 @@ const ROWS: [(Reason, &str, Class, Who, &str); 63] = [
     (R::NetworkNotCovered, "NETWORK_NOT_COVERED", C::NotPermitted, W::Owner, "use it from where it is for, or make a token for this network: its networks never change"),
     (R::AddressUnknown, "ADDRESS_UNKNOWN", C::NotPermitted, W::Service, "the service must state its client's address, and be registered as stating one"),
     (R::SuspendedInOrg, "SUSPENDED_IN_ORG", C::NotPermitted, W::OrgAdmin, "an admin of the org lifts it: `ndcli org resume TOKEN_ID`"),
-    (R::ShutOutOfOrg, "SHUT_OUT_OF_ORG", C::NotPermitted, W::Owner, "rotate the token, or make a new one: none of that time has power there any more"),
+    (R::RevokedInOrg, "REVOKED_IN_ORG", C::NotPermitted, W::Owner, "rotate the token, or make a new one: none of that time has power there any more"),
     (R::OrgFrozen, "ORG_FROZEN", C::NotPermitted, W::OrgAdmin, "an admin of the org ends that: `ndcli org unfreeze`"),
     (R::PersonalBarred, "PERSONAL_BARRED", C::NotPermitted, W::OrgAdmin, "ask an admin of the org for a token of the org's own"),
     (R::GrantsRequired, "GRANTS_REQUIRED", C::NotPermitted, W::Owner, "make a token that carries the grants it needs: grants never change"),
@@ -230,7 +227,7 @@ const ROWS: [(Reason, &str, Class, Who, &str); 63] = [
     (R::ChangedMeanwhile, "CHANGED_MEANWHILE", C::Precondition, W::Caller, "look at it again, and say once more what you want"),
     (R::TokenLimitReached, "TOKEN_LIMIT_REACHED", C::Exhausted, W::Caller, "revoke one that is no longer used: `ndcli auth token list` shows when each last was"),
     (R::OverlapRuns, "OVERLAP_RUNS", C::Conflict, W::Caller, "wait until it has ended, or end it: `rotate --retire`"),
-    (R::RotationPending, "ROTATION_PENDING", C::Conflict, W::Caller, "finish it by using the new secret or by `rotate --confirm`, drop it by `rotate --drop`, or wait: it lapses by itself"),
+    (R::RotationPending, "ROTATION_PENDING", C::Conflict, W::Caller, "finish it by using the new secret or by `rotate --confirm`, drop it by `rotate --drop`, or wait: it expires by itself"),
     (R::NoRotation, "NO_ROTATION", C::Precondition, W::Caller, "`show` tells how its secrets stand"),
     (R::NotSafeYet, "NOT_SAFE_YET", C::Precondition, W::Caller, "give every place the new secret first; `show` tells where the old one is used"),
     (R::TokenDead, "TOKEN_DEAD", C::Precondition, W::Caller, "make a new one with the same settings: `create --like NAME`"),

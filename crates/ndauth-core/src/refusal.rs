@@ -19,10 +19,10 @@ pub enum Refusal {
     Kind(SecretKind),
     /// Another secret took over.
     Replaced(Since),
-    /// It was not used in time after a rotation.
-    Lapsed(Since),
-    /// Every secret minted before that instant was shut out.
-    ShutOut(Timestamp),
+    /// The secret was not used in time after it was made.
+    SecretExpired(Since),
+    /// The token was revoked with all that were minted before that instant.
+    RevokedWithAll(Timestamp),
     /// The token was revoked.
     Revoked(Since),
     /// The token came to its end.
@@ -78,8 +78,8 @@ pub enum Refusal {
         /// Since when.
         since: Since,
     },
-    /// The org's admins shut out every secret that was minted before that instant.
-    ShutOutOfOrg {
+    /// The org's admins revoked, there, all tokens that were minted before that instant.
+    RevokedInOrg {
         /// Where.
         org: OrgSlug,
         /// Those before.
@@ -133,13 +133,13 @@ impl Refusal {
             Refusal::Unknown => Reason::SecretUnknown,
             Refusal::Kind(_) => Reason::SecretKindNotAccepted,
             Refusal::Replaced(_) => Reason::SecretReplaced,
-            Refusal::Lapsed(_) => Reason::SecretLapsed,
-            Refusal::ShutOut(_) => Reason::SecretShutOut,
+            Refusal::SecretExpired(_) => Reason::SecretExpired,
+            Refusal::RevokedWithAll(_) => Reason::TokenRevoked,
             Refusal::Revoked(_) => Reason::TokenRevoked,
             Refusal::Expired(_) => Reason::TokenExpired,
             Refusal::Suspended(_) => Reason::TokenSuspended,
             Refusal::SuspendedInOrg { .. } => Reason::SuspendedInOrg,
-            Refusal::ShutOutOfOrg { .. } => Reason::ShutOutOfOrg,
+            Refusal::RevokedInOrg { .. } => Reason::RevokedInOrg,
             Refusal::OrgFrozen { .. } => Reason::OrgFrozen,
             Refusal::OwnerDisabled => Reason::AccountDisabled,
             Refusal::OwnerDeleted(_) => Reason::OrgDeleted,
@@ -169,8 +169,8 @@ impl Refusal {
     pub fn factor(&self) -> Factor {
         match self {
             Refusal::Malformed(_) | Refusal::Unknown | Refusal::Kind(_) => Factor::Secret,
-            Refusal::Replaced(_) | Refusal::Lapsed(_) => Factor::Secret,
-            Refusal::ShutOut(_) => Factor::NotBefore,
+            Refusal::Replaced(_) | Refusal::SecretExpired(_) => Factor::Secret,
+            Refusal::RevokedWithAll(_) => Factor::NotBefore,
             Refusal::Revoked(_) | Refusal::Expired(_) => Factor::Life,
             Refusal::Suspended(_) => Factor::Suspension,
             Refusal::OwnerDisabled | Refusal::OwnerDeleted(_) => Factor::Owner,
@@ -182,7 +182,7 @@ impl Refusal {
             Refusal::PermissionNotNamed | Refusal::PermissionNotGranted(_) => Factor::Grants,
             Refusal::OrgUnknown(_) | Refusal::OrgDeleted(_) | Refusal::OrgNotCovered(_) => Factor::Orgs,
             Refusal::NotAMember(_) | Refusal::RoleTooLow { .. } => Factor::Role,
-            Refusal::SuspendedInOrg { .. } | Refusal::ShutOutOfOrg { .. } | Refusal::OrgFrozen { .. } => {
+            Refusal::SuspendedInOrg { .. } | Refusal::RevokedInOrg { .. } | Refusal::OrgFrozen { .. } => {
                 Factor::Lockdown
             }
             Refusal::PersonalBarred(_)
@@ -233,13 +233,13 @@ impl Refusal {
     pub fn since(&self) -> Option<Timestamp> {
         match self {
             Refusal::Replaced(since)
-            | Refusal::Lapsed(since)
+            | Refusal::SecretExpired(since)
             | Refusal::Revoked(since)
             | Refusal::Expired(since)
             | Refusal::Suspended(since)
             | Refusal::SuspendedInOrg { since, .. }
             | Refusal::OrgFrozen { since, .. } => Some(since.at),
-            Refusal::ShutOut(at) | Refusal::ShutOutOfOrg { not_before: at, .. } => Some(*at),
+            Refusal::RevokedWithAll(at) | Refusal::RevokedInOrg { not_before: at, .. } => Some(*at),
             _ => None,
         }
     }
@@ -254,11 +254,11 @@ impl fmt::Display for Refusal {
                 write!(f, "a secret that begins with `{}` is not accepted here", kind.marker())
             }
             Refusal::Replaced(since) => write!(f, "the secret was replaced by a rotation {since}"),
-            Refusal::Lapsed(since) => {
-                write!(f, "the secret lapsed {since}: nobody used it in time after it was made")
+            Refusal::SecretExpired(since) => {
+                write!(f, "the secret expired {since}: nobody used it in time after it was made")
             }
-            Refusal::ShutOut(at) => {
-                write!(f, "every secret minted before {at} was shut out, and this is one of them")
+            Refusal::RevokedWithAll(at) => {
+                write!(f, "the token was revoked with all that were minted before {at}")
             }
             Refusal::Revoked(since) => write!(f, "the token was revoked {since}"),
             Refusal::Expired(since) => write!(f, "the token expired {since}"),
@@ -266,8 +266,8 @@ impl fmt::Display for Refusal {
             Refusal::SuspendedInOrg { org, since } => {
                 write!(f, "the org `{org}` suspended the token {since}")
             }
-            Refusal::ShutOutOfOrg { org, not_before } => {
-                write!(f, "the org `{org}` shut out every secret minted before {not_before}, and this is one")
+            Refusal::RevokedInOrg { org, not_before } => {
+                write!(f, "the org `{org}` revoked all tokens minted before {not_before}")
             }
             Refusal::OrgFrozen { org, since } => {
                 write!(f, "the org `{org}` was frozen {since}: nothing can be changed there")

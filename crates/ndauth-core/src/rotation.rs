@@ -4,7 +4,7 @@
 //! rotate            confirm                     overlap over
 //!   │  old: current    │  old: retiring              │  old: retired
 //!   │  new: pending    │  new: current ───────────────────────────────▶
-//!   └── not confirmed for 15 minutes: new lapses, and nothing has changed
+//!   └── not confirmed for 15 minutes: new expires, and nothing has changed
 //! ```
 
 use std::time::Duration;
@@ -85,7 +85,7 @@ pub enum Retirement {
     Safe(Option<LastUse>),
 }
 
-/// Whether a family can be rotated now. Those of its secrets that are shut out are not in the way.
+/// Whether a family can be rotated now. Those of its secrets that were minted before the instant are revoked, and not in the way.
 pub fn may_rotate<'a>(
     secrets: impl IntoIterator<Item = &'a SecretRecord>,
     not_before: Timestamp,

@@ -80,8 +80,8 @@ pub enum SecretState {
     Retiring,
     /// Succeeded, and dead since.
     Retired(Timestamp),
-    /// Drawn by a rotation, never used in time, and dead since.
-    Lapsed(Timestamp),
+    /// Never used in time after it was drawn, and dead since.
+    Expired(Timestamp),
 }
 
 /// Whether a token can be used.
@@ -89,16 +89,14 @@ pub enum SecretState {
 pub enum TokenStatus {
     /// It can.
     Active,
-    /// It came to its end.
-    Expired,
-    /// It was revoked.
-    Revoked,
+    /// It can, and each of its secrets that serves waits to be confirmed.
+    Pending,
     /// Its owner or the operator took its power for now.
     Suspended,
-    /// Every secret it has was minted before all such were shut out.
-    ShutOut,
-    /// Its first secret was not used in time.
-    Lapsed,
+    /// It came to its end, or nobody used its secret in time.
+    Expired,
+    /// It was revoked, by itself or with all that were minted before an instant.
+    Revoked,
 }
 
 /// What sort of token it is: derived, never stored.
@@ -138,7 +136,7 @@ pub struct TokenView {
     pub suspended_in: Vec<(OrgSlug, Timestamp)>,
     /// Its secrets, oldest first: at least one.
     pub secrets: Vec<SecretView>,
-    /// Its secrets that were minted before are shut out.
+    /// Its secrets that were minted before are revoked.
     pub not_before: Timestamp,
     /// By whom and why it was revoked, where it was and that is told.
     pub revocation: Option<Revocation>,
@@ -204,17 +202,24 @@ pub enum Rotation<'a> {
 const LONG: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
 impl TokenView {
-    /// Whether the token can be used: revoked before expired, before shut out, before lapsed, before suspended,
-    /// before active.
+    /// Returns the first that holds of revoked, expired, suspended, pending and active.
     pub fn status(&self, now: Timestamp) -> TokenStatus {
-        let held_up = || self.token.suspensions.iter().any(|of| !matches!(of.level, Level::Org(_)));
-        let mut minted_since = self.secrets.iter().filter(|secret| self.is_let_in(secret)).peekable();
+        let suspended = || self.token.suspensions.iter().any(|of| !matches!(of.level, Level::Org(_)));
+        let serving = || self.secrets.iter().filter(|secret| secret.record.judge(now).is_ok());
+        let minted_since = || serving().filter(|secret| self.is_minted_since(secret));
         match self.token.status(now) {
-            TokenStatus::Active if minted_since.peek().is_none() => TokenStatus::ShutOut,
-            TokenStatus::Active if !minted_since.any(|secret| secret.record.judge(now).is_ok()) => {
-                TokenStatus::Lapsed
+            TokenStatus::Active if minted_since().next().is_none() => {
+                let all_before = !self.secrets.iter().any(|secret| self.is_minted_since(secret));
+                if all_before || serving().next().is_some() {
+                    TokenStatus::Revoked
+                } else {
+                    TokenStatus::Expired
+                }
             }
-            TokenStatus::Active if held_up() => TokenStatus::Suspended,
+            TokenStatus::Active if suspended() => TokenStatus::Suspended,
+            TokenStatus::Active if minted_since().all(|secret| secret.record.confirmed_at.is_none()) => {
+                TokenStatus::Pending
+            }
             status => status,
         }
     }
@@ -229,7 +234,7 @@ impl TokenView {
         TokenView { revocation: None, used_from: Vec::new(), ..self }
     }
 
-    fn is_let_in(&self, secret: &SecretView) -> bool {
+    fn is_minted_since(&self, secret: &SecretView) -> bool {
         secret.record.judge_minting(self.not_before).is_ok()
     }
 
@@ -246,7 +251,7 @@ impl TokenView {
 
     /// How its rotation stands, where one is under way.
     pub fn rotation(&self, now: Timestamp) -> Option<Rotation<'_>> {
-        let serving = || self.secrets.iter().filter(|secret| self.is_let_in(secret));
+        let serving = || self.secrets.iter().filter(|secret| self.is_minted_since(secret));
         let in_state = |state| serving().find(|secret| secret.record.state(now) == state);
         let current = in_state(SecretState::Current);
         match (in_state(SecretState::Pending), in_state(SecretState::Retiring), current) {
@@ -262,11 +267,11 @@ impl TokenView {
 }
 
 impl TokenStatus {
-    /// Whether it never serves again, unless what shut it out is taken back.
+    /// Whether the token never serves again.
     pub fn is_dead(self) -> bool {
         match self {
-            TokenStatus::Active | TokenStatus::Suspended => false,
-            TokenStatus::Expired | TokenStatus::Revoked | TokenStatus::ShutOut | TokenStatus::Lapsed => true,
+            TokenStatus::Active | TokenStatus::Pending | TokenStatus::Suspended => false,
+            TokenStatus::Expired | TokenStatus::Revoked => true,
         }
     }
 }
@@ -310,7 +315,7 @@ impl SecretRecord {
         match self.state(now) {
             SecretState::Pending | SecretState::Current | SecretState::Retiring => Ok(()),
             SecretState::Retired(at) => Err(Refusal::Replaced(Since { at, as_of: now })),
-            SecretState::Lapsed(at) => Err(Refusal::Lapsed(Since { at, as_of: now })),
+            SecretState::Expired(at) => Err(Refusal::SecretExpired(Since { at, as_of: now })),
         }
     }
 
@@ -322,9 +327,9 @@ impl SecretRecord {
         }
     }
 
-    /// Whether it still serves, where all that was minted before an instant is shut out.
+    /// Whether it still serves, where all that were minted before an instant are revoked.
     pub fn judge_minting(&self, not_before: Timestamp) -> Result<(), Refusal> {
-        if self.minted_at < not_before { Err(Refusal::ShutOut(not_before)) } else { Ok(()) }
+        if self.minted_at < not_before { Err(Refusal::RevokedWithAll(not_before)) } else { Ok(()) }
     }
 
     /// Where it stands among its family's secrets.
@@ -333,7 +338,7 @@ impl SecretRecord {
             (Some(_), Expiry::Never) => SecretState::Current,
             (Some(_), Expiry::At(end)) if self.ends_at.is_past(now) => SecretState::Retired(end),
             (Some(_), Expiry::At(_)) => SecretState::Retiring,
-            (None, Expiry::At(end)) if self.ends_at.is_past(now) => SecretState::Lapsed(end),
+            (None, Expiry::At(end)) if self.ends_at.is_past(now) => SecretState::Expired(end),
             (None, _) => SecretState::Pending,
         }
     }

@@ -262,7 +262,7 @@ fn suspension_from_proto(of: &v1::InputSuspension) -> Result<Suspension, Problem
     Ok(Suspension { level, since: instant("inputs.token.suspensions.since", of.since)? })
 }
 
-/// An instant before which something is shut out; absent where nothing is.
+/// An instant before which all that was minted is revoked; absent where nothing is.
 fn some(not_before: Timestamp) -> Option<prost_types::Timestamp> {
     (not_before > Timestamp::MIN).then(|| timestamp_to_proto(not_before))
 }

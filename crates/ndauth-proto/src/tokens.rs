@@ -105,7 +105,7 @@ fn secret_to_proto(secret: &SecretView, now: Timestamp) -> v1::TokenSecret {
             SecretState::Current => v1::SecretState::Current,
             SecretState::Retiring => v1::SecretState::Retiring,
             SecretState::Retired(_) => v1::SecretState::Retired,
-            SecretState::Lapsed(_) => v1::SecretState::Lapsed,
+            SecretState::Expired(_) => v1::SecretState::Expired,
         }
         .into(),
         minted_at: Some(timestamp_to_proto(secret.record.minted_at)),
@@ -168,11 +168,10 @@ fn token_type_to_proto(token_type: TokenType) -> v1::TokenType {
 fn token_status_to_proto(status: TokenStatus) -> v1::TokenStatus {
     match status {
         TokenStatus::Active => v1::TokenStatus::Active,
-        TokenStatus::Expired => v1::TokenStatus::Expired,
-        TokenStatus::ShutOut => v1::TokenStatus::ShutOut,
-        TokenStatus::Revoked => v1::TokenStatus::Revoked,
+        TokenStatus::Pending => v1::TokenStatus::Pending,
         TokenStatus::Suspended => v1::TokenStatus::Suspended,
-        TokenStatus::Lapsed => v1::TokenStatus::Lapsed,
+        TokenStatus::Expired => v1::TokenStatus::Expired,
+        TokenStatus::Revoked => v1::TokenStatus::Revoked,
     }
 }
 

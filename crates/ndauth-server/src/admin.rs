@@ -231,7 +231,7 @@ async fn service(authority: &Authority, command: Service) -> Outcome {
             let until = rotated.pending_until.minute();
             let aside = format!(
                 "it takes over at its first use, or by `ndauthd admin service rotate '{name}' --confirm`, and {then}; \
-                 unused it lapses at {until}"
+                 unused it expires at {until}"
             );
             let json = json!({
                 "rotated": true,
@@ -393,16 +393,16 @@ async fn after_restore(
             format!("what was lost behind event {} stays lost, and what it revoked lives", settled.copy)
         }
         Settlement::NotBefore(_) | Settlement::Everything => {
-            format!("every secret minted before {} is shut out", settled.not_before)
+            format!("every secret minted before {} is revoked", settled.not_before)
         }
     };
-    let text = format!("{how}: {} secret(s) shut out, {} serve on", settled.shut_out, settled.others);
+    let text = format!("{how}: {} secret(s) revoked, {} serve on", settled.shut_out, settled.others);
     let services: Vec<&str> = settled.without_secret.iter().map(Label::as_str).collect();
     let json = json!({
         "copy_sequence": settled.copy,
         "replayed": settled.replayed,
         "not_before": (settled.not_before > Timestamp::MIN).then(|| settled.not_before.to_string()),
-        "secrets_shut_out": settled.shut_out,
+        "secrets_revoked": settled.shut_out,
         "other_secrets": settled.others,
         "lost": settled.lost,
         "services_without_secret": services,

@@ -273,11 +273,11 @@ pub(crate) enum Admin {
         #[arg(long, value_name = "EXPORT", group = "settlement")]
         replay: Option<PathBuf>,
 
-        /// Shut out every secret minted before: an RFC 3339 instant, or `now`
+        /// Revoke every secret minted before: an RFC 3339 instant, or `now`
         #[arg(long, value_name = "INSTANT", group = "settlement", value_parser = instant_or_now)]
         not_before: Option<InstantOrNow>,
 
-        /// Shut nothing out: what the lost events revoked lives again
+        /// Revoke nothing: what the lost events revoked lives again
         #[arg(long, group = "settlement")]
         accept_loss: bool,
     },

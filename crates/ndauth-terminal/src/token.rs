@@ -35,7 +35,7 @@ pub struct TokenShown {
     pub owner_org: Option<String>,
     /// `standard`, `long-lived` or `read-only`.
     pub token_type: &'static str,
-    /// `active`, `expired`, `revoked`, `shut out`, `suspended` or `lapsed`.
+    /// `active`, `pending`, `suspended`, `expired` or `revoked`.
     pub status: &'static str,
     /// When it was made.
     pub created_at: Timestamp,
@@ -69,7 +69,7 @@ pub struct TokenShown {
 pub struct SecretShown {
     /// Its first characters.
     pub prefix: String,
-    /// `pending`, `current`, `retiring`, `retired` or `lapsed`.
+    /// `pending`, `current`, `retiring`, `retired` or `expired`.
     pub state: &'static str,
     /// When it was drawn.
     pub minted_at: Timestamp,
@@ -148,11 +148,10 @@ impl TokenShown {
             },
             status: match token.status() {
                 v1::TokenStatus::Active => "active",
+                v1::TokenStatus::Pending => "pending",
+                v1::TokenStatus::Suspended => "suspended",
                 v1::TokenStatus::Expired => "expired",
                 v1::TokenStatus::Revoked => "revoked",
-                v1::TokenStatus::ShutOut => "shut out",
-                v1::TokenStatus::Suspended => "suspended",
-                v1::TokenStatus::Lapsed => "lapsed",
                 v1::TokenStatus::Unspecified => "?",
             },
             orgs: names(&orgs_from_proto("orgs", token.orgs)?),
@@ -380,7 +379,7 @@ fn secret(told: v1::TokenSecret) -> Result<SecretShown, Failure> {
             v1::SecretState::Current => "current",
             v1::SecretState::Retiring => "retiring",
             v1::SecretState::Retired => "retired",
-            v1::SecretState::Lapsed => "lapsed",
+            v1::SecretState::Expired => "expired",
             v1::SecretState::Unspecified => "?",
         },
         minted_at: instant("secrets", told.minted_at)?,

@@ -149,6 +149,6 @@ fn is_ended(reason: Reason) -> bool {
             | Reason::SessionRevoked
             | Reason::SecretUnknown
             | Reason::SecretReplaced
-            | Reason::SecretLapsed
+            | Reason::SecretExpired
     )
 }

@@ -118,7 +118,9 @@ impl Caller {
         now: Timestamp,
     ) -> Result<(), AuthorityError> {
         secret.judge(now)?;
-        secret.judge_minting(not_before)?;
+        if secret.judge_minting(not_before).is_err() {
+            return Err(AuthorityError::ServiceRevoked(not_before));
+        }
         match service.revoked_at {
             Some(at) => Err(AuthorityError::ServiceRevoked(at)),
             None => Ok(()),
@@ -188,7 +190,10 @@ pub(crate) async fn identify(
     let found = read.find_secret(&secret.hash()).await?.ok_or(Refusal::Unknown)?;
     match found.family {
         Family::Session(id) => {
-            found.record.judge_minting(read.installation().not_before)?;
+            let not_before = read.installation().not_before;
+            if found.record.judge_minting(not_before).is_err() {
+                return Err(AuthorityError::SessionRevoked(not_before));
+            }
             let session = read.find_session(id).await?.ok_or_else(|| orphan(&found, "session_id"))?;
             let account =
                 read.find_account(session.account).await?.ok_or_else(|| orphan(&found, "session_id"))?;

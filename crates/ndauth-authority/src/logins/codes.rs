@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use ndauth_core::{
-    Account, Actor, Challenge, DisplayName, Expiry, OneTime, Personal, Secret, SecretKind, SessionId, Timestamp,
+    Account, Actor, Challenge, DisplayName, Expiry, OneTime, Personal, Secret, SecretKind, SessionId,
+    Timestamp,
 };
 use ndauth_store::{Family, FoundSecret, Ticket, TicketKind, Write};
 use rand::rngs::SysRng;
@@ -246,7 +247,10 @@ impl Authority {
             let session = uncalled.session(id).await?.ok_or(ENDED)?;
             let secrets = uncalled.list_secrets(Family::Session(id)).await?;
             let found = secrets.iter().find(|known| known.record.id == presented).ok_or(UNKNOWN_REFRESH)?;
-            found.record.judge_minting(uncalled.installation().not_before).map_err(AuthorityError::from)?;
+            let not_before = uncalled.installation().not_before;
+            if found.record.judge_minting(not_before).is_err() {
+                return Err(AuthorityError::SessionRevoked(not_before).into());
+            }
             if is_reuse(found, &secrets, now) {
                 let actor = Actor::Session { account: account.id, session: id };
                 return Ok(match end(&uncalled, &session, true).await? {

@@ -1,8 +1,8 @@
 //! Accounts: made, disabled and enabled, signed in and out by the operator.
 
 use ndauth_core::{
-    Account, AccountId, Change, DisplayName, Email, Expiry, ExpiryChoice, Handle, Personal, Secret, SecretKind,
-    Session, SessionId, Timestamp,
+    Account, AccountId, Change, DisplayName, Email, Expiry, ExpiryChoice, Handle, Personal, Secret,
+    SecretKind, Session, SessionId, Timestamp,
 };
 use ndauth_store::Read;
 use rand::rngs::SysRng;

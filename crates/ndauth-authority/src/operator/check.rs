@@ -41,7 +41,7 @@ impl Authority {
         check.rows(&read).await?;
         let (told, found) = (check.told.not_before, read.installation().not_before);
         if told != found {
-            let fault = format!("secrets minted before {found} are shut out, and the log says before {told}");
+            let fault = format!("secrets minted before {found} are revoked, and the log says before {told}");
             check.faults.push(fault);
         }
         let notes = match self.outdated_grants(&read).await {
@@ -167,7 +167,7 @@ impl Check {
             for row in &accounts {
                 let told = self.told.accounts_shut.get(&row.id).copied().unwrap_or(Timestamp::MIN);
                 if told != row.not_before {
-                    let fault = "shuts out other secrets than the log says";
+                    let fault = "revokes other secrets than the log says";
                     self.faults.push(format!("the account `{}` {fault}", row.id));
                 }
             }
@@ -179,7 +179,7 @@ impl Check {
             for row in &orgs {
                 let told = self.told.orgs_shut.get(&row.id).copied().unwrap_or((Timestamp::MIN, None));
                 if told != (row.not_before, row.frozen_at) {
-                    let fault = "shuts out or freezes otherwise than the log says";
+                    let fault = "revokes secrets or is frozen otherwise than the log says";
                     self.faults.push(format!("the org `{}` {fault}", row.id));
                 }
             }
@@ -387,11 +387,11 @@ impl Told {
                 self.ends.insert(token, expires_at);
             }
             Change::SecretReused { .. } | Change::SecretConfirmed { .. } | Change::TokenUpdated { .. } => {}
-            Change::AccountShutOut { account, not_before } => {
+            Change::AccountTokensRevoked { account, not_before } => {
                 let shut = self.accounts_shut.entry(account).or_insert(not_before);
                 *shut = not_before.max(*shut);
             }
-            Change::OrgShutOut { org, not_before } => {
+            Change::OrgTokensRevoked { org, not_before } => {
                 let shut = &mut self.orgs_shut.entry(org).or_insert((not_before, None)).0;
                 *shut = not_before.max(*shut);
             }

@@ -256,7 +256,7 @@ async fn follow(write: &mut Write, event: &StoredEvent, start: u64) -> Result<En
     }
     let entry: Entry = serde_json::from_slice(&event.public).map_err(|_| {
         AuthorityError::Export(format!(
-            "holds event {}, of a kind that this version does not know; shut out all by `--not-before`",
+            "holds event {}, of a kind that this version does not know; revoke all by `--not-before`",
             event.sequence
         ))
     })?;
@@ -265,7 +265,7 @@ async fn follow(write: &mut Write, event: &StoredEvent, start: u64) -> Result<En
     {
         // What it made to be unknown, this copy knows: a row would come back to life.
         return Err(AuthorityError::Export(format!(
-            "holds a restore to event {copy}, before the end of this copy; shut out all by `--not-before`"
+            "holds a restore to event {copy}, before the end of this copy; revoke all by `--not-before`"
         )));
     }
     write.append(event).await?;
@@ -364,10 +364,10 @@ async fn redo(write: &mut Write, event: &StoredEvent, entry: &Entry) -> Result<(
                 }
             }
         }
-        Change::AccountShutOut { account, not_before } => {
+        Change::AccountTokensRevoked { account, not_before } => {
             write.shut_out_account(*account, *not_before).await?;
         }
-        Change::OrgShutOut { org, not_before } => write.shut_out_of_org(*org, *not_before).await?,
+        Change::OrgTokensRevoked { org, not_before } => write.shut_out_of_org(*org, *not_before).await?,
         Change::OrgFrozen { org } => write.set_frozen(*org, Some(entry.at)).await?,
         Change::OrgUnfrozen { org } => write.set_frozen(*org, None).await?,
         Change::FamiliesRemoved { tokens, sessions, services, .. } => {

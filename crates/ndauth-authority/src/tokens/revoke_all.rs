@@ -96,11 +96,11 @@ impl Authority {
             let change = match owner_of(&changing, &changing.by, whose).await? {
                 Owner::Account(account) => {
                     changing.shut_out_account(account, not_before).await?;
-                    Change::AccountShutOut { account, not_before }
+                    Change::AccountTokensRevoked { account, not_before }
                 }
                 Owner::Org(org) => {
                     changing.shut_out_of_org(org, not_before).await?;
-                    Change::OrgShutOut { org, not_before }
+                    Change::OrgTokensRevoked { org, not_before }
                 }
             };
             Ok::<_, AuthorityError>(changing.done(change, Personal::new(), not_before))

@@ -181,7 +181,7 @@ impl Authority {
         Ok(view)
     }
 
-    /// Refuses a secret that some org of its token shut out: the new one would be admitted there again.
+    /// Refuses a secret that some org of its token revoked with all of a time: the new one would be admitted there again.
     async fn still_admitted(
         &self,
         read: &Read,
@@ -190,7 +190,7 @@ impl Authority {
     ) -> Result<(), AuthorityError> {
         for (org, _) in self.orgs_of(read, token).await? {
             if record.judge_minting(org.not_before).is_err() {
-                return Err(Refusal::ShutOutOfOrg { org: org.slug, not_before: org.not_before }.into());
+                return Err(Refusal::RevokedInOrg { org: org.slug, not_before: org.not_before }.into());
             }
         }
         Ok(())
@@ -246,9 +246,13 @@ fn alive(view: &TokenView, now: Timestamp) -> Result<(), AuthorityError> {
     }
     let how = match (status, view.token.revoked_at, view.token.expires_at) {
         (TokenStatus::Revoked, Some(at), _) => format!("was revoked {}", Since { at, as_of: now }),
-        (TokenStatus::Expired, _, Expiry::At(at)) => format!("expired {}", Since { at, as_of: now }),
-        (TokenStatus::ShutOut, ..) => "was shut out with all that were made at its time".to_owned(),
-        _ => "has no secret that serves".to_owned(),
+        (TokenStatus::Revoked, None, _) => {
+            format!("was revoked with all that were minted before {}", view.not_before)
+        }
+        (_, _, Expiry::At(at)) if view.token.expires_at.is_past(now) => {
+            format!("expired {}", Since { at, as_of: now })
+        }
+        _ => "expired: nobody used its secret in time".to_owned(),
     };
     Err(AuthorityError::TokenDead { name: view.token.name.clone(), how })
 }

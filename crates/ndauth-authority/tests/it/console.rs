@@ -53,7 +53,7 @@ on_both! {
         assert!(settle(Settling::Confirm(None)).await.expect("confirmed"));
         assert_eq!(reason(settle(Settling::Retire { anyway: true }).await), Reason::NoRotation);
         for (secret, told) in [
-            (&second, Err(Reason::SecretReplaced)), (&third, Err(Reason::SecretLapsed)), (&fourth, Ok(())),
+            (&second, Err(Reason::SecretReplaced)), (&third, Err(Reason::SecretExpired)), (&fourth, Ok(())),
         ] {
             assert_eq!(asks(world, secret).await, told);
         }
@@ -203,15 +203,15 @@ on_both! {
         }
     }
 
-    async fn what_was_minted_before_is_shut_out(world: &World) {
+    async fn what_was_minted_before_is_revoked(world: &World) {
         let old = world.create(&new_token("old")).await.secret;
         world.clock.set(at(10));
         let settled = world.authority.after_restore(&CONSOLE, &ndauth_authority::Settlement::NotBefore(at(10))).await;
         let settled = settled.expect("settled");
         assert_eq!((settled.not_before, settled.shut_out, settled.others), (at(10), 5, 0));
-        assert_eq!(reason(world.authority.who_am_i(&world.ada).await), Reason::SecretShutOut);
-        assert_eq!(asks(world, &world.service).await, Err(Reason::SecretShutOut));
-        assert_eq!(reason(world.authority.who_am_i(&presented(&old)).await), Reason::SecretShutOut);
+        assert_eq!(reason(world.authority.who_am_i(&world.ada).await), Reason::SessionRevoked);
+        assert_eq!(asks(world, &world.service).await, Err(Reason::ServiceRevoked));
+        assert_eq!(reason(world.authority.who_am_i(&presented(&old)).await), Reason::TokenRevoked);
         let service = world.authority.rotate_service(&CONSOLE, &registry(), Duration::ZERO).await.expect("rotated");
         let session = world.authority.issue_session(&CONSOLE, &"ada".parse().expect("a handle"), crate::world::days(1)).await;
         let ada = presented(&session.expect("a session"));
@@ -221,12 +221,12 @@ on_both! {
             let verdict = world.ask(&presented(&service.secret), secret.expose(), &requirement).await;
             verdict.outcome.err().map(|refusal| refusal.reason())
         };
-        assert_eq!((ask(&old).await, ask(&new).await), (Some(Reason::SecretShutOut), None));
+        assert_eq!((ask(&old).await, ask(&new).await), (Some(Reason::TokenRevoked), None));
         let listed = world.authority.list_every_token(&CONSOLE, None, false).await.expect("listed");
         let told = |view: &ndauth_authority::OwnedToken| (view.view.token.name.to_string(), view.view.status(at(10)));
         let told: Vec<_> = listed.rows.iter().map(told).collect();
-        assert_eq!(told, [("old".into(), TokenStatus::ShutOut), ("new".into(), TokenStatus::Active)]);
-        // What is shut out keeps neither its name nor its place among the live.
+        assert_eq!(told, [("old".into(), TokenStatus::Revoked), ("new".into(), TokenStatus::Active)]);
+        // What is revoked keeps neither its name nor its place among the live.
         world.authority.create_token(&ada, &new_token("old")).await.expect("the name is free");
 
         // It is never taken back, and does not lie ahead.

@@ -1,4 +1,4 @@
-//! When something went wrong: suspended, shut out, frozen, and a retired secret that turns up.
+//! When something went wrong: suspended, revoked all at once, frozen, and a retired secret that turns up.
 
 use std::time::Duration;
 
@@ -57,14 +57,14 @@ on_both! {
         assert!(world.authority.check(&CONSOLE).await.expect("checked").faults.is_empty());
     }
 
-    /// SEC-13: two that shut out, in either order: the stricter wins.
-    async fn sec_13_the_stricter_of_two_shut_outs_wins(world: &World) {
+    /// SEC-13: two that revoke all of a time, in either order: the stricter wins.
+    async fn sec_13_the_stricter_of_two_instants_wins(world: &World) {
         let old = world.create(&new_token("old")).await.secret;
         world.clock.set(at(100));
         let new = world.create(&new_token("new")).await.secret;
         world.clock.set(at(200));
         let shut = async |who: &Credential, whose: &Whose, seconds| {
-            world.authority.shut_out(who, whose, Some(at(seconds))).await.expect("shut out")
+            world.authority.shut_out(who, whose, Some(at(seconds))).await.expect("revoked")
         };
         let oona = world.person("oona", true, None).await;
         let account = Whose::Account("ada".parse().expect("a handle"));
@@ -72,19 +72,19 @@ on_both! {
         let preview = world.authority.preview_shut_out(&world.ada, &Whose::Mine, Some(at(50))).await.expect("told");
         assert_eq!((preview.tokens, preview.used_today.len(), preview.sequence), (1, 0, None));
         shut(&world.ada, &Whose::Mine, 50).await;
-        assert_eq!(world.refused(&old).await, Some(Reason::SecretShutOut));
+        assert_eq!(world.refused(&old).await, Some(Reason::TokenRevoked));
         assert_eq!(world.refused(&new).await, None);
         let preview = world.authority.preview_shut_out(&world.eve, &Whose::Org(ops()), Some(at(150))).await.expect("told");
         assert_eq!((preview.tokens, preview.used_today.len()), (1, 1), "the one that was used is told of");
         shut(&world.eve, &Whose::Org(ops()), 150).await;
-        assert_eq!(world.refused(&new).await, Some(Reason::ShutOutOfOrg));
+        assert_eq!(world.refused(&new).await, Some(Reason::RevokedInOrg));
         assert_eq!(refused_in(world, &new, "dev", Scope::Ro).await, None, "there alone");
-        // What is shut out is not let in again by a lesser one; and now the operator is the stricter.
+        // What is revoked does not live again by a lesser one; and now the operator is the stricter.
         shut(&world.eve, &Whose::Org(ops()), 10).await;
-        assert_eq!(world.refused(&new).await, Some(Reason::ShutOutOfOrg));
+        assert_eq!(world.refused(&new).await, Some(Reason::RevokedInOrg));
         shut(&oona, &account, 150).await;
         shut(&world.ada, &Whose::Mine, 20).await;
-        assert_eq!(refused_in(world, &new, "dev", Scope::Ro).await, Some(Reason::SecretShutOut));
+        assert_eq!(refused_in(world, &new, "dev", Scope::Ro).await, Some(Reason::TokenRevoked));
         assert_eq!(reason(world.authority.shut_out(&world.ada, &account, None).await), Reason::NotPermitted);
         assert_eq!(reason(world.authority.shut_out(&world.ada, &Whose::Org(ops()), None).await), Reason::RoleTooLow);
         let later = world.authority.shut_out(&world.ada, &Whose::Mine, Some(at(201))).await;
@@ -95,17 +95,17 @@ on_both! {
         assert!(world.authority.check(&CONSOLE).await.expect("checked").faults.is_empty());
     }
 
-    /// Who was shut out of an org does not come back by rotating itself.
-    async fn what_an_org_shut_out_does_not_rotate_itself_back_in(world: &World) {
+    /// A token that an org revoked with all others does not come back by rotating itself.
+    async fn what_an_org_revoked_does_not_rotate_itself_back_in(world: &World) {
         let made = world.create(&token_with("ci", |new| new.settings.self_rotating = true)).await;
         world.clock.set(at(100));
-        world.authority.shut_out(&world.eve, &Whose::Org(ops()), None).await.expect("shut out");
+        world.authority.shut_out(&world.eve, &Whose::Org(ops()), None).await.expect("revoked");
         let stolen = presented(&made.secret);
         let rotated = world.authority.rotate_token(&stolen, &mine("ci"), HOUR, None).await;
-        assert_eq!(reason(rotated), Reason::ShutOutOfOrg);
+        assert_eq!(reason(rotated), Reason::RevokedInOrg);
         let by_owner = world.authority.rotate_token(&world.ada, &mine("ci"), HOUR, None).await.expect("by its owner it is");
         assert_eq!(world.refused(&by_owner.secret).await, None);
-        assert_eq!(world.refused(&made.secret).await, Some(Reason::ShutOutOfOrg));
+        assert_eq!(world.refused(&made.secret).await, Some(Reason::RevokedInOrg));
     }
 
     async fn a_frozen_org_can_be_looked_at_and_not_changed(world: &World) {
@@ -225,9 +225,9 @@ on_both! {
         }
         let all = [world.create(&new_token("a")).await.secret, world.create(&new_token("b")).await.secret];
         world.clock.set(at(1));
-        world.authority.shut_out(&world.ada, &Whose::Mine, None).await.expect("shut out");
+        world.authority.shut_out(&world.ada, &Whose::Mine, None).await.expect("revoked");
         for secret in &all {
-            assert_eq!(world.refused(secret).await, Some(Reason::SecretShutOut));
+            assert_eq!(world.refused(secret).await, Some(Reason::TokenRevoked));
         }
     }
 

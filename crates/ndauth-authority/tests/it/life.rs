@@ -85,17 +85,17 @@ on_both! {
         assert!(world.authority.check(&Credential::Console).await.expect("checked").faults.is_empty());
     }
 
-    async fn what_nobody_confirms_lapses(world: &World) {
+    async fn what_nobody_confirms_expires(world: &World) {
         let old = world.create(&new_token("ci")).await.secret;
         let new = rotate(world, HOUR).await.expect("rotated").secret;
         world.clock.set(at(15 * 60));
-        assert_eq!(used(world, &new).await, Some(Reason::SecretLapsed));
+        assert_eq!(used(world, &new).await, Some(Reason::SecretExpired));
         assert_eq!(used(world, &old).await, None);
         assert_eq!(reason(settle(world, Settling::Confirm(None)).await), Reason::NoRotation);
         // Another can be drawn, dropped, and drawn again.
         let second = rotate(world, HOUR).await.expect("rotated").secret;
         assert!(settle(world, Settling::Drop).await.expect("dropped"));
-        assert_eq!(used(world, &second).await, Some(Reason::SecretLapsed));
+        assert_eq!(used(world, &second).await, Some(Reason::SecretExpired));
         let third = rotate(world, Duration::ZERO).await.expect("rotated").secret;
         let confirm = Settling::Confirm(Some(third.prefix()));
         assert!(settle(world, confirm.clone()).await.expect("confirmed"));
@@ -201,8 +201,10 @@ on_both! {
         drop(made.secret);
         let listed = world.authority.list_tokens(&world.ada, &TokenQuery::all(false, 10)).await.expect("listed");
         assert_eq!(listed.views.len(), 1);
+        assert_eq!(view(world).await.status(at(0)), TokenStatus::Pending);
+        assert_eq!(reason(world.authority.create_token(&world.ada, &new_token("ci")).await), Reason::NameTaken);
         world.clock.set(at(15 * 60));
-        assert_eq!(view(world).await.status(at(15 * 60)), TokenStatus::Lapsed);
+        assert_eq!(view(world).await.status(at(15 * 60)), TokenStatus::Expired);
         // Its name is free, and it counts for nothing.
         let again = world.create(&new_token("ci")).await.secret;
         assert_eq!(used(world, &again).await, None);

@@ -80,7 +80,7 @@ impl Model {
     fn verdict(&self, which: usize) -> Result<(), Reason> {
         let secret = &self.secrets[which];
         if !secret.serves(self.now) {
-            return Err(if secret.confirmed { Reason::SecretReplaced } else { Reason::SecretLapsed });
+            return Err(if secret.confirmed { Reason::SecretReplaced } else { Reason::SecretExpired });
         }
         if self.dead() {
             return Err(Reason::TokenExpired);

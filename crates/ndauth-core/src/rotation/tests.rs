@@ -44,10 +44,10 @@ fn secret(confirmed: bool, ends_at: Expiry) -> SecretRecord {
 fn one_rotation_comes_after_the_other() {
     let (current, retired) = (secret(true, Expiry::Never), secret(true, Expiry::At(day(4))));
     let (retiring, pending) = (secret(true, Expiry::At(day(6))), secret(false, Expiry::At(day(7))));
-    let lapsed = secret(false, Expiry::At(day(4)));
+    let expired = secret(false, Expiry::At(day(4)));
     for (secrets, not_before, expected) in [
         (vec![&current], day(0), Ok(())),
-        (vec![&current, &retired, &lapsed], day(0), Ok(())),
+        (vec![&current, &retired, &expired], day(0), Ok(())),
         (vec![&current, &retiring], day(0), Err(Unready::Overlap(day(6)))),
         (vec![&current, &pending], day(0), Err(Unready::Pending(day(7)))),
         (vec![&current, &retiring], day(1), Ok(())),

@@ -56,10 +56,60 @@ fn secrets_succeed_each_other() {
     for (secret, now, state) in [
         (&first, 99, SecretState::Current),
         (&pending, 9, SecretState::Pending),
-        (&pending, 10, SecretState::Lapsed(at(10))),
+        (&pending, 10, SecretState::Expired(at(10))),
         (&retiring, 9, SecretState::Retiring),
         (&retiring, 10, SecretState::Retired(at(10))),
     ] {
         assert_eq!(secret.state(at(now)), state);
+    }
+}
+
+/// A token that ends at 100, all that was minted before 5 revoked: its secrets, as when they were minted, whether they
+/// were confirmed and when they end, and what is said of it at 20.
+#[test]
+fn a_token_goes_by_its_secrets_that_serve() {
+    let never = Expiry::Never;
+    let ends = |micros| Expiry::At(at(micros));
+    for (what, secrets, status) in [
+        ("in force", &[(5, true, never)][..], TokenStatus::Active),
+        ("its first waits", &[(5, false, ends(21))], TokenStatus::Pending),
+        ("its first was not used in time", &[(5, false, ends(20))], TokenStatus::Expired),
+        ("a rotation waits", &[(5, true, never), (6, false, ends(21))], TokenStatus::Active),
+        ("a rotation was not used in time", &[(5, true, never), (6, false, ends(20))], TokenStatus::Active),
+        ("minted before", &[(4, true, never)], TokenStatus::Revoked),
+        ("minted before, and not used in time", &[(4, false, ends(20))], TokenStatus::Revoked),
+        ("rotated since", &[(4, true, ends(20)), (6, true, never)], TokenStatus::Active),
+        ("the new one waits", &[(4, true, never), (6, false, ends(21))], TokenStatus::Pending),
+        ("the new one was not used in time", &[(4, true, never), (6, false, ends(20))], TokenStatus::Revoked),
+    ] {
+        let secret = |(minted_at, confirmed, ends_at): &(i64, bool, Expiry)| SecretView {
+            record: SecretRecord {
+                id: SecretId::from_uuid(Uuid::nil()),
+                prefix: "ndpat_Jj8IYR".parse().expect("a prefix"),
+                minted_at: at(*minted_at),
+                confirmed_at: confirmed.then(|| at(*minted_at)),
+                ends_at: *ends_at,
+            },
+            last_use: None,
+            reused_at: None,
+            succession: None,
+        };
+        let mut view = TokenView {
+            token: token(),
+            owner_org: None,
+            orgs: Orgs::All,
+            services: Services::All,
+            owner_account: None,
+            suspended_in: Vec::new(),
+            secrets: secrets.iter().map(secret).collect(),
+            not_before: at(5),
+            revocation: None,
+            used_from: Vec::new(),
+        };
+        assert_eq!(view.status(at(20)), status, "{what}");
+        assert_eq!(view.status(at(100)), TokenStatus::Expired, "{what}");
+        view.token.suspensions = [Suspension { level: Level::Owner, since: at(7) }].into();
+        let held_up = if status.is_dead() { status } else { TokenStatus::Suspended };
+        assert_eq!(view.status(at(20)), held_up, "{what}");
     }
 }

@@ -94,9 +94,9 @@ async fn a_revocation_outlives_a_restored_copy() {
         serde_json::from_str(&at.operate("after-restore --not-before now -f json")).expect("JSON");
     assert_eq!(told["other_secrets"], 0, "{told}");
     becomes(&server, "/readyz", (200, "ready"));
-    soon(&Err(Reason::SecretShutOut), async || refused(&server, &service, &good).await).await;
+    soon(&Err(Reason::ServiceRevoked), async || refused(&server, &service, &good).await).await;
     let service: Secret = at.operate("service rotate registry").parse().expect("a secret alone");
-    assert_eq!(refused(&server, &service, &leaked).await, Ok(Some(v1::Reason::SecretShutOut)));
+    assert_eq!(refused(&server, &service, &leaked).await, Ok(Some(v1::Reason::TokenRevoked)));
     assert_eq!(
         refused(&server, &service, &create(&at, &server, "leaked").await).await,
         Ok(None),
@@ -232,7 +232,7 @@ async fn a_file_that_is_replaced_beneath_a_server_ends_it() {
     assert!(ended.code == 6 && ended.err.contains("is an older copy"), "{ended:?}");
     at.operate("after-restore --not-before now");
     let (service, server) = (at.service(), at.serve());
-    assert_eq!(refused(&server, &service, &leaked).await, Ok(Some(v1::Reason::SecretShutOut)));
+    assert_eq!(refused(&server, &service, &leaked).await, Ok(Some(v1::Reason::TokenRevoked)));
 }
 
 /// A file that is gone, or empty, beside what was seen of it: nobody takes it for a new installation.

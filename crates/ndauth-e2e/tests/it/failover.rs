@@ -290,7 +290,7 @@ async fn the_operators_word_frees_every_instance() {
         let (of_leaked, of_good): (Result<Option<Reason>, Reason>, _) = match word {
             "--replay" => (Ok(Some(Reason::TokenRevoked)), Ok(None)),
             "--accept-loss" => (Ok(None), Ok(None)),
-            _ => (Err(Reason::SecretShutOut), Err(Reason::SecretShutOut)),
+            _ => (Err(Reason::ServiceRevoked), Err(Reason::ServiceRevoked)),
         };
         instances.push(Instance::start_in(&at, &new, folders[2].path()).await);
         let mut askers = Vec::new();

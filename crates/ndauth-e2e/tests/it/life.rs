@@ -223,7 +223,7 @@ on_both! {
         assert_eq!(at.ndcli(&server, &["auth", "token", "list", "-f", "simple"]).err, "");
     }
 
-    /// An incident: what was made before is shut out, an org is frozen, and it is undone.
+    /// An incident: what was made before is revoked, an org is frozen, and it is undone.
     async fn an_incident_is_contained(at: &Installation) {
         at.people();
         at.operate("account create eve --email eve@example.org --operator");
@@ -253,8 +253,8 @@ on_both! {
         done(eves("org unfreeze ops"));
         soon(&"allowed".to_owned(), async || verdict(&server, &service, &old).await).await;
         done(eves("auth token revoke --all --owner ada --created-before now --yes"));
-        soon(&true, async || verdict(&server, &service, &old).await.starts_with("every secret minted before ")).await;
-        assert!(done(cli(at, &server, "auth token list")).contains("shut out"));
+        soon(&true, async || verdict(&server, &service, &old).await.starts_with("the token was revoked with all that were minted before ")).await;
+        assert!(done(cli(at, &server, "auth token list")).contains("revoked"));
         let fresh = secret_of(&done(cli(at, &server, "auth token create --like ci")));
         assert_eq!(verdict(&server, &service, &fresh).await, "allowed");
         // Dead by an owner's word, and only the owner is told it.

@@ -9,7 +9,7 @@ pub enum Reason {
     SecretMalformed = 2,
     SecretUnknown = 3,
     SecretReplaced = 4,
-    SecretLapsed = 5,
+    SecretExpired = 5,
     SecretKindNotAccepted = 6,
     TokenExpired = 7,
     TokenRevoked = 8,
@@ -37,7 +37,7 @@ pub enum Reason {
     Overloaded = 30,
     Unavailable = 31,
     Internal = 32,
-    SecretShutOut = 33,
+    GrantsRequired = 33,
     OverlapRuns = 34,
     ServiceNotCovered = 35,
     NetworkNotCovered = 36,
@@ -53,7 +53,7 @@ pub enum Reason {
     DeadlineExceeded = 46,
     TokenSuspended = 47,
     SuspendedInOrg = 48,
-    ShutOutOfOrg = 49,
+    RevokedInOrg = 49,
     OrgFrozen = 50,
     RotationPending = 51,
     NoRotation = 52,
@@ -68,8 +68,7 @@ pub enum Reason {
     /// It may have been done or not: look before it is repeated. The code of the call is 2 (UNKNOWN).
     OutcomeUnknown = 60,
     NameAmbiguous = 61,
-    GrantsRequired = 62,
-    AllOrgsBarred = 63,
+    AllOrgsBarred = 62,
 }
 impl Reason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -83,7 +82,7 @@ impl Reason {
             Self::SecretMalformed => "REASON_SECRET_MALFORMED",
             Self::SecretUnknown => "REASON_SECRET_UNKNOWN",
             Self::SecretReplaced => "REASON_SECRET_REPLACED",
-            Self::SecretLapsed => "REASON_SECRET_LAPSED",
+            Self::SecretExpired => "REASON_SECRET_EXPIRED",
             Self::SecretKindNotAccepted => "REASON_SECRET_KIND_NOT_ACCEPTED",
             Self::TokenExpired => "REASON_TOKEN_EXPIRED",
             Self::TokenRevoked => "REASON_TOKEN_REVOKED",
@@ -111,7 +110,7 @@ impl Reason {
             Self::Overloaded => "REASON_OVERLOADED",
             Self::Unavailable => "REASON_UNAVAILABLE",
             Self::Internal => "REASON_INTERNAL",
-            Self::SecretShutOut => "REASON_SECRET_SHUT_OUT",
+            Self::GrantsRequired => "REASON_GRANTS_REQUIRED",
             Self::OverlapRuns => "REASON_OVERLAP_RUNS",
             Self::ServiceNotCovered => "REASON_SERVICE_NOT_COVERED",
             Self::NetworkNotCovered => "REASON_NETWORK_NOT_COVERED",
@@ -127,7 +126,7 @@ impl Reason {
             Self::DeadlineExceeded => "REASON_DEADLINE_EXCEEDED",
             Self::TokenSuspended => "REASON_TOKEN_SUSPENDED",
             Self::SuspendedInOrg => "REASON_SUSPENDED_IN_ORG",
-            Self::ShutOutOfOrg => "REASON_SHUT_OUT_OF_ORG",
+            Self::RevokedInOrg => "REASON_REVOKED_IN_ORG",
             Self::OrgFrozen => "REASON_ORG_FROZEN",
             Self::RotationPending => "REASON_ROTATION_PENDING",
             Self::NoRotation => "REASON_NO_ROTATION",
@@ -140,7 +139,6 @@ impl Reason {
             Self::CommittedUnconfirmed => "REASON_COMMITTED_UNCONFIRMED",
             Self::OutcomeUnknown => "REASON_OUTCOME_UNKNOWN",
             Self::NameAmbiguous => "REASON_NAME_AMBIGUOUS",
-            Self::GrantsRequired => "REASON_GRANTS_REQUIRED",
             Self::AllOrgsBarred => "REASON_ALL_ORGS_BARRED",
         }
     }
@@ -152,7 +150,7 @@ impl Reason {
             "REASON_SECRET_MALFORMED" => Some(Self::SecretMalformed),
             "REASON_SECRET_UNKNOWN" => Some(Self::SecretUnknown),
             "REASON_SECRET_REPLACED" => Some(Self::SecretReplaced),
-            "REASON_SECRET_LAPSED" => Some(Self::SecretLapsed),
+            "REASON_SECRET_EXPIRED" => Some(Self::SecretExpired),
             "REASON_SECRET_KIND_NOT_ACCEPTED" => Some(Self::SecretKindNotAccepted),
             "REASON_TOKEN_EXPIRED" => Some(Self::TokenExpired),
             "REASON_TOKEN_REVOKED" => Some(Self::TokenRevoked),
@@ -180,7 +178,7 @@ impl Reason {
             "REASON_OVERLOADED" => Some(Self::Overloaded),
             "REASON_UNAVAILABLE" => Some(Self::Unavailable),
             "REASON_INTERNAL" => Some(Self::Internal),
-            "REASON_SECRET_SHUT_OUT" => Some(Self::SecretShutOut),
+            "REASON_GRANTS_REQUIRED" => Some(Self::GrantsRequired),
             "REASON_OVERLAP_RUNS" => Some(Self::OverlapRuns),
             "REASON_SERVICE_NOT_COVERED" => Some(Self::ServiceNotCovered),
             "REASON_NETWORK_NOT_COVERED" => Some(Self::NetworkNotCovered),
@@ -196,7 +194,7 @@ impl Reason {
             "REASON_DEADLINE_EXCEEDED" => Some(Self::DeadlineExceeded),
             "REASON_TOKEN_SUSPENDED" => Some(Self::TokenSuspended),
             "REASON_SUSPENDED_IN_ORG" => Some(Self::SuspendedInOrg),
-            "REASON_SHUT_OUT_OF_ORG" => Some(Self::ShutOutOfOrg),
+            "REASON_REVOKED_IN_ORG" => Some(Self::RevokedInOrg),
             "REASON_ORG_FROZEN" => Some(Self::OrgFrozen),
             "REASON_ROTATION_PENDING" => Some(Self::RotationPending),
             "REASON_NO_ROTATION" => Some(Self::NoRotation),
@@ -209,7 +207,6 @@ impl Reason {
             "REASON_COMMITTED_UNCONFIRMED" => Some(Self::CommittedUnconfirmed),
             "REASON_OUTCOME_UNKNOWN" => Some(Self::OutcomeUnknown),
             "REASON_NAME_AMBIGUOUS" => Some(Self::NameAmbiguous),
-            "REASON_GRANTS_REQUIRED" => Some(Self::GrantsRequired),
             "REASON_ALL_ORGS_BARRED" => Some(Self::AllOrgsBarred),
             _ => None,
         }
@@ -238,7 +235,7 @@ pub enum Factor {
     Orgs = 8,
     /// The owner's live role in the org.
     Role = 9,
-    /// Whether the secret was minted before all such were shut out. It is asked right behind the secret.
+    /// Whether the secret was minted before an instant before which all are revoked. It is asked right behind the secret.
     NotBefore = 10,
     /// The services that the token is for. It is asked right behind the service's orgs.
     Audience = 11,
@@ -1067,14 +1064,14 @@ impl Role {
 pub enum TokenStatus {
     Unspecified = 0,
     Active = 1,
-    Expired = 2,
-    Revoked = 3,
-    /// Its secret was minted before an instant before which the operator shut out every secret.
-    ShutOut = 4,
+    /// It can, and its secret waits to be confirmed: by its first use, or by its owner.
+    Pending = 2,
     /// Its owner or the operator took its power for now.
-    Suspended = 5,
-    /// Its first secret was not used in time.
-    Lapsed = 6,
+    Suspended = 3,
+    /// It came to its end, or nobody used its secret in time.
+    Expired = 4,
+    /// By itself, or with all that were minted before an instant.
+    Revoked = 5,
 }
 impl TokenStatus {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -1085,11 +1082,10 @@ impl TokenStatus {
         match self {
             Self::Unspecified => "TOKEN_STATUS_UNSPECIFIED",
             Self::Active => "TOKEN_STATUS_ACTIVE",
+            Self::Pending => "TOKEN_STATUS_PENDING",
+            Self::Suspended => "TOKEN_STATUS_SUSPENDED",
             Self::Expired => "TOKEN_STATUS_EXPIRED",
             Self::Revoked => "TOKEN_STATUS_REVOKED",
-            Self::ShutOut => "TOKEN_STATUS_SHUT_OUT",
-            Self::Suspended => "TOKEN_STATUS_SUSPENDED",
-            Self::Lapsed => "TOKEN_STATUS_LAPSED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -1097,11 +1093,10 @@ impl TokenStatus {
         match value {
             "TOKEN_STATUS_UNSPECIFIED" => Some(Self::Unspecified),
             "TOKEN_STATUS_ACTIVE" => Some(Self::Active),
+            "TOKEN_STATUS_PENDING" => Some(Self::Pending),
+            "TOKEN_STATUS_SUSPENDED" => Some(Self::Suspended),
             "TOKEN_STATUS_EXPIRED" => Some(Self::Expired),
             "TOKEN_STATUS_REVOKED" => Some(Self::Revoked),
-            "TOKEN_STATUS_SHUT_OUT" => Some(Self::ShutOut),
-            "TOKEN_STATUS_SUSPENDED" => Some(Self::Suspended),
-            "TOKEN_STATUS_LAPSED" => Some(Self::Lapsed),
             _ => None,
         }
     }
@@ -1156,7 +1151,7 @@ pub enum SecretState {
     /// Another is, and it serves no longer.
     Retired = 4,
     /// It was not confirmed in time.
-    Lapsed = 5,
+    Expired = 5,
 }
 impl SecretState {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -1170,7 +1165,7 @@ impl SecretState {
             Self::Current => "SECRET_STATE_CURRENT",
             Self::Retiring => "SECRET_STATE_RETIRING",
             Self::Retired => "SECRET_STATE_RETIRED",
-            Self::Lapsed => "SECRET_STATE_LAPSED",
+            Self::Expired => "SECRET_STATE_EXPIRED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -1181,7 +1176,7 @@ impl SecretState {
             "SECRET_STATE_CURRENT" => Some(Self::Current),
             "SECRET_STATE_RETIRING" => Some(Self::Retiring),
             "SECRET_STATE_RETIRED" => Some(Self::Retired),
-            "SECRET_STATE_LAPSED" => Some(Self::Lapsed),
+            "SECRET_STATE_EXPIRED" => Some(Self::Expired),
             _ => None,
         }
     }
@@ -5809,7 +5804,7 @@ pub struct InputAccount {
     /// Absent where the person never did.
     #[prost(message, optional, tag = "3")]
     pub last_login_at: ::core::option::Option<::prost_types::Timestamp>,
-    /// What was minted before is shut out. Absent where nothing is.
+    /// What was minted before is revoked. Absent where nothing is.
     #[prost(message, optional, tag = "4")]
     pub not_before: ::core::option::Option<::prost_types::Timestamp>,
     /// Since when the account has no power. Absent where it is enabled.
@@ -5827,7 +5822,7 @@ pub struct InputOrg {
     /// Absent where it was not deleted.
     #[prost(message, optional, tag = "4")]
     pub deleted_at: ::core::option::Option<::prost_types::Timestamp>,
-    /// What was minted before is shut out. Absent where nothing is.
+    /// What was minted before is revoked. Absent where nothing is.
     #[prost(message, optional, tag = "5")]
     pub not_before: ::core::option::Option<::prost_types::Timestamp>,
     /// Since when nothing can be changed there. Absent where it is not frozen.
@@ -6462,7 +6457,7 @@ pub struct Rules {
     /// Whether it is believed when it states its client's address.
     #[prost(bool, tag = "5")]
     pub states_address: bool,
-    /// Every secret minted before is shut out.
+    /// Every secret minted before is revoked.
     #[prost(message, optional, tag = "6")]
     pub not_before: ::core::option::Option<::prost_types::Timestamp>,
     /// The permissions there are.

@@ -103,7 +103,7 @@ pub(super) fn sessions(sessions: &AsOf<SessionView>) -> Shown {
     let status = |view: &SessionView| match view.session.revoked_at {
         Some(_) => "ended",
         None if view.session.expires_at.is_past(sessions.now) => "expired",
-        None if view.secret.judge_minting(sessions.not_before).is_err() => "shut out",
+        None if view.secret.judge_minting(sessions.not_before).is_err() => "revoked",
         None => "active",
     };
     let device = |view: &SessionView| match (&view.session.device, view.session.browser) {
@@ -150,11 +150,11 @@ pub(super) fn services(services: &AsOf<ServiceView>) -> Shown {
     let secrets = |view: &ServiceView| -> Vec<(String, String)> {
         let shown = view.secrets.iter().map(|secret| {
             let told = match secret.state(services.now) {
-                _ if secret.judge_minting(services.not_before).is_err() => "shut out".to_owned(),
+                _ if secret.judge_minting(services.not_before).is_err() => "revoked".to_owned(),
                 SecretState::Current => "current".to_owned(),
                 SecretState::Pending => "pending".to_owned(),
                 SecretState::Retiring => format!("until {}", minute(secret.ends_at)),
-                SecretState::Retired(_) | SecretState::Lapsed(_) => "retired".to_owned(),
+                SecretState::Retired(_) | SecretState::Expired(_) => "retired".to_owned(),
             };
             (secret.prefix.to_string(), told)
         });

@@ -160,7 +160,7 @@ fn show(
              ⚠ Copy it now — it will NOT be shown again.\n\
              Token: {}\n\
              It takes over at its first use, or by `{} --confirm`; the old one {overlap_told}.\n\
-             Unused it lapses at {}.\n",
+             Unused it expires at {}.\n",
             shown(&token.name),
             shown(secret),
             shown(&aim.command("rotate")),
