@@ -18,7 +18,7 @@ fn action(role: Role, formerly: &[&str]) -> ActionDocument {
 on_both! {
     /// What left the catalogue keeps no power, what was renamed keeps it, and `check` tells of both.
     async fn tokens_follow_the_catalogue(world: &World) {
-        let new = token_with("ci", |new| new.settings.grants = granted(&["read:assets", "write:assets"]));
+        let new = token_with("ci", |new| new.grants = granted(&["read:assets", "write:assets"]));
         let secret = world.create(&new).await.secret;
         assert_eq!(world.refused_permission(&secret, "read:assets").await, None);
         let next = changed(world, |document| {
@@ -29,13 +29,13 @@ on_both! {
         })
         .await;
         let tried = world.authority.try_catalogue(&CONSOLE, &next).await.expect("tried");
-        let told: Vec<String> = tried.changes.iter().map(ToString::to_string).collect();
+        let told: Vec<String> = tried.value.changes.iter().map(ToString::to_string).collect();
         assert_eq!(told, ["~ read:assets is called get:assets", "- write:assets"]);
-        assert_eq!((tried.tokens, tried.sequence), (1, None));
+        assert_eq!((tried.value.tokens, tried.changed), (1, false));
         assert_eq!(world.refused_permission(&secret, "write:assets").await, None, "nothing was changed");
 
         let applied = world.authority.apply_catalogue(&CONSOLE, &next).await.expect("applied");
-        assert!(applied.sequence.is_some());
+        assert!(applied.changed);
         assert_eq!(world.refused_permission(&secret, "get:assets").await, None);
         assert_eq!(world.refused_permission(&secret, "read:assets").await, None, "services may lag behind");
         assert_eq!(world.refused_permission(&secret, "write:assets").await, Some(Reason::PermissionUnknown));
@@ -45,7 +45,7 @@ on_both! {
         assert!(checked.notes[0].contains("`read:assets`, which is called `get:assets` now"));
         assert!(checked.notes[1].contains("`write:assets`, which is in the catalogue no longer"));
         let again = world.authority.apply_catalogue(&CONSOLE, &next).await.expect("applied");
-        assert_eq!((again.changes.len(), again.sequence), (0, None), "once is enough");
+        assert_eq!((again.value.changes.len(), again.changed), (0, false), "once is enough");
 
         // A second authority on the same database sees it with its next answer.
         let other = ndauth_authority::Authority::open(&world.scratch.url, ndauth_authority::Clock::Database, None).await;
@@ -55,7 +55,7 @@ on_both! {
             document.types.get_mut("assets").expect("there").actions.insert("write".to_owned(), action(Role::Rw, &[]));
         })
         .await;
-        let revived = other.apply_catalogue(&CONSOLE, &back).await.expect("applied").revived;
+        let revived = other.apply_catalogue(&CONSOLE, &back).await.expect("applied").value.revived;
         assert_eq!(revived, 1, "it is told");
         world.catch_up().await;
         assert_eq!(world.refused_permission(&secret, "write:assets").await, None, "as a role that is given back");
@@ -78,7 +78,7 @@ on_both! {
             document.types.get_mut("assets").expect("there").actions.remove("write");
         })
         .await;
-        world.create(&token_with("ci", |new| new.settings.grants = granted(&["write:assets"]))).await;
+        world.create(&token_with("ci", |new| new.grants = granted(&["write:assets"]))).await;
         world.authority.apply_catalogue(&CONSOLE, &dead).await.expect("applied");
         let taken = changed(world, |document| {
             let assets = document.types.get_mut("assets").expect("the type is there");

@@ -1,11 +1,13 @@
 use std::time::Duration;
 
-use ndauth_authority::{AnyToken, Credential, Question, Settling};
+use ndauth_authority::{Credential, Question, Settling, Which, Whose};
 use ndauth_core::{Label, Reason, Requirement, Timestamp, TokenStatus};
 use ndauth_store::testing::execute;
 
 use crate::on_both;
-use crate::world::{CONSOLE, World, at, keep, networks, new_token, presented, reason};
+use crate::world::{
+    CONSOLE, MINE, UNNEEDED, World, at, keep, named, networks, new_token, of_account, presented, reason,
+};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -23,11 +25,12 @@ on_both! {
     async fn signing_out_ends_sessions_and_nothing_else(world: &World) {
         let token = world.create(&new_token("ci")).await.secret;
         let ada = "ada".parse().expect("a handle");
-        assert_eq!(world.authority.sign_out(&CONSOLE, &ada).await.expect("signed out"), 1);
+        assert_eq!(world.authority.sign_out(&CONSOLE, &ada).await.expect("signed out").value, 1);
         assert_eq!(reason(world.authority.who_am_i(&world.ada).await), Reason::SessionRevoked);
         assert!(world.authority.who_am_i(&world.eve).await.is_ok());
         assert_eq!(world.refused(&token).await, None);
-        assert_eq!(world.authority.sign_out(&CONSOLE, &ada).await.expect("told"), 0);
+        let again = world.authority.sign_out(&CONSOLE, &ada).await.expect("told");
+        assert_eq!((again.value, again.changed), (0, false));
     }
 
     async fn a_service_rotates_with_one_overlap_at_a_time(world: &World) {
@@ -48,9 +51,9 @@ on_both! {
 
         let settle = async |settling| world.authority.settle_service(&CONSOLE, &registry(), &settling).await;
         let third = presented(&rotate(HOUR).await.expect("rotated again").secret);
-        assert!(settle(Settling::Drop).await.expect("dropped"));
+        assert!(settle(Settling::Drop).await.expect("dropped").changed);
         let fourth = presented(&rotate(Duration::ZERO).await.expect("at once").secret);
-        assert!(settle(Settling::Confirm(None)).await.expect("confirmed"));
+        assert!(settle(Settling::Confirm(None)).await.expect("confirmed").changed);
         assert_eq!(reason(settle(Settling::Retire { anyway: true }).await), Reason::NoRotation);
         for (secret, told) in [
             (&second, Err(Reason::SecretReplaced)), (&third, Err(Reason::SecretExpired)), (&fourth, Ok(())),
@@ -60,17 +63,23 @@ on_both! {
         let services = world.authority.list_services(&CONSOLE).await.expect("listed").rows;
         let listed = services.iter().find(|view| view.service.name == registry()).expect("it is there");
         assert_eq!(listed.secrets.len(), 4);
-        assert!(world.authority.check(&CONSOLE).await.expect("checked").faults.is_empty());
+        world.sound().await;
     }
 
     async fn the_operator_revokes_anybodys_token(world: &World) {
         let (first, second) = (world.create(&new_token("ci")).await, world.create(&new_token("cd")).await);
-        let by_name = AnyToken::Of("ada".parse().expect("a handle"), "ci".parse().expect("a name"));
-        world.authority.revoke_any_token(&CONSOLE, &by_name).await.expect("revoked");
-        let by_id = AnyToken::Id(second.view.token.id);
-        world.authority.revoke_any_token(&CONSOLE, &by_id).await.expect("revoked");
-        world.authority.revoke_any_token(&CONSOLE, &by_id).await.expect("it stays revoked");
-        assert_eq!(reason(world.authority.revoke_any_token(&CONSOLE, &by_name).await), Reason::NotFound);
+        let revoke = async |whose: &Whose, which: &Which| {
+            world.authority.revoke_token(&CONSOLE, whose, which, UNNEEDED).await.map(|done| done.changed)
+        };
+        let (ada, by_id) = (of_account("ada"), Which::Id(second.view.token.id));
+        assert!(revoke(&ada, &named("ci")).await.expect("revoked"));
+        assert!(revoke(&Whose::Anyone, &by_id).await.expect("revoked"));
+        assert!(!revoke(&Whose::Anyone, &by_id).await.expect("it stays revoked"));
+        assert!(!revoke(&ada, &named("ci")).await.expect("it stays revoked"));
+        // A name says nothing without its owner.
+        assert_eq!(reason(revoke(&Whose::Anyone, &named("ci")).await), Reason::NotFound);
+        assert_eq!(reason(revoke(&of_account("eve"), &named("ci")).await), Reason::NotFound);
+        assert_eq!(reason(revoke(&of_account("eve"), &by_id).await), Reason::NotFound);
         for token in [&first, &second] {
             assert_eq!(world.refused(&token.secret).await, Some(Reason::TokenRevoked));
         }
@@ -100,7 +109,7 @@ on_both! {
     async fn a_check_names_what_is_wrong(world: &World) {
         let token = world.create(&new_token("ci")).await.view.token;
         world.create(&new_token("cd")).await;
-        world.authority.revoke_any_token(&CONSOLE, &AnyToken::Id(token.id)).await.expect("revoked");
+        world.authority.revoke_token(&CONSOLE, &Whose::Anyone, &Which::Id(token.id), UNNEEDED).await.expect("revoked");
         let policy = ndauth_authority::NewPolicy {
             policy: ndauth_core::OrgPolicy { networks: networks("10.0.0.0/8"), ..ndauth_core::OrgPolicy::OPEN },
             effective_in: Duration::ZERO,
@@ -215,7 +224,7 @@ on_both! {
         let service = world.authority.rotate_service(&CONSOLE, &registry(), Duration::ZERO).await.expect("rotated");
         let session = world.authority.issue_session(&CONSOLE, &"ada".parse().expect("a handle"), crate::world::days(1)).await;
         let ada = presented(&session.expect("a session"));
-        let new = world.authority.create_token(&ada, &new_token("new")).await.expect("a token").secret;
+        let new = world.make(&ada, MINE, &new_token("new")).await.secret;
         let ask = async |secret: &ndauth_core::Secret| {
             let requirement = crate::world::needs("ops", ndauth_core::Scope::Rw, None);
             let verdict = world.ask(&presented(&service.secret), secret.expose(), &requirement).await;
@@ -227,13 +236,13 @@ on_both! {
         let told: Vec<_> = listed.rows.iter().map(told).collect();
         assert_eq!(told, [("old".into(), TokenStatus::Revoked), ("new".into(), TokenStatus::Active)]);
         // What is revoked keeps neither its name nor its place among the live.
-        world.authority.create_token(&ada, &new_token("old")).await.expect("the name is free");
+        world.make(&ada, MINE, &new_token("old")).await;
 
         // It is never taken back, and does not lie ahead.
         let back = world.authority.after_restore(&CONSOLE, &ndauth_authority::Settlement::NotBefore(Timestamp::MIN)).await;
         assert_eq!(back.expect("settled").not_before, at(10));
         let ahead = world.authority.after_restore(&CONSOLE, &ndauth_authority::Settlement::NotBefore(at(11))).await;
         assert_eq!(reason(ahead), Reason::InvalidArgument);
-        assert!(world.authority.check(&CONSOLE).await.expect("checked").faults.is_empty());
+        world.sound().await;
     }
 }

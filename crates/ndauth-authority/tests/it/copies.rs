@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use ndauth_authority::{
-    Authority, AuthorityError, Clock, CopyError, DatabaseUrl, Engine, Settlement, parse_export,
+    Authority, AuthorityError, Clock, CopyError, DatabaseUrl, Engine, Settlement, Which, Whose, parse_export,
 };
 use ndauth_core::{Reason, Role, Scope, Secret};
 use ndauth_store::testing::execute;
 
 use crate::on_both;
-use crate::world::{CONSOLE, World, at, following, keep, needs, new_token, reason};
+use crate::world::{CONSOLE, MINE, UNNEEDED, World, at, following, keep, needs, new_token, reason};
 
 /// The whole log, as it is exported.
 async fn export(authority: &Authority) -> String {
@@ -51,8 +51,8 @@ async fn forgetful() -> (World, tempfile::TempDir, [Secret; 3], String) {
     let folder = tempfile::tempdir().expect("a folder");
     world.authority.back_up(&CONSOLE, &folder.path().join("copy.db")).await.expect("copied");
     world.clock.set(at(60));
-    let by_id = ndauth_authority::AnyToken::Id(dead.view.token.id);
-    world.authority.revoke_any_token(&CONSOLE, &by_id).await.expect("revoked");
+    let by_id = Which::Id(dead.view.token.id);
+    world.authority.revoke_token(&CONSOLE, &Whose::Anyone, &by_id, UNNEEDED).await.expect("revoked");
     let late = world.create(&new_token("late")).await;
     let (dev, ada) = ("dev".parse().expect("a slug"), "ada".parse().expect("a handle"));
     world.authority.set_member(&CONSOLE, &dev, &ada, Role::Rw).await.expect("set");
@@ -69,7 +69,10 @@ async fn a_restored_copy_is_not_served() {
     let authority = reopened(&world).await;
     assert!(matches!(authority.may_serve().await, Err(AuthorityError::Restored)));
     assert_eq!(reason(authority.who_am_i(&world.ada).await), Reason::Unavailable);
-    assert_eq!(reason(authority.create_token(&world.ada, &new_token("more")).await), Reason::Unavailable);
+    assert_eq!(
+        reason(authority.create_token(&world.ada, MINE, &new_token("more")).await),
+        Reason::Unavailable
+    );
     let requirement = needs("ops", Scope::Rw, None);
     let question = ndauth_authority::Question {
         secret: dead.expose(),
@@ -249,8 +252,8 @@ on_both! {
         };
         let token = world.create(&new_token("ci")).await;
         let authority = opened().await;
-        let by_id = ndauth_authority::AnyToken::Id(token.view.token.id);
-        authority.revoke_any_token(&CONSOLE, &by_id).await.expect("revoked");
+        let by_id = Which::Id(token.view.token.id);
+        authority.revoke_token(&CONSOLE, &Whose::Anyone, &by_id, UNNEEDED).await.expect("revoked");
         let log = export(&authority).await;
         authority.close().await.expect("closed");
 
@@ -303,8 +306,8 @@ on_both! {
         let authority = following(authority).await;
         let token = world.create(&new_token("ci")).await;
         authority.look().await.expect("looked");
-        let by_id = ndauth_authority::AnyToken::Id(token.view.token.id);
-        authority.revoke_any_token(&CONSOLE, &by_id).await.expect("revoked");
+        let by_id = Which::Id(token.view.token.id);
+        authority.revoke_token(&CONSOLE, &Whose::Anyone, &by_id, UNNEEDED).await.expect("revoked");
         let store = ndauth_store::Store::connect(&world.scratch.url, Clock::Database).await.expect("connected");
         ndauth_store::testing::forget_a_revocation(&store).await;
         authority.look().await.expect("looked");
@@ -323,8 +326,8 @@ on_both! {
         for (seconds, name) in [(10, "first"), (60, "second")] {
             world.clock.set(at(seconds));
             let token = world.create(&new_token(name)).await;
-            let by_id = ndauth_authority::AnyToken::Id(token.view.token.id);
-            authority.revoke_any_token(&CONSOLE, &by_id).await.expect("revoked");
+            let by_id = Which::Id(token.view.token.id);
+            authority.revoke_token(&CONSOLE, &Whose::Anyone, &by_id, UNNEEDED).await.expect("revoked");
             authority.look().await.expect("looked");
             ndauth_store::testing::forget_a_revocation(&store).await;
             authority.look().await.expect("looked");

@@ -1,17 +1,18 @@
-use ndauth_authority::{Explanation, Inquiry, Subject, TokenName};
-use ndauth_core::{
-    Effective, ExpiryChoice, Factor, Grants, OrgPolicy, Permission, Reason, Role, Scope, Services,
-};
+use ndauth_authority::{Explanation, Inquiry, NewPolicy, NewToken, Subject, TokenQuery, Which, Whose};
+use ndauth_core::{Effective, Factor, Grants, OrgPolicy, Permission, Reason, Role, Scope, Services};
 
 use crate::on_both;
 use crate::world::{
-    CONSOLE, World, at, granted, keep, needs, networks, new_token, orgs, presented, reason, settings,
-    token_with,
+    CONSOLE, MINE, World, at, granted, in_org, keep, named, needs, networks, new_token, org_token, orgs,
+    presented, reason, token_with,
 };
 
 fn about(name: &str) -> Inquiry {
-    let subject = Subject::Token(TokenName::Name(name.parse().expect("a name")));
-    Inquiry { subject, org: None, question: None, service: None, address: None }
+    about_subject(Subject::Token(named(name)))
+}
+
+fn about_subject(subject: Subject) -> Inquiry {
+    Inquiry { whose: MINE.clone(), subject, org: None, question: None, service: None, address: None }
 }
 
 fn asks(inquiry: Inquiry, org: &str, access: Scope, permission: Option<&str>) -> Inquiry {
@@ -39,21 +40,21 @@ fn first(explanation: &Explanation) -> Option<(Factor, Reason)> {
 on_both! {
     /// For each question that a service asks, the explanation says what the service is told.
     async fn an_explanation_and_the_verdict_agree(world: &World) {
-        let make = async |name: &str, change: fn(&mut ndauth_authority::NewToken)| {
+        let make = async |name: &str, change: fn(&mut NewToken)| {
             (name.to_owned(), world.create(&token_with(name, change)).await.secret)
         };
         let tokens = [
             make("anywhere", |_| ()).await,
             make("ro", |new| new.scope = Some(Scope::Ro)).await,
-            make("dev", |new| new.orgs = orgs(&["dev"])).await,
-            make("assets", |new| new.settings.grants = granted(&["read:assets"])).await,
-            make("here", |new| new.settings.networks = networks("203.0.113.0/24")).await,
-            make("there", |new| new.settings.networks = networks("10.0.0.0/8")).await,
+            make("dev", |new| new.orgs = Some(orgs(&["dev"]))).await,
+            make("assets", |new| new.grants = granted(&["read:assets"])).await,
+            make("here", |new| new.networks = networks("203.0.113.0/24")).await,
+            make("there", |new| new.networks = networks("10.0.0.0/8")).await,
             make("registry", |new| {
-                new.settings.services = Services::only(["registry".parse().expect("a name")]).expect("services");
+                new.services = Services::only(["registry".parse().expect("a name")]).expect("services");
             }).await,
             make("others", |new| {
-                new.settings.services = Services::only(["ops only".parse().expect("a name")]).expect("services");
+                new.services = Services::only(["ops only".parse().expect("a name")]).expect("services");
             }).await,
         ];
         // One that is not believed about addresses, and one for some orgs.
@@ -129,13 +130,12 @@ on_both! {
     }
 
     async fn a_planned_token_is_explained_and_not_made(world: &World) {
-        let planned = |change: fn(&mut ndauth_authority::NewToken)| {
-            let subject = Subject::Planned(Box::new(token_with("planned", change)));
-            Inquiry { subject, org: None, question: None, service: None, address: None }
+        let planned = |change: fn(&mut NewToken)| {
+            about_subject(Subject::Planned(Box::new(token_with("planned", change))))
         };
         let told = explained(world, &planned(|new| {
-            new.settings.grants = granted(&["read:assets", "write:assets", "approve:assets"]);
-            (new.scope, new.settings.networks) = (None, networks("10.0.0.0/8"));
+            new.grants = granted(&["read:assets", "write:assets", "approve:assets"]);
+            (new.scope, new.networks) = (None, networks("10.0.0.0/8"));
         })).await;
         let effective: Vec<Option<&Grants>> = told
             .iter()
@@ -147,7 +147,7 @@ on_both! {
         // What the role leaves of it, org by org.
         let (dev, ops) = (granted(&["read:assets"]), granted(&["read:assets", "write:assets"]));
         assert_eq!(effective, [Some(&dev), Some(&ops)]);
-        let strict = ndauth_authority::NewPolicy {
+        let strict = NewPolicy {
             policy: OrgPolicy { personal_tokens: false, ..OrgPolicy::OPEN },
             effective_in: std::time::Duration::ZERO,
             expected: None,
@@ -156,10 +156,10 @@ on_both! {
         let told = explained(world, &planned(|_| ())).await;
         assert_eq!(first(&told[1]), Some((Factor::Policy, Reason::PersonalBarred)));
         assert_eq!(first(&told[0]), None);
-        let wrong = planned(|new| new.settings.grants = granted(&["read:unicorns"]));
+        let wrong = planned(|new| new.grants = granted(&["read:unicorns"]));
         assert_eq!(reason(world.authority.explain(&world.ada, &wrong).await), Reason::InvalidArgument);
-        let page = &ndauth_authority::TokenQuery::all(true, 10);
-        assert_eq!(world.authority.list_tokens(&world.ada, page).await.expect("listed").views.len(), 0);
+        let all = &TokenQuery::all(true, 10);
+        assert_eq!(world.authority.list_tokens(&world.ada, MINE, all).await.expect("listed").views.len(), 0);
     }
 
     async fn whose_token_it_is_decides_who_may_ask(world: &World) {
@@ -167,8 +167,7 @@ on_both! {
         assert_eq!(reason(world.authority.explain(&world.eve, &about("ci")).await), Reason::NotFound);
         // Who holds all of the secret may ask, and a token about itself.
         let shown = |secret: &ndauth_core::Secret| {
-            let subject = Subject::Secret(secret.expose().parse().expect("a secret"));
-            Inquiry { subject, org: None, question: None, service: None, address: None }
+            about_subject(Subject::Secret(secret.expose().parse().expect("a secret")))
         };
         assert!(world.authority.explain(&world.eve, &shown(&secret)).await.is_ok());
         assert!(world.authority.explain(&presented(&secret), &shown(&secret)).await.is_ok());
@@ -177,13 +176,15 @@ on_both! {
         assert_eq!(reason(asked), Reason::SessionRequired);
         let planned = Inquiry { subject: Subject::Planned(Box::new(new_token("x"))), ..about("ci") };
         assert_eq!(reason(world.authority.explain(&presented(&secret), &planned).await), Reason::SessionRequired);
-        // An admin asks about a token of the org's, by its id.
-        let own = settings("deploy", granted(&["read:assets"]), ExpiryChoice::ORG);
-        let made = world.authority.create_org_token(&world.eve, &"ops".parse().expect("a slug"), &own).await;
-        let id = made.expect("made").view.token.id;
-        let by_id = || Inquiry { subject: Subject::Token(TokenName::Id(id)), ..about("ci") };
-        assert!(world.authority.explain(&world.eve, &by_id()).await.is_ok());
-        assert_eq!(reason(world.authority.explain(&world.ada, &by_id()).await), Reason::NotFound);
+        // An admin asks about a token of the org's, by its id. It is nobody's own.
+        let own = org_token("deploy", &["read:assets"]);
+        let id = world.make(&world.eve, &in_org("ops"), &own).await.view.token.id;
+        let by_id = |whose: &Whose| Inquiry { whose: whose.clone(), ..about_subject(Subject::Token(Which::Id(id))) };
+        assert!(world.authority.explain(&world.eve, &by_id(&in_org("ops"))).await.is_ok());
+        assert_eq!(reason(world.authority.explain(&world.ada, &by_id(&in_org("ops"))).await), Reason::RoleTooLow);
+        for person in [&world.eve, &world.ada] {
+            assert_eq!(reason(world.authority.explain(person, &by_id(MINE)).await), Reason::NotFound);
+        }
     }
 
     /// By asking about a token of one's own, nobody learns which orgs there are.
@@ -191,7 +192,7 @@ on_both! {
         let hidden = ndauth_authority::NewOrg { slug: "hidden".parse().expect("a slug"), name: None, admin: None };
         world.authority.create_org(&CONSOLE, &hidden).await.expect("made");
         world.create(&new_token("anywhere")).await;
-        world.create(&token_with("dev", |new| new.orgs = orgs(&["dev"]))).await;
+        world.create(&token_with("dev", |new| new.orgs = Some(orgs(&["dev"])))).await;
         for name in ["anywhere", "dev"] {
             for org in ["hidden", "nowhere"] {
                 let told = explained(world, &asks(about(name), org, Scope::Ro, None)).await;
@@ -207,7 +208,7 @@ on_both! {
 
     /// What an org admits is for its members to read, and which orgs a service is for, for nobody here.
     async fn an_explanation_tells_no_more_than_one_may_know(world: &World) {
-        let policy = ndauth_authority::NewPolicy {
+        let policy = NewPolicy {
             policy: OrgPolicy { networks: networks("198.51.100.0/24"), ..OrgPolicy::OPEN },
             effective_in: std::time::Duration::ZERO,
             expected: None,
@@ -249,13 +250,13 @@ on_both! {
 
     /// Who reaches itself alone learns nothing of its siblings' names.
     async fn a_narrow_token_learns_no_names(world: &World) {
-        let new = token_with("narrow", |new| new.settings.grants = granted(&["read:assets"]));
+        let new = token_with("narrow", |new| new.grants = granted(&["read:assets"]));
         let token = presented(&world.create(&new).await.secret);
         world.create(&new_token("sibling")).await;
         for name in ["sibling", "nobody"] {
-            let named = TokenName::Name(name.parse().expect("a name"));
-            assert_eq!(reason(world.authority.get_token(&token, &named).await), Reason::SessionRequired, "{name}");
-            assert_eq!(reason(world.authority.revoke_token(&token, &named, None).await), Reason::SessionRequired, "{name}");
+            let named = named(name);
+            assert_eq!(reason(world.show(&token, &named).await), Reason::SessionRequired, "{name}");
+            assert_eq!(reason(world.revoke(&token, &named).await), Reason::SessionRequired, "{name}");
             assert_eq!(reason(world.authority.explain(&token, &about(name)).await), Reason::SessionRequired, "{name}");
         }
     }
@@ -263,8 +264,8 @@ on_both! {
     /// The owner is told of a dead token what is wrong with it.
     async fn the_dead_are_explained(world: &World) {
         let made = world.create(&new_token("ci")).await;
-        let by_id = || Inquiry { subject: Subject::Token(TokenName::Id(made.view.token.id)), ..about("ci") };
-        world.authority.revoke_token(&world.ada, &TokenName::Id(made.view.token.id), None).await.expect("revoked");
+        let by_id = || Inquiry { subject: Subject::Token(Which::Id(made.view.token.id)), ..about("ci") };
+        world.revoke(&world.ada, &Which::Id(made.view.token.id)).await.expect("revoked");
         let told = explained(world, &asks(by_id(), "ops", Scope::Ro, None)).await;
         assert_eq!(first(&told[0]), Some((Factor::Life, Reason::TokenRevoked)));
         world.clock.set(at(60));

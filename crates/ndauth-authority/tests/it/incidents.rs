@@ -2,21 +2,17 @@
 
 use std::time::Duration;
 
-use ndauth_authority::{AnyToken, Credential, NewPolicy, Settling, TokenName, TokenPage, Which, Whose};
-use ndauth_core::{ExpiryChoice, OrgPolicy, OrgSlug, Reason, Role, Scope, Secret, TokenStatus};
+use ndauth_authority::{Credential, NewPolicy, Revoking, TokenPage, Which, Whose};
+use ndauth_core::{OrgPolicy, Reason, RevocationReason, Role, Scope, Secret, TokenStatus};
 
-use crate::life::mine;
 use crate::on_both;
 use crate::world::{
-    CONSOLE, World, at, granted, needs, new_token, orgs, presented, reason, settings, token_with,
+    CONSOLE, MINE, World, at, in_org, named, needs, new_token, of_account, ops, org_token, orgs, presented,
+    reason, token_with,
 };
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: i64 = 24 * 60 * 60;
-
-fn ops() -> OrgSlug {
-    "ops".parse().expect("a slug")
-}
 
 /// The reason for which a secret may not read in an org, or `None`.
 async fn refused_in(world: &World, secret: &Secret, org: &str, access: Scope) -> Option<Reason> {
@@ -27,34 +23,34 @@ async fn refused_in(world: &World, secret: &Secret, org: &str, access: Scope) ->
 on_both! {
     async fn a_suspension_is_lifted_at_its_level_or_above(world: &World) {
         let made = world.create(&new_token("ci")).await;
-        let in_ops = Which { org: Some(ops()), name: TokenName::Id(made.view.token.id) };
-        let any = AnyToken::Id(made.view.token.id);
+        let (ops, id) = (ops(), made.view.token.id);
+        let any = Which::Id(id);
         let both = async || (
             refused_in(world, &made.secret, "ops", Scope::Ro).await,
             refused_in(world, &made.secret, "dev", Scope::Ro).await,
         );
-        assert!(world.authority.suspend_token(&world.eve, &in_ops).await.expect("suspended").changed);
+        assert!(world.authority.suspend_personal_token(&world.eve, &ops, id).await.expect("suspended").changed);
         assert_eq!(both().await, (Some(Reason::SuspendedInOrg), None), "an org's acts there alone");
-        assert_eq!(reason(world.authority.resume_token(&world.ada, &mine("ci")).await), Reason::NotPermitted);
-        assert!(world.authority.suspend_token(&world.ada, &mine("ci")).await.expect("suspended").changed);
+        assert_eq!(reason(world.authority.resume_token(&world.ada, MINE, &named("ci")).await), Reason::NotPermitted);
+        assert!(world.authority.suspend_token(&world.ada, MINE, &named("ci")).await.expect("suspended").changed);
         assert_eq!(both().await, (Some(Reason::TokenSuspended), Some(Reason::TokenSuspended)));
         assert_eq!(reason(world.authority.who_am_i(&presented(&made.secret)).await), Reason::TokenSuspended);
         assert_eq!(reason(world.authority.list_orgs(&presented(&made.secret)).await), Reason::TokenSuspended);
-        world.authority.resume_token(&world.eve, &in_ops).await.expect("its own is lifted");
+        world.authority.resume_personal_token(&world.eve, &ops, id).await.expect("its own is lifted");
         assert_eq!(both().await.0, Some(Reason::TokenSuspended), "and not its owner's");
-        assert!(world.authority.resume_token(&world.ada, &mine("ci")).await.expect("resumed").changed);
+        assert!(world.authority.resume_token(&world.ada, MINE, &named("ci")).await.expect("resumed").changed);
         assert_eq!(both().await, (None, None));
-        world.authority.suspend_any_token(&CONSOLE, &any).await.expect("suspended");
-        assert_eq!(reason(world.authority.resume_token(&world.ada, &mine("ci")).await), Reason::NotPermitted);
-        world.authority.suspend_token(&world.ada, &mine("ci")).await.expect("suspended too");
-        world.authority.suspend_token(&world.eve, &in_ops).await.expect("suspended too");
-        assert!(world.authority.resume_any_token(&CONSOLE, &any).await.expect("all are lifted").changed);
+        world.authority.suspend_token(&CONSOLE, &Whose::Anyone, &any).await.expect("suspended");
+        assert_eq!(reason(world.authority.resume_token(&world.ada, MINE, &named("ci")).await), Reason::NotPermitted);
+        world.authority.suspend_token(&world.ada, MINE, &named("ci")).await.expect("suspended too");
+        world.authority.suspend_personal_token(&world.eve, &ops, id).await.expect("suspended too");
+        assert!(world.authority.resume_token(&CONSOLE, &Whose::Anyone, &any).await.expect("all are lifted").changed);
         assert_eq!(both().await, (None, None));
         // Its name stays its own, and another's token is as unknown as one that is not.
-        world.authority.suspend_token(&world.ada, &mine("ci")).await.expect("suspended");
-        assert_eq!(reason(world.authority.create_token(&world.ada, &new_token("ci")).await), Reason::NameTaken);
-        assert_eq!(reason(world.authority.suspend_token(&world.eve, &mine("ci")).await), Reason::NotFound);
-        assert!(world.authority.check(&CONSOLE).await.expect("checked").faults.is_empty());
+        world.authority.suspend_token(&world.ada, MINE, &named("ci")).await.expect("suspended");
+        assert_eq!(reason(world.authority.create_token(&world.ada, MINE, &new_token("ci")).await), Reason::NameTaken);
+        assert_eq!(reason(world.authority.suspend_token(&world.eve, MINE, &named("ci")).await), Reason::NotFound);
+        world.sound().await;
     }
 
     /// SEC-13: two that revoke all of a time, in either order: the stricter wins.
@@ -64,80 +60,82 @@ on_both! {
         let new = world.create(&new_token("new")).await.secret;
         world.clock.set(at(200));
         let shut = async |who: &Credential, whose: &Whose, seconds| {
-            world.authority.shut_out(who, whose, Some(at(seconds))).await.expect("revoked")
+            world.authority.revoke_all(who, whose, Some(at(seconds))).await.expect("revoked")
         };
         let oona = world.person("oona", true, None).await;
-        let account = Whose::Account("ada".parse().expect("a handle"));
+        let (ops, account) = (in_org("ops"), of_account("ada"));
         // By the owner the earlier instant, by the org the later.
-        let preview = world.authority.preview_shut_out(&world.ada, &Whose::Mine, Some(at(50))).await.expect("told");
-        assert_eq!((preview.tokens, preview.used_today.len(), preview.sequence), (1, 0, None));
-        shut(&world.ada, &Whose::Mine, 50).await;
+        let preview = world.authority.preview_revoke_all(&world.ada, MINE, Some(at(50))).await.expect("told");
+        assert_eq!((preview.value.tokens, preview.value.used_today.len(), preview.changed), (1, 0, false));
+        shut(&world.ada, MINE, 50).await;
         assert_eq!(world.refused(&old).await, Some(Reason::TokenRevoked));
         assert_eq!(world.refused(&new).await, None);
-        let preview = world.authority.preview_shut_out(&world.eve, &Whose::Org(ops()), Some(at(150))).await.expect("told");
-        assert_eq!((preview.tokens, preview.used_today.len()), (1, 1), "the one that was used is told of");
-        shut(&world.eve, &Whose::Org(ops()), 150).await;
+        let preview = world.authority.preview_revoke_all(&world.eve, &ops, Some(at(150))).await.expect("told");
+        assert_eq!((preview.value.tokens, preview.value.used_today.len()), (1, 1), "the one that was used is told of");
+        shut(&world.eve, &ops, 150).await;
         assert_eq!(world.refused(&new).await, Some(Reason::RevokedInOrg));
         assert_eq!(refused_in(world, &new, "dev", Scope::Ro).await, None, "there alone");
         // What is revoked does not live again by a lesser one; and now the operator is the stricter.
-        shut(&world.eve, &Whose::Org(ops()), 10).await;
+        shut(&world.eve, &ops, 10).await;
         assert_eq!(world.refused(&new).await, Some(Reason::RevokedInOrg));
         shut(&oona, &account, 150).await;
-        shut(&world.ada, &Whose::Mine, 20).await;
+        shut(&world.ada, MINE, 20).await;
         assert_eq!(refused_in(world, &new, "dev", Scope::Ro).await, Some(Reason::TokenRevoked));
-        assert_eq!(reason(world.authority.shut_out(&world.ada, &account, None).await), Reason::NotPermitted);
-        assert_eq!(reason(world.authority.shut_out(&world.ada, &Whose::Org(ops()), None).await), Reason::RoleTooLow);
-        let later = world.authority.shut_out(&world.ada, &Whose::Mine, Some(at(201))).await;
+        assert_eq!(reason(world.authority.revoke_all(&world.ada, &account, None).await), Reason::NotPermitted);
+        assert_eq!(reason(world.authority.revoke_all(&world.ada, &ops, None).await), Reason::RoleTooLow);
+        let later = world.authority.revoke_all(&world.ada, MINE, Some(at(201))).await;
         assert_eq!(reason(later), Reason::InvalidArgument);
         // Its session is none of its tokens, and it makes new ones.
         let fresh = world.create(&new_token("new")).await.secret;
         assert_eq!(world.refused(&fresh).await, None);
-        assert!(world.authority.check(&CONSOLE).await.expect("checked").faults.is_empty());
+        world.sound().await;
     }
 
     /// A token that an org revoked with all others does not come back by rotating itself.
     async fn what_an_org_revoked_does_not_rotate_itself_back_in(world: &World) {
-        let made = world.create(&token_with("ci", |new| new.settings.self_rotating = true)).await;
+        let made = world.create(&token_with("ci", |new| new.self_rotating = true)).await;
         world.clock.set(at(100));
-        world.authority.shut_out(&world.eve, &Whose::Org(ops()), None).await.expect("revoked");
+        world.authority.revoke_all(&world.eve, &in_org("ops"), None).await.expect("revoked");
         let stolen = presented(&made.secret);
-        let rotated = world.authority.rotate_token(&stolen, &mine("ci"), HOUR, None).await;
+        let rotated = world.authority.rotate_token(&stolen, MINE, &named("ci"), HOUR, None).await;
         assert_eq!(reason(rotated), Reason::RevokedInOrg);
-        let by_owner = world.authority.rotate_token(&world.ada, &mine("ci"), HOUR, None).await.expect("by its owner it is");
-        assert_eq!(world.refused(&by_owner.secret).await, None);
+        let by_owner = world.authority.rotate_token(&world.ada, MINE, &named("ci"), HOUR, None).await.expect("by its owner it is");
+        assert_eq!(world.refused(&by_owner.value.secret).await, None);
         assert_eq!(world.refused(&made.secret).await, Some(Reason::RevokedInOrg));
     }
 
     async fn a_frozen_org_can_be_looked_at_and_not_changed(world: &World) {
-        let made = world.create(&token_with("ci", |new| new.orgs = orgs(&["ops"]))).await;
-        let freeze = async |who: &Credential, frozen| world.authority.set_frozen(who, &ops(), frozen).await;
-        assert_eq!(reason(freeze(&world.ada, true).await), Reason::RoleTooLow);
-        assert!(freeze(&world.eve, true).await.expect("frozen").0);
-        assert!(!freeze(&world.eve, true).await.expect("told").0);
+        let made = world.create(&token_with("ci", |new| new.orgs = Some(orgs(&["ops"])))).await;
+        let freeze = async |who: &Credential| world.authority.freeze_org(who, &ops()).await;
+        assert_eq!(reason(freeze(&world.ada).await), Reason::RoleTooLow);
+        assert!(freeze(&world.eve).await.expect("frozen").changed);
+        assert!(!freeze(&world.eve).await.expect("told").changed);
         assert_eq!(refused_in(world, &made.secret, "ops", Scope::Rw).await, Some(Reason::OrgFrozen));
         assert_eq!(refused_in(world, &made.secret, "ops", Scope::Ro).await, None);
-        let settings = settings("x", granted(&["read:assets"]), ExpiryChoice::ORG);
-        assert_eq!(reason(world.authority.create_org_token(&world.eve, &ops(), &settings).await), Reason::OrgFrozen);
-        let named = world.authority.create_token(&world.ada, &token_with("x", |new| new.orgs = orgs(&["ops"]))).await;
-        assert_eq!(reason(named), Reason::OrgFrozen);
-        assert_eq!(reason(world.authority.rotate_token(&world.ada, &mine("ci"), HOUR, None).await), Reason::OrgFrozen);
+        for (by, whose, new) in [
+            (&world.eve, &in_org("ops"), org_token("x", &["read:assets"])),
+            (&world.ada, MINE, token_with("x", |new| new.orgs = Some(orgs(&["ops"])))),
+        ] {
+            assert_eq!(reason(world.authority.create_token(by, whose, &new).await), Reason::OrgFrozen);
+        }
+        assert_eq!(reason(world.authority.rotate_token(&world.ada, MINE, &named("ci"), HOUR, None).await), Reason::OrgFrozen);
         let ada = "ada".parse().expect("a handle");
         assert_eq!(reason(world.authority.set_member(&world.eve, &ops(), &ada, Role::Ro).await), Reason::OrgFrozen);
         assert_eq!(reason(world.authority.remove_member(&world.eve, &ops(), &ada).await), Reason::OrgFrozen);
         world.authority.set_member(&CONSOLE, &ops(), &ada, Role::Rw).await.expect("the operator may");
-        world.authority.revoke_token(&world.ada, &TokenName::Name("ci".parse().expect("a name")), None).await.expect("revoked");
-        assert!(freeze(&world.eve, false).await.expect("unfrozen").0);
-        let again = world.create(&token_with("ci", |new| new.orgs = orgs(&["ops"]))).await;
+        world.revoke(&world.ada, &named("ci")).await.expect("revoked");
+        assert!(world.authority.unfreeze_org(&world.eve, &ops()).await.expect("unfrozen").changed);
+        let again = world.create(&token_with("ci", |new| new.orgs = Some(orgs(&["ops"])))).await;
         assert_eq!(world.refused(&again.secret).await, None);
-        assert!(world.authority.check(&CONSOLE).await.expect("checked").faults.is_empty());
+        world.sound().await;
     }
 
     /// Once a day, off the path, and suspended only where an org says so.
     async fn a_retired_secret_that_turns_up_is_recorded(world: &World) {
         let old = world.create(&new_token("ci")).await.secret;
         world.clock.set(at(1));
-        let new = world.authority.rotate_token(&world.ada, &mine("ci"), Duration::ZERO, None).await.expect("rotated");
-        world.authority.settle_rotation(&world.ada, &mine("ci"), &Settling::Confirm(None)).await.expect("confirmed");
+        let new = world.authority.rotate_token(&world.ada, MINE, &named("ci"), Duration::ZERO, None).await.expect("rotated").value;
+        world.authority.confirm_rotation(&world.ada, MINE, &named("ci"), None).await.expect("confirmed");
         let events = async || world.authority.check(&CONSOLE).await.expect("checked").events;
         let present = async || {
             assert_eq!(world.refused(&old).await, Some(Reason::SecretReplaced));
@@ -149,10 +147,7 @@ on_both! {
             present().await;
         }
         assert_eq!(events().await, before + 1);
-        let shown = async || {
-            let name = TokenName::Name("ci".parse().expect("a name"));
-            world.authority.get_token(&world.log_in("ada").await, &name).await.expect("shown").view
-        };
+        let shown = async || world.show(&world.log_in("ada").await, &named("ci")).await.expect("shown");
         assert_eq!(shown().await.secrets[0].reused_at, Some(at(100)));
         assert_eq!(world.refused(&new.secret).await, None, "off by default");
         let policy = OrgPolicy { suspend_on_reuse: true, ..OrgPolicy::OPEN };
@@ -162,14 +157,14 @@ on_both! {
         present().await;
         assert_eq!(world.refused(&new.secret).await, Some(Reason::SuspendedInOrg));
         assert_eq!(refused_in(world, &new.secret, "dev", Scope::Ro).await, None);
-        let in_ops = Which { org: Some(ops()), name: TokenName::Id(shown().await.token.id) };
-        world.authority.resume_token(&world.log_in("eve").await, &in_ops).await.expect("resumed");
+        let (eve, id) = (world.log_in("eve").await, shown().await.token.id);
+        world.authority.resume_personal_token(&eve, &ops(), id).await.expect("resumed");
         // What retired over 30 days ago lies in too many places.
         world.clock.set(at(31 * DAY));
         present().await;
         assert_eq!(world.refused(&new.secret).await, None);
         assert_eq!(shown().await.secrets[0].reused_at, Some(at(31 * DAY)));
-        assert!(world.authority.check(&CONSOLE).await.expect("checked").faults.is_empty());
+        world.sound().await;
     }
 
     /// SEC-40: whoever knows a prefix, or knows nothing, touches nobody's family.
@@ -192,7 +187,7 @@ on_both! {
     /// A wrong secret is refused in the same words, of the same length, whatever it is near to.
     async fn every_wrong_secret_is_refused_alike(world: &World) {
         let dead = world.create(&new_token("dead")).await.secret;
-        world.authority.revoke_token(&world.ada, &TokenName::Name("dead".parse().expect("a name")), None).await.expect("revoked");
+        world.revoke(&world.ada, &named("dead")).await.expect("revoked");
         let mut near = dead.expose().to_owned().into_bytes();
         near[20] = if near[20] == b'A' { b'B' } else { b'A' };
         let near = String::from_utf8(near).expect("text");
@@ -211,21 +206,22 @@ on_both! {
 
     /// SEC-16: what is left out of a call to revoke makes it no weaker.
     async fn sec_16_what_is_left_out_weakens_nothing(world: &World) {
-        for (number, reason) in [None, Some("leaked")].into_iter().enumerate() {
+        for (number, note) in [None, Some("leaked")].into_iter().enumerate() {
             let name = format!("t{number}");
             let secret = world.create(&new_token(&name)).await.secret;
-            let which = TokenName::Name(name.parse().expect("a name"));
-            let reason = reason.map(|text: &str| text.parse().expect("a text"));
-            let id = world.authority.revoke_token(&world.ada, &which, reason.as_ref()).await.expect("revoked").view.token.id;
+            let note = note.map(|text: &str| text.parse().expect("a text"));
+            let why = Revoking { note: note.clone(), ..Revoking::because(RevocationReason::NoLongerNeeded) };
+            let revoked = world.authority.revoke_token(&world.ada, MINE, &named(&name), &why).await;
+            let id = revoked.expect("revoked").value.token.id;
             assert_eq!(world.refused(&secret).await, Some(Reason::TokenRevoked));
-            let shown = world.authority.get_token(&world.ada, &TokenName::Id(id)).await.expect("shown").view;
+            let shown = world.show(&world.ada, &Which::Id(id)).await.expect("shown");
             let told = shown.revocation.clone().expect("its owner is told");
-            assert_eq!((told.by.as_str(), told.reason), ("ada", reason));
+            assert_eq!((told.by.as_str(), told.reason, told.note), ("ada", why.reason, note));
             assert_eq!(shown.status(at(0)), TokenStatus::Revoked);
         }
         let all = [world.create(&new_token("a")).await.secret, world.create(&new_token("b")).await.secret];
         world.clock.set(at(1));
-        world.authority.shut_out(&world.ada, &Whose::Mine, None).await.expect("revoked");
+        world.authority.revoke_all(&world.ada, MINE, None).await.expect("revoked");
         for secret in &all {
             assert_eq!(world.refused(secret).await, Some(Reason::TokenRevoked));
         }
@@ -233,8 +229,8 @@ on_both! {
 
     async fn admins_see_what_can_touch_their_org_and_no_more(world: &World) {
         world.create(&new_token("everywhere")).await;
-        world.create(&token_with("here", |new| new.orgs = orgs(&["ops", "dev"]))).await;
-        world.create(&token_with("there", |new| new.orgs = orgs(&["dev"]))).await;
+        world.create(&token_with("here", |new| new.orgs = Some(orgs(&["ops", "dev"])))).await;
+        world.create(&token_with("there", |new| new.orgs = Some(orgs(&["dev"])))).await;
         let page = TokenPage { include_revoked: false, after: None, limit: 100 };
         let listed = world.authority.list_personal_tokens(&world.eve, &ops(), page).await.expect("listed");
         let mut told: Vec<_> = listed
@@ -248,8 +244,13 @@ on_both! {
         let here = orgs(&["ops"]);
         assert_eq!(told, [("everywhere", owner, ndauth_core::Orgs::All), ("here", owner, here)]);
         assert_eq!(reason(world.authority.list_personal_tokens(&world.ada, &ops(), page).await), Reason::RoleTooLow);
-        let there = world.authority.get_token(&world.ada, &TokenName::Name("there".parse().expect("a name"))).await;
-        let there = Which { org: Some(ops()), name: TokenName::Id(there.expect("shown").view.token.id) };
-        assert_eq!(reason(world.authority.suspend_token(&world.eve, &there).await), Reason::NotFound);
+        let there = world.show(&world.ada, &named("there")).await.expect("shown").token.id;
+        let own = world.make(&world.eve, &in_org("ops"), &org_token("own", &["read:assets"])).await.view.token.id;
+        for id in [there, own] {
+            let suspended = world.authority.suspend_personal_token(&world.eve, &ops(), id).await;
+            assert_eq!(reason(suspended), Reason::NotFound);
+            let resumed = world.authority.resume_personal_token(&world.eve, &ops(), id).await;
+            assert_eq!(reason(resumed), Reason::NotFound);
+        }
     }
 }

@@ -2,27 +2,26 @@
 
 use std::time::Duration;
 
-use ndauth_authority::{Tidied, TokenName};
+use ndauth_authority::Tidied;
 use ndauth_core::{Reason, Requirement};
 
-use crate::life::mine;
 use crate::on_both;
-use crate::world::{CONSOLE, at, days, new_token, reason, token_with};
+use crate::world::{CONSOLE, MINE, at, days, named, new_token, reason, token_with};
 
 const DAY: i64 = 24 * 60 * 60;
 
 on_both! {
     async fn the_long_dead_go_and_the_living_stay(world: &World) {
         let revoked = world.create(&new_token("revoked")).await.secret;
-        world.authority.revoke_token(&world.ada, &TokenName::Name("revoked".parse().expect("a name")), None).await.expect("revoked");
-        world.create(&token_with("expired", |new| new.settings.expiry = days(30))).await;
+        world.revoke(&world.ada, &named("revoked")).await.expect("revoked");
+        world.create(&token_with("expired", |new| new.expiry = days(30))).await;
         let living = world.create(&token_with("living", |new| {
-            new.settings.expiry = ndauth_core::ExpiryChoice::In(ndauth_core::Lifetime::Endless);
+            new.expiry = ndauth_core::ExpiryChoice::In(ndauth_core::Lifetime::Endless);
         })).await.secret;
-        let rotated = world.authority.rotate_token(&world.ada, &mine("living"), Duration::ZERO, None).await.expect("rotated");
+        let rotated = world.authority.rotate_token(&world.ada, MINE, &named("living"), Duration::ZERO, None).await.expect("rotated").value;
         assert_eq!(world.refused(&rotated.secret).await, None);
         world.authority.follow_up().await.expect("confirmed");
-        world.authority.suspend_token(&world.ada, &mine("expired")).await.expect("suspended");
+        world.authority.suspend_token(&world.ada, MINE, &named("expired")).await.expect("suspended");
         world.authority.revoke_service(&CONSOLE, &"ops only".parse().expect("a name")).await.expect("revoked");
         world.authority.write_uses().await.expect("written");
         let tidy = async || world.authority.tidy_up_now(&CONSOLE).await.expect("tidied");
@@ -40,8 +39,7 @@ on_both! {
         assert_eq!(tidy().await, Tidied::default());
         let told = world.ask(&world.service, living.expose(), &Requirement::Identity).await;
         assert!(told.outcome.is_err());
-        let checked = world.authority.check(&CONSOLE).await.expect("checked");
-        assert_eq!(checked.faults, Vec::<String>::new());
+        world.sound().await;
         // Another that loads it all holds the same.
         world.load_again().await;
         assert_eq!(world.refused(&revoked).await, Some(Reason::SecretUnknown));
@@ -51,14 +49,14 @@ on_both! {
         for number in 0..230 {
             let name = format!("t{number}");
             world.create(&new_token(&name)).await;
-            world.authority.revoke_token(&world.ada, &TokenName::Name(name.parse().expect("a name")), None).await.expect("revoked");
+            world.revoke(&world.ada, &named(&name)).await.expect("revoked");
         }
         world.clock.set(at(401 * DAY));
         assert_eq!(world.authority.tidy_up_now(&CONSOLE).await.expect("tidied").tokens, 230);
     }
 
     async fn a_clock_that_jumps_removes_nothing(world: &World) {
-        world.create(&token_with("old", |new| new.settings.expiry = days(1))).await;
+        world.create(&token_with("old", |new| new.expiry = days(1))).await;
         assert_eq!(world.authority.tidy_up().await.expect("it looks at the clock"), Tidied::default());
         world.clock.set(at(800 * DAY));
         for _ in 0..3 {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ndauth_authority::{
-    AuthorityError, Credential, NewPolicy, RotatedToken, Settling, TokenName, TokenOrder, TokenQuery, Which,
+    AuthorityError, Credential, NewPolicy, NewToken, Rotated, Settling, TokenOrder, TokenQuery,
 };
 use ndauth_core::{
     Expiry, ExpiryChoice, Lifetime, OrgPolicy, Reason, Retirement, Rotation, Scope, Secret, TokenStatus,
@@ -13,26 +13,25 @@ use ndauth_core::{
 use tokio::task::JoinSet;
 
 use crate::on_both;
-use crate::world::{World, at, days, granted, new_token, orgs, presented, reason, settings, token_with};
+use crate::world::{
+    MINE, PAGE, World, at, days, in_org, named, new_token, ops, org_token, orgs, presented, reason, settle,
+    token_with,
+};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: i64 = 24 * 60 * 60;
 
-pub(crate) fn mine(name: &str) -> Which {
-    TokenName::Name(name.parse().expect("a name")).into()
+async fn rotate(world: &World, overlap: Duration) -> Result<Rotated, AuthorityError> {
+    let rotated = world.authority.rotate_token(&world.ada, MINE, &named("ci"), overlap, None).await;
+    rotated.map(|done| done.value)
 }
 
-async fn rotate(world: &World, overlap: Duration) -> Result<RotatedToken, AuthorityError> {
-    world.authority.rotate_token(&world.ada, &mine("ci"), overlap, None).await
-}
-
-async fn settle(world: &World, settling: Settling) -> Result<bool, AuthorityError> {
-    Ok(world.authority.settle_rotation(&world.ada, &mine("ci"), &settling).await?.changed)
+async fn settled(world: &World, settling: Settling) -> Result<bool, AuthorityError> {
+    Ok(settle(&world.authority, &world.ada, &named("ci"), &settling).await?.changed)
 }
 
 async fn view(world: &World) -> TokenView {
-    let name = TokenName::Name("ci".parse().expect("a name"));
-    world.authority.get_token(&world.ada, &name).await.expect("shown").view
+    world.show(&world.ada, &named("ci")).await.expect("shown")
 }
 
 /// Asks with a secret, and does what that sets off.
@@ -75,14 +74,14 @@ on_both! {
             other => panic!("{other:?}"),
         };
         assert_eq!(told, "203.0.113.9".parse().ok());
-        assert_eq!(reason(settle(world, Settling::Retire { anyway: false }).await), Reason::NotSafeYet);
+        assert_eq!(reason(settled(world, Settling::Retire { anyway: false }).await), Reason::NotSafeYet);
         assert_eq!(reason(rotate(world, Duration::ZERO).await), Reason::OverlapRuns);
-        assert!(settle(world, Settling::Retire { anyway: true }).await.expect("retired"));
+        assert!(settled(world, Settling::Retire { anyway: true }).await.expect("retired"));
         assert_eq!(used(world, &old).await, Some(Reason::SecretReplaced));
         assert_eq!(used(world, &new.secret).await, None);
-        assert_eq!(reason(settle(world, Settling::Retire { anyway: true }).await), Reason::NoRotation);
+        assert_eq!(reason(settled(world, Settling::Retire { anyway: true }).await), Reason::NoRotation);
         assert!(rotate(world, HOUR).await.is_ok());
-        assert!(world.authority.check(&Credential::Console).await.expect("checked").faults.is_empty());
+        world.sound().await;
     }
 
     async fn what_nobody_confirms_expires(world: &World) {
@@ -91,15 +90,15 @@ on_both! {
         world.clock.set(at(15 * 60));
         assert_eq!(used(world, &new).await, Some(Reason::SecretExpired));
         assert_eq!(used(world, &old).await, None);
-        assert_eq!(reason(settle(world, Settling::Confirm(None)).await), Reason::NoRotation);
+        assert_eq!(reason(settled(world, Settling::Confirm(None)).await), Reason::NoRotation);
         // Another can be drawn, dropped, and drawn again.
         let second = rotate(world, HOUR).await.expect("rotated").secret;
-        assert!(settle(world, Settling::Drop).await.expect("dropped"));
+        assert!(settled(world, Settling::Drop).await.expect("dropped"));
         assert_eq!(used(world, &second).await, Some(Reason::SecretExpired));
         let third = rotate(world, Duration::ZERO).await.expect("rotated").secret;
         let confirm = Settling::Confirm(Some(third.prefix()));
-        assert!(settle(world, confirm.clone()).await.expect("confirmed"));
-        assert!(!settle(world, confirm).await.expect("all is well"), "it is confirmed already");
+        assert!(settled(world, confirm.clone()).await.expect("confirmed"));
+        assert!(!settled(world, confirm).await.expect("all is well"), "it is confirmed already");
         assert_eq!(used(world, &old).await, Some(Reason::SecretReplaced), "without an overlap");
         assert_eq!(used(world, &third).await, None);
     }
@@ -125,9 +124,9 @@ on_both! {
                 let (authority, ada) = (std::sync::Arc::clone(&world.authority), presented(&secret));
                 tries.spawn(async move {
                     match what(n) {
-                        None => authority.rotate_token(&ada, &mine("ci"), 2 * HOUR, None).await.map(|_| true),
+                        None => authority.rotate_token(&ada, MINE, &named("ci"), 2 * HOUR, None).await.map(|_| true),
                         Some(settling) => {
-                            authority.settle_rotation(&ada, &mine("ci"), &settling).await.map(|done| done.changed)
+                            settle(&authority, &ada, &named("ci"), &settling).await.map(|done| done.changed)
                         }
                     }
                 });
@@ -151,7 +150,7 @@ on_both! {
             for _ in 0..50 {
                 let (authority, ada) = (std::sync::Arc::clone(&world.authority), presented(&secret));
                 let enough = Some(Duration::from_secs(100 * 24 * 60 * 60));
-                tries.spawn(async move { authority.renew_token(&ada, &mine("ci"), enough).await.map(|done| done.changed) });
+                tries.spawn(async move { authority.renew_token(&ada, MINE, &named("ci"), enough).await.map(|done| done.changed) });
             }
             tries.join_all().await.into_iter().filter(|done| matches!(done, Ok(true))).count()
         };
@@ -161,48 +160,47 @@ on_both! {
 
     /// SEC-21: no other credential of the same person, or of the same token, rotates or renews a token.
     async fn sec_21_only_the_tokens_own_secret_in_force_rotates_it(world: &World) {
-        let turning = token_with("ci", |new| new.settings.self_rotating = true);
+        let turning = token_with("ci", |new| new.self_rotating = true);
         let ci = presented(&world.create(&turning).await.secret);
-        let other = presented(&world.create(&token_with("other", |new| new.settings.self_rotating = true)).await.secret);
+        let other = presented(&world.create(&token_with("other", |new| new.self_rotating = true)).await.secret);
         let plain = presented(&world.create(&new_token("plain")).await.secret);
         let by = async |credential: &Credential, name: &str| {
-            world.authority.rotate_token(credential, &mine(name), HOUR, None).await
+            world.authority.rotate_token(credential, MINE, &named(name), HOUR, None).await
         };
         assert_eq!(reason(by(&other, "ci").await), Reason::SessionRequired);
         assert_eq!(reason(by(&plain, "plain").await), Reason::SessionRequired);
-        let renewed = world.authority.renew_token(&other, &mine("ci"), None).await;
+        let renewed = world.authority.renew_token(&other, MINE, &named("ci"), None).await;
         assert_eq!(reason(renewed), Reason::SessionRequired);
-        assert_eq!(reason(world.authority.renew_token(&plain, &mine("plain"), None).await), Reason::SessionRequired);
+        assert_eq!(reason(world.authority.renew_token(&plain, MINE, &named("plain"), None).await), Reason::SessionRequired);
 
         world.clock.set(at(10 * DAY));
-        assert_eq!(reason(world.authority.rotate_token(&ci, &mine("ci"), HOUR, Some(days(30))).await), Reason::InvalidArgument);
-        let drawn = by(&ci, "ci").await.expect("it rotates itself").secret;
+        assert_eq!(reason(world.authority.rotate_token(&ci, MINE, &named("ci"), HOUR, Some(days(30))).await), Reason::InvalidArgument);
+        let drawn = by(&ci, "ci").await.expect("it rotates itself").value.secret;
         let new = presented(&drawn);
         // The old one cannot say that the new one arrived.
-        let confirm = Settling::Confirm(None);
-        assert_eq!(reason(world.authority.settle_rotation(&ci, &mine("ci"), &confirm).await), Reason::SessionRequired);
-        assert!(world.authority.settle_rotation(&new, &mine("ci"), &confirm).await.expect("confirmed").changed);
+        assert_eq!(reason(world.authority.confirm_rotation(&ci, MINE, &named("ci"), None).await), Reason::SessionRequired);
+        assert!(world.authority.confirm_rotation(&new, MINE, &named("ci"), None).await.expect("confirmed").changed);
         // Its first use may have been faster: then that it took over is no failure.
-        let again = Settling::Confirm(Some(drawn.prefix()));
-        assert!(!world.authority.settle_rotation(&new, &mine("ci"), &again).await.expect("all is well").changed);
-        assert_eq!(reason(world.authority.settle_rotation(&ci, &mine("ci"), &again).await), Reason::SessionRequired);
-        let shown = world.authority.get_token(&new, &TokenName::Name("ci".parse().expect("a name"))).await;
-        assert_eq!(shown.expect("shown").view.token.expires_at, Expiry::At(at(90 * DAY)), "its end stays");
+        let prefix = Some(drawn.prefix());
+        assert!(!world.authority.confirm_rotation(&new, MINE, &named("ci"), prefix).await.expect("all is well").changed);
+        assert_eq!(reason(world.authority.confirm_rotation(&ci, MINE, &named("ci"), prefix).await), Reason::SessionRequired);
+        let shown = world.show(&new, &named("ci")).await;
+        assert_eq!(shown.expect("shown").token.expires_at, Expiry::At(at(90 * DAY)), "its end stays");
         // One that retires does nothing of the sort any more.
         assert_eq!(reason(by(&ci, "ci").await), Reason::SessionRequired);
-        assert_eq!(reason(world.authority.renew_token(&ci, &mine("ci"), None).await), Reason::SessionRequired);
-        assert!(world.authority.renew_token(&new, &mine("ci"), None).await.expect("renewed").changed);
+        assert_eq!(reason(world.authority.renew_token(&ci, MINE, &named("ci"), None).await), Reason::SessionRequired);
+        assert!(world.authority.renew_token(&new, MINE, &named("ci"), None).await.expect("renewed").changed);
     }
 
     /// SEC-22: an answer that never arrives leaves no secret that serves for good, and nothing that its owner does not see.
     async fn sec_22_what_nobody_was_told_of_dies_and_is_seen(world: &World) {
-        let waiting = token_with("ci", |new| new.settings.pending = true);
+        let waiting = token_with("ci", |new| new.pending = true);
         let made = world.create(&waiting).await;
         drop(made.secret);
-        let listed = world.authority.list_tokens(&world.ada, &TokenQuery::all(false, 10)).await.expect("listed");
+        let listed = world.authority.list_tokens(&world.ada, MINE, PAGE).await.expect("listed");
         assert_eq!(listed.views.len(), 1);
         assert_eq!(view(world).await.status(at(0)), TokenStatus::Pending);
-        assert_eq!(reason(world.authority.create_token(&world.ada, &new_token("ci")).await), Reason::NameTaken);
+        assert_eq!(reason(world.authority.create_token(&world.ada, MINE, &new_token("ci")).await), Reason::NameTaken);
         world.clock.set(at(15 * 60));
         assert_eq!(view(world).await.status(at(15 * 60)), TokenStatus::Expired);
         // Its name is free, and it counts for nothing.
@@ -215,13 +213,13 @@ on_both! {
     }
 
     async fn renewals_go_by_thirty_days_and_not_beyond_policy(world: &World) {
-        world.create(&token_with("ci", |new| new.orgs = orgs(&["ops"]))).await;
-        world.create(&token_with("long", |new| new.settings.expiry = days(180))).await;
+        world.create(&token_with("ci", |new| new.orgs = Some(orgs(&["ops"])))).await;
+        world.create(&token_with("long", |new| new.expiry = days(180))).await;
         world.create(&token_with("ro", |new| new.scope = Some(Scope::Ro))).await;
         let renew = async |name: &str, minimum: Option<u64>| {
             let minimum = minimum.map(|days| Duration::from_secs(days * 24 * 60 * 60));
-            let renewed = world.authority.renew_token(&world.ada, &mine(name), minimum).await?;
-            Ok::<_, AuthorityError>((renewed.changed, renewed.view.token.expires_at))
+            let renewed = world.authority.renew_token(&world.ada, MINE, &named(name), minimum).await?;
+            Ok::<_, AuthorityError>((renewed.changed, renewed.value.token.expires_at))
         };
         for name in ["long", "ro"] {
             assert_eq!(reason(renew(name, None).await), Reason::NotRenewable, "{name}");
@@ -231,64 +229,63 @@ on_both! {
         assert_eq!(renew("ci", Some(91)).await.expect("renewed"), (true, Expiry::At(at(120 * DAY))));
         let policy = OrgPolicy { longest_lifetime: Lifetime::For(Duration::from_secs(130 * 24 * 60 * 60)), ..OrgPolicy::OPEN };
         let new = NewPolicy { policy, effective_in: Duration::ZERO, expected: None };
-        world.authority.set_policy(&world.eve, &"ops".parse().expect("a slug"), &new).await.expect("set");
+        world.authority.set_policy(&world.eve, &ops(), &new).await.expect("set");
         assert_eq!(renew("ci", None).await.expect("renewed"), (true, Expiry::At(at(130 * DAY))), "as far as it goes");
         assert_eq!(reason(renew("ci", None).await), Reason::NotRenewable);
         // A rotation gives it its lifetime again, from then on.
         world.clock.set(at(100 * DAY));
         let ada = world.log_in("ada").await;
-        let rotated = world.authority.rotate_token(&ada, &mine("ci"), HOUR, None).await.expect("rotated");
-        assert_eq!(used(world, &rotated.secret).await, None);
-        let shown = world.authority.get_token(&ada, &TokenName::Name("ci".parse().expect("a name"))).await;
-        assert_eq!(shown.expect("shown").view.token.expires_at, Expiry::At(at(190 * DAY)));
+        let rotated = world.authority.rotate_token(&ada, MINE, &named("ci"), HOUR, None).await.expect("rotated");
+        assert_eq!(used(world, &rotated.value.secret).await, None);
+        let shown = world.show(&ada, &named("ci")).await;
+        assert_eq!(shown.expect("shown").token.expires_at, Expiry::At(at(190 * DAY)));
         world.clock.set(at(200 * DAY));
         let ada = world.log_in("ada").await;
-        let dead = world.authority.rotate_token(&ada, &mine("ci"), HOUR, None).await.expect_err("it is dead");
+        let dead = world.authority.rotate_token(&ada, MINE, &named("ci"), HOUR, None).await.expect_err("it is dead");
         assert_eq!(dead.to_string(), "the token `ci` expired 10 days ago (2027-07-24)");
         assert_eq!(dead.reason(), Reason::TokenDead);
     }
 
     async fn an_orgs_tokens_rotate_and_renew_by_its_admins(world: &World) {
-        let ops: ndauth_core::OrgSlug = "ops".parse().expect("a slug");
-        let settings = settings("deploy", granted(&["write:assets"]), days(30));
-        let made = world.authority.create_org_token(&world.eve, &ops, &settings).await.expect("made");
-        let which = Which { org: Some(ops.clone()), name: TokenName::Name("deploy".parse().expect("a name")) };
-        let refused = world.authority.rotate_token(&world.ada, &which, HOUR, None).await;
+        let (ours, which) = (in_org("ops"), named("deploy"));
+        let new = NewToken { expiry: days(30), ..org_token("deploy", &["write:assets"]) };
+        let made = world.make(&world.eve, &ours, &new).await;
+        let refused = world.authority.rotate_token(&world.ada, &ours, &which, HOUR, None).await;
         assert_eq!(reason(refused), Reason::RoleTooLow);
-        let rotated = world.authority.rotate_token(&world.eve, &which, HOUR, None).await.expect("rotated");
+        let rotated = world.authority.rotate_token(&world.eve, &ours, &which, HOUR, None).await.expect("rotated");
         let asked = async |secret: &Secret| {
             let refused = world.refused_permission(secret, "write:assets").await;
             world.authority.follow_up().await.expect("followed up");
             refused
         };
-        assert_eq!(asked(&rotated.secret).await, None);
+        assert_eq!(asked(&rotated.value.secret).await, None);
         assert_eq!(asked(&made.secret).await, None, "the overlap runs");
         world.clock.set(at(3600));
         assert_eq!(asked(&made.secret).await, Some(Reason::SecretReplaced));
-        let renewed = world.authority.renew_token(&world.eve, &which, None).await.expect("renewed");
-        assert_eq!(renewed.view.token.expires_at, Expiry::At(at(60 * DAY)));
-        let longer = world.authority.rotate_token(&world.eve, &which, HOUR, Some(days(31))).await;
+        let renewed = world.authority.renew_token(&world.eve, &ours, &which, None).await.expect("renewed");
+        assert_eq!(renewed.value.token.expires_at, Expiry::At(at(60 * DAY)));
+        let longer = world.authority.rotate_token(&world.eve, &ours, &which, HOUR, Some(days(31))).await;
         assert_eq!(reason(longer), Reason::InvalidArgument, "no longer than it was made for");
         let never = Some(ExpiryChoice::In(Lifetime::Endless));
-        assert_eq!(reason(world.authority.rotate_token(&world.eve, &which, HOUR, never).await), Reason::InvalidArgument);
+        assert_eq!(reason(world.authority.rotate_token(&world.eve, &ours, &which, HOUR, never).await), Reason::InvalidArgument);
     }
 
     async fn lists_are_filtered_sorted_and_paged(world: &World) {
         for (second, (name, lifetime)) in (1..).zip([("b", 30), ("a", 60), ("c", 10)]) {
             world.clock.set(at(second));
-            world.create(&token_with(name, |new| new.settings.expiry = days(lifetime))).await;
+            world.create(&token_with(name, |new| new.expiry = days(lifetime))).await;
         }
         world.clock.set(at(DAY));
         let ada = world.log_in("ada").await;
-        let used = world.authority.rotate_token(&ada, &mine("a"), HOUR, None).await.expect("rotated");
-        assert_eq!(world.refused(&used.secret).await, None);
+        let used = world.authority.rotate_token(&ada, MINE, &named("a"), HOUR, None).await.expect("rotated");
+        assert_eq!(world.refused(&used.value.secret).await, None);
         world.authority.write_uses().await.expect("written");
         let names = async |change: fn(&mut TokenQuery)| {
             let mut query = TokenQuery::all(false, 2);
             change(&mut query);
             let mut names = Vec::new();
             loop {
-                let listed = world.authority.list_tokens(&ada, &query).await.expect("listed");
+                let listed = world.authority.list_tokens(&ada, MINE, &query).await.expect("listed");
                 names.extend(listed.views.iter().map(|view| view.token.name.to_string()));
                 query.after = listed.next;
                 if query.after.is_none() {

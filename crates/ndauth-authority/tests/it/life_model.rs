@@ -3,14 +3,13 @@
 
 use std::time::Duration;
 
-use ndauth_authority::{AuthorityError, Engine, NewPolicy, Settling};
+use ndauth_authority::{Engine, NewPolicy, Settling};
 use ndauth_core::{Lifetime, OrgPolicy, Reason, Secret};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use tokio::runtime::Runtime;
 
-use crate::life::mine;
-use crate::world::{World, at, days, orgs, token_with};
+use crate::world::{MINE, World, at, days, named, ops, orgs, settle, token_with};
 
 const HOUR: i64 = 60 * 60;
 const DAY: i64 = 24 * HOUR;
@@ -180,8 +179,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 async fn play(engine: Engine, steps: &[Step]) {
     let mut world = World::new(engine).await;
     let made = token_with("ci", |new| {
-        new.orgs = orgs(&["ops"]);
-        new.settings.expiry = days(60);
+        new.orgs = Some(orgs(&["ops"]));
+        new.expiry = days(60);
     });
     let mut secrets: Vec<Secret> = vec![world.create(&made).await.secret];
     let mut model = Model {
@@ -195,10 +194,11 @@ async fn play(engine: Engine, steps: &[Step]) {
             Step::Rotate { overlap_hours, days: chosen } => {
                 let overlap = Duration::from_secs(overlap_hours.unsigned_abs() * 60 * 60);
                 let expiry = chosen.map(|count| days(count.unsigned_abs()));
-                let rotated = world.authority.rotate_token(&world.ada, &mine("ci"), overlap, expiry).await;
+                let rotated =
+                    world.authority.rotate_token(&world.ada, MINE, &named("ci"), overlap, expiry).await;
                 let expected = model.rotate(overlap_hours * HOUR, *chosen);
                 let told =
-                    rotated.map(|rotated| secrets.push(rotated.secret)).map_err(|error| error.reason());
+                    rotated.map(|rotated| secrets.push(rotated.value.secret)).map_err(|error| error.reason());
                 assert_eq!(told, expected, "step {number} of {steps:?}");
                 told
             }
@@ -219,13 +219,13 @@ async fn play(engine: Engine, steps: &[Step]) {
                     Step::Drop => Settling::Drop,
                     _ => Settling::Retire { anyway: true },
                 };
-                let settled = world.authority.settle_rotation(&world.ada, &mine("ci"), &settling).await;
-                let told = settled.map(drop).map_err(|error: AuthorityError| error.reason());
+                let settled = settle(&world.authority, &world.ada, &named("ci"), &settling).await;
+                let told = settled.map(drop).map_err(|error| error.reason());
                 assert_eq!(told, model.settle(step), "step {number} of {steps:?}");
                 told
             }
             Step::Renew => {
-                let renewed = world.authority.renew_token(&world.ada, &mine("ci"), None).await;
+                let renewed = world.authority.renew_token(&world.ada, MINE, &named("ci"), None).await;
                 let told = renewed.map(drop).map_err(|error| error.reason());
                 assert_eq!(told, model.renew(), "step {number} of {steps:?}");
                 told
@@ -243,7 +243,7 @@ async fn play(engine: Engine, steps: &[Step]) {
                 });
                 let policy = OrgPolicy { longest_lifetime, ..OrgPolicy::OPEN };
                 let new = NewPolicy { policy, effective_in: Duration::ZERO, expected: None };
-                let set = world.authority.set_policy(&world.eve, &"ops".parse().expect("a slug"), &new).await;
+                let set = world.authority.set_policy(&world.eve, &ops(), &new).await;
                 model.longest = longest.map(|days| days * DAY);
                 set.map(drop).map_err(|error| error.reason())
             }

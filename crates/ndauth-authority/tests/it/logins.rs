@@ -15,7 +15,7 @@ use ndauth_store::{Clock, Store};
 use tokio::task::JoinSet;
 
 use crate::on_both;
-use crate::world::{CONSOLE, World, at, needs, new_token, presented, reason, token_with};
+use crate::world::{CONSOLE, MINE, World, at, needs, new_token, presented, reason, token_with};
 
 const PASSWORD: &str = "a walk in the woods";
 const REDIRECT: &str = "http://127.0.0.1:4711/callback";
@@ -401,25 +401,25 @@ on_both! {
             expected: None,
         };
         let endless = token_with("endless", |new| {
-            new.settings.expiry = ndauth_core::ExpiryChoice::In(Lifetime::Endless);
+            new.expiry = ndauth_core::ExpiryChoice::In(Lifetime::Endless);
         });
         let all = async |secret: &Secret, name: &str| {
             let caller = presented(secret);
             let mut endless = endless.clone();
-            endless.settings.name = name.parse().expect("a name");
+            endless.name = name.parse().expect("a name");
             [
-                authority.create_token(&caller, &endless).await.map(drop),
+                authority.create_token(&caller, MINE, &endless).await.map(drop),
                 authority.set_member(&caller, &ops, &"eve".parse().expect("a handle"), Role::Admin).await.map(drop),
                 authority.set_policy(&caller, &ops, &policy).await.map(drop),
-                authority.set_frozen(&caller, &ops, true).await.map(drop),
-                authority.set_frozen(&caller, &ops, false).await.map(drop),
+                authority.freeze_org(&caller, &ops).await.map(drop),
+                authority.unfreeze_org(&caller, &ops).await.map(drop),
             ]
         };
         for outcome in all(&device.access, "by a device").await {
             assert_eq!(reason(outcome), Reason::LoginNotRecent);
         }
         // All else it may.
-        authority.create_token(&presented(&device.access), &new_token("ends")).await.expect("made");
+        authority.create_token(&presented(&device.access), MINE, &new_token("ends")).await.expect("made");
         for outcome in all(&cli.access, "at once").await {
             outcome.expect("it is recent");
         }
@@ -461,17 +461,17 @@ on_both! {
         assert_eq!(grant_error(exchange(granted.access.expose(), Some("nowhere")).await), "invalid_target");
         // SEC-03: what is narrower than its owner never becomes wider here.
         let narrow = token_with("narrow", |new| new.scope = Some(Scope::Ro));
-        let narrow = authority.create_token(&presented(&granted.access), &narrow).await.expect("made").secret;
+        let narrow = authority.create_token(&presented(&granted.access), MINE, &narrow).await.expect("made").value.secret;
         for subject in [narrow.expose(), all.expose(), granted.refresh.expose(), "nonsense"] {
             assert_eq!(grant_error(exchange(subject, None).await), "invalid_grant");
         }
         // It is shown to services, and manages nothing here.
         assert_eq!(who(world, &all).await, Err(Reason::SecretKindNotAccepted));
-        let made = authority.create_token(&presented(&all), &new_token("x")).await;
+        let made = authority.create_token(&presented(&all), MINE, &new_token("x")).await;
         assert_eq!(reason(made), Reason::SecretKindNotAccepted);
         // No list has it, and it takes no place among the 25.
         let every = ndauth_authority::TokenQuery::all(true, 100);
-        let listed = authority.list_tokens(&presented(&granted.access), &every).await.expect("listed").views;
+        let listed = authority.list_tokens(&presented(&granted.access), MINE, &every).await.expect("listed").views;
         let names: Vec<String> =
             listed.iter().map(|view| view.token.name.to_string()).collect();
         assert_eq!(names, ["narrow"]);
@@ -500,11 +500,11 @@ on_both! {
             match how {
                 "one" => {
                     let ended = authority.revoke_sessions(&caller, &WhichSessions::One(current.id)).await;
-                    assert_eq!(ended.expect("ended").0, 1);
+                    assert_eq!(ended.expect("ended").value, 1);
                 }
                 "revoked" => authority.revoke_login(granted.refresh.expose()).await.expect("ended"),
                 "all" => {
-                    let ended = authority.revoke_sessions(&caller, &WhichSessions::All).await.expect("ended").0;
+                    let ended = authority.revoke_sessions(&caller, &WhichSessions::All).await.expect("ended").value;
                     assert_eq!(ended, listed.len() as u64);
                     only_it = false;
                 }

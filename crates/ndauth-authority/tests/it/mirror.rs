@@ -8,7 +8,7 @@ use ndauth_core::{Actor, Change, Entry, Event, Personal, Reason, Requirement, Se
 use ndauth_store::{Store, StoredEvent};
 use rand::rngs::SysRng;
 
-use crate::world::{World, at, new_token};
+use crate::world::{MINE, World, at, named, new_token};
 
 /// So many events come while it loads.
 const EVENTS: usize = 100_000;
@@ -47,8 +47,7 @@ async fn what_happens_while_it_loads_is_not_missed() {
     happening.await.expect("all of it happened");
     assert!(loads > 10, "it was loaded in the midst of it {loads} times");
     // The row itself changes now, with the last event; whoever followed knows.
-    let name = ndauth_authority::TokenName::Name("bad".parse().expect("a name"));
-    world.authority.revoke_token(&world.ada, &name, None).await.expect("revoked");
+    world.revoke(&world.ada, &named("bad")).await.expect("revoked");
     let world = World { authority: other, ..world };
     world.catch_up().await;
     assert_eq!(world.refused(&bad.secret).await, Some(Reason::TokenRevoked));
@@ -91,7 +90,7 @@ async fn what_an_answer_sets_off_happens_once() {
     let asked = world.create(&new_token("asked")).await;
     let other = world.create(&new_token("other")).await;
     world.catch_up().await;
-    let name = crate::life::mine("other");
+    let name = named("other");
     let requirement = Requirement::Identity;
     let question = || Question {
         secret: asked.secret.expose(),
@@ -102,8 +101,8 @@ async fn what_an_answer_sets_off_happens_once() {
     let questions: Vec<_> = (0..QUESTIONS).map(|_| question()).collect();
     let changing = async {
         for _ in 0..100 {
-            world.authority.suspend_token(&world.ada, &name).await.expect("suspended");
-            world.authority.resume_token(&world.ada, &name).await.expect("resumed");
+            world.authority.suspend_token(&world.ada, MINE, &name).await.expect("suspended");
+            world.authority.resume_token(&world.ada, MINE, &name).await.expect("resumed");
         }
     };
     let batches = std::sync::atomic::AtomicU64::new(0);

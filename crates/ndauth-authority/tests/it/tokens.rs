@@ -1,8 +1,7 @@
 use std::sync::Arc;
 
 use ndauth_authority::{
-    Authority, AuthorityError, Clock, CreatedToken, MAX_LIVE_TOKENS, NewToken, TokenName, TokenQuery,
-    TokenSettings,
+    Authority, AuthorityError, Changed, Clock, Credential, MAX_LIVE_TOKENS, Minted, NewToken, Which,
 };
 use ndauth_core::{
     Change, Entry, Expiry, ExpiryChoice, Lifetime, Reason, Scope, Services, TokenStatus, TokenType,
@@ -10,24 +9,24 @@ use ndauth_core::{
 
 use crate::on_both;
 use crate::world::{
-    CONSOLE, World, at, days, granted, networks, new_token, orgs, presented, reason, settings, token_with,
+    CONSOLE, MINE, PAGE, World, at, days, granted, named, networks, new_token, orgs, presented, reason,
+    token_with,
 };
 
-const PAGE: &TokenQuery = &TokenQuery::all(false, 100);
 const DAY: i64 = 24 * 60 * 60;
 
 /// Makes tokens all at once, on two instances of the authority, and gives the outcomes.
 async fn create_at_once(
     world: &World,
     names: impl Iterator<Item = String>,
-) -> Vec<Result<CreatedToken, AuthorityError>> {
+) -> Vec<Result<Changed<Minted>, AuthorityError>> {
     let other = Authority::open(&world.scratch.url, Clock::Manual(world.clock.clone()), None).await;
     let instances = [Arc::clone(&world.authority), Arc::new(other.expect("a second instance opens"))];
     let tasks: Vec<_> = names
         .enumerate()
         .map(|(n, name)| {
             let (authority, ada) = (Arc::clone(&instances[n % 2]), copy(&world.ada));
-            tokio::spawn(async move { authority.create_token(&ada, &new_token(&name)).await })
+            tokio::spawn(async move { authority.create_token(&ada, MINE, &new_token(&name)).await })
         })
         .collect();
     let mut outcomes = Vec::new();
@@ -37,13 +36,13 @@ async fn create_at_once(
     outcomes
 }
 
-fn copy(credential: &ndauth_authority::Credential) -> ndauth_authority::Credential {
-    let ndauth_authority::Credential::Secret { secret, .. } = credential else { panic!("a secret") };
+fn copy(credential: &Credential) -> Credential {
+    let Credential::Secret { secret, .. } = credential else { panic!("a secret") };
     presented(secret)
 }
 
 async fn names(world: &World) -> Vec<String> {
-    let listed = world.authority.list_tokens(&world.ada, PAGE).await.expect("listed");
+    let listed = world.authority.list_tokens(&world.ada, MINE, PAGE).await.expect("listed");
     listed.views.into_iter().map(|view| view.token.name.to_string()).collect()
 }
 
@@ -70,14 +69,13 @@ on_both! {
     async fn the_dead_make_room(world: &World) {
         for n in 0..MAX_LIVE_TOKENS {
             let expiry = if n == 0 { days(30) } else { days(90) };
-            world.create(&token_with(&format!("t{n}"), |new| new.settings.expiry = expiry)).await;
+            world.create(&token_with(&format!("t{n}"), |new| new.expiry = expiry)).await;
         }
         let ada = world.authority.issue_session(&CONSOLE, &"ada".parse().expect("a handle"), days(60)).await;
         let ada = presented(&ada.expect("issued"));
-        let create = async |name: &str| world.authority.create_token(&ada, &new_token(name)).await;
+        let create = async |name: &str| world.authority.create_token(&ada, MINE, &new_token(name)).await;
         assert_eq!(reason(create("more").await), Reason::TokenLimitReached);
-        let t7 = TokenName::Name("t7".parse().expect("a name"));
-        world.authority.revoke_token(&ada, &t7, None).await.expect("revoked");
+        world.revoke(&ada, &named("t7")).await.expect("revoked");
         assert!(create("after a revocation").await.is_ok());
         assert_eq!(reason(create("more").await), Reason::TokenLimitReached);
         assert_eq!(reason(create("t8").await), Reason::NameTaken, "what the person can mend is told first");
@@ -87,46 +85,41 @@ on_both! {
     }
 
     async fn an_expired_holder_gives_up_its_name(world: &World) {
-        let first = world.create(&token_with("ci", |new| new.settings.expiry = days(30))).await;
-        assert_eq!(reason(world.authority.create_token(&world.ada, &new_token("ci")).await), Reason::NameTaken);
+        let first = world.create(&token_with("ci", |new| new.expiry = days(30))).await;
+        assert_eq!(reason(world.authority.create_token(&world.ada, MINE, &new_token("ci")).await), Reason::NameTaken);
         world.clock.set(at(30 * DAY));
         let ada = world.authority.issue_session(&CONSOLE, &"ada".parse().expect("a handle"), days(1)).await;
         let ada = presented(&ada.expect("issued"));
-        let second = world.authority.create_token(&ada, &new_token("ci")).await.expect("the name is free");
+        let second = world.make(&ada, MINE, &new_token("ci")).await;
         assert_ne!(first.view.token.id, second.view.token.id);
-        let listed = world.authority.list_tokens(&ada, PAGE).await.expect("listed");
+        let listed = world.authority.list_tokens(&ada, MINE, PAGE).await.expect("listed");
         let told: Vec<_> = listed.views.iter().map(|view| (view.token.id, view.status(listed.now))).collect();
         let expected = [(first.view.token.id, TokenStatus::Expired), (second.view.token.id, TokenStatus::Active)];
         assert_eq!(told, expected, "both are listed");
-        let by_name = TokenName::Name("ci".parse().expect("a name"));
-        let shown = world.authority.get_token(&ada, &by_name).await.expect("shown");
-        assert_eq!(shown.view.token.id, second.view.token.id);
+        let shown = world.show(&ada, &named("ci")).await.expect("shown");
+        assert_eq!(shown.token.id, second.view.token.id);
     }
 
     async fn a_token_is_what_was_asked_for(world: &World) {
         let new = NewToken {
+            description: Some("for the nightly build".parse().expect("a description")),
             scope: Some(Scope::Ro),
-            orgs: orgs(&["ops"]),
-            settings: TokenSettings {
-                description: Some("for the nightly build".parse().expect("a description")),
-                services: Services::only(["registry".parse().expect("a name")]).expect("services"),
-                networks: networks("10.0.0.0/8"),
-                ..settings(
-                    "it's / \"odd\" 🚀",
-                    granted(&["read:assets"]),
-                    ExpiryChoice::In(Lifetime::Endless),
-                )
-            },
+            grants: granted(&["read:assets"]),
+            orgs: Some(orgs(&["ops"])),
+            services: Services::only(["registry".parse().expect("a name")]).expect("services"),
+            networks: networks("10.0.0.0/8"),
+            expiry: ExpiryChoice::In(Lifetime::Endless),
+            ..new_token("it's / \"odd\" 🚀")
         };
         let made = world.create(&new).await;
-        let (token, asked) = (&made.view.token, &new.settings);
-        assert_eq!((&token.name, &token.description), (&asked.name, &asked.description));
-        assert_eq!((Some(token.scope), &token.grants), (new.scope, &asked.grants));
-        assert_eq!((&made.view.orgs, token.expires_at), (&new.orgs, Expiry::Never));
-        assert_eq!((&made.view.services, &token.networks), (&asked.services, &asked.networks));
+        let token = &made.view.token;
+        assert_eq!((&token.name, &token.description), (&new.name, &new.description));
+        assert_eq!((Some(token.scope), &token.grants), (new.scope, &new.grants));
+        assert_eq!((Some(&made.view.orgs), token.expires_at), (new.orgs.as_ref(), Expiry::Never));
+        assert_eq!((&made.view.services, &token.networks), (&new.services, &new.networks));
         assert_eq!(token.token_type(), TokenType::ReadOnly);
         assert_eq!(made.view.secrets[0].record.prefix, made.secret.prefix());
-        let listed = world.authority.list_tokens(&world.ada, PAGE).await.expect("listed");
+        let listed = world.authority.list_tokens(&world.ada, MINE, PAGE).await.expect("listed");
         assert_eq!(listed.views, [made.view]);
         let plain = world.create(&new_token("plain")).await.view.token;
         assert_eq!(plain.expires_at, Expiry::At(at(90 * DAY)));
@@ -134,33 +127,37 @@ on_both! {
     }
 
     async fn what_cannot_be_is_refused_and_leaves_nothing(world: &World) {
-        let create = async |new: NewToken| reason(world.authority.create_token(&world.ada, &new).await);
-        assert_eq!(create(token_with("a", |new| new.orgs = orgs(&["nowhere"]))).await, Reason::NotAMember);
+        let create = async |new: NewToken| reason(world.authority.create_token(&world.ada, MINE, &new).await);
+        assert_eq!(create(token_with("a", |new| new.orgs = Some(orgs(&["nowhere"])))).await, Reason::NotAMember);
         for spoil in [
-            (|new: &mut NewToken| new.settings.expiry = days(366)) as fn(&mut NewToken),
-            |new| new.settings.expiry = ExpiryChoice::At(at(0)),
-            |new| new.settings.grants = granted(&["read:unicorns"]),
-            |new| new.settings.services = Services::only(["nobody".parse().expect("a name")]).expect("services"),
+            (|new: &mut NewToken| new.expiry = days(366)) as fn(&mut NewToken),
+            |new| new.expiry = ExpiryChoice::At(at(0)),
+            |new| new.grants = granted(&["read:unicorns"]),
+            |new| new.services = Services::only(["nobody".parse().expect("a name")]).expect("services"),
             |new| new.scope = None,
+            |new| new.orgs = None,
         ] {
             assert_eq!(create(token_with("a", spoil)).await, Reason::InvalidArgument);
         }
         world.authority.delete_org(&CONSOLE, &"dev".parse().expect("a slug")).await.expect("deleted");
-        assert_eq!(create(token_with("a", |new| new.orgs = orgs(&["dev"]))).await, Reason::NotAMember);
+        assert_eq!(create(token_with("a", |new| new.orgs = Some(orgs(&["dev"])))).await, Reason::NotAMember);
         assert!(names(world).await.is_empty());
     }
 
     async fn revoking_is_told_once_in_the_log(world: &World) {
-        let made = world.create(&new_token("ci")).await;
-        let id = TokenName::Id(made.view.token.id);
-        let first = world.authority.revoke_token(&world.ada, &id, None).await.expect("revoked");
+        let made = world.authority.create_token(&world.ada, MINE, &new_token("ci")).await.expect("made");
+        let token = made.value.view.token.id;
+        let id = Which::Id(token);
+        let first = world.revoke(&world.ada, &id).await.expect("revoked");
         assert_eq!(first.sequence, made.sequence + 1);
-        assert_eq!(first.view.token.revoked_at, Some(at(0)));
+        assert_eq!((first.changed, first.value.token.revoked_at), (true, Some(at(0))));
         world.clock.set(at(5));
-        let second = world.authority.revoke_token(&world.ada, &id, None).await.expect("it stays revoked");
-        assert_eq!((second.sequence, second.view.token.revoked_at), (first.sequence, Some(at(0))));
-        let by_name = TokenName::Name("ci".parse().expect("a name"));
-        assert_eq!(reason(world.authority.revoke_token(&world.ada, &by_name, None).await), Reason::NotFound);
+        let second = world.revoke(&world.ada, &id).await.expect("it stays revoked");
+        assert_eq!((second.sequence, second.value.token.revoked_at), (first.sequence, Some(at(0))));
+        // By the name that it had, too.
+        let third = world.revoke(&world.ada, &named("ci")).await.expect("it stays revoked");
+        assert_eq!((second.changed, third.changed, third.value.token.id), (false, false, token));
+        assert_eq!(third.sequence, first.sequence);
 
         let store = world.scratch.store(Clock::Database).await;
         let events = store.read().await.expect("a view").events_after(made.sequence - 1, 10).await.expect("the log");
@@ -168,7 +165,6 @@ on_both! {
             .iter()
             .map(|event| serde_json::from_slice::<Entry>(&event.public).expect("an entry").change)
             .collect();
-        let token = made.view.token.id;
         assert_eq!(changes, [Change::TokenCreated { token }, Change::TokenRevoked { token }]);
         let told = String::from_utf8_lossy(&events[0].public).into_owned();
         assert!(!told.contains("ci\""), "public bytes hold ids, not names: {told}");
@@ -185,7 +181,7 @@ on_both! {
     async fn last_uses_show_at_once_and_survive_in_batches(world: &World) {
         let made = world.create(&new_token("ci")).await;
         let last_use = async || {
-            let listed = world.authority.list_tokens(&world.ada, PAGE).await.expect("listed");
+            let listed = world.authority.list_tokens(&world.ada, MINE, PAGE).await.expect("listed");
             listed.views[0].last_use()
         };
         assert_eq!(last_use().await, None);

@@ -1,10 +1,12 @@
 use std::time::Duration;
 
-use ndauth_authority::{AuthorityError, Question, TokenName};
+use ndauth_authority::{AuthorityError, Question};
 use ndauth_core::{Reason, Requirement, Role, Scope};
 
 use crate::on_both;
-use crate::world::{CONSOLE, at, days, keep, needs, new_token, orgs, presented, reason, token_with};
+use crate::world::{
+    CONSOLE, MINE, at, days, keep, named, needs, new_token, orgs, presented, reason, token_with,
+};
 
 const DAY: i64 = 24 * 60 * 60;
 
@@ -29,7 +31,7 @@ on_both! {
     async fn each_factor_refuses_with_its_reason(world: &World) {
         let rw = world.create(&new_token("rw")).await.secret;
         let ro = world.create(&token_with("ro", |new| new.scope = Some(Scope::Ro))).await.secret;
-        let dev = world.create(&token_with("dev", |new| new.orgs = orgs(&["dev"]))).await.secret;
+        let dev = world.create(&token_with("dev", |new| new.orgs = Some(orgs(&["dev"])))).await.secret;
         let ask = async |secret: &str, requirement: &Requirement| {
             world.ask(&world.service, secret, requirement).await.outcome.err().map(|refusal| refusal.reason())
         };
@@ -67,11 +69,13 @@ on_both! {
     }
 
     async fn a_verdict_tells_how_long_it_may_be_kept(world: &World) {
-        let made = world.create(&token_with("ci", |new| new.settings.expiry = days(30))).await;
+        let new = token_with("ci", |new| new.expiry = days(30));
+        let made = world.authority.create_token(&world.ada, MINE, &new).await.expect("made");
+        let (sequence, made) = (made.sequence, made.value);
         let question =
             Question { secret: made.secret.expose(), requirement: &Requirement::Identity, client_address: None, client: None };
         let answer = world.authority.validate(&world.service, &question, keep).await.expect("decided");
-        assert_eq!((answer.sequence, answer.evaluated_at), (made.sequence, at(0)));
+        assert_eq!((answer.sequence, answer.evaluated_at), (sequence, at(0)));
         let verdict = world.ask(&world.service, made.secret.expose(), &Requirement::Identity).await;
         let bound = Duration::from_secs(2);
         assert!(verdict.max_cache_age <= bound && verdict.max_cache_age > bound / 2, "{verdict:?}");
@@ -88,8 +92,7 @@ on_both! {
     async fn revoked_is_refused_from_the_next_question_on(world: &World) {
         let made = world.create(&new_token("ci")).await;
         assert_eq!(world.refused(&made.secret).await, None);
-        let name = TokenName::Name("ci".parse().expect("a name"));
-        world.authority.revoke_token(&world.ada, &name, None).await.expect("revoked");
+        world.revoke(&world.ada, &named("ci")).await.expect("revoked");
         assert_eq!(world.refused(&made.secret).await, Some(Reason::TokenRevoked));
         let again = world.create(&new_token("ci")).await;
         assert_eq!(world.refused(&made.secret).await, Some(Reason::TokenRevoked), "the name is not the token");
@@ -119,6 +122,6 @@ on_both! {
             Question { secret: made.secret.expose(), requirement: &Requirement::Identity, client_address: None, client: None };
         assert_eq!(reason(other.validate(&world.service, &question, keep).await), Reason::Unavailable);
         assert_eq!(reason(other.who_am_i(&presented(&made.secret)).await), Reason::Unavailable);
-        assert_eq!(reason(other.create_token(&world.ada, &new_token("x")).await), Reason::Unavailable);
+        assert_eq!(reason(other.create_token(&world.ada, MINE, &new_token("x")).await), Reason::Unavailable);
     }
 }

@@ -1,10 +1,10 @@
 //! Watching: which services hear of which events.
 
-use ndauth_authority::{NewAccount, NewOrg, TokenName, Watcher};
+use ndauth_authority::{NewAccount, NewOrg, Watcher};
 use ndauth_core::{Concern, Role};
 
 use crate::on_both;
-use crate::world::{CONSOLE, days, new_token, presented};
+use crate::world::{CONSOLE, MINE, days, named, new_token, presented};
 
 /// What a watcher has not heard of yet.
 fn heard(watcher: &mut Watcher) -> Vec<Concern> {
@@ -31,25 +31,24 @@ on_both! {
 
         let (lab, zoe) = ("lab".parse().expect("a slug"), "zoe".parse().expect("a handle"));
         let new = NewOrg { slug: lab, name: None, admin: None };
-        let (org, _) = authority.create_org(&CONSOLE, &new).await.expect("made");
+        let org = authority.create_org(&CONSOLE, &new).await.expect("made").value;
         hear("an org is new", &[Concern::NewOrg(org.id, None)], &[]).await;
         let email = "zoe@example.org".parse().expect("an address");
         let new = NewAccount { handle: zoe, email, name: None, operator: false };
-        let account = authority.create_account(&CONSOLE, &new).await.expect("made");
+        let account = authority.create_account(&CONSOLE, &new).await.expect("made").value;
         hear("an account is new", &[], &[]).await;
         world.member("lab", "zoe", Role::Rw).await;
         hear("it gets a role elsewhere", &[Concern::Member(org.id, account.id)], &[]).await;
         let session = authority.issue_session(&CONSOLE, &account.handle, days(1)).await.expect("begun");
         let session = presented(&session);
         hear("it signs in", &[Concern::Account(account.id)], &[]).await;
-        let hers = authority.create_token(&session, &new_token("hers")).await.expect("made").view.token;
+        let hers = world.make(&session, MINE, &new_token("hers")).await.view.token;
         let his = world.create(&new_token("his")).await.view.token;
         hear("tokens are new", &[], &[]).await;
 
-        let name = |name: &str| TokenName::Name(name.parse().expect("a name"));
-        authority.revoke_token(&session, &name("hers"), None).await.expect("revoked");
+        world.revoke(&session, &named("hers")).await.expect("revoked");
         hear("one of an owner elsewhere is revoked", &[Concern::Token(hers.id)], &[]).await;
-        authority.revoke_token(&world.ada, &name("his"), None).await.expect("revoked");
+        world.revoke(&world.ada, &named("his")).await.expect("revoked");
         hear("one of a member is revoked", &[Concern::Token(his.id)], &[Concern::Token(his.id)]).await;
         authority.revoke_service(&CONSOLE, &"ops only".parse().expect("a name")).await.expect("revoked");
         world.catch_up().await;
@@ -61,7 +60,7 @@ on_both! {
     async fn it_goes_on_where_the_mirror_was_loaded_anew(world: &World) {
         let authority = &world.authority;
         let zoe = world.person("zoe", false, None).await;
-        let hers = authority.create_token(&zoe, &new_token("ci")).await.expect("made").view.token.id;
+        let hers = world.make(&zoe, MINE, &new_token("ci")).await.view.token.id;
         let his = world.create(&new_token("ci")).await.view.token.id;
         world.catch_up().await;
         let mut all = authority.watch(&world.service).await.expect("it may");
@@ -69,9 +68,8 @@ on_both! {
         for watcher in [&mut all, &mut ops] {
             watcher.catch_up().expect("it may watch");
         }
-        let ci = TokenName::Name("ci".parse().expect("a name"));
-        authority.revoke_token(&zoe, &ci, None).await.expect("revoked");
-        authority.revoke_token(&world.ada, &ci, None).await.expect("revoked");
+        world.revoke(&zoe, &named("ci")).await.expect("revoked");
+        world.revoke(&world.ada, &named("ci")).await.expect("revoked");
         world.load_again().await;
         assert_eq!(heard(&mut all), [Concern::Token(hers), Concern::Token(his)]);
         assert_eq!(heard(&mut ops), [Concern::Token(his)]);

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ndauth_authority::{
-    Authority, AuthorityError, Clock, CreatedToken, Credential, Engine, ManualClock, NewAccount, NewOrg,
-    NewService, NewToken, Question, TokenSettings, Verdict,
+    Authority, AuthorityError, Changed, Clock, Credential, Engine, ManualClock, Minted, NewAccount, NewOrg,
+    NewService, NewToken, Question, Revoking, Settling, TokenQuery, Verdict, Which, Whose,
 };
 use ndauth_core::{
     Actions, ExpiryChoice, Grant, Grants, Lifetime, Networks, OrgSlug, Orgs, OwnerView, Permission, Reason,
-    Refusal, Requirement, Role, Scope, Secret, Services, Timestamp, Token,
+    Refusal, Requirement, RevocationReason, Role, Scope, Secret, Services, Timestamp, Token, TokenView,
 };
 use ndauth_store::testing::Scratch;
 
@@ -51,6 +51,20 @@ pub(crate) fn keep(verdict: Verdict<'_>) -> Kept {
     Kept { outcome, max_cache_age }
 }
 
+/// Ends a rotation of one of somebody's own tokens, in one of the three ways.
+pub(crate) async fn settle(
+    authority: &Authority,
+    by: &Credential,
+    which: &Which,
+    settling: &Settling,
+) -> Result<Changed<TokenView>, AuthorityError> {
+    match settling {
+        Settling::Confirm(prefix) => authority.confirm_rotation(by, MINE, which, *prefix).await,
+        Settling::Drop => authority.drop_rotation(by, MINE, which).await,
+        Settling::Retire { anyway } => authority.retire_secret(by, MINE, which, *anyway).await,
+    }
+}
+
 /// The same authority with a mirror that follows the log.
 pub(crate) async fn following(authority: Authority) -> Arc<Authority> {
     let authority = Arc::new(authority);
@@ -61,6 +75,31 @@ pub(crate) async fn following(authority: Authority) -> Arc<Authority> {
 }
 
 pub(crate) const CONSOLE: Credential = Credential::Console;
+/// The caller's own tokens.
+pub(crate) const MINE: &Whose = &Whose::Mine;
+/// All tokens that are not revoked.
+pub(crate) const PAGE: &TokenQuery = &TokenQuery::all(false, 100);
+/// Why a token is revoked, where that does not matter.
+pub(crate) const UNNEEDED: &Revoking = &Revoking { reason: RevocationReason::NoLongerNeeded, note: None };
+
+/// The tokens of an org.
+pub(crate) fn in_org(slug: &str) -> Whose {
+    Whose::Org(slug.parse().expect("a slug"))
+}
+
+/// The tokens of an account.
+pub(crate) fn of_account(handle: &str) -> Whose {
+    Whose::Account(handle.parse().expect("a handle"))
+}
+
+/// The token that goes by this.
+pub(crate) fn named(text: &str) -> Which {
+    Which::Name(text.to_owned())
+}
+
+pub(crate) fn ops() -> OrgSlug {
+    "ops".parse().expect("a slug")
+}
 
 /// The tests' beginning, and so many seconds after it.
 pub(crate) fn at(seconds: i64) -> Timestamp {
@@ -80,26 +119,26 @@ pub(crate) fn days(days: u64) -> ExpiryChoice {
     ExpiryChoice::In(Lifetime::For(Duration::from_secs(days * 24 * 60 * 60)))
 }
 
+/// A personal token to be made that is bound to no org, service and network.
 pub(crate) fn new_token(name: &str) -> NewToken {
     NewToken {
-        scope: Some(Scope::Rw),
-        orgs: Orgs::All,
-        settings: settings(name, Grants::All, ExpiryChoice::PERSONAL),
-    }
-}
-
-/// What a token is given that is bound to no service and no network.
-pub(crate) fn settings(name: &str, grants: Grants, expiry: ExpiryChoice) -> TokenSettings {
-    TokenSettings {
         name: name.parse().expect("a name"),
         description: None,
-        grants,
+        scope: Some(Scope::Rw),
+        grants: Grants::All,
+        orgs: Some(Orgs::All),
         services: Services::All,
         networks: Networks::All,
-        expiry,
+        expiry: ExpiryChoice::PERSONAL,
         self_rotating: false,
         pending: false,
     }
+}
+
+/// An org's token to be made that carries these permissions.
+pub(crate) fn org_token(name: &str, permissions: &[&str]) -> NewToken {
+    let grants = granted(permissions);
+    NewToken { scope: None, grants, orgs: None, expiry: ExpiryChoice::ORG, ..new_token(name) }
 }
 
 /// A token to be made that differs from the usual.
@@ -182,8 +221,33 @@ impl World {
         }
     }
 
-    pub(crate) async fn create(&self, new: &NewToken) -> CreatedToken {
-        self.authority.create_token(&self.ada, new).await.expect("a token is made")
+    /// Makes a token of `ada`'s.
+    pub(crate) async fn create(&self, new: &NewToken) -> Minted {
+        self.make(&self.ada, MINE, new).await
+    }
+
+    pub(crate) async fn make(&self, by: &Credential, whose: &Whose, new: &NewToken) -> Minted {
+        self.authority.create_token(by, whose, new).await.expect("a token is made").value
+    }
+
+    /// Revokes one of somebody's own tokens.
+    pub(crate) async fn revoke(
+        &self,
+        by: &Credential,
+        which: &Which,
+    ) -> Result<Changed<TokenView>, AuthorityError> {
+        self.authority.revoke_token(by, MINE, which, UNNEEDED).await
+    }
+
+    /// Shows one of somebody's own tokens.
+    pub(crate) async fn show(&self, by: &Credential, which: &Which) -> Result<TokenView, AuthorityError> {
+        Ok(self.authority.get_token(by, MINE, which).await?.view)
+    }
+
+    /// Nothing is wrong with the database.
+    pub(crate) async fn sound(&self) {
+        let checked = self.authority.check(&CONSOLE).await.expect("checked");
+        assert_eq!(checked.faults, Vec::<String>::new());
     }
 
     pub(crate) async fn ask(&self, service: &Credential, secret: &str, requirement: &Requirement) -> Kept {
