@@ -5,7 +5,7 @@
 //! is found under its former name too, in tokens and in questions; a change of the catalogue never gives a
 //! token more than it had under the former name (see [`Catalogue::changes_from`]).
 
-mod change;
+pub(crate) mod change;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -13,37 +13,11 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::own::OWN;
 use crate::{
     Action, Actions, Description, Grant, GrantSet, Grants, InvalidName, InvalidPermission, Permission,
-    ResourceIds, ResourceType, Role, Scope, nearest,
+    ResourceIds, ResourceType, Role, Scope, is_own_resource_type, nearest,
 };
-
-pub use change::{CatalogueChange, InvalidChange};
-
-/// A resource type of ndauth's own, what it is, and its actions: name, least role, what it lets do.
-type Own = (&'static str, &'static str, &'static [(&'static str, Role, &'static str)]);
-
-/// What concerns ndauth itself. Neither `All` nor `*` covers any of it: a grant names each action, or the
-/// token has not got it. Types without actions are kept for what may come.
-const OWN: [Own; 8] = [
-    ("audit", "The record of all changes", &[("read", Role::Admin, "Read the entries of the audit log")]),
-    ("catalogue", "Resource types and actions", &[]),
-    ("members", "Who is a member of an org", &[("read", Role::Ro, "List members and their roles")]),
-    (
-        "org",
-        "The org itself",
-        &[("admin", Role::Admin, "Manage members, workspaces and billing, where a service does")],
-    ),
-    ("policy", "An org's limits for tokens", &[("read", Role::Ro, "Read the org's policy")]),
-    ("services", "Internal services", &[]),
-    ("sessions", "Interactive logins", &[]),
-    ("tokens", "Tokens themselves", &[("read", Role::Ro, "List the tokens of the token's owner")]),
-];
-
-/// Whether resources of this type concern ndauth itself.
-pub fn is_own_resource_type(resource_type: &ResourceType) -> bool {
-    OWN.iter().any(|(own, ..)| *own == resource_type.as_str())
-}
 
 /// A permission without resources: `action:type`, such as `read:assets`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -11,8 +11,9 @@
 use std::net::IpAddr;
 
 use crate::{
-    AccountView, Catalogue, Expiry, Grants, Level, Lifetime, Networks, Org, OrgId, OrgPolicy, OrgSlug, Orgs,
-    Permission, Policies, Refusal, Role, Scope, SecretRecord, Service, Services, Since, Timestamp, Token,
+    AccountView, Catalogue, Expiry, Factor, Grants, Level, Lifetime, Networks, Org, OrgId, OrgPolicy,
+    OrgSlug, Orgs, Permission, Policies, Refusal, Role, Scope, SecretRecord, Service, Services, Since,
+    Timestamp, Token,
 };
 
 /// What a service wants to know about a secret.
@@ -134,41 +135,6 @@ pub struct Allowed<'a> {
     pub effective: Effective,
     /// Where, where it was asked for a place.
     pub org: Option<&'a OrgSlug>,
-}
-
-/// One thing that bounds what a token may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Factor {
-    /// The secret among its family's.
-    Secret,
-    /// Whether the secret was minted before an instant before which all are revoked.
-    NotBefore,
-    /// Whether the token lives.
-    Life,
-    /// Whether its owner or the operator suspended it.
-    Suspension,
-    /// Whether its owner is enabled.
-    Owner,
-    /// The orgs that the asking service is registered for.
-    Service,
-    /// The services that the token is for.
-    Audience,
-    /// The networks that the token is for.
-    Network,
-    /// Whether there is such a permission.
-    Catalogue,
-    /// The access that the token offers.
-    Scope,
-    /// The permissions that the token carries.
-    Grants,
-    /// The orgs that the token offers power in, and whether the org is there.
-    Orgs,
-    /// The owner's live role in the org.
-    Role,
-    /// What the org's admins shut down there: the token, all that was minted before an instant, or every change.
-    Lockdown,
-    /// The org's policy.
-    Policy,
 }
 
 /// What one factor allows by itself.
@@ -325,35 +291,6 @@ impl Case<'_> {
 }
 
 impl Factor {
-    /// Every factor, in the order in which they are asked.
-    pub const ALL: [Factor; 15] = [
-        Factor::Secret,
-        Factor::NotBefore,
-        Factor::Life,
-        Factor::Suspension,
-        Factor::Owner,
-        Factor::Service,
-        Factor::Audience,
-        Factor::Network,
-        Factor::Catalogue,
-        Factor::Scope,
-        Factor::Grants,
-        Factor::Orgs,
-        Factor::Role,
-        Factor::Lockdown,
-        Factor::Policy,
-    ];
-
-    /// Whether a secret that it refuses has no power whatever is asked.
-    pub fn is_total(self) -> bool {
-        matches!(self, Factor::Secret | Factor::NotBefore | Factor::Life | Factor::Suspension | Factor::Owner)
-    }
-
-    /// Whether what it refuses stays refused for good: nothing that anybody does gives it back.
-    pub fn is_final(self) -> bool {
-        matches!(self, Factor::Secret | Factor::NotBefore | Factor::Life)
-    }
-
     fn judge(self, case: &Case<'_>) -> Result<(), Refusal> {
         use Requirement::{Access, Account, Identity, Survey};
         match (self, case.requirement) {

@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::catalogue::is_own_resource_type;
-use crate::{Action, Actions, Permission, ResourceIds, ResourceType};
+use crate::{Action, Actions, Permission, ResourceIds, ResourceType, is_own_resource_type};
 
 /// Actions on some resources of a type.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -12,49 +12,58 @@ mod secret;
 mod access;
 mod among;
 mod expiry;
-mod grants;
 mod network;
 mod permission;
 mod policy;
+
+mod own;
+
+mod grants;
 
 mod account;
 mod catalogue;
 mod causes;
 mod client;
+mod factor;
 mod login;
+mod nearest;
+mod noted;
 mod revocation;
-mod rotation;
+mod since;
+mod succession;
 mod suspension;
+
+mod reason;
+mod refusal;
+
 mod token;
 
 mod decide;
 mod event;
 mod inputs;
-mod nearest;
-mod noted;
 mod problem;
-mod reason;
-mod refusal;
-mod since;
+mod rotation;
 
 mod concern;
 
 pub use access::{InvalidAccess, Role, Scope};
 pub use account::{Account, AccountView, Identity, Installation, Membership, Org, Service, Session};
 pub use among::{Among, InvalidSet, Networks, Orgs, Services, Several};
+pub use catalogue::change::{CatalogueChange, InvalidChange};
 pub use catalogue::{
-    ActionDocument, Catalogue, CatalogueChange, CatalogueDocument, InvalidCatalogue, InvalidChange, Listed,
-    PermissionName, TypeDocument, UnknownGrant, is_own_resource_type,
+    ActionDocument, Catalogue, CatalogueDocument, InvalidCatalogue, Listed, PermissionName, TypeDocument,
+    UnknownGrant,
 };
 pub use causes::Causes;
 pub use client::ClientName;
 pub use concern::Concern;
 pub use decide::{
-    Allowance, Allowed, Asker, Case, Effective, Factor, Finding, OrgView, OwnerView, Requirement, decide,
-    explain, permit,
+    Allowance, Allowed, Asker, Case, Effective, Finding, OrgView, OwnerView, Requirement, decide, explain,
+    permit,
 };
 pub use event::{Actor, Change, Entry, Event, Head, Personal, chain_hash, personal_hash};
 pub use expiry::{Expiry, ExpiryChoice, InvalidExpiry, Lifetime, MAX_LIFETIME};
+pub use factor::Factor;
 pub use grants::{Grant, GrantSet, Grants, InvalidGrants};
 pub use id::{AccountId, InstallationId, InvalidId, OrgId, SecretId, ServiceId, SessionId, TokenId};
 pub use inputs::{DECISION_VERSION, InputGround, InputOwner, InputPlace, Inputs, Rules, RulesVersion};
@@ -66,20 +75,20 @@ pub use name::{Description, DisplayName, Email, Handle, InvalidName, Label, OrgS
 pub use nearest::nearest;
 pub use network::{InvalidNetwork, Network};
 pub use noted::{Counts, Noted};
+pub use own::is_own_resource_type;
 pub use permission::{Action, Actions, InvalidPermission, Permission, ResourceIds, ResourceType};
 pub use policy::{DatedPolicy, OrgPolicy, Policies};
 pub use problem::Problem;
 pub use reason::{Class, Reason, Who};
 pub use refusal::Refusal;
 pub use revocation::RevocationReason;
-pub use rotation::{
-    Lineage, NotRenewable, OVERLAP, PENDING_FOR, RENEWAL, Retirement, Succession, Unready, may_rotate,
-};
+pub use rotation::{Lineage, NotRenewable, OVERLAP, RENEWAL, Unready, may_rotate};
 pub use secret::{InvalidSecret, Secret, SecretHash, SecretKind, SecretPrefix, redact};
 pub use since::Since;
+pub use succession::{LastUse, PENDING_FOR, Retirement, Succession};
 pub use suspension::{Level, Suspension};
 pub use timestamp::{InvalidTimestamp, Timestamp};
 pub use token::{
-    LastUse, Owner, Revocation, Rotation, SecretRecord, SecretState, SecretView, Token, TokenStatus,
-    TokenType, TokenView, UsedFrom,
+    Owner, Revocation, Rotation, SecretRecord, SecretState, SecretView, Token, TokenStatus, TokenType,
+    TokenView, UsedFrom,
 };

@@ -4,8 +4,8 @@ use std::fmt;
 use std::net::IpAddr;
 
 use crate::{
-    Factor, InvalidSecret, Label, Lifetime, OrgSlug, Permission, Reason, Role, Scope, SecretKind, Since,
-    Timestamp,
+    Factor, InvalidSecret, Label, Lifetime, OrgSlug, Permission, Reason, Role, Scope, Secret, SecretKind,
+    Since, Timestamp,
 };
 
 /// Why a secret may not do what was asked.
@@ -336,6 +336,18 @@ impl fmt::Display for Refusal {
                     f,
                     "the org `{org}` admits tokens from some networks, and where this was used is not known"
                 )
+            }
+        }
+    }
+}
+
+impl Secret {
+    /// Refuses the kinds of secrets that services are not shown.
+    pub fn judge_for_services(&self) -> Result<(), Refusal> {
+        match self.kind() {
+            SecretKind::Personal | SecretKind::Org | SecretKind::Access => Ok(()),
+            kind @ (SecretKind::Session | SecretKind::Refresh | SecretKind::Service) => {
+                Err(Refusal::Kind(kind))
             }
         }
     }

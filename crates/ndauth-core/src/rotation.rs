@@ -12,21 +12,14 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Expiry, ExpiryChoice, InvalidExpiry, LastUse, Lifetime, MAX_LIFETIME, SecretRecord, SecretState,
-    ServiceId, Timestamp, Token, TokenId, TokenType,
+    Expiry, ExpiryChoice, InvalidExpiry, Lifetime, MAX_LIFETIME, SecretRecord, SecretState, ServiceId,
+    Timestamp, Token, TokenId, TokenType,
 };
 
-/// How long a new secret waits to be confirmed before it dies.
-pub const PENDING_FOR: Duration = Duration::from_secs(15 * 60);
 /// For how long the old secret serves on beside the new, where nothing is said.
 pub const OVERLAP: Duration = Duration::from_secs(24 * 60 * 60);
 /// By how much a renewal moves a token's end.
 pub const RENEWAL: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-/// A secret that nobody used for so long is not in use.
-const IDLE: Duration = Duration::from_secs(24 * 60 * 60);
-/// How long it takes at the least until it shows who uses the old one still.
-const SETTLED: Duration = Duration::from_secs(60 * 60);
-
 /// Whose secrets succeed each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -35,15 +28,6 @@ pub enum Lineage {
     Token(TokenId),
     /// A service's.
     Service(ServiceId),
-}
-
-/// What comes to be when a pending secret is confirmed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Succession {
-    /// For how long those before it serve on.
-    pub overlap: Duration,
-    /// When the token ends then; a service does not.
-    pub expires_at: Expiry,
 }
 
 /// Why a family cannot be rotated now: one after the other.
@@ -70,19 +54,6 @@ pub enum NotRenewable {
     /// A policy admits no more.
     #[error("an org's policy admits it for no longer")]
     Policy,
-}
-
-/// Whether the old secret of a rotation can go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Retirement {
-    /// Somebody used it after the new one took over, less than a day ago.
-    StillUsed(LastUse),
-    /// Nobody has used the new one yet.
-    NewUnused,
-    /// The new one took over less than an hour ago: who uses the old one may come yet.
-    TooSoon,
-    /// The new one is in use and the old one is not: since then, if it ever was.
-    Safe(Option<LastUse>),
 }
 
 /// Whether a family can be rotated now. Those of its secrets that were minted before the instant are revoked, and not in the way.
@@ -150,28 +121,6 @@ impl Token {
         } else {
             Err(NotRenewable::Policy)
         }
-    }
-}
-
-impl Retirement {
-    /// Judges by when the new secret took over, and by when each was used last.
-    pub fn judge(
-        taken_over: Timestamp,
-        new: Option<LastUse>,
-        old: Option<LastUse>,
-        now: Timestamp,
-    ) -> Retirement {
-        match (old, new) {
-            (Some(old), _) if old.at > taken_over && now.since(old.at) < IDLE => Retirement::StillUsed(old),
-            (_, None) => Retirement::NewUnused,
-            (_, Some(_)) if now.since(taken_over) < SETTLED => Retirement::TooSoon,
-            (old, Some(_)) => Retirement::Safe(old),
-        }
-    }
-
-    /// Whether nobody is cut off.
-    pub fn is_safe(self) -> bool {
-        matches!(self, Retirement::Safe(_))
     }
 }
 

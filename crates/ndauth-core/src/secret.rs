@@ -20,8 +20,6 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroize;
 
-use crate::Refusal;
-
 const KIND_LEN: usize = 6;
 const BODY_LEN: usize = 43;
 const PREFIX_LEN: usize = 12;
@@ -185,16 +183,6 @@ impl Secret {
     pub fn prefix(&self) -> SecretPrefix {
         let (prefix, _) = self.text.split_first_chunk().expect("a secret is longer than its prefix");
         SecretPrefix(*prefix)
-    }
-
-    /// Refuses the kinds of secrets that services are not shown.
-    pub fn judge_for_services(&self) -> Result<(), Refusal> {
-        match self.kind {
-            SecretKind::Personal | SecretKind::Org | SecretKind::Access => Ok(()),
-            kind @ (SecretKind::Session | SecretKind::Refresh | SecretKind::Service) => {
-                Err(Refusal::Kind(kind))
-            }
-        }
     }
 
     /// SHA-256 of the whole string.

@@ -4,9 +4,9 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::{
-    AccountId, ClientName, Counts, Description, Expiry, Grants, Handle, Label, Level, Lifetime, Networks,
-    OrgId, OrgSlug, Orgs, Refusal, Retirement, RevocationReason, Scope, SecretId, SecretPrefix, Services,
-    Since, Succession, Suspension, Timestamp, TokenId,
+    AccountId, ClientName, Counts, Description, Expiry, Grants, Handle, Label, LastUse, Level, Lifetime,
+    Networks, OrgId, OrgSlug, Orgs, Refusal, Retirement, RevocationReason, Scope, SecretId, SecretPrefix,
+    Services, Since, Succession, Suspension, Timestamp, TokenId,
 };
 
 /// Whose a token is.
@@ -108,15 +108,6 @@ pub enum TokenType {
     LongLived,
     /// Any other; only these renew.
     Standard,
-}
-
-/// When a secret was last used, as far as is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LastUse {
-    /// When.
-    pub at: Timestamp,
-    /// From where, as the service that was called states it.
-    pub address: Option<IpAddr>,
 }
 
 /// A token as its owner sees it: with its orgs by name, and what is observed of it.

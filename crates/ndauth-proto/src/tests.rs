@@ -242,10 +242,8 @@ fn only_these_messages_hold_a_secret() {
     assert_eq!(
         holders,
         [
-            "CreateOrgTokenResponse.secret",
             "CreateTokenResponse.secret",
             "PresentedSecret.secret",
-            "RotateOrgTokenResponse.secret",
             "RotateTokenResponse.secret",
             "ValidateTokenRequest.secret",
         ]
@@ -257,9 +255,7 @@ fn debug_hides_the_secret() {
     let secret = "ndpat_Jj8IYRumwQ9GV4nfqrymvLBbUUnY8LAkuEecJnIrk1U".to_owned();
     let made = v1::CreateTokenResponse { secret: secret.clone(), ..Default::default() };
     let asked = v1::ValidateTokenRequest { secret: secret.clone(), ..Default::default() };
-    let org = v1::CreateOrgTokenResponse { secret: secret.clone(), ..Default::default() };
     let rotated = v1::RotateTokenResponse { secret: secret.clone(), ..Default::default() };
-    let orgs = v1::RotateOrgTokenResponse { secret: secret.clone(), ..Default::default() };
     let shown = v1::PresentedSecret { secret: secret.clone() };
     let explained = v1::ExplainTokenRequest {
         token: Some(v1::explain_token_request::Token::Secret(shown)),
@@ -269,9 +265,7 @@ fn debug_hides_the_secret() {
     for text in [
         format!("{made:?}"),
         format!("{asked:?}"),
-        format!("{org:?}"),
         format!("{rotated:?}"),
-        format!("{orgs:?}"),
         format!("{explained:?}"),
         format!("{many:?}"),
     ] {
@@ -282,18 +276,18 @@ fn debug_hides_the_secret() {
 /// What the generated types make of the same.
 fn built(allowed: &Allowed<'_>) -> v1::Allowed {
     let owner = match allowed.owner {
-        OwnerView::Account(account) => v1::allowed::Owner::Account(v1::OwnerAccount {
+        OwnerView::Account(account) => v1::owner::Kind::Account(v1::OwnerAccount {
             id: account.id.to_string(),
             handle: account.handle.to_string(),
         }),
         OwnerView::Org(org) => {
-            v1::allowed::Owner::Org(v1::OwnerOrg { id: org.id.to_string(), slug: org.slug.to_string() })
+            v1::owner::Kind::Org(v1::OwnerOrg { id: org.id.to_string(), slug: org.slug.to_string() })
         }
     };
     v1::Allowed {
         token_id: allowed.token.id.to_string(),
         token_name: allowed.token.name.to_string(),
-        owner: Some(owner),
+        owner: Some(v1::Owner { kind: Some(owner) }),
         expiry: Some(expiry_to_proto(allowed.token.expires_at)),
         effective: allowed.org.and_then(|org| effective_to_proto(&allowed.effective, org)),
     }

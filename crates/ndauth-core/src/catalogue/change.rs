@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::{Catalogue, Entry, PermissionName, is_own_resource_type};
-use crate::{ResourceType, Role};
+use super::{Catalogue, Entry, PermissionName};
+use crate::{ResourceType, Role, is_own_resource_type};
 
 /// What the next catalogue does to a permission.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

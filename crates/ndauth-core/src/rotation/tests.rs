@@ -101,30 +101,6 @@ fn standard_tokens_renew_by_thirty_days_within_a_year() {
     assert_eq!(reads.renewed_expiry(day(0), Lifetime::Endless), Err(NotRenewable::ReadOnly));
 }
 
-#[test]
-fn an_old_secret_can_go_once_only_the_new_one_is_used() {
-    const MINUTE: u64 = 60;
-    const HOUR: u64 = 60 * MINUTE;
-    let at = |seconds| day(10).checked_add(Duration::from_secs(seconds)).expect("an instant");
-    let last = |at| LastUse { at, address: None };
-    let before = last(day(9));
-    let used = |seconds| last(at(seconds));
-    for (new, old, now, expected) in [
-        (None, None, HOUR, Retirement::NewUnused),
-        (None, Some(before), HOUR, Retirement::NewUnused),
-        (Some(used(1)), Some(before), HOUR - 1, Retirement::TooSoon),
-        (Some(used(1)), Some(before), HOUR, Retirement::Safe(Some(before))),
-        (Some(used(1)), None, HOUR, Retirement::Safe(None)),
-        (Some(used(1)), Some(used(MINUTE)), 2 * MINUTE, Retirement::StillUsed(used(MINUTE))),
-        (None, Some(used(MINUTE)), 2 * HOUR, Retirement::StillUsed(used(MINUTE))),
-        (Some(used(1)), Some(used(MINUTE)), 24 * HOUR, Retirement::StillUsed(used(MINUTE))),
-        (Some(used(1)), Some(used(MINUTE)), 24 * HOUR + MINUTE, Retirement::Safe(Some(used(MINUTE)))),
-        (None, Some(used(MINUTE)), 24 * HOUR + MINUTE, Retirement::NewUnused),
-    ] {
-        assert_eq!(Retirement::judge(day(10), new, old, at(now)), expected, "{new:?} {old:?} {now}");
-    }
-}
-
 proptest! {
     /// Whatever is chosen and admitted, no end is later than the lifetime of the making, again, nor than is
     /// admitted; and a renewal is neither earlier nor later than its bounds.
