@@ -147,7 +147,12 @@ impl<'a> Crate<'a> {
                 "crate" => Found::Module(0),
                 "self" => Found::Module(at),
                 "super" => Found::Module(self.modules[at].parent?),
-                _ => self.find_name(name, at, index + 1 == path.len(), depth)?,
+                _ => match self.find_name(name, at, index + 1 == path.len(), depth) {
+                    Some(found) => found,
+                    None if index == 0 || self.modules[at].imported.contains_key(name) => return None,
+                    // A macro defines it.
+                    None => Found::Item(at, name.clone()),
+                },
             };
             match found {
                 Found::Module(module) => at = module,
@@ -399,6 +404,15 @@ fn a_cycle_is_seen() {
         ],
         &["a.rs -> b.rs: b\nb.rs -> c.rs: c\nc.rs -> a.rs: a"],
     );
+    // By what a macro defines, and by what a file brings along.
+    check(
+        &[
+            ("lib.rs", "mod a; mod b;"),
+            ("a.rs", "use crate::b::row; fn a() { row::Entity::find() }"),
+            ("b.rs", "pub mod row { #[derive(EntityModel)] struct Model; } fn b() { super::a::Made }"),
+        ],
+        &["a.rs -> b.rs: Entity\nb.rs -> a.rs: Made"],
+    );
     // A function goes before a module of its name.
     check(
         &[
@@ -432,6 +446,11 @@ fn floors_are_no_cycle() {
             ("d.rs", "mod e; pub struct D;"),
             ("d/e.rs", "use super::D;"),
         ],
+        &[],
+    );
+    // What a parent imports from another crate.
+    check(
+        &[("lib.rs", "mod a; use std::fmt; pub use a::A;"), ("a.rs", "use super::fmt; pub struct A;")],
         &[],
     );
     // Methods, tests, external crates and a circle of imports.

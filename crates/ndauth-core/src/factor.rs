@@ -5,7 +5,7 @@
 pub enum Factor {
     /// The secret among its family's.
     Secret,
-    /// The instant before which secrets were shut out.
+    /// Whether the secret was minted before an instant before which all are revoked.
     NotBefore,
     /// The token's life: revoked or expired, it has no power.
     Life,

@@ -22,13 +22,17 @@
 //! # }
 //! ```
 
-mod catalogue;
-mod concern;
+pub mod v1;
+
 mod convert;
 mod hidden;
-mod inputs;
+
+mod catalogue;
+mod concern;
 mod policy;
 mod status;
+
+mod inputs;
 mod tokens;
 mod wire;
 
@@ -52,19 +56,6 @@ pub use policy::{lifetime_from_proto, lifetime_to_proto, policy_from_proto, poli
 pub use status::{problem_from_status, status_from_problem};
 pub use tokens::{revocation_reason_from_proto, revocation_reason_to_proto, token_to_proto};
 pub use wire::{write_duration, write_fixed, write_message, write_number, write_outcome, write_timestamp};
-
-/// The generated types, clients and servers of the package `ndauth.v1`.
-pub mod v1 {
-    #![expect(
-        missing_docs,
-        unused_qualifications,
-        clippy::allow_attributes,
-        clippy::allow_attributes_without_reason,
-        clippy::large_enum_variant,
-        reason = "generated from `proto/` by `cargo xtask codegen`"
-    )]
-    include!("generated/ndauth.v1.rs");
-}
 
 /// The descriptors of every file of the package, encoded, as reflection serves them.
 pub const DESCRIPTOR: &[u8] = include_bytes!("generated/descriptor.bin");
