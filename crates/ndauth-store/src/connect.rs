@@ -16,11 +16,11 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::clock::Latest;
+use crate::examine::examine;
 use crate::lease::{Lease, MOST_GATHERED, TIMEOUT, Timeout};
-use crate::pool::Pool;
-use crate::unreachable::examine;
+use crate::pool::{Pool, STATEMENT_LIMIT};
 use crate::writing::Writing;
-use crate::{Clock, DatabaseUrl, StoreError, Unreachable, Watch};
+use crate::{Clock, DatabaseUrl, Engine, StoreError, Unreachable, Watch};
 
 /// A database, through pools of connections. Clones share them.
 #[derive(Clone, Debug)]
@@ -43,15 +43,6 @@ pub struct Store {
     pub(crate) writing: Arc<Writing>,
 }
 
-/// Which database it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Engine {
-    /// A file of SQLite.
-    Sqlite,
-    /// PostgreSQL.
-    Postgres,
-}
-
 /// A step of the schema's history, and whether the database has taken it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MigrationState {
@@ -61,8 +52,6 @@ pub struct MigrationState {
     pub applied: bool,
 }
 
-/// How long a statement waits for a lock, and how long it may run, as PostgreSQL writes it.
-pub(crate) const STATEMENT_LIMIT: &str = "2s";
 /// How long to wait for a SQLite file that another process writes to: less than a transaction may take.
 const BUSY: Duration = Duration::from_secs(3);
 /// The advisory lock of whoever migrates ("ndauth" in ASCII).

@@ -18,9 +18,9 @@ use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::StoreError;
+use crate::examine::acquire;
 use crate::notice::with_warnings;
 use crate::pool::{Connections, Pool};
-use crate::unreachable::acquire;
 
 /// A connection that somebody works with.
 pub(crate) struct Lease {

@@ -4,23 +4,29 @@
 //! [`Write`] changes rows and ends with [`Write::commit`], which takes the event: there is no way to
 //! change state without one. Which engine is beneath shows nowhere but in the URL.
 
-mod clock;
-mod error;
-mod notice;
-mod pool;
 mod unreachable;
+mod url;
+
+mod error;
+mod pool;
+
+mod clock;
+mod examine;
+mod notice;
+mod writing;
 
 mod lease;
 
 mod columns;
 mod connect;
 mod row;
+
+mod beat;
+mod log;
+
 mod transaction;
-mod url;
-mod writing;
 
 mod accounts;
-mod beat;
 mod catalogue;
 mod check;
 mod copy;
@@ -48,10 +54,10 @@ pub mod testing;
 pub use beat::{ACKNOWLEDGED_WITHIN, Beat};
 pub use check::Fault;
 pub use clock::{Clock, ManualClock, Watch};
-pub use connect::{Engine, MigrationState, Store};
+pub use connect::{MigrationState, Store};
 pub use copy::CopyError;
 pub use error::{StoreError, Taken};
-pub use events::StoredEvent;
+pub use log::StoredEvent;
 pub use mirror::{Census, Kin, Listener, Page, Person, Place, Sorted};
 pub use orgs::Member;
 pub use remains::{Kind, Remains};
@@ -62,6 +68,6 @@ pub use tickets::{Ticket, TicketKind};
 pub use tokens::{Cursor, Key, TokenOrder, TokenPage, TokenQuery};
 pub use transaction::{Moment, Read, Write};
 pub use unreachable::Unreachable;
-pub use url::{DatabaseUrl, InvalidDatabaseUrl};
+pub use url::{DatabaseUrl, Engine, InvalidDatabaseUrl};
 pub use uses::Use;
 pub use witness::{Seen, Witness};

@@ -35,6 +35,8 @@ pub(crate) enum Connections {
 #[derive(Debug)]
 struct Trust(AtomicI64);
 
+/// How long a statement waits for a lock, and how long it may run, as PostgreSQL writes it.
+pub(crate) const STATEMENT_LIMIT: &str = "2s";
 /// A database that was looked at so lately is not looked at again before it is connected to.
 const EXAMINED: Duration = Duration::from_secs(5);
 /// How long a free connection is waited for: so much less than a transaction may take that there is time to say why.

@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout};
 use crate::clock::machine_micros;
 use crate::columns::Columns;
 use crate::lease::{Lease, TIMEOUT, Timeout};
+use crate::log::append;
 use crate::writing::Writing;
 use crate::{Beat, Clock, Engine, Store, StoreError, StoredEvent};
 
@@ -264,7 +265,7 @@ impl Write {
     ///
     /// The head must be locked, and the event must follow it: see [`StoredEvent::follows`].
     pub async fn append(&mut self, event: &StoredEvent) -> Result<Head, StoreError> {
-        self.read.moment.head = crate::events::append(&self.read.transaction, event).await?;
+        self.read.moment.head = append(&self.read.transaction, event).await?;
         Ok(self.read.moment.head)
     }
 }

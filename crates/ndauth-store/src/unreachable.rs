@@ -3,13 +3,7 @@
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use sea_orm::sqlx::pool::PoolConnection;
-use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection, PgPool};
-use sea_orm::sqlx::{self, Connection, Postgres, Row, raw_sql};
-use tokio::time::timeout;
-
-use crate::StoreError;
-use crate::pool::Pool;
+use sea_orm::sqlx;
 
 /// Why a database cannot be connected to, or must not be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -53,74 +47,6 @@ pub enum Unreachable {
     /// Something else.
     #[error("{0}")]
     Other(String),
-}
-
-/// How long a connection may take to be made.
-const CONNECT: Duration = Duration::from_secs(3);
-/// The least version, as PostgreSQL writes it.
-const LEAST_VERSION: u32 = 15_00_00;
-
-/// Takes a connection from a pool. Where there is none and none can be made, it says why.
-pub(crate) async fn acquire(pool: &Pool, of: &PgPool) -> Result<PoolConnection<Postgres>, StoreError> {
-    let options = of.connect_options();
-    // The pool itself tries until its time is up, and then says that it is.
-    if of.size() == 0 && !pool.is_examined() {
-        close(connect(&options).await?).await;
-        pool.examined();
-    }
-    match of.acquire().await {
-        Err(sqlx::Error::PoolTimedOut) => {
-            close(connect(&options).await?).await;
-            Err(StoreError::unavailable("every connection to the database is in use"))
-        }
-        taken => Ok(taken?),
-    }
-}
-
-/// Connects, and looks whether what is there can be worked with: a primary, of a version that is known, and nothing in
-/// between that takes session settings away.
-pub(crate) async fn examine(options: &PgConnectOptions) -> Result<(), StoreError> {
-    let mut connection = connect(options).await?;
-    let sql = "SELECT pg_is_in_recovery() AS standby, current_setting('server_version_num') AS version, \
-               current_setting('lock_timeout') AS lock_timeout";
-    let asked = timeout(CONNECT, raw_sql(sql).fetch_one(&mut connection)).await;
-    let row = match asked {
-        Ok(row) => row.map_err(|error| unreachable(options, &error))?,
-        Err(_) => return Err(told(options, Unreachable::Silent(CONNECT))),
-    };
-    let version = row.try_get::<String, _>("version")?.parse().unwrap_or(LEAST_VERSION);
-    let held = row.try_get::<String, _>("lock_timeout")? == crate::connect::STATEMENT_LIMIT;
-    let standby: bool = row.try_get("standby")?;
-    close(connection).await;
-    if version < LEAST_VERSION {
-        return Err(told(options, Unreachable::TooOld(version / 10_000)));
-    }
-    if standby {
-        return Err(told(options, Unreachable::Standby));
-    }
-    if held { Ok(()) } else { Err(told(options, Unreachable::Pooler)) }
-}
-
-async fn connect(options: &PgConnectOptions) -> Result<PgConnection, StoreError> {
-    match timeout(CONNECT, PgConnection::connect_with(options)).await {
-        Ok(connected) => connected.map_err(|error| unreachable(options, &error)),
-        Err(_) => Err(told(options, Unreachable::Silent(CONNECT))),
-    }
-}
-
-async fn close(connection: PgConnection) {
-    // Where it does not close well, it is closed all the same.
-    let _ = timeout(CONNECT, connection.close()).await;
-}
-
-fn told(options: &PgConnectOptions, cause: Unreachable) -> StoreError {
-    let database = options.get_database().unwrap_or(options.get_username());
-    let place = format!("{}:{}/{database}", options.get_host(), options.get_port());
-    StoreError::Unreachable { place, cause }
-}
-
-fn unreachable(options: &PgConnectOptions, error: &sqlx::Error) -> StoreError {
-    told(options, Unreachable::from(error))
 }
 
 impl Unreachable {

@@ -1,4 +1,4 @@
-//! Where the database is.
+//! Where the database is, and of which kind.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -11,6 +11,15 @@ pub enum DatabaseUrl {
     Sqlite(PathBuf),
     /// `postgres://…`: a PostgreSQL database, by its whole URL.
     Postgres(String),
+}
+
+/// The database engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// A file of SQLite.
+    Sqlite,
+    /// PostgreSQL.
+    Postgres,
 }
 
 /// A text that names no database.
