@@ -9,8 +9,8 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::columns::Columns;
 use crate::error::inserted;
-use crate::row::account::{ActiveModel, Column, Entity, Model};
 use crate::{Read, StoreError, Taken, Write};
+use account::{ActiveModel, Column, Entity, Model};
 
 impl TryFrom<Model> for Account {
     type Error = StoreError;
@@ -137,4 +137,28 @@ impl Write {
             .await?;
         Ok(())
     }
+}
+
+pub(crate) mod account {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "account")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: Uuid,
+        pub handle: String,
+        pub email: String,
+        pub name: Option<String>,
+        pub operator: bool,
+        pub created_at: i64,
+        pub last_login_at: Option<i64>,
+        pub disabled_at: Option<i64>,
+        pub not_before: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
 }

@@ -5,8 +5,8 @@ use sea_orm::EntityTrait;
 use sea_orm::sea_query::Expr;
 use sha2::{Digest, Sha256};
 
-use crate::row::catalogue::{Column, Entity};
 use crate::{Read, StoreError, Write};
+use row::{Column, Entity};
 
 impl Read {
     /// The catalogue.
@@ -42,4 +42,23 @@ impl Write {
             .await?;
         Ok(())
     }
+}
+
+#[expect(unreachable_pub, reason = "what the derive makes is public; the module is not")]
+mod row {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "catalogue")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub one: i32,
+        pub hash: Vec<u8>,
+        pub document: String,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
 }

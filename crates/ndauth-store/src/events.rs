@@ -6,7 +6,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::columns::Columns;
 use crate::lease::{Lease, TIMEOUT, Timeout};
-use crate::row::event::{Column, Entity};
+use crate::log::event::{Column, Entity};
 use crate::{Read, Store, StoreError, StoredEvent};
 
 impl Read {

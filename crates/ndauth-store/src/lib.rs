@@ -19,7 +19,6 @@ mod lease;
 
 mod columns;
 mod connect;
-mod row;
 
 mod beat;
 mod log;
@@ -32,21 +31,24 @@ mod check;
 mod copy;
 mod events;
 mod installation;
-mod mirror;
 mod orgs;
 mod passwords;
-mod policies;
 mod remains;
 mod secrets;
 mod server_lock;
 mod services;
-mod sessions;
 mod suspensions;
-mod tickets;
-mod token_names;
-mod tokens;
 mod uses;
 mod witness;
+
+mod policies;
+mod tickets;
+mod tokens;
+
+mod token_names;
+
+mod mirror;
+mod sessions;
 
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -7,7 +7,7 @@ use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, Statement};
 use crate::StoreError;
 use crate::columns::Columns;
 use crate::lease::Lease;
-use crate::row::event::{ActiveModel, Entity, Model};
+use event::{ActiveModel, Entity, Model};
 
 /// An event as it lies in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,4 +95,25 @@ pub(crate) async fn append(transaction: &Lease, event: &StoredEvent) -> Result<H
     let values = [sequence.into(), head.hash.to_vec().into()];
     transaction.execute_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
     Ok(head)
+}
+
+pub(crate) mod event {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "event")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub sequence: i64,
+        pub public_bytes: Vec<u8>,
+        pub personal_bytes: Option<Vec<u8>>,
+        pub salt: Option<Vec<u8>>,
+        pub personal_hash: Vec<u8>,
+        pub hash: Vec<u8>,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
 }

@@ -17,11 +17,15 @@ use sea_orm::{
 };
 use tokio::time::timeout;
 
+use crate::accounts::account;
 use crate::columns::Ids;
 use crate::lease::TIMEOUT;
+use crate::orgs::{membership, org};
 use crate::pool::Connections;
-use crate::row::{account, membership, org, secret, service, token};
 use crate::secrets::Family;
+use crate::secrets::secret;
+use crate::services::service;
+use crate::tokens::token;
 use crate::{Engine, Read, Store, StoreError};
 
 /// What was read, and what of it makes no sense.

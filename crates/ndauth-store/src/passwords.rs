@@ -6,7 +6,6 @@ use sea_orm::EntityTrait;
 use sea_orm::sea_query::OnConflict;
 
 use crate::error::inserted;
-use crate::row::{identity, password};
 use crate::{Read, StoreError, Taken, Write};
 
 impl Read {
@@ -57,4 +56,43 @@ impl Write {
         };
         inserted(identity::Entity::insert(row).exec_without_returning(&self.transaction).await)
     }
+}
+
+#[expect(unreachable_pub, reason = "what the derive makes is public; the module is not")]
+mod password {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "password")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub account_id: Uuid,
+        pub phc: String,
+        pub set_at: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+#[expect(unreachable_pub, reason = "what the derive makes is public; the module is not")]
+mod identity {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "identity")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub issuer: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub subject: String,
+        pub account_id: Uuid,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
 }

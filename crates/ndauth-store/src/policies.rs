@@ -9,7 +9,7 @@ use sea_orm::prelude::Uuid;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 
 use crate::columns::{Columns, among, lifetime_micros};
-use crate::row::{org, org_policy, org_policy_network};
+use crate::orgs::org;
 use crate::{Read, StoreError, Write};
 
 impl Read {
@@ -99,4 +99,52 @@ impl Write {
         }
         Ok(())
     }
+}
+
+#[expect(unreachable_pub, reason = "what the derive makes is public; the module is not")]
+mod org_policy {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "org_policy")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub org_id: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub set_at: i64,
+        pub takes_hold_at: i64,
+        pub longest_lifetime: i64,
+        pub personal_tokens: bool,
+        pub all_networks: bool,
+        pub login_within: i64,
+        pub suspend_on_reuse: bool,
+        pub require_grants: bool,
+        pub no_all_org_tokens: bool,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+#[expect(unreachable_pub, reason = "what the derive makes is public; the module is not")]
+mod org_policy_network {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "org_policy_network")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub org_id: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub set_at: i64,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub network: String,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
 }

@@ -16,8 +16,8 @@ use sea_orm::{
 };
 
 use crate::columns::{Columns, Ids, NEVER, duration_micros, expiry_micros};
-use crate::row::secret::{ActiveModel, Column, Entity, Model};
 use crate::{Read, StoreError, Write};
+use secret::{ActiveModel, Column, Entity, Model};
 
 /// Whose secret it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -331,4 +331,33 @@ impl Write {
         Entity::insert(row).exec_without_returning(&self.transaction).await?;
         Ok(())
     }
+}
+
+pub(crate) mod secret {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "secret")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: Uuid,
+        pub hash: Vec<u8>,
+        pub prefix: String,
+        pub token_id: Option<Uuid>,
+        pub session_id: Option<Uuid>,
+        pub service_id: Option<Uuid>,
+        pub minted_at: i64,
+        pub confirmed_at: Option<i64>,
+        pub ends_at: i64,
+        pub last_used_at: Option<i64>,
+        pub last_used_address: Option<String>,
+        pub overlap: Option<i64>,
+        pub token_expires_at: Option<i64>,
+        pub reused_at: Option<i64>,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
 }

@@ -10,9 +10,10 @@ use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::columns::{Columns, duration_micros, expiry_micros};
-use crate::row::session::{ActiveModel, Column, Entity, Model};
-use crate::row::{secret, token};
+use crate::secrets::secret;
+use crate::tokens::token;
 use crate::{Read, StoreError, TicketKind, Write};
+use session::{ActiveModel, Column, Entity, Model};
 
 /// A session, and when it was last seen, as far as was written down.
 #[derive(Clone, Debug)]
@@ -222,4 +223,30 @@ impl Write {
         Entity::insert(row).exec_without_returning(&self.transaction).await?;
         Ok(())
     }
+}
+
+mod session {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "session")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: Uuid,
+        pub account_id: Uuid,
+        pub created_at: i64,
+        pub expires_at: i64,
+        pub ends_at: i64,
+        pub revoked_at: Option<i64>,
+        pub proved_at: Option<i64>,
+        pub device: Option<String>,
+        pub address: Option<String>,
+        pub last_seen_at: Option<i64>,
+        pub browser: bool,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
 }

@@ -8,8 +8,8 @@ use sea_orm::prelude::Uuid;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use crate::columns::Columns;
-use crate::row::suspension::{ActiveModel, Column, Entity, Model};
 use crate::{Read, StoreError, Write};
+use suspension::{ActiveModel, Column, Entity, Model};
 
 impl Read {
     /// The suspensions of these tokens, lowest level first.
@@ -67,4 +67,24 @@ fn suspension(row: &Model) -> Result<Suspension, StoreError> {
         org => Level::Org(columns.text::<OrgId>("level", org)?),
     };
     Ok(Suspension { level, since: columns.instant("since", row.since)? })
+}
+
+#[expect(unreachable_pub, reason = "what the derive makes is public; the module is not")]
+mod suspension {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "suspension")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub token_id: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub level: String,
+        pub since: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
 }

@@ -9,9 +9,9 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 
 use crate::columns::{Columns, duration_micros};
-use crate::row::secret;
-use crate::row::ticket::{ActiveModel, Column, Entity, Model};
+use crate::secrets::secret;
 use crate::{Read, StoreError, Write};
+use ticket::{ActiveModel, Column, Entity, Model};
 
 /// What a ticket is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -177,4 +177,27 @@ impl Write {
         secret::Entity::delete_many().filter(refreshing).exec(&self.transaction).await?;
         Ok(())
     }
+}
+
+mod ticket {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "ticket")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub hash: Vec<u8>,
+        pub kind: String,
+        pub user_code: Option<Vec<u8>>,
+        pub account_id: Option<Uuid>,
+        pub details: String,
+        pub created_at: i64,
+        pub expires_at: i64,
+        pub used_at: Option<i64>,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
 }

@@ -4,8 +4,8 @@ use ndauth_core::{Label, Owner, SecretPrefix, Token};
 use sea_orm::prelude::Uuid;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select};
 
-use crate::row::{secret, token};
-use crate::tokens::{owned_by, underived};
+use crate::secrets::secret;
+use crate::tokens::{owned_by, token, underived};
 use crate::{Read, StoreError};
 
 impl Read {

@@ -15,7 +15,8 @@ use sea_orm::{
 
 use crate::columns::{Columns, Ids, among, duration_micros, expiry_micros, lifetime_micros};
 use crate::error::inserted;
-use crate::row::{membership, secret, token, token_grant, token_network, token_org, token_service};
+use crate::orgs::membership;
+use crate::secrets::secret;
 use crate::secrets::{Family, FoundSecret};
 use crate::{Read, StoreError, Taken, Write};
 
@@ -628,3 +629,119 @@ fn grant_rows(token: &Token) -> Vec<token_grant::ActiveModel> {
 }
 
 const ANY_ACTION: &str = "*";
+
+#[expect(unreachable_pub, reason = "what the derive makes is public; the module is not")]
+pub(crate) mod token {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "token")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: Uuid,
+        pub account_id: Option<Uuid>,
+        pub org_id: Option<Uuid>,
+        pub name: String,
+        pub live_name: Option<String>,
+        pub description: Option<String>,
+        pub scope: String,
+        pub all_orgs: bool,
+        pub all_grants: bool,
+        pub all_services: bool,
+        pub all_networks: bool,
+        pub created_at: i64,
+        pub lifetime: i64,
+        pub expires_at: i64,
+        pub revoked_at: Option<i64>,
+        pub revoked_by: Option<String>,
+        pub revoked_reason: Option<String>,
+        pub self_rotating: bool,
+        pub last_used_at: Option<i64>,
+        pub session_id: Option<Uuid>,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+#[expect(unreachable_pub, reason = "what the derive makes is public; the module is not")]
+mod token_org {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "token_org")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub token_id: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub org_id: Uuid,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+#[expect(unreachable_pub, reason = "what the derive makes is public; the module is not")]
+mod token_grant {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "token_grant")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub token_id: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub resource_type: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub resource_id: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub action: String,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+#[expect(unreachable_pub, reason = "what the derive makes is public; the module is not")]
+mod token_service {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "token_service")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub token_id: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub service_id: Uuid,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+#[expect(unreachable_pub, reason = "what the derive makes is public; the module is not")]
+mod token_network {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "token_network")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub token_id: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub network: String,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}

@@ -8,8 +8,8 @@ use tokio::time::Instant;
 
 use crate::columns::Columns;
 use crate::lease::{Lease, TIMEOUT, Timeout};
-use crate::row::token_use::{Column, Entity};
 use crate::{Engine, Read, Store, StoreError};
+use token_use::{Column, Entity};
 
 /// That a secret was used from somewhere, once or more often.
 #[derive(Clone, Debug)]
@@ -39,7 +39,7 @@ impl Read {
             .await?;
         let columns = Columns { table: "token_use", id: token };
         let count = |column, count: i64| u64::try_from(count).map_err(|_| columns.corrupt(column));
-        let place = |row: crate::row::token_use::Model| {
+        let place = |row: token_use::Model| {
             Ok(UsedFrom {
                 address: columns
                     .text_or_null("address", Some(row.address.as_str()).filter(|text| !text.is_empty()))?,
@@ -161,4 +161,29 @@ impl Store {
         sql.push(')');
         sql
     }
+}
+
+#[expect(unreachable_pub, reason = "what the derive makes is public; the module is not")]
+mod token_use {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "token_use")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub token_id: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub address: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub client: String,
+        pub first_at: i64,
+        pub last_at: i64,
+        pub reads: i64,
+        pub writes: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
 }

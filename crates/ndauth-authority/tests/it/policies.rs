@@ -5,8 +5,8 @@ use ndauth_core::{Lifetime, OrgPolicy, Reason, Requirement, Role, Scope};
 
 use crate::on_both;
 use crate::world::{
-    CONSOLE, MINE, World, at, days, granted, in_org, keep, needs, networks, new_token, org_token, orgs, reason,
-    token_with,
+    CONSOLE, MINE, World, at, days, granted, in_org, keep, needs, networks, new_token, org_token, orgs,
+    reason, token_with,
 };
 
 const DAY: u64 = 24 * 60 * 60;
