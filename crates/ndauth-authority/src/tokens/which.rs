@@ -63,7 +63,8 @@ impl Which {
     /// True where a token goes by it.
     fn is(&self, token: &Token, prefix: SecretPrefix) -> bool {
         let begins = |text: &str| {
-            text == prefix.to_string() || text.len() >= SHORTEST && token.id.to_string().starts_with(text)
+            text == prefix.to_string()
+                || beginning(text).is_some_and(|(low, high)| (low..=high).contains(&token.id.uuid()))
         };
         match self {
             Which::Name(text) => token.name.as_str() == text || begins(text),
