@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use ndauth_core::{
     Change, Expiry, ExpiryChoice, Lifetime, Lineage, MAX_LIFETIME, Org, Orgs, Owner, Personal, Policies,
-    Refusal, Secret, SecretKind, SecretPrefix, SecretRecord, Since, Succession, Timestamp, Token,
-    TokenStatus, TokenView, may_rotate,
+    Refusal, Secret, SecretKind, SecretPrefix, SecretRecord, SecretState, Since, Succession, Timestamp,
+    Token, TokenStatus, TokenView, may_rotate,
 };
 use ndauth_store::Read;
 
@@ -115,16 +115,20 @@ impl Authority {
         self.change(credential, operation, whose, |changing| async move {
             let token = self.hold_token(&changing, whose, which).await?;
             let id = token.id;
+            let held = HeldFamily::hold(&changing, Lineage::Token(id)).await?.ok_or_else(|| no_token(&id))?;
             // A token confirms the secret that it presents, and no other.
             let presented = changing.by.presented().map(|held| held.record.prefix);
             let settling = match (settling, presented) {
-                (Settling::Confirm(prefix), Some(own)) if prefix.is_some_and(|prefix| prefix != own) => {
-                    return Err(changing.by.session_required());
+                (Settling::Confirm(prefix), Some(own)) => {
+                    let pending = held.in_state(SecretState::Pending, changing.now());
+                    let meant = prefix.or(pending.map(|found| found.record.prefix));
+                    if meant.is_some_and(|meant| meant != own) {
+                        return Err(changing.by.session_required());
+                    }
+                    &Settling::Confirm(Some(own))
                 }
-                (Settling::Confirm(_), Some(own)) => &Settling::Confirm(Some(own)),
                 (settling, _) => settling,
             };
-            let held = HeldFamily::hold(&changing, Lineage::Token(id)).await?.ok_or_else(|| no_token(&id))?;
             let settled = settle(&self.uses, &changing, &held, settling).await?;
             let token = changing.find_token(id).await?.ok_or_else(|| no_token(&id))?;
             let view = self.view(&changing, token).await?;

@@ -61,7 +61,8 @@ impl HeldFamily {
         Ok(Some(HeldFamily { lineage, token, name, secrets }))
     }
 
-    fn in_state(&self, state: SecretState, now: Timestamp) -> Option<&FoundSecret> {
+    /// Its secret in this state, where it has one.
+    pub(super) fn in_state(&self, state: SecretState, now: Timestamp) -> Option<&FoundSecret> {
         self.secrets.iter().find(|found| found.record.state(now) == state)
     }
 
