@@ -248,19 +248,6 @@ on_both! {
         }
     }
 
-    /// Who reaches itself alone learns nothing of its siblings' names.
-    async fn a_narrow_token_learns_no_names(world: &World) {
-        let new = token_with("narrow", |new| new.grants = granted(&["read:assets"]));
-        let token = presented(&world.create(&new).await.secret);
-        world.create(&new_token("sibling")).await;
-        for name in ["sibling", "nobody"] {
-            let named = named(name);
-            assert_eq!(reason(world.show(&token, &named).await), Reason::SessionRequired, "{name}");
-            assert_eq!(reason(world.revoke(&token, &named).await), Reason::SessionRequired, "{name}");
-            assert_eq!(reason(world.authority.explain(&token, &about(name)).await), Reason::SessionRequired, "{name}");
-        }
-    }
-
     /// The owner is told of a dead token what is wrong with it.
     async fn the_dead_are_explained(world: &World) {
         let made = world.create(&new_token("ci")).await;

@@ -192,6 +192,37 @@ on_both! {
         assert!(world.authority.renew_token(&new, MINE, &named("ci"), None).await.expect("renewed").changed);
     }
 
+    async fn a_token_confirms_only_with_its_new_secret(world: &World) {
+        let turning = |new: NewToken| NewToken { self_rotating: true, ..new };
+        for made in [
+            world.create(&turning(new_token("ci"))).await,
+            world.make(&world.eve, &in_org("ops"), &turning(org_token("ci", &["read:assets"]))).await,
+        ] {
+            let old = presented(&made.secret);
+            let rotated = world.authority.rotate_token(&old, MINE, &named("ci"), HOUR, None).await;
+            let drawn = rotated.expect("it rotates itself").value.secret;
+            let new = presented(&drawn);
+            let (old_one, new_one) = (Some(made.secret.prefix()), Some(drawn.prefix()));
+            let confirm = async |by: &Credential, prefix| {
+                let confirmed = world.authority.confirm_rotation(by, MINE, &named("ci"), prefix).await;
+                confirmed.map(|done| done.changed).map_err(|error| error.reason())
+            };
+            for (by, prefix, expected) in [
+                (&old, None, Err(Reason::SessionRequired)),
+                (&old, new_one, Err(Reason::SessionRequired)),
+                (&old, old_one, Err(Reason::NoRotation)),
+                (&new, old_one, Err(Reason::SessionRequired)),
+                (&new, None, Ok(true)),
+                (&new, None, Ok(false)),
+                (&new, new_one, Ok(false)),
+                (&old, None, Err(Reason::SessionRequired)),
+                (&old, old_one, Err(Reason::SessionRequired)),
+            ] {
+                assert_eq!(confirm(by, prefix).await, expected, "{prefix:?}");
+            }
+        }
+    }
+
     /// SEC-22: an answer that never arrives leaves no secret that serves for good, and nothing that its owner does not see.
     async fn sec_22_what_nobody_was_told_of_dies_and_is_seen(world: &World) {
         let waiting = token_with("ci", |new| new.pending = true);

@@ -17,6 +17,7 @@ mod security;
 mod tokens;
 mod validate;
 mod watching;
+mod which;
 mod world;
 
 /// Writes a test twice: once for each engine, in a world of its own.

@@ -35,7 +35,7 @@ on_both! {
 
     async fn it_is_bound_and_it_ends(world: &World) {
         let create = async |grants: Grants, expiry| {
-            let new = NewToken { grants, expiry, ..org_token("deploy", &[]) };
+            let new = NewToken { scope: Some(Scope::Rw), grants, expiry, ..org_token("deploy", &["read:assets"]) };
             reason(world.authority.create_token(&world.eve, &in_org("ops"), &new).await)
         };
         assert_eq!(create(Grants::All, ExpiryChoice::ORG).await, Reason::InvalidArgument);

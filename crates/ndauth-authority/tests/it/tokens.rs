@@ -1,16 +1,17 @@
 use std::sync::Arc;
 
 use ndauth_authority::{
-    Authority, AuthorityError, Changed, Clock, Credential, MAX_LIVE_TOKENS, Minted, NewToken, Which,
+    Authority, AuthorityError, Changed, Clock, Credential, Identity, MAX_LIVE_TOKENS, Minted, NewToken, Which,
 };
 use ndauth_core::{
-    Change, Entry, Expiry, ExpiryChoice, Lifetime, Reason, Scope, Services, TokenStatus, TokenType,
+    Change, Description, Entry, Expiry, ExpiryChoice, Lifetime, Problem, Reason, Scope, Services,
+    TokenStatus, TokenType,
 };
 
 use crate::on_both;
 use crate::world::{
-    CONSOLE, MINE, PAGE, World, at, days, granted, named, networks, new_token, orgs, presented, reason,
-    token_with,
+    CONSOLE, MINE, PAGE, World, at, days, granted, in_org, named, networks, new_token, org_token, orgs,
+    presented, reason, token_with,
 };
 
 const DAY: i64 = 24 * 60 * 60;
@@ -98,6 +99,52 @@ on_both! {
         assert_eq!(told, expected, "both are listed");
         let shown = world.show(&ada, &named("ci")).await.expect("shown");
         assert_eq!(shown.token.id, second.view.token.id);
+    }
+
+    /// So that whoever asks again after an answer was lost can tell whether the holder is what was asked for.
+    async fn a_taken_name_tells_who_holds_it_and_since_when(world: &World) {
+        for (second, by, whose, new) in [
+            (0, &world.ada, MINE, new_token("ci")),
+            (60, &world.eve, &in_org("ops"), org_token("ci", &["read:assets"])),
+        ] {
+            world.clock.set(at(second));
+            let id = world.make(by, whose, &new).await.view.token.id;
+            world.clock.set(at(second + 30));
+            let error = world.authority.create_token(by, whose, &new).await.expect_err("it is taken");
+            assert_eq!(Problem::from(&error).holder, Some((id, at(second))));
+            assert!(matches!(error, AuthorityError::NameTaken { holder: Some(holder), .. } if holder == (id, at(second))));
+        }
+        // Who may not make one learns nothing of what there is.
+        let error = world.authority.create_token(&world.ada, &in_org("ops"), &org_token("ci", &["read:assets"])).await;
+        assert_eq!(reason(error), Reason::RoleTooLow);
+    }
+
+    async fn a_description_is_changed_and_shown_at_once(world: &World) {
+        let person = world.create(&new_token("ci")).await;
+        let own = world.make(&world.eve, &in_org("ops"), &org_token("ci", &["read:assets"])).await;
+        for (made, by, whose) in [(&person, &world.ada, MINE), (&own, &world.eve, &in_org("ops"))] {
+            let update = async |description: Option<&Option<Description>>| {
+                let done = world.authority.update_token(by, whose, &named("ci"), description).await.expect("updated");
+                (done.changed, done.value.token.description)
+            };
+            // The mirror answers it.
+            let known = async || {
+                let who = world.authority.who_am_i(&presented(&made.secret)).await.expect("told");
+                let (Identity::Token(_, view) | Identity::OrgToken(view)) = who.identity else { panic!("a token") };
+                view.token.description
+            };
+            let nightly: Option<Description> = Some("for the nightly build".parse().expect("a description"));
+            assert_eq!(update(None).await, (false, None), "absent leaves it");
+            assert_eq!(update(Some(&None)).await, (false, None), "there is none to take away");
+            assert_eq!(update(Some(&nightly)).await, (true, nightly.clone()));
+            assert_eq!(known().await, nightly);
+            assert_eq!(update(Some(&nightly)).await, (false, nightly.clone()), "it is the same");
+            assert_eq!(update(None).await, (false, nightly.clone()), "absent leaves it");
+            assert_eq!(world.authority.get_token(by, whose, &named("ci")).await.expect("shown").view.token.description, nightly);
+            assert_eq!(update(Some(&None)).await, (true, None));
+            assert_eq!(known().await, None);
+        }
+        world.sound().await;
     }
 
     async fn a_token_is_what_was_asked_for(world: &World) {
