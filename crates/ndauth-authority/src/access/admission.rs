@@ -189,11 +189,12 @@ fn reach(
         (Rule::SelfRotating(holding), Caller::Token { held, from }) => {
             // A secret used outside its networks is treated as stolen.
             judging.account(held, *from, None)?;
-            let fits = match (holding, held.record.state(judging.now)) {
-                (_, SecretState::Current) => true,
-                (Holding::New, SecretState::Pending) | (Holding::Confirmed, SecretState::Retiring) => true,
-                _ => false,
-            };
+            let fits = matches!(
+                (holding, held.record.state(judging.now)),
+                (_, SecretState::Current)
+                    | (Holding::New, SecretState::Pending)
+                    | (Holding::Confirmed, SecretState::Retiring)
+            );
             if fits {
                 Ok(Reach::Itself(held.token.id))
             } else {
