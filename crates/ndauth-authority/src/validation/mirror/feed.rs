@@ -29,8 +29,8 @@ pub(super) type Owners = HashMap<TokenId, Owner>;
 /// The number of events that are kept. A watcher that is further behind must drop all that it keeps.
 pub(super) const KEPT: usize = 4096;
 
-/// Each takes no more than 83 bytes.
-const _: () = assert!(size_of::<Heard>() <= 83);
+/// Each takes no more than 82 bytes.
+const _: () = assert!(size_of::<Heard>() <= 82);
 
 impl Recent {
     /// No events yet, after the end of a log.
