@@ -73,9 +73,9 @@ impl Change {
             | Change::OrgFrozen { org }
             | Change::OrgUnfrozen { org }
             | Change::PolicySet { org, .. } => Concern::Org(org),
-            Change::ServiceCreated { service }
-            | Change::ServiceRotated { service }
-            | Change::ServiceRevoked { service } => Concern::Service(service),
+            Change::ServiceCreated { service } | Change::ServiceRevoked { service } => {
+                Concern::Service(service)
+            }
             Change::CatalogueApplied { .. } => Concern::Rules,
             Change::Restored { .. } => Concern::Everything,
             // No decision reads links, identities, or families that died long ago.

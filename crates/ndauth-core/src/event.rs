@@ -65,7 +65,6 @@ impl Change {
                 | Change::SecretMinted { .. }
                 | Change::SessionIssued { .. }
                 | Change::ServiceCreated { .. }
-                | Change::ServiceRotated { .. }
                 | Change::AccountInvited { .. }
         )
     }
@@ -200,12 +199,6 @@ pub enum Change {
     /// A service was registered.
     #[serde(rename = "service.created")]
     ServiceCreated {
-        /// Which.
-        service: ServiceId,
-    },
-    /// A service got a new secret.
-    #[serde(rename = "service.rotated")]
-    ServiceRotated {
         /// Which.
         service: ServiceId,
     },

@@ -240,18 +240,6 @@ impl Family {
 }
 
 impl Write {
-    /// Lets the secrets that a family has so far serve until an instant at the most.
-    pub async fn retire_secrets(&self, family: Family, end: Timestamp) -> Result<(), StoreError> {
-        let (column, id) = family.column();
-        Entity::update_many()
-            .col_expr(Column::EndsAt, Expr::value(end.micros()))
-            .filter(column.eq(id))
-            .filter(Column::EndsAt.gt(end.micros()))
-            .exec(&self.transaction)
-            .await?;
-        Ok(())
-    }
-
     /// Lets a secret serve until an end.
     pub async fn end_secret(&self, id: SecretId, end: Expiry) -> Result<(), StoreError> {
         let changed = [(Column::EndsAt, Expr::value(expiry_micros(end)))];

@@ -368,10 +368,7 @@ impl Told {
                 self.tokens.insert(token, life);
                 self.derived.insert(token, session);
             }
-            Change::ServiceRotated { .. }
-            | Change::SecretMinted { .. }
-            | Change::SecretDropped { .. }
-            | Change::SecretRetired { .. } => {}
+            Change::SecretMinted { .. } | Change::SecretDropped { .. } | Change::SecretRetired { .. } => {}
             Change::SecretReused { family: Lineage::Token(token), suspended, .. } => {
                 self.suspended.entry(token).or_default().extend(suspended);
             }

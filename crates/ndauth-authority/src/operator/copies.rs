@@ -9,9 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ndauth_core::{Change, Entry, Expiry, Head, Label, Lineage, Personal, SecretId, Timestamp};
-use ndauth_store::{
-    Clock, CopyError, DatabaseUrl, Family, FoundSecret, Kind, Read, Seen, Store, StoredEvent, Write,
-};
+use ndauth_store::{Clock, CopyError, DatabaseUrl, FoundSecret, Kind, Read, Seen, Store, StoredEvent, Write};
 
 use crate::access::{Operation, Whose};
 use crate::change::{Changing, Done, TRIES};
@@ -165,9 +163,7 @@ impl Authority {
                     redo(&mut write, event, &entry).await?;
                     replayed += 1;
                     lost += u64::from(makes(&entry.change));
-                    if let Change::ServiceRotated { service }
-                    | Change::SecretConfirmed { family: Lineage::Service(service), .. } = entry.change
-                    {
+                    if let Change::SecretConfirmed { family: Lineage::Service(service), .. } = entry.change {
                         rotated.insert(service);
                     }
                 }
@@ -314,9 +310,6 @@ async fn redo(write: &mut Write, event: &StoredEvent, entry: &Entry) -> Result<(
             }
         }
         Change::CatalogueApplied { catalogue } => write.set_catalogue(catalogue).await?,
-        Change::ServiceRotated { service } => {
-            write.retire_secrets(Family::Service(*service), entry.at).await?;
-        }
         Change::ServiceRevoked { service } => write.revoke_service(*service).await?,
         Change::TokenRevoked { token } => {
             let reason = personal(event, NOTE).and_then(|text| text.parse().ok());

@@ -75,7 +75,6 @@ fn changes() -> Vec<(Change, Concern)> {
         (Change::OrgUnfrozen { org }, Concern::Org(org)),
         (Change::PolicySet { org, takes_hold_at: at, policy }, Concern::Org(org)),
         (Change::ServiceCreated { service }, Concern::Service(service)),
-        (Change::ServiceRotated { service }, Concern::Service(service)),
         (Change::ServiceRevoked { service }, Concern::Service(service)),
         (Change::CatalogueApplied { catalogue: CatalogueDocument::default() }, Concern::Rules),
         (Change::Restored { copy: 1, replayed: 0, not_before: at }, Concern::Everything),
