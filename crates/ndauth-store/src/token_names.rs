@@ -64,20 +64,3 @@ impl Read {
         self.tokens_from_rows(rows).await
     }
 }
-
-impl crate::Write {
-    /// Gives a token another description, or none.
-    pub async fn set_description(
-        &self,
-        id: ndauth_core::TokenId,
-        description: Option<&ndauth_core::Description>,
-    ) -> Result<(), StoreError> {
-        use sea_orm::sea_query::Expr;
-        token::Entity::update_many()
-            .filter(token::Column::Id.eq(id.uuid()))
-            .col_expr(token::Column::Description, Expr::value(description.map(ToString::to_string)))
-            .exec(&self.transaction)
-            .await?;
-        Ok(())
-    }
-}

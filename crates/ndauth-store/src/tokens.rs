@@ -543,6 +543,20 @@ impl Write {
         Ok(())
     }
 
+    /// Sets what a token is for.
+    pub async fn set_description(
+        &self,
+        id: TokenId,
+        description: Option<&Description>,
+    ) -> Result<(), StoreError> {
+        token::Entity::update_many()
+            .col_expr(token::Column::Description, Expr::value(description.map(ToString::to_string)))
+            .filter(token::Column::Id.eq(id.uuid()))
+            .exec(&self.transaction)
+            .await?;
+        Ok(())
+    }
+
     /// Marks a token as revoked, by whom and why, and gives up its name. Says whether it was not revoked before.
     pub async fn revoke_token(
         &self,

@@ -368,7 +368,10 @@ impl Told {
                 self.tokens.insert(token, life);
                 self.derived.insert(token, session);
             }
-            Change::SecretMinted { .. } | Change::SecretDropped { .. } | Change::SecretRetired { .. } => {}
+            Change::SecretMinted { .. }
+            | Change::TokenUpdated { .. }
+            | Change::SecretDropped { .. }
+            | Change::SecretRetired { .. } => {}
             Change::SecretReused { family: Lineage::Token(token), suspended, .. } => {
                 self.suspended.entry(token).or_default().extend(suspended);
             }
@@ -383,7 +386,7 @@ impl Told {
             | Change::SecretConfirmed { family: Lineage::Token(token), expires_at, .. } => {
                 self.ends.insert(token, expires_at);
             }
-            Change::SecretReused { .. } | Change::SecretConfirmed { .. } | Change::TokenUpdated { .. } => {}
+            Change::SecretReused { .. } | Change::SecretConfirmed { .. } => {}
             Change::AccountTokensRevoked { account, not_before } => {
                 let shut = self.accounts_shut.entry(account).or_insert(not_before);
                 *shut = not_before.max(*shut);

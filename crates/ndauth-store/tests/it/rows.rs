@@ -150,6 +150,28 @@ on_both! {
         assert_eq!(revoked.revoked_at, Some(at(0)));
     }
 
+    async fn a_description_is_changed(scratch: &Scratch) {
+        let (store, _, mut rng) = open(scratch).await;
+        let (ada, _) = member(&store, &mut rng).await;
+        let (ci, cd) = (token(&mut rng, &ada, "ci"), token(&mut rng, &ada, "cd"));
+        let text = "deploys".parse().expect("a description");
+        let write = store.write("test").await.expect("a change begins");
+        for token in [&ci, &cd] {
+            add_token(&write, &mut rng, token).await;
+        }
+        write.set_description(ci.id, Some(&text)).await.expect("set");
+        write.commit(&any_event(&mut rng)).await.expect("committed");
+        let description = async |id| {
+            let read = store.read().await.expect("a view");
+            read.find_token(id).await.expect("read").expect("there").description
+        };
+        assert_eq!((description(ci.id).await, description(cd.id).await), (Some(text), None));
+        let write = store.write("test").await.expect("a change begins");
+        write.set_description(ci.id, None).await.expect("set");
+        write.commit(&any_event(&mut rng)).await.expect("committed");
+        assert_eq!(description(ci.id).await, None);
+    }
+
     async fn live_tokens_are_counted_at_the_instant(scratch: &Scratch) {
         let (store, clock, mut rng) = open(scratch).await;
         let (ada, _) = member(&store, &mut rng).await;
