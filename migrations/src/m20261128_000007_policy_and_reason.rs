@@ -1,4 +1,5 @@
-//! Policies that require grants or bar tokens for all orgs.
+//! Policies that require grants or bar tokens for all orgs; and the code of the reason for which a token was revoked, beside
+//! the words of whoever did it.
 
 use sea_orm_migration::prelude::*;
 
@@ -8,9 +9,11 @@ pub(crate) struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for (table, column) in
-            [("org_policy", switch("require_grants")), ("org_policy", switch("no_all_org_tokens"))]
-        {
+        for (table, column) in [
+            ("org_policy", switch("require_grants")),
+            ("org_policy", switch("no_all_org_tokens")),
+            ("token", ColumnDef::new("revoked_code").text().to_owned()),
+        ] {
             let added = Table::alter().table(table).add_column(column).to_owned();
             manager.alter_table(added).await?;
         }

@@ -7,7 +7,9 @@
 
 use std::ops::{Deref, DerefMut};
 
-use ndauth_core::{Account, AccountId, Actor, Change, Entry, Event, Personal, Session, SessionId, Timestamp};
+use ndauth_core::{
+    Account, AccountId, Actor, Change, Entry, Event, Owner, Personal, Session, SessionId, Timestamp,
+};
 use ndauth_store::{StoreError, Write};
 use rand::rngs::SysRng;
 
@@ -189,8 +191,8 @@ impl Authority {
         Ok(write)
     }
 
-    /// Holds what a change is about: the caller's account is not disabled or signed out, nor the org changed, until the
-    /// change ends. Then the caller is judged in that state.
+    /// Holds what a change is about: neither is the caller's account disabled or signed out, nor the org changed, nor are
+    /// all tokens of either revoked, until the change ends. Then the caller is judged in that state.
     async fn admit_again(
         &self,
         write: &Write,
@@ -201,6 +203,11 @@ impl Authority {
     ) -> Result<Admitted, AuthorityError> {
         if let Some(account) = known.and_then(Caller::account) {
             write.lock_account(account.id).await?;
+        }
+        if let Some(Caller::Token { held, .. }) = known
+            && let Owner::Org(org) = held.token.owner
+        {
+            write.lock_org(org).await?;
         }
         if let Whose::Org(slug) = whose
             && let Some(org) = write.find_org_by_slug(slug).await?

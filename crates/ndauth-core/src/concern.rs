@@ -42,7 +42,7 @@ impl Change {
     pub fn concerns(&self) -> Concern {
         match *self {
             Change::TokenCreated { token } | Change::TokenDerived { token, .. } => Concern::NewToken(token),
-            Change::TokenRevoked { token }
+            Change::TokenRevoked { token, .. }
             | Change::TokenUpdated { token }
             | Change::TokenRenewed { token, .. }
             | Change::TokenSuspended { token, .. }

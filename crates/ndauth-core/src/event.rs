@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    AccountId, CatalogueDocument, Expiry, Level, Lineage, OrgId, OrgPolicy, Role, SecretHash, SecretId,
-    ServiceId, SessionId, Timestamp, TokenId,
+    AccountId, CatalogueDocument, Expiry, Level, Lineage, OrgId, OrgPolicy, RevocationReason, Role,
+    SecretHash, SecretId, ServiceId, SessionId, Timestamp, TokenId,
 };
 
 /// Who made a change.
@@ -229,6 +229,8 @@ pub enum Change {
     TokenRevoked {
         /// Which.
         token: TokenId,
+        /// Why. The words of whoever did it stand among the personal bytes.
+        reason: RevocationReason,
     },
     /// A token's description was changed.
     #[serde(rename = "token.updated")]
@@ -314,6 +316,8 @@ pub enum Change {
         account: AccountId,
         /// Before when.
         not_before: Timestamp,
+        /// Why.
+        reason: RevocationReason,
     },
     /// All tokens that were minted before an instant were revoked in an org.
     #[serde(rename = "org.tokens_revoked")]
@@ -322,6 +326,8 @@ pub enum Change {
         org: OrgId,
         /// Before when.
         not_before: Timestamp,
+        /// Why.
+        reason: RevocationReason,
     },
     /// An org was frozen.
     #[serde(rename = "org.frozen")]
@@ -467,7 +473,7 @@ mod tests {
         assert_eq!(String::from_utf8_lossy(&event.personal), "{\"name\":\"github-ci\"}");
     }
 
-    /// These, too: a policy, a catalogue, and hashes.
+    /// These, too: a reason, a policy, a catalogue, and hashes.
     #[test]
     fn public_bytes_of_documents_are_fixed() {
         let policy = OrgPolicy {
@@ -477,6 +483,12 @@ mod tests {
             login_within: crate::Lifetime::Endless,
             ..OrgPolicy::OPEN
         };
+        let token = TokenId::from_uuid(Uuid::from_u128(3));
+        let change = Change::TokenRevoked { token, reason: RevocationReason::OwnerLeft };
+        assert_eq!(
+            serde_json::to_string(&change).expect("plain data"),
+            "{\"kind\":\"token.revoked\",\"token\":\"00000000-0000-0000-0000-000000000003\",\"reason\":\"OWNER_LEFT\"}"
+        );
         let org = OrgId::from_uuid(Uuid::from_u128(1));
         let change = Change::PolicySet { org, takes_hold_at: entry().at, policy };
         let told = serde_json::to_string(&change).expect("plain data");

@@ -81,7 +81,7 @@ pub use policy::{DatedPolicy, OrgPolicy, Policies};
 pub use problem::Problem;
 pub use reason::{Class, Reason, Who};
 pub use refusal::Refusal;
-pub use revocation::RevocationReason;
+pub use revocation::{InvalidRevocationReason, Revocation, RevocationReason};
 pub use rotation::{Lineage, NotRenewable, OVERLAP, RENEWAL, Unready, may_rotate};
 pub use secret::{InvalidSecret, Secret, SecretHash, SecretKind, SecretPrefix, redact};
 pub use since::Since;
@@ -89,6 +89,6 @@ pub use succession::{LastUse, PENDING_FOR, Retirement, Succession};
 pub use suspension::{Level, Suspension};
 pub use timestamp::{InvalidTimestamp, Timestamp};
 pub use token::{
-    Owner, Revocation, Rotation, SecretRecord, SecretState, SecretView, Token, TokenStatus, TokenType,
-    TokenView, UsedFrom,
+    Owner, Rotation, SecretRecord, SecretState, SecretView, Token, TokenStatus, TokenType, TokenView,
+    UsedFrom,
 };

@@ -1,18 +1,106 @@
-//! Why tokens are revoked.
+//! Why a token was revoked.
 
-/// Why a token was revoked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Description;
+
+/// Why a token was revoked, for programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum RevocationReason {
-    /// It is of no use any more.
+    /// Nobody needs it any more.
     NoLongerNeeded,
     /// Another token took its place.
     RotatedAway,
-    /// Somebody else may have its secret.
+    /// Somebody else has it, or may have.
     Leaked,
     /// Its owner left.
     OwnerLeft,
-    /// A policy asks for it.
+    /// A rule demands it.
     Policy,
-    /// Whoever showed its secret ended it.
+    /// It was shown in order to end it.
     Possession,
+}
+
+/// By whom and why a token was revoked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Revocation {
+    /// By whom, for people.
+    pub by: String,
+    /// Why.
+    pub reason: RevocationReason,
+    /// Why, in their words.
+    pub note: Option<Description>,
+}
+
+/// A text that is no reason for a revocation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected `no-longer-needed`, `rotated-away`, `leaked`, `owner-left`, `policy` or `possession`")]
+pub struct InvalidRevocationReason;
+
+impl RevocationReason {
+    /// Every reason there is.
+    pub const ALL: [RevocationReason; 6] = [
+        RevocationReason::NoLongerNeeded,
+        RevocationReason::RotatedAway,
+        RevocationReason::Leaked,
+        RevocationReason::OwnerLeft,
+        RevocationReason::Policy,
+        RevocationReason::Possession,
+    ];
+
+    /// The name that programs compare, such as `NO_LONGER_NEEDED`.
+    pub const fn code(self) -> &'static str {
+        match self {
+            RevocationReason::NoLongerNeeded => "NO_LONGER_NEEDED",
+            RevocationReason::RotatedAway => "ROTATED_AWAY",
+            RevocationReason::Leaked => "LEAKED",
+            RevocationReason::OwnerLeft => "OWNER_LEFT",
+            RevocationReason::Policy => "POLICY",
+            RevocationReason::Possession => "POSSESSION",
+        }
+    }
+
+    /// The reason with this code.
+    pub fn from_code(code: &str) -> Option<RevocationReason> {
+        RevocationReason::ALL.into_iter().find(|reason| reason.code() == code)
+    }
+}
+
+impl fmt::Display for RevocationReason {
+    /// As people write it, such as `no-longer-needed`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.code().to_ascii_lowercase().replace('_', "-"))
+    }
+}
+
+impl FromStr for RevocationReason {
+    type Err = InvalidRevocationReason;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut all = RevocationReason::ALL.into_iter();
+        all.find(|reason| reason.to_string() == text).ok_or(InvalidRevocationReason)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_have_a_code_and_a_text() {
+        for reason in RevocationReason::ALL {
+            assert_eq!(RevocationReason::from_code(reason.code()), Some(reason));
+            assert_eq!(reason.to_string().parse(), Ok(reason));
+            assert!(InvalidRevocationReason.to_string().contains(&format!("`{reason}`")));
+            let stored = serde_json::to_value(reason).expect("plain data");
+            assert_eq!(stored, reason.code(), "events hold the code");
+        }
+        assert_eq!(RevocationReason::NoLongerNeeded.to_string(), "no-longer-needed");
+        assert_eq!("LEAKED".parse::<RevocationReason>(), Err(InvalidRevocationReason));
+        assert_eq!(RevocationReason::from_code("leaked"), None);
+    }
 }

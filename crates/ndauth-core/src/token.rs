@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::{
     AccountId, ClientName, Counts, Description, Expiry, Grants, Handle, Label, LastUse, Level, Lifetime,
-    Networks, OrgId, OrgSlug, Orgs, Refusal, Retirement, RevocationReason, Scope, SecretId, SecretPrefix,
-    Services, Since, Succession, Suspension, Timestamp, TokenId,
+    Networks, OrgId, OrgSlug, Orgs, Refusal, Retirement, Revocation, Scope, SecretId, SecretPrefix, Services,
+    Since, Succession, Suspension, Timestamp, TokenId,
 };
 
 /// Whose a token is.
@@ -147,17 +147,6 @@ pub struct SecretView {
     pub reused_at: Option<Timestamp>,
     /// What its confirmation sets off, while it waits for that.
     pub succession: Option<Succession>,
-}
-
-/// By whom and why a token was revoked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Revocation {
-    /// By whom, for people.
-    pub by: String,
-    /// Why.
-    pub reason: RevocationReason,
-    /// The same in their words.
-    pub note: Option<Description>,
 }
 
 /// From where, and by which client, a token was used.

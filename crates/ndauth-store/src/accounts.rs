@@ -112,9 +112,8 @@ impl Write {
         Ok(())
     }
 
-    /// Shuts out every secret of an account's tokens that was minted before an instant. What is shut out already
-    /// stays so.
-    pub async fn shut_out_account(&self, id: AccountId, not_before: Timestamp) -> Result<(), StoreError> {
+    /// Revokes every secret of an account's tokens that was minted before an instant. What is revoked already stays so.
+    pub async fn close_account(&self, id: AccountId, not_before: Timestamp) -> Result<(), StoreError> {
         Entity::update_many()
             .col_expr(Column::NotBefore, Expr::value(not_before.micros()))
             .filter(Column::Id.eq(id.uuid()))

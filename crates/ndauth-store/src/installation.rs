@@ -6,7 +6,7 @@ use sea_orm::{ConnectionTrait, Statement, Value};
 use crate::{StoreError, Write};
 
 impl Write {
-    /// Shuts out every secret minted before an instant. What is shut out already stays so.
+    /// Revokes every secret minted before an instant. What is revoked already stays so.
     pub async fn set_not_before(&self, instant: Timestamp) -> Result<(), StoreError> {
         self.set(
             "UPDATE installation SET not_before = $1 WHERE one = 1 AND not_before < $1",

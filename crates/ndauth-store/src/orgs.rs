@@ -173,8 +173,8 @@ impl Write {
         Ok(())
     }
 
-    /// Shuts every secret out of an org that was minted before an instant. What is shut out already stays so.
-    pub async fn shut_out_of_org(&self, id: OrgId, not_before: Timestamp) -> Result<(), StoreError> {
+    /// Revokes, in an org, every secret that was minted before an instant. What is revoked already stays so.
+    pub async fn close_org(&self, id: OrgId, not_before: Timestamp) -> Result<(), StoreError> {
         org::Entity::update_many()
             .col_expr(org::Column::NotBefore, Expr::value(not_before.micros()))
             .filter(org::Column::Id.eq(id.uuid()))

@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use ndauth_core::{
     AccountId, Actions, Actor, Description, Expiry, Grant, Grants, Label, Level, Network, Networks, OrgId,
-    Orgs, Owner, ServiceId, Services, SessionId, Suspension, Timestamp, Token, TokenId, TokenView,
+    Orgs, Owner, RevocationReason, ServiceId, Services, SessionId, Suspension, Timestamp, Token, TokenId,
+    TokenView,
 };
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, ExprTrait, Func, SimpleExpr};
 use sea_orm::{
-    ColumnTrait, EntityTrait, Order, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
+    ColumnTrait, EntityTrait, Order, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    Select, UpdateMany,
 };
 
 use crate::columns::{Columns, Ids, among, duration_micros, expiry_micros, lifetime_micros};
@@ -142,7 +144,7 @@ impl Read {
         Ok(self.tokens_from_rows(row.into_iter().collect()).await?.pop())
     }
 
-    /// How many tokens of an account are neither revoked nor expired, and have a secret that is not shut out.
+    /// How many tokens of an account are neither revoked nor expired, and have a secret that serves.
     pub async fn count_live_tokens(&self, owner: AccountId) -> Result<u64, StoreError> {
         let not_before = self.owner_not_before(Owner::Account(owner)).await?.micros();
         // Of each of them, looked up by its index: there may be millions of others.
@@ -161,7 +163,7 @@ impl Read {
         Ok(live.count(&self.transaction).await?)
     }
 
-    /// What was minted for an owner before is shut out.
+    /// What was minted for an owner before is revoked.
     pub async fn owner_not_before(&self, owner: Owner) -> Result<Timestamp, StoreError> {
         let own = match owner {
             Owner::Account(id) => self.find_account(id).await?.map(|account| account.not_before),
@@ -277,18 +279,19 @@ impl Read {
         self.tokens_from_rows(rows).await
     }
 
-    /// By whom and why a token was revoked, as far as that was written down.
+    /// By whom and why a token was revoked, and in which words, as far as that was written down.
     pub async fn find_revocation(
         &self,
         id: TokenId,
-    ) -> Result<Option<(Actor, Option<Description>)>, StoreError> {
+    ) -> Result<Option<(Actor, RevocationReason, Option<Description>)>, StoreError> {
         let Some(row) = token::Entity::find_by_id(id.uuid()).one(&self.transaction).await? else {
             return Ok(None);
         };
         let columns = Columns { table: "token", id: row.id };
-        let Some(by) = row.revoked_by else { return Ok(None) };
+        let (Some(by), Some(code)) = (row.revoked_by, row.revoked_code) else { return Ok(None) };
         let by = serde_json::from_str(&by).map_err(|_| columns.corrupt("revoked_by"))?;
-        Ok(Some((by, columns.text_or_null("revoked_reason", row.revoked_reason.as_deref())?)))
+        let reason = RevocationReason::from_code(&code).ok_or_else(|| columns.corrupt("revoked_code"))?;
+        Ok(Some((by, reason, columns.text_or_null("revoked_reason", row.revoked_reason.as_deref())?)))
     }
 
     /// These tokens as their owner sees them, in the same order.
@@ -482,6 +485,7 @@ impl Write {
             expires_at: Set(expiry_micros(token.expires_at)),
             revoked_at: Set(token.revoked_at.map(Timestamp::micros)),
             revoked_by: Set(None),
+            revoked_code: Set(None),
             revoked_reason: Set(None),
             self_rotating: Set(token.self_rotating),
             last_used_at: Set(None),
@@ -562,19 +566,50 @@ impl Write {
         &self,
         id: TokenId,
         by: &Actor,
-        reason: Option<&Description>,
+        reason: RevocationReason,
+        note: Option<&Description>,
     ) -> Result<bool, StoreError> {
+        let revoked = self
+            .revoke(by, reason)
+            .col_expr(token::Column::RevokedReason, Expr::value(note.map(ToString::to_string)))
+            .filter(token::Column::Id.eq(id.uuid()));
+        Ok(revoked.exec(&self.transaction).await?.rows_affected == 1)
+    }
+
+    /// Marks as revoked each of an owner's tokens of which every secret was minted before an instant, those derived from
+    /// sessions too. Returns how many.
+    ///
+    /// Whoever mints for a token of that owner must be kept from it: see [`Write::lock_account`] and [`Write::lock_org`].
+    pub async fn revoke_minted_before(
+        &self,
+        owner: Owner,
+        not_before: Timestamp,
+        by: &Actor,
+        reason: RevocationReason,
+    ) -> Result<u64, StoreError> {
+        // An org may have very many, and it must not fail for that.
+        self.take_time().await?;
+        // Of each of them, looked up by its index.
+        let minted_since = secret::Entity::find()
+            .select_only()
+            .column(secret::Column::Id)
+            .filter(secret::Column::TokenId.into_expr().eq(token::Column::Id.into_expr()))
+            .filter(secret::Column::MintedAt.gte(not_before.micros()))
+            .into_query();
+        let revoked =
+            self.revoke(by, reason).filter(owned_by(owner)).filter(Expr::exists(minted_since).not());
+        Ok(revoked.exec(&self.transaction).await?.rows_affected)
+    }
+
+    /// Marks tokens that are not revoked as revoked.
+    fn revoke(&self, by: &Actor, reason: RevocationReason) -> UpdateMany<token::Entity> {
         let by = serde_json::to_string(by).expect("an actor is plain data");
-        let changed = token::Entity::update_many()
+        token::Entity::update_many()
             .col_expr(token::Column::RevokedAt, Expr::value(self.now().micros()))
             .col_expr(token::Column::RevokedBy, Expr::value(by))
-            .col_expr(token::Column::RevokedReason, Expr::value(reason.map(ToString::to_string)))
+            .col_expr(token::Column::RevokedCode, Expr::value(reason.code()))
             .col_expr(token::Column::LiveName, Expr::value(Option::<String>::None))
-            .filter(token::Column::Id.eq(id.uuid()))
             .filter(token::Column::RevokedAt.is_null())
-            .exec(&self.transaction)
-            .await?;
-        Ok(changed.rows_affected == 1)
     }
 }
 
@@ -668,6 +703,7 @@ pub(crate) mod token {
         pub expires_at: i64,
         pub revoked_at: Option<i64>,
         pub revoked_by: Option<String>,
+        pub revoked_code: Option<String>,
         pub revoked_reason: Option<String>,
         pub self_rotating: bool,
         pub last_used_at: Option<i64>,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ndauth_core::{
     AccountId, Catalogue, CatalogueDocument, Change, DatedPolicy, Entry, Expiry, Head, Level, Lineage, OrgId,
-    OrgPolicy, Policies, Role, ServiceId, SessionId, Timestamp, TokenId,
+    OrgPolicy, Owner, Policies, Role, ServiceId, SessionId, Timestamp, Token, TokenId,
 };
 use ndauth_store::{Read, StoreError, TokenPage};
 
@@ -100,8 +100,17 @@ struct Told {
     /// Of tokens that were renewed or rotated.
     ends: BTreeMap<TokenId, Expiry>,
     accounts_shut: BTreeMap<AccountId, Timestamp>,
-    /// What is shut out, and since when it is frozen.
+    /// Before when all is revoked, and since when it is frozen.
     orgs_shut: BTreeMap<OrgId, (Timestamp, Option<Timestamp>)>,
+    /// When all of an owner's tokens were revoked, in order.
+    revoked_all: BTreeMap<Owner, Vec<RevokedAll>>,
+}
+
+/// By which event all of an owner's tokens were revoked, when, and those of which time.
+struct RevokedAll {
+    sequence: u64,
+    at: Timestamp,
+    not_before: Timestamp,
 }
 
 /// Which event told of the making, and when the end came, if it did.
@@ -268,10 +277,26 @@ impl Check {
                         .push(format!("the token `{}` ends at another time than the log says", token.id));
                 }
             }
-            rows.extend(tokens.into_iter().map(|token| (token.id, token.revoked_at)));
+            rows.extend(tokens.iter().map(|token| (token.id, token.revoked_at)));
+            self.revoked_all(read, tokens).await?;
         }
         let told = std::mem::take(&mut self.told.tokens);
         self.compare("token", "revoked", rows.into_iter(), told);
+        Ok(())
+    }
+
+    /// Ends, of what the log tells, the tokens that were revoked with all of their owner's.
+    async fn revoked_all(&mut self, read: &Read, mut tokens: Vec<Token>) -> Result<(), AuthorityError> {
+        tokens.retain(|token| self.told.revoked_all.contains_key(&token.owner));
+        for view in self.sound(read.view_tokens(tokens).await)?.unwrap_or_default() {
+            let newest = view.secrets.iter().map(|secret| secret.record.minted_at).max();
+            let all = self.told.revoked_all.get(&view.token.owner).into_iter().flatten();
+            if let Some(life) = self.told.tokens.get_mut(&view.token.id) {
+                let mut all = all
+                    .filter(|all| all.sequence > life.made && newest.is_some_and(|at| at < all.not_before));
+                life.ended = [life.ended, all.next().map(|all| all.at)].into_iter().flatten().min();
+            }
+        }
         Ok(())
     }
 
@@ -337,6 +362,7 @@ impl Told {
             ends: BTreeMap::new(),
             accounts_shut: BTreeMap::new(),
             orgs_shut: BTreeMap::new(),
+            revoked_all: BTreeMap::new(),
         }
     }
 
@@ -387,11 +413,15 @@ impl Told {
                 self.ends.insert(token, expires_at);
             }
             Change::SecretReused { .. } | Change::SecretConfirmed { .. } => {}
-            Change::AccountTokensRevoked { account, not_before } => {
+            Change::AccountTokensRevoked { account, not_before, .. } => {
+                let all = RevokedAll { sequence, at: entry.at, not_before };
+                self.revoked_all.entry(Owner::Account(account)).or_default().push(all);
                 let shut = self.accounts_shut.entry(account).or_insert(not_before);
                 *shut = not_before.max(*shut);
             }
-            Change::OrgTokensRevoked { org, not_before } => {
+            Change::OrgTokensRevoked { org, not_before, .. } => {
+                let all = RevokedAll { sequence, at: entry.at, not_before };
+                self.revoked_all.entry(Owner::Org(org)).or_default().push(all);
                 let shut = &mut self.orgs_shut.entry(org).or_insert((not_before, None)).0;
                 *shut = not_before.max(*shut);
             }
@@ -425,7 +455,7 @@ impl Told {
             Change::ServiceCreated { service } => drop(self.services.insert(service, life)),
             Change::ServiceRevoked { service } => end(self.services.get_mut(&service), Some(entry.at)),
             Change::TokenCreated { token } => drop(self.tokens.insert(token, life)),
-            Change::TokenRevoked { token } => end(self.tokens.get_mut(&token), Some(entry.at)),
+            Change::TokenRevoked { token, .. } => end(self.tokens.get_mut(&token), Some(entry.at)),
             Change::Restored { copy, not_before, .. } => {
                 self.forget(copy);
                 self.not_before = self.not_before.max(not_before);

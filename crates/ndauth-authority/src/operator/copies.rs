@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ndauth_core::{Change, Entry, Expiry, Head, Label, Lineage, Personal, SecretId, Timestamp};
+use ndauth_core::{Change, Entry, Expiry, Head, Label, Lineage, Owner, Personal, SecretId, Timestamp};
 use ndauth_store::{Clock, CopyError, DatabaseUrl, FoundSecret, Kind, Read, Seen, Store, StoredEvent, Write};
 
 use crate::access::{Operation, Whose};
@@ -311,9 +311,9 @@ async fn redo(write: &mut Write, event: &StoredEvent, entry: &Entry) -> Result<(
         }
         Change::CatalogueApplied { catalogue } => write.set_catalogue(catalogue).await?,
         Change::ServiceRevoked { service } => write.revoke_service(*service).await?,
-        Change::TokenRevoked { token } => {
-            let reason = personal(event, NOTE).and_then(|text| text.parse().ok());
-            write.revoke_token(*token, &entry.actor, reason.as_ref()).await?;
+        Change::TokenRevoked { token, reason } => {
+            let note = personal(event, NOTE).and_then(|text| text.parse().ok());
+            write.revoke_token(*token, &entry.actor, *reason, note.as_ref()).await?;
         }
         Change::TokenRenewed { token, expires_at } => write.set_token_end(*token, *expires_at).await?,
         Change::TokenSuspended { token, level } => {
@@ -357,10 +357,15 @@ async fn redo(write: &mut Write, event: &StoredEvent, entry: &Entry) -> Result<(
                 }
             }
         }
-        Change::AccountTokensRevoked { account, not_before } => {
-            write.shut_out_account(*account, *not_before).await?;
+        Change::AccountTokensRevoked { account, not_before, reason } => {
+            write.close_account(*account, *not_before).await?;
+            let owner = Owner::Account(*account);
+            write.revoke_minted_before(owner, *not_before, &entry.actor, *reason).await?;
         }
-        Change::OrgTokensRevoked { org, not_before } => write.shut_out_of_org(*org, *not_before).await?,
+        Change::OrgTokensRevoked { org, not_before, reason } => {
+            write.close_org(*org, *not_before).await?;
+            write.revoke_minted_before(Owner::Org(*org), *not_before, &entry.actor, *reason).await?;
+        }
         Change::OrgFrozen { org } => write.set_frozen(*org, Some(entry.at)).await?,
         Change::OrgUnfrozen { org } => write.set_frozen(*org, None).await?,
         Change::FamiliesRemoved { tokens, sessions, services, .. } => {

@@ -5,19 +5,19 @@ use ndauth_core::{Change, Description, Personal, RevocationReason, Token, TokenV
 use super::which::Which;
 use crate::access::{Operation, Whose};
 use crate::change::Changed;
-use crate::{Authority, AuthorityError, Credential};
+use crate::{Authority, AuthorityError, Caller, Credential};
 
 /// Why a token is revoked.
 #[derive(Clone, Debug)]
 pub struct Revoking {
-    /// For programs.
+    /// For programs. A token that ends itself does it by possession, whatever is said.
     pub reason: RevocationReason,
     /// In the words of whoever does it.
     pub note: Option<Description>,
 }
 
 /// Under which key an event's personal bytes tell why.
-pub(crate) const NOTE: &str = "reason";
+pub(crate) const NOTE: &str = "note";
 
 impl Revoking {
     /// For this reason, and no word more.
@@ -61,7 +61,12 @@ impl Authority {
         self.change(credential, Operation::RevokeToken, whose, |changing| async move {
             let token = self.hold_token(&changing, whose, which).await?;
             let (id, now) = (token.id, changing.now());
-            let revoked = changing.revoke_token(id, &changing.by.caller.actor(), why.note.as_ref()).await?;
+            let reason = match &changing.by.caller {
+                Caller::Token { .. } => RevocationReason::Possession,
+                Caller::Session { .. } | Caller::Console | Caller::Service { .. } => why.reason,
+            };
+            let actor = changing.by.caller.actor();
+            let revoked = changing.revoke_token(id, &actor, reason, why.note.as_ref()).await?;
             let revoked_at = if revoked { Some(now) } else { token.revoked_at };
             let view = self.view(&changing, Token { revoked_at, ..token }).await?;
             if !revoked {
@@ -69,7 +74,7 @@ impl Authority {
             }
             let mut personal = Personal::from([("name", view.token.name.to_string())]);
             personal.extend(why.note.as_ref().map(|note| (NOTE, note.to_string())));
-            Ok(changing.done(Change::TokenRevoked { token: id }, personal, view))
+            Ok(changing.done(Change::TokenRevoked { token: id, reason }, personal, view))
         })
         .await
     }

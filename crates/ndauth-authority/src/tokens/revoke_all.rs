@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ndauth_core::{Change, Owner, Personal, Timestamp, Token, TokenView};
+use ndauth_core::{Change, Owner, Personal, RevocationReason, Timestamp, Token, TokenView};
 use ndauth_store::{Read, TokenPage};
 
 use crate::access::{Admitted, Operation, Whose};
@@ -21,6 +21,8 @@ pub struct RevokedAll {
     pub used_today: Vec<TokenView>,
 }
 
+/// Nobody revokes all of a time who knows which leaked.
+const REASON: RevocationReason = RevocationReason::Leaked;
 /// Of what is revoked it is told what was used within this time.
 const TODAY: Duration = Duration::from_secs(24 * 60 * 60);
 const PAGE: u64 = 1000;
@@ -93,14 +95,17 @@ impl Authority {
         let preview = self.preview_revoke_all(credential, whose, before).await?;
         let revoked = self.change(credential, Operation::RevokeAllTokens, whose, |changing| async move {
             let not_before = past(before, changing.now())?;
-            let change = match owner_of(&changing, &changing.by, whose).await? {
+            let owner = owner_of(&changing, &changing.by, whose).await?;
+            let actor = changing.by.caller.actor();
+            changing.revoke_minted_before(owner, not_before, &actor, REASON).await?;
+            let change = match owner {
                 Owner::Account(account) => {
-                    changing.shut_out_account(account, not_before).await?;
-                    Change::AccountTokensRevoked { account, not_before }
+                    changing.close_account(account, not_before).await?;
+                    Change::AccountTokensRevoked { account, not_before, reason: REASON }
                 }
                 Owner::Org(org) => {
-                    changing.shut_out_of_org(org, not_before).await?;
-                    Change::OrgTokensRevoked { org, not_before }
+                    changing.close_org(org, not_before).await?;
+                    Change::OrgTokensRevoked { org, not_before, reason: REASON }
                 }
             };
             Ok::<_, AuthorityError>(changing.done(change, Personal::new(), not_before))

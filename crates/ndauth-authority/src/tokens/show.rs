@@ -100,8 +100,7 @@ impl Authority {
 
 /// By whom and why a token was revoked.
 async fn revocation(read: &Read, token: &Token) -> Result<Option<Revocation>, AuthorityError> {
-    let Some((by, note)) = read.find_revocation(token.id).await? else { return Ok(None) };
-    let reason = ndauth_core::RevocationReason::NoLongerNeeded;
+    let Some((by, reason, note)) = read.find_revocation(token.id).await? else { return Ok(None) };
     Ok(Some(Revocation { by: actor_name(read, &by).await?, reason, note }))
 }
 

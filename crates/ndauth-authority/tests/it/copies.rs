@@ -132,6 +132,26 @@ async fn policies_and_the_catalogue_are_done_again() {
     assert_eq!(authority.check(&CONSOLE).await.expect("checked").faults, Vec::<String>::new());
 }
 
+/// A copy has forgotten that all of a time was revoked.
+#[tokio::test]
+async fn revocations_of_all_at_once_are_done_again() {
+    let world = World::new(Engine::Sqlite).await;
+    let old = world.create(&new_token("old")).await.secret;
+    let folder = tempfile::tempdir().expect("a folder");
+    world.authority.back_up(&CONSOLE, &folder.path().join("copy.db")).await.expect("copied");
+    world.clock.set(at(60));
+    world.authority.revoke_all(&world.ada, MINE, None).await.expect("revoked");
+    let log = export(&world.authority).await;
+    world.authority.close().await.expect("closed");
+    Authority::restore(&world.scratch.url, &folder.path().join("copy.db")).await.expect("restored");
+    let authority = reopened(&world).await;
+    assert_eq!(replay(&authority, &log).await.expect("replayed"), 1);
+    assert_eq!(refused(&authority, &world, &old, "ops").await, Some(Reason::TokenRevoked));
+    let listed = authority.list_every_token(&CONSOLE, None, true).await.expect("listed");
+    assert_eq!(listed.rows[0].view.token.revoked_at, Some(at(60)), "as of when it was");
+    assert_eq!(authority.check(&CONSOLE).await.expect("checked").faults, Vec::<String>::new());
+}
+
 #[tokio::test]
 async fn an_export_must_reach_from_the_copy_to_what_was_seen() {
     let (world, _folder, _, log) = forgetful().await;

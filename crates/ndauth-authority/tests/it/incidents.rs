@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use ndauth_authority::{Credential, NewPolicy, Revoking, TokenPage, Which, Whose};
-use ndauth_core::{OrgPolicy, Reason, RevocationReason, Role, Scope, Secret, TokenStatus};
+use ndauth_authority::{
+    Credential, Inquiry, NewPolicy, NewToken, Revoking, Subject, TokenPage, Which, Whose,
+};
+use ndauth_core::{Factor, OrgPolicy, OrgSlug, Reason, RevocationReason, Role, Scope, Secret, TokenStatus};
 
 use crate::on_both;
 use crate::world::{
-    CONSOLE, MINE, World, at, in_org, named, needs, new_token, of_account, ops, org_token, orgs, presented,
-    reason, token_with,
+    CONSOLE, MINE, PAGE, UNNEEDED, World, at, in_org, named, needs, new_token, of_account, ops, org_token,
+    orgs, presented, reason, token_with,
 };
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -88,6 +90,104 @@ on_both! {
         // Its session is none of its tokens, and it makes new ones.
         let fresh = world.create(&new_token("new")).await.secret;
         assert_eq!(world.refused(&fresh).await, None);
+        world.sound().await;
+    }
+
+    /// Tokens that were revoked all at once are revoked like any other: they show it, free their names and count for nothing.
+    async fn what_is_revoked_with_all_is_revoked(world: &World) {
+        let old = world.create(&new_token("old")).await;
+        let kept = world.create(&new_token("kept")).await;
+        let (ops, settings) = (in_org("ops"), org_token("own", &["write:assets"]));
+        let own = world.make(&world.eve, &ops, &settings).await;
+        world.clock.set(at(100));
+        let new = world.authority.rotate_token(&world.ada, MINE, &named("kept"), HOUR, None).await.expect("rotated").value.secret;
+        world.authority.revoke_all(&world.ada, MINE, None).await.expect("revoked");
+        world.authority.revoke_all(&world.eve, &ops, None).await.expect("revoked");
+        let shown = world.show(&world.ada, &Which::Id(old.view.token.id)).await.expect("shown");
+        let told = shown.revocation.clone().expect("its owner is told");
+        assert_eq!((shown.status(at(100)), told.by.as_str(), told.reason), (TokenStatus::Revoked, "ada", RevocationReason::Leaked));
+        let listed = async |credential: &Credential, whose: &Whose| {
+            let listed = world.authority.list_tokens(credential, whose, PAGE).await;
+            let views = listed.expect("listed").views.into_iter();
+            views.map(|view| (view.token.name.to_string(), view.status(at(100)))).collect::<Vec<_>>()
+        };
+        assert_eq!(listed(&world.ada, MINE).await, [("kept".to_owned(), TokenStatus::Pending)], "its new secret stays");
+        assert_eq!(listed(&world.eve, &ops).await, []);
+        world.create(&new_token("old")).await;
+        world.make(&world.eve, &ops, &settings).await;
+        // What answers from memory says the same as what reads all again.
+        for _ in 0..2 {
+            let mut told = Vec::new();
+            for secret in [&old.secret, &kept.secret, &new, &own.secret] {
+                let verdict = world.ask(&world.service, secret.expose(), &needs("ops", Scope::Rw, Some("write:assets"))).await;
+                told.push(verdict.outcome.map(drop).map_err(|refusal| (refusal.to_string(), refusal.factor())));
+            }
+            let revoked = "the token was revoked with all that were minted before 2027-01-15T08:01:40Z".to_owned();
+            let refused = Err((revoked, Factor::NotBefore));
+            assert_eq!(told, [refused.clone(), refused.clone(), Ok(()), refused]);
+            world.load_again().await;
+        }
+        world.sound().await;
+        let store = ndauth_store::Store::connect(&world.scratch.url, ndauth_store::Clock::Database).await.expect("connected");
+        ndauth_store::testing::execute(&store, "UPDATE token SET revoked_at = NULL").await;
+        let faults = world.authority.check(&CONSOLE).await.expect("checked").faults;
+        let told = |fault: &&String| fault.contains("lives, and the log says it was revoked at 2027-01-15T08:01:40Z");
+        assert_eq!(faults.iter().filter(told).count(), 2, "{faults:?}");
+    }
+
+    /// An org closes itself to others' tokens, which live on elsewhere.
+    async fn an_org_revokes_others_tokens_there_alone(world: &World) {
+        let token = world.create(&new_token("ci")).await;
+        world.clock.set(at(100));
+        world.authority.revoke_all(&world.eve, &in_org("ops"), None).await.expect("revoked");
+        let shown = world.show(&world.ada, &Which::Id(token.view.token.id)).await.expect("shown");
+        assert_eq!(shown.status(at(100)), TokenStatus::Active);
+        let inquiry = Inquiry {
+            whose: Whose::Mine,
+            subject: Subject::Token(Which::Id(token.view.token.id)),
+            org: None,
+            question: None,
+            service: None,
+            address: None,
+        };
+        let told = world.authority.explain(&world.ada, &inquiry).await.expect("explained").explanations;
+        let told = told.iter().map(|of| {
+            let refused = of.outcome.as_ref().err().map(ToString::to_string);
+            (of.org.as_ref().map_or("", OrgSlug::as_str), refused)
+        });
+        let closed = "the org `ops` revoked all tokens minted before 2027-01-15T08:01:40Z".to_owned();
+        assert_eq!(told.collect::<Vec<_>>(), [("dev", None), ("ops", Some(closed))]);
+    }
+
+    /// A rotation at another instance either comes before, and its token lives, or is refused.
+    async fn a_rotation_beside_it_is_seen_or_refused(world: &World) {
+        let clock = ndauth_authority::Clock::Manual(world.clock.clone());
+        let other = ndauth_authority::Authority::open(&world.scratch.url, clock, None).await.expect("opened");
+        let (ops, self_rotating) = (in_org("ops"), NewToken { self_rotating: true, ..org_token("own", &["write:assets"]) });
+        for round in 1..20 {
+            let made = world.make(&world.eve, &ops, &self_rotating).await;
+            world.clock.set(at(round));
+            let (id, itself) = (made.view.token.id, presented(&made.secret));
+            let which = Which::Id(id);
+            let (rotated, revoked) = tokio::join!(
+                other.rotate_token(&itself, MINE, &which, HOUR, None),
+                world.authority.revoke_all(&world.eve, &ops, None)
+            );
+            revoked.expect("revoked");
+            let shown = world.authority.get_token(&world.eve, &ops, &which).await.expect("shown").view;
+            match rotated {
+                Ok(rotated) => {
+                    assert_eq!(shown.status(at(round)), TokenStatus::Pending, "{round}");
+                    world.catch_up().await;
+                    let asked = world.refused_permission(&rotated.value.secret, "write:assets").await;
+                    assert_eq!(asked, None, "{round}");
+                    world.authority.revoke_token(&world.eve, &ops, &which, UNNEEDED).await.expect("revoked");
+                }
+                Err(error) => {
+                    assert_eq!((error.reason(), shown.status(at(round))), (Reason::TokenRevoked, TokenStatus::Revoked));
+                }
+            }
+        }
         world.sound().await;
     }
 

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 
 use ndauth_authority::{Authority, Clock, Engine, Question};
-use ndauth_core::{Actor, Change, Entry, Event, Personal, Reason, Requirement, Secret, SecretKind, TokenId};
+use ndauth_core::{
+    Actor, Change, Entry, Event, Personal, Reason, Requirement, RevocationReason, Secret, SecretKind, TokenId,
+};
 use ndauth_store::{Store, StoredEvent};
 use rand::rngs::SysRng;
 
@@ -12,6 +14,10 @@ use crate::world::{MINE, World, at, named, new_token};
 
 /// So many events come while it loads.
 const EVENTS: usize = 100_000;
+
+fn revoked(token: TokenId) -> Change {
+    Change::TokenRevoked { token, reason: RevocationReason::NoLongerNeeded }
+}
 
 /// Appends events that concern tokens nobody has, and one that does.
 async fn much_happens(store: &Store, token: TokenId) {
@@ -21,11 +27,11 @@ async fn much_happens(store: &Store, token: TokenId) {
         let mut head = write.lock_head().await.expect("locked");
         for _ in 0..999 {
             let token = TokenId::new(at(0), &mut SysRng).expect("drawn");
-            let entry = Entry { at: at(0), actor: Actor::Console, change: Change::TokenRevoked { token } };
+            let entry = Entry { at: at(0), actor: Actor::Console, change: revoked(token) };
             let event = Event::new(&entry, &personal, &mut SysRng).expect("written");
             head = write.append(&StoredEvent::from((&event, head))).await.expect("appended");
         }
-        let entry = Entry { at: at(0), actor: Actor::Console, change: Change::TokenRevoked { token } };
+        let entry = Entry { at: at(0), actor: Actor::Console, change: revoked(token) };
         write.commit(&Event::new(&entry, &personal, &mut SysRng).expect("written")).await.expect("made");
     }
 }

@@ -4,8 +4,8 @@ use ndauth_authority::{
     Authority, AuthorityError, Changed, Clock, Credential, Identity, MAX_LIVE_TOKENS, Minted, NewToken, Which,
 };
 use ndauth_core::{
-    Change, Description, Entry, Expiry, ExpiryChoice, Lifetime, Problem, Reason, Scope, Services,
-    TokenStatus, TokenType,
+    Change, Description, Entry, Expiry, ExpiryChoice, Lifetime, Problem, Reason, RevocationReason, Scope,
+    Services, TokenStatus, TokenType,
 };
 
 use crate::on_both;
@@ -212,7 +212,8 @@ on_both! {
             .iter()
             .map(|event| serde_json::from_slice::<Entry>(&event.public).expect("an entry").change)
             .collect();
-        assert_eq!(changes, [Change::TokenCreated { token }, Change::TokenRevoked { token }]);
+        let revoked = Change::TokenRevoked { token, reason: RevocationReason::NoLongerNeeded };
+        assert_eq!(changes, [Change::TokenCreated { token }, revoked]);
         let told = String::from_utf8_lossy(&events[0].public).into_owned();
         assert!(!told.contains("ci\""), "public bytes hold ids, not names: {told}");
     }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::*;
 use crate::{
     CatalogueDocument, Expiry, Grants, InputGround, Level, Lifetime, Networks, Org, OrgPolicy, Orgs, Owner,
-    Policies, Role, Scope, SecretId, SecretRecord, Services, Timestamp, Token,
+    Policies, RevocationReason, Role, Scope, SecretId, SecretRecord, Services, Timestamp, Token,
 };
 
 fn uuid(number: u128) -> Uuid {
@@ -39,7 +39,7 @@ fn changes() -> Vec<(Change, Concern)> {
     vec![
         (Change::TokenCreated { token }, Concern::NewToken(token)),
         (Change::TokenDerived { token, session }, Concern::NewToken(token)),
-        (Change::TokenRevoked { token }, Concern::Token(token)),
+        (Change::TokenRevoked { token, reason: RevocationReason::Leaked }, Concern::Token(token)),
         (Change::TokenRenewed { token, expires_at: Expiry::Never }, Concern::Token(token)),
         (Change::TokenSuspended { token, level: Level::Owner }, Concern::Token(token)),
         (Change::TokenResumed { token, levels: vec![Level::Owner] }, Concern::Token(token)),
@@ -57,7 +57,10 @@ fn changes() -> Vec<(Change, Concern)> {
         (Change::AccountInvited { account }, Concern::Nothing),
         (Change::AccountIdentified { account }, Concern::Nothing),
         (Change::AccountEnabled { account }, Concern::Account(account)),
-        (Change::AccountTokensRevoked { account, not_before: at }, Concern::Account(account)),
+        (
+            Change::AccountTokensRevoked { account, not_before: at, reason: RevocationReason::Leaked },
+            Concern::Account(account),
+        ),
         (Change::AccountDisabled { account, signed_out: true }, Concern::Sessions(account)),
         (Change::AccountDisabled { account, signed_out: false }, Concern::Sessions(account)),
         (Change::AccountSignedOut { account }, Concern::Sessions(account)),
@@ -70,14 +73,20 @@ fn changes() -> Vec<(Change, Concern)> {
         (Change::OrgCreated { org, admin: None }, Concern::NewOrg(org, None)),
         (Change::OrgCreated { org, admin: Some(account) }, Concern::NewOrg(org, Some(account))),
         (Change::OrgDeleted { org }, Concern::Org(org)),
-        (Change::OrgTokensRevoked { org, not_before: at }, Concern::Org(org)),
+        (
+            Change::OrgTokensRevoked { org, not_before: at, reason: RevocationReason::Leaked },
+            Concern::Org(org),
+        ),
         (Change::OrgFrozen { org }, Concern::Org(org)),
         (Change::OrgUnfrozen { org }, Concern::Org(org)),
         (Change::PolicySet { org, takes_hold_at: at, policy }, Concern::Org(org)),
         (Change::ServiceCreated { service }, Concern::Service(service)),
         (Change::ServiceRevoked { service }, Concern::Service(service)),
         (Change::CatalogueApplied { catalogue: CatalogueDocument::default() }, Concern::Rules),
-        (Change::Restored { copy: 1, replayed: 0, not_before: at }, Concern::Everything),
+        (
+            Change::Restored { copy: 1, replayed: 0, not_before: at },
+            Concern::Everything,
+        ),
         (
             Change::FamiliesRemoved {
                 tokens: vec![token],

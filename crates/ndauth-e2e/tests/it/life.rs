@@ -254,8 +254,12 @@ on_both! {
         soon(&"allowed".to_owned(), async || verdict(&server, &service, &old).await).await;
         done(eves("auth token revoke --all --owner ada --created-before now --yes"));
         soon(&true, async || verdict(&server, &service, &old).await.starts_with("the token was revoked with all that were minted before ")).await;
-        assert!(done(cli(at, &server, "auth token list")).contains("revoked"));
-        let fresh = secret_of(&done(cli(at, &server, "auth token create --like ci")));
+        assert!(!done(cli(at, &server, "auth token list")).contains("ci"));
+        let listed: serde_json::Value = serde_json::from_str(&done(cli(at, &server, "auth token list --all -f json"))).expect("JSON");
+        let dead = &listed["tokens"][0];
+        assert_eq!((&dead["name"], &dead["status"]), (&"ci".into(), &"revoked".into()), "{listed}");
+        let like = format!("auth token create --like {}", dead["id"].as_str().expect("an id"));
+        let fresh = secret_of(&done(cli(at, &server, &like)));
         assert_eq!(verdict(&server, &service, &fresh).await, "allowed");
         // Dead by an owner's word, and only the owner is told it.
         done(at.ndcli(&server, &["auth", "token", "revoke", "ci", "--yes", "--reason", "the laptop was stolen"]));
@@ -270,6 +274,7 @@ on_both! {
         let request = v1::GetTokenRequest { whose: Some(v1::Whose::mine()), which: Some(v1::Which::id(id)) };
         let revocation = client.get_token(request).await.expect("shown").token.expect("a token").revocation;
         let revocation = revocation.expect("told");
+        assert_eq!(revocation.reason(), v1::RevocationReason::NoLongerNeeded);
         assert_eq!((revocation.by.as_str(), revocation.note()), ("ada", "the laptop was stolen"));
         assert!(at.operate("tidy").starts_with("removed 0 token(s)"));
         assert!(at.operate("check").contains("all is as it should be"));

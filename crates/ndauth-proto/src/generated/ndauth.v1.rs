@@ -1226,14 +1226,17 @@ impl Retirement {
 #[repr(i32)]
 pub enum RevocationReason {
     Unspecified = 0,
+    /// Nobody needs it any more.
     NoLongerNeeded = 1,
     /// Another token took its place.
     RotatedAway = 2,
-    /// Somebody else may have its secret.
+    /// Somebody else has it, or may have.
     Leaked = 3,
+    /// Its owner left.
     OwnerLeft = 4,
+    /// A rule demands it.
     Policy = 5,
-    /// Whoever showed its secret ended it.
+    /// It was shown in order to end it.
     Possession = 6,
 }
 impl RevocationReason {

@@ -1,12 +1,14 @@
 use ndauth_core::{
     Actions, Actor, ClientName, Counts, Expiry, Grant, Grants, LastUse, Lifetime, Networks, OrgPolicy, Orgs,
-    Owner, Role, Scope, SecretState, Service, ServiceId, Services, Session, SessionId, TokenId,
+    Owner, RevocationReason, Role, Scope, SecretRecord, SecretState, Service, ServiceId, Services, Session,
+    SessionId, TokenId,
 };
 use ndauth_store::{Family, StoreError, Taken, TokenPage, Use};
 
 use crate::on_both;
 use crate::world::{account, add_token, any_event, at, id, member, open, org, secret, token};
 
+const NEEDLESS: RevocationReason = RevocationReason::NoLongerNeeded;
 const ALL: TokenPage = TokenPage { include_revoked: true, after: None, limit: 1000 };
 
 on_both! {
@@ -139,8 +141,8 @@ on_both! {
         drop(write);
 
         let write = store.write("test").await.expect("a change begins");
-        assert!(write.revoke_token(first.id, &Actor::Console, None).await.expect("revoked"));
-        assert!(!write.revoke_token(first.id, &Actor::Console, None).await.expect("told"), "only once");
+        assert!(write.revoke_token(first.id, &Actor::Console, NEEDLESS, None).await.expect("revoked"));
+        assert!(!write.revoke_token(first.id, &Actor::Console, NEEDLESS, None).await.expect("told"), "only once");
         add_token(&write, &mut rng, &second).await;
         write.commit(&any_event(&mut rng)).await.expect("committed");
         let read = store.read().await.expect("a view");
@@ -148,6 +150,62 @@ on_both! {
         assert_eq!(holder.map(|token| token.id), Some(second.id));
         let revoked = read.find_token(first.id).await.expect("read").expect("its row stays");
         assert_eq!(revoked.revoked_at, Some(at(0)));
+    }
+
+    /// All at once: those that have a secret of later stay, and so do others' tokens.
+    async fn all_that_was_minted_before_is_revoked_at_once(scratch: &Scratch) {
+        let (store, clock, mut rng) = open(scratch).await;
+        let (ada, ops) = member(&store, &mut rng).await;
+        let eve = account(&mut rng, "eve");
+        let own = ndauth_core::Token { owner: Owner::Org(ops.id), ..token(&mut rng, &ada, "old") };
+        let [old, rotated, derived, hers] =
+            [(&ada, "old"), (&ada, "rotated"), (&ada, "derived"), (&eve, "old")].map(|(owner, name)| token(&mut rng, owner, name));
+        let session = Session {
+            id: id(SessionId::new(at(0), &mut rng)),
+            account: ada.id,
+            created_at: at(0),
+            expires_at: Expiry::At(at(9)),
+            ends_at: Expiry::Never,
+            revoked_at: None,
+            proved_at: None,
+            device: None,
+            address: None,
+            browser: false,
+        };
+        let write = store.write("test").await.expect("a change begins");
+        write.insert_account(&eve).await.expect("inserted").expect("free");
+        write.insert_session(&session).await.expect("inserted");
+        for token in [&old, &rotated, &hers, &own] {
+            add_token(&write, &mut rng, token).await;
+        }
+        write.insert_derived_token(&derived, session.id).await.expect("inserted");
+        for (of, minted_at) in [(&derived, at(0)), (&rotated, at(10))] {
+            let (record, hash) = secret(&mut rng);
+            let record = SecretRecord { minted_at, ..record };
+            write.insert_secret(Family::Token(of.id), &record, &hash, None).await.expect("inserted");
+        }
+        write.commit(&any_event(&mut rng)).await.expect("committed");
+        clock.set(at(11));
+        let write = store.write("test").await.expect("a change begins");
+        for (owner, not_before, count) in [
+            (Owner::Account(ada.id), at(0), 0),
+            (Owner::Account(ada.id), at(10), 2),
+            (Owner::Account(ada.id), at(10), 0),
+            (Owner::Org(ops.id), at(10), 1),
+        ] {
+            let revoked = write.revoke_minted_before(owner, not_before, &Actor::Console, RevocationReason::Leaked);
+            assert_eq!(revoked.await.expect("revoked"), count, "{owner:?} {not_before}");
+        }
+        let again = token(&mut rng, &ada, "old");
+        add_token(&write, &mut rng, &again).await;
+        write.commit(&any_event(&mut rng)).await.expect("the name is free");
+        let read = store.read().await.expect("a view");
+        for (token, revoked) in [(&old, true), (&rotated, false), (&derived, true), (&hers, false), (&own, true), (&again, false)] {
+            let found = read.find_token(token.id).await.expect("read").expect("its row stays");
+            assert_eq!(found.revoked_at, revoked.then(|| at(11)), "{}", token.name);
+            let why = read.find_revocation(token.id).await.expect("read");
+            assert_eq!(why, revoked.then_some((Actor::Console, RevocationReason::Leaked, None)), "{}", token.name);
+        }
     }
 
     async fn a_description_is_changed(scratch: &Scratch) {
@@ -196,7 +254,7 @@ on_both! {
             let token = token(&mut rng, &ada, &format!("t{n}"));
             add_token(&write, &mut rng, &token).await;
             if n == 3 {
-                write.revoke_token(token.id, &Actor::Console, None).await.expect("revoked");
+                write.revoke_token(token.id, &Actor::Console, NEEDLESS, None).await.expect("revoked");
             }
         }
         write.commit(&any_event(&mut rng)).await.expect("committed");
