@@ -2,12 +2,12 @@
 
 use crate::cargo::{command, run};
 use crate::packages::{self, Job};
-use crate::{api, package, test, tools};
+use crate::{api, contract, package, test, tools};
 
 pub(crate) fn run_all() -> anyhow::Result<()> {
     packages::provide(Job::Test)?;
     run(command("cargo", &["fmt", "--all", "--check"]))?;
-    run(command(tools::python()?.join("buf"), &["lint", "proto"]))?;
+    contract::check()?;
     run(command(tools::deny()?, &["--all-features", "check", "licenses", "sources", "bans"]))?;
     run(command("cargo", &["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]))?;
     let mut doc = command("cargo", &["doc", "--workspace", "--no-deps", "--document-private-items"]);

@@ -5,6 +5,7 @@ mod bench;
 mod cargo;
 mod ci;
 mod codegen;
+mod contract;
 mod demo;
 #[cfg(test)]
 mod floors;

@@ -3,12 +3,12 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ndauth_core::Catalogue;
+use ndauth_clock::SinceBoot;
+use ndauth_core::{Catalogue, Timestamp};
 use ndauth_store::{Read, Store};
 
 use crate::AuthorityError;
 use crate::logins::{Logins, Passwords, Throttle};
-use crate::operator::ClockShown;
 use crate::standing::Standing;
 use crate::validation::Tally;
 use crate::validation::mirror::{Freshness, Mirror, SharedMirror};
@@ -28,7 +28,8 @@ pub struct Authority {
     pub(crate) logins: Logins,
     pub(crate) passwords: Passwords,
     pub(crate) throttle: Throttle,
-    pub(crate) clock_shown: Mutex<Option<ClockShown>>,
+    /// What the clock showed, and when.
+    pub(crate) clock_shown: Mutex<Option<(Timestamp, SinceBoot)>>,
 }
 
 /// A catalogue that was read, and the hash of its document.

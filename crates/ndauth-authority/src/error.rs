@@ -8,7 +8,7 @@ use ndauth_core::{Handle, Label, NotRenewable, OrgSlug, Problem, Reason, Refusal
 use ndauth_store::{CopyError, StoreError};
 
 use crate::access::{Kind, Operation};
-use crate::standing::Rewound;
+use crate::rewound::Rewound;
 use crate::validation::mirror::StaleCause;
 
 /// How many personal tokens that are neither revoked nor expired an account may have.
@@ -429,8 +429,7 @@ impl AuthorityError {
                     .to_owned(),
             ),
             AuthorityError::Clock(_) => Some("set the clock right, and restart the server".to_owned()),
-            AuthorityError::Copy(_) | AuthorityError::Entropy(_) => None,
-            _ => self.reason().hint().map(str::to_owned),
+            _ => None,
         }
     }
 }

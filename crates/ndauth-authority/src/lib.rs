@@ -14,6 +14,7 @@ mod opening;
 mod operator;
 mod orgs;
 mod reading;
+mod rewound;
 mod standing;
 mod tokens;
 mod validation;
@@ -34,11 +35,12 @@ pub use ndauth_store::{
     ServerLock, StoreError, TokenOrder, TokenPage, TokenQuery, Use,
 };
 pub use operator::{
-    AsOf, CatalogueApplied, Checked, MemberView, NewAccount, NewService, OrgView, OwnedToken, RestoredCopy,
+    CatalogueApplied, Checked, MemberView, NewAccount, NewService, OrgView, OwnedToken, RestoredCopy,
     RotatedService, ServiceView, SessionView, Settled, Settlement, Tidied, parse_export,
 };
 pub use orgs::{BrokenToken, Impact, MemberShown, NewOrg, NewPolicy, OrgShown, PoliciesShown, PolicySet};
-pub use standing::Rewound;
+pub use reading::AsOf;
+pub use rewound::Rewound;
 pub use tokens::{
     Explained, Explanation, Inquiry, Listed, Minted, NewToken, RevokedAll, Revoking, Rotated, Settling,
     Shown, Subject, Which,

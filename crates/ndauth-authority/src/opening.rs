@@ -9,7 +9,8 @@ use ndauth_core::{Causes, Installation, Timestamp};
 use ndauth_store::{Clock, DatabaseUrl, MigrationState, Seen, ServerLock, Store, Witness};
 
 use crate::access::Operation;
-use crate::standing::{Rewound, Standing, nothing_was_there, seen_now, unreadable};
+use crate::rewound::Rewound;
+use crate::standing::{Standing, nothing_was_there, seen_now, unreadable};
 use crate::{Authority, AuthorityError};
 
 impl Authority {

@@ -10,12 +10,10 @@ mod janitor;
 mod services;
 
 pub use accounts::NewAccount;
-pub(crate) use accounts::account;
 pub use catalogue::CatalogueApplied;
 pub use check::Checked;
 pub use copies::{RestoredCopy, Settled, Settlement};
 pub use export::parse_export;
-pub use inspect::{AsOf, MemberView, OrgView, OwnedToken, ServiceView, SessionView};
-pub(crate) use janitor::ClockShown;
+pub use inspect::{MemberView, OrgView, OwnedToken, ServiceView, SessionView};
 pub use janitor::Tidied;
 pub use services::{NewService, RotatedService};

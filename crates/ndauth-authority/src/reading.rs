@@ -1,11 +1,22 @@
 //! How the authority is asked for what it knows: a view of the database, once the caller is known and admitted.
 
-use ndauth_core::{Counts, LastUse, Lineage, Refusal, Scope};
+use ndauth_core::{Account, Counts, Handle, LastUse, Lineage, Refusal, Scope, Timestamp};
 use ndauth_store::{Read, Use};
 
 use crate::access::held::Judging;
 use crate::access::{Admitted, Operation, caller};
 use crate::{Authority, AuthorityError, Caller, Credential, Whose};
+
+/// Something listed, as of an instant.
+#[derive(Debug)]
+pub struct AsOf<T> {
+    /// What there is.
+    pub rows: Vec<T>,
+    /// Every secret minted before is revoked.
+    pub not_before: Timestamp,
+    /// As of when.
+    pub now: Timestamp,
+}
 
 impl Authority {
     /// Opens a view for an operation, once the caller is known and admitted.
@@ -99,4 +110,9 @@ impl Authority {
         self.uses.note(Use { secret: record.id, client, last, counts });
         self.follow_ups.used(Lineage::Token(held.token.id), record, read.now());
     }
+}
+
+/// The account of this handle.
+pub(crate) async fn account(read: &Read, handle: &Handle) -> Result<Account, AuthorityError> {
+    read.find_account_by_handle(handle).await?.ok_or_else(|| AuthorityError::none("account", handle))
 }

@@ -7,12 +7,13 @@ pub(crate) mod uses;
 pub(crate) mod mirror;
 
 mod follow_ups;
+mod tally;
 mod validate;
 mod watching;
 mod who_am_i;
 
 pub use mirror::{BYTES_PER_TOKEN, Freshness, Reader, Readiness, StaleCause};
-pub(crate) use validate::Tally;
+pub(crate) use tally::Tally;
 pub use validate::{Answer, Question, Resolved, Verdict};
 pub use watching::{News, Watcher};
 pub use who_am_i::{Identity, WhoAmI};

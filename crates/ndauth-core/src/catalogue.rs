@@ -418,7 +418,7 @@ impl fmt::Display for UnknownGrant {
         }
         match &self.meant {
             Some(meant) => write!(f, ": did you mean `{meant}`?"),
-            None => f.write_str(": `ndcli permissions list` shows what there is"),
+            None => f.write_str(", nor any like it"),
         }
     }
 }

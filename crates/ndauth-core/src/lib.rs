@@ -89,6 +89,6 @@ pub use succession::{LastUse, PENDING_FOR, Retirement, Succession};
 pub use suspension::{Level, Suspension};
 pub use timestamp::{InvalidTimestamp, Timestamp};
 pub use token::{
-    Owner, Rotation, SecretRecord, SecretState, SecretView, Token, TokenStatus, TokenType, TokenView,
+    Names, Owner, Rotation, SecretRecord, SecretState, SecretView, Token, TokenStatus, TokenType, TokenView,
     UsedFrom,
 };

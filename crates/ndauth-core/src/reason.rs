@@ -144,7 +144,7 @@ pub enum Who {
     Service,
 }
 
-/// What a reason means for whoever asked: the family of its RPC code, HTTP status and exit code.
+/// What a reason means for whoever asked. Each surface has its own codes for them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Class {
     /// Who asks is not known, or no longer.
@@ -175,87 +175,72 @@ use Class as C;
 use Reason as R;
 use Who as W;
 
-/// A row a reason: its code, its class, who can do something about it, and what to do next (empty where
-/// nothing general helps).
+/// A row a reason: its code, its class, and who can do something about it.
 #[rustfmt::skip]
-const ROWS: [(Reason, &str, Class, Who, &str); 62] = [
-    (R::CredentialMissing, "CREDENTIAL_MISSING", C::NotAuthenticated, W::Caller, "set NDCLI_TOKEN, or log in with `ndcli auth login`"),
-    (R::SecretMalformed, "SECRET_MALFORMED", C::NotAuthenticated, W::Caller, "copy the token again, whole and without line breaks"),
-    (R::SecretUnknown, "SECRET_UNKNOWN", C::NotAuthenticated, W::Caller, "check that it was made on this server and that the right variable holds it"),
-    (R::SecretReplaced, "SECRET_REPLACED", C::NotAuthenticated, W::Owner, "use the token's newer secret, which its owner has"),
-    (R::SecretExpired, "SECRET_EXPIRED", C::NotAuthenticated, W::Owner, "use the token's older secret, or rotate again"),
-    (R::SecretKindNotAccepted, "SECRET_KIND_NOT_ACCEPTED", C::NotAuthenticated, W::Caller, "use a token that begins with `ndpat_`"),
-    (R::TokenExpired, "TOKEN_EXPIRED", C::NotAuthenticated, W::Owner, "make a new one with the same settings: `ndcli auth token create --like NAME`"),
-    (R::TokenRevoked, "TOKEN_REVOKED", C::NotAuthenticated, W::Owner, "make a new one with the same settings: `ndcli auth token create --like NAME`"),
-    (R::TokenSuspended, "TOKEN_SUSPENDED", C::NotAuthenticated, W::Owner, "its owner lifts it: `ndcli auth token resume NAME`; where the operator suspended it, the operator does"),
-    (R::SessionExpired, "SESSION_EXPIRED", C::NotAuthenticated, W::Caller, "log in again"),
-    (R::SessionRevoked, "SESSION_REVOKED", C::NotAuthenticated, W::Caller, "log in again"),
-    (R::ServiceRevoked, "SERVICE_REVOKED", C::NotAuthenticated, W::Operator, "ask the operator for a new secret of the service, or to register it again"),
-    (R::AccountDisabled, "ACCOUNT_DISABLED", C::NotAuthenticated, W::Operator, "ask the operator to enable the account"),
-    (R::ServiceNotForOrg, "SERVICE_NOT_FOR_ORG", C::NotPermitted, W::Operator, "ask the operator to register the service for the org"),
-    (R::PermissionUnknown, "PERMISSION_UNKNOWN", C::NotPermitted, W::Service, "check the action and the resource type against the catalogue"),
-    (R::ScopeTooNarrow, "SCOPE_TOO_NARROW", C::NotPermitted, W::Owner, "make a token with the scope `RW`: a scope never changes"),
-    (R::PermissionNotNamed, "PERMISSION_NOT_NAMED", C::NotPermitted, W::Service, "the service must name the permission that it requires"),
-    (R::PermissionNotGranted, "PERMISSION_NOT_GRANTED", C::NotPermitted, W::Owner, "make a token that carries the grant: grants never change"),
-    (R::OrgNotCovered, "ORG_NOT_COVERED", C::NotPermitted, W::Owner, "make a token for this org: its orgs never change"),
-    (R::OrgUnknown, "ORG_UNKNOWN", C::NotPermitted, W::Service, "check the org's name"),
-    (R::OrgDeleted, "ORG_DELETED", C::NotPermitted, W::Operator, ""),
-    (R::NotAMember, "NOT_A_MEMBER", C::NotPermitted, W::OrgAdmin, "ask an admin of the org to add the account"),
-    (R::RoleTooLow, "ROLE_TOO_LOW", C::NotPermitted, W::OrgAdmin, "ask an admin of the org for a higher role"),
-    (R::ServiceNotCovered, "SERVICE_NOT_COVERED", C::NotPermitted, W::Owner, "make a token for this service: its services never change"),
-    (R::NetworkNotCovered, "NETWORK_NOT_COVERED", C::NotPermitted, W::Owner, "use it from where it is for, or make a token for this network: its networks never change"),
-    (R::AddressUnknown, "ADDRESS_UNKNOWN", C::NotPermitted, W::Service, "the service must state its client's address, and be registered as stating one"),
-    (R::SuspendedInOrg, "SUSPENDED_IN_ORG", C::NotPermitted, W::OrgAdmin, "an admin of the org lifts it: `ndcli org resume TOKEN_ID`"),
-    (R::RevokedInOrg, "REVOKED_IN_ORG", C::NotPermitted, W::Owner, "rotate the token, or make a new one: none of that time has power there any more"),
-    (R::OrgFrozen, "ORG_FROZEN", C::NotPermitted, W::OrgAdmin, "an admin of the org ends that: `ndcli org unfreeze`"),
-    (R::PersonalBarred, "PERSONAL_BARRED", C::NotPermitted, W::OrgAdmin, "ask an admin of the org for a token of the org's own"),
-    (R::GrantsRequired, "GRANTS_REQUIRED", C::NotPermitted, W::Owner, "make a token that carries the grants it needs: grants never change"),
-    (R::AllOrgsBarred, "ALL_ORGS_BARRED", C::NotPermitted, W::Owner, "make a token for this org: its orgs never change"),
-    (R::LoginTooOld, "LOGIN_TOO_OLD", C::NotPermitted, W::Owner, "the token's owner logs in again"),
-    (R::LifetimeTooLong, "LIFETIME_TOO_LONG", C::NotPermitted, W::Owner, "make a token that lives shorter: `ndcli org policy show` says how long"),
-    (R::NetworkBarred, "NETWORK_BARRED", C::NotPermitted, W::OrgAdmin, "use it from where the org admits tokens: `ndcli org policy show` says from where"),
-    (R::SessionRequired, "SESSION_REQUIRED", C::NotPermitted, W::Caller, "unset NDCLI_TOKEN and log in: `ndcli auth login`"),
-    (R::LoginNotRecent, "LOGIN_NOT_RECENT", C::NotPermitted, W::Caller, "log in again: `ndcli auth login`"),
-    (R::SignInRefused, "SIGN_IN_REFUSED", C::NotAuthenticated, W::Caller, "type them again; the operator sends a link for a new password: `ndauthd admin account invite`"),
-    (R::TooManyTries, "TOO_MANY_TRIES", C::Exhausted, W::Caller, "wait as long as it says, and try again"),
-    (R::LinkSpent, "LINK_SPENT", C::NotAuthenticated, W::Operator, "ask the operator for another: `ndauthd admin account invite`"),
-    (R::NotPermitted, "NOT_PERMITTED", C::NotPermitted, W::Caller, ""),
-    (R::InvalidArgument, "INVALID_ARGUMENT", C::Invalid, W::Caller, ""),
-    (R::NameTaken, "NAME_TAKEN", C::Conflict, W::Caller, "choose another name, or revoke what holds it"),
-    (R::NameAmbiguous, "NAME_AMBIGUOUS", C::Invalid, W::Caller, "say more of it, or its whole id"),
-    (R::LastAdmin, "LAST_ADMIN", C::Precondition, W::Caller, "make somebody else an admin first"),
-    (R::ChangedMeanwhile, "CHANGED_MEANWHILE", C::Precondition, W::Caller, "look at it again, and say once more what you want"),
-    (R::TokenLimitReached, "TOKEN_LIMIT_REACHED", C::Exhausted, W::Caller, "revoke one that is no longer used: `ndcli auth token list` shows when each last was"),
-    (R::OverlapRuns, "OVERLAP_RUNS", C::Conflict, W::Caller, "wait until it has ended, or end it: `rotate --retire`"),
-    (R::RotationPending, "ROTATION_PENDING", C::Conflict, W::Caller, "finish it by using the new secret or by `rotate --confirm`, drop it by `rotate --drop`, or wait: it expires by itself"),
-    (R::NoRotation, "NO_ROTATION", C::Precondition, W::Caller, "`show` tells how its secrets stand"),
-    (R::NotSafeYet, "NOT_SAFE_YET", C::Precondition, W::Caller, "give every place the new secret first; `show` tells where the old one is used"),
-    (R::TokenDead, "TOKEN_DEAD", C::Precondition, W::Caller, "make a new one with the same settings: `create --like NAME`"),
-    (R::NotRenewable, "NOT_RENEWABLE", C::Precondition, W::Caller, "`rotate` gives it a new secret and its lifetime again"),
-    (R::NotFound, "NOT_FOUND", C::NotFound, W::Caller, ""),
-    (R::CallUnknown, "CALL_UNKNOWN", C::Unimplemented, W::Operator, "the server may be older than the client"),
-    (R::RequestTooLarge, "REQUEST_TOO_LARGE", C::Invalid, W::Caller, "ask for less at once"),
-    (R::Overloaded, "OVERLOADED", C::Exhausted, W::Caller, "try again in a moment"),
-    (R::DeadlineExceeded, "DEADLINE_EXCEEDED", C::Undecided, W::Caller, "try again, and allow it more time: this says neither yes nor no"),
-    (R::Unavailable, "UNAVAILABLE", C::Undecided, W::Operator, "try again in a moment: this says neither yes nor no"),
-    (R::Internal, "INTERNAL", C::Internal, W::Operator, "the server's log says more, under the request id"),
-    (R::CommittedUnconfirmed, "COMMITTED_UNCONFIRMED", C::Unconfirmed, W::Operator, "it is done, and need not be repeated: look in a moment whether it is in force"),
-    (R::OutcomeUnknown, "OUTCOME_UNKNOWN", C::Unconfirmed, W::Caller, "look before you repeat it: a list or `show` tells whether it was done; a secret that was not shown is lost, so revoke what has it"),
+const ROWS: [(Reason, &str, Class, Who); 62] = [
+    (R::CredentialMissing, "CREDENTIAL_MISSING", C::NotAuthenticated, W::Caller),
+    (R::SecretMalformed, "SECRET_MALFORMED", C::NotAuthenticated, W::Caller),
+    (R::SecretUnknown, "SECRET_UNKNOWN", C::NotAuthenticated, W::Caller),
+    (R::SecretReplaced, "SECRET_REPLACED", C::NotAuthenticated, W::Owner),
+    (R::SecretExpired, "SECRET_EXPIRED", C::NotAuthenticated, W::Owner),
+    (R::SecretKindNotAccepted, "SECRET_KIND_NOT_ACCEPTED", C::NotAuthenticated, W::Caller),
+    (R::TokenExpired, "TOKEN_EXPIRED", C::NotAuthenticated, W::Owner),
+    (R::TokenRevoked, "TOKEN_REVOKED", C::NotAuthenticated, W::Owner),
+    (R::TokenSuspended, "TOKEN_SUSPENDED", C::NotAuthenticated, W::Owner),
+    (R::SessionExpired, "SESSION_EXPIRED", C::NotAuthenticated, W::Caller),
+    (R::SessionRevoked, "SESSION_REVOKED", C::NotAuthenticated, W::Caller),
+    (R::ServiceRevoked, "SERVICE_REVOKED", C::NotAuthenticated, W::Operator),
+    (R::AccountDisabled, "ACCOUNT_DISABLED", C::NotAuthenticated, W::Operator),
+    (R::ServiceNotForOrg, "SERVICE_NOT_FOR_ORG", C::NotPermitted, W::Operator),
+    (R::PermissionUnknown, "PERMISSION_UNKNOWN", C::NotPermitted, W::Service),
+    (R::ScopeTooNarrow, "SCOPE_TOO_NARROW", C::NotPermitted, W::Owner),
+    (R::PermissionNotNamed, "PERMISSION_NOT_NAMED", C::NotPermitted, W::Service),
+    (R::PermissionNotGranted, "PERMISSION_NOT_GRANTED", C::NotPermitted, W::Owner),
+    (R::OrgNotCovered, "ORG_NOT_COVERED", C::NotPermitted, W::Owner),
+    (R::OrgUnknown, "ORG_UNKNOWN", C::NotPermitted, W::Service),
+    (R::OrgDeleted, "ORG_DELETED", C::NotPermitted, W::Operator),
+    (R::NotAMember, "NOT_A_MEMBER", C::NotPermitted, W::OrgAdmin),
+    (R::RoleTooLow, "ROLE_TOO_LOW", C::NotPermitted, W::OrgAdmin),
+    (R::ServiceNotCovered, "SERVICE_NOT_COVERED", C::NotPermitted, W::Owner),
+    (R::NetworkNotCovered, "NETWORK_NOT_COVERED", C::NotPermitted, W::Owner),
+    (R::AddressUnknown, "ADDRESS_UNKNOWN", C::NotPermitted, W::Service),
+    (R::SuspendedInOrg, "SUSPENDED_IN_ORG", C::NotPermitted, W::OrgAdmin),
+    (R::RevokedInOrg, "REVOKED_IN_ORG", C::NotPermitted, W::Owner),
+    (R::OrgFrozen, "ORG_FROZEN", C::NotPermitted, W::OrgAdmin),
+    (R::PersonalBarred, "PERSONAL_BARRED", C::NotPermitted, W::OrgAdmin),
+    (R::GrantsRequired, "GRANTS_REQUIRED", C::NotPermitted, W::Owner),
+    (R::AllOrgsBarred, "ALL_ORGS_BARRED", C::NotPermitted, W::Owner),
+    (R::LoginTooOld, "LOGIN_TOO_OLD", C::NotPermitted, W::Owner),
+    (R::LifetimeTooLong, "LIFETIME_TOO_LONG", C::NotPermitted, W::Owner),
+    (R::NetworkBarred, "NETWORK_BARRED", C::NotPermitted, W::OrgAdmin),
+    (R::SessionRequired, "SESSION_REQUIRED", C::NotPermitted, W::Caller),
+    (R::LoginNotRecent, "LOGIN_NOT_RECENT", C::NotPermitted, W::Caller),
+    (R::SignInRefused, "SIGN_IN_REFUSED", C::NotAuthenticated, W::Caller),
+    (R::TooManyTries, "TOO_MANY_TRIES", C::Exhausted, W::Caller),
+    (R::LinkSpent, "LINK_SPENT", C::NotAuthenticated, W::Operator),
+    (R::NotPermitted, "NOT_PERMITTED", C::NotPermitted, W::Caller),
+    (R::InvalidArgument, "INVALID_ARGUMENT", C::Invalid, W::Caller),
+    (R::NameTaken, "NAME_TAKEN", C::Conflict, W::Caller),
+    (R::NameAmbiguous, "NAME_AMBIGUOUS", C::Invalid, W::Caller),
+    (R::LastAdmin, "LAST_ADMIN", C::Precondition, W::Caller),
+    (R::ChangedMeanwhile, "CHANGED_MEANWHILE", C::Precondition, W::Caller),
+    (R::TokenLimitReached, "TOKEN_LIMIT_REACHED", C::Exhausted, W::Caller),
+    (R::OverlapRuns, "OVERLAP_RUNS", C::Conflict, W::Caller),
+    (R::RotationPending, "ROTATION_PENDING", C::Conflict, W::Caller),
+    (R::NoRotation, "NO_ROTATION", C::Precondition, W::Caller),
+    (R::NotSafeYet, "NOT_SAFE_YET", C::Precondition, W::Caller),
+    (R::TokenDead, "TOKEN_DEAD", C::Precondition, W::Caller),
+    (R::NotRenewable, "NOT_RENEWABLE", C::Precondition, W::Caller),
+    (R::NotFound, "NOT_FOUND", C::NotFound, W::Caller),
+    (R::CallUnknown, "CALL_UNKNOWN", C::Unimplemented, W::Operator),
+    (R::RequestTooLarge, "REQUEST_TOO_LARGE", C::Invalid, W::Caller),
+    (R::Overloaded, "OVERLOADED", C::Exhausted, W::Caller),
+    (R::DeadlineExceeded, "DEADLINE_EXCEEDED", C::Undecided, W::Caller),
+    (R::Unavailable, "UNAVAILABLE", C::Undecided, W::Operator),
+    (R::Internal, "INTERNAL", C::Internal, W::Operator),
+    (R::CommittedUnconfirmed, "COMMITTED_UNCONFIRMED", C::Unconfirmed, W::Operator),
+    (R::OutcomeUnknown, "OUTCOME_UNKNOWN", C::Unconfirmed, W::Caller),
 ];
-
-impl Class {
-    /// The exit code of a command that failed like this: 1 refused or failed, 2 usage, 4 not
-    /// authenticated, 5 not permitted, 6 cannot reach or cannot decide.
-    pub fn exit_code(self) -> u8 {
-        match self {
-            Class::NotFound | Class::Conflict | Class::Precondition | Class::Exhausted | Class::Internal => 1,
-            Class::Invalid => 2,
-            Class::NotAuthenticated => 4,
-            Class::NotPermitted => 5,
-            Class::Undecided | Class::Unimplemented | Class::Unconfirmed => 6,
-        }
-    }
-}
 
 impl Reason {
     /// Every reason there is.
@@ -283,12 +268,7 @@ impl Reason {
         self.row().3
     }
 
-    /// What to do next, where that is the same for all.
-    pub fn hint(self) -> Option<&'static str> {
-        Some(self.row().4).filter(|hint| !hint.is_empty())
-    }
-
-    fn row(self) -> &'static (Reason, &'static str, Class, Who, &'static str) {
+    fn row(self) -> &'static (Reason, &'static str, Class, Who) {
         &ROWS[self as usize]
     }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::{
     AccountId, ClientName, Counts, Description, Expiry, Grants, Handle, Label, LastUse, Level, Lifetime,
-    Networks, OrgId, OrgSlug, Orgs, Refusal, Retirement, Revocation, Scope, SecretId, SecretPrefix, Services,
-    Since, Succession, Suspension, Timestamp, TokenId,
+    Networks, OrgId, OrgSlug, Orgs, Refusal, Retirement, Revocation, Scope, SecretId, SecretPrefix,
+    ServiceId, Services, Since, Succession, Suspension, Timestamp, TokenId,
 };
 
 /// Whose a token is.
@@ -135,6 +135,18 @@ pub struct TokenView {
     pub used_from: Vec<UsedFrom>,
 }
 
+/// Whoever and whatever a token names by id, by name.
+pub trait Names {
+    /// An account, and before when all tokens of it were revoked.
+    fn account(&self, id: AccountId) -> Option<(Handle, Timestamp)>;
+    /// An org, and before when all tokens were revoked there.
+    fn org(&self, id: OrgId) -> Option<(OrgSlug, Timestamp)>;
+    /// A service.
+    fn service(&self, id: ServiceId) -> Option<Label>;
+    /// Before when every secret there is was revoked.
+    fn not_before(&self) -> Timestamp;
+}
+
 /// A secret as the owner of its token sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SecretView {
@@ -182,6 +194,32 @@ pub enum Rotation<'a> {
 const LONG: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
 impl TokenView {
+    /// Puts together how a token looks to its owner, as far as everybody sees it who sees the token. `None` where its
+    /// owner has no name.
+    pub fn new(token: Token, secrets: Vec<SecretView>, names: &impl Names) -> Option<TokenView> {
+        let slug = |id: &OrgId| names.org(*id).map(|(slug, _)| slug);
+        let (owner_account, owner_org, not_before) = match token.owner {
+            Owner::Account(id) => names.account(id).map(|(handle, at)| (Some(handle), None, at))?,
+            Owner::Org(id) => names.org(id).map(|(slug, at)| (None, Some(slug), at))?,
+        };
+        let suspended_in = |of: &Suspension| match of.level {
+            Level::Org(org) => Some((slug(&org)?, of.since)),
+            Level::Owner | Level::Operator => None,
+        };
+        Some(TokenView {
+            owner_org,
+            owner_account,
+            orgs: token.orgs.named(slug),
+            services: token.services.named(|id| names.service(*id)),
+            suspended_in: token.suspensions.iter().filter_map(suspended_in).collect(),
+            secrets,
+            not_before: not_before.max(names.not_before()),
+            revocation: None,
+            used_from: Vec::new(),
+            token,
+        })
+    }
+
     /// Returns the first that holds of revoked, expired, suspended, pending and active.
     pub fn status(&self, now: Timestamp) -> TokenStatus {
         let suspended = || self.token.suspensions.iter().any(|of| !matches!(of.level, Level::Org(_)));

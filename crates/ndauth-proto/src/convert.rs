@@ -8,6 +8,7 @@ use ndauth_core::{
     Requirement, ResourceIds, Role, Scope, SecretPrefix, Service, Services, Session, Timestamp, Who,
 };
 
+use crate::hint::hint;
 use crate::v1;
 
 /// An instant, on the wire.
@@ -401,7 +402,7 @@ pub fn refusal_to_proto(refusal: &Refusal) -> v1::Refused {
         reason: reason_to_proto(refusal.reason()).into(),
         factor: factor_to_proto(refusal.factor()).into(),
         message: refusal.to_string(),
-        hint: refusal.reason().hint().unwrap_or_default().to_owned(),
+        hint: hint(refusal.reason()).unwrap_or_default().to_owned(),
         since: refusal.since().map(timestamp_to_proto),
         missing_permissions: refusal.missing_permission().map(permission_to_proto).into_iter().collect(),
         missing_scope: refusal.missing_scope().map(|scope| scope_to_proto(scope).into()),

@@ -8,10 +8,10 @@ mod catalogue;
 use std::path::Path;
 
 use ndauth_authority::{
-    Authority, Changed, Clock, NewAccount, NewOrg, NewService, Revoking, Settlement, Settling, Tidied, Which,
-    Whose, parse_export,
+    Authority, AuthorityError, Changed, Clock, NewAccount, NewOrg, NewService, Revoking, Settlement,
+    Settling, Tidied, Which, Whose, parse_export,
 };
-use ndauth_core::{Handle, Label, Lifetime, Orgs, RevocationReason, Timestamp, TokenView};
+use ndauth_core::{Handle, Label, Lifetime, Orgs, Reason, RevocationReason, Timestamp, TokenView};
 use ndauth_server::invitation_url;
 use ndauth_terminal::{Failure, aside, print, print_json};
 use serde_json::{Value, json};
@@ -276,7 +276,7 @@ async fn token(authority: &Authority, command: Token) -> Result<Done, Failure> {
             let (whose, which) = (whose(owner), Which::Name(token));
             let why = Revoking::because(RevocationReason::NoLongerNeeded);
             let revoked = authority.revoke_token(CONSOLE, &whose, &which, &why).await;
-            let Changed { value, changed, .. } = revoked.map_err(|error| authority_failure(&error))?;
+            let Changed { value, changed, .. } = revoked.map_err(|error| token_failure(&error, &whose))?;
             let revoked = value.token;
             let already = if changed { "" } else { "was already " };
             let json = json!({
@@ -288,12 +288,14 @@ async fn token(authority: &Authority, command: Token) -> Result<Done, Failure> {
             Ok(Done::line(format!("token `{}` ({}) {already}revoked", revoked.name, revoked.id), json))
         }
         Token::Suspend { token, owner } => {
-            let changed = authority.suspend_token(CONSOLE, &whose(owner), &Which::Name(token)).await;
-            Ok(turned_token(&changed.map_err(|error| authority_failure(&error))?, "suspended"))
+            let whose = whose(owner);
+            let changed = authority.suspend_token(CONSOLE, &whose, &Which::Name(token)).await;
+            Ok(turned_token(&changed.map_err(|error| token_failure(&error, &whose))?, "suspended"))
         }
         Token::Resume { token, owner } => {
-            let changed = authority.resume_token(CONSOLE, &whose(owner), &Which::Name(token)).await;
-            Ok(turned_token(&changed.map_err(|error| authority_failure(&error))?, "resumed"))
+            let whose = whose(owner);
+            let changed = authority.resume_token(CONSOLE, &whose, &Which::Name(token)).await;
+            Ok(turned_token(&changed.map_err(|error| token_failure(&error, &whose))?, "resumed"))
         }
     }
 }
@@ -311,6 +313,18 @@ fn turned_token(changed: &Changed<TokenView>, how: &str) -> Done {
 fn whose(owner: Option<Handle>) -> Whose {
     owner.map_or(Whose::Anyone, Whose::Account)
 }
+
+/// Why a token was not found, and how it is named: a name says nothing without its owner.
+fn token_failure(error: &AuthorityError, whose: &Whose) -> Failure {
+    let failure = authority_failure(error);
+    match (error.reason(), whose) {
+        (Reason::NotFound, Whose::Anyone) => Failure { hint: Some(NAMES.to_owned()), ..failure },
+        _ => failure,
+    }
+}
+
+const NAMES: &str =
+    "name it by its id, or by its name and `--owner HANDLE`: `ndauthd admin token list` shows both";
 
 async fn check(authority: &Authority) -> Outcome {
     let checked = authority.check(CONSOLE).await?;

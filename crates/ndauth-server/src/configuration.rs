@@ -187,7 +187,11 @@ pub(crate) fn refuse_another_users(database: &DatabaseUrl) -> Result<(), Failure
         metadata.uid()
     );
     let hint = format!("run it as that user: `sudo -u '#{}' ndauthd …`", metadata.uid());
-    Err(Failure { message, hint: Some(hint), code: ndauth_core::Class::NotPermitted.exit_code() })
+    Err(Failure {
+        message,
+        hint: Some(hint),
+        code: ndauth_terminal::exit_code(ndauth_core::Class::NotPermitted),
+    })
 }
 
 /// Lists what is in force, and whence.

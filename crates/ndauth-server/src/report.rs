@@ -1,14 +1,15 @@
 //! What the terminal is told of a failure of the authority or the server.
 
 use ndauth_authority::AuthorityError;
+use ndauth_proto::hint;
 use ndauth_server::ServeError;
-use ndauth_terminal::Failure;
+use ndauth_terminal::{Failure, exit_code};
 
 pub(crate) fn authority_failure(error: &AuthorityError) -> Failure {
     Failure {
         message: Failure::whole(error),
-        hint: error.operators_hint(),
-        code: error.reason().class().exit_code(),
+        hint: operators_hint(error),
+        code: exit_code(error.reason().class()),
     }
 }
 
@@ -22,7 +23,7 @@ pub(crate) fn serve_failure(error: &ServeError) -> Failure {
         ServeError::Tls(_) => (Some("check `--tls-certificate` and `--tls-key`".to_owned()), 2),
         ServeError::Database { source, .. } | ServeError::Lost { source, .. } => {
             let other = || "check `--database`, and that this user may open it".to_owned();
-            (Some(source.operators_hint().unwrap_or_else(other)), source.reason().class().exit_code())
+            (Some(operators_hint(source).unwrap_or_else(other)), exit_code(source.reason().class()))
         }
         ServeError::Listen { .. } => {
             (Some("another server may run: choose with `--listen` and `--admin-listen`".to_owned()), 1)
@@ -34,4 +35,13 @@ pub(crate) fn serve_failure(error: &ServeError) -> Failure {
         | ServeError::Threads(_) => (None, 1),
     };
     Failure { message: Failure::whole(error), hint, code }
+}
+
+/// What the operator does next: what the failure says, or else what its reason says.
+fn operators_hint(error: &AuthorityError) -> Option<String> {
+    let general = || match error {
+        AuthorityError::Copy(_) | AuthorityError::Entropy(_) => None,
+        _ => hint(error.reason()).map(str::to_owned),
+    };
+    error.operators_hint().or_else(general)
 }

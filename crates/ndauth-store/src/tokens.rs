@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use ndauth_core::{
-    AccountId, Actions, Actor, Description, Expiry, Grant, Grants, Label, Level, Network, Networks, OrgId,
-    Orgs, Owner, RevocationReason, ServiceId, Services, SessionId, Suspension, Timestamp, Token, TokenId,
-    TokenView,
+    Account, AccountId, Actions, Actor, Description, Expiry, Grant, Grants, Handle, Label, Level, Names,
+    Network, Networks, Org, OrgId, OrgSlug, Orgs, Owner, RevocationReason, ServiceId, Services, SessionId,
+    Suspension, Timestamp, Token, TokenId, TokenView,
 };
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, ExprTrait, Func, SimpleExpr};
@@ -329,42 +329,16 @@ impl Read {
             Services::Only(services) => Some(services),
         });
         let services = self.service_names(audiences.flatten().copied().collect::<BTreeSet<_>>()).await?;
+        let names = Named { orgs, accounts, services, not_before: self.installation().not_before };
         let view = |token: Token| {
             let mut secrets = secrets.remove(&token.id).unwrap_or_default();
             secrets.sort_unstable_by_key(|secret| (secret.record.minted_at, secret.record.id));
             if secrets.is_empty() {
                 return Err(StoreError::corrupt("secret", "token_id", token.id));
             }
-            let slug = |id: &OrgId| orgs.get(id).map(|org| org.slug.clone());
-            let (owner_org, owner_account, not_before) = match token.owner {
-                Owner::Org(id) => {
-                    let org =
-                        orgs.get(&id).ok_or_else(|| StoreError::corrupt("token", "org_id", token.id))?;
-                    (Some(org.slug.clone()), None, org.not_before)
-                }
-                Owner::Account(id) => {
-                    let account = accounts.get(&id);
-                    let account =
-                        account.ok_or_else(|| StoreError::corrupt("token", "account_id", token.id))?;
-                    (None, Some(account.handle.clone()), account.not_before)
-                }
-            };
-            let suspended_in = |of: &Suspension| match of.level {
-                Level::Org(org) => Some((slug(&org)?, of.since)),
-                Level::Owner | Level::Operator => None,
-            };
-            Ok(TokenView {
-                owner_org,
-                owner_account,
-                orgs: token.orgs.named(slug),
-                services: token.services.named(|id| services.get(id).cloned()),
-                suspended_in: token.suspensions.iter().filter_map(suspended_in).collect(),
-                secrets: secrets.into_iter().map(FoundSecret::view).collect(),
-                not_before: not_before.max(self.installation().not_before),
-                revocation: None,
-                used_from: Vec::new(),
-                token,
-            })
+            let id = token.id;
+            let secrets = secrets.into_iter().map(FoundSecret::view).collect();
+            TokenView::new(token, secrets, &names).ok_or_else(|| StoreError::corrupt("token", "owner", id))
         };
         tokens.into_iter().map(view).collect()
     }
@@ -654,6 +628,32 @@ fn grant_from_row(row: &token_grant::Model) -> Result<Grant, StoreError> {
             action => Actions::Only([columns.text("action", action)?].into()),
         },
     })
+}
+
+/// What some tokens name.
+struct Named {
+    orgs: BTreeMap<OrgId, Org>,
+    accounts: BTreeMap<AccountId, Account>,
+    services: BTreeMap<ServiceId, Label>,
+    not_before: Timestamp,
+}
+
+impl Names for Named {
+    fn account(&self, id: AccountId) -> Option<(Handle, Timestamp)> {
+        self.accounts.get(&id).map(|account| (account.handle.clone(), account.not_before))
+    }
+
+    fn org(&self, id: OrgId) -> Option<(OrgSlug, Timestamp)> {
+        self.orgs.get(&id).map(|org| (org.slug.clone(), org.not_before))
+    }
+
+    fn service(&self, id: ServiceId) -> Option<Label> {
+        self.services.get(&id).cloned()
+    }
+
+    fn not_before(&self) -> Timestamp {
+        self.not_before
+    }
 }
 
 /// A row for each action of each grant.

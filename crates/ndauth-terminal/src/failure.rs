@@ -32,12 +32,12 @@ pub struct Failure {
 impl Failure {
     /// A command that was given the wrong way.
     pub fn usage(message: impl Into<String>, hint: impl Into<String>) -> Failure {
-        Failure { message: message.into(), hint: Some(hint.into()), code: Class::Invalid.exit_code() }
+        Failure { message: message.into(), hint: Some(hint.into()), code: exit_code(Class::Invalid) }
     }
 
     /// A credential that is missing or that cannot be used.
     pub fn not_authenticated(message: impl Into<String>, hint: impl Into<String>) -> Failure {
-        let code = Class::NotAuthenticated.exit_code();
+        let code = exit_code(Class::NotAuthenticated);
         Failure { message: message.into(), hint: Some(hint.into()), code }
     }
 
@@ -87,8 +87,8 @@ impl Failure {
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Failure {
         Failure {
-            hint: problem.reason.hint().map(str::to_owned),
-            code: problem.class().exit_code(),
+            hint: ndauth_proto::hint(problem.reason).map(str::to_owned),
+            code: exit_code(problem.class()),
             message: problem.message,
         }
     }
@@ -109,8 +109,20 @@ mod tests {
     #[test]
     fn every_exit_code_is_told() {
         for reason in Reason::all() {
-            let code = reason.class().exit_code();
+            let code = exit_code(reason.class());
             assert!(EXIT_CODES.iter().any(|(told, _)| *told == code), "{}: {code}", reason.code());
         }
+    }
+}
+
+/// The exit code of a command that failed like this: 1 refused or failed, 2 usage, 4 not authenticated, 5 not permitted,
+/// 6 cannot reach or cannot decide.
+pub fn exit_code(class: Class) -> u8 {
+    match class {
+        Class::NotFound | Class::Conflict | Class::Precondition | Class::Exhausted | Class::Internal => 1,
+        Class::Invalid => 2,
+        Class::NotAuthenticated => 4,
+        Class::NotPermitted => 5,
+        Class::Undecided | Class::Unimplemented | Class::Unconfirmed => 6,
     }
 }

@@ -7,7 +7,7 @@ use clap::error::ErrorKind;
 use ndauth_core::Class;
 
 use crate::environment::plain;
-use crate::failure::Failure;
+use crate::failure::{Failure, exit_code};
 use crate::text::aside;
 
 /// Prints to standard output, as far as whoever reads it wants to read.
@@ -29,5 +29,5 @@ pub fn usage(error: &clap::Error) -> ExitCode {
         return print(&text).map_or_else(Failure::report, |()| ExitCode::SUCCESS);
     }
     aside(error.to_string().trim_end());
-    ExitCode::from(Class::Invalid.exit_code())
+    ExitCode::from(exit_code(Class::Invalid))
 }

@@ -118,8 +118,10 @@ fn no_connection(error: &ConnectError, tried: Duration) -> Failure {
         ConnectError::CaFile { .. } => "`--ca-file` and NDCLI_CA_FILE name a file of PEM",
     };
     let code = match error {
-        ConnectError::Unreachable { .. } | ConnectError::Untrusted { .. } => Class::Undecided.exit_code(),
-        ConnectError::CaFile { .. } => Class::Invalid.exit_code(),
+        ConnectError::Unreachable { .. } | ConnectError::Untrusted { .. } => {
+            ndauth_terminal::exit_code(Class::Undecided)
+        }
+        ConnectError::CaFile { .. } => ndauth_terminal::exit_code(Class::Invalid),
     };
     let message = if error.is_passing() { tried_for(&error.to_string(), tried) } else { error.to_string() };
     Failure { message, hint: Some(hint.to_owned()), code }

@@ -52,7 +52,7 @@ def main() -> int:
         print(f"undecided: {why}")
         return 6
     if isinstance(told, validation_service_pb2.Allowed):
-        print(f"allowed: {told.token_name} of {told.account.handle or told.org.slug}")
+        print(f"allowed: {told.token_name} of {told.owner.account.handle or told.owner.org.slug}")
         return 0
     print(f"refused: {told.message}")
     return 1

@@ -14,7 +14,7 @@ use super::sign_in::SignedIn;
 use super::throttle::Tried;
 use crate::access::{Operation, Whose};
 use crate::change::{Changing, Uncalled};
-use crate::operator::account;
+use crate::reading::account;
 use crate::{Authority, AuthorityError, Credential};
 
 /// A link that works once.

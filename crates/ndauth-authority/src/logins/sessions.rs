@@ -14,23 +14,6 @@ use crate::access::{Operation, Whose};
 use crate::change::{Changed, Done, Uncalled};
 use crate::{AsOf, Authority, AuthorityError, Credential};
 
-/// How long sessions last, and how they may begin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Logins {
-    /// A session ends when it was not used for so long.
-    pub idle: Duration,
-    /// And after so long in any case.
-    pub longest: Duration,
-    /// Whether devices without a browser are let in by a code.
-    pub device: bool,
-}
-
-impl Default for Logins {
-    fn default() -> Logins {
-        Logins { idle: HOUR * 12, longest: HOUR * 24 * 30, device: true }
-    }
-}
-
 /// Who calls without a credential.
 #[derive(Clone, Debug, Default)]
 pub struct Visitor {

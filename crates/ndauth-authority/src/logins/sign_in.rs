@@ -8,7 +8,7 @@ use super::sessions::{Visitor, draw_for};
 use super::throttle::{Tried, network};
 use crate::access::{Operation, Whose};
 use crate::change::{Changed, Done, Uncalled};
-use crate::operator::account;
+use crate::reading::account;
 use crate::{Authority, AuthorityError, Credential};
 
 /// A browser that was signed in.

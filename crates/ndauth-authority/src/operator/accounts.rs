@@ -4,12 +4,12 @@ use ndauth_core::{
     Account, AccountId, Change, DisplayName, Email, Expiry, ExpiryChoice, Handle, Personal, Secret,
     SecretKind, Session, SessionId, Timestamp,
 };
-use ndauth_store::Read;
 use rand::rngs::SysRng;
 
 use crate::access::{Operation, Whose};
 use crate::change::{Changed, Changing};
 use crate::logins::draw_for;
+use crate::reading::account;
 use crate::{Authority, AuthorityError, Credential};
 
 /// An account to be made.
@@ -152,12 +152,7 @@ impl Authority {
     }
 }
 
-/// The account of this handle.
-pub(crate) async fn account(read: &Read, handle: &Handle) -> Result<Account, AuthorityError> {
-    read.find_account_by_handle(handle).await?.ok_or_else(|| AuthorityError::none("account", handle))
-}
-
-/// The same, and nobody else changes it until the change ends.
+/// The account of this handle, and nobody else changes it until the change ends.
 async fn hold_account(changing: &Changing, handle: &Handle) -> Result<Account, AuthorityError> {
     let found = account(changing, handle).await?;
     Ok(changing.lock_account(found.id).await?.unwrap_or(found))

@@ -2,7 +2,7 @@
 //!
 //! A copy has forgotten what was revoked since it was made. So a restored one is not served until the
 //! operator has said what becomes of the secrets in it: what was forgotten is replayed from an export of
-//! the newer log, or everything minted before an instant is shut out.
+//! the newer log, or everything minted before an instant is revoked.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -32,9 +32,9 @@ pub struct RestoredCopy {
 pub enum Settlement {
     /// What the copy has forgotten is done again.
     Replay(Vec<StoredEvent>),
-    /// Every secret minted before is shut out.
+    /// Every secret minted before is revoked.
     NotBefore(Timestamp),
-    /// Every secret there is, is shut out.
+    /// Every secret there is, is revoked.
     Everything,
     /// It is served as it is: what the events revoked that are lost lives again.
     AcceptLoss,
@@ -47,7 +47,7 @@ pub struct Settled {
     pub copy: u64,
     /// How many events were replayed.
     pub replayed: u64,
-    /// Every secret minted before is shut out.
+    /// Every secret minted before is revoked.
     pub not_before: Timestamp,
     /// How many secrets that shuts out.
     pub shut_out: u64,

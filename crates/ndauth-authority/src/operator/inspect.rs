@@ -8,20 +8,9 @@ use ndauth_core::{
 };
 use ndauth_store::{Family, Read, StoreError, TokenPage};
 
-use super::accounts::account;
 use crate::access::{Operation, Whose};
+use crate::reading::{AsOf, account};
 use crate::{Authority, AuthorityError, Credential};
-
-/// Something listed, as of an instant.
-#[derive(Debug)]
-pub struct AsOf<T> {
-    /// What there is.
-    pub rows: Vec<T>,
-    /// Every secret minted before is shut out.
-    pub not_before: Timestamp,
-    /// As of when.
-    pub now: Timestamp,
-}
 
 /// An org, and how many are members of it now.
 #[derive(Debug)]

@@ -35,9 +35,6 @@ const DRIFT: Duration = Duration::from_secs(5 * 60);
 /// Where nobody changed anything for so long, it may be that the clock is wrong.
 const QUIET: Duration = Duration::from_secs(60 * 24 * 60 * 60);
 
-/// What the clock showed, and when.
-pub(crate) type ClockShown = (Timestamp, SinceBoot);
-
 impl Authority {
     /// Removes what is long dead, for the operator, who answers for the clock.
     pub async fn tidy_up_now(&self, credential: &Credential) -> Result<Tidied, AuthorityError> {

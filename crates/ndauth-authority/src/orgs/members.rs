@@ -6,7 +6,7 @@ use ndauth_store::{Read, StoreError};
 use super::org::unfrozen;
 use crate::access::{Admitted, Operation, Whose};
 use crate::change::Changed;
-use crate::operator::account;
+use crate::reading::account;
 use crate::{Authority, AuthorityError, Caller, Credential};
 
 /// Someone who is a member of an org.

@@ -6,7 +6,7 @@ use rand::rngs::SysRng;
 
 use crate::access::{Operation, Whose};
 use crate::change::Changed;
-use crate::operator::account;
+use crate::reading::account;
 use crate::{Authority, AuthorityError, Caller, Credential};
 
 /// An org to be made.

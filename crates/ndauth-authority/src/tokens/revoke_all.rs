@@ -7,7 +7,7 @@ use ndauth_store::{Read, TokenPage};
 
 use crate::access::{Admitted, Operation, Whose};
 use crate::change::Changed;
-use crate::operator::account;
+use crate::reading::account;
 use crate::{Authority, AuthorityError, Credential};
 
 /// What revoking all tokens of a time does, or would do.

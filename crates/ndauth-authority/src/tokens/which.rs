@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::access::{Admitted, Reach, Whose};
 use crate::change::Changing;
-use crate::operator::account;
+use crate::reading::account;
 use crate::{Authority, AuthorityError};
 
 /// Which of somebody's tokens.

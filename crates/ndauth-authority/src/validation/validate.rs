@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use metrics::Counter;
 use ndauth_clock::SinceBoot;
 use ndauth_core::{
     Allowed, Asker, ClientName, Expiry, Inputs, LastUse, Lineage, OrgView, Reason, Refusal, Requirement,
@@ -68,14 +67,6 @@ pub struct Resolved {
     pub rules: RulesVersion,
     /// Of which loaded state it is.
     pub state: u64,
-}
-
-/// Counts what was answered, by reason.
-#[derive(Debug)]
-pub(crate) struct Tally {
-    allowed: Counter,
-    /// In the order of the reasons.
-    refused: Box<[Counter]>,
 }
 
 /// What was made of one verdict, and the reason if it is a refusal.
@@ -413,23 +404,6 @@ pub(crate) fn token_caller<'v>(
         effects.add(Effect::Reused { family: lineage, record: family.secret(which), at: view.now, from });
     }
     caller
-}
-
-impl Tally {
-    pub(crate) fn new() -> Tally {
-        let counter = |reason: &'static str| metrics::counter!("ndauth_verdicts_total", "reason" => reason);
-        Tally {
-            allowed: counter("ALLOWED"),
-            refused: Reason::all().map(|reason| counter(reason.code())).collect(),
-        }
-    }
-
-    fn count(&self, reason: Option<Reason>) {
-        match reason {
-            None => self.allowed.increment(1),
-            Some(reason) => self.refused[reason as usize].increment(1),
-        }
-    }
 }
 
 /// A secret of a family that makes no sense; what of it, was logged when it was read.

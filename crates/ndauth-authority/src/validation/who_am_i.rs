@@ -99,7 +99,7 @@ impl Authority {
                     last,
                     question: 0,
                 });
-                let shown = Box::new(view.show(family, held.record.id, last));
+                let shown = Box::new(view.show(family, held.record.id, last)?);
                 let identity = match held.owner {
                     OwnerName::Account(account) => Identity::Token(account, shown),
                     OwnerName::Org(_) => Identity::OrgToken(shown),

@@ -121,7 +121,7 @@ impl Why {
     /// The body: RFC 9457.
     fn text(&self, status: StatusCode) -> String {
         let problem = self.problem();
-        let hint = problem.reason.hint().unwrap_or_default();
+        let hint = ndauth_proto::hint(problem.reason).unwrap_or_default();
         let mut told = json!({
             "type": "about:blank",
             "title": status.canonical_reason().unwrap_or_default(),

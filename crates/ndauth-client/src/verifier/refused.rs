@@ -80,7 +80,7 @@ impl From<&Refusal> for Refused {
             reason: Some(reason),
             factor: Some(refusal.factor()),
             message: refusal.to_string(),
-            hint: reason.hint().unwrap_or_default().to_owned(),
+            hint: ndauth_proto::hint(reason).unwrap_or_default().to_owned(),
             since: refusal.since(),
             missing_permissions: refusal.missing_permission().cloned().into_iter().collect(),
             missing_scope: refusal.missing_scope(),

@@ -39,6 +39,7 @@ fn changes() -> Vec<(Change, Concern)> {
     vec![
         (Change::TokenCreated { token }, Concern::NewToken(token)),
         (Change::TokenDerived { token, session }, Concern::NewToken(token)),
+        (Change::TokenUpdated { token }, Concern::Token(token)),
         (Change::TokenRevoked { token, reason: RevocationReason::Leaked }, Concern::Token(token)),
         (Change::TokenRenewed { token, expires_at: Expiry::Never }, Concern::Token(token)),
         (Change::TokenSuspended { token, level: Level::Owner }, Concern::Token(token)),
@@ -83,10 +84,7 @@ fn changes() -> Vec<(Change, Concern)> {
         (Change::ServiceCreated { service }, Concern::Service(service)),
         (Change::ServiceRevoked { service }, Concern::Service(service)),
         (Change::CatalogueApplied { catalogue: CatalogueDocument::default() }, Concern::Rules),
-        (
-            Change::Restored { copy: 1, replayed: 0, not_before: at },
-            Concern::Everything,
-        ),
+        (Change::Restored { copy: 1, replayed: 0, not_before: at }, Concern::Everything),
         (
             Change::FamiliesRemoved {
                 tokens: vec![token],
@@ -123,7 +121,7 @@ fn the_table_leaves_out_no_kind() {
 fn an_event_that_cannot_be_read_concerns_everything() {
     for (public, concern) in [
         (
-            "\"kind\":\"token.revoked\",\"token\":\"00000000-0000-0000-0000-000000000003\"",
+            "\"kind\":\"token.resumed\",\"token\":\"00000000-0000-0000-0000-000000000003\",\"levels\":[]",
             Concern::Token(token(3)),
         ),
         (

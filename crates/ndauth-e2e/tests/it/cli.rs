@@ -143,8 +143,11 @@ on_both! {
         shows(&cli("auth token revoke github-ci --yes"), 0, at, &server, &expect![[r#"
             ✓ Personal access token "github-ci" revoked
         "#]]);
-        shows(&cli("auth token revoke github-ci --yes"), 1, at, &server, &expect![[r#"
-            error: there is no token `github-ci`
+        shows(&cli("auth token revoke github-ci --yes"), 0, at, &server, &expect![[r#"
+            ✓ Personal access token "github-ci" was revoked before
+        "#]]);
+        shows(&cli("auth token revoke no-such --yes"), 1, at, &server, &expect![[r#"
+            error: there is no token `no-such`
         "#]]);
         shows(&under("whoami"), 4, at, &server, &expect![[r#"
             error: NDCLI_TOKEN was refused: the token was revoked just now (DDDD-DD-DD)

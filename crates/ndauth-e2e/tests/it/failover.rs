@@ -322,7 +322,7 @@ async fn a_commit_whose_answer_never_came_is_not_called_anything_else() {
     one.proxy.treat(Which::Said("COMMIT\0"), Treatment::Muted);
     let problem = owner.revoke_token(revoke("ci")).await.expect_err("nobody knows");
     assert_eq!(problem.reason, Reason::OutcomeUnknown, "{problem:?}");
-    assert!(problem.reason.hint().expect("a hint").contains("look before you repeat it"));
+    assert!(ndauth_proto::hint(problem.reason).expect("a hint").contains("look before you repeat it"));
     // It was made; the reader, whose connection is sound, knows.
     soon(&Ok(Some(Reason::TokenRevoked)), async || asker.refused(&secret).await).await;
     one.proxy.be_fair();

@@ -100,14 +100,14 @@ async fn failures_tell_their_reason_and_field() {
         (
             vec![&session],
             create,
-            r#"{"whose":{"mine":{}},"token":{"name":"x","scope":"SCOPE_RO","orgs":{"all":{}},"grants":{"all":{}}}}"#,
+            r#"{"whose":{"mine":{}},"token":{"name":"x","scope":"SCOPE_RO","orgs":{"all":{}},"grants":{"all":{}},"services":{"all":{}},"networks":{"all":{}}}}"#,
             "InvalidArgument",
             "`expiry`",
         ),
         (
             vec![&session],
             create,
-            r#"{"whose":{"mine":{}},"token":{"scope":"SCOPE_RO","orgs":{"all":{}},"grants":{"all":{}},"expiry":{"never":{}}}}"#,
+            r#"{"whose":{"mine":{}},"token":{"scope":"SCOPE_RO","orgs":{"all":{}},"grants":{"all":{}},"expiry":{"never":{}},"services":{"all":{}},"networks":{"all":{}}}}"#,
             "InvalidArgument",
             "`name`",
         ),

@@ -237,7 +237,7 @@ on_both! {
         let eves = |line: &str| {
             at.ndcli_with(&server, &[("NDCLI_TOKEN", eve.expose())], &line.split(' ').collect::<Vec<_>>(), "")
         };
-        let preview = done(eves("auth token revoke --all --org ops --created-before now --preview"));
+        let preview = done(eves("token revoke --all --org ops --created-before now --preview"));
         assert!(preview.contains("1 token(s) have a secret that was made before "), "{preview}");
         let listed = done(eves("org tokens ops -f json"));
         let listed: serde_json::Value = serde_json::from_str(&listed).expect("JSON");

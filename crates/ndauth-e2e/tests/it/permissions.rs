@@ -98,8 +98,8 @@ on_both! {
                    ^^^^^
             hint: `ndcli permissions list` shows what there is
         "#]]);
-        shows(&line(at, &server, "auth token create --name ci --scope rw,read:assets"), 2, at, &server, &expect![[r#"
-            error: invalid value 'rw,read:assets' for '--scope <SCOPE>': `rw`: expected `ACTION:TYPE` or `ACTION:TYPE:ID`, such as `read:assets`
+        shows(&line(at, &server, "auth token create --name ci --scope rw,reads"), 2, at, &server, &expect![[r#"
+            error: invalid value 'rw,reads' for '--scope <SCOPE>': `reads`: expected `ACTION:TYPE` or `ACTION:TYPE:ID`, such as `read:assets`
 
             For more information, try '--help'.
         "#]]);

@@ -192,7 +192,7 @@ pub(crate) async fn lock(patience: Duration) -> Result<Locked, Failure> {
                 return Err(Failure {
                     message: format!("another ndcli holds `{}`, and does not let it go", path.display()),
                     hint: Some("try again once it has ended".to_owned()),
-                    code: Class::Undecided.exit_code(),
+                    code: ndauth_terminal::exit_code(Class::Undecided),
                 });
             }
             Err(TryLockError::Error(error)) => return Err(error.into()),

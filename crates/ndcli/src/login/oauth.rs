@@ -271,7 +271,7 @@ fn cut(text: &str) -> String {
 impl Error {
     /// Whether it was not decided.
     pub(crate) fn is_undecided(&self) -> bool {
-        matches!(self, Error::Failed(failure) if failure.code == Class::Undecided.exit_code())
+        matches!(self, Error::Failed(failure) if failure.code == ndauth_terminal::exit_code(Class::Undecided))
     }
 
     /// Whether the server says that what was presented is of no use, or no longer.
@@ -322,7 +322,7 @@ impl Refused {
         Failure {
             message,
             hint: Some(hint.to_owned()).filter(|hint| !hint.is_empty()),
-            code: class.exit_code(),
+            code: ndauth_terminal::exit_code(class),
         }
     }
 }

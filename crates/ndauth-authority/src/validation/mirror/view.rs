@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use ndauth_clock::SinceBoot;
 use ndauth_core::{
-    Account, AccountId, InputGround, InputOwner, InputPlace, Inputs, Installation, LastUse, Level, Org,
-    OrgId, OrgSlug, OrgView, Orgs, Owner, OwnerView, Role, RulesVersion, SecretHash, SecretId, SecretRecord,
-    SecretView, Service, ServiceId, Services, Suspension, Timestamp, Token, TokenView,
+    Account, AccountId, Handle, InputGround, InputOwner, InputPlace, Inputs, Installation, Label, LastUse,
+    Names, Org, OrgId, OrgSlug, OrgView, Orgs, Owner, OwnerView, Role, RulesVersion, SecretHash, SecretId,
+    SecretRecord, SecretView, Service, ServiceId, Services, Timestamp, Token, TokenView,
 };
 use ndauth_store::{Place, StoreError, Watch};
 use papaya::LocalGuard;
@@ -99,6 +99,24 @@ impl State {
             }
         }
         None
+    }
+}
+
+impl Names for View<'_> {
+    fn account(&self, id: AccountId) -> Option<(Handle, Timestamp)> {
+        View::account(self, id).map(|account| (account.handle.clone(), account.not_before))
+    }
+
+    fn org(&self, id: OrgId) -> Option<(OrgSlug, Timestamp)> {
+        View::org(self, id).map(|org| (org.slug.clone(), org.not_before))
+    }
+
+    fn service(&self, id: ServiceId) -> Option<Label> {
+        self.state.services.get(&id, self.guard).map(|known| known.name.clone())
+    }
+
+    fn not_before(&self) -> Timestamp {
+        self.installation().not_before
     }
 }
 
@@ -257,42 +275,25 @@ impl<'a> View<'a> {
     }
 
     /// A token as its owner sees it.
-    pub(crate) fn show(&self, family: &Family, used: SecretId, last: LastUse) -> TokenView {
-        let token = family.token.clone();
+    pub(crate) fn show(
+        &self,
+        family: &Family,
+        used: SecretId,
+        last: LastUse,
+    ) -> Result<TokenView, StoreError> {
         let secret = |record: &SecretRecord| SecretView {
             record: record.clone(),
             last_use: (record.id == used).then_some(last),
             reused_at: None,
             succession: None,
         };
-        let owners = match token.owner {
-            Owner::Account(id) => self.account(id).map(|account| account.not_before),
-            Owner::Org(id) => self.org(id).map(|org| org.not_before),
-        };
-        let suspended_in = |of: &Suspension| match of.level {
-            Level::Org(id) => Some((self.org(id)?.slug.clone(), of.since)),
-            Level::Owner | Level::Operator => None,
-        };
-        let service =
-            |id: &ServiceId| self.state.services.get(id, self.guard).map(|known| known.name.clone());
-        TokenView {
-            owner_org: match token.owner {
-                Owner::Account(_) => None,
-                Owner::Org(id) => self.org(id).map(|org| org.slug.clone()),
-            },
-            orgs: self.name_orgs(&token.orgs),
-            services: token.services.named(service),
-            owner_account: match token.owner {
-                Owner::Account(id) => self.account(id).map(|account| account.handle.clone()),
-                Owner::Org(_) => None,
-            },
-            suspended_in: token.suspensions.iter().filter_map(suspended_in).collect(),
-            secrets: family.secrets().map(secret).collect(),
-            not_before: owners.unwrap_or(Timestamp::MIN).max(self.installation().not_before),
-            revocation: None,
-            used_from: Vec::new(),
-            token,
-        }
+        let (token, secrets) = (Token::clone(&family.token), family.secrets().map(secret).collect());
+        let id = token.id;
+        TokenView::new(token, secrets, self).ok_or_else(|| StoreError::Corrupt {
+            table: "token",
+            column: "owner",
+            id: id.to_string(),
+        })
     }
 
     /// The org of this name, with the owner's role in it.

@@ -226,7 +226,8 @@ fn lifetime(told: Option<v1::Lifetime>) -> v1::ExpiryChoice {
 
 /// A member who is no admin is told of the way that is open.
 fn only_admins(failure: Failure, whose: &Whose) -> Failure {
-    if *whose == Whose::Mine || failure.hint.as_deref() != ndauth_core::Reason::RoleTooLow.hint() {
+    if *whose == Whose::Mine || failure.hint.as_deref() != ndauth_proto::hint(ndauth_core::Reason::RoleTooLow)
+    {
         return failure;
     }
     let hint = "only admins of the org make its tokens; `--user` makes one of yours, restricted to the org";

@@ -272,7 +272,7 @@ impl Minting {
 
     /// A server that was lost in between may have made the token.
     fn unsure(&self, failure: Failure) -> Failure {
-        if failure.code != Class::Undecided.exit_code() {
+        if failure.code != ndauth_terminal::exit_code(Class::Undecided) {
             return failure;
         }
         let (look, _) = self.look_and_revoke();

@@ -120,10 +120,12 @@ pub(crate) async fn run<W: Owner>(common: &Common, revoke: &Revoke<W>) -> Result
     // By its name it is looked for, by its id it is revoked: a second try then never meets another token,
     // nor none, where the first was carried out and its answer was lost.
     let aim = aim.by_id(&aim.get(&server).await?.token);
-    let Changed { token, .. } = aim.revoke(&server, revoke.reason.to_proto(), revoke.note.as_deref()).await?;
+    let Changed { token, changed, .. } =
+        aim.revoke(&server, revoke.reason.to_proto(), revoke.note.as_deref()).await?;
+    let how = if changed { "revoked" } else { "was revoked before" };
     match common.format {
-        Format::Table => print(&format!("✓ {} \"{}\" revoked\n", aim.whose.noun(), shown(&token.name))),
-        Format::Simple => print(&format!("• {} [{}] revoked\n", shown(&token.name), shown(&token.prefix))),
+        Format::Table => print(&format!("✓ {} \"{}\" {how}\n", aim.whose.noun(), shown(&token.name))),
+        Format::Simple => print(&format!("• {} [{}] {how}\n", shown(&token.name), shown(&token.prefix))),
         Format::Detailed => print(&detailed(&fields(&token, token.created_at))),
         Format::Json => {
             let mut told = json!({
@@ -197,7 +199,7 @@ fn text(done: &v1::RevokeAllTokensResponse) -> Result<String, Failure> {
     let v1::RevokeAllTokensResponse { tokens, used_today_count, .. } = done;
     let (before, now) = (not_before(done)?, told("evaluated_at", Some(done.evaluated_at))?);
     let mut text = match done.changed {
-        true => format!("✓ {tokens} token(s) revoked: all whose secrets were made before {before}\n"),
+        true => format!("✓ All that was made before {before} is revoked: {tokens} token(s)\n"),
         false => format!(
             "{tokens} token(s) have a secret that was made before {before}; {used_today_count} of them were used \
              within the last day\n"

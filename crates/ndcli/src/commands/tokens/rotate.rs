@@ -104,13 +104,14 @@ async fn retire(common: &Common, aim: &Aim, anyway: bool) -> Result<(), Failure>
         _ => anyway,
     };
     let seen = aim.by_id(&seen.token).retire(&server, anyway).await;
-    let seen = seen.map_err(|failure| match failure.hint.as_deref() == Reason::NotSafeYet.hint() {
-        true => Failure {
-            hint: Some("`--yes` retires it all the same; `show` tells where it is used".to_owned()),
-            ..failure
-        },
-        false => failure,
-    })?;
+    let seen =
+        seen.map_err(|failure| match failure.hint.as_deref() == ndauth_proto::hint(Reason::NotSafeYet) {
+            true => Failure {
+                hint: Some("`--yes` retires it all the same; `show` tells where it is used".to_owned()),
+                ..failure
+            },
+            false => failure,
+        })?;
     settled(common, &seen.token, seen.now, "the old secret is retired")
 }
 
@@ -171,7 +172,7 @@ fn show(
 
 /// A server that was lost in between may have drawn the secret.
 fn unsure(failure: Failure, aim: &Aim) -> Failure {
-    if failure.code != ndauth_core::Class::Undecided.exit_code() {
+    if failure.code != ndauth_terminal::exit_code(ndauth_core::Class::Undecided) {
         return failure;
     }
     let hint = format!(
