@@ -93,7 +93,7 @@ async fn carry_out(authority: &Authority, command: Admin, public_url: &str) -> R
     done.map_err(|error| authority_failure(&error))
 }
 
-type Outcome = Result<Done, ndauth_authority::AuthorityError>;
+type Outcome = Result<Done, AuthorityError>;
 
 async fn account(authority: &Authority, command: Account, public_url: &str) -> Outcome {
     Ok(match command {

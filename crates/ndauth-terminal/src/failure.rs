@@ -100,6 +100,18 @@ impl From<std::io::Error> for Failure {
     }
 }
 
+/// The exit code of a command that failed like this: 1 refused or failed, 2 usage, 4 not authenticated, 5 not permitted,
+/// 6 cannot reach or cannot decide.
+pub fn exit_code(class: Class) -> u8 {
+    match class {
+        Class::NotFound | Class::Conflict | Class::Precondition | Class::Exhausted | Class::Internal => 1,
+        Class::Invalid => 2,
+        Class::NotAuthenticated => 4,
+        Class::NotPermitted => 5,
+        Class::Undecided | Class::Unimplemented | Class::Unconfirmed => 6,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use ndauth_core::Reason;
@@ -112,17 +124,5 @@ mod tests {
             let code = exit_code(reason.class());
             assert!(EXIT_CODES.iter().any(|(told, _)| *told == code), "{}: {code}", reason.code());
         }
-    }
-}
-
-/// The exit code of a command that failed like this: 1 refused or failed, 2 usage, 4 not authenticated, 5 not permitted,
-/// 6 cannot reach or cannot decide.
-pub fn exit_code(class: Class) -> u8 {
-    match class {
-        Class::NotFound | Class::Conflict | Class::Precondition | Class::Exhausted | Class::Internal => 1,
-        Class::Invalid => 2,
-        Class::NotAuthenticated => 4,
-        Class::NotPermitted => 5,
-        Class::Undecided | Class::Unimplemented | Class::Unconfirmed => 6,
     }
 }

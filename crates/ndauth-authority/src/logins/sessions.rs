@@ -67,7 +67,6 @@ pub struct Granted {
     pub lasts: Duration,
 }
 
-const HOUR: Duration = Duration::from_secs(60 * 60);
 /// How long a session's secret lasts before it must be refreshed.
 const ACCESS: Duration = Duration::from_secs(15 * 60);
 /// A browser's session is kept alive no more often.

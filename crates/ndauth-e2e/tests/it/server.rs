@@ -29,7 +29,7 @@ on_both! {
             "ndauth_rpcs_total{rpc=\"ndauth.v1.TokenService/CreateToken\",code=\"0\"} 1",
             "ndauth_rpcs_total{rpc=\"ndauth.v1.AccountService/WhoAmI\",code=\"16\"} 1",
             "ndauth_rpc_seconds_count{rpc=\"ndauth.v1.TokenService/CreateToken\"} 1",
-            "ndauth_store_write_seconds_count{name=\"create_token\"} 1",
+            "ndauth_store_write_seconds_count{name=\"CreateToken\"} 1",
         ] {
             assert!(metrics.contains(line), "{line} is not in\n{metrics}");
         }

@@ -285,7 +285,7 @@ async fn a_shell_completes_names_as_they_are_now() {
         ended.out
     };
     let commands = complete("ndcli auth token ''");
-    assert!(commands.starts_with("create\nlist\nshow\nrotate\nrenew\n"), "{commands}");
+    assert!(commands.starts_with("create\nlist\nshow\nupdate\nrotate\nrenew\n"), "{commands}");
     assert!(complete("ndcli auth token revoke ''").starts_with("github-ci\nmy\\ deploy\n"));
     assert_eq!(complete("ndcli auth token revoke gith"), "github-ci\n");
     assert!(complete("ndcli auth token create --org ''").starts_with("dev\nops\n"));

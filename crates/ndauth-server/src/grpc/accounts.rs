@@ -15,7 +15,7 @@ use ndauth_proto::{
 use tonic::{Request, Response, Status, async_trait};
 
 use super::fields::paged;
-use super::{Service, answer, taken};
+use super::service::{Service, answer, taken};
 
 #[async_trait]
 impl AccountService for Service {

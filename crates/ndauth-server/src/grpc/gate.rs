@@ -29,8 +29,8 @@ use tonic::transport::server::TcpConnectInfo;
 use tower::Service as _;
 use tracing::Instrument;
 
+use super::service::{Lives, MAX_BATCH, MAX_REQUEST, Service, presented, presents, refused};
 use super::unary::{self, Answer, Intake, overloaded};
-use super::{Lives, Service};
 use crate::front::Received;
 use crate::http::{self, Peer};
 
@@ -176,8 +176,8 @@ impl Doors {
         // A call about the caller's things and an org's has a row for each, and one way in.
         for (row, call) in TABLE.iter().flat_map(|row| row.calls.iter().map(move |call| (row, *call))) {
             let _: &Door = match call.split_once(' ') {
-                Some(page) => *pages.entry(page).or_insert_with(|| door(row, call)),
-                None => *calls.entry(call.trim_end_matches('*')).or_insert_with(|| door(row, row.calls[0])),
+                Some(page) => pages.entry(page).or_insert_with(|| door(row, call)),
+                None => calls.entry(call.trim_end_matches('*')).or_insert_with(|| door(row, row.calls[0])),
             };
         }
         Doors { calls, pages }
@@ -259,7 +259,7 @@ impl Gated {
             Err(status) => return Reply::Now(Some(tonics(status.into_http()))),
         };
         if operation == Operation::ValidateToken
-            && let Some(whole) = request.body_mut().whole().filter(|whole| whole.len() <= super::MAX_REQUEST)
+            && let Some(whole) = request.body_mut().whole().filter(|whole| whole.len() <= MAX_REQUEST)
         {
             let question = match unary::message(&whole) {
                 Ok(question) => question,
@@ -282,8 +282,8 @@ impl Gated {
         let values = || headers.get_all(AUTHORIZATION).iter().map(HeaderValue::as_bytes);
         let mut given = values();
         match (self.presented.take(), given.next(), given.next()) {
-            (Some(last), Some(value), None) if super::presents(value, &last) => Ok(last),
-            _ => super::presented(values(), Some(self.peer.ip().to_canonical())),
+            (Some(last), Some(value), None) if presents(value, &last) => Ok(last),
+            _ => presented(values(), Some(self.peer.ip().to_canonical())),
         }
     }
 
@@ -299,9 +299,9 @@ impl Gated {
             let (mut request, permit) = if streams {
                 (request.map(Body::new), None)
             } else {
-                match gate.take_in(request, super::MAX_REQUEST).await {
+                match gate.take_in(request, MAX_REQUEST).await {
                     Ok((request, permit)) => (request.map(Body::new), Some(permit)),
-                    Err(problem) => return tonics(super::refused(problem).into_http()),
+                    Err(problem) => return tonics(refused(problem).into_http()),
                 }
             };
             request.extensions_mut().insert(TcpConnectInfo { local_addr: None, remote_addr: Some(peer) });
@@ -477,15 +477,15 @@ async fn validate(
 ) -> Response<Answer> {
     let Gate { intake, service, .. } = &*gate;
     unary::response(match operation {
-        Operation::ValidateTokens => match intake.read(body, super::MAX_BATCH).await {
+        Operation::ValidateTokens => match intake.read(body, MAX_BATCH).await {
             Ok(request) => service.validate_tokens(&credential, request).await,
             Err(status) => Err(status),
         },
-        Operation::Resolve => match intake.read(body, super::MAX_REQUEST).await {
+        Operation::Resolve => match intake.read(body, MAX_REQUEST).await {
             Ok(request) => service.resolve(&credential, &request).await,
             Err(status) => Err(status),
         },
-        _ => match intake.read(body, super::MAX_REQUEST).await {
+        _ => match intake.read(body, MAX_REQUEST).await {
             Ok(request) => service.validate_token(&credential, &request).await,
             Err(status) => Err(status),
         },

@@ -12,7 +12,7 @@ use ndauth_proto::{
 use tonic::{Request, Response, Status, async_trait};
 
 use super::fields::{display_name, handle, page, page_token, paged, token_id};
-use super::{Service, answer, taken};
+use super::service::{Service, answer, taken};
 
 /// How many broken tokens are told of.
 const MOST_BROKEN: usize = 10_000;

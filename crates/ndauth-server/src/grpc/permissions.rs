@@ -6,7 +6,7 @@ use ndauth_proto::v1::{ListPermissionsRequest, ListPermissionsResponse, Resource
 use tonic::{Request, Response, Status, async_trait};
 
 use super::fields::paged;
-use super::{Service, answer, taken};
+use super::service::{Service, answer, taken};
 
 #[async_trait]
 impl PermissionService for Service {

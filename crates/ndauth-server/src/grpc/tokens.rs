@@ -14,7 +14,7 @@ use ndauth_proto::{
 use tonic::{Request, Response, Status, async_trait};
 
 use super::fields::{address_from_proto, created_before, label, optional, page_token, query, which, whose};
-use super::{Failed, Service, answer, taken};
+use super::service::{Failed, Service, answer, taken};
 
 /// How many tokens in use are told of.
 const MOST_TOLD: usize = 1000;

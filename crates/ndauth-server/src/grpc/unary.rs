@@ -19,6 +19,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Sleep, sleep};
 use tonic::Status;
 
+use super::service::{Stopped, refused};
 use crate::front::Received;
 
 /// What is sent of an answer.
@@ -36,9 +37,6 @@ pub(crate) enum Answer {
     /// The same, until the server stops: it has no end of its own.
     Endless(tonic::body::Body, Stopped),
 }
-
-/// Resolves when what is endless is to end.
-pub(crate) type Stopped = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// The trailers that tell from when until when the credential serves, as RFC 3339 writes it.
 const CREDENTIAL_BEGUN: HeaderName = HeaderName::from_static("ndauth-credential-begun");
@@ -112,7 +110,7 @@ impl Intake {
 
     /// Reads the one message of a request, of at most so many bytes.
     pub(super) async fn read<M: Message + Default>(&self, body: Received, most: usize) -> Result<M, Status> {
-        message(&self.whole(body, most).await.map_err(super::refused)?)
+        message(&self.whole(body, most).await.map_err(refused)?)
     }
 }
 

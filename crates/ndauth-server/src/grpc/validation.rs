@@ -15,8 +15,8 @@ use prost::Message;
 use tonic::Status;
 
 use crate::grpc::fields::address_from_proto;
+use crate::grpc::service::{Service, refused, status};
 use crate::grpc::unary::Framed;
-use crate::grpc::{Service, refused, status};
 
 /// How many bytes an answer has, about.
 const ANSWER: usize = 320;

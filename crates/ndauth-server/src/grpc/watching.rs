@@ -17,8 +17,8 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming, async_trait};
 
 use crate::grpc::fields::address_from_proto;
+use crate::grpc::service::{Service, credential, refused, status};
 use crate::grpc::unary::overloaded;
-use crate::grpc::{Service, credential, refused, status};
 
 /// How many services may watch at once.
 pub(super) const MOST_WATCHERS: usize = 10_000;
