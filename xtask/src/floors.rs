@@ -16,7 +16,7 @@ use syn::{Attribute, Ident, ImplItem, Item, ItemMod, ItemUse, Macro, MetaList, U
 use crate::cargo::root;
 
 /// The text of each file.
-type Files = BTreeMap<PathBuf, String>;
+pub(crate) type Files = BTreeMap<PathBuf, String>;
 
 /// Which files each file lies above, and by which names.
 type Graph = BTreeMap<PathBuf, BTreeMap<PathBuf, BTreeSet<String>>>;
@@ -313,7 +313,7 @@ fn cycles_of(files: &Files, root: &Path) -> Vec<String> {
 }
 
 /// Reads each file of Rust in a folder, by its path from there.
-fn read_folder(folder: &Path, inner: &Path, files: &mut Files) {
+pub(crate) fn read_folder(folder: &Path, inner: &Path, files: &mut Files) {
     for entry in fs::read_dir(folder.join(inner)).expect("a crate has sources") {
         let path = inner.join(entry.expect("the folder can be read").file_name());
         if folder.join(&path).is_dir() {

@@ -1,10 +1,12 @@
 //! The walls between the crates, kept over `cargo metadata`: which crate must never reach which.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
 use crate::cargo::root;
+use crate::floors::{Files, read_folder};
 
 /// Which crates each crate names, in what it ships (not in its tests).
 type Graph = BTreeMap<String, BTreeSet<String>>;
@@ -97,6 +99,19 @@ fn workspace() -> Graph {
 #[test]
 fn the_walls_stand() {
     assert_eq!(breaches(&workspace(), &WALLS), Vec::<String>::new());
+}
+
+/// A transaction that changes something begins in one file, which admits, judges again and waits until it is in force.
+#[test]
+fn changes_pass_one_door() {
+    let mut doors = Vec::new();
+    for name in ["ndauth-authority", "ndauth-server"] {
+        let mut files = Files::new();
+        read_folder(&root().join("crates").join(name), Path::new("src"), &mut files);
+        let writing = files.into_iter().filter(|(_, text)| text.contains("store.write("));
+        doors.extend(writing.map(|(path, _)| Path::new(name).join(path)));
+    }
+    assert_eq!(doors, [Path::new("ndauth-authority/src/change.rs")]);
 }
 
 /// Walls that do not stand, each in a way that must be seen.

@@ -2,6 +2,7 @@
 
 use ndauth_core::{Label, Owner, SecretPrefix, Token};
 use sea_orm::prelude::Uuid;
+use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select};
 
 use crate::secrets::secret;
@@ -16,13 +17,14 @@ impl Read {
         prefix: SecretPrefix,
         most: u64,
     ) -> Result<Vec<Token>, StoreError> {
-        let of_secret = secret::Entity::find()
+        // Of each of the owner's tokens, looked up by its index: others may have millions.
+        let of_prefix = secret::Entity::find()
             .select_only()
-            .column(secret::Column::TokenId)
+            .column(secret::Column::Id)
+            .filter(secret::Column::TokenId.into_expr().eq(token::Column::Id.into_expr()))
             .filter(secret::Column::Prefix.eq(prefix.to_string()))
-            .filter(secret::Column::TokenId.is_not_null())
             .into_query();
-        self.some_tokens(owner, underived().filter(token::Column::Id.in_subquery(of_secret)), most).await
+        self.some_tokens(owner, underived().filter(Expr::exists(of_prefix)), most).await
     }
 
     /// The tokens of an owner, or of anybody, with ids from one to another: at most so many.

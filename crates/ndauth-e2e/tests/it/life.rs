@@ -262,7 +262,7 @@ on_both! {
         let fresh = secret_of(&done(cli(at, &server, &like)));
         assert_eq!(verdict(&server, &service, &fresh).await, "allowed");
         // Dead by an owner's word, and only the owner is told it.
-        done(at.ndcli(&server, &["auth", "token", "revoke", "ci", "--yes", "--reason", "the laptop was stolen"]));
+        done(at.ndcli(&server, &["auth", "token", "revoke", "ci", "--yes", "--reason", "leaked", "--note", "the laptop was stolen"]));
         let refusal = verdict(&server, &service, &fresh).await;
         assert!(refusal.starts_with("the token was revoked just now (") && !refusal.contains("laptop"), "{refusal}");
         let all: serde_json::Value =
@@ -274,7 +274,7 @@ on_both! {
         let request = v1::GetTokenRequest { whose: Some(v1::Whose::mine()), which: Some(v1::Which::id(id)) };
         let revocation = client.get_token(request).await.expect("shown").token.expect("a token").revocation;
         let revocation = revocation.expect("told");
-        assert_eq!(revocation.reason(), v1::RevocationReason::NoLongerNeeded);
+        assert_eq!(revocation.reason(), v1::RevocationReason::Leaked);
         assert_eq!((revocation.by.as_str(), revocation.note()), ("ada", "the laptop was stolen"));
         assert!(at.operate("tidy").starts_with("removed 0 token(s)"));
         assert!(at.operate("check").contains("all is as it should be"));

@@ -215,6 +215,13 @@ on_both! {
         let listed = read(&cli(&["token", "list", "--include_revoked", "-o", "json"]));
         let status: Vec<&Value> = listed["tokens"].as_array().expect("a list").iter().map(|token| &token["status"]).collect();
         assert_eq!(status, ["revoked", "revoked", "active", "active"]);
+        for (words, told) in [
+            (&["--scope", "rw"][..], "an org's token carries a set of grants"),
+            (&["--grant", GRANT, "--no_expiry"], "an org's token ends"),
+        ] {
+            let refused = cli(&[&["token", "create", "--name", "bare"], words].concat());
+            assert!(refused.code == 2 && refused.err.contains(told), "{refused:?}");
+        }
         // One of the person's own, for the org alone, as who is no admin may make it.
         at.operate("member set ops ada RW");
         shows(&cli(&["token", "create", "--name", "own", "--grant", GRANT]), 5, at, &server, &expect![[r#"
@@ -227,8 +234,6 @@ on_both! {
         assert_eq!(read(&cli(&["auth", "token", "list", "-f", "json"]))["total"], 1, "it counts among the personal ones");
         let bare = cli(&["token", "create", "--name", "bare"]);
         assert!(bare.code == 2 && bare.err.contains("--scope <SCOPE>"), "{bare:?}");
-        let endless = cli(&["token", "create", "--name", "bare", "--grant", GRANT, "--no_expiry"]);
-        assert!(endless.code == 2 && endless.err.contains("--user"), "{endless:?}");
     }
 
     async fn a_policy_is_tried_announced_and_withdrawn(at: &Installation) {

@@ -99,7 +99,7 @@ on_both! {
             hint: `ndcli permissions list` shows what there is
         "#]]);
         shows(&line(at, &server, "auth token create --name ci --scope rw,reads"), 2, at, &server, &expect![[r#"
-            error: invalid value 'rw,reads' for '--scope <SCOPE>': `reads`: expected `ACTION:TYPE` or `ACTION:TYPE:ID`, such as `read:assets`
+            error: invalid value 'rw,reads' for '--scope <SCOPE>': expected `RW`, `RO`, or named scopes such as `read:assets,write:assets`
 
             For more information, try '--help'.
         "#]]);

@@ -38,7 +38,7 @@ pub(crate) struct Create<C: Owner> {
     #[arg(long, visible_aliases = ["expires-in", "expires_in"], value_name = "DURATION", value_parser = expiry)]
     expiry: Option<ExpiryChoice>,
 
-    /// Let it live until it is revoked
+    /// Let it live until it is revoked; an org's token always ends
     #[arg(long, visible_alias = "no_expiry", conflicts_with = "expiry")]
     no_expiry: bool,
 
