@@ -97,7 +97,7 @@ impl Authority {
             let not_before = past(before, changing.now())?;
             let owner = owner_of(&changing, &changing.by, whose).await?;
             let actor = changing.by.caller.actor();
-            changing.revoke_minted_before(owner, not_before, &actor, REASON).await?;
+            // The owner is held by this, where it is not the caller's: what is minted beside it comes before, or waits.
             let change = match owner {
                 Owner::Account(account) => {
                     changing.close_account(account, not_before).await?;
@@ -108,6 +108,7 @@ impl Authority {
                     Change::OrgTokensRevoked { org, not_before, reason: REASON }
                 }
             };
+            changing.revoke_minted_before(owner, not_before, &actor, REASON).await?;
             Ok::<_, AuthorityError>(changing.done(change, Personal::new(), not_before))
         });
         revoked.await.map(|done| done.map(|not_before| RevokedAll { not_before, ..preview.value }))

@@ -191,6 +191,32 @@ on_both! {
         world.sound().await;
     }
 
+    /// What an account makes at another instance comes before all of it is revoked, and is marked, or after.
+    async fn a_creation_beside_it_is_marked_or_lives(world: &World) {
+        let clock = ndauth_authority::Clock::Manual(world.clock.clone());
+        let other = ndauth_authority::Authority::open(&world.scratch.url, clock, None).await.expect("opened");
+        let oona = world.person("oona", true, None).await;
+        let account = of_account("ada");
+        let store = ndauth_store::Store::connect(&world.scratch.url, ndauth_store::Clock::Database).await.expect("connected");
+        let mut blocker = store.write("test").await.expect("begun");
+        blocker.lock_head().await.expect("the creation cannot be committed");
+        let new = new_token("ci");
+        let revoked = async {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            world.clock.set(at(1));
+            let revoking = world.authority.revoke_all(&oona, &account, None);
+            let released = async {
+                tokio::time::sleep(Duration::from_millis(300)).await;
+                drop(blocker);
+            };
+            tokio::join!(revoking, released).0
+        };
+        let (made, revoked) = tokio::join!(other.create_token(&world.ada, MINE, &new), revoked);
+        made.expect("made");
+        revoked.expect("revoked");
+        world.sound().await;
+    }
+
     /// A token that an org revoked with all others does not come back by rotating itself.
     async fn what_an_org_revoked_does_not_rotate_itself_back_in(world: &World) {
         let made = world.create(&token_with("ci", |new| new.self_rotating = true)).await;
