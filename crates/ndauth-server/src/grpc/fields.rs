@@ -147,15 +147,17 @@ pub(crate) fn optional<T>(
     text.map(|text| read(text)).transpose()
 }
 
-/// A page of rows that are sorted by a key: those behind a place, which its `next_page_token` names.
+/// A page of rows, by a key that each has alone: those behind a place, which `next_page_token` names.
 pub(crate) fn paged<T>(
-    rows: Vec<T>,
+    mut rows: Vec<T>,
     key: impl Fn(&T) -> String,
     size: i32,
     after: &str,
 ) -> Result<(Vec<T>, String), Problem> {
     let TokenPage { limit, .. } = page(false, size, "")?;
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    // By bytes, as the place is compared; a database may sort text otherwise.
+    rows.sort_by_cached_key(&key);
     let mut rest =
         rows.into_iter().skip_while(|row| !after.is_empty() && key(row).as_str() <= after).peekable();
     let part: Vec<T> = rest.by_ref().take(limit).collect();
@@ -174,5 +176,22 @@ pub(crate) fn address_from_proto(field: &str, text: &str) -> Result<Option<IpAdd
             Ok(address) => Ok(Some(address.to_canonical())),
             Err(_) => Err(Problem::invalid(field, "expected an IPv4 or IPv6 address")),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_row_is_in_one_page_however_the_rows_are_sorted() {
+        let (mut told, mut after) = (Vec::new(), String::new());
+        for _ in 0..3 {
+            let rows = vec!["b", "a-1", "a", "c", "A"];
+            let (part, next) = paged(rows, |row| (*row).to_owned(), 2, &after).expect("a page");
+            told.extend(part);
+            after = next;
+        }
+        assert_eq!((told, after.as_str()), (vec!["A", "a", "a-1", "b", "c"], ""));
     }
 }
