@@ -1,7 +1,7 @@
 //! Admission: the rule of the access table, held against a caller and what it asks about.
 
 use ndauth_core::{
-    Account, Effective, Org, OrgSlug, Owner, Requirement, Role, Scope, SecretState, Session, TokenId,
+    Account, Class, Effective, Org, OrgSlug, Owner, Requirement, Role, Scope, SecretState, Session, TokenId,
     is_recent,
 };
 use ndauth_store::Read;
@@ -66,8 +66,11 @@ impl Admitted {
     ) -> Result<bool, AuthorityError> {
         match in_org(read, &self.caller, operation, slug, judging).await {
             Ok(_) => Ok(true),
-            Err(error @ (AuthorityError::Store(_) | AuthorityError::Entropy(_))) => Err(error),
-            Err(_) => Ok(false),
+            Err(error) => match error.reason().class() {
+                Class::NotPermitted | Class::NotFound | Class::NotAuthenticated => Ok(false),
+                // What could not be decided is no "no".
+                _ => Err(error),
+            },
         }
     }
 
@@ -118,12 +121,12 @@ impl Admitted {
         }
     }
 
-    /// That this kind of caller may not.
+    /// The error for a kind of caller that may not.
     pub(crate) fn refused(&self) -> AuthorityError {
         AuthorityError::not_permitted(self.caller.kind(), self.operation, self.kind)
     }
 
-    /// That only a person who is logged in may.
+    /// The error where only a person who is logged in may.
     pub(crate) fn session_required(&self) -> AuthorityError {
         AuthorityError::session_required(self.caller.kind(), self.operation, self.kind)
     }
