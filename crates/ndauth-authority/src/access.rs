@@ -1,4 +1,4 @@
-//! Who may do what: the caller that a credential stands for, the access table, and how far an admitted caller reaches.
+//! Access: the caller that a credential stands for, the table of who may do what, and how far an admitted caller reaches.
 
 mod admission;
 pub(crate) mod caller;

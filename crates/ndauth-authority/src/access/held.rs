@@ -34,7 +34,7 @@ pub(crate) struct Ground {
     pub(crate) policies: Policies,
 }
 
-/// What every decision of a moment reads.
+/// The catalogue and the rest that every decision of one view reads.
 #[derive(Clone, Copy)]
 pub(crate) struct Judging<'a> {
     pub(crate) catalogue: &'a Catalogue,

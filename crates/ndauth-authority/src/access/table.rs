@@ -13,7 +13,7 @@ pub enum Kind {
     Anyone,
 }
 
-/// Whether a kind of caller may.
+/// A kind of caller's cell in the table: whether it may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
     /// It may not.
@@ -53,7 +53,7 @@ pub enum Holding {
     Confirmed,
 }
 
-/// What an operation does, and on which databases.
+/// An operation's effect, and the databases on which it is allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Does {
     /// It changes nothing.
@@ -69,11 +69,11 @@ pub enum Does {
 /// A row of the table.
 #[derive(Debug)]
 pub struct Row {
-    /// What is asked.
+    /// The operation that is asked for.
     pub operation: Operation,
     /// About whose things.
     pub kind: Kind,
-    /// What it does.
+    /// The operation's effect.
     pub does: Does,
     /// The same for people, behind "may not".
     pub verb: &'static str,
