@@ -1,18 +1,21 @@
 //! What the operator does, most of it at the machine of the database.
 
 mod accounts;
+mod after_restore;
 mod catalogue;
 mod check;
 mod copies;
 mod export;
 mod inspect;
 mod janitor;
+mod replay;
 mod services;
 
 pub use accounts::NewAccount;
+pub use after_restore::{Settled, Settlement};
 pub use catalogue::CatalogueApplied;
 pub use check::Checked;
-pub use copies::{RestoredCopy, Settled, Settlement};
+pub use copies::RestoredCopy;
 pub use export::parse_export;
 pub use inspect::{MemberView, OrgView, OwnedToken, ServiceView, SessionView};
 pub use janitor::Tidied;

@@ -61,7 +61,7 @@ impl Change {
             | Change::AccountEnabled { account }
             | Change::AccountTokensRevoked { account, .. } => Concern::Account(account),
             Change::SessionEnded { account, session, .. } => Concern::Session(account, session),
-            Change::AccountDisabled { account, .. }
+            Change::AccountDisabled { account }
             | Change::AccountSignedOut { account }
             | Change::PasswordSet { account } => Concern::Sessions(account),
             Change::MemberSet { org, account, .. } | Change::MemberRemoved { org, account } => {

@@ -80,14 +80,11 @@ pub enum Change {
         /// Which.
         account: AccountId,
     },
-    /// An account lost its power.
+    /// An account lost its power, which ended every session it had.
     #[serde(rename = "account.disabled")]
     AccountDisabled {
         /// Which.
         account: AccountId,
-        /// Whether that ended every session it had. Events of earlier versions did not.
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-        signed_out: bool,
     },
     /// Every session of an account was ended.
     #[serde(rename = "account.signed_out")]
@@ -157,9 +154,8 @@ pub enum Change {
         org: OrgId,
         /// Whose.
         account: AccountId,
-        /// Which role. Events of the first version tell it among the personal bytes.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        role: Option<Role>,
+        /// Which role.
+        role: Role,
     },
     /// An account left an org.
     #[serde(rename = "member.removed")]
@@ -232,7 +228,7 @@ pub enum Change {
         /// Why. The words of whoever did it stand among the personal bytes.
         reason: RevocationReason,
     },
-    /// A token's description was changed.
+    /// A token's description was changed. The new one stands among the personal bytes.
     #[serde(rename = "token.updated")]
     TokenUpdated {
         /// Which.

@@ -410,19 +410,19 @@ async fn after_restore(
             format!("every secret minted before {} is revoked", settled.not_before)
         }
     };
-    let text = format!("{how}: {} secret(s) revoked, {} serve on", settled.shut_out, settled.others);
+    let text = format!("{how}: {} secret(s) revoked, {} serve on", settled.revoked, settled.others);
     let services: Vec<&str> = settled.without_secret.iter().map(Label::as_str).collect();
     let json = json!({
         "copy_sequence": settled.copy,
         "replayed": settled.replayed,
         "not_before": (settled.not_before > Timestamp::MIN).then(|| settled.not_before.to_string()),
-        "secrets_revoked": settled.shut_out,
+        "secrets_revoked": settled.revoked,
         "other_secrets": settled.others,
         "lost": settled.lost,
         "services_without_secret": services,
     });
     let mut aside = vec!["it is served again".to_owned()];
-    if settled.shut_out > 0 {
+    if settled.revoked > 0 {
         aside.push(
             "people log in again and make new tokens, under the same names if they like; services get new secrets \
              by `ndauthd admin service rotate NAME`"

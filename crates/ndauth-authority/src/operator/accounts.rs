@@ -69,7 +69,7 @@ impl Authority {
             }
             changing.set_account_disabled(account.id, Some(now)).await?;
             changing.end_sessions(account.id).await?;
-            let change = Change::AccountDisabled { account: account.id, signed_out: true };
+            let change = Change::AccountDisabled { account: account.id };
             let account = Account { disabled_at: Some(now), ..account };
             Ok(changing.done(change, Personal::new(), account))
         })

@@ -63,7 +63,7 @@ impl Authority {
                 keep_an_admin(&changing, &changing.by, &account).await?;
             }
             changing.set_role(account.id, org, role).await?;
-            let change = Change::MemberSet { org, account: account.id, role: Some(role) };
+            let change = Change::MemberSet { org, account: account.id, role };
             let since = changing.now();
             let member = MemberShown { account: account.id, handle: account.handle, role, since };
             Ok(changing.done(change, Personal::new(), member))

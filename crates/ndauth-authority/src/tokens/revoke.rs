@@ -16,8 +16,10 @@ pub struct Revoking {
     pub note: Option<Description>,
 }
 
-/// Under which key an event's personal bytes tell why.
+/// The key of the note in an event's personal bytes.
 pub(crate) const NOTE: &str = "note";
+/// The key of the new description in an event's personal bytes. It is empty where the description was removed.
+pub(crate) const DESCRIPTION: &str = "description";
 
 impl Revoking {
     /// For this reason, and no word more.
@@ -44,7 +46,8 @@ impl Authority {
                 return Ok(changing.unchanged(view));
             }
             changing.set_description(id, view.token.description.as_ref()).await?;
-            let personal = Personal::from([("name", view.token.name.to_string())]);
+            let text = view.token.description.as_ref().map(Description::to_string).unwrap_or_default();
+            let personal = Personal::from([("name", view.token.name.to_string()), (DESCRIPTION, text)]);
             Ok(changing.done(Change::TokenUpdated { token: id }, personal, view))
         })
         .await

@@ -217,7 +217,7 @@ on_both! {
         world.clock.set(at(10));
         let settled = world.authority.after_restore(&CONSOLE, &ndauth_authority::Settlement::NotBefore(at(10))).await;
         let settled = settled.expect("settled");
-        assert_eq!((settled.not_before, settled.shut_out, settled.others), (at(10), 5, 0));
+        assert_eq!((settled.not_before, settled.revoked, settled.others), (at(10), 5, 0));
         assert_eq!(reason(world.authority.who_am_i(&world.ada).await), Reason::SessionRevoked);
         assert_eq!(asks(world, &world.service).await, Err(Reason::ServiceRevoked));
         assert_eq!(reason(world.authority.who_am_i(&presented(&old)).await), Reason::TokenRevoked);

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use ndauth_authority::{
-    Authority, AuthorityError, Clock, CopyError, DatabaseUrl, Engine, Settlement, Which, Whose, parse_export,
+    Authority, AuthorityError, Clock, CopyError, DatabaseUrl, Engine, NewToken, Settlement, Which, Whose,
+    parse_export,
 };
 use ndauth_core::{Reason, Role, Scope, Secret};
 use ndauth_store::testing::execute;
@@ -130,6 +131,32 @@ async fn policies_and_the_catalogue_are_done_again() {
     assert_eq!(refused(&authority, &world, &token, "ops").await, Some(Reason::PersonalBarred));
     assert_eq!(authority.list_permissions(&CONSOLE).await.expect("listed").document(), catalogue);
     assert_eq!(authority.check(&CONSOLE).await.expect("checked").faults, Vec::<String>::new());
+}
+
+/// A copy has forgotten what tokens are described as now. One whose description was removed has none.
+#[tokio::test]
+async fn descriptions_are_done_again() {
+    let world = World::new(Engine::Sqlite).await;
+    let described = |text: &str| Some(text.parse().expect("a description"));
+    for (name, text) in [("set", None), ("removed", described("old")), ("left", described("same"))] {
+        world.create(&NewToken { description: text, ..new_token(name) }).await;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    world.authority.back_up(&CONSOLE, &folder.path().join("copy.db")).await.expect("copied");
+    for (name, text) in [("set", described("new")), ("removed", None)] {
+        let which = Which::Name(name.parse().expect("a name"));
+        world.authority.update_token(&world.ada, MINE, &which, Some(&text)).await.expect("updated");
+    }
+    let log = export(&world.authority).await;
+    world.authority.close().await.expect("closed");
+    Authority::restore(&world.scratch.url, &folder.path().join("copy.db")).await.expect("restored");
+    let authority = reopened(&world).await;
+    assert_eq!(replay(&authority, &log).await.expect("replayed"), 2);
+    let listed = authority.list_every_token(&CONSOLE, None, true).await.expect("listed");
+    for (name, text) in [("set", described("new")), ("removed", None), ("left", described("same"))] {
+        let row = listed.rows.iter().find(|row| row.view.token.name.as_str() == name).expect("it is there");
+        assert_eq!(row.view.token.description, text, "{name}");
+    }
 }
 
 /// A copy has forgotten that all of a time was revoked.

@@ -39,7 +39,7 @@ on_both! {
     async fn events_read_back_as_they_were_written(scratch: &Scratch) {
         let (store, _, mut rng) = open(scratch).await;
         let account = id(AccountId::new(at(0), &mut rng));
-        let change = Change::AccountDisabled { account, signed_out: true };
+        let change = Change::AccountDisabled { account };
         let written = event(&mut rng, change);
         let write = store.write("test").await.expect("a change begins");
         assert_eq!(write.commit(&written).await.expect("committed").sequence, 1);

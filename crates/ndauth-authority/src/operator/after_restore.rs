@@ -1,0 +1,169 @@
+//! A restored copy is put into service.
+//!
+//! A copy has forgotten what was revoked since it was made. So a restored one is not served until the
+//! operator has said what becomes of the secrets in it: what was forgotten is replayed from an export of
+//! the newer log, or everything minted before an instant is revoked.
+
+use std::time::Duration;
+
+use ndauth_core::{Change, Head, Label, Personal, Timestamp};
+use ndauth_store::{Read, Seen, StoredEvent, Write};
+
+use super::replay::{Replayed, replay};
+use crate::access::{Operation, Whose};
+use crate::change::{Changing, Done};
+use crate::standing::unreadable;
+use crate::{Authority, AuthorityError, Credential};
+
+/// What becomes of the secrets in a restored copy.
+#[derive(Clone, Debug)]
+pub enum Settlement {
+    /// What the copy has forgotten is done again.
+    Replay(Vec<StoredEvent>),
+    /// Every secret minted before is revoked.
+    NotBefore(Timestamp),
+    /// Every secret there is, is revoked.
+    Everything,
+    /// It is served as it is: what the events revoked that are lost lives again.
+    AcceptLoss,
+}
+
+/// A copy that was put into service.
+#[derive(Debug)]
+pub struct Settled {
+    /// Where the log of the copy ended.
+    pub copy: u64,
+    /// How many events were replayed.
+    pub replayed: u64,
+    /// Every secret minted before is revoked.
+    pub not_before: Timestamp,
+    /// How many secrets that revokes.
+    pub revoked: u64,
+    /// How many others serve on.
+    pub others: u64,
+    /// How many things were made after the copy, and are not known any more.
+    pub lost: u64,
+    /// The services that were rotated after the copy, and have no secret now.
+    pub without_secret: Vec<Label>,
+}
+
+impl Authority {
+    /// Puts a copy into service, once it is said what becomes of the secrets in it.
+    pub async fn after_restore(
+        &self,
+        credential: &Credential,
+        settlement: &Settlement,
+    ) -> Result<Settled, AuthorityError> {
+        let settled = self.change(credential, Operation::AfterRestore, &Whose::Anyone, |changing| {
+            self.settle_copy(changing, settlement)
+        });
+        let settled = settled.await?.value;
+        self.settle().await?;
+        Ok(settled)
+    }
+
+    async fn settle_copy(
+        &self,
+        mut write: Changing,
+        settlement: &Settlement,
+    ) -> Result<Done<Settled>, AuthorityError> {
+        // It may read a long log; meanwhile all others refuse to change anything.
+        write.take_time().await?;
+        let now = write.now();
+        let copy = write.lock_head().await?;
+        let of_before = write.installation().not_before;
+        let done = self.settle_secrets(&mut write, settlement, copy).await?;
+        let not_before = of_before.max(done.not_before);
+        let dated = self.behind_what_was_seen(&write, now).await?;
+        write.date(dated);
+        write.set_not_before(not_before).await?;
+        write.forget_what_works_once().await?;
+        write.set_restored(None).await?;
+        write.set_settled(write.now()).await?;
+        let minted = write.count_minted(not_before).await?;
+        let settled = Settled {
+            copy: copy.sequence,
+            replayed: done.events,
+            not_before,
+            revoked: minted.before,
+            others: minted.since,
+            lost: done.lost,
+            without_secret: done.without_secret(&write).await?,
+        };
+        let change = Change::Restored { copy: copy.sequence, replayed: done.events, not_before };
+        Ok(write.done(change, Personal::new(), settled))
+    }
+
+    /// Does again what the copy has forgotten, or finds before when all secrets are revoked.
+    async fn settle_secrets(
+        &self,
+        write: &mut Write,
+        settlement: &Settlement,
+        copy: Head,
+    ) -> Result<Replayed, AuthorityError> {
+        let now = write.now();
+        let not_before = match settlement {
+            Settlement::Everything => {
+                // Clocks differ: not before the last that was minted by any.
+                let newest = write.count_minted(now).await?.newest.unwrap_or(now);
+                newest.checked_add(Duration::from_micros(1)).unwrap_or(newest).max(now)
+            }
+            Settlement::NotBefore(instant) if *instant > now => {
+                return Err(AuthorityError::invalid("not_before", "the instant has not come yet"));
+            }
+            Settlement::NotBefore(instant) => *instant,
+            Settlement::AcceptLoss => Timestamp::MIN,
+            Settlement::Replay(events) => {
+                self.covers(events, write, copy).await?;
+                return replay(write, events, copy.sequence).await;
+            }
+        };
+        Ok(Replayed::nothing(not_before))
+    }
+
+    /// When a settlement is dated. Whoever saw what the copy has forgotten goes on by its event, which must be dated
+    /// after all that was seen: clocks differ.
+    async fn behind_what_was_seen(&self, read: &Read, now: Timestamp) -> Result<Timestamp, AuthorityError> {
+        let seen = self.seen_here(read).await?;
+        let behind = seen.and_then(|seen| seen.at.checked_add(Duration::from_micros(1)));
+        Ok(behind.map_or(now, |behind| behind.max(now)))
+    }
+
+    /// The end of the log that was seen from this machine.
+    async fn seen_here(&self, read: &Read) -> Result<Option<Seen>, AuthorityError> {
+        let witness = read.installation_id().await?.and_then(|id| self.standing.witness(id));
+        match &witness {
+            None => Ok(None),
+            Some(witness) => witness.read().map_err(|source| unreadable(witness, source)),
+        }
+    }
+
+    /// Whether an export reaches from the end of the copy to the end of what was seen.
+    async fn covers(&self, events: &[StoredEvent], write: &Write, copy: Head) -> Result<(), AuthorityError> {
+        let (Some(first), Some(last)) = (events.first(), events.last()) else {
+            return Err(AuthorityError::Export("is empty".to_owned()));
+        };
+        if first.sequence > copy.sequence + 1 {
+            let why =
+                format!("begins with event {}, and the copy ends with {}", first.sequence, copy.sequence);
+            return Err(AuthorityError::Export(why));
+        }
+        let seen = self.seen_here(write).await?.map(|seen| seen.head);
+        // Where nothing was seen, an export that holds nothing more would settle everything by itself.
+        let Some(least) = seen.filter(|seen| seen.sequence >= copy.sequence) else {
+            if last.sequence <= copy.sequence {
+                let why = format!("holds nothing behind event {}, where the copy ends", copy.sequence);
+                return Err(AuthorityError::Export(why));
+            }
+            return Ok(());
+        };
+        if !events.iter().any(|event| (event.sequence, event.hash) == (least.sequence, least.hash)) {
+            let why = format!(
+                "does not reach the event {} that was seen here: it ends with {} or is another log's",
+                least.sequence, last.sequence
+            );
+            return Err(AuthorityError::Export(why));
+        }
+        Ok(())
+    }
+}

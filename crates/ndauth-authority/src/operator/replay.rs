@@ -1,0 +1,269 @@
+//! Replays an exported log on a restored copy: what the copy has forgotten is done again.
+
+use std::collections::BTreeSet;
+
+use ndauth_core::{
+    AccountId, Change, Description, Entry, Expiry, Label, Level, Lineage, OrgId, Owner, Role, SecretId,
+    ServiceId, Timestamp, TokenId,
+};
+use ndauth_store::{FoundSecret, Kind, Read, StoredEvent, Write};
+
+use crate::AuthorityError;
+use crate::orgs::NETWORKS;
+use crate::tokens::{DESCRIPTION, NOTE};
+
+/// What a replay came to.
+pub(super) struct Replayed {
+    /// How many events were replayed.
+    pub(super) events: u64,
+    /// How many things they made, which the copy does not know.
+    pub(super) lost: u64,
+    /// Every secret minted before is revoked.
+    pub(super) not_before: Timestamp,
+    rotated: BTreeSet<ServiceId>,
+}
+
+impl Replayed {
+    /// No event; every secret minted before an instant is revoked.
+    pub(super) fn nothing(not_before: Timestamp) -> Replayed {
+        Replayed { events: 0, lost: 0, not_before, rotated: BTreeSet::new() }
+    }
+
+    /// The services that were rotated after the copy, and have no secret now.
+    pub(super) async fn without_secret(&self, read: &Read) -> Result<Vec<Label>, AuthorityError> {
+        let mut names = Vec::new();
+        for service in &self.rotated {
+            let service = read.find_service(*service).await?;
+            names.extend(service.filter(|service| service.revoked_at.is_none()).map(|service| service.name));
+        }
+        Ok(names)
+    }
+}
+
+/// Replays the events behind the end of the copy.
+pub(super) async fn replay(
+    write: &mut Write,
+    events: &[StoredEvent],
+    copy: u64,
+) -> Result<Replayed, AuthorityError> {
+    let mut replayed = Replayed::nothing(Timestamp::MIN);
+    for event in events.iter().filter(|event| event.sequence > copy) {
+        let entry = follow(write, event, copy).await?;
+        redo(write, event, &entry).await?;
+        replayed.events += 1;
+        replayed.lost += u64::from(makes(&entry.change));
+        match entry.change {
+            Change::Restored { not_before, .. } => replayed.not_before = replayed.not_before.max(not_before),
+            Change::SecretConfirmed { family: Lineage::Service(service), .. } => {
+                replayed.rotated.insert(service);
+            }
+            _ => {}
+        }
+    }
+    Ok(replayed)
+}
+
+/// Appends an exported event, which must follow the end of the log.
+async fn follow(write: &mut Write, event: &StoredEvent, start: u64) -> Result<Entry, AuthorityError> {
+    if !event.follows(&write.head()) {
+        let why = format!("does not continue this log: event {} does not follow", event.sequence);
+        return Err(AuthorityError::Export(why));
+    }
+    let entry: Entry = serde_json::from_slice(&event.public).map_err(|_| {
+        AuthorityError::Export(format!(
+            "holds event {}, of a kind that this version does not know; revoke all by `--not-before`",
+            event.sequence
+        ))
+    })?;
+    if let Change::Restored { copy, .. } = entry.change
+        && copy < start
+    {
+        // What it made to be unknown, this copy knows: a row would come back to life.
+        return Err(AuthorityError::Export(format!(
+            "holds a restore to event {copy}, before the end of this copy; revoke all by `--not-before`"
+        )));
+    }
+    write.append(event).await?;
+    Ok(entry)
+}
+
+/// Whether something came to be that a copy made before does not know.
+fn makes(change: &Change) -> bool {
+    matches!(
+        change,
+        Change::AccountCreated { .. }
+            | Change::OrgCreated { .. }
+            | Change::SessionIssued { .. }
+            | Change::ServiceCreated { .. }
+            | Change::TokenCreated { .. }
+            | Change::TokenDerived { .. }
+    )
+}
+
+/// Makes again what an event tells of, as far as it concerns what the copy holds. What was made after the
+/// copy stays unknown: nobody's secret works by it.
+async fn redo(write: &mut Write, event: &StoredEvent, entry: &Entry) -> Result<(), AuthorityError> {
+    let at = entry.at;
+    write.date(at);
+    match &entry.change {
+        Change::AccountDisabled { account } => {
+            write.set_account_disabled(*account, Some(at)).await?;
+            write.end_sessions(*account).await?;
+        }
+        Change::AccountEnabled { account } => write.set_account_disabled(*account, None).await?,
+        Change::AccountSignedOut { account } => drop(write.end_sessions(*account).await?),
+        // The former password must not let anybody in, and the new one is not told.
+        Change::PasswordSet { account } => {
+            write.remove_password(*account).await?;
+            write.end_sessions(*account).await?;
+        }
+        Change::SessionEnded { session, .. } => drop(write.end_session(*session).await?),
+        Change::OrgDeleted { org } => write.delete_org(*org).await?,
+        Change::OrgFrozen { org } => write.set_frozen(*org, Some(at)).await?,
+        Change::OrgUnfrozen { org } => write.set_frozen(*org, None).await?,
+        Change::MemberRemoved { org, account } => write.remove_member(*account, *org).await?,
+        Change::MemberSet { org, account, role } => set_member(write, *org, *account, *role).await?,
+        Change::PolicySet { org, takes_hold_at, policy } => {
+            if write.find_org(*org).await?.is_some() {
+                let policy = policy.clone().together(personal(event, NETWORKS).as_deref());
+                write.add_policy(*org, *takes_hold_at, &policy).await?;
+            }
+        }
+        Change::CatalogueApplied { catalogue } => write.set_catalogue(catalogue).await?,
+        Change::ServiceRevoked { service } => write.revoke_service(*service).await?,
+        Change::TokenUpdated { token } => describe(write, event, *token).await?,
+        Change::TokenRevoked { token, reason } => {
+            let note = personal(event, NOTE).and_then(|text| text.parse().ok());
+            write.revoke_token(*token, &entry.actor, *reason, note.as_ref()).await?;
+        }
+        Change::TokenRenewed { token, expires_at } => write.set_token_end(*token, *expires_at).await?,
+        Change::TokenSuspended { token, level } => suspend(write, *token, &[*level]).await?,
+        Change::TokenResumed { token, levels } => {
+            for level in levels {
+                write.resume(*token, *level).await?;
+            }
+        }
+        Change::SecretConfirmed { family, secret, others_end_at, expires_at } => {
+            confirm(write, *family, *secret, *others_end_at, *expires_at).await?;
+        }
+        Change::SecretDropped { family, secret } => {
+            let found = of_family(write, *family, *secret).await?;
+            if found.is_some_and(|found| found.record.confirmed_at.is_none()) {
+                write.drop_secret(*secret).await?;
+            }
+        }
+        Change::SecretRetired { family, secret } => {
+            if of_family(write, *family, *secret).await?.is_some() {
+                write.end_secret(*secret, Expiry::At(at)).await?;
+            }
+        }
+        Change::SecretReused { family, secret, suspended } => {
+            if of_family(write, *family, *secret).await?.is_some() {
+                write.set_reused(*secret, at).await?;
+            }
+            if let Lineage::Token(token) = family {
+                suspend(write, *token, suspended).await?;
+            }
+        }
+        Change::AccountTokensRevoked { account, not_before, reason } => {
+            write.close_account(*account, *not_before).await?;
+            let owner = Owner::Account(*account);
+            write.revoke_minted_before(owner, *not_before, &entry.actor, *reason).await?;
+        }
+        Change::OrgTokensRevoked { org, not_before, reason } => {
+            write.close_org(*org, *not_before).await?;
+            write.revoke_minted_before(Owner::Org(*org), *not_before, &entry.actor, *reason).await?;
+        }
+        Change::FamiliesRemoved { tokens, sessions, services, .. } => {
+            let ids: Vec<_> = tokens.iter().map(|id| id.uuid()).collect();
+            write.remove(Kind::Token, &ids).await?;
+            let ids: Vec<_> = sessions.iter().map(|id| id.uuid()).collect();
+            write.remove(Kind::Session, &ids).await?;
+            let ids: Vec<_> = services.iter().map(|id| id.uuid()).collect();
+            write.remove(Kind::Service, &ids).await?;
+        }
+        // That somebody logged in is not done again: their tokens wait for the next login.
+        Change::SessionIssued { .. }
+        | Change::AccountCreated { .. }
+        | Change::AccountInvited { .. }
+        | Change::AccountIdentified { .. }
+        | Change::TokenDerived { .. }
+        | Change::OrgCreated { .. }
+        | Change::ServiceCreated { .. }
+        | Change::TokenCreated { .. }
+        | Change::SecretMinted { .. }
+        | Change::Restored { .. } => {}
+    }
+    Ok(())
+}
+
+/// Gives a role again, where the copy knows the org and the account.
+async fn set_member(write: &Write, org: OrgId, account: AccountId, role: Role) -> Result<(), AuthorityError> {
+    if write.find_org(org).await?.is_some() && write.find_account(account).await?.is_some() {
+        write.set_role(account, org, role).await?;
+    }
+    Ok(())
+}
+
+/// Describes a token again. A description that was erased from the log leaves the former one.
+async fn describe(write: &Write, event: &StoredEvent, token: TokenId) -> Result<(), AuthorityError> {
+    let Some(text) = personal(event, DESCRIPTION) else { return Ok(()) };
+    let description: Option<Description> = text.parse().ok();
+    Ok(write.set_description(token, description.as_ref()).await?)
+}
+
+/// Suspends a token again at the levels at which it is not.
+async fn suspend(write: &Write, token: TokenId, levels: &[Level]) -> Result<(), AuthorityError> {
+    let Some(known) = write.find_token(token).await? else { return Ok(()) };
+    for level in levels {
+        if known.suspensions.iter().all(|known| known.level != *level) {
+            write.suspend(token, *level).await?;
+        }
+    }
+    Ok(())
+}
+
+/// One of a family's secrets, where the copy knows it.
+async fn of_family(
+    write: &Write,
+    family: Lineage,
+    secret: SecretId,
+) -> Result<Option<FoundSecret>, AuthorityError> {
+    let mut secrets = write.list_secrets(family.into()).await?.into_iter();
+    Ok(secrets.find(|found| found.record.id == secret))
+}
+
+/// Lets a secret take over again: where the copy does not know it, those that it does know retire all the same.
+async fn confirm(
+    write: &Write,
+    family: Lineage,
+    secret: SecretId,
+    others_end_at: Timestamp,
+    expires_at: Expiry,
+) -> Result<(), AuthorityError> {
+    let token = match family {
+        Lineage::Token(id) => write.find_token(id).await?,
+        Lineage::Service(_) => None,
+    };
+    let former_end = token.as_ref().map_or(Expiry::Never, |token| token.expires_at);
+    for found in write.list_secrets(family.into()).await? {
+        let record = &found.record;
+        if record.id == secret {
+            write.confirm_secret(secret).await?;
+        } else if record.judge(write.now()).is_ok() {
+            let end = Expiry::At(others_end_at).min(former_end).min(record.ends_at);
+            write.end_secret(record.id, end).await?;
+        }
+    }
+    if let Some(token) = token {
+        write.set_token_end(token.id, expires_at).await?;
+    }
+    Ok(())
+}
+
+/// What an event's personal bytes say under a key, while they are there.
+pub(crate) fn personal(event: &StoredEvent, key: &str) -> Option<String> {
+    let (bytes, _) = event.personal.as_ref()?;
+    let personal: serde_json::Value = serde_json::from_slice(bytes).ok()?;
+    Some(personal[key].as_str()?.to_owned())
+}
