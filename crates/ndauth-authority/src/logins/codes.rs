@@ -63,29 +63,6 @@ pub enum GrantError {
     Failed(#[from] AuthorityError),
 }
 
-impl GrantError {
-    /// The error, as the RFCs name it.
-    pub fn code(&self) -> &'static str {
-        match self {
-            GrantError::InvalidGrant(_) => "invalid_grant",
-            GrantError::Pending => "authorization_pending",
-            GrantError::SlowDown => "slow_down",
-            GrantError::Denied => "access_denied",
-            GrantError::Expired => "expired_token",
-            GrantError::InvalidScope(_) => "invalid_scope",
-            GrantError::InvalidTarget(_) => "invalid_target",
-            GrantError::NotOffered => "unauthorized_client",
-            GrantError::Failed(AuthorityError::TooManyTries { .. }) => "slow_down",
-            GrantError::Failed(error) => match error.reason().class() {
-                ndauth_core::Class::NotAuthenticated => "invalid_grant",
-                ndauth_core::Class::NotPermitted => "access_denied",
-                ndauth_core::Class::Undecided => "temporarily_unavailable",
-                _ => "server_error",
-            },
-        }
-    }
-}
-
 impl Failure for GrantError {
     fn is_conflict(&self) -> bool {
         matches!(self, GrantError::Failed(error) if error.is_conflict())

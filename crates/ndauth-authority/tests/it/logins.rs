@@ -59,9 +59,12 @@ async fn let_in(world: &World, cookie: &Secret) -> Granted {
     world.authority.redeem_code(code.expose(), REDIRECT, VERIFIER, &home()).await.expect("redeemed")
 }
 
-/// Why nothing was granted, as the RFCs name it.
-fn grant_error<T: std::fmt::Debug>(outcome: Result<T, GrantError>) -> &'static str {
-    outcome.expect_err("nothing is granted").code()
+/// Why nothing was granted: the name of the error, or the reason of a refusal.
+fn grant_error<T: std::fmt::Debug>(outcome: Result<T, GrantError>) -> String {
+    match outcome.expect_err("nothing is granted") {
+        GrantError::Failed(error) => error.reason().code().to_owned(),
+        refused => format!("{refused:?}").split('(').next().unwrap_or_default().to_owned(),
+    }
 }
 
 async fn who(world: &World, secret: &Secret) -> Result<(), Reason> {
@@ -179,23 +182,23 @@ on_both! {
             (asked_for.expose(), "http://127.0.0.1:4712/callback", VERIFIER),
             ("nonsense", REDIRECT, VERIFIER),
         ] {
-            assert_eq!(grant_error(redeem(code, redirect, verifier).await), "invalid_grant");
+            assert_eq!(grant_error(redeem(code, redirect, verifier).await), "InvalidGrant");
         }
         let granted = redeem(asked_for.expose(), REDIRECT, VERIFIER).await.expect("redeemed");
         assert_eq!((granted.access.kind(), granted.refresh.kind()), (SecretKind::Session, SecretKind::Refresh));
         assert_eq!(granted.lasts, Duration::from_secs(15 * 60));
         who(world, &granted.access).await.expect("it serves");
         // A second time ends what the first gave (RFC 6749, section 4.1.2).
-        assert_eq!(grant_error(redeem(asked_for.expose(), REDIRECT, VERIFIER).await), "invalid_grant");
+        assert_eq!(grant_error(redeem(asked_for.expose(), REDIRECT, VERIFIER).await), "InvalidGrant");
         assert_eq!(who(world, &granted.access).await, Err(Reason::SessionRevoked));
 
         let late = code(world, &cookie).await;
         world.clock.set(at(61));
-        assert_eq!(grant_error(redeem(late.expose(), REDIRECT, VERIFIER).await), "invalid_grant");
+        assert_eq!(grant_error(redeem(late.expose(), REDIRECT, VERIFIER).await), "InvalidGrant");
         // Who signs out everywhere is not in again by what was on its way.
         let underway = code(world, &cookie).await;
         authority.sign_out(&CONSOLE, &ada()).await.expect("signed out");
-        assert_eq!(grant_error(redeem(underway.expose(), REDIRECT, VERIFIER).await), "invalid_grant");
+        assert_eq!(grant_error(redeem(underway.expose(), REDIRECT, VERIFIER).await), "InvalidGrant");
         sound(authority).await;
     }
 
@@ -272,28 +275,28 @@ on_both! {
         who(world, &third.access).await.expect("it serves");
         // Its successor was used: whoever has it copied it, or had it copied.
         world.clock.set(at(15 * 60 + 32));
-        assert_eq!(grant_error(refresh(&first.refresh).await), "invalid_grant");
+        assert_eq!(grant_error(refresh(&first.refresh).await), "InvalidGrant");
         assert_eq!(who(world, &third.access).await, Err(Reason::SessionRevoked));
-        assert_eq!(grant_error(refresh(&third.refresh).await), "invalid_grant");
+        assert_eq!(grant_error(refresh(&third.refresh).await), "InvalidGrant");
 
         // That is so at once, too.
         let granted = let_in(world, &cookie).await;
         let next = refresh(&granted.refresh).await.expect("refreshed");
         let last = refresh(&next.refresh).await.expect("refreshed");
-        assert_eq!(grant_error(refresh(&granted.refresh).await), "invalid_grant");
+        assert_eq!(grant_error(refresh(&granted.refresh).await), "InvalidGrant");
         assert_eq!(who(world, &last.access).await, Err(Reason::SessionRevoked));
 
         // So is who comes too late.
         let granted = let_in(world, &cookie).await;
         let next = refresh(&granted.refresh).await.expect("refreshed");
         world.clock.set(at(15 * 60 + 32 + 31));
-        assert_eq!(grant_error(refresh(&granted.refresh).await), "invalid_grant");
+        assert_eq!(grant_error(refresh(&granted.refresh).await), "InvalidGrant");
         assert_eq!(who(world, &next.access).await, Err(Reason::SessionRevoked));
         // And who has what was withdrawn.
         let granted = let_in(world, &cookie).await;
         let lost = refresh(&granted.refresh).await.expect("refreshed");
         let kept = refresh(&granted.refresh).await.expect("refreshed");
-        assert_eq!(grant_error(refresh(&lost.refresh).await), "invalid_grant");
+        assert_eq!(grant_error(refresh(&lost.refresh).await), "InvalidGrant");
         assert_eq!(who(world, &kept.access).await, Err(Reason::SessionRevoked));
         // However long ago it was used.
         let granted = let_in(world, &cookie).await;
@@ -302,10 +305,10 @@ on_both! {
             world.clock.set(at(15 * 60 + 63 + half * 11 * 60 * 60));
             last = refresh(&last.refresh).await.expect("refreshed");
         }
-        assert_eq!(grant_error(refresh(&granted.refresh).await), "invalid_grant");
+        assert_eq!(grant_error(refresh(&granted.refresh).await), "InvalidGrant");
         assert_eq!(who(world, &last.access).await, Err(Reason::SessionRevoked));
         for nonsense in ["", "ndref_x", granted.access.expose(), cookie.expose()] {
-            assert_eq!(grant_error(authority.refresh(nonsense).await), "invalid_grant");
+            assert_eq!(grant_error(authority.refresh(nonsense).await), "InvalidGrant");
         }
         sound(authority).await;
     }
@@ -317,7 +320,7 @@ on_both! {
         let refresh = async |secret: &Secret| world.authority.refresh(secret.expose()).await;
         let half = 11 * 60 * 60;
         world.clock.set(at(12 * 60 * 60));
-        assert_eq!(grant_error(refresh(&idle.refresh).await), "invalid_grant");
+        assert_eq!(grant_error(refresh(&idle.refresh).await), "InvalidGrant");
         let cookie = world.authority.sign_in("ada", PASSWORD, &home(), None).await.expect("signed in").secret;
         let begun = 12 * 60 * 60;
         used = match refresh(&used.refresh).await {
@@ -329,7 +332,7 @@ on_both! {
             used = refresh(&used.refresh).await.expect("it is used every eleven hours");
         }
         world.clock.set(at(begun + 30 * 24 * 60 * 60));
-        assert_eq!(grant_error(refresh(&used.refresh).await), "invalid_grant");
+        assert_eq!(grant_error(refresh(&used.refresh).await), "InvalidGrant");
         sound(&world.authority).await;
     }
 
@@ -340,10 +343,10 @@ on_both! {
         let begun = authority.begin_device(&remote).await.expect("it waits");
         assert_eq!((begun.lasts.as_secs(), begun.interval.as_secs()), (600, 5));
         let poll = async || authority.poll_device(begun.device_code.expose(), &remote).await;
-        assert_eq!(grant_error(poll().await), "authorization_pending");
-        assert_eq!(grant_error(poll().await), "slow_down", "it asked at once again");
+        assert_eq!(grant_error(poll().await), "Pending");
+        assert_eq!(grant_error(poll().await), "SlowDown", "it asked at once again");
         world.clock.set(at(11));
-        assert_eq!(grant_error(poll().await), "authorization_pending", "it waited ten seconds");
+        assert_eq!(grant_error(poll().await), "Pending", "it waited ten seconds");
 
         let typed = begun.user_code.to_string().to_lowercase().replace('-', " ");
         let shown = authority.asked_by_device(&cookie, &home(), &typed).await.expect("it is found");
@@ -356,18 +359,18 @@ on_both! {
         );
         let granted = poll().await.expect("let in");
         who(world, &granted.access).await.expect("it serves");
-        assert_eq!(grant_error(poll().await), "invalid_grant", "once");
+        assert_eq!(grant_error(poll().await), "InvalidGrant", "once");
 
         let denied = authority.begin_device(&remote).await.expect("it waits");
         authority.decide_device(&cookie, &home(), &denied.user_code.to_string(), false).await.expect("kept out");
         let outcome = authority.poll_device(denied.device_code.expose(), &remote).await;
-        assert_eq!(grant_error(outcome), "access_denied");
+        assert_eq!(grant_error(outcome), "Denied");
         let late = authority.begin_device(&remote).await.expect("it waits");
         world.clock.set(at(11 + 600));
-        assert_eq!(grant_error(authority.poll_device(late.device_code.expose(), &remote).await), "expired_token");
+        assert_eq!(grant_error(authority.poll_device(late.device_code.expose(), &remote).await), "Expired");
         let decided = authority.decide_device(&cookie, &home(), &late.user_code.to_string(), true).await;
         assert_eq!(reason(decided), Reason::NotFound);
-        assert_eq!(grant_error(authority.poll_device("nonsense", &remote).await), "invalid_grant");
+        assert_eq!(grant_error(authority.poll_device("nonsense", &remote).await), "InvalidGrant");
         sound(authority).await;
     }
 
@@ -382,7 +385,7 @@ on_both! {
         for _ in 0..100 {
             authority.begin_device(&home()).await.expect("it waits");
         }
-        assert_eq!(grant_error(authority.begin_device(&home()).await), "slow_down");
+        assert_eq!(grant_error(authority.begin_device(&home()).await), "SlowDown");
         authority.begin_device(&from("198.51.100.9")).await.expect("others are let be");
     }
 
@@ -458,12 +461,12 @@ on_both! {
             let org = org.map(|slug| slug.parse().expect("a slug"));
             authority.exchange(subject, &home(), &ExchangeAsked { scope: None, org }).await.map(drop)
         };
-        assert_eq!(grant_error(exchange(granted.access.expose(), Some("nowhere")).await), "invalid_target");
+        assert_eq!(grant_error(exchange(granted.access.expose(), Some("nowhere")).await), "InvalidTarget");
         // SEC-03: what is narrower than its owner never becomes wider here.
         let narrow = token_with("narrow", |new| new.scope = Some(Scope::Ro));
         let narrow = authority.create_token(&presented(&granted.access), MINE, &narrow).await.expect("made").value.secret;
         for subject in [narrow.expose(), all.expose(), granted.refresh.expose(), "nonsense"] {
-            assert_eq!(grant_error(exchange(subject, None).await), "invalid_grant");
+            assert_eq!(grant_error(exchange(subject, None).await), "InvalidGrant");
         }
         // It is shown to services, and manages nothing here.
         assert_eq!(who(world, &all).await, Err(Reason::SecretKindNotAccepted));
@@ -527,7 +530,7 @@ on_both! {
                 _ => (Reason::SessionRevoked, Reason::TokenRevoked),
             };
             assert_eq!(who(world, &granted.access).await, Err(session), "{how}");
-            assert_eq!(grant_error(authority.refresh(granted.refresh.expose()).await), "invalid_grant");
+            assert_eq!(grant_error(authority.refresh(granted.refresh.expose()).await), "InvalidGrant");
             assert_eq!(identity().await, Err(token), "{how}");
             let visit = authority.visit(&cookie, &home()).await.map(drop);
             if only_it {
@@ -614,13 +617,13 @@ on_both! {
         // To end the session and begin another is no way around.
         authority.revoke_login(granted.refresh.expose()).await.expect("ended");
         granted = let_in(world, &cookie).await;
-        assert_eq!(grant_error(exchange(&granted).await), "slow_down");
+        assert_eq!(grant_error(exchange(&granted).await), "SlowDown");
         world.clock.set(at(15 * 60));
         for _ in 0..60 {
             granted = authority.refresh(granted.refresh.expose()).await.expect("refreshed");
         }
         exchange(&granted).await.expect("the first are over");
-        assert_eq!(grant_error(authority.refresh(granted.refresh.expose()).await), "slow_down");
+        assert_eq!(grant_error(authority.refresh(granted.refresh.expose()).await), "SlowDown");
         who(world, &granted.access).await.expect("it serves");
 
         let identity = Identity { issuer: "https://idp.example".into(), subject: "248289761001".into() };

@@ -179,11 +179,18 @@ impl From<Repeated> for Fault {
 
 impl From<GrantError> for Fault {
     fn from(error: GrantError) -> Fault {
-        let code = error.code();
-        match error {
-            GrantError::Failed(error) => Fault::from(error),
-            refused => Fault::new(code, refused.to_string()),
-        }
+        let code = match error {
+            GrantError::Failed(error) => return Fault::from(error),
+            GrantError::InvalidGrant(_) => "invalid_grant",
+            GrantError::Pending => "authorization_pending",
+            GrantError::SlowDown => "slow_down",
+            GrantError::Denied => "access_denied",
+            GrantError::Expired => "expired_token",
+            GrantError::InvalidScope(_) => "invalid_scope",
+            GrantError::InvalidTarget(_) => "invalid_target",
+            GrantError::NotOffered => "unauthorized_client",
+        };
+        Fault::new(code, error.to_string())
     }
 }
 
