@@ -9,11 +9,11 @@ use ndauth_store::{Read, Store};
 
 use crate::AuthorityError;
 use crate::logins::{Logins, Passwords, Throttle};
+use crate::observations::follow_ups::FollowUps;
+use crate::observations::uses::Uses;
 use crate::standing::Standing;
 use crate::validation::Tally;
 use crate::validation::mirror::{Freshness, Mirror, SharedMirror};
-use crate::validation::queue::FollowUps;
-use crate::validation::uses::Uses;
 
 /// The authority on one database. Shared by everything that serves from it.
 #[derive(Debug)]

@@ -10,6 +10,7 @@ mod change;
 
 mod error;
 mod logins;
+mod observations;
 mod opening;
 mod operator;
 mod orgs;

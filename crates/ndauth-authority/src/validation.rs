@@ -1,8 +1,5 @@
 //! Validation: answered from the mirror of the database, which follows the log. What answers set off is done off their
-//! path: uses are gathered and written in batches, follow-ups are queued.
-
-pub(crate) mod queue;
-pub(crate) mod uses;
+//! path.
 
 pub(crate) mod mirror;
 

@@ -7,7 +7,7 @@ use ndauth_core::{Change, Entry, Head};
 use ndauth_store::{Read, StoreError, StoredEvent};
 
 use self::comparison::Comparison;
-use self::recorded::Recorded;
+use self::recorded::{PAGE, Recorded};
 use super::catalogue::each_live_token_with_grants;
 use super::replay::personal;
 use crate::access::{Operation, Whose};
@@ -26,9 +26,6 @@ pub struct Checked {
     /// How many rows of accounts, orgs, memberships, sessions, services and tokens were compared.
     pub rows: u64,
 }
-
-/// How many rows or events are read at once.
-const PAGE: u64 = 1000;
 
 impl Authority {
     /// Compares everything the database holds with everything it should hold.

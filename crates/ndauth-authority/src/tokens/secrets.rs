@@ -10,7 +10,7 @@ use ndauth_store::{Family, FoundSecret, StoreError, Write};
 use rand::rngs::SysRng;
 
 use crate::AuthorityError;
-use crate::validation::uses::Uses;
+use crate::observations::uses::Uses;
 
 /// What becomes of a rotation.
 #[derive(Clone, Debug)]

@@ -7,9 +7,9 @@ use ndauth_core::{Actor, Causes, Change, ClientName, Lineage, Owner, Personal, R
 use ndauth_store::Use;
 
 use super::mirror::effects::{Effect, Effects};
-use super::queue::{DAY, FollowUp, What};
 use crate::access::Operation;
 use crate::change::{Done, Uncalled};
+use crate::observations::follow_ups::{DAY, FollowUp, What};
 use crate::tokens::{HeldFamily, level_in};
 use crate::{Authority, AuthorityError};
 

@@ -6,8 +6,7 @@ use std::fmt;
 use ndauth_core::{AccountId, Catalogue, DatedPolicy, Level, OrgId, Owner, Policies, Role, Timestamp, Token};
 use ndauth_store::{Read, StoreError, TokenPage};
 
-use super::PAGE;
-use super::recorded::{Existence, Recorded};
+use super::recorded::{Existence, PAGE, Recorded};
 use crate::AuthorityError;
 
 /// A comparison in progress.

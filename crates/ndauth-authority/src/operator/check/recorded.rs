@@ -7,6 +7,9 @@ use ndauth_core::{
     ServiceId, Session, SessionId, Timestamp, TokenId, TokenView,
 };
 
+/// How many rows or events are read at once.
+pub(super) const PAGE: u64 = 1000;
+
 /// The state that the log records.
 #[derive(Default)]
 pub(super) struct Recorded {

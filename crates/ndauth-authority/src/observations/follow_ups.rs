@@ -22,23 +22,23 @@ struct Queue {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum What {
+pub(crate) enum What {
     Used,
     Reused,
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(super) struct FollowUp {
-    pub(super) what: What,
-    pub(super) family: Lineage,
-    pub(super) secret: SecretId,
-    pub(super) at: Timestamp,
-    pub(super) from: Option<IpAddr>,
+pub(crate) struct FollowUp {
+    pub(crate) what: What,
+    pub(crate) family: Lineage,
+    pub(crate) secret: SecretId,
+    pub(crate) at: Timestamp,
+    pub(crate) from: Option<IpAddr>,
 }
 
 /// The most follow-ups that wait. Others are noted at the next use.
 const MOST: usize = 10_000;
-pub(super) const DAY: i64 = 24 * 60 * 60 * 1_000_000;
+pub(crate) const DAY: i64 = 24 * 60 * 60 * 1_000_000;
 
 impl FollowUps {
     /// Notes the use of a secret, which confirms it if it is pending.
@@ -69,19 +69,19 @@ impl FollowUps {
     }
 
     /// Waits until there is one.
-    pub(super) async fn filled(&self) {
+    pub(crate) async fn filled(&self) {
         while self.queue().waiting.is_empty() {
             self.more.notified().await;
         }
     }
 
     /// Removes the first.
-    pub(super) fn take(&self) -> Option<FollowUp> {
+    pub(crate) fn take(&self) -> Option<FollowUp> {
         self.queue().waiting.pop_front()
     }
 
     /// Puts one back as the first.
-    pub(super) fn put_back(&self, follow_up: FollowUp) {
+    pub(crate) fn put_back(&self, follow_up: FollowUp) {
         self.queue().waiting.push_front(follow_up);
     }
 
