@@ -1,5 +1,5 @@
-//! The authority: a store, a mirror of it, and what was observed and is not written down yet. It opens and closes; what
-//! it does stands in the wings.
+//! The authority: a store, a mirror of it, and what was observed and is not written down yet. It opens, closes and hands
+//! out its wings, which do the work.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,7 +8,7 @@ use ndauth_core::{Catalogue, Timestamp};
 use ndauth_store::{Read, Store};
 
 use crate::AuthorityError;
-use crate::logins::{Logins, Passwords, Throttle};
+use crate::logins::{LoginSettings, Passwords, Throttle};
 use crate::observations::follow_ups::FollowUps;
 use crate::observations::uses::Uses;
 use crate::standing::Standing;
@@ -25,12 +25,32 @@ pub struct Authority {
     pub(crate) mirror: SharedMirror,
     pub(crate) tally: Tally,
     pub(crate) follow_ups: FollowUps,
-    pub(crate) logins: Logins,
+    pub(crate) login_settings: LoginSettings,
     pub(crate) passwords: Passwords,
     pub(crate) throttle: Throttle,
     /// What the clock showed, and when.
     pub(crate) clock_shown: Mutex<Option<(Timestamp, SinceBoot)>>,
 }
+
+/// Tokens, a person's and an org's own: made, listed, shown, rotated, suspended and revoked.
+#[derive(Clone, Copy, Debug)]
+pub struct TokenWing<'a>(pub(crate) &'a Authority);
+
+/// Orgs, their members, their policies and their freeze.
+#[derive(Clone, Copy, Debug)]
+pub struct OrgWing<'a>(pub(crate) &'a Authority);
+
+/// Logins: how people prove who they are, and how sessions begin, refresh and end.
+#[derive(Clone, Copy, Debug)]
+pub struct LoginWing<'a>(pub(crate) &'a Authority);
+
+/// Validation: what is answered from the mirror, and the effects of the answers.
+#[derive(Clone, Copy, Debug)]
+pub struct ValidationWing<'a>(pub(crate) &'a Authority);
+
+/// What the operator does, most of it at the machine of the database.
+#[derive(Clone, Copy, Debug)]
+pub struct OperatorWing<'a>(pub(crate) &'a Authority);
 
 /// A catalogue that was read, and the hash of its document.
 type Known = ([u8; 32], Arc<Catalogue>);
@@ -45,7 +65,7 @@ impl Authority {
             mirror: Arc::new(Mirror::new(store.watch(), Freshness::default())),
             tally: Tally::new(),
             follow_ups: FollowUps::default(),
-            logins: Logins::default(),
+            login_settings: LoginSettings::default(),
             passwords: Passwords::default(),
             throttle: Throttle::default(),
             clock_shown: Mutex::default(),
@@ -60,10 +80,35 @@ impl Authority {
         self
     }
 
-    /// The same, with sessions of another length than [`Logins::default`].
-    pub fn with_logins(mut self, logins: Logins) -> Authority {
-        self.logins = logins;
+    /// The same, with other settings of logins than [`LoginSettings::default`].
+    pub fn with_login_settings(mut self, settings: LoginSettings) -> Authority {
+        self.login_settings = settings;
         self
+    }
+
+    /// Tokens.
+    pub fn tokens(&self) -> TokenWing<'_> {
+        TokenWing(self)
+    }
+
+    /// Orgs.
+    pub fn orgs(&self) -> OrgWing<'_> {
+        OrgWing(self)
+    }
+
+    /// Logins.
+    pub fn logins(&self) -> LoginWing<'_> {
+        LoginWing(self)
+    }
+
+    /// Validation.
+    pub fn validation(&self) -> ValidationWing<'_> {
+        ValidationWing(self)
+    }
+
+    /// What the operator does.
+    pub fn operator(&self) -> OperatorWing<'_> {
+        OperatorWing(self)
     }
 
     /// The catalogue of a view. It is read when it is another than before.

@@ -24,11 +24,11 @@ pub use access::Whose;
 pub(crate) use access::caller::Caller;
 pub use access::caller::{Credential, Life};
 pub use access::held::OwnerName;
-pub use authority::Authority;
+pub use authority::{Authority, LoginWing, OperatorWing, OrgWing, TokenWing, ValidationWing};
 pub use change::Changed;
 pub use error::{AuthorityError, MAX_LIVE_TOKENS};
 pub use logins::{
-    CodeAsked, DeviceAsked, DeviceBegun, ExchangeAsked, Exchanged, GrantError, Granted, Link, Logins,
+    CodeAsked, DeviceAsked, DeviceBegun, ExchangeAsked, Exchanged, GrantError, Granted, Link, LoginSettings,
     MySession, SignedIn, Visit, Visitor, WhichSessions,
 };
 pub use ndauth_store::{

@@ -3,20 +3,20 @@
 mod codes;
 mod devices;
 mod exchange;
-mod lengths;
 mod links;
 mod passwords;
 mod sessions;
+mod settings;
 mod sign_in;
 mod throttle;
 
 pub use codes::{CodeAsked, GrantError};
 pub use devices::{DeviceAsked, DeviceBegun};
 pub use exchange::{ExchangeAsked, Exchanged};
-pub use lengths::Logins;
 pub use links::Link;
 pub(crate) use passwords::Passwords;
 pub(crate) use sessions::draw_for;
 pub use sessions::{Granted, MySession, Visit, Visitor, WhichSessions};
+pub use settings::LoginSettings;
 pub use sign_in::SignedIn;
 pub(crate) use throttle::Throttle;

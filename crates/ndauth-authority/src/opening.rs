@@ -89,7 +89,7 @@ impl Authority {
 
     /// Writes down what was observed and closes the database.
     pub async fn close(&self) -> Result<(), AuthorityError> {
-        let written = self.write_uses().await.and(self.look().await);
+        let written = self.validation().write_uses().await.and(self.look().await);
         self.store.close().await?;
         written
     }

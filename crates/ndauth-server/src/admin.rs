@@ -99,12 +99,12 @@ async fn account(authority: &Authority, command: Account, public_url: &str) -> O
     Ok(match command {
         Account::Create { handle, email, name, operator } => {
             let new = NewAccount { handle, email, name, operator };
-            let account = authority.create_account(CONSOLE, &new).await?.value;
+            let account = authority.operator().create_account(CONSOLE, &new).await?.value;
             let json = json!({ "created": true, "account": show::account_json(&account) });
             Done::line(format!("account `{}` created", account.handle), json)
         }
         Account::Invite { handle } => {
-            let link = authority.invite(CONSOLE, &handle).await?;
+            let link = authority.logins().invite(CONSOLE, &handle).await?;
             let url = invitation_url(public_url, link.code.expose());
             let json = json!({
                 "account": handle.as_str(), "link": url, "ends_at": link.ends_at.to_string(),
@@ -115,17 +115,19 @@ async fn account(authority: &Authority, command: Account, public_url: &str) -> O
             );
             Done { aside: Some(aside), ..Done::line(url, json) }
         }
-        Account::List => Done::table(show::accounts(&authority.list_accounts(CONSOLE).await?.rows)),
+        Account::List => {
+            Done::table(show::accounts(&authority.operator().list_accounts(CONSOLE).await?.rows))
+        }
         Account::Disable { handle } => {
-            let changed = authority.disable_account(CONSOLE, &handle).await?.changed;
+            let changed = authority.operator().disable_account(CONSOLE, &handle).await?.changed;
             turned(&handle, "disabled", changed)
         }
         Account::Enable { handle } => {
-            let changed = authority.enable_account(CONSOLE, &handle).await?.changed;
+            let changed = authority.operator().enable_account(CONSOLE, &handle).await?.changed;
             turned(&handle, "enabled", changed)
         }
         Account::SignOut { handle } => {
-            let ended = authority.sign_out(CONSOLE, &handle).await?.value;
+            let ended = authority.operator().sign_out(CONSOLE, &handle).await?.value;
             let json = json!({ "account": handle.as_str(), "sessions_ended": ended });
             Done::line(format!("account `{handle}` signed out: {ended} session(s) ended"), json)
         }
@@ -141,17 +143,17 @@ fn turned(handle: &Handle, how: &str, changed: bool) -> Done {
 async fn org(authority: &Authority, command: Org) -> Outcome {
     Ok(match command {
         Org::Create { slug, name, admin } => {
-            let org = authority.create_org(CONSOLE, &NewOrg { slug, name, admin }).await?.value;
+            let org = authority.orgs().create(CONSOLE, &NewOrg { slug, name, admin }).await?.value;
             let json = json!({ "created": true, "org": show::org_json(&org) });
             Done::line(format!("org `{}` created", org.slug), json)
         }
         Org::List { all } => {
-            let mut orgs = authority.list_every_org(CONSOLE).await?.rows;
+            let mut orgs = authority.operator().list_every_org(CONSOLE).await?.rows;
             orgs.retain(|view| all || view.org.deleted_at.is_none());
             Done::table(show::orgs(&orgs))
         }
         Org::Delete { slug } => {
-            authority.delete_org(CONSOLE, &slug).await?;
+            authority.orgs().delete(CONSOLE, &slug).await?;
             Done::line(format!("org `{slug}` deleted"), json!({ "deleted": true, "org": slug.as_str() }))
         }
     })
@@ -160,18 +162,18 @@ async fn org(authority: &Authority, command: Org) -> Outcome {
 async fn member(authority: &Authority, command: Member) -> Outcome {
     Ok(match command {
         Member::Set { org, handle, role } => {
-            authority.set_member(CONSOLE, &org, &handle, role).await?;
+            authority.orgs().set_member(CONSOLE, &org, &handle, role).await?;
             let json = json!({ "org": org.as_str(), "account": handle.as_str(), "role": role.as_str() });
             Done::line(format!("account `{handle}` has the role `{role}` in the org `{org}`"), json)
         }
         Member::List { org, account } => {
-            let mut members = authority.list_every_member(CONSOLE).await?.rows;
+            let mut members = authority.operator().list_every_member(CONSOLE).await?.rows;
             members.retain(|member| org.as_ref().is_none_or(|org| member.org == *org));
             members.retain(|member| account.as_ref().is_none_or(|account| member.account == *account));
             Done::table(show::members(&members))
         }
         Member::Remove { org, handle } => {
-            authority.remove_member(CONSOLE, &org, &handle).await?;
+            authority.orgs().remove_member(CONSOLE, &org, &handle).await?;
             let json = json!({ "removed": true, "org": org.as_str(), "account": handle.as_str() });
             Done::line(format!("account `{handle}` is no longer a member of the org `{org}`"), json)
         }
@@ -181,12 +183,12 @@ async fn member(authority: &Authority, command: Member) -> Outcome {
 async fn session(authority: &Authority, command: Session) -> Outcome {
     Ok(match command {
         Session::Issue { handle, expires_in } => {
-            let secret = authority.issue_session(CONSOLE, &handle, expires_in).await?;
+            let secret = authority.operator().issue_session(CONSOLE, &handle, expires_in).await?;
             let aside = "log in with it: `ndcli auth login --with-token`".to_owned();
             Done::secret(&secret, aside, json!({ "account": handle.as_str() }))
         }
         Session::List { account, all } => {
-            let mut sessions = authority.list_sessions(CONSOLE).await?;
+            let mut sessions = authority.operator().list_sessions(CONSOLE).await?;
             let now = sessions.now;
             sessions.rows.retain(|view| {
                 let ended = view.session.revoked_at.is_some() || view.session.expires_at.is_past(now);
@@ -203,12 +205,12 @@ async fn service(authority: &Authority, command: Service) -> Outcome {
             let orgs = if org.is_empty() { Orgs::All } else { Orgs::Only(org.into_iter().collect()) };
             let json = json!({ "created": true, "service": name.as_str() });
             let new = NewService { name, orgs, states_address: states_client_address };
-            let secret = authority.create_service(CONSOLE, &new).await?;
+            let secret = authority.operator().create_service(CONSOLE, &new).await?;
             let aside = "keep it where the service finds it: it is not shown again".to_owned();
             Done::secret(&secret, aside, json)
         }
         Service::List { all } => {
-            let mut services = authority.list_services(CONSOLE).await?;
+            let mut services = authority.operator().list_services(CONSOLE).await?;
             services.rows.retain(|view| all || view.service.revoked_at.is_none());
             Done::table(show::services(&services))
         }
@@ -222,7 +224,7 @@ async fn service(authority: &Authority, command: Service) -> Outcome {
             settle_service(authority, &name, &Settling::Retire { anyway }, "retired").await?
         }
         Service::Rotate { name, overlap, .. } => {
-            let rotated = authority.rotate_service(CONSOLE, &name, overlap).await?;
+            let rotated = authority.operator().rotate_service(CONSOLE, &name, overlap).await?;
             let then = if overlap.is_zero() {
                 "the secret it had ends then".to_owned()
             } else {
@@ -242,7 +244,7 @@ async fn service(authority: &Authority, command: Service) -> Outcome {
             Done::secret(&rotated.secret, aside, json)
         }
         Service::Revoke { name } => {
-            authority.revoke_service(CONSOLE, &name).await?;
+            authority.operator().revoke_service(CONSOLE, &name).await?;
             let json = json!({ "revoked": true, "service": name.as_str() });
             Done::line(format!("service `{name}` revoked"), json)
         }
@@ -250,14 +252,14 @@ async fn service(authority: &Authority, command: Service) -> Outcome {
 }
 
 async fn settle_service(authority: &Authority, name: &Label, settling: &Settling, how: &str) -> Outcome {
-    let changed = authority.settle_service(CONSOLE, name, settling).await?.changed;
+    let changed = authority.operator().settle_service(CONSOLE, name, settling).await?.changed;
     let json = json!({ "settled": how, "service": name.as_str(), "changed": changed });
     let which = if matches!(settling, Settling::Retire { .. }) { "old" } else { "new" };
     Ok(Done::line(format!("the {which} secret of the service `{name}` is {how}"), json))
 }
 
 async fn tidy(authority: &Authority) -> Outcome {
-    let Tidied { tokens, sessions, services } = authority.tidy_up_now(CONSOLE).await?;
+    let Tidied { tokens, sessions, services } = authority.operator().tidy_up_now(CONSOLE).await?;
     let json =
         json!({ "tokens_removed": tokens, "sessions_removed": sessions, "services_removed": services });
     let text = format!(
@@ -269,13 +271,13 @@ async fn tidy(authority: &Authority) -> Outcome {
 async fn token(authority: &Authority, command: Token) -> Result<Done, Failure> {
     match command {
         Token::List { owner, all } => {
-            let listed = authority.list_every_token(CONSOLE, owner.as_ref(), all).await;
+            let listed = authority.operator().list_every_token(CONSOLE, owner.as_ref(), all).await;
             show::tokens(&listed.map_err(|error| authority_failure(&error))?).map(Done::table)
         }
         Token::Revoke { token, owner } => {
             let (whose, which) = (whose(owner), Which::Name(token));
             let why = Revoking::because(RevocationReason::NoLongerNeeded);
-            let revoked = authority.revoke_token(CONSOLE, &whose, &which, &why).await;
+            let revoked = authority.tokens().revoke(CONSOLE, &whose, &which, &why).await;
             let Changed { value, changed, .. } = revoked.map_err(|error| token_failure(&error, &whose))?;
             let revoked = value.token;
             let already = if changed { "" } else { "was already " };
@@ -289,12 +291,12 @@ async fn token(authority: &Authority, command: Token) -> Result<Done, Failure> {
         }
         Token::Suspend { token, owner } => {
             let whose = whose(owner);
-            let changed = authority.suspend_token(CONSOLE, &whose, &Which::Name(token)).await;
+            let changed = authority.tokens().suspend(CONSOLE, &whose, &Which::Name(token)).await;
             Ok(turned_token(&changed.map_err(|error| token_failure(&error, &whose))?, "suspended"))
         }
         Token::Resume { token, owner } => {
             let whose = whose(owner);
-            let changed = authority.resume_token(CONSOLE, &whose, &Which::Name(token)).await;
+            let changed = authority.tokens().resume(CONSOLE, &whose, &Which::Name(token)).await;
             Ok(turned_token(&changed.map_err(|error| token_failure(&error, &whose))?, "resumed"))
         }
     }
@@ -327,7 +329,7 @@ const NAMES: &str =
     "name it by its id, or by its name and `--owner HANDLE`: `ndauthd admin token list` shows both";
 
 async fn check(authority: &Authority) -> Outcome {
-    let checked = authority.check(CONSOLE).await?;
+    let checked = authority.operator().check(CONSOLE).await?;
     let sound = checked.faults.is_empty();
     let mut text: String =
         checked.faults.iter().map(|fault| format!("✗ {}\n", ndauth_terminal::shown(fault))).collect();
@@ -351,7 +353,7 @@ async fn check(authority: &Authority) -> Outcome {
 }
 
 async fn backup(authority: &Authority, file: &Path) -> Outcome {
-    let head = authority.back_up(CONSOLE, file).await?;
+    let head = authority.operator().back_up(CONSOLE, file).await?;
     let text = format!("copied to `{}`, with all up to event {} at least", file.display(), head.sequence);
     Ok(Done::line(text, json!({ "file": file.display().to_string(), "sequence": head.sequence })))
 }
@@ -397,8 +399,11 @@ async fn after_restore(
         (None, Some(InstantOrNow::Now)) => Settlement::Everything,
         (None, None) => Settlement::AcceptLoss,
     };
-    let settled =
-        authority.after_restore(CONSOLE, &settlement).await.map_err(|error| authority_failure(&error))?;
+    let settled = authority
+        .operator()
+        .after_restore(CONSOLE, &settlement)
+        .await
+        .map_err(|error| authority_failure(&error))?;
     let how = match settlement {
         Settlement::Replay(_) => {
             format!("{} event(s) replayed behind event {}", settled.replayed, settled.copy)
@@ -449,8 +454,11 @@ async fn after_restore(
 async fn export(place: &Place, mut after: u64) -> Result<(), Failure> {
     let authority = Authority::open_log(&place.database).await.map_err(|error| authority_failure(&error))?;
     loop {
-        let page =
-            authority.export_events(CONSOLE, after).await.map_err(|error| authority_failure(&error))?;
+        let page = authority
+            .operator()
+            .export_events(CONSOLE, after)
+            .await
+            .map_err(|error| authority_failure(&error))?;
         let Some((lines, last)) = page else { break };
         print(&lines)?;
         after = last;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory};
 use etcetera::BaseStrategy;
-use ndauth_authority::{DatabaseUrl, Freshness, Logins};
+use ndauth_authority::{DatabaseUrl, Freshness, LoginSettings};
 use ndauth_server::front::Limits;
 use ndauth_server::{ServeOptions, TlsFiles};
 use ndauth_terminal::settings::{self, Layer, Setting, in_force, innermost, warn_of_unread};
@@ -121,7 +121,7 @@ impl Place {
 const LEAST_IDLE: Duration = Duration::from_secs(5 * 60);
 const MOST_LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-fn logins(serve: &Serve) -> Result<Logins, Failure> {
+fn logins(serve: &Serve) -> Result<LoginSettings, Failure> {
     let Serve { session_idle: idle, session_longest: longest, no_device_login, .. } = *serve;
     if longest > MOST_LONGEST {
         return Err(Failure::usage(
@@ -134,7 +134,7 @@ fn logins(serve: &Serve) -> Result<Logins, Failure> {
             "a session that is not used ends after 5m at the least, and not after the longest that one lasts";
         return Err(Failure::usage(message, "set `--session-idle`, or `--session-longest`"));
     }
-    Ok(Logins { idle, longest, device: !no_device_login })
+    Ok(LoginSettings { idle, longest, device: !no_device_login })
 }
 
 /// What the server takes.

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use ndauth_authority::{
-    Authority, AuthorityError, Clock, Credential, DatabaseUrl, Freshness, Link, Logins, NewAccount, NewOrg,
-    NewService,
+    Authority, AuthorityError, Clock, Credential, DatabaseUrl, Freshness, Link, LoginSettings, NewAccount,
+    NewOrg, NewService,
 };
 use ndauth_core::{ExpiryChoice, Handle, Label, OrgSlug, Orgs, Role, Secret};
 use ndauth_server::front::Limits;
@@ -59,7 +59,7 @@ pub(crate) fn run(common: &Common, dev: &Dev) -> Result<(), Failure> {
         freshness: Freshness::default(),
         limits: Limits::default(),
         public_url: common.public_url.clone(),
-        logins: Logins::default(),
+        logins: LoginSettings::default(),
     };
     let served = runtime.block_on(async {
         let (session, service, link) =
@@ -86,21 +86,22 @@ async fn furnish(database: &DatabaseUrl) -> Result<(Secret, Secret, Link), Autho
     let handle: Handle = "dev".parse().expect("a handle");
     let email = "dev@example.org".parse().expect("an address");
     let account = NewAccount { handle: handle.clone(), email, name: None, operator: true };
-    there(authority.create_account(console, &account).await)?;
-    authority.enable_account(console, &handle).await?;
+    there(authority.operator().create_account(console, &account).await)?;
+    authority.operator().enable_account(console, &handle).await?;
     for (slug, role) in [("acme", Role::Admin), ("sandbox", Role::Ro)] {
         let slug: OrgSlug = slug.parse().expect("a slug");
         if there(
-            authority.create_org(console, &NewOrg { slug: slug.clone(), name: None, admin: None }).await,
+            authority.orgs().create(console, &NewOrg { slug: slug.clone(), name: None, admin: None }).await,
         )?
         .is_some()
         {
-            authority.set_member(console, &slug, &handle, role).await?;
+            authority.orgs().set_member(console, &slug, &handle, role).await?;
         }
     }
     let name: Label = "registry".parse().expect("a name");
     let service = match there(
         authority
+            .operator()
             .create_service(
                 console,
                 &NewService { name: name.clone(), orgs: Orgs::All, states_address: true },
@@ -108,11 +109,11 @@ async fn furnish(database: &DatabaseUrl) -> Result<(Secret, Secret, Link), Autho
             .await,
     )? {
         Some(secret) => secret,
-        None => authority.rotate_service(console, &name, std::time::Duration::ZERO).await?.secret,
+        None => authority.operator().rotate_service(console, &name, std::time::Duration::ZERO).await?.secret,
     };
     let lifetime = ExpiryChoice::parse_duration("12h").expect("a duration");
-    let session = authority.issue_session(console, &handle, lifetime).await?;
-    let link = authority.sign_in_link(console, &handle).await?;
+    let session = authority.operator().issue_session(console, &handle, lifetime).await?;
+    let link = authority.logins().sign_in_link(console, &handle).await?;
     authority.close().await?;
     Ok((session, service, link))
 }

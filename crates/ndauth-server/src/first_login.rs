@@ -23,7 +23,7 @@ pub(crate) async fn first_login(
     options: &ServeOptions,
     issuer: &str,
 ) -> Result<(), AuthorityError> {
-    if authority.has_accounts().await? {
+    if authority.logins().has_accounts().await? {
         return Ok(());
     }
     let file = folder(options).map(|folder| folder.join(FILE));
@@ -36,12 +36,12 @@ pub(crate) async fn first_login(
     let handle: Handle = "operator".parse().expect("a handle");
     let email = "operator@localhost".parse().expect("an address");
     let account = NewAccount { handle: handle.clone(), email, name: None, operator: true };
-    match authority.create_account(console, &account).await {
+    match authority.operator().create_account(console, &account).await {
         // Another server started at the same moment, and tells.
         Err(AuthorityError::NameTaken { .. }) => return Ok(()),
         made => made?,
     };
-    let link = authority.invite(console, &handle).await?;
+    let link = authority.logins().invite(console, &handle).await?;
     let url = invitation_url(issuer, link.code.expose());
     match file.filter(|_| !terminal) {
         None => ndauth_terminal::aside(&told(&url, &link)),

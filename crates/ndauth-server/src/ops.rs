@@ -52,7 +52,7 @@ async fn readyz(State(ops): State<Ops>) -> (StatusCode, String) {
 }
 
 async fn metrics(State(ops): State<Ops>) -> String {
-    ops.authority.gauge();
+    ops.authority.validation().gauge();
     ops.metrics.render()
 }
 
@@ -63,7 +63,7 @@ impl Ops {
         if phase == Phase::Draining {
             return Some("draining".to_owned());
         }
-        match self.authority.readiness() {
+        match self.authority.validation().readiness() {
             Readiness::Ready if phase == Phase::Starting => Some("starting".to_owned()),
             Readiness::Ready => None,
             Readiness::Loading { loaded, of } => Some(format!("loading: {loaded} of {of} tokens")),

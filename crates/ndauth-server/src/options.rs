@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ndauth_authority::{DatabaseUrl, Freshness, Logins};
+use ndauth_authority::{DatabaseUrl, Freshness, LoginSettings};
 
 use crate::front::Limits;
 use crate::tls::TlsFiles;
@@ -34,7 +34,7 @@ pub struct ServeOptions {
     /// that it listens on.
     pub public_url: Option<String>,
     /// How long sessions last, and how they may begin.
-    pub logins: Logins,
+    pub logins: LoginSettings,
 }
 
 impl ServeOptions {

@@ -136,7 +136,7 @@ pub async fn serve(options: &ServeOptions, tell: impl FnOnce(Serving)) -> Result
         begun = begin => begun.map_err(database)?,
         () = stop_signals.next() => return Ok(()),
     };
-    let authority = Arc::new(authority.with_freshness(options.freshness).with_logins(options.logins));
+    let authority = Arc::new(authority.with_freshness(options.freshness).with_login_settings(options.logins));
     // It answers from the first moment to the end: whoever watches the loading or the drain asks it.
     let (phase, phases) = watch::channel(Phase::Starting);
     let ops = Ops { authority: Arc::clone(&authority), phase: phases, metrics };
@@ -323,7 +323,7 @@ async fn tidy(
         if let Some(certificate) = &certificate {
             certificate.reload();
         }
-        if let Err(error) = authority.write_uses().await {
+        if let Err(error) = authority.validation().write_uses().await {
             tracing::warn!(error = %Causes(&error), "last uses wait to be written down");
         }
         if let Some((since, why)) = authority.failing_changes() {
@@ -338,14 +338,14 @@ async fn follow_up(authority: Arc<Authority>, mut stopped: watch::Receiver<bool>
     loop {
         tokio::select! {
             _ = stopped.wait_for(|stopped| *stopped) => break,
-            () = authority.something_to_follow() => {}
+            () = authority.validation().something_to_follow() => {}
         }
-        if let Err(error) = authority.follow_up().await {
+        if let Err(error) = authority.validation().follow_up().await {
             tracing::warn!(error = %Causes(&error), "what answers set off waits to be done");
             tokio::time::sleep(WATCH).await;
         }
     }
-    if let Err(error) = authority.follow_up().await {
+    if let Err(error) = authority.validation().follow_up().await {
         tracing::warn!(error = %Causes(&error), "what answers set off was not done");
     }
 }
@@ -353,7 +353,7 @@ async fn follow_up(authority: Arc<Authority>, mut stopped: watch::Receiver<bool>
 /// Removes what is long dead.
 async fn clean(authority: Arc<Authority>, mut ticks: Ticks) {
     while ticks.next().await {
-        match authority.tidy_up().await {
+        match authority.operator().tidy_up().await {
             Ok(Tidied { tokens: 0, sessions: 0, services: 0 }) => {}
             Ok(Tidied { tokens, sessions, services }) => {
                 tracing::info!(tokens, sessions, services, "removed what is long dead");

@@ -16,7 +16,7 @@ use super::sessions::{Granted, Visit, Visitor, end};
 use super::throttle::Tried;
 use crate::access::Operation;
 use crate::change::Failure;
-use crate::{Authority, AuthorityError};
+use crate::{AuthorityError, LoginWing};
 
 /// What a client asks a person's browser for.
 #[derive(Clone, Debug)]
@@ -106,17 +106,17 @@ pub(super) const ENDED: GrantError = GrantError::InvalidGrant("the session has e
 const REUSED: GrantError =
     GrantError::InvalidGrant("it was used before, and the session is ended: somebody may have copied it");
 
-impl Authority {
+impl LoginWing<'_> {
     /// Gives a client a code, for the person whose browser this is: they were asked.
     pub async fn grant_code(
-        &self,
+        self,
         cookie: &Secret,
         visitor: &Visitor,
         asked: &CodeAsked,
     ) -> Result<OneTime, AuthorityError> {
         let Visit { account, session, .. } = self.visit(cookie, visitor).await?;
         let (id, session) = (account.id, session.id);
-        let granted = self.change_uncalled(Operation::Authorize, |uncalled| async move {
+        let granted = self.0.change_uncalled(Operation::Authorize, |uncalled| async move {
             uncalled.account(id).await?;
             let session = uncalled.session(session).await?.ok_or(AuthorityError::SessionExpired)?;
             if uncalled.count_tickets(TicketKind::Code, Some(id)).await? >= MOST_CODES {
@@ -140,15 +140,15 @@ impl Authority {
 
     /// Gives a client a session for a code, once: if it is who asked for it. A second time ends that session.
     pub async fn redeem_code(
-        &self,
+        self,
         code: &str,
         redirect_uri: &str,
         verifier: &str,
         visitor: &Visitor,
     ) -> Result<Granted, GrantError> {
         let hash = &OneTime::hash_of(code);
-        let read = self.store.read().await?;
-        self.standing.admit(Operation::IssueTokens, read.installation())?;
+        let read = self.0.store.read().await?;
+        self.0.standing.admit(Operation::IssueTokens, read.installation())?;
         let found = read.find_ticket(hash).await?.filter(|found| found.kind == TicketKind::Code);
         let ticket = found.ok_or(UNKNOWN_CODE)?;
         let details: &Code = &read_details(&ticket)?;
@@ -165,9 +165,9 @@ impl Authority {
         }
         let account = ticket.account.ok_or(UNKNOWN_CODE)?;
         if ticket.used_at.is_none() {
-            self.throttle.take(&[Tried::Login(account)], now)?;
+            self.0.throttle.take(&[Tried::Login(account)], now)?;
         }
-        let redeemed = self.change_uncalled(Operation::IssueTokens, |uncalled| async move {
+        let redeemed = self.0.change_uncalled(Operation::IssueTokens, |uncalled| async move {
             let account = live_account(uncalled.account(account).await?)?;
             // As it is now that nobody else redeems it.
             let ticket = uncalled.find_ticket(hash).await?.ok_or(UNKNOWN_CODE)?;
@@ -201,13 +201,13 @@ impl Authority {
     ///
     /// Whoever presents it again has copied it, or is who had it copied: the session ends. But an answer may have been
     /// lost: within 30 s, while what it was changed for is unused, it is changed once more.
-    pub async fn refresh(&self, secret: &str) -> Result<Granted, GrantError> {
+    pub async fn refresh(self, secret: &str) -> Result<Granted, GrantError> {
         let secret: Secret = secret.parse().map_err(|_| UNKNOWN_REFRESH)?;
         if secret.kind() != SecretKind::Refresh {
             return Err(UNKNOWN_REFRESH);
         }
-        let read = self.store.read().await?;
-        self.standing.admit(Operation::IssueTokens, read.installation())?;
+        let read = self.0.store.read().await?;
+        self.0.standing.admit(Operation::IssueTokens, read.installation())?;
         let presented = read.find_secret(&secret.hash()).await?.ok_or(UNKNOWN_REFRESH)?;
         let Family::Session(id) = presented.family else { return Err(UNKNOWN_REFRESH) };
         let account = read.find_session(id).await?.ok_or(UNKNOWN_REFRESH)?.account;
@@ -215,10 +215,10 @@ impl Authority {
         drop(read);
         if !is_reuse(&presented, &secrets, now) {
             // Reuse is always noticed, however often.
-            self.throttle.take(&[Tried::Refresh(id)], now)?;
+            self.0.throttle.take(&[Tried::Refresh(id)], now)?;
         }
         let presented = presented.record.id;
-        let refreshed = self.change_uncalled(Operation::IssueTokens, |uncalled| async move {
+        let refreshed = self.0.change_uncalled(Operation::IssueTokens, |uncalled| async move {
             let account = live_account(uncalled.account(account).await?)?;
             let now = uncalled.now();
             let session = uncalled.session(id).await?.ok_or(ENDED)?;
@@ -253,7 +253,7 @@ impl Authority {
     }
 
     /// Ends the session that a secret is of (RFC 7009). What is not known needs no end.
-    pub async fn revoke_login(&self, text: &str) -> Result<(), AuthorityError> {
+    pub async fn revoke_login(self, text: &str) -> Result<(), AuthorityError> {
         let Ok(secret) = text.parse::<Secret>() else { return Ok(()) };
         match secret.kind() {
             SecretKind::Session | SecretKind::Refresh => self.end_by_secret(&secret).await,

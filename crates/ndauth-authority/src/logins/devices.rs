@@ -12,7 +12,7 @@ use super::codes::{GrantError, live_account, read_details, ticket, written};
 use super::sessions::{Granted, Visit, Visitor};
 use super::throttle::{Tried, network};
 use crate::access::Operation;
-use crate::{Authority, AuthorityError};
+use crate::{AuthorityError, LoginWing};
 
 /// A device that waits to be let in.
 #[derive(Debug)]
@@ -71,15 +71,15 @@ impl DeviceAsked {
     }
 }
 
-impl Authority {
+impl LoginWing<'_> {
     /// Lets a device wait until its person lets it in.
-    pub async fn begin_device(&self, visitor: &Visitor) -> Result<DeviceBegun, GrantError> {
-        if !self.logins.device {
+    pub async fn begin_device(self, visitor: &Visitor) -> Result<DeviceBegun, GrantError> {
+        if !self.0.login_settings.device {
             return Err(GrantError::NotOffered);
         }
-        let now = self.store.moment().await?.now;
-        self.throttle.take(&[Tried::DeviceFrom(network(visitor.address))], now)?;
-        let begun = self.change_uncalled(Operation::AskForDevice, |uncalled| async move {
+        let now = self.0.store.moment().await?.now;
+        self.0.throttle.take(&[Tried::DeviceFrom(network(visitor.address))], now)?;
+        let begun = self.0.change_uncalled(Operation::AskForDevice, |uncalled| async move {
             if uncalled.count_tickets(TicketKind::Device, None).await? >= MOST_DEVICES {
                 return Err(AuthorityError::TooManyTries { after: DEVICE }.into());
             }
@@ -103,17 +103,17 @@ impl Authority {
 
     /// Tells the person who typed a code which device waits with it.
     pub async fn asked_by_device(
-        &self,
+        self,
         cookie: &Secret,
         visitor: &Visitor,
         user_code: &str,
     ) -> Result<DeviceAsked, AuthorityError> {
         let Visit { account, now, .. } = self.visit(cookie, visitor).await?;
         let typed = Tried::CodeBy(account.id);
-        self.throttle.take(std::slice::from_ref(&typed), now)?;
-        let read = self.store.read().await?;
+        self.0.throttle.take(std::slice::from_ref(&typed), now)?;
+        let read = self.0.store.read().await?;
         let (ticket, details) = waiting(&read, user_code).await?;
-        self.throttle.give_back(&typed);
+        self.0.throttle.give_back(&typed);
         Ok(DeviceAsked {
             device: details.device.and_then(|device| device.parse().ok()),
             address: details.address,
@@ -124,7 +124,7 @@ impl Authority {
 
     /// Lets a device in, or not.
     pub async fn decide_device(
-        &self,
+        self,
         cookie: &Secret,
         visitor: &Visitor,
         user_code: &str,
@@ -132,44 +132,45 @@ impl Authority {
     ) -> Result<(), AuthorityError> {
         let Visit { account, session, now } = self.visit(cookie, visitor).await?;
         let typed = Tried::CodeBy(account.id);
-        self.throttle.take(std::slice::from_ref(&typed), now)?;
+        self.0.throttle.take(std::slice::from_ref(&typed), now)?;
         let (id, session) = (account.id, session.id);
-        self.change_uncalled(Operation::LetDeviceIn, |uncalled| async move {
-            // Two decisions at once wait for each other.
-            uncalled.account(id).await?;
-            uncalled.session(session).await?.ok_or(AuthorityError::SessionExpired)?;
-            let (ticket, mut details) = waiting(&uncalled, user_code).await?;
-            details.decided = Some(if allow { Decided::Allowed } else { Decided::Denied });
-            let account = Some(id);
-            uncalled.update_ticket(&Ticket { account, details: written(&details), ..ticket }).await?;
-            Ok::<_, AuthorityError>(uncalled.observed(()))
-        })
-        .await?;
-        self.throttle.give_back(&typed);
+        self.0
+            .change_uncalled(Operation::LetDeviceIn, |uncalled| async move {
+                // Two decisions at once wait for each other.
+                uncalled.account(id).await?;
+                uncalled.session(session).await?.ok_or(AuthorityError::SessionExpired)?;
+                let (ticket, mut details) = waiting(&uncalled, user_code).await?;
+                details.decided = Some(if allow { Decided::Allowed } else { Decided::Denied });
+                let account = Some(id);
+                uncalled.update_ticket(&Ticket { account, details: written(&details), ..ticket }).await?;
+                Ok::<_, AuthorityError>(uncalled.observed(()))
+            })
+            .await?;
+        self.0.throttle.give_back(&typed);
         Ok(())
     }
 
     /// Gives a device that was let in a session, once.
-    pub async fn poll_device(&self, device_code: &str, visitor: &Visitor) -> Result<Granted, GrantError> {
-        if !self.logins.device {
+    pub async fn poll_device(self, device_code: &str, visitor: &Visitor) -> Result<Granted, GrantError> {
+        if !self.0.login_settings.device {
             return Err(GrantError::NotOffered);
         }
         let hash = OneTime::hash_of(device_code);
-        let read = self.store.read().await?;
-        self.standing.admit(Operation::IssueTokens, read.installation())?;
+        let read = self.0.store.read().await?;
+        self.0.standing.admit(Operation::IssueTokens, read.installation())?;
         let (ticket, details) = device(&read, &hash).await?;
         let now = read.now();
         drop(read);
         // A device that only asks never holds up a writer.
         if details.decided.is_none() {
-            let soon = self.throttle.take(&[Tried::Poll(hash)], now).is_err();
+            let soon = self.0.throttle.take(&[Tried::Poll(hash)], now).is_err();
             return Err(if soon { GrantError::SlowDown } else { GrantError::Pending });
         }
         if let (Some(Decided::Allowed), Some(account)) = (details.decided, ticket.account) {
-            self.throttle.take(&[Tried::Login(account)], now)?;
+            self.0.throttle.take(&[Tried::Login(account)], now)?;
         }
         let hash = &hash;
-        let granted = self.change_uncalled(Operation::IssueTokens, |uncalled| async move {
+        let granted = self.0.change_uncalled(Operation::IssueTokens, |uncalled| async move {
             let (ticket, details) = device(&uncalled, hash).await?;
             let (Some(Decided::Allowed), Some(account)) = (details.decided, ticket.account) else {
                 return Err(GrantError::Denied);

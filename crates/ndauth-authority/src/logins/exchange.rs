@@ -14,7 +14,7 @@ use super::codes::{ENDED, GrantError};
 use super::sessions::Visitor;
 use crate::access::{Operation, Whose};
 use crate::tokens::member_orgs;
-use crate::{Authority, AuthorityError, Credential};
+use crate::{AuthorityError, Credential, LoginWing};
 
 /// What a derived token is to be able to do.
 #[derive(Clone, Debug)]
@@ -43,10 +43,10 @@ const MOST: u64 = 200;
 
 const NO_SESSION: GrantError = GrantError::InvalidGrant("only a session's secret is exchanged");
 
-impl Authority {
+impl LoginWing<'_> {
     /// Derives a token from the session that a secret is of.
     pub async fn exchange(
-        &self,
+        self,
         subject: &str,
         visitor: &Visitor,
         asked: &ExchangeAsked,
@@ -57,56 +57,57 @@ impl Authority {
             return Err(NO_SESSION);
         }
         let credential = Credential::secret(subject, visitor.address);
-        let exchanged = self.change(&credential, Operation::IssueTokens, &Whose::Mine, |write| async move {
-            let (account, session) = write.by.session().map_err(|_| NO_SESSION)?;
-            let now = write.now();
-            // Whoever ends it waits, or this does and finds it ended.
-            let session = write.lock_session(session.id).await?;
-            let session = session.filter(|session| session.is_live(now)).ok_or(ENDED)?;
-            if write.count_derived(account.id).await? >= MOST {
-                return Err(AuthorityError::TooManyTries { after: LASTS }.into());
-            }
-            let orgs = match &asked.org {
-                None => Orgs::All,
-                Some(slug) => {
-                    let asked = Orgs::Only([slug.clone()].into());
-                    member_orgs(&write, account.id, &asked).await.map_err(|error| match error {
-                        AuthorityError::NotAMember(_) | AuthorityError::OrgFrozen(_) => {
-                            GrantError::InvalidTarget(error.to_string())
-                        }
-                        other => other.into(),
-                    })?
+        let exchanged =
+            self.0.change(&credential, Operation::IssueTokens, &Whose::Mine, |write| async move {
+                let (account, session) = write.by.session().map_err(|_| NO_SESSION)?;
+                let now = write.now();
+                // Whoever ends it waits, or this does and finds it ended.
+                let session = write.lock_session(session.id).await?;
+                let session = session.filter(|session| session.is_live(now)).ok_or(ENDED)?;
+                if write.count_derived(account.id).await? >= MOST {
+                    return Err(AuthorityError::TooManyTries { after: LASTS }.into());
                 }
-            };
-            let scope = asked.scope.unwrap_or(Scope::Rw);
-            let secret = Secret::mint(SecretKind::Access, &mut SysRng)?;
-            let expires_at = Lifetime::For(LASTS).expiry(now).min(session.ends_at);
-            let lasts = expires_at.left(now).unwrap_or(LASTS);
-            let device = session.device.as_ref().and_then(|device| device.as_str().parse().ok());
-            let name = device.unwrap_or_else(|| label("a session"));
-            let token = Token {
-                id: TokenId::new(now, &mut SysRng)?,
-                owner: Owner::Account(account.id),
-                name,
-                description: None,
-                scope,
-                grants: Grants::All,
-                orgs,
-                services: Services::All,
-                networks: Networks::All,
-                created_at: now,
-                lifetime: Lifetime::For(lasts),
-                expires_at,
-                revoked_at: None,
-                self_rotating: false,
-                suspensions: [].into(),
-            };
-            write.insert_derived_token(&token, session.id).await?;
-            let record = SecretRecord::first(SecretId::new(now, &mut SysRng)?, secret.prefix(), now);
-            write.insert_secret(Family::Token(token.id), &record, &secret.hash(), None).await?;
-            let change = Change::TokenDerived { token: token.id, session: session.id };
-            Ok::<_, GrantError>(write.done(change, Personal::new(), Exchanged { secret, scope, lasts }))
-        });
+                let orgs = match &asked.org {
+                    None => Orgs::All,
+                    Some(slug) => {
+                        let asked = Orgs::Only([slug.clone()].into());
+                        member_orgs(&write, account.id, &asked).await.map_err(|error| match error {
+                            AuthorityError::NotAMember(_) | AuthorityError::OrgFrozen(_) => {
+                                GrantError::InvalidTarget(error.to_string())
+                            }
+                            other => other.into(),
+                        })?
+                    }
+                };
+                let scope = asked.scope.unwrap_or(Scope::Rw);
+                let secret = Secret::mint(SecretKind::Access, &mut SysRng)?;
+                let expires_at = Lifetime::For(LASTS).expiry(now).min(session.ends_at);
+                let lasts = expires_at.left(now).unwrap_or(LASTS);
+                let device = session.device.as_ref().and_then(|device| device.as_str().parse().ok());
+                let name = device.unwrap_or_else(|| label("a session"));
+                let token = Token {
+                    id: TokenId::new(now, &mut SysRng)?,
+                    owner: Owner::Account(account.id),
+                    name,
+                    description: None,
+                    scope,
+                    grants: Grants::All,
+                    orgs,
+                    services: Services::All,
+                    networks: Networks::All,
+                    created_at: now,
+                    lifetime: Lifetime::For(lasts),
+                    expires_at,
+                    revoked_at: None,
+                    self_rotating: false,
+                    suspensions: [].into(),
+                };
+                write.insert_derived_token(&token, session.id).await?;
+                let record = SecretRecord::first(SecretId::new(now, &mut SysRng)?, secret.prefix(), now);
+                write.insert_secret(Family::Token(token.id), &record, &secret.hash(), None).await?;
+                let change = Change::TokenDerived { token: token.id, session: session.id };
+                Ok::<_, GrantError>(write.done(change, Personal::new(), Exchanged { secret, scope, lasts }))
+            });
         exchanged.await.map(|done| done.value)
     }
 }

@@ -15,7 +15,7 @@ use super::throttle::Tried;
 use crate::access::{Operation, Whose};
 use crate::change::{Changing, Uncalled};
 use crate::reading::account;
-use crate::{Authority, AuthorityError, Credential};
+use crate::{AuthorityError, Credential, LoginWing};
 
 /// A link that works once.
 #[derive(Debug)]
@@ -33,10 +33,10 @@ const INVITATION: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// How long a link to sign in lasts.
 const SIGN_IN: Duration = Duration::from_secs(60 * 60);
 
-impl Authority {
+impl LoginWing<'_> {
     /// Makes a link by which an account's person sets a password. Those made before end.
-    pub async fn invite(&self, credential: &Credential, handle: &Handle) -> Result<Link, AuthorityError> {
-        let made = self.change(credential, Operation::Invite, &Whose::Anyone, |changing| async move {
+    pub async fn invite(self, credential: &Credential, handle: &Handle) -> Result<Link, AuthorityError> {
+        let made = self.0.change(credential, Operation::Invite, &Whose::Anyone, |changing| async move {
             let link = make_link(&changing, handle, TicketKind::Invitation, INVITATION).await?;
             let change = Change::AccountInvited { account: link.account.id };
             Ok::<_, AuthorityError>(changing.done(change, Personal::new(), link))
@@ -46,11 +46,11 @@ impl Authority {
 
     /// Makes a link by which an account's person signs in, once.
     pub async fn sign_in_link(
-        &self,
+        self,
         credential: &Credential,
         handle: &Handle,
     ) -> Result<Link, AuthorityError> {
-        let made = self.change(credential, Operation::IssueLink, &Whose::Anyone, |changing| async move {
+        let made = self.0.change(credential, Operation::IssueLink, &Whose::Anyone, |changing| async move {
             let link = make_link(&changing, handle, TicketKind::SignIn, SIGN_IN).await?;
             Ok::<_, AuthorityError>(changing.observed(link))
         });
@@ -58,22 +58,22 @@ impl Authority {
     }
 
     /// Whose a link is that still works.
-    pub async fn whose_link(&self, code: &str) -> Result<Account, AuthorityError> {
-        let read = self.store.read().await?;
-        self.standing.admit(Operation::SignIn, read.installation())?;
+    pub async fn whose_link(self, code: &str) -> Result<Account, AuthorityError> {
+        let read = self.0.store.read().await?;
+        self.0.standing.admit(Operation::SignIn, read.installation())?;
         let ticket = live_link(&read, code, None).await?;
         linked(&read, &ticket).await
     }
 
     /// Signs a browser in by a link, which works no more.
     pub async fn sign_in_by_link(
-        &self,
+        self,
         code: &str,
         visitor: &Visitor,
         before: Option<&Secret>,
     ) -> Result<SignedIn, AuthorityError> {
         self.take_login(self.whose_link(code).await?.id).await?;
-        let signed_in = self.change_uncalled(Operation::SignIn, |uncalled| async move {
+        let signed_in = self.0.change_uncalled(Operation::SignIn, |uncalled| async move {
             let account = use_link(&uncalled, code, TicketKind::SignIn).await?;
             self.begin_in_browser(uncalled, account, visitor).await
         });
@@ -83,7 +83,7 @@ impl Authority {
     /// Gives an account the password that its invited person chose, and signs them in. Every session that the account
     /// had ends.
     pub async fn accept_invitation(
-        &self,
+        self,
         code: &str,
         password: &str,
         visitor: &Visitor,
@@ -91,20 +91,21 @@ impl Authority {
         // A stranger without the link learns no rule for passwords, and has none hashed.
         let id = self.whose_link(code).await?.id;
         let password: Password = password.parse().map_err(|why| AuthorityError::invalid("password", why))?;
-        let hashed = &self.passwords.hash(&password).await?;
+        let hashed = &self.0.passwords.hash(&password).await?;
         self.take_login(id).await?;
-        self.change_uncalled(Operation::SignIn, |uncalled| async move {
-            let account = use_link(&uncalled, code, TicketKind::Invitation).await?;
-            if account.disabled_at.is_some() {
-                return Err(AuthorityError::AccountDisabled);
-            }
-            uncalled.set_password(account.id, hashed).await?;
-            uncalled.end_sessions(account.id).await?;
-            let change = Change::PasswordSet { account: account.id };
-            Ok(uncalled.done(Actor::Authority, change, Personal::new(), ()))
-        })
-        .await?;
-        let signed_in = self.change_uncalled(Operation::SignIn, |uncalled| async move {
+        self.0
+            .change_uncalled(Operation::SignIn, |uncalled| async move {
+                let account = use_link(&uncalled, code, TicketKind::Invitation).await?;
+                if account.disabled_at.is_some() {
+                    return Err(AuthorityError::AccountDisabled);
+                }
+                uncalled.set_password(account.id, hashed).await?;
+                uncalled.end_sessions(account.id).await?;
+                let change = Change::PasswordSet { account: account.id };
+                Ok(uncalled.done(Actor::Authority, change, Personal::new(), ()))
+            })
+            .await?;
+        let signed_in = self.0.change_uncalled(Operation::SignIn, |uncalled| async move {
             let account = uncalled.account(id).await?.ok_or(AuthorityError::LinkSpent)?;
             self.begin_in_browser(uncalled, account, visitor).await
         });
@@ -112,9 +113,9 @@ impl Authority {
     }
 
     /// Counts one more login of an account, unless it has no more.
-    async fn take_login(&self, account: AccountId) -> Result<(), AuthorityError> {
-        let now = self.store.moment().await?.now;
-        self.throttle.take(&[Tried::Login(account)], now)
+    async fn take_login(self, account: AccountId) -> Result<(), AuthorityError> {
+        let now = self.0.store.moment().await?.now;
+        self.0.throttle.take(&[Tried::Login(account)], now)
     }
 }
 

@@ -12,7 +12,7 @@ use rand::rngs::SysRng;
 
 use crate::access::{Operation, Whose};
 use crate::change::{Changed, Done, Uncalled};
-use crate::{AsOf, Authority, AuthorityError, Credential};
+use crate::{AsOf, AuthorityError, Credential, LoginWing};
 
 /// Who calls without a credential.
 #[derive(Clone, Debug, Default)]
@@ -72,10 +72,10 @@ const ACCESS: Duration = Duration::from_secs(15 * 60);
 /// A browser's session is kept alive no more often.
 const SEEN: Duration = Duration::from_secs(60);
 
-impl Authority {
+impl LoginWing<'_> {
     /// A session of an account as it begins now.
     pub(super) fn new_session(
-        &self,
+        self,
         account: AccountId,
         visitor: &Visitor,
         now: Timestamp,
@@ -84,8 +84,9 @@ impl Authority {
             id: SessionId::new(now, &mut SysRng)?,
             account,
             created_at: now,
-            expires_at: Lifetime::For(self.logins.idle.min(self.logins.longest)).expiry(now),
-            ends_at: Lifetime::For(self.logins.longest).expiry(now),
+            expires_at: Lifetime::For(self.0.login_settings.idle.min(self.0.login_settings.longest))
+                .expiry(now),
+            ends_at: Lifetime::For(self.0.login_settings.longest).expiry(now),
             revoked_at: None,
             proved_at: None,
             device: visitor.device.clone(),
@@ -96,7 +97,7 @@ impl Authority {
 
     /// Ends a change by which a session begins.
     pub(super) async fn begin_session<T>(
-        &self,
+        self,
         uncalled: Uncalled,
         session: &Session,
         value: T,
@@ -111,7 +112,7 @@ impl Authority {
     }
 
     /// The first or the next secrets of a session that refreshes itself.
-    pub(super) async fn grant(&self, write: &Write, session: &Session) -> Result<Granted, AuthorityError> {
+    pub(super) async fn grant(self, write: &Write, session: &Session) -> Result<Granted, AuthorityError> {
         let now = write.now();
         let access_ends = Lifetime::For(ACCESS).expiry(now).min(session.ends_at);
         let access = draw_for(write, session.id, SecretKind::Session, Some(now), access_ends).await?;
@@ -120,14 +121,14 @@ impl Authority {
     }
 
     /// Until when a session lasts that is used now.
-    pub(super) fn idle_until(&self, session: &Session, now: Timestamp) -> Expiry {
-        Lifetime::For(self.logins.idle).expiry(now).min(session.ends_at)
+    pub(super) fn idle_until(self, session: &Session, now: Timestamp) -> Expiry {
+        Lifetime::For(self.0.login_settings.idle).expiry(now).min(session.ends_at)
     }
 
     /// Says who is signed in by a browser's cookie, and keeps the session alive.
-    pub async fn visit(&self, cookie: &Secret, visitor: &Visitor) -> Result<Visit, AuthorityError> {
+    pub async fn visit(self, cookie: &Secret, visitor: &Visitor) -> Result<Visit, AuthorityError> {
         let credential = Credential::secret(cookie.expose().parse().map_err(malformed)?, visitor.address);
-        let (read, by) = self.read_as(&credential, Operation::SignIn, &Whose::Mine).await?;
+        let (read, by) = self.0.read_as(&credential, Operation::SignIn, &Whose::Mine).await?;
         let (account, session) = by.session().map(|(account, session)| (account.clone(), session.clone()))?;
         if !session.browser {
             // A command line's session is no cookie.
@@ -142,26 +143,27 @@ impl Authority {
         };
         if stale {
             let id = session.id;
-            self.change_uncalled(Operation::SignIn, |uncalled| async move {
-                // It may have ended since.
-                if uncalled.session(id).await?.is_some() {
-                    uncalled.extend_session(id, until).await?;
-                }
-                Ok::<_, AuthorityError>(uncalled.observed(()))
-            })
-            .await?;
+            self.0
+                .change_uncalled(Operation::SignIn, |uncalled| async move {
+                    // It may have ended since.
+                    if uncalled.session(id).await?.is_some() {
+                        uncalled.extend_session(id, until).await?;
+                    }
+                    Ok::<_, AuthorityError>(uncalled.observed(()))
+                })
+                .await?;
         }
         Ok(Visit { account, session, now })
     }
 
     /// Ends the session of a browser's cookie, if it lives.
-    pub async fn sign_out_here(&self, cookie: &Secret) -> Result<(), AuthorityError> {
+    pub async fn sign_out_here(self, cookie: &Secret) -> Result<(), AuthorityError> {
         self.end_by_secret(cookie).await
     }
 
     /// Ends the session that a secret is of, if it lives.
-    pub(super) async fn end_by_secret(&self, secret: &Secret) -> Result<(), AuthorityError> {
-        let read = self.store.read().await?;
+    pub(super) async fn end_by_secret(self, secret: &Secret) -> Result<(), AuthorityError> {
+        let read = self.0.store.read().await?;
         let Some(found) = read.find_secret(&secret.hash()).await? else { return Ok(()) };
         let Family::Session(id) = found.family else { return Ok(()) };
         let Some(session) = read.find_session(id).await? else { return Ok(()) };
@@ -170,19 +172,20 @@ impl Authority {
             return Ok(());
         }
         let (session, actor) = (&session, Actor::Session { account: session.account, session: id });
-        self.change_uncalled(Operation::RevokeLogin, |uncalled| async move {
-            Ok::<_, AuthorityError>(match end(&uncalled, session, false).await? {
-                Some(change) => uncalled.done(actor, change, Personal::new(), ()),
-                None => uncalled.unchanged(()),
+        self.0
+            .change_uncalled(Operation::RevokeLogin, |uncalled| async move {
+                Ok::<_, AuthorityError>(match end(&uncalled, session, false).await? {
+                    Some(change) => uncalled.done(actor, change, Personal::new(), ()),
+                    None => uncalled.unchanged(()),
+                })
             })
-        })
-        .await?;
+            .await?;
         Ok(())
     }
 
     /// Lists the sessions of the caller's account that have not ended, oldest first.
-    pub async fn list_my_sessions(&self, credential: &Credential) -> Result<AsOf<MySession>, AuthorityError> {
-        let (read, by) = self.read_as(credential, Operation::ListSessions, &Whose::Mine).await?;
+    pub async fn list_my_sessions(self, credential: &Credential) -> Result<AsOf<MySession>, AuthorityError> {
+        let (read, by) = self.0.read_as(credential, Operation::ListSessions, &Whose::Mine).await?;
         let (account, own) = by.session().map(|(account, session)| (account.id, session.id))?;
         let mut rows = Vec::new();
         for SeenSession { session, last_seen_at } in read.list_live_sessions(account).await? {
@@ -191,7 +194,7 @@ impl Authority {
             let Some(newest) = of_access.or(secrets.last()) else { continue };
             let used = secrets
                 .iter()
-                .filter_map(|found| self.uses.latest(found.record.id, found.last_use).map(|last| last.at));
+                .filter_map(|found| self.0.uses.latest(found.record.id, found.last_use).map(|last| last.at));
             let current = session.id == own;
             let now = current.then(|| read.now());
             rows.push(MySession {
@@ -206,32 +209,33 @@ impl Authority {
 
     /// Ends sessions of the caller's account. Says how many.
     pub async fn revoke_sessions(
-        &self,
+        self,
         credential: &Credential,
         which: &WhichSessions,
     ) -> Result<Changed<u64>, AuthorityError> {
-        self.change(credential, Operation::RevokeSessions, &Whose::Mine, |changing| async move {
-            let account = changing.by.session()?.0.id;
-            let (change, ended) = match which {
-                WhichSessions::All => {
-                    let ended = changing.end_sessions(account).await?;
-                    (Some(Change::AccountSignedOut { account }), ended)
-                }
-                WhichSessions::One(id) => {
-                    let session = changing.find_session(*id).await?;
-                    let session = session.filter(|session| session.account == account);
-                    let session = session.ok_or_else(|| AuthorityError::none("session", id))?;
-                    let change = end(&changing, &session, false).await?;
-                    let ended = u64::from(change.is_some());
-                    (change, ended)
-                }
-            };
-            Ok(match change {
-                Some(change) => changing.done(change, Personal::new(), ended),
-                None => changing.unchanged(ended),
+        self.0
+            .change(credential, Operation::RevokeSessions, &Whose::Mine, |changing| async move {
+                let account = changing.by.session()?.0.id;
+                let (change, ended) = match which {
+                    WhichSessions::All => {
+                        let ended = changing.end_sessions(account).await?;
+                        (Some(Change::AccountSignedOut { account }), ended)
+                    }
+                    WhichSessions::One(id) => {
+                        let session = changing.find_session(*id).await?;
+                        let session = session.filter(|session| session.account == account);
+                        let session = session.ok_or_else(|| AuthorityError::none("session", id))?;
+                        let change = end(&changing, &session, false).await?;
+                        let ended = u64::from(change.is_some());
+                        (change, ended)
+                    }
+                };
+                Ok(match change {
+                    Some(change) => changing.done(change, Personal::new(), ended),
+                    None => changing.unchanged(ended),
+                })
             })
-        })
-        .await
+            .await
     }
 }
 

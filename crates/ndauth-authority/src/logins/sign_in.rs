@@ -9,7 +9,7 @@ use super::throttle::{Tried, network};
 use crate::access::{Operation, Whose};
 use crate::change::{Changed, Done, Uncalled};
 use crate::reading::account;
-use crate::{Authority, AuthorityError, Credential};
+use crate::{AuthorityError, Credential, LoginWing};
 
 /// A browser that was signed in.
 #[derive(Debug)]
@@ -25,12 +25,12 @@ const NOBODY: AccountId = AccountId::from_uuid(Uuid::nil());
 /// Names are no longer.
 const LONGEST_NAME: usize = 320;
 
-impl Authority {
+impl LoginWing<'_> {
     /// Signs a browser in by a name (a handle or an e-mail address) and a password. The cookie it had before is ended.
     ///
     /// An unknown name is refused as a wrong password is, and no sooner.
     pub async fn sign_in(
-        &self,
+        self,
         name: &str,
         password: &str,
         visitor: &Visitor,
@@ -38,8 +38,8 @@ impl Authority {
     ) -> Result<SignedIn, AuthorityError> {
         let typed = name.trim();
         let name = typed.to_lowercase();
-        let read = self.store.read().await?;
-        self.standing.admit(Operation::SignIn, read.installation())?;
+        let read = self.0.store.read().await?;
+        self.0.standing.admit(Operation::SignIn, read.installation())?;
         let found = if name.len() <= LONGEST_NAME { find_person(&read, typed, &name).await? } else { None };
         let from = network(visitor.address);
         // As it was typed: a count that a handle and an address shared would tell that they are one person's.
@@ -54,21 +54,21 @@ impl Authority {
         }
         let now = read.now();
         drop(read);
-        self.throttle.take(&tries, now)?;
-        let right = self.passwords.verify(password, id, hashed.clone()).await?;
+        self.0.throttle.take(&tries, now)?;
+        let right = self.0.passwords.verify(password, id, hashed.clone()).await?;
         if found.is_none() || !right {
             metrics::counter!("ndauth_sign_ins_refused_total").increment(1);
             return Err(AuthorityError::SignInRefused);
         }
         for tried in &tries {
             match tried {
-                Tried::NameFrom(..) => self.throttle.forget(tried),
-                _ => self.throttle.give_back(tried),
+                Tried::NameFrom(..) => self.0.throttle.forget(tried),
+                _ => self.0.throttle.give_back(tried),
             }
         }
-        self.throttle.take(&[Tried::Login(id)], now)?;
+        self.0.throttle.take(&[Tried::Login(id)], now)?;
         let hashed = &hashed;
-        let signed_in = self.change_uncalled(Operation::SignIn, |uncalled| async move {
+        let signed_in = self.0.change_uncalled(Operation::SignIn, |uncalled| async move {
             let account = uncalled.account(id).await?.ok_or(AuthorityError::SignInRefused)?;
             // Another password was set while this one was looked at.
             if uncalled.find_password(id).await? != *hashed {
@@ -81,16 +81,16 @@ impl Authority {
 
     /// Signs a browser in as the account that a person of another identity provider is: it answers for who they are.
     pub async fn sign_in_identified(
-        &self,
+        self,
         identity: &Identity,
         visitor: &Visitor,
         before: Option<&Secret>,
     ) -> Result<SignedIn, AuthorityError> {
-        let read = self.store.read().await?;
+        let read = self.0.store.read().await?;
         let known = read.find_identity(identity).await?.ok_or(AuthorityError::SignInRefused)?;
-        self.throttle.take(&[Tried::Login(known)], read.now())?;
+        self.0.throttle.take(&[Tried::Login(known)], read.now())?;
         drop(read);
-        let signed_in = self.change_uncalled(Operation::SignIn, |uncalled| async move {
+        let signed_in = self.0.change_uncalled(Operation::SignIn, |uncalled| async move {
             let known = uncalled.find_identity(identity).await?.ok_or(AuthorityError::SignInRefused)?;
             let account = uncalled.account(known).await?.ok_or(AuthorityError::SignInRefused)?;
             self.begin_in_browser(uncalled, account, visitor).await
@@ -100,26 +100,29 @@ impl Authority {
 
     /// Makes a person of another identity provider an account's.
     pub async fn identify_account(
-        &self,
+        self,
         credential: &Credential,
         handle: &Handle,
         identity: &Identity,
     ) -> Result<Changed<()>, AuthorityError> {
-        self.change(credential, Operation::IdentifyAccount, &Whose::Anyone, |changing| async move {
-            let account = account(&changing, handle).await?.id;
-            let name = || format!("{} of {}", identity.subject, identity.issuer);
-            let inserted = changing.insert_identity(account, identity).await?;
-            inserted.map_err(|_| AuthorityError::taken("an account of", name()))?;
-            let personal =
-                Personal::from([("issuer", identity.issuer.clone()), ("subject", identity.subject.clone())]);
-            Ok(changing.done(Change::AccountIdentified { account }, personal, ()))
-        })
-        .await
+        self.0
+            .change(credential, Operation::IdentifyAccount, &Whose::Anyone, |changing| async move {
+                let account = account(&changing, handle).await?.id;
+                let name = || format!("{} of {}", identity.subject, identity.issuer);
+                let inserted = changing.insert_identity(account, identity).await?;
+                inserted.map_err(|_| AuthorityError::taken("an account of", name()))?;
+                let personal = Personal::from([
+                    ("issuer", identity.issuer.clone()),
+                    ("subject", identity.subject.clone()),
+                ]);
+                Ok(changing.done(Change::AccountIdentified { account }, personal, ()))
+            })
+            .await
     }
 
     /// Begins a browser's session for an account, whose person proved who they are.
     pub(super) async fn begin_in_browser(
-        &self,
+        self,
         uncalled: Uncalled,
         account: Account,
         visitor: &Visitor,
@@ -137,7 +140,7 @@ impl Authority {
 
     /// Ends the session of the cookie that a browser had before.
     pub(super) async fn signed_in(
-        &self,
+        self,
         signed_in: Changed<SignedIn>,
         before: Option<&Secret>,
     ) -> Result<SignedIn, AuthorityError> {
@@ -148,8 +151,8 @@ impl Authority {
     }
 
     /// True where there is any account.
-    pub async fn has_accounts(&self) -> Result<bool, AuthorityError> {
-        Ok(self.store.read().await?.has_accounts().await?)
+    pub async fn has_accounts(self) -> Result<bool, AuthorityError> {
+        Ok(self.0.store.read().await?.has_accounts().await?)
     }
 }
 

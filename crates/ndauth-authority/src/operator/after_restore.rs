@@ -13,7 +13,7 @@ use super::replay::{Replayed, replay};
 use crate::access::{Operation, Whose};
 use crate::change::{Changing, Done};
 use crate::standing::unreadable;
-use crate::{Authority, AuthorityError, Credential};
+use crate::{AuthorityError, Credential, OperatorWing};
 
 /// What becomes of the secrets in a restored copy.
 #[derive(Clone, Debug)]
@@ -47,23 +47,23 @@ pub struct Settled {
     pub without_secret: Vec<Label>,
 }
 
-impl Authority {
+impl OperatorWing<'_> {
     /// Puts a copy into service, once it is said what becomes of the secrets in it.
     pub async fn after_restore(
-        &self,
+        self,
         credential: &Credential,
         settlement: &Settlement,
     ) -> Result<Settled, AuthorityError> {
-        let settled = self.change(credential, Operation::AfterRestore, &Whose::Anyone, |changing| {
+        let settled = self.0.change(credential, Operation::AfterRestore, &Whose::Anyone, |changing| {
             self.settle_copy(changing, settlement)
         });
         let settled = settled.await?.value;
-        self.settle().await?;
+        self.0.settle().await?;
         Ok(settled)
     }
 
     async fn settle_copy(
-        &self,
+        self,
         mut write: Changing,
         settlement: &Settlement,
     ) -> Result<Done<Settled>, AuthorityError> {
@@ -96,7 +96,7 @@ impl Authority {
 
     /// Does again what the copy has forgotten, or finds before when all secrets are revoked.
     async fn settle_secrets(
-        &self,
+        self,
         write: &mut Write,
         settlement: &Settlement,
         copy: Head,
@@ -123,15 +123,15 @@ impl Authority {
 
     /// When a settlement is dated. Whoever saw what the copy has forgotten goes on by its event, which must be dated
     /// after all that was seen: clocks differ.
-    async fn behind_what_was_seen(&self, read: &Read, now: Timestamp) -> Result<Timestamp, AuthorityError> {
+    async fn behind_what_was_seen(self, read: &Read, now: Timestamp) -> Result<Timestamp, AuthorityError> {
         let seen = self.seen_here(read).await?;
         let behind = seen.and_then(|seen| seen.at.checked_add(Duration::from_micros(1)));
         Ok(behind.map_or(now, |behind| behind.max(now)))
     }
 
     /// The end of the log that was seen from this machine.
-    async fn seen_here(&self, read: &Read) -> Result<Option<Seen>, AuthorityError> {
-        let witness = read.installation_id().await?.and_then(|id| self.standing.witness(id));
+    async fn seen_here(self, read: &Read) -> Result<Option<Seen>, AuthorityError> {
+        let witness = read.installation_id().await?.and_then(|id| self.0.standing.witness(id));
         match &witness {
             None => Ok(None),
             Some(witness) => witness.read().map_err(|source| unreadable(witness, source)),
@@ -139,7 +139,7 @@ impl Authority {
     }
 
     /// Whether an export reaches from the end of the copy to the end of what was seen.
-    async fn covers(&self, events: &[StoredEvent], write: &Write, copy: Head) -> Result<(), AuthorityError> {
+    async fn covers(self, events: &[StoredEvent], write: &Write, copy: Head) -> Result<(), AuthorityError> {
         let (Some(first), Some(last)) = (events.first(), events.last()) else {
             return Err(AuthorityError::Export("is empty".to_owned()));
         };

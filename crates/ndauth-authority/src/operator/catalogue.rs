@@ -11,7 +11,7 @@ use ndauth_store::{Read, TokenPage};
 
 use crate::access::{Operation, Whose};
 use crate::change::Changed;
-use crate::{Authority, AuthorityError, Credential};
+use crate::{Authority, AuthorityError, Credential, OperatorWing};
 
 /// What a new catalogue changes.
 #[derive(Debug)]
@@ -32,37 +32,40 @@ impl Authority {
         let (read, _) = self.read_as(credential, Operation::ListPermissions, &Whose::Mine).await?;
         self.catalogue(&read).await
     }
+}
 
+impl OperatorWing<'_> {
     /// Says what a new catalogue would change, and changes nothing.
     pub async fn try_catalogue(
-        &self,
+        self,
         credential: &Credential,
         document: &CatalogueDocument,
     ) -> Result<Changed<CatalogueApplied>, AuthorityError> {
-        let (read, _) = self.read_as(credential, Operation::ApplyCatalogue, &Whose::Anyone).await?;
-        let value = compare(&read, &*self.catalogue(&read).await?, document).await?;
+        let (read, _) = self.0.read_as(credential, Operation::ApplyCatalogue, &Whose::Anyone).await?;
+        let value = compare(&read, &*self.0.catalogue(&read).await?, document).await?;
         Ok(Changed { value, changed: false, sequence: read.head().sequence, now: read.now() })
     }
 
     /// Replaces the catalogue. One that says the same changes nothing.
     pub async fn apply_catalogue(
-        &self,
+        self,
         credential: &Credential,
         document: &CatalogueDocument,
     ) -> Result<Changed<CatalogueApplied>, AuthorityError> {
-        self.change(credential, Operation::ApplyCatalogue, &Whose::Anyone, |mut changing| async move {
-            // No other catalogue comes between the one that is compared with and this: it is read behind the lock.
-            changing.lock_head().await?;
-            let present = changing.catalogue().await?;
-            let applied = compare(&changing, &present, document).await?;
-            if applied.changes.is_empty() {
-                return Ok(changing.unchanged(applied));
-            }
-            changing.set_catalogue(document).await?;
-            let change = Change::CatalogueApplied { catalogue: document.clone() };
-            Ok(changing.done(change, Personal::new(), applied))
-        })
-        .await
+        self.0
+            .change(credential, Operation::ApplyCatalogue, &Whose::Anyone, |mut changing| async move {
+                // No other catalogue comes between the one that is compared with and this: it is read behind the lock.
+                changing.lock_head().await?;
+                let present = changing.catalogue().await?;
+                let applied = compare(&changing, &present, document).await?;
+                if applied.changes.is_empty() {
+                    return Ok(changing.unchanged(applied));
+                }
+                changing.set_catalogue(document).await?;
+                let change = Change::CatalogueApplied { catalogue: document.clone() };
+                Ok(changing.done(change, Personal::new(), applied))
+            })
+            .await
     }
 }
 

@@ -12,7 +12,7 @@ use super::catalogue::each_live_token_with_grants;
 use super::replay::personal;
 use crate::access::{Operation, Whose};
 use crate::orgs::NETWORKS;
-use crate::{Authority, AuthorityError, Credential};
+use crate::{AuthorityError, Credential, OperatorWing};
 
 /// What a check found.
 #[derive(Debug)]
@@ -27,10 +27,10 @@ pub struct Checked {
     pub rows: u64,
 }
 
-impl Authority {
+impl OperatorWing<'_> {
     /// Compares everything the database holds with everything it should hold.
-    pub async fn check(&self, credential: &Credential) -> Result<Checked, AuthorityError> {
-        let (read, _) = self.read_as(credential, Operation::Inspect, &Whose::Anyone).await?;
+    pub async fn check(self, credential: &Credential) -> Result<Checked, AuthorityError> {
+        let (read, _) = self.0.read_as(credential, Operation::Inspect, &Whose::Anyone).await?;
         let mut faults: Vec<String> =
             read.faults().await?.iter().map(|fault| format!("{}: `{}`", fault.what, fault.id)).collect();
         let recorded = follow_log(&read, &mut faults).await?;
@@ -44,8 +44,8 @@ impl Authority {
     }
 
     /// What tokens that live are granted under names that are not in the catalogue.
-    async fn outdated_grants(&self, read: &Read) -> Result<Vec<String>, AuthorityError> {
-        let catalogue = self.catalogue(read).await?;
+    async fn outdated_grants(self, read: &Read) -> Result<Vec<String>, AuthorityError> {
+        let catalogue = self.0.catalogue(read).await?;
         let mut notes = Vec::new();
         each_live_token_with_grants(read, |token, grants| {
             for (name, now) in catalogue.outdated(grants) {

@@ -8,7 +8,7 @@ use ndauth_store::{Clock, CopyError, DatabaseUrl, Store};
 use crate::access::{Operation, Whose};
 use crate::change::TRIES;
 use crate::standing::{Standing, seen_now, unreadable};
-use crate::{Authority, AuthorityError, Credential};
+use crate::{Authority, AuthorityError, Credential, OperatorWing};
 
 /// A copy that was put back.
 #[derive(Debug)]
@@ -19,16 +19,18 @@ pub struct RestoredCopy {
     pub kept: Option<PathBuf>,
 }
 
-impl Authority {
+impl OperatorWing<'_> {
     /// Copies the database to a new file, while others go on writing.
-    pub async fn back_up(&self, credential: &Credential, path: &Path) -> Result<Head, AuthorityError> {
-        let (read, _) = self.read_as(credential, Operation::Backup, &Whose::Anyone).await?;
+    pub async fn back_up(self, credential: &Credential, path: &Path) -> Result<Head, AuthorityError> {
+        let (read, _) = self.0.read_as(credential, Operation::Backup, &Whose::Anyone).await?;
         let head = read.head();
         drop(read);
-        self.store.copy_to(path).await?;
+        self.0.store.copy_to(path).await?;
         Ok(head)
     }
+}
 
+impl Authority {
     /// Puts a copy in the place of a database. What was there is copied to a file beside it first.
     pub async fn restore(url: &DatabaseUrl, copy: &Path) -> Result<RestoredCopy, AuthorityError> {
         let DatabaseUrl::Sqlite(target) = url else { return Err(CopyError::Postgres.into()) };

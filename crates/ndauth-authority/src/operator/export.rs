@@ -11,7 +11,7 @@ use ndauth_store::StoredEvent;
 use serde::{Deserialize, Serialize};
 
 use crate::access::{Operation, Whose};
-use crate::{Authority, AuthorityError, Credential};
+use crate::{AuthorityError, Credential, OperatorWing};
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -30,10 +30,10 @@ struct Line {
 /// How many events are read at once.
 const PAGE: u64 = 1000;
 
-impl Authority {
+impl OperatorWing<'_> {
     /// A part of the log behind a sequence, as lines, and the sequence of the last; none at its end.
     pub async fn export_events(
-        &self,
+        self,
         credential: &Credential,
         after: u64,
     ) -> Result<Option<(String, u64)>, AuthorityError> {
@@ -41,10 +41,10 @@ impl Authority {
             // The console needs nothing that the database holds to read its log: it may be an old one.
             Credential::Console => {}
             Credential::Nothing | Credential::Secret { .. } => {
-                self.read_as(credential, Operation::ExportEvents, &Whose::Anyone).await?;
+                self.0.read_as(credential, Operation::ExportEvents, &Whose::Anyone).await?;
             }
         }
-        let events = self.store.events_after(after, PAGE).await?;
+        let events = self.0.store.events_after(after, PAGE).await?;
         let Some(last) = events.last().map(|event| event.sequence) else { return Ok(None) };
         Ok(Some((events.iter().map(line).collect(), last)))
     }

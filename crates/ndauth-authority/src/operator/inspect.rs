@@ -10,7 +10,7 @@ use ndauth_store::{Family, Read, StoreError, TokenPage};
 
 use crate::access::{Operation, Whose};
 use crate::reading::{AsOf, account};
-use crate::{Authority, AuthorityError, Credential};
+use crate::{AuthorityError, Credential, OperatorWing};
 
 /// An org, and how many are members of it now.
 #[derive(Debug)]
@@ -67,15 +67,15 @@ pub struct OwnedToken {
 
 const PAGE: u64 = 1000;
 
-impl Authority {
+impl OperatorWing<'_> {
     /// Every account, by handle.
-    pub async fn list_accounts(&self, credential: &Credential) -> Result<AsOf<Account>, AuthorityError> {
+    pub async fn list_accounts(self, credential: &Credential) -> Result<AsOf<Account>, AuthorityError> {
         let read = self.inspect(credential).await?;
         Ok(as_of(&read, read.list_accounts().await?))
     }
 
     /// Every org, deleted or not, by slug.
-    pub async fn list_every_org(&self, credential: &Credential) -> Result<AsOf<OrgView>, AuthorityError> {
+    pub async fn list_every_org(self, credential: &Credential) -> Result<AsOf<OrgView>, AuthorityError> {
         let read = self.inspect(credential).await?;
         let mut members: BTreeMap<OrgId, usize> = BTreeMap::new();
         for member in read.list_every_member().await? {
@@ -87,7 +87,7 @@ impl Authority {
 
     /// Every member of every org that is not deleted, by org and handle.
     pub async fn list_every_member(
-        &self,
+        self,
         credential: &Credential,
     ) -> Result<AsOf<MemberView>, AuthorityError> {
         let read = self.inspect(credential).await?;
@@ -110,7 +110,7 @@ impl Authority {
     }
 
     /// Every service, revoked or not, by name.
-    pub async fn list_services(&self, credential: &Credential) -> Result<AsOf<ServiceView>, AuthorityError> {
+    pub async fn list_services(self, credential: &Credential) -> Result<AsOf<ServiceView>, AuthorityError> {
         let read = self.inspect(credential).await?;
         let mut rows = Vec::new();
         for service in read.list_services().await? {
@@ -125,7 +125,7 @@ impl Authority {
     }
 
     /// Every session, ended or not, oldest first.
-    pub async fn list_sessions(&self, credential: &Credential) -> Result<AsOf<SessionView>, AuthorityError> {
+    pub async fn list_sessions(self, credential: &Credential) -> Result<AsOf<SessionView>, AuthorityError> {
         let read = self.inspect(credential).await?;
         let accounts = accounts(&read).await?;
         let mut rows = Vec::new();
@@ -142,7 +142,7 @@ impl Authority {
 
     /// The tokens of one account or of everyone, oldest first.
     pub async fn list_every_token(
-        &self,
+        self,
         credential: &Credential,
         owner: Option<&Handle>,
         include_revoked: bool,
@@ -178,13 +178,13 @@ impl Authority {
                     id: view.token.id.to_string(),
                 };
                 let owner = owner.ok_or_else(missing)?;
-                rows.push(OwnedToken { owner, view: self.with_latest_use(view) });
+                rows.push(OwnedToken { owner, view: self.0.tokens().with_latest_use(view) });
             }
         }
     }
 
-    async fn inspect(&self, credential: &Credential) -> Result<Read, AuthorityError> {
-        Ok(self.read_as(credential, Operation::Inspect, &Whose::Anyone).await?.0)
+    async fn inspect(self, credential: &Credential) -> Result<Read, AuthorityError> {
+        Ok(self.0.read_as(credential, Operation::Inspect, &Whose::Anyone).await?.0)
     }
 }
 

@@ -8,7 +8,7 @@ use ndauth_core::{Actor, Change, Personal, ServiceId, SessionId, Timestamp, Toke
 use ndauth_store::Kind;
 
 use crate::access::{Operation, Whose};
-use crate::{Authority, AuthorityError, Credential};
+use crate::{AuthorityError, Credential, OperatorWing};
 
 /// What was removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,21 +35,21 @@ const DRIFT: Duration = Duration::from_secs(5 * 60);
 /// Where nobody changed anything for so long, it may be that the clock is wrong.
 const QUIET: Duration = Duration::from_secs(60 * 24 * 60 * 60);
 
-impl Authority {
+impl OperatorWing<'_> {
     /// Removes what is long dead, for the operator, who answers for the clock.
-    pub async fn tidy_up_now(&self, credential: &Credential) -> Result<Tidied, AuthorityError> {
-        self.read_as(credential, Operation::TidyUp, &Whose::Anyone).await?;
+    pub async fn tidy_up_now(self, credential: &Credential) -> Result<Tidied, AuthorityError> {
+        self.0.read_as(credential, Operation::TidyUp, &Whose::Anyone).await?;
         self.tidy(Actor::Console, false).await
     }
 
     /// Removes what is long dead. The first time it only looks at the clock.
-    pub async fn tidy_up(&self) -> Result<Tidied, AuthorityError> {
-        let moment = self.store.moment().await?;
+    pub async fn tidy_up(self) -> Result<Tidied, AuthorityError> {
+        let moment = self.0.store.moment().await?;
         let first = self.watch_clock(moment.now, SinceBoot::now())?;
         if first {
             return Ok(Tidied::default());
         }
-        let last = self.store.read().await?.events_after(moment.head.sequence.saturating_sub(1), 1).await?;
+        let last = self.0.store.read().await?.events_after(moment.head.sequence.saturating_sub(1), 1).await?;
         let at =
             last.first().and_then(|event| serde_json::from_slice::<ndauth_core::Entry>(&event.public).ok());
         if let Some(at) = at.map(|entry| entry.at)
@@ -63,8 +63,8 @@ impl Authority {
     }
 
     /// Compares the database's clock with how much time has passed here. Says whether it is the first time.
-    fn watch_clock(&self, now: Timestamp, moment: SinceBoot) -> Result<bool, AuthorityError> {
-        let mut shown = self.clock_shown.lock().unwrap_or_else(PoisonError::into_inner);
+    fn watch_clock(self, now: Timestamp, moment: SinceBoot) -> Result<bool, AuthorityError> {
+        let mut shown = self.0.clock_shown.lock().unwrap_or_else(PoisonError::into_inner);
         let Some((then, at)) = *shown else {
             *shown = Some((now, moment));
             return Ok(true);
@@ -79,7 +79,7 @@ impl Authority {
         Ok(false)
     }
 
-    async fn tidy(&self, actor: Actor, watched: bool) -> Result<Tidied, AuthorityError> {
+    async fn tidy(self, actor: Actor, watched: bool) -> Result<Tidied, AuthorityError> {
         let mut tidied = Tidied::default();
         for (kind, kept) in KINDS {
             loop {
@@ -101,21 +101,21 @@ impl Authority {
 
     /// Removes some of a kind that died so long ago. Says how many.
     async fn remove_batch(
-        &self,
+        self,
         actor: Actor,
         kind: Kind,
         kept: Duration,
         watched: bool,
     ) -> Result<usize, AuthorityError> {
-        let Some(before) = self.store.moment().await?.now.micros().checked_sub(micros(kept)) else {
+        let Some(before) = self.0.store.moment().await?.now.micros().checked_sub(micros(kept)) else {
             return Ok(0);
         };
         let Ok(before) = Timestamp::from_micros(before) else { return Ok(0) };
         // Nobody's turn is taken where there is nothing to be done.
-        if self.store.read().await?.remains(kind, before, 1).await?.ids.is_empty() {
+        if self.0.store.read().await?.remains(kind, before, 1).await?.ids.is_empty() {
             return Ok(0);
         }
-        let removed = self.change_uncalled(Operation::TidyUp, |uncalled| async move {
+        let removed = self.0.change_uncalled(Operation::TidyUp, |uncalled| async move {
             if watched {
                 self.watch_clock(uncalled.now(), SinceBoot::now())?;
             }

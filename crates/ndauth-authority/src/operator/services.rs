@@ -13,7 +13,7 @@ use crate::access::{Operation, Whose};
 use crate::change::Changed;
 use crate::orgs::live_org;
 use crate::tokens::{HeldFamily, Settling, draw, end, settle, unlocked};
-use crate::{Authority, AuthorityError, Credential};
+use crate::{AuthorityError, Credential, OperatorWing};
 
 /// A service to be registered.
 #[derive(Clone, Debug)]
@@ -35,51 +35,52 @@ pub struct RotatedService {
     pub pending_until: Timestamp,
 }
 
-impl Authority {
+impl OperatorWing<'_> {
     /// Registers a service, and gives its secret: here and never again.
     pub async fn create_service(
-        &self,
+        self,
         credential: &Credential,
         new: &NewService,
     ) -> Result<Secret, AuthorityError> {
-        let made = self.change(credential, Operation::CreateService, &Whose::Anyone, |changing| async move {
-            let orgs = match &new.orgs {
-                Orgs::All => Orgs::All,
-                Orgs::Only(slugs) => {
-                    let mut ids = Vec::new();
-                    for slug in slugs {
-                        ids.push(live_org(&changing, slug).await?.id);
+        let made =
+            self.0.change(credential, Operation::CreateService, &Whose::Anyone, |changing| async move {
+                let orgs = match &new.orgs {
+                    Orgs::All => Orgs::All,
+                    Orgs::Only(slugs) => {
+                        let mut ids = Vec::new();
+                        for slug in slugs {
+                            ids.push(live_org(&changing, slug).await?.id);
+                        }
+                        Orgs::only(ids).map_err(|why| AuthorityError::invalid("orgs", why))?
                     }
-                    Orgs::only(ids).map_err(|why| AuthorityError::invalid("orgs", why))?
-                }
-            };
-            let service = Service {
-                id: ServiceId::new(changing.now(), &mut SysRng)?,
-                name: new.name.clone(),
-                orgs,
-                states_address: new.states_address,
-                created_at: changing.now(),
-                revoked_at: None,
-            };
-            let inserted = changing.insert_service(&service).await?;
-            inserted.map_err(|_| AuthorityError::taken("a service", &new.name))?;
-            let secret = first_secret(&changing, service.id).await?;
-            let personal = Personal::from([("name", new.name.to_string())]);
-            Ok(changing.done(Change::ServiceCreated { service: service.id }, personal, secret))
-        });
+                };
+                let service = Service {
+                    id: ServiceId::new(changing.now(), &mut SysRng)?,
+                    name: new.name.clone(),
+                    orgs,
+                    states_address: new.states_address,
+                    created_at: changing.now(),
+                    revoked_at: None,
+                };
+                let inserted = changing.insert_service(&service).await?;
+                inserted.map_err(|_| AuthorityError::taken("a service", &new.name))?;
+                let secret = first_secret(&changing, service.id).await?;
+                let personal = Personal::from([("name", new.name.to_string())]);
+                Ok(changing.done(Change::ServiceCreated { service: service.id }, personal, secret))
+            });
         made.await.map(|done| done.value)
     }
 
     /// Draws a new secret for a service, here and never again. It waits to be confirmed, and only then those it had
     /// retire, after the overlap.
     pub async fn rotate_service(
-        &self,
+        self,
         credential: &Credential,
         name: &Label,
         overlap: Duration,
     ) -> Result<RotatedService, AuthorityError> {
         let rotated =
-            self.change(credential, Operation::RotateService, &Whose::Anyone, |changing| async move {
+            self.0.change(credential, Operation::RotateService, &Whose::Anyone, |changing| async move {
                 let held = hold_service(&changing, name).await?;
                 let records = held.secrets.iter().map(|found| &found.record);
                 let not_before = changing.installation().not_before;
@@ -97,35 +98,37 @@ impl Authority {
 
     /// Confirms or drops a service's new secret, or retires its old one.
     pub async fn settle_service(
-        &self,
+        self,
         credential: &Credential,
         name: &Label,
         settling: &Settling,
     ) -> Result<Changed<()>, AuthorityError> {
-        self.change(credential, Operation::RotateService, &Whose::Anyone, |changing| async move {
-            let held = hold_service(&changing, name).await?;
-            let settled = settle(&self.uses, &changing, &held, settling).await?;
-            Ok(match settled {
-                Some((change, personal)) => changing.done(change, personal, ()),
-                None => changing.unchanged(()),
+        self.0
+            .change(credential, Operation::RotateService, &Whose::Anyone, |changing| async move {
+                let held = hold_service(&changing, name).await?;
+                let settled = settle(&self.0.uses, &changing, &held, settling).await?;
+                Ok(match settled {
+                    Some((change, personal)) => changing.done(change, personal, ()),
+                    None => changing.unchanged(()),
+                })
             })
-        })
-        .await
+            .await
     }
 
     /// Revokes a service: it can ask nothing from now on.
     pub async fn revoke_service(
-        &self,
+        self,
         credential: &Credential,
         name: &Label,
     ) -> Result<Changed<()>, AuthorityError> {
-        self.change(credential, Operation::RevokeService, &Whose::Anyone, |changing| async move {
-            let service = live_service(&changing, name).await?.id;
-            changing.revoke_service(service).await?;
-            let personal = Personal::from([("name", name.to_string())]);
-            Ok(changing.done(Change::ServiceRevoked { service }, personal, ()))
-        })
-        .await
+        self.0
+            .change(credential, Operation::RevokeService, &Whose::Anyone, |changing| async move {
+                let service = live_service(&changing, name).await?.id;
+                changing.revoke_service(service).await?;
+                let personal = Personal::from([("name", name.to_string())]);
+                Ok(changing.done(Change::ServiceRevoked { service }, personal, ()))
+            })
+            .await
     }
 }
 

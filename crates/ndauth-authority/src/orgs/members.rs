@@ -7,7 +7,7 @@ use super::org::unfrozen;
 use crate::access::{Admitted, Operation, Whose};
 use crate::change::Changed;
 use crate::reading::account;
-use crate::{Authority, AuthorityError, Caller, Credential};
+use crate::{AuthorityError, Caller, Credential, OrgWing};
 
 /// Someone who is a member of an org.
 #[derive(Debug)]
@@ -22,14 +22,15 @@ pub struct MemberShown {
     pub since: Timestamp,
 }
 
-impl Authority {
+impl OrgWing<'_> {
     /// Lists the members of an org, by handle.
     pub async fn list_members(
-        &self,
+        self,
         credential: &Credential,
         slug: &OrgSlug,
     ) -> Result<Vec<MemberShown>, AuthorityError> {
-        let (read, by) = self.read_as(credential, Operation::ListMembers, &Whose::Org(slug.clone())).await?;
+        let (read, by) =
+            self.0.read_as(credential, Operation::ListMembers, &Whose::Org(slug.clone())).await?;
         let members = read.list_members(by.org()?.id).await?;
         let accounts = read.accounts_by_id(members.iter().map(|member| member.account)).await?;
         let mut shown = Vec::new();
@@ -48,50 +49,52 @@ impl Authority {
 
     /// Gives an account a role in an org.
     pub async fn set_member(
-        &self,
+        self,
         credential: &Credential,
         slug: &OrgSlug,
         handle: &Handle,
         role: Role,
     ) -> Result<Changed<MemberShown>, AuthorityError> {
         let whose = Whose::Org(slug.clone());
-        self.change(credential, Operation::SetMember, &whose, |changing| async move {
-            let org = changing.by.org()?.id;
-            admins_change(&changing.by)?;
-            let account = account(&changing, handle).await?;
-            if role != Role::Admin {
-                keep_an_admin(&changing, &changing.by, &account).await?;
-            }
-            changing.set_role(account.id, org, role).await?;
-            let change = Change::MemberSet { org, account: account.id, role };
-            let since = changing.now();
-            let member = MemberShown { account: account.id, handle: account.handle, role, since };
-            Ok(changing.done(change, Personal::new(), member))
-        })
-        .await
+        self.0
+            .change(credential, Operation::SetMember, &whose, |changing| async move {
+                let org = changing.by.org()?.id;
+                admins_change(&changing.by)?;
+                let account = account(&changing, handle).await?;
+                if role != Role::Admin {
+                    keep_an_admin(&changing, &changing.by, &account).await?;
+                }
+                changing.set_role(account.id, org, role).await?;
+                let change = Change::MemberSet { org, account: account.id, role };
+                let since = changing.now();
+                let member = MemberShown { account: account.id, handle: account.handle, role, since };
+                Ok(changing.done(change, Personal::new(), member))
+            })
+            .await
     }
 
     /// Takes an account out of an org.
     pub async fn remove_member(
-        &self,
+        self,
         credential: &Credential,
         slug: &OrgSlug,
         handle: &Handle,
     ) -> Result<Changed<()>, AuthorityError> {
         let whose = Whose::Org(slug.clone());
-        self.change(credential, Operation::RemoveMember, &whose, |changing| async move {
-            let org = changing.by.org()?.id;
-            let account = account(&changing, handle).await?;
-            if changing.find_role(account.id, org).await?.is_none() {
-                return Err(AuthorityError::none("member", format!("{handle} of {slug}")));
-            }
-            admins_change(&changing.by)?;
-            keep_an_admin(&changing, &changing.by, &account).await?;
-            changing.remove_member(account.id, org).await?;
-            let change = Change::MemberRemoved { org, account: account.id };
-            Ok(changing.done(change, Personal::new(), ()))
-        })
-        .await
+        self.0
+            .change(credential, Operation::RemoveMember, &whose, |changing| async move {
+                let org = changing.by.org()?.id;
+                let account = account(&changing, handle).await?;
+                if changing.find_role(account.id, org).await?.is_none() {
+                    return Err(AuthorityError::none("member", format!("{handle} of {slug}")));
+                }
+                admins_change(&changing.by)?;
+                keep_an_admin(&changing, &changing.by, &account).await?;
+                changing.remove_member(account.id, org).await?;
+                let change = Change::MemberRemoved { org, account: account.id };
+                Ok(changing.done(change, Personal::new(), ()))
+            })
+            .await
     }
 }
 

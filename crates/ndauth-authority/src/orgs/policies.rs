@@ -13,7 +13,7 @@ use super::members::missing;
 use crate::access::held::{Ground, Held, Judging, OwnerName, Question};
 use crate::access::{Operation, Whose};
 use crate::change::Changed;
-use crate::{Authority, AuthorityError, Credential};
+use crate::{AuthorityError, Credential, OrgWing};
 
 /// The policies of an org, as of an instant.
 #[derive(Debug)]
@@ -104,27 +104,27 @@ impl Impact {
     }
 }
 
-impl Authority {
+impl OrgWing<'_> {
     /// Shows the policies of an org.
     pub async fn get_policies(
-        &self,
+        self,
         credential: &Credential,
         slug: &OrgSlug,
     ) -> Result<PoliciesShown, AuthorityError> {
         let whose = Whose::Org(slug.clone());
-        let (read, by) = self.read_as(credential, Operation::GetOrgPolicy, &whose).await?;
+        let (read, by) = self.0.read_as(credential, Operation::GetOrgPolicy, &whose).await?;
         Ok(PoliciesShown { policies: read.find_policies(by.org()?.id).await?, now: read.now() })
     }
 
     /// Says what a policy would do to the tokens that live, and sets nothing.
     pub async fn try_policy(
-        &self,
+        self,
         credential: &Credential,
         slug: &OrgSlug,
         new: &NewPolicy,
     ) -> Result<Changed<PolicySet>, AuthorityError> {
         let whose = Whose::Org(slug.clone());
-        let (read, by) = self.read_as(credential, Operation::SetOrgPolicy, &whose).await?;
+        let (read, by) = self.0.read_as(credential, Operation::SetOrgPolicy, &whose).await?;
         let org = by.org()?;
         let takes_hold_at = takes_hold(&read, new)?;
         let generation = read.find_policies(org.id).await?.count();
@@ -135,7 +135,7 @@ impl Authority {
 
     /// Gives an org a policy.
     pub async fn set_policy(
-        &self,
+        self,
         credential: &Credential,
         slug: &OrgSlug,
         new: &NewPolicy,
@@ -143,7 +143,7 @@ impl Authority {
         // Its impact is told as of just before, and not while everyone waits for the lock.
         let PolicySet { impact, .. } = self.try_policy(credential, slug, new).await?.value;
         let whose = Whose::Org(slug.clone());
-        let set = self.change(credential, Operation::SetOrgPolicy, &whose, |changing| async move {
+        let set = self.0.change(credential, Operation::SetOrgPolicy, &whose, |changing| async move {
             let org = changing.by.org()?.id;
             let takes_hold_at = takes_hold(&changing, new)?;
             let before = changing.find_policies(org).await?.count();
@@ -164,13 +164,13 @@ impl Authority {
     /// Judges every token that may do something in an org now as it will be judged when a policy takes hold, if
     /// it is used from where it was last. What expires before is left out.
     async fn impact(
-        &self,
+        self,
         read: &Read,
         org: &Org,
         policy: &OrgPolicy,
         takes_hold_at: Timestamp,
     ) -> Result<Impact, AuthorityError> {
-        let catalogue = self.catalogue(read).await?;
+        let catalogue = self.0.catalogue(read).await?;
         let judging = Judging::of(read, &catalogue);
         let members = read.list_members(org.id).await?;
         let accounts = read.accounts_by_id(members.iter().map(|member| member.account)).await?;
@@ -191,7 +191,7 @@ impl Authority {
                 break;
             }
             for view in read.view_tokens(tokens).await? {
-                let view = self.with_latest_use(view);
+                let view = self.0.tokens().with_latest_use(view);
                 let (owner, role) = match view.token.owner {
                     Owner::Org(_) => (OwnerName::Org(org.clone()), None),
                     Owner::Account(id) => {

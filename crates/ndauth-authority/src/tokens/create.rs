@@ -15,7 +15,7 @@ use crate::access::{Admitted, Operation, Whose};
 use crate::change::{Changed, Changing, Done};
 use crate::error::MAX_LIVE_TOKENS;
 use crate::orgs::unfrozen;
-use crate::{Authority, AuthorityError, Caller, Credential};
+use crate::{AuthorityError, Caller, Credential, TokenWing};
 
 /// A token to be made.
 #[derive(Clone, Debug)]
@@ -51,32 +51,33 @@ pub struct Minted {
     pub secret: Secret,
 }
 
-impl Authority {
+impl TokenWing<'_> {
     /// Makes a token: a personal one of the caller's account, or one of an org in which the caller is an admin.
-    pub async fn create_token(
-        &self,
+    pub async fn create(
+        self,
         credential: &Credential,
         whose: &Whose,
         new: &NewToken,
     ) -> Result<Changed<Minted>, AuthorityError> {
-        self.change(credential, Operation::CreateToken, whose, |changing| async move {
-            // The owner is held: no other change counts or names its tokens, disables it or freezes it.
-            let owner = owner_name(&changing.by)?;
-            let planned = self.plan(&changing, owner, new).await?;
-            if let Caller::Session { session, .. } = &changing.by.caller
-                && planned.0.token.lifetime == Lifetime::Endless
-                && !is_recent(session.proved_at, changing.now())
-            {
-                return Err(AuthorityError::LoginNotRecent { to: "make a token that never expires" });
-            }
-            self.mint(changing, planned).await
-        })
-        .await
+        self.0
+            .change(credential, Operation::CreateToken, whose, |changing| async move {
+                // The owner is held: no other change counts or names its tokens, disables it or freezes it.
+                let owner = owner_name(&changing.by)?;
+                let planned = self.plan(&changing, owner, new).await?;
+                if let Caller::Session { session, .. } = &changing.by.caller
+                    && planned.0.token.lifetime == Lifetime::Endless
+                    && !is_recent(session.proved_at, changing.now())
+                {
+                    return Err(AuthorityError::LoginNotRecent { to: "make a token that never expires" });
+                }
+                self.mint(changing, planned).await
+            })
+            .await
     }
 
     /// A token as it would be made now, and a secret for it. Refuses what cannot be made.
     pub(crate) async fn plan(
-        &self,
+        self,
         read: &Read,
         owner: OwnerName,
         new: &NewToken,
@@ -122,7 +123,7 @@ impl Authority {
     }
 
     /// The access that a token is to offer.
-    async fn scope(&self, read: &Read, new: &NewToken) -> Result<Scope, AuthorityError> {
+    async fn scope(self, read: &Read, new: &NewToken) -> Result<Scope, AuthorityError> {
         match (&new.grants, new.scope) {
             (Grants::All, None) => {
                 let why = "say `SCOPE_RO` or `SCOPE_RW`: nothing else bounds it";
@@ -130,7 +131,7 @@ impl Authority {
             }
             (Grants::All, Some(scope)) => Ok(scope),
             (Grants::Only(set), scope) => {
-                let catalogue = self.catalogue(read).await?;
+                let catalogue = self.0.catalogue(read).await?;
                 match catalogue.first_unknown(set) {
                     Some(unknown) => Err(AuthorityError::invalid("grants", unknown)),
                     None => Ok(scope.unwrap_or_else(|| catalogue.least_scope(set))),
@@ -141,7 +142,7 @@ impl Authority {
 
     /// Makes a token as it was planned, unless a policy of an org that it names would not admit it.
     async fn mint(
-        &self,
+        self,
         changing: Changing,
         (planned, secret): (Held, Secret),
     ) -> Result<Done<Minted>, AuthorityError> {
@@ -174,9 +175,9 @@ impl Authority {
 
     /// Refuses a token that could do nothing in an org that it names, by that org's policy: its owner is told before it is
     /// made, and not when it is used.
-    async fn admitted_by_policies(&self, read: &Read, planned: &Held) -> Result<(), AuthorityError> {
+    async fn admitted_by_policies(self, read: &Read, planned: &Held) -> Result<(), AuthorityError> {
         let Orgs::Only(slugs) = read.name_orgs(&planned.token.orgs).await? else { return Ok(()) };
-        let catalogue = self.catalogue(read).await?;
+        let catalogue = self.0.catalogue(read).await?;
         let judging = Judging::of(read, &catalogue);
         for org in slugs {
             let ground = ground(read, &planned.owner, &org).await?;

@@ -12,7 +12,7 @@ use super::create::{NewToken, owner_name};
 use super::which::{Which, no_token};
 use crate::access::held::{Held, Judging, OwnerName, Question, find_held, ground, owner_of};
 use crate::access::{Admitted, Operation, Whose};
-use crate::{Authority, AuthorityError, Caller, Credential};
+use crate::{AuthorityError, Caller, Credential, TokenWing};
 
 /// What is to be explained.
 #[derive(Debug)]
@@ -62,14 +62,14 @@ pub struct Explained {
     pub now: Timestamp,
 }
 
-impl Authority {
+impl TokenWing<'_> {
     /// Says what each factor says of a token, and what the decision is.
     pub async fn explain(
-        &self,
+        self,
         credential: &Credential,
         inquiry: &Inquiry,
     ) -> Result<Explained, AuthorityError> {
-        let (read, by) = self.read_as(credential, Operation::ExplainToken, &inquiry.whose).await?;
+        let (read, by) = self.0.read_as(credential, Operation::ExplainToken, &inquiry.whose).await?;
         let held = match self.subject(&read, &by, inquiry).await? {
             Ok(held) => held,
             // There is no token to explain: the secret itself is the matter.
@@ -94,7 +94,7 @@ impl Authority {
     }
 
     async fn explain_in(
-        &self,
+        self,
         read: &Read,
         by: &Admitted,
         held: &Held,
@@ -116,7 +116,7 @@ impl Authority {
                 Requirement::Access { org: org.clone(), access: *access, permission: permission.clone() }
             }
         };
-        let catalogue = self.catalogue(read).await?;
+        let catalogue = self.0.catalogue(read).await?;
         let judging = Judging::of(read, &catalogue);
         let question = Question {
             judging,
@@ -146,7 +146,7 @@ impl Authority {
 
     /// The token in question, with its newest secret or the one that was shown.
     async fn subject(
-        &self,
+        self,
         read: &Read,
         by: &Admitted,
         inquiry: &Inquiry,
@@ -163,7 +163,7 @@ impl Authority {
                 }
             },
             Subject::Token(which) => {
-                let token = self.find_token(read, by, &inquiry.whose, which).await?;
+                let token = self.find(read, by, &inquiry.whose, which).await?;
                 let newest = read.list_secrets(Family::Token(token.id)).await?.pop();
                 let record = newest.ok_or_else(|| no_token(&token.id))?.record;
                 let owner = owner_of(read, &token).await?;

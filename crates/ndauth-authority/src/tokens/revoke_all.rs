@@ -8,7 +8,7 @@ use ndauth_store::{Read, TokenPage};
 use crate::access::{Admitted, Operation, Whose};
 use crate::change::Changed;
 use crate::reading::account;
-use crate::{Authority, AuthorityError, Credential};
+use crate::{AuthorityError, Credential, TokenWing};
 
 /// What revoking all tokens of a time does, or would do.
 #[derive(Debug)]
@@ -27,15 +27,15 @@ const REASON: RevocationReason = RevocationReason::Leaked;
 const TODAY: Duration = Duration::from_secs(24 * 60 * 60);
 const PAGE: u64 = 1000;
 
-impl Authority {
+impl TokenWing<'_> {
     /// Says what revoking all tokens minted before an instant would do. Without an instant: all there are.
     pub async fn preview_revoke_all(
-        &self,
+        self,
         credential: &Credential,
         whose: &Whose,
         before: Option<Timestamp>,
     ) -> Result<Changed<RevokedAll>, AuthorityError> {
-        let (read, by) = self.read_as(credential, Operation::RevokeAllTokens, whose).await?;
+        let (read, by) = self.0.read_as(credential, Operation::RevokeAllTokens, whose).await?;
         let owner = owner_of(&read, &by, whose).await?;
         let now = read.now();
         let not_before = past(before, now)?;
@@ -67,7 +67,7 @@ impl Authority {
 
     /// Adds those of some tokens that live now and have a secret that was minted before an instant.
     async fn add_concerned(
-        &self,
+        self,
         read: &Read,
         tokens: Vec<Token>,
         not_before: Timestamp,
@@ -86,14 +86,14 @@ impl Authority {
 
     /// Revokes all tokens minted before an instant. Without an instant: all there are.
     pub async fn revoke_all(
-        &self,
+        self,
         credential: &Credential,
         whose: &Whose,
         before: Option<Timestamp>,
     ) -> Result<Changed<RevokedAll>, AuthorityError> {
         // It is told as of just before, and not while everyone waits for the lock.
         let preview = self.preview_revoke_all(credential, whose, before).await?;
-        let revoked = self.change(credential, Operation::RevokeAllTokens, whose, |changing| async move {
+        let revoked = self.0.change(credential, Operation::RevokeAllTokens, whose, |changing| async move {
             let not_before = past(before, changing.now())?;
             let owner = owner_of(&changing, &changing.by, whose).await?;
             let actor = changing.by.caller.actor();

@@ -14,7 +14,7 @@ use super::which::{Which, no_token};
 use crate::access::{Operation, Whose};
 use crate::change::{Changed, Changing};
 use crate::orgs::unfrozen;
-use crate::{Authority, AuthorityError, Credential};
+use crate::{AuthorityError, Credential, TokenWing};
 
 /// A token that was rotated, and the one sight of its new secret.
 #[derive(Debug)]
@@ -36,10 +36,10 @@ pub(super) enum Counting {
     Admitting,
 }
 
-impl Authority {
+impl TokenWing<'_> {
     /// Draws a new secret for a token, which waits to be confirmed.
-    pub async fn rotate_token(
-        &self,
+    pub async fn rotate(
+        self,
         credential: &Credential,
         whose: &Whose,
         which: &Which,
@@ -49,30 +49,32 @@ impl Authority {
         if overlap > MAX_LIFETIME {
             return Err(AuthorityError::invalid("overlap", "at most 365 days"));
         }
-        self.change(credential, Operation::RotateToken, whose, |changing| async move {
-            let view = self.living(&changing, whose, which).await?;
-            let (token, now) = (&view.token, changing.now());
-            let records = view.secrets.iter().map(|secret| &secret.record);
-            unlocked(may_rotate(records, view.not_before, now), token.name.as_str())?;
-            let expires_at = self.rotated_end(&changing, &view, expiry).await?;
-            let kind = match token.owner {
-                Owner::Account(_) => SecretKind::Personal,
-                Owner::Org(_) => SecretKind::Org,
-            };
-            let family = Lineage::Token(token.id);
-            let (secret, record) = draw(&changing, kind, family, &Succession { overlap, expires_at }).await?;
-            let personal = Personal::from([("name", token.name.to_string())]);
-            let view = self.view(&changing, view.token).await?;
-            let change = Change::SecretMinted { family, secret: record.id };
-            let pending_until = end(&record, now);
-            Ok(changing.done(change, personal, Rotated { view, secret, pending_until }))
-        })
-        .await
+        self.0
+            .change(credential, Operation::RotateToken, whose, |changing| async move {
+                let view = self.living(&changing, whose, which).await?;
+                let (token, now) = (&view.token, changing.now());
+                let records = view.secrets.iter().map(|secret| &secret.record);
+                unlocked(may_rotate(records, view.not_before, now), token.name.as_str())?;
+                let expires_at = self.rotated_end(&changing, &view, expiry).await?;
+                let kind = match token.owner {
+                    Owner::Account(_) => SecretKind::Personal,
+                    Owner::Org(_) => SecretKind::Org,
+                };
+                let family = Lineage::Token(token.id);
+                let (secret, record) =
+                    draw(&changing, kind, family, &Succession { overlap, expires_at }).await?;
+                let personal = Personal::from([("name", token.name.to_string())]);
+                let view = self.view(&changing, view.token).await?;
+                let change = Change::SecretMinted { family, secret: record.id };
+                let pending_until = end(&record, now);
+                Ok(changing.done(change, personal, Rotated { view, secret, pending_until }))
+            })
+            .await
     }
 
     /// Lets the new secret take over. One that did already, by its first use, may be named by its prefix.
     pub async fn confirm_rotation(
-        &self,
+        self,
         credential: &Credential,
         whose: &Whose,
         which: &Which,
@@ -84,7 +86,7 @@ impl Authority {
 
     /// Forgets the new secret.
     pub async fn drop_rotation(
-        &self,
+        self,
         credential: &Credential,
         whose: &Whose,
         which: &Which,
@@ -94,7 +96,7 @@ impl Authority {
 
     /// Ends the old secret before its overlap is over: where that is safe, or anyway.
     pub async fn retire_secret(
-        &self,
+        self,
         credential: &Credential,
         whose: &Whose,
         which: &Which,
@@ -105,44 +107,46 @@ impl Authority {
     }
 
     async fn settle_rotation(
-        &self,
+        self,
         credential: &Credential,
         operation: Operation,
         whose: &Whose,
         which: &Which,
         settling: &Settling,
     ) -> Result<Changed<TokenView>, AuthorityError> {
-        self.change(credential, operation, whose, |changing| async move {
-            let token = self.hold_token(&changing, whose, which).await?;
-            let id = token.id;
-            let held = HeldFamily::hold(&changing, Lineage::Token(id)).await?.ok_or_else(|| no_token(&id))?;
-            // A token confirms the secret that it presents, and no other.
-            let presented = changing.by.presented().map(|held| held.record.prefix);
-            let settling = match (settling, presented) {
-                (Settling::Confirm(prefix), Some(own)) => {
-                    let pending = held.in_state(SecretState::Pending, changing.now());
-                    let meant = prefix.or(pending.map(|found| found.record.prefix));
-                    if meant.is_some_and(|meant| meant != own) {
-                        return Err(changing.by.session_required());
+        self.0
+            .change(credential, operation, whose, |changing| async move {
+                let token = self.hold(&changing, whose, which).await?;
+                let id = token.id;
+                let held =
+                    HeldFamily::hold(&changing, Lineage::Token(id)).await?.ok_or_else(|| no_token(&id))?;
+                // A token confirms the secret that it presents, and no other.
+                let presented = changing.by.presented().map(|held| held.record.prefix);
+                let settling = match (settling, presented) {
+                    (Settling::Confirm(prefix), Some(own)) => {
+                        let pending = held.in_state(SecretState::Pending, changing.now());
+                        let meant = prefix.or(pending.map(|found| found.record.prefix));
+                        if meant.is_some_and(|meant| meant != own) {
+                            return Err(changing.by.session_required());
+                        }
+                        &Settling::Confirm(Some(own))
                     }
-                    &Settling::Confirm(Some(own))
-                }
-                (settling, _) => settling,
-            };
-            let settled = settle(&self.uses, &changing, &held, settling).await?;
-            let token = changing.find_token(id).await?.ok_or_else(|| no_token(&id))?;
-            let view = self.view(&changing, token).await?;
-            Ok(match settled {
-                Some((change, personal)) => changing.done(change, personal, view),
-                None => changing.unchanged(view),
+                    (settling, _) => settling,
+                };
+                let settled = settle(&self.0.uses, &changing, &held, settling).await?;
+                let token = changing.find_token(id).await?.ok_or_else(|| no_token(&id))?;
+                let view = self.view(&changing, token).await?;
+                Ok(match settled {
+                    Some((change, personal)) => changing.done(change, personal, view),
+                    None => changing.unchanged(view),
+                })
             })
-        })
-        .await
+            .await
     }
 
     /// When a token ends once a new secret of it takes over.
     async fn rotated_end(
-        &self,
+        self,
         changing: &Changing,
         view: &TokenView,
         expiry: Option<ExpiryChoice>,
@@ -169,12 +173,12 @@ impl Authority {
 
     /// A token that a change is about, as its owner sees it, unless it is dead or an org that it names is frozen.
     pub(super) async fn living(
-        &self,
+        self,
         changing: &Changing,
         whose: &Whose,
         which: &Which,
     ) -> Result<TokenView, AuthorityError> {
-        let token = self.hold_token(changing, whose, which).await?;
+        let token = self.hold(changing, whose, which).await?;
         let view = self.view(changing, token).await?;
         alive(&view, changing.now())?;
         if let Orgs::Only(_) = &view.token.orgs {
@@ -187,7 +191,7 @@ impl Authority {
 
     /// Refuses a secret that some org of its token revoked with all of a time: the new one would be admitted there again.
     async fn still_admitted(
-        &self,
+        self,
         read: &Read,
         token: &Token,
         record: &SecretRecord,
@@ -202,7 +206,7 @@ impl Authority {
 
     /// The orgs in which a token may have power, and their policies.
     pub(crate) async fn orgs_of(
-        &self,
+        self,
         read: &Read,
         token: &Token,
     ) -> Result<Vec<(Org, Policies)>, AuthorityError> {
@@ -228,7 +232,7 @@ impl Authority {
 
     /// How long a secret of a token may live, and which org says so. None where nobody does.
     pub(super) async fn admitted(
-        &self,
+        self,
         read: &Read,
         view: &TokenView,
         counting: Counting,

@@ -5,7 +5,7 @@ use ndauth_store::{Cursor, Key, Read, TokenPage, TokenQuery};
 
 use super::which::Which;
 use crate::access::{Admitted, Operation, Whose};
-use crate::{Authority, AuthorityError, Caller, Credential};
+use crate::{AuthorityError, Caller, Credential, TokenWing};
 
 /// A part of a list of tokens.
 #[derive(Debug)]
@@ -27,15 +27,15 @@ pub struct Shown {
     pub now: Timestamp,
 }
 
-impl Authority {
+impl TokenWing<'_> {
     /// Lists tokens, oldest first: personal ones of the caller's account, or those of an org.
-    pub async fn list_tokens(
-        &self,
+    pub async fn list(
+        self,
         credential: &Credential,
         whose: &Whose,
         asked: &TokenQuery,
     ) -> Result<Listed, AuthorityError> {
-        let (read, by) = self.read_as(credential, Operation::ListTokens, whose).await?;
+        let (read, by) = self.0.read_as(credential, Operation::ListTokens, whose).await?;
         let (tokens, next) = read.list_tokens(by.owner()?, asked).await?;
         let views = read.view_tokens(tokens).await?;
         let views = views.into_iter().map(|view| self.with_latest_use(view)).collect();
@@ -43,27 +43,27 @@ impl Authority {
     }
 
     /// Shows a token of the caller's or of an org, with all that its viewer may see of it.
-    pub async fn get_token(
-        &self,
+    pub async fn get(
+        self,
         credential: &Credential,
         whose: &Whose,
         which: &Which,
     ) -> Result<Shown, AuthorityError> {
-        let (read, by) = self.read_as(credential, Operation::GetToken, whose).await?;
-        let token = self.find_token(&read, &by, whose, which).await?;
+        let (read, by) = self.0.read_as(credential, Operation::GetToken, whose).await?;
+        let token = self.find(&read, &by, whose, which).await?;
         let view = self.view(&read, token).await?;
         Ok(Shown { view: self.whole(&read, &by, view).await?, now: read.now() })
     }
 
     /// Lists the personal tokens of others that may have power in an org, for its admins.
     pub async fn list_personal_tokens(
-        &self,
+        self,
         credential: &Credential,
         slug: &OrgSlug,
         page: TokenPage,
     ) -> Result<Listed, AuthorityError> {
         let whose = Whose::Org(slug.clone());
-        let (read, by) = self.read_as(credential, Operation::ListPersonalTokens, &whose).await?;
+        let (read, by) = self.0.read_as(credential, Operation::ListPersonalTokens, &whose).await?;
         let tokens = read.list_tokens_of_org(by.org()?.id, false, page).await?;
         let full = u64::try_from(tokens.len()).is_ok_and(|count| count == page.limit);
         let next = tokens.last().filter(|_| full).map(|token| Cursor { key: Key::Micros(0), id: token.id });
@@ -73,23 +73,23 @@ impl Authority {
     }
 
     /// A token as its owner sees it in a list.
-    pub(crate) async fn view(&self, read: &Read, token: Token) -> Result<TokenView, AuthorityError> {
+    pub(crate) async fn view(self, read: &Read, token: Token) -> Result<TokenView, AuthorityError> {
         let mut views = read.view_tokens(vec![token]).await?;
         let view = views.pop().expect("a view for each token");
         Ok(self.with_latest_use(view))
     }
 
     /// Completes what the store knows of last uses by what is not yet written down.
-    pub(crate) fn with_latest_use(&self, mut view: TokenView) -> TokenView {
+    pub(crate) fn with_latest_use(self, mut view: TokenView) -> TokenView {
         for secret in &mut view.secrets {
-            secret.last_use = self.uses.latest(secret.record.id, secret.last_use);
+            secret.last_use = self.0.uses.latest(secret.record.id, secret.last_use);
         }
         view
     }
 
     /// Completes a view: from where the token was used, and to a session by whom and why it was revoked.
-    async fn whole(&self, read: &Read, by: &Admitted, view: TokenView) -> Result<TokenView, AuthorityError> {
-        let used_from = self.uses.with_noted(&view, read.used_from(view.token.id).await?);
+    async fn whole(self, read: &Read, by: &Admitted, view: TokenView) -> Result<TokenView, AuthorityError> {
+        let used_from = self.0.uses.with_noted(&view, read.used_from(view.token.id).await?);
         let revocation = match &by.caller {
             Caller::Session { .. } => revocation(read, &view.token).await?,
             Caller::Console | Caller::Token { .. } | Caller::Service { .. } => None,

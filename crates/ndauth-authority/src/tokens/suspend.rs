@@ -6,73 +6,75 @@ use ndauth_store::Read;
 use super::which::{Which, no_token};
 use crate::access::{Kind, Operation, Whose};
 use crate::change::{Changed, Changing, Done};
-use crate::{Authority, AuthorityError, Credential};
+use crate::{AuthorityError, Credential, TokenWing};
 
-impl Authority {
+impl TokenWing<'_> {
     /// Suspends a token of the caller's, of an org, or anybody's for the operator.
-    pub async fn suspend_token(
-        &self,
+    pub async fn suspend(
+        self,
         credential: &Credential,
         whose: &Whose,
         which: &Which,
     ) -> Result<Changed<TokenView>, AuthorityError> {
-        self.change(credential, Operation::SuspendToken, whose, |changing| async move {
-            let token = self.hold_token(&changing, whose, which).await?;
-            let level = level(&changing);
-            self.suspend(changing, token, level).await
-        })
-        .await
+        self.0
+            .change(credential, Operation::SuspendToken, whose, |changing| async move {
+                let token = self.hold(&changing, whose, which).await?;
+                let level = level(&changing);
+                self.suspend_at(changing, token, level).await
+            })
+            .await
     }
 
     /// Resumes a token of the caller's, of an org, or anybody's for the operator.
-    pub async fn resume_token(
-        &self,
+    pub async fn resume(
+        self,
         credential: &Credential,
         whose: &Whose,
         which: &Which,
     ) -> Result<Changed<TokenView>, AuthorityError> {
-        self.change(credential, Operation::ResumeToken, whose, |changing| async move {
-            let token = self.hold_token(&changing, whose, which).await?;
-            let level = level(&changing);
-            self.resume(changing, token, level).await
-        })
-        .await
+        self.0
+            .change(credential, Operation::ResumeToken, whose, |changing| async move {
+                let token = self.hold(&changing, whose, which).await?;
+                let level = level(&changing);
+                self.resume_at(changing, token, level).await
+            })
+            .await
     }
 
     /// Suspends in an org a personal token that may have power there.
     pub async fn suspend_personal_token(
-        &self,
+        self,
         credential: &Credential,
         slug: &OrgSlug,
         id: TokenId,
     ) -> Result<Changed<TokenView>, AuthorityError> {
         let whose = Whose::Org(slug.clone());
         let suspended =
-            self.change(credential, Operation::SuspendPersonalToken, &whose, |changing| async move {
+            self.0.change(credential, Operation::SuspendPersonalToken, &whose, |changing| async move {
                 let (token, level) = personal_token(&changing, id).await?;
-                self.suspend(changing, token, level).await
+                self.suspend_at(changing, token, level).await
             });
         suspended.await.map(|done| done.map(|view: TokenView| view.as_seen_in(slug)))
     }
 
     /// Resumes in an org a personal token that was suspended there.
     pub async fn resume_personal_token(
-        &self,
+        self,
         credential: &Credential,
         slug: &OrgSlug,
         id: TokenId,
     ) -> Result<Changed<TokenView>, AuthorityError> {
         let whose = Whose::Org(slug.clone());
         let resumed =
-            self.change(credential, Operation::ResumePersonalToken, &whose, |changing| async move {
+            self.0.change(credential, Operation::ResumePersonalToken, &whose, |changing| async move {
                 let (token, level) = personal_token(&changing, id).await?;
-                self.resume(changing, token, level).await
+                self.resume_at(changing, token, level).await
             });
         resumed.await.map(|done| done.map(|view: TokenView| view.as_seen_in(slug)))
     }
 
-    async fn suspend(
-        &self,
+    async fn suspend_at(
+        self,
         changing: Changing,
         token: Token,
         level: Level,
@@ -86,8 +88,8 @@ impl Authority {
         self.ended(changing, token, Change::TokenSuspended { token: id, level }).await
     }
 
-    async fn resume(
-        &self,
+    async fn resume_at(
+        self,
         changing: Changing,
         token: Token,
         level: Level,
@@ -110,7 +112,7 @@ impl Authority {
 
     /// Ends a change of a token, and shows it as it is then.
     async fn ended(
-        &self,
+        self,
         changing: Changing,
         token: Token,
         change: Change,

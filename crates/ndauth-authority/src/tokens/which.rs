@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::access::{Admitted, Reach, Whose};
 use crate::change::Changing;
 use crate::reading::account;
-use crate::{Authority, AuthorityError};
+use crate::{AuthorityError, TokenWing};
 
 /// Which of somebody's tokens.
 #[derive(Clone, Debug)]
@@ -25,10 +25,10 @@ const SHORTEST: usize = 8;
 /// How many tokens of one beginning are told apart.
 const MOST: u64 = 10;
 
-impl Authority {
+impl TokenWing<'_> {
     /// The token that a request is about, in the state that a view shows.
-    pub(crate) async fn find_token(
-        &self,
+    pub(crate) async fn find(
+        self,
         read: &Read,
         by: &Admitted,
         whose: &Whose,
@@ -44,17 +44,17 @@ impl Authority {
             Whose::Account(handle) => Some(Owner::Account(account(read, handle).await?.id)),
             Whose::Anyone => None,
         };
-        find(read, owner, which).await
+        search(read, owner, which).await
     }
 
     /// The same, and nobody else changes it until the change ends.
-    pub(crate) async fn hold_token(
-        &self,
+    pub(crate) async fn hold(
+        self,
         changing: &Changing,
         whose: &Whose,
         which: &Which,
     ) -> Result<Token, AuthorityError> {
-        let token = self.find_token(changing, &changing.by, whose, which).await?;
+        let token = self.find(changing, &changing.by, whose, which).await?;
         changing.lock_token(token.id).await?.ok_or_else(|| no_token(&token.name))
     }
 }
@@ -75,7 +75,7 @@ impl Which {
 }
 
 /// The token of an owner, or of anybody, that goes by this. Another's is as unknown as one that does not exist.
-async fn find(read: &Read, owner: Option<Owner>, which: &Which) -> Result<Token, AuthorityError> {
+async fn search(read: &Read, owner: Option<Owner>, which: &Which) -> Result<Token, AuthorityError> {
     let (text, named) = match which {
         Which::Id(id) => {
             let token =

@@ -11,15 +11,15 @@ use crate::access::Operation;
 use crate::change::{Done, Uncalled};
 use crate::observations::follow_ups::{DAY, FollowUp, What};
 use crate::tokens::{HeldFamily, level_in};
-use crate::{Authority, AuthorityError};
+use crate::{AuthorityError, ValidationWing};
 
 /// The use of a secret that retired longer ago suspends nothing: such secrets lie in too many places.
 const REUSE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-impl Authority {
+impl ValidationWing<'_> {
     /// Runs the effects of an answer, once it is final.
     pub(crate) fn run_effects<'q>(
-        &self,
+        self,
         effects: Effects<'_>,
         client: impl Fn(usize) -> Option<&'q ClientName>,
     ) {
@@ -29,32 +29,32 @@ impl Authority {
                     let record = family.secret(which);
                     if let Some(counts) = noted.due(access, last.at, last.address) {
                         let client = client(question).cloned();
-                        self.uses.note(Use { secret: record.id, client, last, counts });
+                        self.0.uses.note(Use { secret: record.id, client, last, counts });
                     }
-                    self.follow_ups.used(Lineage::Token(family.token.id), record, last.at);
+                    self.0.follow_ups.used(Lineage::Token(family.token.id), record, last.at);
                 }
-                Effect::Used { family, record, at } => self.follow_ups.used(family, record, at),
+                Effect::Used { family, record, at } => self.0.follow_ups.used(family, record, at),
                 Effect::Reused { family, record, at, from } => {
-                    self.follow_ups.reused(family, record, at, from);
+                    self.0.follow_ups.reused(family, record, at, from);
                 }
             }
         }
     }
 
     /// Writes down all observed uses. Those that cannot be written are kept.
-    pub async fn write_uses(&self) -> Result<(), AuthorityError> {
-        Ok(self.uses.write(&self.store).await?)
+    pub async fn write_uses(self) -> Result<(), AuthorityError> {
+        Ok(self.0.uses.write(&self.0.store).await?)
     }
 
     /// Waits until there is a follow-up.
-    pub async fn something_to_follow(&self) {
-        self.follow_ups.filled().await;
+    pub async fn something_to_follow(self) {
+        self.0.follow_ups.filled().await;
     }
 
     /// Does all follow-ups. Those that cannot be done now wait.
-    pub async fn follow_up(&self) -> Result<(), AuthorityError> {
-        while let Some(next) = self.follow_ups.take() {
-            let done = self.change_uncalled(Operation::ValidateToken, |uncalled| async move {
+    pub async fn follow_up(self) -> Result<(), AuthorityError> {
+        while let Some(next) = self.0.follow_ups.take() {
+            let done = self.0.change_uncalled(Operation::ValidateToken, |uncalled| async move {
                 match next.what {
                     What::Used => confirm_used(uncalled, &next).await,
                     What::Reused => self.record_reuse(uncalled, &next).await,
@@ -67,7 +67,7 @@ impl Authority {
                 Ok(_) | Err((Reason::CommittedUnconfirmed, _)) => {}
                 // It is looked at again whether it was done.
                 Err((Reason::Unavailable | Reason::OutcomeUnknown, error)) => {
-                    self.follow_ups.put_back(next);
+                    self.0.follow_ups.put_back(next);
                     return Err(error);
                 }
                 Err((_, error)) => {
@@ -80,11 +80,7 @@ impl Authority {
 
     /// Records once a day that a retired secret was presented, and suspends its token where an org's policy says so. Says
     /// whether it did.
-    async fn record_reuse(
-        &self,
-        uncalled: Uncalled,
-        reused: &FollowUp,
-    ) -> Result<Done<bool>, AuthorityError> {
+    async fn record_reuse(self, uncalled: Uncalled, reused: &FollowUp) -> Result<Done<bool>, AuthorityError> {
         let Some(held) = HeldFamily::hold(&uncalled, reused.family).await? else {
             return Ok(uncalled.observed(false));
         };
@@ -100,7 +96,7 @@ impl Authority {
         uncalled.set_reused(reused.secret, reused.at).await?;
         let mut suspended = Vec::new();
         if let Some(token) = held.token.as_ref().filter(|_| uncalled.now().since(retired) <= REUSE) {
-            for (org, policies) in self.orgs_of(&uncalled, token).await? {
+            for (org, policies) in self.0.tokens().orgs_of(&uncalled, token).await? {
                 let level = level_in(org.id, token);
                 let known = token.suspensions.iter().any(|suspension| suspension.level == level);
                 if !known && policies.at(uncalled.now()).suspend_on_reuse {

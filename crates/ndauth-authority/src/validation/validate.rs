@@ -13,7 +13,7 @@ use ndauth_store::{StoreError, Use};
 use crate::access::{Kind, Operation, held};
 use crate::validation::mirror::effects::{Effect, Effects};
 use crate::validation::mirror::{self, Found, Known, Stale, StaleCause, View, asking};
-use crate::{Authority, AuthorityError, Caller, Credential};
+use crate::{AuthorityError, Caller, Credential, ValidationWing};
 
 /// What a service asks.
 pub struct Question<'a> {
@@ -91,11 +91,11 @@ impl<'a> Asked<'a> {
     }
 }
 
-impl Authority {
+impl ValidationWing<'_> {
     /// Says whether a secret may do a thing, to `tell`, which makes of it what is sent. It may be called
     /// more than once; the last counts. An error means that it could not be decided.
     pub async fn validate<T>(
-        &self,
+        self,
         credential: &Credential,
         question: &Question<'_>,
         tell: impl Fn(Verdict<'_>) -> T,
@@ -108,7 +108,7 @@ impl Authority {
 
     /// The same, where it can be said at once. `None` where that takes a fresher state: it is to be waited for.
     pub fn validate_now<T>(
-        &self,
+        self,
         credential: &Credential,
         question: &Question<'_>,
         tell: impl Fn(Verdict<'_>) -> T,
@@ -124,7 +124,7 @@ impl Authority {
 
     /// Judges one secret, and lets it be told.
     fn one<T>(
-        &self,
+        self,
         asked: &Asked<'_>,
         tell: impl Fn(Verdict<'_>) -> T,
     ) -> impl for<'v> Fn(&View<'v>, &'v Service, &mut Effects<'v>) -> (Told<T>, bool) {
@@ -135,17 +135,17 @@ impl Authority {
         }
     }
 
-    fn counted<T>(&self, answer: Answer<Told<T>>) -> Result<Answer<T>, AuthorityError> {
+    fn counted<T>(self, answer: Answer<Told<T>>) -> Result<Answer<T>, AuthorityError> {
         let Answer { told, sequence, evaluated_at, stale } = answer;
         let (told, reason) = told?;
-        self.tally.count(reason);
+        self.0.tally.count(reason);
         Ok(Answer { told, sequence, evaluated_at, stale })
     }
 
     /// Says of each of many secrets whether it may do a thing, all as of one state. An error for one of
     /// them means that something stored makes no sense, and says neither yes nor no.
     pub async fn validate_all<T>(
-        &self,
+        self,
         credential: &Credential,
         questions: &[Question<'_>],
         tell: impl Fn(Verdict<'_>) -> T,
@@ -163,7 +163,7 @@ impl Authority {
         let answer = self.ask(Stale::WithinGrace, judge, client).await??;
         let told = answer.told.into_iter().map(|told| {
             told.map(|(told, reason)| {
-                self.tally.count(reason);
+                self.0.tally.count(reason);
                 told
             })
         });
@@ -178,7 +178,7 @@ impl Authority {
     /// Says whether a secret may do a thing, and what that follows from, where the service may keep it: as of a
     /// state that takes at least this event into account.
     pub async fn resolve<T>(
-        &self,
+        self,
         credential: &Credential,
         question: &Question<'_>,
         at_least: u64,
@@ -204,7 +204,7 @@ impl Authority {
 
     /// What a service keeps of a secret, where it hears of what happens to it.
     fn kept(
-        &self,
+        self,
         view: &View<'_>,
         service: &Service,
         asked: &Asked<'_>,
@@ -222,24 +222,24 @@ impl Authority {
     }
 
     /// Notes the uses that a service reports.
-    pub(crate) fn note_passed(&self, secret: &SecretHash, uses: impl IntoIterator<Item = Use>) {
-        let (_, state) = self.mirror.confirmed_state();
+    pub(crate) fn note_passed(self, secret: &SecretHash, uses: impl IntoIterator<Item = Use>) {
+        let (_, state) = self.0.mirror.confirmed_state();
         let known = asking(|view, _| match view.secret(secret) {
             Some(Known::Service(known)) => Some((view.now, known.1.states_address)),
             _ => None,
         });
-        let looked = self.mirror.look(&state, SinceBoot::now(), known, |_| {});
+        let looked = self.0.mirror.look(&state, SinceBoot::now(), known, |_| {});
         let Some(Some((now, states_address))) = looked else { return };
         for noted in uses {
             let LastUse { at, address } = noted.last;
             let last = LastUse { at: at.min(now), address: address.filter(|_| states_address) };
-            self.uses.note(Use { last, ..noted });
+            self.0.uses.note(Use { last, ..noted });
         }
     }
 
     /// The secret of a service that may ask this, as far as that shows without looking.
     pub(crate) fn service_secret(
-        &self,
+        self,
         credential: &Credential,
         operation: Operation,
     ) -> Result<(SecretHash, Option<IpAddr>), AuthorityError> {
@@ -261,7 +261,7 @@ impl Authority {
     /// A question of a service to the mirror, which it asks once it is known and admitted. What it asks says, too,
     /// whether it met a secret that is not there.
     pub(crate) fn judge<T>(
-        &self,
+        self,
         credential: &Credential,
         operation: Operation,
         ask: impl for<'v> Fn(&View<'v>, &'v Service, &mut Effects<'v>) -> (T, bool),
@@ -281,14 +281,14 @@ impl Authority {
 
     /// The service that presents this secret, if it may ask.
     pub(crate) fn admit_service<'v>(
-        &self,
+        self,
         view: &View<'v>,
         hash: &SecretHash,
         from: Option<IpAddr>,
         operation: Operation,
         effects: &mut Effects<'v>,
     ) -> Result<&'v Service, AuthorityError> {
-        self.standing.admit(operation, view.installation())?;
+        self.0.standing.admit(operation, view.installation())?;
         match view.secret(hash).ok_or(Refusal::Unknown)? {
             Known::Service(known) => {
                 let (record, service) = &**known;
@@ -306,7 +306,7 @@ impl Authority {
     /// Judges one secret, the so-manieth of those that were asked about. Gives the verdict, and the reason if it is a
     /// refusal. Where the secret is not there it says so, too.
     fn verdict<'v: 'a, 'a>(
-        &self,
+        self,
         view: &View<'v>,
         service: &'v Service,
         (index, asked): (usize, &'a Asked<'a>),

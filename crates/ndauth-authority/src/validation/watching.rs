@@ -48,9 +48,10 @@ impl Authority {
     /// Begins a watch for a service, if it may.
     pub async fn watch(self: &Arc<Self>, credential: &Credential) -> Result<Watcher, AuthorityError> {
         let operation = Operation::WatchRevocations;
-        let (secret, from) = self.service_secret(credential, operation)?;
-        let judge = self.judge(credential, operation, |_, _, _| ((), false))?;
-        self.ask(Stale::Never, judge, |_| None).await??;
+        let validation = self.validation();
+        let (secret, from) = validation.service_secret(credential, operation)?;
+        let judge = validation.judge(credential, operation, |_, _, _| ((), false))?;
+        validation.ask(Stale::Never, judge, |_| None).await??;
         let news = self.mirror.news();
         Ok(Watcher { authority: Arc::clone(self), secret, from, heard: None, rules: None, news })
     }
@@ -85,7 +86,8 @@ impl Watcher {
         let moment = SinceBoot::now();
         let news = loop {
             let hear = asking(|view, effects| self.hear(view, effects));
-            let run_effects = |effects: Effects<'_>| self.authority.run_effects(effects, |_| None);
+            let run_effects =
+                |effects: Effects<'_>| self.authority.validation().run_effects(effects, |_| None);
             if let Some(news) = self.authority.mirror.look(&state, moment, hear, run_effects) {
                 break news?;
             }
@@ -100,7 +102,8 @@ impl Watcher {
 
     fn hear<'v>(&self, view: &View<'v>, effects: &mut Effects<'v>) -> Result<News, AuthorityError> {
         let operation = Operation::WatchRevocations;
-        let service = self.authority.admit_service(view, &self.secret, self.from, operation, effects)?;
+        let service =
+            self.authority.validation().admit_service(view, &self.secret, self.from, operation, effects)?;
         let recent = view.recent().lock().unwrap_or_else(PoisonError::into_inner);
         let head = recent
             .head(view.sequence)
@@ -116,7 +119,7 @@ impl Watcher {
 
     /// Notes the uses of secrets that the service let pass by itself.
     pub fn note(&self, uses: impl IntoIterator<Item = Use>) {
-        self.authority.note_passed(&self.secret, uses);
+        self.authority.validation().note_passed(&self.secret, uses);
     }
 }
 

@@ -12,7 +12,7 @@ use crate::access::held::OwnerName;
 use crate::access::{Operation, Whose};
 use crate::validation::mirror::effects::{Effect, Effects};
 use crate::validation::mirror::{Found, Known, Stale, View, asking};
-use crate::{Authority, AuthorityError, Caller, Credential, Life};
+use crate::{AuthorityError, Caller, Credential, Life, ValidationWing};
 
 /// Who a caller is.
 #[derive(Debug)]
@@ -36,9 +36,9 @@ pub enum Identity {
     Service(Service, Orgs<OrgSlug>),
 }
 
-impl Authority {
+impl ValidationWing<'_> {
     /// Says who the caller is.
-    pub async fn who_am_i(&self, credential: &Credential) -> Result<WhoAmI, AuthorityError> {
+    pub async fn who_am_i(self, credential: &Credential) -> Result<WhoAmI, AuthorityError> {
         if let Credential::Secret { secret, from, client, life } = credential
             && matches!(secret.kind(), SecretKind::Personal | SecretKind::Org | SecretKind::Service)
         {
@@ -48,7 +48,7 @@ impl Authority {
             }
             return Ok(who);
         }
-        let (read, by) = self.read_as(credential, Operation::WhoAmI, &Whose::Mine).await?;
+        let (read, by) = self.0.read_as(credential, Operation::WhoAmI, &Whose::Mine).await?;
         let identity = match by.caller {
             Caller::Session { account, session, prefix, .. } => Identity::Session(account, session, prefix),
             Caller::Console | Caller::Token { .. } | Caller::Service { .. } => return Err(by.refused()),
@@ -58,7 +58,7 @@ impl Authority {
 
     /// Says whose a token's or a service's secret is, from the mirror.
     async fn who_presents(
-        &self,
+        self,
         hash: &SecretHash,
         from: Option<IpAddr>,
         client: Option<&ClientName>,
@@ -72,13 +72,13 @@ impl Authority {
     }
 
     fn whose<'v>(
-        &self,
+        self,
         view: &View<'v>,
         hash: &SecretHash,
         from: Option<IpAddr>,
         effects: &mut Effects<'v>,
     ) -> Result<(Identity, Option<Life>), AuthorityError> {
-        self.standing.admit(Operation::WhoAmI, view.installation())?;
+        self.0.standing.admit(Operation::WhoAmI, view.installation())?;
         match view.secret(hash).ok_or(Refusal::Unknown)? {
             Known::Service(known) => {
                 let (record, service) = &**known;
@@ -112,8 +112,8 @@ impl Authority {
 
     /// Lists the orgs where the caller's account is a member, by slug; for a token, those of them in
     /// which it offers power; for an org's token, that org.
-    pub async fn list_orgs(&self, credential: &Credential) -> Result<Vec<Membership>, AuthorityError> {
-        let (read, by) = self.read_as(credential, Operation::ListOrgs, &Whose::Mine).await?;
+    pub async fn list_orgs(self, credential: &Credential) -> Result<Vec<Membership>, AuthorityError> {
+        let (read, by) = self.0.read_as(credential, Operation::ListOrgs, &Whose::Mine).await?;
         let token = by.presented();
         if let Some(OwnerName::Org(org)) = token.map(|held| &held.owner) {
             return Ok(vec![Membership { org: org.clone(), role: Role::Admin }]);

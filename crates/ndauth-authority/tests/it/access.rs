@@ -52,7 +52,7 @@ async fn prepare(world: &World, row: &Row) {
         | Operation::ResumeToken
         | Operation::ExplainToken => {
             let whose = if row.kind == Kind::Org { &in_org("ops") } else { MINE };
-            let _ = authority.create_token(&world.eve, whose, &token_of(row.kind, "victim")).await;
+            let _ = authority.tokens().create(&world.eve, whose, &token_of(row.kind, "victim")).await;
         }
         Operation::RemoveMember => world.member("ops", "temp", Role::Ro).await,
         Operation::DeleteOrg => {
@@ -61,12 +61,12 @@ async fn prepare(world: &World, row: &Row) {
                 name: None,
                 admin: None,
             };
-            let _ = authority.create_org(&CONSOLE, &org).await;
+            let _ = authority.orgs().create(&CONSOLE, &org).await;
         }
         Operation::RevokeService | Operation::RotateService => {
             let name = "victim".parse().expect("a name");
             let new = NewService { name, orgs: Orgs::All, states_address: false };
-            let _ = authority.create_service(&CONSOLE, &new).await;
+            let _ = authority.operator().create_service(&CONSOLE, &new).await;
         }
         _ => {}
     }
@@ -94,70 +94,79 @@ async fn call(world: &World, caller: &Credential, row: &Row, asked: &Minted) -> 
     };
     match row.operation {
         Operation::CreateToken => {
-            authority.create_token(caller, whose, &token_of(row.kind, &fresh)).await.map(drop)
+            authority.tokens().create(caller, whose, &token_of(row.kind, &fresh)).await.map(drop)
         }
-        Operation::ListTokens => authority.list_tokens(caller, whose, PAGE).await.map(drop),
-        Operation::GetToken => authority.get_token(caller, whose, victim).await.map(drop),
-        Operation::UpdateToken => authority.update_token(caller, whose, victim, Some(&None)).await.map(drop),
-        Operation::RevokeToken => authority.revoke_token(caller, whose, victim, UNNEEDED).await.map(drop),
+        Operation::ListTokens => authority.tokens().list(caller, whose, PAGE).await.map(drop),
+        Operation::GetToken => authority.tokens().get(caller, whose, victim).await.map(drop),
+        Operation::UpdateToken => {
+            authority.tokens().update(caller, whose, victim, Some(&None)).await.map(drop)
+        }
+        Operation::RevokeToken => authority.tokens().revoke(caller, whose, victim, UNNEEDED).await.map(drop),
         // What the token is not fit for is not the table's to say.
         Operation::RotateToken => {
-            behind(authority.rotate_token(caller, whose, victim, Duration::ZERO, None).await)
+            behind(authority.tokens().rotate(caller, whose, victim, Duration::ZERO, None).await)
         }
-        Operation::ConfirmRotation => behind(authority.confirm_rotation(caller, whose, victim, None).await),
-        Operation::DropRotation => behind(authority.drop_rotation(caller, whose, victim).await),
-        Operation::RetireSecret => behind(authority.retire_secret(caller, whose, victim, true).await),
-        Operation::RenewToken => behind(authority.renew_token(caller, whose, victim, None).await),
-        Operation::SuspendToken => authority.suspend_token(caller, whose, victim).await.map(drop),
-        Operation::ResumeToken => authority.resume_token(caller, whose, victim).await.map(drop),
+        Operation::ConfirmRotation => {
+            behind(authority.tokens().confirm_rotation(caller, whose, victim, None).await)
+        }
+        Operation::DropRotation => behind(authority.tokens().drop_rotation(caller, whose, victim).await),
+        Operation::RetireSecret => {
+            behind(authority.tokens().retire_secret(caller, whose, victim, true).await)
+        }
+        Operation::RenewToken => behind(authority.tokens().renew(caller, whose, victim, None).await),
+        Operation::SuspendToken => authority.tokens().suspend(caller, whose, victim).await.map(drop),
+        Operation::ResumeToken => authority.tokens().resume(caller, whose, victim).await.map(drop),
         Operation::RevokeAllTokens => {
-            authority.preview_revoke_all(caller, whose, Some(Timestamp::MIN)).await.map(drop)
+            authority.tokens().preview_revoke_all(caller, whose, Some(Timestamp::MIN)).await.map(drop)
         }
         Operation::SuspendPersonalToken => {
-            let done = authority.suspend_personal_token(caller, &slug, asked.view.token.id).await.map(drop);
-            let _ = authority.resume_personal_token(&world.eve, &slug, asked.view.token.id).await;
+            let done =
+                authority.tokens().suspend_personal_token(caller, &slug, asked.view.token.id).await.map(drop);
+            let _ = authority.tokens().resume_personal_token(&world.eve, &slug, asked.view.token.id).await;
             done
         }
         Operation::ResumePersonalToken => {
-            authority.resume_personal_token(caller, &slug, asked.view.token.id).await.map(drop)
+            authority.tokens().resume_personal_token(caller, &slug, asked.view.token.id).await.map(drop)
         }
         Operation::ListPersonalTokens => {
             let page = TokenPage { include_revoked: false, after: None, limit: 10 };
-            authority.list_personal_tokens(caller, &slug, page).await.map(drop)
+            authority.tokens().list_personal_tokens(caller, &slug, page).await.map(drop)
         }
         Operation::FreezeOrg => {
-            let done = authority.freeze_org(caller, &slug).await.map(drop);
-            let _ = authority.unfreeze_org(&CONSOLE, &slug).await;
+            let done = authority.orgs().freeze(caller, &slug).await.map(drop);
+            let _ = authority.orgs().unfreeze(&CONSOLE, &slug).await;
             done
         }
-        Operation::UnfreezeOrg => authority.unfreeze_org(caller, &slug).await.map(drop),
-        Operation::TidyUp => authority.tidy_up_now(caller).await.map(drop),
+        Operation::UnfreezeOrg => authority.orgs().unfreeze(caller, &slug).await.map(drop),
+        Operation::TidyUp => authority.operator().tidy_up_now(caller).await.map(drop),
         Operation::ExplainToken => {
             let (whose, subject) = (whose.clone(), Subject::Token(victim.clone()));
             let inquiry = Inquiry { whose, subject, org: None, question: None, service: None, address: None };
-            authority.explain(caller, &inquiry).await.map(drop)
+            authority.tokens().explain(caller, &inquiry).await.map(drop)
         }
-        Operation::ValidateToken => verdict(authority.validate(caller, &question, keep).await?.told),
+        Operation::ValidateToken => {
+            verdict(authority.validation().validate(caller, &question, keep).await?.told)
+        }
         Operation::ValidateTokens => {
-            verdict(authority.validate_all(caller, &[question], keep).await?.told.remove(0)?)
+            verdict(authority.validation().validate_all(caller, &[question], keep).await?.told.remove(0)?)
         }
-        Operation::Resolve => {
-            verdict(authority.resolve(caller, &question, 0, |verdict, _| keep(verdict)).await?.told)
-        }
+        Operation::Resolve => verdict(
+            authority.validation().resolve(caller, &question, 0, |verdict, _| keep(verdict)).await?.told,
+        ),
         Operation::WatchRevocations => world.authority.watch(caller).await?.catch_up().map(drop),
-        Operation::WhoAmI => authority.who_am_i(caller).await.map(drop),
-        Operation::ListOrgs => authority.list_orgs(caller).await.map(drop),
+        Operation::WhoAmI => authority.validation().who_am_i(caller).await.map(drop),
+        Operation::ListOrgs => authority.validation().list_orgs(caller).await.map(drop),
         Operation::ListPermissions => authority.list_permissions(caller).await.map(drop),
         Operation::CreateOrg => {
             let new = NewOrg { slug: fresh.parse().expect("a slug"), name: None, admin: None };
-            authority.create_org(caller, &new).await.map(drop)
+            authority.orgs().create(caller, &new).await.map(drop)
         }
-        Operation::GetOrg => authority.get_org(caller, &slug).await.map(drop),
-        Operation::ListMembers => authority.list_members(caller, &slug).await.map(drop),
-        Operation::SetMember => authority.set_member(caller, &slug, &handle, Role::Rw).await.map(drop),
-        Operation::RemoveMember => authority.remove_member(caller, &slug, &temp).await.map(drop),
-        Operation::GetOrgPolicy => authority.get_policies(caller, &slug).await.map(drop),
-        Operation::SetOrgPolicy => authority.set_policy(caller, &slug, &open).await.map(drop),
+        Operation::GetOrg => authority.orgs().get(caller, &slug).await.map(drop),
+        Operation::ListMembers => authority.orgs().list_members(caller, &slug).await.map(drop),
+        Operation::SetMember => authority.orgs().set_member(caller, &slug, &handle, Role::Rw).await.map(drop),
+        Operation::RemoveMember => authority.orgs().remove_member(caller, &slug, &temp).await.map(drop),
+        Operation::GetOrgPolicy => authority.orgs().get_policies(caller, &slug).await.map(drop),
+        Operation::SetOrgPolicy => authority.orgs().set_policy(caller, &slug, &open).await.map(drop),
         Operation::CreateAccount => {
             let new = NewAccount {
                 handle: fresh.parse().expect("a handle"),
@@ -165,64 +174,68 @@ async fn call(world: &World, caller: &Credential, row: &Row, asked: &Minted) -> 
                 name: None,
                 operator: true,
             };
-            authority.create_account(caller, &new).await.map(drop)
+            authority.operator().create_account(caller, &new).await.map(drop)
         }
-        Operation::DisableAccount => authority.enable_account(caller, &handle).await.map(drop),
+        Operation::DisableAccount => authority.operator().enable_account(caller, &handle).await.map(drop),
         Operation::DeleteOrg => {
-            let latest = authority.list_every_org(&CONSOLE).await.expect("listed").rows;
+            let latest = authority.operator().list_every_org(&CONSOLE).await.expect("listed").rows;
             let mut gone = latest.into_iter().filter(|view| view.org.slug.as_str().starts_with("gone-"));
             let org = gone.find(|view| view.org.deleted_at.is_none()).expect("one was prepared").org;
-            authority.delete_org(caller, &org.slug).await.map(drop)
+            authority.orgs().delete(caller, &org.slug).await.map(drop)
         }
-        Operation::IssueSession => authority.issue_session(caller, &handle, days(1)).await.map(drop),
+        Operation::IssueSession => {
+            authority.operator().issue_session(caller, &handle, days(1)).await.map(drop)
+        }
         Operation::CreateService => {
             let name = fresh.parse().expect("a name");
             let new = NewService { name, orgs: Orgs::All, states_address: false };
-            authority.create_service(caller, &new).await.map(drop)
+            authority.operator().create_service(caller, &new).await.map(drop)
         }
         Operation::RevokeService => {
-            authority.revoke_service(caller, &"victim".parse().expect("a name")).await.map(drop)
+            authority.operator().revoke_service(caller, &"victim".parse().expect("a name")).await.map(drop)
         }
         Operation::ApplyCatalogue => {
             let present = authority.list_permissions(&CONSOLE).await.expect("listed").document();
-            authority.apply_catalogue(caller, &present).await.map(drop)
+            authority.operator().apply_catalogue(caller, &present).await.map(drop)
         }
-        Operation::Inspect => authority.list_accounts(caller).await.map(drop),
-        Operation::ExportEvents => authority.export_events(caller, 0).await.map(drop),
+        Operation::Inspect => authority.operator().list_accounts(caller).await.map(drop),
+        Operation::ExportEvents => authority.operator().export_events(caller, 0).await.map(drop),
         // What PostgreSQL cannot do is told behind the door; who may not comes no further.
-        Operation::Backup => match authority.back_up(caller, Path::new("/nonexistent/copy.db")).await {
-            Err(AuthorityError::Copy(_)) => Ok(()),
-            other => other.map(drop),
-        },
+        Operation::Backup => {
+            match authority.operator().back_up(caller, Path::new("/nonexistent/copy.db")).await {
+                Err(AuthorityError::Copy(_)) => Ok(()),
+                other => other.map(drop),
+            }
+        }
         Operation::AfterRestore => {
             let none = Settlement::NotBefore(Timestamp::MIN);
-            authority.after_restore(caller, &none).await.map(drop)
+            authority.operator().after_restore(caller, &none).await.map(drop)
         }
-        Operation::SignOut => authority.sign_out(caller, &temp).await.map(drop),
+        Operation::SignOut => authority.operator().sign_out(caller, &temp).await.map(drop),
         Operation::RotateService => {
             let name = "victim".parse().expect("a name");
-            authority.rotate_service(caller, &name, Duration::ZERO).await.map(drop)
+            authority.operator().rotate_service(caller, &name, Duration::ZERO).await.map(drop)
         }
-        Operation::ListSessions => authority.list_my_sessions(caller).await.map(drop),
+        Operation::ListSessions => authority.logins().list_my_sessions(caller).await.map(drop),
         Operation::RevokeSessions => {
             // One that is not there: who is told so came as far as that.
             let none = WhichSessions::One(SessionId::from_uuid(uuid::Uuid::nil()));
-            match authority.revoke_sessions(caller, &none).await {
+            match authority.logins().revoke_sessions(caller, &none).await {
                 Err(AuthorityError::NotFound { what: "session", .. }) => Ok(()),
                 other => other.map(drop),
             }
         }
-        Operation::Invite => authority.invite(caller, &temp).await.map(drop),
-        Operation::IssueLink => authority.sign_in_link(caller, &temp).await.map(drop),
+        Operation::Invite => authority.logins().invite(caller, &temp).await.map(drop),
+        Operation::IssueLink => authority.logins().sign_in_link(caller, &temp).await.map(drop),
         Operation::IdentifyAccount => {
             let identity = Identity { issuer: "https://idp.example".to_owned(), subject: fresh };
-            authority.identify_account(caller, &temp, &identity).await.map(drop)
+            authority.logins().identify_account(caller, &temp, &identity).await.map(drop)
         }
         // A session's secret alone is changed for another: what came as another kind of caller is no subject.
         Operation::IssueTokens => {
             let Credential::Secret { secret, .. } = caller else { return Ok(()) };
             let asked = ExchangeAsked { scope: Some(Scope::Ro), org: None };
-            match authority.exchange(secret.expose(), &Visitor::default(), &asked).await {
+            match authority.logins().exchange(secret.expose(), &Visitor::default(), &asked).await {
                 Ok(_) => Ok(()),
                 Err(GrantError::Failed(error)) => Err(error),
                 Err(_) => Err(AuthorityError::NotPermitted { caller: "no session", verb: row.verb }),
@@ -276,7 +289,12 @@ async fn callers(world: &World) -> Vec<(&'static str, Credential)> {
     let revoked = made(eve, "revoked", |_| ()).await;
     world.revoke(eve, &named("revoked")).await.expect("revoked");
     let disabled = made(&dora, "of the disabled", |_| ()).await;
-    world.authority.disable_account(&CONSOLE, &"dora".parse().expect("a handle")).await.expect("disabled");
+    world
+        .authority
+        .operator()
+        .disable_account(&CONSOLE, &"dora".parse().expect("a handle"))
+        .await
+        .expect("disabled");
     let expired = made(eve, "expired", |new| new.expiry = ExpiryChoice::At(at(60))).await;
     world.clock.set(at(60));
     let ours: fn(&mut NewToken) = |new| {
@@ -311,7 +329,7 @@ async fn callers(world: &World) -> Vec<(&'static str, Credential)> {
         ("service for dev", {
             let orgs = orgs(&["dev"]);
             let new = NewService { name: "dev only".parse().expect("a name"), orgs, states_address: false };
-            presented(&world.authority.create_service(&CONSOLE, &new).await.expect("registered"))
+            presented(&world.authority.operator().create_service(&CONSOLE, &new).await.expect("registered"))
         }),
     ]
 }
@@ -488,7 +506,7 @@ on_both! {
 
     async fn dead_and_foreign_credentials_are_told_apart(world: &World) {
         let unknown: Secret = "ndses_9fefK0k0r4f1UgtpuUsNmC6Fu1W2cqhyY3rNdGb8tg4".parse().expect("a secret");
-        let who = async |credential: &Credential| world.authority.who_am_i(credential).await;
+        let who = async |credential: &Credential| world.authority.validation().who_am_i(credential).await;
         assert_eq!(reason(who(&presented(&unknown)).await), Reason::SecretUnknown);
         for kind in [SecretKind::Refresh, SecretKind::Access] {
             let text = unknown.expose().replace("ndses_", kind.marker());
@@ -496,17 +514,17 @@ on_both! {
             assert_eq!(reason(who(&presented(&secret)).await), Reason::SecretKindNotAccepted);
         }
 
-        world.authority.revoke_service(&CONSOLE, &"registry".parse().expect("a name")).await.expect("revoked");
+        world.authority.operator().revoke_service(&CONSOLE, &"registry".parse().expect("a name")).await.expect("revoked");
         assert_eq!(reason(who(&world.service).await), Reason::ServiceRevoked);
 
         let ada = "ada".parse().expect("a handle");
         let token = presented(&world.create(&new_token("ci")).await.secret);
-        assert!(world.authority.disable_account(&CONSOLE, &ada).await.expect("disabled").changed);
-        assert!(!world.authority.disable_account(&CONSOLE, &ada).await.expect("told").changed);
+        assert!(world.authority.operator().disable_account(&CONSOLE, &ada).await.expect("disabled").changed);
+        assert!(!world.authority.operator().disable_account(&CONSOLE, &ada).await.expect("told").changed);
         assert_eq!(reason(who(&world.ada).await), Reason::AccountDisabled);
         assert_eq!(reason(who(&token).await), Reason::AccountDisabled);
-        assert_eq!(reason(world.authority.issue_session(&CONSOLE, &ada, days(1)).await), Reason::AccountDisabled);
-        assert!(world.authority.enable_account(&CONSOLE, &ada).await.expect("enabled").changed);
+        assert_eq!(reason(world.authority.operator().issue_session(&CONSOLE, &ada, days(1)).await), Reason::AccountDisabled);
+        assert!(world.authority.operator().enable_account(&CONSOLE, &ada).await.expect("enabled").changed);
         assert!(who(&token).await.is_ok());
         assert_eq!(reason(who(&world.ada).await), Reason::SessionRevoked, "who logs in again has sessions again");
 

@@ -28,23 +28,23 @@ on_both! {
             assets.actions.insert("get".to_owned(), action(Role::Ro, &["read:assets"]));
         })
         .await;
-        let tried = world.authority.try_catalogue(&CONSOLE, &next).await.expect("tried");
+        let tried = world.authority.operator().try_catalogue(&CONSOLE, &next).await.expect("tried");
         let told: Vec<String> = tried.value.changes.iter().map(ToString::to_string).collect();
         assert_eq!(told, ["~ read:assets is called get:assets", "- write:assets"]);
         assert_eq!((tried.value.tokens, tried.changed), (1, false));
         assert_eq!(world.refused_permission(&secret, "write:assets").await, None, "nothing was changed");
 
-        let applied = world.authority.apply_catalogue(&CONSOLE, &next).await.expect("applied");
+        let applied = world.authority.operator().apply_catalogue(&CONSOLE, &next).await.expect("applied");
         assert!(applied.changed);
         assert_eq!(world.refused_permission(&secret, "get:assets").await, None);
         assert_eq!(world.refused_permission(&secret, "read:assets").await, None, "services may lag behind");
         assert_eq!(world.refused_permission(&secret, "write:assets").await, Some(Reason::PermissionUnknown));
-        let checked = world.authority.check(&CONSOLE).await.expect("checked");
+        let checked = world.authority.operator().check(&CONSOLE).await.expect("checked");
         assert_eq!(checked.faults, [] as [String; 0]);
         assert_eq!(checked.notes.len(), 2, "{:?}", checked.notes);
         assert!(checked.notes[0].contains("`read:assets`, which is called `get:assets` now"));
         assert!(checked.notes[1].contains("`write:assets`, which is in the catalogue no longer"));
-        let again = world.authority.apply_catalogue(&CONSOLE, &next).await.expect("applied");
+        let again = world.authority.operator().apply_catalogue(&CONSOLE, &next).await.expect("applied");
         assert_eq!((again.value.changes.len(), again.changed), (0, false), "once is enough");
 
         // A second authority on the same database sees it with its next answer.
@@ -55,7 +55,7 @@ on_both! {
             document.types.get_mut("assets").expect("there").actions.insert("write".to_owned(), action(Role::Rw, &[]));
         })
         .await;
-        let revived = other.apply_catalogue(&CONSOLE, &back).await.expect("applied").value.revived;
+        let revived = other.operator().apply_catalogue(&CONSOLE, &back).await.expect("applied").value.revived;
         assert_eq!(revived, 1, "it is told");
         world.catch_up().await;
         assert_eq!(world.refused_permission(&secret, "write:assets").await, None, "as a role that is given back");
@@ -69,7 +69,7 @@ on_both! {
             assets.actions.insert("accept".to_owned(), action(Role::Rw, &["approve:assets"]));
         })
         .await;
-        let error = world.authority.apply_catalogue(&CONSOLE, &next).await.expect_err("refused");
+        let error = world.authority.operator().apply_catalogue(&CONSOLE, &next).await.expect_err("refused");
         assert_eq!(error.reason(), Reason::InvalidArgument);
         assert!(error.to_string().contains("`accept:assets` cannot be what `approve:assets` was"), "{error}");
         assert_eq!(changed(world, |_| ()).await, before);
@@ -79,20 +79,20 @@ on_both! {
         })
         .await;
         world.create(&token_with("ci", |new| new.grants = granted(&["write:assets"]))).await;
-        world.authority.apply_catalogue(&CONSOLE, &dead).await.expect("applied");
+        world.authority.operator().apply_catalogue(&CONSOLE, &dead).await.expect("applied");
         let taken = changed(world, |document| {
             let assets = document.types.get_mut("assets").expect("the type is there");
             assets.actions.remove("approve");
             assets.actions.insert("write".to_owned(), action(Role::Admin, &["approve:assets"]));
         })
         .await;
-        let error = world.authority.apply_catalogue(&CONSOLE, &taken).await.expect_err("refused");
+        let error = world.authority.operator().apply_catalogue(&CONSOLE, &taken).await.expect_err("refused");
         assert!(error.to_string().contains("1 token(s) that live carry `write:assets` from before"), "{error}");
         let ours = changed(world, |document| {
             let assets = document.types.remove("assets").expect("the type is there");
             document.types.insert("tokens".to_owned(), assets);
         })
         .await;
-        assert_eq!(reason(world.authority.apply_catalogue(&CONSOLE, &ours).await), Reason::InvalidArgument);
+        assert_eq!(reason(world.authority.operator().apply_catalogue(&CONSOLE, &ours).await), Reason::InvalidArgument);
     }
 }

@@ -18,30 +18,36 @@ fn registry() -> Label {
 async fn asks(world: &World, service: &Credential) -> Result<(), Reason> {
     let question =
         Question { secret: "", requirement: &Requirement::Identity, client_address: None, client: None };
-    world.authority.validate(service, &question, keep).await.map(drop).map_err(|error| error.reason())
+    world
+        .authority
+        .validation()
+        .validate(service, &question, keep)
+        .await
+        .map(drop)
+        .map_err(|error| error.reason())
 }
 
 on_both! {
     async fn signing_out_ends_sessions_and_nothing_else(world: &World) {
         let token = world.create(&new_token("ci")).await.secret;
         let ada = "ada".parse().expect("a handle");
-        assert_eq!(world.authority.sign_out(&CONSOLE, &ada).await.expect("signed out").value, 1);
-        assert_eq!(reason(world.authority.who_am_i(&world.ada).await), Reason::SessionRevoked);
-        assert!(world.authority.who_am_i(&world.eve).await.is_ok());
+        assert_eq!(world.authority.operator().sign_out(&CONSOLE, &ada).await.expect("signed out").value, 1);
+        assert_eq!(reason(world.authority.validation().who_am_i(&world.ada).await), Reason::SessionRevoked);
+        assert!(world.authority.validation().who_am_i(&world.eve).await.is_ok());
         assert_eq!(world.refused(&token).await, None);
-        let again = world.authority.sign_out(&CONSOLE, &ada).await.expect("told");
+        let again = world.authority.operator().sign_out(&CONSOLE, &ada).await.expect("told");
         assert_eq!((again.value, again.changed), (0, false));
     }
 
     async fn a_service_rotates_with_one_overlap_at_a_time(world: &World) {
-        let rotate = async |overlap| world.authority.rotate_service(&CONSOLE, &registry(), overlap).await;
+        let rotate = async |overlap| world.authority.operator().rotate_service(&CONSOLE, &registry(), overlap).await;
         let rotated = rotate(HOUR).await.expect("rotated");
         assert_eq!(rotated.pending_until, at(900));
         let second = presented(&rotated.secret);
         assert_eq!(asks(world, &world.service).await, Ok(()));
         assert_eq!(reason(rotate(HOUR).await), Reason::RotationPending);
         assert_eq!(asks(world, &second).await, Ok(()));
-        world.authority.follow_up().await.expect("confirmed by its first use");
+        world.authority.validation().follow_up().await.expect("confirmed by its first use");
         assert_eq!(asks(world, &world.service).await, Ok(()));
         assert_eq!(reason(rotate(HOUR).await), Reason::OverlapRuns);
 
@@ -49,7 +55,7 @@ on_both! {
         assert_eq!(asks(world, &world.service).await, Err(Reason::SecretReplaced));
         assert_eq!(asks(world, &second).await, Ok(()));
 
-        let settle = async |settling| world.authority.settle_service(&CONSOLE, &registry(), &settling).await;
+        let settle = async |settling| world.authority.operator().settle_service(&CONSOLE, &registry(), &settling).await;
         let third = presented(&rotate(HOUR).await.expect("rotated again").secret);
         assert!(settle(Settling::Drop).await.expect("dropped").changed);
         let fourth = presented(&rotate(Duration::ZERO).await.expect("at once").secret);
@@ -60,7 +66,7 @@ on_both! {
         ] {
             assert_eq!(asks(world, secret).await, told);
         }
-        let services = world.authority.list_services(&CONSOLE).await.expect("listed").rows;
+        let services = world.authority.operator().list_services(&CONSOLE).await.expect("listed").rows;
         let listed = services.iter().find(|view| view.service.name == registry()).expect("it is there");
         assert_eq!(listed.secrets.len(), 4);
         world.sound().await;
@@ -69,7 +75,7 @@ on_both! {
     async fn the_operator_revokes_anybodys_token(world: &World) {
         let (first, second) = (world.create(&new_token("ci")).await, world.create(&new_token("cd")).await);
         let revoke = async |whose: &Whose, which: &Which| {
-            world.authority.revoke_token(&CONSOLE, whose, which, UNNEEDED).await.map(|done| done.changed)
+            world.authority.tokens().revoke(&CONSOLE, whose, which, UNNEEDED).await.map(|done| done.changed)
         };
         let (ada, by_id) = (of_account("ada"), Which::Id(second.view.token.id));
         assert!(revoke(&ada, &named("ci")).await.expect("revoked"));
@@ -83,25 +89,25 @@ on_both! {
         for token in [&first, &second] {
             assert_eq!(world.refused(&token.secret).await, Some(Reason::TokenRevoked));
         }
-        let listed = async |all| world.authority.list_every_token(&CONSOLE, None, all).await.expect("listed").rows;
+        let listed = async |all| world.authority.operator().list_every_token(&CONSOLE, None, all).await.expect("listed").rows;
         assert_eq!((listed(false).await.len(), listed(true).await.len()), (0, 2));
         assert_eq!(listed(true).await[0].owner, "ada");
     }
 
     async fn the_lists_tell_what_there_is(world: &World) {
         let authority = &world.authority;
-        let accounts = authority.list_accounts(&CONSOLE).await.expect("listed").rows;
+        let accounts = authority.operator().list_accounts(&CONSOLE).await.expect("listed").rows;
         assert_eq!(accounts.iter().map(|a| a.handle.to_string()).collect::<Vec<_>>(), ["ada", "eve"]);
-        let orgs = authority.list_every_org(&CONSOLE).await.expect("listed").rows;
+        let orgs = authority.operator().list_every_org(&CONSOLE).await.expect("listed").rows;
         assert_eq!(orgs.iter().map(|v| (v.org.slug.to_string(), v.members)).collect::<Vec<_>>(), [("dev".into(), 1), ("ops".into(), 2)]);
-        let members = authority.list_every_member(&CONSOLE).await.expect("listed").rows;
+        let members = authority.operator().list_every_member(&CONSOLE).await.expect("listed").rows;
         let members: Vec<_> = members.iter().map(|m| format!("{} {} {}", m.org, m.account, m.role)).collect();
         assert_eq!(members, ["dev ada RO", "ops ada RW", "ops eve ADMIN"]);
-        let mut sessions = authority.list_sessions(&CONSOLE).await.expect("listed").rows;
+        let mut sessions = authority.operator().list_sessions(&CONSOLE).await.expect("listed").rows;
         // Of one moment, they stand in no order.
         sessions.sort_by(|a, b| a.account.cmp(&b.account));
         assert_eq!(sessions.iter().map(|v| v.account.to_string()).collect::<Vec<_>>(), ["ada", "eve"]);
-        let services = authority.list_services(&CONSOLE).await.expect("listed").rows;
+        let services = authority.operator().list_services(&CONSOLE).await.expect("listed").rows;
         assert_eq!(services.iter().map(|v| v.service.name.to_string()).collect::<Vec<_>>(), ["ops only", "registry"]);
     }
 
@@ -109,20 +115,20 @@ on_both! {
     async fn a_check_names_what_is_wrong(world: &World) {
         let token = world.create(&new_token("ci")).await.view.token;
         world.create(&new_token("cd")).await;
-        world.authority.revoke_token(&CONSOLE, &Whose::Anyone, &Which::Id(token.id), UNNEEDED).await.expect("revoked");
+        world.authority.tokens().revoke(&CONSOLE, &Whose::Anyone, &Which::Id(token.id), UNNEEDED).await.expect("revoked");
         let policy = ndauth_authority::NewPolicy {
             policy: ndauth_core::OrgPolicy { networks: networks("10.0.0.0/8"), ..ndauth_core::OrgPolicy::OPEN },
             effective_in: Duration::ZERO,
             expected: None,
         };
-        world.authority.set_policy(&world.eve, &"ops".parse().expect("a slug"), &policy).await.expect("set");
+        world.authority.orgs().set_policy(&world.eve, &"ops".parse().expect("a slug"), &policy).await.expect("set");
         let mut catalogue = world.authority.list_permissions(&CONSOLE).await.expect("listed").document();
         catalogue.types.remove("builder");
-        world.authority.apply_catalogue(&CONSOLE, &catalogue).await.expect("applied");
+        world.authority.operator().apply_catalogue(&CONSOLE, &catalogue).await.expect("applied");
         let eve = "eve".parse().expect("a handle");
-        world.authority.disable_account(&CONSOLE, &eve).await.expect("disabled");
-        world.authority.sign_out(&CONSOLE, &eve).await.expect("signed out");
-        let faults = async || world.authority.check(&CONSOLE).await.expect("checked").faults;
+        world.authority.operator().disable_account(&CONSOLE, &eve).await.expect("disabled");
+        world.authority.operator().sign_out(&CONSOLE, &eve).await.expect("signed out");
+        let faults = async || world.authority.operator().check(&CONSOLE).await.expect("checked").faults;
         assert_eq!(faults().await, Vec::<String>::new());
         let store = ndauth_store::Store::connect(&world.scratch.url, ndauth_store::Clock::Database).await.expect("connected");
         for (done, undone, told) in [
@@ -215,14 +221,14 @@ on_both! {
     async fn what_was_minted_before_is_revoked(world: &World) {
         let old = world.create(&new_token("old")).await.secret;
         world.clock.set(at(10));
-        let settled = world.authority.after_restore(&CONSOLE, &ndauth_authority::Settlement::NotBefore(at(10))).await;
+        let settled = world.authority.operator().after_restore(&CONSOLE, &ndauth_authority::Settlement::NotBefore(at(10))).await;
         let settled = settled.expect("settled");
         assert_eq!((settled.not_before, settled.revoked, settled.others), (at(10), 5, 0));
-        assert_eq!(reason(world.authority.who_am_i(&world.ada).await), Reason::SessionRevoked);
+        assert_eq!(reason(world.authority.validation().who_am_i(&world.ada).await), Reason::SessionRevoked);
         assert_eq!(asks(world, &world.service).await, Err(Reason::ServiceRevoked));
-        assert_eq!(reason(world.authority.who_am_i(&presented(&old)).await), Reason::TokenRevoked);
-        let service = world.authority.rotate_service(&CONSOLE, &registry(), Duration::ZERO).await.expect("rotated");
-        let session = world.authority.issue_session(&CONSOLE, &"ada".parse().expect("a handle"), crate::world::days(1)).await;
+        assert_eq!(reason(world.authority.validation().who_am_i(&presented(&old)).await), Reason::TokenRevoked);
+        let service = world.authority.operator().rotate_service(&CONSOLE, &registry(), Duration::ZERO).await.expect("rotated");
+        let session = world.authority.operator().issue_session(&CONSOLE, &"ada".parse().expect("a handle"), crate::world::days(1)).await;
         let ada = presented(&session.expect("a session"));
         let new = world.make(&ada, MINE, &new_token("new")).await.secret;
         let ask = async |secret: &ndauth_core::Secret| {
@@ -231,7 +237,7 @@ on_both! {
             verdict.outcome.err().map(|refusal| refusal.reason())
         };
         assert_eq!((ask(&old).await, ask(&new).await), (Some(Reason::TokenRevoked), None));
-        let listed = world.authority.list_every_token(&CONSOLE, None, false).await.expect("listed");
+        let listed = world.authority.operator().list_every_token(&CONSOLE, None, false).await.expect("listed");
         let told = |view: &ndauth_authority::OwnedToken| (view.view.token.name.to_string(), view.view.status(at(10)));
         let told: Vec<_> = listed.rows.iter().map(told).collect();
         assert_eq!(told, [("old".into(), TokenStatus::Revoked), ("new".into(), TokenStatus::Active)]);
@@ -239,9 +245,9 @@ on_both! {
         world.make(&ada, MINE, &new_token("old")).await;
 
         // It is never taken back, and does not lie ahead.
-        let back = world.authority.after_restore(&CONSOLE, &ndauth_authority::Settlement::NotBefore(Timestamp::MIN)).await;
+        let back = world.authority.operator().after_restore(&CONSOLE, &ndauth_authority::Settlement::NotBefore(Timestamp::MIN)).await;
         assert_eq!(back.expect("settled").not_before, at(10));
-        let ahead = world.authority.after_restore(&CONSOLE, &ndauth_authority::Settlement::NotBefore(at(11))).await;
+        let ahead = world.authority.operator().after_restore(&CONSOLE, &ndauth_authority::Settlement::NotBefore(at(11))).await;
         assert_eq!(reason(ahead), Reason::InvalidArgument);
         world.sound().await;
     }

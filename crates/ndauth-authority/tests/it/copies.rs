@@ -16,7 +16,9 @@ use crate::world::{CONSOLE, MINE, UNNEEDED, World, at, following, keep, needs, n
 async fn export(authority: &Authority) -> String {
     let mut text = String::new();
     let mut after = 0;
-    while let Some((lines, last)) = authority.export_events(&CONSOLE, after).await.expect("exported") {
+    while let Some((lines, last)) =
+        authority.operator().export_events(&CONSOLE, after).await.expect("exported")
+    {
         text += &lines;
         after = last;
     }
@@ -25,7 +27,11 @@ async fn export(authority: &Authority) -> String {
 
 async fn replay(authority: &Authority, export: &str) -> Result<u64, AuthorityError> {
     let events = parse_export(export)?;
-    authority.after_restore(&CONSOLE, &Settlement::Replay(events)).await.map(|settled| settled.replayed)
+    authority
+        .operator()
+        .after_restore(&CONSOLE, &Settlement::Replay(events))
+        .await
+        .map(|settled| settled.replayed)
 }
 
 async fn refused(authority: &Authority, world: &World, secret: &Secret, org: &str) -> Option<Reason> {
@@ -36,7 +42,8 @@ async fn refused(authority: &Authority, world: &World, secret: &Secret, org: &st
         client_address: None,
         client: None,
     };
-    let answer = authority.validate(&world.service, &question, keep).await.expect("it is decided");
+    let answer =
+        authority.validation().validate(&world.service, &question, keep).await.expect("it is decided");
     answer.told.outcome.err().map(|refusal| refusal.reason())
 }
 
@@ -50,14 +57,14 @@ async fn forgetful() -> (World, tempfile::TempDir, [Secret; 3], String) {
     let world = World::new(Engine::Sqlite).await;
     let (dead, alive) = (world.create(&new_token("dead")).await, world.create(&new_token("alive")).await);
     let folder = tempfile::tempdir().expect("a folder");
-    world.authority.back_up(&CONSOLE, &folder.path().join("copy.db")).await.expect("copied");
+    world.authority.operator().back_up(&CONSOLE, &folder.path().join("copy.db")).await.expect("copied");
     world.clock.set(at(60));
     let by_id = Which::Id(dead.view.token.id);
-    world.authority.revoke_token(&CONSOLE, &Whose::Anyone, &by_id, UNNEEDED).await.expect("revoked");
+    world.authority.tokens().revoke(&CONSOLE, &Whose::Anyone, &by_id, UNNEEDED).await.expect("revoked");
     let late = world.create(&new_token("late")).await;
     let (dev, ada) = ("dev".parse().expect("a slug"), "ada".parse().expect("a handle"));
-    world.authority.set_member(&CONSOLE, &dev, &ada, Role::Rw).await.expect("set");
-    world.authority.remove_member(&CONSOLE, &dev, &ada).await.expect("removed");
+    world.authority.orgs().set_member(&CONSOLE, &dev, &ada, Role::Rw).await.expect("set");
+    world.authority.orgs().remove_member(&CONSOLE, &dev, &ada).await.expect("removed");
     let log = export(&world.authority).await;
     world.authority.close().await.expect("closed");
     Authority::restore(&world.scratch.url, &folder.path().join("copy.db")).await.expect("restored");
@@ -69,9 +76,9 @@ async fn a_restored_copy_is_not_served() {
     let (world, _folder, [dead, ..], _) = forgetful().await;
     let authority = reopened(&world).await;
     assert!(matches!(authority.may_serve().await, Err(AuthorityError::Restored)));
-    assert_eq!(reason(authority.who_am_i(&world.ada).await), Reason::Unavailable);
+    assert_eq!(reason(authority.validation().who_am_i(&world.ada).await), Reason::Unavailable);
     assert_eq!(
-        reason(authority.create_token(&world.ada, MINE, &new_token("more")).await),
+        reason(authority.tokens().create(&world.ada, MINE, &new_token("more")).await),
         Reason::Unavailable
     );
     let requirement = needs("ops", Scope::Rw, None);
@@ -81,10 +88,13 @@ async fn a_restored_copy_is_not_served() {
         client_address: None,
         client: None,
     };
-    assert_eq!(reason(authority.validate(&world.service, &question, keep).await), Reason::Unavailable);
+    assert_eq!(
+        reason(authority.validation().validate(&world.service, &question, keep).await),
+        Reason::Unavailable
+    );
     // It can be looked at.
-    assert_eq!(authority.list_accounts(&CONSOLE).await.expect("listed").rows.len(), 2);
-    assert!(authority.check(&CONSOLE).await.expect("checked").faults.is_empty());
+    assert_eq!(authority.operator().list_accounts(&CONSOLE).await.expect("listed").rows.len(), 2);
+    assert!(authority.operator().check(&CONSOLE).await.expect("checked").faults.is_empty());
 }
 
 #[tokio::test]
@@ -98,10 +108,10 @@ async fn what_was_forgotten_is_done_again() {
     assert_eq!(refused(&authority, &world, &alive, "dev").await, Some(Reason::NotAMember));
     // Made after the copy, nobody knows it any more.
     assert_eq!(refused(&authority, &world, &late, "ops").await, Some(Reason::SecretUnknown));
-    assert_eq!(authority.check(&CONSOLE).await.expect("checked").faults, Vec::<String>::new());
+    assert_eq!(authority.operator().check(&CONSOLE).await.expect("checked").faults, Vec::<String>::new());
     // The log goes on where it was, so nobody who followed it notices.
     assert!(export(&authority).await.starts_with(&log));
-    let listed = authority.list_every_token(&CONSOLE, None, true).await.expect("listed");
+    let listed = authority.operator().list_every_token(&CONSOLE, None, true).await.expect("listed");
     let dead = listed.rows.iter().find(|row| row.view.token.name.as_str() == "dead").expect("it is there");
     assert_eq!(dead.view.token.revoked_at, Some(at(60)), "as of when it was");
 }
@@ -112,17 +122,17 @@ async fn policies_and_the_catalogue_are_done_again() {
     let world = World::new(Engine::Sqlite).await;
     let token = world.create(&new_token("ci")).await.secret;
     let folder = tempfile::tempdir().expect("a folder");
-    world.authority.back_up(&CONSOLE, &folder.path().join("copy.db")).await.expect("copied");
+    world.authority.operator().back_up(&CONSOLE, &folder.path().join("copy.db")).await.expect("copied");
     world.clock.set(at(60));
     let bars = ndauth_authority::NewPolicy {
         policy: ndauth_core::OrgPolicy { personal_tokens: false, ..ndauth_core::OrgPolicy::OPEN },
         effective_in: std::time::Duration::ZERO,
         expected: None,
     };
-    world.authority.set_policy(&world.eve, &"ops".parse().expect("a slug"), &bars).await.expect("set");
+    world.authority.orgs().set_policy(&world.eve, &"ops".parse().expect("a slug"), &bars).await.expect("set");
     let mut catalogue = world.authority.list_permissions(&CONSOLE).await.expect("listed").document();
     catalogue.types.remove("assets");
-    world.authority.apply_catalogue(&CONSOLE, &catalogue).await.expect("applied");
+    world.authority.operator().apply_catalogue(&CONSOLE, &catalogue).await.expect("applied");
     let log = export(&world.authority).await;
     world.authority.close().await.expect("closed");
     Authority::restore(&world.scratch.url, &folder.path().join("copy.db")).await.expect("restored");
@@ -130,7 +140,7 @@ async fn policies_and_the_catalogue_are_done_again() {
     assert_eq!(replay(&authority, &log).await.expect("replayed"), 2);
     assert_eq!(refused(&authority, &world, &token, "ops").await, Some(Reason::PersonalBarred));
     assert_eq!(authority.list_permissions(&CONSOLE).await.expect("listed").document(), catalogue);
-    assert_eq!(authority.check(&CONSOLE).await.expect("checked").faults, Vec::<String>::new());
+    assert_eq!(authority.operator().check(&CONSOLE).await.expect("checked").faults, Vec::<String>::new());
 }
 
 /// A copy has forgotten what tokens are described as now. One whose description was removed has none.
@@ -142,17 +152,17 @@ async fn descriptions_are_done_again() {
         world.create(&NewToken { description: text, ..new_token(name) }).await;
     }
     let folder = tempfile::tempdir().expect("a folder");
-    world.authority.back_up(&CONSOLE, &folder.path().join("copy.db")).await.expect("copied");
+    world.authority.operator().back_up(&CONSOLE, &folder.path().join("copy.db")).await.expect("copied");
     for (name, text) in [("set", described("new")), ("removed", None)] {
         let which = Which::Name(name.parse().expect("a name"));
-        world.authority.update_token(&world.ada, MINE, &which, Some(&text)).await.expect("updated");
+        world.authority.tokens().update(&world.ada, MINE, &which, Some(&text)).await.expect("updated");
     }
     let log = export(&world.authority).await;
     world.authority.close().await.expect("closed");
     Authority::restore(&world.scratch.url, &folder.path().join("copy.db")).await.expect("restored");
     let authority = reopened(&world).await;
     assert_eq!(replay(&authority, &log).await.expect("replayed"), 2);
-    let listed = authority.list_every_token(&CONSOLE, None, true).await.expect("listed");
+    let listed = authority.operator().list_every_token(&CONSOLE, None, true).await.expect("listed");
     for (name, text) in [("set", described("new")), ("removed", None), ("left", described("same"))] {
         let row = listed.rows.iter().find(|row| row.view.token.name.as_str() == name).expect("it is there");
         assert_eq!(row.view.token.description, text, "{name}");
@@ -165,18 +175,18 @@ async fn revocations_of_all_at_once_are_done_again() {
     let world = World::new(Engine::Sqlite).await;
     let old = world.create(&new_token("old")).await.secret;
     let folder = tempfile::tempdir().expect("a folder");
-    world.authority.back_up(&CONSOLE, &folder.path().join("copy.db")).await.expect("copied");
+    world.authority.operator().back_up(&CONSOLE, &folder.path().join("copy.db")).await.expect("copied");
     world.clock.set(at(60));
-    world.authority.revoke_all(&world.ada, MINE, None).await.expect("revoked");
+    world.authority.tokens().revoke_all(&world.ada, MINE, None).await.expect("revoked");
     let log = export(&world.authority).await;
     world.authority.close().await.expect("closed");
     Authority::restore(&world.scratch.url, &folder.path().join("copy.db")).await.expect("restored");
     let authority = reopened(&world).await;
     assert_eq!(replay(&authority, &log).await.expect("replayed"), 1);
     assert_eq!(refused(&authority, &world, &old, "ops").await, Some(Reason::TokenRevoked));
-    let listed = authority.list_every_token(&CONSOLE, None, true).await.expect("listed");
+    let listed = authority.operator().list_every_token(&CONSOLE, None, true).await.expect("listed");
     assert_eq!(listed.rows[0].view.token.revoked_at, Some(at(60)), "as of when it was");
-    assert_eq!(authority.check(&CONSOLE).await.expect("checked").faults, Vec::<String>::new());
+    assert_eq!(authority.operator().check(&CONSOLE).await.expect("checked").faults, Vec::<String>::new());
 }
 
 #[tokio::test]
@@ -234,7 +244,7 @@ async fn nothing_is_replaced_that_was_not_seen() {
     let store = ndauth_store::Store::connect(url, Clock::Database).await.expect("connected");
     let before = store.read().await.expect("a view").head();
     let authority = reopened(&world).await;
-    authority.after_restore(&CONSOLE, &Settlement::NotBefore(at(60))).await.expect("settled");
+    authority.operator().after_restore(&CONSOLE, &Settlement::NotBefore(at(60))).await.expect("settled");
     let outcome = ndauth_store::Store::restore(url, before, &folder.path().join("copy.db")).await;
     assert!(matches!(outcome, Err(CopyError::Moved)), "{outcome:?}");
     authority.may_serve().await.expect("all is as it was");
@@ -273,7 +283,7 @@ async fn a_copy_is_put_back_whole_or_not_at_all() {
     let missing = Authority::restore(url, &folder.path().join("missing")).await.expect_err("missing");
     assert_eq!(missing.reason(), Reason::NotFound);
     let authority = reopened(&world).await;
-    let again = authority.back_up(&CONSOLE, &folder.path().join("copy.db")).await;
+    let again = authority.operator().back_up(&CONSOLE, &folder.path().join("copy.db")).await;
     assert_eq!(reason(again), Reason::NameTaken);
 }
 
@@ -282,7 +292,7 @@ async fn postgres_is_pointed_to_its_own_tools() {
     let world = World::new(Engine::Postgres).await;
     let folder = tempfile::tempdir().expect("a folder");
     let copy = folder.path().join("copy.db");
-    let error = world.authority.back_up(&CONSOLE, &copy).await.expect_err("PostgreSQL");
+    let error = world.authority.operator().back_up(&CONSOLE, &copy).await.expect_err("PostgreSQL");
     assert!(error.operators_hint().expect("a hint").contains("pg_dump"), "{error:?}");
     std::fs::write(&copy, "x").expect("written");
     let error = Authority::restore(&world.scratch.url, &copy).await.expect_err("PostgreSQL");
@@ -300,7 +310,7 @@ on_both! {
         let token = world.create(&new_token("ci")).await;
         let authority = opened().await;
         let by_id = Which::Id(token.view.token.id);
-        authority.revoke_token(&CONSOLE, &Whose::Anyone, &by_id, UNNEEDED).await.expect("revoked");
+        authority.tokens().revoke(&CONSOLE, &Whose::Anyone, &by_id, UNNEEDED).await.expect("revoked");
         let log = export(&authority).await;
         authority.close().await.expect("closed");
 
@@ -315,10 +325,10 @@ on_both! {
         let authority = opened().await;
         let Err(AuthorityError::Rewound(rewound)) = authority.may_serve().await else { panic!("it was not noticed") };
         assert_eq!(rewound.seen, rewound.found + 1);
-        assert_eq!(reason(authority.who_am_i(&world.ada).await), Reason::Unavailable);
+        assert_eq!(reason(authority.validation().who_am_i(&world.ada).await), Reason::Unavailable);
         // Nor can it be written to, until it is said what becomes of its secrets.
         let ada = "ada".parse().expect("a handle");
-        assert_eq!(reason(authority.sign_out(&CONSOLE, &ada).await), Reason::Unavailable);
+        assert_eq!(reason(authority.operator().sign_out(&CONSOLE, &ada).await), Reason::Unavailable);
         assert_eq!(replay(&authority, &log).await.expect("replayed"), 1);
         authority.may_serve().await.expect("it serves");
         assert_eq!(refused(&authority, world, &token.secret, "ops").await, Some(Reason::TokenRevoked));
@@ -354,12 +364,12 @@ on_both! {
         let token = world.create(&new_token("ci")).await;
         authority.look().await.expect("looked");
         let by_id = Which::Id(token.view.token.id);
-        authority.revoke_token(&CONSOLE, &Whose::Anyone, &by_id, UNNEEDED).await.expect("revoked");
+        authority.tokens().revoke(&CONSOLE, &Whose::Anyone, &by_id, UNNEEDED).await.expect("revoked");
         let store = ndauth_store::Store::connect(&world.scratch.url, Clock::Database).await.expect("connected");
         ndauth_store::testing::forget_a_revocation(&store).await;
         authority.look().await.expect("looked");
         assert!(matches!(authority.may_serve().await, Err(AuthorityError::Rewound(_))));
-        authority.after_restore(&CONSOLE, &Settlement::NotBefore(at(0))).await.expect("settled");
+        authority.operator().after_restore(&CONSOLE, &Settlement::NotBefore(at(0))).await.expect("settled");
         authority.may_serve().await.expect("it serves");
     }
 
@@ -374,12 +384,12 @@ on_both! {
             world.clock.set(at(seconds));
             let token = world.create(&new_token(name)).await;
             let by_id = Which::Id(token.view.token.id);
-            authority.revoke_token(&CONSOLE, &Whose::Anyone, &by_id, UNNEEDED).await.expect("revoked");
+            authority.tokens().revoke(&CONSOLE, &Whose::Anyone, &by_id, UNNEEDED).await.expect("revoked");
             authority.look().await.expect("looked");
             ndauth_store::testing::forget_a_revocation(&store).await;
             authority.look().await.expect("looked");
             assert!(matches!(authority.may_serve().await, Err(AuthorityError::Rewound(_))));
-            authority.after_restore(&CONSOLE, &Settlement::NotBefore(at(0))).await.expect("settled");
+            authority.operator().after_restore(&CONSOLE, &Settlement::NotBefore(at(0))).await.expect("settled");
             authority.may_serve().await.expect("it serves");
         }
         // The second word is forgotten, too, and the first is the last again.
@@ -398,7 +408,7 @@ on_both! {
         execute(&store, "UPDATE event SET hash = personal_hash WHERE sequence = (SELECT sequence FROM head)").await;
         authority.look().await.expect("looked");
         assert!(matches!(authority.may_serve().await, Err(AuthorityError::Rewound(_))));
-        authority.after_restore(&CONSOLE, &Settlement::NotBefore(at(0))).await.expect("settled");
+        authority.operator().after_restore(&CONSOLE, &Settlement::NotBefore(at(0))).await.expect("settled");
         authority.may_serve().await.expect("it serves");
     }
 }

@@ -21,7 +21,7 @@ fn asks(inquiry: Inquiry, org: &str, access: Scope, permission: Option<&str>) ->
 }
 
 async fn explained(world: &World, inquiry: &Inquiry) -> Vec<Explanation> {
-    world.authority.explain(&world.ada, inquiry).await.expect("explained").explanations
+    world.authority.tokens().explain(&world.ada, inquiry).await.expect("explained").explanations
 }
 
 /// The first factor that refuses, and why.
@@ -63,7 +63,7 @@ on_both! {
             orgs: orgs(&["ops"]),
             states_address: false,
         };
-        let gullible = presented(&world.authority.create_service(&CONSOLE, &gullible).await.expect("registered"));
+        let gullible = presented(&world.authority.operator().create_service(&CONSOLE, &gullible).await.expect("registered"));
         let askers = [
             (&world.service, "registry", "203.0.113.9"),
             (&world.service, "registry", ""),
@@ -89,7 +89,7 @@ on_both! {
                             client_address: address.parse().ok(),
         client: None,
     };
-                        let answer = world.authority.validate(service, &question, keep).await.expect("decided");
+                        let answer = world.authority.validation().validate(service, &question, keep).await.expect("decided");
                         let expected = answer.told.outcome.err();
                         refused += usize::from(expected.is_some());
                         assert_eq!(told.len(), 1);
@@ -152,45 +152,45 @@ on_both! {
             effective_in: std::time::Duration::ZERO,
             expected: None,
         };
-        world.authority.set_policy(&world.eve, &"ops".parse().expect("a slug"), &strict).await.expect("set");
+        world.authority.orgs().set_policy(&world.eve, &"ops".parse().expect("a slug"), &strict).await.expect("set");
         let told = explained(world, &planned(|_| ())).await;
         assert_eq!(first(&told[1]), Some((Factor::Policy, Reason::PersonalBarred)));
         assert_eq!(first(&told[0]), None);
         let wrong = planned(|new| new.grants = granted(&["read:unicorns"]));
-        assert_eq!(reason(world.authority.explain(&world.ada, &wrong).await), Reason::InvalidArgument);
+        assert_eq!(reason(world.authority.tokens().explain(&world.ada, &wrong).await), Reason::InvalidArgument);
         let all = &TokenQuery::all(true, 10);
-        assert_eq!(world.authority.list_tokens(&world.ada, MINE, all).await.expect("listed").views.len(), 0);
+        assert_eq!(world.authority.tokens().list(&world.ada, MINE, all).await.expect("listed").views.len(), 0);
     }
 
     async fn whose_token_it_is_decides_who_may_ask(world: &World) {
         let secret = world.create(&new_token("ci")).await.secret;
-        assert_eq!(reason(world.authority.explain(&world.eve, &about("ci")).await), Reason::NotFound);
+        assert_eq!(reason(world.authority.tokens().explain(&world.eve, &about("ci")).await), Reason::NotFound);
         // Who holds all of the secret may ask, and a token about itself.
         let shown = |secret: &ndauth_core::Secret| {
             about_subject(Subject::Secret(secret.expose().parse().expect("a secret")))
         };
-        assert!(world.authority.explain(&world.eve, &shown(&secret)).await.is_ok());
-        assert!(world.authority.explain(&presented(&secret), &shown(&secret)).await.is_ok());
+        assert!(world.authority.tokens().explain(&world.eve, &shown(&secret)).await.is_ok());
+        assert!(world.authority.tokens().explain(&presented(&secret), &shown(&secret)).await.is_ok());
         let other = world.create(&new_token("other")).await.secret;
-        let asked = world.authority.explain(&presented(&secret), &shown(&other)).await;
+        let asked = world.authority.tokens().explain(&presented(&secret), &shown(&other)).await;
         assert_eq!(reason(asked), Reason::SessionRequired);
         let planned = Inquiry { subject: Subject::Planned(Box::new(new_token("x"))), ..about("ci") };
-        assert_eq!(reason(world.authority.explain(&presented(&secret), &planned).await), Reason::SessionRequired);
+        assert_eq!(reason(world.authority.tokens().explain(&presented(&secret), &planned).await), Reason::SessionRequired);
         // An admin asks about a token of the org's, by its id. It is nobody's own.
         let own = org_token("deploy", &["read:assets"]);
         let id = world.make(&world.eve, &in_org("ops"), &own).await.view.token.id;
         let by_id = |whose: &Whose| Inquiry { whose: whose.clone(), ..about_subject(Subject::Token(Which::Id(id))) };
-        assert!(world.authority.explain(&world.eve, &by_id(&in_org("ops"))).await.is_ok());
-        assert_eq!(reason(world.authority.explain(&world.ada, &by_id(&in_org("ops"))).await), Reason::RoleTooLow);
+        assert!(world.authority.tokens().explain(&world.eve, &by_id(&in_org("ops"))).await.is_ok());
+        assert_eq!(reason(world.authority.tokens().explain(&world.ada, &by_id(&in_org("ops"))).await), Reason::RoleTooLow);
         for person in [&world.eve, &world.ada] {
-            assert_eq!(reason(world.authority.explain(person, &by_id(MINE)).await), Reason::NotFound);
+            assert_eq!(reason(world.authority.tokens().explain(person, &by_id(MINE)).await), Reason::NotFound);
         }
     }
 
     /// By asking about a token of one's own, nobody learns which orgs there are.
     async fn orgs_stay_hidden_from_strangers(world: &World) {
         let hidden = ndauth_authority::NewOrg { slug: "hidden".parse().expect("a slug"), name: None, admin: None };
-        world.authority.create_org(&CONSOLE, &hidden).await.expect("made");
+        world.authority.orgs().create(&CONSOLE, &hidden).await.expect("made");
         world.create(&new_token("anywhere")).await;
         world.create(&token_with("dev", |new| new.orgs = Some(orgs(&["dev"])))).await;
         for name in ["anywhere", "dev"] {
@@ -201,7 +201,7 @@ on_both! {
         }
         // Who was a member knows of it.
         let (ops, ada) = ("ops".parse().expect("a slug"), "ada".parse().expect("a handle"));
-        world.authority.remove_member(&world.eve, &ops, &ada).await.expect("removed");
+        world.authority.orgs().remove_member(&world.eve, &ops, &ada).await.expect("removed");
         let told = explained(world, &asks(about("anywhere"), "ops", Scope::Ro, None)).await;
         assert_eq!(first(&told[0]), Some((Factor::Role, Reason::NotAMember)));
     }
@@ -214,7 +214,7 @@ on_both! {
             expected: None,
         };
         let ops = "ops".parse().expect("a slug");
-        world.authority.set_policy(&world.eve, &ops, &policy).await.expect("set");
+        world.authority.orgs().set_policy(&world.eve, &ops, &policy).await.expect("set");
         let secret = world.create(&new_token("ci")).await.secret;
         let of = |told: &Explanation, wanted: Factor| {
             told.findings.iter().find(|(factor, ..)| *factor == wanted).expect("it is told").1.clone()
@@ -230,9 +230,9 @@ on_both! {
             subject: Subject::Secret(secret.expose().parse().expect("a secret")),
             ..asks(about("ci"), "ops", Scope::Ro, None)
         };
-        let told = world.authority.explain(&presented(&secret), &shown()).await.expect("explained");
+        let told = world.authority.tokens().explain(&presented(&secret), &shown()).await.expect("explained");
         assert_eq!(of(&told.explanations[0], Factor::Policy), "what the org's policy admits");
-        world.authority.remove_member(&world.eve, &ops, &"ada".parse().expect("a handle")).await.expect("removed");
+        world.authority.orgs().remove_member(&world.eve, &ops, &"ada".parse().expect("a handle")).await.expect("removed");
         assert_eq!(of(&explained(world, &inquiry()).await[0], Factor::Policy), "what the org's policy admits");
     }
 

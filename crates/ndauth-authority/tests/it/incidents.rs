@@ -31,27 +31,27 @@ on_both! {
             refused_in(world, &made.secret, "ops", Scope::Ro).await,
             refused_in(world, &made.secret, "dev", Scope::Ro).await,
         );
-        assert!(world.authority.suspend_personal_token(&world.eve, &ops, id).await.expect("suspended").changed);
+        assert!(world.authority.tokens().suspend_personal_token(&world.eve, &ops, id).await.expect("suspended").changed);
         assert_eq!(both().await, (Some(Reason::SuspendedInOrg), None), "an org's acts there alone");
-        assert_eq!(reason(world.authority.resume_token(&world.ada, MINE, &named("ci")).await), Reason::NotPermitted);
-        assert!(world.authority.suspend_token(&world.ada, MINE, &named("ci")).await.expect("suspended").changed);
+        assert_eq!(reason(world.authority.tokens().resume(&world.ada, MINE, &named("ci")).await), Reason::NotPermitted);
+        assert!(world.authority.tokens().suspend(&world.ada, MINE, &named("ci")).await.expect("suspended").changed);
         assert_eq!(both().await, (Some(Reason::TokenSuspended), Some(Reason::TokenSuspended)));
-        assert_eq!(reason(world.authority.who_am_i(&presented(&made.secret)).await), Reason::TokenSuspended);
-        assert_eq!(reason(world.authority.list_orgs(&presented(&made.secret)).await), Reason::TokenSuspended);
-        world.authority.resume_personal_token(&world.eve, &ops, id).await.expect("its own is lifted");
+        assert_eq!(reason(world.authority.validation().who_am_i(&presented(&made.secret)).await), Reason::TokenSuspended);
+        assert_eq!(reason(world.authority.validation().list_orgs(&presented(&made.secret)).await), Reason::TokenSuspended);
+        world.authority.tokens().resume_personal_token(&world.eve, &ops, id).await.expect("its own is lifted");
         assert_eq!(both().await.0, Some(Reason::TokenSuspended), "and not its owner's");
-        assert!(world.authority.resume_token(&world.ada, MINE, &named("ci")).await.expect("resumed").changed);
+        assert!(world.authority.tokens().resume(&world.ada, MINE, &named("ci")).await.expect("resumed").changed);
         assert_eq!(both().await, (None, None));
-        world.authority.suspend_token(&CONSOLE, &Whose::Anyone, &any).await.expect("suspended");
-        assert_eq!(reason(world.authority.resume_token(&world.ada, MINE, &named("ci")).await), Reason::NotPermitted);
-        world.authority.suspend_token(&world.ada, MINE, &named("ci")).await.expect("suspended too");
-        world.authority.suspend_personal_token(&world.eve, &ops, id).await.expect("suspended too");
-        assert!(world.authority.resume_token(&CONSOLE, &Whose::Anyone, &any).await.expect("all are lifted").changed);
+        world.authority.tokens().suspend(&CONSOLE, &Whose::Anyone, &any).await.expect("suspended");
+        assert_eq!(reason(world.authority.tokens().resume(&world.ada, MINE, &named("ci")).await), Reason::NotPermitted);
+        world.authority.tokens().suspend(&world.ada, MINE, &named("ci")).await.expect("suspended too");
+        world.authority.tokens().suspend_personal_token(&world.eve, &ops, id).await.expect("suspended too");
+        assert!(world.authority.tokens().resume(&CONSOLE, &Whose::Anyone, &any).await.expect("all are lifted").changed);
         assert_eq!(both().await, (None, None));
         // Its name stays its own, and another's token is as unknown as one that is not.
-        world.authority.suspend_token(&world.ada, MINE, &named("ci")).await.expect("suspended");
-        assert_eq!(reason(world.authority.create_token(&world.ada, MINE, &new_token("ci")).await), Reason::NameTaken);
-        assert_eq!(reason(world.authority.suspend_token(&world.eve, MINE, &named("ci")).await), Reason::NotFound);
+        world.authority.tokens().suspend(&world.ada, MINE, &named("ci")).await.expect("suspended");
+        assert_eq!(reason(world.authority.tokens().create(&world.ada, MINE, &new_token("ci")).await), Reason::NameTaken);
+        assert_eq!(reason(world.authority.tokens().suspend(&world.eve, MINE, &named("ci")).await), Reason::NotFound);
         world.sound().await;
     }
 
@@ -62,17 +62,17 @@ on_both! {
         let new = world.create(&new_token("new")).await.secret;
         world.clock.set(at(200));
         let shut = async |who: &Credential, whose: &Whose, seconds| {
-            world.authority.revoke_all(who, whose, Some(at(seconds))).await.expect("revoked")
+            world.authority.tokens().revoke_all(who, whose, Some(at(seconds))).await.expect("revoked")
         };
         let oona = world.person("oona", true, None).await;
         let (ops, account) = (in_org("ops"), of_account("ada"));
         // By the owner the earlier instant, by the org the later.
-        let preview = world.authority.preview_revoke_all(&world.ada, MINE, Some(at(50))).await.expect("told");
+        let preview = world.authority.tokens().preview_revoke_all(&world.ada, MINE, Some(at(50))).await.expect("told");
         assert_eq!((preview.value.tokens, preview.value.used_today.len(), preview.changed), (1, 0, false));
         shut(&world.ada, MINE, 50).await;
         assert_eq!(world.refused(&old).await, Some(Reason::TokenRevoked));
         assert_eq!(world.refused(&new).await, None);
-        let preview = world.authority.preview_revoke_all(&world.eve, &ops, Some(at(150))).await.expect("told");
+        let preview = world.authority.tokens().preview_revoke_all(&world.eve, &ops, Some(at(150))).await.expect("told");
         assert_eq!((preview.value.tokens, preview.value.used_today.len()), (1, 1), "the one that was used is told of");
         shut(&world.eve, &ops, 150).await;
         assert_eq!(world.refused(&new).await, Some(Reason::RevokedInOrg));
@@ -83,9 +83,9 @@ on_both! {
         shut(&oona, &account, 150).await;
         shut(&world.ada, MINE, 20).await;
         assert_eq!(refused_in(world, &new, "dev", Scope::Ro).await, Some(Reason::TokenRevoked));
-        assert_eq!(reason(world.authority.revoke_all(&world.ada, &account, None).await), Reason::NotPermitted);
-        assert_eq!(reason(world.authority.revoke_all(&world.ada, &ops, None).await), Reason::RoleTooLow);
-        let later = world.authority.revoke_all(&world.ada, MINE, Some(at(201))).await;
+        assert_eq!(reason(world.authority.tokens().revoke_all(&world.ada, &account, None).await), Reason::NotPermitted);
+        assert_eq!(reason(world.authority.tokens().revoke_all(&world.ada, &ops, None).await), Reason::RoleTooLow);
+        let later = world.authority.tokens().revoke_all(&world.ada, MINE, Some(at(201))).await;
         assert_eq!(reason(later), Reason::InvalidArgument);
         // Its session is none of its tokens, and it makes new ones.
         let fresh = world.create(&new_token("new")).await.secret;
@@ -100,14 +100,14 @@ on_both! {
         let (ops, settings) = (in_org("ops"), org_token("own", &["write:assets"]));
         let own = world.make(&world.eve, &ops, &settings).await;
         world.clock.set(at(100));
-        let new = world.authority.rotate_token(&world.ada, MINE, &named("kept"), HOUR, None).await.expect("rotated").value.secret;
-        world.authority.revoke_all(&world.ada, MINE, None).await.expect("revoked");
-        world.authority.revoke_all(&world.eve, &ops, None).await.expect("revoked");
+        let new = world.authority.tokens().rotate(&world.ada, MINE, &named("kept"), HOUR, None).await.expect("rotated").value.secret;
+        world.authority.tokens().revoke_all(&world.ada, MINE, None).await.expect("revoked");
+        world.authority.tokens().revoke_all(&world.eve, &ops, None).await.expect("revoked");
         let shown = world.show(&world.ada, &Which::Id(old.view.token.id)).await.expect("shown");
         let told = shown.revocation.clone().expect("its owner is told");
         assert_eq!((shown.status(at(100)), told.by.as_str(), told.reason), (TokenStatus::Revoked, "ada", RevocationReason::Leaked));
         let listed = async |credential: &Credential, whose: &Whose| {
-            let listed = world.authority.list_tokens(credential, whose, PAGE).await;
+            let listed = world.authority.tokens().list(credential, whose, PAGE).await;
             let views = listed.expect("listed").views.into_iter();
             views.map(|view| (view.token.name.to_string(), view.status(at(100)))).collect::<Vec<_>>()
         };
@@ -130,7 +130,7 @@ on_both! {
         world.sound().await;
         let store = ndauth_store::Store::connect(&world.scratch.url, ndauth_store::Clock::Database).await.expect("connected");
         ndauth_store::testing::execute(&store, "UPDATE token SET revoked_at = NULL").await;
-        let faults = world.authority.check(&CONSOLE).await.expect("checked").faults;
+        let faults = world.authority.operator().check(&CONSOLE).await.expect("checked").faults;
         let told = |fault: &&String| fault.contains("lives, and the log says it was revoked at 2027-01-15T08:01:40Z");
         assert_eq!(faults.iter().filter(told).count(), 2, "{faults:?}");
     }
@@ -139,7 +139,7 @@ on_both! {
     async fn an_org_revokes_others_tokens_there_alone(world: &World) {
         let token = world.create(&new_token("ci")).await;
         world.clock.set(at(100));
-        world.authority.revoke_all(&world.eve, &in_org("ops"), None).await.expect("revoked");
+        world.authority.tokens().revoke_all(&world.eve, &in_org("ops"), None).await.expect("revoked");
         let shown = world.show(&world.ada, &Which::Id(token.view.token.id)).await.expect("shown");
         assert_eq!(shown.status(at(100)), TokenStatus::Active);
         let inquiry = Inquiry {
@@ -150,7 +150,7 @@ on_both! {
             service: None,
             address: None,
         };
-        let told = world.authority.explain(&world.ada, &inquiry).await.expect("explained").explanations;
+        let told = world.authority.tokens().explain(&world.ada, &inquiry).await.expect("explained").explanations;
         let told = told.iter().map(|of| {
             let refused = of.outcome.as_ref().err().map(ToString::to_string);
             (of.org.as_ref().map_or("", OrgSlug::as_str), refused)
@@ -170,18 +170,18 @@ on_both! {
             let (id, itself) = (made.view.token.id, presented(&made.secret));
             let which = Which::Id(id);
             let (rotated, revoked) = tokio::join!(
-                other.rotate_token(&itself, MINE, &which, HOUR, None),
-                world.authority.revoke_all(&world.eve, &ops, None)
+                other.tokens().rotate(&itself, MINE, &which, HOUR, None),
+                world.authority.tokens().revoke_all(&world.eve, &ops, None)
             );
             revoked.expect("revoked");
-            let shown = world.authority.get_token(&world.eve, &ops, &which).await.expect("shown").view;
+            let shown = world.authority.tokens().get(&world.eve, &ops, &which).await.expect("shown").view;
             match rotated {
                 Ok(rotated) => {
                     assert_eq!(shown.status(at(round)), TokenStatus::Pending, "{round}");
                     world.catch_up().await;
                     let asked = world.refused_permission(&rotated.value.secret, "write:assets").await;
                     assert_eq!(asked, None, "{round}");
-                    world.authority.revoke_token(&world.eve, &ops, &which, UNNEEDED).await.expect("revoked");
+                    world.authority.tokens().revoke(&world.eve, &ops, &which, UNNEEDED).await.expect("revoked");
                 }
                 Err(error) => {
                     assert_eq!((error.reason(), shown.status(at(round))), (Reason::TokenRevoked, TokenStatus::Revoked));
@@ -204,14 +204,14 @@ on_both! {
         let revoked = async {
             tokio::time::sleep(Duration::from_millis(200)).await;
             world.clock.set(at(1));
-            let revoking = world.authority.revoke_all(&oona, &account, None);
+            let revoking = world.authority.tokens().revoke_all(&oona, &account, None);
             let released = async {
                 tokio::time::sleep(Duration::from_millis(300)).await;
                 drop(blocker);
             };
             tokio::join!(revoking, released).0
         };
-        let (made, revoked) = tokio::join!(other.create_token(&world.ada, MINE, &new), revoked);
+        let (made, revoked) = tokio::join!(other.tokens().create(&world.ada, MINE, &new), revoked);
         made.expect("made");
         revoked.expect("revoked");
         world.sound().await;
@@ -221,18 +221,18 @@ on_both! {
     async fn what_an_org_revoked_does_not_rotate_itself_back_in(world: &World) {
         let made = world.create(&token_with("ci", |new| new.self_rotating = true)).await;
         world.clock.set(at(100));
-        world.authority.revoke_all(&world.eve, &in_org("ops"), None).await.expect("revoked");
+        world.authority.tokens().revoke_all(&world.eve, &in_org("ops"), None).await.expect("revoked");
         let stolen = presented(&made.secret);
-        let rotated = world.authority.rotate_token(&stolen, MINE, &named("ci"), HOUR, None).await;
+        let rotated = world.authority.tokens().rotate(&stolen, MINE, &named("ci"), HOUR, None).await;
         assert_eq!(reason(rotated), Reason::RevokedInOrg);
-        let by_owner = world.authority.rotate_token(&world.ada, MINE, &named("ci"), HOUR, None).await.expect("by its owner it is");
+        let by_owner = world.authority.tokens().rotate(&world.ada, MINE, &named("ci"), HOUR, None).await.expect("by its owner it is");
         assert_eq!(world.refused(&by_owner.value.secret).await, None);
         assert_eq!(world.refused(&made.secret).await, Some(Reason::RevokedInOrg));
     }
 
     async fn a_frozen_org_can_be_looked_at_and_not_changed(world: &World) {
         let made = world.create(&token_with("ci", |new| new.orgs = Some(orgs(&["ops"])))).await;
-        let freeze = async |who: &Credential| world.authority.freeze_org(who, &ops()).await;
+        let freeze = async |who: &Credential| world.authority.orgs().freeze(who, &ops()).await;
         assert_eq!(reason(freeze(&world.ada).await), Reason::RoleTooLow);
         assert!(freeze(&world.eve).await.expect("frozen").changed);
         assert!(!freeze(&world.eve).await.expect("told").changed);
@@ -242,15 +242,15 @@ on_both! {
             (&world.eve, &in_org("ops"), org_token("x", &["read:assets"])),
             (&world.ada, MINE, token_with("x", |new| new.orgs = Some(orgs(&["ops"])))),
         ] {
-            assert_eq!(reason(world.authority.create_token(by, whose, &new).await), Reason::OrgFrozen);
+            assert_eq!(reason(world.authority.tokens().create(by, whose, &new).await), Reason::OrgFrozen);
         }
-        assert_eq!(reason(world.authority.rotate_token(&world.ada, MINE, &named("ci"), HOUR, None).await), Reason::OrgFrozen);
+        assert_eq!(reason(world.authority.tokens().rotate(&world.ada, MINE, &named("ci"), HOUR, None).await), Reason::OrgFrozen);
         let ada = "ada".parse().expect("a handle");
-        assert_eq!(reason(world.authority.set_member(&world.eve, &ops(), &ada, Role::Ro).await), Reason::OrgFrozen);
-        assert_eq!(reason(world.authority.remove_member(&world.eve, &ops(), &ada).await), Reason::OrgFrozen);
-        world.authority.set_member(&CONSOLE, &ops(), &ada, Role::Rw).await.expect("the operator may");
+        assert_eq!(reason(world.authority.orgs().set_member(&world.eve, &ops(), &ada, Role::Ro).await), Reason::OrgFrozen);
+        assert_eq!(reason(world.authority.orgs().remove_member(&world.eve, &ops(), &ada).await), Reason::OrgFrozen);
+        world.authority.orgs().set_member(&CONSOLE, &ops(), &ada, Role::Rw).await.expect("the operator may");
         world.revoke(&world.ada, &named("ci")).await.expect("revoked");
-        assert!(world.authority.unfreeze_org(&world.eve, &ops()).await.expect("unfrozen").changed);
+        assert!(world.authority.orgs().unfreeze(&world.eve, &ops()).await.expect("unfrozen").changed);
         let again = world.create(&token_with("ci", |new| new.orgs = Some(orgs(&["ops"])))).await;
         assert_eq!(world.refused(&again.secret).await, None);
         world.sound().await;
@@ -260,12 +260,12 @@ on_both! {
     async fn a_retired_secret_that_turns_up_is_recorded(world: &World) {
         let old = world.create(&new_token("ci")).await.secret;
         world.clock.set(at(1));
-        let new = world.authority.rotate_token(&world.ada, MINE, &named("ci"), Duration::ZERO, None).await.expect("rotated").value;
-        world.authority.confirm_rotation(&world.ada, MINE, &named("ci"), None).await.expect("confirmed");
-        let events = async || world.authority.check(&CONSOLE).await.expect("checked").events;
+        let new = world.authority.tokens().rotate(&world.ada, MINE, &named("ci"), Duration::ZERO, None).await.expect("rotated").value;
+        world.authority.tokens().confirm_rotation(&world.ada, MINE, &named("ci"), None).await.expect("confirmed");
+        let events = async || world.authority.operator().check(&CONSOLE).await.expect("checked").events;
         let present = async || {
             assert_eq!(world.refused(&old).await, Some(Reason::SecretReplaced));
-            world.authority.follow_up().await.expect("followed up");
+            world.authority.validation().follow_up().await.expect("followed up");
         };
         world.clock.set(at(100));
         let before = events().await;
@@ -278,13 +278,13 @@ on_both! {
         assert_eq!(world.refused(&new.secret).await, None, "off by default");
         let policy = OrgPolicy { suspend_on_reuse: true, ..OrgPolicy::OPEN };
         let set = NewPolicy { policy, effective_in: Duration::ZERO, expected: None };
-        world.authority.set_policy(&world.eve, &ops(), &set).await.expect("set");
+        world.authority.orgs().set_policy(&world.eve, &ops(), &set).await.expect("set");
         world.clock.set(at(DAY));
         present().await;
         assert_eq!(world.refused(&new.secret).await, Some(Reason::SuspendedInOrg));
         assert_eq!(refused_in(world, &new.secret, "dev", Scope::Ro).await, None);
         let (eve, id) = (world.log_in("eve").await, shown().await.token.id);
-        world.authority.resume_personal_token(&eve, &ops(), id).await.expect("resumed");
+        world.authority.tokens().resume_personal_token(&eve, &ops(), id).await.expect("resumed");
         // What retired over 30 days ago lies in too many places.
         world.clock.set(at(31 * DAY));
         present().await;
@@ -298,15 +298,15 @@ on_both! {
         let secret = world.create(&new_token("ci")).await.secret;
         let policy = OrgPolicy { suspend_on_reuse: true, ..OrgPolicy::OPEN };
         let set = NewPolicy { policy, effective_in: Duration::ZERO, expected: None };
-        world.authority.set_policy(&world.eve, &ops(), &set).await.expect("set");
-        let before = world.authority.check(&CONSOLE).await.expect("checked").events;
+        world.authority.orgs().set_policy(&world.eve, &ops(), &set).await.expect("set");
+        let before = world.authority.operator().check(&CONSOLE).await.expect("checked").events;
         for guess in 0..100_u32 {
             let text = format!("{}{:036}A", secret.prefix(), guess);
             let verdict = world.ask(&world.service, &text, &needs("ops", Scope::Ro, None)).await;
             assert_eq!(verdict.outcome.expect_err("unknown").reason(), Reason::SecretUnknown, "{text}");
         }
-        world.authority.follow_up().await.expect("nothing to follow");
-        assert_eq!(world.authority.check(&CONSOLE).await.expect("checked").events, before);
+        world.authority.validation().follow_up().await.expect("nothing to follow");
+        assert_eq!(world.authority.operator().check(&CONSOLE).await.expect("checked").events, before);
         assert_eq!(world.refused(&secret).await, None);
     }
 
@@ -337,7 +337,7 @@ on_both! {
             let secret = world.create(&new_token(&name)).await.secret;
             let note = note.map(|text: &str| text.parse().expect("a text"));
             let why = Revoking { note: note.clone(), ..Revoking::because(RevocationReason::NoLongerNeeded) };
-            let revoked = world.authority.revoke_token(&world.ada, MINE, &named(&name), &why).await;
+            let revoked = world.authority.tokens().revoke(&world.ada, MINE, &named(&name), &why).await;
             let id = revoked.expect("revoked").value.token.id;
             assert_eq!(world.refused(&secret).await, Some(Reason::TokenRevoked));
             let shown = world.show(&world.ada, &Which::Id(id)).await.expect("shown");
@@ -347,7 +347,7 @@ on_both! {
         }
         let all = [world.create(&new_token("a")).await.secret, world.create(&new_token("b")).await.secret];
         world.clock.set(at(1));
-        world.authority.revoke_all(&world.ada, MINE, None).await.expect("revoked");
+        world.authority.tokens().revoke_all(&world.ada, MINE, None).await.expect("revoked");
         for secret in &all {
             assert_eq!(world.refused(secret).await, Some(Reason::TokenRevoked));
         }
@@ -358,7 +358,7 @@ on_both! {
         world.create(&token_with("here", |new| new.orgs = Some(orgs(&["ops", "dev"])))).await;
         world.create(&token_with("there", |new| new.orgs = Some(orgs(&["dev"])))).await;
         let page = TokenPage { include_revoked: false, after: None, limit: 100 };
-        let listed = world.authority.list_personal_tokens(&world.eve, &ops(), page).await.expect("listed");
+        let listed = world.authority.tokens().list_personal_tokens(&world.eve, &ops(), page).await.expect("listed");
         let mut told: Vec<_> = listed
             .views
             .iter()
@@ -369,13 +369,13 @@ on_both! {
         let owner = "ada";
         let here = orgs(&["ops"]);
         assert_eq!(told, [("everywhere", owner, ndauth_core::Orgs::All), ("here", owner, here)]);
-        assert_eq!(reason(world.authority.list_personal_tokens(&world.ada, &ops(), page).await), Reason::RoleTooLow);
+        assert_eq!(reason(world.authority.tokens().list_personal_tokens(&world.ada, &ops(), page).await), Reason::RoleTooLow);
         let there = world.show(&world.ada, &named("there")).await.expect("shown").token.id;
         let own = world.make(&world.eve, &in_org("ops"), &org_token("own", &["read:assets"])).await.view.token.id;
         for id in [there, own] {
-            let suspended = world.authority.suspend_personal_token(&world.eve, &ops(), id).await;
+            let suspended = world.authority.tokens().suspend_personal_token(&world.eve, &ops(), id).await;
             assert_eq!(reason(suspended), Reason::NotFound);
-            let resumed = world.authority.resume_personal_token(&world.eve, &ops(), id).await;
+            let resumed = world.authority.tokens().resume_personal_token(&world.eve, &ops(), id).await;
             assert_eq!(reason(resumed), Reason::NotFound);
         }
     }

@@ -18,13 +18,13 @@ on_both! {
         let living = world.create(&token_with("living", |new| {
             new.expiry = ndauth_core::ExpiryChoice::In(ndauth_core::Lifetime::Endless);
         })).await.secret;
-        let rotated = world.authority.rotate_token(&world.ada, MINE, &named("living"), Duration::ZERO, None).await.expect("rotated").value;
+        let rotated = world.authority.tokens().rotate(&world.ada, MINE, &named("living"), Duration::ZERO, None).await.expect("rotated").value;
         assert_eq!(world.refused(&rotated.secret).await, None);
-        world.authority.follow_up().await.expect("confirmed");
-        world.authority.suspend_token(&world.ada, MINE, &named("expired")).await.expect("suspended");
-        world.authority.revoke_service(&CONSOLE, &"ops only".parse().expect("a name")).await.expect("revoked");
-        world.authority.write_uses().await.expect("written");
-        let tidy = async || world.authority.tidy_up_now(&CONSOLE).await.expect("tidied");
+        world.authority.validation().follow_up().await.expect("confirmed");
+        world.authority.tokens().suspend(&world.ada, MINE, &named("expired")).await.expect("suspended");
+        world.authority.operator().revoke_service(&CONSOLE, &"ops only".parse().expect("a name")).await.expect("revoked");
+        world.authority.validation().write_uses().await.expect("written");
+        let tidy = async || world.authority.operator().tidy_up_now(&CONSOLE).await.expect("tidied");
         world.clock.set(at(399 * DAY));
         // The sessions of long ago are dead for a day.
         let sessions = tidy().await.sessions;
@@ -52,20 +52,20 @@ on_both! {
             world.revoke(&world.ada, &named(&name)).await.expect("revoked");
         }
         world.clock.set(at(401 * DAY));
-        assert_eq!(world.authority.tidy_up_now(&CONSOLE).await.expect("tidied").tokens, 230);
+        assert_eq!(world.authority.operator().tidy_up_now(&CONSOLE).await.expect("tidied").tokens, 230);
     }
 
     async fn a_clock_that_jumps_removes_nothing(world: &World) {
         world.create(&token_with("old", |new| new.expiry = days(1))).await;
-        assert_eq!(world.authority.tidy_up().await.expect("it looks at the clock"), Tidied::default());
+        assert_eq!(world.authority.operator().tidy_up().await.expect("it looks at the clock"), Tidied::default());
         world.clock.set(at(800 * DAY));
         for _ in 0..3 {
-            let stopped = world.authority.tidy_up().await.expect_err("it stops");
+            let stopped = world.authority.operator().tidy_up().await.expect_err("it stops");
             assert!(stopped.to_string().starts_with("the clock jumped from "), "{stopped}");
             assert_eq!(stopped.reason(), Reason::Unavailable);
         }
         let ada = world.log_in("ada").await;
-        let other = reason(world.authority.tidy_up_now(&ada).await);
+        let other = reason(world.authority.operator().tidy_up_now(&ada).await);
         assert_eq!(other, Reason::NotPermitted, "by hand only the operator does it");
     }
 }

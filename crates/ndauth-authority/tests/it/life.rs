@@ -22,7 +22,7 @@ const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: i64 = 24 * 60 * 60;
 
 async fn rotate(world: &World, overlap: Duration) -> Result<Rotated, AuthorityError> {
-    let rotated = world.authority.rotate_token(&world.ada, MINE, &named("ci"), overlap, None).await;
+    let rotated = world.authority.tokens().rotate(&world.ada, MINE, &named("ci"), overlap, None).await;
     rotated.map(|done| done.value)
 }
 
@@ -37,7 +37,7 @@ async fn view(world: &World) -> TokenView {
 /// Asks with a secret, and does what that sets off.
 async fn used(world: &World, secret: &Secret) -> Option<Reason> {
     let refused = world.refused(secret).await;
-    world.authority.follow_up().await.expect("followed up");
+    world.authority.validation().follow_up().await.expect("followed up");
     refused
 }
 
@@ -110,7 +110,7 @@ on_both! {
         world.clock.set(at(15 * 60 - 1));
         assert_eq!(world.refused(&new).await, None);
         world.clock.set(at(15 * 60 + 1));
-        world.authority.follow_up().await.expect("followed up");
+        world.authority.validation().follow_up().await.expect("followed up");
         assert_eq!(world.refused(&new).await, None);
     }
 
@@ -124,7 +124,7 @@ on_both! {
                 let (authority, ada) = (std::sync::Arc::clone(&world.authority), presented(&secret));
                 tries.spawn(async move {
                     match what(n) {
-                        None => authority.rotate_token(&ada, MINE, &named("ci"), 2 * HOUR, None).await.map(|_| true),
+                        None => authority.tokens().rotate(&ada, MINE, &named("ci"), 2 * HOUR, None).await.map(|_| true),
                         Some(settling) => {
                             settle(&authority, &ada, &named("ci"), &settling).await.map(|done| done.changed)
                         }
@@ -150,7 +150,7 @@ on_both! {
             for _ in 0..50 {
                 let (authority, ada) = (std::sync::Arc::clone(&world.authority), presented(&secret));
                 let enough = Some(Duration::from_secs(100 * 24 * 60 * 60));
-                tries.spawn(async move { authority.renew_token(&ada, MINE, &named("ci"), enough).await.map(|done| done.changed) });
+                tries.spawn(async move { authority.tokens().renew(&ada, MINE, &named("ci"), enough).await.map(|done| done.changed) });
             }
             tries.join_all().await.into_iter().filter(|done| matches!(done, Ok(true))).count()
         };
@@ -165,31 +165,31 @@ on_both! {
         let other = presented(&world.create(&token_with("other", |new| new.self_rotating = true)).await.secret);
         let plain = presented(&world.create(&new_token("plain")).await.secret);
         let by = async |credential: &Credential, name: &str| {
-            world.authority.rotate_token(credential, MINE, &named(name), HOUR, None).await
+            world.authority.tokens().rotate(credential, MINE, &named(name), HOUR, None).await
         };
         assert_eq!(reason(by(&other, "ci").await), Reason::SessionRequired);
         assert_eq!(reason(by(&plain, "plain").await), Reason::SessionRequired);
-        let renewed = world.authority.renew_token(&other, MINE, &named("ci"), None).await;
+        let renewed = world.authority.tokens().renew(&other, MINE, &named("ci"), None).await;
         assert_eq!(reason(renewed), Reason::SessionRequired);
-        assert_eq!(reason(world.authority.renew_token(&plain, MINE, &named("plain"), None).await), Reason::SessionRequired);
+        assert_eq!(reason(world.authority.tokens().renew(&plain, MINE, &named("plain"), None).await), Reason::SessionRequired);
 
         world.clock.set(at(10 * DAY));
-        assert_eq!(reason(world.authority.rotate_token(&ci, MINE, &named("ci"), HOUR, Some(days(30))).await), Reason::InvalidArgument);
+        assert_eq!(reason(world.authority.tokens().rotate(&ci, MINE, &named("ci"), HOUR, Some(days(30))).await), Reason::InvalidArgument);
         let drawn = by(&ci, "ci").await.expect("it rotates itself").value.secret;
         let new = presented(&drawn);
         // The old one cannot say that the new one arrived.
-        assert_eq!(reason(world.authority.confirm_rotation(&ci, MINE, &named("ci"), None).await), Reason::SessionRequired);
-        assert!(world.authority.confirm_rotation(&new, MINE, &named("ci"), None).await.expect("confirmed").changed);
+        assert_eq!(reason(world.authority.tokens().confirm_rotation(&ci, MINE, &named("ci"), None).await), Reason::SessionRequired);
+        assert!(world.authority.tokens().confirm_rotation(&new, MINE, &named("ci"), None).await.expect("confirmed").changed);
         // Its first use may have been faster: then that it took over is no failure.
         let prefix = Some(drawn.prefix());
-        assert!(!world.authority.confirm_rotation(&new, MINE, &named("ci"), prefix).await.expect("all is well").changed);
-        assert_eq!(reason(world.authority.confirm_rotation(&ci, MINE, &named("ci"), prefix).await), Reason::SessionRequired);
+        assert!(!world.authority.tokens().confirm_rotation(&new, MINE, &named("ci"), prefix).await.expect("all is well").changed);
+        assert_eq!(reason(world.authority.tokens().confirm_rotation(&ci, MINE, &named("ci"), prefix).await), Reason::SessionRequired);
         let shown = world.show(&new, &named("ci")).await;
         assert_eq!(shown.expect("shown").token.expires_at, Expiry::At(at(90 * DAY)), "its end stays");
         // One that retires does nothing of the sort any more.
         assert_eq!(reason(by(&ci, "ci").await), Reason::SessionRequired);
-        assert_eq!(reason(world.authority.renew_token(&ci, MINE, &named("ci"), None).await), Reason::SessionRequired);
-        assert!(world.authority.renew_token(&new, MINE, &named("ci"), None).await.expect("renewed").changed);
+        assert_eq!(reason(world.authority.tokens().renew(&ci, MINE, &named("ci"), None).await), Reason::SessionRequired);
+        assert!(world.authority.tokens().renew(&new, MINE, &named("ci"), None).await.expect("renewed").changed);
     }
 
     async fn a_token_confirms_only_with_its_new_secret(world: &World) {
@@ -199,12 +199,12 @@ on_both! {
             world.make(&world.eve, &in_org("ops"), &turning(org_token("ci", &["read:assets"]))).await,
         ] {
             let old = presented(&made.secret);
-            let rotated = world.authority.rotate_token(&old, MINE, &named("ci"), HOUR, None).await;
+            let rotated = world.authority.tokens().rotate(&old, MINE, &named("ci"), HOUR, None).await;
             let drawn = rotated.expect("it rotates itself").value.secret;
             let new = presented(&drawn);
             let (old_one, new_one) = (Some(made.secret.prefix()), Some(drawn.prefix()));
             let confirm = async |by: &Credential, prefix| {
-                let confirmed = world.authority.confirm_rotation(by, MINE, &named("ci"), prefix).await;
+                let confirmed = world.authority.tokens().confirm_rotation(by, MINE, &named("ci"), prefix).await;
                 confirmed.map(|done| done.changed).map_err(|error| error.reason())
             };
             for (by, prefix, expected) in [
@@ -228,10 +228,10 @@ on_both! {
         let waiting = token_with("ci", |new| new.pending = true);
         let made = world.create(&waiting).await;
         drop(made.secret);
-        let listed = world.authority.list_tokens(&world.ada, MINE, PAGE).await.expect("listed");
+        let listed = world.authority.tokens().list(&world.ada, MINE, PAGE).await.expect("listed");
         assert_eq!(listed.views.len(), 1);
         assert_eq!(view(world).await.status(at(0)), TokenStatus::Pending);
-        assert_eq!(reason(world.authority.create_token(&world.ada, MINE, &new_token("ci")).await), Reason::NameTaken);
+        assert_eq!(reason(world.authority.tokens().create(&world.ada, MINE, &new_token("ci")).await), Reason::NameTaken);
         world.clock.set(at(15 * 60));
         assert_eq!(view(world).await.status(at(15 * 60)), TokenStatus::Expired);
         // Its name is free, and it counts for nothing.
@@ -249,7 +249,7 @@ on_both! {
         world.create(&token_with("ro", |new| new.scope = Some(Scope::Ro))).await;
         let renew = async |name: &str, minimum: Option<u64>| {
             let minimum = minimum.map(|days| Duration::from_secs(days * 24 * 60 * 60));
-            let renewed = world.authority.renew_token(&world.ada, MINE, &named(name), minimum).await?;
+            let renewed = world.authority.tokens().renew(&world.ada, MINE, &named(name), minimum).await?;
             Ok::<_, AuthorityError>((renewed.changed, renewed.value.token.expires_at))
         };
         for name in ["long", "ro"] {
@@ -260,19 +260,19 @@ on_both! {
         assert_eq!(renew("ci", Some(91)).await.expect("renewed"), (true, Expiry::At(at(120 * DAY))));
         let policy = OrgPolicy { longest_lifetime: Lifetime::For(Duration::from_secs(130 * 24 * 60 * 60)), ..OrgPolicy::OPEN };
         let new = NewPolicy { policy, effective_in: Duration::ZERO, expected: None };
-        world.authority.set_policy(&world.eve, &ops(), &new).await.expect("set");
+        world.authority.orgs().set_policy(&world.eve, &ops(), &new).await.expect("set");
         assert_eq!(renew("ci", None).await.expect("renewed"), (true, Expiry::At(at(130 * DAY))), "as far as it goes");
         assert_eq!(reason(renew("ci", None).await), Reason::NotRenewable);
         // A rotation gives it its lifetime again, from then on.
         world.clock.set(at(100 * DAY));
         let ada = world.log_in("ada").await;
-        let rotated = world.authority.rotate_token(&ada, MINE, &named("ci"), HOUR, None).await.expect("rotated");
+        let rotated = world.authority.tokens().rotate(&ada, MINE, &named("ci"), HOUR, None).await.expect("rotated");
         assert_eq!(used(world, &rotated.value.secret).await, None);
         let shown = world.show(&ada, &named("ci")).await;
         assert_eq!(shown.expect("shown").token.expires_at, Expiry::At(at(190 * DAY)));
         world.clock.set(at(200 * DAY));
         let ada = world.log_in("ada").await;
-        let dead = world.authority.rotate_token(&ada, MINE, &named("ci"), HOUR, None).await.expect_err("it is dead");
+        let dead = world.authority.tokens().rotate(&ada, MINE, &named("ci"), HOUR, None).await.expect_err("it is dead");
         assert_eq!(dead.to_string(), "the token `ci` expired 10 days ago (2027-07-24)");
         assert_eq!(dead.reason(), Reason::TokenDead);
     }
@@ -281,24 +281,24 @@ on_both! {
         let (ours, which) = (in_org("ops"), named("deploy"));
         let new = NewToken { expiry: days(30), ..org_token("deploy", &["write:assets"]) };
         let made = world.make(&world.eve, &ours, &new).await;
-        let refused = world.authority.rotate_token(&world.ada, &ours, &which, HOUR, None).await;
+        let refused = world.authority.tokens().rotate(&world.ada, &ours, &which, HOUR, None).await;
         assert_eq!(reason(refused), Reason::RoleTooLow);
-        let rotated = world.authority.rotate_token(&world.eve, &ours, &which, HOUR, None).await.expect("rotated");
+        let rotated = world.authority.tokens().rotate(&world.eve, &ours, &which, HOUR, None).await.expect("rotated");
         let asked = async |secret: &Secret| {
             let refused = world.refused_permission(secret, "write:assets").await;
-            world.authority.follow_up().await.expect("followed up");
+            world.authority.validation().follow_up().await.expect("followed up");
             refused
         };
         assert_eq!(asked(&rotated.value.secret).await, None);
         assert_eq!(asked(&made.secret).await, None, "the overlap runs");
         world.clock.set(at(3600));
         assert_eq!(asked(&made.secret).await, Some(Reason::SecretReplaced));
-        let renewed = world.authority.renew_token(&world.eve, &ours, &which, None).await.expect("renewed");
+        let renewed = world.authority.tokens().renew(&world.eve, &ours, &which, None).await.expect("renewed");
         assert_eq!(renewed.value.token.expires_at, Expiry::At(at(60 * DAY)));
-        let longer = world.authority.rotate_token(&world.eve, &ours, &which, HOUR, Some(days(31))).await;
+        let longer = world.authority.tokens().rotate(&world.eve, &ours, &which, HOUR, Some(days(31))).await;
         assert_eq!(reason(longer), Reason::InvalidArgument, "no longer than it was made for");
         let never = Some(ExpiryChoice::In(Lifetime::Endless));
-        assert_eq!(reason(world.authority.rotate_token(&world.eve, &ours, &which, HOUR, never).await), Reason::InvalidArgument);
+        assert_eq!(reason(world.authority.tokens().rotate(&world.eve, &ours, &which, HOUR, never).await), Reason::InvalidArgument);
     }
 
     async fn lists_are_filtered_sorted_and_paged(world: &World) {
@@ -308,15 +308,15 @@ on_both! {
         }
         world.clock.set(at(DAY));
         let ada = world.log_in("ada").await;
-        let used = world.authority.rotate_token(&ada, MINE, &named("a"), HOUR, None).await.expect("rotated");
+        let used = world.authority.tokens().rotate(&ada, MINE, &named("a"), HOUR, None).await.expect("rotated");
         assert_eq!(world.refused(&used.value.secret).await, None);
-        world.authority.write_uses().await.expect("written");
+        world.authority.validation().write_uses().await.expect("written");
         let names = async |change: fn(&mut TokenQuery)| {
             let mut query = TokenQuery::all(false, 2);
             change(&mut query);
             let mut names = Vec::new();
             loop {
-                let listed = world.authority.list_tokens(&ada, MINE, &query).await.expect("listed");
+                let listed = world.authority.tokens().list(&ada, MINE, &query).await.expect("listed");
                 names.extend(listed.views.iter().map(|view| view.token.name.to_string()));
                 query.after = listed.next;
                 if query.after.is_none() {

@@ -195,7 +195,7 @@ async fn play(engine: Engine, steps: &[Step]) {
                 let overlap = Duration::from_secs(overlap_hours.unsigned_abs() * 60 * 60);
                 let expiry = chosen.map(|count| days(count.unsigned_abs()));
                 let rotated =
-                    world.authority.rotate_token(&world.ada, MINE, &named("ci"), overlap, expiry).await;
+                    world.authority.tokens().rotate(&world.ada, MINE, &named("ci"), overlap, expiry).await;
                 let expected = model.rotate(overlap_hours * HOUR, *chosen);
                 let told =
                     rotated.map(|rotated| secrets.push(rotated.value.secret)).map_err(|error| error.reason());
@@ -207,7 +207,7 @@ async fn play(engine: Engine, steps: &[Step]) {
                 let expected = model.verdict(which);
                 let told = world.refused(&secrets[which]).await.map_or(Ok(()), Err);
                 assert_eq!(told, expected, "step {number} of {steps:?}");
-                world.authority.follow_up().await.expect("followed up");
+                world.authority.validation().follow_up().await.expect("followed up");
                 if told.is_ok() && model.pending() == Some(which) {
                     model.confirm(which);
                 }
@@ -225,7 +225,7 @@ async fn play(engine: Engine, steps: &[Step]) {
                 told
             }
             Step::Renew => {
-                let renewed = world.authority.renew_token(&world.ada, MINE, &named("ci"), None).await;
+                let renewed = world.authority.tokens().renew(&world.ada, MINE, &named("ci"), None).await;
                 let told = renewed.map(drop).map_err(|error| error.reason());
                 assert_eq!(told, model.renew(), "step {number} of {steps:?}");
                 told
@@ -243,7 +243,7 @@ async fn play(engine: Engine, steps: &[Step]) {
                 });
                 let policy = OrgPolicy { longest_lifetime, ..OrgPolicy::OPEN };
                 let new = NewPolicy { policy, effective_in: Duration::ZERO, expected: None };
-                let set = world.authority.set_policy(&world.eve, &ops(), &new).await;
+                let set = world.authority.orgs().set_policy(&world.eve, &ops(), &new).await;
                 model.longest = longest.map(|days| days * DAY);
                 set.map(drop).map_err(|error| error.reason())
             }
@@ -259,7 +259,7 @@ async fn play(engine: Engine, steps: &[Step]) {
         let serving = (0..secrets.len()).filter(|which| model.secrets[*which].serves(model.now)).count();
         assert!(serving <= 2, "never more than two serve: {steps:?}");
     }
-    let checked = world.authority.check(&crate::world::CONSOLE).await.expect("checked");
+    let checked = world.authority.operator().check(&crate::world::CONSOLE).await.expect("checked");
     assert_eq!(checked.faults, Vec::<String>::new(), "{steps:?}");
 }
 

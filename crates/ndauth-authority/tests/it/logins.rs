@@ -35,8 +35,8 @@ fn ada() -> Handle {
 
 /// Ada with a password, in a browser at home.
 async fn ada_signed_in(world: &World) -> SignedIn {
-    let link = world.authority.invite(&CONSOLE, &ada()).await.expect("a link");
-    let accepted = world.authority.accept_invitation(link.code.expose(), PASSWORD, &home()).await;
+    let link = world.authority.logins().invite(&CONSOLE, &ada()).await.expect("a link");
+    let accepted = world.authority.logins().accept_invitation(link.code.expose(), PASSWORD, &home()).await;
     accepted.expect("the password is set")
 }
 
@@ -50,13 +50,13 @@ fn asked() -> CodeAsked {
 }
 
 async fn code(world: &World, cookie: &Secret) -> OneTime {
-    world.authority.grant_code(cookie, &home(), &asked()).await.expect("a code")
+    world.authority.logins().grant_code(cookie, &home(), &asked()).await.expect("a code")
 }
 
 /// A command line that Ada let in.
 async fn let_in(world: &World, cookie: &Secret) -> Granted {
     let code = code(world, cookie).await;
-    world.authority.redeem_code(code.expose(), REDIRECT, VERIFIER, &home()).await.expect("redeemed")
+    world.authority.logins().redeem_code(code.expose(), REDIRECT, VERIFIER, &home()).await.expect("redeemed")
 }
 
 /// Why nothing was granted: the name of the error, or the reason of a refusal.
@@ -68,12 +68,12 @@ fn grant_error<T: std::fmt::Debug>(outcome: Result<T, GrantError>) -> String {
 }
 
 async fn who(world: &World, secret: &Secret) -> Result<(), Reason> {
-    world.authority.who_am_i(&presented(secret)).await.map(drop).map_err(|error| error.reason())
+    world.authority.validation().who_am_i(&presented(secret)).await.map(drop).map_err(|error| error.reason())
 }
 
 async fn derive(world: &World, granted: &Granted, scope: Option<Scope>, org: Option<&str>) -> Secret {
     let asked = ExchangeAsked { scope, org: org.map(|slug| slug.parse().expect("a slug")) };
-    let derived = world.authority.exchange(granted.access.expose(), &home(), &asked).await;
+    let derived = world.authority.logins().exchange(granted.access.expose(), &home(), &asked).await;
     derived.expect("derived").secret
 }
 
@@ -90,17 +90,17 @@ where
 }
 
 async fn sound(authority: &Authority) {
-    let checked = authority.check(&CONSOLE).await.expect("checked");
+    let checked = authority.operator().check(&CONSOLE).await.expect("checked");
     assert!(checked.faults.is_empty(), "{:?}", checked.faults);
 }
 
 on_both! {
     async fn an_invitation_works_once_and_sets_a_password(world: &World) {
         let authority = &world.authority;
-        let first = authority.invite(&CONSOLE, &ada()).await.expect("a link");
-        let second = authority.invite(&CONSOLE, &ada()).await.expect("a link");
+        let first = authority.logins().invite(&CONSOLE, &ada()).await.expect("a link");
+        let second = authority.logins().invite(&CONSOLE, &ada()).await.expect("a link");
         let accept = async |code: &str, password: &str| {
-            authority.accept_invitation(code, password, &home()).await.map(drop)
+            authority.logins().accept_invitation(code, password, &home()).await.map(drop)
         };
         assert_eq!(reason(accept(first.code.expose(), PASSWORD).await), Reason::LinkSpent, "it was replaced");
         for bad in ["short", "password1234"] {
@@ -113,7 +113,7 @@ on_both! {
         assert_eq!(who(world, secret(&world.ada)).await, Err(Reason::SessionRevoked), "what she had ended");
 
         let sign_in = async |name: &str, password: &str| {
-            authority.sign_in(name, password, &home(), None).await.map(|signed_in| signed_in.account.handle)
+            authority.logins().sign_in(name, password, &home(), None).await.map(|signed_in| signed_in.account.handle)
         };
         for name in ["ada", "ada@example.org", " Ada "] {
             assert_eq!(sign_in(name, PASSWORD).await.expect("signed in"), ada(), "{name}");
@@ -121,7 +121,7 @@ on_both! {
         for (name, password) in [("ada", "a walk in the wood"), ("nobody", PASSWORD), ("eve", PASSWORD), ("", "")] {
             assert_eq!(reason(sign_in(name, password).await), Reason::SignInRefused, "{name}");
         }
-        let late = authority.invite(&CONSOLE, &ada()).await.expect("a link");
+        let late = authority.logins().invite(&CONSOLE, &ada()).await.expect("a link");
         world.clock.set(at(7 * 24 * 60 * 60));
         assert_eq!(reason(accept(late.code.expose(), PASSWORD).await), Reason::LinkSpent, "it is too old");
         sound(authority).await;
@@ -129,15 +129,15 @@ on_both! {
 
     async fn a_link_signs_in_once(world: &World) {
         let authority = &world.authority;
-        let link = authority.sign_in_link(&CONSOLE, &ada()).await.expect("a link");
-        assert_eq!(authority.whose_link(link.code.expose()).await.expect("hers").handle, ada());
-        let invitation = authority.accept_invitation(link.code.expose(), PASSWORD, &home()).await;
+        let link = authority.logins().sign_in_link(&CONSOLE, &ada()).await.expect("a link");
+        assert_eq!(authority.logins().whose_link(link.code.expose()).await.expect("hers").handle, ada());
+        let invitation = authority.logins().accept_invitation(link.code.expose(), PASSWORD, &home()).await;
         assert_eq!(reason(invitation), Reason::LinkSpent, "it sets no password");
         let code = link.code.expose().to_owned();
         let shared = std::sync::Arc::clone(authority);
         let signed_in = fifty(|| {
             let (authority, code) = (std::sync::Arc::clone(&shared), code.clone());
-            async move { authority.sign_in_by_link(&code, &home(), None).await }
+            async move { authority.logins().sign_in_by_link(&code, &home(), None).await }
         });
         assert_eq!(signed_in.await, 1);
     }
@@ -145,9 +145,9 @@ on_both! {
     async fn a_cookie_is_a_browsers_and_changes_at_each_login(world: &World) {
         let authority = &world.authority;
         let first = ada_signed_in(world).await;
-        assert_eq!(authority.visit(&first.secret, &home()).await.expect("signed in").account.handle, ada());
-        let second = authority.sign_in("ada", PASSWORD, &home(), Some(&first.secret)).await.expect("signed in");
-        let visit = async |cookie: &Secret| authority.visit(cookie, &home()).await.map(drop);
+        assert_eq!(authority.logins().visit(&first.secret, &home()).await.expect("signed in").account.handle, ada());
+        let second = authority.logins().sign_in("ada", PASSWORD, &home(), Some(&first.secret)).await.expect("signed in");
+        let visit = async |cookie: &Secret| authority.logins().visit(cookie, &home()).await.map(drop);
         assert_eq!(reason(visit(&first.secret).await), Reason::SessionRevoked);
         // What a command line has opens no page.
         let granted = let_in(world, &second.secret).await;
@@ -162,7 +162,7 @@ on_both! {
         }
         world.clock.set(at(30 * 24 * 60 * 60));
         assert_eq!(reason(visit(&second.secret).await), Reason::SessionExpired);
-        let third = authority.sign_in("ada", PASSWORD, &home(), None).await.expect("signed in");
+        let third = authority.logins().sign_in("ada", PASSWORD, &home(), None).await.expect("signed in");
         world.clock.set(at(30 * 24 * 60 * 60 + 12 * 60 * 60));
         assert_eq!(reason(visit(&third.secret).await), Reason::SessionExpired, "it was idle");
         sound(authority).await;
@@ -173,7 +173,7 @@ on_both! {
         let authority = &world.authority;
         let asked_for = code(world, &cookie).await;
         let redeem = async |code: &str, redirect: &str, verifier: &str| {
-            authority.redeem_code(code, redirect, verifier, &home()).await
+            authority.logins().redeem_code(code, redirect, verifier, &home()).await
         };
         let altered = VERIFIER.replace('d', "e");
         for (code, redirect, verifier) in [
@@ -197,7 +197,7 @@ on_both! {
         assert_eq!(grant_error(redeem(late.expose(), REDIRECT, VERIFIER).await), "InvalidGrant");
         // Who signs out everywhere is not in again by what was on its way.
         let underway = code(world, &cookie).await;
-        authority.sign_out(&CONSOLE, &ada()).await.expect("signed out");
+        authority.operator().sign_out(&CONSOLE, &ada()).await.expect("signed out");
         assert_eq!(grant_error(redeem(underway.expose(), REDIRECT, VERIFIER).await), "InvalidGrant");
         sound(authority).await;
     }
@@ -209,30 +209,30 @@ on_both! {
         let authority = std::sync::Arc::clone(&world.authority);
         let redeemed = fifty(|| {
             let (authority, code) = (std::sync::Arc::clone(&authority), asked_for.clone());
-            async move { authority.redeem_code(&code, REDIRECT, VERIFIER, &home()).await }
+            async move { authority.logins().redeem_code(&code, REDIRECT, VERIFIER, &home()).await }
         });
         assert_eq!(redeemed.await, 1, "codes");
 
-        let begun = authority.begin_device(&home()).await.expect("it waits");
+        let begun = authority.logins().begin_device(&home()).await.expect("it waits");
         let (device_code, user_code) = (begun.device_code.expose().to_owned(), begun.user_code.to_string());
         let decided = fifty(|| {
             let (authority, code) = (std::sync::Arc::clone(&authority), user_code.clone());
             let cookie: Secret = cookie.expose().parse().expect("a secret");
-            async move { authority.decide_device(&cookie, &home(), &code, true).await }
+            async move { authority.logins().decide_device(&cookie, &home(), &code, true).await }
         });
         assert_eq!(decided.await, 1, "decisions");
         let polled = fifty(|| {
             let (authority, code) = (std::sync::Arc::clone(&authority), device_code.clone());
-            async move { authority.poll_device(&code, &home()).await }
+            async move { authority.logins().poll_device(&code, &home()).await }
         });
         assert_eq!(polled.await, 1, "device codes");
 
-        let link = authority.invite(&CONSOLE, &ada()).await.expect("a link").code.expose().to_owned();
+        let link = authority.logins().invite(&CONSOLE, &ada()).await.expect("a link").code.expose().to_owned();
         let mut tries = JoinSet::new();
         // Each hashes a password: that many are enough.
         for _ in 0..4 {
             let (authority, code) = (std::sync::Arc::clone(&authority), link.clone());
-            tries.spawn(async move { authority.accept_invitation(&code, PASSWORD, &home()).await.is_ok() });
+            tries.spawn(async move { authority.logins().accept_invitation(&code, PASSWORD, &home()).await.is_ok() });
         }
         assert_eq!(tries.join_all().await.into_iter().filter(|accepted| *accepted).count(), 1, "invitations");
         sound(&world.authority).await;
@@ -246,7 +246,7 @@ on_both! {
         for _ in 0..50 {
             let authority = std::sync::Arc::clone(&world.authority);
             let refresh = granted.refresh.expose().to_owned();
-            tries.spawn(async move { authority.refresh(&refresh).await.ok() });
+            tries.spawn(async move { authority.logins().refresh(&refresh).await.ok() });
         }
         let given: Vec<Granted> = tries.join_all().await.into_iter().flatten().collect();
         let mut serving = 0;
@@ -260,7 +260,7 @@ on_both! {
     async fn what_refreshes_is_changed_at_each_use_and_its_reuse_ends_the_session(world: &World) {
         let cookie = ada_signed_in(world).await.secret;
         let authority = &world.authority;
-        let refresh = async |secret: &Secret| authority.refresh(secret.expose()).await;
+        let refresh = async |secret: &Secret| authority.logins().refresh(secret.expose()).await;
         let first = let_in(world, &cookie).await;
         world.clock.set(at(15 * 60));
         assert_eq!(who(world, &first.access).await, Err(Reason::SessionExpired), "at that very instant");
@@ -308,7 +308,7 @@ on_both! {
         assert_eq!(grant_error(refresh(&granted.refresh).await), "InvalidGrant");
         assert_eq!(who(world, &last.access).await, Err(Reason::SessionRevoked));
         for nonsense in ["", "ndref_x", granted.access.expose(), cookie.expose()] {
-            assert_eq!(grant_error(authority.refresh(nonsense).await), "InvalidGrant");
+            assert_eq!(grant_error(authority.logins().refresh(nonsense).await), "InvalidGrant");
         }
         sound(authority).await;
     }
@@ -317,11 +317,11 @@ on_both! {
         let cookie = ada_signed_in(world).await.secret;
         let idle = let_in(world, &cookie).await;
         let mut used = let_in(world, &cookie).await;
-        let refresh = async |secret: &Secret| world.authority.refresh(secret.expose()).await;
+        let refresh = async |secret: &Secret| world.authority.logins().refresh(secret.expose()).await;
         let half = 11 * 60 * 60;
         world.clock.set(at(12 * 60 * 60));
         assert_eq!(grant_error(refresh(&idle.refresh).await), "InvalidGrant");
-        let cookie = world.authority.sign_in("ada", PASSWORD, &home(), None).await.expect("signed in").secret;
+        let cookie = world.authority.logins().sign_in("ada", PASSWORD, &home(), None).await.expect("signed in").secret;
         let begun = 12 * 60 * 60;
         used = match refresh(&used.refresh).await {
             Err(_) => let_in(world, &cookie).await,
@@ -340,20 +340,20 @@ on_both! {
         let cookie = ada_signed_in(world).await.secret;
         let authority = &world.authority;
         let remote = Visitor { address: "198.51.100.9".parse().ok(), device: "ndcli on a server".parse().ok() };
-        let begun = authority.begin_device(&remote).await.expect("it waits");
+        let begun = authority.logins().begin_device(&remote).await.expect("it waits");
         assert_eq!((begun.lasts.as_secs(), begun.interval.as_secs()), (600, 5));
-        let poll = async || authority.poll_device(begun.device_code.expose(), &remote).await;
+        let poll = async || authority.logins().poll_device(begun.device_code.expose(), &remote).await;
         assert_eq!(grant_error(poll().await), "Pending");
         assert_eq!(grant_error(poll().await), "SlowDown", "it asked at once again");
         world.clock.set(at(11));
         assert_eq!(grant_error(poll().await), "Pending", "it waited ten seconds");
 
         let typed = begun.user_code.to_string().to_lowercase().replace('-', " ");
-        let shown = authority.asked_by_device(&cookie, &home(), &typed).await.expect("it is found");
+        let shown = authority.logins().asked_by_device(&cookie, &home(), &typed).await.expect("it is found");
         assert_eq!((shown.name(), shown.address), ("ndcli on a server", remote.address));
-        authority.decide_device(&cookie, &home(), &typed, true).await.expect("let in");
+        authority.logins().decide_device(&cookie, &home(), &typed, true).await.expect("let in");
         assert_eq!(
-            reason(authority.decide_device(&cookie, &home(), &typed, false).await),
+            reason(authority.logins().decide_device(&cookie, &home(), &typed, false).await),
             Reason::NotFound,
             "once"
         );
@@ -361,41 +361,41 @@ on_both! {
         who(world, &granted.access).await.expect("it serves");
         assert_eq!(grant_error(poll().await), "InvalidGrant", "once");
 
-        let denied = authority.begin_device(&remote).await.expect("it waits");
-        authority.decide_device(&cookie, &home(), &denied.user_code.to_string(), false).await.expect("kept out");
-        let outcome = authority.poll_device(denied.device_code.expose(), &remote).await;
+        let denied = authority.logins().begin_device(&remote).await.expect("it waits");
+        authority.logins().decide_device(&cookie, &home(), &denied.user_code.to_string(), false).await.expect("kept out");
+        let outcome = authority.logins().poll_device(denied.device_code.expose(), &remote).await;
         assert_eq!(grant_error(outcome), "Denied");
-        let late = authority.begin_device(&remote).await.expect("it waits");
+        let late = authority.logins().begin_device(&remote).await.expect("it waits");
         world.clock.set(at(11 + 600));
-        assert_eq!(grant_error(authority.poll_device(late.device_code.expose(), &remote).await), "Expired");
-        let decided = authority.decide_device(&cookie, &home(), &late.user_code.to_string(), true).await;
+        assert_eq!(grant_error(authority.logins().poll_device(late.device_code.expose(), &remote).await), "Expired");
+        let decided = authority.logins().decide_device(&cookie, &home(), &late.user_code.to_string(), true).await;
         assert_eq!(reason(decided), Reason::NotFound);
-        assert_eq!(grant_error(authority.poll_device("nonsense", &remote).await), "InvalidGrant");
+        assert_eq!(grant_error(authority.logins().poll_device("nonsense", &remote).await), "InvalidGrant");
         sound(authority).await;
     }
 
     async fn codes_of_devices_are_not_to_be_guessed_nor_heaped_up(world: &World) {
         let cookie = ada_signed_in(world).await.secret;
         let authority = &world.authority;
-        let guess = async |code: &str| authority.asked_by_device(&cookie, &home(), code).await.map(drop);
+        let guess = async |code: &str| authority.logins().asked_by_device(&cookie, &home(), code).await.map(drop);
         for _ in 0..10 {
             assert_eq!(reason(guess("BCDF-GHJK").await), Reason::NotFound);
         }
         assert_eq!(reason(guess("BCDF-GHJK").await), Reason::TooManyTries);
         for _ in 0..100 {
-            authority.begin_device(&home()).await.expect("it waits");
+            authority.logins().begin_device(&home()).await.expect("it waits");
         }
-        assert_eq!(grant_error(authority.begin_device(&home()).await), "SlowDown");
-        authority.begin_device(&from("198.51.100.9")).await.expect("others are let be");
+        assert_eq!(grant_error(authority.logins().begin_device(&home()).await), "SlowDown");
+        authority.logins().begin_device(&from("198.51.100.9")).await.expect("others are let be");
     }
 
     async fn a_login_by_a_devices_code_is_never_recent_and_others_are_for_15_minutes(world: &World) {
         let cookie = ada_signed_in(world).await.secret;
         let authority = &world.authority;
         world.member("ops", "ada", Role::Admin).await;
-        let begun = authority.begin_device(&home()).await.expect("it waits");
-        authority.decide_device(&cookie, &home(), &begun.user_code.to_string(), true).await.expect("let in");
-        let device = authority.poll_device(begun.device_code.expose(), &home()).await.expect("let in");
+        let begun = authority.logins().begin_device(&home()).await.expect("it waits");
+        authority.logins().decide_device(&cookie, &home(), &begun.user_code.to_string(), true).await.expect("let in");
+        let device = authority.logins().poll_device(begun.device_code.expose(), &home()).await.expect("let in");
         let cli = let_in(world, &cookie).await;
         let ops = "ops".parse().expect("a slug");
         let policy = ndauth_authority::NewPolicy {
@@ -411,23 +411,23 @@ on_both! {
             let mut endless = endless.clone();
             endless.name = name.parse().expect("a name");
             [
-                authority.create_token(&caller, MINE, &endless).await.map(drop),
-                authority.set_member(&caller, &ops, &"eve".parse().expect("a handle"), Role::Admin).await.map(drop),
-                authority.set_policy(&caller, &ops, &policy).await.map(drop),
-                authority.freeze_org(&caller, &ops).await.map(drop),
-                authority.unfreeze_org(&caller, &ops).await.map(drop),
+                authority.tokens().create(&caller, MINE, &endless).await.map(drop),
+                authority.orgs().set_member(&caller, &ops, &"eve".parse().expect("a handle"), Role::Admin).await.map(drop),
+                authority.orgs().set_policy(&caller, &ops, &policy).await.map(drop),
+                authority.orgs().freeze(&caller, &ops).await.map(drop),
+                authority.orgs().unfreeze(&caller, &ops).await.map(drop),
             ]
         };
         for outcome in all(&device.access, "by a device").await {
             assert_eq!(reason(outcome), Reason::LoginNotRecent);
         }
         // All else it may.
-        authority.create_token(&presented(&device.access), MINE, &new_token("ends")).await.expect("made");
+        authority.tokens().create(&presented(&device.access), MINE, &new_token("ends")).await.expect("made");
         for outcome in all(&cli.access, "at once").await {
             outcome.expect("it is recent");
         }
         world.clock.set(at(15 * 60));
-        let cli = authority.refresh(cli.refresh.expose()).await.expect("refreshed");
+        let cli = authority.logins().refresh(cli.refresh.expose()).await.expect("refreshed");
         for outcome in all(&cli.access, "at the very end").await {
             outcome.expect("it is recent still");
         }
@@ -459,22 +459,22 @@ on_both! {
 
         let exchange = async |subject: &str, org: Option<&str>| {
             let org = org.map(|slug| slug.parse().expect("a slug"));
-            authority.exchange(subject, &home(), &ExchangeAsked { scope: None, org }).await.map(drop)
+            authority.logins().exchange(subject, &home(), &ExchangeAsked { scope: None, org }).await.map(drop)
         };
         assert_eq!(grant_error(exchange(granted.access.expose(), Some("nowhere")).await), "InvalidTarget");
         // SEC-03: what is narrower than its owner never becomes wider here.
         let narrow = token_with("narrow", |new| new.scope = Some(Scope::Ro));
-        let narrow = authority.create_token(&presented(&granted.access), MINE, &narrow).await.expect("made").value.secret;
+        let narrow = authority.tokens().create(&presented(&granted.access), MINE, &narrow).await.expect("made").value.secret;
         for subject in [narrow.expose(), all.expose(), granted.refresh.expose(), "nonsense"] {
             assert_eq!(grant_error(exchange(subject, None).await), "InvalidGrant");
         }
         // It is shown to services, and manages nothing here.
         assert_eq!(who(world, &all).await, Err(Reason::SecretKindNotAccepted));
-        let made = authority.create_token(&presented(&all), MINE, &new_token("x")).await;
+        let made = authority.tokens().create(&presented(&all), MINE, &new_token("x")).await;
         assert_eq!(reason(made), Reason::SecretKindNotAccepted);
         // No list has it, and it takes no place among the 25.
         let every = ndauth_authority::TokenQuery::all(true, 100);
-        let listed = authority.list_tokens(&presented(&granted.access), MINE, &every).await.expect("listed").views;
+        let listed = authority.tokens().list(&presented(&granted.access), MINE, &every).await.expect("listed").views;
         let names: Vec<String> =
             listed.iter().map(|view| view.token.name.to_string()).collect();
         assert_eq!(names, ["narrow"]);
@@ -496,32 +496,32 @@ on_both! {
             };
             assert_eq!(identity().await, Ok(()), "{how}");
             let caller = presented(&granted.access);
-            let listed = authority.list_my_sessions(&caller).await.expect("listed").rows;
+            let listed = authority.logins().list_my_sessions(&caller).await.expect("listed").rows;
             let current = listed.iter().find(|row| row.current).expect("itself").session.clone();
             assert_eq!(current.device.as_ref().map(ToString::to_string).as_deref(), Some("ndcli 0.1.0 on vm"));
             let mut only_it = true;
             match how {
                 "one" => {
-                    let ended = authority.revoke_sessions(&caller, &WhichSessions::One(current.id)).await;
+                    let ended = authority.logins().revoke_sessions(&caller, &WhichSessions::One(current.id)).await;
                     assert_eq!(ended.expect("ended").value, 1);
                 }
-                "revoked" => authority.revoke_login(granted.refresh.expose()).await.expect("ended"),
+                "revoked" => authority.logins().revoke_login(granted.refresh.expose()).await.expect("ended"),
                 "all" => {
-                    let ended = authority.revoke_sessions(&caller, &WhichSessions::All).await.expect("ended").value;
+                    let ended = authority.logins().revoke_sessions(&caller, &WhichSessions::All).await.expect("ended").value;
                     assert_eq!(ended, listed.len() as u64);
                     only_it = false;
                 }
                 "signed out" => {
-                    authority.sign_out(&CONSOLE, &ada()).await.expect("ended");
+                    authority.operator().sign_out(&CONSOLE, &ada()).await.expect("ended");
                     only_it = false;
                 }
                 "password" => {
-                    let link = authority.invite(&CONSOLE, &ada()).await.expect("a link");
-                    authority.accept_invitation(link.code.expose(), PASSWORD, &home()).await.expect("set");
+                    let link = authority.logins().invite(&CONSOLE, &ada()).await.expect("a link");
+                    authority.logins().accept_invitation(link.code.expose(), PASSWORD, &home()).await.expect("set");
                     only_it = false;
                 }
                 _ => {
-                    authority.disable_account(&CONSOLE, &ada()).await.expect("disabled");
+                    authority.operator().disable_account(&CONSOLE, &ada()).await.expect("disabled");
                     only_it = false;
                 }
             }
@@ -530,17 +530,17 @@ on_both! {
                 _ => (Reason::SessionRevoked, Reason::TokenRevoked),
             };
             assert_eq!(who(world, &granted.access).await, Err(session), "{how}");
-            assert_eq!(grant_error(authority.refresh(granted.refresh.expose()).await), "InvalidGrant");
+            assert_eq!(grant_error(authority.logins().refresh(granted.refresh.expose()).await), "InvalidGrant");
             assert_eq!(identity().await, Err(token), "{how}");
-            let visit = authority.visit(&cookie, &home()).await.map(drop);
+            let visit = authority.logins().visit(&cookie, &home()).await.map(drop);
             if only_it {
                 visit.expect("the browser's goes on");
             } else {
                 assert_eq!(reason(visit), session, "{how}");
-                authority.enable_account(&CONSOLE, &ada()).await.expect("enabled");
+                authority.operator().enable_account(&CONSOLE, &ada()).await.expect("enabled");
                 assert_eq!(who(world, &granted.access).await, Err(Reason::SessionRevoked), "{how}: for good");
                 assert_eq!(identity().await, Err(Reason::TokenRevoked), "{how}: for good");
-                cookie = authority.sign_in("ada", PASSWORD, &home(), None).await.expect("signed in").secret;
+                cookie = authority.logins().sign_in("ada", PASSWORD, &home(), None).await.expect("signed in").secret;
             }
             sound(authority).await;
         }
@@ -549,9 +549,9 @@ on_both! {
     async fn nobody_ends_anothers_session(world: &World) {
         let cookie = ada_signed_in(world).await.secret;
         let granted = let_in(world, &cookie).await;
-        let rows = world.authority.list_my_sessions(&presented(&granted.access)).await.expect("listed").rows;
+        let rows = world.authority.logins().list_my_sessions(&presented(&granted.access)).await.expect("listed").rows;
         for row in &rows {
-            let ended = world.authority.revoke_sessions(&world.eve, &WhichSessions::One(row.session.id)).await;
+            let ended = world.authority.logins().revoke_sessions(&world.eve, &WhichSessions::One(row.session.id)).await;
             assert_eq!(reason(ended), Reason::NotFound);
         }
         assert!(who(world, &granted.access).await.is_ok());
@@ -561,7 +561,7 @@ on_both! {
         let authority = &world.authority;
         ada_signed_in(world).await;
         let sign_in = async |name: &str, password: &str, address: &str| {
-            authority.sign_in(name, password, &from(address), None).await.map(drop)
+            authority.logins().sign_in(name, password, &from(address), None).await.map(drop)
         };
         // Ten of one name from one place, however it is written.
         for number in 0..10 {
@@ -587,17 +587,17 @@ on_both! {
         let authority = &world.authority;
         let identity = |issuer: &str, subject: &str| Identity { issuer: issuer.into(), subject: subject.into() };
         let hers = identity("https://idp.example", "248289761001");
-        authority.identify_account(&CONSOLE, &ada(), &hers).await.expect("hers");
-        let taken = authority.identify_account(&CONSOLE, &"eve".parse().expect("a handle"), &hers).await;
+        authority.logins().identify_account(&CONSOLE, &ada(), &hers).await.expect("hers");
+        let taken = authority.logins().identify_account(&CONSOLE, &"eve".parse().expect("a handle"), &hers).await;
         assert_eq!(reason(taken), Reason::NameTaken);
-        let signed_in = authority.sign_in_identified(&hers, &home(), None).await.expect("signed in");
+        let signed_in = authority.logins().sign_in_identified(&hers, &home(), None).await.expect("signed in");
         assert_eq!(signed_in.account.handle, ada());
         for stranger in [
             identity("https://other.example", "248289761001"),
             identity("https://idp.example", "ada@example.org"),
             identity("https://idp.example", "ada"),
         ] {
-            let refused = authority.sign_in_identified(&stranger, &home(), None).await;
+            let refused = authority.logins().sign_in_identified(&stranger, &home(), None).await;
             assert_eq!(reason(refused), Reason::SignInRefused);
         }
     }
@@ -609,26 +609,26 @@ on_both! {
         let mut granted = let_in(world, &cookie).await;
         let asked = ExchangeAsked { scope: None, org: None };
         let exchange = async |granted: &Granted| {
-            authority.exchange(granted.access.expose(), &home(), &asked).await.map(drop)
+            authority.logins().exchange(granted.access.expose(), &home(), &asked).await.map(drop)
         };
         for _ in 0..200 {
             exchange(&granted).await.expect("derived");
         }
         // To end the session and begin another is no way around.
-        authority.revoke_login(granted.refresh.expose()).await.expect("ended");
+        authority.logins().revoke_login(granted.refresh.expose()).await.expect("ended");
         granted = let_in(world, &cookie).await;
         assert_eq!(grant_error(exchange(&granted).await), "SlowDown");
         world.clock.set(at(15 * 60));
         for _ in 0..60 {
-            granted = authority.refresh(granted.refresh.expose()).await.expect("refreshed");
+            granted = authority.logins().refresh(granted.refresh.expose()).await.expect("refreshed");
         }
         exchange(&granted).await.expect("the first are over");
-        assert_eq!(grant_error(authority.refresh(granted.refresh.expose()).await), "SlowDown");
+        assert_eq!(grant_error(authority.logins().refresh(granted.refresh.expose()).await), "SlowDown");
         who(world, &granted.access).await.expect("it serves");
 
         let identity = Identity { issuer: "https://idp.example".into(), subject: "248289761001".into() };
-        authority.identify_account(&CONSOLE, &ada(), &identity).await.expect("hers");
-        let sign_in = async || authority.sign_in_identified(&identity, &home(), None).await.map(drop);
+        authority.logins().identify_account(&CONSOLE, &ada(), &identity).await.expect("hers");
+        let sign_in = async || authority.logins().sign_in_identified(&identity, &home(), None).await.map(drop);
         // Three there were.
         for _ in 3..120 {
             sign_in().await.expect("signed in");
@@ -645,7 +645,7 @@ on_both! {
         let store = Store::connect(&world.scratch.url, Clock::Database).await.expect("connected");
         execute(&store, "UPDATE password SET phc = '$argon2id$nonsense'").await;
         store.close().await.expect("closed");
-        let refused = world.authority.sign_in("ada", PASSWORD, &home(), None).await;
+        let refused = world.authority.logins().sign_in("ada", PASSWORD, &home(), None).await;
         assert_eq!(reason(refused), Reason::Internal);
     }
 
@@ -654,7 +654,7 @@ on_both! {
         let granted = let_in(world, &cookie).await;
         derive(world, &granted, None, None).await;
         world.clock.set(at(31 * 24 * 60 * 60));
-        let tidied = world.authority.tidy_up_now(&CONSOLE).await.expect("tidied");
+        let tidied = world.authority.operator().tidy_up_now(&CONSOLE).await.expect("tidied");
         assert_eq!(tidied.tokens, 1, "{tidied:?}");
         assert!(tidied.sessions >= 2, "{tidied:?}");
         sound(&world.authority).await;

@@ -77,7 +77,7 @@ async fn so_many_wait_for_a_fresh_answer_and_no_more() {
     let unknown = Secret::mint(SecretKind::Personal, &mut SysRng).expect("drawn");
     let question =
         Question { secret: unknown.expose(), requirement: &requirement, client_address: None, client: None };
-    let ask = || authority.validate(&world.service, &question, |_| ());
+    let ask = || authority.validation().validate(&world.service, &question, |_| ());
     let mut waiting: Vec<_> = (0..MOST).map(|_| Box::pin(ask())).collect();
     let mut context = Context::from_waker(Waker::noop());
     assert!(waiting.iter_mut().all(|one| one.as_mut().poll(&mut context).is_pending()), "they wait");
@@ -107,15 +107,19 @@ async fn what_an_answer_sets_off_happens_once() {
     let questions: Vec<_> = (0..QUESTIONS).map(|_| question()).collect();
     let changing = async {
         for _ in 0..100 {
-            world.authority.suspend_token(&world.ada, MINE, &name).await.expect("suspended");
-            world.authority.resume_token(&world.ada, MINE, &name).await.expect("resumed");
+            world.authority.tokens().suspend(&world.ada, MINE, &name).await.expect("suspended");
+            world.authority.tokens().resume(&world.ada, MINE, &name).await.expect("resumed");
         }
     };
     let batches = std::sync::atomic::AtomicU64::new(0);
     let asking = async {
         loop {
-            let told =
-                world.authority.validate_all(&world.service, &questions, |_| ()).await.expect("decided");
+            let told = world
+                .authority
+                .validation()
+                .validate_all(&world.service, &questions, |_| ())
+                .await
+                .expect("decided");
             assert_eq!(told.told.len() as u64, QUESTIONS);
             batches.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             tokio::task::yield_now().await;
@@ -128,7 +132,7 @@ async fn what_an_answer_sets_off_happens_once() {
     // All of them are noted with the next use that is due.
     world.clock.set(at(1000));
     assert!(world.ask(&world.service, asked.secret.expose(), &requirement).await.outcome.is_ok());
-    world.authority.write_uses().await.expect("written");
+    world.authority.validation().write_uses().await.expect("written");
     let store = world.scratch.store(Clock::Manual(world.clock.clone())).await;
     let places = store.read().await.expect("a view").used_from(asked.view.token.id).await.expect("read");
     let counted: u64 = places.iter().map(|place| place.counts.reads + place.counts.writes).sum();

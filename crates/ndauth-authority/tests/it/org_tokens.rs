@@ -26,17 +26,17 @@ on_both! {
         let abroad = world.ask(&world.service, made.secret.expose(), &needs("dev", Scope::Ro, Some("read:assets"))).await;
         assert_eq!(abroad.outcome.err().map(|refusal| refusal.reason()), Some(Reason::OrgNotCovered));
 
-        world.authority.remove_member(&CONSOLE, &ops(), &"eve".parse().expect("a handle")).await.expect("removed");
-        world.authority.disable_account(&CONSOLE, &"eve".parse().expect("a handle")).await.expect("disabled");
+        world.authority.orgs().remove_member(&CONSOLE, &ops(), &"eve".parse().expect("a handle")).await.expect("removed");
+        world.authority.operator().disable_account(&CONSOLE, &"eve".parse().expect("a handle")).await.expect("disabled");
         assert_eq!(world.refused_permission(&made.secret, "approve:assets").await, None, "its maker is gone");
-        world.authority.delete_org(&CONSOLE, &ops()).await.expect("deleted");
+        world.authority.orgs().delete(&CONSOLE, &ops()).await.expect("deleted");
         assert_eq!(world.refused_permission(&made.secret, "approve:assets").await, Some(Reason::OrgDeleted));
     }
 
     async fn it_is_bound_and_it_ends(world: &World) {
         let create = async |grants: Grants, expiry| {
             let new = NewToken { scope: Some(Scope::Rw), grants, expiry, ..org_token("deploy", &["read:assets"]) };
-            reason(world.authority.create_token(&world.eve, &in_org("ops"), &new).await)
+            reason(world.authority.tokens().create(&world.eve, &in_org("ops"), &new).await)
         };
         assert_eq!(create(Grants::All, ExpiryChoice::ORG).await, Reason::InvalidArgument);
         let endless = ExpiryChoice::In(Lifetime::Endless);
@@ -46,10 +46,10 @@ on_both! {
         // It has power in its org alone, so that it names none.
         for bound in [orgs(&["ops"]), Orgs::All] {
             let new = NewToken { orgs: Some(bound), ..org_token("deploy", &["read:assets"]) };
-            let made = world.authority.create_token(&world.eve, &in_org("ops"), &new).await;
+            let made = world.authority.tokens().create(&world.eve, &in_org("ops"), &new).await;
             assert_eq!(reason(made), Reason::InvalidArgument);
         }
-        let listed = world.authority.list_tokens(&world.eve, &in_org("ops"), PAGE).await.expect("listed");
+        let listed = world.authority.tokens().list(&world.eve, &in_org("ops"), PAGE).await.expect("listed");
         assert_eq!(listed.views.len(), 0);
     }
 
@@ -58,37 +58,37 @@ on_both! {
         world.clock.set(at(1));
         make(world, "second", &["read:assets"]).await;
         let new = org_token("first", &["read:assets"]);
-        assert_eq!(reason(world.authority.create_token(&world.eve, &in_org("ops"), &new).await), Reason::NameTaken);
+        assert_eq!(reason(world.authority.tokens().create(&world.eve, &in_org("ops"), &new).await), Reason::NameTaken);
         // A person's token may have the same name, and is another's business.
         world.create(&new_token("first")).await;
-        let listed = world.authority.list_tokens(&world.eve, &in_org("ops"), PAGE).await.expect("listed");
+        let listed = world.authority.tokens().list(&world.eve, &in_org("ops"), PAGE).await.expect("listed");
         let names: Vec<String> = listed.views.iter().map(|view| view.token.name.to_string()).collect();
         assert_eq!(names, ["first", "second"]);
-        let shown = world.authority.get_token(&world.eve, &in_org("ops"), &named("first")).await.expect("shown");
+        let shown = world.authority.tokens().get(&world.eve, &in_org("ops"), &named("first")).await.expect("shown");
         assert_eq!(shown.view.token.id, first.view.token.id);
-        world.authority.revoke_token(&world.eve, &in_org("ops"), &named("first"), UNNEEDED).await.expect("revoked");
+        world.authority.tokens().revoke(&world.eve, &in_org("ops"), &named("first"), UNNEEDED).await.expect("revoked");
         assert_eq!(world.refused_permission(&first.secret, "read:assets").await, Some(Reason::TokenRevoked));
         // Its name is free, and still says which it was.
-        let shown = world.authority.get_token(&world.eve, &in_org("ops"), &named("first")).await.expect("shown");
+        let shown = world.authority.tokens().get(&world.eve, &in_org("ops"), &named("first")).await.expect("shown");
         assert_eq!((shown.view.token.id, shown.view.status(at(1))), (first.view.token.id, TokenStatus::Revoked));
         // Who is demoted manages them no longer.
         world.member("ops", "eve", Role::Rw).await;
-        assert_eq!(reason(world.authority.list_tokens(&world.eve, &in_org("ops"), PAGE).await), Reason::RoleTooLow);
+        assert_eq!(reason(world.authority.tokens().list(&world.eve, &in_org("ops"), PAGE).await), Reason::RoleTooLow);
     }
 
     async fn it_may_ask_who_it_is_and_revoke_itself(world: &World) {
         let made = make(world, "deploy", &["read:assets"]).await;
         make(world, "other", &["read:assets"]).await;
         let itself = presented(&made.secret);
-        let who = world.authority.who_am_i(&itself).await.expect("told");
+        let who = world.authority.validation().who_am_i(&itself).await.expect("told");
         let Identity::OrgToken(view) = who.identity else { panic!("an org's token") };
         assert_eq!(view.token.id, made.view.token.id);
-        let orgs = world.authority.list_orgs(&itself).await.expect("listed");
+        let orgs = world.authority.validation().list_orgs(&itself).await.expect("listed");
         assert_eq!(orgs.iter().map(|m| (m.org.slug.to_string(), m.role)).collect::<Vec<_>>(), [("ops".to_owned(), Role::Admin)]);
         assert_eq!(reason(world.revoke(&itself, &named("other")).await), Reason::SessionRequired);
         assert!(world.show(&itself, &named("deploy")).await.is_ok());
         assert!(world.revoke(&itself, &named("deploy")).await.is_ok());
-        assert_eq!(reason(world.authority.who_am_i(&itself).await), Reason::TokenRevoked);
+        assert_eq!(reason(world.authority.validation().who_am_i(&itself).await), Reason::TokenRevoked);
     }
 
     /// A service may ask about it as about any other, and only for the orgs it is registered for.

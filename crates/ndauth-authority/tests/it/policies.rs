@@ -19,6 +19,7 @@ async fn set(world: &World, policy: OrgPolicy, effective_in: Duration) -> Policy
     let new = NewPolicy { policy, effective_in, expected: None };
     world
         .authority
+        .orgs()
         .set_policy(&world.eve, &"ops".parse().expect("a slug"), &new)
         .await
         .expect("it is set")
@@ -71,7 +72,7 @@ on_both! {
         client: None,
     };
         world.clock.set(at(24 * 60 * 60 - 1));
-        let answer = world.authority.validate(&world.service, &question, keep).await.expect("decided");
+        let answer = world.authority.validation().validate(&world.service, &question, keep).await.expect("decided");
         assert_eq!(answer.told.max_cache_age, Duration::from_secs(1), "never beyond its instant");
         world.clock.set(at(24 * 60 * 60));
         assert_eq!(world.refused(&token).await, Some(Reason::PersonalBarred), "at its very instant");
@@ -79,18 +80,18 @@ on_both! {
         let eve = world.log_in("eve").await;
         let ops = "ops".parse().expect("a slug");
         let open = NewPolicy { policy: OrgPolicy::OPEN, effective_in: Duration::ZERO, expected: None };
-        world.authority.set_policy(&eve, &ops, &open).await.expect("set");
+        world.authority.orgs().set_policy(&eve, &ops, &open).await.expect("set");
         assert_eq!(world.refused(&token).await, None);
         let later = NewPolicy { policy: bars, effective_in: Duration::from_secs(DAY), expected: None };
-        world.authority.set_policy(&eve, &ops, &later).await.expect("set");
-        let shown = world.authority.get_policies(&eve, &ops).await.expect("shown");
+        world.authority.orgs().set_policy(&eve, &ops, &later).await.expect("set");
+        let shown = world.authority.orgs().get_policies(&eve, &ops).await.expect("shown");
         assert_eq!(shown.policies.to_come(shown.now).len(), 1);
         // What is set at once after it takes its place.
-        world.authority.set_policy(&eve, &ops, &open).await.expect("set");
-        let shown = world.authority.get_policies(&eve, &ops).await.expect("shown");
+        world.authority.orgs().set_policy(&eve, &ops, &open).await.expect("set");
+        let shown = world.authority.orgs().get_policies(&eve, &ops).await.expect("shown");
         assert_eq!(shown.policies.to_come(shown.now).len(), 0);
         let too_late = NewPolicy { policy: OrgPolicy::OPEN, effective_in: Duration::from_secs(400 * DAY), expected: None };
-        assert_eq!(reason(world.authority.set_policy(&eve, &ops, &too_late).await), Reason::InvalidArgument);
+        assert_eq!(reason(world.authority.orgs().set_policy(&eve, &ops, &too_late).await), Reason::InvalidArgument);
         world.sound().await;
     }
 
@@ -98,7 +99,7 @@ on_both! {
     async fn a_useless_token_is_not_made(world: &World) {
         now(world, OrgPolicy { longest_lifetime: days_long(30), ..OrgPolicy::OPEN }).await;
         let create = async |change: fn(&mut NewToken)| {
-            world.authority.create_token(&world.ada, MINE, &token_with("ci", change)).await
+            world.authority.tokens().create(&world.ada, MINE, &token_with("ci", change)).await
         };
         let refused = create(|new| new.orgs = Some(orgs(&["ops"]))).await.expect_err("refused");
         assert_eq!(refused.reason(), Reason::LifetimeTooLong);
@@ -108,9 +109,9 @@ on_both! {
         );
         assert!(create(|new| (new.orgs, new.expiry) = (Some(orgs(&["ops"])), days(30))).await.is_ok());
         let new = NewToken { expiry: days(31), ..org_token("deploy", &["read:assets"]) };
-        assert_eq!(reason(world.authority.create_token(&world.eve, &in_org("ops"), &new).await), Reason::LifetimeTooLong);
+        assert_eq!(reason(world.authority.tokens().create(&world.eve, &in_org("ops"), &new).await), Reason::LifetimeTooLong);
         now(world, OrgPolicy { personal_tokens: false, ..OrgPolicy::OPEN }).await;
-        let refused = world.authority.create_token(&world.ada, MINE, &token_with("b", |new| new.orgs = Some(orgs(&["ops"])))).await;
+        let refused = world.authority.tokens().create(&world.ada, MINE, &token_with("b", |new| new.orgs = Some(orgs(&["ops"])))).await;
         assert_eq!(reason(refused), Reason::PersonalBarred);
         now(world, OrgPolicy { require_grants: true, ..OrgPolicy::OPEN }).await;
         assert_eq!(reason(create(|new| new.orgs = Some(orgs(&["ops"]))).await), Reason::GrantsRequired);
@@ -121,9 +122,9 @@ on_both! {
         assert!(create(some).await.is_ok(), "it carries a set");
         now(world, OrgPolicy { personal_tokens: false, no_all_org_tokens: true, ..OrgPolicy::OPEN }).await;
         // One for all orgs is of use elsewhere.
-        assert!(world.authority.create_token(&world.ada, MINE, &new_token("c")).await.is_ok());
+        assert!(world.authority.tokens().create(&world.ada, MINE, &new_token("c")).await.is_ok());
         let new = org_token("deploy", &["read:assets"]);
-        assert!(world.authority.create_token(&world.eve, &in_org("ops"), &new).await.is_ok(), "an org's own");
+        assert!(world.authority.tokens().create(&world.eve, &in_org("ops"), &new).await.is_ok(), "an org's own");
     }
 
     async fn a_dry_run_tells_what_would_break_and_changes_nothing(world: &World) {
@@ -135,11 +136,11 @@ on_both! {
         world.make(&world.eve, &in_org("ops"), &own).await;
         // Used from 203.0.113.9, as the service states it.
         world.ask(&world.service, long.secret.expose(), &Requirement::Identity).await;
-        let head = async || world.authority.check(&CONSOLE).await.expect("checked").events;
+        let head = async || world.authority.operator().check(&CONSOLE).await.expect("checked").events;
         let before = head().await;
         let tried = async |policy: OrgPolicy, within: u64| {
             let new = NewPolicy { policy, effective_in: Duration::from_secs(within), expected: None };
-            world.authority.try_policy(&world.eve, &ops, &new).await.expect("tried").value.impact
+            world.authority.orgs().try_policy(&world.eve, &ops, &new).await.expect("tried").value.impact
         };
         let impact = tried(OrgPolicy { longest_lifetime: days_long(30), ..OrgPolicy::OPEN }, 0).await;
         let broken: Vec<(String, String, Reason)> = impact
@@ -175,51 +176,51 @@ on_both! {
     async fn only_admins_set_it_and_members_see_it(world: &World) {
         let ops = "ops".parse().expect("a slug");
         let new = NewPolicy { policy: OrgPolicy::OPEN, effective_in: Duration::ZERO, expected: None };
-        assert_eq!(reason(world.authority.set_policy(&world.ada, &ops, &new).await), Reason::RoleTooLow);
-        assert_eq!(reason(world.authority.try_policy(&world.ada, &ops, &new).await), Reason::RoleTooLow);
-        assert!(world.authority.get_policies(&world.ada, &ops).await.is_ok());
+        assert_eq!(reason(world.authority.orgs().set_policy(&world.ada, &ops, &new).await), Reason::RoleTooLow);
+        assert_eq!(reason(world.authority.orgs().try_policy(&world.ada, &ops, &new).await), Reason::RoleTooLow);
+        assert!(world.authority.orgs().get_policies(&world.ada, &ops).await.is_ok());
         // By no token of an admin's, whatever it carries.
         let token = world.make(&world.eve, MINE, &new_token("unlimited")).await.secret;
         let token = crate::world::presented(&token);
-        assert_eq!(reason(world.authority.set_policy(&token, &ops, &new).await), Reason::SessionRequired);
+        assert_eq!(reason(world.authority.orgs().set_policy(&token, &ops, &new).await), Reason::SessionRequired);
         let ada = "ada".parse().expect("a handle");
-        assert_eq!(reason(world.authority.set_member(&token, &ops, &ada, Role::Admin).await), Reason::SessionRequired);
-        assert_eq!(reason(world.authority.remove_member(&token, &ops, &ada).await), Reason::SessionRequired);
+        assert_eq!(reason(world.authority.orgs().set_member(&token, &ops, &ada, Role::Admin).await), Reason::SessionRequired);
+        assert_eq!(reason(world.authority.orgs().remove_member(&token, &ops, &ada).await), Reason::SessionRequired);
     }
 
     /// Two admins at once: the second is told, and nothing of the first's is lost.
     async fn a_policy_that_was_changed_meanwhile_is_not_written_over(world: &World) {
         let ops = "ops".parse().expect("a slug");
-        let seen = world.authority.get_policies(&world.eve, &ops).await.expect("shown").policies.count();
+        let seen = world.authority.orgs().get_policies(&world.eve, &ops).await.expect("shown").policies.count();
         now(world, OrgPolicy { personal_tokens: false, ..OrgPolicy::OPEN }).await;
         let stale = NewPolicy { policy: OrgPolicy::OPEN, effective_in: Duration::ZERO, expected: Some(seen) };
-        assert_eq!(reason(world.authority.set_policy(&world.eve, &ops, &stale).await), Reason::ChangedMeanwhile);
+        assert_eq!(reason(world.authority.orgs().set_policy(&world.eve, &ops, &stale).await), Reason::ChangedMeanwhile);
         let fresh = NewPolicy { expected: Some(seen + 1), ..stale };
-        assert_eq!(world.authority.set_policy(&world.eve, &ops, &fresh).await.expect("set").value.generation, seen + 2);
+        assert_eq!(world.authority.orgs().set_policy(&world.eve, &ops, &fresh).await.expect("set").value.generation, seen + 2);
     }
 
     /// An address in a policy can be forgotten: the public bytes of its event do not hold it.
     async fn networks_stand_among_the_personal_bytes(world: &World) {
         now(world, OrgPolicy { networks: networks("198.51.100.7"), ..OrgPolicy::OPEN }).await;
-        let (lines, _) = world.authority.export_events(&CONSOLE, 0).await.expect("exported").expect("a page");
+        let (lines, _) = world.authority.operator().export_events(&CONSOLE, 0).await.expect("exported").expect("a page");
         let last: serde_json::Value = serde_json::from_str(lines.lines().last().expect("a line")).expect("JSON");
         let public = last["public"].as_str().map(str::to_owned).unwrap_or_else(|| last["public"].to_string());
         assert!(!public.contains("198.51.100.7"), "{public}");
-        assert_eq!(world.authority.check(&CONSOLE).await.expect("checked").faults, [] as [String; 0]);
+        assert_eq!(world.authority.operator().check(&CONSOLE).await.expect("checked").faults, [] as [String; 0]);
     }
 
     async fn an_org_keeps_an_admin(world: &World) {
         let (ops, eve, ada) = (
             "ops".parse().expect("a slug"), "eve".parse().expect("a handle"), "ada".parse().expect("a handle"),
         );
-        assert_eq!(reason(world.authority.set_member(&world.eve, &ops, &eve, Role::Rw).await), Reason::LastAdmin);
-        assert_eq!(reason(world.authority.remove_member(&world.eve, &ops, &eve).await), Reason::LastAdmin);
-        world.authority.set_member(&world.eve, &ops, &ada, Role::Admin).await.expect("set");
-        world.authority.disable_account(&CONSOLE, &ada).await.expect("disabled");
-        let left = world.authority.set_member(&world.eve, &ops, &eve, Role::Rw).await;
+        assert_eq!(reason(world.authority.orgs().set_member(&world.eve, &ops, &eve, Role::Rw).await), Reason::LastAdmin);
+        assert_eq!(reason(world.authority.orgs().remove_member(&world.eve, &ops, &eve).await), Reason::LastAdmin);
+        world.authority.orgs().set_member(&world.eve, &ops, &ada, Role::Admin).await.expect("set");
+        world.authority.operator().disable_account(&CONSOLE, &ada).await.expect("disabled");
+        let left = world.authority.orgs().set_member(&world.eve, &ops, &eve, Role::Rw).await;
         assert_eq!(reason(left), Reason::LastAdmin, "who is disabled gives nobody a role");
-        world.authority.enable_account(&CONSOLE, &ada).await.expect("enabled");
-        assert!(world.authority.set_member(&world.eve, &ops, &eve, Role::Rw).await.is_ok());
+        world.authority.operator().enable_account(&CONSOLE, &ada).await.expect("enabled");
+        assert!(world.authority.orgs().set_member(&world.eve, &ops, &eve, Role::Rw).await.is_ok());
         // Two that demote each other at once, by two instances: one is left.
         let other = ndauth_authority::Authority::open(
             &world.scratch.url,
@@ -231,8 +232,8 @@ on_both! {
             world.member("ops", "eve", Role::Admin).await;
             world.member("ops", "ada", Role::Admin).await;
             let (first, second) = tokio::join!(
-                world.authority.set_member(&world.eve, &ops, &ada, Role::Ro),
-                other.set_member(&world.ada, &ops, &eve, Role::Ro)
+                world.authority.orgs().set_member(&world.eve, &ops, &ada, Role::Ro),
+                other.orgs().set_member(&world.ada, &ops, &eve, Role::Ro)
             );
             let done = [&first, &second].iter().filter(|outcome| outcome.is_ok()).count();
             assert_eq!(done, 1, "{round}: {first:?} {second:?}");

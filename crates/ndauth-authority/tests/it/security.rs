@@ -14,17 +14,17 @@ use crate::world::{
 const ALL: &TokenQuery = &TokenQuery::all(true, 100);
 
 async fn count(world: &World, whose: &Credential) -> usize {
-    world.authority.list_tokens(whose, MINE, ALL).await.expect("listed").views.len()
+    world.authority.tokens().list(whose, MINE, ALL).await.expect("listed").views.len()
 }
 
 on_both! {
     /// Without a credential nothing is made, for anybody; with one, it is the caller's.
     async fn sec_01_nobody_makes_a_token_for_another(world: &World) {
-        let nobody = world.authority.create_token(&Credential::Nothing, MINE, &new_token("x")).await;
+        let nobody = world.authority.tokens().create(&Credential::Nothing, MINE, &new_token("x")).await;
         assert_eq!(reason(nobody), Reason::CredentialMissing);
         let made = world.make(&world.eve, MINE, &new_token("x")).await;
         assert_eq!(count(world, &world.ada).await, 0);
-        let who = world.authority.who_am_i(&presented(&made.secret)).await.expect("told");
+        let who = world.authority.validation().who_am_i(&presented(&made.secret)).await.expect("told");
         let ndauth_authority::Identity::Token(account, _) = who.identity else { panic!("a token") };
         assert_eq!(account.handle.as_str(), "eve");
     }
@@ -35,8 +35,8 @@ on_both! {
         for name in [Which::Id(made.view.token.id), named("ci")] {
             assert_eq!(reason(world.show(&world.eve, &name).await), Reason::NotFound);
             assert_eq!(reason(world.revoke(&world.eve, &name).await), Reason::NotFound);
-            assert_eq!(reason(world.authority.get_token(&world.eve, &in_org("ops"), &name).await), Reason::NotFound);
-            assert_eq!(reason(world.authority.revoke_token(&world.eve, &in_org("ops"), &name, UNNEEDED).await), Reason::NotFound);
+            assert_eq!(reason(world.authority.tokens().get(&world.eve, &in_org("ops"), &name).await), Reason::NotFound);
+            assert_eq!(reason(world.authority.tokens().revoke(&world.eve, &in_org("ops"), &name, UNNEEDED).await), Reason::NotFound);
         }
         assert_eq!(world.refused(&made.secret).await, None, "it is untouched");
     }
@@ -45,9 +45,9 @@ on_both! {
     async fn sec_03_a_read_only_token_mints_nothing(world: &World) {
         let made = world.make(&world.eve, MINE, &token_with("ro", |new| new.scope = Some(Scope::Ro))).await;
         let token = presented(&made.secret);
-        assert_eq!(reason(world.authority.create_token(&token, MINE, &new_token("rw")).await), Reason::SessionRequired);
+        assert_eq!(reason(world.authority.tokens().create(&token, MINE, &new_token("rw")).await), Reason::SessionRequired);
         let new = org_token("rw", &["write:assets"]);
-        let minted = world.authority.create_token(&token, &in_org("ops"), &new).await;
+        let minted = world.authority.tokens().create(&token, &in_org("ops"), &new).await;
         assert_eq!(reason(minted), Reason::SessionRequired);
         assert_eq!(count(world, &world.eve).await, 1);
     }
@@ -56,15 +56,15 @@ on_both! {
     async fn sec_06_a_token_of_a_deleted_org_is_never_for_all(world: &World) {
         let secret = world.create(&token_with("ci", |new| new.orgs = Some(orgs(&["ops"])))).await.secret;
         let ops = "ops".parse().expect("a slug");
-        world.authority.delete_org(&CONSOLE, &ops).await.expect("deleted");
+        world.authority.orgs().delete(&CONSOLE, &ops).await.expect("deleted");
         let again = NewOrg { slug: ops.clone(), name: None, admin: None };
-        assert_eq!(reason(world.authority.create_org(&CONSOLE, &again).await), Reason::NameTaken);
+        assert_eq!(reason(world.authority.orgs().create(&CONSOLE, &again).await), Reason::NameTaken);
         for (org, expected) in [("ops", Reason::OrgDeleted), ("dev", Reason::OrgNotCovered), ("nowhere", Reason::OrgUnknown)] {
             let verdict = world.ask(&world.service, secret.expose(), &needs(org, Scope::Ro, None)).await;
             assert_eq!(verdict.outcome.err().map(|refusal| refusal.reason()), Some(expected), "{org}");
         }
-        assert_eq!(world.authority.list_orgs(&presented(&secret)).await.expect("listed").len(), 0);
-        let org = world.authority.get_org(&presented(&secret), &"dev".parse().expect("a slug")).await;
+        assert_eq!(world.authority.validation().list_orgs(&presented(&secret)).await.expect("listed").len(), 0);
+        let org = world.authority.orgs().get(&presented(&secret), &"dev".parse().expect("a slug")).await;
         assert_eq!(reason(org), Reason::OrgNotCovered);
     }
 
@@ -72,16 +72,16 @@ on_both! {
     async fn sec_15_who_loses_power_loses_it_at_once(world: &World) {
         let secret = world.create(&new_token("ci")).await.secret;
         let (ops, ada) = ("ops".parse().expect("a slug"), "ada".parse().expect("a handle"));
-        world.authority.disable_account(&CONSOLE, &ada).await.expect("disabled");
+        world.authority.operator().disable_account(&CONSOLE, &ada).await.expect("disabled");
         assert_eq!(world.refused(&secret).await, Some(Reason::AccountDisabled));
-        assert_eq!(reason(world.authority.who_am_i(&world.ada).await), Reason::AccountDisabled);
-        world.authority.enable_account(&CONSOLE, &ada).await.expect("enabled");
+        assert_eq!(reason(world.authority.validation().who_am_i(&world.ada).await), Reason::AccountDisabled);
+        world.authority.operator().enable_account(&CONSOLE, &ada).await.expect("enabled");
         assert_eq!(world.refused(&secret).await, None);
-        world.authority.remove_member(&world.eve, &ops, &ada).await.expect("removed");
+        world.authority.orgs().remove_member(&world.eve, &ops, &ada).await.expect("removed");
         assert_eq!(world.refused(&secret).await, Some(Reason::NotAMember));
-        world.authority.set_member(&world.eve, &ops, &ada, Role::Ro).await.expect("set");
+        world.authority.orgs().set_member(&world.eve, &ops, &ada, Role::Ro).await.expect("set");
         assert_eq!(world.refused(&secret).await, Some(Reason::RoleTooLow));
-        world.authority.set_member(&world.eve, &ops, &ada, Role::Rw).await.expect("set");
+        world.authority.orgs().set_member(&world.eve, &ops, &ada, Role::Rw).await.expect("set");
         assert_eq!(world.refused(&secret).await, None);
     }
 
@@ -93,16 +93,16 @@ on_both! {
         let made = world.make(&world.ada, &in_org("dev"), &own).await;
         for name in [Which::Id(made.view.token.id), named("deploy")] {
             // Under one's own org, and under theirs.
-            assert_eq!(reason(world.authority.get_token(&world.eve, &in_org("ops"), &name).await), Reason::NotFound);
-            assert_eq!(reason(world.authority.revoke_token(&world.eve, &in_org("ops"), &name, UNNEEDED).await), Reason::NotFound);
-            assert_eq!(reason(world.authority.get_token(&world.eve, &in_org("dev"), &name).await), Reason::NotFound);
-            assert_eq!(reason(world.authority.revoke_token(&world.eve, &in_org("dev"), &name, UNNEEDED).await), Reason::NotFound);
+            assert_eq!(reason(world.authority.tokens().get(&world.eve, &in_org("ops"), &name).await), Reason::NotFound);
+            assert_eq!(reason(world.authority.tokens().revoke(&world.eve, &in_org("ops"), &name, UNNEEDED).await), Reason::NotFound);
+            assert_eq!(reason(world.authority.tokens().get(&world.eve, &in_org("dev"), &name).await), Reason::NotFound);
+            assert_eq!(reason(world.authority.tokens().revoke(&world.eve, &in_org("dev"), &name, UNNEEDED).await), Reason::NotFound);
             assert_eq!(reason(world.show(&world.eve, &name).await), Reason::NotFound);
         }
-        let unknown = world.authority.get_org(&world.eve, &dev).await.expect_err("hidden").to_string();
-        let nowhere = world.authority.get_org(&world.eve, &"nowhere".parse().expect("a slug")).await;
+        let unknown = world.authority.orgs().get(&world.eve, &dev).await.expect_err("hidden").to_string();
+        let nowhere = world.authority.orgs().get(&world.eve, &"nowhere".parse().expect("a slug")).await;
         assert_eq!(unknown.replace("dev", "nowhere"), nowhere.expect_err("unknown").to_string());
-        assert!(world.authority.who_am_i(&presented(&made.secret)).await.is_ok(), "it is untouched");
+        assert!(world.authority.validation().who_am_i(&presented(&made.secret)).await.is_ok(), "it is untouched");
     }
 
     /// No answer leaks into that of another question.
@@ -116,7 +116,7 @@ on_both! {
             let requirement = needs(org, access, None);
             let question =
                 Question { secret: secret.expose(), requirement: &requirement, client_address: address.parse().ok(), client: None };
-            let answer = world.authority.validate(service, &question, keep).await.expect("decided");
+            let answer = world.authority.validation().validate(service, &question, keep).await.expect("decided");
             answer.told.outcome.err().map(|refusal| refusal.reason())
         };
         for _ in 0..2 {
@@ -151,7 +151,7 @@ on_both! {
             orgs: ndauth_core::Orgs::All,
             states_address: false,
         };
-        let service = presented(&world.authority.create_service(&CONSOLE, &new).await.expect("registered"));
+        let service = presented(&world.authority.operator().create_service(&CONSOLE, &new).await.expect("registered"));
         let secret = world.create(&token_with("ci", |new| new.networks = networks("203.0.113.0/24"))).await.secret;
         for (service, expected) in [(&world.service, None), (&service, Some(Reason::AddressUnknown))] {
             let verdict = world.ask(service, secret.expose(), &needs("ops", Scope::Ro, None)).await;
@@ -167,14 +167,14 @@ on_both! {
             let secret = secret.expose().parse().expect("a secret");
             Credential::secret(secret, address.parse().ok())
         };
-        assert!(world.authority.list_tokens(&from("10.0.0.1"), MINE, ALL).await.is_ok());
-        assert!(world.authority.list_orgs(&from("10.0.0.1")).await.is_ok());
-        assert_eq!(reason(world.authority.list_tokens(&from("192.0.2.1"), MINE, ALL).await), Reason::NetworkNotCovered);
-        assert_eq!(reason(world.authority.list_orgs(&from("192.0.2.1")).await), Reason::NetworkNotCovered);
+        assert!(world.authority.tokens().list(&from("10.0.0.1"), MINE, ALL).await.is_ok());
+        assert!(world.authority.validation().list_orgs(&from("10.0.0.1")).await.is_ok());
+        assert_eq!(reason(world.authority.tokens().list(&from("192.0.2.1"), MINE, ALL).await), Reason::NetworkNotCovered);
+        assert_eq!(reason(world.authority.validation().list_orgs(&from("192.0.2.1")).await), Reason::NetworkNotCovered);
         assert_eq!(reason(world.authority.list_permissions(&from("192.0.2.1")).await), Reason::NetworkNotCovered);
         let ops = "ops".parse().expect("a slug");
-        assert_eq!(reason(world.authority.get_org(&from("192.0.2.1"), &ops).await), Reason::NetworkNotCovered);
-        assert!(world.authority.who_am_i(&from("192.0.2.1")).await.is_ok());
+        assert_eq!(reason(world.authority.orgs().get(&from("192.0.2.1"), &ops).await), Reason::NetworkNotCovered);
+        assert!(world.authority.validation().who_am_i(&from("192.0.2.1")).await.is_ok());
         assert!(world.revoke(&from("192.0.2.1"), &named("ci")).await.is_ok(), "it may end itself");
     }
 
@@ -184,16 +184,16 @@ on_both! {
         let secret = world.create(&token_with("ci", |new| new.services = registry)).await.secret;
         let token = presented(&secret);
         let ops = "ops".parse().expect("a slug");
-        assert_eq!(reason(world.authority.list_tokens(&token, MINE, ALL).await), Reason::ServiceNotCovered);
-        assert_eq!(reason(world.authority.list_orgs(&token).await), Reason::ServiceNotCovered);
-        assert_eq!(reason(world.authority.get_org(&token, &ops).await), Reason::ServiceNotCovered);
-        assert!(world.authority.who_am_i(&token).await.is_ok());
+        assert_eq!(reason(world.authority.tokens().list(&token, MINE, ALL).await), Reason::ServiceNotCovered);
+        assert_eq!(reason(world.authority.validation().list_orgs(&token).await), Reason::ServiceNotCovered);
+        assert_eq!(reason(world.authority.orgs().get(&token, &ops).await), Reason::ServiceNotCovered);
+        assert!(world.authority.validation().who_am_i(&token).await.is_ok());
         assert!(world.revoke(&token, &named("ci")).await.is_ok());
     }
 
     /// Roles and policies are set by who logged in lately.
     async fn an_old_login_confers_nothing(world: &World) {
-        let long = world.authority.issue_session(&CONSOLE, &"eve".parse().expect("a handle"), crate::world::days(30)).await;
+        let long = world.authority.operator().issue_session(&CONSOLE, &"eve".parse().expect("a handle"), crate::world::days(30)).await;
         let eve = presented(&long.expect("issued"));
         let (ops, ada) = ("ops".parse().expect("a slug"), "ada".parse().expect("a handle"));
         let open = ndauth_authority::NewPolicy {
@@ -202,13 +202,13 @@ on_both! {
             expected: None,
         };
         world.clock.set(crate::world::at(15 * 60));
-        assert!(world.authority.set_member(&eve, &ops, &ada, Role::Rw).await.is_ok());
-        assert!(world.authority.set_policy(&eve, &ops, &open).await.is_ok());
+        assert!(world.authority.orgs().set_member(&eve, &ops, &ada, Role::Rw).await.is_ok());
+        assert!(world.authority.orgs().set_policy(&eve, &ops, &open).await.is_ok());
         world.clock.set(crate::world::at(15 * 60 + 1));
-        assert_eq!(reason(world.authority.set_member(&eve, &ops, &ada, Role::Rw).await), Reason::LoginNotRecent);
-        assert_eq!(reason(world.authority.set_policy(&eve, &ops, &open).await), Reason::LoginNotRecent);
-        assert!(world.authority.remove_member(&eve, &ops, &ada).await.is_ok(), "to take a role needs no more");
-        assert!(world.authority.list_members(&eve, &ops).await.is_ok());
+        assert_eq!(reason(world.authority.orgs().set_member(&eve, &ops, &ada, Role::Rw).await), Reason::LoginNotRecent);
+        assert_eq!(reason(world.authority.orgs().set_policy(&eve, &ops, &open).await), Reason::LoginNotRecent);
+        assert!(world.authority.orgs().remove_member(&eve, &ops, &ada).await.is_ok(), "to take a role needs no more");
+        assert!(world.authority.orgs().list_members(&eve, &ops).await.is_ok());
     }
 
     /// Who is disabled while they act: what they did comes before it in the log, or not at all.
@@ -224,16 +224,16 @@ on_both! {
         for round in 0..15 {
             let own = org_token(&format!("deploy-{round}"), &["read:assets"]);
             let (made, disabled) = tokio::join!(
-                world.authority.create_token(&world.eve, &ops, &own),
-                other.disable_account(&CONSOLE, &eve)
+                world.authority.tokens().create(&world.eve, &ops, &own),
+                other.operator().disable_account(&CONSOLE, &eve)
             );
             disabled.expect("disabled");
-            let head = world.authority.check(&CONSOLE).await.expect("checked").events;
+            let head = world.authority.operator().check(&CONSOLE).await.expect("checked").events;
             if let Ok(made) = made {
                 assert!(made.sequence < head, "{round}: it was made by who was disabled");
                 both += 1;
             }
-            world.authority.enable_account(&CONSOLE, &eve).await.expect("enabled");
+            world.authority.operator().enable_account(&CONSOLE, &eve).await.expect("enabled");
         }
         assert!(both < 15 || world.scratch.url.to_string().starts_with("sqlite"), "the race was run");
     }

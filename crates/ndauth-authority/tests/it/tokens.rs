@@ -27,7 +27,7 @@ async fn create_at_once(
         .enumerate()
         .map(|(n, name)| {
             let (authority, ada) = (Arc::clone(&instances[n % 2]), copy(&world.ada));
-            tokio::spawn(async move { authority.create_token(&ada, MINE, &new_token(&name)).await })
+            tokio::spawn(async move { authority.tokens().create(&ada, MINE, &new_token(&name)).await })
         })
         .collect();
     let mut outcomes = Vec::new();
@@ -43,7 +43,7 @@ fn copy(credential: &Credential) -> Credential {
 }
 
 async fn names(world: &World) -> Vec<String> {
-    let listed = world.authority.list_tokens(&world.ada, MINE, PAGE).await.expect("listed");
+    let listed = world.authority.tokens().list(&world.ada, MINE, PAGE).await.expect("listed");
     listed.views.into_iter().map(|view| view.token.name.to_string()).collect()
 }
 
@@ -72,9 +72,9 @@ on_both! {
             let expiry = if n == 0 { days(30) } else { days(90) };
             world.create(&token_with(&format!("t{n}"), |new| new.expiry = expiry)).await;
         }
-        let ada = world.authority.issue_session(&CONSOLE, &"ada".parse().expect("a handle"), days(60)).await;
+        let ada = world.authority.operator().issue_session(&CONSOLE, &"ada".parse().expect("a handle"), days(60)).await;
         let ada = presented(&ada.expect("issued"));
-        let create = async |name: &str| world.authority.create_token(&ada, MINE, &new_token(name)).await;
+        let create = async |name: &str| world.authority.tokens().create(&ada, MINE, &new_token(name)).await;
         assert_eq!(reason(create("more").await), Reason::TokenLimitReached);
         world.revoke(&ada, &named("t7")).await.expect("revoked");
         assert!(create("after a revocation").await.is_ok());
@@ -87,13 +87,13 @@ on_both! {
 
     async fn an_expired_holder_gives_up_its_name(world: &World) {
         let first = world.create(&token_with("ci", |new| new.expiry = days(30))).await;
-        assert_eq!(reason(world.authority.create_token(&world.ada, MINE, &new_token("ci")).await), Reason::NameTaken);
+        assert_eq!(reason(world.authority.tokens().create(&world.ada, MINE, &new_token("ci")).await), Reason::NameTaken);
         world.clock.set(at(30 * DAY));
-        let ada = world.authority.issue_session(&CONSOLE, &"ada".parse().expect("a handle"), days(1)).await;
+        let ada = world.authority.operator().issue_session(&CONSOLE, &"ada".parse().expect("a handle"), days(1)).await;
         let ada = presented(&ada.expect("issued"));
         let second = world.make(&ada, MINE, &new_token("ci")).await;
         assert_ne!(first.view.token.id, second.view.token.id);
-        let listed = world.authority.list_tokens(&ada, MINE, PAGE).await.expect("listed");
+        let listed = world.authority.tokens().list(&ada, MINE, PAGE).await.expect("listed");
         let told: Vec<_> = listed.views.iter().map(|view| (view.token.id, view.status(listed.now))).collect();
         let expected = [(first.view.token.id, TokenStatus::Expired), (second.view.token.id, TokenStatus::Active)];
         assert_eq!(told, expected, "both are listed");
@@ -110,12 +110,12 @@ on_both! {
             world.clock.set(at(second));
             let id = world.make(by, whose, &new).await.view.token.id;
             world.clock.set(at(second + 30));
-            let error = world.authority.create_token(by, whose, &new).await.expect_err("it is taken");
+            let error = world.authority.tokens().create(by, whose, &new).await.expect_err("it is taken");
             assert_eq!(Problem::from(&error).holder, Some((id, at(second))));
             assert!(matches!(error, AuthorityError::NameTaken { holder: Some(holder), .. } if holder == (id, at(second))));
         }
         // Who may not make one learns nothing of what there is.
-        let error = world.authority.create_token(&world.ada, &in_org("ops"), &org_token("ci", &["read:assets"])).await;
+        let error = world.authority.tokens().create(&world.ada, &in_org("ops"), &org_token("ci", &["read:assets"])).await;
         assert_eq!(reason(error), Reason::RoleTooLow);
     }
 
@@ -124,12 +124,12 @@ on_both! {
         let own = world.make(&world.eve, &in_org("ops"), &org_token("ci", &["read:assets"])).await;
         for (made, by, whose) in [(&person, &world.ada, MINE), (&own, &world.eve, &in_org("ops"))] {
             let update = async |description: Option<&Option<Description>>| {
-                let done = world.authority.update_token(by, whose, &named("ci"), description).await.expect("updated");
+                let done = world.authority.tokens().update(by, whose, &named("ci"), description).await.expect("updated");
                 (done.changed, done.value.token.description)
             };
             // The mirror answers it.
             let known = async || {
-                let who = world.authority.who_am_i(&presented(&made.secret)).await.expect("told");
+                let who = world.authority.validation().who_am_i(&presented(&made.secret)).await.expect("told");
                 let (Identity::Token(_, view) | Identity::OrgToken(view)) = who.identity else { panic!("a token") };
                 view.token.description
             };
@@ -140,7 +140,7 @@ on_both! {
             assert_eq!(known().await, nightly);
             assert_eq!(update(Some(&nightly)).await, (false, nightly.clone()), "it is the same");
             assert_eq!(update(None).await, (false, nightly.clone()), "absent leaves it");
-            assert_eq!(world.authority.get_token(by, whose, &named("ci")).await.expect("shown").view.token.description, nightly);
+            assert_eq!(world.authority.tokens().get(by, whose, &named("ci")).await.expect("shown").view.token.description, nightly);
             assert_eq!(update(Some(&None)).await, (true, None));
             assert_eq!(known().await, None);
         }
@@ -166,7 +166,7 @@ on_both! {
         assert_eq!((&made.view.services, &token.networks), (&new.services, &new.networks));
         assert_eq!(token.token_type(), TokenType::ReadOnly);
         assert_eq!(made.view.secrets[0].record.prefix, made.secret.prefix());
-        let listed = world.authority.list_tokens(&world.ada, MINE, PAGE).await.expect("listed");
+        let listed = world.authority.tokens().list(&world.ada, MINE, PAGE).await.expect("listed");
         assert_eq!(listed.views, [made.view]);
         let plain = world.create(&new_token("plain")).await.view.token;
         assert_eq!(plain.expires_at, Expiry::At(at(90 * DAY)));
@@ -174,7 +174,7 @@ on_both! {
     }
 
     async fn what_cannot_be_is_refused_and_leaves_nothing(world: &World) {
-        let create = async |new: NewToken| reason(world.authority.create_token(&world.ada, MINE, &new).await);
+        let create = async |new: NewToken| reason(world.authority.tokens().create(&world.ada, MINE, &new).await);
         assert_eq!(create(token_with("a", |new| new.orgs = Some(orgs(&["nowhere"])))).await, Reason::NotAMember);
         for spoil in [
             (|new: &mut NewToken| new.expiry = days(366)) as fn(&mut NewToken),
@@ -186,13 +186,13 @@ on_both! {
         ] {
             assert_eq!(create(token_with("a", spoil)).await, Reason::InvalidArgument);
         }
-        world.authority.delete_org(&CONSOLE, &"dev".parse().expect("a slug")).await.expect("deleted");
+        world.authority.orgs().delete(&CONSOLE, &"dev".parse().expect("a slug")).await.expect("deleted");
         assert_eq!(create(token_with("a", |new| new.orgs = Some(orgs(&["dev"])))).await, Reason::NotAMember);
         assert!(names(world).await.is_empty());
     }
 
     async fn revoking_is_told_once_in_the_log(world: &World) {
-        let made = world.authority.create_token(&world.ada, MINE, &new_token("ci")).await.expect("made");
+        let made = world.authority.tokens().create(&world.ada, MINE, &new_token("ci")).await.expect("made");
         let token = made.value.view.token.id;
         let id = Which::Id(token);
         let first = world.revoke(&world.ada, &id).await.expect("revoked");
@@ -229,7 +229,7 @@ on_both! {
     async fn last_uses_show_at_once_and_survive_in_batches(world: &World) {
         let made = world.create(&new_token("ci")).await;
         let last_use = async || {
-            let listed = world.authority.list_tokens(&world.ada, MINE, PAGE).await.expect("listed");
+            let listed = world.authority.tokens().list(&world.ada, MINE, PAGE).await.expect("listed");
             listed.views[0].last_use()
         };
         assert_eq!(last_use().await, None);
@@ -237,10 +237,10 @@ on_both! {
         assert_eq!(world.refused(&made.secret).await, None);
         let used = last_use().await.expect("it was used");
         assert_eq!((used.at, used.address), (at(60), "203.0.113.9".parse().ok()));
-        world.authority.write_uses().await.expect("written");
+        world.authority.validation().write_uses().await.expect("written");
         assert_eq!(last_use().await, Some(used));
         world.clock.set(at(61));
-        world.authority.who_am_i(&presented(&made.secret)).await.expect("it is known");
+        world.authority.validation().who_am_i(&presented(&made.secret)).await.expect("it is known");
         assert_eq!(last_use().await.map(|used| used.address), Some("192.0.2.7".parse().ok()));
     }
 }

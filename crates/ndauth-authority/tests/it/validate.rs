@@ -15,16 +15,16 @@ on_both! {
         let secret = world.create(&new_token("ci")).await.secret;
         let (ops, ada) = ("ops".parse().expect("a slug"), "ada".parse().expect("a handle"));
         assert_eq!(world.refused(&secret).await, None);
-        world.authority.set_member(&CONSOLE, &ops, &ada, Role::Ro).await.expect("set");
+        world.authority.orgs().set_member(&CONSOLE, &ops, &ada, Role::Ro).await.expect("set");
         assert_eq!(world.refused(&secret).await, Some(Reason::RoleTooLow));
-        world.authority.remove_member(&CONSOLE, &ops, &ada).await.expect("removed");
+        world.authority.orgs().remove_member(&CONSOLE, &ops, &ada).await.expect("removed");
         assert_eq!(world.refused(&secret).await, Some(Reason::NotAMember));
-        world.authority.set_member(&CONSOLE, &ops, &ada, Role::Admin).await.expect("set");
+        world.authority.orgs().set_member(&CONSOLE, &ops, &ada, Role::Admin).await.expect("set");
         assert_eq!(world.refused(&secret).await, None);
-        world.authority.disable_account(&CONSOLE, &ada).await.expect("disabled");
+        world.authority.operator().disable_account(&CONSOLE, &ada).await.expect("disabled");
         assert_eq!(world.refused(&secret).await, Some(Reason::AccountDisabled));
-        world.authority.enable_account(&CONSOLE, &ada).await.expect("enabled");
-        world.authority.delete_org(&CONSOLE, &ops).await.expect("deleted");
+        world.authority.operator().enable_account(&CONSOLE, &ada).await.expect("enabled");
+        world.authority.orgs().delete(&CONSOLE, &ops).await.expect("deleted");
         assert_eq!(world.refused(&secret).await, Some(Reason::OrgDeleted));
     }
 
@@ -70,11 +70,11 @@ on_both! {
 
     async fn a_verdict_tells_how_long_it_may_be_kept(world: &World) {
         let new = token_with("ci", |new| new.expiry = days(30));
-        let made = world.authority.create_token(&world.ada, MINE, &new).await.expect("made");
+        let made = world.authority.tokens().create(&world.ada, MINE, &new).await.expect("made");
         let (sequence, made) = (made.sequence, made.value);
         let question =
             Question { secret: made.secret.expose(), requirement: &Requirement::Identity, client_address: None, client: None };
-        let answer = world.authority.validate(&world.service, &question, keep).await.expect("decided");
+        let answer = world.authority.validation().validate(&world.service, &question, keep).await.expect("decided");
         assert_eq!((answer.sequence, answer.evaluated_at), (sequence, at(0)));
         let verdict = world.ask(&world.service, made.secret.expose(), &Requirement::Identity).await;
         let bound = Duration::from_secs(2);
@@ -107,7 +107,7 @@ on_both! {
         let question = |secret| Question { secret, requirement: &Requirement::Identity, client_address: None, client: None };
         let asked = [question(good.expose()), question(bad.expose()), question(good.expose())];
         world.load_again().await;
-        let answer = world.authority.validate_all(&world.service, &asked, keep).await.expect("answered");
+        let answer = world.authority.validation().validate_all(&world.service, &asked, keep).await.expect("answered");
         let told: Vec<Option<Reason>> =
             answer.told.iter().map(|verdict| verdict.as_ref().err().map(AuthorityError::reason)).collect();
         assert_eq!(told, [None, Some(Reason::Internal), None]);
@@ -120,8 +120,8 @@ on_both! {
         other.close().await.expect("closed");
         let question =
             Question { secret: made.secret.expose(), requirement: &Requirement::Identity, client_address: None, client: None };
-        assert_eq!(reason(other.validate(&world.service, &question, keep).await), Reason::Unavailable);
-        assert_eq!(reason(other.who_am_i(&presented(&made.secret)).await), Reason::Unavailable);
-        assert_eq!(reason(other.create_token(&world.ada, MINE, &new_token("x")).await), Reason::Unavailable);
+        assert_eq!(reason(other.validation().validate(&world.service, &question, keep).await), Reason::Unavailable);
+        assert_eq!(reason(other.validation().who_am_i(&presented(&made.secret)).await), Reason::Unavailable);
+        assert_eq!(reason(other.tokens().create(&world.ada, MINE, &new_token("x")).await), Reason::Unavailable);
     }
 }

@@ -31,15 +31,15 @@ on_both! {
 
         let (lab, zoe) = ("lab".parse().expect("a slug"), "zoe".parse().expect("a handle"));
         let new = NewOrg { slug: lab, name: None, admin: None };
-        let org = authority.create_org(&CONSOLE, &new).await.expect("made").value;
+        let org = authority.orgs().create(&CONSOLE, &new).await.expect("made").value;
         hear("an org is new", &[Concern::NewOrg(org.id, None)], &[]).await;
         let email = "zoe@example.org".parse().expect("an address");
         let new = NewAccount { handle: zoe, email, name: None, operator: false };
-        let account = authority.create_account(&CONSOLE, &new).await.expect("made").value;
+        let account = authority.operator().create_account(&CONSOLE, &new).await.expect("made").value;
         hear("an account is new", &[], &[]).await;
         world.member("lab", "zoe", Role::Rw).await;
         hear("it gets a role elsewhere", &[Concern::Member(org.id, account.id)], &[]).await;
-        let session = authority.issue_session(&CONSOLE, &account.handle, days(1)).await.expect("begun");
+        let session = authority.operator().issue_session(&CONSOLE, &account.handle, days(1)).await.expect("begun");
         let session = presented(&session);
         hear("it signs in", &[Concern::Account(account.id)], &[]).await;
         let hers = world.make(&session, MINE, &new_token("hers")).await.view.token;
@@ -50,7 +50,7 @@ on_both! {
         hear("one of an owner elsewhere is revoked", &[Concern::Token(hers.id)], &[]).await;
         world.revoke(&world.ada, &named("his")).await.expect("revoked");
         hear("one of a member is revoked", &[Concern::Token(his.id)], &[Concern::Token(his.id)]).await;
-        authority.revoke_service(&CONSOLE, &"ops only".parse().expect("a name")).await.expect("revoked");
+        authority.operator().revoke_service(&CONSOLE, &"ops only".parse().expect("a name")).await.expect("revoked");
         world.catch_up().await;
         assert!(heard(&mut all).is_empty(), "services are nobody else's business");
         ops.catch_up().expect_err("it may watch no more");

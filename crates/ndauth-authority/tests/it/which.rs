@@ -39,15 +39,15 @@ async fn refusals(world: &World, by: &Credential, whose: &Whose, which: &Which) 
     let inquiry =
         Inquiry { whose: whose.clone(), subject, org: None, question: None, service: None, address: None };
     vec![
-        reason(authority.explain(by, &inquiry).await),
-        reason(authority.get_token(by, whose, which).await),
-        reason(authority.update_token(by, whose, which, Some(&None)).await),
-        reason(authority.revoke_token(by, whose, which, UNNEEDED).await),
-        reason(authority.suspend_token(by, whose, which).await),
-        reason(authority.resume_token(by, whose, which).await),
-        reason(authority.rotate_token(by, whose, which, Duration::ZERO, None).await),
-        reason(authority.drop_rotation(by, whose, which).await),
-        reason(authority.renew_token(by, whose, which, None).await),
+        reason(authority.tokens().explain(by, &inquiry).await),
+        reason(authority.tokens().get(by, whose, which).await),
+        reason(authority.tokens().update(by, whose, which, Some(&None)).await),
+        reason(authority.tokens().revoke(by, whose, which, UNNEEDED).await),
+        reason(authority.tokens().suspend(by, whose, which).await),
+        reason(authority.tokens().resume(by, whose, which).await),
+        reason(authority.tokens().rotate(by, whose, which, Duration::ZERO, None).await),
+        reason(authority.tokens().drop_rotation(by, whose, which).await),
+        reason(authority.tokens().renew(by, whose, which, None).await),
     ]
 }
 
@@ -75,14 +75,14 @@ on_both! {
             // By the token itself, too, which sees nothing else.
             for (by, whose) in [(by, whose), (&presented(&made.secret), MINE)] {
                 for which in names(made) {
-                    let found = world.authority.get_token(by, whose, &which).await.expect("found");
+                    let found = world.authority.tokens().get(by, whose, &which).await.expect("found");
                     assert_eq!(found.view.token.id, made.view.token.id, "{which:?}");
                 }
             }
         }
         for which in names(&first).into_iter().skip(1) {
             for whose in [&Whose::Anyone, &of_account("ada")] {
-                let done = world.authority.resume_token(&CONSOLE, whose, &which).await.expect("found");
+                let done = world.authority.tokens().resume(&CONSOLE, whose, &which).await.expect("found");
                 assert_eq!(done.value.token.id, first.view.token.id, "{which:?}");
             }
         }
@@ -151,7 +151,7 @@ on_both! {
         // An org's own is no person's, a person's is no org's, and each account's is its own.
         for which in names(&ours) {
             assert_eq!(reason(world.show(&world.eve, &which).await), Reason::NotFound, "{which:?}");
-            let of_eve = world.authority.resume_token(&CONSOLE, &of_account("eve"), &which).await;
+            let of_eve = world.authority.tokens().resume(&CONSOLE, &of_account("eve"), &which).await;
             assert_eq!(reason(of_eve), Reason::NotFound, "{which:?}");
         }
         assert_eq!(world.refused(&hers.secret).await, None, "it is untouched");
@@ -165,11 +165,11 @@ on_both! {
         let own = world.make(&world.eve, &in_org("ops"), &org_token("ci", &["read:assets"])).await;
         for (made, by, whose) in [(&hers, &world.ada, MINE), (&his, &world.eve, MINE), (&own, &world.eve, &in_org("ops"))] {
             let beginning = named(&hers.view.token.id.to_string()[..8]);
-            let found = world.authority.get_token(by, whose, &beginning).await.expect("found");
+            let found = world.authority.tokens().get(by, whose, &beginning).await.expect("found");
             assert_eq!(found.view.token.id, made.view.token.id);
         }
         // The operator, who asks about everyone's, is told of all.
-        let all = world.authority.resume_token(&CONSOLE, &Whose::Anyone, &named(&hers.view.token.id.to_string()[..8])).await;
+        let all = world.authority.tokens().resume(&CONSOLE, &Whose::Anyone, &named(&hers.view.token.id.to_string()[..8])).await;
         assert_eq!(told(all.expect_err("several")), shown(&[&hers, &his, &own]));
     }
 

@@ -59,9 +59,9 @@ pub(crate) async fn settle(
     settling: &Settling,
 ) -> Result<Changed<TokenView>, AuthorityError> {
     match settling {
-        Settling::Confirm(prefix) => authority.confirm_rotation(by, MINE, which, *prefix).await,
-        Settling::Drop => authority.drop_rotation(by, MINE, which).await,
-        Settling::Retire { anyway } => authority.retire_secret(by, MINE, which, *anyway).await,
+        Settling::Confirm(prefix) => authority.tokens().confirm_rotation(by, MINE, which, *prefix).await,
+        Settling::Drop => authority.tokens().drop_rotation(by, MINE, which).await,
+        Settling::Retire { anyway } => authority.tokens().retire_secret(by, MINE, which, *anyway).await,
     }
 }
 
@@ -191,23 +191,31 @@ impl World {
                 name: None,
                 operator: false,
             };
-            authority.create_account(&CONSOLE, &new).await.expect("an account is made");
+            authority.operator().create_account(&CONSOLE, &new).await.expect("an account is made");
             let org = NewOrg { slug: slug.parse().expect("a slug"), name: None, admin: None };
-            authority.create_org(&CONSOLE, &org).await.expect("an org is made");
+            authority.orgs().create(&CONSOLE, &org).await.expect("an org is made");
         }
         for (org, handle, role) in
             [("ops", "ada", Role::Rw), ("dev", "ada", Role::Ro), ("ops", "eve", Role::Admin)]
         {
             let (org, handle) = (org.parse().expect("a slug"), handle.parse().expect("a handle"));
-            authority.set_member(&CONSOLE, &org, &handle, role).await.expect("a member is set");
+            authority.orgs().set_member(&CONSOLE, &org, &handle, role).await.expect("a member is set");
         }
         let session = async |handle: &str| {
             let handle = handle.parse().expect("a handle");
-            presented(&authority.issue_session(&CONSOLE, &handle, days(1)).await.expect("a session begins"))
+            presented(
+                &authority
+                    .operator()
+                    .issue_session(&CONSOLE, &handle, days(1))
+                    .await
+                    .expect("a session begins"),
+            )
         };
         let service = async |name: &str, orgs| {
             let new = NewService { name: name.parse().expect("a name"), orgs, states_address: true };
-            presented(&authority.create_service(&CONSOLE, &new).await.expect("a service is registered"))
+            presented(
+                &authority.operator().create_service(&CONSOLE, &new).await.expect("a service is registered"),
+            )
         };
         let ops = Orgs::only(["ops".parse().expect("a slug")]).expect("orgs");
         World {
@@ -227,7 +235,7 @@ impl World {
     }
 
     pub(crate) async fn make(&self, by: &Credential, whose: &Whose, new: &NewToken) -> Minted {
-        self.authority.create_token(by, whose, new).await.expect("a token is made").value
+        self.authority.tokens().create(by, whose, new).await.expect("a token is made").value
     }
 
     /// Revokes one of somebody's own tokens.
@@ -236,24 +244,24 @@ impl World {
         by: &Credential,
         which: &Which,
     ) -> Result<Changed<TokenView>, AuthorityError> {
-        self.authority.revoke_token(by, MINE, which, UNNEEDED).await
+        self.authority.tokens().revoke(by, MINE, which, UNNEEDED).await
     }
 
     /// Shows one of somebody's own tokens.
     pub(crate) async fn show(&self, by: &Credential, which: &Which) -> Result<TokenView, AuthorityError> {
-        Ok(self.authority.get_token(by, MINE, which).await?.view)
+        Ok(self.authority.tokens().get(by, MINE, which).await?.view)
     }
 
     /// Nothing is wrong with the database.
     pub(crate) async fn sound(&self) {
-        let checked = self.authority.check(&CONSOLE).await.expect("checked");
+        let checked = self.authority.operator().check(&CONSOLE).await.expect("checked");
         assert_eq!(checked.faults, Vec::<String>::new());
     }
 
     pub(crate) async fn ask(&self, service: &Credential, secret: &str, requirement: &Requirement) -> Kept {
         let client_address = "203.0.113.9".parse().ok();
         let question = Question { secret, requirement, client_address, client: None };
-        self.authority.validate(service, &question, keep).await.expect("it is decided").told
+        self.authority.validation().validate(service, &question, keep).await.expect("it is decided").told
     }
 
     /// Waits until the mirror has applied what another instance did: nobody is told that a secret is unknown
@@ -277,7 +285,7 @@ impl World {
             name: None,
             operator,
         };
-        self.authority.create_account(&CONSOLE, &new).await.expect("an account is made");
+        self.authority.operator().create_account(&CONSOLE, &new).await.expect("an account is made");
         if let Some(role) = role {
             self.member("ops", handle, role).await;
         }
@@ -286,12 +294,19 @@ impl World {
 
     pub(crate) async fn log_in(&self, handle: &str) -> Credential {
         let handle = handle.parse().expect("a handle");
-        presented(&self.authority.issue_session(&CONSOLE, &handle, days(1)).await.expect("a session begins"))
+        presented(
+            &self
+                .authority
+                .operator()
+                .issue_session(&CONSOLE, &handle, days(1))
+                .await
+                .expect("a session begins"),
+        )
     }
 
     pub(crate) async fn member(&self, org: &str, handle: &str, role: Role) {
         let (org, handle) = (org.parse().expect("a slug"), handle.parse().expect("a handle"));
-        self.authority.set_member(&CONSOLE, &org, &handle, role).await.expect("a member is set");
+        self.authority.orgs().set_member(&CONSOLE, &org, &handle, role).await.expect("a member is set");
     }
 
     /// The reason for which a service is refused a permission in `ops`, or `None`.

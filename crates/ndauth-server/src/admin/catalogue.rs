@@ -24,9 +24,9 @@ pub(super) async fn run(authority: &Authority, command: Catalogue) -> Result<Don
         Catalogue::Apply { file, dry_run } => {
             let document = read(&file)?;
             let applied = if dry_run {
-                authority.try_catalogue(CONSOLE, &document).await
+                authority.operator().try_catalogue(CONSOLE, &document).await
             } else {
-                authority.apply_catalogue(CONSOLE, &document).await
+                authority.operator().apply_catalogue(CONSOLE, &document).await
             };
             Ok(done(&applied.map_err(|error| refused(&file, &error))?, dry_run))
         }

@@ -22,7 +22,7 @@ impl AccountService for Service {
     async fn who_am_i(&self, request: Request<WhoAmIRequest>) -> Result<Response<WhoAmIResponse>, Status> {
         answer(async {
             let (credential, _) = taken(request)?;
-            let who = self.authority.who_am_i(&credential).await?;
+            let who = self.authority.validation().who_am_i(&credential).await?;
             let (account, credential) = match &who.identity {
                 Identity::Session(account, session, prefix) => (
                     Some(account_to_proto(account)),
@@ -54,7 +54,7 @@ impl AccountService for Service {
     ) -> Result<Response<ListOrgsResponse>, Status> {
         answer(async {
             let (credential, request) = taken(request)?;
-            let orgs = self.authority.list_orgs(&credential).await?;
+            let orgs = self.authority.validation().list_orgs(&credential).await?;
             let by = |membership: &Membership| membership.org.slug.to_string();
             let (orgs, next_page_token) = paged(orgs, by, request.page_size, &request.page_token)?;
             Ok(ListOrgsResponse { orgs: orgs.iter().map(membership_to_proto).collect(), next_page_token })
@@ -68,7 +68,7 @@ impl AccountService for Service {
     ) -> Result<Response<ListSessionsResponse>, Status> {
         answer(async {
             let (credential, request) = taken(request)?;
-            let listed = self.authority.list_my_sessions(&credential).await?;
+            let listed = self.authority.logins().list_my_sessions(&credential).await?;
             let by = |mine: &MySession| mine.session.id.to_string();
             let (rows, next_page_token) = paged(listed.rows, by, request.page_size, &request.page_token)?;
             let shown = |mine: &MySession| Session {
@@ -100,7 +100,7 @@ impl AccountService for Service {
                 None => return Err(Problem::invalid("which", "say which by `id`, or `all`").into()),
             };
             let Changed { value: ended, changed, sequence, now } =
-                self.authority.revoke_sessions(&credential, &which).await?;
+                self.authority.logins().revoke_sessions(&credential, &which).await?;
             Ok(RevokeSessionsResponse {
                 ended: u32::try_from(ended).unwrap_or(u32::MAX),
                 changed,

@@ -32,7 +32,7 @@ impl OrgService for Service {
                 admin: None,
             };
             let Changed { value, changed, sequence, now } =
-                self.authority.create_org(&credential, &new).await?;
+                self.authority.orgs().create(&credential, &new).await?;
             let (org, evaluated_at) = (Some(org_to_proto(&value, Some(1))), Some(timestamp_to_proto(now)));
             Ok(v1::CreateOrgResponse { org, changed, sequence, evaluated_at })
         })
@@ -46,7 +46,7 @@ impl OrgService for Service {
         answer(async {
             let (credential, request) = taken(request)?;
             let org = org_slug_from_proto("org", &request.org)?;
-            let shown = self.authority.get_org(&credential, &org).await?;
+            let shown = self.authority.orgs().get(&credential, &org).await?;
             let org = Some(org_to_proto(&shown.org, Some(shown.members)));
             Ok(v1::GetOrgResponse { org, role: role_to_proto(shown.role).into() })
         })
@@ -61,7 +61,7 @@ impl OrgService for Service {
             let (credential, request) = taken(request)?;
             let org = org_slug_from_proto("org", &request.org)?;
             let Changed { value, changed, sequence, now } =
-                self.authority.freeze_org(&credential, &org).await?;
+                self.authority.orgs().freeze(&credential, &org).await?;
             let (org, evaluated_at) = (Some(org_to_proto(&value, None)), Some(timestamp_to_proto(now)));
             Ok(v1::FreezeOrgResponse { org, changed, sequence, evaluated_at })
         })
@@ -76,7 +76,7 @@ impl OrgService for Service {
             let (credential, request) = taken(request)?;
             let org = org_slug_from_proto("org", &request.org)?;
             let Changed { value, changed, sequence, now } =
-                self.authority.unfreeze_org(&credential, &org).await?;
+                self.authority.orgs().unfreeze(&credential, &org).await?;
             let (org, evaluated_at) = (Some(org_to_proto(&value, None)), Some(timestamp_to_proto(now)));
             Ok(v1::UnfreezeOrgResponse { org, changed, sequence, evaluated_at })
         })
@@ -90,7 +90,7 @@ impl OrgService for Service {
         answer(async {
             let (credential, request) = taken(request)?;
             let org = org_slug_from_proto("org", &request.org)?;
-            let members = self.authority.list_members(&credential, &org).await?;
+            let members = self.authority.orgs().list_members(&credential, &org).await?;
             let by = |member: &MemberShown| member.handle.to_string();
             let (members, next_page_token) = paged(members, by, request.page_size, &request.page_token)?;
             Ok(v1::ListMembersResponse {
@@ -111,7 +111,7 @@ impl OrgService for Service {
             let handle = handle("handle", &request.handle)?;
             let role = role_from_proto("role", request.role)?;
             let Changed { value, changed, sequence, now } =
-                self.authority.set_member(&credential, &org, &handle, role).await?;
+                self.authority.orgs().set_member(&credential, &org, &handle, role).await?;
             let (member, evaluated_at) = (Some(member_to_proto(&value)), Some(timestamp_to_proto(now)));
             Ok(v1::SetMemberResponse { member, changed, sequence, evaluated_at })
         })
@@ -127,7 +127,7 @@ impl OrgService for Service {
             let org = org_slug_from_proto("org", &request.org)?;
             let handle = handle("handle", &request.handle)?;
             let Changed { value: (), changed, sequence, now } =
-                self.authority.remove_member(&credential, &org, &handle).await?;
+                self.authority.orgs().remove_member(&credential, &org, &handle).await?;
             Ok(v1::RemoveMemberResponse { changed, sequence, evaluated_at: Some(timestamp_to_proto(now)) })
         })
         .await
@@ -140,7 +140,7 @@ impl OrgService for Service {
         answer(async {
             let (credential, request) = taken(request)?;
             let org = org_slug_from_proto("org", &request.org)?;
-            let shown = self.authority.get_policies(&credential, &org).await?;
+            let shown = self.authority.orgs().get_policies(&credential, &org).await?;
             let ruling = shown.policies.ruling(shown.now);
             let to_come = |policy: &DatedPolicy| v1::PolicyToCome {
                 policy: Some(policy_to_proto(&policy.policy)),
@@ -169,9 +169,9 @@ impl OrgService for Service {
             let most = usize::try_from(request.max_tokens);
             let most = most.map_err(|_| Problem::invalid("max_tokens", "less than nothing"))?;
             let set = if request.dry_run {
-                self.authority.try_policy(&credential, &org, &new).await?
+                self.authority.orgs().try_policy(&credential, &org, &new).await?
             } else {
-                self.authority.set_policy(&credential, &org, &new).await?
+                self.authority.orgs().set_policy(&credential, &org, &new).await?
             };
             let Changed { value: PolicySet { takes_hold_at, impact, generation }, changed, sequence, now } =
                 set;
@@ -195,7 +195,7 @@ impl OrgService for Service {
             let (credential, request) = taken(request)?;
             let org = org_slug_from_proto("org", &request.org)?;
             let page = page(false, request.page_size, &request.page_token)?;
-            let listed = self.authority.list_personal_tokens(&credential, &org, page).await?;
+            let listed = self.authority.tokens().list_personal_tokens(&credential, &org, page).await?;
             Ok(v1::ListPersonalTokensResponse {
                 tokens: listed.views.iter().map(|view| token_to_proto(view, listed.now)).collect(),
                 next_page_token: page_token(listed.next.as_ref()),
@@ -213,7 +213,7 @@ impl OrgService for Service {
             let (credential, request) = taken(request)?;
             let (org, id) = (org_slug_from_proto("org", &request.org)?, token_id("id", &request.id)?);
             let Changed { value, changed, sequence, now } =
-                self.authority.suspend_personal_token(&credential, &org, id).await?;
+                self.authority.tokens().suspend_personal_token(&credential, &org, id).await?;
             let (token, evaluated_at) = (Some(token_to_proto(&value, now)), Some(timestamp_to_proto(now)));
             Ok(v1::SuspendPersonalTokenResponse { token, changed, sequence, evaluated_at })
         })
@@ -228,7 +228,7 @@ impl OrgService for Service {
             let (credential, request) = taken(request)?;
             let (org, id) = (org_slug_from_proto("org", &request.org)?, token_id("id", &request.id)?);
             let Changed { value, changed, sequence, now } =
-                self.authority.resume_personal_token(&credential, &org, id).await?;
+                self.authority.tokens().resume_personal_token(&credential, &org, id).await?;
             let (token, evaluated_at) = (Some(token_to_proto(&value, now)), Some(timestamp_to_proto(now)));
             Ok(v1::ResumePersonalTokenResponse { token, changed, sequence, evaluated_at })
         })

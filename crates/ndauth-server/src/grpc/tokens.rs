@@ -28,7 +28,7 @@ impl TokenService for Service {
         answer(async {
             let (credential, request) = taken(request)?;
             let (whose, new) = (whose(request.whose)?, new_token(request.token)?);
-            let made = self.authority.create_token(&credential, &whose, &new).await?;
+            let made = self.authority.tokens().create(&credential, &whose, &new).await?;
             let Changed { value: Minted { view, secret }, changed, sequence, now } = made;
             Ok(v1::CreateTokenResponse {
                 token: Some(token_to_proto(&view, now)),
@@ -48,7 +48,7 @@ impl TokenService for Service {
         answer(async {
             let (credential, request) = taken(request)?;
             let (asked, whose) = (query(&request)?, whose(request.whose)?);
-            let listed = self.authority.list_tokens(&credential, &whose, &asked).await?;
+            let listed = self.authority.tokens().list(&credential, &whose, &asked).await?;
             Ok(v1::ListTokensResponse {
                 tokens: listed.views.iter().map(|view| token_to_proto(view, listed.now)).collect(),
                 next_page_token: page_token(listed.next.as_ref()),
@@ -65,7 +65,7 @@ impl TokenService for Service {
         answer(async {
             let (credential, request) = taken(request)?;
             let (whose, which) = (whose(request.whose)?, which(request.which)?);
-            let shown = self.authority.get_token(&credential, &whose, &which).await?;
+            let shown = self.authority.tokens().get(&credential, &whose, &which).await?;
             Ok(v1::GetTokenResponse {
                 token: Some(token_to_proto(&shown.view, shown.now)),
                 evaluated_at: Some(timestamp_to_proto(shown.now)),
@@ -85,7 +85,7 @@ impl TokenService for Service {
             let description =
                 description.map(|text| description_from_proto("description", text)).transpose()?;
             let Changed { value, changed, sequence, now } =
-                self.authority.update_token(&credential, &whose, &which, description.as_ref()).await?;
+                self.authority.tokens().update(&credential, &whose, &which, description.as_ref()).await?;
             let (token, evaluated_at) = (Some(token_to_proto(&value, now)), Some(timestamp_to_proto(now)));
             Ok(v1::UpdateTokenResponse { token, changed, sequence, evaluated_at })
         })
@@ -104,7 +104,7 @@ impl TokenService for Service {
                 note: description_from_proto("note", request.note.as_deref().unwrap_or_default())?,
             };
             let Changed { value, changed, sequence, now } =
-                self.authority.revoke_token(&credential, &whose, &which, &why).await?;
+                self.authority.tokens().revoke(&credential, &whose, &which, &why).await?;
             let (token, evaluated_at) = (Some(token_to_proto(&value, now)), Some(timestamp_to_proto(now)));
             Ok(v1::RevokeTokenResponse { token, changed, sequence, evaluated_at })
         })
@@ -123,7 +123,8 @@ impl TokenService for Service {
             let expiry = request.expiry.map(|choice| expiry_choice_from_proto("expiry", Some(choice)));
             let rotated = self
                 .authority
-                .rotate_token(&credential, &whose, &which, overlap, expiry.transpose()?)
+                .tokens()
+                .rotate(&credential, &whose, &which, overlap, expiry.transpose()?)
                 .await?;
             let Changed { value: Rotated { view, secret, pending_until }, changed, sequence, now } = rotated;
             Ok(v1::RotateTokenResponse {
@@ -149,7 +150,7 @@ impl TokenService for Service {
                 text.parse().map_err(|why| Problem::invalid("prefix", why))
             })?;
             let Changed { value, changed, sequence, now } =
-                self.authority.confirm_rotation(&credential, &whose, &which, prefix).await?;
+                self.authority.tokens().confirm_rotation(&credential, &whose, &which, prefix).await?;
             let (token, evaluated_at) = (Some(token_to_proto(&value, now)), Some(timestamp_to_proto(now)));
             Ok(v1::ConfirmRotationResponse { token, changed, sequence, evaluated_at })
         })
@@ -164,7 +165,7 @@ impl TokenService for Service {
             let (credential, request) = taken(request)?;
             let (whose, which) = (whose(request.whose)?, which(request.which)?);
             let Changed { value, changed, sequence, now } =
-                self.authority.drop_rotation(&credential, &whose, &which).await?;
+                self.authority.tokens().drop_rotation(&credential, &whose, &which).await?;
             let (token, evaluated_at) = (Some(token_to_proto(&value, now)), Some(timestamp_to_proto(now)));
             Ok(v1::DropRotationResponse { token, changed, sequence, evaluated_at })
         })
@@ -179,7 +180,7 @@ impl TokenService for Service {
             let (credential, request) = taken(request)?;
             let (whose, which) = (whose(request.whose)?, which(request.which)?);
             let Changed { value, changed, sequence, now } =
-                self.authority.retire_secret(&credential, &whose, &which, request.anyway).await?;
+                self.authority.tokens().retire_secret(&credential, &whose, &which, request.anyway).await?;
             let (token, evaluated_at) = (Some(token_to_proto(&value, now)), Some(timestamp_to_proto(now)));
             Ok(v1::RetireSecretResponse { token, changed, sequence, evaluated_at })
         })
@@ -196,7 +197,7 @@ impl TokenService for Service {
             let minimum =
                 request.minimum.map(|minimum| duration_from_proto("minimum", minimum)).transpose()?;
             let Changed { value, changed, sequence, now } =
-                self.authority.renew_token(&credential, &whose, &which, minimum).await?;
+                self.authority.tokens().renew(&credential, &whose, &which, minimum).await?;
             let (token, evaluated_at) = (Some(token_to_proto(&value, now)), Some(timestamp_to_proto(now)));
             Ok(v1::RenewTokenResponse { token, changed, sequence, evaluated_at })
         })
@@ -211,7 +212,7 @@ impl TokenService for Service {
             let (credential, request) = taken(request)?;
             let (whose, which) = (whose(request.whose)?, which(request.which)?);
             let Changed { value, changed, sequence, now } =
-                self.authority.suspend_token(&credential, &whose, &which).await?;
+                self.authority.tokens().suspend(&credential, &whose, &which).await?;
             let (token, evaluated_at) = (Some(token_to_proto(&value, now)), Some(timestamp_to_proto(now)));
             Ok(v1::SuspendTokenResponse { token, changed, sequence, evaluated_at })
         })
@@ -226,7 +227,7 @@ impl TokenService for Service {
             let (credential, request) = taken(request)?;
             let (whose, which) = (whose(request.whose)?, which(request.which)?);
             let Changed { value, changed, sequence, now } =
-                self.authority.resume_token(&credential, &whose, &which).await?;
+                self.authority.tokens().resume(&credential, &whose, &which).await?;
             let (token, evaluated_at) = (Some(token_to_proto(&value, now)), Some(timestamp_to_proto(now)));
             Ok(v1::ResumeTokenResponse { token, changed, sequence, evaluated_at })
         })
@@ -241,9 +242,9 @@ impl TokenService for Service {
             let (credential, request) = taken(request)?;
             let (whose, before) = (whose(request.whose)?, created_before(request.which)?);
             let done = if request.dry_run {
-                self.authority.preview_revoke_all(&credential, &whose, before).await?
+                self.authority.tokens().preview_revoke_all(&credential, &whose, before).await?
             } else {
-                self.authority.revoke_all(&credential, &whose, before).await?
+                self.authority.tokens().revoke_all(&credential, &whose, before).await?
             };
             let Changed { value, changed, sequence, now } = done;
             let RevokedAll { not_before, tokens, used_today } = value;
@@ -267,7 +268,7 @@ impl TokenService for Service {
     ) -> Result<Response<v1::ExplainTokenResponse>, Status> {
         answer(async {
             let (credential, request) = taken(request)?;
-            let explained = self.authority.explain(&credential, &inquiry(request)?).await?;
+            let explained = self.authority.tokens().explain(&credential, &inquiry(request)?).await?;
             Ok::<_, Failed>(v1::ExplainTokenResponse {
                 explanations: explained.explanations.iter().map(explanation_to_proto).collect(),
                 evaluated_at: Some(timestamp_to_proto(explained.now)),

@@ -35,7 +35,7 @@ impl Service {
         let (requirement, client_address, client) = circumstances(request).map_err(refused)?;
         let question =
             Question { secret: &request.secret, requirement: &requirement, client_address, client };
-        response(self.authority.validate(credential, &question, tell).await)
+        response(self.authority.validation().validate(credential, &question, tell).await)
     }
 
     /// Answers `ValidateToken`, where that can be done at once.
@@ -50,7 +50,7 @@ impl Service {
         };
         let question =
             Question { secret: &request.secret, requirement: &requirement, client_address, client };
-        self.authority.validate_now(credential, &question, tell).map(response)
+        self.authority.validation().validate_now(credential, &question, tell).map(response)
     }
 
     /// Answers `Resolve`.
@@ -63,14 +63,18 @@ impl Service {
         let asked = asked.map_err(refused)?;
         let (requirement, client_address, client) = circumstances(asked).map_err(refused)?;
         let question = Question { secret: &asked.secret, requirement: &requirement, client_address, client };
-        let answer =
-            self.authority.resolve(credential, &question, request.at_least_sequence, |verdict, resolved| {
+        let answer = self.authority.validation().resolve(
+            credential,
+            &question,
+            request.at_least_sequence,
+            |verdict, resolved| {
                 let mut fields = Vec::with_capacity(ANSWER);
                 write_verdict(&mut fields, &verdict, 5);
                 let told = resolved
                     .map(|resolved| (inputs_to_proto(&resolved.inputs, &resolved.rules), resolved.state));
                 (fields, told)
-            });
+            },
+        );
         let ((mut verdict, inputs), state) = answer.await.map_err(|error| status(&error))?.split();
         write_state(&mut verdict, &state);
         let mut framed = Framed::begin(2 * verdict.len() + ANSWER);
@@ -104,7 +108,7 @@ impl Service {
                 Some(Question { secret, requirement, client_address, client })
             })
             .collect();
-        let answer = self.authority.validate_all(credential, &questions, |verdict| {
+        let answer = self.authority.validation().validate_all(credential, &questions, |verdict| {
             let mut fields = Vec::with_capacity(ANSWER);
             write_verdict(&mut fields, &verdict, 4);
             fields

@@ -91,7 +91,7 @@ impl Asked {
     /// The visit that the cookie stands for, if it stands for one still.
     pub(super) async fn visit(&self, site: &Site) -> Result<Option<(Secret, Visit)>, Told> {
         let Some(cookie) = &self.cookie else { return Ok(None) };
-        match site.authority.visit(cookie, &self.visitor).await {
+        match site.authority.logins().visit(cookie, &self.visitor).await {
             Ok(visit) => Ok(Some((cookie.clone(), visit))),
             Err(error) if is_over(&error) => Ok(None),
             Err(error) => Err(error.into()),

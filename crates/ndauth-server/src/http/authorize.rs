@@ -243,7 +243,7 @@ pub(super) async fn decide(State(site): State<Arc<Site>>, asked: Asked) -> Answe
         device: asking.device.clone(),
         from: asked.visitor.address,
     };
-    match site.authority.grant_code(&cookie, &asked.visitor, &code).await {
+    match site.authority.logins().grant_code(&cookie, &asked.visitor, &code).await {
         Ok(code) => Ok(back(&[("code", code.expose())])),
         Err(error) if is_over(&error) => Ok(go(&asking.sign_in())),
         Err(error) => Err(error.into()),

@@ -29,7 +29,7 @@ pub(super) async fn look(State(site): State<Arc<Site>>, asked: Asked) -> Answer 
     let Some((cookie, visit)) = asked.visit(&site).await? else { return Ok(go(&sign_in("/device"))) };
     let fields = asked.form()?;
     let typed = fields.text("user_code");
-    let waits = match site.authority.asked_by_device(&cookie, &asked.visitor, typed).await {
+    let waits = match site.authority.logins().asked_by_device(&cookie, &asked.visitor, typed).await {
         Ok(waits) => waits,
         Err(error) => return again(&visit, typed, error),
     };
@@ -51,7 +51,7 @@ pub(super) async fn decide(State(site): State<Arc<Site>>, asked: Asked) -> Answe
     let fields = asked.form()?;
     let allow = decision(&fields)?;
     let typed = fields.text("user_code");
-    match site.authority.decide_device(&cookie, &asked.visitor, typed, allow).await {
+    match site.authority.logins().decide_device(&cookie, &asked.visitor, typed, allow).await {
         Ok(()) if allow => {
             let text = "The device is signed in as you. You may close this page and go on there.";
             Ok(page(StatusCode::OK, &pages::Done { title: "Done", text }))

@@ -23,7 +23,7 @@ pub(super) async fn show(State(site): State<Arc<Site>>, asked: Asked) -> Answer 
 
 pub(super) async fn sign_out(State(site): State<Arc<Site>>, asked: Asked) -> Answer {
     if let Some(cookie) = &asked.cookie {
-        site.authority.sign_out_here(cookie).await?;
+        site.authority.logins().sign_out_here(cookie).await?;
     }
     Ok(go_with("/signed-out", site.set_cookie(None)))
 }

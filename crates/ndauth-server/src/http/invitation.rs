@@ -15,14 +15,14 @@ use super::site::Site;
 pub(super) async fn show(State(site): State<Arc<Site>>, asked: Asked) -> Answer {
     let fields = asked.query()?;
     let code = fields.text("code");
-    let account = site.authority.whose_link(code).await?;
+    let account = site.authority.logins().whose_link(code).await?;
     Ok(page(StatusCode::OK, &pages::Invitation { handle: account.handle.as_str(), code, wrong: None }))
 }
 
 pub(super) async fn accept(State(site): State<Arc<Site>>, asked: Asked) -> Answer {
     let fields = asked.form()?;
     let (code, password) = (fields.text("code"), fields.text("password"));
-    let account = site.authority.whose_link(code).await?;
+    let account = site.authority.logins().whose_link(code).await?;
     let again = |why: &str| {
         let shown = pages::Invitation { handle: account.handle.as_str(), code, wrong: Some(why) };
         Ok(page(StatusCode::BAD_REQUEST, &shown))
@@ -30,11 +30,11 @@ pub(super) async fn accept(State(site): State<Arc<Site>>, asked: Asked) -> Answe
     if password != fields.text("password_again") {
         return again("The two passwords are not the same. Type both again.");
     }
-    match site.authority.accept_invitation(code, password, &asked.visitor).await {
+    match site.authority.logins().accept_invitation(code, password, &asked.visitor).await {
         Ok(signed_in) => {
             // Who was signed in here is not any more.
             if let Some(before) = &asked.cookie {
-                site.authority.sign_out_here(before).await?;
+                site.authority.logins().sign_out_here(before).await?;
             }
             Ok(go_with("/", site.set_cookie(Some(&signed_in.secret))))
         }

@@ -28,7 +28,7 @@ pub(super) async fn sign_in(State(site): State<Arc<Site>>, asked: Asked) -> Answ
     let fields = asked.form()?;
     let (name, password) = (fields.text("name").trim(), fields.text("password"));
     let to = after_sign_in(fields.text("to"));
-    match site.authority.sign_in(name, password, &asked.visitor, asked.cookie.as_ref()).await {
+    match site.authority.logins().sign_in(name, password, &asked.visitor, asked.cookie.as_ref()).await {
         Ok(signed_in) => Ok(go_with(to, site.set_cookie(Some(&signed_in.secret)))),
         Err(error @ (AuthorityError::SignInRefused | AuthorityError::TooManyTries { .. })) => {
             let told = Told::from(error);
@@ -43,7 +43,7 @@ pub(super) async fn sign_in(State(site): State<Arc<Site>>, asked: Asked) -> Answ
 pub(super) async fn show_link(State(site): State<Arc<Site>>, asked: Asked) -> Answer {
     let fields = asked.query()?;
     let (code, to) = (fields.text("code"), after_sign_in(fields.text("to")));
-    let account = site.authority.whose_link(code).await?;
+    let account = site.authority.logins().whose_link(code).await?;
     let visit = asked.visit(&site).await?;
     let other = visit.as_ref().filter(|(_, visit)| visit.account.id != account.id);
     let instead_of = other.map(|(_, visit)| visit.account.handle.as_str());
@@ -53,6 +53,7 @@ pub(super) async fn show_link(State(site): State<Arc<Site>>, asked: Asked) -> An
 pub(super) async fn follow_link(State(site): State<Arc<Site>>, asked: Asked) -> Answer {
     let fields = asked.form()?;
     let before = asked.cookie.as_ref();
-    let signed_in = site.authority.sign_in_by_link(fields.text("code"), &asked.visitor, before).await?;
+    let signed_in =
+        site.authority.logins().sign_in_by_link(fields.text("code"), &asked.visitor, before).await?;
     Ok(go_with(after_sign_in(fields.text("to")), site.set_cookie(Some(&signed_in.secret))))
 }

@@ -35,14 +35,14 @@ pub(super) async fn issue(State(site): State<Arc<Site>>, asked: Asked) -> Answer
             let code = needed(&fields, "code")?;
             let redirect_uri = needed(&fields, "redirect_uri")?;
             let verifier = needed(&fields, "code_verifier")?;
-            authority.redeem_code(code, redirect_uri, verifier, &visitor).await?
+            authority.logins().redeem_code(code, redirect_uri, verifier, &visitor).await?
         }
         Some(REFRESH_TOKEN) => {
             whole(&fields)?;
-            authority.refresh(needed(&fields, "refresh_token")?).await?
+            authority.logins().refresh(needed(&fields, "refresh_token")?).await?
         }
         Some(DEVICE_CODE) if site.device => {
-            authority.poll_device(needed(&fields, "device_code")?, &visitor).await?
+            authority.logins().poll_device(needed(&fields, "device_code")?, &visitor).await?
         }
         Some(TOKEN_EXCHANGE) => return exchange(&site, &visitor, &fields).await,
         Some(_) => return Err(Fault::new("unsupported_grant_type", "there is no such grant_type here")),
@@ -82,7 +82,7 @@ async fn exchange(site: &Site, visitor: &Visitor, fields: &Fields) -> Answer {
         org.parse::<OrgSlug>().map_err(|why| Fault::new("invalid_target", format!("the org's name {why}")))
     });
     let asked = ExchangeAsked { scope: scope.transpose()?, org: org.transpose()? };
-    let made = site.authority.exchange(subject, visitor, &asked).await?;
+    let made = site.authority.logins().exchange(subject, visitor, &asked).await?;
     let told = json!({
         "access_token": made.secret.expose(),
         "issued_token_type": ACCESS_TOKEN,
@@ -102,7 +102,7 @@ pub(super) async fn begin_device(State(site): State<Arc<Site>>, asked: Asked) ->
     }
     whole(&fields)?;
     let visitor = by_program(&asked, device_name(&fields)?);
-    let begun = site.authority.begin_device(&visitor).await?;
+    let begun = site.authority.logins().begin_device(&visitor).await?;
     let told = json!({
         "device_code": begun.device_code.expose(),
         "user_code": begun.user_code.to_string(),
@@ -118,7 +118,7 @@ pub(super) async fn begin_device(State(site): State<Arc<Site>>, asked: Asked) ->
 pub(super) async fn revoke(State(site): State<Arc<Site>>, asked: Asked) -> Answer {
     let fields = form(&asked)?;
     client(&asked, &fields, false)?;
-    site.authority.revoke_login(needed(&fields, "token")?).await?;
+    site.authority.logins().revoke_login(needed(&fields, "token")?).await?;
     Ok(StatusCode::OK.into_response())
 }
 

@@ -12,18 +12,18 @@ use super::loading::BYTES_PER_TOKEN;
 use super::served::{Needed, Progress};
 use super::view::{Found, View, asking};
 use crate::access::Operation;
-use crate::{Authority, AuthorityError};
+use crate::{AuthorityError, ValidationWing};
 
-impl Authority {
+impl ValidationWing<'_> {
     /// Answers from the mirror, as soon as it is fresh enough, without touching the database. The effects of the answer
     /// are run once, when it is final.
     pub(crate) async fn ask<'q, T>(
-        &self,
+        self,
         stale: Stale,
         question: impl for<'v> Fn(&View<'v>, &mut Effects<'v>) -> Found<T>,
         client: impl Fn(usize) -> Option<&'q ClientName>,
     ) -> Result<T, AuthorityError> {
-        let mirror = &*self.mirror;
+        let mirror = &*self.0.mirror;
         let arrived = SinceBoot::now();
         let (mut now, mut missed) = (arrived, false);
         let mut turn = None;
@@ -57,12 +57,13 @@ impl Authority {
 
     /// Answers from the mirror, if it is fresh enough now.
     pub(crate) fn ask_now<'q, T>(
-        &self,
+        self,
         question: impl for<'v> Fn(&View<'v>, &mut Effects<'v>) -> Found<T>,
         client: impl Fn(usize) -> Option<&'q ClientName>,
     ) -> Option<T> {
         let now = SinceBoot::now();
         match self
+            .0
             .mirror
             .find(&question, now, now, &|effects: Effects<'_>| self.run_effects(effects, &client))?
         {
@@ -73,11 +74,11 @@ impl Authority {
 
     /// Answers from a state older than the bound, within the grace that the operator set.
     fn ask_stale<T>(
-        &self,
+        self,
         question: impl for<'v> Fn(&View<'v>, &mut Effects<'v>) -> Found<T>,
         run_effects: &impl Fn(Effects<'_>),
     ) -> Option<T> {
-        let mirror = &*self.mirror;
+        let mirror = &*self.0.mirror;
         let Freshness { bound, stale_grace } = mirror.freshness;
         if stale_grace.is_zero() {
             return None;
@@ -104,8 +105,8 @@ impl Authority {
     }
 
     /// Returns whether it can answer, as far as it knows without asking.
-    pub fn readiness(&self) -> Readiness {
-        let mirror = &*self.mirror;
+    pub fn readiness(self) -> Readiness {
+        let mirror = &*self.0.mirror;
         if !mirror.progress.borrow().following {
             let (loaded, of) = (&mirror.loaded.0, &mirror.loaded.1);
             return Readiness::Loading {
@@ -115,7 +116,7 @@ impl Authority {
         }
         let state = mirror.state.load();
         let installation = state.installation();
-        if self.standing.admit(Operation::CheckHealth, &installation).is_err() {
+        if self.0.standing.admit(Operation::CheckHealth, &installation).is_err() {
             Readiness::Held
         } else if mirror.age().is_none_or(|age| age > mirror.freshness.bound) {
             Readiness::Stale(mirror.progress.borrow().cause.unwrap_or(StaleCause::Unreachable))
@@ -126,11 +127,11 @@ impl Authority {
 
     /// Brings the gauges of the mirror up to date.
     #[expect(clippy::cast_precision_loss, reason = "gauges are floats")]
-    pub fn gauge(&self) {
-        let Progress { sequence, head, .. } = *self.mirror.progress.borrow();
-        let secrets = self.mirror.state.load().secrets() as u64;
-        let age = self.mirror.age().map_or(f64::INFINITY, |age| age.as_secs_f64());
-        let failing = self.failing_changes().map_or(0.0, |(since, _)| since.as_secs_f64());
+    pub fn gauge(self) {
+        let Progress { sequence, head, .. } = *self.0.mirror.progress.borrow();
+        let secrets = self.0.mirror.state.load().secrets() as u64;
+        let age = self.0.mirror.age().map_or(f64::INFINITY, |age| age.as_secs_f64());
+        let failing = self.0.failing_changes().map_or(0.0, |(since, _)| since.as_secs_f64());
         metrics::gauge!("ndauth_changes_failing_seconds").set(failing);
         metrics::gauge!("ndauth_mirror_staleness_seconds").set(age);
         metrics::gauge!("ndauth_mirror_sequence").set(sequence as f64);
@@ -140,7 +141,7 @@ impl Authority {
     }
 
     /// The time for which an answer from this view may be kept.
-    pub(crate) fn keepable(&self, view: &View<'_>) -> Duration {
-        if view.stale { Duration::ZERO } else { self.mirror.freshness.bound.saturating_sub(view.age()) }
+    pub(crate) fn keepable(self, view: &View<'_>) -> Duration {
+        if view.stale { Duration::ZERO } else { self.0.mirror.freshness.bound.saturating_sub(view.age()) }
     }
 }

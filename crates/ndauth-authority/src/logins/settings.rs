@@ -1,10 +1,10 @@
-//! How long sessions last.
+//! The settings of logins.
 
 use std::time::Duration;
 
 /// How long sessions last, and how they may begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Logins {
+pub struct LoginSettings {
     /// A session ends when it was not used for so long.
     pub idle: Duration,
     /// And after so long in any case.
@@ -13,9 +13,9 @@ pub struct Logins {
     pub device: bool,
 }
 
-impl Default for Logins {
-    fn default() -> Logins {
-        Logins { idle: HOUR * 12, longest: HOUR * 24 * 30, device: true }
+impl Default for LoginSettings {
+    fn default() -> LoginSettings {
+        LoginSettings { idle: HOUR * 12, longest: HOUR * 24 * 30, device: true }
     }
 }
 
