@@ -64,7 +64,7 @@ pub struct ActionDocument {
 /// What may be asked for at all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Catalogue {
-    entries: BTreeMap<PermissionName, Entry>,
+    entries: BTreeMap<PermissionName, CatalogueEntry>,
     /// What a former name stands for now.
     former: BTreeMap<PermissionName, PermissionName>,
     /// Each type, and what it is.
@@ -73,7 +73,7 @@ pub struct Catalogue {
 
 /// What the catalogue says of a permission.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Entry {
+struct CatalogueEntry {
     least_role: Role,
     description: Description,
     formerly: BTreeSet<PermissionName>,
@@ -165,7 +165,7 @@ impl Catalogue {
             catalogue.types.insert(resource_type.clone(), words(description));
             for (action, least_role, description) in actions {
                 let action = action.parse().expect("the table holds actions");
-                let entry = Entry {
+                let entry = CatalogueEntry {
                     least_role: *least_role,
                     description: words(description),
                     formerly: BTreeSet::new(),
@@ -205,7 +205,7 @@ impl Catalogue {
                 formerly.insert(former);
             }
             let description = line(&name.to_string(), &told.description)?;
-            self.entries.insert(name, Entry { least_role: told.role, description, formerly });
+            self.entries.insert(name, CatalogueEntry { least_role: told.role, description, formerly });
         }
         Ok(())
     }
@@ -362,7 +362,7 @@ impl Catalogue {
     }
 
     /// The permission of this name, or the one that once had it.
-    fn resolve(&self, name: &PermissionName) -> Option<(&PermissionName, &Entry)> {
+    fn resolve(&self, name: &PermissionName) -> Option<(&PermissionName, &CatalogueEntry)> {
         self.entries.get_key_value(self.former.get(name).unwrap_or(name))
     }
 }

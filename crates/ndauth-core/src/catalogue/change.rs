@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Catalogue, Entry, PermissionName};
+use super::{Catalogue, CatalogueEntry, PermissionName};
 use crate::{ResourceType, Role, is_own_resource_type};
 
 /// What the next catalogue does to a permission.
@@ -126,8 +126,8 @@ impl Catalogue {
 /// A permission that keeps its name keeps the former names it had, or some of them.
 fn stayed(
     name: &PermissionName,
-    entry: &Entry,
-    old: &Entry,
+    entry: &CatalogueEntry,
+    old: &CatalogueEntry,
     changes: &mut Vec<CatalogueChange>,
 ) -> Result<(), InvalidChange> {
     if let Some(from) = entry.formerly.difference(&old.formerly).next() {
@@ -150,7 +150,7 @@ fn stayed(
 /// The permission that this new one was, if it was one.
 fn source(
     name: &PermissionName,
-    entry: &Entry,
+    entry: &CatalogueEntry,
     before: &Catalogue,
 ) -> Result<Option<PermissionName>, InvalidChange> {
     let mut there = entry.formerly.iter().filter(|former| before.entries.contains_key(former));
