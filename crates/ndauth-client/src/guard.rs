@@ -2,23 +2,23 @@
 //! (axum).
 //!
 //! It reads `authorization: Bearer …` (RFC 6750, section 2.1) and nothing else, asks for what the request needs, and
-//! puts an [`Allowed`] among the request's extensions. Whoever may not is told why: 401 with the challenge where the
-//! secret is of no use, 403 naming what is missing, 503 where it could not be decided; over gRPC as a status with
+//! puts an [`AllowedToken`] among the request's extensions. Whoever may not is told why: 401 with the challenge where
+//! the secret is of no use, 403 naming what is missing, 503 where it could not be decided; over gRPC as a status with
 //! `google.rpc.ErrorInfo`. A request of which nothing says what it needs is refused.
 //!
 //! ```no_run
 //! # fn guarded(verifier: ndauth_client::Verifier) -> Result<(), Box<dyn std::error::Error>> {
-//! use ndauth_client::guard::{Guard, OrgFrom, Row, Table};
-//! use ndauth_client::{Allowed, Scope};
+//! use ndauth_client::guard::{Guard, OrgFrom, Route, Table};
+//! use ndauth_client::{AllowedToken, Scope};
 //!
 //! let guard = Guard::by_table(verifier, Table::new([
-//!     Row::open("GET /healthz"),
-//!     Row::needs("PUT /orgs/{org}/assets/{asset}", Scope::Rw, "write:assets:{asset}"),
-//!     Row::needs("/assets.v1.AssetService/Publish", Scope::Rw, "write:assets")
+//!     Route::open("GET /healthz"),
+//!     Route::needs("PUT /orgs/{org}/assets/{asset}", Scope::Rw, "write:assets:{asset}"),
+//!     Route::needs("/assets.v1.AssetService/Publish", Scope::Rw, "write:assets")
 //!         .org_from(OrgFrom::Header("x-org".parse()?)),
 //! ])?);
 //!
-//! async fn publish(axum::Extension(allowed): axum::Extension<Allowed>) -> String {
+//! async fn publish(axum::Extension(allowed): axum::Extension<AllowedToken>) -> String {
 //!     format!("published for {}", allowed.owner())
 //! }
 //! let app: axum::Router =
@@ -43,10 +43,10 @@ use ndauth_core::{Problem, Reason};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::{Question, Verdict, Verifier};
+use crate::{Decision, ValidationRequest, Verifier};
 
 pub use refusal::RefusalBody;
-pub use table::{InvalidRow, Need, OrgFrom, Row, Table};
+pub use table::{InvalidRoute, Need, OrgFrom, Route, Table};
 
 /// Lets pass who may. Clones share it.
 #[derive(Clone)]
@@ -99,13 +99,13 @@ impl Guard {
         let secret = bearer(&parts.headers)?;
         let client_address = (self.address)(parts);
         let client = parts.headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok());
-        let question = Question { secret, requirement: &requirement, client_address, client };
+        let question = ValidationRequest { secret, requirement: &requirement, client_address, client };
         match self.verifier.decide(&question).await? {
-            Verdict::Allowed(allowed) => {
+            Decision::Allowed(allowed) => {
                 parts.extensions.insert(allowed);
                 Ok(())
             }
-            Verdict::Refused(refused) => Err(refusal::Why::Refused(refused)),
+            Decision::Refused(refused) => Err(refusal::Why::Refused(refused)),
         }
     }
 }

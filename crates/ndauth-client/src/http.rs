@@ -31,7 +31,7 @@ pub struct Http {
 }
 
 /// What the server answered, whatever that means. Its `Debug` hides the body, which may hold a secret.
-pub struct Answer {
+pub struct HttpResponse {
     /// The status, such as 200.
     pub status: u16,
     /// How long to wait before the next try, where the server says so in seconds.
@@ -56,7 +56,7 @@ impl Http {
     }
 
     /// Gets what is at a path.
-    pub async fn get(&mut self, path: &'static str) -> Result<Answer, Problem> {
+    pub async fn get(&mut self, path: &'static str) -> Result<HttpResponse, Problem> {
         self.ask(Method::GET, path, Bytes::new()).await
     }
 
@@ -65,13 +65,18 @@ impl Http {
         &mut self,
         path: &'static str,
         fields: &[(&str, &str)],
-    ) -> Result<Answer, Problem> {
+    ) -> Result<HttpResponse, Problem> {
         let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         self.ask(Method::POST, path, form.into()).await
     }
 
     /// Sends a request, and tells the observer how it went.
-    async fn ask(&mut self, method: Method, path: &'static str, body: Bytes) -> Result<Answer, Problem> {
+    async fn ask(
+        &mut self,
+        method: Method,
+        path: &'static str,
+        body: Bytes,
+    ) -> Result<HttpResponse, Problem> {
         let request = Request::builder()
             .uri(path)
             .header(HOST, self.server.authority())
@@ -100,7 +105,10 @@ impl Http {
     }
 
     /// Sends a request. Gives the answer, and the id under which the server's log tells of it.
-    async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<(Answer, Option<String>), Problem> {
+    async fn send(
+        &mut self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<(HttpResponse, Option<String>), Problem> {
         self.requests.ready().await.map_err(|error| broke(&error))?;
         let (head, body) =
             self.requests.send_request(request).await.map_err(|error| broke(&error))?.into_parts();
@@ -112,7 +120,7 @@ impl Http {
         })?;
         let text = |headers: &HeaderMap, name| Some(headers.get(name)?.to_str().ok()?.to_owned());
         let seconds = text(&head.headers, RETRY_AFTER.as_str()).and_then(|text| text.parse().ok());
-        let answer = Answer {
+        let answer = HttpResponse {
             status: head.status.as_u16(),
             retry_after: seconds.map(Duration::from_secs),
             body: body.to_bytes().into(),
@@ -127,9 +135,9 @@ impl fmt::Debug for Http {
     }
 }
 
-impl fmt::Debug for Answer {
+impl fmt::Debug for HttpResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Answer").field("status", &self.status).finish_non_exhaustive()
+        f.debug_struct("HttpResponse").field("status", &self.status).finish_non_exhaustive()
     }
 }
 
@@ -198,7 +206,7 @@ mod tests {
     use super::*;
 
     /// Posts a form to a server that answers like this. Gives what it was sent, and what came of it.
-    async fn post(answer: String) -> (String, Result<Answer, Problem>) {
+    async fn post(answer: String) -> (String, Result<HttpResponse, Problem>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let server = format!("http://{}", listener.local_addr().expect("an address"));
         let served = tokio::spawn(async move {

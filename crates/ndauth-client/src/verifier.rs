@@ -12,7 +12,7 @@ mod servers;
 
 mod state;
 
-mod verdict;
+mod decision;
 mod watching;
 
 mod ask;
@@ -25,7 +25,7 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use ndauth_clock::{SinceBoot, Watch};
+use ndauth_clock::{RemoteClock, SinceBoot};
 use ndauth_core::{Problem, Reason, Refusal, Requirement, Scope, Secret, permit, redact};
 use ndauth_proto::timestamp_to_proto;
 use ndauth_proto::v1::SecretUse;
@@ -33,17 +33,17 @@ use quick_cache::sync::Cache;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
+use decision::By;
 use joined::Joined;
 use memory::{Memory, Worth};
 use servers::Servers;
-use state::{Counts, Grounds, Padded, Shared};
-use verdict::By;
+use state::{Counters, Grounds, Padded, Shared};
 
 use crate::ConnectError;
 
+pub use decision::{AllowedToken, Decision, Ended, TokenOwner};
 pub use options::VerifierOptions;
 pub use refused::Refused;
-pub use verdict::{Allowed, Ended, Owner, Verdict};
 
 /// Says whether secrets may do things. Clones share what they keep, and the last one ends it.
 #[derive(Clone)]
@@ -58,7 +58,7 @@ struct Watching(JoinHandle<()>);
 
 /// A question about a secret. Its `Debug` hides that.
 #[derive(Clone, Copy)]
-pub struct Question<'a> {
+pub struct ValidationRequest<'a> {
     /// The text that the service was shown as a secret.
     pub secret: &'a str,
     /// What it requires.
@@ -108,7 +108,7 @@ impl Verifier {
             timeout,
             memory: Memory::new(),
             rules: ArcSwapOption::empty(),
-            clock: Watch::new(),
+            clock: RemoteClock::new(),
             kept: Cache::new(capacity.max(1)),
             dead: Cache::new((capacity / 8).max(1)),
             grounds: Grounds::new(),
@@ -116,7 +116,7 @@ impl Verifier {
             asking: Semaphore::new(MOST_ASKED),
             uses: Mutex::default(),
             news: watch::Sender::new(()),
-            counts: Counts::default(),
+            counts: Counters::default(),
         });
         let watching = Watching(tokio::spawn(watching::watch(Arc::downgrade(&shared))));
         Ok(Verifier { shared, _watching: Some(Arc::new(watching)) })
@@ -132,57 +132,61 @@ impl Verifier {
 
     /// Says whether a secret may do a thing. A [`Problem`] says that it could not be decided, or that the question
     /// makes no sense; it says neither yes nor no.
-    pub async fn validate(&self, secret: &str, requirement: &Requirement) -> Result<Verdict, Problem> {
-        self.decide(&Question { secret, requirement, client_address: None, client: None }).await
+    pub async fn validate(&self, secret: &str, requirement: &Requirement) -> Result<Decision, Problem> {
+        self.decide(&ValidationRequest { secret, requirement, client_address: None, client: None }).await
     }
 
     /// The same, with all that is known of the question.
-    pub async fn decide(&self, question: &Question<'_>) -> Result<Verdict, Problem> {
+    pub async fn decide(&self, question: &ValidationRequest<'_>) -> Result<Decision, Problem> {
         match self.decide_now(question) {
-            Some(verdict) => Ok(verdict),
+            Some(decision) => Ok(decision),
             // Boxed, so that who is answered at once does not pay for its size.
             None => Box::pin(self.ask(question)).await,
         }
     }
 
     /// The same, where it can be said without asking. It waits for nobody.
-    pub fn decide_now(&self, question: &Question<'_>) -> Option<Verdict> {
+    pub fn decide_now(&self, question: &ValidationRequest<'_>) -> Option<Decision> {
         let secret = match question.secret.parse::<Secret>().map_err(Refusal::Malformed) {
             Ok(secret) => secret,
-            Err(refusal) => return Some(Verdict::Refused(Refused::from(&refusal))),
+            Err(refusal) => return Some(Decision::Refused(Refused::from(&refusal))),
         };
         if let Err(refusal) = secret.judge_for_services() {
-            return Some(Verdict::Refused(Refused::from(&refusal)));
+            return Some(Decision::Refused(Refused::from(&refusal)));
         }
         self.judge(secret, question)
     }
 
     /// Says of each of many secrets whether it may do a thing, in the order of the questions.
-    pub async fn batch(&self, questions: &[Question<'_>]) -> Vec<Result<Verdict, Problem>> {
-        let mut verdicts: Vec<Option<Result<Verdict, Problem>>> =
+    pub async fn batch(&self, questions: &[ValidationRequest<'_>]) -> Vec<Result<Decision, Problem>> {
+        let mut decisions: Vec<Option<Result<Decision, Problem>>> =
             questions.iter().map(|question| self.decide_now(question).map(Ok)).collect();
-        let mut open: Vec<usize> = (0..questions.len()).filter(|index| verdicts[*index].is_none()).collect();
+        let mut open: Vec<usize> = (0..questions.len()).filter(|index| decisions[*index].is_none()).collect();
         let mut running = JoinSet::new();
         loop {
             while let Some(index) = (running.len() < TOGETHER).then(|| open.pop()).flatten() {
-                let Question { secret, requirement, client_address, client } = questions[index];
+                let ValidationRequest { secret, requirement, client_address, client } = questions[index];
                 let (verifier, secret, requirement) = (self.clone(), secret.to_owned(), requirement.clone());
                 let client = client.map(str::to_owned);
                 running.spawn(async move {
                     let client = client.as_deref();
-                    let question =
-                        Question { secret: &secret, requirement: &requirement, client_address, client };
+                    let question = ValidationRequest {
+                        secret: &secret,
+                        requirement: &requirement,
+                        client_address,
+                        client,
+                    };
                     (index, verifier.decide(&question).await)
                 });
             }
             match running.join_next().await {
-                Some(Ok((index, verdict))) => verdicts[index] = Some(verdict),
+                Some(Ok((index, decision))) => decisions[index] = Some(decision),
                 Some(Err(_)) => {}
                 None => break,
             }
         }
         let lost = || Err(Problem::new(Reason::Internal, "the question came to nothing"));
-        verdicts.into_iter().map(|verdict| verdict.unwrap_or_else(lost)).collect()
+        decisions.into_iter().map(|decision| decision.unwrap_or_else(lost)).collect()
     }
 
     /// What it has done so far, and how it stands.
@@ -201,14 +205,14 @@ impl Verifier {
     }
 
     /// Judges a secret by what is kept of it, if that is worth anything.
-    fn judge(&self, secret: Secret, question: &Question<'_>) -> Option<Verdict> {
+    fn judge(&self, secret: Secret, question: &ValidationRequest<'_>) -> Option<Decision> {
         let shared = &*self.shared;
         let hash = &secret.hash();
         let now = SinceBoot::now();
         let Some(entry) = shared.kept.get(hash) else {
             let dead = shared.dead.get(hash).filter(|dead| now < dead.until)?;
             shared.counts.local(hash);
-            return Some(Verdict::Refused(dead.refused.clone()));
+            return Some(Decision::Refused(dead.refused.clone()));
         };
         match shared.memory.judge(&entry.stamp, &entry.inputs, now) {
             Worth::Good => {}
@@ -220,7 +224,7 @@ impl Verifier {
         }
         let rules = shared.rules.load_full()?;
         let at = shared.clock.at(now);
-        let Question { requirement, client_address, client, .. } = *question;
+        let ValidationRequest { requirement, client_address, client, .. } = *question;
         if !matches!(requirement, Requirement::Identity | Requirement::Access { .. }) {
             return None;
         }
@@ -232,7 +236,7 @@ impl Verifier {
                 return None;
             }
             shared.counts.local(hash);
-            return Some(Verdict::Refused(Refused::from(&refusal)));
+            return Some(Decision::Refused(Refused::from(&refusal)));
         }
         shared.counts.local(hash);
         let access = match requirement {
@@ -249,7 +253,7 @@ impl Verifier {
                 writes: counts.writes,
             });
         }
-        Some(Verdict::Allowed(Allowed {
+        Some(Decision::Allowed(AllowedToken {
             secret,
             requirement: requirement.clone(),
             address: client_address,
@@ -258,7 +262,7 @@ impl Verifier {
         }))
     }
 
-    /// Tells of everything that may change a verdict.
+    /// Tells of everything that may change a decision.
     fn news(&self) -> watch::Receiver<()> {
         self.shared.news.subscribe()
     }
@@ -270,10 +274,10 @@ impl Drop for Watching {
     }
 }
 
-impl fmt::Debug for Question<'_> {
+impl fmt::Debug for ValidationRequest<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Question { secret, requirement, client_address, client } = self;
-        f.debug_struct("Question")
+        let ValidationRequest { secret, requirement, client_address, client } = self;
+        f.debug_struct("ValidationRequest")
             .field("secret", &redact(secret))
             .field("requirement", requirement)
             .field("client_address", client_address)

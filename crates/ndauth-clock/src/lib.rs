@@ -17,7 +17,7 @@ pub struct SinceBoot(i64);
 ///
 /// What it tells never runs backwards: where the other clock is set back, it stands until that has caught up.
 #[derive(Debug)]
-pub struct Watch {
+pub struct RemoteClock {
     /// How much later the other clock is than the machine's; [`UNSET`] before that is known.
     offset: AtomicI64,
     /// What was told already by a larger offset.
@@ -69,10 +69,10 @@ impl SinceBoot {
     }
 }
 
-impl Watch {
+impl RemoteClock {
     /// A watch that has not been set yet.
-    pub const fn new() -> Watch {
-        Watch { offset: AtomicI64::new(UNSET), floor: AtomicI64::new(0) }
+    pub const fn new() -> RemoteClock {
+        RemoteClock { offset: AtomicI64::new(UNSET), floor: AtomicI64::new(0) }
     }
 
     /// Sets it by what was told in an answer that has just come, to a question asked at a moment.
@@ -101,9 +101,9 @@ impl Watch {
     }
 }
 
-impl Default for Watch {
-    fn default() -> Watch {
-        Watch::new()
+impl Default for RemoteClock {
+    fn default() -> RemoteClock {
+        RemoteClock::new()
     }
 }
 
@@ -115,7 +115,7 @@ mod tests {
 
     /// Asked at a moment of a machine, what would a watch tell at another?
     fn tells(answers: &[(i64, i64, i64)], moment: i64) -> i64 {
-        let watch = Watch::new();
+        let watch = RemoteClock::new();
         for (told, asked, answered) in answers {
             watch.adjust(*told, *asked, *answered);
         }

@@ -22,11 +22,11 @@ pub enum Clock {
 #[derive(Clone, Debug)]
 pub struct ManualClock(Arc<AtomicI64>);
 
-/// Tells the database's time between two questions for it, without asking; see [`ndauth_clock::Watch`].
+/// Tells the database's time between two questions for it, without asking; see [`ndauth_clock::RemoteClock`].
 #[derive(Debug)]
 pub struct Watch {
     clock: Clock,
-    database: ndauth_clock::Watch,
+    database: ndauth_clock::RemoteClock,
 }
 
 /// The latest instant that any transaction saw.
@@ -52,7 +52,7 @@ impl ManualClock {
 impl Watch {
     /// A watch that has not been set yet.
     pub fn new(clock: Clock) -> Watch {
-        Watch { clock, database: ndauth_clock::Watch::new() }
+        Watch { clock, database: ndauth_clock::RemoteClock::new() }
     }
 
     /// Sets it by what the database told in an answer that has just come, to a question asked at a moment.

@@ -63,7 +63,7 @@ pub use log::StoredEvent;
 pub use mirror::{Census, Kin, Listener, Page, Person, Place, Sorted};
 pub use orgs::Member;
 pub use remains::{Kind, Remains};
-pub use secrets::{Family, FoundSecret, Minted};
+pub use secrets::{Family, FoundSecret, MintCounts};
 pub use server_lock::ServerLock;
 pub use sessions::SeenSession;
 pub use tickets::{Ticket, TicketKind};

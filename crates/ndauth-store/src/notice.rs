@@ -24,7 +24,7 @@ const TARGET: &str = "sqlx::postgres::notice";
 /// Does some work, and says which warning came with it, if any.
 pub(crate) async fn with_warnings<T>(work: impl Future<Output = T>) -> (T, Option<String>) {
     static LISTENER: OnceLock<Dispatch> = OnceLock::new();
-    let listener = LISTENER.get_or_init(|| Dispatch::new(Listener)).clone();
+    let listener = LISTENER.get_or_init(|| Dispatch::new(NoticeSubscriber)).clone();
     let heard = async {
         let done = work.with_subscriber(listener).await;
         (done, WARNING.with(RefCell::take))
@@ -33,9 +33,9 @@ pub(crate) async fn with_warnings<T>(work: impl Future<Output = T>) -> (T, Optio
 }
 
 /// Listens for warnings alone.
-struct Listener;
+struct NoticeSubscriber;
 
-impl Subscriber for Listener {
+impl Subscriber for NoticeSubscriber {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         !metadata.is_span() && metadata.target() == TARGET && *metadata.level() <= Level::WARN
     }

@@ -66,7 +66,7 @@ impl From<Lineage> for Family {
 
 /// How many secrets of what lives were minted when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Minted {
+pub struct MintCounts {
     /// Before the instant.
     pub before: u64,
     /// At it, or since.
@@ -189,7 +189,7 @@ impl Read {
     }
 
     /// How many secrets of what lives were minted before an instant, how many since, and when the last was.
-    pub async fn count_minted(&self, instant: Timestamp) -> Result<Minted, StoreError> {
+    pub async fn count_minted(&self, instant: Timestamp) -> Result<MintCounts, StoreError> {
         let sql = "SELECT count(CASE WHEN minted_at < $1 THEN 1 END) AS earlier, \
                    count(CASE WHEN minted_at >= $1 THEN 1 END) AS since, max(minted_at) AS newest FROM secret \
                    LEFT JOIN token ON token.id = token_id LEFT JOIN session ON session.id = secret.session_id \
@@ -205,7 +205,7 @@ impl Read {
         };
         let columns = Columns { table: "secret", id: "-" };
         let newest = columns.instant_or_null("minted_at", row.try_get("", "newest")?)?;
-        Ok(Minted { before: count("earlier")?, since: count("since")?, newest })
+        Ok(MintCounts { before: count("earlier")?, since: count("since")?, newest })
     }
 
     pub(crate) async fn secrets_of_tokens(&self, tokens: &[TokenId]) -> Result<Vec<FoundSecret>, StoreError> {

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail, ensure};
 use ndauth_bench::table::median;
 use ndauth_client::{
-    Client, Credentials, Question, Requirement, Scope, Secret, Verdict, Verifier, VerifierOptions,
+    Client, Credentials, Decision, Requirement, Scope, Secret, ValidationRequest, Verifier, VerifierOptions,
 };
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::json;
@@ -93,10 +93,10 @@ fn each(clock: ClockId, count: usize, work: impl FnOnce()) -> f64 {
     (cpu(clock) - before).as_nanos() as f64 / count as f64
 }
 
-fn question<'a>(asked: &'a Asked, draw: &mut u64, among: usize) -> Question<'a> {
+fn question<'a>(asked: &'a Asked, draw: &mut u64, among: usize) -> ValidationRequest<'a> {
     *draw = draw.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
     let (secret, requirement) = &asked[usize::try_from(*draw >> 33).unwrap_or(0) % among];
-    Question { secret, requirement, client_address: None, client: None }
+    ValidationRequest { secret, requirement, client_address: None, client: None }
 }
 
 fn cost(runtime: &Runtime, url: &str, service: &str, asked: &Asked, rounds: usize) -> anyhow::Result<()> {
@@ -141,7 +141,7 @@ fn cost(runtime: &Runtime, url: &str, service: &str, asked: &Asked, rounds: usiz
             let mut draw = round as u64 + 1;
             let base = each(ClockId::ThreadCPUTime, QUESTIONS, || {
                 for _ in 0..QUESTIONS {
-                    let Question { secret, .. } = question(asked, &mut draw, among);
+                    let ValidationRequest { secret, .. } = question(asked, &mut draw, among);
                     let hash: [u8; 32] = Sha256::digest(secret).into();
                     black_box(plain.get(&hash).cloned());
                 }
@@ -203,7 +203,7 @@ async fn follow(url: &str, service: &str, asked: &Asked) -> anyhow::Result<()> {
     let mut draw = 1;
     while let Some(line) = lines.recv().await {
         let (secret, requirement) = &asked_of(&line)?;
-        while !matches!(verifier.validate(secret, requirement).await, Ok(Verdict::Allowed(_))) {
+        while !matches!(verifier.validate(secret, requirement).await, Ok(Decision::Allowed(_))) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         println!("known");
@@ -215,8 +215,8 @@ async fn follow(url: &str, service: &str, asked: &Asked) -> anyhow::Result<()> {
             }
             questions += LOAD as u64 + 1;
             match verifier.validate(secret, requirement).await {
-                Ok(Verdict::Allowed(_)) => (last_allowed, undecided) = (since_boot(), None),
-                Ok(Verdict::Refused(_)) => break "refused",
+                Ok(Decision::Allowed(_)) => (last_allowed, undecided) = (since_boot(), None),
+                Ok(Decision::Refused(_)) => break "refused",
                 Err(_) if undecided.get_or_insert_with(Instant::now).elapsed() > PATIENCE => {
                     break "undecided";
                 }

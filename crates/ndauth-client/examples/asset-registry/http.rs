@@ -7,7 +7,7 @@ use axum::extract::{Extension, Path, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use ndauth_client::Allowed;
+use ndauth_client::AllowedToken;
 use serde_json::{Value, json};
 
 use crate::registry::{Asset, Registry};
@@ -38,7 +38,7 @@ async fn pull(
 
 async fn publish(
     State(registry): Shared,
-    Extension(who): Extension<Allowed>,
+    Extension(who): Extension<AllowedToken>,
     Path((org, asset)): Path<(String, String)>,
     content: Bytes,
 ) -> Result<(StatusCode, Json<Value>), StatusCode> {
@@ -49,7 +49,7 @@ async fn publish(
 
 async fn approve(
     State(registry): Shared,
-    Extension(who): Extension<Allowed>,
+    Extension(who): Extension<AllowedToken>,
     Path((org, asset, version)): Path<(String, String, u32)>,
 ) -> Result<Json<Value>, StatusCode> {
     let approved =

@@ -11,7 +11,7 @@ mod rpc;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use ndauth_client::guard::{Guard, OrgFrom, Row, Table};
+use ndauth_client::guard::{Guard, OrgFrom, Route, Table};
 use ndauth_client::{Credentials, Scope, Verifier, VerifierOptions};
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
@@ -24,14 +24,14 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 fn table() -> Table {
     let rpc = |method: &str, access, permission| {
         let org = OrgFrom::Header("x-org".parse().expect("a header"));
-        Row::needs(&format!("/assets.v1.AssetService/{method}"), access, permission).org_from(org)
+        Route::needs(&format!("/assets.v1.AssetService/{method}"), access, permission).org_from(org)
     };
     Table::new([
-        Row::open("GET /healthz"),
-        Row::needs("GET /orgs/{org}/assets", Scope::Ro, "read:assets"),
-        Row::needs("GET /orgs/{org}/assets/{asset}", Scope::Ro, "read:assets:{asset}"),
-        Row::needs("PUT /orgs/{org}/assets/{asset}", Scope::Rw, "write:assets:{asset}"),
-        Row::needs(
+        Route::open("GET /healthz"),
+        Route::needs("GET /orgs/{org}/assets", Scope::Ro, "read:assets"),
+        Route::needs("GET /orgs/{org}/assets/{asset}", Scope::Ro, "read:assets:{asset}"),
+        Route::needs("PUT /orgs/{org}/assets/{asset}", Scope::Rw, "write:assets:{asset}"),
+        Route::needs(
             "POST /orgs/{org}/assets/{asset}/versions/{version}/approve",
             Scope::Rw,
             "approve:assets:{asset}",

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ndauth_client::{Allowed, Reason};
+use ndauth_client::{AllowedToken, Reason};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, async_trait};
@@ -98,8 +98,8 @@ impl AssetService for Assets {
 }
 
 /// Who asks, and for which org: the guard has put it there.
-fn who<T>(request: &Request<T>) -> Result<(Allowed, String), Status> {
-    let allowed = request.extensions().get::<Allowed>();
+fn who<T>(request: &Request<T>) -> Result<(AllowedToken, String), Status> {
+    let allowed = request.extensions().get::<AllowedToken>();
     let allowed =
         allowed.ok_or_else(|| Status::internal(format!("{}: nobody looked", Reason::Internal.code())))?;
     let org = allowed.requirement().org().map(ToString::to_string).unwrap_or_default();

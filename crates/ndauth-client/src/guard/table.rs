@@ -18,12 +18,12 @@ pub enum Need {
 #[derive(Clone, Debug, Default)]
 pub struct Table(Vec<Parsed>);
 
-/// A row of a [`Table`].
+/// A route, and what it needs: a row of a [`Table`].
 ///
-/// A route is a method and a path, such as `GET /orgs/{org}/assets/{asset}`, or the path of an RPC, such as
+/// It is a method and a path, such as `GET /orgs/{org}/assets/{asset}`, or the path of an RPC, such as
 /// `/assets.v1.AssetService/Publish`. A part in braces stands for any one segment without percent-encoding.
 #[derive(Clone, Debug)]
-pub struct Row {
+pub struct Route {
     route: String,
     need: Option<(Scope, Option<String>)>,
     org: OrgFrom,
@@ -40,10 +40,10 @@ pub enum OrgFrom {
     Always(OrgSlug),
 }
 
-/// Why a row makes no sense.
+/// Why a route makes no sense.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidRow {
+pub enum InvalidRoute {
     /// Not a route.
     #[error("`{0}` is no route: expected `GET /orgs/{{org}}/assets` or `/package.Service/Method`")]
     Route(String),
@@ -71,34 +71,34 @@ enum Segment {
     Any(String),
 }
 
-impl Row {
+impl Route {
     /// Needs nothing.
-    pub fn open(route: &str) -> Row {
-        Row { route: route.to_owned(), need: None, org: OrgFrom::Path }
+    pub fn open(route: &str) -> Route {
+        Route { route: route.to_owned(), need: None, org: OrgFrom::Path }
     }
 
     /// Needs an access in an org, and a permission: `action:type`, or `action:type:{part}` with a part of the path.
-    pub fn needs(route: &str, access: Scope, permission: &str) -> Row {
+    pub fn needs(route: &str, access: Scope, permission: &str) -> Route {
         let need = Some((access, Some(permission.to_owned())));
-        Row { route: route.to_owned(), need, org: OrgFrom::Path }
+        Route { route: route.to_owned(), need, org: OrgFrom::Path }
     }
 
     /// Needs an access in an org: a token that carries a set of grants never has it.
-    pub fn needs_access(route: &str, access: Scope) -> Row {
-        Row { route: route.to_owned(), need: Some((access, None)), org: OrgFrom::Path }
+    pub fn needs_access(route: &str, access: Scope) -> Route {
+        Route { route: route.to_owned(), need: Some((access, None)), org: OrgFrom::Path }
     }
 
     /// The org is named there.
     #[must_use]
-    pub fn org_from(self, org: OrgFrom) -> Row {
-        Row { org, ..self }
+    pub fn org_from(self, org: OrgFrom) -> Route {
+        Route { org, ..self }
     }
 }
 
 impl Table {
-    /// Reads the rows: the first that a request matches says what it needs.
-    pub fn new(rows: impl IntoIterator<Item = Row>) -> Result<Table, InvalidRow> {
-        rows.into_iter().map(Parsed::new).collect::<Result<_, _>>().map(Table)
+    /// Reads the routes: the first that a request matches says what it needs.
+    pub fn new(routes: impl IntoIterator<Item = Route>) -> Result<Table, InvalidRoute> {
+        routes.into_iter().map(Parsed::new).collect::<Result<_, _>>().map(Table)
     }
 
     pub(super) fn need(&self, request: &Parts) -> Result<Need, Problem> {
@@ -129,9 +129,9 @@ impl Table {
 }
 
 impl Parsed {
-    fn new(row: Row) -> Result<Parsed, InvalidRow> {
-        let Row { route, need, org } = row;
-        let invalid = || InvalidRow::Route(route.clone());
+    fn new(row: Route) -> Result<Parsed, InvalidRoute> {
+        let Route { route, need, org } = row;
+        let invalid = || InvalidRoute::Route(route.clone());
         let (method, path) = match route.split_once(' ') {
             Some((method, path)) => (Some(method.parse().map_err(|_| invalid())?), path),
             None => (None, route.as_str()),
@@ -147,18 +147,18 @@ impl Parsed {
         let has =
             |name: &str| segments.iter().any(|segment| matches!(segment, Segment::Any(any) if any == name));
         if need.is_some() && org == OrgFrom::Path && !has("org") {
-            return Err(InvalidRow::Part(route, "org".to_owned()));
+            return Err(InvalidRoute::Part(route, "org".to_owned()));
         }
         if let Some((_, Some(permission))) = &need {
             let mut plain = permission.clone();
             while let Some((name, from, until)) = braces(&plain) {
                 if !has(&name) {
-                    return Err(InvalidRow::Part(route, name));
+                    return Err(InvalidRoute::Part(route, name));
                 }
                 plain.replace_range(from..until, "x");
             }
             if plain.parse::<Permission>().is_err() {
-                return Err(InvalidRow::Permission(route, permission.clone()));
+                return Err(InvalidRoute::Permission(route, permission.clone()));
             }
         }
         Ok(Parsed { method, segments, need, org })
@@ -219,17 +219,17 @@ mod tests {
     #[test]
     fn rows() {
         for (row, expected) in [
-            (Row::open("GET /healthz"), None),
-            (Row::needs("GET /orgs/{org}/assets", Scope::Ro, "read:assets"), None),
-            (Row::needs("GET /orgs/{org}/assets/{asset}", Scope::Ro, "read:assets:{asset}"), None),
-            (Row::needs("GET healthz", Scope::Ro, "read:assets"), Some("is no route")),
-            (Row::needs("GET /{}", Scope::Ro, "read:assets"), Some("is no route")),
-            (Row::needs("GET /a{b}/{org}", Scope::Ro, "read:assets"), Some("is no route")),
-            (Row::needs("GET /assets", Scope::Ro, "read:assets"), Some("has no part `{org}`")),
-            (Row::needs("GET /{org}", Scope::Ro, "read:assets:{x}"), Some("has no part `{x}`")),
-            (Row::needs("GET /{org}", Scope::Ro, "READ"), Some("needs no permission")),
+            (Route::open("GET /healthz"), None),
+            (Route::needs("GET /orgs/{org}/assets", Scope::Ro, "read:assets"), None),
+            (Route::needs("GET /orgs/{org}/assets/{asset}", Scope::Ro, "read:assets:{asset}"), None),
+            (Route::needs("GET healthz", Scope::Ro, "read:assets"), Some("is no route")),
+            (Route::needs("GET /{}", Scope::Ro, "read:assets"), Some("is no route")),
+            (Route::needs("GET /a{b}/{org}", Scope::Ro, "read:assets"), Some("is no route")),
+            (Route::needs("GET /assets", Scope::Ro, "read:assets"), Some("has no part `{org}`")),
+            (Route::needs("GET /{org}", Scope::Ro, "read:assets:{x}"), Some("has no part `{x}`")),
+            (Route::needs("GET /{org}", Scope::Ro, "READ"), Some("needs no permission")),
             (
-                Row::needs_access("GET /x", Scope::Ro)
+                Route::needs_access("GET /x", Scope::Ro)
                     .org_from(OrgFrom::Always("ops".parse().expect("a slug"))),
                 None,
             ),
@@ -246,10 +246,10 @@ mod tests {
     fn what_a_request_needs() {
         let header = HeaderName::from_static("x-org");
         let table = Table::new([
-            Row::open("GET /healthz"),
-            Row::needs("GET /orgs/{org}/assets/{asset}", Scope::Ro, "read:assets:{asset}"),
-            Row::needs("PUT /orgs/{org}/assets/{asset}", Scope::Rw, "write:assets:{asset}"),
-            Row::needs("/assets.v1.AssetService/Publish", Scope::Rw, "write:assets")
+            Route::open("GET /healthz"),
+            Route::needs("GET /orgs/{org}/assets/{asset}", Scope::Ro, "read:assets:{asset}"),
+            Route::needs("PUT /orgs/{org}/assets/{asset}", Scope::Rw, "write:assets:{asset}"),
+            Route::needs("/assets.v1.AssetService/Publish", Scope::Rw, "write:assets")
                 .org_from(OrgFrom::Header(header)),
         ])
         .expect("a table");

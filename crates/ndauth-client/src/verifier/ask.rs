@@ -10,17 +10,17 @@ use ndauth_proto::v1::{self, validate_token_response::Outcome};
 use ndauth_proto::{duration_from_proto, inputs_from_proto, requirement_to_proto};
 use tokio::time::{Instant, sleep, timeout_at};
 
+use super::decision::{AllowedToken, By, Decision, Told};
 use super::joined::Turn;
 use super::memory::{Asked, Stamp, Worth};
 use super::refused::Refused;
-use super::state::{Dead, Entry, Shared};
-use super::verdict::{Allowed, By, Told, Verdict};
-use super::{Question, Verifier};
+use super::state::{CacheEntry, Dead, Shared};
+use super::{ValidationRequest, Verifier};
 use crate::jitter::jitter;
 
 /// A question that was sent.
 struct Sent<'a> {
-    question: &'a Question<'a>,
+    question: &'a ValidationRequest<'a>,
     secret: Secret,
     hash: SecretHash,
     /// What was heard before.
@@ -35,7 +35,7 @@ const TRY: Duration = Duration::from_millis(750);
 
 impl Verifier {
     /// Asks a server, together with all who ask about the same secret.
-    pub(super) async fn ask(&self, question: &Question<'_>) -> Result<Verdict, Problem> {
+    pub(super) async fn ask(&self, question: &ValidationRequest<'_>) -> Result<Decision, Problem> {
         let shared = &*self.shared;
         let secret: Secret = question.secret.parse().map_err(|why| {
             // It was read before.
@@ -45,7 +45,7 @@ impl Verifier {
         let told = match shared.joined.join(hash) {
             Turn::Ask(asking) => match self.decide_now(question) {
                 // Whoever asked before was answered since this was looked for.
-                Some(verdict) => Ok(verdict),
+                Some(decision) => Ok(decision),
                 None => {
                     let told = self.ask_alone(secret, hash, question).await;
                     if let Err(problem) = &told {
@@ -60,7 +60,7 @@ impl Verifier {
                 let failed = answer.borrow().clone();
                 match (failed, self.decide_now(question)) {
                     (Some(problem), _) => Err(problem),
-                    (None, Some(verdict)) => Ok(verdict),
+                    (None, Some(decision)) => Ok(decision),
                     // What the answer followed from was not to be kept.
                     (None, None) => self.ask_alone(secret, hash, question).await,
                 }
@@ -77,8 +77,8 @@ impl Verifier {
         &self,
         secret: Secret,
         hash: SecretHash,
-        question: &Question<'_>,
-    ) -> Result<Verdict, Problem> {
+        question: &ValidationRequest<'_>,
+    ) -> Result<Decision, Problem> {
         let shared = &*self.shared;
         let asked = requirement_to_proto(question.secret, question.requirement, question.client_address)?;
         let client = question.client.unwrap_or_default().to_owned();
@@ -121,7 +121,7 @@ impl Verifier {
     }
 
     /// Takes in what a server answered, and keeps it if it may.
-    fn take_in(&self, answer: v1::ResolveResponse, sent: Sent<'_>) -> Result<Verdict, Problem> {
+    fn take_in(&self, answer: v1::ResolveResponse, sent: Sent<'_>) -> Result<Decision, Problem> {
         let v1::ResolveResponse { verdict, inputs, instance } = answer;
         let nothing = || Problem::new(Reason::Internal, "the server answered, and told nothing");
         let verdict = verdict.ok_or_else(nothing)?;
@@ -132,7 +132,7 @@ impl Verifier {
             self.keep(inputs, sent.hash, stamp)?;
         }
         match verdict.outcome.ok_or_else(nothing)? {
-            Outcome::Allowed(told) => Ok(Verdict::Allowed(Allowed {
+            Outcome::Allowed(told) => Ok(Decision::Allowed(AllowedToken {
                 by: By::Server(Arc::new(Told::try_from(told)?)),
                 secret: sent.secret,
                 requirement: sent.question.requirement.clone(),
@@ -145,12 +145,12 @@ impl Verifier {
                     self.shared.kept.remove(&sent.hash);
                     self.shared.dead.insert(sent.hash, Arc::new(Dead { refused: refused.clone(), until }));
                 }
-                Ok(Verdict::Refused(refused))
+                Ok(Decision::Refused(refused))
             }
         }
     }
 
-    /// Keeps what a verdict follows from, where this version can decide by it and nothing of it changed since.
+    /// Keeps what a decision follows from, where this version can decide by it and nothing of it changed since.
     fn keep(&self, told: &v1::Inputs, hash: SecretHash, stamp: Option<Stamp>) -> Result<(), Problem> {
         let Some(stamp) = stamp.filter(|_| told.decision_version <= DECISION_VERSION) else { return Ok(()) };
         let (mut inputs, rules) = inputs_from_proto(told)?;
@@ -160,7 +160,7 @@ impl Verifier {
         if known && memory.judge(&stamp, &inputs, SinceBoot::now()) != Worth::Nothing {
             grounds.share(&mut inputs);
             let home = Arc::downgrade(&self.shared);
-            kept.insert(hash, Arc::new(Entry { inputs, stamp, noted: Noted::default(), home }));
+            kept.insert(hash, Arc::new(CacheEntry { inputs, stamp, noted: Noted::default(), home }));
         }
         Ok(())
     }

@@ -6,11 +6,11 @@ use std::time::Duration;
 use ndauth_clock::SinceBoot;
 use ndauth_core::{Expiry, Problem, Reason};
 
+use super::decision::{AllowedToken, Decision, Ended};
 use super::state::Shared;
-use super::verdict::{Allowed, Ended, Verdict};
-use super::{Question, Verifier};
+use super::{ValidationRequest, Verifier};
 
-impl Allowed {
+impl AllowedToken {
     /// Waits until it is allowed no more: until the token is revoked or expires, its owner loses the power, or that
     /// could not be known for longer than any change may be late. A long stream goes on no longer than this.
     pub async fn revoked(&self) -> Ended {
@@ -22,8 +22,8 @@ impl Allowed {
             let verifier = Verifier::of(shared);
             let mut news = verifier.news();
             match verifier.decide_again(self).await {
-                Ok(Verdict::Allowed(_)) => {}
-                Ok(Verdict::Refused(refused)) => return Ended::Refused(refused),
+                Ok(Decision::Allowed(_)) => {}
+                Ok(Decision::Refused(refused)) => return Ended::Refused(refused),
                 Err(problem) => return Ended::Undecided(problem),
             }
             let again = verifier.again_after(self);
@@ -44,14 +44,14 @@ impl Verifier {
     }
 
     /// Decides anew what was allowed.
-    async fn decide_again(&self, allowed: &Allowed) -> Result<Verdict, Problem> {
-        let Allowed { secret, requirement, address, .. } = allowed;
+    async fn decide_again(&self, allowed: &AllowedToken) -> Result<Decision, Problem> {
+        let AllowedToken { secret, requirement, address, .. } = allowed;
         let secret = secret.expose();
-        self.decide(&Question { secret, requirement, client_address: *address, client: None }).await
+        self.decide(&ValidationRequest { secret, requirement, client_address: *address, client: None }).await
     }
 
     /// When what was allowed is to be decided anew, though nothing was heard.
-    fn again_after(&self, allowed: &Allowed) -> Duration {
+    fn again_after(&self, allowed: &AllowedToken) -> Duration {
         let often = self.shared.memory.bound() / 2;
         match allowed.case().map(|case| case.changes_at()) {
             Some(Expiry::At(end)) => often.min(end.since(self.shared.clock.at(SinceBoot::now()))),

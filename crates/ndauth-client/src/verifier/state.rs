@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use ndauth_clock::{SinceBoot, Watch};
+use ndauth_clock::{RemoteClock, SinceBoot};
 use ndauth_core::{InputGround, InputPlace, Inputs, Noted, OrgId, Rules, SecretHash};
 use ndauth_proto::v1::SecretUse;
 use quick_cache::sync::Cache;
@@ -23,8 +23,8 @@ pub(crate) struct Shared {
     pub(super) memory: Memory,
     pub(super) rules: ArcSwapOption<Rules>,
     /// The authority's time.
-    pub(super) clock: Watch,
-    pub(super) kept: Cache<SecretHash, Arc<Entry>>,
+    pub(super) clock: RemoteClock,
+    pub(super) kept: Cache<SecretHash, Arc<CacheEntry>>,
     /// Secrets that have no power whatever is asked, until it may be another. Apart, so that guesses push out no other.
     pub(super) dead: Cache<SecretHash, Arc<Dead>>,
     pub(super) grounds: Grounds,
@@ -33,7 +33,7 @@ pub(crate) struct Shared {
     /// Uses that the server was not told of yet.
     pub(super) uses: Mutex<Vec<SecretUse>>,
     pub(super) news: watch::Sender<()>,
-    pub(super) counts: Counts,
+    pub(super) counts: Counters,
 }
 
 /// A secret without power.
@@ -43,7 +43,7 @@ pub(super) struct Dead {
 }
 
 #[derive(Default)]
-pub(super) struct Counts {
+pub(super) struct Counters {
     /// By some bits of the secret, so that cores do not get in each other's way.
     pub(super) local: [Padded; 16],
     pub(super) asked: AtomicU64,
@@ -58,7 +58,7 @@ pub(super) struct Counts {
 pub(super) struct Padded(pub(super) AtomicU64);
 
 /// What is kept of one secret, and what that is worth.
-pub(crate) struct Entry {
+pub(crate) struct CacheEntry {
     pub(crate) inputs: Inputs,
     pub(super) stamp: Stamp,
     /// When the server was last told of a use.
@@ -85,7 +85,7 @@ impl Shared {
     }
 }
 
-impl Counts {
+impl Counters {
     /// Counts a question that was answered by what is kept.
     pub(super) fn local(&self, hash: &SecretHash) {
         let [.., bits] = *hash.bytes();

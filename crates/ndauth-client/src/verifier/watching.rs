@@ -36,7 +36,7 @@ const WAITING: usize = 4;
 const MOST_USES: usize = 1000;
 
 /// One stream, and which probes are on their way.
-struct Stream {
+struct RevocationStream {
     probe: u64,
     /// The probes that were not answered yet, and when they were sent.
     sent: VecDeque<(u64, SinceBoot)>,
@@ -80,7 +80,7 @@ async fn follow(shared: &Shared, which: usize) -> Result<Never, Problem> {
     let patience = shared.memory.bound() / 2;
     let (channel, bearer) = shared.servers.client(which)?.into_parts();
     let (send, sent) = mpsc::channel(WAITING);
-    let mut stream = Stream { probe: 0, sent: VecDeque::new(), answered: None, send };
+    let mut stream = RevocationStream { probe: 0, sent: VecDeque::new(), answered: None, send };
     stream.ask(shared)?;
     let mut request = Request::new(ReceiverStream::new(sent));
     if let Some(bearer) = bearer {
@@ -113,7 +113,7 @@ async fn follow(shared: &Shared, which: usize) -> Result<Never, Problem> {
     }
 }
 
-impl Stream {
+impl RevocationStream {
     /// Sends a probe.
     fn ask(&mut self, shared: &Shared) -> Result<(), Problem> {
         self.probe += 1;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use form_urlencoded::Serializer;
-use ndauth_client::{Answer, ServerUrl};
+use ndauth_client::{HttpResponse, ServerUrl};
 use ndauth_core::{Challenge, Class, OrgSlug, Problem, Reason, Secret, SecretKind};
 use ndauth_terminal::{Failure, nonsense, shown};
 use serde_json::Value;
@@ -209,14 +209,14 @@ async fn ask(common: &Common, path: &'static str, fields: &[(&str, &str)]) -> Re
     read(&post(common, path, &fields).await?)
 }
 
-async fn post(common: &Common, path: &'static str, fields: &[(&str, &str)]) -> Result<Answer, Error> {
+async fn post(common: &Common, path: &'static str, fields: &[(&str, &str)]) -> Result<HttpResponse, Error> {
     let mut http = transport::http(common).await.map_err(Error::Failed)?;
     let answer = http.post_form(path, fields).await;
     answer.map_err(|problem| Error::Failed(transport::failed(common, problem)))
 }
 
 /// What an answer says.
-fn read(answer: &Answer) -> Result<Value, Error> {
+fn read(answer: &HttpResponse) -> Result<Value, Error> {
     let told: Option<Value> = serde_json::from_slice(&answer.body).ok();
     let field = |name| Some(told.as_ref()?.get(name)?.as_str()?.to_owned());
     match (answer.status, field("error")) {
@@ -331,8 +331,8 @@ impl Refused {
 mod tests {
     use super::*;
 
-    fn answer(status: u16, body: &str) -> Answer {
-        Answer { status, retry_after: None, body: body.into() }
+    fn answer(status: u16, body: &str) -> HttpResponse {
+        HttpResponse { status, retry_after: None, body: body.into() }
     }
 
     fn issuer() -> Issuer {

@@ -11,20 +11,20 @@ use ndauth_core::{
 use ndauth_proto::{expiry_from_proto, grants_from_proto, role_from_proto, scope_from_proto, v1};
 
 use super::refused::Refused;
-use super::state::{Entry, Shared};
+use super::state::{CacheEntry, Shared};
 
 /// What is said of a secret. That nothing could be said is a [`Problem`], and never one of these.
 #[derive(Clone, Debug)]
-pub enum Verdict {
+pub enum Decision {
     /// It may do what was asked.
-    Allowed(Allowed),
+    Allowed(AllowedToken),
     /// It may not.
     Refused(Refused),
 }
 
 /// That a secret may do what was asked: whose it is, and what else it may do. Clones share it.
 #[derive(Clone)]
-pub struct Allowed {
+pub struct AllowedToken {
     pub(crate) by: By,
     pub(crate) secret: Secret,
     pub(crate) requirement: Requirement,
@@ -36,7 +36,7 @@ pub struct Allowed {
 #[derive(Clone)]
 pub(crate) enum By {
     /// This library, by what it keeps, at an instant.
-    Itself(Arc<Entry>, Arc<Rules>, Timestamp),
+    Itself(Arc<CacheEntry>, Arc<Rules>, Timestamp),
     /// The server.
     Server(Arc<Told>),
 }
@@ -46,14 +46,14 @@ pub(crate) enum By {
 pub(crate) struct Told {
     token: TokenId,
     name: Label,
-    owner: Owner,
+    owner: TokenOwner,
     expires_at: Expiry,
     effective: Option<Effective>,
 }
 
 /// Whose a token is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Owner {
+pub enum TokenOwner {
     /// A person's.
     Account {
         /// The account.
@@ -79,22 +79,22 @@ pub enum Ended {
     Undecided(Problem),
 }
 
-impl Verdict {
+impl Decision {
     /// What is allowed, or why nothing is.
-    pub fn into_result(self) -> Result<Allowed, Refused> {
+    pub fn into_result(self) -> Result<AllowedToken, Refused> {
         match self {
-            Verdict::Allowed(allowed) => Ok(allowed),
-            Verdict::Refused(refused) => Err(refused),
+            Decision::Allowed(allowed) => Ok(allowed),
+            Decision::Refused(refused) => Err(refused),
         }
     }
 
     /// Whether it may.
     pub fn is_allowed(&self) -> bool {
-        matches!(self, Verdict::Allowed(_))
+        matches!(self, Decision::Allowed(_))
     }
 }
 
-impl Allowed {
+impl AllowedToken {
     /// The token's id.
     pub fn token_id(&self) -> TokenId {
         match &self.by {
@@ -112,13 +112,13 @@ impl Allowed {
     }
 
     /// Whose it is.
-    pub fn owner(&self) -> Owner {
+    pub fn owner(&self) -> TokenOwner {
         match &self.by {
             By::Itself(entry, ..) => match entry.inputs.owner() {
                 OwnerView::Account(account) => {
-                    Owner::Account { id: account.id, handle: account.handle.clone() }
+                    TokenOwner::Account { id: account.id, handle: account.handle.clone() }
                 }
-                OwnerView::Org(org) => Owner::Org { id: org.id, slug: org.slug.clone() },
+                OwnerView::Org(org) => TokenOwner::Org { id: org.id, slug: org.slug.clone() },
             },
             By::Server(told) => told.owner.clone(),
         }
@@ -155,9 +155,9 @@ impl Allowed {
     }
 }
 
-impl fmt::Debug for Allowed {
+impl fmt::Debug for AllowedToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Allowed")
+        f.debug_struct("AllowedToken")
             .field("token", &self.token_id())
             .field("name", &self.token_name())
             .field("owner", &self.owner())
@@ -165,11 +165,11 @@ impl fmt::Debug for Allowed {
     }
 }
 
-impl fmt::Display for Owner {
+impl fmt::Display for TokenOwner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Owner::Account { handle, .. } => handle.fmt(f),
-            Owner::Org { slug, .. } => slug.fmt(f),
+            TokenOwner::Account { handle, .. } => handle.fmt(f),
+            TokenOwner::Org { slug, .. } => slug.fmt(f),
         }
     }
 }
@@ -183,11 +183,11 @@ impl TryFrom<v1::Allowed> for Told {
             token: told.token_id.parse().map_err(|_| invalid("token_id"))?,
             name: told.token_name.parse().map_err(|_| invalid("token_name"))?,
             owner: match told.owner.and_then(|owner| owner.kind) {
-                Some(v1::owner::Kind::Account(account)) => Owner::Account {
+                Some(v1::owner::Kind::Account(account)) => TokenOwner::Account {
                     id: account.id.parse().map_err(|_| invalid("account.id"))?,
                     handle: account.handle.parse().map_err(|_| invalid("account.handle"))?,
                 },
-                Some(v1::owner::Kind::Org(org)) => Owner::Org {
+                Some(v1::owner::Kind::Org(org)) => TokenOwner::Org {
                     id: org.id.parse().map_err(|_| invalid("org.id"))?,
                     slug: org.slug.parse().map_err(|_| invalid("org.slug"))?,
                 },
