@@ -29,6 +29,15 @@ pub struct Failure {
     pub code: u8,
 }
 
+/// Why a command line is not carried out.
+#[derive(Debug)]
+pub enum InvalidCommandLine {
+    /// It is not understood, or it asks for help.
+    Usage(clap::Error),
+    /// The configuration makes no sense.
+    Failure(Failure),
+}
+
 impl Failure {
     /// A command that was given the wrong way.
     pub fn usage(message: impl Into<String>, hint: impl Into<String>) -> Failure {

@@ -20,7 +20,7 @@ pub mod manual;
 pub mod settings;
 
 pub use environment::plain;
-pub use failure::{EXIT_CODES, Failure, exit_code};
+pub use failure::{EXIT_CODES, Failure, InvalidCommandLine, exit_code};
 pub use json::print_json;
 pub use ndauth_core::nearest;
 pub use output::{print, usage};

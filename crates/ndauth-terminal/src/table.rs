@@ -22,7 +22,7 @@ pub struct Rows<const N: usize> {
 
 /// Where a table is shown.
 #[derive(Clone, Copy)]
-enum Place {
+enum OutputTarget {
     /// In a pipe or a file.
     Stream,
     /// On a terminal of so many columns.
@@ -32,14 +32,14 @@ enum Place {
 impl<const N: usize> Rows<N> {
     /// A table with a header.
     pub fn table(&self) -> String {
-        self.at(Place::here())
+        self.at(OutputTarget::here())
     }
 
-    fn at(&self, place: Place) -> String {
+    fn at(&self, target: OutputTarget) -> String {
         let mut builder = Builder::with_capacity(self.rows.len() + 1, N);
         builder.push_record(self.titles);
         for row in &self.rows {
-            builder.push_record(row.iter().map(|cell| place.cell(cell)));
+            builder.push_record(row.iter().map(|cell| target.cell(cell)));
         }
         let mut table = builder.build();
         if self.rows.is_empty() {
@@ -49,28 +49,28 @@ impl<const N: usize> Rows<N> {
             table.with(Style::rounded());
         }
         table.modify(Columns::last(), Width::increase(self.last_width));
-        place.fit(table)
+        target.fit(table)
     }
 }
 
 /// A table of two columns without a header: what it is, and what it says.
 pub fn detailed(fields: &[(&str, String)]) -> String {
-    let place = Place::here();
+    let target = OutputTarget::here();
     let mut builder = Builder::with_capacity(fields.len(), 2);
     for (name, value) in fields {
-        builder.push_record([(*name).to_owned(), place.cell(value)]);
+        builder.push_record([(*name).to_owned(), target.cell(value)]);
     }
     let mut table = builder.build();
     table.with(Style::rounded().remove_horizontals());
-    place.fit(table)
+    target.fit(table)
 }
 
-impl Place {
-    fn here() -> Place {
+impl OutputTarget {
+    fn here() -> OutputTarget {
         let out = io::stdout();
         match terminal_size::terminal_size_of(&out) {
-            Some((width, _)) if out.is_terminal() => Place::Terminal(width.0.into()),
-            _ => Place::Stream,
+            Some((width, _)) if out.is_terminal() => OutputTarget::Terminal(width.0.into()),
+            _ => OutputTarget::Stream,
         }
     }
 
@@ -79,13 +79,15 @@ impl Place {
     fn cell(self, text: &str) -> String {
         let text = shown(text);
         match self {
-            Place::Terminal(_) if text.chars().any(runs_from_right) => format!("\u{2068}{text}\u{2069}"),
-            Place::Terminal(_) | Place::Stream => text,
+            OutputTarget::Terminal(_) if text.chars().any(runs_from_right) => {
+                format!("\u{2068}{text}\u{2069}")
+            }
+            OutputTarget::Terminal(_) | OutputTarget::Stream => text,
         }
     }
 
     fn fit(self, mut table: Table) -> String {
-        if let Place::Terminal(width) = self
+        if let OutputTarget::Terminal(width) = self
             && table.total_width() > width
         {
             table.with(Width::wrap(width).priority(Priority::max(true)).keep_words(true));

@@ -22,7 +22,7 @@ fn the_table_has_the_documented_look() {
         │ readonly-monitor │ ndpat_aB3xYz │ RO    │ ops │ Never      │ Never     │ active  │
         ╰──────────────────┴──────────────┴───────┴─────┴────────────┴───────────┴─────────╯
     "#]]
-    .assert_eq(&rows.at(Place::Stream));
+    .assert_eq(&rows.at(OutputTarget::Stream));
 }
 
 #[test]
@@ -43,7 +43,7 @@ fn a_hostile_name_keeps_the_table_straight() {
         │ 👩‍💻              │ active  │
         ╰─────────────────┴─────────╯
     "#]]
-    .assert_eq(&rows.at(Place::Stream));
+    .assert_eq(&rows.at(OutputTarget::Stream));
 }
 
 /// What is looked at in 80 columns is folded, and nothing of it is lost.
@@ -67,9 +67,9 @@ fn a_table_is_no_wider_than_its_terminal() {
         │         │              │        │  and this needs `RW`                       │
         ╰─────────┴──────────────┴────────┴────────────────────────────────────────────╯
     "#]]
-    .assert_eq(&rows.at(Place::Terminal(80)));
-    assert!(rows.at(Place::Stream).lines().all(|line| line.chars().count() > 80));
-    let narrow = rows.at(Place::Terminal(40));
+    .assert_eq(&rows.at(OutputTarget::Terminal(80)));
+    assert!(rows.at(OutputTarget::Stream).lines().all(|line| line.chars().count() > 80));
+    let narrow = rows.at(OutputTarget::Terminal(40));
     assert!(narrow.lines().all(|line| line.chars().count() <= 40), "{narrow}");
 }
 
@@ -80,7 +80,7 @@ fn what_runs_from_right_to_left_is_kept_by_itself() {
         rows: vec![["שלום".to_owned(), "active".to_owned()]],
         last_width: 0,
     };
-    let table = rows.at(Place::Terminal(80));
+    let table = rows.at(OutputTarget::Terminal(80));
     assert!(table.contains("│ \u{2068}שלום\u{2069} │ active │"), "{table:?}");
-    assert!(rows.at(Place::Stream).contains("│ שלום │ active │"));
+    assert!(rows.at(OutputTarget::Stream).contains("│ שלום │ active │"));
 }
