@@ -1,6 +1,6 @@
 //! `ndauthd admin`: the operator's commands, on the database itself.
 
-mod done;
+mod output;
 mod show;
 
 mod catalogue;
@@ -16,94 +16,99 @@ use ndauth_server::invitation_url;
 use ndauth_terminal::{Failure, aside, print, print_json};
 use serde_json::{Value, json};
 
-use done::{CONSOLE, Done};
+use output::{AdminOutput, CONSOLE};
 
 use crate::arguments::{
-    Account, Admin, Events, Format, InstantOrNow, Member, Migrate, Org, Service, Session, Token,
+    AdminAccountCommand, AdminCommand, AdminEventsCommand, AdminMemberCommand, AdminMigrateCommand,
+    AdminOrgCommand, AdminServiceCommand, AdminSessionCommand, AdminTokenCommand, InstantOrNow, TextOrJson,
 };
-use crate::configuration::Place;
+use crate::configuration::DataLocation;
 use crate::report::authority_failure;
 
 /// Carries out a command, and says what it did.
 pub(crate) async fn run(
-    command: Admin,
-    format: Format,
-    place: &Place,
+    command: AdminCommand,
+    format: TextOrJson,
+    location: &DataLocation,
     public_url: &str,
 ) -> Result<(), Failure> {
     // Whoever works on another database than they think finds out before anything else.
-    if format == Format::Text {
-        aside(&format!("database: {}", place.database));
+    if format == TextOrJson::Text {
+        aside(&format!("database: {}", location.database));
     }
-    let done = match command {
-        Admin::Migrate(Migrate::Status) => migration_status(place).await?,
-        Admin::Restore { file } => restore(place, &file).await?,
-        Admin::Events(Events::Export { after }) => return export(place, after).await,
+    let output = match command {
+        AdminCommand::Migrate(AdminMigrateCommand::Status) => migration_status(location).await?,
+        AdminCommand::Restore { file } => restore(location, &file).await?,
+        AdminCommand::Events(AdminEventsCommand::Export { after }) => return export(location, after).await,
         command => {
             let opened = match command {
-                Admin::Migrate(Migrate::Up) => {
-                    Authority::create(&place.database, Clock::Database, place.data.as_deref()).await
+                AdminCommand::Migrate(AdminMigrateCommand::Up) => {
+                    Authority::create(&location.database, Clock::Database, location.data.as_deref()).await
                 }
-                _ => Authority::open(&place.database, Clock::Database, place.data.as_deref()).await,
+                _ => Authority::open(&location.database, Clock::Database, location.data.as_deref()).await,
             };
             let authority = opened.map_err(|error| authority_failure(&error))?;
-            let done = carry_out(&authority, command, public_url).await;
+            let output = carry_out(&authority, command, public_url).await;
             // What was done is told first: a secret is not shown again.
-            let told = done.and_then(|done| tell(done, format, place));
+            let told = output.and_then(|output| tell(output, format, location));
             let closed = authority.close().await.map_err(|error| authority_failure(&error));
             return told.and(closed);
         }
     };
-    tell(done, format, place)
+    tell(output, format, location)
 }
 
-fn tell(mut done: Done, format: Format, place: &Place) -> Result<(), Failure> {
+fn tell(mut output: AdminOutput, format: TextOrJson, location: &DataLocation) -> Result<(), Failure> {
     match format {
-        Format::Text => print(&done.text)?,
-        Format::Json => {
-            done.json["database"] = json!(place.database.to_string());
-            print_json(&done.json)?;
+        TextOrJson::Text => print(&output.text)?,
+        TextOrJson::Json => {
+            output.json["database"] = json!(location.database.to_string());
+            print_json(&output.json)?;
         }
     }
-    if let (Some(told), Format::Text) = (&done.aside, format) {
+    if let (Some(told), TextOrJson::Text) = (&output.aside, format) {
         aside(told);
     }
-    if done.failed { Err(Failure::told(None)) } else { Ok(()) }
+    if output.failed { Err(Failure::told(None)) } else { Ok(()) }
 }
 
-async fn carry_out(authority: &Authority, command: Admin, public_url: &str) -> Result<Done, Failure> {
-    let done = match command {
-        Admin::Account(command) => account(authority, command, public_url).await,
-        Admin::Org(command) => org(authority, command).await,
-        Admin::Member(command) => member(authority, command).await,
-        Admin::Session(command) => session(authority, command).await,
-        Admin::Service(command) => service(authority, command).await,
-        Admin::Token(command) => return token(authority, command).await,
-        Admin::Catalogue(command) => return catalogue::run(authority, command).await,
-        Admin::Check => check(authority).await,
-        Admin::Tidy => tidy(authority).await,
-        Admin::Backup { file } => backup(authority, &file).await,
-        Admin::AfterRestore { replay, not_before, accept_loss: _ } => {
+async fn carry_out(
+    authority: &Authority,
+    command: AdminCommand,
+    public_url: &str,
+) -> Result<AdminOutput, Failure> {
+    let output = match command {
+        AdminCommand::Account(command) => account(authority, command, public_url).await,
+        AdminCommand::Org(command) => org(authority, command).await,
+        AdminCommand::Member(command) => member(authority, command).await,
+        AdminCommand::Session(command) => session(authority, command).await,
+        AdminCommand::Service(command) => service(authority, command).await,
+        AdminCommand::Token(command) => return token(authority, command).await,
+        AdminCommand::Catalogue(command) => return catalogue::run(authority, command).await,
+        AdminCommand::Check => check(authority).await,
+        AdminCommand::Tidy => tidy(authority).await,
+        AdminCommand::Backup { file } => backup(authority, &file).await,
+        AdminCommand::AfterRestore { replay, not_before, accept_loss: _ } => {
             return after_restore(authority, replay.as_deref(), not_before).await;
         }
-        Admin::Migrate(_) | Admin::Events(_) | Admin::Restore { .. } => {
-            Ok(Done::line("the schema is at this version".to_owned(), json!({ "migrated": true })))
+        AdminCommand::Migrate(_) | AdminCommand::Events(_) | AdminCommand::Restore { .. } => {
+            Ok(AdminOutput::line("the schema is at this version".to_owned(), json!({ "migrated": true })))
         }
     };
-    done.map_err(|error| authority_failure(&error))
+    output.map_err(|error| authority_failure(&error))
 }
 
-type Outcome = Result<Done, AuthorityError>;
+type AdminResult = Result<AdminOutput, AuthorityError>;
 
-async fn account(authority: &Authority, command: Account, public_url: &str) -> Outcome {
+async fn account(authority: &Authority, command: AdminAccountCommand, public_url: &str) -> AdminResult {
     Ok(match command {
-        Account::Create { handle, email, name, operator } => {
+        AdminAccountCommand::Create { handle, email, name, operator } => {
             let new = NewAccount { handle, email, name, operator };
             let account = authority.operator().create_account(CONSOLE, &new).await?.value;
             let json = json!({ "created": true, "account": show::account_json(&account) });
-            Done::line(format!("account `{}` created", account.handle), json)
+            AdminOutput::line(format!("account `{}` created", account.handle), json)
         }
-        Account::Invite { handle } => {
+        AdminAccountCommand::Invite { handle } => {
             let link = authority.logins().invite(CONSOLE, &handle).await?;
             let url = invitation_url(public_url, link.code.expose());
             let json = json!({
@@ -113,117 +118,120 @@ async fn account(authority: &Authority, command: Account, public_url: &str) -> O
                 "whoever opens it sets the password of `{handle}`: it works once, until {} (7 days)",
                 link.ends_at.minute()
             );
-            Done { aside: Some(aside), ..Done::line(url, json) }
+            AdminOutput { aside: Some(aside), ..AdminOutput::line(url, json) }
         }
-        Account::List => {
-            Done::table(show::accounts(&authority.operator().list_accounts(CONSOLE).await?.rows))
+        AdminAccountCommand::List => {
+            AdminOutput::table(show::accounts(&authority.operator().list_accounts(CONSOLE).await?.rows))
         }
-        Account::Disable { handle } => {
+        AdminAccountCommand::Disable { handle } => {
             let changed = authority.operator().disable_account(CONSOLE, &handle).await?.changed;
             turned(&handle, "disabled", changed)
         }
-        Account::Enable { handle } => {
+        AdminAccountCommand::Enable { handle } => {
             let changed = authority.operator().enable_account(CONSOLE, &handle).await?.changed;
             turned(&handle, "enabled", changed)
         }
-        Account::SignOut { handle } => {
+        AdminAccountCommand::SignOut { handle } => {
             let ended = authority.operator().sign_out(CONSOLE, &handle).await?.value;
             let json = json!({ "account": handle.as_str(), "sessions_ended": ended });
-            Done::line(format!("account `{handle}` signed out: {ended} session(s) ended"), json)
+            AdminOutput::line(format!("account `{handle}` signed out: {ended} session(s) ended"), json)
         }
     })
 }
 
-fn turned(handle: &Handle, how: &str, changed: bool) -> Done {
+fn turned(handle: &Handle, how: &str, changed: bool) -> AdminOutput {
     let already = if changed { "" } else { "was already " };
     let json = json!({ "account": handle.as_str(), "status": how, "changed": changed });
-    Done::line(format!("account `{handle}` {already}{how}"), json)
+    AdminOutput::line(format!("account `{handle}` {already}{how}"), json)
 }
 
-async fn org(authority: &Authority, command: Org) -> Outcome {
+async fn org(authority: &Authority, command: AdminOrgCommand) -> AdminResult {
     Ok(match command {
-        Org::Create { slug, name, admin } => {
+        AdminOrgCommand::Create { slug, name, admin } => {
             let org = authority.orgs().create(CONSOLE, &NewOrg { slug, name, admin }).await?.value;
             let json = json!({ "created": true, "org": show::org_json(&org) });
-            Done::line(format!("org `{}` created", org.slug), json)
+            AdminOutput::line(format!("org `{}` created", org.slug), json)
         }
-        Org::List { all } => {
+        AdminOrgCommand::List { all } => {
             let mut orgs = authority.operator().list_every_org(CONSOLE).await?.rows;
             orgs.retain(|view| all || view.org.deleted_at.is_none());
-            Done::table(show::orgs(&orgs))
+            AdminOutput::table(show::orgs(&orgs))
         }
-        Org::Delete { slug } => {
+        AdminOrgCommand::Delete { slug } => {
             authority.orgs().delete(CONSOLE, &slug).await?;
-            Done::line(format!("org `{slug}` deleted"), json!({ "deleted": true, "org": slug.as_str() }))
+            AdminOutput::line(
+                format!("org `{slug}` deleted"),
+                json!({ "deleted": true, "org": slug.as_str() }),
+            )
         }
     })
 }
 
-async fn member(authority: &Authority, command: Member) -> Outcome {
+async fn member(authority: &Authority, command: AdminMemberCommand) -> AdminResult {
     Ok(match command {
-        Member::Set { org, handle, role } => {
+        AdminMemberCommand::Set { org, handle, role } => {
             authority.orgs().set_member(CONSOLE, &org, &handle, role).await?;
             let json = json!({ "org": org.as_str(), "account": handle.as_str(), "role": role.as_str() });
-            Done::line(format!("account `{handle}` has the role `{role}` in the org `{org}`"), json)
+            AdminOutput::line(format!("account `{handle}` has the role `{role}` in the org `{org}`"), json)
         }
-        Member::List { org, account } => {
+        AdminMemberCommand::List { org, account } => {
             let mut members = authority.operator().list_every_member(CONSOLE).await?.rows;
             members.retain(|member| org.as_ref().is_none_or(|org| member.org == *org));
             members.retain(|member| account.as_ref().is_none_or(|account| member.account == *account));
-            Done::table(show::members(&members))
+            AdminOutput::table(show::members(&members))
         }
-        Member::Remove { org, handle } => {
+        AdminMemberCommand::Remove { org, handle } => {
             authority.orgs().remove_member(CONSOLE, &org, &handle).await?;
             let json = json!({ "removed": true, "org": org.as_str(), "account": handle.as_str() });
-            Done::line(format!("account `{handle}` is no longer a member of the org `{org}`"), json)
+            AdminOutput::line(format!("account `{handle}` is no longer a member of the org `{org}`"), json)
         }
     })
 }
 
-async fn session(authority: &Authority, command: Session) -> Outcome {
+async fn session(authority: &Authority, command: AdminSessionCommand) -> AdminResult {
     Ok(match command {
-        Session::Issue { handle, expires_in } => {
+        AdminSessionCommand::Issue { handle, expires_in } => {
             let secret = authority.operator().issue_session(CONSOLE, &handle, expires_in).await?;
             let aside = "log in with it: `ndcli auth login --with-token`".to_owned();
-            Done::secret(&secret, aside, json!({ "account": handle.as_str() }))
+            AdminOutput::secret(&secret, aside, json!({ "account": handle.as_str() }))
         }
-        Session::List { account, all } => {
+        AdminSessionCommand::List { account, all } => {
             let mut sessions = authority.operator().list_sessions(CONSOLE).await?;
             let now = sessions.now;
             sessions.rows.retain(|view| {
                 let ended = view.session.revoked_at.is_some() || view.session.expires_at.is_past(now);
                 (all || !ended) && account.as_ref().is_none_or(|account| view.account == *account)
             });
-            Done::table(show::sessions(&sessions))
+            AdminOutput::table(show::sessions(&sessions))
         }
     })
 }
 
-async fn service(authority: &Authority, command: Service) -> Outcome {
+async fn service(authority: &Authority, command: AdminServiceCommand) -> AdminResult {
     Ok(match command {
-        Service::Create { name, org, states_client_address } => {
+        AdminServiceCommand::Create { name, org, states_client_address } => {
             let orgs = if org.is_empty() { Orgs::All } else { Orgs::Only(org.into_iter().collect()) };
             let json = json!({ "created": true, "service": name.as_str() });
             let new = NewService { name, orgs, states_address: states_client_address };
             let secret = authority.operator().create_service(CONSOLE, &new).await?;
             let aside = "keep it where the service finds it: it is not shown again".to_owned();
-            Done::secret(&secret, aside, json)
+            AdminOutput::secret(&secret, aside, json)
         }
-        Service::List { all } => {
+        AdminServiceCommand::List { all } => {
             let mut services = authority.operator().list_services(CONSOLE).await?;
             services.rows.retain(|view| all || view.service.revoked_at.is_none());
-            Done::table(show::services(&services))
+            AdminOutput::table(show::services(&services))
         }
-        Service::Rotate { name, confirm: true, .. } => {
+        AdminServiceCommand::Rotate { name, confirm: true, .. } => {
             settle_service(authority, &name, &Settling::Confirm(None), "confirmed").await?
         }
-        Service::Rotate { name, drop: true, .. } => {
+        AdminServiceCommand::Rotate { name, drop: true, .. } => {
             settle_service(authority, &name, &Settling::Drop, "dropped").await?
         }
-        Service::Rotate { name, retire: true, anyway, .. } => {
+        AdminServiceCommand::Rotate { name, retire: true, anyway, .. } => {
             settle_service(authority, &name, &Settling::Retire { anyway }, "retired").await?
         }
-        Service::Rotate { name, overlap, .. } => {
+        AdminServiceCommand::Rotate { name, overlap, .. } => {
             let rotated = authority.operator().rotate_service(CONSOLE, &name, overlap).await?;
             let then = if overlap.is_zero() {
                 "the secret it had ends then".to_owned()
@@ -241,40 +249,40 @@ async fn service(authority: &Authority, command: Service) -> Outcome {
                 "pending_until": rotated.pending_until.to_string(),
                 "overlap_seconds": overlap.as_secs(),
             });
-            Done::secret(&rotated.secret, aside, json)
+            AdminOutput::secret(&rotated.secret, aside, json)
         }
-        Service::Revoke { name } => {
+        AdminServiceCommand::Revoke { name } => {
             authority.operator().revoke_service(CONSOLE, &name).await?;
             let json = json!({ "revoked": true, "service": name.as_str() });
-            Done::line(format!("service `{name}` revoked"), json)
+            AdminOutput::line(format!("service `{name}` revoked"), json)
         }
     })
 }
 
-async fn settle_service(authority: &Authority, name: &Label, settling: &Settling, how: &str) -> Outcome {
+async fn settle_service(authority: &Authority, name: &Label, settling: &Settling, how: &str) -> AdminResult {
     let changed = authority.operator().settle_service(CONSOLE, name, settling).await?.changed;
     let json = json!({ "settled": how, "service": name.as_str(), "changed": changed });
     let which = if matches!(settling, Settling::Retire { .. }) { "old" } else { "new" };
-    Ok(Done::line(format!("the {which} secret of the service `{name}` is {how}"), json))
+    Ok(AdminOutput::line(format!("the {which} secret of the service `{name}` is {how}"), json))
 }
 
-async fn tidy(authority: &Authority) -> Outcome {
+async fn tidy(authority: &Authority) -> AdminResult {
     let Tidied { tokens, sessions, services } = authority.operator().tidy_up_now(CONSOLE).await?;
     let json =
         json!({ "tokens_removed": tokens, "sessions_removed": sessions, "services_removed": services });
     let text = format!(
         "removed {tokens} token(s), {sessions} session(s) and {services} service(s) that are long dead"
     );
-    Ok(Done::line(text, json))
+    Ok(AdminOutput::line(text, json))
 }
 
-async fn token(authority: &Authority, command: Token) -> Result<Done, Failure> {
+async fn token(authority: &Authority, command: AdminTokenCommand) -> Result<AdminOutput, Failure> {
     match command {
-        Token::List { owner, all } => {
+        AdminTokenCommand::List { owner, all } => {
             let listed = authority.operator().list_every_token(CONSOLE, owner.as_ref(), all).await;
-            show::tokens(&listed.map_err(|error| authority_failure(&error))?).map(Done::table)
+            show::tokens(&listed.map_err(|error| authority_failure(&error))?).map(AdminOutput::table)
         }
-        Token::Revoke { token, owner } => {
+        AdminTokenCommand::Revoke { token, owner } => {
             let (whose, which) = (whose(owner), Which::Name(token));
             let why = Revoking::because(RevocationReason::NoLongerNeeded);
             let revoked = authority.tokens().revoke(CONSOLE, &whose, &which, &why).await;
@@ -287,14 +295,14 @@ async fn token(authority: &Authority, command: Token) -> Result<Done, Failure> {
                 "name": revoked.name.as_str(),
                 "revoked_at": revoked.revoked_at.map(|at| at.to_string()),
             });
-            Ok(Done::line(format!("token `{}` ({}) {already}revoked", revoked.name, revoked.id), json))
+            Ok(AdminOutput::line(format!("token `{}` ({}) {already}revoked", revoked.name, revoked.id), json))
         }
-        Token::Suspend { token, owner } => {
+        AdminTokenCommand::Suspend { token, owner } => {
             let whose = whose(owner);
             let changed = authority.tokens().suspend(CONSOLE, &whose, &Which::Name(token)).await;
             Ok(turned_token(&changed.map_err(|error| token_failure(&error, &whose))?, "suspended"))
         }
-        Token::Resume { token, owner } => {
+        AdminTokenCommand::Resume { token, owner } => {
             let whose = whose(owner);
             let changed = authority.tokens().resume(CONSOLE, &whose, &Which::Name(token)).await;
             Ok(turned_token(&changed.map_err(|error| token_failure(&error, &whose))?, "resumed"))
@@ -302,13 +310,13 @@ async fn token(authority: &Authority, command: Token) -> Result<Done, Failure> {
     }
 }
 
-fn turned_token(changed: &Changed<TokenView>, how: &str) -> Done {
+fn turned_token(changed: &Changed<TokenView>, how: &str) -> AdminOutput {
     let token = &changed.value.token;
     let already = if changed.changed { "" } else { "was already " };
     let json = json!({
         "id": token.id.to_string(), "name": token.name.as_str(), "status": how, "changed": changed.changed,
     });
-    Done::line(format!("token `{}` ({}) {already}{how}", token.name, token.id), json)
+    AdminOutput::line(format!("token `{}` ({}) {already}{how}", token.name, token.id), json)
 }
 
 /// Whose token: by its name it is looked for among an owner's, by its id or a beginning of that among all.
@@ -328,7 +336,7 @@ fn token_failure(error: &AuthorityError, whose: &Whose) -> Failure {
 const NAMES: &str =
     "name it by its id, or by its name and `--owner HANDLE`: `ndauthd admin token list` shows both";
 
-async fn check(authority: &Authority) -> Outcome {
+async fn check(authority: &Authority) -> AdminResult {
     let checked = authority.operator().check(CONSOLE).await?;
     let sound = checked.faults.is_empty();
     let mut text: String =
@@ -349,17 +357,17 @@ async fn check(authority: &Authority) -> Outcome {
         "sound": sound, "events": checked.events, "rows": checked.rows, "faults": checked.faults,
         "notes": checked.notes,
     });
-    Ok(Done { text, json, aside: None, failed: !sound })
+    Ok(AdminOutput { text, json, aside: None, failed: !sound })
 }
 
-async fn backup(authority: &Authority, file: &Path) -> Outcome {
+async fn backup(authority: &Authority, file: &Path) -> AdminResult {
     let head = authority.operator().back_up(CONSOLE, file).await?;
     let text = format!("copied to `{}`, with all up to event {} at least", file.display(), head.sequence);
-    Ok(Done::line(text, json!({ "file": file.display().to_string(), "sequence": head.sequence })))
+    Ok(AdminOutput::line(text, json!({ "file": file.display().to_string(), "sequence": head.sequence })))
 }
 
-async fn restore(place: &Place, file: &Path) -> Result<Done, Failure> {
-    let restored = Authority::restore(&place.database, file).await.map_err(|error| {
+async fn restore(location: &DataLocation, file: &Path) -> Result<AdminOutput, Failure> {
+    let restored = Authority::restore(&location.database, file).await.map_err(|error| {
         let failure = authority_failure(&error);
         let hint = failure.hint.unwrap_or_else(|| {
             "if the database is damaged, move it, its `-wal` and its `-shm` away, leave its `.head`, and restore again".to_owned()
@@ -380,14 +388,14 @@ async fn restore(place: &Place, file: &Path) -> Result<Done, Failure> {
                  revoked since it was made\n\
                  hint: `ndauthd admin after-restore --replay EXPORT`, or `--not-before now`"
             .to_owned();
-    Ok(Done { aside: Some(aside), ..Done::line(text, json) })
+    Ok(AdminOutput { aside: Some(aside), ..AdminOutput::line(text, json) })
 }
 
 async fn after_restore(
     authority: &Authority,
     replay: Option<&Path>,
     not_before: Option<InstantOrNow>,
-) -> Result<Done, Failure> {
+) -> Result<AdminOutput, Failure> {
     let settlement = match (replay, not_before) {
         (Some(file), _) => {
             let text = std::fs::read_to_string(file).map_err(|error| {
@@ -448,11 +456,12 @@ async fn after_restore(
             "the service `{service}` was rotated after the copy: `ndauthd admin service rotate` it again"
         ));
     }
-    Ok(Done { aside: Some(aside.join("\n")), ..Done::line(text, json) })
+    Ok(AdminOutput { aside: Some(aside.join("\n")), ..AdminOutput::line(text, json) })
 }
 
-async fn export(place: &Place, mut after: u64) -> Result<(), Failure> {
-    let authority = Authority::open_log(&place.database).await.map_err(|error| authority_failure(&error))?;
+async fn export(location: &DataLocation, mut after: u64) -> Result<(), Failure> {
+    let authority =
+        Authority::open_log(&location.database).await.map_err(|error| authority_failure(&error))?;
     loop {
         let page = authority
             .operator()
@@ -466,12 +475,13 @@ async fn export(place: &Place, mut after: u64) -> Result<(), Failure> {
     authority.close().await.map_err(|error| authority_failure(&error))
 }
 
-async fn migration_status(place: &Place) -> Result<Done, Failure> {
-    let states = Authority::migrations(&place.database).await.map_err(|error| authority_failure(&error))?;
+async fn migration_status(location: &DataLocation) -> Result<AdminOutput, Failure> {
+    let states =
+        Authority::migrations(&location.database).await.map_err(|error| authority_failure(&error))?;
     let state = |applied| if applied { "applied" } else { "pending" };
     let lines: Vec<String> =
         states.iter().map(|step| format!("{}  {}", step.name, state(step.applied))).collect();
     let steps: Vec<Value> =
         states.iter().map(|step| json!({ "name": step.name, "state": state(step.applied) })).collect();
-    Ok(Done::line(lines.join("\n"), json!({ "steps": steps })))
+    Ok(AdminOutput::line(lines.join("\n"), json!({ "steps": steps })))
 }

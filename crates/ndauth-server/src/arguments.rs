@@ -18,18 +18,18 @@ use ndauth_terminal::settings::Layer;
     version,
     about = "A self-hosted token authority: the server, and its operator's commands"
 )]
-pub(crate) struct Arguments {
+pub(crate) struct NdauthdArguments {
     #[command(flatten)]
-    pub(crate) common: Common,
+    pub(crate) common: GlobalOptions,
 
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub(crate) command: NdauthdCommand,
 }
 
 /// What every command takes.
 #[derive(clap::Args)]
 #[command(next_help_heading = "Options of every command")]
-pub(crate) struct Common {
+pub(crate) struct GlobalOptions {
     /// A TOML file of settings: `ndauthd config example` prints one
     #[arg(long, value_name = "FILE", env = "NDAUTHD_CONFIG", global = true)]
     pub(crate) config: Option<PathBuf>,
@@ -54,7 +54,7 @@ pub(crate) struct Common {
 }
 
 #[derive(Subcommand)]
-pub(crate) enum Command {
+pub(crate) enum NdauthdCommand {
     /// Serve until told to stop
     Serve(Serve),
     /// Serve a scratch installation on this machine, and say what to type to try it
@@ -62,16 +62,16 @@ pub(crate) enum Command {
     /// Look at the configuration: what is in force and whence, whether it makes sense, an example
     Config {
         #[command(subcommand)]
-        command: Config,
+        command: NdauthdConfigCommand,
     },
     /// Work on the server's database, with or without a running server
     Admin {
         /// How to say what was done
         #[arg(short, long, value_name = "FORMAT", default_value = "text", global = true)]
-        format: Format,
+        format: TextOrJson,
 
         #[command(subcommand)]
-        command: Admin,
+        command: AdminCommand,
     },
     /// Print the reference of every command, or write its pages for `man`
     Manual {
@@ -201,7 +201,7 @@ pub(crate) enum LogLines {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
+pub(crate) enum TextOrJson {
     /// For people
     Text,
     /// For programs
@@ -209,7 +209,7 @@ pub(crate) enum Format {
 }
 
 #[derive(Subcommand)]
-pub(crate) enum Config {
+pub(crate) enum NdauthdConfigCommand {
     /// Print a file with every setting, its meaning and its default
     Example,
     /// Say whether the settings make sense, without serving: files are there, certificates fit their keys
@@ -218,7 +218,7 @@ pub(crate) enum Config {
     Show {
         /// How to print them
         #[arg(short, long, value_name = "FORMAT", default_value = "text")]
-        format: Format,
+        format: TextOrJson,
 
         #[command(flatten)]
         serve: Serve,
@@ -226,31 +226,31 @@ pub(crate) enum Config {
 }
 
 #[derive(Subcommand)]
-pub(crate) enum Admin {
+pub(crate) enum AdminCommand {
     /// Make, invite, list, disable, enable or sign out accounts
     #[command(subcommand)]
-    Account(Account),
+    Account(AdminAccountCommand),
     /// Make, list or delete orgs
     #[command(subcommand)]
-    Org(Org),
+    Org(AdminOrgCommand),
     /// Say or list who is a member of an org
     #[command(subcommand)]
-    Member(Member),
+    Member(AdminMemberCommand),
     /// Begin or list sessions
     #[command(subcommand)]
-    Session(Session),
+    Session(AdminSessionCommand),
     /// Register, list, rotate or revoke internal services
     #[command(subcommand)]
-    Service(Service),
+    Service(AdminServiceCommand),
     /// List or revoke anybody's tokens
     #[command(subcommand)]
-    Token(Token),
+    Token(AdminTokenCommand),
     /// Show or replace the catalogue: the resource types and actions there are, and the role each needs
     #[command(subcommand)]
-    Catalogue(Catalogue),
+    Catalogue(AdminCatalogueCommand),
     /// Read the log of all changes
     #[command(subcommand)]
-    Events(Events),
+    Events(AdminEventsCommand),
     /// Compare all that the database holds with itself and with the log
     Check,
     /// Remove what is dead for 400 days (sessions: for one), as the server does by itself once an hour
@@ -283,11 +283,11 @@ pub(crate) enum Admin {
     },
     /// Bring the schema to this version, or tell its state
     #[command(subcommand)]
-    Migrate(Migrate),
+    Migrate(AdminMigrateCommand),
 }
 
 #[derive(Subcommand)]
-pub(crate) enum Account {
+pub(crate) enum AdminAccountCommand {
     /// Make an account
     Create {
         /// Its name, for good: a-z, 0-9 and inner hyphens
@@ -327,7 +327,7 @@ pub(crate) enum Account {
 }
 
 #[derive(Subcommand)]
-pub(crate) enum Org {
+pub(crate) enum AdminOrgCommand {
     /// Make an org
     Create {
         /// Its name, for good: a-z, 0-9 and inner hyphens
@@ -353,7 +353,7 @@ pub(crate) enum Org {
 }
 
 #[derive(Subcommand)]
-pub(crate) enum Member {
+pub(crate) enum AdminMemberCommand {
     /// Give an account a role in an org
     Set {
         /// Where
@@ -382,7 +382,7 @@ pub(crate) enum Member {
 }
 
 #[derive(Subcommand)]
-pub(crate) enum Session {
+pub(crate) enum AdminSessionCommand {
     /// Begin a session, and print its secret alone on standard output
     Issue {
         /// Whose
@@ -403,7 +403,7 @@ pub(crate) enum Session {
 }
 
 #[derive(Subcommand)]
-pub(crate) enum Service {
+pub(crate) enum AdminServiceCommand {
     /// Register a service, and print its secret alone on standard output
     Create {
         /// What to call it
@@ -449,7 +449,7 @@ pub(crate) enum Service {
 }
 
 #[derive(Subcommand)]
-pub(crate) enum Token {
+pub(crate) enum AdminTokenCommand {
     /// List tokens
     List {
         /// Of this account alone
@@ -486,7 +486,7 @@ pub(crate) enum Token {
 }
 
 #[derive(Subcommand)]
-pub(crate) enum Catalogue {
+pub(crate) enum AdminCatalogueCommand {
     /// Print the catalogue as a file that `apply` takes
     Show,
     /// Replace the catalogue by what a file says
@@ -500,7 +500,7 @@ pub(crate) enum Catalogue {
 }
 
 #[derive(Subcommand)]
-pub(crate) enum Events {
+pub(crate) enum AdminEventsCommand {
     /// Write the log to standard output, a line of JSON an event, for `after-restore` and for keeping
     Export {
         /// Only what comes after this event
@@ -510,7 +510,7 @@ pub(crate) enum Events {
 }
 
 #[derive(Subcommand)]
-pub(crate) enum Migrate {
+pub(crate) enum AdminMigrateCommand {
     /// Bring the schema to this version
     Up,
     /// Tell which steps of the schema's history the database has taken
@@ -535,7 +535,7 @@ impl From<LogLines> for LogFormat {
 
 /// The command line on top of what a file sets. For it an empty variable is as good as none.
 pub(crate) fn command(layer: &Layer) -> clap::Command {
-    without_empty_variables(layer.beneath(Arguments::command()))
+    without_empty_variables(layer.beneath(NdauthdArguments::command()))
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

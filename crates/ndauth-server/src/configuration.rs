@@ -15,10 +15,10 @@ use ndauth_terminal::settings::{self, Layer, Setting, in_force, innermost, warn_
 use ndauth_terminal::{Failure, Rows, print, print_json};
 use serde_json::{Value, json};
 
-use crate::arguments::{Arguments, Common, Format, Serve};
+use crate::arguments::{GlobalOptions, NdauthdArguments, Serve, TextOrJson};
 
 /// Where the database is, and where ndauthd keeps its own files.
-pub(crate) struct Place {
+pub(crate) struct DataLocation {
     pub(crate) database: DatabaseUrl,
     pub(crate) data: Option<PathBuf>,
 }
@@ -28,7 +28,7 @@ const CONFIG: &str = "config";
 
 /// Every setting there is.
 pub(crate) fn known() -> Vec<Setting> {
-    settings::settings(&Arguments::command(), "NDAUTHD_", &[CONFIG])
+    settings::settings(&NdauthdArguments::command(), "NDAUTHD_", &[CONFIG])
 }
 
 /// Reads the file that is named.
@@ -54,7 +54,7 @@ pub(crate) fn warn_of_unread_variables() {
 }
 
 /// The database that was named, or a file in the data folder.
-pub(crate) fn place(common: &Common, matches: &ArgMatches) -> Result<Place, Failure> {
+pub(crate) fn location(common: &GlobalOptions, matches: &ArgMatches) -> Result<DataLocation, Failure> {
     let data = match &common.data_folder {
         Some(folder) => Some(folder.clone()),
         None => etcetera::choose_base_strategy().ok().map(|home| home.data_dir().join("ndauth")),
@@ -94,13 +94,13 @@ pub(crate) fn place(common: &Common, matches: &ArgMatches) -> Result<Place, Fail
             })?
         }
     };
-    Ok(Place { database, data })
+    Ok(DataLocation { database, data })
 }
 
-impl Place {
+impl DataLocation {
     /// Makes the data folder where it is used. Only the one that was named, or that holds the database, must
     /// be there: without another, no older copy of PostgreSQL's is noticed, which the log tells.
-    pub(crate) fn made(self, common: &Common) -> Result<Place, Failure> {
+    pub(crate) fn made(self, common: &GlobalOptions) -> Result<DataLocation, Failure> {
         let Some(data) = &self.data else { return Ok(self) };
         let needed = common.data_folder.is_some() || common.database.is_none();
         if !needed && matches!(self.database, DatabaseUrl::Sqlite(_)) {
@@ -108,7 +108,7 @@ impl Place {
         }
         match std::fs::create_dir_all(data) {
             Ok(()) => Ok(self),
-            Err(_) if !needed => Ok(Place { data: None, ..self }),
+            Err(_) if !needed => Ok(DataLocation { data: None, ..self }),
             Err(error) => {
                 let message = format!("cannot make the data folder `{}`: {error}", data.display());
                 Err(Failure::failed(message, Some("name another by `--data-folder`")))
@@ -138,7 +138,11 @@ fn logins(serve: &Serve) -> Result<LoginSettings, Failure> {
 }
 
 /// What the server takes.
-pub(crate) fn serve_options(place: Place, common: &Common, serve: &Serve) -> Result<ServeOptions, Failure> {
+pub(crate) fn serve_options(
+    location: DataLocation,
+    common: &GlobalOptions,
+    serve: &Serve,
+) -> Result<ServeOptions, Failure> {
     let tls = match (&serve.tls_certificate, &serve.tls_key) {
         (None, None) => None,
         (Some(certificate), Some(key)) => {
@@ -154,8 +158,8 @@ pub(crate) fn serve_options(place: Place, common: &Common, serve: &Serve) -> Res
     Ok(ServeOptions {
         listen: serve.listen,
         admin_listen: serve.admin_listen,
-        database: place.database,
-        data: place.data,
+        database: location.database,
+        data: location.data,
         tls,
         plaintext_beyond_loopback: serve.plaintext_beyond_loopback,
         drain: Duration::from_secs(serve.drain_seconds),
@@ -198,29 +202,29 @@ pub(crate) fn refuse_another_users(database: &DatabaseUrl) -> Result<(), Failure
 pub(crate) fn show(
     layer: &Layer,
     matches: &ArgMatches,
-    place: &Place,
-    format: Format,
+    location: &DataLocation,
+    format: TextOrJson,
 ) -> Result<(), Failure> {
     let inner = innermost(matches);
     let mut rows = Vec::new();
     for setting in known() {
         let value = match setting.key.as_str() {
             // Without its password, and where none is named, the one that is used.
-            "database" => Some(place.database.to_string()),
-            "data-folder" => place.data.as_ref().map(|data| data.display().to_string()),
+            "database" => Some(location.database.to_string()),
+            "data-folder" => location.data.as_ref().map(|data| data.display().to_string()),
             _ => in_force(inner, &setting),
         };
         rows.push((setting.key.clone(), value, layer.origin(inner, &setting).to_string()));
     }
     match format {
-        Format::Text => {
+        TextOrJson::Text => {
             let row = |(key, value, from): (String, Option<String>, String)| {
                 [key, value.unwrap_or("-".to_owned()), from]
             };
             let rows = rows.into_iter().map(row).collect();
             print(&Rows { titles: ["KEY", "VALUE", "FROM"], rows, last_width: 0 }.table())
         }
-        Format::Json => {
+        TextOrJson::Json => {
             let object = |(key, value, from): (String, Option<String>, String)| json!({ "key": key, "value": value, "from": from });
             let settings: Vec<Value> = rows.into_iter().map(object).collect();
             print_json(&json!({ "settings": settings }))

@@ -15,8 +15,8 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 /// A connection that can be served.
-pub(crate) struct Connection {
-    stream: Stream,
+pub(crate) struct AcceptedConnection {
+    stream: MaybeTlsStream,
     greeting: Option<Greeting>,
     speaks: Speaks,
 }
@@ -28,7 +28,8 @@ pub(crate) enum Speaks {
     Http1,
 }
 
-enum Stream {
+/// A stream that may be encrypted.
+enum MaybeTlsStream {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
 }
@@ -47,24 +48,30 @@ const PREFACE: &[u8; 3] = b"PRI";
 /// How long to wait for the rest of it.
 const BREATH: Duration = Duration::from_millis(5);
 
-impl Connection {
+impl AcceptedConnection {
     /// Agrees on the encryption, where there is one. A client has so long for it, and then for its greeting.
     pub(crate) async fn open(
         stream: TcpStream,
         tls: Option<Arc<ServerConfig>>,
         patience: Duration,
-    ) -> io::Result<Connection> {
+    ) -> io::Result<AcceptedConnection> {
         let (stream, speaks) = match tls {
             None => {
                 let speaks = timeout(patience, listen(&stream)).await;
-                (Stream::Plain(stream), speaks.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?)
+                (
+                    MaybeTlsStream::Plain(stream),
+                    speaks.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?,
+                )
             }
             Some(config) => {
                 let agreed = timeout(patience, TlsAcceptor::from(config).accept(stream)).await;
                 match agreed.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
                     Ok(stream) => {
                         let old = stream.get_ref().1.alpn_protocol() == Some(b"http/1.1");
-                        (Stream::Tls(Box::new(stream)), if old { Speaks::Http1 } else { Speaks::Http2 })
+                        (
+                            MaybeTlsStream::Tls(Box::new(stream)),
+                            if old { Speaks::Http1 } else { Speaks::Http2 },
+                        )
                     }
                     Err(error) => {
                         metrics::counter!("ndauth_tls_handshake_failures_total").increment(1);
@@ -74,7 +81,7 @@ impl Connection {
             }
         };
         let greeting = Some(Greeting { bytes: 0, over: Box::pin(sleep(patience)) });
-        Ok(Connection { stream, greeting, speaks })
+        Ok(AcceptedConnection { stream, greeting, speaks })
     }
 
     pub(crate) fn speaks(&self) -> Speaks {
@@ -100,7 +107,7 @@ async fn listen(stream: &TcpStream) -> io::Result<Speaks> {
     }
 }
 
-impl AsyncRead for Connection {
+impl AsyncRead for AcceptedConnection {
     fn poll_read(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -109,8 +116,8 @@ impl AsyncRead for Connection {
         let connection = self.get_mut();
         let before = buffer.filled().len();
         let read = match &mut connection.stream {
-            Stream::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
-            Stream::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
+            MaybeTlsStream::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
+            MaybeTlsStream::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
         };
         let Some(greeting) = &mut connection.greeting else { return read };
         greeting.bytes += buffer.filled().len() - before;
@@ -123,11 +130,11 @@ impl AsyncRead for Connection {
     }
 }
 
-impl AsyncWrite for Connection {
+impl AsyncWrite for AcceptedConnection {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match &mut self.get_mut().stream {
-            Stream::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
-            Stream::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
+            MaybeTlsStream::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
+            MaybeTlsStream::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
         }
     }
 
@@ -137,29 +144,29 @@ impl AsyncWrite for Connection {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         match &mut self.get_mut().stream {
-            Stream::Plain(stream) => Pin::new(stream).poll_write_vectored(context, slices),
-            Stream::Tls(stream) => Pin::new(stream).poll_write_vectored(context, slices),
+            MaybeTlsStream::Plain(stream) => Pin::new(stream).poll_write_vectored(context, slices),
+            MaybeTlsStream::Tls(stream) => Pin::new(stream).poll_write_vectored(context, slices),
         }
     }
 
     fn is_write_vectored(&self) -> bool {
         match &self.stream {
-            Stream::Plain(stream) => stream.is_write_vectored(),
-            Stream::Tls(stream) => stream.is_write_vectored(),
+            MaybeTlsStream::Plain(stream) => stream.is_write_vectored(),
+            MaybeTlsStream::Tls(stream) => stream.is_write_vectored(),
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.get_mut().stream {
-            Stream::Plain(stream) => Pin::new(stream).poll_flush(context),
-            Stream::Tls(stream) => Pin::new(stream).poll_flush(context),
+            MaybeTlsStream::Plain(stream) => Pin::new(stream).poll_flush(context),
+            MaybeTlsStream::Tls(stream) => Pin::new(stream).poll_flush(context),
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.get_mut().stream {
-            Stream::Plain(stream) => Pin::new(stream).poll_shutdown(context),
-            Stream::Tls(stream) => Pin::new(stream).poll_shutdown(context),
+            MaybeTlsStream::Plain(stream) => Pin::new(stream).poll_shutdown(context),
+            MaybeTlsStream::Tls(stream) => Pin::new(stream).poll_shutdown(context),
         }
     }
 }

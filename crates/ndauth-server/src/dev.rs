@@ -13,7 +13,7 @@ use ndauth_server::front::Limits;
 use ndauth_server::{LogFormat, ServeOptions, Serving, log_to_stderr, serve, sign_in_url};
 use ndauth_terminal::{Failure, print};
 
-use crate::arguments::{Common, Dev};
+use crate::arguments::{Dev, GlobalOptions};
 use crate::configuration::refuse_another_users;
 use crate::report::{authority_failure, serve_failure};
 
@@ -21,14 +21,14 @@ use crate::report::{authority_failure, serve_failure};
 const MARK: &str = "made-by-ndauthd-dev";
 
 /// A folder with an installation in it.
-struct Stage {
+struct InstallationFolder {
     folder: PathBuf,
     /// Whether it goes when this ends.
     scratch: Option<tempfile::TempDir>,
 }
 
 /// Serves until told to stop.
-pub(crate) fn run(common: &Common, dev: &Dev) -> Result<(), Failure> {
+pub(crate) fn run(common: &GlobalOptions, dev: &Dev) -> Result<(), Failure> {
     if common.database.is_some() {
         let message = "`dev` makes a database of its own, and leaves the one that is named alone";
         return Err(Failure::usage(
@@ -44,15 +44,15 @@ pub(crate) fn run(common: &Common, dev: &Dev) -> Result<(), Failure> {
         }
     }
     log_to_stderr(LogFormat::Text, "warn");
-    let stage = Stage::set(dev.keep.as_deref())?;
-    let database = DatabaseUrl::Sqlite(stage.folder.join("ndauth.db"));
+    let installation = InstallationFolder::open(dev.keep.as_deref())?;
+    let database = DatabaseUrl::Sqlite(installation.folder.join("ndauth.db"));
     refuse_another_users(&database)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let options = ServeOptions {
         listen: dev.listen,
         admin_listen: dev.admin_listen,
         database,
-        data: Some(stage.folder.clone()),
+        data: Some(installation.folder.clone()),
         tls: None,
         plaintext_beyond_loopback: false,
         drain: std::time::Duration::from_secs(1),
@@ -64,12 +64,12 @@ pub(crate) fn run(common: &Common, dev: &Dev) -> Result<(), Failure> {
     let served = runtime.block_on(async {
         let (session, service, link) =
             furnish(&options.database).await.map_err(|error| authority_failure(&error))?;
-        fs::write(stage.folder.join("session"), session.expose())?;
-        fs::write(stage.folder.join("service"), service.expose())?;
+        fs::write(installation.folder.join("session"), session.expose())?;
+        fs::write(installation.folder.join("service"), service.expose())?;
         let tell = |serving: Serving| {
             // Who closed the terminal does not read it.
             let reached = options.public_url.clone().unwrap_or_else(|| format!("http://{}", serving.address));
-            let _ = print(&stage.script(serving.address, &sign_in_url(&reached, link.code.expose())));
+            let _ = print(&installation.script(serving.address, &sign_in_url(&reached, link.code.expose())));
         };
         serve(&options, tell).await.map_err(|error| serve_failure(&error))
     });
@@ -126,11 +126,11 @@ fn there<T>(made: Result<T, AuthorityError>) -> Result<Option<T>, AuthorityError
     }
 }
 
-impl Stage {
-    fn set(keep: Option<&Path>) -> Result<Stage, Failure> {
+impl InstallationFolder {
+    fn open(keep: Option<&Path>) -> Result<InstallationFolder, Failure> {
         let Some(folder) = keep else {
             let scratch = tempfile::Builder::new().prefix("ndauthd-dev-").tempdir()?;
-            return Ok(Stage { folder: scratch.path().to_owned(), scratch: Some(scratch) });
+            return Ok(InstallationFolder { folder: scratch.path().to_owned(), scratch: Some(scratch) });
         };
         fs::create_dir_all(folder)?;
         let folder = folder.canonicalize()?;
@@ -140,7 +140,7 @@ impl Stage {
             return Err(Failure::usage(message, "name a new or an empty folder"));
         }
         fs::write(folder.join(MARK), "")?;
-        Ok(Stage { folder, scratch: None })
+        Ok(InstallationFolder { folder, scratch: None })
     }
 
     /// What to type next, each line by itself.

@@ -27,7 +27,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{interval, sleep, timeout};
 
-use crate::connection::{Connection, Speaks};
+use crate::connection::{AcceptedConnection, Speaks};
 pub use crate::http2::Received;
 use crate::http2::{self, BoxError, Terms};
 
@@ -338,7 +338,7 @@ where
     let opened = async {
         // Where it cannot be set, answers are a little later.
         let _ = stream.set_nodelay(true);
-        Connection::open(tokio::net::TcpStream::from_std(stream)?, tls, patience).await
+        AcceptedConnection::open(tokio::net::TcpStream::from_std(stream)?, tls, patience).await
     };
     let connection = match opened.await {
         Ok(connection) => connection,

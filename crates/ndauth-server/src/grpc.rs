@@ -27,7 +27,7 @@ use tonic::service::Routes;
 use tonic_health::server::HealthReporter;
 
 pub(crate) use gate::Gate;
-use service::{MAX_BATCH, MAX_REQUEST, Service};
+use service::{GrpcService, MAX_BATCH, MAX_REQUEST};
 
 /// Every service of the port and the pages, behind the gate, and what sets its health. To be called on the runtime that
 /// the database's connections live on. A request must come within the time that `patience` says; those who watch are told
@@ -39,7 +39,7 @@ pub(crate) fn gate(
     stopped: watch::Receiver<bool>,
 ) -> Result<(Arc<Gate>, HealthReporter), tonic_reflection::server::Error> {
     let watchers = Arc::new(Semaphore::new(watching::MOST_WATCHERS));
-    let service = Service { authority, watchers, patience, stopped };
+    let service = GrpcService { authority, watchers, patience, stopped };
     let (health, health_service) = tonic_health::server::health_reporter();
     let reflection = || {
         tonic_reflection::server::Builder::configure()
@@ -64,12 +64,12 @@ pub(crate) async fn set_health(health: &HealthReporter, serving: bool) {
         if serving { tonic_health::ServingStatus::Serving } else { tonic_health::ServingStatus::NotServing };
     for name in [
         "",
-        <TokenServiceServer<Service> as tonic::server::NamedService>::NAME,
+        <TokenServiceServer<GrpcService> as tonic::server::NamedService>::NAME,
         VALIDATION,
-        <WatchServiceServer<Service> as tonic::server::NamedService>::NAME,
-        <AccountServiceServer<Service> as tonic::server::NamedService>::NAME,
-        <OrgServiceServer<Service> as tonic::server::NamedService>::NAME,
-        <PermissionServiceServer<Service> as tonic::server::NamedService>::NAME,
+        <WatchServiceServer<GrpcService> as tonic::server::NamedService>::NAME,
+        <AccountServiceServer<GrpcService> as tonic::server::NamedService>::NAME,
+        <OrgServiceServer<GrpcService> as tonic::server::NamedService>::NAME,
+        <PermissionServiceServer<GrpcService> as tonic::server::NamedService>::NAME,
     ] {
         health.set_service_status(name, status).await;
     }

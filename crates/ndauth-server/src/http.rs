@@ -9,7 +9,7 @@ mod visitor;
 
 mod problem;
 
-mod asked;
+mod request;
 
 mod sign_in;
 
@@ -37,29 +37,29 @@ use ndauth_core::Problem;
 use tower_http::csrf::CsrfLayer;
 
 use pages::POLICY;
-use problem::Asker;
+use problem::ClientKind;
 
 pub(crate) use site::{MAX_BODY, Peer, Site};
 
-/// A way in.
-struct Route {
+/// A route.
+struct HttpRoute {
     /// The method, a blank and the path: its name in the access table, and in the metrics.
     name: &'static str,
-    asker: Asker,
+    client: ClientKind,
     handler: fn() -> MethodRouter<Arc<Site>>,
 }
 
-const fn person(name: &'static str, handler: fn() -> MethodRouter<Arc<Site>>) -> Route {
-    Route { name, asker: Asker::Person, handler }
+const fn person(name: &'static str, handler: fn() -> MethodRouter<Arc<Site>>) -> HttpRoute {
+    HttpRoute { name, client: ClientKind::Person, handler }
 }
 
-const fn program(name: &'static str, handler: fn() -> MethodRouter<Arc<Site>>) -> Route {
-    Route { name, asker: Asker::Program, handler }
+const fn program(name: &'static str, handler: fn() -> MethodRouter<Arc<Site>>) -> HttpRoute {
+    HttpRoute { name, client: ClientKind::Program, handler }
 }
 
-/// Every way in.
+/// Every route.
 #[rustfmt::skip]
-const ROUTES: [Route; 19] = [
+const ROUTES: [HttpRoute; 19] = [
     program("GET /.well-known/oauth-authorization-server", || get(metadata::show)),
     program("POST /oauth2/token",                          || post(token::issue)),
     program("POST /oauth2/revoke",                         || post(token::revoke)),
@@ -81,7 +81,7 @@ const ROUTES: [Route; 19] = [
     person("GET /assets/style.css",                        || get(pages::style)),
 ];
 
-impl Route {
+impl HttpRoute {
     fn path(&self) -> &'static str {
         self.name.split_once(' ').map_or(self.name, |(_, path)| path)
     }
@@ -90,16 +90,16 @@ impl Route {
 /// All of it.
 pub(crate) fn router(site: Site) -> Router {
     let site = Arc::new(site);
-    let only = |asker: Asker| {
-        let routes = ROUTES.iter().filter(move |route| route.asker == asker);
+    let only = |client: ClientKind| {
+        let routes = ROUTES.iter().filter(move |route| route.client == client);
         routes.fold(Router::new(), |router, route| router.route(route.path(), (route.handler)()))
     };
     let here = CsrfLayer::new().with_rejection_response(|_| problem::from_elsewhere().into_response());
     // A proxy may have changed the host that browsers name; the origin they name is the issuer's all the same.
     let here = here.clone().add_trusted_origin(&site.issuer).unwrap_or(here);
-    only(Asker::Person)
+    only(ClientKind::Person)
         .layer(here)
-        .merge(only(Asker::Program))
+        .merge(only(ClientKind::Program))
         .layer(map_response_with_state(Arc::clone(&site), guarded))
         .with_state(site)
 }
@@ -124,8 +124,9 @@ pub(crate) fn guard(headers: &mut HeaderMap) {
 
 /// The answer to a request along the route of this name that did not come as far as its handler.
 pub(crate) fn refused(name: &str, problem: &Problem) -> axum::response::Response {
-    let asker = ROUTES.iter().find(|route| route.name == name).map_or(Asker::Person, |route| route.asker);
-    let mut response = problem::refused(asker, problem);
+    let client =
+        ROUTES.iter().find(|route| route.name == name).map_or(ClientKind::Person, |route| route.client);
+    let mut response = problem::refused(client, problem);
     guard(response.headers_mut());
     response
 }

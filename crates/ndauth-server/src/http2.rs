@@ -49,7 +49,7 @@ const WINDOWS: u32 = 1024 * 1024;
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 
 /// A call, and where its answer goes.
-type Call = (Request<RecvStream>, SendResponse<Bytes>);
+type AcceptedCall = (Request<RecvStream>, SendResponse<Bytes>);
 
 /// Serves a connection until it is closed. It is, once its calls are answered, when `stop` comes.
 pub(crate) async fn serve<I, S, A, B>(io: I, terms: Terms, stop: impl Future<Output = ()>, mut service: S)
@@ -68,14 +68,14 @@ where
     let Ok(Ok(mut connection)) = timeout(terms.patience, builder.handshake::<I, Bytes>(io)).await else {
         return tracing::debug!("a client did not greet");
     };
-    let mut watch = Watch::new(connection.ping_pong(), terms);
+    let mut keepalive = Keepalive::new(connection.ping_pong(), terms);
     let mut beat = interval(terms.patience);
     let (mut stop, mut stopping) = (pin!(stop), false);
-    let mut calls: Vec<Call> = Vec::new();
+    let mut calls: Vec<AcceptedCall> = Vec::new();
     poll_fn(|context| {
         loop {
             let over = accept(&mut connection, &mut calls, context);
-            watch.calls += calls.len() as u64;
+            keepalive.calls += calls.len() as u64;
             let none = calls.is_empty();
             for (request, to) in calls.drain(..) {
                 let received = request.map(|stream| Received::Stream(stream, None));
@@ -97,14 +97,14 @@ where
                 continue;
             }
             ready!(beat.poll_tick(context));
-            match watch.beat(context) {
-                Beat::On => {}
-                Beat::Rest if stopping => {}
-                Beat::Rest => {
+            match keepalive.beat(context) {
+                KeepaliveOutcome::On => {}
+                KeepaliveOutcome::Rest if stopping => {}
+                KeepaliveOutcome::Rest => {
                     stopping = true;
                     connection.graceful_shutdown();
                 }
-                Beat::Gone => return Poll::Ready(()),
+                KeepaliveOutcome::Gone => return Poll::Ready(()),
             }
         }
     })
@@ -113,7 +113,11 @@ where
 
 /// Takes every call that came, without answering any, so that all answers are sent at once. Says whether there will
 /// be no more.
-fn accept<I>(connection: &mut Connection<I, Bytes>, calls: &mut Vec<Call>, context: &mut Context<'_>) -> bool
+fn accept<I>(
+    connection: &mut Connection<I, Bytes>,
+    calls: &mut Vec<AcceptedCall>,
+    context: &mut Context<'_>,
+) -> bool
 where
     I: AsyncRead + AsyncWrite + Unpin,
 {
@@ -131,7 +135,7 @@ where
 }
 
 /// Whether the client is there, and whether it is asked for anything.
-struct Watch {
+struct Keepalive {
     pings: Option<PingPong>,
     /// When a ping was sent that is not answered yet.
     pinged: Option<Instant>,
@@ -147,8 +151,8 @@ struct Watch {
     resting: Option<Instant>,
 }
 
-/// What is to become of a connection.
-enum Beat {
+/// What becomes of a connection after a beat.
+enum KeepaliveOutcome {
     /// It goes on.
     On,
     /// It is closed once it is at rest.
@@ -157,10 +161,10 @@ enum Beat {
     Gone,
 }
 
-impl Watch {
-    fn new(pings: Option<PingPong>, terms: Terms) -> Watch {
+impl Keepalive {
+    fn new(pings: Option<PingPong>, terms: Terms) -> Keepalive {
         let now = Instant::now();
-        Watch {
+        Keepalive {
             pings,
             pinged: None,
             heard: now,
@@ -173,15 +177,15 @@ impl Watch {
         }
     }
 
-    fn beat(&mut self, context: &mut Context<'_>) -> Beat {
+    fn beat(&mut self, context: &mut Context<'_>) -> KeepaliveOutcome {
         let now = Instant::now();
         if let Some(pings) = &mut self.pings {
             match self.pinged {
                 Some(_) if pings.poll_pong(context).is_ready() => (self.pinged, self.heard) = (None, now),
-                Some(sent) if now - sent > self.terms.patience => return Beat::Gone,
+                Some(sent) if now - sent > self.terms.patience => return KeepaliveOutcome::Gone,
                 None if now - self.heard >= self.terms.patience * 2 => {
                     if pings.send_ping(Ping::opaque()).is_err() {
-                        return Beat::Gone;
+                        return KeepaliveOutcome::Gone;
                     }
                     self.pinged = Some(now);
                 }
@@ -192,9 +196,9 @@ impl Watch {
             self.quiet = now;
         }
         let done = now - self.begun > self.terms.age || now - self.quiet > self.terms.idle;
-        let Some(since) = self.resting.or(done.then_some(now)) else { return Beat::On };
+        let Some(since) = self.resting.or(done.then_some(now)) else { return KeepaliveOutcome::On };
         self.resting = Some(since);
-        if now - since > self.terms.last { Beat::Gone } else { Beat::Rest }
+        if now - since > self.terms.last { KeepaliveOutcome::Gone } else { KeepaliveOutcome::Rest }
     }
 }
 

@@ -11,10 +11,10 @@ use std::process::ExitCode;
 use clap::{ArgMatches, FromArgMatches};
 use ndauth_server::{LogFormat, check_tls, log_to_stderr, serve};
 use ndauth_terminal::settings::Layer;
-use ndauth_terminal::{Failure, manual, print, usage};
+use ndauth_terminal::{Failure, InvalidCommandLine, manual, print, usage};
 
-use crate::arguments::{Arguments, Command, Config, LISTEN};
-use crate::configuration::{place, refuse_another_users, serve_options};
+use crate::arguments::{LISTEN, NdauthdArguments, NdauthdCommand, NdauthdConfigCommand};
+use crate::configuration::{location, refuse_another_users, serve_options};
 use crate::report::serve_failure;
 
 /// A call allocates what it answers: with this, an eighth of its time less than with the system's.
@@ -28,36 +28,29 @@ fn main() -> ExitCode {
         Ok((arguments, matches, layer)) => {
             run(arguments, &matches, &layer).map_or_else(Failure::report, |()| ExitCode::SUCCESS)
         }
-        Err(Stop::Usage(error)) => usage(&error),
-        Err(Stop::Failure(failure)) => failure.report(),
+        Err(InvalidCommandLine::Usage(error)) => usage(&error),
+        Err(InvalidCommandLine::Failure(failure)) => failure.report(),
     }
 }
 
-/// Why a command line is not carried out.
-enum Stop {
-    /// It is not understood, or it asks for help.
-    Usage(clap::Error),
-    /// The configuration makes no sense.
-    Failure(Failure),
-}
-
 /// Reads the command line twice: to learn which file it names, and on top of what that sets.
-fn configured() -> Result<(Arguments, ArgMatches, Layer), Stop> {
-    let first = arguments::command(&Layer::default()).try_get_matches().map_err(Stop::Usage)?;
-    let arguments = Arguments::from_arg_matches(&first).map_err(Stop::Usage)?;
+fn configured() -> Result<(NdauthdArguments, ArgMatches, Layer), InvalidCommandLine> {
+    let first = arguments::command(&Layer::default()).try_get_matches().map_err(InvalidCommandLine::Usage)?;
+    let arguments = NdauthdArguments::from_arg_matches(&first).map_err(InvalidCommandLine::Usage)?;
     configuration::warn_of_unread_variables();
-    let layer = configuration::load(arguments.common.config.as_deref()).map_err(Stop::Failure)?;
-    let matches = arguments::command(&layer).try_get_matches().map_err(Stop::Usage)?;
-    let arguments = Arguments::from_arg_matches(&matches).map_err(Stop::Usage)?;
+    let layer =
+        configuration::load(arguments.common.config.as_deref()).map_err(InvalidCommandLine::Failure)?;
+    let matches = arguments::command(&layer).try_get_matches().map_err(InvalidCommandLine::Usage)?;
+    let arguments = NdauthdArguments::from_arg_matches(&matches).map_err(InvalidCommandLine::Usage)?;
     Ok((arguments, matches, layer))
 }
 
-fn run(arguments: Arguments, matches: &ArgMatches, layer: &Layer) -> Result<(), Failure> {
-    let Arguments { common, command } = arguments;
+fn run(arguments: NdauthdArguments, matches: &ArgMatches, layer: &Layer) -> Result<(), Failure> {
+    let NdauthdArguments { common, command } = arguments;
     match command {
-        Command::Serve(serving) => {
+        NdauthdCommand::Serve(serving) => {
             log_to_stderr(serving.log_format.into(), &serving.log);
-            let options = serve_options(place(&common, matches)?.made(&common)?, &common, &serving)?;
+            let options = serve_options(location(&common, matches)?.made(&common)?, &common, &serving)?;
             refuse_another_users(&options.database)?;
             let runtime = runtime()?;
             let served = runtime.block_on(serve(&options, |_| ()));
@@ -65,30 +58,30 @@ fn run(arguments: Arguments, matches: &ArgMatches, layer: &Layer) -> Result<(), 
             runtime.shutdown_background();
             served.map_err(|error| serve_failure(&error))
         }
-        Command::Dev(options) => dev::run(&common, &options),
-        Command::Config { command: Config::Example } => print(&configuration::example()),
-        Command::Config { command: Config::Show { format, serve: _ } } => {
-            configuration::show(layer, matches, &place(&common, matches)?, format)
+        NdauthdCommand::Dev(options) => dev::run(&common, &options),
+        NdauthdCommand::Config { command: NdauthdConfigCommand::Example } => print(&configuration::example()),
+        NdauthdCommand::Config { command: NdauthdConfigCommand::Show { format, serve: _ } } => {
+            configuration::show(layer, matches, &location(&common, matches)?, format)
         }
-        Command::Config { command: Config::Check(serving) } => {
-            let options = serve_options(place(&common, matches)?, &common, &serving)?;
+        NdauthdCommand::Config { command: NdauthdConfigCommand::Check(serving) } => {
+            let options = serve_options(location(&common, matches)?, &common, &serving)?;
             refuse_another_users(&options.database)?;
             let told = check_tls(&options).map_err(|error| serve_failure(&error))?;
             print(&format!("✓ the settings make sense; secrets travel {told}\n"))
         }
-        Command::Admin { format, command } => {
+        NdauthdCommand::Admin { format, command } => {
             log_to_stderr(LogFormat::Text, "warn");
-            let place = place(&common, matches)?.made(&common)?;
-            refuse_another_users(&place.database)?;
+            let location = location(&common, matches)?.made(&common)?;
+            refuse_another_users(&location.database)?;
             let public_url = common.public_url.unwrap_or_else(|| format!("http://{LISTEN}"));
-            runtime()?.block_on(admin::run(command, format, &place, &public_url))
+            runtime()?.block_on(admin::run(command, format, &location, &public_url))
         }
-        Command::Manual { man: Some(folder), .. } => {
+        NdauthdCommand::Manual { man: Some(folder), .. } => {
             let written = manual::write_pages(&arguments::command(&Layer::default()), &folder)?;
             print(&format!("{} pages written to {}\n", written.len(), folder.display()))
         }
-        Command::Manual { settings: true, .. } => print(&configuration::reference()),
-        Command::Manual { .. } => print(&manual::reference(&arguments::command(&Layer::default()))),
+        NdauthdCommand::Manual { settings: true, .. } => print(&configuration::reference()),
+        NdauthdCommand::Manual { .. } => print(&manual::reference(&arguments::command(&Layer::default()))),
     }
 }
 

@@ -53,10 +53,11 @@ pub enum TlsError {
 /// The certificate that is shown to whoever connects.
 pub(crate) struct Certificate {
     files: TlsFiles,
-    current: RwLock<Arc<Loaded>>,
+    current: RwLock<Arc<LoadedCertificate>>,
 }
 
-struct Loaded {
+/// A certificate and its key, as their files were last read.
+struct LoadedCertificate {
     key: Arc<CertifiedKey>,
     /// The bytes of both files, by which a change is noticed: links that are swapped keep their dates.
     bytes: (Vec<u8>, Vec<u8>),
@@ -64,7 +65,7 @@ struct Loaded {
 
 impl TlsFiles {
     /// Reads both files. Returns what is in them, and when the certificate ends, in seconds since 1970.
-    fn load(&self) -> Result<(Loaded, i64), TlsError> {
+    fn load(&self) -> Result<(LoadedCertificate, i64), TlsError> {
         let bytes = (read(&self.certificate)?, read(&self.key)?);
         let no_certificate = || TlsError::Content { path: self.certificate.clone(), what: "certificate" };
         let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(&bytes.0)
@@ -81,7 +82,7 @@ impl TlsFiles {
             .map_err(|_| TlsError::Content { path: self.key.clone(), what: "private key" })?;
         let key = CertifiedKey::from_der(chain, key, &provider())
             .map_err(|source| TlsError::Pair { files: self.clone(), source })?;
-        Ok((Loaded { key: Arc::new(key), bytes }, ends))
+        Ok((LoadedCertificate { key: Arc::new(key), bytes }, ends))
     }
 
     /// Whether both files can be used. Returns when the certificate ends, in seconds since 1970.
@@ -133,7 +134,7 @@ impl Certificate {
         }
     }
 
-    fn current(&self) -> Arc<Loaded> {
+    fn current(&self) -> Arc<LoadedCertificate> {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -8,20 +8,23 @@ use ndauth_terminal::{Failure, shown};
 use serde_json::json;
 use toml_edit::{DocumentMut, InlineTable, Item, Table, Value};
 
-use super::done::{CONSOLE, Done};
-use crate::arguments::Catalogue;
+use super::output::{AdminOutput, CONSOLE};
+use crate::arguments::AdminCatalogueCommand;
 use crate::report::authority_failure;
 
 /// Carries out a command, and says what it did.
-pub(super) async fn run(authority: &Authority, command: Catalogue) -> Result<Done, Failure> {
+pub(super) async fn run(
+    authority: &Authority,
+    command: AdminCatalogueCommand,
+) -> Result<AdminOutput, Failure> {
     match command {
-        Catalogue::Show => {
+        AdminCatalogueCommand::Show => {
             let catalogue = authority.list_permissions(CONSOLE).await;
             let document = catalogue.map_err(|error| authority_failure(&error))?.document();
             let json = json!({ "catalogue": document });
-            Ok(Done { text: text(&document), json, aside: None, failed: false })
+            Ok(AdminOutput { text: text(&document), json, aside: None, failed: false })
         }
-        Catalogue::Apply { file, dry_run } => {
+        AdminCatalogueCommand::Apply { file, dry_run } => {
             let document = read(&file)?;
             let applied = if dry_run {
                 authority.operator().try_catalogue(CONSOLE, &document).await
@@ -57,7 +60,7 @@ fn refused(file: &Path, error: &AuthorityError) -> Failure {
     }
 }
 
-fn done(done: &Changed<CatalogueApplied>, dry_run: bool) -> Done {
+fn done(done: &Changed<CatalogueApplied>, dry_run: bool) -> AdminOutput {
     let applied = &done.value;
     let mut text: String = applied.changes.iter().map(|change| format!("{change}\n")).collect();
     let count = applied.changes.len();
@@ -87,7 +90,7 @@ fn done(done: &Changed<CatalogueApplied>, dry_run: bool) -> Done {
         "tokens_gaining": applied.revived,
         "sequence": done.changed.then_some(done.sequence),
     });
-    Done { text, json, aside, failed: false }
+    AdminOutput { text, json, aside, failed: false }
 }
 
 /// The document as a person edits it: a line an action.

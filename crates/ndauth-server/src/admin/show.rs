@@ -7,14 +7,14 @@ use ndauth_terminal::{Failure, Rows, TokenShown, ago, expiry_json, minute};
 use serde_json::{Value, json};
 
 /// A table and the same as an object.
-type Shown = (String, Value);
+type TableAndJson = (String, Value);
 
 fn listed<const N: usize>(
     what: &str,
     titles: [&'static str; N],
     rows: Vec<[String; N]>,
     json: &[Value],
-) -> Shown {
+) -> TableAndJson {
     let total = rows.len();
     let text = format!("{}Total: {total} {what}(s)\n", Rows { titles, rows, last_width: 0 }.table());
     (text, json!({ format!("{what}s"): json, "total": total }))
@@ -44,7 +44,7 @@ pub(super) fn org_json(org: &Org) -> Value {
     })
 }
 
-pub(super) fn accounts(accounts: &[Account]) -> Shown {
+pub(super) fn accounts(accounts: &[Account]) -> TableAndJson {
     let row = |account: &Account| {
         [
             account.handle.to_string(),
@@ -64,7 +64,7 @@ pub(super) fn accounts(accounts: &[Account]) -> Shown {
     )
 }
 
-pub(super) fn orgs(orgs: &[OrgView]) -> Shown {
+pub(super) fn orgs(orgs: &[OrgView]) -> TableAndJson {
     let row = |view: &OrgView| {
         [
             view.org.slug.to_string(),
@@ -83,7 +83,7 @@ pub(super) fn orgs(orgs: &[OrgView]) -> Shown {
     listed("org", titles, orgs.iter().map(row).collect(), &orgs.iter().map(json).collect::<Vec<_>>())
 }
 
-pub(super) fn members(members: &[MemberView]) -> Shown {
+pub(super) fn members(members: &[MemberView]) -> TableAndJson {
     let row = |member: &MemberView| {
         [member.org.to_string(), member.account.to_string(), member.role.to_string(), member.since.date()]
     };
@@ -99,7 +99,7 @@ pub(super) fn members(members: &[MemberView]) -> Shown {
     listed("member", titles, members.iter().map(row).collect(), &members.iter().map(json).collect::<Vec<_>>())
 }
 
-pub(super) fn sessions(sessions: &AsOf<SessionView>) -> Shown {
+pub(super) fn sessions(sessions: &AsOf<SessionView>) -> TableAndJson {
     let status = |view: &SessionView| match view.session.revoked_at {
         Some(_) => "ended",
         None if view.session.expires_at.is_past(sessions.now) => "expired",
@@ -146,7 +146,7 @@ pub(super) fn sessions(sessions: &AsOf<SessionView>) -> Shown {
     )
 }
 
-pub(super) fn services(services: &AsOf<ServiceView>) -> Shown {
+pub(super) fn services(services: &AsOf<ServiceView>) -> TableAndJson {
     let secrets = |view: &ServiceView| -> Vec<(String, String)> {
         let shown = view.secrets.iter().map(|secret| {
             let told = match secret.state(services.now) {
@@ -197,7 +197,7 @@ pub(super) fn services(services: &AsOf<ServiceView>) -> Shown {
     )
 }
 
-pub(super) fn tokens(tokens: &AsOf<OwnedToken>) -> Result<Shown, Failure> {
+pub(super) fn tokens(tokens: &AsOf<OwnedToken>) -> Result<TableAndJson, Failure> {
     let mut rows = Vec::new();
     let mut json = Vec::new();
     for owned in &tokens.rows {

@@ -15,10 +15,10 @@ use ndauth_proto::{
 use tonic::{Request, Response, Status, async_trait};
 
 use super::fields::paged;
-use super::service::{Service, answer, taken};
+use super::service::{GrpcService, answer, taken};
 
 #[async_trait]
-impl AccountService for Service {
+impl AccountService for GrpcService {
     async fn who_am_i(&self, request: Request<WhoAmIRequest>) -> Result<Response<WhoAmIResponse>, Status> {
         answer(async {
             let (credential, _) = taken(request)?;

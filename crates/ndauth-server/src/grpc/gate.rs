@@ -29,8 +29,8 @@ use tonic::transport::server::TcpConnectInfo;
 use tower::Service as _;
 use tracing::Instrument;
 
-use super::service::{Lives, MAX_BATCH, MAX_REQUEST, Service, presented, presents, refused};
-use super::unary::{self, Answer, Intake, overloaded};
+use super::service::{GrpcService, Lives, MAX_BATCH, MAX_REQUEST, presented, presents, refused};
+use super::unary::{self, Intake, ResponseBody, overloaded};
 use crate::front::Received;
 use crate::http::{self, Peer};
 
@@ -38,7 +38,7 @@ use crate::http::{self, Peer};
 pub(crate) struct Gate {
     routes: Routes,
     pages: axum::Router,
-    service: Service,
+    service: GrpcService,
     /// Where the database's connections live.
     home: Handle,
     /// How many calls may be there.
@@ -89,9 +89,9 @@ pub(crate) struct Answering {
 /// The answer to a call.
 enum Reply {
     /// It is there; `None` once it was taken.
-    Now(Option<Response<Answer>>),
+    Now(Option<Response<ResponseBody>>),
     /// It will be.
-    Later(Pin<Box<dyn Future<Output = Response<Answer>> + Send>>),
+    Later(Pin<Box<dyn Future<Output = Response<ResponseBody>> + Send>>),
 }
 
 /// Until when a call must be answered.
@@ -118,7 +118,7 @@ impl Gate {
     pub(super) fn new(
         routes: Routes,
         pages: axum::Router,
-        service: Service,
+        service: GrpcService,
         patience: Duration,
     ) -> Arc<Gate> {
         Arc::new(Gate {
@@ -293,7 +293,7 @@ impl Gated {
         request: Request<Received>,
         streams: bool,
         span: tracing::Span,
-    ) -> Pin<Box<dyn Future<Output = Response<Answer>> + Send>> {
+    ) -> Pin<Box<dyn Future<Output = Response<ResponseBody>> + Send>> {
         let (gate, peer) = (Arc::clone(&self.gate), self.peer);
         Box::pin(async move {
             let (mut request, permit) = if streams {
@@ -321,10 +321,10 @@ impl Gated {
             match answer.await {
                 Ok(Ok(response)) if streams => {
                     let stopped = gate.service.stopped();
-                    response.map(|body| Answer::Endless(body, stopped))
+                    response.map(|body| ResponseBody::Endless(body, stopped))
                 }
                 Ok(Ok(response)) => match life.get() {
-                    Some(life) => response.map(|body| Answer::Told(body, *life)),
+                    Some(life) => response.map(|body| ResponseBody::Told(body, *life)),
                     None => tonics(response),
                 },
                 Ok(Err(never)) => match never {},
@@ -341,7 +341,7 @@ impl Gated {
         request: Request<Received>,
         name: &'static str,
         span: tracing::Span,
-    ) -> Pin<Box<dyn Future<Output = Response<Answer>> + Send>> {
+    ) -> Pin<Box<dyn Future<Output = Response<ResponseBody>> + Send>> {
         let (gate, peer) = (Arc::clone(&self.gate), self.peer);
         Box::pin(async move {
             let (mut request, permit) = match gate.take_in(request, http::MAX_BODY).await {
@@ -372,7 +372,7 @@ impl Gated {
 }
 
 impl Future for Answering {
-    type Output = Response<Answer>;
+    type Output = Response<ResponseBody>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let call = self.get_mut();
@@ -399,7 +399,7 @@ impl Future for Answering {
 
 impl Answering {
     /// Counts an answer, and signs it with the call's id.
-    fn end(&mut self, response: Response<Answer>) -> Response<Answer> {
+    fn end(&mut self, response: Response<ResponseBody>) -> Response<ResponseBody> {
         let elapsed = self.begun.elapsed().as_secs_f64();
         if self.page {
             self.count_page(&response, elapsed);
@@ -422,14 +422,14 @@ impl Answering {
     }
 
     /// Counts the answer of a page, by the status of HTTP.
-    fn count_page(&self, response: &Response<Answer>, elapsed: f64) {
+    fn count_page(&self, response: &Response<ResponseBody>, elapsed: f64) {
         let route = self.door.map_or("unknown", |door| door.rpc);
         let status = response.status().as_str().to_owned();
         metrics::counter!("ndauth_http_requests_total", "route" => route, "status" => status).increment(1);
         metrics::histogram!("ndauth_http_seconds", "route" => route).record(elapsed);
     }
 
-    fn sign(&mut self, mut response: Response<Answer>) -> Response<Answer> {
+    fn sign(&mut self, mut response: Response<ResponseBody>) -> Response<ResponseBody> {
         if let Some(id) = self.id.take() {
             response.headers_mut().insert(REQUEST_ID, id);
         }
@@ -474,7 +474,7 @@ async fn validate(
     credential: Credential,
     operation: Operation,
     body: Received,
-) -> Response<Answer> {
+) -> Response<ResponseBody> {
     let Gate { intake, service, .. } = &*gate;
     unary::response(match operation {
         Operation::ValidateTokens => match intake.read(body, MAX_BATCH).await {
@@ -492,8 +492,8 @@ async fn validate(
     })
 }
 
-fn tonics(response: Response<Body>) -> Response<Answer> {
-    response.map(Answer::Tonic)
+fn tonics(response: Response<Body>) -> Response<ResponseBody> {
+    response.map(ResponseBody::Tonic)
 }
 
 fn is_grpc<B>(request: &Request<B>) -> bool {
@@ -502,9 +502,9 @@ fn is_grpc<B>(request: &Request<B>) -> bool {
 }
 
 /// What there is not, or not by this method.
-fn unknown_page(allowed: &[&str]) -> Response<Answer> {
+fn unknown_page(allowed: &[&str]) -> Response<ResponseBody> {
     let text = "there is no such page: people sign in at `/sign-in`, and gRPC is spoken here, over HTTP/2\n";
-    let mut response = Response::new(Answer::Tonic(Body::new(text.to_owned())));
+    let mut response = Response::new(ResponseBody::Tonic(Body::new(text.to_owned())));
     *response.status_mut() = StatusCode::NOT_FOUND;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
     http::guard(response.headers_mut());

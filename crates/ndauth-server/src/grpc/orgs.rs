@@ -12,13 +12,13 @@ use ndauth_proto::{
 use tonic::{Request, Response, Status, async_trait};
 
 use super::fields::{display_name, handle, page, page_token, paged, token_id};
-use super::service::{Service, answer, taken};
+use super::service::{GrpcService, answer, taken};
 
 /// How many broken tokens are told of.
 const MOST_BROKEN: usize = 10_000;
 
 #[async_trait]
-impl OrgService for Service {
+impl OrgService for GrpcService {
     async fn create_org(
         &self,
         request: Request<v1::CreateOrgRequest>,

@@ -6,10 +6,10 @@ use ndauth_proto::v1::{ListPermissionsRequest, ListPermissionsResponse, Resource
 use tonic::{Request, Response, Status, async_trait};
 
 use super::fields::paged;
-use super::service::{Service, answer, taken};
+use super::service::{GrpcService, answer, taken};
 
 #[async_trait]
-impl PermissionService for Service {
+impl PermissionService for GrpcService {
     async fn list_permissions(
         &self,
         request: Request<ListPermissionsRequest>,

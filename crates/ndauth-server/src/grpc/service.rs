@@ -14,7 +14,7 @@ use tonic::{Request, Response, Status};
 
 /// What the services answer from.
 #[derive(Clone)]
-pub(super) struct Service {
+pub(super) struct GrpcService {
     pub(super) authority: Arc<Authority>,
     /// How many more may watch.
     pub(super) watchers: Arc<Semaphore>,
@@ -54,7 +54,7 @@ pub(super) type Stopped = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// What streams is cut so long after the server was told to stop: whoever watches its health hears that first.
 const FAREWELL: Duration = Duration::from_millis(500);
 
-impl Service {
+impl GrpcService {
     /// Resolves when what streams without an end is to end.
     pub(super) fn stopped(&self) -> Stopped {
         let mut stopped = self.stopped.clone();

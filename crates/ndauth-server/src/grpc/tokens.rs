@@ -14,13 +14,13 @@ use ndauth_proto::{
 use tonic::{Request, Response, Status, async_trait};
 
 use super::fields::{address_from_proto, created_before, label, optional, page_token, query, which, whose};
-use super::service::{Failed, Service, answer, taken};
+use super::service::{Failed, GrpcService, answer, taken};
 
 /// How many tokens in use are told of.
 const MOST_TOLD: usize = 1000;
 
 #[async_trait]
-impl TokenService for Service {
+impl TokenService for GrpcService {
     async fn create_token(
         &self,
         request: Request<v1::CreateTokenRequest>,

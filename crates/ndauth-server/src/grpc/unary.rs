@@ -23,7 +23,7 @@ use super::service::{Stopped, refused};
 use crate::front::Received;
 
 /// What is sent of an answer.
-pub(crate) enum Answer {
+pub(crate) enum ResponseBody {
     /// The one message, and behind it that all is well.
     Message(Option<Bytes>),
     /// That all is well.
@@ -156,19 +156,19 @@ impl Framed {
 }
 
 /// Makes a response of an answer.
-pub(super) fn response(answer: Result<Framed, Status>) -> Response<Answer> {
+pub(super) fn response(answer: Result<Framed, Status>) -> Response<ResponseBody> {
     let Framed(mut framed) = match answer {
         Ok(framed) => framed,
-        Err(status) => return status.into_http().map(Answer::Tonic),
+        Err(status) => return status.into_http().map(ResponseBody::Tonic),
     };
     let length = u32::try_from(framed.len() - HEAD).unwrap_or(u32::MAX);
     framed[1..HEAD].copy_from_slice(&length.to_be_bytes());
-    let mut response = Response::new(Answer::Message(Some(framed.into())));
+    let mut response = Response::new(ResponseBody::Message(Some(framed.into())));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
     response
 }
 
-impl Body for Answer {
+impl Body for ResponseBody {
     type Data = Bytes;
     type Error = Status;
 
@@ -178,23 +178,23 @@ impl Body for Answer {
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let answer = self.get_mut();
         match answer {
-            Answer::Message(message) => {
+            ResponseBody::Message(message) => {
                 let message = message.take().unwrap_or_default();
-                *answer = Answer::Well;
+                *answer = ResponseBody::Well;
                 Poll::Ready(Some(Ok(Frame::data(message))))
             }
-            Answer::Well => {
-                *answer = Answer::Over;
+            ResponseBody::Well => {
+                *answer = ResponseBody::Over;
                 let mut trailers = HeaderMap::with_capacity(1);
                 trailers.insert(HeaderName::from_static("grpc-status"), HeaderValue::from_static("0"));
                 Poll::Ready(Some(Ok(Frame::trailers(trailers))))
             }
-            Answer::Over => Poll::Ready(None),
-            Answer::Tonic(body) => Pin::new(body).poll_frame(context),
-            Answer::Endless(body, stopped) => match Pin::new(body).poll_frame(context) {
+            ResponseBody::Over => Poll::Ready(None),
+            ResponseBody::Tonic(body) => Pin::new(body).poll_frame(context),
+            ResponseBody::Endless(body, stopped) => match Pin::new(body).poll_frame(context) {
                 Poll::Pending => {
                     ready!(stopped.as_mut().poll(context));
-                    *answer = Answer::Over;
+                    *answer = ResponseBody::Over;
                     let problem = Problem::new(Reason::Unavailable, "the server stops: another goes on");
                     let (head, _) =
                         status_from_problem(&problem).into_http::<tonic::body::Body>().into_parts();
@@ -204,7 +204,7 @@ impl Body for Answer {
                 }
                 frame @ Poll::Ready(_) => frame,
             },
-            Answer::Told(body, life) => {
+            ResponseBody::Told(body, life) => {
                 let frame = ready!(Pin::new(body).poll_frame(context));
                 let frame = frame.map(|frame| {
                     frame.map(|mut frame| {
@@ -223,16 +223,20 @@ impl Body for Answer {
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Answer::Message(_) | Answer::Well => false,
-            Answer::Over => true,
-            Answer::Tonic(body) | Answer::Told(body, _) | Answer::Endless(body, _) => body.is_end_stream(),
+            ResponseBody::Message(_) | ResponseBody::Well => false,
+            ResponseBody::Over => true,
+            ResponseBody::Tonic(body) | ResponseBody::Told(body, _) | ResponseBody::Endless(body, _) => {
+                body.is_end_stream()
+            }
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Answer::Tonic(body) | Answer::Told(body, _) | Answer::Endless(body, _) => body.size_hint(),
-            Answer::Message(_) | Answer::Well | Answer::Over => SizeHint::default(),
+            ResponseBody::Tonic(body) | ResponseBody::Told(body, _) | ResponseBody::Endless(body, _) => {
+                body.size_hint()
+            }
+            ResponseBody::Message(_) | ResponseBody::Well | ResponseBody::Over => SizeHint::default(),
         }
     }
 }

@@ -15,7 +15,7 @@ use prost::Message;
 use tonic::Status;
 
 use crate::grpc::fields::address_from_proto;
-use crate::grpc::service::{Service, refused, status};
+use crate::grpc::service::{GrpcService, refused, status};
 use crate::grpc::unary::Framed;
 
 /// How many bytes an answer has, about.
@@ -25,7 +25,7 @@ const STATE: usize = 32;
 /// How many questions are answered at once.
 const MOST_QUESTIONS: usize = 1000;
 
-impl Service {
+impl GrpcService {
     /// Answers `ValidateToken`.
     pub(super) async fn validate_token(
         &self,

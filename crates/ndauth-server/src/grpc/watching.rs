@@ -17,7 +17,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming, async_trait};
 
 use crate::grpc::fields::address_from_proto;
-use crate::grpc::service::{Service, credential, refused, status};
+use crate::grpc::service::{GrpcService, credential, refused, status};
 use crate::grpc::unary::overloaded;
 
 /// How many services may watch at once.
@@ -30,7 +30,7 @@ const MOST_USES: usize = 1000;
 const PATIENCE: u32 = 10;
 
 /// One that watches, and what it is told through.
-struct Stream {
+struct WatcherStream {
     watcher: Watcher,
     /// The last probe that came.
     probe: u64,
@@ -40,7 +40,7 @@ struct Stream {
 }
 
 #[async_trait]
-impl WatchService for Service {
+impl WatchService for GrpcService {
     type WatchRevocationsStream = ReceiverStream<Result<WatchRevocationsResponse, Status>>;
 
     async fn watch_revocations(
@@ -61,7 +61,7 @@ impl WatchService for Service {
             watcher.go_on_from(heard).await.map_err(|error| status(&error))?;
         }
         let (tell, told) = mpsc::channel(WAITING);
-        let mut stream = Stream { watcher, probe: 0, tell, bound: self.authority.bound() };
+        let mut stream = WatcherStream { watcher, probe: 0, tell, bound: self.authority.bound() };
         stream.hear(&first)?;
         stream.tell_news(true).await?;
         let mut stopped = self.stopped.clone();
@@ -83,7 +83,7 @@ impl WatchService for Service {
     }
 }
 
-impl Stream {
+impl WatcherStream {
     /// Tells what happens, until the client goes.
     async fn run(&mut self, mut requests: Streaming<WatchRevocationsRequest>) -> Result<(), Status> {
         loop {

@@ -11,19 +11,19 @@ use axum::response::Response;
 use ndauth_authority::{CodeAsked, Visit};
 use ndauth_core::{Challenge, DisplayName};
 
-use super::asked::{Asked, is_over};
 use super::device::decision;
 use super::fields::{Fields, query};
 use super::links::sign_in;
 use super::pages::{self, POLICY, go, page};
-use super::problem::{Fault, Told, plain};
-use super::sign_in::Answer;
+use super::problem::{OAuthError, PageError, plain};
+use super::request::{VisitorRequest, is_over};
+use super::sign_in::PageResult;
 use super::site::{CLIENT, Site};
 use super::token::{device_name, whole};
 
-/// What a program asks a person for.
+/// A program's request that its person let it in (RFC 6749, section 4.1.1).
 #[derive(Debug)]
-pub(super) struct Asking {
+pub(super) struct AuthorizationRequest {
     redirect: Redirect,
     state: String,
     challenge: Challenge,
@@ -83,9 +83,9 @@ impl Redirect {
     }
 }
 
-impl Asking {
-    /// Reads what was asked.
-    pub(super) fn read(fields: &Fields) -> Result<Asking, Misasked> {
+impl AuthorizationRequest {
+    /// Reads the request.
+    pub(super) fn read(fields: &Fields) -> Result<AuthorizationRequest, Misasked> {
         let here = |why: &str| Err(Misasked::Here(why.to_owned()));
         if ["client_id", "redirect_uri"].iter().any(|name| fields.repeats(name)) {
             return here("It says more than once who it is, or where the answer is to go.");
@@ -100,19 +100,24 @@ impl Asking {
             );
         };
         let state = fields.get("state").filter(|_| !fields.repeats("state"));
-        Asking::read_trusted(fields, redirect.clone()).map_err(|Fault { error, description, .. }| {
-            Misasked::Back { redirect, state: state.map(str::to_owned), error, description }
-        })
+        AuthorizationRequest::read_trusted(fields, redirect.clone()).map_err(
+            |OAuthError { error, description, .. }| Misasked::Back {
+                redirect,
+                state: state.map(str::to_owned),
+                error,
+                description,
+            },
+        )
     }
 
-    fn read_trusted(fields: &Fields, redirect: Redirect) -> Result<Asking, Fault> {
-        let wrong = |why: &str| Err(Fault::request(why));
+    fn read_trusted(fields: &Fields, redirect: Redirect) -> Result<AuthorizationRequest, OAuthError> {
+        let wrong = |why: &str| Err(OAuthError::request(why));
         if let Some(name) = fields.repeated() {
-            return Err(Fault::request(format!("{name} is there more than once")));
+            return Err(OAuthError::request(format!("{name} is there more than once")));
         }
         match fields.get("response_type") {
             Some("code") => {}
-            Some(_) => return Err(Fault::new("unsupported_response_type", "response_type is not code")),
+            Some(_) => return Err(OAuthError::new("unsupported_response_type", "response_type is not code")),
             None => return wrong("response_type is missing"),
         }
         if fields.get("response_mode").is_some_and(|mode| mode != "query") {
@@ -141,7 +146,7 @@ impl Asking {
         };
         whole(fields)?;
         let device = device_name(fields)?;
-        Ok(Asking { redirect, state: state.to_owned(), challenge, max_age, login, device })
+        Ok(AuthorizationRequest { redirect, state: state.to_owned(), challenge, max_age, login, device })
     }
 
     /// Whether whoever is signed in proved who they are, and not too long ago; `looking` is added to that.
@@ -180,11 +185,11 @@ impl Asking {
 }
 
 impl Misasked {
-    fn answer(self, site: &Site) -> Answer {
+    fn answer(self, site: &Site) -> PageResult {
         match self {
             Misasked::Here(why) => {
                 let title = "This does not come from a program that is known";
-                Err(Told::new(StatusCode::BAD_REQUEST, title, why))
+                Err(PageError::new(StatusCode::BAD_REQUEST, title, why))
             }
             Misasked::Back { redirect, state, error, description } => {
                 let description = plain(&description);
@@ -196,41 +201,43 @@ impl Misasked {
 }
 
 /// Asks the person.
-pub(super) async fn show(State(site): State<Arc<Site>>, asked: Asked) -> Answer {
-    let asking = match Asking::read(&asked.raw_query()) {
-        Ok(asking) => asking,
+pub(super) async fn show(State(site): State<Arc<Site>>, request: VisitorRequest) -> PageResult {
+    let authorization = match AuthorizationRequest::read(&request.raw_query()) {
+        Ok(authorization) => authorization,
         Err(misasked) => return misasked.answer(&site),
     };
-    let visit = asked.visit(&site).await?.filter(|(_, visit)| asking.is_proved(visit, Duration::ZERO));
-    let Some((_, visit)) = visit else { return Ok(go(&asking.sign_in())) };
-    let shown = pages::Consent {
+    let visit =
+        request.visit(&site).await?.filter(|(_, visit)| authorization.is_proved(visit, Duration::ZERO));
+    let Some((_, visit)) = visit else { return Ok(go(&authorization.sign_in())) };
+    let shown = pages::ConsentPage {
         client: CLIENT,
-        device: asking.device.as_ref().map(DisplayName::as_str),
+        device: authorization.device.as_ref().map(DisplayName::as_str),
         handle: visit.account.handle.as_str(),
         email: visit.account.email.as_str(),
-        address: &asked.visitor.address.map_or("an unknown address".to_owned(), |at| at.to_string()),
-        other: &asking.sign_in(),
-        fields: &asking.fields(false),
+        address: &request.visitor.address.map_or("an unknown address".to_owned(), |at| at.to_string()),
+        other: &authorization.sign_in(),
+        fields: &authorization.fields(false),
     };
     let mut response = page(StatusCode::OK, &shown);
     // Browsers look at where a form's answer leads, too.
-    let policy =
-        POLICY.replace("form-action 'self'", &format!("form-action 'self' {}", asking.redirect.source));
+    let policy = POLICY
+        .replace("form-action 'self'", &format!("form-action 'self' {}", authorization.redirect.source));
     let policy = HeaderValue::try_from(policy).expect("a port is digits, and the rest is ASCII");
     response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
     Ok(response)
 }
 
 /// Does what the person decided.
-pub(super) async fn decide(State(site): State<Arc<Site>>, asked: Asked) -> Answer {
-    let fields = asked.raw_form();
-    let asking = match Asking::read(&fields) {
-        Ok(asking) => asking,
+pub(super) async fn decide(State(site): State<Arc<Site>>, request: VisitorRequest) -> PageResult {
+    let fields = request.raw_form();
+    let authorization = match AuthorizationRequest::read(&fields) {
+        Ok(authorization) => authorization,
         Err(misasked) => return misasked.answer(&site),
     };
-    let visit = asked.visit(&site).await?.filter(|(_, visit)| asking.is_proved(visit, LOOKING));
-    let Some((cookie, _)) = visit else { return Ok(go(&asking.sign_in())) };
-    let back = |fields: &[(&str, &str)]| asking.redirect.back(&site, Some(&asking.state), fields);
+    let visit = request.visit(&site).await?.filter(|(_, visit)| authorization.is_proved(visit, LOOKING));
+    let Some((cookie, _)) = visit else { return Ok(go(&authorization.sign_in())) };
+    let back =
+        |fields: &[(&str, &str)]| authorization.redirect.back(&site, Some(&authorization.state), fields);
     if !decision(&fields)? {
         return Ok(back(&[
             ("error", "access_denied"),
@@ -238,14 +245,14 @@ pub(super) async fn decide(State(site): State<Arc<Site>>, asked: Asked) -> Answe
         ]));
     }
     let code = CodeAsked {
-        redirect_uri: asking.redirect.text.clone(),
-        challenge: asking.challenge,
-        device: asking.device.clone(),
-        from: asked.visitor.address,
+        redirect_uri: authorization.redirect.text.clone(),
+        challenge: authorization.challenge,
+        device: authorization.device.clone(),
+        from: request.visitor.address,
     };
-    match site.authority.logins().grant_code(&cookie, &asked.visitor, &code).await {
+    match site.authority.logins().grant_code(&cookie, &request.visitor, &code).await {
         Ok(code) => Ok(back(&[("code", code.expose())])),
-        Err(error) if is_over(&error) => Ok(go(&asking.sign_in())),
+        Err(error) if is_over(&error) => Ok(go(&authorization.sign_in())),
         Err(error) => Err(error.into()),
     }
 }

@@ -8,33 +8,33 @@ use axum::http::StatusCode;
 use ndauth_authority::{AuthorityError, DeviceAsked, Visit};
 use ndauth_core::{DisplayName, UserCode};
 
-use super::asked::Asked;
 use super::fields::Fields;
 use super::links::{ago, sign_in};
 use super::pages::{self, go, page};
-use super::problem::{Told, retry_after};
-use super::sign_in::Answer;
+use super::problem::{PageError, retry_after};
+use super::request::VisitorRequest;
+use super::sign_in::PageResult;
 use super::site::Site;
 
-pub(super) async fn show(State(site): State<Arc<Site>>, asked: Asked) -> Answer {
+pub(super) async fn show(State(site): State<Arc<Site>>, request: VisitorRequest) -> PageResult {
     offered(&site)?;
-    let Some((_, visit)) = asked.visit(&site).await? else { return Ok(go(&sign_in("/device"))) };
-    let shown = pages::Device { handle: visit.account.handle.as_str(), user_code: "", wrong: None };
+    let Some((_, visit)) = request.visit(&site).await? else { return Ok(go(&sign_in("/device"))) };
+    let shown = pages::DevicePage { handle: visit.account.handle.as_str(), user_code: "", wrong: None };
     Ok(page(StatusCode::OK, &shown))
 }
 
 /// Shows which device waits with a code.
-pub(super) async fn look(State(site): State<Arc<Site>>, asked: Asked) -> Answer {
+pub(super) async fn look(State(site): State<Arc<Site>>, request: VisitorRequest) -> PageResult {
     offered(&site)?;
-    let Some((cookie, visit)) = asked.visit(&site).await? else { return Ok(go(&sign_in("/device"))) };
-    let fields = asked.form()?;
+    let Some((cookie, visit)) = request.visit(&site).await? else { return Ok(go(&sign_in("/device"))) };
+    let fields = request.form()?;
     let typed = fields.text("user_code");
-    let waits = match site.authority.logins().asked_by_device(&cookie, &asked.visitor, typed).await {
+    let waits = match site.authority.logins().asked_by_device(&cookie, &request.visitor, typed).await {
         Ok(waits) => waits,
         Err(error) => return again(&visit, typed, error),
     };
     let DeviceAsked { device, address, asked_at, now } = waits;
-    let shown = pages::DeviceDecision {
+    let shown = pages::DeviceDecisionPage {
         device: device.as_ref().map(DisplayName::as_str),
         address: &address.map_or("an unknown address".to_owned(), |address| address.to_string()),
         ago: &ago(now.since(asked_at)),
@@ -45,61 +45,64 @@ pub(super) async fn look(State(site): State<Arc<Site>>, asked: Asked) -> Answer 
     Ok(page(StatusCode::OK, &shown))
 }
 
-pub(super) async fn decide(State(site): State<Arc<Site>>, asked: Asked) -> Answer {
+pub(super) async fn decide(State(site): State<Arc<Site>>, request: VisitorRequest) -> PageResult {
     offered(&site)?;
-    let Some((cookie, visit)) = asked.visit(&site).await? else { return Ok(go(&sign_in("/device"))) };
-    let fields = asked.form()?;
+    let Some((cookie, visit)) = request.visit(&site).await? else { return Ok(go(&sign_in("/device"))) };
+    let fields = request.form()?;
     let allow = decision(&fields)?;
     let typed = fields.text("user_code");
-    match site.authority.logins().decide_device(&cookie, &asked.visitor, typed, allow).await {
+    match site.authority.logins().decide_device(&cookie, &request.visitor, typed, allow).await {
         Ok(()) if allow => {
             let text = "The device is signed in as you. You may close this page and go on there.";
-            Ok(page(StatusCode::OK, &pages::Done { title: "Done", text }))
+            Ok(page(StatusCode::OK, &pages::DonePage { title: "Done", text }))
         }
         Ok(()) => {
             let text = "The device was not let in. If you did not start this yourself, somebody may have tried to sign \
                         in as you. They did not get in.";
-            Ok(page(StatusCode::OK, &pages::Done { title: "Denied", text }))
+            Ok(page(StatusCode::OK, &pages::DonePage { title: "Denied", text }))
         }
         Err(error) => again(&visit, typed, error),
     }
 }
 
 /// What a person pressed.
-pub(super) fn decision(fields: &Fields) -> Result<bool, Told> {
+pub(super) fn decision(fields: &Fields) -> Result<bool, PageError> {
     match fields.text("decision") {
         "allow" => Ok(true),
         "deny" => Ok(false),
-        _ => Err(Told::bad("Press either “Allow” or “Deny”.")),
+        _ => Err(PageError::bad("Press either “Allow” or “Deny”.")),
     }
 }
 
-fn offered(site: &Site) -> Result<(), Told> {
+fn offered(site: &Site) -> Result<(), PageError> {
     if site.device {
         return Ok(());
     }
     let text = "Devices are not let in by codes on this server. Sign in with a browser on the device itself.";
-    Err(Told::new(StatusCode::NOT_FOUND, "Not offered here", text))
+    Err(PageError::new(StatusCode::NOT_FOUND, "Not offered here", text))
 }
 
 /// Has the code typed again, where that may help.
-fn again(visit: &Visit, typed: &str, error: AuthorityError) -> Answer {
+fn again(visit: &Visit, typed: &str, error: AuthorityError) -> PageResult {
     let told = match error {
-        AuthorityError::NotFound { .. } => Told::new(
+        AuthorityError::NotFound { .. } => PageError::new(
             StatusCode::NOT_FOUND,
             "",
             "No device waits with this code. Type it again as the device shows it. If it is more than ten minutes old, \
              begin again on the device.",
         ),
         AuthorityError::Invalid { field: "user_code", .. } => {
-            Told::bad("A code has eight letters, such as BCDF-GHJK. Type it as the device shows it.")
+            PageError::bad("A code has eight letters, such as BCDF-GHJK. Type it as the device shows it.")
         }
-        error @ AuthorityError::TooManyTries { .. } => Told::from(error),
+        error @ AuthorityError::TooManyTries { .. } => PageError::from(error),
         error => return Err(error.into()),
     };
     // What a stranger could have somebody send is not shown again at any length.
     let typed: &str = if typed.len() <= 20 { typed } else { "" };
-    let shown =
-        pages::Device { handle: visit.account.handle.as_str(), user_code: typed, wrong: Some(&told.text) };
+    let shown = pages::DevicePage {
+        handle: visit.account.handle.as_str(),
+        user_code: typed,
+        wrong: Some(&told.text),
+    };
     Ok(retry_after(page(told.status, &shown), told.retry))
 }

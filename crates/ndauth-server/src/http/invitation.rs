@@ -6,34 +6,34 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use ndauth_authority::AuthorityError;
 
-use super::asked::Asked;
 use super::pages::{self, go_with, page};
 use super::problem::sentence;
-use super::sign_in::Answer;
+use super::request::VisitorRequest;
+use super::sign_in::PageResult;
 use super::site::Site;
 
-pub(super) async fn show(State(site): State<Arc<Site>>, asked: Asked) -> Answer {
-    let fields = asked.query()?;
+pub(super) async fn show(State(site): State<Arc<Site>>, request: VisitorRequest) -> PageResult {
+    let fields = request.query()?;
     let code = fields.text("code");
     let account = site.authority.logins().whose_link(code).await?;
-    Ok(page(StatusCode::OK, &pages::Invitation { handle: account.handle.as_str(), code, wrong: None }))
+    Ok(page(StatusCode::OK, &pages::InvitationPage { handle: account.handle.as_str(), code, wrong: None }))
 }
 
-pub(super) async fn accept(State(site): State<Arc<Site>>, asked: Asked) -> Answer {
-    let fields = asked.form()?;
+pub(super) async fn accept(State(site): State<Arc<Site>>, request: VisitorRequest) -> PageResult {
+    let fields = request.form()?;
     let (code, password) = (fields.text("code"), fields.text("password"));
     let account = site.authority.logins().whose_link(code).await?;
     let again = |why: &str| {
-        let shown = pages::Invitation { handle: account.handle.as_str(), code, wrong: Some(why) };
+        let shown = pages::InvitationPage { handle: account.handle.as_str(), code, wrong: Some(why) };
         Ok(page(StatusCode::BAD_REQUEST, &shown))
     };
     if password != fields.text("password_again") {
         return again("The two passwords are not the same. Type both again.");
     }
-    match site.authority.logins().accept_invitation(code, password, &asked.visitor).await {
+    match site.authority.logins().accept_invitation(code, password, &request.visitor).await {
         Ok(signed_in) => {
             // Who was signed in here is not any more.
-            if let Some(before) = &asked.cookie {
+            if let Some(before) = &request.cookie {
                 site.authority.logins().sign_out_here(before).await?;
             }
             Ok(go_with("/", site.set_cookie(Some(&signed_in.secret))))

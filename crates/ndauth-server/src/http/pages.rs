@@ -12,7 +12,7 @@ pub(super) const POLICY: &str = "default-src 'none'; style-src 'self'; form-acti
 /// Where a person signs in.
 #[derive(Template)]
 #[template(path = "sign_in.html")]
-pub(super) struct SignIn<'a> {
+pub(super) struct SignInPage<'a> {
     /// Where to go then.
     pub(super) to: &'a str,
     pub(super) name: &'a str,
@@ -25,7 +25,7 @@ pub(super) struct SignIn<'a> {
 /// What a link asks before it lets somebody in.
 #[derive(Template)]
 #[template(path = "link.html")]
-pub(super) struct Link<'a> {
+pub(super) struct LinkPage<'a> {
     pub(super) handle: &'a str,
     /// Who is signed in here.
     pub(super) instead_of: Option<&'a str>,
@@ -36,7 +36,7 @@ pub(super) struct Link<'a> {
 /// Where a person sets a password.
 #[derive(Template)]
 #[template(path = "invitation.html")]
-pub(super) struct Invitation<'a> {
+pub(super) struct InvitationPage<'a> {
     pub(super) handle: &'a str,
     pub(super) code: &'a str,
     pub(super) wrong: Option<&'a str>,
@@ -45,7 +45,7 @@ pub(super) struct Invitation<'a> {
 /// What is asked before a client is let in.
 #[derive(Template)]
 #[template(path = "consent.html")]
-pub(super) struct Consent<'a> {
+pub(super) struct ConsentPage<'a> {
     pub(super) client: &'a str,
     pub(super) device: Option<&'a str>,
     pub(super) handle: &'a str,
@@ -60,7 +60,7 @@ pub(super) struct Consent<'a> {
 /// Where a person types the code that a device shows.
 #[derive(Template)]
 #[template(path = "device.html")]
-pub(super) struct Device<'a> {
+pub(super) struct DevicePage<'a> {
     pub(super) handle: &'a str,
     pub(super) user_code: &'a str,
     pub(super) wrong: Option<&'a str>,
@@ -69,7 +69,7 @@ pub(super) struct Device<'a> {
 /// What is asked before a device is let in.
 #[derive(Template)]
 #[template(path = "device_decision.html")]
-pub(super) struct DeviceDecision<'a> {
+pub(super) struct DeviceDecisionPage<'a> {
     pub(super) device: Option<&'a str>,
     pub(super) address: &'a str,
     pub(super) ago: &'a str,
@@ -81,7 +81,7 @@ pub(super) struct DeviceDecision<'a> {
 /// That it is done.
 #[derive(Template)]
 #[template(path = "done.html")]
-pub(super) struct Done<'a> {
+pub(super) struct DonePage<'a> {
     pub(super) title: &'a str,
     pub(super) text: &'a str,
 }
@@ -89,7 +89,7 @@ pub(super) struct Done<'a> {
 /// Who is signed in.
 #[derive(Template)]
 #[template(path = "home.html")]
-pub(super) struct Home<'a> {
+pub(super) struct HomePage<'a> {
     pub(super) handle: &'a str,
     pub(super) email: &'a str,
     /// Since when, and until when at most.
@@ -101,12 +101,12 @@ pub(super) struct Home<'a> {
 /// That nobody is signed in any more.
 #[derive(Template)]
 #[template(path = "signed_out.html")]
-pub(super) struct SignedOut;
+pub(super) struct SignedOutPage;
 
 /// What went wrong.
 #[derive(Template)]
 #[template(path = "problem.html")]
-pub(super) struct Problem<'a> {
+pub(super) struct ProblemPage<'a> {
     pub(super) title: &'a str,
     pub(super) text: &'a str,
 }

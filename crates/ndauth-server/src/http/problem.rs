@@ -13,18 +13,18 @@ use serde_json::json;
 use super::fields::Repeated;
 use super::pages::{self, page};
 
-/// The kind of client that asks along a route.
+/// The kind of client that sends requests along a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Asker {
+pub(super) enum ClientKind {
     /// A browser. What another site lets it send is refused.
     Person,
     /// A program, which shows what it asks with.
     Program,
 }
 
-/// What a person is told.
+/// What went wrong, as a person is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Told {
+pub(super) struct PageError {
     pub(super) status: StatusCode,
     pub(super) title: &'static str,
     /// In whole sentences.
@@ -33,9 +33,9 @@ pub(super) struct Told {
     pub(super) retry: Option<Duration>,
 }
 
-/// What a program is told (RFC 6749, section 5.2).
+/// What went wrong, as a program is told (RFC 6749, section 5.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Fault {
+pub(super) struct OAuthError {
     pub(super) status: StatusCode,
     pub(super) error: &'static str,
     pub(super) description: String,
@@ -47,27 +47,27 @@ pub(super) struct Fault {
 /// Where nothing was decided, neither answer may be read from that.
 const UNDECIDED: &str = "This says neither yes nor no. Try again in a moment.";
 
-impl Told {
-    pub(super) fn new(status: StatusCode, title: &'static str, text: impl Into<String>) -> Told {
-        Told { status, title, text: text.into(), retry: None }
+impl PageError {
+    pub(super) fn new(status: StatusCode, title: &'static str, text: impl Into<String>) -> PageError {
+        PageError { status, title, text: text.into(), retry: None }
     }
 
     /// What was asked makes no sense.
-    pub(super) fn bad(text: impl Into<String>) -> Told {
-        Told::new(StatusCode::BAD_REQUEST, "That did not work", text)
+    pub(super) fn bad(text: impl Into<String>) -> PageError {
+        PageError::new(StatusCode::BAD_REQUEST, "That did not work", text)
     }
 }
 
 /// A field was sent more than once.
-pub(super) fn repeated(name: &str) -> Told {
-    Told::bad(format!("“{}” was sent more than once.", shown(name)))
+pub(super) fn repeated(name: &str) -> PageError {
+    PageError::bad(format!("“{}” was sent more than once.", shown(name)))
 }
 
 /// Another site had a browser send it.
-pub(super) fn from_elsewhere() -> Told {
+pub(super) fn from_elsewhere() -> PageError {
     let text =
         "Another site had your browser send this, and nothing was done. Begin again on a page of this one.";
-    Told::new(StatusCode::FORBIDDEN, "Refused", text)
+    PageError::new(StatusCode::FORBIDDEN, "Refused", text)
 }
 
 /// What is ndauth's own fault is logged, once; what is shed is counted.
@@ -86,30 +86,30 @@ fn shed(problem: &Problem) {
     }
 }
 
-impl From<AuthorityError> for Told {
-    fn from(error: AuthorityError) -> Told {
+impl From<AuthorityError> for PageError {
+    fn from(error: AuthorityError) -> PageError {
         let problem = note(&error);
         match error {
-            AuthorityError::SignInRefused => Told::new(
+            AuthorityError::SignInRefused => PageError::new(
                 StatusCode::FORBIDDEN,
                 "Not signed in",
                 "The name or the password is wrong. Type both again.",
             ),
-            AuthorityError::TooManyTries { after } => Told {
+            AuthorityError::TooManyTries { after } => PageError {
                 retry: Some(after),
-                ..Told::new(
+                ..PageError::new(
                     StatusCode::TOO_MANY_REQUESTS,
                     "Too many tries",
                     format!("That was tried too often. Try again in {}.", lasting(after)),
                 )
             },
-            AuthorityError::LinkSpent => Told::new(
+            AuthorityError::LinkSpent => PageError::new(
                 StatusCode::GONE,
                 "This link does not work any more",
                 "It was used, or it is too old. Ask whoever runs this server for another.",
             ),
-            AuthorityError::Invalid { why, .. } => Told::bad(sentence(&why)),
-            _ => Told::from(&problem),
+            AuthorityError::Invalid { why, .. } => PageError::bad(sentence(&why)),
+            _ => PageError::from(&problem),
         }
     }
 }
@@ -119,8 +119,8 @@ fn class(problem: &Problem) -> Class {
     if problem.reason == Reason::Overloaded { Class::Undecided } else { problem.class() }
 }
 
-impl From<&Problem> for Told {
-    fn from(problem: &Problem) -> Told {
+impl From<&Problem> for PageError {
+    fn from(problem: &Problem) -> PageError {
         let class = class(problem);
         let (status, title) = match (problem.reason, class) {
             (Reason::RequestTooLarge, _) => (StatusCode::PAYLOAD_TOO_LARGE, "That is too much"),
@@ -144,43 +144,47 @@ impl From<&Problem> for Told {
             _ => sentence(&problem.message),
         };
         let retry = (class == Class::Undecided).then_some(Duration::from_secs(1));
-        Told { status, title, text, retry }
+        PageError { status, title, text, retry }
     }
 }
 
-impl IntoResponse for Told {
+impl IntoResponse for PageError {
     fn into_response(self) -> Response {
-        let Told { status, title, text, retry } = self;
-        retry_after(page(status, &pages::Problem { title, text: &text }), retry)
+        let PageError { status, title, text, retry } = self;
+        retry_after(page(status, &pages::ProblemPage { title, text: &text }), retry)
     }
 }
 
-impl Fault {
-    pub(super) fn new(error: &'static str, description: impl Into<String>) -> Fault {
+impl OAuthError {
+    pub(super) fn new(error: &'static str, description: impl Into<String>) -> OAuthError {
         let description = description.into();
-        Fault { status: StatusCode::BAD_REQUEST, error, description, retry: None, challenge: false }
+        OAuthError { status: StatusCode::BAD_REQUEST, error, description, retry: None, challenge: false }
     }
 
-    pub(super) fn request(description: impl Into<String>) -> Fault {
-        Fault::new("invalid_request", description)
+    pub(super) fn request(description: impl Into<String>) -> OAuthError {
+        OAuthError::new("invalid_request", description)
     }
 
     /// A client that there is not, or that is not what it says.
-    pub(super) fn client(description: &str, challenge: bool) -> Fault {
-        Fault { status: StatusCode::UNAUTHORIZED, challenge, ..Fault::new("invalid_client", description) }
+    pub(super) fn client(description: &str, challenge: bool) -> OAuthError {
+        OAuthError {
+            status: StatusCode::UNAUTHORIZED,
+            challenge,
+            ..OAuthError::new("invalid_client", description)
+        }
     }
 }
 
-impl From<Repeated> for Fault {
-    fn from(Repeated(name): Repeated) -> Fault {
-        Fault::request(format!("{name} is there more than once"))
+impl From<Repeated> for OAuthError {
+    fn from(Repeated(name): Repeated) -> OAuthError {
+        OAuthError::request(format!("{name} is there more than once"))
     }
 }
 
-impl From<GrantError> for Fault {
-    fn from(error: GrantError) -> Fault {
+impl From<GrantError> for OAuthError {
+    fn from(error: GrantError) -> OAuthError {
         let code = match error {
-            GrantError::Failed(error) => return Fault::from(error),
+            GrantError::Failed(error) => return OAuthError::from(error),
             GrantError::InvalidGrant(_) => "invalid_grant",
             GrantError::Pending => "authorization_pending",
             GrantError::SlowDown => "slow_down",
@@ -190,27 +194,27 @@ impl From<GrantError> for Fault {
             GrantError::InvalidTarget(_) => "invalid_target",
             GrantError::NotOffered => "unauthorized_client",
         };
-        Fault::new(code, error.to_string())
+        OAuthError::new(code, error.to_string())
     }
 }
 
-impl From<AuthorityError> for Fault {
-    fn from(error: AuthorityError) -> Fault {
+impl From<AuthorityError> for OAuthError {
+    fn from(error: AuthorityError) -> OAuthError {
         let problem = note(&error);
         match error {
-            AuthorityError::TooManyTries { after } => Fault {
+            AuthorityError::TooManyTries { after } => OAuthError {
                 status: StatusCode::TOO_MANY_REQUESTS,
                 retry: Some(after),
-                ..Fault::new("slow_down", problem.message)
+                ..OAuthError::new("slow_down", problem.message)
             },
-            _ => Fault::from(&problem),
+            _ => OAuthError::from(&problem),
         }
     }
 }
 
-impl From<&Problem> for Fault {
-    fn from(problem: &Problem) -> Fault {
-        let Told { status, retry, .. } = Told::from(problem);
+impl From<&Problem> for OAuthError {
+    fn from(problem: &Problem) -> OAuthError {
+        let PageError { status, retry, .. } = PageError::from(problem);
         let (status, error) = match class(problem) {
             Class::Undecided => (status, "temporarily_unavailable"),
             Class::Internal | Class::Unconfirmed => (status, "server_error"),
@@ -222,11 +226,11 @@ impl From<&Problem> for Fault {
             | Class::Precondition
             | Class::Unimplemented => (status, "invalid_request"),
         };
-        Fault { status, retry, ..Fault::new(error, problem.message.clone()) }
+        OAuthError { status, retry, ..OAuthError::new(error, problem.message.clone()) }
     }
 }
 
-impl IntoResponse for Fault {
+impl IntoResponse for OAuthError {
     fn into_response(self) -> Response {
         let body = json!({ "error": self.error, "error_description": plain(&self.description) });
         let mut response = told_in_json(self.status, &body);
@@ -249,11 +253,11 @@ pub(super) fn told_in_json(status: StatusCode, body: &serde_json::Value) -> Resp
 }
 
 /// The answer to a request that did not come as far as its handler.
-pub(super) fn refused(asker: Asker, problem: &Problem) -> Response {
+pub(super) fn refused(client: ClientKind, problem: &Problem) -> Response {
     shed(problem);
-    match asker {
-        Asker::Person => Told::from(problem).into_response(),
-        Asker::Program => Fault::from(problem).into_response(),
+    match client {
+        ClientKind::Person => PageError::from(problem).into_response(),
+        ClientKind::Program => OAuthError::from(problem).into_response(),
     }
 }
 

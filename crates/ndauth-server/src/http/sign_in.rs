@@ -7,32 +7,32 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use ndauth_authority::AuthorityError;
 
-use super::asked::Asked;
 use super::links::after_sign_in;
 use super::pages::{self, go_with, page};
-use super::problem::{Told, retry_after};
+use super::problem::{PageError, retry_after};
+use super::request::VisitorRequest;
 use super::site::Site;
 
 /// What a page answers.
-pub(super) type Answer = Result<Response, Told>;
+pub(super) type PageResult = Result<Response, PageError>;
 
-pub(super) async fn show(State(site): State<Arc<Site>>, asked: Asked) -> Answer {
-    let fields = asked.query()?;
-    let visit = asked.visit(&site).await?;
+pub(super) async fn show(State(site): State<Arc<Site>>, request: VisitorRequest) -> PageResult {
+    let fields = request.query()?;
+    let visit = request.visit(&site).await?;
     let name = visit.as_ref().map_or("", |(_, visit)| visit.account.handle.as_str());
     let to = after_sign_in(fields.text("to"));
-    Ok(page(StatusCode::OK, &pages::SignIn { to, name, wrong: None, again: visit.is_some() }))
+    Ok(page(StatusCode::OK, &pages::SignInPage { to, name, wrong: None, again: visit.is_some() }))
 }
 
-pub(super) async fn sign_in(State(site): State<Arc<Site>>, asked: Asked) -> Answer {
-    let fields = asked.form()?;
+pub(super) async fn sign_in(State(site): State<Arc<Site>>, request: VisitorRequest) -> PageResult {
+    let fields = request.form()?;
     let (name, password) = (fields.text("name").trim(), fields.text("password"));
     let to = after_sign_in(fields.text("to"));
-    match site.authority.logins().sign_in(name, password, &asked.visitor, asked.cookie.as_ref()).await {
+    match site.authority.logins().sign_in(name, password, &request.visitor, request.cookie.as_ref()).await {
         Ok(signed_in) => Ok(go_with(to, site.set_cookie(Some(&signed_in.secret)))),
         Err(error @ (AuthorityError::SignInRefused | AuthorityError::TooManyTries { .. })) => {
-            let told = Told::from(error);
-            let shown = pages::SignIn { to, name, wrong: Some(&told.text), again: false };
+            let told = PageError::from(error);
+            let shown = pages::SignInPage { to, name, wrong: Some(&told.text), again: false };
             Ok(retry_after(page(told.status, &shown), told.retry))
         }
         Err(error) => Err(error.into()),
@@ -40,20 +40,20 @@ pub(super) async fn sign_in(State(site): State<Arc<Site>>, asked: Asked) -> Answ
 }
 
 /// Asks before a link is used: what only looks at it, such as a mail program, burns nothing.
-pub(super) async fn show_link(State(site): State<Arc<Site>>, asked: Asked) -> Answer {
-    let fields = asked.query()?;
+pub(super) async fn show_link(State(site): State<Arc<Site>>, request: VisitorRequest) -> PageResult {
+    let fields = request.query()?;
     let (code, to) = (fields.text("code"), after_sign_in(fields.text("to")));
     let account = site.authority.logins().whose_link(code).await?;
-    let visit = asked.visit(&site).await?;
+    let visit = request.visit(&site).await?;
     let other = visit.as_ref().filter(|(_, visit)| visit.account.id != account.id);
     let instead_of = other.map(|(_, visit)| visit.account.handle.as_str());
-    Ok(page(StatusCode::OK, &pages::Link { handle: account.handle.as_str(), instead_of, code, to }))
+    Ok(page(StatusCode::OK, &pages::LinkPage { handle: account.handle.as_str(), instead_of, code, to }))
 }
 
-pub(super) async fn follow_link(State(site): State<Arc<Site>>, asked: Asked) -> Answer {
-    let fields = asked.form()?;
-    let before = asked.cookie.as_ref();
+pub(super) async fn follow_link(State(site): State<Arc<Site>>, request: VisitorRequest) -> PageResult {
+    let fields = request.form()?;
+    let before = request.cookie.as_ref();
     let signed_in =
-        site.authority.logins().sign_in_by_link(fields.text("code"), &asked.visitor, before).await?;
+        site.authority.logins().sign_in_by_link(fields.text("code"), &request.visitor, before).await?;
     Ok(go_with(after_sign_in(fields.text("to")), site.set_cookie(Some(&signed_in.secret))))
 }

@@ -6,10 +6,10 @@ use ndauth_authority::StaleCause;
 use ndauth_authority::access::TABLE;
 use ndauth_core::Networks;
 
-use super::authorize::{Asking, Misasked, Redirect};
+use super::authorize::{AuthorizationRequest, Misasked, Redirect};
 use super::fields::{Fields, Repeated};
 use super::links::{after_sign_in, parse_public_url};
-use super::problem::{Fault, Told, lasting, plain, sentence};
+use super::problem::{OAuthError, PageError, lasting, plain, sentence};
 use super::{ROUTES, pages, visitor};
 
 /// Wall 5.
@@ -102,45 +102,45 @@ fn codes_are_brought_to_programs_on_the_persons_machine_alone() {
 
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
-fn asked(more: &str) -> String {
+fn request(more: &str) -> String {
     format!(
         "response_type=code&client_id=ndcli&redirect_uri=http%3A%2F%2F127.0.0.1%3A7%2Fcallback&state=s&\
          code_challenge={CHALLENGE}&code_challenge_method=S256{more}"
     )
 }
 
-fn read(query: &str) -> Result<Asking, Misasked> {
-    Asking::read(&Fields::read(query.as_bytes()))
+fn read(query: &str) -> Result<AuthorizationRequest, Misasked> {
+    AuthorizationRequest::read(&Fields::read(query.as_bytes()))
 }
 
 #[test]
 fn who_asks_wrongly_is_told_so_and_only_where_it_is_sure_who_asks() {
-    assert!(read(&asked("&device_name=ndcli+on+vm&max_age=0&prompt=login&unknown=x")).is_ok());
+    assert!(read(&request("&device_name=ndcli+on+vm&max_age=0&prompt=login&unknown=x")).is_ok());
     for here in [
         String::new(),
-        asked("&client_id=ndcli"),
-        asked("&redirect_uri=http%3A%2F%2F127.0.0.1%3A7%2Fcallback"),
-        asked("").replace("ndcli", "other"),
-        asked("").replace("127.0.0.1", "evil.example"),
+        request("&client_id=ndcli"),
+        request("&redirect_uri=http%3A%2F%2F127.0.0.1%3A7%2Fcallback"),
+        request("").replace("ndcli", "other"),
+        request("").replace("127.0.0.1", "evil.example"),
     ] {
         assert!(matches!(read(&here), Err(Misasked::Here(_))), "{here}");
     }
     for (query, error, with_state) in [
-        (asked("&state=t"), "invalid_request", false),
-        (asked("").replace("state=s", "state="), "invalid_request", false),
-        (asked("&code_challenge=x"), "invalid_request", true),
-        (asked("&unknown=x&unknown=y"), "invalid_request", true),
-        (asked("").replace("=code&", "=token&"), "unsupported_response_type", true),
-        (asked("").replace("S256", "plain"), "invalid_request", true),
-        (asked("").replace("&code_challenge_method=S256", ""), "invalid_request", true),
-        (asked("").replace(CHALLENGE, "short"), "invalid_request", true),
-        (asked("&max_age=-1"), "invalid_request", true),
-        (asked("&max_age=soon"), "invalid_request", true),
-        (asked("&prompt=none"), "invalid_request", true),
-        (asked("&response_mode=fragment"), "invalid_request", true),
-        (asked("&scope=RO"), "invalid_scope", true),
-        (asked("&device_name=a%1Bb"), "invalid_request", true),
-        (asked(&format!("&device_name={}", "x".repeat(65))), "invalid_request", true),
+        (request("&state=t"), "invalid_request", false),
+        (request("").replace("state=s", "state="), "invalid_request", false),
+        (request("&code_challenge=x"), "invalid_request", true),
+        (request("&unknown=x&unknown=y"), "invalid_request", true),
+        (request("").replace("=code&", "=token&"), "unsupported_response_type", true),
+        (request("").replace("S256", "plain"), "invalid_request", true),
+        (request("").replace("&code_challenge_method=S256", ""), "invalid_request", true),
+        (request("").replace(CHALLENGE, "short"), "invalid_request", true),
+        (request("&max_age=-1"), "invalid_request", true),
+        (request("&max_age=soon"), "invalid_request", true),
+        (request("&prompt=none"), "invalid_request", true),
+        (request("&response_mode=fragment"), "invalid_request", true),
+        (request("&scope=RO"), "invalid_scope", true),
+        (request("&device_name=a%1Bb"), "invalid_request", true),
+        (request(&format!("&device_name={}", "x".repeat(65))), "invalid_request", true),
     ] {
         let Err(Misasked::Back { state, error: told, .. }) = read(&query) else { panic!("{query}") };
         assert_eq!(told, error, "{query}");
@@ -158,7 +158,7 @@ fn signing_in_comes_to_an_end() {
         ("&max_age=900", Some("900")),
         ("&max_age=900&prompt=login", Some("60")),
     ] {
-        let to = read(&asked(more)).expect("well asked").sign_in();
+        let to = read(&request(more)).expect("well asked").sign_in();
         let fields = Fields::read(to.strip_prefix("/sign-in?").expect("a query").as_bytes());
         let to = fields.get("to").expect("where to go");
         assert_eq!(after_sign_in(to), to);
@@ -187,10 +187,10 @@ fn what_strangers_write_is_shown_and_never_obeyed() {
     const SCRIPT: &str = "\"'><script>alert(1)</script>";
     let fields = [("state", SCRIPT.to_owned())];
     let shown = [
-        pages::SignIn { to: SCRIPT, name: SCRIPT, wrong: Some(SCRIPT), again: true }.render(),
-        pages::Link { handle: SCRIPT, instead_of: Some(SCRIPT), code: SCRIPT, to: SCRIPT }.render(),
-        pages::Invitation { handle: SCRIPT, code: SCRIPT, wrong: Some(SCRIPT) }.render(),
-        pages::Consent {
+        pages::SignInPage { to: SCRIPT, name: SCRIPT, wrong: Some(SCRIPT), again: true }.render(),
+        pages::LinkPage { handle: SCRIPT, instead_of: Some(SCRIPT), code: SCRIPT, to: SCRIPT }.render(),
+        pages::InvitationPage { handle: SCRIPT, code: SCRIPT, wrong: Some(SCRIPT) }.render(),
+        pages::ConsentPage {
             client: SCRIPT,
             device: Some(SCRIPT),
             handle: SCRIPT,
@@ -200,8 +200,8 @@ fn what_strangers_write_is_shown_and_never_obeyed() {
             fields: &fields,
         }
         .render(),
-        pages::Device { handle: SCRIPT, user_code: SCRIPT, wrong: Some(SCRIPT) }.render(),
-        pages::DeviceDecision {
+        pages::DevicePage { handle: SCRIPT, user_code: SCRIPT, wrong: Some(SCRIPT) }.render(),
+        pages::DeviceDecisionPage {
             device: Some(SCRIPT),
             address: SCRIPT,
             ago: SCRIPT,
@@ -210,9 +210,9 @@ fn what_strangers_write_is_shown_and_never_obeyed() {
             email: SCRIPT,
         }
         .render(),
-        pages::Done { title: SCRIPT, text: SCRIPT }.render(),
-        pages::Home { handle: SCRIPT, email: SCRIPT, since: SCRIPT, device: true }.render(),
-        pages::Problem { title: SCRIPT, text: SCRIPT }.render(),
+        pages::DonePage { title: SCRIPT, text: SCRIPT }.render(),
+        pages::HomePage { handle: SCRIPT, email: SCRIPT, since: SCRIPT, device: true }.render(),
+        pages::ProblemPage { title: SCRIPT, text: SCRIPT }.render(),
     ];
     for page in shown {
         let page = page.expect("rendered");
@@ -348,7 +348,7 @@ fn failures_are_told_to_people_and_to_programs() {
         (AuthorityError::Overloaded, 503, "This says neither yes nor no."),
         (AuthorityError::AccountDisabled, 403, "The account is disabled."),
     ] {
-        let told = Told::from(error);
+        let told = PageError::from(error);
         assert_eq!(told.status.as_u16(), status, "{told:?}");
         assert!(told.text.contains(text) && !told.text.contains('`'), "{told:?}");
     }
@@ -366,10 +366,10 @@ fn failures_are_told_to_people_and_to_programs() {
         ),
         (GrantError::Failed(AuthorityError::AccountDisabled), 400, "invalid_grant"),
     ] {
-        let fault = Fault::from(error);
+        let fault = OAuthError::from(error);
         assert_eq!((fault.status.as_u16(), fault.error), (status, code), "{fault:?}");
     }
-    assert_eq!(Told::bad("x").status, StatusCode::BAD_REQUEST);
+    assert_eq!(PageError::bad("x").status, StatusCode::BAD_REQUEST);
 }
 
 #[test]

@@ -9,9 +9,9 @@ use ndauth_authority::{ExchangeAsked, Granted, Visitor};
 use ndauth_core::{DisplayName, OrgSlug, Scope};
 use serde_json::json;
 
-use super::asked::Asked;
 use super::fields::{Fields, Repeated};
-use super::problem::{Fault, seconds, told_in_json};
+use super::problem::{OAuthError, seconds, told_in_json};
+use super::request::VisitorRequest;
 use super::site::{CLIENT, Site};
 
 pub(super) const AUTHORIZATION_CODE: &str = "authorization_code";
@@ -24,12 +24,12 @@ const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 const LONGEST_NAME: usize = 64;
 
 /// What a program is answered.
-type Answer = Result<Response, Fault>;
+type OAuthResult = Result<Response, OAuthError>;
 
-pub(super) async fn issue(State(site): State<Arc<Site>>, asked: Asked) -> Answer {
-    let fields = form(&asked)?;
-    client(&asked, &fields, true)?;
-    let (authority, visitor) = (&site.authority, by_program(&asked, None));
+pub(super) async fn issue(State(site): State<Arc<Site>>, request: VisitorRequest) -> OAuthResult {
+    let fields = form(&request)?;
+    client(&request, &fields, true)?;
+    let (authority, visitor) = (&site.authority, by_program(&request, None));
     let granted = match fields.get("grant_type") {
         Some(AUTHORIZATION_CODE) => {
             let code = needed(&fields, "code")?;
@@ -45,7 +45,7 @@ pub(super) async fn issue(State(site): State<Arc<Site>>, asked: Asked) -> Answer
             authority.logins().poll_device(needed(&fields, "device_code")?, &visitor).await?
         }
         Some(TOKEN_EXCHANGE) => return exchange(&site, &visitor, &fields).await,
-        Some(_) => return Err(Fault::new("unsupported_grant_type", "there is no such grant_type here")),
+        Some(_) => return Err(OAuthError::new("unsupported_grant_type", "there is no such grant_type here")),
         None => return Err(missing("grant_type")),
     };
     let Granted { access, refresh, lasts } = granted;
@@ -59,30 +59,31 @@ pub(super) async fn issue(State(site): State<Arc<Site>>, asked: Asked) -> Answer
 }
 
 /// Derives a token from a session (RFC 8693, section 2).
-async fn exchange(site: &Site, visitor: &Visitor, fields: &Fields) -> Answer {
+async fn exchange(site: &Site, visitor: &Visitor, fields: &Fields) -> OAuthResult {
     let subject = needed(fields, "subject_token")?;
     if needed(fields, "subject_token_type")? != ACCESS_TOKEN {
-        return Err(Fault::request(format!("subject_token_type is not {ACCESS_TOKEN}")));
+        return Err(OAuthError::request(format!("subject_token_type is not {ACCESS_TOKEN}")));
     }
     if fields.get("requested_token_type").is_some_and(|kind| kind != ACCESS_TOKEN) {
-        return Err(Fault::request(format!("requested_token_type is not {ACCESS_TOKEN}")));
+        return Err(OAuthError::request(format!("requested_token_type is not {ACCESS_TOKEN}")));
     }
     if fields.get("actor_token").or(fields.get("actor_token_type")).is_some() {
-        return Err(Fault::request("nobody acts for another here: leave actor_token out"));
+        return Err(OAuthError::request("nobody acts for another here: leave actor_token out"));
     }
     if fields.get("resource").or(fields.get("audience")).is_some() {
-        return Err(Fault::new("invalid_target", "name an org by org: there are no other targets"));
+        return Err(OAuthError::new("invalid_target", "name an org by org: there are no other targets"));
     }
     let scope = fields.get("scope").map(|scope| match scope {
         "RO" => Ok(Scope::Ro),
         "RW" => Ok(Scope::Rw),
-        _ => Err(Fault::new("invalid_scope", "scope is RO or RW")),
+        _ => Err(OAuthError::new("invalid_scope", "scope is RO or RW")),
     });
     let org = fields.get("org").map(|org| {
-        org.parse::<OrgSlug>().map_err(|why| Fault::new("invalid_target", format!("the org's name {why}")))
+        org.parse::<OrgSlug>()
+            .map_err(|why| OAuthError::new("invalid_target", format!("the org's name {why}")))
     });
-    let asked = ExchangeAsked { scope: scope.transpose()?, org: org.transpose()? };
-    let made = site.authority.logins().exchange(subject, visitor, &asked).await?;
+    let request = ExchangeAsked { scope: scope.transpose()?, org: org.transpose()? };
+    let made = site.authority.logins().exchange(subject, visitor, &request).await?;
     let told = json!({
         "access_token": made.secret.expose(),
         "issued_token_type": ACCESS_TOKEN,
@@ -94,14 +95,14 @@ async fn exchange(site: &Site, visitor: &Visitor, fields: &Fields) -> Answer {
 }
 
 /// Lets a device wait (RFC 8628, section 3.1).
-pub(super) async fn begin_device(State(site): State<Arc<Site>>, asked: Asked) -> Answer {
-    let fields = form(&asked)?;
-    client(&asked, &fields, true)?;
+pub(super) async fn begin_device(State(site): State<Arc<Site>>, request: VisitorRequest) -> OAuthResult {
+    let fields = form(&request)?;
+    client(&request, &fields, true)?;
     if !site.device {
-        return Err(Fault::new("unauthorized_client", "devices are not let in by codes here"));
+        return Err(OAuthError::new("unauthorized_client", "devices are not let in by codes here"));
     }
     whole(&fields)?;
-    let visitor = by_program(&asked, device_name(&fields)?);
+    let visitor = by_program(&request, device_name(&fields)?);
     let begun = site.authority.logins().begin_device(&visitor).await?;
     let told = json!({
         "device_code": begun.device_code.expose(),
@@ -115,43 +116,44 @@ pub(super) async fn begin_device(State(site): State<Arc<Site>>, asked: Asked) ->
 
 /// Ends the session that a secret is of. Whoever shows the secret may, and what is not known has ended (RFC 7009,
 /// section 2.2).
-pub(super) async fn revoke(State(site): State<Arc<Site>>, asked: Asked) -> Answer {
-    let fields = form(&asked)?;
-    client(&asked, &fields, false)?;
+pub(super) async fn revoke(State(site): State<Arc<Site>>, request: VisitorRequest) -> OAuthResult {
+    let fields = form(&request)?;
+    client(&request, &fields, false)?;
     site.authority.logins().revoke_login(needed(&fields, "token")?).await?;
     Ok(StatusCode::OK.into_response())
 }
 
 /// What a program calls itself, for people.
-pub(super) fn device_name(fields: &Fields) -> Result<Option<DisplayName>, Fault> {
+pub(super) fn device_name(fields: &Fields) -> Result<Option<DisplayName>, OAuthError> {
     let Some(name) = fields.get("device_name") else { return Ok(None) };
-    let device: DisplayName = name.parse().map_err(|why| Fault::request(format!("device_name {why}")))?;
+    let device: DisplayName =
+        name.parse().map_err(|why| OAuthError::request(format!("device_name {why}")))?;
     if name.chars().count() > LONGEST_NAME {
-        return Err(Fault::request(format!("device_name is longer than {LONGEST_NAME} characters")));
+        return Err(OAuthError::request(format!("device_name is longer than {LONGEST_NAME} characters")));
     }
     Ok(Some(device))
 }
 
 /// Refuses a login that would be narrower than its person: there is none, and who asked would have more than that.
-pub(super) fn whole(fields: &Fields) -> Result<(), Fault> {
+pub(super) fn whole(fields: &Fields) -> Result<(), OAuthError> {
     match fields.get("scope") {
         None => Ok(()),
         Some(_) => {
             let why = "a login has no scope: exchange its access_token for a token that has one";
-            Err(Fault::new("invalid_scope", why))
+            Err(OAuthError::new("invalid_scope", why))
         }
     }
 }
 
 /// The form that was sent. What is secret does not belong into the query.
-fn form(asked: &Asked) -> Result<Fields, Fault> {
-    if asked.has_query() {
-        return Err(Fault::request("what is asked belongs into the body, and nothing into the query"));
+fn form(request: &VisitorRequest) -> Result<Fields, OAuthError> {
+    if request.has_query() {
+        return Err(OAuthError::request("what is asked belongs into the body, and nothing into the query"));
     }
-    if !asked.is_form() {
-        return Err(Fault::request("the body is not of the type application/x-www-form-urlencoded"));
+    if !request.is_form() {
+        return Err(OAuthError::request("the body is not of the type application/x-www-form-urlencoded"));
     }
-    let fields = asked.raw_form();
+    let fields = request.raw_form();
     match fields.repeated() {
         Some(name) => Err(Repeated(name.to_owned()).into()),
         None => Ok(fields),
@@ -159,30 +161,30 @@ fn form(asked: &Asked) -> Result<Fields, Fault> {
 }
 
 /// Checks which client it is: it has no secret, so whoever shows one is another.
-fn client(asked: &Asked, fields: &Fields, must: bool) -> Result<(), Fault> {
-    if asked.has_authorization() || fields.get("client_secret").is_some() {
-        return Err(Fault::client(
+fn client(request: &VisitorRequest, fields: &Fields, must: bool) -> Result<(), OAuthError> {
+    if request.has_authorization() || fields.get("client_secret").is_some() {
+        return Err(OAuthError::client(
             "this client has no secret: send its client_id alone",
-            asked.has_authorization(),
+            request.has_authorization(),
         ));
     }
     match fields.get("client_id") {
         Some(CLIENT) => Ok(()),
-        Some(_) => Err(Fault::client("there is no such client", false)),
-        None if must => Err(Fault::client("client_id is missing", false)),
+        Some(_) => Err(OAuthError::client("there is no such client", false)),
+        None if must => Err(OAuthError::client("client_id is missing", false)),
         None => Ok(()),
     }
 }
 
-fn needed<'a>(fields: &'a Fields, name: &str) -> Result<&'a str, Fault> {
+fn needed<'a>(fields: &'a Fields, name: &str) -> Result<&'a str, OAuthError> {
     fields.get(name).ok_or_else(|| missing(name))
 }
 
-fn missing(name: &str) -> Fault {
-    Fault::request(format!("{name} is missing"))
+fn missing(name: &str) -> OAuthError {
+    OAuthError::request(format!("{name} is missing"))
 }
 
 /// Who asks, by what it calls itself: what its library says of itself tells people nothing.
-fn by_program(asked: &Asked, device: Option<DisplayName>) -> Visitor {
-    Visitor { address: asked.visitor.address, device }
+fn by_program(request: &VisitorRequest, device: Option<DisplayName>) -> Visitor {
+    Visitor { address: request.visitor.address, device }
 }

@@ -11,12 +11,12 @@ use ndauth_authority::{AuthorityError, Visit, Visitor};
 use ndauth_core::{Class, Secret, SecretKind};
 
 use super::fields::{Fields, Repeated};
-use super::problem::{Told, repeated};
+use super::problem::{PageError, repeated};
 use super::site::{MAX_BODY, Peer, Site};
 use super::visitor;
 
-/// What was asked, by whom.
-pub(super) struct Asked {
+/// A request, and who sent it.
+pub(super) struct VisitorRequest {
     pub(super) visitor: Visitor,
     /// What the browser was given when its person signed in.
     pub(super) cookie: Option<Secret>,
@@ -31,10 +31,10 @@ const COOKIE_NAME: &str = "ndauth";
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
-impl FromRequest<Arc<Site>> for Asked {
+impl FromRequest<Arc<Site>> for VisitorRequest {
     type Rejection = Infallible;
 
-    async fn from_request(request: Request, site: &Arc<Site>) -> Result<Asked, Infallible> {
+    async fn from_request(request: Request, site: &Arc<Site>) -> Result<VisitorRequest, Infallible> {
         let (head, body) = request.into_parts();
         let peer = head.extensions.get::<Peer>();
         let trusted = site.trusted_proxies.as_ref();
@@ -45,11 +45,11 @@ impl FromRequest<Arc<Site>> for Asked {
         // The gate has taken it in, and looked at its length.
         let body = to_bytes(body, MAX_BODY).await.unwrap_or_default();
         let cookie = cookie(&head.headers, site.cookie_name());
-        Ok(Asked { visitor, cookie, headers: head.headers, uri: head.uri, body })
+        Ok(VisitorRequest { visitor, cookie, headers: head.headers, uri: head.uri, body })
     }
 }
 
-impl Asked {
+impl VisitorRequest {
     /// The fields of the query, one there as often as may be.
     pub(super) fn raw_query(&self) -> Fields {
         Fields::read(self.uri.query().unwrap_or_default().as_bytes())
@@ -61,7 +61,7 @@ impl Asked {
     }
 
     /// The fields of the query.
-    pub(super) fn query(&self) -> Result<Fields, Told> {
+    pub(super) fn query(&self) -> Result<Fields, PageError> {
         Fields::read_once(self.uri.query().unwrap_or_default().as_bytes())
             .map_err(|Repeated(name)| repeated(&name))
     }
@@ -78,7 +78,7 @@ impl Asked {
     }
 
     /// The fields of the form.
-    pub(super) fn form(&self) -> Result<Fields, Told> {
+    pub(super) fn form(&self) -> Result<Fields, PageError> {
         let body: &[u8] = if self.is_form() { &self.body } else { &[] };
         Fields::read_once(body).map_err(|Repeated(name)| repeated(&name))
     }
@@ -89,7 +89,7 @@ impl Asked {
     }
 
     /// The visit that the cookie stands for, if it stands for one still.
-    pub(super) async fn visit(&self, site: &Site) -> Result<Option<(Secret, Visit)>, Told> {
+    pub(super) async fn visit(&self, site: &Site) -> Result<Option<(Secret, Visit)>, PageError> {
         let Some(cookie) = &self.cookie else { return Ok(None) };
         match site.authority.logins().visit(cookie, &self.visitor).await {
             Ok(visit) => Ok(Some((cookie.clone(), visit))),

@@ -1,4 +1,4 @@
-//! The outcome of a command of the operator.
+//! What a command of the operator prints.
 
 use ndauth_authority::Credential;
 use ndauth_core::Secret;
@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 /// The credential of whoever runs `ndauthd admin`.
 pub(super) const CONSOLE: &Credential = &Credential::Console;
 
-/// What was done, for people and for programs.
-pub(super) struct Done {
+/// What a command did, for people and for programs.
+pub(super) struct AdminOutput {
     pub(super) text: String,
     pub(super) json: Value,
     /// What stands beside the data.
@@ -17,20 +17,20 @@ pub(super) struct Done {
     pub(super) failed: bool,
 }
 
-impl Done {
+impl AdminOutput {
     /// One line, and the same as an object.
-    pub(super) fn line(text: String, json: Value) -> Done {
-        Done { text: text + "\n", json, aside: None, failed: false }
+    pub(super) fn line(text: String, json: Value) -> AdminOutput {
+        AdminOutput { text: text + "\n", json, aside: None, failed: false }
     }
 
     /// A table, and the same as an object.
-    pub(super) fn table((text, json): (String, Value)) -> Done {
-        Done { text, json, aside: None, failed: false }
+    pub(super) fn table((text, json): (String, Value)) -> AdminOutput {
+        AdminOutput { text, json, aside: None, failed: false }
     }
 
     /// A secret alone, and what to do with it.
-    pub(super) fn secret(secret: &Secret, aside: String, mut json: Value) -> Done {
+    pub(super) fn secret(secret: &Secret, aside: String, mut json: Value) -> AdminOutput {
         json["secret"] = json!(secret.expose());
-        Done { text: format!("{}\n", secret.expose()), json, aside: Some(aside), failed: false }
+        AdminOutput { text: format!("{}\n", secret.expose()), json, aside: Some(aside), failed: false }
     }
 }
