@@ -8,14 +8,15 @@ use ndauth_terminal::environment::without_empty_variables;
 use ndauth_terminal::settings::Layer;
 
 use crate::commands::auth::{
-    login::Login, logout::Logout, print_access_token::PrintAccessToken, sessions::Sessions, status::Status,
+    login::LoginArguments, logout::Logout, print_access_token::PrintAccessToken, sessions::SessionsCommand,
+    status::Status,
 };
-use crate::commands::tokens::aim::{Mine, MineAskedIn, MineIn, Named, OrgsOrMine, Owner};
+use crate::commands::tokens::aim::{Mine, MineAskedIn, MineIn, NamedToken, OrgsOrMine, OwnerArguments};
 use crate::commands::tokens::{
-    create::Create, explain::Explain, list::List, renew::Renewal, revoke::Revoke, rotate::Rotation,
-    update::Update,
+    create::Create, explain::Explain, list::ListTokens, renew::Renewal, revoke::RevokeTokens,
+    rotate::RotationOptions, update::Update,
 };
-use crate::commands::{candidates, config::Config, org::Org, permissions, validate::Validate};
+use crate::commands::{candidates, config::ConfigCommand, org::OrgCommand, permissions, validate::Validate};
 use crate::settings::Common;
 
 #[derive(Parser)]
@@ -26,35 +27,35 @@ use crate::settings::Common;
     after_help = "`ndcli help environment` tells of variables, `ndcli help exit-codes` of exit codes.",
     disable_help_subcommand = true
 )]
-pub(crate) struct Arguments {
+pub(crate) struct NdcliArguments {
     #[command(flatten)]
     pub(crate) common: Common,
 
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub(crate) command: NdcliCommand,
 }
 
 #[derive(Subcommand)]
-pub(crate) enum Command {
+pub(crate) enum NdcliCommand {
     /// Log in and out, and manage personal access tokens
     #[command(subcommand)]
-    Auth(Auth),
+    Auth(AuthCommand),
     /// Make, list, show and revoke the tokens of an org, which outlive whoever made them
     #[command(subcommand)]
-    Token(Box<Token<OrgsOrMine, OrgsOrMine, OrgsOrMine>>),
+    Token(Box<TokenCommand<OrgsOrMine, OrgsOrMine, OrgsOrMine>>),
     /// Show orgs, their members and their policies; select the one to act in
     #[command(subcommand)]
-    Org(Org),
+    Org(OrgCommand),
     /// Tell of the permissions that there are
     #[command(subcommand)]
-    Permissions(Permissions),
+    Permissions(PermissionsCommand),
     /// Say who the credential stands for
     Whoami,
     /// Ask whether a secret may do a thing, as a service would
     Validate(Validate),
     /// Read and write the configuration: the server, the format, profiles
     #[command(subcommand)]
-    Config(Config),
+    Config(ConfigCommand),
     /// Print a script that lets a shell complete commands, and names of tokens as they are now
     Completions(Completions),
     /// Print the reference of every command, or write its pages for `man`
@@ -64,17 +65,17 @@ pub(crate) enum Command {
 }
 
 #[derive(Subcommand)]
-pub(crate) enum Auth {
+pub(crate) enum AuthCommand {
     /// Create, list and revoke personal access tokens
     #[command(subcommand)]
-    Token(Box<Token<Mine, MineIn, MineAskedIn>>),
+    Token(Box<TokenCommand<Mine, MineIn, MineAskedIn>>),
     /// Log in, by a browser or a code, for this and later commands
-    Login(Login),
+    Login(LoginArguments),
     /// End the login, at the server and here
     Logout(Logout),
     /// List your logins on all machines and in browsers, and end them
     #[command(subcommand)]
-    Sessions(Sessions),
+    Sessions(SessionsCommand),
     /// Print a token of a few minutes, for a service; it ends with the login
     PrintAccessToken(PrintAccessToken),
     /// Say which credential is in force, what it is, and how long it lives
@@ -83,13 +84,13 @@ pub(crate) enum Auth {
 
 /// What can be done with tokens, a person's own and an org's.
 #[derive(Subcommand)]
-pub(crate) enum Token<W: Owner, C: Owner, E: Owner> {
+pub(crate) enum TokenCommand<W: OwnerArguments, C: OwnerArguments, E: OwnerArguments> {
     /// Create a token; its value is displayed once
     Create(Create<C>),
     /// List tokens
-    List(List<W>),
+    List(ListTokens<W>),
     /// Show all that is known of a token: its secrets, and from where it is used
-    Show(Named<W>),
+    Show(NamedToken<W>),
     /// Change the description of a token
     Update(Update<W>),
     /// Give a token a new secret; the old one retires once the new one is used
@@ -98,37 +99,37 @@ pub(crate) enum Token<W: Owner, C: Owner, E: Owner> {
     #[command(alias = "refresh")]
     Renew(Renew<W>),
     /// Revoke a token, or all of a time
-    Revoke(Revoke<W>),
+    Revoke(RevokeTokens<W>),
     /// Suspend a token: it has no power until it is resumed
-    Suspend(Named<W>),
+    Suspend(NamedToken<W>),
     /// Resume a suspended token
-    Resume(Named<W>),
+    Resume(NamedToken<W>),
     /// Say what a token may do, factor by factor, and why it may not
     Explain(Explain<E>),
 }
 
 #[derive(Args)]
-pub(crate) struct Rotate<W: Owner> {
+pub(crate) struct Rotate<W: OwnerArguments> {
     #[command(flatten)]
-    pub(crate) named: Named<W>,
+    pub(crate) named: NamedToken<W>,
 
     #[command(flatten)]
-    pub(crate) rotation: Rotation,
+    pub(crate) rotation: RotationOptions,
 }
 
 #[derive(Args)]
-pub(crate) struct Renew<W: Owner> {
+pub(crate) struct Renew<W: OwnerArguments> {
     #[command(flatten)]
-    pub(crate) named: Named<W>,
+    pub(crate) named: NamedToken<W>,
 
     #[command(flatten)]
     pub(crate) renewal: Renewal,
 }
 
 #[derive(Subcommand)]
-pub(crate) enum Permissions {
+pub(crate) enum PermissionsCommand {
     /// List every permission, and the least role that it needs
-    List(permissions::List),
+    List(permissions::ListPermissions),
 }
 
 #[derive(Args)]
@@ -162,25 +163,25 @@ pub(crate) struct Manual {
     pub(crate) man: Option<PathBuf>,
 }
 
-impl Command {
+impl NdcliCommand {
     /// Whether it does the same whatever is configured, so that it works where that makes no sense.
     pub(crate) fn needs_no_configuration(&self) -> bool {
         match self {
-            Command::Help(_) | Command::Completions(_) | Command::Manual(_) => true,
-            Command::Config(config) => config.mends(),
-            Command::Auth(_)
-            | Command::Token(_)
-            | Command::Org(_)
-            | Command::Permissions(_)
-            | Command::Whoami
-            | Command::Validate(_) => false,
+            NdcliCommand::Help(_) | NdcliCommand::Completions(_) | NdcliCommand::Manual(_) => true,
+            NdcliCommand::Config(config) => config.mends(),
+            NdcliCommand::Auth(_)
+            | NdcliCommand::Token(_)
+            | NdcliCommand::Org(_)
+            | NdcliCommand::Permissions(_)
+            | NdcliCommand::Whoami
+            | NdcliCommand::Validate(_) => false,
         }
     }
 }
 
 /// The command line on top of what a file sets. For it an empty variable is as good as none.
 pub(crate) fn command(layer: &Layer) -> clap::Command {
-    without_empty_variables(layer.beneath(with_candidates(Arguments::command())))
+    without_empty_variables(layer.beneath(with_candidates(NdcliArguments::command())))
 }
 
 /// The command line, with candidates for the options that many commands take: those lie below what finds candidates.

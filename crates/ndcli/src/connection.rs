@@ -9,7 +9,7 @@ use ndauth_core::{Class, Problem, Reason};
 use ndauth_terminal::Failure;
 use tokio::time::{Instant, timeout_at};
 
-use crate::login::credentials::{Credential, Due, fresh, refreshed};
+use crate::login::credentials::{Due, ResolvedCredential, fresh, refreshed};
 use crate::login::recent;
 use crate::settings::Common;
 use crate::terminal;
@@ -17,9 +17,9 @@ use crate::transport::wait::Wait;
 use crate::transport::{failed, open, reach, tried_for};
 
 /// A connection with a credential.
-pub(crate) struct Connection {
+pub(crate) struct ServerConnection {
     client: RefCell<Client>,
-    pub(crate) credential: Credential,
+    pub(crate) credential: ResolvedCredential,
     common: Common,
     /// Until when what cannot be decided is tried again.
     give_up: Cell<Instant>,
@@ -30,14 +30,17 @@ pub(crate) struct Connection {
 }
 
 /// Connects with the credential in force.
-pub(crate) async fn connect(common: &Common) -> Result<Connection, Failure> {
+pub(crate) async fn connect(common: &Common) -> Result<ServerConnection, Failure> {
     connect_as(common, fresh(common).await?).await
 }
 
 /// Connects with a credential. It goes nowhere in plain text unless it stays on this machine.
-pub(crate) async fn connect_as(common: &Common, credential: Credential) -> Result<Connection, Failure> {
+pub(crate) async fn connect_as(
+    common: &Common,
+    credential: ResolvedCredential,
+) -> Result<ServerConnection, Failure> {
     let client = reach(common, async || open(common, &credential.secret, credential.source).await).await?;
-    Ok(Connection {
+    Ok(ServerConnection {
         client: RefCell::new(client),
         credential,
         common: common.clone(),
@@ -48,7 +51,7 @@ pub(crate) async fn connect_as(common: &Common, credential: Credential) -> Resul
     })
 }
 
-impl Connection {
+impl ServerConnection {
     /// Asks, and asks again while the server cannot be reached or cannot decide: for what does no harm
     /// when it is done twice.
     pub(crate) async fn ask<T>(
@@ -85,7 +88,7 @@ impl Connection {
         }
     }
 
-    /// Asks as [`Connection::ask`] does, with so much time from now on.
+    /// Asks as [`ServerConnection::ask`] does, with so much time from now on.
     pub(crate) async fn ask_within<T>(
         &mut self,
         timeout: Duration,

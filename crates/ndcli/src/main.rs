@@ -22,10 +22,10 @@ use std::process::ExitCode;
 
 use clap::FromArgMatches;
 use ndauth_terminal::settings::Layer;
-use ndauth_terminal::{Failure, usage};
+use ndauth_terminal::{Failure, InvalidCommandLine, usage};
 
-use crate::arguments::{Arguments, Auth, Command, Permissions, Token};
-use crate::commands::tokens::aim::Owner;
+use crate::arguments::{AuthCommand, NdcliArguments, NdcliCommand, PermissionsCommand, TokenCommand};
+use crate::commands::tokens::aim::OwnerArguments;
 use crate::commands::{auth, tokens};
 use crate::settings::Common;
 use crate::settings::configuration::{Configuration, warn_of_unread_variables};
@@ -34,8 +34,8 @@ fn main() -> ExitCode {
     completion::complete_if_asked();
     let outcome = match parse() {
         Ok((arguments, configuration)) => execute(&arguments, &configuration),
-        Err(Stop::Usage(error)) => return usage(&error),
-        Err(Stop::Failure(failure)) => Err(failure),
+        Err(InvalidCommandLine::Usage(error)) => return usage(&error),
+        Err(InvalidCommandLine::Failure(failure)) => Err(failure),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -43,48 +43,45 @@ fn main() -> ExitCode {
     }
 }
 
-/// Why a command line is not carried out.
-enum Stop {
-    /// It is not understood, or it asks for help.
-    Usage(clap::Error),
-    /// The configuration makes no sense.
-    Failure(Failure),
-}
-
 /// Reads the command line twice: to learn which profile it names, and on top of what that sets.
-fn parse() -> Result<(Arguments, Configuration), Stop> {
-    let first = arguments::command(&Layer::default()).try_get_matches().map_err(Stop::Usage)?;
-    let arguments = Arguments::from_arg_matches(&first).map_err(Stop::Usage)?;
+fn parse() -> Result<(NdcliArguments, Configuration), InvalidCommandLine> {
+    let first = arguments::command(&Layer::default()).try_get_matches().map_err(InvalidCommandLine::Usage)?;
+    let arguments = NdcliArguments::from_arg_matches(&first).map_err(InvalidCommandLine::Usage)?;
     if arguments.command.needs_no_configuration() {
         return Ok((arguments, Configuration::default()));
     }
     warn_of_unread_variables();
-    let configuration = Configuration::load(arguments.common.profile.as_deref()).map_err(Stop::Failure)?;
+    let configuration =
+        Configuration::load(arguments.common.profile.as_deref()).map_err(InvalidCommandLine::Failure)?;
     if configuration.layer.values.is_empty() {
         return Ok((arguments, Configuration { matches: Some(first), ..configuration }));
     }
-    let second = arguments::command(&configuration.layer).try_get_matches().map_err(Stop::Usage)?;
-    let arguments = Arguments::from_arg_matches(&second).map_err(Stop::Usage)?;
+    let second =
+        arguments::command(&configuration.layer).try_get_matches().map_err(InvalidCommandLine::Usage)?;
+    let arguments = NdcliArguments::from_arg_matches(&second).map_err(InvalidCommandLine::Usage)?;
     Ok((arguments, Configuration { matches: Some(second), ..configuration }))
 }
 
-fn execute(arguments: &Arguments, configuration: &Configuration) -> Result<(), Failure> {
+fn execute(arguments: &NdcliArguments, configuration: &Configuration) -> Result<(), Failure> {
     match &arguments.command {
-        Command::Config(config) => return commands::config::run(&arguments.common, configuration, config),
-        Command::Help(help) => return help::run(help),
-        Command::Completions(completions) => return completion::print_script(completions.shell),
-        Command::Manual(manual) => return help::manual(manual),
-        Command::Auth(_)
-        | Command::Token(_)
-        | Command::Org(_)
-        | Command::Permissions(_)
-        | Command::Whoami
-        | Command::Validate(_) => {}
+        NdcliCommand::Config(config) => {
+            return commands::config::run(&arguments.common, configuration, config);
+        }
+        NdcliCommand::Help(help) => return help::run(help),
+        NdcliCommand::Completions(completions) => return completion::print_script(completions.shell),
+        NdcliCommand::Manual(manual) => return help::manual(manual),
+        NdcliCommand::Auth(_)
+        | NdcliCommand::Token(_)
+        | NdcliCommand::Org(_)
+        | NdcliCommand::Permissions(_)
+        | NdcliCommand::Whoami
+        | NdcliCommand::Validate(_) => {}
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         run(arguments).await?;
-        if arguments.common.auto_refresh_token && !matches!(arguments.command, Command::Auth(Auth::Logout(_)))
+        if arguments.common.auto_refresh_token
+            && !matches!(arguments.command, NdcliCommand::Auth(AuthCommand::Logout(_)))
         {
             // A command is not said to have failed for it.
             if let Ok(server) = connection::connect(&arguments.common).await {
@@ -95,38 +92,47 @@ fn execute(arguments: &Arguments, configuration: &Configuration) -> Result<(), F
     })
 }
 
-async fn run(arguments: &Arguments) -> Result<(), Failure> {
+async fn run(arguments: &NdcliArguments) -> Result<(), Failure> {
     let common = &arguments.common;
     match &arguments.command {
-        Command::Auth(Auth::Token(token)) => run_token(common, token).await,
-        Command::Token(token) => run_token(common, token).await,
-        Command::Org(org) => commands::org::run(common, org).await,
-        Command::Permissions(Permissions::List(list)) => commands::permissions::run(common, list).await,
-        Command::Auth(Auth::Login(login)) => auth::login::run(common, login).await,
-        Command::Auth(Auth::Logout(logout)) => auth::logout::run(common, logout).await,
-        Command::Auth(Auth::Sessions(sessions)) => auth::sessions::run(common, sessions).await,
-        Command::Auth(Auth::PrintAccessToken(print)) => auth::print_access_token::run(common, print).await,
-        Command::Auth(Auth::Status(status)) => auth::status::run(common, status).await,
-        Command::Whoami => auth::whoami::run(common).await,
-        Command::Validate(validate) => commands::validate::run(common, validate).await,
-        Command::Config(_) | Command::Help(_) | Command::Completions(_) | Command::Manual(_) => Ok(()),
+        NdcliCommand::Auth(AuthCommand::Token(token)) => run_token(common, token).await,
+        NdcliCommand::Token(token) => run_token(common, token).await,
+        NdcliCommand::Org(org) => commands::org::run(common, org).await,
+        NdcliCommand::Permissions(PermissionsCommand::List(list)) => {
+            commands::permissions::run(common, list).await
+        }
+        NdcliCommand::Auth(AuthCommand::Login(login)) => auth::login::run(common, login).await,
+        NdcliCommand::Auth(AuthCommand::Logout(logout)) => auth::logout::run(common, logout).await,
+        NdcliCommand::Auth(AuthCommand::Sessions(sessions)) => auth::sessions::run(common, sessions).await,
+        NdcliCommand::Auth(AuthCommand::PrintAccessToken(print)) => {
+            auth::print_access_token::run(common, print).await
+        }
+        NdcliCommand::Auth(AuthCommand::Status(status)) => auth::status::run(common, status).await,
+        NdcliCommand::Whoami => auth::whoami::run(common).await,
+        NdcliCommand::Validate(validate) => commands::validate::run(common, validate).await,
+        NdcliCommand::Config(_)
+        | NdcliCommand::Help(_)
+        | NdcliCommand::Completions(_)
+        | NdcliCommand::Manual(_) => Ok(()),
     }
 }
 
-async fn run_token<W: Owner, C: Owner, E: Owner>(
+async fn run_token<W: OwnerArguments, C: OwnerArguments, E: OwnerArguments>(
     common: &Common,
-    token: &Token<W, C, E>,
+    token: &TokenCommand<W, C, E>,
 ) -> Result<(), Failure> {
     match token {
-        Token::Create(create) => tokens::create::run(common, create).await,
-        Token::List(list) => tokens::list::run(common, list).await,
-        Token::Show(named) => tokens::show::run(common, &named.aim()?).await,
-        Token::Update(update) => tokens::update::run(common, update).await,
-        Token::Rotate(rotate) => tokens::rotate::run(common, &rotate.named.aim()?, &rotate.rotation).await,
-        Token::Renew(renew) => tokens::renew::run(common, &renew.named.aim()?, &renew.renewal).await,
-        Token::Revoke(revoke) => tokens::revoke::run(common, revoke).await,
-        Token::Suspend(named) => tokens::suspend::suspend(common, &named.aim()?).await,
-        Token::Resume(named) => tokens::suspend::resume(common, &named.aim()?).await,
-        Token::Explain(explain) => tokens::explain::run(common, explain).await,
+        TokenCommand::Create(create) => tokens::create::run(common, create).await,
+        TokenCommand::List(list) => tokens::list::run(common, list).await,
+        TokenCommand::Show(named) => tokens::show::run(common, &named.aim()?).await,
+        TokenCommand::Update(update) => tokens::update::run(common, update).await,
+        TokenCommand::Rotate(rotate) => {
+            tokens::rotate::run(common, &rotate.named.aim()?, &rotate.rotation).await
+        }
+        TokenCommand::Renew(renew) => tokens::renew::run(common, &renew.named.aim()?, &renew.renewal).await,
+        TokenCommand::Revoke(revoke) => tokens::revoke::run(common, revoke).await,
+        TokenCommand::Suspend(named) => tokens::suspend::suspend(common, &named.aim()?).await,
+        TokenCommand::Resume(named) => tokens::suspend::resume(common, &named.aim()?).await,
+        TokenCommand::Explain(explain) => tokens::explain::run(common, explain).await,
     }
 }

@@ -15,7 +15,7 @@ use crate::settings::configuration::{Configuration, PROFILE, PROFILES, edit, kno
 use crate::settings::{Common, Format};
 
 #[derive(Subcommand)]
-pub(crate) enum Config {
+pub(crate) enum ConfigCommand {
     /// Print the value that is in force
     Get {
         /// Which setting: the name of a flag, such as `server`
@@ -54,20 +54,24 @@ pub(crate) struct Unsaid {
     no_keyring: bool,
 }
 
-impl Config {
+impl ConfigCommand {
     /// Whether it must work where the file makes no sense.
     pub(crate) fn mends(&self) -> bool {
-        matches!(self, Config::Set { .. } | Config::Unset { .. } | Config::Path)
+        matches!(self, ConfigCommand::Set { .. } | ConfigCommand::Unset { .. } | ConfigCommand::Path)
     }
 }
 
-pub(crate) fn run(common: &Common, configuration: &Configuration, config: &Config) -> Result<(), Failure> {
+pub(crate) fn run(
+    common: &Common,
+    configuration: &Configuration,
+    config: &ConfigCommand,
+) -> Result<(), Failure> {
     match config {
-        Config::Get { key, .. } => get(common, configuration, key),
-        Config::Set { key, value } => set(common, key, value),
-        Config::Unset { key } => unset(common, key),
-        Config::List(_) => list(common, configuration),
-        Config::Path => print(&format!("{}\n", path()?.display())),
+        ConfigCommand::Get { key, .. } => get(common, configuration, key),
+        ConfigCommand::Set { key, value } => set(common, key, value),
+        ConfigCommand::Unset { key } => unset(common, key),
+        ConfigCommand::List(_) => list(common, configuration),
+        ConfigCommand::Path => print(&format!("{}\n", path()?.display())),
     }
 }
 

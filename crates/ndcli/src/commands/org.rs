@@ -16,17 +16,17 @@ use super::tokens::aim::changed;
 use super::tokens::list::{self, PAGE};
 use super::tokens::suspend::{self, SUSPENDED, resumed};
 use super::{config, policy};
-use crate::connection::{Connection, connect};
+use crate::connection::{ServerConnection, connect};
 use crate::settings::values::org;
 use crate::settings::{Common, Format, InOrg};
 use crate::terminal::{choose, confirm};
 
 #[derive(Subcommand)]
-pub(crate) enum Org {
+pub(crate) enum OrgCommand {
     /// List the orgs you are a member of
     List,
     /// Show an org
-    Show(Named),
+    Show(NamedOrg),
     /// Select the org that later commands act in
     Select {
         /// Which [default: asks]
@@ -43,15 +43,15 @@ pub(crate) enum Org {
         name: Option<String>,
     },
     /// List the members of an org
-    Members(Named),
+    Members(NamedOrg),
     /// Give a member a role, or take one out
     #[command(subcommand)]
-    Member(Member),
+    Member(MemberCommand),
     /// Show or set the limits for tokens that touch an org
     #[command(subcommand)]
-    Policy(policy::Policy),
+    Policy(policy::PolicyCommand),
     /// List the personal tokens of others that may have power in an org
-    Tokens(Named),
+    Tokens(NamedOrg),
     /// Suspend a personal token in the org: it has no power there until it is resumed
     Suspend(InTheOrg),
     /// Resume a personal token that was suspended in the org
@@ -59,7 +59,7 @@ pub(crate) enum Org {
     /// Freeze an org: nothing can be changed there, no token is made and no role changes, until it is unfrozen
     Freeze(Freeze),
     /// Unfreeze an org
-    Unfreeze(Named),
+    Unfreeze(NamedOrg),
 }
 
 /// A personal token that may have power in an org.
@@ -76,7 +76,7 @@ pub(crate) struct InTheOrg {
 #[derive(clap::Args)]
 pub(crate) struct Freeze {
     #[command(flatten)]
-    named: Named,
+    named: NamedOrg,
 
     /// Skip the confirmation prompt
     #[arg(long)]
@@ -85,7 +85,7 @@ pub(crate) struct Freeze {
 
 /// An org by name, or the one that was selected.
 #[derive(clap::Args)]
-pub(crate) struct Named {
+pub(crate) struct NamedOrg {
     /// Which [default: the one that was selected]
     #[arg(value_parser = org, add = clap_complete::ArgValueCandidates::new(candidates::orgs))]
     name: Option<OrgSlug>,
@@ -95,7 +95,7 @@ pub(crate) struct Named {
 }
 
 #[derive(Subcommand)]
-pub(crate) enum Member {
+pub(crate) enum MemberCommand {
     /// Give an account a role in the org; who is no member becomes one
     Set {
         /// Who
@@ -122,7 +122,7 @@ fn role(text: &str) -> Result<Role, String> {
     text.parse().map_err(|why: ndauth_core::InvalidAccess| why.to_string())
 }
 
-impl Named {
+impl NamedOrg {
     fn require(&self) -> Result<&OrgSlug, Failure> {
         match &self.name {
             Some(name) => Ok(name),
@@ -132,25 +132,25 @@ impl Named {
 }
 
 /// Carries out a command on orgs.
-pub(crate) async fn run(common: &Common, command: &Org) -> Result<(), Failure> {
+pub(crate) async fn run(common: &Common, command: &OrgCommand) -> Result<(), Failure> {
     match command {
-        Org::List => list(common).await,
-        Org::Show(named) => show(common, named.require()?).await,
-        Org::Select { name } => select(common, name.as_ref()).await,
-        Org::Create { slug, name } => create(common, slug, name.as_deref()).await,
-        Org::Members(named) => members(common, named.require()?).await,
-        Org::Member(Member::Set { handle, role, in_org }) => {
+        OrgCommand::List => list(common).await,
+        OrgCommand::Show(named) => show(common, named.require()?).await,
+        OrgCommand::Select { name } => select(common, name.as_ref()).await,
+        OrgCommand::Create { slug, name } => create(common, slug, name.as_deref()).await,
+        OrgCommand::Members(named) => members(common, named.require()?).await,
+        OrgCommand::Member(MemberCommand::Set { handle, role, in_org }) => {
             set_member(common, in_org.require()?, handle, *role).await
         }
-        Org::Member(Member::Remove { handle, yes, in_org }) => {
+        OrgCommand::Member(MemberCommand::Remove { handle, yes, in_org }) => {
             remove_member(common, in_org.require()?, handle, *yes).await
         }
-        Org::Policy(command) => policy::run(common, command).await,
-        Org::Tokens(named) => tokens(common, named.require()?).await,
-        Org::Suspend(which) => suspend_personal(common, which).await,
-        Org::Resume(which) => resume_personal(common, which).await,
-        Org::Freeze(freeze) => set_frozen(common, freeze.named.require()?, true, freeze.yes).await,
-        Org::Unfreeze(named) => set_frozen(common, named.require()?, false, true).await,
+        OrgCommand::Policy(command) => policy::run(common, command).await,
+        OrgCommand::Tokens(named) => tokens(common, named.require()?).await,
+        OrgCommand::Suspend(which) => suspend_personal(common, which).await,
+        OrgCommand::Resume(which) => resume_personal(common, which).await,
+        OrgCommand::Freeze(freeze) => set_frozen(common, freeze.named.require()?, true, freeze.yes).await,
+        OrgCommand::Unfreeze(named) => set_frozen(common, named.require()?, false, true).await,
     }
 }
 
@@ -240,7 +240,7 @@ async fn set_frozen(common: &Common, org: &OrgSlug, frozen: bool, yes: bool) -> 
     }
 }
 
-async fn memberships(server: &Connection) -> Result<Vec<v1::Membership>, Failure> {
+async fn memberships(server: &ServerConnection) -> Result<Vec<v1::Membership>, Failure> {
     Ok(server.ask(async |client| client.list_orgs().await).await?.orgs)
 }
 

@@ -8,14 +8,14 @@ use crate::connection::connect;
 use crate::settings::{Common, Format};
 
 #[derive(clap::Args)]
-pub(crate) struct List {
+pub(crate) struct ListPermissions {
     /// Only those of this resource type
     #[arg(value_name = "TYPE")]
     resource_type: Option<String>,
 }
 
 /// Lists the permissions there are, by resource type.
-pub(crate) async fn run(common: &Common, list: &List) -> Result<(), Failure> {
+pub(crate) async fn run(common: &Common, list: &ListPermissions) -> Result<(), Failure> {
     let server = connect(common).await?;
     let mut types = server.ask(async |client| client.list_permissions().await).await?.resource_types;
     if let Some(wanted) = &list.resource_type {

@@ -10,13 +10,13 @@ use ndauth_proto::{
 use ndauth_terminal::{Failure, Rows, ago, aside, detailed, nonsense, print, print_json, told};
 use serde_json::{Value, json};
 
-use crate::connection::{Connection, connect};
+use crate::connection::{ServerConnection, connect};
 use crate::settings::values::network;
 use crate::settings::{Common, Format, InOrg};
 use crate::terminal::confirm;
 
 #[derive(Subcommand)]
-pub(crate) enum Policy {
+pub(crate) enum PolicyCommand {
     /// Show the policy that rules, and those to come
     Show {
         #[command(flatten)]
@@ -51,7 +51,7 @@ pub(crate) struct Set {
 
     /// Whether personal tokens have any power in the org, or its own tokens alone
     #[arg(long, value_name = "WHETHER")]
-    personal_tokens: Option<Personal>,
+    personal_tokens: Option<PersonalTokens>,
 
     /// A network from which tokens may be used, such as 10.0.0.0/8; may be repeated
     #[arg(long, value_name = "CIDR", value_parser = network)]
@@ -94,7 +94,7 @@ pub(crate) struct Set {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum Personal {
+enum PersonalTokens {
     /// They have what their owners may
     Allowed,
     /// They have none
@@ -127,11 +127,11 @@ fn notice(text: &str) -> Result<Duration, String> {
 }
 
 /// Carries out a command on an org's policy.
-pub(crate) async fn run(common: &Common, command: &Policy) -> Result<(), Failure> {
+pub(crate) async fn run(common: &Common, command: &PolicyCommand) -> Result<(), Failure> {
     match command {
-        Policy::Show { in_org } => show(common, in_org.require()?).await,
-        Policy::Set(set) => self::set(common, set).await,
-        Policy::Withdraw { in_org } => withdraw(common, in_org.require()?).await,
+        PolicyCommand::Show { in_org } => show(common, in_org.require()?).await,
+        PolicyCommand::Set(set) => self::set(common, set).await,
+        PolicyCommand::Withdraw { in_org } => withdraw(common, in_org.require()?).await,
     }
 }
 
@@ -145,7 +145,7 @@ struct Present {
     generation: u32,
 }
 
-async fn present(server: &Connection, org: &OrgSlug) -> Result<Present, Failure> {
+async fn present(server: &ServerConnection, org: &OrgSlug) -> Result<Present, Failure> {
     let request = v1::GetOrgPolicyRequest { org: org.to_string() };
     let answer = server.ask(async |client| client.get_org_policy(request.clone()).await).await?;
     let to_come = answer.to_come.into_iter().map(|next| {
@@ -273,7 +273,7 @@ impl Set {
             longest_lifetime: self.longest_lifetime.unwrap_or(policy.longest_lifetime),
             personal_tokens: self
                 .personal_tokens
-                .map_or(policy.personal_tokens, |personal| matches!(personal, Personal::Allowed)),
+                .map_or(policy.personal_tokens, |personal| matches!(personal, PersonalTokens::Allowed)),
             networks,
             login_within: self.login_within.unwrap_or(policy.login_within),
             suspend_on_reuse: self.suspend_on_reuse.map_or(policy.suspend_on_reuse, |on| on == Switch::On),
@@ -332,8 +332,8 @@ async fn set(common: &Common, set: &Set) -> Result<(), Failure> {
     let policy = set.change(before.last().map_or(&present.ruling, |(_, policy)| policy));
     let dry_run =
         v1::SetOrgPolicyRequest { dry_run: true, ..request(org, &policy, within, present.generation) };
-    let tried = async || -> Result<Outcome, Failure> {
-        Outcome::read(server.ask(async |client| client.set_org_policy(dry_run.clone()).await).await?)
+    let tried = async || -> Result<PolicyEffect, Failure> {
+        PolicyEffect::read(server.ask(async |client| client.set_org_policy(dry_run.clone()).await).await?)
     };
     if set.dry_run {
         return tried().await?.show(common.format, org, &policy, true);
@@ -348,11 +348,12 @@ async fn set(common: &Common, set: &Set) -> Result<(), Failure> {
     }
     // Once: a second try would meet what the first one set.
     let asked = request(org, &policy, within, present.generation);
-    let outcome =
-        Outcome::read(server.ask_once(async |client| client.set_org_policy(asked.clone()).await).await?)?;
-    let mut generation = outcome.generation;
+    let effect = PolicyEffect::read(
+        server.ask_once(async |client| client.set_org_policy(asked.clone()).await).await?,
+    )?;
+    let mut generation = effect.generation;
     for (at, policy) in after {
-        let again = request(org, &set.change(policy), at.since(outcome.now), generation);
+        let again = request(org, &set.change(policy), at.since(effect.now), generation);
         let again = server.ask_once(async |client| client.set_org_policy(again.clone()).await).await;
         generation = again
             .map_err(|failure| {
@@ -364,11 +365,11 @@ async fn set(common: &Common, set: &Set) -> Result<(), Failure> {
             .generation;
         aside(&format!("the policy that is to hold from {} stays so, with this change", at.minute()));
     }
-    outcome.show(common.format, org, &policy, false)
+    effect.show(common.format, org, &policy, false)
 }
 
 /// What a policy does, or would do.
-struct Outcome {
+struct PolicyEffect {
     takes_hold_at: Timestamp,
     now: Timestamp,
     impact: v1::PolicyImpact,
@@ -376,9 +377,9 @@ struct Outcome {
     generation: u32,
 }
 
-impl Outcome {
-    fn read(answer: v1::SetOrgPolicyResponse) -> Result<Outcome, Failure> {
-        Ok(Outcome {
+impl PolicyEffect {
+    fn read(answer: v1::SetOrgPolicyResponse) -> Result<PolicyEffect, Failure> {
+        Ok(PolicyEffect {
             takes_hold_at: told("takes_hold_at", Some(answer.takes_hold_at))?,
             now: told("evaluated_at", Some(answer.evaluated_at))?,
             impact: answer.impact.ok_or_else(|| nonsense("it does not say what the policy does"))?,

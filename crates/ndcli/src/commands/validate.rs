@@ -40,7 +40,7 @@ pub(crate) struct Validate {
         default_value = "identity",
         default_value_if("org", clap::builder::ArgPredicate::IsPresent, "ro")
     )]
-    access: Access,
+    access: ValidateAccess,
 
     /// The permission that is needed, as ACTION:TYPE or ACTION:TYPE:ID
     #[arg(long, value_parser = permission, requires = "org",
@@ -53,7 +53,7 @@ pub(crate) struct Validate {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum Access {
+enum ValidateAccess {
     /// List and query
     Ro,
     /// Also change
@@ -70,9 +70,9 @@ pub(crate) async fn run(common: &Common, validate: &Validate) -> Result<(), Fail
         secret,
         org: validate.org.as_ref().map(ToString::to_string).unwrap_or_default(),
         required_access: match validate.access {
-            Access::Ro => v1::Access::Ro,
-            Access::Rw => v1::Access::Rw,
-            Access::Identity => v1::Access::Identity,
+            ValidateAccess::Ro => v1::Access::Ro,
+            ValidateAccess::Rw => v1::Access::Rw,
+            ValidateAccess::Identity => v1::Access::Identity,
         }
         .into(),
         required_permission: validate.permission.as_ref().map(permission_to_proto),
@@ -80,7 +80,7 @@ pub(crate) async fn run(common: &Common, validate: &Validate) -> Result<(), Fail
         client: String::new(),
     };
     let answer = server.ask(async |client| client.validate_token(request.clone()).await).await?;
-    let as_of = AsOf {
+    let evaluation = Evaluation {
         sequence: answer.sequence,
         evaluated_at: told("evaluated_at", Some(answer.evaluated_at))?,
         max_cache_millis: answer
@@ -88,19 +88,19 @@ pub(crate) async fn run(common: &Common, validate: &Validate) -> Result<(), Fail
             .map_or(0, |age| age.seconds * 1000 + i64::from(age.nanos / 1_000_000)),
     };
     match answer.outcome.ok_or_else(|| nonsense("it is neither yes nor no"))? {
-        Outcome::Allowed(allowed) => show_allowed(common.format, allowed, &as_of),
-        Outcome::Refused(refused) => show_refused(common.format, &refused, &as_of),
+        Outcome::Allowed(allowed) => show_allowed(common.format, allowed, &evaluation),
+        Outcome::Refused(refused) => show_refused(common.format, &refused, &evaluation),
     }
 }
 
-/// What an answer is worth.
-struct AsOf {
+/// As of which event an answer was evaluated, when, and for how long it may be kept.
+struct Evaluation {
     sequence: u64,
     evaluated_at: Timestamp,
     max_cache_millis: i64,
 }
 
-fn show_allowed(format: Format, allowed: v1::Allowed, as_of: &AsOf) -> Result<(), Failure> {
+fn show_allowed(format: Format, allowed: v1::Allowed, evaluation: &Evaluation) -> Result<(), Failure> {
     let expiry = expiry_from_proto("expiry", allowed.expiry)?;
     let owner = allowed.owner.and_then(|owner| owner.kind);
     let (owner_kind, owner) = match owner.ok_or_else(|| nonsense("the token has no owner"))? {
@@ -150,11 +150,11 @@ fn show_allowed(format: Format, allowed: v1::Allowed, as_of: &AsOf) -> Result<()
             ("Access", access.to_owned()),
             ("Role", role.to_owned()),
             ("Expires", minute(expiry)),
-            ("Sequence", as_of.sequence.to_string()),
-            ("Evaluated", as_of.evaluated_at.to_string()),
-            ("May be kept for", format!("{} ms", as_of.max_cache_millis)),
+            ("Sequence", evaluation.sequence.to_string()),
+            ("Evaluated", evaluation.evaluated_at.to_string()),
+            ("May be kept for", format!("{} ms", evaluation.max_cache_millis)),
         ])),
-        Format::Json => print_json(&as_of.json(json!({
+        Format::Json => print_json(&evaluation.json(json!({
             "allowed": true,
             "token": { "id": allowed.token_id, "name": name, "expires_at": expiry_json(expiry) },
             "owner": { "kind": owner_kind, "name": owner },
@@ -163,7 +163,7 @@ fn show_allowed(format: Format, allowed: v1::Allowed, as_of: &AsOf) -> Result<()
     }
 }
 
-fn show_refused(format: Format, refused: &v1::Refused, as_of: &AsOf) -> Result<(), Failure> {
+fn show_refused(format: Format, refused: &v1::Refused, evaluation: &Evaluation) -> Result<(), Failure> {
     let reason = reason_from_proto(refused.reason).map_or("UNKNOWN", |reason| reason.code());
     let factor = factor_name(refused.factor);
     let since = refused.since.map(|at| timestamp_from_proto("since", at)).transpose()?;
@@ -185,21 +185,21 @@ fn show_refused(format: Format, refused: &v1::Refused, as_of: &AsOf) -> Result<(
             ("Factor", factor),
             ("Message", refused.message.clone()),
             ("Since", since.map_or("-".to_owned(), |at| at.to_string())),
-            ("Sequence", as_of.sequence.to_string()),
-            ("Evaluated", as_of.evaluated_at.to_string()),
-            ("May be kept for", format!("{} ms", as_of.max_cache_millis)),
+            ("Sequence", evaluation.sequence.to_string()),
+            ("Evaluated", evaluation.evaluated_at.to_string()),
+            ("May be kept for", format!("{} ms", evaluation.max_cache_millis)),
         ]))?,
         Format::Json => {
             let mut told = refused_json(refused);
             told["allowed"] = json!(false);
             told["since"] = json!(since.map(|at| at.to_string()));
-            print_json(&as_of.json(told))?;
+            print_json(&evaluation.json(told))?;
         }
     }
     Err(Failure::told(Some(refused.hint.as_str()).filter(|hint| !hint.is_empty())))
 }
 
-impl AsOf {
+impl Evaluation {
     fn json(&self, mut answer: Value) -> Value {
         answer["sequence"] = json!(self.sequence);
         answer["evaluated_at"] = json!(self.evaluated_at.to_string());

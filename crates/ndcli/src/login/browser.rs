@@ -12,8 +12,8 @@ use tokio::time::timeout;
 use webbrowser::{Browser, BrowserOptions};
 
 use super::logins::Login;
-use super::loopback::{Heard, Loopback};
-use super::oauth::{self, Asked, Issuer, Refused};
+use super::loopback::{AuthorizationResponse, Loopback};
+use super::oauth::{self, AuthorizationParameters, ErrorResponse, Issuer};
 use crate::settings::Common;
 use crate::terminal::left_told;
 
@@ -44,7 +44,7 @@ pub(crate) async fn log_in(common: &Common, issuer: &Issuer, recent: bool) -> Re
     let redirect_uri = loopback.redirect_uri();
     let url = oauth::authorize_url(
         issuer,
-        &Asked {
+        &AuthorizationParameters {
             redirect_uri: &redirect_uri,
             state: state.expose(),
             challenge: &challenge,
@@ -60,15 +60,15 @@ pub(crate) async fn log_in(common: &Common, issuer: &Issuer, recent: bool) -> Re
         Failure::failed("nobody logged in in time", Some(hint))
     };
     match timeout(PATIENCE, heard(&loopback, failed)).await.map_err(late)?? {
-        Heard::Code(code) => {
+        AuthorizationResponse::Code(code) => {
             // From here on the port is closed.
             drop(loopback);
             Ok(oauth::redeem(common, &code, &redirect_uri, verifier.expose()).await?)
         }
-        Heard::Refused { code, description } => {
-            Err(Refused { code, description, retry_after: None }.failure())
+        AuthorizationResponse::Refused { code, description } => {
+            Err(ErrorResponse { code, description, retry_after: None }.failure())
         }
-        Heard::Foreign(name) => {
+        AuthorizationResponse::Foreign(name) => {
             let message = match name.as_str() {
                 "" => "the answer does not say which server it comes from".to_owned(),
                 name => format!("another server answered: it calls itself `{}`", shown(name)),
@@ -79,7 +79,7 @@ pub(crate) async fn log_in(common: &Common, issuer: &Issuer, recent: bool) -> Re
 }
 
 /// Waits for what comes back; says where no browser opens meanwhile.
-async fn heard(loopback: &Loopback, failed: oneshot::Receiver<()>) -> Result<Heard, Failure> {
+async fn heard(loopback: &Loopback, failed: oneshot::Receiver<()>) -> Result<AuthorizationResponse, Failure> {
     let heard = loopback.heard();
     tokio::pin!(heard);
     tokio::select! {

@@ -20,7 +20,7 @@ use crate::clock::now;
 use crate::settings::Common;
 
 /// A credential, and where it was found.
-pub(crate) struct Credential {
+pub(crate) struct ResolvedCredential {
     pub(crate) secret: Secret,
     pub(crate) source: &'static str,
     /// The file, where it came from one.
@@ -39,7 +39,7 @@ pub(crate) enum Due {
 }
 
 /// The credential in force, refreshed where it is a stored login that ends soon.
-pub(crate) async fn fresh(common: &Common) -> Result<Credential, Failure> {
+pub(crate) async fn fresh(common: &Common) -> Result<ResolvedCredential, Failure> {
     let credential = find(common)?;
     match &credential.login {
         Some(stored) if stored.login.is_due(now()) => refreshed(common, &credential.secret, Due::Soon).await,
@@ -49,7 +49,11 @@ pub(crate) async fn fresh(common: &Common) -> Result<Credential, Failure> {
 
 /// The stored login, refreshed by this process or by another that was quicker. `old` is the secret that is of no use,
 /// or soon will be.
-pub(crate) async fn refreshed(common: &Common, old: &Secret, due: Due) -> Result<Credential, Failure> {
+pub(crate) async fn refreshed(
+    common: &Common,
+    old: &Secret,
+    due: Due,
+) -> Result<ResolvedCredential, Failure> {
     let server = &common.server;
     let lock = logins::lock(common.timeout).await?;
     let stored = logins::find(server)?.ok_or_else(|| missing(server))?;
@@ -77,7 +81,7 @@ pub(crate) async fn refreshed(common: &Common, old: &Secret, due: Due) -> Result
 }
 
 /// The credential in force, as it is.
-pub(crate) fn find(common: &Common) -> Result<Credential, Failure> {
+pub(crate) fn find(common: &Common) -> Result<ResolvedCredential, Failure> {
     if let Some(text) = &common.token {
         static WARNED: Once = Once::new();
         WARNED.call_once(|| {
@@ -114,7 +118,11 @@ pub(crate) fn find(common: &Common) -> Result<Credential, Failure> {
 }
 
 /// Keeps a login for later commands, and ends the one that it replaces.
-pub(crate) async fn keep(common: &Common, login: Login, wanted: KeptIn) -> Result<Credential, Failure> {
+pub(crate) async fn keep(
+    common: &Common,
+    login: Login,
+    wanted: KeptIn,
+) -> Result<ResolvedCredential, Failure> {
     let server = &common.server;
     let (before, kept_in) = {
         let lock = logins::lock(common.timeout).await?;
@@ -134,13 +142,13 @@ pub(crate) async fn keep(common: &Common, login: Login, wanted: KeptIn) -> Resul
     of_login(Stored { login, kept_in })
 }
 
-fn of_login(stored: Stored) -> Result<Credential, Failure> {
+fn of_login(stored: Stored) -> Result<ResolvedCredential, Failure> {
     let path = match stored.kept_in {
         KeptIn::File => Some(logins::file()?),
         KeptIn::Keyring => None,
     };
     let secret = stored.login.secret().clone();
-    Ok(Credential { secret, source: "stored login", path, login: Some(stored) })
+    Ok(ResolvedCredential { secret, source: "stored login", path, login: Some(stored) })
 }
 
 /// The token in a file as `ndcli token create --token_file` writes it.
@@ -171,9 +179,13 @@ fn missing(server: &ServerUrl) -> Failure {
 }
 
 /// Reads a secret that a person or a pipeline gave.
-pub(crate) fn parse(text: &str, source: &'static str, path: Option<PathBuf>) -> Result<Credential, Failure> {
+pub(crate) fn parse(
+    text: &str,
+    source: &'static str,
+    path: Option<PathBuf>,
+) -> Result<ResolvedCredential, Failure> {
     match text.parse() {
-        Ok(secret) => Ok(Credential { secret, source, path, login: None }),
+        Ok(secret) => Ok(ResolvedCredential { secret, source, path, login: None }),
         Err(why) => {
             let why: InvalidSecret = why;
             Err(Failure::not_authenticated(format!("{source} holds no token: {why}"), why.hint()))

@@ -24,7 +24,7 @@ struct Polling {
 
 /// What an answer to it says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Told {
+enum PollResponse {
     /// Nobody typed the code in yet.
     Pending,
     /// That, and that it is asked too often.
@@ -37,7 +37,7 @@ enum Told {
 
 /// What comes next.
 #[derive(Debug, PartialEq, Eq)]
-enum Next {
+enum PollStep {
     Wait(Duration),
     /// What was told is the end of it.
     Stop,
@@ -62,12 +62,12 @@ pub(crate) async fn log_in(common: &Common, issuer: &Issuer) -> Result<Login, Fa
     ));
     let ends = Instant::now() + device.lasts;
     let mut polling = Polling { interval: device.interval, left: device.lasts };
-    let mut next = polling.next(Told::Pending);
+    let mut next = polling.next(PollResponse::Pending);
     let mut reached = true;
     loop {
         match next {
-            Next::Wait(pause) => sleep(pause).await,
-            Next::Stop | Next::Late => {
+            PollStep::Wait(pause) => sleep(pause).await,
+            PollStep::Stop | PollStep::Late => {
                 let hint = "log in again: `ndcli auth login`";
                 return Err(Failure::failed("the code was not typed in in time", Some(hint)));
             }
@@ -77,9 +77,9 @@ pub(crate) async fn log_in(common: &Common, issuer: &Issuer) -> Result<Login, Fa
             Ok(login) => return Ok(login),
             Err(error) => error,
         };
-        let told = Told::by(&error);
+        let told = PollResponse::by(&error);
         next = polling.next(told);
-        if next == Next::Stop {
+        if next == PollStep::Stop {
             return Err(error.into());
         }
         if let Error::Failed(failure) = error
@@ -87,34 +87,34 @@ pub(crate) async fn log_in(common: &Common, issuer: &Issuer) -> Result<Login, Fa
         {
             warn(&format!("{}; trying again", failure.message));
         }
-        reached = told != Told::Undecided;
+        reached = told != PollResponse::Undecided;
     }
 }
 
-impl Told {
-    fn by(error: &Error) -> Told {
+impl PollResponse {
+    fn by(error: &Error) -> PollResponse {
         match error {
             Error::Refused(refused) => match refused.code.as_str() {
-                "authorization_pending" => Told::Pending,
-                "slow_down" => Told::SlowDown,
-                _ => Told::Over,
+                "authorization_pending" => PollResponse::Pending,
+                "slow_down" => PollResponse::SlowDown,
+                _ => PollResponse::Over,
             },
-            Error::Failed(_) if error.is_undecided() => Told::Undecided,
-            Error::Failed(_) => Told::Over,
+            Error::Failed(_) if error.is_undecided() => PollResponse::Undecided,
+            Error::Failed(_) => PollResponse::Over,
         }
     }
 }
 
 impl Polling {
     /// What comes after an answer.
-    fn next(&mut self, told: Told) -> Next {
+    fn next(&mut self, told: PollResponse) -> PollStep {
         match told {
-            Told::Over => return Next::Stop,
-            Told::Pending => {}
-            Told::SlowDown => self.interval += SLOWER,
-            Told::Undecided => self.interval = (self.interval * 2).min(LONGEST.max(self.interval)),
+            PollResponse::Over => return PollStep::Stop,
+            PollResponse::Pending => {}
+            PollResponse::SlowDown => self.interval += SLOWER,
+            PollResponse::Undecided => self.interval = (self.interval * 2).min(LONGEST.max(self.interval)),
         }
-        if self.left <= self.interval { Next::Late } else { Next::Wait(self.interval) }
+        if self.left <= self.interval { PollStep::Late } else { PollStep::Wait(self.interval) }
     }
 }
 
@@ -123,7 +123,7 @@ mod tests {
     use ndauth_core::{Problem, Reason};
 
     use super::*;
-    use crate::login::oauth::Refused;
+    use crate::login::oauth::ErrorResponse;
 
     const fn seconds(seconds: u64) -> Duration {
         Duration::from_secs(seconds)
@@ -132,12 +132,12 @@ mod tests {
     #[test]
     fn it_asks_as_often_as_it_may() {
         for (told, left, next, interval) in [
-            (Told::Pending, 600, Next::Wait(seconds(5)), 5),
-            (Told::SlowDown, 600, Next::Wait(seconds(10)), 10),
-            (Told::Undecided, 600, Next::Wait(seconds(10)), 10),
-            (Told::Pending, 5, Next::Late, 5),
-            (Told::SlowDown, 8, Next::Late, 10),
-            (Told::Over, 600, Next::Stop, 5),
+            (PollResponse::Pending, 600, PollStep::Wait(seconds(5)), 5),
+            (PollResponse::SlowDown, 600, PollStep::Wait(seconds(10)), 10),
+            (PollResponse::Undecided, 600, PollStep::Wait(seconds(10)), 10),
+            (PollResponse::Pending, 5, PollStep::Late, 5),
+            (PollResponse::SlowDown, 8, PollStep::Late, 10),
+            (PollResponse::Over, 600, PollStep::Stop, 5),
         ] {
             let mut polling = Polling { interval: seconds(5), left: seconds(left) };
             assert_eq!(polling.next(told), next, "{told:?} with {left} s left");
@@ -148,12 +148,12 @@ mod tests {
     #[test]
     fn a_server_out_of_reach_is_asked_ever_less_often() {
         let mut polling = Polling { interval: seconds(5), left: seconds(600) };
-        let pauses: Vec<Next> = (0..5).map(|_| polling.next(Told::Undecided)).collect();
-        assert_eq!(pauses, [10, 20, 40, 60, 60].map(|pause| Next::Wait(seconds(pause))));
+        let pauses: Vec<PollStep> = (0..5).map(|_| polling.next(PollResponse::Undecided)).collect();
+        assert_eq!(pauses, [10, 20, 40, 60, 60].map(|pause| PollStep::Wait(seconds(pause))));
         let mut patient = Polling { interval: seconds(90), left: seconds(600) };
         assert_eq!(
-            patient.next(Told::Undecided),
-            Next::Wait(seconds(90)),
+            patient.next(PollResponse::Undecided),
+            PollStep::Wait(seconds(90)),
             "never more often than it was told to"
         );
     }
@@ -161,15 +161,19 @@ mod tests {
     #[test]
     fn answers_say_whether_to_go_on() {
         let refused = |code: &str| {
-            Error::Refused(Refused { code: code.to_owned(), description: String::new(), retry_after: None })
+            Error::Refused(ErrorResponse {
+                code: code.to_owned(),
+                description: String::new(),
+                retry_after: None,
+            })
         };
-        assert_eq!(Told::by(&refused("authorization_pending")), Told::Pending);
-        assert_eq!(Told::by(&refused("slow_down")), Told::SlowDown);
+        assert_eq!(PollResponse::by(&refused("authorization_pending")), PollResponse::Pending);
+        assert_eq!(PollResponse::by(&refused("slow_down")), PollResponse::SlowDown);
         for over in ["access_denied", "expired_token", "invalid_grant", "invalid_client", "anything"] {
-            assert_eq!(Told::by(&refused(over)), Told::Over, "{over}");
+            assert_eq!(PollResponse::by(&refused(over)), PollResponse::Over, "{over}");
         }
         let failed = |reason| Error::Failed(Problem::new(reason, "why").into());
-        assert_eq!(Told::by(&failed(Reason::Unavailable)), Told::Undecided);
-        assert_eq!(Told::by(&failed(Reason::Internal)), Told::Over);
+        assert_eq!(PollResponse::by(&failed(Reason::Unavailable)), PollResponse::Undecided);
+        assert_eq!(PollResponse::by(&failed(Reason::Internal)), PollResponse::Over);
     }
 }

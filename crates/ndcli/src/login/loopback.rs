@@ -20,7 +20,7 @@ pub(crate) struct Loopback {
 
 /// What the browser comes back with.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Heard {
+pub(crate) enum AuthorizationResponse {
     /// The code.
     Code(String),
     /// The server or the person refused (RFC 6749, section 4.1.2.1).
@@ -45,7 +45,7 @@ enum Request {
     Incomplete,
     /// Something else than the browser's answer, which is turned away with this status.
     Stray(&'static str),
-    Answer(Heard),
+    Answer(AuthorizationResponse),
 }
 
 const PATH: &str = "/callback";
@@ -80,7 +80,7 @@ impl Loopback {
     }
 
     /// Waits until the browser comes back.
-    pub(crate) async fn heard(&self) -> Result<Heard, Failure> {
+    pub(crate) async fn heard(&self) -> Result<AuthorizationResponse, Failure> {
         let mut open = JoinSet::new();
         loop {
             tokio::select! {
@@ -104,17 +104,17 @@ impl Loopback {
 }
 
 /// Reads a request and answers it. Gives what the browser came back with, if it was that.
-async fn serve(mut stream: TcpStream, expected: Expected) -> Option<Heard> {
+async fn serve(mut stream: TcpStream, expected: Expected) -> Option<AuthorizationResponse> {
     let request = timeout(PATIENCE, read(&mut stream, &expected)).await.unwrap_or(Request::Incomplete);
     let (response, heard) = match request {
         Request::Incomplete => return None,
         Request::Stray(status) => (response(status, "This is not what ndcli waits for."), None),
         Request::Answer(heard) => {
             let text = match &heard {
-                Heard::Code(_) => {
+                AuthorizationResponse::Code(_) => {
                     "ndcli has its answer. You may close this page and go back to the terminal."
                 }
-                Heard::Refused { .. } | Heard::Foreign(_) => {
+                AuthorizationResponse::Refused { .. } | AuthorizationResponse::Foreign(_) => {
                     "You are not logged in. The terminal tells why; you may close this page."
                 }
             };
@@ -180,13 +180,13 @@ fn judge(bytes: &[u8], expected: &Expected) -> Request {
     }
     let issuer = field("iss").unwrap_or_default();
     if issuer != expected.issuer {
-        return Request::Answer(Heard::Foreign(issuer));
+        return Request::Answer(AuthorizationResponse::Foreign(issuer));
     }
     match (field("code").filter(|code| !code.is_empty()), field("error")) {
-        (Some(code), None) => Request::Answer(Heard::Code(code)),
+        (Some(code), None) => Request::Answer(AuthorizationResponse::Code(code)),
         (None, Some(code)) => {
             let description = field("error_description").unwrap_or_default();
-            Request::Answer(Heard::Refused { code, description })
+            Request::Answer(AuthorizationResponse::Refused { code, description })
         }
         (Some(_), Some(_)) | (None, None) => Request::Stray("400 Bad Request"),
     }
@@ -234,20 +234,23 @@ mod tests {
 
     #[test]
     fn the_answer_is_heard() {
-        let code = Request::Answer(Heard::Code("a b".to_owned()));
+        let code = Request::Answer(AuthorizationResponse::Code("a b".to_owned()));
         assert_eq!(get(&format!("/callback?code=a+b&state=s&{ISS}")), code);
         assert_eq!(get(&format!("/callback?{ISS}&state=s&code=a%20b&more=1")), code);
         let text =
             format!("GET /callback?code=a+b&state=s&{ISS} HTTP/1.1\r\nhOST: [::1]:4711\r\nX: y\r\n\r\n");
         assert_eq!(judge(text.as_bytes(), &expected("[::1]:4711")), code);
-        let refused = Heard::Refused { code: "access_denied".to_owned(), description: "no\n!".to_owned() };
+        let refused = AuthorizationResponse::Refused {
+            code: "access_denied".to_owned(),
+            description: "no\n!".to_owned(),
+        };
         let target = format!("/callback?error=access_denied&error_description=no%0A%21&state=s&{ISS}");
         assert_eq!(get(&target), Request::Answer(refused));
     }
 
     #[test]
     fn another_server_is_told_from_the_one_that_was_asked() {
-        let foreign = |name: &str| Request::Answer(Heard::Foreign(name.to_owned()));
+        let foreign = |name: &str| Request::Answer(AuthorizationResponse::Foreign(name.to_owned()));
         assert_eq!(get("/callback?code=c&state=s"), foreign(""));
         assert_eq!(get("/callback?code=c&state=s&iss=https://evil.example"), foreign("https://evil.example"));
         assert_eq!(get(&format!("/callback?code=c&state=s&{ISS}&{ISS}")), foreign(""));
@@ -308,7 +311,7 @@ mod tests {
         for end in 0..whole.len() {
             assert_eq!(judged(&whole[..end]), Request::Incomplete, "{end}");
         }
-        assert_eq!(judged(&whole), Request::Answer(Heard::Code("c".to_owned())));
+        assert_eq!(judged(&whole), Request::Answer(AuthorizationResponse::Code("c".to_owned())));
         let many = format!("GET / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(101));
         assert_eq!(judged(&many), MALFORMED);
     }
@@ -353,7 +356,7 @@ mod tests {
             drop((silent, slow));
         };
         let (heard, ()) = tokio::join!(loopback.heard(), browser);
-        assert_eq!(heard.expect("no failure"), Heard::Code("c".to_owned()));
+        assert_eq!(heard.expect("no failure"), AuthorizationResponse::Code("c".to_owned()));
         drop(loopback);
         assert!(TcpStream::connect(address).await.is_err(), "the port is closed");
     }

@@ -25,14 +25,14 @@ const LONGEST: usize = 300;
 /// Why an endpoint gave nothing.
 pub(crate) enum Error {
     /// The server decided so.
-    Refused(Refused),
+    Refused(ErrorResponse),
     /// There was no decision.
     Failed(Failure),
 }
 
-/// A refusal (RFC 6749, section 5.2).
+/// A refusal: the error response of an endpoint (RFC 6749, section 5.2).
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Refused {
+pub(crate) struct ErrorResponse {
     pub(crate) code: String,
     pub(crate) description: String,
     pub(crate) retry_after: Option<Duration>,
@@ -46,7 +46,7 @@ pub(crate) struct Issuer {
 }
 
 /// A login by a code that has begun (RFC 8628, section 3.2).
-pub(crate) struct Device {
+pub(crate) struct DeviceAuthorization {
     pub(crate) code: String,
     pub(crate) user_code: String,
     pub(crate) address: String,
@@ -55,14 +55,14 @@ pub(crate) struct Device {
 }
 
 /// A short-lived token that services take.
-pub(crate) struct Exchanged {
+pub(crate) struct AccessToken {
     pub(crate) secret: Secret,
     pub(crate) scope: String,
     pub(crate) lasts: Duration,
 }
 
-/// What the browser is sent to ask for.
-pub(crate) struct Asked<'a> {
+/// The parameters of the request that the browser is sent to make.
+pub(crate) struct AuthorizationParameters<'a> {
     pub(crate) redirect_uri: &'a str,
     pub(crate) state: &'a str,
     pub(crate) challenge: &'a Challenge,
@@ -106,7 +106,7 @@ fn is_same(server: &ServerUrl, issuer: &str) -> bool {
 }
 
 /// The address that the browser is sent to (RFC 6749, section 4.1.1; RFC 7636, section 4.3).
-pub(crate) fn authorize_url(issuer: &Issuer, asked: &Asked<'_>) -> String {
+pub(crate) fn authorize_url(issuer: &Issuer, asked: &AuthorizationParameters<'_>) -> String {
     let mut query = Serializer::new(String::new());
     query
         .append_pair("response_type", "code")
@@ -149,7 +149,7 @@ pub(crate) async fn begin_device(
     common: &Common,
     issuer: &Issuer,
     device_name: &str,
-) -> Result<Device, Error> {
+) -> Result<DeviceAuthorization, Error> {
     let told = ask(common, "/oauth2/device_authorization", &[("device_name", device_name)]).await?;
     let address = text(&told, "verification_uri")?;
     // A person types the code at the server that they mean to log in to, and nowhere else.
@@ -157,7 +157,7 @@ pub(crate) async fn begin_device(
     if !own.is_some_and(|path| path.starts_with('/')) {
         return Err(makes_no_sense(&format!("`{}` is another server's page", shown(&address))));
     }
-    Ok(Device {
+    Ok(DeviceAuthorization {
         code: text(&told, "device_code")?,
         user_code: text(&told, "user_code")?,
         address,
@@ -179,7 +179,7 @@ pub(crate) async fn exchange(
     session: &Secret,
     scope: Option<&str>,
     org: Option<&OrgSlug>,
-) -> Result<Exchanged, Error> {
+) -> Result<AccessToken, Error> {
     let mut fields = vec![
         ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
         ("subject_token", session.expose()),
@@ -188,7 +188,7 @@ pub(crate) async fn exchange(
     fields.extend(scope.map(|scope| ("scope", scope)));
     fields.extend(org.map(|org| ("org", org.as_str())));
     let told = ask(common, TOKEN, &fields).await?;
-    Ok(Exchanged {
+    Ok(AccessToken {
         secret: secret(&told, "access_token", SecretKind::Access)?,
         scope: text(&told, "scope")?,
         lasts: seconds(&told, "expires_in")?,
@@ -221,7 +221,7 @@ fn read(answer: &HttpResponse) -> Result<Value, Error> {
     let field = |name| Some(told.as_ref()?.get(name)?.as_str()?.to_owned());
     match (answer.status, field("error")) {
         (200, _) => told.filter(Value::is_object).ok_or_else(|| makes_no_sense("it is no JSON")),
-        (400..500, Some(code)) => Err(Error::Refused(Refused {
+        (400..500, Some(code)) => Err(Error::Refused(ErrorResponse {
             code,
             description: field("error_description").unwrap_or_default(),
             retry_after: answer.retry_after,
@@ -289,7 +289,7 @@ impl From<Error> for Failure {
     }
 }
 
-impl Refused {
+impl ErrorResponse {
     /// A refusal for people: what happened, and what to do next.
     pub(crate) fn failure(&self) -> Failure {
         let (what, hint, class) = match self.code.as_str() {
@@ -342,7 +342,7 @@ mod tests {
     #[test]
     fn the_browser_is_sent_to_ask_for_what_is_meant() {
         let challenge = Challenge::of("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk").expect("a verifier");
-        let mut asked = Asked {
+        let mut asked = AuthorizationParameters {
             redirect_uri: "http://127.0.0.1:4711/callback",
             state: "s&t",
             challenge: &challenge,
@@ -401,14 +401,14 @@ mod tests {
 
     #[test]
     fn what_a_server_says_commands_no_terminal() {
-        let refused = Refused {
+        let refused = ErrorResponse {
             code: "x\u{1b}[2J".to_owned(),
             description: format!("no\n\u{1b}]0;owned\u{7}{}", "a".repeat(1000)),
             retry_after: None,
         };
         let message = refused.failure().message;
         assert!(!message.contains(['\u{1b}', '\n', '\u{7}']) && message.len() < 500, "{message}");
-        let bare = Refused { description: String::new(), ..refused }.failure().message;
+        let bare = ErrorResponse { description: String::new(), ..refused }.failure().message;
         assert_eq!(bare, "the server refused (`x\\u{1b}[2J`)");
     }
 

@@ -5,7 +5,7 @@ use ndauth_core::Problem;
 use ndauth_proto::v1;
 use ndauth_terminal::{Failure, aside, hint, nonsense, shown, warn};
 
-use super::credentials::{Credential, keep};
+use super::credentials::{ResolvedCredential, keep};
 use super::logins::{self, KeptIn};
 use super::{browser, oauth};
 use crate::settings::Common;
@@ -15,7 +15,7 @@ pub(crate) async fn log_in_again(
     common: &Common,
     problem: &Problem,
     client: &Client,
-) -> Result<Credential, Failure> {
+) -> Result<ResolvedCredential, Failure> {
     if let Some(why) = browser::missing() {
         let hint = format!("log in where there is a browser, `ndcli auth login`, and do it there: {why}");
         return Err(Failure { hint: Some(hint), ..Failure::from(problem.clone()) });

@@ -6,14 +6,14 @@ use ndauth_terminal::{Failure, aside, detailed, print, print_json, shown, warn};
 use serde_json::json;
 
 use crate::connection::connect_as;
-use crate::login::credentials::{Credential, keep, parse};
-use crate::login::logins::{KeptIn, Login as Kept};
+use crate::login::credentials::{ResolvedCredential, keep, parse};
+use crate::login::logins::{KeptIn, Login};
 use crate::login::{browser, device, oauth, recent};
 use crate::settings::{Common, Format, Keeping};
 use crate::terminal::secret_from_stdin;
 
 #[derive(clap::Args)]
-pub(crate) struct Login {
+pub(crate) struct LoginArguments {
     /// Show a code to type in a browser that may be on another machine
     #[arg(long)]
     device: bool,
@@ -28,7 +28,7 @@ pub(crate) struct Login {
 
 /// Logs in and keeps the login for later commands: by the browser of this machine, by a code that is typed in a
 /// browser anywhere, or by a secret that is there already.
-pub(crate) async fn run(common: &Common, login: &Login) -> Result<(), Failure> {
+pub(crate) async fn run(common: &Common, login: &LoginArguments) -> Result<(), Failure> {
     let new = match &common.token {
         Some(text) => {
             warn("everyone who can list this machine's processes can read `--token`; prefer `--with-token`");
@@ -39,12 +39,12 @@ pub(crate) async fn run(common: &Common, login: &Login) -> Result<(), Failure> {
     };
     let source = "the new login";
     let credential = match &new {
-        Kept::Session { access, .. } => {
-            Credential { secret: access.clone(), source, path: None, login: None }
+        Login::Session { access, .. } => {
+            ResolvedCredential { secret: access.clone(), source, path: None, login: None }
         }
-        Kept::Secret(secret) => {
+        Login::Secret(secret) => {
             let source = if login.with_token { "standard input" } else { "--token" };
-            Credential { secret: secret.clone(), source, path: None, login: None }
+            ResolvedCredential { secret: secret.clone(), source, path: None, login: None }
         }
     };
     let server = connect_as(common, credential).await?;
@@ -76,7 +76,7 @@ pub(crate) async fn run(common: &Common, login: &Login) -> Result<(), Failure> {
 }
 
 /// A login by a secret that somebody made elsewhere.
-fn handed_over(credential: Credential) -> Result<Kept, Failure> {
+fn handed_over(credential: ResolvedCredential) -> Result<Login, Failure> {
     let kind = credential.secret.kind();
     if !matches!(kind, SecretKind::Session | SecretKind::Personal) {
         let message = format!("a secret that begins with `{}` is no login", kind.marker());
@@ -85,11 +85,11 @@ fn handed_over(credential: Credential) -> Result<Kept, Failure> {
             "log in with a session (`ndses_`) or a personal token (`ndpat_`)",
         ));
     }
-    Ok(Kept::Secret(credential.secret))
+    Ok(Login::Secret(credential.secret))
 }
 
 /// A login by the person who sits here.
-async fn interactive(common: &Common, device: bool) -> Result<Kept, Failure> {
+async fn interactive(common: &Common, device: bool) -> Result<Login, Failure> {
     if device {
         return device::log_in(common, &oauth::discover(common).await?).await;
     }

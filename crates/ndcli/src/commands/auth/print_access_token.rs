@@ -21,22 +21,22 @@ pub(crate) struct PrintAccessToken {
 
     /// What it may do
     #[arg(long, value_name = "SCOPE", default_value = "rw", ignore_case = true)]
-    scope: Scope,
+    scope: ScopeOption,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum Scope {
+enum ScopeOption {
     /// Read
     Ro,
     /// Read and write
     Rw,
 }
 
-impl Scope {
+impl ScopeOption {
     fn as_str(self) -> &'static str {
         match self {
-            Scope::Ro => "RO",
-            Scope::Rw => "RW",
+            ScopeOption::Ro => "RO",
+            ScopeOption::Rw => "RW",
         }
     }
 }

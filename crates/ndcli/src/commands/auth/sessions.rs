@@ -13,15 +13,15 @@ use crate::login::logins;
 use crate::settings::{Common, Format};
 
 #[derive(Subcommand)]
-pub(crate) enum Sessions {
+pub(crate) enum SessionsCommand {
     /// List your logins that have not ended
     List,
     /// End a login, or all of them
-    Revoke(Revoke),
+    Revoke(RevokeSessions),
 }
 
 #[derive(clap::Args)]
-pub(crate) struct Revoke {
+pub(crate) struct RevokeSessions {
     /// Which, as `ndcli auth sessions list` shows it
     #[arg(required_unless_present = "all")]
     id: Option<String>,
@@ -44,10 +44,10 @@ struct SessionShown {
     browser: bool,
 }
 
-pub(crate) async fn run(common: &Common, sessions: &Sessions) -> Result<(), Failure> {
+pub(crate) async fn run(common: &Common, sessions: &SessionsCommand) -> Result<(), Failure> {
     match sessions {
-        Sessions::List => list(common).await,
-        Sessions::Revoke(revoke) => end(common, revoke).await,
+        SessionsCommand::List => list(common).await,
+        SessionsCommand::Revoke(revoke) => end(common, revoke).await,
     }
 }
 
@@ -71,7 +71,7 @@ async fn list(common: &Common) -> Result<(), Failure> {
     }
 }
 
-async fn end(common: &Common, revoke: &Revoke) -> Result<(), Failure> {
+async fn end(common: &Common, revoke: &RevokeSessions) -> Result<(), Failure> {
     let Some(id) = &revoke.id else {
         let ended = end_all(common).await?;
         // It would be refused from now on.

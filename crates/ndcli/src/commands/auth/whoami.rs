@@ -9,11 +9,11 @@ use ndauth_terminal::{
 use serde_json::{Value, json};
 
 use crate::connection::connect;
-use crate::login::credentials::Credential;
+use crate::login::credentials::ResolvedCredential;
 use crate::settings::{Common, Format};
 
 /// Who a credential stands for, read off the wire into what is shown of it.
-pub(crate) struct Who {
+pub(crate) struct CallerShown {
     pub(crate) account: Option<v1::Account>,
     pub(crate) known: KnownBy,
     /// The account's orgs, and its role in each.
@@ -46,7 +46,7 @@ pub(crate) async fn run(common: &Common) -> Result<(), Failure> {
 }
 
 /// Asks who the credential in force stands for, and where it is a member.
-pub(crate) async fn ask(common: &Common) -> Result<(Who, Credential), Failure> {
+pub(crate) async fn ask(common: &Common) -> Result<(CallerShown, ResolvedCredential), Failure> {
     let server = connect(common).await?;
     let answer = server.ask(async |client| client.who_am_i().await).await?;
     let known = match answer.credential.ok_or_else(|| nonsense("it tells of no credential"))? {
@@ -74,7 +74,7 @@ pub(crate) async fn ask(common: &Common) -> Result<(Who, Credential), Failure> {
         }
     };
     let now = told("evaluated_at", Some(answer.evaluated_at))?;
-    Ok((Who { account: answer.account, known, orgs, now }, server.credential))
+    Ok((CallerShown { account: answer.account, known, orgs, now }, server.credential))
 }
 
 impl KnownBy {
@@ -113,7 +113,7 @@ impl KnownBy {
     }
 }
 
-impl Who {
+impl CallerShown {
     /// The account's handle, the org's slug, or the service's name.
     pub(crate) fn name(&self) -> String {
         match (&self.account, &self.known) {

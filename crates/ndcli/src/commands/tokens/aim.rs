@@ -8,21 +8,21 @@ use ndauth_proto::{duration_to_proto, expiry_choice_to_proto, timestamp_from_pro
 use ndauth_terminal::{Failure, TokenShown, nonsense, told};
 
 use crate::commands::candidates;
-use crate::connection::Connection;
+use crate::connection::ServerConnection;
 use crate::settings::InOrg;
 use crate::settings::values::org;
 
 /// Whose tokens a command is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Whose {
+pub(crate) enum OwnerChoice {
     Mine,
     Org(OrgSlug),
 }
 
 /// How a command line says whose tokens it is about.
-pub(crate) trait Owner: clap::Args {
+pub(crate) trait OwnerArguments: clap::Args {
     /// Whose.
-    fn whose(&self) -> Result<Whose, Failure>;
+    fn whose(&self) -> Result<OwnerChoice, Failure>;
 
     /// The orgs that a personal token is restricted to.
     fn orgs(&self) -> Orgs<OrgSlug> {
@@ -66,15 +66,15 @@ pub(crate) struct OrgsOrMine {
     user: bool,
 }
 
-impl Owner for Mine {
-    fn whose(&self) -> Result<Whose, Failure> {
-        Ok(Whose::Mine)
+impl OwnerArguments for Mine {
+    fn whose(&self) -> Result<OwnerChoice, Failure> {
+        Ok(OwnerChoice::Mine)
     }
 }
 
-impl Owner for MineIn {
-    fn whose(&self) -> Result<Whose, Failure> {
-        Ok(Whose::Mine)
+impl OwnerArguments for MineIn {
+    fn whose(&self) -> Result<OwnerChoice, Failure> {
+        Ok(OwnerChoice::Mine)
     }
 
     fn orgs(&self) -> Orgs<OrgSlug> {
@@ -82,9 +82,9 @@ impl Owner for MineIn {
     }
 }
 
-impl Owner for MineAskedIn {
-    fn whose(&self) -> Result<Whose, Failure> {
-        Ok(Whose::Mine)
+impl OwnerArguments for MineAskedIn {
+    fn whose(&self) -> Result<OwnerChoice, Failure> {
+        Ok(OwnerChoice::Mine)
     }
 
     fn asked_in(&self) -> Option<&OrgSlug> {
@@ -92,9 +92,9 @@ impl Owner for MineAskedIn {
     }
 }
 
-impl Owner for OrgsOrMine {
-    fn whose(&self) -> Result<Whose, Failure> {
-        if self.user { Ok(Whose::Mine) } else { self.in_org.require().cloned().map(Whose::Org) }
+impl OwnerArguments for OrgsOrMine {
+    fn whose(&self) -> Result<OwnerChoice, Failure> {
+        if self.user { Ok(OwnerChoice::Mine) } else { self.in_org.require().cloned().map(OwnerChoice::Org) }
     }
 
     fn orgs(&self) -> Orgs<OrgSlug> {
@@ -106,34 +106,34 @@ impl Owner for OrgsOrMine {
     }
 }
 
-impl Whose {
+impl OwnerChoice {
     pub(crate) fn to_proto(&self) -> v1::Whose {
         match self {
-            Whose::Mine => v1::Whose::mine(),
-            Whose::Org(org) => v1::Whose::org(org),
+            OwnerChoice::Mine => v1::Whose::mine(),
+            OwnerChoice::Org(org) => v1::Whose::org(org),
         }
     }
 
     /// How a command about them is written.
     pub(crate) fn command(&self, rest: &str) -> String {
         match self {
-            Whose::Mine => format!("ndcli auth token {rest}"),
-            Whose::Org(org) => format!("ndcli token {rest} --org {org}"),
+            OwnerChoice::Mine => format!("ndcli auth token {rest}"),
+            OwnerChoice::Org(org) => format!("ndcli token {rest} --org {org}"),
         }
     }
 
     /// What such a token is called.
     pub(crate) fn noun(&self) -> &'static str {
         match self {
-            Whose::Mine => "Personal access token",
-            Whose::Org(_) => "Org token",
+            OwnerChoice::Mine => "Personal access token",
+            OwnerChoice::Org(_) => "Org token",
         }
     }
 }
 
 /// How a command line names a token.
 #[derive(clap::Args)]
-pub(crate) struct Named<W: Owner> {
+pub(crate) struct NamedToken<W: OwnerArguments> {
     /// The token: its name, its id, its prefix, or the beginning of its id
     #[arg(add = ArgValueCandidates::new(candidates::token_names), required_unless_present = "token_id")]
     name: Option<String>,
@@ -146,7 +146,7 @@ pub(crate) struct Named<W: Owner> {
     owner: W,
 }
 
-impl<W: Owner> Named<W> {
+impl<W: OwnerArguments> NamedToken<W> {
     pub(crate) fn aim(&self) -> Result<Aim, Failure> {
         let which = match (&self.name, &self.token_id) {
             (_, Some(id)) => v1::which::Kind::Id(id.clone()),
@@ -159,25 +159,25 @@ impl<W: Owner> Named<W> {
 /// A token that a command is about.
 #[derive(Clone)]
 pub(crate) struct Aim {
-    pub(crate) whose: Whose,
+    pub(crate) whose: OwnerChoice,
     pub(crate) which: v1::which::Kind,
 }
 
 /// A token, as of an instant.
-pub(crate) struct Seen {
+pub(crate) struct TokenSnapshot {
     pub(crate) token: TokenShown,
     pub(crate) now: Timestamp,
 }
 
 /// A token that was changed, or was so before.
-pub(crate) struct Changed {
+pub(crate) struct ChangedToken {
     pub(crate) token: TokenShown,
     pub(crate) changed: bool,
     pub(crate) now: Timestamp,
 }
 
 /// A token that was rotated.
-pub(crate) struct Rotated {
+pub(crate) struct RotatedToken {
     pub(crate) token: TokenShown,
     pub(crate) secret: String,
     pub(crate) pending_until: Timestamp,
@@ -185,7 +185,7 @@ pub(crate) struct Rotated {
 
 impl Aim {
     /// A token by its id.
-    pub(crate) fn id(whose: Whose, id: &str) -> Aim {
+    pub(crate) fn id(whose: OwnerChoice, id: &str) -> Aim {
         Aim { whose, which: v1::which::Kind::Id(id.to_owned()) }
     }
 
@@ -216,21 +216,25 @@ impl Aim {
     }
 
     /// The token as the server tells it.
-    pub(crate) async fn find(&self, server: &Connection) -> Result<v1::GetTokenResponse, Failure> {
+    pub(crate) async fn find(&self, server: &ServerConnection) -> Result<v1::GetTokenResponse, Failure> {
         let (whose, which) = self.parts();
         let request = v1::GetTokenRequest { whose, which };
         server.ask(async |client| client.get_token(request.clone()).await).await
     }
 
-    pub(crate) async fn get(&self, server: &Connection) -> Result<Seen, Failure> {
+    pub(crate) async fn get(&self, server: &ServerConnection) -> Result<TokenSnapshot, Failure> {
         let answer = self.find(server).await?;
-        Ok(Seen {
+        Ok(TokenSnapshot {
             now: told("evaluated_at", Some(answer.evaluated_at))?,
             token: TokenShown::read(answer.token)?,
         })
     }
 
-    pub(crate) async fn update(&self, server: &Connection, description: &str) -> Result<Changed, Failure> {
+    pub(crate) async fn update(
+        &self,
+        server: &ServerConnection,
+        description: &str,
+    ) -> Result<ChangedToken, Failure> {
         let (whose, which) = self.parts();
         let request = v1::UpdateTokenRequest { whose, which, description: Some(description.to_owned()) };
         let answer = server.ask(async |client| client.update_token(request.clone()).await).await?;
@@ -239,10 +243,10 @@ impl Aim {
 
     pub(crate) async fn revoke(
         &self,
-        server: &Connection,
+        server: &ServerConnection,
         reason: v1::RevocationReason,
         note: Option<&str>,
-    ) -> Result<Changed, Failure> {
+    ) -> Result<ChangedToken, Failure> {
         let (whose, which) = self.parts();
         let note = note.map(str::to_owned);
         let request = v1::RevokeTokenRequest { whose, which, reason: reason.into(), note };
@@ -252,16 +256,16 @@ impl Aim {
 
     pub(crate) async fn rotate(
         &self,
-        server: &Connection,
+        server: &ServerConnection,
         overlap: Duration,
         expiry: Option<ExpiryChoice>,
-    ) -> Result<Rotated, Failure> {
+    ) -> Result<RotatedToken, Failure> {
         let (whose, which) = self.parts();
         let (overlap, expiry) = (Some(duration_to_proto(overlap)), expiry.map(expiry_choice_to_proto));
         let request = v1::RotateTokenRequest { whose, which, overlap, expiry };
         let answer = server.ask_once(async |client| client.rotate_token(request.clone()).await).await?;
         let until = answer.pending_until.ok_or_else(|| nonsense("the answer tells no end"))?;
-        Ok(Rotated {
+        Ok(RotatedToken {
             token: TokenShown::read(answer.token)?,
             secret: answer.secret,
             pending_until: timestamp_from_proto("pending_until", until)?,
@@ -271,9 +275,9 @@ impl Aim {
     /// Lets the new secret take over: the one with this prefix, or the one that waits.
     pub(crate) async fn confirm(
         &self,
-        server: &Connection,
+        server: &ServerConnection,
         prefix: Option<SecretPrefix>,
-    ) -> Result<Changed, Failure> {
+    ) -> Result<ChangedToken, Failure> {
         let (whose, which) = self.parts();
         let prefix = prefix.map(|prefix| prefix.to_string());
         let request = v1::ConfirmRotationRequest { whose, which, prefix };
@@ -281,14 +285,18 @@ impl Aim {
         changed(answer.token, answer.changed, answer.evaluated_at)
     }
 
-    pub(crate) async fn drop_rotation(&self, server: &Connection) -> Result<Changed, Failure> {
+    pub(crate) async fn drop_rotation(&self, server: &ServerConnection) -> Result<ChangedToken, Failure> {
         let (whose, which) = self.parts();
         let request = v1::DropRotationRequest { whose, which };
         let answer = server.ask(async |client| client.drop_rotation(request.clone()).await).await?;
         changed(answer.token, answer.changed, answer.evaluated_at)
     }
 
-    pub(crate) async fn retire(&self, server: &Connection, anyway: bool) -> Result<Changed, Failure> {
+    pub(crate) async fn retire(
+        &self,
+        server: &ServerConnection,
+        anyway: bool,
+    ) -> Result<ChangedToken, Failure> {
         let (whose, which) = self.parts();
         let request = v1::RetireSecretRequest { whose, which, anyway };
         let answer = server.ask(async |client| client.retire_secret(request.clone()).await).await?;
@@ -297,23 +305,23 @@ impl Aim {
 
     pub(crate) async fn renew(
         &self,
-        server: &Connection,
+        server: &ServerConnection,
         minimum: Option<Duration>,
-    ) -> Result<Changed, Failure> {
+    ) -> Result<ChangedToken, Failure> {
         let (whose, which) = self.parts();
         let request = v1::RenewTokenRequest { whose, which, minimum: minimum.map(duration_to_proto) };
         let answer = server.ask_once(async |client| client.renew_token(request.clone()).await).await?;
         changed(answer.token, answer.changed, answer.evaluated_at)
     }
 
-    pub(crate) async fn suspend(&self, server: &Connection) -> Result<Changed, Failure> {
+    pub(crate) async fn suspend(&self, server: &ServerConnection) -> Result<ChangedToken, Failure> {
         let (whose, which) = self.parts();
         let request = v1::SuspendTokenRequest { whose, which };
         let answer = server.ask(async |client| client.suspend_token(request.clone()).await).await?;
         changed(answer.token, answer.changed, answer.evaluated_at)
     }
 
-    pub(crate) async fn resume(&self, server: &Connection) -> Result<Changed, Failure> {
+    pub(crate) async fn resume(&self, server: &ServerConnection) -> Result<ChangedToken, Failure> {
         let (whose, which) = self.parts();
         let request = v1::ResumeTokenRequest { whose, which };
         let answer = server.ask(async |client| client.resume_token(request.clone()).await).await?;
@@ -326,6 +334,6 @@ pub(crate) fn changed(
     token: Option<v1::Token>,
     changed: bool,
     at: Option<prost_types::Timestamp>,
-) -> Result<Changed, Failure> {
-    Ok(Changed { now: told("evaluated_at", Some(at))?, changed, token: TokenShown::read(token)? })
+) -> Result<ChangedToken, Failure> {
+    Ok(ChangedToken { now: told("evaluated_at", Some(at))?, changed, token: TokenShown::read(token)? })
 }

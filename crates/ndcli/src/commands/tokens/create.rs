@@ -9,17 +9,17 @@ use ndauth_proto::v1::{self, explain_token_request};
 use ndauth_proto::{expiry_choice_to_proto, grants_to_proto, orgs_to_proto, scope_to_proto};
 use ndauth_terminal::{Failure, detailed, nonsense, print, print_json, shown};
 
-use super::aim::{Aim, Owner, Whose};
+use super::aim::{Aim, OwnerArguments, OwnerChoice};
 use super::explain::preview;
 use super::list::fields;
-use super::mint::{Bounds, Minted, Minting, name};
+use super::mint::{Bounds, CreatedToken, Minting, name};
 use super::sink::{SinkArgs, TokenFile};
 use crate::commands::candidates;
-use crate::connection::{Connection, connect};
+use crate::connection::{ServerConnection, connect};
 use crate::settings::{Common, Format};
 
 #[derive(clap::Args)]
-pub(crate) struct Create<C: Owner> {
+pub(crate) struct Create<C: OwnerArguments> {
     /// Human-readable label for the token. Must be unique among its owner's tokens
     #[arg(long, required_unless_present = "like")]
     name: Option<String>,
@@ -58,7 +58,7 @@ pub(crate) struct Create<C: Owner> {
 
     /// How to print it: a table, an object, or the token's value alone
     #[arg(short, long, value_name = "FORMAT")]
-    output: Option<Output>,
+    output: Option<CreateOutput>,
 
     /// Show what the token could do in each org, and make none
     #[arg(long)]
@@ -69,7 +69,7 @@ pub(crate) struct Create<C: Owner> {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Output {
+enum CreateOutput {
     /// For people
     Table,
     /// For programs
@@ -111,7 +111,7 @@ pub(super) fn expiry(text: &str) -> Result<ExpiryChoice, InvalidExpiry> {
 }
 
 /// Creates a token, and shows its secret once; or shows what it could do.
-pub(crate) async fn run<C: Owner>(common: &Common, create: &Create<C>) -> Result<(), Failure> {
+pub(crate) async fn run<C: OwnerArguments>(common: &Common, create: &Create<C>) -> Result<(), Failure> {
     let whose = create.owner.whose()?;
     // Before there is a token, everything that may stand in its way is known.
     let file = create.token_file.as_deref().map(|path| TokenFile::prepare(path, create.force)).transpose()?;
@@ -139,30 +139,30 @@ pub(crate) async fn run<C: Owner>(common: &Common, create: &Create<C>) -> Result
     show(common, create, &minting, &minted, sent.as_deref())
 }
 
-fn show<C: Owner>(
+fn show<C: OwnerArguments>(
     common: &Common,
     create: &Create<C>,
     minting: &Minting,
-    minted: &Minted,
+    minted: &CreatedToken,
     sent: Option<&str>,
 ) -> Result<(), Failure> {
     let output = create.output.unwrap_or(match common.format {
-        Format::Json => Output::Json,
-        Format::Table | Format::Simple | Format::Detailed => Output::Table,
+        Format::Json => CreateOutput::Json,
+        Format::Table | Format::Simple | Format::Detailed => CreateOutput::Table,
     });
     match (output, common.format) {
-        (Output::Token, _) => print(&format!("{}\n", shown(&minted.secret))),
-        (Output::Json, _) => {
+        (CreateOutput::Token, _) => print(&format!("{}\n", shown(&minted.secret))),
+        (CreateOutput::Json, _) => {
             let file = create.token_file.as_ref().map(|path| ("token_file", path.display().to_string()));
             print_json(&minted.flat(file.or_else(|| sent.map(|sent| ("secret", sent.to_owned())))))
         }
-        (Output::Table, Format::Simple) => print(&minted.simple(sent)),
-        (Output::Table, Format::Detailed) => {
+        (CreateOutput::Table, Format::Simple) => print(&minted.simple(sent)),
+        (CreateOutput::Table, Format::Detailed) => {
             let mut told = vec![("Token", minted.whereabouts(sent))];
             told.extend(fields(&minted.token, minted.token.created_at));
             print(&detailed(&told))
         }
-        (Output::Table, Format::Table | Format::Json) => {
+        (CreateOutput::Table, Format::Table | Format::Json) => {
             let file = create.token_file.as_deref().or(create.sink.file());
             print(&minted.sentences(minting.whose.noun(), sent, file))
         }
@@ -170,10 +170,10 @@ fn show<C: Owner>(
 }
 
 /// The token to be made: as it was said, or with the settings of another.
-async fn new_token<C: Owner>(
+async fn new_token<C: OwnerArguments>(
     create: &Create<C>,
-    server: &Connection,
-    whose: &Whose,
+    server: &ServerConnection,
+    whose: &OwnerChoice,
 ) -> Result<v1::NewToken, Failure> {
     let name = create.name.as_deref().map(name).transpose()?.map(|name| name.to_string());
     let description = create.bounds.description.as_ref().map(ToString::to_string);
@@ -184,7 +184,7 @@ async fn new_token<C: Owner>(
         return Ok(v1::NewToken {
             name: name.unwrap_or(like.name),
             scope: Some(like.scope),
-            orgs: like.orgs.filter(|_| *whose == Whose::Mine),
+            orgs: like.orgs.filter(|_| *whose == OwnerChoice::Mine),
             grants: like.grants,
             expiry: Some(chosen.map_or_else(|| lifetime(like.lifetime), expiry_choice_to_proto)),
             description: description.or(Some(like.description).filter(|text| !text.is_empty())),
@@ -197,8 +197,8 @@ async fn new_token<C: Owner>(
     let scopes = create.scope.clone().unwrap_or_default();
     let grants: Grants = create.bounds.grants(server, &scopes.named).await?;
     let (orgs, default): (Option<Orgs<_>>, _) = match whose {
-        Whose::Mine => (Some(create.owner.orgs()), ExpiryChoice::PERSONAL),
-        Whose::Org(_) => (None, ExpiryChoice::ORG),
+        OwnerChoice::Mine => (Some(create.owner.orgs()), ExpiryChoice::PERSONAL),
+        OwnerChoice::Org(_) => (None, ExpiryChoice::ORG),
     };
     Ok(v1::NewToken {
         name: name.unwrap_or_default(),
@@ -225,8 +225,9 @@ fn lifetime(told: Option<v1::Lifetime>) -> v1::ExpiryChoice {
 }
 
 /// A member who is no admin is told of the way that is open.
-fn only_admins(failure: Failure, whose: &Whose) -> Failure {
-    if *whose == Whose::Mine || failure.hint.as_deref() != ndauth_proto::hint(ndauth_core::Reason::RoleTooLow)
+fn only_admins(failure: Failure, whose: &OwnerChoice) -> Failure {
+    if *whose == OwnerChoice::Mine
+        || failure.hint.as_deref() != ndauth_proto::hint(ndauth_core::Reason::RoleTooLow)
     {
         return failure;
     }

@@ -16,15 +16,15 @@ use ndauth_terminal::{
 };
 use serde_json::{Value, json};
 
-use super::aim::{Owner, Whose};
+use super::aim::{OwnerArguments, OwnerChoice};
 use crate::commands::candidates;
-use crate::connection::{Connection, connect};
+use crate::connection::{ServerConnection, connect};
 use crate::settings::values::{permission, service};
 use crate::settings::{Common, Format};
 use crate::terminal::secret_from_stdin;
 
 #[derive(clap::Args)]
-pub(crate) struct Explain<W: Owner> {
+pub(crate) struct Explain<W: OwnerArguments> {
     /// The token: its name, its id, its prefix, or the beginning of its id [default: the credential itself, where it is
     /// a token]
     #[arg(conflicts_with = "secret_stdin", add = ArgValueCandidates::new(candidates::token_names))]
@@ -40,7 +40,7 @@ pub(crate) struct Explain<W: Owner> {
 
     /// The access that would be asked for [default with --permission: what the permission needs]
     #[arg(long, ignore_case = true)]
-    access: Option<Access>,
+    access: Option<ExplainAccess>,
 
     /// Explain as if this service asked
     #[arg(long, value_name = "NAME", value_parser = service)]
@@ -55,7 +55,7 @@ pub(crate) struct Explain<W: Owner> {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum Access {
+enum ExplainAccess {
     /// List and query
     Ro,
     /// Also change
@@ -63,7 +63,7 @@ enum Access {
 }
 
 /// Explains a token. That it may not is an answer, and exit code 1.
-pub(crate) async fn run<W: Owner>(common: &Common, explain: &Explain<W>) -> Result<(), Failure> {
+pub(crate) async fn run<W: OwnerArguments>(common: &Common, explain: &Explain<W>) -> Result<(), Failure> {
     use explain_token_request::Token;
     let asked_in = explain.owner.asked_in();
     if asked_in.is_none() && (explain.permission.is_some() || explain.access.is_some()) {
@@ -73,7 +73,7 @@ pub(crate) async fn run<W: Owner>(common: &Common, explain: &Explain<W>) -> Resu
     let secret = if explain.secret_stdin { Some(secret_from_stdin()?) } else { None };
     let server = connect(common).await?;
     let (whose, token) = match (&explain.name, secret) {
-        (_, Some(secret)) => (Whose::Mine, Token::Secret(v1::PresentedSecret { secret })),
+        (_, Some(secret)) => (OwnerChoice::Mine, Token::Secret(v1::PresentedSecret { secret })),
         (Some(name), None) => (explain.owner.whose()?, Token::Which(v1::Which::name(name))),
         (None, None) => {
             let secret = &server.credential.secret;
@@ -81,12 +81,12 @@ pub(crate) async fn run<W: Owner>(common: &Common, explain: &Explain<W>) -> Resu
                 let hint = "`explain NAME`, or `--secret-stdin` for one whose secret you hold";
                 return Err(Failure::usage("say which token to explain", hint));
             }
-            (Whose::Mine, Token::Secret(v1::PresentedSecret { secret: secret.expose().to_owned() }))
+            (OwnerChoice::Mine, Token::Secret(v1::PresentedSecret { secret: secret.expose().to_owned() }))
         }
     };
     let access = match (explain.access, &explain.permission) {
-        (Some(Access::Rw), _) => Some(v1::Scope::Rw.into()),
-        (Some(Access::Ro), _) | (None, Some(_)) => Some(v1::Scope::Ro.into()),
+        (Some(ExplainAccess::Rw), _) => Some(v1::Scope::Rw.into()),
+        (Some(ExplainAccess::Ro), _) | (None, Some(_)) => Some(v1::Scope::Ro.into()),
         (None, None) => None,
     };
     let request = v1::ExplainTokenRequest {
@@ -105,14 +105,14 @@ pub(crate) async fn run<W: Owner>(common: &Common, explain: &Explain<W>) -> Resu
                 print(&explanation.table())?;
             }
         }
-        Format::Simple => print(&explanations.iter().map(Explained::line).collect::<String>())?,
+        Format::Simple => print(&explanations.iter().map(ExplanationShown::line).collect::<String>())?,
         Format::Detailed => {
             for explanation in &explanations {
                 print(&explanation.detailed())?;
             }
         }
         Format::Json => {
-            let told: Vec<Value> = explanations.iter().map(Explained::json).collect();
+            let told: Vec<Value> = explanations.iter().map(ExplanationShown::json).collect();
             print_json(&json!({ "explanations": told }))?;
         }
     }
@@ -135,7 +135,7 @@ pub(crate) async fn run<W: Owner>(common: &Common, explain: &Explain<W>) -> Resu
 /// Shows what a token that is not made yet could do, org by org.
 pub(crate) async fn preview(
     format: Format,
-    server: &Connection,
+    server: &ServerConnection,
     whose: v1::Whose,
     planned: explain_token_request::Token,
 ) -> Result<(), Failure> {
@@ -144,17 +144,17 @@ pub(crate) async fn preview(
     match format {
         Format::Table => {
             let titles = ["ORG", "ROLE", "ACCESS", "MAY"];
-            let rows = explanations.iter().map(Explained::row).collect();
+            let rows = explanations.iter().map(ExplanationShown::row).collect();
             print(&Rows { titles, rows, last_width: 0 }.table())?;
         }
-        Format::Simple => print(&explanations.iter().map(Explained::line).collect::<String>())?,
+        Format::Simple => print(&explanations.iter().map(ExplanationShown::line).collect::<String>())?,
         Format::Detailed => {
             for explanation in &explanations {
                 print(&explanation.detailed())?;
             }
         }
         Format::Json => {
-            let told: Vec<Value> = explanations.iter().map(Explained::json).collect();
+            let told: Vec<Value> = explanations.iter().map(ExplanationShown::json).collect();
             return print_json(&json!({ "preview": true, "orgs": told }));
         }
     }
@@ -167,20 +167,20 @@ pub(crate) async fn preview(
 }
 
 /// What the decision says of a token in an org, read off the wire.
-struct Explained {
+struct ExplanationShown {
     /// Empty where only the token itself was judged.
     org: String,
-    findings: Vec<Finding>,
-    outcome: Result<Allowed, v1::Refused>,
+    findings: Vec<FindingShown>,
+    outcome: Result<EffectiveShown, v1::Refused>,
 }
 
-struct Finding {
+struct FindingShown {
     factor: String,
     allows: String,
     refused: Option<v1::Refused>,
 }
 
-struct Allowed {
+struct EffectiveShown {
     role: &'static str,
     access: &'static str,
     /// What it may do, for people.
@@ -188,14 +188,17 @@ struct Allowed {
     grants: Value,
 }
 
-async fn ask(server: &Connection, request: v1::ExplainTokenRequest) -> Result<Vec<Explained>, Failure> {
+async fn ask(
+    server: &ServerConnection,
+    request: v1::ExplainTokenRequest,
+) -> Result<Vec<ExplanationShown>, Failure> {
     let answer = server.ask(async |client| client.explain_token(request.clone()).await).await?;
-    answer.explanations.into_iter().map(Explained::read).collect()
+    answer.explanations.into_iter().map(ExplanationShown::read).collect()
 }
 
-impl Explained {
-    fn read(told: v1::Explanation) -> Result<Explained, Failure> {
-        let finding = |finding: v1::Finding| Finding {
+impl ExplanationShown {
+    fn read(told: v1::Explanation) -> Result<ExplanationShown, Failure> {
+        let finding = |finding: v1::Finding| FindingShown {
             factor: factor_name(finding.factor),
             allows: finding.allows,
             refused: finding.refused,
@@ -204,11 +207,11 @@ impl Explained {
             Outcome::Refused(refused) => Err(refused),
             Outcome::Allowed(_) if told.org.is_none() => {
                 let may = "be asked whose it is, and nothing in any org".to_owned();
-                Ok(Allowed { role: "-", access: "-", may, grants: Value::Null })
+                Ok(EffectiveShown { role: "-", access: "-", may, grants: Value::Null })
             }
-            Outcome::Allowed(allowed) => Ok(Allowed::read(allowed)?),
+            Outcome::Allowed(allowed) => Ok(EffectiveShown::read(allowed)?),
         };
-        Ok(Explained {
+        Ok(ExplanationShown {
             org: told.org.unwrap_or_default(),
             findings: told.findings.into_iter().map(finding).collect(),
             outcome,
@@ -334,8 +337,8 @@ impl Explained {
     }
 }
 
-impl Allowed {
-    fn read(told: v1::Effective) -> Result<Allowed, Failure> {
+impl EffectiveShown {
+    fn read(told: v1::Effective) -> Result<EffectiveShown, Failure> {
         let grants = grants(told.grants)?;
         let access = scope_from_proto("access", told.access)?.as_str();
         let may = match &grants {
@@ -343,7 +346,7 @@ impl Allowed {
             Some(ndauth_core::Grants::All) => "everything but what is ndauth's own".to_owned(),
             Some(some) => some.to_string(),
         };
-        Ok(Allowed {
+        Ok(EffectiveShown {
             role: role_from_proto("role", told.role)?.as_str(),
             access,
             may,

@@ -10,13 +10,13 @@ use ndauth_terminal::{
 };
 use serde_json::json;
 
-use super::aim::Owner;
+use super::aim::OwnerArguments;
 use crate::connection::connect;
 use crate::settings::values::span;
 use crate::settings::{Common, Format};
 
 #[derive(clap::Args)]
-pub(crate) struct List<W: Owner> {
+pub(crate) struct ListTokens<W: OwnerArguments> {
     /// List revoked tokens too
     #[arg(long, visible_aliases = ["include-revoked", "include_revoked"])]
     all: bool,
@@ -43,14 +43,14 @@ pub(crate) struct List<W: Owner> {
 
     /// How to print them
     #[arg(short, long, value_name = "FORMAT")]
-    output: Option<Output>,
+    output: Option<ListOutput>,
 
     #[command(flatten)]
     owner: W,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum Output {
+enum ListOutput {
     /// For people
     Table,
     /// For programs
@@ -84,7 +84,7 @@ impl Sort {
 pub(crate) const PAGE: i32 = 1000;
 
 /// Lists tokens, oldest first unless another order is asked for.
-pub(crate) async fn run<W: Owner>(common: &Common, list: &List<W>) -> Result<(), Failure> {
+pub(crate) async fn run<W: OwnerArguments>(common: &Common, list: &ListTokens<W>) -> Result<(), Failure> {
     let whose = list.owner.whose()?.to_proto();
     let server = connect(common).await?;
     let mut tokens = Vec::new();
@@ -112,8 +112,8 @@ pub(crate) async fn run<W: Owner>(common: &Common, list: &List<W>) -> Result<(),
     };
     let format = match list.output {
         None => common.format,
-        Some(Output::Table) => Format::Table,
-        Some(Output::Json) => Format::Json,
+        Some(ListOutput::Table) => Format::Table,
+        Some(ListOutput::Json) => Format::Json,
     };
     show(format, &tokens, now)
 }

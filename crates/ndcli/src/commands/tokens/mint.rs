@@ -13,9 +13,9 @@ use ndauth_terminal::{Failure, TokenShown, aside, nonsense, shown};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::aim::{Aim, Whose};
+use super::aim::{Aim, OwnerChoice};
 use super::sink::{Sink, TokenFile, deliver};
-use crate::connection::Connection;
+use crate::connection::ServerConnection;
 use crate::settings::Common;
 use crate::settings::values::{network, service};
 
@@ -46,12 +46,12 @@ pub(crate) struct Bounds {
 /// A token that the server is to make.
 #[derive(Clone)]
 pub(crate) struct Minting {
-    pub(crate) whose: Whose,
+    pub(crate) whose: OwnerChoice,
     pub(crate) new: v1::NewToken,
 }
 
 /// A token that was made, and its secret.
-pub(crate) struct Minted {
+pub(crate) struct CreatedToken {
     pub(crate) token: TokenShown,
     pub(crate) secret: String,
 }
@@ -77,7 +77,7 @@ impl Bounds {
     /// catalogue; none stand for all.
     pub(crate) async fn grants(
         &self,
-        server: &Connection,
+        server: &ServerConnection,
         named: &[(String, Permission)],
     ) -> Result<Grants, Failure> {
         let mut written: Vec<(&str, Grant)> = Vec::new();
@@ -187,7 +187,7 @@ impl Minting {
     }
 
     /// Revokes the token that was made by it.
-    async fn undo(&self, server: &mut Connection, id: &str) -> Result<(), Failure> {
+    async fn undo(&self, server: &mut ServerConnection, id: &str) -> Result<(), Failure> {
         let request = v1::RevokeTokenRequest {
             whose: Some(self.whose.to_proto()),
             which: Some(v1::Which::id(id)),
@@ -199,7 +199,7 @@ impl Minting {
     }
 
     /// The token that it made, for commands about it.
-    fn aim(&self, minted: &Minted) -> Aim {
+    fn aim(&self, minted: &CreatedToken) -> Aim {
         Aim { whose: self.whose.clone(), which: v1::which::Kind::Name(minted.token.name.clone()) }
     }
 
@@ -207,9 +207,9 @@ impl Minting {
     pub(crate) async fn make_into(
         mut self,
         common: &Common,
-        server: &mut Connection,
+        server: &mut ServerConnection,
         sink: Sink,
-    ) -> Result<Minted, Failure> {
+    ) -> Result<CreatedToken, Failure> {
         self.new.pending = true;
         let minted = self.make(server).await?;
         let aim = self.aim(&minted);
@@ -227,7 +227,7 @@ impl Minting {
 
     /// Has the token made. Where Ctrl-C comes in between, it is revoked again: nobody would have its
     /// secret.
-    pub(crate) async fn make(&self, server: &mut Connection) -> Result<Minted, Failure> {
+    pub(crate) async fn make(&self, server: &mut ServerConnection) -> Result<CreatedToken, Failure> {
         let (token, secret) = {
             let asked = server.ask_once(async |client| self.ask(client).await);
             tokio::pin!(asked);
@@ -243,7 +243,7 @@ impl Minting {
                 _ = tokio::signal::ctrl_c() => return Err(self.left_behind("interrupted again")),
             }
         };
-        let Minted { token, .. } = minted((token, secret))?;
+        let CreatedToken { token, .. } = minted((token, secret))?;
         tokio::select! {
             revoked = self.undo(server, &token.id) => {
                 revoked.map_err(|failure| self.left_behind(&failure.message))?;
@@ -285,9 +285,9 @@ impl Minting {
     /// Puts the secret into the file that is ready for it. Where that fails, the token is revoked again.
     pub(crate) async fn keep(
         &self,
-        server: &mut Connection,
+        server: &mut ServerConnection,
         file: TokenFile,
-        minted: &Minted,
+        minted: &CreatedToken,
     ) -> Result<(), Failure> {
         let Err(error) = file.write(&minted.secret) else { return Ok(()) };
         self.undo(server, &minted.token.id).await.map_err(|failure| self.left_behind(&failure.message))?;
@@ -298,12 +298,12 @@ impl Minting {
 /// How long the way back may take, once something came in between.
 const UNDO: Duration = Duration::from_secs(10);
 
-fn minted((token, secret): (Option<v1::Token>, String)) -> Result<Minted, Failure> {
+fn minted((token, secret): (Option<v1::Token>, String)) -> Result<CreatedToken, Failure> {
     let token = TokenShown::read(Some(token.ok_or_else(|| nonsense("the answer holds no token"))?))?;
-    Ok(Minted { token, secret })
+    Ok(CreatedToken { token, secret })
 }
 
-impl Minted {
+impl CreatedToken {
     /// The answer that the documentation shows. The secret is shown in any case, for nobody else has it;
     /// but it does not command the terminal.
     pub(crate) fn sentences(&self, kind: &str, sent: Option<&str>, file: Option<&Path>) -> String {

@@ -6,9 +6,9 @@ use ndauth_core::{Expiry, Timestamp};
 use ndauth_proto::{timestamp_from_proto, v1};
 use ndauth_terminal::{Failure, TokenShown, aside, detailed, minute, print, print_json, shown};
 
-use super::aim::{Aim, Whose};
+use super::aim::{Aim, OwnerChoice};
 use super::list::fields;
-use crate::connection::{Connection, connect};
+use crate::connection::{ServerConnection, connect};
 use crate::settings::values::span;
 use crate::settings::{Common, Format};
 
@@ -59,13 +59,13 @@ pub(crate) async fn run(common: &Common, aim: &Aim, renewal: &Renewal) -> Result
 
 /// Renews what ends soon, where that was asked for: the token that presents itself, or those of the account that is
 /// logged in. That it cannot be done fails no command.
-pub(crate) async fn quietly(server: &Connection) {
+pub(crate) async fn quietly(server: &ServerConnection) {
     if let Err(failure) = try_quietly(server).await {
         aside(&format!("not renewed: {}", failure.message));
     }
 }
 
-async fn try_quietly(server: &Connection) -> Result<(), Failure> {
+async fn try_quietly(server: &ServerConnection) -> Result<(), Failure> {
     use v1::who_am_i_response::Credential;
     let who = server.ask_once(async |client| client.who_am_i().await).await?;
     let now = who.evaluated_at.ok_or_else(|| ndauth_terminal::nonsense("it tells no time"))?;
@@ -82,7 +82,7 @@ async fn try_quietly(server: &Connection) -> Result<(), Failure> {
             let request = v1::ListTokensRequest {
                 expiring_within: Some(prost_types::Duration { seconds: within, nanos: 0 }),
                 page_size: 100,
-                whose: Some(Whose::Mine.to_proto()),
+                whose: Some(OwnerChoice::Mine.to_proto()),
                 ..Default::default()
             };
             let soon = server.ask_once(async |client| client.list_tokens(request.clone()).await).await?;
@@ -96,12 +96,12 @@ async fn try_quietly(server: &Connection) -> Result<(), Failure> {
 }
 
 /// Renews a standard token that ends soon.
-async fn renew_soon(server: &Connection, token: &TokenShown, now: Timestamp) -> Result<(), Failure> {
+async fn renew_soon(server: &ServerConnection, token: &TokenShown, now: Timestamp) -> Result<(), Failure> {
     let soon = matches!(token.expiry, Expiry::At(end) if end > now && end.since(now) <= SOON);
     if !soon || token.token_type != "standard" || token.rotation.is_some() {
         return Ok(());
     }
-    let seen = Aim::id(Whose::Mine, &token.id).renew(server, Some(SOON)).await?;
+    let seen = Aim::id(OwnerChoice::Mine, &token.id).renew(server, Some(SOON)).await?;
     if seen.changed {
         aside(&format!("renewed \"{}\" until {}", seen.token.name, minute(seen.token.expiry)));
     }

@@ -8,7 +8,7 @@ use ndauth_proto::{timestamp_from_proto, timestamp_to_proto};
 use ndauth_terminal::{Failure, TokenShown, detailed, nonsense, print, print_json, shown, told};
 use serde_json::json;
 
-use super::aim::{Aim, Changed, Owner, Whose};
+use super::aim::{Aim, ChangedToken, OwnerArguments, OwnerChoice};
 use super::list::fields;
 use crate::commands::candidates;
 use crate::connection::connect;
@@ -16,7 +16,7 @@ use crate::settings::{Common, Format};
 use crate::terminal::confirm;
 
 #[derive(clap::Args)]
-pub(crate) struct Revoke<W: Owner> {
+pub(crate) struct RevokeTokens<W: OwnerArguments> {
     /// The token: its name, its id, its prefix, or the beginning of its id
     #[arg(add = ArgValueCandidates::new(candidates::token_names), required_unless_present_any = ["all", "token_id"])]
     name: Option<String>,
@@ -27,7 +27,7 @@ pub(crate) struct Revoke<W: Owner> {
 
     /// Why
     #[arg(long, value_name = "REASON", default_value = "no-longer-needed")]
-    reason: Reason,
+    reason: ReasonOption,
 
     /// Why, in your words: the token's owner is told
     #[arg(long, value_name = "TEXT", conflicts_with = "all")]
@@ -59,7 +59,7 @@ pub(crate) struct Revoke<W: Owner> {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum Reason {
+enum ReasonOption {
     NoLongerNeeded,
     /// Another token took its place
     RotatedAway,
@@ -69,14 +69,14 @@ enum Reason {
     Policy,
 }
 
-impl Reason {
+impl ReasonOption {
     fn to_proto(self) -> v1::RevocationReason {
         match self {
-            Reason::NoLongerNeeded => v1::RevocationReason::NoLongerNeeded,
-            Reason::RotatedAway => v1::RevocationReason::RotatedAway,
-            Reason::Leaked => v1::RevocationReason::Leaked,
-            Reason::OwnerLeft => v1::RevocationReason::OwnerLeft,
-            Reason::Policy => v1::RevocationReason::Policy,
+            ReasonOption::NoLongerNeeded => v1::RevocationReason::NoLongerNeeded,
+            ReasonOption::RotatedAway => v1::RevocationReason::RotatedAway,
+            ReasonOption::Leaked => v1::RevocationReason::Leaked,
+            ReasonOption::OwnerLeft => v1::RevocationReason::OwnerLeft,
+            ReasonOption::Policy => v1::RevocationReason::Policy,
         }
     }
 }
@@ -99,7 +99,7 @@ fn handle(text: &str) -> Result<Handle, String> {
 }
 
 /// Revokes a token, or all of a time, once the person or the flag confirms.
-pub(crate) async fn run<W: Owner>(common: &Common, revoke: &Revoke<W>) -> Result<(), Failure> {
+pub(crate) async fn run<W: OwnerArguments>(common: &Common, revoke: &RevokeTokens<W>) -> Result<(), Failure> {
     let which = match (&revoke.name, &revoke.token_id) {
         (_, Some(id)) => v1::which::Kind::Id(id.clone()),
         (Some(name), None) => v1::which::Kind::Name(name.clone()),
@@ -108,8 +108,8 @@ pub(crate) async fn run<W: Owner>(common: &Common, revoke: &Revoke<W>) -> Result
     let aim = Aim { whose: revoke.owner.whose()?, which };
     if !revoke.yes {
         let of = match &aim.whose {
-            Whose::Mine => String::new(),
-            Whose::Org(org) => format!(" of the org \"{org}\""),
+            OwnerChoice::Mine => String::new(),
+            OwnerChoice::Org(org) => format!(" of the org \"{org}\""),
         };
         let question = format!("Revoke token \"{}\"{of}? This cannot be undone. [y/N]:", aim.shown());
         if !confirm(&question, "--yes")? {
@@ -120,7 +120,7 @@ pub(crate) async fn run<W: Owner>(common: &Common, revoke: &Revoke<W>) -> Result
     // By its name it is looked for, by its id it is revoked: a second try then never meets another token,
     // nor none, where the first was carried out and its answer was lost.
     let aim = aim.by_id(&aim.get(&server).await?.token);
-    let Changed { token, changed, .. } =
+    let ChangedToken { token, changed, .. } =
         aim.revoke(&server, revoke.reason.to_proto(), revoke.note.as_deref()).await?;
     let how = if changed { "revoked" } else { "was revoked before" };
     match common.format {
@@ -134,7 +134,7 @@ pub(crate) async fn run<W: Owner>(common: &Common, revoke: &Revoke<W>) -> Result
                 "id": token.id,
                 "revoked_at": token.revoked_at.map(|at| at.to_string()),
             });
-            if let Whose::Org(org) = &aim.whose {
+            if let OwnerChoice::Org(org) = &aim.whose {
                 told["org"] = json!(org.as_str());
             }
             print_json(&told)
@@ -142,7 +142,7 @@ pub(crate) async fn run<W: Owner>(common: &Common, revoke: &Revoke<W>) -> Result
     }
 }
 
-async fn all<W: Owner>(common: &Common, revoke: &Revoke<W>) -> Result<(), Failure> {
+async fn all<W: OwnerArguments>(common: &Common, revoke: &RevokeTokens<W>) -> Result<(), Failure> {
     let whose = match &revoke.account {
         Some(account) => v1::Whose::account(account),
         None => revoke.owner.whose()?.to_proto(),

@@ -17,7 +17,7 @@ use crate::terminal::{asks, confirm};
 
 /// What a rotation takes.
 #[derive(clap::Args)]
-pub(crate) struct Rotation {
+pub(crate) struct RotationOptions {
     /// How long the old secret serves on once the new one took over, such as 24h or 7d; 0 ends it then
     #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = span)]
     overlap: Duration,
@@ -47,7 +47,7 @@ pub(crate) struct Rotation {
 }
 
 /// Rotates a token, or settles its rotation.
-pub(crate) async fn run(common: &Common, aim: &Aim, rotation: &Rotation) -> Result<(), Failure> {
+pub(crate) async fn run(common: &Common, aim: &Aim, rotation: &RotationOptions) -> Result<(), Failure> {
     if rotation.confirm {
         let server = connect(common).await?;
         let seen = aim.confirm(&server, None).await?;

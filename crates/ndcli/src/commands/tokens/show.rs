@@ -2,7 +2,7 @@
 
 use ndauth_terminal::{Failure, Rows, ago, detailed, minute, print, print_json, shown};
 
-use super::aim::{Aim, Seen};
+use super::aim::{Aim, TokenSnapshot};
 use super::list::{fields, show};
 use crate::connection::connect;
 use crate::settings::{Common, Format};
@@ -18,7 +18,7 @@ pub(crate) async fn run(common: &Common, aim: &Aim) -> Result<(), Failure> {
     }
 }
 
-fn whole(Seen { token, now }: &Seen) -> String {
+fn whole(TokenSnapshot { token, now }: &TokenSnapshot) -> String {
     let mut text = detailed(&fields(token, *now));
     if token.secrets.len() > 1 || token.secrets.iter().any(|secret| secret.reused_at.is_some()) {
         let row = |secret: &ndauth_terminal::SecretShown| {

@@ -12,9 +12,9 @@ use ndauth_terminal::{Failure, nonsense, shown};
 use serde_json::json;
 use tempfile::NamedTempFile;
 
-use super::aim::{Aim, Changed};
-use crate::connection::{Connection, connect_as};
-use crate::login::credentials::{BEARER_TOKEN, Credential};
+use super::aim::{Aim, ChangedToken};
+use crate::connection::{ServerConnection, connect_as};
+use crate::login::credentials::{BEARER_TOKEN, ResolvedCredential};
 use crate::settings::Common;
 
 /// Where the secret goes.
@@ -119,13 +119,13 @@ impl TokenFile {
 /// then failed has broken nothing.
 pub(crate) async fn deliver(
     common: &Common,
-    server: &Connection,
+    server: &ServerConnection,
     aim: &Aim,
     sink: Sink,
     secret: &str,
     until: Timestamp,
     meanwhile: &str,
-) -> Result<Changed, Failure> {
+) -> Result<ChangedToken, Failure> {
     let finish = aim.command("rotate");
     if let Err(why) = sink.store(secret) {
         let message = format!("{why}\nthe new secret waits until {}, and {meanwhile}", until.minute());
@@ -139,7 +139,8 @@ pub(crate) async fn deliver(
     let confirmed = match server.credential.secret.kind() {
         // A token shows that it has the new secret by using it.
         SecretKind::Personal | SecretKind::Org => {
-            let credential = Credential { secret: parsed, source: "the new secret", path: None, login: None };
+            let credential =
+                ResolvedCredential { secret: parsed, source: "the new secret", path: None, login: None };
             aim.confirm(&connect_as(common, credential).await?, prefix).await
         }
         _ => aim.confirm(server, prefix).await,

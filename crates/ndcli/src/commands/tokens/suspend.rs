@@ -2,7 +2,7 @@
 
 use ndauth_terminal::{Failure, TokenShown, detailed, print, print_json, shown};
 
-use super::aim::{Aim, Changed};
+use super::aim::{Aim, ChangedToken};
 use super::list::fields;
 use crate::connection::connect;
 use crate::settings::{Common, Format};
@@ -30,7 +30,7 @@ pub(crate) fn resumed(token: &TokenShown) -> String {
 /// What a suspended token is told to be.
 pub(crate) const SUSPENDED: &str = "suspended: it has no power until it is resumed";
 
-pub(crate) fn tell(common: &Common, seen: &Changed, how: &str) -> Result<(), Failure> {
+pub(crate) fn tell(common: &Common, seen: &ChangedToken, how: &str) -> Result<(), Failure> {
     let token = &seen.token;
     match common.format {
         Format::Table => print(&format!("✓ \"{}\" {}\n", shown(&token.name), shown(how))),

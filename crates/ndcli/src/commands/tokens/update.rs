@@ -2,15 +2,15 @@
 
 use ndauth_terminal::Failure;
 
-use super::aim::{Named, Owner};
+use super::aim::{NamedToken, OwnerArguments};
 use super::suspend::tell;
 use crate::connection::connect;
 use crate::settings::Common;
 
 #[derive(clap::Args)]
-pub(crate) struct Update<W: Owner> {
+pub(crate) struct Update<W: OwnerArguments> {
     #[command(flatten)]
-    named: Named<W>,
+    named: NamedToken<W>,
 
     /// Its purpose, in your words; an empty text takes it away
     #[arg(short, long, value_name = "TEXT")]
@@ -18,7 +18,7 @@ pub(crate) struct Update<W: Owner> {
 }
 
 /// Changes the description of a token.
-pub(crate) async fn run<W: Owner>(common: &Common, update: &Update<W>) -> Result<(), Failure> {
+pub(crate) async fn run<W: OwnerArguments>(common: &Common, update: &Update<W>) -> Result<(), Failure> {
     let server = connect(common).await?;
     let updated = update.named.aim()?.update(&server, &update.description).await?;
     tell(common, &updated, if updated.changed { "updated" } else { "was so before" })
