@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use ndauth_bench::table::{Row, tell};
+use ndauth_bench::table::{FigureRow, tell};
 use ndauth_store::DatabaseUrl;
 use tokio::runtime::Runtime;
 
@@ -16,7 +16,7 @@ pub(crate) struct Bench {
     pub(crate) rounds: usize,
     pub(crate) quick: bool,
     pub(crate) full: bool,
-    pub(crate) rows: Vec<Row>,
+    pub(crate) rows: Vec<FigureRow>,
 }
 
 /// The core that clients run on, and the core of the server.
@@ -33,7 +33,7 @@ impl Bench {
         DatabaseUrl::Sqlite(self.folder.path().join(name))
     }
 
-    pub(crate) fn row(&mut self, row: Row) {
+    pub(crate) fn row(&mut self, row: FigureRow) {
         tell(&row);
         self.rows.push(row);
     }

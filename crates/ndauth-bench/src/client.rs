@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use ndauth_bench::seed::{Seeded, seed};
 use ndauth_bench::server::Server;
-use ndauth_bench::table::{Bar, Row, median, ratios};
+use ndauth_bench::table::{Bar, FigureRow, median, ratios};
 use ndauth_client::{Client, Credentials, Decision, Requirement, Verifier, VerifierOptions};
 use ndauth_core::Secret;
-use ndauth_e2e::proxy::{Proxy, Treatment, Which};
+use ndauth_e2e::proxy::{Proxy, TreatedConnections, Treatment};
 use ndauth_proto::v1;
 use ndauth_store::Engine;
 use ndauth_store::testing::Scratch;
@@ -31,7 +31,7 @@ const BOUND: Duration = Duration::from_secs(2);
 
 /// What is done to the connection between the service and its server, or to one of them.
 #[derive(Clone, Copy)]
-enum Fault {
+enum InjectedFault {
     Treat(Treatment),
     Pause(Paused),
 }
@@ -43,35 +43,35 @@ enum Paused {
 }
 
 /// Faults, and how many revocations are measured with each.
-const FAULTS: [(&str, Fault, usize); 6] = [
-    ("the stream delayed 10 s", Fault::Treat(Treatment::Late(Duration::from_secs(10))), 6),
-    ("the stream cut", Fault::Treat(Treatment::Cut), 6),
-    ("the stream muted", Fault::Treat(Treatment::Muted), 6),
-    ("the stream half-open", Fault::Treat(Treatment::Swallowed), 6),
-    ("the server paused (SIGSTOP)", Fault::Pause(Paused::Server), 5),
-    ("the service suspended (SIGSTOP)", Fault::Pause(Paused::Service), 5),
+const FAULTS: [(&str, InjectedFault, usize); 6] = [
+    ("the stream delayed 10 s", InjectedFault::Treat(Treatment::Late(Duration::from_secs(10))), 6),
+    ("the stream cut", InjectedFault::Treat(Treatment::Cut), 6),
+    ("the stream muted", InjectedFault::Treat(Treatment::Muted), 6),
+    ("the stream half-open", InjectedFault::Treat(Treatment::Swallowed), 6),
+    ("the server paused (SIGSTOP)", InjectedFault::Pause(Paused::Server), 5),
+    ("the service suspended (SIGSTOP)", InjectedFault::Pause(Paused::Service), 5),
 ];
 
 /// A service that runs, and is told about which secret to ask.
-struct Service {
+struct ServiceProcess {
     child: Child,
     tell: ChildStdin,
     told: BufReader<ChildStdout>,
 }
 
-impl Service {
+impl ServiceProcess {
     fn command(bench: &Bench, arguments: &[&str]) -> Command {
         let mut command = Command::new("taskset");
         command.args(["-c", &ASKING.to_string()]).arg(bench.binary("service")).args(arguments);
         command
     }
 
-    fn follow(bench: &Bench, url: &str, service: &Secret, tokens: &str) -> anyhow::Result<Service> {
-        let mut command = Service::command(bench, &["follow", url, service.expose(), tokens]);
+    fn follow(bench: &Bench, url: &str, service: &Secret, tokens: &str) -> anyhow::Result<ServiceProcess> {
+        let mut command = ServiceProcess::command(bench, &["follow", url, service.expose(), tokens]);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let tell = child.stdin.take().context("it reads")?;
         let told = BufReader::new(child.stdout.take().context("it writes")?);
-        let mut service = Service { child, tell, told };
+        let mut service = ServiceProcess { child, tell, told };
         ensure!(service.line()? == "ready", "it should be ready");
         Ok(service)
     }
@@ -87,7 +87,7 @@ impl Service {
     }
 }
 
-impl Drop for Service {
+impl Drop for ServiceProcess {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -117,7 +117,7 @@ pub(crate) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
 fn costs(bench: &mut Bench, seeded: &Seeded, server: &Server) -> anyhow::Result<()> {
     let (url, rounds) = (format!("http://{}", server.address), bench.rounds.to_string());
     let all = tokens(bench, seeded, TOKENS)?;
-    let mut command = Service::command(bench, &["cost", &url, seeded.service.expose(), &all, &rounds]);
+    let mut command = ServiceProcess::command(bench, &["cost", &url, seeded.service.expose(), &all, &rounds]);
     let ended = command.stderr(Stdio::inherit()).output()?;
     ensure!(ended.status.success(), "the service did not measure");
     let told: Value = serde_json::from_slice(&ended.stdout)?;
@@ -128,29 +128,34 @@ fn costs(bench: &mut Bench, seeded: &Seeded, server: &Server) -> anyhow::Result<
     for among in [1000, TOKENS] {
         let of = &told[among.to_string()];
         let (ours, baseline) = (figures(&of["ours"]), figures(&of["baseline"]));
-        bench.row(Row::new(format!("`Verifier`, {among} known tokens"), "ns", &ours, Bar::None));
-        bench.row(Row::new(
+        bench.row(FigureRow::new(format!("`Verifier`, {among} known tokens"), "ns", &ours, Bar::None));
+        bench.row(FigureRow::new(
             "the same, over SHA-256 and a hash map",
             "x",
             &ratios(&ours, &baseline),
             Bar::AtMost(4.0),
         ));
         let allocations = of["allocations"].as_f64().context("a count")?;
-        bench.row(Row::new("the same, allocations in 200,000", "", &[allocations], Bar::AtMost(0.0)));
+        bench.row(FigureRow::new("the same, allocations in 200,000", "", &[allocations], Bar::AtMost(0.0)));
         if among == 1000 {
             hot = median(&ours);
         }
     }
     let rpc = figures(&told["rpc"]);
     let over: Vec<f64> = rpc.iter().map(|rpc| rpc / hot).collect();
-    bench.row(Row::new(
+    bench.row(FigureRow::new(
         "`Verifier` per CPU second over `ValidateToken` by RPC, 1,000 tokens",
         "x",
         &over,
         Bar::AtLeast(50.0),
     ));
     let bytes = told["bytes"].as_f64().context("a count")?;
-    bench.row(Row::new("memory for each of 100,000 that are kept", "bytes", &[bytes], Bar::AtMost(600.0)));
+    bench.row(FigureRow::new(
+        "memory for each of 100,000 that are kept",
+        "bytes",
+        &[bytes],
+        Bar::AtMost(600.0),
+    ));
     Ok(())
 }
 
@@ -160,16 +165,21 @@ fn since_boot() -> i64 {
     now.tv_sec * 1_000_000 + now.tv_nsec / 1000
 }
 
-/// What revokes, and the service that is to hear of it.
-struct Stage {
+/// A client that revokes tokens, and the service that is to hear of it.
+struct RevocationSetup {
     owner: Client,
-    service: Service,
+    service: ServiceProcess,
     proxy: Proxy,
 }
 
-impl Stage {
+impl RevocationSetup {
     /// Revokes a token that the service asks about, and waits until it says no.
-    fn revoke(&mut self, bench: &Bench, number: usize, before: impl FnOnce(&Stage)) -> anyhow::Result<Delay> {
+    fn revoke(
+        &mut self,
+        bench: &Bench,
+        number: usize,
+        before: impl FnOnce(&RevocationSetup),
+    ) -> anyhow::Result<Delay> {
         let name = format!("c{number}");
         let made = bench.runtime.block_on(self.owner.create_token(new_token(&name))).context("made")?;
         writeln!(self.service.tell, "{} org-0", made.secret)?;
@@ -236,39 +246,39 @@ fn revocations(bench: &mut Bench) -> anyhow::Result<()> {
     let other = Server::ndauthd(ANSWERING, &ndauthd, &text(&scratch.url), &[])?;
     let proxy = bench.runtime.block_on(Proxy::before(other.address));
     let through = proxy.address;
-    let service = Service::follow(bench, &format!("http://{through}"), &seeded.service, &some)?;
+    let service = ServiceProcess::follow(bench, &format!("http://{through}"), &seeded.service, &some)?;
     let url = format!("http://{}", one.address).parse().context("a URL")?;
     let owner = bench.runtime.block_on(Client::connect(&url, Some(&seeded.session))).context("connected")?;
-    let mut stage = Stage { owner, service, proxy };
+    let mut setup = RevocationSetup { owner, service, proxy };
     let count = if bench.quick { 200 } else { 1000 };
     let delays =
-        (0..count).map(|number| stage.revoke(bench, number, |_| {})).collect::<Result<Vec<_>, _>>()?;
+        (0..count).map(|number| setup.revoke(bench, number, |_| {})).collect::<Result<Vec<_>, _>>()?;
     let sorted = milliseconds(&delays);
     histogram(&format!("{count} revocations, to a service under load"), &sorted);
     let at = |percent: usize| sorted[(sorted.len() * percent / 100).min(sorted.len() - 1)];
     let bound = BOUND.as_secs_f64() * 1000.0;
     let what = format!("revocation to the last wrong answer in a service, {count} times: p50");
-    bench.row(Row::new(what, "ms", &[at(50)], Bar::None));
-    bench.row(Row::new("the same, p99", "ms", &[at(99)], Bar::AtMost(100.0)));
-    bench.row(Row::new("the same, max", "ms", &[at(100)], Bar::AtMost(bound)));
+    bench.row(FigureRow::new(what, "ms", &[at(50)], Bar::None));
+    bench.row(FigureRow::new("the same, p99", "ms", &[at(99)], Bar::AtMost(100.0)));
+    bench.row(FigureRow::new("the same, max", "ms", &[at(100)], Bar::AtMost(bound)));
     let url = format!("http://{through}");
-    let sorted = bench.runtime.block_on(given_back(&stage.owner, &url, &seeded.service, count / 2))?;
+    let sorted = bench.runtime.block_on(given_back(&setup.owner, &url, &seeded.service, count / 2))?;
     histogram(&format!("{} tokens resumed, to a service", sorted.len()), &sorted);
     let at = |percent: usize| sorted[(sorted.len() * percent / 100).min(sorted.len() - 1)];
     let what = format!("resumption to the last refusal in a service, {} times: p50", sorted.len());
-    bench.row(Row::new(what, "ms", &[at(50)], Bar::None));
-    bench.row(Row::new("the same, p99", "ms", &[at(99)], Bar::AtMost(100.0)));
+    bench.row(FigureRow::new(what, "ms", &[at(50)], Bar::None));
+    bench.row(FigureRow::new("the same, p99", "ms", &[at(99)], Bar::AtMost(100.0)));
     let mut number = count;
     for (what, fault, count) in FAULTS {
         let mut delays = Vec::new();
         for _ in 0..if bench.quick { count.min(3) } else { count } {
             number += 1;
-            delays.push(stage.revoke(bench, number, |stage| match fault {
-                Fault::Treat(treatment) => stage.proxy.treat(Which::All, treatment),
-                Fault::Pause(Paused::Server) => pause(other.pid()),
-                Fault::Pause(Paused::Service) => pause(stage.service.pid()),
+            delays.push(setup.revoke(bench, number, |setup| match fault {
+                InjectedFault::Treat(treatment) => setup.proxy.treat(TreatedConnections::All, treatment),
+                InjectedFault::Pause(Paused::Server) => pause(other.pid()),
+                InjectedFault::Pause(Paused::Service) => pause(setup.service.pid()),
             })?);
-            stage.proxy.be_fair();
+            setup.proxy.be_fair();
         }
         let sorted = milliseconds(&delays);
         histogram(what, &sorted);
@@ -276,14 +286,14 @@ fn revocations(bench: &mut Bench) -> anyhow::Result<()> {
         let then =
             if unavailable == 0 { String::new() } else { format!(", then UNAVAILABLE ({unavailable})") };
         let most = *sorted.last().context("a delay")?;
-        bench.row(Row::new(
+        bench.row(FigureRow::new(
             format!("{what}, {} times: max{then}", delays.len()),
             "ms",
             &[most],
             Bar::AtMost(bound),
         ));
     }
-    drop(stage);
+    drop(setup);
     one.end()?;
     other.end()
 }

@@ -6,9 +6,9 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use ndauth_bench::seed::{Caller, Seeded, seed};
+use ndauth_bench::seed::{Seeded, SeededSession, seed};
 use ndauth_bench::server::Server;
-use ndauth_bench::table::{Bar, Row, ratios};
+use ndauth_bench::table::{Bar, FigureRow, ratios};
 use ndauth_client::Client;
 use ndauth_core::{Secret, SecretKind};
 use ndauth_store::testing::Scratch;
@@ -126,7 +126,7 @@ fn per_second(count: usize, spent: Duration) -> f64 {
 
 /// The same statements by pgbench, on one connection.
 fn by_pgbench(pgbench: &Path, folder: &Path, url: &str, seeded: &Seeded) -> anyhow::Result<f64> {
-    let Caller { account, session } = seeded.caller;
+    let SeededSession { account, session } = seeded.caller;
     let mut script = "\\set n random(1, 9223372036854775807)\n".to_owned();
     for statement in statements(Engine::Postgres) {
         let statement = statement
@@ -217,15 +217,15 @@ pub(crate) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
         ours_on_file.push(through(bench, &on_sqlite, round)?);
         on_file.push(raw(&file, &seeded[3])?);
     }
-    bench.row(Row::new("creates on PostgreSQL", "/s", &ours, Bar::None));
-    bench.row(Row::new(
+    bench.row(FigureRow::new("creates on PostgreSQL", "/s", &ours, Bar::None));
+    bench.row(FigureRow::new(
         "the same, over pgbench with its statements on one connection",
         "x",
         &ratios(&ours, &pgbench),
         Bar::AtLeast(0.5),
     ));
-    bench.row(Row::new("creates on SQLite", "/s", &ours_on_file, Bar::None));
-    bench.row(Row::new(
+    bench.row(FigureRow::new("creates on SQLite", "/s", &ours_on_file, Bar::None));
+    bench.row(FigureRow::new(
         "the same, over its statements raw in one process, FULL",
         "x",
         &ratios(&ours_on_file, &on_file),

@@ -16,9 +16,9 @@ use tonic_prost::ProstCodec;
 pub struct Empty;
 
 #[derive(Clone, Copy)]
-struct Nothing;
+struct EmptyCall;
 
-impl UnaryService<()> for Nothing {
+impl UnaryService<()> for EmptyCall {
     type Response = ();
     type Future = Ready<Result<Response<()>, Status>>;
 
@@ -47,7 +47,7 @@ where
     fn call(&mut self, request: http::Request<B>) -> Self::Future {
         Box::pin(async move {
             let mut grpc = Grpc::new(ProstCodec::<(), ()>::default());
-            Ok(grpc.unary(Nothing, request).await)
+            Ok(grpc.unary(EmptyCall, request).await)
         })
     }
 }

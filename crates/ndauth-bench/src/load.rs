@@ -18,9 +18,9 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::task::LocalSet;
 
-/// What is asked.
+/// A call, as it is made over and over.
 #[derive(Clone, Debug)]
-pub struct Call {
+pub struct RpcCall {
     /// The path of the RPC.
     pub path: &'static str,
     /// Who asks.
@@ -46,9 +46,9 @@ pub struct Shape {
     pub time: Duration,
 }
 
-/// What came of it.
+/// How a load was answered.
 #[derive(Clone, Debug, Default)]
-pub struct Outcome {
+pub struct LoadResult {
     /// How many were answered as they should be.
     pub good: u64,
     /// How many otherwise.
@@ -59,7 +59,7 @@ pub struct Outcome {
     pub took: Duration,
 }
 
-impl Outcome {
+impl LoadResult {
     fn note(&mut self, good: bool, took: Duration) {
         if good {
             self.good += 1;
@@ -110,12 +110,12 @@ struct Pace {
 }
 
 /// Asks, on this thread.
-pub fn run(address: SocketAddr, call: &Call, shape: Shape) -> anyhow::Result<Outcome> {
+pub fn run(address: SocketAddr, call: &RpcCall, shape: Shape) -> anyhow::Result<LoadResult> {
     run_all(address, &[(call.clone(), shape)]).map(|mut outcomes| outcomes.remove(0))
 }
 
 /// Asks several things at once, on this thread.
-pub fn run_all(address: SocketAddr, calls: &[(Call, Shape)]) -> anyhow::Result<Vec<Outcome>> {
+pub fn run_all(address: SocketAddr, calls: &[(RpcCall, Shape)]) -> anyhow::Result<Vec<LoadResult>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let local = LocalSet::new();
     let outcomes = local.block_on(&runtime, async {
@@ -132,8 +132,8 @@ pub fn run_all(address: SocketAddr, calls: &[(Call, Shape)]) -> anyhow::Result<V
     Ok(outcomes)
 }
 
-async fn one(address: SocketAddr, call: Call, shape: Shape) -> anyhow::Result<Outcome> {
-    let outcome = Rc::new(RefCell::new(Outcome::default()));
+async fn one(address: SocketAddr, call: RpcCall, shape: Shape) -> anyhow::Result<LoadResult> {
+    let outcome = Rc::new(RefCell::new(LoadResult::default()));
     let pace = shape.rate.map(|_| Rc::new(Pace::default()));
     let mut connections = Vec::new();
     for _ in 0..shape.connections {
@@ -190,11 +190,11 @@ async fn one(address: SocketAddr, call: Call, shape: Shape) -> anyhow::Result<Ou
 /// Asks one thing after the other.
 async fn ask(
     client: SendRequest<Bytes>,
-    call: Call,
+    call: RpcCall,
     seed: u64,
     end: Instant,
     pace: Option<Rc<Pace>>,
-    outcome: Rc<RefCell<Outcome>>,
+    outcome: Rc<RefCell<LoadResult>>,
 ) -> anyhow::Result<()> {
     let credential = call.credential.as_deref().map(HeaderValue::from_str).transpose()?;
     let mut draw = seed;
@@ -244,20 +244,23 @@ async fn ask(
     }
 }
 
-/// Asks one thing after the other, about whatever it is given.
-pub struct Asker {
+/// A connection of a service, which asks one thing after the other.
+pub struct ServiceConnection {
     client: SendRequest<Bytes>,
     credential: HeaderValue,
 }
 
-impl Asker {
+impl ServiceConnection {
     /// Connects, as a service.
-    pub async fn connect(address: SocketAddr, service: &Secret) -> anyhow::Result<Asker> {
+    pub async fn connect(address: SocketAddr, service: &Secret) -> anyhow::Result<ServiceConnection> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         let (client, connection) = h2::client::handshake(stream).await?;
         tokio::task::spawn_local(connection);
-        Ok(Asker { client, credential: HeaderValue::from_str(&format!("Bearer {}", service.expose()))? })
+        Ok(ServiceConnection {
+            client,
+            credential: HeaderValue::from_str(&format!("Bearer {}", service.expose()))?,
+        })
     }
 
     /// Whether a secret may do a thing; `None` where that could not be told.
@@ -289,15 +292,15 @@ impl Asker {
 /// A load that goes on until it is told to end.
 pub struct Loading {
     wanted: Rc<Cell<bool>>,
-    running: tokio::task::JoinHandle<anyhow::Result<Outcome>>,
+    running: tokio::task::JoinHandle<anyhow::Result<LoadResult>>,
 }
 
 /// Asks so often a second, from now on, within the [`LocalSet`] of this thread.
-pub fn while_wanted(address: SocketAddr, call: Call, rate: f64) -> Loading {
+pub fn while_wanted(address: SocketAddr, call: RpcCall, rate: f64) -> Loading {
     let wanted = Rc::new(Cell::new(true));
     let still = Rc::clone(&wanted);
     let running = tokio::task::spawn_local(async move {
-        let mut all = Outcome::default();
+        let mut all = LoadResult::default();
         while still.get() {
             let shape = Shape {
                 connections: 8,
@@ -317,7 +320,7 @@ pub fn while_wanted(address: SocketAddr, call: Call, rate: f64) -> Loading {
 
 impl Loading {
     /// Ends it, and gives what it came to.
-    pub async fn end(self) -> anyhow::Result<Outcome> {
+    pub async fn end(self) -> anyhow::Result<LoadResult> {
         self.wanted.set(false);
         self.running.await?
     }
@@ -336,7 +339,7 @@ pub fn pin(core: usize) -> anyhow::Result<()> {
 }
 
 /// Fails where something was answered otherwise than it should be.
-pub fn all_good(outcome: &Outcome) -> anyhow::Result<()> {
+pub fn all_good(outcome: &LoadResult) -> anyhow::Result<()> {
     ensure!(
         outcome.bad == 0 && outcome.good > 0,
         "{} calls were not answered as they should be",

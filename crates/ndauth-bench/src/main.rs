@@ -19,7 +19,7 @@ use bench::{ASKING, Bench};
 
 /// Measures ndauth against what it stands on. `cargo xtask bench` builds what it needs and runs it.
 #[derive(Parser)]
-struct Arguments {
+struct BenchArguments {
     /// Where the binaries are.
     #[arg(long)]
     binaries: PathBuf,
@@ -52,7 +52,7 @@ const GROUPS: [Group; 6] = [
 ];
 
 fn main() -> anyhow::Result<()> {
-    let Arguments { binaries, pgbench, json, quick, full, only } = Arguments::parse();
+    let BenchArguments { binaries, pgbench, json, quick, full, only } = BenchArguments::parse();
     load::go_first();
     load::pin(ASKING)?;
     let mut bench = Bench {

@@ -3,13 +3,13 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use ndauth_bench::load::{self, Asker, Shape};
+use ndauth_bench::load::{self, ServiceConnection, Shape};
 use ndauth_bench::seed::seed;
 use ndauth_bench::server::Server;
-use ndauth_bench::table::{Bar, Row};
+use ndauth_bench::table::{Bar, FigureRow};
 use ndauth_client::Client;
 use ndauth_core::{ExpiryChoice, Grants, Lifetime, Networks, Orgs, Scope, Secret, Services};
-use ndauth_e2e::proxy::{Proxy, Treatment, Which};
+use ndauth_e2e::proxy::{Proxy, TreatedConnections, Treatment};
 use ndauth_proto::v1;
 use ndauth_store::testing::Scratch;
 use ndauth_store::{DatabaseUrl, Engine};
@@ -22,18 +22,18 @@ use crate::validate::{about, question};
 const BOUND: Duration = Duration::from_secs(2);
 const TOKENS: usize = 10_000;
 
-const LISTENER: Which = Which::Said("LISTEN \"ndauth_head\"");
-const READER: Which = Which::Said("ndauth mirror");
+const LISTENER: TreatedConnections = TreatedConnections::Said("LISTEN \"ndauth_head\"");
+const READER: TreatedConnections = TreatedConnections::Said("ndauth mirror");
 
 /// Faults, and how many revocations are measured with each.
-const FAULTS: [(&str, Which, Treatment, usize); 7] = [
+const FAULTS: [(&str, TreatedConnections, Treatment, usize); 7] = [
     ("LISTEN cut", LISTENER, Treatment::Cut, 40),
     ("LISTEN muted", LISTENER, Treatment::Muted, 40),
     ("LISTEN half-open", LISTENER, Treatment::Swallowed, 40),
     ("the reader's connection 100 ms late", READER, Treatment::Late(Duration::from_millis(100)), 20),
     ("the reader's connection muted", READER, Treatment::Muted, 6),
-    ("every connection half-open", Which::All, Treatment::Swallowed, 6),
-    ("every connection cut", Which::All, Treatment::Cut, 6),
+    ("every connection half-open", TreatedConnections::All, Treatment::Swallowed, 6),
+    ("every connection cut", TreatedConnections::All, Treatment::Cut, 6),
 ];
 
 /// Two instances, and who uses them.
@@ -57,15 +57,15 @@ impl Pair {
         let name = format!("r{number}");
         let made = self.owner.create_token(new_token(&name)).await.context("made")?;
         let secret: Secret = made.secret.parse().context("a secret")?;
-        let mut asker = Asker::connect(self.address, &self.service).await?;
+        let mut connection = ServiceConnection::connect(self.address, &self.service).await?;
         let request = question(&secret, "org-0");
-        ensure!(asker.ask(&request).await? == Some(true), "it is known before it is revoked");
+        ensure!(connection.ask(&request).await? == Some(true), "it is known before it is revoked");
         before().await;
         self.owner.revoke_token(revoke(&name)).await.context("revoked")?;
         let revoked = Instant::now();
         let mut wrong = Duration::ZERO;
         loop {
-            match asker.ask(&request).await? {
+            match connection.ask(&request).await? {
                 Some(true) => wrong = revoked.elapsed(),
                 Some(false) => return Ok(Delay { wrong, unavailable: false }),
                 None if revoked.elapsed() > BOUND * 3 / 2 => return Ok(Delay { wrong, unavailable: true }),
@@ -167,15 +167,15 @@ pub(crate) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
     let sorted = milliseconds(&delays);
     histogram(&format!("{count} revocations under {rate:.0} validations a second"), &sorted);
     let at = |percent: usize| sorted[(sorted.len() * percent / 100).min(sorted.len() - 1)];
-    bench.row(Row::new(
+    bench.row(FigureRow::new(
         format!("revocation to the last wrong answer elsewhere, {count} times: p50"),
         "ms",
         &[at(50)],
         Bar::None,
     ));
-    bench.row(Row::new("the same, p99", "ms", &[at(99)], Bar::AtMost(100.0)));
+    bench.row(FigureRow::new("the same, p99", "ms", &[at(99)], Bar::AtMost(100.0)));
     let bound = BOUND.as_secs_f64() * 1000.0;
-    bench.row(Row::new("the same, max", "ms", &[at(100)], Bar::AtMost(bound)));
+    bench.row(FigureRow::new("the same, max", "ms", &[at(100)], Bar::AtMost(bound)));
 
     let mut number = count;
     for (what, which, treatment, count) in FAULTS {
@@ -200,7 +200,7 @@ pub(crate) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
         let unavailable = delays.iter().filter(|delay| delay.unavailable).count();
         let then =
             if unavailable == 0 { String::new() } else { format!(", then UNAVAILABLE ({unavailable})") };
-        bench.row(Row::new(
+        bench.row(FigureRow::new(
             format!("{what}, {} times: max{then}", delays.len()),
             "ms",
             &[*sorted.last().context("a delay")?],
@@ -225,7 +225,7 @@ pub(crate) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
     }
     let sorted = milliseconds(&paused);
     histogram("the instance paused", &sorted);
-    bench.row(Row::new(
+    bench.row(FigureRow::new(
         "the instance paused (SIGSTOP), 5 times: max",
         "ms",
         &[*sorted.last().context("a delay")?],
@@ -238,8 +238,8 @@ pub(crate) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
 /// Waits until the instance answers again.
 async fn back(pair: &Pair, good: &Secret) -> anyhow::Result<()> {
     let begun = Instant::now();
-    let mut asker = Asker::connect(pair.address, &pair.service).await?;
-    while asker.ask(&question(good, "org-0")).await? != Some(true) {
+    let mut connection = ServiceConnection::connect(pair.address, &pair.service).await?;
+    while connection.ask(&question(good, "org-0")).await? != Some(true) {
         ensure!(begun.elapsed() < Duration::from_secs(10), "it does not come back");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

@@ -7,7 +7,7 @@ use anyhow::Context;
 use ndauth_bench::load::{self, Shape};
 use ndauth_bench::seed::{Seeded, seed};
 use ndauth_bench::server::Server;
-use ndauth_bench::table::{Bar, Row, median, ratios};
+use ndauth_bench::table::{Bar, FigureRow, median, ratios};
 use ndauth_client::Client;
 use ndauth_core::Owner;
 use ndauth_proto::v1;
@@ -20,24 +20,24 @@ use crate::validate::about;
 const FEW: usize = 10_000;
 
 /// A server with so many tokens.
-struct Installation {
+struct SeededServer {
     server: Server,
     seeded: Seeded,
     client: Client,
     tokens: usize,
 }
 
-fn start(bench: &Bench, tokens: usize) -> anyhow::Result<Installation> {
+fn start(bench: &Bench, tokens: usize) -> anyhow::Result<SeededServer> {
     let url = bench.sqlite(&format!("scale-{tokens}.db"));
     let seeded = bench.runtime.block_on(seed(&url, tokens))?;
     let server = Server::ndauthd(ANSWERING, &bench.binary("ndauthd"), &text(&url), &[])?;
     let address = format!("http://{}", server.address).parse().context("a URL")?;
     let client =
         bench.runtime.block_on(Client::connect(&address, Some(&seeded.session))).context("connected")?;
-    Ok(Installation { server, seeded, client, tokens })
+    Ok(SeededServer { server, seeded, client, tokens })
 }
 
-impl Installation {
+impl SeededServer {
     /// What validating, making a token and listing take, in microseconds at the middle.
     fn times(&self, bench: &Bench, round: usize) -> anyhow::Result<[f64; 3]> {
         let call = about(&self.seeded, self.tokens);
@@ -87,12 +87,12 @@ pub(crate) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
     let (few, much) = (start(bench, FEW)?, start(bench, many)?);
     #[expect(clippy::cast_precision_loss, reason = "bytes")]
     let bytes = (much.server.resident()? - few.server.resident()?) as f64 / (many - FEW) as f64;
-    bench.row(Row::new(format!("memory per token, at {many}"), "bytes", &[bytes], Bar::AtMost(400.0)));
+    bench.row(FigureRow::new(format!("memory per token, at {many}"), "bytes", &[bytes], Bar::AtMost(400.0)));
     let loaded = much.server.loaded.context("it told how long loading took")?.as_secs_f64();
     // A million in ten seconds.
     #[expect(clippy::cast_precision_loss, reason = "a count")]
     let limit = 10.0 * many as f64 / 1e6;
-    bench.row(Row::new(format!("loading {many} tokens, SQLite"), "s", &[loaded], Bar::AtMost(limit)));
+    bench.row(FigureRow::new(format!("loading {many} tokens, SQLite"), "s", &[loaded], Bar::AtMost(limit)));
     let (mut of_few, mut of_many) = ([const { Vec::new() }; 3], [const { Vec::new() }; 3]);
     for round in 0..bench.rounds {
         for (installation, times) in [(&few, &mut of_few), (&much, &mut of_many)] {
@@ -104,7 +104,7 @@ pub(crate) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
     for (what, (few, many_)) in
         ["validate", "create", "first page of list"].iter().zip(of_few.iter().zip(&of_many))
     {
-        bench.row(Row::new(
+        bench.row(FigureRow::new(
             format!("{many} tokens over {FEW}: {what}, p50"),
             "x",
             &ratios(many_, few),
@@ -153,7 +153,7 @@ fn lists(bench: &mut Bench, many: usize) -> anyhow::Result<()> {
     })?;
     for (order, time) in times {
         let what = format!("first page of an org's {many} tokens by {order}");
-        bench.row(Row::new(what, "ms", &[time], Bar::AtMost(50.0)));
+        bench.row(FigureRow::new(what, "ms", &[time], Bar::AtMost(50.0)));
     }
     Ok(())
 }
@@ -182,10 +182,10 @@ fn tidying(bench: &mut Bench, many: usize) -> anyhow::Result<()> {
     })?;
     let some = tidy()?;
     let what = format!("`ndauthd admin tidy` with {many} tokens, none dead");
-    bench.row(Row::new(what, "s", &[none], Bar::AtMost(1.0)));
+    bench.row(FigureRow::new(what, "s", &[none], Bar::AtMost(1.0)));
     #[expect(clippy::cast_precision_loss, reason = "a count")]
     let each = (some - none) * 1e6 / dead as f64;
     let what = format!("the same with {dead} dead, for each of them");
-    bench.row(Row::new(what, "us", &[each], Bar::AtMost(1000.0)));
+    bench.row(FigureRow::new(what, "us", &[each], Bar::AtMost(1000.0)));
     Ok(())
 }

@@ -19,12 +19,12 @@ pub struct Seeded {
     /// A session of the first account.
     pub session: Secret,
     /// Whose it is.
-    pub caller: Caller,
+    pub caller: SeededSession,
 }
 
-/// An account that is logged in.
+/// The session of an account that is logged in.
 #[derive(Clone, Copy, Debug)]
-pub struct Caller {
+pub struct SeededSession {
     /// The account's id.
     pub account: uuid::Uuid,
     /// The session's.
@@ -42,15 +42,15 @@ const ROWS: usize = 500;
 const SCRIPT: usize = 8 << 20;
 
 /// Rows of one table, until there are enough for a statement.
-struct Rows {
+struct RowBatch {
     into: &'static str,
     sql: String,
     count: usize,
 }
 
-impl Rows {
-    fn new(into: &'static str) -> Rows {
-        Rows { into, sql: String::new(), count: 0 }
+impl RowBatch {
+    fn new(into: &'static str) -> RowBatch {
+        RowBatch { into, sql: String::new(), count: 0 }
     }
 
     fn add(&mut self, row: &str) {
@@ -72,7 +72,7 @@ struct Script<'a> {
 }
 
 impl Script<'_> {
-    async fn add(&mut self, rows: &mut Rows) {
+    async fn add(&mut self, rows: &mut RowBatch) {
         if rows.count > 0 {
             self.sql.push_str(&std::mem::take(&mut rows.sql));
             self.sql.push(';');
@@ -120,15 +120,15 @@ pub async fn seed(url: &DatabaseUrl, tokens: usize) -> anyhow::Result<Seeded> {
     };
     let mut script = Script { store: &store, sql: String::new() };
     let mut orgs = Vec::new();
-    let mut rows = Rows::new("org (id, slug, created_at)");
+    let mut rows = RowBatch::new("org (id, slug, created_at)");
     for number in 0..ORGS {
         let org = OrgId::new(now, &mut SysRng)?.uuid();
         rows.add(&format!("{}, 'org-{number}', {micros}", id(org)));
         orgs.push(org);
     }
     script.add(&mut rows).await;
-    let mut accounts = Rows::new("account (id, handle, email, operator, created_at)");
-    let mut members = Rows::new("membership (account_id, org_id, role, set_at)");
+    let mut accounts = RowBatch::new("account (id, handle, email, operator, created_at)");
+    let mut members = RowBatch::new("membership (account_id, org_id, role, set_at)");
     let mut owners = Vec::new();
     for number in 0..(tokens / TOKENS_EACH).max(1) {
         let account = AccountId::new(now, &mut SysRng)?.uuid();
@@ -144,11 +144,11 @@ pub async fn seed(url: &DatabaseUrl, tokens: usize) -> anyhow::Result<Seeded> {
     script.add(&mut members).await;
 
     let mut made = Vec::with_capacity(tokens);
-    let mut of_tokens = Rows::new(
+    let mut of_tokens = RowBatch::new(
         "token (id, account_id, name, live_name, scope, all_orgs, all_grants, all_services, all_networks, \
          created_at, lifetime, expires_at)",
     );
-    let mut secrets = Rows::new("secret (id, hash, prefix, token_id, minted_at, confirmed_at, ends_at)");
+    let mut secrets = RowBatch::new("secret (id, hash, prefix, token_id, minted_at, confirmed_at, ends_at)");
     for number in 0..tokens {
         let owner = number % owners.len();
         let at = Timestamp::from_micros(micros - APART * i64::try_from(tokens - number)?)?;
@@ -174,18 +174,18 @@ pub async fn seed(url: &DatabaseUrl, tokens: usize) -> anyhow::Result<Seeded> {
 
     let service = Secret::mint(SecretKind::Service, &mut SysRng)?;
     let family = ServiceId::new(now, &mut SysRng)?.uuid();
-    let mut rows = Rows::new("service (id, name, live_name, all_orgs, states_address, created_at)");
+    let mut rows = RowBatch::new("service (id, name, live_name, all_orgs, states_address, created_at)");
     rows.add(&format!("{}, 'registry', 'registry', TRUE, FALSE, {micros}", id(family)));
     script.add(&mut rows).await;
-    let mut rows = Rows::new("secret (id, hash, prefix, service_id, minted_at, confirmed_at, ends_at)");
+    let mut rows = RowBatch::new("secret (id, hash, prefix, service_id, minted_at, confirmed_at, ends_at)");
     rows.add(&secret_row(&service, family, now)?);
     script.add(&mut rows).await;
     let session = Secret::mint(SecretKind::Session, &mut SysRng)?;
     let family = SessionId::new(now, &mut SysRng)?.uuid();
-    let mut rows = Rows::new("session (id, account_id, created_at, expires_at)");
+    let mut rows = RowBatch::new("session (id, account_id, created_at, expires_at)");
     rows.add(&format!("{}, {}, {micros}, {ends}", id(family), id(owners[0])));
     script.add(&mut rows).await;
-    let mut rows = Rows::new("secret (id, hash, prefix, session_id, minted_at, confirmed_at, ends_at)");
+    let mut rows = RowBatch::new("secret (id, hash, prefix, session_id, minted_at, confirmed_at, ends_at)");
     rows.add(&secret_row(&session, family, now)?);
     script.add(&mut rows).await;
     script.run().await;
@@ -193,6 +193,6 @@ pub async fn seed(url: &DatabaseUrl, tokens: usize) -> anyhow::Result<Seeded> {
         execute(&store, "ANALYZE").await;
     }
     store.close().await?;
-    let caller = Caller { account: owners[0], session: family };
+    let caller = SeededSession { account: owners[0], session: family };
     Ok(Seeded { tokens: made, service, session, caller })
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use ndauth_bench::server::Server;
-use ndauth_bench::table::{Bar, Row, ratios};
+use ndauth_bench::table::{Bar, FigureRow, ratios};
 
 use crate::bench::{ANSWERING, Bench, text};
 
@@ -55,10 +55,15 @@ pub(crate) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
     let memory = server.resident()? as f64 / 1e6;
     server.end()?;
     let [nothing, help, call] = times;
-    bench.row(Row::new("/bin/true", "ms", &nothing, Bar::None));
-    bench.row(Row::new("`ndcli --help`, in /bin/true's", "x", &ratios(&help, &nothing), Bar::AtMost(3.0)));
-    bench.row(Row::new("`ndcli auth token list`: one RPC", "ms", &call, Bar::AtMost(5.0)));
-    bench.row(Row::new("ndauthd: start to ready, SQLite", "ms", &starts, Bar::AtMost(100.0)));
-    bench.row(Row::new("ndauthd: resident, idle", "MB", &[memory], Bar::AtMost(30.0)));
+    bench.row(FigureRow::new("/bin/true", "ms", &nothing, Bar::None));
+    bench.row(FigureRow::new(
+        "`ndcli --help`, in /bin/true's",
+        "x",
+        &ratios(&help, &nothing),
+        Bar::AtMost(3.0),
+    ));
+    bench.row(FigureRow::new("`ndcli auth token list`: one RPC", "ms", &call, Bar::AtMost(5.0)));
+    bench.row(FigureRow::new("ndauthd: start to ready, SQLite", "ms", &starts, Bar::AtMost(100.0)));
+    bench.row(FigureRow::new("ndauthd: resident, idle", "MB", &[memory], Bar::AtMost(30.0)));
     Ok(())
 }

@@ -17,9 +17,9 @@ pub enum Bar {
     AtMost(f64),
 }
 
-/// A figure.
+/// A figure that was measured: a row of the table.
 #[derive(Clone, Debug)]
-pub struct Row {
+pub struct FigureRow {
     what: String,
     unit: &'static str,
     median: f64,
@@ -28,12 +28,12 @@ pub struct Row {
     bar: Bar,
 }
 
-impl Row {
+impl FigureRow {
     /// The median of some values.
-    pub fn new(what: impl Into<String>, unit: &'static str, values: &[f64], bar: Bar) -> Row {
+    pub fn new(what: impl Into<String>, unit: &'static str, values: &[f64], bar: Bar) -> FigureRow {
         let least = values.iter().copied().fold(f64::INFINITY, f64::min);
         let most = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        Row { what: what.into(), unit, median: median(values), least, most, bar }
+        FigureRow { what: what.into(), unit, median: median(values), least, most, bar }
     }
 
     fn reached(&self) -> bool {
@@ -58,20 +58,20 @@ pub fn ratios(of: &[f64], to: &[f64]) -> Vec<f64> {
 }
 
 /// Tells a row as soon as it is known.
-pub fn tell(row: &Row) {
+pub fn tell(row: &FigureRow) {
     let bar = match row.bar {
         Bar::None => "-".to_owned(),
         Bar::AtLeast(bar) => format!("≥ {bar} {}", row.unit),
         Bar::AtMost(bar) => format!("≤ {bar} {}", row.unit),
     };
     let mark = if row.reached() { "" } else { " UNMET" };
-    let Row { what, unit, median, least, most, .. } = row;
+    let FigureRow { what, unit, median, least, most, .. } = row;
     println!("| {what} | {median:.2} {unit} | {least:.2} | {most:.2} | {bar}{mark} |");
 }
 
 /// Writes a file for programs, and fails where a bar is not reached.
-pub fn end(rows: &[Row], file: &Path) -> anyhow::Result<()> {
-    let object = |row: &Row| -> Value {
+pub fn end(rows: &[FigureRow], file: &Path) -> anyhow::Result<()> {
+    let object = |row: &FigureRow| -> Value {
         let bar = match row.bar {
             Bar::None => Value::Null,
             Bar::AtLeast(bar) => json!({ "at_least": bar }),

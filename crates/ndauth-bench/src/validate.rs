@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use anyhow::Context;
 use bytes::Bytes;
-use ndauth_bench::load::{self, Call, Outcome, Shape, framed};
+use ndauth_bench::load::{self, LoadResult, RpcCall, Shape, framed};
 use ndauth_bench::seed::{Seeded, seed};
 use ndauth_bench::server::Server;
-use ndauth_bench::table::{Bar, Row, median, ratios};
+use ndauth_bench::table::{Bar, FigureRow, median, ratios};
 use ndauth_core::{Secret, SecretKind};
 use ndauth_proto::v1;
 use rand::rngs::SysRng;
@@ -39,8 +39,8 @@ pub(crate) fn question(secret: &Secret, org: &str) -> v1::ValidateTokenRequest {
 }
 
 /// Asks about one of these.
-pub(crate) fn unary(service: &Secret, bodies: Vec<Bytes>, expected: u8) -> Call {
-    Call {
+pub(crate) fn unary(service: &Secret, bodies: Vec<Bytes>, expected: u8) -> RpcCall {
+    RpcCall {
         path: "/ndauth.v1.ValidationService/ValidateToken",
         credential: load::bearer(service),
         bodies: Rc::new(bodies),
@@ -49,13 +49,13 @@ pub(crate) fn unary(service: &Secret, bodies: Vec<Bytes>, expected: u8) -> Call 
 }
 
 /// Asks about any of the tokens.
-pub(crate) fn about(seeded: &Seeded, tokens: usize) -> Call {
+pub(crate) fn about(seeded: &Seeded, tokens: usize) -> RpcCall {
     let bodies = seeded.tokens[..tokens].iter().map(|(secret, org)| framed(&question(secret, org)));
     unary(&seeded.service, bodies.collect(), ALLOWED)
 }
 
 /// Runs a load, and gives what it came to and the server's CPU time for each call, in microseconds.
-fn cost(server: &Server, call: &Call, shape: Shape) -> anyhow::Result<(Outcome, f64)> {
+fn cost(server: &Server, call: &RpcCall, shape: Shape) -> anyhow::Result<(LoadResult, f64)> {
     let before = server.cpu()?;
     let outcome = load::run(server.address, call, shape)?;
     let cpu = server.cpu()?.checked_sub(before).context("time goes on")?;
@@ -72,7 +72,7 @@ pub(crate) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
     let empty = Server::start(ANSWERING, &bench.binary("empty"), &[], "")?;
     let stock = Server::start(ANSWERING, &bench.binary("stock"), &[], "")?;
     let validate = about(&seeded, TOKENS);
-    let nothing = Call {
+    let nothing = RpcCall {
         path: "/ndauth.bench.Empty/Nothing",
         credential: None,
         bodies: Rc::new(vec![framed(&())]),
@@ -86,7 +86,7 @@ pub(crate) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
             framed(&v1::ValidateTokensRequest { questions })
         })
         .collect();
-    let batch = Call {
+    let batch = RpcCall {
         path: "/ndauth.v1.ValidationService/ValidateTokens",
         credential: load::bearer(&seeded.service),
         bodies: Rc::new(batches),
@@ -109,21 +109,21 @@ pub(crate) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
         #[expect(clippy::cast_precision_loss, reason = "a count")]
         batched.push(cost(&ndauthd, &batch, SHAPE)?.1 / BATCH as f64);
     }
-    bench.row(Row::new("an empty call: server CPU", "us", &nothings, Bar::None));
-    bench.row(Row::new("`ValidateToken`, 100,000 tokens: server CPU", "us", &validates, Bar::None));
-    bench.row(Row::new(
+    bench.row(FigureRow::new("an empty call: server CPU", "us", &nothings, Bar::None));
+    bench.row(FigureRow::new("`ValidateToken`, 100,000 tokens: server CPU", "us", &validates, Bar::None));
+    bench.row(FigureRow::new(
         "the same, calls per CPU second over empty",
         "x",
         &ratios(&nothings, &validates),
         Bar::AtLeast(0.85),
     ));
-    bench.row(Row::new(
+    bench.row(FigureRow::new(
         "the same, over an empty call on stock tonic",
         "x",
         &ratios(&stocks, &validates),
         Bar::AtLeast(1.6),
     ));
-    bench.row(Row::new(
+    bench.row(FigureRow::new(
         "`ValidateTokens` of 100, 1,000 tokens: per token over unary",
         "x",
         &ratios(&fews, &batched),
@@ -137,8 +137,13 @@ pub(crate) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
         nothings.push(cost(&empty, &nothing, open)?.0.percentile(99.0));
         validates.push(cost(&ndauthd, &validate, open)?.0.percentile(99.0));
     }
-    bench.row(Row::new(format!("p99 at {rate:.0}/s, half of what empty can"), "us", &validates, Bar::None));
-    bench.row(Row::new("the same, over empty", "x", &ratios(&validates, &nothings), Bar::AtMost(1.25)));
+    bench.row(FigureRow::new(
+        format!("p99 at {rate:.0}/s, half of what empty can"),
+        "us",
+        &validates,
+        Bar::None,
+    ));
+    bench.row(FigureRow::new("the same, over empty", "x", &ratios(&validates, &nothings), Bar::AtMost(1.25)));
     unknown(bench, &ndauthd, &seeded, &validate, rate / 2.0)
 }
 
@@ -147,7 +152,7 @@ fn unknown(
     bench: &mut Bench,
     ndauthd: &Server,
     seeded: &Seeded,
-    good: &Call,
+    good: &RpcCall,
     rate: f64,
 ) -> anyhow::Result<()> {
     let shape = Shape { rate: Some(rate), time: Duration::from_secs(3), ..SHAPE };
@@ -168,13 +173,13 @@ fn unknown(
         statements.push(asked / took.as_secs_f64());
         with.push(outcomes.remove(0).percentile(99.0));
     }
-    bench.row(Row::new(
+    bench.row(FigureRow::new(
         "as many unknown secrets: good requests' p99 over without",
         "x",
         &ratios(&with, &without),
         Bar::AtMost(1.5),
     ));
-    bench.row(Row::new(
+    bench.row(FigureRow::new(
         "the same: statements to the database a second",
         "/s",
         &statements,

@@ -26,7 +26,7 @@ pub enum Treatment {
 
 /// The connections that are treated so; the others are treated fairly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Which {
+pub enum TreatedConnections {
     /// Every one.
     All,
     /// Those whose client sent this at any time.
@@ -35,7 +35,7 @@ pub enum Which {
     Before(usize),
 }
 
-type Order = (Which, Treatment);
+type Order = (TreatedConnections, Treatment);
 
 /// A proxy before a server; it ends when dropped.
 #[derive(Debug)]
@@ -58,14 +58,14 @@ impl Proxy {
     pub async fn among(servers: &[SocketAddr]) -> Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("bound");
         let address = listener.local_addr().expect("an address");
-        let (order, orders) = watch::channel((Which::All, Treatment::Fair));
+        let (order, orders) = watch::channel((TreatedConnections::All, Treatment::Fair));
         let connections = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&connections);
         let servers = Arc::new(Mutex::new(servers.to_vec()));
         let turns = Arc::clone(&servers);
         let accepting = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                if *orders.borrow() == (Which::All, Treatment::Cut) {
+                if *orders.borrow() == (TreatedConnections::All, Treatment::Cut) {
                     continue;
                 }
                 let server = {
@@ -82,14 +82,14 @@ impl Proxy {
     }
 
     /// Treats connections so from now on, those that are there and those to come.
-    pub fn treat(&self, which: Which, treatment: Treatment) {
+    pub fn treat(&self, which: TreatedConnections, treatment: Treatment) {
         self.order.send_replace((which, treatment));
     }
 
     /// Treats the connections that are there so, and lets those to come be.
     pub fn treat_present(&self, treatment: Treatment) {
         let present = self.connections.lock().unwrap_or_else(PoisonError::into_inner).len();
-        self.treat(Which::Before(present), treatment);
+        self.treat(TreatedConnections::Before(present), treatment);
     }
 
     /// Leads connections to another server from now on.
@@ -99,7 +99,7 @@ impl Proxy {
 
     /// Treats every connection fairly from now on.
     pub fn be_fair(&self) {
-        self.treat(Which::All, Treatment::Fair);
+        self.treat(TreatedConnections::All, Treatment::Fair);
     }
 }
 
@@ -115,10 +115,10 @@ impl Drop for Proxy {
 /// How one connection is treated, given its number and what its client said.
 fn treatment(order: Order, number: usize, said: &Mutex<Vec<u8>>) -> Treatment {
     match order {
-        (Which::All, treatment) => treatment,
-        (Which::Before(present), treatment) if number < present => treatment,
-        (Which::Before(_), _) => Treatment::Fair,
-        (Which::Said(text), treatment) => {
+        (TreatedConnections::All, treatment) => treatment,
+        (TreatedConnections::Before(present), treatment) if number < present => treatment,
+        (TreatedConnections::Before(_), _) => Treatment::Fair,
+        (TreatedConnections::Said(text), treatment) => {
             let said = said.lock().unwrap_or_else(PoisonError::into_inner);
             let said = said.windows(text.len()).any(|window| window == text.as_bytes());
             if said { treatment } else { Treatment::Fair }

@@ -27,7 +27,7 @@ use tokio::task::JoinSet;
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 /// Tokens, and what is asked of each.
-type Asked = Vec<(String, Requirement)>;
+type Questions = Vec<(String, Requirement)>;
 
 /// How many are asked about at once where nothing is known yet.
 const TOGETHER: usize = 64;
@@ -54,7 +54,7 @@ fn main() -> anyhow::Result<()> {
 }
 
 /// Reads a secret and the name of an org a line.
-fn read(file: &str) -> anyhow::Result<Asked> {
+fn read(file: &str) -> anyhow::Result<Questions> {
     let text = std::fs::read_to_string(file)?;
     text.lines().map(asked_of).collect()
 }
@@ -66,7 +66,7 @@ fn verifier(url: &str, service: &Secret) -> anyhow::Result<Verifier> {
 }
 
 /// Asks about all of them, so that they are known.
-async fn learn(verifier: &Verifier, asked: &Asked) -> anyhow::Result<()> {
+async fn learn(verifier: &Verifier, asked: &Questions) -> anyhow::Result<()> {
     let mut running = JoinSet::new();
     for (secret, requirement) in asked {
         if running.len() == TOGETHER {
@@ -93,13 +93,13 @@ fn each(clock: ClockId, count: usize, work: impl FnOnce()) -> f64 {
     (cpu(clock) - before).as_nanos() as f64 / count as f64
 }
 
-fn question<'a>(asked: &'a Asked, draw: &mut u64, among: usize) -> ValidationRequest<'a> {
+fn question<'a>(asked: &'a Questions, draw: &mut u64, among: usize) -> ValidationRequest<'a> {
     *draw = draw.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
     let (secret, requirement) = &asked[usize::try_from(*draw >> 33).unwrap_or(0) % among];
     ValidationRequest { secret, requirement, client_address: None, client: None }
 }
 
-fn cost(runtime: &Runtime, url: &str, service: &str, asked: &Asked, rounds: usize) -> anyhow::Result<()> {
+fn cost(runtime: &Runtime, url: &str, service: &str, asked: &Questions, rounds: usize) -> anyhow::Result<()> {
     let service: Secret = service.parse()?;
     let _entered = runtime.enter();
     let verifier = verifier(url, &service)?;
@@ -170,7 +170,7 @@ fn cost(runtime: &Runtime, url: &str, service: &str, asked: &Asked, rounds: usiz
 }
 
 /// Asks the server, a few at a time.
-async fn ask_all(client: &Client, asked: &Asked) {
+async fn ask_all(client: &Client, asked: &Questions) {
     let mut running = JoinSet::new();
     for (secret, requirement) in asked.iter().take(1000).cycle().take(RPCS) {
         if running.len() == TOGETHER {
@@ -189,7 +189,7 @@ fn since_boot() -> i64 {
     now.tv_sec * 1_000_000 + now.tv_nsec / 1000
 }
 
-async fn follow(url: &str, service: &str, asked: &Asked) -> anyhow::Result<()> {
+async fn follow(url: &str, service: &str, asked: &Questions) -> anyhow::Result<()> {
     let verifier = verifier(url, &service.parse()?)?;
     verifier.ready().await;
     learn(&verifier, asked).await?;

@@ -43,7 +43,7 @@ struct Way {
 
 /// What an instance answers from, from a moment on.
 #[derive(Clone, Copy)]
-struct State {
+struct InstanceState {
     from: f64,
     /// How many changes it knows.
     knows: usize,
@@ -115,10 +115,11 @@ fn made(changes: &[f64], until: f64) -> usize {
 }
 
 /// Follows the log, as the reader does, and gives every state that could be answered from.
-fn follow(way: &Way, changes: &[f64], until: f64, draw: &mut Draw) -> Vec<State> {
+fn follow(way: &Way, changes: &[f64], until: f64, draw: &mut Draw) -> Vec<InstanceState> {
     let told: Vec<f64> =
         changes.iter().filter_map(|change| way.arrives(*change, draw).filter(|_| way.listens)).collect();
-    let (mut states, mut heard, mut at) = (vec![State { from: 0.0, knows: 0, confirmed: 0.0 }], 0, 0.0);
+    let (mut states, mut heard, mut at) =
+        (vec![InstanceState { from: 0.0, knows: 0, confirmed: 0.0 }], 0, 0.0);
     while at < until {
         let asked = at;
         let Some(now) = step(way, changes, &mut states, asked, draw) else {
@@ -138,12 +139,18 @@ fn follow(way: &Way, changes: &[f64], until: f64, draw: &mut Draw) -> Vec<State>
         at = woken.min(asked + PERIOD).max(now);
     }
     // Until then the last holds.
-    states.extend(states.last().copied().map(|last| State { from: at, ..last }));
+    states.extend(states.last().copied().map(|last| InstanceState { from: at, ..last }));
     states
 }
 
 /// Asks for the end of the log, applies what is new, and confirms. Gives when that is done, if it can be.
-fn step(way: &Way, changes: &[f64], states: &mut Vec<State>, asked: f64, draw: &mut Draw) -> Option<f64> {
+fn step(
+    way: &Way,
+    changes: &[f64],
+    states: &mut Vec<InstanceState>,
+    asked: f64,
+    draw: &mut Draw,
+) -> Option<f64> {
     let (looked, mut now) = way.asks(asked, draw)?;
     let mut knows = states.last().map_or(0, |state| state.knows);
     let mut confirmed = states.last().map_or(0.0, |state| state.confirmed);
@@ -152,11 +159,11 @@ fn step(way: &Way, changes: &[f64], states: &mut Vec<State>, asked: f64, draw: &
         (knows, now) = (made(changes, looked), applied);
     }
     confirmed = asked.max(confirmed);
-    states.push(State { from: now, knows, confirmed });
+    states.push(InstanceState { from: now, knows, confirmed });
     Some(now)
 }
 
-fn watch(states: &[State], changes: &[f64], bound: f64) -> Watched {
+fn watch(states: &[InstanceState], changes: &[f64], bound: f64) -> Watched {
     let mut watched =
         Watched { known_after: Vec::new(), wrong_for: vec![0.0; changes.len()], undecided: 0.0 };
     let mut known = 0;

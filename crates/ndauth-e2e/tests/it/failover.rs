@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use ndauth_core::{Reason, Secret};
-use ndauth_e2e::proxy::{Proxy, Treatment, Which};
+use ndauth_e2e::proxy::{Proxy, TreatedConnections, Treatment};
 use ndauth_store::DatabaseUrl;
 use ndauth_store::testing::Scratch;
 use rustix::process::Signal;
@@ -319,7 +319,7 @@ async fn a_commit_whose_answer_never_came_is_not_called_anything_else() {
     let secret = owner.create_token(new_token("ci")).await.expect("made").secret;
     soon(&Ok(None), async || asker.refused(&secret).await).await;
     // From the first commit on, nothing comes back on that connection.
-    one.proxy.treat(Which::Said("COMMIT\0"), Treatment::Muted);
+    one.proxy.treat(TreatedConnections::Said("COMMIT\0"), Treatment::Muted);
     let problem = owner.revoke_token(revoke("ci")).await.expect_err("nobody knows");
     assert_eq!(problem.reason, Reason::OutcomeUnknown, "{problem:?}");
     assert!(ndauth_proto::hint(problem.reason).expect("a hint").contains("look before you repeat it"));

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use ndauth_core::{Problem, Reason, Secret};
-use ndauth_e2e::proxy::{Proxy, Treatment, Which};
+use ndauth_e2e::proxy::{Proxy, TreatedConnections, Treatment};
 use ndauth_proto::v1;
 use ndauth_store::DatabaseUrl;
 use ndauth_store::testing::{Scratch, try_execute_at};
@@ -124,11 +124,13 @@ impl Stage {
                 _ => panic!("{what} is no fault of SQLite"),
             },
             Stage::Postgres { primary, standby, proxy, .. } => match what {
-                "the database refuses" => proxy.treat(Which::All, Treatment::Cut),
-                "the database is silent" => proxy.treat(Which::All, Treatment::Swallowed),
+                "the database refuses" => proxy.treat(TreatedConnections::All, Treatment::Cut),
+                "the database is silent" => proxy.treat(TreatedConnections::All, Treatment::Swallowed),
                 "connections are cut" => proxy.treat_present(Treatment::Cut),
                 "connections are forgotten" => proxy.treat_present(Treatment::Swallowed),
-                "answers to commits are lost" => proxy.treat(Which::Said("COMMIT\0"), Treatment::Muted),
+                "answers to commits are lost" => {
+                    proxy.treat(TreatedConnections::Said("COMMIT\0"), Treatment::Muted);
+                }
                 "a row is locked" => {
                     let url = primary.url();
                     let lock = "BEGIN; SELECT 1 FROM head FOR UPDATE; SELECT pg_sleep(20); COMMIT";

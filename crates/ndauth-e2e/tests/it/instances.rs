@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use ndauth_client::Client;
 use ndauth_core::{Reason, Secret};
-use ndauth_e2e::proxy::{Proxy, Treatment, Which};
+use ndauth_e2e::proxy::{Proxy, TreatedConnections, Treatment};
 use ndauth_proto::v1::{self, validate_token_response::Outcome};
 use ndauth_store::{DatabaseUrl, Engine};
 use rustix::process::Signal;
@@ -34,8 +34,8 @@ pub(crate) struct Cluster {
 }
 
 /// The connection of the mirror's reader, and the one that is told of changes.
-pub(crate) const READER: Which = Which::Said("ndauth mirror");
-const LISTENER: Which = Which::Said("LISTEN \"ndauth_head\"");
+pub(crate) const READER: TreatedConnections = TreatedConnections::Said("ndauth mirror");
+const LISTENER: TreatedConnections = TreatedConnections::Said("LISTEN \"ndauth_head\"");
 
 impl Cluster {
     pub(crate) async fn of(count: usize) -> Cluster {
@@ -180,8 +180,8 @@ async fn sec_08_every_way_to_take_power_reaches_every_instance() {
 }
 
 /// Faults between an instance and its database, what they touch, and whether it can still know.
-const FAULTS: [(&str, Which, Treatment, bool); 10] = [
-    ("nothing", Which::All, Treatment::Fair, true),
+const FAULTS: [(&str, TreatedConnections, Treatment, bool); 10] = [
+    ("nothing", TreatedConnections::All, Treatment::Fair, true),
     ("LISTEN cut", LISTENER, Treatment::Cut, true),
     ("LISTEN muted", LISTENER, Treatment::Muted, true),
     ("LISTEN swallowed", LISTENER, Treatment::Swallowed, true),
@@ -189,8 +189,8 @@ const FAULTS: [(&str, Which, Treatment, bool); 10] = [
     ("the reader muted", READER, Treatment::Muted, false),
     ("the reader swallowed", READER, Treatment::Swallowed, false),
     ("the reader cut", READER, Treatment::Cut, false),
-    ("all swallowed", Which::All, Treatment::Swallowed, false),
-    ("all cut", Which::All, Treatment::Cut, false),
+    ("all swallowed", TreatedConnections::All, Treatment::Swallowed, false),
+    ("all cut", TreatedConnections::All, Treatment::Cut, false),
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -400,7 +400,7 @@ async fn within_the_grace_reads_are_answered_and_marked() {
     assert_eq!(ask(v1::Access::Ro, "write", &secret).await, Ok((true, false)));
     let token = server.client(&secret.parse().expect("a secret")).await;
     token.who_am_i().await.expect("it is known");
-    proxy.treat(Which::All, Treatment::Cut);
+    proxy.treat(TreatedConnections::All, Treatment::Cut);
     let cut = Instant::now();
     soon(&Ok((true, true)), async || ask(v1::Access::Ro, "", &secret).await).await;
     assert_eq!(ask(v1::Access::Ro, "read", &secret).await, Ok((true, true)));
@@ -457,7 +457,7 @@ async fn a_deadline_that_passes_is_told_as_such() {
     let service = format!("Bearer {}", at.service().expose());
     let Instance { server, proxy } = Cluster::start_with(&at, &["--freshness-bound", "30s"]).await;
     let mut client = raw(&server).await;
-    proxy.treat(Which::All, Treatment::Swallowed);
+    proxy.treat(TreatedConnections::All, Treatment::Swallowed);
     let unknown = Secret::mint(ndauth_core::SecretKind::Personal, &mut rand::rngs::SysRng).expect("drawn");
     let headers =
         [("content-type", "application/grpc"), ("authorization", &*service), ("grpc-timeout", "300m")];

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use ndauth_client::Client;
 use ndauth_core::{Event, ExpiryChoice, Lifetime, Reason, Secret, SecretKind};
-use ndauth_e2e::proxy::{Proxy, Treatment, Which};
+use ndauth_e2e::proxy::{Proxy, TreatedConnections, Treatment};
 use ndauth_proto::v1;
 use ndauth_store::testing::{Scratch, execute};
 use ndauth_store::{Clock, DatabaseUrl, Engine};
@@ -350,7 +350,7 @@ async fn what_is_known_to_be_out_of_reach_is_told_at_once() {
     soon(&Ok(None), async || asker.refused(&secret).await).await;
     let unknown = Secret::mint(SecretKind::Personal, &mut rand::rngs::SysRng).expect("drawn");
     for treatment in [Treatment::Cut, Treatment::Swallowed] {
-        proxy.treat(Which::All, treatment);
+        proxy.treat(TreatedConnections::All, treatment);
         soon(&503, async || server.get("/readyz").0).await;
         soon(&Err(Reason::Unavailable), async || asker.refused(&secret).await).await;
         for secret in [secret.as_str(), unknown.expose()] {
@@ -412,7 +412,7 @@ async fn told_to_stop_it_ends_though_the_database_hangs() {
         let (owner, asker) = (server.client(&session).await, Asker(server.client(&service).await));
         let secret = owner.create_token(new_token("ci")).await.expect("made").secret;
         asker.refused(&secret).await.ok();
-        proxy.treat(Which::All, Treatment::Swallowed);
+        proxy.treat(TreatedConnections::All, Treatment::Swallowed);
         let hanging: Vec<_> = (0..4)
             .map(|n| {
                 let owner = owner.clone();
@@ -461,7 +461,7 @@ async fn far_from_its_database_it_starts_in_few_round_trips() {
     let DatabaseUrl::Postgres(url) = &at.scratch.url else { panic!("PostgreSQL") };
     let host = url.split('@').nth(1).and_then(|rest| rest.split('/').next()).expect("a host");
     let proxy = Proxy::before(host.parse().expect("an address")).await;
-    proxy.treat(Which::All, Treatment::Late(Duration::from_millis(50)));
+    proxy.treat(TreatedConnections::All, Treatment::Late(Duration::from_millis(50)));
     let begun = Instant::now();
     let mut command = at.command("NDAUTH_TEST_NDAUTHD");
     command.env("NDAUTHD_DATABASE", url.replace(host, &proxy.address.to_string()));

@@ -7,7 +7,7 @@ use ndauth_client::{
     Credentials, Decision, Ended, Figures, Permission, Reason, Requirement, Scope, Secret, ValidationRequest,
     Verifier, VerifierOptions,
 };
-use ndauth_e2e::proxy::{Proxy, Treatment, Which};
+use ndauth_e2e::proxy::{Proxy, TreatedConnections, Treatment};
 use ndauth_proto::v1::{self, validate_token_response::Outcome};
 use ndauth_store::Engine;
 use rustix::process::Signal;
@@ -385,7 +385,7 @@ async fn what_is_kept_is_never_later_than_the_bound_whatever_fails() {
         for secret in [&secret, &good] {
             soon(&Ok(None), async || refused(&verifier, secret).await).await;
         }
-        proxy.treat(Which::All, treatment);
+        proxy.treat(TreatedConnections::All, treatment);
         owner.revoke_token(revoke("ci")).await.expect("revoked");
         let last = never_late(async || refused(&verifier, &secret).await, Instant::now(), what).await;
         let expected = if knows { Ok(Some(Reason::TokenRevoked)) } else { Err(Reason::Unavailable) };
@@ -434,7 +434,7 @@ async fn behind_a_round_robin_nothing_comes_back() {
         }
         assert_eq!(dead, [true; 3], "round {round}");
         // The connection goes elsewhere.
-        round_robin.treat(Which::All, Treatment::Cut);
+        round_robin.treat(TreatedConnections::All, Treatment::Cut);
         tokio::time::sleep(Duration::from_millis(10)).await;
         round_robin.be_fair();
     }
@@ -446,7 +446,7 @@ async fn sec_09_no_answer_from_before_a_revocation_is_kept() {
     let cluster = Cluster::of(1).await;
     let owner = cluster.owner(0).await;
     let proxy = Proxy::before(address(&cluster.instances[0].server)).await;
-    proxy.treat(Which::All, Treatment::Late(Duration::from_millis(3)));
+    proxy.treat(TreatedConnections::All, Treatment::Late(Duration::from_millis(3)));
     let verifier = verifier(&[&format!("http://{}", proxy.address)], &cluster.service).await;
     for round in 0..60 {
         let name = format!("t{round}");
