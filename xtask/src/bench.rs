@@ -6,7 +6,7 @@ use crate::packages::{self, Job};
 use crate::postgres::Cluster;
 
 #[derive(clap::Args)]
-pub(crate) struct Arguments {
+pub(crate) struct BenchTaskArguments {
     /// Fewer rounds, and fewer tokens: an impression within 5 minutes.
     #[arg(long, conflicts_with = "full")]
     quick: bool,
@@ -23,7 +23,7 @@ pub(crate) fn simulate() -> anyhow::Result<()> {
     run(command("cargo", &["run", "--quiet", "--package", "ndauth-bench", "--bin", "simulate"]))
 }
 
-pub(crate) fn measure(arguments: &Arguments) -> anyhow::Result<()> {
+pub(crate) fn measure(arguments: &BenchTaskArguments) -> anyhow::Result<()> {
     packages::provide(Job::Bench)?;
     let packages = ["ndauth-server", "ndcli", "ndauth-bench"];
     let packages = packages.iter().flat_map(|package| ["--package", package]);

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::cargo::{Binaries, build_binaries};
 use crate::packages::{self, Job};
-use crate::server::{Server, url};
+use crate::server::{ServerProcess, url};
 
 pub(crate) fn run() -> anyhow::Result<()> {
     packages::provide(Job::Demo)?;
@@ -21,80 +21,79 @@ pub(crate) fn run() -> anyhow::Result<()> {
 
 /// Plays it with these binaries. Fails at the first step that does not what it should.
 pub(crate) fn play(binaries: Binaries) -> anyhow::Result<()> {
-    let stage = Stage::set(binaries)?;
+    let demo = Demo::start(binaries)?;
 
-    stage.says("The operator sets up an account, two orgs and a service, on the database itself.");
-    stage.operator("account create ada --email ada@example.org")?.shows("account `ada` created")?;
-    stage.operator("org create ops")?.shows("org `ops` created")?;
-    stage.operator("org create research")?.shows("org `research` created")?;
-    stage.operator("member set ops ada ADMIN")?.shows("role `ADMIN`")?;
-    stage.operator("member set research ada RO")?.shows("role `RO`")?;
-    let service = stage.operator("service create asset-registry")?.secret("ndsvc_")?;
-    let session = stage.operator("session issue ada")?.secret("ndses_")?;
+    demo.says("The operator sets up an account, two orgs and a service, on the database itself.");
+    demo.operator("account create ada --email ada@example.org")?.shows("account `ada` created")?;
+    demo.operator("org create ops")?.shows("org `ops` created")?;
+    demo.operator("org create research")?.shows("org `research` created")?;
+    demo.operator("member set ops ada ADMIN")?.shows("role `ADMIN`")?;
+    demo.operator("member set research ada RO")?.shows("role `RO`")?;
+    let service = demo.operator("service create asset-registry")?.secret("ndsvc_")?;
+    let session = demo.operator("session issue ada")?.secret("ndses_")?;
 
-    stage.says("Ada logs in, and makes two tokens. Each secret is shown once.");
-    stage.person("auth login --with-token", Some(&session))?.shows("Logged in")?;
-    let made = stage.person("auth token create --name github-ci --scope rw --expiry 90d", None)?;
+    demo.says("Ada logs in, and makes two tokens. Each secret is shown once.");
+    demo.person("auth login --with-token", Some(&session))?.shows("Logged in")?;
+    let made = demo.person("auth token create --name github-ci --scope rw --expiry 90d", None)?;
     let pipeline = made.shows("it will NOT be shown again")?.value("Token: ")?;
-    let made = stage.person("auth token create --name audit --scope ro --org ops --expiry 30d", None)?;
+    let made = demo.person("auth token create --name audit --scope ro --org ops --expiry 30d", None)?;
     let reader = made.shows("Org: ops")?.value("Token: ")?;
-    stage.person("auth token list", None)?.shows("Total: 2 token(s)")?;
+    demo.person("auth token list", None)?.shows("Total: 2 token(s)")?;
 
-    stage.says("A pipeline has the first as NDCLI_TOKEN. It can say who it is, and make no tokens.");
-    stage.with("NDCLI_TOKEN", &pipeline, "whoami", None)?.shows("token github-ci")?;
-    let refused = stage.with("NDCLI_TOKEN", &pipeline, "auth token create --name more --scope rw", None)?;
+    demo.says("A pipeline has the first as NDCLI_TOKEN. It can say who it is, and make no tokens.");
+    demo.with("NDCLI_TOKEN", &pipeline, "whoami", None)?.shows("token github-ci")?;
+    let refused = demo.with("NDCLI_TOKEN", &pipeline, "auth token create --name more --scope rw", None)?;
     refused.fails_with(5)?.shows("takes an interactive login")?;
 
-    stage.says(
+    demo.says(
         "A service asks about what it was shown: by its own secret, which may validate and nothing else.",
     );
     let ask = |question: &str, secret: &str| {
-        stage.with("NDCLI_TOKEN", &service, &format!("validate --secret-stdin {question}"), Some(secret))
+        demo.with("NDCLI_TOKEN", &service, &format!("validate --secret-stdin {question}"), Some(secret))
     };
     ask("--org ops --access rw --permission write:assets", &pipeline)?.shows("allowed")?;
     ask("--org ops --access rw", &reader)?.fails_with(1)?.shows("SCOPE_TOO_NARROW")?;
     ask("--org research --access rw", &pipeline)?.fails_with(1)?.shows("ROLE_TOO_LOW")?;
 
-    stage.says(
+    demo.says(
         "A token may carry permissions by name. What it could do is shown before it is made, and why it may not, after.",
     );
     let publisher = "auth token create --name publish --scope read:assets,write:assets";
-    stage.person(&format!("{publisher} --preview"), None)?.shows("read:assets, write:assets")?;
+    demo.person(&format!("{publisher} --preview"), None)?.shows("read:assets, write:assets")?;
     let publish =
-        stage.person(publisher, None)?.shows("Grants: read:assets, write:assets")?.value("Token: ")?;
+        demo.person(publisher, None)?.shows("Grants: read:assets, write:assets")?.value("Token: ")?;
     ask("--org ops --permission approve:assets", &publish)?.fails_with(1)?.shows("PERMISSION_NOT_GRANTED")?;
-    stage
-        .person("auth token explain publish --org research --permission write:assets", None)?
+    demo.person("auth token explain publish --org research --permission write:assets", None)?
         .fails_with(1)?
         .shows("Who can change it: an admin of the org")?;
 
-    stage.says("An org has tokens of its own, which outlive whoever made them. This one goes into a file.");
+    demo.says("An org has tokens of its own, which outlive whoever made them. This one goes into a file.");
     let grant = r#"{"resource_type":"assets","resource_id":"*","actions":["read"]}"#;
-    let file = stage.folder.path().join("deploy.json").display().to_string();
-    stage.person("org select ops", None)?.shows("act in ops")?;
+    let file = demo.folder.path().join("deploy.json").display().to_string();
+    demo.person("org select ops", None)?.shows("act in ops")?;
     let deploy = format!("token create --name deploy --grant {grant} --expires_in 7d --token_file {file}");
-    stage.person(&deploy, None)?.shows("Org token created")?;
-    stage.filed(&file, "whoami")?.shows("token deploy")?;
-    stage.person("org policy set --longest-lifetime 30d --dry-run", None)?.shows("Nothing was set")?;
+    demo.person(&deploy, None)?.shows("Org token created")?;
+    demo.filed(&file, "whoami")?.shows("token deploy")?;
+    demo.person("org policy set --longest-lifetime 30d --dry-run", None)?.shows("Nothing was set")?;
 
-    stage.says(
+    demo.says(
         "A service that links the client library decides by itself. The pipeline publishes there with its NDCLI_TOKEN.",
     );
-    let registry = stage.open_registry(&service)?;
+    let registry = demo.open_registry(&service)?;
     registry.publish(&pipeline)?.shows("201 Created")?;
     registry.publish(&reader)?.shows("403 Forbidden")?;
 
-    stage.says(
+    demo.says(
         "The pipeline's token leaks. Ada revokes it: the next call is refused, and its holder is told why.",
     );
-    stage.person("auth token revoke github-ci --yes", None)?.shows("revoked")?;
+    demo.person("auth token revoke github-ci --yes", None)?.shows("revoked")?;
     registry.publish(&pipeline)?.shows("the token was revoked just now (")?;
     ask("--org ops --access rw --permission write:assets", &pipeline)?
         .fails_with(1)?
         .shows("TOKEN_REVOKED")?;
-    stage.with("NDCLI_TOKEN", &pipeline, "whoami", None)?.fails_with(4)?.shows("was revoked just now (")?;
-    stage.person("auth token list", None)?.shows("Total: 2 token(s)")?;
-    stage.close()?;
+    demo.with("NDCLI_TOKEN", &pipeline, "whoami", None)?.fails_with(4)?.shows("was revoked just now (")?;
+    demo.person("auth token list", None)?.shows("Total: 2 token(s)")?;
+    demo.close()?;
 
     println!("\nEvery step did what it should. To have this for yourself, in one terminal:\n");
     println!(
@@ -110,44 +109,44 @@ pub(crate) fn play(binaries: Binaries) -> anyhow::Result<()> {
 }
 
 /// A scratch folder with a server on it.
-struct Stage {
+struct Demo {
     folder: TempDir,
     binaries: Binaries,
-    server: Server,
+    server: ServerProcess,
 }
 
 /// The service that the client library guards.
-struct Registry {
+struct AssetRegistry {
     child: Child,
     http: String,
 }
 
 /// What a command printed, and how it ended.
-struct Outcome {
+struct CommandOutput {
     out: String,
     err: String,
     code: Option<i32>,
 }
 
-impl Stage {
-    fn set(binaries: Binaries) -> anyhow::Result<Stage> {
+impl Demo {
+    fn start(binaries: Binaries) -> anyhow::Result<Demo> {
         let folder = tempfile::tempdir()?;
         println!("\n$ ndauthd serve    (on a scratch SQLite file and a free port)");
-        let server = Server::start(&binaries.ndauthd, &database(folder.path()))?;
-        Ok(Stage { folder, binaries, server })
+        let server = ServerProcess::start(&binaries.ndauthd, &database(folder.path()))?;
+        Ok(Demo { folder, binaries, server })
     }
 
     fn says(&self, what: &str) {
         println!("\n# {what}");
     }
 
-    fn operator(&self, arguments: &str) -> anyhow::Result<Outcome> {
+    fn operator(&self, arguments: &str) -> anyhow::Result<CommandOutput> {
         let mut command = alone(&self.binaries.ndauthd);
         command.arg("admin").args(arguments.split(' '));
         self.play(command, &format!("ndauthd admin {arguments}"), None)
     }
 
-    fn person(&self, arguments: &str, stdin: Option<&str>) -> anyhow::Result<Outcome> {
+    fn person(&self, arguments: &str, stdin: Option<&str>) -> anyhow::Result<CommandOutput> {
         let mut command = alone(&self.binaries.ndcli);
         command.args(arguments.split(' '));
         self.play(command, &format!("ndcli {arguments}"), stdin)
@@ -159,21 +158,21 @@ impl Stage {
         secret: &str,
         arguments: &str,
         stdin: Option<&str>,
-    ) -> anyhow::Result<Outcome> {
+    ) -> anyhow::Result<CommandOutput> {
         let mut command = alone(&self.binaries.ndcli);
         command.args(arguments.split(' ')).env(variable, secret);
         self.play(command, &format!("{variable}={}… ndcli {arguments}", prefix(secret)), stdin)
     }
 
     /// Runs a command with the credential in a file.
-    fn filed(&self, file: &str, arguments: &str) -> anyhow::Result<Outcome> {
+    fn filed(&self, file: &str, arguments: &str) -> anyhow::Result<CommandOutput> {
         let mut command = alone(&self.binaries.ndcli);
         command.args(arguments.split(' ')).env("NDCLI_TOKEN_FILE", file);
         self.play(command, &format!("NDCLI_TOKEN_FILE={file} ndcli {arguments}"), None)
     }
 
     /// Runs a command, and shows it and all that it printed.
-    fn play(&self, mut command: Command, shown: &str, stdin: Option<&str>) -> anyhow::Result<Outcome> {
+    fn play(&self, mut command: Command, shown: &str, stdin: Option<&str>) -> anyhow::Result<CommandOutput> {
         match stdin {
             Some(secret) => println!("\n$ echo {}… | {shown}", prefix(secret)),
             None => println!("\n$ {shown}"),
@@ -190,7 +189,7 @@ impl Stage {
             writeln!(pipe, "{secret}")?;
         }
         let ended = child.wait_with_output()?;
-        let outcome = Outcome {
+        let outcome = CommandOutput {
             out: String::from_utf8(ended.stdout)?,
             err: String::from_utf8(ended.stderr)?,
             code: ended.status.code(),
@@ -200,7 +199,7 @@ impl Stage {
     }
 
     /// Starts the service that is guarded.
-    fn open_registry(&self, service: &str) -> anyhow::Result<Registry> {
+    fn open_registry(&self, service: &str) -> anyhow::Result<AssetRegistry> {
         let ndauth = format!("http://{}", self.server.address);
         println!("\n$ ASSETS_NDAUTH_SECRET={}… asset-registry {ndauth} assets.db", prefix(service));
         let mut child = alone(&self.binaries.asset_registry)
@@ -213,7 +212,7 @@ impl Stage {
         BufReader::new(out).read_line(&mut line)?;
         print!("{line}");
         let http = line.split_whitespace().nth(2).context("it should have said where it listens")?.to_owned();
-        Ok(Registry { child, http })
+        Ok(AssetRegistry { child, http })
     }
 
     fn close(self) -> anyhow::Result<()> {
@@ -225,9 +224,9 @@ impl Stage {
     }
 }
 
-impl Registry {
+impl AssetRegistry {
     /// Publishes an asset with a token, and shows what came of it.
-    fn publish(&self, secret: &str) -> anyhow::Result<Outcome> {
+    fn publish(&self, secret: &str) -> anyhow::Result<CommandOutput> {
         println!(
             "\n> PUT http://{}/orgs/ops/assets/logo    (authorization: Bearer {}…)",
             self.http,
@@ -246,30 +245,30 @@ impl Registry {
         let (head, body) = answer.split_once("\r\n\r\n").context("an answer has a head and a body")?;
         let out = format!("{}\n{body}\n", head.lines().next().unwrap_or_default());
         print!("{out}");
-        Ok(Outcome { out, err: String::new(), code: Some(0) })
+        Ok(CommandOutput { out, err: String::new(), code: Some(0) })
     }
 }
 
-impl Drop for Registry {
+impl Drop for AssetRegistry {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-impl Outcome {
+impl CommandOutput {
     /// Fails unless the command succeeded and printed this.
-    fn shows(&self, expected: &str) -> anyhow::Result<&Outcome> {
+    fn shows(&self, expected: &str) -> anyhow::Result<&CommandOutput> {
         self.ended(0, expected)
     }
 
     /// A failure that is what should be.
-    fn fails_with(self, code: i32) -> anyhow::Result<Outcome> {
+    fn fails_with(self, code: i32) -> anyhow::Result<CommandOutput> {
         ensure!(self.code == Some(code), "it should have ended with {code}, and did with {:?}", self.code);
-        Ok(Outcome { code: Some(0), ..self })
+        Ok(CommandOutput { code: Some(0), ..self })
     }
 
-    fn ended(&self, code: i32, expected: &str) -> anyhow::Result<&Outcome> {
+    fn ended(&self, code: i32, expected: &str) -> anyhow::Result<&CommandOutput> {
         ensure!(self.code == Some(code), "it should have ended with {code}, and did with {:?}", self.code);
         let printed = self.out.contains(expected) || self.err.contains(expected);
         ensure!(printed, "it should have printed `{expected}`");

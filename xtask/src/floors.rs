@@ -2,6 +2,8 @@
 //!
 //! A file lies above each file that defines a name which it writes: in a `use`, in a path, in a macro or in an
 //! attribute. A re-export counts as the file behind it, and a method that is called as nothing. Tests are left out.
+//!
+//! What it reads of each crate serves `names`, too.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -30,6 +32,8 @@ struct Module {
     parent: Option<usize>,
     children: BTreeMap<String, usize>,
     defined: BTreeSet<String>,
+    /// The types among them.
+    types: Vec<String>,
     imported: BTreeMap<String, Vec<String>>,
     globs: Vec<Vec<String>>,
     /// Every path that it writes.
@@ -45,7 +49,7 @@ struct Crate<'a> {
 }
 
 /// The end of a path.
-enum Found {
+enum Resolution {
     Module(usize),
     /// Something that this module defines, by its name there.
     Item(usize, String),
@@ -135,35 +139,35 @@ impl<'a> Crate<'a> {
         self.write(path);
     }
 
-    fn find(&self, path: &[String], from: usize, depth: usize) -> Option<Found> {
+    fn find(&self, path: &[String], from: usize, depth: usize) -> Option<Resolution> {
         let depth = depth.checked_sub(1)?;
         let mut at = from;
         for (index, name) in path.iter().enumerate() {
             let found = match name.as_str() {
-                "crate" => Found::Module(0),
-                "self" => Found::Module(at),
-                "super" => Found::Module(self.modules[at].parent?),
+                "crate" => Resolution::Module(0),
+                "self" => Resolution::Module(at),
+                "super" => Resolution::Module(self.modules[at].parent?),
                 _ => match self.find_name(name, at, index + 1 == path.len(), depth) {
                     Some(found) => found,
                     None if index == 0 || self.modules[at].imported.contains_key(name) => return None,
                     // A macro defines it.
-                    None => Found::Item(at, name.clone()),
+                    None => Resolution::Item(at, name.clone()),
                 },
             };
             match found {
-                Found::Module(module) => at = module,
+                Resolution::Module(module) => at = module,
                 // Beyond it are its variants and functions.
-                Found::Item(..) => return Some(found),
+                Resolution::Item(..) => return Some(found),
             }
         }
-        Some(Found::Module(at))
+        Some(Resolution::Module(at))
     }
 
     /// Finds a name in a module. At the end of a path a function goes before a module of the same name.
-    fn find_name(&self, name: &str, at: usize, last: bool, depth: usize) -> Option<Found> {
+    fn find_name(&self, name: &str, at: usize, last: bool, depth: usize) -> Option<Resolution> {
         let module = &self.modules[at];
-        let child = || module.children.get(name).map(|child| Found::Module(*child));
-        let defined = || module.defined.contains(name).then(|| Found::Item(at, name.to_owned()));
+        let child = || module.children.get(name).map(|child| Resolution::Module(*child));
+        let defined = || module.defined.contains(name).then(|| Resolution::Item(at, name.to_owned()));
         let imported = || self.find(module.imported.get(name)?, at, depth);
         let found = if last {
             defined().or_else(imported).or_else(child)
@@ -172,8 +176,8 @@ impl<'a> Crate<'a> {
         };
         found.or_else(|| {
             module.globs.iter().find_map(|path| match self.find(path, at, depth)? {
-                Found::Module(inner) => self.find_name(name, inner, last, depth - 1),
-                Found::Item(..) => None,
+                Resolution::Module(inner) => self.find_name(name, inner, last, depth - 1),
+                Resolution::Item(..) => None,
             })
         })
     }
@@ -183,7 +187,7 @@ impl<'a> Crate<'a> {
         for (from, module) in self.modules.iter().enumerate() {
             let above = graph.entry(module.file.clone()).or_default();
             for path in &module.written {
-                if let Some(Found::Item(to, name)) = self.find(path, from, DEEPEST)
+                if let Some(Resolution::Item(to, name)) = self.find(path, from, DEEPEST)
                     && self.modules[to].file != module.file
                 {
                     above.entry(self.modules[to].file.clone()).or_default().insert(name);
@@ -199,6 +203,9 @@ impl<'ast> Visit<'ast> for Crate<'_> {
         let (name, attributes) = name_and_attributes(item);
         if !attributes.iter().any(is_for_tests) {
             self.module().defined.extend(name.map(Ident::to_string));
+            if is_type(item) {
+                self.module().types.extend(name.map(Ident::to_string));
+            }
             visit::visit_item(self, item);
         }
     }
@@ -260,11 +267,16 @@ fn name_and_attributes(item: &Item) -> (Option<&Ident>, &[Attribute]) {
         Item::Struct(item) => (Some(&item.ident), &item.attrs),
         Item::Trait(item) => (Some(&item.ident), &item.attrs),
         Item::Type(item) => (Some(&item.ident), &item.attrs),
+        Item::Union(item) => (Some(&item.ident), &item.attrs),
         Item::Impl(item) => (None, &item.attrs),
         Item::Mod(item) => (None, &item.attrs),
         Item::Use(item) => (None, &item.attrs),
         _ => (None, &[]),
     }
+}
+
+fn is_type(item: &Item) -> bool {
+    matches!(item, Item::Enum(_) | Item::Struct(_) | Item::Trait(_) | Item::Type(_) | Item::Union(_))
 }
 
 fn is_for_tests(attribute: &Attribute) -> bool {
@@ -310,6 +322,33 @@ fn beneath<'a>(graph: &'a Graph, file: &'a Path) -> BTreeSet<&'a Path> {
 /// The cycles of the crate whose root is this file.
 fn cycles_of(files: &Files, root: &Path) -> Vec<String> {
     cycles(&Crate::read(files, root).graph())
+}
+
+/// The types of the crate whose root is this file, each with the file that defines it.
+pub(crate) fn types_of(files: &Files, root: &Path) -> Vec<(String, PathBuf)> {
+    let modules = Crate::read(files, root).modules.into_iter();
+    modules.flat_map(|module| module.types.into_iter().map(move |name| (name, module.file.clone()))).collect()
+}
+
+/// The workspace's libraries and binaries: each with its package's name, the package's sources, and its root among them.
+pub(crate) fn crates() -> Vec<(String, Files, PathBuf)> {
+    let metadata =
+        MetadataCommand::new().no_deps().current_dir(root()).exec().expect("cargo tells its metadata");
+    let mut crates = Vec::new();
+    for package in &metadata.packages {
+        let folder = package.manifest_path.parent().expect("a manifest lies in a folder");
+        let mut files = Files::new();
+        read_folder(folder.as_std_path(), Path::new("src"), &mut files);
+        for target in &package.targets {
+            let shipped = target.kind.iter().any(|kind| matches!(kind, TargetKind::Lib | TargetKind::Bin));
+            if let Ok(root) = target.src_path.strip_prefix(folder)
+                && shipped
+            {
+                crates.push((package.name.to_string(), files.clone(), root.as_std_path().to_owned()));
+            }
+        }
+    }
+    crates
 }
 
 /// Reads each file of Rust in a folder, by its path from there.
@@ -464,22 +503,10 @@ fn floors_are_no_cycle() {
 
 #[test]
 fn no_crate_has_a_cycle_of_files() {
-    let metadata =
-        MetadataCommand::new().no_deps().current_dir(root()).exec().expect("cargo tells its metadata");
     let mut found = Vec::new();
-    for package in &metadata.packages {
-        let folder = package.manifest_path.parent().expect("a manifest lies in a folder");
-        let mut files = Files::new();
-        read_folder(folder.as_std_path(), Path::new("src"), &mut files);
-        for target in &package.targets {
-            let shipped = target.kind.iter().any(|kind| matches!(kind, TargetKind::Lib | TargetKind::Bin));
-            if let Ok(root) = target.src_path.strip_prefix(folder)
-                && shipped
-            {
-                let cycles = cycles_of(&files, root.as_std_path()).into_iter();
-                found.extend(cycles.map(|cycle| format!("{}, {root}:\n{cycle}", package.name)));
-            }
-        }
+    for (package, files, root) in crates() {
+        let cycles = cycles_of(&files, &root).into_iter();
+        found.extend(cycles.map(|cycle| format!("{package}, {}:\n{cycle}", root.display())));
     }
     assert!(found.is_empty(), "{} cycles\n\n{}", found.len(), found.join("\n\n"));
 }

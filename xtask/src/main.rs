@@ -9,6 +9,8 @@ mod contract;
 mod demo;
 #[cfg(test)]
 mod floors;
+#[cfg(test)]
+mod names;
 mod package;
 mod packages;
 mod postgres;
@@ -24,21 +26,21 @@ use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
 #[command(about = "Builds, tests, checks and demonstrates ndauth")]
-struct Arguments {
+struct XtaskArguments {
     #[command(subcommand)]
-    command: Command,
+    command: XtaskCommand,
 }
 
 #[derive(Subcommand)]
-enum Command {
+enum XtaskCommand {
     /// Builds both binaries and plays the main job with them, on a scratch database.
     Demo,
     /// Runs every test, on SQLite and on throw-away PostgreSQL clusters. On Debian, installs the packages they need.
-    Test(test::Arguments),
+    Test(test::TestTaskArguments),
     /// Checks format, lints, dependencies, the contract, generated code and documentation, then runs every test.
     Ci,
     /// Measures what is promised, on builds as they are handed out, and fails where a bar is not reached.
-    Bench(bench::Arguments),
+    Bench(bench::BenchTaskArguments),
     /// Plays how soon changes are known in many places, and what a failover does; prints the tables of `docs/scale.md`.
     Simulate,
     /// Writes the Rust code of `proto/` into `ndauth-proto`, and that of the example's service beside it.
@@ -48,7 +50,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    match run(&Arguments::parse().command) {
+    match run(&XtaskArguments::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // What went wrong, and not where in this program: it is the rest that is looked for.
@@ -58,14 +60,14 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: &Command) -> anyhow::Result<()> {
+fn run(command: &XtaskCommand) -> anyhow::Result<()> {
     match command {
-        Command::Demo => demo::run(),
-        Command::Test(arguments) => test::run_with(arguments),
-        Command::Ci => ci::run_all(),
-        Command::Bench(arguments) => bench::measure(arguments),
-        Command::Simulate => bench::simulate(),
-        Command::Codegen => codegen::write_all(),
-        Command::Api => api::write(),
+        XtaskCommand::Demo => demo::run(),
+        XtaskCommand::Test(arguments) => test::run_with(arguments),
+        XtaskCommand::Ci => ci::run_all(),
+        XtaskCommand::Bench(arguments) => bench::measure(arguments),
+        XtaskCommand::Simulate => bench::simulate(),
+        XtaskCommand::Codegen => codegen::write_all(),
+        XtaskCommand::Api => api::write(),
     }
 }

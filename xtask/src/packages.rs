@@ -19,8 +19,8 @@ pub(crate) enum Job {
     Test,
 }
 
-/// A row of the table.
-struct Need {
+/// Programs that a job needs: a row of the table.
+struct Prerequisite {
     /// The first job that needs it.
     from: Job,
     name: &'static str,
@@ -30,7 +30,7 @@ struct Need {
     packages: &'static [&'static str],
 }
 
-/// How a need is recognised as met.
+/// How a prerequisite is recognised as met.
 enum Sign {
     /// Each is on the search path, or is the absolute path of a program.
     Programs(&'static [&'static str]),
@@ -40,57 +40,57 @@ enum Sign {
 use Job::{Bench, Demo, Test};
 use Sign::{Check, Programs};
 
-const NEEDS: [Need; 12] = [
-    Need {
+const PREREQUISITES: [Prerequisite; 12] = [
+    Prerequisite {
         from: Demo,
         name: "a C compiler",
         purpose: "links programs, and compiles SQLite",
         sign: Programs(&["cc"]),
         packages: &["gcc", "libc6-dev"],
     },
-    Need {
+    Prerequisite {
         from: Bench,
         name: "PostgreSQL's programs",
         purpose: "run throw-away clusters",
         sign: Check(|| postgres::programs().is_ok()),
         packages: &["postgresql"],
     },
-    Need {
+    Prerequisite {
         from: Bench,
         name: "setpriv, setsid, taskset, unshare and nsenter",
         purpose: "start a process as another user, in its own session, on one core or on a small disk",
         sign: Programs(&["setpriv", "setsid", "taskset", "unshare", "nsenter"]),
         packages: &["util-linux"],
     },
-    Need {
+    Prerequisite {
         from: Test,
         name: "bash",
         purpose: "runs the commands that the documents show",
         sign: Programs(&["bash"]),
         packages: &["bash"],
     },
-    Need {
+    Prerequisite {
         from: Test,
         name: "script",
         purpose: "gives ndcli a terminal",
         sign: Programs(&["script"]),
         packages: &["bsdutils"],
     },
-    Need {
+    Prerequisite {
         from: Test,
         name: "strace",
         purpose: "shows which writes reach the disk",
         sign: Programs(&["strace"]),
         packages: &["strace"],
     },
-    Need {
+    Prerequisite {
         from: Test,
         name: "mount and umount",
         purpose: "give a test a file system of its own",
         sign: Programs(&["mount", "umount"]),
         packages: &["mount"],
     },
-    Need {
+    Prerequisite {
         from: Test,
         name: "Chromium",
         purpose: "opens the pages of a login",
@@ -98,28 +98,28 @@ const NEEDS: [Need; 12] = [
         sign: Programs(&["/usr/bin/chromium"]),
         packages: &["chromium"],
     },
-    Need {
+    Prerequisite {
         from: Test,
         name: "Chromium's driver",
         purpose: "types and clicks for the tests of logins",
         sign: Programs(&["/usr/bin/chromedriver"]),
         packages: &["chromium-driver"],
     },
-    Need {
+    Prerequisite {
         from: Test,
         name: "Node",
         purpose: "runs the clients that are written in JavaScript",
         sign: Programs(&["node"]),
         packages: &["nodejs"],
     },
-    Need {
+    Prerequisite {
         from: Test,
         name: "npm",
         purpose: "installs the packages of those clients",
         sign: Programs(&["npm"]),
         packages: &["npm"],
     },
-    Need {
+    Prerequisite {
         from: Test,
         name: "Python with venv",
         purpose: "runs the clients in Python, the browser's script, grpcurl and buf",
@@ -145,16 +145,16 @@ pub(crate) fn provide(job: Job) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn needs(job: Job) -> impl Iterator<Item = &'static Need> {
-    NEEDS.iter().filter(move |need| need.from <= job)
+fn prerequisites(job: Job) -> impl Iterator<Item = &'static Prerequisite> {
+    PREREQUISITES.iter().filter(move |need| need.from <= job)
 }
 
-fn missing(job: Job) -> Vec<&'static Need> {
-    let met = |need: &Need| match need.sign {
+fn missing(job: Job) -> Vec<&'static Prerequisite> {
+    let met = |need: &Prerequisite| match need.sign {
         Programs(programs) => programs.iter().all(|program| is_there(program)),
         Check(check) => check(),
     };
-    needs(job).filter(|need| !met(need)).collect()
+    prerequisites(job).filter(|need| !met(need)).collect()
 }
 
 fn is_there(program: &str) -> bool {
@@ -189,7 +189,7 @@ fn root_prefix() -> Option<&'static [&'static str]> {
 }
 
 /// The commands that install what is missing.
-fn commands<'a>(prefix: &[&'a str], lacking: &[&'a Need]) -> [Vec<&'a str>; 2] {
+fn commands<'a>(prefix: &[&'a str], lacking: &[&'a Prerequisite]) -> [Vec<&'a str>; 2] {
     let packages = lacking.iter().flat_map(|need| need.packages);
     let install = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "--yes"];
     let install = install.iter().chain(&["--no-install-recommends"]).chain(packages);
@@ -197,18 +197,19 @@ fn commands<'a>(prefix: &[&'a str], lacking: &[&'a Need]) -> [Vec<&'a str>; 2] {
     [prefix.iter().chain(&update).copied().collect(), prefix.iter().chain(install).copied().collect()]
 }
 
-fn report(lacking: &[&Need]) -> String {
+fn report(lacking: &[&Prerequisite]) -> String {
     format!("This needs programs that are not installed:\n{}", list(lacking))
 }
 
 /// A line for each.
-fn list(lacking: &[&Need]) -> String {
-    let line =
-        |need: &&Need| format!("  {}: {} (Debian: {})", need.name, need.purpose, need.packages.join(", "));
+fn list(lacking: &[&Prerequisite]) -> String {
+    let line = |need: &&Prerequisite| {
+        format!("  {}: {} (Debian: {})", need.name, need.purpose, need.packages.join(", "))
+    };
     lacking.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-fn hint(lacking: &[&Need]) -> String {
+fn hint(lacking: &[&Prerequisite]) -> String {
     let [update, install] = commands(&[], lacking).map(|words| words.join(" "));
     format!(
         "hint: on Debian, run these commands as root; on another system, install the equivalents:\n\n    \

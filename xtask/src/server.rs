@@ -8,7 +8,7 @@ use anyhow::{Context, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// A server that runs; ended when dropped.
-pub(crate) struct Server {
+pub(crate) struct ServerProcess {
     child: Child,
     pub(crate) address: String,
 }
@@ -18,9 +18,9 @@ pub(crate) fn url(database: &Path) -> String {
     format!("sqlite:{}", database.display())
 }
 
-impl Server {
+impl ServerProcess {
     /// Starts a server on a file of SQLite and free ports, and waits until it is ready.
-    pub(crate) fn start(ndauthd: &Path, database: &Path) -> anyhow::Result<Server> {
+    pub(crate) fn start(ndauthd: &Path, database: &Path) -> anyhow::Result<ServerProcess> {
         let mut child = Command::new(ndauthd)
             .args([
                 "serve",
@@ -48,7 +48,7 @@ impl Server {
         };
         // Read on, so that the pipe never fills up.
         std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
-        Ok(Server { child, address })
+        Ok(ServerProcess { child, address })
     }
 
     /// Tells the server to stop, and waits until it has.
@@ -59,7 +59,7 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for ServerProcess {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();

@@ -7,7 +7,7 @@ use crate::postgres::{self, Cluster};
 use crate::tools;
 
 #[derive(clap::Args)]
-pub(crate) struct Arguments {
+pub(crate) struct TestTaskArguments {
     /// What to pass on to `cargo nextest run`, such as a name to filter by.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     filter: Vec<String>,
@@ -17,7 +17,7 @@ pub(crate) fn run_all() -> anyhow::Result<()> {
     run_some(&[])
 }
 
-pub(crate) fn run_with(arguments: &Arguments) -> anyhow::Result<()> {
+pub(crate) fn run_with(arguments: &TestTaskArguments) -> anyhow::Result<()> {
     run_some(&arguments.filter)
 }
 

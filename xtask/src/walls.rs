@@ -13,17 +13,17 @@ type Graph = BTreeMap<String, BTreeSet<String>>;
 
 /// How far a wall reaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reach {
+enum WallReach {
     /// Neither it nor anything beneath it.
     AtAll,
     /// It does not name it itself; something beneath may.
     ByName,
 }
 
-use Reach::{AtAll, ByName};
+use WallReach::{AtAll, ByName};
 
 /// A row a wall: who, how far, and what it must not reach.
-const WALLS: [(&str, Reach, &[&str]); 16] = [
+const WALLS: [(&str, WallReach, &[&str]); 16] = [
     ("ndauth-core", AtAll, &["prost", "tonic", "axum", "sea-orm", "sqlx", "tokio", "rand", "clap"]),
     ("ndauth-clock", AtAll, &["prost", "tonic", "axum", "sea-orm", "sqlx", "tokio", "rand", "clap"]),
     ("ndauth-proto", AtAll, &["sea-orm", "sqlx", "ndauth-store", "ndauth-authority", "clap"]),
@@ -55,7 +55,7 @@ const WALLS: [(&str, Reach, &[&str]); 16] = [
 ];
 
 /// What stands behind a crate, itself left out.
-fn beneath<'a>(graph: &'a Graph, from: &str, reach: Reach) -> BTreeSet<&'a str> {
+fn beneath<'a>(graph: &'a Graph, from: &str, reach: WallReach) -> BTreeSet<&'a str> {
     let named = |name: &str| graph.get(name).into_iter().flatten().map(String::as_str);
     let mut found: BTreeSet<&str> = named(from).collect();
     if reach == AtAll {
@@ -67,7 +67,7 @@ fn beneath<'a>(graph: &'a Graph, from: &str, reach: Reach) -> BTreeSet<&'a str> 
     found
 }
 
-fn breaches(graph: &Graph, walls: &[(&str, Reach, &[&str])]) -> Vec<String> {
+fn breaches(graph: &Graph, walls: &[(&str, WallReach, &[&str])]) -> Vec<String> {
     let mut breaches = Vec::new();
     for (from, reach, forbidden) in walls {
         if !graph.contains_key(*from) {

@@ -6,22 +6,22 @@ use crate::cargo::root;
 
 use super::*;
 
-fn named(names: &[&str]) -> Vec<&'static Need> {
-    NEEDS.iter().filter(|need| names.contains(&need.name)).collect()
+fn named(names: &[&str]) -> Vec<&'static Prerequisite> {
+    PREREQUISITES.iter().filter(|need| names.contains(&need.name)).collect()
 }
 
 #[test]
 fn a_package_stands_in_one_row() {
-    let packages: Vec<_> = NEEDS.iter().flat_map(|need| need.packages).collect();
+    let packages: Vec<_> = PREREQUISITES.iter().flat_map(|need| need.packages).collect();
     assert_eq!(packages.iter().collect::<BTreeSet<_>>().len(), packages.len(), "{packages:?}");
 }
 
 #[test]
 fn a_job_needs_its_rows_only() {
-    let packages = |job| needs(job).flat_map(|need| need.packages).copied().collect::<Vec<_>>();
+    let packages = |job| prerequisites(job).flat_map(|need| need.packages).copied().collect::<Vec<_>>();
     assert_eq!(packages(Demo), ["gcc", "libc6-dev"]);
     assert_eq!(packages(Bench), ["gcc", "libc6-dev", "postgresql", "util-linux"]);
-    assert_eq!(needs(Test).count(), NEEDS.len());
+    assert_eq!(prerequisites(Test).count(), PREREQUISITES.len());
 }
 
 #[test]
@@ -75,7 +75,7 @@ const OTHERS: [&str; 5] = ["cargo", "python3", "sh", "sudo", "true"];
 
 #[test]
 fn every_program_that_is_started_by_name_has_a_row() {
-    let programs = NEEDS.iter().filter_map(|need| match need.sign {
+    let programs = PREREQUISITES.iter().filter_map(|need| match need.sign {
         Programs(programs) => Some(programs),
         Check(_) => None,
     });
