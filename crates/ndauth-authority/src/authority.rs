@@ -19,7 +19,7 @@ use crate::validation::mirror::{Freshness, Mirror, SharedMirror};
 #[derive(Debug)]
 pub struct Authority {
     pub(crate) store: Store,
-    catalogue: Mutex<Option<Known>>,
+    catalogue: Mutex<Option<KnownCatalogue>>,
     pub(crate) uses: Uses,
     pub(crate) standing: Standing,
     pub(crate) mirror: SharedMirror,
@@ -53,7 +53,7 @@ pub struct ValidationWing<'a>(pub(crate) &'a Authority);
 pub struct OperatorWing<'a>(pub(crate) &'a Authority);
 
 /// A catalogue that was read, and the hash of its document.
-type Known = ([u8; 32], Arc<Catalogue>);
+type KnownCatalogue = ([u8; 32], Arc<Catalogue>);
 
 impl Authority {
     /// The authority over a store.

@@ -55,7 +55,7 @@ enum End {
 }
 
 /// Why a change failed: an error of which this door knows whether the change is worth another try.
-pub(crate) trait Failure: From<AuthorityError> {
+pub(crate) trait ChangeError: From<AuthorityError> {
     /// True where another transaction stood in its way.
     fn is_conflict(&self) -> bool;
 }
@@ -63,7 +63,7 @@ pub(crate) trait Failure: From<AuthorityError> {
 /// How often a change is tried when others stand in its way.
 pub(crate) const TRIES: u32 = 4;
 
-impl Failure for AuthorityError {
+impl ChangeError for AuthorityError {
     fn is_conflict(&self) -> bool {
         matches!(self, AuthorityError::Store(error) if error.is_conflict())
     }
@@ -150,7 +150,7 @@ impl Authority {
     ///
     /// The caller is judged before, so that strangers never hold up a writer, and again within, for the change must be
     /// made in the state that allows it.
-    pub(crate) async fn change<T, E: Failure, F: Future<Output = Result<Done<T>, E>>>(
+    pub(crate) async fn change<T, E: ChangeError, F: Future<Output = Result<Done<T>, E>>>(
         &self,
         credential: &Credential,
         operation: Operation,
@@ -173,7 +173,7 @@ impl Authority {
 
     /// Makes a change that nobody calls for: a login, which proves by its request who comes, or what the authority does
     /// by itself.
-    pub(crate) async fn change_uncalled<T, E: Failure, F: Future<Output = Result<Done<T>, E>>>(
+    pub(crate) async fn change_uncalled<T, E: ChangeError, F: Future<Output = Result<Done<T>, E>>>(
         &self,
         operation: Operation,
         work: impl Fn(Uncalled) -> F,
@@ -221,7 +221,7 @@ impl Authority {
     /// Ends a change. It is answered once it is durable and in force here: where it is not in time, that is
     /// [`AuthorityError::Unconfirmed`]. Only what brings a new secret does not wait for that: it would be lost with the
     /// answer, and nobody is told that it is unknown before it is known here.
-    async fn end<T, E: Failure>(&self, done: Done<T>) -> Result<Changed<T>, E> {
+    async fn end<T, E: ChangeError>(&self, done: Done<T>) -> Result<Changed<T>, E> {
         self.commit(done).await.map_err(E::from)
     }
 
@@ -262,7 +262,9 @@ impl Authority {
 }
 
 /// Tries a change again where another transaction stood in its way.
-async fn retried<T, E: Failure, F: Future<Output = Result<T, E>>>(attempt: impl Fn() -> F) -> Result<T, E> {
+async fn retried<T, E: ChangeError, F: Future<Output = Result<T, E>>>(
+    attempt: impl Fn() -> F,
+) -> Result<T, E> {
     let mut tries = 1;
     loop {
         match attempt().await {

@@ -36,17 +36,17 @@ pub use ndauth_store::{
     ServerLock, StoreError, TokenOrder, TokenPage, TokenQuery, Use,
 };
 pub use operator::{
-    CatalogueApplied, Checked, MemberView, NewAccount, NewService, OrgView, OwnedToken, RestoredCopy,
+    CatalogueApplied, Checked, MemberView, NewAccount, NewService, OrgSummary, OwnedToken, RestoredCopy,
     RotatedService, ServiceView, SessionView, Settled, Settlement, Tidied, parse_export,
 };
 pub use orgs::{BrokenToken, Impact, MemberShown, NewOrg, NewPolicy, OrgShown, PoliciesShown, PolicySet};
 pub use reading::AsOf;
 pub use rewound::Rewound;
 pub use tokens::{
-    Explained, Explanation, Inquiry, Listed, Minted, NewToken, RevokedAll, Revoking, Rotated, Settling,
-    Shown, Subject, Which,
+    Explained, Explanation, Inquiry, Minted, NewToken, RevokedAll, Revoking, Rotated, Settling, Shown,
+    Subject, TokenList, Which,
 };
 pub use validation::{
-    Answer, BYTES_PER_TOKEN, Freshness, Identity, News, Question, Reader, Readiness, Resolved, StaleCause,
-    Verdict, Watcher, WhoAmI,
+    Answer, BYTES_PER_TOKEN, CacheableVerdict, CallerIdentity, Freshness, News, Question, Reader, Readiness,
+    Resolved, StaleCause, Watcher, WhoAmI,
 };

@@ -20,6 +20,6 @@ pub use revoke_all::RevokedAll;
 pub use rotate::Rotated;
 pub use secrets::Settling;
 pub(crate) use secrets::{HeldFamily, draw, end, settle, unlocked};
-pub use show::{Listed, Shown};
+pub use show::{Shown, TokenList};
 pub(crate) use suspend::level_in;
 pub use which::Which;

@@ -11,6 +11,6 @@ mod who_am_i;
 
 pub use mirror::{BYTES_PER_TOKEN, Freshness, Reader, Readiness, StaleCause};
 pub(crate) use tally::Tally;
-pub use validate::{Answer, Question, Resolved, Verdict};
+pub use validate::{Answer, CacheableVerdict, Question, Resolved};
 pub use watching::{News, Watcher};
-pub use who_am_i::{Identity, WhoAmI};
+pub use who_am_i::{CallerIdentity, WhoAmI};

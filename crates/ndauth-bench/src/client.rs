@@ -9,7 +9,7 @@ use anyhow::{Context, ensure};
 use ndauth_bench::seed::{Seeded, seed};
 use ndauth_bench::server::Server;
 use ndauth_bench::table::{Bar, FigureRow, median, ratios};
-use ndauth_client::{Client, Credentials, Decision, Requirement, Verifier, VerifierOptions};
+use ndauth_client::{Client, Credentials, Requirement, Verdict, Verifier, VerifierOptions};
 use ndauth_core::Secret;
 use ndauth_e2e::proxy::{Proxy, TreatedConnections, Treatment};
 use ndauth_proto::v1;
@@ -213,7 +213,7 @@ async fn given_back(owner: &Client, other: &str, service: &Secret, count: usize)
     let verifier = Verifier::start(options).context("it starts")?;
     verifier.ready().await;
     let allowed =
-        async || matches!(verifier.validate(&secret, &Requirement::Identity).await, Ok(Decision::Allowed(_)));
+        async || matches!(verifier.validate(&secret, &Requirement::Identity).await, Ok(Verdict::Allowed(_)));
     let mut late = Vec::new();
     for _ in 0..count {
         let (whose, which) = (Some(v1::Whose::mine()), Some(v1::Which::name(name())));

@@ -43,7 +43,7 @@ use ndauth_core::{Problem, Reason};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::{Decision, ValidationRequest, Verifier};
+use crate::{ValidationRequest, Verdict, Verifier};
 
 pub use refusal::RefusalBody;
 pub use table::{InvalidRoute, Need, OrgFrom, Route, Table};
@@ -101,11 +101,11 @@ impl Guard {
         let client = parts.headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok());
         let question = ValidationRequest { secret, requirement: &requirement, client_address, client };
         match self.verifier.decide(&question).await? {
-            Decision::Allowed(allowed) => {
+            Verdict::Allowed(allowed) => {
                 parts.extensions.insert(allowed);
                 Ok(())
             }
-            Decision::Refused(refused) => Err(refusal::Why::Refused(refused)),
+            Verdict::Refused(refused) => Err(refusal::Why::Refused(refused)),
         }
     }
 }

@@ -6,7 +6,7 @@
 //!
 //! ```no_run
 //! # async fn ask(secret_from_the_request: &str) -> Result<(), Box<dyn std::error::Error>> {
-//! use ndauth_client::{Credentials, Requirement, Scope, Decision, Verifier, VerifierOptions};
+//! use ndauth_client::{Credentials, Requirement, Scope, Verdict, Verifier, VerifierOptions};
 //!
 //! let credentials = Credentials::from_environment("ASSETS_NDAUTH_SECRET")?;
 //! let verifier = Verifier::start(VerifierOptions::new("https://ndauth.example.org".parse()?, credentials))?;
@@ -17,8 +17,8 @@
 //!     permission: Some("write:assets:logo".parse()?),
 //! };
 //! match verifier.validate(secret_from_the_request, &requirement).await {
-//!     Ok(Decision::Allowed(allowed)) => println!("{} of {}", allowed.token_name(), allowed.owner()),
-//!     Ok(Decision::Refused(refused)) => println!("401 or 403: {refused}"),
+//!     Ok(Verdict::Allowed(allowed)) => println!("{} of {}", allowed.token_name(), allowed.owner()),
+//!     Ok(Verdict::Refused(refused)) => println!("401 or 403: {refused}"),
 //!     // Neither yes nor no.
 //!     Err(problem) => println!("503: {problem}"),
 //! }
@@ -60,5 +60,5 @@ pub use ndauth_proto as proto;
 pub use observer::{Call, Observer};
 pub use server_url::{InvalidServerUrl, ServerUrl};
 pub use verifier::{
-    AllowedToken, Decision, Ended, Figures, Refused, TokenOwner, ValidationRequest, Verifier, VerifierOptions,
+    AllowedToken, Ended, Figures, Refused, TokenOwner, ValidationRequest, Verdict, Verifier, VerifierOptions,
 };

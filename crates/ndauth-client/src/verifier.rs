@@ -12,7 +12,7 @@ mod servers;
 
 mod state;
 
-mod decision;
+mod verdict;
 mod watching;
 
 mod ask;
@@ -33,17 +33,17 @@ use quick_cache::sync::Cache;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
-use decision::By;
 use joined::Joined;
 use memory::{Memory, Worth};
 use servers::Servers;
 use state::{Counters, Grounds, Padded, Shared};
+use verdict::By;
 
 use crate::ConnectError;
 
-pub use decision::{AllowedToken, Decision, Ended, TokenOwner};
 pub use options::VerifierOptions;
 pub use refused::Refused;
+pub use verdict::{AllowedToken, Ended, TokenOwner, Verdict};
 
 /// Says whether secrets may do things. Clones share what they keep, and the last one ends it.
 #[derive(Clone)]
@@ -132,36 +132,36 @@ impl Verifier {
 
     /// Says whether a secret may do a thing. A [`Problem`] says that it could not be decided, or that the question
     /// makes no sense; it says neither yes nor no.
-    pub async fn validate(&self, secret: &str, requirement: &Requirement) -> Result<Decision, Problem> {
+    pub async fn validate(&self, secret: &str, requirement: &Requirement) -> Result<Verdict, Problem> {
         self.decide(&ValidationRequest { secret, requirement, client_address: None, client: None }).await
     }
 
     /// The same, with all that is known of the question.
-    pub async fn decide(&self, question: &ValidationRequest<'_>) -> Result<Decision, Problem> {
+    pub async fn decide(&self, question: &ValidationRequest<'_>) -> Result<Verdict, Problem> {
         match self.decide_now(question) {
-            Some(decision) => Ok(decision),
+            Some(verdict) => Ok(verdict),
             // Boxed, so that who is answered at once does not pay for its size.
             None => Box::pin(self.ask(question)).await,
         }
     }
 
     /// The same, where it can be said without asking. It waits for nobody.
-    pub fn decide_now(&self, question: &ValidationRequest<'_>) -> Option<Decision> {
+    pub fn decide_now(&self, question: &ValidationRequest<'_>) -> Option<Verdict> {
         let secret = match question.secret.parse::<Secret>().map_err(Refusal::Malformed) {
             Ok(secret) => secret,
-            Err(refusal) => return Some(Decision::Refused(Refused::from(&refusal))),
+            Err(refusal) => return Some(Verdict::Refused(Refused::from(&refusal))),
         };
         if let Err(refusal) = secret.judge_for_services() {
-            return Some(Decision::Refused(Refused::from(&refusal)));
+            return Some(Verdict::Refused(Refused::from(&refusal)));
         }
         self.judge(secret, question)
     }
 
     /// Says of each of many secrets whether it may do a thing, in the order of the questions.
-    pub async fn batch(&self, questions: &[ValidationRequest<'_>]) -> Vec<Result<Decision, Problem>> {
-        let mut decisions: Vec<Option<Result<Decision, Problem>>> =
+    pub async fn batch(&self, questions: &[ValidationRequest<'_>]) -> Vec<Result<Verdict, Problem>> {
+        let mut verdicts: Vec<Option<Result<Verdict, Problem>>> =
             questions.iter().map(|question| self.decide_now(question).map(Ok)).collect();
-        let mut open: Vec<usize> = (0..questions.len()).filter(|index| decisions[*index].is_none()).collect();
+        let mut open: Vec<usize> = (0..questions.len()).filter(|index| verdicts[*index].is_none()).collect();
         let mut running = JoinSet::new();
         loop {
             while let Some(index) = (running.len() < TOGETHER).then(|| open.pop()).flatten() {
@@ -180,13 +180,13 @@ impl Verifier {
                 });
             }
             match running.join_next().await {
-                Some(Ok((index, decision))) => decisions[index] = Some(decision),
+                Some(Ok((index, verdict))) => verdicts[index] = Some(verdict),
                 Some(Err(_)) => {}
                 None => break,
             }
         }
         let lost = || Err(Problem::new(Reason::Internal, "the question came to nothing"));
-        decisions.into_iter().map(|decision| decision.unwrap_or_else(lost)).collect()
+        verdicts.into_iter().map(|verdict| verdict.unwrap_or_else(lost)).collect()
     }
 
     /// What it has done so far, and how it stands.
@@ -205,14 +205,14 @@ impl Verifier {
     }
 
     /// Judges a secret by what is kept of it, if that is worth anything.
-    fn judge(&self, secret: Secret, question: &ValidationRequest<'_>) -> Option<Decision> {
+    fn judge(&self, secret: Secret, question: &ValidationRequest<'_>) -> Option<Verdict> {
         let shared = &*self.shared;
         let hash = &secret.hash();
         let now = SinceBoot::now();
         let Some(entry) = shared.kept.get(hash) else {
             let dead = shared.dead.get(hash).filter(|dead| now < dead.until)?;
             shared.counts.local(hash);
-            return Some(Decision::Refused(dead.refused.clone()));
+            return Some(Verdict::Refused(dead.refused.clone()));
         };
         match shared.memory.judge(&entry.stamp, &entry.inputs, now) {
             Worth::Good => {}
@@ -236,7 +236,7 @@ impl Verifier {
                 return None;
             }
             shared.counts.local(hash);
-            return Some(Decision::Refused(Refused::from(&refusal)));
+            return Some(Verdict::Refused(Refused::from(&refusal)));
         }
         shared.counts.local(hash);
         let access = match requirement {
@@ -253,7 +253,7 @@ impl Verifier {
                 writes: counts.writes,
             });
         }
-        Some(Decision::Allowed(AllowedToken {
+        Some(Verdict::Allowed(AllowedToken {
             secret,
             requirement: requirement.clone(),
             address: client_address,
@@ -262,7 +262,7 @@ impl Verifier {
         }))
     }
 
-    /// Tells of everything that may change a decision.
+    /// Tells of everything that may change a verdict.
     fn news(&self) -> watch::Receiver<()> {
         self.shared.news.subscribe()
     }

@@ -24,7 +24,7 @@ pub struct ManualClock(Arc<AtomicI64>);
 
 /// Tells the database's time between two questions for it, without asking; see [`ndauth_clock::RemoteClock`].
 #[derive(Debug)]
-pub struct Watch {
+pub struct DatabaseClock {
     clock: Clock,
     database: ndauth_clock::RemoteClock,
 }
@@ -49,10 +49,10 @@ impl ManualClock {
     }
 }
 
-impl Watch {
+impl DatabaseClock {
     /// A watch that has not been set yet.
-    pub fn new(clock: Clock) -> Watch {
-        Watch { clock, database: ndauth_clock::RemoteClock::new() }
+    pub fn new(clock: Clock) -> DatabaseClock {
+        DatabaseClock { clock, database: ndauth_clock::RemoteClock::new() }
     }
 
     /// Sets it by what the database told in an answer that has just come, to a question asked at a moment.

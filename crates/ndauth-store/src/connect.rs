@@ -20,7 +20,7 @@ use crate::examine::examine;
 use crate::lease::{Lease, MOST_GATHERED, TIMEOUT, Timeout};
 use crate::pool::{Pool, STATEMENT_LIMIT};
 use crate::writing::Writing;
-use crate::{Clock, DatabaseUrl, Engine, StoreError, Unreachable, Watch};
+use crate::{Clock, DatabaseClock, DatabaseUrl, Engine, StoreError, Unreachable};
 
 /// A database, through pools of connections. Clones share them.
 #[derive(Clone, Debug)]
@@ -156,8 +156,8 @@ impl Store {
     }
 
     /// A watch that goes by this database's clock.
-    pub fn watch(&self) -> Watch {
-        Watch::new(self.clock.clone())
+    pub fn watch(&self) -> DatabaseClock {
+        DatabaseClock::new(self.clock.clone())
     }
 
     /// Which database it is.

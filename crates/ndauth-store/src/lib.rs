@@ -55,14 +55,14 @@ pub mod testing;
 
 pub use beat::{ACKNOWLEDGED_WITHIN, Beat};
 pub use check::Fault;
-pub use clock::{Clock, ManualClock, Watch};
+pub use clock::{Clock, DatabaseClock, ManualClock};
 pub use connect::{MigrationState, Store};
 pub use copy::CopyError;
 pub use error::{StoreError, Taken};
 pub use log::StoredEvent;
 pub use mirror::{Census, Kin, Listener, Page, Person, Place, Sorted};
 pub use orgs::Member;
-pub use remains::{Kind, Remains};
+pub use remains::{FamilyKind, Remains};
 pub use secrets::{Family, FoundSecret, MintCounts};
 pub use server_lock::ServerLock;
 pub use sessions::SeenSession;

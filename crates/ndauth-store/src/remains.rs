@@ -8,7 +8,7 @@ use crate::{Engine, Read, StoreError, Write};
 
 /// A kind of family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum FamilyKind {
     /// Tokens.
     Token,
     /// Tokens that were derived from sessions.
@@ -31,23 +31,25 @@ pub struct Remains {
 /// Under which number the janitor is alone.
 const JANITOR: i64 = 0x006e_6461_7574_686a;
 
-impl Kind {
+impl FamilyKind {
     /// How those of a kind are found that died before an instant, `$1`: a query a way to die, each by an index.
     fn dead(self) -> &'static [&'static str] {
         match self {
-            Kind::Token => &[
+            FamilyKind::Token => &[
                 "SELECT id FROM token WHERE expires_at < $1 ORDER BY expires_at LIMIT $2",
                 "SELECT id FROM token WHERE revoked_at < $1 ORDER BY revoked_at LIMIT $2",
             ],
             // Those that were revoked ended within minutes.
-            Kind::Derived => &["SELECT id FROM token WHERE session_id IS NOT NULL AND expires_at < $1 \
-                 ORDER BY expires_at LIMIT $2"],
-            Kind::Session => &[
+            FamilyKind::Derived => {
+                &["SELECT id FROM token WHERE session_id IS NOT NULL AND expires_at < $1 \
+                 ORDER BY expires_at LIMIT $2"]
+            }
+            FamilyKind::Session => &[
                 "SELECT id FROM session WHERE expires_at < $1 ORDER BY expires_at LIMIT $2",
                 "SELECT id FROM session WHERE revoked_at < $1 ORDER BY revoked_at LIMIT $2",
             ],
             // One that a token names is kept as long as that.
-            Kind::Service => &["SELECT id FROM service WHERE revoked_at < $1 \
+            FamilyKind::Service => &["SELECT id FROM service WHERE revoked_at < $1 \
                  AND NOT EXISTS (SELECT 1 FROM token_service WHERE service_id = service.id) \
                  ORDER BY revoked_at LIMIT $2"],
         }
@@ -56,7 +58,7 @@ impl Kind {
     /// The tables that have rows of such families, the family's own last.
     fn tables(self) -> &'static [(&'static str, &'static str)] {
         match self {
-            Kind::Token | Kind::Derived => &[
+            FamilyKind::Token | FamilyKind::Derived => &[
                 ("token_use", "token_id"),
                 ("suspension", "token_id"),
                 ("token_org", "token_id"),
@@ -66,15 +68,22 @@ impl Kind {
                 ("secret", "token_id"),
                 ("token", "id"),
             ],
-            Kind::Session => &[("secret", "session_id"), ("session", "id")],
-            Kind::Service => &[("service_org", "service_id"), ("secret", "service_id"), ("service", "id")],
+            FamilyKind::Session => &[("secret", "session_id"), ("session", "id")],
+            FamilyKind::Service => {
+                &[("service_org", "service_id"), ("secret", "service_id"), ("service", "id")]
+            }
         }
     }
 }
 
 impl Read {
     /// Those of a kind that died before an instant, at most so many.
-    pub async fn remains(&self, kind: Kind, before: Timestamp, limit: u64) -> Result<Remains, StoreError> {
+    pub async fn remains(
+        &self,
+        kind: FamilyKind,
+        before: Timestamp,
+        limit: u64,
+    ) -> Result<Remains, StoreError> {
         let backend = self.transaction.get_database_backend();
         let mut ids: Vec<Uuid> = Vec::new();
         for sql in kind.dead() {
@@ -88,8 +97,8 @@ impl Read {
         ids.sort_unstable();
         ids.dedup();
         let mut hashes = Vec::new();
-        if kind != Kind::Session && !ids.is_empty() {
-            let column = if kind == Kind::Service { "service_id" } else { "token_id" };
+        if kind != FamilyKind::Session && !ids.is_empty() {
+            let column = if kind == FamilyKind::Service { "service_id" } else { "token_id" };
             let sql = format!("SELECT hash FROM secret WHERE {column} IN ({})", places(ids.len()));
             let query = Statement::from_sql_and_values(backend, sql, ids.iter().map(|id| (*id).into()));
             for row in self.transaction.query_all_raw(query).await? {
@@ -117,7 +126,7 @@ impl Write {
     }
 
     /// Removes families with all that belongs to them.
-    pub async fn remove(&self, kind: Kind, ids: &[Uuid]) -> Result<(), StoreError> {
+    pub async fn remove(&self, kind: FamilyKind, ids: &[Uuid]) -> Result<(), StoreError> {
         if ids.is_empty() {
             return Ok(());
         }

@@ -17,7 +17,7 @@ use crate::commands::tokens::{
     rotate::RotationOptions, update::Update,
 };
 use crate::commands::{candidates, config::ConfigCommand, org::OrgCommand, permissions, validate::Validate};
-use crate::settings::Common;
+use crate::settings::CommonOptions;
 
 #[derive(Parser)]
 #[command(
@@ -29,7 +29,7 @@ use crate::settings::Common;
 )]
 pub(crate) struct NdcliArguments {
     #[command(flatten)]
-    pub(crate) common: Common,
+    pub(crate) common: CommonOptions,
 
     #[command(subcommand)]
     pub(crate) command: NdcliCommand,

@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::login::credentials::{Due, ResolvedCredential, fresh, refreshed};
 use crate::login::recent;
-use crate::settings::Common;
+use crate::settings::CommonOptions;
 use crate::terminal;
 use crate::transport::wait::Wait;
 use crate::transport::{failed, open, reach, tried_for};
@@ -20,7 +20,7 @@ use crate::transport::{failed, open, reach, tried_for};
 pub(crate) struct ServerConnection {
     client: RefCell<Client>,
     pub(crate) credential: ResolvedCredential,
-    common: Common,
+    common: CommonOptions,
     /// Until when what cannot be decided is tried again.
     give_up: Cell<Instant>,
     timeout: Duration,
@@ -30,13 +30,13 @@ pub(crate) struct ServerConnection {
 }
 
 /// Connects with the credential in force.
-pub(crate) async fn connect(common: &Common) -> Result<ServerConnection, Failure> {
+pub(crate) async fn connect(common: &CommonOptions) -> Result<ServerConnection, Failure> {
     connect_as(common, fresh(common).await?).await
 }
 
 /// Connects with a credential. It goes nowhere in plain text unless it stays on this machine.
 pub(crate) async fn connect_as(
-    common: &Common,
+    common: &CommonOptions,
     credential: ResolvedCredential,
 ) -> Result<ServerConnection, Failure> {
     let client = reach(common, async || open(common, &credential.secret, credential.source).await).await?;

@@ -27,7 +27,7 @@ use ndauth_terminal::{Failure, InvalidCommandLine, usage};
 use crate::arguments::{AuthCommand, NdcliArguments, NdcliCommand, PermissionsCommand, TokenCommand};
 use crate::commands::tokens::aim::OwnerArguments;
 use crate::commands::{auth, tokens};
-use crate::settings::Common;
+use crate::settings::CommonOptions;
 use crate::settings::configuration::{Configuration, warn_of_unread_variables};
 
 fn main() -> ExitCode {
@@ -118,7 +118,7 @@ async fn run(arguments: &NdcliArguments) -> Result<(), Failure> {
 }
 
 async fn run_token<W: OwnerArguments, C: OwnerArguments, E: OwnerArguments>(
-    common: &Common,
+    common: &CommonOptions,
     token: &TokenCommand<W, C, E>,
 ) -> Result<(), Failure> {
     match token {

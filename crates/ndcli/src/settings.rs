@@ -8,4 +8,4 @@ pub(crate) mod files;
 
 pub(crate) mod configuration;
 
-pub(crate) use options::{Common, Format, InOrg, Keeping};
+pub(crate) use options::{CommonOptions, Format, InOrg, Keeping};

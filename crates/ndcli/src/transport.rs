@@ -11,12 +11,12 @@ use ndauth_terminal::{Failure, aside, hint, warn};
 use tokio::time::Instant;
 
 use crate::clock::now;
-use crate::settings::Common;
+use crate::settings::CommonOptions;
 use crate::terminal::left_told;
 use wait::Wait;
 
 /// Connects for what is no RPC. Secrets go there too.
-pub(crate) async fn http(common: &Common) -> Result<Http, Failure> {
+pub(crate) async fn http(common: &CommonOptions) -> Result<Http, Failure> {
     let options = options(common, None);
     reach(common, async || {
         judge(common)?;
@@ -27,7 +27,7 @@ pub(crate) async fn http(common: &Common) -> Result<Http, Failure> {
 
 /// Connects, and tries again while the server cannot be reached.
 pub(crate) async fn reach<T>(
-    common: &Common,
+    common: &CommonOptions,
     open: impl AsyncFn() -> Result<Result<T, ConnectError>, Failure>,
 ) -> Result<T, Failure> {
     let mut wait = Wait::until(Instant::now() + common.timeout);
@@ -41,7 +41,7 @@ pub(crate) async fn reach<T>(
 }
 
 /// Refuses to send a secret in plain text, unless it stays on this machine.
-fn judge(common: &Common) -> Result<(), Failure> {
+fn judge(common: &CommonOptions) -> Result<(), Failure> {
     let server = &common.server;
     if server.is_tls() || server.is_loopback() || common.plaintext_beyond_loopback {
         return Ok(());
@@ -53,7 +53,7 @@ fn judge(common: &Common) -> Result<(), Failure> {
 
 /// Connects once, with a secret that was found at this source.
 pub(crate) async fn open(
-    common: &Common,
+    common: &CommonOptions,
     secret: &Secret,
     source: &'static str,
 ) -> Result<Result<Client, ConnectError>, Failure> {
@@ -64,7 +64,7 @@ pub(crate) async fn open(
 }
 
 /// How to connect. `token` is where the token comes from that is warned of, if one is.
-fn options(common: &Common, token: Option<&'static str>) -> Options {
+fn options(common: &CommonOptions, token: Option<&'static str>) -> Options {
     let (verbose, url) = (common.verbose, common.server.to_string());
     let observer = Observer::new(move |call| {
         if verbose {
@@ -94,7 +94,7 @@ fn warn_of_end(source: &str, begun: Timestamp, ends: Timestamp) {
 }
 
 /// A failed call.
-pub(crate) fn failed(common: &Common, problem: Problem) -> Failure {
+pub(crate) fn failed(common: &CommonOptions, problem: Problem) -> Failure {
     // Nothing of ndauth's came back: it may be that the server speaks TLS, and ndcli does not.
     let broke = problem.class() == Class::Undecided && problem.message.starts_with("the connection");
     let failure = Failure::from(problem);

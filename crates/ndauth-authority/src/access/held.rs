@@ -45,7 +45,7 @@ pub(crate) struct Judging<'a> {
 }
 
 /// What is asked about a token, and in which circumstances.
-pub(crate) struct Question<'a> {
+pub(crate) struct TokenQuestion<'a> {
     pub(crate) judging: Judging<'a>,
     pub(crate) requirement: &'a Requirement,
     pub(crate) asker: Asker<'a>,
@@ -67,7 +67,9 @@ impl<'a> Judging<'a> {
         requirement: &Requirement,
         address: Option<IpAddr>,
     ) -> Result<Effective, Refusal> {
-        decide(&held.case(ground, &Question { judging: self, requirement, asker: Asker::Ndauth, address }))
+        decide(
+            &held.case(ground, &TokenQuestion { judging: self, requirement, asker: Asker::Ndauth, address }),
+        )
     }
 
     /// Decides whether a token may act on its owner's account, by this permission, `action:type`, where one is needed.
@@ -82,7 +84,7 @@ impl<'a> Judging<'a> {
     }
 }
 
-impl<'a> Question<'a> {
+impl<'a> TokenQuestion<'a> {
     /// The case of this question about a token.
     pub(crate) fn about(
         &self,
@@ -129,7 +131,7 @@ impl OwnerName {
 
 impl Held {
     /// The case of a question about this token.
-    pub(crate) fn case<'a>(&'a self, ground: Option<&'a Ground>, question: &Question<'a>) -> Case<'a> {
+    pub(crate) fn case<'a>(&'a self, ground: Option<&'a Ground>, question: &TokenQuestion<'a>) -> Case<'a> {
         let owner = match &self.owner {
             OwnerName::Account(account) => OwnerView::Account(account.into()),
             OwnerName::Org(org) => OwnerView::Org(org),

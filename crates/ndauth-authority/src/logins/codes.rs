@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::sessions::{Granted, Visit, Visitor, end};
 use super::throttle::Tried;
 use crate::access::Operation;
-use crate::change::Failure;
+use crate::change::ChangeError;
 use crate::{AuthorityError, LoginWing};
 
 /// What a client asks a person's browser for.
@@ -63,7 +63,7 @@ pub enum GrantError {
     Failed(#[from] AuthorityError),
 }
 
-impl Failure for GrantError {
+impl ChangeError for GrantError {
     fn is_conflict(&self) -> bool {
         matches!(self, GrantError::Failed(error) if error.is_conflict())
     }

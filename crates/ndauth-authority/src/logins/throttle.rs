@@ -14,15 +14,15 @@ use crate::AuthorityError;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Tried {
     /// A password for a name, from a network.
-    NameFrom(String, Network),
+    NameFrom(String, ClientNetwork),
     /// A password for any name, from a network.
-    AnyFrom(Network),
+    AnyFrom(ClientNetwork),
     /// A password for a name, from networks that its account has no session from: its owner's are not refused for them.
     NameFromStrangers(String),
     /// To log in once more, by whoever proved to be a person.
     Login(AccountId),
     /// To let one more device wait, from a network.
-    DeviceFrom(Network),
+    DeviceFrom(ClientNetwork),
     /// To type the code of a device, by a person: 20^8 are none to guess.
     CodeBy(AccountId),
     /// To ask whether the code was typed that a device shows.
@@ -32,7 +32,7 @@ pub(crate) enum Tried {
 }
 
 /// What one client is likely to have of addresses.
-pub(crate) type Network = Option<IpAddr>;
+pub(crate) type ClientNetwork = Option<IpAddr>;
 
 /// The tries there were.
 #[derive(Debug, Default)]
@@ -117,7 +117,7 @@ impl Throttle {
 }
 
 /// The network that an address is of: itself of IPv4, a `/64` of IPv6.
-pub(crate) fn network(address: Option<IpAddr>) -> Network {
+pub(crate) fn network(address: Option<IpAddr>) -> ClientNetwork {
     Some(match address?.to_canonical() {
         IpAddr::V4(address) => address.into(),
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),

@@ -21,12 +21,12 @@ pub(crate) struct Uses {
 #[derive(Debug)]
 struct Gathered {
     noted: Receiver<Use>,
-    uses: HashMap<SecretId, Vec<Place>>,
+    uses: HashMap<SecretId, Vec<NotedUses>>,
 }
 
 /// A place from which a secret was used, when last, and how often.
 #[derive(Debug)]
-struct Place {
+struct NotedUses {
     client: Option<ClientName>,
     last: LastUse,
     counts: Counts,
@@ -68,7 +68,7 @@ impl Uses {
         let gathered = self.gather();
         let secrets = view.secrets.iter().map(|secret| secret.record.id);
         for place in secrets.filter_map(|secret| gathered.uses.get(&secret)).flatten() {
-            let Place { client, last, counts } = place;
+            let NotedUses { client, last, counts } = place;
             let here = |known: &&mut UsedFrom| known.address == last.address && known.client == *client;
             match written.iter_mut().find(here) {
                 Some(known) => {
@@ -105,8 +105,13 @@ impl Uses {
 
     fn take(&self) -> Vec<Use> {
         let uses = std::mem::take(&mut self.gather().uses).into_iter();
-        let of_secret = |(secret, places): (SecretId, Vec<Place>)| {
-            places.into_iter().map(move |Place { client, last, counts }| Use { secret, client, last, counts })
+        let of_secret = |(secret, places): (SecretId, Vec<NotedUses>)| {
+            places.into_iter().map(move |NotedUses { client, last, counts }| Use {
+                secret,
+                client,
+                last,
+                counts,
+            })
         };
         uses.flat_map(of_secret).collect()
     }
@@ -117,13 +122,13 @@ impl Uses {
         for Use { secret, client, last, counts } in noted.try_iter() {
             self.waiting.fetch_sub(1, Ordering::Relaxed);
             let places = uses.entry(secret).or_default();
-            let here = |place: &&mut Place| place.last.address == last.address && place.client == client;
+            let here = |place: &&mut NotedUses| place.last.address == last.address && place.client == client;
             match places.iter_mut().find(here) {
                 Some(place) => {
                     place.last.at = place.last.at.max(last.at);
                     place.counts += counts;
                 }
-                None => places.push(Place { client, last, counts }),
+                None => places.push(NotedUses { client, last, counts }),
             }
         }
         gathered

@@ -14,7 +14,7 @@ use crate::{AuthorityError, Credential, OperatorWing};
 
 /// An org, and how many are members of it now.
 #[derive(Debug)]
-pub struct OrgView {
+pub struct OrgSummary {
     /// The org.
     pub org: Org,
     /// How many.
@@ -75,13 +75,13 @@ impl OperatorWing<'_> {
     }
 
     /// Every org, deleted or not, by slug.
-    pub async fn list_every_org(self, credential: &Credential) -> Result<AsOf<OrgView>, AuthorityError> {
+    pub async fn list_every_org(self, credential: &Credential) -> Result<AsOf<OrgSummary>, AuthorityError> {
         let read = self.inspect(credential).await?;
         let mut members: BTreeMap<OrgId, usize> = BTreeMap::new();
         for member in read.list_every_member().await? {
             *members.entry(member.org).or_default() += 1;
         }
-        let view = |org: Org| OrgView { members: members.get(&org.id).copied().unwrap_or_default(), org };
+        let view = |org: Org| OrgSummary { members: members.get(&org.id).copied().unwrap_or_default(), org };
         Ok(as_of(&read, read.list_orgs().await?.into_iter().map(view).collect()))
     }
 

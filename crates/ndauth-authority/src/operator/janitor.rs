@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ndauth_clock::SinceBoot;
 use ndauth_core::{Actor, Change, Personal, ServiceId, SessionId, Timestamp, TokenId};
-use ndauth_store::Kind;
+use ndauth_store::FamilyKind;
 
 use crate::access::{Operation, Whose};
 use crate::{AuthorityError, Credential, OperatorWing};
@@ -26,8 +26,12 @@ const TOKENS: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 /// How long sessions are, and what is derived from them.
 const SESSIONS: Duration = Duration::from_secs(24 * 60 * 60);
 /// The kinds, in the order in which they are removed: what is derived before what it is derived from.
-const KINDS: [(Kind, Duration); 4] =
-    [(Kind::Token, TOKENS), (Kind::Service, TOKENS), (Kind::Derived, SESSIONS), (Kind::Session, SESSIONS)];
+const KINDS: [(FamilyKind, Duration); 4] = [
+    (FamilyKind::Token, TOKENS),
+    (FamilyKind::Service, TOKENS),
+    (FamilyKind::Derived, SESSIONS),
+    (FamilyKind::Session, SESSIONS),
+];
 /// How many families are removed at once.
 const BATCH: u64 = 100;
 /// How far the database's clock may be from where this machine's would have carried it.
@@ -85,9 +89,9 @@ impl OperatorWing<'_> {
             loop {
                 let removed = self.remove_batch(actor, kind, kept, watched).await?;
                 match kind {
-                    Kind::Token | Kind::Derived => tidied.tokens += removed,
-                    Kind::Session => tidied.sessions += removed,
-                    Kind::Service => tidied.services += removed,
+                    FamilyKind::Token | FamilyKind::Derived => tidied.tokens += removed,
+                    FamilyKind::Session => tidied.sessions += removed,
+                    FamilyKind::Service => tidied.services += removed,
                 }
                 if removed == 0 {
                     break;
@@ -103,7 +107,7 @@ impl OperatorWing<'_> {
     async fn remove_batch(
         self,
         actor: Actor,
-        kind: Kind,
+        kind: FamilyKind,
         kept: Duration,
         watched: bool,
     ) -> Result<usize, AuthorityError> {
@@ -132,11 +136,11 @@ impl OperatorWing<'_> {
             let of = |this| kind == this;
             let change = Change::FamiliesRemoved {
                 tokens: ids()
-                    .filter(|_| of(Kind::Token) || of(Kind::Derived))
+                    .filter(|_| of(FamilyKind::Token) || of(FamilyKind::Derived))
                     .map(TokenId::from_uuid)
                     .collect(),
-                sessions: ids().filter(|_| of(Kind::Session)).map(SessionId::from_uuid).collect(),
-                services: ids().filter(|_| of(Kind::Service)).map(ServiceId::from_uuid).collect(),
+                sessions: ids().filter(|_| of(FamilyKind::Session)).map(SessionId::from_uuid).collect(),
+                services: ids().filter(|_| of(FamilyKind::Service)).map(ServiceId::from_uuid).collect(),
                 hashes: remains.hashes,
             };
             Ok::<_, AuthorityError>(uncalled.done(actor, change, Personal::new(), count))

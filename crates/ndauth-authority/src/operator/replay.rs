@@ -6,7 +6,7 @@ use ndauth_core::{
     AccountId, Change, Description, Entry, Expiry, Label, Level, Lineage, OrgId, Owner, Role, SecretId,
     ServiceId, Timestamp, TokenId,
 };
-use ndauth_store::{FoundSecret, Kind, Read, StoredEvent, Write};
+use ndauth_store::{FamilyKind, FoundSecret, Read, StoredEvent, Write};
 
 use crate::AuthorityError;
 use crate::orgs::NETWORKS;
@@ -176,11 +176,11 @@ async fn redo(write: &mut Write, event: &StoredEvent, entry: &Entry) -> Result<(
         }
         Change::FamiliesRemoved { tokens, sessions, services, .. } => {
             let ids: Vec<_> = tokens.iter().map(|id| id.uuid()).collect();
-            write.remove(Kind::Token, &ids).await?;
+            write.remove(FamilyKind::Token, &ids).await?;
             let ids: Vec<_> = sessions.iter().map(|id| id.uuid()).collect();
-            write.remove(Kind::Session, &ids).await?;
+            write.remove(FamilyKind::Session, &ids).await?;
             let ids: Vec<_> = services.iter().map(|id| id.uuid()).collect();
-            write.remove(Kind::Service, &ids).await?;
+            write.remove(FamilyKind::Service, &ids).await?;
         }
         // That somebody logged in is not done again: their tokens wait for the next login.
         Change::SessionIssued { .. }

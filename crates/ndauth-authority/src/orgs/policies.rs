@@ -10,7 +10,7 @@ use ndauth_core::{
 use ndauth_store::{Read, TokenPage};
 
 use super::members::missing;
-use crate::access::held::{Ground, Held, Judging, OwnerName, Question};
+use crate::access::held::{Ground, Held, Judging, OwnerName, TokenQuestion};
 use crate::access::{Operation, Whose};
 use crate::change::Changed;
 use crate::{AuthorityError, Credential, OrgWing};
@@ -202,7 +202,7 @@ impl OrgWing<'_> {
                 (before.role, after_it.role) = (role, role);
                 let last_use = view.last_use();
                 let address = last_use.and_then(|last| last.address);
-                let question = |address, now| Question {
+                let question = |address, now| TokenQuestion {
                     judging: Judging { now, ..judging },
                     requirement: &survey,
                     asker: Asker::Unstated,

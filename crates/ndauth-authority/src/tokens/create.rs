@@ -10,7 +10,7 @@ use ndauth_core::{
 use ndauth_store::{Family, Read};
 use rand::rngs::SysRng;
 
-use crate::access::held::{Held, Judging, OwnerName, Question, ground};
+use crate::access::held::{Held, Judging, OwnerName, TokenQuestion, ground};
 use crate::access::{Admitted, Operation, Whose};
 use crate::change::{Changed, Changing, Done};
 use crate::error::MAX_LIVE_TOKENS;
@@ -182,7 +182,7 @@ impl TokenWing<'_> {
         for org in slugs {
             let ground = ground(read, &planned.owner, &org).await?;
             let requirement = &Requirement::Survey { org };
-            let question = Question { judging, requirement, asker: Asker::Unstated, address: None };
+            let question = TokenQuestion { judging, requirement, asker: Asker::Unstated, address: None };
             if let Err(refusal) = decide(&planned.case(ground.as_ref(), &question))
                 && refusal.factor() == Factor::Policy
             {

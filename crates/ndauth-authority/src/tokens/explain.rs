@@ -10,7 +10,7 @@ use ndauth_store::{Family, Read};
 
 use super::create::{NewToken, owner_name};
 use super::which::{Which, no_token};
-use crate::access::held::{Held, Judging, OwnerName, Question, find_held, ground, owner_of};
+use crate::access::held::{Held, Judging, OwnerName, TokenQuestion, find_held, ground, owner_of};
 use crate::access::{Admitted, Operation, Whose};
 use crate::{AuthorityError, Caller, Credential, TokenWing};
 
@@ -118,7 +118,7 @@ impl TokenWing<'_> {
         };
         let catalogue = self.0.catalogue(read).await?;
         let judging = Judging::of(read, &catalogue);
-        let question = Question {
+        let question = TokenQuestion {
             judging,
             requirement: &requirement,
             asker: service.map_or(Asker::Unstated, Asker::Service),

@@ -9,7 +9,7 @@ use crate::{AuthorityError, Caller, Credential, TokenWing};
 
 /// A part of a list of tokens.
 #[derive(Debug)]
-pub struct Listed {
+pub struct TokenList {
     /// The tokens.
     pub views: Vec<TokenView>,
     /// Behind what the next part begins, where there may be more.
@@ -34,12 +34,12 @@ impl TokenWing<'_> {
         credential: &Credential,
         whose: &Whose,
         asked: &TokenQuery,
-    ) -> Result<Listed, AuthorityError> {
+    ) -> Result<TokenList, AuthorityError> {
         let (read, by) = self.0.read_as(credential, Operation::ListTokens, whose).await?;
         let (tokens, next) = read.list_tokens(by.owner()?, asked).await?;
         let views = read.view_tokens(tokens).await?;
         let views = views.into_iter().map(|view| self.with_latest_use(view)).collect();
-        Ok(Listed { views, next, now: read.now() })
+        Ok(TokenList { views, next, now: read.now() })
     }
 
     /// Shows a token of the caller's or of an org, with all that its viewer may see of it.
@@ -61,7 +61,7 @@ impl TokenWing<'_> {
         credential: &Credential,
         slug: &OrgSlug,
         page: TokenPage,
-    ) -> Result<Listed, AuthorityError> {
+    ) -> Result<TokenList, AuthorityError> {
         let whose = Whose::Org(slug.clone());
         let (read, by) = self.0.read_as(credential, Operation::ListPersonalTokens, &whose).await?;
         let tokens = read.list_tokens_of_org(by.org()?.id, false, page).await?;
@@ -69,7 +69,7 @@ impl TokenWing<'_> {
         let next = tokens.last().filter(|_| full).map(|token| Cursor { key: Key::Micros(0), id: token.id });
         let views = read.view_tokens(tokens).await?.into_iter();
         let views = views.map(|view| self.with_latest_use(view).as_seen_in(slug));
-        Ok(Listed { views: views.collect(), next, now: read.now() })
+        Ok(TokenList { views: views.collect(), next, now: read.now() })
     }
 
     /// A token as its owner sees it in a list.

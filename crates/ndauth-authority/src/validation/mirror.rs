@@ -27,11 +27,11 @@ mod served;
 mod answering;
 mod reader;
 
-pub(crate) use feed::Heard;
+pub(crate) use feed::FeedEvent;
 pub(crate) use freshness::Stale;
 pub use freshness::{Freshness, Readiness, StaleCause};
 pub use loading::BYTES_PER_TOKEN;
 pub use reader::Reader;
 pub(crate) use served::{Mirror, SharedMirror};
-pub(crate) use state::{Family, Known};
+pub(crate) use state::{Known, TokenFamily};
 pub(crate) use view::{Found, View, asking};

@@ -29,7 +29,7 @@ pub struct Question<'a> {
 
 /// What is said of one secret.
 #[derive(Debug)]
-pub struct Verdict<'a> {
+pub struct CacheableVerdict<'a> {
     /// What the secret may do, or why it may not.
     pub outcome: Result<Allowed<'a>, Refusal>,
     /// How long it may be kept, counted from the sending of the question.
@@ -70,21 +70,21 @@ pub struct Resolved {
 }
 
 /// What was made of one verdict, and the reason if it is a refusal.
-type Told<T> = Result<(T, Option<Reason>), AuthorityError>;
+type VerdictResult<T> = Result<(T, Option<Reason>), AuthorityError>;
 
 /// What the mirror holds of an answer, or why there is none.
 type Judged<T> = Found<Result<Answer<T>, AuthorityError>>;
 
 /// A question whose secret was read.
-struct Asked<'a> {
+struct ParsedQuestion<'a> {
     question: &'a Question<'a>,
     secret: Result<SecretHash, Refusal>,
 }
 
-impl<'a> Asked<'a> {
-    fn new(question: &'a Question<'a>) -> Asked<'a> {
+impl<'a> ParsedQuestion<'a> {
+    fn new(question: &'a Question<'a>) -> ParsedQuestion<'a> {
         let secret = question.secret.parse::<Secret>().map_err(Refusal::Malformed);
-        Asked {
+        ParsedQuestion {
             question,
             secret: secret.and_then(|secret| secret.judge_for_services().map(|()| secret.hash())),
         }
@@ -98,9 +98,9 @@ impl ValidationWing<'_> {
         self,
         credential: &Credential,
         question: &Question<'_>,
-        tell: impl Fn(Verdict<'_>) -> T,
+        tell: impl Fn(CacheableVerdict<'_>) -> T,
     ) -> Result<Answer<T>, AuthorityError> {
-        let asked = Asked::new(question);
+        let asked = ParsedQuestion::new(question);
         let judge = self.judge(credential, Operation::ValidateToken, self.one(&asked, tell))?;
         let client = |_| question.client.as_ref();
         self.counted(self.ask(Stale::WithinGrace, judge, client).await??)
@@ -111,9 +111,9 @@ impl ValidationWing<'_> {
         self,
         credential: &Credential,
         question: &Question<'_>,
-        tell: impl Fn(Verdict<'_>) -> T,
+        tell: impl Fn(CacheableVerdict<'_>) -> T,
     ) -> Option<Result<Answer<T>, AuthorityError>> {
-        let asked = Asked::new(question);
+        let asked = ParsedQuestion::new(question);
         let judge = match self.judge(credential, Operation::ValidateToken, self.one(&asked, tell)) {
             Ok(judge) => judge,
             Err(error) => return Some(Err(error)),
@@ -125,9 +125,9 @@ impl ValidationWing<'_> {
     /// Judges one secret, and lets it be told.
     fn one<T>(
         self,
-        asked: &Asked<'_>,
-        tell: impl Fn(Verdict<'_>) -> T,
-    ) -> impl for<'v> Fn(&View<'v>, &'v Service, &mut Effects<'v>) -> (Told<T>, bool) {
+        asked: &ParsedQuestion<'_>,
+        tell: impl Fn(CacheableVerdict<'_>) -> T,
+    ) -> impl for<'v> Fn(&View<'v>, &'v Service, &mut Effects<'v>) -> (VerdictResult<T>, bool) {
         move |view, service, effects| {
             let mut missed = false;
             let verdict = self.verdict(view, service, (0, asked), &mut missed, effects);
@@ -135,7 +135,7 @@ impl ValidationWing<'_> {
         }
     }
 
-    fn counted<T>(self, answer: Answer<Told<T>>) -> Result<Answer<T>, AuthorityError> {
+    fn counted<T>(self, answer: Answer<VerdictResult<T>>) -> Result<Answer<T>, AuthorityError> {
         let Answer { told, sequence, evaluated_at, stale } = answer;
         let (told, reason) = told?;
         self.0.tally.count(reason);
@@ -148,16 +148,16 @@ impl ValidationWing<'_> {
         self,
         credential: &Credential,
         questions: &[Question<'_>],
-        tell: impl Fn(Verdict<'_>) -> T,
+        tell: impl Fn(CacheableVerdict<'_>) -> T,
     ) -> Result<Answer<Vec<Result<T, AuthorityError>>>, AuthorityError> {
-        let asked: Vec<Asked<'_>> = questions.iter().map(Asked::new).collect();
+        let asked: Vec<ParsedQuestion<'_>> = questions.iter().map(ParsedQuestion::new).collect();
         let judge = self.judge(credential, Operation::ValidateTokens, |view, service, effects| {
             let mut missed = false;
             let verdict = |asked| {
                 let verdict = self.verdict(view, service, asked, &mut missed, effects);
                 verdict.map(|(verdict, reason)| (tell(verdict), reason))
             };
-            (asked.iter().enumerate().map(verdict).collect::<Vec<Told<T>>>(), missed)
+            (asked.iter().enumerate().map(verdict).collect::<Vec<VerdictResult<T>>>(), missed)
         })?;
         let client = |index: usize| questions.get(index).and_then(|question| question.client.as_ref());
         let answer = self.ask(Stale::WithinGrace, judge, client).await??;
@@ -182,9 +182,9 @@ impl ValidationWing<'_> {
         credential: &Credential,
         question: &Question<'_>,
         at_least: u64,
-        tell: impl Fn(Verdict<'_>, Option<Resolved>) -> T,
+        tell: impl Fn(CacheableVerdict<'_>, Option<Resolved>) -> T,
     ) -> Result<Answer<T>, AuthorityError> {
-        let asked = Asked::new(question);
+        let asked = ParsedQuestion::new(question);
         let judge = self.judge(credential, Operation::Resolve, |view, service, effects| {
             // Where the log was rewound there may never be such an event.
             let mut missed = view.sequence < at_least;
@@ -207,7 +207,7 @@ impl ValidationWing<'_> {
         self,
         view: &View<'_>,
         service: &Service,
-        asked: &Asked<'_>,
+        asked: &ParsedQuestion<'_>,
     ) -> Result<Option<Resolved>, AuthorityError> {
         let Ok(hash) = &asked.secret else { return Ok(None) };
         match view.secret(hash) {
@@ -309,15 +309,15 @@ impl ValidationWing<'_> {
         self,
         view: &View<'v>,
         service: &'v Service,
-        (index, asked): (usize, &'a Asked<'a>),
+        (index, asked): (usize, &'a ParsedQuestion<'a>),
         missed: &mut bool,
         effects: &mut Effects<'v>,
-    ) -> Result<(Verdict<'a>, Option<Reason>), AuthorityError> {
+    ) -> Result<(CacheableVerdict<'a>, Option<Reason>), AuthorityError> {
         let refused = |refusal: Refusal| {
             let reason = refusal.reason();
-            Ok((Verdict { outcome: Err(refusal), max_cache_age: self.keepable(view) }, Some(reason)))
+            Ok((CacheableVerdict { outcome: Err(refusal), max_cache_age: self.keepable(view) }, Some(reason)))
         };
-        let Asked { question, secret } = asked;
+        let ParsedQuestion { question, secret } = asked;
         let hash = match secret {
             Ok(hash) => hash,
             Err(refusal) => return refused(refusal.clone()),
@@ -333,7 +333,7 @@ impl ValidationWing<'_> {
             }
             Some(Known::Broken) => return Err(broken(hash)),
         };
-        let about = held::Question {
+        let about = held::TokenQuestion {
             judging: view.judging(),
             requirement: question.requirement,
             asker: Asker::Service(service),
@@ -366,7 +366,7 @@ impl ValidationWing<'_> {
         }
         let reason = outcome.as_ref().err().map(Refusal::reason);
         let outcome = outcome.map(|effective| Allowed { token, owner, effective, org });
-        Ok((Verdict { outcome, max_cache_age }, reason))
+        Ok((CacheableVerdict { outcome, max_cache_age }, reason))
     }
 }
 
@@ -393,7 +393,7 @@ pub(crate) fn judge_service<'v>(
 /// A token that presents itself by one of its secrets, if it lives; and what it sets off where it does not.
 pub(crate) fn token_caller<'v>(
     view: &View<'v>,
-    family: &'v mirror::Family,
+    family: &'v mirror::TokenFamily,
     which: u32,
     from: Option<IpAddr>,
     effects: &mut Effects<'v>,

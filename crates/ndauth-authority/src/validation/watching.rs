@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use crate::access::Operation;
 use crate::validation::mirror::effects::Effects;
-use crate::validation::mirror::{Heard, Stale, StaleCause, View, asking};
+use crate::validation::mirror::{FeedEvent, Stale, StaleCause, View, asking};
 use crate::{Authority, AuthorityError, Credential};
 
 /// A service that watches.
@@ -110,7 +110,7 @@ impl Watcher {
             .ok_or(AuthorityError::Stale { age: None, cause: StaleCause::Unreachable })?;
         let heard = self.heard.and_then(|heard| recent.between(heard, view.sequence));
         let reset = heard.is_none();
-        let may_hear = |(_, heard): &(u64, &Heard)| may_hear(service, heard, view);
+        let may_hear = |(_, heard): &(u64, &FeedEvent)| may_hear(service, heard, view);
         let changes = heard.into_iter().flatten().filter(may_hear);
         let changes = changes.map(|(sequence, heard)| (sequence, heard.concern)).collect();
         let rules = (self.rules != Some(view.rules_version())).then(|| view.rules_of(service));
@@ -125,7 +125,7 @@ impl Watcher {
 
 /// Returns whether a service hears of an event: it touches what the service may keep, which is no more than what it may
 /// ask about.
-fn may_hear(service: &Service, heard: &Heard, view: &View<'_>) -> bool {
+fn may_hear(service: &Service, heard: &FeedEvent, view: &View<'_>) -> bool {
     let orgs = &service.orgs;
     match heard.concern {
         Concern::Everything => true,

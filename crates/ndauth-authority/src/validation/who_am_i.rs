@@ -18,14 +18,14 @@ use crate::{AuthorityError, Caller, Credential, Life, ValidationWing};
 #[derive(Debug)]
 pub struct WhoAmI {
     /// By what it is known.
-    pub identity: Identity,
+    pub identity: CallerIdentity,
     /// As of when.
     pub now: Timestamp,
 }
 
 /// By what a caller is known.
 #[derive(Debug)]
-pub enum Identity {
+pub enum CallerIdentity {
     /// An account's session, and the first characters of its secret.
     Session(Account, Session, SecretPrefix),
     /// An account's personal token.
@@ -50,7 +50,9 @@ impl ValidationWing<'_> {
         }
         let (read, by) = self.0.read_as(credential, Operation::WhoAmI, &Whose::Mine).await?;
         let identity = match by.caller {
-            Caller::Session { account, session, prefix, .. } => Identity::Session(account, session, prefix),
+            Caller::Session { account, session, prefix, .. } => {
+                CallerIdentity::Session(account, session, prefix)
+            }
             Caller::Console | Caller::Token { .. } | Caller::Service { .. } => return Err(by.refused()),
         };
         Ok(WhoAmI { identity, now: read.now() })
@@ -77,13 +79,14 @@ impl ValidationWing<'_> {
         hash: &SecretHash,
         from: Option<IpAddr>,
         effects: &mut Effects<'v>,
-    ) -> Result<(Identity, Option<Life>), AuthorityError> {
+    ) -> Result<(CallerIdentity, Option<Life>), AuthorityError> {
         self.0.standing.admit(Operation::WhoAmI, view.installation())?;
         match view.secret(hash).ok_or(Refusal::Unknown)? {
             Known::Service(known) => {
                 let (record, service) = &**known;
                 judge_service(view, service, record, from, effects)?;
-                let identity = Identity::Service(Service::clone(service), view.name_orgs(&service.orgs));
+                let identity =
+                    CallerIdentity::Service(Service::clone(service), view.name_orgs(&service.orgs));
                 Ok((identity, None))
             }
             Known::Token(family, which, noted) => {
@@ -101,8 +104,8 @@ impl ValidationWing<'_> {
                 });
                 let shown = Box::new(view.show(family, held.record.id, last)?);
                 let identity = match held.owner {
-                    OwnerName::Account(account) => Identity::Token(account, shown),
-                    OwnerName::Org(_) => Identity::OrgToken(shown),
+                    OwnerName::Account(account) => CallerIdentity::Token(account, shown),
+                    OwnerName::Org(_) => CallerIdentity::OrgToken(shown),
                 };
                 Ok((identity, life))
             }

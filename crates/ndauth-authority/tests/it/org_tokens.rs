@@ -1,4 +1,4 @@
-use ndauth_authority::{Identity, Minted, NewToken};
+use ndauth_authority::{CallerIdentity, Minted, NewToken};
 use ndauth_core::{ExpiryChoice, Grants, Lifetime, Orgs, Owner, Reason, Role, Scope, TokenStatus};
 
 use crate::on_both;
@@ -81,7 +81,7 @@ on_both! {
         make(world, "other", &["read:assets"]).await;
         let itself = presented(&made.secret);
         let who = world.authority.validation().who_am_i(&itself).await.expect("told");
-        let Identity::OrgToken(view) = who.identity else { panic!("an org's token") };
+        let CallerIdentity::OrgToken(view) = who.identity else { panic!("an org's token") };
         assert_eq!(view.token.id, made.view.token.id);
         let orgs = world.authority.validation().list_orgs(&itself).await.expect("listed");
         assert_eq!(orgs.iter().map(|m| (m.org.slug.to_string(), m.role)).collect::<Vec<_>>(), [("ops".to_owned(), Role::Admin)]);

@@ -25,7 +25,7 @@ on_both! {
         let made = world.make(&world.eve, MINE, &new_token("x")).await;
         assert_eq!(count(world, &world.ada).await, 0);
         let who = world.authority.validation().who_am_i(&presented(&made.secret)).await.expect("told");
-        let ndauth_authority::Identity::Token(account, _) = who.identity else { panic!("a token") };
+        let ndauth_authority::CallerIdentity::Token(account, _) = who.identity else { panic!("a token") };
         assert_eq!(account.handle.as_str(), "eve");
     }
 

@@ -1,7 +1,8 @@
 use std::sync::Arc;
 
 use ndauth_authority::{
-    Authority, AuthorityError, Changed, Clock, Credential, Identity, MAX_LIVE_TOKENS, Minted, NewToken, Which,
+    Authority, AuthorityError, CallerIdentity, Changed, Clock, Credential, MAX_LIVE_TOKENS, Minted, NewToken,
+    Which,
 };
 use ndauth_core::{
     Change, Description, Entry, Expiry, ExpiryChoice, Lifetime, Problem, Reason, RevocationReason, Scope,
@@ -130,7 +131,7 @@ on_both! {
             // The mirror answers it.
             let known = async || {
                 let who = world.authority.validation().who_am_i(&presented(&made.secret)).await.expect("told");
-                let (Identity::Token(_, view) | Identity::OrgToken(view)) = who.identity else { panic!("a token") };
+                let (CallerIdentity::Token(_, view) | CallerIdentity::OrgToken(view)) = who.identity else { panic!("a token") };
                 view.token.description
             };
             let nightly: Option<Description> = Some("for the nightly build".parse().expect("a description"));

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ndauth_authority::{
-    Authority, AuthorityError, Changed, Clock, Credential, Engine, ManualClock, Minted, NewAccount, NewOrg,
-    NewService, NewToken, Question, Revoking, Settling, TokenQuery, Verdict, Which, Whose,
+    Authority, AuthorityError, CacheableVerdict, Changed, Clock, Credential, Engine, ManualClock, Minted,
+    NewAccount, NewOrg, NewService, NewToken, Question, Revoking, Settling, TokenQuery, Which, Whose,
 };
 use ndauth_core::{
     Actions, ExpiryChoice, Grant, Grants, Lifetime, Networks, OrgSlug, Orgs, OwnerView, Permission, Reason,
@@ -39,8 +39,8 @@ pub(crate) struct KeptAllowed {
     pub(crate) owner: String,
 }
 
-pub(crate) fn keep(verdict: Verdict<'_>) -> Kept {
-    let Verdict { outcome, max_cache_age } = verdict;
+pub(crate) fn keep(verdict: CacheableVerdict<'_>) -> Kept {
+    let CacheableVerdict { outcome, max_cache_age } = verdict;
     let outcome = outcome.map(|allowed| KeptAllowed {
         token: allowed.token.clone(),
         owner: match allowed.owner {

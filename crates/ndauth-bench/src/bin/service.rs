@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail, ensure};
 use ndauth_bench::table::median;
 use ndauth_client::{
-    Client, Credentials, Decision, Requirement, Scope, Secret, ValidationRequest, Verifier, VerifierOptions,
+    Client, Credentials, Requirement, Scope, Secret, ValidationRequest, Verdict, Verifier, VerifierOptions,
 };
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::json;
@@ -203,7 +203,7 @@ async fn follow(url: &str, service: &str, asked: &Questions) -> anyhow::Result<(
     let mut draw = 1;
     while let Some(line) = lines.recv().await {
         let (secret, requirement) = &asked_of(&line)?;
-        while !matches!(verifier.validate(secret, requirement).await, Ok(Decision::Allowed(_))) {
+        while !matches!(verifier.validate(secret, requirement).await, Ok(Verdict::Allowed(_))) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         println!("known");
@@ -215,8 +215,8 @@ async fn follow(url: &str, service: &str, asked: &Questions) -> anyhow::Result<(
             }
             questions += LOAD as u64 + 1;
             match verifier.validate(secret, requirement).await {
-                Ok(Decision::Allowed(_)) => (last_allowed, undecided) = (since_boot(), None),
-                Ok(Decision::Refused(_)) => break "refused",
+                Ok(Verdict::Allowed(_)) => (last_allowed, undecided) = (since_boot(), None),
+                Ok(Verdict::Refused(_)) => break "refused",
                 Err(_) if undecided.get_or_insert_with(Instant::now).elapsed() > PATIENCE => {
                     break "undecided";
                 }

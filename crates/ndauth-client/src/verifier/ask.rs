@@ -10,11 +10,11 @@ use ndauth_proto::v1::{self, validate_token_response::Outcome};
 use ndauth_proto::{duration_from_proto, inputs_from_proto, requirement_to_proto};
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::decision::{AllowedToken, By, Decision, Told};
 use super::joined::Turn;
 use super::memory::{Asked, Stamp, Worth};
 use super::refused::Refused;
 use super::state::{CacheEntry, Dead, Shared};
+use super::verdict::{AllowedToken, By, Told, Verdict};
 use super::{ValidationRequest, Verifier};
 use crate::jitter::jitter;
 
@@ -35,7 +35,7 @@ const TRY: Duration = Duration::from_millis(750);
 
 impl Verifier {
     /// Asks a server, together with all who ask about the same secret.
-    pub(super) async fn ask(&self, question: &ValidationRequest<'_>) -> Result<Decision, Problem> {
+    pub(super) async fn ask(&self, question: &ValidationRequest<'_>) -> Result<Verdict, Problem> {
         let shared = &*self.shared;
         let secret: Secret = question.secret.parse().map_err(|why| {
             // It was read before.
@@ -45,7 +45,7 @@ impl Verifier {
         let told = match shared.joined.join(hash) {
             Turn::Ask(asking) => match self.decide_now(question) {
                 // Whoever asked before was answered since this was looked for.
-                Some(decision) => Ok(decision),
+                Some(verdict) => Ok(verdict),
                 None => {
                     let told = self.ask_alone(secret, hash, question).await;
                     if let Err(problem) = &told {
@@ -60,7 +60,7 @@ impl Verifier {
                 let failed = answer.borrow().clone();
                 match (failed, self.decide_now(question)) {
                     (Some(problem), _) => Err(problem),
-                    (None, Some(decision)) => Ok(decision),
+                    (None, Some(verdict)) => Ok(verdict),
                     // What the answer followed from was not to be kept.
                     (None, None) => self.ask_alone(secret, hash, question).await,
                 }
@@ -78,7 +78,7 @@ impl Verifier {
         secret: Secret,
         hash: SecretHash,
         question: &ValidationRequest<'_>,
-    ) -> Result<Decision, Problem> {
+    ) -> Result<Verdict, Problem> {
         let shared = &*self.shared;
         let asked = requirement_to_proto(question.secret, question.requirement, question.client_address)?;
         let client = question.client.unwrap_or_default().to_owned();
@@ -121,7 +121,7 @@ impl Verifier {
     }
 
     /// Takes in what a server answered, and keeps it if it may.
-    fn take_in(&self, answer: v1::ResolveResponse, sent: Sent<'_>) -> Result<Decision, Problem> {
+    fn take_in(&self, answer: v1::ResolveResponse, sent: Sent<'_>) -> Result<Verdict, Problem> {
         let v1::ResolveResponse { verdict, inputs, instance } = answer;
         let nothing = || Problem::new(Reason::Internal, "the server answered, and told nothing");
         let verdict = verdict.ok_or_else(nothing)?;
@@ -132,7 +132,7 @@ impl Verifier {
             self.keep(inputs, sent.hash, stamp)?;
         }
         match verdict.outcome.ok_or_else(nothing)? {
-            Outcome::Allowed(told) => Ok(Decision::Allowed(AllowedToken {
+            Outcome::Allowed(told) => Ok(Verdict::Allowed(AllowedToken {
                 by: By::Server(Arc::new(Told::try_from(told)?)),
                 secret: sent.secret,
                 requirement: sent.question.requirement.clone(),
@@ -145,12 +145,12 @@ impl Verifier {
                     self.shared.kept.remove(&sent.hash);
                     self.shared.dead.insert(sent.hash, Arc::new(Dead { refused: refused.clone(), until }));
                 }
-                Ok(Decision::Refused(refused))
+                Ok(Verdict::Refused(refused))
             }
         }
     }
 
-    /// Keeps what a decision follows from, where this version can decide by it and nothing of it changed since.
+    /// Keeps what a verdict follows from, where this version can decide by it and nothing of it changed since.
     fn keep(&self, told: &v1::Inputs, hash: SecretHash, stamp: Option<Stamp>) -> Result<(), Problem> {
         let Some(stamp) = stamp.filter(|_| told.decision_version <= DECISION_VERSION) else { return Ok(()) };
         let (mut inputs, rules) = inputs_from_proto(told)?;

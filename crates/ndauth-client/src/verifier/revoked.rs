@@ -6,8 +6,8 @@ use std::time::Duration;
 use ndauth_clock::SinceBoot;
 use ndauth_core::{Expiry, Problem, Reason};
 
-use super::decision::{AllowedToken, Decision, Ended};
 use super::state::Shared;
+use super::verdict::{AllowedToken, Ended, Verdict};
 use super::{ValidationRequest, Verifier};
 
 impl AllowedToken {
@@ -22,8 +22,8 @@ impl AllowedToken {
             let verifier = Verifier::of(shared);
             let mut news = verifier.news();
             match verifier.decide_again(self).await {
-                Ok(Decision::Allowed(_)) => {}
-                Ok(Decision::Refused(refused)) => return Ended::Refused(refused),
+                Ok(Verdict::Allowed(_)) => {}
+                Ok(Verdict::Refused(refused)) => return Ended::Refused(refused),
                 Err(problem) => return Ended::Undecided(problem),
             }
             let again = verifier.again_after(self);
@@ -44,7 +44,7 @@ impl Verifier {
     }
 
     /// Decides anew what was allowed.
-    async fn decide_again(&self, allowed: &AllowedToken) -> Result<Decision, Problem> {
+    async fn decide_again(&self, allowed: &AllowedToken) -> Result<Verdict, Problem> {
         let AllowedToken { secret, requirement, address, .. } = allowed;
         let secret = secret.expose();
         self.decide(&ValidationRequest { secret, requirement, client_address: *address, client: None }).await

@@ -15,7 +15,7 @@ use ndauth_client::proto::v1::watch_service_server::{WatchService, WatchServiceS
 use ndauth_client::proto::{
     duration_to_proto, head_to_proto, inputs_to_proto, rules_to_proto, timestamp_to_proto, v1,
 };
-use ndauth_client::{Credentials, Decision, Requirement, Verifier, VerifierOptions};
+use ndauth_client::{Credentials, Requirement, Verdict, Verifier, VerifierOptions};
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
 use tokio_stream::{Stream, StreamExt};
@@ -212,7 +212,7 @@ async fn a_token_that_needs_a_later_decision_is_not_decided_here() {
     let ask = async |times: u64| {
         let before = later.asked.load(Ordering::SeqCst);
         for _ in 0..times {
-            assert!(matches!(verifier.validate(TOKEN, &requirement).await, Ok(Decision::Allowed(_))));
+            assert!(matches!(verifier.validate(TOKEN, &requirement).await, Ok(Verdict::Allowed(_))));
         }
         later.asked.load(Ordering::SeqCst) - before
     };

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use ndauth_client::{
-    Credentials, Decision, Ended, Figures, Permission, Reason, Requirement, Scope, Secret, ValidationRequest,
+    Credentials, Ended, Figures, Permission, Reason, Requirement, Scope, Secret, ValidationRequest, Verdict,
     Verifier, VerifierOptions,
 };
 use ndauth_e2e::proxy::{Proxy, TreatedConnections, Treatment};
@@ -46,8 +46,8 @@ async fn refused(verifier: &Verifier, secret: &str) -> Result<Option<Reason>, Re
 
 async fn why(verifier: &Verifier, secret: &str, requirement: &Requirement) -> Result<Option<Reason>, Reason> {
     match verifier.validate(secret, requirement).await {
-        Ok(Decision::Allowed(_)) => Ok(None),
-        Ok(Decision::Refused(refused)) => Ok(Some(refused.reason.expect("a known reason"))),
+        Ok(Verdict::Allowed(_)) => Ok(None),
+        Ok(Verdict::Refused(refused)) => Ok(Some(refused.reason.expect("a known reason"))),
         Err(problem) => Err(problem.reason),
     }
 }
@@ -92,7 +92,7 @@ on_both! {
         at.operate("org create nowhere --admin ada");
         soon(&Ok(None), async || why(&verifier, &secret, &needs("nowhere", Scope::Ro, None)).await).await;
         // Who it is, and what it may do.
-        let Ok(Decision::Allowed(allowed)) = verifier.validate(&secret, &needs("ops", Scope::Ro, None)).await else {
+        let Ok(Verdict::Allowed(allowed)) = verifier.validate(&secret, &needs("ops", Scope::Ro, None)).await else {
             panic!("allowed")
         };
         assert_eq!((allowed.token_name(), allowed.owner().to_string().as_str()), ("ci", "ada"));
@@ -155,7 +155,7 @@ on_both! {
         let asked = verifier.figures().asked - before;
         assert!((2..=8).contains(&asked), "it asked {asked} times in more than two bounds");
         for bad in ["", "x", &secret[..48], "ndses_9fefK0k0r4f1UgtpuUsNmC6Fu1W2cqhyY3rNdGb8tg4"] {
-            assert!(matches!(verifier.validate(bad, &Requirement::Identity).await, Ok(Decision::Refused(_))), "{bad}");
+            assert!(matches!(verifier.validate(bad, &Requirement::Identity).await, Ok(Verdict::Refused(_))), "{bad}");
         }
         assert_eq!(verifier.figures().asked, before + asked, "these need no server");
         assert_eq!(refused(&verifier, &secret).await, Ok(None));
@@ -281,8 +281,8 @@ on_both! {
             let client_address = address.map(|address| address.parse().expect("an address"));
             let question = ValidationRequest { secret: &secret, requirement, client_address, client: None };
             match verifier.decide(&question).await.expect("decided") {
-                Decision::Allowed(_) => None,
-                Decision::Refused(refused) => refused.reason,
+                Verdict::Allowed(_) => None,
+                Verdict::Refused(refused) => refused.reason,
             }
         };
         for _ in 0..2 {
@@ -312,7 +312,7 @@ on_both! {
             for _ in 0..2 {
                 verifier.validate(&secret, requirement).await.expect("decided");
             }
-            let Ok(Decision::Allowed(allowed)) = verifier.validate(&secret, requirement).await else { panic!("allowed") };
+            let Ok(Verdict::Allowed(allowed)) = verifier.validate(&secret, requirement).await else { panic!("allowed") };
             allowed
         };
         let asks = needs("ops", Scope::Rw, None);
@@ -503,14 +503,14 @@ async fn many_questions_about_one_secret_are_one() {
     let question =
         ValidationRequest { secret: &secret, requirement: &requirement, client_address: None, client: None };
     let verdicts = verifier.batch(&[question; 500]).await;
-    assert!(verdicts.iter().all(|verdict| verdict.as_ref().is_ok_and(Decision::is_allowed)));
+    assert!(verdicts.iter().all(|verdict| verdict.as_ref().is_ok_and(Verdict::is_allowed)));
     let asked = verifier.figures().asked;
     assert_eq!(asked, 1, "they were joined");
     // One that makes no sense spoils no other.
     let nonsense = Requirement::Account { permission: None };
     let nonsense = ValidationRequest { requirement: &nonsense, ..question };
     let verdicts = verifier.batch(&[question, nonsense]).await;
-    assert!(verdicts[0].as_ref().is_ok_and(Decision::is_allowed));
+    assert!(verdicts[0].as_ref().is_ok_and(Verdict::is_allowed));
     assert_eq!(verdicts[1].as_ref().expect_err("nonsense").reason, Reason::InvalidArgument);
 }
 

@@ -1,6 +1,6 @@
 //! What the operator's lists show: a table for people, an object for programs.
 
-use ndauth_authority::{AsOf, MemberView, OrgView, OwnedToken, ServiceView, SessionView};
+use ndauth_authority::{AsOf, MemberView, OrgSummary, OwnedToken, ServiceView, SessionView};
 use ndauth_core::{Account, Expiry, Org, Orgs, SecretState, Timestamp};
 use ndauth_proto::token_to_proto;
 use ndauth_terminal::{Failure, Rows, TokenShown, ago, expiry_json, minute};
@@ -64,8 +64,8 @@ pub(super) fn accounts(accounts: &[Account]) -> TableAndJson {
     )
 }
 
-pub(super) fn orgs(orgs: &[OrgView]) -> TableAndJson {
-    let row = |view: &OrgView| {
+pub(super) fn orgs(orgs: &[OrgSummary]) -> TableAndJson {
+    let row = |view: &OrgSummary| {
         [
             view.org.slug.to_string(),
             view.org.name.as_ref().map_or("-".to_owned(), ToString::to_string),
@@ -74,7 +74,7 @@ pub(super) fn orgs(orgs: &[OrgView]) -> TableAndJson {
             status(view.org.deleted_at, "deleted").to_owned(),
         ]
     };
-    let json = |view: &OrgView| {
+    let json = |view: &OrgSummary| {
         let mut told = org_json(&view.org);
         told["members"] = json!(view.members);
         told

@@ -1,6 +1,6 @@
 //! `AccountService`.
 
-use ndauth_authority::{Changed, Identity, MySession, WhichSessions};
+use ndauth_authority::{CallerIdentity, Changed, MySession, WhichSessions};
 use ndauth_core::{Membership, Problem};
 use ndauth_proto::v1::account_service_server::AccountService;
 use ndauth_proto::v1::{
@@ -24,18 +24,18 @@ impl AccountService for GrpcService {
             let (credential, _) = taken(request)?;
             let who = self.authority.validation().who_am_i(&credential).await?;
             let (account, credential) = match &who.identity {
-                Identity::Session(account, session, prefix) => (
+                CallerIdentity::Session(account, session, prefix) => (
                     Some(account_to_proto(account)),
                     who_am_i_response::Credential::Session(session_to_proto(session, prefix)),
                 ),
-                Identity::Token(account, view) => (
+                CallerIdentity::Token(account, view) => (
                     Some(account_to_proto(account)),
                     who_am_i_response::Credential::Token(token_to_proto(view, who.now)),
                 ),
-                Identity::OrgToken(view) => {
+                CallerIdentity::OrgToken(view) => {
                     (None, who_am_i_response::Credential::Token(token_to_proto(view, who.now)))
                 }
-                Identity::Service(service, orgs) => {
+                CallerIdentity::Service(service, orgs) => {
                     (None, who_am_i_response::Credential::Service(service_to_proto(service, orgs)))
                 }
             };

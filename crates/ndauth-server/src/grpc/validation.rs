@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use ndauth_authority::{Answer, AuthorityError, Credential, Question, Verdict};
+use ndauth_authority::{Answer, AuthorityError, CacheableVerdict, Credential, Question};
 use ndauth_core::{Causes, ClientName, Problem, Reason, Requirement};
 use ndauth_proto::v1::{
     self, ResolveRequest, ValidateTokenRequest, ValidateTokensRequest, ValidatedToken, validated_token,
@@ -145,7 +145,7 @@ fn write_state<T>(fields: &mut Vec<u8>, answer: &Answer<T>) {
 
 /// Writes what is told of one secret where it is told: what it borrows does not outlive that.
 #[expect(clippy::needless_pass_by_value, reason = "it is passed on by name")]
-fn tell(verdict: Verdict<'_>) -> Framed {
+fn tell(verdict: CacheableVerdict<'_>) -> Framed {
     let mut framed = Framed::begin(ANSWER);
     write_verdict(framed.fields(), &verdict, 5);
     framed
@@ -158,7 +158,7 @@ fn response(answer: Result<Answer<Framed>, AuthorityError>) -> Result<Framed, St
 }
 
 /// Writes the fields of a verdict, of which `age` says how long it may be kept.
-fn write_verdict(fields: &mut Vec<u8>, verdict: &Verdict<'_>, age: u32) {
+fn write_verdict(fields: &mut Vec<u8>, verdict: &CacheableVerdict<'_>, age: u32) {
     write_outcome(fields, &verdict.outcome);
     write_duration(fields, age, verdict.max_cache_age);
 }

@@ -12,7 +12,7 @@ use ndauth_terminal::shown;
 use tokio::time::timeout;
 
 use crate::login::credentials;
-use crate::settings::Common;
+use crate::settings::CommonOptions;
 use crate::settings::configuration::{Configuration, PROFILE, known, profile_variable};
 use crate::transport;
 
@@ -114,21 +114,21 @@ fn stated(flag: &str) -> Option<String> {
 }
 
 /// Asks the server that is configured, in the little time there is.
-fn asked<T>(ask: impl AsyncFnOnce(&Common) -> Option<T>) -> Option<T> {
+fn asked<T>(ask: impl AsyncFnOnce(&CommonOptions) -> Option<T>) -> Option<T> {
     let profile = stated("--profile").or_else(profile_variable);
     let configuration = Configuration::load(profile.as_deref()).ok()?;
-    let command = Common::augment_args(Command::new("ndcli"));
+    let command = CommonOptions::augment_args(Command::new("ndcli"));
     let command = without_empty_variables(configuration.layer.beneath(command));
     let server = stated("--server").map(|url| format!("--server={url}"));
     let words = ["ndcli".to_owned()].into_iter().chain(server);
     let matches = command.try_get_matches_from(words).ok()?;
-    let common = Common::from_arg_matches(&matches).ok()?;
+    let common = CommonOptions::from_arg_matches(&matches).ok()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
     runtime.block_on(async { timeout(PATIENCE, ask(&common)).await.ok()? })
 }
 
 /// Connects once with the credential in force, as it is.
-async fn client(common: &Common) -> Option<Client> {
+async fn client(common: &CommonOptions) -> Option<Client> {
     let credential = credentials::find(common).ok()?;
     transport::open(common, &credential.secret, credential.source).await.ok()?.ok()
 }

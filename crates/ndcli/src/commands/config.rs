@@ -12,7 +12,7 @@ use toml_edit::{Item, Table, TableLike};
 
 use super::candidates;
 use crate::settings::configuration::{Configuration, PROFILE, PROFILES, edit, known, path};
-use crate::settings::{Common, Format};
+use crate::settings::{CommonOptions, Format};
 
 #[derive(Subcommand)]
 pub(crate) enum ConfigCommand {
@@ -62,7 +62,7 @@ impl ConfigCommand {
 }
 
 pub(crate) fn run(
-    common: &Common,
+    common: &CommonOptions,
     configuration: &Configuration,
     config: &ConfigCommand,
 ) -> Result<(), Failure> {
@@ -81,7 +81,7 @@ fn value(configuration: &Configuration, setting: &Setting) -> Option<(String, Or
     Some((in_force(matches, setting)?, configuration.layer.origin(matches, setting)))
 }
 
-fn get(common: &Common, configuration: &Configuration, key: &str) -> Result<(), Failure> {
+fn get(common: &CommonOptions, configuration: &Configuration, key: &str) -> Result<(), Failure> {
     let told = if key == PROFILE {
         configuration.profile.clone().map(|name| (name, Origin::Default))
     } else {
@@ -96,7 +96,7 @@ fn get(common: &Common, configuration: &Configuration, key: &str) -> Result<(), 
     }
 }
 
-fn set(common: &Common, key: &str, value: &str) -> Result<(), Failure> {
+fn set(common: &CommonOptions, key: &str, value: &str) -> Result<(), Failure> {
     if key != PROFILE {
         settings::find(&known(), key)?.check(value)?;
     } else if common.profile.is_some() {
@@ -111,7 +111,7 @@ fn set(common: &Common, key: &str, value: &str) -> Result<(), Failure> {
 }
 
 /// Keeps a value for later commands: in the profile that is named, or above them all.
-pub(crate) fn keep(common: &Common, key: &str, value: &str) -> Result<PathBuf, Failure> {
+pub(crate) fn keep(common: &CommonOptions, key: &str, value: &str) -> Result<PathBuf, Failure> {
     edit(|table| {
         if key == PROFILE && profile(table, value).is_none() {
             let hint = format!("make it: `ndcli config set server URL --profile {value}`");
@@ -136,7 +136,7 @@ fn put(table: &mut dyn TableLike, key: &str, text: &str) {
     }
 }
 
-fn unset(common: &Common, key: &str) -> Result<(), Failure> {
+fn unset(common: &CommonOptions, key: &str) -> Result<(), Failure> {
     let mut had = false;
     edit(|table| {
         let place: Option<&mut dyn TableLike> = match &common.profile {
@@ -175,7 +175,7 @@ fn profile<'a>(table: &'a mut Table, name: &str) -> Option<&'a mut dyn TableLike
     table.get_mut(PROFILES)?.as_table_like_mut()?.get_mut(name)?.as_table_like_mut()
 }
 
-fn list(common: &Common, configuration: &Configuration) -> Result<(), Failure> {
+fn list(common: &CommonOptions, configuration: &Configuration) -> Result<(), Failure> {
     let told = |setting: Setting| {
         let (value, origin) = value(configuration, &setting)
             .map_or((None, "-".to_owned()), |(value, origin)| (Some(value), origin.to_string()));
@@ -228,7 +228,7 @@ fn list(common: &Common, configuration: &Configuration) -> Result<(), Failure> {
     print(&format!("Profile: {} (there are: {})\n", shown(used), shown(&configuration.profiles.join(", "))))
 }
 
-fn say(common: &Common, text: &str, json: &Value) -> Result<(), Failure> {
+fn say(common: &CommonOptions, text: &str, json: &Value) -> Result<(), Failure> {
     match common.format {
         Format::Json => print_json(json),
         Format::Table | Format::Simple | Format::Detailed => print(&format!("{text}\n")),

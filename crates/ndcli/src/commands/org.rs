@@ -18,7 +18,7 @@ use super::tokens::suspend::{self, SUSPENDED, resumed};
 use super::{config, policy};
 use crate::connection::{ServerConnection, connect};
 use crate::settings::values::org;
-use crate::settings::{Common, Format, InOrg};
+use crate::settings::{CommonOptions, Format, InOrg};
 use crate::terminal::{choose, confirm};
 
 #[derive(Subcommand)]
@@ -132,7 +132,7 @@ impl NamedOrg {
 }
 
 /// Carries out a command on orgs.
-pub(crate) async fn run(common: &Common, command: &OrgCommand) -> Result<(), Failure> {
+pub(crate) async fn run(common: &CommonOptions, command: &OrgCommand) -> Result<(), Failure> {
     match command {
         OrgCommand::List => list(common).await,
         OrgCommand::Show(named) => show(common, named.require()?).await,
@@ -154,7 +154,7 @@ pub(crate) async fn run(common: &Common, command: &OrgCommand) -> Result<(), Fai
     }
 }
 
-async fn suspend_personal(common: &Common, which: &InTheOrg) -> Result<(), Failure> {
+async fn suspend_personal(common: &CommonOptions, which: &InTheOrg) -> Result<(), Failure> {
     let (org, id) = (which.in_org.require()?.to_string(), which.id.clone());
     let request = v1::SuspendPersonalTokenRequest { org, id };
     let server = connect(common).await?;
@@ -162,7 +162,7 @@ async fn suspend_personal(common: &Common, which: &InTheOrg) -> Result<(), Failu
     suspend::tell(common, &changed(done.token, done.changed, done.evaluated_at)?, SUSPENDED)
 }
 
-async fn resume_personal(common: &Common, which: &InTheOrg) -> Result<(), Failure> {
+async fn resume_personal(common: &CommonOptions, which: &InTheOrg) -> Result<(), Failure> {
     let (org, id) = (which.in_org.require()?.to_string(), which.id.clone());
     let request = v1::ResumePersonalTokenRequest { org, id };
     let server = connect(common).await?;
@@ -172,7 +172,7 @@ async fn resume_personal(common: &Common, which: &InTheOrg) -> Result<(), Failur
 }
 
 /// Lists the personal tokens that may have power in an org, and whose they are.
-async fn tokens(common: &Common, org: &OrgSlug) -> Result<(), Failure> {
+async fn tokens(common: &CommonOptions, org: &OrgSlug) -> Result<(), Failure> {
     let server = connect(common).await?;
     let mut tokens = Vec::new();
     let mut page_token = String::new();
@@ -214,7 +214,7 @@ async fn tokens(common: &Common, org: &OrgSlug) -> Result<(), Failure> {
 }
 
 /// Freezes an org, or ends that.
-async fn set_frozen(common: &Common, org: &OrgSlug, frozen: bool, yes: bool) -> Result<(), Failure> {
+async fn set_frozen(common: &CommonOptions, org: &OrgSlug, frozen: bool, yes: bool) -> Result<(), Failure> {
     if !yes {
         let question = format!(
             "Freeze the org \"{org}\"? Until it is unfrozen every pipeline that changes something there fails. [y/N]:"
@@ -244,7 +244,7 @@ async fn memberships(server: &ServerConnection) -> Result<Vec<v1::Membership>, F
     Ok(server.ask(async |client| client.list_orgs().await).await?.orgs)
 }
 
-async fn list(common: &Common) -> Result<(), Failure> {
+async fn list(common: &CommonOptions) -> Result<(), Failure> {
     let server = connect(common).await?;
     let mut rows = Vec::new();
     for org in memberships(&server).await? {
@@ -290,7 +290,7 @@ fn or_null(cell: String) -> Value {
     if cell == "-" { Value::Null } else { Value::from(cell) }
 }
 
-async fn show(common: &Common, org: &OrgSlug) -> Result<(), Failure> {
+async fn show(common: &CommonOptions, org: &OrgSlug) -> Result<(), Failure> {
     let server = connect(common).await?;
     let request = v1::GetOrgRequest { org: org.to_string() };
     let answer = server.ask(async |client| client.get_org(request.clone()).await).await?;
@@ -328,7 +328,7 @@ async fn show(common: &Common, org: &OrgSlug) -> Result<(), Failure> {
 }
 
 /// Keeps which org later commands act in. It must be one that the person is a member of.
-async fn select(common: &Common, name: Option<&OrgSlug>) -> Result<(), Failure> {
+async fn select(common: &CommonOptions, name: Option<&OrgSlug>) -> Result<(), Failure> {
     let server = connect(common).await?;
     let orgs: Vec<String> = memberships(&server).await?.into_iter().map(|org| org.slug).collect();
     let chosen = match name {
@@ -369,7 +369,7 @@ async fn select(common: &Common, name: Option<&OrgSlug>) -> Result<(), Failure> 
     }
 }
 
-async fn create(common: &Common, slug: &OrgSlug, name: Option<&str>) -> Result<(), Failure> {
+async fn create(common: &CommonOptions, slug: &OrgSlug, name: Option<&str>) -> Result<(), Failure> {
     let server = connect(common).await?;
     let request = v1::CreateOrgRequest { slug: slug.to_string(), name: name.unwrap_or_default().to_owned() };
     let made = server.ask_once(async |client| client.create_org(request.clone()).await).await?;
@@ -384,7 +384,7 @@ async fn create(common: &Common, slug: &OrgSlug, name: Option<&str>) -> Result<(
     }
 }
 
-async fn members(common: &Common, org: &OrgSlug) -> Result<(), Failure> {
+async fn members(common: &CommonOptions, org: &OrgSlug) -> Result<(), Failure> {
     let server = connect(common).await?;
     let mut rows = Vec::new();
     for member in server.ask(async |client| client.every_member(org).await).await? {
@@ -395,7 +395,7 @@ async fn members(common: &Common, org: &OrgSlug) -> Result<(), Failure> {
     listed(common.format, "member", ["ACCOUNT", "ROLE", "SINCE"], ["account", "role", "since"], rows)
 }
 
-async fn set_member(common: &Common, org: &OrgSlug, handle: &str, role: Role) -> Result<(), Failure> {
+async fn set_member(common: &CommonOptions, org: &OrgSlug, handle: &str, role: Role) -> Result<(), Failure> {
     let server = connect(common).await?;
     let request = v1::SetMemberRequest {
         org: org.to_string(),
@@ -411,7 +411,12 @@ async fn set_member(common: &Common, org: &OrgSlug, handle: &str, role: Role) ->
     }
 }
 
-async fn remove_member(common: &Common, org: &OrgSlug, handle: &str, yes: bool) -> Result<(), Failure> {
+async fn remove_member(
+    common: &CommonOptions,
+    org: &OrgSlug,
+    handle: &str,
+    yes: bool,
+) -> Result<(), Failure> {
     if !yes {
         let question =
             format!("Take {handle} out of {org}? Their tokens have no power there from then on. [y/N]:");

@@ -5,7 +5,7 @@ use ndauth_terminal::{Failure, Rows, print, print_json, shown};
 use serde_json::{Value, json};
 
 use crate::connection::connect;
-use crate::settings::{Common, Format};
+use crate::settings::{CommonOptions, Format};
 
 #[derive(clap::Args)]
 pub(crate) struct ListPermissions {
@@ -15,7 +15,7 @@ pub(crate) struct ListPermissions {
 }
 
 /// Lists the permissions there are, by resource type.
-pub(crate) async fn run(common: &Common, list: &ListPermissions) -> Result<(), Failure> {
+pub(crate) async fn run(common: &CommonOptions, list: &ListPermissions) -> Result<(), Failure> {
     let server = connect(common).await?;
     let mut types = server.ask(async |client| client.list_permissions().await).await?.resource_types;
     if let Some(wanted) = &list.resource_type {

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::connection::{ServerConnection, connect};
 use crate::settings::values::network;
-use crate::settings::{Common, Format, InOrg};
+use crate::settings::{CommonOptions, Format, InOrg};
 use crate::terminal::confirm;
 
 #[derive(Subcommand)]
@@ -127,7 +127,7 @@ fn notice(text: &str) -> Result<Duration, String> {
 }
 
 /// Carries out a command on an org's policy.
-pub(crate) async fn run(common: &Common, command: &PolicyCommand) -> Result<(), Failure> {
+pub(crate) async fn run(common: &CommonOptions, command: &PolicyCommand) -> Result<(), Failure> {
     match command {
         PolicyCommand::Show { in_org } => show(common, in_org.require()?).await,
         PolicyCommand::Set(set) => self::set(common, set).await,
@@ -161,7 +161,7 @@ async fn present(server: &ServerConnection, org: &OrgSlug) -> Result<Present, Fa
     })
 }
 
-async fn show(common: &Common, org: &OrgSlug) -> Result<(), Failure> {
+async fn show(common: &CommonOptions, org: &OrgSlug) -> Result<(), Failure> {
     let server = connect(common).await?;
     let Present { ruling, set_at, to_come, .. } = present(&server, org).await?;
     match common.format {
@@ -284,7 +284,7 @@ impl Set {
 }
 
 /// Withdraws what is to come: the policy that rules is set once more.
-async fn withdraw(common: &Common, org: &OrgSlug) -> Result<(), Failure> {
+async fn withdraw(common: &CommonOptions, org: &OrgSlug) -> Result<(), Failure> {
     let server = connect(common).await?;
     let present = present(&server, org).await?;
     let withdrawn = present.to_come.len();
@@ -321,7 +321,7 @@ fn request(
 
 /// Sets a policy, once what it breaks was looked at. Those that are to come later stay so, with the same
 /// change.
-async fn set(common: &Common, set: &Set) -> Result<(), Failure> {
+async fn set(common: &CommonOptions, set: &Set) -> Result<(), Failure> {
     let org = set.in_org.require()?;
     let server = connect(common).await?;
     let present = present(&server, org).await?;

@@ -19,7 +19,7 @@ use super::candidates;
 use super::tokens::explain::{factor_name, refused_json};
 use crate::connection::connect;
 use crate::settings::values::{org, permission};
-use crate::settings::{Common, Format};
+use crate::settings::{CommonOptions, Format};
 use crate::terminal::secret_from_stdin;
 
 /// Ask whether a secret may do a thing, as a service would: the credential is the service's own
@@ -63,7 +63,7 @@ enum ValidateAccess {
 }
 
 /// Asks, and says what the server answers. A refusal is the answer, and exit code 1.
-pub(crate) async fn run(common: &Common, validate: &Validate) -> Result<(), Failure> {
+pub(crate) async fn run(common: &CommonOptions, validate: &Validate) -> Result<(), Failure> {
     let secret = secret_from_stdin()?;
     let server = connect(common).await?;
     let request = v1::ValidateTokenRequest {

@@ -14,7 +14,7 @@ use webbrowser::{Browser, BrowserOptions};
 use super::logins::Login;
 use super::loopback::{AuthorizationResponse, Loopback};
 use super::oauth::{self, AuthorizationParameters, ErrorResponse, Issuer};
-use crate::settings::Common;
+use crate::settings::CommonOptions;
 use crate::terminal::left_told;
 
 /// How long the person may take.
@@ -33,7 +33,7 @@ pub(crate) fn missing() -> Option<&'static str> {
 }
 
 /// Sends the browser to the server, and waits until it comes back. A recent login is one that the person proves anew.
-pub(crate) async fn log_in(common: &Common, issuer: &Issuer, recent: bool) -> Result<Login, Failure> {
+pub(crate) async fn log_in(common: &CommonOptions, issuer: &Issuer, recent: bool) -> Result<Login, Failure> {
     let draw = || {
         OneTime::mint(&mut SysRng)
             .map_err(|error| Failure::failed(format!("no random bytes can be had: {error}"), None))

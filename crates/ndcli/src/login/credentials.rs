@@ -17,7 +17,7 @@ use serde_json::Value;
 use super::logins::{self, KeptIn, Login, Stored};
 use super::oauth;
 use crate::clock::now;
-use crate::settings::Common;
+use crate::settings::CommonOptions;
 
 /// A credential, and where it was found.
 pub(crate) struct ResolvedCredential {
@@ -39,7 +39,7 @@ pub(crate) enum Due {
 }
 
 /// The credential in force, refreshed where it is a stored login that ends soon.
-pub(crate) async fn fresh(common: &Common) -> Result<ResolvedCredential, Failure> {
+pub(crate) async fn fresh(common: &CommonOptions) -> Result<ResolvedCredential, Failure> {
     let credential = find(common)?;
     match &credential.login {
         Some(stored) if stored.login.is_due(now()) => refreshed(common, &credential.secret, Due::Soon).await,
@@ -50,7 +50,7 @@ pub(crate) async fn fresh(common: &Common) -> Result<ResolvedCredential, Failure
 /// The stored login, refreshed by this process or by another that was quicker. `old` is the secret that is of no use,
 /// or soon will be.
 pub(crate) async fn refreshed(
-    common: &Common,
+    common: &CommonOptions,
     old: &Secret,
     due: Due,
 ) -> Result<ResolvedCredential, Failure> {
@@ -81,7 +81,7 @@ pub(crate) async fn refreshed(
 }
 
 /// The credential in force, as it is.
-pub(crate) fn find(common: &Common) -> Result<ResolvedCredential, Failure> {
+pub(crate) fn find(common: &CommonOptions) -> Result<ResolvedCredential, Failure> {
     if let Some(text) = &common.token {
         static WARNED: Once = Once::new();
         WARNED.call_once(|| {
@@ -119,7 +119,7 @@ pub(crate) fn find(common: &Common) -> Result<ResolvedCredential, Failure> {
 
 /// Keeps a login for later commands, and ends the one that it replaces.
 pub(crate) async fn keep(
-    common: &Common,
+    common: &CommonOptions,
     login: Login,
     wanted: KeptIn,
 ) -> Result<ResolvedCredential, Failure> {

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 use super::browser::device_name;
 use super::logins::Login;
 use super::oauth::{self, Error, Issuer};
-use crate::settings::Common;
+use crate::settings::CommonOptions;
 use crate::terminal::left_told;
 
 /// RFC 8628, section 3.5: so much longer between two questions, where the server says that it is too often.
@@ -46,7 +46,7 @@ enum PollStep {
 }
 
 /// Shows a code, and waits until it is typed in.
-pub(crate) async fn log_in(common: &Common, issuer: &Issuer) -> Result<Login, Failure> {
+pub(crate) async fn log_in(common: &CommonOptions, issuer: &Issuer) -> Result<Login, Failure> {
     if !issuer.device {
         let message = format!("the server `{}` lets no device in by a code", common.server);
         let hint = "log in where there is a browser, or by `ndcli auth login --with-token`";

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::logins::Login;
 use crate::clock::now;
-use crate::settings::Common;
+use crate::settings::CommonOptions;
 use crate::transport;
 
 /// What ndcli is to the server.
@@ -73,7 +73,7 @@ pub(crate) struct AuthorizationParameters<'a> {
 
 /// Learns how the server calls itself. It must be by the address that it was reached by: another server's name would
 /// have its codes sent here (RFC 8414, section 3.3; RFC 9207).
-pub(crate) async fn discover(common: &Common) -> Result<Issuer, Failure> {
+pub(crate) async fn discover(common: &CommonOptions) -> Result<Issuer, Failure> {
     let path = "/.well-known/oauth-authorization-server";
     let answer = transport::http(common).await?.get(path).await;
     let answer = answer.map_err(|problem| transport::failed(common, problem))?;
@@ -124,7 +124,7 @@ pub(crate) fn authorize_url(issuer: &Issuer, asked: &AuthorizationParameters<'_>
 
 /// Redeems the code that came back by the browser.
 pub(crate) async fn redeem(
-    common: &Common,
+    common: &CommonOptions,
     code: &str,
     redirect_uri: &str,
     verifier: &str,
@@ -139,14 +139,14 @@ pub(crate) async fn redeem(
 }
 
 /// Refreshes a session: its secret and what refreshes it are new then, and the old ones of no use.
-pub(crate) async fn refresh(common: &Common, secret: &Secret) -> Result<Login, Error> {
+pub(crate) async fn refresh(common: &CommonOptions, secret: &Secret) -> Result<Login, Error> {
     let fields = [("grant_type", "refresh_token"), ("refresh_token", secret.expose())];
     login(&ask(common, TOKEN, &fields).await?)
 }
 
 /// Begins a login by a code.
 pub(crate) async fn begin_device(
-    common: &Common,
+    common: &CommonOptions,
     issuer: &Issuer,
     device_name: &str,
 ) -> Result<DeviceAuthorization, Error> {
@@ -168,14 +168,14 @@ pub(crate) async fn begin_device(
 }
 
 /// Asks whether the code was typed in.
-pub(crate) async fn poll_device(common: &Common, code: &str) -> Result<Login, Error> {
+pub(crate) async fn poll_device(common: &CommonOptions, code: &str) -> Result<Login, Error> {
     let fields = [("grant_type", "urn:ietf:params:oauth:grant-type:device_code"), ("device_code", code)];
     login(&ask(common, TOKEN, &fields).await?)
 }
 
 /// Derives a short-lived token from a session (RFC 8693).
 pub(crate) async fn exchange(
-    common: &Common,
+    common: &CommonOptions,
     session: &Secret,
     scope: Option<&str>,
     org: Option<&OrgSlug>,
@@ -196,7 +196,7 @@ pub(crate) async fn exchange(
 }
 
 /// Ends the session that a secret belongs to (RFC 7009).
-pub(crate) async fn revoke(common: &Common, secret: &Secret) -> Result<(), Error> {
+pub(crate) async fn revoke(common: &CommonOptions, secret: &Secret) -> Result<(), Error> {
     let fields = [("token", secret.expose()), ("client_id", CLIENT)];
     let answer = post(common, "/oauth2/revoke", &fields).await?;
     // The body says nothing.
@@ -204,12 +204,16 @@ pub(crate) async fn revoke(common: &Common, secret: &Secret) -> Result<(), Error
 }
 
 /// Posts a form, and reads what comes back. It is sent once: what it asks for may be had only once.
-async fn ask(common: &Common, path: &'static str, fields: &[(&str, &str)]) -> Result<Value, Error> {
+async fn ask(common: &CommonOptions, path: &'static str, fields: &[(&str, &str)]) -> Result<Value, Error> {
     let fields: Vec<(&str, &str)> = [("client_id", CLIENT)].iter().chain(fields).copied().collect();
     read(&post(common, path, &fields).await?)
 }
 
-async fn post(common: &Common, path: &'static str, fields: &[(&str, &str)]) -> Result<HttpResponse, Error> {
+async fn post(
+    common: &CommonOptions,
+    path: &'static str,
+    fields: &[(&str, &str)],
+) -> Result<HttpResponse, Error> {
     let mut http = transport::http(common).await.map_err(Error::Failed)?;
     let answer = http.post_form(path, fields).await;
     answer.map_err(|problem| Error::Failed(transport::failed(common, problem)))

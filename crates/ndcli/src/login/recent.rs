@@ -8,11 +8,11 @@ use ndauth_terminal::{Failure, aside, hint, nonsense, shown, warn};
 use super::credentials::{ResolvedCredential, keep};
 use super::logins::{self, KeptIn};
 use super::{browser, oauth};
-use crate::settings::Common;
+use crate::settings::CommonOptions;
 
 /// Has the person log in again as who they are, where a call was refused because their login is not recent.
 pub(crate) async fn log_in_again(
-    common: &Common,
+    common: &CommonOptions,
     problem: &Problem,
     client: &Client,
 ) -> Result<ResolvedCredential, Failure> {

@@ -18,7 +18,7 @@ use ndauth_terminal::{Failure, nearest};
 use toml_edit::{DocumentMut, Table};
 
 use super::files::{folder, replace};
-use super::options::{Common, InOrg, Keeping};
+use super::options::{CommonOptions, InOrg, Keeping};
 
 /// What is configured.
 #[derive(Default)]
@@ -50,7 +50,8 @@ pub(crate) const OTHER_VARIABLES: [(&str, &str); 3] = [
 
 /// Every setting there is: what every command takes, the org that commands act in, and where logins are kept.
 pub(crate) fn known() -> Vec<Setting> {
-    let command = Keeping::augment_args(InOrg::augment_args(Common::augment_args(Command::new("ndcli"))));
+    let command =
+        Keeping::augment_args(InOrg::augment_args(CommonOptions::augment_args(Command::new("ndcli"))));
     settings::settings(&command, "NDCLI_", &[PROFILE])
 }
 

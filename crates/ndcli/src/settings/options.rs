@@ -14,7 +14,7 @@ use super::values::{org, timeout};
 /// What every command takes.
 #[derive(Args, Clone)]
 #[command(next_help_heading = "Options of every command")]
-pub(crate) struct Common {
+pub(crate) struct CommonOptions {
     /// How to print what there is to show
     #[arg(short, long, value_name = "FORMAT", env = "NDCLI_FORMAT", default_value = "table", global = true)]
     pub(crate) format: Format,

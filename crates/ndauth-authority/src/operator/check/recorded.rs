@@ -214,7 +214,7 @@ impl Recorded {
     }
 }
 
-fn end<Id: Ord>(things: &mut BTreeMap<Id, Existence>, id: Id, at: Option<Timestamp>) {
+fn end<Id: Ord + Copy>(things: &mut BTreeMap<Id, Existence>, id: Id, at: Option<Timestamp>) {
     if let Some(existence) = things.get_mut(&id) {
         existence.ended = at;
     }

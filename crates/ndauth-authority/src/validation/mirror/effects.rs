@@ -8,7 +8,7 @@ use std::{option, vec};
 
 use ndauth_core::{LastUse, Lineage, Noted, Scope, SecretRecord, Timestamp};
 
-use super::state::Family;
+use super::state::TokenFamily;
 
 /// The effects of answers that are not final yet. The first, nearly always the only one, needs no allocation.
 #[derive(Debug, Default)]
@@ -25,7 +25,7 @@ pub(crate) enum Effect<'a> {
         /// The last recorded use.
         noted: &'a Noted,
         /// The token.
-        family: &'a Family,
+        family: &'a TokenFamily,
         /// The index of the secret.
         which: u32,
         /// The access that was asked for.

@@ -11,12 +11,12 @@ pub(crate) struct Recent {
     /// The last event before them.
     before: Head,
     /// Their sequences follow each other without a gap.
-    events: VecDeque<Heard>,
+    events: VecDeque<FeedEvent>,
 }
 
 /// An event, and what it concerns.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Heard {
+pub(crate) struct FeedEvent {
     hash: [u8; 32],
     pub(crate) concern: Concern,
     /// The owner of the token that it concerns. `None` also where its row is corrupt.
@@ -30,7 +30,7 @@ pub(super) type Owners = HashMap<TokenId, Owner>;
 pub(super) const KEPT: usize = 4096;
 
 /// Each takes no more than 82 bytes.
-const _: () = assert!(size_of::<Heard>() <= 82);
+const _: () = assert!(size_of::<FeedEvent>() <= 82);
 
 impl Recent {
     /// No events yet, after the end of a log.
@@ -39,7 +39,7 @@ impl Recent {
     }
 
     /// Adds the next events, and drops the first where there are too many.
-    pub(super) fn push(&mut self, heard: Vec<Heard>) {
+    pub(super) fn push(&mut self, heard: Vec<FeedEvent>) {
         for next in heard {
             if self.events.len() == KEPT
                 && let Some(first) = self.events.pop_front()
@@ -67,7 +67,7 @@ impl Recent {
 
     /// The events after one and up to another, with their sequences. `None` where the first is none of this log's, or is
     /// not kept any more.
-    pub(crate) fn between(&self, after: Head, until: u64) -> Option<impl Iterator<Item = (u64, &Heard)>> {
+    pub(crate) fn between(&self, after: Head, until: u64) -> Option<impl Iterator<Item = (u64, &FeedEvent)>> {
         let (found, behind) = self.find(after.sequence)?;
         if found != after || after.sequence > until {
             return None;
@@ -76,16 +76,16 @@ impl Recent {
     }
 }
 
-impl Heard {
+impl FeedEvent {
     /// Events with their entries, given the owners of the tokens that they concern.
-    pub(super) fn list(events: &[StoredEvent], entries: &[Option<Entry>], owners: &Owners) -> Vec<Heard> {
+    pub(super) fn list(events: &[StoredEvent], entries: &[Option<Entry>], owners: &Owners) -> Vec<FeedEvent> {
         let heard = |(event, entry): (&StoredEvent, &Option<Entry>)| {
             let concern = Concern::of(entry.as_ref());
             let owner = match concern {
                 Concern::Token(token) => owners.get(&token).copied(),
                 _ => None,
             };
-            Heard { hash: event.hash, concern, owner }
+            FeedEvent { hash: event.hash, concern, owner }
         };
         events.iter().zip(entries).map(heard).collect()
     }

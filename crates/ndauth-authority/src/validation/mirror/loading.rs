@@ -8,8 +8,8 @@ use ndauth_core::{Concern, Entry, Head, Timestamp, TokenId};
 use ndauth_store::{Moment, Read, Seen, Store, StoreError};
 use tokio::time::{Instant, timeout};
 
-use super::feed::{Heard, KEPT, Recent, owners};
-use super::rows::{Fresh, Rules};
+use super::feed::{FeedEvent, KEPT, Recent, owners};
+use super::rows::{DecisionRules, Fresh};
 use super::state::State;
 use crate::AuthorityError;
 use crate::standing::{happened_at, seen_now};
@@ -62,7 +62,7 @@ pub(super) async fn load(
     }
     let (recent, seen) = in_time(PAGE_STEP, recent(&read)).await?;
     let state = State::new(recent);
-    let rules = in_time(PAGE_STEP, Rules::read(&read)).await?;
+    let rules = in_time(PAGE_STEP, DecisionRules::read(&read)).await?;
     let places = in_time(PAGE_STEP, read.every_place()).await?;
     let services = in_time(PAGE_STEP, read.every_service()).await?;
     state.fill(Fresh {
@@ -117,7 +117,7 @@ async fn recent(read: &Read) -> Result<(Recent, Seen), StoreError> {
     };
     let tokens: BTreeSet<TokenId> = entries.iter().filter_map(token).collect();
     let tokens = read.tokens(&tokens.into_iter().collect::<Vec<_>>()).await?;
-    recent.push(Heard::list(&events, &entries, &owners(&tokens.sound)));
+    recent.push(FeedEvent::list(&events, &entries, &owners(&tokens.sound)));
     Ok((recent, Seen { head: read.head(), at }))
 }
 

@@ -16,10 +16,10 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::beats::Beats;
-use super::feed::{Heard, owners};
+use super::feed::{FeedEvent, owners};
 use super::freshness::StaleCause;
 use super::loading::{BATCH, Loaded, in_time, load};
-use super::rows::{Rows, Rules};
+use super::rows::{DecisionRules, TouchedRows};
 use super::served::SharedMirror;
 use crate::{Authority, AuthorityError};
 
@@ -296,7 +296,7 @@ impl Follower {
         };
         let head = Head { sequence: last.sequence, hash: last.hash };
         let entries: Vec<_> = events.iter().map(|event| Entry::read(&event.public)).collect();
-        let Some(rows) = Rows::of(&entries) else { return Ok(Next::Reload) };
+        let Some(rows) = TouchedRows::of(&entries) else { return Ok(Next::Reload) };
         let more = head != read.head();
         if more {
             // The rows are newer than the events, so nobody looks until these are all applied.
@@ -306,11 +306,11 @@ impl Follower {
         if read.catalogue_hash() != self.catalogue_hash
             || *read.installation() != self.mirror().state.load().installation()
         {
-            fresh.rules = Some(Rules::read(&read).await?);
+            fresh.rules = Some(DecisionRules::read(&read).await?);
             self.catalogue_hash = read.catalogue_hash();
         }
         let owners = owners(fresh.tokens.as_ref().map_or(&[], |tokens| &tokens.sound));
-        let heard = Heard::list(&events, &entries, &owners);
+        let heard = FeedEvent::list(&events, &entries, &owners);
         self.mirror().state.load().apply(&head, fresh, heard);
         self.mirror().news.send_replace(head.sequence);
         (self.head, self.mixed) = (head, more);

@@ -8,21 +8,21 @@ use ndauth_core::{
 };
 use ndauth_store::{Kin, Person, Place, Read, Sorted, StoreError};
 
-/// Rows that were read, or read again.
+/// TouchedRows that were read, or read again.
 #[derive(Debug, Default)]
 pub(super) struct Fresh {
     pub(super) tokens: Option<Sorted<Kin<Token>, SecretHash>>,
     pub(super) services: Option<Sorted<Kin<Service>, SecretHash>>,
     pub(super) people: Option<Sorted<Person, AccountId>>,
     pub(super) places: Option<Sorted<Place, OrgId>>,
-    pub(super) rules: Option<Rules>,
+    pub(super) rules: Option<DecisionRules>,
     /// The hashes of secrets that were removed.
     pub(super) gone: Vec<SecretHash>,
 }
 
 /// The rules that every decision reads.
 #[derive(Debug)]
-pub(super) struct Rules {
+pub(super) struct DecisionRules {
     pub(super) installation: Installation,
     pub(super) catalogue: Catalogue,
     pub(super) version: RulesVersion,
@@ -30,7 +30,7 @@ pub(super) struct Rules {
 
 /// The rows that some events touch.
 #[derive(Debug, Default)]
-pub(super) struct Rows {
+pub(super) struct TouchedRows {
     tokens: BTreeSet<TokenId>,
     /// The sessions that ended. The tokens derived from them did, too.
     sessions: BTreeSet<SessionId>,
@@ -43,10 +43,10 @@ pub(super) struct Rows {
     gone: Vec<SecretHash>,
 }
 
-impl Rows {
+impl TouchedRows {
     /// The rows of events with these entries. `None` where one concerns everything.
-    pub(super) fn of(entries: &[Option<Entry>]) -> Option<Rows> {
-        let mut rows = Rows::default();
+    pub(super) fn of(entries: &[Option<Entry>]) -> Option<TouchedRows> {
+        let mut rows = TouchedRows::default();
         for entry in entries {
             match Concern::of(entry.as_ref()) {
                 Concern::Token(token) | Concern::NewToken(token) => drop(rows.tokens.insert(token)),
@@ -95,11 +95,11 @@ impl Rows {
     }
 }
 
-impl Rules {
+impl DecisionRules {
     /// Reads the rules.
-    pub(super) async fn read(read: &Read) -> Result<Rules, StoreError> {
+    pub(super) async fn read(read: &Read) -> Result<DecisionRules, StoreError> {
         let installation = *read.installation();
         let version = ndauth_core::Rules::version(&read.catalogue_hash(), installation.not_before);
-        Ok(Rules { installation, catalogue: read.catalogue().await?, version })
+        Ok(DecisionRules { installation, catalogue: read.catalogue().await?, version })
     }
 }

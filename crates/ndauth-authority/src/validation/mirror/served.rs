@@ -7,7 +7,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use ndauth_clock::SinceBoot;
 use ndauth_core::Head;
-use ndauth_store::{StoreError, Watch};
+use ndauth_store::{DatabaseClock, StoreError};
 use tokio::sync::{Notify, Semaphore, SemaphorePermit, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -22,7 +22,7 @@ use crate::AuthorityError;
 #[derive(Debug)]
 pub(crate) struct Mirror {
     pub(super) state: ArcSwap<State>,
-    pub(super) watch: Watch,
+    pub(super) watch: DatabaseClock,
     pub(super) freshness: Freshness,
     pub(super) progress: watch::Sender<Progress>,
     /// The sequence of the last event applied. Watchers wait for the next.
@@ -70,7 +70,7 @@ const MOST_WAITING: usize = 100_000;
 const TURNS: usize = 32;
 
 impl Mirror {
-    pub(crate) fn new(watch: Watch, freshness: Freshness) -> Mirror {
+    pub(crate) fn new(watch: DatabaseClock, freshness: Freshness) -> Mirror {
         let (progress, _) = watch::channel(Progress {
             confirmed: SinceBoot::NEVER,
             asked: SinceBoot::NEVER,

@@ -18,8 +18,8 @@ use ndauth_store::{Kin, Person, Place, Sorted};
 use papaya::HashMap;
 use seize::Collector;
 
-use super::feed::{Heard, Recent};
-use super::rows::{Fresh, Rules};
+use super::feed::{FeedEvent, Recent};
+use super::rows::{DecisionRules, Fresh};
 
 /// Everything that a service can ask about, as of the last event applied.
 pub(crate) struct State {
@@ -37,7 +37,7 @@ pub(crate) struct State {
     /// The row of some org is corrupt, so any slug may be that org's.
     pub(super) places_missing: AtomicBool,
     pub(super) services: HashMap<ServiceId, Arc<Service>, Uniform>,
-    pub(super) rules: ArcSwap<Rules>,
+    pub(super) rules: ArcSwap<DecisionRules>,
     pub(super) recent: Mutex<Recent>,
 }
 
@@ -45,7 +45,7 @@ pub(crate) struct State {
 #[derive(Debug)]
 pub(crate) enum Known {
     /// A token, the index of the secret among its secrets, and its last recorded use.
-    Token(Arc<Family>, u32, Noted),
+    Token(Arc<TokenFamily>, u32, Noted),
     /// A service, with the record of the secret.
     Service(Box<(SecretRecord, Arc<Service>)>),
     /// A token or a service whose rows are corrupt.
@@ -54,14 +54,14 @@ pub(crate) enum Known {
 
 /// A token and its secrets.
 #[derive(Debug)]
-pub(crate) struct Family {
+pub(crate) struct TokenFamily {
     pub(crate) token: Token,
     newest: SecretRecord,
     older: Box<[SecretRecord]>,
 }
 
 /// With the two counters of an `Arc` it takes 256 bytes, a size class of allocators; the next is 320.
-const _: () = assert!(size_of::<Family>() <= 240);
+const _: () = assert!(size_of::<TokenFamily>() <= 240);
 
 /// Keys that are evenly spread already: hashes, and ids that end in random bits.
 #[derive(Default)]
@@ -84,7 +84,7 @@ impl Hasher for Spread {
     }
 }
 
-impl Family {
+impl TokenFamily {
     /// The record of one of its secrets, by its index.
     pub(crate) fn secret(&self, which: u32) -> &SecretRecord {
         self.older.get(which as usize).unwrap_or(&self.newest)
@@ -115,7 +115,7 @@ impl State {
             slugs: map!(RandomState::new()),
             places_missing: AtomicBool::new(false),
             services: map!(Uniform::default()),
-            rules: ArcSwap::from_pointee(Rules {
+            rules: ArcSwap::from_pointee(DecisionRules {
                 installation: Installation {
                     not_before: Timestamp::MAX,
                     restored_at: None,
@@ -174,7 +174,7 @@ impl State {
             for Kin { of, mut secrets } in sound {
                 let Some((hash, newest)) = secrets.pop() else { continue };
                 let (hashes, older): (Vec<SecretHash>, Vec<SecretRecord>) = secrets.into_iter().unzip();
-                let family = Arc::new(Family { token: of, newest, older: older.into() });
+                let family = Arc::new(TokenFamily { token: of, newest, older: older.into() });
                 for (which, hash) in (0..).zip(hashes.into_iter().chain([hash])) {
                     let known = Known::Token(Arc::clone(&family), which, Noted::default());
                     self.secrets.insert(hash, known, &guard);
@@ -221,7 +221,7 @@ impl State {
     }
 
     /// Applies events up to a head, so that a view sees all of them or none.
-    pub(super) fn apply(&self, head: &Head, fresh: Fresh, heard: Vec<Heard>) {
+    pub(super) fn apply(&self, head: &Head, fresh: Fresh, heard: Vec<FeedEvent>) {
         // First, so that every event that shows in the rows can be heard of.
         self.recent.lock().unwrap_or_else(PoisonError::into_inner).push(heard);
         self.version.fetch_add(1, Ordering::Relaxed);

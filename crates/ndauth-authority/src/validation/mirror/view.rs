@@ -11,13 +11,13 @@ use ndauth_core::{
     Names, Org, OrgId, OrgSlug, OrgView, Orgs, Owner, OwnerView, Role, RulesVersion, SecretHash, SecretId,
     SecretRecord, SecretView, Service, ServiceId, Services, Timestamp, Token, TokenView,
 };
-use ndauth_store::{Place, StoreError, Watch};
+use ndauth_store::{DatabaseClock, Place, StoreError};
 use papaya::LocalGuard;
 
 use super::effects::Effects;
 use super::feed::Recent;
-use super::rows::Rules;
-use super::state::{Family, Known, State};
+use super::rows::DecisionRules;
+use super::state::{Known, State, TokenFamily};
 use crate::access::held::{Held, Judging, OwnerName};
 use crate::{AuthorityError, Caller};
 
@@ -25,7 +25,7 @@ use crate::{AuthorityError, Caller};
 pub(crate) struct View<'a> {
     state: &'a State,
     guard: &'a LocalGuard<'a>,
-    rules: &'a Rules,
+    rules: &'a DecisionRules,
     /// The sequence of the last event that it is sure to take into account.
     pub(crate) sequence: u64,
     /// The moment up to which it is known to hold everything.
@@ -65,7 +65,7 @@ impl State {
     /// Asks a question, and runs the effects of its answer once. `None` where the state changed at every try.
     pub(crate) fn look<T>(
         &self,
-        watch: &Watch,
+        watch: &DatabaseClock,
         moment: SinceBoot,
         stale: bool,
         question: impl for<'v> Fn(&View<'v>, &mut Effects<'v>) -> T,
@@ -136,7 +136,7 @@ impl<'a> View<'a> {
 
     /// What every decision as of this view reads.
     pub(crate) fn judging(&self) -> Judging<'a> {
-        let Rules { installation, catalogue, .. } = self.rules;
+        let DecisionRules { installation, catalogue, .. } = self.rules;
         Judging { catalogue, not_before: installation.not_before, now: self.now }
     }
 
@@ -176,7 +176,7 @@ impl<'a> View<'a> {
     pub(crate) fn inputs(
         &self,
         service: &Service,
-        family: &Family,
+        family: &TokenFamily,
         which: u32,
         asked: Option<&OrgSlug>,
     ) -> Result<Inputs, StoreError> {
@@ -239,7 +239,7 @@ impl<'a> View<'a> {
     /// The caller that presents one of a token's secrets. Fails unless that is live.
     pub(crate) fn token_caller(
         &self,
-        family: &Family,
+        family: &TokenFamily,
         which: u32,
         from: Option<IpAddr>,
     ) -> Result<Caller, AuthorityError> {
@@ -277,7 +277,7 @@ impl<'a> View<'a> {
     /// A token as its owner sees it.
     pub(crate) fn show(
         &self,
-        family: &Family,
+        family: &TokenFamily,
         used: SecretId,
         last: LastUse,
     ) -> Result<TokenView, StoreError> {

@@ -9,7 +9,7 @@ use crate::connection::connect_as;
 use crate::login::credentials::{ResolvedCredential, keep, parse};
 use crate::login::logins::{KeptIn, Login};
 use crate::login::{browser, device, oauth, recent};
-use crate::settings::{Common, Format, Keeping};
+use crate::settings::{CommonOptions, Format, Keeping};
 use crate::terminal::secret_from_stdin;
 
 #[derive(clap::Args)]
@@ -28,7 +28,7 @@ pub(crate) struct LoginArguments {
 
 /// Logs in and keeps the login for later commands: by the browser of this machine, by a code that is typed in a
 /// browser anywhere, or by a secret that is there already.
-pub(crate) async fn run(common: &Common, login: &LoginArguments) -> Result<(), Failure> {
+pub(crate) async fn run(common: &CommonOptions, login: &LoginArguments) -> Result<(), Failure> {
     let new = match &common.token {
         Some(text) => {
             warn("everyone who can list this machine's processes can read `--token`; prefer `--with-token`");
@@ -89,7 +89,7 @@ fn handed_over(credential: ResolvedCredential) -> Result<Login, Failure> {
 }
 
 /// A login by the person who sits here.
-async fn interactive(common: &Common, device: bool) -> Result<Login, Failure> {
+async fn interactive(common: &CommonOptions, device: bool) -> Result<Login, Failure> {
     if device {
         return device::log_in(common, &oauth::discover(common).await?).await;
     }

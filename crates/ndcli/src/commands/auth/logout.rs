@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::connection::connect;
 use crate::login::logins::{self, Login};
 use crate::login::oauth;
-use crate::settings::{Common, Format};
+use crate::settings::{CommonOptions, Format};
 
 #[derive(clap::Args)]
 pub(crate) struct Logout {
@@ -18,7 +18,7 @@ pub(crate) struct Logout {
 }
 
 /// Ends the stored login at the server and forgets it. A personal token is only forgotten: other places may use it.
-pub(crate) async fn run(common: &Common, logout: &Logout) -> Result<(), Failure> {
+pub(crate) async fn run(common: &CommonOptions, logout: &Logout) -> Result<(), Failure> {
     let server = &common.server;
     if logout.everywhere {
         let ended = end_all(common).await?;
@@ -77,7 +77,7 @@ pub(crate) async fn run(common: &Common, logout: &Logout) -> Result<(), Failure>
 }
 
 /// Ends all logins of the account. Says how many there were.
-pub(crate) async fn end_all(common: &Common) -> Result<u32, Failure> {
+pub(crate) async fn end_all(common: &CommonOptions) -> Result<u32, Failure> {
     let server = connect(common).await?;
     let request = v1::RevokeSessionsRequest { which: Some(Which::All(v1::All {})) };
     Ok(server.ask_once(async |client| client.revoke_sessions(request.clone()).await).await?.ended)

@@ -10,7 +10,7 @@ use crate::commands::candidates;
 use crate::login::credentials::{Due, fresh, refreshed};
 use crate::login::oauth;
 use crate::settings::values::org;
-use crate::settings::{Common, Format};
+use crate::settings::{CommonOptions, Format};
 
 #[derive(clap::Args)]
 pub(crate) struct PrintAccessToken {
@@ -42,7 +42,7 @@ impl ScopeOption {
 }
 
 /// Derives a short-lived token from the login, and prints it alone.
-pub(crate) async fn run(common: &Common, asked: &PrintAccessToken) -> Result<(), Failure> {
+pub(crate) async fn run(common: &CommonOptions, asked: &PrintAccessToken) -> Result<(), Failure> {
     let credential = fresh(common).await?;
     if credential.secret.kind() != SecretKind::Session {
         let message = format!("only a login gives access tokens, and {} is none", credential.source);

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::logout::end_all;
 use crate::connection::connect;
 use crate::login::logins;
-use crate::settings::{Common, Format};
+use crate::settings::{CommonOptions, Format};
 
 #[derive(Subcommand)]
 pub(crate) enum SessionsCommand {
@@ -44,14 +44,14 @@ struct SessionShown {
     browser: bool,
 }
 
-pub(crate) async fn run(common: &Common, sessions: &SessionsCommand) -> Result<(), Failure> {
+pub(crate) async fn run(common: &CommonOptions, sessions: &SessionsCommand) -> Result<(), Failure> {
     match sessions {
         SessionsCommand::List => list(common).await,
         SessionsCommand::Revoke(revoke) => end(common, revoke).await,
     }
 }
 
-async fn list(common: &Common) -> Result<(), Failure> {
+async fn list(common: &CommonOptions) -> Result<(), Failure> {
     let server = connect(common).await?;
     let answer = server.ask(async |client| client.list_sessions().await).await?;
     let now = told("evaluated_at", Some(answer.evaluated_at))?;
@@ -71,7 +71,7 @@ async fn list(common: &Common) -> Result<(), Failure> {
     }
 }
 
-async fn end(common: &Common, revoke: &RevokeSessions) -> Result<(), Failure> {
+async fn end(common: &CommonOptions, revoke: &RevokeSessions) -> Result<(), Failure> {
     let Some(id) = &revoke.id else {
         let ended = end_all(common).await?;
         // It would be refused from now on.
@@ -84,7 +84,7 @@ async fn end(common: &Common, revoke: &RevokeSessions) -> Result<(), Failure> {
     tell(common, Some(id), ended)
 }
 
-fn tell(common: &Common, id: Option<&str>, ended: u32) -> Result<(), Failure> {
+fn tell(common: &CommonOptions, id: Option<&str>, ended: u32) -> Result<(), Failure> {
     match (common.format, id) {
         (Format::Json, _) => print_json(&json!({ "revoked": true, "id": id, "ended": ended })),
         (Format::Table | Format::Simple | Format::Detailed, Some(id)) => {

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::whoami::{KnownBy, ask};
 use crate::login::logins::KeptIn;
 use crate::settings::values::span;
-use crate::settings::{Common, Format};
+use crate::settings::{CommonOptions, Format};
 use crate::terminal::left_told;
 
 #[derive(clap::Args)]
@@ -25,7 +25,7 @@ pub(crate) struct Status {
 }
 
 /// Says which credential is in force, where it was found, that the server takes it, and how long it lives.
-pub(crate) async fn run(common: &Common, status: &Status) -> Result<(), Failure> {
+pub(crate) async fn run(common: &CommonOptions, status: &Status) -> Result<(), Failure> {
     let asked = ask(common).await;
     let (who, credential) = match asked {
         Ok(known) => known,

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::connection::connect;
 use crate::login::credentials::ResolvedCredential;
-use crate::settings::{Common, Format};
+use crate::settings::{CommonOptions, Format};
 
 /// Who a credential stands for, read off the wire into what is shown of it.
 pub(crate) struct CallerShown {
@@ -30,7 +30,7 @@ pub(crate) enum KnownBy {
 }
 
 /// Says who the credential stands for.
-pub(crate) async fn run(common: &Common) -> Result<(), Failure> {
+pub(crate) async fn run(common: &CommonOptions) -> Result<(), Failure> {
     let (who, _) = ask(common).await?;
     match common.format {
         Format::Table => print(&who.table()),
@@ -46,7 +46,7 @@ pub(crate) async fn run(common: &Common) -> Result<(), Failure> {
 }
 
 /// Asks who the credential in force stands for, and where it is a member.
-pub(crate) async fn ask(common: &Common) -> Result<(CallerShown, ResolvedCredential), Failure> {
+pub(crate) async fn ask(common: &CommonOptions) -> Result<(CallerShown, ResolvedCredential), Failure> {
     let server = connect(common).await?;
     let answer = server.ask(async |client| client.who_am_i().await).await?;
     let known = match answer.credential.ok_or_else(|| nonsense("it tells of no credential"))? {

@@ -16,7 +16,7 @@ use super::mint::{Bounds, CreatedToken, Minting, name};
 use super::sink::{SinkArgs, TokenFile};
 use crate::commands::candidates;
 use crate::connection::{ServerConnection, connect};
-use crate::settings::{Common, Format};
+use crate::settings::{CommonOptions, Format};
 
 #[derive(clap::Args)]
 pub(crate) struct Create<C: OwnerArguments> {
@@ -111,7 +111,10 @@ pub(super) fn expiry(text: &str) -> Result<ExpiryChoice, InvalidExpiry> {
 }
 
 /// Creates a token, and shows its secret once; or shows what it could do.
-pub(crate) async fn run<C: OwnerArguments>(common: &Common, create: &Create<C>) -> Result<(), Failure> {
+pub(crate) async fn run<C: OwnerArguments>(
+    common: &CommonOptions,
+    create: &Create<C>,
+) -> Result<(), Failure> {
     let whose = create.owner.whose()?;
     // Before there is a token, everything that may stand in its way is known.
     let file = create.token_file.as_deref().map(|path| TokenFile::prepare(path, create.force)).transpose()?;
@@ -140,7 +143,7 @@ pub(crate) async fn run<C: OwnerArguments>(common: &Common, create: &Create<C>) 
 }
 
 fn show<C: OwnerArguments>(
-    common: &Common,
+    common: &CommonOptions,
     create: &Create<C>,
     minting: &Minting,
     minted: &CreatedToken,

@@ -20,7 +20,7 @@ use super::aim::{OwnerArguments, OwnerChoice};
 use crate::commands::candidates;
 use crate::connection::{ServerConnection, connect};
 use crate::settings::values::{permission, service};
-use crate::settings::{Common, Format};
+use crate::settings::{CommonOptions, Format};
 use crate::terminal::secret_from_stdin;
 
 #[derive(clap::Args)]
@@ -63,7 +63,10 @@ enum ExplainAccess {
 }
 
 /// Explains a token. That it may not is an answer, and exit code 1.
-pub(crate) async fn run<W: OwnerArguments>(common: &Common, explain: &Explain<W>) -> Result<(), Failure> {
+pub(crate) async fn run<W: OwnerArguments>(
+    common: &CommonOptions,
+    explain: &Explain<W>,
+) -> Result<(), Failure> {
     use explain_token_request::Token;
     let asked_in = explain.owner.asked_in();
     if asked_in.is_none() && (explain.permission.is_some() || explain.access.is_some()) {

@@ -13,7 +13,7 @@ use serde_json::json;
 use super::aim::OwnerArguments;
 use crate::connection::connect;
 use crate::settings::values::span;
-use crate::settings::{Common, Format};
+use crate::settings::{CommonOptions, Format};
 
 #[derive(clap::Args)]
 pub(crate) struct ListTokens<W: OwnerArguments> {
@@ -84,7 +84,10 @@ impl Sort {
 pub(crate) const PAGE: i32 = 1000;
 
 /// Lists tokens, oldest first unless another order is asked for.
-pub(crate) async fn run<W: OwnerArguments>(common: &Common, list: &ListTokens<W>) -> Result<(), Failure> {
+pub(crate) async fn run<W: OwnerArguments>(
+    common: &CommonOptions,
+    list: &ListTokens<W>,
+) -> Result<(), Failure> {
     let whose = list.owner.whose()?.to_proto();
     let server = connect(common).await?;
     let mut tokens = Vec::new();

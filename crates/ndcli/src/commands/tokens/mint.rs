@@ -16,7 +16,7 @@ use serde_json::Value;
 use super::aim::{Aim, OwnerChoice};
 use super::sink::{Sink, TokenFile, deliver};
 use crate::connection::ServerConnection;
-use crate::settings::Common;
+use crate::settings::CommonOptions;
 use crate::settings::values::{network, service};
 
 /// What bounds a token beside its scope and its orgs.
@@ -206,7 +206,7 @@ impl Minting {
     /// Has the token made, and its secret sent where it belongs: until then it waits to be confirmed.
     pub(crate) async fn make_into(
         mut self,
-        common: &Common,
+        common: &CommonOptions,
         server: &mut ServerConnection,
         sink: Sink,
     ) -> Result<CreatedToken, Failure> {

@@ -10,7 +10,7 @@ use super::aim::{Aim, OwnerChoice};
 use super::list::fields;
 use crate::connection::{ServerConnection, connect};
 use crate::settings::values::span;
-use crate::settings::{Common, Format};
+use crate::settings::{CommonOptions, Format};
 
 /// What a renewal takes.
 #[derive(clap::Args)]
@@ -24,7 +24,7 @@ pub(crate) struct Renewal {
 const SOON: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// Moves a token's end.
-pub(crate) async fn run(common: &Common, aim: &Aim, renewal: &Renewal) -> Result<(), Failure> {
+pub(crate) async fn run(common: &CommonOptions, aim: &Aim, renewal: &Renewal) -> Result<(), Failure> {
     let minimum = renewal.minimum_duration;
     if minimum.is_some_and(|minimum| minimum > ndauth_core::RENEWAL) {
         let message = "a renewal moves the end by 30 days, so that no more can be asked for";

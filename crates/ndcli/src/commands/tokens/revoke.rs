@@ -12,7 +12,7 @@ use super::aim::{Aim, ChangedToken, OwnerArguments, OwnerChoice};
 use super::list::fields;
 use crate::commands::candidates;
 use crate::connection::connect;
-use crate::settings::{Common, Format};
+use crate::settings::{CommonOptions, Format};
 use crate::terminal::confirm;
 
 #[derive(clap::Args)]
@@ -99,7 +99,10 @@ fn handle(text: &str) -> Result<Handle, String> {
 }
 
 /// Revokes a token, or all of a time, once the person or the flag confirms.
-pub(crate) async fn run<W: OwnerArguments>(common: &Common, revoke: &RevokeTokens<W>) -> Result<(), Failure> {
+pub(crate) async fn run<W: OwnerArguments>(
+    common: &CommonOptions,
+    revoke: &RevokeTokens<W>,
+) -> Result<(), Failure> {
     let which = match (&revoke.name, &revoke.token_id) {
         (_, Some(id)) => v1::which::Kind::Id(id.clone()),
         (Some(name), None) => v1::which::Kind::Name(name.clone()),
@@ -142,7 +145,7 @@ pub(crate) async fn run<W: OwnerArguments>(common: &Common, revoke: &RevokeToken
     }
 }
 
-async fn all<W: OwnerArguments>(common: &Common, revoke: &RevokeTokens<W>) -> Result<(), Failure> {
+async fn all<W: OwnerArguments>(common: &CommonOptions, revoke: &RevokeTokens<W>) -> Result<(), Failure> {
     let whose = match &revoke.account {
         Some(account) => v1::Whose::account(account),
         None => revoke.owner.whose()?.to_proto(),
@@ -173,7 +176,7 @@ async fn all<W: OwnerArguments>(common: &Common, revoke: &RevokeTokens<W>) -> Re
     tell(common, &done)
 }
 
-fn tell(common: &Common, done: &v1::RevokeAllTokensResponse) -> Result<(), Failure> {
+fn tell(common: &CommonOptions, done: &v1::RevokeAllTokensResponse) -> Result<(), Failure> {
     match common.format {
         Format::Table | Format::Detailed => print(&text(done)?),
         Format::Simple => print(&format!("• tokens:{} used_today:{}\n", done.tokens, done.used_today_count)),

@@ -12,7 +12,7 @@ use super::list::fields;
 use super::sink::{SinkArgs, deliver};
 use crate::connection::connect;
 use crate::settings::values::span;
-use crate::settings::{Common, Format};
+use crate::settings::{CommonOptions, Format};
 use crate::terminal::{asks, confirm};
 
 /// What a rotation takes.
@@ -47,7 +47,11 @@ pub(crate) struct RotationOptions {
 }
 
 /// Rotates a token, or settles its rotation.
-pub(crate) async fn run(common: &Common, aim: &Aim, rotation: &RotationOptions) -> Result<(), Failure> {
+pub(crate) async fn run(
+    common: &CommonOptions,
+    aim: &Aim,
+    rotation: &RotationOptions,
+) -> Result<(), Failure> {
     if rotation.confirm {
         let server = connect(common).await?;
         let seen = aim.confirm(&server, None).await?;
@@ -89,7 +93,7 @@ pub(crate) async fn run(common: &Common, aim: &Aim, rotation: &RotationOptions) 
 }
 
 /// Ends the old secret; asks again where that is not safe yet.
-async fn retire(common: &Common, aim: &Aim, anyway: bool) -> Result<(), Failure> {
+async fn retire(common: &CommonOptions, aim: &Aim, anyway: bool) -> Result<(), Failure> {
     let server = connect(common).await?;
     let seen = aim.get(&server).await?;
     let anyway = match &seen.token.rotation {
@@ -115,7 +119,7 @@ async fn retire(common: &Common, aim: &Aim, anyway: bool) -> Result<(), Failure>
     settled(common, &seen.token, seen.now, "the old secret is retired")
 }
 
-fn settled(common: &Common, token: &TokenShown, now: Timestamp, how: &str) -> Result<(), Failure> {
+fn settled(common: &CommonOptions, token: &TokenShown, now: Timestamp, how: &str) -> Result<(), Failure> {
     match common.format {
         Format::Table => {
             print(&format!("✓ \"{}\": {how}\n", shown(&token.name)))?;
@@ -134,7 +138,7 @@ fn note(token: &TokenShown, now: Timestamp) -> String {
 
 /// The one sight of a new secret.
 fn show(
-    common: &Common,
+    common: &CommonOptions,
     aim: &Aim,
     token: &TokenShown,
     secret: &str,

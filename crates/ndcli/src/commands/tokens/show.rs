@@ -5,10 +5,10 @@ use ndauth_terminal::{Failure, Rows, ago, detailed, minute, print, print_json, s
 use super::aim::{Aim, TokenSnapshot};
 use super::list::{fields, show};
 use crate::connection::connect;
-use crate::settings::{Common, Format};
+use crate::settings::{CommonOptions, Format};
 
 /// Shows all that is known of a token: its secrets, and from where it is used.
-pub(crate) async fn run(common: &Common, aim: &Aim) -> Result<(), Failure> {
+pub(crate) async fn run(common: &CommonOptions, aim: &Aim) -> Result<(), Failure> {
     let server = connect(common).await?;
     let seen = aim.get(&server).await?;
     match common.format {

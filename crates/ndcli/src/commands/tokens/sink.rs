@@ -15,7 +15,7 @@ use tempfile::NamedTempFile;
 use super::aim::{Aim, ChangedToken};
 use crate::connection::{ServerConnection, connect_as};
 use crate::login::credentials::{BEARER_TOKEN, ResolvedCredential};
-use crate::settings::Common;
+use crate::settings::CommonOptions;
 
 /// Where the secret goes.
 #[derive(clap::Args)]
@@ -118,7 +118,7 @@ impl TokenFile {
 /// Lets a new secret go where it belongs, and then take over. Where the sink fails it waits: a command that stored it and
 /// then failed has broken nothing.
 pub(crate) async fn deliver(
-    common: &Common,
+    common: &CommonOptions,
     server: &ServerConnection,
     aim: &Aim,
     sink: Sink,

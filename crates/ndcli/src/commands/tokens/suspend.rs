@@ -5,17 +5,17 @@ use ndauth_terminal::{Failure, TokenShown, detailed, print, print_json, shown};
 use super::aim::{Aim, ChangedToken};
 use super::list::fields;
 use crate::connection::connect;
-use crate::settings::{Common, Format};
+use crate::settings::{CommonOptions, Format};
 
 /// Suspends a token.
-pub(crate) async fn suspend(common: &Common, aim: &Aim) -> Result<(), Failure> {
+pub(crate) async fn suspend(common: &CommonOptions, aim: &Aim) -> Result<(), Failure> {
     let server = connect(common).await?;
     let seen = aim.suspend(&server).await?;
     tell(common, &seen, SUSPENDED)
 }
 
 /// Resumes a suspended token.
-pub(crate) async fn resume(common: &Common, aim: &Aim) -> Result<(), Failure> {
+pub(crate) async fn resume(common: &CommonOptions, aim: &Aim) -> Result<(), Failure> {
     let server = connect(common).await?;
     let seen = aim.resume(&server).await?;
     tell(common, &seen, &resumed(&seen.token))
@@ -30,7 +30,7 @@ pub(crate) fn resumed(token: &TokenShown) -> String {
 /// What a suspended token is told to be.
 pub(crate) const SUSPENDED: &str = "suspended: it has no power until it is resumed";
 
-pub(crate) fn tell(common: &Common, seen: &ChangedToken, how: &str) -> Result<(), Failure> {
+pub(crate) fn tell(common: &CommonOptions, seen: &ChangedToken, how: &str) -> Result<(), Failure> {
     let token = &seen.token;
     match common.format {
         Format::Table => print(&format!("✓ \"{}\" {}\n", shown(&token.name), shown(how))),

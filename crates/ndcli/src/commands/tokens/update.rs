@@ -5,7 +5,7 @@ use ndauth_terminal::Failure;
 use super::aim::{NamedToken, OwnerArguments};
 use super::suspend::tell;
 use crate::connection::connect;
-use crate::settings::Common;
+use crate::settings::CommonOptions;
 
 #[derive(clap::Args)]
 pub(crate) struct Update<W: OwnerArguments> {
@@ -18,7 +18,10 @@ pub(crate) struct Update<W: OwnerArguments> {
 }
 
 /// Changes the description of a token.
-pub(crate) async fn run<W: OwnerArguments>(common: &Common, update: &Update<W>) -> Result<(), Failure> {
+pub(crate) async fn run<W: OwnerArguments>(
+    common: &CommonOptions,
+    update: &Update<W>,
+) -> Result<(), Failure> {
     let server = connect(common).await?;
     let updated = update.named.aim()?.update(&server, &update.description).await?;
     tell(common, &updated, if updated.changed { "updated" } else { "was so before" })

@@ -11,7 +11,7 @@ fn feed(events: u64) -> Recent {
     let mut recent = Recent::after(head(10));
     for batch in (11..11 + events).collect::<Vec<_>>().chunks(1000) {
         let heard =
-            |sequence: &u64| Heard { hash: head(*sequence).hash, concern: Concern::Nothing, owner: None };
+            |sequence: &u64| FeedEvent { hash: head(*sequence).hash, concern: Concern::Nothing, owner: None };
         recent.push(batch.iter().map(heard).collect());
     }
     recent

@@ -15,7 +15,7 @@ use super::state::{CacheEntry, Shared};
 
 /// What is said of a secret. That nothing could be said is a [`Problem`], and never one of these.
 #[derive(Clone, Debug)]
-pub enum Decision {
+pub enum Verdict {
     /// It may do what was asked.
     Allowed(AllowedToken),
     /// It may not.
@@ -79,18 +79,18 @@ pub enum Ended {
     Undecided(Problem),
 }
 
-impl Decision {
+impl Verdict {
     /// What is allowed, or why nothing is.
     pub fn into_result(self) -> Result<AllowedToken, Refused> {
         match self {
-            Decision::Allowed(allowed) => Ok(allowed),
-            Decision::Refused(refused) => Err(refused),
+            Verdict::Allowed(allowed) => Ok(allowed),
+            Verdict::Refused(refused) => Err(refused),
         }
     }
 
     /// Whether it may.
     pub fn is_allowed(&self) -> bool {
-        matches!(self, Decision::Allowed(_))
+        matches!(self, Verdict::Allowed(_))
     }
 }
 
