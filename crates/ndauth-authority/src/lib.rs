@@ -36,8 +36,8 @@ pub use ndauth_store::{
     ServerLock, StoreError, TokenOrder, TokenPage, TokenQuery, Use,
 };
 pub use operator::{
-    CatalogueApplied, Checked, MemberView, NewAccount, NewService, OrgSummary, OwnedToken, RestoredCopy,
-    RotatedService, ServiceView, SessionView, Settled, Settlement, Tidied, parse_export,
+    CatalogueApplied, Checked, MemberView, NewAccount, NewService, OrgSummary, RestoredCopy, RotatedService,
+    ServiceView, SessionView, Settled, Settlement, Tidied, parse_export,
 };
 pub use orgs::{BrokenToken, Impact, MemberShown, NewOrg, NewPolicy, OrgShown, PoliciesShown, PolicySet};
 pub use reading::AsOf;

@@ -17,6 +17,6 @@ pub use catalogue::CatalogueApplied;
 pub use check::Checked;
 pub use copies::RestoredCopy;
 pub use export::parse_export;
-pub use inspect::{MemberView, OrgSummary, OwnedToken, ServiceView, SessionView};
+pub use inspect::{MemberView, OrgSummary, ServiceView, SessionView};
 pub use janitor::Tidied;
 pub use services::{NewService, RotatedService};

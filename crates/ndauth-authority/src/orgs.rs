@@ -1,11 +1,13 @@
 //! Orgs: made and deleted, their members, their policies, and their freeze.
 
+mod impact;
 mod members;
 mod org;
 mod policies;
 
+pub use impact::{BrokenToken, Impact};
 pub use members::MemberShown;
 pub use org::{NewOrg, OrgShown};
 pub(crate) use org::{live_org, unfrozen};
 pub(crate) use policies::NETWORKS;
-pub use policies::{BrokenToken, Impact, NewPolicy, PoliciesShown, PolicySet};
+pub use policies::{NewPolicy, PoliciesShown, PolicySet};

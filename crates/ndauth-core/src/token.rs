@@ -110,7 +110,7 @@ pub enum TokenType {
     Standard,
 }
 
-/// A token as its owner sees it: with its orgs by name, and what is observed of it.
+/// A token as it is shown: with its orgs by name, and what is observed of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenView {
     /// The token.
@@ -133,6 +133,19 @@ pub struct TokenView {
     pub revocation: Option<Revocation>,
     /// From where it was used, where that is told.
     pub used_from: Vec<UsedFrom>,
+}
+
+/// Who looks at a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Viewer<'a> {
+    /// The person who owns it, or a member of the org that does.
+    Owner,
+    /// An admin of this org, which does not own it: sees nothing of other orgs, nor from where it is used.
+    OrgAdmin(&'a OrgSlug),
+    /// The operator: is not told by whom and why it was revoked.
+    Operator,
+    /// The token: is not told so either.
+    Itself,
 }
 
 /// Whoever and whatever a token names by id, by name.
@@ -242,14 +255,26 @@ impl TokenView {
         }
     }
 
-    /// The token as an org's admin sees it, whose own it is not: nothing of other orgs, nor from where it is used.
+    /// Returns the handle or the slug of its owner.
+    pub fn owner_name(&self) -> &str {
+        let account = self.owner_account.as_ref().map(Handle::as_str);
+        account.or(self.owner_org.as_ref().map(OrgSlug::as_str)).unwrap_or_default()
+    }
+
+    /// Returns the part of the view that a viewer may see.
     #[must_use]
-    pub fn as_seen_in(mut self, org: &OrgSlug) -> TokenView {
-        if let Orgs::Only(_) = self.orgs {
-            self.orgs = Orgs::Only([org.clone()].into());
+    pub fn seen_by(mut self, viewer: Viewer<'_>) -> TokenView {
+        match viewer {
+            Viewer::Owner => self,
+            Viewer::Operator | Viewer::Itself => TokenView { revocation: None, ..self },
+            Viewer::OrgAdmin(org) => {
+                if let Orgs::Only(_) = self.orgs {
+                    self.orgs = Orgs::Only([org.clone()].into());
+                }
+                self.suspended_in.retain(|(of, _)| of == org);
+                TokenView { revocation: None, used_from: Vec::new(), ..self }
+            }
         }
-        self.suspended_in.retain(|(of, _)| of == org);
-        TokenView { revocation: None, used_from: Vec::new(), ..self }
     }
 
     fn is_minted_since(&self, secret: &SecretView) -> bool {

@@ -217,16 +217,6 @@ impl Read {
         Ok((self.tokens_from_rows(rows).await?, next))
     }
 
-    /// The tokens of an account that live, as far as they tell by themselves.
-    pub async fn list_live_tokens(&self, owner: AccountId) -> Result<Vec<Token>, StoreError> {
-        let live = underived()
-            .filter(token::Column::AccountId.eq(owner.uuid()))
-            .filter(token::Column::RevokedAt.is_null())
-            .filter(token::Column::ExpiresAt.gt(self.now().micros()))
-            .order_by_asc(token::Column::Id);
-        self.tokens_from_rows(live.all(&self.transaction).await?).await
-    }
-
     /// The tokens that may have power in an org: its own, if they are asked for, and those of its members that are
     /// not restricted to other orgs.
     pub async fn list_tokens_of_org(

@@ -1,8 +1,8 @@
 //! Admission: the rule of the access table, held against a caller and what it asks about.
 
 use ndauth_core::{
-    Account, Class, Effective, Org, OrgSlug, Owner, Requirement, Role, Scope, SecretState, Session, TokenId,
-    is_recent,
+    Account, Class, Effective, Org, OrgSlug, Owner, Requirement, Role, Scope, SecretState, Session, Token,
+    TokenId, Viewer, is_recent,
 };
 use ndauth_store::Read;
 
@@ -110,6 +110,16 @@ impl Admitted {
             (_, Caller::Session { account, .. }) => Ok(Owner::Account(account.id)),
             (_, Caller::Token { held, .. }) => Ok(held.token.owner),
             (_, Caller::Console | Caller::Service { .. }) => Err(self.refused()),
+        }
+    }
+
+    /// As whom it looks at a token.
+    pub(crate) fn viewer(&self, token: &Token) -> Viewer<'_> {
+        match (&self.reach, &self.caller, self.kind) {
+            (Reach::Org(org, _), ..) if token.owner != Owner::Org(org.id) => Viewer::OrgAdmin(&org.slug),
+            (_, Caller::Session { .. }, Kind::Mine | Kind::Org) => Viewer::Owner,
+            (_, Caller::Token { .. }, _) => Viewer::Itself,
+            (_, Caller::Session { .. } | Caller::Console | Caller::Service { .. }, _) => Viewer::Operator,
         }
     }
 

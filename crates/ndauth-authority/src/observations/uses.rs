@@ -63,6 +63,14 @@ impl Uses {
         noted.chain(written).max_by_key(|last| last.at)
     }
 
+    /// Completes the last uses of a view by those that are not written down yet.
+    pub(crate) fn complete(&self, mut view: TokenView) -> TokenView {
+        for secret in &mut view.secrets {
+            secret.last_use = self.latest(secret.record.id, secret.last_use);
+        }
+        view
+    }
+
     /// The places from which a token was used, given those that are written down, the last used first.
     pub(crate) fn with_noted(&self, view: &TokenView, mut written: Vec<UsedFrom>) -> Vec<UsedFrom> {
         let gathered = self.gather();

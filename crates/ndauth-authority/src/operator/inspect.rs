@@ -8,7 +8,7 @@ use ndauth_core::{
 };
 use ndauth_store::{Family, Read, StoreError, TokenPage};
 
-use crate::access::{Operation, Whose};
+use crate::access::{Admitted, Operation, Whose};
 use crate::reading::{AsOf, account};
 use crate::{AuthorityError, Credential, OperatorWing};
 
@@ -56,27 +56,18 @@ pub struct SessionView {
     pub secret: SecretRecord,
 }
 
-/// Anybody's token, and whose it is.
-#[derive(Debug)]
-pub struct OwnedToken {
-    /// A handle, or an org's slug.
-    pub owner: String,
-    /// The token.
-    pub view: TokenView,
-}
-
 const PAGE: u64 = 1000;
 
 impl OperatorWing<'_> {
     /// Every account, by handle.
     pub async fn list_accounts(self, credential: &Credential) -> Result<AsOf<Account>, AuthorityError> {
-        let read = self.inspect(credential).await?;
+        let (read, _) = self.inspect(credential).await?;
         Ok(as_of(&read, read.list_accounts().await?))
     }
 
     /// Every org, deleted or not, by slug.
     pub async fn list_every_org(self, credential: &Credential) -> Result<AsOf<OrgSummary>, AuthorityError> {
-        let read = self.inspect(credential).await?;
+        let (read, _) = self.inspect(credential).await?;
         let mut members: BTreeMap<OrgId, usize> = BTreeMap::new();
         for member in read.list_every_member().await? {
             *members.entry(member.org).or_default() += 1;
@@ -90,7 +81,7 @@ impl OperatorWing<'_> {
         self,
         credential: &Credential,
     ) -> Result<AsOf<MemberView>, AuthorityError> {
-        let read = self.inspect(credential).await?;
+        let (read, _) = self.inspect(credential).await?;
         let orgs: BTreeMap<OrgId, Org> =
             read.list_orgs().await?.into_iter().map(|org| (org.id, org)).collect();
         let accounts = accounts(&read).await?;
@@ -111,7 +102,7 @@ impl OperatorWing<'_> {
 
     /// Every service, revoked or not, by name.
     pub async fn list_services(self, credential: &Credential) -> Result<AsOf<ServiceView>, AuthorityError> {
-        let read = self.inspect(credential).await?;
+        let (read, _) = self.inspect(credential).await?;
         let mut rows = Vec::new();
         for service in read.list_services().await? {
             let secrets = read.list_secrets(Family::Service(service.id)).await?;
@@ -126,7 +117,7 @@ impl OperatorWing<'_> {
 
     /// Every session, ended or not, oldest first.
     pub async fn list_sessions(self, credential: &Credential) -> Result<AsOf<SessionView>, AuthorityError> {
-        let read = self.inspect(credential).await?;
+        let (read, _) = self.inspect(credential).await?;
         let accounts = accounts(&read).await?;
         let mut rows = Vec::new();
         for session in read.list_sessions().await? {
@@ -146,15 +137,12 @@ impl OperatorWing<'_> {
         credential: &Credential,
         owner: Option<&Handle>,
         include_revoked: bool,
-    ) -> Result<AsOf<OwnedToken>, AuthorityError> {
-        let read = self.inspect(credential).await?;
+    ) -> Result<AsOf<TokenView>, AuthorityError> {
+        let (read, by) = self.inspect(credential).await?;
         let owner = match owner {
             Some(handle) => Some(account(&read, handle).await?.id),
             None => None,
         };
-        let accounts = accounts(&read).await?;
-        let orgs: BTreeMap<OrgId, Org> =
-            read.list_orgs().await?.into_iter().map(|org| (org.id, org)).collect();
         let mut rows = Vec::new();
         let mut after = None;
         loop {
@@ -167,24 +155,12 @@ impl OperatorWing<'_> {
             if after.is_none() {
                 return Ok(as_of(&read, rows));
             }
-            for view in read.view_tokens(tokens).await? {
-                let owner = match view.token.owner {
-                    Owner::Account(id) => accounts.get(&id).map(|account| account.handle.to_string()),
-                    Owner::Org(id) => orgs.get(&id).map(|org| org.slug.to_string()),
-                };
-                let missing = || StoreError::Corrupt {
-                    table: "token",
-                    column: "account_id",
-                    id: view.token.id.to_string(),
-                };
-                let owner = owner.ok_or_else(missing)?;
-                rows.push(OwnedToken { owner, view: self.0.tokens().with_latest_use(view) });
-            }
+            rows.extend(self.0.tokens().views(&read, &by, tokens).await?);
         }
     }
 
-    async fn inspect(self, credential: &Credential) -> Result<Read, AuthorityError> {
-        Ok(self.0.read_as(credential, Operation::Inspect, &Whose::Anyone).await?.0)
+    async fn inspect(self, credential: &Credential) -> Result<(Read, Admitted), AuthorityError> {
+        self.0.read_as(credential, Operation::Inspect, &Whose::Anyone).await
     }
 }
 

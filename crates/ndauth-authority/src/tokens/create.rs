@@ -152,7 +152,7 @@ impl TokenWing<'_> {
         let taken =
             |holder| AuthorityError::NameTaken { what: "a token", name: token.name.to_string(), holder };
         if let Some(holder) = changing.find_named_token(token.owner, &token.name).await? {
-            let holder = self.view(&changing, holder).await?;
+            let holder = self.view(&changing, &changing.by, holder).await?;
             if !holder.status(now).is_dead() {
                 return Err(taken(Some((holder.token.id, holder.token.created_at))));
             }
@@ -167,7 +167,7 @@ impl TokenWing<'_> {
         let succession = Succession { overlap: Duration::ZERO, expires_at: token.expires_at };
         let succession = record.confirmed_at.is_none().then_some(&succession);
         changing.insert_secret(Family::Token(token.id), &record, &secret.hash(), succession).await?;
-        let view = self.view(&changing, token).await?;
+        let view = self.view(&changing, &changing.by, token).await?;
         let change = Change::TokenCreated { token: view.token.id };
         let personal = Personal::from([("name", view.token.name.to_string())]);
         Ok(changing.done(change, personal, Minted { view, secret }))

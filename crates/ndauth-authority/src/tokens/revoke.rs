@@ -42,7 +42,7 @@ impl TokenWing<'_> {
                 let token = self.hold(&changing, whose, which).await?;
                 let description = description.unwrap_or(&token.description).clone();
                 let (id, same) = (token.id, token.description == description);
-                let view = self.view(&changing, Token { description, ..token }).await?;
+                let view = self.view(&changing, &changing.by, Token { description, ..token }).await?;
                 if same {
                     return Ok(changing.unchanged(view));
                 }
@@ -73,7 +73,7 @@ impl TokenWing<'_> {
                 let actor = changing.by.caller.actor();
                 let revoked = changing.revoke_token(id, &actor, reason, why.note.as_ref()).await?;
                 let revoked_at = if revoked { Some(now) } else { token.revoked_at };
-                let view = self.view(&changing, Token { revoked_at, ..token }).await?;
+                let view = self.view(&changing, &changing.by, Token { revoked_at, ..token }).await?;
                 if !revoked {
                     return Ok(changing.unchanged(view));
                 }

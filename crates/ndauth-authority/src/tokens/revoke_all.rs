@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ndauth_core::{Change, Owner, Personal, RevocationReason, Timestamp, Token, TokenView};
+use ndauth_core::{Change, Owner, Personal, RevocationReason, Timestamp, TokenView};
 use ndauth_store::{Read, TokenPage};
 
 use crate::access::{Admitted, Operation, Whose};
@@ -39,49 +39,38 @@ impl TokenWing<'_> {
         let owner = owner_of(&read, &by, whose).await?;
         let now = read.now();
         let not_before = past(before, now)?;
-        let mut concerned = Vec::new();
-        if let Owner::Account(account) = owner {
-            let tokens = read.list_live_tokens(account).await?;
-            self.add_concerned(&read, tokens, not_before, &mut concerned).await?;
-        }
-        let mut after = None;
-        while let Owner::Org(org) = owner {
-            let page = TokenPage { include_revoked: false, after, limit: PAGE };
-            let tokens = read.list_tokens_of_org(org, true, page).await?;
-            after = tokens.last().map(|token| token.id);
-            if after.is_none() {
-                break;
-            }
-            self.add_concerned(&read, tokens, not_before, &mut concerned).await?;
-        }
+        let mut concerned = self.concerned(&read, &by, owner, not_before).await?;
         let tokens = concerned.len();
         let last = |view: &TokenView| view.last_use().map(|last| last.at);
         concerned.retain(|view| last(view).is_some_and(|at| now.since(at) <= TODAY));
         concerned.sort_by_key(|view| std::cmp::Reverse(last(view)));
-        if let Whose::Org(slug) = whose {
-            concerned = concerned.into_iter().map(|view| view.as_seen_in(slug)).collect();
-        }
         let value = RevokedAll { not_before, tokens, used_today: concerned };
         Ok(Changed { value, changed: false, sequence: read.head().sequence, now })
     }
 
-    /// Adds those of some tokens that live now and have a secret that was minted before an instant.
-    async fn add_concerned(
+    /// The tokens of an owner, or with power in an org, that live now and have a secret that was minted before an instant.
+    async fn concerned(
         self,
         read: &Read,
-        tokens: Vec<Token>,
+        by: &Admitted,
+        owner: Owner,
         not_before: Timestamp,
-        concerned: &mut Vec<TokenView>,
-    ) -> Result<(), AuthorityError> {
-        let now = read.now();
-        for view in read.view_tokens(tokens).await? {
-            let serving = view.secrets.iter().filter(|secret| secret.record.judge(now).is_ok());
-            let mut minted = serving.map(|secret| secret.record.minted_at);
-            if !view.status(now).is_dead() && minted.any(|at| at < not_before) {
-                concerned.push(self.with_latest_use(view));
+    ) -> Result<Vec<TokenView>, AuthorityError> {
+        let mut concerned = Vec::new();
+        let mut after = None;
+        loop {
+            let page = TokenPage { include_revoked: false, after, limit: PAGE };
+            let tokens = match owner {
+                Owner::Account(_) => read.list_tokens_page(owner, page).await?,
+                Owner::Org(org) => read.list_tokens_of_org(org, true, page).await?,
+            };
+            after = tokens.last().map(|token| token.id);
+            if after.is_none() {
+                return Ok(concerned);
             }
+            let views = self.views(read, by, tokens).await?.into_iter();
+            concerned.extend(views.filter(|view| is_concerned(view, not_before, read.now())));
         }
-        Ok(())
     }
 
     /// Revokes all tokens minted before an instant. Without an instant: all there are.
@@ -113,6 +102,13 @@ impl TokenWing<'_> {
         });
         revoked.await.map(|done| done.map(|not_before| RevokedAll { not_before, ..preview.value }))
     }
+}
+
+/// True where a token lives and has a secret in force that was minted before an instant.
+fn is_concerned(view: &TokenView, not_before: Timestamp, now: Timestamp) -> bool {
+    let serving = view.secrets.iter().filter(|secret| secret.record.judge(now).is_ok());
+    let mut minted = serving.map(|secret| secret.record.minted_at);
+    !view.status(now).is_dead() && minted.any(|at| at < not_before)
 }
 
 /// Whose tokens a request is about.

@@ -64,7 +64,7 @@ impl TokenWing<'_> {
                 let (secret, record) =
                     draw(&changing, kind, family, &Succession { overlap, expires_at }).await?;
                 let personal = Personal::from([("name", token.name.to_string())]);
-                let view = self.view(&changing, view.token).await?;
+                let view = self.view(&changing, &changing.by, view.token).await?;
                 let change = Change::SecretMinted { family, secret: record.id };
                 let pending_until = end(&record, now);
                 Ok(changing.done(change, personal, Rotated { view, secret, pending_until }))
@@ -135,7 +135,7 @@ impl TokenWing<'_> {
                 };
                 let settled = settle(&self.0.uses, &changing, &held, settling).await?;
                 let token = changing.find_token(id).await?.ok_or_else(|| no_token(&id))?;
-                let view = self.view(&changing, token).await?;
+                let view = self.view(&changing, &changing.by, token).await?;
                 Ok(match settled {
                     Some((change, personal)) => changing.done(change, personal, view),
                     None => changing.unchanged(view),
@@ -179,7 +179,7 @@ impl TokenWing<'_> {
         which: &Which,
     ) -> Result<TokenView, AuthorityError> {
         let token = self.hold(changing, whose, which).await?;
-        let view = self.view(changing, token).await?;
+        let view = self.view(changing, &changing.by, token).await?;
         alive(&view, changing.now())?;
         if let Orgs::Only(_) = &view.token.orgs {
             for (org, _) in self.orgs_of(changing, &view.token).await? {

@@ -5,7 +5,7 @@ use ndauth_store::{Cursor, Key, Read, TokenPage, TokenQuery};
 
 use super::which::Which;
 use crate::access::{Admitted, Operation, Whose};
-use crate::{AuthorityError, Caller, Credential, TokenWing};
+use crate::{AuthorityError, Credential, TokenWing};
 
 /// A part of a list of tokens.
 #[derive(Debug)]
@@ -37,9 +37,7 @@ impl TokenWing<'_> {
     ) -> Result<TokenList, AuthorityError> {
         let (read, by) = self.0.read_as(credential, Operation::ListTokens, whose).await?;
         let (tokens, next) = read.list_tokens(by.owner()?, asked).await?;
-        let views = read.view_tokens(tokens).await?;
-        let views = views.into_iter().map(|view| self.with_latest_use(view)).collect();
-        Ok(TokenList { views, next, now: read.now() })
+        Ok(TokenList { views: self.views(&read, &by, tokens).await?, next, now: read.now() })
     }
 
     /// Shows a token of the caller's or of an org, with all that its viewer may see of it.
@@ -51,8 +49,12 @@ impl TokenWing<'_> {
     ) -> Result<Shown, AuthorityError> {
         let (read, by) = self.0.read_as(credential, Operation::GetToken, whose).await?;
         let token = self.find(&read, &by, whose, which).await?;
-        let view = self.view(&read, token).await?;
-        Ok(Shown { view: self.whole(&read, &by, view).await?, now: read.now() })
+        let view = self.view(&read, &by, token).await?;
+        let used_from = self.0.uses.with_noted(&view, read.used_from(view.token.id).await?);
+        let revocation = revocation(&read, &view.token).await?;
+        let viewer = by.viewer(&view.token);
+        let view = TokenView { used_from, revocation, ..view }.seen_by(viewer);
+        Ok(Shown { view, now: read.now() })
     }
 
     /// Lists the personal tokens of others that may have power in an org, for its admins.
@@ -67,34 +69,32 @@ impl TokenWing<'_> {
         let tokens = read.list_tokens_of_org(by.org()?.id, false, page).await?;
         let full = u64::try_from(tokens.len()).is_ok_and(|count| count == page.limit);
         let next = tokens.last().filter(|_| full).map(|token| Cursor { key: Key::Micros(0), id: token.id });
-        let views = read.view_tokens(tokens).await?.into_iter();
-        let views = views.map(|view| self.with_latest_use(view).as_seen_in(slug));
-        Ok(TokenList { views: views.collect(), next, now: read.now() })
+        Ok(TokenList { views: self.views(&read, &by, tokens).await?, next, now: read.now() })
     }
 
-    /// A token as its owner sees it in a list.
-    pub(crate) async fn view(self, read: &Read, token: Token) -> Result<TokenView, AuthorityError> {
-        let mut views = read.view_tokens(vec![token]).await?;
-        let view = views.pop().expect("a view for each token");
-        Ok(self.with_latest_use(view))
-    }
-
-    /// Completes what the store knows of last uses by what is not yet written down.
-    pub(crate) fn with_latest_use(self, mut view: TokenView) -> TokenView {
-        for secret in &mut view.secrets {
-            secret.last_use = self.0.uses.latest(secret.record.id, secret.last_use);
-        }
-        view
-    }
-
-    /// Completes a view: from where the token was used, and to a session by whom and why it was revoked.
-    async fn whole(self, read: &Read, by: &Admitted, view: TokenView) -> Result<TokenView, AuthorityError> {
-        let used_from = self.0.uses.with_noted(&view, read.used_from(view.token.id).await?);
-        let revocation = match &by.caller {
-            Caller::Session { .. } => revocation(read, &view.token).await?,
-            Caller::Console | Caller::Token { .. } | Caller::Service { .. } => None,
+    /// Tokens as the caller of an operation may see them, with their latest uses. What takes another query is added where
+    /// one is asked for.
+    pub(crate) async fn views(
+        self,
+        read: &Read,
+        by: &Admitted,
+        tokens: Vec<Token>,
+    ) -> Result<Vec<TokenView>, AuthorityError> {
+        let show = |view: TokenView| {
+            let viewer = by.viewer(&view.token);
+            self.0.uses.complete(view).seen_by(viewer)
         };
-        Ok(TokenView { used_from, revocation, ..view })
+        Ok(read.view_tokens(tokens).await?.into_iter().map(show).collect())
+    }
+
+    /// A token as the caller of an operation may see it.
+    pub(crate) async fn view(
+        self,
+        read: &Read,
+        by: &Admitted,
+        token: Token,
+    ) -> Result<TokenView, AuthorityError> {
+        Ok(self.views(read, by, vec![token]).await?.pop().expect("a view for each token"))
     }
 }
 

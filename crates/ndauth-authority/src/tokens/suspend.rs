@@ -54,7 +54,7 @@ impl TokenWing<'_> {
                 let (token, level) = personal_token(&changing, id).await?;
                 self.suspend_at(changing, token, level).await
             });
-        suspended.await.map(|done| done.map(|view: TokenView| view.as_seen_in(slug)))
+        suspended.await
     }
 
     /// Resumes in an org a personal token that was suspended there.
@@ -70,7 +70,7 @@ impl TokenWing<'_> {
                 let (token, level) = personal_token(&changing, id).await?;
                 self.resume_at(changing, token, level).await
             });
-        resumed.await.map(|done| done.map(|view: TokenView| view.as_seen_in(slug)))
+        resumed.await
     }
 
     async fn suspend_at(
@@ -81,7 +81,7 @@ impl TokenWing<'_> {
     ) -> Result<Done<TokenView>, AuthorityError> {
         let id = token.id;
         if token.suspensions.iter().any(|suspension| suspension.level == level) {
-            let view = self.view(&changing, token).await?;
+            let view = self.view(&changing, &changing.by, token).await?;
             return Ok(changing.unchanged(view));
         }
         changing.suspend(id, level).await?;
@@ -101,7 +101,7 @@ impl TokenWing<'_> {
             if let Some(other) = others.first() {
                 return Err(AuthorityError::SuspendedAbove(level_name(&changing, *other).await?));
             }
-            let view = self.view(&changing, token).await?;
+            let view = self.view(&changing, &changing.by, token).await?;
             return Ok(changing.unchanged(view));
         }
         for level in &levels {
@@ -119,7 +119,7 @@ impl TokenWing<'_> {
     ) -> Result<Done<TokenView>, AuthorityError> {
         let token = changing.find_token(token.id).await?.unwrap_or(token);
         let personal = Personal::from([("name", token.name.to_string())]);
-        let view = self.view(&changing, token).await?;
+        let view = self.view(&changing, &changing.by, token).await?;
         Ok(changing.done(change, personal, view))
     }
 }

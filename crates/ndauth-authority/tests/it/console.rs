@@ -91,7 +91,7 @@ on_both! {
         }
         let listed = async |all| world.authority.operator().list_every_token(&CONSOLE, None, all).await.expect("listed").rows;
         assert_eq!((listed(false).await.len(), listed(true).await.len()), (0, 2));
-        assert_eq!(listed(true).await[0].owner, "ada");
+        assert_eq!(listed(true).await[0].owner_name(), "ada");
     }
 
     async fn the_lists_tell_what_there_is(world: &World) {
@@ -238,7 +238,7 @@ on_both! {
         };
         assert_eq!((ask(&old).await, ask(&new).await), (Some(Reason::TokenRevoked), None));
         let listed = world.authority.operator().list_every_token(&CONSOLE, None, false).await.expect("listed");
-        let told = |view: &ndauth_authority::OwnedToken| (view.view.token.name.to_string(), view.view.status(at(10)));
+        let told = |view: &ndauth_core::TokenView| (view.token.name.to_string(), view.status(at(10)));
         let told: Vec<_> = listed.rows.iter().map(told).collect();
         assert_eq!(told, [("old".into(), TokenStatus::Revoked), ("new".into(), TokenStatus::Active)]);
         // What is revoked keeps neither its name nor its place among the live.

@@ -112,8 +112,8 @@ async fn what_was_forgotten_is_done_again() {
     // The log goes on where it was, so nobody who followed it notices.
     assert!(export(&authority).await.starts_with(&log));
     let listed = authority.operator().list_every_token(&CONSOLE, None, true).await.expect("listed");
-    let dead = listed.rows.iter().find(|row| row.view.token.name.as_str() == "dead").expect("it is there");
-    assert_eq!(dead.view.token.revoked_at, Some(at(60)), "as of when it was");
+    let dead = listed.rows.iter().find(|row| row.token.name.as_str() == "dead").expect("it is there");
+    assert_eq!(dead.token.revoked_at, Some(at(60)), "as of when it was");
 }
 
 /// A copy has forgotten what an org barred, and what left the catalogue.
@@ -164,8 +164,8 @@ async fn descriptions_are_done_again() {
     assert_eq!(replay(&authority, &log).await.expect("replayed"), 2);
     let listed = authority.operator().list_every_token(&CONSOLE, None, true).await.expect("listed");
     for (name, text) in [("set", described("new")), ("removed", None), ("left", described("same"))] {
-        let row = listed.rows.iter().find(|row| row.view.token.name.as_str() == name).expect("it is there");
-        assert_eq!(row.view.token.description, text, "{name}");
+        let row = listed.rows.iter().find(|row| row.token.name.as_str() == name).expect("it is there");
+        assert_eq!(row.token.description, text, "{name}");
     }
 }
 
@@ -185,7 +185,7 @@ async fn revocations_of_all_at_once_are_done_again() {
     assert_eq!(replay(&authority, &log).await.expect("replayed"), 1);
     assert_eq!(refused(&authority, &world, &old, "ops").await, Some(Reason::TokenRevoked));
     let listed = authority.operator().list_every_token(&CONSOLE, None, true).await.expect("listed");
-    assert_eq!(listed.rows[0].view.token.revoked_at, Some(at(60)), "as of when it was");
+    assert_eq!(listed.rows[0].token.revoked_at, Some(at(60)), "as of when it was");
     assert_eq!(authority.operator().check(&CONSOLE).await.expect("checked").faults, Vec::<String>::new());
 }
 

@@ -1,7 +1,7 @@
 //! What the operator's lists show: a table for people, an object for programs.
 
-use ndauth_authority::{AsOf, MemberView, OrgSummary, OwnedToken, ServiceView, SessionView};
-use ndauth_core::{Account, Expiry, Org, Orgs, SecretState, Timestamp};
+use ndauth_authority::{AsOf, MemberView, OrgSummary, ServiceView, SessionView};
+use ndauth_core::{Account, Expiry, Org, Orgs, SecretState, Timestamp, TokenView};
 use ndauth_proto::token_to_proto;
 use ndauth_terminal::{Failure, Rows, TokenShown, ago, expiry_json, minute};
 use serde_json::{Value, json};
@@ -197,13 +197,13 @@ pub(super) fn services(services: &AsOf<ServiceView>) -> TableAndJson {
     )
 }
 
-pub(super) fn tokens(tokens: &AsOf<OwnedToken>) -> Result<TableAndJson, Failure> {
+pub(super) fn tokens(tokens: &AsOf<TokenView>) -> Result<TableAndJson, Failure> {
     let mut rows = Vec::new();
     let mut json = Vec::new();
-    for owned in &tokens.rows {
-        let token = TokenShown::read(Some(token_to_proto(&owned.view, tokens.now)))?;
+    for view in &tokens.rows {
+        let token = TokenShown::read(Some(token_to_proto(view, tokens.now)))?;
         rows.push([
-            owned.owner.clone(),
+            view.owner_name().to_owned(),
             token.name.clone(),
             token.prefix.clone(),
             token.scope.to_owned(),
@@ -213,7 +213,7 @@ pub(super) fn tokens(tokens: &AsOf<OwnedToken>) -> Result<TableAndJson, Failure>
             token.status.to_owned(),
         ]);
         let mut told = token.json();
-        told["owner"] = json!(owned.owner);
+        told["owner"] = json!(view.owner_name());
         json.push(told);
     }
     let titles = ["OWNER", "NAME", "PREFIX", "SCOPE", "ORG", "EXPIRES", "LAST USED", "STATUS"];

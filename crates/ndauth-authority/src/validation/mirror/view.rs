@@ -9,7 +9,7 @@ use ndauth_clock::SinceBoot;
 use ndauth_core::{
     Account, AccountId, Handle, InputGround, InputOwner, InputPlace, Inputs, Installation, Label, LastUse,
     Names, Org, OrgId, OrgSlug, OrgView, Orgs, Owner, OwnerView, Role, RulesVersion, SecretHash, SecretId,
-    SecretRecord, SecretView, Service, ServiceId, Services, Timestamp, Token, TokenView,
+    SecretRecord, SecretView, Service, ServiceId, Services, Timestamp, Token, TokenView, Viewer,
 };
 use ndauth_store::{DatabaseClock, Place, StoreError};
 use papaya::LocalGuard;
@@ -274,7 +274,7 @@ impl<'a> View<'a> {
         orgs.named(|id| self.org(*id).map(|org| org.slug.clone()))
     }
 
-    /// A token as its owner sees it.
+    /// A token as it sees itself.
     pub(crate) fn show(
         &self,
         family: &TokenFamily,
@@ -289,11 +289,8 @@ impl<'a> View<'a> {
         };
         let (token, secrets) = (Token::clone(&family.token), family.secrets().map(secret).collect());
         let id = token.id;
-        TokenView::new(token, secrets, self).ok_or_else(|| StoreError::Corrupt {
-            table: "token",
-            column: "owner",
-            id: id.to_string(),
-        })
+        let view = TokenView::new(token, secrets, self).map(|view| view.seen_by(Viewer::Itself));
+        view.ok_or_else(|| StoreError::Corrupt { table: "token", column: "owner", id: id.to_string() })
     }
 
     /// The org of this name, with the owner's role in it.
