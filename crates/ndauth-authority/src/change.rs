@@ -145,46 +145,46 @@ impl Uncalled {
     }
 }
 
+/// Makes a change for a caller, about its own or anybody's things, or in an org.
+///
+/// The caller is judged before, so that strangers never hold up a writer, and again within, for the change must be
+/// made in the state that allows it.
+pub(crate) async fn change<T, E: ChangeError, F: Future<Output = Result<Done<T>, E>>>(
+    authority: &Authority,
+    credential: &Credential,
+    operation: Operation,
+    whose: &Whose,
+    work: impl Fn(Changing) -> F,
+) -> Result<Changed<T>, E> {
+    let known = match credential {
+        Credential::Console => None,
+        Credential::Nothing | Credential::Secret { .. } => {
+            Some(authority.read_as(credential, operation, whose).await?.1.caller)
+        }
+    };
+    retried(|| async {
+        let write = authority.begin_change(operation).await?;
+        let by = authority.admit_again(&write, known.as_ref(), credential, operation, whose).await?;
+        authority.end(work(Changing { write, by }).await?).await
+    })
+    .await
+}
+
+/// Makes a change that nobody calls for: a login, which proves by its request who comes, or what the authority does
+/// by itself.
+pub(crate) async fn change_uncalled<T, E: ChangeError, F: Future<Output = Result<Done<T>, E>>>(
+    authority: &Authority,
+    operation: Operation,
+    work: impl Fn(Uncalled) -> F,
+) -> Result<Changed<T>, E> {
+    retried(|| async {
+        let write = authority.begin_change(operation).await?;
+        authority.end(work(Uncalled(write)).await?).await
+    })
+    .await
+}
+
 impl Authority {
-    /// Makes a change for a caller, about its own or anybody's things, or in an org.
-    ///
-    /// The caller is judged before, so that strangers never hold up a writer, and again within, for the change must be
-    /// made in the state that allows it.
-    pub(crate) async fn change<T, E: ChangeError, F: Future<Output = Result<Done<T>, E>>>(
-        &self,
-        credential: &Credential,
-        operation: Operation,
-        whose: &Whose,
-        work: impl Fn(Changing) -> F,
-    ) -> Result<Changed<T>, E> {
-        let known = match credential {
-            Credential::Console => None,
-            Credential::Nothing | Credential::Secret { .. } => {
-                Some(self.read_as(credential, operation, whose).await?.1.caller)
-            }
-        };
-        retried(|| async {
-            let write = self.begin_change(operation).await?;
-            let by = self.admit_again(&write, known.as_ref(), credential, operation, whose).await?;
-            self.end(work(Changing { write, by }).await?).await
-        })
-        .await
-    }
-
-    /// Makes a change that nobody calls for: a login, which proves by its request who comes, or what the authority does
-    /// by itself.
-    pub(crate) async fn change_uncalled<T, E: ChangeError, F: Future<Output = Result<Done<T>, E>>>(
-        &self,
-        operation: Operation,
-        work: impl Fn(Uncalled) -> F,
-    ) -> Result<Changed<T>, E> {
-        retried(|| async {
-            let write = self.begin_change(operation).await?;
-            self.end(work(Uncalled(write)).await?).await
-        })
-        .await
-    }
-
     async fn begin_change(&self, operation: Operation) -> Result<Write, AuthorityError> {
         let write = self.store.write(operation.name()).await?;
         self.standing.admit(operation, write.installation())?;

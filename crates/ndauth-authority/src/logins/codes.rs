@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::sessions::{Granted, Visit, Visitor, end};
 use super::throttle::Tried;
 use crate::access::Operation;
-use crate::change::ChangeError;
+use crate::change::{ChangeError, change_uncalled};
 use crate::{AuthorityError, LoginWing};
 
 /// What a client asks a person's browser for.
@@ -116,7 +116,7 @@ impl LoginWing<'_> {
     ) -> Result<OneTime, AuthorityError> {
         let Visit { account, session, .. } = self.visit(cookie, visitor).await?;
         let (id, session) = (account.id, session.id);
-        let granted = self.0.change_uncalled(Operation::Authorize, |uncalled| async move {
+        let granted = change_uncalled(self.0, Operation::Authorize, |uncalled| async move {
             uncalled.account(id).await?;
             let session = uncalled.session(session).await?.ok_or(AuthorityError::SessionExpired)?;
             if uncalled.count_tickets(TicketKind::Code, Some(id)).await? >= MOST_CODES {
@@ -167,7 +167,7 @@ impl LoginWing<'_> {
         if ticket.used_at.is_none() {
             self.0.throttle.take(&[Tried::Login(account)], now)?;
         }
-        let redeemed = self.0.change_uncalled(Operation::IssueTokens, |uncalled| async move {
+        let redeemed = change_uncalled(self.0, Operation::IssueTokens, |uncalled| async move {
             let account = live_account(uncalled.account(account).await?)?;
             // As it is now that nobody else redeems it.
             let ticket = uncalled.find_ticket(hash).await?.ok_or(UNKNOWN_CODE)?;
@@ -218,7 +218,7 @@ impl LoginWing<'_> {
             self.0.throttle.take(&[Tried::Refresh(id)], now)?;
         }
         let presented = presented.record.id;
-        let refreshed = self.0.change_uncalled(Operation::IssueTokens, |uncalled| async move {
+        let refreshed = change_uncalled(self.0, Operation::IssueTokens, |uncalled| async move {
             let account = live_account(uncalled.account(account).await?)?;
             let now = uncalled.now();
             let session = uncalled.session(id).await?.ok_or(ENDED)?;

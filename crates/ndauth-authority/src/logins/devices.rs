@@ -12,6 +12,7 @@ use super::codes::{GrantError, live_account, read_details, ticket, written};
 use super::sessions::{Granted, Visit, Visitor};
 use super::throttle::{Tried, network};
 use crate::access::Operation;
+use crate::change::change_uncalled;
 use crate::{AuthorityError, LoginWing};
 
 /// A device that waits to be let in.
@@ -79,7 +80,7 @@ impl LoginWing<'_> {
         }
         let now = self.0.store.moment().await?.now;
         self.0.throttle.take(&[Tried::DeviceFrom(network(visitor.address))], now)?;
-        let begun = self.0.change_uncalled(Operation::AskForDevice, |uncalled| async move {
+        let begun = change_uncalled(self.0, Operation::AskForDevice, |uncalled| async move {
             if uncalled.count_tickets(TicketKind::Device, None).await? >= MOST_DEVICES {
                 return Err(AuthorityError::TooManyTries { after: DEVICE }.into());
             }
@@ -134,18 +135,17 @@ impl LoginWing<'_> {
         let typed = Tried::CodeBy(account.id);
         self.0.throttle.take(std::slice::from_ref(&typed), now)?;
         let (id, session) = (account.id, session.id);
-        self.0
-            .change_uncalled(Operation::LetDeviceIn, |uncalled| async move {
-                // Two decisions at once wait for each other.
-                uncalled.account(id).await?;
-                uncalled.session(session).await?.ok_or(AuthorityError::SessionExpired)?;
-                let (ticket, mut details) = waiting(&uncalled, user_code).await?;
-                details.decided = Some(if allow { Decided::Allowed } else { Decided::Denied });
-                let account = Some(id);
-                uncalled.update_ticket(&Ticket { account, details: written(&details), ..ticket }).await?;
-                Ok::<_, AuthorityError>(uncalled.observed(()))
-            })
-            .await?;
+        change_uncalled(self.0, Operation::LetDeviceIn, |uncalled| async move {
+            // Two decisions at once wait for each other.
+            uncalled.account(id).await?;
+            uncalled.session(session).await?.ok_or(AuthorityError::SessionExpired)?;
+            let (ticket, mut details) = waiting(&uncalled, user_code).await?;
+            details.decided = Some(if allow { Decided::Allowed } else { Decided::Denied });
+            let account = Some(id);
+            uncalled.update_ticket(&Ticket { account, details: written(&details), ..ticket }).await?;
+            Ok::<_, AuthorityError>(uncalled.observed(()))
+        })
+        .await?;
         self.0.throttle.give_back(&typed);
         Ok(())
     }
@@ -170,7 +170,7 @@ impl LoginWing<'_> {
             self.0.throttle.take(&[Tried::Login(account)], now)?;
         }
         let hash = &hash;
-        let granted = self.0.change_uncalled(Operation::IssueTokens, |uncalled| async move {
+        let granted = change_uncalled(self.0, Operation::IssueTokens, |uncalled| async move {
             let (ticket, details) = device(&uncalled, hash).await?;
             let (Some(Decided::Allowed), Some(account)) = (details.decided, ticket.account) else {
                 return Err(GrantError::Denied);

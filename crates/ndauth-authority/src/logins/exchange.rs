@@ -13,6 +13,7 @@ use rand::rngs::SysRng;
 use super::codes::{ENDED, GrantError};
 use super::sessions::Visitor;
 use crate::access::{Operation, Whose};
+use crate::change::change;
 use crate::tokens::member_orgs;
 use crate::{AuthorityError, Credential, LoginWing};
 
@@ -58,7 +59,7 @@ impl LoginWing<'_> {
         }
         let credential = Credential::secret(subject, visitor.address);
         let exchanged =
-            self.0.change(&credential, Operation::IssueTokens, &Whose::Mine, |write| async move {
+            change(self.0, &credential, Operation::IssueTokens, &Whose::Mine, |write| async move {
                 let (account, session) = write.by.session().map_err(|_| NO_SESSION)?;
                 let now = write.now();
                 // Whoever ends it waits, or this does and finds it ended.

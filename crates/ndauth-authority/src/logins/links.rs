@@ -13,7 +13,7 @@ use super::sessions::Visitor;
 use super::sign_in::SignedIn;
 use super::throttle::Tried;
 use crate::access::{Operation, Whose};
-use crate::change::{Changing, Uncalled};
+use crate::change::{Changing, Uncalled, change, change_uncalled};
 use crate::reading::account;
 use crate::{AuthorityError, Credential, LoginWing};
 
@@ -36,7 +36,7 @@ const SIGN_IN: Duration = Duration::from_secs(60 * 60);
 impl LoginWing<'_> {
     /// Makes a link by which an account's person sets a password. Those made before end.
     pub async fn invite(self, credential: &Credential, handle: &Handle) -> Result<Link, AuthorityError> {
-        let made = self.0.change(credential, Operation::Invite, &Whose::Anyone, |changing| async move {
+        let made = change(self.0, credential, Operation::Invite, &Whose::Anyone, |changing| async move {
             let link = make_link(&changing, handle, TicketKind::Invitation, INVITATION).await?;
             let change = Change::AccountInvited { account: link.account.id };
             Ok::<_, AuthorityError>(changing.done(change, Personal::new(), link))
@@ -50,7 +50,7 @@ impl LoginWing<'_> {
         credential: &Credential,
         handle: &Handle,
     ) -> Result<Link, AuthorityError> {
-        let made = self.0.change(credential, Operation::IssueLink, &Whose::Anyone, |changing| async move {
+        let made = change(self.0, credential, Operation::IssueLink, &Whose::Anyone, |changing| async move {
             let link = make_link(&changing, handle, TicketKind::SignIn, SIGN_IN).await?;
             Ok::<_, AuthorityError>(changing.observed(link))
         });
@@ -73,7 +73,7 @@ impl LoginWing<'_> {
         before: Option<&Secret>,
     ) -> Result<SignedIn, AuthorityError> {
         self.take_login(self.whose_link(code).await?.id).await?;
-        let signed_in = self.0.change_uncalled(Operation::SignIn, |uncalled| async move {
+        let signed_in = change_uncalled(self.0, Operation::SignIn, |uncalled| async move {
             let account = use_link(&uncalled, code, TicketKind::SignIn).await?;
             self.begin_in_browser(uncalled, account, visitor).await
         });
@@ -93,19 +93,18 @@ impl LoginWing<'_> {
         let password: Password = password.parse().map_err(|why| AuthorityError::invalid("password", why))?;
         let hashed = &self.0.passwords.hash(&password).await?;
         self.take_login(id).await?;
-        self.0
-            .change_uncalled(Operation::SignIn, |uncalled| async move {
-                let account = use_link(&uncalled, code, TicketKind::Invitation).await?;
-                if account.disabled_at.is_some() {
-                    return Err(AuthorityError::AccountDisabled);
-                }
-                uncalled.set_password(account.id, hashed).await?;
-                uncalled.end_sessions(account.id).await?;
-                let change = Change::PasswordSet { account: account.id };
-                Ok(uncalled.done(Actor::Authority, change, Personal::new(), ()))
-            })
-            .await?;
-        let signed_in = self.0.change_uncalled(Operation::SignIn, |uncalled| async move {
+        change_uncalled(self.0, Operation::SignIn, |uncalled| async move {
+            let account = use_link(&uncalled, code, TicketKind::Invitation).await?;
+            if account.disabled_at.is_some() {
+                return Err(AuthorityError::AccountDisabled);
+            }
+            uncalled.set_password(account.id, hashed).await?;
+            uncalled.end_sessions(account.id).await?;
+            let change = Change::PasswordSet { account: account.id };
+            Ok(uncalled.done(Actor::Authority, change, Personal::new(), ()))
+        })
+        .await?;
+        let signed_in = change_uncalled(self.0, Operation::SignIn, |uncalled| async move {
             let account = uncalled.account(id).await?.ok_or(AuthorityError::LinkSpent)?;
             self.begin_in_browser(uncalled, account, visitor).await
         });

@@ -11,7 +11,7 @@ use ndauth_store::{Family, SeenSession, Write};
 use rand::rngs::SysRng;
 
 use crate::access::{Operation, Whose};
-use crate::change::{Changed, Done, Uncalled};
+use crate::change::{Changed, Done, Uncalled, change, change_uncalled};
 use crate::{AsOf, AuthorityError, Credential, LoginWing};
 
 /// Who calls without a credential.
@@ -143,15 +143,14 @@ impl LoginWing<'_> {
         };
         if stale {
             let id = session.id;
-            self.0
-                .change_uncalled(Operation::SignIn, |uncalled| async move {
-                    // It may have ended since.
-                    if uncalled.session(id).await?.is_some() {
-                        uncalled.extend_session(id, until).await?;
-                    }
-                    Ok::<_, AuthorityError>(uncalled.observed(()))
-                })
-                .await?;
+            change_uncalled(self.0, Operation::SignIn, |uncalled| async move {
+                // It may have ended since.
+                if uncalled.session(id).await?.is_some() {
+                    uncalled.extend_session(id, until).await?;
+                }
+                Ok::<_, AuthorityError>(uncalled.observed(()))
+            })
+            .await?;
         }
         Ok(Visit { account, session, now })
     }
@@ -172,14 +171,13 @@ impl LoginWing<'_> {
             return Ok(());
         }
         let (session, actor) = (&session, Actor::Session { account: session.account, session: id });
-        self.0
-            .change_uncalled(Operation::RevokeLogin, |uncalled| async move {
-                Ok::<_, AuthorityError>(match end(&uncalled, session, false).await? {
-                    Some(change) => uncalled.done(actor, change, Personal::new(), ()),
-                    None => uncalled.unchanged(()),
-                })
+        change_uncalled(self.0, Operation::RevokeLogin, |uncalled| async move {
+            Ok::<_, AuthorityError>(match end(&uncalled, session, false).await? {
+                Some(change) => uncalled.done(actor, change, Personal::new(), ()),
+                None => uncalled.unchanged(()),
             })
-            .await?;
+        })
+        .await?;
         Ok(())
     }
 
@@ -213,29 +211,28 @@ impl LoginWing<'_> {
         credential: &Credential,
         which: &WhichSessions,
     ) -> Result<Changed<u64>, AuthorityError> {
-        self.0
-            .change(credential, Operation::RevokeSessions, &Whose::Mine, |changing| async move {
-                let account = changing.by.session()?.0.id;
-                let (change, ended) = match which {
-                    WhichSessions::All => {
-                        let ended = changing.end_sessions(account).await?;
-                        (Some(Change::AccountSignedOut { account }), ended)
-                    }
-                    WhichSessions::One(id) => {
-                        let session = changing.find_session(*id).await?;
-                        let session = session.filter(|session| session.account == account);
-                        let session = session.ok_or_else(|| AuthorityError::none("session", id))?;
-                        let change = end(&changing, &session, false).await?;
-                        let ended = u64::from(change.is_some());
-                        (change, ended)
-                    }
-                };
-                Ok(match change {
-                    Some(change) => changing.done(change, Personal::new(), ended),
-                    None => changing.unchanged(ended),
-                })
+        change(self.0, credential, Operation::RevokeSessions, &Whose::Mine, |changing| async move {
+            let account = changing.by.session()?.0.id;
+            let (change, ended) = match which {
+                WhichSessions::All => {
+                    let ended = changing.end_sessions(account).await?;
+                    (Some(Change::AccountSignedOut { account }), ended)
+                }
+                WhichSessions::One(id) => {
+                    let session = changing.find_session(*id).await?;
+                    let session = session.filter(|session| session.account == account);
+                    let session = session.ok_or_else(|| AuthorityError::none("session", id))?;
+                    let change = end(&changing, &session, false).await?;
+                    let ended = u64::from(change.is_some());
+                    (change, ended)
+                }
+            };
+            Ok(match change {
+                Some(change) => changing.done(change, Personal::new(), ended),
+                None => changing.unchanged(ended),
             })
-            .await
+        })
+        .await
     }
 }
 

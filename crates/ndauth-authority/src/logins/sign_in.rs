@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::sessions::{Visitor, draw_for};
 use super::throttle::{Tried, network};
 use crate::access::{Operation, Whose};
-use crate::change::{Changed, Done, Uncalled};
+use crate::change::{Changed, Done, Uncalled, change, change_uncalled};
 use crate::reading::account;
 use crate::{AuthorityError, Credential, LoginWing};
 
@@ -68,7 +68,7 @@ impl LoginWing<'_> {
         }
         self.0.throttle.take(&[Tried::Login(id)], now)?;
         let hashed = &hashed;
-        let signed_in = self.0.change_uncalled(Operation::SignIn, |uncalled| async move {
+        let signed_in = change_uncalled(self.0, Operation::SignIn, |uncalled| async move {
             let account = uncalled.account(id).await?.ok_or(AuthorityError::SignInRefused)?;
             // Another password was set while this one was looked at.
             if uncalled.find_password(id).await? != *hashed {
@@ -90,7 +90,7 @@ impl LoginWing<'_> {
         let known = read.find_identity(identity).await?.ok_or(AuthorityError::SignInRefused)?;
         self.0.throttle.take(&[Tried::Login(known)], read.now())?;
         drop(read);
-        let signed_in = self.0.change_uncalled(Operation::SignIn, |uncalled| async move {
+        let signed_in = change_uncalled(self.0, Operation::SignIn, |uncalled| async move {
             let known = uncalled.find_identity(identity).await?.ok_or(AuthorityError::SignInRefused)?;
             let account = uncalled.account(known).await?.ok_or(AuthorityError::SignInRefused)?;
             self.begin_in_browser(uncalled, account, visitor).await
@@ -105,19 +105,16 @@ impl LoginWing<'_> {
         handle: &Handle,
         identity: &Identity,
     ) -> Result<Changed<()>, AuthorityError> {
-        self.0
-            .change(credential, Operation::IdentifyAccount, &Whose::Anyone, |changing| async move {
-                let account = account(&changing, handle).await?.id;
-                let name = || format!("{} of {}", identity.subject, identity.issuer);
-                let inserted = changing.insert_identity(account, identity).await?;
-                inserted.map_err(|_| AuthorityError::taken("an account of", name()))?;
-                let personal = Personal::from([
-                    ("issuer", identity.issuer.clone()),
-                    ("subject", identity.subject.clone()),
-                ]);
-                Ok(changing.done(Change::AccountIdentified { account }, personal, ()))
-            })
-            .await
+        change(self.0, credential, Operation::IdentifyAccount, &Whose::Anyone, |changing| async move {
+            let account = account(&changing, handle).await?.id;
+            let name = || format!("{} of {}", identity.subject, identity.issuer);
+            let inserted = changing.insert_identity(account, identity).await?;
+            inserted.map_err(|_| AuthorityError::taken("an account of", name()))?;
+            let personal =
+                Personal::from([("issuer", identity.issuer.clone()), ("subject", identity.subject.clone())]);
+            Ok(changing.done(Change::AccountIdentified { account }, personal, ()))
+        })
+        .await
     }
 
     /// Begins a browser's session for an account, whose person proved who they are.

@@ -7,7 +7,7 @@ use ndauth_core::{
 use rand::rngs::SysRng;
 
 use crate::access::{Operation, Whose};
-use crate::change::{Changed, Changing};
+use crate::change::{Changed, Changing, change};
 use crate::logins::draw_for;
 use crate::reading::account;
 use crate::{AuthorityError, Credential, OperatorWing};
@@ -32,29 +32,28 @@ impl OperatorWing<'_> {
         credential: &Credential,
         new: &NewAccount,
     ) -> Result<Changed<Account>, AuthorityError> {
-        self.0
-            .change(credential, Operation::CreateAccount, &Whose::Anyone, |changing| async move {
-                if changing.find_account_by_email(&new.email).await?.is_some() {
-                    return Err(AuthorityError::taken("an account with the address", &new.email));
-                }
-                let account = Account {
-                    id: AccountId::new(changing.now(), &mut SysRng)?,
-                    handle: new.handle.clone(),
-                    email: new.email.clone(),
-                    name: new.name.clone(),
-                    operator: new.operator,
-                    created_at: changing.now(),
-                    last_login_at: None,
-                    disabled_at: None,
-                    not_before: Timestamp::MIN,
-                };
-                let inserted = changing.insert_account(&account).await?;
-                inserted.map_err(|_| AuthorityError::taken("an account", &new.handle))?;
-                let personal =
-                    Personal::from([("handle", new.handle.to_string()), ("email", new.email.to_string())]);
-                Ok(changing.done(Change::AccountCreated { account: account.id }, personal, account))
-            })
-            .await
+        change(self.0, credential, Operation::CreateAccount, &Whose::Anyone, |changing| async move {
+            if changing.find_account_by_email(&new.email).await?.is_some() {
+                return Err(AuthorityError::taken("an account with the address", &new.email));
+            }
+            let account = Account {
+                id: AccountId::new(changing.now(), &mut SysRng)?,
+                handle: new.handle.clone(),
+                email: new.email.clone(),
+                name: new.name.clone(),
+                operator: new.operator,
+                created_at: changing.now(),
+                last_login_at: None,
+                disabled_at: None,
+                not_before: Timestamp::MIN,
+            };
+            let inserted = changing.insert_account(&account).await?;
+            inserted.map_err(|_| AuthorityError::taken("an account", &new.handle))?;
+            let personal =
+                Personal::from([("handle", new.handle.to_string()), ("email", new.email.to_string())]);
+            Ok(changing.done(Change::AccountCreated { account: account.id }, personal, account))
+        })
+        .await
     }
 
     /// Takes an account's power at once, and ends its sessions for good.
@@ -63,19 +62,18 @@ impl OperatorWing<'_> {
         credential: &Credential,
         handle: &Handle,
     ) -> Result<Changed<Account>, AuthorityError> {
-        self.0
-            .change(credential, Operation::DisableAccount, &Whose::Anyone, |changing| async move {
-                let (account, now) = (hold_account(&changing, handle).await?, changing.now());
-                if account.disabled_at.is_some() {
-                    return Ok(changing.unchanged(account));
-                }
-                changing.set_account_disabled(account.id, Some(now)).await?;
-                changing.end_sessions(account.id).await?;
-                let change = Change::AccountDisabled { account: account.id };
-                let account = Account { disabled_at: Some(now), ..account };
-                Ok(changing.done(change, Personal::new(), account))
-            })
-            .await
+        change(self.0, credential, Operation::DisableAccount, &Whose::Anyone, |changing| async move {
+            let (account, now) = (hold_account(&changing, handle).await?, changing.now());
+            if account.disabled_at.is_some() {
+                return Ok(changing.unchanged(account));
+            }
+            changing.set_account_disabled(account.id, Some(now)).await?;
+            changing.end_sessions(account.id).await?;
+            let change = Change::AccountDisabled { account: account.id };
+            let account = Account { disabled_at: Some(now), ..account };
+            Ok(changing.done(change, Personal::new(), account))
+        })
+        .await
     }
 
     /// Gives an account its power back: its tokens go on, its person logs in again.
@@ -84,18 +82,17 @@ impl OperatorWing<'_> {
         credential: &Credential,
         handle: &Handle,
     ) -> Result<Changed<Account>, AuthorityError> {
-        self.0
-            .change(credential, Operation::DisableAccount, &Whose::Anyone, |changing| async move {
-                let account = hold_account(&changing, handle).await?;
-                if account.disabled_at.is_none() {
-                    return Ok(changing.unchanged(account));
-                }
-                changing.set_account_disabled(account.id, None).await?;
-                let change = Change::AccountEnabled { account: account.id };
-                let account = Account { disabled_at: None, ..account };
-                Ok(changing.done(change, Personal::new(), account))
-            })
-            .await
+        change(self.0, credential, Operation::DisableAccount, &Whose::Anyone, |changing| async move {
+            let account = hold_account(&changing, handle).await?;
+            if account.disabled_at.is_none() {
+                return Ok(changing.unchanged(account));
+            }
+            changing.set_account_disabled(account.id, None).await?;
+            let change = Change::AccountEnabled { account: account.id };
+            let account = Account { disabled_at: None, ..account };
+            Ok(changing.done(change, Personal::new(), account))
+        })
+        .await
     }
 
     /// Begins a session for an account, and gives its secret: here and never again.
@@ -106,7 +103,7 @@ impl OperatorWing<'_> {
         expiry: ExpiryChoice,
     ) -> Result<Secret, AuthorityError> {
         let issued =
-            self.0.change(credential, Operation::IssueSession, &Whose::Anyone, |changing| async move {
+            change(self.0, credential, Operation::IssueSession, &Whose::Anyone, |changing| async move {
                 // A sign-out waits for it, or it for the sign-out.
                 let account = hold_account(&changing, handle).await?;
                 if account.disabled_at.is_some() {
@@ -144,15 +141,14 @@ impl OperatorWing<'_> {
         credential: &Credential,
         handle: &Handle,
     ) -> Result<Changed<u64>, AuthorityError> {
-        self.0
-            .change(credential, Operation::SignOut, &Whose::Anyone, |changing| async move {
-                let account = hold_account(&changing, handle).await?.id;
-                match changing.end_sessions(account).await? {
-                    0 => Ok(changing.unchanged(0)),
-                    ended => Ok(changing.done(Change::AccountSignedOut { account }, Personal::new(), ended)),
-                }
-            })
-            .await
+        change(self.0, credential, Operation::SignOut, &Whose::Anyone, |changing| async move {
+            let account = hold_account(&changing, handle).await?.id;
+            match changing.end_sessions(account).await? {
+                0 => Ok(changing.unchanged(0)),
+                ended => Ok(changing.done(Change::AccountSignedOut { account }, Personal::new(), ended)),
+            }
+        })
+        .await
     }
 }
 

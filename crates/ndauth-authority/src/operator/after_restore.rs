@@ -11,7 +11,7 @@ use ndauth_store::{Read, Seen, StoredEvent, Write};
 
 use super::replay::{Replayed, replay};
 use crate::access::{Operation, Whose};
-use crate::change::{Changing, Done};
+use crate::change::{Changing, Done, change};
 use crate::standing::unreadable;
 use crate::{AuthorityError, Credential, OperatorWing};
 
@@ -54,7 +54,7 @@ impl OperatorWing<'_> {
         credential: &Credential,
         settlement: &Settlement,
     ) -> Result<Settled, AuthorityError> {
-        let settled = self.0.change(credential, Operation::AfterRestore, &Whose::Anyone, |changing| {
+        let settled = change(self.0, credential, Operation::AfterRestore, &Whose::Anyone, |changing| {
             self.settle_copy(changing, settlement)
         });
         let settled = settled.await?.value;

@@ -10,7 +10,7 @@ use ndauth_core::{
 use ndauth_store::{Read, TokenPage};
 
 use crate::access::{Operation, Whose};
-use crate::change::Changed;
+use crate::change::{Changed, change};
 use crate::{Authority, AuthorityError, Credential, OperatorWing};
 
 /// What a new catalogue changes.
@@ -52,20 +52,19 @@ impl OperatorWing<'_> {
         credential: &Credential,
         document: &CatalogueDocument,
     ) -> Result<Changed<CatalogueApplied>, AuthorityError> {
-        self.0
-            .change(credential, Operation::ApplyCatalogue, &Whose::Anyone, |mut changing| async move {
-                // No other catalogue comes between the one that is compared with and this: it is read behind the lock.
-                changing.lock_head().await?;
-                let present = changing.catalogue().await?;
-                let applied = compare(&changing, &present, document).await?;
-                if applied.changes.is_empty() {
-                    return Ok(changing.unchanged(applied));
-                }
-                changing.set_catalogue(document).await?;
-                let change = Change::CatalogueApplied { catalogue: document.clone() };
-                Ok(changing.done(change, Personal::new(), applied))
-            })
-            .await
+        change(self.0, credential, Operation::ApplyCatalogue, &Whose::Anyone, |mut changing| async move {
+            // No other catalogue comes between the one that is compared with and this: it is read behind the lock.
+            changing.lock_head().await?;
+            let present = changing.catalogue().await?;
+            let applied = compare(&changing, &present, document).await?;
+            if applied.changes.is_empty() {
+                return Ok(changing.unchanged(applied));
+            }
+            changing.set_catalogue(document).await?;
+            let change = Change::CatalogueApplied { catalogue: document.clone() };
+            Ok(changing.done(change, Personal::new(), applied))
+        })
+        .await
     }
 }
 

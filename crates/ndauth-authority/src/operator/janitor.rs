@@ -8,6 +8,7 @@ use ndauth_core::{Actor, Change, Personal, ServiceId, SessionId, Timestamp, Toke
 use ndauth_store::FamilyKind;
 
 use crate::access::{Operation, Whose};
+use crate::change::change_uncalled;
 use crate::{AuthorityError, Credential, OperatorWing};
 
 /// What was removed.
@@ -119,7 +120,7 @@ impl OperatorWing<'_> {
         if self.0.store.read().await?.remains(kind, before, 1).await?.ids.is_empty() {
             return Ok(0);
         }
-        let removed = self.0.change_uncalled(Operation::TidyUp, |uncalled| async move {
+        let removed = change_uncalled(self.0, Operation::TidyUp, |uncalled| async move {
             if watched {
                 self.watch_clock(uncalled.now(), SinceBoot::now())?;
             }

@@ -10,7 +10,7 @@ use ndauth_store::{Family, Read, Write};
 use rand::rngs::SysRng;
 
 use crate::access::{Operation, Whose};
-use crate::change::Changed;
+use crate::change::{Changed, change};
 use crate::orgs::live_org;
 use crate::tokens::{HeldFamily, Settling, draw, end, settle, unlocked};
 use crate::{AuthorityError, Credential, OperatorWing};
@@ -43,7 +43,7 @@ impl OperatorWing<'_> {
         new: &NewService,
     ) -> Result<Secret, AuthorityError> {
         let made =
-            self.0.change(credential, Operation::CreateService, &Whose::Anyone, |changing| async move {
+            change(self.0, credential, Operation::CreateService, &Whose::Anyone, |changing| async move {
                 let orgs = match &new.orgs {
                     Orgs::All => Orgs::All,
                     Orgs::Only(slugs) => {
@@ -80,7 +80,7 @@ impl OperatorWing<'_> {
         overlap: Duration,
     ) -> Result<RotatedService, AuthorityError> {
         let rotated =
-            self.0.change(credential, Operation::RotateService, &Whose::Anyone, |changing| async move {
+            change(self.0, credential, Operation::RotateService, &Whose::Anyone, |changing| async move {
                 let held = hold_service(&changing, name).await?;
                 let records = held.secrets.iter().map(|found| &found.record);
                 let not_before = changing.installation().not_before;
@@ -103,16 +103,15 @@ impl OperatorWing<'_> {
         name: &Label,
         settling: &Settling,
     ) -> Result<Changed<()>, AuthorityError> {
-        self.0
-            .change(credential, Operation::RotateService, &Whose::Anyone, |changing| async move {
-                let held = hold_service(&changing, name).await?;
-                let settled = settle(&self.0.uses, &changing, &held, settling).await?;
-                Ok(match settled {
-                    Some((change, personal)) => changing.done(change, personal, ()),
-                    None => changing.unchanged(()),
-                })
+        change(self.0, credential, Operation::RotateService, &Whose::Anyone, |changing| async move {
+            let held = hold_service(&changing, name).await?;
+            let settled = settle(&self.0.uses, &changing, &held, settling).await?;
+            Ok(match settled {
+                Some((change, personal)) => changing.done(change, personal, ()),
+                None => changing.unchanged(()),
             })
-            .await
+        })
+        .await
     }
 
     /// Revokes a service: it can ask nothing from now on.
@@ -121,14 +120,13 @@ impl OperatorWing<'_> {
         credential: &Credential,
         name: &Label,
     ) -> Result<Changed<()>, AuthorityError> {
-        self.0
-            .change(credential, Operation::RevokeService, &Whose::Anyone, |changing| async move {
-                let service = live_service(&changing, name).await?.id;
-                changing.revoke_service(service).await?;
-                let personal = Personal::from([("name", name.to_string())]);
-                Ok(changing.done(Change::ServiceRevoked { service }, personal, ()))
-            })
-            .await
+        change(self.0, credential, Operation::RevokeService, &Whose::Anyone, |changing| async move {
+            let service = live_service(&changing, name).await?.id;
+            changing.revoke_service(service).await?;
+            let personal = Personal::from([("name", name.to_string())]);
+            Ok(changing.done(Change::ServiceRevoked { service }, personal, ()))
+        })
+        .await
     }
 }
 

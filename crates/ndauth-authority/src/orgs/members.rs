@@ -5,7 +5,7 @@ use ndauth_store::{Read, StoreError};
 
 use super::org::unfrozen;
 use crate::access::{Admitted, Operation, Whose};
-use crate::change::Changed;
+use crate::change::{Changed, change};
 use crate::reading::account;
 use crate::{AuthorityError, Caller, Credential, OrgWing};
 
@@ -56,21 +56,20 @@ impl OrgWing<'_> {
         role: Role,
     ) -> Result<Changed<MemberShown>, AuthorityError> {
         let whose = Whose::Org(slug.clone());
-        self.0
-            .change(credential, Operation::SetMember, &whose, |changing| async move {
-                let org = changing.by.org()?.id;
-                admins_change(&changing.by)?;
-                let account = account(&changing, handle).await?;
-                if role != Role::Admin {
-                    keep_an_admin(&changing, &changing.by, &account).await?;
-                }
-                changing.set_role(account.id, org, role).await?;
-                let change = Change::MemberSet { org, account: account.id, role };
-                let since = changing.now();
-                let member = MemberShown { account: account.id, handle: account.handle, role, since };
-                Ok(changing.done(change, Personal::new(), member))
-            })
-            .await
+        change(self.0, credential, Operation::SetMember, &whose, |changing| async move {
+            let org = changing.by.org()?.id;
+            admins_change(&changing.by)?;
+            let account = account(&changing, handle).await?;
+            if role != Role::Admin {
+                keep_an_admin(&changing, &changing.by, &account).await?;
+            }
+            changing.set_role(account.id, org, role).await?;
+            let change = Change::MemberSet { org, account: account.id, role };
+            let since = changing.now();
+            let member = MemberShown { account: account.id, handle: account.handle, role, since };
+            Ok(changing.done(change, Personal::new(), member))
+        })
+        .await
     }
 
     /// Takes an account out of an org.
@@ -81,20 +80,19 @@ impl OrgWing<'_> {
         handle: &Handle,
     ) -> Result<Changed<()>, AuthorityError> {
         let whose = Whose::Org(slug.clone());
-        self.0
-            .change(credential, Operation::RemoveMember, &whose, |changing| async move {
-                let org = changing.by.org()?.id;
-                let account = account(&changing, handle).await?;
-                if changing.find_role(account.id, org).await?.is_none() {
-                    return Err(AuthorityError::none("member", format!("{handle} of {slug}")));
-                }
-                admins_change(&changing.by)?;
-                keep_an_admin(&changing, &changing.by, &account).await?;
-                changing.remove_member(account.id, org).await?;
-                let change = Change::MemberRemoved { org, account: account.id };
-                Ok(changing.done(change, Personal::new(), ()))
-            })
-            .await
+        change(self.0, credential, Operation::RemoveMember, &whose, |changing| async move {
+            let org = changing.by.org()?.id;
+            let account = account(&changing, handle).await?;
+            if changing.find_role(account.id, org).await?.is_none() {
+                return Err(AuthorityError::none("member", format!("{handle} of {slug}")));
+            }
+            admins_change(&changing.by)?;
+            keep_an_admin(&changing, &changing.by, &account).await?;
+            changing.remove_member(account.id, org).await?;
+            let change = Change::MemberRemoved { org, account: account.id };
+            Ok(changing.done(change, Personal::new(), ()))
+        })
+        .await
     }
 }
 

@@ -5,7 +5,7 @@ use ndauth_store::Read;
 use rand::rngs::SysRng;
 
 use crate::access::{Operation, Whose};
-use crate::change::Changed;
+use crate::change::{Changed, change};
 use crate::reading::account;
 use crate::{AuthorityError, Caller, Credential, OrgWing};
 
@@ -34,35 +34,33 @@ pub struct OrgShown {
 impl OrgWing<'_> {
     /// Makes an org.
     pub async fn create(self, credential: &Credential, new: &NewOrg) -> Result<Changed<Org>, AuthorityError> {
-        self.0
-            .change(credential, Operation::CreateOrg, &Whose::Anyone, |changing| async move {
-                let org = Org {
-                    id: OrgId::new(changing.now(), &mut SysRng)?,
-                    slug: new.slug.clone(),
-                    name: new.name.clone(),
-                    created_at: changing.now(),
-                    deleted_at: None,
-                    not_before: Timestamp::MIN,
-                    frozen_at: None,
-                };
-                if let Some(holder) = changing.find_org_by_slug(&new.slug).await? {
-                    let what =
-                        if holder.deleted_at.is_some() { "an org that was deleted," } else { "an org" };
-                    return Err(AuthorityError::taken(what, &new.slug));
-                }
-                let admin = match (&changing.by.caller, &new.admin) {
-                    (Caller::Session { account, .. }, _) => Some(account.id),
-                    (_, Some(handle)) => Some(account(&changing, handle).await?.id),
-                    (_, None) => None,
-                };
-                changing.insert_org(&org).await?.map_err(|_| AuthorityError::taken("an org", &new.slug))?;
-                if let Some(admin) = admin {
-                    changing.set_role(admin, org.id, Role::Admin).await?;
-                }
-                let personal = Personal::from([("slug", new.slug.to_string())]);
-                Ok(changing.done(Change::OrgCreated { org: org.id, admin }, personal, org))
-            })
-            .await
+        change(self.0, credential, Operation::CreateOrg, &Whose::Anyone, |changing| async move {
+            let org = Org {
+                id: OrgId::new(changing.now(), &mut SysRng)?,
+                slug: new.slug.clone(),
+                name: new.name.clone(),
+                created_at: changing.now(),
+                deleted_at: None,
+                not_before: Timestamp::MIN,
+                frozen_at: None,
+            };
+            if let Some(holder) = changing.find_org_by_slug(&new.slug).await? {
+                let what = if holder.deleted_at.is_some() { "an org that was deleted," } else { "an org" };
+                return Err(AuthorityError::taken(what, &new.slug));
+            }
+            let admin = match (&changing.by.caller, &new.admin) {
+                (Caller::Session { account, .. }, _) => Some(account.id),
+                (_, Some(handle)) => Some(account(&changing, handle).await?.id),
+                (_, None) => None,
+            };
+            changing.insert_org(&org).await?.map_err(|_| AuthorityError::taken("an org", &new.slug))?;
+            if let Some(admin) = admin {
+                changing.set_role(admin, org.id, Role::Admin).await?;
+            }
+            let personal = Personal::from([("slug", new.slug.to_string())]);
+            Ok(changing.done(Change::OrgCreated { org: org.id, admin }, personal, org))
+        })
+        .await
     }
 
     /// Deletes an org: no token has power in it from now on, and its slug is never given out again.
@@ -72,14 +70,13 @@ impl OrgWing<'_> {
         slug: &OrgSlug,
     ) -> Result<Changed<()>, AuthorityError> {
         let whose = Whose::Org(slug.clone());
-        self.0
-            .change(credential, Operation::DeleteOrg, &whose, |changing| async move {
-                let org = changing.by.org()?.id;
-                changing.delete_org(org).await?;
-                let personal = Personal::from([("slug", slug.to_string())]);
-                Ok(changing.done(Change::OrgDeleted { org }, personal, ()))
-            })
-            .await
+        change(self.0, credential, Operation::DeleteOrg, &whose, |changing| async move {
+            let org = changing.by.org()?.id;
+            changing.delete_org(org).await?;
+            let personal = Personal::from([("slug", slug.to_string())]);
+            Ok(changing.done(Change::OrgDeleted { org }, personal, ()))
+        })
+        .await
     }
 
     /// Shows an org to whoever has a part in it.
@@ -97,17 +94,16 @@ impl OrgWing<'_> {
         slug: &OrgSlug,
     ) -> Result<Changed<Org>, AuthorityError> {
         let whose = Whose::Org(slug.clone());
-        self.0
-            .change(credential, Operation::FreezeOrg, &whose, |changing| async move {
-                let (org, now) = (changing.by.org()?.clone(), changing.now());
-                if org.frozen_at.is_some() {
-                    return Ok(changing.unchanged(org));
-                }
-                changing.set_frozen(org.id, Some(now)).await?;
-                let change = Change::OrgFrozen { org: org.id };
-                Ok(changing.done(change, Personal::new(), Org { frozen_at: Some(now), ..org }))
-            })
-            .await
+        change(self.0, credential, Operation::FreezeOrg, &whose, |changing| async move {
+            let (org, now) = (changing.by.org()?.clone(), changing.now());
+            if org.frozen_at.is_some() {
+                return Ok(changing.unchanged(org));
+            }
+            changing.set_frozen(org.id, Some(now)).await?;
+            let change = Change::OrgFrozen { org: org.id };
+            Ok(changing.done(change, Personal::new(), Org { frozen_at: Some(now), ..org }))
+        })
+        .await
     }
 
     /// Ends the freeze of an org.
@@ -117,17 +113,16 @@ impl OrgWing<'_> {
         slug: &OrgSlug,
     ) -> Result<Changed<Org>, AuthorityError> {
         let whose = Whose::Org(slug.clone());
-        self.0
-            .change(credential, Operation::UnfreezeOrg, &whose, |changing| async move {
-                let org = changing.by.org()?.clone();
-                if org.frozen_at.is_none() {
-                    return Ok(changing.unchanged(org));
-                }
-                changing.set_frozen(org.id, None).await?;
-                let change = Change::OrgUnfrozen { org: org.id };
-                Ok(changing.done(change, Personal::new(), Org { frozen_at: None, ..org }))
-            })
-            .await
+        change(self.0, credential, Operation::UnfreezeOrg, &whose, |changing| async move {
+            let org = changing.by.org()?.clone();
+            if org.frozen_at.is_none() {
+                return Ok(changing.unchanged(org));
+            }
+            changing.set_frozen(org.id, None).await?;
+            let change = Change::OrgUnfrozen { org: org.id };
+            Ok(changing.done(change, Personal::new(), Org { frozen_at: None, ..org }))
+        })
+        .await
     }
 }
 

@@ -7,7 +7,7 @@ use ndauth_store::Read;
 
 use super::impact::Impact;
 use crate::access::{Operation, Whose};
-use crate::change::Changed;
+use crate::change::{Changed, change};
 use crate::{AuthorityError, Credential, OrgWing};
 
 /// The policies of an org, as of an instant.
@@ -85,7 +85,7 @@ impl OrgWing<'_> {
         // Its impact is told as of just before, and not while everyone waits for the lock.
         let PolicySet { impact, .. } = self.try_policy(credential, slug, new).await?.value;
         let whose = Whose::Org(slug.clone());
-        let set = self.0.change(credential, Operation::SetOrgPolicy, &whose, |changing| async move {
+        let set = change(self.0, credential, Operation::SetOrgPolicy, &whose, |changing| async move {
             let org = changing.by.org()?.id;
             let takes_hold_at = takes_hold(&changing, new)?;
             let before = changing.find_policies(org).await?.count();

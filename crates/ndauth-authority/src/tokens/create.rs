@@ -12,7 +12,7 @@ use rand::rngs::SysRng;
 
 use crate::access::held::{Held, Judging, OwnerName, TokenQuestion, ground};
 use crate::access::{Admitted, Operation, Whose};
-use crate::change::{Changed, Changing, Done};
+use crate::change::{Changed, Changing, Done, change};
 use crate::error::MAX_LIVE_TOKENS;
 use crate::orgs::unfrozen;
 use crate::{AuthorityError, Caller, Credential, TokenWing};
@@ -59,20 +59,19 @@ impl TokenWing<'_> {
         whose: &Whose,
         new: &NewToken,
     ) -> Result<Changed<Minted>, AuthorityError> {
-        self.0
-            .change(credential, Operation::CreateToken, whose, |changing| async move {
-                // The owner is held: no other change counts or names its tokens, disables it or freezes it.
-                let owner = owner_name(&changing.by)?;
-                let planned = self.plan(&changing, owner, new).await?;
-                if let Caller::Session { session, .. } = &changing.by.caller
-                    && planned.0.token.lifetime == Lifetime::Endless
-                    && !is_recent(session.proved_at, changing.now())
-                {
-                    return Err(AuthorityError::LoginNotRecent { to: "make a token that never expires" });
-                }
-                self.mint(changing, planned).await
-            })
-            .await
+        change(self.0, credential, Operation::CreateToken, whose, |changing| async move {
+            // The owner is held: no other change counts or names its tokens, disables it or freezes it.
+            let owner = owner_name(&changing.by)?;
+            let planned = self.plan(&changing, owner, new).await?;
+            if let Caller::Session { session, .. } = &changing.by.caller
+                && planned.0.token.lifetime == Lifetime::Endless
+                && !is_recent(session.proved_at, changing.now())
+            {
+                return Err(AuthorityError::LoginNotRecent { to: "make a token that never expires" });
+            }
+            self.mint(changing, planned).await
+        })
+        .await
     }
 
     /// A token as it would be made now, and a secret for it. Refuses what cannot be made.

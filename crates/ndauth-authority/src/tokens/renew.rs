@@ -8,7 +8,7 @@ use super::rotate::Counting;
 use super::secrets::end;
 use super::which::Which;
 use crate::access::{Operation, Whose};
-use crate::change::Changed;
+use crate::change::{Changed, change};
 use crate::{AuthorityError, Credential, TokenWing};
 
 impl TokenWing<'_> {
@@ -20,30 +20,28 @@ impl TokenWing<'_> {
         which: &Which,
         minimum: Option<Duration>,
     ) -> Result<Changed<TokenView>, AuthorityError> {
-        self.0
-            .change(credential, Operation::RenewToken, whose, |changing| async move {
-                let view = self.living(&changing, whose, which).await?;
-                let now = changing.now();
-                if minimum.is_some_and(|minimum| Lifetime::For(minimum).expiry(now) <= view.token.expires_at)
-                {
-                    return Ok(changing.unchanged(view));
-                }
-                let mut records = view.secrets.iter().map(|secret| &secret.record);
-                if let Some(pending) = records.find(|record| record.state(now) == SecretState::Pending) {
-                    let (name, until) = (view.token.name.to_string(), end(pending, now));
-                    return Err(AuthorityError::RotationPending { name, until });
-                }
-                let admitted = self.admitted(&changing, &view, Counting::Admitting).await?;
-                let longest = admitted.map_or(Lifetime::Endless, |(_, longest)| longest);
-                let minted_at = view.shown(now).record.minted_at;
-                let expires_at =
-                    view.token.renewed_expiry(minted_at, longest).map_err(AuthorityError::NotRenewable)?;
-                changing.set_token_end(view.token.id, expires_at).await?;
-                let change = Change::TokenRenewed { token: view.token.id, expires_at };
-                let personal = Personal::from([("name", view.token.name.to_string())]);
-                let view = TokenView { token: Token { expires_at, ..view.token }, ..view };
-                Ok(changing.done(change, personal, view))
-            })
-            .await
+        change(self.0, credential, Operation::RenewToken, whose, |changing| async move {
+            let view = self.living(&changing, whose, which).await?;
+            let now = changing.now();
+            if minimum.is_some_and(|minimum| Lifetime::For(minimum).expiry(now) <= view.token.expires_at) {
+                return Ok(changing.unchanged(view));
+            }
+            let mut records = view.secrets.iter().map(|secret| &secret.record);
+            if let Some(pending) = records.find(|record| record.state(now) == SecretState::Pending) {
+                let (name, until) = (view.token.name.to_string(), end(pending, now));
+                return Err(AuthorityError::RotationPending { name, until });
+            }
+            let admitted = self.admitted(&changing, &view, Counting::Admitting).await?;
+            let longest = admitted.map_or(Lifetime::Endless, |(_, longest)| longest);
+            let minted_at = view.shown(now).record.minted_at;
+            let expires_at =
+                view.token.renewed_expiry(minted_at, longest).map_err(AuthorityError::NotRenewable)?;
+            changing.set_token_end(view.token.id, expires_at).await?;
+            let change = Change::TokenRenewed { token: view.token.id, expires_at };
+            let personal = Personal::from([("name", view.token.name.to_string())]);
+            let view = TokenView { token: Token { expires_at, ..view.token }, ..view };
+            Ok(changing.done(change, personal, view))
+        })
+        .await
     }
 }

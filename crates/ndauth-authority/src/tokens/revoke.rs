@@ -4,7 +4,7 @@ use ndauth_core::{Change, Description, Personal, RevocationReason, Token, TokenV
 
 use super::which::Which;
 use crate::access::{Operation, Whose};
-use crate::change::Changed;
+use crate::change::{Changed, change};
 use crate::{AuthorityError, Caller, Credential, TokenWing};
 
 /// Why a token is revoked.
@@ -37,21 +37,20 @@ impl TokenWing<'_> {
         which: &Which,
         description: Option<&Option<Description>>,
     ) -> Result<Changed<TokenView>, AuthorityError> {
-        self.0
-            .change(credential, Operation::UpdateToken, whose, |changing| async move {
-                let token = self.hold(&changing, whose, which).await?;
-                let description = description.unwrap_or(&token.description).clone();
-                let (id, same) = (token.id, token.description == description);
-                let view = self.view(&changing, &changing.by, Token { description, ..token }).await?;
-                if same {
-                    return Ok(changing.unchanged(view));
-                }
-                changing.set_description(id, view.token.description.as_ref()).await?;
-                let text = view.token.description.as_ref().map(Description::to_string).unwrap_or_default();
-                let personal = Personal::from([("name", view.token.name.to_string()), (DESCRIPTION, text)]);
-                Ok(changing.done(Change::TokenUpdated { token: id }, personal, view))
-            })
-            .await
+        change(self.0, credential, Operation::UpdateToken, whose, |changing| async move {
+            let token = self.hold(&changing, whose, which).await?;
+            let description = description.unwrap_or(&token.description).clone();
+            let (id, same) = (token.id, token.description == description);
+            let view = self.view(&changing, &changing.by, Token { description, ..token }).await?;
+            if same {
+                return Ok(changing.unchanged(view));
+            }
+            changing.set_description(id, view.token.description.as_ref()).await?;
+            let text = view.token.description.as_ref().map(Description::to_string).unwrap_or_default();
+            let personal = Personal::from([("name", view.token.name.to_string()), (DESCRIPTION, text)]);
+            Ok(changing.done(Change::TokenUpdated { token: id }, personal, view))
+        })
+        .await
     }
 
     /// Revokes a token of the caller's, of an org, or anybody's for the operator. One that is revoked stays as it is.
@@ -62,25 +61,24 @@ impl TokenWing<'_> {
         which: &Which,
         why: &Revoking,
     ) -> Result<Changed<TokenView>, AuthorityError> {
-        self.0
-            .change(credential, Operation::RevokeToken, whose, |changing| async move {
-                let token = self.hold(&changing, whose, which).await?;
-                let (id, now) = (token.id, changing.now());
-                let reason = match &changing.by.caller {
-                    Caller::Token { .. } => RevocationReason::Possession,
-                    Caller::Session { .. } | Caller::Console | Caller::Service { .. } => why.reason,
-                };
-                let actor = changing.by.caller.actor();
-                let revoked = changing.revoke_token(id, &actor, reason, why.note.as_ref()).await?;
-                let revoked_at = if revoked { Some(now) } else { token.revoked_at };
-                let view = self.view(&changing, &changing.by, Token { revoked_at, ..token }).await?;
-                if !revoked {
-                    return Ok(changing.unchanged(view));
-                }
-                let mut personal = Personal::from([("name", view.token.name.to_string())]);
-                personal.extend(why.note.as_ref().map(|note| (NOTE, note.to_string())));
-                Ok(changing.done(Change::TokenRevoked { token: id, reason }, personal, view))
-            })
-            .await
+        change(self.0, credential, Operation::RevokeToken, whose, |changing| async move {
+            let token = self.hold(&changing, whose, which).await?;
+            let (id, now) = (token.id, changing.now());
+            let reason = match &changing.by.caller {
+                Caller::Token { .. } => RevocationReason::Possession,
+                Caller::Session { .. } | Caller::Console | Caller::Service { .. } => why.reason,
+            };
+            let actor = changing.by.caller.actor();
+            let revoked = changing.revoke_token(id, &actor, reason, why.note.as_ref()).await?;
+            let revoked_at = if revoked { Some(now) } else { token.revoked_at };
+            let view = self.view(&changing, &changing.by, Token { revoked_at, ..token }).await?;
+            if !revoked {
+                return Ok(changing.unchanged(view));
+            }
+            let mut personal = Personal::from([("name", view.token.name.to_string())]);
+            personal.extend(why.note.as_ref().map(|note| (NOTE, note.to_string())));
+            Ok(changing.done(Change::TokenRevoked { token: id, reason }, personal, view))
+        })
+        .await
     }
 }

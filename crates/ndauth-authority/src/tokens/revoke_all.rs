@@ -6,7 +6,7 @@ use ndauth_core::{Change, Owner, Personal, RevocationReason, Timestamp, TokenVie
 use ndauth_store::{Read, TokenPage};
 
 use crate::access::{Admitted, Operation, Whose};
-use crate::change::Changed;
+use crate::change::{Changed, change};
 use crate::reading::account;
 use crate::{AuthorityError, Credential, TokenWing};
 
@@ -82,7 +82,7 @@ impl TokenWing<'_> {
     ) -> Result<Changed<RevokedAll>, AuthorityError> {
         // It is told as of just before, and not while everyone waits for the lock.
         let preview = self.preview_revoke_all(credential, whose, before).await?;
-        let revoked = self.0.change(credential, Operation::RevokeAllTokens, whose, |changing| async move {
+        let revoked = change(self.0, credential, Operation::RevokeAllTokens, whose, |changing| async move {
             let not_before = past(before, changing.now())?;
             let owner = owner_of(&changing, &changing.by, whose).await?;
             let actor = changing.by.caller.actor();

@@ -12,7 +12,7 @@ use ndauth_store::Read;
 use super::secrets::{HeldFamily, Settling, draw, end, settle, unlocked};
 use super::which::{Which, no_token};
 use crate::access::{Operation, Whose};
-use crate::change::{Changed, Changing};
+use crate::change::{Changed, Changing, change};
 use crate::orgs::unfrozen;
 use crate::{AuthorityError, Credential, TokenWing};
 
@@ -49,27 +49,25 @@ impl TokenWing<'_> {
         if overlap > MAX_LIFETIME {
             return Err(AuthorityError::invalid("overlap", "at most 365 days"));
         }
-        self.0
-            .change(credential, Operation::RotateToken, whose, |changing| async move {
-                let view = self.living(&changing, whose, which).await?;
-                let (token, now) = (&view.token, changing.now());
-                let records = view.secrets.iter().map(|secret| &secret.record);
-                unlocked(may_rotate(records, view.not_before, now), token.name.as_str())?;
-                let expires_at = self.rotated_end(&changing, &view, expiry).await?;
-                let kind = match token.owner {
-                    Owner::Account(_) => SecretKind::Personal,
-                    Owner::Org(_) => SecretKind::Org,
-                };
-                let family = Lineage::Token(token.id);
-                let (secret, record) =
-                    draw(&changing, kind, family, &Succession { overlap, expires_at }).await?;
-                let personal = Personal::from([("name", token.name.to_string())]);
-                let view = self.view(&changing, &changing.by, view.token).await?;
-                let change = Change::SecretMinted { family, secret: record.id };
-                let pending_until = end(&record, now);
-                Ok(changing.done(change, personal, Rotated { view, secret, pending_until }))
-            })
-            .await
+        change(self.0, credential, Operation::RotateToken, whose, |changing| async move {
+            let view = self.living(&changing, whose, which).await?;
+            let (token, now) = (&view.token, changing.now());
+            let records = view.secrets.iter().map(|secret| &secret.record);
+            unlocked(may_rotate(records, view.not_before, now), token.name.as_str())?;
+            let expires_at = self.rotated_end(&changing, &view, expiry).await?;
+            let kind = match token.owner {
+                Owner::Account(_) => SecretKind::Personal,
+                Owner::Org(_) => SecretKind::Org,
+            };
+            let family = Lineage::Token(token.id);
+            let (secret, record) = draw(&changing, kind, family, &Succession { overlap, expires_at }).await?;
+            let personal = Personal::from([("name", token.name.to_string())]);
+            let view = self.view(&changing, &changing.by, view.token).await?;
+            let change = Change::SecretMinted { family, secret: record.id };
+            let pending_until = end(&record, now);
+            Ok(changing.done(change, personal, Rotated { view, secret, pending_until }))
+        })
+        .await
     }
 
     /// Lets the new secret take over. One that did already, by its first use, may be named by its prefix.
@@ -114,34 +112,32 @@ impl TokenWing<'_> {
         which: &Which,
         settling: &Settling,
     ) -> Result<Changed<TokenView>, AuthorityError> {
-        self.0
-            .change(credential, operation, whose, |changing| async move {
-                let token = self.hold(&changing, whose, which).await?;
-                let id = token.id;
-                let held =
-                    HeldFamily::hold(&changing, Lineage::Token(id)).await?.ok_or_else(|| no_token(&id))?;
-                // A token confirms the secret that it presents, and no other.
-                let presented = changing.by.presented().map(|held| held.record.prefix);
-                let settling = match (settling, presented) {
-                    (Settling::Confirm(prefix), Some(own)) => {
-                        let pending = held.in_state(SecretState::Pending, changing.now());
-                        let meant = prefix.or(pending.map(|found| found.record.prefix));
-                        if meant.is_some_and(|meant| meant != own) {
-                            return Err(changing.by.session_required());
-                        }
-                        &Settling::Confirm(Some(own))
+        change(self.0, credential, operation, whose, |changing| async move {
+            let token = self.hold(&changing, whose, which).await?;
+            let id = token.id;
+            let held = HeldFamily::hold(&changing, Lineage::Token(id)).await?.ok_or_else(|| no_token(&id))?;
+            // A token confirms the secret that it presents, and no other.
+            let presented = changing.by.presented().map(|held| held.record.prefix);
+            let settling = match (settling, presented) {
+                (Settling::Confirm(prefix), Some(own)) => {
+                    let pending = held.in_state(SecretState::Pending, changing.now());
+                    let meant = prefix.or(pending.map(|found| found.record.prefix));
+                    if meant.is_some_and(|meant| meant != own) {
+                        return Err(changing.by.session_required());
                     }
-                    (settling, _) => settling,
-                };
-                let settled = settle(&self.0.uses, &changing, &held, settling).await?;
-                let token = changing.find_token(id).await?.ok_or_else(|| no_token(&id))?;
-                let view = self.view(&changing, &changing.by, token).await?;
-                Ok(match settled {
-                    Some((change, personal)) => changing.done(change, personal, view),
-                    None => changing.unchanged(view),
-                })
+                    &Settling::Confirm(Some(own))
+                }
+                (settling, _) => settling,
+            };
+            let settled = settle(&self.0.uses, &changing, &held, settling).await?;
+            let token = changing.find_token(id).await?.ok_or_else(|| no_token(&id))?;
+            let view = self.view(&changing, &changing.by, token).await?;
+            Ok(match settled {
+                Some((change, personal)) => changing.done(change, personal, view),
+                None => changing.unchanged(view),
             })
-            .await
+        })
+        .await
     }
 
     /// When a token ends once a new secret of it takes over.

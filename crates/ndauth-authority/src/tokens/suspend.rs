@@ -5,7 +5,7 @@ use ndauth_store::Read;
 
 use super::which::{Which, no_token};
 use crate::access::{Kind, Operation, Whose};
-use crate::change::{Changed, Changing, Done};
+use crate::change::{Changed, Changing, Done, change};
 use crate::{AuthorityError, Credential, TokenWing};
 
 impl TokenWing<'_> {
@@ -16,13 +16,12 @@ impl TokenWing<'_> {
         whose: &Whose,
         which: &Which,
     ) -> Result<Changed<TokenView>, AuthorityError> {
-        self.0
-            .change(credential, Operation::SuspendToken, whose, |changing| async move {
-                let token = self.hold(&changing, whose, which).await?;
-                let level = level(&changing);
-                self.suspend_at(changing, token, level).await
-            })
-            .await
+        change(self.0, credential, Operation::SuspendToken, whose, |changing| async move {
+            let token = self.hold(&changing, whose, which).await?;
+            let level = level(&changing);
+            self.suspend_at(changing, token, level).await
+        })
+        .await
     }
 
     /// Resumes a token of the caller's, of an org, or anybody's for the operator.
@@ -32,13 +31,12 @@ impl TokenWing<'_> {
         whose: &Whose,
         which: &Which,
     ) -> Result<Changed<TokenView>, AuthorityError> {
-        self.0
-            .change(credential, Operation::ResumeToken, whose, |changing| async move {
-                let token = self.hold(&changing, whose, which).await?;
-                let level = level(&changing);
-                self.resume_at(changing, token, level).await
-            })
-            .await
+        change(self.0, credential, Operation::ResumeToken, whose, |changing| async move {
+            let token = self.hold(&changing, whose, which).await?;
+            let level = level(&changing);
+            self.resume_at(changing, token, level).await
+        })
+        .await
     }
 
     /// Suspends in an org a personal token that may have power there.
@@ -50,7 +48,7 @@ impl TokenWing<'_> {
     ) -> Result<Changed<TokenView>, AuthorityError> {
         let whose = Whose::Org(slug.clone());
         let suspended =
-            self.0.change(credential, Operation::SuspendPersonalToken, &whose, |changing| async move {
+            change(self.0, credential, Operation::SuspendPersonalToken, &whose, |changing| async move {
                 let (token, level) = personal_token(&changing, id).await?;
                 self.suspend_at(changing, token, level).await
             });
@@ -66,7 +64,7 @@ impl TokenWing<'_> {
     ) -> Result<Changed<TokenView>, AuthorityError> {
         let whose = Whose::Org(slug.clone());
         let resumed =
-            self.0.change(credential, Operation::ResumePersonalToken, &whose, |changing| async move {
+            change(self.0, credential, Operation::ResumePersonalToken, &whose, |changing| async move {
                 let (token, level) = personal_token(&changing, id).await?;
                 self.resume_at(changing, token, level).await
             });

@@ -8,7 +8,7 @@ use ndauth_store::Use;
 
 use super::mirror::effects::{Effect, Effects};
 use crate::access::Operation;
-use crate::change::{Done, Uncalled};
+use crate::change::{Done, Uncalled, change_uncalled};
 use crate::observations::follow_ups::{DAY, FollowUp, What};
 use crate::tokens::{HeldFamily, level_in};
 use crate::{AuthorityError, ValidationWing};
@@ -54,7 +54,7 @@ impl ValidationWing<'_> {
     /// Does all follow-ups. Those that cannot be done now wait.
     pub async fn follow_up(self) -> Result<(), AuthorityError> {
         while let Some(next) = self.0.follow_ups.take() {
-            let done = self.0.change_uncalled(Operation::ValidateToken, |uncalled| async move {
+            let done = change_uncalled(self.0, Operation::ValidateToken, |uncalled| async move {
                 match next.what {
                     What::Used => confirm_used(uncalled, &next).await,
                     What::Reused => self.record_reuse(uncalled, &next).await,
