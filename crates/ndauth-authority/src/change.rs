@@ -98,6 +98,11 @@ impl Changing {
         Done { write: self.write, end: End::Event(actor, change, personal), value }
     }
 
+    /// Ends it with the event that tells of it, and with the name of what was changed.
+    pub(crate) fn done_to<T>(self, name: String, change: Change, value: T) -> Done<T> {
+        self.done(change, Personal::from([("name", name)]), value)
+    }
+
     /// Ends it, for it was so before.
     pub(crate) fn unchanged<T>(self, value: T) -> Done<T> {
         Done { write: self.write, end: End::Before, value }

@@ -160,18 +160,17 @@ impl Authority {
         }
         let now = seen_now(&read).await?;
         let seen = kept.into_iter().chain(own).chain(mirrored).max_by_key(|seen| seen.head.sequence);
-        let mut settled = false;
-        let mut rewound = None;
-        if let Some(Seen { head, at }) = seen
-            && read.event_hash(head.sequence).await? != Some(head.hash)
-        {
-            settled = read.installation().settled_at.is_some_and(|settled| settled > at);
-            rewound = (!settled).then(|| Rewound {
-                seen: head.sequence,
-                found: now.head.sequence,
-                witness: witness.as_ref().map(|witness| witness.path().to_owned()),
-            });
-        }
+        let forgotten = match seen {
+            Some(seen) if read.event_hash(seen.head.sequence).await? != Some(seen.head.hash) => Some(seen),
+            _ => None,
+        };
+        let settled_at = read.installation().settled_at;
+        let settled = forgotten.is_some_and(|seen| settled_at.is_some_and(|settled| settled > seen.at));
+        let rewound = forgotten.filter(|_| !settled).map(|seen| Rewound {
+            seen: seen.head.sequence,
+            found: now.head.sequence,
+            witness: witness.as_ref().map(|witness| witness.path().to_owned()),
+        });
         if rewound.is_none() && read.installation().restored_at.is_none() {
             if settled {
                 *self.standing.mirrored() = None;

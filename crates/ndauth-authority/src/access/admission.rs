@@ -1,14 +1,16 @@
 //! Admission: the rule of the access table, held against a caller and what it asks about.
 
+use std::net::IpAddr;
+
 use ndauth_core::{
-    Account, Class, Effective, Org, OrgSlug, Owner, Requirement, Role, Scope, SecretState, Session, Token,
-    TokenId, Viewer, is_recent,
+    Account, Class, Effective, Org, OrgSlug, Owner, Requirement, Role, Scope, Session, Token, TokenId,
+    Viewer, is_recent,
 };
 use ndauth_store::Read;
 
 use super::caller::Caller;
-use super::held::{Held, Judging, ground};
-use super::table::{Holding, Kind, Operation, Rule};
+use super::held::{Ground, Held, Judging, ground};
+use super::table::{Kind, Operation, Rule};
 use crate::AuthorityError;
 
 /// A caller that was admitted to an operation, and how far it reaches.
@@ -202,13 +204,7 @@ fn reach(
         (Rule::SelfRotating(holding), Caller::Token { held, from }) => {
             // A secret used outside its networks is treated as stolen.
             judging.account(held, *from, None)?;
-            let fits = matches!(
-                (holding, held.record.state(judging.now)),
-                (_, SecretState::Current)
-                    | (Holding::New, SecretState::Pending)
-                    | (Holding::Confirmed, SecretState::Retiring)
-            );
-            if fits {
+            if holding.fits(held.record.state(judging.now)) {
                 Ok(Reach::Itself(held.token.id))
             } else {
                 session_required("a secret that is not in force")
@@ -256,27 +252,36 @@ async fn in_org(
             }
             Ok((org, role))
         }
-        (rule @ (Rule::Power | Rule::Granted(_)), Caller::Token { held, from }) => {
-            let ground = ground(read, &held.owner, slug).await?.ok_or_else(unknown)?;
-            if !ground.is_known_to(&held.owner) || ground.org.deleted_at.is_some() {
-                return Err(unknown());
-            }
-            let requirement = match rule {
-                Rule::Granted(permission) => Requirement::Access {
-                    org: slug.clone(),
-                    access: Scope::Ro,
-                    permission: Some(permission.parse().expect("the table holds permissions")),
-                },
-                _ => Requirement::Survey { org: slug.clone() },
-            };
-            let role = match judging.decide(held, Some(&ground), &requirement, *from)? {
-                Effective::Access { role, .. } => role,
-                Effective::Identity => Role::Ro,
-            };
-            Ok((ground.org, role))
+        (Rule::Power, Caller::Token { held, from }) => {
+            let survey = Requirement::Survey { org: slug.clone() };
+            power_in(read, held, *from, slug, &survey, judging).await?.ok_or_else(unknown)
+        }
+        (Rule::Granted(permission), Caller::Token { held, from }) => {
+            let permission = Some(permission.parse().expect("the table holds permissions"));
+            let access = Requirement::Access { org: slug.clone(), access: Scope::Ro, permission };
+            power_in(read, held, *from, slug, &access, judging).await?.ok_or_else(unknown)
         }
         (Rule::Yes, Caller::Console) => Ok((org().await?, Role::Admin)),
         (Rule::Login, _) => Err(AuthorityError::session_required(caller.kind(), operation, Kind::Org)),
         _ => Err(AuthorityError::not_permitted(caller.kind(), operation, Kind::Org)),
     }
+}
+
+/// The org, and the role by which a token meets a requirement there. None where its owner has no part in the org.
+async fn power_in(
+    read: &Read,
+    held: &Held,
+    from: Option<IpAddr>,
+    slug: &OrgSlug,
+    requirement: &Requirement,
+    judging: Judging<'_>,
+) -> Result<Option<(Org, Role)>, AuthorityError> {
+    let ground = ground(read, &held.owner, slug).await?;
+    let known = |ground: &Ground| ground.is_known_to(&held.owner) && ground.org.deleted_at.is_none();
+    let Some(ground) = ground.filter(known) else { return Ok(None) };
+    let role = match judging.decide(held, Some(&ground), requirement, from)? {
+        Effective::Access { role, .. } => role,
+        Effective::Identity => Role::Ro,
+    };
+    Ok(Some((ground.org, role)))
 }

@@ -1,6 +1,6 @@
 //! The access table: which kind of caller may call what, about whose things. What has no row is refused.
 
-use ndauth_core::Role;
+use ndauth_core::{Role, SecretState};
 
 /// Whose things an operation is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,6 +51,18 @@ pub enum Holding {
     New,
     /// One that was confirmed: the one in force, or the one that retires.
     Confirmed,
+}
+
+impl Holding {
+    /// True where a secret in this state is one of those.
+    pub(crate) fn fits(self, state: SecretState) -> bool {
+        match state {
+            SecretState::Current => true,
+            SecretState::Pending => self == Holding::New,
+            SecretState::Retiring => self == Holding::Confirmed,
+            SecretState::Retired(_) | SecretState::Expired(_) => false,
+        }
+    }
 }
 
 /// An operation's effect, and the databases on which it is allowed.

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use ndauth_core::{
-    Account, Actor, Challenge, DisplayName, Expiry, OneTime, Personal, Secret, SecretKind, SessionId,
-    Timestamp,
+    Account, Actor, Challenge, DisplayName, Expiry, OneTime, Personal, Secret, SecretKind, Session,
+    SessionId, Timestamp,
 };
 use ndauth_store::{Family, FoundSecret, Ticket, TicketKind, Write};
 use rand::rngs::SysRng;
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::sessions::{Granted, Visit, Visitor, end};
 use super::throttle::Tried;
 use crate::access::Operation;
-use crate::change::{ChangeError, change_uncalled};
+use crate::change::{ChangeError, Done, Uncalled, change_uncalled};
 use crate::{AuthorityError, LoginWing};
 
 /// What a client asks a person's browser for.
@@ -154,15 +154,7 @@ impl LoginWing<'_> {
         let details: &Code = &read_details(&ticket)?;
         let now = read.now();
         drop(read);
-        let challenge = details.challenge.parse::<Challenge>().ok();
-        if details.redirect_uri != redirect_uri {
-            return Err(GrantError::InvalidGrant(
-                "the redirect URI is not the one the code was asked for with",
-            ));
-        }
-        if Challenge::of(verifier).is_none_or(|proof| Some(proof) != challenge) {
-            return Err(GrantError::InvalidGrant("the verifier does not fit the challenge"));
-        }
+        details.prove(redirect_uri, verifier)?;
         let account = ticket.account.ok_or(UNKNOWN_CODE)?;
         if ticket.used_at.is_none() {
             self.0.throttle.take(&[Tried::Login(account)], now)?;
@@ -172,15 +164,7 @@ impl LoginWing<'_> {
             // As it is now that nobody else redeems it.
             let ticket = uncalled.find_ticket(hash).await?.ok_or(UNKNOWN_CODE)?;
             if ticket.used_at.is_some() {
-                const AGAIN: GrantError = GrantError::InvalidGrant("the code was redeemed before");
-                let before: Code = read_details(&ticket)?;
-                let Some(id) = before.session else { return Err(AGAIN) };
-                let Some(session) = uncalled.find_session(id).await? else { return Err(AGAIN) };
-                let actor = Actor::Session { account: account.id, session: id };
-                return Ok(match end(&uncalled, &session, true).await? {
-                    Some(change) => uncalled.done(actor, change, Personal::new(), Err(AGAIN)),
-                    None => uncalled.unchanged(Err(AGAIN)),
-                });
+                return redeemed_again(uncalled, &ticket).await;
             }
             let device = details.device.as_ref().and_then(|device| device.parse().ok());
             let visitor = Visitor { device: device.or(visitor.device.clone()), ..visitor.clone() };
@@ -219,7 +203,7 @@ impl LoginWing<'_> {
         }
         let presented = presented.record.id;
         let refreshed = change_uncalled(self.0, Operation::IssueTokens, |uncalled| async move {
-            let account = live_account(uncalled.account(account).await?)?;
+            live_account(uncalled.account(account).await?)?;
             let now = uncalled.now();
             let session = uncalled.session(id).await?.ok_or(ENDED)?;
             let secrets = uncalled.list_secrets(Family::Session(id)).await?;
@@ -229,11 +213,7 @@ impl LoginWing<'_> {
                 return Err(AuthorityError::SessionRevoked(not_before).into());
             }
             if is_reuse(found, &secrets, now) {
-                let actor = Actor::Session { account: account.id, session: id };
-                return Ok(match end(&uncalled, &session, true).await? {
-                    Some(change) => uncalled.done(actor, change, Personal::new(), Err(REUSED)),
-                    None => uncalled.unchanged(Err(REUSED)),
-                });
+                return end_reused(uncalled, &session, REUSED).await;
             }
             if found.record.confirmed_at.is_none() {
                 uncalled.use_refresh(presented).await?;
@@ -260,6 +240,47 @@ impl LoginWing<'_> {
             SecretKind::Personal | SecretKind::Org | SecretKind::Service | SecretKind::Access => Ok(()),
         }
     }
+}
+
+impl Code {
+    /// Refuses a client that is not the one that asked for the code.
+    fn prove(&self, redirect_uri: &str, verifier: &str) -> Result<(), GrantError> {
+        if self.redirect_uri != redirect_uri {
+            return Err(GrantError::InvalidGrant(
+                "the redirect URI is not the one the code was asked for with",
+            ));
+        }
+        let challenge = self.challenge.parse::<Challenge>().ok();
+        if Challenge::of(verifier).is_none_or(|proof| Some(proof) != challenge) {
+            return Err(GrantError::InvalidGrant("the verifier does not fit the challenge"));
+        }
+        Ok(())
+    }
+}
+
+/// Ends the session that a code was redeemed for before.
+async fn redeemed_again<T>(
+    uncalled: Uncalled,
+    ticket: &Ticket,
+) -> Result<Done<Result<T, GrantError>>, GrantError> {
+    const AGAIN: GrantError = GrantError::InvalidGrant("the code was redeemed before");
+    let before: Code = read_details(ticket)?;
+    let Some(id) = before.session else { return Err(AGAIN) };
+    let Some(session) = uncalled.find_session(id).await? else { return Err(AGAIN) };
+    end_reused(uncalled, &session, AGAIN).await
+}
+
+/// Ends a session by whose code or secret somebody came twice, and says so.
+async fn end_reused<T>(
+    uncalled: Uncalled,
+    session: &Session,
+    why: GrantError,
+) -> Result<Done<Result<T, GrantError>>, GrantError> {
+    let actor = Actor::Session { account: session.account, session: session.id };
+    Ok(match end(&uncalled, session, true).await? {
+        Some(change) => uncalled.done(actor, change, Personal::new(), Err(why)),
+        None => uncalled.unchanged(Err(why)),
+    })
 }
 
 /// True where a secret that refreshes was used before, and may not be once more.

@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use ndauth_core::{
-    Change, Grants, Label, Lifetime, Networks, OrgSlug, Orgs, Owner, Personal, Scope, Secret, SecretId,
-    SecretKind, SecretRecord, Services, Token, TokenId,
+    Account, Change, Grants, Lifetime, Networks, OrgSlug, Orgs, Owner, Personal, Scope, Secret, SecretId,
+    SecretKind, SecretRecord, Services, Session, Timestamp, Token, TokenId,
 };
-use ndauth_store::Family;
+use ndauth_store::{Family, Read};
 use rand::rngs::SysRng;
 
 use super::codes::{ENDED, GrantError};
@@ -68,41 +68,10 @@ impl LoginWing<'_> {
                 if write.count_derived(account.id).await? >= MOST {
                     return Err(AuthorityError::TooManyTries { after: LASTS }.into());
                 }
-                let orgs = match &asked.org {
-                    None => Orgs::All,
-                    Some(slug) => {
-                        let asked = Orgs::Only([slug.clone()].into());
-                        member_orgs(&write, account.id, &asked).await.map_err(|error| match error {
-                            AuthorityError::NotAMember(_) | AuthorityError::OrgFrozen(_) => {
-                                GrantError::InvalidTarget(error.to_string())
-                            }
-                            other => other.into(),
-                        })?
-                    }
-                };
-                let scope = asked.scope.unwrap_or(Scope::Rw);
+                let orgs = target(&write, account, asked.org.as_ref()).await?;
                 let secret = Secret::mint(SecretKind::Access, &mut SysRng)?;
-                let expires_at = Lifetime::For(LASTS).expiry(now).min(session.ends_at);
-                let lasts = expires_at.left(now).unwrap_or(LASTS);
-                let device = session.device.as_ref().and_then(|device| device.as_str().parse().ok());
-                let name = device.unwrap_or_else(|| label("a session"));
-                let token = Token {
-                    id: TokenId::new(now, &mut SysRng)?,
-                    owner: Owner::Account(account.id),
-                    name,
-                    description: None,
-                    scope,
-                    grants: Grants::All,
-                    orgs,
-                    services: Services::All,
-                    networks: Networks::All,
-                    created_at: now,
-                    lifetime: Lifetime::For(lasts),
-                    expires_at,
-                    revoked_at: None,
-                    self_rotating: false,
-                    suspensions: [].into(),
-                };
+                let token = derived(&session, asked.scope.unwrap_or(Scope::Rw), orgs, now)?;
+                let (scope, lasts) = (token.scope, token.expires_at.left(now).unwrap_or(LASTS));
                 write.insert_derived_token(&token, session.id).await?;
                 let record = SecretRecord::first(SecretId::new(now, &mut SysRng)?, secret.prefix(), now);
                 write.insert_secret(Family::Token(token.id), &record, &secret.hash(), None).await?;
@@ -113,6 +82,37 @@ impl LoginWing<'_> {
     }
 }
 
-fn label(text: &str) -> Label {
-    text.parse().expect("it is a name")
+/// The org that a token is for, where its person is a member; all of theirs where none is named.
+async fn target(read: &Read, account: &Account, org: Option<&OrgSlug>) -> Result<Orgs, GrantError> {
+    let Some(slug) = org else { return Ok(Orgs::All) };
+    let found = member_orgs(read, account.id, &Orgs::Only([slug.clone()].into())).await;
+    found.map_err(|error| match error {
+        AuthorityError::NotAMember(_) | AuthorityError::OrgFrozen(_) => {
+            GrantError::InvalidTarget(error.to_string())
+        }
+        other => other.into(),
+    })
+}
+
+/// A token of a session's person, which ends with the session at the latest.
+fn derived(session: &Session, scope: Scope, orgs: Orgs, now: Timestamp) -> Result<Token, GrantError> {
+    let expires_at = Lifetime::For(LASTS).expiry(now).min(session.ends_at);
+    let device = session.device.as_ref().and_then(|device| device.as_str().parse().ok());
+    Ok(Token {
+        id: TokenId::new(now, &mut SysRng)?,
+        owner: Owner::Account(session.account),
+        name: device.unwrap_or_else(|| "a session".parse().expect("it is a name")),
+        description: None,
+        scope,
+        grants: Grants::All,
+        orgs,
+        services: Services::All,
+        networks: Networks::All,
+        created_at: now,
+        lifetime: Lifetime::For(expires_at.left(now).unwrap_or(LASTS)),
+        expires_at,
+        revoked_at: None,
+        self_rotating: false,
+        suspensions: [].into(),
+    })
 }

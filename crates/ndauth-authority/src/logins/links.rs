@@ -91,9 +91,18 @@ impl LoginWing<'_> {
         // A stranger without the link learns no rule for passwords, and has none hashed.
         let id = self.whose_link(code).await?.id;
         let password: Password = password.parse().map_err(|why| AuthorityError::invalid("password", why))?;
-        let hashed = &self.0.passwords.hash(&password).await?;
+        let hashed = self.0.passwords.hash(&password).await?;
         self.take_login(id).await?;
-        change_uncalled(self.0, Operation::SignIn, |uncalled| async move {
+        self.set_password(code, &hashed).await?;
+        let signed_in = change_uncalled(self.0, Operation::SignIn, |uncalled| async move {
+            let account = uncalled.account(id).await?.ok_or(AuthorityError::LinkSpent)?;
+            self.begin_in_browser(uncalled, account, visitor).await
+        });
+        self.signed_in(signed_in.await?, None).await
+    }
+
+    async fn set_password(self, code: &str, hashed: &str) -> Result<(), AuthorityError> {
+        let set = change_uncalled(self.0, Operation::SignIn, |uncalled| async move {
             let account = use_link(&uncalled, code, TicketKind::Invitation).await?;
             if account.disabled_at.is_some() {
                 return Err(AuthorityError::AccountDisabled);
@@ -102,13 +111,8 @@ impl LoginWing<'_> {
             uncalled.end_sessions(account.id).await?;
             let change = Change::PasswordSet { account: account.id };
             Ok(uncalled.done(Actor::Authority, change, Personal::new(), ()))
-        })
-        .await?;
-        let signed_in = change_uncalled(self.0, Operation::SignIn, |uncalled| async move {
-            let account = uncalled.account(id).await?.ok_or(AuthorityError::LinkSpent)?;
-            self.begin_in_browser(uncalled, account, visitor).await
         });
-        self.signed_in(signed_in.await?, None).await
+        set.await.map(|done| done.value)
     }
 
     /// Counts one more login of an account, unless it has no more.

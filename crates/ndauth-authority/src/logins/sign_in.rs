@@ -36,7 +36,26 @@ impl LoginWing<'_> {
         visitor: &Visitor,
         before: Option<&Secret>,
     ) -> Result<SignedIn, AuthorityError> {
-        let typed = name.trim();
+        let (id, hashed) = &self.prove(name.trim(), password, visitor).await?;
+        let id = *id;
+        let signed_in = change_uncalled(self.0, Operation::SignIn, |uncalled| async move {
+            let account = uncalled.account(id).await?.ok_or(AuthorityError::SignInRefused)?;
+            // Another password was set while this one was looked at.
+            if uncalled.find_password(id).await? != *hashed {
+                return Err(AuthorityError::SignInRefused);
+            }
+            self.begin_in_browser(uncalled, account, visitor).await
+        });
+        self.signed_in(signed_in.await?, before).await
+    }
+
+    /// Whose the name and the password are, and the password as it is kept.
+    async fn prove(
+        self,
+        typed: &str,
+        password: &str,
+        visitor: &Visitor,
+    ) -> Result<(AccountId, Option<String>), AuthorityError> {
         let name = typed.to_lowercase();
         let read = self.0.store.read().await?;
         self.0.standing.admit(Operation::SignIn, read.installation())?;
@@ -67,16 +86,7 @@ impl LoginWing<'_> {
             }
         }
         self.0.throttle.take(&[Tried::Login(id)], now)?;
-        let hashed = &hashed;
-        let signed_in = change_uncalled(self.0, Operation::SignIn, |uncalled| async move {
-            let account = uncalled.account(id).await?.ok_or(AuthorityError::SignInRefused)?;
-            // Another password was set while this one was looked at.
-            if uncalled.find_password(id).await? != *hashed {
-                return Err(AuthorityError::SignInRefused);
-            }
-            self.begin_in_browser(uncalled, account, visitor).await
-        });
-        self.signed_in(signed_in.await?, before).await
+        Ok((id, hashed))
     }
 
     /// Signs a browser in as the account that a person of another identity provider is: it answers for who they are.

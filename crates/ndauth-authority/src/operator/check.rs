@@ -68,7 +68,8 @@ async fn follow_log(read: &Read, faults: &mut Vec<String>) -> Result<Recorded, A
     loop {
         let events = read.events_after(last.sequence, PAGE).await?;
         if events.is_empty() {
-            break;
+            faults.extend(fault_of_head(read.head(), last));
+            return Ok(recorded);
         }
         for event in events {
             if !event.follows(&last) {
@@ -83,13 +84,12 @@ async fn follow_log(read: &Read, faults: &mut Vec<String>) -> Result<Recorded, A
             last = Head { sequence: event.sequence, hash: event.hash };
         }
     }
-    let head = read.head();
-    if last != head {
-        let fault = "the head of the log stands at event";
-        let (head, last) = (head.sequence, last.sequence);
-        faults.push(format!("{fault} {head}, and the last event is {last} (or its hash is another)"));
-    }
-    Ok(recorded)
+}
+
+fn fault_of_head(head: Head, last: Head) -> Option<String> {
+    let fault = "the head of the log stands at event";
+    let (found, end) = (head.sequence, last.sequence);
+    (head != last).then(|| format!("{fault} {found}, and the last event is {end} (or its hash is another)"))
 }
 
 /// Reads an event, a policy with the names of its networks.

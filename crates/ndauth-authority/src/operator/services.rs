@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use ndauth_core::{
-    Change, Expiry, Label, Lineage, OrgSlug, Orgs, Personal, Secret, SecretId, SecretKind, SecretRecord,
-    Service, ServiceId, Succession, Timestamp, may_rotate,
+    Change, Expiry, Label, Lineage, OrgSlug, Orgs, Secret, SecretId, SecretKind, SecretRecord, Service,
+    ServiceId, Succession, Timestamp, may_rotate,
 };
 use ndauth_store::{Family, Read, Write};
 use rand::rngs::SysRng;
@@ -65,8 +65,11 @@ impl OperatorWing<'_> {
                 let inserted = changing.insert_service(&service).await?;
                 inserted.map_err(|_| AuthorityError::taken("a service", &new.name))?;
                 let secret = first_secret(&changing, service.id).await?;
-                let personal = Personal::from([("name", new.name.to_string())]);
-                Ok(changing.done(Change::ServiceCreated { service: service.id }, personal, secret))
+                Ok(changing.done_to(
+                    new.name.to_string(),
+                    Change::ServiceCreated { service: service.id },
+                    secret,
+                ))
             });
         made.await.map(|done| done.value)
     }
@@ -90,8 +93,7 @@ impl OperatorWing<'_> {
                     draw(&changing, SecretKind::Service, held.lineage, &succession).await?;
                 let pending_until = end(&record, changing.now());
                 let change = Change::SecretMinted { family: held.lineage, secret: record.id };
-                let personal = Personal::from([("name", name.to_string())]);
-                Ok(changing.done(change, personal, RotatedService { secret, pending_until }))
+                Ok(changing.done_to(name.to_string(), change, RotatedService { secret, pending_until }))
             });
         rotated.await.map(|done| done.value)
     }
@@ -123,8 +125,7 @@ impl OperatorWing<'_> {
         change(self.0, credential, Operation::RevokeService, &Whose::Anyone, |changing| async move {
             let service = live_service(&changing, name).await?.id;
             changing.revoke_service(service).await?;
-            let personal = Personal::from([("name", name.to_string())]);
-            Ok(changing.done(Change::ServiceRevoked { service }, personal, ()))
+            Ok(changing.done_to(name.to_string(), Change::ServiceRevoked { service }, ()))
         })
         .await
     }

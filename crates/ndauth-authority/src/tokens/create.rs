@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ndauth_core::{
     AccountId, Asker, Change, Description, ExpiryChoice, Factor, Grants, Label, Lifetime, Networks, OrgId,
-    OrgSlug, Orgs, Owner, Personal, Requirement, Scope, Secret, SecretId, SecretKind, SecretRecord, Services,
+    OrgSlug, Orgs, Owner, Requirement, Scope, Secret, SecretId, SecretKind, SecretRecord, Services,
     Succession, Token, TokenId, TokenView, decide, is_recent,
 };
 use ndauth_store::{Family, Read};
@@ -168,8 +168,7 @@ impl TokenWing<'_> {
         changing.insert_secret(Family::Token(token.id), &record, &secret.hash(), succession).await?;
         let view = self.view(&changing, &changing.by, token).await?;
         let change = Change::TokenCreated { token: view.token.id };
-        let personal = Personal::from([("name", view.token.name.to_string())]);
-        Ok(changing.done(change, personal, Minted { view, secret }))
+        Ok(changing.done_to(view.token.name.to_string(), change, Minted { view, secret }))
     }
 
     /// Refuses a token that could do nothing in an org that it names, by that org's policy: its owner is told before it is

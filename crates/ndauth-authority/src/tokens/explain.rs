@@ -62,6 +62,26 @@ pub struct Explained {
     pub now: Timestamp,
 }
 
+impl Inquiry {
+    /// What is required of a token in an org; who it is, where there is none.
+    fn requirement(&self, org: Option<&OrgSlug>) -> Requirement {
+        match (org, &self.question) {
+            (None, _) => Requirement::Identity,
+            (Some(org), None) => Requirement::Survey { org: org.clone() },
+            (Some(org), Some((access, permission))) => {
+                Requirement::Access { org: org.clone(), access: *access, permission: permission.clone() }
+            }
+        }
+    }
+
+    /// The service that would ask, where one is named.
+    async fn service(&self, read: &Read) -> Result<Option<Service>, AuthorityError> {
+        let Some(name) = &self.service else { return Ok(None) };
+        let unknown = || AuthorityError::NotFound { what: "service", name: name.to_string() };
+        Ok(Some(read.find_live_service(name).await?.ok_or_else(unknown)?))
+    }
+}
+
 impl TokenWing<'_> {
     /// Says what each factor says of a token, and what the decision is.
     pub async fn explain(
@@ -79,13 +99,7 @@ impl TokenWing<'_> {
                 return Ok(Explained { explanations: vec![explanation], now: read.now() });
             }
         };
-        let service = match &inquiry.service {
-            None => None,
-            Some(name) => {
-                let unknown = || AuthorityError::NotFound { what: "service", name: name.to_string() };
-                Some(read.find_live_service(name).await?.ok_or_else(unknown)?)
-            }
-        };
+        let service = inquiry.service(&read).await?;
         let mut explanations = Vec::new();
         for org in orgs_in_question(&read, &held, inquiry.org.as_ref()).await? {
             explanations.push(self.explain_in(&read, &by, &held, inquiry, service.as_ref(), org).await?);
@@ -109,13 +123,7 @@ impl TokenWing<'_> {
                 _ => None,
             },
         };
-        let requirement = match (&org, &inquiry.question) {
-            (None, _) => Requirement::Identity,
-            (Some(org), None) => Requirement::Survey { org: org.clone() },
-            (Some(org), Some((access, permission))) => {
-                Requirement::Access { org: org.clone(), access: *access, permission: permission.clone() }
-            }
-        };
+        let requirement = inquiry.requirement(org.as_ref());
         let catalogue = self.0.catalogue(read).await?;
         let judging = Judging::of(read, &catalogue);
         let question = TokenQuestion {

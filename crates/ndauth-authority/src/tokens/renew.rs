@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ndauth_core::{Change, Lifetime, Personal, SecretState, Token, TokenView};
+use ndauth_core::{Change, Lifetime, SecretState, Timestamp, Token, TokenView};
 
 use super::rotate::Counting;
 use super::secrets::end;
@@ -26,11 +26,7 @@ impl TokenWing<'_> {
             if minimum.is_some_and(|minimum| Lifetime::For(minimum).expiry(now) <= view.token.expires_at) {
                 return Ok(changing.unchanged(view));
             }
-            let mut records = view.secrets.iter().map(|secret| &secret.record);
-            if let Some(pending) = records.find(|record| record.state(now) == SecretState::Pending) {
-                let (name, until) = (view.token.name.to_string(), end(pending, now));
-                return Err(AuthorityError::RotationPending { name, until });
-            }
+            refuse_pending(&view, now)?;
             let admitted = self.admitted(&changing, &view, Counting::Admitting).await?;
             let longest = admitted.map_or(Lifetime::Endless, |(_, longest)| longest);
             let minted_at = view.shown(now).record.minted_at;
@@ -38,10 +34,21 @@ impl TokenWing<'_> {
                 view.token.renewed_expiry(minted_at, longest).map_err(AuthorityError::NotRenewable)?;
             changing.set_token_end(view.token.id, expires_at).await?;
             let change = Change::TokenRenewed { token: view.token.id, expires_at };
-            let personal = Personal::from([("name", view.token.name.to_string())]);
             let view = TokenView { token: Token { expires_at, ..view.token }, ..view };
-            Ok(changing.done(change, personal, view))
+            Ok(changing.done_to(view.token.name.to_string(), change, view))
         })
         .await
+    }
+}
+
+/// Refuses a token whose new secret waits to be confirmed: that has an end of its own.
+fn refuse_pending(view: &TokenView, now: Timestamp) -> Result<(), AuthorityError> {
+    let mut records = view.secrets.iter().map(|secret| &secret.record);
+    match records.find(|record| record.state(now) == SecretState::Pending) {
+        None => Ok(()),
+        Some(pending) => {
+            let (name, until) = (view.token.name.to_string(), end(pending, now));
+            Err(AuthorityError::RotationPending { name, until })
+        }
     }
 }

@@ -26,6 +26,13 @@ impl Revoking {
     pub fn because(reason: RevocationReason) -> Revoking {
         Revoking { reason, note: None }
     }
+
+    fn reason_by(&self, caller: &Caller) -> RevocationReason {
+        match caller {
+            Caller::Token { .. } => RevocationReason::Possession,
+            Caller::Session { .. } | Caller::Console | Caller::Service { .. } => self.reason,
+        }
+    }
 }
 
 impl TokenWing<'_> {
@@ -64,10 +71,7 @@ impl TokenWing<'_> {
         change(self.0, credential, Operation::RevokeToken, whose, |changing| async move {
             let token = self.hold(&changing, whose, which).await?;
             let (id, now) = (token.id, changing.now());
-            let reason = match &changing.by.caller {
-                Caller::Token { .. } => RevocationReason::Possession,
-                Caller::Session { .. } | Caller::Console | Caller::Service { .. } => why.reason,
-            };
+            let reason = why.reason_by(&changing.by.caller);
             let actor = changing.by.caller.actor();
             let revoked = changing.revoke_token(id, &actor, reason, why.note.as_ref()).await?;
             let revoked_at = if revoked { Some(now) } else { token.revoked_at };

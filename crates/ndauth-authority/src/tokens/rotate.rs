@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use ndauth_core::{
-    Change, Expiry, ExpiryChoice, Lifetime, Lineage, MAX_LIFETIME, Org, Orgs, Owner, Personal, Policies,
-    Refusal, Secret, SecretKind, SecretPrefix, SecretRecord, SecretState, Since, Succession, Timestamp,
-    Token, TokenStatus, TokenView, may_rotate,
+    Change, Expiry, ExpiryChoice, Lifetime, Lineage, MAX_LIFETIME, Org, Orgs, Owner, Policies, Refusal,
+    Secret, SecretKind, SecretPrefix, SecretRecord, SecretState, Since, Succession, Timestamp, Token,
+    TokenStatus, TokenView, may_rotate,
 };
 use ndauth_store::Read;
 
 use super::secrets::{HeldFamily, Settling, draw, end, settle, unlocked};
 use super::which::{Which, no_token};
-use crate::access::{Operation, Whose};
+use crate::access::{Admitted, Operation, Whose};
 use crate::change::{Changed, Changing, change};
 use crate::orgs::unfrozen;
 use crate::{AuthorityError, Credential, TokenWing};
@@ -61,11 +61,10 @@ impl TokenWing<'_> {
             };
             let family = Lineage::Token(token.id);
             let (secret, record) = draw(&changing, kind, family, &Succession { overlap, expires_at }).await?;
-            let personal = Personal::from([("name", token.name.to_string())]);
             let view = self.view(&changing, &changing.by, view.token).await?;
             let change = Change::SecretMinted { family, secret: record.id };
             let pending_until = end(&record, now);
-            Ok(changing.done(change, personal, Rotated { view, secret, pending_until }))
+            Ok(changing.done_to(view.token.name.to_string(), change, Rotated { view, secret, pending_until }))
         })
         .await
     }
@@ -116,19 +115,7 @@ impl TokenWing<'_> {
             let token = self.hold(&changing, whose, which).await?;
             let id = token.id;
             let held = HeldFamily::hold(&changing, Lineage::Token(id)).await?.ok_or_else(|| no_token(&id))?;
-            // A token confirms the secret that it presents, and no other.
-            let presented = changing.by.presented().map(|held| held.record.prefix);
-            let settling = match (settling, presented) {
-                (Settling::Confirm(prefix), Some(own)) => {
-                    let pending = held.in_state(SecretState::Pending, changing.now());
-                    let meant = prefix.or(pending.map(|found| found.record.prefix));
-                    if meant.is_some_and(|meant| meant != own) {
-                        return Err(changing.by.session_required());
-                    }
-                    &Settling::Confirm(Some(own))
-                }
-                (settling, _) => settling,
-            };
+            let settling = &settling.by(&changing.by, &held, changing.now())?;
             let settled = settle(&self.0.uses, &changing, &held, settling).await?;
             let token = changing.find_token(id).await?.ok_or_else(|| no_token(&id))?;
             let view = self.view(&changing, &changing.by, token).await?;
@@ -239,6 +226,21 @@ impl TokenWing<'_> {
         let limits = self.orgs_of(read, &view.token).await?.into_iter();
         let limits = limits.map(|(org, policies)| (org, policies.at(now).longest_lifetime));
         Ok(limits.filter(|(_, longest)| named || span <= *longest).min_by_key(|(_, longest)| *longest))
+    }
+}
+
+impl Settling {
+    /// What a caller may settle of it: a token confirms the secret that it presents, and no other.
+    fn by(&self, by: &Admitted, held: &HeldFamily, now: Timestamp) -> Result<Settling, AuthorityError> {
+        let (Settling::Confirm(prefix), Some(presented)) = (self, by.presented()) else {
+            return Ok(self.clone());
+        };
+        let pending = held.in_state(SecretState::Pending, now);
+        let meant = prefix.or(pending.map(|found| found.record.prefix));
+        if meant.is_some_and(|meant| meant != presented.record.prefix) {
+            return Err(by.session_required());
+        }
+        Ok(Settling::Confirm(Some(presented.record.prefix)))
     }
 }
 

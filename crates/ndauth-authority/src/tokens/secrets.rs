@@ -121,20 +121,31 @@ pub(crate) async fn settle(
             Ok(Some((Change::SecretDropped { family: lineage, secret }, family.personal())))
         }
         Settling::Retire { anyway } => {
-            let old = family.in_state(SecretState::Retiring, now);
-            let old = old.ok_or_else(|| family.none("no old secret that serves still"))?;
-            let new = family.in_state(SecretState::Current, now);
-            let new = new.ok_or_else(|| family.none("no secret in force"))?;
-            let used = |found: &FoundSecret| uses.latest(found.record.id, found.last_use);
-            let taken_over = new.record.confirmed_at.unwrap_or(new.record.minted_at);
-            let retirement = Retirement::judge(taken_over, used(new), used(old), now);
-            if !anyway && !retirement.is_safe() {
-                return Err(AuthorityError::NotSafeYet(why_not(retirement, now)));
-            }
-            let secret = old.record.id;
+            let secret = retiring(uses, family, *anyway, now)?;
             write.end_secret(secret, Expiry::At(now)).await?;
             Ok(Some((Change::SecretRetired { family: lineage, secret }, family.personal())))
         }
+    }
+}
+
+/// The old secret of a family, where it is safe to end it, or anyway.
+fn retiring(
+    uses: &Uses,
+    family: &HeldFamily,
+    anyway: bool,
+    now: Timestamp,
+) -> Result<SecretId, AuthorityError> {
+    let old = family.in_state(SecretState::Retiring, now);
+    let old = old.ok_or_else(|| family.none("no old secret that serves still"))?;
+    let new = family.in_state(SecretState::Current, now);
+    let new = new.ok_or_else(|| family.none("no secret in force"))?;
+    let used = |found: &FoundSecret| uses.latest(found.record.id, found.last_use);
+    let taken_over = new.record.confirmed_at.unwrap_or(new.record.minted_at);
+    let retirement = Retirement::judge(taken_over, used(new), used(old), now);
+    if anyway || retirement.is_safe() {
+        Ok(old.record.id)
+    } else {
+        Err(AuthorityError::NotSafeYet(why_not(retirement, now)))
     }
 }
 

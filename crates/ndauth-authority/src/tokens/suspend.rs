@@ -1,6 +1,6 @@
 //! A token's power is taken for now, and given back: everywhere by its owner or the operator, in an org by its admins.
 
-use ndauth_core::{Change, Level, OrgId, OrgSlug, Owner, Personal, Token, TokenId, TokenView};
+use ndauth_core::{Change, Level, OrgId, OrgSlug, Owner, Token, TokenId, TokenView};
 use ndauth_store::Read;
 
 use super::which::{Which, no_token};
@@ -116,9 +116,8 @@ impl TokenWing<'_> {
         change: Change,
     ) -> Result<Done<TokenView>, AuthorityError> {
         let token = changing.find_token(token.id).await?.unwrap_or(token);
-        let personal = Personal::from([("name", token.name.to_string())]);
         let view = self.view(&changing, &changing.by, token).await?;
-        Ok(changing.done(change, personal, view))
+        Ok(changing.done_to(view.token.name.to_string(), change, view))
     }
 }
 
