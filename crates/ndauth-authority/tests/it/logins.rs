@@ -385,7 +385,7 @@ on_both! {
         for _ in 0..100 {
             authority.logins().begin_device(&home()).await.expect("it waits");
         }
-        assert_eq!(grant_error(authority.logins().begin_device(&home()).await), "SlowDown");
+        assert_eq!(grant_error(authority.logins().begin_device(&home()).await), "TOO_MANY_TRIES");
         authority.logins().begin_device(&from("198.51.100.9")).await.expect("others are let be");
     }
 
@@ -617,13 +617,13 @@ on_both! {
         // To end the session and begin another is no way around.
         authority.logins().revoke_login(granted.refresh.expose()).await.expect("ended");
         granted = let_in(world, &cookie).await;
-        assert_eq!(grant_error(exchange(&granted).await), "SlowDown");
+        assert_eq!(grant_error(exchange(&granted).await), "TOO_MANY_TRIES");
         world.clock.set(at(15 * 60));
         for _ in 0..60 {
             granted = authority.logins().refresh(granted.refresh.expose()).await.expect("refreshed");
         }
         exchange(&granted).await.expect("the first are over");
-        assert_eq!(grant_error(authority.logins().refresh(granted.refresh.expose()).await), "SlowDown");
+        assert_eq!(grant_error(authority.logins().refresh(granted.refresh.expose()).await), "TOO_MANY_TRIES");
         who(world, &granted.access).await.expect("it serves");
 
         let identity = Identity { issuer: "https://idp.example".into(), subject: "248289761001".into() };
