@@ -2,10 +2,9 @@
 
 use std::fmt;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
 
 use ndauth_core::{InvalidSecret, Secret};
 use tonic::metadata::AsciiMetadataValue;
@@ -18,11 +17,9 @@ pub struct Credentials(Arc<Source>);
 
 enum Source {
     Given(AsciiMetadataValue),
-    File(PathBuf, Mutex<Option<(Mark, AsciiMetadataValue)>>),
+    /// A file, and what was read there last.
+    File(PathBuf, Mutex<Option<AsciiMetadataValue>>),
 }
-
-/// By what it is seen that a file is another.
-type Mark = (Option<SystemTime>, u64);
 
 /// Why there is no secret to present.
 #[non_exhaustive]
@@ -65,7 +62,8 @@ impl Credentials {
         Ok(Credentials::given(&parsed(&text, || format!("the variable `{variable}`"))?))
     }
 
-    /// What a file holds: it is read again when it is changed. One line break behind the secret is let pass.
+    /// What a file holds whenever it is asked for. One line break behind the secret is let pass. While the file is gone or
+    /// half written, the secret that was read before is presented.
     pub fn from_file(file: impl Into<PathBuf>) -> Result<Credentials, InvalidCredentials> {
         let credentials = Credentials(Arc::new(Source::File(file.into(), Mutex::default())));
         credentials.bearer()?;
@@ -78,22 +76,20 @@ impl Credentials {
             Source::Given(bearer) => return Ok(bearer.clone()),
             Source::File(file, read) => (file, read),
         };
-        let failed = |why| InvalidCredentials::File { file: file.clone(), why };
-        let about = fs::metadata(file).map_err(failed)?;
-        let mark = (about.modified().ok(), about.len());
-        let mut read = read.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((of, bearer)) = &*read
-            && *of == mark
-        {
-            return Ok(bearer.clone());
+        let mut last = read.lock().unwrap_or_else(PoisonError::into_inner);
+        match (read_file(file), &*last) {
+            (Ok(secret), _) => Ok(last.insert(bearer(&secret)).clone()),
+            (Err(_), Some(last)) => Ok(last.clone()),
+            (Err(why), None) => Err(why),
         }
-        let text = fs::read_to_string(file).map_err(failed)?;
-        let text =
-            text.strip_suffix('\n').map_or(text.as_str(), |text| text.strip_suffix('\r').unwrap_or(text));
-        let secret = parsed(text, || format!("the file `{}`", file.display()))?;
-        let (_, bearer) = read.insert((mark, bearer(&secret)));
-        Ok(bearer.clone())
     }
+}
+
+fn read_file(file: &Path) -> Result<Secret, InvalidCredentials> {
+    let text =
+        fs::read_to_string(file).map_err(|why| InvalidCredentials::File { file: file.to_owned(), why })?;
+    let text = text.strip_suffix('\n').map_or(text.as_str(), |text| text.strip_suffix('\r').unwrap_or(text));
+    parsed(text, || format!("the file `{}`", file.display()))
 }
 
 fn parsed(text: &str, place: impl FnOnce() -> String) -> Result<Secret, InvalidCredentials> {
@@ -106,5 +102,36 @@ impl fmt::Debug for Credentials {
             Source::Given(_) => f.write_str("Credentials(given)"),
             Source::File(file, _) => write!(f, "Credentials({})", file.display()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is there for a moment only, or was never a secret, is not presented in place of what was read before.
+    #[test]
+    fn a_file_that_is_gone_or_half_written_keeps_what_was_read() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("service");
+        assert!(Credentials::from_file(&file).is_err(), "there is none yet");
+        let secret = |letter: &str| format!("ndsvc_{}", letter.repeat(43));
+        let (first, second) = (secret("A"), secret("Q"));
+        fs::write(&file, &first).expect("written");
+        let credentials = Credentials::from_file(&file).expect("a secret");
+        let presented = || credentials.bearer().expect("a secret").to_str().expect("plain").to_owned();
+        for text in [Some(""), Some(&first[..20]), Some("nonsense"), None] {
+            match text {
+                Some(text) => fs::write(&file, text).expect("written"),
+                None => fs::remove_file(&file).expect("removed"),
+            }
+            assert_eq!(presented(), format!("Bearer {first}"), "{text:?}");
+        }
+        // Another of the same length and the same time is another.
+        fs::write(&file, &first).expect("written");
+        let written = fs::metadata(&file).expect("it is there").modified().expect("a time");
+        fs::write(&file, format!("{second}\r\n")).expect("written");
+        fs::File::options().write(true).open(&file).and_then(|file| file.set_modified(written)).expect("set");
+        assert_eq!(presented(), format!("Bearer {second}"));
     }
 }

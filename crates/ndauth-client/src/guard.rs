@@ -120,10 +120,12 @@ fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
         return Err(malformed("it is there more than once"));
     }
     let text = value.to_str().map_err(|_| malformed("it is not plain text"))?;
-    match text.split_once(' ') {
-        Some((scheme, secret)) if scheme.eq_ignore_ascii_case("bearer") => Ok(secret),
-        _ => Err(malformed("expected `Bearer` and the token, with one blank between them")),
+    let (scheme, secret) = text.split_once(' ').map_or((text, None), |(scheme, rest)| (scheme, Some(rest)));
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        // Another scheme is no token: RFC 6750, section 3.1.
+        return Err(missing());
     }
+    secret.ok_or_else(|| malformed("expected `Bearer` and the token, with one blank between them"))
 }
 
 impl<S> Layer<S> for Guard {
