@@ -107,11 +107,6 @@ impl Changing {
     pub(crate) fn unchanged<T>(self, value: T) -> Done<T> {
         Done { write: self.write, end: End::Before, value }
     }
-
-    /// Ends it, for it is no change of state.
-    pub(crate) fn observed<T>(self, value: T) -> Done<T> {
-        Done { write: self.write, end: End::Observed, value }
-    }
 }
 
 impl Deref for Uncalled {
@@ -126,6 +121,14 @@ impl Uncalled {
     /// An account, which nobody else changes until this ends.
     pub(crate) async fn account(&self, id: AccountId) -> Result<Option<Account>, StoreError> {
         self.0.lock_account(id).await
+    }
+
+    /// Holds the owner of a token: nobody makes or names tokens of it until this ends.
+    pub(crate) async fn hold_owner(&self, owner: Owner) -> Result<(), StoreError> {
+        match owner {
+            Owner::Account(id) => self.0.lock_account(id).await.map(drop),
+            Owner::Org(id) => self.0.lock_org(id).await,
+        }
     }
 
     /// A session that lives, which nobody else ends until this does.

@@ -35,6 +35,13 @@ impl Authority {
         Ok((read, by))
     }
 
+    /// Refuses a credential that stands for nobody, before a request that is costly to read is read.
+    pub async fn recognize(&self, credential: &Credential) -> Result<(), AuthorityError> {
+        let read = self.store.read().await?;
+        self.standing.admit(Operation::WhoAmI, read.installation())?;
+        self.identify(&read, credential).await.map(drop)
+    }
+
     /// Admits a caller in the state that a view shows.
     pub(crate) async fn admit(
         &self,

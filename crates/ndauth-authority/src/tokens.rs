@@ -2,6 +2,7 @@
 
 mod create;
 mod explain;
+mod possession;
 mod renew;
 mod revoke;
 mod revoke_all;
@@ -14,8 +15,9 @@ mod which;
 pub(crate) use create::member_orgs;
 pub use create::{Minted, NewToken};
 pub use explain::{Explained, Explanation, Inquiry, Subject};
+pub(crate) use possession::NOTE;
+pub(crate) use revoke::DESCRIPTION;
 pub use revoke::Revoking;
-pub(crate) use revoke::{DESCRIPTION, NOTE};
 pub use revoke_all::RevokedAll;
 pub use rotate::Rotated;
 pub use secrets::Settling;

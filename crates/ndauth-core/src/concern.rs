@@ -80,6 +80,7 @@ impl Change {
             Change::Restored { .. } => Concern::Everything,
             // No decision reads links, identities, or families that died long ago.
             Change::AccountInvited { .. }
+            | Change::SignInLinkIssued { .. }
             | Change::AccountIdentified { .. }
             | Change::FamiliesRemoved { .. } => Concern::Nothing,
         }

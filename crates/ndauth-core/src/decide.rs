@@ -192,8 +192,7 @@ pub fn decide(case: &Case<'_>) -> Result<Effective, Refusal> {
             Ok(Effective::Access { org: org.id, access, role, grants })
         }
         // The factors refuse these before: without an org or a role there is no power.
-        (OrgView::None, _) => Err(Refusal::OrgUnknown(asked.clone())),
-        (OrgView::Org(..), None) => Err(Refusal::NotAMember(asked.clone())),
+        (OrgView::None, _) | (OrgView::Org(..), None) => Err(Refusal::NotAMember(asked.clone())),
     }
 }
 
@@ -202,14 +201,17 @@ pub fn permit(case: &Case<'_>) -> Result<(), Refusal> {
     Factor::ALL.into_iter().try_for_each(|factor| factor.judge(case))
 }
 
-/// Says of every factor what it allows and whether it refuses, in the order of the decision.
+/// Says of every factor what it allows and whether it refuses, in the order of the decision. Of an org in which the
+/// token's owner has no role, nothing else is said.
 pub fn explain<'a>(case: &Case<'a>) -> Vec<Finding<'a>> {
+    let outside = case.role().is_none();
+    let told = |factor: &Factor| !(outside && matches!(factor, Factor::Lockdown | Factor::Policy));
     let finding = |factor: Factor| Finding {
         factor,
         allowed: factor.allowance(case),
         refusal: factor.judge(case).err(),
     };
-    Factor::ALL.into_iter().map(finding).collect()
+    Factor::ALL.into_iter().filter(told).map(finding).collect()
 }
 
 /// Where a secret was used, as some networks go.
@@ -456,16 +458,19 @@ fn judge_grants(case: &Case<'_>, permission: Option<&Permission>) -> Result<(), 
 }
 
 fn judge_orgs(case: &Case<'_>, asked: &OrgSlug) -> Result<(), Refusal> {
-    let OrgView::Org(org, ..) = case.org else {
-        return Err(Refusal::OrgUnknown(asked.clone()));
-    };
-    if !case.token.orgs.contain(&org.id) {
-        return Err(Refusal::OrgNotCovered(asked.clone()));
+    let covers = |org: &Org| case.token.orgs.contain(&org.id);
+    match (case.org, &case.token.orgs) {
+        // To whom has no part in it, an org is as unknown as one that does not exist: the role refuses both alike.
+        (OrgView::None, Orgs::All) => Ok(()),
+        (OrgView::None, Orgs::Only(_)) => Err(Refusal::OrgNotCovered(asked.clone())),
+        (OrgView::Org(org, ..), _) if !covers(org) => Err(Refusal::OrgNotCovered(asked.clone())),
+        (OrgView::Org(org, ..), orgs)
+            if org.deleted_at.is_some() && (*orgs != Orgs::All || case.role().is_some()) =>
+        {
+            Err(Refusal::OrgDeleted(asked.clone()))
+        }
+        (OrgView::Org(..), _) => Ok(()),
     }
-    if org.deleted_at.is_some() {
-        return Err(Refusal::OrgDeleted(asked.clone()));
-    }
-    Ok(())
 }
 
 fn judge_role(
@@ -499,7 +504,7 @@ fn judge_policy(case: &Case<'_>, asked: &OrgSlug) -> Result<(), Refusal> {
     if policy.no_all_org_tokens && case.token.orgs == Orgs::All {
         return Err(Refusal::AllOrgsBarred(asked.clone()));
     }
-    let lifetime = case.secret.span(case.token.expires_at);
+    let lifetime = case.secret.span(case.token);
     if lifetime > policy.longest_lifetime {
         let (org, longest) = (asked.clone(), policy.longest_lifetime);
         return Err(Refusal::LifetimeTooLong { org, lifetime, longest });

@@ -66,6 +66,7 @@ impl Change {
                 | Change::SessionIssued { .. }
                 | Change::ServiceCreated { .. }
                 | Change::AccountInvited { .. }
+                | Change::SignInLinkIssued { .. }
         )
     }
 }
@@ -95,6 +96,12 @@ pub enum Change {
     /// A link was made by which an account's person sets a password.
     #[serde(rename = "account.invited")]
     AccountInvited {
+        /// Whose.
+        account: AccountId,
+    },
+    /// A link was made by which an account's person signs in once.
+    #[serde(rename = "account.sign_in_link_issued")]
+    SignInLinkIssued {
         /// Whose.
         account: AccountId,
     },

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The decision of this version. It counts up whenever a token may need what an earlier decision does not know.
-pub const DECISION_VERSION: u32 = 4;
+pub const DECISION_VERSION: u32 = 5;
 
 /// What is the same for all secrets that a service asks about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,7 +96,8 @@ impl Inputs {
     /// The decision that these need: an earlier one would leave something out that bounds the token.
     ///
     /// The second knows of suspensions, of what owners and orgs revoked all at once, and of orgs that are frozen; the third of owners
-    /// that are disabled; the fourth of policies that require grants or bar tokens for all orgs.
+    /// that are disabled; the fourth of policies that require grants or bar tokens for all orgs; the fifth of secrets that a token
+    /// drew by itself.
     pub fn decision_version(&self) -> u32 {
         let shut = |org: &Org| org.not_before > Timestamp::MIN || org.frozen_at.is_some();
         let owner_shut = match &self.owner {
@@ -115,7 +116,9 @@ impl Inputs {
             }
         };
         let disabled = matches!(self.owner, InputOwner::Account { disabled_at: Some(_), .. });
-        if self.places.iter().any(strict) {
+        if self.secret.was_drawn_by_itself() {
+            5
+        } else if self.places.iter().any(strict) {
             4
         } else if disabled {
             3

@@ -41,8 +41,6 @@ pub enum Reason {
     PermissionNotGranted,
     /// The token is restricted to other orgs.
     OrgNotCovered,
-    /// There is no such org.
-    OrgUnknown,
     /// The org was deleted.
     OrgDeleted,
     /// The owner is not a member of the org.
@@ -177,7 +175,7 @@ use Who as W;
 
 /// A row a reason: its code, its class, and who can do something about it.
 #[rustfmt::skip]
-const ROWS: [(Reason, &str, Class, Who); 62] = [
+const ROWS: [(Reason, &str, Class, Who); 61] = [
     (R::CredentialMissing, "CREDENTIAL_MISSING", C::NotAuthenticated, W::Caller),
     (R::SecretMalformed, "SECRET_MALFORMED", C::NotAuthenticated, W::Caller),
     (R::SecretUnknown, "SECRET_UNKNOWN", C::NotAuthenticated, W::Caller),
@@ -197,7 +195,6 @@ const ROWS: [(Reason, &str, Class, Who); 62] = [
     (R::PermissionNotNamed, "PERMISSION_NOT_NAMED", C::NotPermitted, W::Service),
     (R::PermissionNotGranted, "PERMISSION_NOT_GRANTED", C::NotPermitted, W::Owner),
     (R::OrgNotCovered, "ORG_NOT_COVERED", C::NotPermitted, W::Owner),
-    (R::OrgUnknown, "ORG_UNKNOWN", C::NotPermitted, W::Service),
     (R::OrgDeleted, "ORG_DELETED", C::NotPermitted, W::Operator),
     (R::NotAMember, "NOT_A_MEMBER", C::NotPermitted, W::OrgAdmin),
     (R::RoleTooLow, "ROLE_TOO_LOW", C::NotPermitted, W::OrgAdmin),

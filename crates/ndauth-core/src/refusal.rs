@@ -54,8 +54,6 @@ pub enum Refusal {
     PermissionNotNamed,
     /// No grant covers the permission.
     PermissionNotGranted(Permission),
-    /// There is no such org.
-    OrgUnknown(OrgSlug),
     /// The org was deleted.
     OrgDeleted(OrgSlug),
     /// The token is restricted to other orgs.
@@ -151,7 +149,6 @@ impl Refusal {
             Refusal::ScopeTooNarrow { .. } => Reason::ScopeTooNarrow,
             Refusal::PermissionNotNamed => Reason::PermissionNotNamed,
             Refusal::PermissionNotGranted(_) => Reason::PermissionNotGranted,
-            Refusal::OrgUnknown(_) => Reason::OrgUnknown,
             Refusal::OrgDeleted(_) => Reason::OrgDeleted,
             Refusal::OrgNotCovered(_) => Reason::OrgNotCovered,
             Refusal::NotAMember(_) => Reason::NotAMember,
@@ -180,7 +177,7 @@ impl Refusal {
             Refusal::PermissionUnknown(_) => Factor::Catalogue,
             Refusal::ScopeTooNarrow { .. } => Factor::Scope,
             Refusal::PermissionNotNamed | Refusal::PermissionNotGranted(_) => Factor::Grants,
-            Refusal::OrgUnknown(_) | Refusal::OrgDeleted(_) | Refusal::OrgNotCovered(_) => Factor::Orgs,
+            Refusal::OrgDeleted(_) | Refusal::OrgNotCovered(_) => Factor::Orgs,
             Refusal::NotAMember(_) | Refusal::RoleTooLow { .. } => Factor::Role,
             Refusal::SuspendedInOrg { .. } | Refusal::RevokedInOrg { .. } | Refusal::OrgFrozen { .. } => {
                 Factor::Lockdown
@@ -283,10 +280,9 @@ impl fmt::Display for Refusal {
                 f.write_str("the token carries grants, and the question names no permission")
             }
             Refusal::PermissionNotGranted(permission) => write!(f, "the token is not granted `{permission}`"),
-            Refusal::OrgUnknown(org) => write!(f, "there is no org `{org}`"),
             Refusal::OrgDeleted(org) => write!(f, "the org `{org}` was deleted"),
             Refusal::OrgNotCovered(org) => write!(f, "the token is restricted to orgs other than `{org}`"),
-            Refusal::NotAMember(org) => write!(f, "the token's owner is not a member of the org `{org}`"),
+            Refusal::NotAMember(org) => write!(f, "the token's owner is not a member of an org `{org}`"),
             Refusal::RoleTooLow { org, role, needed } => {
                 write!(f, "the owner's role in the org `{org}` is `{role}`, and this needs `{needed}`")
             }

@@ -63,7 +63,7 @@ pub fn may_rotate<'a>(
     now: Timestamp,
 ) -> Result<(), Unready> {
     for secret in secrets {
-        if secret.minted_at < not_before {
+        if secret.judge_minting(not_before).is_err() {
             continue;
         }
         match (secret.state(now), secret.ends_at) {

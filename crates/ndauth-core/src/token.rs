@@ -62,6 +62,8 @@ pub struct SecretRecord {
     pub prefix: SecretPrefix,
     /// When it was drawn.
     pub minted_at: Timestamp,
+    /// When a person last drew a secret of its family: then, but for those that the token drew by itself.
+    pub authorized_at: Timestamp,
     /// When it took over: at once for a family's first, at first use for a successor.
     pub confirmed_at: Option<Timestamp>,
     /// When it stops to work, where that is earlier than its family: a successor nobody used, or
@@ -345,12 +347,16 @@ impl SecretRecord {
     /// A secret that a rotation drew, or the first of a family whose owner is to confirm that it arrived.
     pub fn pending(id: SecretId, prefix: SecretPrefix, now: Timestamp) -> SecretRecord {
         let ends_at = Lifetime::For(crate::PENDING_FOR).expiry(now);
-        SecretRecord { id, prefix, minted_at: now, confirmed_at: None, ends_at }
+        SecretRecord { id, prefix, minted_at: now, authorized_at: now, confirmed_at: None, ends_at }
     }
 
     /// A family's first secret, which needs nobody's confirmation.
     pub fn first(id: SecretId, prefix: SecretPrefix, now: Timestamp) -> SecretRecord {
-        SecretRecord { id, prefix, minted_at: now, confirmed_at: Some(now), ends_at: Expiry::Never }
+        SecretRecord {
+            confirmed_at: Some(now),
+            ends_at: Expiry::Never,
+            ..SecretRecord::pending(id, prefix, now)
+        }
     }
 
     /// Whether it still serves, by its own place in its family.
@@ -362,17 +368,26 @@ impl SecretRecord {
         }
     }
 
-    /// How long it was to live when it was drawn, or as far as its end was moved since.
-    pub fn span(&self, token_ends: Expiry) -> Lifetime {
-        match self.ends_at.min(token_ends) {
+    /// How long it was to live when it was drawn, or as far as its end was moved since. A token's first secret lives as long
+    /// as the token, though it waits to be confirmed.
+    pub fn span(&self, token: &Token) -> Lifetime {
+        let first = self.confirmed_at.is_none() && self.minted_at == token.created_at;
+        let ends_at = if first { Expiry::Never } else { self.ends_at };
+        match ends_at.min(token.expires_at) {
             Expiry::At(end) => Lifetime::For(end.since(self.minted_at)),
             Expiry::Never => Lifetime::Endless,
         }
     }
 
-    /// Whether it still serves, where all that were minted before an instant are revoked.
+    /// Whether it still serves, where all that were minted before an instant are revoked: what a token draws by itself is as
+    /// old as the secret that it had.
     pub fn judge_minting(&self, not_before: Timestamp) -> Result<(), Refusal> {
-        if self.minted_at < not_before { Err(Refusal::RevokedWithAll(not_before)) } else { Ok(()) }
+        if self.authorized_at < not_before { Err(Refusal::RevokedWithAll(not_before)) } else { Ok(()) }
+    }
+
+    /// True where the token drew it by itself.
+    pub fn was_drawn_by_itself(&self) -> bool {
+        self.authorized_at != self.minted_at
     }
 
     /// Where it stands among its family's secrets.

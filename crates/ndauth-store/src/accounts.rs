@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ndauth_core::{Account, AccountId, Email, Handle, Timestamp};
 use sea_orm::ActiveValue::Set;
-use sea_orm::sea_query::Expr;
+use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::columns::Columns;
@@ -102,11 +102,13 @@ impl Write {
         inserted(Entity::insert(row).exec_without_returning(&self.transaction).await)
     }
 
-    /// Writes down that an account's person logged in now.
-    pub async fn set_logged_in(&self, id: AccountId) -> Result<(), StoreError> {
+    /// Writes down that an account's person proved at an instant who they are. An earlier instant changes nothing.
+    pub async fn set_logged_in(&self, id: AccountId, proved_at: Timestamp) -> Result<(), StoreError> {
+        let earlier = Column::LastLoginAt.is_null().or(Column::LastLoginAt.lt(proved_at.micros()));
         Entity::update_many()
-            .col_expr(Column::LastLoginAt, Expr::value(self.now().micros()))
+            .col_expr(Column::LastLoginAt, Expr::value(proved_at.micros()))
             .filter(Column::Id.eq(id.uuid()))
+            .filter(earlier)
             .exec(&self.transaction)
             .await?;
         Ok(())

@@ -82,6 +82,7 @@ struct RecordRow {
     hash: Vec<u8>,
     prefix: String,
     minted_at: i64,
+    authorized_at: Option<i64>,
     confirmed_at: Option<i64>,
     ends_at: i64,
 }
@@ -103,6 +104,7 @@ impl TryFrom<RecordRow> for (SecretHash, SecretRecord) {
             id: SecretId::from_uuid(row.id),
             prefix: columns.text("prefix", &row.prefix)?,
             minted_at: columns.instant("minted_at", row.minted_at)?,
+            authorized_at: columns.instant("authorized_at", row.authorized_at.unwrap_or(row.minted_at))?,
             confirmed_at: columns.instant_or_null("confirmed_at", row.confirmed_at)?,
             ends_at: columns.expiry("ends_at", row.ends_at)?,
         };
@@ -131,8 +133,9 @@ impl TryFrom<Model> for FoundSecret {
                 address: columns.text_or_null("last_used_address", row.last_used_address.as_deref())?,
             }),
         };
-        let Model { id, hash, prefix, minted_at, confirmed_at, ends_at, .. } = row;
-        let (hash, record) = RecordRow { id, hash, prefix, minted_at, confirmed_at, ends_at }.try_into()?;
+        let Model { id, hash, prefix, minted_at, authorized_at, confirmed_at, ends_at, .. } = row;
+        let record = RecordRow { id, hash, prefix, minted_at, authorized_at, confirmed_at, ends_at };
+        let (hash, record) = record.try_into()?;
         let reused_at = columns.instant_or_null("reused_at", row.reused_at)?;
         let succession = match (row.overlap, row.token_expires_at) {
             (Some(overlap), Some(end)) if record.confirmed_at.is_none() => Some(Succession {
@@ -162,8 +165,15 @@ impl Read {
         family: Column,
         ids: &Ids,
     ) -> Result<HashMap<Uuid, Vec<(SecretHash, SecretRecord)>>, StoreError> {
-        let needed =
-            [Column::Id, Column::Hash, Column::Prefix, Column::MintedAt, Column::ConfirmedAt, Column::EndsAt];
+        let needed = [
+            Column::Id,
+            Column::Hash,
+            Column::Prefix,
+            Column::MintedAt,
+            Column::AuthorizedAt,
+            Column::ConfirmedAt,
+            Column::EndsAt,
+        ];
         let query = Entity::find().select_only().columns(needed).column_as(family, "family");
         let rows = ids.read(&query.filter(ids.hold(family)), &self.transaction).await?;
         let mut records: HashMap<Uuid, Vec<_>> = HashMap::with_capacity(rows.len());
@@ -190,8 +200,8 @@ impl Read {
 
     /// How many secrets of what lives were minted before an instant, how many since, and when the last was.
     pub async fn count_minted(&self, instant: Timestamp) -> Result<MintCounts, StoreError> {
-        let sql = "SELECT count(CASE WHEN minted_at < $1 THEN 1 END) AS earlier, \
-                   count(CASE WHEN minted_at >= $1 THEN 1 END) AS since, max(minted_at) AS newest FROM secret \
+        let sql = "SELECT count(CASE WHEN coalesce(authorized_at, minted_at) < $1 THEN 1 END) AS earlier, \
+                   count(CASE WHEN coalesce(authorized_at, minted_at) >= $1 THEN 1 END) AS since, max(minted_at) AS newest FROM secret \
                    LEFT JOIN token ON token.id = token_id LEFT JOIN session ON session.id = secret.session_id \
                    LEFT JOIN service ON service.id = service_id WHERE secret.ends_at > $2 \
                    AND token.revoked_at IS NULL AND session.revoked_at IS NULL AND service.revoked_at IS NULL \
@@ -308,6 +318,7 @@ impl Write {
             session_id: Set(session_id),
             service_id: Set(service_id),
             minted_at: Set(record.minted_at.micros()),
+            authorized_at: Set(Some(record.authorized_at.micros()).filter(|_| record.was_drawn_by_itself())),
             confirmed_at: Set(record.confirmed_at.map(Timestamp::micros)),
             ends_at: Set(expiry_micros(record.ends_at)),
             last_used_at: Set(None),
@@ -323,6 +334,7 @@ impl Write {
 
 pub(crate) mod secret {
     use sea_orm::entity::prelude::*;
+    use sea_orm::sea_query::Func;
 
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
     #[sea_orm(table_name = "secret")]
@@ -335,6 +347,7 @@ pub(crate) mod secret {
         pub session_id: Option<Uuid>,
         pub service_id: Option<Uuid>,
         pub minted_at: i64,
+        pub authorized_at: Option<i64>,
         pub confirmed_at: Option<i64>,
         pub ends_at: i64,
         pub last_used_at: Option<i64>,
@@ -348,4 +361,10 @@ pub(crate) mod secret {
     pub enum Relation {}
 
     impl ActiveModelBehavior for ActiveModel {}
+
+    /// When a person last drew a secret of its family; for most, when it was minted.
+    pub(crate) fn authorized_at() -> Expr {
+        let columns = [Column::AuthorizedAt, Column::MintedAt].map(|column| column.into_expr());
+        Func::coalesce(columns).into()
+    }
 }

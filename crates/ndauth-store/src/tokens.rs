@@ -152,7 +152,7 @@ impl Read {
             .select_only()
             .column(secret::Column::Id)
             .filter(secret::Column::TokenId.into_expr().eq(token::Column::Id.into_expr()))
-            .filter(secret::Column::MintedAt.gte(not_before))
+            .filter(secret::authorized_at().gte(not_before))
             .filter(secret::Column::EndsAt.gt(self.now().micros()))
             .into_query();
         let live = underived()
@@ -558,7 +558,7 @@ impl Write {
             .select_only()
             .column(secret::Column::Id)
             .filter(secret::Column::TokenId.into_expr().eq(token::Column::Id.into_expr()))
-            .filter(secret::Column::MintedAt.gte(not_before.micros()))
+            .filter(secret::authorized_at().gte(not_before.micros()))
             .into_query();
         let revoked =
             self.revoke(by, reason).filter(owned_by(owner)).filter(Expr::exists(minted_since).not());

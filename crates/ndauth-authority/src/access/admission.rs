@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use ndauth_core::{
-    Account, Class, Effective, Org, OrgSlug, Owner, Requirement, Role, Scope, Session, Token, TokenId,
-    Viewer, is_recent,
+    Account, Class, Effective, Org, OrgSlug, Owner, Requirement, Role, Scope, Session, Timestamp, Token,
+    TokenId, Viewer, is_recent,
 };
 use ndauth_store::Read;
 
@@ -143,6 +143,14 @@ impl Admitted {
         AuthorityError::session_required(self.caller.kind(), self.operation, self.kind)
     }
 
+    /// Refuses a session whose person did not prove who they are within the last 15 minutes.
+    pub(crate) fn logged_in_recently(&self, now: Timestamp, to: &'static str) -> Result<(), AuthorityError> {
+        match &self.caller {
+            Caller::Session { session, .. } => logged_in_recently(session, now, to),
+            Caller::Console | Caller::Token { .. } | Caller::Service { .. } => Ok(()),
+        }
+    }
+
     /// Refuses a token that is beyond its reach.
     pub(crate) fn require(&self, token: TokenId) -> Result<(), AuthorityError> {
         match self.reach {
@@ -180,10 +188,17 @@ fn reach(
             Ok(Reach::All)
         }
         (Rule::Yes, _) => Ok(Reach::All),
-        (Rule::Operator, Caller::Session { account, .. }) if account.operator => Ok(Reach::All),
+        (Rule::Operator, Caller::Session { account, session, .. }) if account.operator => {
+            logged_in_recently(session, judging.now, verb(operation, kind))?;
+            Ok(Reach::All)
+        }
         (Rule::Operator, Caller::Session { .. }) => not_permitted("an account that is no operator"),
         (Rule::Login, _) => session_required(caller.kind()),
         (Rule::Itself, Caller::Token { held, .. }) => Ok(Reach::Itself(held.token.id)),
+        (Rule::ItselfInside, Caller::Token { held, from }) => {
+            judging.account(held, *from, None)?;
+            Ok(Reach::Itself(held.token.id))
+        }
         (Rule::Account(permission), Caller::Token { held, from }) => {
             match judging.account(held, *from, Some(permission)) {
                 Ok(()) => Ok(Reach::All),
@@ -214,6 +229,7 @@ fn reach(
             Rule::No
             | Rule::Operator
             | Rule::Itself
+            | Rule::ItselfInside
             | Rule::SelfRotating(_)
             | Rule::Account(_)
             | Rule::AccountOrItself(_)
@@ -224,6 +240,14 @@ fn reach(
             _,
         ) => not_permitted(caller.kind()),
     }
+}
+
+fn logged_in_recently(session: &Session, now: Timestamp, to: &'static str) -> Result<(), AuthorityError> {
+    if is_recent(session.proved_at, now) { Ok(()) } else { Err(AuthorityError::LoginNotRecent { to }) }
+}
+
+fn verb(operation: Operation, kind: Kind) -> &'static str {
+    operation.row(kind).map_or("do this", |row| row.verb)
 }
 
 /// The org, and the role by which a caller acts there.
@@ -246,9 +270,8 @@ async fn in_org(
             if role < needed {
                 return Err(AuthorityError::RoleTooLow { org: slug.clone(), role, needed });
             }
-            if matches!(rule, Rule::Recent(_)) && !is_recent(session.proved_at, read.now()) {
-                let to = operation.row(Kind::Org).map_or("do this", |row| row.verb);
-                return Err(AuthorityError::LoginNotRecent { to });
+            if matches!(rule, Rule::Recent(_)) {
+                logged_in_recently(session, read.now(), verb(operation, Kind::Org))?;
             }
             Ok((org, role))
         }
@@ -267,7 +290,8 @@ async fn in_org(
     }
 }
 
-/// The org, and the role by which a token meets a requirement there. None where its owner has no part in the org.
+/// The org, and the role by which a token meets a requirement there. None where its owner has no part in the org, or the
+/// token is for others.
 async fn power_in(
     read: &Read,
     held: &Held,
@@ -277,7 +301,10 @@ async fn power_in(
     judging: Judging<'_>,
 ) -> Result<Option<(Org, Role)>, AuthorityError> {
     let ground = ground(read, &held.owner, slug).await?;
-    let known = |ground: &Ground| ground.is_known_to(&held.owner) && ground.org.deleted_at.is_none();
+    let known = |ground: &Ground| {
+        let here = ground.is_known_to(&held.owner) && held.token.orgs.contain(&ground.org.id);
+        here && ground.org.deleted_at.is_none()
+    };
     let Some(ground) = ground.filter(known) else { return Ok(None) };
     let role = match judging.decide(held, Some(&ground), requirement, from)? {
         Effective::Access { role, .. } => role,

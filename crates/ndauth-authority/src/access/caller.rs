@@ -39,7 +39,7 @@ impl Credential {
     }
 
     /// From where it was presented, where that is known.
-    pub(crate) fn from(&self) -> Option<IpAddr> {
+    pub fn from(&self) -> Option<IpAddr> {
         match self {
             Credential::Secret { from, .. } => *from,
             Credential::Nothing | Credential::Console => None,

@@ -22,7 +22,7 @@ pub enum Rule {
     Login,
     /// It may.
     Yes,
-    /// A session may, if its account is an operator's.
+    /// A session may, if its account is an operator's and the person logged in within the last 15 minutes.
     Operator,
     /// A token may, if it may do this, `action:type`, to its owner's account.
     Account(&'static str),
@@ -30,6 +30,8 @@ pub enum Rule {
     AccountOrItself(&'static str),
     /// Only where it concerns itself.
     Itself,
+    /// As [`Rule::Itself`], from where and at which services it is for.
+    ItselfInside,
     /// As [`Rule::Itself`], if it was made to rotate itself and presents such a secret.
     SelfRotating(Holding),
     /// A session may, if its account has at least this role in the org that is concerned.
@@ -141,7 +143,8 @@ macro_rules! operations {
 }
 
 use Rule::{
-    Account, AccountOrItself, Granted, Itself, Login, Member, No, Operator, Power, Recent, SelfRotating, Yes,
+    Account, AccountOrItself, Granted, Itself, ItselfInside, Login, Member, No, Operator, Power, Recent,
+    SelfRotating, Yes,
 };
 
 const ADMIN: Rule = Member(Role::Admin);
@@ -167,7 +170,7 @@ operations! {
         Org    "list an org's tokens"                  [No,  No,  ADMIN,    Login,        Login,        No]
     }
     GetToken Reads ["ndauth.v1.TokenService/GetToken"] {
-        Mine   "show other tokens"                     [No,  No,  Yes,      READ_OR_ITSELF, Itself,       No]
+        Mine   "show other tokens"                     [No,  No,  Yes,      READ_OR_ITSELF, ItselfInside, No]
         Org    "show an org's tokens"                  [No,  No,  ADMIN,    Login,        Login,        No]
     }
     UpdateToken Changes ["ndauth.v1.TokenService/UpdateToken"] {
@@ -215,7 +218,7 @@ operations! {
         Anyone "revoke all tokens of others"           [No,  Yes, Operator, Login,        Login,        No]
     }
     ExplainToken Reads ["ndauth.v1.TokenService/ExplainToken"] {
-        Mine   "explain other tokens"                  [No,  No,  Yes,      Itself,       Itself,       No]
+        Mine   "explain other tokens"                  [No,  No,  Yes,      ItselfInside, ItselfInside, No]
         Org    "explain an org's tokens"               [No,  No,  ADMIN,    Login,        Login,        No]
     }
     WhoAmI Reads ["ndauth.v1.AccountService/WhoAmI"] {
@@ -352,8 +355,8 @@ operations! {
     IssueTokens Changes ["POST /oauth2/token"] {
         Mine   "get a session's secrets"               [Yes, No,  Yes,      No,           No,           No]
     }
-    RevokeLogin Changes ["POST /oauth2/revoke"] {
-        Mine   "end a login"                           [Yes, No,  Yes,      No,           No,           No]
+    RevokeShown Changes ["POST /oauth2/revoke"] {
+        Mine   "end what is shown"                     [Yes, No,  Yes,      Itself,       Itself,       Yes]
     }
     CheckHealth Reads ["grpc.health.v1.Health/*"] {
         Mine   "check the health"                      [Yes, Yes, Yes,      Yes,          Yes,          Yes]

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use ndauth_core::{
-    Account, Actor, Challenge, DisplayName, Expiry, OneTime, Personal, Secret, SecretKind, Session,
+    Account, Actor, Challenge, DisplayName, Expiry, OneTime, Personal, Refusal, Secret, SecretKind, Session,
     SessionId, Timestamp,
 };
 use ndauth_store::{Family, FoundSecret, Ticket, TicketKind, Write};
@@ -89,6 +89,8 @@ struct Code {
     device: Option<String>,
     address: Option<IpAddr>,
     proved_at: Option<Timestamp>,
+    /// The session of the browser that granted it. Once that ended, the code is worth nothing.
+    granted_by: SessionId,
     /// What it was redeemed for.
     session: Option<SessionId>,
 }
@@ -129,6 +131,7 @@ impl LoginWing<'_> {
                 device: asked.device.as_ref().map(ToString::to_string),
                 address: asked.from,
                 proved_at: session.proved_at,
+                granted_by: session.id,
                 session: None,
             };
             let ticket = ticket(&uncalled, &code, TicketKind::Code, CODE, &details);
@@ -166,6 +169,7 @@ impl LoginWing<'_> {
             if ticket.used_at.is_some() {
                 return redeemed_again(uncalled, &ticket).await;
             }
+            uncalled.session(details.granted_by).await?.ok_or(ENDED)?;
             let device = details.device.as_ref().and_then(|device| device.parse().ok());
             let visitor = Visitor { device: device.or(visitor.device.clone()), ..visitor.clone() };
             let mut session = self.new_session(account.id, &visitor, uncalled.now())?;
@@ -197,7 +201,7 @@ impl LoginWing<'_> {
         let account = read.find_session(id).await?.ok_or(UNKNOWN_REFRESH)?.account;
         let (secrets, now) = (read.list_secrets(Family::Session(id)).await?, read.now());
         drop(read);
-        if !is_reuse(&presented, &secrets, now) {
+        if !self.is_reuse(&presented, &secrets, now) {
             // Reuse is always noticed, however often.
             self.0.throttle.take(&[Tried::Refresh(id)], now)?;
         }
@@ -212,7 +216,7 @@ impl LoginWing<'_> {
             if found.record.judge_minting(not_before).is_err() {
                 return Err(AuthorityError::SessionRevoked(not_before).into());
             }
-            if is_reuse(found, &secrets, now) {
+            if self.is_reuse(found, &secrets, now) {
                 return end_reused(uncalled, &session, REUSED).await;
             }
             if found.record.confirmed_at.is_none() {
@@ -232,13 +236,55 @@ impl LoginWing<'_> {
         refreshed
     }
 
-    /// Ends the session that a secret is of (RFC 7009). What is not known needs no end.
-    pub async fn revoke_login(self, text: &str) -> Result<(), AuthorityError> {
+    /// True where a secret that refreshes was used before, and may not be once more.
+    fn is_reuse(self, found: &FoundSecret, secrets: &[FoundSecret], now: Timestamp) -> bool {
+        found.record.ends_at.is_past(now) && !self.may_replay(found, secrets, now)
+    }
+
+    /// True where a secret that refreshes and was used may be once more: the answer may have been lost. Nothing that came
+    /// with such an answer was used.
+    fn may_replay(self, found: &FoundSecret, secrets: &[FoundSecret], now: Timestamp) -> bool {
+        let (Some(used_at), Expiry::At(ended)) = (found.record.confirmed_at, found.record.ends_at) else {
+            // It was never used, and something else took its place.
+            return false;
+        };
+        let arrived = |other: &FoundSecret| match other.record.prefix.kind() {
+            SecretKind::Refresh => other.record.confirmed_at.is_some_and(|at| at >= used_at),
+            _ => {
+                let last_use = self.0.uses.latest(other.record.id, other.last_use);
+                // Those of earlier answers were ended by this one's.
+                other.record.judge(now).is_ok() && last_use.is_some()
+            }
+        };
+        let mut others = secrets.iter().filter(|other| other.record.id != found.record.id);
+        now.since(ended) <= REPLAY && !others.any(arrived)
+    }
+
+    /// Ends by a secret what it is of (RFC 7009): a session, a token, a rotation, or itself. What is not known needs no end.
+    /// A service's secret ends nothing, and says so.
+    pub async fn revoke_shown(self, text: &str, visitor: &Visitor) -> Result<(), AuthorityError> {
         let Ok(secret) = text.parse::<Secret>() else { return Ok(()) };
         match secret.kind() {
             SecretKind::Session | SecretKind::Refresh => self.end_by_secret(&secret).await,
-            SecretKind::Personal | SecretKind::Org | SecretKind::Service | SecretKind::Access => Ok(()),
+            SecretKind::Personal | SecretKind::Org | SecretKind::Access => {
+                self.0.tokens().end_by_secret(&secret, visitor.address).await
+            }
+            SecretKind::Service => self.service_shown(&secret, visitor).await,
         }
+    }
+
+    /// Reports to the operator that a service's secret was shown.
+    async fn service_shown(self, secret: &Secret, visitor: &Visitor) -> Result<(), AuthorityError> {
+        let read = self.0.store.read().await?;
+        let found = read.find_secret(&secret.hash()).await?;
+        if let Some(Family::Service(id)) = found.map(|found| found.family)
+            && let Some(service) = read.find_service(id).await?
+        {
+            metrics::counter!("ndauth_service_secrets_shown_total").increment(1);
+            let from = visitor.address.map(|from| from.to_string());
+            tracing::warn!(service = %service.name, from, "a service's secret was shown to be revoked: rotate it");
+        }
+        Err(Refusal::Kind(SecretKind::Service).into())
     }
 }
 
@@ -281,25 +327,6 @@ async fn end_reused<T>(
         Some(change) => uncalled.done(actor, change, Personal::new(), Err(why)),
         None => uncalled.unchanged(Err(why)),
     })
-}
-
-/// True where a secret that refreshes was used before, and may not be once more.
-fn is_reuse(found: &FoundSecret, secrets: &[FoundSecret], now: Timestamp) -> bool {
-    found.record.ends_at.is_past(now) && !may_replay(found, secrets, now)
-}
-
-/// Whether a secret that refreshes and was used may be once more: the answer may have been lost.
-fn may_replay(found: &FoundSecret, secrets: &[FoundSecret], now: Timestamp) -> bool {
-    let (Some(used_at), Expiry::At(ended)) = (found.record.confirmed_at, found.record.ends_at) else {
-        // It was never used, and something else took its place.
-        return false;
-    };
-    let others = || {
-        let refreshing = |other: &&FoundSecret| other.record.prefix.kind() == SecretKind::Refresh;
-        secrets.iter().filter(refreshing).filter(|other| other.record.id != found.record.id)
-    };
-    let last_used = others().filter_map(|other| other.record.confirmed_at).all(|at| at < used_at);
-    now.since(ended) <= REPLAY && last_used
 }
 
 pub(super) fn live_account(account: Option<Account>) -> Result<Account, GrantError> {

@@ -3,12 +3,12 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use ndauth_core::{DisplayName, OneTime, Secret, SecretHash, Timestamp, UserCode};
+use ndauth_core::{DisplayName, OneTime, Secret, SecretHash, SessionId, Timestamp, UserCode};
 use ndauth_store::{Read, Ticket, TicketKind};
 use rand::rngs::SysRng;
 use serde::{Deserialize, Serialize};
 
-use super::codes::{GrantError, live_account, read_details, ticket, written};
+use super::codes::{ENDED, GrantError, live_account, read_details, ticket, written};
 use super::sessions::{Granted, Visit, Visitor};
 use super::throttle::{Tried, network};
 use crate::access::Operation;
@@ -52,7 +52,8 @@ struct Device {
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Decided {
-    Allowed,
+    /// By this session, and only as long as that lives.
+    Allowed(SessionId),
     Denied,
 }
 
@@ -140,7 +141,7 @@ impl LoginWing<'_> {
             uncalled.account(id).await?;
             uncalled.session(session).await?.ok_or(AuthorityError::SessionExpired)?;
             let (ticket, mut details) = waiting(&uncalled, user_code).await?;
-            details.decided = Some(if allow { Decided::Allowed } else { Decided::Denied });
+            details.decided = Some(if allow { Decided::Allowed(session) } else { Decided::Denied });
             let account = Some(id);
             uncalled.update_ticket(&Ticket { account, details: written(&details), ..ticket }).await?;
             Ok::<_, AuthorityError>(uncalled.observed(()))
@@ -166,16 +167,17 @@ impl LoginWing<'_> {
             let soon = self.0.throttle.take(&[Tried::Poll(hash)], now).is_err();
             return Err(if soon { GrantError::SlowDown } else { GrantError::Pending });
         }
-        if let (Some(Decided::Allowed), Some(account)) = (details.decided, ticket.account) {
+        if let (Some(Decided::Allowed(_)), Some(account)) = (details.decided, ticket.account) {
             self.0.throttle.take(&[Tried::Login(account)], now)?;
         }
         let hash = &hash;
         let granted = change_uncalled(self.0, Operation::IssueTokens, |uncalled| async move {
             let (ticket, details) = device(&uncalled, hash).await?;
-            let (Some(Decided::Allowed), Some(account)) = (details.decided, ticket.account) else {
+            let (Some(Decided::Allowed(by)), Some(account)) = (details.decided, ticket.account) else {
                 return Err(GrantError::Denied);
             };
             let account = live_account(uncalled.account(account).await?)?;
+            uncalled.session(by).await?.ok_or(ENDED)?;
             if !uncalled.use_ticket(&ticket).await? {
                 return Err(GrantError::InvalidGrant("the device was let in before"));
             }

@@ -52,7 +52,8 @@ impl LoginWing<'_> {
     ) -> Result<Link, AuthorityError> {
         let made = change(self.0, credential, Operation::IssueLink, &Whose::Anyone, |changing| async move {
             let link = make_link(&changing, handle, TicketKind::SignIn, SIGN_IN).await?;
-            Ok::<_, AuthorityError>(changing.observed(link))
+            let change = Change::SignInLinkIssued { account: link.account.id };
+            Ok::<_, AuthorityError>(changing.done(change, Personal::new(), link))
         });
         made.await.map(|done| done.value)
     }

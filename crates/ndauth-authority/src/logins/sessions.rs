@@ -102,7 +102,10 @@ impl LoginWing<'_> {
         session: &Session,
         value: T,
     ) -> Result<Done<T>, AuthorityError> {
-        uncalled.set_logged_in(session.account).await?;
+        // A consent or a device's code begins a session and proves nothing new.
+        if let Some(proved_at) = session.proved_at {
+            uncalled.set_logged_in(session.account, proved_at).await?;
+        }
         let actor = Actor::Session { account: session.account, session: session.id };
         let change = Change::SessionIssued { account: session.account, session: session.id };
         let device = session.device.as_ref().map(|device| ("device", device.to_string()));
@@ -171,7 +174,7 @@ impl LoginWing<'_> {
             return Ok(());
         }
         let (session, actor) = (&session, Actor::Session { account: session.account, session: id });
-        change_uncalled(self.0, Operation::RevokeLogin, |uncalled| async move {
+        change_uncalled(self.0, Operation::RevokeShown, |uncalled| async move {
             Ok::<_, AuthorityError>(match end(&uncalled, session, false).await? {
                 Some(change) => uncalled.done(actor, change, Personal::new(), ()),
                 None => uncalled.unchanged(()),
@@ -264,7 +267,7 @@ pub(crate) async fn draw_for(
     // A refresh secret is unconfirmed until it is used, and has an end by the session's.
     let ends_at =
         if confirmed_at.is_none() && ends_at == Expiry::Never { Expiry::At(Timestamp::MAX) } else { ends_at };
-    let record = SecretRecord { id, prefix, minted_at: write.now(), confirmed_at, ends_at };
+    let record = SecretRecord { confirmed_at, ends_at, ..SecretRecord::pending(id, prefix, write.now()) };
     write.insert_secret(Family::Session(session), &record, &secret.hash(), None).await?;
     Ok(secret)
 }

@@ -83,9 +83,8 @@ impl Throttle {
         }
         if tries.len() + each.len() > MOST {
             tries.retain(|tried, known| now.since(known.since) < tried.limit().1);
-            // So many at once are an attack by itself: what was counted of it is not worth a server's memory.
             if tries.len() + each.len() > MOST {
-                tries.clear();
+                forget_least(&mut tries);
             }
         }
         for tried in each {
@@ -114,6 +113,14 @@ impl Throttle {
     fn tries(&self) -> MutexGuard<'_, HashMap<Tried, Tries>> {
         self.tries.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Forgets a quarter of the tries: of those that are not refused yet, the fewest and the oldest first.
+fn forget_least(tries: &mut HashMap<Tried, Tries>) {
+    let worth = |(tried, known): (&Tried, &Tries)| (known.count >= tried.limit().0, known.count, known.since);
+    let mut worths: Vec<_> = tries.iter().map(worth).collect();
+    let (_, &mut least, _) = worths.select_nth_unstable(MOST / 4);
+    tries.retain(|tried, known| worth((tried, known)) > least);
 }
 
 /// The network that an address is of: itself of IPv4, a `/64` of IPv6.
@@ -155,5 +162,21 @@ mod tests {
             assert!(throttle.take(&[of("c"), of("a")], at(900)).is_err());
         }
         assert!(take("c", 900).is_ok());
+    }
+
+    /// However many others are tried, whoever has no more tries has none.
+    #[test]
+    fn a_full_throttle_remembers_whom_it_refuses() {
+        let throttle = Throttle::default();
+        let now = Timestamp::from_micros(1_000_000).expect("an instant");
+        let of = |name: &str| Tried::NameFrom(name.to_owned(), None);
+        for _ in 0..10 {
+            throttle.take(&[of("a")], now).expect("ten");
+        }
+        for other in 0..2 * MOST {
+            throttle.take(&[of(&other.to_string())], now).expect("once");
+            assert!(throttle.tries().len() <= MOST);
+        }
+        assert!(throttle.take(&[of("a")], now).is_err());
     }
 }

@@ -126,7 +126,7 @@ impl OperatorWing<'_> {
                     browser: false,
                 };
                 changing.insert_session(&session).await?;
-                changing.set_logged_in(account.id).await?;
+                changing.set_logged_in(account.id, now).await?;
                 let secret =
                     draw_for(&changing, session.id, SecretKind::Session, Some(now), Expiry::Never).await?;
                 let change = Change::SessionIssued { account: account.id, session: session.id };

@@ -186,6 +186,7 @@ async fn redo(write: &mut Write, event: &StoredEvent, entry: &Entry) -> Result<(
         Change::SessionIssued { .. }
         | Change::AccountCreated { .. }
         | Change::AccountInvited { .. }
+        | Change::SignInLinkIssued { .. }
         | Change::AccountIdentified { .. }
         | Change::TokenDerived { .. }
         | Change::OrgCreated { .. }

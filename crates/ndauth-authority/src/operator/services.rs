@@ -90,7 +90,7 @@ impl OperatorWing<'_> {
                 unlocked(may_rotate(records, not_before, changing.now()), name.as_str())?;
                 let succession = Succession { overlap, expires_at: Expiry::Never };
                 let (secret, record) =
-                    draw(&changing, SecretKind::Service, held.lineage, &succession).await?;
+                    draw(&changing, SecretKind::Service, held.lineage, None, &succession).await?;
                 let pending_until = end(&record, changing.now());
                 let change = Change::SecretMinted { family: held.lineage, secret: record.id };
                 Ok(changing.done_to(name.to_string(), change, RotatedService { secret, pending_until }))

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use ndauth_core::{
-    AccountId, Asker, Change, Description, ExpiryChoice, Factor, Grants, Label, Lifetime, Networks, OrgId,
-    OrgSlug, Orgs, Owner, Requirement, Scope, Secret, SecretId, SecretKind, SecretRecord, Services,
-    Succession, Token, TokenId, TokenView, decide, is_recent,
+    AccountId, Asker, Change, Description, Expiry, ExpiryChoice, Factor, Grants, Label, Lifetime, Networks,
+    OrgId, OrgSlug, Orgs, Owner, Requirement, Scope, Secret, SecretId, SecretKind, SecretRecord, Services,
+    Succession, Token, TokenId, TokenView, decide,
 };
 use ndauth_store::{Family, Read};
 use rand::rngs::SysRng;
@@ -15,7 +15,7 @@ use crate::access::{Admitted, Operation, Whose};
 use crate::change::{Changed, Changing, Done, change};
 use crate::error::MAX_LIVE_TOKENS;
 use crate::orgs::unfrozen;
-use crate::{AuthorityError, Caller, Credential, TokenWing};
+use crate::{AuthorityError, Credential, TokenWing};
 
 /// A token to be made.
 #[derive(Clone, Debug)]
@@ -63,11 +63,8 @@ impl TokenWing<'_> {
             // The owner is held: no other change counts or names its tokens, disables it or freezes it.
             let owner = owner_name(&changing.by)?;
             let planned = self.plan(&changing, owner, new).await?;
-            if let Caller::Session { session, .. } = &changing.by.caller
-                && planned.0.token.lifetime == Lifetime::Endless
-                && !is_recent(session.proved_at, changing.now())
-            {
-                return Err(AuthorityError::LoginNotRecent { to: "make a token that never expires" });
+            if planned.0.token.expires_at == Expiry::Never {
+                changing.by.logged_in_recently(changing.now(), "make a token that never expires")?;
             }
             self.mint(changing, planned).await
         })

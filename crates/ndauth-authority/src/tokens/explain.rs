@@ -90,7 +90,7 @@ impl TokenWing<'_> {
         inquiry: &Inquiry,
     ) -> Result<Explained, AuthorityError> {
         let (read, by) = self.0.read_as(credential, Operation::ExplainToken, &inquiry.whose).await?;
-        let held = match self.subject(&read, &by, inquiry).await? {
+        let held = match self.subject(&read, &by, credential.from(), inquiry).await? {
             Ok(held) => held,
             // There is no token to explain: the secret itself is the matter.
             Err(refusal) => {
@@ -152,16 +152,34 @@ impl TokenWing<'_> {
         Ok(Explanation { org, findings, outcome: decide(&case) })
     }
 
+    /// A token whose secret somebody else shows: it is told of as far as it lives, from where it is asked about.
+    async fn shown_by_another(
+        self,
+        read: &Read,
+        from: Option<IpAddr>,
+        held: Held,
+    ) -> Result<Result<Held, Refusal>, AuthorityError> {
+        let catalogue = self.0.catalogue(read).await?;
+        let account = Requirement::Account { permission: None };
+        let judged = Judging::of(read, &catalogue).decide(&held, None, &account, from);
+        Ok(judged.map(|_| held))
+    }
+
     /// The token in question, with its newest secret or the one that was shown.
     async fn subject(
         self,
         read: &Read,
         by: &Admitted,
+        from: Option<IpAddr>,
         inquiry: &Inquiry,
     ) -> Result<Result<Held, Refusal>, AuthorityError> {
         let held = match &inquiry.subject {
             Subject::Secret(secret) => match find_held(read, secret).await? {
-                Ok(held) => held,
+                Ok(held) if by.owner().ok() == Some(held.token.owner) => held,
+                Ok(held) => match self.shown_by_another(read, from, held).await? {
+                    Ok(held) => held,
+                    Err(refusal) => return Ok(Err(refusal)),
+                },
                 Err(refusal) => return Ok(Err(refusal)),
             },
             Subject::Planned(new) => match &by.caller {

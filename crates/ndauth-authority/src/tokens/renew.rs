@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use ndauth_core::{Change, Lifetime, SecretState, Timestamp, Token, TokenView};
 
-use super::rotate::Counting;
 use super::secrets::end;
 use super::which::Which;
 use crate::access::{Operation, Whose};
@@ -27,7 +26,7 @@ impl TokenWing<'_> {
                 return Ok(changing.unchanged(view));
             }
             refuse_pending(&view, now)?;
-            let admitted = self.admitted(&changing, &view, Counting::Admitting).await?;
+            let admitted = self.admitted(&changing, &view).await?;
             let longest = admitted.map_or(Lifetime::Endless, |(_, longest)| longest);
             let minted_at = view.shown(now).record.minted_at;
             let expires_at =

@@ -1,11 +1,13 @@
 //! Tokens are described anew, and revoked for good.
 
-use ndauth_core::{Change, Description, Personal, RevocationReason, Token, TokenView};
+use ndauth_core::{Change, Description, Lineage, Personal, RevocationReason, SecretId, Token, TokenView};
 
-use super::which::Which;
+use super::possession::{NOTE, end_shown};
+use super::secrets::HeldFamily;
+use super::which::{Which, no_token};
 use crate::access::{Operation, Whose};
-use crate::change::{Changed, change};
-use crate::{AuthorityError, Caller, Credential, TokenWing};
+use crate::change::{Changed, Changing, Done, change};
+use crate::{AuthorityError, Credential, TokenWing};
 
 /// Why a token is revoked.
 #[derive(Clone, Debug)]
@@ -16,8 +18,6 @@ pub struct Revoking {
     pub note: Option<Description>,
 }
 
-/// The key of the note in an event's personal bytes.
-pub(crate) const NOTE: &str = "note";
 /// The key of the new description in an event's personal bytes. It is empty where the description was removed.
 pub(crate) const DESCRIPTION: &str = "description";
 
@@ -25,13 +25,6 @@ impl Revoking {
     /// For this reason, and no word more.
     pub fn because(reason: RevocationReason) -> Revoking {
         Revoking { reason, note: None }
-    }
-
-    fn reason_by(&self, caller: &Caller) -> RevocationReason {
-        match caller {
-            Caller::Token { .. } => RevocationReason::Possession,
-            Caller::Session { .. } | Caller::Console | Caller::Service { .. } => self.reason,
-        }
     }
 }
 
@@ -70,10 +63,12 @@ impl TokenWing<'_> {
     ) -> Result<Changed<TokenView>, AuthorityError> {
         change(self.0, credential, Operation::RevokeToken, whose, |changing| async move {
             let token = self.hold(&changing, whose, which).await?;
+            if let Some(presented) = changing.by.presented().map(|held| held.record.id) {
+                return self.revoke_by_itself(changing, token, presented, why).await;
+            }
             let (id, now) = (token.id, changing.now());
-            let reason = why.reason_by(&changing.by.caller);
             let actor = changing.by.caller.actor();
-            let revoked = changing.revoke_token(id, &actor, reason, why.note.as_ref()).await?;
+            let revoked = changing.revoke_token(id, &actor, why.reason, why.note.as_ref()).await?;
             let revoked_at = if revoked { Some(now) } else { token.revoked_at };
             let view = self.view(&changing, &changing.by, Token { revoked_at, ..token }).await?;
             if !revoked {
@@ -81,8 +76,27 @@ impl TokenWing<'_> {
             }
             let mut personal = Personal::from([("name", view.token.name.to_string())]);
             personal.extend(why.note.as_ref().map(|note| (NOTE, note.to_string())));
-            Ok(changing.done(Change::TokenRevoked { token: id, reason }, personal, view))
+            Ok(changing.done(Change::TokenRevoked { token: id, reason: why.reason }, personal, view))
         })
         .await
+    }
+
+    /// Ends what the secret is of that a token presents.
+    async fn revoke_by_itself(
+        self,
+        changing: Changing,
+        token: Token,
+        presented: SecretId,
+        why: &Revoking,
+    ) -> Result<Done<TokenView>, AuthorityError> {
+        let held = HeldFamily::hold(&changing, Lineage::Token(token.id)).await?;
+        let held = held.ok_or_else(|| no_token(&token.id))?;
+        let ended = end_shown(&changing, &held, presented, why.note.as_ref()).await?;
+        let token = changing.find_token(token.id).await?.unwrap_or(token);
+        let view = self.view(&changing, &changing.by, token).await?;
+        Ok(match ended {
+            Some((change, personal)) => changing.done(change, personal, view),
+            None => changing.unchanged(view),
+        })
     }
 }

@@ -107,7 +107,7 @@ impl TokenWing<'_> {
 /// True where a token lives and has a secret in force that was minted before an instant.
 fn is_concerned(view: &TokenView, not_before: Timestamp, now: Timestamp) -> bool {
     let serving = view.secrets.iter().filter(|secret| secret.record.judge(now).is_ok());
-    let mut minted = serving.map(|secret| secret.record.minted_at);
+    let mut minted = serving.map(|secret| secret.record.authorized_at);
     !view.status(now).is_dead() && minted.any(|at| at < not_before)
 }
 

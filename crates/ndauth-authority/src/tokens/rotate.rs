@@ -27,15 +27,6 @@ pub struct Rotated {
     pub pending_until: Timestamp,
 }
 
-/// Which orgs say how long a secret may live.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Counting {
-    /// All that the token names.
-    Named,
-    /// Those that admit the secret it has now.
-    Admitting,
-}
-
 impl TokenWing<'_> {
     /// Draws a new secret for a token, which waits to be confirmed.
     pub async fn rotate(
@@ -55,12 +46,17 @@ impl TokenWing<'_> {
             let records = view.secrets.iter().map(|secret| &secret.record);
             unlocked(may_rotate(records, view.not_before, now), token.name.as_str())?;
             let expires_at = self.rotated_end(&changing, &view, expiry).await?;
+            if expires_at == Expiry::Never {
+                changing.by.logged_in_recently(now, "rotate a token that never expires")?;
+            }
             let kind = match token.owner {
                 Owner::Account(_) => SecretKind::Personal,
                 Owner::Org(_) => SecretKind::Org,
             };
             let family = Lineage::Token(token.id);
-            let (secret, record) = draw(&changing, kind, family, &Succession { overlap, expires_at }).await?;
+            let presented = changing.by.presented().map(|held| &held.record);
+            let (secret, record) =
+                draw(&changing, kind, family, presented, &Succession { overlap, expires_at }).await?;
             let view = self.view(&changing, &changing.by, view.token).await?;
             let change = Change::SecretMinted { family, secret: record.id };
             let pending_until = end(&record, now);
@@ -112,8 +108,11 @@ impl TokenWing<'_> {
         settling: &Settling,
     ) -> Result<Changed<TokenView>, AuthorityError> {
         change(self.0, credential, operation, whose, |changing| async move {
-            let token = self.hold(&changing, whose, which).await?;
-            let id = token.id;
+            let id = match settling {
+                // A new secret is power: it takes a token that lives, in orgs that are not frozen.
+                Settling::Confirm(_) => self.living(&changing, whose, which).await?.token.id,
+                Settling::Drop | Settling::Retire { .. } => self.hold(&changing, whose, which).await?.id,
+            };
             let held = HeldFamily::hold(&changing, Lineage::Token(id)).await?.ok_or_else(|| no_token(&id))?;
             let settling = &settling.by(&changing.by, &held, changing.now())?;
             let settled = settle(&self.0.uses, &changing, &held, settling).await?;
@@ -142,7 +141,7 @@ impl TokenWing<'_> {
             self.still_admitted(changing, token, &held.record).await?;
             return Ok(token.expires_at);
         }
-        let admitted = self.admitted(changing, view, Counting::Named).await?;
+        let admitted = self.admitted(changing, view).await?;
         if let (Some(choice), Some((org, longest))) = (expiry, &admitted)
             && let Ok(lifetime) = choice.lifetime(now)
             && lifetime > *longest
@@ -213,16 +212,16 @@ impl TokenWing<'_> {
         Ok(with_policies)
     }
 
-    /// How long a secret of a token may live, and which org says so. None where nobody does.
+    /// How long a secret of a token may live, and which org says so. None where nobody does. Every org that the token names
+    /// is heard, as at its creation; of all orgs, those that admit the secret it has now.
     pub(super) async fn admitted(
         self,
         read: &Read,
         view: &TokenView,
-        counting: Counting,
     ) -> Result<Option<(Org, Lifetime)>, AuthorityError> {
         let now = read.now();
-        let span = view.shown(now).record.span(view.token.expires_at);
-        let named = counting == Counting::Named && matches!(view.token.orgs, Orgs::Only(_));
+        let span = view.shown(now).record.span(&view.token);
+        let named = matches!(view.token.orgs, Orgs::Only(_));
         let limits = self.orgs_of(read, &view.token).await?.into_iter();
         let limits = limits.map(|(org, policies)| (org, policies.at(now).longest_lifetime));
         Ok(limits.filter(|(_, longest)| named || span <= *longest).min_by_key(|(_, longest)| *longest))
@@ -245,7 +244,7 @@ impl Settling {
 }
 
 /// Refuses a token that is dead.
-fn alive(view: &TokenView, now: Timestamp) -> Result<(), AuthorityError> {
+pub(super) fn alive(view: &TokenView, now: Timestamp) -> Result<(), AuthorityError> {
     let status = view.status(now);
     if !status.is_dead() {
         return Ok(());

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use ndauth_core::{
-    Change, Expiry, Lineage, Personal, Retirement, Secret, SecretId, SecretKind, SecretPrefix, SecretRecord,
-    SecretState, Since, Succession, Timestamp, Token, Unready,
+    Actor, Change, Expiry, Lineage, Owner, Personal, Retirement, Secret, SecretId, SecretKind, SecretPrefix,
+    SecretRecord, SecretState, Since, Succession, Timestamp, Token, Unready,
 };
-use ndauth_store::{Family, FoundSecret, StoreError, Write};
+use ndauth_store::{Family, FoundSecret, Read, StoreError, Write};
 use rand::rngs::SysRng;
 
 use crate::AuthorityError;
@@ -64,6 +64,22 @@ impl HeldFamily {
     /// Its secret in this state, where it has one.
     pub(super) fn in_state(&self, state: SecretState, now: Timestamp) -> Option<&FoundSecret> {
         self.secrets.iter().find(|found| found.record.state(now) == state)
+    }
+
+    /// The family as the log names it where it presents itself.
+    pub(crate) fn presenter(&self) -> Actor {
+        match (self.lineage, self.token.as_ref().map(|token| token.owner)) {
+            (Lineage::Token(token), Some(Owner::Account(account))) => Actor::Token { account, token },
+            (Lineage::Token(token), Some(Owner::Org(org))) => Actor::OrgToken { org, token },
+            (Lineage::Service(service), _) => Actor::Service { service },
+            (Lineage::Token(_), None) => Actor::Authority,
+        }
+    }
+
+    /// True where it is a token's, and that is dead: nothing gives it power again.
+    pub(crate) async fn is_dead(&self, read: &Read) -> Result<bool, StoreError> {
+        let views = read.view_tokens(self.token.iter().cloned().collect()).await?;
+        Ok(views.iter().any(|view| view.status(read.now()).is_dead()))
     }
 
     fn none(&self, what: &'static str) -> AuthorityError {
@@ -149,16 +165,21 @@ fn retiring(
     }
 }
 
-/// Draws a secret that waits to be confirmed, and adds it to its family.
+/// Draws a secret that waits to be confirmed, and adds it to its family. One that a token draws by itself is authorized
+/// as the one that it presents.
 pub(crate) async fn draw(
     write: &Write,
     kind: SecretKind,
     family: Lineage,
+    presented: Option<&SecretRecord>,
     succession: &Succession,
 ) -> Result<(Secret, SecretRecord), AuthorityError> {
     let secret = Secret::mint(kind, &mut SysRng)?;
-    let record =
+    let mut record =
         SecretRecord::pending(SecretId::new(write.now(), &mut SysRng)?, secret.prefix(), write.now());
+    if let Some(presented) = presented {
+        record.authorized_at = presented.authorized_at;
+    }
     write.insert_secret(family.into(), &record, &secret.hash(), Some(succession)).await?;
     Ok((secret, record))
 }

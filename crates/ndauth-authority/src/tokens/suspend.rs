@@ -3,6 +3,7 @@
 use ndauth_core::{Change, Level, OrgId, OrgSlug, Owner, Token, TokenId, TokenView};
 use ndauth_store::Read;
 
+use super::rotate::alive;
 use super::which::{Which, no_token};
 use crate::access::{Kind, Operation, Whose};
 use crate::change::{Changed, Changing, Done, change};
@@ -93,8 +94,11 @@ impl TokenWing<'_> {
         level: Level,
     ) -> Result<Done<TokenView>, AuthorityError> {
         let id = token.id;
+        alive(&self.view(&changing, &changing.by, token.clone()).await?, changing.now())?;
         let of_all = token.suspensions.iter().map(|suspension| suspension.level);
-        let (levels, others): (Vec<Level>, Vec<Level>) = of_all.partition(|other| level.lifts(*other));
+        let (levels, mut others): (Vec<Level>, Vec<Level>) = of_all.partition(|other| level.lifts(*other));
+        // An org is not told of others.
+        others.retain(|other| !matches!((level, other), (Level::Org(_), Level::Org(_))));
         if levels.is_empty() {
             if let Some(other) = others.first() {
                 return Err(AuthorityError::SuspendedAbove(level_name(&changing, *other).await?));

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use ndauth_core::{Actor, Causes, Change, ClientName, Lineage, Owner, Personal, Reason, SecretState, Token};
+use ndauth_core::{Actor, Causes, Change, ClientName, Lineage, Personal, Reason, SecretState};
 use ndauth_store::Use;
 
 use super::mirror::effects::{Effect, Effects};
@@ -116,6 +116,11 @@ impl ValidationWing<'_> {
 
 /// Confirms a new secret by its first use, which came in time however late this is.
 async fn confirm_used(uncalled: Uncalled, used: &FollowUp) -> Result<Done<bool>, AuthorityError> {
+    if let Lineage::Token(id) = used.family
+        && let Some(token) = uncalled.find_token(id).await?
+    {
+        uncalled.hold_owner(token.owner).await?;
+    }
     let held = HeldFamily::hold(&uncalled, used.family).await?;
     let waits = |held: &HeldFamily| {
         let mut secrets = held.secrets.iter().filter(|found| found.record.id == used.secret);
@@ -123,17 +128,10 @@ async fn confirm_used(uncalled: Uncalled, used: &FollowUp) -> Result<Done<bool>,
     };
     // It was confirmed, dropped or removed in between.
     let Some(held) = held.filter(waits) else { return Ok(uncalled.observed(false)) };
-    let change = held.confirm(&uncalled, used.secret).await?;
-    let actor = presenter(used.family, held.token.as_ref());
-    Ok(uncalled.done(actor, change, Personal::new(), false))
-}
-
-/// A family as the log names it where it presents itself.
-fn presenter(family: Lineage, token: Option<&Token>) -> Actor {
-    match (family, token.map(|token| token.owner)) {
-        (Lineage::Token(token), Some(Owner::Account(account))) => Actor::Token { account, token },
-        (Lineage::Token(token), Some(Owner::Org(org))) => Actor::OrgToken { org, token },
-        (Lineage::Service(service), _) => Actor::Service { service },
-        (Lineage::Token(_), None) => Actor::Authority,
+    if held.is_dead(&uncalled).await? {
+        return Ok(uncalled.observed(false));
     }
+    let change = held.confirm(&uncalled, used.secret).await?;
+    let actor = held.presenter();
+    Ok(uncalled.done(actor, change, Personal::new(), false))
 }

@@ -221,6 +221,12 @@ impl ValidationWing<'_> {
         }
     }
 
+    /// Refuses whoever may not ask, before what is asked is read.
+    pub async fn admit(self, credential: &Credential, operation: Operation) -> Result<(), AuthorityError> {
+        let judge = self.judge(credential, operation, |_, _, _| ((), false))?;
+        self.ask(Stale::WithinGrace, judge, |_| None).await?.map(drop)
+    }
+
     /// Notes the uses that a service reports.
     pub(crate) fn note_passed(self, secret: &SecretHash, uses: impl IntoIterator<Item = Use>) {
         let (_, state) = self.0.mirror.confirmed_state();

@@ -247,7 +247,7 @@ async fn call(world: &World, caller: &Credential, row: &Row, asked: &Minted) -> 
         | Operation::Authorize
         | Operation::LetDeviceIn
         | Operation::AskForDevice
-        | Operation::RevokeLogin
+        | Operation::RevokeShown
         | Operation::CheckHealth
         | Operation::Reflect => Ok(()),
     }
@@ -446,11 +446,11 @@ on_both! {
             Resolve Anyone           who?   -      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   +      its org
             WatchRevocations Anyone  who?   -      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   +      +
             CreateOrg Anyone         who?   +      -      -      -      -      +      login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
-            GetOrg Org               who?   -      +      +      +      hidden hidden +      +      +      org    +      +      +      +      hidden disab. exp.   rev.   -      -
-            ListMembers Org          who?   -      +      +      +      hidden hidden grant  grant  grant  grant  grant  +      grant  +      hidden disab. exp.   rev.   -      -
+            GetOrg Org               who?   -      +      +      +      hidden hidden +      +      +      hidden +      +      +      +      hidden disab. exp.   rev.   -      -
+            ListMembers Org          who?   -      +      +      +      hidden hidden grant  grant  grant  hidden grant  +      grant  +      hidden disab. exp.   rev.   -      -
             SetMember Org            who?   +      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
             RemoveMember Org         who?   +      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
-            GetOrgPolicy Org         who?   -      +      +      +      hidden hidden grant  grant  grant  grant  grant  +      grant  +      hidden disab. exp.   rev.   -      -
+            GetOrgPolicy Org         who?   -      +      +      +      hidden hidden grant  grant  grant  hidden grant  +      grant  +      hidden disab. exp.   rev.   -      -
             SetOrgPolicy Org         who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
             FreezeOrg Org            who?   +      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
             UnfreezeOrg Org          who?   +      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
@@ -480,7 +480,7 @@ on_both! {
             LetDeviceIn Mine         +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +
             AskForDevice Mine        +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +
             IssueTokens Mine         +      +      +      +      +      +      +      -      -      -      -      -      -      -      -      -      -      -      -      -      -
-            RevokeLogin Mine         +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +
+            RevokeShown Mine         +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +
             CheckHealth Mine         +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +
             Reflect Mine             +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +
         "#]].assert_eq(&matrix);

@@ -1,5 +1,5 @@
 use ndauth_authority::{Explanation, Inquiry, NewPolicy, NewToken, Subject, TokenQuery, Which, Whose};
-use ndauth_core::{Effective, Factor, Grants, OrgPolicy, Permission, Reason, Role, Scope, Services};
+use ndauth_core::{Effective, Factor, Grants, OrgPolicy, Permission, Reason, Role, Scope, Secret, Services};
 
 use crate::on_both;
 use crate::world::{
@@ -166,7 +166,7 @@ on_both! {
         let secret = world.create(&new_token("ci")).await.secret;
         assert_eq!(reason(world.authority.tokens().explain(&world.eve, &about("ci")).await), Reason::NotFound);
         // Who holds all of the secret may ask, and a token about itself.
-        let shown = |secret: &ndauth_core::Secret| {
+        let shown = |secret: &Secret| {
             about_subject(Subject::Secret(secret.expose().parse().expect("a secret")))
         };
         assert!(world.authority.tokens().explain(&world.eve, &shown(&secret)).await.is_ok());
@@ -193,10 +193,12 @@ on_both! {
         world.authority.orgs().create(&CONSOLE, &hidden).await.expect("made");
         world.create(&new_token("anywhere")).await;
         world.create(&token_with("dev", |new| new.orgs = Some(orgs(&["dev"])))).await;
-        for name in ["anywhere", "dev"] {
+        for (name, expected) in
+            [("anywhere", (Factor::Role, Reason::NotAMember)), ("dev", (Factor::Orgs, Reason::OrgNotCovered))]
+        {
             for org in ["hidden", "nowhere"] {
                 let told = explained(world, &asks(about(name), org, Scope::Ro, None)).await;
-                assert_eq!(first(&told[0]), Some((Factor::Orgs, Reason::OrgUnknown)), "{name} {org}");
+                assert_eq!(first(&told[0]), Some(expected), "{name} {org}");
             }
         }
         // Who was a member knows of it.
@@ -233,7 +235,34 @@ on_both! {
         let told = world.authority.tokens().explain(&presented(&secret), &shown()).await.expect("explained");
         assert_eq!(of(&told.explanations[0], Factor::Policy), "what the org's policy admits");
         world.authority.orgs().remove_member(&world.eve, &ops, &"ada".parse().expect("a handle")).await.expect("removed");
-        assert_eq!(of(&explained(world, &inquiry()).await[0], Factor::Policy), "what the org's policy admits");
+        for told in explained(world, &inquiry()).await {
+            let factors: Vec<Factor> = told.findings.iter().map(|(factor, ..)| *factor).collect();
+            assert!(!factors.contains(&Factor::Policy) && !factors.contains(&Factor::Lockdown), "{factors:?}");
+        }
+    }
+
+    /// Whoever shows another's dead secret is told which, and nothing of whose it was. A token explains itself from where it
+    /// serves.
+    async fn a_dead_secret_tells_nobody_else_of_its_owner(world: &World) {
+        let made = world.create(&new_token("ci")).await;
+        let show = |secret: &Secret| Inquiry {
+            subject: Subject::Secret(secret.expose().parse().expect("a secret")),
+            ..asks(about("ci"), "ops", Scope::Ro, None)
+        };
+        let by_eve = async |secret: &Secret| world.authority.tokens().explain(&world.eve, &show(secret)).await;
+        let told = by_eve(&made.secret).await.expect("explained").explanations;
+        assert_eq!((told.len(), first(&told[0])), (1, None), "it lives");
+        world.revoke(&world.ada, &Which::Id(made.view.token.id)).await.expect("revoked");
+        for (by, findings) in [(&world.eve, 1), (&world.ada, Factor::ALL.len())] {
+            let told = world.authority.tokens().explain(by, &show(&made.secret)).await.expect("explained");
+            assert_eq!(told.explanations[0].findings.len(), findings);
+            assert_eq!(told.explanations[0].outcome.as_ref().expect_err("it is dead").reason(), Reason::TokenRevoked);
+        }
+        let elsewhere = world.create(&token_with("there", |new| new.networks = networks("10.0.0.0/8"))).await.secret;
+        let itself = world.authority.tokens().explain(&presented(&elsewhere), &show(&elsewhere)).await;
+        assert_eq!(reason(itself), Reason::NetworkNotCovered);
+        let told = by_eve(&elsewhere).await.expect("explained").explanations;
+        assert_eq!(told[0].findings.len(), 1, "nor from elsewhere by others");
     }
 
     /// A secret that is of no token is itself what is wrong.

@@ -114,6 +114,36 @@ on_both! {
         assert_eq!(world.refused(&new).await, None);
     }
 
+    /// Nothing gives power to a token that expired: no confirmation by its owner, and no first use that is followed up late.
+    async fn an_expired_token_is_not_revived(world: &World) {
+        for name in ["ci", "used"] {
+            world.create(&token_with(name, |new| new.expiry = days(1))).await;
+        }
+        world.clock.set(at(DAY - 60));
+        let ada = world.log_in("ada").await;
+        let rotate = async |name: &str| {
+            let rotated = world.authority.tokens().rotate(&ada, MINE, &named(name), HOUR, None).await;
+            rotated.expect("rotated").value.secret
+        };
+        let (confirmed, used) = (rotate("ci").await, rotate("used").await);
+        world.clock.set(at(DAY - 1));
+        assert_eq!(world.refused(&used).await, None);
+        world.clock.set(at(DAY + 60));
+        for prefix in [None, Some(confirmed.prefix())] {
+            let outcome = world.authority.tokens().confirm_rotation(&ada, MINE, &named("ci"), prefix).await;
+            assert_eq!(reason(outcome), Reason::TokenDead);
+        }
+        world.authority.validation().follow_up().await.expect("followed up");
+        for (name, secret) in [("ci", &confirmed), ("used", &used)] {
+            let shown = world.show(&ada, &named(name)).await.expect("shown");
+            assert_eq!(shown.token.expires_at, Expiry::At(at(DAY)), "{name}");
+            assert_eq!(shown.status(at(DAY + 60)), TokenStatus::Expired, "{name}");
+            assert_eq!(world.refused(secret).await, Some(Reason::TokenExpired), "{name}");
+        }
+        assert!(world.authority.tokens().drop_rotation(&ada, MINE, &named("ci")).await.expect("dropped").changed);
+        world.sound().await;
+    }
+
     /// SEC-14: one of many at once wins.
     async fn sec_14_one_of_fifty_wins(world: &World) {
         world.create(&new_token("ci")).await;

@@ -132,6 +132,9 @@ impl Model {
     }
 
     fn settle(&mut self, step: &Step) -> Result<(), Reason> {
+        if self.dead() && matches!(step, Step::Confirm) {
+            return Err(Reason::TokenDead);
+        }
         match step {
             Step::Confirm => self.pending().map(|which| self.confirm(which)),
             Step::Drop => self.pending().map(|which| self.secrets[which].ends = Some(self.now)),
@@ -148,8 +151,7 @@ impl Model {
             return Err(Reason::RotationPending);
         }
         let minted = self.current().map_or(0, |which| self.secrets[which].minted);
-        // A policy that does not admit the secret as it is has no say.
-        let limit = self.longest.filter(|longest| self.ends - minted <= *longest);
+        let limit = self.longest;
         let end =
             (self.ends + 30 * DAY).min(365 * DAY).min(limit.map_or(i64::MAX, |longest| minted + longest));
         if end <= self.ends {
@@ -183,8 +185,10 @@ async fn play(engine: Engine, steps: &[Step]) {
         new.expiry = days(60);
     });
     let mut secrets: Vec<Secret> = vec![world.create(&made).await.secret];
+    // A rotation is never of the instant of the creation.
+    world.clock.set(at(1));
     let mut model = Model {
-        now: 0,
+        now: 1,
         ends: MADE_FOR,
         longest: None,
         secrets: vec![Modelled { minted: 0, confirmed: true, ends: None, overlap: 0, token_ends: MADE_FOR }],

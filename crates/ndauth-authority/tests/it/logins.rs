@@ -15,7 +15,9 @@ use ndauth_store::{Clock, Store};
 use tokio::task::JoinSet;
 
 use crate::on_both;
-use crate::world::{CONSOLE, MINE, World, at, needs, new_token, presented, reason, token_with};
+use crate::world::{
+    CONSOLE, MINE, World, at, in_org, named, needs, new_token, org_token, presented, reason, token_with,
+};
 
 const PASSWORD: &str = "a walk in the woods";
 const REDIRECT: &str = "http://127.0.0.1:4711/callback";
@@ -202,6 +204,99 @@ on_both! {
         sound(authority).await;
     }
 
+    /// Whoever shows a secret ends what it is of, and nothing else; what is not known has ended.
+    async fn possession_revokes(world: &World) {
+        let authority = &world.authority;
+        let show = async |secret: &Secret| authority.logins().revoke_shown(secret.expose(), &home()).await;
+        // The secret in force of each kind of token.
+        let cookie = ada_signed_in(world).await.secret;
+        let ada = world.log_in("ada").await;
+        let derived = derive(world, &let_in(world, &cookie).await, None, None).await;
+        let personal = world.make(&ada, MINE, &new_token("personal")).await.secret;
+        let first = world.make(&ada, MINE, &token_with("waits", |new| new.pending = true)).await.secret;
+        let own = world.make(&world.eve, &in_org("ops"), &org_token("own", &["read:assets"])).await.secret;
+        for secret in [&derived, &personal, &first, &own] {
+            assert_eq!(world.refused_permission(secret, "read:assets").await, None, "{secret:?}");
+            show(secret).await.expect("ended");
+            assert_eq!(world.refused_permission(secret, "read:assets").await, Some(Reason::TokenRevoked), "{secret:?}");
+            show(secret).await.expect("it has ended");
+        }
+        let listed = authority.tokens().get(&ada, MINE, &ndauth_authority::Which::Name("personal".to_owned())).await;
+        let told = listed.expect("shown").view.revocation.expect("its owner is told");
+        assert_eq!(told.reason, ndauth_core::RevocationReason::Possession);
+        let note = told.note.expect("from where").to_string();
+        assert!(note.contains(&personal.prefix().to_string()) && note.contains("192.0.2.7"), "{note}");
+        // Of a rotation, the new one and the old end alone.
+        let old = world.make(&ada, MINE, &new_token("ci")).await.secret;
+        let rotate = async || {
+            let hour = Duration::from_secs(60 * 60);
+            let rotated = authority.tokens().rotate(&ada, MINE, &named("ci"), hour, None).await;
+            rotated.expect("rotated").value.secret
+        };
+        show(&rotate().await).await.expect("dropped");
+        assert_eq!(world.refused(&old).await, None, "it lives on");
+        let new = rotate().await;
+        authority.tokens().confirm_rotation(&ada, MINE, &named("ci"), None).await.expect("confirmed");
+        show(&old).await.expect("retired");
+        assert_eq!(world.refused(&old).await, Some(Reason::SecretReplaced));
+        assert_eq!(world.refused(&new).await, None, "it lives on");
+        show(&old).await.expect("noted");
+        authority.validation().follow_up().await.expect("recorded");
+        assert_eq!(world.refused(&new).await, None);
+        // Nobody's, and a service's.
+        let unknown = Secret::mint(SecretKind::Personal, &mut rand::rngs::SysRng).expect("drawn");
+        show(&unknown).await.expect("it has ended");
+        authority.logins().revoke_shown("nonsense", &home()).await.expect("it has ended");
+        for known in [true, false] {
+            let Credential::Secret { secret, .. } = &world.service else { panic!("a secret") };
+            let drawn = Secret::mint(SecretKind::Service, &mut rand::rngs::SysRng).expect("drawn");
+            let told = show(if known { secret } else { &drawn }).await;
+            assert_eq!(reason(told), Reason::SecretKindNotAccepted, "{known}");
+        }
+        assert_eq!(world.refused(&new).await, None, "the service asks on");
+        sound(authority).await;
+    }
+
+    /// What a browser's session let in and did not begin yet ends with it, whichever way that ends.
+    async fn what_a_session_approved_ends_with_it(world: &World) {
+        let authority = &world.authority;
+        for everywhere in [false, true] {
+            let cookie = ada_signed_in(world).await.secret;
+            let underway = code(world, &cookie).await;
+            let begun = authority.logins().begin_device(&home()).await.expect("it waits");
+            let typed = begun.user_code.to_string();
+            authority.logins().decide_device(&cookie, &home(), &typed, true).await.expect("let in");
+            if everywhere {
+                authority.operator().sign_out(&CONSOLE, &ada()).await.expect("signed out");
+            } else {
+                authority.logins().sign_out_here(&cookie).await.expect("signed out");
+            }
+            let device = authority.logins().poll_device(begun.device_code.expose(), &home()).await;
+            assert_eq!(grant_error(device), "InvalidGrant", "{everywhere}");
+            let redeemed = authority.logins().redeem_code(underway.expose(), REDIRECT, VERIFIER, &home()).await;
+            assert_eq!(grant_error(redeemed), "InvalidGrant", "{everywhere}");
+        }
+        sound(authority).await;
+    }
+
+    /// The last login is the last proof of who somebody is: a consent and a device's code prove nothing.
+    async fn a_consent_is_no_login(world: &World) {
+        let cookie = ada_signed_in(world).await.secret;
+        let authority = &world.authority;
+        let last_login = async || {
+            let accounts = authority.operator().list_accounts(&CONSOLE).await.expect("listed").rows;
+            accounts.into_iter().find(|account| account.handle == ada()).and_then(|account| account.last_login_at)
+        };
+        world.clock.set(at(60 * 60));
+        let_in(world, &cookie).await;
+        let begun = authority.logins().begin_device(&home()).await.expect("it waits");
+        authority.logins().decide_device(&cookie, &home(), &begun.user_code.to_string(), true).await.expect("let in");
+        authority.logins().poll_device(begun.device_code.expose(), &home()).await.expect("let in");
+        assert_eq!(last_login().await, Some(at(0)));
+        authority.logins().sign_in("ada", PASSWORD, &home(), None).await.expect("signed in");
+        assert_eq!(last_login().await, Some(at(60 * 60)));
+    }
+
     /// SEC-14: of fifty at once, one.
     async fn sec_14_what_works_once_works_once_of_fifty(world: &World) {
         let cookie = ada_signed_in(world).await.secret;
@@ -285,6 +380,13 @@ on_both! {
         let last = refresh(&next.refresh).await.expect("refreshed");
         assert_eq!(grant_error(refresh(&granted.refresh).await), "InvalidGrant");
         assert_eq!(who(world, &last.access).await, Err(Reason::SessionRevoked));
+
+        // So it is where what came with the answer was used: the answer arrived.
+        let granted = let_in(world, &cookie).await;
+        let next = refresh(&granted.refresh).await.expect("refreshed");
+        who(world, &next.access).await.expect("it serves");
+        assert_eq!(grant_error(refresh(&granted.refresh).await), "InvalidGrant");
+        assert_eq!(who(world, &next.access).await, Err(Reason::SessionRevoked));
 
         // So is who comes too late.
         let granted = let_in(world, &cookie).await;
@@ -406,11 +508,20 @@ on_both! {
         let endless = token_with("endless", |new| {
             new.expiry = ndauth_core::ExpiryChoice::In(Lifetime::Endless);
         });
+        let at_once = presented(&cli.access);
+        let mut never = endless.clone();
+        never.name = "endures".parse().expect("a name");
+        authority.tokens().create(&at_once, MINE, &never).await.expect("made");
         let all = async |secret: &Secret, name: &str| {
             let caller = presented(secret);
+            let rotated = authority.tokens().rotate(&caller, MINE, &named("endures"), Duration::ZERO, None).await;
+            if rotated.is_ok() {
+                authority.tokens().drop_rotation(&caller, MINE, &named("endures")).await.expect("dropped");
+            }
             let mut endless = endless.clone();
             endless.name = name.parse().expect("a name");
             [
+                rotated.map(drop),
                 authority.tokens().create(&caller, MINE, &endless).await.map(drop),
                 authority.orgs().set_member(&caller, &ops, &"eve".parse().expect("a handle"), Role::Admin).await.map(drop),
                 authority.orgs().set_policy(&caller, &ops, &policy).await.map(drop),
@@ -505,7 +616,7 @@ on_both! {
                     let ended = authority.logins().revoke_sessions(&caller, &WhichSessions::One(current.id)).await;
                     assert_eq!(ended.expect("ended").value, 1);
                 }
-                "revoked" => authority.logins().revoke_login(granted.refresh.expose()).await.expect("ended"),
+                "revoked" => authority.logins().revoke_shown(granted.refresh.expose(), &home()).await.expect("ended"),
                 "all" => {
                     let ended = authority.logins().revoke_sessions(&caller, &WhichSessions::All).await.expect("ended").value;
                     assert_eq!(ended, listed.len() as u64);
@@ -615,7 +726,7 @@ on_both! {
             exchange(&granted).await.expect("derived");
         }
         // To end the session and begin another is no way around.
-        authority.logins().revoke_login(granted.refresh.expose()).await.expect("ended");
+        authority.logins().revoke_shown(granted.refresh.expose(), &home()).await.expect("ended");
         granted = let_in(world, &cookie).await;
         assert_eq!(grant_error(exchange(&granted).await), "TOO_MANY_TRIES");
         world.clock.set(at(15 * 60));

@@ -5,8 +5,8 @@ use ndauth_core::{Lifetime, OrgPolicy, Reason, Requirement, Role, Scope};
 
 use crate::on_both;
 use crate::world::{
-    CONSOLE, MINE, World, at, days, granted, in_org, keep, needs, networks, new_token, org_token, orgs,
-    reason, token_with,
+    CONSOLE, MINE, World, at, days, granted, in_org, keep, named, needs, networks, new_token, org_token,
+    orgs, reason, token_with,
 };
 
 const DAY: u64 = 24 * 60 * 60;
@@ -57,6 +57,29 @@ on_both! {
         world.log_in("ada").await;
         world.catch_up().await;
         assert_eq!(world.refused(&token).await, None, "who logs in again has it back");
+    }
+
+    /// A secret that waits to be confirmed goes round no policy, and neither does a renewal.
+    async fn the_longest_lifetime_holds_for_what_waits_and_for_renewals(world: &World) {
+        let in_ops = |name: &str, lifetime: u64| {
+            token_with(name, |new| (new.orgs, new.expiry) = (Some(orgs(&["ops"])), days(lifetime)))
+        };
+        world.create(&in_ops("before", 60)).await;
+        now(world, OrgPolicy { longest_lifetime: days_long(30), ..OrgPolicy::OPEN }).await;
+        for pending in [false, true] {
+            let long = NewToken { pending, ..in_ops("long", 31) };
+            assert_eq!(reason(world.authority.tokens().create(&world.ada, MINE, &long).await), Reason::LifetimeTooLong);
+            let everywhere = NewToken { pending, ..new_token(if pending { "waits" } else { "everywhere" }) };
+            let everywhere = world.create(&everywhere).await.secret;
+            assert_eq!(world.refused(&everywhere).await, Some(Reason::LifetimeTooLong), "{pending}");
+            let short = NewToken { pending, ..in_ops(if pending { "shortly" } else { "short" }, 30) };
+            assert_eq!(world.refused(&world.create(&short).await.secret).await, None, "{pending}");
+        }
+        world.authority.validation().follow_up().await.expect("confirmed");
+        for name in ["before", "short", "shortly"] {
+            let renewed = world.authority.tokens().renew(&world.ada, MINE, &named(name), None).await;
+            assert_eq!(reason(renewed), Reason::NotRenewable, "{name}");
+        }
     }
 
     async fn a_policy_can_be_announced_and_withdrawn(world: &World) {

@@ -42,7 +42,7 @@ on_both! {
             (rw.expose(), needs("ops", Scope::Ro, Some("approve:assets")), Some(Reason::RoleTooLow)),
             (rw.expose(), needs("ops", Scope::Ro, Some("read:tokens")), Some(Reason::PermissionNotGranted)),
             (rw.expose(), needs("ops", Scope::Ro, Some("fly:assets")), Some(Reason::PermissionUnknown)),
-            (rw.expose(), needs("nowhere", Scope::Ro, None), Some(Reason::OrgUnknown)),
+            (rw.expose(), needs("nowhere", Scope::Ro, None), Some(Reason::NotAMember)),
             (rw.expose(), Requirement::Identity, None),
             (ro.expose(), needs("ops", Scope::Ro, Some("read:assets")), None),
             (ro.expose(), needs("ops", Scope::Rw, None), Some(Reason::ScopeTooNarrow)),

@@ -56,6 +56,7 @@ fn changes() -> Vec<(Change, Concern)> {
         (reused(of_service), Concern::Service(service)),
         (Change::AccountCreated { account }, Concern::NewAccount(account)),
         (Change::AccountInvited { account }, Concern::Nothing),
+        (Change::SignInLinkIssued { account }, Concern::Nothing),
         (Change::AccountIdentified { account }, Concern::Nothing),
         (Change::AccountEnabled { account }, Concern::Account(account)),
         (

@@ -346,7 +346,15 @@ fn the_first_factor_that_refuses_is_named() {
             },
             None,
         ),
-        ("unknown org", |w| w.org = None, Some(Refusal::OrgUnknown(slug()))),
+        ("unknown org", |w| w.org = None, Some(Refusal::NotAMember(slug()))),
+        (
+            "unknown org, and the token is for another",
+            |w| {
+                (w.org, w.token.orgs) =
+                    (None, Orgs::only([OrgId::from_uuid(Uuid::from_u128(9))]).expect("orgs"));
+            },
+            Some(Refusal::OrgNotCovered(slug())),
+        ),
         (
             "deleted org",
             |w| w.org = Some(Org { deleted_at: Some(at(4)), ..org(7) }),

@@ -87,6 +87,7 @@ fn a_token_goes_by_its_secrets_that_serve() {
                 id: SecretId::from_uuid(Uuid::nil()),
                 prefix: "ndpat_Jj8IYR".parse().expect("a prefix"),
                 minted_at: at(*minted_at),
+                authorized_at: at(*minted_at),
                 confirmed_at: confirmed.then(|| at(*minted_at)),
                 ends_at: *ends_at,
             },

@@ -23,7 +23,6 @@ pub enum Reason {
     PermissionNotNamed = 16,
     PermissionNotGranted = 17,
     OrgNotCovered = 18,
-    OrgUnknown = 19,
     OrgDeleted = 20,
     NotAMember = 21,
     RoleTooLow = 22,
@@ -96,7 +95,6 @@ impl Reason {
             Self::PermissionNotNamed => "REASON_PERMISSION_NOT_NAMED",
             Self::PermissionNotGranted => "REASON_PERMISSION_NOT_GRANTED",
             Self::OrgNotCovered => "REASON_ORG_NOT_COVERED",
-            Self::OrgUnknown => "REASON_ORG_UNKNOWN",
             Self::OrgDeleted => "REASON_ORG_DELETED",
             Self::NotAMember => "REASON_NOT_A_MEMBER",
             Self::RoleTooLow => "REASON_ROLE_TOO_LOW",
@@ -164,7 +162,6 @@ impl Reason {
             "REASON_PERMISSION_NOT_NAMED" => Some(Self::PermissionNotNamed),
             "REASON_PERMISSION_NOT_GRANTED" => Some(Self::PermissionNotGranted),
             "REASON_ORG_NOT_COVERED" => Some(Self::OrgNotCovered),
-            "REASON_ORG_UNKNOWN" => Some(Self::OrgUnknown),
             "REASON_ORG_DELETED" => Some(Self::OrgDeleted),
             "REASON_NOT_A_MEMBER" => Some(Self::NotAMember),
             "REASON_ROLE_TOO_LOW" => Some(Self::RoleTooLow),
@@ -5797,6 +5794,9 @@ pub struct InputSecret {
     /// When it stops to work by itself.
     #[prost(message, optional, tag = "5")]
     pub ends_at: ::core::option::Option<Expiry>,
+    /// When a person last drew a secret of its token: that one, or one before it.
+    #[prost(message, optional, tag = "6")]
+    pub authorized_at: ::core::option::Option<::prost_types::Timestamp>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct InputAccount {

@@ -181,7 +181,7 @@ on_both! {
         write.insert_derived_token(&derived, session.id).await.expect("inserted");
         for (of, minted_at) in [(&derived, at(0)), (&rotated, at(10))] {
             let (record, hash) = secret(&mut rng);
-            let record = SecretRecord { minted_at, ..record };
+            let record = SecretRecord { minted_at, authorized_at: minted_at, ..record };
             write.insert_secret(Family::Token(of.id), &record, &hash, None).await.expect("inserted");
         }
         write.commit(&any_event(&mut rng)).await.expect("committed");

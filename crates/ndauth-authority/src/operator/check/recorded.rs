@@ -132,6 +132,7 @@ impl Recorded {
                 self.not_before = self.not_before.max(Some(not_before));
             }
             Change::AccountInvited { .. }
+            | Change::SignInLinkIssued { .. }
             | Change::AccountIdentified { .. }
             | Change::TokenUpdated { .. }
             | Change::SecretMinted { .. }
@@ -206,7 +207,7 @@ impl Recorded {
     /// Ends a token that was revoked with all of its owner's: one whose newest secret was minted before.
     pub(super) fn end_revoked_with_all(&mut self, view: &TokenView) {
         let Some(existence) = self.tokens.get_mut(&view.token.id) else { return };
-        let newest = view.secrets.iter().map(|secret| secret.record.minted_at).max();
+        let newest = view.secrets.iter().map(|secret| secret.record.authorized_at).max();
         let watermarks = self.revoked_all.get(&view.token.owner).into_iter().flatten();
         let mut concerning = watermarks
             .filter(|all| all.sequence > existence.made && newest.is_some_and(|at| at < all.not_before));

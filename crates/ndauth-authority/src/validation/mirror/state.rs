@@ -57,7 +57,8 @@ pub(crate) enum Known {
 pub(crate) struct TokenFamily {
     pub(crate) token: Token,
     newest: SecretRecord,
-    older: Box<[SecretRecord]>,
+    #[expect(clippy::box_collection, reason = "most tokens have none, and then it takes a word")]
+    older: Option<Box<Vec<SecretRecord>>>,
 }
 
 /// With the two counters of an `Arc` it takes 256 bytes, a size class of allocators; the next is 320.
@@ -87,11 +88,15 @@ impl Hasher for Spread {
 impl TokenFamily {
     /// The record of one of its secrets, by its index.
     pub(crate) fn secret(&self, which: u32) -> &SecretRecord {
-        self.older.get(which as usize).unwrap_or(&self.newest)
+        self.older().get(which as usize).unwrap_or(&self.newest)
     }
 
     pub(super) fn secrets(&self) -> impl Iterator<Item = &SecretRecord> {
-        self.older.iter().chain([&self.newest])
+        self.older().iter().chain([&self.newest])
+    }
+
+    fn older(&self) -> &[SecretRecord] {
+        self.older.as_ref().map_or(&[], |older| older.as_slice())
     }
 }
 
@@ -174,7 +179,8 @@ impl State {
             for Kin { of, mut secrets } in sound {
                 let Some((hash, newest)) = secrets.pop() else { continue };
                 let (hashes, older): (Vec<SecretHash>, Vec<SecretRecord>) = secrets.into_iter().unzip();
-                let family = Arc::new(TokenFamily { token: of, newest, older: older.into() });
+                let older = (!older.is_empty()).then(|| Box::new(older));
+                let family = Arc::new(TokenFamily { token: of, newest, older });
                 for (which, hash) in (0..).zip(hashes.into_iter().chain([hash])) {
                     let known = Known::Token(Arc::clone(&family), which, Noted::default());
                     self.secrets.insert(hash, known, &guard);

@@ -8,8 +8,8 @@ use std::time::Duration;
 use ndauth_clock::SinceBoot;
 use ndauth_core::{
     Account, AccountId, Handle, InputGround, InputOwner, InputPlace, Inputs, Installation, Label, LastUse,
-    Names, Org, OrgId, OrgSlug, OrgView, Orgs, Owner, OwnerView, Role, RulesVersion, SecretHash, SecretId,
-    SecretRecord, SecretView, Service, ServiceId, Services, Timestamp, Token, TokenView, Viewer,
+    Level, Names, Org, OrgId, OrgSlug, OrgView, Orgs, Owner, OwnerView, Role, RulesVersion, SecretHash,
+    SecretId, SecretRecord, SecretView, Service, ServiceId, Services, Timestamp, Token, TokenView, Viewer,
 };
 use ndauth_store::{DatabaseClock, Place, StoreError};
 use papaya::LocalGuard;
@@ -213,9 +213,15 @@ impl<'a> View<'a> {
         }
         // A service is told of no other service that the token is for.
         let here = token.services.contain(&service.id);
+        // Nor of another org that suspended it.
+        let may_know = |level| match level {
+            Level::Owner | Level::Operator => true,
+            Level::Org(org) => service.orgs.contain(&org),
+        };
         let token = Token {
             description: None,
             orgs: token.orgs.meet(&service.orgs),
+            suspensions: token.suspensions.iter().filter(|of| may_know(of.level)).cloned().collect(),
             services: if here { Services::All } else { Services::Only([].into()) },
             ..token.clone()
         };

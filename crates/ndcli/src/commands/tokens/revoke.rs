@@ -125,14 +125,19 @@ pub(crate) async fn run<W: OwnerArguments>(
     let aim = aim.by_id(&aim.get(&server).await?.token);
     let ChangedToken { token, changed, .. } =
         aim.revoke(&server, revoke.reason.to_proto(), revoke.note.as_deref()).await?;
-    let how = if changed { "revoked" } else { "was revoked before" };
+    let how = match (changed, token.revoked_at) {
+        // A token that presents another secret than the one in force ends that alone.
+        (_, None) => "lives on; the secret that was presented ends",
+        (true, Some(_)) => "revoked",
+        (false, Some(_)) => "was revoked before",
+    };
     match common.format {
         Format::Table => print(&format!("✓ {} \"{}\" {how}\n", aim.whose.noun(), shown(&token.name))),
         Format::Simple => print(&format!("• {} [{}] {how}\n", shown(&token.name), shown(&token.prefix))),
         Format::Detailed => print(&detailed(&fields(&token, token.created_at))),
         Format::Json => {
             let mut told = json!({
-                "revoked": true,
+                "revoked": token.revoked_at.is_some(),
                 "name": token.name,
                 "id": token.id,
                 "revoked_at": token.revoked_at.map(|at| at.to_string()),

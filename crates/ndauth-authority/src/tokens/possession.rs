@@ -1,0 +1,93 @@
+//! Possession revokes: whoever shows a secret of a token may end it.
+
+use std::net::IpAddr;
+
+use ndauth_core::{Change, Description, Expiry, Personal, RevocationReason, Secret, SecretId, SecretState};
+use ndauth_store::{Family, Write};
+
+use super::secrets::HeldFamily;
+use crate::access::Operation;
+use crate::change::change_uncalled;
+use crate::{AuthorityError, TokenWing};
+
+/// The key of the note of a revocation in an event's personal bytes.
+pub(crate) const NOTE: &str = "note";
+
+impl TokenWing<'_> {
+    /// Ends by a secret what it is of: see [`end_shown`]. What is not known has ended; what retired is noted as reuse.
+    pub(crate) async fn end_by_secret(
+        self,
+        secret: &Secret,
+        from: Option<IpAddr>,
+    ) -> Result<(), AuthorityError> {
+        let read = self.0.store.read().await?;
+        self.0.standing.admit(Operation::RevokeShown, read.installation())?;
+        let Some(found) = read.find_secret(&secret.hash()).await? else { return Ok(()) };
+        let (Family::Token(id), Some(lineage)) = (found.family, found.family.lineage()) else {
+            return Ok(());
+        };
+        let Some(owner) = read.find_token(id).await?.map(|token| token.owner) else { return Ok(()) };
+        if let SecretState::Retired(_) = found.record.state(read.now()) {
+            self.0.follow_ups.reused(lineage, &found.record, read.now(), from);
+            return Ok(());
+        }
+        drop(read);
+        let note = &shown_from(&found.record.prefix.to_string(), from);
+        change_uncalled(self.0, Operation::RevokeShown, |uncalled| async move {
+            uncalled.hold_owner(owner).await?;
+            let held = HeldFamily::hold(&uncalled, lineage).await?;
+            let Some(held) = held else { return Ok(uncalled.unchanged(())) };
+            let actor = held.presenter();
+            Ok::<_, AuthorityError>(
+                match end_shown(&uncalled, &held, found.record.id, note.as_ref()).await? {
+                    Some((change, personal)) => uncalled.done(actor, change, personal, ()),
+                    None => uncalled.unchanged(()),
+                },
+            )
+        })
+        .await
+        .map(|done| done.value)
+    }
+}
+
+/// Ends what a secret is of: the one in force, or a token's first, ends its token; one that waits ends its rotation; one
+/// that retires ends itself. Gives the event that tells of it; none where all of it had ended.
+pub(crate) async fn end_shown(
+    write: &Write,
+    held: &HeldFamily,
+    secret: SecretId,
+    note: Option<&Description>,
+) -> Result<Option<(Change, Personal)>, AuthorityError> {
+    let now = write.now();
+    let found = held.secrets.iter().find(|found| found.record.id == secret);
+    let (Some(found), Some(token)) = (found, &held.token) else { return Ok(None) };
+    if held.is_dead(write).await? {
+        return Ok(None);
+    }
+    let first = held.secrets.iter().all(|found| found.record.confirmed_at.is_none());
+    let mut personal = Personal::from([("name", token.name.to_string())]);
+    personal.extend(note.map(|note| (NOTE, note.to_string())));
+    let change = match found.record.state(now) {
+        SecretState::Pending if !first => {
+            write.drop_secret(secret).await?;
+            Change::SecretDropped { family: held.lineage, secret }
+        }
+        SecretState::Current | SecretState::Pending => {
+            let reason = RevocationReason::Possession;
+            write.revoke_token(token.id, &held.presenter(), reason, note).await?;
+            Change::TokenRevoked { token: token.id, reason }
+        }
+        SecretState::Retiring => {
+            write.end_secret(secret, Expiry::At(now)).await?;
+            Change::SecretRetired { family: held.lineage, secret }
+        }
+        SecretState::Retired(_) | SecretState::Expired(_) => return Ok(None),
+    };
+    Ok(Some((change, personal)))
+}
+
+/// What the owner of a token is told of who showed its secret.
+fn shown_from(prefix: &str, from: Option<IpAddr>) -> Option<Description> {
+    let from = from.map_or_else(|| "somewhere".to_owned(), |from| from.to_string());
+    format!("its secret {prefix} was shown from {from}").parse().ok()
+}
