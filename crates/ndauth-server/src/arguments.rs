@@ -8,7 +8,7 @@ use clap::builder::BoolishValueParser;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use ndauth_authority::Freshness;
 use ndauth_core::{DisplayName, Email, ExpiryChoice, Handle, Label, Networks, OrgSlug, Role, Timestamp};
-use ndauth_server::{LogFormat, parse_public_url};
+use ndauth_server::{LogFormat, parse_log_filter, parse_public_url};
 use ndauth_terminal::environment::without_empty_variables;
 use ndauth_terminal::settings::Layer;
 
@@ -132,7 +132,7 @@ pub(crate) struct Serve {
     pub(crate) max_connections_per_address: usize,
 
     /// The networks of proxies that many clients are behind, which that does not bound, such as
-    /// 10.0.0.0/8,192.0.2.7; what they say in X-Forwarded-For of a browser's address is believed
+    /// 10.0.0.0/8,192.0.2.7; what they say in X-Forwarded-For of a client's address is believed
     #[arg(long, value_name = "NETWORKS", env = "NDAUTHD_TRUSTED_PROXIES", value_parser = networks)]
     pub(crate) trusted_proxies: Option<Networks>,
 
@@ -152,8 +152,8 @@ pub(crate) struct Serve {
     #[arg(long, env = "NDAUTHD_NO_DEVICE_LOGIN", value_parser = BoolishValueParser::new())]
     pub(crate) no_device_login: bool,
 
-    /// What to log: error, warn, info, debug, or `target=level,…`
-    #[arg(long, value_name = "FILTER", env = "NDAUTHD_LOG", default_value = "info")]
+    /// What to log: off, error, warn, info, debug, trace, or `target=level,…`
+    #[arg(long, value_name = "FILTER", env = "NDAUTHD_LOG", default_value = "info", value_parser = parse_log_filter)]
     pub(crate) log: String,
 
     /// How to write log lines

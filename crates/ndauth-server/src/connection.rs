@@ -4,7 +4,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use rustls::ServerConfig;
@@ -19,6 +19,9 @@ pub(crate) struct AcceptedConnection {
     stream: MaybeTlsStream,
     greeting: Option<Greeting>,
     speaks: Speaks,
+    /// How long its client may keep the server waiting, and until when it may keep a write that waits now.
+    patience: Duration,
+    stalled: Option<Pin<Box<Sleep>>>,
 }
 
 /// Which HTTP it is.
@@ -67,11 +70,10 @@ impl AcceptedConnection {
                 let agreed = timeout(patience, TlsAcceptor::from(config).accept(stream)).await;
                 match agreed.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
                     Ok(stream) => {
-                        let old = stream.get_ref().1.alpn_protocol() == Some(b"http/1.1");
-                        (
-                            MaybeTlsStream::Tls(Box::new(stream)),
-                            if old { Speaks::Http1 } else { Speaks::Http2 },
-                        )
+                        // A client that offers nothing knows of nothing newer (RFC 9113, section 3.2).
+                        let new = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+                        let speaks = if new { Speaks::Http2 } else { Speaks::Http1 };
+                        (MaybeTlsStream::Tls(Box::new(stream)), speaks)
                     }
                     Err(error) => {
                         metrics::counter!("ndauth_tls_handshake_failures_total").increment(1);
@@ -81,7 +83,7 @@ impl AcceptedConnection {
             }
         };
         let greeting = Some(Greeting { bytes: 0, over: Box::pin(sleep(patience)) });
-        Ok(AcceptedConnection { stream, greeting, speaks })
+        Ok(AcceptedConnection { stream, greeting, speaks, patience, stalled: None })
     }
 
     pub(crate) fn speaks(&self) -> Speaks {
@@ -130,12 +132,28 @@ impl AsyncRead for AcceptedConnection {
     }
 }
 
+impl AcceptedConnection {
+    /// Fails a write that the client keeps waiting for too long.
+    fn in_time<T>(&mut self, written: Poll<io::Result<T>>, context: &mut Context<'_>) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.stalled = None;
+            return written;
+        }
+        let patience = self.patience;
+        let over = self.stalled.get_or_insert_with(|| Box::pin(sleep(patience)));
+        ready!(over.as_mut().poll(context));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
 impl AsyncWrite for AcceptedConnection {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match &mut self.get_mut().stream {
+        let connection = self.get_mut();
+        let written = match &mut connection.stream {
             MaybeTlsStream::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
             MaybeTlsStream::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
-        }
+        };
+        connection.in_time(written, context)
     }
 
     fn poll_write_vectored(
@@ -143,10 +161,12 @@ impl AsyncWrite for AcceptedConnection {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match &mut self.get_mut().stream {
+        let connection = self.get_mut();
+        let written = match &mut connection.stream {
             MaybeTlsStream::Plain(stream) => Pin::new(stream).poll_write_vectored(context, slices),
             MaybeTlsStream::Tls(stream) => Pin::new(stream).poll_write_vectored(context, slices),
-        }
+        };
+        connection.in_time(written, context)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -157,16 +177,20 @@ impl AsyncWrite for AcceptedConnection {
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().stream {
+        let connection = self.get_mut();
+        let flushed = match &mut connection.stream {
             MaybeTlsStream::Plain(stream) => Pin::new(stream).poll_flush(context),
             MaybeTlsStream::Tls(stream) => Pin::new(stream).poll_flush(context),
-        }
+        };
+        connection.in_time(flushed, context)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().stream {
+        let connection = self.get_mut();
+        let shut = match &mut connection.stream {
             MaybeTlsStream::Plain(stream) => Pin::new(stream).poll_shutdown(context),
             MaybeTlsStream::Tls(stream) => Pin::new(stream).poll_shutdown(context),
-        }
+        };
+        connection.in_time(shut, context)
     }
 }

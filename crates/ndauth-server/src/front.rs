@@ -100,6 +100,8 @@ const AGE: Duration = Duration::from_secs(30 * 60);
 const IDLE: Duration = Duration::from_secs(15 * 60);
 /// A call that is longer than this, then, is cut.
 const LAST: Duration = Duration::from_secs(5 * 60);
+/// How much of a connection of HTTP/1.1 is held in memory, each way.
+const HTTP1_BUFFER: usize = 64 * 1024;
 /// How often it is looked how busy the cores are.
 const PERIOD: Duration = Duration::from_millis(250);
 /// How long to let be after no connection could be accepted, as when there are too many open files.
@@ -358,13 +360,13 @@ where
                 async move { Ok::<_, Infallible>(answer.await) }
             });
             let mut builder = http1::Builder::new();
-            builder.timer(TokioTimer::new()).header_read_timeout(patience);
+            builder.timer(TokioTimer::new()).header_read_timeout(patience).max_buf_size(HTTP1_BUFFER);
             let mut serving = pin!(builder.serve_connection(TokioIo::new(connection), service));
             tokio::select! {
                 _ = &mut serving => {}
-                () = stop => {
+                () = async { tokio::select! { () = stop => {}, () = sleep(AGE) => {} } } => {
                     serving.as_mut().graceful_shutdown();
-                    let _ = serving.await;
+                    let _ = timeout(LAST, serving).await;
                 }
             }
         }

@@ -12,7 +12,6 @@ mod validation;
 mod watching;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use ndauth_authority::Authority;
 use ndauth_proto::v1::account_service_server::AccountServiceServer;
@@ -26,20 +25,21 @@ use tokio::sync::{Semaphore, watch};
 use tonic::service::Routes;
 use tonic_health::server::HealthReporter;
 
+use crate::front::Limits;
 pub(crate) use gate::Gate;
 use service::{GrpcService, MAX_BATCH, MAX_REQUEST};
 
 /// Every service of the port and the pages, behind the gate, and what sets its health. To be called on the runtime that
-/// the database's connections live on. A request must come within the time that `patience` says; those who watch are told
+/// the database's connections live on. A request must come within the time that the limits say; those who watch are told
 /// to go elsewhere once it is `stopped`.
 pub(crate) fn gate(
     authority: Arc<Authority>,
     pages: axum::Router,
-    patience: Duration,
+    limits: &Limits,
     stopped: watch::Receiver<bool>,
 ) -> Result<(Arc<Gate>, HealthReporter), tonic_reflection::server::Error> {
     let watchers = Arc::new(Semaphore::new(watching::MOST_WATCHERS));
-    let service = GrpcService { authority, watchers, patience, stopped };
+    let service = GrpcService { authority, watchers, patience: limits.patience, stopped };
     let (health, health_service) = tonic_health::server::health_reporter();
     let reflection = || {
         tonic_reflection::server::Builder::configure()
@@ -55,7 +55,7 @@ pub(crate) fn gate(
         .add_service(PermissionServiceServer::new(service.clone()).max_decoding_message_size(MAX_REQUEST))
         .add_service(WatchServiceServer::new(service.clone()).max_decoding_message_size(MAX_BATCH))
         .add_service(AccountServiceServer::new(service.clone()).max_decoding_message_size(MAX_REQUEST));
-    Ok((Gate::new(routes, pages, service, patience), health))
+    Ok((Gate::new(routes, pages, service, limits.trusted_proxies.clone()), health))
 }
 
 /// Says to the world whether the services serve.

@@ -4,6 +4,8 @@
 use std::error::Error;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
@@ -14,7 +16,7 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::{Request, Response};
 use ndauth_core::Causes;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::{Instant, interval, timeout};
+use tokio::time::{Instant, Sleep, interval, sleep, timeout};
 
 /// What a call sends.
 pub enum Received {
@@ -44,6 +46,8 @@ const METADATA: u32 = 16 * 1024;
 /// What a client may send of a call before the server has read of it, and of all calls.
 const WINDOW: u32 = 64 * 1024;
 const WINDOWS: u32 = 1024 * 1024;
+/// How much of an answer is handed on before the client has taken it.
+const SEND_BUFFER: usize = 64 * 1024;
 
 /// Whatever went wrong.
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
@@ -64,7 +68,8 @@ where
         .max_concurrent_streams(STREAMS)
         .max_header_list_size(METADATA)
         .initial_window_size(WINDOW)
-        .initial_connection_window_size(WINDOWS);
+        .initial_connection_window_size(WINDOWS)
+        .max_send_buffer_size(SEND_BUFFER);
     let Ok(Ok(mut connection)) = timeout(terms.patience, builder.handshake::<I, Bytes>(io)).await else {
         return tracing::debug!("a client did not greet");
     };
@@ -72,6 +77,7 @@ where
     let mut beat = interval(terms.patience);
     let (mut stop, mut stopping) = (pin!(stop), false);
     let mut calls: Vec<AcceptedCall> = Vec::new();
+    let waiting = Arc::new(Waiting { here: AtomicUsize::new(0), patience: terms.patience });
     poll_fn(|context| {
         loop {
             let over = accept(&mut connection, &mut calls, context);
@@ -81,7 +87,7 @@ where
                 let received = request.map(|stream| Received::Stream(stream, None));
                 let mut exchange = Exchange::Made(service(received), to);
                 if Pin::new(&mut exchange).poll(context).is_pending() {
-                    tokio::spawn(exchange);
+                    tokio::spawn(Delayed { exchange, waiting: Arc::clone(&waiting), untaken: None });
                 }
             }
             if over {
@@ -206,7 +212,25 @@ impl Keepalive {
 /// not want it any more, too.
 enum Exchange<A, B> {
     Made(A, SendResponse<Bytes>),
-    Sent(B, SendStream<Bytes>),
+    Sent(Sending<B>),
+}
+
+/// An answer that is being sent.
+struct Sending<B> {
+    body: B,
+    stream: SendStream<Bytes>,
+    /// The part of it that the client has not taken yet.
+    rest: Bytes,
+}
+
+impl<A, B> Exchange<A, B> {
+    /// The answer that waits for its client, if one does.
+    fn untaken(&mut self) -> Option<&mut Sending<B>> {
+        match self {
+            Exchange::Sent(sending) if !sending.rest.is_empty() => Some(sending),
+            Exchange::Made(..) | Exchange::Sent(_) => None,
+        }
+    }
 }
 
 impl<A, B> Future for Exchange<A, B>
@@ -222,71 +246,155 @@ where
             let (head, body) = ready!(Pin::new(answer).poll(context)).into_parts();
             let ended = body.is_end_stream();
             match to.send_response(Response::from_parts(head, ()), ended) {
-                Ok(stream) if !ended => *exchange = Exchange::Sent(body, stream),
+                Ok(stream) if !ended => {
+                    *exchange = Exchange::Sent(Sending { body, stream, rest: Bytes::new() });
+                }
                 Ok(_) | Err(_) => return Poll::Ready(()),
             }
         }
         match exchange {
             Exchange::Made(..) => Poll::Ready(()),
-            Exchange::Sent(body, stream) => send(body, stream, context),
+            Exchange::Sent(sending) => sending.send(context),
         }
     }
 }
 
-/// Sends a body.
-fn send<B>(body: &mut B, stream: &mut SendStream<Bytes>, context: &mut Context<'_>) -> Poll<()>
+impl<B> Sending<B>
 where
     B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
 {
-    loop {
-        let frame = match ready!(next(body, stream, context)) {
-            Some(Ok(frame)) => frame,
-            Some(Err(error)) => {
-                tracing::debug!(error = %Causes(error.as_ref()), "an answer came to nothing");
-                stream.send_reset(h2::Reason::INTERNAL_ERROR);
-                return Poll::Ready(());
-            }
-            None => {
-                let _ = stream.send_data(Bytes::new(), true);
-                return Poll::Ready(());
-            }
-        };
-        let sent = match frame.into_data() {
-            Ok(data) => stream.send_data(data, false),
-            Err(frame) => match frame.into_trailers() {
-                Ok(trailers) => {
-                    let _ = stream.send_trailers(trailers);
+    /// Sends the body, as the client makes room for it.
+    fn send(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        loop {
+            if !self.rest.is_empty() {
+                if ready!(self.send_rest(context)).is_none() {
                     return Poll::Ready(());
                 }
-                Err(_) => Ok(()),
-            },
-        };
-        if sent.is_err() {
-            return Poll::Ready(());
+                continue;
+            }
+            let frame = match Pin::new(&mut self.body).poll_frame(context) {
+                Poll::Ready(Some(Ok(frame))) => frame,
+                Poll::Ready(Some(Err(error))) => {
+                    tracing::debug!(error = %Causes(error.into().as_ref()), "an answer came to nothing");
+                    self.stream.send_reset(h2::Reason::INTERNAL_ERROR);
+                    return Poll::Ready(());
+                }
+                Poll::Ready(None) => {
+                    let _ = self.stream.send_data(Bytes::new(), true);
+                    return Poll::Ready(());
+                }
+                // Who waits for more hears when the client does not.
+                Poll::Pending => return self.stream.poll_reset(context).map(drop),
+            };
+            match frame.into_data() {
+                Ok(data) => self.rest = data,
+                Err(frame) => {
+                    if let Ok(trailers) = frame.into_trailers() {
+                        let _ = self.stream.send_trailers(trailers);
+                        return Poll::Ready(());
+                    }
+                }
+            }
         }
+    }
+
+    /// Sends as much of the rest as the client has room for. `None` where it wants no more.
+    fn send_rest(&mut self, context: &mut Context<'_>) -> Poll<Option<()>> {
+        self.stream.reserve_capacity(self.rest.len());
+        while self.stream.capacity() == 0 {
+            match ready!(self.stream.poll_capacity(context)) {
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return Poll::Ready(None),
+            }
+        }
+        let part = self.rest.split_to(self.stream.capacity().min(self.rest.len()));
+        Poll::Ready(self.stream.send_data(part, false).ok())
     }
 }
 
-/// The next part of an answer, once the client has room for it. The end where it wants no more.
-fn next<B>(
-    body: &mut B,
-    stream: &mut SendStream<Bytes>,
-    context: &mut Context<'_>,
-) -> Poll<Option<Result<Frame<Bytes>, BoxError>>>
+/// The bytes of answers that wait for their clients: of a connection, and of all.
+struct Waiting {
+    here: AtomicUsize,
+    patience: Duration,
+}
+
+/// The bytes that wait on all connections.
+static WAITING: AtomicUsize = AtomicUsize::new(0);
+/// How many bytes of answers may wait on one connection, and on all.
+const MOST_WAITING: usize = 8 * 1024 * 1024;
+const MOST_WAITING_IN_ALL: usize = 256 * 1024 * 1024;
+/// An answer that waits counts for at least as much: it takes more than its bytes.
+const LEAST_WAITING: usize = 4 * 1024;
+
+/// An answer that waits for its client.
+struct Untaken {
+    waiting: Arc<Waiting>,
+    /// What it counts for, and how many bytes of it there were when it began to wait.
+    counted: usize,
+    bytes: usize,
+    over: Pin<Box<Sleep>>,
+}
+
+impl Untaken {
+    /// `None` where too much waits already.
+    fn begin(waiting: &Arc<Waiting>, bytes: usize) -> Option<Untaken> {
+        let (waiting, counted) = (Arc::clone(waiting), bytes.max(LEAST_WAITING));
+        let here = waiting.here.fetch_add(counted, Ordering::Relaxed) + counted;
+        let in_all = WAITING.fetch_add(counted, Ordering::Relaxed) + counted;
+        let over = Box::pin(sleep(waiting.patience));
+        // What does not fit is given back by its drop.
+        let untaken = Untaken { waiting, counted, bytes, over };
+        (here <= MOST_WAITING && in_all <= MOST_WAITING_IN_ALL).then_some(untaken)
+    }
+}
+
+impl Drop for Untaken {
+    fn drop(&mut self) {
+        self.waiting.here.fetch_sub(self.counted, Ordering::Relaxed);
+        WAITING.fetch_sub(self.counted, Ordering::Relaxed);
+    }
+}
+
+/// A call that could not be answered at once. What its client does not take in time is dropped.
+struct Delayed<A, B> {
+    exchange: Exchange<A, B>,
+    waiting: Arc<Waiting>,
+    untaken: Option<Untaken>,
+}
+
+impl<A, B> Future for Delayed<A, B>
 where
+    A: Future<Output = Response<B>> + Unpin,
     B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
 {
-    stream.reserve_capacity(1);
-    while stream.capacity() == 0 {
-        match ready!(stream.poll_capacity(context)) {
-            Some(Ok(_)) => {}
-            Some(Err(_)) | None => return Poll::Ready(None),
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let delayed = self.get_mut();
+        if Pin::new(&mut delayed.exchange).poll(context).is_ready() {
+            return Poll::Ready(());
         }
-    }
-    match Pin::new(body).poll_frame(context) {
-        Poll::Ready(frame) => Poll::Ready(frame.map(|frame| frame.map_err(Into::into))),
-        // Who waits for more hears when the client does not.
-        Poll::Pending => stream.poll_reset(context).map(|_| None),
+        let Some(sending) = delayed.exchange.untaken() else {
+            delayed.untaken = None;
+            return Poll::Pending;
+        };
+        let bytes = sending.rest.len();
+        if delayed.untaken.as_ref().is_none_or(|untaken| untaken.bytes != bytes) {
+            delayed.untaken = None;
+            delayed.untaken = Untaken::begin(&delayed.waiting, bytes);
+        }
+        let reason = match &mut delayed.untaken {
+            Some(untaken) => {
+                ready!(untaken.over.as_mut().poll(context));
+                h2::Reason::CANCEL
+            }
+            None => {
+                metrics::counter!("ndauth_calls_shed_total").increment(1);
+                h2::Reason::ENHANCE_YOUR_CALM
+            }
+        };
+        sending.stream.send_reset(reason);
+        Poll::Ready(())
     }
 }
 

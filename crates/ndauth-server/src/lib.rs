@@ -1,5 +1,6 @@
 //! The surfaces of ndauth: they translate between a protocol and the authority, and decide nothing.
 
+mod client_address;
 mod memory;
 mod telemetry;
 mod tls;
@@ -22,5 +23,5 @@ mod serve;
 pub use http::links::{invitation_url, parse_public_url, sign_in_url};
 pub use options::ServeOptions;
 pub use serve::{ServeError, Serving, check_tls, serve};
-pub use telemetry::{LogFormat, log_to_stderr};
+pub use telemetry::{LogFormat, log_to_stderr, parse_log_filter};
 pub use tls::{TlsError, TlsFiles};

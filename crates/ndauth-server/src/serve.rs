@@ -152,15 +152,11 @@ pub async fn serve(options: &ServeOptions, tell: impl FnOnce(Serving)) -> Result
         () = stop_signals.next() => return Ok(()),
     };
 
-    let pages = http::router(Site {
-        authority: Arc::clone(&authority),
-        issuer,
-        device: options.logins.device,
-        trusted_proxies: options.limits.trusted_proxies.clone(),
-    });
+    let pages =
+        http::router(Site { authority: Arc::clone(&authority), issuer, device: options.logins.device });
 
     let (stop, stopped) = watch::channel(false);
-    let (gate, health) = grpc::gate(Arc::clone(&authority), pages, options.limits.patience, stopped.clone())?;
+    let (gate, health) = grpc::gate(Arc::clone(&authority), pages, &options.limits, stopped.clone())?;
     // Connections wait from here on, and are served once the health is set.
     let listener = listen(&options.listen, socket)?;
     phase.send_replace(Phase::Serving);

@@ -18,8 +18,22 @@ pub enum LogFormat {
 /// which secrets travel; and the migrations, which tell at every start that there is nothing to do.
 const QUIET: [&str; 4] = ["h2=info", "hyper=info", "hyper_util=info", "sea_orm_migration=warn"];
 
-/// Writes logs to standard error from now on. The filter is that of `tracing`: a level, or
-/// `target=level` and more behind commas; one that makes no sense gives `info`.
+/// The levels of a filter, as `tracing` names them.
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
+/// Reads a filter of logs: a level, or `target=level`, and more behind commas. `tracing` takes an unknown level for a
+/// target, and then logs nothing.
+pub fn parse_log_filter(text: &str) -> Result<String, String> {
+    for directive in text.split(',') {
+        let level = directive.rsplit_once('=').map_or(directive, |(_, level)| level);
+        if !LEVELS.contains(&level.to_ascii_lowercase().as_str()) {
+            return Err(format!("`{level}` is no level: {}", LEVELS.join(", ")));
+        }
+    }
+    EnvFilter::try_new(text).map(|_| text.to_owned()).map_err(|why| why.to_string())
+}
+
+/// Writes logs to standard error from now on. The filter is that of [`parse_log_filter`]; another gives `info`.
 pub fn log_to_stderr(format: LogFormat, filter: &str) {
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
     let filter = QUIET.into_iter().fold(filter, |filter, directive| {

@@ -6,15 +6,15 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use h2::client::SendRequest;
 use http::{HeaderMap, Request, Version};
-use ndauth_core::{Reason, Secret, SecretKind};
-use ndauth_proto::v1;
+use ndauth_core::{Networks, Reason, Secret, SecretKind};
+use ndauth_proto::{networks_to_proto, v1};
 use ndauth_store::Engine;
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::installation::{Installation, Running};
-use crate::requests::{list, new_token};
+use crate::requests::{list, new_token, token_with};
 
 fn address(server: &Running) -> SocketAddr {
     server.url.to_string().trim_start_matches("http://").trim_end_matches('/').parse().expect("an address")
@@ -203,6 +203,151 @@ async fn frames_that_make_no_sense_are_refused_and_deadlines_kept() {
     assert!(answer.starts_with("HTTP/1.1 404") && answer.contains("over HTTP/2"), "{answer}");
 }
 
+/// A request is read once it is known that whoever sends it may, and decoded once its parts are counted.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_credential_comes_before_a_request() {
+    let at = Installation::new(Engine::Sqlite).await;
+    at.people();
+    let (service, session) = (at.service(), at.session());
+    let server = at.serve();
+    let client = raw(&server).await;
+    let unknown = |kind| Secret::mint(kind, &mut rand::rngs::SysRng).expect("drawn");
+    let (no_service, no_session) = (unknown(SecretKind::Service), unknown(SecretKind::Session));
+    let frame = |message: &[u8]| {
+        let length = u32::try_from(message.len()).expect("short").to_be_bytes();
+        [&[0][..], &length, message].concat()
+    };
+    // A field of two bytes each: as many questions, or names of scopes.
+    let (garbage, many) = (frame(&[0xff; 60_000]), frame(&b"\x0a\x00".repeat(500_000)));
+    let status = async |path: &str, who: Option<&Secret>, body: &[u8]| {
+        let bearer = who.map(|secret| format!("Bearer {}", secret.expose()));
+        let mut headers = vec![("content-type", "application/grpc")];
+        headers.extend(bearer.as_deref().map(|bearer| ("authorization", bearer)));
+        let (headers, trailers) = call(&mut client.clone(), path, &headers, body).await.expect("answered");
+        let told = headers.get("grpc-status").or_else(|| trailers.as_ref()?.get("grpc-status"));
+        told.and_then(|told| told.to_str().ok()).map(str::to_owned)
+    };
+    for (path, good, unknown) in [
+        ("/ndauth.v1.ValidationService/ValidateToken", &service, &no_service),
+        ("/ndauth.v1.ValidationService/ValidateTokens", &service, &no_service),
+        ("/ndauth.v1.ValidationService/Resolve", &service, &no_service),
+        ("/ndauth.v1.TokenService/CreateToken", &session, &no_session),
+        ("/ndauth.v1.OrgService/GetOrg", &session, &no_session),
+    ] {
+        for (who, expected) in [(None, "16"), (Some(unknown), "16"), (Some(good), "3")] {
+            for body in [&garbage[..], &garbage[..1000], &[]] {
+                let told = status(path, who, body).await;
+                assert_eq!(told.as_deref(), Some(expected), "{path} {who:?} {}", body.len());
+            }
+        }
+    }
+    let batch = "/ndauth.v1.ValidationService/ValidateTokens";
+    for (who, expected) in [(None, "16"), (Some(&no_service), "16"), (Some(&service), "3")] {
+        for _ in 0..20 {
+            assert_eq!(status(batch, who, &many).await.as_deref(), Some(expected));
+        }
+    }
+    assert!(memory(&server) < 100 * 1024 * 1024, "it took {}", memory(&server));
+}
+
+/// How much memory the server has, in bytes.
+fn memory(server: &Running) -> u64 {
+    let process = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).expect("it runs");
+    let now = process.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"));
+    now.and_then(|now| now.trim().parse::<u64>().ok()).expect("a size") * 1024
+}
+
+/// An answer that its client does not take is dropped, and takes little memory until then.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_nobody_takes_is_dropped() {
+    let at = Installation::new(Engine::Sqlite).await;
+    at.people();
+    let server = at.serve_as(at.command("NDAUTH_TEST_NDAUTHD"), &["--client-timeout-seconds", "1"]);
+    let good = server.client(&at.session()).await;
+    let before = memory(&server);
+    let mut untaken = Vec::new();
+    for _ in 0..10 {
+        let stream = TcpStream::connect(address(&server)).await.expect("connected");
+        let (client, connection) = h2::client::Builder::new()
+            .initial_window_size(0)
+            .handshake::<_, Bytes>(stream)
+            .await
+            .expect("greeted");
+        tokio::spawn(connection);
+        for _ in 0..500 {
+            let request = Request::get("http://x/assets/style.css").version(Version::HTTP_2).body(());
+            let mut client = client.clone().ready().await.expect("ready");
+            untaken.push(client.send_request(request.expect("a request"), true).expect("sent").0);
+        }
+    }
+    let mut bodies = Vec::new();
+    for answer in untaken {
+        bodies.push(answer.await.expect("answered").into_body());
+    }
+    let during = memory(&server);
+    assert!(during - before < 64 * 1024 * 1024, "{before} -> {during}");
+    good.who_am_i().await.expect("it is served");
+    for mut body in bodies {
+        let end = tokio::time::timeout(Duration::from_secs(10), body.data()).await.expect("it ends");
+        assert!(end.is_some_and(|data| data.is_err()), "it is dropped");
+    }
+    good.who_am_i().await.expect("it is served still");
+}
+
+/// So it is over HTTP/1.1, whatever is asked for meanwhile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_asks_on_and_never_reads_is_closed() {
+    let at = Installation::new(Engine::Sqlite).await;
+    let server = at.serve_as(at.command("NDAUTH_TEST_NDAUTHD"), &["--client-timeout-seconds", "1"]);
+    let mut asking = tokio::task::JoinSet::new();
+    for _ in 0..20 {
+        let mut stream = TcpStream::connect(address(&server)).await.expect("connected");
+        asking.spawn(async move {
+            let request = b"GET /assets/style.css HTTP/1.1\r\nhost: x\r\n\r\n".repeat(100);
+            let asks = async { while stream.write_all(&request).await.is_ok() {} };
+            tokio::time::timeout(Duration::from_secs(20), asks).await.is_ok()
+        });
+    }
+    for closed in asking.join_all().await {
+        assert!(closed, "it is not closed");
+    }
+}
+
+/// Behind a trusted proxy every surface sees the client's address, and believes nobody else about it.
+#[tokio::test]
+async fn a_proxy_s_client_is_the_one_that_calls() {
+    let at = Installation::new(Engine::Sqlite).await;
+    at.people();
+    let session = at.session();
+    for (trusted, status) in [("127.0.0.0/8", ["0", "7", "7"]), ("10.0.0.0/8", ["7", "7", "7"])] {
+        let server = at.serve_as(at.command("NDAUTH_TEST_NDAUTHD"), &["--trusted-proxies", trusted]);
+        let network = Networks::only(["203.0.113.0/24".parse().expect("a network")]).expect("networks");
+        let new = token_with(trusted, |new| {
+            (new.name, new.networks) = (format!("for {status:?}"), Some(networks_to_proto(&network)));
+        });
+        let made = server.client(&session).await.create_token(new).await.expect("made");
+        let mut client = raw(&server).await;
+        let bearer = format!("Bearer {}", made.secret);
+        let listed = prost::Message::encode_to_vec(&list());
+        let body = [&[0, 0, 0, 0, u8::try_from(listed.len()).expect("short")][..], &listed].concat();
+        // On one connection, by turns.
+        for (told, status) in
+            ["203.0.113.9", "198.51.100.9", "203.0.113.9, 198.51.100.9"].into_iter().zip(status)
+        {
+            let headers =
+                [("content-type", "application/grpc"), ("authorization", &bearer), ("x-forwarded-for", told)];
+            let path = "/ndauth.v1.TokenService/ListTokens";
+            let (headers, trailers) = call(&mut client, path, &headers, &body).await.expect("answered");
+            let code = headers.get("grpc-status").or_else(|| trailers.as_ref()?.get("grpc-status"));
+            assert_eq!(
+                code.and_then(|code| code.to_str().ok()),
+                Some(status),
+                "{trusted} {told}: {headers:?}"
+            );
+        }
+    }
+}
+
 /// Who is no service is told so from memory: strangers cost the database nothing.
 #[tokio::test]
 async fn a_validation_by_nobody_asks_no_database() {
@@ -238,13 +383,18 @@ async fn who_sends_slowly_takes_nobodys_place() {
     let at = Installation::new(Engine::Sqlite).await;
     at.people();
     let server = at.serve_as(at.command("NDAUTH_TEST_NDAUTHD"), &["--client-timeout-seconds", "3"]);
-    let good = server.client(&at.session()).await;
+    let (session, service) = (at.session(), at.service());
+    let good = server.client(&session).await;
     let mut begun = Vec::new();
     for _ in 0..3 {
         let client = raw(&server).await;
-        for path in ["/ndauth.v1.AccountService/ListOrgs", "/ndauth.v1.ValidationService/ValidateToken"] {
+        for (path, who) in [
+            ("/ndauth.v1.AccountService/ListOrgs", &session),
+            ("/ndauth.v1.ValidationService/ValidateToken", &service),
+        ] {
             for _ in 0..500 {
                 let request = Request::post(format!("http://x{path}")).version(Version::HTTP_2);
+                let request = request.header("authorization", format!("Bearer {}", who.expose()));
                 let request = request.header("content-type", "application/grpc").body(()).expect("a request");
                 let mut client = client.clone().ready().await.expect("ready");
                 let (answer, mut sending) = client.send_request(request, false).expect("sent");

@@ -74,7 +74,8 @@ async fn failures_tell_their_reason_and_field() {
     let rows = [
         (vec![], "ndauth.v1.AccountService/WhoAmI", "{}", "Unauthenticated", "CREDENTIAL_MISSING"),
         (vec!["authorization: Bearer ndses_x"], create, "{}", "Unauthenticated", "SECRET_MALFORMED"),
-        (vec!["authorization: Basic eDp5"], create, "{}", "InvalidArgument", "INVALID_ARGUMENT"),
+        (vec!["authorization: Basic eDp5"], create, "{}", "Unauthenticated", "CREDENTIAL_MISSING"),
+        (vec!["authorization: Bearer"], create, "{}", "InvalidArgument", "INVALID_ARGUMENT"),
         (vec![&session, &session], create, "{}", "InvalidArgument", "INVALID_ARGUMENT"),
         (
             vec![&session],

@@ -305,8 +305,8 @@ on_both! {
             assert_ne!(whoami(&[strange]).code, 0, "SEC-01: {strange} alone is nobody");
         }
         for (header, told) in [
-            (format!("authorization: Basic {}", session.expose()), "InvalidArgument"),
-            (format!("authorization: {}", session.expose()), "InvalidArgument"),
+            (format!("authorization: Basic {}", session.expose()), "Unauthenticated"),
+            (format!("authorization: {}", session.expose()), "Unauthenticated"),
             (format!("x-api-key: {}", session.expose()), "Unauthenticated"),
         ] {
             let ended = whoami(&[&header]);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use ndauth_store::Engine;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 
-use crate::installation::{Ended, Installation, Running, run};
+use crate::installation::{Ended, Installation, Running, run, told};
 
 /// An authority, and what it signs.
 struct Authority {
@@ -110,6 +110,28 @@ async fn only_who_is_trusted_is_shown_the_credential() {
     let plain = plain.serve();
     let ended = whoami(&at, &plain.url.to_string().replace("http", "https"), Some(&ca), session.expose());
     assert!(ended.code == 6 && ended.err.contains("speaks no TLS"), "{ended:?}");
+}
+
+/// Who offers no protocol in the handshake speaks HTTP/1.1 (RFC 9113, section 3.2), as proxies and old libraries do.
+#[tokio::test]
+async fn without_alpn_pages_are_served() {
+    const SCRIPT: &str = "import http.client, ssl, sys\n\
+        context = ssl.create_default_context(cafile=sys.argv[2])\n\
+        connection = http.client.HTTPSConnection('127.0.0.1', int(sys.argv[1]), context=context)\n\
+        connection.request('GET', '/sign-in')\n\
+        print(connection.getresponse().status)";
+    let at = Installation::new(Engine::Sqlite).await;
+    let ours = Authority::new("ours");
+    ours.sign(at.home(), "127.0.0.1");
+    let server = serve(&at);
+    let ca = at.home().join("ca.pem");
+    fs::write(&ca, &ours.pem).expect("written");
+    let url = server.url.to_string();
+    let port = url.trim_end_matches('/').rsplit(':').next().expect("a port").to_owned();
+    let mut python = std::process::Command::new(told("NDAUTH_TEST_PYTHON"));
+    python.args(["-c", SCRIPT, &port]).arg(&ca);
+    let ended = run(python, "");
+    assert_eq!(ended.out.trim(), "200", "{ended:?}");
 }
 
 #[tokio::test]

@@ -5,19 +5,20 @@
 //! goes to the runtime that the database's connections live on, if not too many are there already.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use axum::body::HttpBody;
 use axum::http::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
 use metrics::{Counter, Histogram};
-use ndauth_authority::Credential;
-use ndauth_authority::access::{Operation, Row, TABLE};
-use ndauth_core::{Problem, Reason};
+use ndauth_authority::access::{Operation, Row, Rule, TABLE};
+use ndauth_authority::{AuthorityError, Credential};
+use ndauth_core::{Networks, Problem, Reason};
 use ndauth_proto::status_from_problem;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -29,8 +30,10 @@ use tonic::transport::server::TcpConnectInfo;
 use tower::Service as _;
 use tracing::Instrument;
 
-use super::service::{GrpcService, Lives, MAX_BATCH, MAX_REQUEST, presented, presents, refused};
+use super::service::{GrpcService, Lives, MAX_BATCH, MAX_REQUEST, presented, presents, refused, status};
 use super::unary::{self, Intake, ResponseBody, overloaded};
+use super::validation;
+use crate::client_address::client_address;
 use crate::front::Received;
 use crate::http::{self, Peer};
 
@@ -44,6 +47,8 @@ pub(crate) struct Gate {
     /// How many calls may be there.
     room: Arc<Semaphore>,
     intake: Intake,
+    /// The proxies that are believed about their clients' addresses.
+    trusted_proxies: Option<Networks>,
     doors: Doors,
     /// Ids are these two: one of the process, and one of the call.
     ids: (u64, AtomicU64),
@@ -52,7 +57,9 @@ pub(crate) struct Gate {
 /// The gate, for the calls of one connection.
 pub(crate) struct Gated {
     gate: Arc<Gate>,
-    peer: SocketAddr,
+    peer: IpAddr,
+    /// True where the peer is a trusted proxy, and its calls come from others.
+    is_proxy: bool,
     /// What the last validation presented: nearly always the next presents the same.
     presented: Option<Credential>,
 }
@@ -102,6 +109,8 @@ enum Deadline {
     Set(Pin<Box<Sleep>>),
 }
 
+/// What a request of more bytes unfolds to when it is decoded is kept for nobody who presents no credential.
+const SMALL: u64 = 4 * 1024;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// A caller's own id is kept up to this length.
 const LONGEST_ID: usize = 64;
@@ -119,15 +128,16 @@ impl Gate {
         routes: Routes,
         pages: axum::Router,
         service: GrpcService,
-        patience: Duration,
+        trusted_proxies: Option<Networks>,
     ) -> Arc<Gate> {
         Arc::new(Gate {
             routes: routes.prepare(),
             pages,
-            service,
             home: Handle::current(),
             room: Arc::new(Semaphore::new(ROOM)),
-            intake: Intake::new(patience),
+            intake: Intake::new(service.patience),
+            service,
+            trusted_proxies,
             doors: Doors::new(),
             ids: (uuid::Uuid::new_v4().as_u64_pair().0, AtomicU64::new(0)),
         })
@@ -135,7 +145,9 @@ impl Gate {
 
     /// The gate as a connection from there sees it.
     pub(crate) fn to(self: &Arc<Self>, peer: SocketAddr) -> Gated {
-        Gated { gate: Arc::clone(self), peer, presented: None }
+        let address = peer.ip().to_canonical();
+        let is_proxy = self.trusted_proxies.as_ref().is_some_and(|networks| networks.hold(address));
+        Gated { gate: Arc::clone(self), peer: address, is_proxy, presented: None }
     }
 
     /// Takes in a call of one message, and then a place for it where the database is.
@@ -149,6 +161,13 @@ impl Gate {
         let permit = Arc::clone(&self.room).try_acquire_owned();
         let permit = permit.map_err(|_| overloaded("too many calls wait for the database"))?;
         Ok((Request::from_parts(head, axum::body::Body::from(whole)), permit))
+    }
+
+    /// Refuses a credential that stands for nobody. The database is asked where its connections live.
+    async fn recognize(&self, credential: &Arc<Credential>) -> Result<(), AuthorityError> {
+        let (authority, credential) = (Arc::clone(&self.service.authority), Arc::clone(credential));
+        let recognized = self.home.spawn(async move { authority.recognize(&credential).await });
+        recognized.await.unwrap_or(Err(AuthorityError::Overloaded))
     }
 
     /// The caller's id where it is short and plain, a fresh one otherwise.
@@ -246,7 +265,11 @@ impl Gated {
                     operation,
                     Operation::CheckHealth | Operation::Reflect | Operation::WatchRevocations
                 );
-                (Reply::Later(self.answer_at_home(request, streams, span)), Some(id))
+                let reply = match self.presents_something(door.row, request.headers()) {
+                    Ok(credential) => Reply::Later(self.answer_at_home(request, credential, streams, span)),
+                    Err(status) => Reply::Now(Some(tonics(status.into_http()))),
+                };
+                (reply, Some(id))
             }
         };
         Answering { reply, deadline, begun, door: Some(door), page: false, id }
@@ -263,7 +286,13 @@ impl Gated {
         {
             let question = match unary::message(&whole) {
                 Ok(question) => question,
-                Err(status) => return Reply::Now(Some(tonics(status.into_http()))),
+                Err(status) => {
+                    let gate = Arc::clone(&self.gate);
+                    return Reply::Later(Box::pin(async move {
+                        let admitted = gate.service.admit(&credential, operation).await;
+                        unary::response(admitted.and(Err(status)))
+                    }));
+                }
             };
             if let Some(answer) = self.gate.service.validate_token_now(&credential, &question) {
                 self.presented = Some(credential);
@@ -281,9 +310,31 @@ impl Gated {
     fn credential(&mut self, headers: &HeaderMap) -> Result<Credential, Status> {
         let values = || headers.get_all(AUTHORIZATION).iter().map(HeaderValue::as_bytes);
         let mut given = values();
+        let from = Some(self.client(headers));
         match (self.presented.take(), given.next(), given.next()) {
-            (Some(last), Some(value), None) if presents(value, &last) => Ok(last),
-            _ => presented(values(), Some(self.peer.ip().to_canonical())),
+            (Some(last), Some(value), None) if presents(value, &last) && last.from() == from => Ok(last),
+            _ => presented(values(), from),
+        }
+    }
+
+    /// The address that a call comes from.
+    fn client(&self, headers: &HeaderMap) -> IpAddr {
+        if self.is_proxy {
+            client_address(self.peer, headers, self.gate.trusted_proxies.as_ref())
+        } else {
+            self.peer
+        }
+    }
+
+    /// What a call presents. Nothing is refused at once, where strangers may not call.
+    fn presents_something(&self, row: &Row, headers: &HeaderMap) -> Result<Credential, Status> {
+        if row.nobody == Rule::Yes {
+            return Ok(Credential::Nothing);
+        }
+        let values = headers.get_all(AUTHORIZATION).iter().map(HeaderValue::as_bytes);
+        match presented(values, Some(self.client(headers)))? {
+            Credential::Nothing => Err(status(&AuthorityError::CredentialMissing)),
+            credential => Ok(credential),
         }
     }
 
@@ -291,10 +342,12 @@ impl Gated {
     fn answer_at_home(
         &self,
         request: Request<Received>,
+        credential: Credential,
         streams: bool,
         span: tracing::Span,
     ) -> Pin<Box<dyn Future<Output = Response<ResponseBody>> + Send>> {
-        let (gate, peer) = (Arc::clone(&self.gate), self.peer);
+        let (gate, credential) = (Arc::clone(&self.gate), Arc::new(credential));
+        let peer = SocketAddr::new(self.client(request.headers()), 0);
         Box::pin(async move {
             let (mut request, permit) = if streams {
                 (request.map(Body::new), None)
@@ -304,6 +357,10 @@ impl Gated {
                     Err(problem) => return tonics(refused(problem).into_http()),
                 }
             };
+            let large = !streams && request.body().size_hint().lower() > SMALL;
+            if large && let Err(error) = gate.recognize(&credential).await {
+                return tonics(status(&error).into_http());
+            }
             request.extensions_mut().insert(TcpConnectInfo { local_addr: None, remote_addr: Some(peer) });
             let Lives(life) = Lives::default();
             request.extensions_mut().insert(Lives(Arc::clone(&life)));
@@ -322,6 +379,13 @@ impl Gated {
                 Ok(Ok(response)) if streams => {
                     let stopped = gate.service.stopped();
                     response.map(|body| ResponseBody::Endless(body, stopped))
+                }
+                Ok(Ok(response)) if is_undecoded(&response) => {
+                    let status = match gate.recognize(&credential).await {
+                        Ok(()) => unary::undecodable(),
+                        Err(error) => status(&error),
+                    };
+                    tonics(status.into_http())
                 }
                 Ok(Ok(response)) => match life.get() {
                     Some(life) => response.map(|body| ResponseBody::Told(body, *life)),
@@ -342,7 +406,7 @@ impl Gated {
         name: &'static str,
         span: tracing::Span,
     ) -> Pin<Box<dyn Future<Output = Response<ResponseBody>> + Send>> {
-        let (gate, peer) = (Arc::clone(&self.gate), self.peer);
+        let (gate, client) = (Arc::clone(&self.gate), self.client(request.headers()));
         Box::pin(async move {
             let (mut request, permit) = match gate.take_in(request, http::MAX_BODY).await {
                 Ok(taken) => taken,
@@ -350,7 +414,7 @@ impl Gated {
                     return tonics(http::refused(name, &problem).map(Body::new));
                 }
             };
-            request.extensions_mut().insert(Peer(peer.ip().to_canonical()));
+            request.extensions_mut().insert(Peer(client));
             let mut pages = gate.pages.clone();
             let answer = gate.home.spawn(
                 async move {
@@ -476,24 +540,30 @@ async fn validate(
     body: Received,
 ) -> Response<ResponseBody> {
     let Gate { intake, service, .. } = &*gate;
-    unary::response(match operation {
-        Operation::ValidateTokens => match intake.read(body, MAX_BATCH).await {
-            Ok(request) => service.validate_tokens(&credential, request).await,
-            Err(status) => Err(status),
-        },
-        Operation::Resolve => match intake.read(body, MAX_REQUEST).await {
-            Ok(request) => service.resolve(&credential, &request).await,
-            Err(status) => Err(status),
-        },
-        _ => match intake.read(body, MAX_REQUEST).await {
-            Ok(request) => service.validate_token(&credential, &request).await,
-            Err(status) => Err(status),
-        },
-    })
+    let answer = async {
+        // Nobody's request is taken in who may not ask.
+        service.admit(&credential, operation).await?;
+        match operation {
+            Operation::ValidateTokens => {
+                let whole = intake.whole(body, MAX_BATCH).await.map_err(refused)?;
+                service.validate_tokens(&credential, validation::questions(&whole)?).await
+            }
+            Operation::Resolve => service.resolve(&credential, &intake.read(body, MAX_REQUEST).await?).await,
+            _ => service.validate_token(&credential, &intake.read(body, MAX_REQUEST).await?).await,
+        }
+    };
+    unary::response(answer.await)
 }
 
 fn tonics(response: Response<Body>) -> Response<ResponseBody> {
     response.map(ResponseBody::Tonic)
+}
+
+/// True for what tonic makes of a message that it cannot decode. Failures of our own carry their details.
+fn is_undecoded(response: &Response<Body>) -> bool {
+    let headers = response.headers();
+    headers.get("grpc-status").is_some_and(|code| code == "13")
+        && !headers.contains_key("grpc-status-details-bin")
 }
 
 fn is_grpc<B>(request: &Request<B>) -> bool {

@@ -114,10 +114,13 @@ pub(super) fn presented<'a>(
         return Err(malformed("it is there more than once"));
     }
     let text = std::str::from_utf8(value).map_err(|_| malformed("it is not plain text"))?;
-    let secret = match text.split_once(' ') {
-        Some((scheme, secret)) if scheme.eq_ignore_ascii_case("bearer") => secret,
-        _ => return Err(malformed("expected `Bearer` and the secret, with one blank between them")),
-    };
+    let (scheme, secret) = text.split_once(' ').map_or((text, None), |(scheme, rest)| (scheme, Some(rest)));
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        // Another scheme presents nothing: RFC 6750, section 3.1.
+        return Ok(Credential::Nothing);
+    }
+    let secret =
+        secret.ok_or_else(|| malformed("expected `Bearer` and the secret, with one blank between them"))?;
     match secret.parse::<Secret>() {
         Ok(secret) => Ok(Credential::secret(secret, from)),
         Err(why) => Err(status(&Refusal::Malformed(why).into())),

@@ -15,6 +15,7 @@ use ndauth_authority::Life;
 use ndauth_core::{Problem, Reason};
 use ndauth_proto::status_from_problem;
 use prost::Message;
+use prost::encoding::{DecodeContext, decode_key, skip_field};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Sleep, sleep};
 use tonic::Status;
@@ -116,6 +117,27 @@ impl Intake {
 
 /// The one message of a request.
 pub(super) fn message<M: Message + Default>(whole: &[u8]) -> Result<M, Status> {
+    M::decode(unframed(whole)?).map_err(|_| undecodable())
+}
+
+/// What a request is refused with that is no message of its call.
+pub(super) fn undecodable() -> Status {
+    invalid("it is no message of this call")
+}
+
+/// The number of fields of a message, counted without decoding them. What makes no sense ends the count.
+pub(super) fn count_fields(mut message: &[u8]) -> usize {
+    let mut count = 0;
+    while let Ok((tag, wire)) = decode_key(&mut message)
+        && skip_field(wire, tag, &mut message, DecodeContext::default()).is_ok()
+    {
+        count += 1;
+    }
+    count
+}
+
+/// The bytes of the one message of a request.
+pub(super) fn unframed(whole: &[u8]) -> Result<&[u8], Status> {
     let Some((&[compressed, ref length @ ..], message)) = whole.split_first_chunk::<HEAD>() else {
         return Err(invalid("there is no message"));
     };
@@ -126,7 +148,7 @@ pub(super) fn message<M: Message + Default>(whole: &[u8]) -> Result<M, Status> {
     if usize::try_from(u32::from_be_bytes(*length)).ok() != Some(message.len()) {
         return Err(invalid("there is not one message of the length that it tells"));
     }
-    M::decode(message).map_err(|_| invalid("it is no message of this call"))
+    Ok(message)
 }
 
 /// Tells that there is too much to do.

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use ndauth_authority::access::Operation;
 use ndauth_authority::{Answer, AuthorityError, CacheableVerdict, Credential, Question};
 use ndauth_core::{Causes, ClientName, Problem, Reason, Requirement};
 use ndauth_proto::v1::{
@@ -16,7 +17,7 @@ use tonic::Status;
 
 use crate::grpc::fields::address_from_proto;
 use crate::grpc::service::{GrpcService, refused, status};
-use crate::grpc::unary::Framed;
+use crate::grpc::unary::{Framed, count_fields, message, unframed};
 
 /// How many bytes an answer has, about.
 const ANSWER: usize = 320;
@@ -26,6 +27,11 @@ const STATE: usize = 32;
 const MOST_QUESTIONS: usize = 1000;
 
 impl GrpcService {
+    /// Refuses whoever may not ask.
+    pub(super) async fn admit(&self, credential: &Credential, operation: Operation) -> Result<(), Status> {
+        self.authority.validation().admit(credential, operation).await.map_err(|error| status(&error))
+    }
+
     /// Answers `ValidateToken`.
     pub(super) async fn validate_token(
         &self,
@@ -94,9 +100,7 @@ impl GrpcService {
     ) -> Result<Framed, Status> {
         let requests = request.questions;
         if requests.is_empty() || requests.len() > MOST_QUESTIONS {
-            let why =
-                format!("there are {}: ask at least 1 and at most {MOST_QUESTIONS} at once", requests.len());
-            return Err(refused(Problem::invalid("questions", why)));
+            return Err(too_many(requests.len()));
         }
         let asked: Vec<_> = requests.iter().map(circumstances).collect();
         let questions: Vec<Question<'_>> = requests
@@ -134,6 +138,19 @@ impl GrpcService {
         write_number(fields, 4, stale.into());
         Ok(framed)
     }
+}
+
+/// The questions of a framed request. They are counted before they are decoded: each takes far more room then.
+pub(super) fn questions(whole: &[u8]) -> Result<ValidateTokensRequest, Status> {
+    match count_fields(unframed(whole)?) {
+        0..=MOST_QUESTIONS => message(whole),
+        count => Err(too_many(count)),
+    }
+}
+
+fn too_many(count: usize) -> Status {
+    let why = format!("there are {count}: ask at least 1 and at most {MOST_QUESTIONS} at once");
+    refused(Problem::invalid("questions", why))
 }
 
 /// Writes which state an answer is of, as fields of `ValidateTokenResponse`.

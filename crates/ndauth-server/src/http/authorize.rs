@@ -112,9 +112,7 @@ impl AuthorizationRequest {
 
     fn read_trusted(fields: &Fields, redirect: Redirect) -> Result<AuthorizationRequest, OAuthError> {
         let wrong = |why: &str| Err(OAuthError::request(why));
-        if let Some(name) = fields.repeated() {
-            return Err(OAuthError::request(format!("{name} is there more than once")));
-        }
+        fields.check()?;
         match fields.get("response_type") {
             Some("code") => {}
             Some(_) => return Err(OAuthError::new("unsupported_response_type", "response_type is not code")),

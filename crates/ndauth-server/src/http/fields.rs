@@ -1,41 +1,61 @@
 //! The fields of a query or a form. Each is there at most once (RFC 6749, section 3.1), and one without a value is as
 //! good as none.
 
-/// The fields that were sent.
-pub(super) struct Fields(Vec<(String, String)>);
+use std::collections::BTreeSet;
 
-/// A field is there more than once.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Repeated(pub(super) String);
+/// The fields that were sent.
+pub(super) struct Fields {
+    fields: Vec<(String, String)>,
+    /// True where more were sent than are read.
+    more: bool,
+}
+
+/// Why the fields of a request are not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum InvalidFields {
+    #[error("`{0}` was sent more than once")]
+    Repeated(String),
+    #[error("more than {MOST} fields were sent")]
+    TooMany,
+}
+
+/// How many fields are read: a request has no more than a dozen.
+const MOST: usize = 64;
 
 impl Fields {
     /// Reads `application/x-www-form-urlencoded`.
     pub(super) fn read(text: &[u8]) -> Fields {
-        Fields(form_urlencoded::parse(text).into_owned().collect())
+        let mut parsed = form_urlencoded::parse(text);
+        let fields = parsed.by_ref().take(MOST).map(|(name, value)| (name.into_owned(), value.into_owned()));
+        Fields { fields: fields.collect(), more: parsed.next().is_some() }
     }
 
     /// The same, where nothing is there twice.
-    pub(super) fn read_once(text: &[u8]) -> Result<Fields, Repeated> {
+    pub(super) fn read_once(text: &[u8]) -> Result<Fields, InvalidFields> {
         let fields = Fields::read(text);
-        match fields.repeated() {
-            Some(name) => Err(Repeated(name.to_owned())),
-            None => Ok(fields),
+        fields.check().map(|()| fields)
+    }
+
+    /// Refuses fields of which one is there twice, and more than are read.
+    pub(super) fn check(&self) -> Result<(), InvalidFields> {
+        if self.more {
+            return Err(InvalidFields::TooMany);
+        }
+        let mut names = BTreeSet::new();
+        match self.fields.iter().find(|(name, _)| !names.insert(name)) {
+            Some((name, _)) => Err(InvalidFields::Repeated(shown(name))),
+            None => Ok(()),
         }
     }
 
-    /// One that is there more than once.
-    pub(super) fn repeated(&self) -> Option<&str> {
-        self.0.iter().map(|(name, _)| name.as_str()).find(|name| self.repeats(name))
-    }
-
-    /// Whether this one is.
+    /// True where this one is there more than once.
     pub(super) fn repeats(&self, name: &str) -> bool {
-        self.0.iter().filter(|(named, _)| named == name).count() > 1
+        self.fields.iter().filter(|(named, _)| named == name).count() > 1
     }
 
     /// The value of a field.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
-        let (_, value) = self.0.iter().find(|(named, _)| named == name)?;
+        let (_, value) = self.fields.iter().find(|(named, _)| named == name)?;
         Some(value.as_str()).filter(|value| !value.is_empty())
     }
 
@@ -43,6 +63,11 @@ impl Fields {
     pub(super) fn text(&self, name: &str) -> &str {
         self.get(name).unwrap_or_default()
     }
+}
+
+/// The start of what a stranger wrote, without what could be taken for something else.
+fn shown(text: &str) -> String {
+    text.chars().filter(|c| !ndauth_core::is_unshowable(*c)).take(40).collect()
 }
 
 /// Writes a query.

@@ -7,10 +7,10 @@ use axum::http::header::{CACHE_CONTROL, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use ndauth_authority::{AuthorityError, GrantError};
-use ndauth_core::{Causes, Class, Problem, Reason};
+use ndauth_core::{Causes, Class, Problem, Reason, Refusal};
 use serde_json::json;
 
-use super::fields::Repeated;
+use super::fields::InvalidFields;
 use super::pages::{self, page};
 
 /// The kind of client that sends requests along a route.
@@ -56,11 +56,6 @@ impl PageError {
     pub(super) fn bad(text: impl Into<String>) -> PageError {
         PageError::new(StatusCode::BAD_REQUEST, "That did not work", text)
     }
-}
-
-/// A field was sent more than once.
-pub(super) fn repeated(name: &str) -> PageError {
-    PageError::bad(format!("“{}” was sent more than once.", shown(name)))
 }
 
 /// Another site had a browser send it.
@@ -175,9 +170,15 @@ impl OAuthError {
     }
 }
 
-impl From<Repeated> for OAuthError {
-    fn from(Repeated(name): Repeated) -> OAuthError {
-        OAuthError::request(format!("{name} is there more than once"))
+impl From<InvalidFields> for OAuthError {
+    fn from(why: InvalidFields) -> OAuthError {
+        OAuthError::request(why.to_string())
+    }
+}
+
+impl From<InvalidFields> for PageError {
+    fn from(why: InvalidFields) -> PageError {
+        PageError::bad(sentence(&why.to_string()))
     }
 }
 
@@ -209,6 +210,24 @@ impl From<AuthorityError> for OAuthError {
             },
             _ => OAuthError::from(&problem),
         }
+    }
+}
+
+/// Why a secret was not revoked (RFC 7009, section 2.2.1). What is not in force for sure is to be tried again.
+pub(super) fn not_revoked(error: AuthorityError) -> OAuthError {
+    if let AuthorityError::Refused(Refusal::Kind(_)) = error {
+        return OAuthError::new(
+            "unsupported_token_type",
+            "a service's secret is revoked by the operator alone",
+        );
+    }
+    match error.reason().class() {
+        Class::Unconfirmed => OAuthError {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            retry: Some(Duration::from_secs(1)),
+            ..OAuthError::new("temporarily_unavailable", Problem::from(&error).message)
+        },
+        _ => error.into(),
     }
 }
 
@@ -303,11 +322,6 @@ pub(super) fn sentence(message: &str) -> String {
         text.push('.');
     }
     text
-}
-
-/// The start of what a stranger wrote, without what could be taken for something else.
-fn shown(text: &str) -> String {
-    text.chars().filter(|c| !ndauth_core::is_unshowable(*c)).take(40).collect()
 }
 
 /// What may stand in an `error_description` (RFC 6749, section 5.2).

@@ -10,8 +10,8 @@ use axum::http::{HeaderMap, HeaderValue, Uri};
 use ndauth_authority::{AuthorityError, Visit, Visitor};
 use ndauth_core::{Class, Secret, SecretKind};
 
-use super::fields::{Fields, Repeated};
-use super::problem::{PageError, repeated};
+use super::fields::Fields;
+use super::problem::PageError;
 use super::site::{MAX_BODY, Peer, Site};
 use super::visitor;
 
@@ -36,10 +36,8 @@ impl FromRequest<Arc<Site>> for VisitorRequest {
 
     async fn from_request(request: Request, site: &Arc<Site>) -> Result<VisitorRequest, Infallible> {
         let (head, body) = request.into_parts();
-        let peer = head.extensions.get::<Peer>();
-        let trusted = site.trusted_proxies.as_ref();
         let visitor = Visitor {
-            address: peer.map(|Peer(peer)| visitor::address(*peer, &head.headers, trusted)),
+            address: head.extensions.get::<Peer>().map(|Peer(address)| *address),
             device: visitor::browser(&head.headers),
         };
         // The gate has taken it in, and looked at its length.
@@ -62,8 +60,7 @@ impl VisitorRequest {
 
     /// The fields of the query.
     pub(super) fn query(&self) -> Result<Fields, PageError> {
-        Fields::read_once(self.uri.query().unwrap_or_default().as_bytes())
-            .map_err(|Repeated(name)| repeated(&name))
+        Ok(Fields::read_once(self.uri.query().unwrap_or_default().as_bytes())?)
     }
 
     /// Whether the body is a form.
@@ -80,7 +77,7 @@ impl VisitorRequest {
     /// The fields of the form.
     pub(super) fn form(&self) -> Result<Fields, PageError> {
         let body: &[u8] = if self.is_form() { &self.body } else { &[] };
-        Fields::read_once(body).map_err(|Repeated(name)| repeated(&name))
+        Ok(Fields::read_once(body)?)
     }
 
     /// Whether a client tries to prove who it is.

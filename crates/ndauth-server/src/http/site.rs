@@ -4,7 +4,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use ndauth_authority::Authority;
-use ndauth_core::Networks;
 
 /// The one client there is. It has no secret: whoever installs it could read one (RFC 8252, section 8.5).
 pub(super) const CLIENT: &str = "ndcli";
@@ -19,11 +18,9 @@ pub(crate) struct Site {
     pub(crate) issuer: String,
     /// Whether devices may be let in by a code.
     pub(crate) device: bool,
-    /// Whose word is taken for the address of a client.
-    pub(crate) trusted_proxies: Option<Networks>,
 }
 
-/// The address that a request came from, as the network says it.
+/// The address of the client that a request came from.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Peer(pub(crate) IpAddr);
 

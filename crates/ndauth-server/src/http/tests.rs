@@ -7,10 +7,11 @@ use ndauth_authority::access::TABLE;
 use ndauth_core::Networks;
 
 use super::authorize::{AuthorizationRequest, Misasked, Redirect};
-use super::fields::{Fields, Repeated};
+use super::fields::{Fields, InvalidFields};
 use super::links::{after_sign_in, parse_public_url};
 use super::problem::{OAuthError, PageError, lasting, plain, sentence};
 use super::{ROUTES, pages, visitor};
+use crate::client_address::client_address;
 
 /// Wall 5.
 #[test]
@@ -177,8 +178,21 @@ fn a_field_is_there_once() {
     assert_eq!(fields("a=&c=d"), Ok(String::new()));
     assert_eq!(fields("a=b+c%20d"), Ok("b c d".to_owned()));
     for text in ["a=b&a=b", "a=&a=b", "a&a", "c=d&a=b&%61=c"] {
-        assert_eq!(fields(text), Err(Repeated("a".to_owned())), "{text}");
+        assert_eq!(fields(text), Err(InvalidFields::Repeated("a".to_owned())), "{text}");
     }
+}
+
+/// Sixty-four fields are read, and no more: a request has a dozen. What is told of them is short.
+#[test]
+fn many_fields_cost_no_more_than_few() {
+    let fields = |count: usize| (0..count).map(|n| format!("{n}=x&")).collect::<String>();
+    let refused = |text: &str| Fields::read_once(text.trim_end_matches('&').as_bytes()).err();
+    assert_eq!(refused(&fields(64)), None);
+    assert_eq!(refused(&fields(65)), Some(InvalidFields::TooMany));
+    assert_eq!(refused(&fields(10_000)), Some(InvalidFields::TooMany));
+    let long = "n".repeat(30_000);
+    let told = refused(&format!("{long}=1&{long}=2")).expect("it is refused").to_string();
+    assert!(told.len() < 100, "{told}");
 }
 
 /// SEC-29.
@@ -266,9 +280,9 @@ fn the_address_is_the_last_that_a_trusted_proxy_vouches_for() {
             headers.append("x-forwarded-for", HeaderValue::from_static(value));
         }
         let peer = peer.parse().expect("an address");
-        let found = visitor::address(peer, &headers, Some(&trusted));
+        let found = client_address(peer, &headers, Some(&trusted));
         assert_eq!(found.to_string(), address, "{peer} {told:?}");
-        assert_eq!(visitor::address(peer, &headers, None), peer.to_canonical());
+        assert_eq!(client_address(peer, &headers, None), peer.to_canonical());
     }
 }
 

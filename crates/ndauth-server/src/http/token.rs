@@ -9,8 +9,8 @@ use ndauth_authority::{ExchangeAsked, Granted, Visitor};
 use ndauth_core::{DisplayName, OrgSlug, Scope};
 use serde_json::json;
 
-use super::fields::{Fields, Repeated};
-use super::problem::{OAuthError, seconds, told_in_json};
+use super::fields::Fields;
+use super::problem::{OAuthError, not_revoked, seconds, told_in_json};
 use super::request::VisitorRequest;
 use super::site::{CLIENT, Site};
 
@@ -114,13 +114,12 @@ pub(super) async fn begin_device(State(site): State<Arc<Site>>, request: Visitor
     Ok(told_in_json(StatusCode::OK, &told))
 }
 
-/// Ends the session that a secret is of. Whoever shows the secret may, and what is not known has ended (RFC 7009,
-/// section 2.2).
+/// Ends what a secret is of. Whoever shows the secret may, and what is not known has ended (RFC 7009, section 2.2).
 pub(super) async fn revoke(State(site): State<Arc<Site>>, request: VisitorRequest) -> OAuthResult {
     let fields = form(&request)?;
     client(&request, &fields, false)?;
-    site.authority.logins().revoke_login(needed(&fields, "token")?).await?;
-    Ok(StatusCode::OK.into_response())
+    let shown = site.authority.logins().revoke_shown(needed(&fields, "token")?, &request.visitor).await;
+    shown.map(|()| StatusCode::OK.into_response()).map_err(not_revoked)
 }
 
 /// What a program calls itself, for people.
@@ -154,10 +153,8 @@ fn form(request: &VisitorRequest) -> Result<Fields, OAuthError> {
         return Err(OAuthError::request("the body is not of the type application/x-www-form-urlencoded"));
     }
     let fields = request.raw_form();
-    match fields.repeated() {
-        Some(name) => Err(Repeated(name.to_owned()).into()),
-        None => Ok(fields),
-    }
+    fields.check()?;
+    Ok(fields)
 }
 
 /// Checks which client it is: it has no secret, so whoever shows one is another.
