@@ -35,6 +35,7 @@ pub use ndauth_store::{
     Clock, CopyError, Cursor, DatabaseUrl, Engine, InvalidDatabaseUrl, Key, ManualClock, MigrationState,
     ServerLock, StoreError, TokenOrder, TokenPage, TokenQuery, Use,
 };
+pub use observations::uses::ReportedUse;
 pub use operator::{
     CatalogueApplied, Checked, MemberView, NewAccount, NewService, OrgSummary, RestoredCopy, RotatedService,
     ServiceView, SessionView, Settled, Settlement, Tidied, parse_export,

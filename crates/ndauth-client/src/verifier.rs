@@ -245,7 +245,7 @@ impl Verifier {
         };
         if let Some(counts) = entry.noted.due(access, at, case.address) {
             shared.note(SecretUse {
-                secret_id: entry.inputs.secret.id.to_string(),
+                secret_hash: hash.bytes().to_vec(),
                 at: Some(timestamp_to_proto(at)),
                 address: case.address.map(|address| address.to_string()).unwrap_or_default(),
                 client: client.unwrap_or_default().to_owned(),

@@ -11,7 +11,7 @@ use rand::rngs::SysRng;
 use super::codes::ticket;
 use super::sessions::Visitor;
 use super::sign_in::SignedIn;
-use super::throttle::Tried;
+use super::throttle::{Tried, network};
 use crate::access::{Operation, Whose};
 use crate::change::{Changing, Uncalled, change, change_uncalled};
 use crate::reading::account;
@@ -92,7 +92,7 @@ impl LoginWing<'_> {
         // A stranger without the link learns no rule for passwords, and has none hashed.
         let id = self.whose_link(code).await?.id;
         let password: Password = password.parse().map_err(|why| AuthorityError::invalid("password", why))?;
-        let hashed = self.0.passwords.hash(&password).await?;
+        let hashed = self.0.passwords.hash(&password, network(visitor.address)).await?;
         self.take_login(id).await?;
         self.set_password(code, &hashed).await?;
         let signed_in = change_uncalled(self.0, Operation::SignIn, |uncalled| async move {

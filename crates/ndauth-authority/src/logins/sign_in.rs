@@ -74,7 +74,7 @@ impl LoginWing<'_> {
         let now = read.now();
         drop(read);
         self.0.throttle.take(&tries, now)?;
-        let right = self.0.passwords.verify(password, id, hashed.clone()).await?;
+        let right = self.0.passwords.verify(password, id, hashed.clone(), from).await?;
         if found.is_none() || !right {
             metrics::counter!("ndauth_sign_ins_refused_total").increment(1);
             return Err(AuthorityError::SignInRefused);

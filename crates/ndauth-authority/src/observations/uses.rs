@@ -5,8 +5,10 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use ndauth_core::{ClientName, Counts, LastUse, SecretId, TokenView, UsedFrom};
+use ndauth_clock::SinceBoot;
+use ndauth_core::{ClientName, Counts, LastUse, SecretHash, SecretId, ServiceId, TokenView, UsedFrom};
 use ndauth_store::{Store, StoreError, Use};
 
 /// Observed uses that are not written down yet.
@@ -16,12 +18,27 @@ pub(crate) struct Uses {
     noted: Sender<Use>,
     waiting: AtomicUsize,
     gathered: Mutex<Gathered>,
+    /// Since when how many uses were reported, by each service.
+    reports: Mutex<HashMap<ServiceId, (SinceBoot, usize)>>,
 }
 
 #[derive(Debug)]
 struct Gathered {
     noted: Receiver<Use>,
     uses: HashMap<SecretId, Vec<NotedUses>>,
+}
+
+/// The use of a secret that a service let pass by itself.
+#[derive(Clone, Debug)]
+pub struct ReportedUse {
+    /// The secret.
+    pub secret: SecretHash,
+    /// By which client, as the service states it.
+    pub client: Option<ClientName>,
+    /// When last, and from where, as the service states it.
+    pub last: LastUse,
+    /// How often.
+    pub counts: Counts,
 }
 
 /// A place from which a secret was used, when last, and how often.
@@ -34,6 +51,11 @@ struct NotedUses {
 
 /// The most uses that are kept. Beyond that, new ones are dropped until a batch is written.
 const MOST: usize = 200_000;
+/// The most uses that one service may report within a while.
+const MOST_REPORTS: usize = 20_000;
+const REPORTS_WITHIN: Duration = Duration::from_secs(4);
+/// The most places of one secret that are kept apart until they are written.
+const MOST_PLACES: usize = 100;
 /// The most uses that are written in one transaction.
 const BATCH: usize = 500;
 
@@ -41,7 +63,7 @@ impl Default for Uses {
     fn default() -> Uses {
         let (noted, receiver) = channel();
         let gathered = Mutex::new(Gathered { noted: receiver, uses: HashMap::new() });
-        Uses { noted, waiting: AtomicUsize::new(0), gathered }
+        Uses { noted, waiting: AtomicUsize::new(0), gathered, reports: Mutex::default() }
     }
 }
 
@@ -54,6 +76,21 @@ impl Uses {
             self.waiting.fetch_sub(1, Ordering::Relaxed);
             metrics::counter!("ndauth_uses_dropped_total").increment(1);
         }
+    }
+
+    /// How many of so many uses a service may report now. The rest is dropped.
+    pub(crate) fn admit_reports(&self, service: ServiceId, count: usize, now: SinceBoot) -> usize {
+        let mut reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
+        let (since, reported) = reports.entry(service).or_insert((now, 0));
+        if now.since(*since) >= REPORTS_WITHIN {
+            (*since, *reported) = (now, 0);
+        }
+        let admitted = count.min(MOST_REPORTS.saturating_sub(*reported));
+        *reported += admitted;
+        if admitted < count {
+            metrics::counter!("ndauth_uses_dropped_total").increment((count - admitted) as u64);
+        }
+        admitted
     }
 
     /// The last use of a secret, given the last one that is written down.
@@ -136,7 +173,15 @@ impl Uses {
                     place.last.at = place.last.at.max(last.at);
                     place.counts += counts;
                 }
-                None => places.push(NotedUses { client, last, counts }),
+                None => {
+                    // As many are written down of one secret, the last used ones.
+                    if places.len() >= MOST_PLACES
+                        && let Some(oldest) = (0..places.len()).min_by_key(|place| places[*place].last.at)
+                    {
+                        places.swap_remove(oldest);
+                    }
+                    places.push(NotedUses { client, last, counts });
+                }
             }
         }
         gathered

@@ -8,9 +8,10 @@ use ndauth_core::{
     Allowed, Asker, ClientName, Expiry, Inputs, LastUse, Lineage, OrgView, Reason, Refusal, Requirement,
     RulesVersion, Scope, Secret, SecretHash, SecretKind, SecretRecord, Service, Timestamp, decide,
 };
-use ndauth_store::{StoreError, Use};
+use ndauth_store::StoreError;
 
 use crate::access::{Kind, Operation, held};
+use crate::observations::uses::ReportedUse;
 use crate::validation::mirror::effects::{Effect, Effects};
 use crate::validation::mirror::{self, Found, Known, Stale, StaleCause, View, asking};
 use crate::{AuthorityError, Caller, Credential, ValidationWing};
@@ -227,20 +228,21 @@ impl ValidationWing<'_> {
         self.ask(Stale::WithinGrace, judge, |_| None).await?.map(drop)
     }
 
-    /// Notes the uses that a service reports.
-    pub(crate) fn note_passed(self, secret: &SecretHash, uses: impl IntoIterator<Item = Use>) {
+    /// Notes the uses that a service reports of what it may ask about, as many as one service may report.
+    pub(crate) fn note_passed(self, secret: &SecretHash, reported: &[ReportedUse]) {
         let (_, state) = self.0.mirror.confirmed_state();
+        let moment = SinceBoot::now();
         let known = asking(|view, _| match view.secret(secret) {
-            Some(Known::Service(known)) => Some((view.now, known.1.states_address)),
+            Some(Known::Service(known)) => {
+                let service = &known.1;
+                let passed = |reported: &ReportedUse| view.passed(service, reported);
+                Some((service.id, reported.iter().filter_map(passed).collect::<Vec<_>>()))
+            }
             _ => None,
         });
-        let looked = self.0.mirror.look(&state, SinceBoot::now(), known, |_| {});
-        let Some(Some((now, states_address))) = looked else { return };
-        for noted in uses {
-            let LastUse { at, address } = noted.last;
-            let last = LastUse { at: at.min(now), address: address.filter(|_| states_address) };
-            self.0.uses.note(Use { last, ..noted });
-        }
+        let Some(Some((service, passed))) = self.0.mirror.look(&state, moment, known, |_| {}) else { return };
+        let most = self.0.uses.admit_reports(service, passed.len(), moment);
+        passed.into_iter().take(most).for_each(|passed| self.0.uses.note(passed));
     }
 
     /// The secret of a service that may ask this, as far as that shows without looking.

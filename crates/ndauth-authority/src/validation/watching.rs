@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use ndauth_clock::SinceBoot;
 use ndauth_core::{Concern, Head, Orgs, Owner, Rules, RulesVersion, SecretHash, Service, Timestamp};
-use ndauth_store::Use;
 use tokio::sync::watch;
 
 use crate::access::Operation;
+use crate::observations::uses::ReportedUse;
 use crate::validation::mirror::effects::Effects;
 use crate::validation::mirror::{FeedEvent, Stale, StaleCause, View, asking};
 use crate::{Authority, AuthorityError, Credential};
@@ -117,8 +117,8 @@ impl Watcher {
         Ok(News { reset, rules, changes, head, age: Duration::ZERO, now: view.now, state: view.state_id() })
     }
 
-    /// Notes the uses of secrets that the service let pass by itself.
-    pub fn note(&self, uses: impl IntoIterator<Item = Use>) {
+    /// Notes the uses of secrets that the service let pass by itself, as far as it may ask about them.
+    pub fn note(&self, uses: &[ReportedUse]) {
         self.authority.validation().note_passed(&self.secret, uses);
     }
 }

@@ -1,10 +1,10 @@
 //! Watching: which services hear of which events.
 
-use ndauth_authority::{NewAccount, NewOrg, Watcher};
-use ndauth_core::{Concern, Role};
+use ndauth_authority::{Credential, NewAccount, NewOrg, ReportedUse, Watcher};
+use ndauth_core::{Concern, Counts, LastUse, Role, Secret, SecretKind};
 
 use crate::on_both;
-use crate::world::{CONSOLE, MINE, days, named, new_token, presented};
+use crate::world::{CONSOLE, MINE, at, days, named, new_token, presented};
 
 /// What a watcher has not heard of yet.
 fn heard(watcher: &mut Watcher) -> Vec<Concern> {
@@ -54,6 +54,35 @@ on_both! {
         world.catch_up().await;
         assert!(heard(&mut all).is_empty(), "services are nobody else's business");
         ops.catch_up().expect_err("it may watch no more");
+    }
+
+    /// A service reports uses of what it may ask about, and as many as one may.
+    async fn reports_count_as_far_as_the_service_may_ask(world: &World) {
+        let authority = &world.authority;
+        let zoe = world.person("zoe", false, None).await;
+        let hers = world.make(&zoe, MINE, &new_token("ci")).await.secret;
+        let his = world.create(&new_token("ci")).await.secret;
+        world.catch_up().await;
+        let watcher = authority.watch(&world.ops_service).await.expect("it may");
+        let report = |secret: &Secret, reads| ReportedUse {
+            secret: secret.hash(),
+            client: None,
+            last: LastUse { at: at(0), address: None },
+            counts: Counts { reads, writes: 0 },
+        };
+        let unknown = Secret::mint(SecretKind::Personal, &mut rand::rngs::SysRng).expect("drawn");
+        watcher.note(&[report(&hers, 1), report(&unknown, 1), report(&his, 1)]);
+        for _ in 0..300 {
+            watcher.note(&vec![report(&his, 1); 100]);
+        }
+        authority.validation().write_uses().await.expect("written");
+        let used = async |by: &Credential| {
+            let shown = authority.tokens().get(by, MINE, &named("ci")).await.expect("shown").view;
+            shown.used_from.iter().map(|from| from.counts.reads).sum::<u64>()
+        };
+        assert_eq!(used(&zoe).await, 0);
+        let counted = used(&world.ada).await;
+        assert!((20_000..30_001).contains(&counted), "{counted}");
     }
 
     /// A mirror that is loaded anew knows the last events, and whose tokens they concern.

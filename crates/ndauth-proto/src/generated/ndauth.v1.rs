@@ -6473,9 +6473,9 @@ pub struct Rules {
 /// A secret that passed.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SecretUse {
-    /// The secret's id, as its inputs tell it.
-    #[prost(string, tag = "1")]
-    pub secret_id: ::prost::alloc::string::String,
+    /// The SHA-256 of the secret: whoever never saw it cannot name it. Uses of what the service may not ask about are left out.
+    #[prost(bytes = "vec", tag = "1")]
+    pub secret_hash: ::prost::alloc::vec::Vec<u8>,
     /// When it passed last, by the authority's time.
     #[prost(message, optional, tag = "2")]
     pub at: ::core::option::Option<::prost_types::Timestamp>,

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ndauth_authority::{News, Use, Watcher};
-use ndauth_core::{ClientName, Concern, Counts, LastUse, Problem, Reason};
+use ndauth_authority::{News, ReportedUse, Watcher};
+use ndauth_core::{ClientName, Concern, Counts, LastUse, Problem, Reason, SecretHash};
 use ndauth_proto::v1::watch_service_server::WatchService;
 use ndauth_proto::v1::{self, WatchRevocationsRequest, WatchRevocationsResponse};
 use ndauth_proto::{
@@ -112,18 +112,19 @@ impl WatcherStream {
             .uses
             .iter()
             .map(|told| {
-                let secret = told.secret_id.parse().map_err(|why| Problem::invalid("uses.secret_id", why))?;
+                let hash = told.secret_hash.as_slice().try_into();
+                let hash = hash.map_err(|_| Problem::invalid("uses.secret_hash", "expected 32 bytes"))?;
                 let at = told.at.ok_or_else(|| Problem::invalid("uses.at", "it is absent"))?;
                 let address = address_from_proto("uses.address", &told.address)?;
-                Ok(Use {
-                    secret,
+                Ok(ReportedUse {
+                    secret: SecretHash::from_bytes(hash),
                     client: ClientName::of_user_agent(&told.client),
                     last: LastUse { at: timestamp_from_proto("uses.at", at)?, address },
                     counts: Counts { reads: told.reads, writes: told.writes },
                 })
             })
             .collect();
-        self.watcher.note(uses.map_err(refused)?);
+        self.watcher.note(&uses.map_err(refused)?);
         Ok(())
     }
 

@@ -11,7 +11,7 @@ use ndauth_core::{
     Level, Names, Org, OrgId, OrgSlug, OrgView, Orgs, Owner, OwnerView, Role, RulesVersion, SecretHash,
     SecretId, SecretRecord, SecretView, Service, ServiceId, Services, Timestamp, Token, TokenView, Viewer,
 };
-use ndauth_store::{DatabaseClock, Place, StoreError};
+use ndauth_store::{DatabaseClock, Place, StoreError, Use};
 use papaya::LocalGuard;
 
 use super::effects::Effects;
@@ -19,6 +19,7 @@ use super::feed::Recent;
 use super::rows::DecisionRules;
 use super::state::{Known, State, TokenFamily};
 use crate::access::held::{Held, Judging, OwnerName};
+use crate::observations::uses::ReportedUse;
 use crate::{AuthorityError, Caller};
 
 /// The state as of one event.
@@ -157,6 +158,18 @@ impl<'a> View<'a> {
     /// The last events.
     pub(crate) fn recent(&self) -> &'a Mutex<Recent> {
         &self.state.recent
+    }
+
+    /// The use of a secret that a service reports, if it may ask about that.
+    pub(crate) fn passed(&self, service: &Service, reported: &ReportedUse) -> Option<Use> {
+        let Some(Known::Token(family, which, _)) = self.secret(&reported.secret) else { return None };
+        if !self.may_ask(&service.orgs, family.token.owner) {
+            return None;
+        }
+        let LastUse { at, address } = reported.last;
+        let last = LastUse { at: at.min(self.now), address: address.filter(|_| service.states_address) };
+        let (client, counts) = (reported.client.clone(), reported.counts);
+        Some(Use { secret: family.secret(*which).id, client, last, counts })
     }
 
     /// Returns whether a service of these orgs may ask about an owner's tokens. True where the row of the owner is corrupt.
