@@ -36,6 +36,7 @@ pub(crate) fn gate(
     authority: Arc<Authority>,
     pages: axum::Router,
     limits: &Limits,
+    is_secure: bool,
     stopped: watch::Receiver<bool>,
 ) -> Result<(Arc<Gate>, HealthReporter), tonic_reflection::server::Error> {
     let watchers = Arc::new(Semaphore::new(watching::MOST_WATCHERS));
@@ -55,7 +56,7 @@ pub(crate) fn gate(
         .add_service(PermissionServiceServer::new(service.clone()).max_decoding_message_size(MAX_REQUEST))
         .add_service(WatchServiceServer::new(service.clone()).max_decoding_message_size(MAX_BATCH))
         .add_service(AccountServiceServer::new(service.clone()).max_decoding_message_size(MAX_REQUEST));
-    Ok((Gate::new(routes, pages, service, limits.trusted_proxies.clone()), health))
+    Ok((Gate::new(routes, pages, service, limits.trusted_proxies.clone(), is_secure), health))
 }
 
 /// Says to the world whether the services serve.

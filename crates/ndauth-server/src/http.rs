@@ -24,13 +24,11 @@ mod metadata;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
     X_CONTENT_TYPE_OPTIONS,
 };
-use axum::http::{HeaderMap, HeaderValue, Response};
-use axum::middleware::map_response_with_state;
+use axum::http::{HeaderMap, HeaderValue};
 use axum::response::IntoResponse;
 use axum::routing::{MethodRouter, get, post};
 use ndauth_core::Problem;
@@ -97,24 +95,14 @@ pub(crate) fn router(site: Site) -> Router {
     let here = CsrfLayer::new().with_rejection_response(|_| problem::from_elsewhere().into_response());
     // A proxy may have changed the host that browsers name; the origin they name is the issuer's all the same.
     let here = here.clone().add_trusted_origin(&site.issuer).unwrap_or(here);
-    only(ClientKind::Person)
-        .layer(here)
-        .merge(only(ClientKind::Program))
-        .layer(map_response_with_state(Arc::clone(&site), guarded))
-        .with_state(site)
+    only(ClientKind::Person).layer(here).merge(only(ClientKind::Program)).with_state(site)
 }
 
-/// Puts in what browsers must be told of every page, where it does not say otherwise.
-async fn guarded<B>(State(site): State<Arc<Site>>, mut response: Response<B>) -> Response<B> {
-    guard(response.headers_mut());
-    if site.is_secure() {
-        let year = HeaderValue::from_static("max-age=31536000");
-        response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, year);
+/// Puts in what browsers must be told of every answer, where it does not say otherwise. The gate does so for all.
+pub(crate) fn guard(headers: &mut HeaderMap, is_secure: bool) {
+    if is_secure {
+        headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     }
-    response
-}
-
-pub(crate) fn guard(headers: &mut HeaderMap) {
     headers.entry(CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(POLICY));
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     // Without any referrer, browsers do not say either from where a form is sent, and it would be refused.
@@ -126,9 +114,7 @@ pub(crate) fn guard(headers: &mut HeaderMap) {
 pub(crate) fn refused(name: &str, problem: &Problem) -> axum::response::Response {
     let client =
         ROUTES.iter().find(|route| route.name == name).map_or(ClientKind::Person, |route| route.client);
-    let mut response = problem::refused(client, problem);
-    guard(response.headers_mut());
-    response
+    problem::refused(client, problem)
 }
 
 #[cfg(test)]

@@ -152,11 +152,13 @@ pub async fn serve(options: &ServeOptions, tell: impl FnOnce(Serving)) -> Result
         () = stop_signals.next() => return Ok(()),
     };
 
-    let pages =
-        http::router(Site { authority: Arc::clone(&authority), issuer, device: options.logins.device });
+    let site = Site { authority: Arc::clone(&authority), issuer, device: options.logins.device };
+    let is_secure = site.is_secure();
+    let pages = http::router(site);
 
     let (stop, stopped) = watch::channel(false);
-    let (gate, health) = grpc::gate(Arc::clone(&authority), pages, &options.limits, stopped.clone())?;
+    let (gate, health) =
+        grpc::gate(Arc::clone(&authority), pages, &options.limits, is_secure, stopped.clone())?;
     // Connections wait from here on, and are served once the health is set.
     let listener = listen(&options.listen, socket)?;
     phase.send_replace(Phase::Serving);

@@ -165,7 +165,11 @@ fn rule(operation: Operation, kind: Kind, caller: &Caller) -> Rule {
     let Some(row) = operation.row(kind) else { return Rule::No };
     match caller {
         Caller::Console => row.console,
-        Caller::Session { .. } => row.session,
+        Caller::Session { session, .. } => match (row.session, session.browser) {
+            (Rule::Browser, true) => Rule::Yes,
+            (Rule::Browser, false) | (_, true) => Rule::No,
+            (rule, false) => rule,
+        },
         Caller::Token { held, .. } => match held.token.owner {
             Owner::Account(_) => row.token,
             Owner::Org(_) => row.org_token,
@@ -200,11 +204,8 @@ fn reach(
             Ok(Reach::Itself(held.token.id))
         }
         (Rule::Account(permission), Caller::Token { held, from }) => {
-            match judging.account(held, *from, Some(permission)) {
-                Ok(()) => Ok(Reach::All),
-                Err(refusal) if refusal.missing_permission().is_some() => not_permitted(caller.kind()),
-                Err(refusal) => Err(refusal.into()),
-            }
+            judging.account(held, *from, Some(permission))?;
+            Ok(Reach::All)
         }
         (Rule::AccountOrItself(permission), Caller::Token { held, from }) => {
             match judging.account(held, *from, Some(permission)) {
@@ -227,6 +228,7 @@ fn reach(
         }
         (
             Rule::No
+            | Rule::Browser
             | Rule::Operator
             | Rule::Itself
             | Rule::ItselfInside

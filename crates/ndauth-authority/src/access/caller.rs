@@ -91,6 +91,7 @@ impl Caller {
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Caller::Console => "the console",
+            Caller::Session { session, .. } if session.browser => "a browser's session",
             Caller::Session { .. } => "a session",
             Caller::Token { held, .. } => match held.owner {
                 OwnerName::Account(_) => "a personal token",

@@ -22,6 +22,8 @@ pub enum Rule {
     Login,
     /// It may.
     Yes,
+    /// The session of a browser may, by its cookie, and may nothing else: no other site has it call the API.
+    Browser,
     /// A session may, if its account is an operator's and the person logged in within the last 15 minutes.
     Operator,
     /// A token may, if it may do this, `action:type`, to its owner's account.
@@ -143,8 +145,8 @@ macro_rules! operations {
 }
 
 use Rule::{
-    Account, AccountOrItself, Granted, Itself, ItselfInside, Login, Member, No, Operator, Power, Recent,
-    SelfRotating, Yes,
+    Account, AccountOrItself, Browser, Granted, Itself, ItselfInside, Login, Member, No, Operator, Power,
+    Recent, SelfRotating, Yes,
 };
 
 const ADMIN: Rule = Member(Role::Admin);
@@ -341,13 +343,13 @@ operations! {
     }
     SignIn Changes ["GET /sign-in", "POST /sign-in", "GET /sign-in/link", "POST /sign-in/link", "GET /invitation",
                     "POST /invitation", "POST /sign-out", "GET /signed-out", "GET /", "GET /assets/style.css"] {
-        Mine   "sign in with a browser"                [Yes, No,  Yes,      No,           No,           No]
+        Mine   "sign in with a browser"                [Yes, No,  Browser,      No,           No,           No]
     }
     Authorize Changes ["GET /oauth2/authorize", "POST /oauth2/authorize"] {
-        Mine   "authorize programs"                    [Yes, No,  Yes,      No,           No,           No]
+        Mine   "authorize programs"                    [Yes, No,  Browser,      No,           No,           No]
     }
     LetDeviceIn Changes ["GET /device", "POST /device", "POST /device/decision"] {
-        Mine   "authorize devices"                     [Yes, No,  Yes,      No,           No,           No]
+        Mine   "authorize devices"                     [Yes, No,  Browser,      No,           No,           No]
     }
     AskForDevice Changes ["POST /oauth2/device_authorization"] {
         Mine   "wait to be authorized"                 [Yes, No,  Yes,      No,           No,           No]

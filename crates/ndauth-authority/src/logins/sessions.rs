@@ -133,10 +133,6 @@ impl LoginWing<'_> {
         let credential = Credential::secret(cookie.expose().parse().map_err(malformed)?, visitor.address);
         let (read, by) = self.0.read_as(&credential, Operation::SignIn, &Whose::Mine).await?;
         let (account, session) = by.session().map(|(account, session)| (account.clone(), session.clone()))?;
-        if !session.browser {
-            // A command line's session is no cookie.
-            return Err(by.refused());
-        }
         let now = read.now();
         drop(read);
         let until = self.idle_until(&session, now);

@@ -82,10 +82,10 @@ impl OrgWing<'_> {
         let whose = Whose::Org(slug.clone());
         change(self.0, credential, Operation::RemoveMember, &whose, |changing| async move {
             let org = changing.by.org()?.id;
-            let account = account(&changing, handle).await?;
-            if changing.find_role(account.id, org).await?.is_none() {
-                return Err(AuthorityError::none("member", format!("{handle} of {slug}")));
-            }
+            // Who is no member and who is nobody are told alike.
+            let none = || AuthorityError::none("member", format!("{handle} of {slug}"));
+            let account = changing.find_account_by_handle(handle).await?.ok_or_else(none)?;
+            changing.find_role(account.id, org).await?.ok_or_else(none)?;
             admins_change(&changing.by)?;
             keep_an_admin(&changing, &changing.by, &account).await?;
             changing.remove_member(account.id, org).await?;

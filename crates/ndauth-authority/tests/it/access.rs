@@ -406,7 +406,7 @@ on_both! {
             20 service for dev
             CreateToken Mine         who?   -      +      +      +      +      +      login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
             CreateToken Org          who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
-            ListTokens Mine          who?   -      +      +      +      +      +      +      +      +      +      -      +      -      -      +      disab. exp.   rev.   -      -
+            ListTokens Mine          who?   -      +      +      +      +      +      +      +      +      +      grant  +      -      -      +      disab. exp.   rev.   -      -
             ListTokens Org           who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
             GetToken Mine            who?   -      none   none   +      none   none   +      +      +      +      login  +      login  login  none   disab. exp.   rev.   -      -
             GetToken Org             who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -

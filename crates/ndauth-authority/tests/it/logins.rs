@@ -204,6 +204,22 @@ on_both! {
         sound(authority).await;
     }
 
+    /// A cookie is for the pages alone.
+    async fn a_cookie_is_no_credential_of_the_api(world: &World) {
+        let cookie = ada_signed_in(world).await.secret;
+        let (caller, authority) = (presented(&cookie), &world.authority);
+        assert_eq!(reason(authority.tokens().create(&caller, MINE, &new_token("ci")).await), Reason::NotPermitted);
+        assert_eq!(reason(authority.validation().who_am_i(&caller).await), Reason::NotPermitted);
+        assert_eq!(reason(authority.orgs().get(&caller, &"ops".parse().expect("a slug")).await), Reason::NotPermitted);
+        let asked = ExchangeAsked { scope: None, org: None };
+        let exchanged = authority.logins().exchange(cookie.expose(), &home(), &asked).await;
+        assert_eq!(grant_error(exchanged), "NOT_PERMITTED");
+        authority.logins().visit(&cookie, &home()).await.expect("it is let in by the pages");
+        let granted = let_in(world, &cookie).await;
+        assert_eq!(reason(authority.logins().visit(&granted.access, &home()).await), Reason::NotPermitted);
+        who(world, &granted.access).await.expect("a program's is a credential");
+    }
+
     /// Whoever shows a secret ends what it is of, and nothing else; what is not known has ended.
     async fn possession_revokes(world: &World) {
         let authority = &world.authority;

@@ -627,7 +627,19 @@ async fn cookies_are_for_the_host_alone_where_it_is_encrypted() {
     for part in ["__Host-ndauth=ndses_", "; Path=/", "; Secure", "; HttpOnly", "; SameSite=Lax"] {
         assert!(cookie.contains(part), "{cookie}");
     }
-    assert_eq!(answer.header("strict-transport-security"), Some("max-age=31536000"));
+    // Every answer, of pages that there are not and to requests that are too large, too.
+    let large = "x".repeat(70_000);
+    let large = [("name", large.as_str())];
+    for (ask, form, status) in [
+        ("GET /sign-in", None, 200),
+        ("GET /nowhere", None, 404),
+        ("PUT /sign-in", None, 405),
+        ("POST /sign-in", Some(&large[..]), 413),
+    ] {
+        let answer = http(&server, ask, None, form);
+        assert_eq!(answer.status, status, "{ask}");
+        assert_eq!(answer.header("strict-transport-security"), Some("max-age=31536000"), "{ask}");
+    }
     let metadata = http(&server, "GET /.well-known/oauth-authorization-server", None, None);
     assert!(metadata.body.contains("\"issuer\":\"https://ndauth.example.org\""), "{}", metadata.body);
 }

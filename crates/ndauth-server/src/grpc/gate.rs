@@ -49,6 +49,8 @@ pub(crate) struct Gate {
     intake: Intake,
     /// The proxies that are believed about their clients' addresses.
     trusted_proxies: Option<Networks>,
+    /// Whether browsers reach it by `https`.
+    is_secure: bool,
     doors: Doors,
     /// Ids are these two: one of the process, and one of the call.
     ids: (u64, AtomicU64),
@@ -87,8 +89,9 @@ pub(crate) struct Answering {
     begun: Instant,
     /// `None` for a call that there is not.
     door: Option<&'static Door>,
-    /// Whether it is no gRPC.
+    /// Whether it is no gRPC, and whether what crosses the network is encrypted then.
     page: bool,
+    is_secure: bool,
     /// What the caller is told, if it gave one.
     id: Option<HeaderValue>,
 }
@@ -129,6 +132,7 @@ impl Gate {
         pages: axum::Router,
         service: GrpcService,
         trusted_proxies: Option<Networks>,
+        is_secure: bool,
     ) -> Arc<Gate> {
         Arc::new(Gate {
             routes: routes.prepare(),
@@ -138,6 +142,7 @@ impl Gate {
             intake: Intake::new(service.patience),
             service,
             trusted_proxies,
+            is_secure,
             doors: Doors::new(),
             ids: (uuid::Uuid::new_v4().as_u64_pair().0, AtomicU64::new(0)),
         })
@@ -243,14 +248,15 @@ impl Gated {
                 None => Reply::Now(Some(unknown_page(&gate.doors.allowed(request.uri().path())))),
             };
             let deadline = Deadline::After(PAGE_WITHIN);
-            return Answering { reply, deadline, begun, door, page: true, id: Some(id) };
+            let is_secure = gate.is_secure;
+            return Answering { reply, deadline, begun, door, page: true, is_secure, id: Some(id) };
         }
         let deadline = deadline(request.headers());
         let Some(door) = gate.doors.find(request.uri().path()) else {
             let problem = Problem::new(Reason::CallUnknown, "there is no such call here");
             let reply = Reply::Now(Some(tonics(status_from_problem(&problem).into_http())));
             let id = Some(gate.id(given));
-            return Answering { reply, deadline, begun, door: None, page: false, id };
+            return Answering { reply, deadline, begun, door: None, page: false, is_secure: false, id };
         };
         let (reply, id) = match door.row.operation {
             // A line of the log is not worth what it costs here: what fails has its own.
@@ -272,7 +278,7 @@ impl Gated {
                 (reply, Some(id))
             }
         };
-        Answering { reply, deadline, begun, door: Some(door), page: false, id }
+        Answering { reply, deadline, begun, door: Some(door), page: false, is_secure: false, id }
     }
 
     /// Answers a validation: at once, if it is there and the mirror is fresh enough.
@@ -467,6 +473,8 @@ impl Answering {
         let elapsed = self.begun.elapsed().as_secs_f64();
         if self.page {
             self.count_page(&response, elapsed);
+            let mut response = response;
+            http::guard(response.headers_mut(), self.is_secure);
             return self.sign(response);
         }
         let code = response.headers().get("grpc-status").and_then(|code| code.to_str().ok());
@@ -577,7 +585,6 @@ fn unknown_page(allowed: &[&str]) -> Response<ResponseBody> {
     let mut response = Response::new(ResponseBody::Tonic(Body::new(text.to_owned())));
     *response.status_mut() = StatusCode::NOT_FOUND;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
-    http::guard(response.headers_mut());
     if let Ok(allowed) = HeaderValue::try_from(allowed.join(", "))
         && !allowed.is_empty()
     {

@@ -99,7 +99,8 @@ impl AuthorizationRequest {
                  http://127.0.0.1:PORT/callback or http://[::1]:PORT/callback.",
             );
         };
-        let state = fields.get("state").filter(|_| !fields.repeats("state"));
+        let state =
+            fields.get("state").filter(|state| state.len() <= LONGEST_STATE && !fields.repeats("state"));
         AuthorizationRequest::read_trusted(fields, redirect.clone()).map_err(
             |OAuthError { error, description, .. }| Misasked::Back {
                 redirect,

@@ -44,9 +44,11 @@ pub fn parse_public_url(text: &str) -> Result<String, String> {
 /// Where a person may be sent after signing in: one of three places of this server, and nowhere else.
 pub(super) fn after_sign_in(to: &str) -> &str {
     const AUTHORIZE: &str = "/oauth2/authorize?";
+    /// A whole request with the longest state fits.
+    const LONGEST: usize = 8 * 1024;
     let plain = to.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\') && !to.contains("//");
     let known = matches!(to, "/" | "/device") || to.starts_with(AUTHORIZE);
-    if plain && known { to } else { "/" }
+    if plain && known && to.len() <= LONGEST { to } else { "/" }
 }
 
 /// Where a person signs in to go on elsewhere.

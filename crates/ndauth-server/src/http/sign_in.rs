@@ -24,6 +24,9 @@ pub(super) async fn show(State(site): State<Arc<Site>>, request: VisitorRequest)
     Ok(page(StatusCode::OK, &pages::SignInPage { to, name, wrong: None, again: visit.is_some() }))
 }
 
+/// No name of an account is longer, in bytes.
+const LONGEST_NAME: usize = 320;
+
 pub(super) async fn sign_in(State(site): State<Arc<Site>>, request: VisitorRequest) -> PageResult {
     let fields = request.form()?;
     let (name, password) = (fields.text("name").trim(), fields.text("password"));
@@ -32,6 +35,8 @@ pub(super) async fn sign_in(State(site): State<Arc<Site>>, request: VisitorReque
         Ok(signed_in) => Ok(go_with(to, site.set_cookie(Some(&signed_in.secret)))),
         Err(error @ (AuthorityError::SignInRefused | AuthorityError::TooManyTries { .. })) => {
             let told = PageError::from(error);
+            // What is no name is not typed again.
+            let name = if name.len() <= LONGEST_NAME { name } else { "" };
             let shown = pages::SignInPage { to, name, wrong: Some(&told.text), again: false };
             Ok(retry_after(page(told.status, &shown), told.retry))
         }

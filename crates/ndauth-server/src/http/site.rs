@@ -26,7 +26,7 @@ pub(crate) struct Peer(pub(crate) IpAddr);
 
 impl Site {
     /// Returns true where what crosses the network to it is encrypted.
-    pub(super) fn is_secure(&self) -> bool {
+    pub(crate) fn is_secure(&self) -> bool {
         self.issuer.starts_with("https://")
     }
 }

@@ -182,6 +182,18 @@ fn a_field_is_there_once() {
     }
 }
 
+/// Nothing of a stranger's is given back at length.
+#[test]
+fn what_is_given_back_is_short() {
+    let long = "x".repeat(9_000);
+    assert_eq!(after_sign_in(&format!("/oauth2/authorize?{long}")), "/");
+    let query = format!(
+        "client_id=ndcli&redirect_uri=http%3A%2F%2F127.0.0.1%3A4711%2Fcallback&response_type=code&state={long}"
+    );
+    let refused = AuthorizationRequest::read(&Fields::read(query.as_bytes())).expect_err("it is too long");
+    assert!(matches!(&refused, Misasked::Back { state: None, .. }), "{refused:?}");
+}
+
 /// Sixty-four fields are read, and no more: a request has a dozen. What is told of them is short.
 #[test]
 fn many_fields_cost_no_more_than_few() {
