@@ -364,7 +364,7 @@ pub(crate) mod secret {
 
     /// When a person last drew a secret of its family; for most, when it was minted.
     pub(crate) fn authorized_at() -> Expr {
-        let columns = [Column::AuthorizedAt, Column::MintedAt].map(|column| column.into_expr());
+        let columns = [Column::AuthorizedAt, Column::MintedAt].map(ColumnTrait::into_expr);
         Func::coalesce(columns).into()
     }
 }
