@@ -1,4 +1,5 @@
-//! When a person last drew a secret of a token that rotates itself: an org's revocations count from there.
+//! When a person last drew a secret of a token that rotates itself: an org's revocations count from there. And addresses of
+//! e-mail, which are compared without case.
 
 use sea_orm_migration::prelude::*;
 
@@ -10,6 +11,8 @@ impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         // Null where it is when the secret was minted.
         let column = ColumnDef::new("authorized_at").big_integer().to_owned();
-        manager.alter_table(Table::alter().table("secret").add_column(column).to_owned()).await
+        manager.alter_table(Table::alter().table("secret").add_column(column).to_owned()).await?;
+        manager.get_connection().execute_unprepared("UPDATE account SET email = lower(email)").await?;
+        Ok(())
     }
 }

@@ -44,8 +44,8 @@ pub use orgs::{BrokenToken, Impact, MemberShown, NewOrg, NewPolicy, OrgShown, Po
 pub use reading::AsOf;
 pub use rewound::Rewound;
 pub use tokens::{
-    Explained, Explanation, Inquiry, Minted, NewToken, RevokedAll, Revoking, Rotated, Settling, Shown,
-    Subject, TokenList, Which,
+    Explained, Explanation, Inquiry, Minted, NewToken, Renewing, RevokedAll, Revoking, Rotated, Settling,
+    Shown, Subject, TokenList, Which,
 };
 pub use validation::{
     Answer, BYTES_PER_TOKEN, CacheableVerdict, CallerIdentity, Freshness, News, Question, Reader, Readiness,

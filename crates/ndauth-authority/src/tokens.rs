@@ -16,6 +16,7 @@ pub(crate) use create::member_orgs;
 pub use create::{Minted, NewToken};
 pub use explain::{Explained, Explanation, Inquiry, Subject};
 pub(crate) use possession::NOTE;
+pub use renew::Renewing;
 pub(crate) use revoke::DESCRIPTION;
 pub use revoke::Revoking;
 pub use revoke_all::RevokedAll;

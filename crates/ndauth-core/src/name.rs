@@ -59,7 +59,7 @@ pub struct OrgSlug(SmolStr);
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Handle(SmolStr);
 
-/// An account's e-mail address, its domain in lower case.
+/// An account's e-mail address, in lower case.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Email(Box<str>);
 
@@ -128,7 +128,8 @@ impl FromStr for Email {
         if local.is_empty() || !labels_ok || !text.replacen('@', "", 1).chars().all(plain) {
             return Err(InvalidName::NotEmail);
         }
-        Ok(Email(format!("{local}@{}", domain.to_lowercase()).into()))
+        // No provider tells two people apart by the case of their addresses; people who type them do not either.
+        Ok(Email(text.to_lowercase().into()))
     }
 }
 

@@ -20,6 +20,9 @@ use crate::{
 pub const OVERLAP: Duration = Duration::from_secs(24 * 60 * 60);
 /// By how much a renewal moves a token's end.
 pub const RENEWAL: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// A token that was made for less does not renew by itself.
+const SHORTEST_RENEWING_ITSELF: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
 /// Whose secrets succeed each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -54,6 +57,12 @@ pub enum NotRenewable {
     /// A policy admits no more.
     #[error("an org's policy admits it for no longer")]
     Policy,
+    /// It renews by itself, and was made for a short while.
+    #[error("it was made for less than 7 days: by itself it goes on by rotating")]
+    Short,
+    /// It renews by itself, and much is left.
+    #[error("it renews by itself in the last quarter of its lifetime")]
+    Early,
 }
 
 /// Whether a family can be rotated now. Those of its secrets that were minted before the instant are revoked, and not in the way.
@@ -102,6 +111,39 @@ impl Token {
         Ok(lifetime.min(admitted).expiry(now))
     }
 
+    /// When the token ends once it has rotated itself: the lifetime that was chosen when it was made begins again, up to
+    /// 365 days after that, and no longer than is admitted. Where a person moved its end further, that stays.
+    pub fn self_rotated_expiry(&self, admitted: Lifetime, now: Timestamp) -> Expiry {
+        let again = self.lifetime.expiry(now).min(self.oldest()).max(self.expires_at);
+        again.min(admitted.expiry(now))
+    }
+
+    /// When the token ends once it is renewed without anybody asking for it: later by what it was made for, in the last
+    /// quarter of that, and no later than [`Token::renewed_expiry`].
+    pub fn self_renewed_expiry(
+        &self,
+        minted_at: Timestamp,
+        admitted: Lifetime,
+        now: Timestamp,
+    ) -> Result<Expiry, NotRenewable> {
+        let renewed = self.renewed_expiry(minted_at, admitted)?;
+        let (Lifetime::For(lifetime), Expiry::At(end)) = (self.lifetime, self.expires_at) else {
+            return Err(NotRenewable::LongLived);
+        };
+        if lifetime < SHORTEST_RENEWING_ITSELF {
+            return Err(NotRenewable::Short);
+        }
+        if end > now && end.since(now) > lifetime / 4 {
+            return Err(NotRenewable::Early);
+        }
+        Ok(renewed.min(self.lifetime.expiry(end)))
+    }
+
+    /// No renewal goes further.
+    fn oldest(&self) -> Expiry {
+        Lifetime::For(MAX_LIFETIME).expiry(self.created_at)
+    }
+
     /// When the token ends once it is renewed: 30 days later, but no later than 365 days after it was made, nor
     /// than its secret, minted then, is admitted for.
     pub fn renewed_expiry(&self, minted_at: Timestamp, admitted: Lifetime) -> Result<Expiry, NotRenewable> {
@@ -112,7 +154,7 @@ impl Token {
         }
         let Expiry::At(end) = self.expires_at else { return Err(NotRenewable::LongLived) };
         let later = Lifetime::For(RENEWAL).expiry(end);
-        let oldest = Lifetime::For(MAX_LIFETIME).expiry(self.created_at);
+        let oldest = self.oldest();
         let renewed = later.min(oldest).min(admitted.expiry(minted_at));
         if renewed > self.expires_at {
             Ok(renewed)

@@ -81,6 +81,10 @@ impl TokenWing<'_> {
         let now = read.now();
         let scope = self.scope(read, new).await?;
         let lifetime = new.expiry.lifetime(now).map_err(|why| AuthorityError::invalid("expiry", why))?;
+        if new.self_rotating && lifetime == Lifetime::Endless {
+            let why = "a token that rotates itself ends: choose an expiry, which begins again each time";
+            return Err(AuthorityError::invalid("self_rotating", why));
+        }
         let (owner_id, kind, orgs) = match &owner {
             OwnerName::Account(account) => {
                 let orgs = new.orgs.as_ref().ok_or_else(|| {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ndauth_core::{Change, Lifetime, SecretState, Timestamp, Token, TokenView};
+use ndauth_core::{Change, Lifetime, NotRenewable, SecretState, Timestamp, Token, TokenView};
 
 use super::secrets::end;
 use super::which::Which;
@@ -10,18 +10,28 @@ use crate::access::{Operation, Whose};
 use crate::change::{Changed, change};
 use crate::{AuthorityError, Credential, TokenWing};
 
+/// How a token is renewed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Renewing {
+    /// Nothing is changed where so much is left.
+    pub minimum: Option<Duration>,
+    /// Nobody asks for it: nothing is changed but in the last quarter of its lifetime, and by no more than that.
+    pub automatic: bool,
+}
+
 impl TokenWing<'_> {
-    /// Moves a token's end, unless so much is left of it.
+    /// Moves a token's end. One that presents itself renews as if nobody asked for it.
     pub async fn renew(
         self,
         credential: &Credential,
         whose: &Whose,
         which: &Which,
-        minimum: Option<Duration>,
+        renewing: Renewing,
     ) -> Result<Changed<TokenView>, AuthorityError> {
         change(self.0, credential, Operation::RenewToken, whose, |changing| async move {
             let view = self.living(&changing, whose, which).await?;
             let now = changing.now();
+            let Renewing { minimum, automatic } = renewing;
             if minimum.is_some_and(|minimum| Lifetime::For(minimum).expiry(now) <= view.token.expires_at) {
                 return Ok(changing.unchanged(view));
             }
@@ -29,8 +39,15 @@ impl TokenWing<'_> {
             let admitted = self.admitted(&changing, &view).await?;
             let longest = admitted.map_or(Lifetime::Endless, |(_, longest)| longest);
             let minted_at = view.shown(now).record.minted_at;
-            let expires_at =
-                view.token.renewed_expiry(minted_at, longest).map_err(AuthorityError::NotRenewable)?;
+            let renewed = if automatic || changing.by.presented().is_some() {
+                view.token.self_renewed_expiry(minted_at, longest, now)
+            } else {
+                view.token.renewed_expiry(minted_at, longest)
+            };
+            let expires_at = match renewed {
+                Err(NotRenewable::Early) if automatic => return Ok(changing.unchanged(view)),
+                renewed => renewed.map_err(AuthorityError::NotRenewable)?,
+            };
             changing.set_token_end(view.token.id, expires_at).await?;
             let change = Change::TokenRenewed { token: view.token.id, expires_at };
             let view = TokenView { token: Token { expires_at, ..view.token }, ..view };

@@ -136,10 +136,10 @@ impl TokenWing<'_> {
         let (token, now) = (&view.token, changing.now());
         if let Some(held) = changing.by.presented() {
             if expiry.is_some() {
-                return Err(AuthorityError::invalid("expiry", "a token that rotates itself keeps its end"));
+                let why = "a token that rotates itself begins its own lifetime again";
+                return Err(AuthorityError::invalid("expiry", why));
             }
             self.still_admitted(changing, token, &held.record).await?;
-            return Ok(token.expires_at);
         }
         let admitted = self.admitted(changing, view).await?;
         if let (Some(choice), Some((org, longest))) = (expiry, &admitted)
@@ -150,6 +150,9 @@ impl TokenWing<'_> {
             return Err(Refusal::LifetimeTooLong { org, lifetime, longest }.into());
         }
         let longest = admitted.map_or(Lifetime::Endless, |(_, longest)| longest);
+        if changing.by.presented().is_some() {
+            return Ok(token.self_rotated_expiry(longest, now));
+        }
         token.rotated_expiry(expiry, longest, now).map_err(|why| AuthorityError::invalid("expiry", why))
     }
 

@@ -6,7 +6,8 @@ use expect_test::expect;
 use ndauth_authority::access::{Kind, Operation, Row, TABLE};
 use ndauth_authority::{
     Authority, AuthorityError, Credential, ExchangeAsked, GrantError, Inquiry, Minted, NewAccount, NewOrg,
-    NewPolicy, NewService, NewToken, Question, Settlement, Subject, TokenPage, Visitor, WhichSessions, Whose,
+    NewPolicy, NewService, NewToken, Question, Renewing, Settlement, Subject, TokenPage, Visitor,
+    WhichSessions, Whose,
 };
 use ndauth_core::{
     ExpiryChoice, Identity, OrgPolicy, Orgs, Reason, Role, Scope, Secret, SecretKind, SessionId, Timestamp,
@@ -113,7 +114,9 @@ async fn call(world: &World, caller: &Credential, row: &Row, asked: &Minted) -> 
         Operation::RetireSecret => {
             behind(authority.tokens().retire_secret(caller, whose, victim, true).await)
         }
-        Operation::RenewToken => behind(authority.tokens().renew(caller, whose, victim, None).await),
+        Operation::RenewToken => {
+            behind(authority.tokens().renew(caller, whose, victim, Renewing::default()).await)
+        }
         Operation::SuspendToken => authority.tokens().suspend(caller, whose, victim).await.map(drop),
         Operation::ResumeToken => authority.tokens().resume(caller, whose, victim).await.map(drop),
         Operation::RevokeAllTokens => {

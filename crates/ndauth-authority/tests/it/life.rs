@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ndauth_authority::{
-    AuthorityError, Credential, NewPolicy, NewToken, Rotated, Settling, TokenOrder, TokenQuery,
+    AuthorityError, Credential, NewPolicy, NewToken, Renewing, Rotated, Settling, TokenOrder, TokenQuery,
 };
 use ndauth_core::{
     Expiry, ExpiryChoice, Lifetime, OrgPolicy, Reason, Retirement, Rotation, Scope, Secret, TokenStatus,
@@ -114,6 +114,40 @@ on_both! {
         assert_eq!(world.refused(&new).await, None);
     }
 
+    /// No token makes itself longer than it was made for: by itself it goes on by rotating, and neither for ever.
+    async fn a_short_token_stays_short(world: &World) {
+        let hour = ExpiryChoice::In(Lifetime::For(HOUR));
+        let turning = |name: &str, expiry| token_with(name, |new| (new.self_rotating, new.expiry) = (true, expiry));
+        let endless = turning("endless", ExpiryChoice::In(Lifetime::Endless));
+        assert_eq!(reason(world.authority.tokens().create(&world.ada, MINE, &endless).await), Reason::InvalidArgument);
+        let renew = async |by: &Credential, name: &str, automatic: bool| {
+            let renewing = Renewing { minimum: None, automatic };
+            let renewed = world.authority.tokens().renew(by, MINE, &named(name), renewing).await?;
+            Ok::<_, AuthorityError>(renewed.value.token.expires_at)
+        };
+        let short = presented(&world.create(&turning("short", hour)).await.secret);
+        let week = presented(&world.create(&turning("week", days(8))).await.secret);
+        assert_eq!(reason(renew(&short, "short", false).await), Reason::NotRenewable);
+        assert_eq!(reason(renew(&world.ada, "short", true).await), Reason::NotRenewable);
+        assert_eq!(renew(&world.ada, "week", true).await.expect("told"), Expiry::At(at(8 * DAY)), "it is too soon");
+        world.clock.set(at(6 * DAY));
+        assert_eq!(renew(&week, "week", false).await.expect("renewed"), Expiry::At(at(16 * DAY)), "by what it was made for");
+        // Rotating by itself its lifetime begins again, for 365 days at the most.
+        let (mut now, mut secret) = (6 * DAY, week);
+        let mut ends = Vec::new();
+        while let Ok(rotated) = world.authority.tokens().rotate(&secret, MINE, &named("week"), Duration::ZERO, None).await {
+            secret = presented(&rotated.value.secret);
+            world.authority.tokens().confirm_rotation(&secret, MINE, &named("week"), None).await.expect("confirmed");
+            let ada = world.log_in("ada").await;
+            ends.push(world.show(&ada, &named("week")).await.expect("shown").token.expires_at);
+            now += 7 * DAY;
+            world.clock.set(at(now));
+        }
+        assert_eq!(ends.first(), Some(&Expiry::At(at(16 * DAY))));
+        assert_eq!(ends.get(2), Some(&Expiry::At(at(28 * DAY))));
+        assert_eq!(ends.last(), Some(&Expiry::At(at(365 * DAY))));
+    }
+
     /// Nothing gives power to a token that expired: no confirmation by its owner, and no first use that is followed up late.
     async fn an_expired_token_is_not_revived(world: &World) {
         for name in ["ci", "used"] {
@@ -179,7 +213,8 @@ on_both! {
             let mut tries = JoinSet::new();
             for _ in 0..50 {
                 let (authority, ada) = (std::sync::Arc::clone(&world.authority), presented(&secret));
-                let enough = Some(Duration::from_secs(100 * 24 * 60 * 60));
+                let minimum = Some(Duration::from_secs(100 * 24 * 60 * 60));
+                let enough = Renewing { minimum, automatic: false };
                 tries.spawn(async move { authority.tokens().renew(&ada, MINE, &named("ci"), enough).await.map(|done| done.changed) });
             }
             tries.join_all().await.into_iter().filter(|done| matches!(done, Ok(true))).count()
@@ -199,9 +234,9 @@ on_both! {
         };
         assert_eq!(reason(by(&other, "ci").await), Reason::SessionRequired);
         assert_eq!(reason(by(&plain, "plain").await), Reason::SessionRequired);
-        let renewed = world.authority.tokens().renew(&other, MINE, &named("ci"), None).await;
+        let renewed = world.authority.tokens().renew(&other, MINE, &named("ci"), Renewing::default()).await;
         assert_eq!(reason(renewed), Reason::SessionRequired);
-        assert_eq!(reason(world.authority.tokens().renew(&plain, MINE, &named("plain"), None).await), Reason::SessionRequired);
+        assert_eq!(reason(world.authority.tokens().renew(&plain, MINE, &named("plain"), Renewing::default()).await), Reason::SessionRequired);
 
         world.clock.set(at(10 * DAY));
         assert_eq!(reason(world.authority.tokens().rotate(&ci, MINE, &named("ci"), HOUR, Some(days(30))).await), Reason::InvalidArgument);
@@ -215,11 +250,15 @@ on_both! {
         assert!(!world.authority.tokens().confirm_rotation(&new, MINE, &named("ci"), prefix).await.expect("all is well").changed);
         assert_eq!(reason(world.authority.tokens().confirm_rotation(&ci, MINE, &named("ci"), prefix).await), Reason::SessionRequired);
         let shown = world.show(&new, &named("ci")).await;
-        assert_eq!(shown.expect("shown").token.expires_at, Expiry::At(at(90 * DAY)), "its end stays");
+        assert_eq!(shown.expect("shown").token.expires_at, Expiry::At(at(100 * DAY)), "its lifetime begins again");
         // One that retires does nothing of the sort any more.
         assert_eq!(reason(by(&ci, "ci").await), Reason::SessionRequired);
-        assert_eq!(reason(world.authority.tokens().renew(&ci, MINE, &named("ci"), None).await), Reason::SessionRequired);
-        assert!(world.authority.tokens().renew(&new, MINE, &named("ci"), None).await.expect("renewed").changed);
+        assert_eq!(reason(world.authority.tokens().renew(&ci, MINE, &named("ci"), Renewing::default()).await), Reason::SessionRequired);
+        // It renews itself in the last quarter of its lifetime.
+        assert_eq!(reason(world.authority.tokens().renew(&new, MINE, &named("ci"), Renewing::default()).await), Reason::NotRenewable);
+        world.clock.set(at(80 * DAY));
+        let renewed = world.authority.tokens().renew(&new, MINE, &named("ci"), Renewing::default()).await;
+        assert_eq!(renewed.expect("renewed").value.token.expires_at, Expiry::At(at(130 * DAY)));
     }
 
     async fn a_token_confirms_only_with_its_new_secret(world: &World) {
@@ -279,7 +318,7 @@ on_both! {
         world.create(&token_with("ro", |new| new.scope = Some(Scope::Ro))).await;
         let renew = async |name: &str, minimum: Option<u64>| {
             let minimum = minimum.map(|days| Duration::from_secs(days * 24 * 60 * 60));
-            let renewed = world.authority.tokens().renew(&world.ada, MINE, &named(name), minimum).await?;
+            let renewed = world.authority.tokens().renew(&world.ada, MINE, &named(name), Renewing { minimum, automatic: false }).await?;
             Ok::<_, AuthorityError>((renewed.changed, renewed.value.token.expires_at))
         };
         for name in ["long", "ro"] {
@@ -323,7 +362,7 @@ on_both! {
         assert_eq!(asked(&made.secret).await, None, "the overlap runs");
         world.clock.set(at(3600));
         assert_eq!(asked(&made.secret).await, Some(Reason::SecretReplaced));
-        let renewed = world.authority.tokens().renew(&world.eve, &ours, &which, None).await.expect("renewed");
+        let renewed = world.authority.tokens().renew(&world.eve, &ours, &which, Renewing::default()).await.expect("renewed");
         assert_eq!(renewed.value.token.expires_at, Expiry::At(at(60 * DAY)));
         let longer = world.authority.tokens().rotate(&world.eve, &ours, &which, HOUR, Some(days(31))).await;
         assert_eq!(reason(longer), Reason::InvalidArgument, "no longer than it was made for");

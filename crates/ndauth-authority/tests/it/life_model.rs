@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use ndauth_authority::{Engine, NewPolicy, Settling};
+use ndauth_authority::{Engine, NewPolicy, Renewing, Settling};
 use ndauth_core::{Lifetime, OrgPolicy, Reason, Secret};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -229,7 +229,8 @@ async fn play(engine: Engine, steps: &[Step]) {
                 told
             }
             Step::Renew => {
-                let renewed = world.authority.tokens().renew(&world.ada, MINE, &named("ci"), None).await;
+                let renewed =
+                    world.authority.tokens().renew(&world.ada, MINE, &named("ci"), Renewing::default()).await;
                 let told = renewed.map(drop).map_err(|error| error.reason());
                 assert_eq!(told, model.renew(), "step {number} of {steps:?}");
                 told

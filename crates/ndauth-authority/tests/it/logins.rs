@@ -117,12 +117,19 @@ on_both! {
         let sign_in = async |name: &str, password: &str| {
             authority.logins().sign_in(name, password, &home(), None).await.map(|signed_in| signed_in.account.handle)
         };
-        for name in ["ada", "ada@example.org", " Ada "] {
+        for name in ["ada", "ada@example.org", "ADA@Example.ORG", " Ada "] {
             assert_eq!(sign_in(name, PASSWORD).await.expect("signed in"), ada(), "{name}");
         }
         for (name, password) in [("ada", "a walk in the wood"), ("nobody", PASSWORD), ("eve", PASSWORD), ("", "")] {
             assert_eq!(reason(sign_in(name, password).await), Reason::SignInRefused, "{name}");
         }
+        let again = ndauth_authority::NewAccount {
+            handle: "ada2".parse().expect("a handle"),
+            email: "Ada@example.org".parse().expect("an address"),
+            name: None,
+            operator: false,
+        };
+        assert_eq!(reason(authority.operator().create_account(&CONSOLE, &again).await), Reason::NameTaken);
         let late = authority.logins().invite(&CONSOLE, &ada()).await.expect("a link");
         world.clock.set(at(7 * 24 * 60 * 60));
         assert_eq!(reason(accept(late.code.expose(), PASSWORD).await), Reason::LinkSpent, "it is too old");

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use ndauth_authority::{NewPolicy, NewToken, PolicySet};
+use ndauth_authority::{NewPolicy, NewToken, PolicySet, Renewing};
 use ndauth_core::{Lifetime, OrgPolicy, Reason, Requirement, Role, Scope};
 
 use crate::on_both;
@@ -77,7 +77,7 @@ on_both! {
         }
         world.authority.validation().follow_up().await.expect("confirmed");
         for name in ["before", "short", "shortly"] {
-            let renewed = world.authority.tokens().renew(&world.ada, MINE, &named(name), None).await;
+            let renewed = world.authority.tokens().renew(&world.ada, MINE, &named(name), Renewing::default()).await;
             assert_eq!(reason(renewed), Reason::NotRenewable, "{name}");
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ndauth_authority::{AuthorityError, Credential, Inquiry, Minted, Subject, Which, Whose};
+use ndauth_authority::{AuthorityError, Credential, Inquiry, Minted, Renewing, Subject, Which, Whose};
 use ndauth_core::{Reason, Role};
 
 use crate::on_both;
@@ -47,7 +47,7 @@ async fn refusals(world: &World, by: &Credential, whose: &Whose, which: &Which) 
         reason(authority.tokens().resume(by, whose, which).await),
         reason(authority.tokens().rotate(by, whose, which, Duration::ZERO, None).await),
         reason(authority.tokens().drop_rotation(by, whose, which).await),
-        reason(authority.tokens().renew(by, whose, which, None).await),
+        reason(authority.tokens().renew(by, whose, which, Renewing::default()).await),
     ]
 }
 

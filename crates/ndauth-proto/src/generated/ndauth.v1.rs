@@ -4032,6 +4032,10 @@ pub struct RenewTokenRequest {
     /// Nothing is changed where so much is left. Absent: it is renewed in any case.
     #[prost(message, optional, tag = "3")]
     pub minimum: ::core::option::Option<::prost_types::Duration>,
+    /// Nobody asks for it. Nothing is changed but in the last quarter of its lifetime, if that has 7 days or more, and its
+    /// end moves by no more than that. A token that renews itself does so in any case.
+    #[prost(bool, tag = "4")]
+    pub automatic: bool,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct RenewTokenResponse {

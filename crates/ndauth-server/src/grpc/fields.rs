@@ -183,6 +183,19 @@ pub(crate) fn address_from_proto(field: &str, text: &str) -> Result<Option<IpAdd
 mod tests {
     use super::*;
 
+    /// Nothing that destroys power takes an absent field for "everything".
+    #[test]
+    fn whose_and_which_are_said() {
+        use v1::revoke_all_tokens_request::Which;
+        for (refused, field) in [(created_before(None).map(drop), "which"), (whose(None).map(drop), "whose")]
+        {
+            let problem = refused.expect_err("it is refused");
+            assert_eq!((problem.reason.code(), problem.field.as_deref()), ("INVALID_ARGUMENT", Some(field)));
+        }
+        assert!(whose(Some(v1::Whose { kind: None })).is_err() && which(None).is_err());
+        assert_eq!(created_before(Some(Which::All(v1::All {}))).expect("all is said"), None);
+    }
+
     #[test]
     fn each_row_is_in_one_page_however_the_rows_are_sorted() {
         let (mut told, mut after) = (Vec::new(), String::new());

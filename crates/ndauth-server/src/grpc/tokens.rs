@@ -1,7 +1,7 @@
 //! `TokenService`.
 
 use ndauth_authority::{
-    Changed, Explanation, Inquiry, Minted, NewToken, RevokedAll, Revoking, Rotated, Subject,
+    Changed, Explanation, Inquiry, Minted, NewToken, Renewing, RevokedAll, Revoking, Rotated, Subject,
 };
 use ndauth_core::{Factor, InvalidSecret, OVERLAP, Problem, Refusal};
 use ndauth_proto::v1::token_service_server::TokenService;
@@ -196,8 +196,9 @@ impl TokenService for GrpcService {
             let (whose, which) = (whose(request.whose)?, which(request.which)?);
             let minimum =
                 request.minimum.map(|minimum| duration_from_proto("minimum", minimum)).transpose()?;
+            let renewing = Renewing { minimum, automatic: request.automatic };
             let Changed { value, changed, sequence, now } =
-                self.authority.tokens().renew(&credential, &whose, &which, minimum).await?;
+                self.authority.tokens().renew(&credential, &whose, &which, renewing).await?;
             let (token, evaluated_at) = (Some(token_to_proto(&value, now)), Some(timestamp_to_proto(now)));
             Ok(v1::RenewTokenResponse { token, changed, sequence, evaluated_at })
         })

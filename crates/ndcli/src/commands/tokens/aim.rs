@@ -307,9 +307,11 @@ impl Aim {
         &self,
         server: &ServerConnection,
         minimum: Option<Duration>,
+        automatic: bool,
     ) -> Result<ChangedToken, Failure> {
         let (whose, which) = self.parts();
-        let request = v1::RenewTokenRequest { whose, which, minimum: minimum.map(duration_to_proto) };
+        let minimum = minimum.map(duration_to_proto);
+        let request = v1::RenewTokenRequest { whose, which, minimum, automatic };
         let answer = server.ask_once(async |client| client.renew_token(request.clone()).await).await?;
         changed(answer.token, answer.changed, answer.evaluated_at)
     }

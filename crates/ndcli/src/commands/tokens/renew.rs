@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ndauth_core::{Expiry, Timestamp};
+use ndauth_core::{Expiry, Lifetime, Timestamp};
 use ndauth_proto::{timestamp_from_proto, v1};
 use ndauth_terminal::{Failure, TokenShown, aside, detailed, minute, print, print_json, shown};
 
@@ -31,7 +31,7 @@ pub(crate) async fn run(common: &CommonOptions, aim: &Aim, renewal: &Renewal) ->
         return Err(Failure::usage(message, "`--minimum-duration` takes up to 30d"));
     }
     let server = connect(common).await?;
-    let seen = aim.renew(&server, minimum).await?;
+    let seen = aim.renew(&server, minimum, false).await?;
     let renewed = seen.changed;
     let ends = minute(seen.token.expiry);
     if let (Some(minimum), Expiry::At(end)) = (minimum, seen.token.expiry)
@@ -95,13 +95,14 @@ async fn try_quietly(server: &ServerConnection) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Renews a standard token that ends soon.
+/// Renews a standard token that ends soon. The server renews none that was made for a short while, nor by more than that.
 async fn renew_soon(server: &ServerConnection, token: &TokenShown, now: Timestamp) -> Result<(), Failure> {
     let soon = matches!(token.expiry, Expiry::At(end) if end > now && end.since(now) <= SOON);
-    if !soon || token.token_type != "standard" || token.rotation.is_some() {
+    let short = matches!(token.lifetime, Lifetime::For(lifetime) if lifetime < SOON);
+    if !soon || short || token.token_type != "standard" || token.rotation.is_some() {
         return Ok(());
     }
-    let seen = Aim::id(OwnerChoice::Mine, &token.id).renew(server, Some(SOON)).await?;
+    let seen = Aim::id(OwnerChoice::Mine, &token.id).renew(server, Some(SOON), true).await?;
     if seen.changed {
         aside(&format!("renewed \"{}\" until {}", seen.token.name, minute(seen.token.expiry)));
     }
