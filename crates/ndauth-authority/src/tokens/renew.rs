@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use ndauth_core::{Change, Lifetime, NotRenewable, SecretState, Timestamp, Token, TokenView};
+use ndauth_core::{Change, Expiry, Lifetime, NotRenewable, SecretState, Timestamp, Token, TokenView};
 
 use super::secrets::end;
 use super::which::Which;
 use crate::access::{Operation, Whose};
-use crate::change::{Changed, change};
+use crate::change::{Changed, Changing, change};
 use crate::{AuthorityError, Credential, TokenWing};
 
 /// How a token is renewed.
@@ -35,16 +35,8 @@ impl TokenWing<'_> {
             if minimum.is_some_and(|minimum| Lifetime::For(minimum).expiry(now) <= view.token.expires_at) {
                 return Ok(changing.unchanged(view));
             }
-            refuse_pending(&view, now)?;
-            let admitted = self.admitted(&changing, &view).await?;
-            let longest = admitted.map_or(Lifetime::Endless, |(_, longest)| longest);
-            let minted_at = view.shown(now).record.minted_at;
-            let renewed = if automatic || changing.by.presented().is_some() {
-                view.token.self_renewed_expiry(minted_at, longest, now)
-            } else {
-                view.token.renewed_expiry(minted_at, longest)
-            };
-            let expires_at = match renewed {
+            let by_itself = automatic || changing.by.presented().is_some();
+            let expires_at = match self.renewed_end(&changing, &view, by_itself).await? {
                 Err(NotRenewable::Early) if automatic => return Ok(changing.unchanged(view)),
                 renewed => renewed.map_err(AuthorityError::NotRenewable)?,
             };
@@ -54,6 +46,25 @@ impl TokenWing<'_> {
             Ok(changing.done_to(view.token.name.to_string(), change, view))
         })
         .await
+    }
+
+    /// When a token ends once it is renewed: by itself, or by a person.
+    async fn renewed_end(
+        self,
+        changing: &Changing,
+        view: &TokenView,
+        by_itself: bool,
+    ) -> Result<Result<Expiry, NotRenewable>, AuthorityError> {
+        let now = changing.now();
+        refuse_pending(view, now)?;
+        let admitted = self.admitted(changing, view).await?;
+        let longest = admitted.map_or(Lifetime::Endless, |(_, longest)| longest);
+        let minted_at = view.shown(now).record.minted_at;
+        Ok(if by_itself {
+            view.token.self_renewed_expiry(minted_at, longest, now)
+        } else {
+            view.token.renewed_expiry(minted_at, longest)
+        })
     }
 }
 

@@ -134,26 +134,19 @@ impl TokenWing<'_> {
         expiry: Option<ExpiryChoice>,
     ) -> Result<Expiry, AuthorityError> {
         let (token, now) = (&view.token, changing.now());
-        if let Some(held) = changing.by.presented() {
-            if expiry.is_some() {
+        match changing.by.presented() {
+            Some(_) if expiry.is_some() => {
                 let why = "a token that rotates itself begins its own lifetime again";
-                return Err(AuthorityError::invalid("expiry", why));
+                Err(AuthorityError::invalid("expiry", why))
             }
-            self.still_admitted(changing, token, &held.record).await?;
+            Some(held) => {
+                self.still_admitted(changing, token, &held.record).await?;
+                let admitted = self.admitted(changing, view).await?;
+                let longest = admitted.map_or(Lifetime::Endless, |(_, longest)| longest);
+                Ok(token.self_rotated_expiry(longest, now))
+            }
+            None => chosen_end(token, expiry, self.admitted(changing, view).await?, now),
         }
-        let admitted = self.admitted(changing, view).await?;
-        if let (Some(choice), Some((org, longest))) = (expiry, &admitted)
-            && let Ok(lifetime) = choice.lifetime(now)
-            && lifetime > *longest
-        {
-            let (org, longest) = (org.slug.clone(), *longest);
-            return Err(Refusal::LifetimeTooLong { org, lifetime, longest }.into());
-        }
-        let longest = admitted.map_or(Lifetime::Endless, |(_, longest)| longest);
-        if changing.by.presented().is_some() {
-            return Ok(token.self_rotated_expiry(longest, now));
-        }
-        token.rotated_expiry(expiry, longest, now).map_err(|why| AuthorityError::invalid("expiry", why))
     }
 
     /// A token that a change is about, as its owner sees it, unless it is dead or an org that it names is frozen.
@@ -244,6 +237,24 @@ impl Settling {
         }
         Ok(Settling::Confirm(Some(presented.record.prefix)))
     }
+}
+
+/// When a token ends that a person rotates. What an org admits no longer is refused where it was chosen.
+fn chosen_end(
+    token: &Token,
+    expiry: Option<ExpiryChoice>,
+    admitted: Option<(Org, Lifetime)>,
+    now: Timestamp,
+) -> Result<Expiry, AuthorityError> {
+    if let (Some(choice), Some((org, longest))) = (expiry, &admitted)
+        && let Ok(lifetime) = choice.lifetime(now)
+        && lifetime > *longest
+    {
+        let (org, longest) = (org.slug.clone(), *longest);
+        return Err(Refusal::LifetimeTooLong { org, lifetime, longest }.into());
+    }
+    let longest = admitted.map_or(Lifetime::Endless, |(_, longest)| longest);
+    token.rotated_expiry(expiry, longest, now).map_err(|why| AuthorityError::invalid("expiry", why))
 }
 
 /// Refuses a token that is dead.

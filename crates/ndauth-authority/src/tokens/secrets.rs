@@ -86,6 +86,10 @@ impl HeldFamily {
         AuthorityError::NoRotation { name: self.name.clone(), what }
     }
 
+    fn none_waits(&self) -> AuthorityError {
+        self.none("no new secret that waits to be confirmed")
+    }
+
     fn personal(&self) -> Personal {
         Personal::from([("name", self.name.clone())])
     }
@@ -119,20 +123,20 @@ pub(crate) async fn settle(
     settling: &Settling,
 ) -> Result<Option<(Change, Personal)>, AuthorityError> {
     let (lineage, now) = (family.lineage, write.now());
-    let pending = family.in_state(SecretState::Pending, now);
-    let none_waits = || family.none("no new secret that waits to be confirmed");
     match settling {
         Settling::Confirm(prefix) => {
-            let is = |found: &&FoundSecret| prefix.is_none_or(|prefix| found.record.prefix == prefix);
-            let current = family.in_state(SecretState::Current, now);
-            if pending.is_none() && prefix.is_some() && current.filter(is).is_some() {
+            let is = |found: &FoundSecret| prefix.is_some_and(|prefix| found.record.prefix == prefix);
+            let pending = family.in_state(SecretState::Pending, now);
+            if pending.is_none() && family.in_state(SecretState::Current, now).is_some_and(is) {
                 return Ok(None);
             }
-            let pending = pending.filter(is).ok_or_else(none_waits)?;
+            let waits = pending.filter(|found| prefix.is_none() || is(found));
+            let pending = waits.ok_or_else(|| family.none_waits())?;
             Ok(Some((family.confirm(write, pending.record.id).await?, Personal::new())))
         }
         Settling::Drop => {
-            let secret = pending.ok_or_else(none_waits)?.record.id;
+            let pending = family.in_state(SecretState::Pending, now);
+            let secret = pending.ok_or_else(|| family.none_waits())?.record.id;
             write.drop_secret(secret).await?;
             Ok(Some((Change::SecretDropped { family: lineage, secret }, family.personal())))
         }
