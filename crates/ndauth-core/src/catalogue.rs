@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::own::OWN;
 use crate::{
-    Action, Actions, Description, Grant, GrantSet, Grants, InvalidName, InvalidPermission, Permission,
-    ResourceIds, ResourceType, Role, Scope, is_own_resource_type, nearest,
+    Action, Actions, Description, EffectiveGrants, Grant, GrantSet, Grants, InvalidName, InvalidPermission,
+    Permission, ResourceIds, ResourceType, Role, Scope, is_own_resource_type, nearest,
 };
 
 /// A permission without resources: `action:type`, such as `read:assets`.
@@ -266,24 +266,50 @@ impl Catalogue {
     /// What of these grants a role and a scope leave: under present names, without what there is not.
     pub fn within(&self, grants: &Grants, role: Role, scope: Scope) -> Grants {
         let Grants::Only(set) = grants else { return Grants::All };
+        let most = most_role(role, scope);
         let mut left = GrantSet::default();
-        for (name, entry) in &self.entries {
-            if entry.least_role > role || entry.least_role.scope() > scope {
-                continue;
-            }
-            for known in std::iter::once(name).chain(&entry.formerly) {
-                for (resource_type, ids, actions) in set.iter() {
-                    if *resource_type == known.resource_type && actions.contain(&known.action) {
-                        left.add(Grant {
-                            resource_type: name.resource_type.clone(),
-                            resource_ids: ids.clone(),
-                            actions: Actions::Only([name.action.clone()].into()),
-                        });
-                    }
-                }
+        for (resource_type, ids, actions) in set.iter() {
+            let named = self.named(resource_type, actions).filter_map(|known| self.resolve(&known));
+            for (name, _) in named.filter(|(_, entry)| entry.least_role <= most) {
+                left.add(Grant {
+                    resource_type: name.resource_type.clone(),
+                    resource_ids: ids.clone(),
+                    actions: Actions::Only([name.action.clone()].into()),
+                });
             }
         }
         Grants::Only(left.normal())
+    }
+
+    /// The same, computed once for each role.
+    pub(crate) fn within_once(
+        &self,
+        known: &EffectiveGrants,
+        grants: &Grants,
+        role: Role,
+        scope: Scope,
+    ) -> Grants {
+        known.within(most_role(role, scope), || self.within(grants, role, scope))
+    }
+
+    /// The permissions, by present and former names, that actions on a type name.
+    fn named<'a>(
+        &'a self,
+        resource_type: &'a ResourceType,
+        actions: &'a Actions,
+    ) -> Box<dyn Iterator<Item = PermissionName> + 'a> {
+        let name =
+            |action: &Action| PermissionName { resource_type: resource_type.clone(), action: action.clone() };
+        match actions {
+            Actions::Only(some) => Box::new(some.iter().map(name)),
+            Actions::Any => {
+                let first = name(&Action::FIRST);
+                let present = self.entries.range(first.clone()..).map(|(name, _)| name);
+                let former = self.former.range(first..).map(|(name, _)| name);
+                let of_type = move |name: &&PermissionName| name.resource_type == *resource_type;
+                Box::new(present.take_while(of_type).chain(former.take_while(of_type)).cloned())
+            }
+        }
     }
 
     /// The least scope with which all that these grants name can be done.
@@ -364,6 +390,14 @@ impl Catalogue {
     /// The permission of this name, or the one that once had it.
     fn resolve(&self, name: &PermissionName) -> Option<(&PermissionName, &CatalogueEntry)> {
         self.entries.get_key_value(self.former.get(name).unwrap_or(name))
+    }
+}
+
+/// The highest role whose permissions a role has within a scope.
+fn most_role(role: Role, scope: Scope) -> Role {
+    match scope {
+        Scope::Ro => Role::Ro,
+        Scope::Rw => role,
     }
 }
 

@@ -11,9 +11,9 @@
 use std::net::IpAddr;
 
 use crate::{
-    AccountView, Catalogue, Expiry, Factor, Grants, Level, Lifetime, Networks, Org, OrgId, OrgPolicy,
-    OrgSlug, Orgs, Permission, Policies, Refusal, Role, Scope, SecretRecord, Service, Services, Since,
-    Timestamp, Token,
+    AccountView, Catalogue, EffectiveGrants, Expiry, Factor, Grants, Level, Lifetime, Networks, Org, OrgId,
+    OrgPolicy, OrgSlug, Orgs, Permission, Policies, Refusal, Role, Scope, SecretRecord, Service, Services,
+    Since, Timestamp, Token,
 };
 
 /// What a service wants to know about a secret.
@@ -71,6 +71,8 @@ pub struct Case<'a> {
     pub requirement: &'a Requirement,
     /// The permissions there are.
     pub catalogue: &'a Catalogue,
+    /// What that leaves of the token's grants, where it is kept.
+    pub effective_grants: Option<&'a EffectiveGrants>,
     /// Every secret minted before is revoked.
     pub not_before: Timestamp,
     /// When: the authority's time.
@@ -188,7 +190,11 @@ pub fn decide(case: &Case<'_>) -> Result<Effective, Refusal> {
         (OrgView::Org(org, ..), Some(role)) => {
             let most = if org.frozen_at.is_some() { Scope::Ro } else { role.scope() };
             let access = case.token.scope.min(most);
-            let grants = case.catalogue.within(&case.token.grants, role, access);
+            let (catalogue, grants) = (case.catalogue, &case.token.grants);
+            let grants = match case.effective_grants {
+                Some(known) => catalogue.within_once(known, grants, role, access),
+                None => catalogue.within(grants, role, access),
+            };
             Ok(Effective::Access { org: org.id, access, role, grants })
         }
         // The factors refuse these before: without an org or a role there is no power.

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::{Arc, OnceLock};
 
-use crate::{Action, Actions, Permission, ResourceIds, ResourceType, is_own_resource_type};
+use crate::{Action, Actions, Permission, ResourceIds, ResourceType, Role, is_own_resource_type};
 
 /// Actions on some resources of a type.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,10 +30,13 @@ pub enum Grants {
     Only(GrantSet),
 }
 
-/// A set of grants in normal form.
+/// A set of grants in normal form. Clones share it.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
-#[expect(clippy::box_collection, reason = "a server holds a million tokens, nearly all without a set")]
-pub struct GrantSet(Box<BTreeMap<(ResourceType, ResourceIds), Actions>>);
+pub struct GrantSet(Arc<BTreeMap<(ResourceType, ResourceIds), Actions>>);
+
+/// What a catalogue leaves of one token's grants within each role, computed when it is first needed.
+#[derive(Debug, Default)]
+pub struct EffectiveGrants([OnceLock<Grants>; 3]);
 
 /// Why these are no grants of a token.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -47,18 +51,23 @@ pub enum InvalidGrants {
     #[error("actions on `{0}` are named one by one: `*` covers nothing of ndauth itself")]
     AnyOfOurs(ResourceType),
     /// More than a token carries.
-    #[error("more than {MAX_ACTIONS} actions are granted in all")]
-    TooMany,
+    #[error(
+        "the grants are too long by {0} bytes: `*` and `prod-*` say more in fewer words, \
+         and two tokens carry twice as much"
+    )]
+    TooLong(usize),
 }
 
-/// How many pairs of an action and resources a token may carry.
-const MAX_ACTIONS: usize = 256;
+/// The most bytes that a token's grants take: every answer about the token repeats them, and a thousand answers of this
+/// length fit in a message of 4 MiB.
+const MAX_TEXT: usize = 3072;
+/// The bytes that a grant, and each action of it, count beside their text.
+const OVERHEAD: usize = 8;
 
 impl Grants {
     /// The grants of a token that carries these and no more.
     pub fn only(grants: impl IntoIterator<Item = Grant>) -> Result<Grants, InvalidGrants> {
         let mut set = GrantSet::default();
-        let mut actions = 0;
         for grant in grants {
             match &grant.actions {
                 Actions::Any if is_own_resource_type(&grant.resource_type) => {
@@ -67,13 +76,8 @@ impl Grants {
                 Actions::Only(none) if none.is_empty() => {
                     return Err(InvalidGrants::NoAction(grant.resource_type));
                 }
-                Actions::Any => actions += 1,
-                Actions::Only(some) => actions += some.len(),
+                Actions::Any | Actions::Only(_) => set.add(grant),
             }
-            if actions > MAX_ACTIONS {
-                return Err(InvalidGrants::TooMany);
-            }
-            set.add(grant);
         }
         if set.0.is_empty() {
             return Err(InvalidGrants::Empty);
@@ -85,11 +89,9 @@ impl Grants {
     pub fn permits(&self, asked: &Permission) -> bool {
         match self {
             Grants::All => !is_own_resource_type(&asked.resource_type),
-            Grants::Only(set) => set.iter().any(|(resource_type, ids, actions)| {
-                *resource_type == asked.resource_type
-                    && ids.cover(&asked.resource_ids)
-                    && actions.contain(&asked.action)
-            }),
+            Grants::Only(set) => set
+                .of_type(&asked.resource_type)
+                .any(|(ids, actions)| ids.cover(&asked.resource_ids) && actions.contain(&asked.action)),
         }
     }
 
@@ -125,15 +127,55 @@ impl fmt::Display for Grants {
     }
 }
 
+impl EffectiveGrants {
+    /// Returns what is left within a role, which `leave` computes.
+    pub(crate) fn within(&self, role: Role, leave: impl FnOnce() -> Grants) -> Grants {
+        let [ro, rw, admin] = &self.0;
+        let left = match role {
+            Role::Ro => ro,
+            Role::Rw => rw,
+            Role::Admin => admin,
+        };
+        left.get_or_init(leave).clone()
+    }
+}
+
 impl GrantSet {
     /// Each grant of the set, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&ResourceType, &ResourceIds, &Actions)> {
         self.0.iter().map(|((resource_type, ids), actions)| (resource_type, ids, actions))
     }
 
+    /// The grants on one type.
+    fn of_type<'a>(
+        &'a self,
+        resource_type: &ResourceType,
+    ) -> impl Iterator<Item = (&'a ResourceIds, &'a Actions)> {
+        // No resource ids come before all of them.
+        let first = (resource_type.clone(), ResourceIds::all());
+        let rest = self.0.range(first..).map(|((of, ids), actions)| (of, ids, actions));
+        let resource_type = resource_type.clone();
+        rest.take_while(move |(of, ..)| **of == resource_type).map(|(_, ids, actions)| (ids, actions))
+    }
+
+    /// Refuses a set that is longer than a new token's grants may be.
+    pub fn judge_length(&self) -> Result<(), InvalidGrants> {
+        let length = |(resource_type, ids, actions): (&ResourceType, &ResourceIds, &Actions)| {
+            let actions = match actions {
+                Actions::Any => OVERHEAD,
+                Actions::Only(some) => some.iter().map(|action| action.as_str().len() + OVERHEAD).sum(),
+            };
+            resource_type.as_str().len() + ids.text().len() + OVERHEAD + actions
+        };
+        match self.iter().map(length).sum::<usize>().checked_sub(MAX_TEXT) {
+            None | Some(0) => Ok(()),
+            Some(more) => Err(InvalidGrants::TooLong(more)),
+        }
+    }
+
     pub(crate) fn add(&mut self, grant: Grant) {
         let key = (grant.resource_type, grant.resource_ids);
-        let have = self.0.entry(key).or_insert_with(|| Actions::Only(BTreeSet::new()));
+        let have = Arc::make_mut(&mut self.0).entry(key).or_insert_with(|| Actions::Only(BTreeSet::new()));
         match (have, grant.actions) {
             (Actions::Any, _) => {}
             (have, Actions::Any) => *have = Actions::Any,
@@ -142,35 +184,37 @@ impl GrantSet {
     }
 
     /// The same permissions, each said once, by the widest grant that says it.
-    pub(crate) fn normal(self) -> GrantSet {
-        let said_wider = |resource_type: &ResourceType, ids: &ResourceIds, action: Option<&Action>| {
-            self.iter().any(|(other_type, other_ids, actions)| {
-                other_type == resource_type
-                    && other_ids != ids
-                    && other_ids.cover(ids)
-                    && action.map_or(*actions == Actions::Any, |action| actions.contain(action))
-            })
-        };
-        let kept = self.iter().filter_map(|(resource_type, ids, actions)| {
-            let kept = match actions {
-                Actions::Any => (!said_wider(resource_type, ids, None)).then_some(Actions::Any)?,
+    pub(crate) fn normal(&self) -> GrantSet {
+        let mut grants: Vec<_> = self.iter().collect();
+        // Whatever a grant covers follows it, and nothing else comes between.
+        grants.sort_by_key(|(resource_type, ids, _)| (*resource_type, ids.text(), ids.is_one()));
+        let mut kept = BTreeMap::new();
+        let mut wider: Vec<(&ResourceType, &ResourceIds, &Actions)> = Vec::new();
+        for (resource_type, ids, actions) in grants {
+            let covers = |(of, wide, _): &(&ResourceType, &ResourceIds, &Actions)| {
+                *of == resource_type && wide.cover(ids)
+            };
+            while wider.pop_if(|grant| !covers(grant)).is_some() {}
+            let left = match actions {
+                Actions::Any => {
+                    (!wider.iter().any(|(.., said)| **said == Actions::Any)).then_some(Actions::Any)
+                }
                 Actions::Only(actions) => {
-                    let own: BTreeSet<Action> = actions
-                        .iter()
-                        .filter(|action| !said_wider(resource_type, ids, Some(action)))
-                        .cloned()
-                        .collect();
-                    (!own.is_empty()).then_some(Actions::Only(own))?
+                    let is_said = |action: &Action| wider.iter().any(|(.., said)| said.contain(action));
+                    let own: BTreeSet<Action> =
+                        actions.iter().filter(|action| !is_said(action)).cloned().collect();
+                    (!own.is_empty()).then_some(Actions::Only(own))
                 }
             };
-            Some(((resource_type.clone(), ids.clone()), kept))
-        });
-        GrantSet(Box::new(kept.collect()))
+            kept.extend(left.map(|left| ((resource_type.clone(), ids.clone()), left)));
+            wider.push((resource_type, ids, actions));
+        }
+        GrantSet(Arc::new(kept))
     }
 
     fn not_ours(&self) -> GrantSet {
         let theirs = self.0.iter().filter(|((resource_type, _), _)| !is_own_resource_type(resource_type));
-        GrantSet(Box::new(theirs.map(|(key, actions)| (key.clone(), actions.clone())).collect()))
+        GrantSet(Arc::new(theirs.map(|(key, actions)| (key.clone(), actions.clone())).collect()))
     }
 
     fn meet(&self, other: &GrantSet) -> GrantSet {

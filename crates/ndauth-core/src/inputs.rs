@@ -174,6 +174,7 @@ impl Inputs {
             address: address.filter(|_| rules.service.states_address),
             requirement,
             catalogue: &rules.catalogue,
+            effective_grants: None,
             not_before: rules.not_before,
             now,
         })

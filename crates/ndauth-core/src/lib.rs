@@ -64,7 +64,7 @@ pub use decide::{
 pub use event::{Actor, Change, Entry, Event, Head, Personal, chain_hash, personal_hash};
 pub use expiry::{Expiry, ExpiryChoice, InvalidExpiry, Lifetime, MAX_LIFETIME};
 pub use factor::Factor;
-pub use grants::{Grant, GrantSet, Grants, InvalidGrants};
+pub use grants::{EffectiveGrants, Grant, GrantSet, Grants, InvalidGrants};
 pub use id::{AccountId, InstallationId, InvalidId, OrgId, SecretId, ServiceId, SessionId, TokenId};
 pub use inputs::{DECISION_VERSION, InputGround, InputOwner, InputPlace, Inputs, Rules, RulesVersion};
 pub use login::{

@@ -64,6 +64,9 @@ pub enum InvalidPermission {
 }
 
 impl Action {
+    /// Sorts before every action, and is none.
+    pub(crate) const FIRST: Action = Action(SmolStr::new_static(""));
+
     /// The action as text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -81,6 +84,18 @@ impl ResourceIds {
     /// `*`.
     pub fn all() -> ResourceIds {
         ResourceIds::StartingWith(SmolStr::default())
+    }
+
+    /// The id, or how the ids begin.
+    pub(crate) fn text(&self) -> &str {
+        match self {
+            ResourceIds::StartingWith(text) | ResourceIds::One(text) => text,
+        }
+    }
+
+    /// True for a single id.
+    pub(crate) fn is_one(&self) -> bool {
+        matches!(self, ResourceIds::One(_))
     }
 
     /// Whether every id of `other` is one of these.

@@ -319,8 +319,11 @@ fn what_is_written_is_what_would_be_built() {
     };
     let grant = |n: usize| Grant {
         resource_type: format!("assets-{n}").parse().expect("a resource type"),
-        resource_ids: "prod-*".parse().expect("resource ids"),
-        actions: Actions::Any,
+        resource_ids: ["*", "prod-*", "prod-1"][n % 3].parse().expect("resource ids"),
+        actions: match n % 2 {
+            0 => Actions::Any,
+            _ => Actions::Only(["read", "write"].map(|name| name.parse().expect("an action")).into()),
+        },
     };
     let many = Grants::only((0..40).map(grant)).expect("grants");
     let access = |access, role, grants| Effective::Access { org: org.id, access, role, grants };

@@ -5,15 +5,15 @@
 
 use std::time::Duration;
 
-use ndauth_core::{Allowed, Effective, Expiry, Grants, OwnerView, Refusal, Timestamp};
+use ndauth_core::{
+    Actions, Allowed, Effective, Expiry, GrantSet, Grants, OwnerView, Refusal, ResourceIds, Timestamp,
+};
 use prost::Message;
 use prost::encoding::{WireType, encode_varint};
 use uuid::Uuid;
 use uuid::fmt::Hyphenated;
 
-use crate::{
-    duration_to_proto, grants_to_proto, refusal_to_proto, role_to_proto, scope_to_proto, timestamp_to_proto,
-};
+use crate::{duration_to_proto, refusal_to_proto, role_to_proto, scope_to_proto, timestamp_to_proto};
 
 /// Writes the outcome of a question: the field 1 or 2 of `ValidateTokenResponse` and of `ValidatedToken`.
 pub fn write_outcome(to: &mut Vec<u8>, outcome: &Result<Allowed<'_>, Refusal>) {
@@ -127,8 +127,31 @@ fn write_allowed(to: &mut Vec<u8>, allowed: &Allowed<'_>) {
             write_number(to, 4, role_to_proto(*role) as u64);
             write_message(to, 5, |to| match grants {
                 Grants::All => write_message(to, 1, |_| {}),
-                Grants::Only(_) => build(to, &grants_to_proto(grants)),
+                Grants::Only(set) => write_message(to, 2, |to| write_grants(to, set)),
             });
+        });
+    }
+}
+
+fn write_grants(to: &mut Vec<u8>, set: &GrantSet) {
+    for (resource_type, ids, actions) in set.iter() {
+        write_message(to, 1, |to| {
+            write_text(to, 1, resource_type.as_str());
+            match ids {
+                ResourceIds::One(id) => write_text(to, 2, id),
+                ResourceIds::StartingWith(start) => {
+                    write_key(to, 2, WireType::LengthDelimited);
+                    write_varint(to, start.len() as u64 + 1);
+                    to.extend_from_slice(start.as_bytes());
+                    to.push(b'*');
+                }
+            }
+            match actions {
+                Actions::Any => write_text(to, 3, "*"),
+                Actions::Only(actions) => {
+                    actions.iter().for_each(|action| write_text(to, 3, action.as_str()));
+                }
+            }
         });
     }
 }

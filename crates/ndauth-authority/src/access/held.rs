@@ -103,6 +103,7 @@ impl<'a> TokenQuestion<'a> {
             address: self.address,
             requirement: self.requirement,
             catalogue,
+            effective_grants: None,
             not_before,
             now,
         }

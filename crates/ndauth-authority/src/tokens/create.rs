@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use ndauth_core::{
     AccountId, Asker, Change, Description, Expiry, ExpiryChoice, Factor, Grants, Label, Lifetime, Networks,
-    OrgId, OrgSlug, Orgs, Owner, Requirement, Scope, Secret, SecretId, SecretKind, SecretRecord, Services,
-    Succession, Token, TokenId, TokenView, decide,
+    OrgId, OrgSlug, Orgs, Owner, Requirement, Role, Scope, Secret, SecretId, SecretKind, SecretRecord,
+    Services, Succession, Token, TokenId, TokenView, decide,
 };
 use ndauth_store::{Family, Read};
 use rand::rngs::SysRng;
@@ -132,10 +132,14 @@ impl TokenWing<'_> {
             (Grants::All, Some(scope)) => Ok(scope),
             (Grants::Only(set), scope) => {
                 let catalogue = self.0.catalogue(read).await?;
-                match catalogue.first_unknown(set) {
-                    Some(unknown) => Err(AuthorityError::invalid("grants", unknown)),
-                    None => Ok(scope.unwrap_or_else(|| catalogue.least_scope(set))),
+                if let Some(unknown) = catalogue.first_unknown(set) {
+                    return Err(AuthorityError::invalid("grants", unknown));
                 }
+                // Answers say what `*` stands for.
+                if let Grants::Only(whole) = catalogue.within(&new.grants, Role::Admin, Scope::Rw) {
+                    whole.judge_length().map_err(|why| AuthorityError::invalid("grants", why))?;
+                }
+                Ok(scope.unwrap_or_else(|| catalogue.least_scope(set)))
             }
         }
     }

@@ -16,6 +16,9 @@ use crate::validation::mirror::effects::{Effect, Effects};
 use crate::validation::mirror::{self, Found, Known, Stale, StaleCause, View, asking};
 use crate::{AuthorityError, Caller, Credential, ValidationWing};
 
+/// How many questions are answered before other tasks go first.
+const CHUNK: usize = 32;
+
 /// What a service asks.
 pub struct Question<'a> {
     /// The text that it was shown as a secret.
@@ -143,13 +146,37 @@ impl ValidationWing<'_> {
         Ok(Answer { told, sequence, evaluated_at, stale })
     }
 
-    /// Says of each of many secrets whether it may do a thing, all as of one state. An error for one of
-    /// them means that something stored makes no sense, and says neither yes nor no.
+    /// Says of each of many secrets whether it may do a thing. Each verdict takes at least the event of the answer's
+    /// `sequence` into account. An error for one of them means that something stored makes no sense, and says neither yes nor
+    /// no.
     pub async fn validate_all<T>(
         self,
         credential: &Credential,
         questions: &[Question<'_>],
         tell: impl Fn(CacheableVerdict<'_>) -> T,
+    ) -> Result<Answer<Vec<Result<T, AuthorityError>>>, AuthorityError> {
+        let mut chunks = questions.chunks(CHUNK);
+        let mut all = self.validate_chunk(credential, chunks.next().unwrap_or_default(), &tell).await?;
+        for chunk in chunks {
+            // Other tasks go first.
+            tokio::task::yield_now().await;
+            let Answer { told, sequence, evaluated_at, stale } =
+                self.validate_chunk(credential, chunk, &tell).await?;
+            all.told.extend(told);
+            // Another state may have been loaded, of a log that was rewound.
+            all.sequence = all.sequence.min(sequence);
+            all.evaluated_at = all.evaluated_at.min(evaluated_at);
+            all.stale |= stale;
+        }
+        Ok(all)
+    }
+
+    /// The same of a few, all as of one state: if that changes meanwhile, only these are judged again.
+    async fn validate_chunk<T>(
+        self,
+        credential: &Credential,
+        questions: &[Question<'_>],
+        tell: &impl Fn(CacheableVerdict<'_>) -> T,
     ) -> Result<Answer<Vec<Result<T, AuthorityError>>>, AuthorityError> {
         let asked: Vec<ParsedQuestion<'_>> = questions.iter().map(ParsedQuestion::new).collect();
         let judge = self.judge(credential, Operation::ValidateTokens, |view, service, effects| {
@@ -161,19 +188,14 @@ impl ValidationWing<'_> {
             (asked.iter().enumerate().map(verdict).collect::<Vec<VerdictResult<T>>>(), missed)
         })?;
         let client = |index: usize| questions.get(index).and_then(|question| question.client.as_ref());
-        let answer = self.ask(Stale::WithinGrace, judge, client).await??;
-        let told = answer.told.into_iter().map(|told| {
-            told.map(|(told, reason)| {
-                self.0.tally.count(reason);
-                told
-            })
-        });
-        Ok(Answer {
-            told: told.collect(),
-            sequence: answer.sequence,
-            evaluated_at: answer.evaluated_at,
-            stale: answer.stale,
-        })
+        let Answer { told, sequence, evaluated_at, stale } =
+            self.ask(Stale::WithinGrace, judge, client).await??;
+        let counted = |(told, reason)| {
+            self.0.tally.count(reason);
+            told
+        };
+        let told = told.into_iter().map(|told| told.map(counted)).collect();
+        Ok(Answer { told, sequence, evaluated_at, stale })
     }
 
     /// Says whether a secret may do a thing, and what that follows from, where the service may keep it: as of a
@@ -350,7 +372,9 @@ impl ValidationWing<'_> {
         let (record, token) = (family.secret(which), &family.token);
         let (owner, org) = (view.owner(token)?, about.requirement.org());
         let ground = org.map_or(Ok(OrgView::None), |slug| view.ground(token.owner, slug))?;
-        let case = about.about(record, token, owner, ground);
+        let effective_grants = view.effective_grants(family);
+        let mut case = about.about(record, token, owner, ground);
+        case.effective_grants = effective_grants.as_ref().map(|known| &known.1);
         let access = case.needed_access();
         if view.stale && access == Scope::Rw {
             return Err(too_old());

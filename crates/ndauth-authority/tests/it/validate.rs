@@ -1,6 +1,8 @@
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use ndauth_authority::{AuthorityError, Question};
+use ndauth_authority::{AuthorityError, CacheableVerdict, Question};
 use ndauth_core::{Reason, Requirement, Role, Scope};
 
 use crate::on_both;
@@ -111,6 +113,34 @@ on_both! {
         let told: Vec<Option<Reason>> =
             answer.told.iter().map(|verdict| verdict.as_ref().err().map(AuthorityError::reason)).collect();
         assert_eq!(told, [None, Some(Reason::Internal), None]);
+    }
+
+    /// However much happens while a batch is answered, little of it is answered again.
+    async fn a_change_repeats_few_answers_of_a_batch(world: &World) {
+        const QUESTIONS: usize = 1000;
+        let secret = world.create(&new_token("ci")).await.secret;
+        let question = || Question { secret: secret.expose(), requirement: &Requirement::Identity, client_address: None, client: None };
+        let asked: Vec<_> = std::iter::repeat_with(question).take(QUESTIONS).collect();
+        let told = AtomicUsize::new(0);
+        let (changes, runtime) = (Mutex::new(0..5), tokio::runtime::Handle::current());
+        let tell = |verdict: CacheableVerdict<'_>| {
+            // At five of the answers something happens, and is known here before the answer is given.
+            if told.fetch_add(1, Ordering::Relaxed) % 150 == 149
+                && let Some(number) = changes.lock().expect("no panic").next()
+            {
+                let change = async {
+                    world.create(&new_token(&format!("other-{number}"))).await;
+                    world.catch_up().await;
+                };
+                std::thread::scope(|scope| scope.spawn(|| runtime.block_on(change)).join().expect("known"));
+            }
+            verdict.outcome.is_ok()
+        };
+        let answer = world.authority.validation().validate_all(&world.service, &asked, tell).await.expect("answered");
+        assert!(answer.told.iter().all(|told| matches!(told, Ok(true))) && answer.told.len() == QUESTIONS);
+        assert_eq!(changes.lock().expect("no panic").next(), None, "all of it happened");
+        let repeated = told.load(Ordering::Relaxed) - QUESTIONS;
+        assert!((1..=10 * 32).contains(&repeated), "{repeated}");
     }
 
     async fn could_not_decide_is_never_no(world: &World) {

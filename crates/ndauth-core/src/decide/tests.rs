@@ -90,6 +90,7 @@ impl World {
             address: self.address,
             requirement: &self.requirement,
             catalogue: &self.catalogue,
+            effective_grants: None,
             not_before: self.not_before,
             now: self.now,
         }

@@ -169,8 +169,19 @@ fn what_is_no_grant_is_refused() {
     let audit: ResourceType = "audit".parse().expect("a resource type");
     assert_eq!(Grants::only([one("audit", "*", &["*"])]), Err(InvalidGrants::AnyOfOurs(audit.clone())));
     assert_eq!(Grants::only([one("audit", "*", &[])]), Err(InvalidGrants::NoAction(audit)));
-    let many = (0..300).map(|n| one("assets", &format!("id-{n}"), &["read"]));
-    assert_eq!(Grants::only(many), Err(InvalidGrants::TooMany));
+}
+
+/// Answers repeat them, however often a token is asked about.
+#[test]
+fn grants_are_of_bounded_length() {
+    // `assets`, an id of 10 bytes and `read`: 20 bytes and twice 8 for each.
+    let many = |count| match Grants::only((0..count).map(|n| one("assets", &format!("id-{n:07}"), &["read"])))
+    {
+        Ok(Grants::Only(set)) => set.judge_length(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(many(85), Ok(()));
+    assert_eq!(many(86), Err(InvalidGrants::TooLong(24)));
 }
 
 #[test]

@@ -5631,10 +5631,10 @@ pub struct ValidateTokensResponse {
     /// An answer for each question, in the order of the questions.
     #[prost(message, repeated, tag = "1")]
     pub answers: ::prost::alloc::vec::Vec<ValidatedToken>,
-    /// The last event that the answers take into account.
+    /// An event that every answer takes into account; some may take later ones into account, too.
     #[prost(uint64, tag = "2")]
     pub sequence: u64,
-    /// The authority's time of the answers.
+    /// The authority's time of the first answer.
     #[prost(message, optional, tag = "3")]
     pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
     /// As with `ValidateToken`.

@@ -25,6 +25,8 @@ const ANSWER: usize = 320;
 const STATE: usize = 32;
 /// How many questions are answered at once.
 const MOST_QUESTIONS: usize = 1000;
+/// The most bytes of an answer to them, with something left for those that it has no space for: clients take 4 MiB.
+const MAX_ANSWER: usize = 4 * 1024 * 1024 - 128 * MOST_QUESTIONS;
 
 impl GrpcService {
     /// Refuses whoever may not ask.
@@ -125,6 +127,7 @@ impl GrpcService {
         for asked in &asked {
             let one = match asked {
                 Ok(_) => match told.next() {
+                    Some(Ok(told)) if fields.len() + told.len() > MAX_ANSWER => too_long().encode_to_vec(),
                     Some(Ok(told)) => told,
                     Some(Err(error)) => undecided(&error).encode_to_vec(),
                     None => return Err(refused(Problem::new(Reason::Internal, "a question was left out"))),
@@ -187,6 +190,13 @@ fn circumstances(
     let requirement = requirement_from_proto(request)?;
     let address = address_from_proto("client_address", &request.client_address)?;
     Ok((requirement, address, ClientName::of_user_agent(&request.client)))
+}
+
+/// What is told of one for which the answer has no space left.
+fn too_long() -> ValidatedToken {
+    let message = "the answer would be larger than 4 MiB: ask about this secret again, beside fewer others";
+    let told = v1::Undecided { message: message.to_owned() };
+    ValidatedToken { outcome: Some(validated_token::Outcome::Undecided(told)), max_cache_age: None }
 }
 
 /// What is told of one that could not be decided. What failed within is for the log.

@@ -8,11 +8,11 @@ use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering, fence};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use ndauth_clock::SinceBoot;
 use ndauth_core::{
-    AccountId, Catalogue, CatalogueDocument, Head, Installation, Noted, OrgId, OrgSlug, SecretHash,
-    SecretRecord, Service, ServiceId, Timestamp, Token,
+    AccountId, Catalogue, CatalogueDocument, EffectiveGrants, Grants, Head, Installation, Noted, OrgId,
+    OrgSlug, RulesVersion, SecretHash, SecretRecord, Service, ServiceId, Timestamp, Token,
 };
 use ndauth_store::{Kin, Person, Place, Sorted};
 use papaya::HashMap;
@@ -57,8 +57,15 @@ pub(crate) enum Known {
 pub(crate) struct TokenFamily {
     pub(crate) token: Token,
     newest: SecretRecord,
-    #[expect(clippy::box_collection, reason = "most tokens have none, and then it takes a word")]
-    older: Option<Box<Vec<SecretRecord>>>,
+    rest: Option<Box<FamilyRest>>,
+}
+
+/// What few tokens have.
+#[derive(Debug)]
+struct FamilyRest {
+    older: Vec<SecretRecord>,
+    /// What a catalogue leaves of a set of grants, and of which rules that catalogue is.
+    effective_grants: ArcSwapOption<(RulesVersion, EffectiveGrants)>,
 }
 
 /// With the two counters of an `Arc` it takes 256 bytes, a size class of allocators; the next is 320.
@@ -95,8 +102,25 @@ impl TokenFamily {
         self.older().iter().chain([&self.newest])
     }
 
+    /// What a catalogue leaves of the token's grants, where those are a set.
+    pub(super) fn effective_grants(
+        &self,
+        rules: &DecisionRules,
+    ) -> Option<Arc<(RulesVersion, EffectiveGrants)>> {
+        if self.token.grants == Grants::All {
+            return None;
+        }
+        let FamilyRest { effective_grants, .. } = &**self.rest.as_ref()?;
+        let known = effective_grants.load_full().filter(|known| known.0 == rules.version);
+        Some(known.unwrap_or_else(|| {
+            let fresh = Arc::new((rules.version, EffectiveGrants::default()));
+            effective_grants.store(Some(Arc::clone(&fresh)));
+            fresh
+        }))
+    }
+
     fn older(&self) -> &[SecretRecord] {
-        self.older.as_ref().map_or(&[], |older| older.as_slice())
+        self.rest.as_ref().map_or(&[], |rest| rest.older.as_slice())
     }
 }
 
@@ -179,8 +203,10 @@ impl State {
             for Kin { of, mut secrets } in sound {
                 let Some((hash, newest)) = secrets.pop() else { continue };
                 let (hashes, older): (Vec<SecretHash>, Vec<SecretRecord>) = secrets.into_iter().unzip();
-                let older = (!older.is_empty()).then(|| Box::new(older));
-                let family = Arc::new(TokenFamily { token: of, newest, older });
+                let is_plain = older.is_empty() && of.grants == Grants::All;
+                let effective_grants = ArcSwapOption::empty();
+                let rest = (!is_plain).then(|| Box::new(FamilyRest { older, effective_grants }));
+                let family = Arc::new(TokenFamily { token: of, newest, rest });
                 for (which, hash) in (0..).zip(hashes.into_iter().chain([hash])) {
                     let known = Known::Token(Arc::clone(&family), which, Noted::default());
                     self.secrets.insert(hash, known, &guard);

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use ndauth_clock::SinceBoot;
 use ndauth_core::{
-    Account, AccountId, Handle, InputGround, InputOwner, InputPlace, Inputs, Installation, Label, LastUse,
-    Level, Names, Org, OrgId, OrgSlug, OrgView, Orgs, Owner, OwnerView, Role, RulesVersion, SecretHash,
-    SecretId, SecretRecord, SecretView, Service, ServiceId, Services, Timestamp, Token, TokenView, Viewer,
+    Account, AccountId, EffectiveGrants, Handle, InputGround, InputOwner, InputPlace, Inputs, Installation,
+    Label, LastUse, Level, Names, Org, OrgId, OrgSlug, OrgView, Orgs, Owner, OwnerView, Role, RulesVersion,
+    SecretHash, SecretId, SecretRecord, SecretView, Service, ServiceId, Services, Timestamp, Token,
+    TokenView, Viewer,
 };
 use ndauth_store::{DatabaseClock, Place, StoreError, Use};
 use papaya::LocalGuard;
@@ -139,6 +140,14 @@ impl<'a> View<'a> {
     pub(crate) fn judging(&self) -> Judging<'a> {
         let DecisionRules { installation, catalogue, .. } = self.rules;
         Judging { catalogue, not_before: installation.not_before, now: self.now }
+    }
+
+    /// What the catalogue leaves of a token's grants, where those are a set.
+    pub(crate) fn effective_grants(
+        &self,
+        family: &TokenFamily,
+    ) -> Option<Arc<(RulesVersion, EffectiveGrants)>> {
+        family.effective_grants(self.rules)
     }
 
     pub(crate) fn rules_version(&self) -> RulesVersion {
