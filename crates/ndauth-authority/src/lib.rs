@@ -7,6 +7,7 @@
 pub mod access;
 mod authority;
 mod change;
+pub mod limits;
 
 mod error;
 mod logins;

@@ -11,9 +11,10 @@ use rand::rngs::SysRng;
 use super::codes::ticket;
 use super::sessions::Visitor;
 use super::sign_in::SignedIn;
-use super::throttle::{Tried, network};
+use super::throttle::Tried;
 use crate::access::{Operation, Whose};
 use crate::change::{Changing, Uncalled, change, change_uncalled};
+use crate::limits::network;
 use crate::reading::account;
 use crate::{AuthorityError, Credential, LoginWing};
 

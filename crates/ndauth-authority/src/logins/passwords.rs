@@ -1,7 +1,6 @@
 //! Passwords: hashed and checked, a few at once. Those that wait take few places, and nobody's but their own.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use argon2::{Argon2, PasswordHasher, PasswordVerifier};
@@ -11,71 +10,40 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use super::throttle::ClientNetwork;
 use crate::AuthorityError;
+use crate::limits::{ClientNetwork, PASSWORD_CHECKS, Shares};
 
 /// What passwords are checked with.
 #[derive(Debug)]
 pub(crate) struct Passwords {
     /// Each takes 19 MiB and a core for a while: no more at once.
     checks: Arc<Semaphore>,
-    /// How many are checked or wait, by where they come from.
-    waiting: Mutex<HashMap<ClientNetwork, usize>>,
+    /// Those that are checked or wait, by where they come from.
+    waiting: Arc<Shares<ClientNetwork>>,
 }
 
 /// How many passwords are checked at once.
 const CHECKS: usize = 2;
-/// How many may wait besides, and of one network.
-const MOST_WAITING: usize = 64;
-const MOST_WAITING_OF_ONE: usize = 16;
 /// How long one waits at the most, and is told to.
 const QUEUE: Duration = Duration::from_secs(5);
 const AFTER: Duration = Duration::from_secs(1);
 
 impl Default for Passwords {
     fn default() -> Passwords {
-        Passwords { checks: Arc::new(Semaphore::new(CHECKS)), waiting: Mutex::default() }
-    }
-}
-
-/// A place among the passwords that wait.
-struct WaitingPlace<'a> {
-    passwords: &'a Passwords,
-    network: ClientNetwork,
-}
-
-impl Drop for WaitingPlace<'_> {
-    fn drop(&mut self) {
-        let mut waiting = self.passwords.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = waiting.get_mut(&self.network) {
-            *count -= 1;
-            if *count == 0 {
-                waiting.remove(&self.network);
-            }
-        }
+        Passwords { checks: Arc::new(Semaphore::new(CHECKS)), waiting: Shares::new(PASSWORD_CHECKS) }
     }
 }
 
 impl Passwords {
-    /// Takes a place among those that wait, if one of this network may.
-    fn wait_from(&self, network: ClientNetwork) -> Result<WaitingPlace<'_>, AuthorityError> {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let all: usize = waiting.values().sum();
-        let of_one = waiting.get(&network).copied().unwrap_or_default();
-        if all >= CHECKS + MOST_WAITING || of_one >= MOST_WAITING_OF_ONE {
-            return Err(AuthorityError::TooManyTries { after: AFTER });
-        }
-        *waiting.entry(network).or_default() += 1;
-        Ok(WaitingPlace { passwords: self, network })
-    }
-
     /// Computes on a thread of its own, once it is this one's turn.
     async fn in_turn<T: Send + 'static>(
         &self,
         network: ClientNetwork,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, AuthorityError> {
-        let _place = self.wait_from(network)?;
+        // Requests from nowhere share one share.
+        let waiting = self.waiting.take(Some(network), 1);
+        let _share = waiting.map_err(|_| AuthorityError::TooManyTries { after: AFTER })?;
         let turn = timeout(QUEUE, Arc::clone(&self.checks).acquire_owned()).await;
         let turn = turn.map_err(|_| AuthorityError::TooManyTries { after: AFTER })?.map_err(failed)?;
         let done = spawn_blocking(move || {
@@ -141,27 +109,4 @@ fn nobodys() -> &'static str {
         let hashed = Argon2::default().hash_password_with_salt(b"nobody has this", b"nor has it any salt");
         hashed.map(|hashed| hashed.to_string()).unwrap_or_default()
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Whoever fills the queue fills their own part of it.
-    #[test]
-    fn one_network_takes_nobody_elses_place() {
-        let passwords = Passwords::default();
-        let network = |last: u8| Some(std::net::IpAddr::from([192, 0, 2, last]));
-        let mut places: Vec<_> = (0..MOST_WAITING_OF_ONE).map(|_| passwords.wait_from(network(1))).collect();
-        assert!(places.iter().all(Result::is_ok));
-        assert!(matches!(passwords.wait_from(network(1)), Err(AuthorityError::TooManyTries { .. })));
-        for other in 2..=u8::MAX {
-            places.push(passwords.wait_from(network(other)));
-        }
-        let taken = places.iter().filter(|place| place.is_ok()).count();
-        assert_eq!(taken, CHECKS + MOST_WAITING);
-        drop(places);
-        assert!(passwords.wait_from(network(1)).is_ok());
-        assert!(passwords.waiting.lock().expect("no panic").is_empty());
-    }
 }

@@ -5,9 +5,10 @@ use ndauth_store::{Read, StoreError};
 use uuid::Uuid;
 
 use super::sessions::{Visitor, draw_for};
-use super::throttle::{Tried, network};
+use super::throttle::Tried;
 use crate::access::{Operation, Whose};
 use crate::change::{Changed, Done, Uncalled, change, change_uncalled};
+use crate::limits::network;
 use crate::reading::account;
 use crate::{AuthorityError, Credential, LoginWing};
 

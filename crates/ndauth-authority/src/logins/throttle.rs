@@ -2,13 +2,13 @@
 //! for itself.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ndauth_core::{AccountId, SecretHash, SessionId, Timestamp};
 
 use crate::AuthorityError;
+use crate::limits::ClientNetwork;
 
 /// What is tried.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -30,9 +30,6 @@ pub(crate) enum Tried {
     /// To refresh a session.
     Refresh(SessionId),
 }
-
-/// What one client is likely to have of addresses.
-pub(crate) type ClientNetwork = Option<IpAddr>;
 
 /// The tries there were.
 #[derive(Debug, Default)]
@@ -121,14 +118,6 @@ fn forget_least(tries: &mut HashMap<Tried, Tries>) {
     let mut worths: Vec<_> = tries.iter().map(worth).collect();
     let (_, &mut least, _) = worths.select_nth_unstable(MOST / 4);
     tries.retain(|tried, known| worth((tried, known)) > least);
-}
-
-/// The network that an address is of: itself of IPv4, a `/64` of IPv6.
-pub(crate) fn network(address: Option<IpAddr>) -> ClientNetwork {
-    Some(match address?.to_canonical() {
-        IpAddr::V4(address) => address.into(),
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
-    })
 }
 
 #[cfg(test)]
