@@ -168,7 +168,7 @@ pub(crate) fn serve_options(
             connections: serve.max_connections,
             connections_per_address: serve.max_connections_per_address,
             trusted_proxies: serve.trusted_proxies.clone(),
-            patience: Duration::from_secs(serve.client_timeout_seconds),
+            client_timeout: Duration::from_secs(serve.client_timeout_seconds),
             ..Limits::default()
         },
         public_url: common.public_url.clone(),

@@ -18,17 +18,9 @@ use tokio_rustls::server::TlsStream;
 pub(crate) struct AcceptedConnection {
     stream: MaybeTlsStream,
     greeting: Option<Greeting>,
-    speaks: Speaks,
-    /// How long its client may keep the server waiting, and until when it may keep a write that waits now.
-    patience: Duration,
+    client_timeout: Duration,
+    /// The end of a write that waits for the client.
     stalled: Option<Pin<Box<Sleep>>>,
-}
-
-/// Which HTTP it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Speaks {
-    Http2,
-    Http1,
 }
 
 /// A stream that may be encrypted.
@@ -46,66 +38,27 @@ struct Greeting {
 /// What every client sends first: the preface of HTTP/2 and the head of a frame (RFC 9113, section 3.4). A
 /// request of HTTP/1.1 is no shorter.
 const GREETING: usize = 24 + 9;
-/// How HTTP/2 begins, and nothing else does.
-const PREFACE: &[u8; 3] = b"PRI";
-/// How long to wait for the rest of it.
-const BREATH: Duration = Duration::from_millis(5);
 
 impl AcceptedConnection {
     /// Agrees on the encryption, where there is one. A client has so long for it, and then for its greeting.
     pub(crate) async fn open(
         stream: TcpStream,
         tls: Option<Arc<ServerConfig>>,
-        patience: Duration,
+        client_timeout: Duration,
     ) -> io::Result<AcceptedConnection> {
-        let (stream, speaks) = match tls {
-            None => {
-                let speaks = timeout(patience, listen(&stream)).await;
-                (
-                    MaybeTlsStream::Plain(stream),
-                    speaks.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?,
-                )
-            }
+        let stream = match tls {
+            None => MaybeTlsStream::Plain(stream),
             Some(config) => {
-                let agreed = timeout(patience, TlsAcceptor::from(config).accept(stream)).await;
-                match agreed.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
-                    Ok(stream) => {
-                        // A client that offers nothing knows of nothing newer (RFC 9113, section 3.2).
-                        let new = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-                        let speaks = if new { Speaks::Http2 } else { Speaks::Http1 };
-                        (MaybeTlsStream::Tls(Box::new(stream)), speaks)
-                    }
-                    Err(error) => {
-                        metrics::counter!("ndauth_tls_handshake_failures_total").increment(1);
-                        return Err(error);
-                    }
-                }
+                let accepted = timeout(client_timeout, TlsAcceptor::from(config).accept(stream)).await;
+                let accepted = accepted.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+                let stream = accepted.inspect_err(|_| {
+                    metrics::counter!("ndauth_tls_handshake_failures_total").increment(1);
+                })?;
+                MaybeTlsStream::Tls(Box::new(stream))
             }
         };
-        let greeting = Some(Greeting { bytes: 0, over: Box::pin(sleep(patience)) });
-        Ok(AcceptedConnection { stream, greeting, speaks, patience, stalled: None })
-    }
-
-    pub(crate) fn speaks(&self) -> Speaks {
-        self.speaks
-    }
-}
-
-/// Hears which HTTP it is by how a client begins, and takes nothing of it.
-async fn listen(stream: &TcpStream) -> io::Result<Speaks> {
-    let mut begin = [0; PREFACE.len()];
-    loop {
-        let heard = stream.peek(&mut begin).await?;
-        let begin = &begin[..heard];
-        if heard == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        } else if begin == PREFACE {
-            return Ok(Speaks::Http2);
-        } else if !PREFACE.starts_with(begin) {
-            return Ok(Speaks::Http1);
-        }
-        // What is there already wakes nobody when there is more.
-        sleep(BREATH).await;
+        let greeting = Some(Greeting { bytes: 0, over: Box::pin(sleep(client_timeout)) });
+        Ok(AcceptedConnection { stream, greeting, client_timeout, stalled: None })
     }
 }
 
@@ -139,8 +92,8 @@ impl AcceptedConnection {
             self.stalled = None;
             return written;
         }
-        let patience = self.patience;
-        let over = self.stalled.get_or_insert_with(|| Box::pin(sleep(patience)));
+        let client_timeout = self.client_timeout;
+        let over = self.stalled.get_or_insert_with(|| Box::pin(sleep(client_timeout)));
         ready!(over.as_mut().poll(context));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }

@@ -6,30 +6,32 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::io;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
 
 use axum::body::Bytes;
 use hyper::body::{Body, Incoming};
-use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use ndauth_authority::limits::{CONNECTIONS, Limit, Share, Shares, network};
 use ndauth_core::Networks;
 use rustls::ServerConfig;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
-use tokio::time::{interval, sleep, timeout};
+use tokio::time::{Instant, interval, sleep, timeout};
 
-use crate::connection::{AcceptedConnection, Speaks};
-pub use crate::http2::Received;
-use crate::http2::{self, BoxError, Terms};
+use crate::connection::AcceptedConnection;
+use crate::received::BoxError;
+pub use crate::received::Received;
+use crate::unsent::{CountedBody, Unsent};
 
 /// What clients may take of the server.
 #[derive(Clone, Debug)]
@@ -41,8 +43,8 @@ pub struct Limits {
     /// From where there may be as many as there may be at all: proxies that others are behind.
     pub trusted_proxies: Option<Networks>,
     /// How long a client may keep the server waiting: for its handshake, its greeting, the head of a
-    /// request, an answer to a ping.
-    pub patience: Duration,
+    /// request, an answer to a ping; and a response for itself.
+    pub client_timeout: Duration,
     /// How many cores serve connections.
     pub cores: usize,
 }
@@ -70,10 +72,12 @@ struct Core {
 struct Load {
     /// How many thousandths of the last period it was busy.
     busy: AtomicU64,
+    /// When it last showed that it takes up new tasks, in milliseconds since the front was opened.
+    beat: AtomicU64,
     connections: AtomicUsize,
 }
 
-/// A connection, and its place among those there may be.
+/// A connection, and its share of those there may be.
 struct Accepted {
     stream: TcpStream,
     peer: SocketAddr,
@@ -82,16 +86,17 @@ struct Accepted {
 
 /// One of the connections that there may be.
 struct Slot {
-    slots: Arc<Slots>,
-    from: Option<IpAddr>,
+    _connection: Share<IpAddr>,
+    unsent: Arc<Unsent>,
     load: Arc<Load>,
 }
 
 /// The connections that there are.
 struct Slots {
-    limits: Limits,
-    all: AtomicUsize,
-    by_address: Mutex<HashMap<IpAddr, usize>>,
+    trusted_proxies: Option<Networks>,
+    connections: Arc<Shares<IpAddr>>,
+    /// The unsent bytes of each address.
+    unsent: Mutex<HashMap<IpAddr, Weak<AtomicUsize>>>,
 }
 
 /// A connection older than this is closed once it is at rest.
@@ -100,20 +105,29 @@ const AGE: Duration = Duration::from_secs(30 * 60);
 const IDLE: Duration = Duration::from_secs(15 * 60);
 /// A call that is longer than this, then, is cut.
 const LAST: Duration = Duration::from_secs(5 * 60);
-/// How much of a connection of HTTP/1.1 is held in memory, each way.
-const HTTP1_BUFFER: usize = 64 * 1024;
+/// The most calls that a connection may have at once.
+const STREAMS: u32 = 1024;
+/// The most bytes of metadata that a call may have.
+const METADATA: u32 = 16 * 1024;
+/// The most bytes that a client may send of a call before the server has read of it, and of all calls.
+const WINDOW: u32 = 64 * 1024;
+const WINDOWS: u32 = 1024 * 1024;
+/// The most bytes of a connection of HTTP/1.1, and of a stream of HTTP/2, that are buffered.
+const BUFFER: usize = 64 * 1024;
 /// How often it is looked how busy the cores are.
 const PERIOD: Duration = Duration::from_millis(250);
+/// How often a core shows that it takes up new tasks.
+const BEAT: Duration = Duration::from_millis(50);
 /// How long to let be after no connection could be accepted, as when there are too many open files.
 const PAUSE: Duration = Duration::from_millis(50);
 
 impl Default for Limits {
     fn default() -> Limits {
         Limits {
-            connections: 10_000,
-            connections_per_address: 2_000,
+            connections: CONNECTIONS.total,
+            connections_per_address: CONNECTIONS.share,
             trusted_proxies: None,
-            patience: Duration::from_secs(10),
+            client_timeout: Duration::from_secs(10),
             cores: thread::available_parallelism().map_or(1, usize::from),
         }
     }
@@ -130,33 +144,51 @@ impl Front {
     ) -> io::Result<Front>
     where
         S: FnMut(Request<Received>) -> F + Send + 'static,
-        F: Future<Output = Response<B>> + Unpin + Send + 'static,
+        F: Future<Output = Response<B>> + Send + 'static,
         B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin + Send + 'static,
     {
         let (stop, stopped) = watch::channel(false);
-        let open = Open { tls, patience: limits.patience, stopped: stopped.clone() };
+        let opened = Instant::now();
+        let serving = Serving {
+            tls,
+            client_timeout: limits.client_timeout,
+            protocols: protocols(limits.client_timeout),
+            stopped: stopped.clone(),
+        };
         let core = |number: usize| -> io::Result<Core> {
             let runtime = Builder::new_current_thread().enable_all().build()?;
             let handle = runtime.handle().clone();
             let (give, take) = mpsc::unbounded_channel();
             let (alive, killed) = oneshot::channel();
             let (tell, ended) = oneshot::channel();
-            let (open, serve) = (open.clone(), serve.clone());
+            let load: Arc<Load> = Arc::default();
+            let beating = Arc::clone(&load);
+            let (serving, serve) = (serving.clone(), serve.clone());
             thread::Builder::new().name(format!("core-{number}")).spawn(move || {
                 runtime.block_on(async {
                     tokio::select! {
-                        () = work(take, open, serve) => {}
+                        () = work(take, serving, serve) => {}
+                        () = beating.beat(opened) => {}
                         _ = killed => {}
                     }
                 });
                 drop(tell);
             })?;
-            Ok(Core { give, load: Arc::default(), runtime: handle, ended, alive })
+            Ok(Core { give, load, runtime: handle, ended, alive })
         };
         let cores: Vec<Core> = (0..limits.cores.max(1)).map(core).collect::<io::Result<_>>()?;
         let places: Vec<_> = cores.iter().map(Core::place).collect();
-        let slots = Arc::new(Slots { limits, all: AtomicUsize::new(0), by_address: Mutex::default() });
-        let accepting = tokio::spawn(accept(listener, slots, places, stopped));
+        let limit = Limit {
+            total: limits.connections,
+            share: limits.connections_per_address.min(limits.connections),
+            ..CONNECTIONS
+        };
+        let slots = Slots {
+            trusted_proxies: limits.trusted_proxies,
+            connections: Shares::new(limit),
+            unsent: Mutex::default(),
+        };
+        let accepting = tokio::spawn(accept(listener, slots, places, opened, stopped));
         Ok(Front { cores, stop, accepting })
     }
 
@@ -186,8 +218,9 @@ impl Core {
 /// Accepts connections until the server is told to stop, and hands each to a core.
 async fn accept(
     listener: TcpListener,
-    slots: Arc<Slots>,
+    slots: Slots,
     cores: Vec<(mpsc::UnboundedSender<Accepted>, Arc<Load>, Handle)>,
+    opened: Instant,
     mut stopped: watch::Receiver<bool>,
 ) {
     let mut sampling = interval(PERIOD);
@@ -205,8 +238,7 @@ async fn accept(
             _ = sampling.tick() => {
                 for ((_, load, runtime), before) in cores.iter().zip(&mut busy) {
                     let total = runtime.metrics().worker_total_busy_duration(0);
-                    let spent = total.saturating_sub(*before).as_millis();
-                    load.busy.store(u64::try_from(spent * 1000 / PERIOD.as_millis()).unwrap_or(0), Ordering::Relaxed);
+                    load.sample(total.saturating_sub(*before), opened.elapsed());
                     *before = total;
                 }
                 continue;
@@ -232,84 +264,112 @@ async fn accept(
 }
 
 impl Load {
+    /// Shows again and again that the core takes up new tasks.
+    async fn beat(&self, opened: Instant) {
+        let mut beats = interval(BEAT);
+        loop {
+            beats.tick().await;
+            self.beat.store(millis(opened.elapsed()), Ordering::Relaxed);
+        }
+    }
+
+    /// Records how long the core was busy in the last period, as its runtime says. That counts a task once it pauses, so a
+    /// core that showed nothing for a while is taken to have been busy since then.
+    fn sample(&self, busy: Duration, now: Duration) {
+        let silent = millis(now).saturating_sub(self.beat.load(Ordering::Relaxed));
+        let silent = if silent > 2 * millis(BEAT) { silent } else { 0 };
+        let busy = millis(busy).max(silent).min(millis(PERIOD));
+        self.busy.store(busy * 1000 / millis(PERIOD), Ordering::Relaxed);
+    }
+
     /// The less busy goes first; among those that are about as busy, the one with fewer connections.
     fn rank(&self) -> (u64, usize) {
         (self.busy.load(Ordering::Relaxed) / 100, self.connections.load(Ordering::Relaxed))
     }
 }
 
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
 impl Slots {
     /// A place for a connection from an address, if there may be one more.
-    fn take(self: &Arc<Self>, from: IpAddr, load: &Arc<Load>) -> Option<Slot> {
-        let refuse = |why: &'static str| {
-            metrics::counter!("ndauth_connections_refused_total", "why" => why).increment(1);
-            None
-        };
-        if self.all.load(Ordering::Relaxed) >= self.limits.connections {
-            return refuse("too many");
-        }
-        let from = from.to_canonical();
-        let trusted = self.limits.trusted_proxies.as_ref().is_some_and(|networks| networks.hold(from));
-        let from = (!trusted).then(|| network(from));
-        if let Some(from) = from {
-            let mut by_address = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
-            let count = by_address.entry(from).or_default();
-            if *count >= self.limits.connections_per_address {
-                return refuse("too many from one address");
-            }
-            *count += 1;
-        }
-        let all = self.all.fetch_add(1, Ordering::Relaxed) + 1;
-        gauge(all);
+    fn take(&self, from: IpAddr, load: &Arc<Load>) -> Option<Slot> {
+        let trusted =
+            self.trusted_proxies.as_ref().is_some_and(|networks| networks.hold(from.to_canonical()));
+        let from = network(Some(from)).filter(|_| !trusted);
+        let connection = self.connections.take(from, 1).ok()?;
+        gauge(&self.connections);
         load.connections.fetch_add(1, Ordering::Relaxed);
-        Some(Slot { slots: Arc::clone(self), from, load: Arc::clone(load) })
+        let unsent = Unsent::new(from.map(|from| self.unsent_of(from)));
+        Some(Slot { _connection: connection, unsent, load: Arc::clone(load) })
+    }
+
+    /// The counter of an address's unsent bytes.
+    fn unsent_of(&self, address: IpAddr) -> Arc<AtomicUsize> {
+        let mut unsent = self.unsent.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = unsent.get(&address).and_then(Weak::upgrade) {
+            return known;
+        }
+        // Those of addresses without connections go: there are never more than connections and as many again.
+        if unsent.len() >= 2 * self.connections.taken().max(512) {
+            unsent.retain(|_, counter| counter.strong_count() > 0);
+        }
+        let fresh = Arc::new(AtomicUsize::new(0));
+        unsent.insert(address, Arc::downgrade(&fresh));
+        fresh
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
         self.load.connections.fetch_sub(1, Ordering::Relaxed);
-        gauge(self.slots.all.fetch_sub(1, Ordering::Relaxed) - 1);
-        let Some(from) = self.from else { return };
-        let mut by_address = self.slots.by_address.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = by_address.get_mut(&from) {
-            *count -= 1;
-            if *count == 0 {
-                by_address.remove(&from);
-            }
-        }
     }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "gauges are floats")]
-fn gauge(connections: usize) {
-    metrics::gauge!("ndauth_connections").set(connections as f64);
+fn gauge(connections: &Shares<IpAddr>) {
+    metrics::gauge!("ndauth_connections").set(connections.taken() as f64);
 }
 
-/// What one client is likely to have of addresses: one of IPv4, a `/64` of IPv6.
-fn network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
-    }
-}
-
-/// How connections are opened, and when they are closed.
+/// How connections are served.
 #[derive(Clone)]
-struct Open {
+struct Serving {
     tls: Option<Arc<ServerConfig>>,
-    patience: Duration,
+    client_timeout: Duration,
+    protocols: auto::Builder<TokioExecutor>,
     stopped: watch::Receiver<bool>,
+}
+
+/// HTTP/1.1 and HTTP/2: a connection's first bytes tell which.
+fn protocols(client_timeout: Duration) -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(client_timeout)
+        .max_buf_size(BUFFER)
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(client_timeout * 2)
+        .keep_alive_timeout(client_timeout)
+        .max_concurrent_streams(STREAMS)
+        .max_header_list_size(METADATA)
+        .initial_stream_window_size(WINDOW)
+        .initial_connection_window_size(WINDOWS)
+        .max_send_buf_size(BUFFER)
+        .auto_date_header(false);
+    builder
 }
 
 /// Serves the connections that a core is given, until there are no more.
 async fn work<S, F, B>(
     mut take: mpsc::UnboundedReceiver<Accepted>,
-    open: Open,
+    serving: Serving,
     serve: impl Fn(SocketAddr) -> S,
 ) where
     S: FnMut(Request<Received>) -> F + Send + 'static,
-    F: Future<Output = Response<B>> + Unpin + Send + 'static,
+    F: Future<Output = Response<B>> + Send + 'static,
     B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin + Send + 'static,
 {
     let mut connections = JoinSet::new();
@@ -318,7 +378,7 @@ async fn work<S, F, B>(
             accepted = take.recv() => match accepted {
                 Some(accepted) => {
                     let service = serve(accepted.peer);
-                    connections.spawn(one(accepted, open.clone(), service));
+                    connections.spawn(serving.clone().serve(accepted, service));
                 }
                 None => break,
             },
@@ -328,48 +388,164 @@ async fn work<S, F, B>(
     while connections.join_next().await.is_some() {}
 }
 
-/// Serves one connection to its end.
-async fn one<S, F, B>(accepted: Accepted, open: Open, service: S)
-where
-    S: FnMut(Request<Received>) -> F + Send + 'static,
-    F: Future<Output = Response<B>> + Unpin + Send + 'static,
-    B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin + Send + 'static,
-{
-    let Accepted { stream, slot, .. } = accepted;
-    let Open { tls, patience, mut stopped } = open;
-    let opened = async {
-        // Where it cannot be set, answers are a little later.
-        let _ = stream.set_nodelay(true);
-        AcceptedConnection::open(tokio::net::TcpStream::from_std(stream)?, tls, patience).await
-    };
-    let connection = match opened.await {
-        Ok(connection) => connection,
-        Err(error) => return tracing::debug!(%error, "a connection was not opened"),
-    };
-    let terms = Terms { patience, age: AGE, idle: IDLE, last: LAST };
-    let stop = async {
-        let _ = stopped.wait_for(|stopped| *stopped).await;
-    };
-    match connection.speaks() {
-        Speaks::Http2 => http2::serve(connection, terms, stop, service).await,
-        Speaks::Http1 => {
-            let service = Mutex::new(service);
-            let service = service_fn(|request: Request<Incoming>| {
-                let mut service = service.lock().unwrap_or_else(PoisonError::into_inner);
-                let answer = service(request.map(Received::Old));
-                async move { Ok::<_, Infallible>(answer.await) }
-            });
-            let mut builder = http1::Builder::new();
-            builder.timer(TokioTimer::new()).header_read_timeout(patience).max_buf_size(HTTP1_BUFFER);
-            let mut serving = pin!(builder.serve_connection(TokioIo::new(connection), service));
-            tokio::select! {
-                _ = &mut serving => {}
-                () = async { tokio::select! { () = stop => {}, () = sleep(AGE) => {} } } => {
-                    serving.as_mut().graceful_shutdown();
-                    let _ = timeout(LAST, serving).await;
+impl Serving {
+    /// Serves one connection to its end.
+    async fn serve<S, F, B>(self, accepted: Accepted, service: S)
+    where
+        S: FnMut(Request<Received>) -> F + Send + 'static,
+        F: Future<Output = Response<B>> + Send + 'static,
+        B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin + Send + 'static,
+    {
+        let Accepted { stream, slot, .. } = accepted;
+        let Serving { tls, client_timeout, protocols, mut stopped } = self;
+        let opened = async {
+            // Where it cannot be set, answers are a little later.
+            let _ = stream.set_nodelay(true);
+            AcceptedConnection::open(tokio::net::TcpStream::from_std(stream)?, tls, client_timeout).await
+        };
+        let connection = match opened.await {
+            Ok(connection) => connection,
+            Err(error) => return tracing::debug!(%error, "a connection was not opened"),
+        };
+        let (service, calls) = (Mutex::new(service), AtomicU64::new(0));
+        let service = service_fn(|request: Request<Incoming>| {
+            calls.fetch_add(1, Ordering::Relaxed);
+            let mut service = service.lock().unwrap_or_else(PoisonError::into_inner);
+            let (answer, unsent) = (service(request.map(Received::new)), Arc::clone(&slot.unsent));
+            async move { Ok::<_, Infallible>(answer.await.map(|body| CountedBody::new(body, unsent))) }
+        });
+        let mut connection = pin!(protocols.serve_connection(TokioIo::new(connection), service));
+        let mut stop = pin!(async {
+            let _ = stopped.wait_for(|stopped| *stopped).await;
+        });
+        let (mut age, mut ticks) =
+            (ConnectionAge::new(client_timeout, Instant::now()), interval(client_timeout / 2));
+        loop {
+            let close = tokio::select! {
+                biased;
+                ended = &mut connection => {
+                    if let Err(error) = ended {
+                        tracing::debug!(%error, "a connection was closed");
+                    }
+                    break;
                 }
+                () = &mut stop, if !age.is_closing() => true,
+                now = ticks.tick() => match age.tick(now, calls.load(Ordering::Relaxed), slot.unsent.waiting()) {
+                    NextStep::Serve => false,
+                    NextStep::Close => true,
+                    NextStep::Cut => break,
+                },
+            };
+            if close {
+                age.close(Instant::now());
+                connection.as_mut().graceful_shutdown();
             }
         }
     }
-    drop(slot);
+}
+
+/// How long a connection is there, and since when nothing happened on it.
+struct ConnectionAge {
+    client_timeout: Duration,
+    begun: Instant,
+    /// The number of calls, and since when there were no more.
+    calls: (u64, Instant),
+    /// The number of parts that the client took while others waited, and since when it took no more.
+    taken: Option<(u64, Instant)>,
+    /// Since when it is to be closed once its calls are answered.
+    closing: Option<Instant>,
+}
+
+/// What becomes of a connection.
+enum NextStep {
+    /// It is served.
+    Serve,
+    /// It is closed once its calls are answered.
+    Close,
+    /// It is closed at once.
+    Cut,
+}
+
+impl ConnectionAge {
+    fn new(client_timeout: Duration, now: Instant) -> ConnectionAge {
+        ConnectionAge { client_timeout, begun: now, calls: (0, now), taken: None, closing: None }
+    }
+
+    fn is_closing(&self) -> bool {
+        self.closing.is_some()
+    }
+
+    fn close(&mut self, now: Instant) {
+        self.closing.get_or_insert(now);
+    }
+
+    /// Says what becomes of a connection that had so many calls, and whose client took so many parts of what waits for it.
+    fn tick(&mut self, now: Instant, calls: u64, waiting: Option<u64>) -> NextStep {
+        if self.calls.0 != calls {
+            self.calls = (calls, now);
+        }
+        self.taken = waiting.map(|parts| match self.taken {
+            Some(taken @ (before, _)) if before == parts => taken,
+            Some(_) | None => (parts, now),
+        });
+        let is_stuck = self.taken.is_some_and(|(_, since)| now - since >= self.client_timeout);
+        match self.closing {
+            _ if is_stuck => NextStep::Cut,
+            Some(since) if now - since > LAST => NextStep::Cut,
+            None if now - self.begun > AGE || now - self.calls.1 > IDLE => NextStep::Close,
+            Some(_) | None => NextStep::Serve,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_core_that_computes_is_seen_to_be_busy() {
+        let load = Load::default();
+        let at = Duration::from_millis;
+        load.beat.store(1000, Ordering::Relaxed);
+        for (busy, now, thousandths) in
+            [(0, 1050, 0), (125, 1050, 500), (0, 1200, 800), (0, 2000, 1000), (900, 1050, 1000)]
+        {
+            load.sample(at(busy), at(now));
+            assert_eq!(load.busy.load(Ordering::Relaxed), thousandths, "{busy} {now}");
+        }
+    }
+
+    /// A client that takes nothing of what waits for it is cut off; one that takes a little is not, until it is old.
+    #[test]
+    fn nobody_keeps_a_connection_for_ever() {
+        let (begun, timeout) = (Instant::now(), Duration::from_secs(10));
+        let check = |closing: Option<Duration>, ticks: &[(Duration, u64, Option<u64>, &str)]| {
+            let mut age = ConnectionAge::new(timeout, begun);
+            if let Some(after) = closing {
+                age.close(begun + after);
+            }
+            for (after, calls, waiting, expected) in ticks {
+                let step = match age.tick(begun + *after, *calls, *waiting) {
+                    NextStep::Serve => "serve",
+                    NextStep::Close => "close",
+                    NextStep::Cut => "cut",
+                };
+                assert_eq!(step, *expected, "{after:?}");
+            }
+        };
+        let at = Duration::from_secs;
+        let stuck = [
+            (at(5), 1, Some(3), "serve"),
+            (at(10), 1, Some(3), "serve"),
+            (at(14), 1, Some(4), "serve"),
+            (at(20), 1, None, "serve"),
+            (at(25), 1, Some(4), "serve"),
+            (at(34), 1, Some(4), "serve"),
+            (at(35), 1, Some(4), "cut"),
+        ];
+        check(None, &stuck);
+        check(None, &[(IDLE, 0, None, "serve"), (IDLE + at(1), 0, None, "close")]);
+        check(None, &[(IDLE, 1, None, "serve"), (AGE, 2, None, "serve"), (AGE + at(1), 3, None, "close")]);
+        check(Some(at(1)), &[(at(1) + LAST, 2, None, "serve"), (at(2) + LAST, 3, None, "cut")]);
+    }
 }

@@ -40,7 +40,7 @@ pub(crate) fn gate(
     stopped: watch::Receiver<bool>,
 ) -> Result<(Arc<Gate>, HealthReporter), tonic_reflection::server::Error> {
     let watchers = Arc::new(Semaphore::new(watching::MOST_WATCHERS));
-    let service = GrpcService { authority, watchers, patience: limits.patience, stopped };
+    let service = GrpcService { authority, watchers, patience: limits.client_timeout, stopped };
     let (health, health_service) = tonic_health::server::health_reporter();
     let reflection = || {
         tonic_reflection::server::Builder::configure()

@@ -6,7 +6,8 @@ mod telemetry;
 mod tls;
 
 mod connection;
-mod http2;
+mod received;
+mod unsent;
 
 pub mod front;
 

@@ -1,0 +1,63 @@
+//! The body of a request, of which the first part can be looked at before the rest is waited for.
+
+use std::error::Error;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use axum::body::Bytes;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+
+/// The body of a request.
+#[derive(Debug)]
+pub struct Received {
+    body: Incoming,
+    /// What was looked at and not taken yet.
+    first: Option<Bytes>,
+}
+
+/// Any error of a body.
+pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
+
+impl Received {
+    pub(crate) fn new(body: Incoming) -> Received {
+        Received { body, first: None }
+    }
+
+    /// All of it, where it came in one part and is there. It can be taken all the same.
+    pub(crate) fn whole(&mut self) -> Option<Bytes> {
+        if self.first.is_none()
+            && let Poll::Ready(Some(Ok(frame))) =
+                Pin::new(&mut self.body).poll_frame(&mut Context::from_waker(Waker::noop()))
+        {
+            self.first = frame.into_data().ok();
+        }
+        self.first.clone().filter(|_| self.body.is_end_stream())
+    }
+}
+
+impl Body for Received {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let Received { body, first } = self.get_mut();
+        match first.take() {
+            Some(first) => Poll::Ready(Some(Ok(Frame::data(first)))),
+            None => Pin::new(body).poll_frame(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.first.is_none() && self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self.first {
+            Some(_) => SizeHint::default(),
+            None => self.body.size_hint(),
+        }
+    }
+}
