@@ -4,10 +4,11 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ndauth_clock::SinceBoot;
-use ndauth_core::{Catalogue, Timestamp};
+use ndauth_core::{Catalogue, ServiceId, Timestamp};
 use ndauth_store::{Read, Store};
 
 use crate::AuthorityError;
+use crate::limits::{Shares, WATCHES};
 use crate::logins::{LoginSettings, Passwords, Throttle};
 use crate::observations::follow_ups::FollowUps;
 use crate::observations::uses::Uses;
@@ -25,6 +26,7 @@ pub struct Authority {
     pub(crate) mirror: SharedMirror,
     pub(crate) tally: Tally,
     pub(crate) follow_ups: FollowUps,
+    pub(crate) watches: Arc<Shares<ServiceId>>,
     pub(crate) login_settings: LoginSettings,
     pub(crate) passwords: Passwords,
     pub(crate) throttle: Throttle,
@@ -65,6 +67,7 @@ impl Authority {
             mirror: Arc::new(Mirror::new(store.watch(), Freshness::default())),
             tally: Tally::new(),
             follow_ups: FollowUps::default(),
+            watches: Shares::new(WATCHES),
             login_settings: LoginSettings::default(),
             passwords: Passwords::default(),
             throttle: Throttle::default(),

@@ -8,6 +8,7 @@ use ndauth_core::{Handle, Label, NotRenewable, OrgSlug, Problem, Reason, Refusal
 use ndauth_store::{CopyError, StoreError};
 
 use crate::access::{Kind, Operation};
+use crate::limits::LimitReached;
 use crate::rewound::Rewound;
 use crate::validation::mirror::StaleCause;
 
@@ -210,9 +211,9 @@ pub enum AuthorityError {
     /// The reader of the log ended, and did not say why.
     #[error("the log is followed no more: the thread that did ended")]
     ReaderLost,
-    /// Too many wait for an answer that takes a fresher mirror.
-    #[error("too many calls wait for a fresh answer; nothing was decided")]
-    Overloaded,
+    /// The caller has its share of something, or all of it is taken.
+    #[error("{0}; nothing was decided")]
+    Overloaded(#[from] LimitReached),
     /// There is a database, and no installation of ndauth in it.
     #[error("the database `{database}` holds no installation of ndauth")]
     NoInstallation {
@@ -324,7 +325,7 @@ impl AuthorityError {
             AuthorityError::SuspendedAbove(_) => Reason::NotPermitted,
             AuthorityError::Clock(_) => Reason::Unavailable,
             AuthorityError::Export(_) => Reason::InvalidArgument,
-            AuthorityError::Overloaded => Reason::Overloaded,
+            AuthorityError::Overloaded(_) => Reason::Overloaded,
             AuthorityError::Unconfirmed { .. } => Reason::CommittedUnconfirmed,
             AuthorityError::Store(StoreError::OutcomeUnknown(_))
             | AuthorityError::Copy(CopyError::Store(StoreError::OutcomeUnknown(_))) => Reason::OutcomeUnknown,

@@ -3,9 +3,13 @@
 //! `docs/operations.md` has the same table; a test compares the two.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use metrics::{Counter, Gauge};
+use ndauth_core::{Owner, ServiceId};
 
 /// A limit on something that callers share.
 #[derive(Clone, Copy, Debug)]
@@ -30,12 +34,20 @@ pub const CONNECTIONS: Limit = Limit {
     counted_by: "address",
     refusal: "the connection is closed",
 };
+/// Connections to the operator's port.
+pub const ADMIN_CONNECTIONS: Limit = Limit {
+    name: "admin-connections",
+    total: 200,
+    share: 50,
+    counted_by: "address",
+    refusal: "the connection is closed",
+};
 /// Calls that ask the database, at once.
 pub const CALLS: Limit = Limit {
     name: "calls",
     total: 1024,
     share: 128,
-    counted_by: "account, org or service of the secret; address where none is known",
+    counted_by: "owner of the token, or service; address where neither is known",
     refusal: "`OVERLOADED`",
 };
 /// Bytes of requests of which only a part has come.
@@ -75,19 +87,36 @@ pub const WATCHES: Limit =
     Limit { name: "watches", total: 10_000, share: 2_000, counted_by: "service", refusal: "`OVERLOADED`" };
 /// Streams of health and reflection, which need no credential.
 pub const OPEN_STREAMS: Limit =
-    Limit { name: "open-streams", total: 1_000, share: 50, counted_by: "address", refusal: "`OVERLOADED`" };
+    Limit { name: "open-streams", total: 4_000, share: 500, counted_by: "address", refusal: "`OVERLOADED`" };
+/// Uses of tokens that are to be written down. A service's share is of 4 seconds.
+pub const NOTED_USES: Limit = Limit {
+    name: "noted-uses",
+    total: 200_000,
+    share: 20_000,
+    counted_by: "service",
+    refusal: "the use is dropped, and counted in `ndauth_uses_dropped_total`",
+};
+/// Devices that wait to be let in. An address's share is of 10 minutes.
+pub const WAITING_DEVICES: Limit = Limit {
+    name: "waiting-devices",
+    total: 1000,
+    share: 100,
+    counted_by: "address",
+    refusal: "429, with `Retry-After`",
+};
 /// Passwords that are checked or wait to be.
 pub const PASSWORD_CHECKS: Limit = Limit {
     name: "password-checks",
     total: 66,
     share: 16,
     counted_by: "address",
-    refusal: "`TOO_MANY_TRIES`, 1 s",
+    refusal: "429, with `Retry-After`",
 };
 
 /// Every limit of this kind.
-pub const LIMITS: [Limit; 9] = [
+pub const LIMITS: [Limit; 12] = [
     CONNECTIONS,
+    ADMIN_CONNECTIONS,
     CALLS,
     INCOMING_BYTES,
     UNSENT_BYTES,
@@ -95,33 +124,45 @@ pub const LIMITS: [Limit; 9] = [
     MIRROR_WAITS,
     WATCHES,
     OPEN_STREAMS,
+    NOTED_USES,
+    WAITING_DEVICES,
     PASSWORD_CHECKS,
 ];
 
 /// What is taken of something under a limit, by whom.
-#[derive(Debug)]
 pub struct Shares<K> {
     limit: Limit,
-    taken: Mutex<Taken<K>>,
+    taken: Mutex<Amounts<K>>,
+    gauge: Gauge,
+    reached: Counter,
 }
 
-#[derive(Debug)]
-struct Taken<K> {
+struct Amounts<K> {
     all: usize,
     by: HashMap<K, usize>,
 }
 
 /// A part of something under a limit. It is given back when it is dropped.
-#[derive(Debug)]
 pub struct Share<K: Hash + Eq> {
     shares: Arc<Shares<K>>,
     by: Option<K>,
     amount: usize,
 }
 
+/// Whose share of the calls a call is counted to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CountedAs {
+    /// The owner of the token that it presents.
+    Owner(Owner),
+    /// The service that presents itself.
+    Service(ServiceId),
+    /// Whoever calls from there.
+    Network(IpAddr),
+}
+
 /// There is no more, or not for this caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no more {0} for this caller")]
+#[error("this caller has its share of `{0}`, or all of them are taken")]
 pub struct LimitReached(pub &'static str);
 
 /// The network that a client is likely to have to itself: an address of IPv4, a `/64` of IPv6.
@@ -138,7 +179,10 @@ pub fn network(address: Option<IpAddr>) -> ClientNetwork {
 impl<K: Clone + Hash + Eq> Shares<K> {
     /// None of it is taken.
     pub fn new(limit: Limit) -> Arc<Shares<K>> {
-        Arc::new(Shares { limit, taken: Mutex::new(Taken { all: 0, by: HashMap::new() }) })
+        let taken = Mutex::new(Amounts { all: 0, by: HashMap::new() });
+        let gauge = metrics::gauge!("ndauth_limit_taken", "limit" => limit.name);
+        let reached = metrics::counter!("ndauth_limit_reached_total", "limit" => limit.name);
+        Arc::new(Shares { limit, taken, gauge, reached })
     }
 
     /// Takes an amount for one caller; with `None`, for one that has no share of its own and may take all there is.
@@ -153,7 +197,7 @@ impl<K: Clone + Hash + Eq> Shares<K> {
         self.lock().all
     }
 
-    fn lock(&self) -> MutexGuard<'_, Taken<K>> {
+    fn lock(&self) -> MutexGuard<'_, Amounts<K>> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -161,11 +205,11 @@ impl<K: Clone + Hash + Eq> Shares<K> {
 impl<K: Clone + Hash + Eq> Share<K> {
     /// Takes more for the same caller.
     pub fn grow(&mut self, more: usize) -> Result<(), LimitReached> {
-        let Shares { limit, .. } = *self.shares;
+        let Shares { limit, gauge, reached, .. } = &*self.shares;
         let mut taken = self.shares.lock();
         let own = self.by.as_ref().map_or(0, |by| taken.by.get(by).copied().unwrap_or_default());
         if taken.all + more > limit.total || own + more > limit.share {
-            metrics::counter!("ndauth_limit_reached_total", "limit" => limit.name).increment(1);
+            reached.increment(1);
             return Err(LimitReached(limit.name));
         }
         taken.all += more;
@@ -173,6 +217,7 @@ impl<K: Clone + Hash + Eq> Share<K> {
             *taken.by.entry(by.clone()).or_default() += more;
         }
         self.amount += more;
+        gauge.increment(as_gauge(more));
         Ok(())
     }
 }
@@ -181,6 +226,7 @@ impl<K: Hash + Eq> Drop for Share<K> {
     fn drop(&mut self) {
         let mut taken = self.shares.taken.lock().unwrap_or_else(PoisonError::into_inner);
         taken.all -= self.amount;
+        self.shares.gauge.decrement(as_gauge(self.amount));
         if let Some(by) = &self.by
             && let Some(own) = taken.by.get_mut(by)
         {
@@ -189,6 +235,23 @@ impl<K: Hash + Eq> Drop for Share<K> {
                 taken.by.remove(by);
             }
         }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "gauges are floats")]
+fn as_gauge(amount: usize) -> f64 {
+    amount as f64
+}
+
+impl<K> fmt::Debug for Shares<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Shares").field(&self.limit.name).finish()
+    }
+}
+
+impl<K: Hash + Eq> fmt::Debug for Share<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Share").field(&self.amount).finish()
     }
 }
 
@@ -213,6 +276,29 @@ mod tests {
         drop(two);
         assert_eq!(shares.taken(), 0);
         assert!(shares.lock().by.is_empty());
+    }
+
+    #[test]
+    fn the_documented_limits_are_those_in_force() {
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operations.md");
+        let page = std::fs::read_to_string(page).expect("the page is there");
+        let section = page.split("## What callers share").nth(1).expect("it has the section");
+        let rows = section.lines().skip_while(|line| !line.starts_with("|---")).skip(1);
+        let documented: Vec<Vec<&str>> =
+            rows.take_while(|line| line.starts_with('|')).map(|row| row.split(" | ").collect()).collect();
+        assert_eq!(documented.len(), LIMITS.len(), "{documented:?}");
+        let count = |count: usize| {
+            let digits = count.to_string();
+            let groups = digits.as_bytes().rchunks(3).rev().map(|group| String::from_utf8_lossy(group));
+            groups.collect::<Vec<_>>().join(",")
+        };
+        for (row, limit) in documented.iter().zip(LIMITS) {
+            let name = format!("| `{}`", limit.name);
+            let refusal = format!("{} |", limit.refusal);
+            let expected =
+                [&name, row[1], &count(limit.total), &count(limit.share), limit.counted_by, &refusal];
+            assert_eq!(**row, expected);
+        }
     }
 
     #[test]

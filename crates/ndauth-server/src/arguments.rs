@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::builder::BoolishValueParser;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use ndauth_authority::Freshness;
+use ndauth_authority::limits::CONNECTIONS;
 use ndauth_core::{DisplayName, Email, ExpiryChoice, Handle, Label, Networks, OrgSlug, Role, Timestamp};
 use ndauth_server::{LogFormat, parse_log_filter, parse_public_url};
 use ndauth_terminal::environment::without_empty_variables;
@@ -124,11 +125,11 @@ pub(crate) struct Serve {
     pub(crate) stale_grace: Duration,
 
     /// How many connections there may be
-    #[arg(long, value_name = "COUNT", env = "NDAUTHD_MAX_CONNECTIONS", default_value_t = 10_000)]
+    #[arg(long, value_name = "COUNT", env = "NDAUTHD_MAX_CONNECTIONS", default_value_t = CONNECTIONS.total)]
     pub(crate) max_connections: usize,
 
     /// How many of them from one address, or from one network /64 of IPv6
-    #[arg(long, value_name = "COUNT", env = "NDAUTHD_MAX_CONNECTIONS_PER_ADDRESS", default_value_t = 2_000)]
+    #[arg(long, value_name = "COUNT", env = "NDAUTHD_MAX_CONNECTIONS_PER_ADDRESS", default_value_t = CONNECTIONS.share)]
     pub(crate) max_connections_per_address: usize,
 
     /// The networks of proxies that many clients are behind, which that does not bound, such as

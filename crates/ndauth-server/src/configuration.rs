@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory};
 use etcetera::BaseStrategy;
+use ndauth_authority::limits::{CONNECTIONS, Limit};
 use ndauth_authority::{DatabaseUrl, Freshness, LoginSettings};
 use ndauth_server::front::Limits;
 use ndauth_server::{ServeOptions, TlsFiles};
@@ -165,8 +166,11 @@ pub(crate) fn serve_options(
         drain: Duration::from_secs(serve.drain_seconds),
         freshness: Freshness { bound: serve.freshness_bound, stale_grace: serve.stale_grace },
         limits: Limits {
-            connections: serve.max_connections,
-            connections_per_address: serve.max_connections_per_address,
+            connections: Limit {
+                total: serve.max_connections,
+                share: serve.max_connections_per_address.min(serve.max_connections),
+                ..CONNECTIONS
+            },
             trusted_proxies: serve.trusted_proxies.clone(),
             client_timeout: Duration::from_secs(serve.client_timeout_seconds),
             ..Limits::default()

@@ -36,10 +36,8 @@ use crate::unsent::{CountedBody, Unsent};
 /// What clients may take of the server.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// How many connections there may be.
-    pub connections: usize,
-    /// How many of them from one address, or one network `/64` of IPv6.
-    pub connections_per_address: usize,
+    /// How many connections there may be, and from one address, or one network `/64` of IPv6.
+    pub connections: Limit,
     /// From where there may be as many as there may be at all: proxies that others are behind.
     pub trusted_proxies: Option<Networks>,
     /// How long a client may keep the server waiting: for its handshake, its greeting, the head of a
@@ -124,8 +122,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 impl Default for Limits {
     fn default() -> Limits {
         Limits {
-            connections: CONNECTIONS.total,
-            connections_per_address: CONNECTIONS.share,
+            connections: CONNECTIONS,
             trusted_proxies: None,
             client_timeout: Duration::from_secs(10),
             cores: thread::available_parallelism().map_or(1, usize::from),
@@ -149,7 +146,7 @@ impl Front {
     {
         let (stop, stopped) = watch::channel(false);
         let opened = Instant::now();
-        let serving = Serving {
+        let serving = ConnectionServer {
             tls,
             client_timeout: limits.client_timeout,
             protocols: protocols(limits.client_timeout),
@@ -178,14 +175,9 @@ impl Front {
         };
         let cores: Vec<Core> = (0..limits.cores.max(1)).map(core).collect::<io::Result<_>>()?;
         let places: Vec<_> = cores.iter().map(Core::place).collect();
-        let limit = Limit {
-            total: limits.connections,
-            share: limits.connections_per_address.min(limits.connections),
-            ..CONNECTIONS
-        };
         let slots = Slots {
             trusted_proxies: limits.trusted_proxies,
-            connections: Shares::new(limit),
+            connections: Shares::new(limits.connections),
             unsent: Mutex::default(),
         };
         let accepting = tokio::spawn(accept(listener, slots, places, opened, stopped));
@@ -299,7 +291,6 @@ impl Slots {
             self.trusted_proxies.as_ref().is_some_and(|networks| networks.hold(from.to_canonical()));
         let from = network(Some(from)).filter(|_| !trusted);
         let connection = self.connections.take(from, 1).ok()?;
-        gauge(&self.connections);
         load.connections.fetch_add(1, Ordering::Relaxed);
         let unsent = Unsent::new(from.map(|from| self.unsent_of(from)));
         Some(Slot { _connection: connection, unsent, load: Arc::clone(load) })
@@ -327,14 +318,9 @@ impl Drop for Slot {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "gauges are floats")]
-fn gauge(connections: &Shares<IpAddr>) {
-    metrics::gauge!("ndauth_connections").set(connections.taken() as f64);
-}
-
 /// How connections are served.
 #[derive(Clone)]
-struct Serving {
+struct ConnectionServer {
     tls: Option<Arc<ServerConfig>>,
     client_timeout: Duration,
     protocols: auto::Builder<TokioExecutor>,
@@ -365,7 +351,7 @@ fn protocols(client_timeout: Duration) -> auto::Builder<TokioExecutor> {
 /// Serves the connections that a core is given, until there are no more.
 async fn work<S, F, B>(
     mut take: mpsc::UnboundedReceiver<Accepted>,
-    serving: Serving,
+    serving: ConnectionServer,
     serve: impl Fn(SocketAddr) -> S,
 ) where
     S: FnMut(Request<Received>) -> F + Send + 'static,
@@ -388,7 +374,7 @@ async fn work<S, F, B>(
     while connections.join_next().await.is_some() {}
 }
 
-impl Serving {
+impl ConnectionServer {
     /// Serves one connection to its end.
     async fn serve<S, F, B>(self, accepted: Accepted, service: S)
     where
@@ -397,7 +383,7 @@ impl Serving {
         B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin + Send + 'static,
     {
         let Accepted { stream, slot, .. } = accepted;
-        let Serving { tls, client_timeout, protocols, mut stopped } = self;
+        let ConnectionServer { tls, client_timeout, protocols, mut stopped } = self;
         let opened = async {
             // Where it cannot be set, answers are a little later.
             let _ = stream.set_nodelay(true);

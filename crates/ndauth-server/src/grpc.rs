@@ -21,13 +21,13 @@ use ndauth_proto::v1::token_service_server::TokenServiceServer;
 use ndauth_proto::v1::validation_service_server::SERVICE_NAME as VALIDATION;
 use ndauth_proto::v1::watch_service_server::WatchServiceServer;
 use ndauth_proto::{DESCRIPTOR, DETAILS_DESCRIPTOR};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tonic::service::Routes;
 use tonic_health::server::HealthReporter;
 
 use crate::front::Limits;
 pub(crate) use gate::Gate;
-use service::{GrpcService, MAX_BATCH, MAX_REQUEST};
+use service::{GrpcService, MAX_BATCH, MAX_NAME, MAX_REQUEST};
 
 /// Every service of the port and the pages, behind the gate, and what sets its health. To be called on the runtime that
 /// the database's connections live on. A request must come within the time that the limits say; those who watch are told
@@ -39,8 +39,7 @@ pub(crate) fn gate(
     is_secure: bool,
     stopped: watch::Receiver<bool>,
 ) -> Result<(Arc<Gate>, HealthReporter), tonic_reflection::server::Error> {
-    let watchers = Arc::new(Semaphore::new(watching::MOST_WATCHERS));
-    let service = GrpcService { authority, watchers, patience: limits.client_timeout, stopped };
+    let service = GrpcService { authority, client_timeout: limits.client_timeout, stopped };
     let (health, health_service) = tonic_health::server::health_reporter();
     let reflection = || {
         tonic_reflection::server::Builder::configure()
@@ -48,9 +47,9 @@ pub(crate) fn gate(
             .register_encoded_file_descriptor_set(DETAILS_DESCRIPTOR)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
-    let routes = Routes::new(health_service)
-        .add_service(reflection().build_v1()?)
-        .add_service(reflection().build_v1alpha()?)
+    let routes = Routes::new(health_service.max_decoding_message_size(MAX_NAME))
+        .add_service(reflection().build_v1()?.max_decoding_message_size(MAX_NAME))
+        .add_service(reflection().build_v1alpha()?.max_decoding_message_size(MAX_NAME))
         .add_service(TokenServiceServer::new(service.clone()).max_decoding_message_size(MAX_REQUEST))
         .add_service(OrgServiceServer::new(service.clone()).max_decoding_message_size(MAX_REQUEST))
         .add_service(PermissionServiceServer::new(service.clone()).max_decoding_message_size(MAX_REQUEST))

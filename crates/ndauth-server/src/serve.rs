@@ -5,7 +5,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Body;
+use axum::http::Request;
 use metrics_exporter_prometheus::{BuildError, PrometheusHandle};
+use ndauth_authority::limits::ADMIN_CONNECTIONS;
 use ndauth_authority::{Authority, AuthorityError, Clock, DatabaseUrl, Tidied};
 use ndauth_core::{Causes, Timestamp};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -14,9 +17,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout};
 use tonic_health::server::HealthReporter;
+use tower::Service as _;
 
 use crate::first_login::first_login;
-use crate::front::Front;
+use crate::front::{Front, Limits, Received};
 use crate::grpc;
 use crate::http::{self, Site};
 use crate::memory::room;
@@ -141,8 +145,17 @@ pub async fn serve(options: &ServeOptions, tell: impl FnOnce(Serving)) -> Result
     let (phase, phases) = watch::channel(Phase::Starting);
     let ops = Ops { authority: Arc::clone(&authority), phase: phases, metrics };
     let admin_listener = listen(&options.admin_listen, admin_socket)?;
+    let limits =
+        Limits { connections: ADMIN_CONNECTIONS, trusted_proxies: None, cores: 1, ..options.limits.clone() };
     let admin = router(ops.clone());
-    let admin = tokio::spawn(async move { axum::serve(admin_listener, admin).await });
+    let admin = Front::open(admin_listener, None, limits, move |_| {
+        let mut admin = admin.clone();
+        move |request: Request<Received>| {
+            let answer = admin.call(request.map(Body::new));
+            async move { answer.await.unwrap_or_else(|never| match never {}) }
+        }
+    });
+    let admin = admin.map_err(ServeError::Threads)?;
     tracing::info!(%admin_address, "loading");
     let issuer = options.issuer(address);
     // Far from its database each of the two takes a while.
@@ -218,7 +231,7 @@ pub async fn serve(options: &ServeOptions, tell: impl FnOnce(Serving)) -> Result
         }
         () = stop_signals.next() => true,
     };
-    admin.abort();
+    admin.drain(Duration::ZERO).await;
     tracing::info!("stopped");
     match lost {
         _ if cut => Err(ServeError::Cut),
@@ -368,9 +381,12 @@ async fn watch_health(ops: Ops, health: HealthReporter, mut ticks: Ticks) {
     while ticks.next().await {
         let waits_for = ops.waits_for();
         let ready = waits_for.is_none();
-        if last.replace(ready).is_some_and(|last| last != ready) {
-            tracing::warn!(ready, waits_for, "readiness changed");
+        match last.replace(ready) {
+            Some(last) if last == ready => continue,
+            Some(_) => tracing::warn!(ready, waits_for, "readiness changed"),
+            None => {}
         }
+        // Whoever watches is told each time.
         grpc::set_health(&health, ready).await;
     }
     grpc::set_health(&health, false).await;

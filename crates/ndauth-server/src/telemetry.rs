@@ -98,12 +98,10 @@ fn describe() {
         "ndauth_stale_answers_total",
         "Answers from a state older than the bound, as the operator allows."
     );
-    metrics::describe_gauge!("ndauth_connections", "Connections that are open.");
-    metrics::describe_counter!("ndauth_connections_refused_total", "Connections beyond a limit, by which.");
-    metrics::describe_gauge!("ndauth_watchers", "Services that hear here what changes.");
+    metrics::describe_gauge!("ndauth_limit_taken", "What is taken of what callers share, by limit.");
     metrics::describe_counter!(
-        "ndauth_calls_shed_total",
-        "Calls sent away because there was too much to do."
+        "ndauth_limit_reached_total",
+        "Times a caller wanted more than its share, by limit."
     );
     metrics::describe_histogram!(
         "ndauth_store_write_seconds",

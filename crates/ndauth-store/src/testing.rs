@@ -1,6 +1,6 @@
 //! Scratch databases on both engines, for tests.
 
-use sea_orm::{ConnectionTrait, Database};
+use sea_orm::{ConnectionTrait, Database, TransactionTrait};
 use tempfile::TempDir;
 
 use crate::{Clock, DatabaseUrl, Engine, Store};
@@ -174,6 +174,18 @@ pub async fn find_text(scratch: &Scratch, text: &str) -> Vec<String> {
         }
     }
     found
+}
+
+/// Keeps everyone else from a table of a PostgreSQL database, until this is dropped: whoever reads it waits.
+///
+/// # Panics
+///
+/// Where that fails.
+pub async fn lock_table(store: &Store, table: &str) -> sea_orm::DatabaseTransaction {
+    let transaction = store.database.begin().await.expect("begun");
+    let sql = format!("LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE");
+    transaction.execute_unprepared(&sql).await.expect("locked");
+    transaction
 }
 
 /// A connection that keeps everyone else out of a PostgreSQL database.

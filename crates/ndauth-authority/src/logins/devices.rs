@@ -13,7 +13,7 @@ use super::sessions::{Granted, Visit, Visitor};
 use super::throttle::Tried;
 use crate::access::Operation;
 use crate::change::change_uncalled;
-use crate::limits::network;
+use crate::limits::{WAITING_DEVICES, network};
 use crate::{AuthorityError, LoginWing};
 
 /// A device that waits to be let in.
@@ -60,8 +60,6 @@ enum Decided {
 
 /// How long a device waits.
 const DEVICE: Duration = Duration::from_secs(10 * 60);
-/// How many devices may.
-const MOST_DEVICES: u64 = 1000;
 /// How often a device may ask.
 const INTERVAL: Duration = Duration::from_secs(5);
 
@@ -83,7 +81,8 @@ impl LoginWing<'_> {
         let now = self.0.store.moment().await?.now;
         self.0.throttle.take(&[Tried::DeviceFrom(network(visitor.address))], now)?;
         let begun = change_uncalled(self.0, Operation::AskForDevice, |uncalled| async move {
-            if uncalled.count_tickets(TicketKind::Device, None).await? >= MOST_DEVICES {
+            let waiting = uncalled.count_tickets(TicketKind::Device, None).await?;
+            if usize::try_from(waiting).is_ok_and(|waiting| waiting >= WAITING_DEVICES.total) {
                 return Err(AuthorityError::TooManyTries { after: DEVICE }.into());
             }
             let (device_code, user_code) = (OneTime::mint(&mut SysRng)?, UserCode::mint(&mut SysRng)?);

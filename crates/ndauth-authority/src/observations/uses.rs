@@ -11,6 +11,8 @@ use ndauth_clock::SinceBoot;
 use ndauth_core::{ClientName, Counts, LastUse, SecretHash, SecretId, ServiceId, TokenView, UsedFrom};
 use ndauth_store::{Store, StoreError, Use};
 
+use crate::limits::NOTED_USES;
+
 /// Observed uses that are not written down yet.
 #[derive(Debug)]
 pub(crate) struct Uses {
@@ -50,9 +52,9 @@ struct NotedUses {
 }
 
 /// The most uses that are kept. Beyond that, new ones are dropped until a batch is written.
-const MOST: usize = 200_000;
+const MOST: usize = NOTED_USES.total;
 /// The most uses that one service may report within a while.
-const MOST_REPORTS: usize = 20_000;
+const MOST_REPORTS: usize = NOTED_USES.share;
 const REPORTS_WITHIN: Duration = Duration::from_secs(4);
 /// The most places of one secret that are kept apart until they are written.
 const MOST_PLACES: usize = 100;

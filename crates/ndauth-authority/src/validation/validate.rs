@@ -11,6 +11,7 @@ use ndauth_core::{
 use ndauth_store::StoreError;
 
 use crate::access::{Kind, Operation, held};
+use crate::limits::{ClientNetwork, CountedAs};
 use crate::observations::uses::ReportedUse;
 use crate::validation::mirror::effects::{Effect, Effects};
 use crate::validation::mirror::{self, Found, Known, Stale, StaleCause, View, asking};
@@ -107,7 +108,7 @@ impl ValidationWing<'_> {
         let asked = ParsedQuestion::new(question);
         let judge = self.judge(credential, Operation::ValidateToken, self.one(&asked, tell))?;
         let client = |_| question.client.as_ref();
-        self.counted(self.ask(Stale::WithinGrace, judge, client).await??)
+        self.counted(self.ask(Stale::WithinGrace, judge, credential.from(), client).await??)
     }
 
     /// The same, where it can be said at once. `None` where that takes a fresher state: it is to be waited for.
@@ -189,7 +190,7 @@ impl ValidationWing<'_> {
         })?;
         let client = |index: usize| questions.get(index).and_then(|question| question.client.as_ref());
         let Answer { told, sequence, evaluated_at, stale } =
-            self.ask(Stale::WithinGrace, judge, client).await??;
+            self.ask(Stale::WithinGrace, judge, credential.from(), client).await??;
         let counted = |(told, reason)| {
             self.0.tally.count(reason);
             told
@@ -222,7 +223,7 @@ impl ValidationWing<'_> {
             (told, missed)
         })?;
         let client = |_| question.client.as_ref();
-        self.counted(self.ask(Stale::WithinGrace, judge, client).await??)
+        self.counted(self.ask(Stale::WithinGrace, judge, credential.from(), client).await??)
     }
 
     /// What a service keeps of a secret, where it hears of what happens to it.
@@ -244,10 +245,24 @@ impl ValidationWing<'_> {
         }
     }
 
+    /// Says whose share of the calls a call is counted to. An address that is not told from others counts for none.
+    pub fn counted_as(self, credential: &Credential, network: ClientNetwork) -> Option<CountedAs> {
+        let elsewhere = network.map(CountedAs::Network);
+        let Credential::Secret { secret, .. } = credential else { return elsewhere };
+        let (_, state) = self.0.mirror.confirmed_state();
+        let hash = secret.hash();
+        let known = asking(|view, _| match view.secret(&hash) {
+            Some(Known::Token(family, ..)) => Some(CountedAs::Owner(family.token.owner)),
+            Some(Known::Service(known)) => Some(CountedAs::Service(known.1.id)),
+            Some(Known::Broken) | None => None,
+        });
+        self.0.mirror.look(&state, SinceBoot::now(), known, |_| {}).flatten().or(elsewhere)
+    }
+
     /// Refuses whoever may not ask, before what is asked is read.
     pub async fn admit(self, credential: &Credential, operation: Operation) -> Result<(), AuthorityError> {
         let judge = self.judge(credential, operation, |_, _, _| ((), false))?;
-        self.ask(Stale::WithinGrace, judge, |_| None).await?.map(drop)
+        self.ask(Stale::WithinGrace, judge, credential.from(), |_| None).await?.map(drop)
     }
 
     /// Notes the uses that a service reports of what it may ask about, as many as one service may report.

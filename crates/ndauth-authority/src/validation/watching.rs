@@ -5,10 +5,13 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use ndauth_clock::SinceBoot;
-use ndauth_core::{Concern, Head, Orgs, Owner, Rules, RulesVersion, SecretHash, Service, Timestamp};
+use ndauth_core::{
+    Concern, Head, Orgs, Owner, Rules, RulesVersion, SecretHash, Service, ServiceId, Timestamp,
+};
 use tokio::sync::watch;
 
 use crate::access::Operation;
+use crate::limits::Share;
 use crate::observations::uses::ReportedUse;
 use crate::validation::mirror::effects::Effects;
 use crate::validation::mirror::{FeedEvent, Stale, StaleCause, View, asking};
@@ -23,6 +26,7 @@ pub struct Watcher {
     heard: Option<Head>,
     rules: Option<RulesVersion>,
     news: watch::Receiver<u64>,
+    _share: Share<ServiceId>,
 }
 
 /// The news since a watcher was told last.
@@ -50,10 +54,19 @@ impl Authority {
         let operation = Operation::WatchRevocations;
         let validation = self.validation();
         let (secret, from) = validation.service_secret(credential, operation)?;
-        let judge = validation.judge(credential, operation, |_, _, _| ((), false))?;
-        validation.ask(Stale::Never, judge, |_| None).await??;
+        let judge = validation.judge(credential, operation, |_, service, _| (service.id, false))?;
+        let service = validation.ask(Stale::Never, judge, from, |_| None).await??.told;
+        let share = self.watches.take(Some(service), 1)?;
         let news = self.mirror.news();
-        Ok(Watcher { authority: Arc::clone(self), secret, from, heard: None, rules: None, news })
+        Ok(Watcher {
+            authority: Arc::clone(self),
+            secret,
+            from,
+            heard: None,
+            rules: None,
+            news,
+            _share: share,
+        })
     }
 
     /// The greatest age of an answer, anywhere.
@@ -65,7 +78,7 @@ impl Authority {
 impl Watcher {
     /// Continues after the last event that the service heard of, maybe from another instance that is ahead of this one.
     pub async fn go_on_from(&mut self, heard: Head) -> Result<(), AuthorityError> {
-        self.authority.mirror.reach(heard.sequence).await?;
+        self.authority.mirror.reach(heard.sequence, self.from).await?;
         self.heard = Some(heard);
         Ok(())
     }

@@ -70,7 +70,7 @@ impl ValidationWing<'_> {
             Err(error @ AuthorityError::Refused(Refusal::Unknown)) => Found::Missed(Err(error)),
             Err(error) => Found::Held(Err(error)),
         });
-        self.ask(Stale::Never, whose, |_| client).await?
+        self.ask(Stale::Never, whose, from, |_| client).await?
     }
 
     fn whose<'v>(

@@ -1,9 +1,11 @@
 //! The mirror, while much happens.
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::task::{Context, Waker};
 
-use ndauth_authority::{Authority, Clock, Engine, Question};
+use ndauth_authority::limits::MIRROR_WAITS;
+use ndauth_authority::{Authority, Clock, Credential, Engine, Question};
 use ndauth_core::{
     Actor, Change, Entry, Event, Personal, Reason, Requirement, RevocationReason, Secret, SecretKind, TokenId,
 };
@@ -64,10 +66,10 @@ async fn what_happens_while_it_loads_is_not_missed() {
     drop(reader.expect("it was loaded"));
 }
 
-/// However many wait, what they take of memory has an end: who comes after is sent away, undecided.
+/// However many wait, what they take of memory has an end, and nobody takes more than a share of it: who comes after is sent
+/// away, undecided.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn so_many_wait_for_a_fresh_answer_and_no_more() {
-    const MOST: usize = 100_000;
     let world = World::new(Engine::Sqlite).await;
     let authority = Authority::open(&world.scratch.url, Clock::Manual(world.clock.clone()), None).await;
     let authority = Arc::new(authority.expect("opened"));
@@ -77,13 +79,17 @@ async fn so_many_wait_for_a_fresh_answer_and_no_more() {
     let unknown = Secret::mint(SecretKind::Personal, &mut SysRng).expect("drawn");
     let question =
         Question { secret: unknown.expose(), requirement: &requirement, client_address: None, client: None };
-    let ask = || authority.validation().validate(&world.service, &question, |_| ());
-    let mut waiting: Vec<_> = (0..MOST).map(|_| Box::pin(ask())).collect();
+    let Credential::Secret { secret, .. } = &world.service else { panic!("{:?}", world.service) };
+    let again = secret.expose().parse().expect("a secret");
+    let elsewhere = Credential::secret(again, Some(Ipv4Addr::new(192, 0, 2, 8).into()));
+    let ask = |service| authority.validation().validate(service, &question, |_| ());
+    let mut waiting: Vec<_> = (0..MIRROR_WAITS.share).map(|_| Box::pin(ask(&world.service))).collect();
     let mut context = Context::from_waker(Waker::noop());
     assert!(waiting.iter_mut().all(|one| one.as_mut().poll(&mut context).is_pending()), "they wait");
-    assert_eq!(ask().await.expect_err("it is sent away").reason(), Reason::Overloaded);
+    assert_eq!(ask(&world.service).await.expect_err("it is sent away").reason(), Reason::Overloaded);
+    assert!(Box::pin(ask(&elsewhere)).as_mut().poll(&mut context).is_pending(), "others wait all the same");
     drop(waiting.pop());
-    assert!(Box::pin(ask()).as_mut().poll(&mut context).is_pending(), "there is room again");
+    assert!(Box::pin(ask(&world.service)).as_mut().poll(&mut context).is_pending(), "there is room again");
     drop(waiting);
 }
 

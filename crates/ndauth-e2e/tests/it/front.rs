@@ -21,7 +21,7 @@ fn address(server: &Running) -> SocketAddr {
 }
 
 /// Whether the server closes this connection within a while.
-async fn closes(mut stream: TcpStream, within: Duration) -> bool {
+pub(crate) async fn closes(mut stream: TcpStream, within: Duration) -> bool {
     let mut bytes = [0; 1024];
     let closed = async { while let Ok(1..) = stream.read(&mut bytes).await {} };
     tokio::time::timeout(within, closed).await.is_ok()

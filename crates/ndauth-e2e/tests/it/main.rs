@@ -25,6 +25,7 @@ mod registry;
 mod replicas;
 mod requests;
 mod server;
+mod shares;
 mod terminal;
 mod tls;
 mod verifier;

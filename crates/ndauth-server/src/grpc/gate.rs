@@ -16,12 +16,12 @@ use axum::body::HttpBody;
 use axum::http::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
 use metrics::{Counter, Histogram};
+use ndauth_authority::Credential;
 use ndauth_authority::access::{Operation, Row, Rule, TABLE};
-use ndauth_authority::{AuthorityError, Credential};
+use ndauth_authority::limits::{CALLS, ClientNetwork, CountedAs, OPEN_STREAMS, Share, Shares, network};
 use ndauth_core::{Networks, Problem, Reason};
 use ndauth_proto::status_from_problem;
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Sleep, sleep};
 use tonic::Status;
 use tonic::body::Body;
@@ -44,8 +44,9 @@ pub(crate) struct Gate {
     service: GrpcService,
     /// Where the database's connections live.
     home: Handle,
-    /// How many calls may be there.
-    room: Arc<Semaphore>,
+    /// The calls that are there.
+    calls: Arc<Shares<CountedAs>>,
+    open_streams: Arc<Shares<IpAddr>>,
     intake: Intake,
     /// The proxies that are believed about their clients' addresses.
     trusted_proxies: Option<Networks>,
@@ -118,8 +119,6 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// A caller's own id is kept up to this length.
 const LONGEST_ID: usize = 64;
 const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
-/// How many calls may wait for the database at once.
-const ROOM: usize = 1024;
 /// A browser is not left waiting for longer.
 const PAGE_WITHIN: Duration = Duration::from_secs(30);
 /// The methods that pages are asked for with.
@@ -138,8 +137,9 @@ impl Gate {
             routes: routes.prepare(),
             pages,
             home: Handle::current(),
-            room: Arc::new(Semaphore::new(ROOM)),
-            intake: Intake::new(service.patience),
+            calls: Shares::new(CALLS),
+            open_streams: Shares::new(OPEN_STREAMS),
+            intake: Intake::new(service.client_timeout),
             service,
             trusted_proxies,
             is_secure,
@@ -155,24 +155,29 @@ impl Gate {
         Gated { gate: Arc::clone(self), peer: address, is_proxy, presented: None }
     }
 
-    /// Takes in a call of one message, and then a place for it where the database is.
+    /// Takes in a call of one message, and then its caller's share of the calls that ask the database.
     async fn take_in(
         &self,
         request: Request<Received>,
         most: usize,
-    ) -> Result<(Request<axum::body::Body>, OwnedSemaphorePermit), Problem> {
+        credential: &Credential,
+        from: ClientNetwork,
+    ) -> Result<(Request<axum::body::Body>, Share<CountedAs>), Problem> {
         let (head, body) = request.into_parts();
-        let whole = self.intake.whole(body, most).await?;
-        let permit = Arc::clone(&self.room).try_acquire_owned();
-        let permit = permit.map_err(|_| overloaded("too many calls wait for the database"))?;
-        Ok((Request::from_parts(head, axum::body::Body::from(whole)), permit))
+        let whole = self.intake.whole(body, most, from).await?;
+        let caller = self.service.authority.validation().counted_as(credential, from);
+        let share = self.calls.take(caller, 1).map_err(overloaded)?;
+        Ok((Request::from_parts(head, axum::body::Body::from(whole)), share))
     }
 
     /// Refuses a credential that stands for nobody. The database is asked where its connections live.
-    async fn recognize(&self, credential: &Arc<Credential>) -> Result<(), AuthorityError> {
+    async fn recognize(&self, credential: &Arc<Credential>) -> Result<(), Status> {
         let (authority, credential) = (Arc::clone(&self.service.authority), Arc::clone(credential));
         let recognized = self.home.spawn(async move { authority.recognize(&credential).await });
-        recognized.await.unwrap_or(Err(AuthorityError::Overloaded))
+        match recognized.await {
+            Ok(recognized) => recognized.map_err(|error| status(&error)),
+            Err(_) => Err(refused(came_to_nothing())),
+        }
     }
 
     /// The caller's id where it is short and plain, a fresh one otherwise.
@@ -267,12 +272,8 @@ impl Gated {
             operation => {
                 let id = gate.id(given);
                 let span = span(door, &id);
-                let streams = matches!(
-                    operation,
-                    Operation::CheckHealth | Operation::Reflect | Operation::WatchRevocations
-                );
                 let reply = match self.presents_something(door.row, request.headers()) {
-                    Ok(credential) => Reply::Later(self.answer_at_home(request, credential, streams, span)),
+                    Ok(credential) => Reply::Later(self.answer_at_home(request, credential, operation, span)),
                     Err(status) => Reply::Now(Some(tonics(status.into_http()))),
                 };
                 (reply, Some(id))
@@ -309,7 +310,9 @@ impl Gated {
                 unary::response(gate.service.validate_token(&credential, &question).await)
             }));
         }
-        Reply::Later(Box::pin(validate(Arc::clone(&self.gate), credential, operation, request.into_body())))
+        let from = self.network(request.headers());
+        let gate = Arc::clone(&self.gate);
+        Reply::Later(Box::pin(validate(gate, credential, operation, request.into_body(), from)))
     }
 
     /// What a validation presents.
@@ -332,6 +335,14 @@ impl Gated {
         }
     }
 
+    /// Whose share a call is counted to. Others are behind a trusted proxy: it has no share of its own.
+    fn network(&self, headers: &HeaderMap) -> ClientNetwork {
+        let client = self.client(headers);
+        let is_proxy =
+            |client| self.gate.trusted_proxies.as_ref().is_some_and(|proxies| proxies.hold(client));
+        network(Some(client)).filter(|_| !(self.is_proxy && is_proxy(client)))
+    }
+
     /// What a call presents. Nothing is refused at once, where strangers may not call.
     fn presents_something(&self, row: &Row, headers: &HeaderMap) -> Result<Credential, Status> {
         if row.nobody == Rule::Yes {
@@ -339,7 +350,7 @@ impl Gated {
         }
         let values = headers.get_all(AUTHORIZATION).iter().map(HeaderValue::as_bytes);
         match presented(values, Some(self.client(headers)))? {
-            Credential::Nothing => Err(status(&AuthorityError::CredentialMissing)),
+            Credential::Nothing => Err(status(&ndauth_authority::AuthorityError::CredentialMissing)),
             credential => Ok(credential),
         }
     }
@@ -349,23 +360,30 @@ impl Gated {
         &self,
         request: Request<Received>,
         credential: Credential,
-        streams: bool,
+        operation: Operation,
         span: tracing::Span,
     ) -> Pin<Box<dyn Future<Output = Response<ResponseBody>> + Send>> {
+        let is_open = matches!(operation, Operation::CheckHealth | Operation::Reflect);
+        let streams = is_open || operation == Operation::WatchRevocations;
         let (gate, credential) = (Arc::clone(&self.gate), Arc::new(credential));
-        let peer = SocketAddr::new(self.client(request.headers()), 0);
+        let (peer, from) =
+            (SocketAddr::new(self.client(request.headers()), 0), self.network(request.headers()));
         Box::pin(async move {
-            let (mut request, permit) = if streams {
-                (request.map(Body::new), None)
+            let taken = if streams {
+                // Whoever watches is counted as a service, once it is known.
+                let open = is_open.then(|| gate.open_streams.take(from, 1)).transpose().map_err(overloaded);
+                open.map(|open| (request.map(Body::new), None, open))
             } else {
-                match gate.take_in(request, MAX_REQUEST).await {
-                    Ok((request, permit)) => (request.map(Body::new), Some(permit)),
-                    Err(problem) => return tonics(refused(problem).into_http()),
-                }
+                let taken = gate.take_in(request, MAX_REQUEST, &credential, from).await;
+                taken.map(|(request, call)| (request.map(Body::new), Some(call), None))
+            };
+            let (mut request, call, open) = match taken {
+                Ok(taken) => taken,
+                Err(problem) => return tonics(refused(problem).into_http()),
             };
             let large = !streams && request.body().size_hint().lower() > SMALL;
-            if large && let Err(error) = gate.recognize(&credential).await {
-                return tonics(status(&error).into_http());
+            if large && let Err(status) = gate.recognize(&credential).await {
+                return tonics(status.into_http());
             }
             request.extensions_mut().insert(TcpConnectInfo { local_addr: None, remote_addr: Some(peer) });
             let Lives(life) = Lives::default();
@@ -376,7 +394,7 @@ impl Gated {
                 async move {
                     let answer = routes.call(request).await;
                     tracing::debug!("answered");
-                    drop(permit);
+                    drop(call);
                     answer
                 }
                 .instrument(span),
@@ -384,14 +402,11 @@ impl Gated {
             match answer.await {
                 Ok(Ok(response)) if streams => {
                     let stopped = gate.service.stopped();
-                    response.map(|body| ResponseBody::Endless(body, stopped))
+                    response.map(|body| ResponseBody::Endless { body, stopped, _share: open })
                 }
                 Ok(Ok(response)) if is_undecoded(&response) => {
-                    let status = match gate.recognize(&credential).await {
-                        Ok(()) => unary::undecodable(),
-                        Err(error) => status(&error),
-                    };
-                    tonics(status.into_http())
+                    let recognized = gate.recognize(&credential).await;
+                    tonics(recognized.err().unwrap_or_else(unary::undecodable).into_http())
                 }
                 Ok(Ok(response)) => match life.get() {
                     Some(life) => response.map(|body| ResponseBody::Told(body, *life)),
@@ -413,8 +428,10 @@ impl Gated {
         span: tracing::Span,
     ) -> Pin<Box<dyn Future<Output = Response<ResponseBody>> + Send>> {
         let (gate, client) = (Arc::clone(&self.gate), self.client(request.headers()));
+        let from = self.network(request.headers());
         Box::pin(async move {
-            let (mut request, permit) = match gate.take_in(request, http::MAX_BODY).await {
+            let taken = gate.take_in(request, http::MAX_BODY, &Credential::Nothing, from).await;
+            let (mut request, call) = match taken {
                 Ok(taken) => taken,
                 Err(problem) => {
                     return tonics(http::refused(name, &problem).map(Body::new));
@@ -426,7 +443,7 @@ impl Gated {
                 async move {
                     let answer = pages.call(request).await;
                     tracing::debug!("answered");
-                    drop(permit);
+                    drop(call);
                     answer
                 }
                 .instrument(span),
@@ -546,6 +563,7 @@ async fn validate(
     credential: Credential,
     operation: Operation,
     body: Received,
+    from: ClientNetwork,
 ) -> Response<ResponseBody> {
     let Gate { intake, service, .. } = &*gate;
     let answer = async {
@@ -553,11 +571,13 @@ async fn validate(
         service.admit(&credential, operation).await?;
         match operation {
             Operation::ValidateTokens => {
-                let whole = intake.whole(body, MAX_BATCH).await.map_err(refused)?;
+                let whole = intake.whole(body, MAX_BATCH, from).await.map_err(refused)?;
                 service.validate_tokens(&credential, validation::questions(&whole)?).await
             }
-            Operation::Resolve => service.resolve(&credential, &intake.read(body, MAX_REQUEST).await?).await,
-            _ => service.validate_token(&credential, &intake.read(body, MAX_REQUEST).await?).await,
+            Operation::Resolve => {
+                service.resolve(&credential, &intake.read(body, MAX_REQUEST, from).await?).await
+            }
+            _ => service.validate_token(&credential, &intake.read(body, MAX_REQUEST, from).await?).await,
         }
     };
     unary::response(answer.await)

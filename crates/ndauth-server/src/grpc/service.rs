@@ -6,9 +6,9 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use ndauth_authority::{Authority, AuthorityError, Credential, Life};
-use ndauth_core::{Causes, ClientName, Problem, Reason, Refusal, Secret};
+use ndauth_core::{Causes, ClientName, Problem, Refusal, Secret};
 use ndauth_proto::status_from_problem;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tonic::metadata::MetadataValue;
 use tonic::{Request, Response, Status};
 
@@ -16,14 +16,14 @@ use tonic::{Request, Response, Status};
 #[derive(Clone)]
 pub(super) struct GrpcService {
     pub(super) authority: Arc<Authority>,
-    /// How many more may watch.
-    pub(super) watchers: Arc<Semaphore>,
     /// How long a client may keep the server waiting.
-    pub(super) patience: Duration,
+    pub(super) client_timeout: Duration,
     /// Says when the server is to stop.
     pub(super) stopped: watch::Receiver<bool>,
 }
 
+/// The largest request about health and the contract, which need no credential: a name.
+pub(super) const MAX_NAME: usize = 1024;
 /// The largest request that is read: a token with as many grants as there may be fits in.
 pub(super) const MAX_REQUEST: usize = 64 * 1024;
 /// The largest request with questions: as many as there may be, with long names, fit in.
@@ -142,11 +142,8 @@ pub(super) fn status(error: &AuthorityError) -> Status {
     refused(Problem::from(error))
 }
 
-/// What a caller is told of a request that makes no sense, or is too much; the latter is counted.
+/// What a caller is told of a request that makes no sense, or is too much.
 #[expect(clippy::needless_pass_by_value, reason = "it is passed to `map_err` by name")]
 pub(super) fn refused(problem: Problem) -> Status {
-    if problem.reason == Reason::Overloaded {
-        metrics::counter!("ndauth_calls_shed_total").increment(1);
-    }
     status_from_problem(&problem)
 }

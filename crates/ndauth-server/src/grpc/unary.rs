@@ -2,7 +2,9 @@
 //! "Responses". It is for the calls that are answered from memory, whose framing would cost more than they do.
 //! Every call of one message is taken in here, whole, before it has a place anywhere.
 
+use std::net::IpAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -11,12 +13,12 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response};
 use bytes::BytesMut;
 use hyper::body::{Body, Frame, SizeHint};
-use ndauth_authority::Life;
+use ndauth_authority::limits::{ClientNetwork, INCOMING_BYTES, LimitReached, Share, Shares};
+use ndauth_authority::{AuthorityError, Life};
 use ndauth_core::{Problem, Reason};
 use ndauth_proto::status_from_problem;
 use prost::Message;
 use prost::encoding::{DecodeContext, decode_key, skip_field};
-use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Sleep, sleep};
 use tonic::Status;
 
@@ -36,7 +38,7 @@ pub(crate) enum ResponseBody {
     /// The same, and behind it from when until when the credential serves.
     Told(tonic::body::Body, Life),
     /// The same, until the server stops: it has no end of its own.
-    Endless(tonic::body::Body, Stopped),
+    Endless { body: tonic::body::Body, stopped: Stopped, _share: Option<Share<IpAddr>> },
 }
 
 /// The trailers that tell from when until when the credential serves, as RFC 3339 writes it.
@@ -46,31 +48,33 @@ const CREDENTIAL_ENDS: HeaderName = HeaderName::from_static("ndauth-credential-e
 /// A flag that says whether what follows is compressed, and its length.
 const HEAD: usize = 5;
 
-/// How many bytes requests may have here of which only a part came.
-const PARTS: usize = 256 * 1024 * 1024;
-
 /// Where requests come in. Who sends slowly takes nobody's place, and no more memory than there is for it.
 pub(super) struct Intake {
     /// How long a request may take to come.
-    patience: Duration,
-    parts: Semaphore,
+    client_timeout: Duration,
+    incoming: Arc<Shares<IpAddr>>,
 }
 
 impl Intake {
-    pub(super) fn new(patience: Duration) -> Intake {
-        Intake { patience, parts: Semaphore::new(PARTS) }
+    pub(super) fn new(client_timeout: Duration) -> Intake {
+        Intake { client_timeout, incoming: Shares::new(INCOMING_BYTES) }
     }
 
     /// Takes in a request whose message has at most so many bytes, as it is framed.
-    pub(super) async fn whole(&self, mut body: Received, most: usize) -> Result<Bytes, Problem> {
+    pub(super) async fn whole(
+        &self,
+        mut body: Received,
+        most: usize,
+        from: ClientNetwork,
+    ) -> Result<Bytes, Problem> {
         let mut parts = BytesMut::new();
-        let mut held: Option<SemaphorePermit<'_>> = None;
+        let mut share: Option<Share<IpAddr>> = None;
         let mut late: Option<Pin<Box<Sleep>>> = None;
         let next = |body: &mut Received, late: &mut Option<Pin<Box<Sleep>>>, context: &mut Context<'_>| {
             match Pin::new(body).poll_frame(context) {
                 Poll::Ready(frame) => Poll::Ready(Ok(frame)),
                 Poll::Pending => {
-                    let late = late.get_or_insert_with(|| Box::pin(sleep(self.patience)));
+                    let late = late.get_or_insert_with(|| Box::pin(sleep(self.client_timeout)));
                     ready!(late.as_mut().poll(context));
                     Poll::Ready(Err(self.too_late()))
                 }
@@ -89,14 +93,9 @@ impl Intake {
                 return Ok(data);
             }
             if !body.is_end_stream() {
-                let size = u32::try_from(data.len()).unwrap_or(u32::MAX);
-                let more = self
-                    .parts
-                    .try_acquire_many(size)
-                    .map_err(|_| overloaded("too many requests come in parts"))?;
-                match &mut held {
-                    Some(held) => held.merge(more),
-                    None => held = Some(more),
+                match &mut share {
+                    Some(share) => share.grow(data.len()).map_err(overloaded)?,
+                    None => share = Some(self.incoming.take(from, data.len()).map_err(overloaded)?),
                 }
             }
             // In place: who sends a byte at a time does not have all of them copied each time.
@@ -106,12 +105,20 @@ impl Intake {
     }
 
     fn too_late(&self) -> Problem {
-        Problem::new(Reason::DeadlineExceeded, format!("the request did not come within {:?}", self.patience))
+        Problem::new(
+            Reason::DeadlineExceeded,
+            format!("the request did not come within {:?}", self.client_timeout),
+        )
     }
 
     /// Reads the one message of a request, of at most so many bytes.
-    pub(super) async fn read<M: Message + Default>(&self, body: Received, most: usize) -> Result<M, Status> {
-        message(&self.whole(body, most).await.map_err(refused)?)
+    pub(super) async fn read<M: Message + Default>(
+        &self,
+        body: Received,
+        most: usize,
+        from: ClientNetwork,
+    ) -> Result<M, Status> {
+        message(&self.whole(body, most, from).await.map_err(refused)?)
     }
 }
 
@@ -151,9 +158,9 @@ pub(super) fn unframed(whole: &[u8]) -> Result<&[u8], Status> {
     Ok(message)
 }
 
-/// Tells that there is too much to do.
-pub(super) fn overloaded(why: &str) -> Problem {
-    Problem::new(Reason::Overloaded, format!("{why}; nothing was decided"))
+/// Tells that the caller has its share.
+pub(super) fn overloaded(limit: LimitReached) -> Problem {
+    Problem::from(&AuthorityError::from(limit))
 }
 
 fn invalid(why: &str) -> Status {
@@ -213,7 +220,7 @@ impl Body for ResponseBody {
             }
             ResponseBody::Over => Poll::Ready(None),
             ResponseBody::Tonic(body) => Pin::new(body).poll_frame(context),
-            ResponseBody::Endless(body, stopped) => match Pin::new(body).poll_frame(context) {
+            ResponseBody::Endless { body, stopped, .. } => match Pin::new(body).poll_frame(context) {
                 Poll::Pending => {
                     ready!(stopped.as_mut().poll(context));
                     *answer = ResponseBody::Over;
@@ -247,7 +254,7 @@ impl Body for ResponseBody {
         match self {
             ResponseBody::Message(_) | ResponseBody::Well => false,
             ResponseBody::Over => true,
-            ResponseBody::Tonic(body) | ResponseBody::Told(body, _) | ResponseBody::Endless(body, _) => {
+            ResponseBody::Tonic(body) | ResponseBody::Told(body, _) | ResponseBody::Endless { body, .. } => {
                 body.is_end_stream()
             }
         }
@@ -255,7 +262,7 @@ impl Body for ResponseBody {
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            ResponseBody::Tonic(body) | ResponseBody::Told(body, _) | ResponseBody::Endless(body, _) => {
+            ResponseBody::Tonic(body) | ResponseBody::Told(body, _) | ResponseBody::Endless { body, .. } => {
                 body.size_hint()
             }
             ResponseBody::Message(_) | ResponseBody::Well | ResponseBody::Over => SizeHint::default(),

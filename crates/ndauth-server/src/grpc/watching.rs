@@ -1,6 +1,5 @@
 //! `WatchService`.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use ndauth_authority::{News, ReportedUse, Watcher};
@@ -18,16 +17,13 @@ use tonic::{Request, Response, Status, Streaming, async_trait};
 
 use crate::grpc::fields::address_from_proto;
 use crate::grpc::service::{GrpcService, credential, refused, status};
-use crate::grpc::unary::overloaded;
 
-/// How many services may watch at once.
-pub(super) const MOST_WATCHERS: usize = 10_000;
 /// How many messages wait for a client that reads slowly, before it is waited for.
 const WAITING: usize = 8;
 /// How many uses are reported in one message.
 const MOST_USES: usize = 1000;
 /// So many bounds may pass between two probes.
-const PATIENCE: u32 = 10;
+const BOUNDS_BETWEEN_PROBES: u32 = 10;
 
 /// One that watches, and what it is told through.
 struct WatcherStream {
@@ -50,11 +46,8 @@ impl WatchService for GrpcService {
         // Strangers take nobody's place.
         let watcher = self.authority.watch(&credential(&request)?).await;
         let mut watcher = watcher.map_err(|error| status(&error))?;
-        let place = Arc::clone(&self.watchers)
-            .try_acquire_owned()
-            .map_err(|_| refused(overloaded("too many services watch here")))?;
         let mut requests = request.into_inner();
-        let first = timeout(self.patience, requests.message()).await.map_err(|_| silent())??;
+        let first = timeout(self.client_timeout, requests.message()).await.map_err(|_| silent())??;
         let first = first.ok_or_else(|| refused(Problem::invalid("probe", "there is none")))?;
         if let Some(after) = &first.after {
             let heard = head_from_proto("after", after).map_err(refused)?;
@@ -65,7 +58,6 @@ impl WatchService for GrpcService {
         stream.hear(&first)?;
         stream.tell_news(true).await?;
         let mut stopped = self.stopped.clone();
-        metrics::gauge!("ndauth_watchers").increment(1.0);
         tokio::spawn(async move {
             let ended = tokio::select! {
                 ended = stream.run(requests) => ended,
@@ -76,8 +68,6 @@ impl WatchService for GrpcService {
             if let Err(why) = ended {
                 let _ = timeout(stream.bound, stream.tell.send(Err(why))).await;
             }
-            metrics::gauge!("ndauth_watchers").decrement(1.0);
-            drop(place);
         });
         Ok(Response::new(ReceiverStream::new(told)))
     }
@@ -88,7 +78,7 @@ impl WatcherStream {
     async fn run(&mut self, mut requests: Streaming<WatchRevocationsRequest>) -> Result<(), Status> {
         loop {
             let asked = tokio::select! {
-                request = timeout(self.bound * PATIENCE, requests.message()) => {
+                request = timeout(self.bound * BOUNDS_BETWEEN_PROBES, requests.message()) => {
                     match request.map_err(|_| silent())?? {
                         Some(request) => self.hear(&request)?,
                         None => return Ok(()),
@@ -152,7 +142,9 @@ impl WatcherStream {
         match timeout(self.bound, self.tell.send(Ok(told))).await {
             Ok(Ok(())) => Ok(()),
             // It is gone, or reads too slowly: it comes again from where it is.
-            Ok(Err(_)) | Err(_) => Err(refused(overloaded("what was told was not read in time"))),
+            Ok(Err(_)) | Err(_) => {
+                Err(refused(Problem::new(Reason::DeadlineExceeded, "what was told was not read in time")))
+            }
         }
     }
 }

@@ -65,20 +65,12 @@ pub(super) fn from_elsewhere() -> PageError {
     PageError::new(StatusCode::FORBIDDEN, "Refused", text)
 }
 
-/// What is ndauth's own fault is logged, once; what is shed is counted.
+/// What is ndauth's own fault is logged, once.
 fn note(error: &AuthorityError) -> Problem {
     if error.is_ours() {
         tracing::error!(error = %Causes(error), "could not answer");
     }
-    let problem = Problem::from(error);
-    shed(&problem);
-    problem
-}
-
-fn shed(problem: &Problem) {
-    if problem.reason == Reason::Overloaded {
-        metrics::counter!("ndauth_calls_shed_total").increment(1);
-    }
+    Problem::from(error)
 }
 
 impl From<AuthorityError> for PageError {
@@ -273,7 +265,6 @@ pub(super) fn told_in_json(status: StatusCode, body: &serde_json::Value) -> Resp
 
 /// The answer to a request that did not come as far as its handler.
 pub(super) fn refused(client: ClientKind, problem: &Problem) -> Response {
-    shed(problem);
     match client {
         ClientKind::Person => PageError::from(problem).into_response(),
         ClientKind::Program => OAuthError::from(problem).into_response(),

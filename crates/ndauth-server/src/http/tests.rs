@@ -359,6 +359,7 @@ fn a_public_url_is_an_origin() {
 
 #[test]
 fn failures_are_told_to_people_and_to_programs() {
+    use ndauth_authority::limits::LimitReached;
     use ndauth_authority::{AuthorityError, GrantError};
     use std::time::Duration;
     let tries = || AuthorityError::TooManyTries { after: Duration::from_millis(90_500) };
@@ -371,7 +372,7 @@ fn failures_are_told_to_people_and_to_programs() {
             503,
             "This says neither yes nor no.",
         ),
-        (AuthorityError::Overloaded, 503, "This says neither yes nor no."),
+        (AuthorityError::Overloaded(LimitReached("calls")), 503, "This says neither yes nor no."),
         (AuthorityError::AccountDisabled, 403, "The account is disabled."),
     ] {
         let told = PageError::from(error);

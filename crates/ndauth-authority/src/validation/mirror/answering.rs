@@ -1,5 +1,6 @@
 //! Answers from the mirror, as soon as it is fresh enough.
 
+use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -15,12 +16,13 @@ use crate::access::Operation;
 use crate::{AuthorityError, ValidationWing};
 
 impl ValidationWing<'_> {
-    /// Answers from the mirror, as soon as it is fresh enough, without touching the database. The effects of the answer
-    /// are run once, when it is final.
+    /// Answers a caller at an address from the mirror, as soon as that is fresh enough, without touching the database. The
+    /// effects of the answer are run once, when it is final.
     pub(crate) async fn ask<'q, T>(
         self,
         stale: Stale,
         question: impl for<'v> Fn(&View<'v>, &mut Effects<'v>) -> Found<T>,
+        from: Option<IpAddr>,
         client: impl Fn(usize) -> Option<&'q ClientName>,
     ) -> Result<T, AuthorityError> {
         let mirror = &*self.0.mirror;
@@ -44,7 +46,7 @@ impl ValidationWing<'_> {
             };
             drop(turn.take());
             // Boxed, so that a question that is answered at once does not pay for its size.
-            match Box::pin(mirror.wait_for(needed)).await {
+            match Box::pin(mirror.wait_for(needed, from)).await {
                 Ok(its) => turn = Some(its),
                 Err(error) if stale == Stale::WithinGrace => {
                     return self.ask_stale(question, &run_effects).ok_or(error);

@@ -1,5 +1,6 @@
 //! The mirror that is served: its state, the progress of the reader, and the questions that wait for a fresher state.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -17,6 +18,7 @@ use super::freshness::{Freshness, StaleCause};
 use super::state::State;
 use super::view::{Found, View, asking};
 use crate::AuthorityError;
+use crate::limits::{MIRROR_WAITS, Shares, network};
 
 /// The state that questions are answered from, and its freshness.
 #[derive(Debug)]
@@ -33,6 +35,8 @@ pub(crate) struct Mirror {
     changed: Notify,
     /// Bounds how many questions that waited together are answered at once, so that new ones get a turn.
     turns: Semaphore,
+    /// The questions that wait. Each takes about a kilobyte.
+    waits: Arc<Shares<IpAddr>>,
     /// The tokens loaded so far, and all of them.
     pub(super) loaded: (AtomicU64, AtomicU64),
 }
@@ -64,8 +68,6 @@ pub(super) struct Needed {
     pub(super) asked: SinceBoot,
 }
 
-/// The most questions that wait for a fresher state at once. Each takes about a kilobyte.
-const MOST_WAITING: usize = 100_000;
 /// The most questions that waited and are answered at once.
 const TURNS: usize = 32;
 
@@ -88,6 +90,7 @@ impl Mirror {
             wanted: Notify::new(),
             changed: Notify::new(),
             turns: Semaphore::new(TURNS),
+            waits: Shares::new(MIRROR_WAITS),
             loaded: <(AtomicU64, AtomicU64)>::default(),
         }
     }
@@ -147,13 +150,13 @@ impl Mirror {
 
     /// Waits until an event was applied that a caller knows of, or until the log is known to end before it, as it may
     /// where it was rewound.
-    pub(crate) async fn reach(&self, sequence: u64) -> Result<(), AuthorityError> {
+    pub(crate) async fn reach(&self, sequence: u64, from: Option<IpAddr>) -> Result<(), AuthorityError> {
         let applied = self.progress.borrow().sequence;
         if applied >= sequence {
             return Ok(());
         }
         let needed = Needed { confirmed: SinceBoot::NEVER, asked: SinceBoot::now() };
-        self.wait_for(needed).await.map(drop)
+        self.wait_for(needed, from).await.map(drop)
     }
 
     /// Asks a state a question, however old it is. `None` where it changed at every try.
@@ -169,10 +172,12 @@ impl Mirror {
 
     /// Waits until the state is as fresh as is needed, and then for a turn. Fails at once where the reader cannot reach
     /// the end of the log.
-    pub(super) async fn wait_for(&self, needed: Needed) -> Result<SemaphorePermit<'_>, AuthorityError> {
-        if self.progress.receiver_count() >= MOST_WAITING {
-            return Err(AuthorityError::Overloaded);
-        }
+    pub(super) async fn wait_for(
+        &self,
+        needed: Needed,
+        from: Option<IpAddr>,
+    ) -> Result<SemaphorePermit<'_>, AuthorityError> {
+        let _share = self.waits.take(network(from), 1)?;
         let mut progress = self.progress.subscribe();
         self.wanted.notify_one();
         let there = progress.wait_for(|now| needed.are_met_by(now) || now.cause.is_some());

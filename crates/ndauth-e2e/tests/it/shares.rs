@@ -1,0 +1,183 @@
+//! What callers share: nobody takes more than a share of it, and who does learns so.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use h2::SendStream;
+use h2::client::{ResponseFuture, SendRequest};
+use http::{Request, Version};
+use ndauth_authority::limits::{ADMIN_CONNECTIONS, CALLS, INCOMING_BYTES, OPEN_STREAMS};
+use ndauth_store::testing::lock_table;
+use ndauth_store::{Clock, Engine};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+
+use crate::front::{closes, raw};
+use crate::installation::{Installation, Running, soon};
+use crate::requests::new_token;
+
+const LIST_ORGS: &str = "/ndauth.v1.AccountService/ListOrgs";
+const WATCH_HEALTH: &str = "/grpc.health.v1.Health/Watch";
+
+/// A server behind a proxy: a client is who that says.
+fn behind_a_proxy(at: &Installation) -> Running {
+    at.serve_as(at.command("NDAUTH_TEST_NDAUTHD"), &["--trusted-proxies", "127.0.0.0/8"])
+}
+
+/// Begins a call from an address.
+async fn begin(
+    client: &SendRequest<Bytes>,
+    path: &str,
+    from: &str,
+    bearer: &str,
+    body: Bytes,
+    is_whole: bool,
+) -> (ResponseFuture, SendStream<Bytes>) {
+    let request = Request::post(format!("http://x{path}")).version(Version::HTTP_2);
+    let request = request.header("content-type", "application/grpc").header("x-forwarded-for", from);
+    let request = request.header("authorization", format!("Bearer {bearer}")).body(()).expect("a request");
+    let mut client = client.clone().ready().await.expect("ready");
+    let (answer, mut sending) = client.send_request(request, false).expect("sent");
+    sending.send_data(body, is_whole).expect("sent");
+    (answer, sending)
+}
+
+/// Whether a call is refused since its caller has its share.
+async fn is_overloaded(answer: ResponseFuture) -> bool {
+    let head = answer.await.expect("answered");
+    head.headers().get("grpc-status").is_some_and(|code| code == "8")
+}
+
+fn count_to_u64(count: usize) -> u64 {
+    count.try_into().expect("it is small")
+}
+
+/// How much is taken of a limit.
+fn taken(server: &Running, limit: &str) -> u64 {
+    let (_, page) = server.get("/metrics");
+    let line = format!("ndauth_limit_taken{{limit=\"{limit}\"}} ");
+    let value = page.lines().find_map(|row| row.strip_prefix(&line));
+    value.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("{limit}: {page}"))
+}
+
+/// However many addresses its token is sent from: the calls are the account's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_has_its_share_of_the_calls_and_others_have_theirs() {
+    let at = Installation::new(Engine::Postgres).await;
+    at.people();
+    let server = behind_a_proxy(&at);
+    let session = at.session();
+    let token = server.client(&session).await.create_token(new_token("ci")).await.expect("made").secret;
+    let store = at.scratch.store(Clock::Database).await;
+    let lock = lock_table(&store, "account").await;
+    let client = raw(&server).await;
+    let empty = Bytes::from_static(&[0; 5]);
+    let mut answers = JoinSet::new();
+    let beyond = 20;
+    for number in 0..CALLS.share + beyond {
+        let from = format!("198.51.100.{}", number % 8);
+        let (answer, _) = begin(&client, LIST_ORGS, &from, &token, empty.clone(), true).await;
+        answers.spawn(is_overloaded(answer));
+    }
+    for _ in 0..beyond {
+        assert!(answers.join_next().await.expect("there are").expect("answered"), "they are refused first");
+    }
+    // Of a session it is known once the database was asked: until then it counts as whoever calls from there.
+    let (other, _) = begin(&client, LIST_ORGS, "198.51.100.9", session.expose(), empty, true).await;
+    soon(&count_to_u64(CALLS.share + 1), async || taken(&server, CALLS.name)).await;
+    drop(lock);
+    assert!(!is_overloaded(other).await, "it has its own");
+    while let Some(refused) = answers.join_next().await {
+        assert!(!refused.expect("answered"), "they had theirs");
+    }
+    soon(&0, async || taken(&server, CALLS.name)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_address_has_its_share_of_open_streams() {
+    let at = Installation::new(Engine::Sqlite).await;
+    let server = behind_a_proxy(&at);
+    let mut clients = Vec::new();
+    let empty = Bytes::from_static(&[0; 5]);
+    let mut open = Vec::new();
+    // On more connections than one: it is the address's.
+    for number in 0..OPEN_STREAMS.share {
+        if number % 50 == 0 {
+            clients.push(raw(&server).await);
+        }
+        let client = clients.last().expect("there is one");
+        let (answer, _) = begin(client, WATCH_HEALTH, "198.51.100.1", "", empty.clone(), true).await;
+        let mut health = answer.await.expect("answered").into_body();
+        health.data().await.expect("it tells of the health").expect("told");
+        open.push(health);
+    }
+    assert_eq!(taken(&server, OPEN_STREAMS.name), count_to_u64(OPEN_STREAMS.share));
+    let client = clients.last().expect("there is one");
+    let (more, _) = begin(client, WATCH_HEALTH, "198.51.100.1", "", empty.clone(), true).await;
+    assert!(is_overloaded(more).await);
+    let (other, _) = begin(client, WATCH_HEALTH, "198.51.100.2", "", empty, true).await;
+    assert!(!is_overloaded(other).await);
+    let more = tokio::time::timeout(Duration::from_millis(2500), open[0].data()).await;
+    assert!(more.is_err(), "nothing is told where nothing changed");
+    drop(open);
+    soon(&0, async || taken(&server, OPEN_STREAMS.name)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_address_has_its_share_of_what_comes_in_parts() {
+    const PART: usize = 60 * 1024;
+    let at = Installation::new(Engine::Sqlite).await;
+    at.people();
+    let server = behind_a_proxy(&at);
+    let session = at.session();
+    let mut clients = Vec::new();
+    let (mut answers, mut sending) = (JoinSet::new(), Vec::new());
+    for number in 0..=INCOMING_BYTES.share / PART {
+        if number % 250 == 0 {
+            clients.push(raw(&server).await);
+        }
+        let client = clients.last().expect("there is one");
+        let part = Bytes::from(vec![0; PART]);
+        let (answer, parts) = begin(client, LIST_ORGS, "198.51.100.1", session.expose(), part, false).await;
+        answers.spawn(is_overloaded(answer));
+        sending.push(parts);
+    }
+    let refused = tokio::time::timeout(Duration::from_secs(5), answers.join_next()).await.expect("at once");
+    assert!(refused.expect("there is one").expect("answered"), "what is too much is refused");
+    let empty = Bytes::from_static(&[0; 5]);
+    let client = clients.last().expect("there is one");
+    let (other, _) = begin(client, LIST_ORGS, "198.51.100.2", session.expose(), empty, true).await;
+    assert!(!is_overloaded(other).await);
+    drop((sending, clients));
+    answers.shutdown().await;
+    soon(&0, async || taken(&server, INCOMING_BYTES.name)).await;
+}
+
+/// The operator's port keeps to the same terms as the other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_operator_s_port_waits_for_nobody_and_is_shared() {
+    let at = Installation::new(Engine::Sqlite).await;
+    let server = at.serve_as(at.command("NDAUTH_TEST_NDAUTHD"), &["--client-timeout-seconds", "1"]);
+    let admin: SocketAddr = server.admin.trim_start_matches("http://").parse().expect("an address");
+    let mut stuck = JoinSet::new();
+    for number in 0..ADMIN_CONNECTIONS.share {
+        let mut stream = TcpStream::connect(admin).await.expect("connected");
+        stuck.spawn(async move {
+            if number % 2 == 0 {
+                let request = b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n".repeat(100);
+                let asks = async { while stream.write_all(&request).await.is_ok() {} };
+                tokio::time::timeout(Duration::from_secs(20), asks).await.is_ok()
+            } else {
+                closes(stream, Duration::from_secs(20)).await
+            }
+        });
+    }
+    let mut refused = TcpStream::connect(admin).await.expect("connected");
+    assert_eq!(refused.read(&mut [0; 1]).await.unwrap_or_default(), 0, "there are enough from here");
+    for closed in stuck.join_all().await {
+        assert!(closed, "it was waited for");
+    }
+    assert_eq!(server.get("/livez"), (200, "alive\n".to_owned()));
+}
