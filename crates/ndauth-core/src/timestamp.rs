@@ -45,6 +45,12 @@ impl Timestamp {
         Timestamp::from_micros(self.micros().checked_add(micros)?).ok()
     }
 
+    /// The instant earlier by `duration`, or `None` before the year 1970.
+    pub fn checked_sub(self, duration: Duration) -> Option<Timestamp> {
+        let micros = i64::try_from(duration.as_micros()).ok()?;
+        Timestamp::from_micros(self.micros().checked_sub(micros)?).ok()
+    }
+
     /// How long after `earlier` this instant is; zero if it is not after it.
     pub fn since(self, earlier: Timestamp) -> Duration {
         Duration::from_micros(u64::try_from(self.micros() - earlier.micros()).unwrap_or(0))

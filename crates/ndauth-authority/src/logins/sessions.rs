@@ -7,7 +7,7 @@ use ndauth_core::{
     Account, AccountId, Actor, Change, DisplayName, Expiry, Lifetime, Personal, Secret, SecretId, SecretKind,
     SecretPrefix, SecretRecord, Session, SessionId, Timestamp,
 };
-use ndauth_store::{Family, SeenSession, Write};
+use ndauth_store::{Family, Read, SeenSession, StoreError, Write};
 use rand::rngs::SysRng;
 
 use crate::access::{Operation, Whose};
@@ -162,14 +162,12 @@ impl LoginWing<'_> {
     /// Ends the session that a secret is of, if it lives.
     pub(super) async fn end_by_secret(self, secret: &Secret) -> Result<(), AuthorityError> {
         let read = self.0.store.read().await?;
-        let Some(found) = read.find_secret(&secret.hash()).await? else { return Ok(()) };
-        let Family::Session(id) = found.family else { return Ok(()) };
-        let Some(session) = read.find_session(id).await? else { return Ok(()) };
+        let Some(session) = find_session_of(&read, secret).await? else { return Ok(()) };
         drop(read);
         if session.revoked_at.is_some() {
             return Ok(());
         }
-        let (session, actor) = (&session, Actor::Session { account: session.account, session: id });
+        let (session, actor) = (&session, Actor::Session { account: session.account, session: session.id });
         change_uncalled(self.0, Operation::RevokeShown, |uncalled| async move {
             Ok::<_, AuthorityError>(match end(&uncalled, session, false).await? {
                 Some(change) => uncalled.done(actor, change, Personal::new(), ()),
@@ -271,4 +269,12 @@ pub(crate) async fn draw_for(
 /// A cookie that reads as no secret: it was parsed before.
 fn malformed(why: ndauth_core::InvalidSecret) -> AuthorityError {
     ndauth_core::Refusal::Malformed(why).into()
+}
+
+/// The session that a secret is of, or was.
+pub(super) async fn find_session_of(read: &Read, secret: &Secret) -> Result<Option<Session>, StoreError> {
+    match read.find_secret(&secret.hash()).await?.map(|found| found.family) {
+        Some(Family::Session(id)) => read.find_session(id).await,
+        Some(_) | None => Ok(None),
+    }
 }

@@ -4,7 +4,7 @@ use ndauth_core::{Account, AccountId, Change, Expiry, Handle, Identity, Personal
 use ndauth_store::{Read, StoreError};
 use uuid::Uuid;
 
-use super::sessions::{Visitor, draw_for};
+use super::sessions::{Visitor, draw_for, find_session_of};
 use super::throttle::Tried;
 use crate::access::{Operation, Whose};
 use crate::change::{Changed, Done, Uncalled, change, change_uncalled};
@@ -37,7 +37,7 @@ impl LoginWing<'_> {
         visitor: &Visitor,
         before: Option<&Secret>,
     ) -> Result<SignedIn, AuthorityError> {
-        let (id, hashed) = &self.prove(name.trim(), password, visitor).await?;
+        let (id, hashed) = &self.prove(name.trim(), password, visitor, before).await?;
         let id = *id;
         let signed_in = change_uncalled(self.0, Operation::SignIn, |uncalled| async move {
             let account = uncalled.account(id).await?.ok_or(AuthorityError::SignInRefused)?;
@@ -56,6 +56,7 @@ impl LoginWing<'_> {
         typed: &str,
         password: &str,
         visitor: &Visitor,
+        cookie: Option<&Secret>,
     ) -> Result<(AccountId, Option<String>), AuthorityError> {
         let name = typed.to_lowercase();
         let read = self.0.store.read().await?;
@@ -69,7 +70,13 @@ impl LoginWing<'_> {
         let id = found.as_ref().map_or(NOBODY, |account| account.id);
         let hashed = read.find_password(id).await?;
         let live = read.list_live_sessions(id).await?;
-        if !live.iter().any(|seen| network(seen.session.address) == from) {
+        let was_here = match cookie {
+            Some(cookie) => {
+                find_session_of(&read, cookie).await?.is_some_and(|session| session.account == id)
+            }
+            None => false,
+        };
+        if !was_here && !live.iter().any(|seen| network(seen.session.address) == from) {
             tries.push(Tried::NameFromStrangers(name));
         }
         let now = read.now();

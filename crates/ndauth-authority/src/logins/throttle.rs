@@ -1,5 +1,7 @@
 //! How often something may be tried before it must wait: by whom, and from where. It is kept in memory, by each instance
 //! for itself.
+//!
+//! Tries come back one by one (the generic cell rate algorithm, ITU-T I.371): who has none waits for the next, and no longer.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,7 +10,7 @@ use std::time::Duration;
 use ndauth_core::{AccountId, SecretHash, SessionId, Timestamp};
 
 use crate::AuthorityError;
-use crate::limits::ClientNetwork;
+use crate::limits::{ClientNetwork, WAITING_DEVICES};
 
 /// What is tried.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -17,7 +19,8 @@ pub(crate) enum Tried {
     NameFrom(String, ClientNetwork),
     /// A password for any name, from a network.
     AnyFrom(ClientNetwork),
-    /// A password for a name, from networks that its account has no session from: its owner's are not refused for them.
+    /// A password for a name, by strangers: from a network and in a browser that its account had no session in. So its owner
+    /// does not wait for what they do.
     NameFromStrangers(String),
     /// To log in once more, by whoever proved to be a person.
     Login(AccountId),
@@ -31,36 +34,36 @@ pub(crate) enum Tried {
     Refresh(SessionId),
 }
 
-/// The tries there were.
+/// The tries there were: until when all of them are back.
 #[derive(Debug, Default)]
 pub(crate) struct Throttle {
-    tries: Mutex<HashMap<Tried, Tries>>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Tries {
-    since: Timestamp,
-    count: u32,
+    tries: Mutex<HashMap<Tried, Timestamp>>,
 }
 
 /// How many of whom and where are kept; beyond that, what is over is let go first.
 const MOST: usize = 50_000;
 
 impl Tried {
-    /// How many tries there may be within a while.
+    /// How many tries there are, and how long it takes until all are back.
     fn limit(&self) -> (u32, Duration) {
         let (tries, seconds) = match self {
             Tried::NameFrom(..) => (10, 15 * 60),
             Tried::AnyFrom(_) => (100, 15 * 60),
             Tried::NameFromStrangers(_) => (200, 15 * 60),
             Tried::Login(_) => (120, 60 * 60),
-            Tried::DeviceFrom(_) => (100, 10 * 60),
+            Tried::DeviceFrom(_) => (u32::try_from(WAITING_DEVICES.share).unwrap_or(u32::MAX), 10 * 60),
             Tried::CodeBy(_) => (10, 10 * 60),
             // A device is told to wait 5 s. One is let pass: clocks and networks are not exact.
             Tried::Poll(_) => (1, 4),
             Tried::Refresh(_) => (60, 15 * 60),
         };
         (tries, Duration::from_secs(seconds))
+    }
+
+    /// How long it takes until one try is back.
+    fn interval(&self) -> Duration {
+        let (tries, all) = self.limit();
+        all / tries
     }
 }
 
@@ -69,28 +72,21 @@ impl Throttle {
     pub(crate) fn take(&self, each: &[Tried], now: Timestamp) -> Result<(), AuthorityError> {
         let mut tries = self.tries();
         for tried in each {
-            let (most, within) = tried.limit();
-            if let Some(known) = tries.get(tried)
-                && known.count >= most
-                && now.since(known.since) < within
-            {
-                let after = within.saturating_sub(now.since(known.since));
+            let back = tries.get(tried).map_or(Duration::ZERO, |back| back.since(now));
+            let after = (back + tried.interval()).saturating_sub(tried.limit().1);
+            if !after.is_zero() {
                 return Err(AuthorityError::TooManyTries { after });
             }
         }
         if tries.len() + each.len() > MOST {
-            tries.retain(|tried, known| now.since(known.since) < tried.limit().1);
+            tries.retain(|_, back| *back > now);
             if tries.len() + each.len() > MOST {
-                forget_least(&mut tries);
+                forget_least(&mut tries, now);
             }
         }
         for tried in each {
-            let fresh = Tries { since: now, count: 0 };
-            let known = tries.entry(tried.clone()).or_insert(fresh);
-            if now.since(known.since) >= tried.limit().1 {
-                *known = fresh;
-            }
-            known.count += 1;
+            let back = tries.entry(tried.clone()).or_insert(now);
+            *back = (*back).max(now).checked_add(tried.interval()).unwrap_or(Timestamp::MAX);
         }
         Ok(())
     }
@@ -102,19 +98,22 @@ impl Throttle {
 
     /// Takes back one try.
     pub(crate) fn give_back(&self, tried: &Tried) {
-        if let Some(known) = self.tries().get_mut(tried) {
-            known.count = known.count.saturating_sub(1);
+        if let Some(back) = self.tries().get_mut(tried) {
+            *back = back.checked_sub(tried.interval()).unwrap_or(*back);
         }
     }
 
-    fn tries(&self) -> MutexGuard<'_, HashMap<Tried, Tries>> {
+    fn tries(&self) -> MutexGuard<'_, HashMap<Tried, Timestamp>> {
         self.tries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Forgets a quarter of the tries: of those that are not refused yet, the fewest and the oldest first.
-fn forget_least(tries: &mut HashMap<Tried, Tries>) {
-    let worth = |(tried, known): (&Tried, &Tries)| (known.count >= tried.limit().0, known.count, known.since);
+/// Forgets a quarter of the tries: of those that are not refused yet, those first that are back the soonest.
+fn forget_least(tries: &mut HashMap<Tried, Timestamp>, now: Timestamp) {
+    let worth = |(tried, back): (&Tried, &Timestamp)| {
+        let back = back.since(now);
+        (back + tried.interval() > tried.limit().1, back)
+    };
     let mut worths: Vec<_> = tries.iter().map(worth).collect();
     let (_, &mut least, _) = worths.select_nth_unstable(MOST / 4);
     tries.retain(|tried, known| worth((tried, known)) > least);
@@ -130,15 +129,16 @@ mod tests {
         let at = |seconds: i64| Timestamp::from_micros(seconds * 1_000_000).expect("an instant");
         let of = |name: &str| Tried::NameFrom(name.to_owned(), None);
         let take = |name: &str, now| throttle.take(&[of(name)], at(now));
-        for second in 0..10 {
-            take("a", second).expect("ten");
+        for _ in 0..10 {
+            take("a", 0).expect("ten");
         }
         let refused = take("a", 14).expect_err("ten are enough");
         assert!(
-            matches!(refused, AuthorityError::TooManyTries { after } if after == Duration::from_secs(886))
+            matches!(refused, AuthorityError::TooManyTries { after } if after == Duration::from_secs(76))
         );
         assert!(take("b", 14).is_ok());
-        assert!(take("a", 900).is_ok(), "the while is over");
+        assert!(take("a", 90).is_ok(), "one is back");
+        assert!(take("a", 179).is_err() && take("a", 180).is_ok(), "another is");
         throttle.forget(&of("a"));
         for _ in 0..10 {
             take("a", 900).expect("ten");
