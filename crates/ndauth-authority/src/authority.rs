@@ -9,10 +9,11 @@ use ndauth_store::{Read, Store};
 
 use crate::AuthorityError;
 use crate::limits::{Shares, WATCHES};
-use crate::logins::{LoginSettings, Passwords, Throttle};
+use crate::logins::{LoginSettings, Passwords};
 use crate::observations::follow_ups::FollowUps;
 use crate::observations::uses::Uses;
 use crate::standing::Standing;
+use crate::throttle::Throttle;
 use crate::validation::Tally;
 use crate::validation::mirror::{Freshness, Mirror, SharedMirror};
 

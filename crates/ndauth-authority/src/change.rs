@@ -14,6 +14,7 @@ use ndauth_store::{StoreError, Write};
 use rand::rngs::SysRng;
 
 use crate::access::{Admitted, Operation};
+use crate::throttle::Tried;
 use crate::{Authority, AuthorityError, Caller, Credential, Whose};
 
 /// What a change answers with.
@@ -167,7 +168,14 @@ pub(crate) async fn change<T, E: ChangeError, F: Future<Output = Result<Done<T>,
     let known = match credential {
         Credential::Console => None,
         Credential::Nothing | Credential::Secret { .. } => {
-            Some(authority.read_as(credential, operation, whose).await?.1.caller)
+            let (read, by) = authority.read_as(credential, operation, whose).await?;
+            // Here, since what follows may run more than once.
+            if operation.mints()
+                && let Some(owner) = by.caller.minter()
+            {
+                authority.throttle.take(&[Tried::Mint(owner)], read.now()).map_err(E::from)?;
+            }
+            Some(by.caller)
         }
     };
     retried(|| async {

@@ -18,6 +18,7 @@ mod orgs;
 mod reading;
 mod rewound;
 mod standing;
+mod throttle;
 mod tokens;
 mod validation;
 

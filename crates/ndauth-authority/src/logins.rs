@@ -8,7 +8,6 @@ mod passwords;
 mod sessions;
 mod settings;
 mod sign_in;
-mod throttle;
 
 pub use codes::{CodeAsked, GrantError};
 pub use devices::{DeviceAsked, DeviceBegun};
@@ -19,4 +18,3 @@ pub(crate) use sessions::draw_for;
 pub use sessions::{Granted, MySession, Visit, Visitor, WhichSessions};
 pub use settings::LoginSettings;
 pub use sign_in::SignedIn;
-pub(crate) use throttle::Throttle;

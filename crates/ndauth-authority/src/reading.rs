@@ -1,6 +1,6 @@
 //! How the authority is asked for what it knows: a view of the database, once the caller is known and admitted.
 
-use ndauth_core::{Account, Counts, Handle, LastUse, Lineage, Refusal, Scope, Timestamp};
+use ndauth_core::{Account, Counts, Handle, LastUse, Refusal, Scope, Timestamp};
 use ndauth_store::{Read, Use};
 
 use crate::access::held::Judging;
@@ -86,10 +86,8 @@ impl Authority {
                 }
             }
             Err(AuthorityError::Refused(Refusal::Replaced(_))) => {
-                if let Some(found) = read.find_secret(&secret.hash()).await?
-                    && let Some(family) = found.family.lineage()
-                {
-                    self.follow_ups.reused(family, &found.record, read.now(), credential.from());
+                if let Some(found) = read.find_secret(&secret.hash()).await? {
+                    self.follow_ups.reused(found.record.id, read.now(), credential.from());
                 }
             }
             Err(_) => {}
@@ -115,7 +113,7 @@ impl Authority {
         };
         let counts = Counts::one(if by.operation.reads() { Scope::Ro } else { Scope::Rw });
         self.uses.note(Use { secret: record.id, client, last, counts });
-        self.follow_ups.used(Lineage::Token(held.token.id), record, read.now());
+        self.follow_ups.used(record, read.now());
     }
 }
 

@@ -304,7 +304,7 @@ impl Factor {
         match (self, case.requirement) {
             (Factor::Secret, _) => case.secret.judge(case.now),
             (Factor::NotBefore, _) => case.secret.judge_minting(case.minted_since()),
-            (Factor::Life, _) => judge_life(case),
+            (Factor::Life, _) => case.token.judge(case.now),
             (Factor::Suspension, _) => judge_suspension(case),
             (Factor::Owner, _) => judge_owner(case),
             (Factor::Audience, _) => judge_audience(case),
@@ -364,16 +364,6 @@ impl Factor {
                 OrgView::Org(_, _, policies) => policies.at(case.now),
             }),
         }
-    }
-}
-
-fn judge_life(case: &Case<'_>) -> Result<(), Refusal> {
-    match (case.token.revoked_at, case.token.expires_at) {
-        (Some(at), _) => Err(Refusal::Revoked(case.since(at))),
-        (None, Expiry::At(at)) if case.token.expires_at.is_past(case.now) => {
-            Err(Refusal::Expired(case.since(at)))
-        }
-        (None, _) => Ok(()),
     }
 }
 

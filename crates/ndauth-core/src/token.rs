@@ -343,6 +343,19 @@ impl Token {
     }
 }
 
+impl Token {
+    /// Whether it still serves, by its own life.
+    pub fn judge(&self, now: Timestamp) -> Result<(), Refusal> {
+        match (self.revoked_at, self.expires_at) {
+            (Some(at), _) => Err(Refusal::Revoked(Since { at, as_of: now })),
+            (None, Expiry::At(at)) if self.expires_at.is_past(now) => {
+                Err(Refusal::Expired(Since { at, as_of: now }))
+            }
+            (None, _) => Ok(()),
+        }
+    }
+}
+
 impl SecretRecord {
     /// A secret that a rotation drew, or the first of a family whose owner is to confirm that it arrived.
     pub fn pending(id: SecretId, prefix: SecretPrefix, now: Timestamp) -> SecretRecord {

@@ -267,11 +267,15 @@ async fn settle_service(authority: &Authority, name: &Label, settling: &Settling
 }
 
 async fn tidy(authority: &Authority) -> AdminResult {
-    let Tidied { tokens, sessions, services } = authority.operator().tidy_up_now(CONSOLE).await?;
-    let json =
-        json!({ "tokens_removed": tokens, "sessions_removed": sessions, "services_removed": services });
+    let Tidied { tokens, secrets, sessions, services } = authority.operator().tidy_up_now(CONSOLE).await?;
+    let json = json!({
+        "tokens_removed": tokens,
+        "secrets_removed": secrets,
+        "sessions_removed": sessions,
+        "services_removed": services,
+    });
     let text = format!(
-        "removed {tokens} token(s), {sessions} session(s) and {services} service(s) that are long dead"
+        "removed {tokens} token(s), {secrets} secret(s), {sessions} session(s) and {services} service(s) that are long dead"
     );
     Ok(AdminOutput::line(text, json))
 }

@@ -254,7 +254,7 @@ pub(crate) enum AdminCommand {
     Events(AdminEventsCommand),
     /// Compare all that the database holds with itself and with the log
     Check,
-    /// Remove what is dead for 400 days (sessions: for one), as the server does by itself once an hour
+    /// Remove what is dead for 400 days (never used: 30, sessions: 1), as the server does by itself once an hour
     Tidy,
     /// Copy the database to a new file, while it is served
     Backup {

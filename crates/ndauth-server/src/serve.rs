@@ -364,10 +364,12 @@ async fn follow_up(authority: Arc<Authority>, mut stopped: watch::Receiver<bool>
 /// Removes what is long dead.
 async fn clean(authority: Arc<Authority>, mut ticks: Ticks) {
     while ticks.next().await {
+        let mirror = Arc::clone(&authority);
+        let _ = tokio::task::spawn_blocking(move || mirror.validation().compact()).await;
         match authority.operator().tidy_up().await {
-            Ok(Tidied { tokens: 0, sessions: 0, services: 0 }) => {}
-            Ok(Tidied { tokens, sessions, services }) => {
-                tracing::info!(tokens, sessions, services, "removed what is long dead");
+            Ok(tidied) if tidied == Tidied::default() => {}
+            Ok(Tidied { tokens, secrets, sessions, services }) => {
+                tracing::info!(tokens, secrets, sessions, services, "removed what is long dead");
             }
             Err(error) => {
                 tracing::warn!(error = %Causes(&error), "what is long dead is not removed");

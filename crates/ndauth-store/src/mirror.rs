@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ndauth_core::{
     Account, AccountId, Org, OrgId, Policies, Role, SecretHash, SecretRecord, Service, ServiceId, SessionId,
-    Token, TokenId,
+    Timestamp, Token, TokenId,
 };
 use sea_orm::prelude::Uuid;
 use sea_orm::sqlx::Executor as _;
@@ -80,6 +80,8 @@ pub struct Census {
     pub tokens: u64,
     /// Accounts.
     pub accounts: u64,
+    /// Tokens that have been dead for a while.
+    pub dead: u64,
 }
 
 /// Hears when somebody changed something. On a file of SQLite nobody can tell.
@@ -145,16 +147,19 @@ impl Read {
         self.transaction.use_prepared_statements();
     }
 
-    /// How much there is to hold.
-    pub async fn census(&self) -> Result<Census, StoreError> {
-        let sql = "SELECT (SELECT count(*) FROM token) AS tokens, (SELECT count(*) FROM account) AS accounts";
-        let statement = Statement::from_string(self.transaction.get_database_backend(), sql);
+    /// How much there is to hold. The dead are those that died so long ago.
+    pub async fn census(&self, kept_whole: Duration) -> Result<Census, StoreError> {
+        let sql = "SELECT (SELECT count(*) FROM token) AS tokens, (SELECT count(*) FROM account) AS accounts, \
+             (SELECT count(*) FROM token WHERE revoked_at < $1 OR expires_at < $1) AS dead";
+        let before = self.now().checked_sub(kept_whole).unwrap_or(Timestamp::MIN);
+        let backend = self.transaction.get_database_backend();
+        let statement = Statement::from_sql_and_values(backend, sql, [before.micros().into()]);
         let row = self.transaction.query_one_raw(statement).await?;
         let row = row.ok_or_else(|| StoreError::corrupt("token", "id", "-"))?;
         let count = |column| -> Result<u64, StoreError> {
             Ok(u64::try_from(row.try_get::<i64>("", column)?).unwrap_or_default())
         };
-        Ok(Census { tokens: count("tokens")?, accounts: count("accounts")? })
+        Ok(Census { tokens: count("tokens")?, accounts: count("accounts")?, dead: count("dead")? })
     }
 
     /// The next tokens by id, at most so many, with their secrets. Broken ones are told by the hashes of

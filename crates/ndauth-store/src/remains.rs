@@ -6,11 +6,17 @@ use sea_orm::{ConnectionTrait, Statement};
 
 use crate::{Engine, Read, StoreError, Write};
 
-/// A kind of family.
+/// A kind of family, or of secrets without theirs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FamilyKind {
     /// Tokens.
     Token,
+    /// Tokens that nobody ever used.
+    UnusedToken,
+    /// Secrets of tokens and services, without these.
+    Secret,
+    /// Such secrets that were never confirmed.
+    UnconfirmedSecret,
     /// Tokens that were derived from sessions.
     Derived,
     /// Sessions.
@@ -39,6 +45,19 @@ impl FamilyKind {
                 "SELECT id FROM token WHERE expires_at < $1 ORDER BY expires_at LIMIT $2",
                 "SELECT id FROM token WHERE revoked_at < $1 ORDER BY revoked_at LIMIT $2",
             ],
+            FamilyKind::UnusedToken => &[
+                "SELECT id FROM token WHERE last_used_at IS NULL AND expires_at < $1 ORDER BY expires_at LIMIT $2",
+                "SELECT id FROM token WHERE last_used_at IS NULL AND revoked_at IS NOT NULL AND revoked_at < $1 \
+                 ORDER BY revoked_at LIMIT $2",
+            ],
+            FamilyKind::Secret => {
+                &["SELECT id FROM secret WHERE ends_at < 9223372036854775807 AND ends_at < $1 \
+                 AND session_id IS NULL ORDER BY ends_at LIMIT $2"]
+            }
+            FamilyKind::UnconfirmedSecret => {
+                &["SELECT id FROM secret WHERE confirmed_at IS NULL AND ends_at < $1 \
+                 AND session_id IS NULL ORDER BY ends_at LIMIT $2"]
+            }
             // Those that were revoked ended within minutes.
             FamilyKind::Derived => {
                 &["SELECT id FROM token WHERE session_id IS NOT NULL AND expires_at < $1 \
@@ -58,7 +77,8 @@ impl FamilyKind {
     /// The tables that have rows of such families, the family's own last.
     fn tables(self) -> &'static [(&'static str, &'static str)] {
         match self {
-            FamilyKind::Token | FamilyKind::Derived => &[
+            FamilyKind::Secret | FamilyKind::UnconfirmedSecret => &[("secret", "id")],
+            FamilyKind::Token | FamilyKind::UnusedToken | FamilyKind::Derived => &[
                 ("token_use", "token_id"),
                 ("suspension", "token_id"),
                 ("token_org", "token_id"),
@@ -98,7 +118,13 @@ impl Read {
         ids.dedup();
         let mut hashes = Vec::new();
         if kind != FamilyKind::Session && !ids.is_empty() {
-            let column = if kind == FamilyKind::Service { "service_id" } else { "token_id" };
+            let column = match kind {
+                FamilyKind::Secret | FamilyKind::UnconfirmedSecret => "id",
+                FamilyKind::Service => "service_id",
+                FamilyKind::Token | FamilyKind::UnusedToken | FamilyKind::Derived | FamilyKind::Session => {
+                    "token_id"
+                }
+            };
             let sql = format!("SELECT hash FROM secret WHERE {column} IN ({})", places(ids.len()));
             let query = Statement::from_sql_and_values(backend, sql, ids.iter().map(|id| (*id).into()));
             for row in self.transaction.query_all_raw(query).await? {

@@ -159,6 +159,13 @@ impl Read {
         row.map(FoundSecret::try_from).transpose()
     }
 
+    /// Whose a secret is that rotates.
+    pub async fn find_lineage(&self, secret: SecretId) -> Result<Option<Lineage>, StoreError> {
+        let row = Entity::find_by_id(secret.uuid()).one(&self.transaction).await?;
+        let found = row.map(FoundSecret::try_from).transpose()?;
+        Ok(found.and_then(|found| found.family.lineage()))
+    }
+
     /// The secrets of these families, by the column that names the family, oldest first.
     pub(crate) async fn records(
         &self,

@@ -169,6 +169,15 @@ impl Caller {
             Caller::Console | Caller::Service { .. } => None,
         }
     }
+
+    /// Whose rate its secrets are minted at. The console has none.
+    pub(crate) fn minter(&self) -> Option<Owner> {
+        match self {
+            Caller::Session { account, .. } => Some(Owner::Account(account.id)),
+            Caller::Token { held, .. } => Some(held.token.owner),
+            Caller::Console | Caller::Service { .. } => None,
+        }
+    }
 }
 
 /// Finds out whom a credential stands for, in the state that a view shows.

@@ -379,6 +379,11 @@ impl Operation {
         TABLE.iter().find(|row| row.operation == self).expect("the enum is written from the table")
     }
 
+    /// Whether it mints a secret of a token.
+    pub(crate) fn mints(self) -> bool {
+        matches!(self, Operation::CreateToken | Operation::RotateToken)
+    }
+
     /// Whether it changes nothing.
     pub(crate) fn reads(self) -> bool {
         matches!(self.any_row().does, Does::Reads | Does::ReadsCopies)

@@ -13,9 +13,9 @@ use rand::rngs::SysRng;
 use serde::{Deserialize, Serialize};
 
 use super::sessions::{Granted, Visit, Visitor, end};
-use super::throttle::Tried;
 use crate::access::Operation;
 use crate::change::{ChangeError, Done, Uncalled, change_uncalled};
+use crate::throttle::Tried;
 use crate::{AuthorityError, LoginWing};
 
 /// What a client asks a person's browser for.

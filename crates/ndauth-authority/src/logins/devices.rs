@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use super::codes::{ENDED, GrantError, live_account, read_details, ticket, written};
 use super::sessions::{Granted, Visit, Visitor};
-use super::throttle::Tried;
 use crate::access::Operation;
 use crate::change::change_uncalled;
 use crate::limits::{WAITING_DEVICES, network};
+use crate::throttle::Tried;
 use crate::{AuthorityError, LoginWing};
 
 /// A device that waits to be let in.

@@ -11,11 +11,11 @@ use rand::rngs::SysRng;
 use super::codes::ticket;
 use super::sessions::Visitor;
 use super::sign_in::SignedIn;
-use super::throttle::Tried;
 use crate::access::{Operation, Whose};
 use crate::change::{Changing, Uncalled, change, change_uncalled};
 use crate::limits::network;
 use crate::reading::account;
+use crate::throttle::Tried;
 use crate::{AuthorityError, Credential, LoginWing};
 
 /// A link that works once.

@@ -5,11 +5,11 @@ use ndauth_store::{Read, StoreError};
 use uuid::Uuid;
 
 use super::sessions::{Visitor, draw_for, find_session_of};
-use super::throttle::Tried;
 use crate::access::{Operation, Whose};
 use crate::change::{Changed, Done, Uncalled, change, change_uncalled};
 use crate::limits::network;
 use crate::reading::account;
+use crate::throttle::Tried;
 use crate::{AuthorityError, Credential, LoginWing};
 
 /// A browser that was signed in.

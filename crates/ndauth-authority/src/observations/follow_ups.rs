@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use ndauth_core::{Lineage, SecretId, SecretRecord, Timestamp};
+use ndauth_core::{SecretId, SecretRecord, Timestamp};
 use tokio::sync::Notify;
 
 /// The follow-ups that wait, each once a day.
@@ -30,7 +30,6 @@ pub(crate) enum What {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FollowUp {
     pub(crate) what: What,
-    pub(crate) family: Lineage,
     pub(crate) secret: SecretId,
     pub(crate) at: Timestamp,
     pub(crate) from: Option<IpAddr>,
@@ -42,15 +41,15 @@ pub(crate) const DAY: i64 = 24 * 60 * 60 * 1_000_000;
 
 impl FollowUps {
     /// Notes the use of a secret, which confirms it if it is pending.
-    pub(crate) fn used(&self, family: Lineage, record: &SecretRecord, at: Timestamp) {
+    pub(crate) fn used(&self, record: &SecretRecord, at: Timestamp) {
         if record.confirmed_at.is_none() {
-            self.add(FollowUp { what: What::Used, family, secret: record.id, at, from: None });
+            self.add(FollowUp { what: What::Used, secret: record.id, at, from: None });
         }
     }
 
     /// Notes the use of a retired secret.
-    pub(crate) fn reused(&self, family: Lineage, record: &SecretRecord, at: Timestamp, from: Option<IpAddr>) {
-        self.add(FollowUp { what: What::Reused, family, secret: record.id, at, from });
+    pub(crate) fn reused(&self, secret: SecretId, at: Timestamp, from: Option<IpAddr>) {
+        self.add(FollowUp { what: What::Reused, secret, at, from });
     }
 
     fn add(&self, follow_up: FollowUp) {

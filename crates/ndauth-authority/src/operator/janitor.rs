@@ -16,19 +16,26 @@ use crate::{AuthorityError, Credential, OperatorWing};
 pub struct Tidied {
     /// How many tokens.
     pub tokens: usize,
+    /// How many secrets of tokens and services that stay.
+    pub secrets: usize,
     /// How many sessions.
     pub sessions: usize,
     /// How many services.
     pub services: usize,
 }
 
-/// How long tokens and services are kept once they are dead.
+/// How long tokens, services and their secrets are kept once they are dead.
 const TOKENS: Duration = Duration::from_secs(400 * 24 * 60 * 60);
+/// How long those are that nobody ever used.
+const UNUSED: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// How long sessions are, and what is derived from them.
 const SESSIONS: Duration = Duration::from_secs(24 * 60 * 60);
 /// The kinds, in the order in which they are removed: what is derived before what it is derived from.
-const KINDS: [(FamilyKind, Duration); 4] = [
+const KINDS: [(FamilyKind, Duration); 7] = [
     (FamilyKind::Token, TOKENS),
+    (FamilyKind::UnusedToken, UNUSED),
+    (FamilyKind::Secret, TOKENS),
+    (FamilyKind::UnconfirmedSecret, UNUSED),
     (FamilyKind::Service, TOKENS),
     (FamilyKind::Derived, SESSIONS),
     (FamilyKind::Session, SESSIONS),
@@ -90,7 +97,10 @@ impl OperatorWing<'_> {
             loop {
                 let removed = self.remove_batch(actor, kind, kept, watched).await?;
                 match kind {
-                    FamilyKind::Token | FamilyKind::Derived => tidied.tokens += removed,
+                    FamilyKind::Token | FamilyKind::UnusedToken | FamilyKind::Derived => {
+                        tidied.tokens += removed;
+                    }
+                    FamilyKind::Secret | FamilyKind::UnconfirmedSecret => tidied.secrets += removed,
                     FamilyKind::Session => tidied.sessions += removed,
                     FamilyKind::Service => tidied.services += removed,
                 }
@@ -137,7 +147,9 @@ impl OperatorWing<'_> {
             let of = |this| kind == this;
             let change = Change::FamiliesRemoved {
                 tokens: ids()
-                    .filter(|_| of(FamilyKind::Token) || of(FamilyKind::Derived))
+                    .filter(|_| {
+                        of(FamilyKind::Token) || of(FamilyKind::UnusedToken) || of(FamilyKind::Derived)
+                    })
                     .map(TokenId::from_uuid)
                     .collect(),
                 sessions: ids().filter(|_| of(FamilyKind::Session)).map(SessionId::from_uuid).collect(),

@@ -28,7 +28,7 @@ impl TokenWing<'_> {
         };
         let Some(owner) = read.find_token(id).await?.map(|token| token.owner) else { return Ok(()) };
         if let SecretState::Retired(_) = found.record.state(read.now()) {
-            self.0.follow_ups.reused(lineage, &found.record, read.now(), from);
+            self.0.follow_ups.reused(found.record.id, read.now(), from);
             return Ok(());
         }
         drop(read);

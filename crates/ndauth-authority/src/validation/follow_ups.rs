@@ -31,12 +31,10 @@ impl ValidationWing<'_> {
                         let client = client(question).cloned();
                         self.0.uses.note(Use { secret: record.id, client, last, counts });
                     }
-                    self.0.follow_ups.used(Lineage::Token(family.token.id), record, last.at);
+                    self.0.follow_ups.used(record, last.at);
                 }
-                Effect::Used { family, record, at } => self.0.follow_ups.used(family, record, at),
-                Effect::Reused { family, record, at, from } => {
-                    self.0.follow_ups.reused(family, record, at, from);
-                }
+                Effect::Used { record, at } => self.0.follow_ups.used(record, at),
+                Effect::Reused { secret, at, from } => self.0.follow_ups.reused(secret, at, from),
             }
         }
     }
@@ -81,7 +79,10 @@ impl ValidationWing<'_> {
     /// Records once a day that a retired secret was presented, and suspends its token where an org's policy says so. Says
     /// whether it did.
     async fn record_reuse(self, uncalled: Uncalled, reused: &FollowUp) -> Result<Done<bool>, AuthorityError> {
-        let Some(held) = HeldFamily::hold(&uncalled, reused.family).await? else {
+        let Some(lineage) = uncalled.find_lineage(reused.secret).await? else {
+            return Ok(uncalled.observed(false));
+        };
+        let Some(held) = HeldFamily::hold(&uncalled, lineage).await? else {
             return Ok(uncalled.observed(false));
         };
         let Some(found) = held.secrets.iter().find(|found| found.record.id == reused.secret) else {
@@ -109,19 +110,22 @@ impl ValidationWing<'_> {
         let personal = [("prefix", Some(prefix)), ("address", reused.from.map(|from| from.to_string()))];
         let personal: Personal =
             personal.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
-        let change = Change::SecretReused { family: reused.family, secret: reused.secret, suspended };
+        let change = Change::SecretReused { family: lineage, secret: reused.secret, suspended };
         Ok(uncalled.done(Actor::Authority, change, personal, true))
     }
 }
 
 /// Confirms a new secret by its first use, which came in time however late this is.
 async fn confirm_used(uncalled: Uncalled, used: &FollowUp) -> Result<Done<bool>, AuthorityError> {
-    if let Lineage::Token(id) = used.family
+    let Some(lineage) = uncalled.find_lineage(used.secret).await? else {
+        return Ok(uncalled.observed(false));
+    };
+    if let Lineage::Token(id) = lineage
         && let Some(token) = uncalled.find_token(id).await?
     {
         uncalled.hold_owner(token.owner).await?;
     }
-    let held = HeldFamily::hold(&uncalled, used.family).await?;
+    let held = HeldFamily::hold(&uncalled, lineage).await?;
     let waits = |held: &HeldFamily| {
         let mut secrets = held.secrets.iter().filter(|found| found.record.id == used.secret);
         secrets.any(|found| found.record.state(used.at) == SecretState::Pending)

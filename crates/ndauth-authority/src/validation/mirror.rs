@@ -33,5 +33,5 @@ pub use freshness::{Freshness, Readiness, StaleCause};
 pub use loading::BYTES_PER_TOKEN;
 pub use reader::Reader;
 pub(crate) use served::{Mirror, SharedMirror};
-pub(crate) use state::{Known, TokenFamily};
+pub(crate) use state::{DeadSecret, Death, Known, TokenFamily};
 pub(crate) use view::{Found, View, asking};

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use ndauth_clock::SinceBoot;
 use ndauth_core::{
-    Allowed, Asker, ClientName, Expiry, Inputs, LastUse, Lineage, OrgView, Reason, Refusal, Requirement,
-    RulesVersion, Scope, Secret, SecretHash, SecretKind, SecretRecord, Service, Timestamp, decide,
+    Allowed, Asker, ClientName, Expiry, Inputs, LastUse, OrgView, Reason, Refusal, Requirement, RulesVersion,
+    Scope, Secret, SecretHash, SecretKind, SecretRecord, Service, Timestamp, decide,
 };
 use ndauth_store::StoreError;
 
@@ -254,7 +254,7 @@ impl ValidationWing<'_> {
         let known = asking(|view, _| match view.secret(&hash) {
             Some(Known::Token(family, ..)) => Some(CountedAs::Owner(family.token.owner)),
             Some(Known::Service(known)) => Some(CountedAs::Service(known.1.id)),
-            Some(Known::Broken) | None => None,
+            Some(Known::Dead(..) | Known::Broken) | None => None,
         });
         self.0.mirror.look(&state, SinceBoot::now(), known, |_| {}).flatten().or(elsewhere)
     }
@@ -344,6 +344,7 @@ impl ValidationWing<'_> {
                 let caller = token_caller(view, family, *which, from, effects)?;
                 Err(AuthorityError::not_permitted(caller.kind(), operation, Kind::Anyone))
             }
+            Known::Dead(death, dead) => Err(refuse_dead(view, *death, dead, from, effects).into()),
             Known::Broken => Err(broken(hash)),
         }
     }
@@ -376,6 +377,10 @@ impl ValidationWing<'_> {
                 *missed |= known.is_none();
                 return refused(Refusal::Unknown);
             }
+            Some(Known::Dead(death, dead)) => {
+                let from = question.client_address.filter(|_| service.states_address);
+                return refused(refuse_dead(view, *death, dead, from, effects));
+            }
             Some(Known::Broken) => return Err(broken(hash)),
         };
         let about = held::TokenQuestion {
@@ -405,11 +410,7 @@ impl ValidationWing<'_> {
                 let last = LastUse { at: view.now, address: about.address };
                 effects.add(Effect::Passed { noted, family, which, access, last, question: index });
             }
-            Err(Refusal::Replaced(_)) => {
-                let family = Lineage::Token(token.id);
-                effects.add(Effect::Reused { family, record, at: view.now, from: about.address });
-            }
-            Err(_) => {}
+            Err(refusal) => effects.add_refused(record.id, refusal, view.now, about.address),
         }
         let reason = outcome.as_ref().err().map(Refusal::reason);
         let outcome = outcome.map(|effective| Allowed { token, owner, effective, org });
@@ -426,12 +427,9 @@ pub(crate) fn judge_service<'v>(
     effects: &mut Effects<'v>,
 ) -> Result<(), AuthorityError> {
     let judged = view.judge_service(service, record);
-    let family = Lineage::Service(service.id);
     match &judged {
-        Ok(()) => effects.add_used(family, record, view.now),
-        Err(AuthorityError::Refused(Refusal::Replaced(_))) => {
-            effects.add(Effect::Reused { family, record, at: view.now, from });
-        }
+        Ok(()) => effects.add_used(record, view.now),
+        Err(AuthorityError::Refused(refusal)) => effects.add_refused(record.id, refusal, view.now, from),
         Err(_) => {}
     }
     judged
@@ -446,11 +444,23 @@ pub(crate) fn token_caller<'v>(
     effects: &mut Effects<'v>,
 ) -> Result<Caller, AuthorityError> {
     let caller = view.token_caller(family, which, from);
-    if let Err(AuthorityError::Refused(Refusal::Replaced(_))) = &caller {
-        let lineage = Lineage::Token(family.token.id);
-        effects.add(Effect::Reused { family: lineage, record: family.secret(which), at: view.now, from });
+    if let Err(AuthorityError::Refused(refusal)) = &caller {
+        effects.add_refused(family.secret(which).id, refusal, view.now, from);
     }
     caller
+}
+
+/// Why a secret is refused that is long dead, and what it sets off.
+pub(crate) fn refuse_dead(
+    view: &View<'_>,
+    death: mirror::Death,
+    dead: &mirror::DeadSecret,
+    from: Option<IpAddr>,
+    effects: &mut Effects<'_>,
+) -> Refusal {
+    let refusal = dead.refusal(death, view.now);
+    effects.add_refused(dead.id, &refusal, view.now, from);
+    refusal
 }
 
 /// A secret of a family that makes no sense; what of it, was logged when it was read.

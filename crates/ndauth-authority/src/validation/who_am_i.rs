@@ -7,7 +7,7 @@ use ndauth_core::{
     SecretPrefix, Service, Session, Timestamp, TokenView,
 };
 
-use super::validate::{broken, judge_service, token_caller};
+use super::validate::{broken, judge_service, refuse_dead, token_caller};
 use crate::access::held::OwnerName;
 use crate::access::{Operation, Whose};
 use crate::validation::mirror::effects::{Effect, Effects};
@@ -109,6 +109,7 @@ impl ValidationWing<'_> {
                 };
                 Ok((identity, life))
             }
+            Known::Dead(death, dead) => Err(refuse_dead(view, *death, dead, from, effects).into()),
             Known::Broken => Err(broken(hash)),
         }
     }

@@ -13,8 +13,10 @@ const DAY: i64 = 24 * 60 * 60;
 on_both! {
     async fn the_long_dead_go_and_the_living_stay(world: &World) {
         let revoked = world.create(&new_token("revoked")).await.secret;
+        assert_eq!(world.refused(&revoked).await, None);
         world.revoke(&world.ada, &named("revoked")).await.expect("revoked");
-        world.create(&token_with("expired", |new| new.expiry = days(30))).await;
+        let expired = world.create(&token_with("expired", |new| new.expiry = days(30))).await.secret;
+        assert_eq!(world.refused(&expired).await, None);
         let living = world.create(&token_with("living", |new| {
             new.expiry = ndauth_core::ExpiryChoice::In(ndauth_core::Lifetime::Endless);
         })).await.secret;
@@ -30,9 +32,10 @@ on_both! {
         let sessions = tidy().await.sessions;
         assert!(sessions >= 2, "{sessions}");
         world.clock.set(at(401 * DAY));
-        assert_eq!(tidy().await, Tidied { tokens: 1, sessions: 0, services: 1 });
+        // That of the service, and what a living token had before.
+        assert_eq!(tidy().await, Tidied { tokens: 1, secrets: 1, sessions: 0, services: 1 });
         assert_eq!(world.refused(&revoked).await, Some(Reason::SecretUnknown));
-        assert_eq!(world.refused(&living).await, Some(Reason::SecretReplaced), "what its family had is kept");
+        assert_eq!(world.refused(&living).await, Some(Reason::SecretUnknown));
         assert_eq!(world.refused(&rotated.secret).await, None);
         world.clock.set(at(431 * DAY));
         assert_eq!(tidy().await.tokens, 1);
@@ -43,6 +46,38 @@ on_both! {
         // Another that loads it all holds the same.
         world.load_again().await;
         assert_eq!(world.refused(&revoked).await, Some(Reason::SecretUnknown));
+    }
+
+    /// Nobody looks for what nobody ever used.
+    async fn the_never_used_go_after_thirty_days(world: &World) {
+        let used = world.create(&new_token("used")).await.secret;
+        assert_eq!(world.refused(&used).await, None);
+        let unused = world.create(&new_token("unused")).await.secret;
+        let expired = world.create(&token_with("expired", |new| new.expiry = days(1))).await.secret;
+        for name in ["used", "unused"] {
+            world.revoke(&world.ada, &named(name)).await.expect("revoked");
+        }
+        let living = world.create(&token_with("living", |new| new.expiry = days(365))).await.secret;
+        let pending = world.authority.tokens().rotate(&world.ada, MINE, &named("living"), Duration::ZERO, None).await.expect("rotated").value.secret;
+        world.authority.validation().write_uses().await.expect("written");
+        let tidy = async || world.authority.operator().tidy_up_now(&CONSOLE).await.expect("tidied");
+        world.clock.set(at(30 * DAY - 60));
+        let early = tidy().await;
+        assert_eq!((early.tokens, early.secrets), (0, 0));
+        world.clock.set(at(30 * DAY + 16 * 60));
+        let first = tidy().await;
+        assert_eq!((first.tokens, first.secrets), (1, 1), "the one revoked, and the one that was not confirmed");
+        for secret in [&unused, &pending] {
+            assert_eq!(world.refused(secret).await, Some(Reason::SecretUnknown));
+        }
+        assert_eq!(world.refused(&expired).await, Some(Reason::TokenExpired));
+        world.clock.set(at(31 * DAY + 60));
+        assert_eq!(tidy().await.tokens, 1);
+        assert_eq!(world.refused(&used).await, Some(Reason::TokenRevoked), "what was used is kept for longer");
+        assert_eq!(world.refused(&living).await, None);
+        world.sound().await;
+        world.load_again().await;
+        assert_eq!(world.refused(&expired).await, Some(Reason::SecretUnknown));
     }
 
     async fn batches_go_on_until_nothing_is_left(world: &World) {

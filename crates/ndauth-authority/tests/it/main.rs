@@ -4,6 +4,7 @@ mod access;
 mod catalogue;
 mod console;
 mod copies;
+mod dead;
 mod explain;
 mod incidents;
 mod janitor;

@@ -6,7 +6,7 @@ use std::iter::Chain;
 use std::net::IpAddr;
 use std::{option, vec};
 
-use ndauth_core::{LastUse, Lineage, Noted, Scope, SecretRecord, Timestamp};
+use ndauth_core::{LastUse, Noted, Refusal, Scope, SecretId, SecretRecord, Timestamp};
 
 use super::state::TokenFamily;
 
@@ -37,8 +37,6 @@ pub(crate) enum Effect<'a> {
     },
     /// The first use of a pending secret, which confirms it.
     Used {
-        /// The owner of the secret.
-        family: Lineage,
         /// The secret.
         record: &'a SecretRecord,
         /// The instant.
@@ -46,10 +44,8 @@ pub(crate) enum Effect<'a> {
     },
     /// The use of a retired secret.
     Reused {
-        /// The owner of the secret.
-        family: Lineage,
         /// The secret.
-        record: &'a SecretRecord,
+        secret: SecretId,
         /// The instant.
         at: Timestamp,
         /// The address, if it is known.
@@ -66,9 +62,22 @@ impl<'a> Effects<'a> {
     }
 
     /// Adds the use of a live secret.
-    pub(crate) fn add_used(&mut self, family: Lineage, record: &'a SecretRecord, at: Timestamp) {
+    pub(crate) fn add_used(&mut self, record: &'a SecretRecord, at: Timestamp) {
         if record.confirmed_at.is_none() {
-            self.add(Effect::Used { family, record, at });
+            self.add(Effect::Used { record, at });
+        }
+    }
+
+    /// Adds the use of a secret that was refused, where it is retired.
+    pub(crate) fn add_refused(
+        &mut self,
+        secret: SecretId,
+        refusal: &Refusal,
+        at: Timestamp,
+        from: Option<IpAddr>,
+    ) {
+        if matches!(refusal, Refusal::Replaced(_)) {
+            self.add(Effect::Reused { secret, at, from });
         }
     }
 }

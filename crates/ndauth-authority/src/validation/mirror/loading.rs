@@ -10,12 +10,14 @@ use tokio::time::{Instant, timeout};
 
 use super::feed::{FeedEvent, KEPT, Recent, owners};
 use super::rows::{DecisionRules, Fresh};
-use super::state::State;
+use super::state::{KEPT_WHOLE, State};
 use crate::AuthorityError;
 use crate::standing::{happened_at, seen_now};
 
 /// The most bytes that the mirror takes for a token with its secret; see `docs/scale.md`.
 pub const BYTES_PER_TOKEN: u64 = 400;
+/// The most bytes that it takes for a secret that is long dead.
+const BYTES_PER_DEAD_SECRET: u64 = 112;
 /// How many events are read at once.
 pub(super) const BATCH: u64 = 1000;
 const _: () = assert!(BATCH <= KEPT as u64);
@@ -52,8 +54,9 @@ pub(super) async fn load(
     read.use_simple_protocol();
     // From here on it is this side alone that gives up.
     in_time(STEP, read.take_time()).await?;
-    let census = in_time(PAGE_STEP, read.census()).await?;
-    let needed = census.tokens.saturating_add(census.accounts).saturating_mul(BYTES_PER_TOKEN);
+    let census = in_time(PAGE_STEP, read.census(KEPT_WHOLE)).await?;
+    let needed =
+        needed(census.tokens.saturating_sub(census.dead).saturating_add(census.accounts), census.dead);
     if let Some(room) = room.filter(|room| *room < needed) {
         return Err(AuthorityError::MirrorTooLarge { tokens: census.tokens, needed, room });
     }
@@ -80,7 +83,7 @@ pub(super) async fn load(
     while let Some(page) = in_time(PAGE_STEP, read.next_tokens(after, PAGE)).await? {
         after = Some(page.last);
         loaded += page.read.sound.len() as u64;
-        state.fill(Fresh { tokens: Some(page.read), ..Fresh::default() });
+        state.fill(Fresh { tokens: Some(page.read), read_at: Some(moment.now), ..Fresh::default() });
         tell(loaded, census.tokens);
         if told.elapsed() >= TELL {
             told = Instant::now();
@@ -97,6 +100,12 @@ pub(super) async fn load(
         "loaded"
     );
     Ok(Loaded { state, moment, seen, asked })
+}
+
+/// How many bytes the mirror takes for so many tokens and secrets that are long dead.
+pub(super) fn needed(live: u64, dead: u64) -> u64 {
+    let bytes = live.saturating_mul(BYTES_PER_TOKEN);
+    bytes.saturating_add(dead.saturating_mul(BYTES_PER_DEAD_SECRET))
 }
 
 /// The last events and the end of the log. A watcher that heard of the events before them can go on.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use ndauth_core::{
     AccountId, Catalogue, Change, Concern, Entry, Installation, OrgId, RulesVersion, SecretHash, Service,
-    ServiceId, SessionId, Token, TokenId,
+    ServiceId, SessionId, Timestamp, Token, TokenId,
 };
 use ndauth_store::{Kin, Person, Place, Read, Sorted, StoreError};
 
@@ -18,6 +18,8 @@ pub(super) struct Fresh {
     pub(super) rules: Option<DecisionRules>,
     /// The hashes of secrets that were removed.
     pub(super) gone: Vec<SecretHash>,
+    /// When they were read; `None` where there are no tokens among them.
+    pub(super) read_at: Option<Timestamp>,
 }
 
 /// The rules that every decision reads.
@@ -91,6 +93,7 @@ impl TouchedRows {
             services: Some(read.services(&ids(&self.services)).await?),
             rules: None,
             gone: self.gone,
+            read_at: Some(read.now()),
         })
     }
 }

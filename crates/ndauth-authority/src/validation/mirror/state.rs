@@ -5,17 +5,19 @@
 
 use std::fmt;
 use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering, fence};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use ndauth_clock::SinceBoot;
 use ndauth_core::{
-    AccountId, Catalogue, CatalogueDocument, EffectiveGrants, Grants, Head, Installation, Noted, OrgId,
-    OrgSlug, RulesVersion, SecretHash, SecretRecord, Service, ServiceId, Timestamp, Token,
+    AccountId, Catalogue, CatalogueDocument, EffectiveGrants, Expiry, Grants, Head, Installation, Noted,
+    OrgId, OrgSlug, Refusal, RulesVersion, SecretHash, SecretId, SecretRecord, Service, ServiceId, Since,
+    Timestamp, Token,
 };
 use ndauth_store::{Kin, Person, Place, Sorted};
-use papaya::HashMap;
+use papaya::{Compute, HashMap, Operation};
 use seize::Collector;
 
 use super::feed::{FeedEvent, Recent};
@@ -31,6 +33,8 @@ pub(crate) struct State {
     pub(super) confirmed: AtomicI64,
     pub(super) asked: AtomicI64,
     pub(super) secrets: HashMap<SecretHash, Known, Uniform>,
+    /// How many of the secrets are long dead.
+    dead: AtomicUsize,
     pub(super) people: HashMap<AccountId, Person, Uniform>,
     pub(super) places: HashMap<OrgId, Place, Uniform>,
     pub(super) slugs: HashMap<OrgSlug, OrgId>,
@@ -48,9 +52,34 @@ pub(crate) enum Known {
     Token(Arc<TokenFamily>, u32, Noted),
     /// A service, with the record of the secret.
     Service(Box<(SecretRecord, Arc<Service>)>),
+    /// A token's, long dead.
+    Dead(Death, DeadSecret),
     /// A token or a service whose rows are corrupt.
     Broken,
 }
+
+/// What is kept of a secret that has been dead for a while, by itself or with its token: what its refusal says. No event gives
+/// it life back, and that all of its owner's were revoked later is not told of it.
+#[derive(Debug)]
+pub(crate) struct DeadSecret {
+    pub(crate) id: SecretId,
+    at: Timestamp,
+}
+
+/// How a secret died. Apart from the rest, it takes no space of its own.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Death {
+    Replaced,
+    SecretExpired,
+    Revoked,
+    Expired,
+}
+
+/// How long all of a dead secret is kept: services report, for a while, that it was used.
+pub(super) const KEPT_WHOLE: Duration = Duration::from_secs(60 * 60);
+
+/// With what it is found by, it takes 64 bytes, a size class of allocators. The table takes 9 to 18 more.
+const _: () = assert!(size_of::<(SecretHash, Known)>() <= 64);
 
 /// A token and its secrets.
 #[derive(Debug)]
@@ -89,6 +118,37 @@ impl Hasher for Spread {
 
     fn finish(&self) -> u64 {
         self.0
+    }
+}
+
+impl DeadSecret {
+    /// What is kept of a secret of a token, where it has been dead for long enough.
+    fn of(record: &SecretRecord, token: &Token, now: Timestamp) -> Option<(Death, DeadSecret)> {
+        let by_itself = record.judge(now).err();
+        // Its own end would be told in place of its token's.
+        if by_itself.is_none() && record.ends_at != Expiry::Never {
+            return None;
+        }
+        let (cause, since) = match by_itself.or_else(|| token.judge(now).err())? {
+            Refusal::Replaced(since) => (Death::Replaced, since),
+            Refusal::SecretExpired(since) => (Death::SecretExpired, since),
+            Refusal::Revoked(since) => (Death::Revoked, since),
+            Refusal::Expired(since) => (Death::Expired, since),
+            _ => return None,
+        };
+        let dead = DeadSecret { id: record.id, at: since.at };
+        (now.since(since.at) > KEPT_WHOLE).then_some((cause, dead))
+    }
+
+    /// Why it is refused.
+    pub(crate) fn refusal(&self, cause: Death, now: Timestamp) -> Refusal {
+        let since = Since { at: self.at, as_of: now };
+        match cause {
+            Death::Replaced => Refusal::Replaced(since),
+            Death::SecretExpired => Refusal::SecretExpired(since),
+            Death::Revoked => Refusal::Revoked(since),
+            Death::Expired => Refusal::Expired(since),
+        }
     }
 }
 
@@ -139,6 +199,7 @@ impl State {
             confirmed: AtomicI64::new(SinceBoot::NEVER.micros()),
             asked: AtomicI64::new(SinceBoot::NEVER.micros()),
             secrets: map!(Uniform::default()),
+            dead: AtomicUsize::new(0),
             people: map!(Uniform::default()),
             places: map!(Uniform::default()),
             slugs: map!(RandomState::new()),
@@ -192,15 +253,58 @@ impl State {
         self.secrets.len()
     }
 
+    /// The number of those that are long dead.
+    pub(super) fn dead(&self) -> usize {
+        self.dead.load(Ordering::Relaxed)
+    }
+
+    /// Keeps less of what has died since it was read. Gives how many that were.
+    pub(super) fn compact(&self, now: Timestamp) -> usize {
+        let guard = self.secrets.guard();
+        let dead = |known: &Known| match known {
+            Known::Token(family, which, _) => DeadSecret::of(family.secret(*which), &family.token, now),
+            Known::Service(_) | Known::Dead(..) | Known::Broken => None,
+        };
+        let mut count = 0;
+        for (hash, _) in self.secrets.iter(&guard).filter(|(_, known)| dead(known).is_some()) {
+            // It may have been read again since.
+            let compacted = self.secrets.compute(
+                *hash,
+                |entry| match entry.and_then(|(_, known)| dead(known)) {
+                    Some((death, dead)) => Operation::Insert(Known::Dead(death, dead)),
+                    None => Operation::Abort(()),
+                },
+                &guard,
+            );
+            count += usize::from(matches!(compacted, Compute::Updated { .. }));
+        }
+        self.dead.fetch_add(count, Ordering::Relaxed);
+        count
+    }
+
     /// Replaces rows. Views of the state may see some and not others.
     pub(super) fn fill(&self, fresh: Fresh) {
         let guard = self.secrets.guard();
-        let Fresh { tokens, services, people, places, rules, gone } = fresh;
+        let Fresh { tokens, services, people, places, rules, gone, read_at } = fresh;
+        let left = |known: Option<&Known>| {
+            if matches!(known, Some(Known::Dead(..))) {
+                self.dead.fetch_sub(1, Ordering::Relaxed);
+            }
+        };
         for hash in gone {
-            self.secrets.remove(&hash, &guard);
+            left(self.secrets.remove(&hash, &guard));
         }
         if let Some(Sorted { sound, broken }) = tokens {
             for Kin { of, mut secrets } in sound {
+                secrets.retain(|(hash, record)| {
+                    let dead = read_at.and_then(|now| DeadSecret::of(record, &of, now));
+                    let lives = dead.is_none();
+                    if let Some((death, dead)) = dead {
+                        self.dead.fetch_add(1, Ordering::Relaxed);
+                        left(self.secrets.insert(*hash, Known::Dead(death, dead), &guard));
+                    }
+                    lives
+                });
                 let Some((hash, newest)) = secrets.pop() else { continue };
                 let (hashes, older): (Vec<SecretHash>, Vec<SecretRecord>) = secrets.into_iter().unzip();
                 let is_plain = older.is_empty() && of.grants == Grants::All;
@@ -209,11 +313,11 @@ impl State {
                 let family = Arc::new(TokenFamily { token: of, newest, rest });
                 for (which, hash) in (0..).zip(hashes.into_iter().chain([hash])) {
                     let known = Known::Token(Arc::clone(&family), which, Noted::default());
-                    self.secrets.insert(hash, known, &guard);
+                    left(self.secrets.insert(hash, known, &guard));
                 }
             }
             for hash in broken {
-                self.secrets.insert(hash, Known::Broken, &guard);
+                left(self.secrets.insert(hash, Known::Broken, &guard));
             }
         }
         if let Some(Sorted { sound, broken }) = services {
