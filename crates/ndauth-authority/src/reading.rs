@@ -1,10 +1,14 @@
 //! How the authority is asked for what it knows: a view of the database, once the caller is known and admitted.
 
-use ndauth_core::{Account, Counts, Handle, LastUse, Refusal, Scope, Timestamp};
+use std::collections::BTreeMap;
+
+use ndauth_core::{
+    Account, Counts, Handle, LastUse, Org, Owner, Refusal, Scope, Timestamp, TokenId, TokenView,
+};
 use ndauth_store::{Read, Use};
 
 use crate::access::held::Judging;
-use crate::access::{Admitted, Operation, caller};
+use crate::access::{Admitted, Operation, Reach, caller};
 use crate::{Authority, AuthorityError, Caller, Credential, Whose};
 
 /// Something listed, as of an instant.
@@ -102,7 +106,7 @@ impl Authority {
             Caller::Session { secret, .. } => {
                 let last = LastUse { at: read.now(), address: credential.from() };
                 let counts = Counts::one(Scope::Ro);
-                return self.uses.note(Use { secret: *secret, client: None, last, counts });
+                return self.uses.note(Use { secret: *secret, client: None, last, counts }, None);
             }
             Caller::Console | Caller::Service { .. } => return,
         };
@@ -112,8 +116,28 @@ impl Authority {
             Credential::Nothing | Credential::Console => None,
         };
         let counts = Counts::one(if by.operation.reads() { Scope::Ro } else { Scope::Rw });
-        self.uses.note(Use { secret: record.id, client, last, counts });
+        let org = match &by.reach {
+            Reach::Org(org, _) => Some(org.id),
+            Reach::All | Reach::Itself(_) => None,
+        };
+        self.uses.note(Use { secret: record.id, client, last, counts }, org);
         self.follow_ups.used(record, read.now());
+    }
+}
+
+impl Authority {
+    /// When tokens were last used in an org that does not own them: all that its admins see of their uses.
+    pub(crate) async fn used_in(
+        &self,
+        read: &Read,
+        org: &Org,
+        views: &[TokenView],
+    ) -> Result<BTreeMap<TokenId, LastUse>, AuthorityError> {
+        let others = views.iter().filter(|view| view.token.owner != Owner::Org(org.id));
+        let ids: Vec<TokenId> = others.map(|view| view.token.id).collect();
+        let mut uses = read.last_uses_in(org.id, &ids).await?;
+        self.uses.complete_in(org.id, views, &mut uses);
+        Ok(uses)
     }
 }
 

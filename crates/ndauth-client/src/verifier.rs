@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use ndauth_clock::{RemoteClock, SinceBoot};
-use ndauth_core::{Problem, Reason, Refusal, Requirement, Scope, Secret, permit, redact};
+use ndauth_core::{OrgView, Problem, Reason, Refusal, Requirement, Scope, Secret, permit, redact};
 use ndauth_proto::timestamp_to_proto;
 use ndauth_proto::v1::SecretUse;
 use quick_cache::sync::Cache;
@@ -243,9 +243,14 @@ impl Verifier {
             Requirement::Access { access, .. } => *access,
             _ => Scope::Ro,
         };
-        if let Some(counts) = entry.noted.due(access, at, case.address) {
+        let org = match case.org {
+            OrgView::Org(org, ..) => Some(org),
+            OrgView::None => None,
+        };
+        if let Some(counts) = entry.noted.due(access, at, case.address, org.map(|org| org.id)) {
             shared.note(SecretUse {
                 secret_hash: hash.bytes().to_vec(),
+                org: org.map(|org| org.slug.to_string()).unwrap_or_default(),
                 at: Some(timestamp_to_proto(at)),
                 address: case.address.map(|address| address.to_string()).unwrap_or_default(),
                 client: client.unwrap_or_default().to_owned(),

@@ -90,5 +90,5 @@ pub use suspension::{Level, Suspension};
 pub use timestamp::{InvalidTimestamp, Timestamp};
 pub use token::{
     Names, Owner, Rotation, SecretRecord, SecretState, SecretView, Token, TokenStatus, TokenType, TokenView,
-    UsedFrom, Viewer,
+    UsedFrom, UsesShown, Viewer,
 };

@@ -3,15 +3,15 @@
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use crate::{Scope, Timestamp};
+use crate::{OrgId, Scope, Timestamp};
 
 /// Of a secret that is used all the time, one use a minute is noted: what is told of its last use is as exact
 /// as this, in seconds.
 const OFTEN: u64 = 60;
-/// Where it is used from elsewhere than before, one a second.
+/// Where it is used from elsewhere than before, or in another org, one a second.
 const ELSEWHERE: u64 = 1;
 
-/// When a secret was last noted to be used, and from where: the second, and behind it some bits of the address;
+/// When a secret was last noted to be used, from where and in which org: the second, and behind it some bits of both;
 /// and how often it was used since.
 #[derive(Debug, Default)]
 pub struct Noted {
@@ -47,10 +47,16 @@ impl std::ops::AddAssign for Counts {
 }
 
 impl Noted {
-    const ADDRESS: u32 = 24;
+    const PLACE: u32 = 24;
 
     /// Counts a use. Where it is to be noted it says how many there were, this among them.
-    pub fn due(&self, access: Scope, at: Timestamp, address: Option<IpAddr>) -> Option<Counts> {
+    pub fn due(
+        &self,
+        access: Scope,
+        at: Timestamp,
+        address: Option<IpAddr>,
+        org: Option<OrgId>,
+    ) -> Option<Counts> {
         let uses = match access {
             Scope::Ro => &self.reads,
             Scope::Rw => &self.writes,
@@ -61,12 +67,14 @@ impl Noted {
             Some(IpAddr::V4(address)) => u128::from(address.to_bits()) | 1 << 64,
             Some(IpAddr::V6(address)) => address.to_bits(),
         };
-        let mixed = ((bits >> 64) as u64 ^ bits as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        // The random bits of its id.
+        let org = org.map_or(0, |org| (org.uuid().as_u128() as u64).rotate_left(17));
+        let mixed = ((bits >> 64) as u64 ^ bits as u64 ^ org).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let second = u64::try_from(at.micros()).unwrap_or(0) / 1_000_000;
-        let now = (second << Self::ADDRESS) | (mixed >> (u64::BITS - Self::ADDRESS));
+        let now = (second << Self::PLACE) | (mixed >> (u64::BITS - Self::PLACE));
         let last = self.last.load(Ordering::Relaxed);
-        let since = (now >> Self::ADDRESS).saturating_sub(last >> Self::ADDRESS);
-        let elsewhere = (now ^ last).trailing_zeros() < Self::ADDRESS;
+        let since = (now >> Self::PLACE).saturating_sub(last >> Self::PLACE);
+        let elsewhere = (now ^ last).trailing_zeros() < Self::PLACE;
         let due = last == 0 || since >= OFTEN || elsewhere && since >= ELSEWHERE;
         due.then(|| {
             self.last.store(now, Ordering::Relaxed);

@@ -135,6 +135,17 @@ pub struct TokenView {
     pub revocation: Option<Revocation>,
     /// From where it was used, where that is told.
     pub used_from: Vec<UsedFrom>,
+    /// Which of its uses are told.
+    pub uses: UsesShown,
+}
+
+/// Which uses of a token are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UsesShown {
+    /// All, with its secrets.
+    All,
+    /// When it was last used in the viewer's org, and nothing of what it does elsewhere.
+    InOrg(Option<LastUse>),
 }
 
 /// Who looks at a token.
@@ -142,8 +153,9 @@ pub struct TokenView {
 pub enum Viewer<'a> {
     /// The person who owns it, or a member of the org that does.
     Owner,
-    /// An admin of this org, which does not own it: sees nothing of other orgs, nor from where it is used.
-    OrgAdmin(&'a OrgSlug),
+    /// An admin of this org, which does not own it, and when the token was last used there: sees nothing of other orgs, and
+    /// nothing else of its uses.
+    OrgAdmin(&'a OrgSlug, Option<LastUse>),
     /// The operator: is not told by whom and why it was revoked.
     Operator,
     /// The token: is not told so either.
@@ -231,6 +243,7 @@ impl TokenView {
             not_before: not_before.max(names.not_before()),
             revocation: None,
             used_from: Vec::new(),
+            uses: UsesShown::All,
             token,
         })
     }
@@ -269,12 +282,16 @@ impl TokenView {
         match viewer {
             Viewer::Owner => self,
             Viewer::Operator | Viewer::Itself => TokenView { revocation: None, ..self },
-            Viewer::OrgAdmin(org) => {
+            Viewer::OrgAdmin(org, last_use) => {
                 if let Orgs::Only(_) = self.orgs {
                     self.orgs = Orgs::Only([org.clone()].into());
                 }
                 self.suspended_in.retain(|(of, _)| of == org);
-                TokenView { revocation: None, used_from: Vec::new(), ..self }
+                for secret in &mut self.secrets {
+                    (secret.last_use, secret.reused_at) = (None, None);
+                }
+                let uses = UsesShown::InOrg(last_use);
+                TokenView { revocation: None, used_from: Vec::new(), uses, ..self }
             }
         }
     }
@@ -289,19 +306,25 @@ impl TokenView {
         current.or(self.secrets.last()).expect("a family has a secret")
     }
 
-    /// When any of its secrets was last used, where one was.
+    /// When any of its secrets was last used, as far as that is told.
     pub fn last_use(&self) -> Option<LastUse> {
-        self.secrets.iter().filter_map(|secret| secret.last_use).max_by_key(|last| last.at)
+        match self.uses {
+            UsesShown::All => {
+                self.secrets.iter().filter_map(|secret| secret.last_use).max_by_key(|last| last.at)
+            }
+            UsesShown::InOrg(last_use) => last_use,
+        }
     }
 
-    /// How its rotation stands, where one is under way.
+    /// How its rotation stands, where one is under way. Whether an old secret can go follows from all its uses: whoever is
+    /// not told of them is not told of its overlap.
     pub fn rotation(&self, now: Timestamp) -> Option<Rotation<'_>> {
         let serving = || self.secrets.iter().filter(|secret| self.is_minted_since(secret));
         let in_state = |state| serving().find(|secret| secret.record.state(now) == state);
         let current = in_state(SecretState::Current);
         match (in_state(SecretState::Pending), in_state(SecretState::Retiring), current) {
             (Some(pending), ..) => Some(Rotation::Pending(pending)),
-            (None, Some(old), Some(new)) => {
+            (None, Some(old), Some(new)) if self.uses == UsesShown::All => {
                 let taken_over = new.record.confirmed_at.unwrap_or(new.record.minted_at);
                 let retirement = Retirement::judge(taken_over, new.last_use, old.last_use, now);
                 Some(Rotation::Overlap { old, retirement })

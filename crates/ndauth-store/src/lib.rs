@@ -71,5 +71,5 @@ pub use tokens::{Cursor, Key, TokenOrder, TokenPage, TokenQuery};
 pub use transaction::{Moment, Read, Write};
 pub use unreachable::Unreachable;
 pub use url::{DatabaseUrl, Engine, InvalidDatabaseUrl};
-pub use uses::Use;
+pub use uses::{OrgUse, Use};
 pub use witness::{Seen, Witness};

@@ -80,6 +80,7 @@ impl FamilyKind {
             FamilyKind::Secret | FamilyKind::UnconfirmedSecret => &[("secret", "id")],
             FamilyKind::Token | FamilyKind::UnusedToken | FamilyKind::Derived => &[
                 ("token_use", "token_id"),
+                ("token_org_use", "token_id"),
                 ("suspension", "token_id"),
                 ("token_org", "token_id"),
                 ("token_grant", "token_id"),

@@ -1,8 +1,9 @@
-//! Observations: when secrets were last used, and from where their tokens are.
+//! Observations: when secrets were last used, from where their tokens are, and when those were last used in each org.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use ndauth_core::{ClientName, Counts, LastUse, SecretId, TokenId, UsedFrom};
+use ndauth_core::{ClientName, Counts, LastUse, OrgId, SecretId, TokenId, UsedFrom};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, Statement, Value};
 use tokio::time::Instant;
 
@@ -24,10 +25,32 @@ pub struct Use {
     pub counts: Counts,
 }
 
+/// When a secret was last used in an org.
+#[derive(Clone, Copy, Debug)]
+pub struct OrgUse {
+    /// Which secret.
+    pub secret: SecretId,
+    /// Where.
+    pub org: OrgId,
+    /// When last, and from where.
+    pub last: LastUse,
+}
+
 /// From how many places a token's uses are kept; those used longest ago go first.
 const MOST_PLACES: u32 = 100;
-/// How many columns a use has.
-const WIDTH: usize = 6;
+/// The columns of uses, and of uses in an org, as they are written.
+const USED: [(&str, &str); 6] = [
+    ("id", "uuid"),
+    ("at", "bigint"),
+    ("address", "text"),
+    ("client", "text"),
+    ("reads", "bigint"),
+    ("writes", "bigint"),
+];
+const USED_IN_ORG: [(&str, &str); 4] =
+    [("id", "uuid"), ("org", "uuid"), ("at", "bigint"), ("address", "text")];
+/// How many tokens are asked for at once.
+const CHUNK: usize = 1000;
 
 impl Read {
     /// From where a token was used, the place used last first.
@@ -51,6 +74,32 @@ impl Read {
         };
         rows.into_iter().map(place).collect()
     }
+
+    /// When these tokens were last used in an org, of those that were.
+    pub async fn last_uses_in(
+        &self,
+        org: OrgId,
+        tokens: &[TokenId],
+    ) -> Result<BTreeMap<TokenId, LastUse>, StoreError> {
+        let mut uses = BTreeMap::new();
+        for tokens in tokens.chunks(CHUNK) {
+            let rows = token_org_use::Entity::find()
+                .filter(token_org_use::Column::OrgId.eq(org.uuid()))
+                .filter(token_org_use::Column::TokenId.is_in(tokens.iter().map(|token| token.uuid())))
+                .all(&self.transaction)
+                .await?;
+            for row in rows {
+                let columns = Columns { table: "token_org_use", id: row.token_id };
+                let address = Some(row.address.as_str()).filter(|text| !text.is_empty());
+                let last = LastUse {
+                    at: columns.instant("last_at", row.last_at)?,
+                    address: columns.text_or_null("address", address)?,
+                };
+                uses.insert(TokenId::from_uuid(row.token_id), last);
+            }
+        }
+        Ok(uses)
+    }
 }
 
 impl Store {
@@ -60,16 +109,15 @@ impl Store {
         if uses.is_empty() {
             return Ok(());
         }
-        let used = self.values(uses.len());
+        let used = self.values(&USED, uses.len());
         let values = || {
-            uses.iter().flat_map(|of| -> [Value; WIDTH] {
-                let address = of.last.address.map(|address| address.to_string()).unwrap_or_default();
+            uses.iter().flat_map(|of| -> [Value; USED.len()] {
                 let client = of.client.as_ref().map(ToString::to_string).unwrap_or_default();
                 let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
                 [
                     of.secret.uuid().into(),
                     of.last.at.micros().into(),
-                    address.into(),
+                    address(of.last).into(),
                     client.into(),
                     count(of.counts.reads).into(),
                     count(of.counts.writes).into(),
@@ -112,6 +160,39 @@ impl Store {
                  WHERE place > {MOST_PLACES})"
             ),
         ];
+        self.observe(statements.map(|sql| (sql, values().collect()))).await
+    }
+
+    /// Writes down when secrets were last used in orgs. The newest wins, in whatever order they come.
+    pub async fn record_org_uses(&self, uses: &[OrgUse]) -> Result<(), StoreError> {
+        if uses.is_empty() {
+            return Ok(());
+        }
+        let used = self.values(&USED_IN_ORG, uses.len());
+        let values = uses.iter().flat_map(|of| -> [Value; USED_IN_ORG.len()] {
+            let at = of.last.at.micros();
+            [of.secret.uuid().into(), of.org.uuid().into(), at.into(), address(of.last).into()]
+        });
+        // Of each token and org, the last use of the batch, by whichever of its secrets.
+        let sql = format!(
+            "{used}, of_token (token_id, org, at, address) AS (SELECT token_id, org, at, address FROM used \
+             JOIN secret ON secret.id = used.id WHERE token_id IS NOT NULL) \
+             INSERT INTO token_org_use (token_id, org_id, last_at, address) \
+             SELECT of_token.token_id, of_token.org, of_token.at, min(of_token.address) FROM of_token \
+             JOIN (SELECT token_id, org, max(at) AS at FROM of_token GROUP BY token_id, org) AS newest \
+             ON newest.token_id = of_token.token_id AND newest.org = of_token.org AND newest.at = of_token.at \
+             GROUP BY of_token.token_id, of_token.org, of_token.at \
+             ON CONFLICT (token_id, org_id) DO UPDATE SET last_at = excluded.last_at, address = excluded.address \
+             WHERE token_org_use.last_at < excluded.last_at"
+        );
+        self.observe([(sql, values.collect())]).await
+    }
+
+    /// Writes down what was observed, in one transaction.
+    async fn observe(
+        &self,
+        statements: impl IntoIterator<Item = (String, Vec<Value>)>,
+    ) -> Result<(), StoreError> {
         // On a file, others write at its turn too; to PostgreSQL it takes nobody's while it waits for the network.
         let _turn = match self.engine {
             Engine::Sqlite => Some(self.writer.lock().await),
@@ -125,42 +206,38 @@ impl Store {
         let within = Timeout::Until(Instant::now() + TIMEOUT);
         let (transaction, _) = Lease::begin(&self.pool, (self.change(), first), within).await?;
         let backend = transaction.get_database_backend();
-        for sql in statements {
-            transaction.execute_raw(Statement::from_sql_and_values(backend, sql, values())).await?;
+        for (sql, values) in statements {
+            transaction.execute_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
         }
         transaction.commit().await?;
         Ok(())
     }
 
-    /// So many uses as a table of an SQL statement.
-    fn values(&self, rows: usize) -> String {
-        // The first row tells PostgreSQL the types.
-        let first = match self.engine {
-            Engine::Sqlite => "(?, ?, ?, ?, ?, ?)",
-            Engine::Postgres => "($1::uuid, $2::bigint, $3::text, $4::text, $5::bigint, $6::bigint)",
-        };
-        let mut sql = format!("WITH used (id, at, address, client, reads, writes) AS (VALUES {first}");
-        for row in 1..rows {
-            match self.engine {
-                Engine::Sqlite => sql.push_str(", (?, ?, ?, ?, ?, ?)"),
-                Engine::Postgres => {
-                    let column = row * WIDTH;
-                    let _ = write!(
-                        sql,
-                        ", (${}, ${}, ${}, ${}, ${}, ${})",
-                        column + 1,
-                        column + 2,
-                        column + 3,
-                        column + 4,
-                        column + 5,
-                        column + 6
-                    );
-                }
+    /// So many rows of these columns as the table `used` of an SQL statement.
+    fn values(&self, columns: &[(&str, &str)], rows: usize) -> String {
+        let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
+        let mut sql = format!("WITH used ({}) AS (VALUES ", names.join(", "));
+        for row in 0..rows {
+            sql.push_str(if row == 0 { "(" } else { ", (" });
+            for (column, (_, kind)) in columns.iter().enumerate() {
+                let comma = if column == 0 { "" } else { ", " };
+                let _ = match self.engine {
+                    Engine::Sqlite => write!(sql, "{comma}?"),
+                    // The first row tells PostgreSQL the types.
+                    Engine::Postgres if row == 0 => write!(sql, "{comma}${}::{kind}", column + 1),
+                    Engine::Postgres => write!(sql, "{comma}${}", row * columns.len() + column + 1),
+                };
             }
+            sql.push(')');
         }
         sql.push(')');
         sql
     }
+}
+
+/// The address of a use as it is stored: empty where it is not known.
+fn address(last: LastUse) -> String {
+    last.address.map(|address| address.to_string()).unwrap_or_default()
 }
 
 #[expect(unreachable_pub, reason = "what the derive makes is public; the module is not")]
@@ -180,6 +257,27 @@ mod token_use {
         pub last_at: i64,
         pub reads: i64,
         pub writes: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+#[expect(unreachable_pub, reason = "what the derive makes is public; the module is not")]
+mod token_org_use {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "token_org_use")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub token_id: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub org_id: Uuid,
+        pub last_at: i64,
+        pub address: String,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

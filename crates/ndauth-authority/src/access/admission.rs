@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use ndauth_core::{
-    Account, Class, Effective, Org, OrgSlug, Owner, Requirement, Role, Scope, Session, Timestamp, Token,
-    TokenId, Viewer, is_recent,
+    Account, Class, Effective, LastUse, Org, OrgSlug, Owner, Requirement, Role, Scope, Session, Timestamp,
+    Token, TokenId, Viewer, is_recent,
 };
 use ndauth_store::Read;
 
@@ -115,10 +115,12 @@ impl Admitted {
         }
     }
 
-    /// As whom it looks at a token.
-    pub(crate) fn viewer(&self, token: &Token) -> Viewer<'_> {
+    /// As whom it looks at a token, given when that was last used in the org that the caller was admitted in.
+    pub(crate) fn viewer(&self, token: &Token, used_there: Option<LastUse>) -> Viewer<'_> {
         match (&self.reach, &self.caller, self.kind) {
-            (Reach::Org(org, _), ..) if token.owner != Owner::Org(org.id) => Viewer::OrgAdmin(&org.slug),
+            (Reach::Org(org, _), ..) if token.owner != Owner::Org(org.id) => {
+                Viewer::OrgAdmin(&org.slug, used_there)
+            }
             (_, Caller::Session { .. }, Kind::Mine | Kind::Org) => Viewer::Owner,
             (_, Caller::Token { .. }, _) => Viewer::Itself,
             (_, Caller::Session { .. } | Caller::Console | Caller::Service { .. }, _) => Viewer::Operator,

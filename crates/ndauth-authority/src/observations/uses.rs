@@ -1,15 +1,18 @@
-//! Observations: when secrets were last used, and from where. They are gathered in memory and written in batches;
+//! Observations: when secrets were last used, from where, and in which orgs. They are gathered in memory and written in batches;
 //! a crash loses at most a batch's age of them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ndauth_clock::SinceBoot;
-use ndauth_core::{ClientName, Counts, LastUse, SecretHash, SecretId, ServiceId, TokenView, UsedFrom};
-use ndauth_store::{Store, StoreError, Use};
+use ndauth_core::{
+    ClientName, Counts, LastUse, OrgId, OrgSlug, SecretHash, SecretId, ServiceId, Timestamp, TokenId,
+    TokenView, UsedFrom,
+};
+use ndauth_store::{OrgUse, Store, StoreError, Use};
 
 use crate::limits::NOTED_USES;
 
@@ -17,7 +20,7 @@ use crate::limits::NOTED_USES;
 #[derive(Debug)]
 pub(crate) struct Uses {
     /// An answer puts its use here, without waiting.
-    noted: Sender<Use>,
+    noted: Sender<(Use, Option<OrgId>)>,
     waiting: AtomicUsize,
     gathered: Mutex<Gathered>,
     /// Since when how many uses were reported, by each service.
@@ -26,8 +29,16 @@ pub(crate) struct Uses {
 
 #[derive(Debug)]
 struct Gathered {
-    noted: Receiver<Use>,
-    uses: HashMap<SecretId, Vec<NotedUses>>,
+    noted: Receiver<(Use, Option<OrgId>)>,
+    uses: HashMap<SecretId, UsesOfSecret>,
+}
+
+/// The uses of one secret.
+#[derive(Debug, Default)]
+struct UsesOfSecret {
+    places: Vec<NotedUses>,
+    /// When it was last used in each org.
+    orgs: Vec<(OrgId, LastUse)>,
 }
 
 /// The use of a secret that a service let pass by itself.
@@ -35,6 +46,8 @@ struct Gathered {
 pub struct ReportedUse {
     /// The secret.
     pub secret: SecretHash,
+    /// In which org, where it was in one.
+    pub org: Option<OrgSlug>,
     /// By which client, as the service states it.
     pub client: Option<ClientName>,
     /// When last, and from where, as the service states it.
@@ -56,7 +69,7 @@ const MOST: usize = NOTED_USES.total;
 /// The most uses that one service may report within a while.
 const MOST_REPORTS: usize = NOTED_USES.share;
 const REPORTS_WITHIN: Duration = Duration::from_secs(4);
-/// The most places of one secret that are kept apart until they are written.
+/// The most places, and the most orgs, of one secret that are kept apart until they are written.
 const MOST_PLACES: usize = 100;
 /// The most uses that are written in one transaction.
 const BATCH: usize = 500;
@@ -70,10 +83,11 @@ impl Default for Uses {
 }
 
 impl Uses {
-    pub(crate) fn note(&self, noted: Use) {
+    /// Notes a use, and in which org it was, where it was in one.
+    pub(crate) fn note(&self, used: Use, org: Option<OrgId>) {
         if self.waiting.fetch_add(1, Ordering::Relaxed) < MOST {
             // The receiver lives as long as this.
-            let _ = self.noted.send(noted);
+            let _ = self.noted.send((used, org));
         } else {
             self.waiting.fetch_sub(1, Ordering::Relaxed);
             metrics::counter!("ndauth_uses_dropped_total").increment(1);
@@ -98,7 +112,8 @@ impl Uses {
     /// The last use of a secret, given the last one that is written down.
     pub(crate) fn latest(&self, secret: SecretId, written: Option<LastUse>) -> Option<LastUse> {
         let gathered = self.gather();
-        let noted = gathered.uses.get(&secret).into_iter().flatten().map(|place| place.last);
+        let places = gathered.uses.get(&secret).into_iter().flat_map(|of| &of.places);
+        let noted = places.map(|place| place.last);
         noted.chain(written).max_by_key(|last| last.at)
     }
 
@@ -110,11 +125,24 @@ impl Uses {
         view
     }
 
+    /// Completes the last uses of tokens in an org by those that are not written down yet.
+    pub(crate) fn complete_in(&self, org: OrgId, views: &[TokenView], uses: &mut BTreeMap<TokenId, LastUse>) {
+        let gathered = self.gather();
+        for view in views {
+            let secrets = view.secrets.iter().filter_map(|secret| gathered.uses.get(&secret.record.id));
+            let noted = secrets.flat_map(|of| &of.orgs).filter(|(of, _)| *of == org).map(|(_, last)| *last);
+            let written = uses.get(&view.token.id).copied();
+            if let Some(last) = noted.chain(written).max_by_key(|last| last.at) {
+                uses.insert(view.token.id, last);
+            }
+        }
+    }
+
     /// The places from which a token was used, given those that are written down, the last used first.
     pub(crate) fn with_noted(&self, view: &TokenView, mut written: Vec<UsedFrom>) -> Vec<UsedFrom> {
         let gathered = self.gather();
         let secrets = view.secrets.iter().map(|secret| secret.record.id);
-        for place in secrets.filter_map(|secret| gathered.uses.get(&secret)).flatten() {
+        for place in secrets.filter_map(|secret| gathered.uses.get(&secret)).flat_map(|of| &of.places) {
             let NotedUses { client, last, counts } = place;
             let here = |known: &&mut UsedFrom| known.address == last.address && known.client == *client;
             match written.iter_mut().find(here) {
@@ -137,55 +165,94 @@ impl Uses {
 
     /// Writes down all uses. Those that cannot be written are kept.
     pub(crate) async fn write(&self, store: &Store) -> Result<(), StoreError> {
-        let mut left = self.take();
+        let (mut left, mut in_orgs) = self.take();
         left.sort_unstable_by_key(|noted| noted.secret);
-        while !left.is_empty() {
-            let batch = &left[left.len().saturating_sub(BATCH)..];
-            if let Err(error) = store.record_uses(batch).await {
-                left.into_iter().for_each(|noted| self.note(noted));
-                return Err(error);
+        in_orgs.sort_unstable_by_key(|noted| (noted.secret, noted.org));
+        let written = async {
+            while !left.is_empty() {
+                store.record_uses(last_of(&left)).await?;
+                left.truncate(left.len().saturating_sub(BATCH));
             }
-            left.truncate(left.len().saturating_sub(BATCH));
-        }
-        Ok(())
+            while !in_orgs.is_empty() {
+                store.record_org_uses(last_of(&in_orgs)).await?;
+                in_orgs.truncate(in_orgs.len().saturating_sub(BATCH));
+            }
+            Ok(())
+        };
+        let written = written.await;
+        // None are left but where that failed.
+        left.into_iter().for_each(|used| self.note(used, None));
+        let mut gathered = self.gather();
+        in_orgs
+            .into_iter()
+            .for_each(|noted| gathered.uses.entry(noted.secret).or_default().note_org(noted.org, noted.last));
+        written
     }
 
-    fn take(&self) -> Vec<Use> {
-        let uses = std::mem::take(&mut self.gather().uses).into_iter();
-        let of_secret = |(secret, places): (SecretId, Vec<NotedUses>)| {
-            places.into_iter().map(move |NotedUses { client, last, counts }| Use {
-                secret,
-                client,
-                last,
-                counts,
-            })
-        };
-        uses.flat_map(of_secret).collect()
+    fn take(&self) -> (Vec<Use>, Vec<OrgUse>) {
+        let (mut all, mut in_orgs) = (Vec::new(), Vec::new());
+        for (secret, of) in std::mem::take(&mut self.gather().uses) {
+            let used = |NotedUses { client, last, counts }| Use { secret, client, last, counts };
+            all.extend(of.places.into_iter().map(used));
+            in_orgs.extend(of.orgs.into_iter().map(|(org, last)| OrgUse { secret, org, last }));
+        }
+        (all, in_orgs)
     }
 
     fn gather(&self) -> MutexGuard<'_, Gathered> {
         let mut gathered = self.gathered.lock().unwrap_or_else(PoisonError::into_inner);
         let Gathered { noted, uses } = &mut *gathered;
-        for Use { secret, client, last, counts } in noted.try_iter() {
+        for (Use { secret, client, last, counts }, org) in noted.try_iter() {
             self.waiting.fetch_sub(1, Ordering::Relaxed);
-            let places = uses.entry(secret).or_default();
-            let here = |place: &&mut NotedUses| place.last.address == last.address && place.client == client;
-            match places.iter_mut().find(here) {
-                Some(place) => {
-                    place.last.at = place.last.at.max(last.at);
-                    place.counts += counts;
-                }
-                None => {
-                    // As many are written down of one secret, the last used ones.
-                    if places.len() >= MOST_PLACES
-                        && let Some(oldest) = (0..places.len()).min_by_key(|place| places[*place].last.at)
-                    {
-                        places.swap_remove(oldest);
-                    }
-                    places.push(NotedUses { client, last, counts });
-                }
+            let of = uses.entry(secret).or_default();
+            if let Some(org) = org {
+                of.note_org(org, last);
             }
+            of.note_place(NotedUses { client, last, counts });
         }
         gathered
     }
+}
+
+impl UsesOfSecret {
+    fn note_place(&mut self, noted: NotedUses) {
+        let here =
+            |place: &&mut NotedUses| place.last.address == noted.last.address && place.client == noted.client;
+        match self.places.iter_mut().find(here) {
+            Some(place) => {
+                place.last.at = place.last.at.max(noted.last.at);
+                place.counts += noted.counts;
+            }
+            None => {
+                // As many are written down of one secret, the last used ones.
+                make_room(&mut self.places, |place| place.last.at);
+                self.places.push(noted);
+            }
+        }
+    }
+
+    fn note_org(&mut self, org: OrgId, last: LastUse) {
+        match self.orgs.iter_mut().find(|(known, _)| *known == org) {
+            Some((_, known)) if known.at > last.at => {}
+            Some((_, known)) => *known = last,
+            None => {
+                make_room(&mut self.orgs, |(_, last)| last.at);
+                self.orgs.push((org, last));
+            }
+        }
+    }
+}
+
+/// Drops what was used longest ago, where there is no place for more.
+fn make_room<T>(noted: &mut Vec<T>, used_at: impl Fn(&T) -> Timestamp) {
+    if noted.len() >= MOST_PLACES
+        && let Some(oldest) = (0..noted.len()).min_by_key(|index| used_at(&noted[*index]))
+    {
+        noted.swap_remove(oldest);
+    }
+}
+
+/// As many as are written in one transaction, from the end.
+fn last_of<T>(left: &[T]) -> &[T] {
+    &left[left.len().saturating_sub(BATCH)..]
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ndauth_core::{
     Account, AccountId, Asker, DatedPolicy, Factor, Label, LastUse, Networks, Org, OrgPolicy, Owner,
-    Policies, Reason, Requirement, Role, SecretPrefix, Timestamp, TokenId, TokenView, decide,
+    Policies, Reason, Requirement, Role, SecretPrefix, Timestamp, TokenId, TokenView, Viewer, decide,
 };
 use ndauth_store::{Read, TokenPage};
 
@@ -36,7 +36,7 @@ pub struct BrokenToken {
     pub owner: String,
     /// The first characters of its newest secret.
     pub prefix: SecretPrefix,
-    /// When it was last used, if ever.
+    /// When it was last used, if ever; where the org does not own it, in the org.
     pub last_use: Option<LastUse>,
     /// Why it would be refused.
     pub reason: Reason,
@@ -82,8 +82,19 @@ impl Impact {
                 impact.broken.sort_by_key(|token| std::cmp::Reverse(token.last_use.map(|last| last.at)));
                 return Ok(impact);
             }
-            for view in read.view_tokens(tokens).await? {
-                survey.add(&mut impact, authority.uses.complete(view), judging)?;
+            let views = read.view_tokens(tokens).await?;
+            let used_there = authority.used_in(read, org, &views).await?;
+            for view in views {
+                let view = authority.uses.complete(view);
+                let view = match view.token.owner == Owner::Org(org.id) {
+                    true => view,
+                    // Of the tokens of others the admins see what was done in the org.
+                    false => {
+                        let used_there = used_there.get(&view.token.id).copied();
+                        view.seen_by(Viewer::OrgAdmin(&org.slug, used_there))
+                    }
+                };
+                survey.add(&mut impact, view, judging)?;
             }
         }
     }

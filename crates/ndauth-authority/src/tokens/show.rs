@@ -1,10 +1,12 @@
 //! Tokens are listed and shown, each as its viewer may see it.
 
+use std::collections::BTreeMap;
+
 use ndauth_core::{Actor, OrgSlug, Revocation, Timestamp, Token, TokenView};
 use ndauth_store::{Cursor, Key, Read, TokenPage, TokenQuery};
 
 use super::which::Which;
-use crate::access::{Admitted, Operation, Whose};
+use crate::access::{Admitted, Operation, Reach, Whose};
 use crate::{AuthorityError, Credential, TokenWing};
 
 /// A part of a list of tokens.
@@ -52,7 +54,7 @@ impl TokenWing<'_> {
         let view = self.view(&read, &by, token).await?;
         let used_from = self.0.uses.with_noted(&view, read.used_from(view.token.id).await?);
         let revocation = revocation(&read, &view.token).await?;
-        let viewer = by.viewer(&view.token);
+        let viewer = by.viewer(&view.token, view.last_use());
         let view = TokenView { used_from, revocation, ..view }.seen_by(viewer);
         Ok(Shown { view, now: read.now() })
     }
@@ -80,11 +82,16 @@ impl TokenWing<'_> {
         by: &Admitted,
         tokens: Vec<Token>,
     ) -> Result<Vec<TokenView>, AuthorityError> {
+        let views = read.view_tokens(tokens).await?;
+        let used_there = match &by.reach {
+            Reach::Org(org, _) => self.0.used_in(read, org, &views).await?,
+            Reach::All | Reach::Itself(_) => BTreeMap::new(),
+        };
         let show = |view: TokenView| {
-            let viewer = by.viewer(&view.token);
+            let viewer = by.viewer(&view.token, used_there.get(&view.token.id).copied());
             self.0.uses.complete(view).seen_by(viewer)
         };
-        Ok(read.view_tokens(tokens).await?.into_iter().map(show).collect())
+        Ok(views.into_iter().map(show).collect())
     }
 
     /// A token as the caller of an operation may see it.

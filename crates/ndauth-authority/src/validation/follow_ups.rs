@@ -25,11 +25,11 @@ impl ValidationWing<'_> {
     ) {
         for effect in effects {
             match effect {
-                Effect::Passed { noted, family, which, access, last, question } => {
+                Effect::Passed { noted, family, which, access, last, org, question } => {
                     let record = family.secret(which);
-                    if let Some(counts) = noted.due(access, last.at, last.address) {
+                    if let Some(counts) = noted.due(access, last.at, last.address, org) {
                         let client = client(question).cloned();
-                        self.0.uses.note(Use { secret: record.id, client, last, counts });
+                        self.0.uses.note(Use { secret: record.id, client, last, counts }, org);
                     }
                     self.0.follow_ups.used(record, last.at);
                 }

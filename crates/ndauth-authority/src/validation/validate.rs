@@ -279,7 +279,7 @@ impl ValidationWing<'_> {
         });
         let Some(Some((service, passed))) = self.0.mirror.look(&state, moment, known, |_| {}) else { return };
         let most = self.0.uses.admit_reports(service, passed.len(), moment);
-        passed.into_iter().take(most).for_each(|passed| self.0.uses.note(passed));
+        passed.into_iter().take(most).for_each(|(used, org)| self.0.uses.note(used, org));
     }
 
     /// The secret of a service that may ask this, as far as that shows without looking.
@@ -408,7 +408,11 @@ impl ValidationWing<'_> {
         match &outcome {
             Ok(_) => {
                 let last = LastUse { at: view.now, address: about.address };
-                effects.add(Effect::Passed { noted, family, which, access, last, question: index });
+                let org = match ground {
+                    OrgView::Org(org, ..) => Some(org.id),
+                    OrgView::None => None,
+                };
+                effects.add(Effect::Passed { noted, family, which, access, last, org, question: index });
             }
             Err(refusal) => effects.add_refused(record.id, refusal, view.now, about.address),
         }

@@ -100,6 +100,7 @@ impl ValidationWing<'_> {
                     which: *which,
                     access: Scope::Ro,
                     last,
+                    org: None,
                     question: 0,
                 });
                 let shown = Box::new(view.show(family, held.record.id, last)?);

@@ -5,7 +5,9 @@ use std::time::Duration;
 use ndauth_authority::{
     Credential, Inquiry, NewOrg, NewPolicy, NewToken, Revoking, Subject, TokenPage, Which, Whose,
 };
-use ndauth_core::{Factor, OrgPolicy, OrgSlug, Reason, RevocationReason, Role, Scope, Secret, TokenStatus};
+use ndauth_core::{
+    Factor, OrgPolicy, OrgSlug, Reason, RevocationReason, Role, Scope, Secret, TokenStatus, TokenView,
+};
 
 use crate::on_both;
 use crate::world::{
@@ -409,5 +411,89 @@ on_both! {
             let resumed = world.authority.tokens().resume_personal_token(&world.eve, &ops(), id).await;
             assert_eq!(reason(resumed), Reason::NotFound);
         }
+    }
+    /// `ada`'s token is for `ops` and `dev`, used in `dev`, and suspended there by an admin of it.
+    async fn an_orgs_admin_is_told_of_a_token_what_concerns_that_org(world: &World) {
+        let tokens = world.authority.tokens();
+        let made = world.create(&token_with("both", |new| new.orgs = Some(orgs(&["dev", "ops"])))).await;
+        let (id, secret) = (made.view.token.id, made.secret);
+        assert_eq!(refused_in(world, &secret, "dev", Scope::Ro).await, None);
+        let dan = world.person("dan", false, None).await;
+        world.member("dev", "dan", Role::Admin).await;
+        tokens.suspend_personal_token(&dan, &"dev".parse().expect("a slug"), id).await.expect("suspended");
+        let told = |view: &TokenView| {
+            let by: Vec<_> = view.suspended_in.iter().map(|(org, _)| org.to_string()).collect();
+            assert_eq!((&view.orgs, view.used_from.len()), (&orgs(&["ops"]), 0));
+            assert!(view.secrets.iter().all(|secret| secret.last_use.is_none()), "{view:?}");
+            (by, view.last_use().map(|last| last.at))
+        };
+        let suspended = tokens.suspend_personal_token(&world.eve, &ops(), id).await.expect("suspended").value;
+        assert_eq!(told(&suspended), (vec!["ops".to_owned()], None));
+        let resumed = tokens.resume_personal_token(&world.eve, &ops(), id).await.expect("resumed").value;
+        assert_eq!(told(&resumed), (vec![], None));
+        let preview = async || tokens.preview_revoke_all(&world.eve, &in_org("ops"), None).await.expect("told").value;
+        world.clock.set(at(1));
+        let previewed = preview().await;
+        assert_eq!((previewed.tokens, previewed.used_today.len()), (1, 0), "it was used elsewhere");
+        world.clock.set(at(5));
+        assert_eq!(refused_in(world, &secret, "ops", Scope::Ro).await, None);
+        let previewed = preview().await;
+        assert_eq!(previewed.used_today.iter().map(told).collect::<Vec<_>>(), [(vec![], Some(at(5)))]);
+    }
+
+    /// `ada`'s token is used in `dev` all the time, and in `ops` once; `eve` is admin of `ops`.
+    async fn an_orgs_admin_sees_the_uses_in_that_org_alone(world: &World) {
+        let secret = world.create(&new_token("ci")).await.secret;
+        let page = TokenPage { include_revoked: false, after: None, limit: 100 };
+        let tokens = world.authority.tokens();
+        let seen = async || {
+            let listed = tokens.list_personal_tokens(&world.eve, &ops(), page).await.expect("listed");
+            let view = listed.views.into_iter().find(|view| view.token.name.as_str() == "ci").expect("there");
+            assert!(view.used_from.is_empty() && view.secrets.iter().all(|secret| secret.last_use.is_none()));
+            view.last_use().map(|last| (last.at, last.address.map(|address| address.to_string())))
+        };
+        let use_in = async |org: &str| {
+            let verdict = world.ask(&world.service, secret.expose(), &needs(org, Scope::Ro, None)).await;
+            assert!(verdict.outcome.is_ok(), "{verdict:?}");
+        };
+        use_in("dev").await;
+        world.authority.validation().who_am_i(&presented(&secret)).await.expect("told");
+        assert_eq!(seen().await, None, "used elsewhere, and by itself");
+        world.authority.validation().write_uses().await.expect("written");
+        assert_eq!(seen().await, None);
+        world.clock.set(at(70));
+        use_in("ops").await;
+        let once = Some((at(70), Some("203.0.113.9".to_owned())));
+        assert_eq!(seen().await, once, "not written down yet");
+        world.authority.validation().write_uses().await.expect("written");
+        assert_eq!(seen().await, once);
+        world.clock.set(at(200));
+        use_in("dev").await;
+        world.authority.validation().write_uses().await.expect("written");
+        assert_eq!(seen().await, once);
+        // Nor does any other answer about it tell more.
+        let id = world.show(&world.ada, &named("ci")).await.expect("shown").token.id;
+        let suspended = tokens.suspend_personal_token(&world.eve, &ops(), id).await.expect("suspended").value;
+        assert_eq!(suspended.last_use().map(|last| last.at), Some(at(70)));
+        tokens.resume_personal_token(&world.eve, &ops(), id).await.expect("resumed");
+        let barring = OrgPolicy { personal_tokens: false, ..OrgPolicy::OPEN };
+        let policy = NewPolicy { policy: barring, effective_in: Duration::ZERO, expected: None };
+        let impact = world.authority.orgs().try_policy(&world.eve, &ops(), &policy).await.expect("told").value.impact;
+        assert_eq!(impact.broken.iter().map(|token| token.last_use.map(|last| last.at)).collect::<Vec<_>>(), [Some(at(70))]);
+        let mine = world.show(&world.ada, &named("ci")).await.expect("shown");
+        assert_eq!(mine.last_use().map(|last| last.at), Some(at(200)), "its owner sees all");
+    }
+
+    /// Each use in another org counts, though the token was used a moment ago.
+    async fn a_use_in_another_org_is_noted_at_once(world: &World) {
+        let secret = world.create(&token_with("ci", |new| new.orgs = Some(orgs(&["dev", "ops"])))).await.secret;
+        for (second, org) in [(0, "dev"), (1, "ops")] {
+            world.clock.set(at(second));
+            let verdict = world.ask(&world.service, secret.expose(), &needs(org, Scope::Ro, None)).await;
+            assert!(verdict.outcome.is_ok(), "{verdict:?}");
+        }
+        let page = TokenPage { include_revoked: false, after: None, limit: 100 };
+        let listed = world.authority.tokens().list_personal_tokens(&world.eve, &ops(), page).await.expect("listed");
+        assert_eq!(listed.views[0].last_use().map(|last| last.at), Some(at(1)));
     }
 }

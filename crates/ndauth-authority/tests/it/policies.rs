@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use ndauth_authority::{NewPolicy, NewToken, PolicySet, Renewing};
-use ndauth_core::{Lifetime, OrgPolicy, Reason, Requirement, Role, Scope};
+use ndauth_core::{Lifetime, OrgPolicy, Reason, Role, Scope};
 
 use crate::on_both;
 use crate::world::{
@@ -158,7 +158,7 @@ on_both! {
         let own = NewToken { expiry: days(60), ..org_token("own", &["read:assets"]) };
         world.make(&world.eve, &in_org("ops"), &own).await;
         // Used from 203.0.113.9, as the service states it.
-        world.ask(&world.service, long.secret.expose(), &Requirement::Identity).await;
+        world.ask(&world.service, long.secret.expose(), &needs("ops", Scope::Ro, None)).await;
         let head = async || world.authority.operator().check(&CONSOLE).await.expect("checked").events;
         let before = head().await;
         let tried = async |policy: OrgPolicy, within: u64| {

@@ -66,6 +66,7 @@ on_both! {
         let watcher = authority.watch(&world.ops_service).await.expect("it may");
         let report = |secret: &Secret, reads| ReportedUse {
             secret: secret.hash(),
+            org: None,
             client: None,
             last: LastUse { at: at(0), address: None },
             counts: Counts { reads, writes: 0 },

@@ -2171,7 +2171,7 @@ pub struct BrokenToken {
     pub owner: ::prost::alloc::string::String,
     #[prost(string, tag = "4")]
     pub prefix: ::prost::alloc::string::String,
-    /// Absent where it was never used, as far as is known.
+    /// Absent where it was never used, as far as is known; where the org does not own it, in the org.
     #[prost(message, optional, tag = "5")]
     pub last_use: ::core::option::Option<LastUse>,
     /// Why it would be refused.
@@ -6494,6 +6494,9 @@ pub struct SecretUse {
     pub reads: u64,
     #[prost(uint64, tag = "6")]
     pub writes: u64,
+    /// In which org it passed, by slug. Empty where none was asked about.
+    #[prost(string, tag = "7")]
+    pub org: ::prost::alloc::string::String,
 }
 /// Generated client implementations.
 pub mod watch_service_client {

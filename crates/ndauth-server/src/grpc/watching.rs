@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use ndauth_authority::{News, ReportedUse, Watcher};
-use ndauth_core::{ClientName, Concern, Counts, LastUse, Problem, Reason, SecretHash};
+use ndauth_core::{ClientName, Concern, Counts, LastUse, OrgSlug, Problem, Reason, SecretHash};
 use ndauth_proto::v1::watch_service_server::WatchService;
 use ndauth_proto::v1::{self, WatchRevocationsRequest, WatchRevocationsResponse};
 use ndauth_proto::{
-    concern_to_proto, duration_to_proto, head_from_proto, head_to_proto, rules_to_proto,
+    concern_to_proto, duration_to_proto, head_from_proto, head_to_proto, org_slug_from_proto, rules_to_proto,
     timestamp_from_proto, timestamp_to_proto,
 };
 use tokio::sync::mpsc;
@@ -108,6 +108,7 @@ impl WatcherStream {
                 let address = address_from_proto("uses.address", &told.address)?;
                 Ok(ReportedUse {
                     secret: SecretHash::from_bytes(hash),
+                    org: org_of_use(&told.org)?,
                     client: ClientName::of_user_agent(&told.client),
                     last: LastUse { at: timestamp_from_proto("uses.at", at)?, address },
                     counts: Counts { reads: told.reads, writes: told.writes },
@@ -147,6 +148,11 @@ impl WatcherStream {
             }
         }
     }
+}
+
+/// The org in which a secret passed; empty where none was asked about.
+fn org_of_use(slug: &str) -> Result<Option<OrgSlug>, Problem> {
+    if slug.is_empty() { Ok(None) } else { org_slug_from_proto("uses.org", slug).map(Some) }
 }
 
 fn change_to_proto((sequence, concern): (u64, Concern)) -> Option<v1::Change> {

@@ -1,9 +1,9 @@
 use ndauth_core::{
-    Actions, Actor, ClientName, Counts, Expiry, Grant, Grants, LastUse, Lifetime, Networks, OrgPolicy, Orgs,
-    Owner, RevocationReason, Role, Scope, SecretRecord, SecretState, Service, ServiceId, Services, Session,
-    SessionId, TokenId,
+    Actions, Actor, ClientName, Counts, Expiry, Grant, Grants, LastUse, Lifetime, Networks, OrgId, OrgPolicy,
+    Orgs, Owner, RevocationReason, Role, Scope, SecretId, SecretRecord, SecretState, Service, ServiceId,
+    Services, Session, SessionId, TokenId,
 };
-use ndauth_store::{Family, StoreError, Taken, TokenPage, Use};
+use ndauth_store::{Family, OrgUse, StoreError, Taken, TokenPage, Use};
 
 use crate::on_both;
 use crate::world::{account, add_token, any_event, at, id, member, open, org, secret, token};
@@ -488,5 +488,36 @@ on_both! {
         let restored = "UPDATE token SET all_orgs = TRUE, all_grants = FALSE";
         assert_eq!(spoiled(restored).await, ("token", "all_grants"));
         assert_eq!(spoiled("UPDATE token SET all_grants = TRUE, expires_at = -1").await, ("token", "expires_at"));
+    }
+
+    async fn the_last_use_in_each_org_is_kept_apart(scratch: &Scratch) {
+        let (store, _, mut rng) = open(scratch).await;
+        let (ada, ops) = member(&store, &mut rng).await;
+        let (dev, ci, other) = (org(&mut rng, "dev"), token(&mut rng, &ada, "ci"), token(&mut rng, &ada, "other"));
+        let write = store.write("test").await.expect("a change begins");
+        write.insert_org(&dev).await.expect("inserted").expect("free");
+        let hash = add_token(&write, &mut rng, &ci).await;
+        add_token(&write, &mut rng, &other).await;
+        write.commit(&any_event(&mut rng)).await.expect("committed");
+        let found = store.read().await.expect("a view").find_secret(&hash).await.expect("read").expect("found");
+        let secret = found.record.id;
+        let last = |micros, address: &str| LastUse { at: at(micros), address: address.parse().ok() };
+        let used = |org, last| OrgUse { secret, org, last };
+        let gone = OrgUse { secret: id(SecretId::new(at(0), &mut rng)), ..used(ops.id, last(99, "")) };
+        // Of one batch the newest, however it comes; then an older one, which changes nothing.
+        let batch = [used(ops.id, last(5, "10.0.0.1")), used(ops.id, last(9, "")), used(dev.id, last(7, "10.0.0.2")), gone];
+        store.record_org_uses(&batch).await.expect("recorded");
+        store.record_org_uses(&[used(ops.id, last(8, "10.0.0.3"))]).await.expect("recorded");
+        store.record_org_uses(&[]).await.expect("nothing to record");
+        let told = async |org| {
+            let uses = store.read().await.expect("a view").last_uses_in(org, &[ci.id, other.id]).await.expect("read");
+            assert!(!uses.contains_key(&other.id));
+            uses.get(&ci.id).copied()
+        };
+        assert_eq!(told(ops.id).await, Some(last(9, "")));
+        assert_eq!(told(dev.id).await, Some(last(7, "10.0.0.2")));
+        assert_eq!(told(OrgId::from_uuid(ci.id.uuid())).await, None);
+        store.record_org_uses(&[used(ops.id, last(10, "10.0.0.3"))]).await.expect("recorded");
+        assert_eq!(told(ops.id).await, Some(last(10, "10.0.0.3")));
     }
 }

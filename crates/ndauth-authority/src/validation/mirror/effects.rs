@@ -6,7 +6,7 @@ use std::iter::Chain;
 use std::net::IpAddr;
 use std::{option, vec};
 
-use ndauth_core::{LastUse, Noted, Refusal, Scope, SecretId, SecretRecord, Timestamp};
+use ndauth_core::{LastUse, Noted, OrgId, Refusal, Scope, SecretId, SecretRecord, Timestamp};
 
 use super::state::TokenFamily;
 
@@ -32,6 +32,8 @@ pub(crate) enum Effect<'a> {
         access: Scope,
         /// The instant and the address.
         last: LastUse,
+        /// The org, where one was asked about.
+        org: Option<OrgId>,
         /// The index of the question in its batch.
         question: usize,
     },

@@ -169,8 +169,8 @@ impl<'a> View<'a> {
         &self.state.recent
     }
 
-    /// The use of a secret that a service reports, if it may ask about that.
-    pub(crate) fn passed(&self, service: &Service, reported: &ReportedUse) -> Option<Use> {
+    /// The use of a secret that a service reports, and in which org, if it may ask about them.
+    pub(crate) fn passed(&self, service: &Service, reported: &ReportedUse) -> Option<(Use, Option<OrgId>)> {
         let Some(Known::Token(family, which, _)) = self.secret(&reported.secret) else { return None };
         if !self.may_ask(&service.orgs, family.token.owner) {
             return None;
@@ -178,7 +178,15 @@ impl<'a> View<'a> {
         let LastUse { at, address } = reported.last;
         let last = LastUse { at: at.min(self.now), address: address.filter(|_| service.states_address) };
         let (client, counts) = (reported.client.clone(), reported.counts);
-        Some(Use { secret: family.secret(*which).id, client, last, counts })
+        let org = reported.org.as_ref().and_then(|slug| self.org_of_use(service, &family.token, slug));
+        Some((Use { secret: family.secret(*which).id, client, last, counts }, org))
+    }
+
+    /// The org in which a service reports the use of a token, if it may ask about that and the token is for it.
+    fn org_of_use(&self, service: &Service, token: &Token, slug: &OrgSlug) -> Option<OrgId> {
+        let OrgView::Org(org, role, _) = self.ground(token.owner, slug).ok()? else { return None };
+        let stands_there = role.is_some() || token.owner == Owner::Org(org.id);
+        (stands_there && service.orgs.contain(&org.id) && token.orgs.contain(&org.id)).then_some(org.id)
     }
 
     /// Returns whether a service of these orgs may ask about an owner's tokens. True where the row of the owner is corrupt.
