@@ -16,6 +16,7 @@ mod m20261128_000006_beat;
 mod m20261128_000007_policy_and_reason;
 mod m20261128_000008_authorized;
 mod m20261128_000010_uses_by_org;
+mod m20261128_000011_offers;
 mod m20261128_000012_remains;
 
 /// The catalogue that a new database has, as JSON.
@@ -36,6 +37,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000007_policy_and_reason::Migration),
             Box::new(m20261128_000008_authorized::Migration),
             Box::new(m20261128_000010_uses_by_org::Migration),
+            Box::new(m20261128_000011_offers::Migration),
             Box::new(m20261128_000012_remains::Migration),
         ]
     }

@@ -15,6 +15,9 @@ use crate::validation::mirror::StaleCause;
 /// How many personal tokens that are neither revoked nor expired an account may have.
 pub const MAX_LIVE_TOKENS: u64 = 25;
 
+/// How many memberships an org may offer at a time.
+pub const MOST_OFFERS: u64 = 100;
+
 /// What settles a restored copy.
 const SETTLE: &str = "say what becomes of the secrets in it: `ndauthd admin after-restore --help`";
 
@@ -126,6 +129,19 @@ pub enum AuthorityError {
         handle: Handle,
         /// Of which org.
         org: OrgSlug,
+    },
+    /// The org offers as many memberships as it may.
+    #[error(
+        "the org `{0}` offers {MOST_OFFERS} memberships that nobody has answered, and no org may offer more"
+    )]
+    OfferLimit(OrgSlug),
+    /// The org offers another role than the one that was accepted.
+    #[error("the org `{org}` offers the role `{offered}` now, and nothing was accepted")]
+    OfferChanged {
+        /// Which.
+        org: OrgSlug,
+        /// What it offers.
+        offered: Role,
     },
     /// There is no such thing.
     #[error("there is no {what} `{name}`")]
@@ -313,6 +329,8 @@ impl AuthorityError {
             AuthorityError::NameTaken { .. } => Reason::NameTaken,
             AuthorityError::TokenLimit => Reason::TokenLimitReached,
             AuthorityError::LastAdmin { .. } => Reason::LastAdmin,
+            AuthorityError::OfferLimit(_) => Reason::OfferLimitReached,
+            AuthorityError::OfferChanged { .. } => Reason::ChangedMeanwhile,
             AuthorityError::NotFound { .. } => Reason::NotFound,
             AuthorityError::Ambiguous { .. } => Reason::NameAmbiguous,
             AuthorityError::OverlapRuns { .. } => Reason::OverlapRuns,

@@ -28,7 +28,7 @@ pub use access::caller::{Credential, Life};
 pub use access::held::OwnerName;
 pub use authority::{Authority, LoginWing, OperatorWing, OrgWing, TokenWing, ValidationWing};
 pub use change::Changed;
-pub use error::{AuthorityError, MAX_LIVE_TOKENS};
+pub use error::{AuthorityError, MAX_LIVE_TOKENS, MOST_OFFERS};
 pub use logins::{
     CodeAsked, DeviceAsked, DeviceBegun, ExchangeAsked, Exchanged, GrantError, Granted, Link, LoginSettings,
     MySession, SignedIn, Visit, Visitor, WhichSessions,
@@ -42,7 +42,10 @@ pub use operator::{
     CatalogueApplied, Checked, MemberView, NewAccount, NewService, OrgSummary, RestoredCopy, RotatedService,
     ServiceView, SessionView, Settled, Settlement, Tidied, parse_export,
 };
-pub use orgs::{BrokenToken, Impact, MemberShown, NewOrg, NewPolicy, OrgShown, PoliciesShown, PolicySet};
+pub use orgs::{
+    Acceptance, BrokenToken, Impact, MemberShown, NewOrg, NewPolicy, OfferShown, OrgShown, PoliciesShown,
+    PolicySet,
+};
 pub use reading::AsOf;
 pub use rewound::Rewound;
 pub use tokens::{

@@ -1,12 +1,14 @@
-//! Orgs: made and deleted, their members, their policies, and their freeze.
+//! Orgs: made and deleted, their members and the memberships that they offer, their policies, and their freeze.
 
 mod impact;
 mod members;
+mod offers;
 mod org;
 mod policies;
 
 pub use impact::{BrokenToken, Impact};
 pub use members::MemberShown;
+pub use offers::{Acceptance, OfferShown};
 pub use org::{NewOrg, OrgShown};
 pub(crate) use org::{live_org, unfrozen};
 pub(crate) use policies::NETWORKS;

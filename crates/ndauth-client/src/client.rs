@@ -118,6 +118,24 @@ impl Client {
         }
     }
 
+    /// Lists the offered memberships to the caller, or of an org.
+    pub async fn every_membership_offer(
+        &self,
+        whose: v1::Whose,
+    ) -> Result<Vec<v1::MembershipOffer>, Problem> {
+        let (mut offers, mut page_token) = (Vec::new(), String::new());
+        loop {
+            let whose = Some(whose.clone());
+            let request = v1::ListMembershipOffersRequest { whose, page_size: PAGE, page_token };
+            let page = self.list_membership_offers(request).await?;
+            offers.extend(page.offers);
+            if page.next_page_token.is_empty() {
+                return Ok(offers);
+            }
+            page_token = page.next_page_token;
+        }
+    }
+
     /// Sends a message with the credential, and tells the observer how it went.
     async fn call<Q, A, F>(
         &self,
@@ -225,10 +243,26 @@ calls! {
     pub get_org: OrgServiceClient.get_org(GetOrgRequest) -> GetOrgResponse;
     /// Lists a page of the members of an org.
     pub list_members: OrgServiceClient.list_members(ListMembersRequest) -> ListMembersResponse;
-    /// Gives an account a role in an org.
+    /// Gives an account a role in an org, for an operator.
+    pub add_member: OrgServiceClient.add_member(AddMemberRequest) -> AddMemberResponse;
+    /// Changes the role of a member.
     pub set_member: OrgServiceClient.set_member(SetMemberRequest) -> SetMemberResponse;
     /// Takes an account out of an org.
     pub remove_member: OrgServiceClient.remove_member(RemoveMemberRequest) -> RemoveMemberResponse;
+    /// Offers a membership of an org.
+    pub offer_membership: OrgServiceClient.offer_membership(OfferMembershipRequest) -> OfferMembershipResponse;
+    /// Lists a page of the offered memberships to the caller, or of an org.
+    pub list_membership_offers:
+        OrgServiceClient.list_membership_offers(ListMembershipOffersRequest) -> ListMembershipOffersResponse;
+    /// Accepts an offered membership, or says what that would do.
+    pub accept_membership_offer:
+        OrgServiceClient.accept_membership_offer(AcceptMembershipOfferRequest) -> AcceptMembershipOfferResponse;
+    /// Declines an offered membership.
+    pub decline_membership_offer:
+        OrgServiceClient.decline_membership_offer(DeclineMembershipOfferRequest) -> DeclineMembershipOfferResponse;
+    /// Withdraws a membership that an org offers.
+    pub withdraw_membership_offer:
+        OrgServiceClient.withdraw_membership_offer(WithdrawMembershipOfferRequest) -> WithdrawMembershipOfferResponse;
     /// Shows the policy of an org.
     pub get_org_policy: OrgServiceClient.get_org_policy(GetOrgPolicyRequest) -> GetOrgPolicyResponse;
     /// Gives an org a policy, or says what one would do.

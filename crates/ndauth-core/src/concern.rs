@@ -78,8 +78,11 @@ impl Change {
             }
             Change::CatalogueApplied { .. } => Concern::Rules,
             Change::Restored { .. } => Concern::Everything,
-            // No decision reads links, identities, or families that died long ago.
+            // No decision reads links, identities, offers, or families that died long ago.
             Change::AccountInvited { .. }
+            | Change::MemberOffered { .. }
+            | Change::OfferDeclined { .. }
+            | Change::OfferWithdrawn { .. }
             | Change::SignInLinkIssued { .. }
             | Change::AccountIdentified { .. }
             | Change::FamiliesRemoved { .. } => Concern::Nothing,

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    AccountId, CatalogueDocument, Expiry, Level, Lineage, OrgId, OrgPolicy, RevocationReason, Role,
+    AccountId, CatalogueDocument, Expiry, Level, Lineage, OfferId, OrgId, OrgPolicy, RevocationReason, Role,
     SecretHash, SecretId, ServiceId, SessionId, Timestamp, TokenId,
 };
 
@@ -163,6 +163,38 @@ pub enum Change {
         account: AccountId,
         /// Which role.
         role: Role,
+        /// The offer that ended by it, where the account had one: it accepted that, or an operator was faster.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        offer: Option<OfferId>,
+    },
+    /// A membership was offered, in place of the former offer of the same id where there was one. The handle stands among
+    /// the personal bytes.
+    #[serde(rename = "member.offered")]
+    MemberOffered {
+        /// Where.
+        org: OrgId,
+        /// Which offer.
+        offer: OfferId,
+        /// In which role.
+        role: Role,
+        /// When the offer ends.
+        ends_at: Timestamp,
+    },
+    /// An account declined an offered membership.
+    #[serde(rename = "member.offer_declined")]
+    OfferDeclined {
+        /// Where.
+        org: OrgId,
+        /// Which offer.
+        offer: OfferId,
+    },
+    /// An admin withdrew an offered membership.
+    #[serde(rename = "member.offer_withdrawn")]
+    OfferWithdrawn {
+        /// Where.
+        org: OrgId,
+        /// Which offer.
+        offer: OfferId,
     },
     /// An account left an org.
     #[serde(rename = "member.removed")]

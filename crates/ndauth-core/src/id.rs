@@ -78,6 +78,8 @@ ids! {
     SecretId
     /// The id of a session.
     SessionId
+    /// The id of an offered membership.
+    OfferId
     /// The id of a service.
     ServiceId
     /// The id of an installation: the beginning of its first event's hash, so that all its copies share it.

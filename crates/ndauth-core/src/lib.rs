@@ -65,7 +65,7 @@ pub use event::{Actor, Change, Entry, Event, Head, Personal, chain_hash, persona
 pub use expiry::{Expiry, ExpiryChoice, InvalidExpiry, Lifetime, MAX_LIFETIME};
 pub use factor::Factor;
 pub use grants::{EffectiveGrants, Grant, GrantSet, Grants, InvalidGrants};
-pub use id::{AccountId, InstallationId, InvalidId, OrgId, SecretId, ServiceId, SessionId, TokenId};
+pub use id::{AccountId, InstallationId, InvalidId, OfferId, OrgId, SecretId, ServiceId, SessionId, TokenId};
 pub use inputs::{DECISION_VERSION, InputGround, InputOwner, InputPlace, Inputs, Rules, RulesVersion};
 pub use login::{
     Challenge, InvalidChallenge, InvalidPassword, InvalidUserCode, OneTime, Password, RECENT, UserCode,

@@ -95,6 +95,8 @@ pub enum Reason {
     ChangedMeanwhile,
     /// The account has as many live tokens as it may have.
     TokenLimitReached,
+    /// The org offers as many memberships as it may.
+    OfferLimitReached,
     /// An earlier secret still serves.
     OverlapRuns,
     /// A new secret waits to be confirmed.
@@ -175,7 +177,7 @@ use Who as W;
 
 /// A row a reason: its code, its class, and who can do something about it.
 #[rustfmt::skip]
-const ROWS: [(Reason, &str, Class, Who); 61] = [
+const ROWS: [(Reason, &str, Class, Who); 62] = [
     (R::CredentialMissing, "CREDENTIAL_MISSING", C::NotAuthenticated, W::Caller),
     (R::SecretMalformed, "SECRET_MALFORMED", C::NotAuthenticated, W::Caller),
     (R::SecretUnknown, "SECRET_UNKNOWN", C::NotAuthenticated, W::Caller),
@@ -222,6 +224,7 @@ const ROWS: [(Reason, &str, Class, Who); 61] = [
     (R::LastAdmin, "LAST_ADMIN", C::Precondition, W::Caller),
     (R::ChangedMeanwhile, "CHANGED_MEANWHILE", C::Precondition, W::Caller),
     (R::TokenLimitReached, "TOKEN_LIMIT_REACHED", C::Exhausted, W::Caller),
+    (R::OfferLimitReached, "OFFER_LIMIT_REACHED", C::Exhausted, W::Caller),
     (R::OverlapRuns, "OVERLAP_RUNS", C::Conflict, W::Caller),
     (R::RotationPending, "ROTATION_PENDING", C::Conflict, W::Caller),
     (R::NoRotation, "NO_ROTATION", C::Precondition, W::Caller),

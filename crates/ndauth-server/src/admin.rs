@@ -170,7 +170,7 @@ async fn org(authority: &Authority, command: AdminOrgCommand) -> AdminResult {
 async fn member(authority: &Authority, command: AdminMemberCommand) -> AdminResult {
     Ok(match command {
         AdminMemberCommand::Set { org, handle, role } => {
-            authority.orgs().set_member(CONSOLE, &org, &handle, role).await?;
+            authority.orgs().add_member(CONSOLE, &org, &handle, role).await?;
             let json = json!({ "org": org.as_str(), "account": handle.as_str(), "role": role.as_str() });
             AdminOutput::line(format!("account `{handle}` has the role `{role}` in the org `{org}`"), json)
         }

@@ -95,7 +95,7 @@ async fn furnish(database: &DatabaseUrl) -> Result<(Secret, Secret, Link), Autho
         )?
         .is_some()
         {
-            authority.orgs().set_member(console, &slug, &handle, role).await?;
+            authority.orgs().add_member(console, &slug, &handle, role).await?;
         }
     }
     let name: Label = "registry".parse().expect("a name");

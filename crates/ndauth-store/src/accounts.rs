@@ -125,7 +125,7 @@ impl Write {
         Ok(())
     }
 
-    /// Marks an account as disabled since an instant, or as enabled.
+    /// Marks an account as disabled since an instant, which ends the memberships that it offered; or as enabled.
     pub async fn set_account_disabled(
         &self,
         id: AccountId,
@@ -136,7 +136,7 @@ impl Write {
             .filter(Column::Id.eq(id.uuid()))
             .exec(&self.transaction)
             .await?;
-        Ok(())
+        if since.is_some() { self.end_offers_by(id).await } else { Ok(()) }
     }
 }
 

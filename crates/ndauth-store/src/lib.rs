@@ -25,13 +25,12 @@ mod log;
 
 mod transaction;
 
-mod accounts;
 mod catalogue;
 mod check;
 mod copy;
 mod events;
 mod installation;
-mod orgs;
+mod offers;
 mod passwords;
 mod remains;
 mod secrets;
@@ -40,6 +39,9 @@ mod services;
 mod suspensions;
 mod uses;
 mod witness;
+
+mod accounts;
+mod orgs;
 
 mod policies;
 mod tickets;
@@ -61,6 +63,7 @@ pub use copy::CopyError;
 pub use error::{StoreError, Taken};
 pub use log::StoredEvent;
 pub use mirror::{Census, Kin, Listener, Page, Person, Place, Sorted};
+pub use offers::Offer;
 pub use orgs::Member;
 pub use remains::{FamilyKind, Remains};
 pub use secrets::{Family, FoundSecret, MintCounts};

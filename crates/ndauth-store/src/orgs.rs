@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use ndauth_core::{AccountId, Membership, Org, OrgId, OrgSlug, Orgs, Role, Timestamp};
+use ndauth_core::{
+    Account, AccountId, Handle, Membership, OfferId, Org, OrgId, OrgSlug, Orgs, Role, Timestamp,
+};
 use sea_orm::ActiveValue::Set;
-use sea_orm::sea_query::{Expr, OnConflict};
+use sea_orm::sea_query::{Expr, OnConflict, Query, SelectStatement};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, Select};
 
+use crate::accounts::account;
 use crate::columns::Columns;
 use crate::error::inserted;
 use crate::{Read, StoreError, Taken, Write};
@@ -67,6 +70,26 @@ impl Read {
             .one(&self.transaction)
             .await?;
         row.as_ref().map(role).transpose()
+    }
+
+    /// The account of this handle and its role in an org, where it is a member now. One statement, so that nobody learns by
+    /// its time whether there is an account of the handle.
+    pub async fn find_member(
+        &self,
+        org: OrgId,
+        handle: &Handle,
+    ) -> Result<Option<(Account, Role)>, StoreError> {
+        let row = membership::Entity::find()
+            .filter(membership::Column::OrgId.eq(org.uuid()))
+            .filter(membership::Column::RemovedAt.is_null())
+            .filter(membership::Column::AccountId.in_subquery(with_handle(handle)))
+            .one(&self.transaction)
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let id = AccountId::from_uuid(row.account_id);
+        let columns = Columns { table: "membership", id };
+        let account = self.find_account(id).await?.ok_or_else(|| columns.corrupt("account_id"))?;
+        Ok(Some((account, role(&row)?)))
     }
 
     /// Whether an account is or ever was a member of an org.
@@ -135,7 +158,8 @@ impl Read {
         }
     }
 
-    pub(crate) async fn orgs_by_id(
+    /// These orgs, deleted or not.
+    pub async fn orgs_by_id(
         &self,
         ids: impl IntoIterator<Item = OrgId>,
     ) -> Result<BTreeMap<OrgId, Org>, StoreError> {
@@ -163,14 +187,14 @@ impl Write {
         inserted(org::Entity::insert(row).exec_without_returning(&self.transaction).await)
     }
 
-    /// Marks an org as deleted. Its row, and so its slug, stays.
+    /// Marks an org as deleted, which ends what it offered. Its row, and so its slug, stays.
     pub async fn delete_org(&self, id: OrgId) -> Result<(), StoreError> {
         org::Entity::update_many()
             .col_expr(org::Column::DeletedAt, Expr::value(self.now().micros()))
             .filter(org::Column::Id.eq(id.uuid()))
             .exec(&self.transaction)
             .await?;
-        Ok(())
+        self.end_offers_of(id).await
     }
 
     /// Revokes, in an org, every secret that was minted before an instant. What is revoked already stays so.
@@ -194,8 +218,14 @@ impl Write {
         Ok(())
     }
 
-    /// Gives an account a role in an org.
-    pub async fn set_role(&self, account: AccountId, org: OrgId, role: Role) -> Result<(), StoreError> {
+    /// Gives an account a role in an org. That ends the offer that the org made to it, which is returned if it was open; and
+    /// the offers that it made there, where it is no admin from now on.
+    pub async fn set_role(
+        &self,
+        account: AccountId,
+        org: OrgId,
+        role: Role,
+    ) -> Result<Option<OfferId>, StoreError> {
         let row = membership::ActiveModel {
             account_id: Set(account.uuid()),
             org_id: Set(org.uuid()),
@@ -212,10 +242,13 @@ impl Write {
             )
             .exec_without_returning(&self.transaction)
             .await?;
-        Ok(())
+        if role != Role::Admin {
+            self.end_offers_by_in(account, org).await?;
+        }
+        self.end_offer_to(account, org).await
     }
 
-    /// Takes an account out of an org.
+    /// Takes an account out of an org, which ends the offers that it made there.
     pub async fn remove_member(&self, account: AccountId, org: OrgId) -> Result<(), StoreError> {
         membership::Entity::update_many()
             .col_expr(membership::Column::RemovedAt, Expr::value(self.now().micros()))
@@ -223,8 +256,18 @@ impl Write {
             .filter(membership::Column::OrgId.eq(org.uuid()))
             .exec(&self.transaction)
             .await?;
-        Ok(())
+        self.end_offers_by_in(account, org).await
     }
+}
+
+/// The id of the account of a handle, as a query.
+fn with_handle(handle: &Handle) -> SelectStatement {
+    let mut query = Query::select();
+    query
+        .column(account::Column::Id)
+        .from(account::Entity)
+        .and_where(account::Column::Handle.eq(handle.as_str()));
+    query
 }
 
 pub(crate) mod org {

@@ -248,6 +248,25 @@ impl Read {
         self.token_page(underived().filter(owned_by(owner)), page).await
     }
 
+    /// The tokens of an account that are neither revoked nor expired and are for an org, by name or with all.
+    pub async fn list_live_tokens_for(
+        &self,
+        account: AccountId,
+        org: OrgId,
+    ) -> Result<Vec<Token>, StoreError> {
+        let restricted = token_org::Entity::find()
+            .select_only()
+            .column(token_org::Column::TokenId)
+            .filter(token_org::Column::OrgId.eq(org.uuid()))
+            .into_query();
+        let there = token::Column::AllOrgs.eq(true).or(token::Column::Id.in_subquery(restricted));
+        let live = underived()
+            .filter(owned_by(Owner::Account(account)))
+            .filter(token::Column::ExpiresAt.gt(self.now().micros()))
+            .filter(there);
+        self.token_page(live, TokenPage { include_revoked: false, after: None, limit: MOST_LIVE }).await
+    }
+
     /// The tokens of everyone, those derived from sessions among them.
     pub async fn list_every_token(&self, page: TokenPage) -> Result<Vec<Token>, StoreError> {
         self.token_page(token::Entity::find(), page).await
@@ -668,6 +687,8 @@ fn grant_rows(token: &Token) -> Vec<token_grant::ActiveModel> {
 }
 
 const ANY_ACTION: &str = "*";
+/// No account has as many live tokens.
+const MOST_LIVE: u64 = 100;
 
 #[expect(unreachable_pub, reason = "what the derive makes is public; the module is not")]
 pub(crate) mod token {

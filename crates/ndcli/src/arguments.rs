@@ -16,7 +16,10 @@ use crate::commands::tokens::{
     create::Create, explain::Explain, list::ListTokens, renew::Renewal, revoke::RevokeTokens,
     rotate::RotationOptions, update::Update,
 };
-use crate::commands::{candidates, config::ConfigCommand, org::OrgCommand, permissions, validate::Validate};
+use crate::commands::{
+    candidates, config::ConfigCommand, offers::OffersCommand, org::OrgCommand, permissions,
+    validate::Validate,
+};
 use crate::settings::CommonOptions;
 
 #[derive(Parser)]
@@ -46,6 +49,9 @@ pub(crate) enum NdcliCommand {
     /// Show orgs, their members and their policies; select the one to act in
     #[command(subcommand)]
     Org(OrgCommand),
+    /// List, accept and decline the memberships that orgs offer you
+    #[command(subcommand)]
+    Offers(OffersCommand),
     /// Tell of the permissions that there are
     #[command(subcommand)]
     Permissions(PermissionsCommand),
@@ -172,6 +178,7 @@ impl NdcliCommand {
             NdcliCommand::Auth(_)
             | NdcliCommand::Token(_)
             | NdcliCommand::Org(_)
+            | NdcliCommand::Offers(_)
             | NdcliCommand::Permissions(_)
             | NdcliCommand::Whoami
             | NdcliCommand::Validate(_) => false,

@@ -10,7 +10,11 @@ pub(crate) mod tokens;
 
 pub(crate) mod config;
 
+pub(crate) mod listed;
+
 pub(crate) mod policy;
+
+pub(crate) mod offers;
 
 pub(crate) mod org;
 

@@ -73,6 +73,7 @@ fn execute(arguments: &NdcliArguments, configuration: &Configuration) -> Result<
         NdcliCommand::Auth(_)
         | NdcliCommand::Token(_)
         | NdcliCommand::Org(_)
+        | NdcliCommand::Offers(_)
         | NdcliCommand::Permissions(_)
         | NdcliCommand::Whoami
         | NdcliCommand::Validate(_) => {}
@@ -98,6 +99,7 @@ async fn run(arguments: &NdcliArguments) -> Result<(), Failure> {
         NdcliCommand::Auth(AuthCommand::Token(token)) => run_token(common, token).await,
         NdcliCommand::Token(token) => run_token(common, token).await,
         NdcliCommand::Org(org) => commands::org::run(common, org).await,
+        NdcliCommand::Offers(offers) => commands::offers::run(common, offers).await,
         NdcliCommand::Permissions(PermissionsCommand::List(list)) => {
             commands::permissions::run(common, list).await
         }

@@ -194,6 +194,10 @@ fn reach(
             Ok(Reach::All)
         }
         (Rule::Yes, _) => Ok(Reach::All),
+        (Rule::RecentLogin, Caller::Session { session, .. }) => {
+            logged_in_recently(session, judging.now, verb(operation, kind))?;
+            Ok(Reach::All)
+        }
         (Rule::Operator, Caller::Session { account, session, .. }) if account.operator => {
             logged_in_recently(session, judging.now, verb(operation, kind))?;
             Ok(Reach::All)
@@ -231,6 +235,7 @@ fn reach(
         (
             Rule::No
             | Rule::Browser
+            | Rule::RecentLogin
             | Rule::Operator
             | Rule::Itself
             | Rule::ItselfInside
@@ -278,6 +283,14 @@ async fn in_org(
                 logged_in_recently(session, read.now(), verb(operation, Kind::Org))?;
             }
             Ok((org, role))
+        }
+        (Rule::Operator, Caller::Session { account, session, .. }) if account.operator => {
+            logged_in_recently(session, read.now(), verb(operation, Kind::Org))?;
+            Ok((org().await?, Role::Admin))
+        }
+        (Rule::Operator, Caller::Session { .. }) => {
+            let caller = "an account that is no operator";
+            Err(AuthorityError::not_permitted(caller, operation, Kind::Org))
         }
         (Rule::Power, Caller::Token { held, from }) => {
             let survey = Requirement::Survey { org: slug.clone() };

@@ -24,6 +24,8 @@ pub enum Rule {
     Yes,
     /// The session of a browser may, by its cookie, and may nothing else: no other site has it call the API.
     Browser,
+    /// A session may, if the person logged in within the last 15 minutes.
+    RecentLogin,
     /// A session may, if its account is an operator's and the person logged in within the last 15 minutes.
     Operator,
     /// A token may, if it may do this, `action:type`, to its owner's account.
@@ -146,7 +148,7 @@ macro_rules! operations {
 
 use Rule::{
     Account, AccountOrItself, Browser, Granted, Itself, ItselfInside, Login, Member, No, Operator, Power,
-    Recent, SelfRotating, Yes,
+    Recent, RecentLogin, SelfRotating, Yes,
 };
 
 const ADMIN: Rule = Member(Role::Admin);
@@ -259,11 +261,30 @@ operations! {
     ListMembers Reads ["ndauth.v1.OrgService/ListMembers"] {
         Org    "list members"                          [No,  No,  MEMBER,   READ_MEMBERS, READ_MEMBERS, No]
     }
+    AddMember Changes ["ndauth.v1.OrgService/AddMember"] {
+        Org    "add members without their consent"     [No,  Yes, Operator, Login,        Login,        No]
+    }
     SetMember Changes ["ndauth.v1.OrgService/SetMember"] {
-        Org    "set members"                           [No,  Yes, RECENT,   Login,        Login,        No]
+        Org    "change members' roles"                 [No,  No,  RECENT,   Login,        Login,        No]
     }
     RemoveMember Changes ["ndauth.v1.OrgService/RemoveMember"] {
         Org    "remove members"                        [No,  Yes, ADMIN,    Login,        Login,        No]
+    }
+    OfferMembership Changes ["ndauth.v1.OrgService/OfferMembership"] {
+        Org    "offer memberships"                     [No,  No,  RECENT,   Login,        Login,        No]
+    }
+    WithdrawMembershipOffer Changes ["ndauth.v1.OrgService/WithdrawMembershipOffer"] {
+        Org    "withdraw offered memberships"          [No,  No,  ADMIN,    Login,        Login,        No]
+    }
+    ListMembershipOffers Reads ["ndauth.v1.OrgService/ListMembershipOffers"] {
+        Mine   "list offered memberships"              [No,  No,  Yes,      Login,        Login,        No]
+        Org    "list the memberships an org offers"    [No,  No,  ADMIN,    Login,        Login,        No]
+    }
+    AcceptMembershipOffer Changes ["ndauth.v1.OrgService/AcceptMembershipOffer"] {
+        Mine   "accept offered memberships"            [No,  No,  RecentLogin, Login,     Login,        No]
+    }
+    DeclineMembershipOffer Changes ["ndauth.v1.OrgService/DeclineMembershipOffer"] {
+        Mine   "decline offered memberships"           [No,  No,  Yes,      Login,        Login,        No]
     }
     GetOrgPolicy Reads ["ndauth.v1.OrgService/GetOrgPolicy"] {
         Org    "read an org's policy"                  [No,  No,  MEMBER,   READ_POLICY,  READ_POLICY,  No]

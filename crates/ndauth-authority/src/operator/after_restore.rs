@@ -78,6 +78,7 @@ impl OperatorWing<'_> {
         write.date(dated);
         write.set_not_before(not_before).await?;
         write.forget_what_works_once().await?;
+        write.end_every_offer().await?;
         write.set_restored(None).await?;
         write.set_settled(write.now()).await?;
         let minted = write.count_minted(not_before).await?;

@@ -28,7 +28,7 @@ pub struct Tidied {
 const TOKENS: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 /// How long those are that nobody ever used.
 const UNUSED: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-/// How long sessions are, and what is derived from them.
+/// How long sessions are, what is derived from them, and offered memberships.
 const SESSIONS: Duration = Duration::from_secs(24 * 60 * 60);
 /// The kinds, in the order in which they are removed: what is derived before what it is derived from.
 const KINDS: [(FamilyKind, Duration); 7] = [
@@ -111,7 +111,27 @@ impl OperatorWing<'_> {
                 tokio::task::yield_now().await;
             }
         }
+        while self.remove_ended_offers(watched).await? > 0 {
+            tokio::task::yield_now().await;
+        }
         Ok(tidied)
+    }
+
+    /// Removes some offered memberships that came to their end. Says how many. No event tells of it: the one of the offer
+    /// said when that is.
+    async fn remove_ended_offers(self, watched: bool) -> Result<u64, AuthorityError> {
+        let Some(before) = ago(self.0.store.moment().await?.now, SESSIONS) else { return Ok(0) };
+        if !self.0.store.read().await?.has_ended_offer(before).await? {
+            return Ok(0);
+        }
+        let removed = change_uncalled(self.0, Operation::TidyUp, |uncalled| async move {
+            if watched {
+                self.watch_clock(uncalled.now(), SinceBoot::now())?;
+            }
+            let removed = uncalled.remove_ended_offers(before, BATCH).await?;
+            Ok::<_, AuthorityError>(uncalled.observed(removed))
+        });
+        removed.await.map(|done| done.value)
     }
 
     /// Removes some of a kind that died so long ago. Says how many.
@@ -122,10 +142,7 @@ impl OperatorWing<'_> {
         kept: Duration,
         watched: bool,
     ) -> Result<usize, AuthorityError> {
-        let Some(before) = self.0.store.moment().await?.now.micros().checked_sub(micros(kept)) else {
-            return Ok(0);
-        };
-        let Ok(before) = Timestamp::from_micros(before) else { return Ok(0) };
+        let Some(before) = ago(self.0.store.moment().await?.now, kept) else { return Ok(0) };
         // Nobody's turn is taken where there is nothing to be done.
         if self.0.store.read().await?.remains(kind, before, 1).await?.ids.is_empty() {
             return Ok(0);
@@ -162,6 +179,8 @@ impl OperatorWing<'_> {
     }
 }
 
-fn micros(duration: Duration) -> i64 {
-    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+/// The instant so long before another, where there is one.
+fn ago(now: Timestamp, span: Duration) -> Option<Timestamp> {
+    let span = i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
+    Timestamp::from_micros(now.micros().checked_sub(span)?).ok()
 }

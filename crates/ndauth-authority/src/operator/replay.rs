@@ -122,7 +122,7 @@ async fn redo(write: &mut Write, event: &StoredEvent, entry: &Entry) -> Result<(
         Change::OrgFrozen { org } => write.set_frozen(*org, Some(at)).await?,
         Change::OrgUnfrozen { org } => write.set_frozen(*org, None).await?,
         Change::MemberRemoved { org, account } => write.remove_member(*account, *org).await?,
-        Change::MemberSet { org, account, role } => set_member(write, *org, *account, *role).await?,
+        Change::MemberSet { org, account, role, .. } => set_member(write, *org, *account, *role).await?,
         Change::PolicySet { org, takes_hold_at, policy } => {
             if write.find_org(*org).await?.is_some() {
                 let policy = policy.clone().together(personal(event, NETWORKS).as_deref());
@@ -182,7 +182,8 @@ async fn redo(write: &mut Write, event: &StoredEvent, entry: &Entry) -> Result<(
             let ids: Vec<_> = services.iter().map(|id| id.uuid()).collect();
             write.remove(FamilyKind::Service, &ids).await?;
         }
-        // That somebody logged in is not done again: their tokens wait for the next login.
+        // That somebody logged in is not done again: their tokens wait for the next login. Nor are offers made again: a
+        // restored copy has none that is open.
         Change::SessionIssued { .. }
         | Change::AccountCreated { .. }
         | Change::AccountInvited { .. }
@@ -193,6 +194,9 @@ async fn redo(write: &mut Write, event: &StoredEvent, entry: &Entry) -> Result<(
         | Change::ServiceCreated { .. }
         | Change::TokenCreated { .. }
         | Change::SecretMinted { .. }
+        | Change::MemberOffered { .. }
+        | Change::OfferDeclined { .. }
+        | Change::OfferWithdrawn { .. }
         | Change::Restored { .. } => {}
     }
     Ok(())

@@ -5,7 +5,7 @@ use ndauth_store::{Read, StoreError};
 
 use super::org::unfrozen;
 use crate::access::{Admitted, Operation, Whose};
-use crate::change::{Changed, change};
+use crate::change::{Changed, Changing, Done, change};
 use crate::reading::account;
 use crate::{AuthorityError, Caller, Credential, OrgWing};
 
@@ -47,7 +47,23 @@ impl OrgWing<'_> {
         Ok(shown)
     }
 
-    /// Gives an account a role in an org.
+    /// Gives an account a role in an org, whether it is a member or not: for operators, whom nobody's consent binds.
+    pub async fn add_member(
+        self,
+        credential: &Credential,
+        slug: &OrgSlug,
+        handle: &Handle,
+        role: Role,
+    ) -> Result<Changed<MemberShown>, AuthorityError> {
+        let whose = Whose::Org(slug.clone());
+        change(self.0, credential, Operation::AddMember, &whose, |changing| async move {
+            let account = account(&changing, handle).await?;
+            set_role(changing, account, role).await
+        })
+        .await
+    }
+
+    /// Changes the role of a member of an org. Who is none is offered a membership.
     pub async fn set_member(
         self,
         credential: &Credential,
@@ -57,17 +73,9 @@ impl OrgWing<'_> {
     ) -> Result<Changed<MemberShown>, AuthorityError> {
         let whose = Whose::Org(slug.clone());
         change(self.0, credential, Operation::SetMember, &whose, |changing| async move {
-            let org = changing.by.org()?.id;
-            admins_change(&changing.by)?;
-            let account = account(&changing, handle).await?;
-            if role != Role::Admin {
-                keep_an_admin(&changing, &changing.by, &account).await?;
-            }
-            changing.set_role(account.id, org, role).await?;
-            let change = Change::MemberSet { org, account: account.id, role };
-            let since = changing.now();
-            let member = MemberShown { account: account.id, handle: account.handle, role, since };
-            Ok(changing.done(change, Personal::new(), member))
+            let found = changing.find_member(changing.by.org()?.id, handle).await?;
+            let (account, _) = found.ok_or_else(|| no_member(handle, slug))?;
+            set_role(changing, account, role).await
         })
         .await
     }
@@ -82,10 +90,8 @@ impl OrgWing<'_> {
         let whose = Whose::Org(slug.clone());
         change(self.0, credential, Operation::RemoveMember, &whose, |changing| async move {
             let org = changing.by.org()?.id;
-            // Who is no member and who is nobody are told alike.
-            let none = || AuthorityError::none("member", format!("{handle} of {slug}"));
-            let account = changing.find_account_by_handle(handle).await?.ok_or_else(none)?;
-            changing.find_role(account.id, org).await?.ok_or_else(none)?;
+            let found = changing.find_member(org, handle).await?;
+            let (account, _) = found.ok_or_else(|| no_member(handle, slug))?;
             admins_change(&changing.by)?;
             keep_an_admin(&changing, &changing.by, &account).await?;
             changing.remove_member(account.id, org).await?;
@@ -94,6 +100,28 @@ impl OrgWing<'_> {
         })
         .await
     }
+}
+
+/// Gives an account a role in the org that the caller was admitted in.
+async fn set_role(
+    changing: Changing,
+    account: Account,
+    role: Role,
+) -> Result<Done<MemberShown>, AuthorityError> {
+    admins_change(&changing.by)?;
+    if role != Role::Admin {
+        keep_an_admin(&changing, &changing.by, &account).await?;
+    }
+    let (org, since) = (changing.by.org()?.id, changing.now());
+    let offer = changing.set_role(account.id, org, role).await?;
+    let change = Change::MemberSet { org, account: account.id, role, offer };
+    let member = MemberShown { account: account.id, handle: account.handle, role, since };
+    Ok(changing.done(change, Personal::new(), member))
+}
+
+/// The error for who is no member of an org, and for who is nobody: they are told alike.
+fn no_member(handle: &Handle, slug: &OrgSlug) -> AuthorityError {
+    AuthorityError::none("member", format!("{handle} of {slug}"))
 }
 
 /// Refuses to change members of a frozen org, but at the console.

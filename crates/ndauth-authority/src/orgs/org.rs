@@ -55,6 +55,7 @@ impl OrgWing<'_> {
             };
             changing.insert_org(&org).await?.map_err(|_| AuthorityError::taken("an org", &new.slug))?;
             if let Some(admin) = admin {
+                // No offer of an org that was not there before ends by it.
                 changing.set_role(admin, org.id, Role::Admin).await?;
             }
             let personal = Personal::from([("slug", new.slug.to_string())]);

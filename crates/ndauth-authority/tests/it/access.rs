@@ -56,6 +56,12 @@ async fn prepare(world: &World, row: &Row) {
             let _ = authority.tokens().create(&world.eve, whose, &token_of(row.kind, "victim")).await;
         }
         Operation::RemoveMember => world.member("ops", "temp", Role::Ro).await,
+        // An offer that is there, to whoever it may be.
+        Operation::WithdrawMembershipOffer => {
+            let eve = world.log_in("eve").await;
+            let nobody = "nobody-yet".parse().expect("a handle");
+            world.authority.orgs().offer_membership(&eve, &ops(), &nobody, Role::Ro).await.expect("offered");
+        }
         Operation::DeleteOrg => {
             let org = NewOrg {
                 slug: format!("gone-{}", number()).parse().expect("a slug"),
@@ -167,7 +173,22 @@ async fn call(world: &World, caller: &Credential, row: &Row, asked: &Minted) -> 
         Operation::GetOrg => authority.orgs().get(caller, &slug).await.map(drop),
         Operation::ListMembers => authority.orgs().list_members(caller, &slug).await.map(drop),
         Operation::SetMember => authority.orgs().set_member(caller, &slug, &handle, Role::Rw).await.map(drop),
+        Operation::AddMember => authority.orgs().add_member(caller, &slug, &handle, Role::Rw).await.map(drop),
         Operation::RemoveMember => authority.orgs().remove_member(caller, &slug, &temp).await.map(drop),
+        Operation::OfferMembership => {
+            let nobody = "nobody-yet".parse().expect("a handle");
+            authority.orgs().offer_membership(caller, &slug, &nobody, Role::Ro).await.map(drop)
+        }
+        Operation::WithdrawMembershipOffer => {
+            let nobody = "nobody-yet".parse().expect("a handle");
+            authority.orgs().withdraw_offer(caller, &slug, &nobody).await.map(drop)
+        }
+        Operation::ListMembershipOffers => authority.orgs().list_offers(caller, whose).await.map(drop),
+        // Who is told that nothing is offered came as far as that.
+        Operation::AcceptMembershipOffer => {
+            unoffered(authority.orgs().accept_offer(caller, &slug, Role::Ro).await)
+        }
+        Operation::DeclineMembershipOffer => unoffered(authority.orgs().decline_offer(caller, &slug).await),
         Operation::GetOrgPolicy => authority.orgs().get_policies(caller, &slug).await.map(drop),
         Operation::SetOrgPolicy => authority.orgs().set_policy(caller, &slug, &open).await.map(drop),
         Operation::CreateAccount => {
@@ -264,6 +285,14 @@ fn behind<T>(outcome: Result<T, AuthorityError>) -> Result<(), AuthorityError> {
             | AuthorityError::NotRenewable(_)
             | AuthorityError::RotationPending { .. },
         ) => Ok(()),
+        other => other.map(drop),
+    }
+}
+
+/// Who came as far as to be told that there is no offer was admitted.
+fn unoffered<T>(outcome: Result<T, AuthorityError>) -> Result<(), AuthorityError> {
+    match outcome {
+        Err(AuthorityError::NotFound { what: "open offer of an org", .. }) => Ok(()),
         other => other.map(drop),
     }
 }
@@ -367,7 +396,7 @@ on_both! {
     async fn the_matrix_holds(world: &World) {
         let callers = callers(world).await;
         let asked = world.create(&new_token("asked about")).await;
-        let mut matrix = format!("{:25}", "");
+        let mut matrix = format!("{:28}", "");
         for number in 0..callers.len() {
             matrix.push_str(&format!("{number:<7}"));
         }
@@ -376,7 +405,7 @@ on_both! {
             matrix.push_str(&format!("\n{number:>2} {name}"));
         }
         for row in TABLE {
-            matrix.push_str(&format!("\n{:25}", format!("{:?} {:?}", row.operation, row.kind)));
+            matrix.push_str(&format!("\n{:28}", format!("{:?} {:?}", row.operation, row.kind)));
             for (_, caller) in &callers {
                 prepare(world, row).await;
                 matrix.push_str(&format!("{:<7}", told(&call(world, caller, row, &asked).await)));
@@ -385,7 +414,7 @@ on_both! {
         }
         matrix.push('\n');
         expect![[r#"
-                                     0      1      2      3      4      5      6      7      8      9      10     11     12     13     14     15     16     17     18     19     20
+                                        0      1      2      3      4      5      6      7      8      9      10     11     12     13     14     15     16     17     18     19     20
              0 nobody
              1 console
              2 session RO
@@ -407,85 +436,92 @@ on_both! {
             18 revoked
             19 service
             20 service for dev
-            CreateToken Mine         who?   -      +      +      +      +      +      login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
-            CreateToken Org          who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
-            ListTokens Mine          who?   -      +      +      +      +      +      +      +      +      +      grant  +      -      -      +      disab. exp.   rev.   -      -
-            ListTokens Org           who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
-            GetToken Mine            who?   -      none   none   +      none   none   +      +      +      +      login  +      login  login  none   disab. exp.   rev.   -      -
-            GetToken Org             who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
-            UpdateToken Mine         who?   -      none   none   +      none   none   login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
-            UpdateToken Org          who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
-            RevokeToken Mine         who?   -      none   none   +      none   none   login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
-            RevokeToken Org          who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
-            RevokeToken Anyone       who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
-            RotateToken Mine         who?   -      none   none   +      none   none   login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
-            RotateToken Org          who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
-            ConfirmRotation Mine     who?   -      none   none   +      none   none   login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
-            ConfirmRotation Org      who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
-            DropRotation Mine        who?   -      none   none   +      none   none   login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
-            DropRotation Org         who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
-            RetireSecret Mine        who?   -      none   none   +      none   none   login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
-            RetireSecret Org         who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
-            RenewToken Mine          who?   -      none   none   +      none   none   login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
-            RenewToken Org           who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
-            SuspendToken Mine        who?   -      none   none   +      none   none   login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
-            SuspendToken Org         who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
-            SuspendToken Anyone      who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
-            ResumeToken Mine         who?   -      none   none   +      none   none   login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
-            ResumeToken Org          who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
-            ResumeToken Anyone       who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
-            RevokeAllTokens Mine     who?   -      +      +      +      +      +      login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
-            RevokeAllTokens Org      who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
-            RevokeAllTokens Anyone   who?   +      -      -      -      -      +      login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
-            ExplainToken Mine        who?   -      none   none   +      none   none   login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
-            ExplainToken Org         who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
-            WhoAmI Mine              who?   -      +      +      +      +      +      +      +      +      +      +      +      +      +      +      disab. exp.   rev.   +      +
-            ListOrgs Mine            who?   -      +      +      +      +      +      +      +      +      +      +      +      +      +      +      disab. exp.   rev.   -      -
-            ListSessions Mine        who?   -      +      +      +      +      +      login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
-            RevokeSessions Mine      who?   -      +      +      +      +      +      login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
-            ListPermissions Mine     who?   +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      disab. exp.   rev.   +      +
-            ValidateToken Anyone     who?   -      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   +      its org
-            ValidateTokens Anyone    who?   -      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   +      its org
-            Resolve Anyone           who?   -      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   +      its org
-            WatchRevocations Anyone  who?   -      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   +      +
-            CreateOrg Anyone         who?   +      -      -      -      -      +      login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
-            GetOrg Org               who?   -      +      +      +      hidden hidden +      +      +      hidden +      +      +      +      hidden disab. exp.   rev.   -      -
-            ListMembers Org          who?   -      +      +      +      hidden hidden grant  grant  grant  hidden grant  +      grant  +      hidden disab. exp.   rev.   -      -
-            SetMember Org            who?   +      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
-            RemoveMember Org         who?   +      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
-            GetOrgPolicy Org         who?   -      +      +      +      hidden hidden grant  grant  grant  hidden grant  +      grant  +      hidden disab. exp.   rev.   -      -
-            SetOrgPolicy Org         who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
-            FreezeOrg Org            who?   +      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
-            UnfreezeOrg Org          who?   +      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
-            ListPersonalTokens Org   who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
-            SuspendPersonalToken Org who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
-            ResumePersonalToken Org  who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
-            DeleteOrg Org            who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
-            CreateAccount Anyone     who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
-            DisableAccount Anyone    who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
-            IssueSession Anyone      who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
-            SignOut Anyone           who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
-            Invite Anyone            who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
-            IssueLink Anyone         who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
-            IdentifyAccount Anyone   who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
-            CreateService Anyone     who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
-            RotateService Anyone     who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
-            RevokeService Anyone     who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
-            ApplyCatalogue Anyone    who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
-            TidyUp Anyone            who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
-            Inspect Anyone           who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
-            ExportEvents Anyone      who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
-            Backup Anyone            who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
-            AfterRestore Anyone      who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
-            Discover Mine            +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +
-            SignIn Mine              +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +
-            Authorize Mine           +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +
-            LetDeviceIn Mine         +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +
-            AskForDevice Mine        +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +
-            IssueTokens Mine         +      +      +      +      +      +      +      -      -      -      -      -      -      -      -      -      -      -      -      -      -
-            RevokeShown Mine         +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +
-            CheckHealth Mine         +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +
-            Reflect Mine             +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +
+            CreateToken Mine            who?   -      +      +      +      +      +      login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            CreateToken Org             who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            ListTokens Mine             who?   -      +      +      +      +      +      +      +      +      +      grant  +      -      -      +      disab. exp.   rev.   -      -
+            ListTokens Org              who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            GetToken Mine               who?   -      none   none   +      none   none   +      +      +      +      login  +      login  login  none   disab. exp.   rev.   -      -
+            GetToken Org                who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            UpdateToken Mine            who?   -      none   none   +      none   none   login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            UpdateToken Org             who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            RevokeToken Mine            who?   -      none   none   +      none   none   login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            RevokeToken Org             who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            RevokeToken Anyone          who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            RotateToken Mine            who?   -      none   none   +      none   none   login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            RotateToken Org             who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            ConfirmRotation Mine        who?   -      none   none   +      none   none   login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            ConfirmRotation Org         who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            DropRotation Mine           who?   -      none   none   +      none   none   login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            DropRotation Org            who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            RetireSecret Mine           who?   -      none   none   +      none   none   login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            RetireSecret Org            who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            RenewToken Mine             who?   -      none   none   +      none   none   login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            RenewToken Org              who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            SuspendToken Mine           who?   -      none   none   +      none   none   login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            SuspendToken Org            who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            SuspendToken Anyone         who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            ResumeToken Mine            who?   -      none   none   +      none   none   login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            ResumeToken Org             who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            ResumeToken Anyone          who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            RevokeAllTokens Mine        who?   -      +      +      +      +      +      login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            RevokeAllTokens Org         who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            RevokeAllTokens Anyone      who?   +      -      -      -      -      +      login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            ExplainToken Mine           who?   -      none   none   +      none   none   login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            ExplainToken Org            who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            WhoAmI Mine                 who?   -      +      +      +      +      +      +      +      +      +      +      +      +      +      +      disab. exp.   rev.   +      +
+            ListOrgs Mine               who?   -      +      +      +      +      +      +      +      +      +      +      +      +      +      +      disab. exp.   rev.   -      -
+            ListSessions Mine           who?   -      +      +      +      +      +      login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            RevokeSessions Mine         who?   -      +      +      +      +      +      login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            ListPermissions Mine        who?   +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      disab. exp.   rev.   +      +
+            ValidateToken Anyone        who?   -      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   +      its org
+            ValidateTokens Anyone       who?   -      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   +      its org
+            Resolve Anyone              who?   -      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   +      its org
+            WatchRevocations Anyone     who?   -      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   +      +
+            CreateOrg Anyone            who?   +      -      -      -      -      +      login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            GetOrg Org                  who?   -      +      +      +      hidden hidden +      +      +      hidden +      +      +      +      hidden disab. exp.   rev.   -      -
+            ListMembers Org             who?   -      +      +      +      hidden hidden grant  grant  grant  hidden grant  +      grant  +      hidden disab. exp.   rev.   -      -
+            AddMember Org               who?   +      -      -      -      -      +      login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            SetMember Org               who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            RemoveMember Org            who?   +      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            OfferMembership Org         who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            WithdrawMembershipOffer Org who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            ListMembershipOffers Mine   who?   -      +      +      +      +      +      login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            ListMembershipOffers Org    who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            AcceptMembershipOffer Mine  who?   -      +      +      +      +      +      login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            DeclineMembershipOffer Mine who?   -      +      +      +      +      +      login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            GetOrgPolicy Org            who?   -      +      +      +      hidden hidden grant  grant  grant  hidden grant  +      grant  +      hidden disab. exp.   rev.   -      -
+            SetOrgPolicy Org            who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            FreezeOrg Org               who?   +      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            UnfreezeOrg Org             who?   +      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            ListPersonalTokens Org      who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            SuspendPersonalToken Org    who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            ResumePersonalToken Org     who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            DeleteOrg Org               who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            CreateAccount Anyone        who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            DisableAccount Anyone       who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            IssueSession Anyone         who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            SignOut Anyone              who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            Invite Anyone               who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            IssueLink Anyone            who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            IdentifyAccount Anyone      who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            CreateService Anyone        who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            RotateService Anyone        who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            RevokeService Anyone        who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            ApplyCatalogue Anyone       who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            TidyUp Anyone               who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            Inspect Anyone              who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            ExportEvents Anyone         who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            Backup Anyone               who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            AfterRestore Anyone         who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            Discover Mine               +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +
+            SignIn Mine                 +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +
+            Authorize Mine              +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +
+            LetDeviceIn Mine            +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +
+            AskForDevice Mine           +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +
+            IssueTokens Mine            +      +      +      +      +      +      +      -      -      -      -      -      -      -      -      -      -      -      -      -      -
+            RevokeShown Mine            +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +
+            CheckHealth Mine            +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +
+            Reflect Mine                +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +
         "#]].assert_eq(&matrix);
     }
 

@@ -10,7 +10,7 @@ use ndauth_core::{Reason, Role, Scope, Secret};
 use ndauth_store::testing::execute;
 
 use crate::on_both;
-use crate::world::{CONSOLE, MINE, UNNEEDED, World, at, following, keep, needs, new_token, reason};
+use crate::world::{CONSOLE, MINE, UNNEEDED, World, at, following, keep, needs, new_token, ops, reason};
 
 /// The whole log, as it is exported.
 async fn export(authority: &Authority) -> String {
@@ -63,7 +63,7 @@ async fn forgetful() -> (World, tempfile::TempDir, [Secret; 3], String) {
     world.authority.tokens().revoke(&CONSOLE, &Whose::Anyone, &by_id, UNNEEDED).await.expect("revoked");
     let late = world.create(&new_token("late")).await;
     let (dev, ada) = ("dev".parse().expect("a slug"), "ada".parse().expect("a handle"));
-    world.authority.orgs().set_member(&CONSOLE, &dev, &ada, Role::Rw).await.expect("set");
+    world.authority.orgs().add_member(&CONSOLE, &dev, &ada, Role::Rw).await.expect("set");
     world.authority.orgs().remove_member(&CONSOLE, &dev, &ada).await.expect("removed");
     let log = export(&world.authority).await;
     world.authority.close().await.expect("closed");
@@ -114,6 +114,35 @@ async fn what_was_forgotten_is_done_again() {
     let listed = authority.operator().list_every_token(&CONSOLE, None, true).await.expect("listed");
     let dead = listed.rows.iter().find(|row| row.token.name.as_str() == "dead").expect("it is there");
     assert_eq!(dead.token.revoked_at, Some(at(60)), "as of when it was");
+}
+
+/// A copy has forgotten that one offer was withdrawn, and that another was accepted.
+#[tokio::test]
+async fn a_restored_copy_offers_no_membership() {
+    let world = World::new(Engine::Sqlite).await;
+    let (bob, cy) = (world.person("bob", false, None).await, world.person("cy", false, None).await);
+    world.clock.set(at(1));
+    let orgs = world.authority.orgs();
+    let [to_bob, to_cy] = ["bob", "cy"].map(|handle| handle.parse().expect("a handle"));
+    for handle in [&to_bob, &to_cy] {
+        orgs.offer_membership(&world.eve, &ops(), handle, Role::Admin).await.expect("offered");
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    world.authority.operator().back_up(&CONSOLE, &folder.path().join("copy.db")).await.expect("copied");
+    world.clock.set(at(60));
+    orgs.withdraw_offer(&world.eve, &ops(), &to_bob).await.expect("withdrawn");
+    orgs.accept_offer(&cy, &ops(), Role::Admin).await.expect("accepted");
+    let log = export(&world.authority).await;
+    world.authority.close().await.expect("closed");
+    Authority::restore(&world.scratch.url, &folder.path().join("copy.db")).await.expect("restored");
+    let authority = reopened(&world).await;
+    assert_eq!(replay(&authority, &log).await.expect("replayed"), 2);
+    let accepted = authority.orgs().accept_offer(&bob, &ops(), Role::Admin).await;
+    assert_eq!(reason(accepted), Reason::NotFound);
+    let members = authority.orgs().list_members(&world.eve, &ops()).await.expect("listed");
+    let handles: Vec<_> = members.iter().map(|member| member.handle.as_str()).collect();
+    assert_eq!(handles, ["ada", "cy", "eve"], "what was accepted is done again");
+    assert_eq!(authority.operator().check(&CONSOLE).await.expect("checked").faults, Vec::<String>::new());
 }
 
 /// A copy has forgotten what an org barred, and what left the catalogue.

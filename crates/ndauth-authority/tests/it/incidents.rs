@@ -281,7 +281,7 @@ on_both! {
         let ada = "ada".parse().expect("a handle");
         assert_eq!(reason(world.authority.orgs().set_member(&world.eve, &ops(), &ada, Role::Ro).await), Reason::OrgFrozen);
         assert_eq!(reason(world.authority.orgs().remove_member(&world.eve, &ops(), &ada).await), Reason::OrgFrozen);
-        world.authority.orgs().set_member(&CONSOLE, &ops(), &ada, Role::Rw).await.expect("the operator may");
+        world.authority.orgs().add_member(&CONSOLE, &ops(), &ada, Role::Rw).await.expect("the operator may");
         world.revoke(&world.ada, &named("ci")).await.expect("revoked");
         assert!(world.authority.orgs().unfreeze(&world.eve, &ops()).await.expect("unfrozen").changed);
         let again = world.create(&token_with("ci", |new| new.orgs = Some(orgs(&["ops"])))).await;

@@ -12,6 +12,7 @@ mod life;
 mod life_model;
 mod logins;
 mod mirror;
+mod offers;
 mod org_tokens;
 mod policies;
 mod security;

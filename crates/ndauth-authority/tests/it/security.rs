@@ -79,7 +79,7 @@ on_both! {
         assert_eq!(world.refused(&secret).await, None);
         world.authority.orgs().remove_member(&world.eve, &ops, &ada).await.expect("removed");
         assert_eq!(world.refused(&secret).await, Some(Reason::NotAMember));
-        world.authority.orgs().set_member(&world.eve, &ops, &ada, Role::Ro).await.expect("set");
+        world.member("ops", "ada", Role::Ro).await;
         assert_eq!(world.refused(&secret).await, Some(Reason::RoleTooLow));
         world.authority.orgs().set_member(&world.eve, &ops, &ada, Role::Rw).await.expect("set");
         assert_eq!(world.refused(&secret).await, None);

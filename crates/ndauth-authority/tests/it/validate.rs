@@ -2,7 +2,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use ndauth_authority::{AuthorityError, CacheableVerdict, Question};
+use ndauth_authority::{AuthorityError, CacheableVerdict, Credential, Question, Resolved};
 use ndauth_core::{Reason, Requirement, Role, Scope};
 
 use crate::on_both;
@@ -17,11 +17,11 @@ on_both! {
         let secret = world.create(&new_token("ci")).await.secret;
         let (ops, ada) = ("ops".parse().expect("a slug"), "ada".parse().expect("a handle"));
         assert_eq!(world.refused(&secret).await, None);
-        world.authority.orgs().set_member(&CONSOLE, &ops, &ada, Role::Ro).await.expect("set");
+        world.authority.orgs().add_member(&CONSOLE, &ops, &ada, Role::Ro).await.expect("set");
         assert_eq!(world.refused(&secret).await, Some(Reason::RoleTooLow));
         world.authority.orgs().remove_member(&CONSOLE, &ops, &ada).await.expect("removed");
         assert_eq!(world.refused(&secret).await, Some(Reason::NotAMember));
-        world.authority.orgs().set_member(&CONSOLE, &ops, &ada, Role::Admin).await.expect("set");
+        world.authority.orgs().add_member(&CONSOLE, &ops, &ada, Role::Admin).await.expect("set");
         assert_eq!(world.refused(&secret).await, None);
         world.authority.operator().disable_account(&CONSOLE, &ada).await.expect("disabled");
         assert_eq!(world.refused(&secret).await, Some(Reason::AccountDisabled));
@@ -68,6 +68,28 @@ on_both! {
         assert_eq!(ask(&needs("ops", Scope::Rw, None)).await, None);
         assert_eq!(ask(&needs("dev", Scope::Ro, None)).await, Some(Reason::ServiceNotForOrg));
         assert_eq!(ask(&needs("nowhere", Scope::Ro, None)).await, Some(Reason::ServiceNotForOrg));
+    }
+
+    /// `ada`'s token is for `ops` and `dev`, and suspended in `dev`; the service asks about `ops`.
+    async fn what_a_service_keeps_tells_of_its_orgs_alone(world: &World) {
+        let made = world.create(&token_with("both", |new| new.orgs = Some(orgs(&["dev", "ops"])))).await;
+        let dan = world.person("dan", false, None).await;
+        world.member("dev", "dan", Role::Admin).await;
+        let dev = "dev".parse().expect("a slug");
+        let id = world.authority.orgs().get(&dan, &dev).await.expect("shown").org.id.to_string();
+        world.authority.tokens().suspend_personal_token(&dan, &dev, made.view.token.id).await.expect("suspended");
+        let kept = async |service: &Credential, org: &str| {
+            let requirement = needs(org, Scope::Ro, None);
+            let question =
+                Question { secret: made.secret.expose(), requirement: &requirement, client_address: None, client: None };
+            let keep = |_: CacheableVerdict<'_>, kept: Option<Resolved>| format!("{:?}", kept.expect("kept").inputs);
+            world.authority.validation().resolve(service, &question, 0, keep).await.expect("decided").told
+        };
+        let tells = |text: &str| text.contains("dev") || text.contains(&id);
+        assert!(tells(&kept(&world.service, "ops").await), "a service for all orgs is told");
+        assert!(!tells(&kept(&world.ops_service, "ops").await));
+        let (there, nowhere) = (kept(&world.ops_service, "dev").await, kept(&world.ops_service, "nowhere").await);
+        assert_eq!(there.replace("dev", "nowhere"), nowhere, "like one that does not exist");
     }
 
     async fn a_verdict_tells_how_long_it_may_be_kept(world: &World) {

@@ -199,7 +199,7 @@ impl World {
             [("ops", "ada", Role::Rw), ("dev", "ada", Role::Ro), ("ops", "eve", Role::Admin)]
         {
             let (org, handle) = (org.parse().expect("a slug"), handle.parse().expect("a handle"));
-            authority.orgs().set_member(&CONSOLE, &org, &handle, role).await.expect("a member is set");
+            authority.orgs().add_member(&CONSOLE, &org, &handle, role).await.expect("a member is set");
         }
         let session = async |handle: &str| {
             let handle = handle.parse().expect("a handle");
@@ -306,7 +306,7 @@ impl World {
 
     pub(crate) async fn member(&self, org: &str, handle: &str, role: Role) {
         let (org, handle) = (org.parse().expect("a slug"), handle.parse().expect("a handle"));
-        self.authority.orgs().set_member(&CONSOLE, &org, &handle, role).await.expect("a member is set");
+        self.authority.orgs().add_member(&CONSOLE, &org, &handle, role).await.expect("a member is set");
     }
 
     /// The reason for which a service is refused a permission in `ops`, or `None`.

@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use super::*;
 use crate::{
-    CatalogueDocument, Expiry, Grants, InputGround, Level, Lifetime, Networks, Org, OrgPolicy, Orgs, Owner,
-    Policies, RevocationReason, Role, Scope, SecretId, SecretRecord, Services, Timestamp, Token,
+    CatalogueDocument, Expiry, Grants, InputGround, Level, Lifetime, Networks, OfferId, Org, OrgPolicy, Orgs,
+    Owner, Policies, RevocationReason, Role, Scope, SecretId, SecretRecord, Services, Timestamp, Token,
 };
 
 fn uuid(number: u128) -> Uuid {
@@ -30,7 +30,7 @@ fn token(number: u128) -> TokenId {
 fn changes() -> Vec<(Change, Concern)> {
     let (account, org, token) = (account(1), org(2), token(3));
     let (session, service) = (SessionId::from_uuid(uuid(4)), ServiceId::from_uuid(uuid(5)));
-    let (secret, at) = (SecretId::from_uuid(uuid(6)), Timestamp::MIN);
+    let (secret, offer, at) = (SecretId::from_uuid(uuid(6)), OfferId::from_uuid(uuid(7)), Timestamp::MIN);
     let (of_token, of_service) = (Lineage::Token(token), Lineage::Service(service));
     let confirmed =
         |family| Change::SecretConfirmed { family, secret, others_end_at: at, expires_at: Expiry::Never };
@@ -69,7 +69,10 @@ fn changes() -> Vec<(Change, Concern)> {
         (Change::SessionIssued { account, session }, Concern::Account(account)),
         (Change::SessionEnded { account, session, reused: false }, Concern::Session(account, session)),
         (Change::SessionEnded { account, session, reused: true }, Concern::Session(account, session)),
-        (Change::MemberSet { org, account, role: Role::Ro }, Concern::Member(org, account)),
+        (Change::MemberSet { org, account, role: Role::Ro, offer: None }, Concern::Member(org, account)),
+        (Change::MemberOffered { org, offer, role: Role::Ro, ends_at: at }, Concern::Nothing),
+        (Change::OfferDeclined { org, offer }, Concern::Nothing),
+        (Change::OfferWithdrawn { org, offer }, Concern::Nothing),
         (Change::MemberRemoved { org, account }, Concern::Member(org, account)),
         (Change::OrgCreated { org, admin: None }, Concern::NewOrg(org, None)),
         (Change::OrgCreated { org, admin: Some(account) }, Concern::NewOrg(org, Some(account))),

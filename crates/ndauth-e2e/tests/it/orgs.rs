@@ -57,6 +57,11 @@ on_both! {
             personal tokens are not narrowed by it: `ndcli auth token create --org` does that
         "#]]);
         assert_eq!(cli("config get org").out, "ops\n");
+        shows(&cli("org member set bob rw"), 1, at, &server, &expect![[r#"
+            error: there is no member `bob of ops`
+            hint: `ndcli org offer bob --role RW --org ops` offers a membership
+        "#]]);
+        at.operate("member set ops bob RO");
         shows(&cli("org member set bob rw"), 0, at, &server, &expect![[r#"
             ✓ bob has the role RW in ops
         "#]]);
@@ -90,7 +95,11 @@ on_both! {
             hint: make somebody else an admin first
         "#]]);
         shows(&cli("org member set nobody rw"), 1, at, &server, &expect![[r#"
-            error: there is no account `nobody`
+            error: there is no member `nobody of ops`
+            hint: `ndcli org offer nobody --role RW --org ops` offers a membership
+        "#]]);
+        shows(&cli("org member add cy rw"), 5, at, &server, &expect![[r#"
+            error: an account that is no operator may not add members without their consent
         "#]]);
         shows(&cli("org member remove bob"), 2, at, &server, &expect![[r#"
             error: this asks for a confirmation, and there is no terminal to ask on
@@ -122,6 +131,9 @@ on_both! {
         shows(&cli("org list -f simple"), 0, at, &server, &expect![[r#"
             • lab Lab ADMIN
         "#]]);
+        shows(&cli("org member add bob ro --org ops"), 0, at, &server, &expect![[r#"
+            ✓ bob has the role RO in ops
+        "#]]);
         shows(&cli("org show ops"), 1, at, &server, &expect![[r#"
             error: there is no org `ops`
         "#]]);
@@ -129,8 +141,105 @@ on_both! {
             org `theirs` created
         "#]]);
         shows(&at.admin("check"), 0, at, &server, &expect![[r#"
-            ✓ 16 events and 14 rows compared: all is as it should be
+            ✓ 18 events and 15 rows compared: all is as it should be
         "#]]);
+    }
+
+    async fn a_membership_is_offered_and_accepted(at: &Installation) {
+        staff(at);
+        let server = at.serve();
+        at.log_in(&server);
+        let cli = |text: &str| line(at, &server, text);
+        cli("org select ops");
+        shows(&cli("org offer bob"), 2, at, &server, &expect![[r#"
+            error: the following required arguments were not provided:
+              --role <ROLE>
+
+            Usage: ndcli org offer --role <ROLE> --server <URL> <HANDLE>
+
+            For more information, try '--help'.
+        "#]]);
+        shows(&cli("org offer bob --role rw"), 0, at, &server, &expect![[r#"
+            ✓ A membership of ops is offered to bob, with the role RW
+            it takes effect when they accept it, `ndcli offers accept ops`, before DDDD-DD-DD TT:TT UTC
+        "#]]);
+        shows(&cli("org offer nobody --role admin -f json"), 0, at, &server, &expect![[r#"
+            {
+              "org": "ops",
+              "account": "nobody",
+              "role": "ADMIN",
+              "ends_at": "INSTANT"
+            }
+        "#]]);
+        shows(&cli("org offer ada --role ro"), 2, at, &server, &expect![[r#"
+            error: `handle`: `ada` is a member already: change the role instead
+        "#]]);
+        shows(&cli("org offers list"), 0, at, &server, &expect![[r#"
+            ╭─────────┬───────┬────────────┬──────────────────────┬──────────────────────╮
+            │ ACCOUNT │ ROLE  │ OFFERED BY │ OFFERED AT           │ ENDS AT              │
+            ├─────────┼───────┼────────────┼──────────────────────┼──────────────────────┤
+            │ bob     │ RW    │ ada        │ DDDD-DD-DD TT:TT UTC │ DDDD-DD-DD TT:TT UTC │
+            │ nobody  │ ADMIN │ ada        │ DDDD-DD-DD TT:TT UTC │ DDDD-DD-DD TT:TT UTC │
+            ╰─────────┴───────┴────────────┴──────────────────────┴──────────────────────╯
+            Total: 2 offer(s)
+        "#]]);
+        shows(&cli("org offers withdraw nobody"), 0, at, &server, &expect![[r#"
+            ✓ The offer to nobody is withdrawn
+        "#]]);
+        shows(&cli("org offers withdraw nobody"), 1, at, &server, &expect![[r#"
+            error: there is no open offer to `nobody`
+        "#]]);
+        log_in_as(at, &server, "bob");
+        cli("auth token create --name everywhere --scope ro");
+        shows(&cli("offers list"), 0, at, &server, &expect![[r#"
+            ╭─────┬──────┬──────┬────────────┬──────────────────────╮
+            │ ORG │ NAME │ ROLE │ OFFERED BY │ ENDS AT              │
+            ├─────┼──────┼──────┼────────────┼──────────────────────┤
+            │ ops │ -    │ RW   │ ada        │ DDDD-DD-DD TT:TT UTC │
+            ╰─────┴──────┴──────┴────────────┴──────────────────────╯
+            Total: 1 offer(s)
+        "#]]);
+        shows(&cli("offers accept dev --yes"), 1, at, &server, &expect![[r#"
+            error: no membership of an org `dev` is offered to you
+            hint: `ndcli offers list` shows those that are
+        "#]]);
+        shows(&cli("offers accept ops"), 2, at, &server, &expect![[r#"
+            ada offers you the role RW in ops
+            these of your tokens gain power in ops, as far as its policy admits them:
+              everywhere ndpat_xxxxxx RO
+            error: this asks for a confirmation, and there is no terminal to ask on
+            hint: say `--yes` to confirm
+        "#]]);
+        let mut asked = on_terminal(at, 80, "ndcli offers accept ops");
+        asked.env("NDCLI_SERVER", server.url.to_string());
+        let asked = run(asked, "n\n");
+        assert!(asked.code == 1 && asked.out.contains("everywhere ndpat_"), "it names what gains power: {asked:?}");
+        assert_eq!(read(&cli("org list -f json"))["total"], json!(0), "nothing was accepted");
+        shows(&cli("offers accept ops --yes"), 0, at, &server, &expect![[r#"
+            ✓ You are a member of ops, with the role RW
+            these of your tokens gain power in ops, as far as its policy admits them:
+              everywhere ndpat_xxxxxx RO
+        "#]]);
+        shows(&cli("org list -f simple"), 0, at, &server, &expect![[r#"
+            • ops - RW
+        "#]]);
+        shows(&cli("offers decline ops"), 1, at, &server, &expect![[r#"
+            error: there is no open offer of an org `ops`
+        "#]]);
+        at.log_in(&server);
+        cli("org offer cy --role ro");
+        log_in_as(at, &server, "cy");
+        shows(&cli("offers decline ops"), 0, at, &server, &expect![[r#"
+            ✓ The offer of ops is declined
+        "#]]);
+        shows(&cli("offers list -f json"), 0, at, &server, &expect![[r#"
+            {
+              "offers": [],
+              "total": 0
+            }
+        "#]]);
+        let checked = at.admin("check");
+        assert_eq!(checked.code, 0, "{checked:?}");
     }
 
     async fn an_orgs_tokens_go_into_files(at: &Installation) {

@@ -68,6 +68,7 @@ pub enum Reason {
     OutcomeUnknown = 60,
     NameAmbiguous = 61,
     AllOrgsBarred = 62,
+    OfferLimitReached = 63,
 }
 impl Reason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -138,6 +139,7 @@ impl Reason {
             Self::OutcomeUnknown => "REASON_OUTCOME_UNKNOWN",
             Self::NameAmbiguous => "REASON_NAME_AMBIGUOUS",
             Self::AllOrgsBarred => "REASON_ALL_ORGS_BARRED",
+            Self::OfferLimitReached => "REASON_OFFER_LIMIT_REACHED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -205,6 +207,7 @@ impl Reason {
             "REASON_OUTCOME_UNKNOWN" => Some(Self::OutcomeUnknown),
             "REASON_NAME_AMBIGUOUS" => Some(Self::NameAmbiguous),
             "REASON_ALL_ORGS_BARRED" => Some(Self::AllOrgsBarred),
+            "REASON_OFFER_LIMIT_REACHED" => Some(Self::OfferLimitReached),
             _ => None,
         }
     }
@@ -338,7 +341,7 @@ impl Who {
         }
     }
 }
-/// Whose tokens a request is about. One is always set.
+/// Whose tokens or offered memberships a request is about. One is always set.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Whose {
     #[prost(oneof = "whose::Kind", tags = "1, 2, 3")]
@@ -2014,6 +2017,30 @@ pub struct ListMembersResponse {
     pub next_page_token: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AddMemberRequest {
+    /// The org's slug.
+    #[prost(string, tag = "1")]
+    pub org: ::prost::alloc::string::String,
+    /// The account's handle.
+    #[prost(string, tag = "2")]
+    pub handle: ::prost::alloc::string::String,
+    #[prost(enumeration = "Role", tag = "3")]
+    pub role: i32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AddMemberResponse {
+    #[prost(message, optional, tag = "1")]
+    pub member: ::core::option::Option<Member>,
+    /// False where it was so before.
+    #[prost(bool, tag = "2")]
+    pub changed: bool,
+    /// The last event, which tells of it or came after.
+    #[prost(uint64, tag = "3")]
+    pub sequence: u64,
+    #[prost(message, optional, tag = "4")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SetMemberRequest {
     /// The org's slug.
     #[prost(string, tag = "1")]
@@ -2052,6 +2079,139 @@ pub struct RemoveMemberResponse {
     #[prost(bool, tag = "1")]
     pub changed: bool,
     /// The last event, which tells of it or came after.
+    #[prost(uint64, tag = "2")]
+    pub sequence: u64,
+    #[prost(message, optional, tag = "3")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// A membership that an org offers.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MembershipOffer {
+    /// The org's slug.
+    #[prost(string, tag = "1")]
+    pub org: ::prost::alloc::string::String,
+    /// What the org is called. Empty where it has no other name.
+    #[prost(string, tag = "2")]
+    pub org_name: ::prost::alloc::string::String,
+    /// The handle that it was made to, whether an account has it or not.
+    #[prost(string, tag = "3")]
+    pub handle: ::prost::alloc::string::String,
+    #[prost(enumeration = "Role", tag = "4")]
+    pub role: i32,
+    /// The handle of the admin who made it.
+    #[prost(string, tag = "5")]
+    pub made_by: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "6")]
+    pub made_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// At this instant it has ended: 7 days after it was made.
+    #[prost(message, optional, tag = "7")]
+    pub ends_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OfferMembershipRequest {
+    /// The org's slug.
+    #[prost(string, tag = "1")]
+    pub org: ::prost::alloc::string::String,
+    /// The handle to make it to. An earlier offer to the same is replaced.
+    #[prost(string, tag = "2")]
+    pub handle: ::prost::alloc::string::String,
+    #[prost(enumeration = "Role", tag = "3")]
+    pub role: i32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OfferMembershipResponse {
+    #[prost(message, optional, tag = "1")]
+    pub offer: ::core::option::Option<MembershipOffer>,
+    #[prost(bool, tag = "2")]
+    pub changed: bool,
+    /// The event that tells of it.
+    #[prost(uint64, tag = "3")]
+    pub sequence: u64,
+    #[prost(message, optional, tag = "4")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListMembershipOffersRequest {
+    /// Those to the caller, or those of an org. One must be said.
+    #[prost(message, optional, tag = "1")]
+    pub whose: ::core::option::Option<Whose>,
+    /// At most 1000; 0 stands for 100.
+    #[prost(int32, tag = "2")]
+    pub page_size: i32,
+    /// The `next_page_token` of the page before; empty for the first.
+    #[prost(string, tag = "3")]
+    pub page_token: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListMembershipOffersResponse {
+    /// Those to the caller by org, those of an org by handle.
+    #[prost(message, repeated, tag = "1")]
+    pub offers: ::prost::alloc::vec::Vec<MembershipOffer>,
+    /// Empty on the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "3")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AcceptMembershipOfferRequest {
+    /// The slug of the org that made it.
+    #[prost(string, tag = "1")]
+    pub org: ::prost::alloc::string::String,
+    /// The role that is accepted: where the org offers another now, nothing is done.
+    #[prost(enumeration = "Role", tag = "2")]
+    pub role: i32,
+    /// Whether only to say what it would do.
+    #[prost(bool, tag = "3")]
+    pub dry_run: bool,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AcceptMembershipOfferResponse {
+    #[prost(message, optional, tag = "1")]
+    pub offer: ::core::option::Option<MembershipOffer>,
+    /// The caller's tokens that live and gain power in the org, as far as that admits them: those for all orgs, and those for
+    /// this one by name.
+    #[prost(message, repeated, tag = "2")]
+    pub tokens: ::prost::alloc::vec::Vec<Token>,
+    /// False for a dry run.
+    #[prost(bool, tag = "3")]
+    pub changed: bool,
+    /// The event that tells of it; for a dry run, the last event there is.
+    #[prost(uint64, tag = "4")]
+    pub sequence: u64,
+    #[prost(message, optional, tag = "5")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeclineMembershipOfferRequest {
+    /// The slug of the org that made it.
+    #[prost(string, tag = "1")]
+    pub org: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeclineMembershipOfferResponse {
+    #[prost(bool, tag = "1")]
+    pub changed: bool,
+    /// The event that tells of it.
+    #[prost(uint64, tag = "2")]
+    pub sequence: u64,
+    #[prost(message, optional, tag = "3")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WithdrawMembershipOfferRequest {
+    /// The org's slug.
+    #[prost(string, tag = "1")]
+    pub org: ::prost::alloc::string::String,
+    /// The handle that it was made to.
+    #[prost(string, tag = "2")]
+    pub handle: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WithdrawMembershipOfferResponse {
+    #[prost(bool, tag = "1")]
+    pub changed: bool,
+    /// The event that tells of it.
     #[prost(uint64, tag = "2")]
     pub sequence: u64,
     #[prost(message, optional, tag = "3")]
@@ -2437,7 +2597,34 @@ pub mod org_service_client {
                 .insert(GrpcMethod::new("ndauth.v1.OrgService", "ListMembers"));
             self.inner.unary(req, path, codec).await
         }
-        /// Gives an account a role in an org. Only a session of an admin may.
+        /// Gives an account a role in an org without asking it. Only an operator's session may that logged in within the last
+        /// 15 minutes.
+        pub async fn add_member(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AddMemberRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::AddMemberResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.OrgService/AddMember",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ndauth.v1.OrgService", "AddMember"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Changes the role of a member. Who is no member is offered a membership. Only a session of an admin may that logged in
+        /// within the last 15 minutes.
         pub async fn set_member(
             &mut self,
             request: impl tonic::IntoRequest<super::SetMemberRequest>,
@@ -2485,6 +2672,139 @@ pub mod org_service_client {
             let mut req = request.into_request();
             req.extensions_mut()
                 .insert(GrpcMethod::new("ndauth.v1.OrgService", "RemoveMember"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Offers a membership to whoever has a handle. It confers nothing and shows nothing of an account until that accepts it:
+        /// a handle that nobody has is answered like any other. Only a session of an admin may that logged in within the last 15
+        /// minutes.
+        pub async fn offer_membership(
+            &mut self,
+            request: impl tonic::IntoRequest<super::OfferMembershipRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::OfferMembershipResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.OrgService/OfferMembership",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ndauth.v1.OrgService", "OfferMembership"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Lists the open offers to the caller, or those of an org. A session may, and for those of an org one of an admin.
+        pub async fn list_membership_offers(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListMembershipOffersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListMembershipOffersResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.OrgService/ListMembershipOffers",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ndauth.v1.OrgService", "ListMembershipOffers"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Accepts an offer, or says what that would do. Only a session may that logged in within the last 15 minutes.
+        pub async fn accept_membership_offer(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AcceptMembershipOfferRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::AcceptMembershipOfferResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.OrgService/AcceptMembershipOffer",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("ndauth.v1.OrgService", "AcceptMembershipOffer"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Declines an offer. Only a session may.
+        pub async fn decline_membership_offer(
+            &mut self,
+            request: impl tonic::IntoRequest<super::DeclineMembershipOfferRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DeclineMembershipOfferResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.OrgService/DeclineMembershipOffer",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("ndauth.v1.OrgService", "DeclineMembershipOffer"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Withdraws an offer of an org. Only a session of an admin may.
+        pub async fn withdraw_membership_offer(
+            &mut self,
+            request: impl tonic::IntoRequest<super::WithdrawMembershipOfferRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::WithdrawMembershipOfferResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.OrgService/WithdrawMembershipOffer",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("ndauth.v1.OrgService", "WithdrawMembershipOffer"),
+                );
             self.inner.unary(req, path, codec).await
         }
         /// Shows the policy of an org, and those to come. A session of a member may, and a token that is
@@ -2701,7 +3021,17 @@ pub mod org_service_server {
             tonic::Response<super::ListMembersResponse>,
             tonic::Status,
         >;
-        /// Gives an account a role in an org. Only a session of an admin may.
+        /// Gives an account a role in an org without asking it. Only an operator's session may that logged in within the last
+        /// 15 minutes.
+        async fn add_member(
+            &self,
+            request: tonic::Request<super::AddMemberRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::AddMemberResponse>,
+            tonic::Status,
+        >;
+        /// Changes the role of a member. Who is no member is offered a membership. Only a session of an admin may that logged in
+        /// within the last 15 minutes.
         async fn set_member(
             &self,
             request: tonic::Request<super::SetMemberRequest>,
@@ -2715,6 +3045,48 @@ pub mod org_service_server {
             request: tonic::Request<super::RemoveMemberRequest>,
         ) -> std::result::Result<
             tonic::Response<super::RemoveMemberResponse>,
+            tonic::Status,
+        >;
+        /// Offers a membership to whoever has a handle. It confers nothing and shows nothing of an account until that accepts it:
+        /// a handle that nobody has is answered like any other. Only a session of an admin may that logged in within the last 15
+        /// minutes.
+        async fn offer_membership(
+            &self,
+            request: tonic::Request<super::OfferMembershipRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::OfferMembershipResponse>,
+            tonic::Status,
+        >;
+        /// Lists the open offers to the caller, or those of an org. A session may, and for those of an org one of an admin.
+        async fn list_membership_offers(
+            &self,
+            request: tonic::Request<super::ListMembershipOffersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListMembershipOffersResponse>,
+            tonic::Status,
+        >;
+        /// Accepts an offer, or says what that would do. Only a session may that logged in within the last 15 minutes.
+        async fn accept_membership_offer(
+            &self,
+            request: tonic::Request<super::AcceptMembershipOfferRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::AcceptMembershipOfferResponse>,
+            tonic::Status,
+        >;
+        /// Declines an offer. Only a session may.
+        async fn decline_membership_offer(
+            &self,
+            request: tonic::Request<super::DeclineMembershipOfferRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DeclineMembershipOfferResponse>,
+            tonic::Status,
+        >;
+        /// Withdraws an offer of an org. Only a session of an admin may.
+        async fn withdraw_membership_offer(
+            &self,
+            request: tonic::Request<super::WithdrawMembershipOfferRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::WithdrawMembershipOfferResponse>,
             tonic::Status,
         >;
         /// Shows the policy of an org, and those to come. A session of a member may, and a token that is
@@ -2987,6 +3359,51 @@ pub mod org_service_server {
                     };
                     Box::pin(fut)
                 }
+                "/ndauth.v1.OrgService/AddMember" => {
+                    #[allow(non_camel_case_types)]
+                    struct AddMemberSvc<T: OrgService>(pub Arc<T>);
+                    impl<
+                        T: OrgService,
+                    > tonic::server::UnaryService<super::AddMemberRequest>
+                    for AddMemberSvc<T> {
+                        type Response = super::AddMemberResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AddMemberRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as OrgService>::add_member(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AddMemberSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 "/ndauth.v1.OrgService/SetMember" => {
                     #[allow(non_camel_case_types)]
                     struct SetMemberSvc<T: OrgService>(pub Arc<T>);
@@ -3062,6 +3479,240 @@ pub mod org_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = RemoveMemberSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ndauth.v1.OrgService/OfferMembership" => {
+                    #[allow(non_camel_case_types)]
+                    struct OfferMembershipSvc<T: OrgService>(pub Arc<T>);
+                    impl<
+                        T: OrgService,
+                    > tonic::server::UnaryService<super::OfferMembershipRequest>
+                    for OfferMembershipSvc<T> {
+                        type Response = super::OfferMembershipResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::OfferMembershipRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as OrgService>::offer_membership(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = OfferMembershipSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ndauth.v1.OrgService/ListMembershipOffers" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListMembershipOffersSvc<T: OrgService>(pub Arc<T>);
+                    impl<
+                        T: OrgService,
+                    > tonic::server::UnaryService<super::ListMembershipOffersRequest>
+                    for ListMembershipOffersSvc<T> {
+                        type Response = super::ListMembershipOffersResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListMembershipOffersRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as OrgService>::list_membership_offers(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListMembershipOffersSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ndauth.v1.OrgService/AcceptMembershipOffer" => {
+                    #[allow(non_camel_case_types)]
+                    struct AcceptMembershipOfferSvc<T: OrgService>(pub Arc<T>);
+                    impl<
+                        T: OrgService,
+                    > tonic::server::UnaryService<super::AcceptMembershipOfferRequest>
+                    for AcceptMembershipOfferSvc<T> {
+                        type Response = super::AcceptMembershipOfferResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AcceptMembershipOfferRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as OrgService>::accept_membership_offer(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AcceptMembershipOfferSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ndauth.v1.OrgService/DeclineMembershipOffer" => {
+                    #[allow(non_camel_case_types)]
+                    struct DeclineMembershipOfferSvc<T: OrgService>(pub Arc<T>);
+                    impl<
+                        T: OrgService,
+                    > tonic::server::UnaryService<super::DeclineMembershipOfferRequest>
+                    for DeclineMembershipOfferSvc<T> {
+                        type Response = super::DeclineMembershipOfferResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::DeclineMembershipOfferRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as OrgService>::decline_membership_offer(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = DeclineMembershipOfferSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ndauth.v1.OrgService/WithdrawMembershipOffer" => {
+                    #[allow(non_camel_case_types)]
+                    struct WithdrawMembershipOfferSvc<T: OrgService>(pub Arc<T>);
+                    impl<
+                        T: OrgService,
+                    > tonic::server::UnaryService<super::WithdrawMembershipOfferRequest>
+                    for WithdrawMembershipOfferSvc<T> {
+                        type Response = super::WithdrawMembershipOfferResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<
+                                super::WithdrawMembershipOfferRequest,
+                            >,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as OrgService>::withdraw_membership_offer(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = WithdrawMembershipOfferSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use ndauth_authority::{BrokenToken, Changed, Impact, MemberShown, NewOrg, NewPolicy, PolicySet};
+use ndauth_authority::{
+    Acceptance, BrokenToken, Changed, Impact, MemberShown, NewOrg, NewPolicy, OfferShown, PolicySet, Whose,
+};
 use ndauth_core::{DatedPolicy, Org, OrgPolicy, Problem, Timestamp};
 use ndauth_proto::v1::org_service_server::OrgService;
 use ndauth_proto::{
@@ -11,7 +13,7 @@ use ndauth_proto::{
 };
 use tonic::{Request, Response, Status, async_trait};
 
-use super::fields::{display_name, handle, page, page_token, paged, token_id};
+use super::fields::{display_name, handle, page, page_token, paged, token_id, whose};
 use super::service::{GrpcService, answer, taken};
 
 /// How many broken tokens are told of.
@@ -101,6 +103,23 @@ impl OrgService for GrpcService {
         .await
     }
 
+    async fn add_member(
+        &self,
+        request: Request<v1::AddMemberRequest>,
+    ) -> Result<Response<v1::AddMemberResponse>, Status> {
+        answer(async {
+            let (credential, request) = taken(request)?;
+            let org = org_slug_from_proto("org", &request.org)?;
+            let handle = handle("handle", &request.handle)?;
+            let role = role_from_proto("role", request.role)?;
+            let Changed { value, changed, sequence, now } =
+                self.authority.orgs().add_member(&credential, &org, &handle, role).await?;
+            let (member, evaluated_at) = (Some(member_to_proto(&value)), Some(timestamp_to_proto(now)));
+            Ok(v1::AddMemberResponse { member, changed, sequence, evaluated_at })
+        })
+        .await
+    }
+
     async fn set_member(
         &self,
         request: Request<v1::SetMemberRequest>,
@@ -129,6 +148,101 @@ impl OrgService for GrpcService {
             let Changed { value: (), changed, sequence, now } =
                 self.authority.orgs().remove_member(&credential, &org, &handle).await?;
             Ok(v1::RemoveMemberResponse { changed, sequence, evaluated_at: Some(timestamp_to_proto(now)) })
+        })
+        .await
+    }
+
+    async fn offer_membership(
+        &self,
+        request: Request<v1::OfferMembershipRequest>,
+    ) -> Result<Response<v1::OfferMembershipResponse>, Status> {
+        answer(async {
+            let (credential, request) = taken(request)?;
+            let org = org_slug_from_proto("org", &request.org)?;
+            let handle = handle("handle", &request.handle)?;
+            let role = role_from_proto("role", request.role)?;
+            let Changed { value, changed, sequence, now } =
+                self.authority.orgs().offer_membership(&credential, &org, &handle, role).await?;
+            let (offer, evaluated_at) = (Some(offer_to_proto(&value)), Some(timestamp_to_proto(now)));
+            Ok(v1::OfferMembershipResponse { offer, changed, sequence, evaluated_at })
+        })
+        .await
+    }
+
+    async fn list_membership_offers(
+        &self,
+        request: Request<v1::ListMembershipOffersRequest>,
+    ) -> Result<Response<v1::ListMembershipOffersResponse>, Status> {
+        answer(async {
+            let (credential, request) = taken(request)?;
+            let whose = whose(request.whose)?;
+            let listed = self.authority.orgs().list_offers(&credential, &whose).await?;
+            let by = |offer: &OfferShown| match whose {
+                Whose::Org(_) => offer.handle.to_string(),
+                Whose::Mine | Whose::Account(_) | Whose::Anyone => offer.org.to_string(),
+            };
+            let (offers, next_page_token) = paged(listed.rows, by, request.page_size, &request.page_token)?;
+            Ok(v1::ListMembershipOffersResponse {
+                offers: offers.iter().map(offer_to_proto).collect(),
+                next_page_token,
+                evaluated_at: Some(timestamp_to_proto(listed.now)),
+            })
+        })
+        .await
+    }
+
+    async fn accept_membership_offer(
+        &self,
+        request: Request<v1::AcceptMembershipOfferRequest>,
+    ) -> Result<Response<v1::AcceptMembershipOfferResponse>, Status> {
+        answer(async {
+            let (credential, request) = taken(request)?;
+            let org = org_slug_from_proto("org", &request.org)?;
+            let role = role_from_proto("role", request.role)?;
+            let accepted = if request.dry_run {
+                self.authority.orgs().preview_acceptance(&credential, &org, role).await?
+            } else {
+                self.authority.orgs().accept_offer(&credential, &org, role).await?
+            };
+            let Changed { value: Acceptance { offer, tokens }, changed, sequence, now } = accepted;
+            Ok(v1::AcceptMembershipOfferResponse {
+                offer: Some(offer_to_proto(&offer)),
+                tokens: tokens.iter().map(|view| token_to_proto(view, now)).collect(),
+                changed,
+                sequence,
+                evaluated_at: Some(timestamp_to_proto(now)),
+            })
+        })
+        .await
+    }
+
+    async fn decline_membership_offer(
+        &self,
+        request: Request<v1::DeclineMembershipOfferRequest>,
+    ) -> Result<Response<v1::DeclineMembershipOfferResponse>, Status> {
+        answer(async {
+            let (credential, request) = taken(request)?;
+            let org = org_slug_from_proto("org", &request.org)?;
+            let Changed { value: (), changed, sequence, now } =
+                self.authority.orgs().decline_offer(&credential, &org).await?;
+            let evaluated_at = Some(timestamp_to_proto(now));
+            Ok(v1::DeclineMembershipOfferResponse { changed, sequence, evaluated_at })
+        })
+        .await
+    }
+
+    async fn withdraw_membership_offer(
+        &self,
+        request: Request<v1::WithdrawMembershipOfferRequest>,
+    ) -> Result<Response<v1::WithdrawMembershipOfferResponse>, Status> {
+        answer(async {
+            let (credential, request) = taken(request)?;
+            let org = org_slug_from_proto("org", &request.org)?;
+            let handle = handle("handle", &request.handle)?;
+            let Changed { value: (), changed, sequence, now } =
+                self.authority.orgs().withdraw_offer(&credential, &org, &handle).await?;
+            let evaluated_at = Some(timestamp_to_proto(now));
+            Ok(v1::WithdrawMembershipOfferResponse { changed, sequence, evaluated_at })
         })
         .await
     }
@@ -264,6 +378,18 @@ fn member_to_proto(member: &MemberShown) -> v1::Member {
         handle: member.handle.to_string(),
         role: role_to_proto(member.role).into(),
         since: Some(timestamp_to_proto(member.since)),
+    }
+}
+
+fn offer_to_proto(offer: &OfferShown) -> v1::MembershipOffer {
+    v1::MembershipOffer {
+        org: offer.org.to_string(),
+        org_name: offer.org_name.as_ref().map(ToString::to_string).unwrap_or_default(),
+        handle: offer.handle.to_string(),
+        role: role_to_proto(offer.role).into(),
+        made_by: offer.made_by.to_string(),
+        made_at: Some(timestamp_to_proto(offer.made_at)),
+        ends_at: Some(timestamp_to_proto(offer.ends_at)),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod log;
 mod mirror;
+mod offers;
 mod rows;
 mod schema;
 mod world;

@@ -1,20 +1,22 @@
 //! `ndcli org`.
 
+use std::cell::Cell;
 use std::io::{self, IsTerminal};
 
 use clap::Subcommand;
-use ndauth_core::{OrgSlug, Role};
+use ndauth_core::{OrgSlug, Reason, Role};
 use ndauth_proto::{role_from_proto, role_to_proto, timestamp_from_proto, v1};
 use ndauth_terminal::environment::variable;
 use ndauth_terminal::{
     Failure, Rows, TokenShown, ago, aside, detailed, nonsense, print, print_json, shown, told, warn,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::candidates;
+use super::listed::listed;
 use super::tokens::aim::changed;
 use super::tokens::list::{self, PAGE};
 use super::tokens::suspend::{self, SUSPENDED, resumed};
+use super::{candidates, offers};
 use super::{config, policy};
 use crate::connection::{ServerConnection, connect};
 use crate::settings::values::org;
@@ -44,9 +46,22 @@ pub(crate) enum OrgCommand {
     },
     /// List the members of an org
     Members(NamedOrg),
-    /// Give a member a role, or take one out
+    /// Change a member's role, or take one out
     #[command(subcommand)]
     Member(MemberCommand),
+    /// Offer a membership; it is one once the account accepts it, within 7 days
+    Offer {
+        /// To whom: the name of an account
+        handle: String,
+        /// In which role: RO, RW or ADMIN
+        #[arg(long, value_parser = role)]
+        role: Role,
+        #[command(flatten)]
+        in_org: InOrg,
+    },
+    /// List and withdraw the memberships that an org offers
+    #[command(subcommand)]
+    Offers(OrgOffersCommand),
     /// Show or set the limits for tokens that touch an org
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
@@ -96,7 +111,17 @@ pub(crate) struct NamedOrg {
 
 #[derive(Subcommand)]
 pub(crate) enum MemberCommand {
-    /// Give an account a role in the org; who is no member becomes one
+    /// Add an account to the org without asking it; only an operator may
+    Add {
+        /// Who
+        handle: String,
+        /// RO, RW or ADMIN
+        #[arg(value_parser = role)]
+        role: Role,
+        #[command(flatten)]
+        in_org: InOrg,
+    },
+    /// Change the role of a member
     Set {
         /// Who
         handle: String,
@@ -113,6 +138,19 @@ pub(crate) enum MemberCommand {
         /// Skip the confirmation prompt
         #[arg(long)]
         yes: bool,
+        #[command(flatten)]
+        in_org: InOrg,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum OrgOffersCommand {
+    /// List the memberships that an org offers
+    List(NamedOrg),
+    /// Withdraw a membership that an org offers
+    Withdraw {
+        /// To whom it was offered
+        handle: String,
         #[command(flatten)]
         in_org: InOrg,
     },
@@ -139,6 +177,16 @@ pub(crate) async fn run(common: &CommonOptions, command: &OrgCommand) -> Result<
         OrgCommand::Select { name } => select(common, name.as_ref()).await,
         OrgCommand::Create { slug, name } => create(common, slug, name.as_deref()).await,
         OrgCommand::Members(named) => members(common, named.require()?).await,
+        OrgCommand::Member(MemberCommand::Add { handle, role, in_org }) => {
+            add_member(common, in_org.require()?, handle, *role).await
+        }
+        OrgCommand::Offer { handle, role, in_org } => {
+            offers::offer(common, in_org.require()?, handle, *role).await
+        }
+        OrgCommand::Offers(OrgOffersCommand::List(named)) => offers::list_of(common, named.require()?).await,
+        OrgCommand::Offers(OrgOffersCommand::Withdraw { handle, in_org }) => {
+            offers::withdraw(common, in_org.require()?, handle).await
+        }
         OrgCommand::Member(MemberCommand::Set { handle, role, in_org }) => {
             set_member(common, in_org.require()?, handle, *role).await
         }
@@ -254,42 +302,6 @@ async fn list(common: &CommonOptions) -> Result<(), Failure> {
     listed(common.format, "org", ["ORG", "NAME", "ROLE"], ["org", "name", "role"], rows)
 }
 
-/// A list in each format: a table, a line or an object a row.
-fn listed<const N: usize>(
-    format: Format,
-    what: &str,
-    titles: [&'static str; N],
-    keys: [&'static str; N],
-    rows: Vec<[String; N]>,
-) -> Result<(), Failure> {
-    let total = rows.len();
-    match format {
-        Format::Table => {
-            print(&format!("{}Total: {total} {what}(s)\n", Rows { titles, rows, last_width: 0 }.table()))
-        }
-        Format::Simple => {
-            print(&rows.iter().map(|row| format!("• {}\n", shown(&row.join(" ")))).collect::<String>())
-        }
-        Format::Detailed => {
-            let each = |row: [String; N]| detailed(&titles.into_iter().zip(row).collect::<Vec<_>>());
-            print(&format!("{}Total: {total} {what}(s)\n", rows.into_iter().map(each).collect::<String>()))
-        }
-        Format::Json => {
-            let object = |row: [String; N]| {
-                let told = keys.into_iter().zip(row);
-                Value::Object(told.map(|(key, cell)| (key.to_owned(), or_null(cell))).collect())
-            };
-            let rows: Vec<Value> = rows.into_iter().map(object).collect();
-            print_json(&json!({ format!("{what}s"): rows, "total": total }))
-        }
-    }
-}
-
-/// What tables show as `-`, programs are told as `null`.
-fn or_null(cell: String) -> Value {
-    if cell == "-" { Value::Null } else { Value::from(cell) }
-}
-
 async fn show(common: &CommonOptions, org: &OrgSlug) -> Result<(), Failure> {
     let server = connect(common).await?;
     let request = v1::GetOrgRequest { org: org.to_string() };
@@ -337,7 +349,7 @@ async fn select(common: &CommonOptions, name: Option<&OrgSlug>) -> Result<(), Fa
             let meant = ndauth_terminal::nearest(name.as_str(), orgs.iter().map(String::as_str));
             let hint = match meant {
                 Some(meant) => format!("did you mean `{meant}`?"),
-                None if orgs.is_empty() => "ask an admin of the org to add you".to_owned(),
+                None if orgs.is_empty() => "ask an admin of the org to offer you a membership".to_owned(),
                 None => format!("you are a member of: {}", orgs.join(", ")),
             };
             return Err(Failure::usage(format!("you are not a member of an org `{name}`"), hint));
@@ -345,7 +357,7 @@ async fn select(common: &CommonOptions, name: Option<&OrgSlug>) -> Result<(), Fa
         None if orgs.is_empty() => {
             return Err(Failure::failed(
                 "you are a member of no org",
-                Some("ask an admin of one to add you"),
+                Some("`ndcli offers list` shows the memberships that are offered to you"),
             ));
         }
         None if !io::stdin().is_terminal() => {
@@ -402,7 +414,29 @@ async fn set_member(common: &CommonOptions, org: &OrgSlug, handle: &str, role: R
         handle: handle.to_owned(),
         role: role_to_proto(role).into(),
     };
-    server.ask(async |client| client.set_member(request.clone()).await).await?;
+    let no_member = Cell::new(false);
+    let set = server.ask(async |client| {
+        let set = client.set_member(request.clone()).await;
+        no_member.set(set.as_ref().is_err_and(|problem| problem.reason == Reason::NotFound));
+        set
+    });
+    set.await.map_err(|failure| {
+        let offer =
+            || format!("`ndcli org offer {} --role {role} --org {org}` offers a membership", shown(handle));
+        if no_member.get() { Failure { hint: Some(offer()), ..failure } } else { failure }
+    })?;
+    has_role(common, org, handle, role)
+}
+
+async fn add_member(common: &CommonOptions, org: &OrgSlug, handle: &str, role: Role) -> Result<(), Failure> {
+    let server = connect(common).await?;
+    let (role_told, handle_told) = (role_to_proto(role).into(), handle.to_owned());
+    let request = v1::AddMemberRequest { org: org.to_string(), handle: handle_told, role: role_told };
+    server.ask(async |client| client.add_member(request.clone()).await).await?;
+    has_role(common, org, handle, role)
+}
+
+fn has_role(common: &CommonOptions, org: &OrgSlug, handle: &str, role: Role) -> Result<(), Failure> {
     match common.format {
         Format::Json => print_json(&json!({ "org": org.as_str(), "account": handle, "role": role.as_str() })),
         Format::Table | Format::Simple | Format::Detailed => {

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use ndauth_core::{AccountId, Catalogue, DatedPolicy, Level, OrgId, Owner, Policies, Role, Timestamp, Token};
+use ndauth_core::{
+    AccountId, Catalogue, DatedPolicy, Expiry, Level, OrgId, Owner, Policies, Role, Timestamp, Token,
+};
 use ndauth_store::{Read, StoreError, TokenPage};
 
 use super::recorded::{Existence, PAGE, Recorded};
@@ -32,6 +34,7 @@ impl<'a> Comparison<'a> {
         self.services().await?;
         self.sessions().await?;
         self.members().await?;
+        self.offers().await?;
         self.tokens().await?;
         let recorded = self.recorded.not_before.unwrap_or(Timestamp::MIN);
         let found = self.read.installation().not_before;
@@ -132,6 +135,27 @@ impl<'a> Comparison<'a> {
             self.faults.push(format!(
                 "the account `{account}` is no member of the org `{org}`, and the log says that it is"
             ));
+        }
+        Ok(())
+    }
+
+    /// Those that came to their end by themselves may be there or not.
+    async fn offers(&mut self) -> Result<(), AuthorityError> {
+        let Some(offers) = self.sound(self.read.list_every_offer().await)? else { return Ok(()) };
+        self.rows += offers.len() as u64;
+        for offer in offers {
+            let recorded = self.recorded.offers.remove(&offer.id);
+            let as_recorded = recorded.is_some_and(|recorded| {
+                (recorded.org, recorded.role, recorded.ends_at) == (offer.org, offer.role, offer.ends_at)
+            });
+            if !as_recorded {
+                self.faults.push(format!("the offer `{}` is there otherwise than the log says", offer.id));
+            }
+        }
+        for (id, offer) in std::mem::take(&mut self.recorded.offers) {
+            if !Expiry::At(offer.ends_at).is_past(self.read.now()) {
+                self.faults.push(format!("the log tells of the offer `{id}`, and it is not there"));
+            }
         }
         Ok(())
     }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ndauth_core::{
-    AccountId, CatalogueDocument, Change, Entry, Expiry, Level, Lineage, OrgId, OrgPolicy, Owner, Role,
-    ServiceId, Session, SessionId, Timestamp, TokenId, TokenView,
+    AccountId, Actor, CatalogueDocument, Change, Entry, Expiry, Level, Lineage, OfferId, OrgId, OrgPolicy,
+    Owner, Role, ServiceId, Session, SessionId, Timestamp, TokenId, TokenView,
 };
 
 /// How many rows or events are read at once.
@@ -34,8 +34,19 @@ pub(super) struct Recorded {
     /// Of tokens that were renewed or rotated.
     pub(super) ends: BTreeMap<TokenId, Expiry>,
     pub(super) frozen: BTreeMap<OrgId, Timestamp>,
+    pub(super) offers: BTreeMap<OfferId, RecordedOffer>,
     /// When all of an owner's tokens were revoked, in order.
     revoked_all: BTreeMap<Owner, Vec<Watermark>>,
+}
+
+/// An offered membership.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct RecordedOffer {
+    pub(super) org: OrgId,
+    /// Who made it.
+    pub(super) by: Actor,
+    pub(super) role: Role,
+    pub(super) ends_at: Timestamp,
 }
 
 /// By which event all of an owner's tokens were revoked, when, and those minted before when.
@@ -60,16 +71,23 @@ impl Existence {
     }
 }
 
+impl RecordedOffer {
+    fn is_by(&self, maker: AccountId) -> bool {
+        matches!(self.by, Actor::Session { account, .. } if account == maker)
+    }
+}
+
 impl Recorded {
     /// Adds what an event tells.
     pub(super) fn add(&mut self, sequence: u64, entry: Entry) {
         let at = entry.at;
-        let new = Existence { made: sequence, ended: None };
+        let (new, by) = (Existence { made: sequence, ended: None }, entry.actor);
         match entry.change {
             Change::AccountCreated { account } => drop(self.accounts.insert(account, new)),
             Change::AccountDisabled { account } => {
                 end(&mut self.accounts, account, Some(at));
                 self.sign_out(account, sequence, at);
+                self.offers.retain(|_, offer| !offer.is_by(account));
             }
             Change::AccountEnabled { account } => end(&mut self.accounts, account, None),
             Change::AccountSignedOut { account } | Change::PasswordSet { account } => {
@@ -87,11 +105,29 @@ impl Recorded {
                 self.orgs.insert(org, new);
                 self.members.extend(admin.map(|admin| ((org, admin), Role::Admin)));
             }
-            Change::OrgDeleted { org } => end(&mut self.orgs, org, Some(at)),
+            Change::OrgDeleted { org } => {
+                end(&mut self.orgs, org, Some(at));
+                self.offers.retain(|_, offer| offer.org != org);
+            }
             Change::OrgFrozen { org } => drop(self.frozen.insert(org, at)),
             Change::OrgUnfrozen { org } => drop(self.frozen.remove(&org)),
-            Change::MemberSet { org, account, role } => drop(self.members.insert((org, account), role)),
-            Change::MemberRemoved { org, account } => drop(self.members.remove(&(org, account))),
+            Change::MemberSet { org, account, role, offer } => {
+                self.members.insert((org, account), role);
+                self.offers.retain(|id, _| Some(*id) != offer);
+                if role != Role::Admin {
+                    self.end_offers(org, account);
+                }
+            }
+            Change::MemberRemoved { org, account } => {
+                self.members.remove(&(org, account));
+                self.end_offers(org, account);
+            }
+            Change::MemberOffered { org, offer, role, ends_at } => {
+                self.offers.insert(offer, RecordedOffer { org, by, role, ends_at });
+            }
+            Change::OfferDeclined { offer, .. } | Change::OfferWithdrawn { offer, .. } => {
+                self.offers.remove(&offer);
+            }
             Change::PolicySet { org, takes_hold_at, policy } => {
                 self.policies.entry(org).or_default().push((takes_hold_at, policy));
             }
@@ -129,6 +165,7 @@ impl Recorded {
             }
             Change::Restored { copy, not_before, .. } => {
                 self.forget(copy);
+                self.offers.clear();
                 self.not_before = self.not_before.max(Some(not_before));
             }
             Change::AccountInvited { .. }
@@ -141,6 +178,11 @@ impl Recorded {
             | Change::SecretReused { .. }
             | Change::SecretConfirmed { .. } => {}
         }
+    }
+
+    /// Ends the offers that an account made in an org.
+    fn end_offers(&mut self, org: OrgId, account: AccountId) {
+        self.offers.retain(|_, offer| offer.org != org || !offer.is_by(account));
     }
 
     fn suspend(&mut self, token: TokenId, levels: impl IntoIterator<Item = Level>) {

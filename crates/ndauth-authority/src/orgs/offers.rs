@@ -1,0 +1,223 @@
+//! Memberships are offered by an org's admins, and accepted or declined by the account's own session.
+//!
+//! Until it is accepted an offer confers nothing, and shows nothing of the account: nobody is looked up when it is made, so
+//! that one to an unknown handle is answered, listed and ends as any other.
+
+use std::time::Duration;
+
+use ndauth_core::{
+    Account, Change, DisplayName, Handle, OfferId, Org, OrgSlug, Personal, Role, Timestamp, TokenView,
+};
+use ndauth_store::{Offer, Read};
+use rand::rngs::SysRng;
+
+use super::members::missing;
+use super::org::unfrozen;
+use crate::access::{Admitted, Operation, Whose};
+use crate::change::{Changed, Changing, change};
+use crate::error::MOST_OFFERS;
+use crate::reading::AsOf;
+use crate::{AuthorityError, Credential, OrgWing};
+
+/// An offered membership, as the org's admins and its account see it.
+#[derive(Debug)]
+pub struct OfferShown {
+    /// Where.
+    pub org: OrgSlug,
+    /// What the org is called.
+    pub org_name: Option<DisplayName>,
+    /// To whom, as whoever made it wrote.
+    pub handle: Handle,
+    /// In which role.
+    pub role: Role,
+    /// Which admin made it.
+    pub made_by: Handle,
+    /// When it was made.
+    pub made_at: Timestamp,
+    /// When it ends.
+    pub ends_at: Timestamp,
+}
+
+/// What accepting an offer does, or would do.
+#[derive(Debug)]
+pub struct Acceptance {
+    /// The offer.
+    pub offer: OfferShown,
+    /// The account's tokens that live and are for all orgs, or for this one by name: those that gain power there.
+    pub tokens: Vec<TokenView>,
+}
+
+/// How long an offer is open.
+const OPEN_FOR: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+impl OrgWing<'_> {
+    /// Offers a membership to whoever has a handle, in place of what the org offered it before.
+    pub async fn offer_membership(
+        self,
+        credential: &Credential,
+        slug: &OrgSlug,
+        handle: &Handle,
+        role: Role,
+    ) -> Result<Changed<OfferShown>, AuthorityError> {
+        let whose = Whose::Org(slug.clone());
+        change(self.0, credential, Operation::OfferMembership, &whose, |changing| async move {
+            let (org, maker) = (changing.by.org()?.clone(), changing.by.account()?.clone());
+            unfrozen(&org)?;
+            if changing.find_member(org.id, handle).await?.is_some() {
+                let why = format!("`{handle}` is a member already: change the role instead");
+                return Err(AuthorityError::invalid("handle", why));
+            }
+            if changing.count_other_offers(org.id, handle).await? >= MOST_OFFERS {
+                return Err(AuthorityError::OfferLimit(org.slug));
+            }
+            let now = changing.now();
+            let id = match changing.find_offer(org.id, handle).await? {
+                Some(before) => before.id,
+                None => OfferId::new(now, &mut SysRng)?,
+            };
+            let ends_at = now.checked_add(OPEN_FOR).unwrap_or(Timestamp::MAX);
+            let (handle, made_by) = (handle.clone(), maker.id);
+            let offer = Offer { id, org: org.id, handle, role, made_by, made_at: now, ends_at };
+            changing.put_offer(&offer).await?;
+            let change = Change::MemberOffered { org: org.id, offer: id, role, ends_at };
+            let personal = Personal::from([("handle", offer.handle.to_string())]);
+            let shown = shown(offer, &org, &maker);
+            Ok(changing.done(change, personal, shown))
+        })
+        .await
+    }
+
+    /// Withdraws an offer of an org.
+    pub async fn withdraw_offer(
+        self,
+        credential: &Credential,
+        slug: &OrgSlug,
+        handle: &Handle,
+    ) -> Result<Changed<()>, AuthorityError> {
+        let whose = Whose::Org(slug.clone());
+        change(self.0, credential, Operation::WithdrawMembershipOffer, &whose, |changing| async move {
+            let org = changing.by.org()?.clone();
+            let offer = changing.find_offer(org.id, handle).await?;
+            let offer = offer.filter(|offer| offer.is_open(changing.now()));
+            let offer = offer.ok_or_else(|| AuthorityError::none("open offer to", handle))?.id;
+            unfrozen(&org)?;
+            changing.end_offer(offer).await?;
+            let change = Change::OfferWithdrawn { org: org.id, offer };
+            Ok(changing.done(change, Personal::new(), ()))
+        })
+        .await
+    }
+
+    /// Lists the open offers: those of an org by handle, for its admins; those to the caller's account oldest first.
+    pub async fn list_offers(
+        self,
+        credential: &Credential,
+        whose: &Whose,
+    ) -> Result<AsOf<OfferShown>, AuthorityError> {
+        let (read, by) = self.0.read_as(credential, Operation::ListMembershipOffers, whose).await?;
+        let offers = match whose {
+            Whose::Org(_) => read.list_offers_of(by.org()?.id).await?,
+            Whose::Mine => read.list_offers_to(by.account()?).await?,
+            Whose::Account(_) | Whose::Anyone => return Err(by.refused()),
+        };
+        let makers = read.accounts_by_id(offers.iter().map(|offer| offer.made_by)).await?;
+        let orgs = read.orgs_by_id(offers.iter().map(|offer| offer.org)).await?;
+        let mut rows = Vec::new();
+        for offer in offers {
+            let maker = makers.get(&offer.made_by).ok_or_else(|| missing(offer.made_by))?;
+            // The offers of an org end with it.
+            rows.extend(orgs.get(&offer.org).map(|org| shown(offer, org, maker)));
+        }
+        Ok(AsOf { rows, not_before: read.installation().not_before, now: read.now() })
+    }
+
+    /// Says what accepting an offer would do.
+    pub async fn preview_acceptance(
+        self,
+        credential: &Credential,
+        slug: &OrgSlug,
+        role: Role,
+    ) -> Result<Changed<Acceptance>, AuthorityError> {
+        let (read, by) = self.0.read_as(credential, Operation::AcceptMembershipOffer, &Whose::Mine).await?;
+        let (offer, org) = open_offer(&read, by.account()?, slug).await?;
+        let value = self.acceptance(&read, &by, offer, &org, role).await?;
+        Ok(Changed { value, changed: false, sequence: read.head().sequence, now: read.now() })
+    }
+
+    /// Accepts an offer of this role: the caller's account has it from now on.
+    pub async fn accept_offer(
+        self,
+        credential: &Credential,
+        slug: &OrgSlug,
+        role: Role,
+    ) -> Result<Changed<Acceptance>, AuthorityError> {
+        change(self.0, credential, Operation::AcceptMembershipOffer, &Whose::Mine, |changing| async move {
+            let (offer, org) = hold_open_offer(&changing, slug).await?;
+            let acceptance = self.acceptance(&changing, &changing.by, offer, &org, role).await?;
+            let account = changing.by.account()?.id;
+            let offer = changing.set_role(account, org.id, role).await?;
+            let change = Change::MemberSet { org: org.id, account, role, offer };
+            Ok(changing.done(change, Personal::new(), acceptance))
+        })
+        .await
+    }
+
+    /// Declines an offer.
+    pub async fn decline_offer(
+        self,
+        credential: &Credential,
+        slug: &OrgSlug,
+    ) -> Result<Changed<()>, AuthorityError> {
+        change(self.0, credential, Operation::DeclineMembershipOffer, &Whose::Mine, |changing| async move {
+            let (Offer { id: offer, org, .. }, _) = hold_open_offer(&changing, slug).await?;
+            changing.end_offer(offer).await?;
+            let change = Change::OfferDeclined { org, offer };
+            Ok(changing.done(change, Personal::new(), ()))
+        })
+        .await
+    }
+
+    /// What accepting an offer in this role does.
+    async fn acceptance(
+        self,
+        read: &Read,
+        by: &Admitted,
+        offer: Offer,
+        org: &Org,
+        role: Role,
+    ) -> Result<Acceptance, AuthorityError> {
+        unfrozen(org)?;
+        if offer.role != role {
+            return Err(AuthorityError::OfferChanged { org: org.slug.clone(), offered: offer.role });
+        }
+        let maker = read.find_account(offer.made_by).await?.ok_or_else(|| missing(offer.made_by))?;
+        let tokens = read.list_live_tokens_for(by.account()?.id, org.id).await?;
+        let mut tokens = self.0.tokens().views(read, by, tokens).await?;
+        tokens.retain(|view| !view.status(read.now()).is_dead());
+        Ok(Acceptance { offer: shown(offer, org, &maker), tokens })
+    }
+}
+
+/// The open offer of an org to an account, and the org. It is looked for among those to the account: of an org that offers
+/// nothing, nothing is asked, so that it is like one that does not exist.
+async fn open_offer(read: &Read, to: &Account, slug: &OrgSlug) -> Result<(Offer, Org), AuthorityError> {
+    let offers = read.list_offers_to(to).await?;
+    let mut orgs = read.orgs_by_id(offers.iter().map(|offer| offer.org)).await?;
+    orgs.retain(|_, org| org.slug == *slug);
+    let found = offers.into_iter().find_map(|offer| orgs.remove(&offer.org).map(|org| (offer, org)));
+    found.ok_or_else(|| AuthorityError::none("open offer of an org", slug))
+}
+
+/// The open offer of an org to the caller, and the org: nobody withdraws the one or freezes the other until this ends.
+async fn hold_open_offer(changing: &Changing, slug: &OrgSlug) -> Result<(Offer, Org), AuthorityError> {
+    let account = changing.by.account()?;
+    let (offer, _) = open_offer(changing, account, slug).await?;
+    changing.lock_org(offer.org).await?;
+    open_offer(changing, account, slug).await
+}
+
+fn shown(offer: Offer, org: &Org, maker: &Account) -> OfferShown {
+    let Offer { handle, role, made_at, ends_at, .. } = offer;
+    let (slug, org_name, made_by) = (org.slug.clone(), org.name.clone(), maker.handle.clone());
+    OfferShown { org: slug, org_name, handle, role, made_by, made_at, ends_at }
+}

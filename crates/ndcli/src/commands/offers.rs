@@ -1,0 +1,211 @@
+//! `ndcli offers`, and what `ndcli org offer` and `ndcli org offers` do.
+
+use clap::Subcommand;
+use ndauth_core::{OrgSlug, Role, Timestamp};
+use ndauth_proto::{role_from_proto, role_to_proto, v1};
+use ndauth_terminal::{Failure, TokenShown, aside, nonsense, print, print_json, shown, told};
+use serde_json::json;
+
+use super::listed::listed;
+use crate::connection::{ServerConnection, connect};
+use crate::settings::values::org;
+use crate::settings::{CommonOptions, Format};
+use crate::terminal::confirm;
+
+#[derive(Subcommand)]
+pub(crate) enum OffersCommand {
+    /// List the memberships that orgs offer you
+    List,
+    /// Accept a membership that an org offers you; shows which of your tokens gain power there, and asks
+    Accept {
+        /// Of which org
+        #[arg(value_parser = org)]
+        org: OrgSlug,
+        /// Skip the confirmation prompt
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Decline a membership that an org offers you
+    Decline {
+        /// Of which org
+        #[arg(value_parser = org)]
+        org: OrgSlug,
+    },
+}
+
+/// Carries out a command on the memberships that orgs offer.
+pub(crate) async fn run(common: &CommonOptions, command: &OffersCommand) -> Result<(), Failure> {
+    match command {
+        OffersCommand::List => list(common).await,
+        OffersCommand::Accept { org, yes } => accept(common, org, *yes).await,
+        OffersCommand::Decline { org } => decline(common, org).await,
+    }
+}
+
+/// Offers a membership of an org.
+pub(crate) async fn offer(
+    common: &CommonOptions,
+    org: &OrgSlug,
+    handle: &str,
+    role: Role,
+) -> Result<(), Failure> {
+    let server = connect(common).await?;
+    let request = v1::OfferMembershipRequest {
+        org: org.to_string(),
+        handle: handle.to_owned(),
+        role: role_to_proto(role).into(),
+    };
+    let made = server.ask(async |client| client.offer_membership(request.clone()).await).await?;
+    let offer = made.offer.ok_or_else(|| nonsense("the answer holds no offer"))?;
+    let ends_at = told("ends_at", Some(offer.ends_at))?;
+    match common.format {
+        Format::Json => print_json(&json!({
+            "org": org.as_str(),
+            "account": handle,
+            "role": role.as_str(),
+            "ends_at": ends_at.to_string(),
+        })),
+        Format::Table | Format::Simple | Format::Detailed => {
+            print(&format!(
+                "✓ A membership of {org} is offered to {}, with the role {role}\n",
+                shown(handle)
+            ))?;
+            aside(&format!(
+                "it takes effect when they accept it, `ndcli offers accept {org}`, before {}",
+                ends_at.minute()
+            ));
+            Ok(())
+        }
+    }
+}
+
+/// Lists the memberships that an org offers.
+pub(crate) async fn list_of(common: &CommonOptions, org: &OrgSlug) -> Result<(), Failure> {
+    let server = connect(common).await?;
+    let whose = v1::Whose::org(org);
+    let mut rows = Vec::new();
+    for offer in server.ask(async |client| client.every_membership_offer(whose.clone()).await).await? {
+        let (role, made_at, ends_at) = read(&offer)?;
+        let [made_at, ends_at] = [made_at, ends_at].map(|at| instant(common.format, at));
+        rows.push([offer.handle, role.to_string(), offer.made_by, made_at, ends_at]);
+    }
+    let titles = ["ACCOUNT", "ROLE", "OFFERED BY", "OFFERED AT", "ENDS AT"];
+    listed(common.format, "offer", titles, ["account", "role", "offered_by", "offered_at", "ends_at"], rows)
+}
+
+/// Withdraws a membership that an org offers.
+pub(crate) async fn withdraw(common: &CommonOptions, org: &OrgSlug, handle: &str) -> Result<(), Failure> {
+    let server = connect(common).await?;
+    let request = v1::WithdrawMembershipOfferRequest { org: org.to_string(), handle: handle.to_owned() };
+    server.ask_once(async |client| client.withdraw_membership_offer(request.clone()).await).await?;
+    match common.format {
+        Format::Json => print_json(&json!({ "withdrawn": true, "org": org.as_str(), "account": handle })),
+        Format::Table | Format::Simple | Format::Detailed => {
+            print(&format!("✓ The offer to {} is withdrawn\n", shown(handle)))
+        }
+    }
+}
+
+async fn mine(server: &ServerConnection) -> Result<Vec<v1::MembershipOffer>, Failure> {
+    server.ask(async |client| client.every_membership_offer(v1::Whose::mine()).await).await
+}
+
+async fn list(common: &CommonOptions) -> Result<(), Failure> {
+    let server = connect(common).await?;
+    let mut rows = Vec::new();
+    for offer in mine(&server).await? {
+        let (role, _, ends_at) = read(&offer)?;
+        let name = if offer.org_name.is_empty() { "-".to_owned() } else { offer.org_name };
+        rows.push([offer.org, name, role.to_string(), offer.made_by, instant(common.format, ends_at)]);
+    }
+    let titles = ["ORG", "NAME", "ROLE", "OFFERED BY", "ENDS AT"];
+    listed(common.format, "offer", titles, ["org", "name", "role", "offered_by", "ends_at"], rows)
+}
+
+/// Accepts the offer of an org as it was shown: where it is another by then, nothing is accepted.
+async fn accept(common: &CommonOptions, org: &OrgSlug, yes: bool) -> Result<(), Failure> {
+    let server = connect(common).await?;
+    let offer = mine(&server).await?.into_iter().find(|offer| offer.org == org.as_str());
+    let Some(offer) = offer else {
+        let message = format!("no membership of an org `{org}` is offered to you");
+        return Err(Failure::failed(message, Some("`ndcli offers list` shows those that are")));
+    };
+    let (role, ..) = read(&offer)?;
+    let request =
+        |dry_run| v1::AcceptMembershipOfferRequest { org: org.to_string(), role: offer.role, dry_run };
+    if !yes {
+        let preview = request(true);
+        let preview =
+            server.ask(async |client| client.accept_membership_offer(preview.clone()).await).await?;
+        aside(&format!("{} offers you the role {role} in {org}", shown(&offer.made_by)));
+        tell_gaining(org, &tokens(preview.tokens)?);
+        if !confirm(
+            &format!("Become a member of {org}, whose admins then see these tokens? [y/N]:"),
+            "--yes",
+        )? {
+            return Err(Failure::failed("aborted: nothing was accepted", None));
+        }
+    }
+    let request = request(false);
+    let accepted =
+        server.ask_once(async |client| client.accept_membership_offer(request.clone()).await).await?;
+    let gaining = tokens(accepted.tokens)?;
+    match common.format {
+        Format::Json => {
+            let token = |token: &TokenShown| json!({ "id": token.id, "name": token.name, "prefix": token.prefix, "scope": token.scope });
+            let tokens: Vec<_> = gaining.iter().map(token).collect();
+            print_json(
+                &json!({ "accepted": true, "org": org.as_str(), "role": role.as_str(), "tokens": tokens }),
+            )
+        }
+        Format::Table | Format::Simple | Format::Detailed => {
+            print(&format!("✓ You are a member of {org}, with the role {role}\n"))?;
+            if yes {
+                tell_gaining(org, &gaining);
+            }
+            Ok(())
+        }
+    }
+}
+
+async fn decline(common: &CommonOptions, org: &OrgSlug) -> Result<(), Failure> {
+    let server = connect(common).await?;
+    let request = v1::DeclineMembershipOfferRequest { org: org.to_string() };
+    server.ask_once(async |client| client.decline_membership_offer(request.clone()).await).await?;
+    match common.format {
+        Format::Json => print_json(&json!({ "declined": true, "org": org.as_str() })),
+        Format::Table | Format::Simple | Format::Detailed => {
+            print(&format!("✓ The offer of {org} is declined\n"))
+        }
+    }
+}
+
+/// Names the tokens that gain power in an org.
+fn tell_gaining(org: &OrgSlug, tokens: &[TokenShown]) {
+    if tokens.is_empty() {
+        aside(&format!("none of your tokens gains power in {org}"));
+        return;
+    }
+    aside(&format!("these of your tokens gain power in {org}, as far as its policy admits them:"));
+    for token in tokens {
+        aside(&format!("  {} {} {}", shown(&token.name), token.prefix, token.scope));
+    }
+}
+
+/// An instant: to people its minute, to programs all of it.
+fn instant(format: Format, at: Timestamp) -> String {
+    match format {
+        Format::Json => at.to_string(),
+        Format::Table | Format::Simple | Format::Detailed => at.minute(),
+    }
+}
+
+fn tokens(told: Vec<v1::Token>) -> Result<Vec<TokenShown>, Failure> {
+    told.into_iter().map(|token| TokenShown::read(Some(token))).collect()
+}
+
+/// The role that an offer confers, when it was made, and when it ends.
+fn read(offer: &v1::MembershipOffer) -> Result<(Role, Timestamp, Timestamp), Failure> {
+    let role = role_from_proto("role", offer.role)?;
+    Ok((role, told("made_at", Some(offer.made_at))?, told("ends_at", Some(offer.ends_at))?))
+}
