@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use ndauth_core::{SecretId, SecretRecord, Timestamp};
 use tokio::sync::Notify;
 
-/// The follow-ups that wait, each once a day.
+/// The follow-ups that wait, each once a day, or again after a minute where it could not be done.
 #[derive(Debug, Default)]
 pub(crate) struct FollowUps {
     queue: Mutex<Queue>,
@@ -17,7 +17,7 @@ pub(crate) struct FollowUps {
 #[derive(Debug, Default)]
 struct Queue {
     waiting: VecDeque<FollowUp>,
-    /// The day on which each was seen last.
+    /// From when on each is noted again.
     seen: HashMap<(SecretId, What), i64>,
 }
 
@@ -38,6 +38,7 @@ pub(crate) struct FollowUp {
 /// The most follow-ups that wait. Others are noted at the next use.
 const MOST: usize = 10_000;
 pub(crate) const DAY: i64 = 24 * 60 * 60 * 1_000_000;
+const MINUTE: i64 = 60 * 1_000_000;
 
 impl FollowUps {
     /// Notes the use of a secret, which confirms it if it is pending.
@@ -54,12 +55,15 @@ impl FollowUps {
 
     fn add(&self, follow_up: FollowUp) {
         let mut queue = self.queue();
-        let day = follow_up.at.micros() / DAY;
+        let (key, at) = ((follow_up.secret, follow_up.what), follow_up.at.micros());
+        if queue.seen.get(&key).is_some_and(|again| at < *again) {
+            return;
+        }
         if queue.seen.len() >= MOST {
             queue.seen.clear();
         }
-        let seen = queue.seen.insert((follow_up.secret, follow_up.what), day) == Some(day);
-        if seen || queue.waiting.len() >= MOST {
+        queue.seen.insert(key, (at.div_euclid(DAY) + 1).saturating_mul(DAY));
+        if queue.waiting.len() >= MOST {
             return;
         }
         queue.waiting.push_back(follow_up);
@@ -77,6 +81,12 @@ impl FollowUps {
     /// Removes the first.
     pub(crate) fn take(&self) -> Option<FollowUp> {
         self.queue().waiting.pop_front()
+    }
+
+    /// Notes one again that could not be done, where it is due a minute later.
+    pub(crate) fn again_in_a_minute(&self, follow_up: &FollowUp) {
+        let again = follow_up.at.micros().saturating_add(MINUTE);
+        self.queue().seen.insert((follow_up.secret, follow_up.what), again);
     }
 
     /// Puts one back as the first.

@@ -159,12 +159,18 @@ impl TokenWing<'_> {
         let token = self.hold(changing, whose, which).await?;
         let view = self.view(changing, &changing.by, token).await?;
         alive(&view, changing.now())?;
-        if let Orgs::Only(_) = &view.token.orgs {
-            for (org, _) in self.orgs_of(changing, &view.token).await? {
+        self.outside_frozen_orgs(changing, &view.token).await?;
+        Ok(view)
+    }
+
+    /// Refuses a token where an org that it names is frozen.
+    pub(crate) async fn outside_frozen_orgs(self, read: &Read, token: &Token) -> Result<(), AuthorityError> {
+        if let Orgs::Only(_) = &token.orgs {
+            for (org, _) in self.orgs_of(read, token).await? {
                 unfrozen(&org)?;
             }
         }
-        Ok(view)
+        Ok(())
     }
 
     /// Refuses a secret that some org of its token revoked with all of a time: the new one would be admitted there again.

@@ -54,7 +54,7 @@ impl ValidationWing<'_> {
         while let Some(next) = self.0.follow_ups.take() {
             let done = change_uncalled(self.0, Operation::ValidateToken, |uncalled| async move {
                 match next.what {
-                    What::Used => confirm_used(uncalled, &next).await,
+                    What::Used => self.confirm_used(uncalled, &next).await,
                     What::Reused => self.record_reuse(uncalled, &next).await,
                 }
             });
@@ -63,6 +63,7 @@ impl ValidationWing<'_> {
                     metrics::counter!("ndauth_retired_secrets_presented_total").increment(1);
                 }
                 Ok(_) | Err((Reason::CommittedUnconfirmed, _)) => {}
+                Err((Reason::OrgFrozen, _)) => self.0.follow_ups.again_in_a_minute(&next),
                 // It is looked at again whether it was done.
                 Err((Reason::Unavailable | Reason::OutcomeUnknown, error)) => {
                     self.0.follow_ups.put_back(next);
@@ -113,29 +114,33 @@ impl ValidationWing<'_> {
         let change = Change::SecretReused { family: lineage, secret: reused.secret, suspended };
         Ok(uncalled.done(Actor::Authority, change, personal, true))
     }
-}
 
-/// Confirms a new secret by its first use, which came in time however late this is.
-async fn confirm_used(uncalled: Uncalled, used: &FollowUp) -> Result<Done<bool>, AuthorityError> {
-    let Some(lineage) = uncalled.find_lineage(used.secret).await? else {
-        return Ok(uncalled.observed(false));
-    };
-    if let Lineage::Token(id) = lineage
-        && let Some(token) = uncalled.find_token(id).await?
-    {
-        uncalled.hold_owner(token.owner).await?;
+    /// Confirms a new secret by its first use, which came in time however late this is. Like any confirmation it takes a
+    /// token that lives, in orgs that are not frozen.
+    async fn confirm_used(self, uncalled: Uncalled, used: &FollowUp) -> Result<Done<bool>, AuthorityError> {
+        let Some(lineage) = uncalled.find_lineage(used.secret).await? else {
+            return Ok(uncalled.observed(false));
+        };
+        if let Lineage::Token(id) = lineage
+            && let Some(token) = uncalled.find_token(id).await?
+        {
+            uncalled.hold_owner(token.owner).await?;
+        }
+        let held = HeldFamily::hold(&uncalled, lineage).await?;
+        let waits = |held: &HeldFamily| {
+            let mut secrets = held.secrets.iter().filter(|found| found.record.id == used.secret);
+            secrets.any(|found| found.record.state(used.at) == SecretState::Pending)
+        };
+        // It was confirmed, dropped or removed in between.
+        let Some(held) = held.filter(waits) else { return Ok(uncalled.observed(false)) };
+        if held.is_dead(&uncalled).await? {
+            return Ok(uncalled.observed(false));
+        }
+        if let Some(token) = &held.token {
+            self.0.tokens().outside_frozen_orgs(&uncalled, token).await?;
+        }
+        let change = held.confirm(&uncalled, used.secret).await?;
+        let actor = held.presenter();
+        Ok(uncalled.done(actor, change, Personal::new(), false))
     }
-    let held = HeldFamily::hold(&uncalled, lineage).await?;
-    let waits = |held: &HeldFamily| {
-        let mut secrets = held.secrets.iter().filter(|found| found.record.id == used.secret);
-        secrets.any(|found| found.record.state(used.at) == SecretState::Pending)
-    };
-    // It was confirmed, dropped or removed in between.
-    let Some(held) = held.filter(waits) else { return Ok(uncalled.observed(false)) };
-    if held.is_dead(&uncalled).await? {
-        return Ok(uncalled.observed(false));
-    }
-    let change = held.confirm(&uncalled, used.secret).await?;
-    let actor = held.presenter();
-    Ok(uncalled.done(actor, change, Personal::new(), false))
 }

@@ -6,7 +6,8 @@ use ndauth_authority::{
     Credential, Inquiry, NewOrg, NewPolicy, NewToken, Revoking, Subject, TokenPage, Which, Whose,
 };
 use ndauth_core::{
-    Factor, OrgPolicy, OrgSlug, Reason, RevocationReason, Role, Scope, Secret, TokenStatus, TokenView,
+    Factor, OrgPolicy, OrgSlug, Reason, RevocationReason, Role, Rotation, Scope, Secret, TokenStatus,
+    TokenView,
 };
 
 use crate::on_both;
@@ -286,6 +287,37 @@ on_both! {
         assert!(world.authority.orgs().unfreeze(&world.eve, &ops()).await.expect("unfrozen").changed);
         let again = world.create(&token_with("ci", |new| new.orgs = Some(orgs(&["ops"])))).await;
         assert_eq!(world.refused(&again.secret).await, None);
+        world.sound().await;
+    }
+
+    /// Neither the first use of a new secret, nor its confirmation: the old one serves on.
+    async fn a_first_use_in_a_frozen_org_confirms_nothing(world: &World) {
+        let (validation, tokens) = (world.authority.validation(), world.authority.tokens());
+        let old = world.create(&token_with("ci", |new| new.orgs = Some(orgs(&["ops"])))).await.secret;
+        let new = tokens.rotate(&world.ada, MINE, &named("ci"), Duration::ZERO, None).await.expect("rotated").value.secret;
+        // It is used before, and followed up after.
+        assert_eq!(refused_in(world, &new, "ops", Scope::Ro).await, None);
+        world.authority.orgs().freeze(&world.eve, &ops()).await.expect("frozen");
+        let events = async || world.authority.operator().check(&CONSOLE).await.expect("checked").events;
+        let frozen = events().await;
+        for second in [0, 30, 61] {
+            world.clock.set(at(second));
+            validation.follow_up().await.expect("followed up");
+            let confirmed = tokens.confirm_rotation(&world.ada, MINE, &named("ci"), None).await;
+            assert_eq!(reason(confirmed), Reason::OrgFrozen);
+            for secret in [&old, &new] {
+                assert_eq!(refused_in(world, secret, "ops", Scope::Ro).await, None);
+            }
+            let shown = world.show(&world.ada, &named("ci")).await.expect("shown");
+            assert!(matches!(shown.rotation(at(second)), Some(Rotation::Pending(_))), "{shown:?}");
+        }
+        validation.follow_up().await.expect("followed up");
+        assert_eq!(events().await, frozen);
+        world.authority.orgs().unfreeze(&world.eve, &ops()).await.expect("unfrozen");
+        world.clock.set(at(61 + 60));
+        assert_eq!(refused_in(world, &new, "ops", Scope::Ro).await, None);
+        validation.follow_up().await.expect("followed up");
+        assert_eq!(refused_in(world, &old, "ops", Scope::Ro).await, Some(Reason::SecretReplaced));
         world.sound().await;
     }
 
