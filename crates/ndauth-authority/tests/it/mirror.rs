@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Waker};
 
 use ndauth_authority::limits::MIRROR_WAITS;
@@ -111,15 +112,18 @@ async fn what_an_answer_sets_off_happens_once() {
         client: None,
     };
     let questions: Vec<_> = (0..QUESTIONS).map(|_| question()).collect();
+    let done = AtomicBool::new(false);
     let changing = async {
         for _ in 0..100 {
             world.authority.tokens().suspend(&world.ada, MINE, &name).await.expect("suspended");
             world.authority.tokens().resume(&world.ada, MINE, &name).await.expect("resumed");
         }
+        done.store(true, Ordering::Relaxed);
     };
-    let batches = std::sync::atomic::AtomicU64::new(0);
     let asking = async {
-        loop {
+        let mut batches = 0;
+        // Each batch to its end: one that is dropped half-way was answered for half.
+        while !done.load(Ordering::Relaxed) {
             let told = world
                 .authority
                 .validation()
@@ -127,14 +131,12 @@ async fn what_an_answer_sets_off_happens_once() {
                 .await
                 .expect("decided");
             assert_eq!(told.told.len() as u64, QUESTIONS);
-            batches.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            batches += 1;
             tokio::task::yield_now().await;
         }
+        batches
     };
-    tokio::select! {
-        () = changing => {}
-        () = asking => {}
-    }
+    let ((), batches) = tokio::join!(changing, asking);
     // All of them are noted with the next use that is due.
     world.clock.set(at(1000));
     assert!(world.ask(&world.service, asked.secret.expose(), &requirement).await.outcome.is_ok());
@@ -142,7 +144,6 @@ async fn what_an_answer_sets_off_happens_once() {
     let store = world.scratch.store(Clock::Manual(world.clock.clone())).await;
     let places = store.read().await.expect("a view").used_from(asked.view.token.id).await.expect("read");
     let counted: u64 = places.iter().map(|place| place.counts.reads + place.counts.writes).sum();
-    let batches = batches.load(std::sync::atomic::Ordering::Relaxed);
     assert!(batches > 50, "{batches} batches");
     assert_eq!(counted, batches * QUESTIONS + 1, "of {batches} batches");
     drop(other);
