@@ -1,6 +1,6 @@
 //! Watching: which services hear of which events.
 
-use ndauth_authority::{Credential, NewAccount, NewOrg, ReportedUse, Watcher};
+use ndauth_authority::{Credential, NewAccount, NewOrg, ReportedUse, TokenPage, Watcher};
 use ndauth_core::{Concern, Counts, LastUse, Role, Secret, SecretKind};
 
 use crate::on_both;
@@ -84,6 +84,37 @@ on_both! {
         assert_eq!(used(&zoe).await, 0);
         let counted = used(&world.ada).await;
         assert!((20_000..30_001).contains(&counted), "{counted}");
+    }
+
+    /// The service asks about `ops` alone: what it reports of `dev`, or of an org that does not exist, is a use in no org.
+    async fn a_reported_use_is_in_an_org_that_the_service_may_ask_about(world: &World) {
+        let authority = &world.authority;
+        let secret = world.create(&new_token("ci")).await.secret;
+        let dan = world.person("dan", false, None).await;
+        world.member("dev", "dan", Role::Admin).await;
+        world.catch_up().await;
+        let watcher = authority.watch(&world.ops_service).await.expect("it may");
+        world.clock.set(at(9));
+        for (second, org) in [(1, "ops"), (2, "dev"), (3, "nowhere")] {
+            watcher.note(&[ReportedUse {
+                secret: secret.hash(),
+                org: org.parse().ok(),
+                client: None,
+                last: LastUse { at: at(second), address: None },
+                counts: Counts { reads: 1, writes: 0 },
+            }]);
+        }
+        let page = TokenPage { include_revoked: false, after: None, limit: 100 };
+        let seen = async |admin: &Credential, org: &str| {
+            let org = org.parse().expect("a slug");
+            let listed = authority.tokens().list_personal_tokens(admin, &org, page).await.expect("listed").views;
+            let view = listed.into_iter().find(|view| view.token.name.as_str() == "ci").expect("there");
+            view.last_use().map(|last| last.at)
+        };
+        assert_eq!(seen(&world.eve, "ops").await, Some(at(1)));
+        assert_eq!(seen(&dan, "dev").await, None);
+        let mine = world.show(&world.ada, &named("ci")).await.expect("shown");
+        assert_eq!(mine.last_use().map(|last| last.at), Some(at(3)), "its owner sees all");
     }
 
     /// A mirror that is loaded anew knows the last events, and whose tokens they concern.
