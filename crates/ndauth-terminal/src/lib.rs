@@ -6,8 +6,10 @@
 
 pub mod environment;
 
+mod shell;
 mod text;
 
+mod exposed;
 mod failure;
 mod table;
 
@@ -20,10 +22,12 @@ pub mod manual;
 pub mod settings;
 
 pub use environment::plain;
+pub use exposed::ExposedFile;
 pub use failure::{EXIT_CODES, Failure, InvalidCommandLine, exit_code};
 pub use json::print_json;
 pub use ndauth_core::nearest;
 pub use output::{print, usage};
+pub use shell::quoted;
 pub use table::{Rows, detailed};
 pub use text::{aside, hint, shown, warn};
 pub use token::{

@@ -1,0 +1,97 @@
+//! Files that hold secrets, and who may open them.
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::shell::quoted;
+use crate::text::{hint, warn};
+
+/// A file with a secret that others than its owner may open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExposedFile {
+    path: PathBuf,
+    mode: u32,
+}
+
+impl ExposedFile {
+    /// Looks at a file that holds a secret: `None` where its owner alone may open it, and where there is no such file or
+    /// it is no regular one, such as a pipe. Links are followed.
+    pub fn find(path: &Path) -> Option<ExposedFile> {
+        let metadata = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
+        let mode = mode(&metadata)?;
+        (mode & OTHERS != 0).then(|| ExposedFile { path: path.to_owned(), mode })
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> String {
+        format!("`chmod 600 {}`", quoted(&self.path.display().to_string()))
+    }
+
+    /// Warns of it. `what` says which file it is, such as `NDCLI_TOKEN_FILE`.
+    pub fn warn(&self, what: &str) {
+        warn(&format!("{what}: {self}"));
+        hint(&self.hint());
+    }
+}
+
+impl fmt::Display for ExposedFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` can be opened by others than its owner (mode {:04o})", self.path.display(), self.mode)
+    }
+}
+
+/// What the file's group and everybody else may do.
+const OTHERS: u32 = 0o077;
+
+/// The bits of a file's permissions, where the system has such.
+#[cfg(unix)]
+fn mode(metadata: &fs::Metadata) -> Option<u32> {
+    use std::os::unix::fs::MetadataExt;
+    Some(metadata.mode() & 0o7777)
+}
+
+#[cfg(not(unix))]
+fn mode(_: &fs::Metadata) -> Option<u32> {
+    None
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_others_may_open_is_exposed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (file, link) = (folder.path().join("a key"), folder.path().join("link"));
+        fs::write(&file, "secret").expect("written");
+        symlink(&file, &link).expect("linked");
+        for (mode, exposed) in [
+            (0o600, false),
+            (0o400, false),
+            (0o700, false),
+            (0o640, true),
+            (0o604, true),
+            (0o620, true),
+            (0o644, true),
+        ] {
+            fs::set_permissions(&file, fs::Permissions::from_mode(mode)).expect("set");
+            for path in [&file, &link] {
+                let found = ExposedFile::find(path);
+                assert_eq!(found.is_some(), exposed, "{mode:o} {path:?}");
+                let told = found.map(|found| (found.to_string(), found.hint()));
+                let path = path.display();
+                let expected = (
+                    format!("`{path}` can be opened by others than its owner (mode {mode:04o})"),
+                    format!("`chmod 600 {}`", quoted(&path.to_string())),
+                );
+                assert!(told.is_none_or(|told| told == expected));
+            }
+        }
+        assert_eq!(ExposedFile::find(&folder.path().join("none")), None, "there is no such file");
+        assert_eq!(ExposedFile::find(folder.path()), None, "a folder is no file");
+        assert_eq!(ExposedFile::find(Path::new("/dev/null")), None, "a device holds no secret");
+    }
+}
