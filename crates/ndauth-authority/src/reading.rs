@@ -121,7 +121,10 @@ impl Authority {
             Reach::All | Reach::Itself(_) => None,
         };
         self.uses.note(Use { secret: record.id, client, last, counts }, org);
-        self.follow_ups.used(record, read.now());
+        // A secret that is shown to be revoked is not confirmed by that: it is to end itself, and not its token.
+        if by.operation != Operation::RevokeToken {
+            self.follow_ups.used(record, read.now());
+        }
     }
 }
 

@@ -421,6 +421,11 @@ impl SecretRecord {
         if self.authorized_at < not_before { Err(Refusal::RevokedWithAll(not_before)) } else { Ok(()) }
     }
 
+    /// True where it was dropped: it ended before its wait to be confirmed was over.
+    pub fn was_dropped(&self) -> bool {
+        self.confirmed_at.is_none() && self.ends_at < Lifetime::For(crate::PENDING_FOR).expiry(self.minted_at)
+    }
+
     /// True where the token drew it by itself.
     pub fn was_drawn_by_itself(&self) -> bool {
         self.authorized_at != self.minted_at

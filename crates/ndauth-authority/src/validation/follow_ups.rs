@@ -115,8 +115,8 @@ impl ValidationWing<'_> {
         Ok(uncalled.done(Actor::Authority, change, personal, true))
     }
 
-    /// Confirms a new secret by its first use, which came in time however late this is. Like any confirmation it takes a
-    /// token that lives, in orgs that are not frozen.
+    /// Confirms a new secret by its first use, which came in time however late this is. One that was dropped since then
+    /// stays dropped. Like any confirmation it takes a token that lives, in orgs that are not frozen.
     async fn confirm_used(self, uncalled: Uncalled, used: &FollowUp) -> Result<Done<bool>, AuthorityError> {
         let Some(lineage) = uncalled.find_lineage(used.secret).await? else {
             return Ok(uncalled.observed(false));
@@ -129,7 +129,7 @@ impl ValidationWing<'_> {
         let held = HeldFamily::hold(&uncalled, lineage).await?;
         let waits = |held: &HeldFamily| {
             let mut secrets = held.secrets.iter().filter(|found| found.record.id == used.secret);
-            secrets.any(|found| found.record.state(used.at) == SecretState::Pending)
+            secrets.any(|found| found.record.state(used.at) == SecretState::Pending && !found.record.was_dropped())
         };
         // It was confirmed, dropped or removed in between.
         let Some(held) = held.filter(waits) else { return Ok(uncalled.observed(false)) };

@@ -178,6 +178,36 @@ on_both! {
         world.sound().await;
     }
 
+    /// Neither does a use that is followed up late give power to a secret that was dropped.
+    async fn a_dropped_secret_never_takes_over(world: &World) {
+        let first = world.create(&new_token("ci")).await.secret;
+        let rotated = world.authority.tokens().rotate(&world.ada, MINE, &named("ci"), HOUR, None).await;
+        let second = rotated.expect("rotated").value.secret;
+        assert_eq!(world.refused(&second).await, None, "it is used");
+        world.clock.set(at(1));
+        world.authority.tokens().drop_rotation(&world.ada, MINE, &named("ci")).await.expect("dropped");
+        world.authority.validation().follow_up().await.expect("followed up");
+        assert_eq!(world.refused(&second).await, Some(Reason::SecretExpired));
+        assert_eq!(world.refused(&first).await, None);
+        world.sound().await;
+    }
+
+    /// A secret that waits and is shown to be revoked ends itself: showing it is no use that confirms it first.
+    async fn a_secret_that_is_shown_to_be_revoked_does_not_take_over(world: &World) {
+        let first = world.create(&new_token("ci")).await.secret;
+        world.create(&new_token("other")).await;
+        let rotated = world.authority.tokens().rotate(&world.ada, MINE, &named("ci"), HOUR, None).await;
+        let second = presented(&rotated.expect("rotated").value.secret);
+        let of_another = world.revoke(&second, &named("other")).await;
+        assert_eq!(reason(of_another), Reason::SessionRequired);
+        world.authority.validation().follow_up().await.expect("followed up");
+        let revoked = world.revoke(&second, &named("ci")).await.expect("revoked");
+        assert_eq!((revoked.changed, revoked.value.token.revoked_at), (true, None), "the token lives on");
+        world.authority.validation().follow_up().await.expect("followed up");
+        assert_eq!(world.refused(&first).await, None);
+        world.sound().await;
+    }
+
     /// SEC-14: one of many at once wins.
     async fn sec_14_one_of_fifty_wins(world: &World) {
         world.create(&new_token("ci")).await;
