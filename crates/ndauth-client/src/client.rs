@@ -1,6 +1,7 @@
 //! A connection to a server, and a method for each of its calls.
 
 use std::error::Error;
+use std::mem::take;
 use std::time::Instant;
 
 use ndauth_core::{OrgSlug, Problem, Reason, Secret, Timestamp};
@@ -15,6 +16,7 @@ use tonic::transport::Channel;
 use tonic::{Code, Request, Response, Status};
 
 use crate::connect::root;
+use crate::pages::Pages;
 use crate::{Call, ConnectError, Observer, Options, ServerUrl};
 
 /// A connection to a server, with the credential that goes with each call. Clones share it.
@@ -65,56 +67,86 @@ impl Client {
 
     /// Lists the orgs where the credential's account is a member: all pages.
     pub async fn list_orgs(&self) -> Result<v1::ListOrgsResponse, Problem> {
-        let mut all =
-            self.ask_list_orgs(v1::ListOrgsRequest { page_size: PAGE, ..Default::default() }).await?;
-        while !all.next_page_token.is_empty() {
-            let page_token = std::mem::take(&mut all.next_page_token);
-            let page = self.ask_list_orgs(v1::ListOrgsRequest { page_size: PAGE, page_token }).await?;
-            all.orgs.extend(page.orgs);
-            all.next_page_token = page.next_page_token;
+        let mut pages = Pages::up_to(usize::MAX);
+        loop {
+            let (page_size, page_token) = pages.next();
+            let mut page = self.ask_list_orgs(v1::ListOrgsRequest { page_size, page_token }).await?;
+            if !pages.add(take(&mut page.orgs), take(&mut page.next_page_token))? {
+                return Ok(v1::ListOrgsResponse { orgs: pages.into_rows(), ..page });
+            }
         }
-        Ok(all)
     }
 
     /// Lists the sessions of the credential's account: all pages.
     pub async fn list_sessions(&self) -> Result<v1::ListSessionsResponse, Problem> {
-        let first = v1::ListSessionsRequest { page_size: PAGE, ..Default::default() };
-        let mut all = self.ask_list_sessions(first).await?;
-        while !all.next_page_token.is_empty() {
-            let page_token = std::mem::take(&mut all.next_page_token);
-            let page =
-                self.ask_list_sessions(v1::ListSessionsRequest { page_size: PAGE, page_token }).await?;
-            all.sessions.extend(page.sessions);
-            all.next_page_token = page.next_page_token;
+        let mut pages = Pages::up_to(usize::MAX);
+        loop {
+            let (page_size, page_token) = pages.next();
+            let mut page = self.ask_list_sessions(v1::ListSessionsRequest { page_size, page_token }).await?;
+            if !pages.add(take(&mut page.sessions), take(&mut page.next_page_token))? {
+                return Ok(v1::ListSessionsResponse { sessions: pages.into_rows(), ..page });
+            }
         }
-        Ok(all)
     }
 
     /// Lists every permission there is: all pages.
     pub async fn list_permissions(&self) -> Result<v1::ListPermissionsResponse, Problem> {
-        let first = v1::ListPermissionsRequest { page_size: PAGE, ..Default::default() };
-        let mut all = self.ask_list_permissions(first).await?;
-        while !all.next_page_token.is_empty() {
-            let page_token = std::mem::take(&mut all.next_page_token);
-            let next = v1::ListPermissionsRequest { page_size: PAGE, page_token };
-            let page = self.ask_list_permissions(next).await?;
-            all.resource_types.extend(page.resource_types);
-            all.next_page_token = page.next_page_token;
+        let mut pages = Pages::up_to(usize::MAX);
+        loop {
+            let (page_size, page_token) = pages.next();
+            let mut page =
+                self.ask_list_permissions(v1::ListPermissionsRequest { page_size, page_token }).await?;
+            if !pages.add(take(&mut page.resource_types), take(&mut page.next_page_token))? {
+                return Ok(v1::ListPermissionsResponse { resource_types: pages.into_rows(), ..page });
+            }
         }
-        Ok(all)
     }
 
     /// Lists the members of an org: all pages.
     pub async fn every_member(&self, org: &OrgSlug) -> Result<Vec<v1::Member>, Problem> {
-        let (mut members, mut page_token) = (Vec::new(), String::new());
+        let mut pages = Pages::up_to(usize::MAX);
         loop {
-            let request = v1::ListMembersRequest { org: org.to_string(), page_size: PAGE, page_token };
-            let page = self.list_members(request).await?;
-            members.extend(page.members);
-            if page.next_page_token.is_empty() {
-                return Ok(members);
+            let (page_size, page_token) = pages.next();
+            let org = org.to_string();
+            let page = self.list_members(v1::ListMembersRequest { org, page_size, page_token }).await?;
+            if !pages.add(page.members, page.next_page_token)? {
+                return Ok(pages.into_rows());
             }
-            page_token = page.next_page_token;
+        }
+    }
+
+    /// Lists tokens, up to `limit` of them: all pages that it takes. The page that the request asks for is not heeded.
+    pub async fn every_token(
+        &self,
+        request: &v1::ListTokensRequest,
+        limit: usize,
+    ) -> Result<v1::ListTokensResponse, Problem> {
+        let mut pages = Pages::up_to(limit);
+        loop {
+            let (page_size, page_token) = pages.next();
+            let request = v1::ListTokensRequest { page_size, page_token, ..request.clone() };
+            let mut page = self.list_tokens(request).await?;
+            if !pages.add(take(&mut page.tokens), take(&mut page.next_page_token))? {
+                return Ok(v1::ListTokensResponse { tokens: pages.into_rows(), ..page });
+            }
+        }
+    }
+
+    /// Lists the personal tokens that may have power in an org, up to `limit` of them: all pages that it takes.
+    pub async fn every_personal_token(
+        &self,
+        org: &OrgSlug,
+        limit: usize,
+    ) -> Result<v1::ListPersonalTokensResponse, Problem> {
+        let mut pages = Pages::up_to(limit);
+        loop {
+            let (page_size, page_token) = pages.next();
+            let org = org.to_string();
+            let request = v1::ListPersonalTokensRequest { org, page_size, page_token };
+            let mut page = self.list_personal_tokens(request).await?;
+            if !pages.add(take(&mut page.tokens), take(&mut page.next_page_token))? {
+                return Ok(v1::ListPersonalTokensResponse { tokens: pages.into_rows(), ..page });
+            }
         }
     }
 
@@ -166,8 +198,6 @@ impl Client {
     }
 }
 
-/// As many as the server gives at once.
-const PAGE: i32 = 1000;
 /// The trailers in which the server tells from when until when the credential serves, as RFC 3339 writes it.
 const CREDENTIAL_BEGUN: &str = "ndauth-credential-begun";
 const CREDENTIAL_ENDS: &str = "ndauth-credential-ends";

@@ -37,6 +37,8 @@ mod jitter;
 mod observer;
 mod server_url;
 
+mod pages;
+
 mod connect;
 
 mod client;

@@ -8,6 +8,7 @@ mod dev;
 mod disk;
 mod documents;
 mod durability;
+mod endless;
 mod failover;
 mod faults;
 mod front;

@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::listed::listed;
 use super::tokens::aim::changed;
-use super::tokens::list::{self, PAGE};
+use super::tokens::list;
 use super::tokens::suspend::{self, SUSPENDED, resumed};
 use super::{candidates, offers};
 use super::{config, policy};
@@ -66,7 +66,7 @@ pub(crate) enum OrgCommand {
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
     /// List the personal tokens of others that may have power in an org
-    Tokens(NamedOrg),
+    Tokens(TokensOfOrg),
     /// Suspend a personal token in the org: it has no power there until it is resumed
     Suspend(InTheOrg),
     /// Resume a personal token that was suspended in the org
@@ -107,6 +107,17 @@ pub(crate) struct NamedOrg {
 
     #[command(flatten)]
     in_org: InOrg,
+}
+
+/// The personal tokens that may have power in an org.
+#[derive(clap::Args)]
+pub(crate) struct TokensOfOrg {
+    #[command(flatten)]
+    named: NamedOrg,
+
+    /// At most so many
+    #[arg(long, value_name = "COUNT")]
+    limit: Option<usize>,
 }
 
 #[derive(Subcommand)]
@@ -194,7 +205,7 @@ pub(crate) async fn run(common: &CommonOptions, command: &OrgCommand) -> Result<
             remove_member(common, in_org.require()?, handle, *yes).await
         }
         OrgCommand::Policy(command) => policy::run(common, command).await,
-        OrgCommand::Tokens(named) => tokens(common, named.require()?).await,
+        OrgCommand::Tokens(listed) => tokens(common, listed.named.require()?, listed.limit).await,
         OrgCommand::Suspend(which) => suspend_personal(common, which).await,
         OrgCommand::Resume(which) => resume_personal(common, which).await,
         OrgCommand::Freeze(freeze) => set_frozen(common, freeze.named.require()?, true, freeze.yes).await,
@@ -220,25 +231,14 @@ async fn resume_personal(common: &CommonOptions, which: &InTheOrg) -> Result<(),
 }
 
 /// Lists the personal tokens that may have power in an org, and whose they are.
-async fn tokens(common: &CommonOptions, org: &OrgSlug) -> Result<(), Failure> {
+async fn tokens(common: &CommonOptions, org: &OrgSlug, limit: Option<usize>) -> Result<(), Failure> {
     let server = connect(common).await?;
-    let mut tokens = Vec::new();
-    let mut page_token = String::new();
-    let now = loop {
-        let request = v1::ListPersonalTokensRequest {
-            org: org.to_string(),
-            page_size: PAGE,
-            page_token: page_token.clone(),
-        };
-        let page = server.ask(async |client| client.list_personal_tokens(request.clone()).await).await?;
-        for token in page.tokens {
-            tokens.push(TokenShown::read(Some(token))?);
-        }
-        if page.next_page_token.is_empty() {
-            break told("evaluated_at", Some(page.evaluated_at))?;
-        }
-        page_token = page.next_page_token;
-    };
+    let limit = limit.unwrap_or(usize::MAX);
+    let listed = server.ask(async |client| client.every_personal_token(org, limit).await).await;
+    let listed = listed.map_err(|failure| list::shorter(failure, "list less: `--limit COUNT`"))?;
+    let tokens = listed.tokens.into_iter().map(|token| TokenShown::read(Some(token)));
+    let tokens = tokens.collect::<Result<Vec<_>, _>>()?;
+    let now = told("evaluated_at", Some(listed.evaluated_at))?;
     let row = |token: &TokenShown| {
         [
             token.owner.clone().unwrap_or("-".to_owned()),

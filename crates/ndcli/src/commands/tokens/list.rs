@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::ValueEnum;
-use ndauth_core::{Since, Timestamp};
+use ndauth_core::{Reason, Since, Timestamp};
 use ndauth_proto::{duration_to_proto, v1};
 use ndauth_terminal::{
     Failure, RevocationShown, Rows, TokenShown, ago, detailed, print, print_json, shown, told,
@@ -80,9 +80,6 @@ impl Sort {
     }
 }
 
-/// As many as the server gives at once.
-pub(crate) const PAGE: i32 = 1000;
-
 /// Lists tokens, oldest first unless another order is asked for.
 pub(crate) async fn run<W: OwnerArguments>(
     common: &CommonOptions,
@@ -90,35 +87,40 @@ pub(crate) async fn run<W: OwnerArguments>(
 ) -> Result<(), Failure> {
     let whose = list.owner.whose()?.to_proto();
     let server = connect(common).await?;
-    let mut tokens = Vec::new();
-    let mut page_token = String::new();
-    let now = loop {
-        let left = list.limit.map_or(usize::MAX, |limit| limit.saturating_sub(tokens.len()));
-        let request = v1::ListTokensRequest {
-            whose: Some(whose.clone()),
-            include_revoked: list.all,
-            page_size: i32::try_from(left).unwrap_or(PAGE).min(PAGE),
-            page_token: page_token.clone(),
-            unused_for: list.unused_for.map(duration_to_proto),
-            expiring_within: list.expiring_within.map(duration_to_proto),
-            order: Some(list.sort.to_proto().into()),
-            reverse: list.reverse,
-        };
-        let page = server.ask(async |client| client.list_tokens(request.clone()).await).await?;
-        for token in page.tokens {
-            tokens.push(TokenShown::read(Some(token))?);
-        }
-        if page.next_page_token.is_empty() || list.limit.is_some_and(|limit| tokens.len() >= limit) {
-            break told("evaluated_at", Some(page.evaluated_at))?;
-        }
-        page_token = page.next_page_token;
+    let request = v1::ListTokensRequest {
+        whose: Some(whose),
+        include_revoked: list.all,
+        unused_for: list.unused_for.map(duration_to_proto),
+        expiring_within: list.expiring_within.map(duration_to_proto),
+        order: Some(list.sort.to_proto().into()),
+        reverse: list.reverse,
+        ..Default::default()
     };
+    let limit = list.limit.unwrap_or(usize::MAX);
+    let listed = server.ask(async |client| client.every_token(&request, limit).await).await;
+    let listed = listed.map_err(|failure| {
+        shorter(
+            failure,
+            "list less: `--limit COUNT`, `--unused-for DURATION` or `--expiring-within DURATION`",
+        )
+    })?;
+    let tokens = listed.tokens.into_iter().map(|token| TokenShown::read(Some(token)));
+    let tokens = tokens.collect::<Result<Vec<_>, _>>()?;
+    let now = told("evaluated_at", Some(listed.evaluated_at))?;
     let format = match list.output {
         None => common.format,
         Some(ListOutput::Table) => Format::Table,
         Some(ListOutput::Json) => Format::Json,
     };
     show(format, &tokens, now)
+}
+
+/// A failure, with how to ask for a shorter list where the list was too long.
+pub(crate) fn shorter(failure: Failure, hint: &str) -> Failure {
+    if failure.hint.as_deref() != ndauth_proto::hint(Reason::RequestTooLarge) {
+        return failure;
+    }
+    Failure { hint: Some(hint.to_owned()), ..failure }
 }
 
 /// Shows tokens, as of an instant.
