@@ -7,7 +7,8 @@ use std::time::Duration;
 use ndauth_core::{Problem, Reason};
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 
-use crate::{Observer, ServerUrl};
+use crate::http_proxy::{TunnelError, Tunnels};
+use crate::{HttpProxy, Observer, ServerUrl};
 
 /// How to connect, where the usual is not what is wanted.
 #[derive(Clone, Debug)]
@@ -17,6 +18,8 @@ pub struct Options {
     pub ca_file: Option<PathBuf>,
     /// How long a connection or a call may take.
     pub timeout: Duration,
+    /// The proxy by which the server is reached, where it is not reached directly.
+    pub proxy: Option<HttpProxy>,
     /// What is told of every call.
     pub observer: Observer,
     /// What the client calls itself, such as `ndcli/0.1.0`: token owners are shown it.
@@ -26,6 +29,18 @@ pub struct Options {
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
+    /// The proxy opens no way to the server.
+    #[error("cannot reach the server `{server}`: the proxy `{proxy}` {why}")]
+    Proxy {
+        /// Which server.
+        server: ServerUrl,
+        /// Which proxy: its host and port.
+        proxy: String,
+        /// Why not.
+        why: String,
+        /// Whether the same may go well in a moment.
+        is_passing: bool,
+    },
     /// The server cannot be reached. It may be back in a moment.
     #[error("cannot reach the server `{server}`: {why}")]
     Unreachable {
@@ -60,6 +75,7 @@ impl Default for Options {
         Options {
             ca_file: None,
             timeout: PATIENCE,
+            proxy: None,
             observer: Observer::default(),
             user_agent: concat!("ndauth/", env!("CARGO_PKG_VERSION")).to_owned(),
         }
@@ -83,14 +99,26 @@ impl Options {
 
     /// Connects to a server.
     pub(crate) async fn connect(&self, server: &ServerUrl) -> Result<Channel, ConnectError> {
-        self.endpoint(server)?.connect().await.map_err(|error| failure(server, &error))
+        let endpoint = self.endpoint(server)?;
+        let connected = match &self.proxy {
+            None => endpoint.connect().await,
+            Some(proxy) => {
+                let tunnels = Tunnels { proxy: proxy.clone(), server: server.clone() };
+                endpoint.connect_with_connector(tunnels).await
+            }
+        };
+        connected.map_err(|error| failure(server, &error))
     }
 }
 
 impl ConnectError {
     /// Whether the same may go well in a moment.
     pub fn is_passing(&self) -> bool {
-        matches!(self, ConnectError::Unreachable { .. })
+        match self {
+            ConnectError::Unreachable { .. } => true,
+            ConnectError::Proxy { is_passing, .. } => *is_passing,
+            ConnectError::Untrusted { .. } | ConnectError::CaFile { .. } => false,
+        }
     }
 }
 
@@ -153,7 +181,11 @@ fn distrust(error: &rustls::Error) -> String {
 /// What an error of the transport says about the server.
 pub(crate) fn failure(server: &ServerUrl, error: &(dyn Error + 'static)) -> ConnectError {
     let server = server.clone();
-    match rustls_error(error) {
+    if let Some(TunnelError { proxy, why, is_passing }) = cause(error) {
+        let (proxy, why, is_passing) = (proxy.clone(), why.clone(), *is_passing);
+        return ConnectError::Proxy { server, proxy, why, is_passing };
+    }
+    match cause(error) {
         Some(rustls::Error::InvalidMessage(_)) => {
             let why = "what answers there speaks no TLS: is it `http://`?".to_owned();
             ConnectError::Untrusted { server, why }
@@ -163,15 +195,19 @@ pub(crate) fn failure(server: &ServerUrl, error: &(dyn Error + 'static)) -> Conn
     }
 }
 
-/// The error of TLS among the causes of an error, if there is one.
-fn rustls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+/// The error of a type among the causes of an error, if there is one.
+fn cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
     let mut open = Some(error);
     while let Some(error) = open {
         // An `io::Error` leaves what it wraps out of its chain.
         let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        let tls = error.downcast_ref().or_else(|| wrapped.and_then(|wrapped| wrapped.downcast_ref()));
-        if tls.is_some() {
-            return tls;
+        let found = error.downcast_ref().or_else(|| wrapped.and_then(|wrapped| wrapped.downcast_ref()));
+        if found.is_some() {
+            return found;
+        }
+        // What is wrapped may have a cause itself.
+        if let Some(found) = wrapped.and_then(|wrapped| cause(wrapped)) {
+            return Some(found);
         }
         open = error.source();
     }

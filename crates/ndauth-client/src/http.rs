@@ -146,11 +146,31 @@ fn broke(error: &(dyn Error + 'static)) -> Problem {
 }
 
 async fn open(server: &ServerUrl, options: &Options) -> Result<SendRequest<Full<Bytes>>, ConnectError> {
-    let (host, port) = server.host_and_port();
-    let stream = TcpStream::connect((host, port)).await.map_err(|error| failure(server, &error))?;
+    match &options.proxy {
+        None => {
+            let stream = TcpStream::connect(server.host_and_port()).await;
+            over(server, options, stream.map_err(|error| failure(server, &error))?).await
+        }
+        Some(proxy) => {
+            let tunnel = proxy.tunnel(server).await.map_err(|error| failure(server, &error))?;
+            over(server, options, TokioIo::new(tunnel)).await
+        }
+    }
+}
+
+/// Connects over a stream of bytes that leads to the server.
+async fn over<S>(
+    server: &ServerUrl,
+    options: &Options,
+    stream: S,
+) -> Result<SendRequest<Full<Bytes>>, ConnectError>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
     if !server.is_tls() {
         return begin(server, stream).await;
     }
+    let (host, _) = server.host_and_port();
     let name = ServerName::try_from(host.to_owned()).map_err(|error| failure(server, &error))?;
     let connector = TlsConnector::from(Arc::new(trust(server, options)?));
     let stream = connector.connect(name, stream).await.map_err(|error| failure(server, &error))?;

@@ -37,6 +37,7 @@ mod jitter;
 mod observer;
 mod server_url;
 
+mod http_proxy;
 mod pages;
 
 mod connect;
@@ -56,6 +57,7 @@ pub use connect::{ConnectError, Options};
 pub use credentials::{Credentials, InvalidCredentials};
 #[cfg(feature = "http")]
 pub use http::{Http, HttpResponse};
+pub use http_proxy::{HttpProxy, InvalidHttpProxy};
 pub use ndauth_core as core;
 pub use ndauth_core::{Permission, Problem, Reason, Requirement, Scope, Secret};
 pub use ndauth_proto as proto;

@@ -9,13 +9,21 @@ use crate::arguments::{self, Help, Manual};
 use crate::settings::configuration::{OTHER_VARIABLES, known};
 
 /// Variables that others define, and that are heeded.
-const FOREIGN_VARIABLES: [(&str, &str); 10] = [
+const FOREIGN_VARIABLES: [(&str, &str); 14] = [
     ("NO_COLOR", "if it is not empty, nothing is coloured"),
     ("CLICOLOR", "`0`: nothing is coloured"),
     ("CLICOLOR_FORCE", "if it is not `0`, colours go into pipes too"),
     ("TERM", "`dumb`: nothing is coloured and nothing moves"),
     ("XDG_CONFIG_HOME", "where the folder `ndcli` with configuration and logins lies; else ~/.config"),
     ("SSL_CERT_FILE", "the authorities to trust in place of the system's, where no `--ca-file` says"),
+    (
+        "HTTPS_PROXY",
+        "the proxy that opens a tunnel to a server of `https://`: `http://HOST:PORT`, with `USER:PASSWORD@` before the \
+         host where it asks; `https_proxy` goes before it. A server on this machine is reached directly",
+    ),
+    ("http_proxy", "the same for a server of `http://`; in lower case alone"),
+    ("ALL_PROXY", "the same for both, where the other is not set; `all_proxy` goes before it"),
+    ("NO_PROXY", "hosts, domains and networks that are reached directly, between commas; `*` is all of them"),
     ("BROWSER", "the browser that `ndcli auth login` opens, in place of the system's"),
     ("DISPLAY", "without it, WAYLAND_DISPLAY and BROWSER, `ndcli auth login` logs in by a code on Linux"),
     ("SSH_CONNECTION", "where it is set, `ndcli auth login` logs in by a code: the browser is elsewhere"),

@@ -5,8 +5,9 @@ pub(crate) mod wait;
 use std::sync::Once;
 use std::time::Duration;
 
-use ndauth_client::{Call, Client, ConnectError, Http, Observer, Options};
+use ndauth_client::{Call, Client, ConnectError, Http, HttpProxy, Observer, Options};
 use ndauth_core::{Class, Problem, Reason, Secret, SecretKind, Timestamp};
+use ndauth_terminal::environment::variable;
 use ndauth_terminal::{Failure, aside, hint, warn};
 use tokio::time::Instant;
 
@@ -17,7 +18,7 @@ use wait::Wait;
 
 /// Connects for what is no RPC. Secrets go there too.
 pub(crate) async fn http(common: &CommonOptions) -> Result<Http, Failure> {
-    let options = options(common, None);
+    let options = options(common, None)?;
     reach(common, async || {
         judge(common)?;
         Ok(Http::connect(&common.server, &options).await)
@@ -59,12 +60,14 @@ pub(crate) async fn open(
 ) -> Result<Result<Client, ConnectError>, Failure> {
     judge(common)?;
     let is_token = matches!(secret.kind(), SecretKind::Personal | SecretKind::Org);
-    let options = options(common, Some(source).filter(|_| is_token));
+    let options = options(common, Some(source).filter(|_| is_token))?;
     Ok(Client::connect_with(&common.server, Some(secret), &options).await)
 }
 
 /// How to connect. `token` is where the token comes from that is warned of, if one is.
-fn options(common: &CommonOptions, token: Option<&'static str>) -> Options {
+fn options(common: &CommonOptions, token: Option<&'static str>) -> Result<Options, Failure> {
+    let proxy = HttpProxy::find(&common.server, |name| variable(name)?.into_string().ok())
+        .map_err(|why| Failure::usage(why.to_string(), "unset it, or exempt the server: `NO_PROXY=HOST`"))?;
     let (verbose, url) = (common.verbose, common.server.to_string());
     let observer = Observer::new(move |call| {
         if verbose {
@@ -75,7 +78,7 @@ fn options(common: &CommonOptions, token: Option<&'static str>) -> Options {
         }
     });
     let user_agent = concat!("ndcli/", env!("CARGO_PKG_VERSION")).to_owned();
-    Options { ca_file: common.ca_file.clone(), timeout: common.timeout, observer, user_agent }
+    Ok(Options { ca_file: common.ca_file.clone(), timeout: common.timeout, proxy, observer, user_agent })
 }
 
 /// A token is warned of once so much is left of it; one that was made for less is not.
@@ -116,9 +119,12 @@ fn no_connection(error: &ConnectError, tried: Duration) -> Failure {
             "name the authority that signed its certificate: `--ca-file FILE`, NDCLI_CA_FILE"
         }
         ConnectError::CaFile { .. } => "`--ca-file` and NDCLI_CA_FILE name a file of PEM",
+        ConnectError::Proxy { .. } => {
+            "HTTPS_PROXY, http_proxy or ALL_PROXY names the proxy; `NO_PROXY=HOST` goes to the server directly"
+        }
     };
     let code = match error {
-        ConnectError::Unreachable { .. } | ConnectError::Untrusted { .. } => {
+        ConnectError::Unreachable { .. } | ConnectError::Proxy { .. } | ConnectError::Untrusted { .. } => {
             ndauth_terminal::exit_code(Class::Undecided)
         }
         ConnectError::CaFile { .. } => ndauth_terminal::exit_code(Class::Invalid),

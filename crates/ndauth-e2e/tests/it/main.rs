@@ -29,6 +29,7 @@ mod server;
 mod shares;
 mod terminal;
 mod tls;
+mod tunnels;
 mod verifier;
 mod watching;
 

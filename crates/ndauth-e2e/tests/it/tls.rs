@@ -11,13 +11,13 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use crate::installation::{Ended, Installation, Running, run, told};
 
 /// An authority, and what it signs.
-struct Authority {
+pub(crate) struct Authority {
     pem: String,
     issuer: Issuer<'static, KeyPair>,
 }
 
 impl Authority {
-    fn new(name: &str) -> Authority {
+    pub(crate) fn new(name: &str) -> Authority {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::new(Vec::<String>::new()).expect("parameters");
         params.distinguished_name.push(DnType::CommonName, name);
@@ -26,8 +26,13 @@ impl Authority {
         Authority { pem: certificate.pem(), issuer: Issuer::new(params, key) }
     }
 
+    /// Its certificate.
+    pub(crate) fn pem(&self) -> &str {
+        &self.pem
+    }
+
     /// Signs a certificate for a name and writes it and its key to a folder.
-    fn sign(&self, folder: &Path, name: &str) {
+    pub(crate) fn sign(&self, folder: &Path, name: &str) {
         let key = KeyPair::generate().expect("a key");
         let params = CertificateParams::new(vec![name.to_owned()]).expect("parameters");
         let certificate = params.signed_by(&key, &self.issuer).expect("signed");
@@ -36,7 +41,7 @@ impl Authority {
     }
 }
 
-fn serve(at: &Installation) -> Running {
+pub(crate) fn serve(at: &Installation) -> Running {
     let (certificate, key) = (at.home().join("cert.pem"), at.home().join("key.pem"));
     let (certificate, key) = (certificate.to_str().expect("text"), key.to_str().expect("text"));
     at.serve_as(at.command("NDAUTH_TEST_NDAUTHD"), &["--tls-certificate", certificate, "--tls-key", key])
