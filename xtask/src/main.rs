@@ -10,6 +10,8 @@ mod demo;
 #[cfg(test)]
 mod floors;
 #[cfg(test)]
+mod hints;
+#[cfg(test)]
 mod names;
 mod package;
 mod packages;

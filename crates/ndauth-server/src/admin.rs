@@ -13,7 +13,7 @@ use ndauth_authority::{
 };
 use ndauth_core::{Handle, Label, Lifetime, Orgs, Reason, RevocationReason, Timestamp, TokenView};
 use ndauth_server::invitation_url;
-use ndauth_terminal::{Failure, aside, print, print_json};
+use ndauth_terminal::{Failure, aside, print, print_json, quoted};
 use serde_json::{Value, json};
 
 use output::{AdminOutput, CONSOLE};
@@ -240,8 +240,9 @@ async fn service(authority: &Authority, command: AdminServiceCommand) -> AdminRe
             };
             let until = rotated.pending_until.minute();
             let aside = format!(
-                "it takes over at its first use, or by `ndauthd admin service rotate '{name}' --confirm`, and {then}; \
-                 unused it expires at {until}"
+                "it takes over at its first use, or by `ndauthd admin service rotate {} --confirm`, and {then}; \
+                 unused it expires at {until}",
+                quoted(name.as_str())
             );
             let json = json!({
                 "rotated": true,

@@ -7,7 +7,7 @@ use ndauth_core::{Requirement, Scope, Secret, Timestamp};
 use ndauth_proto::v1;
 use ndauth_store::{Clock, Store};
 
-use crate::installation::{Ended, Installation, Running, mode, soon};
+use crate::installation::{Ended, Installation, Running, mode, path, run, soon};
 use crate::on_both;
 use crate::requests::new_token;
 
@@ -49,6 +49,26 @@ async fn verdict(server: &Running, service: &Secret, secret: &str) -> String {
 }
 
 on_both! {
+    /// A token's name is somebody's own words: what is pasted from a hint is one command on that token.
+    async fn a_hint_works_when_it_is_pasted(at: &Installation) {
+        at.people();
+        let server = at.serve();
+        at.log_in(&server);
+        for name in ["my token; rm -rf $HOME", "it's `id`", "-x \"y\"", "plain"] {
+            done(at.ndcli(&server, &["auth", "token", "create", "--scope", "rw", &format!("--name={name}")]));
+            let told = done(at.ndcli(&server, &["auth", "token", "rotate", "--", name]));
+            // A name may hold backticks itself.
+            let (_, told) = told.split_once("or by `").expect("a command");
+            let (pasted, _) = told.split_once("`; the old one").expect("its end");
+            let mut shell = std::process::Command::new("sh");
+            shell.args(["-c", pasted]).env_clear().env("PATH", path()).env("HOME", at.home());
+            shell.env("NDCLI_NO_KEYRING", "true").env("NDCLI_SERVER", server.url.to_string());
+            let ended = run(shell, "");
+            assert!(ended.code == 0 && ended.out.contains("the new secret took over"), "{pasted}: {ended:?}");
+        }
+        assert!(at.home().join(".config/ndcli").is_dir(), "nothing was removed");
+    }
+
     /// A pipeline stays on the old secret: it is seen, it is not cut off, and then it is.
     async fn a_rotation_waits_for_its_pipeline(at: &Installation) {
         at.people();
@@ -59,7 +79,7 @@ on_both! {
         assert_eq!(verdict(&server, &service, &old).await, "allowed");
         let told = done(cli(at, &server, "auth token rotate ci --overlap 7d"));
         let new = secret_of(&told);
-        assert!(told.contains("takes over at its first use, or by `ndcli auth token rotate 'ci' --confirm`; the old one serves on for 7d"), "{told}");
+        assert!(told.contains("takes over at its first use, or by `ndcli auth token rotate ci --confirm`; the old one serves on for 7d"), "{told}");
         let again = cli(at, &server, "auth token rotate ci");
         assert!(again.code == 1 && again.err.contains("waits to be confirmed until") && again.err.contains("--drop"), "{again:?}");
         assert!(done(cli(at, &server, "auth token list")).contains("• ci: the new secret waits to be confirmed until "));
@@ -121,7 +141,7 @@ on_both! {
         let second = kept("second");
         assert_eq!(failed.code, 1);
         assert!(failed.err.contains("the new secret waits until ") && failed.err.contains("the old one still serves"), "{failed:?}");
-        assert!(failed.err.contains("hint: if it was stored all the same: `ndcli auth token rotate 'ci' --confirm`"), "{failed:?}");
+        assert!(failed.err.contains("hint: if it was stored all the same: `ndcli auth token rotate ci --confirm`"), "{failed:?}");
         assert_eq!(verdict(&server, &service, &first).await, "allowed");
         assert_eq!(done(cli(at, &server, "auth token rotate ci --confirm")).lines().next(), Some("✓ \"ci\": the new secret took over"));
         assert_eq!(verdict(&server, &service, &second).await, "allowed");

@@ -6,7 +6,7 @@ use clap::builder::BoolishValueParser;
 use clap::{Args, Subcommand};
 use clap_complete::ArgValueCandidates;
 use ndauth_terminal::settings::{self, Origin, Setting, in_force, innermost};
-use ndauth_terminal::{Failure, Rows, detailed, print, print_json, shown};
+use ndauth_terminal::{Failure, Rows, detailed, print, print_json, quoted, shown};
 use serde_json::{Value, json};
 use toml_edit::{Item, Table, TableLike};
 
@@ -114,7 +114,7 @@ fn set(common: &CommonOptions, key: &str, value: &str) -> Result<(), Failure> {
 pub(crate) fn keep(common: &CommonOptions, key: &str, value: &str) -> Result<PathBuf, Failure> {
     edit(|table| {
         if key == PROFILE && profile(table, value).is_none() {
-            let hint = format!("make it: `ndcli config set server URL --profile {value}`");
+            let hint = format!("make it: `ndcli config set server URL --profile {}`", quoted(value));
             return Err(Failure::usage(format!("there is no profile `{value}`"), hint));
         }
         put(place(table, common.profile.as_deref())?, key, value);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use form_urlencoded::Serializer;
 use ndauth_client::{HttpResponse, ServerUrl};
 use ndauth_core::{Challenge, Class, OrgSlug, Problem, Reason, Secret, SecretKind};
-use ndauth_terminal::{Failure, nonsense, shown};
+use ndauth_terminal::{Failure, nonsense, quoted, shown};
 use serde_json::Value;
 
 use super::logins::Login;
@@ -88,7 +88,7 @@ pub(crate) async fn discover(common: &CommonOptions) -> Result<Issuer, Failure> 
         let message = format!("the server `{}` calls itself `{}`", common.server, shown(name));
         let hint = format!(
             "reach it by that name: `--server {}`; its operator sets the name: `--public-url`",
-            shown(name)
+            quoted(name)
         );
         return Err(Failure::failed(message, Some(&hint)));
     }

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use clap::{ArgMatches, Args, Command};
 use ndauth_terminal::environment::variable;
 use ndauth_terminal::settings::{self, Layer, Setting, warn_of_unread};
-use ndauth_terminal::{Failure, nearest};
+use ndauth_terminal::{Failure, nearest, quoted};
 use toml_edit::{DocumentMut, Table};
 
 use super::files::{folder, replace};
@@ -100,7 +100,10 @@ fn no_profile(name: &str, profiles: &[String], path: &Path) -> Failure {
     let message = format!("there is no profile `{name}` in `{}`", path.display());
     match nearest(name, profiles.iter().map(String::as_str)) {
         Some(meant) => Failure::usage(message, format!("did you mean `{meant}`?")),
-        None => Failure::usage(message, format!("make it: `ndcli config set server URL --profile {name}`")),
+        None => Failure::usage(
+            message,
+            format!("make it: `ndcli config set server URL --profile {}`", quoted(name)),
+        ),
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap_complete::ArgValueCandidates;
 use ndauth_core::{ExpiryChoice, OrgSlug, Orgs, SecretPrefix, Timestamp};
 use ndauth_proto::{duration_to_proto, expiry_choice_to_proto, timestamp_from_proto, v1};
-use ndauth_terminal::{Failure, TokenShown, nonsense, told};
+use ndauth_terminal::{Failure, TokenShown, nonsense, quoted, told};
 
 use crate::commands::candidates;
 use crate::connection::ServerConnection;
@@ -114,12 +114,24 @@ impl OwnerChoice {
         }
     }
 
-    /// How a command about them is written.
-    pub(crate) fn command(&self, rest: &str) -> String {
-        match self {
-            OwnerChoice::Mine => format!("ndcli auth token {rest}"),
-            OwnerChoice::Org(org) => format!("ndcli token {rest} --org {org}"),
-        }
+    /// How a command about them is written, for a shell.
+    pub(crate) fn command(&self, verb: &str, flags: &str) -> String {
+        self.written(verb, None, flags)
+    }
+
+    /// How a command is written, for a shell. A name that looks like a flag stands at the end.
+    fn written(&self, verb: &str, name: Option<&str>, flags: &str) -> String {
+        let (noun, org) = match self {
+            OwnerChoice::Mine => ("auth token", String::new()),
+            OwnerChoice::Org(org) => ("token", format!("--org {org}")),
+        };
+        let (first, last) = match name.map(|name| (name.starts_with('-'), quoted(name))) {
+            Some((false, name)) => (name, String::new()),
+            Some((true, name)) => (String::new(), format!("-- {name}")),
+            None => (String::new(), String::new()),
+        };
+        let words = ["ndcli", noun, verb, &first, flags, &org, &last];
+        words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
     }
 
     /// What such a token is called.
@@ -201,14 +213,9 @@ impl Aim {
         text
     }
 
-    /// How a command about it is written.
-    pub(crate) fn command(&self, verb: &str) -> String {
-        match &self.which {
-            v1::which::Kind::Id(id) => self.whose.command(&format!("{verb} {id}")),
-            v1::which::Kind::Name(text) | v1::which::Kind::Prefix(text) => {
-                self.whose.command(&format!("{verb} '{text}'"))
-            }
-        }
+    /// How a command about it is written, for a shell.
+    pub(crate) fn command(&self, verb: &str, flags: &str) -> String {
+        self.whose.written(verb, Some(self.shown()), flags)
     }
 
     fn parts(&self) -> (Option<v1::Whose>, Option<v1::Which>) {

@@ -9,7 +9,7 @@ use ndauth_core::{
     Networks, Permission, Problem, Services,
 };
 use ndauth_proto::{catalogue_from_proto, networks_to_proto, services_to_proto, v1};
-use ndauth_terminal::{Failure, TokenShown, aside, nonsense, shown};
+use ndauth_terminal::{Failure, TokenShown, aside, nonsense, quoted, shown};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -221,8 +221,8 @@ impl Minting {
 
     /// How to see whether it was made, and how to revoke it then.
     fn look_and_revoke(&self) -> (String, String) {
-        let revoke = format!("revoke '{}' --yes", self.new.name);
-        (self.whose.command("list"), self.whose.command(&revoke))
+        let aim = Aim { whose: self.whose.clone(), which: v1::which::Kind::Name(self.new.name.clone()) };
+        (self.whose.command("list", ""), aim.command("revoke", "--yes"))
     }
 
     /// Has the token made. Where Ctrl-C comes in between, it is revoked again: nobody would have its
@@ -332,7 +332,8 @@ impl CreatedToken {
         match (sent, file) {
             (None, _) => text += "Set NDCLI_TOKEN=<token> to use static auth without interactive login.\n",
             (Some(_), Some(file)) => {
-                text += &format!("Set NDCLI_TOKEN_FILE={} to use it.\n", shown(&file.display().to_string()));
+                let file = quoted(&file.display().to_string());
+                text += &format!("Set NDCLI_TOKEN_FILE={} to use it.\n", shown(&file));
             }
             (Some(_), None) => {}
         }

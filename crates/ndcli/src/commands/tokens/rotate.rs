@@ -164,11 +164,11 @@ fn show(
             "✓ New secret for \"{}\"\n\
              ⚠ Copy it now — it will NOT be shown again.\n\
              Token: {}\n\
-             It takes over at its first use, or by `{} --confirm`; the old one {overlap_told}.\n\
+             It takes over at its first use, or by `{}`; the old one {overlap_told}.\n\
              Unused it expires at {}.\n",
             shown(&token.name),
             shown(secret),
-            shown(&aim.command("rotate")),
+            shown(&aim.command("rotate", "--confirm")),
             until.minute()
         )),
     }
@@ -180,8 +180,8 @@ fn unsure(failure: Failure, aim: &Aim) -> Failure {
         return failure;
     }
     let hint = format!(
-        "a new secret may wait all the same, and harms nothing: `{} --drop`, and try again",
-        aim.command("rotate")
+        "a new secret may wait all the same, and harms nothing: `{}`, and try again",
+        aim.command("rotate", "--drop")
     );
     Failure { hint: Some(hint), ..failure }
 }

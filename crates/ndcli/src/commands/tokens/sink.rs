@@ -126,12 +126,10 @@ pub(crate) async fn deliver(
     until: Timestamp,
     meanwhile: &str,
 ) -> Result<ChangedToken, Failure> {
-    let finish = aim.command("rotate");
+    let (confirm, drop) = (aim.command("rotate", "--confirm"), aim.command("rotate", "--drop"));
     if let Err(why) = sink.store(secret) {
         let message = format!("{why}\nthe new secret waits until {}, and {meanwhile}", until.minute());
-        let hint = format!(
-            "if it was stored all the same: `{finish} --confirm`; if not: `{finish} --drop`, and try again"
-        );
+        let hint = format!("if it was stored all the same: `{confirm}`; if not: `{drop}`, and try again");
         return Err(Failure::failed(message, Some(&hint)));
     }
     let parsed: Secret = secret.parse().map_err(|_| nonsense("the new secret is none"))?;
@@ -147,7 +145,7 @@ pub(crate) async fn deliver(
     };
     confirmed.map_err(|failure| Failure {
         message: format!("the new secret was stored, and did not take over yet: {}", failure.message),
-        hint: Some(format!("it takes over at its first use, or by `{finish} --confirm`")),
+        hint: Some(format!("it takes over at its first use, or by `{confirm}`")),
         ..failure
     })
 }
