@@ -5,8 +5,13 @@ use serde_json::Value;
 use crate::Failure;
 use crate::output::print;
 
-/// Prints JSON. What a terminal could obey is escaped within the texts.
+/// Prints JSON.
 pub fn print_json(value: &Value) -> Result<(), Failure> {
+    print(&json_text(value))
+}
+
+/// A value as JSON, over several lines. What a terminal could obey is escaped within the texts.
+pub fn json_text(value: &Value) -> String {
     let pretty = serde_json::to_string_pretty(value).expect("a value is plain data");
     let mut safe = String::with_capacity(pretty.len());
     let mut units = [0; 2];
@@ -20,5 +25,5 @@ pub fn print_json(value: &Value) -> Result<(), Failure> {
         }
     }
     safe.push('\n');
-    print(&safe)
+    safe
 }

@@ -1,6 +1,8 @@
 //! Standard output, and the help that goes there.
 
+use std::fs::File;
 use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
@@ -12,11 +14,24 @@ use crate::text::aside;
 
 /// Prints to standard output, as far as whoever reads it wants to read.
 pub fn print(text: &str) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match write(&mut io::stdout().lock(), text) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),
     }
+}
+
+/// Prints to standard output what is lost where it is not read, such as a secret: a reader that is gone is an error, too,
+/// and a file is on its disk before this returns.
+pub fn print_once(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    write(&mut out, text)?;
+    let file = File::from(out.as_fd().try_clone_to_owned()?);
+    if file.metadata()?.is_file() { file.sync_all() } else { Ok(()) }
+}
+
+fn write(out: &mut io::StdoutLock<'_>, text: &str) -> io::Result<()> {
+    out.write_all(text.as_bytes())?;
+    out.flush()
 }
 
 /// Tells of a command line that is not understood, or gives the help that it asks for. What repeats the

@@ -1,6 +1,7 @@
 //! The life of a token as its owner and its pipelines see it: rotated, renewed, checked, and dead with an honest word.
 
-use std::fs;
+use std::fs::{self, File};
+use std::process::Stdio;
 use std::time::{Duration, SystemTime};
 
 use ndauth_core::{Requirement, Scope, Secret, Timestamp};
@@ -48,7 +49,99 @@ async fn verdict(server: &Running, service: &Secret, secret: &str) -> String {
     }
 }
 
+/// Runs a command line of `ndcli` with the stored login, whose standard output goes there.
+fn cli_into(at: &Installation, server: &Running, stdout: impl Into<Stdio>, words: &[&str]) -> (i32, String) {
+    let mut command = at.command("NDAUTH_TEST_NDCLI");
+    command.args(words).env("NDCLI_SERVER", server.url.to_string());
+    let ended = command.stdout(stdout).stderr(Stdio::piped()).spawn().expect("it starts").wait_with_output();
+    let ended = ended.expect("it ends");
+    (ended.status.code().expect("by itself"), String::from_utf8(ended.stderr).expect("text"))
+}
+
+/// Standard output that cannot be written: a disk that is full, and a pipe that nobody reads.
+fn unwritable() -> [(Stdio, &'static str); 2] {
+    let full = File::options().write(true).open("/dev/full").expect("it is there");
+    let (_, closed) = std::io::pipe().expect("a pipe");
+    [(full.into(), "No space left on device"), (closed.into(), "Broken pipe")]
+}
+
 on_both! {
+    /// Nobody has a secret that cannot be printed or stored: its token is revoked, its rotation is dropped.
+    async fn a_secret_that_cannot_be_handed_over_is_taken_back(at: &Installation) {
+        at.people();
+        at.operate("member set ops ada ADMIN");
+        let server = at.serve();
+        at.log_in(&server);
+        let service = at.service();
+        let folder = at.home().display().to_string();
+        let lists = ["auth token list --all -f json", "token list --all --org ops -f json"];
+        let statuses = |list: &str| {
+            let listed: serde_json::Value = serde_json::from_str(&done(cli(at, &server, list))).expect("JSON");
+            let tokens = listed["tokens"].as_array().expect("tokens").clone();
+            tokens.iter().map(|token| token["status"].as_str().expect("text").to_owned()).collect::<Vec<_>>()
+        };
+        let mut made = [0, 0];
+        for (own, line) in [
+            (0, "auth token create --name ci --scope rw"),
+            (0, "auth token create --name ci --scope rw -f json"),
+            (0, "auth token create --name ci --scope rw --output token"),
+            (1, "token create --name ci --scope read:assets --org ops"),
+            (1, "token create --name ci --scope read:assets --org ops -f detailed"),
+        ] {
+            for (stdout, why) in unwritable() {
+                let (code, told) = cli_into(at, &server, stdout, &line.split(' ').collect::<Vec<_>>());
+                let begins = format!("error: standard output cannot be written: {why}");
+                assert!(code == 1 && told.starts_with(&begins), "{line}: {told}");
+                assert!(told.contains("): the token was made, and is revoked again\n"), "{line}: {told}");
+                made[own] += 1;
+                assert_eq!(statuses(lists[own]), vec!["revoked"; made[own]], "{line}");
+            }
+        }
+        // A file that cannot be written, since it is a folder, and a command that fails.
+        for sink in [["--token-file", &folder], ["--to-file", &folder], ["--to-command", "cat > /dev/null; exit 4"]] {
+            let words = ["auth", "token", "create", "--name", "ci", "--scope", "rw", "--force"];
+            let ended = at.ndcli(&server, &[&words[..], &sink].concat());
+            assert!(ended.code == 1 && ended.out.is_empty(), "{ended:?}");
+            assert!(ended.err.ends_with(": the token was made, and is revoked again\n"), "{ended:?}");
+            made[0] += 1;
+            assert_eq!(statuses(lists[0]), vec!["revoked"; made[0]], "{sink:?}");
+        }
+        // What is revoked holds no name, and a secret that is kept in a file needs no standard output.
+        let (full, _) = unwritable().into_iter().next().expect("one");
+        let file = at.home().join("token").display().to_string();
+        let words = ["auth", "token", "create", "--name", "ci", "--scope", "rw", "--self-rotating", "--to-file", &file];
+        assert_eq!(cli_into(at, &server, full, &words).0, 1);
+        let kept = fs::read_to_string(&file).expect("kept").trim().to_owned();
+        assert_eq!(verdict(&server, &service, &kept).await, "allowed");
+        assert_eq!(statuses("auth token list -f json"), ["active"]);
+
+        // A rotation is dropped, and the old secret serves on. A token that rotates itself drops it, too.
+        let waiting = || done(cli(at, &server, "auth token list")).contains("waits");
+        for (stdout, why) in unwritable() {
+            let (code, told) = cli_into(at, &server, stdout, &["auth", "token", "rotate", "ci", "-f", "json"]);
+            let begins = format!("error: standard output cannot be written: {why}");
+            assert!(code == 1 && told.starts_with(&begins), "{told}");
+            assert!(told.ends_with("): the new secret is dropped again, and the old one serves on\n"), "{told}");
+            assert!(!waiting());
+        }
+        for variables in [&[] as &[(&str, &str)], &[("NDCLI_TOKEN", &kept)]] {
+            let words = ["auth", "token", "rotate", "ci", "--to-file", &folder];
+            let ended = at.ndcli_with(&server, variables, &words, "");
+            assert!(ended.code == 1 && ended.err.contains("cannot be written: Is a directory"), "{ended:?}");
+            assert!(ended.err.ends_with(": the new secret is dropped again, and the old one serves on\n"), "{ended:?}");
+            assert!(!waiting());
+        }
+        assert_eq!(verdict(&server, &service, &kept).await, "allowed");
+
+        // And what is derived from the login.
+        for (stdout, why) in unwritable() {
+            let (code, told) = cli_into(at, &server, stdout, &["auth", "print-access-token"]);
+            let begins = format!("error: standard output cannot be written: {why}");
+            assert!(code == 1 && told.starts_with(&begins), "{told}");
+            assert!(told.ends_with("): the access token was made, and is revoked again\n"), "{told}");
+        }
+    }
+
     /// A token's name is somebody's own words: what is pasted from a hint is one command on that token.
     async fn a_hint_works_when_it_is_pasted(at: &Installation) {
         at.people();

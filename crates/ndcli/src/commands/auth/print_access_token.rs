@@ -1,16 +1,19 @@
 //! `ndcli auth print-access-token`.
 
+use std::io;
+
 use clap::ValueEnum;
 use clap_complete::ArgValueCandidates;
 use ndauth_core::{OrgSlug, Problem, Reason, SecretKind};
-use ndauth_terminal::{Failure, print, print_json};
+use ndauth_terminal::{Failure, json_text, print_once};
 use serde_json::json;
 
 use crate::commands::candidates;
 use crate::login::credentials::{Due, fresh, refreshed};
-use crate::login::oauth;
+use crate::login::oauth::{self, AccessToken};
 use crate::settings::values::org;
 use crate::settings::{CommonOptions, Format};
+use crate::terminal::left_told;
 
 #[derive(clap::Args)]
 pub(crate) struct PrintAccessToken {
@@ -61,8 +64,8 @@ pub(crate) async fn run(common: &CommonOptions, asked: &PrintAccessToken) -> Res
         true => Failure::from(error).of(&format!("{} was refused", credential.source)),
         false => error.into(),
     })?;
-    match common.format {
-        Format::Json => print_json(&json!({
+    let text = match common.format {
+        Format::Json => json_text(&json!({
             "access_token": exchanged.secret.expose(),
             "token_type": "Bearer",
             "expires_in": exchanged.lasts.as_secs(),
@@ -70,7 +73,25 @@ pub(crate) async fn run(common: &CommonOptions, asked: &PrintAccessToken) -> Res
             "org": asked.for_org.as_ref().map(OrgSlug::as_str),
         })),
         Format::Table | Format::Simple | Format::Detailed => {
-            print(&format!("{}\n", exchanged.secret.expose()))
+            format!("{}\n", exchanged.secret.expose())
         }
+    };
+    match print_once(&text) {
+        Ok(()) => Ok(()),
+        Err(error) => Err(take_back(common, &exchanged, &error).await),
     }
+}
+
+/// Revokes the token, since nobody has it. Gives the failure of the command.
+async fn take_back(common: &CommonOptions, exchanged: &AccessToken, error: &io::Error) -> Failure {
+    let end = match oauth::revoke(common, &exchanged.secret).await {
+        Ok(()) => "is revoked again".to_owned(),
+        Err(error) => {
+            format!("lives on for {}: {}", left_told(exchanged.lasts), Failure::from(error).message)
+        }
+    };
+    Failure::failed(
+        format!("standard output cannot be written: {error}: the access token was made, and {end}"),
+        None,
+    )
 }

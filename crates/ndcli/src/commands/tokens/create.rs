@@ -7,7 +7,7 @@ use clap_complete::ArgValueCandidates;
 use ndauth_core::{ExpiryChoice, Grants, InvalidExpiry, Lifetime, Orgs, Permission, Scope};
 use ndauth_proto::v1::{self, explain_token_request};
 use ndauth_proto::{expiry_choice_to_proto, grants_to_proto, orgs_to_proto, scope_to_proto};
-use ndauth_terminal::{Failure, detailed, nonsense, print, print_json, shown};
+use ndauth_terminal::{Failure, detailed, json_text, nonsense, print, shown};
 
 use super::aim::{Aim, OwnerArguments, OwnerChoice};
 use super::explain::preview;
@@ -139,35 +139,40 @@ pub(crate) async fn run<C: OwnerArguments>(
     if let Some(file) = file {
         minting.keep(&mut server, file, &minted).await?;
     }
-    show(common, create, &minting, &minted, sent.as_deref())
+    let text = text(common, create, &minting, &minted, sent.as_deref());
+    match sent {
+        // It is in a file, or was given to a command.
+        Some(_) => print(&text),
+        None => minting.print(&mut server, &minted, &text).await,
+    }
 }
 
-fn show<C: OwnerArguments>(
+fn text<C: OwnerArguments>(
     common: &CommonOptions,
     create: &Create<C>,
     minting: &Minting,
     minted: &CreatedToken,
     sent: Option<&str>,
-) -> Result<(), Failure> {
+) -> String {
     let output = create.output.unwrap_or(match common.format {
         Format::Json => CreateOutput::Json,
         Format::Table | Format::Simple | Format::Detailed => CreateOutput::Table,
     });
     match (output, common.format) {
-        (CreateOutput::Token, _) => print(&format!("{}\n", shown(&minted.secret))),
+        (CreateOutput::Token, _) => format!("{}\n", shown(&minted.secret)),
         (CreateOutput::Json, _) => {
             let file = create.token_file.as_ref().map(|path| ("token_file", path.display().to_string()));
-            print_json(&minted.flat(file.or_else(|| sent.map(|sent| ("secret", sent.to_owned())))))
+            json_text(&minted.flat(file.or_else(|| sent.map(|sent| ("secret", sent.to_owned())))))
         }
-        (CreateOutput::Table, Format::Simple) => print(&minted.simple(sent)),
+        (CreateOutput::Table, Format::Simple) => minted.simple(sent),
         (CreateOutput::Table, Format::Detailed) => {
             let mut told = vec![("Token", minted.whereabouts(sent))];
             told.extend(fields(&minted.token, minted.token.created_at));
-            print(&detailed(&told))
+            detailed(&told)
         }
         (CreateOutput::Table, Format::Table | Format::Json) => {
             let file = create.token_file.as_deref().or(create.sink.file());
-            print(&minted.sentences(minting.whose.noun(), sent, file))
+            minted.sentences(minting.whose.noun(), sent, file)
         }
     }
 }

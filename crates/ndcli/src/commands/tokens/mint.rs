@@ -1,20 +1,21 @@
 //! What every command that makes a token has: what bounds it, the making, and the one sight of its secret.
 
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
 use ndauth_client::Client;
 use ndauth_core::{
-    Action, Actions, Class, Description, Expiry, Grant, Grants, InvalidName, Label, Lifetime, Network,
-    Networks, Permission, Problem, Services,
+    Action, Actions, Class, Description, Grant, Grants, InvalidName, Label, Network, Networks, Permission,
+    Problem, Services,
 };
 use ndauth_proto::{catalogue_from_proto, networks_to_proto, services_to_proto, v1};
-use ndauth_terminal::{Failure, TokenShown, aside, nonsense, quoted, shown};
+use ndauth_terminal::{Failure, TokenShown, aside, nonsense, print_once, quoted, shown};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::aim::{Aim, OwnerChoice};
-use super::sink::{Sink, TokenFile, deliver};
+use super::sink::{Sink, SinkFailure, TokenFile, take_over};
 use crate::connection::ServerConnection;
 use crate::settings::CommonOptions;
 use crate::settings::values::{network, service};
@@ -187,15 +188,32 @@ impl Minting {
     }
 
     /// Revokes the token that was made by it.
-    async fn undo(&self, server: &mut ServerConnection, id: &str) -> Result<(), Failure> {
+    async fn undo(&self, server: &mut ServerConnection, id: &str, lost: &Lost) -> Result<(), Failure> {
         let request = v1::RevokeTokenRequest {
             whose: Some(self.whose.to_proto()),
             which: Some(v1::Which::id(id)),
             reason: v1::RevocationReason::NoLongerNeeded.into(),
-            note: Some("nobody has its secret: ndcli was interrupted".to_owned()),
+            note: Some(format!("nobody has its secret: {}", lost.note())),
         };
-        server.ask_within(UNDO, async |client| client.revoke_token(request.clone()).await).await?;
+        server.allow(UNDO);
+        server.ask(async |client| client.revoke_token(request.clone()).await).await?;
         Ok(())
+    }
+
+    /// Revokes the token that was made by it, since nobody has its secret. Gives the failure of the command.
+    async fn take_back(&self, server: &mut ServerConnection, id: &str, lost: Lost) -> Failure {
+        let undone = tokio::select! {
+            undone = self.undo(server, id, &lost) => undone,
+            _ = tokio::signal::ctrl_c() => return self.left_behind(&lost, "interrupted again"),
+        };
+        match undone {
+            Err(failure) => self.left_behind(&lost, &failure.message),
+            Ok(()) => Failure {
+                message: format!("{}: the token was made, and is revoked again", lost.why()),
+                hint: None,
+                code: lost.code(),
+            },
+        }
     }
 
     /// The token that it made, for commands about it.
@@ -212,10 +230,10 @@ impl Minting {
     ) -> Result<CreatedToken, Failure> {
         self.new.pending = true;
         let minted = self.make(server).await?;
-        let aim = self.aim(&minted);
-        let pending = Lifetime::For(ndauth_core::PENDING_FOR).expiry(minted.token.created_at);
-        let Expiry::At(until) = pending else { return Ok(minted) };
-        deliver(common, server, &aim, sink, &minted.secret, until, "dies with its token then").await?;
+        if let Err(SinkFailure { why, .. }) = sink.store(&minted.secret) {
+            return Err(self.take_back(server, &minted.token.id, Lost::Undelivered(why)).await);
+        }
+        take_over(common, server, &self.aim(&minted), &minted.secret).await?;
         Ok(minted)
     }
 
@@ -240,33 +258,26 @@ impl Minting {
             );
             tokio::select! {
                 made = &mut asked => made.map_err(|failure| self.unsure(failure))?,
-                _ = tokio::signal::ctrl_c() => return Err(self.left_behind("interrupted again")),
+                _ = tokio::signal::ctrl_c() => {
+                    return Err(self.left_behind(&Lost::Interrupted, "interrupted again"));
+                }
             }
         };
         let CreatedToken { token, .. } = minted((token, secret))?;
-        tokio::select! {
-            revoked = self.undo(server, &token.id) => {
-                revoked.map_err(|failure| self.left_behind(&failure.message))?;
-            }
-            _ = tokio::signal::ctrl_c() => return Err(self.left_behind("interrupted again")),
-        }
-        Err(Failure {
-            message: "interrupted: the token was made, and is revoked again".to_owned(),
-            hint: None,
-            code: 130,
-        })
+        Err(self.take_back(server, &token.id, Lost::Interrupted).await)
     }
 
     /// That there may be a token whose secret nobody has.
-    fn left_behind(&self, why: &str) -> Failure {
+    fn left_behind(&self, lost: &Lost, why: &str) -> Failure {
         let (look, revoke) = self.look_and_revoke();
         Failure {
             message: format!(
-                "interrupted: the token `{}` may have been made, and is not revoked: {why}",
+                "{}: the token `{}` may have been made, and is not revoked: {why}",
+                lost.why(),
                 self.new.name
             ),
             hint: Some(format!("if `{look}` shows it: `{revoke}`")),
-            code: 130,
+            code: lost.code(),
         }
     }
 
@@ -289,14 +300,66 @@ impl Minting {
         file: TokenFile,
         minted: &CreatedToken,
     ) -> Result<(), Failure> {
-        let Err(error) = file.write(&minted.secret) else { return Ok(()) };
-        self.undo(server, &minted.token.id).await.map_err(|failure| self.left_behind(&failure.message))?;
-        Err(error.of("the token was made, and is revoked again: its file cannot be written"))
+        match file.write(&minted.secret) {
+            Ok(()) => Ok(()),
+            Err(why) => Err(self.take_back(server, &minted.token.id, Lost::Undelivered(why)).await),
+        }
+    }
+
+    /// Prints what holds the secret, which is printed nowhere else. Where that fails, the token is revoked again.
+    pub(crate) async fn print(
+        &self,
+        server: &mut ServerConnection,
+        minted: &CreatedToken,
+        text: &str,
+    ) -> Result<(), Failure> {
+        match print_once(text) {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.take_back(server, &minted.token.id, Lost::unprinted(&error)).await),
+        }
+    }
+}
+
+/// Why nobody has a secret that was made.
+pub(crate) enum Lost {
+    /// Ctrl-C came.
+    Interrupted,
+    /// It cannot be printed, or stored where it belongs, for this reason.
+    Undelivered(String),
+}
+
+impl Lost {
+    /// That standard output failed.
+    pub(crate) fn unprinted(error: &io::Error) -> Lost {
+        Lost::Undelivered(format!("standard output cannot be written: {error}"))
+    }
+
+    /// What came in between, for whoever runs the command.
+    pub(crate) fn why(&self) -> &str {
+        match self {
+            Lost::Interrupted => "interrupted",
+            Lost::Undelivered(why) => why,
+        }
+    }
+
+    /// The same for the token's owner. A command or a file is named by nobody else's screen.
+    fn note(&self) -> &'static str {
+        match self {
+            Lost::Interrupted => "ndcli was interrupted",
+            Lost::Undelivered(_) => "ndcli could not hand it over",
+        }
+    }
+
+    fn code(&self) -> u8 {
+        match self {
+            Lost::Interrupted => 130,
+            Lost::Undelivered(_) => 1,
+        }
     }
 }
 
 /// How long the way back may take, once something came in between.
-const UNDO: Duration = Duration::from_secs(10);
+pub(crate) const UNDO: Duration = Duration::from_secs(10);
 
 fn minted((token, secret): (Option<v1::Token>, String)) -> Result<CreatedToken, Failure> {
     let token = TokenShown::read(Some(token.ok_or_else(|| nonsense("the answer holds no token"))?))?;

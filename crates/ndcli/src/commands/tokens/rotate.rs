@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use ndauth_core::{ExpiryChoice, Lifetime, Reason, Timestamp};
-use ndauth_terminal::{Failure, TokenShown, detailed, print, print_json, shown};
+use ndauth_terminal::{Failure, TokenShown, detailed, json_text, print, print_json, print_once, shown};
 use serde_json::json;
 
-use super::aim::Aim;
+use super::aim::{Aim, RotatedToken};
 use super::create::expiry;
 use super::list::fields;
-use super::sink::{SinkArgs, deliver};
-use crate::connection::connect;
+use super::mint::{Lost, UNDO};
+use super::sink::{SinkArgs, SinkFailure, take_over};
+use crate::connection::{ServerConnection, connect};
 use crate::settings::values::span;
 use crate::settings::{CommonOptions, Format};
 use crate::terminal::{asks, confirm};
@@ -67,15 +68,26 @@ pub(crate) async fn run(
     }
     // Before there is a secret, everything that may stand in its way is known.
     let sink = rotation.sink.prepare(true)?;
-    let server = connect(common).await?;
+    let mut server = connect(common).await?;
     let rotated = aim.rotate(&server, rotation.overlap, rotation.expiry).await;
     let rotated = rotated.map_err(|failure| unsure(failure, aim))?;
-    let (secret, until) = (&rotated.secret, rotated.pending_until);
     let Some(sink) = sink else {
-        return show(common, aim, &rotated.token, secret, until, rotation.overlap);
+        let printed = print_once(&text(common, aim, &rotated, rotation.overlap));
+        return match printed {
+            Ok(()) => Ok(()),
+            Err(error) => Err(take_back(&mut server, aim, &rotated, &Lost::unprinted(&error)).await),
+        };
     };
     let whereabouts = sink.whereabouts();
-    let seen = deliver(common, &server, aim, sink, secret, until, "the old one still serves").await?;
+    match sink.store(&rotated.secret) {
+        Ok(()) => {}
+        // A command that stored it and then failed has broken nothing.
+        Err(SinkFailure { why, may_be_stored: true }) => return Err(waits(aim, &rotated, &why)),
+        Err(SinkFailure { why, .. }) => {
+            return Err(take_back(&mut server, aim, &rotated, &Lost::Undelivered(why)).await);
+        }
+    }
+    let seen = take_over(common, &server, aim, &rotated.secret).await?;
     let told = match common.format {
         Format::Json => {
             let mut told = seen.token.json();
@@ -137,14 +149,8 @@ fn note(token: &TokenShown, now: Timestamp) -> String {
 }
 
 /// The one sight of a new secret.
-fn show(
-    common: &CommonOptions,
-    aim: &Aim,
-    token: &TokenShown,
-    secret: &str,
-    until: Timestamp,
-    overlap: Duration,
-) -> Result<(), Failure> {
+fn text(common: &CommonOptions, aim: &Aim, rotated: &RotatedToken, overlap: Duration) -> String {
+    let RotatedToken { token, secret, pending_until } = rotated;
     let overlap_told = if overlap.is_zero() {
         "ends then".to_owned()
     } else {
@@ -156,11 +162,11 @@ fn show(
             if let serde_json::Value::Object(fields) = token.json() {
                 told.extend(fields);
             }
-            told.insert("pending_until".to_owned(), json!(until.to_string()));
-            print_json(&told.into())
+            told.insert("pending_until".to_owned(), json!(pending_until.to_string()));
+            json_text(&told.into())
         }
-        Format::Simple => print(&format!("• {} token:{}\n", shown(&token.name), shown(secret))),
-        Format::Table | Format::Detailed => print(&format!(
+        Format::Simple => format!("• {} token:{}\n", shown(&token.name), shown(secret)),
+        Format::Table | Format::Detailed => format!(
             "✓ New secret for \"{}\"\n\
              ⚠ Copy it now — it will NOT be shown again.\n\
              Token: {}\n\
@@ -169,9 +175,42 @@ fn show(
             shown(&token.name),
             shown(secret),
             shown(&aim.command("rotate", "--confirm")),
-            until.minute()
-        )),
+            pending_until.minute()
+        ),
     }
+}
+
+/// Drops the new secret, since nobody has it. Gives the failure of the command.
+async fn take_back(server: &mut ServerConnection, aim: &Aim, rotated: &RotatedToken, lost: &Lost) -> Failure {
+    server.allow(UNDO);
+    let why = lost.why();
+    match aim.by_id(&rotated.token).drop_rotation(server).await {
+        Ok(_) => Failure::failed(
+            format!("{why}: the new secret is dropped again, and the old one serves on"),
+            None,
+        ),
+        Err(failure) => {
+            let message = format!(
+                "{why}: the new secret waits until {}, and is not dropped: {}",
+                rotated.pending_until.minute(),
+                failure.message
+            );
+            let hint = format!("it harms nothing, and `{}` drops it", aim.command("rotate", "--drop"));
+            Failure::failed(message, Some(&hint))
+        }
+    }
+}
+
+/// That the new secret waits, since a command failed that may have stored it.
+fn waits(aim: &Aim, rotated: &RotatedToken, why: &str) -> Failure {
+    let until = rotated.pending_until.minute();
+    let message = format!("{why}\nthe new secret waits until {until}, and the old one still serves");
+    let hint = format!(
+        "if it was stored all the same: `{}`; if not: `{}`, and try again",
+        aim.command("rotate", "--confirm"),
+        aim.command("rotate", "--drop")
+    );
+    Failure::failed(message, Some(&hint))
 }
 
 /// A server that was lost in between may have drawn the secret.

@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use ndauth_core::{Secret, SecretKind, Timestamp};
+use ndauth_core::{Secret, SecretKind};
 use ndauth_terminal::{Failure, nonsense, shown};
 use serde_json::json;
 use tempfile::NamedTempFile;
@@ -33,6 +33,13 @@ pub(crate) struct SinkArgs {
 pub(crate) enum Sink {
     Command(String),
     File(PathBuf, TokenFile),
+}
+
+/// Why a secret did not get where it belongs.
+pub(crate) struct SinkFailure {
+    pub(crate) why: String,
+    /// Whether a command ran, which may have stored it all the same.
+    pub(crate) may_be_stored: bool,
 }
 
 /// A file that is to hold a token, made ready before there is one.
@@ -67,12 +74,11 @@ impl Sink {
         }
     }
 
-    /// Lets a secret go where it belongs. Says what went wrong, if anything did.
-    pub(crate) fn store(self, secret: &str) -> Result<(), String> {
+    /// Lets a secret go where it belongs.
+    pub(crate) fn store(self, secret: &str) -> Result<(), SinkFailure> {
         match self {
-            Sink::File(path, file) => {
-                let stored = file.write_text(secret);
-                stored.map_err(|error| format!("`{}` cannot be written: {error}", path.display()))
+            Sink::File(_, file) => {
+                file.write_text(secret).map_err(|why| SinkFailure { why, may_be_stored: false })
             }
             Sink::Command(command) => run(&command, secret),
         }
@@ -95,14 +101,18 @@ impl TokenFile {
         Ok(TokenFile { path: path.to_owned(), scratch, over })
     }
 
-    /// Writes a token as JSON.
-    pub(crate) fn write(self, secret: &str) -> Result<(), Failure> {
-        self.write_text(&format!("{:#}", json!({ BEARER_TOKEN: secret })))?;
-        Ok(())
+    /// Writes a token as JSON. Says what went wrong, if anything did.
+    pub(crate) fn write(self, secret: &str) -> Result<(), String> {
+        self.write_text(&format!("{:#}", json!({ BEARER_TOKEN: secret })))
+    }
+
+    fn write_text(self, line: &str) -> Result<(), String> {
+        let path = self.path.clone();
+        self.try_write(line).map_err(|error| format!("`{}` cannot be written: {error}", path.display()))
     }
 
     /// Writes a line, whole or not at all.
-    fn write_text(mut self, line: &str) -> io::Result<()> {
+    fn try_write(mut self, line: &str) -> io::Result<()> {
         writeln!(self.scratch, "{line}")?;
         self.scratch.as_file().sync_all()?;
         let kept = if self.over {
@@ -115,23 +125,13 @@ impl TokenFile {
     }
 }
 
-/// Lets a new secret go where it belongs, and then take over. Where the sink fails it waits: a command that stored it and
-/// then failed has broken nothing.
-pub(crate) async fn deliver(
+/// Lets a new secret take over that is where it belongs.
+pub(crate) async fn take_over(
     common: &CommonOptions,
     server: &ServerConnection,
     aim: &Aim,
-    sink: Sink,
     secret: &str,
-    until: Timestamp,
-    meanwhile: &str,
 ) -> Result<ChangedToken, Failure> {
-    let (confirm, drop) = (aim.command("rotate", "--confirm"), aim.command("rotate", "--drop"));
-    if let Err(why) = sink.store(secret) {
-        let message = format!("{why}\nthe new secret waits until {}, and {meanwhile}", until.minute());
-        let hint = format!("if it was stored all the same: `{confirm}`; if not: `{drop}`, and try again");
-        return Err(Failure::failed(message, Some(&hint)));
-    }
     let parsed: Secret = secret.parse().map_err(|_| nonsense("the new secret is none"))?;
     let prefix = Some(parsed.prefix());
     let confirmed = match server.credential.secret.kind() {
@@ -145,31 +145,34 @@ pub(crate) async fn deliver(
     };
     confirmed.map_err(|failure| Failure {
         message: format!("the new secret was stored, and did not take over yet: {}", failure.message),
-        hint: Some(format!("it takes over at its first use, or by `{confirm}`")),
+        hint: Some(format!("it takes over at its first use, or by `{}`", aim.command("rotate", "--confirm"))),
         ..failure
     })
 }
 
 /// Runs a command of the shell, with the secret on its standard input and nowhere else. What it prints goes to standard
 /// error: standard output holds data.
-fn run(command: &str, secret: &str) -> Result<(), String> {
-    let failed = |what: &str, error: io::Error| format!("`{command}` {what}: {error}");
-    let stderr =
-        io::stderr().as_fd().try_clone_to_owned().map_err(|error| failed("cannot be started", error))?;
+fn run(command: &str, secret: &str) -> Result<(), SinkFailure> {
+    let failed = |what: &str, error: io::Error, may_be_stored| SinkFailure {
+        why: format!("`{command}` {what}: {error}"),
+        may_be_stored,
+    };
+    let not_started = |error| failed("cannot be started", error, false);
+    let stderr = io::stderr().as_fd().try_clone_to_owned().map_err(not_started)?;
     let mut child = Command::new("sh")
         .arg("-c")
         .arg(command)
         .stdin(Stdio::piped())
         .stdout(Stdio::from(stderr))
         .spawn()
-        .map_err(|error| failed("cannot be started", error))?;
-    let mut input = child.stdin.take().ok_or_else(|| format!("`{command}` has no standard input"))?;
+        .map_err(not_started)?;
+    let mut input = child.stdin.take().expect("its standard input is piped");
     // One that does not read it may still have failed for a reason of its own, which it tells.
     let written = input.write_all(secret.as_bytes());
     drop(input);
-    let status = child.wait().map_err(|error| failed("was lost", error))?;
+    let status = child.wait().map_err(|error| failed("was lost", error, true))?;
     if !status.success() {
-        return Err(format!("`{command}` failed: {status}"));
+        return Err(SinkFailure { why: format!("`{command}` failed: {status}"), may_be_stored: true });
     }
-    written.map_err(|error| failed("did not read the secret", error))
+    written.map_err(|error| failed("did not read the secret", error, false))
 }
