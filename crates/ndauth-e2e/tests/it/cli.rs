@@ -365,6 +365,25 @@ on_both! {
         assert!(err.contains("`/nonexistent`"), "{err}");
     }
 
+    async fn a_token_file_that_others_may_open_is_warned_of(at: &Installation) {
+        at.people();
+        let server = at.serve();
+        let session = at.session();
+        let file = at.home().join("my token");
+        std::fs::write(&file, session.expose()).expect("written");
+        let shown = file.display();
+        let told = format!(
+            "warning: NDCLI_TOKEN_FILE: `{shown}` can be opened by others than its owner (mode 0640)\nhint: `chmod 600 '{shown}'`\n"
+        );
+        for (mode, told) in [(0o640, told.as_str()), (0o600, ""), (0o400, "")] {
+            std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(mode)).expect("set");
+            let variables = [("NDCLI_TOKEN_FILE", file.to_str().expect("text"))];
+            let ended = at.ndcli_with(&server, &variables, &["whoami", "-f", "simple"], "");
+            assert!(ended.code == 0 && ended.out.starts_with("• ada "), "{ended:?}");
+            assert_eq!(ended.err, told, "{mode:o}");
+        }
+    }
+
     async fn a_login_is_kept_for_its_owner_alone(at: &Installation) {
         at.people();
         let server = at.serve();
@@ -374,7 +393,7 @@ on_both! {
         std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o644)).expect("loosened");
         let ended = at.ndcli(&server, &["whoami"]);
         assert_eq!(ended.code, 4);
-        assert!(ended.err.contains("can be read by others") && ended.err.contains("chmod 600"), "{ended:?}");
+        assert!(ended.err.contains("can be opened by others than its owner (mode 0644)") && ended.err.contains("chmod 600"), "{ended:?}");
         std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("tightened");
         assert_eq!(at.ndcli(&server, &["whoami"]).code, 0);
         std::fs::write(&file, "{").expect("damaged");

@@ -11,7 +11,7 @@ use std::sync::Once;
 use ndauth_client::ServerUrl;
 use ndauth_core::{InvalidSecret, Secret};
 use ndauth_terminal::environment::{all, stated, variable};
-use ndauth_terminal::{Failure, hint, warn};
+use ndauth_terminal::{ExposedFile, Failure, hint, warn};
 use serde_json::Value;
 
 use super::logins::{self, KeptIn, Login, Stored};
@@ -41,6 +41,10 @@ pub(crate) enum Due {
 /// The credential in force, refreshed where it is a stored login that ends soon.
 pub(crate) async fn fresh(common: &CommonOptions) -> Result<ResolvedCredential, Failure> {
     let credential = find(common)?;
+    if let Some(exposed) = credential.path.as_deref().and_then(ExposedFile::find) {
+        static WARNED: Once = Once::new();
+        WARNED.call_once(|| exposed.warn(credential.source));
+    }
     match &credential.login {
         Some(stored) if stored.login.is_due(now()) => refreshed(common, &credential.secret, Due::Soon).await,
         _ => Ok(credential),

@@ -14,13 +14,13 @@
 use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::ErrorKind;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ndauth_client::ServerUrl;
 use ndauth_core::{Class, Secret, SecretKind, Timestamp};
-use ndauth_terminal::{Failure, warn};
+use ndauth_terminal::{ExposedFile, Failure, warn};
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, sleep};
 
@@ -251,9 +251,9 @@ fn read(path: &Path) -> Result<Map<String, Value>, Failure> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Map::new()),
         Err(error) => return Err(trouble(&format!("cannot be read: {error}"), "check whose it is")),
     };
-    if fs::metadata(path)?.permissions().mode() & 0o077 != 0 {
-        let hint = format!("run `chmod 600 {}`; if others use this machine, log in anew", path.display());
-        return Err(trouble("can be read by others on this machine", &hint));
+    if let Some(exposed) = ExposedFile::find(path) {
+        let hint = format!("{}; if others use this machine, log in anew", exposed.hint());
+        return Err(Failure::not_authenticated(exposed.to_string(), hint));
     }
     let logins = serde_json::from_str::<Value>(&text)
         .ok()
