@@ -162,6 +162,33 @@ on_both! {
         assert!(at.home().join(".config/ndcli").is_dir(), "nothing was removed");
     }
 
+    /// A pending or retiring secret ends itself where it is presented, and is not told to have ended its token.
+    async fn a_token_that_lives_on_is_told_to(at: &Installation) {
+        at.people();
+        let server = at.serve();
+        at.log_in(&server);
+        let service = at.service();
+        let old = secret_of(&done(cli(at, &server, "auth token create --name ci --scope rw")));
+        let revoke = |secret: &str, format: &str| {
+            let line = format!("auth token revoke ci --yes -f {format}");
+            done(at.ndcli_with(&server, &[("NDCLI_TOKEN", secret)], &line.split(' ').collect::<Vec<_>>(), ""))
+        };
+        let pending = secret_of(&done(cli(at, &server, "auth token rotate ci")));
+        let told = revoke(&pending, "table");
+        assert_eq!(told, "✓ Personal access token \"ci\" lives on: its new secret, which was presented, is dropped\n");
+        assert_eq!(verdict(&server, &service, &old).await, "allowed");
+        let new = secret_of(&done(cli(at, &server, "auth token rotate ci")));
+        done(cli(at, &server, "auth token rotate ci --confirm"));
+        let told = revoke(&old, "simple");
+        assert!(told.ends_with("] lives on: its old secret, which was presented, is retired\n"), "{told}");
+        assert!(verdict(&server, &service, &old).await.starts_with("the secret was replaced"));
+        assert_eq!(verdict(&server, &service, &new).await, "allowed");
+        let pending = secret_of(&done(cli(at, &server, "auth token rotate ci")));
+        let told: serde_json::Value = serde_json::from_str(&revoke(&pending, "json")).expect("JSON");
+        assert_eq!((&told["revoked"], &told["revoked_at"]), (&false.into(), &serde_json::Value::Null), "{told}");
+        assert_eq!(revoke(&new, "table"), "✓ Personal access token \"ci\" revoked\n");
+    }
+
     /// A pipeline stays on the old secret: it is seen, it is not cut off, and then it is.
     async fn a_rotation_waits_for_its_pipeline(at: &Installation) {
         at.people();

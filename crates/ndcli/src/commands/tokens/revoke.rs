@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 use clap_complete::ArgValueCandidates;
-use ndauth_core::{Handle, Since, Timestamp};
+use ndauth_core::{Handle, Secret, SecretKind, Since, Timestamp};
 use ndauth_proto::v1::{self, revoke_all_tokens_request};
 use ndauth_proto::{timestamp_from_proto, timestamp_to_proto};
 use ndauth_terminal::{Failure, TokenShown, detailed, nonsense, print, print_json, shown, told};
@@ -120,14 +120,17 @@ pub(crate) async fn run<W: OwnerArguments>(
         }
     }
     let server = connect(common).await?;
-    // By its name it is looked for, by its id it is revoked: a second try then never meets another token,
-    // nor none, where the first was carried out and its answer was lost.
-    let aim = aim.by_id(&aim.get(&server).await?.token);
+    let aim = match server.credential.secret.kind() {
+        // A token revokes itself alone. To look for it would be a use of its secret, which confirms one that waits.
+        SecretKind::Personal | SecretKind::Org => aim,
+        // By its name it is looked for, by its id it is revoked: a second try then never meets another token,
+        // nor none, where the first was carried out and its answer was lost.
+        _ => aim.by_id(&aim.get(&server).await?.token),
+    };
     let ChangedToken { token, changed, .. } =
         aim.revoke(&server, revoke.reason.to_proto(), revoke.note.as_deref()).await?;
     let how = match (changed, token.revoked_at) {
-        // A token that presents another secret than the one in force ends that alone.
-        (_, None) => "lives on; the secret that was presented ends",
+        (_, None) => lives_on(&token, &server.credential.secret),
         (true, Some(_)) => "revoked",
         (false, Some(_)) => "was revoked before",
     };
@@ -147,6 +150,16 @@ pub(crate) async fn run<W: OwnerArguments>(
             }
             print_json(&told)
         }
+    }
+}
+
+/// How a token lives on that presented another secret than the one in force, which ended that secret alone.
+fn lives_on(token: &TokenShown, presented: &Secret) -> &'static str {
+    let prefix = presented.prefix().to_string();
+    match token.secrets.iter().find(|secret| secret.prefix == prefix).map(|secret| secret.state) {
+        Some("expired") => "lives on: its new secret, which was presented, is dropped",
+        Some("retired") => "lives on: its old secret, which was presented, is retired",
+        Some(_) | None => "lives on: the secret that was presented has ended",
     }
 }
 
