@@ -49,8 +49,8 @@ pub use orgs::{
 pub use reading::AsOf;
 pub use rewound::Rewound;
 pub use tokens::{
-    Explained, Explanation, Inquiry, Minted, NewToken, Renewing, RevokedAll, Revoking, Rotated, Settling,
-    Shown, Subject, TokenList, Which,
+    Explained, Explanation, Inquiry, Minted, MintedWhen, NewToken, Renewing, RevokedAll, Revoking, Rotated,
+    Settling, Shown, Subject, TokenList, Which,
 };
 pub use validation::{
     Answer, BYTES_PER_TOKEN, CacheableVerdict, CallerIdentity, Freshness, News, Question, Reader, Readiness,

@@ -19,7 +19,7 @@ pub(crate) use possession::NOTE;
 pub use renew::Renewing;
 pub(crate) use revoke::DESCRIPTION;
 pub use revoke::Revoking;
-pub use revoke_all::RevokedAll;
+pub use revoke_all::{MintedWhen, RevokedAll};
 pub use rotate::Rotated;
 pub use secrets::Settling;
 pub(crate) use secrets::{HeldFamily, draw, end, settle, unlocked};

@@ -10,6 +10,15 @@ use crate::change::{Changed, change};
 use crate::reading::account;
 use crate::{AuthorityError, Credential, TokenWing};
 
+/// Which of an owner's secrets are revoked, by when they were minted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MintedWhen {
+    /// Those that were minted before an instant, which has come.
+    Before(Timestamp),
+    /// All there are.
+    Ever,
+}
+
 /// What revoking all tokens of a time does, or would do.
 #[derive(Debug)]
 pub struct RevokedAll {
@@ -27,18 +36,31 @@ const REASON: RevocationReason = RevocationReason::Leaked;
 const TODAY: Duration = Duration::from_secs(24 * 60 * 60);
 const PAGE: u64 = 1000;
 
+impl MintedWhen {
+    /// Returns the watermark: what was minted before it is revoked.
+    fn not_before(self, now: Timestamp) -> Result<Timestamp, AuthorityError> {
+        match self {
+            MintedWhen::Before(before) if before > now => {
+                Err(AuthorityError::invalid("created_before", "the instant has not come yet"))
+            }
+            MintedWhen::Before(before) => Ok(before),
+            MintedWhen::Ever => Ok(now),
+        }
+    }
+}
+
 impl TokenWing<'_> {
-    /// Says what revoking all tokens minted before an instant would do. Without an instant: all there are.
+    /// Says what revoking all tokens of a time would do.
     pub async fn preview_revoke_all(
         self,
         credential: &Credential,
         whose: &Whose,
-        before: Option<Timestamp>,
+        minted: MintedWhen,
     ) -> Result<Changed<RevokedAll>, AuthorityError> {
         let (read, by) = self.0.read_as(credential, Operation::RevokeAllTokens, whose).await?;
         let owner = owner_of(&read, &by, whose).await?;
         let now = read.now();
-        let not_before = past(before, now)?;
+        let not_before = minted.not_before(now)?;
         let mut concerned = self.concerned(&read, &by, owner, not_before).await?;
         let tokens = concerned.len();
         let last = |view: &TokenView| view.last_use().map(|last| last.at);
@@ -73,17 +95,17 @@ impl TokenWing<'_> {
         }
     }
 
-    /// Revokes all tokens minted before an instant. Without an instant: all there are.
+    /// Revokes all tokens of a time.
     pub async fn revoke_all(
         self,
         credential: &Credential,
         whose: &Whose,
-        before: Option<Timestamp>,
+        minted: MintedWhen,
     ) -> Result<Changed<RevokedAll>, AuthorityError> {
         // It is told as of just before, and not while everyone waits for the lock.
-        let preview = self.preview_revoke_all(credential, whose, before).await?;
+        let preview = self.preview_revoke_all(credential, whose, minted).await?;
         let revoked = change(self.0, credential, Operation::RevokeAllTokens, whose, |changing| async move {
-            let not_before = past(before, changing.now())?;
+            let not_before = minted.not_before(changing.now())?;
             let owner = owner_of(&changing, &changing.by, whose).await?;
             let actor = changing.by.caller.actor();
             // The owner is held by this, where it is not the caller's: what is minted beside it comes before, or waits.
@@ -117,16 +139,5 @@ async fn owner_of(read: &Read, by: &Admitted, whose: &Whose) -> Result<Owner, Au
         Whose::Mine | Whose::Org(_) => by.owner(),
         Whose::Account(handle) => Ok(Owner::Account(account(read, handle).await?.id)),
         Whose::Anyone => Err(by.refused()),
-    }
-}
-
-/// An instant that has come; now, where none is said.
-fn past(before: Option<Timestamp>, now: Timestamp) -> Result<Timestamp, AuthorityError> {
-    match before {
-        Some(before) if before > now => {
-            Err(AuthorityError::invalid("created_before", "the instant has not come yet"))
-        }
-        Some(before) => Ok(before),
-        None => Ok(now),
     }
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 use expect_test::expect;
 use ndauth_authority::access::{Kind, Operation, Row, TABLE};
 use ndauth_authority::{
-    Authority, AuthorityError, Credential, ExchangeAsked, GrantError, Inquiry, Minted, NewAccount, NewOrg,
-    NewPolicy, NewService, NewToken, Question, Renewing, Settlement, Subject, TokenPage, Visitor,
-    WhichSessions, Whose,
+    Authority, AuthorityError, Credential, ExchangeAsked, GrantError, Inquiry, Minted, MintedWhen,
+    NewAccount, NewOrg, NewPolicy, NewService, NewToken, Question, Renewing, Settlement, Subject, TokenPage,
+    Visitor, WhichSessions, Whose,
 };
 use ndauth_core::{
     ExpiryChoice, Identity, OrgPolicy, Orgs, Reason, Role, Scope, Secret, SecretKind, SessionId, Timestamp,
@@ -125,9 +125,11 @@ async fn call(world: &World, caller: &Credential, row: &Row, asked: &Minted) -> 
         }
         Operation::SuspendToken => authority.tokens().suspend(caller, whose, victim).await.map(drop),
         Operation::ResumeToken => authority.tokens().resume(caller, whose, victim).await.map(drop),
-        Operation::RevokeAllTokens => {
-            authority.tokens().preview_revoke_all(caller, whose, Some(Timestamp::MIN)).await.map(drop)
-        }
+        Operation::RevokeAllTokens => authority
+            .tokens()
+            .preview_revoke_all(caller, whose, MintedWhen::Before(Timestamp::MIN))
+            .await
+            .map(drop),
         Operation::SuspendPersonalToken => {
             let done =
                 authority.tokens().suspend_personal_token(caller, &slug, asked.view.token.id).await.map(drop);

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use ndauth_authority::{
-    Authority, AuthorityError, Clock, CopyError, DatabaseUrl, Engine, NewToken, Settlement, Which, Whose,
-    parse_export,
+    Authority, AuthorityError, Clock, CopyError, DatabaseUrl, Engine, MintedWhen, NewToken, Settlement,
+    Which, Whose, parse_export,
 };
 use ndauth_core::{Reason, Role, Scope, Secret};
 use ndauth_store::testing::execute;
@@ -206,7 +206,7 @@ async fn revocations_of_all_at_once_are_done_again() {
     let folder = tempfile::tempdir().expect("a folder");
     world.authority.operator().back_up(&CONSOLE, &folder.path().join("copy.db")).await.expect("copied");
     world.clock.set(at(60));
-    world.authority.tokens().revoke_all(&world.ada, MINE, None).await.expect("revoked");
+    world.authority.tokens().revoke_all(&world.ada, MINE, MintedWhen::Ever).await.expect("revoked");
     let log = export(&world.authority).await;
     world.authority.close().await.expect("closed");
     Authority::restore(&world.scratch.url, &folder.path().join("copy.db")).await.expect("restored");

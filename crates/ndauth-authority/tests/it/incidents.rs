@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ndauth_authority::{
-    Credential, Inquiry, NewOrg, NewPolicy, NewToken, Revoking, Subject, TokenPage, Which, Whose,
+    Credential, Inquiry, MintedWhen, NewOrg, NewPolicy, NewToken, Revoking, Subject, TokenPage, Which, Whose,
 };
 use ndauth_core::{
     Factor, OrgPolicy, OrgSlug, Reason, RevocationReason, Role, Rotation, Scope, Secret, TokenStatus,
@@ -65,17 +65,17 @@ on_both! {
         let new = world.create(&new_token("new")).await.secret;
         world.clock.set(at(200));
         let shut = async |who: &Credential, whose: &Whose, seconds| {
-            world.authority.tokens().revoke_all(who, whose, Some(at(seconds))).await.expect("revoked")
+            world.authority.tokens().revoke_all(who, whose, MintedWhen::Before(at(seconds))).await.expect("revoked")
         };
         let oona = world.person("oona", true, None).await;
         let (ops, account) = (in_org("ops"), of_account("ada"));
         // By the owner the earlier instant, by the org the later.
-        let preview = world.authority.tokens().preview_revoke_all(&world.ada, MINE, Some(at(50))).await.expect("told");
+        let preview = world.authority.tokens().preview_revoke_all(&world.ada, MINE, MintedWhen::Before(at(50))).await.expect("told");
         assert_eq!((preview.value.tokens, preview.value.used_today.len(), preview.changed), (1, 0, false));
         shut(&world.ada, MINE, 50).await;
         assert_eq!(world.refused(&old).await, Some(Reason::TokenRevoked));
         assert_eq!(world.refused(&new).await, None);
-        let preview = world.authority.tokens().preview_revoke_all(&world.eve, &ops, Some(at(150))).await.expect("told");
+        let preview = world.authority.tokens().preview_revoke_all(&world.eve, &ops, MintedWhen::Before(at(150))).await.expect("told");
         assert_eq!((preview.value.tokens, preview.value.used_today.len()), (1, 1), "the one that was used is told of");
         shut(&world.eve, &ops, 150).await;
         assert_eq!(world.refused(&new).await, Some(Reason::RevokedInOrg));
@@ -86,9 +86,9 @@ on_both! {
         shut(&oona, &account, 150).await;
         shut(&world.ada, MINE, 20).await;
         assert_eq!(refused_in(world, &new, "dev", Scope::Ro).await, Some(Reason::TokenRevoked));
-        assert_eq!(reason(world.authority.tokens().revoke_all(&world.ada, &account, None).await), Reason::NotPermitted);
-        assert_eq!(reason(world.authority.tokens().revoke_all(&world.ada, &ops, None).await), Reason::RoleTooLow);
-        let later = world.authority.tokens().revoke_all(&world.ada, MINE, Some(at(201))).await;
+        assert_eq!(reason(world.authority.tokens().revoke_all(&world.ada, &account, MintedWhen::Ever).await), Reason::NotPermitted);
+        assert_eq!(reason(world.authority.tokens().revoke_all(&world.ada, &ops, MintedWhen::Ever).await), Reason::RoleTooLow);
+        let later = world.authority.tokens().revoke_all(&world.ada, MINE, MintedWhen::Before(at(201))).await;
         assert_eq!(reason(later), Reason::InvalidArgument);
         // Its session is none of its tokens, and it makes new ones.
         let fresh = world.create(&new_token("new")).await.secret;
@@ -104,8 +104,8 @@ on_both! {
         let own = world.make(&world.eve, &ops, &settings).await;
         world.clock.set(at(100));
         let new = world.authority.tokens().rotate(&world.ada, MINE, &named("kept"), HOUR, None).await.expect("rotated").value.secret;
-        world.authority.tokens().revoke_all(&world.ada, MINE, None).await.expect("revoked");
-        world.authority.tokens().revoke_all(&world.eve, &ops, None).await.expect("revoked");
+        world.authority.tokens().revoke_all(&world.ada, MINE, MintedWhen::Ever).await.expect("revoked");
+        world.authority.tokens().revoke_all(&world.eve, &ops, MintedWhen::Ever).await.expect("revoked");
         let shown = world.show(&world.ada, &Which::Id(old.view.token.id)).await.expect("shown");
         let told = shown.revocation.clone().expect("its owner is told");
         assert_eq!((shown.status(at(100)), told.by.as_str(), told.reason), (TokenStatus::Revoked, "ada", RevocationReason::Leaked));
@@ -142,7 +142,7 @@ on_both! {
     async fn an_org_revokes_others_tokens_there_alone(world: &World) {
         let token = world.create(&new_token("ci")).await;
         world.clock.set(at(100));
-        world.authority.tokens().revoke_all(&world.eve, &in_org("ops"), None).await.expect("revoked");
+        world.authority.tokens().revoke_all(&world.eve, &in_org("ops"), MintedWhen::Ever).await.expect("revoked");
         let shown = world.show(&world.ada, &Which::Id(token.view.token.id)).await.expect("shown");
         assert_eq!(shown.status(at(100)), TokenStatus::Active);
         let inquiry = Inquiry {
@@ -174,7 +174,7 @@ on_both! {
             let which = Which::Id(id);
             let (rotated, revoked) = tokio::join!(
                 other.tokens().rotate(&itself, MINE, &which, HOUR, None),
-                world.authority.tokens().revoke_all(&world.eve, &ops, None)
+                world.authority.tokens().revoke_all(&world.eve, &ops, MintedWhen::Ever)
             );
             revoked.expect("revoked");
             let shown = world.authority.tokens().get(&world.eve, &ops, &which).await.expect("shown").view;
@@ -205,7 +205,7 @@ on_both! {
         let revoked = async {
             tokio::time::sleep(Duration::from_millis(200)).await;
             world.clock.set(at(1));
-            let revoking = world.authority.tokens().revoke_all(&oona, &account, None);
+            let revoking = world.authority.tokens().revoke_all(&oona, &account, MintedWhen::Ever);
             let released = async {
                 tokio::time::sleep(Duration::from_millis(300)).await;
                 drop(blocker);
@@ -222,7 +222,7 @@ on_both! {
     async fn what_an_org_revoked_does_not_rotate_itself_back_in(world: &World) {
         let made = world.create(&token_with("ci", |new| new.self_rotating = true)).await;
         world.clock.set(at(100));
-        world.authority.tokens().revoke_all(&world.eve, &in_org("ops"), None).await.expect("revoked");
+        world.authority.tokens().revoke_all(&world.eve, &in_org("ops"), MintedWhen::Ever).await.expect("revoked");
         let stolen = presented(&made.secret);
         let rotated = world.authority.tokens().rotate(&stolen, MINE, &named("ci"), HOUR, None).await;
         assert_eq!(reason(rotated), Reason::RevokedInOrg);
@@ -241,7 +241,7 @@ on_both! {
         world.authority.orgs().remove_member(&world.eve, &ops, &ada).await.expect("removed");
         world.clock.set(at(100));
         for org in ["ops", "late"] {
-            world.authority.tokens().revoke_all(&world.eve, &in_org(org), None).await.expect("revoked");
+            world.authority.tokens().revoke_all(&world.eve, &in_org(org), MintedWhen::Ever).await.expect("revoked");
         }
         world.clock.set(at(200));
         let itself = presented(&made.secret);
@@ -412,7 +412,7 @@ on_both! {
         }
         let all = [world.create(&new_token("a")).await.secret, world.create(&new_token("b")).await.secret];
         world.clock.set(at(1));
-        world.authority.tokens().revoke_all(&world.ada, MINE, None).await.expect("revoked");
+        world.authority.tokens().revoke_all(&world.ada, MINE, MintedWhen::Ever).await.expect("revoked");
         for secret in &all {
             assert_eq!(world.refused(secret).await, Some(Reason::TokenRevoked));
         }

@@ -1,7 +1,7 @@
 //! What broke others, each as a test of its own. The names are those of the list that the project keeps.
 
 use ndauth_authority::access::{Operation, Row, Rule, TABLE};
-use ndauth_authority::{Credential, NewOrg, Question, TokenQuery, Which};
+use ndauth_authority::{Credential, MintedWhen, NewOrg, Question, TokenQuery, Which};
 use ndauth_core::{Reason, Requirement, Role, Scope, Services};
 
 use crate::on_both;
@@ -207,11 +207,11 @@ on_both! {
         world.clock.set(crate::world::at(15 * 60));
         assert!(world.authority.orgs().set_member(&eve, &ops, &ada, Role::Rw).await.is_ok());
         assert!(world.authority.orgs().set_policy(&eve, &ops, &open).await.is_ok());
-        assert!(world.authority.tokens().revoke_all(&olga, &of_ada, None).await.is_ok());
+        assert!(world.authority.tokens().revoke_all(&olga, &of_ada, MintedWhen::Ever).await.is_ok());
         world.clock.set(crate::world::at(15 * 60 + 1));
         assert_eq!(reason(world.authority.orgs().set_member(&eve, &ops, &ada, Role::Rw).await), Reason::LoginNotRecent);
         assert_eq!(reason(world.authority.orgs().set_policy(&eve, &ops, &open).await), Reason::LoginNotRecent);
-        assert_eq!(reason(world.authority.tokens().revoke_all(&olga, &of_ada, None).await), Reason::LoginNotRecent);
+        assert_eq!(reason(world.authority.tokens().revoke_all(&olga, &of_ada, MintedWhen::Ever).await), Reason::LoginNotRecent);
         let new = NewOrg { slug: "late".parse().expect("a slug"), name: None, admin: None };
         assert_eq!(reason(world.authority.orgs().create(&olga, &new).await), Reason::LoginNotRecent);
         assert!(world.authority.orgs().remove_member(&eve, &ops, &ada).await.is_ok(), "to take a role needs no more");

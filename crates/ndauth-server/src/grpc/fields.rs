@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use ndauth_authority::{Cursor, Key, TokenOrder, TokenPage, TokenQuery, Which, Whose};
-use ndauth_core::{DisplayName, Handle, Label, Problem, Timestamp, TokenId};
+use ndauth_authority::{Cursor, Key, MintedWhen, TokenOrder, TokenPage, TokenQuery, Which, Whose};
+use ndauth_core::{DisplayName, Handle, Label, Problem, TokenId};
 use ndauth_proto::{duration_from_proto, org_slug_from_proto, timestamp_from_proto, v1};
 
 const DEFAULT_PAGE: u64 = 100;
@@ -115,14 +115,16 @@ pub(crate) fn handle(field: &str, text: &str) -> Result<Handle, Problem> {
 /// No name of a token is longer, in bytes.
 const LONGEST_NAME: usize = 400;
 
-/// Before when what was minted is meant; none stands for all, which is said.
-pub(crate) fn created_before(
+/// Which tokens are revoked at once. All of them is said.
+pub(crate) fn minted_when(
     which: Option<v1::revoke_all_tokens_request::Which>,
-) -> Result<Option<Timestamp>, Problem> {
+) -> Result<MintedWhen, Problem> {
     use v1::revoke_all_tokens_request::Which;
     match which {
-        Some(Which::CreatedBefore(before)) => timestamp_from_proto("created_before", before).map(Some),
-        Some(Which::All(v1::All {})) => Ok(None),
+        Some(Which::CreatedBefore(before)) => {
+            timestamp_from_proto("created_before", before).map(MintedWhen::Before)
+        }
+        Some(Which::All(v1::All {})) => Ok(MintedWhen::Ever),
         None => {
             Err(Problem::invalid("which", "say `all`, or `created_before`: what is absent means neither"))
         }
@@ -187,13 +189,12 @@ mod tests {
     #[test]
     fn whose_and_which_are_said() {
         use v1::revoke_all_tokens_request::Which;
-        for (refused, field) in [(created_before(None).map(drop), "which"), (whose(None).map(drop), "whose")]
-        {
+        for (refused, field) in [(minted_when(None).map(drop), "which"), (whose(None).map(drop), "whose")] {
             let problem = refused.expect_err("it is refused");
             assert_eq!((problem.reason.code(), problem.field.as_deref()), ("INVALID_ARGUMENT", Some(field)));
         }
         assert!(whose(Some(v1::Whose { kind: None })).is_err() && which(None).is_err());
-        assert_eq!(created_before(Some(Which::All(v1::All {}))).expect("all is said"), None);
+        assert_eq!(minted_when(Some(Which::All(v1::All {}))), Ok(MintedWhen::Ever), "all is said");
     }
 
     #[test]

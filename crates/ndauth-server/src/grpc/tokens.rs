@@ -13,7 +13,7 @@ use ndauth_proto::{
 };
 use tonic::{Request, Response, Status, async_trait};
 
-use super::fields::{address_from_proto, created_before, label, optional, page_token, query, which, whose};
+use super::fields::{address_from_proto, label, minted_when, optional, page_token, query, which, whose};
 use super::service::{Failed, GrpcService, answer, taken};
 
 /// How many tokens in use are told of.
@@ -241,11 +241,11 @@ impl TokenService for GrpcService {
     ) -> Result<Response<v1::RevokeAllTokensResponse>, Status> {
         answer(async {
             let (credential, request) = taken(request)?;
-            let (whose, before) = (whose(request.whose)?, created_before(request.which)?);
+            let (whose, minted) = (whose(request.whose)?, minted_when(request.which)?);
             let done = if request.dry_run {
-                self.authority.tokens().preview_revoke_all(&credential, &whose, before).await?
+                self.authority.tokens().preview_revoke_all(&credential, &whose, minted).await?
             } else {
-                self.authority.tokens().revoke_all(&credential, &whose, before).await?
+                self.authority.tokens().revoke_all(&credential, &whose, minted).await?
             };
             let Changed { value, changed, sequence, now } = done;
             let RevokedAll { not_before, tokens, used_today } = value;
