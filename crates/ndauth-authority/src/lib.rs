@@ -34,8 +34,8 @@ pub use logins::{
     MySession, SignedIn, Visit, Visitor, WhichSessions,
 };
 pub use ndauth_store::{
-    Clock, CopyError, Cursor, DatabaseUrl, Engine, InvalidDatabaseUrl, Key, ManualClock, MigrationState,
-    ServerLock, StoreError, TokenOrder, TokenPage, TokenQuery, Use,
+    Clock, CopyError, Cursor, DatabaseTls, DatabaseUrl, Engine, InvalidDatabaseUrl, Key, ManualClock,
+    MigrationState, ServerLock, StoreError, TlsMode, TokenOrder, TokenPage, TokenQuery, Use,
 };
 pub use observations::uses::ReportedUse;
 pub use operator::{

@@ -73,6 +73,6 @@ pub use tickets::{Ticket, TicketKind};
 pub use tokens::{Cursor, Key, TokenOrder, TokenPage, TokenQuery};
 pub use transaction::{Moment, Read, Write};
 pub use unreachable::Unreachable;
-pub use url::{DatabaseUrl, Engine, InvalidDatabaseUrl};
+pub use url::{DatabaseTls, DatabaseUrl, Engine, InvalidDatabaseUrl, TlsMode};
 pub use uses::{OrgUse, Use};
 pub use witness::{Seen, Witness};

@@ -79,6 +79,10 @@ impl From<&sqlx::Error> for Unreachable {
             sqlx::Error::Io(error) if error.to_string().contains("lookup address") => {
                 Unreachable::UnknownHost(error.to_string())
             }
+            // A handshake that failed.
+            sqlx::Error::Io(error) if error.kind() == ErrorKind::InvalidData => {
+                Unreachable::Tls(distrust(&error.to_string()))
+            }
             sqlx::Error::Tls(why) => Unreachable::Tls(why.to_string()),
             sqlx::Error::Database(database) => {
                 let said = database.message().to_owned();
@@ -97,4 +101,12 @@ impl From<&sqlx::Error> for Unreachable {
             other => Unreachable::Other(other.to_string()),
         }
     }
+}
+
+/// Why a certificate is not trusted: in rustls's words, but for where these are a name of its own.
+fn distrust(why: &str) -> String {
+    if why.contains("UnknownIssuer") || why.contains("BadSignature") {
+        return "no authority that is trusted signed the database's certificate".to_owned();
+    }
+    why.to_owned()
 }
