@@ -22,6 +22,8 @@ use crate::arguments::{GlobalOptions, NdauthdArguments, Serve, TextOrJson};
 pub(crate) struct DataLocation {
     pub(crate) database: DatabaseUrl,
     pub(crate) data: Option<PathBuf>,
+    /// The files that the database's password was read from.
+    pub(crate) secret_files: Vec<PathBuf>,
 }
 
 /// The key that says where the file is.
@@ -55,7 +57,11 @@ pub(crate) fn warn_of_unread_variables() {
 }
 
 /// The database that was named, or a file in the data folder.
-pub(crate) fn location(common: &GlobalOptions, matches: &ArgMatches) -> Result<DataLocation, Failure> {
+pub(crate) fn location(
+    common: &GlobalOptions,
+    matches: &ArgMatches,
+    layer: &Layer,
+) -> Result<DataLocation, Failure> {
     let data = match &common.data_folder {
         Some(folder) => Some(folder.clone()),
         None => etcetera::choose_base_strategy().ok().map(|home| home.data_dir().join("ndauth")),
@@ -83,6 +89,9 @@ pub(crate) fn location(common: &GlobalOptions, matches: &ArgMatches) -> Result<D
             "keep it in a file, and name that by `--database-password-file`",
         ));
     }
+    let configured = layer.values.get("database").and_then(|text| text.parse::<DatabaseUrl>().ok());
+    let config = layer.file.clone().filter(|_| configured.is_some_and(|database| database.has_password()));
+    let secret_files = config.into_iter().chain(common.database_password_file.clone()).collect();
     let database = match &common.database_password_file {
         None => database,
         Some(file) => {
@@ -95,7 +104,7 @@ pub(crate) fn location(common: &GlobalOptions, matches: &ArgMatches) -> Result<D
             })?
         }
     };
-    Ok(DataLocation { database, data })
+    Ok(DataLocation { database, data, secret_files })
 }
 
 impl DataLocation {
@@ -160,6 +169,7 @@ pub(crate) fn serve_options(
         listen: serve.listen,
         admin_listen: serve.admin_listen,
         database: location.database,
+        secret_files: location.secret_files,
         data: location.data,
         tls,
         plaintext_beyond_loopback: serve.plaintext_beyond_loopback,

@@ -52,6 +52,7 @@ pub(crate) fn run(common: &GlobalOptions, dev: &Dev) -> Result<(), Failure> {
         listen: dev.listen,
         admin_listen: dev.admin_listen,
         database,
+        secret_files: Vec::new(),
         data: Some(installation.folder.clone()),
         tls: None,
         plaintext_beyond_loopback: false,

@@ -13,6 +13,8 @@ pub mod front;
 
 mod options;
 
+mod check;
+
 mod http;
 
 mod first_login;
@@ -21,8 +23,9 @@ mod ops;
 
 mod serve;
 
+pub use check::{CheckError, CheckedSettings, check, check_database};
 pub use http::links::{invitation_url, parse_public_url, sign_in_url};
 pub use options::ServeOptions;
-pub use serve::{ServeError, Serving, check_tls, serve};
+pub use serve::{ServeError, Serving, serve};
 pub use telemetry::{LogFormat, log_to_stderr, parse_log_filter};
 pub use tls::{TlsError, TlsFiles};

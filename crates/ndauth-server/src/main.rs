@@ -9,13 +9,13 @@ mod report;
 use std::process::ExitCode;
 
 use clap::{ArgMatches, FromArgMatches};
-use ndauth_server::{LogFormat, check_tls, log_to_stderr, serve};
+use ndauth_server::{LogFormat, check, check_database, log_to_stderr, serve};
 use ndauth_terminal::settings::Layer;
-use ndauth_terminal::{Failure, InvalidCommandLine, manual, print, usage};
+use ndauth_terminal::{Failure, InvalidCommandLine, manual, print, usage, warn};
 
 use crate::arguments::{LISTEN, NdauthdArguments, NdauthdCommand, NdauthdConfigCommand};
 use crate::configuration::{location, refuse_another_users, serve_options};
-use crate::report::serve_failure;
+use crate::report::{check_failure, serve_failure};
 
 /// A call allocates what it answers: with this, an eighth of its time less than with the system's.
 #[global_allocator]
@@ -50,7 +50,8 @@ fn run(arguments: NdauthdArguments, matches: &ArgMatches, layer: &Layer) -> Resu
     match command {
         NdauthdCommand::Serve(serving) => {
             log_to_stderr(serving.log_format.into(), &serving.log);
-            let options = serve_options(location(&common, matches)?.made(&common)?, &common, &serving)?;
+            let options =
+                serve_options(location(&common, matches, layer)?.made(&common)?, &common, &serving)?;
             refuse_another_users(&options.database)?;
             let runtime = runtime()?;
             let served = runtime.block_on(serve(&options, |_| ()));
@@ -61,18 +62,25 @@ fn run(arguments: NdauthdArguments, matches: &ArgMatches, layer: &Layer) -> Resu
         NdauthdCommand::Dev(options) => dev::run(&common, &options),
         NdauthdCommand::Config { command: NdauthdConfigCommand::Example } => print(&configuration::example()),
         NdauthdCommand::Config { command: NdauthdConfigCommand::Show { format, serve: _ } } => {
-            configuration::show(layer, matches, &location(&common, matches)?, format)
+            configuration::show(layer, matches, &location(&common, matches, layer)?, format)
         }
         NdauthdCommand::Config { command: NdauthdConfigCommand::Check(serving) } => {
-            let options = serve_options(location(&common, matches)?, &common, &serving)?;
+            let options = serve_options(location(&common, matches, layer)?, &common, &serving)?;
             refuse_another_users(&options.database)?;
-            let told = check_tls(&options).map_err(|error| serve_failure(&error))?;
-            print(&format!("✓ the settings make sense; secrets travel {told}\n"))
+            let checked = check(&options).map_err(|error| check_failure(&error))?;
+            checked.warnings.iter().for_each(|warning| warn(warning));
+            let database = checked.database.map(|reached| format!("✓ the database is reached {reached}\n"));
+            let clients = checked.clients;
+            print(&format!(
+                "✓ the settings make sense; secrets travel {clients}\n{}",
+                database.unwrap_or_default()
+            ))
         }
         NdauthdCommand::Admin { format, command } => {
             log_to_stderr(LogFormat::Text, "warn");
-            let location = location(&common, matches)?.made(&common)?;
+            let location = location(&common, matches, layer)?.made(&common)?;
             refuse_another_users(&location.database)?;
+            check_database(&location.database).map_err(|error| check_failure(&error))?;
             let public_url = common.public_url.unwrap_or_else(|| format!("http://{LISTEN}"));
             runtime()?.block_on(admin::run(command, format, &location, &public_url))
         }

@@ -18,6 +18,8 @@ pub struct ServeOptions {
     pub admin_listen: SocketAddr,
     /// The database.
     pub database: DatabaseUrl,
+    /// The files that hold its password, and that none but their owner should read.
+    pub secret_files: Vec<PathBuf>,
     /// Where ndauthd keeps its own files, if anywhere.
     pub data: Option<PathBuf>,
     /// The certificate and its key, where what crosses the network is encrypted here.

@@ -2,7 +2,7 @@
 
 use ndauth_authority::AuthorityError;
 use ndauth_proto::hint;
-use ndauth_server::ServeError;
+use ndauth_server::{CheckError, ServeError, TlsError};
 use ndauth_terminal::{Failure, exit_code};
 
 pub(crate) fn authority_failure(error: &AuthorityError) -> Failure {
@@ -15,12 +15,7 @@ pub(crate) fn authority_failure(error: &AuthorityError) -> Failure {
 
 pub(crate) fn serve_failure(error: &ServeError) -> Failure {
     let (hint, code) = match error {
-        ServeError::Plaintext(_) => {
-            let hint = "give it a certificate by `--tls-certificate` and `--tls-key`; behind a proxy that \
-                        speaks TLS, say `--plaintext-beyond-loopback`";
-            (Some(hint.to_owned()), 2)
-        }
-        ServeError::Tls(_) => (Some("check `--tls-certificate` and `--tls-key`".to_owned()), 2),
+        ServeError::Settings(error) => return check_failure(error),
         ServeError::Database { source, .. } | ServeError::Lost { source, .. } => {
             let other = || "check `--database`, and that this user may open it".to_owned();
             (Some(operators_hint(source).unwrap_or_else(other)), exit_code(source.reason().class()))
@@ -35,6 +30,26 @@ pub(crate) fn serve_failure(error: &ServeError) -> Failure {
         | ServeError::Threads(_) => (None, 1),
     };
     Failure { message: Failure::whole(error), hint, code }
+}
+
+/// What the terminal is told of settings that cannot be served with.
+pub(crate) fn check_failure(error: &CheckError) -> Failure {
+    let hint = match error {
+        CheckError::Plaintext(_) => {
+            "give it a certificate by `--tls-certificate` and `--tls-key`; behind a proxy that speaks TLS, say \
+             `--plaintext-beyond-loopback`"
+        }
+        CheckError::Tls(TlsError::Expired { .. }) | CheckError::Database(TlsError::Expired { .. }) => {
+            "put a renewed certificate there"
+        }
+        CheckError::Tls(TlsError::NotYetValid { .. })
+        | CheckError::Database(TlsError::NotYetValid { .. }) => {
+            "look at this machine's clock, or wait with this certificate"
+        }
+        CheckError::Tls(_) => "check `--tls-certificate` and `--tls-key`",
+        CheckError::Database(_) => "check `sslrootcert`, `sslcert` and `sslkey` in `--database`",
+    };
+    Failure { message: Failure::whole(error), hint: Some(hint.to_owned()), code: 2 }
 }
 
 /// What the operator does next: what the failure says, or else what its reason says.

@@ -10,7 +10,7 @@ use axum::http::Request;
 use metrics_exporter_prometheus::{BuildError, PrometheusHandle};
 use ndauth_authority::limits::ADMIN_CONNECTIONS;
 use ndauth_authority::{Authority, AuthorityError, Clock, DatabaseUrl, Tidied};
-use ndauth_core::{Causes, Timestamp};
+use ndauth_core::Causes;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -19,6 +19,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout};
 use tonic_health::server::HealthReporter;
 use tower::Service as _;
 
+use crate::check::{CheckError, check_settings, warnings};
 use crate::first_login::first_login;
 use crate::front::{Front, Limits, Received};
 use crate::grpc;
@@ -27,7 +28,7 @@ use crate::memory::room;
 use crate::ops::{Ops, Phase, router};
 use crate::options::ServeOptions;
 use crate::telemetry::record_metrics;
-use crate::tls::{Certificate, TlsError};
+use crate::tls::Certificate;
 
 /// Where it is served.
 #[derive(Clone, Copy, Debug)]
@@ -41,12 +42,9 @@ pub struct Serving {
 /// Why the server did not start, or ended.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// Secrets would cross a network in plain text.
-    #[error("`{0}` is not a loopback address, and secrets would cross the network in plain text")]
-    Plaintext(SocketAddr),
-    /// The certificate or its key cannot be used.
+    /// It must not be served so.
     #[error(transparent)]
-    Tls(#[from] TlsError),
+    Settings(#[from] CheckError),
     /// The database could not be opened.
     #[error("cannot open the database `{url}`")]
     Database {
@@ -102,32 +100,14 @@ const LAST: Duration = Duration::from_secs(1);
 /// How many connections may wait to be accepted.
 const BACKLOG: u32 = 1024;
 
-/// Says how secrets would travel, and fails where they must not travel so.
-pub fn check_tls(options: &ServeOptions) -> Result<String, ServeError> {
-    if let Some(files) = &options.tls {
-        let ends = Timestamp::from_micros(files.check()?.saturating_mul(1_000_000));
-        return Ok(format!("encrypted, until {}", ends.unwrap_or(Timestamp::MAX)));
-    }
-    check_plain(options)?;
-    let beyond =
-        if options.listen.ip().is_loopback() { "on this machine alone" } else { "beyond this machine" };
-    Ok(format!("in plain text, {beyond}"))
-}
-
-/// Fails where secrets would cross a network in plain text, and nobody said that they may.
-fn check_plain(options: &ServeOptions) -> Result<(), ServeError> {
-    let allowed =
-        options.tls.is_some() || options.listen.ip().is_loopback() || options.plaintext_beyond_loopback;
-    if allowed { Ok(()) } else { Err(ServeError::Plaintext(options.listen)) }
-}
-
 /// Serves until SIGTERM or SIGINT, then finishes what is in flight. Tells once it serves. It ends with an error
 /// where the log cannot be followed ever again.
 pub async fn serve(options: &ServeOptions, tell: impl FnOnce(Serving)) -> Result<(), ServeError> {
     let begun = Instant::now();
-    check_plain(options)?;
+    check_settings(options)?;
+    warnings(options).iter().for_each(|warning| tracing::warn!("{warning}"));
     let metrics = record_metrics()?;
-    let certificate = options.tls.as_ref().map(Certificate::load).transpose()?;
+    let certificate = options.tls.as_ref().map(Certificate::load).transpose().map_err(CheckError::Tls)?;
     let database = |source| ServeError::Database { url: options.database.clone(), source };
     let mut stop_signals = StopSignals::new()?;
     let (socket, address) = bind(options.listen)?;
@@ -332,7 +312,7 @@ async fn tidy(
     while ticks.next().await {
         metrics.run_upkeep();
         if let Some(certificate) = &certificate {
-            certificate.reload();
+            certificate.look();
         }
         if let Err(error) = authority.validation().write_uses().await {
             tracing::warn!(error = %Causes(&error), "last uses wait to be written down");

@@ -1,14 +1,15 @@
 //! TLS: the certificate and its key, from files that are read again when they change.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use ndauth_core::Causes;
+use ndauth_core::{Causes, Timestamp};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert, ServerConfig};
 use rustls::sign::CertifiedKey;
+use x509_parser::time::ASN1Time;
 
 /// Where a certificate and its key lie, in PEM.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,54 +49,103 @@ pub enum TlsError {
         #[source]
         source: rustls::Error,
     },
+    /// The certificate's time is over: clients refuse it.
+    #[error("the certificate in `{}` ended at {ended}", path.display())]
+    Expired {
+        /// Which.
+        path: PathBuf,
+        /// When.
+        ended: Timestamp,
+    },
+    /// The certificate's time has not begun: clients refuse it.
+    #[error("the certificate in `{}` begins at {begins} only", path.display())]
+    NotYetValid {
+        /// Which.
+        path: PathBuf,
+        /// When.
+        begins: Timestamp,
+    },
 }
 
 /// The certificate that is shown to whoever connects.
 pub(crate) struct Certificate {
     files: TlsFiles,
     current: RwLock<Arc<LoadedCertificate>>,
+    /// The warnings that were logged last. The same are not logged again.
+    warned_of: Mutex<Vec<String>>,
 }
 
 /// A certificate and its key, as their files were last read.
-struct LoadedCertificate {
+pub(crate) struct LoadedCertificate {
     key: Arc<CertifiedKey>,
     /// The bytes of both files, by which a change is noticed: links that are swapped keep their dates.
     bytes: (Vec<u8>, Vec<u8>),
+    path: PathBuf,
+    /// It may sign certificates.
+    is_authority: bool,
+    /// When it ends, in seconds since 1970.
+    ends: i64,
 }
 
+/// For how long before its end a certificate is warned of.
+const ENDS_SOON: i64 = 14 * SECONDS_A_DAY;
+const SECONDS_A_DAY: i64 = 24 * 60 * 60;
+
 impl TlsFiles {
-    /// Reads both files. Returns what is in them, and when the certificate ends, in seconds since 1970.
-    fn load(&self) -> Result<(LoadedCertificate, i64), TlsError> {
+    /// Reads both files, and fails where clients would refuse what is in them now.
+    pub(crate) fn load(&self) -> Result<LoadedCertificate, TlsError> {
         let bytes = (read(&self.certificate)?, read(&self.key)?);
+        let chain = certificates(&self.certificate, &bytes.0)?;
         let no_certificate = || TlsError::Content { path: self.certificate.clone(), what: "certificate" };
-        let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(&bytes.0)
-            .collect::<Result<_, _>>()
-            .map_err(|_| no_certificate())?;
         let first = chain.first().ok_or_else(no_certificate)?;
         let (_, parsed) = x509_parser::parse_x509_certificate(first).map_err(|_| no_certificate())?;
-        if parsed.is_ca() {
-            let file = self.certificate.display();
-            tracing::warn!(%file, "the certificate is an authority's own (CA:TRUE), which many clients refuse");
-        }
-        let ends = parsed.validity().not_after.timestamp();
+        let is_authority = parsed.is_ca();
+        let (begins, ends) =
+            (parsed.validity().not_before.timestamp(), parsed.validity().not_after.timestamp());
         let key = PrivateKeyDer::from_pem_slice(&bytes.1)
             .map_err(|_| TlsError::Content { path: self.key.clone(), what: "private key" })?;
         let key = CertifiedKey::from_der(chain, key, &provider())
             .map_err(|source| TlsError::Pair { files: self.clone(), source })?;
-        Ok((LoadedCertificate { key: Arc::new(key), bytes }, ends))
+        let path = self.certificate.clone();
+        // Both instants belong to its time (RFC 5280, section 4.1.2.5).
+        match now() {
+            now if now < begins => Err(TlsError::NotYetValid { path, begins: instant(begins) }),
+            now if now > ends => Err(TlsError::Expired { path, ended: instant(ends) }),
+            _ => Ok(LoadedCertificate { key: Arc::new(key), bytes, path, is_authority, ends }),
+        }
+    }
+}
+
+impl LoadedCertificate {
+    /// When it ends.
+    pub(crate) fn ends(&self) -> Timestamp {
+        instant(self.ends)
     }
 
-    /// Whether both files can be used. Returns when the certificate ends, in seconds since 1970.
-    pub(crate) fn check(&self) -> Result<i64, TlsError> {
-        Ok(self.load()?.1)
+    /// What the operator should see to before clients refuse it.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        let (path, ends, left) = (self.path.display(), self.ends(), self.ends - now());
+        let ending = match left {
+            ..0 => Some(format!("the certificate in `{path}` ended at {ends}: clients refuse it")),
+            0..=ENDS_SOON => {
+                let days = left / SECONDS_A_DAY;
+                Some(format!("the certificate in `{path}` ends in {days} d, at {ends}"))
+            }
+            _ => None,
+        };
+        let authority = self.is_authority.then(|| {
+            format!("the certificate in `{path}` is an authority's own (CA:TRUE), which many clients refuse")
+        });
+        ending.into_iter().chain(authority).collect()
     }
 }
 
 impl Certificate {
     pub(crate) fn load(files: &TlsFiles) -> Result<Arc<Certificate>, TlsError> {
-        let (loaded, ends) = files.load()?;
-        record_end(ends);
-        Ok(Arc::new(Certificate { files: files.clone(), current: RwLock::new(Arc::new(loaded)) }))
+        let loaded = files.load()?;
+        record_end(loaded.ends);
+        let current = RwLock::new(Arc::new(loaded));
+        Ok(Arc::new(Certificate { files: files.clone(), current, warned_of: Mutex::default() }))
     }
 
     /// How connections are encrypted.
@@ -109,29 +159,33 @@ impl Certificate {
         Arc::new(config)
     }
 
-    /// Reads the files again where they have changed. What cannot be used leaves what is in force.
-    pub(crate) fn reload(&self) {
-        let changed = match (read(&self.files.certificate), read(&self.files.key)) {
-            (Ok(certificate), Ok(key)) => (certificate, key) != self.current().bytes,
-            _ => true,
-        };
-        if !changed {
-            return;
+    /// Reads the files again where they have changed. What cannot be used leaves what is in force. Logs what the operator
+    /// should see to, where that is not what was logged before.
+    pub(crate) fn look(&self) {
+        let failure = self.reload().err().map(|error| {
+            metrics::counter!("ndauth_tls_reload_failures_total").increment(1);
+            format!(
+                "the certificate changed, and cannot be used: the one before serves on: {}",
+                Causes(&error)
+            )
+        });
+        let warnings: Vec<String> = failure.into_iter().chain(self.current().warnings()).collect();
+        let mut warned_of = self.warned_of.lock().unwrap_or_else(PoisonError::into_inner);
+        for warning in warnings.iter().filter(|warning| !warned_of.contains(warning)) {
+            tracing::warn!("{warning}");
         }
-        match self.files.load() {
-            Ok((loaded, ends)) => {
-                *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(loaded);
-                record_end(ends);
-                tracing::info!(file = %self.files.certificate.display(), "the certificate was read again");
-            }
-            Err(error) => {
-                metrics::counter!("ndauth_tls_reload_failures_total").increment(1);
-                tracing::warn!(
-                    error = %Causes(&error),
-                    "the certificate changed, and cannot be used: the one before serves on"
-                );
-            }
+        *warned_of = warnings;
+    }
+
+    fn reload(&self) -> Result<(), TlsError> {
+        if (read(&self.files.certificate)?, read(&self.files.key)?) == self.current().bytes {
+            return Ok(());
         }
+        let loaded = self.files.load()?;
+        record_end(loaded.ends);
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(loaded);
+        tracing::info!(file = %self.files.certificate.display(), "the certificate was read again");
+        Ok(())
     }
 
     fn current(&self) -> Arc<LoadedCertificate> {
@@ -153,6 +207,29 @@ impl std::fmt::Debug for Certificate {
 
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
+}
+
+/// Fails where a file holds no certificate.
+pub(crate) fn check_certificates(path: &Path) -> Result<(), TlsError> {
+    certificates(path, &read(path)?).map(drop)
+}
+
+/// The certificates in a file, of which there is one at least.
+fn certificates(path: &Path, bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let chain = CertificateDer::pem_slice_iter(bytes).collect::<Result<Vec<_>, _>>().unwrap_or_default();
+    if chain.is_empty() {
+        return Err(TlsError::Content { path: path.to_owned(), what: "certificate" });
+    }
+    Ok(chain)
+}
+
+/// The machine's time in seconds since 1970: a certificate is judged by the clocks of machines, not by the database's.
+fn now() -> i64 {
+    ASN1Time::now().timestamp()
+}
+
+fn instant(seconds: i64) -> Timestamp {
+    Timestamp::from_micros(seconds.max(0).saturating_mul(1_000_000)).unwrap_or(Timestamp::MAX)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, TlsError> {

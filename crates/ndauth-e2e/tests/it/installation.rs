@@ -37,6 +37,8 @@ pub(crate) struct Running {
     child: Killed,
     pub(crate) url: ServerUrl,
     pub(crate) admin: String,
+    /// What it logged before it was ready.
+    pub(crate) before: String,
     /// Every line that it logs from now on.
     pub(crate) log: mpsc::Receiver<String>,
 }
@@ -170,11 +172,12 @@ impl Installation {
                 break fields;
             }
             seen.push_str(&line);
+            seen.push('\n');
         };
         let address = |field: &str| ready[field].as_str().expect("an address").to_owned();
         let scheme = if ready["tls"] == true { "https" } else { "http" };
         let url = format!("{scheme}://{}", address("address")).parse().expect("a URL");
-        Running { child, url, admin: address("admin_address"), log }
+        Running { child, url, admin: address("admin_address"), before: seen, log }
     }
 
     /// Runs `ndcli` against a server, with variables, and with a text on standard input.

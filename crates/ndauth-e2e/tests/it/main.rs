@@ -4,6 +4,7 @@ mod cli;
 mod configuration;
 mod copies;
 mod crash;
+mod database_tls;
 mod dev;
 mod disk;
 mod documents;

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -55,6 +55,28 @@ impl Server {
             &[&arguments[..], &["--wal-method=stream", "--checkpoint=fast", "--no-sync"]].concat(),
         );
         server.started().await
+    }
+
+    /// Offers TLS from now on, by a certificate and its key in a folder; with an authority of clients only to who shows a
+    /// certificate of it.
+    pub(crate) async fn encrypt(&self, folder: &Path, clients: Option<&Path>) {
+        let offered = [("server.crt", folder.join("cert.pem")), ("server.key", folder.join("key.pem"))];
+        let clients = clients.map(|file| ("clients.crt", file.to_owned()));
+        for (name, from) in offered.into_iter().chain(clients) {
+            let to = self.data().join(name);
+            fs::write(&to, fs::read(from).expect("read")).expect("written");
+            fs::set_permissions(&to, fs::Permissions::from_mode(0o600)).expect("for its owner alone");
+            if is_root() {
+                chown(&to, Some(NOBODY), Some(NOBODY)).expect("given to nobody");
+            }
+        }
+        if self.data().join("clients.crt").exists() {
+            let rule = "hostssl all all 127.0.0.1/32 trust clientcert=verify-ca\n";
+            fs::write(self.data().join("pg_hba.conf"), rule).expect("written");
+            self.execute("ALTER SYSTEM SET ssl_ca_file = 'clients.crt'").await;
+        }
+        self.execute("ALTER SYSTEM SET ssl = on").await;
+        self.execute("SELECT pg_reload_conf()").await;
     }
 
     fn with_folder() -> Server {

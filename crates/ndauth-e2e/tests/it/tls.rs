@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use ndauth_store::Engine;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
@@ -12,9 +13,11 @@ use crate::installation::{Ended, Installation, Running, run, told};
 
 /// An authority, and what it signs.
 pub(crate) struct Authority {
-    pem: String,
+    pub(crate) pem: String,
     issuer: Issuer<'static, KeyPair>,
 }
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Authority {
     pub(crate) fn new(name: &str) -> Authority {
@@ -26,19 +29,34 @@ impl Authority {
         Authority { pem: certificate.pem(), issuer: Issuer::new(params, key) }
     }
 
-    /// Its certificate.
-    pub(crate) fn pem(&self) -> &str {
-        &self.pem
-    }
-
     /// Signs a certificate for a name and writes it and its key to a folder.
     pub(crate) fn sign(&self, folder: &Path, name: &str) {
+        self.sign_as(folder, name, |_| ());
+    }
+
+    /// The same, of a certificate that ends so long after now.
+    fn sign_for(&self, folder: &Path, time: Duration) {
+        let ends = now(folder) + time;
+        self.sign_as(folder, "127.0.0.1", |params| params.not_after = ends.into());
+    }
+
+    fn sign_as(&self, folder: &Path, name: &str, change: impl FnOnce(&mut CertificateParams)) {
         let key = KeyPair::generate().expect("a key");
-        let params = CertificateParams::new(vec![name.to_owned()]).expect("parameters");
+        let mut params = CertificateParams::new(vec![name.to_owned()]).expect("parameters");
+        change(&mut params);
         let certificate = params.signed_by(&key, &self.issuer).expect("signed");
         fs::write(folder.join("cert.pem"), certificate.pem()).expect("written");
-        fs::write(folder.join("key.pem"), key.serialize_pem()).expect("written");
+        let file = folder.join("key.pem");
+        fs::write(&file, key.serialize_pem()).expect("written");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("for its owner alone");
     }
+}
+
+/// The machine's time: that of a file which was just written.
+fn now(folder: &Path) -> SystemTime {
+    let file = folder.join("now");
+    fs::write(&file, "").expect("written");
+    fs::metadata(file).and_then(|file| file.modified()).expect("a time")
 }
 
 pub(crate) fn serve(at: &Installation) -> Running {
@@ -211,6 +229,143 @@ async fn what_cannot_be_used_is_named_before_serving() {
             let ended = run(ndauthd, "");
             assert_eq!(ended.code, 2, "{ended:?}");
             assert!(ended.err.contains(told) && ended.err.contains("hint: "), "{ended:?}");
+        }
+    }
+}
+
+fn check(at: &Installation) -> Ended {
+    let mut ndauthd = at.command("NDAUTH_TEST_NDAUTHD");
+    ndauthd.current_dir(at.home()).args(["config", "check"]);
+    ndauthd.args(["--tls-certificate", "cert.pem", "--tls-key", "key.pem"]);
+    run(ndauthd, "")
+}
+
+#[tokio::test]
+async fn a_certificate_whose_time_is_over_or_has_not_begun_is_not_served() {
+    let at = Installation::new(Engine::Sqlite).await;
+    let ours = Authority::new("ours");
+    let (past, to_come) = (now(at.home()) - DAY, now(at.home()) + DAY);
+    for (begins, ends, told) in [
+        (past - DAY, past, "error: the certificate in `cert.pem` ended at 20"),
+        (to_come, to_come + DAY, "error: the certificate in `cert.pem` begins at 20"),
+    ] {
+        ours.sign_as(at.home(), "127.0.0.1", |params| {
+            params.not_before = begins.into();
+            params.not_after = ends.into();
+        });
+        let mut serve = at.command("NDAUTH_TEST_NDAUTHD");
+        serve.current_dir(at.home()).args([
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--admin-listen",
+            "127.0.0.1:0",
+        ]);
+        serve.args(["--tls-certificate", "cert.pem", "--tls-key", "key.pem"]);
+        for ended in [check(&at), run(serve, "")] {
+            assert_eq!((ended.code, ended.out.as_str()), (2, ""), "{ended:?}");
+            assert!(ended.err.starts_with(told) && ended.err.contains("hint: "), "{ended:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_that_ends_soon_is_warned_of() {
+    let at = Installation::new(Engine::Sqlite).await;
+    let ours = Authority::new("ours");
+    ours.sign_for(at.home(), 15 * DAY);
+    let ended = check(&at);
+    assert_eq!((ended.code, ended.err.as_str()), (0, ""), "{ended:?}");
+    ours.sign_for(at.home(), 13 * DAY + DAY / 2);
+    let ended = check(&at);
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert!(ended.err.starts_with("warning: the certificate in `cert.pem` ends in 13 d, at 20"), "{ended:?}");
+
+    let server = serve(&at);
+    let mut log = server.before.clone();
+    let mut until = |told: &str| {
+        let begun = Instant::now();
+        while !log.contains(told) {
+            assert!(begun.elapsed() < Duration::from_secs(30), "{told} is not in {log}");
+            log.extend(server.log.recv_timeout(Duration::from_millis(100)));
+        }
+        log.matches(told).count()
+    };
+    until("cert.pem` ends in 13 d");
+    // Both are written one after the other, and between them they do not go together.
+    ours.sign_for(at.home(), 2 * DAY + DAY / 2);
+    until("cert.pem` ends in 2 d");
+    let works = |ca: &Path| {
+        let command = whoami(
+            &at,
+            &server.url.to_string(),
+            Some(ca),
+            "ndpat_9fefK0k0r4f1UgtpuUsNmC6Fu1W2cqhyY3rNdGb8tg4",
+        );
+        // It is refused by a server that is trusted.
+        command.code == 4
+    };
+    let ca = at.home().join("ca.pem");
+    fs::write(&ca, &ours.pem).expect("written");
+    ours.sign_as(at.home(), "127.0.0.1", |params| params.not_after = (now(at.home()) - DAY).into());
+    until("cannot be used: the one before serves on: the certificate in ");
+    until("cert.pem` ended at 20");
+    assert!(works(&ca), "the one before serves on");
+    // It is looked at every five seconds, and told once.
+    tokio::time::sleep(Duration::from_secs(11)).await;
+    assert_eq!(until("cert.pem` ended at 20"), 1);
+}
+
+#[tokio::test]
+async fn files_of_secrets_that_others_can_read_are_warned_of() {
+    let at = Installation::new(Engine::Sqlite).await;
+    Authority::new("ours").sign(at.home(), "127.0.0.1");
+    let open = |name: &str, mode: u32| {
+        fs::set_permissions(at.home().join(name), fs::Permissions::from_mode(mode)).expect("set");
+    };
+    fs::write(at.home().join("password"), "s3cret").expect("written");
+    fs::write(at.home().join("nd.toml"), "database = \"postgres://nd:s3cret@localhost/nd\"")
+        .expect("written");
+    for mode in [0o600, 0o640, 0o604] {
+        for name in ["key.pem", "password", "nd.toml"] {
+            open(name, mode);
+        }
+        for (variables, arguments, files) in [
+            (
+                &[] as &[(&str, &str)],
+                &["--tls-certificate", "cert.pem", "--tls-key", "key.pem"] as &[&str],
+                &["key.pem"] as &[&str],
+            ),
+            (
+                &[("NDAUTHD_DATABASE", "postgres://nd@localhost/nd")],
+                &["--database-password-file", "password"],
+                &["password"],
+            ),
+            (&[("NDAUTHD_DATABASE", "")], &["--config", "nd.toml"], &["nd.toml"]),
+            (
+                &[("NDAUTHD_DATABASE", "postgres://nd@localhost/nd?sslcert=cert.pem&sslkey=key.pem")],
+                &["--config", "nd.toml", "--database-password-file", "password"],
+                &["key.pem", "nd.toml", "password"],
+            ),
+        ] {
+            let mut command = at.command("NDAUTH_TEST_NDAUTHD");
+            command
+                .current_dir(at.home())
+                .envs(variables.iter().copied())
+                .args(["config", "check"])
+                .args(arguments);
+            let ended = run(command, "");
+            assert_eq!(ended.code, 0, "{ended:?}");
+            let told: String = files
+                .iter()
+                .filter(|_| mode != 0o600)
+                .map(|file| {
+                    format!(
+                        "warning: others than its owner can read the secret in `{file}`: `chmod 600 {file}`\n"
+                    )
+                })
+                .collect();
+            assert_eq!(ended.err, told, "{mode:o}");
         }
     }
 }

@@ -84,7 +84,7 @@ async fn installed() -> (Installation, Secret) {
     let session = at.session();
     let ours = Authority::new("ours");
     ours.sign(at.home(), "0.0.0.0");
-    fs::write(at.home().join("ca.pem"), ours.pem()).expect("written");
+    fs::write(at.home().join("ca.pem"), &ours.pem).expect("written");
     (at, session)
 }
 

@@ -1,0 +1,119 @@
+//! What the settings say, judged before anything is opened: what must not be served so, and what the operator should see to.
+
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use ndauth_authority::{DatabaseTls, DatabaseUrl, TlsMode};
+
+use crate::options::ServeOptions;
+use crate::tls::{LoadedCertificate, TlsError, TlsFiles, check_certificates};
+
+/// Why the settings cannot be served with.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckError {
+    /// Secrets would cross a network in plain text.
+    #[error("`{0}` is not a loopback address, and secrets would cross the network in plain text")]
+    Plaintext(SocketAddr),
+    /// The certificate or its key cannot be used.
+    #[error(transparent)]
+    Tls(TlsError),
+    /// A file that the database's URL names cannot be used.
+    #[error(transparent)]
+    Database(TlsError),
+}
+
+/// What the settings say of secrets and of the database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckedSettings {
+    /// How secrets travel.
+    pub clients: String,
+    /// How the database is reached, where that is by a network or a socket.
+    pub database: Option<String>,
+    /// What the operator should see to.
+    pub warnings: Vec<String>,
+}
+
+/// Judges the settings by themselves and by the files that they name. Connects to nothing.
+pub fn check(options: &ServeOptions) -> Result<CheckedSettings, CheckError> {
+    let certificate = check_settings(options)?;
+    let clients = match &certificate {
+        Some(certificate) => format!("encrypted, until {}", certificate.ends()),
+        None if options.listen.ip().is_loopback() => "in plain text, on this machine alone".to_owned(),
+        None => "in plain text, beyond this machine".to_owned(),
+    };
+    let mut warnings = warnings(options);
+    warnings.extend(certificate.iter().flat_map(LoadedCertificate::warnings));
+    Ok(CheckedSettings { clients, database: options.database.tls().map(|tls| reached(&tls)), warnings })
+}
+
+/// Judges the files that a database's URL names.
+pub fn check_database(url: &DatabaseUrl) -> Result<(), CheckError> {
+    let Some(tls) = url.tls() else { return Ok(()) };
+    if let Some(root) = &tls.root {
+        check_certificates(root).map_err(CheckError::Database)?;
+    }
+    if let Some(files) = client_certificate(&tls) {
+        files.load().map_err(CheckError::Database)?;
+    }
+    Ok(())
+}
+
+/// Returns the server's certificate, where it has one.
+pub(crate) fn check_settings(options: &ServeOptions) -> Result<Option<LoadedCertificate>, CheckError> {
+    let allowed =
+        options.tls.is_some() || options.listen.ip().is_loopback() || options.plaintext_beyond_loopback;
+    if !allowed {
+        return Err(CheckError::Plaintext(options.listen));
+    }
+    let certificate = options.tls.as_ref().map(TlsFiles::load).transpose().map_err(CheckError::Tls)?;
+    check_database(&options.database)?;
+    Ok(certificate)
+}
+
+/// What is served with, and should be seen to: but for what the certificate itself says.
+pub(crate) fn warnings(options: &ServeOptions) -> Vec<String> {
+    let tls = options.database.tls();
+    let key = options.tls.as_ref().map(|files| files.key.clone());
+    let client_key = tls.as_ref().and_then(client_certificate).map(|files| files.key);
+    let secret = key.into_iter().chain(client_key).chain(options.secret_files.iter().cloned());
+    let readable = secret.filter(|path| readable_by_others(path)).map(|path| {
+        format!("others than its owner can read the secret in `{0}`: `chmod 600 {0}`", path.display())
+    });
+    readable.chain(tls.as_ref().and_then(unverified)).collect()
+}
+
+fn client_certificate(tls: &DatabaseTls) -> Option<TlsFiles> {
+    let (certificate, key) = tls.client.clone()?;
+    Some(TlsFiles { certificate, key })
+}
+
+/// How a database is reached, in words.
+fn reached(tls: &DatabaseTls) -> String {
+    let mode = match tls.mode {
+        _ if tls.is_socket => "through a socket of this machine",
+        TlsMode::Plain => "in plain text",
+        TlsMode::IfOffered => "by TLS if it offers that, with any certificate (sslmode=prefer)",
+        TlsMode::AnyCertificate => "by TLS, with any certificate (sslmode=require)",
+        TlsMode::AnyName => "by TLS, with a certificate for any name (sslmode=verify-ca)",
+        TlsMode::Verified => "by TLS, with its certificate verified (sslmode=verify-full)",
+    };
+    mode.to_owned()
+}
+
+/// What is to be said of a database whose connection others could read or take over.
+fn unverified(tls: &DatabaseTls) -> Option<String> {
+    if tls.mode == TlsMode::Verified || tls.is_local() {
+        return None;
+    }
+    let (host, reached) = (&tls.host, reached(tls));
+    Some(format!(
+        "the database at `{host}` is reached {reached}: who is in between can read and change everything; say \
+         `sslmode=verify-full` in its URL, and `sslrootcert=FILE` where an authority of your own signed its certificate"
+    ))
+}
+
+/// Tells whether others than a file's owner may read it. A file that cannot be looked at is not said to be open.
+fn readable_by_others(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o077 != 0)
+}
