@@ -111,7 +111,7 @@ pub(crate) struct Serve {
 
     /// How long the server may take to end once it is told to stop: for calls in flight, and for what is left to write; a
     /// second signal ends it at once
-    #[arg(long, value_name = "SECONDS", env = "NDAUTHD_DRAIN_SECONDS", default_value_t = 10)]
+    #[arg(long, value_name = "SECONDS", env = "NDAUTHD_DRAIN_SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub(crate) drain_seconds: u64,
 
     /// How late any change may be, such as a revocation: no answer is older, and none is kept for longer; from

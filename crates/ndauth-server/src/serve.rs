@@ -15,7 +15,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep, timeout};
 use tonic_health::server::HealthReporter;
 use tower::Service as _;
 
@@ -97,6 +97,8 @@ const CLEAN: Duration = Duration::from_secs(60 * 60);
 const WATCH: Duration = Duration::from_secs(1);
 /// How much of the time to stop is kept for what is written last, at the most.
 const LAST: Duration = Duration::from_secs(1);
+/// How long it waits before it tries again to write that.
+const AGAIN: Duration = Duration::from_millis(200);
 /// How many connections may wait to be accepted.
 const BACKLOG: u32 = 1024;
 
@@ -195,8 +197,12 @@ pub async fn serve(options: &ServeOptions, tell: impl FnOnce(Serving)) -> Result
         if !front.drain(options.drain - (options.drain / 2).min(LAST)).await {
             tracing::warn!("calls in flight were cut off");
         }
+        // What is being written now comes back where it fails, and is then tried again.
         for task in background {
             let _ = task.await;
+        }
+        if lost.is_none() {
+            write_last_uses(&authority).await;
         }
         if let Err(error) = authority.close().await {
             tracing::warn!(error = %Causes(&error), "the last uses were not written down");
@@ -324,6 +330,14 @@ async fn tidy(
     }
 }
 
+/// Writes down the last uses, and tries again while the database is away: as long as it is let.
+async fn write_last_uses(authority: &Authority) {
+    while let Err(error) = authority.validation().write_uses().await {
+        tracing::warn!(error = %Causes(&error), "the last uses are not written down yet: trying again");
+        sleep(AGAIN).await;
+    }
+}
+
 /// Does what answers set off, as soon as they do.
 async fn follow_up(authority: Arc<Authority>, mut stopped: watch::Receiver<bool>) {
     loop {
@@ -333,7 +347,7 @@ async fn follow_up(authority: Arc<Authority>, mut stopped: watch::Receiver<bool>
         }
         if let Err(error) = authority.validation().follow_up().await {
             tracing::warn!(error = %Causes(&error), "what answers set off waits to be done");
-            tokio::time::sleep(WATCH).await;
+            sleep(WATCH).await;
         }
     }
     if let Err(error) = authority.validation().follow_up().await {

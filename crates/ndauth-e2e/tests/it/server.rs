@@ -1,14 +1,16 @@
 //! The server as whoever runs it sees it: health, metrics, logs, the end.
 
+use std::io::Write;
 use std::time::{Duration, Instant};
 
 use ndauth_core::{Reason, Secret};
 use ndauth_proto::v1;
-use ndauth_store::Engine;
+use ndauth_store::{Clock, Engine};
 use rustix::process::Signal;
 
 use crate::grpc::grpcurl;
 use crate::installation::{Installation, run, soon};
+use crate::instances::Asker;
 use crate::on_both;
 use crate::requests::{list, new_token, revoke};
 
@@ -63,14 +65,49 @@ on_both! {
         assert_eq!(listed.tokens.len(), made, "what was acknowledged is there, and nothing else");
     }
 
+    /// Though it has a second for all, and a client that does not leave.
     async fn uses_survive_a_clean_stop(at: &Installation) {
         at.people();
-        let server = at.serve();
-        let session = at.session();
+        let server = at.serve_as(at.command("NDAUTH_TEST_NDAUTHD"), &["--drain-seconds", "1"]);
+        let (session, service) = (at.session(), at.service());
         let client = server.client(&session).await;
-        let secret = client.create_token(new_token("ci")).await.expect("made").secret.parse().expect("a secret");
-        server.client(&secret).await.who_am_i().await.expect("known");
+        let secret = client.create_token(new_token("ci")).await.expect("made").secret;
+        let stays = std::net::TcpStream::connect(server.url.to_string().trim_start_matches("http://"));
+        let mut stays = stays.expect("connected");
+        stays.write_all(b"POST /sign-in HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n").expect("sent");
+        let asker = Asker(server.client(&service).await);
+        assert_eq!(asker.refused(&secret).await, Ok(None));
         server.signal(Signal::TERM);
+        assert!(server.ended().success());
+        let server = at.serve();
+        let listed = server.client(&session).await.list_tokens(list()).await.expect("listed");
+        assert!(listed.tokens[0].last_use.is_some(), "{listed:?}");
+    }
+
+    async fn uses_survive_a_stop_while_the_database_is_away(at: &Installation) {
+        at.people();
+        let server = at.serve_as(at.command("NDAUTH_TEST_NDAUTHD"), &["--drain-seconds", "40"]);
+        let (session, service) = (at.session(), at.service());
+        let client = server.client(&session).await;
+        let secret = client.create_token(new_token("ci")).await.expect("made").secret;
+        let asker = Asker(server.client(&service).await);
+        assert_eq!(asker.refused(&secret).await, Ok(None));
+        // Somebody else writes to the file, or nobody is let in.
+        let store = at.scratch.store(Clock::Database).await;
+        let (mut writes, mut lock) = (None, None);
+        match store.engine() {
+            Engine::Sqlite => writes = Some(store.write("elsewhere").await.expect("begun")),
+            Engine::Postgres => lock = Some(ndauth_store::testing::shut_out(&at.scratch).await),
+        }
+        server.signal(Signal::TERM);
+        let mut log = String::new();
+        while !log.contains("the last uses are not written down yet") {
+            log.push_str(&server.log.recv_timeout(Duration::from_secs(20)).unwrap_or_else(|_| panic!("{log}")));
+        }
+        drop(writes);
+        if let Some(lock) = lock {
+            ndauth_store::testing::let_in(lock).await;
+        }
         assert!(server.ended().success());
         let server = at.serve();
         let listed = server.client(&session).await.list_tokens(list()).await.expect("listed");
