@@ -43,8 +43,8 @@ pub use operator::{
     ServiceView, SessionView, Settled, Settlement, Tidied, parse_export,
 };
 pub use orgs::{
-    Acceptance, BrokenToken, Impact, MemberShown, NewOrg, NewPolicy, OfferShown, OrgShown, PoliciesShown,
-    PolicySet,
+    Acceptance, Announced, BrokenToken, Impact, MemberShown, NewOrg, NewPolicy, OfferShown, OrgShown,
+    PoliciesShown, PolicySet,
 };
 pub use reading::AsOf;
 pub use rewound::Rewound;

@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    AccountId, CatalogueDocument, Expiry, Level, Lineage, OfferId, OrgId, OrgPolicy, RevocationReason, Role,
-    SecretHash, SecretId, ServiceId, SessionId, Timestamp, TokenId,
+    AccountId, AnnouncedPolicy, CatalogueDocument, Expiry, Level, Lineage, OfferId, OrgId, RevocationReason,
+    Role, SecretHash, SecretId, ServiceId, SessionId, Timestamp, TokenId,
 };
 
 /// Who made a change.
@@ -143,10 +143,9 @@ pub enum Change {
     PolicySet {
         /// Which.
         org: OrgId,
-        /// From when it holds.
-        takes_hold_at: Timestamp,
-        /// What it says. The names of its networks stand among the personal bytes.
-        policy: OrgPolicy,
+        /// The policy, and after it those that were announced for later and stay so. The names of their networks stand
+        /// among the personal bytes.
+        policies: Vec<AnnouncedPolicy>,
     },
     /// The catalogue became another.
     #[serde(rename = "catalogue.applied")]
@@ -483,6 +482,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::OrgPolicy;
 
     fn entry() -> Entry {
         let account = AccountId::from_uuid(Uuid::from_u128(1));
@@ -525,13 +525,14 @@ mod tests {
             "{\"kind\":\"token.revoked\",\"token\":\"00000000-0000-0000-0000-000000000003\",\"reason\":\"OWNER_LEFT\"}"
         );
         let org = OrgId::from_uuid(Uuid::from_u128(1));
-        let change = Change::PolicySet { org, takes_hold_at: entry().at, policy };
+        let policies = vec![AnnouncedPolicy { takes_hold_at: entry().at, policy }];
+        let change = Change::PolicySet { org, policies };
         let told = serde_json::to_string(&change).expect("plain data");
         assert_eq!(
             told,
             "{\"kind\":\"org.policy_set\",\"org\":\"00000000-0000-0000-0000-000000000001\",\
-             \"takes_hold_at\":1795305600000000,\"policy\":{\"longest_lifetime\":{\"for\":{\"secs\":30,\"nanos\":0}},\
-             \"personal_tokens\":false,\"networks\":{\"only\":[]},\"login_within\":\"endless\"}}"
+             \"policies\":[{\"takes_hold_at\":1795305600000000,\"policy\":{\"longest_lifetime\":{\"for\":{\"secs\":30,\"nanos\":0}},\
+             \"personal_tokens\":false,\"networks\":{\"only\":[]},\"login_within\":\"endless\"}}]}"
         );
         assert_eq!(serde_json::from_str::<Change>(&told).expect("it reads"), change);
         let text = "{\"kind\":\"catalogue.applied\",\"catalogue\":{\"types\":{\"assets\":{\"description\":\"A\",\

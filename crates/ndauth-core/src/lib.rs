@@ -77,7 +77,7 @@ pub use network::{InvalidNetwork, Network};
 pub use noted::{Counts, Noted};
 pub use own::is_own_resource_type;
 pub use permission::{Action, Actions, InvalidPermission, Permission, ResourceIds, ResourceType};
-pub use policy::{DatedPolicy, OrgPolicy, Policies};
+pub use policy::{AnnouncedPolicy, DatedPolicy, OrgPolicy, Policies};
 pub use problem::Problem;
 pub use reason::{Class, Reason, Who};
 pub use refusal::Refusal;

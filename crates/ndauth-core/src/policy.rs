@@ -38,9 +38,19 @@ pub struct DatedPolicy {
     pub policy: OrgPolicy,
 }
 
+/// A policy that is to hold from an instant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnnouncedPolicy {
+    /// From when it holds.
+    pub takes_hold_at: Timestamp,
+    /// What it says.
+    pub policy: OrgPolicy,
+}
+
 /// The policies that an org was given: of those that hold already, the one that was set last rules.
 ///
-/// So one that is to hold later is withdrawn by setting another.
+/// So one that is to hold later is withdrawn by setting another, unless it is set again after that:
+/// [`Policies::kept_beside`].
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Policies(Vec<DatedPolicy>);
 
@@ -58,6 +68,35 @@ impl OrgPolicy {
 }
 
 impl OrgPolicy {
+    /// This policy as it reads where the one that it followed, `before`, becomes `after`: what it changed of it stays
+    /// changed, and the rest is as in `after`.
+    fn rebased(&self, before: &OrgPolicy, after: &OrgPolicy) -> OrgPolicy {
+        fn limit<T: Clone + PartialEq>(own: &T, before: &T, after: &T) -> T {
+            if own == before { after.clone() } else { own.clone() }
+        }
+        OrgPolicy {
+            longest_lifetime: limit(
+                &self.longest_lifetime,
+                &before.longest_lifetime,
+                &after.longest_lifetime,
+            ),
+            personal_tokens: limit(&self.personal_tokens, &before.personal_tokens, &after.personal_tokens),
+            networks: limit(&self.networks, &before.networks, &after.networks),
+            login_within: limit(&self.login_within, &before.login_within, &after.login_within),
+            suspend_on_reuse: limit(
+                &self.suspend_on_reuse,
+                &before.suspend_on_reuse,
+                &after.suspend_on_reuse,
+            ),
+            require_grants: limit(&self.require_grants, &before.require_grants, &after.require_grants),
+            no_all_org_tokens: limit(
+                &self.no_all_org_tokens,
+                &before.no_all_org_tokens,
+                &after.no_all_org_tokens,
+            ),
+        }
+    }
+
     /// The same without the names of its networks, which stand among an event's personal bytes, and those.
     pub fn apart(&self) -> (OrgPolicy, Option<String>) {
         match &self.networks {
@@ -115,6 +154,22 @@ impl Policies {
         });
         later.reverse();
         later
+    }
+
+    /// The policies that are announced for later than `new` takes hold, as they are to be set again beside it: each still
+    /// changes what it changed of the one before it.
+    pub fn kept_beside(&self, new: &AnnouncedPolicy, now: Timestamp) -> Vec<AnnouncedPolicy> {
+        let mut before = self.at(now);
+        let mut after = new.policy.clone();
+        let mut kept = Vec::new();
+        for DatedPolicy { takes_hold_at, policy, .. } in self.to_come(now) {
+            if *takes_hold_at > new.takes_hold_at {
+                after = policy.rebased(before, &after);
+                kept.push(AnnouncedPolicy { takes_hold_at: *takes_hold_at, policy: after.clone() });
+            }
+            before = policy;
+        }
+        kept
     }
 
     /// Those of them that rule at an instant or may come to.
@@ -201,6 +256,37 @@ mod tests {
             assert_eq!(coming, to_come, "{rows:?} {now}");
         }
         assert_eq!(Policies::default().at(at(1)), &OrgPolicy::OPEN);
+    }
+
+    /// Each goes on changing what it changed, and takes the rest from the new one.
+    #[test]
+    fn announced_policies_keep_what_they_change() {
+        let long = |days: u64| Lifetime::For(Duration::from_secs(days * 86_400));
+        let barred = OrgPolicy { personal_tokens: false, ..OrgPolicy::OPEN };
+        let both = OrgPolicy { longest_lifetime: long(30), ..barred.clone() };
+        let dated = |set, holds, policy| DatedPolicy { set_at: at(set), takes_hold_at: at(holds), policy };
+        let policies = Policies::new([dated(1, 7, barred.clone()), dated(2, 9, both.clone())]);
+        let kept = |takes_hold_at, policy: OrgPolicy| -> Vec<(i64, OrgPolicy)> {
+            let new = AnnouncedPolicy { takes_hold_at: at(takes_hold_at), policy };
+            let kept = policies.kept_beside(&new, at(5));
+            kept.into_iter().map(|kept| (kept.takes_hold_at.micros(), kept.policy)).collect()
+        };
+        let grants = |policy: &OrgPolicy| OrgPolicy { require_grants: true, ..policy.clone() };
+        assert_eq!(kept(5, grants(&OrgPolicy::OPEN)), [(7, grants(&barred)), (9, grants(&both))]);
+        // What it tightens itself it does not loosen.
+        let shorter = OrgPolicy { longest_lifetime: long(90), ..OrgPolicy::OPEN };
+        assert_eq!(
+            kept(5, shorter.clone()),
+            [(7, OrgPolicy { personal_tokens: false, ..shorter }), (9, both.clone())]
+        );
+        // What is announced between two is part of what the later one follows.
+        assert_eq!(kept(8, grants(&barred)), [(9, grants(&both))]);
+        // At the same instant it takes its place, and later ones follow it.
+        assert_eq!(
+            kept(7, OrgPolicy::OPEN),
+            [(9, OrgPolicy { longest_lifetime: long(30), ..OrgPolicy::OPEN })]
+        );
+        assert_eq!(kept(9, OrgPolicy::OPEN), []);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ndauth_core::{DatedPolicy, Network, Networks, OrgId, OrgPolicy, Policies, Timestamp};
+use ndauth_core::{AnnouncedPolicy, DatedPolicy, Network, Networks, OrgId, OrgPolicy, Policies, Timestamp};
 use sea_orm::ActiveValue::Set;
 use sea_orm::prelude::Uuid;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
@@ -65,17 +65,26 @@ impl Write {
         Ok(())
     }
 
-    /// Gives an org, which must be locked, one more policy. Of those that hold it rules, being the last.
-    pub async fn add_policy(
+    /// Gives an org, which must be locked, more policies, one after the other. Of those that hold the last one rules.
+    pub async fn add_policies(&self, org: OrgId, policies: &[AnnouncedPolicy]) -> Result<(), StoreError> {
+        let mut last = self.find_policies(org).await?.last_set_at();
+        for AnnouncedPolicy { takes_hold_at, policy } in policies {
+            // Behind the one before, though the clock should stand.
+            let behind = last.and_then(|last| last.checked_add(Duration::from_micros(1)));
+            let set_at = behind.map_or(self.now(), |behind| behind.max(self.now()));
+            self.add_policy(org, set_at, *takes_hold_at, policy).await?;
+            last = Some(set_at);
+        }
+        Ok(())
+    }
+
+    async fn add_policy(
         &self,
         org: OrgId,
+        set_at: Timestamp,
         takes_hold_at: Timestamp,
         policy: &OrgPolicy,
     ) -> Result<(), StoreError> {
-        // Behind the one before, though the clock should stand.
-        let last = self.find_policies(org).await?.last_set_at();
-        let behind = last.and_then(|last| last.checked_add(Duration::from_micros(1)));
-        let set_at = behind.map_or(self.now(), |behind| behind.max(self.now()));
         let row = org_policy::ActiveModel {
             org_id: Set(org.uuid()),
             set_at: Set(set_at.micros()),

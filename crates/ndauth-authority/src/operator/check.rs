@@ -11,7 +11,7 @@ use self::recorded::{PAGE, Recorded};
 use super::catalogue::each_live_token_with_grants;
 use super::replay::personal;
 use crate::access::{Operation, Whose};
-use crate::orgs::NETWORKS;
+use crate::orgs::{NETWORKS, name_networks};
 use crate::{AuthorityError, Credential, OperatorWing};
 
 /// What a check found.
@@ -95,8 +95,8 @@ fn fault_of_head(head: Head, last: Head) -> Option<String> {
 /// Reads an event, a policy with the names of its networks.
 fn entry(event: &StoredEvent) -> Option<Entry> {
     let mut entry = Entry::read(&event.public)?;
-    if let Change::PolicySet { policy, .. } = &mut entry.change {
-        *policy = policy.clone().together(personal(event, NETWORKS).as_deref());
+    if let Change::PolicySet { policies, .. } = &mut entry.change {
+        name_networks(policies, personal(event, NETWORKS).as_deref());
     }
     Some(entry)
 }

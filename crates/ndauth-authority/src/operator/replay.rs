@@ -9,7 +9,7 @@ use ndauth_core::{
 use ndauth_store::{FamilyKind, FoundSecret, Read, StoredEvent, Write};
 
 use crate::AuthorityError;
-use crate::orgs::NETWORKS;
+use crate::orgs::{NETWORKS, name_networks};
 use crate::tokens::{DESCRIPTION, NOTE};
 
 /// What a replay came to.
@@ -123,10 +123,11 @@ async fn redo(write: &mut Write, event: &StoredEvent, entry: &Entry) -> Result<(
         Change::OrgUnfrozen { org } => write.set_frozen(*org, None).await?,
         Change::MemberRemoved { org, account } => write.remove_member(*account, *org).await?,
         Change::MemberSet { org, account, role, .. } => set_member(write, *org, *account, *role).await?,
-        Change::PolicySet { org, takes_hold_at, policy } => {
+        Change::PolicySet { org, policies } => {
             if write.find_org(*org).await?.is_some() {
-                let policy = policy.clone().together(personal(event, NETWORKS).as_deref());
-                write.add_policy(*org, *takes_hold_at, &policy).await?;
+                let mut policies = policies.clone();
+                name_networks(&mut policies, personal(event, NETWORKS).as_deref());
+                write.add_policies(*org, &policies).await?;
             }
         }
         Change::CatalogueApplied { catalogue } => write.set_catalogue(catalogue).await?,

@@ -129,7 +129,9 @@ impl ValidationWing<'_> {
         let held = HeldFamily::hold(&uncalled, lineage).await?;
         let waits = |held: &HeldFamily| {
             let mut secrets = held.secrets.iter().filter(|found| found.record.id == used.secret);
-            secrets.any(|found| found.record.state(used.at) == SecretState::Pending && !found.record.was_dropped())
+            secrets.any(|found| {
+                found.record.state(used.at) == SecretState::Pending && !found.record.was_dropped()
+            })
         };
         // It was confirmed, dropped or removed in between.
         let Some(held) = held.filter(waits) else { return Ok(uncalled.observed(false)) };

@@ -5,7 +5,7 @@ use std::time::Duration;
 use expect_test::expect;
 use ndauth_authority::access::{Kind, Operation, Row, TABLE};
 use ndauth_authority::{
-    Authority, AuthorityError, Credential, ExchangeAsked, GrantError, Inquiry, Minted, MintedWhen,
+    Announced, Authority, AuthorityError, Credential, ExchangeAsked, GrantError, Inquiry, Minted, MintedWhen,
     NewAccount, NewOrg, NewPolicy, NewService, NewToken, Question, Renewing, Settlement, Subject, TokenPage,
     Visitor, WhichSessions, Whose,
 };
@@ -91,7 +91,12 @@ async fn call(world: &World, caller: &Credential, row: &Row, asked: &Minted) -> 
     let (whose, victim) = (&whose(row.kind), &named("victim"));
     let fresh = format!("new-{}", number());
     let (handle, slug, temp) = ("ada".parse().expect("a handle"), ops(), "temp".parse().expect("a handle"));
-    let open = NewPolicy { policy: OrgPolicy::OPEN, effective_in: Duration::ZERO, expected: None };
+    let open = NewPolicy {
+        policy: OrgPolicy::OPEN,
+        effective_in: Duration::ZERO,
+        announced: Announced::Keep,
+        expected: None,
+    };
     let requirement = needs("ops", Scope::Ro, None);
     let question = Question {
         secret: asked.secret.expose(),

@@ -119,6 +119,7 @@ on_both! {
         let policy = ndauth_authority::NewPolicy {
             policy: ndauth_core::OrgPolicy { networks: networks("10.0.0.0/8"), ..ndauth_core::OrgPolicy::OPEN },
             effective_in: Duration::ZERO,
+            announced: ndauth_authority::Announced::Keep,
             expected: None,
         };
         world.authority.orgs().set_policy(&world.eve, &"ops".parse().expect("a slug"), &policy).await.expect("set");

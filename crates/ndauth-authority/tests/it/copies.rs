@@ -156,6 +156,7 @@ async fn policies_and_the_catalogue_are_done_again() {
     let bars = ndauth_authority::NewPolicy {
         policy: ndauth_core::OrgPolicy { personal_tokens: false, ..ndauth_core::OrgPolicy::OPEN },
         effective_in: std::time::Duration::ZERO,
+        announced: ndauth_authority::Announced::Keep,
         expected: None,
     };
     world.authority.orgs().set_policy(&world.eve, &"ops".parse().expect("a slug"), &bars).await.expect("set");

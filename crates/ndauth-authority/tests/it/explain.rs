@@ -1,4 +1,6 @@
-use ndauth_authority::{Explanation, Inquiry, NewPolicy, NewToken, Subject, TokenQuery, Which, Whose};
+use ndauth_authority::{
+    Announced, Explanation, Inquiry, NewPolicy, NewToken, Subject, TokenQuery, Which, Whose,
+};
 use ndauth_core::{Effective, Factor, Grants, OrgPolicy, Permission, Reason, Role, Scope, Secret, Services};
 
 use crate::on_both;
@@ -150,6 +152,7 @@ on_both! {
         let strict = NewPolicy {
             policy: OrgPolicy { personal_tokens: false, ..OrgPolicy::OPEN },
             effective_in: std::time::Duration::ZERO,
+            announced: Announced::Keep,
             expected: None,
         };
         world.authority.orgs().set_policy(&world.eve, &"ops".parse().expect("a slug"), &strict).await.expect("set");
@@ -213,6 +216,7 @@ on_both! {
         let policy = NewPolicy {
             policy: OrgPolicy { networks: networks("198.51.100.0/24"), ..OrgPolicy::OPEN },
             effective_in: std::time::Duration::ZERO,
+            announced: Announced::Keep,
             expected: None,
         };
         let ops = "ops".parse().expect("a slug");

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use ndauth_authority::{
-    Credential, Inquiry, MintedWhen, NewOrg, NewPolicy, NewToken, Revoking, Subject, TokenPage, Which, Whose,
+    Announced, Credential, Inquiry, MintedWhen, NewOrg, NewPolicy, NewToken, Revoking, Subject, TokenPage,
+    Which, Whose,
 };
 use ndauth_core::{
     Factor, OrgPolicy, OrgSlug, Reason, RevocationReason, Role, Rotation, Scope, Secret, TokenStatus,
@@ -342,7 +343,7 @@ on_both! {
         assert_eq!(shown().await.secrets[0].reused_at, Some(at(100)));
         assert_eq!(world.refused(&new.secret).await, None, "off by default");
         let policy = OrgPolicy { suspend_on_reuse: true, ..OrgPolicy::OPEN };
-        let set = NewPolicy { policy, effective_in: Duration::ZERO, expected: None };
+        let set = NewPolicy { policy, effective_in: Duration::ZERO, announced: Announced::Keep, expected: None };
         world.authority.orgs().set_policy(&world.eve, &ops(), &set).await.expect("set");
         world.clock.set(at(DAY));
         present().await;
@@ -362,7 +363,7 @@ on_both! {
     async fn sec_40_guesses_touch_nobody(world: &World) {
         let secret = world.create(&new_token("ci")).await.secret;
         let policy = OrgPolicy { suspend_on_reuse: true, ..OrgPolicy::OPEN };
-        let set = NewPolicy { policy, effective_in: Duration::ZERO, expected: None };
+        let set = NewPolicy { policy, effective_in: Duration::ZERO, announced: Announced::Keep, expected: None };
         world.authority.orgs().set_policy(&world.eve, &ops(), &set).await.expect("set");
         let before = world.authority.operator().check(&CONSOLE).await.expect("checked").events;
         for guess in 0..100_u32 {

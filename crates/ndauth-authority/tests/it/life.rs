@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ndauth_authority::{
-    AuthorityError, Credential, NewPolicy, NewToken, Renewing, Rotated, Settling, TokenOrder, TokenQuery,
+    Announced, AuthorityError, Credential, NewPolicy, NewToken, Renewing, Rotated, Settling, TokenOrder,
+    TokenQuery,
 };
 use ndauth_core::{
     Expiry, ExpiryChoice, Lifetime, OrgPolicy, Reason, Retirement, Rotation, Scope, Secret, TokenStatus,
@@ -358,7 +359,7 @@ on_both! {
         assert_eq!(renew("ci", Some(90)).await.expect("told"), (false, Expiry::At(at(90 * DAY))));
         assert_eq!(renew("ci", Some(91)).await.expect("renewed"), (true, Expiry::At(at(120 * DAY))));
         let policy = OrgPolicy { longest_lifetime: Lifetime::For(Duration::from_secs(130 * 24 * 60 * 60)), ..OrgPolicy::OPEN };
-        let new = NewPolicy { policy, effective_in: Duration::ZERO, expected: None };
+        let new = NewPolicy { policy, effective_in: Duration::ZERO, announced: Announced::Keep, expected: None };
         world.authority.orgs().set_policy(&world.eve, &ops(), &new).await.expect("set");
         assert_eq!(renew("ci", None).await.expect("renewed"), (true, Expiry::At(at(130 * DAY))), "as far as it goes");
         assert_eq!(reason(renew("ci", None).await), Reason::NotRenewable);

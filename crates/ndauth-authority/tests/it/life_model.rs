@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use ndauth_authority::{Engine, NewPolicy, Renewing, Settling};
+use ndauth_authority::{Announced, Engine, NewPolicy, Renewing, Settling};
 use ndauth_core::{Lifetime, OrgPolicy, Reason, Secret};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -247,7 +247,12 @@ async fn play(engine: Engine, steps: &[Step]) {
                     Lifetime::For(Duration::from_secs(days.unsigned_abs() * 24 * 60 * 60))
                 });
                 let policy = OrgPolicy { longest_lifetime, ..OrgPolicy::OPEN };
-                let new = NewPolicy { policy, effective_in: Duration::ZERO, expected: None };
+                let new = NewPolicy {
+                    policy,
+                    effective_in: Duration::ZERO,
+                    announced: Announced::Keep,
+                    expected: None,
+                };
                 let set = world.authority.orgs().set_policy(&world.eve, &ops(), &new).await;
                 model.longest = longest.map(|days| days * DAY);
                 set.map(drop).map_err(|error| error.reason())

@@ -527,6 +527,7 @@ on_both! {
         let policy = ndauth_authority::NewPolicy {
             policy: OrgPolicy::OPEN,
             effective_in: Duration::ZERO,
+            announced: ndauth_authority::Announced::Keep,
             expected: None,
         };
         let endless = token_with("endless", |new| {

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-use ndauth_authority::{NewPolicy, NewToken, PolicySet, Renewing};
-use ndauth_core::{Lifetime, OrgPolicy, Reason, Role, Scope};
+use ndauth_authority::{Announced, NewPolicy, NewToken, PolicySet, Renewing};
+use ndauth_core::{Lifetime, OrgPolicy, Reason, Requirement, Role, Scope};
 
 use crate::on_both;
 use crate::world::{
@@ -16,7 +16,7 @@ fn days_long(days: u64) -> Lifetime {
 }
 
 async fn set(world: &World, policy: OrgPolicy, effective_in: Duration) -> PolicySet {
-    let new = NewPolicy { policy, effective_in, expected: None };
+    let new = NewPolicy { policy, effective_in, announced: Announced::Keep, expected: None };
     world
         .authority
         .orgs()
@@ -102,19 +102,71 @@ on_both! {
 
         let eve = world.log_in("eve").await;
         let ops = "ops".parse().expect("a slug");
-        let open = NewPolicy { policy: OrgPolicy::OPEN, effective_in: Duration::ZERO, expected: None };
+        let open = NewPolicy { policy: OrgPolicy::OPEN, effective_in: Duration::ZERO, announced: Announced::Withdraw, expected: None };
         world.authority.orgs().set_policy(&eve, &ops, &open).await.expect("set");
         assert_eq!(world.refused(&token).await, None);
-        let later = NewPolicy { policy: bars, effective_in: Duration::from_secs(DAY), expected: None };
+        let later = NewPolicy { policy: bars, effective_in: Duration::from_secs(DAY), announced: Announced::Keep, expected: None };
         world.authority.orgs().set_policy(&eve, &ops, &later).await.expect("set");
         let shown = world.authority.orgs().get_policies(&eve, &ops).await.expect("shown");
         assert_eq!(shown.policies.to_come(shown.now).len(), 1);
-        // What is set at once after it takes its place.
+        // Withdrawn, where the request says so.
         world.authority.orgs().set_policy(&eve, &ops, &open).await.expect("set");
         let shown = world.authority.orgs().get_policies(&eve, &ops).await.expect("shown");
         assert_eq!(shown.policies.to_come(shown.now).len(), 0);
-        let too_late = NewPolicy { policy: OrgPolicy::OPEN, effective_in: Duration::from_secs(400 * DAY), expected: None };
+        let too_late = NewPolicy { policy: OrgPolicy::OPEN, effective_in: Duration::from_secs(400 * DAY), announced: Announced::Keep, expected: None };
         assert_eq!(reason(world.authority.orgs().set_policy(&eve, &ops, &too_late).await), Reason::InvalidArgument);
+        world.sound().await;
+    }
+
+    /// In one change, with what the new one changes: nothing that was announced is lost for want of a word.
+    async fn announced_policies_stay_unless_they_are_withdrawn(world: &World) {
+        let ops = "ops".parse().expect("a slug");
+        let bars = OrgPolicy { personal_tokens: false, ..OrgPolicy::OPEN };
+        let near = OrgPolicy { networks: networks("10.0.0.0/8"), ..bars.clone() };
+        set(world, bars.clone(), Duration::from_secs(DAY)).await;
+        set(world, near.clone(), Duration::from_secs(2 * DAY)).await;
+        let events = async || world.authority.operator().check(&CONSOLE).await.expect("checked").events;
+        let before = events().await;
+        let grants = |policy: &OrgPolicy| OrgPolicy { require_grants: true, networks: networks("192.0.2.0/24"), ..policy.clone() };
+        let near = OrgPolicy { require_grants: true, ..near };
+        let new = NewPolicy { policy: grants(&OrgPolicy::OPEN), effective_in: Duration::ZERO, announced: Announced::Keep, expected: None };
+        let tried = world.authority.orgs().try_policy(&world.eve, &ops, &new).await.expect("tried").value;
+        let done = world.authority.orgs().set_policy(&world.eve, &ops, &new).await.expect("set").value;
+        assert_eq!(events().await, before + 1, "one event");
+        let shown = world.authority.orgs().get_policies(&world.eve, &ops).await.expect("shown");
+        let shown: Vec<_> = shown.policies.to_come(shown.now).iter().map(|next| (next.takes_hold_at, next.policy.clone())).collect();
+        assert_eq!(shown, [(at(24 * 60 * 60), grants(&bars)), (at(48 * 60 * 60), near.clone())]);
+        for kept in [tried.kept, done.kept] {
+            let kept: Vec<_> = kept.into_iter().map(|kept| (kept.takes_hold_at, kept.policy)).collect();
+            assert_eq!(kept, shown, "as the answers say");
+        }
+        assert_eq!(done.generation, 5);
+        // The log tells all of it, networks too.
+        world.sound().await;
+        let withdraws = NewPolicy { announced: Announced::Withdraw, ..new };
+        let done = world.authority.orgs().set_policy(&world.eve, &ops, &withdraws).await.expect("set").value;
+        assert_eq!((done.kept, done.generation), (vec![], 6));
+        let shown = world.authority.orgs().get_policies(&world.eve, &ops).await.expect("shown");
+        assert_eq!(shown.policies.to_come(shown.now).len(), 0);
+    }
+
+    async fn at_most_sixteen_policies_are_announced(world: &World) {
+        let ops = "ops".parse().expect("a slug");
+        let new = |hours: u64| NewPolicy {
+            policy: OrgPolicy::OPEN,
+            effective_in: Duration::from_secs(hours * 60 * 60),
+            announced: Announced::Keep,
+            expected: None,
+        };
+        let set = async |hours| world.authority.orgs().set_policy(&world.eve, &ops, &new(hours)).await;
+        for hours in 1..=16 {
+            set(hours).await.expect("announced");
+        }
+        for hours in [17, 0] {
+            let told = set(hours).await.map(|set| set.value.kept.len()).map_err(|error| error.reason());
+            assert_eq!(told, if hours == 0 { Ok(16) } else { Err(Reason::InvalidArgument) });
+        }
+        assert_eq!(set(8).await.expect("in the place of another").value.kept.len(), 8);
         world.sound().await;
     }
 
@@ -162,7 +214,7 @@ on_both! {
         let head = async || world.authority.operator().check(&CONSOLE).await.expect("checked").events;
         let before = head().await;
         let tried = async |policy: OrgPolicy, within: u64| {
-            let new = NewPolicy { policy, effective_in: Duration::from_secs(within), expected: None };
+            let new = NewPolicy { policy, effective_in: Duration::from_secs(within), announced: Announced::Keep, expected: None };
             world.authority.orgs().try_policy(&world.eve, &ops, &new).await.expect("tried").value.impact
         };
         let impact = tried(OrgPolicy { longest_lifetime: days_long(30), ..OrgPolicy::OPEN }, 0).await;
@@ -198,7 +250,7 @@ on_both! {
 
     async fn only_admins_set_it_and_members_see_it(world: &World) {
         let ops = "ops".parse().expect("a slug");
-        let new = NewPolicy { policy: OrgPolicy::OPEN, effective_in: Duration::ZERO, expected: None };
+        let new = NewPolicy { policy: OrgPolicy::OPEN, effective_in: Duration::ZERO, announced: Announced::Keep, expected: None };
         assert_eq!(reason(world.authority.orgs().set_policy(&world.ada, &ops, &new).await), Reason::RoleTooLow);
         assert_eq!(reason(world.authority.orgs().try_policy(&world.ada, &ops, &new).await), Reason::RoleTooLow);
         assert!(world.authority.orgs().get_policies(&world.ada, &ops).await.is_ok());
@@ -216,7 +268,7 @@ on_both! {
         let ops = "ops".parse().expect("a slug");
         let seen = world.authority.orgs().get_policies(&world.eve, &ops).await.expect("shown").policies.count();
         now(world, OrgPolicy { personal_tokens: false, ..OrgPolicy::OPEN }).await;
-        let stale = NewPolicy { policy: OrgPolicy::OPEN, effective_in: Duration::ZERO, expected: Some(seen) };
+        let stale = NewPolicy { policy: OrgPolicy::OPEN, effective_in: Duration::ZERO, announced: Announced::Keep, expected: Some(seen) };
         assert_eq!(reason(world.authority.orgs().set_policy(&world.eve, &ops, &stale).await), Reason::ChangedMeanwhile);
         let fresh = NewPolicy { expected: Some(seen + 1), ..stale };
         assert_eq!(world.authority.orgs().set_policy(&world.eve, &ops, &fresh).await.expect("set").value.generation, seen + 2);

@@ -202,6 +202,7 @@ on_both! {
         let open = ndauth_authority::NewPolicy {
             policy: ndauth_core::OrgPolicy::OPEN,
             effective_in: std::time::Duration::ZERO,
+            announced: ndauth_authority::Announced::Keep,
             expected: None,
         };
         world.clock.set(crate::world::at(15 * 60));

@@ -6,8 +6,9 @@ use uuid::Uuid;
 
 use super::*;
 use crate::{
-    CatalogueDocument, Expiry, Grants, InputGround, Level, Lifetime, Networks, OfferId, Org, OrgPolicy, Orgs,
-    Owner, Policies, RevocationReason, Role, Scope, SecretId, SecretRecord, Services, Timestamp, Token,
+    AnnouncedPolicy, CatalogueDocument, Expiry, Grants, InputGround, Level, Lifetime, Networks, OfferId, Org,
+    OrgPolicy, Orgs, Owner, Policies, RevocationReason, Role, Scope, SecretId, SecretRecord, Services,
+    Timestamp, Token,
 };
 
 fn uuid(number: u128) -> Uuid {
@@ -83,7 +84,10 @@ fn changes() -> Vec<(Change, Concern)> {
         ),
         (Change::OrgFrozen { org }, Concern::Org(org)),
         (Change::OrgUnfrozen { org }, Concern::Org(org)),
-        (Change::PolicySet { org, takes_hold_at: at, policy }, Concern::Org(org)),
+        (
+            Change::PolicySet { org, policies: vec![AnnouncedPolicy { takes_hold_at: at, policy }] },
+            Concern::Org(org),
+        ),
         (Change::ServiceCreated { service }, Concern::Service(service)),
         (Change::ServiceRevoked { service }, Concern::Service(service)),
         (Change::CatalogueApplied { catalogue: CatalogueDocument::default() }, Concern::Rules),

@@ -2245,6 +2245,7 @@ pub struct GetOrgPolicyResponse {
 pub struct PolicyToCome {
     #[prost(message, optional, tag = "1")]
     pub policy: ::core::option::Option<OrgPolicy>,
+    /// Absent in the answer to a dry run.
     #[prost(message, optional, tag = "2")]
     pub set_at: ::core::option::Option<::prost_types::Timestamp>,
     #[prost(message, optional, tag = "3")]
@@ -2271,6 +2272,10 @@ pub struct SetOrgPolicyRequest {
     /// done. Absent: whatever there is.
     #[prost(uint32, optional, tag = "6")]
     pub expected_generation: ::core::option::Option<u32>,
+    /// Whether the policies that are announced for later than this one are withdrawn. Otherwise they stay, as
+    /// `kept` of the response shows them.
+    #[prost(bool, tag = "7")]
+    pub withdraw_announced: bool,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct SetOrgPolicyResponse {
@@ -2278,7 +2283,7 @@ pub struct SetOrgPolicyResponse {
     pub takes_hold_at: ::core::option::Option<::prost_types::Timestamp>,
     #[prost(message, optional, tag = "2")]
     pub impact: ::core::option::Option<PolicyImpact>,
-    /// How many policies the org was given, this among them if it was set.
+    /// How many policies the org was given, this one and `kept` among them if it was set.
     #[prost(uint32, tag = "3")]
     pub generation: u32,
     /// False for a dry run.
@@ -2289,6 +2294,10 @@ pub struct SetOrgPolicyResponse {
     pub sequence: u64,
     #[prost(message, optional, tag = "6")]
     pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// The policies announced for later that stay, the first to take hold first. Each goes on changing what it changed
+    /// of the policy before it; the rest is as in the new one.
+    #[prost(message, repeated, tag = "7")]
+    pub kept: ::prost::alloc::vec::Vec<PolicyToCome>,
 }
 /// What a policy does to the tokens that live, as far as is known now.
 #[derive(Clone, PartialEq, ::prost::Message)]

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use ndauth_authority::{
-    Acceptance, BrokenToken, Changed, Impact, MemberShown, NewOrg, NewPolicy, OfferShown, PolicySet, Whose,
+    Acceptance, Announced, BrokenToken, Changed, Impact, MemberShown, NewOrg, NewPolicy, OfferShown,
+    PolicySet, Whose,
 };
 use ndauth_core::{DatedPolicy, Org, OrgPolicy, Problem, Timestamp};
 use ndauth_proto::v1::org_service_server::OrgService;
@@ -287,8 +288,13 @@ impl OrgService for GrpcService {
             } else {
                 self.authority.orgs().set_policy(&credential, &org, &new).await?
             };
-            let Changed { value: PolicySet { takes_hold_at, impact, generation }, changed, sequence, now } =
-                set;
+            let Changed { value, changed, sequence, now } = set;
+            let PolicySet { takes_hold_at, impact, generation, kept } = value;
+            let kept = kept.iter().map(|kept| v1::PolicyToCome {
+                policy: Some(policy_to_proto(&kept.policy)),
+                set_at: changed.then(|| timestamp_to_proto(now)),
+                takes_hold_at: Some(timestamp_to_proto(kept.takes_hold_at)),
+            });
             Ok(v1::SetOrgPolicyResponse {
                 takes_hold_at: Some(timestamp_to_proto(takes_hold_at)),
                 impact: Some(impact_to_proto(&impact, most.min(MOST_BROKEN), now)),
@@ -296,6 +302,7 @@ impl OrgService for GrpcService {
                 changed,
                 sequence,
                 evaluated_at: Some(timestamp_to_proto(now)),
+                kept: kept.collect(),
             })
         })
         .await
@@ -357,6 +364,7 @@ fn new_policy(request: &v1::SetOrgPolicyRequest) -> Result<NewPolicy, Problem> {
             None => Duration::ZERO,
             Some(duration) => duration_from_proto("effective_in", duration)?,
         },
+        announced: if request.withdraw_announced { Announced::Withdraw } else { Announced::Keep },
         expected: request.expected_generation.map(|count| usize::try_from(count).unwrap_or(usize::MAX)),
     })
 }

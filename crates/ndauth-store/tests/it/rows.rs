@@ -1,7 +1,7 @@
 use ndauth_core::{
-    Actions, Actor, ClientName, Counts, Expiry, Grant, Grants, LastUse, Lifetime, Networks, OrgId, OrgPolicy,
-    Orgs, Owner, RevocationReason, Role, Scope, SecretId, SecretRecord, SecretState, Service, ServiceId,
-    Services, Session, SessionId, TokenId,
+    Actions, Actor, AnnouncedPolicy, ClientName, Counts, Expiry, Grant, Grants, LastUse, Lifetime, Networks,
+    OrgId, OrgPolicy, Orgs, Owner, RevocationReason, Role, Scope, SecretId, SecretRecord, SecretState,
+    Service, ServiceId, Services, Session, SessionId, TokenId,
 };
 use ndauth_store::{Family, OrgUse, StoreError, Taken, TokenPage, Use};
 
@@ -323,11 +323,12 @@ on_both! {
             networks: Networks::only(["10.0.0.0/8".parse().expect("a network")]).expect("networks"),
             login_within: Lifetime::For(std::time::Duration::from_secs(5)),
         };
+        let announced = |holds, policy: &OrgPolicy| AnnouncedPolicy { takes_hold_at: at(holds), policy: policy.clone() };
         for (policy, holds) in [(&first, 0), (&OrgPolicy::OPEN, 9)] {
             // The clock stands: the second is set behind the first all the same.
             let write = store.write("test").await.expect("a change begins");
             write.lock_org(ops.id).await.expect("locked");
-            write.add_policy(ops.id, at(holds), policy).await.expect("added");
+            write.add_policies(ops.id, &[announced(holds, policy)]).await.expect("added");
             write.commit(&any_event(&mut rng)).await.expect("committed");
         }
         let policies = store.read().await.expect("a view").find_policies(ops.id).await.expect("read");
@@ -335,7 +336,7 @@ on_both! {
         assert_eq!(policies.at(at(9)), &OrgPolicy::OPEN);
         clock.set(at(10));
         let write = store.write("test").await.expect("a change begins");
-        write.add_policy(ops.id, at(10), &first).await.expect("added");
+        write.add_policies(ops.id, &[announced(10, &first)]).await.expect("added");
         write.commit(&any_event(&mut rng)).await.expect("committed");
         let policies = store.read().await.expect("a view").find_policies(ops.id).await.expect("read");
         assert_eq!(policies.at(at(10)), &first);

@@ -148,10 +148,7 @@ struct Present {
 async fn present(server: &ServerConnection, org: &OrgSlug) -> Result<Present, Failure> {
     let request = v1::GetOrgPolicyRequest { org: org.to_string() };
     let answer = server.ask(async |client| client.get_org_policy(request.clone()).await).await?;
-    let to_come = answer.to_come.into_iter().map(|next| {
-        let at = told("takes_hold_at", Some(next.takes_hold_at))?;
-        Ok((at, policy_from_proto("policy", next.policy)?))
-    });
+    let to_come = answer.to_come.into_iter().map(to_come);
     Ok(Present {
         ruling: policy_from_proto("policy", answer.policy)?,
         set_at: answer.set_at.map(|at| timestamp_from_proto("set_at", at)).transpose()?,
@@ -159,6 +156,12 @@ async fn present(server: &ServerConnection, org: &OrgSlug) -> Result<Present, Fa
         now: told("evaluated_at", Some(answer.evaluated_at))?,
         generation: answer.generation,
     })
+}
+
+/// From when a policy to come holds, and what it says.
+fn to_come(policy: v1::PolicyToCome) -> Result<(Timestamp, OrgPolicy), Failure> {
+    let at = told("takes_hold_at", Some(policy.takes_hold_at))?;
+    Ok((at, policy_from_proto("policy", policy.policy)?))
 }
 
 async fn show(common: &CommonOptions, org: &OrgSlug) -> Result<(), Failure> {
@@ -283,13 +286,16 @@ impl Set {
     }
 }
 
-/// Withdraws what is to come: the policy that rules is set once more.
+/// Withdraws the policies to come: the one that rules is set once more.
 async fn withdraw(common: &CommonOptions, org: &OrgSlug) -> Result<(), Failure> {
     let server = connect(common).await?;
     let present = present(&server, org).await?;
     let withdrawn = present.to_come.len();
     if withdrawn > 0 {
-        let request = request(org, &present.ruling, Duration::ZERO, present.generation);
+        let request = v1::SetOrgPolicyRequest {
+            withdraw_announced: true,
+            ..request(org, &present.ruling, Duration::ZERO, present.generation)
+        };
         server.ask(async |client| client.set_org_policy(request.clone()).await).await?;
     }
     match common.format {
@@ -316,11 +322,11 @@ fn request(
         dry_run: false,
         max_tokens: MOST,
         expected_generation: Some(generation),
+        withdraw_announced: false,
     }
 }
 
-/// Sets a policy, once what it breaks was looked at. Those that are to come later stay so, with the same
-/// change.
+/// Sets a policy, once what it breaks was looked at. Those that are to come later stay so.
 async fn set(common: &CommonOptions, set: &Set) -> Result<(), Failure> {
     let org = set.in_org.require()?;
     let server = connect(common).await?;
@@ -328,8 +334,8 @@ async fn set(common: &CommonOptions, set: &Set) -> Result<(), Failure> {
     let within = set.effective_in.unwrap_or_default();
     let holds = present.now.checked_add(within).unwrap_or(Timestamp::MAX);
     // What is not stated stays as it will be by then.
-    let (before, after): (Vec<_>, Vec<_>) = present.to_come.iter().partition(|(at, _)| *at <= holds);
-    let policy = set.change(before.last().map_or(&present.ruling, |(_, policy)| policy));
+    let before = present.to_come.iter().rev().find(|(at, _)| *at <= holds);
+    let policy = set.change(before.map_or(&present.ruling, |(_, policy)| policy));
     let dry_run =
         v1::SetOrgPolicyRequest { dry_run: true, ..request(org, &policy, within, present.generation) };
     let tried = async || -> Result<PolicyEffect, Failure> {
@@ -351,18 +357,7 @@ async fn set(common: &CommonOptions, set: &Set) -> Result<(), Failure> {
     let effect = PolicyEffect::read(
         server.ask_once(async |client| client.set_org_policy(asked.clone()).await).await?,
     )?;
-    let mut generation = effect.generation;
-    for (at, policy) in after {
-        let again = request(org, &set.change(policy), at.since(effect.now), generation);
-        let again = server.ask_once(async |client| client.set_org_policy(again.clone()).await).await;
-        generation = again
-            .map_err(|failure| {
-                failure.of(&format!(
-                    "the policy holds, and the one that was to hold from {} is withdrawn by it and not announced again",
-                    at.minute()
-                ))
-            })?
-            .generation;
+    for (at, _) in &effect.kept {
         aside(&format!("the policy that is to hold from {} stays so, with this change", at.minute()));
     }
     effect.show(common.format, org, &policy, false)
@@ -374,17 +369,19 @@ struct PolicyEffect {
     now: Timestamp,
     impact: v1::PolicyImpact,
     sequence: u64,
-    generation: u32,
+    /// The policies to come that stay.
+    kept: Vec<(Timestamp, OrgPolicy)>,
 }
 
 impl PolicyEffect {
     fn read(answer: v1::SetOrgPolicyResponse) -> Result<PolicyEffect, Failure> {
+        let kept = answer.kept.into_iter().map(to_come).collect::<Result<_, Failure>>()?;
         Ok(PolicyEffect {
             takes_hold_at: told("takes_hold_at", Some(answer.takes_hold_at))?,
             now: told("evaluated_at", Some(answer.evaluated_at))?,
             impact: answer.impact.ok_or_else(|| nonsense("it does not say what the policy does"))?,
             sequence: answer.sequence,
-            generation: answer.generation,
+            kept,
         })
     }
 

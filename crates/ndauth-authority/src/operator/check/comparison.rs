@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use ndauth_core::{
-    AccountId, Catalogue, DatedPolicy, Expiry, Level, OrgId, Owner, Policies, Role, Timestamp, Token,
+    AccountId, AnnouncedPolicy, Catalogue, DatedPolicy, Expiry, Level, OrgId, Owner, Policies, Role,
+    Timestamp, Token,
 };
 use ndauth_store::{Read, StoreError, TokenPage};
 
@@ -66,10 +67,12 @@ impl<'a> Comparison<'a> {
             let Some(policies) = self.sound(self.read.find_policies(org.id).await)? else { continue };
             let recorded = self.recorded.policies.remove(&org.id).unwrap_or_default();
             self.rows += recorded.len() as u64;
-            let recorded = recorded.into_iter().zip(0_i64..).map(|((takes_hold_at, policy), order)| {
-                let set_at = Timestamp::from_micros(order).unwrap_or(Timestamp::MIN);
-                DatedPolicy { set_at, takes_hold_at, policy }
-            });
+            let recorded = recorded.into_iter().zip(0_i64..).map(
+                |(AnnouncedPolicy { takes_hold_at, policy }, order)| {
+                    let set_at = Timestamp::from_micros(order).unwrap_or(Timestamp::MIN);
+                    DatedPolicy { set_at, takes_hold_at, policy }
+                },
+            );
             if !Policies::new(recorded).says_the_same_as(&policies) {
                 self.faults
                     .push(format!("the policies of the org `{}` are others than the log says", org.slug));

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ndauth_core::{
-    AccountId, Actor, CatalogueDocument, Change, Entry, Expiry, Level, Lineage, OfferId, OrgId, OrgPolicy,
-    Owner, Role, ServiceId, Session, SessionId, Timestamp, TokenId, TokenView,
+    AccountId, Actor, AnnouncedPolicy, CatalogueDocument, Change, Entry, Expiry, Level, Lineage, OfferId,
+    OrgId, Owner, Role, ServiceId, Session, SessionId, Timestamp, TokenId, TokenView,
 };
 
 /// How many rows or events are read at once.
@@ -25,8 +25,8 @@ pub(super) struct Recorded {
     signed_out: BTreeMap<AccountId, Vec<(u64, Timestamp)>>,
     pub(super) services: BTreeMap<ServiceId, Existence>,
     pub(super) tokens: BTreeMap<TokenId, Existence>,
-    /// From when each holds and what it says, in the order in which they were set.
-    pub(super) policies: BTreeMap<OrgId, Vec<(Timestamp, OrgPolicy)>>,
+    /// In the order in which they were set.
+    pub(super) policies: BTreeMap<OrgId, Vec<AnnouncedPolicy>>,
     pub(super) catalogue: Option<CatalogueDocument>,
     /// Before when every secret is revoked, if any is.
     pub(super) not_before: Option<Timestamp>,
@@ -128,9 +128,7 @@ impl Recorded {
             Change::OfferDeclined { offer, .. } | Change::OfferWithdrawn { offer, .. } => {
                 self.offers.remove(&offer);
             }
-            Change::PolicySet { org, takes_hold_at, policy } => {
-                self.policies.entry(org).or_default().push((takes_hold_at, policy));
-            }
+            Change::PolicySet { org, policies } => self.policies.entry(org).or_default().extend(policies),
             Change::CatalogueApplied { catalogue } => self.catalogue = Some(catalogue),
             Change::ServiceCreated { service } => drop(self.services.insert(service, new)),
             Change::ServiceRevoked { service } => end(&mut self.services, service, Some(at)),
