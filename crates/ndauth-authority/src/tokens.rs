@@ -3,6 +3,7 @@
 mod create;
 mod explain;
 mod possession;
+mod powerless;
 mod renew;
 mod revoke;
 mod revoke_all;

@@ -150,21 +150,20 @@ impl Client {
         }
     }
 
-    /// Lists the offered memberships to the caller, or of an org.
+    /// Lists the offered memberships to the caller, or of an org: all pages.
     pub async fn every_membership_offer(
         &self,
         whose: v1::Whose,
     ) -> Result<Vec<v1::MembershipOffer>, Problem> {
-        let (mut offers, mut page_token) = (Vec::new(), String::new());
+        let mut pages = Pages::up_to(usize::MAX);
         loop {
+            let (page_size, page_token) = pages.next();
             let whose = Some(whose.clone());
-            let request = v1::ListMembershipOffersRequest { whose, page_size: PAGE, page_token };
+            let request = v1::ListMembershipOffersRequest { whose, page_size, page_token };
             let page = self.list_membership_offers(request).await?;
-            offers.extend(page.offers);
-            if page.next_page_token.is_empty() {
-                return Ok(offers);
+            if !pages.add(page.offers, page.next_page_token)? {
+                return Ok(pages.into_rows());
             }
-            page_token = page.next_page_token;
         }
     }
 

@@ -324,6 +324,20 @@ impl Catalogue {
         scopes.max().unwrap_or(Scope::Ro)
     }
 
+    /// The permission among these grants that needs the least role.
+    pub fn least_permission(&self, grants: &GrantSet) -> Option<Permission> {
+        let permissions = grants.iter().flat_map(|(resource_type, ids, actions)| {
+            let known = self.named(resource_type, actions).filter_map(|named| self.resolve(&named));
+            known.map(move |(name, entry)| (entry.least_role, name, ids))
+        });
+        let (_, name, ids) = permissions.min_by_key(|(least_role, ..)| *least_role)?;
+        Some(Permission {
+            action: name.action.clone(),
+            resource_type: name.resource_type.clone(),
+            resource_ids: ids.clone(),
+        })
+    }
+
     /// The first of these grants that names what there is not.
     pub fn first_unknown(&self, grants: &GrantSet) -> Option<UnknownGrant> {
         grants.iter().find_map(|(resource_type, _, actions)| {

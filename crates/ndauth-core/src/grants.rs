@@ -146,6 +146,11 @@ impl GrantSet {
         self.0.iter().map(|((resource_type, ids), actions)| (resource_type, ids, actions))
     }
 
+    /// True where nothing is left: the result of a meet, never what a token carries.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The grants on one type.
     fn of_type<'a>(
         &'a self,

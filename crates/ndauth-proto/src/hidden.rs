@@ -14,13 +14,14 @@ impl fmt::Debug for PresentedSecret {
 
 impl fmt::Debug for CreateTokenResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let CreateTokenResponse { token, secret, changed, sequence, evaluated_at } = self;
+        let CreateTokenResponse { token, secret, changed, sequence, evaluated_at, powerless } = self;
         f.debug_struct("CreateTokenResponse")
             .field("token", token)
             .field("secret", &redact(secret))
             .field("changed", changed)
             .field("sequence", sequence)
             .field("evaluated_at", evaluated_at)
+            .field("powerless", powerless)
             .finish()
     }
 }

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use ndauth_core::{
-    AccountId, Asker, Change, Description, Expiry, ExpiryChoice, Factor, Grants, Label, Lifetime, Networks,
-    OrgId, OrgSlug, Orgs, Owner, Requirement, Role, Scope, Secret, SecretId, SecretKind, SecretRecord,
-    Services, Succession, Token, TokenId, TokenView, decide,
+    AccountId, Change, Description, Expiry, ExpiryChoice, Grants, Label, Lifetime, Networks, OrgId, OrgSlug,
+    Orgs, Owner, Refusal, Role, Scope, Secret, SecretId, SecretKind, SecretRecord, Services, Succession,
+    Token, TokenId, TokenView,
 };
 use ndauth_store::{Family, Read};
 use rand::rngs::SysRng;
 
-use crate::access::held::{Held, Judging, OwnerName, TokenQuestion, ground};
+use crate::access::held::{Held, OwnerName};
 use crate::access::{Admitted, Operation, Whose};
 use crate::change::{Changed, Changing, Done, change};
 use crate::error::MAX_LIVE_TOKENS;
@@ -49,6 +49,8 @@ pub struct Minted {
     pub view: TokenView,
     /// Its secret, here and never again.
     pub secret: Secret,
+    /// Why it may do nothing in any of its orgs as things are, where that is so.
+    pub powerless: Option<Refusal>,
 }
 
 impl TokenWing<'_> {
@@ -144,13 +146,13 @@ impl TokenWing<'_> {
         }
     }
 
-    /// Makes a token as it was planned, unless a policy of an org that it names would not admit it.
+    /// Makes a token as it was planned, unless a policy makes it powerless.
     async fn mint(
         self,
         changing: Changing,
         (planned, secret): (Held, Secret),
     ) -> Result<Done<Minted>, AuthorityError> {
-        self.admitted_by_policies(&changing, &planned).await?;
+        let powerless = self.powerless(&changing, &planned).await?;
         let Held { record, token, owner } = planned;
         let now = changing.now();
         let taken =
@@ -173,26 +175,7 @@ impl TokenWing<'_> {
         changing.insert_secret(Family::Token(token.id), &record, &secret.hash(), succession).await?;
         let view = self.view(&changing, &changing.by, token).await?;
         let change = Change::TokenCreated { token: view.token.id };
-        Ok(changing.done_to(view.token.name.to_string(), change, Minted { view, secret }))
-    }
-
-    /// Refuses a token that could do nothing in an org that it names, by that org's policy: its owner is told before it is
-    /// made, and not when it is used.
-    async fn admitted_by_policies(self, read: &Read, planned: &Held) -> Result<(), AuthorityError> {
-        let Orgs::Only(slugs) = read.name_orgs(&planned.token.orgs).await? else { return Ok(()) };
-        let catalogue = self.0.catalogue(read).await?;
-        let judging = Judging::of(read, &catalogue);
-        for org in slugs {
-            let ground = ground(read, &planned.owner, &org).await?;
-            let requirement = &Requirement::Survey { org };
-            let question = TokenQuestion { judging, requirement, asker: Asker::Unstated, address: None };
-            if let Err(refusal) = decide(&planned.case(ground.as_ref(), &question))
-                && refusal.factor() == Factor::Policy
-            {
-                return Err(refusal.into());
-            }
-        }
-        Ok(())
+        Ok(changing.done_to(view.token.name.to_string(), change, Minted { view, secret, powerless }))
     }
 }
 

@@ -9,6 +9,7 @@ use ndauth_core::{
 use ndauth_store::{Family, Read};
 
 use super::create::{NewToken, owner_name};
+use super::powerless::orgs_in_question;
 use super::which::{Which, no_token};
 use crate::access::held::{Held, Judging, OwnerName, TokenQuestion, find_held, ground, owner_of};
 use crate::access::{Admitted, Operation, Whose};
@@ -218,26 +219,6 @@ async fn known(read: &Read, owner: &OwnerName, org: &Org) -> Result<bool, Author
         OwnerName::Account(account) => Ok(read.was_member(account.id, org.id).await?),
         OwnerName::Org(own) => Ok(own.id == org.id),
     }
-}
-
-/// The orgs to ask about. Where there are none, the token itself is judged.
-async fn orgs_in_question(
-    read: &Read,
-    held: &Held,
-    named: Option<&OrgSlug>,
-) -> Result<Vec<Option<OrgSlug>>, AuthorityError> {
-    if let Some(org) = named {
-        return Ok(vec![Some(org.clone())]);
-    }
-    let orgs: Vec<OrgSlug> = match (read.name_orgs(&held.token.orgs).await?, &held.owner) {
-        (Orgs::Only(orgs), _) => orgs.into_iter().collect(),
-        (Orgs::All, OwnerName::Org(org)) => vec![org.slug.clone()],
-        (Orgs::All, OwnerName::Account(account)) => {
-            let memberships = read.list_memberships(account.id).await?;
-            memberships.into_iter().map(|membership| membership.org.slug).collect()
-        }
-    };
-    if orgs.is_empty() { Ok(vec![None]) } else { Ok(orgs.into_iter().map(Some).collect()) }
 }
 
 /// What a factor allows, in words.

@@ -464,7 +464,7 @@ on_both! {
         assert_eq!(told(&suspended), (vec!["ops".to_owned()], None));
         let resumed = tokens.resume_personal_token(&world.eve, &ops(), id).await.expect("resumed").value;
         assert_eq!(told(&resumed), (vec![], None));
-        let preview = async || tokens.preview_revoke_all(&world.eve, &in_org("ops"), None).await.expect("told").value;
+        let preview = async || tokens.preview_revoke_all(&world.eve, &in_org("ops"), MintedWhen::Ever).await.expect("told").value;
         world.clock.set(at(1));
         let previewed = preview().await;
         assert_eq!((previewed.tokens, previewed.used_today.len()), (1, 0), "it was used elsewhere");
@@ -510,7 +510,7 @@ on_both! {
         assert_eq!(suspended.last_use().map(|last| last.at), Some(at(70)));
         tokens.resume_personal_token(&world.eve, &ops(), id).await.expect("resumed");
         let barring = OrgPolicy { personal_tokens: false, ..OrgPolicy::OPEN };
-        let policy = NewPolicy { policy: barring, effective_in: Duration::ZERO, expected: None };
+        let policy = NewPolicy { policy: barring, effective_in: Duration::ZERO, expected: None, announced: Announced::Keep };
         let impact = world.authority.orgs().try_policy(&world.eve, &ops(), &policy).await.expect("told").value.impact;
         assert_eq!(impact.broken.iter().map(|token| token.last_use.map(|last| last.at)).collect::<Vec<_>>(), [Some(at(70))]);
         let mine = world.show(&world.ada, &named("ci")).await.expect("shown");

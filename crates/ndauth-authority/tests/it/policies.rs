@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use ndauth_authority::{Announced, NewPolicy, NewToken, PolicySet, Renewing};
-use ndauth_core::{Lifetime, OrgPolicy, Reason, Requirement, Role, Scope};
+use ndauth_core::{Lifetime, OrgPolicy, OrgSlug, Reason, Role, Scope};
 
 use crate::on_both;
 use crate::world::{
@@ -200,6 +200,43 @@ on_both! {
         assert!(world.authority.tokens().create(&world.ada, MINE, &new_token("c")).await.is_ok());
         let new = org_token("deploy", &["read:assets"]);
         assert!(world.authority.tokens().create(&world.eve, &in_org("ops"), &new).await.is_ok(), "an org's own");
+    }
+
+    /// The only org of its owner keeps it out, though it names none: nothing else could be meant.
+    async fn a_token_that_its_only_org_bars_is_not_made(world: &World) {
+        let bars = OrgPolicy { no_all_org_tokens: true, ..OrgPolicy::OPEN };
+        now(world, bars).await;
+        let create = async |by, name: &str| world.authority.tokens().create(by, MINE, &new_token(name)).await;
+        let made = create(&world.ada, "elsewhere").await.expect("of use elsewhere");
+        assert!(made.value.powerless.is_none());
+        // Eve is in no other org.
+        assert_eq!(reason(create(&world.eve, "nowhere").await), Reason::AllOrgsBarred);
+        let named = token_with("there", |new| new.orgs = Some(orgs(&["ops"])));
+        assert!(world.authority.tokens().create(&world.eve, MINE, &named).await.is_ok());
+    }
+
+    /// A role may be raised any day: the token is made, and the answer says what is missing.
+    async fn a_token_that_its_owners_role_leaves_nothing_is_warned_of(world: &World) {
+        let ops: OrgSlug = "ops".parse().expect("a slug");
+        let set_role = async |role| {
+            world.authority.orgs().set_member(&world.eve, &ops, &"ada".parse().expect("a handle"), role).await.expect("set");
+        };
+        let create = async |name: &str, permission: &str, scope| {
+            let new = NewToken { grants: granted(&[permission]), scope, ..token_with(name, |new| new.orgs = Some(orgs(&["ops"]))) };
+            world.authority.tokens().create(&world.ada, MINE, &new).await.expect("made").value
+        };
+        set_role(Role::Ro).await;
+        let made = create("writes", "write:assets", None).await;
+        let told = made.powerless.expect("it is told");
+        assert_eq!((told.reason(), told.missing_role()), (Reason::RoleTooLow, Some(Role::Rw)));
+        assert_eq!(create("reads", "read:assets", None).await.powerless, None);
+        let narrow = create("narrow", "write:assets", Some(Scope::Ro)).await.powerless.expect("it is told");
+        assert_eq!(narrow.reason(), Reason::ScopeTooNarrow);
+        set_role(Role::Rw).await;
+        assert_eq!(create("writes-too", "write:assets", None).await.powerless, None);
+        let asked = needs("ops", Scope::Rw, Some("write:assets"));
+        world.catch_up().await;
+        assert!(world.ask(&world.service, made.secret.expose(), &asked).await.outcome.is_ok(), "by the role of now");
     }
 
     async fn a_dry_run_tells_what_would_break_and_changes_nothing(world: &World) {

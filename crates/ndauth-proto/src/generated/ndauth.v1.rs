@@ -4466,6 +4466,10 @@ pub struct CreateTokenResponse {
     pub sequence: u64,
     #[prost(message, optional, tag = "5")]
     pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// Why the token may do nothing in any of its orgs as things are: its owner's role leaves nothing of what it
+    /// carries. Absent where it may do something. One that an org's policy makes powerless is not made.
+    #[prost(message, optional, tag = "6")]
+    pub powerless: ::core::option::Option<Refused>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListTokensRequest {

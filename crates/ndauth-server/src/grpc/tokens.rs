@@ -29,13 +29,14 @@ impl TokenService for GrpcService {
             let (credential, request) = taken(request)?;
             let (whose, new) = (whose(request.whose)?, new_token(request.token)?);
             let made = self.authority.tokens().create(&credential, &whose, &new).await?;
-            let Changed { value: Minted { view, secret }, changed, sequence, now } = made;
+            let Changed { value: Minted { view, secret, powerless }, changed, sequence, now } = made;
             Ok(v1::CreateTokenResponse {
                 token: Some(token_to_proto(&view, now)),
                 secret: secret.expose().to_owned(),
                 changed,
                 sequence,
                 evaluated_at: Some(timestamp_to_proto(now)),
+                powerless: powerless.as_ref().map(refusal_to_proto),
             })
         })
         .await

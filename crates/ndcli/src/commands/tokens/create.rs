@@ -7,7 +7,7 @@ use clap_complete::ArgValueCandidates;
 use ndauth_core::{ExpiryChoice, Grants, InvalidExpiry, Lifetime, Orgs, Permission, Scope};
 use ndauth_proto::v1::{self, explain_token_request};
 use ndauth_proto::{expiry_choice_to_proto, grants_to_proto, orgs_to_proto, scope_to_proto};
-use ndauth_terminal::{Failure, detailed, json_text, nonsense, print, shown};
+use ndauth_terminal::{Failure, detailed, json_text, nonsense, print, shown, warn};
 
 use super::aim::{Aim, OwnerArguments, OwnerChoice};
 use super::explain::preview;
@@ -142,9 +142,13 @@ pub(crate) async fn run<C: OwnerArguments>(
     let text = text(common, create, &minting, &minted, sent.as_deref());
     match sent {
         // It is in a file, or was given to a command.
-        Some(_) => print(&text),
-        None => minting.print(&mut server, &minted, &text).await,
+        Some(_) => print(&text)?,
+        None => minting.print(&mut server, &minted, &text).await?,
     }
+    if let Some(refused) = &minted.powerless {
+        warn(&format!("the token can do nothing as things are: {}", refused.message));
+    }
+    Ok(())
 }
 
 fn text<C: OwnerArguments>(

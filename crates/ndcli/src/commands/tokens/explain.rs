@@ -162,7 +162,10 @@ pub(crate) async fn preview(
         }
     }
     aside("nothing was made: leave `--preview` out to make the token");
-    let useless = explanations.iter().all(|explanation| explanation.outcome.is_err());
+    let useless = explanations.iter().all(|explanation| match &explanation.outcome {
+        Ok(allowed) => allowed.grants == json!([]),
+        Err(_) => true,
+    });
     if useless {
         hint("it could do nothing anywhere: look at why with `-f detailed`");
     }

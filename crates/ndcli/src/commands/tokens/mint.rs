@@ -55,6 +55,8 @@ pub(crate) struct Minting {
 pub(crate) struct CreatedToken {
     pub(crate) token: TokenShown,
     pub(crate) secret: String,
+    /// Why it may do nothing as things are, where that is so.
+    pub(crate) powerless: Option<v1::Refused>,
 }
 
 impl Bounds {
@@ -181,10 +183,9 @@ fn description(text: &str) -> Result<Description, String> {
 }
 
 impl Minting {
-    async fn ask(&self, client: &Client) -> Result<(Option<v1::Token>, String), Problem> {
+    async fn ask(&self, client: &Client) -> Result<v1::CreateTokenResponse, Problem> {
         let (whose, token) = (Some(self.whose.to_proto()), Some(self.new.clone()));
-        let made = client.create_token(v1::CreateTokenRequest { whose, token }).await?;
-        Ok((made.token, made.secret))
+        client.create_token(v1::CreateTokenRequest { whose, token }).await
     }
 
     /// Revokes the token that was made by it.
@@ -246,7 +247,7 @@ impl Minting {
     /// Has the token made. Where Ctrl-C comes in between, it is revoked again: nobody would have its
     /// secret.
     pub(crate) async fn make(&self, server: &mut ServerConnection) -> Result<CreatedToken, Failure> {
-        let (token, secret) = {
+        let made = {
             let asked = server.ask_once(async |client| self.ask(client).await);
             tokio::pin!(asked);
             tokio::select! {
@@ -263,7 +264,7 @@ impl Minting {
                 }
             }
         };
-        let CreatedToken { token, .. } = minted((token, secret))?;
+        let CreatedToken { token, .. } = minted(made)?;
         Err(self.take_back(server, &token.id, Lost::Interrupted).await)
     }
 
@@ -361,9 +362,9 @@ impl Lost {
 /// How long the way back may take, once something came in between.
 pub(crate) const UNDO: Duration = Duration::from_secs(10);
 
-fn minted((token, secret): (Option<v1::Token>, String)) -> Result<CreatedToken, Failure> {
-    let token = TokenShown::read(Some(token.ok_or_else(|| nonsense("the answer holds no token"))?))?;
-    Ok(CreatedToken { token, secret })
+fn minted(made: v1::CreateTokenResponse) -> Result<CreatedToken, Failure> {
+    let token = TokenShown::read(Some(made.token.ok_or_else(|| nonsense("the answer holds no token"))?))?;
+    Ok(CreatedToken { token, secret: made.secret, powerless: made.powerless })
 }
 
 impl CreatedToken {
