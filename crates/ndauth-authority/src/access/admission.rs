@@ -3,13 +3,13 @@
 use std::net::IpAddr;
 
 use ndauth_core::{
-    Account, Class, Effective, LastUse, Org, OrgSlug, Owner, Requirement, Role, Scope, Session, Timestamp,
-    Token, TokenId, Viewer, is_recent,
+    Account, Class, Effective, LastUse, Org, OrgSlug, Owner, Refusal, Requirement, Role, Scope, Session,
+    Timestamp, Token, TokenId, Viewer, is_recent,
 };
 use ndauth_store::Read;
 
 use super::caller::Caller;
-use super::held::{Ground, Held, Judging, ground};
+use super::held::{Ground, Held, Judging, ground, org_and_role};
 use super::table::{Kind, Operation, Rule};
 use crate::AuthorityError;
 
@@ -153,10 +153,21 @@ impl Admitted {
         }
     }
 
+    /// The error where what it asks about is beyond its reach: the permission that is missing where one would do, whatever
+    /// there is.
+    pub(crate) fn beyond(&self) -> AuthorityError {
+        match rule(self.operation, self.kind, &self.caller) {
+            Rule::AccountOrItself(permission) => {
+                Refusal::PermissionNotGranted(permission.parse().expect("the table holds permissions")).into()
+            }
+            _ => self.session_required(),
+        }
+    }
+
     /// Refuses a token that is beyond its reach.
     pub(crate) fn require(&self, token: TokenId) -> Result<(), AuthorityError> {
         match self.reach {
-            Reach::Itself(itself) if itself != token => Err(self.session_required()),
+            Reach::Itself(itself) if itself != token => Err(self.beyond()),
             Reach::All | Reach::Itself(_) | Reach::Org(..) => Ok(()),
         }
     }
@@ -268,14 +279,14 @@ async fn in_org(
     judging: Judging<'_>,
 ) -> Result<(Org, Role), AuthorityError> {
     let unknown = || AuthorityError::NotFound { what: "org", name: slug.to_string() };
+    let live = |org: Option<Org>| org.filter(|org| org.deleted_at.is_none());
     let org = async || -> Result<Org, AuthorityError> {
-        let org = read.find_org_by_slug(slug).await?;
-        org.filter(|org| org.deleted_at.is_none()).ok_or_else(unknown)
+        live(read.find_org_by_slug(slug).await?).ok_or_else(unknown)
     };
     match (rule(operation, Kind::Org, caller), caller) {
         (rule @ (Rule::Member(needed) | Rule::Recent(needed)), Caller::Session { account, session, .. }) => {
-            let org = org().await?;
-            let role = read.find_role(account.id, org.id).await?.ok_or_else(unknown)?;
+            let (org, role) = org_and_role(read, account.id, slug).await?;
+            let (org, role) = live(org).zip(role).ok_or_else(unknown)?;
             if role < needed {
                 return Err(AuthorityError::RoleTooLow { org: slug.clone(), role, needed });
             }

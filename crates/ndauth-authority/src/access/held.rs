@@ -3,10 +3,11 @@
 use std::net::IpAddr;
 
 use ndauth_core::{
-    Account, Asker, Case, Catalogue, Effective, Org, OrgSlug, OrgView, Owner, OwnerView, Policies, Refusal,
-    Requirement, Role, Secret, SecretRecord, Timestamp, Token, decide,
+    Account, AccountId, Asker, Case, Catalogue, Effective, Label, Org, OrgId, OrgSlug, OrgView, Orgs, Owner,
+    OwnerView, Policies, Refusal, Requirement, Role, Secret, SecretRecord, Service, Timestamp, Token, decide,
 };
 use ndauth_store::{Family, FoundSecret, Read, StoreError};
+use uuid::Uuid;
 
 /// A token, one of its secrets, and whose it is.
 #[derive(Debug)]
@@ -159,13 +160,52 @@ pub(crate) async fn ground(
     owner: &OwnerName,
     slug: &OrgSlug,
 ) -> Result<Option<Ground>, StoreError> {
-    let Some(org) = read.find_org_by_slug(slug).await? else { return Ok(None) };
-    let role = match owner {
-        OwnerName::Account(account) => read.find_role(account.id, org.id).await?,
-        OwnerName::Org(_) => None,
+    let (org, role) = match owner {
+        OwnerName::Account(account) => org_and_role(read, account.id, slug).await?,
+        OwnerName::Org(_) => (read.find_org_by_slug(slug).await?, None),
     };
-    let policies = read.find_policies(org.id).await?;
-    Ok(Some(Ground { org, role, policies }))
+    let Some(org) = org else { return Ok(None) };
+    let mut ground = Ground { org, role, policies: Policies::default() };
+    if ground.is_known_to(owner) {
+        // Whoever has no part in it is refused without them.
+        ground.policies = read.find_policies(ground.org.id).await?;
+    }
+    Ok(Some(ground))
+}
+
+/// The org of this name, deleted or not, and an account's role in it. The same queries run where there is no such org, so
+/// that timing does not reveal it.
+pub(crate) async fn org_and_role(
+    read: &Read,
+    account: AccountId,
+    slug: &OrgSlug,
+) -> Result<(Option<Org>, Option<Role>), StoreError> {
+    let org = read.find_org_by_slug(slug).await?;
+    let id = org.as_ref().map_or(OrgId::from_uuid(Uuid::nil()), |org| org.id);
+    let role = read.find_role(account, id).await?;
+    Ok((org, role))
+}
+
+/// The live service of this name, as far as an owner of tokens may know of it: one for all orgs, or for one of theirs.
+/// Another is as unknown as one that does not exist. The operator, who has no owner here, knows all.
+pub(crate) async fn known_service(
+    read: &Read,
+    owner: Option<Owner>,
+    name: &Label,
+) -> Result<Option<Service>, StoreError> {
+    let theirs: Option<Vec<OrgId>> = match owner {
+        None => None,
+        Some(Owner::Org(org)) => Some(vec![org]),
+        Some(Owner::Account(account)) => {
+            let memberships = read.list_memberships(account).await?;
+            Some(memberships.into_iter().map(|membership| membership.org.id).collect())
+        }
+    };
+    let known = |service: &Service| match (&service.orgs, &theirs) {
+        (Orgs::All, _) | (_, None) => true,
+        (orgs, Some(theirs)) => theirs.iter().any(|org| orgs.contain(org)),
+    };
+    Ok(read.find_live_service(name).await?.filter(known))
 }
 
 /// Finds the token of a secret that services may be shown.

@@ -10,7 +10,7 @@ use ndauth_core::{
 use ndauth_store::{Family, Read};
 use rand::rngs::SysRng;
 
-use crate::access::held::{Held, OwnerName};
+use crate::access::held::{Held, OwnerName, known_service};
 use crate::access::{Admitted, Operation, Whose};
 use crate::change::{Changed, Changing, Done, change};
 use crate::error::MAX_LIVE_TOKENS;
@@ -112,7 +112,7 @@ impl TokenWing<'_> {
             scope,
             grants: new.grants.clone(),
             orgs,
-            services: live_services(read, &new.services).await?,
+            services: known_services(read, owner_id, &new.services).await?,
             networks: new.networks.clone(),
             created_at: now,
             lifetime,
@@ -204,12 +204,16 @@ fn fits_an_org(new: &NewToken, lifetime: Lifetime) -> Result<(), AuthorityError>
     Ok(())
 }
 
-async fn live_services(read: &Read, services: &Services<Label>) -> Result<Services, AuthorityError> {
+async fn known_services(
+    read: &Read,
+    owner: Owner,
+    services: &Services<Label>,
+) -> Result<Services, AuthorityError> {
     let Services::Only(names) = services else { return Ok(Services::All) };
     let mut ids = Vec::new();
     for name in names {
         let unknown = || AuthorityError::invalid("services", format!("there is no service `{name}`"));
-        ids.push(read.find_live_service(name).await?.ok_or_else(unknown)?.id);
+        ids.push(known_service(read, Some(owner), name).await?.ok_or_else(unknown)?.id);
     }
     Services::only(ids).map_err(|why| AuthorityError::invalid("services", why))
 }

@@ -11,8 +11,10 @@ use ndauth_store::{Family, Read};
 use super::create::{NewToken, owner_name};
 use super::powerless::orgs_in_question;
 use super::which::{Which, no_token};
-use crate::access::held::{Held, Judging, OwnerName, TokenQuestion, find_held, ground, owner_of};
-use crate::access::{Admitted, Operation, Whose};
+use crate::access::held::{
+    Held, Judging, OwnerName, TokenQuestion, find_held, ground, known_service, owner_of,
+};
+use crate::access::{Admitted, Kind, Operation, Whose};
 use crate::{AuthorityError, Caller, Credential, TokenWing};
 
 /// What is to be explained.
@@ -76,10 +78,11 @@ impl Inquiry {
     }
 
     /// The service that would ask, where one is named.
-    async fn service(&self, read: &Read) -> Result<Option<Service>, AuthorityError> {
+    async fn service(&self, read: &Read, by: &Admitted) -> Result<Option<Service>, AuthorityError> {
         let Some(name) = &self.service else { return Ok(None) };
-        let unknown = || AuthorityError::NotFound { what: "service", name: name.to_string() };
-        Ok(Some(read.find_live_service(name).await?.ok_or_else(unknown)?))
+        let owner = if by.kind == Kind::Anyone { None } else { Some(by.owner()?) };
+        let unknown = || AuthorityError::none("service", name);
+        Ok(Some(known_service(read, owner, name).await?.ok_or_else(unknown)?))
     }
 }
 
@@ -100,7 +103,7 @@ impl TokenWing<'_> {
                 return Ok(Explained { explanations: vec![explanation], now: read.now() });
             }
         };
-        let service = inquiry.service(&read).await?;
+        let service = inquiry.service(&read, &by).await?;
         let mut explanations = Vec::new();
         for org in orgs_in_question(&read, &held, inquiry.org.as_ref()).await? {
             explanations.push(self.explain_in(&read, &by, &held, inquiry, service.as_ref(), org).await?);

@@ -37,7 +37,7 @@ impl TokenWing<'_> {
         if let (Reach::Itself(_), Some(held)) = (&by.reach, by.presented()) {
             // A token that may only see itself cannot probe for others.
             let itself = which.is(&held.token, held.record.prefix);
-            return if itself { Ok(held.token.clone()) } else { Err(by.session_required()) };
+            return if itself { Ok(held.token.clone()) } else { Err(by.beyond()) };
         }
         let owner = match whose {
             Whose::Mine | Whose::Org(_) => Some(by.owner()?),

@@ -10,7 +10,8 @@ use ndauth_authority::{
     Visitor, WhichSessions, Whose,
 };
 use ndauth_core::{
-    ExpiryChoice, Identity, OrgPolicy, Orgs, Reason, Role, Scope, Secret, SecretKind, SessionId, Timestamp,
+    ExpiryChoice, Identity, OrgPolicy, Orgs, Reason, Role, Scope, Secret, SecretKind, Services, SessionId,
+    Timestamp,
 };
 
 use crate::on_both;
@@ -19,11 +20,11 @@ use crate::world::{
     of_account, ops, org_token, orgs, presented, reason, token_with,
 };
 
-/// Whose tokens a row is about: the caller's, those of `ops`, or `eve`'s.
-fn whose(kind: Kind) -> Whose {
+/// Whose tokens a row is about: the caller's, those of an org, or `eve`'s.
+fn whose(kind: Kind, org: &str) -> Whose {
     match kind {
         Kind::Mine => Whose::Mine,
-        Kind::Org => in_org("ops"),
+        Kind::Org => in_org(org),
         Kind::Anyone => of_account("eve"),
     }
 }
@@ -87,17 +88,29 @@ fn number() -> u32 {
 
 /// Calls an operation in the most harmless way there is, about what was prepared for it.
 async fn call(world: &World, caller: &Credential, row: &Row, asked: &Minted) -> Result<(), AuthorityError> {
+    call_about(world, caller, row, asked, "ops").await
+}
+
+/// The same, about an org.
+async fn call_about(
+    world: &World,
+    caller: &Credential,
+    row: &Row,
+    asked: &Minted,
+    org: &str,
+) -> Result<(), AuthorityError> {
     let authority: &Authority = &world.authority;
-    let (whose, victim) = (&whose(row.kind), &named("victim"));
+    let (whose, victim) = (&whose(row.kind, org), &named("victim"));
     let fresh = format!("new-{}", number());
-    let (handle, slug, temp) = ("ada".parse().expect("a handle"), ops(), "temp".parse().expect("a handle"));
+    let (handle, slug, temp) =
+        ("ada".parse().expect("a handle"), org.parse().expect("a slug"), "temp".parse().expect("a handle"));
     let open = NewPolicy {
         policy: OrgPolicy::OPEN,
         effective_in: Duration::ZERO,
         announced: Announced::Keep,
         expected: None,
     };
-    let requirement = needs("ops", Scope::Ro, None);
+    let requirement = needs(org, Scope::Ro, None);
     let question = Question {
         secret: asked.secret.expose(),
         requirement: &requirement,
@@ -208,6 +221,7 @@ async fn call(world: &World, caller: &Credential, row: &Row, asked: &Minted) -> 
             authority.operator().create_account(caller, &new).await.map(drop)
         }
         Operation::DisableAccount => authority.operator().enable_account(caller, &handle).await.map(drop),
+        Operation::DeleteOrg if org != "ops" => authority.orgs().delete(caller, &slug).await.map(drop),
         Operation::DeleteOrg => {
             let latest = authority.operator().list_every_org(&CONSOLE).await.expect("listed").rows;
             let mut gone = latest.into_iter().filter(|view| view.org.slug.as_str().starts_with("gone-"));
@@ -447,7 +461,7 @@ on_both! {
             CreateToken Org             who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
             ListTokens Mine             who?   -      +      +      +      +      +      +      +      +      +      grant  +      -      -      +      disab. exp.   rev.   -      -
             ListTokens Org              who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
-            GetToken Mine               who?   -      none   none   +      none   none   +      +      +      +      login  +      login  login  none   disab. exp.   rev.   -      -
+            GetToken Mine               who?   -      none   none   +      none   none   +      +      +      +      grant  +      login  login  none   disab. exp.   rev.   -      -
             GetToken Org                who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
             UpdateToken Mine            who?   -      none   none   +      none   none   login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
             UpdateToken Org             who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
@@ -532,6 +546,80 @@ on_both! {
         "#]].assert_eq(&matrix);
     }
 
+    /// Whoever has no part in an org is told the same of one that there is, one that there was and one that never was; and
+    /// so with members and services that are not theirs to know.
+    async fn what_one_may_not_know_is_answered_like_what_is_not_there(world: &World) {
+        let callers = callers(world).await;
+        let asked = world.create(&new_token("asked about")).await;
+        let (authority, slugs) = (&world.authority, ["closed", "gone", "nowhere"]);
+        for slug in &slugs[..2] {
+            let org = NewOrg { slug: slug.parse().expect("a slug"), name: None, admin: None };
+            authority.orgs().create(&CONSOLE, &org).await.expect("made");
+        }
+        let service = NewService { name: "theirs".parse().expect("a name"), orgs: orgs(&["closed"]), states_address: false };
+        authority.operator().create_service(&CONSOLE, &service).await.expect("registered");
+        authority.orgs().delete(&CONSOLE, &"gone".parse().expect("a slug")).await.expect("deleted");
+        let alike = |what: &str, told: [Result<(), AuthorityError>; 3], names: [&str; 3]| {
+            let told: Vec<String> = told.iter().zip(names).map(|(told, name)| match told {
+                Ok(()) => "allowed".to_owned(),
+                Err(error) => format!("{:?}", ndauth_core::Problem::from(error)).replace(name, "?"),
+            }).collect();
+            assert!(told.iter().all(|other| *other == told[0]), "{what}: {told:#?}");
+        };
+        for (name, caller) in callers.iter().filter(|(name, _)| *name != "console") {
+            // A service that is registered for all orgs knows them all.
+            for row in TABLE.iter().filter(|row| row.kind == Kind::Org || row.operation == Operation::ValidateToken) {
+                let mut told = Vec::new();
+                for slug in slugs {
+                    told.push(call_about(world, caller, row, &asked, slug).await);
+                }
+                let told = told.try_into().expect("three");
+                alike(&format!("{:?} {:?} by {name}", row.operation, row.kind), told, slugs);
+            }
+        }
+        let plan = async |change: &dyn Fn(&mut NewToken), org: Option<&str>, service: Option<&str>| {
+            let mut new = new_token(&format!("planned-{}", number()));
+            change(&mut new);
+            let inquiry = Inquiry {
+                whose: Whose::Mine,
+                subject: Subject::Planned(Box::new(new)),
+                org: org.map(|org| org.parse().expect("a slug")),
+                question: None,
+                service: service.map(|name| name.parse().expect("a name")),
+                address: None,
+            };
+            let explained = authority.tokens().explain(&world.ada, &inquiry).await?;
+            let refused = explained.explanations.into_iter().find_map(|told| told.outcome.err());
+            refused.map_or(Ok(()), |refusal| Err(refusal.into()))
+        };
+        let none = |_: &mut NewToken| ();
+        let mut told = [const { Vec::new() }; 4];
+        let services = ["theirs", "registry-2", "nobody's"];
+        for slug in slugs {
+            told[0].push(plan(&|new| new.orgs = Some(orgs(&[slug])), None, None).await);
+            told[1].push(plan(&none, Some(slug), None).await);
+        }
+        for service in services {
+            let at = |new: &mut NewToken| new.services = Services::Only([service.parse().expect("a name")].into());
+            told[2].push(plan(&at, None, None).await);
+            told[3].push(plan(&none, None, Some(service)).await);
+        }
+        let whats = [("restricted to", slugs), ("explained in", slugs), ("made for", services), ("explained at", services)];
+        for (told, (what, names)) in told.into_iter().zip(whats) {
+            assert!(told.iter().all(Result::is_err), "{what}: {told:?}");
+            alike(what, told.try_into().expect("three"), names);
+        }
+        let remove = async |handle: &str| {
+            authority.orgs().remove_member(&world.eve, &ops(), &handle.parse().expect("a handle")).await.map(drop)
+        };
+        let handles = ["stan", "oona", "nobody"];
+        alike("removed", [remove("stan").await, remove("oona").await, remove("nobody").await], handles);
+        // The operator's tools know every service, and whoever is of the org does.
+        world.member("closed", "ada", Role::Ro).await;
+        let at = |new: &mut NewToken| new.services = Services::Only(["theirs".parse().expect("a name")].into());
+        assert!(plan(&at, Some("closed"), Some("theirs")).await.is_ok());
+    }
+
     async fn a_token_revokes_itself_and_no_other(world: &World) {
         let token = world.create(&new_token("itself")).await.secret;
         world.create(&new_token("other")).await;
@@ -547,7 +635,8 @@ on_both! {
         world.create(&new_token("other")).await;
         let get = async |name: &str| world.show(&token, &named(name)).await;
         assert!(get("narrow").await.is_ok());
-        assert_eq!(reason(get("other").await), Reason::SessionRequired);
+        let refused = get("other").await.expect_err("refused");
+        assert_eq!(refused.to_string(), "the token is not granted `read:tokens`", "what is missing is named");
     }
 
     async fn dead_and_foreign_credentials_are_told_apart(world: &World) {

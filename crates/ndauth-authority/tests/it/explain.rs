@@ -239,7 +239,9 @@ on_both! {
         let told = world.authority.tokens().explain(&presented(&secret), &shown()).await.expect("explained");
         assert_eq!(of(&told.explanations[0], Factor::Policy), "what the org's policy admits");
         world.authority.orgs().remove_member(&world.eve, &ops, &"ada".parse().expect("a handle")).await.expect("removed");
-        for told in explained(world, &inquiry()).await {
+        let gone = world.authority.tokens().explain(&world.ada, &inquiry()).await;
+        assert_eq!(reason(gone), Reason::NotFound, "a service of others");
+        for told in explained(world, &Inquiry { service: None, ..inquiry() }).await {
             let factors: Vec<Factor> = told.findings.iter().map(|(factor, ..)| *factor).collect();
             assert!(!factors.contains(&Factor::Policy) && !factors.contains(&Factor::Lockdown), "{factors:?}");
         }

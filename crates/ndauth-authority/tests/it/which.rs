@@ -180,9 +180,12 @@ on_both! {
         let narrow = token_with("narrow", |new| new.grants = granted(&["read:assets"]));
         let narrow = presented(&world.create(&narrow).await.secret);
         let nothing = [named("nothing"), named("0190ffff"), named("ndpat_000000")];
+        let unknown = refusals(world, &narrow, MINE, &nothing[0]).await;
+        // To be shown it takes a permission, which is named.
+        let told = |reason: &Reason| matches!(reason, Reason::SessionRequired | Reason::PermissionNotGranted);
+        assert!(unknown.iter().all(told), "{unknown:?}");
         for which in names(&sibling).iter().chain(&nothing) {
-            let refused = refusals(world, &narrow, MINE, which).await;
-            assert!(refused.iter().all(|reason| *reason == Reason::SessionRequired), "{which:?}: {refused:?}");
+            assert_eq!(refusals(world, &narrow, MINE, which).await, unknown, "{which:?}");
         }
         assert_eq!(world.refused(&sibling.secret).await, None, "it is untouched");
     }
