@@ -267,6 +267,8 @@ on_both! {
 
     async fn a_frozen_org_can_be_looked_at_and_not_changed(world: &World) {
         let made = world.create(&token_with("ci", |new| new.orgs = Some(orgs(&["ops"])))).await;
+        world.create(&token_with("waits", |new| new.orgs = Some(orgs(&["ops"])))).await;
+        world.authority.tokens().rotate(&world.ada, MINE, &named("waits"), HOUR, None).await.expect("rotated");
         let freeze = async |who: &Credential| world.authority.orgs().freeze(who, &ops()).await;
         assert_eq!(reason(freeze(&world.ada).await), Reason::RoleTooLow);
         assert!(freeze(&world.eve).await.expect("frozen").changed);
@@ -280,12 +282,16 @@ on_both! {
             assert_eq!(reason(world.authority.tokens().create(by, whose, &new).await), Reason::OrgFrozen);
         }
         assert_eq!(reason(world.authority.tokens().rotate(&world.ada, MINE, &named("ci"), HOUR, None).await), Reason::OrgFrozen);
+        // What was drawn before waits on.
+        let confirm = async || world.authority.tokens().confirm_rotation(&world.ada, MINE, &named("waits"), None).await;
+        assert_eq!(reason(confirm().await), Reason::OrgFrozen);
         let ada = "ada".parse().expect("a handle");
         assert_eq!(reason(world.authority.orgs().set_member(&world.eve, &ops(), &ada, Role::Ro).await), Reason::OrgFrozen);
         assert_eq!(reason(world.authority.orgs().remove_member(&world.eve, &ops(), &ada).await), Reason::OrgFrozen);
         world.authority.orgs().add_member(&CONSOLE, &ops(), &ada, Role::Rw).await.expect("the operator may");
         world.revoke(&world.ada, &named("ci")).await.expect("revoked");
         assert!(world.authority.orgs().unfreeze(&world.eve, &ops()).await.expect("unfrozen").changed);
+        assert!(confirm().await.expect("confirmed").changed);
         let again = world.create(&token_with("ci", |new| new.orgs = Some(orgs(&["ops"])))).await;
         assert_eq!(world.refused(&again.secret).await, None);
         world.sound().await;

@@ -139,7 +139,11 @@ on_both! {
 
     async fn a_link_signs_in_once(world: &World) {
         let authority = &world.authority;
+        let before = authority.operator().check(&CONSOLE).await.expect("checked").events;
         let link = authority.logins().sign_in_link(&CONSOLE, &ada()).await.expect("a link");
+        let (told, _) = authority.operator().export_events(&CONSOLE, before).await.expect("exported").expect("a page");
+        assert!(told.contains("account.sign_in_link_issued") && told.contains("console"), "{told}");
+        assert!(!told.contains(link.code.expose()), "{told}");
         assert_eq!(authority.logins().whose_link(link.code.expose()).await.expect("hers").handle, ada());
         let invitation = authority.logins().accept_invitation(link.code.expose(), PASSWORD, &home()).await;
         assert_eq!(reason(invitation), Reason::LinkSpent, "it sets no password");

@@ -72,6 +72,14 @@ async fn what_makes_no_sense_is_named_with_what_may_be_meant() {
             "error: `nd.toml`: `log-format`: `xml`: expected one of text, json\nhint: see `--help` for what it takes\n",
         ),
         (
+            "log = \"loud\"",
+            "error: `nd.toml`: `log`: `loud`: `loud` is no level: off, error, warn, info, debug, trace\nhint: see `--help` for what it takes\n",
+        ),
+        (
+            "log = \"info,h2=loud\"",
+            "error: `nd.toml`: `log`: `info,h2=loud`: `loud` is no level: off, error, warn, info, debug, trace\nhint: see `--help` for what it takes\n",
+        ),
+        (
             "[listen]\nx = 1",
             "error: `nd.toml`: `listen` has one value: a text, a number, true or false\nhint: write it as `KEY = \"VALUE\"`\n",
         ),
@@ -88,6 +96,10 @@ async fn what_makes_no_sense_is_named_with_what_may_be_meant() {
         let ended = ndauthd(&at, &[], "config check --config nd.toml");
         assert_eq!((ended.code, ended.out.as_str()), (2, ""), "{file}");
         assert!(ended.err.starts_with(told), "{file}: {}", ended.err);
+    }
+    for command in ["config check", "serve"] {
+        let ended = ndauthd(&at, &[("NDAUTHD_LOG", "verbose")], command);
+        assert!(ended.code == 2 && ended.err.contains("`verbose` is no level"), "{command}: {ended:?}");
     }
     fs::write(at.home().join("nd.toml"), "listen = ").expect("written");
     let ended = ndauthd(&at, &[], "serve --config nd.toml");
