@@ -406,6 +406,9 @@ on_both! {
             ╰─────┴───────┴────────┴─────────────────────────────────────╯
             nothing was made: leave `--preview` out to make the token
         "#]]);
+        let made = cli("auth token create --name narrow --scope ro,write:assets --org ops");
+        let warning = "warning: the token can do nothing as things are: the token's scope is `RO`, and this needs `RW`\n";
+        assert!(made.code == 0 && made.err.contains(warning), "{made:?}");
         shows(&cli("org policy withdraw"), 0, at, &server, &expect![[r#"
             ✓ What was to hold in ops later is withdrawn: 1 in number
         "#]]);
@@ -413,7 +416,7 @@ on_both! {
         assert_eq!(told["policy"]["networks"], json!(["10.0.0.0/8", "127.0.0.1/32"]));
         assert_eq!((&told["policy"]["longest_lifetime_seconds"], &told["to_come"]), (&Value::Null, &json!([])));
         shows(&cli("org policy set --personal-tokens barred --allow-from-anywhere --yes -f simple"), 0, at, &server, &expect![[r#"
-            • ops tokens:2 broken:2 in-use:0 takes-hold:INSTANT
+            • ops tokens:3 broken:3 in-use:0 takes-hold:INSTANT
         "#]]);
         shows(&cli("auth token create --name y --scope ro --org ops"), 5, at, &server, &expect![[r#"
             error: the org `ops` admits no personal tokens
@@ -435,7 +438,7 @@ on_both! {
             For more information, try '--help'.
         "#]]);
         shows(&at.admin("check"), 0, at, &server, &expect![[r#"
-            ✓ 16 events and 15 rows compared: all is as it should be
+            ✓ 16 events and 16 rows compared: all is as it should be
         "#]]);
         assert_eq!(cli("org policy show --org dev").code, 0, "who is a member sees it");
         shows(&cli("org policy set --personal-tokens barred --org dev --yes"), 5, at, &server, &expect![[r#"
@@ -444,7 +447,7 @@ on_both! {
         "#]]);
         cli("org policy set --personal-tokens allowed --yes");
         shows(&cli("org policy set --require-grants on --no-all-org-tokens on --yes -f simple"), 0, at, &server, &expect![[r#"
-            • ops tokens:2 broken:2 in-use:0 takes-hold:INSTANT
+            • ops tokens:3 broken:2 in-use:0 takes-hold:INSTANT
         "#]]);
         shows(&cli("auth token create --name y --scope ro --org ops"), 5, at, &server, &expect![[r#"
             error: the org `ops` admits tokens that carry a set of grants, and this carries all
