@@ -18,6 +18,7 @@ mod m20261128_000008_authorized;
 mod m20261128_000010_uses_by_org;
 mod m20261128_000011_offers;
 mod m20261128_000012_remains;
+mod m20261128_000013_until;
 
 /// The catalogue that a new database has, as JSON.
 pub const CATALOGUE: &str = m20261122_000003_permissions::CATALOGUE;
@@ -39,6 +40,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000010_uses_by_org::Migration),
             Box::new(m20261128_000011_offers::Migration),
             Box::new(m20261128_000012_remains::Migration),
+            Box::new(m20261128_000013_until::Migration),
         ]
     }
 }

@@ -89,7 +89,7 @@ pub(crate) fn new_token(name: &str) -> v1::CreateTokenRequest {
         description: None,
         services: Some(ndauth_proto::services_to_proto(&Services::All)),
         networks: Some(ndauth_proto::networks_to_proto(&Networks::All)),
-        self_rotating: false,
+        self_rotating_until: None,
         pending: false,
     };
     v1::CreateTokenRequest { whose: Some(v1::Whose::mine()), token: Some(token) }

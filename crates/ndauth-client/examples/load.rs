@@ -106,7 +106,7 @@ fn new_token(name: &str) -> v1::CreateTokenRequest {
         services: Some(services_to_proto(&Services::All)),
         networks: Some(networks_to_proto(&Networks::All)),
         description: None,
-        self_rotating: false,
+        self_rotating_until: None,
         pending: false,
     };
     v1::CreateTokenRequest { whose: Some(v1::Whose::mine()), token: Some(token) }

@@ -87,7 +87,7 @@ pub use secret::{InvalidSecret, Secret, SecretHash, SecretKind, SecretPrefix, re
 pub use since::Since;
 pub use succession::{LastUse, PENDING_FOR, Retirement, Succession};
 pub use suspension::{Level, Suspension};
-pub use timestamp::{InvalidTimestamp, Timestamp};
+pub use timestamp::{InvalidTimestamp, Timestamp, WholeSecond};
 pub use token::{
     Names, Owner, Rotation, SecretRecord, SecretState, SecretView, Token, TokenStatus, TokenType, TokenView,
     UsedFrom, UsesShown, Viewer,

@@ -111,10 +111,10 @@ impl Token {
         Ok(lifetime.min(admitted).expiry(now))
     }
 
-    /// When the token ends once it has rotated itself: the lifetime that was chosen when it was made begins again, up to
-    /// 365 days after that, and no longer than is admitted. Where a person moved its end further, that stays.
+    /// When the token ends once it has rotated itself: the lifetime that was chosen when it was made begins again, up to the end
+    /// that was stated then, and no longer than is admitted. Where a person moved its end further, that stays.
     pub fn self_rotated_expiry(&self, admitted: Lifetime, now: Timestamp) -> Expiry {
-        let again = self.lifetime.expiry(now).min(self.oldest()).max(self.expires_at);
+        let again = self.lifetime.expiry(now).min(self.furthest()).max(self.expires_at);
         again.min(admitted.expiry(now))
     }
 
@@ -136,7 +136,13 @@ impl Token {
         if end > now && end.since(now) > lifetime / 4 {
             return Err(NotRenewable::Early);
         }
-        Ok(renewed.min(self.lifetime.expiry(end)))
+        let renewed = renewed.min(self.lifetime.expiry(end)).min(self.furthest());
+        if renewed > self.expires_at { Ok(renewed) } else { Err(NotRenewable::Age) }
+    }
+
+    /// By itself it goes no further.
+    fn furthest(&self) -> Expiry {
+        self.self_rotating_until.map_or_else(|| self.oldest(), |until| Expiry::At(until.begin()))
     }
 
     /// No renewal goes further.

@@ -1,7 +1,7 @@
 //! Instants: microseconds since 1970 in UTC, the one representation in rows, events and memory.
 
 use std::fmt;
-use std::num::NonZeroI64;
+use std::num::{NonZeroI64, NonZeroU32};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -78,6 +78,23 @@ impl Timestamp {
     /// The day in UTC, as `2027-01-31`.
     pub fn date(self) -> String {
         self.to_utc().date().to_string()
+    }
+}
+
+/// A whole second, from 1970 to 2106: half as large as a [`Timestamp`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct WholeSecond(NonZeroU32);
+
+impl WholeSecond {
+    /// The second that an instant is in; of one before or after them all, the first or the last.
+    pub fn of(at: Timestamp) -> WholeSecond {
+        let seconds = u32::try_from(at.micros().max(0) / 1_000_000).unwrap_or(u32::MAX);
+        WholeSecond(NonZeroU32::new(seconds).unwrap_or(NonZeroU32::MIN))
+    }
+
+    /// When it begins.
+    pub fn begin(self) -> Timestamp {
+        Timestamp::from_micros(i64::from(self.0.get()) * 1_000_000).unwrap_or(Timestamp::MAX)
     }
 }
 

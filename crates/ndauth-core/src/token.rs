@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::{
     AccountId, ClientName, Counts, Description, Expiry, Grants, Handle, Label, LastUse, Level, Lifetime,
     Networks, OrgId, OrgSlug, Orgs, Refusal, Retirement, Revocation, Scope, SecretId, SecretPrefix,
-    ServiceId, Services, Since, Succession, Suspension, Timestamp, TokenId,
+    ServiceId, Services, Since, Succession, Suspension, Timestamp, TokenId, WholeSecond,
 };
 
 /// Whose a token is.
@@ -47,8 +47,8 @@ pub struct Token {
     pub expires_at: Expiry,
     /// Since when it is dead, if it was revoked.
     pub revoked_at: Option<Timestamp>,
-    /// Whether it may rotate and renew itself.
-    pub self_rotating: bool,
+    /// Until when it may rotate and renew itself at the most; `None` where it may not.
+    pub self_rotating_until: Option<WholeSecond>,
     /// Who took its power for now.
     pub suspensions: Box<[Suspension]>,
 }

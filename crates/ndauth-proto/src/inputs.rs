@@ -173,7 +173,7 @@ pub fn inputs_from_proto(inputs: &v1::Inputs) -> Result<(Inputs, RulesVersion), 
         lifetime: lifetime_from_proto("inputs.token.lifetime", token.lifetime)?,
         expires_at: expiry_from_proto("inputs.token.expiry", token.expiry)?,
         revoked_at: None,
-        self_rotating: false,
+        self_rotating_until: None,
         suspensions: token.suspensions.iter().map(suspension_from_proto).collect::<Result<_, _>>()?,
     };
     let places = inputs.places.iter().map(place_from_proto).collect::<Result<_, _>>()?;

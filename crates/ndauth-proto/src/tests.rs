@@ -351,7 +351,7 @@ fn what_is_written_is_what_would_be_built() {
                     lifetime: Lifetime::Endless,
                     expires_at,
                     revoked_at: None,
-                    self_rotating: false,
+                    self_rotating_until: None,
                     suspensions: [].into(),
                 };
                 let place = (effective != Effective::Identity).then_some(&org.slug);

@@ -62,7 +62,7 @@ pub fn token_to_proto(view: &TokenView, now: Timestamp) -> v1::Token {
         networks: Some(networks_to_proto(&token.networks)),
         owner: owner_to_proto(view),
         lifetime: Some(lifetime_to_proto(token.lifetime)),
-        self_rotating: token.self_rotating,
+        self_rotating_until: token.self_rotating_until.map(|until| timestamp_to_proto(until.begin())),
         suspensions: suspensions_to_proto(view),
         secrets: view.secrets.iter().map(|secret| secret_to_proto(secret, now)).collect(),
         rotation: view.rotation(now).map(|rotation| rotation_to_proto(&rotation, now)),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ndauth_core::{
     Account, AccountId, Actions, Actor, Description, Expiry, Grant, Grants, Handle, Label, Level, Names,
     Network, Networks, Org, OrgId, OrgSlug, Orgs, Owner, RevocationReason, ServiceId, Services, SessionId,
-    Suspension, Timestamp, Token, TokenId, TokenView,
+    Suspension, Timestamp, Token, TokenId, TokenView, WholeSecond,
 };
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, ExprTrait, Func, SimpleExpr};
@@ -470,7 +470,7 @@ impl Write {
             revoked_by: Set(None),
             revoked_code: Set(None),
             revoked_reason: Set(None),
-            self_rotating: Set(token.self_rotating),
+            self_rotating_until: Set(token.self_rotating_until.map(|until| until.begin().micros())),
             last_used_at: Set(None),
         };
         if inserted(token::Entity::insert(row).exec_without_returning(&self.transaction).await)?.is_err() {
@@ -622,7 +622,9 @@ fn token_from_rows(row: &token::Model, rows: Restrictions) -> Result<Token, Stor
         lifetime: columns.lifetime("lifetime", row.lifetime)?,
         expires_at: columns.expiry("expires_at", row.expires_at)?,
         revoked_at: columns.instant_or_null("revoked_at", row.revoked_at)?,
-        self_rotating: row.self_rotating,
+        self_rotating_until: columns
+            .instant_or_null("self_rotating_until", row.self_rotating_until)?
+            .map(WholeSecond::of),
         suspensions: rows.suspensions.into(),
     })
 }
@@ -716,7 +718,7 @@ pub(crate) mod token {
         pub revoked_by: Option<String>,
         pub revoked_code: Option<String>,
         pub revoked_reason: Option<String>,
-        pub self_rotating: bool,
+        pub self_rotating_until: Option<i64>,
         pub last_used_at: Option<i64>,
         pub session_id: Option<Uuid>,
     }

@@ -52,7 +52,7 @@ pub struct TokenShown {
     /// For how long it was made.
     pub lifetime: Lifetime,
     /// Whether it may rotate and renew itself.
-    pub self_rotating: bool,
+    pub self_rotating_until: Option<Timestamp>,
     /// Who suspended it, and when.
     pub suspensions: Vec<(String, Timestamp)>,
     /// Its secrets, oldest first.
@@ -174,7 +174,7 @@ impl TokenShown {
                 _ => None,
             },
             lifetime: lifetime_from_proto("lifetime", token.lifetime)?,
-            self_rotating: token.self_rotating,
+            self_rotating_until: instant("self_rotating_until", token.self_rotating_until)?,
             suspensions: token.suspensions.into_iter().map(suspension).collect::<Result<_, _>>()?,
             secrets: token.secrets.into_iter().map(secret).collect::<Result<_, _>>()?,
             rotation: token.rotation.map(rotation).transpose()?,
@@ -230,7 +230,7 @@ impl TokenShown {
                 Lifetime::For(lifetime) => Value::from(lifetime.as_secs()),
                 Lifetime::Endless => Value::Null,
             },
-            "self_rotating": self.self_rotating,
+            "self_rotating_until": self.self_rotating_until.map(|at| at.to_string()),
             "suspended": self.suspensions.iter().map(|(by, since)| {
                 json!({ "by": by, "since": since.to_string() })
             }).collect::<Vec<_>>(),

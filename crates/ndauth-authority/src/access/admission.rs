@@ -231,7 +231,7 @@ fn reach(
                 Err(refusal) => Err(refusal.into()),
             }
         }
-        (Rule::SelfRotating(_), Caller::Token { held, .. }) if !held.token.self_rotating => {
+        (Rule::SelfRotating(_), Caller::Token { held, .. }) if held.token.self_rotating_until.is_none() => {
             session_required(caller.kind())
         }
         (Rule::SelfRotating(holding), Caller::Token { held, from }) => {

@@ -112,7 +112,7 @@ fn derived(session: &Session, scope: Scope, orgs: Orgs, now: Timestamp) -> Resul
         lifetime: Lifetime::For(expires_at.left(now).unwrap_or(LASTS)),
         expires_at,
         revoked_at: None,
-        self_rotating: false,
+        self_rotating_until: None,
         suspensions: [].into(),
     })
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ndauth_core::{
     AccountId, Change, Description, Expiry, ExpiryChoice, Grants, Label, Lifetime, Networks, OrgId, OrgSlug,
     Orgs, Owner, Refusal, Role, Scope, Secret, SecretId, SecretKind, SecretRecord, Services, Succession,
-    Token, TokenId, TokenView,
+    Timestamp, Token, TokenId, TokenView, WholeSecond,
 };
 use ndauth_store::{Family, Read};
 use rand::rngs::SysRng;
@@ -36,8 +36,8 @@ pub struct NewToken {
     pub networks: Networks,
     /// When it is to end.
     pub expiry: ExpiryChoice,
-    /// Lets it rotate and renew itself.
-    pub self_rotating: bool,
+    /// Lets it rotate and renew itself, until then at the most.
+    pub self_rotating_until: Option<ExpiryChoice>,
     /// Lets its secret wait to be confirmed, and die where it is not: for who stores it where it may not arrive.
     pub pending: bool,
 }
@@ -83,10 +83,11 @@ impl TokenWing<'_> {
         let now = read.now();
         let scope = self.scope(read, new).await?;
         let lifetime = new.expiry.lifetime(now).map_err(|why| AuthorityError::invalid("expiry", why))?;
-        if new.self_rotating && lifetime == Lifetime::Endless {
-            let why = "a token that rotates itself ends: choose an expiry, which begins again each time";
-            return Err(AuthorityError::invalid("self_rotating", why));
-        }
+        let expires_at = lifetime.expiry(now);
+        let self_rotating_until = match new.self_rotating_until {
+            Some(until) => Some(extended_until(until, expires_at, now)?),
+            None => None,
+        };
         let (owner_id, kind, orgs) = match &owner {
             OwnerName::Account(account) => {
                 let orgs = new.orgs.as_ref().ok_or_else(|| {
@@ -116,9 +117,9 @@ impl TokenWing<'_> {
             networks: new.networks.clone(),
             created_at: now,
             lifetime,
-            expires_at: lifetime.expiry(now),
+            expires_at,
             revoked_at: None,
-            self_rotating: new.self_rotating,
+            self_rotating_until,
             suspensions: [].into(),
         };
         Ok((Held { record: record(id, secret.prefix(), now), token, owner }, secret))
@@ -184,6 +185,28 @@ pub(super) fn owner_name(by: &Admitted) -> Result<OwnerName, AuthorityError> {
     match by.owner()? {
         Owner::Account(_) => by.account().cloned().map(OwnerName::Account),
         Owner::Org(_) => by.org().cloned().map(OwnerName::Org),
+    }
+}
+
+/// Until when a token may extend itself that ends then at first.
+fn extended_until(
+    until: ExpiryChoice,
+    expires_at: Expiry,
+    now: Timestamp,
+) -> Result<WholeSecond, AuthorityError> {
+    let invalid = |why: String| AuthorityError::invalid("self_rotating_until", why);
+    if expires_at == Expiry::Never {
+        let why = "a token that rotates itself ends: choose an expiry, which begins again each time";
+        return Err(invalid(why.to_owned()));
+    }
+    match (until.lifetime(now).map_err(|why| invalid(why.to_string()))?.expiry(now), expires_at) {
+        (Expiry::At(until), Expiry::At(first)) if until < first => {
+            Err(invalid(format!("{until} is before the token's first end, {first}")))
+        }
+        (Expiry::At(until), _) => Ok(WholeSecond::of(until)),
+        (Expiry::Never, _) => {
+            Err(invalid("no token extends itself for ever: 365 days at the most".to_owned()))
+        }
     }
 }
 

@@ -7,8 +7,8 @@ use ndauth_authority::{
     Which, Whose,
 };
 use ndauth_core::{
-    Factor, OrgPolicy, OrgSlug, Reason, RevocationReason, Role, Rotation, Scope, Secret, TokenStatus,
-    TokenView,
+    ExpiryChoice, Factor, OrgPolicy, OrgSlug, Reason, RevocationReason, Role, Rotation, Scope, Secret,
+    TokenStatus, TokenView,
 };
 
 use crate::on_both;
@@ -167,7 +167,7 @@ on_both! {
     async fn a_rotation_beside_it_is_seen_or_refused(world: &World) {
         let clock = ndauth_authority::Clock::Manual(world.clock.clone());
         let other = ndauth_authority::Authority::open(&world.scratch.url, clock, None).await.expect("opened");
-        let (ops, self_rotating) = (in_org("ops"), NewToken { self_rotating: true, ..org_token("own", &["write:assets"]) });
+        let (ops, self_rotating) = (in_org("ops"), NewToken { self_rotating_until: Some(ExpiryChoice::LONGEST), ..org_token("own", &["write:assets"]) });
         for round in 1..20 {
             let made = world.make(&world.eve, &ops, &self_rotating).await;
             world.clock.set(at(round));
@@ -221,7 +221,7 @@ on_both! {
 
     /// A token that an org revoked with all others does not come back by rotating itself.
     async fn what_an_org_revoked_does_not_rotate_itself_back_in(world: &World) {
-        let made = world.create(&token_with("ci", |new| new.self_rotating = true)).await;
+        let made = world.create(&token_with("ci", |new| new.self_rotating_until = Some(ExpiryChoice::LONGEST))).await;
         world.clock.set(at(100));
         world.authority.tokens().revoke_all(&world.eve, &in_org("ops"), MintedWhen::Ever).await.expect("revoked");
         let stolen = presented(&made.secret);
@@ -235,7 +235,7 @@ on_both! {
     /// What a token draws by itself is admitted nowhere where the secret that it had is not: whoever its owner was
     /// meanwhile, and in whichever org.
     async fn what_an_org_revoked_is_not_let_in_by_its_own_rotation(world: &World) {
-        let made = world.create(&token_with("ci", |new| new.self_rotating = true)).await;
+        let made = world.create(&token_with("ci", |new| new.self_rotating_until = Some(ExpiryChoice::LONGEST))).await;
         let (ops, ada) = (ops(), "ada".parse().expect("a handle"));
         let late = NewOrg { slug: "late".parse().expect("a slug"), name: None, admin: Some("eve".parse().expect("a handle")) };
         world.authority.orgs().create(&CONSOLE, &late).await.expect("made");

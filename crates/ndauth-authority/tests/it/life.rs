@@ -9,7 +9,7 @@ use ndauth_authority::{
 };
 use ndauth_core::{
     Expiry, ExpiryChoice, Lifetime, OrgPolicy, Reason, Retirement, Rotation, Scope, Secret, TokenStatus,
-    TokenView,
+    TokenView, WholeSecond,
 };
 use tokio::task::JoinSet;
 
@@ -118,7 +118,7 @@ on_both! {
     /// No token makes itself longer than it was made for: by itself it goes on by rotating, and neither for ever.
     async fn a_short_token_stays_short(world: &World) {
         let hour = ExpiryChoice::In(Lifetime::For(HOUR));
-        let turning = |name: &str, expiry| token_with(name, |new| (new.self_rotating, new.expiry) = (true, expiry));
+        let turning = |name: &str, expiry| token_with(name, |new| (new.self_rotating_until, new.expiry) = (Some(ExpiryChoice::LONGEST), expiry));
         let endless = turning("endless", ExpiryChoice::In(Lifetime::Endless));
         assert_eq!(reason(world.authority.tokens().create(&world.ada, MINE, &endless).await), Reason::InvalidArgument);
         let renew = async |by: &Credential, name: &str, automatic: bool| {
@@ -147,6 +147,42 @@ on_both! {
         assert_eq!(ends.first(), Some(&Expiry::At(at(16 * DAY))));
         assert_eq!(ends.get(2), Some(&Expiry::At(at(28 * DAY))));
         assert_eq!(ends.last(), Some(&Expiry::At(at(365 * DAY))));
+    }
+
+    /// Nor does it go on past the end that was stated when it was made, by whatever way; a person moves that further.
+    async fn a_token_extends_itself_to_the_end_that_was_stated(world: &World) {
+        let until = |name: &str, until| {
+            token_with(name, |new| (new.expiry, new.self_rotating_until) = (days(8), Some(until)))
+        };
+        for wrong in [days(7), days(366), ExpiryChoice::In(Lifetime::Endless), ExpiryChoice::At(at(-DAY))] {
+            let refused = world.authority.tokens().create(&world.ada, MINE, &until("wrong", wrong)).await;
+            assert_eq!(reason(refused), Reason::InvalidArgument, "{wrong:?}");
+        }
+        let mut secret = presented(&world.create(&until("turning", days(20))).await.secret);
+        let renewing = presented(&world.create(&until("renewing", ExpiryChoice::At(at(10 * DAY)))).await.secret);
+        let renew = async |by: &Credential, automatic| {
+            let renewing = Renewing { minimum: None, automatic };
+            let renewed = world.authority.tokens().renew(by, MINE, &named("renewing"), renewing).await?;
+            Ok::<_, AuthorityError>(renewed.value.token.expires_at)
+        };
+        for (now, ends) in [(6, 14), (13, 20), (19, 20)] {
+            world.clock.set(at(now * DAY));
+            let rotated = world.authority.tokens().rotate(&secret, MINE, &named("turning"), Duration::ZERO, None).await;
+            secret = presented(&rotated.expect("rotated").value.secret);
+            world.authority.tokens().confirm_rotation(&secret, MINE, &named("turning"), None).await.expect("confirmed");
+            let ada = world.log_in("ada").await;
+            let shown = world.show(&ada, &named("turning")).await.expect("shown").token;
+            let until = shown.self_rotating_until.map(WholeSecond::begin);
+            assert_eq!((shown.expires_at, until), (Expiry::At(at(ends * DAY)), Some(at(20 * DAY))));
+            if now == 6 {
+                assert_eq!(renew(&renewing, false).await.expect("renewed"), Expiry::At(at(10 * DAY)));
+                world.clock.set(at(9 * DAY));
+                assert_eq!(reason(renew(&renewing, false).await), Reason::NotRenewable);
+                let ada = world.log_in("ada").await;
+                assert_eq!(reason(renew(&ada, true).await), Reason::NotRenewable);
+                assert_eq!(renew(&ada, false).await.expect("by a person"), Expiry::At(at(40 * DAY)));
+            }
+        }
     }
 
     /// Nothing gives power to a token that expired: no confirmation by its owner, and no first use that is followed up late.
@@ -256,9 +292,9 @@ on_both! {
 
     /// SEC-21: no other credential of the same person, or of the same token, rotates or renews a token.
     async fn sec_21_only_the_tokens_own_secret_in_force_rotates_it(world: &World) {
-        let turning = token_with("ci", |new| new.self_rotating = true);
+        let turning = token_with("ci", |new| new.self_rotating_until = Some(ExpiryChoice::LONGEST));
         let ci = presented(&world.create(&turning).await.secret);
-        let other = presented(&world.create(&token_with("other", |new| new.self_rotating = true)).await.secret);
+        let other = presented(&world.create(&token_with("other", |new| new.self_rotating_until = Some(ExpiryChoice::LONGEST))).await.secret);
         let plain = presented(&world.create(&new_token("plain")).await.secret);
         let by = async |credential: &Credential, name: &str| {
             world.authority.tokens().rotate(credential, MINE, &named(name), HOUR, None).await
@@ -293,7 +329,7 @@ on_both! {
     }
 
     async fn a_token_confirms_only_with_its_new_secret(world: &World) {
-        let turning = |new: NewToken| NewToken { self_rotating: true, ..new };
+        let turning = |new: NewToken| NewToken { self_rotating_until: Some(ExpiryChoice::LONGEST), ..new };
         for made in [
             world.create(&turning(new_token("ci"))).await,
             world.make(&world.eve, &in_org("ops"), &turning(org_token("ci", &["read:assets"]))).await,

@@ -130,7 +130,7 @@ pub(crate) fn new_token(name: &str) -> NewToken {
         services: Services::All,
         networks: Networks::All,
         expiry: ExpiryChoice::PERSONAL,
-        self_rotating: false,
+        self_rotating_until: None,
         pending: false,
     }
 }

@@ -88,7 +88,7 @@ fn inputs() -> Inputs {
             lifetime: Lifetime::Endless,
             expires_at: Expiry::Never,
             revoked_at: None,
-            self_rotating: false,
+            self_rotating_until: None,
             suspensions: [].into(),
         },
         owner: InputOwner::Account {

@@ -171,7 +171,7 @@ fn inputs(owner: InputOwner, places: Vec<InputPlace>) -> Inputs {
             lifetime: Lifetime::Endless,
             expires_at: Expiry::Never,
             revoked_at: None,
-            self_rotating: false,
+            self_rotating_until: None,
             suspensions: [].into(),
         },
         owner,

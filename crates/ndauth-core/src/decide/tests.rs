@@ -50,7 +50,7 @@ impl World {
                 lifetime: Lifetime::For(Duration::from_micros(999)),
                 expires_at: Expiry::At(at(1000)),
                 revoked_at: None,
-                self_rotating: false,
+                self_rotating_until: None,
                 suspensions: [].into(),
             },
             account: Account {

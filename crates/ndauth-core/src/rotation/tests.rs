@@ -29,7 +29,7 @@ fn token(lifetime: Lifetime) -> Token {
         lifetime,
         expires_at: lifetime.expiry(day(0)),
         revoked_at: None,
-        self_rotating: false,
+        self_rotating_until: None,
         suspensions: [].into(),
     }
 }

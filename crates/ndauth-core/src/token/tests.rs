@@ -21,7 +21,7 @@ fn token() -> Token {
         lifetime: Lifetime::For(Duration::from_micros(100)),
         expires_at: Expiry::At(at(100)),
         revoked_at: None,
-        self_rotating: false,
+        self_rotating_until: None,
         suspensions: [].into(),
     }
 }

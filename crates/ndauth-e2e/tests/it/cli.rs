@@ -217,7 +217,7 @@ on_both! {
             [
                 "token", "name", "token_prefix", "scope", "org", "expires_at", "created_at", "last_used_at",
                 "last_used_ip", "status", "id", "type", "orgs", "grants", "revoked_at", "description", "services",
-                "networks", "owner_org", "owner", "lifetime_seconds", "self_rotating", "suspended", "rotation", "secrets",
+                "networks", "owner_org", "owner", "lifetime_seconds", "self_rotating_until", "suspended", "rotation", "secrets",
                 "revoked_by", "revoked_reason", "revoked_note", "used_from"
             ]
         );

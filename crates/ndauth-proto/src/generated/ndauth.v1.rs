@@ -601,9 +601,9 @@ pub struct Token {
     /// For how long it was made.
     #[prost(message, optional, tag = "18")]
     pub lifetime: ::core::option::Option<Lifetime>,
-    /// Whether it may rotate and renew itself.
-    #[prost(bool, tag = "19")]
-    pub self_rotating: bool,
+    /// Until when it may rotate and renew itself at the most. Absent where it may not.
+    #[prost(message, optional, tag = "19")]
+    pub self_rotating_until: ::core::option::Option<::prost_types::Timestamp>,
     /// Who took its power for now.
     #[prost(message, repeated, tag = "20")]
     pub suspensions: ::prost::alloc::vec::Vec<Suspension>,
@@ -4444,9 +4444,9 @@ pub struct NewToken {
     /// Required.
     #[prost(message, optional, tag = "8")]
     pub networks: ::core::option::Option<Networks>,
-    /// Lets it rotate and renew itself.
-    #[prost(bool, tag = "9")]
-    pub self_rotating: bool,
+    /// Lets it rotate and renew itself, until then at the most: 365 days. Absent: it may not.
+    #[prost(message, optional, tag = "9")]
+    pub self_rotating_until: ::core::option::Option<ExpiryChoice>,
     /// Lets its secret wait to be confirmed, as one of a rotation does.
     #[prost(bool, tag = "10")]
     pub pending: bool,

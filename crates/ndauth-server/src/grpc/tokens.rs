@@ -352,7 +352,10 @@ fn new_token(new: Option<v1::NewToken>) -> Result<NewToken, Problem> {
         services: services_from_proto("services", new.services)?,
         networks: networks_from_proto("networks", new.networks)?,
         expiry: expiry_choice_from_proto("expiry", new.expiry)?,
-        self_rotating: new.self_rotating,
+        self_rotating_until: new
+            .self_rotating_until
+            .map(|until| expiry_choice_from_proto("self_rotating_until", Some(until)))
+            .transpose()?,
         pending: new.pending,
     })
 }

@@ -80,7 +80,7 @@ pub(crate) fn token(rng: &mut ChaCha20Rng, owner: &Account, name: &str) -> Token
         lifetime: Lifetime::Endless,
         expires_at: Expiry::Never,
         revoked_at: None,
-        self_rotating: false,
+        self_rotating_until: None,
         suspensions: [].into(),
     }
 }

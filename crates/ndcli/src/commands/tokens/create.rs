@@ -8,6 +8,7 @@ use ndauth_core::{ExpiryChoice, Grants, InvalidExpiry, Lifetime, Orgs, Permissio
 use ndauth_proto::v1::{self, explain_token_request};
 use ndauth_proto::{expiry_choice_to_proto, grants_to_proto, orgs_to_proto, scope_to_proto};
 use ndauth_terminal::{Failure, detailed, json_text, nonsense, print, shown, warn};
+use prost_types::{Duration, Timestamp};
 
 use super::aim::{Aim, OwnerArguments, OwnerChoice};
 use super::explain::preview;
@@ -190,6 +191,8 @@ async fn new_token<C: OwnerArguments>(
     let name = create.name.as_deref().map(name).transpose()?.map(|name| name.to_string());
     let description = create.bounds.description.as_ref().map(ToString::to_string);
     let chosen = if create.no_expiry { Some(ExpiryChoice::In(Lifetime::Endless)) } else { create.expiry };
+    let until = create.bounds.self_rotating.then(|| create.bounds.until.unwrap_or(ExpiryChoice::LONGEST));
+    let until = until.map(expiry_choice_to_proto);
     if let Some(like) = &create.like {
         let aim = Aim { whose: whose.clone(), which: v1::which::Kind::Name(like.clone()) };
         let like = aim.find(server).await?.token.ok_or_else(|| nonsense("the answer holds no token"))?;
@@ -202,7 +205,7 @@ async fn new_token<C: OwnerArguments>(
             description: description.or(Some(like.description).filter(|text| !text.is_empty())),
             services: like.services,
             networks: like.networks,
-            self_rotating: like.self_rotating || create.bounds.self_rotating,
+            self_rotating_until: until.or_else(|| span(like.created_at, like.self_rotating_until)),
             pending: false,
         });
     }
@@ -222,9 +225,16 @@ async fn new_token<C: OwnerArguments>(
         description,
         services: Some(create.bounds.services()),
         networks: Some(create.bounds.networks()),
-        self_rotating: create.bounds.self_rotating,
+        self_rotating_until: until,
         pending: false,
     })
+}
+
+/// How far a token may extend itself, chosen again.
+fn span(created_at: Option<Timestamp>, until: Option<Timestamp>) -> Option<v1::ExpiryChoice> {
+    let seconds = until?.seconds.saturating_sub(created_at?.seconds);
+    let duration = Duration { seconds, nanos: 0 };
+    Some(v1::ExpiryChoice { kind: Some(v1::expiry_choice::Kind::Lifetime(duration)) })
 }
 
 /// A lifetime that was chosen once, chosen again.

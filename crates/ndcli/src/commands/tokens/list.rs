@@ -213,9 +213,7 @@ pub(crate) fn fields(token: &TokenShown, now: Timestamp) -> Vec<(&'static str, S
         ("Expires", token.expires()),
         ("Last used", last_used(token, now)),
     ];
-    if token.self_rotating {
-        fields.push(("Self-rotating", "yes".to_owned()));
-    }
+    fields.extend(token.self_rotating_until.map(|until| ("Self-rotating", format!("until {until}"))));
     fields.extend(token.rotation.as_ref().map(|rotation| ("Rotation", rotation.told(now))));
     fields.extend(
         token

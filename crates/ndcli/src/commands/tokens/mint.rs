@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use ndauth_client::Client;
 use ndauth_core::{
-    Action, Actions, Class, Description, Grant, Grants, InvalidName, Label, Network, Networks, Permission,
-    Problem, Services,
+    Action, Actions, Class, Description, ExpiryChoice, Grant, Grants, InvalidName, Label, Network, Networks,
+    Permission, Problem, Services,
 };
 use ndauth_proto::{catalogue_from_proto, networks_to_proto, services_to_proto, v1};
 use ndauth_terminal::{Failure, TokenShown, aside, nonsense, print_once, quoted, shown};
@@ -42,6 +42,10 @@ pub(crate) struct Bounds {
     /// Let it rotate and renew itself
     #[arg(long)]
     pub(crate) self_rotating: bool,
+
+    /// Until when it may do so at the most, such as 180d or an RFC 3339 instant; 365 days where nothing is said
+    #[arg(long, value_name = "WHEN", requires = "self_rotating", value_parser = super::create::expiry)]
+    pub(crate) until: Option<ExpiryChoice>,
 }
 
 /// A token that the server is to make.

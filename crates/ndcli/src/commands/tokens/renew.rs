@@ -73,7 +73,7 @@ async fn try_quietly(server: &ServerConnection) -> Result<(), Failure> {
     match who.credential {
         Some(Credential::Token(token)) => {
             let token = TokenShown::read(Some(token))?;
-            if token.self_rotating {
+            if token.self_rotating_until.is_some() {
                 renew_soon(server, &token, now).await?;
             }
         }
