@@ -1,10 +1,9 @@
 //! What the settings say, judged before anything is opened: what must not be served so, and what the operator should see to.
 
 use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 
 use ndauth_authority::{DatabaseTls, DatabaseUrl, TlsMode};
+use ndauth_terminal::ExposedFile;
 
 use crate::options::ServeOptions;
 use crate::tls::{LoadedCertificate, TlsError, TlsFiles, check_certificates};
@@ -77,10 +76,9 @@ pub(crate) fn warnings(options: &ServeOptions) -> Vec<String> {
     let key = options.tls.as_ref().map(|files| files.key.clone());
     let client_key = tls.as_ref().and_then(client_certificate).map(|files| files.key);
     let secret = key.into_iter().chain(client_key).chain(options.secret_files.iter().cloned());
-    let readable = secret.filter(|path| readable_by_others(path)).map(|path| {
-        format!("others than its owner can read the secret in `{0}`: `chmod 600 {0}`", path.display())
-    });
-    readable.chain(tls.as_ref().and_then(unverified)).collect()
+    let exposed = secret.filter_map(|path| ExposedFile::find(&path));
+    let exposed = exposed.map(|file| format!("{file}: {}", file.hint()));
+    exposed.chain(tls.as_ref().and_then(unverified)).collect()
 }
 
 fn client_certificate(tls: &DatabaseTls) -> Option<TlsFiles> {
@@ -111,9 +109,4 @@ fn unverified(tls: &DatabaseTls) -> Option<String> {
         "the database at `{host}` is reached {reached}: who is in between can read and change everything; say \
          `sslmode=verify-full` in its URL, and `sslrootcert=FILE` where an authority of your own signed its certificate"
     ))
-}
-
-/// Tells whether others than a file's owner may read it. A file that cannot be looked at is not said to be open.
-fn readable_by_others(path: &Path) -> bool {
-    std::fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o077 != 0)
 }

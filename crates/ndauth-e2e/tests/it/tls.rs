@@ -361,7 +361,7 @@ async fn files_of_secrets_that_others_can_read_are_warned_of() {
                 .filter(|_| mode != 0o600)
                 .map(|file| {
                     format!(
-                        "warning: others than its owner can read the secret in `{file}`: `chmod 600 {file}`\n"
+                        "warning: `{file}` can be opened by others than its owner (mode {mode:04o}): `chmod 600 {file}`\n"
                     )
                 })
                 .collect();
