@@ -58,7 +58,7 @@ impl Tried {
             // A device is told to wait 5 s. One is let pass: clocks and networks are not exact.
             Tried::Poll(_) => (1, 4),
             Tried::Refresh(_) => (60, 15 * 60),
-            Tried::Mint(_) => (600, 60 * 60),
+            Tried::Mint(_) => (1500, 60 * 60),
         };
         (tries, Duration::from_secs(seconds))
     }

@@ -9,7 +9,8 @@ use ndauth_bench::load::{self, LoadResult, RpcCall, Shape, framed};
 use ndauth_bench::seed::{Seeded, seed};
 use ndauth_bench::server::Server;
 use ndauth_bench::table::{Bar, FigureRow, median, ratios};
-use ndauth_core::{Secret, SecretKind};
+use ndauth_client::Client;
+use ndauth_core::{Actions, Grant, Grants, Secret, SecretKind};
 use ndauth_proto::v1;
 use rand::rngs::SysRng;
 
@@ -19,6 +20,8 @@ use crate::bench::{ANSWERING, Bench, text};
 const TOKENS: usize = 100_000;
 /// How many are asked about at once.
 const BATCH: usize = 100;
+/// The most grants of this kind that a token may have.
+const MOST_GRANTS: usize = 90;
 /// Over how many tokens, then.
 const BATCHED: usize = 1000;
 
@@ -52,6 +55,44 @@ pub(crate) fn unary(service: &Secret, bodies: Vec<Bytes>, expected: u8) -> RpcCa
 pub(crate) fn about(seeded: &Seeded, tokens: usize) -> RpcCall {
     let bodies = seeded.tokens[..tokens].iter().map(|(secret, org)| framed(&question(secret, org)));
     unary(&seeded.service, bodies.collect(), ALLOWED)
+}
+
+/// Asks a hundred times at once about a token of one grant, and about one of as many as there may be.
+fn granted(bench: &Bench, server: &Server, seeded: &Seeded) -> anyhow::Result<[RpcCall; 2]> {
+    let url = format!("http://{}", server.address).parse().context("a URL")?;
+    let owner = bench.runtime.block_on(Client::connect(&url, Some(&seeded.session))).context("connected")?;
+    let org = &seeded.tokens[0].1;
+    let call = |name: &str, count: usize| -> anyhow::Result<RpcCall> {
+        let grant = |number: usize| -> anyhow::Result<Grant> {
+            Ok(Grant {
+                resource_type: "assets".parse()?,
+                resource_ids: format!("r-{number:03}").parse()?,
+                actions: Actions::Only([("read".parse()?)].into()),
+            })
+        };
+        let grants = Grants::only((0..count).map(grant).collect::<anyhow::Result<Vec<_>>>()?)?;
+        let mut new = crate::revocation::new_token(name);
+        let token = new.token.as_mut().context("a token")?;
+        token.grants = Some(ndauth_proto::grants_to_proto(&grants));
+        let secret: Secret =
+            bench.runtime.block_on(owner.create_token(new)).context("made")?.secret.parse()?;
+        let asked = v1::ValidateTokenRequest {
+            required_access: v1::Access::Ro.into(),
+            required_permission: Some(v1::Permission {
+                action: "read".to_owned(),
+                resource_type: "assets".to_owned(),
+                resource_id: "r-000".to_owned(),
+            }),
+            ..question(&secret, org)
+        };
+        Ok(RpcCall {
+            path: "/ndauth.v1.ValidationService/ValidateTokens",
+            credential: load::bearer(&seeded.service),
+            bodies: Rc::new(vec![framed(&v1::ValidateTokensRequest { questions: vec![asked; BATCH] })]),
+            expected: None,
+        })
+    };
+    Ok([call("one grant", 1)?, call("the most grants", MOST_GRANTS)?])
 }
 
 /// Runs a load, and gives what it came to and the server's CPU time for each call, in microseconds.
@@ -128,6 +169,19 @@ pub(crate) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
         "x",
         &ratios(&fews, &batched),
         Bar::AtLeast(8.0),
+    ));
+
+    let [plain, most] = granted(bench, &ndauthd, &seeded)?;
+    let [mut plains, mut mosts] = [const { Vec::new() }; 2];
+    for _ in 0..bench.rounds {
+        plains.push(cost(&ndauthd, &plain, SHAPE)?.1);
+        mosts.push(cost(&ndauthd, &most, SHAPE)?.1);
+    }
+    bench.row(FigureRow::new(
+        "`ValidateTokens` of 100, the most grants: over one grant",
+        "x",
+        &ratios(&mosts, &plains),
+        Bar::AtMost(4.0),
     ));
 
     let rate = median(&rates) / 2.0;

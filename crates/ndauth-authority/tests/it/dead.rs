@@ -89,7 +89,7 @@ on_both! {
         rotate().await.expect("rotated");
         world.authority.tokens().drop_rotation(&world.ada, MINE, &named("ci")).await.expect("dropped");
         // What fails counts, too.
-        for _ in 2..600 {
+        for _ in 2..1500 {
             let taken = world.authority.tokens().create(&world.ada, MINE, &new_token("ci")).await;
             assert_eq!(reason(taken), Reason::NameTaken);
         }
@@ -98,7 +98,7 @@ on_both! {
         assert_eq!(reason(refused), Reason::TooManyTries);
         let hers = world.authority.tokens().create(&world.eve, &eve, &org_token("org's", &["read:assets"])).await;
         hers.expect("others go on");
-        world.clock.set(at(6));
+        world.clock.set(at(3));
         rotate().await.expect("one is back");
     }
 }
