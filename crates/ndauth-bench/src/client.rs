@@ -21,7 +21,8 @@ use serde_json::Value;
 use tokio::time::sleep;
 
 use crate::bench::{ANSWERING, ASKING, Bench, text};
-use crate::revocation::{Delay, histogram, milliseconds, new_token, revoke};
+use crate::requests::{new_token, revoke};
+use crate::revocation::{Delay, histogram, milliseconds};
 
 const TOKENS: usize = 100_000;
 /// Over how many tokens a service is under load.

@@ -101,7 +101,7 @@ fn through(bench: &Bench, clients: &[Client], round: usize) -> anyhow::Result<f6
             let mut making = tokio::task::JoinSet::new();
             for number in 0..AT_ONCE {
                 let (client, name) = (clients[number % clients.len()].clone(), name(number));
-                making.spawn(async move { client.create_token(crate::revocation::new_token(&name)).await });
+                making.spawn(async move { client.create_token(crate::requests::new_token(&name)).await });
             }
             while let Some(made) = making.join_next().await {
                 made?.context("made")?;
@@ -111,7 +111,7 @@ fn through(bench: &Bench, clients: &[Client], round: usize) -> anyhow::Result<f6
         spent += begun.elapsed();
         bench.runtime.block_on(async {
             for number in 0..AT_ONCE {
-                clients[0].revoke_token(crate::revocation::revoke(&name(number))).await.context("revoked")?;
+                clients[0].revoke_token(crate::requests::revoke(&name(number))).await.context("revoked")?;
             }
             anyhow::Ok(())
         })?;

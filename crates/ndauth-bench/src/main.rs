@@ -4,6 +4,7 @@ mod bench;
 
 mod client;
 mod create;
+mod requests;
 mod revocation;
 mod scale;
 mod start;

@@ -8,14 +8,14 @@ use ndauth_bench::seed::seed;
 use ndauth_bench::server::Server;
 use ndauth_bench::table::{Bar, FigureRow};
 use ndauth_client::Client;
-use ndauth_core::{ExpiryChoice, Grants, Lifetime, Networks, Orgs, Scope, Secret, Services};
+use ndauth_core::Secret;
 use ndauth_e2e::proxy::{Proxy, TreatedConnections, Treatment};
-use ndauth_proto::v1;
 use ndauth_store::testing::Scratch;
 use ndauth_store::{DatabaseUrl, Engine};
 use rustix::process::Signal;
 
 use crate::bench::{ANSWERING, Bench};
+use crate::requests::{new_token, revoke};
 use crate::validate::{about, question};
 
 /// The bound of the instances.
@@ -74,34 +74,6 @@ impl Pair {
             ensure!(revoked.elapsed() < BOUND * 5, "it never ended");
             tokio::time::sleep(Duration::from_micros(500)).await;
         }
-    }
-}
-
-pub(crate) fn new_token(name: &str) -> v1::CreateTokenRequest {
-    let token = v1::NewToken {
-        name: name.to_owned(),
-        scope: Some(ndauth_proto::scope_to_proto(Scope::Rw).into()),
-        orgs: Some(ndauth_proto::orgs_to_proto(&Orgs::All)),
-        grants: Some(ndauth_proto::grants_to_proto(&Grants::All)),
-        expiry: Some(ndauth_proto::expiry_choice_to_proto(ExpiryChoice::In(Lifetime::For(
-            Duration::from_secs(90 * 24 * 60 * 60),
-        )))),
-        description: None,
-        services: Some(ndauth_proto::services_to_proto(&Services::All)),
-        networks: Some(ndauth_proto::networks_to_proto(&Networks::All)),
-        self_rotating_until: None,
-        pending: false,
-    };
-    v1::CreateTokenRequest { whose: Some(v1::Whose::mine()), token: Some(token) }
-}
-
-/// The revocation of the token that holds a name.
-pub(crate) fn revoke(name: &str) -> v1::RevokeTokenRequest {
-    v1::RevokeTokenRequest {
-        whose: Some(v1::Whose::mine()),
-        which: Some(v1::Which::name(name)),
-        reason: v1::RevocationReason::NoLongerNeeded.into(),
-        note: None,
     }
 }
 

@@ -55,7 +55,7 @@ impl SeededServer {
             for n in 0..20 {
                 let name = format!("bench {round} {n}");
                 let begun = Instant::now();
-                self.client.create_token(crate::revocation::new_token(&name)).await.context("made")?;
+                self.client.create_token(crate::requests::new_token(&name)).await.context("made")?;
                 creates.push(micros(begun));
                 let begun = Instant::now();
                 self.client
@@ -66,7 +66,7 @@ impl SeededServer {
                     .await
                     .context("listed")?;
                 lists.push(micros(begun));
-                self.client.revoke_token(crate::revocation::revoke(&name)).await.context("revoked")?;
+                self.client.revoke_token(crate::requests::revoke(&name)).await.context("revoked")?;
             }
             anyhow::Ok(())
         })?;

@@ -71,7 +71,7 @@ fn granted(bench: &Bench, server: &Server, seeded: &Seeded) -> anyhow::Result<[R
             })
         };
         let grants = Grants::only((0..count).map(grant).collect::<anyhow::Result<Vec<_>>>()?)?;
-        let mut new = crate::revocation::new_token(name);
+        let mut new = crate::requests::new_token(name);
         let token = new.token.as_mut().context("a token")?;
         token.grants = Some(ndauth_proto::grants_to_proto(&grants));
         let secret: Secret =

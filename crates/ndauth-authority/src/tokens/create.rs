@@ -200,9 +200,11 @@ fn extended_until(
         return Err(invalid(why.to_owned()));
     }
     match (until.lifetime(now).map_err(|why| invalid(why.to_string()))?.expiry(now), expires_at) {
-        (Expiry::At(until), Expiry::At(first)) if until < first => {
-            Err(invalid(format!("{until} is before the token's first end, {first}")))
-        }
+        (Expiry::At(until), Expiry::At(first)) if until < first => Err(invalid(format!(
+            "it is {}, before the token's first end, {}",
+            until.minute(),
+            first.minute()
+        ))),
         (Expiry::At(until), _) => Ok(WholeSecond::of(until)),
         (Expiry::Never, _) => {
             Err(invalid("no token extends itself for ever: 365 days at the most".to_owned()))

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use ndauth_core::{InvalidName, InvalidNetwork, InvalidPermission, Label, Network, OrgSlug, Permission};
+use ndauth_core::{
+    ExpiryChoice, InvalidExpiry, InvalidName, InvalidNetwork, InvalidPermission, Label, Network, OrgSlug,
+    Permission,
+};
 
 /// Parses the slug of an org.
 pub(crate) fn org(text: &str) -> Result<OrgSlug, String> {
@@ -34,6 +37,11 @@ pub(crate) fn timeout(text: &str) -> Result<Duration, String> {
 /// Parses a network such as `10.0.0.0/8`.
 pub(crate) fn network(text: &str) -> Result<Network, String> {
     text.parse().map_err(|why: InvalidNetwork| why.to_string())
+}
+
+/// Parses when a token is to end.
+pub(crate) fn expiry(text: &str) -> Result<ExpiryChoice, InvalidExpiry> {
+    if text == "never" { ExpiryChoice::parse_preset(text) } else { ExpiryChoice::parse_duration(text) }
 }
 
 /// Parses the name of a service.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use clap_complete::ArgValueCandidates;
-use ndauth_core::{ExpiryChoice, Grants, InvalidExpiry, Lifetime, Orgs, Permission, Scope};
+use ndauth_core::{ExpiryChoice, Grants, Lifetime, Orgs, Permission, Scope};
 use ndauth_proto::v1::{self, explain_token_request};
 use ndauth_proto::{expiry_choice_to_proto, grants_to_proto, orgs_to_proto, scope_to_proto};
 use ndauth_terminal::{Failure, detailed, json_text, nonsense, print, shown, warn};
@@ -17,6 +17,7 @@ use super::mint::{Bounds, CreatedToken, Minting, name};
 use super::sink::{SinkArgs, TokenFile};
 use crate::commands::candidates;
 use crate::connection::{ServerConnection, connect};
+use crate::settings::values::expiry;
 use crate::settings::{CommonOptions, Format};
 
 #[derive(clap::Args)]
@@ -104,11 +105,6 @@ fn scopes(text: &str) -> Result<Scopes, String> {
         }
     }
     Ok(scopes)
-}
-
-/// Parses when a token is to end.
-pub(super) fn expiry(text: &str) -> Result<ExpiryChoice, InvalidExpiry> {
-    if text == "never" { ExpiryChoice::parse_preset(text) } else { ExpiryChoice::parse_duration(text) }
 }
 
 /// Creates a token, and shows its secret once; or shows what it could do.

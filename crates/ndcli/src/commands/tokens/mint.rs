@@ -18,7 +18,7 @@ use super::aim::{Aim, OwnerChoice};
 use super::sink::{Sink, SinkFailure, TokenFile, take_over};
 use crate::connection::ServerConnection;
 use crate::settings::CommonOptions;
-use crate::settings::values::{network, service};
+use crate::settings::values::{expiry, network, service};
 
 /// What bounds a token beside its scope and its orgs.
 #[derive(clap::Args)]
@@ -44,7 +44,7 @@ pub(crate) struct Bounds {
     pub(crate) self_rotating: bool,
 
     /// Until when it may do so at the most, such as 180d or an RFC 3339 instant; 365 days where nothing is said
-    #[arg(long, value_name = "WHEN", requires = "self_rotating", value_parser = super::create::expiry)]
+    #[arg(long, value_name = "WHEN", requires = "self_rotating", value_parser = expiry)]
     pub(crate) until: Option<ExpiryChoice>,
 }
 

@@ -7,12 +7,11 @@ use ndauth_terminal::{Failure, TokenShown, detailed, json_text, print, print_jso
 use serde_json::json;
 
 use super::aim::{Aim, RotatedToken};
-use super::create::expiry;
 use super::list::fields;
 use super::mint::{Lost, UNDO};
 use super::sink::{SinkArgs, SinkFailure, take_over};
 use crate::connection::{ServerConnection, connect};
-use crate::settings::values::span;
+use crate::settings::values::{expiry, span};
 use crate::settings::{CommonOptions, Format};
 use crate::terminal::{asks, confirm};
 
