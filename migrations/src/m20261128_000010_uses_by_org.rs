@@ -1,4 +1,4 @@
-//! When a token was last used in each org, which is all that the org's admins see of its uses.
+//! The last use of a token in each org, which is all that the org's admins see of its uses.
 
 use sea_orm_migration::prelude::*;
 

@@ -1,4 +1,4 @@
-//! What is long dead is found by when it died: tokens that nobody ever used, and secrets that were replaced or never confirmed.
+//! Indexes that find what is long dead: tokens that nobody ever used, and secrets that were replaced or never confirmed.
 
 use sea_orm_migration::prelude::*;
 

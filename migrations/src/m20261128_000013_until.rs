@@ -1,4 +1,4 @@
-//! Until when a token may extend itself, in place of whether it may.
+//! The latest end to which a token may extend itself, in place of whether it may.
 
 use sea_orm_migration::prelude::*;
 

@@ -56,7 +56,7 @@ impl Commands {
         Commands(commands)
     }
 
-    /// Whether a command has a flag: its own, one of every command, or what clap gives each.
+    /// True where a command has a flag: its own, one of every command, or what clap gives each.
     fn has(&self, command: &[String], flag: &str) -> bool {
         let binary = &command[..1];
         let given = ["--help", "--version"].contains(&flag);

@@ -15,7 +15,7 @@ use crate::validation::mirror::StaleCause;
 /// How many personal tokens that are neither revoked nor expired an account may have.
 pub const MAX_LIVE_TOKENS: u64 = 25;
 
-/// How many memberships an org may offer at a time.
+/// The most memberships that an org may offer at a time.
 pub const MOST_OFFERS: u64 = 100;
 
 /// What settles a restored copy.
@@ -138,9 +138,9 @@ pub enum AuthorityError {
     /// The org offers another role than the one that was accepted.
     #[error("the org `{org}` offers the role `{offered}` now, and nothing was accepted")]
     OfferChanged {
-        /// Which.
+        /// The org that made the offer.
         org: OrgSlug,
-        /// What it offers.
+        /// The role that it offers now.
         offered: Role,
     },
     /// There is no such thing.

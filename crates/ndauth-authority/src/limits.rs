@@ -16,13 +16,13 @@ use ndauth_core::{Owner, ServiceId};
 pub struct Limit {
     /// The name, in metrics and in the documentation.
     pub name: &'static str,
-    /// How much there is.
+    /// The total amount.
     pub total: usize,
-    /// How much of it one may take.
+    /// The most of it that one caller may take.
     pub share: usize,
-    /// By what one is told from another.
+    /// The property by which callers are told apart.
     pub counted_by: &'static str,
-    /// What happens to those beyond it.
+    /// The response to those beyond it.
     pub refusal: &'static str,
 }
 
@@ -66,7 +66,7 @@ pub const UNSENT_BYTES: Limit = Limit {
     counted_by: "address",
     refusal: "the stream is reset (`ENHANCE_YOUR_CALM`)",
 };
-/// The same, of one connection.
+/// Bytes of responses that the client of one connection has not taken yet.
 pub const UNSENT_BYTES_OF_A_CONNECTION: Limit = Limit {
     name: "unsent-bytes-of-a-connection",
     total: UNSENT_BYTES.total,
@@ -129,7 +129,7 @@ pub const LIMITS: [Limit; 12] = [
     PASSWORD_CHECKS,
 ];
 
-/// What is taken of something under a limit, by whom.
+/// The amounts that callers have taken of something under a limit.
 pub struct Shares<K> {
     limit: Limit,
     taken: Mutex<Amounts<K>>,
@@ -149,7 +149,7 @@ pub struct Share<K: Hash + Eq> {
     amount: usize,
 }
 
-/// Whose share of the calls a call is counted to.
+/// The caller to whose share of the calls a call is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CountedAs {
     /// The owner of the token that it presents.
@@ -192,7 +192,7 @@ impl<K: Clone + Hash + Eq> Shares<K> {
         Ok(share)
     }
 
-    /// How much is taken.
+    /// The amount that is taken.
     pub fn taken(&self) -> usize {
         self.lock().all
     }

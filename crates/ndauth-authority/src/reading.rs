@@ -129,7 +129,7 @@ impl Authority {
 }
 
 impl Authority {
-    /// When tokens were last used in an org that does not own them: all that its admins see of their uses.
+    /// The last uses of tokens in an org that does not own them: all that its admins see of their uses.
     pub(crate) async fn used_in(
         &self,
         read: &Read,

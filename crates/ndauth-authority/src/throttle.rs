@@ -46,7 +46,7 @@ pub(crate) struct Throttle {
 const MOST: usize = 50_000;
 
 impl Tried {
-    /// How many tries there are, and how long it takes until all are back.
+    /// The number of tries, and the time until all are back.
     fn limit(&self) -> (u32, Duration) {
         let (tries, seconds) = match self {
             Tried::NameFrom(..) => (10, 15 * 60),
@@ -63,7 +63,7 @@ impl Tried {
         (tries, Duration::from_secs(seconds))
     }
 
-    /// How long it takes until one try is back.
+    /// The time until one try is back.
     fn interval(&self) -> Duration {
         let (tries, all) = self.limit();
         all / tries

@@ -32,13 +32,13 @@ pub enum ConnectError {
     /// The proxy opens no way to the server.
     #[error("cannot reach the server `{server}`: the proxy `{proxy}` {why}")]
     Proxy {
-        /// Which server.
+        /// The server.
         server: ServerUrl,
-        /// Which proxy: its host and port.
+        /// The proxy's host and port.
         proxy: String,
-        /// Why not.
+        /// The reason.
         why: String,
-        /// Whether the same may go well in a moment.
+        /// True where the same may go well in a moment.
         is_passing: bool,
     },
     /// The server cannot be reached. It may be back in a moment.

@@ -29,23 +29,23 @@ pub struct HttpProxy {
     authorization: Option<HeaderValue>,
 }
 
-/// That a variable names no proxy that can be used. Its value is not repeated: it may hold a password.
+/// The error for a variable that names no usable proxy. Its value is not repeated: it may hold a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{variable}` names no proxy that can be used: expected `http://HOST:PORT` or `http://USER:PASSWORD@HOST:PORT`"
 )]
 pub struct InvalidHttpProxy {
-    /// Which.
+    /// The variable's name.
     pub variable: &'static str,
 }
 
-/// Why a proxy opens no tunnel.
+/// The reason why a proxy opens no tunnel.
 #[derive(Debug, thiserror::Error)]
 #[error("the proxy `{proxy}` {why}")]
 pub(crate) struct TunnelError {
     pub(crate) proxy: String,
     pub(crate) why: String,
-    /// Whether the same may go well in a moment.
+    /// True where the same may go well in a moment.
     pub(crate) is_passing: bool,
 }
 

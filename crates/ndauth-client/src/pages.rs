@@ -3,11 +3,11 @@
 use ndauth_core::{Problem, Reason};
 use prost::Message;
 
-/// As many as the server gives at once.
+/// The most rows that the server gives at once.
 const PAGE: i32 = 1000;
 /// The longest list that is gathered, in rows.
 pub(crate) const LARGEST_LIST: usize = 100_000;
-/// The same in bytes, as they are sent.
+/// The longest list that is gathered, in bytes as they are sent.
 const LARGEST_SIZE: usize = 256 * 1024 * 1024;
 /// The most pages that are asked for: a page may be smaller than it could be, and even empty.
 const MOST_PAGES: usize = 1000;
@@ -16,9 +16,9 @@ const MOST_PAGES: usize = 1000;
 pub(crate) struct Pages<T> {
     limit: usize,
     rows: Vec<T>,
-    /// In bytes.
+    /// The size of the rows that came, in bytes.
     size: usize,
-    /// How many pages came.
+    /// The number of pages that came.
     count: usize,
     next: String,
 }
@@ -66,7 +66,7 @@ impl<T: Message> Pages<T> {
     }
 }
 
-/// That no server of ndauth answers like this.
+/// The error for a response that no server of ndauth gives.
 fn endless(what: &str) -> Problem {
     Problem::new(Reason::Internal, format!("the server's answer makes no sense: {what}"))
 }

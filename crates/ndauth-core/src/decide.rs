@@ -71,7 +71,7 @@ pub struct Case<'a> {
     pub requirement: &'a Requirement,
     /// The permissions there are.
     pub catalogue: &'a Catalogue,
-    /// What that leaves of the token's grants, where it is kept.
+    /// The part of the token's grants that the catalogue leaves, where it is kept.
     pub effective_grants: Option<&'a EffectiveGrants>,
     /// Every secret minted before is revoked.
     pub not_before: Timestamp,

@@ -170,29 +170,29 @@ pub enum Change {
     /// the personal bytes.
     #[serde(rename = "member.offered")]
     MemberOffered {
-        /// Where.
+        /// The org that made the offer.
         org: OrgId,
-        /// Which offer.
+        /// The offer.
         offer: OfferId,
-        /// In which role.
+        /// The role that it confers.
         role: Role,
-        /// When the offer ends.
+        /// The instant at which the offer ends.
         ends_at: Timestamp,
     },
     /// An account declined an offered membership.
     #[serde(rename = "member.offer_declined")]
     OfferDeclined {
-        /// Where.
+        /// The org that made the offer.
         org: OrgId,
-        /// Which offer.
+        /// The offer.
         offer: OfferId,
     },
     /// An admin withdrew an offered membership.
     #[serde(rename = "member.offer_withdrawn")]
     OfferWithdrawn {
-        /// Where.
+        /// The org that made the offer.
         org: OrgId,
-        /// Which offer.
+        /// The offer.
         offer: OfferId,
     },
     /// An account left an org.

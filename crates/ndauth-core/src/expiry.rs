@@ -171,7 +171,7 @@ impl ExpiryChoice {
 impl ExpiryChoice {
     /// What a personal token gets where nothing is said: 90 days.
     pub const PERSONAL: ExpiryChoice = ExpiryChoice::In(Lifetime::For(DAY.saturating_mul(90)));
-    /// How far a token may extend itself where nothing is said, and at the most: 365 days.
+    /// The longest that a token may extend itself, also where nothing is said: 365 days.
     pub const LONGEST: ExpiryChoice = ExpiryChoice::In(Lifetime::For(MAX_LIFETIME));
     /// What an org's token gets where nothing is said: 24 hours.
     pub const ORG: ExpiryChoice = ExpiryChoice::In(Lifetime::For(DAY));

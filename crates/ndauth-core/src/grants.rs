@@ -34,7 +34,7 @@ pub enum Grants {
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct GrantSet(Arc<BTreeMap<(ResourceType, ResourceIds), Actions>>);
 
-/// What a catalogue leaves of one token's grants within each role, computed when it is first needed.
+/// The part of one token's grants that a catalogue leaves within each role, computed when it is first needed.
 #[derive(Debug, Default)]
 pub struct EffectiveGrants([OnceLock<Grants>; 3]);
 

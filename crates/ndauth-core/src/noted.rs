@@ -8,10 +8,10 @@ use crate::{OrgId, Scope, Timestamp};
 /// Of a secret that is used all the time, one use a minute is noted: what is told of its last use is as exact
 /// as this, in seconds.
 const OFTEN: u64 = 60;
-/// Where it is used from elsewhere than before, or in another org, one a second.
+/// The interval for uses from elsewhere than before, or in another org, in seconds.
 const ELSEWHERE: u64 = 1;
 
-/// When a secret was last noted to be used, from where and in which org: the second, and behind it some bits of both;
+/// The last noted use of a secret, with its address and org: the second, and behind it some bits of both;
 /// and how often it was used since.
 #[derive(Debug, Default)]
 pub struct Noted {

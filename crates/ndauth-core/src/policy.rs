@@ -41,9 +41,9 @@ pub struct DatedPolicy {
 /// A policy that is to hold from an instant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AnnouncedPolicy {
-    /// From when it holds.
+    /// The instant from which it holds.
     pub takes_hold_at: Timestamp,
-    /// What it says.
+    /// The policy itself.
     pub policy: OrgPolicy,
 }
 

@@ -111,7 +111,7 @@ impl Token {
         Ok(lifetime.min(admitted).expiry(now))
     }
 
-    /// When the token ends once it has rotated itself: the lifetime that was chosen when it was made begins again, up to the end
+    /// The token's end once it has rotated itself: the lifetime that was chosen when it was made begins again, up to the end
     /// that was stated then, and no longer than is admitted. Where a person moved its end further, that stays.
     pub fn self_rotated_expiry(&self, admitted: Lifetime, now: Timestamp) -> Expiry {
         let again = self.lifetime.expiry(now).min(self.furthest()).max(self.expires_at);
@@ -140,7 +140,7 @@ impl Token {
         if renewed > self.expires_at { Ok(renewed) } else { Err(NotRenewable::Age) }
     }
 
-    /// By itself it goes no further.
+    /// The furthest end that it reaches by itself.
     fn furthest(&self) -> Expiry {
         self.self_rotating_until.map_or_else(|| self.oldest(), |until| Expiry::At(until.begin()))
     }

@@ -92,7 +92,7 @@ impl WholeSecond {
         WholeSecond(NonZeroU32::new(seconds).unwrap_or(NonZeroU32::MIN))
     }
 
-    /// When it begins.
+    /// The instant at which it begins.
     pub fn begin(self) -> Timestamp {
         Timestamp::from_micros(i64::from(self.0.get()) * 1_000_000).unwrap_or(Timestamp::MAX)
     }

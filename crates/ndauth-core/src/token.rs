@@ -47,7 +47,7 @@ pub struct Token {
     pub expires_at: Expiry,
     /// Since when it is dead, if it was revoked.
     pub revoked_at: Option<Timestamp>,
-    /// Until when it may rotate and renew itself at the most; `None` where it may not.
+    /// The latest end to which it may rotate and renew itself; `None` where it may not.
     pub self_rotating_until: Option<WholeSecond>,
     /// Who took its power for now.
     pub suspensions: Box<[Suspension]>,
@@ -135,16 +135,16 @@ pub struct TokenView {
     pub revocation: Option<Revocation>,
     /// From where it was used, where that is told.
     pub used_from: Vec<UsedFrom>,
-    /// Which of its uses are told.
+    /// The uses of it that are told.
     pub uses: UsesShown,
 }
 
-/// Which uses of a token are told.
+/// The uses of a token that are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UsesShown {
     /// All, with its secrets.
     All,
-    /// When it was last used in the viewer's org, and nothing of what it does elsewhere.
+    /// The last use in the viewer's org, and nothing of what it does elsewhere.
     InOrg(Option<LastUse>),
 }
 
@@ -306,7 +306,7 @@ impl TokenView {
         current.or(self.secrets.last()).expect("a family has a secret")
     }
 
-    /// When any of its secrets was last used, as far as that is told.
+    /// The last use of any of its secrets, as far as that is told.
     pub fn last_use(&self) -> Option<LastUse> {
         match self.uses {
             UsesShown::All => {
@@ -316,7 +316,7 @@ impl TokenView {
         }
     }
 
-    /// How its rotation stands, where one is under way. Whether an old secret can go follows from all its uses: whoever is
+    /// The state of its rotation, where one is under way. All its uses decide whether an old secret can go: whoever is
     /// not told of them is not told of its overlap.
     pub fn rotation(&self, now: Timestamp) -> Option<Rotation<'_>> {
         let serving = || self.secrets.iter().filter(|secret| self.is_minted_since(secret));
@@ -367,7 +367,7 @@ impl Token {
 }
 
 impl Token {
-    /// Whether it still serves, by its own life.
+    /// Judges it by its own life: an error where it no longer serves.
     pub fn judge(&self, now: Timestamp) -> Result<(), Refusal> {
         match (self.revoked_at, self.expires_at) {
             (Some(at), _) => Err(Refusal::Revoked(Since { at, as_of: now })),

@@ -1,4 +1,4 @@
-//! What the settings say, judged before anything is opened: what must not be served so, and what the operator should see to.
+//! Judgement of the settings before anything is opened: what must not be served so, and what the operator should see to.
 
 use std::net::SocketAddr;
 
@@ -8,7 +8,7 @@ use ndauth_terminal::ExposedFile;
 use crate::options::ServeOptions;
 use crate::tls::{LoadedCertificate, TlsError, TlsFiles, check_certificates};
 
-/// Why the settings cannot be served with.
+/// The reason why the settings cannot be served with.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckError {
     /// Secrets would cross a network in plain text.
@@ -22,14 +22,14 @@ pub enum CheckError {
     Database(TlsError),
 }
 
-/// What the settings say of secrets and of the database.
+/// A summary of the settings for secrets and the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckedSettings {
-    /// How secrets travel.
+    /// The way secrets travel.
     pub clients: String,
-    /// How the database is reached, where that is by a network or a socket.
+    /// The way the database is reached, where that is by a network or a socket.
     pub database: Option<String>,
-    /// What the operator should see to.
+    /// Warnings for the operator.
     pub warnings: Vec<String>,
 }
 
@@ -70,7 +70,7 @@ pub(crate) fn check_settings(options: &ServeOptions) -> Result<Option<LoadedCert
     Ok(certificate)
 }
 
-/// What is served with, and should be seen to: but for what the certificate itself says.
+/// Warnings about settings that are served with, but for what the certificate itself says.
 pub(crate) fn warnings(options: &ServeOptions) -> Vec<String> {
     let tls = options.database.tls();
     let key = options.tls.as_ref().map(|files| files.key.clone());
@@ -86,7 +86,7 @@ fn client_certificate(tls: &DatabaseTls) -> Option<TlsFiles> {
     Some(TlsFiles { certificate, key })
 }
 
-/// How a database is reached, in words.
+/// The way a database is reached, in words.
 fn reached(tls: &DatabaseTls) -> String {
     let mode = match tls.mode {
         _ if tls.is_socket => "through a socket of this machine",
@@ -99,7 +99,7 @@ fn reached(tls: &DatabaseTls) -> String {
     mode.to_owned()
 }
 
-/// What is to be said of a database whose connection others could read or take over.
+/// The warning about a database whose connection others could read or take over.
 fn unverified(tls: &DatabaseTls) -> Option<String> {
     if tls.mode == TlsMode::Verified || tls.is_local() {
         return None;

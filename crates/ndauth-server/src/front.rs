@@ -36,7 +36,7 @@ use crate::unsent::{CountedBody, Unsent};
 /// What clients may take of the server.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// How many connections there may be, and from one address, or one network `/64` of IPv6.
+    /// The most connections in all, and from one address, or one network `/64` of IPv6.
     pub connections: Limit,
     /// From where there may be as many as there may be at all: proxies that others are behind.
     pub trusted_proxies: Option<Networks>,
@@ -70,7 +70,7 @@ struct Core {
 struct Load {
     /// How many thousandths of the last period it was busy.
     busy: AtomicU64,
-    /// When it last showed that it takes up new tasks, in milliseconds since the front was opened.
+    /// The instant at which it last showed that it takes up new tasks, in milliseconds since the front was opened.
     beat: AtomicU64,
     connections: AtomicUsize,
 }
@@ -114,7 +114,7 @@ const WINDOWS: u32 = 1024 * 1024;
 const BUFFER: usize = 64 * 1024;
 /// How often it is looked how busy the cores are.
 const PERIOD: Duration = Duration::from_millis(250);
-/// How often a core shows that it takes up new tasks.
+/// The interval at which a core shows that it takes up new tasks.
 const BEAT: Duration = Duration::from_millis(50);
 /// How long to let be after no connection could be accepted, as when there are too many open files.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -318,7 +318,7 @@ impl Drop for Slot {
     }
 }
 
-/// How connections are served.
+/// The settings and services by which connections are served.
 #[derive(Clone)]
 struct ConnectionServer {
     tls: Option<Arc<ServerConfig>>,
@@ -430,7 +430,7 @@ impl ConnectionServer {
     }
 }
 
-/// How long a connection is there, and since when nothing happened on it.
+/// The age of a connection, and the instant since which nothing happened on it.
 struct ConnectionAge {
     client_timeout: Duration,
     begun: Instant,
@@ -438,11 +438,11 @@ struct ConnectionAge {
     calls: (u64, Instant),
     /// The number of parts that the client took while others waited, and since when it took no more.
     taken: Option<(u64, Instant)>,
-    /// Since when it is to be closed once its calls are answered.
+    /// The instant since which it is to be closed once its calls are answered.
     closing: Option<Instant>,
 }
 
-/// What becomes of a connection.
+/// The fate of a connection.
 enum NextStep {
     /// It is served.
     Serve,

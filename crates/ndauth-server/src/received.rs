@@ -11,7 +11,7 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 #[derive(Debug)]
 pub struct Received {
     body: Incoming,
-    /// What was looked at and not taken yet.
+    /// The bytes that were looked at and not taken yet.
     first: Option<Bytes>,
 }
 

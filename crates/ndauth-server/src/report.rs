@@ -32,7 +32,7 @@ pub(crate) fn serve_failure(error: &ServeError) -> Failure {
     Failure { message: Failure::whole(error), hint, code }
 }
 
-/// What the terminal is told of settings that cannot be served with.
+/// The failure that the terminal shows for settings that cannot be served with.
 pub(crate) fn check_failure(error: &CheckError) -> Failure {
     let hint = match error {
         CheckError::Plaintext(_) => {

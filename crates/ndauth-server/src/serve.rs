@@ -97,7 +97,7 @@ const CLEAN: Duration = Duration::from_secs(60 * 60);
 const WATCH: Duration = Duration::from_secs(1);
 /// How much of the time to stop is kept for what is written last, at the most.
 const LAST: Duration = Duration::from_secs(1);
-/// How long it waits before it tries again to write that.
+/// The pause before it tries again to write what is written last.
 const AGAIN: Duration = Duration::from_millis(200);
 /// How many connections may wait to be accepted.
 const BACKLOG: u32 = 1024;

@@ -52,17 +52,17 @@ pub enum TlsError {
     /// The certificate's time is over: clients refuse it.
     #[error("the certificate in `{}` ended at {ended}", path.display())]
     Expired {
-        /// Which.
+        /// The certificate's file.
         path: PathBuf,
-        /// When.
+        /// The instant at which it ended.
         ended: Timestamp,
     },
     /// The certificate's time has not begun: clients refuse it.
     #[error("the certificate in `{}` begins at {begins} only", path.display())]
     NotYetValid {
-        /// Which.
+        /// The certificate's file.
         path: PathBuf,
-        /// When.
+        /// The instant at which it begins.
         begins: Timestamp,
     },
 }
@@ -83,11 +83,11 @@ pub(crate) struct LoadedCertificate {
     path: PathBuf,
     /// It may sign certificates.
     is_authority: bool,
-    /// When it ends, in seconds since 1970.
+    /// The instant at which it ends, in seconds since 1970.
     ends: i64,
 }
 
-/// For how long before its end a certificate is warned of.
+/// The time before its end in which a certificate is warned of, in seconds.
 const ENDS_SOON: i64 = 14 * SECONDS_A_DAY;
 const SECONDS_A_DAY: i64 = 24 * 60 * 60;
 
@@ -117,12 +117,12 @@ impl TlsFiles {
 }
 
 impl LoadedCertificate {
-    /// When it ends.
+    /// The instant at which it ends.
     pub(crate) fn ends(&self) -> Timestamp {
         instant(self.ends)
     }
 
-    /// What the operator should see to before clients refuse it.
+    /// Warnings of what the operator should see to before clients refuse it.
     pub(crate) fn warnings(&self) -> Vec<String> {
         let (path, ends, left) = (self.path.display(), self.ends(), self.ends - now());
         let ending = match left {

@@ -147,7 +147,7 @@ impl Read {
         self.transaction.use_prepared_statements();
     }
 
-    /// How much there is to hold. The dead are those that died so long ago.
+    /// Counts what there is to hold. The dead are those that died so long ago.
     pub async fn census(&self, kept_whole: Duration) -> Result<Census, StoreError> {
         let sql = "SELECT (SELECT count(*) FROM token) AS tokens, (SELECT count(*) FROM account) AS accounts, \
              (SELECT count(*) FROM token WHERE revoked_at < $1 OR expires_at < $1) AS dead";

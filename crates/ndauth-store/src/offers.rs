@@ -17,19 +17,19 @@ use membership_offer::{ActiveModel, Column, Entity, Model};
 /// An offered membership.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Offer {
-    /// Which.
+    /// The offer's id.
     pub id: OfferId,
-    /// Where.
+    /// The org that made it.
     pub org: OrgId,
-    /// To whom, whether anybody has that name or not.
+    /// The handle that it was made to, whether anybody has that name or not.
     pub handle: Handle,
-    /// In which role.
+    /// The role that it confers.
     pub role: Role,
-    /// Which admin made it.
+    /// The account of the admin who made it.
     pub made_by: AccountId,
-    /// When it was made.
+    /// The instant at which it was made.
     pub made_at: Timestamp,
-    /// When it ends.
+    /// The instant at which it ends.
     pub ends_at: Timestamp,
 }
 
@@ -75,7 +75,7 @@ impl Read {
         rows.into_iter().map(Offer::try_from).collect()
     }
 
-    /// How many offers of an org are open, but for that to one handle.
+    /// Counts the open offers of an org, but for that to one handle.
     pub async fn count_other_offers(&self, org: OrgId, but: &Handle) -> Result<u64, StoreError> {
         let open = Entity::find()
             .filter(Column::OrgId.eq(org.uuid()))
@@ -103,7 +103,7 @@ impl Read {
         rows.into_iter().map(Offer::try_from).collect()
     }
 
-    /// Whether an offer ended before an instant.
+    /// True where an offer ended before an instant.
     pub async fn has_ended_offer(&self, before: Timestamp) -> Result<bool, StoreError> {
         let ended = Entity::find().filter(Column::EndsAt.lt(before.micros()));
         Ok(ended.one(&self.transaction).await?.is_some())

@@ -159,7 +159,7 @@ impl Read {
         row.map(FoundSecret::try_from).transpose()
     }
 
-    /// Whose a secret is that rotates.
+    /// Finds the lineage of a secret that rotates.
     pub async fn find_lineage(&self, secret: SecretId) -> Result<Option<Lineage>, StoreError> {
         let row = Entity::find_by_id(secret.uuid()).one(&self.transaction).await?;
         let found = row.map(FoundSecret::try_from).transpose()?;

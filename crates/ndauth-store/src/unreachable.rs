@@ -103,7 +103,7 @@ impl From<&sqlx::Error> for Unreachable {
     }
 }
 
-/// Why a certificate is not trusted: in rustls's words, but for where these are a name of its own.
+/// The reason why a certificate is not trusted: in rustls's words, but for where these are a name of its own.
 fn distrust(why: &str) -> String {
     if why.contains("UnknownIssuer") || why.contains("BadSignature") {
         return "no authority that is trusted signed the database's certificate".to_owned();

@@ -27,14 +27,14 @@ pub enum Engine {
     Postgres,
 }
 
-/// How a PostgreSQL database is reached.
+/// The way a PostgreSQL database is reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DatabaseTls {
     /// The host, or the folder of the socket.
     pub host: String,
     /// It is reached through a socket of this machine.
     pub is_socket: bool,
-    /// How well others are kept out.
+    /// The protection against others.
     pub mode: TlsMode,
     /// A file with the authorities that are trusted beside the public ones.
     pub root: Option<PathBuf>,
@@ -42,7 +42,7 @@ pub struct DatabaseTls {
     pub client: Option<(PathBuf, PathBuf)>,
 }
 
-/// How well a connection to a database is protected, by PostgreSQL's `sslmode`.
+/// The protection of a connection to a database, by PostgreSQL's `sslmode`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TlsMode {
     /// Not at all: `disable`, and `allow` too.
@@ -57,7 +57,7 @@ pub enum TlsMode {
     Verified,
 }
 
-/// Why a text names no database. It repeats no part that may be a password.
+/// The reason why a text names no database. It repeats no part that may be a password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidDatabaseUrl {
     /// It is no such URL.
@@ -72,7 +72,7 @@ pub enum InvalidDatabaseUrl {
     /// It has a parameter that there is not.
     #[error("there is no parameter `{name}` of a URL: there are {}", PARAMETERS.join(", "))]
     UnknownParameter {
-        /// Which.
+        /// The parameter's name.
         name: String,
     },
     /// It has a parameter twice.
@@ -144,7 +144,7 @@ fn postgres_tls(url: &str) -> Result<DatabaseTls, InvalidDatabaseUrl> {
     Ok(DatabaseTls { is_socket: host.starts_with('/'), host, mode, root, client })
 }
 
-/// What stands behind the `?`, of which nothing may be unknown.
+/// The parameters behind the `?`, of which nothing may be unknown.
 fn parameters(url: &str) -> Result<HashMap<String, String>, InvalidDatabaseUrl> {
     let mut known = HashMap::new();
     let (_, text) = url.split_once('?').unwrap_or((url, ""));
@@ -170,7 +170,7 @@ fn bottom(error: &dyn std::error::Error) -> String {
 }
 
 impl DatabaseTls {
-    /// Whether no network is in between.
+    /// True where no network is in between.
     pub fn is_local(&self) -> bool {
         let address = || self.host.trim_matches(['[', ']']).parse::<IpAddr>();
         self.is_socket || self.host == "localhost" || address().is_ok_and(|address| address.is_loopback())
@@ -178,7 +178,7 @@ impl DatabaseTls {
 }
 
 impl DatabaseUrl {
-    /// How it is reached; a file is not.
+    /// The way it is reached; a file has none.
     pub fn tls(&self) -> Option<DatabaseTls> {
         let DatabaseUrl::Postgres(url) = self else { return None };
         postgres_tls(url).ok()
@@ -245,7 +245,7 @@ fn without_password(url: &str) -> String {
     if parameters.is_empty() { shown } else { format!("{shown}?{parameters}") }
 }
 
-/// Whether a parameter is the password. Its name may be written with escapes.
+/// True where a parameter is the password. Its name may be written with escapes.
 fn is_password(parameter: &str) -> bool {
     form_urlencoded::parse(parameter.as_bytes()).any(|(name, _)| name == "password")
 }

@@ -25,14 +25,14 @@ pub struct Use {
     pub counts: Counts,
 }
 
-/// When a secret was last used in an org.
+/// The last use of a secret in an org.
 #[derive(Clone, Copy, Debug)]
 pub struct OrgUse {
-    /// Which secret.
+    /// The secret.
     pub secret: SecretId,
-    /// Where.
+    /// The org.
     pub org: OrgId,
-    /// When last, and from where.
+    /// The instant of the last use, and its address.
     pub last: LastUse,
 }
 
@@ -49,7 +49,7 @@ const USED: [(&str, &str); 6] = [
 ];
 const USED_IN_ORG: [(&str, &str); 4] =
     [("id", "uuid"), ("org", "uuid"), ("at", "bigint"), ("address", "text")];
-/// How many tokens are asked for at once.
+/// The number of tokens that are asked for at once.
 const CHUNK: usize = 1000;
 
 impl Read {
@@ -75,7 +75,7 @@ impl Read {
         rows.into_iter().map(place).collect()
     }
 
-    /// When these tokens were last used in an org, of those that were.
+    /// The last uses of these tokens in an org, of those that were used there.
     pub async fn last_uses_in(
         &self,
         org: OrgId,

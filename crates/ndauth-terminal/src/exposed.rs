@@ -23,7 +23,7 @@ impl ExposedFile {
         (mode & OTHERS != 0).then(|| ExposedFile { path: path.to_owned(), mode })
     }
 
-    /// What to do about it.
+    /// The command that closes it to others.
     pub fn hint(&self) -> String {
         format!("`chmod 600 {}`", quoted(&self.path.display().to_string()))
     }
@@ -41,7 +41,7 @@ impl fmt::Display for ExposedFile {
     }
 }
 
-/// What the file's group and everybody else may do.
+/// The bits for the file's group and everybody else.
 const OTHERS: u32 = 0o077;
 
 /// The bits of a file's permissions, where the system has such.

@@ -51,7 +51,7 @@ pub struct TokenShown {
     pub owner: Option<String>,
     /// For how long it was made.
     pub lifetime: Lifetime,
-    /// Whether it may rotate and renew itself.
+    /// The latest end to which it may rotate and renew itself; `None` where it may not.
     pub self_rotating_until: Option<Timestamp>,
     /// Who suspended it, and when.
     pub suspensions: Vec<(String, Timestamp)>,

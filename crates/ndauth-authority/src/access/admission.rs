@@ -115,7 +115,7 @@ impl Admitted {
         }
     }
 
-    /// As whom it looks at a token, given when that was last used in the org that the caller was admitted in.
+    /// The viewer that it is of a token, given the token's last use in the org that the caller was admitted in.
     pub(crate) fn viewer(&self, token: &Token, used_there: Option<LastUse>) -> Viewer<'_> {
         match (&self.reach, &self.caller, self.kind) {
             (Reach::Org(org, _), ..) if token.owner != Owner::Org(org.id) => {

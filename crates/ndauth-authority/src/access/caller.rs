@@ -170,7 +170,7 @@ impl Caller {
         }
     }
 
-    /// Whose rate its secrets are minted at. The console has none.
+    /// The owner whose rate limit its minted secrets count against. The console has none.
     pub(crate) fn minter(&self) -> Option<Owner> {
         match self {
             Caller::Session { account, .. } => Some(Owner::Account(account.id)),

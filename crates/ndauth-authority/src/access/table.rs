@@ -400,7 +400,7 @@ impl Operation {
         TABLE.iter().find(|row| row.operation == self).expect("the enum is written from the table")
     }
 
-    /// Whether it mints a secret of a token.
+    /// True for operations that mint a secret of a token.
     pub(crate) fn mints(self) -> bool {
         matches!(self, Operation::CreateToken | Operation::RotateToken)
     }

@@ -17,7 +17,7 @@ pub(crate) struct FollowUps {
 #[derive(Debug, Default)]
 struct Queue {
     waiting: VecDeque<FollowUp>,
-    /// From when on each is noted again.
+    /// The instants from which each is noted again.
     seen: HashMap<(SecretId, What), i64>,
 }
 

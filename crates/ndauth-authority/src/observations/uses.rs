@@ -37,7 +37,7 @@ struct Gathered {
 #[derive(Debug, Default)]
 struct UsesOfSecret {
     places: Vec<NotedUses>,
-    /// When it was last used in each org.
+    /// The last use of it in each org.
     orgs: Vec<(OrgId, LastUse)>,
 }
 
@@ -46,7 +46,7 @@ struct UsesOfSecret {
 pub struct ReportedUse {
     /// The secret.
     pub secret: SecretHash,
-    /// In which org, where it was in one.
+    /// The org that it was in, if any.
     pub org: Option<OrgSlug>,
     /// By which client, as the service states it.
     pub client: Option<ClientName>,
@@ -252,7 +252,7 @@ fn make_room<T>(noted: &mut Vec<T>, used_at: impl Fn(&T) -> Timestamp) {
     }
 }
 
-/// As many as are written in one transaction, from the end.
+/// The last items, as many as one transaction writes.
 fn last_of<T>(left: &[T]) -> &[T] {
     &left[left.len().saturating_sub(BATCH)..]
 }

@@ -16,7 +16,7 @@ use crate::{AuthorityError, Credential, OperatorWing};
 pub struct Tidied {
     /// How many tokens.
     pub tokens: usize,
-    /// How many secrets of tokens and services that stay.
+    /// The number of secrets of tokens and services that stay.
     pub secrets: usize,
     /// How many sessions.
     pub sessions: usize,
@@ -24,11 +24,11 @@ pub struct Tidied {
     pub services: usize,
 }
 
-/// How long tokens, services and their secrets are kept once they are dead.
+/// The time for which dead tokens, services and their secrets are kept.
 const TOKENS: Duration = Duration::from_secs(400 * 24 * 60 * 60);
-/// How long those are that nobody ever used.
+/// The time for which those are kept that nobody ever used.
 const UNUSED: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-/// How long sessions are, what is derived from them, and offered memberships.
+/// The time for which dead sessions, what is derived from them, and offered memberships are kept.
 const SESSIONS: Duration = Duration::from_secs(24 * 60 * 60);
 /// The kinds, in the order in which they are removed: what is derived before what it is derived from.
 const KINDS: [(FamilyKind, Duration); 7] = [

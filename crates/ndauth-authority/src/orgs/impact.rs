@@ -36,7 +36,7 @@ pub struct BrokenToken {
     pub owner: String,
     /// The first characters of its newest secret.
     pub prefix: SecretPrefix,
-    /// When it was last used, if ever; where the org does not own it, in the org.
+    /// The last use of it, if any; where the org does not own it, the last use in the org.
     pub last_use: Option<LastUse>,
     /// Why it would be refused.
     pub reason: Reason,

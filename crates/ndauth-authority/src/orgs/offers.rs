@@ -22,23 +22,23 @@ use crate::{AuthorityError, Credential, OrgWing};
 /// An offered membership, as the org's admins and its account see it.
 #[derive(Debug)]
 pub struct OfferShown {
-    /// Where.
+    /// The slug of the org that made it.
     pub org: OrgSlug,
-    /// What the org is called.
+    /// The org's display name, if it has one.
     pub org_name: Option<DisplayName>,
-    /// To whom, as whoever made it wrote.
+    /// The handle that it was made to, as the admin wrote it.
     pub handle: Handle,
-    /// In which role.
+    /// The role that it confers.
     pub role: Role,
-    /// Which admin made it.
+    /// The admin who made it.
     pub made_by: Handle,
-    /// When it was made.
+    /// The instant at which it was made.
     pub made_at: Timestamp,
-    /// When it ends.
+    /// The instant at which it ends.
     pub ends_at: Timestamp,
 }
 
-/// What accepting an offer does, or would do.
+/// The effect of accepting an offer, whether it was accepted or only asked about.
 #[derive(Debug)]
 pub struct Acceptance {
     /// The offer.
@@ -47,7 +47,7 @@ pub struct Acceptance {
     pub tokens: Vec<TokenView>,
 }
 
-/// How long an offer is open.
+/// The time for which an offer is open.
 const OPEN_FOR: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 impl OrgWing<'_> {
@@ -177,7 +177,7 @@ impl OrgWing<'_> {
         .await
     }
 
-    /// What accepting an offer in this role does.
+    /// The effect of accepting an offer in this role.
     async fn acceptance(
         self,
         read: &Read,

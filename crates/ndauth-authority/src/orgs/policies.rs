@@ -26,13 +26,13 @@ pub struct NewPolicy {
     pub policy: OrgPolicy,
     /// After how long it takes hold.
     pub effective_in: Duration,
-    /// What becomes of those that are announced for later.
+    /// The fate of those that are announced for later.
     pub announced: Announced,
     /// How many policies the org was given before, where that is not to have changed.
     pub expected: Option<usize>,
 }
 
-/// What becomes of the policies that are announced for later than one that is set.
+/// The fate of the policies that are announced for later than one that is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Announced {
     /// They stay, with what the new one changes and they do not.
@@ -48,7 +48,7 @@ pub struct PolicySet {
     pub takes_hold_at: Timestamp,
     /// What it does.
     pub impact: Impact,
-    /// How many policies the org was given, this and those that stay among them if it was set.
+    /// The number of policies the org was given, this and those that stay among them if it was set.
     pub generation: usize,
     /// The policies announced for later that stay, as they read with it, the first to take hold first.
     pub kept: Vec<AnnouncedPolicy>,
@@ -56,7 +56,7 @@ pub struct PolicySet {
 
 /// The latest that a policy may take hold.
 const MOST_NOTICE: Duration = Duration::from_secs(366 * 24 * 60 * 60);
-/// How many policies may be announced at once: each stays beside each that is set.
+/// The most policies that may be announced at once: each stays beside each that is set.
 const MOST_ANNOUNCED: usize = 16;
 /// Under which key an event's personal bytes name the networks of its policies, a line for each.
 pub(crate) const NETWORKS: &str = "networks";

@@ -49,7 +49,7 @@ pub struct Minted {
     pub view: TokenView,
     /// Its secret, here and never again.
     pub secret: Secret,
-    /// Why it may do nothing in any of its orgs as things are, where that is so.
+    /// The reason why it may do nothing in any of its orgs as things are, where that is so.
     pub powerless: Option<Refusal>,
 }
 
@@ -188,7 +188,7 @@ pub(super) fn owner_name(by: &Admitted) -> Result<OwnerName, AuthorityError> {
     }
 }
 
-/// Until when a token may extend itself that ends then at first.
+/// The end up to which a token may extend itself, given the end that it has at first.
 fn extended_until(
     until: ExpiryChoice,
     expires_at: Expiry,

@@ -8,7 +8,7 @@ use ndauth_store::Read;
 use crate::access::held::{Ground, Held, Judging, OwnerName, TokenQuestion, ground};
 use crate::{AuthorityError, TokenWing};
 
-/// In how many orgs a token is looked at. One that is for more is not called powerless.
+/// The most orgs in which a token is looked at. One that is for more is not called powerless.
 const MOST_ORGS: usize = 64;
 
 impl TokenWing<'_> {

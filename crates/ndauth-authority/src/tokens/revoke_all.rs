@@ -10,7 +10,7 @@ use crate::change::{Changed, change};
 use crate::reading::account;
 use crate::{AuthorityError, Credential, TokenWing};
 
-/// Which of an owner's secrets are revoked, by when they were minted.
+/// The secrets of an owner that are revoked, by when they were minted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MintedWhen {
     /// Those that were minted before an instant, which has come.

@@ -17,7 +17,7 @@ use crate::validation::mirror::effects::{Effect, Effects};
 use crate::validation::mirror::{self, Found, Known, Stale, StaleCause, View, asking};
 use crate::{AuthorityError, Caller, Credential, ValidationWing};
 
-/// How many questions are answered before other tasks go first.
+/// The number of questions that are answered before other tasks go first.
 const CHUNK: usize = 32;
 
 /// What a service asks.
@@ -172,7 +172,7 @@ impl ValidationWing<'_> {
         Ok(all)
     }
 
-    /// The same of a few, all as of one state: if that changes meanwhile, only these are judged again.
+    /// Validates a few, all as of one state: if that changes meanwhile, only these are judged again.
     async fn validate_chunk<T>(
         self,
         credential: &Credential,
@@ -454,7 +454,7 @@ pub(crate) fn token_caller<'v>(
     caller
 }
 
-/// Why a secret is refused that is long dead, and what it sets off.
+/// The refusal of a secret that is long dead, and what it sets off.
 pub(crate) fn refuse_dead(
     view: &View<'_>,
     death: mirror::Death,

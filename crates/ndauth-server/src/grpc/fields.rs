@@ -115,7 +115,7 @@ pub(crate) fn handle(field: &str, text: &str) -> Result<Handle, Problem> {
 /// No name of a token is longer, in bytes.
 const LONGEST_NAME: usize = 400;
 
-/// Which tokens are revoked at once. All of them is said.
+/// The tokens that are revoked at once. All of them must be asked for in words.
 pub(crate) fn minted_when(
     which: Option<v1::revoke_all_tokens_request::Which>,
 ) -> Result<MintedWhen, Problem> {

@@ -335,7 +335,7 @@ impl Gated {
         }
     }
 
-    /// Whose share a call is counted to. Others are behind a trusted proxy: it has no share of its own.
+    /// The network to whose share a call is counted. Others are behind a trusted proxy: it has no share of its own.
     fn network(&self, headers: &HeaderMap) -> ClientNetwork {
         let client = self.client(headers);
         let is_proxy =

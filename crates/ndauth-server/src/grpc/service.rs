@@ -142,7 +142,7 @@ pub(super) fn status(error: &AuthorityError) -> Status {
     refused(Problem::from(error))
 }
 
-/// What a caller is told of a request that makes no sense, or is too much.
+/// The response to a request that makes no sense, or is too much.
 #[expect(clippy::needless_pass_by_value, reason = "it is passed to `map_err` by name")]
 pub(super) fn refused(problem: Problem) -> Status {
     status_from_problem(&problem)

@@ -192,7 +192,7 @@ fn circumstances(
     Ok((requirement, address, ClientName::of_user_agent(&request.client)))
 }
 
-/// What is told of one for which the answer has no space left.
+/// The result for a question for which the answer has no space left.
 fn too_long() -> ValidatedToken {
     let message = "the answer would be larger than 4 MiB: ask about this secret again, beside fewer others";
     let told = v1::Undecided { message: message.to_owned() };

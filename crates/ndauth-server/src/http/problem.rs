@@ -65,7 +65,7 @@ pub(super) fn from_elsewhere() -> PageError {
     PageError::new(StatusCode::FORBIDDEN, "Refused", text)
 }
 
-/// What is ndauth's own fault is logged, once.
+/// Logs an error once that is ndauth's own fault.
 fn note(error: &AuthorityError) -> Problem {
     if error.is_ours() {
         tracing::error!(error = %Causes(error), "could not answer");

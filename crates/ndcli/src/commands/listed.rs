@@ -36,7 +36,7 @@ pub(crate) fn listed<const N: usize>(
     }
 }
 
-/// What tables show as `-`, programs are told as `null`.
+/// A cell as JSON: `null` where tables show `-`.
 fn or_null(cell: String) -> Value {
     if cell == "-" { Value::Null } else { Value::from(cell) }
 }

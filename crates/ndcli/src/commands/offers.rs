@@ -18,7 +18,7 @@ pub(crate) enum OffersCommand {
     List,
     /// Accept a membership that an org offers you; shows which of your tokens gain power there, and asks
     Accept {
-        /// Of which org
+        /// The org that made the offer
         #[arg(value_parser = org)]
         org: OrgSlug,
         /// Skip the confirmation prompt
@@ -27,7 +27,7 @@ pub(crate) enum OffersCommand {
     },
     /// Decline a membership that an org offers you
     Decline {
-        /// Of which org
+        /// The org that made the offer
         #[arg(value_parser = org)]
         org: OrgSlug,
     },

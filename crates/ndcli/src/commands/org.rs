@@ -51,9 +51,9 @@ pub(crate) enum OrgCommand {
     Member(MemberCommand),
     /// Offer a membership; it is one once the account accepts it, within 7 days
     Offer {
-        /// To whom: the name of an account
+        /// The name of the account
         handle: String,
-        /// In which role: RO, RW or ADMIN
+        /// The role that it confers: RO, RW or ADMIN
         #[arg(long, value_parser = role)]
         role: Role,
         #[command(flatten)]
@@ -124,7 +124,7 @@ pub(crate) struct TokensOfOrg {
 pub(crate) enum MemberCommand {
     /// Add an account to the org without asking it; only an operator may
     Add {
-        /// Who
+        /// The name of the account
         handle: String,
         /// RO, RW or ADMIN
         #[arg(value_parser = role)]
@@ -160,7 +160,7 @@ pub(crate) enum OrgOffersCommand {
     List(NamedOrg),
     /// Withdraw a membership that an org offers
     Withdraw {
-        /// To whom it was offered
+        /// The name of the account that it was offered to
         handle: String,
         #[command(flatten)]
         in_org: InOrg,

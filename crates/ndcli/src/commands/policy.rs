@@ -158,7 +158,7 @@ async fn present(server: &ServerConnection, org: &OrgSlug) -> Result<Present, Fa
     })
 }
 
-/// From when a policy to come holds, and what it says.
+/// The instant from which a policy to come holds, and the policy.
 fn to_come(policy: v1::PolicyToCome) -> Result<(Timestamp, OrgPolicy), Failure> {
     let at = told("takes_hold_at", Some(policy.takes_hold_at))?;
     Ok((at, policy_from_proto("policy", policy.policy)?))

@@ -25,7 +25,7 @@ pub(super) struct Recorded {
     signed_out: BTreeMap<AccountId, Vec<(u64, Timestamp)>>,
     pub(super) services: BTreeMap<ServiceId, Existence>,
     pub(super) tokens: BTreeMap<TokenId, Existence>,
-    /// In the order in which they were set.
+    /// The policies of each org, in the order in which they were set.
     pub(super) policies: BTreeMap<OrgId, Vec<AnnouncedPolicy>>,
     pub(super) catalogue: Option<CatalogueDocument>,
     /// Before when every secret is revoked, if any is.
@@ -43,7 +43,7 @@ pub(super) struct Recorded {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct RecordedOffer {
     pub(super) org: OrgId,
-    /// Who made it.
+    /// The actor who made the offer.
     pub(super) by: Actor,
     pub(super) role: Role,
     pub(super) ends_at: Timestamp,

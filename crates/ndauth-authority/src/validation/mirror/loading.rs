@@ -102,7 +102,7 @@ pub(super) async fn load(
     Ok(Loaded { state, moment, seen, asked })
 }
 
-/// How many bytes the mirror takes for so many tokens and secrets that are long dead.
+/// The bytes that the mirror takes for so many tokens and secrets that are long dead.
 pub(super) fn needed(live: u64, dead: u64) -> u64 {
     let bytes = live.saturating_mul(BYTES_PER_TOKEN);
     bytes.saturating_add(dead.saturating_mul(BYTES_PER_DEAD_SECRET))

@@ -18,7 +18,7 @@ pub(super) struct Fresh {
     pub(super) rules: Option<DecisionRules>,
     /// The hashes of secrets that were removed.
     pub(super) gone: Vec<SecretHash>,
-    /// When they were read; `None` where there are no tokens among them.
+    /// The instant at which they were read; `None` where there are no tokens among them.
     pub(super) read_at: Option<Timestamp>,
 }
 

@@ -33,7 +33,7 @@ pub(crate) struct State {
     pub(super) confirmed: AtomicI64,
     pub(super) asked: AtomicI64,
     pub(super) secrets: HashMap<SecretHash, Known, Uniform>,
-    /// How many of the secrets are long dead.
+    /// The number of secrets that are long dead.
     dead: AtomicUsize,
     pub(super) people: HashMap<AccountId, Person, Uniform>,
     pub(super) places: HashMap<OrgId, Place, Uniform>,
@@ -58,7 +58,7 @@ pub(crate) enum Known {
     Broken,
 }
 
-/// What is kept of a secret that has been dead for a while, by itself or with its token: what its refusal says. No event gives
+/// The remains of a secret that has been dead for a while, by itself or with its token: what its refusal says. No event gives
 /// it life back, and that all of its owner's were revoked later is not told of it.
 #[derive(Debug)]
 pub(crate) struct DeadSecret {
@@ -66,7 +66,7 @@ pub(crate) struct DeadSecret {
     at: Timestamp,
 }
 
-/// How a secret died. Apart from the rest, it takes no space of its own.
+/// The cause of a secret's death. Apart from the rest, it takes no space of its own.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Death {
     Replaced,
@@ -75,10 +75,10 @@ pub(crate) enum Death {
     Expired,
 }
 
-/// How long all of a dead secret is kept: services report, for a while, that it was used.
+/// The time for which all of a dead secret is kept: services report, for a while, that it was used.
 pub(super) const KEPT_WHOLE: Duration = Duration::from_secs(60 * 60);
 
-/// With what it is found by, it takes 64 bytes, a size class of allocators. The table takes 9 to 18 more.
+/// An entry and its key take 64 bytes, a size class of allocators. The table takes 9 to 18 more.
 const _: () = assert!(size_of::<(SecretHash, Known)>() <= 64);
 
 /// A token and its secrets.
@@ -89,11 +89,11 @@ pub(crate) struct TokenFamily {
     rest: Option<Box<FamilyRest>>,
 }
 
-/// What few tokens have.
+/// The fields that few tokens have.
 #[derive(Debug)]
 struct FamilyRest {
     older: Vec<SecretRecord>,
-    /// What a catalogue leaves of a set of grants, and of which rules that catalogue is.
+    /// The part of a set of grants that a catalogue leaves, and the version of that catalogue's rules.
     effective_grants: ArcSwapOption<(RulesVersion, EffectiveGrants)>,
 }
 
@@ -122,7 +122,7 @@ impl Hasher for Spread {
 }
 
 impl DeadSecret {
-    /// What is kept of a secret of a token, where it has been dead for long enough.
+    /// The remains of a secret of a token, where it has been dead for long enough.
     fn of(record: &SecretRecord, token: &Token, now: Timestamp) -> Option<(Death, DeadSecret)> {
         let by_itself = record.judge(now).err();
         // Its own end would be told in place of its token's.
@@ -140,7 +140,7 @@ impl DeadSecret {
         (now.since(since.at) > KEPT_WHOLE).then_some((cause, dead))
     }
 
-    /// Why it is refused.
+    /// The refusal of its uses.
     pub(crate) fn refusal(&self, cause: Death, now: Timestamp) -> Refusal {
         let since = Since { at: self.at, as_of: now };
         match cause {
@@ -162,7 +162,7 @@ impl TokenFamily {
         self.older().iter().chain([&self.newest])
     }
 
-    /// What a catalogue leaves of the token's grants, where those are a set.
+    /// The part of the token's grants that a catalogue leaves, where those are a set.
     pub(super) fn effective_grants(
         &self,
         rules: &DecisionRules,

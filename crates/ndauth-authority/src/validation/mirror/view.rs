@@ -142,7 +142,7 @@ impl<'a> View<'a> {
         Judging { catalogue, not_before: installation.not_before, now: self.now }
     }
 
-    /// What the catalogue leaves of a token's grants, where those are a set.
+    /// The part of a token's grants that the catalogue leaves, where those are a set.
     pub(crate) fn effective_grants(
         &self,
         family: &TokenFamily,

@@ -114,12 +114,12 @@ impl OwnerChoice {
         }
     }
 
-    /// How a command about them is written, for a shell.
+    /// The command line of a command about them, for a shell.
     pub(crate) fn command(&self, verb: &str, flags: &str) -> String {
         self.written(verb, None, flags)
     }
 
-    /// How a command is written, for a shell. A name that looks like a flag stands at the end.
+    /// The command line of a command, for a shell. A name that looks like a flag stands at the end.
     fn written(&self, verb: &str, name: Option<&str>, flags: &str) -> String {
         let (noun, org) = match self {
             OwnerChoice::Mine => ("auth token", String::new()),
@@ -213,7 +213,7 @@ impl Aim {
         text
     }
 
-    /// How a command about it is written, for a shell.
+    /// The command line of a command about it, for a shell.
     pub(crate) fn command(&self, verb: &str, flags: &str) -> String {
         self.whose.written(verb, Some(self.shown()), flags)
     }

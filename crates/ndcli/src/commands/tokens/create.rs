@@ -226,7 +226,7 @@ async fn new_token<C: OwnerArguments>(
     })
 }
 
-/// How far a token may extend itself, chosen again.
+/// The span over which a token may extend itself, chosen again.
 fn span(created_at: Option<Timestamp>, until: Option<Timestamp>) -> Option<v1::ExpiryChoice> {
     let seconds = until?.seconds.saturating_sub(created_at?.seconds);
     let duration = Duration { seconds, nanos: 0 };

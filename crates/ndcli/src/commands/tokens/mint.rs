@@ -43,7 +43,7 @@ pub(crate) struct Bounds {
     #[arg(long)]
     pub(crate) self_rotating: bool,
 
-    /// Until when it may do so at the most, such as 180d or an RFC 3339 instant; 365 days where nothing is said
+    /// The latest end to which it may do so, such as 180d or an RFC 3339 instant; 365 days where nothing is said
     #[arg(long, value_name = "WHEN", requires = "self_rotating", value_parser = expiry)]
     pub(crate) until: Option<ExpiryChoice>,
 }
@@ -59,7 +59,7 @@ pub(crate) struct Minting {
 pub(crate) struct CreatedToken {
     pub(crate) token: TokenShown,
     pub(crate) secret: String,
-    /// Why it may do nothing as things are, where that is so.
+    /// The reason why it may do nothing as things are, where that is so.
     pub(crate) powerless: Option<v1::Refused>,
 }
 
@@ -325,7 +325,7 @@ impl Minting {
     }
 }
 
-/// Why nobody has a secret that was made.
+/// The reason why nobody has a secret that was made.
 pub(crate) enum Lost {
     /// Ctrl-C came.
     Interrupted,
@@ -334,12 +334,12 @@ pub(crate) enum Lost {
 }
 
 impl Lost {
-    /// That standard output failed.
+    /// The loss of a secret that standard output failed to take.
     pub(crate) fn unprinted(error: &io::Error) -> Lost {
         Lost::Undelivered(format!("standard output cannot be written: {error}"))
     }
 
-    /// What came in between, for whoever runs the command.
+    /// The reason in words, for whoever runs the command.
     pub(crate) fn why(&self) -> &str {
         match self {
             Lost::Interrupted => "interrupted",

@@ -153,7 +153,7 @@ pub(crate) async fn run<W: OwnerArguments>(
     }
 }
 
-/// How a token lives on that presented another secret than the one in force, which ended that secret alone.
+/// The sentence for a token that lives on: it presented another secret than the one in force, and ended that alone.
 fn lives_on(token: &TokenShown, presented: &Secret) -> &'static str {
     let prefix = presented.prefix().to_string();
     match token.secrets.iter().find(|secret| secret.prefix == prefix).map(|secret| secret.state) {

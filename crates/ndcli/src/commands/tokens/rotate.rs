@@ -200,7 +200,7 @@ async fn take_back(server: &mut ServerConnection, aim: &Aim, rotated: &RotatedTo
     }
 }
 
-/// That the new secret waits, since a command failed that may have stored it.
+/// The failure of a rotation whose new secret waits, since a command failed that may have stored it.
 fn waits(aim: &Aim, rotated: &RotatedToken, why: &str) -> Failure {
     let until = rotated.pending_until.minute();
     let message = format!("{why}\nthe new secret waits until {until}, and the old one still serves");

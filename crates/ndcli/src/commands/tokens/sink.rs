@@ -35,10 +35,10 @@ pub(crate) enum Sink {
     File(PathBuf, TokenFile),
 }
 
-/// Why a secret did not get where it belongs.
+/// The reason why a secret did not get where it belongs.
 pub(crate) struct SinkFailure {
     pub(crate) why: String,
-    /// Whether a command ran, which may have stored it all the same.
+    /// True where a command ran, which may have stored it all the same.
     pub(crate) may_be_stored: bool,
 }
 
