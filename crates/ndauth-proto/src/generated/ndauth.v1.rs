@@ -341,7 +341,7 @@ impl Who {
         }
     }
 }
-/// Whose tokens or offered memberships a request is about. One is always set.
+/// The owner whose tokens or offered memberships a request is about. One is always set.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Whose {
     #[prost(oneof = "whose::Kind", tags = "1, 2, 3")]
@@ -601,7 +601,7 @@ pub struct Token {
     /// For how long it was made.
     #[prost(message, optional, tag = "18")]
     pub lifetime: ::core::option::Option<Lifetime>,
-    /// Until when it may rotate and renew itself at the most. Absent where it may not.
+    /// The latest end to which it may rotate and renew itself. Absent where it may not.
     #[prost(message, optional, tag = "19")]
     pub self_rotating_until: ::core::option::Option<::prost_types::Timestamp>,
     /// Who took its power for now.
@@ -2090,7 +2090,7 @@ pub struct MembershipOffer {
     /// The org's slug.
     #[prost(string, tag = "1")]
     pub org: ::prost::alloc::string::String,
-    /// What the org is called. Empty where it has no other name.
+    /// The org's display name. Empty where it has none.
     #[prost(string, tag = "2")]
     pub org_name: ::prost::alloc::string::String,
     /// The handle that it was made to, whether an account has it or not.
@@ -2103,7 +2103,7 @@ pub struct MembershipOffer {
     pub made_by: ::prost::alloc::string::String,
     #[prost(message, optional, tag = "6")]
     pub made_at: ::core::option::Option<::prost_types::Timestamp>,
-    /// At this instant it has ended: 7 days after it was made.
+    /// The instant at which it has ended: 7 days after it was made.
     #[prost(message, optional, tag = "7")]
     pub ends_at: ::core::option::Option<::prost_types::Timestamp>,
 }
@@ -2161,7 +2161,7 @@ pub struct AcceptMembershipOfferRequest {
     /// The role that is accepted: where the org offers another now, nothing is done.
     #[prost(enumeration = "Role", tag = "2")]
     pub role: i32,
-    /// Whether only to say what it would do.
+    /// True to only say what it would do.
     #[prost(bool, tag = "3")]
     pub dry_run: bool,
 }
@@ -2272,7 +2272,7 @@ pub struct SetOrgPolicyRequest {
     /// done. Absent: whatever there is.
     #[prost(uint32, optional, tag = "6")]
     pub expected_generation: ::core::option::Option<u32>,
-    /// Whether the policies that are announced for later than this one are withdrawn. Otherwise they stay, as
+    /// True to withdraw the policies that are announced for later than this one. Otherwise they stay, as
     /// `kept` of the response shows them.
     #[prost(bool, tag = "7")]
     pub withdraw_announced: bool,
@@ -2283,7 +2283,7 @@ pub struct SetOrgPolicyResponse {
     pub takes_hold_at: ::core::option::Option<::prost_types::Timestamp>,
     #[prost(message, optional, tag = "2")]
     pub impact: ::core::option::Option<PolicyImpact>,
-    /// How many policies the org was given, this one and `kept` among them if it was set.
+    /// The number of policies the org was given, this one and `kept` among them if it was set.
     #[prost(uint32, tag = "3")]
     pub generation: u32,
     /// False for a dry run.
@@ -4466,7 +4466,7 @@ pub struct CreateTokenResponse {
     pub sequence: u64,
     #[prost(message, optional, tag = "5")]
     pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
-    /// Why the token may do nothing in any of its orgs as things are: its owner's role leaves nothing of what it
+    /// The reason why it may do nothing in any of its orgs as things are: its owner's role leaves nothing of what it
     /// carries. Absent where it may do something. One that an org's policy makes powerless is not made.
     #[prost(message, optional, tag = "6")]
     pub powerless: ::core::option::Option<Refused>,
@@ -7158,7 +7158,7 @@ pub struct SecretUse {
     pub reads: u64,
     #[prost(uint64, tag = "6")]
     pub writes: u64,
-    /// In which org it passed, by slug. Empty where none was asked about.
+    /// The slug of the org that it passed in. Empty where none was asked about.
     #[prost(string, tag = "7")]
     pub org: ::prost::alloc::string::String,
 }
