@@ -11,9 +11,9 @@ use crate::{Engine, Read, StoreError, Write};
 pub enum FamilyKind {
     /// Tokens.
     Token,
-    /// Tokens that nobody ever used.
+    /// Tokens that nobody ever used, and those none of whose secrets was ever confirmed.
     UnusedToken,
-    /// Secrets of tokens and services, without these.
+    /// Secrets of tokens and services that have a later one.
     Secret,
     /// Such secrets that were never confirmed.
     UnconfirmedSecret,
@@ -49,15 +49,29 @@ impl FamilyKind {
                 "SELECT id FROM token WHERE last_used_at IS NULL AND expires_at < $1 ORDER BY expires_at LIMIT $2",
                 "SELECT id FROM token WHERE last_used_at IS NULL AND revoked_at IS NOT NULL AND revoked_at < $1 \
                  ORDER BY revoked_at LIMIT $2",
+                // The first secret was never confirmed, and neither was any that followed it.
+                "SELECT token_id AS id FROM secret WHERE confirmed_at IS NULL AND ends_at < $1 \
+                 AND token_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM secret AS other \
+                 WHERE other.token_id = secret.token_id AND (other.confirmed_at IS NOT NULL OR other.ends_at >= $1)) \
+                 ORDER BY ends_at LIMIT $2",
             ],
-            FamilyKind::Secret => {
-                &["SELECT id FROM secret WHERE ends_at < 9223372036854775807 AND ends_at < $1 \
-                 AND session_id IS NULL ORDER BY ends_at LIMIT $2"]
-            }
-            FamilyKind::UnconfirmedSecret => {
-                &["SELECT id FROM secret WHERE confirmed_at IS NULL AND ends_at < $1 \
-                 AND session_id IS NULL ORDER BY ends_at LIMIT $2"]
-            }
+            // A family keeps its last secret for as long as it is kept itself.
+            FamilyKind::Secret => &[
+                "SELECT id FROM secret WHERE ends_at < 9223372036854775807 AND ends_at < $1 \
+                 AND EXISTS (SELECT 1 FROM secret AS other WHERE other.token_id = secret.token_id \
+                 AND other.ends_at >= $1) ORDER BY ends_at LIMIT $2",
+                "SELECT id FROM secret WHERE ends_at < 9223372036854775807 AND ends_at < $1 \
+                 AND EXISTS (SELECT 1 FROM secret AS other WHERE other.service_id = secret.service_id \
+                 AND other.ends_at >= $1) ORDER BY ends_at LIMIT $2",
+            ],
+            FamilyKind::UnconfirmedSecret => &[
+                "SELECT id FROM secret WHERE confirmed_at IS NULL AND ends_at < $1 \
+                 AND EXISTS (SELECT 1 FROM secret AS other WHERE other.token_id = secret.token_id \
+                 AND other.ends_at >= $1) ORDER BY ends_at LIMIT $2",
+                "SELECT id FROM secret WHERE confirmed_at IS NULL AND ends_at < $1 \
+                 AND EXISTS (SELECT 1 FROM secret AS other WHERE other.service_id = secret.service_id \
+                 AND other.ends_at >= $1) ORDER BY ends_at LIMIT $2",
+            ],
             // Those that were revoked ended within minutes.
             FamilyKind::Derived => {
                 &["SELECT id FROM token WHERE session_id IS NOT NULL AND expires_at < $1 \

@@ -6,7 +6,7 @@ use ndauth_authority::Tidied;
 use ndauth_core::{Reason, Requirement};
 
 use crate::on_both;
-use crate::world::{CONSOLE, MINE, at, days, named, new_token, reason, token_with};
+use crate::world::{CONSOLE, MINE, PAGE, at, days, named, new_token, reason, token_with};
 
 const DAY: i64 = 24 * 60 * 60;
 
@@ -78,6 +78,33 @@ on_both! {
         world.sound().await;
         world.load_again().await;
         assert_eq!(world.refused(&expired).await, Some(Reason::SecretUnknown));
+    }
+
+    async fn tokens_whose_first_secret_was_never_confirmed_go_as_a_whole(world: &World) {
+        let endless = ndauth_core::ExpiryChoice::In(ndauth_core::Lifetime::Endless);
+        for (name, expiry) in [("endless", endless), ("a year", days(365))] {
+            world.create(&token_with(name, |new| (new.pending, new.expiry) = (true, expiry))).await;
+        }
+        let list = async || {
+            let ada = world.log_in("ada").await;
+            world.authority.tokens().list(&ada, MINE, PAGE).await
+        };
+        let used = world.create(&token_with("used", |new| (new.pending, new.expiry) = (true, days(365)))).await.secret;
+        assert_eq!(world.refused(&used).await, None);
+        world.authority.validation().follow_up().await.expect("confirmed");
+        world.authority.tokens().rotate(&world.ada, MINE, &named("used"), Duration::ZERO, None).await.expect("rotated");
+        world.authority.validation().write_uses().await.expect("written");
+        world.clock.set(at(30 * DAY));
+        assert_eq!(world.authority.operator().tidy_up_now(&CONSOLE).await.expect("tidied").tokens, 0);
+        assert_eq!(list().await.expect("listed").views.len(), 3);
+        world.clock.set(at(31 * DAY));
+        let tidied = world.authority.operator().tidy_up_now(&CONSOLE).await.expect("tidied");
+        assert_eq!((tidied.tokens, tidied.secrets), (2, 1), "two tokens, and the second secret of the one that is used");
+        assert_eq!(list().await.expect("listed").views.len(), 1);
+        assert_eq!(world.refused(&used).await, None);
+        world.sound().await;
+        world.load_again().await;
+        assert_eq!(world.refused(&used).await, None);
     }
 
     async fn batches_go_on_until_nothing_is_left(world: &World) {
