@@ -18,7 +18,7 @@ pub(crate) struct Unsent {
     connection: AtomicUsize,
     /// `None` for a trusted proxy, which others are behind.
     address: Option<Arc<AtomicUsize>>,
-    /// Counts the parts that the client took.
+    /// Counts the parts of frames that the client took.
     taken: AtomicU64,
 }
 
@@ -26,13 +26,18 @@ pub(crate) struct Unsent {
 pub(crate) struct CountedBody<B> {
     body: B,
     unsent: Arc<Unsent>,
-    rest: Bytes,
+    rest: Option<CountedPart>,
 }
 
-/// A part of a response, on its way.
+/// A part of a frame of a response, which the client has not taken yet.
 struct CountedPart {
     bytes: Bytes,
-    counted: usize,
+    frame: Arc<CountedFrame>,
+}
+
+/// The count of a whole frame, whose memory is freed with the last of its parts.
+struct CountedFrame {
+    bytes: usize,
     unsent: Arc<Unsent>,
 }
 
@@ -40,7 +45,7 @@ struct CountedPart {
 static ALL: AtomicUsize = AtomicUsize::new(0);
 /// The most bytes of a part. HTTP/2 takes all of a part as soon as the client has space for one byte of it.
 const PART: usize = 16 * 1024;
-/// A part counts for at least as much: a stream that waits takes more than its bytes.
+/// A frame counts for at least as much: a stream that waits takes more than its bytes.
 const LEAST: usize = 4 * 1024;
 
 impl Unsent {
@@ -54,7 +59,7 @@ impl Unsent {
         (self.connection.load(Ordering::Relaxed) > 0).then(|| self.taken.load(Ordering::Relaxed))
     }
 
-    /// Counts a part. `None` where there is no space for it.
+    /// Counts a frame, of which the client has taken nothing. `None` where there is no space for it.
     fn count(self: &Arc<Self>, bytes: Bytes) -> Option<CountedPart> {
         let counted = bytes.len().max(LEAST);
         let add = |to: &AtomicUsize, most: usize| to.fetch_add(counted, Ordering::Relaxed) + counted <= most;
@@ -62,13 +67,24 @@ impl Unsent {
         let address = self.address.as_ref().is_none_or(|address| add(address, UNSENT_BYTES.share));
         let all = add(&ALL, UNSENT_BYTES.total);
         // What does not fit is given back by its drop.
-        let part = CountedPart { bytes, counted, unsent: Arc::clone(self) };
+        let frame = Arc::new(CountedFrame { bytes: counted, unsent: Arc::clone(self) });
         if connection && address && all {
-            return Some(part);
+            return Some(CountedPart { bytes, frame });
         }
         let limit = if connection { UNSENT_BYTES } else { UNSENT_BYTES_OF_A_CONNECTION };
         metrics::counter!("ndauth_limit_reached_total", "limit" => limit.name).increment(1);
         None
+    }
+}
+
+impl CountedPart {
+    /// Splits off the part that is sent next. `None` is left once all is.
+    fn split(mut self) -> (CountedPart, Option<CountedPart>) {
+        if self.bytes.len() <= PART {
+            return (self, None);
+        }
+        let next = CountedPart { bytes: self.bytes.split_to(PART), frame: Arc::clone(&self.frame) };
+        (next, Some(self))
     }
 }
 
@@ -80,19 +96,24 @@ impl AsRef<[u8]> for CountedPart {
 
 impl Drop for CountedPart {
     fn drop(&mut self) {
-        let Unsent { connection, address, taken } = &*self.unsent;
-        connection.fetch_sub(self.counted, Ordering::Relaxed);
+        self.frame.unsent.taken.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Drop for CountedFrame {
+    fn drop(&mut self) {
+        let Unsent { connection, address, .. } = &*self.unsent;
+        connection.fetch_sub(self.bytes, Ordering::Relaxed);
         if let Some(address) = address {
-            address.fetch_sub(self.counted, Ordering::Relaxed);
+            address.fetch_sub(self.bytes, Ordering::Relaxed);
         }
-        ALL.fetch_sub(self.counted, Ordering::Relaxed);
-        taken.fetch_add(1, Ordering::Relaxed);
+        ALL.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 
 impl<B> CountedBody<B> {
     pub(crate) fn new(body: B, unsent: Arc<Unsent>) -> CountedBody<B> {
-        CountedBody { body, unsent, rest: Bytes::new() }
+        CountedBody { body, unsent, rest: None }
     }
 }
 
@@ -108,26 +129,29 @@ where
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let CountedBody { body, unsent, rest } = self.get_mut();
-        if rest.is_empty() {
-            match ready!(Pin::new(body).poll_frame(context)) {
+        let part = match rest.take() {
+            Some(part) => part,
+            None => match ready!(Pin::new(body).poll_frame(context)) {
                 Some(Ok(frame)) => match frame.into_data() {
-                    Ok(data) => *rest = data,
+                    Ok(data) => {
+                        unsent.count(data).ok_or_else(|| h2::Error::from(Reason::ENHANCE_YOUR_CALM))?
+                    }
                     Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
                 },
                 Some(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
                 None => return Poll::Ready(None),
-            }
-        }
-        let part = rest.split_to(rest.len().min(PART));
-        let counted = unsent.count(part).ok_or_else(|| h2::Error::from(Reason::ENHANCE_YOUR_CALM).into());
-        Poll::Ready(Some(counted.map(|part| Frame::data(Bytes::from_owner(part)))))
+            },
+        };
+        let (next, left) = part.split();
+        *rest = left;
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from_owner(next)))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.rest.is_empty() && self.body.is_end_stream()
+        self.rest.is_none() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        if self.rest.is_empty() { self.body.size_hint() } else { SizeHint::default() }
+        if self.rest.is_none() { self.body.size_hint() } else { SizeHint::default() }
     }
 }

@@ -148,6 +148,15 @@ pub(crate) async fn raw(server: &Running) -> SendRequest<Bytes> {
     client
 }
 
+/// The same, for a client that takes nothing of any response.
+pub(crate) async fn raw_that_takes_nothing(server: &Running) -> SendRequest<Bytes> {
+    let stream = TcpStream::connect(address(server)).await.expect("connected");
+    let mut greeting = h2::client::Builder::new();
+    let (client, connection) = greeting.initial_window_size(0).handshake(stream).await.expect("greeted");
+    tokio::spawn(connection);
+    client
+}
+
 /// What is answered by hand keeps to the framing all the same.
 #[tokio::test]
 async fn frames_that_make_no_sense_are_refused_and_deadlines_kept() {
@@ -268,13 +277,7 @@ async fn what_nobody_takes_is_dropped() {
     let before = memory(&server);
     let mut untaken = Vec::new();
     for _ in 0..10 {
-        let stream = TcpStream::connect(address(&server)).await.expect("connected");
-        let (client, connection) = h2::client::Builder::new()
-            .initial_window_size(0)
-            .handshake::<_, Bytes>(stream)
-            .await
-            .expect("greeted");
-        tokio::spawn(connection);
+        let client = raw_that_takes_nothing(&server).await;
         for _ in 0..500 {
             let request = Request::get("http://x/assets/style.css").version(Version::HTTP_2).body(());
             let mut client = client.clone().ready().await.expect("ready");

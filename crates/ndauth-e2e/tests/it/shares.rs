@@ -8,18 +8,23 @@ use h2::SendStream;
 use h2::client::{ResponseFuture, SendRequest};
 use http::{Request, Version};
 use ndauth_authority::limits::{ADMIN_CONNECTIONS, CALLS, INCOMING_BYTES, OPEN_STREAMS};
+use ndauth_proto::v1;
 use ndauth_store::testing::lock_table;
 use ndauth_store::{Clock, Engine};
+use prost::Message;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-use crate::front::{closes, raw};
+use crate::front::{closes, raw, raw_that_takes_nothing};
 use crate::installation::{Installation, Running, soon};
 use crate::requests::new_token;
 
 const LIST_ORGS: &str = "/ndauth.v1.AccountService/ListOrgs";
 const WATCH_HEALTH: &str = "/grpc.health.v1.Health/Watch";
+const CHECK_HEALTH: &str = "/grpc.health.v1.Health/Check";
+const REFLECT: &str = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
+const VALIDATE_ALL: &str = "/ndauth.v1.ValidationService/ValidateTokens";
 
 /// A server behind a proxy: a client is who that says.
 fn behind_a_proxy(at: &Installation) -> Running {
@@ -117,12 +122,65 @@ async fn an_address_has_its_share_of_open_streams() {
     let client = clients.last().expect("there is one");
     let (more, _) = begin(client, WATCH_HEALTH, "198.51.100.1", "", empty.clone(), true).await;
     assert!(is_overloaded(more).await);
+    let (check, _) = begin(client, CHECK_HEALTH, "198.51.100.1", "", empty.clone(), true).await;
+    assert!(!is_overloaded(check).await, "a check is no stream");
     let (other, _) = begin(client, WATCH_HEALTH, "198.51.100.2", "", empty, true).await;
     assert!(!is_overloaded(other).await);
     let more = tokio::time::timeout(Duration::from_millis(2500), open[0].data()).await;
     assert!(more.is_err(), "nothing is told where nothing changed");
     drop(open);
     soon(&0, async || taken(&server, OPEN_STREAMS.name)).await;
+}
+
+/// A client that opens a stream and sends nothing on it takes its place for the client's timeout, and no longer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_without_a_request_ends_at_the_timeout() {
+    let at = Installation::new(Engine::Sqlite).await;
+    let server = at.serve_as(at.command("NDAUTH_TEST_NDAUTHD"), &["--client-timeout-seconds", "1"]);
+    let client = raw(&server).await;
+    let (mut answers, mut sending) = (Vec::new(), Vec::new());
+    for path in [REFLECT, WATCH_HEALTH] {
+        let (answer, parts) = begin(&client, path, "198.51.100.1", "", Bytes::new(), false).await;
+        sending.push(parts);
+        answers.push(answer);
+    }
+    for answer in answers {
+        let mut body = answer.await.expect("answered").into_body();
+        let ended = async { while let Some(Ok(_)) = body.data().await {} };
+        tokio::time::timeout(Duration::from_secs(20), ended).await.expect("it ends");
+    }
+    soon(&0, async || taken(&server, OPEN_STREAMS.name)).await;
+}
+
+/// Of a large response all of it is kept until its last part is taken, and all of it is counted.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_response_that_is_not_taken_counts_as_a_whole() {
+    const RESPONSES: usize = 400;
+    let at = Installation::new(Engine::Sqlite).await;
+    at.people();
+    let service = at.service();
+    let server = at.serve();
+    let made = server.client(&at.session()).await.create_token(new_token("ci")).await.expect("made");
+    let client = raw_that_takes_nothing(&server).await;
+    let question = v1::ValidateTokenRequest {
+        secret: made.secret,
+        required_access: v1::Access::Identity.into(),
+        ..v1::ValidateTokenRequest::default()
+    };
+    let request = v1::ValidateTokensRequest { questions: vec![question; 1000] }.encode_to_vec();
+    let length = u32::try_from(request.len()).expect("it is small").to_be_bytes();
+    let framed = Bytes::from([&[0], &length[..], &request].concat());
+    let mut bodies = Vec::new();
+    let reset = loop {
+        assert!(bodies.len() < RESPONSES, "all are kept");
+        let (answer, _) =
+            begin(&client, VALIDATE_ALL, "198.51.100.1", service.expose(), framed.clone(), true).await;
+        match answer.await {
+            Ok(response) => bodies.push(response.into_body()),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(reset.reason(), Some(h2::Reason::ENHANCE_YOUR_CALM));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
