@@ -14,7 +14,7 @@ use ndauth_store::{StoreError, Write};
 use rand::rngs::SysRng;
 
 use crate::access::{Admitted, Operation};
-use crate::throttle::Tried;
+use crate::throttle::{Minter, Tried};
 use crate::{Authority, AuthorityError, Caller, Credential, Whose};
 
 /// What a change answers with.
@@ -171,9 +171,9 @@ pub(crate) async fn change<T, E: ChangeError, F: Future<Output = Result<Done<T>,
             let (read, by) = authority.read_as(credential, operation, whose).await?;
             // Here, since what follows may run more than once.
             if operation.mints()
-                && let Some(owner) = by.caller.minter()
+                && let Some(minter) = minter(&by.caller)
             {
-                authority.throttle.take(&[Tried::Mint(owner)], read.now()).map_err(E::from)?;
+                authority.throttle.take(&[Tried::Mint(minter)], read.now()).map_err(E::from)?;
             }
             Some(by.caller)
         }
@@ -274,6 +274,15 @@ impl Authority {
             }
         };
         Ok(Changed { value, changed, sequence, now })
+    }
+}
+
+/// The caller whose limit minted secrets count against. The console has none, and a service mints nothing.
+fn minter(caller: &Caller) -> Option<Minter> {
+    match caller {
+        Caller::Session { account, .. } => Some(Minter::Account(account.id)),
+        Caller::Token { held, .. } => Some(Minter::Token(held.token.id)),
+        Caller::Console | Caller::Service { .. } => None,
     }
 }
 

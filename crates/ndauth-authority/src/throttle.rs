@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ndauth_core::{AccountId, Owner, SecretHash, SessionId, Timestamp};
+use ndauth_core::{AccountId, SecretHash, SessionId, Timestamp, TokenId};
 
 use crate::AuthorityError;
 use crate::limits::{ClientNetwork, WAITING_DEVICES};
@@ -32,8 +32,17 @@ pub(crate) enum Tried {
     Poll(SecretHash),
     /// To refresh a session.
     Refresh(SessionId),
-    /// To have a secret minted, for a token or for a new one: by a person, or by an org's token.
-    Mint(Owner),
+    /// To have a secret minted, for a token or for a new one.
+    Mint(Minter),
+}
+
+/// The caller whose limit a minted secret counts against: a token that rotates itself uses up nobody else's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Minter {
+    /// A person, in a session.
+    Account(AccountId),
+    /// A token that rotates itself.
+    Token(TokenId),
 }
 
 /// The tries there were: until when all of them are back.
@@ -58,7 +67,8 @@ impl Tried {
             // A device is told to wait 5 s. One is let pass: clocks and networks are not exact.
             Tried::Poll(_) => (1, 4),
             Tried::Refresh(_) => (60, 15 * 60),
-            Tried::Mint(_) => (1500, 60 * 60),
+            Tried::Mint(Minter::Account(_)) => (1500, 60 * 60),
+            Tried::Mint(Minter::Token(_)) => (120, 60 * 60),
         };
         (tries, Duration::from_secs(seconds))
     }

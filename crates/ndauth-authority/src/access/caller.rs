@@ -169,15 +169,6 @@ impl Caller {
             Caller::Console | Caller::Service { .. } => None,
         }
     }
-
-    /// The owner whose rate limit its minted secrets count against. The console has none.
-    pub(crate) fn minter(&self) -> Option<Owner> {
-        match self {
-            Caller::Session { account, .. } => Some(Owner::Account(account.id)),
-            Caller::Token { held, .. } => Some(held.token.owner),
-            Caller::Console | Caller::Service { .. } => None,
-        }
-    }
 }
 
 /// Finds out whom a credential stands for, in the state that a view shows.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ndauth_core::{Reason, Refusal, Requirement, Secret};
+use ndauth_core::{ExpiryChoice, Reason, Refusal, Requirement, Secret};
 
 use crate::on_both;
 use crate::world::{MINE, at, days, in_org, named, new_token, org_token, presented, reason, token_with};
@@ -78,7 +78,7 @@ on_both! {
         world.sound().await;
     }
 
-    /// By whatever way: a person has so many secrets minted within a while, and so has an org's token.
+    /// A person has a limit of minted secrets an hour, and so has each token that rotates itself.
     async fn secrets_are_minted_at_a_rate(world: &World) {
         let eve = in_org("ops");
         let rotate = async || {
@@ -86,10 +86,17 @@ on_both! {
             rotated.map(drop)
         };
         world.create(&new_token("ci")).await;
+        let own = presented(&world.create(&token_with("own", |new| new.self_rotating_until = Some(ExpiryChoice::LONGEST))).await.secret);
+        let rotate_itself = async || world.authority.tokens().rotate(&own, MINE, &named("own"), Duration::ZERO, None).await;
+        rotate_itself().await.expect("rotated");
+        for _ in 1..120 {
+            assert_eq!(reason(rotate_itself().await), Reason::RotationPending);
+        }
+        assert_eq!(reason(rotate_itself().await), Reason::TooManyTries);
         rotate().await.expect("rotated");
         world.authority.tokens().drop_rotation(&world.ada, MINE, &named("ci")).await.expect("dropped");
         // What fails counts, too.
-        for _ in 2..1500 {
+        for _ in 3..1500 {
             let taken = world.authority.tokens().create(&world.ada, MINE, &new_token("ci")).await;
             assert_eq!(reason(taken), Reason::NameTaken);
         }
