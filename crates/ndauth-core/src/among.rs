@@ -87,6 +87,21 @@ impl<T: Ord + Clone> Among<T> {
     }
 }
 
+impl Networks {
+    /// The addresses in both, as networks. [`Among::meet`] has only those networks that stand in both.
+    pub(crate) fn overlap(&self, other: &Networks) -> Networks {
+        match (self, other) {
+            (Networks::All, some) | (some, Networks::All) => some.clone(),
+            (Networks::Only(a), Networks::Only(b)) => {
+                let within = |inner: &Several<Network>, outer: &Several<Network>| -> Vec<Network> {
+                    inner.iter().filter(|one| outer.iter().any(|outer| outer.covers(one))).copied().collect()
+                };
+                Networks::Only(within(a, b).into_iter().chain(within(b, a)).collect())
+            }
+        }
+    }
+}
+
 impl<T: Ord> Deref for Several<T> {
     type Target = BTreeSet<T>;
 

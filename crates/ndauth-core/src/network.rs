@@ -24,6 +24,11 @@ impl Network {
     pub fn holds(&self, address: IpAddr) -> bool {
         self.0.contains(&address.to_canonical())
     }
+
+    /// Returns true if all of another network lies in this one.
+    pub(crate) fn covers(&self, other: &Network) -> bool {
+        self.0.contains(&other.0)
+    }
 }
 
 impl From<IpNet> for Network {

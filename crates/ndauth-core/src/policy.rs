@@ -68,32 +68,42 @@ impl OrgPolicy {
 }
 
 impl OrgPolicy {
-    /// This policy as it reads where the one that it followed, `before`, becomes `after`: what it changed of it stays
-    /// changed, and the rest is as in `after`.
+    /// This policy as it reads if the one that it followed, `before`, becomes `after`. A limit that it tightened is the
+    /// stricter of its own and that of `after`; one that it loosened stays its own; the rest is as in `after`.
     fn rebased(&self, before: &OrgPolicy, after: &OrgPolicy) -> OrgPolicy {
-        fn limit<T: Clone + PartialEq>(own: &T, before: &T, after: &T) -> T {
-            if own == before { after.clone() } else { own.clone() }
+        fn limit<T: Clone + PartialEq>([own, before, after]: [&T; 3], stricter: impl Fn(&T, &T) -> T) -> T {
+            if own == before {
+                after.clone()
+            } else if stricter(own, before) == *own {
+                stricter(own, after)
+            } else {
+                own.clone()
+            }
         }
+        fn shorter(a: &Lifetime, b: &Lifetime) -> Lifetime {
+            *a.min(b)
+        }
+        fn both(a: &bool, b: &bool) -> bool {
+            *a && *b
+        }
+        fn either(a: &bool, b: &bool) -> bool {
+            *a || *b
+        }
+        let three = [self, before, after];
         OrgPolicy {
-            longest_lifetime: limit(
-                &self.longest_lifetime,
-                &before.longest_lifetime,
-                &after.longest_lifetime,
-            ),
-            personal_tokens: limit(&self.personal_tokens, &before.personal_tokens, &after.personal_tokens),
-            networks: limit(&self.networks, &before.networks, &after.networks),
-            login_within: limit(&self.login_within, &before.login_within, &after.login_within),
-            suspend_on_reuse: limit(
-                &self.suspend_on_reuse,
-                &before.suspend_on_reuse,
-                &after.suspend_on_reuse,
-            ),
-            require_grants: limit(&self.require_grants, &before.require_grants, &after.require_grants),
-            no_all_org_tokens: limit(
-                &self.no_all_org_tokens,
-                &before.no_all_org_tokens,
-                &after.no_all_org_tokens,
-            ),
+            longest_lifetime: limit(three.map(|policy| &policy.longest_lifetime), shorter),
+            personal_tokens: limit(three.map(|policy| &policy.personal_tokens), both),
+            networks: limit(three.map(|policy| &policy.networks), |own, other| {
+                // Those of the other stay if the two have none in common: an announcement never shuts everyone out.
+                match own.overlap(other) {
+                    Networks::Only(none) if none.is_empty() => other.clone(),
+                    both => both,
+                }
+            }),
+            login_within: limit(three.map(|policy| &policy.login_within), shorter),
+            suspend_on_reuse: limit(three.map(|policy| &policy.suspend_on_reuse), either),
+            require_grants: limit(three.map(|policy| &policy.require_grants), either),
+            no_all_org_tokens: limit(three.map(|policy| &policy.no_all_org_tokens), either),
         }
     }
 
@@ -279,6 +289,10 @@ mod tests {
             kept(5, shorter.clone()),
             [(7, OrgPolicy { personal_tokens: false, ..shorter }), (9, both.clone())]
         );
+        // A limit that is tighter in the new one than in those that are announced stays so.
+        let shortest = OrgPolicy { longest_lifetime: long(7), ..OrgPolicy::OPEN };
+        let stays = OrgPolicy { personal_tokens: false, ..shortest.clone() };
+        assert_eq!(kept(5, shortest), [(7, stays.clone()), (9, stays)]);
         // What is announced between two is part of what the later one follows.
         assert_eq!(kept(8, grants(&barred)), [(9, grants(&both))]);
         // At the same instant it takes its place, and later ones follow it.
@@ -287,6 +301,30 @@ mod tests {
             [(9, OrgPolicy { longest_lifetime: long(30), ..OrgPolicy::OPEN })]
         );
         assert_eq!(kept(9, OrgPolicy::OPEN), []);
+    }
+
+    #[test]
+    fn announced_networks_never_admit_more_than_a_new_policy() {
+        let from = |networks: &[&str]| OrgPolicy {
+            networks: Networks::only(networks.iter().map(|text| text.parse().expect("a network")))
+                .expect("some"),
+            ..OrgPolicy::OPEN
+        };
+        let rows: [(&[&str], &[&str], &[&str]); 4] = [
+            (&["10.0.0.0/8"], &["10.1.0.0/16", "192.0.2.0/24"], &["10.1.0.0/16"]),
+            (&["10.1.0.0/16"], &["10.0.0.0/8"], &["10.1.0.0/16"]),
+            (&["10.1.0.0/16"], &["10.1.0.0/16"], &["10.1.0.0/16"]),
+            (&["10.0.0.0/8"], &["192.0.2.0/24"], &["192.0.2.0/24"]),
+        ];
+        for (announced, new, expected) in rows {
+            let announced = from(announced).rebased(&OrgPolicy::OPEN, &from(new));
+            assert_eq!(announced, from(expected));
+        }
+        // One that admits more than the policy before it is meant to.
+        assert_eq!(
+            from(&["10.0.0.0/8"]).rebased(&from(&["10.1.0.0/16"]), &OrgPolicy::OPEN),
+            from(&["10.0.0.0/8"])
+        );
     }
 
     #[test]
