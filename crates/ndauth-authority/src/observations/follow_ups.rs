@@ -37,6 +37,10 @@ pub(crate) struct FollowUp {
 
 /// The most follow-ups that wait. Others are noted at the next use.
 const MOST: usize = 10_000;
+/// The most that wait when a reuse is added: whoever has many retired secrets leaves space for pending ones to be confirmed.
+const MOST_REUSES: usize = MOST / 2;
+/// The most secrets of which it is remembered that they are not due yet.
+const MOST_SEEN: usize = 2 * MOST;
 pub(crate) const DAY: i64 = 24 * 60 * 60 * 1_000_000;
 const MINUTE: i64 = 60 * 1_000_000;
 
@@ -59,13 +63,22 @@ impl FollowUps {
         if queue.seen.get(&key).is_some_and(|again| at < *again) {
             return;
         }
-        if queue.seen.len() >= MOST {
-            queue.seen.clear();
-        }
-        queue.seen.insert(key, (at.div_euclid(DAY) + 1).saturating_mul(DAY));
-        if queue.waiting.len() >= MOST {
+        let most = match follow_up.what {
+            What::Used => MOST,
+            What::Reused => MOST_REUSES,
+        };
+        // It is noted at the next use.
+        if queue.waiting.len() >= most {
             return;
         }
+        if queue.seen.len() >= MOST_SEEN {
+            queue.seen.retain(|_, again| at < *again);
+            // Those that are forgotten are at worst noted twice, which changes nothing.
+            if queue.seen.len() >= MOST_SEEN {
+                queue.seen.clear();
+            }
+        }
+        queue.seen.insert(key, (at.div_euclid(DAY) + 1).saturating_mul(DAY));
         queue.waiting.push_back(follow_up);
         drop(queue);
         self.more.notify_one();
@@ -96,5 +109,38 @@ impl FollowUps {
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndauth_core::SecretId;
+    use rand::rngs::SysRng;
+
+    use super::*;
+
+    #[test]
+    fn reuses_leave_space_for_first_uses_and_what_was_dropped_is_noted_again() {
+        let follow_ups = FollowUps::default();
+        let at = Timestamp::from_micros(1_000_000).expect("an instant");
+        let new = || SecretId::new(at, &mut SysRng).expect("an id");
+        let waiting = || follow_ups.queue().waiting.len();
+        for _ in 0..MOST {
+            follow_ups.reused(new(), at, None);
+        }
+        assert_eq!(waiting(), MOST_REUSES);
+        let used = |secret| follow_ups.add(FollowUp { what: What::Used, secret, at, from: None });
+        for _ in MOST_REUSES..MOST {
+            used(new());
+        }
+        let dropped = new();
+        used(dropped);
+        assert_eq!(waiting(), MOST, "there is no space");
+        assert!(follow_ups.take().is_some());
+        used(dropped);
+        assert_eq!(waiting(), MOST, "it is noted once there is");
+        assert!(follow_ups.take().is_some());
+        used(dropped);
+        assert_eq!(waiting(), MOST - 1, "and once only");
     }
 }
