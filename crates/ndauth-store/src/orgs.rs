@@ -78,18 +78,15 @@ impl Read {
         &self,
         org: OrgId,
         handle: &Handle,
-    ) -> Result<Option<(Account, Role)>, StoreError> {
-        let row = membership::Entity::find()
+    ) -> Result<Option<(Account, Member)>, StoreError> {
+        let named = membership::Entity::find()
             .filter(membership::Column::OrgId.eq(org.uuid()))
-            .filter(membership::Column::RemovedAt.is_null())
-            .filter(membership::Column::AccountId.in_subquery(with_handle(handle)))
-            .one(&self.transaction)
-            .await?;
-        let Some(row) = row else { return Ok(None) };
-        let id = AccountId::from_uuid(row.account_id);
-        let columns = Columns { table: "membership", id };
-        let account = self.find_account(id).await?.ok_or_else(|| columns.corrupt("account_id"))?;
-        Ok(Some((account, role(&row)?)))
+            .filter(membership::Column::AccountId.in_subquery(with_handle(handle)));
+        let Some(member) = self.members(named).await?.pop() else { return Ok(None) };
+        let columns = Columns { table: "membership", id: member.account };
+        let account =
+            self.find_account(member.account).await?.ok_or_else(|| columns.corrupt("account_id"))?;
+        Ok(Some((account, member)))
     }
 
     /// Whether an account is or ever was a member of an org.

@@ -1,7 +1,7 @@
 //! The members of an org, as its members see them and its admins set them.
 
 use ndauth_core::{Account, AccountId, Change, Handle, OrgSlug, Personal, Role, Timestamp};
-use ndauth_store::{Read, StoreError};
+use ndauth_store::{Member, Read, StoreError};
 
 use super::org::unfrozen;
 use crate::access::{Admitted, Operation, Whose};
@@ -47,7 +47,8 @@ impl OrgWing<'_> {
         Ok(shown)
     }
 
-    /// Gives an account a role in an org, whether it is a member or not: for operators, whom nobody's consent binds.
+    /// Adds an account to an org without an offer: for operators, who need nobody's consent. An operator's session adds neither
+    /// its own account nor changes who is a member already; the console may do both.
     pub async fn add_member(
         self,
         credential: &Credential,
@@ -57,8 +58,26 @@ impl OrgWing<'_> {
     ) -> Result<Changed<MemberShown>, AuthorityError> {
         let whose = Whose::Org(slug.clone());
         change(self.0, credential, Operation::AddMember, &whose, |changing| async move {
-            let account = account(&changing, handle).await?;
-            set_role(changing, account, role).await
+            let member = changing.find_member(changing.by.org()?.id, handle).await?;
+            if !matches!(changing.by.caller, Caller::Console) {
+                if changing.by.account()?.handle == *handle {
+                    let why = format!(
+                        "`{handle}` is your own account: another operator adds it, or `ndauthd admin`"
+                    );
+                    return Err(AuthorityError::invalid("handle", why));
+                }
+                if member.is_some() {
+                    let why = format!("`{handle}` is a member already: an admin of the org changes the role");
+                    return Err(AuthorityError::invalid("handle", why));
+                }
+            }
+            match member {
+                Some((account, before)) => set_role(changing, account, Some(before), role).await,
+                None => {
+                    let account = account(&changing, handle).await?;
+                    set_role(changing, account, None, role).await
+                }
+            }
         })
         .await
     }
@@ -74,8 +93,8 @@ impl OrgWing<'_> {
         let whose = Whose::Org(slug.clone());
         change(self.0, credential, Operation::SetMember, &whose, |changing| async move {
             let found = changing.find_member(changing.by.org()?.id, handle).await?;
-            let (account, _) = found.ok_or_else(|| no_member(handle, slug))?;
-            set_role(changing, account, role).await
+            let (account, before) = found.ok_or_else(|| no_member(handle, slug))?;
+            set_role(changing, account, Some(before), role).await
         })
         .await
     }
@@ -102,13 +121,20 @@ impl OrgWing<'_> {
     }
 }
 
-/// Gives an account a role in the org that the caller was admitted in.
+/// Gives an account a role in the org that the caller was admitted in, where it has had a role `before` or none.
 async fn set_role(
     changing: Changing,
     account: Account,
+    before: Option<Member>,
     role: Role,
 ) -> Result<Done<MemberShown>, AuthorityError> {
     admins_change(&changing.by)?;
+    if let Some(member) = before
+        && member.role == role
+    {
+        let member = MemberShown { account: account.id, handle: account.handle, role, since: member.set_at };
+        return Ok(changing.unchanged(member));
+    }
     if role != Role::Admin {
         keep_an_admin(&changing, &changing.by, &account).await?;
     }

@@ -155,8 +155,11 @@ impl OrgWing<'_> {
             let (offer, org) = hold_open_offer(&changing, slug).await?;
             let acceptance = self.acceptance(&changing, &changing.by, offer, &org, role).await?;
             let account = changing.by.account()?.id;
-            let offer = changing.set_role(account, org.id, role).await?;
-            let change = Change::MemberSet { org: org.id, account, role, offer };
+            let Some(offer) = changing.set_role(account, org.id, role).await? else {
+                // Its maker's account was disabled meanwhile, which is not done under the org's lock.
+                return Err(none_open(slug));
+            };
+            let change = Change::MemberSet { org: org.id, account, role, offer: Some(offer) };
             Ok(changing.done(change, Personal::new(), acceptance))
         })
         .await
@@ -205,7 +208,11 @@ async fn open_offer(read: &Read, to: &Account, slug: &OrgSlug) -> Result<(Offer,
     let mut orgs = read.orgs_by_id(offers.iter().map(|offer| offer.org)).await?;
     orgs.retain(|_, org| org.slug == *slug);
     let found = offers.into_iter().find_map(|offer| orgs.remove(&offer.org).map(|org| (offer, org)));
-    found.ok_or_else(|| AuthorityError::none("open offer of an org", slug))
+    found.ok_or_else(|| none_open(slug))
+}
+
+fn none_open(slug: &OrgSlug) -> AuthorityError {
+    AuthorityError::none("open offer of an org", slug)
 }
 
 /// The open offer of an org to the caller, and the org: nobody withdraws the one or freezes the other until this ends.

@@ -57,6 +57,10 @@ async fn prepare(world: &World, row: &Row) {
             let _ = authority.tokens().create(&world.eve, whose, &token_of(row.kind, "victim")).await;
         }
         Operation::RemoveMember => world.member("ops", "temp", Role::Ro).await,
+        Operation::AddMember => {
+            let temp = "temp".parse().expect("a handle");
+            let _ = authority.orgs().remove_member(&CONSOLE, &ops(), &temp).await;
+        }
         // An offer that is there, to whoever it may be.
         Operation::WithdrawMembershipOffer => {
             let eve = world.log_in("eve").await;
@@ -193,7 +197,7 @@ async fn call_about(
         Operation::GetOrg => authority.orgs().get(caller, &slug).await.map(drop),
         Operation::ListMembers => authority.orgs().list_members(caller, &slug).await.map(drop),
         Operation::SetMember => authority.orgs().set_member(caller, &slug, &handle, Role::Rw).await.map(drop),
-        Operation::AddMember => authority.orgs().add_member(caller, &slug, &handle, Role::Rw).await.map(drop),
+        Operation::AddMember => authority.orgs().add_member(caller, &slug, &temp, Role::Rw).await.map(drop),
         Operation::RemoveMember => authority.orgs().remove_member(caller, &slug, &temp).await.map(drop),
         Operation::OfferMembership => {
             let nobody = "nobody-yet".parse().expect("a handle");

@@ -196,7 +196,9 @@ on_both! {
         let orgs = world.authority.orgs();
         let (ada, bob) = (handle("ada"), world.person("bob", false, None).await);
         world.clock.set(at(1));
-        orgs.set_member(&world.eve, &ops(), &ada, Role::Ro).await.expect("a role is changed");
+        assert!(orgs.set_member(&world.eve, &ops(), &ada, Role::Ro).await.expect("a role is changed").changed);
+        let again = orgs.set_member(&world.eve, &ops(), &ada, Role::Ro).await.expect("it has that role");
+        assert!(!again.changed && again.value.since == at(1));
         assert_eq!(reason(offer(world, "ada", Role::Rw).await), Reason::InvalidArgument, "who is a member is offered none");
         orgs.remove_member(&world.eve, &ops(), &ada).await.expect("removed");
         assert_eq!(reason(orgs.set_member(&world.eve, &ops(), &ada, Role::Rw).await), Reason::NotFound);
@@ -210,8 +212,12 @@ on_both! {
         orgs.add_member(&oona, &ops(), &handle("bob"), Role::Ro).await.expect("added");
         assert_eq!(members(world).await, ["ada RO", "bob RO", "eve ADMIN"]);
         assert_eq!(reason(accept(world, &bob, Role::Admin).await), Reason::NotFound, "the offer ended by it");
+        for (name, role) in [("oona", Role::Admin), ("eve", Role::Ro), ("bob", Role::Rw)] {
+            let refused = orgs.add_member(&oona, &ops(), &handle(name), role).await;
+            assert_eq!(reason(refused), Reason::InvalidArgument, "its own account, and who is a member already");
+        }
         world.clock.set(at(2 + 15 * 60));
-        assert_eq!(reason(orgs.add_member(&oona, &ops(), &handle("bob"), Role::Rw).await), Reason::LoginNotRecent);
+        assert_eq!(reason(orgs.add_member(&oona, &ops(), &handle("zoe"), Role::Rw).await), Reason::LoginNotRecent);
         world.sound().await;
     }
 

@@ -134,7 +134,7 @@ on_both! {
         change(&store, &mut rng, async |write| write.insert_account(&bob).await.expect("inserted").expect("free")).await;
         let found = async |handle: &str| {
             let handle = handle.parse().expect("a handle");
-            store.read().await.expect("a view").find_member(ops.id, &handle).await.expect("read")
+            store.read().await.expect("a view").find_member(ops.id, &handle).await.expect("read").map(|(account, member)| (account, member.role))
         };
         assert_eq!(found("ada").await, Some((ada.clone(), Role::Rw)));
         assert_eq!((found("bob").await, found("nobody").await), (None, None));
