@@ -54,6 +54,9 @@ pub enum NotRenewable {
     /// It is as old as it may become.
     #[error("it ends 365 days after it was made, and no renewal goes beyond that")]
     Age,
+    /// It renews itself, and has reached the end that was stated for that when it was made.
+    #[error("it was made to renew itself up to its present end, and no further")]
+    Until,
     /// A policy admits no more.
     #[error("an org's policy admits it for no longer")]
     Policy,
@@ -136,8 +139,11 @@ impl Token {
         if end > now && end.since(now) > lifetime / 4 {
             return Err(NotRenewable::Early);
         }
-        let renewed = renewed.min(self.lifetime.expiry(end)).min(self.furthest());
-        if renewed > self.expires_at { Ok(renewed) } else { Err(NotRenewable::Age) }
+        let furthest = self.furthest();
+        if furthest <= self.expires_at {
+            return Err(if furthest < self.oldest() { NotRenewable::Until } else { NotRenewable::Age });
+        }
+        Ok(renewed.min(self.lifetime.expiry(end)).min(furthest))
     }
 
     /// The furthest end that it reaches by itself.

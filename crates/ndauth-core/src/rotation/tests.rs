@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
-use crate::{AccountId, Grants, Networks, Orgs, Owner, Scope, SecretId, Services};
+use crate::{AccountId, Grants, Networks, Orgs, Owner, Scope, SecretId, Services, WholeSecond};
 
 const DAY: u64 = 24 * 60 * 60;
 
@@ -99,6 +99,18 @@ fn standard_tokens_renew_by_thirty_days_within_a_year() {
     assert_eq!(token(days(91)).renewed_expiry(day(0), Lifetime::Endless), Err(NotRenewable::LongLived));
     let reads = Token { scope: Scope::Ro, ..token(days(90)) };
     assert_eq!(reads.renewed_expiry(day(0), Lifetime::Endless), Err(NotRenewable::ReadOnly));
+}
+
+#[test]
+fn a_renewal_by_itself_says_which_end_it_reached() {
+    let until = |count| Token { self_rotating_until: Some(WholeSecond::of(day(count))), ..token(days(90)) };
+    for (token, now, expected) in [
+        (until(120), 80, Ok(Expiry::At(day(120)))),
+        (until(90), 80, Err(NotRenewable::Until)),
+        (Token { expires_at: Expiry::At(day(365)), ..until(365) }, 350, Err(NotRenewable::Age)),
+    ] {
+        assert_eq!(token.self_renewed_expiry(day(0), Lifetime::Endless, day(now)), expected);
+    }
 }
 
 proptest! {
