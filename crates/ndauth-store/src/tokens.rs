@@ -146,7 +146,13 @@ impl Read {
 
     /// How many tokens of an account are neither revoked nor expired, and have a secret that serves.
     pub async fn count_live_tokens(&self, owner: AccountId) -> Result<u64, StoreError> {
-        let not_before = self.owner_not_before(Owner::Account(owner)).await?.micros();
+        Ok(self.live_tokens(owner).await?.count(&self.transaction).await?)
+    }
+
+    /// The personal tokens of an account that live: neither expired nor revoked, with a secret that serves or may yet.
+    async fn live_tokens(&self, owner: AccountId) -> Result<Select<token::Entity>, StoreError> {
+        let owner = Owner::Account(owner);
+        let not_before = self.owner_not_before(owner).await?.micros();
         // Of each of them, looked up by its index: there may be millions of others.
         let serving = secret::Entity::find()
             .select_only()
@@ -155,12 +161,11 @@ impl Read {
             .filter(secret::authorized_at().gte(not_before))
             .filter(secret::Column::EndsAt.gt(self.now().micros()))
             .into_query();
-        let live = underived()
-            .filter(token::Column::AccountId.eq(owner.uuid()))
+        Ok(underived()
+            .filter(owned_by(owner))
             .filter(token::Column::RevokedAt.is_null())
             .filter(token::Column::ExpiresAt.gt(self.now().micros()))
-            .filter(Expr::exists(serving));
-        Ok(live.count(&self.transaction).await?)
+            .filter(Expr::exists(serving)))
     }
 
     /// What was minted for an owner before is revoked.
@@ -260,10 +265,7 @@ impl Read {
             .filter(token_org::Column::OrgId.eq(org.uuid()))
             .into_query();
         let there = token::Column::AllOrgs.eq(true).or(token::Column::Id.in_subquery(restricted));
-        let live = underived()
-            .filter(owned_by(Owner::Account(account)))
-            .filter(token::Column::ExpiresAt.gt(self.now().micros()))
-            .filter(there);
+        let live = self.live_tokens(account).await?.filter(there);
         self.token_page(live, TokenPage { include_revoked: false, after: None, limit: MOST_LIVE }).await
     }
 
