@@ -134,6 +134,8 @@ impl TokenWing<'_> {
             }
             (Grants::All, Some(scope)) => Ok(scope),
             (Grants::Only(set), scope) => {
+                // Before it is expanded: that is no shorter, and costs as much as it is long.
+                set.judge_length().map_err(|why| AuthorityError::invalid("grants", why))?;
                 let catalogue = self.0.catalogue(read).await?;
                 if let Some(unknown) = catalogue.first_unknown(set) {
                     return Err(AuthorityError::invalid("grants", unknown));
