@@ -245,15 +245,22 @@ impl ValidationWing<'_> {
         }
     }
 
-    /// Says whose share of the calls a call is counted to. An address that is not told from others counts for none.
+    /// Returns the caller to whose share of the calls a call is counted. A secret that is dead counts to the network that it
+    /// comes from: its owner's share is not used up with it. `None` for a call from an unknown address.
     pub fn counted_as(self, credential: &Credential, network: ClientNetwork) -> Option<CountedAs> {
         let elsewhere = network.map(CountedAs::Network);
         let Credential::Secret { secret, .. } = credential else { return elsewhere };
         let (_, state) = self.0.mirror.confirmed_state();
         let hash = secret.hash();
         let known = asking(|view, _| match view.secret(&hash) {
-            Some(Known::Token(family, ..)) => Some(CountedAs::Owner(family.token.owner)),
-            Some(Known::Service(known)) => Some(CountedAs::Service(known.1.id)),
+            Some(Known::Token(family, which, _)) => {
+                let caller = view.token_caller(family, *which, credential.from());
+                caller.ok().map(|_| CountedAs::Owner(family.token.owner))
+            }
+            Some(Known::Service(known)) => {
+                let caller = view.judge_service(&known.1, &known.0);
+                caller.ok().map(|()| CountedAs::Service(known.1.id))
+            }
             Some(Known::Dead(..) | Known::Broken) | None => None,
         });
         self.0.mirror.look(&state, SinceBoot::now(), known, |_| {}).flatten().or(elsewhere)

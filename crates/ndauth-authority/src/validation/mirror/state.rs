@@ -267,6 +267,8 @@ impl State {
         };
         let mut count = 0;
         for (hash, _) in self.secrets.iter(&guard).filter(|(_, known)| dead(known).is_some()) {
+            // Before it is there to be removed: the number never falls below what is counted off.
+            self.dead.fetch_add(1, Ordering::Relaxed);
             // It may have been read again since.
             let compacted = self.secrets.compute(
                 *hash,
@@ -276,9 +278,12 @@ impl State {
                 },
                 &guard,
             );
-            count += usize::from(matches!(compacted, Compute::Updated { .. }));
+            if matches!(compacted, Compute::Updated { .. }) {
+                count += 1;
+            } else {
+                self.dead.fetch_sub(1, Ordering::Relaxed);
+            }
         }
-        self.dead.fetch_add(count, Ordering::Relaxed);
         count
     }
 
