@@ -27,7 +27,7 @@ use tonic_health::server::HealthReporter;
 
 use crate::front::Limits;
 pub(crate) use gate::Gate;
-use service::{GrpcService, MAX_BATCH, MAX_NAME, MAX_REQUEST};
+use service::{GrpcService, MAX_NAME, MAX_REPORT, MAX_REQUEST};
 
 /// Every service of the port and the pages, behind the gate, and what sets its health. To be called on the runtime that
 /// the database's connections live on. A request must come within the time that the limits say; those who watch are told
@@ -53,7 +53,7 @@ pub(crate) fn gate(
         .add_service(TokenServiceServer::new(service.clone()).max_decoding_message_size(MAX_REQUEST))
         .add_service(OrgServiceServer::new(service.clone()).max_decoding_message_size(MAX_REQUEST))
         .add_service(PermissionServiceServer::new(service.clone()).max_decoding_message_size(MAX_REQUEST))
-        .add_service(WatchServiceServer::new(service.clone()).max_decoding_message_size(MAX_BATCH))
+        .add_service(WatchServiceServer::new(service.clone()).max_decoding_message_size(MAX_REPORT))
         .add_service(AccountServiceServer::new(service.clone()).max_decoding_message_size(MAX_REQUEST));
     Ok((Gate::new(routes, pages, service, limits.trusted_proxies.clone(), is_secure), health))
 }

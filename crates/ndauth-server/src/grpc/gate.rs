@@ -30,7 +30,9 @@ use tonic::transport::server::TcpConnectInfo;
 use tower::Service as _;
 use tracing::Instrument;
 
-use super::service::{GrpcService, Lives, MAX_BATCH, MAX_REQUEST, presented, presents, refused, status};
+use super::service::{
+    GrpcService, Lives, MAX_BATCH, MAX_NAME, MAX_REQUEST, presented, presents, refused, status,
+};
 use super::unary::{self, Intake, ResponseBody, overloaded};
 use super::validation;
 use crate::client_address::client_address;
@@ -105,6 +107,16 @@ enum Reply {
     Later(Pin<Box<dyn Future<Output = Response<ResponseBody>> + Send>>),
 }
 
+/// The shares that are counted while a call is answered.
+enum Admission {
+    /// None: it is answered from memory.
+    Nothing,
+    /// One of the calls.
+    Call(Share<CountedAs>),
+    /// The response is a stream, and one of the open streams if it needs no credential.
+    Stream(Option<Share<IpAddr>>),
+}
+
 /// Until when a call must be answered.
 enum Deadline {
     Never,
@@ -163,11 +175,51 @@ impl Gate {
         credential: &Credential,
         from: ClientNetwork,
     ) -> Result<(Request<axum::body::Body>, Share<CountedAs>), Problem> {
-        let (head, body) = request.into_parts();
-        let whole = self.intake.whole(body, most, from).await?;
+        let request = self.whole(request, most, from).await?;
         let caller = self.service.authority.validation().counted_as(credential, from);
         let share = self.calls.take(caller, 1).map_err(overloaded)?;
-        Ok((Request::from_parts(head, axum::body::Body::from(whole)), share))
+        Ok((request, share))
+    }
+
+    /// Takes in the one message of a request.
+    async fn whole(
+        &self,
+        request: Request<Received>,
+        most: usize,
+        from: ClientNetwork,
+    ) -> Result<Request<axum::body::Body>, Problem> {
+        let (head, body) = request.into_parts();
+        let whole = self.intake.whole(body, most, from).await?;
+        Ok(Request::from_parts(head, axum::body::Body::from(whole)))
+    }
+
+    /// Takes in a call with what is counted while it is answered, if it may be answered now.
+    async fn take(
+        &self,
+        request: Request<Received>,
+        operation: Operation,
+        credential: &Credential,
+        from: ClientNetwork,
+    ) -> Result<(Request<Body>, Admission), Problem> {
+        let open = || self.open_streams.take(from, 1).map_err(overloaded);
+        match operation {
+            Operation::CheckHealth => {
+                // The health is known here, so that a check takes no place among the calls.
+                let watches = request.uri().path().ends_with("/Watch");
+                let request = self.whole(request, MAX_NAME, from).await?.map(Body::new);
+                Ok((request, if watches { Admission::Stream(Some(open()?)) } else { Admission::Nothing }))
+            }
+            Operation::Reflect => {
+                let open = open()?;
+                Ok((request.map(|body| Body::new(self.intake.begun(body))), Admission::Stream(Some(open))))
+            }
+            // A service is counted once it is known.
+            Operation::WatchRevocations => Ok((request.map(Body::new), Admission::Stream(None))),
+            _ => {
+                let (request, call) = self.take_in(request, MAX_REQUEST, credential, from).await?;
+                Ok((request.map(Body::new), Admission::Call(call)))
+            }
+        }
     }
 
     /// Refuses a credential that stands for nobody. The database is asked where its connections live.
@@ -335,12 +387,9 @@ impl Gated {
         }
     }
 
-    /// The network to whose share a call is counted. Others are behind a trusted proxy: it has no share of its own.
+    /// The network to whose share a call is counted: that of the client, or of a trusted proxy that names no client.
     fn network(&self, headers: &HeaderMap) -> ClientNetwork {
-        let client = self.client(headers);
-        let is_proxy =
-            |client| self.gate.trusted_proxies.as_ref().is_some_and(|proxies| proxies.hold(client));
-        network(Some(client)).filter(|_| !(self.is_proxy && is_proxy(client)))
+        network(Some(self.client(headers)))
     }
 
     /// What a call presents. Nothing is refused at once, where strangers may not call.
@@ -363,25 +412,20 @@ impl Gated {
         operation: Operation,
         span: tracing::Span,
     ) -> Pin<Box<dyn Future<Output = Response<ResponseBody>> + Send>> {
-        let is_open = matches!(operation, Operation::CheckHealth | Operation::Reflect);
-        let streams = is_open || operation == Operation::WatchRevocations;
         let (gate, credential) = (Arc::clone(&self.gate), Arc::new(credential));
         let (peer, from) =
             (SocketAddr::new(self.client(request.headers()), 0), self.network(request.headers()));
         Box::pin(async move {
-            let taken = if streams {
-                // Whoever watches is counted as a service, once it is known.
-                let open = is_open.then(|| gate.open_streams.take(from, 1)).transpose().map_err(overloaded);
-                open.map(|open| (request.map(Body::new), None, open))
-            } else {
-                let taken = gate.take_in(request, MAX_REQUEST, &credential, from).await;
-                taken.map(|(request, call)| (request.map(Body::new), Some(call), None))
-            };
-            let (mut request, call, open) = match taken {
+            let (mut request, taken) = match gate.take(request, operation, &credential, from).await {
                 Ok(taken) => taken,
                 Err(problem) => return tonics(refused(problem).into_http()),
             };
-            let large = !streams && request.body().size_hint().lower() > SMALL;
+            let (call, stream) = match taken {
+                Admission::Nothing => (None, None),
+                Admission::Call(call) => (Some(call), None),
+                Admission::Stream(open) => (None, Some(open)),
+            };
+            let large = stream.is_none() && request.body().size_hint().lower() > SMALL;
             if large && let Err(status) = gate.recognize(&credential).await {
                 return tonics(status.into_http());
             }
@@ -399,21 +443,21 @@ impl Gated {
                 }
                 .instrument(span),
             );
-            match answer.await {
-                Ok(Ok(response)) if streams => {
+            match (answer.await, stream) {
+                (Ok(Ok(response)), Some(open)) => {
                     let stopped = gate.service.stopped();
                     response.map(|body| ResponseBody::Endless { body, stopped, _share: open })
                 }
-                Ok(Ok(response)) if is_undecoded(&response) => {
+                (Ok(Ok(response)), None) if is_undecoded(&response) => {
                     let recognized = gate.recognize(&credential).await;
                     tonics(recognized.err().unwrap_or_else(unary::undecodable).into_http())
                 }
-                Ok(Ok(response)) => match life.get() {
+                (Ok(Ok(response)), None) => match life.get() {
                     Some(life) => response.map(|body| ResponseBody::Told(body, *life)),
                     None => tonics(response),
                 },
-                Ok(Err(never)) => match never {},
-                Err(_) => tonics(status_from_problem(&came_to_nothing()).into_http()),
+                (Ok(Err(never)), _) => match never {},
+                (Err(_), _) => tonics(status_from_problem(&came_to_nothing()).into_http()),
             }
         })
     }

@@ -26,6 +26,8 @@ pub(super) struct GrpcService {
 pub(super) const MAX_NAME: usize = 1024;
 /// The largest request that is read: a token with as many grants as there may be fits in.
 pub(super) const MAX_REQUEST: usize = 64 * 1024;
+/// The largest message of a service that watches: as many uses as it may report at once fit in.
+pub(super) const MAX_REPORT: usize = 256 * 1024;
 /// The largest request with questions: as many as there may be, with long names, fit in.
 pub(super) const MAX_BATCH: usize = 1024 * 1024;
 

@@ -24,6 +24,7 @@ use tonic::Status;
 
 use super::service::{Stopped, refused};
 use crate::front::Received;
+use crate::received::BoxError;
 
 /// What is sent of an answer.
 pub(crate) enum ResponseBody {
@@ -53,6 +54,36 @@ pub(super) struct Intake {
     /// How long a request may take to come.
     client_timeout: Duration,
     incoming: Arc<Shares<IpAddr>>,
+}
+
+/// The body of a stream of requests, which fails if nothing of it comes in time.
+pub(super) struct BegunInTime {
+    body: Received,
+    /// `None` once something came.
+    late: Option<Pin<Box<Sleep>>>,
+}
+
+impl Body for BegunInTime {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let BegunInTime { body, late } = self.get_mut();
+        match (Pin::new(body).poll_frame(context), &mut *late) {
+            (Poll::Ready(frame), _) => {
+                *late = None;
+                Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
+            }
+            (Poll::Pending, Some(timer)) => {
+                ready!(timer.as_mut().poll(context));
+                Poll::Ready(Some(Err("no request came in time".into())))
+            }
+            (Poll::Pending, None) => Poll::Pending,
+        }
+    }
 }
 
 impl Intake {
@@ -102,6 +133,11 @@ impl Intake {
             parts.extend_from_slice(&data);
         }
         Ok(parts.freeze())
+    }
+
+    /// The body of a stream of requests, of which the first must begin to come in time.
+    pub(super) fn begun(&self, body: Received) -> BegunInTime {
+        BegunInTime { body, late: Some(Box::pin(sleep(self.client_timeout))) }
     }
 
     fn too_late(&self) -> Problem {
@@ -220,19 +256,18 @@ impl Body for ResponseBody {
             }
             ResponseBody::Over => Poll::Ready(None),
             ResponseBody::Tonic(body) => Pin::new(body).poll_frame(context),
-            ResponseBody::Endless { body, stopped, .. } => match Pin::new(body).poll_frame(context) {
-                Poll::Pending => {
-                    ready!(stopped.as_mut().poll(context));
-                    *answer = ResponseBody::Over;
-                    let problem = Problem::new(Reason::Unavailable, "the server stops: another goes on");
-                    let (head, _) =
-                        status_from_problem(&problem).into_http::<tonic::body::Body>().into_parts();
-                    let mut trailers = head.headers;
-                    trailers.remove(CONTENT_TYPE);
-                    Poll::Ready(Some(Ok(Frame::trailers(trailers))))
+            ResponseBody::Endless { body, stopped, .. } => {
+                // First, since a body that always has more is never waited for.
+                if stopped.as_mut().poll(context).is_pending() {
+                    return Pin::new(body).poll_frame(context);
                 }
-                frame @ Poll::Ready(_) => frame,
-            },
+                *answer = ResponseBody::Over;
+                let problem = Problem::new(Reason::Unavailable, "the server stops: another goes on");
+                let (head, _) = status_from_problem(&problem).into_http::<tonic::body::Body>().into_parts();
+                let mut trailers = head.headers;
+                trailers.remove(CONTENT_TYPE);
+                Poll::Ready(Some(Ok(Frame::trailers(trailers))))
+            }
             ResponseBody::Told(body, life) => {
                 let frame = ready!(Pin::new(body).poll_frame(context));
                 let frame = frame.map(|frame| {
