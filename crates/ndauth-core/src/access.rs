@@ -1,11 +1,11 @@
-//! How much: the scope that a token offers, and the role that an account has in an org.
+//! Access: the scope that a token offers, and the role that an account has in an org.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// The access a token offers, or a question needs. The meet of two is the lesser (`min`).
+/// The access that a token offers or a request needs. The meet of two is the lesser (`min`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Scope {
     /// `RO`: list and query.
@@ -14,7 +14,7 @@ pub enum Scope {
     Rw,
 }
 
-/// What an account may do in an org.
+/// The role of an account in an org.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Role {
@@ -26,13 +26,13 @@ pub enum Role {
     Admin,
 }
 
-/// A text that is no scope or no role.
+/// A text that is neither a scope nor a role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected {0}")]
 pub struct InvalidAccess(&'static str);
 
 impl Scope {
-    /// As people write it.
+    /// Returns it as people write it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Scope::Ro => "RO",
@@ -42,7 +42,7 @@ impl Scope {
 }
 
 impl Role {
-    /// As people write it.
+    /// Returns it as people write it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Role::Ro => "RO",
@@ -51,7 +51,7 @@ impl Role {
         }
     }
 
-    /// The most that a token of an account with this role can do.
+    /// Returns the greatest scope that a token can use under this role.
     pub const fn scope(self) -> Scope {
         match self {
             Role::Ro => Scope::Ro,

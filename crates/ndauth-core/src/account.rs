@@ -1,4 +1,4 @@
-//! Who there is: the installation, accounts, orgs, memberships, sessions and services.
+//! The installation, and its accounts, orgs, memberships, sessions and services.
 
 use std::net::IpAddr;
 
@@ -7,14 +7,15 @@ use crate::{
     Timestamp,
 };
 
-/// The whole of what one database holds.
+/// An installation: everything in one database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Installation {
-    /// Every secret minted before is revoked.
+    /// Every secret minted before this instant is revoked.
     pub not_before: Timestamp,
-    /// When it was restored from a copy, if nobody has said yet what becomes of the secrets in it.
+    /// The instant at which it was restored from a copy, if nobody has settled yet what becomes of the copy's
+    /// secrets.
     pub restored_at: Option<Timestamp>,
-    /// When the operator last said what becomes of the secrets in a copy, if ever.
+    /// The instant at which the operator last settled what becomes of a copy's secrets, if ever.
     pub settled_at: Option<Timestamp>,
 }
 
@@ -25,34 +26,34 @@ pub struct Account {
     pub id: AccountId,
     /// Its immutable name.
     pub handle: Handle,
-    /// Where mail goes.
+    /// The address for mail.
     pub email: Email,
-    /// What the person is called.
+    /// The person's name, for display.
     pub name: Option<DisplayName>,
-    /// Whether it may create orgs and read all audit.
+    /// True if it is an operator, who may create orgs and read all audit.
     pub operator: bool,
-    /// When it was made.
+    /// The instant of its creation.
     pub created_at: Timestamp,
-    /// When its person logged in last, if ever.
+    /// The instant of its person's last login, if ever.
     pub last_login_at: Option<Timestamp>,
-    /// Since when it has no power, if so.
+    /// The instant at which it was disabled, if it was.
     pub disabled_at: Option<Timestamp>,
-    /// Every secret of its tokens that was minted before is revoked.
+    /// Every secret of its tokens minted before this instant is revoked.
     pub not_before: Timestamp,
 }
 
-/// An account as a decision sees it, and as others are told of it.
+/// The part of an account that a decision reads and that others may see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AccountView<'a> {
     /// Its id.
     pub id: AccountId,
     /// Its immutable name.
     pub handle: &'a Handle,
-    /// When its person logged in last, if ever.
+    /// The instant of its person's last login, if ever.
     pub last_login_at: Option<Timestamp>,
-    /// Since when it has no power, if so.
+    /// The instant at which it was disabled, if it was.
     pub disabled_at: Option<Timestamp>,
-    /// Every secret of its tokens that was minted before is revoked.
+    /// Every secret of its tokens minted before this instant is revoked.
     pub not_before: Timestamp,
 }
 
@@ -74,17 +75,17 @@ impl<'a> From<&'a Account> for AccountView<'a> {
 pub struct Org {
     /// Its id.
     pub id: OrgId,
-    /// Its immutable name, never given out again.
+    /// Its immutable name, never reused.
     pub slug: OrgSlug,
-    /// What it is called.
+    /// Its name for display.
     pub name: Option<DisplayName>,
-    /// When it was made.
+    /// The instant of its creation.
     pub created_at: Timestamp,
-    /// Since when no token has power in it, if so.
+    /// The instant of its deletion, if it was deleted. No token has power in it since.
     pub deleted_at: Option<Timestamp>,
-    /// No secret that was minted before has power in it.
+    /// Secrets minted before this instant have no power in it.
     pub not_before: Timestamp,
-    /// Since when nothing in it can be changed, if so.
+    /// The instant at which it was frozen, if it was. Nothing in it can be changed since.
     pub frozen_at: Option<Timestamp>,
 }
 
@@ -102,35 +103,36 @@ pub struct Membership {
 pub struct Session {
     /// Its id.
     pub id: SessionId,
-    /// Whose it is.
+    /// The account that it belongs to.
     pub account: AccountId,
-    /// When it began.
+    /// The instant at which it began.
     pub created_at: Timestamp,
-    /// When it ends, unless it is used before: each use moves it.
+    /// Its idle expiry: each use moves it.
     pub expires_at: Expiry,
-    /// When it ends however it is used.
+    /// Its absolute end, which no use moves.
     pub ends_at: Expiry,
-    /// When it was ended early, if so.
+    /// The instant at which it was ended early, if it was.
     pub revoked_at: Option<Timestamp>,
-    /// When its person last proved who they are, to begin it; none where a device was let in by a code.
+    /// The instant at which its person last authenticated to begin it; `None` if a device was authorized by a
+    /// code.
     pub proved_at: Option<Timestamp>,
-    /// What it runs on, for people.
+    /// The device that it runs on, for people.
     pub device: Option<DisplayName>,
-    /// From where it began, where that is known.
+    /// The address from which it began, if known.
     pub address: Option<IpAddr>,
-    /// Whether it is a browser's at ndauthd's own pages.
+    /// True if it belongs to a browser at the authority's own pages.
     pub browser: bool,
 }
 
 impl Session {
-    /// Whether it has not ended, in any way.
+    /// Returns true if it has neither expired nor been ended.
     pub fn is_live(&self, now: Timestamp) -> bool {
         self.revoked_at.is_none() && !self.expires_at.is_past(now)
     }
 }
 
-/// A person as another identity provider knows them: never by a handle or an address, which it may give to somebody
-/// else (OpenID Connect Core 1.0, section 5.7).
+/// The identity of a person at another identity provider. A handle or an address never identifies anyone: the
+/// provider may give it to somebody else (OpenID Connect Core 1.0, section 5.7).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// The provider.
@@ -144,14 +146,14 @@ pub struct Identity {
 pub struct Service {
     /// Its id.
     pub id: ServiceId,
-    /// What the operator calls it.
+    /// The name that the operator gave it.
     pub name: Label,
     /// The orgs it may ask about.
     pub orgs: Orgs,
-    /// Whether it is believed when it states its client's address.
+    /// True if the addresses that it states for its clients are trusted.
     pub states_address: bool,
-    /// When it was registered.
+    /// The instant of its registration.
     pub created_at: Timestamp,
-    /// Since when it may ask nothing, if so.
+    /// The instant of its revocation, if it was revoked. It may ask nothing since.
     pub revoked_at: Option<Timestamp>,
 }

@@ -9,48 +9,48 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Network, OrgId, ServiceId};
 
-/// All of a kind, or some of it. Nothing that is empty or absent ever stands for all.
+/// All of a kind, or a set of them. Nothing that is empty or absent ever stands for all.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Among<T: Ord> {
     /// All there are.
     All,
-    /// These. Not empty but in the result of a meet, and then none.
+    /// These. Empty only as the result of a meet, and then it means none.
     Only(Several<T>),
 }
 
-/// A set that takes the room of a pointer where most of what could have one has none.
+/// A set that takes only the size of a pointer in its owner, since most owners have none.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 #[expect(clippy::box_collection, reason = "a server holds a million tokens, nearly all without a set")]
 pub struct Several<T: Ord>(Box<BTreeSet<T>>);
 
-/// The orgs that a token offers power in (all: where its owner is a member at the time), or that a
-/// service may ask about: by their ids, or (`Orgs<OrgSlug>`) as people name them.
+/// The orgs in which a token offers power, or about which a service may ask: by id, or by slug
+/// (`Orgs<OrgSlug>`). For a token, all means those where its owner is a member at the time.
 pub type Orgs<T = OrgId> = Among<T>;
 
-/// The services at which a token serves: by their ids, or (`Services<Label>`) by name.
+/// The services at which a token can be used: by id, or by name (`Services<Label>`).
 pub type Services<T = ServiceId> = Among<T>;
 
-/// The networks from which a token serves.
+/// The networks from which a token can be used.
 pub type Networks = Among<Network>;
 
-/// Why these are no set.
+/// The fault of an invalid set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSet {
-    /// It is one of nothing.
+    /// It is empty.
     #[error("the set is empty: name at least one, or say that all are meant")]
     Empty,
-    /// It is larger than what is looked through at each question.
+    /// It is larger than the limit for what each request has to search.
     #[error("the set has more than {MOST} members")]
     TooMany,
 }
 
-/// How many members a set has at the most.
+/// The maximum number of members of a set.
 const MOST: usize = 256;
 
 impl<T: Ord> Among<T> {
-    /// The same by name. What has no name any more is left out: it is none of those that have.
+    /// Returns the same set by name. Members that no longer have a name are left out.
     pub fn named<Name: Ord>(&self, name: impl Fn(&T) -> Option<Name>) -> Among<Name> {
         match self {
             Among::All => Among::All,
@@ -60,7 +60,7 @@ impl<T: Ord> Among<T> {
 }
 
 impl<T: Ord + Clone> Among<T> {
-    /// These and no others.
+    /// Returns a set of these and no others.
     pub fn only(some: impl IntoIterator<Item = T>) -> Result<Among<T>, InvalidSet> {
         let some: Several<T> = some.into_iter().collect();
         match some.len() {
@@ -70,7 +70,7 @@ impl<T: Ord + Clone> Among<T> {
         }
     }
 
-    /// Whether this is one of them.
+    /// Returns true if this is a member.
     pub fn contain(&self, one: &T) -> bool {
         match self {
             Among::All => true,
@@ -78,7 +78,7 @@ impl<T: Ord + Clone> Among<T> {
         }
     }
 
-    /// Those in both.
+    /// Returns the members of both.
     pub fn meet(&self, other: &Among<T>) -> Among<T> {
         match (self, other) {
             (Among::All, some) | (some, Among::All) => some.clone(),
@@ -147,7 +147,7 @@ impl<'a, T: Ord> IntoIterator for &'a Several<T> {
 }
 
 impl Networks {
-    /// Whether an address lies in one of them.
+    /// Returns true if an address lies in one of them.
     pub fn hold(&self, address: IpAddr) -> bool {
         match self {
             Among::All => true,

@@ -1,9 +1,9 @@
 //! The catalogue: the resource types and actions there are, and the least role that each action needs.
 //!
-//! It is a document that the operator applies, and to it what concerns ndauth itself, which is fixed. A
-//! permission that left the catalogue keeps no power, in whichever token it stands. One that was renamed
-//! is found under its former name too, in tokens and in questions; a change of the catalogue never gives a
-//! token more than it had under the former name (see [`Catalogue::changes_from`]).
+//! It consists of the document that the operator applies, and of ndauth's own permissions, which are fixed. A
+//! permission that left the catalogue confers no power, whichever token carries it. A renamed one is found
+//! under its former name too, in tokens and in requests. A change of the catalogue never gives a token more
+//! than it had under the former name (see [`Catalogue::changes_from`]).
 
 pub(crate) mod change;
 
@@ -23,9 +23,9 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct PermissionName {
-    /// Of which type.
+    /// The resource type.
     pub resource_type: ResourceType,
-    /// Which action.
+    /// The action.
     pub action: Action,
 }
 
@@ -41,9 +41,9 @@ pub struct CatalogueDocument {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TypeDocument {
-    /// What it is: one line.
+    /// A one-line description.
     pub description: String,
-    /// What can be done to it, by name.
+    /// Its actions, by name.
     #[serde(default)]
     pub actions: BTreeMap<String, ActionDocument>,
 }
@@ -52,26 +52,26 @@ pub struct TypeDocument {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ActionDocument {
-    /// The least role that it needs.
+    /// The least role that it requires.
     pub role: Role,
-    /// What it lets do: one line.
+    /// A one-line description of what it allows.
     pub description: String,
-    /// What it was called before.
+    /// Its former names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub formerly: Vec<String>,
 }
 
-/// What may be asked for at all.
+/// The catalogue of permissions that exist.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Catalogue {
     entries: BTreeMap<PermissionName, CatalogueEntry>,
-    /// What a former name stands for now.
+    /// Former names, each with the present one.
     former: BTreeMap<PermissionName, PermissionName>,
-    /// Each type, and what it is.
+    /// Resource types, each with its description.
     types: BTreeMap<ResourceType, Description>,
 }
 
-/// What the catalogue says of a permission.
+/// The catalogue's entry for a permission.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct CatalogueEntry {
     least_role: Role,
@@ -79,69 +79,69 @@ struct CatalogueEntry {
     formerly: BTreeSet<PermissionName>,
 }
 
-/// A permission as people are told of it.
+/// A permission as the catalogue lists it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Listed<'a> {
     /// Its name.
     pub name: &'a PermissionName,
-    /// The least role that it needs.
+    /// The least role that it requires.
     pub least_role: Role,
-    /// What it lets do.
+    /// A description of what it allows.
     pub description: &'a Description,
-    /// What it was called before.
+    /// Its former names.
     pub formerly: &'a BTreeSet<PermissionName>,
-    /// Whether it concerns ndauth itself.
+    /// True if it concerns ndauth itself.
     pub own: bool,
 }
 
-/// Why a document is no catalogue.
+/// The fault of a document that is not a catalogue.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidCatalogue {
-    /// A type has no such name.
+    /// The name of a type is malformed.
     #[error("`types.{0}`: {1}")]
     Type(String, InvalidPermission),
-    /// An action, or a former name, is none.
+    /// An action or a former name is malformed.
     #[error("`{1}` of the type `{0}`: {2}")]
     Action(ResourceType, String, InvalidPermission),
-    /// A type of ndauth's own.
+    /// The type is one of ndauth's own.
     #[error("`{0}` concerns ndauth itself: what can be done to it is fixed")]
     Own(ResourceType),
-    /// A type without actions.
+    /// The type has no actions.
     #[error("the type `{0}` has no actions")]
     NoActions(ResourceType),
-    /// A description that is none.
+    /// The description is malformed.
     #[error("the description of `{0}` {1}")]
     Description(String, InvalidName),
-    /// A former name that is in use.
+    /// A former name is in use.
     #[error("`{former}`, which `{name}` was called before, is the name of a permission")]
     FormerInUse {
-        /// What was called so.
+        /// The permission that had the former name.
         name: PermissionName,
         /// The former name.
         former: PermissionName,
     },
-    /// A former name of two.
+    /// Two permissions have this former name.
     #[error("`{0}` is the former name of more than one permission")]
     FormerTwice(PermissionName),
 }
 
-/// Why a grant names nothing that there is.
+/// A grant on something that the catalogue does not contain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownGrant {
-    /// The word that is not known: an action, or a resource type.
+    /// The unknown word: an action, or a resource type.
     pub word: String,
-    /// What the whole of it would be.
+    /// The permission in full, as `action:type`.
     pub named: String,
-    /// Where the word is a type: no actions of it are known either.
+    /// True if the word is a resource type, none of whose actions are known either.
     pub is_type: bool,
-    /// What may have been meant.
+    /// A similar word that may have been meant.
     pub meant: Option<String>,
-    /// What it is called now, where it was renamed.
+    /// The present name of the permission, if it was renamed.
     pub renamed_to: Option<PermissionName>,
 }
 
 impl Catalogue {
-    /// Reads a document, and adds what concerns ndauth itself.
+    /// Reads a document, and adds ndauth's own permissions.
     pub fn new(document: &CatalogueDocument) -> Result<Catalogue, InvalidCatalogue> {
         let mut catalogue =
             Catalogue { entries: BTreeMap::new(), former: BTreeMap::new(), types: BTreeMap::new() };
@@ -210,7 +210,7 @@ impl Catalogue {
         Ok(())
     }
 
-    /// The document that says the same, without what concerns ndauth itself.
+    /// Returns the document of this catalogue, without ndauth's own permissions.
     pub fn document(&self) -> CatalogueDocument {
         let mut document = CatalogueDocument::default();
         for (name, entry) in &self.entries {
@@ -231,7 +231,7 @@ impl Catalogue {
         document
     }
 
-    /// Every permission, by type and action.
+    /// Returns every permission, by type and action.
     pub fn list(&self) -> impl Iterator<Item = Listed<'_>> {
         self.entries.iter().map(|(name, entry)| Listed {
             name,
@@ -242,17 +242,17 @@ impl Catalogue {
         })
     }
 
-    /// What a type is, where there is such a type.
+    /// Returns the description of a type, if the type exists.
     pub fn describe(&self, resource_type: &ResourceType) -> Option<&Description> {
         self.types.get(resource_type)
     }
 
-    /// The least role that this permission needs, or `None` where there is no such permission.
+    /// Returns the least role that a permission requires, or `None` if there is no such permission.
     pub fn least_role(&self, permission: &Permission) -> Option<Role> {
         self.resolve(&PermissionName::of(permission)).map(|(_, entry)| entry.least_role)
     }
 
-    /// Whether grants permit this, under its name or under one that it had.
+    /// Returns true if grants permit this, under its present name or a former one.
     pub fn permit(&self, grants: &Grants, asked: &Permission) -> bool {
         if grants.permits(asked) {
             return true;
@@ -263,7 +263,8 @@ impl Catalogue {
             .any(|known| grants.permits(&known.with(asked.resource_ids.clone())))
     }
 
-    /// What of these grants a role and a scope leave: under present names, without what there is not.
+    /// Returns the part of these grants that a role and a scope allow: by present names, without permissions
+    /// that no longer exist.
     pub fn within(&self, grants: &Grants, role: Role, scope: Scope) -> Grants {
         let Grants::Only(set) = grants else { return Grants::All };
         let most = most_role(role, scope);
@@ -281,7 +282,7 @@ impl Catalogue {
         Grants::Only(left.normal())
     }
 
-    /// The same, computed once for each role.
+    /// Returns the same as [`Catalogue::within`], computed once for each role.
     pub(crate) fn within_once(
         &self,
         known: &EffectiveGrants,
@@ -292,7 +293,7 @@ impl Catalogue {
         known.within(most_role(role, scope), || self.within(grants, role, scope))
     }
 
-    /// The permissions, by present and former names, that actions on a type name.
+    /// Returns the permissions, by present and former names, that actions on a type cover.
     fn named<'a>(
         &'a self,
         resource_type: &'a ResourceType,
@@ -312,7 +313,7 @@ impl Catalogue {
         }
     }
 
-    /// The least scope with which all that these grants name can be done.
+    /// Returns the least scope with which everything that these grants name can be done.
     pub fn least_scope(&self, grants: &GrantSet) -> Scope {
         let named = |name: &PermissionName| {
             grants.iter().any(|(resource_type, _, actions)| {
@@ -324,7 +325,7 @@ impl Catalogue {
         scopes.max().unwrap_or(Scope::Ro)
     }
 
-    /// The permission among these grants that needs the least role.
+    /// Returns the permission among these grants that requires the least role.
     pub fn least_permission(&self, grants: &GrantSet) -> Option<Permission> {
         let permissions = grants.iter().flat_map(|(resource_type, ids, actions)| {
             let known = self.named(resource_type, actions).filter_map(|named| self.resolve(&named));
@@ -338,7 +339,7 @@ impl Catalogue {
         })
     }
 
-    /// The first of these grants that names what there is not.
+    /// Returns the first of these grants that names a permission or a type that does not exist.
     pub fn first_unknown(&self, grants: &GrantSet) -> Option<UnknownGrant> {
         grants.iter().find_map(|(resource_type, _, actions)| {
             let actions_there = || {
@@ -379,7 +380,8 @@ impl Catalogue {
         }
     }
 
-    /// What a token's grants name that left the catalogue or has another name now: the name, and the new one.
+    /// Returns the permissions named in a token's grants that left the catalogue or were renamed, each with
+    /// its present name if it has one.
     pub fn outdated(&self, grants: &GrantSet) -> Vec<(String, Option<PermissionName>)> {
         let mut outdated = Vec::new();
         for (resource_type, _, actions) in grants.iter() {
@@ -401,13 +403,13 @@ impl Catalogue {
         outdated
     }
 
-    /// The permission of this name, or the one that once had it.
+    /// Returns the permission of this name, or the one that had it formerly.
     fn resolve(&self, name: &PermissionName) -> Option<(&PermissionName, &CatalogueEntry)> {
         self.entries.get_key_value(self.former.get(name).unwrap_or(name))
     }
 }
 
-/// The highest role whose permissions a role has within a scope.
+/// Returns the highest role whose permissions a role can use within a scope.
 fn most_role(role: Role, scope: Scope) -> Role {
     match scope {
         Scope::Ro => Role::Ro,

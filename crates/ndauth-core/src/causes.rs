@@ -1,10 +1,10 @@
-//! An error and all that caused it, for logs.
+//! An error with its causes, for logs.
 
 use std::error::Error;
 use std::fmt;
 
-/// An error and its causes, in a line: a log that tells only the first says that something is not available, and not
-/// why.
+/// An error and its causes on one line. The error alone often says only that something is unavailable, and
+/// its causes say why.
 #[derive(Debug)]
 pub struct Causes<'a>(pub &'a dyn Error);
 
@@ -15,7 +15,7 @@ impl fmt::Display for Causes<'_> {
         let mut cause = self.0.source();
         while let Some(next) = cause {
             let text = next.to_string();
-            // Some tell their cause themselves.
+            // Some errors repeat their cause in their own text.
             if !told.contains(&text) {
                 write!(f, ": {text}")?;
             }

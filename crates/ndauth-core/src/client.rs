@@ -1,4 +1,5 @@
-//! What a client calls itself, such as `ndcli/0.1.0`: for people, who look where a token is used. Nothing is decided by it.
+//! The name of a client, such as `ndcli/0.1.0`, for people who look where a token is used. No decision reads
+//! it.
 
 use std::fmt;
 
@@ -11,15 +12,15 @@ pub struct ClientName(SmolStr);
 const MOST: usize = 48;
 
 impl ClientName {
-    /// What a `User-Agent` begins with (RFC 9110, section 10.1.5): its first product. None where that is nothing that
-    /// can be shown.
+    /// Returns the first product of a `User-Agent` (RFC 9110, section 10.1.5), or `None` if it cannot be
+    /// shown.
     pub fn of_user_agent(text: &str) -> Option<ClientName> {
         let product: SmolStr = text.split([' ', '\t']).next()?.chars().take(MOST).collect();
         let visible = !product.is_empty() && product.bytes().all(|byte| byte.is_ascii_graphic());
         visible.then_some(ClientName(product))
     }
 
-    /// It as text.
+    /// Returns the name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -1,6 +1,6 @@
-//! Concerns: the state that an event touches, by which everything that was read before is found again.
+//! Concerns: the state that an event touches, from which every cached copy of that state is found.
 //!
-//! The mirror reads the rows of a concern again; a service drops the inputs that it kept of it.
+//! The mirror reads the rows of a concern again. A service drops the inputs that it cached of it.
 
 use crate::{
     AccountId, Change, Entry, InputOwner, InputPlace, Inputs, Lineage, OrgId, ServiceId, SessionId, TokenId,
@@ -9,9 +9,9 @@ use crate::{
 /// The state that an event touches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Concern {
-    /// Nothing that still counts.
+    /// Nothing that a decision reads.
     Nothing,
-    /// A token with its secrets.
+    /// A token and its secrets.
     Token(TokenId),
     /// A token that did not exist before.
     NewToken(TokenId),
@@ -19,17 +19,17 @@ pub enum Concern {
     Account(AccountId),
     /// An account that did not exist before.
     NewAccount(AccountId),
-    /// One ended session of an account, and the tokens that were derived from it.
+    /// An account, one of whose sessions ended, and the tokens that were derived from that session.
     Session(AccountId, SessionId),
     /// An account, all of whose sessions ended, and the tokens that were derived from them.
     Sessions(AccountId),
     /// The role of an account in an org.
     Member(OrgId, AccountId),
-    /// An org, and so each owner who stands in it.
+    /// An org, and so every owner with a role in it.
     Org(OrgId),
-    /// An org that did not exist before, and the account that became its first admin.
+    /// A new org, and the account that became its first admin.
     NewOrg(OrgId, Option<AccountId>),
-    /// A service with its secrets.
+    /// A service and its secrets.
     Service(ServiceId),
     /// The catalogue, which every decision reads.
     Rules,
@@ -38,7 +38,7 @@ pub enum Concern {
 }
 
 impl Change {
-    /// The state that it touches.
+    /// Returns the state that the change touches.
     pub fn concerns(&self) -> Concern {
         match *self {
             Change::TokenCreated { token } | Change::TokenDerived { token, .. } => Concern::NewToken(token),
@@ -56,7 +56,7 @@ impl Change {
                 Lineage::Service(service) => Concern::Service(service),
             },
             Change::AccountCreated { account } => Concern::NewAccount(account),
-            // The instant of the last login counts.
+            // Decisions read the instant of the last login.
             Change::SessionIssued { account, .. }
             | Change::AccountEnabled { account }
             | Change::AccountTokensRevoked { account, .. } => Concern::Account(account),
@@ -91,12 +91,13 @@ impl Change {
 }
 
 impl Concern {
-    /// The concern of an event with this entry. One that this version cannot read concerns everything.
+    /// Returns the concern of an event with this entry. An entry that this version cannot read concerns
+    /// everything.
     pub fn of(entry: Option<&Entry>) -> Concern {
         entry.map_or(Concern::Everything, |entry| entry.change.concerns())
     }
 
-    /// Returns whether it touches the inputs of a decision that were read before.
+    /// Returns true if it touches cached inputs of a decision.
     pub fn touches(self, inputs: &Inputs) -> bool {
         match self {
             Concern::Everything => true,
@@ -113,9 +114,10 @@ impl Concern {
                     |place: &InputPlace| matches!(place, InputPlace::In(ground, _) if ground.org.id == org);
                 is_owner || inputs.places.iter().any(is_in)
             }
-            // It may be the one that was missed by its name.
+            // The new org may have the slug that an earlier look-up did not find.
             Concern::NewOrg(..) => inputs.places.iter().any(|place| matches!(place, InputPlace::Nowhere(_))),
-            // Nothing was read of a token or an account that did not exist. Services and rules are no inputs.
+            // No inputs can exist for a token or an account that did not exist. Services and rules are not
+            // inputs.
             Concern::Nothing
             | Concern::NewToken(_)
             | Concern::NewAccount(_)

@@ -2,11 +2,11 @@
 //!
 //! ```text
 //! effective = scope ∩ grants ∩ orgs ∩ the owner's live role in the org ∩ the org's policy
-//!             ∩ where the token serves, and from where ∩ what is neither revoked, suspended nor frozen
+//!             ∩ the token's services and networks ∩ what is neither revoked, suspended nor frozen
 //! ```
 //!
-//! It is a walk along [`Factor::ALL`]: each factor judges the case by itself, [`decide`] stops at the
-//! first that refuses, and [`explain`] asks them all. Nothing else in ndauth judges a token.
+//! The decision walks along [`Factor::ALL`]. Each factor judges the case alone. [`decide`] stops at the first
+//! that refuses, and [`explain`] runs them all. Nothing else in ndauth judges a token.
 
 use std::net::IpAddr;
 
@@ -16,26 +16,26 @@ use crate::{
     Since, Timestamp, Token,
 };
 
-/// What a service wants to know about a secret.
+/// The question about a secret: the access that a request needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Requirement {
-    /// Only whose it is. The answer confers nothing.
+    /// Its identity. The answer confers nothing.
     Identity,
-    /// Whether it may do something in an org.
+    /// An action, or a level of access, in an org.
     Access {
         /// The org.
         org: OrgSlug,
-        /// The access that is needed, at the least.
+        /// The access that is needed at least.
         access: Scope,
-        /// The permission that is needed, where one is.
+        /// The permission that is needed, if there is one.
         permission: Option<Permission>,
     },
-    /// Something of its owner's account, at ndauth itself.
+    /// An operation on its owner's account, at ndauth itself.
     Account {
-        /// The permission that is needed, where one is. All grants cover it.
+        /// The permission that is needed, if there is one. A token with all grants has it.
         permission: Option<Permission>,
     },
-    /// What it may do in an org at all: asked for people, who look at a token, and never for a service.
+    /// Everything that it may do in an org. Asked for a person who views a token, never for a service.
     Survey {
         /// The org.
         org: OrgSlug,
@@ -43,7 +43,7 @@ pub enum Requirement {
 }
 
 impl Requirement {
-    /// The org that it is about, where it is about one.
+    /// Returns the org in question, if there is one.
     pub fn org(&self) -> Option<&OrgSlug> {
         match self {
             Requirement::Identity | Requirement::Account { .. } => None,
@@ -52,7 +52,7 @@ impl Requirement {
     }
 }
 
-/// All that a decision reads: the state as of one sequence, the question, and the instant.
+/// All inputs of a decision: the state as of one sequence, the question, and the instant.
 #[derive(Clone, Copy, Debug)]
 pub struct Case<'a> {
     /// The secret that was presented.
@@ -61,36 +61,36 @@ pub struct Case<'a> {
     pub token: &'a Token,
     /// The token's owner.
     pub owner: OwnerView<'a>,
-    /// The org in question, where there is one.
+    /// The org in question, if there is one.
     pub org: OrgView<'a>,
-    /// Who asks.
+    /// The party that the secret was presented to.
     pub asker: Asker<'a>,
-    /// Where the secret was used, where that is known and believed.
+    /// The address from which the secret was used, if it is known and trusted.
     pub address: Option<IpAddr>,
-    /// What it asks.
+    /// The question.
     pub requirement: &'a Requirement,
     /// The permissions there are.
     pub catalogue: &'a Catalogue,
-    /// The part of the token's grants that the catalogue leaves, where it is kept.
+    /// The cache of the token's grants as the catalogue limits them, if there is one.
     pub effective_grants: Option<&'a EffectiveGrants>,
-    /// Every secret minted before is revoked.
+    /// Every secret minted before this instant is revoked.
     pub not_before: Timestamp,
-    /// When: the authority's time.
+    /// The instant of the decision, in the authority's time.
     pub now: Timestamp,
 }
 
-/// Who asks, as the decision sees it: who was shown the secret.
+/// The party that the secret was presented to, on whose behalf the decision is made.
 #[derive(Clone, Copy, Debug)]
 pub enum Asker<'a> {
     /// ndauth itself.
     Ndauth,
     /// A service.
     Service(&'a Service),
-    /// Nobody yet: any service that the token is for.
+    /// Not known yet: any service that the token is for.
     Unstated,
 }
 
-/// The owner as the decision sees it.
+/// The owner, as the decision sees it.
 #[derive(Clone, Copy, Debug)]
 pub enum OwnerView<'a> {
     /// A person.
@@ -99,21 +99,21 @@ pub enum OwnerView<'a> {
     Org(&'a Org),
 }
 
-/// The org in question as the decision sees it.
+/// The org in question, as the decision sees it.
 #[derive(Clone, Copy, Debug)]
 pub enum OrgView<'a> {
-    /// None was named, or there is none of that name.
+    /// No org was named, or none has that slug.
     None,
     /// The org, the role in it of the account that owns the token, and its policies.
     Org(&'a Org, Option<Role>, &'a Policies),
 }
 
-/// What a token may do, once every factor has had its say.
+/// The effective power of a token, after every factor has allowed it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effective {
-    /// Nothing: only its identity was asked for.
+    /// None: only its identity was requested.
     Identity,
-    /// This much in the org.
+    /// This access in the org.
     Access {
         /// The org.
         org: OrgId,
@@ -121,34 +121,34 @@ pub enum Effective {
         access: Scope,
         /// The owner's role.
         role: Role,
-        /// The permissions that are left within that access and role, by their present names.
+        /// The permissions that remain within that access and role, by their present names.
         grants: Grants,
     },
 }
 
-/// That a secret may do what was asked: what whoever asked is told.
+/// An allowed verdict, with everything that the caller receives.
 #[derive(Clone, Debug)]
 pub struct Allowed<'a> {
     /// Its token.
     pub token: &'a Token,
-    /// Whose that is.
+    /// The token's owner.
     pub owner: OwnerView<'a>,
-    /// What it may do.
+    /// Its effective power.
     pub effective: Effective,
-    /// Where, where it was asked for a place.
+    /// The slug of the org in question, if there was one.
     pub org: Option<&'a OrgSlug>,
 }
 
-/// What one factor allows by itself.
+/// The limit that one factor sets, regardless of the others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Allowance<'a> {
-    /// Use until then.
+    /// Use until this instant.
     Until(Expiry),
-    /// What was minted at that instant or later.
+    /// Secrets that were minted at this instant or later.
     MintedSince(Timestamp),
-    /// Everything, or nothing.
+    /// Everything if true, nothing if false.
     Enabled(bool),
-    /// Nothing for now, or everything.
+    /// Nothing if true, everything if false.
     Suspended(bool),
     /// These orgs.
     Orgs(&'a Orgs),
@@ -156,30 +156,30 @@ pub enum Allowance<'a> {
     Services(&'a Services),
     /// These networks.
     Networks(&'a Networks),
-    /// Whoever has this role or a higher one; nobody where there is no such permission.
+    /// Owners with this role or a higher one; nobody if the permission does not exist.
     LeastRole(Option<Role>),
     /// This access.
     Scope(Scope),
     /// These permissions.
     Grants(&'a Grants),
-    /// What this role may do; nothing without one.
+    /// Everything that this role may do; nothing without a role.
     Role(Option<Role>),
-    /// What this policy admits.
+    /// Everything that this policy admits.
     Policy(&'a OrgPolicy),
 }
 
-/// What one factor says of a case.
+/// The finding of one factor about a case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding<'a> {
-    /// Which factor.
+    /// The factor.
     pub factor: Factor,
-    /// What it allows.
+    /// The limit that it sets.
     pub allowed: Allowance<'a>,
-    /// Why it refuses, if it does.
+    /// Its refusal, if it refuses.
     pub refusal: Option<Refusal>,
 }
 
-/// Judges a case: the effective permission, or why the first factor that refuses does so.
+/// Judges a case. Returns the effective power, or the refusal of the first factor that refuses.
 pub fn decide(case: &Case<'_>) -> Result<Effective, Refusal> {
     permit(case)?;
     let (Requirement::Access { org: asked, .. } | Requirement::Survey { org: asked }) = case.requirement
@@ -197,18 +197,18 @@ pub fn decide(case: &Case<'_>) -> Result<Effective, Refusal> {
             };
             Ok(Effective::Access { org: org.id, access, role, grants })
         }
-        // The factors refuse these before: without an org or a role there is no power.
+        // The factors have refused this case already: without an org or a role there is no power.
         (OrgView::None, _) | (OrgView::Org(..), None) => Err(Refusal::NotAMember(asked.clone())),
     }
 }
 
-/// The same, without saying what else the secret may do: it takes no memory.
+/// Judges a case as [`decide`] does, but does not compute the effective power and allocates nothing for it.
 pub fn permit(case: &Case<'_>) -> Result<(), Refusal> {
     Factor::ALL.into_iter().try_for_each(|factor| factor.judge(case))
 }
 
-/// Says of every factor what it allows and whether it refuses, in the order of the decision. Of an org in which the
-/// token's owner has no role, nothing else is said.
+/// Returns the limit and the refusal of every factor, in the order of the decision. For an org in which the
+/// token's owner has no role, it leaves out the lockdown and the policy.
 pub fn explain<'a>(case: &Case<'a>) -> Vec<Finding<'a>> {
     let outside = case.role().is_none();
     let told = |factor: &Factor| !(outside && matches!(factor, Factor::Lockdown | Factor::Policy));
@@ -220,7 +220,7 @@ pub fn explain<'a>(case: &Case<'a>) -> Vec<Finding<'a>> {
     Factor::ALL.into_iter().filter(told).map(finding).collect()
 }
 
-/// Where a secret was used, as some networks go.
+/// The position of a secret's use relative to a set of networks.
 enum Whence {
     Inside,
     Outside(IpAddr),
@@ -228,7 +228,7 @@ enum Whence {
 }
 
 impl Case<'_> {
-    /// When this case can at the earliest change by the clock alone.
+    /// Returns the earliest instant at which this case can change by the passing of time alone.
     pub fn changes_at(&self) -> Expiry {
         let policy = match self.org {
             OrgView::None => None,
@@ -251,7 +251,8 @@ impl Case<'_> {
             .unwrap_or(Expiry::Never)
     }
 
-    /// The access that is needed: the greater of the one that is stated and the action's own. The one place that says so.
+    /// Returns the access that is needed: the greater of the stated access and the action's own. No other
+    /// code computes it.
     pub fn needed_access(&self) -> Scope {
         match self.requirement {
             Requirement::Access { access, permission, .. } => {
@@ -261,7 +262,7 @@ impl Case<'_> {
         }
     }
 
-    /// The owner's role in the org: a person's live one; an org's own tokens have `ADMIN` at home.
+    /// Returns the owner's role in the org: an account's live role, or `ADMIN` for a token of the org itself.
     fn role(&self) -> Option<Role> {
         match (self.org, self.owner) {
             (OrgView::None, _) => None,
@@ -270,7 +271,8 @@ impl Case<'_> {
         }
     }
 
-    /// Whether the secret was used within these networks. Who only surveys asks as from within.
+    /// Compares the address of the secret's use with a set of networks. A survey without an address counts as
+    /// inside.
     fn within(&self, networks: &Networks) -> Whence {
         match (networks, self.address, self.requirement) {
             (Networks::All, ..) => Whence::Inside,
@@ -281,7 +283,7 @@ impl Case<'_> {
         }
     }
 
-    /// What was minted before is revoked, by the operator or by the owner.
+    /// Returns the instant before which minted secrets are revoked by the operator or by the owner.
     fn minted_since(&self) -> Timestamp {
         self.not_before.max(match self.owner {
             OwnerView::Account(account) => account.not_before,
@@ -372,7 +374,8 @@ fn judge_suspension(case: &Case<'_>) -> Result<(), Refusal> {
     suspended.map_or(Ok(()), |of| Err(Refusal::Suspended(case.since(of.since))))
 }
 
-/// What an org's admins shut down there: the token alone, what is old, or what changes anything.
+/// Refuses a token that the org suspended, a secret minted before the org's `not_before`, or a change in a
+/// frozen org.
 fn judge_lockdown(case: &Case<'_>, asked: &OrgSlug) -> Result<(), Refusal> {
     let OrgView::Org(org, ..) = case.org else { return Ok(()) };
     if let Some(of) = case.token.suspensions.iter().find(|of| of.level == Level::Org(org.id)) {
@@ -407,7 +410,8 @@ fn judge_service(case: &Case<'_>, asked: &OrgSlug) -> Result<(), Refusal> {
     if allowed { Ok(()) } else { Err(Refusal::ServiceNotForOrg(asked.clone())) }
 }
 
-/// What was shown to one service is of no use at another, nor at ndauth, but to ask who it is.
+/// Refuses a token at a service that it is not for. At ndauth, a token for named services may only read its
+/// identity.
 fn judge_audience(case: &Case<'_>) -> Result<(), Refusal> {
     match (case.asker, &case.token.services) {
         (_, Services::All) | (Asker::Unstated, _) => Ok(()),
@@ -418,7 +422,7 @@ fn judge_audience(case: &Case<'_>) -> Result<(), Refusal> {
     }
 }
 
-/// Wherever it is used, a token may ask ndauth who it is.
+/// Refuses a token outside its networks. At ndauth, a token may read its identity from anywhere.
 fn judge_network(case: &Case<'_>) -> Result<(), Refusal> {
     if let (Asker::Ndauth, Requirement::Identity) = (case.asker, case.requirement) {
         return Ok(());
@@ -456,7 +460,8 @@ fn judge_grants(case: &Case<'_>, permission: Option<&Permission>) -> Result<(), 
 fn judge_orgs(case: &Case<'_>, asked: &OrgSlug) -> Result<(), Refusal> {
     let covers = |org: &Org| case.token.orgs.contain(&org.id);
     match (case.org, &case.token.orgs) {
-        // To whom has no part in it, an org is as unknown as one that does not exist: the role refuses both alike.
+        // An org in which the owner has no role looks like an org that does not exist: the role factor
+        // refuses both alike.
         (OrgView::None, Orgs::All) => Ok(()),
         (OrgView::None, Orgs::Only(_)) => Err(Refusal::OrgNotCovered(asked.clone())),
         (OrgView::Org(org, ..), _) if !covers(org) => Err(Refusal::OrgNotCovered(asked.clone())),

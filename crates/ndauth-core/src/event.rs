@@ -1,12 +1,12 @@
-//! Events: what changed, who changed it, and the chain of hashes that holds the log together.
+//! Events: a change, the actor who made it, and the hash chain that makes the log tamper-evident.
 //!
 //! ```text
 //! hash = SHA-256( previous hash ‖ sequence ‖ public bytes ‖ SHA-256( salt ‖ personal bytes ) )
 //!                 32 bytes        8, big-endian  as stored            32     as stored
 //! ```
 //!
-//! Public bytes are JSON and hold ids. Personal bytes are JSON and hold names and addresses; with
-//! their salt they can be erased, and since their digest is kept, the chain still verifies.
+//! Public bytes are JSON and hold ids. Personal bytes are JSON and hold names and addresses. Personal bytes
+//! and their salt can be erased: their digest is kept, so the chain still verifies.
 
 use std::collections::BTreeMap;
 
@@ -19,13 +19,13 @@ use crate::{
     Role, SecretHash, SecretId, ServiceId, SessionId, Timestamp, TokenId,
 };
 
-/// Who made a change.
+/// The actor who made a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "by")]
 pub enum Actor {
-    /// Whoever sits at the machine of the database.
+    /// The console, at the machine of the database.
     Console,
-    /// ndauth itself: what it does by rule.
+    /// ndauth itself, acting by rule.
     Authority,
     /// An account, through a session.
     Session {
@@ -36,17 +36,17 @@ pub enum Actor {
     },
     /// A service.
     Service {
-        /// Which.
+        /// The service.
         service: ServiceId,
     },
-    /// An account's token, by itself.
+    /// An account's token, without a session.
     Token {
         /// The account.
         account: AccountId,
         /// The token.
         token: TokenId,
     },
-    /// An org's token, by itself.
+    /// An org's token.
     OrgToken {
         /// The org.
         org: OrgId,
@@ -56,7 +56,7 @@ pub enum Actor {
 }
 
 impl Change {
-    /// Whether the answer to whoever made it carries a new secret, which is lost where that answer is.
+    /// Returns true if the response to this change carries a new secret, which is lost if the response is.
     pub fn brings_a_secret(&self) -> bool {
         matches!(
             self,
@@ -71,103 +71,104 @@ impl Change {
     }
 }
 
-/// What changed: the ids of the rows to read again.
+/// A change, with the ids of the rows that have to be read again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 pub enum Change {
-    /// An account was made.
+    /// An account was created.
     #[serde(rename = "account.created")]
     AccountCreated {
-        /// Which.
+        /// The account.
         account: AccountId,
     },
-    /// An account lost its power, which ended every session it had.
+    /// An account was disabled, which ended all its sessions.
     #[serde(rename = "account.disabled")]
     AccountDisabled {
-        /// Which.
+        /// The account.
         account: AccountId,
     },
     /// Every session of an account was ended.
     #[serde(rename = "account.signed_out")]
     AccountSignedOut {
-        /// Whose.
+        /// The account.
         account: AccountId,
     },
-    /// A link was made by which an account's person sets a password.
+    /// An invitation link was issued, with which the account's person sets a password.
     #[serde(rename = "account.invited")]
     AccountInvited {
-        /// Whose.
+        /// The account.
         account: AccountId,
     },
-    /// A link was made by which an account's person signs in once.
+    /// A sign-in link was issued, which works once.
     #[serde(rename = "account.sign_in_link_issued")]
     SignInLinkIssued {
-        /// Whose.
+        /// The account.
         account: AccountId,
     },
-    /// An account's person set a password, which ended every session it had.
+    /// An account's person set a password, which ended all its sessions.
     #[serde(rename = "account.password_set")]
     PasswordSet {
-        /// Whose.
+        /// The account.
         account: AccountId,
     },
-    /// A person of another identity provider became an account's.
+    /// An identity at another identity provider was linked to an account.
     #[serde(rename = "account.identified")]
     AccountIdentified {
-        /// Whose.
+        /// The account.
         account: AccountId,
     },
-    /// An account got its power back.
+    /// A disabled account was enabled again.
     #[serde(rename = "account.enabled")]
     AccountEnabled {
-        /// Which.
+        /// The account.
         account: AccountId,
     },
-    /// An org was made.
+    /// An org was created.
     #[serde(rename = "org.created")]
     OrgCreated {
-        /// Which.
+        /// The org.
         org: OrgId,
-        /// Its first admin, where it was made with one.
+        /// Its first admin, if it was created with one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         admin: Option<AccountId>,
     },
     /// An org was deleted.
     #[serde(rename = "org.deleted")]
     OrgDeleted {
-        /// Which.
+        /// The org.
         org: OrgId,
     },
-    /// An org was given a policy.
+    /// A policy was set for an org.
     #[serde(rename = "org.policy_set")]
     PolicySet {
-        /// Which.
+        /// The org.
         org: OrgId,
-        /// The policy, and after it those that were announced for later and stay so. The names of their networks stand
-        /// among the personal bytes.
+        /// The new policy, followed by the announced policies that stay announced. The names of their
+        /// networks are among the personal bytes.
         policies: Vec<AnnouncedPolicy>,
     },
-    /// The catalogue became another.
+    /// The catalogue was replaced.
     #[serde(rename = "catalogue.applied")]
     CatalogueApplied {
-        /// All of it.
+        /// The whole new catalogue.
         catalogue: CatalogueDocument,
     },
-    /// An account got a role in an org, or another role.
+    /// An account was given a role in an org, as a new member or in place of its former role.
     #[serde(rename = "member.set")]
     MemberSet {
-        /// Where.
+        /// The org.
         org: OrgId,
-        /// Whose.
+        /// The account.
         account: AccountId,
-        /// Which role.
+        /// The role.
         role: Role,
-        /// The offer that ended by it, where the account had one: it accepted that, or an operator was faster.
+        /// The offer that this ended, if the account had one: the account accepted it, or an operator set the
+        /// role first.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         offer: Option<OfferId>,
     },
-    /// A membership was offered, in place of the former offer of the same id where there was one. The handle stands among
-    /// the personal bytes.
+    /// A membership was offered, in place of an earlier offer with the same id if there was one. The handle
+    /// is among the personal bytes.
     #[serde(rename = "member.offered")]
     MemberOffered {
         /// The org that made the offer.
@@ -198,245 +199,245 @@ pub enum Change {
     /// An account left an org.
     #[serde(rename = "member.removed")]
     MemberRemoved {
-        /// Which.
+        /// The org.
         org: OrgId,
-        /// Who.
+        /// The account.
         account: AccountId,
     },
-    /// A session began.
+    /// A session was issued.
     #[serde(rename = "session.issued")]
     SessionIssued {
-        /// Whose.
+        /// The account.
         account: AccountId,
-        /// Which.
+        /// The session.
         session: SessionId,
     },
-    /// A session was ended, and with it what was derived from it.
+    /// A session was ended, and with it every token derived from it.
     #[serde(rename = "session.ended")]
     SessionEnded {
-        /// Whose.
+        /// The account.
         account: AccountId,
-        /// Which.
+        /// The session.
         session: SessionId,
-        /// Whether it was for a refreshing secret that was presented twice.
+        /// True if it was ended because its refresh secret was presented twice.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         reused: bool,
     },
     /// A short-lived token was derived from a session.
     #[serde(rename = "token.derived")]
     TokenDerived {
-        /// Which.
+        /// The token.
         token: TokenId,
-        /// From which.
+        /// The session that it was derived from.
         session: SessionId,
     },
     /// A service was registered.
     #[serde(rename = "service.created")]
     ServiceCreated {
-        /// Which.
+        /// The service.
         service: ServiceId,
     },
     /// A service was revoked.
     #[serde(rename = "service.revoked")]
     ServiceRevoked {
-        /// Which.
+        /// The service.
         service: ServiceId,
     },
-    /// A restored copy was put into service, or everything minted before an instant was revoked.
+    /// A restored copy was put into service, or every secret minted before an instant was revoked.
     #[serde(rename = "installation.restored")]
     Restored {
-        /// Where the log of the copy ended.
+        /// The sequence at which the log of the copy ended.
         copy: u64,
-        /// How many events were replayed behind it.
+        /// The number of events that were replayed after it.
         replayed: u64,
-        /// Every secret minted before is revoked.
+        /// Every secret minted before this instant is revoked.
         not_before: Timestamp,
     },
-    /// A token was made.
+    /// A token was created.
     #[serde(rename = "token.created")]
     TokenCreated {
-        /// Which.
+        /// The token.
         token: TokenId,
     },
     /// A token was revoked.
     #[serde(rename = "token.revoked")]
     TokenRevoked {
-        /// Which.
+        /// The token.
         token: TokenId,
-        /// Why. The words of whoever did it stand among the personal bytes.
+        /// The reason. The note of the actor is among the personal bytes.
         reason: RevocationReason,
     },
-    /// A token's description was changed. The new one stands among the personal bytes.
+    /// A token's description was changed. The new one is among the personal bytes.
     #[serde(rename = "token.updated")]
     TokenUpdated {
-        /// Which.
+        /// The token.
         token: TokenId,
     },
-    /// A token's end was moved.
+    /// A token's expiry was moved.
     #[serde(rename = "token.renewed")]
     TokenRenewed {
-        /// Which.
+        /// The token.
         token: TokenId,
-        /// When it ends now.
+        /// Its new expiry.
         expires_at: Expiry,
     },
-    /// A token lost its power for now.
+    /// A token was suspended.
     #[serde(rename = "token.suspended")]
     TokenSuspended {
-        /// Which.
+        /// The token.
         token: TokenId,
-        /// At which level.
+        /// The level at which it was suspended.
         level: Level,
     },
-    /// What was taken at some levels, a token got back.
+    /// A token was resumed.
     #[serde(rename = "token.resumed")]
     TokenResumed {
-        /// Which.
+        /// The token.
         token: TokenId,
-        /// At which.
+        /// The levels at which its suspensions were lifted.
         levels: Vec<Level>,
     },
-    /// A new secret was drawn, which waits to be confirmed.
+    /// A new secret was minted, which waits to be confirmed.
     #[serde(rename = "secret.minted")]
     SecretMinted {
-        /// Whose.
+        /// The family.
         family: Lineage,
-        /// Which.
+        /// The secret.
         secret: SecretId,
     },
-    /// A new secret took over.
+    /// A new secret was confirmed and replaced the current one.
     #[serde(rename = "secret.confirmed")]
     SecretConfirmed {
-        /// Whose.
+        /// The family.
         family: Lineage,
-        /// Which.
+        /// The secret.
         secret: SecretId,
-        /// Until when those before it serve at the most.
+        /// The latest instant at which the earlier secrets stop working.
         others_end_at: Timestamp,
-        /// When the token ends now.
+        /// The token's expiry from now on.
         expires_at: Expiry,
     },
-    /// A new secret was dropped before it was confirmed.
+    /// A pending secret was dropped.
     #[serde(rename = "secret.dropped")]
     SecretDropped {
-        /// Whose.
+        /// The family.
         family: Lineage,
-        /// Which.
+        /// The secret.
         secret: SecretId,
     },
-    /// An old secret was retired before its overlap was over.
+    /// An old secret was retired before its overlap ended.
     #[serde(rename = "secret.retired")]
     SecretRetired {
-        /// Whose.
+        /// The family.
         family: Lineage,
-        /// Which.
+        /// The secret.
         secret: SecretId,
     },
-    /// A retired secret was presented: told once a day.
+    /// A retired secret was presented. Recorded once a day.
     #[serde(rename = "secret.reused")]
     SecretReused {
-        /// Whose.
+        /// The family.
         family: Lineage,
-        /// Which.
+        /// The secret.
         secret: SecretId,
-        /// At which levels the policies of orgs suspend the token for it.
+        /// The levels at which orgs' policies suspend the token for it.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         suspended: Vec<Level>,
     },
-    /// An account's tokens that were minted before an instant were revoked.
+    /// All tokens of an account that were minted before an instant were revoked.
     #[serde(rename = "account.tokens_revoked")]
     AccountTokensRevoked {
-        /// Whose.
+        /// The account.
         account: AccountId,
-        /// Before when.
+        /// The instant.
         not_before: Timestamp,
-        /// Why.
+        /// The reason.
         reason: RevocationReason,
     },
-    /// All tokens that were minted before an instant were revoked in an org.
+    /// All tokens that were minted before an instant lost their power in an org.
     #[serde(rename = "org.tokens_revoked")]
     OrgTokensRevoked {
-        /// Where.
+        /// The org.
         org: OrgId,
-        /// Before when.
+        /// The instant.
         not_before: Timestamp,
-        /// Why.
+        /// The reason.
         reason: RevocationReason,
     },
     /// An org was frozen.
     #[serde(rename = "org.frozen")]
     OrgFrozen {
-        /// Which.
+        /// The org.
         org: OrgId,
     },
     /// An org was unfrozen.
     #[serde(rename = "org.unfrozen")]
     OrgUnfrozen {
-        /// Which.
+        /// The org.
         org: OrgId,
     },
-    /// The rows of what is long dead were removed.
+    /// The rows of families that died long ago were removed.
     #[serde(rename = "families.removed")]
     FamiliesRemoved {
-        /// Tokens.
+        /// The tokens.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         tokens: Vec<TokenId>,
-        /// Sessions.
+        /// The sessions.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         sessions: Vec<SessionId>,
-        /// Services.
+        /// The services.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         services: Vec<ServiceId>,
-        /// What the secrets of the tokens and services were found by.
+        /// The hashes of the secrets of those tokens and services.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         hashes: Vec<SecretHash>,
     },
 }
 
-/// What is told of a change in an event's public bytes.
+/// A change as an event's public bytes record it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// When.
+    /// The instant of the change.
     pub at: Timestamp,
-    /// By whom.
+    /// The actor who made it.
     pub actor: Actor,
-    /// What.
+    /// The change.
     #[serde(flatten)]
     pub change: Change,
 }
 
-/// Names and addresses that belong to an event, by what they are.
+/// Names and addresses that belong to an event, each under the name of its field.
 pub type Personal = BTreeMap<&'static str, String>;
 
-/// An event as it is stored, before it has its place in the log.
+/// An event as it is stored, before it has a sequence in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     /// The entry, as JSON.
     pub public: Vec<u8>,
     /// Names and addresses, as JSON.
     pub personal: Vec<u8>,
-    /// What keeps the digest of the personal bytes from being guessed.
+    /// The salt that keeps the personal bytes from being guessed from their digest.
     pub salt: [u8; 32],
 }
 
 /// The end of the log: the sequence of its last event and that event's hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
-    /// How many events there are: the number of the last, counting from 1.
+    /// The number of events, which is also the sequence of the last one: the first is 1.
     pub sequence: u64,
-    /// The hash of the last.
+    /// The hash of the last event.
     pub hash: [u8; 32],
 }
 
 impl Entry {
-    /// Reads the public bytes of an event. `None` where this version does not know what they say.
+    /// Parses the public bytes of an event. Returns `None` if this version cannot read them.
     pub fn read(public: &[u8]) -> Option<Entry> {
         serde_json::from_slice(public).ok()
     }
 }
 
 impl Event {
-    /// Writes the bytes of an event, with a fresh salt.
+    /// Serializes an entry and its personal data, with a fresh salt.
     pub fn new<R: TryCryptoRng>(entry: &Entry, personal: &Personal, rng: &mut R) -> Result<Event, R::Error> {
         let mut salt = [0; 32];
         rng.try_fill_bytes(&mut salt)?;
@@ -452,14 +453,14 @@ impl Head {
     /// The end of an empty log.
     pub const EMPTY: Head = Head { sequence: 0, hash: [0; 32] };
 
-    /// The end of the log once an event with these bytes was appended.
+    /// Returns the end of the log after an event with these bytes is appended.
     pub fn next(&self, public: &[u8], personal_hash: &[u8; 32]) -> Head {
         let sequence = self.sequence + 1;
         Head { sequence, hash: chain_hash(&self.hash, sequence, public, personal_hash) }
     }
 }
 
-/// The hash of an event, from that of the one before it.
+/// Returns the hash of an event, computed from the previous event's hash.
 pub fn chain_hash(previous: &[u8; 32], sequence: u64, public: &[u8], personal_hash: &[u8; 32]) -> [u8; 32] {
     Sha256::new()
         .chain_update(previous)
@@ -470,7 +471,7 @@ pub fn chain_hash(previous: &[u8; 32], sequence: u64, public: &[u8], personal_ha
         .into()
 }
 
-/// The digest of an event's personal bytes, which stays when they are erased.
+/// Returns the digest of an event's personal bytes, which is kept when they are erased.
 pub fn personal_hash(salt: &[u8; 32], personal: &[u8]) -> [u8; 32] {
     Sha256::new().chain_update(salt).chain_update(personal).finalize().into()
 }
@@ -493,7 +494,7 @@ mod tests {
         }
     }
 
-    /// The bytes are a format: rows written once are read for ever.
+    /// The bytes are a stored format: rows that were written once are read for ever.
     #[test]
     fn public_bytes_are_fixed() {
         let personal = Personal::from([("name", "github-ci".to_owned())]);
@@ -508,7 +509,7 @@ mod tests {
         assert_eq!(String::from_utf8_lossy(&event.personal), "{\"name\":\"github-ci\"}");
     }
 
-    /// These, too: a reason, a policy, a catalogue, and hashes.
+    /// The same holds for a reason, a policy, a catalogue and hashes.
     #[test]
     fn public_bytes_of_documents_are_fixed() {
         let policy = OrgPolicy {

@@ -1,4 +1,4 @@
-//! How long a token lives: what a person may choose, and the one judgement of "expired".
+//! Lifetimes and expiries: the choices that a person has, and the one judgement of "expired".
 
 use std::fmt;
 use std::time::Duration;
@@ -7,17 +7,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
 
-/// When something ends.
+/// The end of a token, a secret or a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Expiry {
-    /// At this instant: from then on it is expired.
+    /// This instant, from which on it is expired.
     At(Timestamp),
-    /// Not by itself.
+    /// No end: it lasts until it is revoked or replaced.
     Never,
 }
 
-/// How long something lives, such as a token: chosen when it is made and never changed.
+/// The lifetime of a token, or another duration that may be endless. A token's is chosen when it is created
+/// and never changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Lifetime {
@@ -27,33 +28,33 @@ pub enum Lifetime {
     Endless,
 }
 
-/// What was asked for when a token was made.
+/// The expiry that was requested for a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExpiryChoice {
-    /// To end so long after it was made, or not at all.
+    /// A lifetime from its creation on.
     In(Lifetime),
-    /// To end at an instant.
+    /// An instant.
     At(Timestamp),
 }
 
-/// Why no token can be made to live like this.
+/// The fault of a requested expiry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidExpiry {
-    /// Not one of the choices of `--expiry`.
+    /// The text is neither a preset nor an instant.
     #[error("expected 30d, 60d, 90d, 180d, 365d, never, or an instant such as `2027-01-31T12:00:00Z`")]
     Preset,
-    /// Not a duration of `--expires-in`.
+    /// The text is neither a duration nor an instant.
     #[error(
         "expected a number of h, d, w or y, such as `24h` or `7d`, or an instant such as `2027-01-31T12:00:00Z`"
     )]
     Duration,
-    /// Beyond a year.
+    /// It is longer than a year.
     #[error("the longest lifetime is 365 days")]
     TooLong,
-    /// Longer than what was chosen when the token was made.
+    /// It is longer than the lifetime that was chosen when the token was created.
     #[error("the token was made for {0}, and a rotation gives it no longer life")]
     Widens(Lifetime),
-    /// No lifetime at all.
+    /// It is not in the future.
     #[error("it would be expired as soon as it was made")]
     Past,
 }
@@ -62,7 +63,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = HOUR.saturating_mul(24);
 
-/// The longest lifetime that ends.
+/// The longest lifetime other than an endless one.
 pub const MAX_LIFETIME: Duration = DAY.saturating_mul(365);
 
 const PRESETS: [(&str, Lifetime); 6] = [
@@ -78,7 +79,7 @@ const UNITS: [(char, Duration); 4] =
     [('h', HOUR), ('d', DAY), ('w', DAY.saturating_mul(7)), ('y', DAY.saturating_mul(365))];
 
 impl Expiry {
-    /// Whether it has ended. At its very instant it has.
+    /// Returns true if it has expired. At its very instant it has.
     pub fn is_past(self, now: Timestamp) -> bool {
         match self {
             Expiry::At(end) => end <= now,
@@ -86,7 +87,7 @@ impl Expiry {
         }
     }
 
-    /// How long is left; none where it has no end.
+    /// Returns the time that is left, or `None` if it has no end.
     pub fn left(self, now: Timestamp) -> Option<Duration> {
         match self {
             Expiry::At(end) => Some(end.since(now)),
@@ -96,7 +97,7 @@ impl Expiry {
 }
 
 impl Lifetime {
-    /// When what was made at `made` ends.
+    /// Returns the expiry of something that was created at `made`.
     pub fn expiry(self, made: Timestamp) -> Expiry {
         match self {
             Lifetime::For(duration) => Expiry::At(made.checked_add(duration).unwrap_or(Timestamp::MAX)),
@@ -106,7 +107,7 @@ impl Lifetime {
 }
 
 impl fmt::Display for Lifetime {
-    /// In the largest of days, hours and minutes that says it whole; seconds where none does.
+    /// Writes a whole number of the largest fitting unit of days, hours, minutes and seconds, or `never`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Lifetime::For(duration) = self else { return f.write_str("never") };
         let seconds = duration.as_secs();
@@ -121,7 +122,7 @@ impl fmt::Display for Lifetime {
 }
 
 impl ExpiryChoice {
-    /// Parses `--expiry`: one of the six presets, or an RFC 3339 instant.
+    /// Parses one of the six presets (`30d` to `365d`, `never`), or an RFC 3339 instant.
     pub fn parse_preset(text: &str) -> Result<ExpiryChoice, InvalidExpiry> {
         let preset = PRESETS.into_iter().find(|(name, _)| *name == text);
         match preset {
@@ -130,7 +131,7 @@ impl ExpiryChoice {
         }
     }
 
-    /// Parses `--expires-in`: a whole number of h, d, w or y up to 365 days, or an RFC 3339 instant.
+    /// Parses a whole number of h, d, w or y up to 365 days, or an RFC 3339 instant.
     pub fn parse_duration(text: &str) -> Result<ExpiryChoice, InvalidExpiry> {
         if let Ok(instant) = text.parse() {
             return Ok(ExpiryChoice::At(instant));
@@ -154,7 +155,7 @@ impl ExpiryChoice {
         }
     }
 
-    /// The lifetime of a token made `now`, if a token can have it.
+    /// Returns the lifetime of a token that is created `now`, if a token can have it.
     pub fn lifetime(self, now: Timestamp) -> Result<Lifetime, InvalidExpiry> {
         let lifetime = match self {
             ExpiryChoice::In(lifetime) => lifetime,
@@ -169,11 +170,11 @@ impl ExpiryChoice {
 }
 
 impl ExpiryChoice {
-    /// What a personal token gets where nothing is said: 90 days.
+    /// The default for a personal token: 90 days.
     pub const PERSONAL: ExpiryChoice = ExpiryChoice::In(Lifetime::For(DAY.saturating_mul(90)));
-    /// The longest that a token may extend itself, also where nothing is said: 365 days.
+    /// The furthest that a token may extend itself, which is also the default: 365 days.
     pub const LONGEST: ExpiryChoice = ExpiryChoice::In(Lifetime::For(MAX_LIFETIME));
-    /// What an org's token gets where nothing is said: 24 hours.
+    /// The default for an org token: 24 hours.
     pub const ORG: ExpiryChoice = ExpiryChoice::In(Lifetime::For(DAY));
 }
 

@@ -1,13 +1,13 @@
-//! Factors: what bounds the power of a token, one after the other.
+//! Factors: the bounds on a token's power, each judged in turn.
 
-/// One thing that bounds what a token may do.
+/// One bound on what a token may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Factor {
-    /// The secret among its family's.
+    /// The state of the secret within its family.
     Secret,
-    /// Whether the secret was minted before an instant before which all are revoked.
+    /// The instant before which all minted secrets are revoked.
     NotBefore,
-    /// The token's life: revoked or expired, it has no power.
+    /// The token's life: a revoked or expired one has no power.
     Life,
     /// A suspension by its owner or the operator.
     Suspension,
@@ -19,24 +19,24 @@ pub enum Factor {
     Audience,
     /// The networks that the token is for.
     Network,
-    /// The catalogue of permissions there are.
+    /// The catalogue of permissions that exist.
     Catalogue,
     /// The access that the token offers.
     Scope,
     /// The permissions that the token carries.
     Grants,
-    /// The orgs that the token offers power in, as far as they exist.
+    /// The orgs in which the token offers power, as far as they exist.
     Orgs,
     /// The owner's live role in the org.
     Role,
-    /// The org's lockdown: of the token, of all that was minted before an instant, or of every change.
+    /// The org's lockdown: of the token, of all secrets minted before an instant, or of every change.
     Lockdown,
     /// The org's policy.
     Policy,
 }
 
 impl Factor {
-    /// Every factor, in the order in which they are asked.
+    /// Every factor, in the order of the decision.
     pub const ALL: [Factor; 15] = [
         Factor::Secret,
         Factor::NotBefore,
@@ -55,12 +55,12 @@ impl Factor {
         Factor::Policy,
     ];
 
-    /// Returns true where a secret that it refuses has no power whatever is asked.
+    /// Returns true if a secret that it refuses has no power, whatever is requested.
     pub fn is_total(self) -> bool {
         matches!(self, Factor::Secret | Factor::NotBefore | Factor::Life | Factor::Suspension | Factor::Owner)
     }
 
-    /// Returns true where what it refuses stays refused for good.
+    /// Returns true if its refusals are final.
     pub fn is_final(self) -> bool {
         matches!(self, Factor::Secret | Factor::NotBefore | Factor::Life)
     }

@@ -11,17 +11,16 @@ use crate::{Action, Actions, Permission, ResourceIds, ResourceType, Role, is_own
 pub struct Grant {
     /// The type.
     pub resource_type: ResourceType,
-    /// Which of that type.
+    /// The resources of that type.
     pub resource_ids: ResourceIds,
-    /// What may be done to them.
+    /// The permitted actions.
     pub actions: Actions,
 }
 
 /// The permissions that a token carries: all but ndauth's own, or a set.
 ///
-/// A set is kept in one normal form (no grant says what a wider one says already), so that two
-/// grants are equal exactly where they permit the same. Only a meet makes an empty set, and an
-/// empty set permits nothing.
+/// A set is kept in one normal form, in which no grant repeats what a wider one covers, so two grants are
+/// equal exactly if they permit the same. Only a meet can make an empty set, which permits nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Grants {
     /// Every permission that does not concern ndauth itself.
@@ -30,27 +29,27 @@ pub enum Grants {
     Only(GrantSet),
 }
 
-/// A set of grants in normal form. Clones share it.
+/// A set of grants in normal form. Clones share its memory.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct GrantSet(Arc<BTreeMap<(ResourceType, ResourceIds), Actions>>);
 
-/// The part of one token's grants that a catalogue leaves within each role, computed when it is first needed.
+/// A cache of the part of one token's grants that a catalogue allows each role, computed on first use.
 #[derive(Debug, Default)]
 pub struct EffectiveGrants([OnceLock<Grants>; 3]);
 
-/// Why these are no grants of a token.
+/// The fault of invalid grants.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidGrants {
-    /// A set of nothing.
+    /// The set is empty.
     #[error("the set is empty: name at least one grant, or say that all are meant")]
     Empty,
-    /// A grant of no action.
+    /// A grant names no action.
     #[error("the grant on `{0}` names no action")]
     NoAction(ResourceType),
-    /// Any action on what is ndauth's own.
+    /// A grant of any action on a resource type of ndauth's own.
     #[error("actions on `{0}` are named one by one: `*` covers nothing of ndauth itself")]
     AnyOfOurs(ResourceType),
-    /// More than a token carries.
+    /// They are longer than a token can carry.
     #[error(
         "the grants are too long by {0} bytes: `*` and `prod-*` say more in fewer words, \
          and two tokens carry twice as much"
@@ -58,14 +57,14 @@ pub enum InvalidGrants {
     TooLong(usize),
 }
 
-/// The most bytes that a token's grants take: every answer about the token repeats them, and a thousand answers of this
-/// length fit in a message of 4 MiB.
+/// The maximum length of a token's grants in bytes. Every response about the token repeats them, and a
+/// thousand responses of this length fit in a message of 4 MiB.
 const MAX_TEXT: usize = 3072;
-/// The bytes that a grant, and each action of it, count beside their text.
+/// The bytes that each grant, and each of its actions, counts in addition to its text.
 const OVERHEAD: usize = 8;
 
 impl Grants {
-    /// The grants of a token that carries these and no more.
+    /// Returns the grants of a token that carries these and no others.
     pub fn only(grants: impl IntoIterator<Item = Grant>) -> Result<Grants, InvalidGrants> {
         let mut set = GrantSet::default();
         for grant in grants {
@@ -85,7 +84,7 @@ impl Grants {
         Ok(Grants::Only(set.normal()))
     }
 
-    /// Whether they permit this.
+    /// Returns true if they permit this.
     pub fn permits(&self, asked: &Permission) -> bool {
         match self {
             Grants::All => !is_own_resource_type(&asked.resource_type),
@@ -95,7 +94,7 @@ impl Grants {
         }
     }
 
-    /// What both permit.
+    /// Returns the permissions that both permit.
     pub fn meet(&self, other: &Grants) -> Grants {
         match (self, other) {
             (Grants::All, Grants::All) => Grants::All,
@@ -108,7 +107,7 @@ impl Grants {
 }
 
 impl fmt::Display for Grants {
-    /// As people write them: `all`, or `read:assets, write:assets:prod-1`.
+    /// Writes `all`, or a list such as `read:assets, write:assets:prod-1`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Grants::Only(set) = self else { return f.write_str("all") };
         let mut between = "";
@@ -128,7 +127,7 @@ impl fmt::Display for Grants {
 }
 
 impl EffectiveGrants {
-    /// Returns what is left within a role, which `leave` computes.
+    /// Returns the part that a role allows. Calls `leave` to compute it on first use.
     pub(crate) fn within(&self, role: Role, leave: impl FnOnce() -> Grants) -> Grants {
         let [ro, rw, admin] = &self.0;
         let left = match role {
@@ -141,22 +140,22 @@ impl EffectiveGrants {
 }
 
 impl GrantSet {
-    /// Each grant of the set, in order.
+    /// Returns each grant of the set, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&ResourceType, &ResourceIds, &Actions)> {
         self.0.iter().map(|((resource_type, ids), actions)| (resource_type, ids, actions))
     }
 
-    /// True where nothing is left: the result of a meet, never what a token carries.
+    /// Returns true if it is empty, which only the result of a meet can be.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The grants on one type.
+    /// Returns the grants on one type.
     fn of_type<'a>(
         &'a self,
         resource_type: &ResourceType,
     ) -> impl Iterator<Item = (&'a ResourceIds, &'a Actions)> {
-        // No resource ids come before all of them.
+        // The ids of `ResourceIds::all()` sort before any others.
         let first = (resource_type.clone(), ResourceIds::all());
         let rest = self.0.range(first..).map(|((of, ids), actions)| (of, ids, actions));
         let resource_type = resource_type.clone();
@@ -188,10 +187,10 @@ impl GrantSet {
         }
     }
 
-    /// The same permissions, each said once, by the widest grant that says it.
+    /// Returns the same permissions in normal form: each is named once, by the widest grant that covers it.
     pub(crate) fn normal(&self) -> GrantSet {
         let mut grants: Vec<_> = self.iter().collect();
-        // Whatever a grant covers follows it, and nothing else comes between.
+        // Sorted so, everything that a grant covers follows it, with nothing else in between.
         grants.sort_by_key(|(resource_type, ids, _)| (*resource_type, ids.text(), ids.is_one()));
         let mut kept = BTreeMap::new();
         let mut wider: Vec<(&ResourceType, &ResourceIds, &Actions)> = Vec::new();

@@ -9,7 +9,7 @@ use uuid::{Builder, Uuid};
 
 use crate::Timestamp;
 
-/// A text that is no UUID.
+/// A text that is not a UUID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not an id: expected a UUID such as `019a8b2e-7c00-7000-8000-000000000000`")]
 pub struct InvalidId;
@@ -29,17 +29,17 @@ macro_rules! ids {
         pub struct $name(Uuid);
 
         impl $name {
-            /// Makes an id for something that comes into being `now`.
+            /// Makes an id for something that is created `now`.
             pub fn new<R: TryCryptoRng>(now: Timestamp, rng: &mut R) -> Result<Self, R::Error> {
                 uuid_v7(now, rng).map(Self)
             }
 
-            /// The id that is this UUID.
+            /// Returns the id with this UUID.
             pub const fn from_uuid(id: Uuid) -> Self {
                 Self(id)
             }
 
-            /// The UUID that this id is.
+            /// Returns the UUID of this id.
             pub const fn uuid(self) -> Uuid {
                 self.0
             }
@@ -82,6 +82,6 @@ ids! {
     OfferId
     /// The id of a service.
     ServiceId
-    /// The id of an installation: the beginning of its first event's hash, so that all its copies share it.
+    /// The id of an installation: the beginning of its first event's hash, which all its copies share.
     InstallationId
 }

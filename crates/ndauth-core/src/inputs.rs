@@ -1,5 +1,5 @@
-//! What a service keeps of a secret so that it can go on to decide by itself: all that [`decide`](crate::decide())
-//! reads, but for the question and the instant.
+//! The inputs that a service caches to decide locally: all that [`decide`](crate::decide()) reads about a
+//! secret, except the question and the instant.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -11,26 +11,26 @@ use crate::{
     Requirement, Role, SecretRecord, Service, Timestamp, Token,
 };
 
-/// The decision of this version. It counts up whenever a token may need what an earlier decision does not know.
+/// The version of this decision. It increases whenever a token may need a rule that earlier decisions lack.
 pub const DECISION_VERSION: u32 = 5;
 
-/// What is the same for all secrets that a service asks about.
+/// The inputs that are the same for all secrets that a service asks about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rules {
-    /// By what they are told apart from others.
+    /// The version that distinguishes them from other rules.
     pub version: RulesVersion,
     /// The service.
     pub service: Service,
-    /// The permissions there are.
+    /// The catalogue of permissions.
     pub catalogue: Catalogue,
-    /// Every secret minted before is revoked.
+    /// Every secret minted before this instant is revoked.
     pub not_before: Timestamp,
 }
 
-/// By what rules are told apart.
+/// A hash that distinguishes rules from each other.
 pub type RulesVersion = [u8; 32];
 
-/// What is to be known of one secret.
+/// The inputs about one secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inputs {
     /// The secret.
@@ -39,50 +39,51 @@ pub struct Inputs {
     pub token: Token,
     /// The token's owner.
     pub owner: InputOwner,
-    /// How the owner stands in some orgs.
+    /// The owner's role in some orgs.
     pub places: Vec<InputPlace>,
 }
 
-/// Whose a token is.
+/// The owner of a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InputOwner {
     /// A person.
     Account {
         /// The account.
         id: AccountId,
-        /// Its name.
+        /// Its handle.
         handle: Handle,
-        /// Since when it has no power, where it was disabled.
+        /// The instant at which it was disabled, if it was.
         disabled_at: Option<Timestamp>,
-        /// When its person logged in last, if ever.
+        /// The instant of its person's last login, if ever.
         last_login_at: Option<Timestamp>,
-        /// What was minted before is revoked.
+        /// Every secret of its tokens minted before this instant is revoked.
         not_before: Timestamp,
     },
     /// An org.
     Org(Org),
 }
 
-/// How an owner stands in an org.
+/// An owner's position in an org.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InputPlace {
-    /// The service knows of no org of that name.
+    /// The service may not see an org with that slug, or there is none.
     Nowhere(OrgSlug),
     /// The org, and the role in it of the account that owns the token.
     In(Arc<InputGround>, Option<Role>),
 }
 
-/// An org, and its policies.
+/// An org with its policies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InputGround {
     /// The org.
     pub org: Org,
-    /// Those that rule, or may come to.
+    /// The policy in force, and those that are announced.
     pub policies: Policies,
 }
 
 impl Rules {
-    /// By what rules are told apart: all that they may differ in for one service.
+    /// Returns the version of the rules with this catalogue and instant. Nothing else in them can differ for
+    /// one service.
     pub fn version(catalogue_hash: &[u8; 32], not_before: Timestamp) -> RulesVersion {
         Sha256::new()
             .chain_update(catalogue_hash)
@@ -93,11 +94,12 @@ impl Rules {
 }
 
 impl Inputs {
-    /// The decision that these need: an earlier one would leave something out that bounds the token.
+    /// Returns the decision version that these inputs need: an earlier decision would ignore a bound on the
+    /// token.
     ///
-    /// The second knows of suspensions, of what owners and orgs revoked all at once, and of orgs that are frozen; the third of owners
-    /// that are disabled; the fourth of policies that require grants or bar tokens for all orgs; the fifth of secrets that a token
-    /// drew by itself.
+    /// Version 2 adds suspensions, bulk revocations by owners and orgs, and frozen orgs. Version 3 adds
+    /// disabled owners. Version 4 adds policies that require grants or bar tokens for all orgs. Version 5
+    /// adds secrets that a token minted itself.
     pub fn decision_version(&self) -> u32 {
         let shut = |org: &Org| org.not_before > Timestamp::MIN || org.frozen_at.is_some();
         let owner_shut = match &self.owner {
@@ -129,12 +131,12 @@ impl Inputs {
         }
     }
 
-    /// How the owner stands in an org, where that is known.
+    /// Returns the owner's position in an org, if it is known.
     pub fn place(&self, slug: &OrgSlug) -> Option<&InputPlace> {
         self.places.iter().find(|place| place.slug() == slug)
     }
 
-    /// Whose the token is, as a decision sees it.
+    /// Returns the token's owner as a decision sees it.
     pub fn owner(&self) -> OwnerView<'_> {
         match &self.owner {
             InputOwner::Account { id, handle, disabled_at, last_login_at, not_before } => {
@@ -150,7 +152,7 @@ impl Inputs {
         }
     }
 
-    /// The case of a question. `None` where it is about an org that these say nothing of.
+    /// Returns the case of a request, or `None` if it is about an org that these inputs do not cover.
     pub fn case<'a>(
         &'a self,
         rules: &'a Rules,
@@ -182,7 +184,7 @@ impl Inputs {
 }
 
 impl InputPlace {
-    /// The org's name.
+    /// Returns the org's slug.
     pub fn slug(&self) -> &OrgSlug {
         match self {
             InputPlace::Nowhere(slug) => slug,

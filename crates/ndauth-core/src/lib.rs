@@ -1,7 +1,4 @@
-//! What a token is, and what it may do.
-//!
-//! Everything here is a pure function of its arguments: no clock, no randomness of its own, no
-//! I/O. [`decide()`] is the only place in ndauth where the power of a token is judged.
+//! The rules of a token: its parts, and what it may do.
 
 mod timestamp;
 

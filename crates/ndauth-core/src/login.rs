@@ -1,4 +1,5 @@
-//! What a person logs in with: passwords, codes that work once, and the proof that whoever redeems a code asked for it.
+//! Credentials of a person's login: passwords, one-time codes, and the proof that a code is redeemed by the
+//! party that requested it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,7 +13,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::{SecretHash, Timestamp};
 
-/// A login this old is recent.
+/// The maximum age of a recent login.
 pub const RECENT: Duration = Duration::from_secs(15 * 60);
 
 /// A password that an account may have. It has no `Display`, its `Debug` shows nothing, and its bytes are wiped when it
@@ -20,37 +21,39 @@ pub const RECENT: Duration = Duration::from_secs(15 * 60);
 #[derive(Clone)]
 pub struct Password(Zeroizing<String>);
 
-/// Why a text may not be a password.
+/// The fault of a text that may not be a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPassword {
-    /// Too short to resist being guessed.
+    /// It is too short to resist guessing.
     #[error("it has fewer than 12 characters")]
     TooShort,
-    /// Longer than anyone types.
+    /// It is longer than anyone types.
     #[error("it has more than 1024 bytes")]
     TooLong,
-    /// Many others have it.
+    /// It is a common password.
     #[error("it is among the most common ones, which are tried first")]
     Common,
 }
 
-/// A text that works once: 43 characters, canonical unpadded base64url of 32 random bytes. It has no `Display`.
+/// A text that works once: 43 characters of canonical unpadded base64url, for 32 random bytes. It has no
+/// `Display`.
 pub struct OneTime(Zeroizing<String>);
 
-/// What a person types to let a device in: 8 of 20 consonants, so that it spells nothing (RFC 8628, section 6.1).
+/// The code that a person types to authorize a device: 8 of 20 consonants, so that it spells nothing (RFC
+/// 8628, section 6.1).
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct UserCode([u8; USER_CODE]);
 
-/// A text that is no [`UserCode`].
+/// A text that is not a [`UserCode`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a code has 8 letters, such as `BCDF-GHJK`")]
 pub struct InvalidUserCode;
 
-/// SHA-256 of what a client will show when it redeems a code (RFC 7636, `S256`).
+/// SHA-256 of the verifier that a client presents when it redeems a code (RFC 7636, `S256`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Challenge([u8; 32]);
 
-/// A text that is no [`Challenge`].
+/// A text that is not a [`Challenge`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected 43 characters: SHA-256 in base64url without padding")]
 pub struct InvalidChallenge;
@@ -63,7 +66,7 @@ const CONSONANTS: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
 const COMMON: &str = include_str!("common_passwords.txt");
 
 impl Password {
-    /// The password as it was typed: for who hashes it.
+    /// Returns the password as it was typed, for hashing.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -72,8 +75,8 @@ impl Password {
 impl FromStr for Password {
     type Err = InvalidPassword;
 
-    /// Accepts 12 characters or more that are not among the common ones, and asks for nothing else (NIST SP 800-63B,
-    /// section 3.1.1.2).
+    /// Accepts 12 characters or more that are not a common password, and requires nothing else (NIST SP
+    /// 800-63B, section 3.1.1.2).
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if text.len() > MOST {
             return Err(InvalidPassword::TooLong);
@@ -106,12 +109,12 @@ impl OneTime {
         Ok(OneTime(Zeroizing::new(text)))
     }
 
-    /// It as text. Whoever calls this hands it to whom it is for.
+    /// Returns it as text, to be handed to the party that it is for.
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// What it is found by. Any text has one.
+    /// Returns the hash under which a text is stored and looked up. Any text has one.
     pub fn hash_of(text: &str) -> SecretHash {
         SecretHash::from_bytes(Sha256::digest(text).into())
     }
@@ -128,7 +131,7 @@ impl UserCode {
     pub fn mint<R: TryCryptoRng>(rng: &mut R) -> Result<UserCode, R::Error> {
         let mut code = [0; USER_CODE];
         for letter in &mut code {
-            // 240 is the last multiple of 20 in a byte: each letter is as likely.
+            // 240 is the largest multiple of 20 that fits in a byte, so every letter is equally likely.
             let mut drawn = [u8::MAX];
             while drawn[0] >= 240 {
                 rng.try_fill_bytes(&mut drawn)?;
@@ -138,7 +141,7 @@ impl UserCode {
         Ok(UserCode(code))
     }
 
-    /// What it is found by.
+    /// Returns the hash under which it is stored and looked up.
     pub fn hash(&self) -> SecretHash {
         SecretHash::from_bytes(Sha256::digest(self.0).into())
     }
@@ -147,7 +150,7 @@ impl UserCode {
 impl FromStr for UserCode {
     type Err = InvalidUserCode;
 
-    /// Reads what a person typed: in either case, with blanks or hyphens anywhere.
+    /// Reads a code as a person typed it: in either case, with blanks or hyphens anywhere.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let letters: Vec<u8> = text
             .bytes()
@@ -176,8 +179,8 @@ impl fmt::Debug for UserCode {
 }
 
 impl Challenge {
-    /// The challenge of a verifier: 43 to 128 letters, digits and `-._~` (RFC 7636, section 4.1). None where it is no
-    /// verifier.
+    /// Returns the challenge of a verifier, or `None` if the text is not one: a verifier has 43 to 128
+    /// letters, digits and `-._~` (RFC 7636, section 4.1).
     pub fn of(verifier: &str) -> Option<Challenge> {
         let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
         let sound = (43..=128).contains(&verifier.len()) && verifier.bytes().all(unreserved);
@@ -200,7 +203,7 @@ impl fmt::Display for Challenge {
     }
 }
 
-/// Whether somebody proved who they are lately.
+/// Returns true if a person authenticated recently.
 pub fn is_recent(proved_at: Option<Timestamp>, now: Timestamp) -> bool {
     proved_at.is_some_and(|at| now.since(at) <= RECENT)
 }

@@ -1,7 +1,8 @@
 //! Names that people give: of tokens, orgs, accounts, services and devices.
 //!
-//! What passes here is safe to store, to compare and to show: one line, no control characters, none
-//! that is invisible or that changes the direction of what follows. Short ones, as most are, lie where they are held.
+//! A name that parses is safe to store, to compare and to show: it is one line, without control characters,
+//! invisible characters, or characters that change the direction of the text that follows. Short names, as
+//! most are, are stored inline.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,31 +10,31 @@ use std::str::FromStr;
 use smol_str::SmolStr;
 use unicode_normalization::UnicodeNormalization;
 
-/// Why a text is no name.
+/// The fault of an invalid name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidName {
-    /// Nothing was given.
+    /// It is empty.
     #[error("is empty")]
     Empty,
-    /// More characters than fit.
+    /// It is too long.
     #[error("is longer than {max} characters")]
     TooLong {
-        /// How many characters there may be.
+        /// The maximum number of characters.
         max: usize,
     },
-    /// White space before or after it.
+    /// It has white space before or after it.
     #[error("begins or ends with white space")]
     OuterSpace,
-    /// A character that cannot be shown safely.
+    /// It contains a character that cannot be shown safely.
     #[error("holds U+{:04X}, which cannot be shown safely", u32::from(*.0))]
     Unshowable(char),
-    /// A character outside the alphabet of slugs and handles.
+    /// It contains a character outside the alphabet of slugs and handles.
     #[error("may hold only a-z, 0-9 and single hyphens between them; `{}` is none of these", .0.escape_default())]
     NotSlug(char),
-    /// A word that says something of its own.
+    /// It is a reserved word.
     #[error("cannot be `{0}`, a reserved word")]
     Reserved(&'static str),
-    /// Not of the form `someone@example.org`.
+    /// It is not of the form `someone@example.org`.
     #[error("is not an e-mail address of the form `someone@example.org`")]
     NotEmail,
 }
@@ -42,12 +43,13 @@ pub enum InvalidName {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Label(SmolStr);
 
-/// The name that is shown of a person, an org or a device, which nothing is found by: 1 to 100 characters in Unicode's
-/// normal form C.
+/// The display name of a person, an org or a device, by which nothing is looked up: 1 to 100 characters in
+/// Unicode's normal form C.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DisplayName(SmolStr);
 
-/// What something is for, in a person's words: 1 to 200 characters on one line, in Unicode's normal form C.
+/// The purpose of something, in a person's words: 1 to 200 characters on one line, in Unicode's normal form
+/// C.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Description(Box<str>);
 
@@ -63,7 +65,8 @@ pub struct Handle(SmolStr);
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Email(Box<str>);
 
-/// The words that say "everything", "nothing" or "the caller" in commands and answers. None of them names a thing.
+/// The words that mean "everything", "nothing" or "the caller" in commands and output. None of them is ever a
+/// name.
 const RESERVED: [&str; 8] = ["all", "any", "none", "me", "mine", "self", "null", "never"];
 
 const MAX_LABEL: usize = 100;
@@ -116,7 +119,7 @@ impl FromStr for Handle {
 impl FromStr for Email {
     type Err = InvalidName;
 
-    /// Checks the shape only: whether an address exists is for the mail that is sent to it.
+    /// Checks the form only. A mail to the address shows whether it exists.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         bounded(text, MAX_EMAIL)?;
         if let Some(c) = unshowable(text) {
@@ -128,12 +131,13 @@ impl FromStr for Email {
         if local.is_empty() || !labels_ok || !text.replacen('@', "", 1).chars().all(plain) {
             return Err(InvalidName::NotEmail);
         }
-        // No provider tells two people apart by the case of their addresses; people who type them do not either.
+        // No provider distinguishes two people by the case of their addresses, and neither do people who type
+        // them.
         Ok(Email(text.to_lowercase().into()))
     }
 }
 
-/// A line that people wrote, in normal form.
+/// Checks a line of text, and returns it in normal form.
 fn line(text: &str, max: usize) -> Result<String, InvalidName> {
     bounded(text, max)?;
     if text.trim() != text {
@@ -175,10 +179,7 @@ fn unreserved(text: &str) -> Result<(), InvalidName> {
     }
 }
 
-/// The first character that a terminal, a log or a page could not show as what it is.
-///
-/// A zero-width joiner and the variation selectors pass behind a character beyond ASCII, where
-/// emoji and several scripts need them.
+/// Returns the first character that a terminal, a log or a page could not show as it is.
 fn unshowable(text: &str) -> Option<char> {
     let mut previous = ' ';
     text.chars().find(|&c| {
@@ -189,8 +190,9 @@ fn unshowable(text: &str) -> Option<char> {
     })
 }
 
-/// Whether a terminal, a log or a page could take this character for something other than text:
-/// controls, white space but the blank, and what is invisible or turns the direction of writing.
+/// Returns true if a terminal, a log or a page could take this character for something other than text: a
+/// control character, white space other than the blank, or a character that is invisible or changes the
+/// direction of writing.
 pub fn is_unshowable(c: char) -> bool {
     c.is_control()
         || (c.is_whitespace() && c != ' ')
@@ -205,7 +207,7 @@ pub fn is_unshowable(c: char) -> bool {
 macro_rules! as_text {
     ($($name:ident)*) => {$(
         impl $name {
-            /// The name as text.
+            /// Returns the name as text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }

@@ -1,8 +1,8 @@
-//! What somebody may have meant.
+//! Suggestions for a mistyped word.
 
-/// The name that is most like a word, if any is like enough.
+/// Returns the name most similar to a word, if any is similar enough.
 pub fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    /// Below this, two words have little in common.
+    /// Two words below this similarity have little in common.
     const ENOUGH: f64 = 0.8;
     let likeness = |name: &'a str| (strsim::jaro_winkler(&word.to_lowercase(), &name.to_lowercase()), name);
     let like = names.into_iter().map(likeness).filter(|(likeness, _)| *likeness >= ENOUGH);

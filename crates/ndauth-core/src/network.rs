@@ -1,4 +1,4 @@
-//! Networks: ranges of addresses, as CIDR writes them (RFC 4632, section 3.1; RFC 4291, section 2.3).
+//! Networks: address ranges in CIDR notation (RFC 4632, section 3.1; RFC 4291, section 2.3).
 
 use std::fmt;
 use std::net::IpAddr;
@@ -7,20 +7,21 @@ use std::str::FromStr;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-/// A range of addresses, such as `10.0.0.0/8` or `2001:db8::/32`. An address alone is the range of itself.
+/// A range of addresses, such as `10.0.0.0/8` or `2001:db8::/32`. A single address is a range of one.
 ///
-/// Bits beyond the length are zero, so that two networks are equal exactly where they hold the same.
+/// Bits beyond the prefix length are zero, so that two networks are equal exactly if they contain the same
+/// addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "IpNet", from = "IpNet")]
 pub struct Network(IpNet);
 
-/// A text that is no network.
+/// A text that is not a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected a network or an address, such as `10.0.0.0/8`, `192.0.2.7` or `2001:db8::/32`")]
 pub struct InvalidNetwork;
 
 impl Network {
-    /// Whether an address lies in it. An IPv4 address that is written as IPv6 is the IPv4 address.
+    /// Returns true if an address lies in it. An IPv4-mapped IPv6 address counts as the IPv4 address.
     pub fn holds(&self, address: IpAddr) -> bool {
         self.0.contains(&address.to_canonical())
     }
@@ -51,7 +52,7 @@ impl FromStr for Network {
             return Ok(Network(IpNet::from(address.to_canonical())));
         }
         let net: IpNet = text.parse().map_err(|_| InvalidNetwork)?;
-        // A range of mapped addresses would hold none: they are IPv4 once they are asked about.
+        // A range of IPv4-mapped addresses would contain none: `holds` converts them to IPv4 first.
         match net {
             IpNet::V6(v6) if v6.addr().to_ipv4_mapped().is_some() => Err(InvalidNetwork),
             net => Ok(net.into()),

@@ -1,18 +1,18 @@
-//! How often it is noted that a secret is used, so that this costs next to nothing.
+//! The rate at which uses of a secret are recorded, limited so that recording costs next to nothing.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use crate::{OrgId, Scope, Timestamp};
 
-/// Of a secret that is used all the time, one use a minute is noted: what is told of its last use is as exact
-/// as this, in seconds.
+/// The interval between recorded uses of a secret that is in constant use, in seconds. A reported last use is
+/// as exact as this.
 const OFTEN: u64 = 60;
-/// The interval for uses from elsewhere than before, or in another org, in seconds.
+/// The interval for uses from another address, or in another org, in seconds.
 const ELSEWHERE: u64 = 1;
 
-/// The last noted use of a secret, with its address and org: the second, and behind it some bits of both;
-/// and how often it was used since.
+/// The last recorded use of a secret, and the counts of its uses since. `last` holds the second, and in its
+/// low 24 bits a hash of the address and the org.
 #[derive(Debug, Default)]
 pub struct Noted {
     last: AtomicU64,
@@ -20,17 +20,17 @@ pub struct Noted {
     writes: AtomicU32,
 }
 
-/// How often something was used.
+/// The number of uses, by access.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// For what reads.
+    /// Uses that read.
     pub reads: u64,
-    /// For what changes something.
+    /// Uses that change something.
     pub writes: u64,
 }
 
 impl Counts {
-    /// One use.
+    /// Returns the counts of a single use.
     pub fn one(access: Scope) -> Counts {
         match access {
             Scope::Ro => Counts { reads: 1, writes: 0 },
@@ -49,7 +49,8 @@ impl std::ops::AddAssign for Counts {
 impl Noted {
     const PLACE: u32 = 24;
 
-    /// Counts a use. Where it is to be noted it says how many there were, this among them.
+    /// Counts a use. If a use is due to be recorded, returns the counts since the last recorded one,
+    /// including this use.
     pub fn due(
         &self,
         access: Scope,
@@ -67,7 +68,7 @@ impl Noted {
             Some(IpAddr::V4(address)) => u128::from(address.to_bits()) | 1 << 64,
             Some(IpAddr::V6(address)) => address.to_bits(),
         };
-        // The random bits of its id.
+        // The random bits of the org's id.
         let org = org.map_or(0, |org| (org.uuid().as_u128() as u64).rotate_left(17));
         let mixed = ((bits >> 64) as u64 ^ bits as u64 ^ org).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let second = u64::try_from(at.micros()).unwrap_or(0) / 1_000_000;

@@ -1,12 +1,12 @@
-//! What concerns ndauth itself.
+//! The permissions that concern ndauth itself.
 
 use crate::{ResourceType, Role};
 
-/// A resource type of ndauth's own, what it is, and its actions: name, least role, what it lets do.
+/// A resource type of ndauth's own, its description, and its actions: name, least role and description.
 pub(crate) type Own = (&'static str, &'static str, &'static [(&'static str, Role, &'static str)]);
 
-/// What concerns ndauth itself. Neither `All` nor `*` covers any of it: a grant names each action, or the
-/// token has not got it. Types without actions are kept for what may come.
+/// The resource types of ndauth's own. Neither `All` nor `*` covers any of them: a grant has to name each
+/// action. Types without actions are reserved.
 pub(crate) const OWN: [Own; 8] = [
     ("audit", "The record of all changes", &[("read", Role::Admin, "Read the entries of the audit log")]),
     ("catalogue", "Resource types and actions", &[]),
@@ -22,7 +22,7 @@ pub(crate) const OWN: [Own; 8] = [
     ("tokens", "Tokens themselves", &[("read", Role::Ro, "List the tokens of the token's owner")]),
 ];
 
-/// Returns true where resources of this type concern ndauth itself.
+/// Returns true if resources of this type concern ndauth itself.
 pub fn is_own_resource_type(resource_type: &ResourceType) -> bool {
     OWN.iter().any(|(own, ..)| *own == resource_type.as_str())
 }

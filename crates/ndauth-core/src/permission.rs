@@ -1,4 +1,4 @@
-//! One thing that may be done: an action, on a resource of a type.
+//! A permission: an action, on resources of a type.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -6,99 +6,99 @@ use std::str::FromStr;
 
 use smol_str::SmolStr;
 
-/// What is done, such as `read`: 1 to 40 of a-z, 0-9, `-` and `_`.
+/// An action, such as `read`: 1 to 40 of a-z, 0-9, `-` and `_`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Action(SmolStr);
 
-/// What it is done to, such as `assets` or `github/runner-profile`: 1 to 80 of a-z, 0-9, `-`, `_`,
-/// and inner `/`.
+/// A resource type, such as `assets` or `github/runner-profile`: 1 to 80 of a-z, 0-9, `-`, `_`, and inner
+/// `/`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ResourceType(SmolStr);
 
-/// Which of a type: one id, all ids that begin alike (`prod-*`), or all (`*`).
+/// The resources of a type: one id, all ids with a common beginning (`prod-*`), or all (`*`).
 ///
-/// Two of these are nested or disjoint, never half overlapping, which is why a meet is one of them.
+/// Two of these are nested or disjoint and never overlap in part, so their meet is one of them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ResourceIds {
-    /// All that begin with this; with the empty text, all.
+    /// All ids that begin with this text; with the empty text, all.
     StartingWith(SmolStr),
-    /// The one with this id.
+    /// The resource with this id.
     One(SmolStr),
 }
 
-/// Which actions: any, or some.
+/// The actions: any, or some.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Actions {
-    /// `*`: any action there is or will be.
+    /// `*`: every action that exists now or later.
     Any,
-    /// These. Not empty but in the result of a meet.
+    /// These. Empty only as the result of a meet.
     Only(BTreeSet<Action>),
 }
 
 /// An action on resources of a type; `read:assets` is short for `read:assets:*`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Permission {
-    /// What is done.
+    /// The action.
     pub action: Action,
-    /// To resources of which type.
+    /// The type of the resources.
     pub resource_type: ResourceType,
-    /// To which of them.
+    /// The resources of that type.
     pub resource_ids: ResourceIds,
 }
 
-/// Why a text is no permission, or no part of one.
+/// The fault of a text that is not a permission, or not a part of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPermission {
-    /// Not `action:type` or `action:type:id`.
+    /// It is not of the form `action:type` or `action:type:id`.
     #[error("expected `ACTION:TYPE` or `ACTION:TYPE:ID`, such as `read:assets`")]
     Shape,
-    /// Not an action.
+    /// It is not an action.
     #[error("an action is 1 to 40 of a-z, 0-9, `-` and `_`")]
     Action,
-    /// Not a resource type.
+    /// It is not a resource type.
     #[error("a resource type is 1 to 80 of a-z, 0-9, `-`, `_` and inner `/`")]
     ResourceType,
-    /// Not a resource id.
+    /// It is not a resource id.
     #[error("a resource id is 1 to 200 visible ASCII characters; `*` stands alone or last")]
     ResourceId,
 }
 
 impl Action {
-    /// Sorts before every action, and is none.
+    /// A bound that sorts before every action. It is not itself an action.
     pub(crate) const FIRST: Action = Action(SmolStr::new_static(""));
 
-    /// The action as text.
+    /// Returns the action as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
 impl ResourceType {
-    /// The type as text.
+    /// Returns the type as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
 impl ResourceIds {
-    /// `*`.
+    /// Returns `*`.
     pub fn all() -> ResourceIds {
         ResourceIds::StartingWith(SmolStr::default())
     }
 
-    /// The id, or how the ids begin.
+    /// Returns the id, or the beginning of the ids.
     pub(crate) fn text(&self) -> &str {
         match self {
             ResourceIds::StartingWith(text) | ResourceIds::One(text) => text,
         }
     }
 
-    /// True for a single id.
+    /// Returns true for a single id.
     pub(crate) fn is_one(&self) -> bool {
         matches!(self, ResourceIds::One(_))
     }
 
-    /// Whether every id of `other` is one of these.
+    /// Returns true if every id of `other` is one of these.
     pub fn cover(&self, other: &ResourceIds) -> bool {
         match (self, other) {
             (
@@ -110,14 +110,14 @@ impl ResourceIds {
         }
     }
 
-    /// The ids in both, if any are.
+    /// Returns the ids in both, if there are any.
     pub fn meet(&self, other: &ResourceIds) -> Option<ResourceIds> {
         if self.cover(other) { Some(other.clone()) } else { other.cover(self).then(|| self.clone()) }
     }
 }
 
 impl Actions {
-    /// Whether this action is among them.
+    /// Returns true if this action is among them.
     pub fn contain(&self, action: &Action) -> bool {
         match self {
             Actions::Any => true,
@@ -125,7 +125,7 @@ impl Actions {
         }
     }
 
-    /// The actions in both; `None` where there are none.
+    /// Returns the actions in both, or `None` if there are none.
     pub fn meet(&self, other: &Actions) -> Option<Actions> {
         match (self, other) {
             (Actions::Any, some) | (some, Actions::Any) => Some(some.clone()),

@@ -4,19 +4,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Lifetime, Networks, Timestamp};
 
-/// The limits for tokens in an org.
+/// The limits on tokens in an org.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrgPolicy {
-    /// How long a secret may live, from when it was drawn until it ends; only [`Lifetime::Endless`]
-    /// admits one that never does.
+    /// The longest lifetime of a secret, from its minting to its end. Only [`Lifetime::Endless`] admits one
+    /// that never ends.
     pub longest_lifetime: Lifetime,
-    /// Whether personal tokens have any power there.
+    /// True if personal tokens have any power in the org.
     pub personal_tokens: bool,
-    /// From where tokens may be used.
+    /// The networks from which tokens may be used.
     pub networks: Networks,
-    /// How long ago the owner of a personal token may have logged in last.
+    /// The maximum age of the last login of a personal token's owner.
     pub login_within: Lifetime,
-    /// Whether a token has no power there any more once one of its retired secrets was presented.
+    /// True if a token is suspended in the org once one of its retired secrets is presented.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub suspend_on_reuse: bool,
     /// Admits only tokens that carry a set of grants, never all.
@@ -27,18 +27,18 @@ pub struct OrgPolicy {
     pub no_all_org_tokens: bool,
 }
 
-/// A policy, and from when it holds.
+/// A policy with its dates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DatedPolicy {
-    /// When it was set.
+    /// The instant at which it was set.
     pub set_at: Timestamp,
-    /// From when it holds.
+    /// The instant from which it applies.
     pub takes_hold_at: Timestamp,
-    /// What it says.
+    /// The limits.
     pub policy: OrgPolicy,
 }
 
-/// A policy that is to hold from an instant.
+/// A policy that is to apply from an instant on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AnnouncedPolicy {
     /// The instant from which it holds.
@@ -47,15 +47,15 @@ pub struct AnnouncedPolicy {
     pub policy: OrgPolicy,
 }
 
-/// The policies that an org was given: of those that hold already, the one that was set last rules.
+/// The history of an org's policies. Of those that apply already, the one that was set last is in force.
 ///
-/// So one that is to hold later is withdrawn by setting another, unless it is set again after that:
+/// An announced policy is therefore withdrawn by setting another, unless it is set again after that:
 /// [`Policies::kept_beside`].
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Policies(Vec<DatedPolicy>);
 
 impl OrgPolicy {
-    /// No limits: what rules where no policy was set.
+    /// No limits: the policy in force if none was set.
     pub const OPEN: OrgPolicy = OrgPolicy {
         longest_lifetime: Lifetime::Endless,
         personal_tokens: true,
@@ -107,7 +107,8 @@ impl OrgPolicy {
         }
     }
 
-    /// The same without the names of its networks, which stand among an event's personal bytes, and those.
+    /// Returns the policy without the names of its networks, and those names: they are among an event's
+    /// personal bytes.
     pub fn apart(&self) -> (OrgPolicy, Option<String>) {
         match &self.networks {
             Networks::All => (self.clone(), None),
@@ -118,7 +119,7 @@ impl OrgPolicy {
         }
     }
 
-    /// The two put together again. Where the names were erased, no network is left.
+    /// Puts the two together again. If the names were erased, no network is left.
     pub fn together(self, names: Option<&str>) -> OrgPolicy {
         match self.networks {
             Networks::All => self,
@@ -132,28 +133,29 @@ impl OrgPolicy {
 }
 
 impl Policies {
-    /// Those of an org, in any order.
+    /// Returns the history of an org's policies, which may be given in any order.
     pub fn new(policies: impl IntoIterator<Item = DatedPolicy>) -> Policies {
         let mut policies: Vec<DatedPolicy> = policies.into_iter().collect();
         policies.sort_by_key(|policy| std::cmp::Reverse(policy.set_at));
         Policies(policies)
     }
 
-    /// The policy that rules at an instant.
+    /// Returns the policy in force at an instant.
     pub fn at(&self, now: Timestamp) -> &OrgPolicy {
         self.ruling(now).map_or(&OrgPolicy::OPEN, |policy| &policy.policy)
     }
 
-    /// The policy that rules at an instant, if one was set.
+    /// Returns the policy in force at an instant, if one was set.
     pub fn ruling(&self, now: Timestamp) -> Option<&DatedPolicy> {
         self.0.iter().find(|policy| policy.takes_hold_at <= now)
     }
 
-    /// Those that are to rule later, the first to do so first.
+    /// Returns the announced policies that will come into force, the earliest first.
     pub fn to_come(&self, now: Timestamp) -> Vec<&DatedPolicy> {
         let later = self.0.iter().take_while(|policy| policy.takes_hold_at > now);
         let mut later: Vec<&DatedPolicy> = later.collect();
-        // One that was set before another which holds no later never comes to rule.
+        // A policy never comes into force if another that was set after it applies from the same instant or
+        // an earlier one.
         let mut soonest = None;
         later.retain(|policy| {
             let comes = soonest.is_none_or(|soonest| policy.takes_hold_at < soonest);
@@ -166,8 +168,8 @@ impl Policies {
         later
     }
 
-    /// The policies that are announced for later than `new` takes hold, as they are to be set again beside it: each still
-    /// changes what it changed of the one before it.
+    /// Returns the announced policies that apply later than `new` does, to be set again beside it. Each keeps
+    /// its changes to its predecessor, and takes the other limits from the policy that now precedes it.
     pub fn kept_beside(&self, new: &AnnouncedPolicy, now: Timestamp) -> Vec<AnnouncedPolicy> {
         let mut before = self.at(now);
         let mut after = new.policy.clone();
@@ -182,18 +184,18 @@ impl Policies {
         kept
     }
 
-    /// Those of them that rule at an instant or may come to.
+    /// Returns the policies that are in force at an instant or will come into force later.
     #[must_use]
     pub fn since(&self, now: Timestamp) -> Policies {
         Policies::new(self.ruling(now).into_iter().chain(self.to_come(now)).cloned())
     }
 
-    /// All of them, the one that was set last first.
+    /// Returns all of them, the one that was set last first.
     pub fn iter(&self) -> impl Iterator<Item = &DatedPolicy> {
         self.0.iter()
     }
 
-    /// Whether they say the same in the same order, whenever they were set.
+    /// Returns true if both have the same policies in the same order, regardless of when they were set.
     pub fn says_the_same_as(&self, other: &Policies) -> bool {
         let says = |policies: &Policies| -> Vec<(Timestamp, OrgPolicy)> {
             policies.0.iter().map(|policy| (policy.takes_hold_at, policy.policy.clone())).collect()
@@ -201,12 +203,13 @@ impl Policies {
         says(self) == says(other)
     }
 
-    /// How many were ever set: whoever changes them says how many there were.
+    /// Returns the number of policies that were ever set. A change may state this number, so that it fails if
+    /// another came before it.
     pub fn count(&self) -> usize {
         self.0.len()
     }
 
-    /// When the one that was set last was set.
+    /// Returns the instant at which the last one was set.
     pub fn last_set_at(&self) -> Option<Timestamp> {
         self.0.first().map(|policy| policy.set_at)
     }
@@ -222,7 +225,8 @@ mod tests {
         Timestamp::from_micros(micros).expect("an instant")
     }
 
-    /// Policies as (set, holds from, longest lifetime in seconds).
+    /// Returns policies from rows: the instants at which each is set and applies, and its longest lifetime in
+    /// seconds.
     fn policies(rows: &[(i64, i64, u64)]) -> Policies {
         Policies::new(rows.iter().map(|(set, holds, seconds)| DatedPolicy {
             set_at: at(*set),
@@ -236,7 +240,7 @@ mod tests {
 
     #[test]
     fn of_those_that_hold_the_last_set_rules() {
-        /// The rows, an instant, which rules then, and when others come to rule.
+        /// The rows, an instant, the policy in force then, and the instants at which others come into force.
         type Row<'a> = (&'a [(i64, i64, u64)], i64, Option<u64>, &'a [i64]);
         let rows: [Row<'_>; 9] = [
             (&[], 5, None, &[]),
@@ -250,7 +254,7 @@ mod tests {
             (&[(1, 1, 10), (2, 9, 20), (3, 3, 30)], 9, Some(30), &[]),
             // One after the other.
             (&[(1, 1, 10), (2, 7, 20), (3, 9, 30)], 5, Some(10), &[7, 9]),
-            // The earlier of these never comes to rule.
+            // The earlier of these never comes into force.
             (&[(1, 1, 10), (2, 9, 20), (3, 8, 30)], 5, Some(10), &[8]),
         ];
         for (rows, now, expected, to_come) in rows {
@@ -268,7 +272,7 @@ mod tests {
         assert_eq!(Policies::default().at(at(1)), &OrgPolicy::OPEN);
     }
 
-    /// Each goes on changing what it changed, and takes the rest from the new one.
+    /// Each keeps its own changes and takes the rest from the new policy.
     #[test]
     fn announced_policies_keep_what_they_change() {
         let long = |days: u64| Lifetime::For(Duration::from_secs(days * 86_400));
@@ -283,7 +287,7 @@ mod tests {
         };
         let grants = |policy: &OrgPolicy| OrgPolicy { require_grants: true, ..policy.clone() };
         assert_eq!(kept(5, grants(&OrgPolicy::OPEN)), [(7, grants(&barred)), (9, grants(&both))]);
-        // What it tightens itself it does not loosen.
+        // A later policy does not loosen a limit that it tightens itself.
         let shorter = OrgPolicy { longest_lifetime: long(90), ..OrgPolicy::OPEN };
         assert_eq!(
             kept(5, shorter.clone()),
@@ -295,7 +299,7 @@ mod tests {
         assert_eq!(kept(5, shortest), [(7, stays.clone()), (9, stays)]);
         // What is announced between two is part of what the later one follows.
         assert_eq!(kept(8, grants(&barred)), [(9, grants(&both))]);
-        // At the same instant it takes its place, and later ones follow it.
+        // A policy for the same instant replaces the announced one, and later ones are rebased onto it.
         assert_eq!(
             kept(7, OrgPolicy::OPEN),
             [(9, OrgPolicy { longest_lifetime: long(30), ..OrgPolicy::OPEN })]

@@ -1,26 +1,27 @@
-//! A failure on its way to whoever asked: one type that every surface writes and reads.
+//! A failure on its way to the caller: one type that every surface writes and reads.
 
 use std::fmt;
 
 use crate::{Class, Permission, Reason, Refusal, Timestamp, TokenId};
 
-/// Why a call failed, in words and as a reason. Its words are safe to show to the caller.
+/// A failure of a call, as a message and a reason. The message is safe to show to the caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// The reason.
     pub reason: Reason,
-    /// What happened, in lower case and without a final stop, naming the thing.
+    /// The message, in lower case and without a final stop. It names the thing.
     pub message: String,
-    /// The field of the request that is wrong, where one is.
+    /// The field of the request that is wrong, if one is.
     pub field: Option<String>,
-    /// The permissions that the caller's credential would have to carry, where it is that.
+    /// The permissions that the caller's credential lacks, if that is the failure.
     pub missing_permissions: Vec<Permission>,
-    /// The token that holds the name that was asked for, and when it was made, where it is that.
+    /// The token that has the requested name already, and the instant of its creation, if that is the
+    /// failure.
     pub holder: Option<(TokenId, Timestamp)>,
 }
 
 impl Problem {
-    /// A failure for a reason.
+    /// Returns a failure with this reason and message.
     pub fn new(reason: Reason, message: impl Into<String>) -> Problem {
         Problem {
             reason,
@@ -31,7 +32,7 @@ impl Problem {
         }
     }
 
-    /// A field of the request that is not of the right form.
+    /// Returns the failure of a malformed field.
     pub fn invalid(field: &str, why: impl fmt::Display) -> Problem {
         Problem {
             field: Some(field.to_owned()),
@@ -39,7 +40,7 @@ impl Problem {
         }
     }
 
-    /// What the failure means for whoever asked.
+    /// Returns the class of the failure, from the caller's point of view.
     pub fn class(&self) -> Class {
         self.reason.class()
     }

@@ -1,27 +1,27 @@
-//! The reasons for which ndauth says no, or cannot say: one enum for every surface.
+//! The reasons for which ndauth refuses a request or cannot decide it: one enum for every surface.
 
-/// Why a secret was refused or a call failed. Its code is what programs compare.
+/// The reason for which a secret was refused or a call failed. Programs compare its code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
     /// No credential came with the call.
     CredentialMissing,
-    /// The text is no secret.
+    /// The text is not a secret.
     SecretMalformed,
-    /// No such secret was ever given out, or it is long forgotten.
+    /// No such secret was ever issued, or its rows were removed long ago.
     SecretUnknown,
-    /// A newer secret of the same token took over.
+    /// A newer secret of the same token replaced it.
     SecretReplaced,
     /// A new secret was not used in time.
     SecretExpired,
-    /// The secret is of a kind that does not serve here.
+    /// Secrets of this kind are not accepted here.
     SecretKindNotAccepted,
-    /// The token came to its end.
+    /// The token expired.
     TokenExpired,
     /// The token was revoked.
     TokenRevoked,
     /// The token was suspended.
     TokenSuspended,
-    /// The session came to its end.
+    /// The session expired.
     SessionExpired,
     /// The session was ended.
     SessionRevoked,
@@ -35,7 +35,7 @@ pub enum Reason {
     PermissionUnknown,
     /// The token's scope is too narrow.
     ScopeTooNarrow,
-    /// The token carries grants, and the question names no permission.
+    /// The token carries a set of grants, and the question names no permission.
     PermissionNotNamed,
     /// No grant of the token covers the permission.
     PermissionNotGranted,
@@ -51,11 +51,11 @@ pub enum Reason {
     ServiceNotCovered,
     /// The token is for other networks.
     NetworkNotCovered,
-    /// Where the token was used matters, and is not known.
+    /// The address from which the token was used is needed, and is not known.
     AddressUnknown,
     /// The org's admins suspended the token there.
     SuspendedInOrg,
-    /// The org's admins revoked, there, all tokens that were minted before some instant.
+    /// The org's admins revoked all tokens minted before an instant, in that org.
     RevokedInOrg,
     /// The org's admins froze it.
     OrgFrozen,
@@ -65,74 +65,74 @@ pub enum Reason {
     GrantsRequired,
     /// The org admits no tokens that are for all orgs.
     AllOrgsBarred,
-    /// The org admits no tokens of owners who logged in so long ago.
+    /// The last login of the owner is longer ago than the org admits.
     LoginTooOld,
-    /// The org admits no tokens that live so long.
+    /// The token lives longer than the org admits.
     LifetimeTooLong,
-    /// The org admits no tokens from there.
+    /// The org admits no tokens from that address.
     NetworkBarred,
     /// Only a person who is logged in may do this.
     SessionRequired,
-    /// Only a person who logged in lately may do this.
+    /// Only a person who logged in recently may do this.
     LoginNotRecent,
     /// The name or the password is wrong.
     SignInRefused,
-    /// Too much was tried.
+    /// There were too many attempts.
     TooManyTries,
-    /// The link was used, is too old, or never was.
+    /// The link was used, has expired, or never existed.
     LinkSpent,
     /// This kind of caller may not do this.
     NotPermitted,
-    /// Something in the request is not of the right form.
+    /// A part of the request is malformed.
     InvalidArgument,
-    /// The name is held by another.
+    /// Another thing has this name.
     NameTaken,
-    /// Several things go by the name.
+    /// Several things have this name.
     NameAmbiguous,
     /// The org would have no admin left.
     LastAdmin,
-    /// Somebody else changed it in between.
+    /// Another caller changed it in the meantime.
     ChangedMeanwhile,
-    /// The account has as many live tokens as it may have.
+    /// The account has the maximum number of live tokens.
     TokenLimitReached,
-    /// The org offers as many memberships as it may.
+    /// The org has the maximum number of open offers.
     OfferLimitReached,
-    /// An earlier secret still serves.
+    /// An earlier secret is still in its overlap.
     OverlapRuns,
     /// A new secret waits to be confirmed.
     RotationPending,
-    /// There is no rotation to be settled like this.
+    /// There is no rotation that can be settled this way.
     NoRotation,
-    /// Somebody still uses the old secret, or nobody the new one.
+    /// The old secret is still used, or the new one is not used yet.
     NotSafeYet,
     /// The token is dead.
     TokenDead,
-    /// The token's end does not move.
+    /// The token's expiry cannot be moved.
     NotRenewable,
     /// There is no such token, account, org or service.
     NotFound,
-    /// The call is not served here.
+    /// No such operation is served here.
     CallUnknown,
-    /// The request is larger than what is read.
+    /// The request is larger than the limit.
     RequestTooLarge,
-    /// Too much at once.
+    /// The server is overloaded.
     Overloaded,
-    /// It was not decided within the time that there was.
+    /// It was not decided within the deadline.
     DeadlineExceeded,
-    /// It could not be decided: a part is out of reach.
+    /// It could not be decided: a component is out of reach.
     Unavailable,
-    /// It could not be decided: something stored makes no sense.
+    /// It could not be decided: stored data is invalid.
     Internal,
-    /// It was done, and this server does not know yet that it is in force.
+    /// It was committed, but this server cannot confirm yet that it is in force.
     CommittedUnconfirmed,
-    /// It may have been done or not.
+    /// It may have been committed or not.
     OutcomeUnknown,
 }
 
-/// Who can do something about a refusal.
+/// The party that can do something about a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Who {
-    /// Whoever makes the call.
+    /// The caller.
     Caller,
     /// The token's owner: a person, or the admins of the org.
     Owner,
@@ -140,34 +140,34 @@ pub enum Who {
     OrgAdmin,
     /// The operator.
     Operator,
-    /// The service that asks.
+    /// The service that asked.
     Service,
 }
 
-/// What a reason means for whoever asked. Each surface has its own codes for them.
+/// The class of a reason, from the caller's point of view. Each surface maps it to its own codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Class {
-    /// Who asks is not known, or no longer.
+    /// The caller is unknown, or no longer valid.
     NotAuthenticated,
-    /// Who asks is known, and may not.
+    /// The caller is known, and may not do this.
     NotPermitted,
-    /// The request makes no sense.
+    /// The request is invalid.
     Invalid,
     /// There is no such thing.
     NotFound,
-    /// It is there already.
+    /// It exists already.
     Conflict,
-    /// It does not fit what is there now.
+    /// The present state does not allow it.
     Precondition,
     /// A limit is reached.
     Exhausted,
-    /// It is not served.
+    /// It is not supported.
     Unimplemented,
     /// It could not be decided.
     Undecided,
     /// A defect.
     Internal,
-    /// It was done, or may have been: whoever repeats it without looking does it twice.
+    /// It was committed, or may have been: a caller that repeats it without looking may do it twice.
     Unconfirmed,
 }
 
@@ -175,7 +175,7 @@ use Class as C;
 use Reason as R;
 use Who as W;
 
-/// A row a reason: its code, its class, and who can do something about it.
+/// One row per reason: its code, its class, and the party that can do something about it.
 #[rustfmt::skip]
 const ROWS: [(Reason, &str, Class, Who); 62] = [
     (R::CredentialMissing, "CREDENTIAL_MISSING", C::NotAuthenticated, W::Caller),
@@ -243,27 +243,27 @@ const ROWS: [(Reason, &str, Class, Who); 62] = [
 ];
 
 impl Reason {
-    /// Every reason there is.
+    /// Returns every reason.
     pub fn all() -> impl Iterator<Item = Reason> {
         ROWS.iter().map(|(reason, ..)| *reason)
     }
 
-    /// The name that programs compare, such as `TOKEN_EXPIRED`. It never changes.
+    /// Returns the name that programs compare, such as `TOKEN_EXPIRED`. It never changes.
     pub fn code(self) -> &'static str {
         self.row().1
     }
 
-    /// The reason with this code.
+    /// Returns the reason with this code.
     pub fn from_code(code: &str) -> Option<Reason> {
         ROWS.iter().find(|row| row.1 == code).map(|row| row.0)
     }
 
-    /// What it means for whoever asked.
+    /// Returns its class, from the caller's point of view.
     pub fn class(self) -> Class {
         self.row().2
     }
 
-    /// Who can do something about it.
+    /// Returns the party that can do something about it.
     pub fn who_can_change_it(self) -> Who {
         self.row().3
     }

@@ -1,4 +1,5 @@
-//! Refusals: why a secret may not do what was asked, with what the factor that refused knows of it.
+//! Refusals: a verdict that a secret may not do what was requested, with the details of the factor that
+//! refused.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -8,46 +9,46 @@ use crate::{
     Since, Timestamp,
 };
 
-/// Why a secret may not do what was asked.
+/// The cause for which a secret may not do what was requested.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// The text is no secret.
+    /// The text is not a secret.
     Malformed(InvalidSecret),
     /// There is no such secret.
     Unknown,
-    /// Secrets of this kind are not for services.
+    /// Secrets of this kind are not accepted by services.
     Kind(SecretKind),
-    /// Another secret took over.
+    /// A newer secret replaced it.
     Replaced(Since),
-    /// The secret was not used in time after it was made.
+    /// The secret was not used in time after it was minted.
     SecretExpired(Since),
-    /// The token was revoked with all that were minted before that instant.
+    /// The token was revoked with all that were minted before this instant.
     RevokedWithAll(Timestamp),
     /// The token was revoked.
     Revoked(Since),
-    /// The token came to its end.
+    /// The token expired.
     Expired(Since),
     /// The token was suspended, by its owner or the operator.
     Suspended(Since),
     /// The owner is disabled.
     OwnerDisabled,
-    /// The org that owns it was deleted.
+    /// The org that owns the token was deleted.
     OwnerDeleted(OrgSlug),
     /// The service may not ask about this org.
     ServiceNotForOrg(OrgSlug),
-    /// The token is for services other than this.
+    /// The token is for services other than this one.
     ServiceNotCovered(Label),
-    /// The token is for networks that this address is in none of.
+    /// The token is for networks that do not contain this address.
     NetworkNotCovered(IpAddr),
-    /// The token is for some networks, and where it was used is not known.
+    /// The token is restricted to some networks, and the address of its use is not known.
     AddressUnknown,
     /// There is no such permission.
     PermissionUnknown(Permission),
     /// The scope is too narrow.
     ScopeTooNarrow {
-        /// What the token offers.
+        /// The scope that the token offers.
         scope: Scope,
-        /// What is needed.
+        /// The scope that is needed.
         needed: Scope,
     },
     /// The token carries a set of grants, and no permission was named.
@@ -62,32 +63,32 @@ pub enum Refusal {
     NotAMember(OrgSlug),
     /// The role is too low.
     RoleTooLow {
-        /// Where.
+        /// The org.
         org: OrgSlug,
-        /// What it is.
+        /// The owner's role.
         role: Role,
-        /// What is needed.
+        /// The role that is needed.
         needed: Role,
     },
-    /// The org's admins took the token's power there.
+    /// The org's admins suspended the token there.
     SuspendedInOrg {
-        /// Where.
+        /// The org.
         org: OrgSlug,
-        /// Since when.
+        /// The instant of the suspension.
         since: Since,
     },
-    /// The org's admins revoked, there, all tokens that were minted before that instant.
+    /// The org's admins revoked all tokens minted before an instant, in that org.
     RevokedInOrg {
-        /// Where.
+        /// The org.
         org: OrgSlug,
-        /// Those before.
+        /// The instant.
         not_before: Timestamp,
     },
     /// The org's admins froze it: nothing can be changed there.
     OrgFrozen {
-        /// Where.
+        /// The org.
         org: OrgSlug,
-        /// Since when.
+        /// The instant at which it was frozen.
         since: Since,
     },
     /// The org's policy admits no personal tokens.
@@ -96,35 +97,35 @@ pub enum Refusal {
     GrantsRequired(OrgSlug),
     /// The org's policy admits no tokens that are for all orgs.
     AllOrgsBarred(OrgSlug),
-    /// The owner logged in longer ago than the org's policy admits, or never.
+    /// The owner's last login is longer ago than the org's policy admits, or there was none.
     LoginTooOld {
-        /// Where.
+        /// The org.
         org: OrgSlug,
-        /// What it admits.
+        /// The maximum age of a login that the policy admits.
         within: Lifetime,
-        /// When the owner did, if ever.
+        /// The owner's last login, if there was one.
         last: Option<Timestamp>,
     },
-    /// The token was made to live longer than the org's policy admits.
+    /// The token's lifetime is longer than the org's policy admits.
     LifetimeTooLong {
-        /// Where.
+        /// The org.
         org: OrgSlug,
-        /// How long.
+        /// The lifetime of the secret.
         lifetime: Lifetime,
-        /// What it admits.
+        /// The longest lifetime that the policy admits.
         longest: Lifetime,
     },
-    /// The org's policy does not admit where the token was used.
+    /// The org's policy does not admit the address from which the token was used.
     NetworkBarred {
-        /// Where it is barred.
+        /// The org.
         org: OrgSlug,
-        /// From where it was used, where that is known.
+        /// The address, if it is known.
         address: Option<IpAddr>,
     },
 }
 
 impl Refusal {
-    /// The reason, for programs.
+    /// Returns the reason, for programs.
     pub fn reason(&self) -> Reason {
         match self {
             Refusal::Malformed(_) => Reason::SecretMalformed,
@@ -162,7 +163,7 @@ impl Refusal {
         }
     }
 
-    /// The factor that refused.
+    /// Returns the factor that refused.
     pub fn factor(&self) -> Factor {
         match self {
             Refusal::Malformed(_) | Refusal::Unknown | Refusal::Kind(_) => Factor::Secret,
@@ -191,17 +192,17 @@ impl Refusal {
         }
     }
 
-    /// Whether the secret has no power whatever is asked.
+    /// Returns true if the secret has no power, whatever is requested.
     pub fn is_total(&self) -> bool {
         self.factor().is_total()
     }
 
-    /// Whether it stays so for good: nothing that anybody does gives the secret its power back.
+    /// Returns true if the refusal is final: nothing that anybody does gives the secret its power back.
     pub fn is_final(&self) -> bool {
         self.factor().is_final()
     }
 
-    /// The permission that the token would have to carry, where it is that.
+    /// Returns the permission that the token lacks, if it was refused for that.
     pub fn missing_permission(&self) -> Option<&Permission> {
         match self {
             Refusal::PermissionNotGranted(permission) => Some(permission),
@@ -209,7 +210,7 @@ impl Refusal {
         }
     }
 
-    /// The scope that the token would have to offer, where it is that.
+    /// Returns the scope that the token lacks, if it was refused for that.
     pub fn missing_scope(&self) -> Option<Scope> {
         match self {
             Refusal::ScopeTooNarrow { needed, .. } => Some(*needed),
@@ -217,7 +218,8 @@ impl Refusal {
         }
     }
 
-    /// The role that the owner would have to have, where it is that: any, for who is no member.
+    /// Returns the role that the owner lacks, if it was refused for that: `RO` for an owner who is not a
+    /// member.
     pub fn missing_role(&self) -> Option<Role> {
         match self {
             Refusal::RoleTooLow { needed, .. } => Some(*needed),
@@ -226,7 +228,7 @@ impl Refusal {
         }
     }
 
-    /// Since when it holds, where the holder of the secret may know.
+    /// Returns the instant since which it holds, if the holder of the secret may know it.
     pub fn since(&self) -> Option<Timestamp> {
         match self {
             Refusal::Replaced(since)
@@ -338,7 +340,7 @@ impl fmt::Display for Refusal {
 }
 
 impl Secret {
-    /// Refuses the kinds of secrets that services are not shown.
+    /// Refuses the kinds of secrets that services never accept.
     pub fn judge_for_services(&self) -> Result<(), Refusal> {
         match self.kind() {
             SecretKind::Personal | SecretKind::Org | SecretKind::Access => Ok(()),

@@ -1,4 +1,4 @@
-//! Why a token was revoked.
+//! The reason of a revocation.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,42 +7,42 @@ use serde::{Deserialize, Serialize};
 
 use crate::Description;
 
-/// Why a token was revoked, for programs.
+/// The reason for which a token was revoked, for programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum RevocationReason {
-    /// Nobody needs it any more.
+    /// The token is no longer needed.
     NoLongerNeeded,
-    /// Another token took its place.
+    /// Another token replaced it.
     RotatedAway,
-    /// Somebody else has it, or may have.
+    /// Somebody else has it, or may have it.
     Leaked,
     /// Its owner left.
     OwnerLeft,
-    /// A rule demands it.
+    /// A rule requires it.
     Policy,
-    /// It was shown in order to end it.
+    /// A holder presented it in order to end it.
     Possession,
 }
 
-/// By whom and why a token was revoked.
+/// The record of a token's revocation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Revocation {
-    /// By whom, for people.
+    /// The name of the actor, for people.
     pub by: String,
-    /// Why.
+    /// The reason.
     pub reason: RevocationReason,
-    /// Why, in their words.
+    /// The actor's own words.
     pub note: Option<Description>,
 }
 
-/// A text that is no reason for a revocation.
+/// A text that is not a reason for a revocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected `no-longer-needed`, `rotated-away`, `leaked`, `owner-left`, `policy` or `possession`")]
 pub struct InvalidRevocationReason;
 
 impl RevocationReason {
-    /// Every reason there is.
+    /// Every reason.
     pub const ALL: [RevocationReason; 6] = [
         RevocationReason::NoLongerNeeded,
         RevocationReason::RotatedAway,
@@ -52,7 +52,7 @@ impl RevocationReason {
         RevocationReason::Possession,
     ];
 
-    /// The name that programs compare, such as `NO_LONGER_NEEDED`.
+    /// Returns the name that programs compare, such as `NO_LONGER_NEEDED`.
     pub const fn code(self) -> &'static str {
         match self {
             RevocationReason::NoLongerNeeded => "NO_LONGER_NEEDED",
@@ -64,14 +64,14 @@ impl RevocationReason {
         }
     }
 
-    /// The reason with this code.
+    /// Returns the reason with this code.
     pub fn from_code(code: &str) -> Option<RevocationReason> {
         RevocationReason::ALL.into_iter().find(|reason| reason.code() == code)
     }
 }
 
 impl fmt::Display for RevocationReason {
-    /// As people write it, such as `no-longer-needed`.
+    /// Writes the name that people write, such as `no-longer-needed`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.code().to_ascii_lowercase().replace('_', "-"))
     }

@@ -1,4 +1,5 @@
-//! How the secrets of a family succeed each other, and how far its end moves: the rules of rotate and renew.
+//! The rules of rotate and renew: the order in which the secrets of a family succeed each other, and the
+//! limits of its expiry.
 //!
 //! ```text
 //! rotate            confirm                     overlap over
@@ -16,14 +17,14 @@ use crate::{
     Timestamp, Token, TokenId, TokenType,
 };
 
-/// For how long the old secret serves on beside the new, where nothing is said.
+/// The default overlap, during which the old secret works beside the new one.
 pub const OVERLAP: Duration = Duration::from_secs(24 * 60 * 60);
-/// By how much a renewal moves a token's end.
+/// The time by which a renewal moves a token's expiry.
 pub const RENEWAL: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-/// A token that was made for less does not renew by itself.
+/// The shortest lifetime of a token that renews itself with the same secret.
 const SHORTEST_RENEWING_ITSELF: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// Whose secrets succeed each other.
+/// The family that a secret belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Lineage {
@@ -33,25 +34,25 @@ pub enum Lineage {
     Service(ServiceId),
 }
 
-/// Why a family cannot be rotated now: one after the other.
+/// The rotation that is still under way, for which a family cannot be rotated now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unready {
-    /// A new secret waits to be confirmed until then.
+    /// A new secret waits to be confirmed until this instant.
     Pending(Timestamp),
-    /// An old one serves on until then.
+    /// An old secret works until this instant.
     Overlap(Timestamp),
 }
 
-/// Why a token's end does not move.
+/// The cause for which a token's expiry cannot be moved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotRenewable {
-    /// It is read-only.
+    /// The token is read-only.
     #[error("it is read-only, and only standard tokens renew")]
     ReadOnly,
-    /// It was made for more than 90 days, or without end.
+    /// Its lifetime is over 90 days or endless.
     #[error("it is long-lived, and only standard tokens renew")]
     LongLived,
-    /// It is as old as it may become.
+    /// It has reached its maximum age.
     #[error("it ends 365 days after it was made, and no renewal goes beyond that")]
     Age,
     /// It renews itself, and has reached the end that was stated for that when it was made.
@@ -60,15 +61,16 @@ pub enum NotRenewable {
     /// A policy admits no more.
     #[error("an org's policy admits it for no longer")]
     Policy,
-    /// It renews by itself, and was made for a short while.
+    /// It renews itself, and its lifetime is too short for that.
     #[error("it was made for less than 7 days: by itself it goes on by rotating")]
     Short,
-    /// It renews by itself, and much is left.
+    /// It renews itself, and it is too early for that.
     #[error("it renews by itself in the last quarter of its lifetime")]
     Early,
 }
 
-/// Whether a family can be rotated now. Those of its secrets that were minted before the instant are revoked, and not in the way.
+/// Returns an error if a rotation of the family is under way. Secrets minted before `not_before` are revoked
+/// and ignored.
 pub fn may_rotate<'a>(
     secrets: impl IntoIterator<Item = &'a SecretRecord>,
     not_before: Timestamp,
@@ -88,7 +90,8 @@ pub fn may_rotate<'a>(
 }
 
 impl SecretRecord {
-    /// When it ends once its successor is confirmed: after the overlap, or when it would have ended before.
+    /// Returns its end once its successor is confirmed: after the overlap, or at its present end or the
+    /// token's if that is earlier.
     pub fn retires_at(&self, token_ends: Expiry, overlap: Duration, now: Timestamp) -> Expiry {
         let after = Lifetime::For(overlap).expiry(now);
         after.min(self.ends_at).min(token_ends)
@@ -96,8 +99,8 @@ impl SecretRecord {
 }
 
 impl Token {
-    /// When the token ends once it is rotated: the lifetime that was chosen when it was made, or a shorter one,
-    /// again from now, and no longer than is admitted.
+    /// Returns the token's expiry after a rotation. The lifetime chosen at its creation, or a shorter one,
+    /// begins again now, within the admitted lifetime.
     pub fn rotated_expiry(
         &self,
         choice: Option<ExpiryChoice>,
@@ -114,15 +117,17 @@ impl Token {
         Ok(lifetime.min(admitted).expiry(now))
     }
 
-    /// The token's end once it has rotated itself: the lifetime that was chosen when it was made begins again, up to the end
-    /// that was stated then, and no longer than is admitted. Where a person moved its end further, that stays.
+    /// Returns the token's expiry after it rotated itself. The lifetime chosen at its creation begins again,
+    /// up to the end that was stated then. A later expiry that a person set is kept. All is within the
+    /// admitted lifetime.
     pub fn self_rotated_expiry(&self, admitted: Lifetime, now: Timestamp) -> Expiry {
         let again = self.lifetime.expiry(now).min(self.furthest()).max(self.expires_at);
         again.min(admitted.expiry(now))
     }
 
-    /// When the token ends once it is renewed without anybody asking for it: later by what it was made for, in the last
-    /// quarter of that, and no later than [`Token::renewed_expiry`].
+    /// Returns the token's expiry after it renewed itself: later by the lifetime chosen at its creation, but
+    /// no later than the end stated then and [`Token::renewed_expiry`]. It may do so in the last quarter of
+    /// that lifetime only.
     pub fn self_renewed_expiry(
         &self,
         minted_at: Timestamp,
@@ -146,18 +151,18 @@ impl Token {
         Ok(renewed.min(self.lifetime.expiry(end)).min(furthest))
     }
 
-    /// The furthest end that it reaches by itself.
+    /// Returns the latest expiry that it may give itself.
     fn furthest(&self) -> Expiry {
         self.self_rotating_until.map_or_else(|| self.oldest(), |until| Expiry::At(until.begin()))
     }
 
-    /// No renewal goes further.
+    /// Returns the latest expiry that a renewal may give it.
     fn oldest(&self) -> Expiry {
         Lifetime::For(MAX_LIFETIME).expiry(self.created_at)
     }
 
-    /// When the token ends once it is renewed: 30 days later, but no later than 365 days after it was made, nor
-    /// than its secret, minted then, is admitted for.
+    /// Returns the token's expiry after a renewal: 30 days later, but no later than 365 days after its
+    /// creation, nor later than the admitted lifetime of its secret, which was minted at `minted_at`.
     pub fn renewed_expiry(&self, minted_at: Timestamp, admitted: Lifetime) -> Result<Expiry, NotRenewable> {
         match self.token_type() {
             TokenType::Standard => {}

@@ -1,4 +1,4 @@
-//! Secrets: the strings that are shown once, and what may be known of them afterwards.
+//! Secrets: the strings that are shown once, and the parts of them that may be known afterwards.
 //!
 //! ```text
 //! ndpat_Jj8IYRumwQ9GV4nfqrymvLBbUUnY8LAkuEecJnIrk1U
@@ -24,10 +24,10 @@ const KIND_LEN: usize = 6;
 const BODY_LEN: usize = 43;
 const PREFIX_LEN: usize = 12;
 const LEN: usize = KIND_LEN + BODY_LEN;
-/// The last of 43 characters holds four bits of the 32 bytes, and two that are zero.
+/// The last of 43 characters encodes four bits of the 32 bytes, and two bits that are zero.
 const LAST: &[u8] = b"AEIMQUYcgkosw048";
 
-/// What a secret stands for; its first six characters say so, and never change their meaning.
+/// The kind of a secret, which its first six characters determine. Their meaning never changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SecretKind {
     /// `ndpat_`: a personal token.
@@ -36,23 +36,23 @@ pub enum SecretKind {
     Org,
     /// `ndses_`: a session.
     Session,
-    /// `ndref_`: what refreshes a session.
+    /// `ndref_`: the refresh secret of a session.
     Refresh,
     /// `ndsvc_`: a service.
     Service,
-    /// `ndacc_`: short-lived, derived from a session or a CI's identity, for services.
+    /// `ndacc_`: a short-lived token for services, derived from a session or a CI's identity.
     Access,
 }
 
-/// A secret, in memory for as long as it must be. It has no `Display` and no `Serialize`, its
-/// `Debug` shows the prefix alone, and its bytes are wiped when it is dropped.
+/// A secret, kept in memory no longer than necessary. It has no `Display` and no `Serialize`, its `Debug`
+/// shows the prefix alone, and its bytes are wiped when it is dropped.
 #[derive(Clone)]
 pub struct Secret {
     kind: SecretKind,
     text: [u8; LEN],
 }
 
-/// SHA-256 of a whole secret: what is stored, and what a secret is found by. Serialized as hexadecimal digits.
+/// SHA-256 of a whole secret, under which it is stored and looked up. Serialized as hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SecretHash(#[serde(with = "hex::serde")] [u8; 32]);
@@ -61,40 +61,40 @@ pub struct SecretHash(#[serde(with = "hex::serde")] [u8; 32]);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SecretPrefix([u8; PREFIX_LEN]);
 
-/// Why a text is no secret. Each says what most likely happened to it.
+/// The fault of a text that is not a secret: most likely something happened to one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSecret {
-    /// Nothing at all.
+    /// It is empty.
     #[error("it is empty")]
     Empty,
-    /// A line break came along behind it.
+    /// A line break was copied at its end.
     #[error("a line break stands behind it")]
     TrailingLineBreak,
-    /// A line break or a blank came along elsewhere.
+    /// White space was copied before it, within it or after it.
     #[error("it has white space before, in or after it")]
     WhiteSpace,
-    /// Quotation marks came along.
+    /// Quotation marks were copied with it.
     #[error("it stands in quotation marks")]
     Quoted,
-    /// A reference to a variable, which nothing put a value in place of.
+    /// It is a reference to a variable that was not replaced by its value.
     #[error("it is a reference to a variable, and not its value")]
     Unexpanded,
-    /// None of the six kinds.
+    /// It begins with none of the six markers.
     #[error("it does not begin with `ndpat_` or another prefix of ndauth")]
     Kind,
-    /// Too short: most likely cut when it was copied.
+    /// It is too short, most likely cut when it was copied.
     #[error("it was cut short: {0} of {LEN} characters are there")]
     TooShort(usize),
-    /// Too long: most likely something was pasted onto it.
+    /// It is too long, most likely pasted together with something else.
     #[error("it is longer than {LEN} characters")]
     TooLong,
-    /// Right length, but no secret can read like this.
+    /// It has the right length, but is not canonical base64url.
     #[error("a character in it was changed: it is not 32 bytes in base64url")]
     Body,
 }
 
 impl InvalidSecret {
-    /// What to do about it, where the text was kept for a pipeline.
+    /// Returns the remedy, for a text that was stored for a pipeline.
     pub fn hint(self) -> &'static str {
         match self {
             InvalidSecret::Empty => "the secret behind it is missing or has another name",
@@ -117,7 +117,7 @@ impl InvalidSecret {
 }
 
 impl SecretKind {
-    /// Every kind there is.
+    /// Every kind.
     pub const ALL: [SecretKind; 6] = [
         SecretKind::Personal,
         SecretKind::Org,
@@ -127,7 +127,7 @@ impl SecretKind {
         SecretKind::Access,
     ];
 
-    /// The six characters that a secret of this kind begins with.
+    /// Returns the six characters that begin a secret of this kind.
     pub const fn marker(self) -> &'static str {
         match self {
             SecretKind::Personal => "ndpat_",
@@ -145,8 +145,8 @@ impl SecretKind {
 }
 
 impl Secret {
-    /// Draws a new secret: 32 bytes, again and again until their text is alphanumeric throughout
-    /// (about four draws; 254 bits are left), so that a double click selects it whole.
+    /// Draws a new secret. It draws 32 bytes again until their text is alphanumeric throughout, so that a
+    /// double click selects it whole. That takes about four draws and leaves 254 bits.
     pub fn mint<R: TryCryptoRng>(kind: SecretKind, rng: &mut R) -> Result<Secret, R::Error> {
         let mut bytes = [0; 32];
         let mut text = [0; LEN];
@@ -163,29 +163,29 @@ impl Secret {
         }
     }
 
-    /// What the secret stands for.
+    /// Returns its kind.
     pub fn kind(&self) -> SecretKind {
         self.kind
     }
 
-    /// The whole secret. Whoever calls this hands it to its owner, or presents it.
+    /// Returns the whole secret, to be handed to its owner or presented.
     pub fn expose(&self) -> &str {
         std::str::from_utf8(&self.text).expect("a secret is ASCII: parsing and minting see to it")
     }
 
-    /// Whether a text is this secret. How much of it is shows in no time that it takes.
+    /// Returns true if a text is this secret. The comparison takes constant time.
     pub fn reads(&self, text: &[u8]) -> bool {
         let differences = |text: &[u8; LEN]| self.text.iter().zip(text).fold(0, |all, (a, b)| all | (a ^ b));
         text.try_into().is_ok_and(|text| differences(text) == 0)
     }
 
-    /// The first 12 characters.
+    /// Returns the first 12 characters.
     pub fn prefix(&self) -> SecretPrefix {
         let (prefix, _) = self.text.split_first_chunk().expect("a secret is longer than its prefix");
         SecretPrefix(*prefix)
     }
 
-    /// SHA-256 of the whole string.
+    /// Returns SHA-256 of the whole string.
     pub fn hash(&self) -> SecretHash {
         SecretHash(Sha256::digest(self.text).into())
     }
@@ -194,7 +194,7 @@ impl Secret {
 impl FromStr for Secret {
     type Err = InvalidSecret;
 
-    /// Accepts any canonical base64url of 32 bytes behind a known marker, and nothing around it.
+    /// Accepts any canonical base64url of 32 bytes after a known marker, and nothing around it.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         sound(text).ok_or_else(|| spoiled(text))
     }
@@ -204,12 +204,12 @@ fn sound(text: &str) -> Option<Secret> {
     let kind = SecretKind::of(text)?;
     let bytes = <[u8; LEN]>::try_from(text.as_bytes()).ok()?;
     let [body @ .., last] = &bytes[KIND_LEN..] else { return None };
-    // All of them, whatever the first says: it is quicker to look at many at once.
+    // Every byte is checked, even after a bad one: that is quicker, since many are checked at once.
     let canonical = body.iter().fold(LAST.contains(last), |so_far, byte| so_far & is_body(*byte));
     canonical.then_some(Secret { kind, text: bytes })
 }
 
-/// What happened to a text that is no secret.
+/// Returns the most likely fault of a text that is not a secret.
 fn spoiled(text: &str) -> InvalidSecret {
     if text.is_empty() {
         InvalidSecret::Empty
@@ -226,7 +226,7 @@ fn spoiled(text: &str) -> InvalidSecret {
     }
 }
 
-/// What came along with a secret, or stands in its place.
+/// Returns the fault of a text around a secret, or in place of one.
 fn spoiled_around(text: &str) -> Option<InvalidSecret> {
     let blank = |text: &str| text.contains(|c: char| c.is_whitespace() || c.is_control());
     let bare = text.trim_end_matches(['\r', '\n']);
@@ -256,12 +256,12 @@ impl fmt::Debug for Secret {
 }
 
 impl SecretHash {
-    /// The hash that these 32 bytes are.
+    /// Returns the hash of these 32 bytes.
     pub const fn from_bytes(bytes: [u8; 32]) -> SecretHash {
         SecretHash(bytes)
     }
 
-    /// The 32 bytes.
+    /// Returns the 32 bytes.
     pub const fn bytes(&self) -> &[u8; 32] {
         &self.0
     }
@@ -275,12 +275,12 @@ impl fmt::Debug for SecretHash {
 }
 
 impl SecretPrefix {
-    /// What the secret that it begins stands for.
+    /// Returns the kind of the secret that begins with this prefix.
     pub fn kind(&self) -> SecretKind {
         SecretKind::of(self.as_str()).expect("a prefix begins with a marker: parsing and minting see to it")
     }
 
-    /// The prefix as text.
+    /// Returns the prefix as text.
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).expect("a prefix is ASCII: parsing and minting see to it")
     }
@@ -311,7 +311,7 @@ impl fmt::Display for SecretPrefix {
     }
 }
 
-/// Cuts every secret in a text, and every long piece of one, down to its prefix.
+/// Cuts every secret in a text, and every piece longer than a prefix, down to its prefix.
 pub fn redact(text: &str) -> Cow<'_, str> {
     let mut clean = String::new();
     let mut rest = text;
@@ -327,7 +327,7 @@ pub fn redact(text: &str) -> Cow<'_, str> {
     Cow::Owned(clean)
 }
 
-/// Where the next marker with more behind it than a prefix shows stands: its start and its end.
+/// Returns the start and the end of the next marker that is followed by more than a prefix shows.
 fn next_secret(text: &str) -> Option<(usize, usize)> {
     text.match_indices("nd").find_map(|(start, _)| {
         SecretKind::of(&text[start..])?;

@@ -1,19 +1,19 @@
-//! How long ago something was, for people.
+//! The age of an instant, for people.
 
 use std::fmt;
 
 use crate::Timestamp;
 
-/// An instant that has come, as of a later one: shown as `3 days ago (2026-08-24)`.
+/// A past instant, as seen from a later one: shown as `3 days ago (2026-08-24)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Since {
     /// The instant.
     pub at: Timestamp,
-    /// As of when.
+    /// The later instant.
     pub as_of: Timestamp,
 }
 
-/// A row a unit: from how many seconds on, how many they are, and what it is called.
+/// One row per unit: the age in seconds from which it is used, its length in seconds, and its name.
 const UNITS: [(u64, u64, &str); 3] = [(86_400, 86_400, "day"), (3600, 3600, "hour"), (60, 60, "minute")];
 
 impl fmt::Display for Since {
@@ -46,7 +46,7 @@ mod tests {
             ("2026-08-26T12:00:00Z", "1 day ago (2026-08-26)"),
             ("2026-08-24T11:00:00Z", "3 days ago (2026-08-24)"),
             ("2025-08-24T11:00:00Z", "368 days ago (2025-08-24)"),
-            // Clocks differ.
+            // Clocks may differ.
             ("2026-08-27T12:00:05Z", "just now (2026-08-27)"),
         ] {
             let at = at.parse().expect("an instant");

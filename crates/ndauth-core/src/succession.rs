@@ -1,50 +1,50 @@
-//! How a secret of a family succeeds another, and when that one can go.
+//! Succession: a new secret of a family replaces an old one, which is retired later.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::{Expiry, Timestamp};
 
-/// How long a new secret waits to be confirmed before it dies.
+/// The time for which a new secret waits to be confirmed before it expires.
 pub const PENDING_FOR: Duration = Duration::from_secs(15 * 60);
-/// A secret that nobody used for so long is not in use.
+/// The time without use after which a secret counts as not in use.
 const IDLE: Duration = Duration::from_secs(24 * 60 * 60);
-/// How long it takes at the least until it shows who uses the old one still.
+/// The time after the new secret took over before the old one can count as abandoned.
 const SETTLED: Duration = Duration::from_secs(60 * 60);
 
-/// When a secret was last used, as far as is known.
+/// The last recorded use of a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LastUse {
-    /// When.
+    /// The instant.
     pub at: Timestamp,
-    /// From where, as the service that was called states it.
+    /// The address, as stated by the service that was called.
     pub address: Option<IpAddr>,
 }
 
 /// The effect of confirming a pending secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Succession {
-    /// For how long those before it serve on.
+    /// The time for which the earlier secrets continue to work.
     pub overlap: Duration,
-    /// When the token ends then; a service does not.
+    /// The token's expiry from then on; `Never` for a service.
     pub expires_at: Expiry,
 }
 
-/// A judgement of whether the old secret of a rotation can go.
+/// A judgement of whether the old secret of a rotation can be retired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retirement {
-    /// Somebody used it after the new one took over, less than a day ago.
+    /// No: it was used after the new one took over, less than a day ago.
     StillUsed(LastUse),
-    /// Nobody has used the new one yet.
+    /// No: the new one has not been used yet.
     NewUnused,
-    /// The new one took over less than an hour ago: who uses the old one may come yet.
+    /// No: the new one took over less than an hour ago, and a client may still use the old one.
     TooSoon,
-    /// The new one is in use and the old one is not: since then, if it ever was.
+    /// Yes: the new one is in use and the old one is not. Holds the last use of the old one, if any.
     Safe(Option<LastUse>),
 }
 
 impl Retirement {
-    /// Judges by when the new secret took over, and by when each was used last.
+    /// Judges by the instant at which the new secret took over, and by the last use of each.
     pub fn judge(
         taken_over: Timestamp,
         new: Option<LastUse>,
@@ -59,7 +59,7 @@ impl Retirement {
         }
     }
 
-    /// Returns true where nobody is cut off.
+    /// Returns true if no client is cut off.
     pub fn is_safe(self) -> bool {
         matches!(self, Retirement::Safe(_))
     }

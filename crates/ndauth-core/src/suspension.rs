@@ -1,32 +1,32 @@
-//! Suspensions: power that was taken from a token for now, at a level, and is given back at that level or above.
+//! Suspensions: a level takes a token's power for now, and the same level or a higher one gives it back.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{OrgId, Timestamp};
 
-/// Who suspends, from below to above.
+/// The level at which a token is suspended, from the lowest to the highest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Level {
-    /// The token's owner: it has no power anywhere.
+    /// The token's owner. The token has no power anywhere.
     Owner,
-    /// An org: it has no power there.
+    /// An org. The token has no power there.
     Org(OrgId),
-    /// The operator: it has no power anywhere.
+    /// The operator. The token has no power anywhere.
     Operator,
 }
 
-/// That a token is suspended.
+/// A suspension of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Suspension {
-    /// By whom.
+    /// Its level.
     pub level: Level,
-    /// Since when.
+    /// The instant at which it began.
     pub since: Timestamp,
 }
 
 impl Level {
-    /// Whether who acts at this level lifts what was suspended at another.
+    /// Returns true if an actor at this level may lift a suspension at another.
     pub fn lifts(self, other: Level) -> bool {
         match (self, other) {
             (Level::Operator, _) | (Level::Owner, Level::Owner) => true,

@@ -1,4 +1,4 @@
-//! A token: a family of secrets that succeed each other, and what its owner sees of it.
+//! A token: a family of secrets that succeed each other, and the view of it that its owner sees.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -9,12 +9,12 @@ use crate::{
     ServiceId, Services, Since, Succession, Suspension, Timestamp, TokenId, WholeSecond,
 };
 
-/// Whose a token is.
+/// The owner of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Owner {
-    /// A person's: a personal token.
+    /// An account: the token is a personal token.
     Account(AccountId),
-    /// An org's: an org token.
+    /// An org: the token is an org token.
     Org(OrgId),
 }
 
@@ -23,11 +23,11 @@ pub enum Owner {
 pub struct Token {
     /// Its id.
     pub id: TokenId,
-    /// Whose it is.
+    /// Its owner.
     pub owner: Owner,
-    /// What its owner calls it.
+    /// The name that its owner gave it.
     pub name: Label,
-    /// What it is for, in its owner's words.
+    /// Its purpose, in its owner's words.
     pub description: Option<Description>,
     /// The access it offers.
     pub scope: Scope,
@@ -35,194 +35,195 @@ pub struct Token {
     pub grants: Grants,
     /// The orgs it offers power in.
     pub orgs: Orgs,
-    /// The services at which it serves.
+    /// The services at which it can be used.
     pub services: Services,
-    /// The networks from which it serves.
+    /// The networks from which it can be used.
     pub networks: Networks,
-    /// When it was made.
+    /// The instant of its creation.
     pub created_at: Timestamp,
-    /// How long it was made to live.
+    /// The lifetime that was chosen at its creation.
     pub lifetime: Lifetime,
-    /// When it ends.
+    /// Its current expiry.
     pub expires_at: Expiry,
-    /// Since when it is dead, if it was revoked.
+    /// The instant of its revocation, if it was revoked.
     pub revoked_at: Option<Timestamp>,
-    /// The latest end to which it may rotate and renew itself; `None` where it may not.
+    /// The latest end to which it may rotate and renew itself; `None` if it may not.
     pub self_rotating_until: Option<WholeSecond>,
-    /// Who took its power for now.
+    /// Its suspensions, one per level.
     pub suspensions: Box<[Suspension]>,
 }
 
-/// One secret of a family, by all that is kept of it but its hash.
+/// One secret of a family, without its hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SecretRecord {
     /// Its id.
     pub id: SecretId,
-    /// Its first characters.
+    /// Its first 12 characters.
     pub prefix: SecretPrefix,
-    /// When it was drawn.
+    /// The instant at which it was minted.
     pub minted_at: Timestamp,
-    /// When a person last drew a secret of its family: then, but for those that the token drew by itself.
+    /// The instant at which a person last minted a secret of its family. It equals `minted_at` unless the
+    /// token minted this secret itself.
     pub authorized_at: Timestamp,
-    /// When it took over: at once for a family's first, at first use for a successor.
+    /// The instant of its confirmation: at once for a family's first secret, at first use for a successor.
     pub confirmed_at: Option<Timestamp>,
-    /// When it stops to work, where that is earlier than its family: a successor nobody used, or
-    /// one that was succeeded.
+    /// Its own end, which may be earlier than its family's: set while it waits to be confirmed, and once it
+    /// was succeeded.
     pub ends_at: Expiry,
 }
 
-/// Where a secret stands among its family's.
+/// The state of a secret within its family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SecretState {
-    /// Drawn by a rotation, not used yet.
+    /// Minted by a rotation, not used yet.
     Pending,
-    /// The one in force.
+    /// In force.
     Current,
-    /// Succeeded, and still good for a while.
+    /// Succeeded, and usable until its overlap ends.
     Retiring,
-    /// Succeeded, and dead since.
+    /// Succeeded, and dead since this instant.
     Retired(Timestamp),
-    /// Never used in time after it was drawn, and dead since.
+    /// Not used in time after it was minted, and dead since this instant.
     Expired(Timestamp),
 }
 
-/// Whether a token can be used.
+/// The status of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenStatus {
-    /// It can.
+    /// It can be used.
     Active,
-    /// It can, and each of its secrets that serves waits to be confirmed.
+    /// It can be used, but none of its usable secrets is confirmed yet.
     Pending,
-    /// Its owner or the operator took its power for now.
+    /// Its owner or the operator suspended it.
     Suspended,
-    /// It came to its end, or nobody used its secret in time.
+    /// It expired, or its secret was not used in time.
     Expired,
-    /// It was revoked, by itself or with all that were minted before an instant.
+    /// It was revoked, alone or with all that were minted before an instant.
     Revoked,
 }
 
-/// What sort of token it is: derived, never stored.
+/// The type of a token: derived, never stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenType {
     /// Its scope is `RO`.
     ReadOnly,
-    /// It was made to live for more than 90 days.
+    /// Its lifetime was chosen to be over 90 days or endless.
     LongLived,
-    /// Any other; only these renew.
+    /// Any other. Only these can be renewed.
     Standard,
 }
 
-/// A token as it is shown: with its orgs by name, and what is observed of it.
+/// A token as a viewer sees it: with orgs and services by name, and with its observed uses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenView {
     /// The token.
     pub token: Token,
-    /// The org that owns it, by name, where one does.
+    /// The slug of the org that owns it, if an org does.
     pub owner_org: Option<OrgSlug>,
-    /// Its orgs by name.
+    /// Its orgs by slug.
     pub orgs: Orgs<OrgSlug>,
     /// Its services by name.
     pub services: Services<Label>,
-    /// The person who owns it, by name, where one does and that is told.
+    /// The handle of the account that owns it, if an account does.
     pub owner_account: Option<Handle>,
-    /// The orgs that suspended it, by name.
+    /// The slugs of the orgs that suspended it, each with the instant.
     pub suspended_in: Vec<(OrgSlug, Timestamp)>,
     /// Its secrets, oldest first: at least one.
     pub secrets: Vec<SecretView>,
-    /// Its secrets that were minted before are revoked.
+    /// Its secrets minted before this instant are revoked.
     pub not_before: Timestamp,
-    /// By whom and why it was revoked, where it was and that is told.
+    /// The record of its revocation, if it was revoked and the viewer may see it.
     pub revocation: Option<Revocation>,
-    /// From where it was used, where that is told.
+    /// The places from which it was used; empty if the viewer may not see them.
     pub used_from: Vec<UsedFrom>,
-    /// The uses of it that are told.
+    /// The uses of it that the viewer may see.
     pub uses: UsesShown,
 }
 
-/// The uses of a token that are told.
+/// The uses of a token that a viewer may see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UsesShown {
-    /// All, with its secrets.
+    /// All uses, for each of its secrets.
     All,
-    /// The last use in the viewer's org, and nothing of what it does elsewhere.
+    /// The last use in the viewer's org, and none of its uses elsewhere.
     InOrg(Option<LastUse>),
 }
 
-/// Who looks at a token.
+/// The viewer of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Viewer<'a> {
-    /// The person who owns it, or a member of the org that does.
+    /// The account that owns it, or a member of the org that does.
     Owner,
-    /// An admin of this org, which does not own it, and when the token was last used there: sees nothing of other orgs, and
-    /// nothing else of its uses.
+    /// An admin of this org, which does not own the token, with its last use there. Such an admin sees
+    /// nothing of other orgs and no other uses.
     OrgAdmin(&'a OrgSlug, Option<LastUse>),
-    /// The operator: is not told by whom and why it was revoked.
+    /// The operator, who does not see the record of its revocation.
     Operator,
-    /// The token: is not told so either.
+    /// The token itself, which does not see that record either.
     Itself,
 }
 
-/// Whoever and whatever a token names by id, by name.
+/// A look-up of the names behind the ids that a token holds.
 pub trait Names {
-    /// An account, and before when all tokens of it were revoked.
+    /// Returns an account's handle, and the instant before which all its tokens are revoked.
     fn account(&self, id: AccountId) -> Option<(Handle, Timestamp)>;
-    /// An org, and before when all tokens were revoked there.
+    /// Returns an org's slug, and the instant before which all tokens are revoked there.
     fn org(&self, id: OrgId) -> Option<(OrgSlug, Timestamp)>;
-    /// A service.
+    /// Returns a service's name.
     fn service(&self, id: ServiceId) -> Option<Label>;
-    /// Before when every secret there is was revoked.
+    /// Returns the instant before which every minted secret is revoked.
     fn not_before(&self) -> Timestamp;
 }
 
-/// A secret as the owner of its token sees it.
+/// A secret as its token's owner sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SecretView {
     /// The secret.
     pub record: SecretRecord,
-    /// When it was last used, where it was.
+    /// Its last use, if it was used.
     pub last_use: Option<LastUse>,
-    /// When it was presented once it was retired, the first time that day: by somebody who never got the new one,
-    /// or got hold of the old.
+    /// The instant at which it was first presented that day after it was retired: by a client that never got
+    /// the new secret, or by a thief of the old one.
     pub reused_at: Option<Timestamp>,
-    /// What its confirmation sets off, while it waits for that.
+    /// The effect of confirming it, while it waits to be confirmed.
     pub succession: Option<Succession>,
 }
 
-/// From where, and by which client, a token was used.
+/// An address and a client from which a token was used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UsedFrom {
-    /// The address, as the service that was called states it.
+    /// The address, as stated by the service that was called.
     pub address: Option<IpAddr>,
-    /// The client and its version, as that states it.
+    /// The client and its version, as stated by that service.
     pub client: Option<ClientName>,
-    /// When first.
+    /// The instant of the first use.
     pub first_at: Timestamp,
-    /// When last.
+    /// The instant of the last use.
     pub last_at: Timestamp,
-    /// How often.
+    /// The number of uses.
     pub counts: Counts,
 }
 
-/// How a rotation stands.
+/// The state of a rotation that is under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rotation<'a> {
     /// The new secret waits to be confirmed.
     Pending(&'a SecretView),
-    /// The old secret serves on beside the new.
+    /// The old secret is still usable beside the new one.
     Overlap {
-        /// The old one.
+        /// The old secret.
         old: &'a SecretView,
-        /// Whether it can go.
+        /// A judgement of whether the old secret can be retired.
         retirement: Retirement,
     },
 }
 
-/// A lifetime beyond this makes a token long-lived.
+/// The longest lifetime of a standard token. A longer one makes it long-lived.
 const LONG: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
 impl TokenView {
-    /// Puts together how a token looks to its owner, as far as everybody sees it who sees the token. `None` where its
-    /// owner has no name.
+    /// Builds the full view of a token, but without its revocation and the places of its uses. Returns `None`
+    /// if its owner has no name.
     pub fn new(token: Token, secrets: Vec<SecretView>, names: &impl Names) -> Option<TokenView> {
         let slug = |id: &OrgId| names.org(*id).map(|(slug, _)| slug);
         let (owner_account, owner_org, not_before) = match token.owner {
@@ -248,7 +249,7 @@ impl TokenView {
         })
     }
 
-    /// Returns the first that holds of revoked, expired, suspended, pending and active.
+    /// Returns the first of revoked, expired, suspended, pending and active that applies.
     pub fn status(&self, now: Timestamp) -> TokenStatus {
         let suspended = || self.token.suspensions.iter().any(|of| !matches!(of.level, Level::Org(_)));
         let serving = || self.secrets.iter().filter(|secret| secret.record.judge(now).is_ok());
@@ -276,7 +277,7 @@ impl TokenView {
         account.or(self.owner_org.as_ref().map(OrgSlug::as_str)).unwrap_or_default()
     }
 
-    /// Returns the part of the view that a viewer may see.
+    /// Returns the part of this view that a viewer may see.
     #[must_use]
     pub fn seen_by(mut self, viewer: Viewer<'_>) -> TokenView {
         match viewer {
@@ -300,13 +301,13 @@ impl TokenView {
         secret.record.judge_minting(self.not_before).is_ok()
     }
 
-    /// The secret that the token goes by: the one in force, or else the newest.
+    /// Returns the secret that represents the token: the current one, or else the newest.
     pub fn shown(&self, now: Timestamp) -> &SecretView {
         let current = self.secrets.iter().rfind(|secret| secret.record.state(now) == SecretState::Current);
         current.or(self.secrets.last()).expect("a family has a secret")
     }
 
-    /// The last use of any of its secrets, as far as that is told.
+    /// Returns the last use of any of its secrets, as far as the viewer may see it.
     pub fn last_use(&self) -> Option<LastUse> {
         match self.uses {
             UsesShown::All => {
@@ -316,8 +317,8 @@ impl TokenView {
         }
     }
 
-    /// The state of its rotation, where one is under way. All its uses decide whether an old secret can go: whoever is
-    /// not told of them is not told of its overlap.
+    /// Returns the state of its rotation, if one is under way. An overlap is returned only if all uses are
+    /// visible: they decide whether the old secret can be retired.
     pub fn rotation(&self, now: Timestamp) -> Option<Rotation<'_>> {
         let serving = || self.secrets.iter().filter(|secret| self.is_minted_since(secret));
         let in_state = |state| serving().find(|secret| secret.record.state(now) == state);
@@ -335,7 +336,7 @@ impl TokenView {
 }
 
 impl TokenStatus {
-    /// Whether the token never serves again.
+    /// Returns true if the token can never be used again.
     pub fn is_dead(self) -> bool {
         match self {
             TokenStatus::Active | TokenStatus::Pending | TokenStatus::Suspended => false,
@@ -345,7 +346,7 @@ impl TokenStatus {
 }
 
 impl Token {
-    /// Whether the token can be used, as far as it tells by itself.
+    /// Returns the status of the token, without regard to its secrets, suspensions and owner.
     pub(crate) fn status(&self, now: Timestamp) -> TokenStatus {
         if self.revoked_at.is_some() {
             TokenStatus::Revoked
@@ -356,7 +357,7 @@ impl Token {
         }
     }
 
-    /// What sort of token it is.
+    /// Returns the type of the token, which its scope and the chosen lifetime determine.
     pub fn token_type(&self) -> TokenType {
         match (self.scope, self.lifetime) {
             (Scope::Ro, _) => TokenType::ReadOnly,
@@ -367,7 +368,7 @@ impl Token {
 }
 
 impl Token {
-    /// Judges it by its own life: an error where it no longer serves.
+    /// Returns a refusal if the token was revoked or has expired.
     pub fn judge(&self, now: Timestamp) -> Result<(), Refusal> {
         match (self.revoked_at, self.expires_at) {
             (Some(at), _) => Err(Refusal::Revoked(Since { at, as_of: now })),
@@ -380,13 +381,14 @@ impl Token {
 }
 
 impl SecretRecord {
-    /// A secret that a rotation drew, or the first of a family whose owner is to confirm that it arrived.
+    /// Returns a secret that waits to be confirmed: one that a rotation minted, or a family's first if its
+    /// owner has to confirm that it arrived.
     pub fn pending(id: SecretId, prefix: SecretPrefix, now: Timestamp) -> SecretRecord {
         let ends_at = Lifetime::For(crate::PENDING_FOR).expiry(now);
         SecretRecord { id, prefix, minted_at: now, authorized_at: now, confirmed_at: None, ends_at }
     }
 
-    /// A family's first secret, which needs nobody's confirmation.
+    /// Returns a family's first secret, which needs no confirmation.
     pub fn first(id: SecretId, prefix: SecretPrefix, now: Timestamp) -> SecretRecord {
         SecretRecord {
             confirmed_at: Some(now),
@@ -395,7 +397,7 @@ impl SecretRecord {
         }
     }
 
-    /// Whether it still serves, by its own place in its family.
+    /// Returns a refusal if the secret was replaced, or was not used in time.
     pub fn judge(&self, now: Timestamp) -> Result<(), Refusal> {
         match self.state(now) {
             SecretState::Pending | SecretState::Current | SecretState::Retiring => Ok(()),
@@ -404,8 +406,8 @@ impl SecretRecord {
         }
     }
 
-    /// How long it was to live when it was drawn, or as far as its end was moved since. A token's first secret lives as long
-    /// as the token, though it waits to be confirmed.
+    /// Returns the secret's lifetime, from its minting to its current end. A token's first secret lives as
+    /// long as the token, even while it waits to be confirmed.
     pub fn span(&self, token: &Token) -> Lifetime {
         let first = self.confirmed_at.is_none() && self.minted_at == token.created_at;
         let ends_at = if first { Expiry::Never } else { self.ends_at };
@@ -415,23 +417,23 @@ impl SecretRecord {
         }
     }
 
-    /// Whether it still serves, where all that were minted before an instant are revoked: what a token draws by itself is as
-    /// old as the secret that it had.
+    /// Refuses a secret if all that were minted before an instant are revoked, and it is one of them. A
+    /// secret that the token minted itself counts as old as the secret it succeeded.
     pub fn judge_minting(&self, not_before: Timestamp) -> Result<(), Refusal> {
         if self.authorized_at < not_before { Err(Refusal::RevokedWithAll(not_before)) } else { Ok(()) }
     }
 
-    /// True where it was dropped: it ended before its wait to be confirmed was over.
+    /// Returns true if it was dropped: it ended before its time to be confirmed was over.
     pub fn was_dropped(&self) -> bool {
         self.confirmed_at.is_none() && self.ends_at < Lifetime::For(crate::PENDING_FOR).expiry(self.minted_at)
     }
 
-    /// True where the token drew it by itself.
+    /// Returns true if the token minted it itself.
     pub fn was_drawn_by_itself(&self) -> bool {
         self.authorized_at != self.minted_at
     }
 
-    /// Where it stands among its family's secrets.
+    /// Returns its state within its family.
     pub fn state(&self, now: Timestamp) -> SecretState {
         match (self.confirmed_at, self.ends_at) {
             (Some(_), Expiry::Never) => SecretState::Current,

@@ -1,61 +1,61 @@
-//! From one catalogue to the next.
+//! The changes from one catalogue to the next.
 
 use std::fmt;
 
 use super::{Catalogue, CatalogueEntry, PermissionName};
 use crate::{ResourceType, Role, is_own_resource_type};
 
-/// What the next catalogue does to a permission.
+/// The effect of the next catalogue on a permission or a type.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CatalogueChange {
-    /// It comes to be.
+    /// A permission is added.
     Added {
-        /// Which.
+        /// The permission.
         name: PermissionName,
-        /// The least role it needs.
+        /// The least role that it requires.
         role: Role,
     },
-    /// It has another name from now on.
+    /// A permission is renamed.
     Renamed {
-        /// What it was called.
+        /// Its former name.
         from: PermissionName,
-        /// What it is called.
+        /// Its present name.
         to: PermissionName,
     },
-    /// It needs another role from now on.
+    /// A permission requires another role.
     Role {
-        /// Which.
+        /// The permission.
         name: PermissionName,
-        /// What it needed.
+        /// The role that it required.
         from: Role,
-        /// What it needs.
+        /// The role that it requires.
         to: Role,
     },
-    /// It is described otherwise.
+    /// The description of a permission changes.
     Described {
-        /// Which.
+        /// The permission.
         name: PermissionName,
     },
-    /// A type is described otherwise.
+    /// The description of a type changes.
     TypeDescribed {
-        /// Which.
+        /// The type.
         resource_type: ResourceType,
     },
-    /// It is found under a former name no longer.
+    /// A former name is dropped: the permission is no longer found under it.
     Forgotten {
         /// The former name.
         former: PermissionName,
-        /// What it stood for.
+        /// The permission that was found under it.
         name: PermissionName,
     },
-    /// It is gone: no token has power by it.
+    /// A permission is removed: no token has power through it.
     Removed {
-        /// Which.
+        /// The permission.
         name: PermissionName,
     },
 }
 
-/// Why a catalogue cannot follow another: some token would have more power by it than before.
+/// The fault of a catalogue that cannot replace another, since some token would gain power.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{to}` cannot be what `{from}` was: {why}")]
 pub struct InvalidChange {
@@ -63,17 +63,17 @@ pub struct InvalidChange {
     pub from: PermissionName,
     /// The new one.
     pub to: PermissionName,
-    /// What would go wrong.
+    /// The reason, for people.
     pub why: String,
 }
 
 impl Catalogue {
-    /// What changes from an earlier catalogue to this one, if this one may follow it.
+    /// Returns the changes from an earlier catalogue to this one, if this one may replace it.
     ///
-    /// A renamed permission maps to equal or narrower power only: its new name stood for nothing before, it
-    /// comes from one permission, it does not come among the actions of another type that was there (some
-    /// token may have them all), and it needs the same role or a higher one. What stood for another
-    /// permission as its former name is no new one's name.
+    /// A renamed permission maps to equal or narrower power only. Its new name stood for nothing before. It
+    /// replaces one permission only. It does not join the actions of another type that existed, since a token
+    /// may have them all. It requires the same role or a higher one. A former name of another permission
+    /// never becomes the name of a new one.
     pub fn changes_from(&self, before: &Catalogue) -> Result<Vec<CatalogueChange>, InvalidChange> {
         let mut changes = Vec::new();
         let mut renamed = Vec::new();
@@ -123,7 +123,7 @@ impl Catalogue {
     }
 }
 
-/// A permission that keeps its name keeps the former names it had, or some of them.
+/// Checks a permission that keeps its name: it may keep former names that it had, and never gain any.
 fn stayed(
     name: &PermissionName,
     entry: &CatalogueEntry,
@@ -147,7 +147,7 @@ fn stayed(
     Ok(())
 }
 
-/// The permission that this new one was, if it was one.
+/// Returns the permission that a new one replaces, if it replaces one.
 fn source(
     name: &PermissionName,
     entry: &CatalogueEntry,
@@ -160,7 +160,8 @@ fn source(
         return Err(refused(from, name, why));
     }
     let old = from.and_then(|from| before.entries.get_key_value(from));
-    // The names that it had before that go with it; others stand for something else, or for nothing.
+    // The former names of the replaced permission may move with it. Any other stands for something else, or
+    // for nothing.
     let strange = entry
         .formerly
         .iter()

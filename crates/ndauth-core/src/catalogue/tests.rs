@@ -7,7 +7,7 @@ pub(crate) fn built_in() -> Catalogue {
     Catalogue::new(&serde_json::from_str(text).expect("a document")).expect("a catalogue")
 }
 
-/// A catalogue from lines `ROLE action:type`, behind which its former names may stand.
+/// Returns a catalogue from lines `ROLE action:type`, each followed by its former names.
 fn catalogue(lines: &[&str]) -> Catalogue {
     let mut document = CatalogueDocument::default();
     for line in lines {
@@ -116,7 +116,7 @@ fn what_makes_no_sense_is_refused() {
     }
 }
 
-/// What left the catalogue keeps no power; what was renamed is found under both names.
+/// A permission that left the catalogue confers no power; a renamed one is found under both names.
 #[test]
 fn former_names_stand_for_the_present_one() {
     let after = catalogue(&["RO get:assets read:assets", "RW write:assets"]);
@@ -173,7 +173,7 @@ fn renaming_never_widens() {
         let told = catalogue(lines).changes_from(&before).expect_err("refused").to_string();
         assert!(told.contains(expected), "{lines:?}: {told}");
     }
-    // What stood for a permission under a former name becomes no other's name, in any way.
+    // A former name of one permission never becomes a name of another.
     let renamed = catalogue(&["RO read:assets list:assets", "ADMIN approve:assets"]);
     for lines in [
         ["RO read:assets", "ADMIN list:assets approve:assets"].as_slice(),
@@ -182,12 +182,12 @@ fn renaming_never_widens() {
         let told = catalogue(lines).changes_from(&renamed).expect_err("refused").to_string();
         assert!(told.contains("it stands for `read:assets`"), "{lines:?}: {told}");
     }
-    // Nor does one come among the actions of a type that was there, of which a token may have all.
+    // A renamed permission never joins the actions of another type that existed: a token may have them all.
     let two = catalogue(&["RO read:assets", "RO read:documents"]);
     let moved = catalogue(&["RO view:documents read:assets", "RO read:documents"]);
     assert!(moved.changes_from(&two).expect_err("refused").to_string().contains("`documents` was there"));
     assert!(catalogue(&["RO view:papers read:assets", "RO read:documents"]).changes_from(&two).is_ok());
-    // A chain keeps all the names that it had, and may let go of some.
+    // A permission that is renamed again keeps all its former names, or drops some.
     let second = catalogue(&["RO list:assets read:assets"]);
     assert!(second.changes_from(&before).is_ok());
     assert!(catalogue(&["RW scan:assets list:assets read:assets"]).changes_from(&second).is_ok());

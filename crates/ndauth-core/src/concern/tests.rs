@@ -27,7 +27,7 @@ fn token(number: u128) -> TokenId {
     TokenId::from_uuid(uuid(number))
 }
 
-/// A row a change: the state that it touches.
+/// One row per change: the state that it touches.
 fn changes() -> Vec<(Change, Concern)> {
     let (account, org, token) = (account(1), org(2), token(3));
     let (session, service) = (SessionId::from_uuid(uuid(4)), ServiceId::from_uuid(uuid(5)));
@@ -179,8 +179,8 @@ fn inputs(owner: InputOwner, places: Vec<InputPlace>) -> Inputs {
     }
 }
 
-/// A row a concern: whether it touches the inputs of an account's token in an org, of the same where the org asked for
-/// does not exist, and of an org's own token. All are of token 3.
+/// One row per concern, with true if it touches the inputs of an account's token in an org, of the same token
+/// if the requested org does not exist, and of an org's own token. The token's id is always 3.
 #[test]
 fn a_concern_touches_the_inputs_that_were_read_of_it() {
     let an_org = |number| Org {

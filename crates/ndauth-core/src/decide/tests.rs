@@ -9,7 +9,7 @@ use crate::{
     Account, AccountId, Action, Actions, DatedPolicy, Grant, OrgId, Owner, SecretId, ServiceId, TokenId,
 };
 
-/// A state in which everything is allowed, for each test to spoil.
+/// A state in which everything is allowed, which each test changes.
 #[derive(Debug)]
 struct World {
     secret: SecretRecord,
@@ -19,7 +19,7 @@ struct World {
     org: Option<Org>,
     role: Option<Role>,
     policies: Policies,
-    /// The service that asks; without one, ndauth itself.
+    /// The service that asks; if there is none, ndauth itself.
     service: Option<Service>,
     address: Option<IpAddr>,
     requirement: Requirement,
@@ -113,7 +113,7 @@ fn at(micros: i64) -> Timestamp {
     Timestamp::from_micros(micros).expect("an instant")
 }
 
-/// As of the instant at which worlds are judged.
+/// Returns the age as of the instant at which the worlds are judged.
 fn since(micros: i64) -> Since {
     Since { at: at(micros), as_of: at(500) }
 }
@@ -187,7 +187,7 @@ fn granted(resource_type: &str, actions: &[&str]) -> Grants {
     .expect("grants")
 }
 
-/// A spoiled world, and what is said of it.
+/// A change to the world, and the expected verdict.
 #[test]
 fn the_first_factor_that_refuses_is_named() {
     let permission = |text: &str| text.parse::<Permission>().expect("a permission");
@@ -851,7 +851,7 @@ proptest! {
         }
     }
 
-    /// What is said to be allowed is what questions that name it are allowed.
+    /// A permission that a survey lists is allowed to a request that names it.
     #[test]
     fn effective_permissions_are_those_that_pass(world in worlds()) {
         let mut world = world;
@@ -878,7 +878,7 @@ proptest! {
         }
     }
 
-    /// Whatever is taken away, by itself: what was refused stays refused.
+    /// Removing any one thing leaves a refused request refused.
     #[test]
     fn taking_away_never_gives(world in worlds(), what in 0..15_u8) {
         let allowed = decide(&world.case()).is_ok();
@@ -909,7 +909,7 @@ proptest! {
     }
 }
 
-/// The rows of the tables of the document whose header begins with a word.
+/// Returns the rows of the document's tables whose header begins with a word.
 fn documented(header: &str) -> Vec<Vec<String>> {
     let document = include_str!("../../../../docs/permissions.md");
     let lines = document.lines().skip_while(|line| !line.starts_with(header)).skip(2);
@@ -917,7 +917,7 @@ fn documented(header: &str) -> Vec<Vec<String>> {
     rows.map(|row| row.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect()).collect()
 }
 
-/// What a world answers, as the document writes it.
+/// Returns a world's verdict, as the document writes it.
 fn answer(world: &World) -> String {
     match decide(&world.case()) {
         Ok(Effective::Access { access, .. }) => format!("yes, {access}"),

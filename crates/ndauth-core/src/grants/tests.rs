@@ -171,10 +171,10 @@ fn what_is_no_grant_is_refused() {
     assert_eq!(Grants::only([one("audit", "*", &[])]), Err(InvalidGrants::NoAction(audit)));
 }
 
-/// Answers repeat them, however often a token is asked about.
+/// Every response about a token repeats its grants, so their length is bounded.
 #[test]
 fn grants_are_of_bounded_length() {
-    // `assets`, an id of 10 bytes and `read`: 20 bytes and twice 8 for each.
+    // `assets`, an id of 10 bytes and `read` are 20 bytes, and each grant adds twice 8.
     let many = |count| match Grants::only((0..count).map(|n| one("assets", &format!("id-{n:07}"), &["read"])))
     {
         Ok(Grants::Only(set)) => set.judge_length(),

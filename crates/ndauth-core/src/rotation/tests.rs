@@ -114,8 +114,8 @@ fn a_renewal_by_itself_says_which_end_it_reached() {
 }
 
 proptest! {
-    /// Whatever is chosen and admitted, no end is later than the lifetime of the making, again, nor than is
-    /// admitted; and a renewal is neither earlier nor later than its bounds.
+    /// For any choice and any admitted lifetime, no expiry is later than the chosen lifetime from now, nor
+    /// than the admitted one. A renewal stays within its bounds.
     #[test]
     fn nothing_lives_longer_than_it_may(
         made in 1_u64..400, chosen in proptest::option::of(1_u64..400), admitted in proptest::option::of(1_u64..400),

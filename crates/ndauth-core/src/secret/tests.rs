@@ -54,7 +54,7 @@ proptest! {
         prop_assert_eq!(secret.prefix().as_str().parse(), Ok(secret.prefix()));
     }
 
-    /// It is read without being decoded, and what is read decodes.
+    /// Parsing does not decode the text, but accepts exactly what decodes.
     #[test]
     fn what_parses_is_what_decodes(body in "[A-Za-z0-9_-]{42}[A-Za-z0-9_=+/ -]") {
         let decodes = URL_SAFE_NO_PAD.decode(&body).is_ok_and(|bytes| bytes.len() == 32);
@@ -128,7 +128,7 @@ fn what_is_wrong_is_named() {
     row(&SAMPLE[..40], InvalidSecret::TooShort(40));
     row(&format!("{SAMPLE}{SAMPLE}"), InvalidSecret::TooLong);
     row(&SAMPLE.replace('Q', "+"), InvalidSecret::Body);
-    // The last character carries four bits: its two lowest must be zero.
+    // The last character encodes four bits, so its two lowest must be zero.
     row(&format!("{}V", &SAMPLE[..LEN - 1]), InvalidSecret::Body);
 }
 

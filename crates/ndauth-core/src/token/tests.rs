@@ -64,8 +64,8 @@ fn secrets_succeed_each_other() {
     }
 }
 
-/// A token that ends at 100, all that was minted before 5 revoked: its secrets, as when they were minted, whether they
-/// were confirmed and when they end, and what is said of it at 20.
+/// A token that ends at 100, with all secrets minted before 5 revoked. Each row has its secrets (the instant
+/// of minting, true if confirmed, and the end) and the expected status at 20.
 #[test]
 fn a_token_goes_by_its_secrets_that_serve() {
     let never = Expiry::Never;
