@@ -32,30 +32,30 @@ impl TryFrom<Model> for Account {
 }
 
 impl Read {
-    /// The account with this id.
+    /// Returns the account with this id.
     pub async fn find_account(&self, id: AccountId) -> Result<Option<Account>, StoreError> {
         let row = Entity::find_by_id(id.uuid()).one(&self.transaction).await?;
         row.map(Account::try_from).transpose()
     }
 
-    /// The account with this handle.
+    /// Returns the account with this handle.
     pub async fn find_account_by_handle(&self, handle: &Handle) -> Result<Option<Account>, StoreError> {
         let row = Entity::find().filter(Column::Handle.eq(handle.as_str())).one(&self.transaction).await?;
         row.map(Account::try_from).transpose()
     }
 
-    /// Every account, by handle.
+    /// Returns every account, by handle.
     pub async fn list_accounts(&self) -> Result<Vec<Account>, StoreError> {
         let rows = Entity::find().order_by_asc(Column::Handle).all(&self.transaction).await?;
         rows.into_iter().map(Account::try_from).collect()
     }
 
-    /// Whether there is any account.
+    /// Returns true if there is an account.
     pub async fn has_accounts(&self) -> Result<bool, StoreError> {
         Ok(Entity::find().one(&self.transaction).await?.is_some())
     }
 
-    /// These accounts.
+    /// Returns these accounts.
     pub async fn accounts_by_id(
         &self,
         ids: impl IntoIterator<Item = AccountId>,
@@ -72,7 +72,7 @@ impl Read {
         Ok(accounts)
     }
 
-    /// The account with this address.
+    /// Returns the account with this e-mail address.
     pub async fn find_account_by_email(&self, email: &Email) -> Result<Option<Account>, StoreError> {
         let row = Entity::find().filter(Column::Email.eq(email.as_str())).one(&self.transaction).await?;
         row.map(Account::try_from).transpose()
@@ -80,7 +80,7 @@ impl Read {
 }
 
 impl Write {
-    /// The account with this id, which no other change can touch until this one ends.
+    /// Returns the account with this id, and locks it against other changes until this one ends.
     pub async fn lock_account(&self, id: AccountId) -> Result<Option<Account>, StoreError> {
         let row = Entity::find_by_id(id.uuid()).lock_exclusive().one(&self.transaction).await?;
         row.map(Account::try_from).transpose()
@@ -102,7 +102,7 @@ impl Write {
         inserted(Entity::insert(row).exec_without_returning(&self.transaction).await)
     }
 
-    /// Writes down that an account's person proved at an instant who they are. An earlier instant changes nothing.
+    /// Records that an account's person authenticated at an instant. An earlier instant changes nothing.
     pub async fn set_logged_in(&self, id: AccountId, proved_at: Timestamp) -> Result<(), StoreError> {
         let earlier = Column::LastLoginAt.is_null().or(Column::LastLoginAt.lt(proved_at.micros()));
         Entity::update_many()
@@ -114,7 +114,8 @@ impl Write {
         Ok(())
     }
 
-    /// Revokes every secret of an account's tokens that was minted before an instant. What is revoked already stays so.
+    /// Revokes every secret of an account's tokens that was minted before an instant. An earlier instant
+    /// changes nothing.
     pub async fn close_account(&self, id: AccountId, not_before: Timestamp) -> Result<(), StoreError> {
         Entity::update_many()
             .col_expr(Column::NotBefore, Expr::value(not_before.micros()))
@@ -125,7 +126,8 @@ impl Write {
         Ok(())
     }
 
-    /// Marks an account as disabled since an instant, which ends the memberships that it offered; or as enabled.
+    /// Marks an account as disabled since an instant, which ends the memberships that it offered, or as
+    /// enabled.
     pub async fn set_account_disabled(
         &self,
         id: AccountId,

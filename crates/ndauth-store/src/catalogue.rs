@@ -9,18 +9,18 @@ use crate::{Read, StoreError, Write};
 use row::{Column, Entity};
 
 impl Read {
-    /// The catalogue.
+    /// Returns the catalogue.
     pub async fn catalogue(&self) -> Result<Catalogue, StoreError> {
         let corrupt = || StoreError::corrupt("catalogue", "document", 1);
         let row = Entity::find().one(&self.transaction).await?.ok_or_else(corrupt)?;
         let mut document: CatalogueDocument = serde_json::from_str(&row.document).map_err(|_| corrupt())?;
-        // What became ndauth's own since it was applied is ndauth's.
+        // A type that has become one of ndauth's own since then is dropped from the document.
         document.types.retain(|name, _| name.parse().is_ok_and(|name| !is_own_resource_type(&name)));
         Catalogue::new(&document).map_err(|_| corrupt())
     }
 
-    /// Whether the hash of the catalogue's row is that of its document; and whether it is still the
-    /// document that the schema came with, which no event tells of.
+    /// Returns true, first, if the hash in the catalogue's row matches its document, and second, if it is
+    /// still the document that the schema came with, which has no event.
     pub async fn check_catalogue(&self) -> Result<(bool, bool), StoreError> {
         let row = Entity::find().one(&self.transaction).await?;
         let row = row.ok_or_else(|| StoreError::corrupt("catalogue", "document", 1))?;

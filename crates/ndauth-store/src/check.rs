@@ -1,4 +1,4 @@
-//! Rows against each other: what the schema itself cannot forbid.
+//! Checks of rows against each other, for laws that the schema itself cannot enforce.
 
 use sea_orm::prelude::Uuid;
 use sea_orm::{ConnectionTrait, Statement};
@@ -8,13 +8,13 @@ use crate::{Read, StoreError};
 /// A row that breaks a law.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// What is wrong with it.
+    /// The fault.
     pub what: &'static str,
-    /// Which row.
+    /// The id of the row.
     pub id: String,
 }
 
-/// A row a law: what is wrong with the rows that its query finds.
+/// One row per law: the fault, and a query for the rows that have it.
 const LAWS: [(&str, &str); 21] = [
     ("a token has no secret", "FROM token WHERE NOT EXISTS (SELECT 1 FROM secret WHERE token_id = token.id)"),
     (
@@ -107,7 +107,7 @@ const LAWS: [(&str, &str); 21] = [
 ];
 
 impl Read {
-    /// Every row that breaks a law.
+    /// Returns every row that breaks a law.
     pub async fn faults(&self) -> Result<Vec<Fault>, StoreError> {
         let mut faults = Vec::new();
         for (what, from) in LAWS {

@@ -1,4 +1,4 @@
-//! Whose time it is: the database's, which never runs backwards within a process.
+//! The database's time, which never runs backwards within a process.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -12,17 +12,17 @@ use crate::StoreError;
 /// The clock that judges expiry.
 #[derive(Clone, Debug)]
 pub enum Clock {
-    /// That of the database: PostgreSQL's own; for SQLite, that of the machine.
+    /// The clock of PostgreSQL, or of the machine for SQLite.
     Database,
-    /// One that stands until it is moved, for tests.
+    /// A clock that stands still until it is moved, for tests.
     Manual(ManualClock),
 }
 
-/// A clock that stands until it is moved.
+/// A clock that stands still until it is moved.
 #[derive(Clone, Debug)]
 pub struct ManualClock(Arc<AtomicI64>);
 
-/// Tells the database's time between two questions for it, without asking; see [`ndauth_clock::RemoteClock`].
+/// A local estimate of the database's time; see [`ndauth_clock::RemoteClock`].
 #[derive(Debug)]
 pub struct DatabaseClock {
     clock: Clock,
@@ -34,7 +34,7 @@ pub struct DatabaseClock {
 pub(crate) struct Latest(AtomicI64);
 
 impl ManualClock {
-    /// A clock that shows an instant.
+    /// Returns a clock that shows an instant.
     pub fn at(instant: Timestamp) -> ManualClock {
         ManualClock(Arc::new(AtomicI64::new(instant.micros())))
     }
@@ -50,17 +50,18 @@ impl ManualClock {
 }
 
 impl DatabaseClock {
-    /// A watch that has not been set yet.
+    /// Returns a clock that has not been set yet.
     pub fn new(clock: Clock) -> DatabaseClock {
         DatabaseClock { clock, database: ndauth_clock::RemoteClock::new() }
     }
 
-    /// Sets it by what the database told in an answer that has just come, to a question asked at a moment.
+    /// Sets the clock from a response that has just arrived: the time that it states, and the moment at which
+    /// the query was sent.
     pub fn set(&self, told: Timestamp, asked: SinceBoot) {
         self.database.set(told, asked);
     }
 
-    /// The database's time at a moment.
+    /// Returns the database's time at a moment.
     pub fn at(&self, moment: SinceBoot) -> Timestamp {
         match &self.clock {
             Clock::Manual(clock) => Timestamp::from_micros(clock.micros()).unwrap_or(Timestamp::MAX),
@@ -70,7 +71,7 @@ impl DatabaseClock {
 }
 
 impl Latest {
-    /// The instant that was read, or the latest so far if that is later.
+    /// Returns this instant, or the latest so far if that is later.
     pub(crate) fn no_earlier(&self, micros: i64) -> Result<Timestamp, StoreError> {
         let latest = self.0.fetch_max(micros, Ordering::SeqCst).max(micros);
         Timestamp::from_micros(latest)
@@ -78,7 +79,7 @@ impl Latest {
     }
 }
 
-/// The machine's clock, in microseconds since 1970.
+/// Returns the machine's clock, in microseconds since 1970.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
 pub(crate) fn machine_micros() -> i64 {
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Columns as the values they stand for, and back.
+//! Conversions between columns and the values that they stand for.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -12,10 +12,10 @@ use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryT
 use crate::StoreError;
 use crate::lease::Lease;
 
-/// What stands for "never" and for "endless": no instant is as late, so comparisons in SQL hold.
+/// The number for "never" and "endless": it is later than any instant, so comparisons in SQL work.
 pub(crate) const NEVER: i64 = i64::MAX;
 
-/// The columns of one row, for reading them strictly.
+/// The columns of one row, parsed strictly.
 pub(crate) struct Columns<Id> {
     pub(crate) table: &'static str,
     pub(crate) id: Id,
@@ -67,17 +67,17 @@ impl<Id: Display> Columns<Id> {
     }
 }
 
-/// Some ids.
+/// A selection of ids.
 #[derive(Clone, Debug)]
 pub(crate) enum Ids {
     /// These.
     These(Vec<Uuid>),
-    /// All of them behind one, up to another: quicker than to name them.
+    /// All ids after one, up to another: quicker than naming them.
     Run { after: Option<Uuid>, last: Uuid },
 }
 
 impl Ids {
-    /// That a column holds one of them.
+    /// Returns the condition that a column has one of these ids.
     pub(crate) fn hold(&self, column: impl ColumnTrait) -> SimpleExpr {
         match self {
             Ids::These(ids) => column.is_in(ids.iter().copied()),
@@ -86,7 +86,7 @@ impl Ids {
         }
     }
 
-    /// Reads what is theirs. The many rows of a run are taken when some have gathered.
+    /// Reads the rows of these ids. The many rows of a run are read in batches.
     pub(crate) async fn read<E: EntityTrait, M: FromQueryResult>(
         &self,
         rows: &Select<E>,
@@ -101,7 +101,7 @@ impl Ids {
     }
 }
 
-/// All, or those that have rows: it is one or the other.
+/// Returns all, or else the set of these values, which must not be empty.
 pub(crate) fn among<T: Ord + Clone>(all: bool, some: Vec<T>) -> Result<Among<T>, InvalidSet> {
     if all { Ok(Among::All) } else { Among::only(some) }
 }

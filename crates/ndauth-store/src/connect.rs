@@ -22,43 +22,43 @@ use crate::pool::{Pool, STATEMENT_LIMIT};
 use crate::writing::Writing;
 use crate::{Clock, DatabaseClock, DatabaseUrl, Engine, StoreError, Unreachable};
 
-/// A database, through pools of connections. Clones share them.
+/// A database, through a pool of connections. Clones share the pool.
 #[derive(Clone, Debug)]
 pub struct Store {
     pub(crate) pool: Pool,
-    /// The same, for what SeaORM does by itself.
+    /// The same pool as SeaORM sees it, for migrations and copies.
     pub(crate) database: DatabaseConnection,
     url: DatabaseUrl,
-    /// How a view begins.
+    /// The statement that begins a view.
     pub(crate) view: &'static str,
-    /// It may be a standby: its log is read before it is lost.
+    /// True if the database may be a standby: its log is read before it is lost.
     pub(crate) from_standby: bool,
-    /// Which file it is, where it is one.
+    /// The identity of the SQLite file, if it is one.
     file: Option<FileId>,
     pub(crate) engine: Engine,
     pub(crate) clock: Clock,
     pub(crate) latest: Arc<Latest>,
-    /// One writing transaction at a time: the head of the log admits no more anyway.
+    /// Admits one writing transaction at a time: the head of the log admits no more anyway.
     pub(crate) writer: Arc<Mutex<()>>,
     pub(crate) writing: Arc<Writing>,
 }
 
-/// A step of the schema's history, and whether the database has taken it.
+/// A step of the schema's history, and its state in the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MigrationState {
     /// Its name.
     pub name: String,
-    /// Whether it was applied.
+    /// True if it was applied.
     pub applied: bool,
 }
 
-/// How long to wait for a SQLite file that another process writes to: less than a transaction may take.
+/// The time to wait for a SQLite file that another process is writing to: less than a transaction may take.
 const BUSY: Duration = Duration::from_secs(3);
-/// The advisory lock of whoever migrates ("ndauth" in ASCII).
+/// The advisory lock of a migration ("ndauth" in ASCII).
 const MIGRATION_LOCK: i64 = 0x6e64_6175_7468;
 
 impl Store {
-    /// Connects to a database that is there, without looking at the schema.
+    /// Connects to an existing database, without looking at its schema.
     pub async fn connect(url: &DatabaseUrl, clock: Clock) -> Result<Store, StoreError> {
         if let DatabaseUrl::Sqlite(path) = url
             && !path.exists()
@@ -68,10 +68,11 @@ impl Store {
         Store::create(url, clock).await
     }
 
-    /// The same; where there is no file of SQLite, it is made.
+    /// Connects to a database. A SQLite file that does not exist is created.
     pub async fn create(url: &DatabaseUrl, clock: Clock) -> Result<Store, StoreError> {
         if let DatabaseUrl::Sqlite(path) = url {
-            // Here, and not by whoever connects: that happens again while it is served, and the file may be gone then.
+            // The file is created here and not by a connection: connections are also opened later, when the
+            // file may be gone.
             let made = OpenOptions::new().append(true).create(true).open(path);
             made.map_err(|error| StoreError::unavailable(format!("`{}`: {error}", path.display())))?;
         }
@@ -81,7 +82,8 @@ impl Store {
             DatabaseUrl::Postgres(url) => {
                 let options = postgres_options(url, Opening::Work)?;
                 pool.examined();
-                // The first connection is made meanwhile: what is wrong is told by the other.
+                // The first connection is opened at the same time, and its error is ignored: `examine`
+                // reports the cause.
                 let first = async { Ok(Lease::take(&pool, Timeout::Each(TIMEOUT)).await.is_ok()) };
                 tokio::try_join!(examine(&options), first)?;
             }
@@ -110,7 +112,7 @@ impl Store {
         }
     }
 
-    /// Opens a database of whatever version, a standby too, to read its log and nothing else. It changes nothing.
+    /// Opens a database of any version, even a standby, to read its log and nothing else. It changes nothing.
     pub async fn open_log(url: &DatabaseUrl) -> Result<Store, StoreError> {
         if let DatabaseUrl::Sqlite(path) = url
             && !path.exists()
@@ -128,8 +130,8 @@ impl Store {
         Ok(Store { from_standby: true, ..store })
     }
 
-    /// The same database through one connection of its own, which nobody else's work holds up. It only reads. To be
-    /// called on the runtime that it is used on.
+    /// Returns the same database through one connection of its own, which no other work delays. It only
+    /// reads. Call this on the runtime that uses it.
     pub fn apart(&self) -> Result<Store, StoreError> {
         let pool = Opening::Mirror.pool(&self.url)?;
         if self.pool.is_examined() {
@@ -138,39 +140,40 @@ impl Store {
         Ok(Store { database: pool.sea_orm(), pool, ..self.clone() })
     }
 
-    /// The same database through one connection of its own by which the installation shows that it can commit. To be
-    /// called on the runtime that it is used on.
+    /// Returns the same database through one connection of its own, for the beats that prove that the
+    /// installation can commit. Call this on the runtime that uses it.
     pub fn for_beats(&self) -> Result<Store, StoreError> {
         let pool = Opening::Beat.pool(&self.url)?;
         Ok(Store { database: pool.sea_orm(), pool, ..self.clone() })
     }
 
-    /// Whether another file lies where the database's was opened, or none: what is open is in nobody's way
-    /// any more, and is lost when it is closed.
+    /// Returns true if the database's file was removed or replaced by another. The open one then conflicts
+    /// with nobody, and is lost when it is closed.
     pub fn is_replaced(&self) -> bool {
         match file_id(&self.url) {
             Ok(file) => file != self.file,
-            // What cannot be looked at may be there all the same.
+            // A file that cannot be examined may still be there.
             Err(error) => error.kind() == io::ErrorKind::NotFound,
         }
     }
 
-    /// A watch that goes by this database's clock.
+    /// Returns a clock that follows this database's clock.
     pub fn watch(&self) -> DatabaseClock {
         DatabaseClock::new(self.clock.clone())
     }
 
-    /// Which database it is.
+    /// Returns the engine of the database.
     pub fn engine(&self) -> Engine {
         self.engine
     }
 
-    /// Where it is.
+    /// Returns its URL.
     pub fn url(&self) -> &DatabaseUrl {
         &self.url
     }
 
-    /// Brings the schema to this version, in one transaction. Whoever starts at the same time waits.
+    /// Brings the schema to this version, in one transaction. Instances that start at the same time wait for
+    /// each other.
     pub async fn migrate(&self) -> Result<(), StoreError> {
         let transaction = self.database.begin().await.map_err(StoreError::from)?;
         if self.engine == Engine::Postgres {
@@ -188,7 +191,7 @@ impl Store {
         Ok(())
     }
 
-    /// Tells whoever may not make tables what that takes.
+    /// Replaces the error of a user who may not create tables by one that says what is needed.
     fn not_owner(&self, error: StoreError) -> StoreError {
         match &error {
             StoreError::Unavailable(_) if error.is_forbidden() => StoreError::Unreachable {
@@ -199,7 +202,7 @@ impl Store {
         }
     }
 
-    /// Every step of the schema's history that this version knows, oldest first. Changes nothing.
+    /// Returns every migration that this version knows, oldest first, with its state. Changes nothing.
     pub async fn migrations(&self) -> Result<Vec<MigrationState>, StoreError> {
         let lease = Lease::take(&self.pool, Timeout::Each(TIMEOUT)).await?;
         lease.use_simple_protocol();
@@ -217,21 +220,22 @@ impl Store {
         Ok(Migrator::migrations().iter().map(|migration| state(migration.name())).collect())
     }
 
-    /// Asks the database for a sign of life.
+    /// Runs a query to check that the database responds.
     pub async fn ping(&self) -> Result<(), StoreError> {
         let lease = Lease::take(&self.pool, Timeout::Each(TIMEOUT)).await?;
         lease.execute_unprepared("SELECT 1").await?;
         Ok(())
     }
 
-    /// Closes every connection. One that does not close within a limit is left to the end of the process.
+    /// Closes every connection. A connection that does not close within the timeout is left to the end of the
+    /// process.
     pub async fn close(&self) -> Result<(), StoreError> {
         timeout(TIMEOUT, self.pool.close()).await.map_err(StoreError::unavailable)
     }
 }
 
-/// Opens a file for the first time, which may have to wait: of two processes that open a new file at once both switch it
-/// to WAL.
+/// Opens a file for the first time, which may have to wait: if two processes open a new file at once, both
+/// switch it to WAL.
 async fn open_file(pool: &Pool) -> Result<(), StoreError> {
     let give_up = Instant::now() + BUSY;
     loop {
@@ -253,16 +257,16 @@ fn file_id(url: &DatabaseUrl) -> io::Result<Option<FileId>> {
     Ok(Some((file.dev(), file.ino())))
 }
 
-/// What a pool of connections is for.
+/// The purpose of a pool of connections.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Opening {
-    /// Everybody's work.
+    /// Requests in general.
     Work,
-    /// The mirror's reader alone.
+    /// The mirror's reader.
     Mirror,
-    /// The beat alone.
+    /// The beat.
     Beat,
-    /// What is put in the place of another database, through one connection, which keeps what is attached to it.
+    /// Restoring a copy, through one connection that keeps the attached database.
     Copy,
     /// Reading a log that may be lost otherwise.
     Log,
@@ -288,8 +292,8 @@ fn sqlite_options(path: &Path, opening: Opening) -> SqliteConnectOptions {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let mut wal = path.to_owned().into_os_string();
         wal.push("-wal");
-        // SQLite reads a file beside which it can write nothing only if nobody else writes there; and then it passes over
-        // what a crash left beside it, so that must be nothing.
+        // SQLite can read a file in a read-only folder only as immutable, and then ignores a write-ahead log
+        // that a crash left. So `immutable` is set only if there is no such log.
         let sealed = access(folder, Access::WRITE_OK).is_err()
             && !std::fs::metadata(wal).is_ok_and(|wal| wal.len() > 0);
         return options.read_only(true).immutable(sealed).create_if_missing(false);
@@ -304,7 +308,7 @@ fn sqlite_options(path: &Path, opening: Opening) -> SqliteConnectOptions {
 
 fn postgres_options(url: &str, opening: Opening) -> Result<PgConnectOptions, StoreError> {
     let options: PgConnectOptions = url.parse()?;
-    // The names are for whoever looks at the database's list of who is connected.
+    // The names are for people who look at the database's list of connections.
     let name = match opening {
         Opening::Work | Opening::Copy => "ndauth",
         Opening::Mirror => "ndauth mirror",
@@ -316,7 +320,7 @@ fn postgres_options(url: &str, opening: Opening) -> Result<PgConnectOptions, Sto
         ("idle_in_transaction_session_timeout", STATEMENT_LIMIT),
         ("lock_timeout", STATEMENT_LIMIT),
         ("statement_timeout", STATEMENT_LIMIT),
-        // The database, too, lets go of a client that the network has forgotten, and of what it locked.
+        // The database too drops a client that the network has lost, and releases its locks.
         ("tcp_keepalives_idle", "2"),
         ("tcp_keepalives_interval", "1"),
         ("tcp_keepalives_count", "3"),

@@ -1,6 +1,6 @@
-//! Copies of a SQLite database: made while it serves, and put back in its place.
+//! Copies of a SQLite database: made while it is served, and restored in its place.
 //!
-//! PostgreSQL has tools of its own for both, which its operators know.
+//! PostgreSQL has its own tools for both, which its operators know.
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
@@ -15,35 +15,35 @@ use sea_orm::{
 use crate::connect::Opening;
 use crate::{Clock, DatabaseUrl, Engine, Store, StoreError};
 
-/// Why a copy was not made or not put back. The database is as it was.
+/// The reason why a copy was not made or not restored. The database is unchanged.
 #[derive(Debug, thiserror::Error)]
 pub enum CopyError {
-    /// The file is there already.
+    /// The file exists already.
     #[error("there is a file `{}` already", .0.display())]
     Exists(PathBuf),
-    /// The file is not there.
+    /// The file does not exist.
     #[error("there is no file `{}`", .0.display())]
     Missing(PathBuf),
-    /// The file is no copy of a database of ndauth.
+    /// The file is not a copy of a database of ndauth.
     #[error("`{}` is no copy of a database of ndauth: {why}", path.display())]
     NoCopy {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The fault.
         why: String,
     },
-    /// The database changed in between.
+    /// The database changed in the meantime.
     #[error("the database is changed while it is to be replaced")]
     Moved,
-    /// PostgreSQL does this by itself.
+    /// PostgreSQL has its own tools for this.
     #[error("the database is PostgreSQL's, whose own tools make and restore copies")]
     Postgres,
     /// A file could not be read or written.
     #[error("`{}`: {source}", path.display())]
     File {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         #[source]
         source: std::io::Error,
     },
@@ -53,7 +53,7 @@ pub enum CopyError {
 }
 
 impl Store {
-    /// Writes a copy of the database to a new file, as of one moment, while others go on writing.
+    /// Writes a copy of the database to a new file, as of one moment, while others continue to write.
     pub async fn copy_to(&self, path: &Path) -> Result<(), CopyError> {
         if self.engine != Engine::Sqlite {
             return Err(CopyError::Postgres);
@@ -67,7 +67,7 @@ impl Store {
             [path.to_string_lossy().into_owned().into()],
         );
         if let Err(error) = self.database.execute_raw(sql).await {
-            // Half a copy would stand in the way of a whole one.
+            // A partial copy would be in the way of the next attempt.
             let _ = std::fs::remove_file(path);
             return Err(StoreError::from(error).into());
         }
@@ -76,21 +76,21 @@ impl Store {
         synced.map_err(|source| CopyError::File { path: path.to_owned(), source })
     }
 
-    /// Puts a copy in the place of everything in a database, in one transaction, and marks it as restored.
-    /// The database must be at this version of the schema, and its log must end where it is said to: what
-    /// came in between would be lost. Returns where the log of the copy ends.
+    /// Replaces everything in a database by a copy, in one transaction, and marks the database as restored.
+    /// The database must be at this version of the schema, and its log must end at `before`: any later event
+    /// would be lost. Returns the end of the copy's log.
     pub async fn restore(target: &DatabaseUrl, before: Head, copy: &Path) -> Result<Head, CopyError> {
         let DatabaseUrl::Sqlite(target) = target else { return Err(CopyError::Postgres) };
         if !copy.is_file() {
             return Err(CopyError::Missing(copy.to_owned()));
         }
         let failed = |source| CopyError::File { path: copy.to_owned(), source };
-        // Beside the target, where there is room for it, and where others cannot read it either.
+        // Next to the target, where there is enough space, and where others cannot read it either.
         let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty());
         let scratch = tempfile::tempdir_in(folder.unwrap_or(Path::new("."))).map_err(failed)?;
         let path = scratch.path().join("copy.db");
         std::fs::copy(copy, &path).map_err(failed)?;
-        // A copy may be kept read-only.
+        // The copy may be read-only.
         std::fs::set_permissions(&path, Permissions::from_mode(0o600)).map_err(failed)?;
         let head = prepare(copy, &path).await?;
 
@@ -108,7 +108,7 @@ impl Store {
     }
 }
 
-/// Looks whether a file is a sound copy, brings its schema to this version, and marks it.
+/// Checks that a file is a sound copy, brings its schema to this version, and marks it as restored.
 async fn prepare(copy: &Path, path: &Path) -> Result<Head, CopyError> {
     let no_copy = |why: String| CopyError::NoCopy { path: copy.to_owned(), why };
     let url = DatabaseUrl::Sqlite(path.to_owned());
@@ -142,7 +142,7 @@ async fn prepare(copy: &Path, path: &Path) -> Result<Head, CopyError> {
     Ok(head)
 }
 
-/// Replaces every row by those of the database that is attached as `copy`.
+/// Replaces all rows by those of the database that is attached as `copy`.
 async fn replace_all(live: &DatabaseConnection, before: Head) -> Result<(), CopyError> {
     let immediate = TransactionOptions {
         sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
@@ -163,7 +163,8 @@ async fn replace_all(live: &DatabaseConnection, before: Head) -> Result<(), Copy
 
 async fn replace_rows(transaction: &DatabaseTransaction) -> Result<(), StoreError> {
     transaction.execute_unprepared("PRAGMA defer_foreign_keys = ON").await?;
-    // Whom the database shut out, its own older copy does not let in again.
+    // An older copy of the same database keeps the later `not_before`, so that secrets revoked by it stay
+    // revoked.
     let shut_out = "UPDATE copy.installation SET not_before = max(not_before, (SELECT not_before FROM main.installation)) \
                     WHERE (SELECT hash FROM main.event WHERE sequence = 1) = (SELECT hash FROM copy.event WHERE sequence = 1)";
     transaction.execute_unprepared(shut_out).await?;

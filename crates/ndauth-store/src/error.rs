@@ -1,4 +1,5 @@
-//! What can go wrong below: the database cannot be asked, did not say how a change ended, or holds what makes no sense.
+//! The failures of the store: the database is unavailable, a commit has an unknown outcome, or a row is
+//! corrupt.
 
 use std::error::Error;
 use std::fmt;
@@ -7,7 +8,7 @@ use sea_orm::{DbErr, RuntimeErr, SqlErr, sqlx};
 
 use crate::Unreachable;
 
-/// Why the store could not answer. It is never an answer by itself.
+/// A failure of the store. It never counts as a result.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The database is too slow, or refuses to work. Nothing was changed.
@@ -16,48 +17,49 @@ pub enum StoreError {
     /// The database cannot be connected to. Nothing was changed.
     #[error("the database `{place}` cannot be reached")]
     Unreachable {
-        /// Where it should be.
+        /// The URL of the database.
         place: String,
-        /// Why not.
+        /// The cause.
         #[source]
         cause: Unreachable,
     },
-    /// There is no database, and none was to be made.
+    /// There is no such database, and none was to be created.
     #[error("there is no database `{place}`")]
     Missing {
-        /// Where it should be.
+        /// The URL of the database.
         place: String,
     },
-    /// Another server works on the file.
+    /// Another server uses the file.
     #[error("another server works on `{place}`{}", .holder.map(|pid| format!(": process {pid}")).unwrap_or_default())]
     Served {
-        /// Which.
+        /// The URL of the database.
         place: String,
-        /// Its process, where that is known.
+        /// The id of its process, if it is known.
         holder: Option<u32>,
     },
-    /// Nothing more can be written, and nothing was changed.
+    /// The disk is full. Nothing was changed.
     #[error("the disk of the database is full: nothing was changed")]
     DiskFull,
-    /// The database only follows another one, which may know of more. Nothing was changed.
+    /// The database is a standby, and its primary may be ahead. Nothing was changed.
     #[error("the database is a standby or read-only, and not the primary")]
     Standby,
-    /// A commit was sent and its answer never came, or came with a warning: the change may have been made or not.
+    /// A commit was sent, and its response never came or came with a warning. The change may have been made
+    /// or not.
     #[error("it is not known whether the change was made: the database did not confirm it")]
     OutcomeUnknown(#[source] Box<dyn Error + Send + Sync>),
-    /// A row holds what no version of ndauth writes.
+    /// A row contains a value that no version of ndauth writes.
     #[error("the table `{table}` holds nonsense in the column `{column}` of `{id}`")]
     Corrupt {
-        /// Which table.
+        /// The table.
         table: &'static str,
-        /// Which column.
+        /// The column.
         column: &'static str,
-        /// Which row.
+        /// The row.
         id: String,
     },
 }
 
-/// What was to be inserted has a name that another row holds.
+/// The name of an inserted row is taken by another row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Taken;
 
@@ -70,8 +72,8 @@ impl StoreError {
         StoreError::Corrupt { table, column, id: id.to_string() }
     }
 
-    /// The error of a commit that failed: the change was undone where the database says so; otherwise its outcome is
-    /// unknown.
+    /// Returns the error of a failed commit: the change was undone if the database says so, and otherwise its
+    /// outcome is unknown.
     pub(crate) fn of_commit(error: sqlx::Error) -> StoreError {
         let undone = match &error {
             sqlx::Error::Database(error) => undone(&error.code().unwrap_or_default()),
@@ -80,7 +82,7 @@ impl StoreError {
         if undone { error.into() } else { StoreError::OutcomeUnknown(error.into()) }
     }
 
-    /// What the operator does about it, where that is known.
+    /// Returns the remedy for the operator, if one is known.
     pub fn operators_hint(&self) -> Option<String> {
         let hint = match self {
             StoreError::Unreachable { cause, .. } => cause.hint(),
@@ -102,7 +104,7 @@ impl StoreError {
         Some(hint.to_owned())
     }
 
-    /// What is at the bottom of it, in words.
+    /// Returns the text of its deepest cause.
     pub(crate) fn bottom(&self) -> String {
         let mut deepest: &dyn Error = self;
         while let Some(source) = deepest.source() {
@@ -111,28 +113,28 @@ impl StoreError {
         deepest.to_string()
     }
 
-    /// Whether another transaction stood in the way, so that the same may go well at a second try.
+    /// Returns true if it was a conflict with another transaction, so that a retry may succeed.
     pub fn is_conflict(&self) -> bool {
         // PostgreSQL: serialization failure, deadlock. SQLite: busy, while recovering, with a stale snapshot.
         self.code().is_some_and(|code| matches!(&*code, "40001" | "40P01" | "5" | "261" | "517"))
     }
 
-    /// Whether there is no such table.
+    /// Returns true if the table does not exist.
     pub(crate) fn is_without_table(&self) -> bool {
         match self.code().as_deref() {
             Some("42P01") => true,
-            // SQLite has one code for all that makes no sense to it.
+            // SQLite has one code for all statements that it cannot run.
             Some("1") => self.bottom().contains("no such table"),
             _ => false,
         }
     }
 
-    /// Whether the database's user may not do it.
+    /// Returns true if the database's user lacks the privilege.
     pub(crate) fn is_forbidden(&self) -> bool {
         self.code().is_some_and(|code| code == "42501")
     }
 
-    /// The database's own code of its error.
+    /// Returns the database's own error code.
     fn code(&self) -> Option<String> {
         let StoreError::Unavailable(source) = self else { return None };
         let error = match source.downcast_ref::<DbErr>() {
@@ -153,17 +155,17 @@ fn sqlx_error(error: &DbErr) -> Option<&sqlx::Error> {
     }
 }
 
-/// Whether a commit that failed with this code was undone. PostgreSQL (its manual, appendix A): integrity, rollback,
-/// insufficient resources. SQLite (sqlite.org/rescode.html): busy, full, constraint.
+/// Returns true if a commit that failed with this code was undone. PostgreSQL (its manual, appendix A):
+/// integrity, rollback, insufficient resources. SQLite (sqlite.org/rescode.html): busy, full, constraint.
 fn undone(code: &str) -> bool {
     match code.len() {
-        // 40003: whether it was completed is unknown.
+        // 40003: it is unknown whether the statement completed.
         5 => code != "40003" && ["23", "40", "53"].iter().any(|class| code.starts_with(class)),
         _ => code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 13 | 19)),
     }
 }
 
-/// What the database's own code says, where that is more than that it failed.
+/// Returns the error that the database's own code stands for, if it is a specific one.
 fn known(error: &sqlx::Error) -> Option<StoreError> {
     let sqlx::Error::Database(error) = error else { return None };
     match &*error.code()? {
@@ -187,7 +189,7 @@ impl From<sqlx::Error> for StoreError {
     }
 }
 
-/// Tells an insert that met another's name from one that failed.
+/// Distinguishes an insert whose name is taken from one that failed.
 pub(crate) fn inserted(result: Result<u64, DbErr>) -> Result<Result<(), Taken>, StoreError> {
     match result {
         Ok(_) => Ok(Ok(())),

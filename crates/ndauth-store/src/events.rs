@@ -10,14 +10,14 @@ use crate::log::event::{Column, Entity};
 use crate::{Read, Store, StoreError, StoredEvent};
 
 impl Read {
-    /// Which installation it is: the beginning of the hash of its first event, which a salt makes like no
-    /// other. None before anything happened.
+    /// Returns the id of the installation: the beginning of the hash of its first event, which a salt makes
+    /// unique. `None` before the first event.
     pub async fn installation_id(&self) -> Result<Option<InstallationId>, StoreError> {
         let first = self.event_hash(1).await?;
         Ok(first.and_then(|hash| Uuid::from_slice(&hash[..16]).ok()).map(InstallationId::from_uuid))
     }
 
-    /// The hash of the event with this number, if there is one; that of none is zero.
+    /// Returns the hash of the event with this sequence, if there is one. The hash of sequence 0 is zero.
     pub async fn event_hash(&self, sequence: u64) -> Result<Option<[u8; 32]>, StoreError> {
         if sequence == 0 {
             return Ok(Some(Head::EMPTY.hash));
@@ -28,14 +28,14 @@ impl Read {
         row.map(|row| columns.hash("hash", row.hash)).transpose()
     }
 
-    /// The events after a sequence, in order, at most so many.
+    /// Returns the events after a sequence, in order, up to a limit.
     pub async fn events_after(&self, sequence: u64, limit: u64) -> Result<Vec<StoredEvent>, StoreError> {
         events_after(&self.transaction, sequence, limit).await
     }
 }
 
 impl Store {
-    /// The events after a sequence, in order, at most so many, whatever else the database holds.
+    /// Returns the events after a sequence, in order, up to a limit. It needs no other table.
     pub async fn events_after(&self, sequence: u64, limit: u64) -> Result<Vec<StoredEvent>, StoreError> {
         let lease = Lease::take(&self.pool, Timeout::Each(TIMEOUT)).await?;
         events_after(&lease, sequence, limit).await

@@ -1,4 +1,4 @@
-//! Connecting to PostgreSQL, and examining whether it can be worked with.
+//! Connecting to PostgreSQL, and examining whether it is usable.
 
 use std::time::Duration;
 
@@ -10,15 +10,15 @@ use tokio::time::timeout;
 use crate::pool::{Pool, STATEMENT_LIMIT};
 use crate::{StoreError, Unreachable};
 
-/// How long a connection may take to be made.
+/// The timeout of a connection attempt.
 const CONNECT: Duration = Duration::from_secs(3);
-/// The least version, as PostgreSQL writes it.
+/// The oldest supported version, as PostgreSQL writes it.
 const LEAST_VERSION: u32 = 15_00_00;
 
-/// Takes a connection from a pool. Where there is none and none can be made, it says why.
+/// Acquires a connection from a pool. If there is none and none can be opened, the error states the cause.
 pub(crate) async fn acquire(pool: &Pool, of: &PgPool) -> Result<PoolConnection<Postgres>, StoreError> {
     let options = of.connect_options();
-    // The pool itself tries until its time is up, and then says that it is.
+    // The pool alone would retry until its timeout, and report only the timeout.
     if of.size() == 0 && !pool.is_examined() {
         close(connect(&options).await?).await;
         pool.examined();
@@ -32,8 +32,8 @@ pub(crate) async fn acquire(pool: &Pool, of: &PgPool) -> Result<PoolConnection<P
     }
 }
 
-/// Connects, and looks whether what is there can be worked with: a primary, of a version that is known, and nothing in
-/// between that takes session settings away.
+/// Connects, and checks that the database is usable: a primary, of a supported version, without a pooler in
+/// between that drops session settings.
 pub(crate) async fn examine(options: &PgConnectOptions) -> Result<(), StoreError> {
     let mut connection = connect(options).await?;
     let sql = "SELECT pg_is_in_recovery() AS standby, current_setting('server_version_num') AS version, \
@@ -64,7 +64,7 @@ async fn connect(options: &PgConnectOptions) -> Result<PgConnection, StoreError>
 }
 
 async fn close(connection: PgConnection) {
-    // Where it does not close well, it is closed all the same.
+    // A connection that does not close in time is dropped.
     let _ = timeout(CONNECT, connection.close()).await;
 }
 

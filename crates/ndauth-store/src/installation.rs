@@ -1,4 +1,4 @@
-//! What concerns the whole installation.
+//! The state of the whole installation.
 
 use ndauth_core::Timestamp;
 use sea_orm::{ConnectionTrait, Statement, Value};
@@ -6,7 +6,7 @@ use sea_orm::{ConnectionTrait, Statement, Value};
 use crate::{StoreError, Write};
 
 impl Write {
-    /// Revokes every secret minted before an instant. What is revoked already stays so.
+    /// Revokes every secret minted before an instant. An earlier instant changes nothing.
     pub async fn set_not_before(&self, instant: Timestamp) -> Result<(), StoreError> {
         self.set(
             "UPDATE installation SET not_before = $1 WHERE one = 1 AND not_before < $1",
@@ -21,8 +21,8 @@ impl Write {
         self.set("UPDATE installation SET restored_at = $1 WHERE one = 1", [since.into()]).await
     }
 
-    /// Tells when the operator said what becomes of the secrets in a copy: every instance that saw what was lost before
-    /// goes on by that.
+    /// Records the instant at which the operator settled what becomes of a copy's secrets. Instances that saw
+    /// events which the copy lacks serve again from then on.
     pub async fn set_settled(&self, instant: Timestamp) -> Result<(), StoreError> {
         let sql = "UPDATE installation SET settled_at = $1 WHERE one = 1";
         self.set(sql, [instant.micros().into()]).await

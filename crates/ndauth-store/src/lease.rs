@@ -1,8 +1,8 @@
-//! A connection on loan from a pool, with one transaction on it or none.
+//! A lease of one connection from a pool, with a transaction on it or without.
 //!
-//! Whatever happens to it, it goes back to the pool only when it is known to be sound, and within a limit: one that
-//! failed, did not answer in time, or would not roll back is closed. A transaction begins by a statement that cannot
-//! become a savepoint, so what is committed is committed.
+//! A connection returns to the pool only if it is known to be sound, and within a timeout. One that failed,
+//! timed out, or would not roll back is closed. A transaction begins with a statement that cannot become a
+//! savepoint, so a commit is final.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -22,29 +22,29 @@ use crate::examine::acquire;
 use crate::notice::with_warnings;
 use crate::pool::{Connections, Pool};
 
-/// A connection that somebody works with.
+/// A leased connection.
 pub(crate) struct Lease {
-    /// `None` once it was given back.
+    /// The connection, or `None` once it was returned.
     connection: Mutex<Option<Connection>>,
     backend: DbBackend,
     pool: Pool,
-    /// Whether a transaction is on it.
+    /// True if a transaction is open on it.
     open: bool,
-    /// It failed, and is closed in place of being given back.
+    /// Set if it failed: it is closed instead of being returned.
     broken: AtomicBool,
-    /// Its statements take as long as they need.
+    /// Set if its statements have no timeout.
     unhurried: AtomicBool,
-    /// Its questions take one round trip, and are not kept for the next time.
+    /// Set if its queries take one round trip each and are not prepared.
     simple: AtomicBool,
     within: Timeout,
 }
 
-/// How long the client waits for the database, whatever the database itself is told.
+/// The time for which the client waits for the database, whatever timeouts the database has.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Timeout {
     /// For each statement.
     Each(Duration),
-    /// For all of them together.
+    /// For all statements together.
     Until(Instant),
 }
 
@@ -53,14 +53,14 @@ enum Connection {
     Postgres(PoolConnection<Postgres>),
 }
 
-/// The longest that a transaction, or a statement alone, waits for the database: so much less than 5 s that another one is
-/// done by then.
+/// The timeout of a transaction, or of a single statement: so far below 5 s that another attempt can finish
+/// by then.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(4);
-/// And to begin on PostgreSQL.
+/// The timeout of beginning a transaction on PostgreSQL.
 const BEGIN: Duration = Duration::from_secs(2);
-/// So many rows may wait to be taken.
+/// The maximum number of rows that are buffered.
 pub(crate) const MOST_GATHERED: usize = 4096;
-/// How long they gather.
+/// The time for which rows are buffered.
 const GATHERING: Duration = Duration::from_millis(1);
 
 impl Lease {
@@ -90,8 +90,9 @@ impl Lease {
         })
     }
 
-    /// Takes a connection, begins a transaction by this statement, and asks its first question, which has no parameters: on
-    /// PostgreSQL that is one round trip. A connection that was lost while nobody used it is replaced once.
+    /// Takes a connection, begins a transaction with this statement, and runs its first query, which has no
+    /// parameters. On PostgreSQL that is one round trip. A connection that was lost while idle is replaced
+    /// once.
     pub(crate) async fn begin(
         pool: &Pool,
         (begin, question): (&'static str, &str),
@@ -114,7 +115,7 @@ impl Lease {
                 Err(error)
             }
             Err(_) => {
-                // Dropped first: what it was closed for holds for all that are as old.
+                // Dropped first: its failure marks all connections of its age as untrusted.
                 drop(lease);
                 let mut lease = Lease::take(pool, within).await?;
                 let told = lease.open(begin, question).await?;
@@ -124,7 +125,7 @@ impl Lease {
     }
 
     async fn open(&mut self, begin: &str, question: &str) -> Result<Option<QueryResult>, StoreError> {
-        // Before: whoever gives up in the midst of it leaves it in doubt.
+        // Set before the statement: if the caller gives up in the middle of it, its outcome is unknown.
         self.open = true;
         match self.backend {
             DbBackend::Postgres => Ok(self.ask_simply(format!("{begin}; {question}")).await?),
@@ -135,7 +136,7 @@ impl Lease {
         }
     }
 
-    /// Asks PostgreSQL in one round trip, and gives the first row.
+    /// Queries PostgreSQL in one round trip, and returns the first row.
     async fn ask_simply(&self, sql: String) -> Result<Option<QueryResult>, DbErr> {
         let mut held = self.hold().await?;
         let Some(Connection::Postgres(connection)) = held.as_mut() else { return Err(gone()) };
@@ -144,30 +145,30 @@ impl Lease {
         Ok(row.map_err(failed_query)?.map(QueryResult::from))
     }
 
-    /// Lets it be closed in place of being given back.
+    /// Marks the connection to be closed instead of being returned.
     pub(crate) fn give_up(&self) {
         self.broken.store(true, Ordering::Relaxed);
     }
 
-    /// Lets its statements take as long as they need.
+    /// Lifts the timeout of its statements.
     pub(crate) fn take_time(&self) {
         self.unhurried.store(true, Ordering::Relaxed);
     }
 
-    /// Lets PostgreSQL answer each question in one round trip: it is not prepared first. That is for few rows, far away.
+    /// Sends each query to PostgreSQL unprepared, in one round trip. That pays for few rows at a distance.
     pub(crate) fn use_simple_protocol(&self) {
         self.simple.store(true, Ordering::Relaxed);
     }
 
-    /// Lets questions be prepared, and kept for the next time.
+    /// Prepares queries again, and keeps them for the next time.
     pub(crate) fn use_prepared_statements(&self) {
         self.simple.store(false, Ordering::Relaxed);
     }
 
-    /// Ends the transaction, and keeps what it did.
+    /// Commits the transaction.
     ///
-    /// [`StoreError::OutcomeUnknown`] where nobody can say whether it did: the answer never came, or came with a warning
-    /// (the wait for a synchronous standby was cancelled, say).
+    /// Returns [`StoreError::OutcomeUnknown`] if it is not known whether it was committed: the response never
+    /// came, or came with a warning, such as that the wait for a synchronous standby was cancelled.
     pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
         let (done, warning) = with_warnings(self.run("COMMIT")).await;
         match (done, warning) {
@@ -186,8 +187,8 @@ impl Lease {
         }
     }
 
-    /// Reads many rows. They are taken when some have gathered: SQLite's come from another thread, and to change between
-    /// the two for each row is a quarter of what a million take on one core.
+    /// Reads many rows in batches. SQLite's rows come from another thread, and switching to it for each row
+    /// would cost a quarter of the time of reading a million on one core.
     pub(crate) async fn gather(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         let DbBackend::Sqlite = self.backend else { return self.query_all_raw(statement).await };
         let mut held = self.hold().await?;
@@ -212,7 +213,7 @@ impl Lease {
         if held.is_none() || self.broken.load(Ordering::Relaxed) { Err(gone()) } else { Ok(held) }
     }
 
-    /// Waits for the database, for as long as the limit allows, and remembers where that ended badly.
+    /// Waits for the database within the timeout, and marks the connection if it is lost.
     async fn bounded<T>(&self, work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
         let done = match self.within {
             _ if self.unhurried.load(Ordering::Relaxed) => Ok(work.await),
@@ -229,9 +230,9 @@ impl Lease {
     fn failed(&self, error: &sqlx::Error) {
         let lost = match error {
             sqlx::Error::Database(error) => match self.backend {
-                // SQLite rolls back by itself after some errors, and does not say after which it did.
+                // SQLite rolls back on its own after some errors, and does not report after which.
                 DbBackend::Sqlite => error.kind() == sqlx::error::ErrorKind::Other,
-                // PostgreSQL ends the connection: it stops, or the connection is one to a standby.
+                // PostgreSQL ends the connection: it is stopping, or it is a standby.
                 _ => error.code().is_some_and(|code| code.starts_with("57P") || code == "25006"),
             },
             sqlx::Error::RowNotFound | sqlx::Error::ColumnNotFound(_) => false,
@@ -242,7 +243,7 @@ impl Lease {
         }
     }
 
-    /// Runs a statement by itself, as the database's simple protocol has it.
+    /// Runs a single statement through the database's simple protocol.
     async fn run(&self, sql: &str) -> Result<ExecResult, sqlx::Error> {
         let mut held = self.connection.lock().await;
         if self.broken.load(Ordering::Relaxed) {
@@ -322,7 +323,7 @@ impl Drop for Lease {
             self.pool.distrust();
         }
         let Ok(runtime) = Handle::try_current() else {
-            // Nobody can be waited for.
+            // Without a runtime there is nothing to wait on.
             return match connection {
                 Connection::Sqlite(connection) => drop(connection.detach()),
                 Connection::Postgres(connection) => drop(connection.detach()),
@@ -338,7 +339,8 @@ impl Drop for Lease {
     }
 }
 
-/// Rolls back what is open and returns the connection to its pool; what does not go well within the limit is closed.
+/// Rolls back an open transaction and returns the connection to its pool, or closes it if that fails within
+/// the timeout.
 async fn give_back<DB: sqlx::Database>(
     mut connection: PoolConnection<DB>,
     broken: bool,
@@ -355,7 +357,7 @@ async fn give_back<DB: sqlx::Database>(
         connection.close_on_drop();
         return;
     }
-    // It is tried once more before others may have it.
+    // The pool tests it once more before it is leased again.
     if timeout(TIMEOUT, connection.return_to_pool()).await.is_err() {
         pool.distrust();
     }

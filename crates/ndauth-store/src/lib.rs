@@ -1,8 +1,8 @@
 //! Rows and transactions, on SQLite and on PostgreSQL.
 //!
-//! A [`Read`] sees one snapshot of the state, the end of the log as of it, and the instant. A
-//! [`Write`] changes rows and ends with [`Write::commit`], which takes the event: there is no way to
-//! change state without one. Which engine is beneath shows nowhere but in the URL.
+//! A [`Read`] sees one snapshot of the state, with the end of its log and its instant. A [`Write`] changes
+//! rows and ends with [`Write::commit`], which takes the event: state cannot change without one. The engine
+//! shows only in the URL.
 
 mod unreachable;
 mod url;

@@ -1,4 +1,4 @@
-//! The event log, as it is written: appended to under the lock of its head.
+//! The event log as it is written: events are appended under the lock of its head.
 
 use ndauth_core::{Event, Head, personal_hash};
 use sea_orm::ActiveValue::Set;
@@ -9,14 +9,14 @@ use crate::columns::Columns;
 use crate::lease::Lease;
 use event::{ActiveModel, Entity, Model};
 
-/// An event as it lies in the log.
+/// An event as it is stored in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredEvent {
-    /// Its number, counting from 1 without a gap.
+    /// Its sequence, counting from 1 without a gap.
     pub sequence: u64,
-    /// What changed, as it was written.
+    /// Its public bytes, as they were written.
     pub public: Vec<u8>,
-    /// Names and addresses and their salt; `None` once they were erased.
+    /// Its personal bytes and their salt, or `None` once they were erased.
     pub personal: Option<(Vec<u8>, [u8; 32])>,
     /// The digest of the two, which stays.
     pub personal_hash: [u8; 32],
@@ -44,8 +44,8 @@ impl TryFrom<Model> for StoredEvent {
 }
 
 impl StoredEvent {
-    /// Whether the event follows that head by the rule of the chain, and its personal bytes, where
-    /// they are still there, are those it was written with.
+    /// Returns true if the event follows that head by the rule of the chain, and its personal bytes, unless
+    /// they were erased, match their digest.
     pub fn follows(&self, head: &Head) -> bool {
         let next = head.next(&self.public, &self.personal_hash);
         let kept = self
@@ -70,7 +70,7 @@ impl From<(&Event, Head)> for StoredEvent {
     }
 }
 
-/// Appends an event behind the last and moves the head.
+/// Appends an event after the last one and moves the head.
 pub(crate) async fn append(transaction: &Lease, event: &StoredEvent) -> Result<Head, StoreError> {
     let head = Head { sequence: event.sequence, hash: event.hash };
     let sequence = i64::try_from(head.sequence).map_err(|_| StoreError::corrupt("head", "sequence", 1))?;
@@ -85,7 +85,7 @@ pub(crate) async fn append(transaction: &Lease, event: &StoredEvent) -> Result<H
     Entity::insert(row).exec_without_returning(transaction).await?;
     let backend = transaction.get_database_backend();
     let sql = match backend {
-        // Once it is committed, whoever listens is told.
+        // The commit notifies all listeners.
         DbBackend::Postgres => {
             "WITH moved AS (UPDATE head SET sequence = $1, hash = $2 WHERE id = 1 RETURNING id) \
              SELECT pg_notify('ndauth_head', '') FROM moved"

@@ -1,6 +1,6 @@
-//! What a mirror holds, read a part after the other, or anew where an event says so.
+//! The state that a mirror keeps, read page by page, or again when an event says so.
 //!
-//! A row that makes no sense spoils no other: it is told apart from those that do, and logged.
+//! A corrupt row affects no other: it is reported apart from the valid ones, and logged.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -28,25 +28,25 @@ use crate::services::service;
 use crate::tokens::token;
 use crate::{Engine, Read, Store, StoreError};
 
-/// What was read, and what of it makes no sense.
+/// The result of a read, with the corrupt rows set apart.
 #[derive(Debug)]
 pub struct Sorted<T, B> {
-    /// What does.
+    /// The valid ones.
     pub sound: Vec<T>,
-    /// By what the rest is found.
+    /// The ids or hashes of the corrupt ones.
     pub broken: Vec<B>,
 }
 
-/// A token or a service, and every secret it has had by what it is found by, oldest first.
+/// A token or a service, with every secret that it has had, by hash, oldest first.
 #[derive(Clone, Debug)]
 pub struct Kin<T> {
-    /// Whose secrets they are.
+    /// The token or the service.
     pub of: T,
     /// Its secrets, at least one.
     pub secrets: Vec<(SecretHash, SecretRecord)>,
 }
 
-/// An account, and its role in each org where it is a member, by the org's id.
+/// An account, with its role in each org of which it is a member, ordered by the org's id.
 #[derive(Clone, Debug)]
 pub struct Person {
     /// The account.
@@ -55,7 +55,7 @@ pub struct Person {
     pub roles: Box<[(OrgId, Role)]>,
 }
 
-/// An org, deleted or not, and its policies.
+/// An org, deleted or not, with its policies.
 #[derive(Clone, Debug)]
 pub struct Place {
     /// The org.
@@ -64,38 +64,38 @@ pub struct Place {
     pub policies: Policies,
 }
 
-/// The next of what a mirror holds, by id.
+/// A page of the state that a mirror keeps, ordered by id.
 #[derive(Debug)]
 pub struct Page<T, B, Id> {
-    /// What was read.
+    /// The rows of this page.
     pub read: Sorted<T, B>,
-    /// Where the next page begins: behind this.
+    /// The last id of this page, after which the next page begins.
     pub last: Id,
 }
 
-/// How many rows there are of what a mirror holds.
+/// The number of rows of the state that a mirror keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Census {
     /// Tokens.
     pub tokens: u64,
     /// Accounts.
     pub accounts: u64,
-    /// Tokens that have been dead for a while.
+    /// Tokens that have been dead for some time.
     pub dead: u64,
 }
 
-/// Hears when somebody changed something. On a file of SQLite nobody can tell.
+/// A listener for changes by any instance, through PostgreSQL's `LISTEN`. A SQLite file offers none.
 pub struct Listener(PgListener);
 
-/// So many orgs are read at once.
+/// The number of orgs that are read at once.
 const ORGS: usize = 1000;
-/// What other instances are told by.
+/// The notification channel of PostgreSQL.
 const CHANNEL: &str = "ndauth_head";
-/// A connection that tells of nothing for so long is asked whether it is there.
+/// The time without a notification after which the connection is checked.
 const SILENCE: Duration = Duration::from_secs(5);
 
 impl Store {
-    /// Listens for changes by anybody, where the database can tell of them.
+    /// Returns a listener for changes by any instance, if the database can notify.
     pub async fn listen(&self) -> Result<Option<Listener>, StoreError> {
         let Connections::Postgres(pool) = &self.pool.connections else { return Ok(None) };
         let connected = timeout(TIMEOUT, async {
@@ -108,7 +108,7 @@ impl Store {
 }
 
 impl Listener {
-    /// Waits until somebody changed something. Where nothing is heard for long, it looks whether anything could be.
+    /// Waits until a change is notified. If nothing is received for some time, it checks the connection.
     pub async fn hear(&mut self) -> Result<(), StoreError> {
         loop {
             match timeout(SILENCE, self.0.try_recv()).await {
@@ -127,7 +127,7 @@ impl Listener {
 }
 
 impl Read {
-    /// Lets statements of this view take as long as they need.
+    /// Lifts the timeouts of this view's statements.
     pub async fn take_time(&self) -> Result<(), StoreError> {
         self.transaction.take_time();
         if self.engine() == Engine::Postgres {
@@ -137,17 +137,17 @@ impl Read {
         Ok(())
     }
 
-    /// Lets each question of this view take one round trip: worth it where there is little to read, far away.
+    /// Sends each query of this view unprepared, in one round trip. That pays for few rows at a distance.
     pub fn use_simple_protocol(&self) {
         self.transaction.use_simple_protocol();
     }
 
-    /// Lets questions of this view be prepared again: worth it where there is much to read.
+    /// Prepares the queries of this view again. That pays for many rows.
     pub fn use_prepared_statements(&self) {
         self.transaction.use_prepared_statements();
     }
 
-    /// Counts what there is to hold. The dead are those that died so long ago.
+    /// Counts the rows that a mirror keeps. Tokens count as dead if they died at least this long ago.
     pub async fn census(&self, kept_whole: Duration) -> Result<Census, StoreError> {
         let sql = "SELECT (SELECT count(*) FROM token) AS tokens, (SELECT count(*) FROM account) AS accounts, \
              (SELECT count(*) FROM token WHERE revoked_at < $1 OR expires_at < $1) AS dead";
@@ -162,8 +162,8 @@ impl Read {
         Ok(Census { tokens: count("tokens")?, accounts: count("accounts")?, dead: count("dead")? })
     }
 
-    /// The next tokens by id, at most so many, with their secrets. Broken ones are told by the hashes of
-    /// their secrets. `None` behind the last.
+    /// Returns the next tokens by id, with their secrets, up to a limit, or `None` after the last. Corrupt
+    /// ones are reported by the hashes of their secrets.
     pub async fn next_tokens(
         &self,
         after: Option<TokenId>,
@@ -177,7 +177,7 @@ impl Read {
         Ok(Some(Page { read, last: TokenId::from_uuid(last) }))
     }
 
-    /// Where a run of so many ids ends that begins behind one. `None` if there is none.
+    /// Returns the last id of a run of at most this many ids after one, or `None` if there are no more.
     async fn last_of_run<E: EntityTrait>(
         &self,
         id: E::Column,
@@ -195,13 +195,14 @@ impl Read {
         }
     }
 
-    /// These tokens with their secrets.
+    /// Returns these tokens with their secrets.
     pub async fn tokens(&self, ids: &[TokenId]) -> Result<Sorted<Kin<Token>, SecretHash>, StoreError> {
         let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
         self.tokens_with(Ids::These(ids)).await
     }
 
-    /// The tokens that were derived from these sessions, or from any of these accounts', with their secrets.
+    /// Returns the tokens that were derived from these sessions, or from any session of these accounts, with
+    /// their secrets.
     pub async fn derived_tokens(
         &self,
         sessions: &[SessionId],
@@ -224,7 +225,7 @@ impl Read {
         Ok(Sorted { sound, broken: self.hashes(secret::Column::TokenId, broken).await? })
     }
 
-    /// Every service, revoked or not, with its secrets.
+    /// Returns every service, revoked or not, with its secrets.
     pub async fn every_service(&self) -> Result<Sorted<Kin<Service>, SecretHash>, StoreError> {
         let ids = service::Entity::find().select_only().column(service::Column::Id);
         let ids: Vec<Uuid> = ids.into_tuple().all(&self.transaction).await?;
@@ -232,7 +233,7 @@ impl Read {
         self.services(&ids).await
     }
 
-    /// These services with their secrets.
+    /// Returns these services with their secrets.
     pub async fn services(&self, ids: &[ServiceId]) -> Result<Sorted<Kin<Service>, SecretHash>, StoreError> {
         let Sorted { sound, broken } = each_apart(ids, |ids: Vec<_>| async move {
             let mut services = Vec::with_capacity(ids.len());
@@ -248,7 +249,7 @@ impl Read {
         Ok(Sorted { sound, broken: self.hashes(secret::Column::ServiceId, broken).await? })
     }
 
-    /// What the secrets of broken families are found by.
+    /// Returns the hashes of the secrets of corrupt families.
     async fn hashes(&self, family: secret::Column, ids: Vec<Uuid>) -> Result<Vec<SecretHash>, StoreError> {
         if ids.is_empty() {
             return Ok(Vec::new());
@@ -256,14 +257,14 @@ impl Read {
         let query =
             secret::Entity::find().select_only().column(secret::Column::Hash).filter(family.is_in(ids));
         let hashes: Vec<Vec<u8>> = query.into_tuple().all(&self.transaction).await?;
-        // One of another length is found by nobody.
+        // A hash of another length cannot be looked up.
         Ok(hashes
             .into_iter()
             .filter_map(|hash| Some(SecretHash::from_bytes(hash.try_into().ok()?)))
             .collect())
     }
 
-    /// The next people by the account's id, at most so many. `None` behind the last.
+    /// Returns the next accounts by id, with their roles, up to a limit, or `None` after the last.
     pub async fn next_people(
         &self,
         after: Option<AccountId>,
@@ -277,7 +278,7 @@ impl Read {
         Ok(Some(Page { read, last: AccountId::from_uuid(last) }))
     }
 
-    /// These people.
+    /// Returns these accounts with their roles.
     pub async fn people(&self, ids: &[AccountId]) -> Result<Sorted<Person, AccountId>, StoreError> {
         self.people_with(Ids::These(ids.iter().map(|id| id.uuid()).collect())).await
     }
@@ -303,7 +304,8 @@ impl Read {
         Ok(Sorted { sound, broken: broken.into_iter().map(AccountId::from_uuid).collect() })
     }
 
-    /// Reads these ids as [`each_apart`] does. Those of a run are asked for only where that must be.
+    /// Reads these ids as [`each_apart`] does. The single ids of a run are looked up only if the run contains
+    /// a corrupt row.
     async fn each_apart<E: EntityTrait, T, F>(
         &self,
         id: E::Column,
@@ -327,7 +329,7 @@ impl Read {
         each_apart(&ids, |ids| read(Ids::These(ids))).await
     }
 
-    /// Every org, deleted or not, with its policies.
+    /// Returns every org, deleted or not, with its policies.
     pub async fn every_place(&self) -> Result<Sorted<Place, OrgId>, StoreError> {
         let ids = org::Entity::find().select_only().column(org::Column::Id);
         let ids: Vec<Uuid> = ids.into_tuple().all(&self.transaction).await?;
@@ -341,7 +343,7 @@ impl Read {
         Ok(places)
     }
 
-    /// These orgs with their policies.
+    /// Returns these orgs with their policies.
     pub async fn places(&self, ids: &[OrgId]) -> Result<Sorted<Place, OrgId>, StoreError> {
         each_apart(ids, |ids: Vec<_>| async move {
             let mut policies = self.policies(&ids).await?;
@@ -354,7 +356,7 @@ impl Read {
     }
 }
 
-/// Reads them together; where something makes no sense, by halves, until it is known what.
+/// Reads all ids at once. If a row is corrupt, it splits them in halves until the corrupt ids are found.
 async fn each_apart<Id: Copy, T, F>(
     ids: &[Id],
     read: impl Fn(Vec<Id>) -> F,
@@ -380,7 +382,7 @@ where
     Ok(sorted)
 }
 
-/// Gives everyone their secrets.
+/// Joins owners with their secrets.
 fn kin<T>(
     owners: Vec<T>,
     family: impl Fn(&T) -> Family,

@@ -1,7 +1,7 @@
-//! What PostgreSQL says beside its answer. A commit whose wait for a synchronous standby was cancelled succeeds, with a
-//! warning: whoever takes it for done is wrong.
+//! The notices that PostgreSQL sends beside a response. If the wait for a synchronous standby is cancelled,
+//! the commit succeeds with a warning, and must not be taken for a success.
 //!
-//! sqlx gives notices to nobody but the log, so they are taken from there, for one piece of work at a time.
+//! sqlx reports notices only to its log, so they are collected from there, for one piece of work at a time.
 
 use std::cell::RefCell;
 use std::fmt::Debug;
@@ -14,14 +14,14 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::{Dispatch, Event, Level, Metadata, Subscriber};
 
 tokio::task_local! {
-    /// The first warning that came with what this task waits for.
+    /// The first warning that came with the work of this task.
     static WARNING: RefCell<Option<String>>;
 }
 
-/// Where sqlx tells of notices.
+/// The target under which sqlx logs notices.
 const TARGET: &str = "sqlx::postgres::notice";
 
-/// Does some work, and says which warning came with it, if any.
+/// Runs a piece of work, and returns the first warning that came with it, if any.
 pub(crate) async fn with_warnings<T>(work: impl Future<Output = T>) -> (T, Option<String>) {
     static LISTENER: OnceLock<Dispatch> = OnceLock::new();
     let listener = LISTENER.get_or_init(|| Dispatch::new(NoticeSubscriber)).clone();
@@ -32,7 +32,7 @@ pub(crate) async fn with_warnings<T>(work: impl Future<Output = T>) -> (T, Optio
     WARNING.scope(RefCell::default(), heard).await
 }
 
-/// Listens for warnings alone.
+/// A subscriber that collects warnings only.
 struct NoticeSubscriber;
 
 impl Subscriber for NoticeSubscriber {
@@ -40,7 +40,7 @@ impl Subscriber for NoticeSubscriber {
         !metadata.is_span() && metadata.target() == TARGET && *metadata.level() <= Level::WARN
     }
 
-    /// Without it every event of the process would be looked at, however fine.
+    /// Without it, every event of the process would be checked, at any level.
     fn max_level_hint(&self) -> Option<LevelFilter> {
         Some(LevelFilter::WARN)
     }
@@ -48,7 +48,7 @@ impl Subscriber for NoticeSubscriber {
     fn event(&self, event: &Event<'_>) {
         let mut message = Message(String::new());
         event.record(&mut message);
-        // Nobody waits where there is no task: then nobody is told.
+        // Outside of such work there is no task-local, and nobody to report to.
         let _ = WARNING.try_with(|warning| warning.borrow_mut().get_or_insert(message.0).len());
     }
 

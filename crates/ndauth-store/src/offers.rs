@@ -1,7 +1,8 @@
 //! Memberships that an org's admins offer, until their account accepts them.
 //!
-//! An offer names a handle, and nobody is looked up when it is made: one to a handle that nobody has looks like any other.
-//! A row is an open offer, or one that came to its end by itself and was not removed yet.
+//! An offer names a handle, which is not looked up when the offer is made: an offer to a handle without an
+//! account looks like any other. A row is an open offer, or one that has ended by time and was not removed
+//! yet.
 
 use ndauth_core::{Account, AccountId, Expiry, Handle, OfferId, OrgId, Role, Timestamp};
 use sea_orm::ActiveValue::Set;
@@ -21,7 +22,7 @@ pub struct Offer {
     pub id: OfferId,
     /// The org that made it.
     pub org: OrgId,
-    /// The handle that it was made to, whether anybody has that name or not.
+    /// The handle that it was made to, even if no account has it.
     pub handle: Handle,
     /// The role that it confers.
     pub role: Role,
@@ -34,7 +35,7 @@ pub struct Offer {
 }
 
 impl Offer {
-    /// True where it has not ended.
+    /// Returns true if it has not ended.
     pub fn is_open(&self, now: Timestamp) -> bool {
         !Expiry::At(self.ends_at).is_past(now)
     }
@@ -58,13 +59,13 @@ impl TryFrom<Model> for Offer {
 }
 
 impl Read {
-    /// The offer of an org to a handle, open or ended.
+    /// Returns the offer of an org to a handle, open or ended.
     pub async fn find_offer(&self, org: OrgId, handle: &Handle) -> Result<Option<Offer>, StoreError> {
         let found = Entity::find_by_id((org.uuid(), handle.to_string()));
         found.one(&self.transaction).await?.map(Offer::try_from).transpose()
     }
 
-    /// The open offers of an org, by handle.
+    /// Returns the open offers of an org, by handle.
     pub async fn list_offers_of(&self, org: OrgId) -> Result<Vec<Offer>, StoreError> {
         let rows = Entity::find()
             .filter(Column::OrgId.eq(org.uuid()))
@@ -75,7 +76,7 @@ impl Read {
         rows.into_iter().map(Offer::try_from).collect()
     }
 
-    /// Counts the open offers of an org, but for that to one handle.
+    /// Returns the number of an org's open offers, except the one to this handle.
     pub async fn count_other_offers(&self, org: OrgId, but: &Handle) -> Result<u64, StoreError> {
         let open = Entity::find()
             .filter(Column::OrgId.eq(org.uuid()))
@@ -84,7 +85,8 @@ impl Read {
         Ok(open.count(&self.transaction).await?)
     }
 
-    /// The open offers to an account, oldest first. One that was made before the account was, was made to nobody.
+    /// Returns the open offers to an account, oldest first. An offer made before the account was created is
+    /// not one of them.
     pub async fn list_offers_to(&self, account: &Account) -> Result<Vec<Offer>, StoreError> {
         let rows = Entity::find()
             .filter(Column::Handle.eq(account.handle.as_str()))
@@ -97,13 +99,13 @@ impl Read {
         rows.into_iter().map(Offer::try_from).collect()
     }
 
-    /// Every offer, open or ended.
+    /// Returns every offer, open or ended.
     pub async fn list_every_offer(&self) -> Result<Vec<Offer>, StoreError> {
         let rows = Entity::find().order_by_asc(Column::Id).all(&self.transaction).await?;
         rows.into_iter().map(Offer::try_from).collect()
     }
 
-    /// True where an offer ended before an instant.
+    /// Returns true if an offer ended before an instant.
     pub async fn has_ended_offer(&self, before: Timestamp) -> Result<bool, StoreError> {
         let ended = Entity::find().filter(Column::EndsAt.lt(before.micros()));
         Ok(ended.one(&self.transaction).await?.is_some())
@@ -111,7 +113,7 @@ impl Read {
 }
 
 impl Write {
-    /// Makes an offer, in place of the one that the org has made to the same handle, whose id it must have.
+    /// Adds an offer. It replaces the org's offer to the same handle, whose id it must have.
     pub async fn put_offer(&self, offer: &Offer) -> Result<(), StoreError> {
         let row = ActiveModel {
             id: Set(offer.id.uuid()),
@@ -134,13 +136,13 @@ impl Write {
         self.end_offers(Column::Id.eq(id.uuid())).await
     }
 
-    /// Ends all offers that there are: what a restored copy takes for open may have been withdrawn or declined.
+    /// Ends all offers: those that are open in a restored copy may have been withdrawn or declined since.
     pub async fn end_every_offer(&self) -> Result<(), StoreError> {
         Entity::delete_many().exec(&self.transaction).await?;
         Ok(())
     }
 
-    /// Removes offers that ended before an instant, at most so many. Says how many.
+    /// Removes offers that ended before an instant, up to a limit. Returns their number.
     pub async fn remove_ended_offers(&self, before: Timestamp, limit: u64) -> Result<u64, StoreError> {
         let sql = "DELETE FROM membership_offer WHERE id IN \
                    (SELECT id FROM membership_offer WHERE ends_at < $1 ORDER BY ends_at LIMIT $2)";
@@ -154,7 +156,7 @@ impl Write {
         self.end_offers(Column::OrgId.eq(org.uuid())).await
     }
 
-    /// Ends the offers that an account made, everywhere: nobody answers for them any more.
+    /// Ends the offers that an account made, in all orgs: nobody answers for them any more.
     pub(crate) async fn end_offers_by(&self, maker: AccountId) -> Result<(), StoreError> {
         self.end_offers(Column::MadeBy.eq(maker.uuid())).await
     }
@@ -164,7 +166,8 @@ impl Write {
         self.end_offers(Column::MadeBy.eq(maker.uuid()).and(Column::OrgId.eq(org.uuid()))).await
     }
 
-    /// Ends the offer of an org to an account, which has a role there from now on. Returns it, if it was open.
+    /// Ends the offer of an org to an account that has been given a role there. Returns the offer's id if it
+    /// was open.
     pub(crate) async fn end_offer_to(
         &self,
         account: AccountId,

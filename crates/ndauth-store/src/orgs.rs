@@ -1,4 +1,4 @@
-//! Orgs, and who is a member of them.
+//! Orgs and their members.
 
 use std::collections::BTreeMap;
 
@@ -14,16 +14,16 @@ use crate::columns::Columns;
 use crate::error::inserted;
 use crate::{Read, StoreError, Taken, Write};
 
-/// Someone who is a member of an org now.
+/// A present member of an org.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Member {
-    /// Which org.
+    /// The org.
     pub org: OrgId,
-    /// Who.
+    /// The account.
     pub account: AccountId,
-    /// In which role.
+    /// The role.
     pub role: Role,
-    /// Since when in that role.
+    /// The instant at which the account was given that role.
     pub set_at: Timestamp,
 }
 
@@ -50,20 +50,20 @@ fn role(row: &membership::Model) -> Result<Role, StoreError> {
 }
 
 impl Read {
-    /// The org with this id, deleted or not.
+    /// Returns the org with this id, deleted or not.
     pub async fn find_org(&self, id: OrgId) -> Result<Option<Org>, StoreError> {
         let row = org::Entity::find_by_id(id.uuid()).one(&self.transaction).await?;
         row.map(Org::try_from).transpose()
     }
 
-    /// The org with this slug, deleted or not: no slug is ever given out again.
+    /// Returns the org with this slug, deleted or not: no slug is ever reused.
     pub async fn find_org_by_slug(&self, slug: &OrgSlug) -> Result<Option<Org>, StoreError> {
         let row =
             org::Entity::find().filter(org::Column::Slug.eq(slug.as_str())).one(&self.transaction).await?;
         row.map(Org::try_from).transpose()
     }
 
-    /// An account's role in an org; `None` where it is not a member now.
+    /// Returns an account's role in an org, or `None` if it is not a member now.
     pub async fn find_role(&self, account: AccountId, org: OrgId) -> Result<Option<Role>, StoreError> {
         let row = membership::Entity::find_by_id((account.uuid(), org.uuid()))
             .filter(membership::Column::RemovedAt.is_null())
@@ -72,8 +72,8 @@ impl Read {
         row.as_ref().map(role).transpose()
     }
 
-    /// The account of this handle and its role in an org, where it is a member now. One statement, so that nobody learns by
-    /// its time whether there is an account of the handle.
+    /// Returns the account with this handle and its role in an org, if it is a member now. One statement
+    /// decides this, so that timing does not reveal whether an account with the handle exists.
     pub async fn find_member(
         &self,
         org: OrgId,
@@ -89,13 +89,14 @@ impl Read {
         Ok(Some((account, member)))
     }
 
-    /// Whether an account is or ever was a member of an org.
+    /// Returns true if an account is or ever was a member of an org.
     pub async fn was_member(&self, account: AccountId, org: OrgId) -> Result<bool, StoreError> {
         let row = membership::Entity::find_by_id((account.uuid(), org.uuid()));
         Ok(row.one(&self.transaction).await?.is_some())
     }
 
-    /// The orgs where an account is a member now, and its role in each, by slug. Without deleted ones.
+    /// Returns the orgs of which an account is a member now, with its role in each, by slug. Deleted orgs are
+    /// left out.
     pub async fn list_memberships(&self, account: AccountId) -> Result<Vec<Membership>, StoreError> {
         let rows = membership::Entity::find()
             .filter(membership::Column::AccountId.eq(account.uuid()))
@@ -114,18 +115,18 @@ impl Read {
         Ok(memberships)
     }
 
-    /// Every org, deleted or not, by slug.
+    /// Returns every org, deleted or not, by slug.
     pub async fn list_orgs(&self) -> Result<Vec<Org>, StoreError> {
         let rows = org::Entity::find().order_by_asc(org::Column::Slug).all(&self.transaction).await?;
         rows.into_iter().map(Org::try_from).collect()
     }
 
-    /// Everyone who is a member of any org now.
+    /// Returns the present members of all orgs.
     pub async fn list_every_member(&self) -> Result<Vec<Member>, StoreError> {
         self.members(membership::Entity::find()).await
     }
 
-    /// Everyone who is a member of an org now.
+    /// Returns the present members of an org.
     pub async fn list_members(&self, org: OrgId) -> Result<Vec<Member>, StoreError> {
         self.members(membership::Entity::find().filter(membership::Column::OrgId.eq(org.uuid()))).await
     }
@@ -144,7 +145,7 @@ impl Read {
         rows.into_iter().map(member).collect()
     }
 
-    /// The names of these orgs.
+    /// Returns the slugs of these orgs.
     pub async fn name_orgs(&self, orgs: &Orgs) -> Result<Orgs<OrgSlug>, StoreError> {
         match orgs {
             Orgs::All => Ok(Orgs::All),
@@ -155,7 +156,7 @@ impl Read {
         }
     }
 
-    /// These orgs, deleted or not.
+    /// Returns these orgs, deleted or not.
     pub async fn orgs_by_id(
         &self,
         ids: impl IntoIterator<Item = OrgId>,
@@ -170,7 +171,7 @@ impl Read {
 }
 
 impl Write {
-    /// Adds an org, unless its slug is or was taken.
+    /// Adds an org, unless its slug is taken or ever was.
     pub async fn insert_org(&self, org: &Org) -> Result<Result<(), Taken>, StoreError> {
         let row = org::ActiveModel {
             id: Set(org.id.uuid()),
@@ -184,7 +185,7 @@ impl Write {
         inserted(org::Entity::insert(row).exec_without_returning(&self.transaction).await)
     }
 
-    /// Marks an org as deleted, which ends what it offered. Its row, and so its slug, stays.
+    /// Marks an org as deleted, which ends its offers. Its row stays, and so does its slug.
     pub async fn delete_org(&self, id: OrgId) -> Result<(), StoreError> {
         org::Entity::update_many()
             .col_expr(org::Column::DeletedAt, Expr::value(self.now().micros()))
@@ -194,7 +195,8 @@ impl Write {
         self.end_offers_of(id).await
     }
 
-    /// Revokes, in an org, every secret that was minted before an instant. What is revoked already stays so.
+    /// Revokes, in an org, every secret that was minted before an instant. An earlier instant changes
+    /// nothing.
     pub async fn close_org(&self, id: OrgId, not_before: Timestamp) -> Result<(), StoreError> {
         org::Entity::update_many()
             .col_expr(org::Column::NotBefore, Expr::value(not_before.micros()))
@@ -205,7 +207,7 @@ impl Write {
         Ok(())
     }
 
-    /// Marks an org as frozen since an instant, or as not.
+    /// Marks an org as frozen since an instant, or as not frozen.
     pub async fn set_frozen(&self, id: OrgId, since: Option<Timestamp>) -> Result<(), StoreError> {
         org::Entity::update_many()
             .col_expr(org::Column::FrozenAt, Expr::value(since.map(Timestamp::micros)))
@@ -215,8 +217,8 @@ impl Write {
         Ok(())
     }
 
-    /// Gives an account a role in an org. That ends the offer that the org made to it, which is returned if it was open; and
-    /// the offers that it made there, where it is no admin from now on.
+    /// Gives an account a role in an org. This ends the org's offer to the account, which is returned if it
+    /// was open, and the offers that the account made there, if it is no longer an admin.
     pub async fn set_role(
         &self,
         account: AccountId,
@@ -245,7 +247,7 @@ impl Write {
         self.end_offer_to(account, org).await
     }
 
-    /// Takes an account out of an org, which ends the offers that it made there.
+    /// Removes an account from an org, which ends the offers that it made there.
     pub async fn remove_member(&self, account: AccountId, org: OrgId) -> Result<(), StoreError> {
         membership::Entity::update_many()
             .col_expr(membership::Column::RemovedAt, Expr::value(self.now().micros()))
@@ -257,7 +259,7 @@ impl Write {
     }
 }
 
-/// The id of the account of a handle, as a query.
+/// Returns a query for the id of the account with a handle.
 fn with_handle(handle: &Handle) -> SelectStatement {
     let mut query = Query::select();
     query

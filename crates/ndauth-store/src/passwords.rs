@@ -1,4 +1,4 @@
-//! Passwords, as argon2 writes them, and people as other identity providers know them.
+//! Passwords as argon2 hashes, and the identities of people at other identity providers.
 
 use ndauth_core::{AccountId, Identity};
 use sea_orm::ActiveValue::Set;
@@ -9,13 +9,13 @@ use crate::error::inserted;
 use crate::{Read, StoreError, Taken, Write};
 
 impl Read {
-    /// An account's password as it was hashed, where it has one.
+    /// Returns the hash of an account's password, if it has one.
     pub async fn find_password(&self, account: AccountId) -> Result<Option<String>, StoreError> {
         let row = password::Entity::find_by_id(account.uuid()).one(&self.transaction).await?;
         Ok(row.map(|row| row.phc))
     }
 
-    /// Whose a person of another identity provider is.
+    /// Returns the account that an identity is linked to.
     pub async fn find_identity(&self, identity: &Identity) -> Result<Option<AccountId>, StoreError> {
         let key = (identity.issuer.clone(), identity.subject.clone());
         let row = identity::Entity::find_by_id(key).one(&self.transaction).await?;
@@ -24,7 +24,7 @@ impl Read {
 }
 
 impl Write {
-    /// Gives an account a password, in place of any that it had.
+    /// Sets the password of an account, in place of any former one.
     pub async fn set_password(&self, account: AccountId, phc: &str) -> Result<(), StoreError> {
         let row = password::ActiveModel {
             account_id: Set(account.uuid()),
@@ -37,13 +37,13 @@ impl Write {
         Ok(())
     }
 
-    /// Takes an account's password: nobody signs in by it.
+    /// Removes the password of an account.
     pub async fn remove_password(&self, account: AccountId) -> Result<(), StoreError> {
         password::Entity::delete_by_id(account.uuid()).exec(&self.transaction).await?;
         Ok(())
     }
 
-    /// Makes a person of another identity provider an account's, unless they are one's.
+    /// Links an identity to an account, unless it is linked already.
     pub async fn insert_identity(
         &self,
         account: AccountId,

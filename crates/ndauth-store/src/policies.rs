@@ -1,4 +1,4 @@
-//! Org policies: every one that an org was given.
+//! Org policies: the history of each org's.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,12 +13,12 @@ use crate::orgs::org;
 use crate::{Read, StoreError, Write};
 
 impl Read {
-    /// The policies that an org was given.
+    /// Returns the policies of an org.
     pub async fn find_policies(&self, org: OrgId) -> Result<Policies, StoreError> {
         Ok(self.policies(&[org]).await?.remove(&org).unwrap_or_default())
     }
 
-    /// The policies that these orgs were given, of those that were given any.
+    /// Returns the policies of these orgs, for the orgs that have any.
     pub(crate) async fn policies(&self, orgs: &[OrgId]) -> Result<BTreeMap<OrgId, Policies>, StoreError> {
         let ids = || orgs.iter().map(|id| id.uuid());
         let rows = org_policy::Entity::find()
@@ -59,17 +59,18 @@ impl Read {
 }
 
 impl Write {
-    /// Keeps every other change from an org's members and policies until this one ends.
+    /// Locks an org's members and policies against other changes until this one ends.
     pub async fn lock_org(&self, id: OrgId) -> Result<(), StoreError> {
         org::Entity::find_by_id(id.uuid()).lock_exclusive().one(&self.transaction).await?;
         Ok(())
     }
 
-    /// Gives an org, which must be locked, more policies, one after the other. Of those that hold the last one rules.
+    /// Adds policies to an org, which must be locked, one after the other. Of those that apply, the last one
+    /// is in force.
     pub async fn add_policies(&self, org: OrgId, policies: &[AnnouncedPolicy]) -> Result<(), StoreError> {
         let mut last = self.find_policies(org).await?.last_set_at();
         for AnnouncedPolicy { takes_hold_at, policy } in policies {
-            // Behind the one before, though the clock should stand.
+            // After the previous one, even if the clock stands still.
             let behind = last.and_then(|last| last.checked_add(Duration::from_micros(1)));
             let set_at = behind.map_or(self.now(), |behind| behind.max(self.now()));
             self.add_policy(org, set_at, *takes_hold_at, policy).await?;

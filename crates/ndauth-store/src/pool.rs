@@ -1,4 +1,4 @@
-//! The pools of connections, and which of their connections are trusted.
+//! The pools of connections, and the trust in their connections.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -14,12 +14,12 @@ use tokio::time::timeout;
 
 use crate::Engine;
 
-/// Connections to one database, for one kind of work. Clones share them.
+/// A pool of connections to one database, for one kind of work. Clones share it.
 #[derive(Clone, Debug)]
 pub(crate) struct Pool {
     pub(crate) connections: Connections,
     trust: Arc<Trust>,
-    /// When it was last looked whether the database can be worked with.
+    /// The moment at which the database was last found usable.
     examined: Arc<AtomicI64>,
 }
 
@@ -29,21 +29,22 @@ pub(crate) enum Connections {
     Postgres(PgPool),
 }
 
-/// Since when connections are trusted: those that are older than the last that failed are closed before they are used.
-/// Where a network forgets one connection, it has mostly forgotten them all, and to find that out for one after the other
-/// takes a limit for each.
+/// The moment since which connections are trusted. Connections opened before the last failure are closed
+/// before they are used: a network that drops one connection has usually dropped all, and finding that out
+/// for each would cost a timeout each time.
 #[derive(Debug)]
 struct Trust(AtomicI64);
 
-/// How long a statement waits for a lock, and how long it may run, as PostgreSQL writes it.
+/// The timeout of PostgreSQL for a statement and for its wait for a lock.
 pub(crate) const STATEMENT_LIMIT: &str = "2s";
-/// A database that was looked at so lately is not looked at again before it is connected to.
+/// The time for which a database that was examined is not examined again before a connection.
 const EXAMINED: Duration = Duration::from_secs(5);
-/// How long a free connection is waited for: so much less than a transaction may take that there is time to say why.
+/// The timeout for acquiring a connection from the pool: so far below that of a transaction that there is
+/// time to find the cause.
 const ACQUIRE: Duration = Duration::from_secs(3);
-/// A connection that was idle for longer is tried before it is used,
+/// The idle time after which a connection is tested before it is used.
 const IDLE: Duration = Duration::from_secs(1);
-/// and answers within this, or is closed.
+/// The timeout of that test, after which the connection is closed.
 const PING: Duration = Duration::from_secs(1);
 
 impl Pool {
@@ -66,7 +67,7 @@ impl Pool {
         }
     }
 
-    /// The same connections as SeaORM has them, for what it does by itself: migrations.
+    /// Returns the same pool for SeaORM's own use, such as migrations.
     pub(crate) fn sea_orm(&self) -> DatabaseConnection {
         match &self.connections {
             Connections::Sqlite(pool) => SqlxSqliteConnector::from_sqlx_sqlite_pool(pool.clone()),
@@ -74,18 +75,18 @@ impl Pool {
         }
     }
 
-    /// Takes note that the database can be worked with, so far.
+    /// Records that the database was found usable now.
     pub(crate) fn examined(&self) {
         self.examined.store(SinceBoot::now().micros(), Ordering::Release);
     }
 
-    /// Whether that was looked at just now.
+    /// Returns true if the database was found usable a moment ago.
     pub(crate) fn is_examined(&self) -> bool {
         let examined = SinceBoot::from_micros(self.examined.load(Ordering::Acquire));
         SinceBoot::now().since(examined) < EXAMINED
     }
 
-    /// Trusts none of the connections that there are now.
+    /// Marks all present connections as untrusted.
     pub(crate) fn distrust(&self) {
         self.examined.store(i64::MIN, Ordering::Release);
         self.trust.0.fetch_max(SinceBoot::now().micros(), Ordering::AcqRel);
@@ -111,8 +112,9 @@ fn hooked<DB: sqlx::Database>(connections: u32, trust: &Arc<Trust>) -> PoolOptio
     PoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(ACQUIRE)
-        // Whatever closes connections for their age may, in sqlx 0.9.0, never end, and keep a core for itself and a
-        // thread of the runtime: https://github.com/transact-rs/sqlx/issues/3645. There are few, and they are tested.
+        // In sqlx 0.9.0, the task that closes connections for their age may never end, and occupy a core and
+        // a thread of the runtime: https://github.com/transact-rs/sqlx/issues/3645. There are few
+        // connections, and they are tested.
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false)

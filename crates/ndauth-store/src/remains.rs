@@ -1,4 +1,4 @@
-//! What is left of what is long dead: found, and removed.
+//! The remains of families that died long ago: found, and removed.
 
 use ndauth_core::{SecretHash, Timestamp};
 use sea_orm::prelude::Uuid;
@@ -6,7 +6,7 @@ use sea_orm::{ConnectionTrait, Statement};
 
 use crate::{Engine, Read, StoreError, Write};
 
-/// A kind of family, or of secrets without theirs.
+/// A kind of family, or of secrets alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FamilyKind {
     /// Tokens.
@@ -15,7 +15,7 @@ pub enum FamilyKind {
     UnusedToken,
     /// Secrets of tokens and services that have a later one.
     Secret,
-    /// Such secrets that were never confirmed.
+    /// Single secrets that were never confirmed.
     UnconfirmedSecret,
     /// Tokens that were derived from sessions.
     Derived,
@@ -30,15 +30,16 @@ pub enum FamilyKind {
 pub struct Remains {
     /// Their ids.
     pub ids: Vec<Uuid>,
-    /// What their secrets are found by.
+    /// The hashes of their secrets.
     pub hashes: Vec<SecretHash>,
 }
 
-/// Under which number the janitor is alone.
+/// The key of the advisory lock that admits one janitor at a time.
 const JANITOR: i64 = 0x006e_6461_7574_686a;
 
 impl FamilyKind {
-    /// How those of a kind are found that died before an instant, `$1`: a query a way to die, each by an index.
+    /// Returns the queries for families of a kind that died before an instant, `$1`: one query for each way
+    /// to die, each served by an index.
     fn dead(self) -> &'static [&'static str] {
         match self {
             FamilyKind::Token => &[
@@ -81,14 +82,14 @@ impl FamilyKind {
                 "SELECT id FROM session WHERE expires_at < $1 ORDER BY expires_at LIMIT $2",
                 "SELECT id FROM session WHERE revoked_at < $1 ORDER BY revoked_at LIMIT $2",
             ],
-            // One that a token names is kept as long as that.
+            // A service that a token names is kept as long as the token.
             FamilyKind::Service => &["SELECT id FROM service WHERE revoked_at < $1 \
                  AND NOT EXISTS (SELECT 1 FROM token_service WHERE service_id = service.id) \
                  ORDER BY revoked_at LIMIT $2"],
         }
     }
 
-    /// The tables that have rows of such families, the family's own last.
+    /// Returns the tables with rows of such families, the family's own table last.
     fn tables(self) -> &'static [(&'static str, &'static str)] {
         match self {
             FamilyKind::Secret | FamilyKind::UnconfirmedSecret => &[("secret", "id")],
@@ -112,7 +113,7 @@ impl FamilyKind {
 }
 
 impl Read {
-    /// Those of a kind that died before an instant, at most so many.
+    /// Returns families of a kind that died before an instant, up to a limit.
     pub async fn remains(
         &self,
         kind: FamilyKind,
@@ -144,7 +145,7 @@ impl Read {
             let query = Statement::from_sql_and_values(backend, sql, ids.iter().map(|id| (*id).into()));
             for row in self.transaction.query_all_raw(query).await? {
                 let hash: Vec<u8> = row.try_get("", "hash")?;
-                // One of another length is found by nobody.
+                // A hash of another length cannot be looked up.
                 hashes.extend(hash.try_into().ok().map(SecretHash::from_bytes));
             }
         }
@@ -153,7 +154,7 @@ impl Read {
 }
 
 impl Write {
-    /// Whether nobody else removes anything, which holds until this change ends.
+    /// Takes the janitor's lock until this change ends. Returns true if no other janitor has it.
     pub async fn alone(&self) -> Result<bool, StoreError> {
         if self.engine() == Engine::Sqlite {
             return Ok(true);
@@ -166,7 +167,7 @@ impl Write {
         Ok(row.try_get("", "alone")?)
     }
 
-    /// Removes families with all that belongs to them.
+    /// Removes families with all their rows.
     pub async fn remove(&self, kind: FamilyKind, ids: &[Uuid]) -> Result<(), StoreError> {
         if ids.is_empty() {
             return Ok(());

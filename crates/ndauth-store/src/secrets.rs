@@ -1,4 +1,4 @@
-//! Secrets: found by their hash, and observed in use.
+//! Secrets: looked up by their hash.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::columns::{Columns, Ids, NEVER, duration_micros, expiry_micros};
 use crate::{Read, StoreError, Write};
 use secret::{ActiveModel, Column, Entity, Model};
 
-/// Whose secret it is.
+/// The family that a secret belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Family {
     /// A token's.
@@ -33,22 +33,22 @@ pub enum Family {
 /// A secret that was looked up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FoundSecret {
-    /// What it is found by.
+    /// Its hash.
     pub hash: SecretHash,
-    /// The secret, without itself.
+    /// Its record.
     pub record: SecretRecord,
-    /// Whose it is.
+    /// Its family.
     pub family: Family,
-    /// When it was last used, as far as was written down.
+    /// Its last recorded use.
     pub last_use: Option<LastUse>,
-    /// When it was last noted to be presented once it was retired.
+    /// The instant of its last recorded reuse after it was retired.
     pub reused_at: Option<Timestamp>,
-    /// What its confirmation sets off, while it waits for that.
+    /// The effect of confirming it, while it waits to be confirmed.
     pub succession: Option<Succession>,
 }
 
 impl FoundSecret {
-    /// It as the owner of its token sees it.
+    /// Returns it as its token's owner sees it.
     pub fn view(self) -> SecretView {
         let FoundSecret { record, last_use, reused_at, succession, .. } = self;
         SecretView { record, last_use, reused_at, succession }
@@ -64,18 +64,18 @@ impl From<Lineage> for Family {
     }
 }
 
-/// How many secrets of what lives were minted when.
+/// The number of secrets of live families, by the time of their minting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MintCounts {
-    /// Before the instant.
+    /// Those minted before the instant.
     pub before: u64,
-    /// At it, or since.
+    /// Those minted at the instant or since.
     pub since: u64,
-    /// When the last was.
+    /// The instant at which the last was minted.
     pub newest: Option<Timestamp>,
 }
 
-/// What of its row a secret's record needs.
+/// The columns that a secret's record is read from.
 #[derive(FromQueryResult)]
 struct RecordRow {
     id: Uuid,
@@ -87,7 +87,7 @@ struct RecordRow {
     ends_at: i64,
 }
 
-/// A record, and the family whose it is.
+/// A record row with its family.
 #[derive(FromQueryResult)]
 struct RecordOf {
     family: Uuid,
@@ -152,21 +152,21 @@ impl TryFrom<Model> for FoundSecret {
 }
 
 impl Read {
-    /// The secret with this hash.
+    /// Returns the secret with this hash.
     pub async fn find_secret(&self, hash: &SecretHash) -> Result<Option<FoundSecret>, StoreError> {
         let row =
             Entity::find().filter(Column::Hash.eq(hash.bytes().to_vec())).one(&self.transaction).await?;
         row.map(FoundSecret::try_from).transpose()
     }
 
-    /// Finds the lineage of a secret that rotates.
+    /// Returns the lineage of a secret, if it belongs to a family that rotates.
     pub async fn find_lineage(&self, secret: SecretId) -> Result<Option<Lineage>, StoreError> {
         let row = Entity::find_by_id(secret.uuid()).one(&self.transaction).await?;
         let found = row.map(FoundSecret::try_from).transpose()?;
         Ok(found.and_then(|found| found.family.lineage()))
     }
 
-    /// The secrets of these families, by the column that names the family, oldest first.
+    /// Returns the secrets of these families, given the column that names the family, oldest first.
     pub(crate) async fn records(
         &self,
         family: Column,
@@ -193,7 +193,7 @@ impl Read {
         Ok(records)
     }
 
-    /// The secrets that this family has had, oldest first.
+    /// Returns all secrets that a family has had, oldest first.
     pub async fn list_secrets(&self, family: Family) -> Result<Vec<FoundSecret>, StoreError> {
         let (column, id) = family.column();
         let rows = Entity::find()
@@ -205,7 +205,8 @@ impl Read {
         rows.into_iter().map(FoundSecret::try_from).collect()
     }
 
-    /// How many secrets of what lives were minted before an instant, how many since, and when the last was.
+    /// Counts the secrets of live families that were minted before an instant and since, and finds the last
+    /// one.
     pub async fn count_minted(&self, instant: Timestamp) -> Result<MintCounts, StoreError> {
         let sql = "SELECT count(CASE WHEN coalesce(authorized_at, minted_at) < $1 THEN 1 END) AS earlier, \
                    count(CASE WHEN coalesce(authorized_at, minted_at) >= $1 THEN 1 END) AS since, max(minted_at) AS newest FROM secret \
@@ -238,7 +239,7 @@ impl Read {
 }
 
 impl Family {
-    /// The family, where its secrets succeed each other.
+    /// Returns the lineage, if the family's secrets succeed each other.
     pub fn lineage(self) -> Option<Lineage> {
         match self {
             Family::Token(id) => Some(Lineage::Token(id)),
@@ -257,13 +258,13 @@ impl Family {
 }
 
 impl Write {
-    /// Lets a secret serve until an end.
+    /// Sets the end of a secret.
     pub async fn end_secret(&self, id: SecretId, end: Expiry) -> Result<(), StoreError> {
         let changed = [(Column::EndsAt, Expr::value(expiry_micros(end)))];
         self.set_secret(id, changed).await
     }
 
-    /// Lets a pending secret take over now.
+    /// Confirms a pending secret, so that it takes over now.
     pub async fn confirm_secret(&self, id: SecretId) -> Result<(), StoreError> {
         let nothing = || Expr::value(Option::<i64>::None);
         let changed = [
@@ -275,7 +276,7 @@ impl Write {
         self.set_secret(id, changed).await
     }
 
-    /// Lets a pending secret wait no longer.
+    /// Drops a pending secret.
     pub async fn drop_secret(&self, id: SecretId) -> Result<(), StoreError> {
         let nothing = || Expr::value(Option::<i64>::None);
         let changed = [
@@ -286,7 +287,7 @@ impl Write {
         self.set_secret(id, changed).await
     }
 
-    /// Notes that a retired secret was presented.
+    /// Records that a retired secret was presented.
     pub async fn set_reused(&self, id: SecretId, at: Timestamp) -> Result<(), StoreError> {
         self.set_secret(id, [(Column::ReusedAt, Expr::value(at.micros()))]).await
     }
@@ -304,7 +305,7 @@ impl Write {
         Ok(())
     }
 
-    /// Adds a secret to a family; a pending one with what its confirmation sets off.
+    /// Adds a secret to a family. A pending one comes with the effect of its confirmation.
     pub async fn insert_secret(
         &self,
         family: Family,
@@ -369,7 +370,8 @@ pub(crate) mod secret {
 
     impl ActiveModelBehavior for ActiveModel {}
 
-    /// When a person last drew a secret of its family; for most, when it was minted.
+    /// The instant at which a person last minted a secret of its family; for most secrets, that of their own
+    /// minting.
     pub(crate) fn authorized_at() -> Expr {
         let columns = [Column::AuthorizedAt, Column::MintedAt].map(ColumnTrait::into_expr);
         Func::coalesce(columns).into()

@@ -1,4 +1,5 @@
-//! A file of SQLite is for one server: two would each answer without what the other did.
+//! The lock of a server on a SQLite file, which is for one server: of two, each would answer without the
+//! other's changes.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, Write as _};
@@ -8,18 +9,20 @@ use rustix::fs::{FlockOperation, flock};
 
 use crate::{DatabaseUrl, StoreError};
 
-/// Held while this process serves a database, which no other does then. It ends when this is dropped, or with the process.
+/// A lock that this process has on a database while it serves it. It is released when this is dropped, or
+/// with the process.
 #[derive(Debug)]
 pub struct ServerLock {
-    /// Locked. Apart from the database: SQLite forgets its own locks when any file of its name is closed.
+    /// The locked file. It is separate from the database: SQLite drops its own locks when any handle of the
+    /// file is closed.
     _lock: Option<File>,
 }
 
 impl ServerLock {
-    /// Locks a file of SQLite. Any number of servers may work on PostgreSQL.
+    /// Locks a SQLite file. On PostgreSQL any number of servers may work, so nothing is locked.
     pub fn acquire(url: &DatabaseUrl) -> Result<ServerLock, StoreError> {
         let DatabaseUrl::Sqlite(path) = url else { return Ok(ServerLock { _lock: None }) };
-        // By whatever name the file is called, there is one lock.
+        // One lock, whatever path the file is named by.
         let mut lock = path.canonicalize().unwrap_or_else(|_| path.clone()).into_os_string();
         lock.push(".lock");
         let failed = |error: std::io::Error| {
@@ -32,7 +35,7 @@ impl ServerLock {
             Ok(()) => {}
             Err(rustix::io::Errno::WOULDBLOCK) => {
                 let mut holder = String::new();
-                // Where it cannot be read it is somebody's all the same.
+                // If the id cannot be read, the lock is still taken.
                 let _ = file.read_to_string(&mut holder);
                 return Err(StoreError::Served {
                     place: url.to_string(),
@@ -41,7 +44,7 @@ impl ServerLock {
             }
             Err(error) => return Err(failed(error.into())),
         }
-        // For whoever finds it taken; it is locked whether this is written or not.
+        // For the next server that finds the lock taken. The lock holds even if this is not written.
         let _ = file
             .set_len(0)
             .and_then(|()| file.rewind())

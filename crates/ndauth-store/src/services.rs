@@ -12,13 +12,13 @@ use crate::error::inserted;
 use crate::{Read, StoreError, Taken, Write};
 
 impl Read {
-    /// The service with this id.
+    /// Returns the service with this id.
     pub async fn find_service(&self, id: ServiceId) -> Result<Option<Service>, StoreError> {
         let row = service::Entity::find_by_id(id.uuid()).one(&self.transaction).await?;
         self.service_or_none(row).await
     }
 
-    /// The service that holds this name and is not revoked.
+    /// Returns the service that has this name and is not revoked.
     pub async fn find_live_service(&self, name: &Label) -> Result<Option<Service>, StoreError> {
         let row = service::Entity::find()
             .filter(service::Column::LiveName.eq(name.as_str()))
@@ -27,7 +27,7 @@ impl Read {
         self.service_or_none(row).await
     }
 
-    /// Every service, revoked or not, by name.
+    /// Returns every service, revoked or not, by name.
     pub async fn list_services(&self) -> Result<Vec<Service>, StoreError> {
         let rows = service::Entity::find()
             .order_by_asc(service::Column::Name)
@@ -41,7 +41,7 @@ impl Read {
         Ok(services)
     }
 
-    /// The names of these services.
+    /// Returns the names of these services.
     pub async fn name_services(&self, services: &Services) -> Result<Services<Label>, StoreError> {
         match services {
             Services::All => Ok(Services::All),
@@ -92,7 +92,7 @@ impl Read {
 }
 
 impl Write {
-    /// Keeps every other change from a service until this one ends.
+    /// Locks a service against other changes until this one ends.
     pub async fn lock_service(&self, id: ServiceId) -> Result<(), StoreError> {
         service::Entity::find_by_id(id.uuid()).lock_exclusive().one(&self.transaction).await?;
         Ok(())
@@ -120,7 +120,7 @@ impl Write {
         Ok(outcome)
     }
 
-    /// Marks a service as revoked, and gives up its name.
+    /// Marks a service as revoked, and releases its name.
     pub async fn revoke_service(&self, id: ServiceId) -> Result<(), StoreError> {
         service::Entity::update_many()
             .col_expr(service::Column::RevokedAt, Expr::value(self.now().micros()))

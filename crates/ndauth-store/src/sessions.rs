@@ -15,16 +15,16 @@ use crate::tokens::token;
 use crate::{Read, StoreError, TicketKind, Write};
 use session::{ActiveModel, Column, Entity, Model};
 
-/// A session, and when it was last seen, as far as was written down.
+/// A session and its last recorded use.
 #[derive(Clone, Debug)]
 pub struct SeenSession {
     /// The session.
     pub session: Session,
-    /// When.
+    /// The instant at which it was last seen.
     pub last_seen_at: Option<Timestamp>,
 }
 
-/// How long a session's secret is kept once it has ended: so long it is told why it is refused.
+/// The time for which a session's secret is kept after its end, so that a refusal can state the reason.
 const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl TryFrom<Model> for Session {
@@ -48,19 +48,19 @@ impl TryFrom<Model> for Session {
 }
 
 impl Read {
-    /// The session with this id.
+    /// Returns the session with this id.
     pub async fn find_session(&self, id: SessionId) -> Result<Option<Session>, StoreError> {
         let row = Entity::find_by_id(id.uuid()).one(&self.transaction).await?;
         row.map(Session::try_from).transpose()
     }
 
-    /// Every session, ended or not, oldest first.
+    /// Returns every session, ended or not, oldest first.
     pub async fn list_sessions(&self) -> Result<Vec<Session>, StoreError> {
         let rows = Entity::find().order_by_asc(Column::Id).all(&self.transaction).await?;
         rows.into_iter().map(Session::try_from).collect()
     }
 
-    /// The sessions of an account that have not ended, oldest first.
+    /// Returns the sessions of an account that have not ended, oldest first.
     pub async fn list_live_sessions(&self, account: AccountId) -> Result<Vec<SeenSession>, StoreError> {
         let rows = Entity::find()
             .filter(Column::AccountId.eq(account.uuid()))
@@ -75,7 +75,7 @@ impl Read {
         rows.all(&self.transaction).await?.into_iter().map(seen).collect()
     }
 
-    /// How many tokens that were derived from an account's sessions have not come to their end, revoked or not.
+    /// Returns the number of tokens derived from an account's sessions that have not expired, revoked or not.
     pub async fn count_derived(&self, account: AccountId) -> Result<u64, StoreError> {
         let derived = token::Entity::find()
             .filter(token::Column::SessionId.is_not_null())
@@ -84,7 +84,8 @@ impl Read {
         Ok(derived.count(&self.transaction).await?)
     }
 
-    /// The tokens that were derived from these sessions, or from any of these accounts', and have not come to their end.
+    /// Returns the tokens that were derived from these sessions, or from any session of these accounts, and
+    /// have not expired.
     pub(crate) async fn derived_from(
         &self,
         sessions: &[SessionId],
@@ -106,13 +107,13 @@ impl Read {
 }
 
 impl Write {
-    /// The session with this id, which no other change can touch until this one ends.
+    /// Returns the session with this id, and locks it against other changes until this one ends.
     pub async fn lock_session(&self, id: SessionId) -> Result<Option<Session>, StoreError> {
         let row = Entity::find_by_id(id.uuid()).lock_exclusive().one(&self.transaction).await?;
         row.map(Session::try_from).transpose()
     }
 
-    /// Ends a session that lives, and what was derived from it. Says whether it did live.
+    /// Ends a live session and the tokens derived from it. Returns true if it was live.
     pub async fn end_session(&self, id: SessionId) -> Result<bool, StoreError> {
         let now = self.now().micros();
         let ended = Entity::update_many()
@@ -129,8 +130,8 @@ impl Write {
         Ok(true)
     }
 
-    /// Ends every live session of an account, what was derived from any, and what waits to become one. Says how many there
-    /// were.
+    /// Ends every live session of an account, all tokens derived from its sessions, and the codes and devices
+    /// that wait to become sessions. Returns the number of sessions.
     pub async fn end_sessions(&self, account: AccountId) -> Result<u64, StoreError> {
         let now = self.now().micros();
         let ended = Entity::update_many()
@@ -157,7 +158,7 @@ impl Write {
         Ok(())
     }
 
-    /// Writes down that a session was used now, and ends at another time unless it is used again.
+    /// Records that a session was used now, and sets its idle expiry.
     pub async fn extend_session(&self, id: SessionId, expires_at: Expiry) -> Result<(), StoreError> {
         Entity::update_many()
             .col_expr(Column::ExpiresAt, Expr::value(expiry_micros(expires_at)))
@@ -168,7 +169,7 @@ impl Write {
         Ok(())
     }
 
-    /// Marks a secret that refreshes a session as used, and so as ended.
+    /// Marks a refresh secret as used, which ends it.
     pub async fn use_refresh(&self, id: SecretId) -> Result<(), StoreError> {
         let now = self.now().micros();
         secret::Entity::update_many()
@@ -180,7 +181,7 @@ impl Write {
         Ok(())
     }
 
-    /// Ends every secret of a session that serves.
+    /// Ends every live secret of a session.
     pub async fn end_session_secrets(&self, id: SessionId) -> Result<(), StoreError> {
         let now = self.now().micros();
         secret::Entity::update_many()
@@ -192,8 +193,8 @@ impl Write {
         Ok(())
     }
 
-    /// Removes the secrets of a session that ended long ago; those that refresh it are kept as long as it is, for who
-    /// uses one again has copied it.
+    /// Removes a session's own secrets that ended long ago. Its refresh secrets are kept as long as the
+    /// session: a second use of one shows that it was copied.
     pub async fn forget_session_secrets(&self, id: SessionId) -> Result<(), StoreError> {
         let old = self.now().micros().saturating_sub(duration_micros(KEPT));
         secret::Entity::delete_many()

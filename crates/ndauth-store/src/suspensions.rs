@@ -12,7 +12,7 @@ use crate::{Read, StoreError, Write};
 use suspension::{ActiveModel, Column, Entity, Model};
 
 impl Read {
-    /// The suspensions of these tokens, lowest level first.
+    /// Returns the suspensions of these tokens, lowest level first.
     pub(crate) async fn suspensions(
         &self,
         tokens: impl Iterator<Item = Uuid> + Clone,
@@ -21,7 +21,7 @@ impl Read {
             return Ok(BTreeMap::new());
         };
         let mut suspensions: BTreeMap<Uuid, Vec<Suspension>> = BTreeMap::new();
-        // There are few: a run of ids is quicker than to name them.
+        // There are few suspensions, so a range of ids is quicker than naming them.
         let rows = Entity::find().filter(Column::TokenId.between(first, last)).all(&self.transaction).await?;
         for row in rows {
             let of_token = suspensions.entry(row.token_id).or_default();
@@ -33,7 +33,7 @@ impl Read {
 }
 
 impl Write {
-    /// Takes a token's power at a level, where it has it.
+    /// Suspends a token at a level at which it is not suspended.
     pub async fn suspend(&self, token: TokenId, level: Level) -> Result<(), StoreError> {
         let row = ActiveModel {
             token_id: Set(token.uuid()),
@@ -44,7 +44,7 @@ impl Write {
         Ok(())
     }
 
-    /// Gives a token back what was taken at a level.
+    /// Lifts a token's suspension at a level.
     pub async fn resume(&self, token: TokenId, level: Level) -> Result<(), StoreError> {
         Entity::delete_by_id((token.uuid(), name(level))).exec(&self.transaction).await?;
         Ok(())

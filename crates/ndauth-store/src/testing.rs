@@ -5,22 +5,23 @@ use tempfile::TempDir;
 
 use crate::{Clock, DatabaseUrl, Engine, Store};
 
-/// The variable that names a PostgreSQL database whose user may create others. `cargo xtask test` sets it.
+/// The variable with the URL of a PostgreSQL database whose user may create others. `cargo xtask test` sets
+/// it.
 pub const POSTGRES_VARIABLE: &str = "NDAUTH_TEST_POSTGRES";
 
 /// An empty database for one test.
 pub struct Scratch {
-    /// Where it is.
+    /// Its URL.
     pub url: DatabaseUrl,
     _folder: Option<TempDir>,
 }
 
 impl Scratch {
-    /// Makes an empty database.
+    /// Creates an empty database.
     ///
     /// # Panics
     ///
-    /// Where none can be made: a test that lacks its database fails, it never skips.
+    /// If none can be created: a test that lacks its database fails and is never skipped.
     pub async fn new(engine: Engine) -> Scratch {
         match engine {
             Engine::Sqlite => {
@@ -32,16 +33,16 @@ impl Scratch {
         }
     }
 
-    /// A database that somebody else makes and removes.
+    /// Returns a database that other code creates and removes.
     pub fn at(url: DatabaseUrl) -> Scratch {
         Scratch { url, _folder: None }
     }
 
-    /// Makes an empty database in the PostgreSQL cluster of this one.
+    /// Creates an empty database in a PostgreSQL cluster, given the URL of one of its databases.
     ///
     /// # Panics
     ///
-    /// Where none can be made.
+    /// If none can be created.
     pub async fn in_cluster(maintenance: &str) -> Scratch {
         Scratch { url: create_postgres(maintenance).await, _folder: None }
     }
@@ -50,7 +51,7 @@ impl Scratch {
     ///
     /// # Panics
     ///
-    /// Where that fails.
+    /// If that fails.
     pub async fn store(&self, clock: Clock) -> Store {
         let store = Store::create(&self.url, clock).await.expect("the scratch database is there");
         store.migrate().await.expect("the schema is made");
@@ -58,7 +59,7 @@ impl Scratch {
     }
 }
 
-/// The database that the tests' cluster came with.
+/// Returns the URL of the database that the tests' cluster came with.
 #[expect(clippy::disallowed_methods, reason = "the one place where tests learn of their cluster")]
 fn postgres_url() -> String {
     std::env::var(POSTGRES_VARIABLE)
@@ -76,11 +77,11 @@ async fn create_postgres(maintenance: &str) -> DatabaseUrl {
     format!("{place}/{name}").parse().expect("a URL")
 }
 
-/// Brings an empty database to an earlier version of the schema: that of so many steps.
+/// Brings an empty database to an earlier version of the schema, by this number of migrations.
 ///
 /// # Panics
 ///
-/// Where it fails.
+/// If that fails.
 pub async fn migrate_some(url: &DatabaseUrl, steps: u32) {
     let store = Store::create(url, Clock::Database).await.expect("connected");
     <ndauth_migrations::Migrator as ndauth_migrations::MigratorTrait>::up(&store.database, Some(steps))
@@ -89,11 +90,11 @@ pub async fn migrate_some(url: &DatabaseUrl, steps: u32) {
     store.close().await.expect("closed");
 }
 
-/// Runs a statement behind the store's back, as someone with a database client would.
+/// Runs a statement behind the store's back, as a person with a database client would.
 ///
 /// # Panics
 ///
-/// Where it fails.
+/// If it fails.
 pub async fn execute(store: &Store, sql: &str) {
     execute_fallibly(store, sql).await.expect("the statement runs");
 }
@@ -102,12 +103,12 @@ pub async fn execute(store: &Store, sql: &str) {
 ///
 /// # Panics
 ///
-/// Where it fails.
+/// If it fails.
 pub async fn execute_at(url: &str, sql: &str) {
     try_execute_at(url, sql).await.expect("the statement runs");
 }
 
-/// Runs a statement on a PostgreSQL database by its URL, which may not be there.
+/// Runs a statement on a PostgreSQL database by its URL. The database may not exist.
 pub async fn try_execute_at(url: &str, sql: &str) -> Result<(), crate::StoreError> {
     let connection = Database::connect(url).await?;
     let done = connection.execute_unprepared(sql).await;
@@ -116,11 +117,12 @@ pub async fn try_execute_at(url: &str, sql: &str) -> Result<(), crate::StoreErro
     Ok(())
 }
 
-/// Takes back the last event, which revoked a token, as an older copy of the database would.
+/// Removes the last event, which revoked a token, and the revocation: the database becomes an older copy of
+/// itself.
 ///
 /// # Panics
 ///
-/// Where it fails.
+/// If that fails.
 pub async fn forget_a_revocation(store: &Store) {
     execute(
         store,
@@ -132,17 +134,17 @@ pub async fn forget_a_revocation(store: &Store) {
     .await;
 }
 
-/// Runs a statement behind the store's back, which may be refused.
+/// Runs a statement behind the store's back, and returns its error.
 pub async fn execute_fallibly(store: &Store, sql: &str) -> Result<(), crate::StoreError> {
     store.database.execute_unprepared(sql).await?;
     Ok(())
 }
 
-/// Every `table.column` in which some row holds this text, looked for in all of them.
+/// Searches all columns for a text, and returns every `table.column` that contains it.
 ///
 /// # Panics
 ///
-/// Where the database cannot be searched.
+/// If the database cannot be searched.
 pub async fn find_text(scratch: &Scratch, text: &str) -> Vec<String> {
     let store = Store::connect(&scratch.url, Clock::Database).await.expect("connected");
     let columns = match store.engine {
@@ -176,11 +178,11 @@ pub async fn find_text(scratch: &Scratch, text: &str) -> Vec<String> {
     found
 }
 
-/// Keeps everyone else from a table of a PostgreSQL database, until this is dropped: whoever reads it waits.
+/// Locks a table of a PostgreSQL database until this is dropped: other transactions wait for it.
 ///
 /// # Panics
 ///
-/// Where that fails.
+/// If that fails.
 pub async fn lock_table(store: &Store, table: &str) -> sea_orm::DatabaseTransaction {
     let transaction = store.database.begin().await.expect("begun");
     let sql = format!("LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE");
@@ -188,17 +190,17 @@ pub async fn lock_table(store: &Store, table: &str) -> sea_orm::DatabaseTransact
     transaction
 }
 
-/// A connection that keeps everyone else out of a PostgreSQL database.
+/// A connection that keeps a PostgreSQL database closed to all others.
 pub struct ShutOut {
     maintenance: sea_orm::DatabaseConnection,
     name: String,
 }
 
-/// Lets nobody into a PostgreSQL database any more, and throws out who is in it.
+/// Closes a PostgreSQL database to new connections, and terminates the present ones.
 ///
 /// # Panics
 ///
-/// Where it is not a PostgreSQL database, or that fails.
+/// If it is not a PostgreSQL database, or that fails.
 pub async fn shut_out(scratch: &Scratch) -> ShutOut {
     let DatabaseUrl::Postgres(url) = &scratch.url else { panic!("a PostgreSQL database") };
     let name = url.rsplit_once('/').expect("the URL ends in a database").1.to_owned();
@@ -212,31 +214,31 @@ pub async fn shut_out(scratch: &Scratch) -> ShutOut {
     ShutOut { maintenance, name }
 }
 
-/// Lets everyone in again.
+/// Opens the database to all connections again.
 ///
 /// # Panics
 ///
-/// Where that fails.
+/// If that fails.
 pub async fn let_in(shut: ShutOut) {
     let sql = format!("ALTER DATABASE \"{}\" WITH ALLOW_CONNECTIONS true", shut.name);
     shut.maintenance.execute_unprepared(&sql).await.expect("the statement runs");
 }
 
-/// A setting of PostgreSQL as the store's own connections have it.
+/// Returns a setting of PostgreSQL as the store's own connections have it.
 ///
 /// # Panics
 ///
-/// Where it cannot be asked for.
+/// If it cannot be read.
 pub async fn setting(scratch: &Scratch, name: &str) -> String {
     let store = Store::connect(&scratch.url, Clock::Database).await.expect("connected");
     show(&store.database, name).await
 }
 
-/// A setting of PostgreSQL as any other connection has it.
+/// Returns a setting of PostgreSQL as any other connection has it.
 ///
 /// # Panics
 ///
-/// Where it cannot be asked for.
+/// If it cannot be read.
 pub async fn plain_setting(scratch: &Scratch, name: &str) -> String {
     let DatabaseUrl::Postgres(url) = &scratch.url else { panic!("a PostgreSQL database") };
     show(&Database::connect(url.as_str()).await.expect("connected"), name).await

@@ -1,5 +1,5 @@
-//! What works once: links, codes, and devices that wait to be let in. They are no state: no event tells of them, but of
-//! what they are used for.
+//! Tickets, each of which works once: links, codes, and devices that wait to be authorized. They are not
+//! state and have no events; the changes that use them have.
 
 use std::time::Duration;
 
@@ -13,41 +13,42 @@ use crate::secrets::secret;
 use crate::{Read, StoreError, Write};
 use ticket::{ActiveModel, Column, Entity, Model};
 
-/// What a ticket is for.
+/// The purpose of a ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TicketKind {
-    /// A link by which an account's person sets a password.
+    /// A link with which an account's person sets a password.
     Invitation,
-    /// A link by which an account's person signs in.
+    /// A link with which an account's person signs in.
     SignIn,
     /// A code that a client redeems for a session.
     Code,
-    /// A device that waits to be let in.
+    /// A device that waits to be authorized.
     Device,
 }
 
-/// What works once.
+/// A ticket, which works once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ticket {
-    /// What it is found by.
+    /// The hash under which it is looked up.
     pub hash: SecretHash,
-    /// What it is for.
+    /// Its purpose.
     pub kind: TicketKind,
-    /// By what a device is found whose person types a code.
+    /// The hash of the code that a person types, under which a device is looked up.
     pub user_code: Option<SecretHash>,
-    /// Whose it is; of a device, who let it in.
+    /// The account that it belongs to; for a device, the account that authorized it.
     pub account: Option<AccountId>,
-    /// All else, as whoever made it wrote it.
+    /// Everything else, in the form in which its maker wrote it.
     pub details: String,
-    /// When it was made.
+    /// The instant of its creation.
     pub created_at: Timestamp,
-    /// When it ends.
+    /// The instant at which it expires.
     pub expires_at: Timestamp,
-    /// When it was used, if it was.
+    /// The instant of its use, if it was used.
     pub used_at: Option<Timestamp>,
 }
 
-/// How long a ticket is kept once it has ended: so long its second use is told from one of a ticket that never was.
+/// The time for which an expired ticket is kept, so that its second use is distinguished from that of a
+/// ticket that never existed.
 const KEPT: Duration = Duration::from_secs(60 * 60);
 
 impl TicketKind {
@@ -85,19 +86,19 @@ impl TryFrom<Model> for Ticket {
 }
 
 impl Read {
-    /// The ticket with this hash, ended or not.
+    /// Returns the ticket with this hash, expired or not.
     pub async fn find_ticket(&self, hash: &SecretHash) -> Result<Option<Ticket>, StoreError> {
         let row = Entity::find_by_id(hash.bytes().to_vec()).one(&self.transaction).await?;
         row.map(Ticket::try_from).transpose()
     }
 
-    /// The device whose person types a code of this hash, ended or not.
+    /// Returns the device with this hash of a user code, expired or not.
     pub async fn find_device(&self, user_code: &SecretHash) -> Result<Option<Ticket>, StoreError> {
         let found = Entity::find().filter(Column::UserCode.eq(user_code.bytes().to_vec()));
         found.one(&self.transaction).await?.map(Ticket::try_from).transpose()
     }
 
-    /// How many tickets of a kind wait to be used; where an account is named, of its own.
+    /// Returns the number of unused tickets of a kind, or only those of an account if one is given.
     pub async fn count_tickets(
         &self,
         kind: TicketKind,
@@ -115,7 +116,7 @@ impl Read {
 }
 
 impl Write {
-    /// Adds a ticket, and removes those that ended long ago.
+    /// Adds a ticket, and removes those that expired long ago.
     pub async fn insert_ticket(&self, ticket: &Ticket) -> Result<(), StoreError> {
         let old = self.now().micros().saturating_sub(duration_micros(KEPT));
         Entity::delete_many().filter(Column::ExpiresAt.lt(old)).exec(&self.transaction).await?;
@@ -133,7 +134,8 @@ impl Write {
         Ok(())
     }
 
-    /// Uses a ticket, and writes down what else is known of it now. Says whether it could be used: only once, and in time.
+    /// Uses a ticket, and records its details. Returns true if it could be used, which it can only once and
+    /// before it expires.
     pub async fn use_ticket(&self, ticket: &Ticket) -> Result<bool, StoreError> {
         let now = self.now().micros();
         let used = Entity::update_many()
@@ -147,7 +149,7 @@ impl Write {
         Ok(used.rows_affected == 1)
     }
 
-    /// Writes down what is known of a ticket now, whoever it is.
+    /// Records the account and the details of a ticket.
     pub async fn update_ticket(&self, ticket: &Ticket) -> Result<(), StoreError> {
         Entity::update_many()
             .col_expr(Column::AccountId, Expr::value(ticket.account.map(AccountId::uuid)))
@@ -158,7 +160,7 @@ impl Write {
         Ok(())
     }
 
-    /// Ends every ticket of a kind that waits for an account's person.
+    /// Ends every unused ticket of a kind that belongs to an account.
     pub async fn end_tickets(&self, kind: TicketKind, account: AccountId) -> Result<(), StoreError> {
         Entity::update_many()
             .col_expr(Column::UsedAt, Expr::value(self.now().micros()))
@@ -170,7 +172,8 @@ impl Write {
         Ok(())
     }
 
-    /// Removes all that works once, and what refreshes sessions: what a restored copy takes for unused may have been used.
+    /// Removes all tickets and all refresh secrets: those that are unused in a restored copy may have been
+    /// used since.
     pub async fn forget_what_works_once(&self) -> Result<(), StoreError> {
         Entity::delete_many().exec(&self.transaction).await?;
         let refreshing = secret::Column::Prefix.starts_with(SecretKind::Refresh.marker());

@@ -1,4 +1,5 @@
-//! Tokens by what is shown of them: a secret's prefix, the beginning of an id, a name that was held before.
+//! Look-ups of tokens by what people see of them: a secret's prefix, the beginning of an id, or a former
+//! name.
 
 use ndauth_core::{Label, Owner, SecretPrefix, Token};
 use sea_orm::prelude::Uuid;
@@ -10,14 +11,14 @@ use crate::tokens::{owned_by, token, underived};
 use crate::{Read, StoreError};
 
 impl Read {
-    /// The tokens of an owner, or of anybody, that have a secret of this prefix: at most so many.
+    /// Returns the tokens of an owner, or of all owners, that have a secret with this prefix, up to a limit.
     pub async fn find_tokens_of_prefix(
         &self,
         owner: Option<Owner>,
         prefix: SecretPrefix,
         most: u64,
     ) -> Result<Vec<Token>, StoreError> {
-        // Of each of the owner's tokens, looked up by its index: others may have millions.
+        // A subquery per token of the owner, looked up by its index: others may have millions.
         let of_prefix = secret::Entity::find()
             .select_only()
             .column(secret::Column::Id)
@@ -27,7 +28,7 @@ impl Read {
         self.some_tokens(owner, underived().filter(Expr::exists(of_prefix)), most).await
     }
 
-    /// The tokens of an owner, or of anybody, with ids from one to another: at most so many.
+    /// Returns the tokens of an owner, or of all owners, with ids in a range, up to a limit.
     pub async fn find_tokens_between(
         &self,
         owner: Option<Owner>,
@@ -39,7 +40,7 @@ impl Read {
         self.some_tokens(owner, between, most).await
     }
 
-    /// The tokens of an owner that had this name and hold it no more: at most so many.
+    /// Returns the tokens of an owner that had this name and no longer have it, up to a limit.
     pub async fn find_former_tokens_named(
         &self,
         owner: Owner,

@@ -1,4 +1,4 @@
-//! Tokens, with their orgs and grants.
+//! Tokens, with their orgs, grants, services and networks.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -22,69 +22,69 @@ use crate::secrets::secret;
 use crate::secrets::{Family, FoundSecret};
 use crate::{Read, StoreError, Taken, Write};
 
-/// A part of a list of tokens, in the order in which they were made.
+/// A page of tokens, in the order of their creation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TokenPage {
-    /// Whether revoked tokens are listed too.
+    /// True if revoked tokens are listed too.
     pub include_revoked: bool,
-    /// Only tokens made after this one.
+    /// The token after which the page begins.
     pub after: Option<TokenId>,
-    /// At most so many.
+    /// The maximum number of tokens.
     pub limit: u64,
 }
 
-/// A list of an owner's tokens, part by part.
+/// A query for a page of an owner's tokens.
 #[derive(Clone, Debug)]
 pub struct TokenQuery {
-    /// Whether revoked tokens are listed too.
+    /// True if revoked tokens are listed too.
     pub include_revoked: bool,
-    /// Only those that nobody used for so long; one that was never used counts from when it was made.
+    /// If set, only tokens without a use for this long. A token that was never used counts from its creation.
     pub unused_for: Option<Duration>,
-    /// Only those that live and end within so long.
+    /// If set, only live tokens that expire within this time.
     pub ends_within: Option<Duration>,
-    /// In which order.
+    /// The order.
     pub order: TokenOrder,
-    /// Whether the other way round.
+    /// True if the order is reversed.
     pub reverse: bool,
-    /// Only those behind this place.
+    /// The place after which the page begins.
     pub after: Option<Cursor>,
-    /// At most so many.
+    /// The maximum number of tokens.
     pub limit: u64,
 }
 
-/// What a list of tokens is sorted by, and then by when they were made.
+/// The order of a list of tokens, whose ties are ordered by creation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenOrder {
-    /// When they were made.
+    /// By creation.
     Made,
-    /// Their names.
+    /// By name.
     Name,
-    /// When they end.
+    /// By expiry.
     End,
-    /// When they were last used; those never used first.
+    /// By last use; tokens that were never used come first.
     Use,
 }
 
 /// A place in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor {
-    /// What the list is sorted by, of the token there.
+    /// The sort key of the token at this place.
     pub key: Key,
-    /// That token.
+    /// The id of that token.
     pub id: TokenId,
 }
 
-/// What a list is sorted by.
+/// A sort key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Key {
     /// A name.
     Text(String),
-    /// An instant, or nothing but the id.
+    /// An instant; zero if the order is by id alone.
     Micros(i64),
 }
 
 impl TokenQuery {
-    /// All of them from the first on, in the order in which they were made.
+    /// Returns a query for all tokens from the first on, in the order of their creation.
     pub const fn all(include_revoked: bool, limit: u64) -> TokenQuery {
         TokenQuery {
             include_revoked,
@@ -113,14 +113,15 @@ impl TokenOrder {
             TokenOrder::Made => Expr::value(0_i64),
             TokenOrder::Name => token::Column::Name.into_expr(),
             TokenOrder::End => token::Column::ExpiresAt.into_expr(),
-            // As the index has it: a value that is bound would be another expression.
+            // Written as the index has it: a bound value would be another expression, which the index does
+            // not serve.
             TokenOrder::Use => {
                 Func::coalesce([token::Column::LastUsedAt.into_expr(), Expr::cust("0")]).into()
             }
         }
     }
 
-    /// Whether a key is one of this order.
+    /// Returns true if a key belongs to this order.
     pub fn fits(self, key: &Key) -> bool {
         matches!((self, key), (TokenOrder::Name, Key::Text(_)))
             || self != TokenOrder::Name && matches!(key, Key::Micros(_))
@@ -128,13 +129,13 @@ impl TokenOrder {
 }
 
 impl Read {
-    /// The token with this id.
+    /// Returns the token with this id.
     pub async fn find_token(&self, id: TokenId) -> Result<Option<Token>, StoreError> {
         let row = token::Entity::find_by_id(id.uuid()).one(&self.transaction).await?;
         Ok(self.tokens_from_rows(row.into_iter().collect()).await?.pop())
     }
 
-    /// The token of an owner that holds this name: alive or expired, not revoked.
+    /// Returns the owner's token that has this name: live or expired, but not revoked.
     pub async fn find_named_token(&self, owner: Owner, name: &Label) -> Result<Option<Token>, StoreError> {
         let row = token::Entity::find()
             .filter(owned_by(owner))
@@ -144,7 +145,8 @@ impl Read {
         Ok(self.tokens_from_rows(row.into_iter().collect()).await?.pop())
     }
 
-    /// How many tokens of an account are neither revoked nor expired, and have a secret that serves.
+    /// Returns the number of an account's tokens that are neither revoked nor expired and have a usable
+    /// secret.
     pub async fn count_live_tokens(&self, owner: AccountId) -> Result<u64, StoreError> {
         Ok(self.live_tokens(owner).await?.count(&self.transaction).await?)
     }
@@ -168,7 +170,7 @@ impl Read {
             .filter(Expr::exists(serving)))
     }
 
-    /// What was minted for an owner before is revoked.
+    /// Returns the instant before which an owner's secrets are revoked.
     pub async fn owner_not_before(&self, owner: Owner) -> Result<Timestamp, StoreError> {
         let own = match owner {
             Owner::Account(id) => self.find_account(id).await?.map(|account| account.not_before),
@@ -177,7 +179,8 @@ impl Read {
         Ok(self.installation().not_before.max(own.unwrap_or(Timestamp::MIN)))
     }
 
-    /// A part of the tokens of an owner, and where the next part begins, if there may be one.
+    /// Returns a page of an owner's tokens, and the place after which the next page begins if there may be
+    /// one.
     pub async fn list_tokens(
         &self,
         owner: Owner,
@@ -222,8 +225,8 @@ impl Read {
         Ok((self.tokens_from_rows(rows).await?, next))
     }
 
-    /// The tokens that may have power in an org: its own, if they are asked for, and those of its members that are
-    /// not restricted to other orgs.
+    /// Returns a page of the tokens that may have power in an org: the org's own, if `own` is true, and those
+    /// of its members that are not restricted to other orgs.
     pub async fn list_tokens_of_org(
         &self,
         org: OrgId,
@@ -248,12 +251,13 @@ impl Read {
         self.token_page(underived().filter(whose), page).await
     }
 
-    /// The tokens of an owner, in the order in which they were made.
+    /// Returns a page of an owner's tokens, in the order of their creation.
     pub async fn list_tokens_page(&self, owner: Owner, page: TokenPage) -> Result<Vec<Token>, StoreError> {
         self.token_page(underived().filter(owned_by(owner)), page).await
     }
 
-    /// The tokens of an account that are neither revoked nor expired and are for an org, by name or with all.
+    /// Returns an account's tokens that are neither revoked nor expired and that cover an org, by name or
+    /// with all.
     pub async fn list_live_tokens_for(
         &self,
         account: AccountId,
@@ -269,7 +273,7 @@ impl Read {
         self.token_page(live, TokenPage { include_revoked: false, after: None, limit: MOST_LIVE }).await
     }
 
-    /// The tokens of everyone, those derived from sessions among them.
+    /// Returns a page of everyone's tokens, including those derived from sessions.
     pub async fn list_every_token(&self, page: TokenPage) -> Result<Vec<Token>, StoreError> {
         self.token_page(token::Entity::find(), page).await
     }
@@ -290,7 +294,7 @@ impl Read {
         self.tokens_from_rows(rows).await
     }
 
-    /// By whom and why a token was revoked, and in which words, as far as that was written down.
+    /// Returns the actor of a token's revocation, its reason and its note, if they were recorded.
     pub async fn find_revocation(
         &self,
         id: TokenId,
@@ -305,7 +309,7 @@ impl Read {
         Ok(Some((by, reason, columns.text_or_null("revoked_reason", row.revoked_reason.as_deref())?)))
     }
 
-    /// These tokens as their owner sees them, in the same order.
+    /// Returns these tokens as their owner sees them, in the same order.
     pub async fn view_tokens(&self, tokens: Vec<Token>) -> Result<Vec<TokenView>, StoreError> {
         let ids: Vec<TokenId> = tokens.iter().map(|token| token.id).collect();
         let mut secrets: BTreeMap<TokenId, Vec<FoundSecret>> = BTreeMap::new();
@@ -354,13 +358,13 @@ impl Read {
         tokens.into_iter().map(view).collect()
     }
 
-    /// Reads the orgs and grants of tokens, for all of them at once.
+    /// Reads the orgs, grants and other restrictions of these tokens, for all at once.
     pub(crate) async fn tokens_from_rows(&self, rows: Vec<token::Model>) -> Result<Vec<Token>, StoreError> {
         let ids = Ids::These(rows.iter().map(|row| row.id).collect());
         self.tokens_from_rows_of(rows, &ids).await
     }
 
-    /// The tokens of these rows, which are those of some ids.
+    /// Reads these rows' restrictions. `ids` selects the same tokens as the rows.
     pub(crate) async fn tokens_from_rows_of(
         &self,
         rows: Vec<token::Model>,
@@ -410,7 +414,7 @@ impl Read {
     }
 }
 
-/// What bounds a token, row by row.
+/// The restrictions of a token, from their rows.
 struct Restrictions {
     orgs: Vec<OrgId>,
     grants: Vec<Grant>,
@@ -419,7 +423,7 @@ struct Restrictions {
     suspensions: Vec<Suspension>,
 }
 
-/// What their owners made: what is derived from a session is not theirs to list.
+/// Selects the tokens that owners created. Tokens derived from sessions are not listed.
 pub(crate) fn underived() -> Select<token::Entity> {
     token::Entity::find().filter(token::Column::SessionId.is_null())
 }
@@ -432,14 +436,14 @@ pub(crate) fn owned_by(owner: Owner) -> SimpleExpr {
 }
 
 impl Write {
-    /// Adds a token that holds its name, unless another of its owner holds it.
+    /// Adds a token under its name, unless another token of its owner has that name.
     pub async fn insert_token(&self, token: &Token) -> Result<Result<(), Taken>, StoreError> {
         self.insert(token, None).await
     }
 
-    /// Adds a token that was derived from a session, and holds no name.
+    /// Adds a token that was derived from a session. It takes no name.
     pub async fn insert_derived_token(&self, token: &Token, session: SessionId) -> Result<(), StoreError> {
-        // Nothing of it is unique but its id.
+        // Only its id is unique, so the insert cannot conflict.
         self.insert(token, Some(session)).await.map(drop)
     }
 
@@ -506,13 +510,13 @@ impl Write {
         Ok(Ok(()))
     }
 
-    /// The token with this id, which no other change can touch until this one ends.
+    /// Returns the token with this id, and locks it against other changes until this one ends.
     pub async fn lock_token(&self, id: TokenId) -> Result<Option<Token>, StoreError> {
         let row = token::Entity::find_by_id(id.uuid()).lock_exclusive().one(&self.transaction).await?;
         Ok(self.tokens_from_rows(row.into_iter().collect()).await?.pop())
     }
 
-    /// Lets a token end at another instant.
+    /// Sets the expiry of a token.
     pub async fn set_token_end(&self, id: TokenId, end: Expiry) -> Result<(), StoreError> {
         token::Entity::update_many()
             .col_expr(token::Column::ExpiresAt, Expr::value(expiry_micros(end)))
@@ -522,7 +526,7 @@ impl Write {
         Ok(())
     }
 
-    /// Takes its name from a token, so that another may hold it.
+    /// Releases a token's name, so that another token may have it.
     pub async fn release_name(&self, id: TokenId) -> Result<(), StoreError> {
         token::Entity::update_many()
             .col_expr(token::Column::LiveName, Expr::value(Option::<String>::None))
@@ -532,7 +536,7 @@ impl Write {
         Ok(())
     }
 
-    /// Sets what a token is for.
+    /// Sets the description of a token.
     pub async fn set_description(
         &self,
         id: TokenId,
@@ -546,7 +550,8 @@ impl Write {
         Ok(())
     }
 
-    /// Marks a token as revoked, by whom and why, and gives up its name. Says whether it was not revoked before.
+    /// Marks a token as revoked, records the actor, the reason and the note, and releases its name. Returns
+    /// true if it was not revoked before.
     pub async fn revoke_token(
         &self,
         id: TokenId,
@@ -561,10 +566,11 @@ impl Write {
         Ok(revoked.exec(&self.transaction).await?.rows_affected == 1)
     }
 
-    /// Marks as revoked each of an owner's tokens of which every secret was minted before an instant, those derived from
-    /// sessions too. Returns how many.
+    /// Marks as revoked every token of an owner whose secrets were all minted before an instant, including
+    /// those derived from sessions. Returns their number.
     ///
-    /// Whoever mints for a token of that owner must be kept from it: see [`Write::lock_account`] and [`Write::lock_org`].
+    /// Concurrent minting for that owner's tokens must be locked out: see [`Write::lock_account`] and
+    /// [`Write::lock_org`].
     pub async fn revoke_minted_before(
         &self,
         owner: Owner,
@@ -572,9 +578,9 @@ impl Write {
         by: &Actor,
         reason: RevocationReason,
     ) -> Result<u64, StoreError> {
-        // An org may have very many, and it must not fail for that.
+        // An org may have very many tokens, and this must not fail for that.
         self.take_time().await?;
-        // Of each of them, looked up by its index.
+        // A subquery per token, looked up by its index.
         let minted_since = secret::Entity::find()
             .select_only()
             .column(secret::Column::Id)
@@ -586,7 +592,7 @@ impl Write {
         Ok(revoked.exec(&self.transaction).await?.rows_affected)
     }
 
-    /// Marks tokens that are not revoked as revoked.
+    /// Returns an update that marks tokens as revoked, unless they are revoked already.
     fn revoke(&self, by: &Actor, reason: RevocationReason) -> UpdateMany<token::Entity> {
         let by = serde_json::to_string(by).expect("an actor is plain data");
         token::Entity::update_many()
@@ -643,7 +649,7 @@ fn grant_from_row(row: &token_grant::Model) -> Result<Grant, StoreError> {
     })
 }
 
-/// What some tokens name.
+/// The names behind the ids in some tokens.
 struct Named {
     orgs: BTreeMap<OrgId, Org>,
     accounts: BTreeMap<AccountId, Account>,
@@ -669,7 +675,7 @@ impl Names for Named {
     }
 }
 
-/// A row for each action of each grant.
+/// Returns one row for each action of each grant.
 fn grant_rows(token: &Token) -> Vec<token_grant::ActiveModel> {
     let Grants::Only(set) = &token.grants else { return Vec::new() };
     let row = |resource_type: &str, resource_id: &str, action: &str| token_grant::ActiveModel {
@@ -691,7 +697,7 @@ fn grant_rows(token: &Token) -> Vec<token_grant::ActiveModel> {
 }
 
 const ANY_ACTION: &str = "*";
-/// No account has as many live tokens.
+/// A limit that the number of an account's live tokens never reaches.
 const MOST_LIVE: u64 = 100;
 
 #[expect(unreachable_pub, reason = "what the derive makes is public; the module is not")]

@@ -15,30 +15,30 @@ use crate::log::append;
 use crate::writing::Writing;
 use crate::{Beat, Clock, Engine, Store, StoreError, StoredEvent};
 
-/// A view of one state of the database, and the instant as of which it is judged.
+/// A view: a snapshot of the database, and the instant at which it is judged.
 pub struct Read {
     pub(crate) transaction: Lease,
     engine: Engine,
     moment: Moment,
 }
 
-/// Where the log ended at an instant, and what concerns the whole installation: what one statement tells.
+/// The state of the installation at an instant, as one statement reads it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moment {
     /// The end of the log.
     pub head: Head,
-    /// What concerns the whole installation.
+    /// The state of the whole installation.
     pub installation: Installation,
-    /// Which catalogue it is: the hash of its document.
+    /// The hash of the catalogue's document.
     pub catalogue_hash: [u8; 32],
     /// The instant.
     pub now: Timestamp,
-    /// The last beat, where the database replicates synchronously: without a newer one nobody knows that it is the
-    /// primary still.
+    /// The last beat, if the database replicates synchronously. Without a newer one, nothing proves that it
+    /// is still the primary.
     pub beat: Option<Beat>,
 }
 
-/// A change in the making. Dropped without [`Write::commit`], it never was.
+/// A change that is not committed yet. If it is dropped without [`Write::commit`], it is rolled back.
 pub struct Write {
     read: Read,
     name: &'static str,
@@ -47,21 +47,21 @@ pub struct Write {
     _turn: OwnedMutexGuard<()>,
 }
 
-/// How long a change waits for its turn behind others of this process.
+/// The time for which a change waits for its turn behind others of this process.
 const TURN: Duration = Duration::from_secs(5);
 
 impl Store {
-    /// Opens a view of the present state. Everything read through it is of one moment.
+    /// Opens a view of the present state. All reads through it see one snapshot.
     pub async fn read(&self) -> Result<Read, StoreError> {
         let read = self.opened(self.view, Timeout::Each(TIMEOUT)).await?;
         if self.engine == Engine::Sqlite {
-            // Nothing is between this process and the file.
+            // No network lies between this process and the file.
             read.transaction.take_time();
         }
         Ok(read)
     }
 
-    /// Where the log ends now.
+    /// Returns the state of the installation now.
     pub async fn moment(&self) -> Result<Moment, StoreError> {
         let lease = Lease::take(&self.pool, Timeout::Each(TIMEOUT)).await?;
         let question = Statement::from_string(lease.get_database_backend(), self.question());
@@ -71,7 +71,7 @@ impl Store {
 
     /// Begins a change. Its name is for logs and metrics.
     ///
-    /// It is over within a limit, whatever the database does; then its turn passes on.
+    /// The change ends within a timeout, whatever the database does. Then the next change gets its turn.
     pub async fn write(&self, name: &'static str) -> Result<Write, StoreError> {
         let turn = timeout(TURN, self.writer.clone().lock_owned())
             .await
@@ -84,7 +84,7 @@ impl Store {
         Ok(Write { read: read?, name, begun, writing: Arc::clone(&self.writing), _turn: turn })
     }
 
-    /// Changes nothing, as durably as anything else is changed: it shows whether changes get through.
+    /// Commits an update that changes nothing, as durably as any other, to test that changes get through.
     pub async fn try_writing(&self) -> Result<(), StoreError> {
         let write = self.write("try_writing").await?;
         let touch = "UPDATE installation SET settled_at = settled_at WHERE one = 1";
@@ -92,13 +92,14 @@ impl Store {
         write.commit_observed().await
     }
 
-    /// Since when changes do not get through, and why the last did not. `None` where the last one did.
+    /// Returns for how long changes have failed, and why the last one did, or `None` if the last one
+    /// succeeded.
     pub fn failing_writes(&self) -> Option<(Duration, String)> {
         self.writing.fail()
     }
 
-    /// How a change begins. On SQLite it takes the lock at once, for one that read before it writes would fail where it
-    /// should wait.
+    /// Returns the statement that begins a change. On SQLite it takes the lock at once: a transaction that
+    /// reads before it writes would fail where it should wait.
     pub(crate) fn change(&self) -> &'static str {
         match self.engine {
             Engine::Sqlite => "BEGIN IMMEDIATE",
@@ -106,14 +107,14 @@ impl Store {
         }
     }
 
-    /// Reads the end of the log first: what is read afterwards is at least as new.
+    /// Begins a transaction that reads the end of the log first, so that later reads are at least as new.
     async fn opened(&self, begin: &'static str, within: Timeout) -> Result<Read, StoreError> {
         let (transaction, row) = Lease::begin(&self.pool, (begin, self.question()), within).await?;
         let moment = self.moment_of(&transaction, row)?;
         Ok(Read { transaction, engine: self.engine, moment })
     }
 
-    /// Asks for the end of the log, and for the proof that it is the primary's.
+    /// Returns the query for the end of the log, which also proves that the database is the primary.
     fn question(&self) -> &'static str {
         match self.engine {
             Engine::Sqlite => {
@@ -140,7 +141,7 @@ impl Store {
         };
         if self.engine == Engine::Postgres {
             if row.try_get("", "standby")? && !self.from_standby {
-                // It may be promoted and serve then: by other connections.
+                // A standby may be promoted and serve later, through other connections.
                 connection.give_up();
                 return Err(StoreError::Standby);
             }
@@ -169,27 +170,27 @@ impl Read {
         self.engine
     }
 
-    /// All that the view's opening told.
+    /// Returns the state of the installation as this view was opened.
     pub fn moment(&self) -> Moment {
         self.moment
     }
 
-    /// The end of the log as of this view.
+    /// Returns the end of the log in this view.
     pub fn head(&self) -> Head {
         self.moment.head
     }
 
-    /// What concerns the whole installation.
+    /// Returns the state of the whole installation.
     pub fn installation(&self) -> &Installation {
         &self.moment.installation
     }
 
-    /// Which catalogue it is: the hash of its document.
+    /// Returns the hash of the catalogue's document.
     pub fn catalogue_hash(&self) -> [u8; 32] {
         self.moment.catalogue_hash
     }
 
-    /// The instant as of which this view is judged.
+    /// Returns the instant at which this view is judged.
     pub fn now(&self) -> Timestamp {
         self.moment.now
     }
@@ -205,10 +206,10 @@ impl std::ops::Deref for Write {
 }
 
 impl Write {
-    /// Appends the event and makes the change durable: once this returns, no crash undoes it.
-    /// Returns the event's place in the log. [`StoreError::OutcomeUnknown`] where nobody can say whether it was made.
+    /// Appends the event and makes the change durable: after this returns, no crash undoes it. Returns the
+    /// new end of the log, or [`StoreError::OutcomeUnknown`] if it is not known whether the change was made.
     ///
-    /// The head of the log is locked from here on, and not before: for two statements and a sync.
+    /// The head of the log is locked only from here on, for two statements and a sync.
     pub async fn commit(mut self, event: &Event) -> Result<Head, StoreError> {
         let appended = async {
             let last = self.lock_head().await?;
@@ -228,8 +229,8 @@ impl Write {
         Ok(appended)
     }
 
-    /// Makes durable what is no change of state, and what no event tells of: an observation, a session that was
-    /// refreshed, a code that waits.
+    /// Commits a change that is not state and has no event: an observation, a session that was refreshed, a
+    /// code that waits.
     pub async fn commit_observed(self) -> Result<(), StoreError> {
         self.end().await
     }
@@ -246,14 +247,14 @@ impl Write {
         done
     }
 
-    /// Dates what changes from here on as of another instant, as when an old change is made again.
+    /// Dates this change to another instant, as when an old event is replayed.
     pub fn date(&mut self, instant: Timestamp) {
         self.read.moment.now = instant;
     }
 
-    /// The end of the log, which nobody else moves until this change ends.
+    /// Locks the head of the log until this change ends, and returns it.
     pub async fn lock_head(&mut self) -> Result<Head, StoreError> {
-        // SQLite's one lock is held by the whole transaction, so there the head is as it was seen.
+        // On SQLite the transaction has the only write lock already, so the head is as it was read.
         if self.read.engine == Engine::Postgres {
             let sql = "SELECT sequence, hash FROM head WHERE id = 1 FOR UPDATE";
             self.read.moment.head = head(&one_row(&self.read.transaction, sql).await?)?;
@@ -261,7 +262,7 @@ impl Write {
         Ok(self.read.moment.head)
     }
 
-    /// Appends an event that comes from a copy of this log. [`Write::commit`] must still follow.
+    /// Appends an event from a copy of this log. [`Write::commit`] must still be called.
     ///
     /// The head must be locked, and the event must follow it: see [`StoredEvent::follows`].
     pub async fn append(&mut self, event: &StoredEvent) -> Result<Head, StoreError> {

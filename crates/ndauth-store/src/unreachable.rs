@@ -1,20 +1,21 @@
-//! Why PostgreSQL cannot be connected to, told apart by what the operator does about it.
+//! The causes for which PostgreSQL cannot be connected to, distinguished by what the operator does about
+//! them.
 
 use std::io::ErrorKind;
 use std::time::Duration;
 
 use sea_orm::sqlx;
 
-/// Why a database cannot be connected to, or must not be.
+/// The cause for which a database cannot be connected to, or must not be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unreachable {
-    /// Nobody listens at the address.
+    /// Nothing listens at the address.
     #[error("connection refused: nothing listens there")]
     Refused,
-    /// The host's name leads nowhere.
+    /// The host's name cannot be resolved.
     #[error("the host's name cannot be resolved: {0}")]
     UnknownHost(String),
-    /// No answer came.
+    /// No response came within the timeout.
     #[error("no answer within {} s", .0.as_secs())]
     Silent(Duration),
     /// The password is wrong, or there is none.
@@ -26,31 +27,31 @@ pub enum Unreachable {
     /// There is no database of that name.
     #[error("{0}")]
     NoDatabase(String),
-    /// The encryption could not be agreed on.
+    /// The TLS handshake failed.
     #[error("TLS failed: {0}")]
     Tls(String),
-    /// It is starting, stopping, or has no connection left.
+    /// It is starting or stopping, or has no connection left.
     #[error("PostgreSQL is not ready: {0}")]
     NotReady(String),
-    /// It follows another database.
+    /// It is a standby.
     #[error("it is a standby: it would confirm what the primary has long changed")]
     Standby,
-    /// The user may not make tables there.
+    /// The user may not create tables there.
     #[error("the user does not own the database: {0}")]
     NotOwner(String),
-    /// Something between hands connections from one client to another.
+    /// A pooler in transaction mode lies in between, which hands connections from one client to another.
     #[error("a pooler in transaction mode is in between: session settings do not hold")]
     Pooler,
     /// It is too old.
     #[error("it is PostgreSQL {0}, and ndauth needs 15 or later")]
     TooOld(u32),
-    /// Something else.
+    /// Any other cause.
     #[error("{0}")]
     Other(String),
 }
 
 impl Unreachable {
-    /// The setting to change, or what to look at.
+    /// Returns the setting to change, or the thing to check.
     pub fn hint(&self) -> &'static str {
         match self {
             Unreachable::Refused => "start PostgreSQL, or check the host and the port in `--database`",
@@ -79,7 +80,7 @@ impl From<&sqlx::Error> for Unreachable {
             sqlx::Error::Io(error) if error.to_string().contains("lookup address") => {
                 Unreachable::UnknownHost(error.to_string())
             }
-            // A handshake that failed.
+            // A TLS handshake that failed.
             sqlx::Error::Io(error) if error.kind() == ErrorKind::InvalidData => {
                 Unreachable::Tls(distrust(&error.to_string()))
             }
@@ -96,14 +97,15 @@ impl From<&sqlx::Error> for Unreachable {
                     _ => Unreachable::Other(said),
                 }
             }
-            // sqlx asks for a password in words of its own.
+            // sqlx has its own message for a missing password.
             other if other.to_string().contains("password") => Unreachable::Password(other.to_string()),
             other => Unreachable::Other(other.to_string()),
         }
     }
 }
 
-/// The reason why a certificate is not trusted: in rustls's words, but for where these are a name of its own.
+/// Returns the reason why a certificate is not trusted: in rustls's words, except where these are one of its
+/// own names.
 fn distrust(why: &str) -> String {
     if why.contains("UnknownIssuer") || why.contains("BadSignature") {
         return "no authority that is trusted signed the database's certificate".to_owned();

@@ -1,4 +1,4 @@
-//! Where the database is, and of which kind.
+//! The URL of the database, and its engine.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -9,7 +9,7 @@ use std::str::FromStr;
 use sea_orm::sqlx;
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgSslMode};
 
-/// The place of a database. It is shown without its password.
+/// The URL of a database. It is shown without its password.
 #[derive(Clone, PartialEq, Eq)]
 pub enum DatabaseUrl {
     /// `sqlite:PATH`: a file of SQLite.
@@ -27,49 +27,50 @@ pub enum Engine {
     Postgres,
 }
 
-/// The way a PostgreSQL database is reached.
+/// The way in which a PostgreSQL database is reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DatabaseTls {
     /// The host, or the folder of the socket.
     pub host: String,
-    /// It is reached through a socket of this machine.
+    /// True if it is reached through a socket of this machine.
     pub is_socket: bool,
-    /// The protection against others.
+    /// The level of protection.
     pub mode: TlsMode,
-    /// A file with the authorities that are trusted beside the public ones.
+    /// A file with authorities that are trusted in addition to the public ones.
     pub root: Option<PathBuf>,
-    /// The files of the certificate that is shown to the database, and of its key.
+    /// The files of the client certificate and of its key.
     pub client: Option<(PathBuf, PathBuf)>,
 }
 
 /// The protection of a connection to a database, by PostgreSQL's `sslmode`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TlsMode {
-    /// Not at all: `disable`, and `allow` too.
+    /// None: `disable`, and `allow` too.
     Plain,
     /// `prefer`: encrypted if the database offers that.
     IfOffered,
-    /// `require`: encrypted, with whoever answers.
+    /// `require`: encrypted, whatever the server's certificate.
     AnyCertificate,
-    /// `verify-ca`: encrypted, with whoever has a certificate of a trusted authority, the public ones among them.
+    /// `verify-ca`: encrypted, with any server that has a certificate of a trusted authority, including the
+    /// public ones.
     AnyName,
-    /// `verify-full`: encrypted, with the host that is named.
+    /// `verify-full`: encrypted, with the named host only.
     Verified,
 }
 
-/// The reason why a text names no database. It repeats no part that may be a password.
+/// The fault of a text that is not a database URL. It repeats no part that may be a password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidDatabaseUrl {
-    /// It is no such URL.
+    /// It is not of a known form.
     #[error("expected `sqlite:PATH` or `postgres://USER@HOST/DATABASE`")]
     Form,
-    /// It is a URL of PostgreSQL that makes no sense.
+    /// It is an invalid URL of PostgreSQL.
     #[error("the URL makes no sense: {0}")]
     Nonsense(String),
-    /// An `@` stands behind a `?`.
+    /// An `@` follows a `?`.
     #[error("an `@` or `?` that ends no part of the URL is written as `%40` or `%3F`")]
     Unescaped,
-    /// It has a parameter that there is not.
+    /// It has an unknown parameter.
     #[error("there is no parameter `{name}` of a URL: there are {}", PARAMETERS.join(", "))]
     UnknownParameter {
         /// The parameter's name.
@@ -78,13 +79,13 @@ pub enum InvalidDatabaseUrl {
     /// It has a parameter twice.
     #[error("the parameter `{0}` stands twice")]
     Repeated(String),
-    /// Its `sslmode` is none.
+    /// Its `sslmode` is unknown.
     #[error("`sslmode` is one of {}", MODES.join(", "))]
     UnknownMode,
     /// It has one of two parameters that need each other.
     #[error("`sslcert` is of no use without `sslkey`, nor `sslkey` without `sslcert`")]
     HalfPair,
-    /// It names authorities, and verifies nothing.
+    /// It names authorities, but its mode verifies nothing.
     #[error("`sslrootcert` verifies nothing without `sslmode=verify-full`")]
     UnusedRoot,
 }
@@ -101,7 +102,7 @@ impl FromStr for DatabaseUrl {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if let Some(rest) = text.strip_prefix("sqlite:") {
             let path = rest.strip_prefix("//").unwrap_or(rest);
-            // Without a file there is nothing to keep, and each connection would see another database.
+            // An in-memory database would be lost, and each connection would see another one.
             let usable = !path.is_empty() && path != ":memory:" && !path.contains('?');
             return if usable { Ok(DatabaseUrl::Sqlite(path.into())) } else { Err(InvalidDatabaseUrl::Form) };
         }
@@ -113,7 +114,7 @@ impl FromStr for DatabaseUrl {
     }
 }
 
-/// Reads a URL of PostgreSQL as sqlx does, and refuses what sqlx passes over.
+/// Parses a URL of PostgreSQL as sqlx does, and refuses what sqlx ignores.
 fn postgres_tls(url: &str) -> Result<DatabaseTls, InvalidDatabaseUrl> {
     let mut parameters = parameters(url)?;
     if parameters.get("sslmode").is_some_and(|mode| !MODES.contains(&&**mode)) {
@@ -144,13 +145,13 @@ fn postgres_tls(url: &str) -> Result<DatabaseTls, InvalidDatabaseUrl> {
     Ok(DatabaseTls { is_socket: host.starts_with('/'), host, mode, root, client })
 }
 
-/// The parameters behind the `?`, of which nothing may be unknown.
+/// Returns the parameters after the `?`, all of which must be known.
 fn parameters(url: &str) -> Result<HashMap<String, String>, InvalidDatabaseUrl> {
     let mut known = HashMap::new();
     let (_, text) = url.split_once('?').unwrap_or((url, ""));
     for (name, value) in form_urlencoded::parse(text.as_bytes()) {
         if !PARAMETERS.contains(&&*name) {
-            // Behind a `?` in a password stands the rest of that.
+            // If the `?` belongs to a password, the rest of the password follows it.
             let within = text.contains('@');
             return Err(if within {
                 InvalidDatabaseUrl::Unescaped
@@ -170,7 +171,7 @@ fn bottom(error: &dyn std::error::Error) -> String {
 }
 
 impl DatabaseTls {
-    /// True where no network is in between.
+    /// Returns true if no network lies in between.
     pub fn is_local(&self) -> bool {
         let address = || self.host.trim_matches(['[', ']']).parse::<IpAddr>();
         self.is_socket || self.host == "localhost" || address().is_ok_and(|address| address.is_loopback())
@@ -178,13 +179,13 @@ impl DatabaseTls {
 }
 
 impl DatabaseUrl {
-    /// The way it is reached; a file has none.
+    /// Returns the way in which it is reached, or `None` for a file.
     pub fn tls(&self) -> Option<DatabaseTls> {
         let DatabaseUrl::Postgres(url) = self else { return None };
         postgres_tls(url).ok()
     }
 
-    /// Whether it holds a password.
+    /// Returns true if it contains a password.
     pub fn has_password(&self) -> bool {
         let DatabaseUrl::Postgres(url) = self else { return false };
         let (place, parameters) = url.split_once('?').unwrap_or((url, ""));
@@ -193,11 +194,11 @@ impl DatabaseUrl {
             || parameters.split('&').any(is_password)
     }
 
-    /// The same place, with this password; a file has none.
+    /// Returns the same URL with this password, or `None` for a file.
     pub fn with_password(&self, password: &str) -> Option<DatabaseUrl> {
         let DatabaseUrl::Postgres(url) = self else { return None };
         let (scheme, rest) = url.split_once("://")?;
-        // RFC 3986, section 2.1: whatever is not unreserved.
+        // RFC 3986, section 2.1: all but some unreserved characters are escaped.
         let escaped: String = password
             .bytes()
             .map(|byte| match byte {
@@ -229,7 +230,7 @@ impl fmt::Debug for DatabaseUrl {
     }
 }
 
-/// Drops the password, which stands before the `@` or among the parameters.
+/// Removes the password, which is before the `@` or among the parameters.
 fn without_password(url: &str) -> String {
     let (place, parameters) = url.split_once('?').unwrap_or((url, ""));
     let shown =
@@ -245,7 +246,7 @@ fn without_password(url: &str) -> String {
     if parameters.is_empty() { shown } else { format!("{shown}?{parameters}") }
 }
 
-/// True where a parameter is the password. Its name may be written with escapes.
+/// Returns true if a parameter is the password. Its name may contain escapes.
 fn is_password(parameter: &str) -> bool {
     form_urlencoded::parse(parameter.as_bytes()).any(|(name, _)| name == "password")
 }

@@ -1,4 +1,5 @@
-//! Observations: when secrets were last used, from where their tokens are, and when those were last used in each org.
+//! Observations: the last uses of secrets, the places from which their tokens are used, and the last uses in
+//! each org.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -12,16 +13,16 @@ use crate::lease::{Lease, TIMEOUT, Timeout};
 use crate::{Engine, Read, Store, StoreError};
 use token_use::{Column, Entity};
 
-/// That a secret was used from somewhere, once or more often.
+/// One or more uses of a secret from one place.
 #[derive(Clone, Debug)]
 pub struct Use {
-    /// Which secret.
+    /// The secret.
     pub secret: SecretId,
-    /// By which client, where that is told.
+    /// The client, if it is known.
     pub client: Option<ClientName>,
-    /// When last, and from where.
+    /// The last of these uses, with its address.
     pub last: LastUse,
-    /// How often.
+    /// The number of these uses.
     pub counts: Counts,
 }
 
@@ -36,7 +37,7 @@ pub struct OrgUse {
     pub last: LastUse,
 }
 
-/// From how many places a token's uses are kept; those used longest ago go first.
+/// The maximum number of places kept per token; the places whose last use is oldest are removed first.
 const MOST_PLACES: u32 = 100;
 /// The columns of uses, and of uses in an org, as they are written.
 const USED: [(&str, &str); 6] = [
@@ -49,11 +50,11 @@ const USED: [(&str, &str); 6] = [
 ];
 const USED_IN_ORG: [(&str, &str); 4] =
     [("id", "uuid"), ("org", "uuid"), ("at", "bigint"), ("address", "text")];
-/// The number of tokens that are asked for at once.
+/// The number of tokens that are queried at once.
 const CHUNK: usize = 1000;
 
 impl Read {
-    /// From where a token was used, the place used last first.
+    /// Returns the places from which a token was used, the place of the last use first.
     pub async fn used_from(&self, token: TokenId) -> Result<Vec<UsedFrom>, StoreError> {
         let rows = Entity::find()
             .filter(Column::TokenId.eq(token.uuid()))
@@ -75,7 +76,7 @@ impl Read {
         rows.into_iter().map(place).collect()
     }
 
-    /// The last uses of these tokens in an org, of those that were used there.
+    /// Returns the last uses of these tokens in an org, for those that were used there.
     pub async fn last_uses_in(
         &self,
         org: OrgId,
@@ -103,8 +104,8 @@ impl Read {
 }
 
 impl Store {
-    /// Writes down that secrets were used. The newest wins, in whatever order they come. It is an
-    /// observation, not a change of state: no event tells of it.
+    /// Records uses of secrets. The newest wins, in whatever order they arrive. They are observations and not
+    /// a change of state, so they have no event.
     pub async fn record_uses(&self, uses: &[Use]) -> Result<(), StoreError> {
         if uses.is_empty() {
             return Ok(());
@@ -129,8 +130,8 @@ impl Store {
             Engine::Postgres => ("least", "greatest"),
         };
         let statements = [
-            // Of each secret, the last use of the batch: a row that is updated twice is updated by either. Without a
-            // window, for which SQLite scans all secrets.
+            // The last use of each secret in the batch: a row that is updated twice gets either value. No
+            // window function, for which SQLite would scan all secrets.
             format!(
                 "{used} UPDATE secret SET last_used_at = newest.at, last_used_address = NULLIF(newest.address, '') \
                  FROM (SELECT used.id, used.at, min(used.address) AS address FROM used \
@@ -163,7 +164,7 @@ impl Store {
         self.observe(statements.map(|sql| (sql, values().collect()))).await
     }
 
-    /// Writes down when secrets were last used in orgs. The newest wins, in whatever order they come.
+    /// Records the last uses of secrets in orgs. The newest wins, in whatever order they arrive.
     pub async fn record_org_uses(&self, uses: &[OrgUse]) -> Result<(), StoreError> {
         if uses.is_empty() {
             return Ok(());
@@ -173,7 +174,7 @@ impl Store {
             let at = of.last.at.micros();
             [of.secret.uuid().into(), of.org.uuid().into(), at.into(), address(of.last).into()]
         });
-        // Of each token and org, the last use of the batch, by whichever of its secrets.
+        // The last use of each token and org in the batch, by any of its secrets.
         let sql = format!(
             "{used}, of_token (token_id, org, at, address) AS (SELECT token_id, org, at, address FROM used \
              JOIN secret ON secret.id = used.id WHERE token_id IS NOT NULL) \
@@ -188,19 +189,21 @@ impl Store {
         self.observe([(sql, values.collect())]).await
     }
 
-    /// Writes down what was observed, in one transaction.
+    /// Records observations, in one transaction.
     async fn observe(
         &self,
         statements: impl IntoIterator<Item = (String, Vec<Value>)>,
     ) -> Result<(), StoreError> {
-        // On a file, others write at its turn too; to PostgreSQL it takes nobody's while it waits for the network.
+        // On a SQLite file the observation takes its turn among the writers. On PostgreSQL it does not, and
+        // delays none of them while it waits for the network.
         let _turn = match self.engine {
             Engine::Sqlite => Some(self.writer.lock().await),
             Engine::Postgres => None,
         };
         let first = match self.engine {
             Engine::Sqlite => "SELECT 1",
-            // What was observed may be lost with a primary: it waits for no standby, and keeps no connection waiting.
+            // Observations may be lost with a primary: the commit waits for no standby, and does not occupy
+            // its connection for that.
             Engine::Postgres => "SET LOCAL synchronous_commit = local",
         };
         let within = Timeout::Until(Instant::now() + TIMEOUT);
@@ -213,7 +216,7 @@ impl Store {
         Ok(())
     }
 
-    /// So many rows of these columns as the table `used` of an SQL statement.
+    /// Returns this number of rows with these columns, as the table `used` of an SQL statement.
     fn values(&self, columns: &[(&str, &str)], rows: usize) -> String {
         let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
         let mut sql = format!("WITH used ({}) AS (VALUES ", names.join(", "));
@@ -223,7 +226,7 @@ impl Store {
                 let comma = if column == 0 { "" } else { ", " };
                 let _ = match self.engine {
                     Engine::Sqlite => write!(sql, "{comma}?"),
-                    // The first row tells PostgreSQL the types.
+                    // The first row gives PostgreSQL the types.
                     Engine::Postgres if row == 0 => write!(sql, "{comma}${}::{kind}", column + 1),
                     Engine::Postgres => write!(sql, "{comma}${}", row * columns.len() + column + 1),
                 };
@@ -235,7 +238,7 @@ impl Store {
     }
 }
 
-/// The address of a use as it is stored: empty where it is not known.
+/// Returns the address of a use as it is stored: empty if it is not known.
 fn address(last: LastUse) -> String {
     last.address.map(|address| address.to_string()).unwrap_or_default()
 }

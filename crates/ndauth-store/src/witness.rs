@@ -1,5 +1,5 @@
-//! The witness: a small file, apart from the database, that keeps the highest end of the log that was
-//! seen. A database whose log ends before that, or reads otherwise there, is an older copy.
+//! The witness: a small file, apart from the database, that records the highest end of the log that was seen.
+//! A database whose log ends before it, or has another hash there, is an older copy.
 //!
 //! ```text
 //! 131 9d41… 1764331200000000
@@ -17,26 +17,26 @@ use ndauth_core::{Head, Timestamp};
 pub struct Seen {
     /// The last event.
     pub head: Head,
-    /// When that was, as the event itself says.
+    /// The instant of that event, as the event states it.
     pub at: Timestamp,
 }
 
-/// The file.
+/// The witness file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Witness(PathBuf);
 
 impl Witness {
-    /// The witness that is kept in this file.
+    /// Returns the witness in this file.
     pub fn at(path: PathBuf) -> Witness {
         Witness(path)
     }
 
-    /// Where it is.
+    /// Returns its path.
     pub fn path(&self) -> &Path {
         &self.0
     }
 
-    /// What was seen, if anything ever was.
+    /// Returns the recorded end of the log, or `None` if none was recorded.
     pub fn read(&self) -> io::Result<Option<Seen>> {
         match std::fs::read_to_string(&self.0) {
             Ok(text) => parse(&text)
@@ -47,7 +47,7 @@ impl Witness {
         }
     }
 
-    /// Keeps what was seen, in place of what was kept before: whole or not at all.
+    /// Records an end of the log in place of the former one, atomically.
     pub fn write(&self, seen: &Seen) -> io::Result<()> {
         let folder = self.0.parent().filter(|folder| !folder.as_os_str().is_empty());
         let folder = folder.unwrap_or(Path::new("."));

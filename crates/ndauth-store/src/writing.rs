@@ -1,4 +1,4 @@
-//! Whether changes get through: since when they do not, and why.
+//! The health of writes: for how long they have failed, and why.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::StoreError;
 
-/// What became of the last changes of this process.
+/// The result of the last changes of this process.
 #[derive(Debug, Default)]
 pub(crate) struct Writing(Mutex<Option<Failing>>);
 
@@ -18,12 +18,12 @@ struct Failing {
 }
 
 impl Writing {
-    /// Takes note of what became of a change.
+    /// Records the result of a change.
     pub(crate) fn note<T>(&self, done: &Result<T, StoreError>) {
         let mut failing = self.failing();
         match done {
             Ok(_) => *failing = None,
-            // Somebody else's change came between, or the row made no sense: changes get through.
+            // A conflict or a corrupt row does not count: writes get through.
             Err(StoreError::Corrupt { .. }) => {}
             Err(error) if error.is_conflict() => {}
             Err(error) => {
@@ -33,7 +33,7 @@ impl Writing {
         }
     }
 
-    /// Since when changes do not get through, and why the last did not.
+    /// Returns for how long changes have failed, and why the last one did.
     pub(crate) fn fail(&self) -> Option<(Duration, String)> {
         self.failing().as_ref().map(|failing| (failing.since.elapsed(), failing.why.clone()))
     }

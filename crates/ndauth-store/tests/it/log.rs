@@ -9,7 +9,7 @@ async fn log(read: &Read) -> Vec<StoredEvent> {
     read.events_after(0, 10_000).await.expect("the log")
 }
 
-/// Walks the chain from its beginning and gives its end, or the first event that does not follow.
+/// Verifies the chain from its beginning, and returns its end or the first event that does not follow.
 fn walk(events: &[StoredEvent]) -> Result<Head, u64> {
     events.iter().try_fold(Head::EMPTY, |head, event| {
         if event.follows(&head) {
@@ -54,7 +54,7 @@ on_both! {
 
     async fn the_log_has_no_gap_and_no_fork_under_many_writers(scratch: &Scratch) {
         let (store, _, mut rng) = open(scratch).await;
-        // A second store on the same database is another process as far as locks go.
+        // As far as locks go, a second store on the same database is another process.
         let other = scratch.store(Clock::Database).await;
         let tasks: Vec<_> = (0..120)
             .map(|n| {

@@ -1,4 +1,4 @@
-//! The conformance suite: every test runs on SQLite and on PostgreSQL, and means the same on both.
+//! The conformance suite: every test runs on SQLite and on PostgreSQL, with the same result.
 
 mod log;
 mod mirror;

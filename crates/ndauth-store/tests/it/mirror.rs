@@ -5,8 +5,8 @@ use crate::on_both;
 use crate::world::{account, add_token, any_event, member, open, token};
 
 on_both! {
-    /// Whatever a run's length is, each token is read once, in order, with all that bounds it, and a broken one is told
-    /// apart.
+    /// For any length of run, each token is read once, in order, with all its restrictions, and a corrupt one
+    /// is reported apart.
     async fn tokens_are_read_run_by_run(scratch: &Scratch) {
         let (store, _, mut rng) = open(scratch).await;
         let (ada, ops) = member(&store, &mut rng).await;

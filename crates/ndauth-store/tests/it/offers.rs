@@ -17,7 +17,7 @@ fn offer(rng: &mut ChaCha20Rng, org: OrgId, handle: &str, by: &Account) -> Offer
     }
 }
 
-/// The handles that an org offers a membership to.
+/// Returns the handles to which an org offers a membership.
 async fn offered(store: &Store, org: OrgId) -> Vec<String> {
     let offers = store.read().await.expect("a view").list_offers_of(org).await.expect("listed");
     offers.into_iter().map(|offer| offer.handle.to_string()).collect()
@@ -60,7 +60,7 @@ on_both! {
         assert_eq!(store.read().await.expect("a view").list_every_offer().await.expect("listed"), [again]);
     }
 
-    /// It was made to nobody, whoever has the handle since.
+    /// An offer is not made to an account that was created later, even if that takes the handle.
     async fn an_offer_is_to_nobody_who_came_after_it(scratch: &Scratch) {
         let (store, _, mut rng) = open(scratch).await;
         let (ada, ops) = member(&store, &mut rng).await;
@@ -74,7 +74,7 @@ on_both! {
         assert_eq!(read.list_offers_to(&ada).await.expect("listed").len(), 0);
     }
 
-    /// By a role, and with whoever made it.
+    /// An offer ends when its account is given a role, and when its maker or its org goes.
     async fn offers_end_with_what_they_stand_on(scratch: &Scratch) {
         let (store, _, mut rng) = open(scratch).await;
         let (ada, ops) = member(&store, &mut rng).await;
@@ -126,7 +126,8 @@ on_both! {
         assert_eq!(left().await, (0, 0));
     }
 
-    /// One statement says whether somebody is a member: who is none and who is nobody are the same to it.
+    /// One statement finds a member by handle: for an account that is not a member and for an unknown handle
+    /// it returns nothing alike.
     async fn a_member_is_found_by_handle(scratch: &Scratch) {
         let (store, _, mut rng) = open(scratch).await;
         let (ada, ops) = member(&store, &mut rng).await;

@@ -152,7 +152,8 @@ on_both! {
         assert_eq!(revoked.revoked_at, Some(at(0)));
     }
 
-    /// All at once: those that have a secret of later stay, and so do others' tokens.
+    /// All tokens whose secrets were minted before are revoked at once. Those with a later secret stay, and
+    /// so do other owners' tokens.
     async fn all_that_was_minted_before_is_revoked_at_once(scratch: &Scratch) {
         let (store, clock, mut rng) = open(scratch).await;
         let (ada, ops) = member(&store, &mut rng).await;
@@ -325,7 +326,7 @@ on_both! {
         };
         let announced = |holds, policy: &OrgPolicy| AnnouncedPolicy { takes_hold_at: at(holds), policy: policy.clone() };
         for (policy, holds) in [(&first, 0), (&OrgPolicy::OPEN, 9)] {
-            // The clock stands: the second is set behind the first all the same.
+            // The clock stands still, and the second policy is nevertheless set after the first.
             let write = store.write("test").await.expect("a change begins");
             write.lock_org(ops.id).await.expect("locked");
             write.add_policies(ops.id, &[announced(holds, policy)]).await.expect("added");
@@ -436,7 +437,7 @@ on_both! {
             store.record_uses(&[Use { secret, client, last: used, counts }]).await.expect("recorded");
             assert_eq!(found().await.last_use, Some(expected));
         }
-        // Of one batch, too: from two places, and twice from one.
+        // The same holds within one batch: two places, and one place twice.
         let place = |micros, client: &str| Use {
             secret,
             client: ClientName::of_user_agent(client),
@@ -458,7 +459,7 @@ on_both! {
             [("ndcli/1", 30, 30, 1, 0), ("curl/8", 5, 25, 4, 1), ("curl/8", 11, 11, 2, 1), ("curl/8", 9, 9, 2, 1), ("curl/8", 7, 7, 2, 1)];
         assert_eq!(told, expected);
         drop(read);
-        // The place used longest ago goes where there are too many.
+        // The place whose last use is oldest is removed if there are too many.
         let many: Vec<Use> = (0..120_u8)
             .map(|n| Use { last: last(1000 + i64::from(n), &format!("10.1.0.{n}")), ..place(0, "many/1") })
             .collect();
@@ -505,7 +506,7 @@ on_both! {
         let last = |micros, address: &str| LastUse { at: at(micros), address: address.parse().ok() };
         let used = |org, last| OrgUse { secret, org, last };
         let gone = OrgUse { secret: id(SecretId::new(at(0), &mut rng)), ..used(ops.id, last(99, "")) };
-        // Of one batch the newest, however it comes; then an older one, which changes nothing.
+        // The newest use of a batch wins, in any order. An older one that follows changes nothing.
         let batch = [used(ops.id, last(5, "10.0.0.1")), used(ops.id, last(9, "")), used(dev.id, last(7, "10.0.0.2")), gone];
         store.record_org_uses(&batch).await.expect("recorded");
         store.record_org_uses(&[used(ops.id, last(8, "10.0.0.3"))]).await.expect("recorded");

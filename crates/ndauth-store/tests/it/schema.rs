@@ -61,7 +61,7 @@ on_both! {
         }
     }
 
-    /// SEC-07: rows of the oldest schema stay bound to what they were bound to, and nothing else.
+    /// SEC-07: rows of the oldest schema keep their restrictions, and gain none.
     async fn sec_07_rows_of_the_oldest_schema_stay_what_they_were(scratch: &Scratch) {
         migrate_some(&scratch.url, 2).await;
         let store = Store::connect(&scratch.url, Clock::Database).await.expect("connected");
@@ -93,7 +93,7 @@ on_both! {
         assert_eq!(account.last_login_at.map(Timestamp::micros), Some(7), "the latest session's beginning");
         assert_eq!(read.find_policies(ops).await.expect("read"), Policies::default());
         drop(read);
-        // A row that says nothing of services or networks is for none: nothing absent stands for all.
+        // A row without services or networks is for none: nothing absent stands for all.
         ndauth_store::testing::execute(&store, "UPDATE token SET all_services = FALSE").await;
         let read = store.read().await.expect("a view");
         assert!(read.find_token(token.id).await.is_err(), "neither all nor some");

@@ -1,4 +1,4 @@
-//! What the tests put into a database.
+//! The rows that the tests insert.
 
 use ndauth_core::{
     Account, AccountId, Actor, Change, Entry, Event, Expiry, Grants, Lifetime, Networks, Org, OrgId, Orgs,
@@ -10,12 +10,12 @@ use ndauth_store::{Clock, Family, ManualClock, Store, Write};
 use rand::SeedableRng;
 use rand::rngs::ChaCha20Rng;
 
-/// An instant so many microseconds after the tests' beginning.
+/// Returns an instant this many microseconds after the beginning of the tests.
 pub(crate) fn at(micros: i64) -> Timestamp {
     Timestamp::from_micros(1_800_000_000_000_000 + micros).expect("an instant")
 }
 
-/// A store whose clock stands at `at(0)`, the clock, and a generator that repeats itself.
+/// Returns a store whose clock stands at `at(0)`, the clock, and a generator with a fixed seed.
 pub(crate) async fn open(scratch: &Scratch) -> (Store, ManualClock, ChaCha20Rng) {
     let clock = ManualClock::at(at(0));
     let store = scratch.store(Clock::Manual(clock.clone())).await;
@@ -33,7 +33,7 @@ pub(crate) fn event(rng: &mut ChaCha20Rng, change: Change) -> Event {
     event
 }
 
-/// Some event, for tests that care about the rows.
+/// Returns any event, for tests that are about rows.
 pub(crate) fn any_event(rng: &mut ChaCha20Rng) -> Event {
     let account = id(AccountId::new(at(0), rng));
     event(rng, Change::AccountCreated { account })
@@ -85,7 +85,7 @@ pub(crate) fn token(rng: &mut ChaCha20Rng, owner: &Account, name: &str) -> Token
     }
 }
 
-/// A first secret and its hash.
+/// Returns a first secret and its hash.
 pub(crate) fn secret(rng: &mut ChaCha20Rng) -> (SecretRecord, SecretHash) {
     let secret = id(Secret::mint(SecretKind::Personal, rng));
     (SecretRecord::first(id(SecretId::new(at(0), rng)), secret.prefix(), at(0)), secret.hash())
@@ -98,7 +98,7 @@ pub(crate) async fn add_token(write: &Write, rng: &mut ChaCha20Rng, token: &Toke
     hash
 }
 
-/// An account that is an `RW` member of an org, both committed.
+/// Adds an account that is an `RW` member of an org, and commits both.
 pub(crate) async fn member(store: &Store, rng: &mut ChaCha20Rng) -> (Account, Org) {
     let (account, org) = (account(rng, "ada"), org(rng, "ops"));
     let write = store.write("test").await.expect("a change begins");
