@@ -1,10 +1,10 @@
-//! The catalogue between the wire and core.
+//! Conversions of the catalogue between the wire and core.
 
 use ndauth_core::{ActionDocument, Catalogue, CatalogueDocument, Problem, TypeDocument};
 
 use crate::{role_from_proto, role_to_proto, v1};
 
-/// The catalogue, on the wire, by resource type.
+/// Converts the catalogue to the wire, by resource type.
 pub fn catalogue_to_proto(catalogue: &Catalogue) -> Vec<v1::ResourceType> {
     let mut types: Vec<v1::ResourceType> = Vec::new();
     for listed in catalogue.list() {
@@ -28,7 +28,7 @@ pub fn catalogue_to_proto(catalogue: &Catalogue) -> Vec<v1::ResourceType> {
     types
 }
 
-/// The catalogue, off the wire. What concerns ndauth itself is as this version knows it.
+/// Converts the catalogue from the wire. ndauth's own resource types are those of this version.
 pub fn catalogue_from_proto(types: &[v1::ResourceType]) -> Result<Catalogue, Problem> {
     let mut document = CatalogueDocument::default();
     for told in types.iter().filter(|told| !told.own) {

@@ -1,10 +1,10 @@
-//! Concerns, between the wire and core.
+//! Conversions of concerns between the wire and core.
 
 use ndauth_core::Concern;
 
 use crate::v1::{self, change};
 
-/// A concern, on the wire. `None` where it touches nothing that a service keeps.
+/// Converts a concern to the wire, or returns `None` if it touches nothing that a service caches.
 pub fn concern_to_proto(concern: Concern) -> Option<change::Concern> {
     match concern {
         Concern::Token(token) => Some(change::Concern::TokenId(token.to_string())),
@@ -15,7 +15,7 @@ pub fn concern_to_proto(concern: Concern) -> Option<change::Concern> {
         Concern::Org(org) => Some(change::Concern::OrgId(org.to_string())),
         Concern::NewOrg(org, _) => Some(change::Concern::NewOrgId(org.to_string())),
         Concern::Everything => Some(change::Concern::Everything(v1::All {})),
-        // The rules are a field of their own.
+        // The rules travel in a field of their own.
         Concern::Nothing
         | Concern::NewToken(_)
         | Concern::NewAccount(_)
@@ -24,7 +24,7 @@ pub fn concern_to_proto(concern: Concern) -> Option<change::Concern> {
     }
 }
 
-/// A concern, off the wire. One that this version cannot read is everything.
+/// Converts a concern from the wire. One that this version cannot read becomes [`Concern::Everything`].
 pub fn concern_from_proto(concern: Option<&change::Concern>) -> Concern {
     let known = concern.and_then(|concern| match concern {
         change::Concern::TokenId(id) => id.parse().ok().map(Concern::Token),

@@ -1,4 +1,5 @@
-//! Conversions between the wire and core: `x_to_proto` cannot fail, `x_from_proto` names the field.
+//! Conversions between the wire and core: `x_to_proto` cannot fail, and the error of `x_from_proto` names the
+//! field.
 
 use std::time::Duration;
 
@@ -11,14 +12,14 @@ use ndauth_core::{
 use crate::hint::hint;
 use crate::v1;
 
-/// An instant, on the wire.
+/// Converts an instant to the wire.
 pub fn timestamp_to_proto(instant: Timestamp) -> prost_types::Timestamp {
     let micros = instant.micros();
     let nanos = i32::try_from(micros.rem_euclid(1_000_000) * 1000).expect("under a second in nanoseconds");
     prost_types::Timestamp { seconds: micros.div_euclid(1_000_000), nanos }
 }
 
-/// An instant, off the wire, cut to microseconds.
+/// Converts an instant from the wire, truncated to microseconds.
 pub fn timestamp_from_proto(field: &str, instant: prost_types::Timestamp) -> Result<Timestamp, Problem> {
     let micros = instant
         .seconds
@@ -30,14 +31,14 @@ pub fn timestamp_from_proto(field: &str, instant: prost_types::Timestamp) -> Res
         .ok_or_else(|| Problem::invalid(field, "not an instant between 1970 and 9999"))
 }
 
-/// A length of time, on the wire.
+/// Converts a duration to the wire.
 pub fn duration_to_proto(duration: Duration) -> prost_types::Duration {
     let seconds = i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
     let nanos = i32::try_from(duration.subsec_nanos()).expect("under a second in nanoseconds");
     prost_types::Duration { seconds, nanos }
 }
 
-/// A length of time, off the wire.
+/// Converts a duration from the wire.
 pub fn duration_from_proto(field: &str, duration: prost_types::Duration) -> Result<Duration, Problem> {
     let seconds = u64::try_from(duration.seconds).ok();
     let nanos = u32::try_from(duration.nanos).ok().filter(|nanos| *nanos < 1_000_000_000);
@@ -47,7 +48,7 @@ pub fn duration_from_proto(field: &str, duration: prost_types::Duration) -> Resu
         .ok_or_else(|| Problem::invalid(field, "not a length of time, zero or more"))
 }
 
-/// A scope, on the wire.
+/// Converts a scope to the wire.
 pub fn scope_to_proto(scope: Scope) -> v1::Scope {
     match scope {
         Scope::Ro => v1::Scope::Ro,
@@ -55,7 +56,7 @@ pub fn scope_to_proto(scope: Scope) -> v1::Scope {
     }
 }
 
-/// A scope, off the wire.
+/// Converts a scope from the wire.
 pub fn scope_from_proto(field: &str, scope: i32) -> Result<Scope, Problem> {
     match v1::Scope::try_from(scope) {
         Ok(v1::Scope::Ro) => Ok(Scope::Ro),
@@ -64,7 +65,7 @@ pub fn scope_from_proto(field: &str, scope: i32) -> Result<Scope, Problem> {
     }
 }
 
-/// A role, on the wire.
+/// Converts a role to the wire.
 pub fn role_to_proto(role: Role) -> v1::Role {
     match role {
         Role::Ro => v1::Role::Ro,
@@ -73,7 +74,7 @@ pub fn role_to_proto(role: Role) -> v1::Role {
     }
 }
 
-/// A role, off the wire.
+/// Converts a role from the wire.
 pub fn role_from_proto(field: &str, role: i32) -> Result<Role, Problem> {
     match v1::Role::try_from(role) {
         Ok(v1::Role::Ro) => Ok(Role::Ro),
@@ -85,7 +86,7 @@ pub fn role_from_proto(field: &str, role: i32) -> Result<Role, Problem> {
     }
 }
 
-/// Orgs by name, on the wire.
+/// Converts orgs by slug to the wire.
 pub fn orgs_to_proto(orgs: &Orgs<OrgSlug>) -> v1::Orgs {
     let kind = match orgs {
         Orgs::All => v1::orgs::Kind::All(v1::All {}),
@@ -96,7 +97,7 @@ pub fn orgs_to_proto(orgs: &Orgs<OrgSlug>) -> v1::Orgs {
     v1::Orgs { kind: Some(kind) }
 }
 
-/// Orgs by name, off the wire.
+/// Converts orgs by slug from the wire.
 pub fn orgs_from_proto(field: &str, orgs: Option<v1::Orgs>) -> Result<Orgs<OrgSlug>, Problem> {
     match orgs.and_then(|orgs| orgs.kind) {
         None => Err(Problem::invalid(field, NEITHER)),
@@ -112,12 +113,12 @@ pub fn orgs_from_proto(field: &str, orgs: Option<v1::Orgs>) -> Result<Orgs<OrgSl
     }
 }
 
-/// The slug of an org, off the wire.
+/// Converts the slug of an org from the wire.
 pub fn org_slug_from_proto(field: &str, text: &str) -> Result<OrgSlug, Problem> {
     text.parse().map_err(|why| Problem::invalid(field, format!("the name of an org {why}")))
 }
 
-/// Services by name, on the wire.
+/// Converts services by name to the wire.
 pub fn services_to_proto(services: &Services<Label>) -> v1::Services {
     let kind = match services {
         Services::All => v1::services::Kind::All(v1::All {}),
@@ -128,7 +129,7 @@ pub fn services_to_proto(services: &Services<Label>) -> v1::Services {
     v1::Services { kind: Some(kind) }
 }
 
-/// Services by name, off the wire.
+/// Converts services by name from the wire.
 pub fn services_from_proto(field: &str, services: Option<v1::Services>) -> Result<Services<Label>, Problem> {
     match services.and_then(|services| services.kind) {
         None => Err(Problem::invalid(field, NEITHER)),
@@ -143,7 +144,7 @@ pub fn services_from_proto(field: &str, services: Option<v1::Services>) -> Resul
     }
 }
 
-/// Networks, on the wire.
+/// Converts networks to the wire.
 pub fn networks_to_proto(networks: &Networks) -> v1::Networks {
     let kind = match networks {
         Networks::All => v1::networks::Kind::All(v1::All {}),
@@ -154,7 +155,7 @@ pub fn networks_to_proto(networks: &Networks) -> v1::Networks {
     v1::Networks { kind: Some(kind) }
 }
 
-/// Networks, off the wire.
+/// Converts networks from the wire.
 pub fn networks_from_proto(field: &str, networks: Option<v1::Networks>) -> Result<Networks, Problem> {
     match networks.and_then(|networks| networks.kind) {
         None => Err(Problem::invalid(field, NEITHER)),
@@ -172,7 +173,7 @@ pub fn networks_from_proto(field: &str, networks: Option<v1::Networks>) -> Resul
 
 const NEITHER: &str = "say `all` or `only`: what is absent means neither";
 
-/// What something is for, off the wire; empty where nothing was said.
+/// Converts a description from the wire; an empty text is none.
 pub fn description_from_proto(field: &str, text: &str) -> Result<Option<Description>, Problem> {
     match text {
         "" => Ok(None),
@@ -180,7 +181,7 @@ pub fn description_from_proto(field: &str, text: &str) -> Result<Option<Descript
     }
 }
 
-/// Grants, on the wire.
+/// Converts grants to the wire.
 pub fn grants_to_proto(grants: &Grants) -> v1::Grants {
     let kind = match grants {
         Grants::All => v1::grants::Kind::All(v1::All {}),
@@ -199,7 +200,7 @@ pub fn grants_to_proto(grants: &Grants) -> v1::Grants {
     v1::Grants { kind: Some(kind) }
 }
 
-/// Grants, off the wire.
+/// Converts grants from the wire.
 pub fn grants_from_proto(field: &str, grants: Option<v1::Grants>) -> Result<Grants, Problem> {
     match grants.and_then(|grants| grants.kind) {
         None => Err(Problem::invalid(field, NEITHER)),
@@ -226,7 +227,7 @@ fn grant_from_proto(field: &str, grant: &v1::Grant) -> Result<Grant, Problem> {
     })
 }
 
-/// A permission, on the wire.
+/// Converts a permission to the wire.
 pub fn permission_to_proto(permission: &Permission) -> v1::Permission {
     v1::Permission {
         action: permission.action.to_string(),
@@ -235,7 +236,7 @@ pub fn permission_to_proto(permission: &Permission) -> v1::Permission {
     }
 }
 
-/// A permission, off the wire.
+/// Converts a permission from the wire.
 pub fn permission_from_proto(field: &str, permission: &v1::Permission) -> Result<Permission, Problem> {
     let part = |name: &str| format!("{field}.{name}");
     Ok(Permission {
@@ -251,7 +252,7 @@ pub fn permission_from_proto(field: &str, permission: &v1::Permission) -> Result
     })
 }
 
-/// The question of a request, whole or refused.
+/// Returns the question of a request, or an error if the request is incomplete.
 pub fn requirement_from_proto(request: &v1::ValidateTokenRequest) -> Result<Requirement, Problem> {
     let permission = request
         .required_permission
@@ -279,7 +280,7 @@ pub fn requirement_from_proto(request: &v1::ValidateTokenRequest) -> Result<Requ
     Ok(Requirement::Access { org: org_slug_from_proto("org", &request.org)?, access, permission })
 }
 
-/// When a token is to end, on the wire.
+/// Converts the expiry that is requested for a token to the wire.
 pub fn expiry_choice_to_proto(choice: ExpiryChoice) -> v1::ExpiryChoice {
     let kind = match choice {
         ExpiryChoice::In(Lifetime::For(lifetime)) => {
@@ -291,7 +292,7 @@ pub fn expiry_choice_to_proto(choice: ExpiryChoice) -> v1::ExpiryChoice {
     v1::ExpiryChoice { kind: Some(kind) }
 }
 
-/// When a token is to end, off the wire.
+/// Converts the expiry that is requested for a token from the wire.
 pub fn expiry_choice_from_proto(
     field: &str,
     choice: Option<v1::ExpiryChoice>,
@@ -310,7 +311,7 @@ pub fn expiry_choice_from_proto(
     }
 }
 
-/// When something ends, on the wire.
+/// Converts an expiry to the wire.
 pub fn expiry_to_proto(expiry: Expiry) -> v1::Expiry {
     let kind = match expiry {
         Expiry::At(instant) => v1::expiry::Kind::At(timestamp_to_proto(instant)),
@@ -319,7 +320,7 @@ pub fn expiry_to_proto(expiry: Expiry) -> v1::Expiry {
     v1::Expiry { kind: Some(kind) }
 }
 
-/// When something ends, off the wire.
+/// Converts an expiry from the wire.
 pub fn expiry_from_proto(field: &str, expiry: Option<v1::Expiry>) -> Result<Expiry, Problem> {
     match expiry.and_then(|expiry| expiry.kind) {
         None => Err(Problem::invalid(field, "neither `at` nor `never`")),
@@ -328,7 +329,7 @@ pub fn expiry_from_proto(field: &str, expiry: Option<v1::Expiry>) -> Result<Expi
     }
 }
 
-/// When a token was last used, on the wire.
+/// Converts the last use of a token to the wire.
 pub fn last_use_to_proto(last: LastUse) -> v1::LastUse {
     v1::LastUse {
         at: Some(timestamp_to_proto(last.at)),
@@ -336,7 +337,7 @@ pub fn last_use_to_proto(last: LastUse) -> v1::LastUse {
     }
 }
 
-/// An account, on the wire.
+/// Converts an account to the wire.
 pub fn account_to_proto(account: &Account) -> v1::Account {
     v1::Account {
         id: account.id.to_string(),
@@ -347,7 +348,7 @@ pub fn account_to_proto(account: &Account) -> v1::Account {
     }
 }
 
-/// A session, on the wire.
+/// Converts a session to the wire.
 pub fn session_to_proto(session: &Session, prefix: &SecretPrefix) -> v1::Session {
     v1::Session {
         id: session.id.to_string(),
@@ -362,7 +363,7 @@ pub fn session_to_proto(session: &Session, prefix: &SecretPrefix) -> v1::Session
     }
 }
 
-/// A service, on the wire, its orgs by name.
+/// Converts a service to the wire, with its orgs by slug.
 pub fn service_to_proto(service: &Service, orgs: &Orgs<OrgSlug>) -> v1::Service {
     v1::Service {
         id: service.id.to_string(),
@@ -372,7 +373,7 @@ pub fn service_to_proto(service: &Service, orgs: &Orgs<OrgSlug>) -> v1::Service 
     }
 }
 
-/// A membership, on the wire.
+/// Converts a membership to the wire.
 pub fn membership_to_proto(membership: &Membership) -> v1::Membership {
     v1::Membership {
         org_id: membership.org.id.to_string(),
@@ -382,7 +383,7 @@ pub fn membership_to_proto(membership: &Membership) -> v1::Membership {
     }
 }
 
-/// What a token may do in the org of this name, on the wire; nothing where only its identity was asked.
+/// Converts the effective power in an org to the wire, or returns `None` if only the identity was requested.
 pub fn effective_to_proto(effective: &Effective, org: &OrgSlug) -> Option<v1::Effective> {
     let Effective::Access { org: id, access, role, grants } = effective else {
         return None;
@@ -396,7 +397,7 @@ pub fn effective_to_proto(effective: &Effective, org: &OrgSlug) -> Option<v1::Ef
     })
 }
 
-/// A refusal, on the wire.
+/// Converts a refusal to the wire.
 pub fn refusal_to_proto(refusal: &Refusal) -> v1::Refused {
     v1::Refused {
         reason: reason_to_proto(refusal.reason()).into(),
@@ -411,7 +412,7 @@ pub fn refusal_to_proto(refusal: &Refusal) -> v1::Refused {
     }
 }
 
-/// Who can do something about a refusal, on the wire.
+/// Converts the party that can do something about a refusal to the wire.
 pub fn who_to_proto(who: Who) -> v1::Who {
     match who {
         Who::Caller => v1::Who::Caller,
@@ -422,17 +423,17 @@ pub fn who_to_proto(who: Who) -> v1::Who {
     }
 }
 
-/// A reason, on the wire: its code behind `REASON_`.
+/// Converts a reason to the wire, where its code follows `REASON_`.
 pub fn reason_to_proto(reason: Reason) -> v1::Reason {
     v1::Reason::from_str_name(&format!("REASON_{}", reason.code())).unwrap_or(v1::Reason::Unspecified)
 }
 
-/// A reason, off the wire; `None` for one that this version does not know.
+/// Converts a reason from the wire, or returns `None` if this version does not know it.
 pub fn reason_from_proto(reason: i32) -> Option<Reason> {
     Reason::from_code(v1::Reason::try_from(reason).ok()?.as_str_name().strip_prefix("REASON_")?)
 }
 
-/// A factor, on the wire.
+/// Converts a factor to the wire.
 pub fn factor_to_proto(factor: Factor) -> v1::Factor {
     match factor {
         Factor::Secret => v1::Factor::Secret,
@@ -453,7 +454,7 @@ pub fn factor_to_proto(factor: Factor) -> v1::Factor {
     }
 }
 
-/// A factor, off the wire; `None` for one that this version does not know.
+/// Converts a factor from the wire, or returns `None` if this version does not know it.
 pub fn factor_from_proto(factor: i32) -> Option<Factor> {
     Factor::ALL.into_iter().find(|known| i32::from(factor_to_proto(*known)) == factor)
 }

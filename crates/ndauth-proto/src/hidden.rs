@@ -1,4 +1,4 @@
-//! `Debug` for the messages that hold a secret: all of them but the secret.
+//! `Debug` for the messages that contain a secret, with the secret redacted.
 
 use std::fmt;
 

@@ -1,9 +1,9 @@
-//! What to do next, by reason: the one place where an answer names commands and variables.
+//! Hints by reason: the one place where a response names commands and variables.
 
 use ndauth_core::Reason;
 use ndauth_core::Reason as R;
 
-/// What to do next after a refusal or a failure, where that is the same for all.
+/// Returns the next step after a refusal or a failure, if it is the same for every cause.
 #[rustfmt::skip]
 pub fn hint(reason: Reason) -> Option<&'static str> {
     Some(match reason {

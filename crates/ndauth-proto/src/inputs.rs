@@ -1,4 +1,4 @@
-//! What a service keeps, between the wire and core.
+//! Conversions of the inputs that a service caches, between the wire and core.
 
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -18,7 +18,7 @@ use crate::convert::{
 use crate::policy::{lifetime_from_proto, lifetime_to_proto, policy_from_proto, policy_to_proto};
 use crate::{catalogue_from_proto, catalogue_to_proto, v1};
 
-/// A question about a secret, on the wire. Only what services ask can be told there.
+/// Converts a question about a secret to the wire. Returns an error for a question that services never ask.
 pub fn requirement_to_proto(
     secret: &str,
     requirement: &Requirement,
@@ -48,17 +48,17 @@ pub fn requirement_to_proto(
     }
 }
 
-/// The end of a log, on the wire.
+/// Converts the end of a log to the wire.
 pub fn head_to_proto(head: Head) -> v1::LogPosition {
     v1::LogPosition { sequence: head.sequence, hash: head.hash.to_vec() }
 }
 
-/// The end of a log, off the wire.
+/// Converts the end of a log from the wire.
 pub fn head_from_proto(field: &str, head: &v1::LogPosition) -> Result<Head, Problem> {
     Ok(Head { sequence: head.sequence, hash: hash_from_proto(field, &head.hash)? })
 }
 
-/// The rules, on the wire.
+/// Converts the rules to the wire.
 pub fn rules_to_proto(rules: &Rules) -> v1::Rules {
     let service = &rules.service;
     v1::Rules {
@@ -73,7 +73,7 @@ pub fn rules_to_proto(rules: &Rules) -> v1::Rules {
     }
 }
 
-/// The rules, off the wire.
+/// Converts the rules from the wire.
 pub fn rules_from_proto(rules: &v1::Rules) -> Result<Rules, Problem> {
     Ok(Rules {
         version: hash_from_proto("rules.version", &rules.version)?,
@@ -90,7 +90,7 @@ pub fn rules_from_proto(rules: &v1::Rules) -> Result<Rules, Problem> {
     })
 }
 
-/// What a service keeps of a secret, on the wire.
+/// Converts the inputs that a service caches to the wire.
 pub fn inputs_to_proto(inputs: &Inputs, rules: &RulesVersion) -> v1::Inputs {
     let Inputs { secret, token, owner, places } = inputs;
     v1::Inputs {
@@ -133,7 +133,7 @@ pub fn inputs_to_proto(inputs: &Inputs, rules: &RulesVersion) -> v1::Inputs {
     }
 }
 
-/// What a service keeps of a secret, off the wire, and by which rules it was judged.
+/// Converts the inputs that a service caches from the wire, with the version of their rules.
 pub fn inputs_from_proto(inputs: &v1::Inputs) -> Result<(Inputs, RulesVersion), Problem> {
     let owner = match &inputs.owner {
         Some(v1::inputs::Owner::Account(account)) => InputOwner::Account {
@@ -264,7 +264,7 @@ fn suspension_from_proto(of: &v1::InputSuspension) -> Result<Suspension, Problem
     Ok(Suspension { level, since: instant("inputs.token.suspensions.since", of.since)? })
 }
 
-/// An instant before which all that was minted is revoked; absent where nothing is.
+/// Converts the instant before which secrets are revoked; absent if none are.
 fn some(not_before: Timestamp) -> Option<prost_types::Timestamp> {
     (not_before > Timestamp::MIN).then(|| timestamp_to_proto(not_before))
 }

@@ -1,7 +1,7 @@
-//! The wire: the types of `proto/ndauth/v1`, and what they mean in the terms of `ndauth-core`.
+//! The wire: the types of `proto/ndauth/v1`, and their meaning in the terms of `ndauth-core`.
 //!
-//! Requests are read strictly: what is absent, empty or unknown is a [`Problem`](ndauth_core::Problem)
-//! that names the field, never a default that means more.
+//! Requests are read strictly: an absent, empty or unknown value is a [`Problem`](ndauth_core::Problem) that
+//! names the field, and never a default that means more.
 //!
 //! ```
 //! use ndauth_core::{Requirement, Scope};
@@ -59,10 +59,10 @@ pub use status::{problem_from_status, status_from_problem};
 pub use tokens::{revocation_reason_from_proto, revocation_reason_to_proto, token_to_proto};
 pub use wire::{write_duration, write_fixed, write_message, write_number, write_outcome, write_timestamp};
 
-/// The descriptors of every file of the package, encoded, as reflection serves them.
+/// The encoded descriptors of every file of the package, as reflection serves them.
 pub const DESCRIPTOR: &[u8] = include_bytes!("generated/descriptor.bin");
 
-/// The descriptors of the details that come with a failed call, such as `google.rpc.ErrorInfo`.
+/// The descriptors of the details of a failed call, such as `google.rpc.ErrorInfo`.
 pub const DETAILS_DESCRIPTOR: &[u8] = tonic_types::pb::FILE_DESCRIPTOR_SET;
 
 #[cfg(test)]

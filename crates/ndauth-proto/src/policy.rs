@@ -1,10 +1,10 @@
-//! Org policies between the wire and core.
+//! Conversions of org policies between the wire and core.
 
 use ndauth_core::{Lifetime, OrgPolicy, Problem};
 
 use crate::{duration_from_proto, duration_to_proto, networks_from_proto, networks_to_proto, v1};
 
-/// A policy, on the wire.
+/// Converts a policy to the wire.
 pub fn policy_to_proto(policy: &OrgPolicy) -> v1::OrgPolicy {
     v1::OrgPolicy {
         longest_lifetime: Some(lifetime_to_proto(policy.longest_lifetime)),
@@ -17,7 +17,7 @@ pub fn policy_to_proto(policy: &OrgPolicy) -> v1::OrgPolicy {
     }
 }
 
-/// A policy, off the wire: whole.
+/// Converts a policy from the wire. It must be complete.
 pub fn policy_from_proto(field: &str, policy: Option<v1::OrgPolicy>) -> Result<OrgPolicy, Problem> {
     let policy = policy.ok_or_else(|| Problem::invalid(field, "say all that it says"))?;
     let part = |name: &str| format!("{field}.{name}");
@@ -32,10 +32,10 @@ pub fn policy_from_proto(field: &str, policy: Option<v1::OrgPolicy>) -> Result<O
     })
 }
 
-/// Ten years.
+/// The longest limit of a policy: ten years.
 const MOST_SECONDS: u64 = 10 * 365 * 24 * 60 * 60;
 
-/// A lifetime, on the wire.
+/// Converts a lifetime to the wire.
 pub fn lifetime_to_proto(lifetime: Lifetime) -> v1::Lifetime {
     let kind = match lifetime {
         Lifetime::For(duration) => v1::lifetime::Kind::AtMost(duration_to_proto(duration)),
@@ -44,7 +44,7 @@ pub fn lifetime_to_proto(lifetime: Lifetime) -> v1::Lifetime {
     v1::Lifetime { kind: Some(kind) }
 }
 
-/// A lifetime, off the wire.
+/// Converts a lifetime from the wire.
 pub fn lifetime_from_proto(field: &str, lifetime: Option<v1::Lifetime>) -> Result<Lifetime, Problem> {
     match lifetime.and_then(|lifetime| lifetime.kind) {
         None => Err(Problem::invalid(field, "say `at_most` or `never_ends`: what is absent means neither")),
@@ -53,7 +53,7 @@ pub fn lifetime_from_proto(field: &str, lifetime: Option<v1::Lifetime>) -> Resul
     }
 }
 
-/// A limit of a policy: whole seconds, and not absurdly many.
+/// Converts a limit of a policy from the wire: whole seconds, up to ten years.
 fn limit_from_proto(field: &str, lifetime: Option<v1::Lifetime>) -> Result<Lifetime, Problem> {
     match lifetime_from_proto(field, lifetime)? {
         Lifetime::For(duration)

@@ -1,7 +1,7 @@
-//! A [`Problem`] as a gRPC status, and back: the one place where either is made of the other.
+//! Conversions between a [`Problem`] and a gRPC status, in this one place.
 //!
-//! The reason travels as `google.rpc.ErrorInfo` under the domain `ndauth`, a wrong field as
-//! `google.rpc.BadRequest`. What to do next follows from the reason, so it does not travel.
+//! The reason travels as `google.rpc.ErrorInfo` under the domain `ndauth`, and a wrong field as
+//! `google.rpc.BadRequest`. The hint follows from the reason, so it does not travel.
 
 use std::collections::HashMap;
 
@@ -10,14 +10,15 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
 const DOMAIN: &str = "ndauth";
-/// In the metadata of the `ErrorInfo`: permissions that the caller's credential lacks, with blanks between.
+/// A key in the metadata of the `ErrorInfo`: the permissions that the caller's credential lacks, separated by
+/// blanks.
 const MISSING: &str = "missing_permissions";
 
-/// The id of the token that holds a name which was asked for, and when that was made, as RFC 3339 writes it.
+/// Keys for the token that has the requested name already: its id, and its creation in RFC 3339.
 const HOLDER: &str = "holder_id";
 const HOLDER_MADE: &str = "holder_created_at";
 
-/// The status that tells of a failure.
+/// Returns the status of a failure.
 pub fn status_from_problem(problem: &Problem) -> Status {
     let missing = problem.missing_permissions.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
     let missing = Some(missing).filter(|missing| !missing.is_empty());
@@ -36,7 +37,7 @@ pub fn status_from_problem(problem: &Problem) -> Status {
     Status::with_error_details(code(problem.reason), &problem.message, details)
 }
 
-/// The failure that a status tells of. One that ndauth did not write is judged by its code.
+/// Returns the failure that a status stands for. A status that ndauth did not write is judged by its code.
 pub fn problem_from_status(status: &Status) -> Problem {
     let info = status.get_details_error_info().filter(|info| info.domain == DOMAIN);
     let told = |key| info.as_ref().and_then(|info| info.metadata.get(key)).map_or("", String::as_str);
@@ -51,7 +52,7 @@ pub fn problem_from_status(status: &Status) -> Problem {
         .and_then(|bad| bad.field_violations.into_iter().next())
         .map(|violation| violation.field);
     let message = match status.code() {
-        // As the transport says it, with a capital.
+        // The transport's own message begins with a capital.
         Code::Cancelled if status.message() == "Timeout expired" => "no answer came in time".to_owned(),
         _ => status.message().to_owned(),
     };
@@ -75,12 +76,12 @@ fn code(reason: Reason) -> Code {
         Class::Unimplemented => Code::Unimplemented,
         Class::Undecided => Code::Unavailable,
         Class::Internal => Code::Internal,
-        // No retry policy in use repeats a call that ended so; what was done is not done twice.
+        // No common retry policy repeats a call that ended with this code, so the change is not made twice.
         Class::Unconfirmed => Code::Unknown,
     }
 }
 
-/// What a status from a proxy or from the transport says: never that a secret is not valid.
+/// Returns the reason for a status of a proxy or of the transport: never that a secret is not valid.
 fn foreign_reason(status: &Status) -> Reason {
     match status.code() {
         Code::InvalidArgument | Code::OutOfRange | Code::FailedPrecondition => Reason::InvalidArgument,

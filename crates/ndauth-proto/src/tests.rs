@@ -146,7 +146,7 @@ fn values_go_round() {
     assert_eq!(permission_from_proto("p", &permission_to_proto(&permission)), Ok(permission));
 }
 
-/// A row a concern: as which a service hears of it, if at all.
+/// One row per concern: the form in which it is sent to a service, if at all.
 #[test]
 fn a_service_hears_what_touches_the_inputs_that_it_keeps() {
     let id = Uuid::from_u128;
@@ -273,7 +273,7 @@ fn debug_hides_the_secret() {
     }
 }
 
-/// What the generated types make of the same.
+/// Returns the same as the generated types build it.
 fn built(allowed: &Allowed<'_>) -> v1::Allowed {
     let owner = match allowed.owner {
         OwnerView::Account(account) => v1::owner::Kind::Account(v1::OwnerAccount {

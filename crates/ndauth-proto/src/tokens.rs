@@ -1,4 +1,4 @@
-//! Tokens between the wire and core, as their owners see them.
+//! Conversions of tokens between the wire and core, as their viewers see them.
 
 use ndauth_core::{
     Expiry, Handle, Level, OrgSlug, Owner, Problem, Retirement, Revocation, RevocationReason, Rotation,
@@ -13,35 +13,35 @@ use crate::policy::lifetime_to_proto;
 use crate::v1;
 
 impl v1::Whose {
-    /// The caller's own.
+    /// Returns the caller's own.
     pub fn mine() -> v1::Whose {
         v1::Whose { kind: Some(v1::whose::Kind::Mine(v1::Mine {})) }
     }
 
-    /// Those of an org.
+    /// Returns an org, by slug.
     pub fn org(slug: &OrgSlug) -> v1::Whose {
         v1::Whose { kind: Some(v1::whose::Kind::Org(slug.to_string())) }
     }
 
-    /// Those of an account, for operators.
+    /// Returns an account, by handle, for operators.
     pub fn account(handle: &Handle) -> v1::Whose {
         v1::Whose { kind: Some(v1::whose::Kind::Account(handle.to_string())) }
     }
 }
 
 impl v1::Which {
-    /// By what a person calls it.
+    /// Selects by the name that a person uses.
     pub fn name(name: impl Into<String>) -> v1::Which {
         v1::Which { kind: Some(v1::which::Kind::Name(name.into())) }
     }
 
-    /// By its whole id.
+    /// Selects by the whole id.
     pub fn id(id: impl Into<String>) -> v1::Which {
         v1::Which { kind: Some(v1::which::Kind::Id(id.into())) }
     }
 }
 
-/// A token as of an instant, on the wire.
+/// Converts a token to the wire, as of an instant.
 pub fn token_to_proto(view: &TokenView, now: Timestamp) -> v1::Token {
     let token = &view.token;
     v1::Token {
@@ -175,7 +175,7 @@ fn token_status_to_proto(status: TokenStatus) -> v1::TokenStatus {
     }
 }
 
-/// Why a token was revoked, on the wire.
+/// Converts the reason of a revocation to the wire.
 pub fn revocation_reason_to_proto(reason: RevocationReason) -> v1::RevocationReason {
     match reason {
         RevocationReason::NoLongerNeeded => v1::RevocationReason::NoLongerNeeded,
@@ -187,7 +187,7 @@ pub fn revocation_reason_to_proto(reason: RevocationReason) -> v1::RevocationRea
     }
 }
 
-/// Why a token was revoked, off the wire.
+/// Converts the reason of a revocation from the wire.
 pub fn revocation_reason_from_proto(field: &str, reason: i32) -> Result<RevocationReason, Problem> {
     Ok(match v1::RevocationReason::try_from(reason) {
         Ok(v1::RevocationReason::NoLongerNeeded) => RevocationReason::NoLongerNeeded,

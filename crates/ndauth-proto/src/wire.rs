@@ -1,7 +1,7 @@
-//! Answers to validations, written as they go over the wire without being built first: a message that is
-//! built owns a dozen texts, and is measured once for each message that it is nested in.
+//! Encoders that write the responses of validations directly. Building the generated message first would
+//! allocate a dozen texts, and measure it once for each message that it is nested in.
 //!
-//! What is rare is built all the same. A test compares each with what the generated types make of it.
+//! Rare parts are built nevertheless. A test compares the output with that of the generated types.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use uuid::fmt::Hyphenated;
 
 use crate::{duration_to_proto, refusal_to_proto, role_to_proto, scope_to_proto, timestamp_to_proto};
 
-/// Writes the outcome of a question: the field 1 or 2 of `ValidateTokenResponse` and of `ValidatedToken`.
+/// Writes the outcome of a question: field 1 or 2 of `ValidateTokenResponse` and of `ValidatedToken`.
 pub fn write_outcome(to: &mut Vec<u8>, outcome: &Result<Allowed<'_>, Refusal>) {
     match outcome {
         Ok(allowed) => write_message(to, 1, |to| write_allowed(to, allowed)),
@@ -23,7 +23,7 @@ pub fn write_outcome(to: &mut Vec<u8>, outcome: &Result<Allowed<'_>, Refusal>) {
     }
 }
 
-/// Writes a length of time as a field.
+/// Writes a duration as a field.
 pub fn write_duration(to: &mut Vec<u8>, field: u32, duration: Duration) {
     let duration = duration_to_proto(duration);
     write_message(to, field, |to| {
@@ -41,7 +41,7 @@ pub fn write_timestamp(to: &mut Vec<u8>, field: u32, instant: Timestamp) {
     });
 }
 
-/// Writes a number as a field; zero is what is absent.
+/// Writes a number as a field, unless it is zero, which is the default.
 pub fn write_number(to: &mut Vec<u8>, field: u32, number: u64) {
     if number != 0 {
         write_key(to, field, WireType::Varint);
@@ -55,11 +55,11 @@ pub fn write_fixed(to: &mut Vec<u8>, field: u32, number: u64) {
     to.extend_from_slice(&number.to_le_bytes());
 }
 
-/// Writes a message as a field, by what writes its fields.
+/// Writes a message as a field. `write` writes the fields of the message.
 pub fn write_message(to: &mut Vec<u8>, field: u32, write: impl FnOnce(&mut Vec<u8>)) {
     write_key(to, field, WireType::LengthDelimited);
     let before = to.len();
-    // The length stands in front, and nearly always takes one byte.
+    // The length comes first, and nearly always takes one byte.
     to.push(0);
     write(to);
     let length = to.len() - before - 1;
