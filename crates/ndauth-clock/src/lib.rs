@@ -1,6 +1,7 @@
-//! Moments of this machine, and the authority's time as it is told between two of its answers.
+//! A monotonic clock of this machine, and remote time: the authority's time, kept between two of its
+//! responses.
 //!
-//! Servers tell their database's time by it, and clients their server's.
+//! Servers keep their database's time with it, and clients their server's.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -8,27 +9,29 @@ use std::time::Duration;
 use ndauth_core::Timestamp;
 use rustix::time::{ClockId, clock_gettime};
 
-/// A moment of this machine since it was started, in microseconds: a clock that nobody sets, and that
-/// counts on while the machine sleeps.
+/// A moment since this machine was started, in microseconds. Nobody sets this clock, and it counts while the
+/// machine sleeps (on Linux).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SinceBoot(i64);
 
-/// Tells somebody else's time between two questions for it, without asking: late by no more than an answer takes.
+/// A local estimate of a remote clock, which needs no request to be read. It is off by no more than the last
+/// round trip took.
 ///
-/// What it tells never runs backwards: where the other clock is set back, it stands until that has caught up.
+/// It never runs backwards: if the remote clock is set back, it stands still until the remote clock has
+/// caught up.
 #[derive(Debug)]
 pub struct RemoteClock {
-    /// How much later the other clock is than the machine's; [`UNSET`] before that is known.
+    /// The remote clock minus the machine's clock; [`UNSET`] until it is known.
     offset: AtomicI64,
-    /// What was told already by a larger offset.
+    /// The latest time that a greater, former offset gave, and below which this clock never reads.
     floor: AtomicI64,
 }
 
-/// No clock is off by as much.
+/// An offset that no clock has.
 const UNSET: i64 = i64::MIN;
 
 impl SinceBoot {
-    /// This moment.
+    /// Returns the present moment.
     pub fn now() -> SinceBoot {
         #[cfg(target_os = "linux")]
         let clock = ClockId::Boottime;
@@ -38,51 +41,52 @@ impl SinceBoot {
         SinceBoot(now.tv_sec * 1_000_000 + now.tv_nsec / 1000)
     }
 
-    /// Before every other.
+    /// A moment before any other.
     pub const NEVER: SinceBoot = SinceBoot(i64::MIN);
 
-    /// How long after `earlier` this is; zero if it is not after it.
+    /// Returns the time since `earlier`, or zero if this moment is not after it.
     pub fn since(self, earlier: SinceBoot) -> Duration {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
-    /// So long before this.
+    /// Returns the moment this long before.
     #[must_use]
     pub fn before(self, earlier: Duration) -> SinceBoot {
         SinceBoot(self.0.saturating_sub(i64::try_from(earlier.as_micros()).unwrap_or(i64::MAX)))
     }
 
-    /// So long after this.
+    /// Returns the moment this long after.
     #[must_use]
     pub fn after(self, later: Duration) -> SinceBoot {
         SinceBoot(self.0.saturating_add(i64::try_from(later.as_micros()).unwrap_or(i64::MAX)))
     }
 
-    /// As a number that one atomic cell holds.
+    /// Returns it as a number that fits in one atomic cell.
     pub fn micros(self) -> i64 {
         self.0
     }
 
-    /// The moment that [`SinceBoot::micros`] told.
+    /// Returns the moment that [`SinceBoot::micros`] gave.
     pub fn from_micros(micros: i64) -> SinceBoot {
         SinceBoot(micros)
     }
 }
 
 impl RemoteClock {
-    /// A watch that has not been set yet.
+    /// Returns a clock that has not been set yet.
     pub const fn new() -> RemoteClock {
         RemoteClock { offset: AtomicI64::new(UNSET), floor: AtomicI64::new(0) }
     }
 
-    /// Sets it by what was told in an answer that has just come, to a question asked at a moment.
+    /// Sets the clock from a response that has just arrived: the remote time that it states, and the moment
+    /// at which the request was sent.
     pub fn set(&self, told: Timestamp, asked: SinceBoot) {
         self.adjust(told.micros(), asked.0, SinceBoot::now().0);
     }
 
-    /// When the other looked at its clock is not known: it was after the question and before the answer. So the
-    /// watch goes on as it does where that can be true. Where it cannot, it is set as late as can be: it is fast by at
-    /// most as long as the answer took, and what has expired does not live.
+    /// The remote clock was read at an unknown moment between the request and the response. If the present
+    /// offset is possible, it stays. Otherwise the greatest possible offset is taken: the clock is then fast
+    /// by at most one round trip, and nothing that has expired counts as live.
     fn adjust(&self, told: i64, asked: i64, answered: i64) {
         let (least, most) = (told - answered.max(asked), told - asked);
         let before = self.offset.load(Ordering::Acquire);
@@ -93,7 +97,7 @@ impl RemoteClock {
         self.offset.store(offset, Ordering::Release);
     }
 
-    /// The other's time at a moment.
+    /// Returns the remote time at a moment.
     pub fn at(&self, moment: SinceBoot) -> Timestamp {
         let told = moment.0.saturating_add(self.offset.load(Ordering::Acquire));
         let micros = told.max(self.floor.load(Ordering::Acquire));
@@ -113,7 +117,8 @@ mod tests {
 
     const MINUTE: i64 = 60_000_000;
 
-    /// Asked at a moment of a machine, what would a watch tell at another?
+    /// Returns the time that a clock shows at a moment, after it was set from these responses (remote time,
+    /// request, response).
     fn tells(answers: &[(i64, i64, i64)], moment: i64) -> i64 {
         let watch = RemoteClock::new();
         for (told, asked, answered) in answers {
@@ -134,12 +139,12 @@ mod tests {
     #[test]
     fn a_slow_answer_makes_it_neither_slow_nor_fast() {
         let at = 1_000_000_000;
-        // The database looked at its clock in the very moment of the question, or of the answer.
+        // The database read its clock at the very moment of the request, or of the response.
         let quick = (at, at, at + 100);
         for slow in [(at + 1000, at + 1000, at + 801_000), (at + 801_000, at + 1000, at + 801_000)] {
             assert_eq!(tells(&[quick, slow], at + 900_000), at + 900_000, "{slow:?}");
         }
-        // Where the first was slow, the next that is quick puts it right.
+        // If the first response was slow, the next quick one corrects the clock.
         assert_eq!(tells(&[(at + 800, at, at + 800)], at + 900), at + 1700);
         assert_eq!(
             tells(&[(at + 800, at, at + 800), (at + 5000, at + 5000, at + 5001)], at + 6000),
@@ -153,7 +158,7 @@ mod tests {
         let first = (at, at, at + 100);
         let ahead = (at + 10 * MINUTE, at + 1000, at + 1100);
         assert_eq!(tells(&[first, ahead], at + 1000), at + 10 * MINUTE);
-        // Set back, it stands until the database has caught up.
+        // If the database's clock is set back, this clock stands still until it has caught up.
         let back = (at - 10 * MINUTE, at + 1000, at + 1100);
         assert_eq!(tells(&[first, back], at + 1100), at + 1100);
         assert_eq!(tells(&[first, back], at + 1000 + 9 * MINUTE), at + 1100);
