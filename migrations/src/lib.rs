@@ -1,8 +1,8 @@
 //! The history of the schema. A migration that has landed is never edited.
 //!
-//! Instants are microseconds since 1970 (`bigint`); `9223372036854775807` stands for "never". Ids are
-//! UUIDs, hashes 32-byte blobs. "All" is a column of its own, so that neither NULL nor the absence of
-//! rows ever means it.
+//! Instants are microseconds since 1970 (`bigint`), and `9223372036854775807` stands for "never". Ids are
+//! UUIDs, and hashes are 32-byte blobs. "All" is a column of its own: neither NULL nor the absence of rows
+//! ever means it.
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
@@ -20,7 +20,7 @@ mod m20261128_000011_offers;
 mod m20261128_000012_remains;
 mod m20261128_000013_until;
 
-/// The catalogue that a new database has, as JSON.
+/// The catalogue of a new database, as JSON.
 pub const CATALOGUE: &str = m20261122_000003_permissions::CATALOGUE;
 
 /// Brings a database to this version of the schema.

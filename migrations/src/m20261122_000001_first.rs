@@ -45,7 +45,7 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// A row an index: its table, its columns, whether it is unique.
+/// One row per index: its table, its columns, and true if it is unique.
 const INDEXES: &[(&str, &[&str], bool)] = &[
     ("account", &["handle"], true),
     ("account", &["email"], true),
@@ -223,7 +223,7 @@ fn event() -> TableCreateStatement {
         .to_owned()
 }
 
-/// One row: the end of the log, locked by whoever appends.
+/// One row: the end of the log, locked by each writer that appends.
 fn head() -> TableCreateStatement {
     Table::create()
         .table("head")

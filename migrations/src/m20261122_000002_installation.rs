@@ -1,5 +1,5 @@
-//! What concerns the whole installation: the instant before which every secret is shut out, and whether
-//! it is a restored copy that nobody has put into service yet.
+//! The state of the whole installation: the instant before which every minted secret is revoked, and the
+//! instant since which it is a restored copy that nobody has put into service yet.
 
 use sea_orm_migration::prelude::*;
 

@@ -1,14 +1,14 @@
-//! What bounds a token further (services, networks), org policies, and the catalogue in the database.
+//! Further restrictions of a token (services, networks), org policies, and the catalogue in the database.
 //!
-//! What was there before was for all services and all networks, and says so from now on: a row that says
-//! nothing is for none.
+//! Tokens from before were for all services and all networks, and are marked so. A row without the mark is
+//! for none.
 
 use sea_orm_migration::prelude::*;
 
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
-/// The catalogue that a new database has.
+/// The catalogue of a new database.
 pub(crate) const CATALOGUE: &str = include_str!("m20261122_000003_catalogue.json");
 
 #[async_trait::async_trait]
@@ -64,7 +64,7 @@ fn token_network() -> TableCreateStatement {
         .to_owned()
 }
 
-/// Every policy an org was given: of those that hold, the one that was set last rules.
+/// The history of an org's policies: of those that apply, the one that was set last is in force.
 fn org_policy() -> TableCreateStatement {
     Table::create()
         .table("org_policy")
@@ -95,7 +95,7 @@ fn org_policy_network() -> TableCreateStatement {
         .to_owned()
 }
 
-/// One row: the document, and its SHA-256, by which readers see that it changed (zero for the first).
+/// One row: the document, and its SHA-256, by which readers notice a change (zero for the first document).
 fn catalogue() -> TableCreateStatement {
     Table::create()
         .table("catalogue")
@@ -106,7 +106,7 @@ fn catalogue() -> TableCreateStatement {
         .to_owned()
 }
 
-/// Off for rows that do not say.
+/// Returns a column that is false by default.
 fn switch(name: &'static str) -> ColumnDef {
     ColumnDef::new(name).boolean().not_null().default(false).to_owned()
 }

@@ -1,5 +1,5 @@
-//! The life of a token: rotations that wait to be confirmed, suspensions, what was shut out and frozen, where a token
-//! is used, and what a list is sorted by.
+//! The life of a token: rotations that wait to be confirmed, suspensions, bulk revocations and frozen orgs,
+//! the places of its uses, and the orders of lists.
 
 use sea_orm_migration::prelude::*;
 
@@ -10,7 +10,7 @@ pub(crate) struct Migration;
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         for (table, column) in [
-            // What the confirmation of a pending secret sets off.
+            // The effect of confirming a pending secret.
             ("secret", number_or_null("overlap")),
             ("secret", number_or_null("token_expires_at")),
             ("secret", number_or_null("reused_at")),
@@ -39,7 +39,7 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// An index for each order in which an org's tokens are listed, and for what the janitor looks for.
+/// One index for each order in which an org's tokens are listed, and for the look-ups of the janitor.
 const INDEXES: [(&str, &str); 7] = [
     ("token_by_org", "token (org_id, id) WHERE org_id IS NOT NULL"),
     ("token_by_org_and_name", "token (org_id, name, id) WHERE org_id IS NOT NULL"),
@@ -50,7 +50,7 @@ const INDEXES: [(&str, &str); 7] = [
     ("session_by_end", "session (expires_at)"),
 ];
 
-/// At which level: `owner`, `operator`, or the id of the org that did it.
+/// The level is `owner`, `operator`, or the id of the org that suspended the token.
 fn suspension() -> TableCreateStatement {
     Table::create()
         .table("suspension")
@@ -62,7 +62,7 @@ fn suspension() -> TableCreateStatement {
         .to_owned()
 }
 
-/// From where, and by which client, a token was used; empty texts where that is not known.
+/// The places from which a token was used: addresses and clients, each empty if it is not known.
 fn token_use() -> TableCreateStatement {
     Table::create()
         .table("token_use")

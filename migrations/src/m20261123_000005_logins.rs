@@ -1,5 +1,5 @@
-//! Logins: what sessions know of themselves, passwords, what works once, people of other identity providers, and tokens
-//! that are derived from sessions.
+//! Logins: details of sessions, passwords, tickets that work once, identities at other identity providers,
+//! and tokens derived from sessions.
 
 use sea_orm_migration::prelude::*;
 
@@ -9,7 +9,7 @@ pub(crate) struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        // Older instances say nothing of it: what they make has no other end than they give it.
+        // Older instances do not know this column: sessions that they create end at their expiry only.
         let ends_at = ColumnDef::new("ends_at").big_integer().not_null().default(i64::MAX).to_owned();
         for (table, column) in [
             ("session", ends_at),
@@ -27,7 +27,7 @@ impl MigrationTrait for Migration {
             manager.create_table(table).await?;
         }
         let connection = manager.get_connection();
-        // Whoever has one was given it by the operator.
+        // Every session so far was issued by the operator.
         connection
             .execute_unprepared("UPDATE session SET ends_at = expires_at, proved_at = created_at")
             .await?;
@@ -45,7 +45,7 @@ const INDEXES: [&str; 4] = [
     "CREATE UNIQUE INDEX ticket_user_code ON ticket (user_code) WHERE user_code IS NOT NULL",
 ];
 
-/// As argon2 writes it: its parameters, its salt, its hash.
+/// The hash in argon2's format: its parameters, its salt and its hash.
 fn password() -> TableCreateStatement {
     Table::create()
         .table("password")
@@ -56,7 +56,7 @@ fn password() -> TableCreateStatement {
         .to_owned()
 }
 
-/// By whom, and as whom, an account is known elsewhere.
+/// The issuer and the subject under which an account's person is known elsewhere.
 fn identity() -> TableCreateStatement {
     Table::create()
         .table("identity")
@@ -68,8 +68,8 @@ fn identity() -> TableCreateStatement {
         .to_owned()
 }
 
-/// What works once: links, codes, and devices that wait. It is found by its hash; a device also by that of the code that
-/// its person types.
+/// Tickets, each of which works once: links, codes, and devices that wait. A ticket is looked up by its hash,
+/// and a device also by the hash of the code that its person types.
 fn ticket() -> TableCreateStatement {
     Table::create()
         .table("ticket")

@@ -1,5 +1,5 @@
-//! A primary that was replaced shows it by what it cannot commit any more; and an instance that saw what was lost goes on
-//! by the operator's word, which is an event, and the installation knows when that was.
+//! The beat, which a primary that was replaced cannot commit; and the instant at which the operator settled a
+//! restored copy, after which instances that saw the lost events go on.
 
 use sea_orm_migration::prelude::*;
 

@@ -1,5 +1,5 @@
-//! Policies that require grants or bar tokens for all orgs; and the code of the reason for which a token was revoked, beside
-//! the words of whoever did it.
+//! Policies that require grants or bar tokens for all orgs; and the code of a revocation's reason, next to
+//! the actor's own words.
 
 use sea_orm_migration::prelude::*;
 

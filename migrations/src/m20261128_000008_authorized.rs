@@ -1,5 +1,5 @@
-//! When a person last drew a secret of a token that rotates itself: an org's revocations count from there. And addresses of
-//! e-mail, which are compared without case.
+//! The instant at which a person last minted a secret of a token that rotates itself, from which bulk
+//! revocations count; and e-mail addresses in lower case.
 
 use sea_orm_migration::prelude::*;
 
@@ -9,7 +9,7 @@ pub(crate) struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        // Null where it is when the secret was minted.
+        // NULL if it equals the instant of minting.
         let column = ColumnDef::new("authorized_at").big_integer().to_owned();
         manager.alter_table(Table::alter().table("secret").add_column(column).to_owned()).await?;
         manager.get_connection().execute_unprepared("UPDATE account SET email = lower(email)").await?;

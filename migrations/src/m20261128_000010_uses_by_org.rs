@@ -12,7 +12,7 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// The address is empty where it is not known.
+/// The address is empty if it is not known.
 fn token_org_use() -> TableCreateStatement {
     Table::create()
         .table("token_org_use")

@@ -22,7 +22,7 @@ const INDEXES: [&str; 2] = [
     "CREATE INDEX membership_offer_by_end ON membership_offer (ends_at)",
 ];
 
-/// An offer names a handle and no account: nobody is looked up when it is made.
+/// An offer names a handle and no account: the handle is not looked up when the offer is made.
 fn membership_offer() -> TableCreateStatement {
     Table::create()
         .table("membership_offer")

@@ -1,4 +1,5 @@
-//! Indexes that find what is long dead: tokens that nobody ever used, and secrets that were replaced or never confirmed.
+//! Indexes for the look-ups of the janitor: tokens that were never used, and secrets that were replaced or
+//! never confirmed.
 
 use sea_orm_migration::prelude::*;
 

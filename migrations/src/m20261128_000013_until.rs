@@ -1,4 +1,4 @@
-//! The latest end to which a token may extend itself, in place of whether it may.
+//! The latest end to which a token may extend itself, which replaces the flag that it may.
 
 use sea_orm_migration::prelude::*;
 
