@@ -84,6 +84,8 @@ impl RemoteClock {
         self.adjust(told.micros(), asked.0, SinceBoot::now().0);
     }
 
+    /// Sets the clock from a remote time, and the moments of the request and the response.
+    ///
     /// The remote clock was read at an unknown moment between the request and the response. If the present
     /// offset is possible, it stays. Otherwise the greatest possible offset is taken: the clock is then fast
     /// by at most one round trip, and nothing that has expired counts as live.

@@ -28,9 +28,9 @@ const SHORTEST_RENEWING_ITSELF: Duration = Duration::from_secs(7 * 24 * 60 * 60)
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Lineage {
-    /// A token's.
+    /// A token.
     Token(TokenId),
-    /// A service's.
+    /// A service.
     Service(ServiceId),
 }
 

@@ -228,7 +228,7 @@ fn messages() -> Vec<(String, prost_types::DescriptorProto)> {
         .collect()
 }
 
-/// Wall 6: the secret is in exactly the responses that mint one and the requests that present one.
+/// Only the responses that mint a secret and the requests that present one contain it.
 #[test]
 fn only_these_messages_hold_a_secret() {
     let mut holders: Vec<String> = messages()

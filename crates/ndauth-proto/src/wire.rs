@@ -77,7 +77,7 @@ fn write_key(to: &mut Vec<u8>, field: u32, kind: WireType) {
     write_varint(to, u64::from(field << 3 | kind as u32));
 }
 
-/// Nearly always it takes one byte.
+/// Writes a number, which nearly always takes one byte.
 fn write_varint(to: &mut Vec<u8>, number: u64) {
     match u8::try_from(number) {
         Ok(short @ ..0x80) => to.push(short),

@@ -182,7 +182,7 @@ impl Write {
     }
 }
 
-/// `$1, $2, …`
+/// Returns the placeholders `$1, $2, …`.
 fn places(count: usize) -> String {
     (1..=count).map(|place| format!("${place}")).collect::<Vec<_>>().join(", ")
 }

@@ -22,11 +22,11 @@ use secret::{ActiveModel, Column, Entity, Model};
 /// The family that a secret belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Family {
-    /// A token's.
+    /// A token.
     Token(TokenId),
-    /// A session's.
+    /// A session.
     Session(SessionId),
-    /// A service's.
+    /// A service.
     Service(ServiceId),
 }
 
@@ -370,8 +370,8 @@ pub(crate) mod secret {
 
     impl ActiveModelBehavior for ActiveModel {}
 
-    /// The instant at which a person last minted a secret of its family; for most secrets, that of their own
-    /// minting.
+    /// Returns the expression for the instant at which a person last minted a secret of its family: for most
+    /// secrets, that of their own minting.
     pub(crate) fn authorized_at() -> Expr {
         let columns = [Column::AuthorizedAt, Column::MintedAt].map(ColumnTrait::into_expr);
         Func::coalesce(columns).into()

@@ -1,7 +1,7 @@
 use super::*;
 use crate::ResourceIds;
 
-/// The catalogue that a new database has.
+/// Returns the catalogue of a new database.
 pub(crate) fn built_in() -> Catalogue {
     let text = include_str!("../../../../migrations/src/m20261122_000003_catalogue.json");
     Catalogue::new(&serde_json::from_str(text).expect("a document")).expect("a catalogue")

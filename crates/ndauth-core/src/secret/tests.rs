@@ -4,7 +4,7 @@ use rand::rngs::ChaCha20Rng;
 
 use super::*;
 
-/// The sample of seed 001.
+/// The sample secret of the documentation.
 const SAMPLE: &str = "ndpat_Jj8IYRumwQ9GV4nfqrymvLBbUUnY8LAkuEecJnIrk1U";
 
 fn minted(kind: SecretKind, seed: u64) -> Secret {
