@@ -1,4 +1,5 @@
-//! Access: the caller that a credential stands for, the table of who may do what, and how far an admitted caller reaches.
+//! Access: the caller that a credential stands for, the table of who may do what, and the reach of an
+//! admitted caller.
 
 mod admission;
 pub(crate) mod caller;

@@ -1,5 +1,5 @@
-//! The authority: a store, a mirror of it, and what was observed and is not written down yet. It opens, closes and hands
-//! out its wings, which do the work.
+//! The authority: a store, its mirror, and observations that are not written yet. It gives access to its
+//! wings, which do the work.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -17,7 +17,7 @@ use crate::throttle::Throttle;
 use crate::validation::Tally;
 use crate::validation::mirror::{Freshness, Mirror, SharedMirror};
 
-/// The authority on one database. Shared by everything that serves from it.
+/// The authority on one database, shared by everything that serves from it.
 #[derive(Debug)]
 pub struct Authority {
     pub(crate) store: Store,
@@ -31,35 +31,35 @@ pub struct Authority {
     pub(crate) login_settings: LoginSettings,
     pub(crate) passwords: Passwords,
     pub(crate) throttle: Throttle,
-    /// What the clock showed, and when.
+    /// The last reading of the database's clock, and when it was read.
     pub(crate) clock_shown: Mutex<Option<(Timestamp, SinceBoot)>>,
 }
 
-/// Tokens, a person's and an org's own: made, listed, shown, rotated, suspended and revoked.
+/// Operations on personal and org tokens, such as creating, listing, rotating and revoking them.
 #[derive(Clone, Copy, Debug)]
 pub struct TokenWing<'a>(pub(crate) &'a Authority);
 
-/// Orgs, their members, their policies and their freeze.
+/// Operations on orgs, their members, their policies and their freeze.
 #[derive(Clone, Copy, Debug)]
 pub struct OrgWing<'a>(pub(crate) &'a Authority);
 
-/// Logins: how people prove who they are, and how sessions begin, refresh and end.
+/// Operations of logins: people prove who they are, and sessions begin, refresh and end.
 #[derive(Clone, Copy, Debug)]
 pub struct LoginWing<'a>(pub(crate) &'a Authority);
 
-/// Validation: what is answered from the mirror, and the effects of the answers.
+/// Operations of validation: answers from the mirror, and their effects.
 #[derive(Clone, Copy, Debug)]
 pub struct ValidationWing<'a>(pub(crate) &'a Authority);
 
-/// What the operator does, most of it at the machine of the database.
+/// Operations of the operator, most of them at the database's machine.
 #[derive(Clone, Copy, Debug)]
 pub struct OperatorWing<'a>(pub(crate) &'a Authority);
 
-/// A catalogue that was read, and the hash of its document.
+/// A catalogue that was read, with the hash of its document.
 type KnownCatalogue = ([u8; 32], Arc<Catalogue>);
 
 impl Authority {
-    /// The authority over a store.
+    /// Returns an authority over a store.
     pub(crate) fn over(store: Store, standing: Standing) -> Authority {
         Authority {
             catalogue: Mutex::default(),
@@ -77,45 +77,45 @@ impl Authority {
         }
     }
 
-    /// The same, with answers of another freshness than [`Freshness::default`]. To be said before
-    /// [`Authority::follow`].
+    /// Replaces the default [`Freshness`]. Must be called before [`Authority::follow`], because it replaces
+    /// the mirror.
     pub fn with_freshness(mut self, freshness: Freshness) -> Authority {
         self.mirror = Arc::new(Mirror::new(self.store.watch(), freshness));
         self
     }
 
-    /// The same, with other settings of logins than [`LoginSettings::default`].
+    /// Replaces the default [`LoginSettings`].
     pub fn with_login_settings(mut self, settings: LoginSettings) -> Authority {
         self.login_settings = settings;
         self
     }
 
-    /// Tokens.
+    /// Returns the operations on tokens.
     pub fn tokens(&self) -> TokenWing<'_> {
         TokenWing(self)
     }
 
-    /// Orgs.
+    /// Returns the operations on orgs.
     pub fn orgs(&self) -> OrgWing<'_> {
         OrgWing(self)
     }
 
-    /// Logins.
+    /// Returns the operations of logins.
     pub fn logins(&self) -> LoginWing<'_> {
         LoginWing(self)
     }
 
-    /// Validation.
+    /// Returns the operations of validation.
     pub fn validation(&self) -> ValidationWing<'_> {
         ValidationWing(self)
     }
 
-    /// What the operator does.
+    /// Returns the operations of the operator.
     pub fn operator(&self) -> OperatorWing<'_> {
         OperatorWing(self)
     }
 
-    /// The catalogue of a view. It is read when it is another than before.
+    /// Returns the catalogue of a view. It is read only if it differs from the cached one.
     pub(crate) async fn catalogue(&self, read: &Read) -> Result<Arc<Catalogue>, AuthorityError> {
         let hash = read.catalogue_hash();
         let known = self.catalogue.lock().unwrap_or_else(PoisonError::into_inner).clone();

@@ -1,9 +1,9 @@
-//! The one door for change. Everything that changes state passes it: it asks whether the database may be served, admits
-//! the caller, takes the locks, tries again where another change stood in the way, commits with one event, and answers
-//! once that is in force here.
+//! The only way to change state. A change checks that the database may be served, admits the caller, takes
+//! the locks, retries on conflict, commits with one event, and is answered once it is in force on this
+//! instance.
 //!
-//! The work in between is a closure that may run more than once, so it has no effect but on its transaction. It ends by
-//! saying what became of that: a change with its event, nothing, or something that was only observed.
+//! The work in between is a closure that may run more than once, so it has no effect outside its transaction.
+//! It returns how the transaction ends: with an event, without a change, or with an observation.
 
 use std::ops::{Deref, DerefMut};
 
@@ -17,29 +17,29 @@ use crate::access::{Admitted, Operation};
 use crate::throttle::{Minter, Tried};
 use crate::{Authority, AuthorityError, Caller, Credential, Whose};
 
-/// What a change answers with.
+/// The outcome of a change.
 #[derive(Clone, Debug)]
 pub struct Changed<T> {
-    /// What it was about, as it is now.
+    /// The thing that was changed, as it is now.
     pub value: T,
-    /// False where nothing had to be changed, for it was so before.
+    /// False if nothing had to be changed.
     pub changed: bool,
-    /// The number of the last event, which tells of it or came after.
+    /// The sequence of the change's event, or of the log's head if the change has no event.
     pub sequence: u64,
-    /// As of when.
+    /// The instant of the change.
     pub now: Timestamp,
 }
 
-/// A change in the making, whose caller was admitted in the state that it changes.
+/// A change in progress, whose caller was admitted in the state that it changes.
 pub(crate) struct Changing {
     write: Write,
     pub(crate) by: Admitted,
 }
 
-/// A change in the making that nobody was admitted to: a login, or what the authority does by itself.
+/// A change in progress without an admitted caller: a login, or the authority's own work.
 pub(crate) struct Uncalled(Write);
 
-/// A change as its work leaves it. Only [`Changing`] and [`Uncalled`] make one.
+/// A change whose work is done, ready to be committed. Only [`Changing`] and [`Uncalled`] make one.
 pub(crate) struct Done<T> {
     write: Write,
     end: End,
@@ -47,21 +47,21 @@ pub(crate) struct Done<T> {
 }
 
 enum End {
-    /// It is a change of state, and this tells of it.
+    /// A change of state, with its event.
     Event(Actor, Change, Personal),
-    /// It was so before.
+    /// Nothing had to be changed.
     Before,
-    /// It is no change of state.
+    /// An observation, which is no change of state.
     Observed,
 }
 
-/// Why a change failed: an error of which this door knows whether the change is worth another try.
+/// An error of a change, which says whether a retry is worthwhile.
 pub(crate) trait ChangeError: From<AuthorityError> {
-    /// True where another transaction stood in its way.
+    /// Returns true if the change conflicted with another transaction.
     fn is_conflict(&self) -> bool;
 }
 
-/// How often a change is tried when others stand in its way.
+/// The number of attempts for a change that conflicts with others.
 pub(crate) const TRIES: u32 = 4;
 
 impl ChangeError for AuthorityError {
@@ -71,7 +71,7 @@ impl ChangeError for AuthorityError {
 }
 
 impl<T> Changed<T> {
-    /// The same about something else.
+    /// Converts the value, and keeps the rest.
     pub fn map<U>(self, map: impl FnOnce(T) -> U) -> Changed<U> {
         let Changed { value, changed, sequence, now } = self;
         Changed { value: map(value), changed, sequence, now }
@@ -93,18 +93,18 @@ impl DerefMut for Changing {
 }
 
 impl Changing {
-    /// Ends it with the event that tells of it.
+    /// Ends the change with its event.
     pub(crate) fn done<T>(self, change: Change, personal: Personal, value: T) -> Done<T> {
         let actor = self.by.caller.actor();
         Done { write: self.write, end: End::Event(actor, change, personal), value }
     }
 
-    /// Ends it with the event that tells of it, and with the name of what was changed.
+    /// Ends the change with its event, which names the thing that was changed.
     pub(crate) fn done_to<T>(self, name: String, change: Change, value: T) -> Done<T> {
         self.done(change, Personal::from([("name", name)]), value)
     }
 
-    /// Ends it, for it was so before.
+    /// Ends the change without an event, because nothing had to be changed.
     pub(crate) fn unchanged<T>(self, value: T) -> Done<T> {
         Done { write: self.write, end: End::Before, value }
     }
@@ -119,12 +119,12 @@ impl Deref for Uncalled {
 }
 
 impl Uncalled {
-    /// An account, which nobody else changes until this ends.
+    /// Locks an account until the change ends, and returns it.
     pub(crate) async fn account(&self, id: AccountId) -> Result<Option<Account>, StoreError> {
         self.0.lock_account(id).await
     }
 
-    /// Holds the owner of a token: nobody makes or names tokens of it until this ends.
+    /// Locks the owner of a token until the change ends, so that nobody else makes or names tokens of it.
     pub(crate) async fn hold_owner(&self, owner: Owner) -> Result<(), StoreError> {
         match owner {
             Owner::Account(id) => self.0.lock_account(id).await.map(drop),
@@ -132,23 +132,23 @@ impl Uncalled {
         }
     }
 
-    /// A session that lives, which nobody else ends until this does.
+    /// Locks a session until the change ends, and returns it if it is live.
     pub(crate) async fn session(&self, id: SessionId) -> Result<Option<Session>, StoreError> {
         let session = self.0.lock_session(id).await?;
         Ok(session.filter(|session| session.is_live(self.0.now())))
     }
 
-    /// Ends it with the event that tells of it.
+    /// Ends the change with its event.
     pub(crate) fn done<T>(self, actor: Actor, change: Change, personal: Personal, value: T) -> Done<T> {
         Done { write: self.0, end: End::Event(actor, change, personal), value }
     }
 
-    /// Ends it, for it was so before.
+    /// Ends the change without an event, because nothing had to be changed.
     pub(crate) fn unchanged<T>(self, value: T) -> Done<T> {
         Done { write: self.0, end: End::Before, value }
     }
 
-    /// Ends it, for it is no change of state.
+    /// Ends the change without an event, because it only recorded observations.
     pub(crate) fn observed<T>(self, value: T) -> Done<T> {
         Done { write: self.0, end: End::Observed, value }
     }
@@ -156,8 +156,8 @@ impl Uncalled {
 
 /// Makes a change for a caller, about its own or anybody's things, or in an org.
 ///
-/// The caller is judged before, so that strangers never hold up a writer, and again within, for the change must be
-/// made in the state that allows it.
+/// Except at the console, the caller is admitted twice: before, so that unauthenticated callers never block a
+/// writer, and again in the transaction, because the change must be made in the state that allows it.
 pub(crate) async fn change<T, E: ChangeError, F: Future<Output = Result<Done<T>, E>>>(
     authority: &Authority,
     credential: &Credential,
@@ -169,7 +169,7 @@ pub(crate) async fn change<T, E: ChangeError, F: Future<Output = Result<Done<T>,
         Credential::Console => None,
         Credential::Nothing | Credential::Secret { .. } => {
             let (read, by) = authority.read_as(credential, operation, whose).await?;
-            // Here, since what follows may run more than once.
+            // Counted here, because the closure below may run more than once.
             if operation.mints()
                 && let Some(minter) = minter(&by.caller)
             {
@@ -186,8 +186,8 @@ pub(crate) async fn change<T, E: ChangeError, F: Future<Output = Result<Done<T>,
     .await
 }
 
-/// Makes a change that nobody calls for: a login, which proves by its request who comes, or what the authority does
-/// by itself.
+/// Makes a change without an admitted caller: a login, whose request itself proves who it is for, or the
+/// authority's own work.
 pub(crate) async fn change_uncalled<T, E: ChangeError, F: Future<Output = Result<Done<T>, E>>>(
     authority: &Authority,
     operation: Operation,
@@ -207,8 +207,9 @@ impl Authority {
         Ok(write)
     }
 
-    /// Holds what a change is about: neither is the caller's account disabled or signed out, nor the org changed, nor are
-    /// all tokens of either revoked, until the change ends. Then the caller is judged in that state.
+    /// Locks what a change concerns, and admits the caller in that state. Until the change ends, the caller's
+    /// account is not disabled or signed out, the org is not changed, and the tokens of neither are all
+    /// revoked.
     async fn admit_again(
         &self,
         write: &Write,
@@ -234,9 +235,10 @@ impl Authority {
         self.admit(write, caller, operation, whose).await
     }
 
-    /// Ends a change. It is answered once it is durable and in force here: where it is not in time, that is
-    /// [`AuthorityError::Unconfirmed`]. Only what brings a new secret does not wait for that: it would be lost with the
-    /// answer, and nobody is told that it is unknown before it is known here.
+    /// Commits a change. It returns once the change is durable and in force on this instance. If that takes
+    /// too long, it fails with [`AuthorityError::Unconfirmed`]. A change that brings a new secret does not
+    /// wait, because the secret would be lost with the response. No validation here reports such a secret as
+    /// unknown, because that takes a newer state of the mirror.
     async fn end<T, E: ChangeError>(&self, done: Done<T>) -> Result<Changed<T>, E> {
         self.commit(done).await.map_err(E::from)
     }
@@ -261,7 +263,8 @@ impl Authority {
                 (true, head.sequence)
             }
             End::Before => {
-                // Whoever made the change may still be waiting for a standby: this waits for the same, and longer.
+                // The change that made it so may still be waiting for a standby. This commit waits for the
+                // same standby, at least as long.
                 let head = write.lock_head().await?;
                 write.commit_observed().await?;
                 self.mirror.applied(head).await?;

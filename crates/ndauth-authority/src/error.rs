@@ -1,4 +1,4 @@
-//! Why the authority did not do what it was asked, one variant per thing a caller can act on.
+//! The errors of the authority, one variant for each cause that a caller can act on.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -12,17 +12,17 @@ use crate::limits::LimitReached;
 use crate::rewound::Rewound;
 use crate::validation::mirror::StaleCause;
 
-/// How many personal tokens that are neither revoked nor expired an account may have.
+/// The largest number of live personal tokens, neither revoked nor expired, of an account.
 pub const MAX_LIVE_TOKENS: u64 = 25;
 
-/// The most memberships that an org may offer at a time.
+/// The largest number of open membership offers of an org.
 pub const MOST_OFFERS: u64 = 100;
 
-/// What settles a restored copy.
+/// The hint for a restored copy.
 const SETTLE: &str = "say what becomes of the secrets in it: `ndauthd admin after-restore --help`";
 
-/// Why an operation was refused or failed. Nothing was changed, but for two cases that say so:
-/// [`AuthorityError::Unconfirmed`], and [`StoreError::OutcomeUnknown`].
+/// The refusal or failure of an operation. Nothing was changed, except with [`AuthorityError::Unconfirmed`]
+/// and [`StoreError::OutcomeUnknown`], which say so.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthorityError {
     /// No credential came with the call.
@@ -31,7 +31,7 @@ pub enum AuthorityError {
     /// The credential was refused.
     #[error("{0}")]
     Refused(Refusal),
-    /// The session came to its end.
+    /// The session expired.
     #[error("the session has expired")]
     SessionExpired,
     /// The session was ended.
@@ -48,28 +48,28 @@ pub enum AuthorityError {
     SessionRequired {
         /// The kind of caller.
         caller: &'static str,
-        /// What was asked.
+        /// The operation.
         verb: &'static str,
     },
-    /// Only a person who logged in lately may.
+    /// Only a person who logged in within the last 15 minutes may.
     #[error("to {to} takes a login of the last 15 minutes, and not one by a device's code")]
     LoginNotRecent {
-        /// What was asked.
+        /// The operation.
         to: &'static str,
     },
-    /// The name or the password is wrong, or there is no such account: which, is not told.
+    /// The name or the password is wrong, or there is no such account. The error does not say which.
     #[error("the name or the password is wrong")]
     SignInRefused,
-    /// Too much was tried.
+    /// Too many attempts were made.
     #[error("too many tries: wait {} s", after.as_secs().max(1))]
     TooManyTries {
-        /// How long to wait.
+        /// The time to wait.
         after: Duration,
     },
-    /// The link was used, is too old, or never was.
+    /// The link was used, is too old, or never existed.
     #[error("the link was used before, is too old, or was replaced by a newer one")]
     LinkSpent,
-    /// The org was given another policy in between.
+    /// The org's policy was changed in between.
     #[error("the policy of the org `{0}` was changed meanwhile, and nothing was done")]
     PolicyChanged(OrgSlug),
     /// This kind of caller may not.
@@ -77,60 +77,60 @@ pub enum AuthorityError {
     NotPermitted {
         /// The kind of caller.
         caller: &'static str,
-        /// What was asked.
+        /// The operation.
         verb: &'static str,
     },
     /// The account's role in the org is too low.
     #[error("the account's role in the org `{org}` is `{role}`, and this needs `{needed}`")]
     RoleTooLow {
-        /// Where.
+        /// The org.
         org: OrgSlug,
-        /// What it is.
+        /// The account's role.
         role: Role,
-        /// What is needed.
+        /// The least role that is needed.
         needed: Role,
     },
-    /// A part of the command makes no sense.
+    /// A part of the command is invalid.
     #[error("`{field}`: {why}")]
     Invalid {
-        /// Which part.
+        /// The part's name.
         field: &'static str,
-        /// Why not.
+        /// The reason.
         why: String,
     },
     /// The account is not a member of an org that it named, or there is none of that name.
     #[error("the account is not a member of an org `{0}`")]
     NotAMember(OrgSlug),
-    /// The name is held by another.
+    /// The name is taken.
     #[error("{what} `{name}` exists already")]
     NameTaken {
-        /// What kind of thing.
+        /// The kind of thing.
         what: &'static str,
         /// The name.
         name: String,
-        /// The token that holds it, and when that was made, where it is one and the caller may know.
+        /// The token that has the name and when it was made, if it is a token and the caller may know.
         holder: Option<(TokenId, Timestamp)>,
     },
-    /// Several tokens go by a text.
+    /// Several tokens match a text.
     #[error("`{text}` is the beginning of several tokens: {}", matches.join(", "))]
     Ambiguous {
         /// The text.
         text: String,
-        /// Each of them: its name and its id.
+        /// The name and id of each match.
         matches: Vec<String>,
     },
-    /// The account has as many live tokens as it may have.
+    /// The account has [`MAX_LIVE_TOKENS`] live tokens.
     #[error("the account has {MAX_LIVE_TOKENS} live tokens, and no account may have more")]
     TokenLimit,
     /// The org would have no admin left.
     #[error("`{handle}` is the only admin of the org `{org}`")]
     LastAdmin {
-        /// Who.
+        /// The admin's handle.
         handle: Handle,
-        /// Of which org.
+        /// The org.
         org: OrgSlug,
     },
-    /// The org offers as many memberships as it may.
+    /// The org has [`MOST_OFFERS`] open offers of memberships.
     #[error(
         "the org `{0}` offers {MOST_OFFERS} memberships that nobody has answered, and no org may offer more"
     )]
@@ -146,132 +146,132 @@ pub enum AuthorityError {
     /// There is no such thing.
     #[error("there is no {what} `{name}`")]
     NotFound {
-        /// What kind of thing.
+        /// The kind of thing.
         what: &'static str,
         /// The name or id.
         name: String,
     },
-    /// An earlier secret still serves.
+    /// An earlier secret is still valid during its overlap.
     #[error("an earlier secret of `{name}` serves until {until}")]
     OverlapRuns {
-        /// Of which token or service.
+        /// The name of the token or service.
         name: String,
-        /// Until when.
+        /// The end of the overlap.
         until: Timestamp,
     },
     /// A new secret waits to be confirmed.
     #[error("a new secret of `{name}` waits to be confirmed until {until}")]
     RotationPending {
-        /// Of which token or service.
+        /// The name of the token or service.
         name: String,
-        /// Until when.
+        /// The end of the time to confirm it.
         until: Timestamp,
     },
-    /// There is no rotation to be settled like this.
+    /// There is no rotation that this would confirm, drop or end.
     #[error("`{name}` has {what}")]
     NoRotation {
-        /// Which token or service.
+        /// The name of the token or service.
         name: String,
-        /// What is missing.
+        /// The secret that is missing, in words.
         what: &'static str,
     },
-    /// To retire the old secret would cut somebody off.
+    /// Retiring the old secret would lock somebody out.
     #[error("it is not yet safe: {0}")]
     NotSafeYet(String),
     /// The token is dead.
     #[error("the token `{name}` {how}")]
     TokenDead {
-        /// Which.
+        /// The token's name.
         name: Label,
-        /// What became of it.
+        /// The way it ended, in words.
         how: String,
     },
-    /// The token's end does not move.
+    /// The token cannot be renewed.
     #[error("the token cannot be renewed: {0}")]
     NotRenewable(NotRenewable),
     /// The org is frozen.
     #[error("the org `{0}` is frozen: no tokens are made there, and no roles change")]
     OrgFrozen(OrgSlug),
-    /// Others suspended the token.
+    /// Others suspended the token, and the caller cannot resume it.
     #[error("the token is suspended by {0}, who lifts it")]
     SuspendedAbove(String),
-    /// The clock does not go as it should.
+    /// The clock jumped, or may be wrong.
     #[error("{0}: nothing is removed by such a clock")]
     Clock(String),
     /// The database is a restored copy that nobody has put into service yet.
     #[error("the database was restored from a copy, which has forgotten what was revoked since it was made")]
     Restored,
-    /// The database is an older copy of what was here.
+    /// The database is older than what was seen of it before.
     #[error(
         "the database is an older copy: its log ends at {}, and was seen to end at {} (or it reads otherwise there)",
         .0.found, .0.seen
     )]
     Rewound(Rewound),
-    /// It could not be asked for too long what has happened to answer from what is known of it.
+    /// The mirror is too old to answer from, and cannot be refreshed.
     #[error("{}; nothing was decided", .cause.message())]
     Stale {
-        /// As of how long ago it is known, if at all.
+        /// The mirror's age, if it was ever confirmed.
         age: Option<Duration>,
-        /// Why.
+        /// The reason.
         cause: StaleCause,
     },
     /// The change is in the log, and this instance did not apply it in time.
     #[error("the change was made (event {sequence}), and this server does not know yet that it is in force")]
     Unconfirmed {
-        /// Its event.
+        /// The sequence of its event.
         sequence: u64,
     },
     /// No thread could be started.
     #[error("cannot start a thread")]
     Thread(#[source] std::io::Error),
-    /// The reader of the log ended, and did not say why.
+    /// The thread that reads the log ended without an error.
     #[error("the log is followed no more: the thread that did ended")]
     ReaderLost,
-    /// The caller has its share of something, or all of it is taken.
+    /// The caller's share of a limit is used up, or the whole limit is.
     #[error("{0}; nothing was decided")]
     Overloaded(#[from] LimitReached),
-    /// There is a database, and no installation of ndauth in it.
+    /// The database holds no installation of ndauth.
     #[error("the database `{database}` holds no installation of ndauth")]
     NoInstallation {
-        /// Which.
+        /// The database.
         database: String,
     },
-    /// There is nothing where an installation was.
+    /// The database is empty or gone, although an installation was there before.
     #[error(
         "the database `{database}` is empty or gone, and `{}` says that an installation was there", witness.display()
     )]
     Emptied {
-        /// Which.
+        /// The database.
         database: String,
-        /// The file that says so.
+        /// The witness file of that installation.
         witness: PathBuf,
     },
-    /// Another file lies where the database was, or none.
+    /// The database's file was replaced or removed while it was open.
     #[error("the database's file was replaced or removed while it was open")]
     Replaced,
-    /// There is less memory than the tokens take.
+    /// The tokens need more memory than is free.
     #[error("{tokens} tokens take {needed} bytes of memory, and {room} are free")]
     MirrorTooLarge {
-        /// How many tokens there are.
+        /// The number of tokens.
         tokens: u64,
-        /// How many bytes they take, at the most.
+        /// The most bytes that they take.
         needed: u64,
-        /// How many there are.
+        /// The bytes that are free.
         room: u64,
     },
-    /// What was seen of the log cannot be read.
+    /// The witness file, which records the end of the log that was seen, cannot be read or written.
     #[error("cannot read what was seen of the log, `{}`", path.display())]
     Witness {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         #[source]
         source: std::io::Error,
     },
-    /// What was exported does not continue this log.
+    /// The export is malformed, or does not continue this log.
     #[error("the export {0}")]
     Export(String),
-    /// A copy was not made, or not put back.
+    /// A copy could not be made, or not restored.
     #[error(transparent)]
     Copy(#[from] CopyError),
     /// The store could not answer.
@@ -283,22 +283,22 @@ pub enum AuthorityError {
 }
 
 impl AuthorityError {
-    /// That a kind of caller may not do this.
+    /// Returns the error for a kind of caller that may not perform an operation.
     pub(crate) fn not_permitted(caller: &'static str, operation: Operation, kind: Kind) -> AuthorityError {
         AuthorityError::NotPermitted { caller, verb: verb(operation, kind) }
     }
 
-    /// That only a person who is logged in may do this.
+    /// Returns the error for an operation that requires an interactive login.
     pub(crate) fn session_required(caller: &'static str, operation: Operation, kind: Kind) -> AuthorityError {
         AuthorityError::SessionRequired { caller, verb: verb(operation, kind) }
     }
 
-    /// That a name is held by another.
+    /// Returns the error for a name that is taken.
     pub(crate) fn taken(what: &'static str, name: impl fmt::Display) -> AuthorityError {
         AuthorityError::NameTaken { what, name: name.to_string(), holder: None }
     }
 
-    /// That there is no such thing.
+    /// Returns the error for a thing that does not exist.
     pub(crate) fn none(what: &'static str, name: impl fmt::Display) -> AuthorityError {
         AuthorityError::NotFound { what, name: name.to_string() }
     }
@@ -307,7 +307,7 @@ impl AuthorityError {
         AuthorityError::Invalid { field, why: why.to_string() }
     }
 
-    /// The reason, for programs.
+    /// Returns the reason, for programs.
     pub fn reason(&self) -> Reason {
         match self {
             AuthorityError::CredentialMissing => Reason::CredentialMissing,
@@ -368,7 +368,7 @@ impl AuthorityError {
         }
     }
 
-    /// True where callers may read the error of the database: it names no place.
+    /// Returns true if callers may see the error of the database, because it names no host or file.
     fn is_for_callers(&self) -> bool {
         match self {
             AuthorityError::Stale { .. } => true,
@@ -383,7 +383,7 @@ impl AuthorityError {
         }
     }
 
-    /// Whether it is ndauth that failed, not the caller: what belongs into the log.
+    /// Returns true if ndauth failed rather than the caller. Such errors belong in the log.
     pub fn is_ours(&self) -> bool {
         matches!(
             self,
@@ -404,7 +404,7 @@ impl AuthorityError {
         )
     }
 
-    /// What the operator does next, where that is more than the reason says.
+    /// Returns the operator's next step, if it is more than the reason's own hint.
     pub fn operators_hint(&self) -> Option<String> {
         match self {
             AuthorityError::Restored => Some(SETTLE.to_owned()),
@@ -453,7 +453,7 @@ impl AuthorityError {
     }
 }
 
-/// An operation as people name it.
+/// Returns an operation's verb, for messages.
 fn verb(operation: Operation, kind: Kind) -> &'static str {
     operation.row(kind).map_or("do this", |row| row.verb)
 }
@@ -471,11 +471,11 @@ impl From<rand::rngs::SysError> for AuthorityError {
 }
 
 impl From<&AuthorityError> for Problem {
-    /// What callers are told. What failed within is for the log.
+    /// Converts an error to what callers see. Internal details are only logged.
     fn from(error: &AuthorityError) -> Problem {
         let message = match error.reason() {
             Reason::Internal => "something within the server failed; nothing was decided".to_owned(),
-            // Where it is, and where its files lie, is the operator's to know.
+            // The location of the database and of its files is not for callers.
             Reason::Unavailable if matches!(error, AuthorityError::Store(StoreError::Unreachable { .. })) => {
                 "the server's database cannot be reached; nothing was decided".to_owned()
             }

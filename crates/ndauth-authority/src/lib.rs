@@ -1,8 +1,8 @@
-//! What the service does: a caller and a command come in; the access table and the one decision say
-//! whether; one transaction with its event does it.
+//! The rules of the service: a caller and a command come in, the access table and the one decision admit or
+//! refuse them, and one transaction with its event carries the command out.
 //!
-//! Nothing here knows gRPC, HTTP or SQL. Every public operation starts with the caller's
-//! [`Credential`], finds its row in the [access table](access), and is refused where there is none.
+//! Nothing here knows gRPC, HTTP or SQL. Every public operation starts with the caller's [`Credential`],
+//! finds its row in the [access table](access), and is refused if there is none.
 
 pub mod access;
 mod authority;

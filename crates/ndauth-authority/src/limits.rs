@@ -1,4 +1,4 @@
-//! Limits: what callers share, how much of it there is, and how much of it one of them may take.
+//! Limits on the resources that callers share: the total amount, and the share of one caller.
 //!
 //! `docs/operations.md` has the same table; a test compares the two.
 
@@ -20,9 +20,9 @@ pub struct Limit {
     pub total: usize,
     /// The most of it that one caller may take.
     pub share: usize,
-    /// The property by which callers are told apart.
+    /// The property that distinguishes callers.
     pub counted_by: &'static str,
-    /// The response to those beyond it.
+    /// The response to a caller that exceeds its share, or to any caller beyond the total.
     pub refusal: &'static str,
 }
 
@@ -42,7 +42,7 @@ pub const ADMIN_CONNECTIONS: Limit = Limit {
     counted_by: "address",
     refusal: "the connection is closed",
 };
-/// Calls that ask the database, at once.
+/// Concurrent calls that query the database.
 pub const CALLS: Limit = Limit {
     name: "calls",
     total: 1024,
@@ -50,7 +50,7 @@ pub const CALLS: Limit = Limit {
     counted_by: "owner of the token, or service; address where neither is known",
     refusal: "`OVERLOADED`",
 };
-/// Bytes of requests of which only a part has come.
+/// Bytes of requests that have arrived only in part.
 pub const INCOMING_BYTES: Limit = Limit {
     name: "incoming-bytes",
     total: 256 * 1024 * 1024,
@@ -58,7 +58,7 @@ pub const INCOMING_BYTES: Limit = Limit {
     counted_by: "address",
     refusal: "`OVERLOADED`",
 };
-/// Bytes of responses that their clients have not taken yet. A response counts for 4 KiB at the least.
+/// Bytes of responses that clients have not read yet. A response counts as at least 4 KiB.
 pub const UNSENT_BYTES: Limit = Limit {
     name: "unsent-bytes",
     total: 256 * 1024 * 1024,
@@ -66,7 +66,7 @@ pub const UNSENT_BYTES: Limit = Limit {
     counted_by: "address",
     refusal: "the stream is reset (`ENHANCE_YOUR_CALM`)",
 };
-/// Bytes of responses that the client of one connection has not taken yet.
+/// Bytes of responses that the client of one connection has not read yet.
 pub const UNSENT_BYTES_OF_A_CONNECTION: Limit = Limit {
     name: "unsent-bytes-of-a-connection",
     total: UNSENT_BYTES.total,
@@ -88,7 +88,7 @@ pub const WATCHES: Limit =
 /// Streams of health and reflection, which need no credential.
 pub const OPEN_STREAMS: Limit =
     Limit { name: "open-streams", total: 4_000, share: 500, counted_by: "address", refusal: "`OVERLOADED`" };
-/// Uses of tokens that are to be written down. A service's share is of 4 seconds.
+/// Uses of tokens that wait to be written. A service's share is per 4 seconds.
 pub const NOTED_USES: Limit = Limit {
     name: "noted-uses",
     total: 200_000,
@@ -96,7 +96,7 @@ pub const NOTED_USES: Limit = Limit {
     counted_by: "service",
     refusal: "the use is dropped, and counted in `ndauth_uses_dropped_total`",
 };
-/// Devices that wait to be let in. An address's share is of 10 minutes.
+/// Devices that wait to be authorized. An address's share is per 10 minutes.
 pub const WAITING_DEVICES: Limit = Limit {
     name: "waiting-devices",
     total: 1000,
@@ -104,7 +104,7 @@ pub const WAITING_DEVICES: Limit = Limit {
     counted_by: "address",
     refusal: "429, with `Retry-After`",
 };
-/// Passwords that are checked or wait to be.
+/// Password checks that run or wait.
 pub const PASSWORD_CHECKS: Limit = Limit {
     name: "password-checks",
     total: 66,
@@ -129,7 +129,7 @@ pub const LIMITS: [Limit; 12] = [
     PASSWORD_CHECKS,
 ];
 
-/// The amounts that callers have taken of something under a limit.
+/// The amounts that callers have taken of a limit.
 pub struct Shares<K> {
     limit: Limit,
     taken: Mutex<Amounts<K>>,
@@ -142,33 +142,33 @@ struct Amounts<K> {
     by: HashMap<K, usize>,
 }
 
-/// A part of something under a limit. It is given back when it is dropped.
+/// An amount taken from a limit, which is returned when this is dropped.
 pub struct Share<K: Hash + Eq> {
     shares: Arc<Shares<K>>,
     by: Option<K>,
     amount: usize,
 }
 
-/// The caller to whose share of the calls a call is counted.
+/// The caller whose share of [`CALLS`] a call counts against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CountedAs {
     /// The owner of the token that it presents.
     Owner(Owner),
     /// The service that presents itself.
     Service(ServiceId),
-    /// Whoever calls from there.
+    /// The network of a caller that presents no known secret.
     Network(IpAddr),
 }
 
-/// There is no more, or not for this caller.
+/// The limit, or this caller's share of it, is used up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("this caller has its share of `{0}`, or all of them are taken")]
 pub struct LimitReached(pub &'static str);
 
-/// The network that a client is likely to have to itself: an address of IPv4, a `/64` of IPv6.
+/// The network that a client is likely to have to itself: an IPv4 address or an IPv6 `/64`.
 pub type ClientNetwork = Option<IpAddr>;
 
-/// The network of an address.
+/// Returns the network of an address.
 pub fn network(address: Option<IpAddr>) -> ClientNetwork {
     Some(match address?.to_canonical() {
         IpAddr::V4(address) => address.into(),
@@ -177,7 +177,7 @@ pub fn network(address: Option<IpAddr>) -> ClientNetwork {
 }
 
 impl<K: Clone + Hash + Eq> Shares<K> {
-    /// None of it is taken.
+    /// Creates the shares of a limit, of which nothing is taken.
     pub fn new(limit: Limit) -> Arc<Shares<K>> {
         let taken = Mutex::new(Amounts { all: 0, by: HashMap::new() });
         let gauge = metrics::gauge!("ndauth_limit_taken", "limit" => limit.name);
@@ -185,14 +185,15 @@ impl<K: Clone + Hash + Eq> Shares<K> {
         Arc::new(Shares { limit, taken, gauge, reached })
     }
 
-    /// Takes an amount for one caller; with `None`, for one that has no share of its own and may take all there is.
+    /// Takes an amount for one caller. Amounts taken for `None` count only towards the total, but none of
+    /// them may be larger than a share.
     pub fn take(self: &Arc<Self>, by: Option<K>, amount: usize) -> Result<Share<K>, LimitReached> {
         let mut share = Share { shares: Arc::clone(self), by, amount: 0 };
         share.grow(amount)?;
         Ok(share)
     }
 
-    /// The amount that is taken.
+    /// Returns the total amount that is taken.
     pub fn taken(&self) -> usize {
         self.lock().all
     }

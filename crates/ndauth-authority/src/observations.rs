@@ -1,5 +1,5 @@
-//! Observations: what is noted beside the answers, and is no state. Uses are gathered and written in batches, follow-ups
-//! wait in a queue.
+//! Observations: facts that are noted beside the answers and are not state. Uses are gathered and written in
+//! batches; follow-ups wait in a queue.
 
 pub(crate) mod follow_ups;
 pub(crate) mod uses;

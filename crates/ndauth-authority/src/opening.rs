@@ -1,4 +1,4 @@
-//! The authority is opened and closed, and its database held against what was seen of it before.
+//! Opens and closes the authority, and compares its database with what was seen of it before.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,10 +14,11 @@ use crate::standing::{Standing, nothing_was_there, seen_now, unreadable};
 use crate::{Authority, AuthorityError};
 
 impl Authority {
-    /// Opens a database that holds an installation, brings its schema to this version, and looks whether it is an older copy
-    /// of what was seen of it before.
+    /// Opens a database that holds an installation, migrates its schema to this version, and checks whether
+    /// it is older than what was seen of it before.
     ///
-    /// The witness of what was seen lies beside a file of SQLite; for PostgreSQL, in the folder `data`.
+    /// The witness file, which records what was seen, lies beside a file of SQLite. For PostgreSQL it lies in
+    /// the folder `data`.
     pub async fn open(
         url: &DatabaseUrl,
         clock: Clock,
@@ -29,8 +30,8 @@ impl Authority {
         Ok(authority)
     }
 
-    /// The same; where there is no database or nothing in it, a new installation begins. Not so where an installation
-    /// was there before: then it was lost.
+    /// As [`Authority::open`], but begins a new installation if there is no database, or nothing in it. Fails
+    /// if an installation was there before, because it was lost.
     pub async fn create(
         url: &DatabaseUrl,
         clock: Clock,
@@ -41,7 +42,7 @@ impl Authority {
         Ok(authority)
     }
 
-    /// The same, without looking whether it is an older copy: [`Authority::look`] must follow.
+    /// As [`Authority::create`], without the check for an older copy: [`Authority::look`] must follow.
     pub async fn begin(
         url: &DatabaseUrl,
         clock: Clock,
@@ -55,7 +56,7 @@ impl Authority {
         Authority::opened(Store::create(url, clock).await?, data, true).await
     }
 
-    /// Opens a database of whatever version, a standby too, to export its log and for nothing else. Nothing is changed.
+    /// Opens a database of any version, even a standby, only to export its log. Nothing is changed.
     pub async fn open_log(url: &DatabaseUrl) -> Result<Authority, AuthorityError> {
         Ok(Authority::over(Store::open_log(url).await?, Standing::new(url, None)))
     }
@@ -77,36 +78,37 @@ impl Authority {
         Ok(authority)
     }
 
-    /// Lets nobody else serve a file of SQLite as long as the lock is held.
+    /// Locks a file of SQLite, so that nobody else serves it while the lock is kept.
     pub fn lock(url: &DatabaseUrl) -> Result<ServerLock, AuthorityError> {
         Ok(ServerLock::acquire(url)?)
     }
 
-    /// The steps of the schema's history in a database, without changing it.
+    /// Returns the migrations of a database's schema, without changing it.
     pub async fn migrations(url: &DatabaseUrl) -> Result<Vec<MigrationState>, AuthorityError> {
         Ok(Store::connect(url, Clock::Database).await?.migrations().await?)
     }
 
-    /// Writes down what was observed and closes the database.
+    /// Writes the observed uses and closes the database.
     pub async fn close(&self) -> Result<(), AuthorityError> {
         let written = self.validation().write_uses().await.and(self.look().await);
         self.store.close().await?;
         written
     }
 
-    /// Since when changes do not get through to the database, and why the last did not. `None` where the last one did.
+    /// Returns the time for which changes have been failing, and the last error. `None` if the last change
+    /// succeeded.
     pub fn failing_changes(&self) -> Option<(Duration, String)> {
         self.store.failing_writes()
     }
 
-    /// Tries whether changes get through again, where nobody else does.
+    /// Makes a write that changes nothing, to notice that changes succeed again.
     pub async fn try_changing(&self) {
         if let Err(error) = self.store.try_writing().await {
             tracing::debug!(error = %Causes(&error), "changes do not get through yet");
         }
     }
 
-    /// Remembers an end of the log that was answered from: what ends before it is an older copy.
+    /// Remembers an end of the log that answers were based on. A log that ends before it is an older copy.
     pub(crate) fn saw(&self, seen: Seen) {
         let mut mirrored = self.standing.mirrored();
         if mirrored.is_none_or(|before| before.head.sequence < seen.head.sequence) {
@@ -114,20 +116,20 @@ impl Authority {
         }
     }
 
-    /// Whether the log was found to be an older copy.
+    /// Returns true if the log was found to be an older copy.
     pub(crate) fn is_rewound(&self) -> bool {
         self.standing.rewound.load().is_some()
     }
 
-    /// Looks at the end of the log, compares it with what was seen before, and remembers it. Fails where
-    /// the database cannot be asked; [`Authority::may_serve`] tells what it found.
+    /// Compares the end of the log with what was seen before, and remembers it. Fails if the database cannot
+    /// be queried. [`Authority::may_serve`] reports what was found.
     ///
-    /// A log that forgot what was seen is served again once the operator has said what becomes of it, after what was seen:
-    /// that is an event of the log itself, so it frees every instance, wherever it was said. What was said before, of
-    /// another copy, frees none.
+    /// A log that forgot events that were seen is served again once the operator has settled it with an event
+    /// dated after them. That event is in the log itself, so it frees every instance, wherever it was made.
+    /// An earlier settlement, of another copy, frees none.
     pub async fn look(&self) -> Result<(), AuthorityError> {
         let mut known = self.standing.looking.lock().await;
-        // What was seen is read before the database, which then can only be newer.
+        // The witness files are read before the database, which then can only be newer.
         let mut files = self.standing.files()?;
         let mirrored = *self.standing.mirrored();
         let read = self.store.read().await?;
@@ -136,7 +138,7 @@ impl Authority {
             let Some((_, Seen { head, .. })) = *known else {
                 return nothing_was_there(self.store.url(), &self.standing);
             };
-            // It was there a moment ago.
+            // The installation was there a moment ago.
             let rewound = Rewound { seen: head.sequence, found: read.head().sequence, witness: None };
             self.standing.rewound.store(Some(Arc::new(rewound)));
             return Ok(());
@@ -186,25 +188,25 @@ impl Authority {
         Ok(())
     }
 
-    /// Fails where the last look found a copy that nobody has put into service yet.
+    /// Fails if the last [`Authority::look`] found a copy that nobody has put into service yet.
     pub fn could_serve(&self) -> Result<(), AuthorityError> {
         let restored_at = self.standing.restored.load(Ordering::Relaxed).then_some(Timestamp::MIN);
         let installation = Installation { not_before: Timestamp::MIN, restored_at, settled_at: None };
         self.standing.admit(Operation::CheckHealth, &installation)
     }
 
-    /// Whether an older copy would have been noticed when the database was opened: something was kept of
-    /// what was seen of its log before.
+    /// Returns true if an older copy would have been noticed when the database was opened, because a record
+    /// of its log existed.
     pub fn would_notice_a_copy(&self) -> bool {
         !self.standing.strange.load(Ordering::Relaxed)
     }
 
-    /// Fails where the database is a copy that nobody has put into service yet.
+    /// Fails if the database is a copy that nobody has put into service yet.
     pub async fn may_serve(&self) -> Result<(), AuthorityError> {
         self.standing.admit(Operation::CheckHealth, &self.store.moment().await?.installation)
     }
 
-    /// Takes the end of the log as it is for what was seen, whatever was seen before.
+    /// Records the present end of the log as seen, whatever was seen before.
     pub(crate) async fn settle(&self) -> Result<(), AuthorityError> {
         let mut known = self.standing.looking.lock().await;
         let read = self.store.read().await?;
@@ -217,7 +219,8 @@ impl Authority {
         Ok(())
     }
 
-    /// What cannot be kept is no reason to fail: what this process saw, it knows.
+    /// Writes the end of the log to the witness file. A failure is only logged, because this process
+    /// remembers what it saw.
     fn keep_seen(&self, witness: Option<&Witness>, seen: &Seen) {
         let Some(witness) = witness else { return };
         if let Err(error) = witness.write(seen) {

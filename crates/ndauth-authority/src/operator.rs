@@ -1,4 +1,4 @@
-//! What the operator does, most of it at the machine of the database.
+//! The operator's operations, most of them at the database's machine.
 
 mod accounts;
 mod after_restore;

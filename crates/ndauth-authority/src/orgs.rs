@@ -1,4 +1,5 @@
-//! Orgs: made and deleted, their members and the memberships that they offer, their policies, and their freeze.
+//! Orgs: created and deleted, their members and the memberships that they offer, their policies, and their
+//! freeze.
 
 mod impact;
 mod members;

@@ -1,4 +1,4 @@
-//! How the authority is asked for what it knows: a view of the database, once the caller is known and admitted.
+//! Reading: opens a view of the database, once the caller is identified and admitted.
 
 use std::collections::BTreeMap;
 
@@ -11,19 +11,19 @@ use crate::access::held::Judging;
 use crate::access::{Admitted, Operation, Reach, caller};
 use crate::{Authority, AuthorityError, Caller, Credential, Whose};
 
-/// Something listed, as of an instant.
+/// A list, as of an instant.
 #[derive(Debug)]
 pub struct AsOf<T> {
-    /// What there is.
+    /// The rows.
     pub rows: Vec<T>,
-    /// Every secret minted before is revoked.
+    /// The instant before which every minted secret is revoked.
     pub not_before: Timestamp,
-    /// As of when.
+    /// The instant of the view.
     pub now: Timestamp,
 }
 
 impl Authority {
-    /// Opens a view for an operation, once the caller is known and admitted.
+    /// Opens a view for an operation, once the caller is identified and admitted.
     pub(crate) async fn read_as(
         &self,
         credential: &Credential,
@@ -39,14 +39,14 @@ impl Authority {
         Ok((read, by))
     }
 
-    /// Refuses a credential that stands for nobody, before a request that is costly to read is read.
+    /// Refuses a credential that identifies nobody, before a request that is costly to parse is read.
     pub async fn recognize(&self, credential: &Credential) -> Result<(), AuthorityError> {
         let read = self.store.read().await?;
         self.standing.admit(Operation::WhoAmI, read.installation())?;
         self.identify(&read, credential).await.map(drop)
     }
 
-    /// Admits a caller in the state that a view shows.
+    /// Admits a caller, as of a view.
     pub(crate) async fn admit(
         &self,
         read: &Read,
@@ -64,7 +64,7 @@ impl Authority {
         }
     }
 
-    /// Whom a credential stands for, in the state that a view shows.
+    /// Identifies the caller that a credential stands for, as of a view.
     pub(crate) async fn identify(
         &self,
         read: &Read,
@@ -74,7 +74,8 @@ impl Authority {
         caller::identify(read, Judging::of(read, &catalogue), credential).await
     }
 
-    /// Notes who presented a secret: for the answer, how long it serves; and the use of a retired one.
+    /// Notes the presentation of a secret: for the response, the period in which it is valid, and the use of
+    /// a retired one.
     async fn note_presented(
         &self,
         read: &Read,
@@ -85,7 +86,7 @@ impl Authority {
         match caller {
             Ok(caller) => {
                 if let Some(known) = caller.life() {
-                    // The first to know says so.
+                    // The first to know the period sets it.
                     let _ = life.set(known);
                 }
             }
@@ -121,7 +122,8 @@ impl Authority {
             Reach::All | Reach::Itself(_) => None,
         };
         self.uses.note(Use { secret: record.id, client, last, counts }, org);
-        // A secret that is shown to be revoked is not confirmed by that: it is to end itself, and not its token.
+        // Presenting a pending secret to revoke it does not confirm it, because it is to end itself and not
+        // its token.
         if by.operation != Operation::RevokeToken {
             self.follow_ups.used(record, read.now());
         }
@@ -129,7 +131,7 @@ impl Authority {
 }
 
 impl Authority {
-    /// The last uses of tokens in an org that does not own them: all that its admins see of their uses.
+    /// Returns the last uses in an org of tokens that it does not own. Its admins see no other uses of them.
     pub(crate) async fn used_in(
         &self,
         read: &Read,
@@ -144,7 +146,7 @@ impl Authority {
     }
 }
 
-/// The account of this handle.
+/// Returns the account of this handle.
 pub(crate) async fn account(read: &Read, handle: &Handle) -> Result<Account, AuthorityError> {
     read.find_account_by_handle(handle).await?.ok_or_else(|| AuthorityError::none("account", handle))
 }

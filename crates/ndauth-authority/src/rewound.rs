@@ -1,20 +1,20 @@
-//! What a database that was put back is said to have forgotten.
+//! The difference between a log and what was seen of it before.
 
 use std::path::PathBuf;
 
-/// That the log ends before where it was seen to end, or reads otherwise there.
+/// A log that ends before the event that was seen last, or has another event in its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rewound {
-    /// Where it was seen to end.
+    /// The sequence at which it was seen to end.
     pub seen: u64,
-    /// Where it ends.
+    /// The sequence at which it ends.
     pub found: u64,
-    /// The file that tells so, where it is not this process alone that saw it.
+    /// The witness file, if it was not only this process that saw the end.
     pub witness: Option<PathBuf>,
 }
 
 impl Rewound {
-    /// The choices that the operator has, with counts.
+    /// Returns the operator's choices, with counts.
     pub fn choice(&self) -> String {
         let (lost, it) = match self.seen.saturating_sub(self.found) {
             0 => (

@@ -1,5 +1,5 @@
-//! Whether the database may be served: not while it is a restored copy that nobody has put into service,
-//! and not while it is an older copy of what was seen of it. Such a copy has forgotten revocations.
+//! The conditions under which the database may be served: not while it is a restored copy that nobody has put
+//! into service, and not while it is older than what was seen of it. Such a copy has forgotten revocations.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -18,19 +18,19 @@ use crate::AuthorityError;
 use crate::access::Operation;
 use crate::rewound::Rewound;
 
-/// What is known of the database's place in its own history.
+/// The comparison of the database with its own history.
 #[derive(Debug)]
 pub(crate) struct Standing {
-    /// What the names of the files begin with that keep what was seen, where any do.
+    /// The beginning of the witness files' paths, if there are such files.
     prefix: Option<PathBuf>,
-    /// One look at a time: the files are read and written.
+    /// The last look. Its lock admits one look at a time, which reads and writes the files.
     pub(crate) looking: tokio::sync::Mutex<Option<(InstallationId, Seen)>>,
-    /// The highest end that the mirror has applied.
+    /// The highest end of the log that the mirror has applied.
     mirrored: Mutex<Option<Seen>>,
-    /// Whether there was a log, and nothing to compare it with, when the database was opened.
+    /// True if there was nothing to compare the log with when the database was opened.
     pub(crate) strange: AtomicBool,
     pub(crate) rewound: ArcSwapOption<Rewound>,
-    /// True where the database was a restored copy at the last look.
+    /// True if the database was a restored copy at the last look.
     pub(crate) restored: AtomicBool,
 }
 
@@ -42,7 +42,7 @@ impl Standing {
                 prefix.push(".");
                 Some(prefix.into())
             }
-            // Joined to nothing, a folder's name ends in a slash.
+            // Joining an empty path appends a slash.
             DatabaseUrl::Postgres(_) => data.map(|data| data.join("")),
         };
         Standing {
@@ -55,14 +55,14 @@ impl Standing {
         }
     }
 
-    /// The file of an installation. No other installation's is ever written over.
+    /// Returns the witness file of an installation. The file of another installation is never overwritten.
     pub(crate) fn witness(&self, installation: InstallationId) -> Option<Witness> {
         let mut path = self.prefix.clone()?.into_os_string();
         path.push(format!("{installation}.head"));
         Some(Witness::at(path.into()))
     }
 
-    /// Refuses what must wait until somebody has put a copy into service.
+    /// Refuses an operation that must wait until a copy was put into service.
     pub(crate) fn admit(
         &self,
         operation: Operation,
@@ -80,7 +80,7 @@ impl Standing {
         }
     }
 
-    /// The files that keep what was seen, of any installation.
+    /// Returns the witness files of all installations, with their contents.
     pub(crate) fn files(&self) -> Result<BTreeMap<PathBuf, io::Result<Option<Seen>>>, AuthorityError> {
         let Some(prefix) = self.prefix.as_ref().map(|prefix| prefix.as_os_str().as_encoded_bytes()) else {
             return Ok(BTreeMap::new());
@@ -105,8 +105,8 @@ impl Standing {
         Ok(files)
     }
 
-    /// A file that keeps what was seen of an installation which is not there any more: beside a file of SQLite, where
-    /// each has its own.
+    /// Returns the witness file of an installation that is gone, if there is one. This is for SQLite only,
+    /// where each database has files of its own.
     pub(crate) fn orphan(&self, url: &DatabaseUrl) -> Result<Option<PathBuf>, AuthorityError> {
         Ok(match url {
             DatabaseUrl::Sqlite(_) => self.files()?.into_keys().next(),
@@ -119,7 +119,7 @@ impl Standing {
     }
 }
 
-/// The end of a log, as it is kept.
+/// Returns the end of a log, as witness files record it.
 pub(crate) async fn seen_now(read: &Read) -> Result<Seen, StoreError> {
     let head = read.head();
     let last = match head.sequence.checked_sub(1) {
@@ -129,13 +129,13 @@ pub(crate) async fn seen_now(read: &Read) -> Result<Seen, StoreError> {
     Ok(Seen { head, at: last.map_or(Timestamp::MIN, |event| happened_at(&event)) })
 }
 
-/// When an event happened, of whatever kind it is.
+/// Returns the instant of an event, of whatever kind.
 pub(crate) fn happened_at(event: &StoredEvent) -> Timestamp {
     #[derive(Deserialize)]
     struct Dated {
         at: Timestamp,
     }
-    // What nobody can date is no older than anything.
+    // An event without a date counts as newer than all others.
     serde_json::from_slice(&event.public).map_or(Timestamp::MAX, |Dated { at }| at)
 }
 
@@ -143,7 +143,7 @@ pub(crate) fn unreadable(witness: &Witness, source: io::Error) -> AuthorityError
     AuthorityError::Witness { path: witness.path().to_owned(), source }
 }
 
-/// Fails where an installation was here before: an empty database in its place has forgotten everything.
+/// Fails if an installation was here before, because an empty database in its place has forgotten everything.
 pub(crate) fn nothing_was_there(url: &DatabaseUrl, standing: &Standing) -> Result<(), AuthorityError> {
     match standing.orphan(url)? {
         None => Ok(()),

@@ -1,7 +1,8 @@
-//! How often something may be tried before it must wait: by whom, and from where. It is kept in memory, by each instance
-//! for itself.
+//! Rate limits: the number of tries that a caller or a network has before it must wait. Each instance keeps
+//! its own, in memory.
 //!
-//! Tries come back one by one (the generic cell rate algorithm, ITU-T I.371): who has none waits for the next, and no longer.
+//! Tries are restored one by one (the generic cell rate algorithm, ITU-T I.371), so a caller without tries
+//! waits for the next one, and no longer.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,25 +13,25 @@ use ndauth_core::{AccountId, SecretHash, SessionId, Timestamp, TokenId};
 use crate::AuthorityError;
 use crate::limits::{ClientNetwork, WAITING_DEVICES};
 
-/// What is tried.
+/// The key of a rate limit: the action that is tried, and by whom or from where.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Tried {
     /// A password for a name, from a network.
     NameFrom(String, ClientNetwork),
     /// A password for any name, from a network.
     AnyFrom(ClientNetwork),
-    /// A password for a name, by strangers: from a network and in a browser that its account had no session in. So its owner
-    /// does not wait for what they do.
+    /// A password for a name, from a network and in a browser in which its account had no session. It has a
+    /// limit of its own, so that the account's owner does not wait because of others.
     NameFromStrangers(String),
-    /// To log in once more, by whoever proved to be a person.
+    /// One more login of an account, after the person's proof.
     Login(AccountId),
-    /// To let one more device wait, from a network.
+    /// One more device that waits, from a network.
     DeviceFrom(ClientNetwork),
-    /// To type the code of a device, by a person: 20^8 are none to guess.
+    /// The code of a device, typed by an account. The limit keeps its 20^8 values from being guessed.
     CodeBy(AccountId),
-    /// To ask whether the code was typed that a device shows.
+    /// A device's poll.
     Poll(SecretHash),
-    /// To refresh a session.
+    /// The refresh of a session.
     Refresh(SessionId),
     /// To have a secret minted, for a token or for a new one.
     Mint(Minter),
@@ -45,17 +46,17 @@ pub(crate) enum Minter {
     Token(TokenId),
 }
 
-/// The tries there were: until when all of them are back.
+/// The tries that were used, by the instant at which all of them are restored.
 #[derive(Debug, Default)]
 pub(crate) struct Throttle {
     tries: Mutex<HashMap<Tried, Timestamp>>,
 }
 
-/// How many of whom and where are kept; beyond that, what is over is let go first.
+/// The most keys that are kept. Beyond that, fully restored ones are dropped first.
 const MOST: usize = 50_000;
 
 impl Tried {
-    /// The number of tries, and the time until all are back.
+    /// Returns the number of tries, and the time until all are restored.
     fn limit(&self) -> (u32, Duration) {
         let (tries, seconds) = match self {
             Tried::NameFrom(..) => (10, 15 * 60),
@@ -64,7 +65,7 @@ impl Tried {
             Tried::Login(_) => (120, 60 * 60),
             Tried::DeviceFrom(_) => (u32::try_from(WAITING_DEVICES.share).unwrap_or(u32::MAX), 10 * 60),
             Tried::CodeBy(_) => (10, 10 * 60),
-            // A device is told to wait 5 s. One is let pass: clocks and networks are not exact.
+            // The interval of a device is 5 s. Here 4 s suffice, because clocks and networks are not exact.
             Tried::Poll(_) => (1, 4),
             Tried::Refresh(_) => (60, 15 * 60),
             Tried::Mint(Minter::Account(_)) => (1500, 60 * 60),
@@ -73,7 +74,7 @@ impl Tried {
         (tries, Duration::from_secs(seconds))
     }
 
-    /// The time until one try is back.
+    /// Returns the time until one try is restored.
     fn interval(&self) -> Duration {
         let (tries, all) = self.limit();
         all / tries
@@ -81,7 +82,7 @@ impl Tried {
 }
 
 impl Throttle {
-    /// Counts a try of each, unless one has no more: then none is counted.
+    /// Counts a try of each key, or of none if one of them has no tries left.
     pub(crate) fn take(&self, each: &[Tried], now: Timestamp) -> Result<(), AuthorityError> {
         let mut tries = self.tries();
         for tried in each {
@@ -104,12 +105,12 @@ impl Throttle {
         Ok(())
     }
 
-    /// Forgets the tries there were: the last was right.
+    /// Forgets the tries of a key, because the last one succeeded.
     pub(crate) fn forget(&self, tried: &Tried) {
         self.tries().remove(tried);
     }
 
-    /// Takes back one try.
+    /// Restores one try.
     pub(crate) fn give_back(&self, tried: &Tried) {
         if let Some(back) = self.tries().get_mut(tried) {
             *back = back.checked_sub(tried.interval()).unwrap_or(*back);
@@ -121,7 +122,7 @@ impl Throttle {
     }
 }
 
-/// Forgets a quarter of the tries: of those that are not refused yet, those first that are back the soonest.
+/// Drops a quarter of the keys, first those with tries left, in the order in which they are restored.
 fn forget_least(tries: &mut HashMap<Tried, Timestamp>, now: Timestamp) {
     let worth = |(tried, back): (&Tried, &Timestamp)| {
         let back = back.since(now);
@@ -159,14 +160,14 @@ mod tests {
         assert!(take("a", 900).is_err());
         throttle.give_back(&of("a"));
         assert!(take("a", 900).is_ok() && take("a", 900).is_err());
-        // What one has no more of, the other is not charged for.
+        // If one key has no tries left, no try of the other is counted.
         for _ in 0..20 {
             assert!(throttle.take(&[of("c"), of("a")], at(900)).is_err());
         }
         assert!(take("c", 900).is_ok());
     }
 
-    /// However many others are tried, whoever has no more tries has none.
+    /// A key without tries stays without, however many others are tried.
     #[test]
     fn a_full_throttle_remembers_whom_it_refuses() {
         let throttle = Throttle::default();

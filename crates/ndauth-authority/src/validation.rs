@@ -1,5 +1,5 @@
-//! Validation: answered from the mirror of the database, which follows the log. What answers set off is done off their
-//! path.
+//! Validation: answered from the mirror of the database, which follows the log. The effects of answers run
+//! off their path.
 
 pub(crate) mod mirror;
 

@@ -1,4 +1,4 @@
-//! Admission: the rule of the access table, held against a caller and what it asks about.
+//! Admission: applies the access table's rule to a caller and to what its request concerns.
 
 use std::net::IpAddr;
 
@@ -13,7 +13,7 @@ use super::held::{Ground, Held, Judging, ground, org_and_role};
 use super::table::{Kind, Operation, Rule};
 use crate::AuthorityError;
 
-/// A caller that was admitted to an operation, and how far it reaches.
+/// A caller that was admitted to an operation, with its reach.
 #[derive(Debug)]
 pub(crate) struct Admitted {
     pub(crate) caller: Caller,
@@ -22,14 +22,14 @@ pub(crate) struct Admitted {
     pub(crate) reach: Reach,
 }
 
-/// How far an admitted caller reaches.
+/// The reach of an admitted caller.
 #[derive(Debug)]
 pub(crate) enum Reach {
-    /// All that its account owns; all there is, where the operation is about anybody's things.
+    /// Everything that its account owns, or everything there is if the operation concerns anybody's things.
     All,
-    /// This token alone: the caller itself.
+    /// Only the token that calls.
     Itself(TokenId),
-    /// This org, by that role.
+    /// An org, and the caller's role there.
     Org(Box<Org>, Role),
 }
 
@@ -45,8 +45,8 @@ impl Admitted {
         Ok(Admitted { caller, operation, kind, reach })
     }
 
-    /// Admits a caller to an operation in an org. To a caller that has no part in it, an org is as unknown as one that
-    /// does not exist.
+    /// Admits a caller to an operation in an org. A caller that has no part in the org gets the same error as
+    /// for an org that does not exist.
     pub(crate) async fn in_org(
         read: &Read,
         caller: Caller,
@@ -58,7 +58,7 @@ impl Admitted {
         Ok(Admitted { caller, operation, kind: Kind::Org, reach: Reach::Org(Box::new(org), role) })
     }
 
-    /// True where the same caller may do something else in an org.
+    /// Returns true if the same caller may perform another operation in an org.
     pub(crate) async fn may_in_org(
         &self,
         read: &Read,
@@ -70,13 +70,13 @@ impl Admitted {
             Ok(_) => Ok(true),
             Err(error) => match error.reason().class() {
                 Class::NotPermitted | Class::NotFound | Class::NotAuthenticated => Ok(false),
-                // What could not be decided is no "no".
+                // A failure to decide is not a refusal.
                 _ => Err(error),
             },
         }
     }
 
-    /// The org that it was admitted in.
+    /// Returns the org that the caller was admitted in.
     pub(crate) fn org(&self) -> Result<&Org, AuthorityError> {
         match &self.reach {
             Reach::Org(org, _) => Ok(org),
@@ -84,7 +84,7 @@ impl Admitted {
         }
     }
 
-    /// The role by which it acts in that org.
+    /// Returns the role by which the caller acts in that org.
     pub(crate) fn role(&self) -> Result<Role, AuthorityError> {
         match self.reach {
             Reach::Org(_, role) => Ok(role),
@@ -92,12 +92,12 @@ impl Admitted {
         }
     }
 
-    /// The account on whose behalf it acts.
+    /// Returns the account on whose behalf the caller acts.
     pub(crate) fn account(&self) -> Result<&Account, AuthorityError> {
         self.caller.account().ok_or_else(|| self.refused())
     }
 
-    /// The session that it is, and whose.
+    /// Returns the caller's session, and the account that it belongs to.
     pub(crate) fn session(&self) -> Result<(&Account, &Session), AuthorityError> {
         match &self.caller {
             Caller::Session { account, session, .. } => Ok((account, session)),
@@ -105,7 +105,8 @@ impl Admitted {
         }
     }
 
-    /// Whose tokens it reaches: those of the org that it was admitted in, of its account, or of its own org.
+    /// Returns the owner of the tokens that the caller reaches: the org that it was admitted in, its account,
+    /// or its own org.
     pub(crate) fn owner(&self) -> Result<Owner, AuthorityError> {
         match (&self.reach, &self.caller) {
             (Reach::Org(org, _), _) => Ok(Owner::Org(org.id)),
@@ -115,7 +116,8 @@ impl Admitted {
         }
     }
 
-    /// The viewer that it is of a token, given the token's last use in the org that the caller was admitted in.
+    /// Returns the caller's view of a token, given the token's last use in the org that the caller was
+    /// admitted in.
     pub(crate) fn viewer(&self, token: &Token, used_there: Option<LastUse>) -> Viewer<'_> {
         match (&self.reach, &self.caller, self.kind) {
             (Reach::Org(org, _), ..) if token.owner != Owner::Org(org.id) => {
@@ -127,7 +129,7 @@ impl Admitted {
         }
     }
 
-    /// The token that it is, where it is one.
+    /// Returns the token that calls, if the caller is one.
     pub(crate) fn presented(&self) -> Option<&Held> {
         match &self.caller {
             Caller::Token { held, .. } => Some(held),
@@ -135,12 +137,12 @@ impl Admitted {
         }
     }
 
-    /// The error for a kind of caller that may not.
+    /// Returns the error for a kind of caller that may not perform the operation.
     pub(crate) fn refused(&self) -> AuthorityError {
         AuthorityError::not_permitted(self.caller.kind(), self.operation, self.kind)
     }
 
-    /// The error where only a person who is logged in may.
+    /// Returns the error for an operation that requires an interactive login.
     pub(crate) fn session_required(&self) -> AuthorityError {
         AuthorityError::session_required(self.caller.kind(), self.operation, self.kind)
     }
@@ -153,8 +155,8 @@ impl Admitted {
         }
     }
 
-    /// The error where what it asks about is beyond its reach: the permission that is missing where one would do, whatever
-    /// there is.
+    /// Returns the error for a token beyond the caller's reach: the missing permission if one would suffice,
+    /// otherwise that a login is required. It does not depend on whether the token exists.
     pub(crate) fn beyond(&self) -> AuthorityError {
         match rule(self.operation, self.kind, &self.caller) {
             Rule::AccountOrItself(permission) => {
@@ -164,7 +166,7 @@ impl Admitted {
         }
     }
 
-    /// Refuses a token that is beyond its reach.
+    /// Refuses a token that is beyond the caller's reach.
     pub(crate) fn require(&self, token: TokenId) -> Result<(), AuthorityError> {
         match self.reach {
             Reach::Itself(itself) if itself != token => Err(self.beyond()),
@@ -173,7 +175,7 @@ impl Admitted {
     }
 }
 
-/// The rule of the table for a caller.
+/// Returns the access table's rule for a caller.
 fn rule(operation: Operation, kind: Kind, caller: &Caller) -> Rule {
     let Some(row) = operation.row(kind) else { return Rule::No };
     match caller {
@@ -270,7 +272,7 @@ fn verb(operation: Operation, kind: Kind) -> &'static str {
     operation.row(kind).map_or("do this", |row| row.verb)
 }
 
-/// The org, and the role by which a caller acts there.
+/// Returns an org, and the role by which a caller acts there.
 async fn in_org(
     read: &Read,
     caller: &Caller,
@@ -318,8 +320,8 @@ async fn in_org(
     }
 }
 
-/// The org, and the role by which a token meets a requirement there. None where its owner has no part in the org, or the
-/// token is for others.
+/// Returns an org, and the role by which a token meets a requirement there. None if the token's owner has no
+/// part in the org, the token is restricted to other orgs, or the org was deleted.
 async fn power_in(
     read: &Read,
     held: &Held,

@@ -1,4 +1,4 @@
-//! Who calls: what was presented, and whom it stands for.
+//! Callers: the credential that a request presents, and the identity that it stands for.
 
 use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
@@ -12,33 +12,34 @@ use ndauth_store::{Family, Read};
 use super::held::{Held, Judging, OwnerName, orphan, owner_of};
 use crate::AuthorityError;
 
-/// What comes with a call.
+/// The credential of a request.
 #[derive(Debug)]
 pub enum Credential {
-    /// Nothing.
+    /// No credential.
     Nothing,
     /// A secret, and the address it was presented from.
     Secret {
         /// The secret.
         secret: Secret,
-        /// From where, where that is known.
+        /// The client's address, if known.
         from: Option<IpAddr>,
-        /// By which client, where that is known.
+        /// The client's name, if known.
         client: Option<ClientName>,
-        /// From when until when it serves: told once it is known, for whoever answers the call.
+        /// The period in which the secret is valid. It is set once the caller is identified, for the surface
+        /// that sends the response.
         life: Arc<OnceLock<Life>>,
     },
-    /// Whoever sits at the machine of the database and may open it.
+    /// The console: a person at the database's machine who may open the database.
     Console,
 }
 
 impl Credential {
-    /// A secret that was presented, and no more is known.
+    /// Returns the credential of a presented secret whose client is unknown.
     pub fn secret(secret: Secret, from: Option<IpAddr>) -> Credential {
         Credential::Secret { secret, from, client: None, life: Arc::default() }
     }
 
-    /// From where it was presented, where that is known.
+    /// Returns the address that the secret was presented from, if known.
     pub fn from(&self) -> Option<IpAddr> {
         match self {
             Credential::Secret { from, .. } => *from,
@@ -47,19 +48,19 @@ impl Credential {
     }
 }
 
-/// From when until when a credential serves.
+/// The period in which a credential is valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Life {
-    /// When it began.
+    /// The instant at which it began.
     pub begun: Timestamp,
-    /// When it ends.
+    /// The instant at which it ends.
     pub ends: Timestamp,
 }
 
-/// Whom a live credential stands for.
+/// The caller that a live credential stands for.
 #[derive(Debug)]
 pub(crate) enum Caller {
-    /// Whoever sits at the machine of the database.
+    /// The console: a person at the database's machine.
     Console,
     /// An account, through a session.
     Session {
@@ -69,14 +70,14 @@ pub(crate) enum Caller {
         session: Session,
         /// The first characters of its secret.
         prefix: SecretPrefix,
-        /// Which of its secrets was presented.
+        /// The id of the secret that was presented.
         secret: SecretId,
     },
     /// An account through one of its personal tokens, or an org through one of its own.
     Token {
         /// The token, the secret that was presented, and the owner.
         held: Box<Held>,
-        /// From where, where that is known.
+        /// The client's address, if known.
         from: Option<IpAddr>,
     },
     /// A service.
@@ -87,7 +88,7 @@ pub(crate) enum Caller {
 }
 
 impl Caller {
-    /// What kind of caller it is, for people.
+    /// Returns the kind of caller, for messages to people.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Caller::Console => "the console",
@@ -101,7 +102,7 @@ impl Caller {
         }
     }
 
-    /// A token that presents itself, if it lives.
+    /// Returns the caller that presents a token's secret. Fails if the decision refuses the token.
     pub(crate) fn of_token(
         held: Held,
         from: Option<IpAddr>,
@@ -111,7 +112,8 @@ impl Caller {
         Ok(Caller::Token { held: Box::new(held), from })
     }
 
-    /// A service that presents itself, if it lives.
+    /// Refuses a revoked service, and a service's secret that is not in force or was minted before
+    /// `not_before`.
     pub(crate) fn judge_service(
         service: &Service,
         secret: &SecretRecord,
@@ -128,7 +130,7 @@ impl Caller {
         }
     }
 
-    /// It as the log names it.
+    /// Returns the caller as an actor of the event log.
     pub(crate) fn actor(&self) -> Actor {
         match self {
             Caller::Console => Actor::Console,
@@ -143,7 +145,7 @@ impl Caller {
         }
     }
 
-    /// From when until when what it presented serves; none where it has no end.
+    /// Returns the period in which the presented credential is valid, or none if it has no end.
     pub(crate) fn life(&self) -> Option<Life> {
         let (begun, ends) = match self {
             Caller::Session { session, .. } => (session.created_at, session.expires_at),
@@ -158,7 +160,7 @@ impl Caller {
         }
     }
 
-    /// The account on whose behalf it acts.
+    /// Returns the account on whose behalf the caller acts, if there is one.
     pub(crate) fn account(&self) -> Option<&Account> {
         match self {
             Caller::Session { account, .. } => Some(account),
@@ -171,7 +173,7 @@ impl Caller {
     }
 }
 
-/// Finds out whom a credential stands for, in the state that a view shows.
+/// Identifies the caller that a credential stands for, as of a view of the database.
 pub(crate) async fn identify(
     read: &Read,
     judging: Judging<'_>,
@@ -198,7 +200,7 @@ pub(crate) async fn identify(
             let session = read.find_session(id).await?.ok_or_else(|| orphan(&found, "session_id"))?;
             let account =
                 read.find_account(session.account).await?.ok_or_else(|| orphan(&found, "session_id"))?;
-            // It is why the session ended, too.
+            // Checked first, because disabling the account also ended the session.
             if account.disabled_at.is_some() {
                 return Err(AuthorityError::AccountDisabled);
             }

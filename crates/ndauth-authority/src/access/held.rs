@@ -1,4 +1,4 @@
-//! What a decision reads, looked up: a token with one of its secrets and its owner, and an org.
+//! The inputs of a decision, read from the store: a token with one of its secrets and its owner, and an org.
 
 use std::net::IpAddr;
 
@@ -9,7 +9,7 @@ use ndauth_core::{
 use ndauth_store::{Family, FoundSecret, Read, StoreError};
 use uuid::Uuid;
 
-/// A token, one of its secrets, and whose it is.
+/// A token, one of its secrets, and its owner.
 #[derive(Debug)]
 pub(crate) struct Held {
     pub(crate) record: SecretRecord,
@@ -30,32 +30,32 @@ pub enum OwnerName {
 #[derive(Debug)]
 pub(crate) struct Ground {
     pub(crate) org: Org,
-    /// Of a person: an org's role in itself is the decision's to know.
+    /// The account's role. None for an org, whose role in itself is determined by `decide`.
     pub(crate) role: Option<Role>,
     pub(crate) policies: Policies,
 }
 
-/// The catalogue and the rest that every decision of one view reads.
+/// The catalogue and the other inputs that all decisions of one view share.
 #[derive(Clone, Copy)]
 pub(crate) struct Judging<'a> {
     pub(crate) catalogue: &'a Catalogue,
-    /// Every secret minted before is refused.
+    /// Secrets authorized before this instant are refused.
     pub(crate) not_before: Timestamp,
-    /// As of when.
+    /// The instant of the decision.
     pub(crate) now: Timestamp,
 }
 
-/// What is asked about a token, and in which circumstances.
+/// A question about a token, and its circumstances.
 pub(crate) struct TokenQuestion<'a> {
     pub(crate) judging: Judging<'a>,
     pub(crate) requirement: &'a Requirement,
     pub(crate) asker: Asker<'a>,
-    /// Where it was used, where that is known and believed.
+    /// The address that the token was used from, if it is known and trusted.
     pub(crate) address: Option<IpAddr>,
 }
 
 impl<'a> Judging<'a> {
-    /// Those of a view of the database.
+    /// Returns the inputs as of a view of the database.
     pub(crate) fn of(read: &Read, catalogue: &'a Catalogue) -> Judging<'a> {
         Judging { catalogue, not_before: read.installation().not_before, now: read.now() }
     }
@@ -73,7 +73,8 @@ impl<'a> Judging<'a> {
         )
     }
 
-    /// Decides whether a token may act on its owner's account, by this permission, `action:type`, where one is needed.
+    /// Decides whether a token may act on its owner's account. A permission has the form `action:type`; none
+    /// means that no permission is needed.
     pub(crate) fn account(
         self,
         held: &Held,
@@ -86,7 +87,7 @@ impl<'a> Judging<'a> {
 }
 
 impl<'a> TokenQuestion<'a> {
-    /// The case of this question about a token.
+    /// Returns the case of this question about a token.
     pub(crate) fn about(
         &self,
         secret: &'a SecretRecord,
@@ -112,7 +113,7 @@ impl<'a> TokenQuestion<'a> {
 }
 
 impl Ground {
-    /// True where an owner has a part in the org.
+    /// Returns true if an owner has a part in the org.
     pub(crate) fn is_known_to(&self, owner: &OwnerName) -> bool {
         match owner {
             OwnerName::Account(_) => self.role.is_some(),
@@ -122,7 +123,7 @@ impl Ground {
 }
 
 impl OwnerName {
-    /// As people name it: a handle, or a slug.
+    /// Returns the name that people use: a handle or a slug.
     pub fn name(&self) -> &str {
         match self {
             OwnerName::Account(account) => account.handle.as_str(),
@@ -132,7 +133,7 @@ impl OwnerName {
 }
 
 impl Held {
-    /// The case of a question about this token.
+    /// Returns the case of a question about this token.
     pub(crate) fn case<'a>(&'a self, ground: Option<&'a Ground>, question: &TokenQuestion<'a>) -> Case<'a> {
         let owner = match &self.owner {
             OwnerName::Account(account) => OwnerView::Account(account.into()),
@@ -144,17 +145,18 @@ impl Held {
     }
 }
 
-/// Whose a token is.
+/// Returns a token's owner.
 pub(crate) async fn owner_of(read: &Read, token: &Token) -> Result<OwnerName, StoreError> {
     let (owner, column) = match token.owner {
         Owner::Account(id) => (read.find_account(id).await?.map(OwnerName::Account), "account_id"),
         Owner::Org(id) => (read.find_org(id).await?.map(OwnerName::Org), "org_id"),
     };
-    // The schema forbids it.
+    // The schema rules out a missing owner.
     owner.ok_or_else(|| StoreError::Corrupt { table: "token", column, id: token.id.to_string() })
 }
 
-/// The org of this name as an owner stands in it, where there is one, deleted or not.
+/// Returns the org of this name, deleted or not, with the owner's role and the org's policies. None if there
+/// is no such org.
 pub(crate) async fn ground(
     read: &Read,
     owner: &OwnerName,
@@ -167,14 +169,14 @@ pub(crate) async fn ground(
     let Some(org) = org else { return Ok(None) };
     let mut ground = Ground { org, role, policies: Policies::default() };
     if ground.is_known_to(owner) {
-        // Whoever has no part in it is refused without them.
+        // An owner without a part in the org is refused without its policies.
         ground.policies = read.find_policies(ground.org.id).await?;
     }
     Ok(Some(ground))
 }
 
-/// The org of this name, deleted or not, and an account's role in it. The same queries run where there is no such org, so
-/// that timing does not reveal it.
+/// Returns the org of this name, deleted or not, and an account's role in it. The same queries run if there
+/// is no such org, so timing does not reveal it.
 pub(crate) async fn org_and_role(
     read: &Read,
     account: AccountId,
@@ -186,8 +188,9 @@ pub(crate) async fn org_and_role(
     Ok((org, role))
 }
 
-/// The live service of this name, as far as an owner of tokens may know of it: one for all orgs, or for one of theirs.
-/// Another is as unknown as one that does not exist. The operator, who has no owner here, knows all.
+/// Returns the live service of this name, as far as an owner of tokens may know of it: a service for all
+/// orgs, or for one of the owner's orgs. Any other service is treated as missing. The operator, for whom no
+/// owner is given, may know of every service.
 pub(crate) async fn known_service(
     read: &Read,
     owner: Option<Owner>,
@@ -208,7 +211,7 @@ pub(crate) async fn known_service(
     Ok(read.find_live_service(name).await?.filter(known))
 }
 
-/// Finds the token of a secret that services may be shown.
+/// Finds the token of a secret. Refuses kinds of secrets that services are not shown.
 pub(crate) async fn find_held(read: &Read, secret: &Secret) -> Result<Result<Held, Refusal>, StoreError> {
     if let Err(refusal) = secret.judge_for_services() {
         return Ok(Err(refusal));
@@ -224,7 +227,7 @@ pub(crate) async fn find_held(read: &Read, secret: &Secret) -> Result<Result<Hel
     Ok(Ok(Held { record: found.record, token, owner }))
 }
 
-/// A secret whose family is not there: the schema forbids it.
+/// Returns the error for a secret without a family, which the schema rules out.
 pub(crate) fn orphan(found: &FoundSecret, column: &'static str) -> StoreError {
     StoreError::Corrupt { table: "secret", column, id: found.record.id.to_string() }
 }

@@ -1,8 +1,9 @@
-//! The access table: which kind of caller may call what, about whose things. What has no row is refused.
+//! The access table: which kind of caller may perform which operation, by the owner of the things that it
+//! concerns. An operation without a row is refused.
 
 use ndauth_core::{Role, SecretState};
 
-/// Whose things an operation is about.
+/// The owner of the things that an operation concerns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// The caller's own, or nobody's.
@@ -13,16 +14,17 @@ pub enum Kind {
     Anyone,
 }
 
-/// A kind of caller's cell in the table: whether it may.
+/// A cell of the table: the rule for one kind of caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
-    /// It may not.
+    /// Not permitted.
     No,
-    /// It may not, but a person who is logged in may.
+    /// Not permitted, although a person who is logged in may.
     Login,
-    /// It may.
+    /// Permitted.
     Yes,
-    /// The session of a browser may, by its cookie, and may nothing else: no other site has it call the API.
+    /// Only a browser's session is permitted, by its cookie. It may do nothing else, so another site cannot
+    /// use it to call the API.
     Browser,
     /// A session may, if the person logged in within the last 15 minutes.
     RecentLogin,
@@ -30,13 +32,13 @@ pub enum Rule {
     Operator,
     /// A token may, if it may do this, `action:type`, to its owner's account.
     Account(&'static str),
-    /// As [`Rule::Account`]; otherwise, only where it concerns itself.
+    /// As [`Rule::Account`]. A token without the permission may only act on itself.
     AccountOrItself(&'static str),
-    /// Only where it concerns itself.
+    /// A token may, but only on itself.
     Itself,
-    /// As [`Rule::Itself`], from where and at which services it is for.
+    /// As [`Rule::Itself`], if the token is used within its networks and its services do not exclude ndauth.
     ItselfInside,
-    /// As [`Rule::Itself`], if it was made to rotate itself and presents such a secret.
+    /// As [`Rule::Itself`], if the token is self-rotating and presents such a secret.
     SelfRotating(Holding),
     /// A session may, if its account has at least this role in the org that is concerned.
     Member(Role),
@@ -48,19 +50,19 @@ pub enum Rule {
     Granted(&'static str),
 }
 
-/// Which of its secrets a token presents that rotates itself.
+/// The secret that a self-rotating token must present.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Holding {
-    /// The one in force.
+    /// The current one.
     Current,
-    /// The one that waits to be confirmed, or was just confirmed by its first use.
+    /// The pending one, or the current one, which its first use may just have confirmed.
     New,
-    /// One that was confirmed: the one in force, or the one that retires.
+    /// A confirmed one: current or retiring.
     Confirmed,
 }
 
 impl Holding {
-    /// True where a secret in this state is one of those.
+    /// Returns true if a secret in this state satisfies the rule.
     pub(crate) fn fits(self, state: SecretState) -> bool {
         match state {
             SecretState::Current => true,
@@ -78,46 +80,46 @@ pub enum Does {
     Reads,
     /// It changes something.
     Changes,
-    /// It changes nothing, and is done on a copy that nobody has put into service yet, too.
+    /// It changes nothing, and is also allowed on a restored copy that nobody has put into service yet.
     ReadsCopies,
-    /// It puts a copy into service.
+    /// It puts a restored copy into service.
     SettlesCopies,
 }
 
 /// A row of the table.
 #[derive(Debug)]
 pub struct Row {
-    /// The operation that is asked for.
+    /// The operation.
     pub operation: Operation,
-    /// About whose things.
+    /// The owner of the things that it concerns.
     pub kind: Kind,
     /// The operation's effect.
     pub does: Does,
-    /// The same for people, behind "may not".
+    /// The operation as messages name it, after "may not".
     pub verb: &'static str,
-    /// The RPCs that ask it, as `package.Service/Method`; `*` stands for every method. And the routes of HTTP, as
-    /// `METHOD /path`.
+    /// The RPCs that perform it, as `package.Service/Method` (`*` stands for every method), and its HTTP
+    /// routes, as `METHOD /path`.
     pub calls: &'static [&'static str],
-    /// Whether anyone may, without a credential.
+    /// The rule for callers without a credential.
     pub nobody: Rule,
-    /// Whether whoever sits at the database's machine may.
+    /// The rule for the console, at the database's machine.
     pub console: Rule,
-    /// Whether a session may.
+    /// The rule for sessions.
     pub session: Rule,
-    /// Whether a personal token may.
+    /// The rule for personal tokens.
     pub token: Rule,
-    /// Whether an org's token may.
+    /// The rule for an org's tokens.
     pub org_token: Rule,
-    /// Whether a service may.
+    /// The rule for services.
     pub service: Rule,
 }
 
-/// Writes the operations and their rows from one list.
+/// Defines the operations and their rows from one list.
 macro_rules! operations {
     ($($operation:ident $does:ident $calls:tt {
         $($kind:ident $verb:literal [$nobody:expr, $console:expr, $session:expr, $token:expr, $org_token:expr, $service:expr])+
     })*) => {
-        /// Something that can be asked of the authority. What each is, its rows in [`TABLE`] say.
+        /// An operation of the authority. Its rows in [`TABLE`] describe it.
         #[expect(missing_docs, reason = "its row says what it is")]
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub enum Operation { $($operation,)* }
@@ -138,7 +140,7 @@ macro_rules! operations {
         },)+)*];
 
         impl Operation {
-            /// Its name, for logs and metrics.
+            /// Returns the operation's name, for logs and metrics.
             pub(crate) fn name(self) -> &'static str {
                 match self { $(Operation::$operation => stringify!($operation),)* }
             }
@@ -358,7 +360,7 @@ operations! {
     AfterRestore SettlesCopies [] {
         Anyone "put a copy into service"               [No,  Yes, No,       No,           No,           No]
     }
-    // What these take is in the request itself: a cookie, a password, a code, a secret that refreshes.
+    // The credential of these is in the request itself: a cookie, a password, a code or a refresh secret.
     Discover Reads ["GET /.well-known/oauth-authorization-server"] {
         Mine   "ask for the endpoints"                 [Yes, No,  Yes,      Yes,          Yes,          Yes]
     }
@@ -390,27 +392,27 @@ operations! {
 }
 
 impl Operation {
-    /// Its row for this kind of things, where it has one.
+    /// Returns the operation's row for this kind, if it has one.
     pub(crate) fn row(self, kind: Kind) -> Option<&'static Row> {
         TABLE.iter().find(|row| row.operation == self && row.kind == kind)
     }
 
-    /// Its first row: what does not differ by kind stands there.
+    /// Returns the operation's first row, for columns that do not differ by kind.
     fn any_row(self) -> &'static Row {
         TABLE.iter().find(|row| row.operation == self).expect("the enum is written from the table")
     }
 
-    /// True for operations that mint a secret of a token.
+    /// Returns true if the operation mints a token's secret.
     pub(crate) fn mints(self) -> bool {
         matches!(self, Operation::CreateToken | Operation::RotateToken)
     }
 
-    /// Whether it changes nothing.
+    /// Returns true if the operation changes nothing.
     pub(crate) fn reads(self) -> bool {
         matches!(self.any_row().does, Does::Reads | Does::ReadsCopies)
     }
 
-    /// Whether it is done on a copy that nobody has put into service yet, too.
+    /// Returns true if the operation is also allowed on a restored copy that nobody has put into service yet.
     pub(crate) fn serves_copies(self) -> bool {
         matches!(self.any_row().does, Does::ReadsCopies | Does::SettlesCopies)
     }

@@ -1,10 +1,10 @@
-//! Whose things a request is about.
+//! The owner of the things that a request concerns.
 
 use ndauth_core::{Handle, OrgSlug};
 
 use super::table::Kind;
 
-/// Whose things a request is about.
+/// The owner of the things that a request concerns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Whose {
     /// The caller's own.
@@ -18,7 +18,7 @@ pub enum Whose {
 }
 
 impl Whose {
-    /// The kind of row that the access table has for it.
+    /// Returns the kind of row that the access table has for it.
     pub(crate) fn kind(&self) -> Kind {
         match self {
             Whose::Mine => Kind::Mine,

@@ -1,5 +1,5 @@
-//! How programs get a session by a code that a browser brings them (RFC 6749, section 4.1, with RFC 7636), and how they
-//! keep it.
+//! Authorization codes and refresh. A program exchanges the code that a browser brings it for a session (RFC
+//! 6749, section 4.1, with RFC 7636), and refreshes that session.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -18,47 +18,48 @@ use crate::change::{ChangeError, Done, Uncalled, change_uncalled};
 use crate::throttle::Tried;
 use crate::{AuthorityError, LoginWing};
 
-/// What a client asks a person's browser for.
+/// A client's request for an authorization code.
 #[derive(Clone, Debug)]
 pub struct CodeAsked {
-    /// Where the code is to be brought.
+    /// The URI that the code is sent to.
     pub redirect_uri: String,
-    /// Of what only the client knows.
+    /// The challenge whose verifier only the client knows.
     pub challenge: Challenge,
-    /// On what it runs, as it says.
+    /// The device that the client runs on, as it states.
     pub device: Option<DisplayName>,
-    /// From where it asks.
+    /// The address that the request came from, if known.
     pub from: Option<IpAddr>,
 }
 
-/// Why a client is given nothing (RFC 6749, section 5.2; RFC 8628, section 3.5; RFC 8693, section 2.2.2).
+/// The refusal of a request for a session or token (RFC 6749, section 5.2; RFC 8628, section 3.5; RFC 8693,
+/// section 2.2.2).
 #[derive(Debug, thiserror::Error)]
 pub enum GrantError {
-    /// What it presented does not serve.
+    /// The code or secret that the client presented is not valid.
     #[error("{0}")]
     InvalidGrant(&'static str),
     /// Nobody has decided yet.
     #[error("nobody has let the device in yet")]
     Pending,
-    /// It asks too often.
+    /// The client polls too often.
     #[error("asked too often: wait longer between two questions")]
     SlowDown,
-    /// Its person said no.
+    /// The person refused.
     #[error("the person did not let it in")]
     Denied,
-    /// Nobody decided in time.
+    /// Nobody decided before the code expired.
     #[error("nobody let the device in while its code lasted")]
     Expired,
-    /// There is no such scope.
+    /// The scope is not known.
     #[error("{0}")]
     InvalidScope(String),
-    /// Its person has no part in the org.
+    /// The person is not a member of the org, or the org is frozen.
     #[error("{0}")]
     InvalidTarget(String),
-    /// Devices are not let in by codes here.
+    /// The device flow is turned off.
     #[error("devices are not let in by codes here")]
     NotOffered,
-    /// It was refused for another reason, or could not be decided.
+    /// The request was refused for another reason, or could not be decided.
     #[error(transparent)]
     Failed(#[from] AuthorityError),
 }
@@ -81,7 +82,7 @@ impl From<rand::rngs::SysError> for GrantError {
     }
 }
 
-/// What is kept of a code.
+/// The stored details of a code.
 #[derive(Clone, Serialize, Deserialize)]
 struct Code {
     redirect_uri: String,
@@ -89,17 +90,18 @@ struct Code {
     device: Option<String>,
     address: Option<IpAddr>,
     proved_at: Option<Timestamp>,
-    /// The session of the browser that granted it. Once that ended, the code is worth nothing.
+    /// The browser's session that granted the code. Once it ended, the code is void.
     granted_by: SessionId,
-    /// What it was redeemed for.
+    /// The session that the code was redeemed for.
     session: Option<SessionId>,
 }
 
-/// How long a code lasts.
+/// The lifetime of a code.
 const CODE: Duration = Duration::from_secs(60);
-/// How many codes of one person may wait.
+/// The most unused codes of one account at a time.
 const MOST_CODES: u64 = 20;
-/// A secret that refreshes may be presented once more within this time, while the one it was changed for is unused.
+/// The time within which a refresh secret may be presented again, while the secrets that replaced it are
+/// unused.
 const REPLAY: Duration = Duration::from_secs(30);
 
 const UNKNOWN_CODE: GrantError = GrantError::InvalidGrant("the code is not known, or is too old");
@@ -109,7 +111,8 @@ const REUSED: GrantError =
     GrantError::InvalidGrant("it was used before, and the session is ended: somebody may have copied it");
 
 impl LoginWing<'_> {
-    /// Gives a client a code, for the person whose browser this is: they were asked.
+    /// Issues a code to a client, for the account of a browser's session. The caller has obtained the
+    /// person's consent.
     pub async fn grant_code(
         self,
         cookie: &Secret,
@@ -141,7 +144,8 @@ impl LoginWing<'_> {
         granted.await.map(|done| done.value)
     }
 
-    /// Gives a client a session for a code, once: if it is who asked for it. A second time ends that session.
+    /// Exchanges a code for a session, once, if the client is the one that requested it. Redeeming the code
+    /// again ends that session.
     pub async fn redeem_code(
         self,
         code: &str,
@@ -164,7 +168,7 @@ impl LoginWing<'_> {
         }
         let redeemed = change_uncalled(self.0, Operation::IssueTokens, |uncalled| async move {
             let account = live_account(uncalled.account(account).await?)?;
-            // As it is now that nobody else redeems it.
+            // Read again now that the account is locked and nobody else redeems it.
             let ticket = uncalled.find_ticket(hash).await?.ok_or(UNKNOWN_CODE)?;
             if ticket.used_at.is_some() {
                 return redeemed_again(uncalled, &ticket).await;
@@ -185,10 +189,11 @@ impl LoginWing<'_> {
         redeemed.await?.value
     }
 
-    /// Gives a session new secrets for the one that refreshes it, which works no more.
+    /// Exchanges a refresh secret for new secrets of its session. The old one then stops working.
     ///
-    /// Whoever presents it again has copied it, or is who had it copied: the session ends. But an answer may have been
-    /// lost: within 30 s, while what it was changed for is unused, it is changed once more.
+    /// A refresh secret that is presented again has been copied, so the session ends. There is one exception,
+    /// because a response may have been lost: within 30 s, while the secrets of that response are unused, it
+    /// may be exchanged again.
     pub async fn refresh(self, secret: &str) -> Result<Granted, GrantError> {
         let secret: Secret = secret.parse().map_err(|_| UNKNOWN_REFRESH)?;
         if secret.kind() != SecretKind::Refresh {
@@ -202,7 +207,7 @@ impl LoginWing<'_> {
         let (secrets, now) = (read.list_secrets(Family::Session(id)).await?, read.now());
         drop(read);
         if !self.is_reuse(&presented, &secrets, now) {
-            // Reuse is always noticed, however often.
+            // Reuse is always detected, so it is not throttled.
             self.0.throttle.take(&[Tried::Refresh(id)], now)?;
         }
         let presented = presented.record.id;
@@ -222,7 +227,7 @@ impl LoginWing<'_> {
             if found.record.confirmed_at.is_none() {
                 uncalled.use_refresh(presented).await?;
             }
-            // A secret that still serves no longer serves whoever has the new ones.
+            // The previous secrets end, because the client has the new ones.
             uncalled.end_session_secrets(id).await?;
             uncalled.forget_session_secrets(id).await?;
             uncalled.extend_session(id, self.idle_until(&session, now)).await?;
@@ -236,23 +241,23 @@ impl LoginWing<'_> {
         refreshed
     }
 
-    /// True where a secret that refreshes was used before, and may not be once more.
+    /// Returns true if a refresh secret was used before and may not be exchanged again.
     fn is_reuse(self, found: &FoundSecret, secrets: &[FoundSecret], now: Timestamp) -> bool {
         found.record.ends_at.is_past(now) && !self.may_replay(found, secrets, now)
     }
 
-    /// True where a secret that refreshes and was used may be once more: the answer may have been lost. Nothing that came
-    /// with such an answer was used.
+    /// Returns true if a used refresh secret may be exchanged again. Its response may have been lost, because
+    /// no secret of that response was used.
     fn may_replay(self, found: &FoundSecret, secrets: &[FoundSecret], now: Timestamp) -> bool {
         let (Some(used_at), Expiry::At(ended)) = (found.record.confirmed_at, found.record.ends_at) else {
-            // It was never used, and something else took its place.
+            // It was never used, but other secrets replaced it.
             return false;
         };
         let arrived = |other: &FoundSecret| match other.record.prefix.kind() {
             SecretKind::Refresh => other.record.confirmed_at.is_some_and(|at| at >= used_at),
             _ => {
                 let last_use = self.0.uses.latest(other.record.id, other.last_use);
-                // Those of earlier answers were ended by this one's.
+                // The secrets of earlier responses are refused here, because the later response ended them.
                 other.record.judge(now).is_ok() && last_use.is_some()
             }
         };
@@ -260,8 +265,8 @@ impl LoginWing<'_> {
         now.since(ended) <= REPLAY && !others.any(arrived)
     }
 
-    /// Ends by a secret what it is of (RFC 7009): a session, a token, a rotation, or itself. What is not known needs no end.
-    /// A service's secret ends nothing, and says so.
+    /// Ends whatever a presented secret belongs to (RFC 7009): a session, a token, a rotation, or the secret
+    /// itself. An unknown secret is ignored. A service's secret ends nothing and is refused.
     pub async fn revoke_shown(self, text: &str, visitor: &Visitor) -> Result<(), AuthorityError> {
         let Ok(secret) = text.parse::<Secret>() else { return Ok(()) };
         match secret.kind() {
@@ -273,7 +278,7 @@ impl LoginWing<'_> {
         }
     }
 
-    /// Reports to the operator that a service's secret was shown.
+    /// Reports to the operator that a service's secret was presented to be revoked, and refuses it.
     async fn service_shown(self, secret: &Secret, visitor: &Visitor) -> Result<(), AuthorityError> {
         let read = self.0.store.read().await?;
         let found = read.find_secret(&secret.hash()).await?;
@@ -289,7 +294,7 @@ impl LoginWing<'_> {
 }
 
 impl Code {
-    /// Refuses a client that is not the one that asked for the code.
+    /// Refuses a client that is not the one that requested the code.
     fn prove(&self, redirect_uri: &str, verifier: &str) -> Result<(), GrantError> {
         if self.redirect_uri != redirect_uri {
             return Err(GrantError::InvalidGrant(
@@ -316,7 +321,7 @@ async fn redeemed_again<T>(
     end_reused(uncalled, &session, AGAIN).await
 }
 
-/// Ends a session by whose code or secret somebody came twice, and says so.
+/// Ends a session whose code or secret was presented twice, and returns `why` to the client.
 async fn end_reused<T>(
     uncalled: Uncalled,
     session: &Session,

@@ -1,4 +1,5 @@
-//! Devices without a browser: each waits until its person types its code where there is one, and lets it in (RFC 8628).
+//! The device flow (RFC 8628): a device without a browser waits until a person types its code in a browser
+//! and authorizes it.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -16,33 +17,33 @@ use crate::limits::{WAITING_DEVICES, network};
 use crate::throttle::Tried;
 use crate::{AuthorityError, LoginWing};
 
-/// A device that waits to be let in.
+/// A device that waits to be authorized.
 #[derive(Debug)]
 pub struct DeviceBegun {
-    /// What it asks with.
+    /// The code that the device polls with.
     pub device_code: OneTime,
-    /// What its person types.
+    /// The code that the person types.
     pub user_code: UserCode,
-    /// How long both last.
+    /// The lifetime of both codes.
     pub lasts: Duration,
-    /// How often it may ask.
+    /// The least time between two polls.
     pub interval: Duration,
 }
 
-/// What a person is told of a device that waits.
+/// A waiting device, as its person sees it.
 #[derive(Debug)]
 pub struct DeviceAsked {
-    /// What it says it is.
+    /// The device's name, as it states.
     pub device: Option<DisplayName>,
-    /// From where it asks.
+    /// The address that the device's request came from, if known.
     pub address: Option<IpAddr>,
-    /// Since when.
+    /// The instant of the device's request.
     pub asked_at: Timestamp,
-    /// As of when.
+    /// The instant of the response.
     pub now: Timestamp,
 }
 
-/// What is kept of a device that waits.
+/// The stored details of a waiting device.
 #[derive(Serialize, Deserialize)]
 struct Device {
     device: Option<String>,
@@ -53,27 +54,27 @@ struct Device {
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Decided {
-    /// By this session, and only as long as that lives.
+    /// Authorized by this session, and only while it lives.
     Allowed(SessionId),
     Denied,
 }
 
-/// How long a device waits.
+/// The time for which a device waits.
 const DEVICE: Duration = Duration::from_secs(10 * 60);
-/// How often a device may ask.
+/// The least time between two polls.
 const INTERVAL: Duration = Duration::from_secs(5);
 
 const UNKNOWN: GrantError = GrantError::InvalidGrant("the device code is not known");
 
 impl DeviceAsked {
-    /// It by name.
+    /// Returns the device's name, or a text for a device without one.
     pub fn name(&self) -> &str {
         self.device.as_ref().map_or("a device that does not say what it is", DisplayName::as_str)
     }
 }
 
 impl LoginWing<'_> {
-    /// Lets a device wait until its person lets it in.
+    /// Starts the device flow: the device waits until a person authorizes it.
     pub async fn begin_device(self, visitor: &Visitor) -> Result<DeviceBegun, GrantError> {
         if !self.0.login_settings.device {
             return Err(GrantError::NotOffered);
@@ -103,7 +104,7 @@ impl LoginWing<'_> {
         begun.await.map(|done| done.value)
     }
 
-    /// Tells the person who typed a code which device waits with it.
+    /// Returns the device that waits with the code that a person typed.
     pub async fn asked_by_device(
         self,
         cookie: &Secret,
@@ -124,7 +125,7 @@ impl LoginWing<'_> {
         })
     }
 
-    /// Lets a device in, or not.
+    /// Authorizes a waiting device, or denies it.
     pub async fn decide_device(
         self,
         cookie: &Secret,
@@ -137,7 +138,7 @@ impl LoginWing<'_> {
         self.0.throttle.take(std::slice::from_ref(&typed), now)?;
         let (id, session) = (account.id, session.id);
         change_uncalled(self.0, Operation::LetDeviceIn, |uncalled| async move {
-            // Two decisions at once wait for each other.
+            // Concurrent decisions of one account wait for each other.
             uncalled.account(id).await?;
             uncalled.session(session).await?.ok_or(AuthorityError::SessionExpired)?;
             let (ticket, mut details) = waiting(&uncalled, user_code).await?;
@@ -151,7 +152,7 @@ impl LoginWing<'_> {
         Ok(())
     }
 
-    /// Gives a device that was let in a session, once.
+    /// Gives an authorized device a session, once.
     pub async fn poll_device(self, device_code: &str, visitor: &Visitor) -> Result<Granted, GrantError> {
         if !self.0.login_settings.device {
             return Err(GrantError::NotOffered);
@@ -162,7 +163,7 @@ impl LoginWing<'_> {
         let (ticket, details) = device(&read, &hash).await?;
         let now = read.now();
         drop(read);
-        // A device that only asks never holds up a writer.
+        // A device that only polls never blocks a writer.
         if details.decided.is_none() {
             let soon = self.0.throttle.take(&[Tried::Poll(hash)], now).is_err();
             return Err(if soon { GrantError::SlowDown } else { GrantError::Pending });
@@ -183,7 +184,8 @@ impl LoginWing<'_> {
             }
             let device = details.device.as_ref().and_then(|device| device.parse().ok());
             let visitor = Visitor { device: device.or(visitor.device.clone()), ..visitor.clone() };
-            // Whoever typed the code may not be whoever uses the device: it proves nothing.
+            // The person who typed the code may not be the one who uses the device, so the session proves
+            // nothing.
             let session = self.new_session(account.id, &visitor, uncalled.now())?;
             uncalled.insert_session(&session).await?;
             let granted = self.grant(&uncalled, &session).await?;
@@ -193,7 +195,7 @@ impl LoginWing<'_> {
     }
 }
 
-/// The device that waits with a code that a person typed.
+/// Returns the device that waits with a code that a person typed.
 async fn waiting(read: &Read, typed: &str) -> Result<(Ticket, Device), AuthorityError> {
     let none =
         || AuthorityError::NotFound { what: "device that waits with the code", name: typed.to_owned() };
@@ -204,7 +206,7 @@ async fn waiting(read: &Read, typed: &str) -> Result<(Ticket, Device), Authority
     if waits { Ok((ticket, details)) } else { Err(none()) }
 }
 
-/// The device that asks with a code.
+/// Returns the device that polls with a code, unless it was authorized before or the code expired.
 async fn device(read: &Read, hash: &SecretHash) -> Result<(Ticket, Device), GrantError> {
     let ticket = read.find_ticket(hash).await?.filter(|found| found.kind == TicketKind::Device);
     let ticket = ticket.ok_or(UNKNOWN)?;

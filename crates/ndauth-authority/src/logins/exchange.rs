@@ -1,5 +1,5 @@
-//! A short-lived token that is derived from a session (RFC 8693): what a person's tools show to services. It manages
-//! nothing, may do no more than was asked, and dies with the session.
+//! Token exchange (RFC 8693): derives a short-lived token from a session, which a person's tools show to
+//! services. It manages nothing, may do no more than was requested, and dies with the session.
 
 use std::time::Duration;
 
@@ -17,35 +17,35 @@ use crate::change::change;
 use crate::tokens::member_orgs;
 use crate::{AuthorityError, Credential, LoginWing};
 
-/// What a derived token is to be able to do.
+/// The requested power of a derived token.
 #[derive(Clone, Debug)]
 pub struct ExchangeAsked {
-    /// Which access it offers; none stands for all that its person has.
+    /// The access that it offers; none stands for all that its person has.
     pub scope: Option<Scope>,
-    /// In which org; none stands for all of theirs.
+    /// The org that it is for; none stands for all of the person's orgs.
     pub org: Option<OrgSlug>,
 }
 
 /// A derived token.
 #[derive(Debug)]
 pub struct Exchanged {
-    /// Its secret, here and never again.
+    /// Its secret, returned here and never again.
     pub secret: Secret,
-    /// What it offers.
+    /// The access that it offers.
     pub scope: Scope,
-    /// How long it lasts.
+    /// Its lifetime.
     pub lasts: Duration,
 }
 
-/// How long a derived token lasts.
+/// The lifetime of a derived token.
 const LASTS: Duration = Duration::from_secs(15 * 60);
-/// How many there may be of one person's, revoked or not, that have not come to their end.
+/// The most derived tokens of one account that have not expired, revoked or not.
 const MOST: u64 = 200;
 
 const NO_SESSION: GrantError = GrantError::InvalidGrant("only a session's secret is exchanged");
 
 impl LoginWing<'_> {
-    /// Derives a token from the session that a secret is of.
+    /// Derives a token from the session that a secret belongs to.
     pub async fn exchange(
         self,
         subject: &str,
@@ -62,7 +62,8 @@ impl LoginWing<'_> {
             change(self.0, &credential, Operation::IssueTokens, &Whose::Mine, |write| async move {
                 let (account, session) = write.by.session().map_err(|_| NO_SESSION)?;
                 let now = write.now();
-                // Whoever ends it waits, or this does and finds it ended.
+                // Locked, so that a concurrent end of the session waits, or this waits and finds the session
+                // ended.
                 let session = write.lock_session(session.id).await?;
                 let session = session.filter(|session| session.is_live(now)).ok_or(ENDED)?;
                 if write.count_derived(account.id).await? >= MOST {
@@ -82,7 +83,7 @@ impl LoginWing<'_> {
     }
 }
 
-/// The org that a token is for, where its person is a member; all of theirs where none is named.
+/// Returns the org that a token is for, if its person is a member, or all orgs if none is named.
 async fn target(read: &Read, account: &Account, org: Option<&OrgSlug>) -> Result<Orgs, GrantError> {
     let Some(slug) = org else { return Ok(Orgs::All) };
     let found = member_orgs(read, account.id, &Orgs::Only([slug.clone()].into())).await;
@@ -94,7 +95,7 @@ async fn target(read: &Read, account: &Account, org: Option<&OrgSlug>) -> Result
     })
 }
 
-/// A token of a session's person, which ends with the session at the latest.
+/// Returns a token of a session's account, which ends with the session at the latest.
 fn derived(session: &Session, scope: Scope, orgs: Orgs, now: Timestamp) -> Result<Token, GrantError> {
     let expires_at = Lifetime::For(LASTS).expiry(now).min(session.ends_at);
     let device = session.device.as_ref().and_then(|device| device.as_str().parse().ok());

@@ -1,4 +1,4 @@
-//! Links that work once: by one a person sets a password, by another they sign in.
+//! Links that work once: an invitation, by which a person sets a password, and a link to sign in.
 
 use std::time::Duration;
 
@@ -21,21 +21,21 @@ use crate::{AuthorityError, Credential, LoginWing};
 /// A link that works once.
 #[derive(Debug)]
 pub struct Link {
-    /// What stands in it, here and never again.
+    /// The code in the link, returned here and never again.
     pub code: OneTime,
-    /// Whose it is.
+    /// The account that it is for.
     pub account: Account,
-    /// When it ends.
+    /// The instant at which it ends.
     pub ends_at: Timestamp,
 }
 
-/// How long an invitation lasts.
+/// The lifetime of an invitation.
 const INVITATION: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-/// How long a link to sign in lasts.
+/// The lifetime of a link to sign in.
 const SIGN_IN: Duration = Duration::from_secs(60 * 60);
 
 impl LoginWing<'_> {
-    /// Makes a link by which an account's person sets a password. Those made before end.
+    /// Makes a link by which an account's person sets a password. Earlier invitations end.
     pub async fn invite(self, credential: &Credential, handle: &Handle) -> Result<Link, AuthorityError> {
         let made = change(self.0, credential, Operation::Invite, &Whose::Anyone, |changing| async move {
             let link = make_link(&changing, handle, TicketKind::Invitation, INVITATION).await?;
@@ -45,7 +45,7 @@ impl LoginWing<'_> {
         made.await.map(|done| done.value)
     }
 
-    /// Makes a link by which an account's person signs in, once.
+    /// Makes a link by which an account's person signs in once. Earlier links to sign in end.
     pub async fn sign_in_link(
         self,
         credential: &Credential,
@@ -59,7 +59,7 @@ impl LoginWing<'_> {
         made.await.map(|done| done.value)
     }
 
-    /// Whose a link is that still works.
+    /// Returns the account of a link that still works.
     pub async fn whose_link(self, code: &str) -> Result<Account, AuthorityError> {
         let read = self.0.store.read().await?;
         self.0.standing.admit(Operation::SignIn, read.installation())?;
@@ -67,7 +67,7 @@ impl LoginWing<'_> {
         linked(&read, &ticket).await
     }
 
-    /// Signs a browser in by a link, which works no more.
+    /// Signs a browser in by a link, which then stops working.
     pub async fn sign_in_by_link(
         self,
         code: &str,
@@ -82,15 +82,15 @@ impl LoginWing<'_> {
         self.signed_in(signed_in.await?, before).await
     }
 
-    /// Gives an account the password that its invited person chose, and signs them in. Every session that the account
-    /// had ends.
+    /// Sets the password that an invited person chose, and signs them in. All earlier sessions of the account
+    /// end.
     pub async fn accept_invitation(
         self,
         code: &str,
         password: &str,
         visitor: &Visitor,
     ) -> Result<SignedIn, AuthorityError> {
-        // A stranger without the link learns no rule for passwords, and has none hashed.
+        // A caller without a valid link learns no rule for passwords, and no password is hashed for it.
         let id = self.whose_link(code).await?.id;
         let password: Password = password.parse().map_err(|why| AuthorityError::invalid("password", why))?;
         let hashed = self.0.passwords.hash(&password, network(visitor.address)).await?;
@@ -117,7 +117,7 @@ impl LoginWing<'_> {
         set.await.map(|done| done.value)
     }
 
-    /// Counts one more login of an account, unless it has no more.
+    /// Counts one more login of an account against its rate limit.
     async fn take_login(self, account: AccountId) -> Result<(), AuthorityError> {
         let now = self.0.store.moment().await?.now;
         self.0.throttle.take(&[Tried::Login(account)], now)
@@ -141,11 +141,11 @@ async fn make_link(
     Ok(Link { code, account, ends_at: ticket.expires_at })
 }
 
-/// Nothing is kept of a link but what every ticket has.
+/// The stored details of a link, which has none beyond those of every ticket.
 #[derive(serde::Serialize)]
 struct Nothing {}
 
-/// Uses a link, which works no more once that is done. Gives its account, which nobody else changes.
+/// Uses a link, which then stops working. Returns its account, locked until the change ends.
 async fn use_link(uncalled: &Uncalled, code: &str, kind: TicketKind) -> Result<Account, AuthorityError> {
     let ticket = live_link(uncalled, code, Some(kind)).await?;
     let account = linked(uncalled, &ticket).await?;

@@ -1,4 +1,5 @@
-//! Passwords: hashed and checked, a few at once. Those that wait take few places, and nobody's but their own.
+//! Passwords: hashed and checked, a few at a time. The queue is bounded, and each network has its own share
+//! of it.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -13,18 +14,18 @@ use tokio::time::timeout;
 use crate::AuthorityError;
 use crate::limits::{ClientNetwork, PASSWORD_CHECKS, Shares};
 
-/// What passwords are checked with.
+/// The limits within which passwords are hashed and checked.
 #[derive(Debug)]
 pub(crate) struct Passwords {
-    /// Each takes 19 MiB and a core for a while: no more at once.
+    /// The permits. A check takes 19 MiB and a core for a while, so few run at once.
     checks: Arc<Semaphore>,
-    /// Those that are checked or wait, by where they come from.
+    /// The checks that run or wait, by the client's network.
     waiting: Arc<Shares<ClientNetwork>>,
 }
 
-/// How many passwords are checked at once.
+/// The number of passwords that are checked at once.
 const CHECKS: usize = 2;
-/// How long one waits at the most, and is told to.
+/// The longest wait for a permit. The error for a refused caller says to wait for [`AFTER`].
 const QUEUE: Duration = Duration::from_secs(5);
 const AFTER: Duration = Duration::from_secs(1);
 
@@ -35,13 +36,13 @@ impl Default for Passwords {
 }
 
 impl Passwords {
-    /// Computes on a thread of its own, once it is this one's turn.
+    /// Runs work on a blocking thread, once a permit is free.
     async fn in_turn<T: Send + 'static>(
         &self,
         network: ClientNetwork,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, AuthorityError> {
-        // Requests from nowhere share one share.
+        // Requests without an address share one share.
         let waiting = self.waiting.take(Some(network), 1);
         let _share = waiting.map_err(|_| AuthorityError::TooManyTries { after: AFTER })?;
         let turn = timeout(QUEUE, Arc::clone(&self.checks).acquire_owned()).await;
@@ -54,7 +55,7 @@ impl Passwords {
         done.await.map_err(failed)
     }
 
-    /// Hashes a password as it is kept.
+    /// Hashes a password for storage.
     pub(super) async fn hash(
         &self,
         password: &Password,
@@ -63,11 +64,12 @@ impl Passwords {
         let password = password.clone();
         let hash = move || Argon2::default().hash_password(password.expose().as_bytes());
         let hashed = self.in_turn(network, hash).await?;
-        // It fails where the operating system gives no random numbers.
+        // Hashing fails if the operating system gives no random numbers.
         Ok(hashed.map_err(failed)?.to_string())
     }
 
-    /// Whether a password is the one that was hashed for an account. Where none was, it takes as long, and is not.
+    /// Returns true if a password matches the hash stored for an account. Without a hash it takes as long,
+    /// and returns false.
     pub(super) async fn verify(
         &self,
         password: &str,
@@ -84,7 +86,7 @@ impl Passwords {
         match verified.await? {
             Ok(()) => Ok(known),
             Err(argon2::password_hash::Error::PasswordInvalid) => Ok(false),
-            // What is kept reads as no hash: nobody typed anything wrong.
+            // The stored hash is malformed, so nobody typed anything wrong.
             Err(_) => {
                 let (table, column) = ("password", "phc");
                 Err(StoreError::Corrupt { table, column, id: account.to_string() }.into())
@@ -93,7 +95,8 @@ impl Passwords {
     }
 }
 
-/// That it was not decided: the process is about to end, or there is nothing random.
+/// Returns the error for a check that was not made, because the process is ending or there are no random
+/// numbers.
 fn failed(why: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> AuthorityError {
     StoreError::Unavailable(why.into()).into()
 }
@@ -102,7 +105,7 @@ fn zeroizing(text: &str) -> zeroize::Zeroizing<String> {
     zeroize::Zeroizing::new(text.to_owned())
 }
 
-/// The hash of a password that nobody has.
+/// Returns the hash of a password that nobody has.
 fn nobodys() -> &'static str {
     static NOBODYS: OnceLock<String> = OnceLock::new();
     NOBODYS.get_or_init(|| {

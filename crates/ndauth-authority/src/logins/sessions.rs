@@ -14,23 +14,23 @@ use crate::access::{Operation, Whose};
 use crate::change::{Changed, Done, Uncalled, change, change_uncalled};
 use crate::{AsOf, AuthorityError, Credential, LoginWing};
 
-/// Who calls without a credential.
+/// A caller without a credential.
 #[derive(Clone, Debug, Default)]
 pub struct Visitor {
-    /// From where, where that is known.
+    /// The caller's address, if known.
     pub address: Option<IpAddr>,
-    /// By what, for people.
+    /// The caller's device, for people.
     pub device: Option<DisplayName>,
 }
 
-/// What a browser's cookie stands for.
+/// The account and the session that a browser's cookie stands for.
 #[derive(Debug)]
 pub struct Visit {
-    /// Who is signed in.
+    /// The account that is signed in.
     pub account: Account,
     /// The session.
     pub session: Session,
-    /// As of when.
+    /// The instant of the response.
     pub now: Timestamp,
 }
 
@@ -41,39 +41,39 @@ pub struct MySession {
     pub session: Session,
     /// The first characters of its newest secret.
     pub prefix: SecretPrefix,
-    /// When it was last used, as far as is known.
+    /// The instant of its last use, as far as it is known.
     pub last_seen_at: Option<Timestamp>,
-    /// Whether it is the caller.
+    /// True if it is the caller's own session.
     pub current: bool,
 }
 
-/// Which of one's sessions.
+/// The sessions of an account to end.
 #[derive(Clone, Copy, Debug)]
 pub enum WhichSessions {
-    /// This.
+    /// A session by its id.
     One(SessionId),
-    /// All there are, the caller among them.
+    /// All of them, including the caller's own.
     All,
 }
 
-/// The secrets of a session that refreshes itself, here and never again.
+/// The secrets of a session that can be refreshed, returned here and never again.
 #[derive(Debug)]
 pub struct Granted {
-    /// What it presents: `ndses_`.
+    /// The secret that the client presents: `ndses_`.
     pub access: Secret,
-    /// What refreshes it: `ndref_`.
+    /// The refresh secret: `ndref_`.
     pub refresh: Secret,
-    /// How long the first lasts.
+    /// The lifetime of the first.
     pub lasts: Duration,
 }
 
-/// How long a session's secret lasts before it must be refreshed.
+/// The lifetime of a session's secret, before it must be refreshed.
 const ACCESS: Duration = Duration::from_secs(15 * 60);
-/// A browser's session is kept alive no more often.
+/// The least time between two extensions of a browser's session.
 const SEEN: Duration = Duration::from_secs(60);
 
 impl LoginWing<'_> {
-    /// A session of an account as it begins now.
+    /// Returns a session of an account that begins now.
     pub(super) fn new_session(
         self,
         account: AccountId,
@@ -95,14 +95,15 @@ impl LoginWing<'_> {
         })
     }
 
-    /// Ends a change by which a session begins.
+    /// Ends a change that begins a session, with its event.
     pub(super) async fn begin_session<T>(
         self,
         uncalled: Uncalled,
         session: &Session,
         value: T,
     ) -> Result<Done<T>, AuthorityError> {
-        // A consent or a device's code begins a session and proves nothing new.
+        // The login is dated by its proof. A code has that of the browser's session, and a device's code has
+        // none.
         if let Some(proved_at) = session.proved_at {
             uncalled.set_logged_in(session.account, proved_at).await?;
         }
@@ -114,7 +115,7 @@ impl LoginWing<'_> {
         Ok(uncalled.done(actor, change, personal, value))
     }
 
-    /// The first or the next secrets of a session that refreshes itself.
+    /// Draws the first or the next secrets of a session that can be refreshed.
     pub(super) async fn grant(self, write: &Write, session: &Session) -> Result<Granted, AuthorityError> {
         let now = write.now();
         let access_ends = Lifetime::For(ACCESS).expiry(now).min(session.ends_at);
@@ -123,12 +124,12 @@ impl LoginWing<'_> {
         Ok(Granted { access, refresh, lasts: access_ends.left(now).unwrap_or(ACCESS) })
     }
 
-    /// Until when a session lasts that is used now.
+    /// Returns the new end of a session that is used now.
     pub(super) fn idle_until(self, session: &Session, now: Timestamp) -> Expiry {
         Lifetime::For(self.0.login_settings.idle).expiry(now).min(session.ends_at)
     }
 
-    /// Says who is signed in by a browser's cookie, and keeps the session alive.
+    /// Returns the account and the session of a browser's cookie, and keeps the session alive.
     pub async fn visit(self, cookie: &Secret, visitor: &Visitor) -> Result<Visit, AuthorityError> {
         let credential = Credential::secret(cookie.expose().parse().map_err(malformed)?, visitor.address);
         let (read, by) = self.0.read_as(&credential, Operation::SignIn, &Whose::Mine).await?;
@@ -159,7 +160,7 @@ impl LoginWing<'_> {
         self.end_by_secret(cookie).await
     }
 
-    /// Ends the session that a secret is of, if it lives.
+    /// Ends the session that a secret belongs to, if it is live.
     pub(super) async fn end_by_secret(self, secret: &Secret) -> Result<(), AuthorityError> {
         let read = self.0.store.read().await?;
         let Some(session) = find_session_of(&read, secret).await? else { return Ok(()) };
@@ -202,7 +203,7 @@ impl LoginWing<'_> {
         Ok(AsOf { rows, not_before: read.installation().not_before, now: read.now() })
     }
 
-    /// Ends sessions of the caller's account. Says how many.
+    /// Ends sessions of the caller's account. Returns the number of them.
     pub async fn revoke_sessions(
         self,
         credential: &Credential,
@@ -233,13 +234,13 @@ impl LoginWing<'_> {
     }
 }
 
-/// Ends a session that lives. Gives what to tell of it; none where it had ended.
+/// Ends a session. Returns the change to record, or none if the session had ended before.
 pub(super) async fn end(
     write: &Write,
     session: &Session,
     reused: bool,
 ) -> Result<Option<Change>, AuthorityError> {
-    // Whoever derives a token from it waits, or is waited for.
+    // Locked, so that this and a concurrent derivation of a token wait for each other.
     write.lock_session(session.id).await?;
     if !write.end_session(session.id).await? {
         return Ok(None);
@@ -247,7 +248,7 @@ pub(super) async fn end(
     Ok(Some(Change::SessionEnded { account: session.account, session: session.id, reused }))
 }
 
-/// Draws a secret for a session.
+/// Mints a secret for a session, and stores its hash.
 pub(crate) async fn draw_for(
     write: &Write,
     session: SessionId,
@@ -258,7 +259,7 @@ pub(crate) async fn draw_for(
     let secret = Secret::mint(kind, &mut SysRng)?;
     let id = SecretId::new(write.now(), &mut SysRng)?;
     let prefix = secret.prefix();
-    // A refresh secret is unconfirmed until it is used, and has an end by the session's.
+    // A refresh secret is unconfirmed until it is used, and ends with the session.
     let ends_at =
         if confirmed_at.is_none() && ends_at == Expiry::Never { Expiry::At(Timestamp::MAX) } else { ends_at };
     let record = SecretRecord { confirmed_at, ends_at, ..SecretRecord::pending(id, prefix, write.now()) };
@@ -266,12 +267,12 @@ pub(crate) async fn draw_for(
     Ok(secret)
 }
 
-/// A cookie that reads as no secret: it was parsed before.
+/// Returns the error for a cookie that is no secret. It does not occur, because the cookie was parsed before.
 fn malformed(why: ndauth_core::InvalidSecret) -> AuthorityError {
     ndauth_core::Refusal::Malformed(why).into()
 }
 
-/// The session that a secret is of, or was.
+/// Finds the session that a secret belongs to, ended or not.
 pub(super) async fn find_session_of(read: &Read, secret: &Secret) -> Result<Option<Session>, StoreError> {
     match read.find_secret(&secret.hash()).await?.map(|found| found.family) {
         Some(Family::Session(id)) => read.find_session(id).await,

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-/// How long sessions last, and how they may begin.
+/// The settings for how sessions begin and end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LoginSettings {
-    /// A session ends when it was not used for so long.
+    /// The time without use after which a session ends.
     pub idle: Duration,
-    /// And after so long in any case.
+    /// The time after which a session ends in any case.
     pub longest: Duration,
-    /// Whether devices without a browser are let in by a code.
+    /// True if devices without a browser may be authorized by a code.
     pub device: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Browsers are signed in: by a password, or as a person of another identity provider.
+//! Signs browsers in, by a password or as a person of another identity provider.
 
 use ndauth_core::{Account, AccountId, Change, Expiry, Handle, Identity, Personal, Secret, SecretKind};
 use ndauth_store::{Read, StoreError};
@@ -15,21 +15,22 @@ use crate::{AuthorityError, Credential, LoginWing};
 /// A browser that was signed in.
 #[derive(Debug)]
 pub struct SignedIn {
-    /// What its cookie holds, here and never again.
+    /// The cookie's secret, returned here and never again.
     pub secret: Secret,
-    /// Who.
+    /// The account that is signed in.
     pub account: Account,
 }
 
-/// An account that there never is.
+/// The id that no account has.
 const NOBODY: AccountId = AccountId::from_uuid(Uuid::nil());
-/// Names are no longer.
+/// The length of the longest name.
 const LONGEST_NAME: usize = 320;
 
 impl LoginWing<'_> {
-    /// Signs a browser in by a name (a handle or an e-mail address) and a password. The cookie it had before is ended.
+    /// Signs a browser in by a name (a handle or an e-mail address) and a password. The session of the cookie
+    /// it had before ends.
     ///
-    /// An unknown name is refused as a wrong password is, and no sooner.
+    /// An unknown name is refused like a wrong password, and no sooner.
     pub async fn sign_in(
         self,
         name: &str,
@@ -41,7 +42,7 @@ impl LoginWing<'_> {
         let id = *id;
         let signed_in = change_uncalled(self.0, Operation::SignIn, |uncalled| async move {
             let account = uncalled.account(id).await?.ok_or(AuthorityError::SignInRefused)?;
-            // Another password was set while this one was looked at.
+            // Another password was set while this one was checked.
             if uncalled.find_password(id).await? != *hashed {
                 return Err(AuthorityError::SignInRefused);
             }
@@ -50,7 +51,7 @@ impl LoginWing<'_> {
         self.signed_in(signed_in.await?, before).await
     }
 
-    /// Whose the name and the password are, and the password as it is kept.
+    /// Verifies a name and a password. Returns the account and the password's stored hash.
     async fn prove(
         self,
         typed: &str,
@@ -63,7 +64,8 @@ impl LoginWing<'_> {
         self.0.standing.admit(Operation::SignIn, read.installation())?;
         let found = if name.len() <= LONGEST_NAME { find_person(&read, typed, &name).await? } else { None };
         let from = network(visitor.address);
-        // As it was typed: a count that a handle and an address shared would tell that they are one person's.
+        // The name as it was typed. If a handle and an address shared a count, it would reveal that they
+        // belong to one person.
         let name: String = name.chars().take(LONGEST_NAME).collect();
         let mut tries = vec![Tried::AnyFrom(from), Tried::NameFrom(name.clone(), from)];
         // Unknown names run the same queries, so timing does not reveal them.
@@ -97,7 +99,8 @@ impl LoginWing<'_> {
         Ok((id, hashed))
     }
 
-    /// Signs a browser in as the account that a person of another identity provider is: it answers for who they are.
+    /// Signs a browser in as the account of a person of another identity provider, which answers for who they
+    /// are.
     pub async fn sign_in_identified(
         self,
         identity: &Identity,
@@ -116,7 +119,7 @@ impl LoginWing<'_> {
         self.signed_in(signed_in.await?, before).await
     }
 
-    /// Makes a person of another identity provider an account's.
+    /// Links a person of another identity provider to an account.
     pub async fn identify_account(
         self,
         credential: &Credential,
@@ -135,7 +138,7 @@ impl LoginWing<'_> {
         .await
     }
 
-    /// Begins a browser's session for an account, whose person proved who they are.
+    /// Begins a browser's session for an account whose person proved who they are.
     pub(super) async fn begin_in_browser(
         self,
         uncalled: Uncalled,
@@ -165,13 +168,13 @@ impl LoginWing<'_> {
         Ok(signed_in.value)
     }
 
-    /// True where there is any account.
+    /// Returns true if there is any account.
     pub async fn has_accounts(self) -> Result<bool, AuthorityError> {
         Ok(self.0.store.read().await?.has_accounts().await?)
     }
 }
 
-/// The account that goes by a handle or an e-mail address.
+/// Finds an account by its handle or e-mail address.
 async fn find_person(read: &Read, typed: &str, name: &str) -> Result<Option<Account>, StoreError> {
     if name.contains('@') {
         match typed.parse() {

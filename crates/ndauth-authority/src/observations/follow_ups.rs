@@ -1,4 +1,4 @@
-//! The follow-ups that wait to be done.
+//! The queue of follow-ups.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use ndauth_core::{SecretId, SecretRecord, Timestamp};
 use tokio::sync::Notify;
 
-/// The follow-ups that wait, each once a day, or again after a minute where it could not be done.
+/// The queue of follow-ups. Each enters it once a day, or again after a minute if it could not be done.
 #[derive(Debug, Default)]
 pub(crate) struct FollowUps {
     queue: Mutex<Queue>,
@@ -17,7 +17,7 @@ pub(crate) struct FollowUps {
 #[derive(Debug, Default)]
 struct Queue {
     waiting: VecDeque<FollowUp>,
-    /// The instants from which each is noted again.
+    /// The instants from which each may enter the queue again, in microseconds.
     seen: HashMap<(SecretId, What), i64>,
 }
 
@@ -35,7 +35,8 @@ pub(crate) struct FollowUp {
     pub(crate) from: Option<IpAddr>,
 }
 
-/// The most follow-ups that wait. Others are noted at the next use.
+/// The capacity of the queue. Follow-ups beyond it are dropped, and enter it with a later use, at the latest
+/// the next day.
 const MOST: usize = 10_000;
 /// The most that wait when a reuse is added: whoever has many retired secrets leaves space for pending ones to be confirmed.
 const MOST_REUSES: usize = MOST / 2;
@@ -45,14 +46,14 @@ pub(crate) const DAY: i64 = 24 * 60 * 60 * 1_000_000;
 const MINUTE: i64 = 60 * 1_000_000;
 
 impl FollowUps {
-    /// Notes the use of a secret, which confirms it if it is pending.
+    /// Queues the confirmation of a pending secret that was used.
     pub(crate) fn used(&self, record: &SecretRecord, at: Timestamp) {
         if record.confirmed_at.is_none() {
             self.add(FollowUp { what: What::Used, secret: record.id, at, from: None });
         }
     }
 
-    /// Notes the use of a retired secret.
+    /// Queues the recording of a retired secret's use.
     pub(crate) fn reused(&self, secret: SecretId, at: Timestamp, from: Option<IpAddr>) {
         self.add(FollowUp { what: What::Reused, secret, at, from });
     }
@@ -84,25 +85,25 @@ impl FollowUps {
         self.more.notify_one();
     }
 
-    /// Waits until there is one.
+    /// Waits until the queue is not empty.
     pub(crate) async fn filled(&self) {
         while self.queue().waiting.is_empty() {
             self.more.notified().await;
         }
     }
 
-    /// Removes the first.
+    /// Removes and returns the first follow-up.
     pub(crate) fn take(&self) -> Option<FollowUp> {
         self.queue().waiting.pop_front()
     }
 
-    /// Notes one again that could not be done, where it is due a minute later.
+    /// Lets a follow-up that could not be done enter the queue again a minute later.
     pub(crate) fn again_in_a_minute(&self, follow_up: &FollowUp) {
         let again = follow_up.at.micros().saturating_add(MINUTE);
         self.queue().seen.insert((follow_up.secret, follow_up.what), again);
     }
 
-    /// Puts one back as the first.
+    /// Puts a follow-up back at the front of the queue.
     pub(crate) fn put_back(&self, follow_up: FollowUp) {
         self.queue().waiting.push_front(follow_up);
     }

@@ -1,5 +1,5 @@
-//! Observations: when secrets were last used, from where, and in which orgs. They are gathered in memory and written in batches;
-//! a crash loses at most a batch's age of them.
+//! Observations: when secrets were last used, from where, and in which orgs. They are gathered in memory and
+//! written in batches; a crash loses at most the uses of one batch's age.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,14 +16,14 @@ use ndauth_store::{OrgUse, Store, StoreError, Use};
 
 use crate::limits::NOTED_USES;
 
-/// Observed uses that are not written down yet.
+/// Observed uses that are not written yet.
 #[derive(Debug)]
 pub(crate) struct Uses {
-    /// An answer puts its use here, without waiting.
+    /// The channel for uses, on which an answer never waits.
     noted: Sender<(Use, Option<OrgId>)>,
     waiting: AtomicUsize,
     gathered: Mutex<Gathered>,
-    /// Since when how many uses were reported, by each service.
+    /// The number of uses that each service reported in its present period, and when that began.
     reports: Mutex<HashMap<ServiceId, (SinceBoot, usize)>>,
 }
 
@@ -41,18 +41,18 @@ struct UsesOfSecret {
     orgs: Vec<(OrgId, LastUse)>,
 }
 
-/// The use of a secret that a service let pass by itself.
+/// A use of a secret that a service allowed without asking.
 #[derive(Clone, Debug)]
 pub struct ReportedUse {
     /// The secret.
     pub secret: SecretHash,
     /// The org that it was in, if any.
     pub org: Option<OrgSlug>,
-    /// By which client, as the service states it.
+    /// The client's name, as the service states it.
     pub client: Option<ClientName>,
-    /// When last, and from where, as the service states it.
+    /// The last use and its address, as the service states them.
     pub last: LastUse,
-    /// How often.
+    /// The number of uses.
     pub counts: Counts,
 }
 
@@ -66,7 +66,7 @@ struct NotedUses {
 
 /// The most uses that are kept. Beyond that, new ones are dropped until a batch is written.
 const MOST: usize = NOTED_USES.total;
-/// The most uses that one service may report within a while.
+/// The most uses that one service may report within [`REPORTS_WITHIN`].
 const MOST_REPORTS: usize = NOTED_USES.share;
 const REPORTS_WITHIN: Duration = Duration::from_secs(4);
 /// The most places, and the most orgs, of one secret that are kept apart until they are written.
@@ -83,10 +83,10 @@ impl Default for Uses {
 }
 
 impl Uses {
-    /// Notes a use, and in which org it was, where it was in one.
+    /// Notes a use, and its org if there was one.
     pub(crate) fn note(&self, used: Use, org: Option<OrgId>) {
         if self.waiting.fetch_add(1, Ordering::Relaxed) < MOST {
-            // The receiver lives as long as this.
+            // The receiver lives as long as `self`.
             let _ = self.noted.send((used, org));
         } else {
             self.waiting.fetch_sub(1, Ordering::Relaxed);
@@ -94,7 +94,7 @@ impl Uses {
         }
     }
 
-    /// How many of so many uses a service may report now. The rest is dropped.
+    /// Returns the number of uses, out of `count`, that a service may report now. The rest are dropped.
     pub(crate) fn admit_reports(&self, service: ServiceId, count: usize, now: SinceBoot) -> usize {
         let mut reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
         let (since, reported) = reports.entry(service).or_insert((now, 0));
@@ -109,7 +109,7 @@ impl Uses {
         admitted
     }
 
-    /// The last use of a secret, given the last one that is written down.
+    /// Returns the last use of a secret, given the last one that is written.
     pub(crate) fn latest(&self, secret: SecretId, written: Option<LastUse>) -> Option<LastUse> {
         let gathered = self.gather();
         let places = gathered.uses.get(&secret).into_iter().flat_map(|of| &of.places);
@@ -117,7 +117,7 @@ impl Uses {
         noted.chain(written).max_by_key(|last| last.at)
     }
 
-    /// Completes the last uses of a view by those that are not written down yet.
+    /// Completes the last uses of a view with those that are not written yet.
     pub(crate) fn complete(&self, mut view: TokenView) -> TokenView {
         for secret in &mut view.secrets {
             secret.last_use = self.latest(secret.record.id, secret.last_use);
@@ -125,7 +125,7 @@ impl Uses {
         view
     }
 
-    /// Completes the last uses of tokens in an org by those that are not written down yet.
+    /// Completes the last uses of tokens in an org with those that are not written yet.
     pub(crate) fn complete_in(&self, org: OrgId, views: &[TokenView], uses: &mut BTreeMap<TokenId, LastUse>) {
         let gathered = self.gather();
         for view in views {
@@ -138,7 +138,7 @@ impl Uses {
         }
     }
 
-    /// The places from which a token was used, given those that are written down, the last used first.
+    /// Returns the places from which a token was used, most recent first, given those that are written.
     pub(crate) fn with_noted(&self, view: &TokenView, mut written: Vec<UsedFrom>) -> Vec<UsedFrom> {
         let gathered = self.gather();
         let secrets = view.secrets.iter().map(|secret| secret.record.id);
@@ -163,7 +163,7 @@ impl Uses {
         written
     }
 
-    /// Writes down all uses. Those that cannot be written are kept.
+    /// Writes all uses. Those that cannot be written are kept.
     pub(crate) async fn write(&self, store: &Store) -> Result<(), StoreError> {
         let (mut left, mut in_orgs) = self.take();
         left.sort_unstable_by_key(|noted| noted.secret);
@@ -180,7 +180,7 @@ impl Uses {
             Ok(())
         };
         let written = written.await;
-        // None are left but where that failed.
+        // Some are left only if that failed.
         left.into_iter().for_each(|used| self.note(used, None));
         let mut gathered = self.gather();
         in_orgs
@@ -224,7 +224,7 @@ impl UsesOfSecret {
                 place.counts += noted.counts;
             }
             None => {
-                // As many are written down of one secret, the last used ones.
+                // The store keeps as many places of a token, the most recent ones.
                 make_room(&mut self.places, |place| place.last.at);
                 self.places.push(noted);
             }
@@ -243,7 +243,7 @@ impl UsesOfSecret {
     }
 }
 
-/// Drops what was used longest ago, where there is no place for more.
+/// Drops the entry that was used longest ago, if there is no capacity for another.
 fn make_room<T>(noted: &mut Vec<T>, used_at: impl Fn(&T) -> Timestamp) {
     if noted.len() >= MOST_PLACES
         && let Some(oldest) = (0..noted.len()).min_by_key(|index| used_at(&noted[*index]))
@@ -252,7 +252,7 @@ fn make_room<T>(noted: &mut Vec<T>, used_at: impl Fn(&T) -> Timestamp) {
     }
 }
 
-/// The last items, as many as one transaction writes.
+/// Returns the last items, as many as one transaction writes.
 fn last_of<T>(left: &[T]) -> &[T] {
     &left[left.len().saturating_sub(BATCH)..]
 }

@@ -1,4 +1,4 @@
-//! Accounts: made, disabled and enabled, signed in and out by the operator.
+//! Accounts: created, disabled and enabled, signed in and out by the operator.
 
 use ndauth_core::{
     Account, AccountId, Change, DisplayName, Email, Expiry, ExpiryChoice, Handle, Personal, Secret,
@@ -17,16 +17,16 @@ use crate::{AuthorityError, Credential, OperatorWing};
 pub struct NewAccount {
     /// Its immutable name.
     pub handle: Handle,
-    /// Where mail goes.
+    /// The address for mail.
     pub email: Email,
-    /// What the person is called.
+    /// The person's display name.
     pub name: Option<DisplayName>,
     /// Lets it create orgs and read all audit.
     pub operator: bool,
 }
 
 impl OperatorWing<'_> {
-    /// Makes an account.
+    /// Creates an account.
     pub async fn create_account(
         self,
         credential: &Credential,
@@ -56,7 +56,7 @@ impl OperatorWing<'_> {
         .await
     }
 
-    /// Takes an account's power at once, and ends its sessions for good.
+    /// Disables an account: its tokens lose their power at once, and its sessions end for good.
     pub async fn disable_account(
         self,
         credential: &Credential,
@@ -76,7 +76,7 @@ impl OperatorWing<'_> {
         .await
     }
 
-    /// Gives an account its power back: its tokens go on, its person logs in again.
+    /// Enables an account again: its tokens work as before, and its person has to log in again.
     pub async fn enable_account(
         self,
         credential: &Credential,
@@ -95,7 +95,7 @@ impl OperatorWing<'_> {
         .await
     }
 
-    /// Begins a session for an account, and gives its secret: here and never again.
+    /// Begins a session for an account, and returns its secret, here and never again.
     pub async fn issue_session(
         self,
         credential: &Credential,
@@ -104,7 +104,7 @@ impl OperatorWing<'_> {
     ) -> Result<Secret, AuthorityError> {
         let issued =
             change(self.0, credential, Operation::IssueSession, &Whose::Anyone, |changing| async move {
-                // A sign-out waits for it, or it for the sign-out.
+                // Locked, so that this and a concurrent sign-out wait for each other.
                 let account = hold_account(&changing, handle).await?;
                 if account.disabled_at.is_some() {
                     return Err(AuthorityError::AccountDisabled);
@@ -135,7 +135,7 @@ impl OperatorWing<'_> {
         issued.await.map(|done| done.value)
     }
 
-    /// Ends every live session of an account. Says how many there were.
+    /// Ends every live session of an account. Returns the number of them.
     pub async fn sign_out(
         self,
         credential: &Credential,
@@ -152,7 +152,7 @@ impl OperatorWing<'_> {
     }
 }
 
-/// The account of this handle, and nobody else changes it until the change ends.
+/// Locks the account of this handle until the change ends, and returns it.
 async fn hold_account(changing: &Changing, handle: &Handle) -> Result<Account, AuthorityError> {
     let found = account(changing, handle).await?;
     Ok(changing.lock_account(found.id).await?.unwrap_or(found))

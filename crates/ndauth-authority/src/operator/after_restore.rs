@@ -1,8 +1,8 @@
-//! A restored copy is put into service.
+//! Puts a restored copy into service.
 //!
-//! A copy has forgotten what was revoked since it was made. So a restored one is not served until the
-//! operator has said what becomes of the secrets in it: what was forgotten is replayed from an export of
-//! the newer log, or everything minted before an instant is revoked.
+//! A copy has forgotten revocations that came after it. So a restored one is not served until the operator
+//! has decided about the secrets in it: the forgotten events are replayed from an export of the newer log,
+//! everything minted before an instant is revoked, or the loss is accepted.
 
 use std::time::Duration;
 
@@ -15,40 +15,40 @@ use crate::change::{Changing, Done, change};
 use crate::standing::unreadable;
 use crate::{AuthorityError, Credential, OperatorWing};
 
-/// What becomes of the secrets in a restored copy.
+/// The operator's decision about the secrets in a restored copy.
 #[derive(Clone, Debug)]
 pub enum Settlement {
-    /// What the copy has forgotten is done again.
+    /// Replays the events that the copy has forgotten.
     Replay(Vec<StoredEvent>),
-    /// Every secret minted before is revoked.
+    /// Revokes every secret minted before this instant.
     NotBefore(Timestamp),
-    /// Every secret there is, is revoked.
+    /// Revokes every secret.
     Everything,
-    /// It is served as it is: what the events revoked that are lost lives again.
+    /// Serves the copy as it is: anything that the lost events revoked is live again.
     AcceptLoss,
 }
 
 /// A copy that was put into service.
 #[derive(Debug)]
 pub struct Settled {
-    /// Where the log of the copy ended.
+    /// The sequence at which the copy's log ended.
     pub copy: u64,
-    /// How many events were replayed.
+    /// The number of events that were replayed.
     pub replayed: u64,
-    /// Every secret minted before is revoked.
+    /// The instant before which every minted secret is revoked.
     pub not_before: Timestamp,
-    /// How many secrets that revokes.
+    /// The number of secrets that this revokes.
     pub revoked: u64,
-    /// How many others serve on.
+    /// The number of secrets minted since then.
     pub others: u64,
-    /// How many things were made after the copy, and are not known any more.
+    /// The number of things that were made after the copy, and are no longer known.
     pub lost: u64,
     /// The services that were rotated after the copy, and have no secret now.
     pub without_secret: Vec<Label>,
 }
 
 impl OperatorWing<'_> {
-    /// Puts a copy into service, once it is said what becomes of the secrets in it.
+    /// Puts a copy into service, with a decision about the secrets in it.
     pub async fn after_restore(
         self,
         credential: &Credential,
@@ -67,7 +67,7 @@ impl OperatorWing<'_> {
         mut write: Changing,
         settlement: &Settlement,
     ) -> Result<Done<Settled>, AuthorityError> {
-        // It may read a long log; meanwhile all others refuse to change anything.
+        // The replay of a long log takes time. Meanwhile all other changes are refused.
         write.take_time().await?;
         let now = write.now();
         let copy = write.lock_head().await?;
@@ -95,7 +95,7 @@ impl OperatorWing<'_> {
         Ok(write.done(change, Personal::new(), settled))
     }
 
-    /// Does again what the copy has forgotten, or finds before when all secrets are revoked.
+    /// Replays what the copy has forgotten, or finds the instant before which all secrets are revoked.
     async fn settle_secrets(
         self,
         write: &mut Write,
@@ -105,7 +105,7 @@ impl OperatorWing<'_> {
         let now = write.now();
         let not_before = match settlement {
             Settlement::Everything => {
-                // Clocks differ: not before the last that was minted by any.
+                // Clocks differ, so the instant is after the newest secret, whichever instance minted it.
                 let newest = write.count_minted(now).await?.newest.unwrap_or(now);
                 newest.checked_add(Duration::from_micros(1)).unwrap_or(newest).max(now)
             }
@@ -122,15 +122,15 @@ impl OperatorWing<'_> {
         Ok(Replayed::nothing(not_before))
     }
 
-    /// When a settlement is dated. Whoever saw what the copy has forgotten goes on by its event, which must be dated
-    /// after all that was seen: clocks differ.
+    /// Returns the date of a settlement. An instance that saw what the copy has forgotten resumes with its
+    /// event, which must be dated after everything that was seen, because clocks differ.
     async fn behind_what_was_seen(self, read: &Read, now: Timestamp) -> Result<Timestamp, AuthorityError> {
         let seen = self.seen_here(read).await?;
         let behind = seen.and_then(|seen| seen.at.checked_add(Duration::from_micros(1)));
         Ok(behind.map_or(now, |behind| behind.max(now)))
     }
 
-    /// The end of the log that was seen from this machine.
+    /// Returns the end of the log that was seen from this machine, if any.
     async fn seen_here(self, read: &Read) -> Result<Option<Seen>, AuthorityError> {
         let witness = read.installation_id().await?.and_then(|id| self.0.standing.witness(id));
         match &witness {
@@ -139,7 +139,7 @@ impl OperatorWing<'_> {
         }
     }
 
-    /// Whether an export reaches from the end of the copy to the end of what was seen.
+    /// Fails unless an export reaches from the end of the copy to the end of the log that was seen.
     async fn covers(self, events: &[StoredEvent], write: &Write, copy: Head) -> Result<(), AuthorityError> {
         let (Some(first), Some(last)) = (events.first(), events.last()) else {
             return Err(AuthorityError::Export("is empty".to_owned()));
@@ -150,7 +150,7 @@ impl OperatorWing<'_> {
             return Err(AuthorityError::Export(why));
         }
         let seen = self.seen_here(write).await?.map(|seen| seen.head);
-        // Where nothing was seen, an export that holds nothing more would settle everything by itself.
+        // If nothing was seen, an export with nothing newer would settle the copy without replaying anything.
         let Some(least) = seen.filter(|seen| seen.sequence >= copy.sequence) else {
             if last.sequence <= copy.sequence {
                 let why = format!("holds nothing behind event {}, where the copy ends", copy.sequence);

@@ -13,21 +13,22 @@ use crate::access::{Operation, Whose};
 use crate::change::{Changed, change};
 use crate::{Authority, AuthorityError, Credential, OperatorWing};
 
-/// What a new catalogue changes.
+/// The changes that a new catalogue makes.
 #[derive(Debug)]
 pub struct CatalogueApplied {
-    /// What changes.
+    /// The changes.
     pub changes: Vec<CatalogueChange>,
-    /// How many tokens that live name something that is gone by it, or has another name.
+    /// The number of live tokens that name something which the new catalogue removes or renames.
     pub tokens: usize,
-    /// How many tokens that live carried what comes to be by it, under that name, and had no power by it.
+    /// The number of added permissions that live tokens carried by name before, without power, counted for
+    /// each token.
     pub revived: usize,
 }
 
 const PAGE: u64 = 1000;
 
 impl Authority {
-    /// Every permission there is.
+    /// Returns the catalogue of permissions.
     pub async fn list_permissions(&self, credential: &Credential) -> Result<Arc<Catalogue>, AuthorityError> {
         let (read, _) = self.read_as(credential, Operation::ListPermissions, &Whose::Mine).await?;
         self.catalogue(&read).await
@@ -35,7 +36,7 @@ impl Authority {
 }
 
 impl OperatorWing<'_> {
-    /// Says what a new catalogue would change, and changes nothing.
+    /// Returns the changes that a new catalogue would make, and changes nothing.
     pub async fn try_catalogue(
         self,
         credential: &Credential,
@@ -46,14 +47,14 @@ impl OperatorWing<'_> {
         Ok(Changed { value, changed: false, sequence: read.head().sequence, now: read.now() })
     }
 
-    /// Replaces the catalogue. One that says the same changes nothing.
+    /// Replaces the catalogue. An equal one changes nothing.
     pub async fn apply_catalogue(
         self,
         credential: &Credential,
         document: &CatalogueDocument,
     ) -> Result<Changed<CatalogueApplied>, AuthorityError> {
         change(self.0, credential, Operation::ApplyCatalogue, &Whose::Anyone, |mut changing| async move {
-            // No other catalogue comes between the one that is compared with and this: it is read behind the lock.
+            // The present catalogue is read under the lock, so no other catalogue comes in between.
             changing.lock_head().await?;
             let present = changing.catalogue().await?;
             let applied = compare(&changing, &present, document).await?;
@@ -68,7 +69,7 @@ impl OperatorWing<'_> {
     }
 }
 
-/// What a new catalogue changes, if it may follow the present one.
+/// Returns the changes that a new catalogue makes. Fails if it may not follow the present one.
 async fn compare(
     read: &Read,
     present: &Catalogue,
@@ -109,7 +110,7 @@ async fn compare(
     Ok(CatalogueApplied { changes, tokens, revived })
 }
 
-/// Whether what tokens carry may mean something else by it.
+/// Returns true if a change may give the names that tokens carry another meaning.
 fn moves_names(change: &CatalogueChange) -> bool {
     match change {
         CatalogueChange::Added { .. }
@@ -122,7 +123,7 @@ fn moves_names(change: &CatalogueChange) -> bool {
     }
 }
 
-/// Looks at every token that lives and carries a set of grants.
+/// Visits every live token that carries a set of grants.
 pub(crate) async fn each_live_token_with_grants(
     read: &Read,
     mut look: impl FnMut(&ndauth_core::Token, &GrantSet),

@@ -1,4 +1,4 @@
-//! The database against itself: rows against each other, rows against the log, the log's own chain.
+//! Checks the database: rows against each other, rows against the log, and the log's own chain.
 
 mod comparison;
 mod recorded;
@@ -14,16 +14,17 @@ use crate::access::{Operation, Whose};
 use crate::orgs::{NETWORKS, name_networks};
 use crate::{AuthorityError, Credential, OperatorWing};
 
-/// What a check found.
+/// The findings of a check.
 #[derive(Debug)]
 pub struct Checked {
-    /// What is wrong; empty where nothing is.
+    /// The faults; empty if there are none.
     pub faults: Vec<String>,
-    /// What is no fault, and worth to know: grants that name what left the catalogue, or was renamed.
+    /// Findings that are no faults: grants that name what left the catalogue, or was renamed.
     pub notes: Vec<String>,
-    /// How many events there are.
+    /// The number of events.
     pub events: u64,
-    /// How many rows of accounts, orgs, memberships, sessions, services and tokens were compared.
+    /// The number of rows compared: of accounts, orgs, policies, memberships, offers, sessions, services and
+    /// tokens.
     pub rows: u64,
 }
 
@@ -36,14 +37,14 @@ impl OperatorWing<'_> {
         let recorded = follow_log(&read, &mut faults).await?;
         let (rows, faults) = Comparison::new(&read, recorded, faults).run().await?;
         let notes = match self.outdated_grants(&read).await {
-            // A row that makes no sense was told of as a fault.
+            // The corrupt row was already reported as a fault.
             Err(AuthorityError::Store(StoreError::Corrupt { .. })) => Vec::new(),
             notes => notes?,
         };
         Ok(Checked { faults, notes, events: read.head().sequence, rows })
     }
 
-    /// What tokens that live are granted under names that are not in the catalogue.
+    /// Returns a note for each name that a live token's grants carry and the catalogue does not.
     async fn outdated_grants(self, read: &Read) -> Result<Vec<String>, AuthorityError> {
         let catalogue = self.0.catalogue(read).await?;
         let mut notes = Vec::new();
@@ -92,7 +93,7 @@ fn fault_of_head(head: Head, last: Head) -> Option<String> {
     (head != last).then(|| format!("{fault} {found}, and the last event is {end} (or its hash is another)"))
 }
 
-/// Reads an event, a policy with the names of its networks.
+/// Parses an event, and adds the names of its networks to a policy.
 fn entry(event: &StoredEvent) -> Option<Entry> {
     let mut entry = Entry::read(&event.public)?;
     if let Change::PolicySet { policies, .. } = &mut entry.change {

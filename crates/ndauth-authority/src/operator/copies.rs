@@ -1,4 +1,4 @@
-//! Copies of the database: made, and put back.
+//! Copies of the database: backup and restore.
 
 use std::path::{Path, PathBuf};
 
@@ -10,17 +10,17 @@ use crate::change::TRIES;
 use crate::standing::{Standing, seen_now, unreadable};
 use crate::{Authority, AuthorityError, Credential, OperatorWing};
 
-/// A copy that was put back.
+/// A copy that was restored.
 #[derive(Debug)]
 pub struct RestoredCopy {
-    /// Where its log ends.
+    /// The end of its log.
     pub head: Head,
-    /// Where what was there before is kept, if anything was.
+    /// The file that keeps the previous database, if there was one.
     pub kept: Option<PathBuf>,
 }
 
 impl OperatorWing<'_> {
-    /// Copies the database to a new file, while others go on writing.
+    /// Copies the database to a new file, while others continue to write.
     pub async fn back_up(self, credential: &Credential, path: &Path) -> Result<Head, AuthorityError> {
         let (read, _) = self.0.read_as(credential, Operation::Backup, &Whose::Anyone).await?;
         let head = read.head();
@@ -31,7 +31,7 @@ impl OperatorWing<'_> {
 }
 
 impl Authority {
-    /// Puts a copy in the place of a database. What was there is copied to a file beside it first.
+    /// Replaces a database with a copy. The previous database is copied to a file beside it first.
     pub async fn restore(url: &DatabaseUrl, copy: &Path) -> Result<RestoredCopy, AuthorityError> {
         let DatabaseUrl::Sqlite(target) = url else { return Err(CopyError::Postgres.into()) };
         if !copy.is_file() {
@@ -47,10 +47,10 @@ impl Authority {
                     store.close().await?;
                     return Ok(RestoredCopy { head, kept });
                 }
-                // A server that runs made a change in between: nothing of it may be lost.
+                // A running server made a change in between, which must not be lost.
                 Err(CopyError::Moved) if tries < TRIES => {
                     if let Some(kept) = kept {
-                        // It is older than what comes next, and would only mislead.
+                        // It is outdated, and would only mislead.
                         let _ = std::fs::remove_file(kept);
                     }
                     tries += 1;
@@ -61,7 +61,8 @@ impl Authority {
     }
 }
 
-/// Copies what is about to be replaced to a file beside it, if there is anything, and notes its end as seen.
+/// Copies the database that is about to be replaced to a file beside it, if it holds anything, and records
+/// its end as seen.
 async fn keep(
     store: &Store,
     url: &DatabaseUrl,
@@ -87,7 +88,7 @@ async fn keep(
     Ok((before, kept))
 }
 
-/// The path, or the first of its kind that no file has.
+/// Returns the path, or the first numbered variant of it that does not exist.
 fn free(path: PathBuf) -> PathBuf {
     let numbered = |n: u32| {
         let mut path = path.clone().into_os_string();

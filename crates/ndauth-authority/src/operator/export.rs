@@ -1,11 +1,11 @@
-//! The log, as it is written for others to keep: a line of JSON an event.
+//! The exported log: a line of JSON for each event.
 //!
 //! ```json
 //! {"sequence":7,"public":"{\"at\":…}","personal":"{…}","salt":"9f…","personal_hash":"51…","hash":"a0…"}
 //! ```
 //!
-//! `public` and `personal` are texts that hold JSON, byte for byte as they lie in the log: the hash is over
-//! them. `personal` and `salt` are null once they were erased.
+//! `public` and `personal` are texts that hold JSON, byte for byte as they are stored in the log, because the
+//! hash covers them. `personal` and `salt` are null once they were erased.
 
 use ndauth_store::StoredEvent;
 use serde::{Deserialize, Serialize};
@@ -27,18 +27,19 @@ struct Line {
     hash: [u8; 32],
 }
 
-/// How many events are read at once.
+/// The number of events that are read at once.
 const PAGE: u64 = 1000;
 
 impl OperatorWing<'_> {
-    /// A part of the log behind a sequence, as lines, and the sequence of the last; none at its end.
+    /// Returns the events after a sequence as lines, and the sequence of the last, up to a page of them. None
+    /// at the end of the log.
     pub async fn export_events(
         self,
         credential: &Credential,
         after: u64,
     ) -> Result<Option<(String, u64)>, AuthorityError> {
         match credential {
-            // The console needs nothing that the database holds to read its log: it may be an old one.
+            // The console is not looked up in the database, whose schema may be an old one.
             Credential::Console => {}
             Credential::Nothing | Credential::Secret { .. } => {
                 self.0.read_as(credential, Operation::ExportEvents, &Whose::Anyone).await?;
@@ -65,7 +66,7 @@ fn line(event: &StoredEvent) -> String {
     line
 }
 
-/// Reads back what was exported.
+/// Parses an exported log.
 pub fn parse_export(text: &str) -> Result<Vec<StoredEvent>, AuthorityError> {
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     let event = |(index, line): (usize, &str)| {

@@ -1,4 +1,4 @@
-//! What the operator sees: what everyone has.
+//! The operator's view of everything.
 
 use std::collections::BTreeMap;
 
@@ -12,25 +12,25 @@ use crate::access::{Admitted, Operation, Whose};
 use crate::reading::{AsOf, account};
 use crate::{AuthorityError, Credential, OperatorWing};
 
-/// An org, and how many are members of it now.
+/// An org, and the present number of its members.
 #[derive(Debug)]
 pub struct OrgSummary {
     /// The org.
     pub org: Org,
-    /// How many.
+    /// The number of members.
     pub members: usize,
 }
 
-/// Someone's membership, by names.
+/// A membership, by names.
 #[derive(Debug)]
 pub struct MemberView {
-    /// Where.
+    /// The org.
     pub org: OrgSlug,
-    /// Who.
+    /// The member.
     pub account: Handle,
-    /// In which role.
+    /// The member's role.
     pub role: Role,
-    /// Since when in that role.
+    /// The instant at which the role was set.
     pub since: Timestamp,
 }
 
@@ -45,27 +45,27 @@ pub struct ServiceView {
     pub secrets: Vec<SecretRecord>,
 }
 
-/// A session, its secret, and whose it is.
+/// A session, its newest secret, and its account.
 #[derive(Debug)]
 pub struct SessionView {
     /// The session.
     pub session: Session,
-    /// Whose.
+    /// The account's handle.
     pub account: Handle,
-    /// Its secret.
+    /// The newest secret.
     pub secret: SecretRecord,
 }
 
 const PAGE: u64 = 1000;
 
 impl OperatorWing<'_> {
-    /// Every account, by handle.
+    /// Lists every account, by handle.
     pub async fn list_accounts(self, credential: &Credential) -> Result<AsOf<Account>, AuthorityError> {
         let (read, _) = self.inspect(credential).await?;
         Ok(as_of(&read, read.list_accounts().await?))
     }
 
-    /// Every org, deleted or not, by slug.
+    /// Lists every org, deleted or not, by slug.
     pub async fn list_every_org(self, credential: &Credential) -> Result<AsOf<OrgSummary>, AuthorityError> {
         let (read, _) = self.inspect(credential).await?;
         let mut members: BTreeMap<OrgId, usize> = BTreeMap::new();
@@ -76,7 +76,7 @@ impl OperatorWing<'_> {
         Ok(as_of(&read, read.list_orgs().await?.into_iter().map(view).collect()))
     }
 
-    /// Every member of every org that is not deleted, by org and handle.
+    /// Lists every member of every org that is not deleted, by org and handle.
     pub async fn list_every_member(
         self,
         credential: &Credential,
@@ -100,7 +100,7 @@ impl OperatorWing<'_> {
         Ok(as_of(&read, rows))
     }
 
-    /// Every service, revoked or not, by name.
+    /// Lists every service, revoked or not, by name.
     pub async fn list_services(self, credential: &Credential) -> Result<AsOf<ServiceView>, AuthorityError> {
         let (read, _) = self.inspect(credential).await?;
         let mut rows = Vec::new();
@@ -115,7 +115,7 @@ impl OperatorWing<'_> {
         Ok(as_of(&read, rows))
     }
 
-    /// Every session, ended or not, oldest first.
+    /// Lists every session, ended or not, oldest first.
     pub async fn list_sessions(self, credential: &Credential) -> Result<AsOf<SessionView>, AuthorityError> {
         let (read, _) = self.inspect(credential).await?;
         let accounts = accounts(&read).await?;
@@ -131,7 +131,7 @@ impl OperatorWing<'_> {
         Ok(as_of(&read, rows))
     }
 
-    /// The tokens of one account or of everyone, oldest first.
+    /// Lists the tokens of one account or of everyone, oldest first.
     pub async fn list_every_token(
         self,
         credential: &Credential,

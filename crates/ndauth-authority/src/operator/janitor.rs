@@ -1,4 +1,4 @@
-//! The janitor: removes what is long dead, a batch after the other, and stops where the clock does not go as it should.
+//! The janitor: removes what is long dead, batch by batch, and stops if the clock may be wrong.
 
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -11,26 +11,26 @@ use crate::access::{Operation, Whose};
 use crate::change::change_uncalled;
 use crate::{AuthorityError, Credential, OperatorWing};
 
-/// What was removed.
+/// The numbers of things that were removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tidied {
-    /// How many tokens.
+    /// The number of tokens.
     pub tokens: usize,
     /// The number of secrets of tokens and services that stay.
     pub secrets: usize,
-    /// How many sessions.
+    /// The number of sessions.
     pub sessions: usize,
-    /// How many services.
+    /// The number of services.
     pub services: usize,
 }
 
 /// The time for which dead tokens, services and their secrets are kept.
 const TOKENS: Duration = Duration::from_secs(400 * 24 * 60 * 60);
-/// The time for which those are kept that nobody ever used.
+/// The time for which dead tokens and secrets are kept that nobody ever used.
 const UNUSED: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// The time for which dead sessions, what is derived from them, and offered memberships are kept.
 const SESSIONS: Duration = Duration::from_secs(24 * 60 * 60);
-/// The kinds, in the order in which they are removed: what is derived before what it is derived from.
+/// The kinds, in the order in which they are removed. Derived things come before their origin.
 const KINDS: [(FamilyKind, Duration); 7] = [
     (FamilyKind::Token, TOKENS),
     (FamilyKind::UnusedToken, UNUSED),
@@ -40,11 +40,11 @@ const KINDS: [(FamilyKind, Duration); 7] = [
     (FamilyKind::Derived, SESSIONS),
     (FamilyKind::Session, SESSIONS),
 ];
-/// How many families are removed at once.
+/// The number of families that are removed at once.
 const BATCH: u64 = 100;
-/// How far the database's clock may be from where this machine's would have carried it.
+/// The largest difference between the time that passed by the database's clock and by this machine's.
 const DRIFT: Duration = Duration::from_secs(5 * 60);
-/// Where nobody changed anything for so long, it may be that the clock is wrong.
+/// The time without any change after which the clock may be wrong.
 const QUIET: Duration = Duration::from_secs(60 * 24 * 60 * 60);
 
 impl OperatorWing<'_> {
@@ -54,7 +54,7 @@ impl OperatorWing<'_> {
         self.tidy(Actor::Console, false).await
     }
 
-    /// Removes what is long dead. The first time it only looks at the clock.
+    /// Removes what is long dead. The first call only reads the clock.
     pub async fn tidy_up(self) -> Result<Tidied, AuthorityError> {
         let moment = self.0.store.moment().await?;
         let first = self.watch_clock(moment.now, SinceBoot::now())?;
@@ -74,7 +74,8 @@ impl OperatorWing<'_> {
         self.tidy(Actor::Authority, true).await
     }
 
-    /// Compares the database's clock with how much time has passed here. Says whether it is the first time.
+    /// Compares the database's clock with the time that has passed on this machine. Returns true on the first
+    /// call.
     fn watch_clock(self, now: Timestamp, moment: SinceBoot) -> Result<bool, AuthorityError> {
         let mut shown = self.0.clock_shown.lock().unwrap_or_else(PoisonError::into_inner);
         let Some((then, at)) = *shown else {
@@ -84,7 +85,7 @@ impl OperatorWing<'_> {
         let (by_database, by_machine) = (now.since(then), moment.since(at));
         if now < then || by_database.abs_diff(by_machine) > DRIFT {
             let why = format!("the clock jumped from {then} to {now} within {} s", by_machine.as_secs());
-            // What it showed before counts until somebody restarts the server.
+            // The earlier reading stays in force until somebody restarts the server.
             return Err(AuthorityError::Clock(why));
         }
         *shown = Some((now, moment));
@@ -107,7 +108,7 @@ impl OperatorWing<'_> {
                 if removed == 0 {
                     break;
                 }
-                // Whoever waits for the writer goes first.
+                // Waiting writers go first.
                 tokio::task::yield_now().await;
             }
         }
@@ -117,8 +118,8 @@ impl OperatorWing<'_> {
         Ok(tidied)
     }
 
-    /// Removes some offered memberships that came to their end. Says how many. No event tells of it: the one of the offer
-    /// said when that is.
+    /// Removes a batch of expired membership offers. Returns the number of them. There is no event, because
+    /// the offer's own event states its end.
     async fn remove_ended_offers(self, watched: bool) -> Result<u64, AuthorityError> {
         let Some(before) = ago(self.0.store.moment().await?.now, SESSIONS) else { return Ok(0) };
         if !self.0.store.read().await?.has_ended_offer(before).await? {
@@ -134,7 +135,7 @@ impl OperatorWing<'_> {
         removed.await.map(|done| done.value)
     }
 
-    /// Removes some of a kind that died so long ago. Says how many.
+    /// Removes a batch of a kind that died before the time for which it is kept. Returns the number of them.
     async fn remove_batch(
         self,
         actor: Actor,
@@ -143,7 +144,7 @@ impl OperatorWing<'_> {
         watched: bool,
     ) -> Result<usize, AuthorityError> {
         let Some(before) = ago(self.0.store.moment().await?.now, kept) else { return Ok(0) };
-        // Nobody's turn is taken where there is nothing to be done.
+        // No writer's turn is taken if there is nothing to remove.
         if self.0.store.read().await?.remains(kind, before, 1).await?.ids.is_empty() {
             return Ok(0);
         }
@@ -179,7 +180,7 @@ impl OperatorWing<'_> {
     }
 }
 
-/// The instant so long before another, where there is one.
+/// Returns the instant a span before another, if there is one.
 fn ago(now: Timestamp, span: Duration) -> Option<Timestamp> {
     let span = i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
     Timestamp::from_micros(now.micros().checked_sub(span)?).ok()

@@ -1,4 +1,4 @@
-//! Replays an exported log on a restored copy: what the copy has forgotten is done again.
+//! Replays an exported log on a restored copy, to redo what the copy has forgotten.
 
 use std::collections::BTreeSet;
 
@@ -12,24 +12,24 @@ use crate::AuthorityError;
 use crate::orgs::{NETWORKS, name_networks};
 use crate::tokens::{DESCRIPTION, NOTE};
 
-/// What a replay came to.
+/// The outcome of a replay.
 pub(super) struct Replayed {
-    /// How many events were replayed.
+    /// The number of events that were replayed.
     pub(super) events: u64,
-    /// How many things they made, which the copy does not know.
+    /// The number of things that they made, which the copy does not know.
     pub(super) lost: u64,
-    /// Every secret minted before is revoked.
+    /// The instant before which every minted secret is revoked.
     pub(super) not_before: Timestamp,
     rotated: BTreeSet<ServiceId>,
 }
 
 impl Replayed {
-    /// No event; every secret minted before an instant is revoked.
+    /// Returns the outcome of replaying no event, with every secret minted before an instant revoked.
     pub(super) fn nothing(not_before: Timestamp) -> Replayed {
         Replayed { events: 0, lost: 0, not_before, rotated: BTreeSet::new() }
     }
 
-    /// The services that were rotated after the copy, and have no secret now.
+    /// Returns the services that were rotated after the copy, and have no secret now.
     pub(super) async fn without_secret(&self, read: &Read) -> Result<Vec<Label>, AuthorityError> {
         let mut names = Vec::new();
         for service in &self.rotated {
@@ -40,7 +40,7 @@ impl Replayed {
     }
 }
 
-/// Replays the events behind the end of the copy.
+/// Replays the events after the end of the copy.
 pub(super) async fn replay(
     write: &mut Write,
     events: &[StoredEvent],
@@ -63,7 +63,7 @@ pub(super) async fn replay(
     Ok(replayed)
 }
 
-/// Appends an exported event, which must follow the end of the log.
+/// Appends an exported event, which must follow the end of the log, and returns its entry.
 async fn follow(write: &mut Write, event: &StoredEvent, start: u64) -> Result<Entry, AuthorityError> {
     if !event.follows(&write.head()) {
         let why = format!("does not continue this log: event {} does not follow", event.sequence);
@@ -78,7 +78,7 @@ async fn follow(write: &mut Write, event: &StoredEvent, start: u64) -> Result<En
     if let Change::Restored { copy, .. } = entry.change
         && copy < start
     {
-        // What it made to be unknown, this copy knows: a row would come back to life.
+        // This copy knows rows that the restore had made unknown, so a row would come back to life.
         return Err(AuthorityError::Export(format!(
             "holds a restore to event {copy}, before the end of this copy; revoke all by `--not-before`"
         )));
@@ -87,7 +87,7 @@ async fn follow(write: &mut Write, event: &StoredEvent, start: u64) -> Result<En
     Ok(entry)
 }
 
-/// Whether something came to be that a copy made before does not know.
+/// Returns true if a change made something that an earlier copy does not know.
 fn makes(change: &Change) -> bool {
     matches!(
         change,
@@ -100,8 +100,8 @@ fn makes(change: &Change) -> bool {
     )
 }
 
-/// Makes again what an event tells of, as far as it concerns what the copy holds. What was made after the
-/// copy stays unknown: nobody's secret works by it.
+/// Redoes the change of an event, as far as it concerns what the copy holds. Things made after the copy stay
+/// unknown, so none of their secrets work.
 async fn redo(write: &mut Write, event: &StoredEvent, entry: &Entry) -> Result<(), AuthorityError> {
     let at = entry.at;
     write.date(at);
@@ -112,7 +112,7 @@ async fn redo(write: &mut Write, event: &StoredEvent, entry: &Entry) -> Result<(
         }
         Change::AccountEnabled { account } => write.set_account_disabled(*account, None).await?,
         Change::AccountSignedOut { account } => drop(write.end_sessions(*account).await?),
-        // The former password must not let anybody in, and the new one is not told.
+        // The former password must not work any more, and the event does not contain the new one.
         Change::PasswordSet { account } => {
             write.remove_password(*account).await?;
             write.end_sessions(*account).await?;
@@ -183,8 +183,8 @@ async fn redo(write: &mut Write, event: &StoredEvent, entry: &Entry) -> Result<(
             let ids: Vec<_> = services.iter().map(|id| id.uuid()).collect();
             write.remove(FamilyKind::Service, &ids).await?;
         }
-        // That somebody logged in is not done again: their tokens wait for the next login. Nor are offers made again: a
-        // restored copy has none that is open.
+        // Logins are not redone: tokens wait for their owner's next login. Offers are not redone either,
+        // because a restored copy has no open offers.
         Change::SessionIssued { .. }
         | Change::AccountCreated { .. }
         | Change::AccountInvited { .. }
@@ -203,7 +203,7 @@ async fn redo(write: &mut Write, event: &StoredEvent, entry: &Entry) -> Result<(
     Ok(())
 }
 
-/// Gives a role again, where the copy knows the org and the account.
+/// Sets a role again, if the copy knows the org and the account.
 async fn set_member(write: &Write, org: OrgId, account: AccountId, role: Role) -> Result<(), AuthorityError> {
     if write.find_org(org).await?.is_some() && write.find_account(account).await?.is_some() {
         write.set_role(account, org, role).await?;
@@ -211,14 +211,14 @@ async fn set_member(write: &Write, org: OrgId, account: AccountId, role: Role) -
     Ok(())
 }
 
-/// Describes a token again. A description that was erased from the log leaves the former one.
+/// Sets a token's description again. If the description was erased from the log, the former one stays.
 async fn describe(write: &Write, event: &StoredEvent, token: TokenId) -> Result<(), AuthorityError> {
     let Some(text) = personal(event, DESCRIPTION) else { return Ok(()) };
     let description: Option<Description> = text.parse().ok();
     Ok(write.set_description(token, description.as_ref()).await?)
 }
 
-/// Suspends a token again at the levels at which it is not.
+/// Suspends a token again at the levels at which it is not suspended.
 async fn suspend(write: &Write, token: TokenId, levels: &[Level]) -> Result<(), AuthorityError> {
     let Some(known) = write.find_token(token).await? else { return Ok(()) };
     for level in levels {
@@ -229,7 +229,7 @@ async fn suspend(write: &Write, token: TokenId, levels: &[Level]) -> Result<(), 
     Ok(())
 }
 
-/// One of a family's secrets, where the copy knows it.
+/// Returns one of a family's secrets, if the copy knows it.
 async fn of_family(
     write: &Write,
     family: Lineage,
@@ -239,7 +239,7 @@ async fn of_family(
     Ok(secrets.find(|found| found.record.id == secret))
 }
 
-/// Lets a secret take over again: where the copy does not know it, those that it does know retire all the same.
+/// Confirms a secret again. If the copy does not know it, the secrets that it does know retire all the same.
 async fn confirm(
     write: &Write,
     family: Lineage,
@@ -267,7 +267,7 @@ async fn confirm(
     Ok(())
 }
 
-/// What an event's personal bytes say under a key, while they are there.
+/// Returns the value of a key in an event's personal bytes, if they were not erased.
 pub(crate) fn personal(event: &StoredEvent, key: &str) -> Option<String> {
     let (bytes, _) = event.personal.as_ref()?;
     let personal: serde_json::Value = serde_json::from_slice(bytes).ok()?;

@@ -18,25 +18,25 @@ use crate::{AuthorityError, Credential, OperatorWing};
 /// A service to be registered.
 #[derive(Clone, Debug)]
 pub struct NewService {
-    /// What to call it.
+    /// The name.
     pub name: Label,
     /// The orgs it may ask about.
     pub orgs: Orgs<OrgSlug>,
-    /// Lets it be believed when it states its client's address.
+    /// Trusts it when it states its client's address.
     pub states_address: bool,
 }
 
-/// What a rotation of a service gives.
+/// The new secret of a service that was rotated.
 #[derive(Debug)]
 pub struct RotatedService {
-    /// The new secret, here and never again.
+    /// The new secret, returned here and never again.
     pub secret: Secret,
-    /// Until when it waits to be confirmed: by its first use, or by the operator.
+    /// The instant until which it waits to be confirmed, by its first use or by the operator.
     pub pending_until: Timestamp,
 }
 
 impl OperatorWing<'_> {
-    /// Registers a service, and gives its secret: here and never again.
+    /// Registers a service, and returns its secret, here and never again.
     pub async fn create_service(
         self,
         credential: &Credential,
@@ -74,8 +74,8 @@ impl OperatorWing<'_> {
         made.await.map(|done| done.value)
     }
 
-    /// Draws a new secret for a service, here and never again. It waits to be confirmed, and only then those it had
-    /// retire, after the overlap.
+    /// Draws a new secret for a service, returned here and never again. The secret waits to be confirmed.
+    /// Only then do the previous ones retire, after the overlap.
     pub async fn rotate_service(
         self,
         credential: &Credential,
@@ -116,7 +116,7 @@ impl OperatorWing<'_> {
         .await
     }
 
-    /// Revokes a service: it can ask nothing from now on.
+    /// Revokes a service, which can ask nothing from now on.
     pub async fn revoke_service(
         self,
         credential: &Credential,
@@ -135,7 +135,7 @@ async fn live_service(read: &Read, name: &Label) -> Result<Service, AuthorityErr
     read.find_live_service(name).await?.ok_or_else(|| AuthorityError::none("service", name))
 }
 
-/// A service's secrets, which nobody else changes until a change ends.
+/// Locks a service's secrets until the change ends, and returns them.
 async fn hold_service(write: &Write, name: &Label) -> Result<HeldFamily, AuthorityError> {
     let service = live_service(write, name).await?.id;
     let held = HeldFamily::hold(write, Lineage::Service(service)).await?;

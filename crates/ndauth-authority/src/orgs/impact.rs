@@ -1,4 +1,4 @@
-//! What a policy would do to the tokens that live.
+//! The impact of a policy on live tokens.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,32 +13,32 @@ use super::members::missing;
 use crate::access::held::{Ground, Held, Judging, OwnerName, TokenQuestion};
 use crate::{Authority, AuthorityError};
 
-/// What a policy does to the tokens that live.
+/// The impact of a policy on live tokens.
 #[derive(Debug, Default)]
 pub struct Impact {
-    /// How many may do something in the org now.
+    /// The number of tokens that may do something in the org now.
     pub tokens: usize,
-    /// Those of them that may do nothing there under the policy, used last first.
+    /// Those of them that may do nothing there under the policy, most recently used first.
     pub broken: Vec<BrokenToken>,
-    /// How many of the others were used, or may be, from where nobody knows, so that its networks may
-    /// break them.
+    /// The number of the other tokens whose last address is unknown, so that the policy's networks may break
+    /// them.
     pub address_unknown: usize,
 }
 
 /// A token that a policy breaks.
 #[derive(Debug)]
 pub struct BrokenToken {
-    /// Which.
+    /// The token's id.
     pub id: TokenId,
     /// Its name.
     pub name: Label,
-    /// A handle, or the org's slug.
+    /// The owner's handle, or the org's slug.
     pub owner: String,
     /// The first characters of its newest secret.
     pub prefix: SecretPrefix,
-    /// The last use of it, if any; where the org does not own it, the last use in the org.
+    /// Its last use, if any. If the org does not own it, its last use in the org.
     pub last_use: Option<LastUse>,
-    /// Why it would be refused.
+    /// The reason why it would be refused.
     pub reason: Reason,
 }
 
@@ -47,21 +47,21 @@ struct Survey<'a> {
     now: Ground,
     then: Ground,
     requirement: Requirement,
-    /// As of when the policy takes hold.
+    /// The inputs as of the instant at which the policy takes hold.
     judging: Judging<'a>,
     roles: BTreeMap<AccountId, Role>,
     accounts: BTreeMap<AccountId, Account>,
-    /// True where the policy lets tokens be used from some networks alone.
+    /// True if the policy restricts the networks.
     limits_networks: bool,
 }
 
-/// A token that was used within this time is in use.
+/// The time since its last use within which a token counts as in use.
 const IN_USE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 const PAGE: u64 = 1000;
 
 impl Impact {
-    /// Judges every token that may do something in an org now as it will be judged when a policy takes hold, if it is
-    /// used from where it was last. What expires before is left out.
+    /// Judges every token that may do something in an org now, as it will be judged when a policy takes hold
+    /// and the token is used from its last address. Tokens that expire before are left out.
     pub(super) async fn of(
         authority: &Authority,
         read: &Read,
@@ -88,7 +88,7 @@ impl Impact {
                 let view = authority.uses.complete(view);
                 let view = match view.token.owner == Owner::Org(org.id) {
                     true => view,
-                    // Of the tokens of others the admins see what was done in the org.
+                    // Of other owners' tokens the admins see only the uses in the org.
                     false => {
                         let used_there = used_there.get(&view.token.id).copied();
                         view.seen_by(Viewer::OrgAdmin(&org.slug, used_there))
@@ -99,13 +99,13 @@ impl Impact {
         }
     }
 
-    /// How many of the broken tokens were used lately.
+    /// Returns the number of broken tokens that were used within the last 30 days.
     pub fn broken_in_use(&self, now: Timestamp) -> usize {
         let lately = |token: &&BrokenToken| token.last_use.is_some_and(|last| now.since(last.at) <= IN_USE);
         self.broken.iter().filter(lately).count()
     }
 
-    /// How many are broken for which reason, most first.
+    /// Returns the number of broken tokens for each reason, largest first.
     pub fn by_reason(&self) -> Vec<(Reason, usize)> {
         let mut counts: Vec<(Reason, usize)> = Vec::new();
         for token in &self.broken {
@@ -141,7 +141,7 @@ impl<'a> Survey<'a> {
         })
     }
 
-    /// Adds what becomes of a token, where it lives until then and may do something in the org now.
+    /// Judges a token and adds the result, if the token lives until then and may do something in the org now.
     fn add(&mut self, impact: &mut Impact, view: TokenView, now: Judging<'_>) -> Result<(), AuthorityError> {
         let owner = self.owner(view.token.owner)?;
         let record = view.shown(now.now).record.clone();
@@ -167,13 +167,13 @@ impl<'a> Survey<'a> {
                 impact.broken.push(BrokenToken { id, name, owner, prefix, last_use, reason });
             }
             Ok(_) if address.is_none() && self.limits_networks => impact.address_unknown += 1,
-            // Used elsewhere than it is for, it was refused already.
+            // If another factor refuses it, such as its networks, the policy does not break it.
             Ok(_) | Err(_) => {}
         }
         Ok(())
     }
 
-    /// The owner of a token, who stands in the org from here on.
+    /// Returns the owner of a token, and sets the role by which the survey judges it.
     fn owner(&mut self, owner: Owner) -> Result<OwnerName, AuthorityError> {
         let (owner, role) = match owner {
             Owner::Org(_) => (OwnerName::Org(self.now.org.clone()), None),

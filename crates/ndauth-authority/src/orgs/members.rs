@@ -9,16 +9,16 @@ use crate::change::{Changed, Changing, Done, change};
 use crate::reading::account;
 use crate::{AuthorityError, Caller, Credential, OrgWing};
 
-/// Someone who is a member of an org.
+/// A member of an org.
 #[derive(Debug)]
 pub struct MemberShown {
-    /// Who.
+    /// The member's account.
     pub account: AccountId,
-    /// Who, by name.
+    /// The member's handle.
     pub handle: Handle,
-    /// In which role.
+    /// The member's role.
     pub role: Role,
-    /// Since when in that role.
+    /// The instant at which the role was set.
     pub since: Timestamp,
 }
 
@@ -82,7 +82,8 @@ impl OrgWing<'_> {
         .await
     }
 
-    /// Changes the role of a member of an org. Who is none is offered a membership.
+    /// Changes the role of a member of an org. Fails for an account that is no member, which can be offered a
+    /// membership instead.
     pub async fn set_member(
         self,
         credential: &Credential,
@@ -99,7 +100,7 @@ impl OrgWing<'_> {
         .await
     }
 
-    /// Takes an account out of an org.
+    /// Removes an account from an org.
     pub async fn remove_member(
         self,
         credential: &Credential,
@@ -145,17 +146,18 @@ async fn set_role(
     Ok(changing.done(change, Personal::new(), member))
 }
 
-/// The error for who is no member of an org, and for who is nobody: they are told alike.
+/// Returns the error for an account that is no member of an org. It is the same for an unknown handle.
 fn no_member(handle: &Handle, slug: &OrgSlug) -> AuthorityError {
     AuthorityError::none("member", format!("{handle} of {slug}"))
 }
 
-/// Refuses to change members of a frozen org, but at the console.
+/// Refuses to change the members of a frozen org, except at the console.
 fn admins_change(by: &Admitted) -> Result<(), AuthorityError> {
     if matches!(by.caller, Caller::Console) { Ok(()) } else { unfrozen(by.org()?) }
 }
 
-/// Refuses to take the role of an org's only admin, but at the console: nobody could give it to another.
+/// Refuses to take the role of an org's only admin, except at the console, because nobody could give it to
+/// another.
 async fn keep_an_admin(read: &Read, by: &Admitted, account: &Account) -> Result<(), AuthorityError> {
     if matches!(by.caller, Caller::Console) {
         return Ok(());
@@ -163,7 +165,7 @@ async fn keep_an_admin(read: &Read, by: &Admitted, account: &Account) -> Result<
     let org = by.org()?;
     let members = read.list_members(org.id).await?;
     let admins = members.iter().filter(|member| member.role == Role::Admin).map(|member| member.account);
-    // A disabled account gives nobody a role.
+    // A disabled admin cannot give anybody a role.
     let accounts = read.accounts_by_id(admins).await?;
     let mut admins = accounts.values().filter(|account| account.disabled_at.is_none());
     match (admins.next(), admins.next()) {
@@ -174,7 +176,7 @@ async fn keep_an_admin(read: &Read, by: &Admitted, account: &Account) -> Result<
     }
 }
 
-/// A member without an account: the schema forbids it.
+/// Returns the error for a member without an account, which the schema rules out.
 pub(super) fn missing(account: AccountId) -> StoreError {
     StoreError::Corrupt { table: "membership", column: "account_id", id: account.to_string() }
 }

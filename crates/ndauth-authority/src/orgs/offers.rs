@@ -1,7 +1,8 @@
-//! Memberships are offered by an org's admins, and accepted or declined by the account's own session.
+//! Memberships: offered by an org's admins, and accepted or declined by the account's own session.
 //!
-//! Until it is accepted an offer confers nothing, and shows nothing of the account: nobody is looked up when it is made, so
-//! that one to an unknown handle is answered, listed and ends as any other.
+//! Until it is accepted, an offer confers nothing and reveals nothing of the account. Only the org's members
+//! are looked up when it is made, so an offer to an unknown handle is answered, listed and ends like any
+//! other.
 
 use std::time::Duration;
 
@@ -38,12 +39,12 @@ pub struct OfferShown {
     pub ends_at: Timestamp,
 }
 
-/// The effect of accepting an offer, whether it was accepted or only asked about.
+/// The effect of accepting an offer, or of a preview of it.
 #[derive(Debug)]
 pub struct Acceptance {
     /// The offer.
     pub offer: OfferShown,
-    /// The account's tokens that live and are for all orgs, or for this one by name: those that gain power there.
+    /// The account's live tokens that are for all orgs, or name this one, and so gain power there.
     pub tokens: Vec<TokenView>,
 }
 
@@ -51,7 +52,7 @@ pub struct Acceptance {
 const OPEN_FOR: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 impl OrgWing<'_> {
-    /// Offers a membership to whoever has a handle, in place of what the org offered it before.
+    /// Offers a membership to the account that has a handle, in place of the org's earlier offer to it.
     pub async fn offer_membership(
         self,
         credential: &Credential,
@@ -108,7 +109,8 @@ impl OrgWing<'_> {
         .await
     }
 
-    /// Lists the open offers: those of an org by handle, for its admins; those to the caller's account oldest first.
+    /// Lists the open offers: those of an org by handle, for its admins, or those to the caller's account,
+    /// oldest first.
     pub async fn list_offers(
         self,
         credential: &Credential,
@@ -131,7 +133,7 @@ impl OrgWing<'_> {
         Ok(AsOf { rows, not_before: read.installation().not_before, now: read.now() })
     }
 
-    /// Says what accepting an offer would do.
+    /// Returns the effect of accepting an offer, and changes nothing.
     pub async fn preview_acceptance(
         self,
         credential: &Credential,
@@ -144,7 +146,7 @@ impl OrgWing<'_> {
         Ok(Changed { value, changed: false, sequence: read.head().sequence, now: read.now() })
     }
 
-    /// Accepts an offer of this role: the caller's account has it from now on.
+    /// Accepts an offer of this role, which the caller's account has from now on.
     pub async fn accept_offer(
         self,
         credential: &Credential,
@@ -180,7 +182,7 @@ impl OrgWing<'_> {
         .await
     }
 
-    /// The effect of accepting an offer in this role.
+    /// Returns the effect of accepting an offer in this role.
     async fn acceptance(
         self,
         read: &Read,
@@ -201,8 +203,8 @@ impl OrgWing<'_> {
     }
 }
 
-/// The open offer of an org to an account, and the org. It is looked for among those to the account: of an org that offers
-/// nothing, nothing is asked, so that it is like one that does not exist.
+/// Returns the open offer of an org to an account, and the org. Only the offers to the account are searched,
+/// so an org that offers nothing is treated like one that does not exist.
 async fn open_offer(read: &Read, to: &Account, slug: &OrgSlug) -> Result<(Offer, Org), AuthorityError> {
     let offers = read.list_offers_to(to).await?;
     let mut orgs = read.orgs_by_id(offers.iter().map(|offer| offer.org)).await?;
@@ -215,7 +217,8 @@ fn none_open(slug: &OrgSlug) -> AuthorityError {
     AuthorityError::none("open offer of an org", slug)
 }
 
-/// The open offer of an org to the caller, and the org: nobody withdraws the one or freezes the other until this ends.
+/// Returns the open offer of an org to the caller, and the org. The org is locked until the change ends, so
+/// that nobody withdraws the offer or freezes the org.
 async fn hold_open_offer(changing: &Changing, slug: &OrgSlug) -> Result<(Offer, Org), AuthorityError> {
     let account = changing.by.account()?;
     let (offer, _) = open_offer(changing, account, slug).await?;

@@ -1,4 +1,4 @@
-//! Orgs are made, shown, frozen and deleted.
+//! Creates, shows, freezes and deletes orgs.
 
 use ndauth_core::{Change, DisplayName, Handle, Org, OrgId, OrgSlug, Personal, Role, Timestamp};
 use ndauth_store::Read;
@@ -14,25 +14,25 @@ use crate::{AuthorityError, Caller, Credential, OrgWing};
 pub struct NewOrg {
     /// Its immutable name.
     pub slug: OrgSlug,
-    /// What it is called.
+    /// Its display name.
     pub name: Option<DisplayName>,
-    /// Its first admin. An operator who makes one by a session is it.
+    /// Its first admin. An operator who creates it by a session is always the admin.
     pub admin: Option<Handle>,
 }
 
-/// An org, and who looks at it.
+/// An org, as the caller sees it.
 #[derive(Debug)]
 pub struct OrgShown {
     /// The org.
     pub org: Org,
-    /// How many are members of it.
+    /// The number of its members.
     pub members: usize,
-    /// By which role the caller sees it.
+    /// The role by which the caller sees it.
     pub role: Role,
 }
 
 impl OrgWing<'_> {
-    /// Makes an org.
+    /// Creates an org.
     pub async fn create(self, credential: &Credential, new: &NewOrg) -> Result<Changed<Org>, AuthorityError> {
         change(self.0, credential, Operation::CreateOrg, &Whose::Anyone, |changing| async move {
             let org = Org {
@@ -55,7 +55,7 @@ impl OrgWing<'_> {
             };
             changing.insert_org(&org).await?.map_err(|_| AuthorityError::taken("an org", &new.slug))?;
             if let Some(admin) = admin {
-                // No offer of an org that was not there before ends by it.
+                // This ends no offers, because the org is new.
                 changing.set_role(admin, org.id, Role::Admin).await?;
             }
             let personal = Personal::from([("slug", new.slug.to_string())]);
@@ -80,7 +80,7 @@ impl OrgWing<'_> {
         .await
     }
 
-    /// Shows an org to whoever has a part in it.
+    /// Returns an org, for a caller that has a part in it.
     pub async fn get(self, credential: &Credential, slug: &OrgSlug) -> Result<OrgShown, AuthorityError> {
         let (read, by) = self.0.read_as(credential, Operation::GetOrg, &Whose::Org(slug.clone())).await?;
         let org = by.org()?.clone();
@@ -88,7 +88,8 @@ impl OrgWing<'_> {
         Ok(OrgShown { org, members, role: by.role()? })
     }
 
-    /// Freezes an org: nothing can be changed there until it is unfrozen.
+    /// Freezes an org. Until it is unfrozen, tokens may only read there, tokens that name it are not created,
+    /// rotated or renewed, and its members change at the console only.
     pub async fn freeze(
         self,
         credential: &Credential,
@@ -127,13 +128,13 @@ impl OrgWing<'_> {
     }
 }
 
-/// The org of this slug, unless it was deleted.
+/// Returns the org of this slug, unless it was deleted.
 pub(crate) async fn live_org(read: &Read, slug: &OrgSlug) -> Result<Org, AuthorityError> {
     let none = || AuthorityError::none("org", slug);
     read.find_org_by_slug(slug).await?.filter(|org| org.deleted_at.is_none()).ok_or_else(none)
 }
 
-/// Refuses what an org that is frozen does not admit.
+/// Refuses an org that is frozen.
 pub(crate) fn unfrozen(org: &Org) -> Result<(), AuthorityError> {
     if org.frozen_at.is_some() { Err(AuthorityError::OrgFrozen(org.slug.clone())) } else { Ok(()) }
 }

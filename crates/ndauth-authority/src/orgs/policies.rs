@@ -1,4 +1,4 @@
-//! The policies of an org: shown, tried and set.
+//! The policies of an org: shown, previewed and set.
 
 use std::time::Duration;
 
@@ -15,27 +15,27 @@ use crate::{AuthorityError, Credential, OrgWing};
 pub struct PoliciesShown {
     /// All of them.
     pub policies: Policies,
-    /// As of when.
+    /// The instant of the response.
     pub now: Timestamp,
 }
 
 /// A policy to be set.
 #[derive(Clone, Debug)]
 pub struct NewPolicy {
-    /// What it says.
+    /// The policy.
     pub policy: OrgPolicy,
-    /// After how long it takes hold.
+    /// The time after which it takes hold.
     pub effective_in: Duration,
-    /// The fate of those that are announced for later.
+    /// The fate of the policies that are announced for later.
     pub announced: Announced,
-    /// How many policies the org was given before, where that is not to have changed.
+    /// The number of policies that the org must have been given before, if the caller requires it.
     pub expected: Option<usize>,
 }
 
 /// The fate of the policies that are announced for later than one that is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Announced {
-    /// They stay, with what the new one changes and they do not.
+    /// They stay, and take over the new policy's changes, except to the settings that they change themselves.
     Keep,
     /// They are withdrawn.
     Withdraw,
@@ -44,11 +44,11 @@ pub enum Announced {
 /// A policy that was set, or that would be.
 #[derive(Debug)]
 pub struct PolicySet {
-    /// From when it holds.
+    /// The instant from which it holds.
     pub takes_hold_at: Timestamp,
-    /// What it does.
+    /// Its impact on live tokens.
     pub impact: Impact,
-    /// The number of policies the org was given, this and those that stay among them if it was set.
+    /// The number of policies that the org was given, including this one and those that stay if it was set.
     pub generation: usize,
     /// The policies announced for later that stay, as they read with it, the first to take hold first.
     pub kept: Vec<AnnouncedPolicy>,
@@ -56,13 +56,13 @@ pub struct PolicySet {
 
 /// The latest that a policy may take hold.
 const MOST_NOTICE: Duration = Duration::from_secs(366 * 24 * 60 * 60);
-/// The most policies that may be announced at once: each stays beside each that is set.
+/// The most policies that may be announced at a time. Each of them stays when another is set.
 const MOST_ANNOUNCED: usize = 16;
-/// Under which key an event's personal bytes name the networks of its policies, a line for each.
+/// The key in an event's personal bytes for the names of its policies' networks, a line for each policy.
 pub(crate) const NETWORKS: &str = "networks";
 
 impl OrgWing<'_> {
-    /// Shows the policies of an org.
+    /// Returns the policies of an org.
     pub async fn get_policies(
         self,
         credential: &Credential,
@@ -73,7 +73,7 @@ impl OrgWing<'_> {
         Ok(PoliciesShown { policies: read.find_policies(by.org()?.id).await?, now: read.now() })
     }
 
-    /// Says what a policy would do to the tokens that live, and sets nothing.
+    /// Returns the impact of a policy on live tokens, and sets nothing.
     pub async fn try_policy(
         self,
         credential: &Credential,
@@ -91,14 +91,15 @@ impl OrgWing<'_> {
         Ok(Changed { value, changed: false, sequence: read.head().sequence, now: read.now() })
     }
 
-    /// Gives an org a policy. Those that are announced for later stay, or are withdrawn, in the same change.
+    /// Gives an org a policy. The policies that are announced for later stay or are withdrawn in the same
+    /// change.
     pub async fn set_policy(
         self,
         credential: &Credential,
         slug: &OrgSlug,
         new: &NewPolicy,
     ) -> Result<Changed<PolicySet>, AuthorityError> {
-        // Its impact is told as of just before, and not while everyone waits for the lock.
+        // The impact is computed beforehand, so that nobody waits for it while the lock is held.
         let PolicySet { impact, .. } = self.try_policy(credential, slug, new).await?.value;
         let whose = Whose::Org(slug.clone());
         let set = change(self.0, credential, Operation::SetOrgPolicy, &whose, |changing| async move {
@@ -122,7 +123,7 @@ impl OrgWing<'_> {
     }
 }
 
-/// The policies to be set by a request: the new one, and after it those announced for later that stay.
+/// Returns the policies that a request sets: the new one, followed by those announced for later that stay.
 fn to_set(read: &Read, new: &NewPolicy, before: &Policies) -> Result<Vec<AnnouncedPolicy>, AuthorityError> {
     let (now, takes_hold_at) = (read.now(), takes_hold(read, new)?);
     let mut policies = vec![AnnouncedPolicy { takes_hold_at, policy: new.policy.clone() }];
@@ -144,7 +145,7 @@ fn takes_hold(read: &Read, new: &NewPolicy) -> Result<Timestamp, AuthorityError>
     read.now().checked_add(within).ok_or_else(too_late)
 }
 
-/// Takes the names of their networks from policies: an event's public bytes, and its personal ones.
+/// Splits policies into an event's public part, and its personal part with the names of their networks.
 fn apart(policies: &[AnnouncedPolicy]) -> (Vec<AnnouncedPolicy>, Personal) {
     let (mut public, mut names) = (Vec::new(), Vec::new());
     for AnnouncedPolicy { takes_hold_at, policy } in policies {
@@ -156,7 +157,8 @@ fn apart(policies: &[AnnouncedPolicy]) -> (Vec<AnnouncedPolicy>, Personal) {
     (public, named.then(|| (NETWORKS, names.join("\n"))).into_iter().collect())
 }
 
-/// Puts the names of their networks into the policies of an event. Where the names were erased, no network is left.
+/// Puts the names of their networks into the policies of an event. If the names were erased, no network is
+/// left.
 pub(crate) fn name_networks(policies: &mut [AnnouncedPolicy], names: Option<&str>) {
     let mut names = names.unwrap_or_default().lines();
     for announced in policies {

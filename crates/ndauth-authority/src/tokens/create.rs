@@ -1,4 +1,4 @@
-//! Tokens are made: a person's, by the person, and an org's, by its admins.
+//! Creates tokens: personal ones by their person, and an org's by its admins.
 
 use std::time::Duration;
 
@@ -20,41 +20,43 @@ use crate::{AuthorityError, Credential, TokenWing};
 /// A token to be made.
 #[derive(Clone, Debug)]
 pub struct NewToken {
-    /// What to call it.
+    /// The name.
     pub name: Label,
-    /// What it is for.
+    /// The description.
     pub description: Option<Description>,
-    /// The access it is to offer; none stands for the least that its grants, which are a set, need.
+    /// The access that it offers; none stands for the least that its grants need, if they are a set.
     pub scope: Option<Scope>,
-    /// The permissions it is to carry.
+    /// The permissions that it carries.
     pub grants: Grants,
-    /// The orgs it is to offer power in; none for an org's own token, which has power there alone.
+    /// The orgs in which it offers power; none for an org's own token, which has power in its org only.
     pub orgs: Option<Orgs<OrgSlug>>,
-    /// The services at which it is to serve.
+    /// The services at which it is valid.
     pub services: Services<Label>,
-    /// The networks from which it is to serve.
+    /// The networks from which it is valid.
     pub networks: Networks,
-    /// When it is to end.
+    /// Its end.
     pub expiry: ExpiryChoice,
-    /// Lets it rotate and renew itself, until then at the most.
+    /// Lets it rotate and renew itself, up to this end.
     pub self_rotating_until: Option<ExpiryChoice>,
-    /// Lets its secret wait to be confirmed, and die where it is not: for who stores it where it may not arrive.
+    /// Makes its secret wait to be confirmed, and end if it is not, for callers that store it where it may
+    /// not arrive.
     pub pending: bool,
 }
 
-/// A token that was made, and the one sight of its secret.
+/// A token that was made, with its secret.
 #[derive(Debug)]
 pub struct Minted {
     /// The token.
     pub view: TokenView,
-    /// Its secret, here and never again.
+    /// Its secret, returned here and never again.
     pub secret: Secret,
-    /// The reason why it may do nothing in any of its orgs as things are, where that is so.
+    /// The reason why it may do nothing in any of its orgs at present, if that is so.
     pub powerless: Option<Refusal>,
 }
 
 impl TokenWing<'_> {
-    /// Makes a token: a personal one of the caller's account, or one of an org in which the caller is an admin.
+    /// Creates a token: a personal one of the caller's account, or one of an org in which the caller is an
+    /// admin.
     pub async fn create(
         self,
         credential: &Credential,
@@ -62,7 +64,7 @@ impl TokenWing<'_> {
         new: &NewToken,
     ) -> Result<Changed<Minted>, AuthorityError> {
         change(self.0, credential, Operation::CreateToken, whose, |changing| async move {
-            // The owner is held: no other change counts or names its tokens, disables it or freezes it.
+            // The owner is locked, so no other change counts or names its tokens, disables it or freezes it.
             let owner = owner_name(&changing.by)?;
             let planned = self.plan(&changing, owner, new).await?;
             if planned.0.token.expires_at == Expiry::Never {
@@ -73,7 +75,7 @@ impl TokenWing<'_> {
         .await
     }
 
-    /// A token as it would be made now, and a secret for it. Refuses what cannot be made.
+    /// Returns a token as it would be made now, and a secret for it. Fails if it cannot be made.
     pub(crate) async fn plan(
         self,
         read: &Read,
@@ -125,7 +127,7 @@ impl TokenWing<'_> {
         Ok((Held { record: record(id, secret.prefix(), now), token, owner }, secret))
     }
 
-    /// The access that a token is to offer.
+    /// Returns the access that a token is to offer.
     async fn scope(self, read: &Read, new: &NewToken) -> Result<Scope, AuthorityError> {
         match (&new.grants, new.scope) {
             (Grants::All, None) => {
@@ -140,7 +142,7 @@ impl TokenWing<'_> {
                 if let Some(unknown) = catalogue.first_unknown(set) {
                     return Err(AuthorityError::invalid("grants", unknown));
                 }
-                // Answers say what `*` stands for.
+                // Responses expand `*`, so the expanded set must not be too long either.
                 if let Grants::Only(whole) = catalogue.within(&new.grants, Role::Admin, Scope::Rw) {
                     whole.judge_length().map_err(|why| AuthorityError::invalid("grants", why))?;
                 }
@@ -149,7 +151,7 @@ impl TokenWing<'_> {
         }
     }
 
-    /// Makes a token as it was planned, unless a policy makes it powerless.
+    /// Stores a token as it was planned, unless a policy makes it powerless.
     async fn mint(
         self,
         changing: Changing,
@@ -182,7 +184,7 @@ impl TokenWing<'_> {
     }
 }
 
-/// Whose the tokens are that an admitted caller makes.
+/// Returns the owner of the tokens that an admitted caller makes.
 pub(super) fn owner_name(by: &Admitted) -> Result<OwnerName, AuthorityError> {
     match by.owner()? {
         Owner::Account(_) => by.account().cloned().map(OwnerName::Account),
@@ -190,7 +192,7 @@ pub(super) fn owner_name(by: &Admitted) -> Result<OwnerName, AuthorityError> {
     }
 }
 
-/// The end up to which a token may extend itself, given the end that it has at first.
+/// Returns the latest end to which a token may extend itself, given its first end.
 fn extended_until(
     until: ExpiryChoice,
     expires_at: Expiry,
@@ -214,7 +216,7 @@ fn extended_until(
     }
 }
 
-/// An org's token is bound to its org, carries a set of grants, and ends.
+/// Refuses an org's token that names orgs, carries all grants, or never ends.
 fn fits_an_org(new: &NewToken, lifetime: Lifetime) -> Result<(), AuthorityError> {
     if new.orgs.is_some() {
         return Err(AuthorityError::invalid(
@@ -245,7 +247,7 @@ async fn known_services(
     Services::only(ids).map_err(|why| AuthorityError::invalid("services", why))
 }
 
-/// The orgs of these names, in each of which the account is a member now.
+/// Returns the orgs of these names. Fails unless the account is a member of each and none is frozen.
 pub(crate) async fn member_orgs(
     read: &Read,
     account: AccountId,

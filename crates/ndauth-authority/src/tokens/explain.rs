@@ -1,4 +1,4 @@
-//! Why: what each factor of the decision says about a token, made or only planned.
+//! Explanations: what each factor of the decision allows a token, made or only planned.
 
 use std::net::IpAddr;
 
@@ -17,56 +17,56 @@ use crate::access::held::{
 use crate::access::{Admitted, Kind, Operation, Whose};
 use crate::{AuthorityError, Caller, Credential, TokenWing};
 
-/// What is to be explained.
+/// A request for an explanation.
 #[derive(Debug)]
 pub struct Inquiry {
-    /// Whose token.
+    /// The owner of the token.
     pub whose: Whose,
-    /// Which token.
+    /// The token.
     pub subject: Subject,
-    /// In which org; in none stands for each where its owner is a member, or that it names.
+    /// The org. None stands for each org that the token names, or in which its owner is a member.
     pub org: Option<OrgSlug>,
-    /// What would be asked of it; nothing stands for what it may do at all.
+    /// The access and the permission that would be needed. None stands for any power at all.
     pub question: Option<(Scope, Option<Permission>)>,
-    /// Which service would ask; none stands for ndauth itself.
+    /// The service that would ask. None stands for any service that the token is for.
     pub service: Option<Label>,
-    /// From where it would be used, where that is known.
+    /// The address that the token would be used from, if known.
     pub address: Option<IpAddr>,
 }
 
-/// Which token is to be explained.
+/// The token to be explained.
 #[derive(Debug)]
 pub enum Subject {
-    /// One that exists.
+    /// An existing token.
     Token(Which),
-    /// The one that this secret is of.
+    /// The token that this secret belongs to.
     Secret(Secret),
-    /// One that is not made yet.
+    /// A token that is not made yet.
     Planned(Box<NewToken>),
 }
 
-/// What the decision says, factor by factor.
+/// The decision about a token in one org, factor by factor.
 #[derive(Debug)]
 pub struct Explanation {
-    /// In which org; in none, where there is none to ask about.
+    /// The org. None if there is no org to ask about.
     pub org: Option<OrgSlug>,
-    /// Each factor, in the order of the decision: what it allows, in words, and whether it refuses.
+    /// Each factor, in the order of the decision: what it allows, in words, and its refusal, if any.
     pub findings: Vec<(Factor, String, Option<Refusal>)>,
-    /// What the decision is.
+    /// The decision.
     pub outcome: Result<Effective, Refusal>,
 }
 
 /// Explanations, as of an instant.
 #[derive(Debug)]
 pub struct Explained {
-    /// One an org, by slug.
+    /// One for each org, by slug.
     pub explanations: Vec<Explanation>,
-    /// As of when.
+    /// The instant of the response.
     pub now: Timestamp,
 }
 
 impl Inquiry {
-    /// What is required of a token in an org; who it is, where there is none.
+    /// Returns the requirement for a token in an org. Without an org, it is the token's identity.
     fn requirement(&self, org: Option<&OrgSlug>) -> Requirement {
         match (org, &self.question) {
             (None, _) => Requirement::Identity,
@@ -77,7 +77,7 @@ impl Inquiry {
         }
     }
 
-    /// The service that would ask, where one is named.
+    /// Returns the service that would ask, if one is named.
     async fn service(&self, read: &Read, by: &Admitted) -> Result<Option<Service>, AuthorityError> {
         let Some(name) = &self.service else { return Ok(None) };
         let owner = if by.kind == Kind::Anyone { None } else { Some(by.owner()?) };
@@ -87,7 +87,7 @@ impl Inquiry {
 }
 
 impl TokenWing<'_> {
-    /// Says what each factor says of a token, and what the decision is.
+    /// Explains each factor of the decision about a token, and the decision.
     pub async fn explain(
         self,
         credential: &Credential,
@@ -96,7 +96,7 @@ impl TokenWing<'_> {
         let (read, by) = self.0.read_as(credential, Operation::ExplainToken, &inquiry.whose).await?;
         let held = match self.subject(&read, &by, credential.from(), inquiry).await? {
             Ok(held) => held,
-            // There is no token to explain: the secret itself is the matter.
+            // There is no token, so only the secret itself can be explained.
             Err(refusal) => {
                 let findings = vec![(Factor::Secret, "nothing".to_owned(), Some(refusal.clone()))];
                 let explanation = Explanation { org: inquiry.org.clone(), findings, outcome: Err(refusal) };
@@ -156,7 +156,8 @@ impl TokenWing<'_> {
         Ok(Explanation { org, findings, outcome: decide(&case) })
     }
 
-    /// A token whose secret somebody else shows: it is told of as far as it lives, from where it is asked about.
+    /// Returns a token, for a caller that presents its secret and does not own it. Refuses it unless it is
+    /// live and may be used from the caller's address.
     async fn shown_by_another(
         self,
         read: &Read,
@@ -169,7 +170,7 @@ impl TokenWing<'_> {
         Ok(judged.map(|_| held))
     }
 
-    /// The token in question, with its newest secret or the one that was shown.
+    /// Returns the token in question, with its newest secret or the one that was presented.
     async fn subject(
         self,
         read: &Read,
@@ -205,7 +206,7 @@ impl TokenWing<'_> {
     }
 }
 
-/// The orgs that a service is registered for, as far as they are the caller's business.
+/// Describes the orgs that a service is registered for, as far as the caller may know of them.
 fn service_told(orgs: &Orgs, asked: bool) -> String {
     match orgs {
         Orgs::All => "all orgs",
@@ -215,8 +216,8 @@ fn service_told(orgs: &Orgs, asked: bool) -> String {
     .to_owned()
 }
 
-/// Whether an owner knows of an org. To who never had a part in it, it is as unknown as one that is not
-/// there.
+/// Returns true if an owner may know of an org. To an owner that never had a part in it, the org is treated
+/// as one that does not exist.
 async fn known(read: &Read, owner: &OwnerName, org: &Org) -> Result<bool, AuthorityError> {
     match owner {
         OwnerName::Account(account) => Ok(read.was_member(account.id, org.id).await?),
@@ -224,7 +225,7 @@ async fn known(read: &Read, owner: &OwnerName, org: &Org) -> Result<bool, Author
     }
 }
 
-/// What a factor allows, in words.
+/// Describes what a factor allows.
 async fn told(read: &Read, held: &Held, allowed: &Allowance<'_>) -> Result<String, AuthorityError> {
     Ok(match allowed {
         Allowance::Until(Expiry::Never) => "use without end".to_owned(),

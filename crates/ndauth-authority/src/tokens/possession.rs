@@ -1,4 +1,4 @@
-//! Possession revokes: whoever shows a secret of a token may end it.
+//! Revocation by possession: a caller that presents a token's secret may end it.
 
 use std::net::IpAddr;
 
@@ -14,7 +14,8 @@ use crate::{AuthorityError, TokenWing};
 pub(crate) const NOTE: &str = "note";
 
 impl TokenWing<'_> {
-    /// Ends by a secret what it is of: see [`end_shown`]. What is not known has ended; what retired is noted as reuse.
+    /// Ends what a secret belongs to; see [`end_shown`]. An unknown secret counts as ended, and a retired one
+    /// is recorded as reuse.
     pub(crate) async fn end_by_secret(
         self,
         secret: &Secret,
@@ -50,8 +51,9 @@ impl TokenWing<'_> {
     }
 }
 
-/// Ends what a secret is of: the one in force, or a token's first, ends its token; one that waits ends its rotation; one
-/// that retires ends itself. Gives the event that tells of it; none where all of it had ended.
+/// Ends what a secret belongs to. A current secret, or a token's first one, ends its token. A pending one
+/// ends its rotation, and a retiring one ends itself. Returns the change to record, or none if all of it had
+/// ended.
 pub(crate) async fn end_shown(
     write: &Write,
     held: &HeldFamily,
@@ -86,7 +88,7 @@ pub(crate) async fn end_shown(
     Ok(Some((change, personal)))
 }
 
-/// What the owner of a token is told of who showed its secret.
+/// Returns the note that says from where a token's secret was presented.
 fn shown_from(prefix: &str, from: Option<IpAddr>) -> Option<Description> {
     let from = from.map_or_else(|| "somewhere".to_owned(), |from| from.to_string());
     format!("its secret {prefix} was shown from {from}").parse().ok()

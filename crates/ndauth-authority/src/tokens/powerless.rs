@@ -1,4 +1,4 @@
-//! Tokens that could do nothing: told before they are made, by the decision itself.
+//! Tokens that could do nothing: reported before they are made, by the decision itself.
 
 use ndauth_core::{
     Asker, Effective, Factor, Grants, OrgSlug, Orgs, Refusal, Requirement, Scope, decide, explain,
@@ -8,14 +8,15 @@ use ndauth_store::Read;
 use crate::access::held::{Ground, Held, Judging, OwnerName, TokenQuestion, ground};
 use crate::{AuthorityError, TokenWing};
 
-/// The most orgs in which a token is looked at. One that is for more is not called powerless.
+/// The most orgs in which a token for all orgs is judged. With more orgs it is not called powerless.
 const MOST_ORGS: usize = 64;
 
 impl TokenWing<'_> {
-    /// Says why a planned token could do nothing in any of its orgs, where that is so.
+    /// Returns the reason why a planned token could do nothing in any of its orgs, if that is so.
     ///
-    /// Refuses one that an org's policy makes powerless where it names the org, or where it has no other: the policy is
-    /// there to keep such tokens out. The owner's role may be raised any day, and is told of.
+    /// Refuses a token that an org's policy makes powerless, if the token names the org or has no other,
+    /// because the policy is there to keep such tokens out. A role that is too low is only reported, because
+    /// it may be raised any day.
     pub(super) async fn powerless(
         self,
         read: &Read,
@@ -49,14 +50,14 @@ impl TokenWing<'_> {
     }
 }
 
-/// Judges whether a token could do anything in an org.
+/// Refuses a token that could do nothing in an org.
 fn power(planned: &Held, ground: Option<&Ground>, org: OrgSlug, judging: Judging<'_>) -> Result<(), Refusal> {
     let survey = Requirement::Survey { org: org.clone() };
     let about = |requirement| TokenQuestion { judging, requirement, asker: Asker::Unstated, address: None };
     let allowed = decide(&planned.case(ground, &about(&survey)))?;
     match (allowed, &planned.token.grants) {
         (Effective::Access { grants: Grants::Only(left), .. }, Grants::Only(carried)) if left.is_empty() => {
-            // Nothing is left of what it carries: the refusal of the least of it says why.
+            // Nothing is left of its grants. The refusal of the least of them is the reason.
             let permission = judging.catalogue.least_permission(carried);
             let access = Requirement::Access { org, access: Scope::Ro, permission };
             let findings = explain(&planned.case(ground, &about(&access)));
@@ -72,7 +73,8 @@ fn power(planned: &Held, ground: Option<&Ground>, org: OrgSlug, judging: Judging
     }
 }
 
-/// The orgs to ask about. Where there are none, the token itself is judged.
+/// Returns the orgs in which a token is judged. A single none stands for the token itself, if there are no
+/// orgs.
 pub(super) async fn orgs_in_question(
     read: &Read,
     held: &Held,

@@ -1,4 +1,4 @@
-//! A token's end is moved.
+//! Renews tokens: moves their end.
 
 use std::time::Duration;
 
@@ -10,17 +10,18 @@ use crate::access::{Operation, Whose};
 use crate::change::{Changed, Changing, change};
 use crate::{AuthorityError, Credential, TokenWing};
 
-/// How a token is renewed.
+/// The way in which a token is renewed.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Renewing {
-    /// Nothing is changed where so much is left.
+    /// Nothing is changed if at least this much is left.
     pub minimum: Option<Duration>,
-    /// Nobody asks for it: nothing is changed but in the last quarter of its lifetime, and by no more than that.
+    /// True if no person requested it. Then the end only moves in the last quarter of the token's lifetime,
+    /// and by no more than that lifetime.
     pub automatic: bool,
 }
 
 impl TokenWing<'_> {
-    /// Moves a token's end. One that presents itself renews as if nobody asked for it.
+    /// Moves a token's end. A token that presents itself is renewed as if automatically.
     pub async fn renew(
         self,
         credential: &Credential,
@@ -48,7 +49,7 @@ impl TokenWing<'_> {
         .await
     }
 
-    /// When a token ends once it is renewed: by itself, or by a person.
+    /// Returns a token's end once it is renewed, automatically or by a person.
     async fn renewed_end(
         self,
         changing: &Changing,
@@ -68,7 +69,7 @@ impl TokenWing<'_> {
     }
 }
 
-/// Refuses a token whose new secret waits to be confirmed: that has an end of its own.
+/// Refuses a token with a pending secret, which has an end of its own.
 fn refuse_pending(view: &TokenView, now: Timestamp) -> Result<(), AuthorityError> {
     let mut records = view.secrets.iter().map(|secret| &secret.record);
     match records.find(|record| record.state(now) == SecretState::Pending) {

@@ -1,4 +1,4 @@
-//! Tokens are described anew, and revoked for good.
+//! Changes the description of tokens, and revokes tokens for good.
 
 use ndauth_core::{Change, Description, Lineage, Personal, RevocationReason, SecretId, Token, TokenView};
 
@@ -9,27 +9,28 @@ use crate::access::{Operation, Whose};
 use crate::change::{Changed, Changing, Done, change};
 use crate::{AuthorityError, Credential, TokenWing};
 
-/// Why a token is revoked.
+/// The reason for a revocation.
 #[derive(Clone, Debug)]
 pub struct Revoking {
-    /// For programs. A token that ends itself does it by possession, whatever is said.
+    /// The reason, for programs. A token that ends itself does so by possession, whatever is given here.
     pub reason: RevocationReason,
-    /// In the words of whoever does it.
+    /// A note in the caller's words.
     pub note: Option<Description>,
 }
 
-/// The key of the new description in an event's personal bytes. It is empty where the description was removed.
+/// The key of the new description in an event's personal bytes. It is empty if the description was removed.
 pub(crate) const DESCRIPTION: &str = "description";
 
 impl Revoking {
-    /// For this reason, and no word more.
+    /// Returns this reason without a note.
     pub fn because(reason: RevocationReason) -> Revoking {
         Revoking { reason, note: None }
     }
 }
 
 impl TokenWing<'_> {
-    /// Changes the description of a token of the caller's or of an org. None leaves it, and an empty one takes it away.
+    /// Changes the description of a token of the caller's or of an org. `None` leaves it, and `Some(None)`
+    /// removes it.
     pub async fn update(
         self,
         credential: &Credential,
@@ -53,7 +54,8 @@ impl TokenWing<'_> {
         .await
     }
 
-    /// Revokes a token of the caller's, of an org, or anybody's for the operator. One that is revoked stays as it is.
+    /// Revokes a token of the caller's, of an org, or anybody's for the operator. A revoked token stays as it
+    /// is.
     pub async fn revoke(
         self,
         credential: &Credential,
@@ -81,7 +83,7 @@ impl TokenWing<'_> {
         .await
     }
 
-    /// Ends what the secret is of that a token presents.
+    /// Ends whatever the secret belongs to that a token presents.
     async fn revoke_by_itself(
         self,
         changing: Changing,

@@ -1,4 +1,4 @@
-//! All tokens of a time are revoked at once, by one watermark.
+//! Revokes all of an owner's secrets that were minted before an instant, by one watermark.
 
 use std::time::Duration;
 
@@ -13,31 +13,31 @@ use crate::{AuthorityError, Credential, TokenWing};
 /// The secrets of an owner that are revoked, by when they were minted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MintedWhen {
-    /// Those that were minted before an instant, which has come.
+    /// Those that were minted before an instant, which must not be in the future.
     Before(Timestamp),
     /// All there are.
     Ever,
 }
 
-/// What revoking all tokens of a time does, or would do.
+/// The effect of revoking all tokens, or of a preview of it.
 #[derive(Debug)]
 pub struct RevokedAll {
-    /// Those minted before are revoked.
+    /// The instant before which minted secrets are revoked.
     pub not_before: Timestamp,
-    /// How many tokens that live that concerns.
+    /// The number of live tokens that this concerns.
     pub tokens: usize,
-    /// How many of them were used within the last 24 hours, those used last first.
+    /// Those of them that were used within the last 24 hours, most recently used first.
     pub used_today: Vec<TokenView>,
 }
 
-/// Nobody revokes all of a time who knows which leaked.
+/// The recorded reason. A caller that knew which token leaked would revoke only that one.
 const REASON: RevocationReason = RevocationReason::Leaked;
-/// Of what is revoked it is told what was used within this time.
+/// The time since its last use within which a concerned token is listed.
 const TODAY: Duration = Duration::from_secs(24 * 60 * 60);
 const PAGE: u64 = 1000;
 
 impl MintedWhen {
-    /// Returns the watermark: what was minted before it is revoked.
+    /// Returns the watermark. Secrets minted before it are revoked.
     fn not_before(self, now: Timestamp) -> Result<Timestamp, AuthorityError> {
         match self {
             MintedWhen::Before(before) if before > now => {
@@ -50,7 +50,7 @@ impl MintedWhen {
 }
 
 impl TokenWing<'_> {
-    /// Says what revoking all tokens of a time would do.
+    /// Returns the effect of revoking all tokens, and changes nothing.
     pub async fn preview_revoke_all(
         self,
         credential: &Credential,
@@ -70,7 +70,8 @@ impl TokenWing<'_> {
         Ok(Changed { value, changed: false, sequence: read.head().sequence, now })
     }
 
-    /// The tokens of an owner, or with power in an org, that live now and have a secret that was minted before an instant.
+    /// Returns the live tokens of an owner, or with power in an org, that have a secret minted before an
+    /// instant.
     async fn concerned(
         self,
         read: &Read,
@@ -95,20 +96,21 @@ impl TokenWing<'_> {
         }
     }
 
-    /// Revokes all tokens of a time.
+    /// Revokes all secrets that were minted before an instant.
     pub async fn revoke_all(
         self,
         credential: &Credential,
         whose: &Whose,
         minted: MintedWhen,
     ) -> Result<Changed<RevokedAll>, AuthorityError> {
-        // It is told as of just before, and not while everyone waits for the lock.
+        // The effect is computed beforehand, so that nobody waits for it while the lock is held.
         let preview = self.preview_revoke_all(credential, whose, minted).await?;
         let revoked = change(self.0, credential, Operation::RevokeAllTokens, whose, |changing| async move {
             let not_before = minted.not_before(changing.now())?;
             let owner = owner_of(&changing, &changing.by, whose).await?;
             let actor = changing.by.caller.actor();
-            // The owner is held by this, where it is not the caller's: what is minted beside it comes before, or waits.
+            // This locks the owner unless the caller's admission did, so a concurrent minting comes before
+            // it, or waits.
             let change = match owner {
                 Owner::Account(account) => {
                     changing.close_account(account, not_before).await?;
@@ -126,14 +128,14 @@ impl TokenWing<'_> {
     }
 }
 
-/// True where a token lives and has a secret in force that was minted before an instant.
+/// Returns true if a token is live and has a secret in force that was authorized before an instant.
 fn is_concerned(view: &TokenView, not_before: Timestamp, now: Timestamp) -> bool {
     let serving = view.secrets.iter().filter(|secret| secret.record.judge(now).is_ok());
     let mut minted = serving.map(|secret| secret.record.authorized_at);
     !view.status(now).is_dead() && minted.any(|at| at < not_before)
 }
 
-/// Whose tokens a request is about.
+/// Returns the owner whose tokens a request concerns.
 async fn owner_of(read: &Read, by: &Admitted, whose: &Whose) -> Result<Owner, AuthorityError> {
     match whose {
         Whose::Mine | Whose::Org(_) => by.owner(),

@@ -1,4 +1,4 @@
-//! A token is rotated: a new secret is drawn, and the rotation is confirmed, dropped, or ended early.
+//! Rotates tokens: draws a new secret, and confirms, drops or ends the rotation early.
 
 use std::time::Duration;
 
@@ -16,14 +16,14 @@ use crate::change::{Changed, Changing, change};
 use crate::orgs::unfrozen;
 use crate::{AuthorityError, Credential, TokenWing};
 
-/// A token that was rotated, and the one sight of its new secret.
+/// A token that was rotated, with its new secret.
 #[derive(Debug)]
 pub struct Rotated {
     /// The token.
     pub view: TokenView,
-    /// Its new secret, here and never again.
+    /// Its new secret, returned here and never again.
     pub secret: Secret,
-    /// Until when that waits to be confirmed.
+    /// The instant until which that waits to be confirmed.
     pub pending_until: Timestamp,
 }
 
@@ -65,7 +65,7 @@ impl TokenWing<'_> {
         .await
     }
 
-    /// Lets the new secret take over. One that did already, by its first use, may be named by its prefix.
+    /// Confirms the new secret. A secret that its first use has confirmed already may be named by its prefix.
     pub async fn confirm_rotation(
         self,
         credential: &Credential,
@@ -77,7 +77,7 @@ impl TokenWing<'_> {
             .await
     }
 
-    /// Forgets the new secret.
+    /// Drops the new secret.
     pub async fn drop_rotation(
         self,
         credential: &Credential,
@@ -87,7 +87,7 @@ impl TokenWing<'_> {
         self.settle_rotation(credential, Operation::DropRotation, whose, which, &Settling::Drop).await
     }
 
-    /// Ends the old secret before its overlap is over: where that is safe, or anyway.
+    /// Ends the old secret before its overlap is over, if that is safe, or `anyway`.
     pub async fn retire_secret(
         self,
         credential: &Credential,
@@ -109,7 +109,7 @@ impl TokenWing<'_> {
     ) -> Result<Changed<TokenView>, AuthorityError> {
         change(self.0, credential, operation, whose, |changing| async move {
             let id = match settling {
-                // A new secret is power: it takes a token that lives, in orgs that are not frozen.
+                // A new secret is power, so the token must be live, and its orgs not frozen.
                 Settling::Confirm(_) => self.living(&changing, whose, which).await?.token.id,
                 Settling::Drop | Settling::Retire { .. } => self.hold(&changing, whose, which).await?.id,
             };
@@ -126,7 +126,7 @@ impl TokenWing<'_> {
         .await
     }
 
-    /// When a token ends once a new secret of it takes over.
+    /// Returns a token's end once its new secret is confirmed.
     async fn rotated_end(
         self,
         changing: &Changing,
@@ -149,7 +149,8 @@ impl TokenWing<'_> {
         }
     }
 
-    /// A token that a change is about, as its owner sees it, unless it is dead or an org that it names is frozen.
+    /// Locks the token that a change concerns, and returns it as its owner sees it. Refuses one that is dead
+    /// or names a frozen org.
     pub(super) async fn living(
         self,
         changing: &Changing,
@@ -163,7 +164,7 @@ impl TokenWing<'_> {
         Ok(view)
     }
 
-    /// Refuses a token where an org that it names is frozen.
+    /// Refuses a token that names a frozen org.
     pub(crate) async fn outside_frozen_orgs(self, read: &Read, token: &Token) -> Result<(), AuthorityError> {
         if let Orgs::Only(_) = &token.orgs {
             for (org, _) in self.orgs_of(read, token).await? {
@@ -173,7 +174,8 @@ impl TokenWing<'_> {
         Ok(())
     }
 
-    /// Refuses a secret that some org of its token revoked with all of a time: the new one would be admitted there again.
+    /// Refuses a secret that an org of its token revoked with all others, because the new secret would be
+    /// admitted there again.
     async fn still_admitted(
         self,
         read: &Read,
@@ -188,7 +190,7 @@ impl TokenWing<'_> {
         Ok(())
     }
 
-    /// The orgs in which a token may have power, and their policies.
+    /// Returns the orgs in which a token may have power, and their policies.
     pub(crate) async fn orgs_of(
         self,
         read: &Read,
@@ -214,8 +216,9 @@ impl TokenWing<'_> {
         Ok(with_policies)
     }
 
-    /// How long a secret of a token may live, and which org says so. None where nobody does. Every org that the token names
-    /// is heard, as at its creation; of all orgs, those that admit the secret it has now.
+    /// Returns the longest lifetime that a secret of a token may have, and the org that limits it. None if no
+    /// org does. Every org that the token names counts, as at its creation. For a token of all orgs, only
+    /// those count that admit its present secret.
     pub(super) async fn admitted(
         self,
         read: &Read,
@@ -231,7 +234,7 @@ impl TokenWing<'_> {
 }
 
 impl Settling {
-    /// What a caller may settle of it: a token confirms the secret that it presents, and no other.
+    /// Returns the settlement that a caller may make. A token may only confirm the secret that it presents.
     fn by(&self, by: &Admitted, held: &HeldFamily, now: Timestamp) -> Result<Settling, AuthorityError> {
         let (Settling::Confirm(prefix), Some(presented)) = (self, by.presented()) else {
             return Ok(self.clone());
@@ -245,7 +248,8 @@ impl Settling {
     }
 }
 
-/// When a token ends that a person rotates. What an org admits no longer is refused where it was chosen.
+/// Returns a token's end when a person rotates it. A lifetime that the person chose and an org no longer
+/// admits is refused.
 fn chosen_end(
     token: &Token,
     expiry: Option<ExpiryChoice>,
@@ -263,7 +267,7 @@ fn chosen_end(
     token.rotated_expiry(expiry, longest, now).map_err(|why| AuthorityError::invalid("expiry", why))
 }
 
-/// Refuses a token that is dead.
+/// Refuses a dead token.
 pub(super) fn alive(view: &TokenView, now: Timestamp) -> Result<(), AuthorityError> {
     let status = view.status(now);
     if !status.is_dead() {

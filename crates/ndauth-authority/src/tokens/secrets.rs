@@ -1,4 +1,4 @@
-//! How the secrets of a family succeed each other: a token's or a service's.
+//! The succession of a family's secrets, of a token or of a service.
 
 use std::time::Duration;
 
@@ -12,34 +12,34 @@ use rand::rngs::SysRng;
 use crate::AuthorityError;
 use crate::observations::uses::Uses;
 
-/// What becomes of a rotation.
+/// The settlement of a rotation.
 #[derive(Clone, Debug)]
 pub enum Settling {
-    /// The new secret takes over: it arrived where it belongs. Where its prefix is said and it took over already, all is
-    /// well.
+    /// Confirms the new secret, because it arrived where it belongs. If its prefix is given and it is
+    /// confirmed already, nothing changes.
     Confirm(Option<SecretPrefix>),
-    /// The new secret is forgotten.
+    /// Drops the new secret.
     Drop,
-    /// The old secret ends before its overlap is over.
+    /// Ends the old secret before its overlap is over.
     Retire {
-        /// Though that may cut somebody off.
+        /// Ends it even if that may lock somebody out.
         anyway: bool,
     },
 }
 
-/// A family whose rows nobody else changes.
+/// A family whose rows are locked.
 pub(crate) struct HeldFamily {
     pub(crate) lineage: Lineage,
-    /// The token, where it is one's.
+    /// The token, if the family is a token's.
     pub(crate) token: Option<Token>,
-    /// As people name it.
+    /// The name, for people.
     pub(crate) name: String,
     /// Its secrets, oldest first.
     pub(crate) secrets: Vec<FoundSecret>,
 }
 
 impl HeldFamily {
-    /// A family, held until a change ends. None where it does not exist any more.
+    /// Locks a family until the change ends, and returns it. None if it no longer exists.
     pub(crate) async fn hold(write: &Write, lineage: Lineage) -> Result<Option<HeldFamily>, StoreError> {
         let (token, name) = match lineage {
             Lineage::Token(id) => match write.lock_token(id).await? {
@@ -61,12 +61,12 @@ impl HeldFamily {
         Ok(Some(HeldFamily { lineage, token, name, secrets }))
     }
 
-    /// Its secret in this state, where it has one.
+    /// Returns the family's secret in this state, if it has one.
     pub(super) fn in_state(&self, state: SecretState, now: Timestamp) -> Option<&FoundSecret> {
         self.secrets.iter().find(|found| found.record.state(now) == state)
     }
 
-    /// The family as the log names it where it presents itself.
+    /// Returns the actor for the log, for a family that presents itself.
     pub(crate) fn presenter(&self) -> Actor {
         match (self.lineage, self.token.as_ref().map(|token| token.owner)) {
             (Lineage::Token(token), Some(Owner::Account(account))) => Actor::Token { account, token },
@@ -76,7 +76,7 @@ impl HeldFamily {
         }
     }
 
-    /// True where it is a token's, and that is dead: nothing gives it power again.
+    /// Returns true if the family is a dead token's, which nothing revives.
     pub(crate) async fn is_dead(&self, read: &Read) -> Result<bool, StoreError> {
         let views = read.view_tokens(self.token.iter().cloned().collect()).await?;
         Ok(views.iter().any(|view| view.status(read.now()).is_dead()))
@@ -94,7 +94,8 @@ impl HeldFamily {
         Personal::from([("name", self.name.clone())])
     }
 
-    /// Lets a secret that waits take over: those before it retire after the overlap, and the token ends when it was said.
+    /// Confirms a pending secret. The others retire after the overlap, and the token gets the end that was
+    /// set when the secret was minted.
     pub(crate) async fn confirm(&self, write: &Write, secret: SecretId) -> Result<Change, StoreError> {
         let now = write.now();
         let token_ends = self.token.as_ref().map_or(Expiry::Never, |token| token.expires_at);
@@ -115,7 +116,7 @@ impl HeldFamily {
     }
 }
 
-/// Settles the rotation of a family. Gives the event that tells of it; none where it was settled so before.
+/// Settles the rotation of a family. Returns the change to record, or none if it was settled that way before.
 pub(crate) async fn settle(
     uses: &Uses,
     write: &Write,
@@ -148,7 +149,7 @@ pub(crate) async fn settle(
     }
 }
 
-/// The old secret of a family, where it is safe to end it, or anyway.
+/// Returns the old secret of a family, if it is safe to end it, or `anyway`.
 fn retiring(
     uses: &Uses,
     family: &HeldFamily,
@@ -169,8 +170,8 @@ fn retiring(
     }
 }
 
-/// Draws a secret that waits to be confirmed, and adds it to its family. One that a token draws by itself is authorized
-/// as the one that it presents.
+/// Draws a pending secret, and adds it to its family. A secret that a token draws for itself is authorized as
+/// of the secret that it presents.
 pub(crate) async fn draw(
     write: &Write,
     kind: SecretKind,
@@ -188,7 +189,7 @@ pub(crate) async fn draw(
     Ok((secret, record))
 }
 
-/// Refuses a rotation behind another.
+/// Refuses a rotation while another is in progress.
 pub(crate) fn unlocked(ready: Result<(), Unready>, name: &str) -> Result<(), AuthorityError> {
     ready.map_err(|why| match why {
         Unready::Pending(until) => AuthorityError::RotationPending { name: name.to_owned(), until },
@@ -196,7 +197,7 @@ pub(crate) fn unlocked(ready: Result<(), Unready>, name: &str) -> Result<(), Aut
     })
 }
 
-/// The end of a secret that waits to be confirmed.
+/// Returns the end of a pending secret.
 pub(crate) fn end(record: &SecretRecord, now: Timestamp) -> Timestamp {
     match record.ends_at {
         Expiry::At(end) => end,
@@ -204,7 +205,7 @@ pub(crate) fn end(record: &SecretRecord, now: Timestamp) -> Timestamp {
     }
 }
 
-/// Who would be cut off, for people.
+/// Describes who would be locked out.
 fn why_not(retirement: Retirement, now: Timestamp) -> String {
     match retirement {
         Retirement::StillUsed(last) => {

@@ -1,4 +1,4 @@
-//! Tokens are listed and shown, each as its viewer may see it.
+//! Lists and shows tokens, each as its viewer may see it.
 
 use std::collections::BTreeMap;
 
@@ -9,23 +9,23 @@ use super::which::Which;
 use crate::access::{Admitted, Operation, Reach, Whose};
 use crate::{AuthorityError, Credential, TokenWing};
 
-/// A part of a list of tokens.
+/// A page of a list of tokens.
 #[derive(Debug)]
 pub struct TokenList {
     /// The tokens.
     pub views: Vec<TokenView>,
-    /// Behind what the next part begins, where there may be more.
+    /// The cursor of the next page, if there may be one.
     pub next: Option<Cursor>,
-    /// As of when.
+    /// The instant of the response.
     pub now: Timestamp,
 }
 
-/// A token that was asked for.
+/// A token, as of an instant.
 #[derive(Debug)]
 pub struct Shown {
     /// The token.
     pub view: TokenView,
-    /// As of when.
+    /// The instant of the response.
     pub now: Timestamp,
 }
 
@@ -42,7 +42,7 @@ impl TokenWing<'_> {
         Ok(TokenList { views: self.views(&read, &by, tokens).await?, next, now: read.now() })
     }
 
-    /// Shows a token of the caller's or of an org, with all that its viewer may see of it.
+    /// Returns a token of the caller's or of an org, with all that its viewer may see of it.
     pub async fn get(
         self,
         credential: &Credential,
@@ -74,8 +74,8 @@ impl TokenWing<'_> {
         Ok(TokenList { views: self.views(&read, &by, tokens).await?, next, now: read.now() })
     }
 
-    /// Tokens as the caller of an operation may see them, with their latest uses. What takes another query is added where
-    /// one is asked for.
+    /// Returns tokens as the caller of an operation may see them, with their latest uses. Details that take
+    /// further queries are only added by [`TokenWing::get`].
     pub(crate) async fn views(
         self,
         read: &Read,
@@ -94,7 +94,7 @@ impl TokenWing<'_> {
         Ok(views.into_iter().map(show).collect())
     }
 
-    /// A token as the caller of an operation may see it.
+    /// Returns a token as the caller of an operation may see it.
     pub(crate) async fn view(
         self,
         read: &Read,
@@ -105,13 +105,13 @@ impl TokenWing<'_> {
     }
 }
 
-/// By whom and why a token was revoked.
+/// Returns the actor and the reason of a token's revocation, if it was revoked.
 async fn revocation(read: &Read, token: &Token) -> Result<Option<Revocation>, AuthorityError> {
     let Some((by, reason, note)) = read.find_revocation(token.id).await? else { return Ok(None) };
     Ok(Some(Revocation { by: actor_name(read, &by).await?, reason, note }))
 }
 
-/// Who did something, for people.
+/// Returns an actor's name, for people.
 async fn actor_name(read: &Read, actor: &Actor) -> Result<String, AuthorityError> {
     Ok(match actor {
         Actor::Console => "the operator".to_owned(),

@@ -1,4 +1,4 @@
-//! A token's power is taken for now, and given back: everywhere by its owner or the operator, in an org by its admins.
+//! Suspends and resumes tokens: everywhere by their owner or the operator, in an org by its admins.
 
 use ndauth_core::{Change, Level, OrgId, OrgSlug, Owner, Token, TokenId, TokenView};
 use ndauth_store::Read;
@@ -97,7 +97,7 @@ impl TokenWing<'_> {
         alive(&self.view(&changing, &changing.by, token.clone()).await?, changing.now())?;
         let of_all = token.suspensions.iter().map(|suspension| suspension.level);
         let (levels, mut others): (Vec<Level>, Vec<Level>) = of_all.partition(|other| level.lifts(*other));
-        // An org is not told of others.
+        // An org does not learn of suspensions by other orgs.
         others.retain(|other| !matches!((level, other), (Level::Org(_), Level::Org(_))));
         if levels.is_empty() {
             if let Some(other) = others.first() {
@@ -112,7 +112,7 @@ impl TokenWing<'_> {
         self.ended(changing, token, Change::TokenResumed { token: id, levels }).await
     }
 
-    /// Ends a change of a token, and shows it as it is then.
+    /// Ends a change of a token, and returns the token as it is then.
     async fn ended(
         self,
         changing: Changing,
@@ -125,7 +125,7 @@ impl TokenWing<'_> {
     }
 }
 
-/// At which level the owner, or the operator, suspends.
+/// Returns the level at which the owner or the operator suspends.
 fn level(changing: &Changing) -> Level {
     match changing.by.kind {
         Kind::Mine | Kind::Org => Level::Owner,
@@ -133,12 +133,13 @@ fn level(changing: &Changing) -> Level {
     }
 }
 
-/// At which level those who act for an org suspend a token: one of its own as its owner.
+/// Returns the level at which an org's admins suspend a token: as its owner, if it is the org's own.
 pub(crate) fn level_in(org: OrgId, token: &Token) -> Level {
     if token.owner == Owner::Org(org) { Level::Owner } else { Level::Org(org) }
 }
 
-/// A personal token that may have power in the org of a change, which nobody else changes until it ends.
+/// Locks a personal token that may have power in the org of a change, until the change ends. Returns it with
+/// the org's level.
 async fn personal_token(changing: &Changing, id: TokenId) -> Result<(Token, Level), AuthorityError> {
     let org = changing.by.org()?.id;
     let none = || no_token(&id);
@@ -151,7 +152,7 @@ async fn personal_token(changing: &Changing, id: TokenId) -> Result<(Token, Leve
     Ok((token.ok_or_else(none)?, Level::Org(org)))
 }
 
-/// Who suspended a token, for people.
+/// Returns the name of a level, for people.
 async fn level_name(read: &Read, level: Level) -> Result<String, AuthorityError> {
     Ok(match level {
         Level::Owner => "its owner".to_owned(),

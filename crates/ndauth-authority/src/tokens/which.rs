@@ -1,4 +1,4 @@
-//! Which token: the one place where a name, an id or a beginning of either becomes a token.
+//! Token look-up: the one place where a name, an id or the beginning of an id becomes a token.
 
 use ndauth_core::{Label, Owner, SecretPrefix, Token, TokenId};
 use ndauth_store::Read;
@@ -9,10 +9,11 @@ use crate::change::Changing;
 use crate::reading::account;
 use crate::{AuthorityError, TokenWing};
 
-/// Which of somebody's tokens.
+/// A reference to one of an owner's tokens.
 #[derive(Clone, Debug)]
 pub enum Which {
-    /// What a person calls it by: its exact name; or else its id; or else its secret's prefix, or the beginning of its id.
+    /// The text that a person uses: the token's exact name, or else its id, its secret's prefix, the
+    /// beginning of its id, or the former name of a revoked token.
     Name(String),
     /// Its whole id.
     Id(TokenId),
@@ -20,13 +21,13 @@ pub enum Which {
     Prefix(String),
 }
 
-/// As many characters of an id say which token it is, where no other begins alike.
+/// The least number of an id's characters that may refer to a token.
 const SHORTEST: usize = 8;
-/// How many tokens of one beginning are told apart.
+/// The most tokens that an ambiguous reference lists.
 const MOST: u64 = 10;
 
 impl TokenWing<'_> {
-    /// The token that a request is about, in the state that a view shows.
+    /// Finds the token that a request concerns, as of a view.
     pub(crate) async fn find(
         self,
         read: &Read,
@@ -47,7 +48,7 @@ impl TokenWing<'_> {
         search(read, owner, which).await
     }
 
-    /// The same, and nobody else changes it until the change ends.
+    /// Finds the token that a change concerns, and locks it until the change ends.
     pub(crate) async fn hold(
         self,
         changing: &Changing,
@@ -60,7 +61,7 @@ impl TokenWing<'_> {
 }
 
 impl Which {
-    /// True where a token goes by it.
+    /// Returns true if this refers to the token.
     fn is(&self, token: &Token, prefix: SecretPrefix) -> bool {
         let begins = |text: &str| {
             text == prefix.to_string()
@@ -74,7 +75,8 @@ impl Which {
     }
 }
 
-/// The token of an owner, or of anybody, that goes by this. Another's is as unknown as one that does not exist.
+/// Finds the token of an owner, or of anybody, that this refers to. A token of another owner is treated as
+/// one that does not exist.
 async fn search(read: &Read, owner: Option<Owner>, which: &Which) -> Result<Token, AuthorityError> {
     let (text, named) = match which {
         Which::Id(id) => {
@@ -96,7 +98,7 @@ async fn search(read: &Read, owner: Option<Owner>, which: &Which) -> Result<Toke
         (Err(_), None) => Vec::new(),
     };
     if let (true, Some((owner, name))) = (found.is_empty(), &named) {
-        // Its name is free again, and still says which it was.
+        // A revoked token's name is free again, and still refers to it.
         found = read.find_former_tokens_named(*owner, name, MOST).await?;
     }
     match (found.pop(), found.as_slice()) {
@@ -110,7 +112,7 @@ async fn search(read: &Read, owner: Option<Owner>, which: &Which) -> Result<Toke
     }
 }
 
-/// The ids that begin with this text, from the first to the last.
+/// Returns the first and the last id that begin with a text.
 fn beginning(text: &str) -> Option<(Uuid, Uuid)> {
     let digits: String = text.chars().filter(|c| *c != '-').collect();
     let hexadecimal = digits.chars().all(|c| c.is_ascii_hexdigit());

@@ -1,5 +1,5 @@
-//! The effects of answers, run off their path: uses are noted, new secrets are confirmed, the reuse of retired ones is
-//! recorded.
+//! The effects of answers, run off their path: uses are noted, new secrets are confirmed, and the reuse of
+//! retired ones is recorded.
 
 use std::time::Duration;
 
@@ -13,7 +13,8 @@ use crate::observations::follow_ups::{DAY, FollowUp, What};
 use crate::tokens::{HeldFamily, level_in};
 use crate::{AuthorityError, ValidationWing};
 
-/// The use of a secret that retired longer ago suspends nothing: such secrets lie in too many places.
+/// The time after which the use of a retired secret suspends nothing, because such secrets lie in too many
+/// places.
 const REUSE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 impl ValidationWing<'_> {
@@ -39,7 +40,7 @@ impl ValidationWing<'_> {
         }
     }
 
-    /// Writes down all observed uses. Those that cannot be written are kept.
+    /// Writes all observed uses. Those that cannot be written are kept.
     pub async fn write_uses(self) -> Result<(), AuthorityError> {
         Ok(self.0.uses.write(&self.0.store).await?)
     }
@@ -49,7 +50,7 @@ impl ValidationWing<'_> {
         self.0.follow_ups.filled().await;
     }
 
-    /// Does all follow-ups. Those that cannot be done now wait.
+    /// Runs all follow-ups. Fails, and leaves the rest in the queue, if the database is not available.
     pub async fn follow_up(self) -> Result<(), AuthorityError> {
         while let Some(next) = self.0.follow_ups.take() {
             let done = change_uncalled(self.0, Operation::ValidateToken, |uncalled| async move {
@@ -64,7 +65,7 @@ impl ValidationWing<'_> {
                 }
                 Ok(_) | Err((Reason::CommittedUnconfirmed, _)) => {}
                 Err((Reason::OrgFrozen, _)) => self.0.follow_ups.again_in_a_minute(&next),
-                // It is looked at again whether it was done.
+                // The next run finds out whether it was done.
                 Err((Reason::Unavailable | Reason::OutcomeUnknown, error)) => {
                     self.0.follow_ups.put_back(next);
                     return Err(error);
@@ -77,8 +78,8 @@ impl ValidationWing<'_> {
         Ok(())
     }
 
-    /// Records once a day that a retired secret was presented, and suspends its token where an org's policy says so. Says
-    /// whether it did.
+    /// Records once a day that a retired secret was presented, and suspends its token if an org's policy says
+    /// so. Returns true if it was recorded.
     async fn record_reuse(self, uncalled: Uncalled, reused: &FollowUp) -> Result<Done<bool>, AuthorityError> {
         let Some(lineage) = uncalled.find_lineage(reused.secret).await? else {
             return Ok(uncalled.observed(false));
@@ -115,8 +116,9 @@ impl ValidationWing<'_> {
         Ok(uncalled.done(Actor::Authority, change, personal, true))
     }
 
-    /// Confirms a new secret by its first use, which came in time however late this is. One that was dropped since then
-    /// stays dropped. Like any confirmation it takes a token that lives, in orgs that are not frozen.
+    /// Confirms a new secret by its first use, which came in time however late this runs. A secret that was
+    /// dropped since then stays dropped. As for any confirmation, the token must be live, and its orgs not
+    /// frozen.
     async fn confirm_used(self, uncalled: Uncalled, used: &FollowUp) -> Result<Done<bool>, AuthorityError> {
         let Some(lineage) = uncalled.find_lineage(used.secret).await? else {
             return Ok(uncalled.observed(false));

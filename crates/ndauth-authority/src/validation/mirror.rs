@@ -1,13 +1,13 @@
-//! The mirror: all that the decision reads about everything a service can ask about, in memory, as of a
-//! confirmed end of the log.
+//! The mirror: the inputs of every decision that a service can ask for, in memory, as of a confirmed end of
+//! the log.
 //!
-//! It loads once and then follows the log: an event touches some rows, the reader reads those rows again,
+//! It loads once and then follows the log. An event touches some rows, and the reader reads those rows again,
 //! in order, in one place. So an answer touches no database, nothing is evicted, and nothing races.
 //!
-//! *Confirmed* means that all events up to the end of the log were applied; *when* is the moment before
-//! the end was asked for. A mirror that was confirmed longer ago than the bound does not answer: all
-//! questions of that time wait for one request for the end. So do questions about a secret that it lacks,
-//! which is unknown only as of an end that was asked for after the question came.
+//! *Confirmed* means that all events up to the end of the log were applied, as of the moment before that end
+//! was queried. A mirror that was confirmed longer ago than the bound does not answer. All callers of that
+//! time wait for one query of the end. So do callers with a secret that the mirror lacks, which is unknown
+//! only as of an end that was queried after the request came.
 //!
 //! The files are floors, in the order below: each imports only those before it.
 

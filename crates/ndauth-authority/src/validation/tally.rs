@@ -1,9 +1,9 @@
-//! How many verdicts there were, by reason.
+//! The numbers of verdicts, by reason.
 
 use metrics::Counter;
 use ndauth_core::Reason;
 
-/// Counts what was answered, by reason.
+/// Counters of verdicts, by reason.
 #[derive(Debug)]
 pub(crate) struct Tally {
     allowed: Counter,

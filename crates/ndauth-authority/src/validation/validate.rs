@@ -1,4 +1,4 @@
-//! Validation: a service asks whether secrets may do things. It is answered from the mirror.
+//! Validation: a service asks whether secrets may do something, and is answered from the mirror.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -20,67 +20,67 @@ use crate::{AuthorityError, Caller, Credential, ValidationWing};
 /// The number of questions that are answered before other tasks go first.
 const CHUNK: usize = 32;
 
-/// What a service asks.
+/// A service's question about a secret.
 pub struct Question<'a> {
-    /// The text that it was shown as a secret.
+    /// The text that the service was shown as a secret.
     pub secret: &'a str,
-    /// What it requires.
+    /// The requirement.
     pub requirement: &'a Requirement,
-    /// The address of its client, as it states it.
+    /// The address of its client, as the service states it.
     pub client_address: Option<IpAddr>,
-    /// Which program that is, as the service states it: nothing is decided by it.
+    /// The client's name, as the service states it. No decision depends on it.
     pub client: Option<ClientName>,
 }
 
-/// What is said of one secret.
+/// The verdict about one secret, and how long it may be cached.
 #[derive(Debug)]
 pub struct CacheableVerdict<'a> {
-    /// What the secret may do, or why it may not.
+    /// The secret's effective power, or its refusal.
     pub outcome: Result<Allowed<'a>, Refusal>,
-    /// How long it may be kept, counted from the sending of the question.
+    /// The time for which it may be cached, counted from when the question was sent.
     pub max_cache_age: Duration,
 }
 
-/// What was made of verdicts, and of which state they are.
+/// A response, and the state that it is based on.
 #[derive(Debug)]
 pub struct Answer<T> {
-    /// What was made of them.
+    /// The value that was made of the verdicts.
     pub told: T,
-    /// The last event that they take into account.
+    /// The sequence of the last event that the verdicts take into account.
     pub sequence: u64,
-    /// When they were judged.
+    /// The instant at which they were judged.
     pub evaluated_at: Timestamp,
-    /// Whether the state is older than the bound, and the operator allows that; see
+    /// True if the state is older than the bound, within the operator's grace; see
     /// [`Freshness::stale_grace`](crate::Freshness::stale_grace).
     pub stale: bool,
 }
 
 impl<T> Answer<T> {
-    /// What was made of the verdicts, and apart from it of which state they are.
+    /// Splits the value from the state that it is based on.
     pub fn split(self) -> (T, Answer<()>) {
         let Answer { told, sequence, evaluated_at, stale } = self;
         (told, Answer { told: (), sequence, evaluated_at, stale })
     }
 }
 
-/// What a verdict follows from.
+/// The inputs of a verdict, for a service to cache.
 #[derive(Debug)]
 pub struct Resolved {
-    /// What concerns the secret.
+    /// The inputs that concern the secret.
     pub inputs: Inputs,
-    /// By which rules it was judged.
+    /// The version of the rules that it was judged by.
     pub rules: RulesVersion,
-    /// Of which loaded state it is.
+    /// The id of the loaded state that it is based on.
     pub state: u64,
 }
 
-/// What was made of one verdict, and the reason if it is a refusal.
+/// The value made of one verdict, and the reason if it is a refusal.
 type VerdictResult<T> = Result<(T, Option<Reason>), AuthorityError>;
 
-/// What the mirror holds of an answer, or why there is none.
+/// A response found in the mirror, or the reason why there is none.
 type Judged<T> = Found<Result<Answer<T>, AuthorityError>>;
 
-/// A question whose secret was read.
+/// A question whose secret was parsed.
 struct ParsedQuestion<'a> {
     question: &'a Question<'a>,
     secret: Result<SecretHash, Refusal>,
@@ -97,8 +97,8 @@ impl<'a> ParsedQuestion<'a> {
 }
 
 impl ValidationWing<'_> {
-    /// Says whether a secret may do a thing, to `tell`, which makes of it what is sent. It may be called
-    /// more than once; the last counts. An error means that it could not be decided.
+    /// Validates a secret against a requirement. `tell` converts the verdict to the response. It may be
+    /// called more than once, and the last call counts. An error means that the verdict could not be decided.
     pub async fn validate<T>(
         self,
         credential: &Credential,
@@ -111,7 +111,8 @@ impl ValidationWing<'_> {
         self.counted(self.ask(Stale::WithinGrace, judge, credential.from(), client).await??)
     }
 
-    /// The same, where it can be said at once. `None` where that takes a fresher state: it is to be waited for.
+    /// As [`ValidationWing::validate`], if it can be answered at once. `None` if it takes a fresher state,
+    /// which the caller must wait for.
     pub fn validate_now<T>(
         self,
         credential: &Credential,
@@ -127,7 +128,7 @@ impl ValidationWing<'_> {
         Some(answer.and_then(|answer| self.counted(answer)))
     }
 
-    /// Judges one secret, and lets it be told.
+    /// Judges one secret, and passes the verdict to `tell`.
     fn one<T>(
         self,
         asked: &ParsedQuestion<'_>,
@@ -147,9 +148,9 @@ impl ValidationWing<'_> {
         Ok(Answer { told, sequence, evaluated_at, stale })
     }
 
-    /// Says of each of many secrets whether it may do a thing. Each verdict takes at least the event of the answer's
-    /// `sequence` into account. An error for one of them means that something stored makes no sense, and says neither yes nor
-    /// no.
+    /// Validates many secrets, each against its own requirement. Every verdict takes at least the event of
+    /// the answer's `sequence` into account. An error for one of them means that its verdict is not known,
+    /// because a stored row is corrupt or the state is too old.
     pub async fn validate_all<T>(
         self,
         credential: &Credential,
@@ -164,7 +165,7 @@ impl ValidationWing<'_> {
             let Answer { told, sequence, evaluated_at, stale } =
                 self.validate_chunk(credential, chunk, &tell).await?;
             all.told.extend(told);
-            // Another state may have been loaded, of a log that was rewound.
+            // Another state may have been loaded, of a rewound log.
             all.sequence = all.sequence.min(sequence);
             all.evaluated_at = all.evaluated_at.min(evaluated_at);
             all.stale |= stale;
@@ -172,7 +173,7 @@ impl ValidationWing<'_> {
         Ok(all)
     }
 
-    /// Validates a few, all as of one state: if that changes meanwhile, only these are judged again.
+    /// Validates a few secrets as of one state. If the state changes meanwhile, only these are judged again.
     async fn validate_chunk<T>(
         self,
         credential: &Credential,
@@ -199,8 +200,8 @@ impl ValidationWing<'_> {
         Ok(Answer { told, sequence, evaluated_at, stale })
     }
 
-    /// Says whether a secret may do a thing, and what that follows from, where the service may keep it: as of a
-    /// state that takes at least this event into account.
+    /// Validates a secret, and returns the inputs of the verdict if the service may cache them. The state
+    /// takes at least the event `at_least` into account.
     pub async fn resolve<T>(
         self,
         credential: &Credential,
@@ -210,7 +211,7 @@ impl ValidationWing<'_> {
     ) -> Result<Answer<T>, AuthorityError> {
         let asked = ParsedQuestion::new(question);
         let judge = self.judge(credential, Operation::Resolve, |view, service, effects| {
-            // Where the log was rewound there may never be such an event.
+            // In a rewound log there may never be such an event.
             let mut missed = view.sequence < at_least;
             let verdict = self.verdict(view, service, (0, &asked), &mut missed, effects);
             let told = verdict.and_then(|(verdict, reason)| {
@@ -226,7 +227,7 @@ impl ValidationWing<'_> {
         self.counted(self.ask(Stale::WithinGrace, judge, credential.from(), client).await??)
     }
 
-    /// What a service keeps of a secret, where it hears of what happens to it.
+    /// Returns what a service may cache about a secret, if the service receives the events that concern it.
     fn kept(
         self,
         view: &View<'_>,
@@ -266,13 +267,13 @@ impl ValidationWing<'_> {
         self.0.mirror.look(&state, SinceBoot::now(), known, |_| {}).flatten().or(elsewhere)
     }
 
-    /// Refuses whoever may not ask, before what is asked is read.
+    /// Refuses a caller that may not ask, before its question is read.
     pub async fn admit(self, credential: &Credential, operation: Operation) -> Result<(), AuthorityError> {
         let judge = self.judge(credential, operation, |_, _, _| ((), false))?;
         self.ask(Stale::WithinGrace, judge, credential.from(), |_| None).await?.map(drop)
     }
 
-    /// Notes the uses that a service reports of what it may ask about, as many as one service may report.
+    /// Notes the uses that a service reports, of secrets that it may ask about and up to its limit.
     pub(crate) fn note_passed(self, secret: &SecretHash, reported: &[ReportedUse]) {
         let (_, state) = self.0.mirror.confirmed_state();
         let moment = SinceBoot::now();
@@ -289,13 +290,13 @@ impl ValidationWing<'_> {
         passed.into_iter().take(most).for_each(|(used, org)| self.0.uses.note(used, org));
     }
 
-    /// The secret of a service that may ask this, as far as that shows without looking.
+    /// Returns the secret of a service that may ask, as far as that is known without a look-up.
     pub(crate) fn service_secret(
         self,
         credential: &Credential,
         operation: Operation,
     ) -> Result<(SecretHash, Option<IpAddr>), AuthorityError> {
-        // Who is no service is told so, whether it lives or not: nobody is looked up who may not ask.
+        // The console and sessions are refused here, live or not, without a look-up.
         let no_service = |caller| Err(AuthorityError::not_permitted(caller, operation, Kind::Anyone));
         let (secret, from) = match credential {
             Credential::Nothing => return Err(AuthorityError::CredentialMissing),
@@ -310,8 +311,8 @@ impl ValidationWing<'_> {
         Ok((secret.hash(), from))
     }
 
-    /// A question of a service to the mirror, which it asks once it is known and admitted. What it asks says, too,
-    /// whether it met a secret that is not there.
+    /// Returns a question to the mirror that identifies and admits the service before it asks. `ask` also
+    /// returns true if it missed a secret.
     pub(crate) fn judge<T>(
         self,
         credential: &Credential,
@@ -331,7 +332,7 @@ impl ValidationWing<'_> {
         }))
     }
 
-    /// The service that presents this secret, if it may ask.
+    /// Returns the service that presents this secret, if it may ask.
     pub(crate) fn admit_service<'v>(
         self,
         view: &View<'v>,
@@ -356,8 +357,8 @@ impl ValidationWing<'_> {
         }
     }
 
-    /// Judges one secret, the so-manieth of those that were asked about. Gives the verdict, and the reason if it is a
-    /// refusal. Where the secret is not there it says so, too.
+    /// Judges the secret of one question, given with its index. Returns the verdict, and the reason if it is
+    /// a refusal. Sets `missed` if the secret is not known.
     fn verdict<'v: 'a, 'a>(
         self,
         view: &View<'v>,
@@ -378,7 +379,7 @@ impl ValidationWing<'_> {
         let too_old = || AuthorityError::Stale { age: Some(view.age()), cause: StaleCause::Unreachable };
         let (family, which, noted) = match view.secret(hash) {
             Some(Known::Token(family, which, noted)) => (family, *which, noted),
-            // It may have been made since.
+            // The secret may have been made since.
             None if view.stale => return Err(too_old()),
             known @ (None | Some(Known::Service(_))) => {
                 *missed |= known.is_none();
@@ -429,7 +430,7 @@ impl ValidationWing<'_> {
     }
 }
 
-/// Judges a service by the secret that it presents, and names the effects.
+/// Judges a service by the secret that it presents, and adds the effects.
 pub(crate) fn judge_service<'v>(
     view: &View<'v>,
     service: &Service,
@@ -446,7 +447,7 @@ pub(crate) fn judge_service<'v>(
     judged
 }
 
-/// A token that presents itself by one of its secrets, if it lives; and what it sets off where it does not.
+/// Returns the caller that presents a token's secret. If it is refused, adds the effects.
 pub(crate) fn token_caller<'v>(
     view: &View<'v>,
     family: &'v mirror::TokenFamily,
@@ -461,7 +462,7 @@ pub(crate) fn token_caller<'v>(
     caller
 }
 
-/// The refusal of a secret that is long dead, and what it sets off.
+/// Returns the refusal of a secret that is long dead, and adds its effects.
 pub(crate) fn refuse_dead(
     view: &View<'_>,
     death: mirror::Death,
@@ -474,7 +475,7 @@ pub(crate) fn refuse_dead(
     refusal
 }
 
-/// A secret of a family that makes no sense; what of it, was logged when it was read.
+/// Returns the error for a secret whose rows are corrupt. The details were logged when they were read.
 pub(crate) fn broken(hash: &SecretHash) -> AuthorityError {
     let id = hash.bytes().iter().take(4).map(|byte| format!("{byte:02x}")).collect();
     StoreError::Corrupt { table: "secret", column: "hash", id }.into()

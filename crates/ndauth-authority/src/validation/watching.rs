@@ -1,4 +1,4 @@
-//! Watching: a service that keeps inputs hears which events concern them, and how fresh that is.
+//! Watching: a service that caches inputs receives the events that concern them, and how fresh that is.
 
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError};
@@ -22,21 +22,21 @@ pub struct Watcher {
     authority: Arc<Authority>,
     secret: SecretHash,
     from: Option<IpAddr>,
-    /// The last event up to which it heard of everything.
+    /// The last event up to which it received everything.
     heard: Option<Head>,
     rules: Option<RulesVersion>,
     news: watch::Receiver<u64>,
     _share: Share<ServiceId>,
 }
 
-/// The news since a watcher was told last.
+/// The news since those that a watcher received last.
 #[derive(Debug)]
 pub struct News {
-    /// True if it must drop all that it keeps.
+    /// True if the service must drop its whole cache.
     pub reset: bool,
-    /// The rules, if they differ from those it has.
+    /// The rules, if they differ from those that the service has.
     pub rules: Option<Rules>,
-    /// The events that concern what it may keep, by their sequences.
+    /// The events that concern what the service may cache, by their sequences.
     pub changes: Vec<(u64, Concern)>,
     /// The last event that the news take into account.
     pub head: Head,
@@ -49,7 +49,7 @@ pub struct News {
 }
 
 impl Authority {
-    /// Begins a watch for a service, if it may.
+    /// Begins a watch for a service. Fails if the service may not watch.
     pub async fn watch(self: &Arc<Self>, credential: &Credential) -> Result<Watcher, AuthorityError> {
         let operation = Operation::WatchRevocations;
         let validation = self.validation();
@@ -76,7 +76,8 @@ impl Authority {
 }
 
 impl Watcher {
-    /// Continues after the last event that the service heard of, maybe from another instance that is ahead of this one.
+    /// Continues after the last event that the service received, perhaps from another instance that is ahead
+    /// of this one.
     pub async fn go_on_from(&mut self, heard: Head) -> Result<(), AuthorityError> {
         self.authority.mirror.reach(heard.sequence, self.from).await?;
         self.heard = Some(heard);
@@ -91,9 +92,9 @@ impl Watcher {
         }
     }
 
-    /// Returns the news. Fails where it may not watch any more.
+    /// Returns the news. Fails if the service may no longer watch.
     pub fn catch_up(&mut self) -> Result<News, AuthorityError> {
-        // In this order: the state holds all that had happened at that moment.
+        // Read in this order, so that the state holds everything up to that moment.
         let (confirmed, state) = self.authority.mirror.confirmed_state();
         self.news.mark_unchanged();
         let moment = SinceBoot::now();
@@ -130,14 +131,14 @@ impl Watcher {
         Ok(News { reset, rules, changes, head, age: Duration::ZERO, now: view.now, state: view.state_id() })
     }
 
-    /// Notes the uses of secrets that the service let pass by itself, as far as it may ask about them.
+    /// Notes the uses of secrets that the service allowed without asking, as far as it may ask about them.
     pub fn note(&self, uses: &[ReportedUse]) {
         self.authority.validation().note_passed(&self.secret, uses);
     }
 }
 
-/// Returns whether a service hears of an event: it touches what the service may keep, which is no more than what it may
-/// ask about.
+/// Returns true if a service receives an event, because it touches what the service may cache. That is no
+/// more than what the service may ask about.
 fn may_hear(service: &Service, heard: &FeedEvent, view: &View<'_>) -> bool {
     let orgs = &service.orgs;
     match heard.concern {
@@ -148,7 +149,7 @@ fn may_hear(service: &Service, heard: &FeedEvent, view: &View<'_>) -> bool {
         }
         Concern::Member(org, _) | Concern::Org(org) => orgs.contain(&org),
         Concern::NewOrg(..) => *orgs == Orgs::All,
-        // It keeps nothing of what did not exist, nor of services. The rules are compared.
+        // It caches nothing about what did not exist before, or about services. The rules are compared.
         Concern::Nothing
         | Concern::NewToken(_)
         | Concern::NewAccount(_)

@@ -1,4 +1,4 @@
-//! Who the caller is, and where it is a member.
+//! The identity of the caller, and the orgs where it is a member.
 
 use std::net::IpAddr;
 
@@ -14,16 +14,16 @@ use crate::validation::mirror::effects::{Effect, Effects};
 use crate::validation::mirror::{Found, Known, Stale, View, asking};
 use crate::{AuthorityError, Caller, Credential, Life, ValidationWing};
 
-/// Who a caller is.
+/// The identity of a caller, as of an instant.
 #[derive(Debug)]
 pub struct WhoAmI {
-    /// By what it is known.
+    /// The identity.
     pub identity: CallerIdentity,
-    /// As of when.
+    /// The instant of the response.
     pub now: Timestamp,
 }
 
-/// By what a caller is known.
+/// The identity of a caller.
 #[derive(Debug)]
 pub enum CallerIdentity {
     /// An account's session, and the first characters of its secret.
@@ -37,7 +37,7 @@ pub enum CallerIdentity {
 }
 
 impl ValidationWing<'_> {
-    /// Says who the caller is.
+    /// Returns the identity of the caller.
     pub async fn who_am_i(self, credential: &Credential) -> Result<WhoAmI, AuthorityError> {
         if let Credential::Secret { secret, from, client, life } = credential
             && matches!(secret.kind(), SecretKind::Personal | SecretKind::Org | SecretKind::Service)
@@ -58,7 +58,7 @@ impl ValidationWing<'_> {
         Ok(WhoAmI { identity, now: read.now() })
     }
 
-    /// Says whose a token's or a service's secret is, from the mirror.
+    /// Returns the identity that a token's or a service's secret stands for, from the mirror.
     async fn who_presents(
         self,
         hash: &SecretHash,
@@ -115,7 +115,7 @@ impl ValidationWing<'_> {
         }
     }
 
-    /// Lists the orgs where the caller's account is a member, by slug; for a token, those of them in
+    /// Lists the orgs where the caller's account is a member, by slug. For a token, these are the ones in
     /// which it offers power; for an org's token, that org.
     pub async fn list_orgs(self, credential: &Credential) -> Result<Vec<Membership>, AuthorityError> {
         let (read, by) = self.0.read_as(credential, Operation::ListOrgs, &Whose::Mine).await?;

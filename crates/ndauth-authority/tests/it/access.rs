@@ -20,7 +20,7 @@ use crate::world::{
     of_account, ops, org_token, orgs, presented, reason, token_with,
 };
 
-/// Whose tokens a row is about: the caller's, those of an org, or `eve`'s.
+/// Returns the owner of the tokens that a row concerns: the caller, an org, or `eve`.
 fn whose(kind: Kind, org: &str) -> Whose {
     match kind {
         Kind::Mine => Whose::Mine,
@@ -29,7 +29,7 @@ fn whose(kind: Kind, org: &str) -> Whose {
     }
 }
 
-/// A token to be made, of an owner of this kind.
+/// Returns a token to be made, of an owner of this kind.
 fn token_of(kind: Kind, name: &str) -> NewToken {
     match kind {
         Kind::Mine | Kind::Anyone => new_token(name),
@@ -37,11 +37,11 @@ fn token_of(kind: Kind, name: &str) -> NewToken {
     }
 }
 
-/// Sets the stage for a row, as the operator and as the admin of `ops`: what it is about is there.
+/// Prepares what a row concerns, as the operator and as the admin of `ops`.
 async fn prepare(world: &World, row: &Row) {
     let authority = &world.authority;
     match row.operation {
-        // Whoever may revoke it did.
+        // Made again, because an earlier caller may have revoked it.
         Operation::GetToken
         | Operation::UpdateToken
         | Operation::RevokeToken
@@ -84,18 +84,18 @@ async fn prepare(world: &World, row: &Row) {
     }
 }
 
-/// A number that was not given before.
+/// Returns a number that was not returned before.
 fn number() -> u32 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-/// Calls an operation in the most harmless way there is, about what was prepared for it.
+/// Calls an operation in its most harmless form, on what was prepared for it.
 async fn call(world: &World, caller: &Credential, row: &Row, asked: &Minted) -> Result<(), AuthorityError> {
     call_about(world, caller, row, asked, "ops").await
 }
 
-/// The same, about an org.
+/// Calls an operation as [`call`] does, on an org.
 async fn call_about(
     world: &World,
     caller: &Credential,
@@ -131,7 +131,7 @@ async fn call_about(
             authority.tokens().update(caller, whose, victim, Some(&None)).await.map(drop)
         }
         Operation::RevokeToken => authority.tokens().revoke(caller, whose, victim, UNNEEDED).await.map(drop),
-        // What the token is not fit for is not the table's to say.
+        // A caller that learns that the token is not fit for it was admitted.
         Operation::RotateToken => {
             behind(authority.tokens().rotate(caller, whose, victim, Duration::ZERO, None).await)
         }
@@ -208,7 +208,7 @@ async fn call_about(
             authority.orgs().withdraw_offer(caller, &slug, &nobody).await.map(drop)
         }
         Operation::ListMembershipOffers => authority.orgs().list_offers(caller, whose).await.map(drop),
-        // Who is told that nothing is offered came as far as that.
+        // A caller that learns that nothing is offered was admitted.
         Operation::AcceptMembershipOffer => {
             unoffered(authority.orgs().accept_offer(caller, &slug, Role::Ro).await)
         }
@@ -249,7 +249,7 @@ async fn call_about(
         }
         Operation::Inspect => authority.operator().list_accounts(caller).await.map(drop),
         Operation::ExportEvents => authority.operator().export_events(caller, 0).await.map(drop),
-        // What PostgreSQL cannot do is told behind the door; who may not comes no further.
+        // A caller that learns that PostgreSQL cannot do this was admitted.
         Operation::Backup => {
             match authority.operator().back_up(caller, Path::new("/nonexistent/copy.db")).await {
                 Err(AuthorityError::Copy(_)) => Ok(()),
@@ -267,7 +267,7 @@ async fn call_about(
         }
         Operation::ListSessions => authority.logins().list_my_sessions(caller).await.map(drop),
         Operation::RevokeSessions => {
-            // One that is not there: who is told so came as far as that.
+            // A session that does not exist: a caller that learns this was admitted.
             let none = WhichSessions::One(SessionId::from_uuid(uuid::Uuid::nil()));
             match authority.logins().revoke_sessions(caller, &none).await {
                 Err(AuthorityError::NotFound { what: "session", .. }) => Ok(()),
@@ -280,7 +280,7 @@ async fn call_about(
             let identity = Identity { issuer: "https://idp.example".to_owned(), subject: fresh };
             authority.logins().identify_account(caller, &temp, &identity).await.map(drop)
         }
-        // A session's secret alone is changed for another: what came as another kind of caller is no subject.
+        // Only a session's secret can be exchanged, so other kinds of callers are not tested here.
         Operation::IssueTokens => {
             let Credential::Secret { secret, .. } = caller else { return Ok(()) };
             let asked = ExchangeAsked { scope: Some(Scope::Ro), org: None };
@@ -290,7 +290,8 @@ async fn call_about(
                 Err(_) => Err(AuthorityError::NotPermitted { caller: "no session", verb: row.verb }),
             }
         }
-        // What these take is in the request: `logins` asks them, and the surface serves the rest by itself.
+        // The credential of these is in the request. The tests in `logins` call them, and the surface serves
+        // the rest alone.
         Operation::Discover
         | Operation::SignIn
         | Operation::Authorize
@@ -302,7 +303,7 @@ async fn call_about(
     }
 }
 
-/// Who came as far as to be told that the token is not fit for it, was admitted.
+/// A caller that learns that the token is not fit for the operation was admitted.
 fn behind<T>(outcome: Result<T, AuthorityError>) -> Result<(), AuthorityError> {
     match outcome {
         Err(
@@ -314,7 +315,7 @@ fn behind<T>(outcome: Result<T, AuthorityError>) -> Result<(), AuthorityError> {
     }
 }
 
-/// Who came as far as to be told that there is no offer was admitted.
+/// A caller that learns that there is no offer was admitted.
 fn unoffered<T>(outcome: Result<T, AuthorityError>) -> Result<(), AuthorityError> {
     match outcome {
         Err(AuthorityError::NotFound { what: "open offer of an org", .. }) => Ok(()),
@@ -322,12 +323,12 @@ fn unoffered<T>(outcome: Result<T, AuthorityError>) -> Result<(), AuthorityError
     }
 }
 
-/// What an answer says of the one token that was asked about.
+/// Returns the verdict about the one token of a question.
 fn verdict(kept: Kept) -> Result<(), AuthorityError> {
     kept.outcome.map(drop).map_err(AuthorityError::from)
 }
 
-/// Every kind of caller there is, by a short name.
+/// Returns every kind of caller, by a short name.
 async fn callers(world: &World) -> Vec<(&'static str, Credential)> {
     world.member("dev", "eve", Role::Ro).await;
     let ron = world.person("ron", false, Some(Role::Ro)).await;
@@ -341,7 +342,7 @@ async fn callers(world: &World) -> Vec<(&'static str, Credential)> {
     let org_token = async |name: &str, permissions: &[&str]| {
         presented(&world.make(&world.eve, &in_org("ops"), &org_token(name, permissions)).await.secret)
     };
-    // All of an admin's: what these may not, no token of anybody's may.
+    // All of these are an admin's, so what they may not do, no token of anybody's may.
     let eve = &world.eve;
     let revoked = made(eve, "revoked", |_| ()).await;
     world.revoke(eve, &named("revoked")).await.expect("revoked");
@@ -391,7 +392,7 @@ async fn callers(world: &World) -> Vec<(&'static str, Credential)> {
     ]
 }
 
-/// What came of a call, in few letters.
+/// Returns the outcome of a call, in few letters.
 fn told(outcome: &Result<(), AuthorityError>) -> &'static str {
     match outcome {
         Ok(()) => "+",
@@ -414,10 +415,10 @@ fn told(outcome: &Result<(), AuthorityError>) -> &'static str {
 }
 
 on_both! {
-    /// Every operation, by every kind of caller: `+` may, `-` may not, `login` a person who is logged in
-    /// may, `hidden` is told that there is no such org, `none` that there is no such token of its own;
-    /// `role`, `grant` and `org` say what the decision lacks. A service asks about a token that may read in
-    /// `ops`; `its org` is that it is not registered for it.
+    /// Every operation, by every kind of caller: `+` is permitted, `-` is not, `login` requires a person who
+    /// is logged in, `hidden` reports that there is no such org, and `none` that there is no such token of
+    /// its own. `role`, `grant` and `org` name what the decision lacks. A service asks about a token that may
+    /// read in `ops`; `its org` is that the service is not registered for it.
     async fn the_matrix_holds(world: &World) {
         let callers = callers(world).await;
         let asked = world.create(&new_token("asked about")).await;
@@ -550,8 +551,8 @@ on_both! {
         "#]].assert_eq(&matrix);
     }
 
-    /// Whoever has no part in an org is told the same of one that there is, one that there was and one that never was; and
-    /// so with members and services that are not theirs to know.
+    /// A caller without a part in an org gets the same response for an existing, a deleted and an unknown
+    /// org. The same holds for members and services that it may not know of.
     async fn what_one_may_not_know_is_answered_like_what_is_not_there(world: &World) {
         let callers = callers(world).await;
         let asked = world.create(&new_token("asked about")).await;
@@ -571,7 +572,8 @@ on_both! {
             assert!(told.iter().all(|other| *other == told[0]), "{what}: {told:#?}");
         };
         for (name, caller) in callers.iter().filter(|(name, _)| *name != "console") {
-            // A service that is registered for all orgs knows them all, and operators add people to any.
+            // A service that is registered for all orgs may know of them all, and operators add people to any
+            // org.
             let others = |row: &&Row| row.operation != Operation::AddMember || *name != "operator";
             let about_orgs = |row: &&Row| row.kind == Kind::Org || row.operation == Operation::ValidateToken;
             for row in TABLE.iter().filter(about_orgs).filter(others) {
@@ -620,7 +622,7 @@ on_both! {
         };
         let handles = ["stan", "oona", "nobody"];
         alike("removed", [remove("stan").await, remove("oona").await, remove("nobody").await], handles);
-        // The operator's tools know every service, and whoever is of the org does.
+        // The operator may know of every service, and so may a member of the org.
         world.member("closed", "ada", Role::Ro).await;
         let at = |new: &mut NewToken| new.services = Services::Only(["theirs".parse().expect("a name")].into());
         assert!(plan(&at, Some("closed"), Some("theirs")).await.is_ok());

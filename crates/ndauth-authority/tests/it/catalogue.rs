@@ -3,7 +3,7 @@ use ndauth_core::{ActionDocument, CatalogueDocument, Reason, Role};
 use crate::on_both;
 use crate::world::{CONSOLE, World, granted, reason, token_with};
 
-/// The catalogue as it is, changed.
+/// Returns the present catalogue with a change.
 async fn changed(world: &World, change: impl FnOnce(&mut CatalogueDocument)) -> CatalogueDocument {
     let mut document = world.authority.list_permissions(&CONSOLE).await.expect("listed").document();
     change(&mut document);
@@ -16,7 +16,8 @@ fn action(role: Role, formerly: &[&str]) -> ActionDocument {
 }
 
 on_both! {
-    /// What left the catalogue keeps no power, what was renamed keeps it, and `check` tells of both.
+    /// A permission that left the catalogue confers no power, a renamed one keeps its power, and `check`
+    /// reports both.
     async fn tokens_follow_the_catalogue(world: &World) {
         let new = token_with("ci", |new| new.grants = granted(&["read:assets", "write:assets"]));
         let secret = world.create(&new).await.secret;
@@ -47,7 +48,7 @@ on_both! {
         let again = world.authority.operator().apply_catalogue(&CONSOLE, &next).await.expect("applied");
         assert_eq!((again.value.changes.len(), again.changed), (0, false), "once is enough");
 
-        // A second authority on the same database sees it with its next answer.
+        // A second authority on the same database sees the change with its next answer.
         let other = ndauth_authority::Authority::open(&world.scratch.url, ndauth_authority::Clock::Database, None).await;
         let other = other.expect("opened");
         assert_eq!(other.list_permissions(&CONSOLE).await.expect("listed").document(), next);
@@ -73,7 +74,7 @@ on_both! {
         assert_eq!(error.reason(), Reason::InvalidArgument);
         assert!(error.to_string().contains("`accept:assets` cannot be what `approve:assets` was"), "{error}");
         assert_eq!(changed(world, |_| ()).await, before);
-        // A name that some token carries from before is no new one's.
+        // A name that some token carries from before cannot be the new name of another permission.
         let dead = changed(world, |document| {
             document.types.get_mut("assets").expect("there").actions.remove("write");
         })

@@ -82,7 +82,7 @@ on_both! {
         assert!(revoke(&Whose::Anyone, &by_id).await.expect("revoked"));
         assert!(!revoke(&Whose::Anyone, &by_id).await.expect("it stays revoked"));
         assert!(!revoke(&ada, &named("ci")).await.expect("it stays revoked"));
-        // A name says nothing without its owner.
+        // A name refers to nothing without its owner.
         assert_eq!(reason(revoke(&Whose::Anyone, &named("ci")).await), Reason::NotFound);
         assert_eq!(reason(revoke(&of_account("eve"), &named("ci")).await), Reason::NotFound);
         assert_eq!(reason(revoke(&of_account("eve"), &by_id).await), Reason::NotFound);
@@ -104,14 +104,14 @@ on_both! {
         let members: Vec<_> = members.iter().map(|m| format!("{} {} {}", m.org, m.account, m.role)).collect();
         assert_eq!(members, ["dev ada RO", "ops ada RW", "ops eve ADMIN"]);
         let mut sessions = authority.operator().list_sessions(&CONSOLE).await.expect("listed").rows;
-        // Of one moment, they stand in no order.
+        // Sessions of one instant are in no order.
         sessions.sort_by(|a, b| a.account.cmp(&b.account));
         assert_eq!(sessions.iter().map(|v| v.account.to_string()).collect::<Vec<_>>(), ["ada", "eve"]);
         let services = authority.operator().list_services(&CONSOLE).await.expect("listed").rows;
         assert_eq!(services.iter().map(|v| v.service.name.to_string()).collect::<Vec<_>>(), ["ops only", "registry"]);
     }
 
-    /// What somebody with a database client did, and how it is named. Each is done to a sound database.
+    /// Each fault that a database client causes in a sound database is named.
     async fn a_check_names_what_is_wrong(world: &World) {
         let token = world.create(&new_token("ci")).await.view.token;
         world.create(&new_token("cd")).await;
@@ -242,10 +242,10 @@ on_both! {
         let told = |view: &ndauth_core::TokenView| (view.token.name.to_string(), view.status(at(10)));
         let told: Vec<_> = listed.rows.iter().map(told).collect();
         assert_eq!(told, [("old".into(), TokenStatus::Revoked), ("new".into(), TokenStatus::Active)]);
-        // What is revoked keeps neither its name nor its place among the live.
+        // A revoked token keeps neither its name nor its place among the live ones.
         world.make(&ada, MINE, &new_token("old")).await;
 
-        // It is never taken back, and does not lie ahead.
+        // The instant is never moved back, and must not be in the future.
         let back = world.authority.operator().after_restore(&CONSOLE, &ndauth_authority::Settlement::NotBefore(Timestamp::MIN)).await;
         assert_eq!(back.expect("settled").not_before, at(10));
         let ahead = world.authority.operator().after_restore(&CONSOLE, &ndauth_authority::Settlement::NotBefore(at(11))).await;

@@ -1,4 +1,4 @@
-//! Backup, restore, and what becomes of secrets that a copy has forgotten to be dead.
+//! Backup, restore, and the secrets whose revocation a copy has forgotten.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use ndauth_store::testing::execute;
 use crate::on_both;
 use crate::world::{CONSOLE, MINE, UNNEEDED, World, at, following, keep, needs, new_token, ops, reason};
 
-/// The whole log, as it is exported.
+/// Returns the whole log, as it is exported.
 async fn export(authority: &Authority) -> String {
     let mut text = String::new();
     let mut after = 0;
@@ -52,7 +52,7 @@ async fn reopened(world: &World) -> Arc<Authority> {
     following(Authority::open(&world.scratch.url, clock, None).await.expect("the authority opens")).await
 }
 
-/// A world of which a copy was made, after which a token was revoked, one was made, and ada lost her role.
+/// Returns a world of which a copy was made. Then a token was revoked, one was made, and ada lost her role.
 async fn forgetful() -> (World, tempfile::TempDir, [Secret; 3], String) {
     let world = World::new(Engine::Sqlite).await;
     let (dead, alive) = (world.create(&new_token("dead")).await, world.create(&new_token("alive")).await);
@@ -92,7 +92,7 @@ async fn a_restored_copy_is_not_served() {
         reason(authority.validation().validate(&world.service, &question, keep).await),
         Reason::Unavailable
     );
-    // It can be looked at.
+    // It can be inspected.
     assert_eq!(authority.operator().list_accounts(&CONSOLE).await.expect("listed").rows.len(), 2);
     assert!(authority.operator().check(&CONSOLE).await.expect("checked").faults.is_empty());
 }
@@ -106,10 +106,10 @@ async fn what_was_forgotten_is_done_again() {
     assert_eq!(refused(&authority, &world, &dead, "ops").await, Some(Reason::TokenRevoked));
     assert_eq!(refused(&authority, &world, &alive, "ops").await, None);
     assert_eq!(refused(&authority, &world, &alive, "dev").await, Some(Reason::NotAMember));
-    // Made after the copy, nobody knows it any more.
+    // It was made after the copy, so it is unknown now.
     assert_eq!(refused(&authority, &world, &late, "ops").await, Some(Reason::SecretUnknown));
     assert_eq!(authority.operator().check(&CONSOLE).await.expect("checked").faults, Vec::<String>::new());
-    // The log goes on where it was, so nobody who followed it notices.
+    // The log continues where it was, so nobody who followed it notices.
     assert!(export(&authority).await.starts_with(&log));
     let listed = authority.operator().list_every_token(&CONSOLE, None, true).await.expect("listed");
     let dead = listed.rows.iter().find(|row| row.token.name.as_str() == "dead").expect("it is there");
@@ -145,7 +145,7 @@ async fn a_restored_copy_offers_no_membership() {
     assert_eq!(authority.operator().check(&CONSOLE).await.expect("checked").faults, Vec::<String>::new());
 }
 
-/// A copy has forgotten what an org barred, and what left the catalogue.
+/// A copy has forgotten an org's new policy, and a change of the catalogue.
 #[tokio::test]
 async fn policies_and_the_catalogue_are_done_again() {
     let world = World::new(Engine::Sqlite).await;
@@ -173,7 +173,7 @@ async fn policies_and_the_catalogue_are_done_again() {
     assert_eq!(authority.operator().check(&CONSOLE).await.expect("checked").faults, Vec::<String>::new());
 }
 
-/// A copy has forgotten what tokens are described as now. One whose description was removed has none.
+/// A copy has forgotten the new descriptions of tokens. A token whose description was removed has none.
 #[tokio::test]
 async fn descriptions_are_done_again() {
     let world = World::new(Engine::Sqlite).await;
@@ -199,7 +199,7 @@ async fn descriptions_are_done_again() {
     }
 }
 
-/// A copy has forgotten that all of a time was revoked.
+/// A copy has forgotten that all tokens minted before an instant were revoked.
 #[tokio::test]
 async fn revocations_of_all_at_once_are_done_again() {
     let world = World::new(Engine::Sqlite).await;
@@ -246,7 +246,7 @@ async fn an_export_must_reach_from_the_copy_to_what_was_seen() {
     assert_eq!(replay(&authority, &lines[end - 4..].join("\n")).await.expect("all that is needed"), 4);
 }
 
-/// On a machine where nothing was seen of the log, an export that holds no more than the copy settles nothing.
+/// On a machine that has seen nothing of the log, an export with no more than the copy settles nothing.
 #[tokio::test]
 async fn an_export_as_old_as_the_copy_proves_nothing() {
     let (world, _folder, _, log) = forgetful().await;
@@ -266,7 +266,7 @@ async fn an_export_as_old_as_the_copy_proves_nothing() {
     assert_eq!(replay(&authority, &log).await.expect("all of it"), 4);
 }
 
-/// What is changed while a copy is put back is not lost: it is noticed, within the transaction that replaces.
+/// A change made while a copy is restored is not lost: the transaction that replaces the database notices it.
 #[tokio::test]
 async fn nothing_is_replaced_that_was_not_seen() {
     let (world, folder, _, _) = forgetful().await;
@@ -278,7 +278,7 @@ async fn nothing_is_replaced_that_was_not_seen() {
     let outcome = ndauth_store::Store::restore(url, before, &folder.path().join("copy.db")).await;
     assert!(matches!(outcome, Err(CopyError::Moved)), "{outcome:?}");
     authority.may_serve().await.expect("all is as it was");
-    // Whom it shut out, its own copy does not let in again.
+    // A copy that is restored over it keeps the instant before which secrets are revoked.
     Authority::restore(url, &folder.path().join("copy.db")).await.expect("restored");
     let read = store.read().await.expect("a view");
     assert_eq!(read.installation().not_before, at(60));
@@ -330,7 +330,7 @@ async fn postgres_is_pointed_to_its_own_tools() {
 }
 
 on_both! {
-    /// Somebody put an older copy in place by hand: the small file apart from the database tells.
+    /// Somebody put an older copy in place by hand. The witness file beside the database reveals it.
     async fn an_older_copy_is_noticed(world: &World) {
         let data = tempfile::tempdir().expect("a folder");
         let opened = async || {
@@ -356,7 +356,7 @@ on_both! {
         let Err(AuthorityError::Rewound(rewound)) = authority.may_serve().await else { panic!("it was not noticed") };
         assert_eq!(rewound.seen, rewound.found + 1);
         assert_eq!(reason(authority.validation().who_am_i(&world.ada).await), Reason::Unavailable);
-        // Nor can it be written to, until it is said what becomes of its secrets.
+        // It cannot be written to either, until the operator has settled its secrets.
         let ada = "ada".parse().expect("a handle");
         assert_eq!(reason(authority.operator().sign_out(&CONSOLE, &ada).await), Reason::Unavailable);
         assert_eq!(replay(&authority, &log).await.expect("replayed"), 1);
@@ -366,7 +366,7 @@ on_both! {
         opened().await.may_serve().await.expect("and goes on serving");
     }
 
-    /// Where nothing can be kept, what the process itself saw counts.
+    /// If no file can be written, the process compares with what it saw itself.
     async fn what_the_process_saw_counts_where_no_file_can_be_kept(world: &World) {
         let nowhere = std::path::Path::new("/proc/nowhere");
         let authority = Authority::open(&world.scratch.url, Clock::Manual(world.clock.clone()), Some(nowhere)).await.expect("opened");
@@ -385,7 +385,8 @@ on_both! {
         assert!(matches!(authority.may_serve().await, Err(AuthorityError::Rewound(_))));
     }
 
-    /// What was answered from is remembered at once: no revocation is forgotten because it was a recent one.
+    /// The state that answers were based on is remembered at once, so even a recent revocation is not
+    /// forgotten.
     async fn what_the_mirror_applied_a_moment_ago_counts(world: &World) {
         let data = tempfile::tempdir().expect("a folder");
         let clock = Clock::Manual(world.clock.clone());
@@ -403,7 +404,7 @@ on_both! {
         authority.may_serve().await.expect("it serves");
     }
 
-    /// The operator's word is about what was lost before it: a copy that holds an older one is an older copy.
+    /// A settlement covers only what was lost before it. A copy with an older settlement is an older copy.
     async fn what_was_said_of_another_copy_frees_nobody(world: &World) {
         let data = tempfile::tempdir().expect("a folder");
         let clock = Clock::Manual(world.clock.clone());
@@ -422,14 +423,14 @@ on_both! {
             authority.operator().after_restore(&CONSOLE, &Settlement::NotBefore(at(0))).await.expect("settled");
             authority.may_serve().await.expect("it serves");
         }
-        // The second word is forgotten, too, and the first is the last again.
+        // The second settlement is forgotten, too, and the first is the last again.
         execute(&store, "UPDATE installation SET settled_at = settled_at - 50000000").await;
         ndauth_store::testing::forget_a_revocation(&store).await;
         authority.look().await.expect("looked");
         assert!(matches!(authority.may_serve().await, Err(AuthorityError::Rewound(_))));
     }
 
-    /// While it serves, too.
+    /// This also holds while it serves.
     async fn a_log_that_is_rewound_beneath_a_server_is_noticed(world: &World) {
         let data = tempfile::tempdir().expect("a folder");
         let authority = Authority::open(&world.scratch.url, Clock::Manual(world.clock.clone()), Some(data.path())).await.expect("opened");

@@ -1,4 +1,4 @@
-//! What is dead: it takes little, is refused as before, and is not made without end.
+//! The dead: they take little memory, are refused as before, and cannot be made without limit.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::world::{MINE, at, days, in_org, named, new_token, org_token, presente
 
 const HOUR: i64 = 60 * 60;
 
-/// Whether a refusal is the same, but for when it was asked for.
+/// Returns true if two refusals are the same, except for the instants at which they were given.
 fn same(before: &Refusal, after: &Refusal) -> bool {
     before.reason() == after.reason() && before.since() == after.since()
 }
@@ -26,7 +26,7 @@ on_both! {
         let replaced = minted("rotated").await;
         let current = rotate("rotated", Duration::ZERO).await;
         assert_eq!(world.refused(&current).await, None);
-        // One that would serve on for longer than its token.
+        // A secret that would be valid for longer than its token.
         let retiring = minted("retiring").await;
         let current_of_revoked = rotate("retiring", Duration::from_secs(3 * 24 * 60 * 60)).await;
         assert_eq!(world.refused(&current_of_revoked).await, None);
@@ -65,13 +65,13 @@ on_both! {
                 assert!(ask(secret).await.is_none(), "the living are as before");
             }
         }
-        // Its own end comes: that is what is told from then on, and it stays so.
+        // After its own end, that is reported, and it stays so.
         world.clock.set(at(5 * 24 * HOUR));
         let ended = ask(&retiring).await.expect("it is dead");
         assert_eq!(ended.reason(), Reason::SecretReplaced);
         assert_eq!(world.authority.validation().compact(), 1);
         assert!(same(&ended, &ask(&retiring).await.expect("it is dead")));
-        // That somebody has it still is recorded all the same.
+        // Its use is recorded all the same.
         world.authority.validation().follow_up().await.expect("recorded");
         let shown = world.show(&world.log_in("ada").await, &named("rotated")).await.expect("shown");
         assert!(shown.secrets.iter().any(|secret| secret.reused_at.is_some()), "{shown:?}");

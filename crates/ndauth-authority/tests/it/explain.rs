@@ -26,7 +26,7 @@ async fn explained(world: &World, inquiry: &Inquiry) -> Vec<Explanation> {
     world.authority.tokens().explain(&world.ada, inquiry).await.expect("explained").explanations
 }
 
-/// The first factor that refuses, and why.
+/// Returns the first factor that refuses, and its reason.
 fn first(explanation: &Explanation) -> Option<(Factor, Reason)> {
     let refused = explanation
         .findings
@@ -40,7 +40,7 @@ fn first(explanation: &Explanation) -> Option<(Factor, Reason)> {
 }
 
 on_both! {
-    /// For each question that a service asks, the explanation says what the service is told.
+    /// For each question of a service, the explanation agrees with the verdict.
     async fn an_explanation_and_the_verdict_agree(world: &World) {
         let make = async |name: &str, change: fn(&mut NewToken)| {
             (name.to_owned(), world.create(&token_with(name, change)).await.secret)
@@ -59,7 +59,7 @@ on_both! {
                 new.services = Services::only(["ops only".parse().expect("a name")]).expect("services");
             }).await,
         ];
-        // One that is not believed about addresses, and one for some orgs.
+        // A service that is not trusted about addresses, and one for some orgs.
         let gullible = ndauth_authority::NewService {
             name: "gullible".parse().expect("a name"),
             orgs: orgs(&["ops"]),
@@ -146,7 +146,7 @@ on_both! {
                 _ => None,
             })
             .collect();
-        // What the role leaves of it, org by org.
+        // The grants that the role leaves, org by org.
         let (dev, ops) = (granted(&["read:assets"]), granted(&["read:assets", "write:assets"]));
         assert_eq!(effective, [Some(&dev), Some(&ops)]);
         let strict = NewPolicy {
@@ -168,7 +168,7 @@ on_both! {
     async fn whose_token_it_is_decides_who_may_ask(world: &World) {
         let secret = world.create(&new_token("ci")).await.secret;
         assert_eq!(reason(world.authority.tokens().explain(&world.eve, &about("ci")).await), Reason::NotFound);
-        // Who holds all of the secret may ask, and a token about itself.
+        // A caller that has the whole secret may ask, and a token may ask about itself.
         let shown = |secret: &Secret| {
             about_subject(Subject::Secret(secret.expose().parse().expect("a secret")))
         };
@@ -179,7 +179,7 @@ on_both! {
         assert_eq!(reason(asked), Reason::SessionRequired);
         let planned = Inquiry { subject: Subject::Planned(Box::new(new_token("x"))), ..about("ci") };
         assert_eq!(reason(world.authority.tokens().explain(&presented(&secret), &planned).await), Reason::SessionRequired);
-        // An admin asks about a token of the org's, by its id. It is nobody's own.
+        // An admin asks about an org's token, by its id. It is no account's own.
         let own = org_token("deploy", &["read:assets"]);
         let id = world.make(&world.eve, &in_org("ops"), &own).await.view.token.id;
         let by_id = |whose: &Whose| Inquiry { whose: whose.clone(), ..about_subject(Subject::Token(Which::Id(id))) };
@@ -190,7 +190,7 @@ on_both! {
         }
     }
 
-    /// By asking about a token of one's own, nobody learns which orgs there are.
+    /// Asking about one's own token does not reveal which orgs there are.
     async fn orgs_stay_hidden_from_strangers(world: &World) {
         let hidden = ndauth_authority::NewOrg { slug: "hidden".parse().expect("a slug"), name: None, admin: None };
         world.authority.orgs().create(&CONSOLE, &hidden).await.expect("made");
@@ -204,14 +204,14 @@ on_both! {
                 assert_eq!(first(&told[0]), Some(expected), "{name} {org}");
             }
         }
-        // Who was a member knows of it.
+        // A former member may know of it.
         let (ops, ada) = ("ops".parse().expect("a slug"), "ada".parse().expect("a handle"));
         world.authority.orgs().remove_member(&world.eve, &ops, &ada).await.expect("removed");
         let told = explained(world, &asks(about("anywhere"), "ops", Scope::Ro, None)).await;
         assert_eq!(first(&told[0]), Some((Factor::Role, Reason::NotAMember)));
     }
 
-    /// What an org admits is for its members to read, and which orgs a service is for, for nobody here.
+    /// Only members may read an org's policy, and nobody here may read which orgs a service is for.
     async fn an_explanation_tells_no_more_than_one_may_know(world: &World) {
         let policy = NewPolicy {
             policy: OrgPolicy { networks: networks("198.51.100.0/24"), ..OrgPolicy::OPEN },
@@ -231,7 +231,7 @@ on_both! {
         assert_eq!(of(&told[0], Factor::Service), "this org");
         let elsewhere = Inquiry { service: Some("ops only".parse().expect("a name")), ..asks(about("ci"), "dev", Scope::Ro, None) };
         assert_eq!(of(&explained(world, &elsewhere).await[0], Factor::Service), "other orgs");
-        // By a token that is not granted it, and by who left.
+        // A token that is not granted it may not read it, and neither may a former member.
         let shown = || Inquiry {
             subject: Subject::Secret(secret.expose().parse().expect("a secret")),
             ..asks(about("ci"), "ops", Scope::Ro, None)
@@ -247,8 +247,8 @@ on_both! {
         }
     }
 
-    /// Whoever shows another's dead secret is told which, and nothing of whose it was. A token explains itself from where it
-    /// serves.
+    /// A caller that presents another's dead secret learns how it died, and nothing about its owner. A token
+    /// explains itself from its own networks.
     async fn a_dead_secret_tells_nobody_else_of_its_owner(world: &World) {
         let made = world.create(&new_token("ci")).await;
         let show = |secret: &Secret| Inquiry {
@@ -271,7 +271,7 @@ on_both! {
         assert_eq!(told[0].findings.len(), 1, "nor from elsewhere by others");
     }
 
-    /// A secret that is of no token is itself what is wrong.
+    /// An explanation of a secret that belongs to no token is about the secret.
     async fn an_unknown_secret_is_explained(world: &World) {
         for (text, expected) in [
             ("ndpat_Jj8IYRumwQ9GV4nfqrymvLBbUUnY8LAkuEecJnIrk1U", Reason::SecretUnknown),
@@ -283,7 +283,7 @@ on_both! {
         }
     }
 
-    /// The owner is told of a dead token what is wrong with it.
+    /// The owner learns why a dead token is refused.
     async fn the_dead_are_explained(world: &World) {
         let made = world.create(&new_token("ci")).await;
         let by_id = || Inquiry { subject: Subject::Token(Which::Id(made.view.token.id)), ..about("ci") };

@@ -1,4 +1,4 @@
-//! When something went wrong: suspended, revoked all at once, frozen, and a retired secret that turns up.
+//! Incidents: tokens are suspended or revoked all at once, orgs are frozen, and retired secrets turn up.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use crate::world::{
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: i64 = 24 * 60 * 60;
 
-/// The reason for which a secret may not read in an org, or `None`.
+/// Returns the reason why a secret may not read in an org, or `None`.
 async fn refused_in(world: &World, secret: &Secret, org: &str, access: Scope) -> Option<Reason> {
     let verdict = world.ask(&world.service, secret.expose(), &needs(org, access, None)).await;
     verdict.outcome.err().map(|refusal| refusal.reason())
@@ -52,14 +52,14 @@ on_both! {
         world.authority.tokens().suspend_personal_token(&world.eve, &ops, id).await.expect("suspended too");
         assert!(world.authority.tokens().resume(&CONSOLE, &Whose::Anyone, &any).await.expect("all are lifted").changed);
         assert_eq!(both().await, (None, None));
-        // Its name stays its own, and another's token is as unknown as one that is not.
+        // Its name stays taken, and another owner's token is treated as one that does not exist.
         world.authority.tokens().suspend(&world.ada, MINE, &named("ci")).await.expect("suspended");
         assert_eq!(reason(world.authority.tokens().create(&world.ada, MINE, &new_token("ci")).await), Reason::NameTaken);
         assert_eq!(reason(world.authority.tokens().suspend(&world.eve, MINE, &named("ci")).await), Reason::NotFound);
         world.sound().await;
     }
 
-    /// SEC-13: two that revoke all of a time, in either order: the stricter wins.
+    /// SEC-13: of two instants before which all is revoked, the stricter wins, in either order.
     async fn sec_13_the_stricter_of_two_instants_wins(world: &World) {
         let old = world.create(&new_token("old")).await.secret;
         world.clock.set(at(100));
@@ -70,7 +70,7 @@ on_both! {
         };
         let oona = world.person("oona", true, None).await;
         let (ops, account) = (in_org("ops"), of_account("ada"));
-        // By the owner the earlier instant, by the org the later.
+        // The owner revokes by the earlier instant, the org by the later.
         let preview = world.authority.tokens().preview_revoke_all(&world.ada, MINE, MintedWhen::Before(at(50))).await.expect("told");
         assert_eq!((preview.value.tokens, preview.value.used_today.len(), preview.changed), (1, 0, false));
         shut(&world.ada, MINE, 50).await;
@@ -81,7 +81,7 @@ on_both! {
         shut(&world.eve, &ops, 150).await;
         assert_eq!(world.refused(&new).await, Some(Reason::RevokedInOrg));
         assert_eq!(refused_in(world, &new, "dev", Scope::Ro).await, None, "there alone");
-        // What is revoked does not live again by a lesser one; and now the operator is the stricter.
+        // An earlier instant revives nothing. Now the operator's is the stricter.
         shut(&world.eve, &ops, 10).await;
         assert_eq!(world.refused(&new).await, Some(Reason::RevokedInOrg));
         shut(&oona, &account, 150).await;
@@ -91,13 +91,14 @@ on_both! {
         assert_eq!(reason(world.authority.tokens().revoke_all(&world.ada, &ops, MintedWhen::Ever).await), Reason::RoleTooLow);
         let later = world.authority.tokens().revoke_all(&world.ada, MINE, MintedWhen::Before(at(201))).await;
         assert_eq!(reason(later), Reason::InvalidArgument);
-        // Its session is none of its tokens, and it makes new ones.
+        // The account's session is no token, so it makes new ones.
         let fresh = world.create(&new_token("new")).await.secret;
         assert_eq!(world.refused(&fresh).await, None);
         world.sound().await;
     }
 
-    /// Tokens that were revoked all at once are revoked like any other: they show it, free their names and count for nothing.
+    /// Tokens that were revoked all at once are revoked like any other: their status says so, their names are
+    /// free, and they do not count.
     async fn what_is_revoked_with_all_is_revoked(world: &World) {
         let old = world.create(&new_token("old")).await;
         let kept = world.create(&new_token("kept")).await;
@@ -119,7 +120,7 @@ on_both! {
         assert_eq!(listed(&world.eve, &ops).await, []);
         world.create(&new_token("old")).await;
         world.make(&world.eve, &ops, &settings).await;
-        // What answers from memory says the same as what reads all again.
+        // The mirror gives the same answers before and after it is loaded again.
         for _ in 0..2 {
             let mut told = Vec::new();
             for secret in [&old.secret, &kept.secret, &new, &own.secret] {
@@ -139,7 +140,7 @@ on_both! {
         assert_eq!(faults.iter().filter(told).count(), 2, "{faults:?}");
     }
 
-    /// An org closes itself to others' tokens, which live on elsewhere.
+    /// An org revokes others' tokens in the org, and they stay live elsewhere.
     async fn an_org_revokes_others_tokens_there_alone(world: &World) {
         let token = world.create(&new_token("ci")).await;
         world.clock.set(at(100));
@@ -163,7 +164,7 @@ on_both! {
         assert_eq!(told.collect::<Vec<_>>(), [("dev", None), ("ops", Some(closed))]);
     }
 
-    /// A rotation at another instance either comes before, and its token lives, or is refused.
+    /// A rotation at another instance either comes before, and its token is live, or is refused.
     async fn a_rotation_beside_it_is_seen_or_refused(world: &World) {
         let clock = ndauth_authority::Clock::Manual(world.clock.clone());
         let other = ndauth_authority::Authority::open(&world.scratch.url, clock, None).await.expect("opened");
@@ -179,7 +180,7 @@ on_both! {
             );
             revoked.expect("revoked");
             let shown = world.authority.tokens().get(&world.eve, &ops, &which).await.expect("shown").view;
-            // What it drew by itself is as old as what it had.
+            // A secret that it drew for itself is authorized as of the previous one.
             assert_eq!(shown.status(at(round)), TokenStatus::Revoked, "{round}");
             match rotated {
                 Ok(rotated) => {
@@ -193,7 +194,8 @@ on_both! {
         world.sound().await;
     }
 
-    /// What an account makes at another instance comes before all of it is revoked, and is marked, or after.
+    /// A token that an account makes at another instance either comes before the revocation of all, and is
+    /// revoked, or after.
     async fn a_creation_beside_it_is_marked_or_lives(world: &World) {
         let clock = ndauth_authority::Clock::Manual(world.clock.clone());
         let other = ndauth_authority::Authority::open(&world.scratch.url, clock, None).await.expect("opened");
@@ -232,8 +234,8 @@ on_both! {
         assert_eq!(world.refused(&made.secret).await, Some(Reason::RevokedInOrg));
     }
 
-    /// What a token draws by itself is admitted nowhere where the secret that it had is not: whoever its owner was
-    /// meanwhile, and in whichever org.
+    /// A secret that a token draws for itself is refused wherever the previous one is, whatever memberships
+    /// its owner had meanwhile.
     async fn what_an_org_revoked_is_not_let_in_by_its_own_rotation(world: &World) {
         let made = world.create(&token_with("ci", |new| new.self_rotating_until = Some(ExpiryChoice::LONGEST))).await;
         let (ops, ada) = (ops(), "ada".parse().expect("a handle"));
@@ -258,7 +260,7 @@ on_both! {
                 assert_eq!(refused_in(world, &new, org, Scope::Rw).await, Some(Reason::RevokedInOrg), "{org} {loaded}");
             }
         }
-        // By a person it is let in, as a new token would be.
+        // If a person rotates it, the org admits it like a new token.
         let by_ada = world.authority.tokens().rotate(&world.ada, MINE, &named("ci"), Duration::ZERO, None).await;
         let by_ada = by_ada.expect("rotated").value.secret;
         assert_eq!(refused_in(world, &by_ada, "ops", Scope::Rw).await, None);
@@ -282,7 +284,7 @@ on_both! {
             assert_eq!(reason(world.authority.tokens().create(by, whose, &new).await), Reason::OrgFrozen);
         }
         assert_eq!(reason(world.authority.tokens().rotate(&world.ada, MINE, &named("ci"), HOUR, None).await), Reason::OrgFrozen);
-        // What was drawn before waits on.
+        // A secret that was drawn before stays pending.
         let confirm = async || world.authority.tokens().confirm_rotation(&world.ada, MINE, &named("waits"), None).await;
         assert_eq!(reason(confirm().await), Reason::OrgFrozen);
         let ada = "ada".parse().expect("a handle");
@@ -297,12 +299,13 @@ on_both! {
         world.sound().await;
     }
 
-    /// Neither the first use of a new secret, nor its confirmation: the old one serves on.
+    /// Neither the first use of a new secret nor its confirmation takes effect, and the old secret stays
+    /// valid.
     async fn a_first_use_in_a_frozen_org_confirms_nothing(world: &World) {
         let (validation, tokens) = (world.authority.validation(), world.authority.tokens());
         let old = world.create(&token_with("ci", |new| new.orgs = Some(orgs(&["ops"])))).await.secret;
         let new = tokens.rotate(&world.ada, MINE, &named("ci"), Duration::ZERO, None).await.expect("rotated").value.secret;
-        // It is used before, and followed up after.
+        // It is used before the freeze, and followed up after.
         assert_eq!(refused_in(world, &new, "ops", Scope::Ro).await, None);
         world.authority.orgs().freeze(&world.eve, &ops()).await.expect("frozen");
         let events = async || world.authority.operator().check(&CONSOLE).await.expect("checked").events;
@@ -328,7 +331,7 @@ on_both! {
         world.sound().await;
     }
 
-    /// Once a day, off the path, and suspended only where an org says so.
+    /// Recorded once a day, off the path of answers. The token is suspended only if an org's policy says so.
     async fn a_retired_secret_that_turns_up_is_recorded(world: &World) {
         let old = world.create(&new_token("ci")).await.secret;
         world.clock.set(at(1));
@@ -357,7 +360,7 @@ on_both! {
         assert_eq!(refused_in(world, &new.secret, "dev", Scope::Ro).await, None);
         let (eve, id) = (world.log_in("eve").await, shown().await.token.id);
         world.authority.tokens().resume_personal_token(&eve, &ops(), id).await.expect("resumed");
-        // What retired over 30 days ago lies in too many places.
+        // The use of a secret that retired over 30 days ago suspends nothing.
         world.clock.set(at(31 * DAY));
         present().await;
         assert_eq!(world.refused(&new.secret).await, None);
@@ -365,7 +368,7 @@ on_both! {
         world.sound().await;
     }
 
-    /// SEC-40: whoever knows a prefix, or knows nothing, touches nobody's family.
+    /// SEC-40: a caller that knows only a prefix, or nothing, affects no family.
     async fn sec_40_guesses_touch_nobody(world: &World) {
         let secret = world.create(&new_token("ci")).await.secret;
         let policy = OrgPolicy { suspend_on_reuse: true, ..OrgPolicy::OPEN };
@@ -382,7 +385,7 @@ on_both! {
         assert_eq!(world.refused(&secret).await, None);
     }
 
-    /// A wrong secret is refused in the same words, of the same length, whatever it is near to.
+    /// A wrong secret is refused in the same words, of the same length, however close it is to a real one.
     async fn every_wrong_secret_is_refused_alike(world: &World) {
         let dead = world.create(&new_token("dead")).await.secret;
         world.revoke(&world.ada, &named("dead")).await.expect("revoked");
@@ -402,7 +405,7 @@ on_both! {
         assert_eq!((text.as_str(), since), ("the token was revoked 3 days ago (2027-01-15)", Some(at(0))));
     }
 
-    /// SEC-16: what is left out of a call to revoke makes it no weaker.
+    /// SEC-16: leaving something out of a call to revoke does not weaken it.
     async fn sec_16_what_is_left_out_weakens_nothing(world: &World) {
         for (number, note) in [None, Some("leaked")].into_iter().enumerate() {
             let name = format!("t{number}");
@@ -436,7 +439,7 @@ on_both! {
             .iter()
             .map(|view| (view.token.name.as_str(), view.owner_account.as_ref().map_or("", |owner| owner.as_str()), view.orgs.clone()))
             .collect();
-        // Those that were made at one instant come in any order.
+        // Tokens of one instant are in no order.
         told.sort_by_key(|(name, ..)| *name);
         let owner = "ada";
         let here = orgs(&["ops"]);
@@ -510,7 +513,7 @@ on_both! {
         use_in("dev").await;
         world.authority.validation().write_uses().await.expect("written");
         assert_eq!(seen().await, once);
-        // Nor does any other answer about it tell more.
+        // No other answer reveals more about it.
         let id = world.show(&world.ada, &named("ci")).await.expect("shown").token.id;
         let suspended = tokens.suspend_personal_token(&world.eve, &ops(), id).await.expect("suspended").value;
         assert_eq!(suspended.last_use().map(|last| last.at), Some(at(70)));
@@ -523,7 +526,7 @@ on_both! {
         assert_eq!(mine.last_use().map(|last| last.at), Some(at(200)), "its owner sees all");
     }
 
-    /// Each use in another org counts, though the token was used a moment ago.
+    /// Each use in another org counts, even if the token was used a moment ago.
     async fn a_use_in_another_org_is_noted_at_once(world: &World) {
         let secret = world.create(&token_with("ci", |new| new.orgs = Some(orgs(&["dev", "ops"])))).await.secret;
         for (second, org) in [(0, "dev"), (1, "ops")] {

@@ -1,4 +1,4 @@
-//! What is long dead is removed, and nothing else.
+//! The janitor removes what is long dead, and nothing else.
 
 use std::time::Duration;
 
@@ -28,11 +28,11 @@ on_both! {
         world.authority.validation().write_uses().await.expect("written");
         let tidy = async || world.authority.operator().tidy_up_now(&CONSOLE).await.expect("tidied");
         world.clock.set(at(399 * DAY));
-        // The sessions of long ago are dead for a day.
+        // The old sessions have been dead for a day.
         let sessions = tidy().await.sessions;
         assert!(sessions >= 2, "{sessions}");
         world.clock.set(at(401 * DAY));
-        // That of the service, and what a living token had before.
+        // The service's secret, and the earlier secret of a live token.
         assert_eq!(tidy().await, Tidied { tokens: 1, secrets: 1, sessions: 0, services: 1 });
         assert_eq!(world.refused(&revoked).await, Some(Reason::SecretUnknown));
         assert_eq!(world.refused(&living).await, Some(Reason::SecretUnknown));
@@ -43,12 +43,12 @@ on_both! {
         let told = world.ask(&world.service, living.expose(), &Requirement::Identity).await;
         assert!(told.outcome.is_err());
         world.sound().await;
-        // Another that loads it all holds the same.
+        // Another mirror that loads everything agrees.
         world.load_again().await;
         assert_eq!(world.refused(&revoked).await, Some(Reason::SecretUnknown));
     }
 
-    /// Nobody looks for what nobody ever used.
+    /// Nobody looks for tokens that were never used.
     async fn the_never_used_go_after_thirty_days(world: &World) {
         let used = world.create(&new_token("used")).await.secret;
         assert_eq!(world.refused(&used).await, None);

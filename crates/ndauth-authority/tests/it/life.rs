@@ -1,4 +1,4 @@
-//! Rotate, confirm, renew: one secret after the other, and never more than before.
+//! Rotate, confirm, renew: secrets succeed each other, and never widen.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -35,7 +35,7 @@ async fn view(world: &World) -> TokenView {
     world.show(&world.ada, &named("ci")).await.expect("shown")
 }
 
-/// Asks with a secret, and does what that sets off.
+/// Validates a secret, and runs the follow-ups.
 async fn used(world: &World, secret: &Secret) -> Option<Reason> {
     let refused = world.refused(secret).await;
     world.authority.validation().follow_up().await.expect("followed up");
@@ -43,13 +43,13 @@ async fn used(world: &World, secret: &Secret) -> Option<Reason> {
 }
 
 on_both! {
-    /// From "not yet safe" to retired.
+    /// A rotation goes from "not yet safe" to retired.
     async fn a_rotation_takes_its_way(world: &World) {
         let old = world.create(&new_token("ci")).await.secret;
         let new = rotate(world, 24 * HOUR).await.expect("rotated");
         assert_eq!(new.pending_until, at(15 * 60));
         assert_eq!(reason(rotate(world, HOUR).await), Reason::RotationPending);
-        // The old one serves, and nothing has changed but that another waits.
+        // The old one is valid, and nothing has changed except that another is pending.
         assert_eq!(used(world, &old).await, None);
         let shown = view(world).await;
         assert!(matches!(shown.rotation(at(0)), Some(Rotation::Pending(_))));
@@ -65,7 +65,7 @@ on_both! {
         };
         assert_eq!(stage(&shown, 600), Some((Expiry::At(at(600 + DAY)), false)), "it is too soon to tell");
         assert_eq!(stage(&shown, 600 + 3600), Some((Expiry::At(at(600 + DAY)), true)));
-        // Somebody has the old one still.
+        // Somebody still uses the old one.
         world.clock.set(at(700));
         assert_eq!(used(world, &old).await, None);
         let shown = view(world).await;
@@ -104,7 +104,7 @@ on_both! {
         assert_eq!(used(world, &third).await, None);
     }
 
-    /// A use in time confirms, however late that is written down.
+    /// A use in time confirms, however late it is recorded.
     async fn a_use_in_time_is_in_time(world: &World) {
         world.create(&new_token("ci")).await;
         let new = rotate(world, HOUR).await.expect("rotated").secret;
@@ -115,7 +115,8 @@ on_both! {
         assert_eq!(world.refused(&new).await, None);
     }
 
-    /// No token makes itself longer than it was made for: by itself it goes on by rotating, and neither for ever.
+    /// No token extends itself beyond the lifetime it was made for. It continues by rotating itself, and not
+    /// forever.
     async fn a_short_token_stays_short(world: &World) {
         let hour = ExpiryChoice::In(Lifetime::For(HOUR));
         let turning = |name: &str, expiry| token_with(name, |new| (new.self_rotating_until, new.expiry) = (Some(ExpiryChoice::LONGEST), expiry));
@@ -133,7 +134,7 @@ on_both! {
         assert_eq!(renew(&world.ada, "week", true).await.expect("told"), Expiry::At(at(8 * DAY)), "it is too soon");
         world.clock.set(at(6 * DAY));
         assert_eq!(renew(&week, "week", false).await.expect("renewed"), Expiry::At(at(16 * DAY)), "by what it was made for");
-        // Rotating by itself its lifetime begins again, for 365 days at the most.
+        // When it rotates itself its lifetime begins again, for 365 days at most.
         let (mut now, mut secret) = (6 * DAY, week);
         let mut ends = Vec::new();
         while let Ok(rotated) = world.authority.tokens().rotate(&secret, MINE, &named("week"), Duration::ZERO, None).await {
@@ -149,7 +150,8 @@ on_both! {
         assert_eq!(ends.last(), Some(&Expiry::At(at(365 * DAY))));
     }
 
-    /// Nor does it go on past the end that was stated when it was made, by whatever way; a person moves that further.
+    /// A token does not extend itself past the end that was stated when it was made, by any way. A person can
+    /// move its end further.
     async fn a_token_extends_itself_to_the_end_that_was_stated(world: &World) {
         let until = |name: &str, until| {
             token_with(name, |new| (new.expiry, new.self_rotating_until) = (days(8), Some(until)))
@@ -185,7 +187,8 @@ on_both! {
         }
     }
 
-    /// Nothing gives power to a token that expired: no confirmation by its owner, and no first use that is followed up late.
+    /// Nothing revives an expired token: neither a confirmation by its owner, nor a first use that is
+    /// followed up late.
     async fn an_expired_token_is_not_revived(world: &World) {
         for name in ["ci", "used"] {
             world.create(&token_with(name, |new| new.expiry = days(1))).await;
@@ -215,7 +218,7 @@ on_both! {
         world.sound().await;
     }
 
-    /// Neither does a use that is followed up late give power to a secret that was dropped.
+    /// A use that is followed up late does not revive a secret that was dropped.
     async fn a_dropped_secret_never_takes_over(world: &World) {
         let first = world.create(&new_token("ci")).await.secret;
         let rotated = world.authority.tokens().rotate(&world.ada, MINE, &named("ci"), HOUR, None).await;
@@ -229,7 +232,7 @@ on_both! {
         world.sound().await;
     }
 
-    /// A secret that waits and is shown to be revoked ends itself: showing it is no use that confirms it first.
+    /// A pending secret that is presented to be revoked ends itself. Presenting it does not confirm it first.
     async fn a_secret_that_is_shown_to_be_revoked_does_not_take_over(world: &World) {
         let first = world.create(&new_token("ci")).await.secret;
         world.create(&new_token("other")).await;
@@ -245,7 +248,7 @@ on_both! {
         world.sound().await;
     }
 
-    /// SEC-14: one of many at once wins.
+    /// SEC-14: one of many concurrent calls wins.
     async fn sec_14_one_of_fifty_wins(world: &World) {
         world.create(&new_token("ci")).await;
         let secret = { let Credential::Secret { secret, .. } = &world.ada else { panic!("a session") }; secret.clone() };
@@ -309,16 +312,16 @@ on_both! {
         assert_eq!(reason(world.authority.tokens().rotate(&ci, MINE, &named("ci"), HOUR, Some(days(30))).await), Reason::InvalidArgument);
         let drawn = by(&ci, "ci").await.expect("it rotates itself").value.secret;
         let new = presented(&drawn);
-        // The old one cannot say that the new one arrived.
+        // The old one cannot confirm that the new one arrived.
         assert_eq!(reason(world.authority.tokens().confirm_rotation(&ci, MINE, &named("ci"), None).await), Reason::SessionRequired);
         assert!(world.authority.tokens().confirm_rotation(&new, MINE, &named("ci"), None).await.expect("confirmed").changed);
-        // Its first use may have been faster: then that it took over is no failure.
+        // Its first use may have confirmed it before, so a confirmed secret is no failure.
         let prefix = Some(drawn.prefix());
         assert!(!world.authority.tokens().confirm_rotation(&new, MINE, &named("ci"), prefix).await.expect("all is well").changed);
         assert_eq!(reason(world.authority.tokens().confirm_rotation(&ci, MINE, &named("ci"), prefix).await), Reason::SessionRequired);
         let shown = world.show(&new, &named("ci")).await;
         assert_eq!(shown.expect("shown").token.expires_at, Expiry::At(at(100 * DAY)), "its lifetime begins again");
-        // One that retires does nothing of the sort any more.
+        // A retiring secret may do nothing of the sort.
         assert_eq!(reason(by(&ci, "ci").await), Reason::SessionRequired);
         assert_eq!(reason(world.authority.tokens().renew(&ci, MINE, &named("ci"), Renewing::default()).await), Reason::SessionRequired);
         // It renews itself in the last quarter of its lifetime.
@@ -359,7 +362,8 @@ on_both! {
         }
     }
 
-    /// SEC-22: an answer that never arrives leaves no secret that serves for good, and nothing that its owner does not see.
+    /// SEC-22: a response that never arrives leaves no secret that stays valid, and nothing that its owner
+    /// does not see.
     async fn sec_22_what_nobody_was_told_of_dies_and_is_seen(world: &World) {
         let waiting = token_with("ci", |new| new.pending = true);
         let made = world.create(&waiting).await;
@@ -399,7 +403,7 @@ on_both! {
         world.authority.orgs().set_policy(&world.eve, &ops(), &new).await.expect("set");
         assert_eq!(renew("ci", None).await.expect("renewed"), (true, Expiry::At(at(130 * DAY))), "as far as it goes");
         assert_eq!(reason(renew("ci", None).await), Reason::NotRenewable);
-        // A rotation gives it its lifetime again, from then on.
+        // A rotation begins its lifetime again.
         world.clock.set(at(100 * DAY));
         let ada = world.log_in("ada").await;
         let rotated = world.authority.tokens().rotate(&ada, MINE, &named("ci"), HOUR, None).await.expect("rotated");

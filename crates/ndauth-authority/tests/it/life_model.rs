@@ -1,5 +1,5 @@
-//! Any order of rotations, confirmations, renewals, uses, policies and time, against a model of a few lines: what the
-//! authority answers, and how far each secret reaches, is what the model says, and never more.
+//! Any order of rotations, confirmations, renewals, uses, policies and time, against a model of a few lines.
+//! The authority's answers and the reach of each secret are those of the model, and never more.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::world::{MINE, World, at, days, named, ops, orgs, settle, token_with};
 const HOUR: i64 = 60 * 60;
 const DAY: i64 = 24 * HOUR;
 const PENDING: i64 = 15 * 60;
-/// How long the token was made for.
+/// The lifetime that the token was made for.
 const MADE_FOR: i64 = 60 * DAY;
 
 #[derive(Clone, Debug)]
@@ -23,7 +23,7 @@ enum Step {
         overlap_hours: i64,
         days: Option<i64>,
     },
-    /// Of the secrets so far, counted from the newest.
+    /// The index of a secret so far, counted from the newest.
     Use(usize),
     Confirm,
     Drop,
@@ -185,7 +185,7 @@ async fn play(engine: Engine, steps: &[Step]) {
         new.expiry = days(60);
     });
     let mut secrets: Vec<Secret> = vec![world.create(&made).await.secret];
-    // A rotation is never of the instant of the creation.
+    // A rotation is never at the instant of the creation.
     world.clock.set(at(1));
     let mut model = Model {
         now: 1,
@@ -260,7 +260,7 @@ async fn play(engine: Engine, steps: &[Step]) {
         };
         let _ = told;
         for (which, secret) in secrets.iter().enumerate() {
-            // Asked as a survey would be: without confirming anything.
+            // The pending secret is skipped, because asking would confirm it.
             if model.pending() != Some(which) {
                 let told = world.refused(secret).await.map_or(Ok(()), Err);
                 assert_eq!(told, model.verdict(which), "secret {which} after step {number} of {steps:?}");

@@ -1,4 +1,4 @@
-//! How people log in and programs are let in, what they then have, and how all of it ends.
+//! Logins: how people log in and programs are authorized, what they may do then, and how that ends.
 
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ fn ada() -> Handle {
     "ada".parse().expect("a handle")
 }
 
-/// Ada with a password, in a browser at home.
+/// Signs ada in with a password, in a browser at home.
 async fn ada_signed_in(world: &World) -> SignedIn {
     let link = world.authority.logins().invite(&CONSOLE, &ada()).await.expect("a link");
     let accepted = world.authority.logins().accept_invitation(link.code.expose(), PASSWORD, &home()).await;
@@ -56,13 +56,13 @@ async fn code(world: &World, cookie: &Secret) -> OneTime {
     world.authority.logins().grant_code(cookie, &home(), &asked()).await.expect("a code")
 }
 
-/// A command line that Ada let in.
+/// Grants a session to a command line that ada authorized.
 async fn let_in(world: &World, cookie: &Secret) -> Granted {
     let code = code(world, cookie).await;
     world.authority.logins().redeem_code(code.expose(), REDIRECT, VERIFIER, &home()).await.expect("redeemed")
 }
 
-/// Why nothing was granted: the name of the error, or the reason of a refusal.
+/// Returns why nothing was granted: the name of the error, or the reason of a refusal.
 fn grant_error<T: std::fmt::Debug>(outcome: Result<T, GrantError>) -> String {
     match outcome.expect_err("nothing is granted") {
         GrantError::Failed(error) => error.reason().code().to_owned(),
@@ -80,7 +80,7 @@ async fn derive(world: &World, granted: &Granted, scope: Option<Scope>, org: Opt
     derived.expect("derived").secret
 }
 
-/// Fifty at once, and how many of them went well.
+/// Makes fifty concurrent attempts, and returns the number of successes.
 async fn fifty<T: Send + 'static, E: Send + 'static, F>(attempt: impl Fn() -> F) -> usize
 where
     F: Future<Output = Result<T, E>> + Send + 'static,
@@ -163,12 +163,12 @@ on_both! {
         let second = authority.logins().sign_in("ada", PASSWORD, &home(), Some(&first.secret)).await.expect("signed in");
         let visit = async |cookie: &Secret| authority.logins().visit(cookie, &home()).await.map(drop);
         assert_eq!(reason(visit(&first.secret).await), Reason::SessionRevoked);
-        // What a command line has opens no page.
+        // A command line's secret opens no page.
         let granted = let_in(world, &second.secret).await;
         assert_eq!(reason(visit(&granted.access).await), Reason::NotPermitted);
         assert_eq!(reason(visit(secret(&world.eve)).await), Reason::NotPermitted);
 
-        // It lasts while it is used, and not beyond the longest.
+        // It lasts while it is used, up to the longest lifetime.
         let half = 11 * 60 * 60;
         for day in 1..=(30 * 24 * 60 * 60 / half) {
             world.clock.set(at(day * half));
@@ -202,21 +202,21 @@ on_both! {
         assert_eq!((granted.access.kind(), granted.refresh.kind()), (SecretKind::Session, SecretKind::Refresh));
         assert_eq!(granted.lasts, Duration::from_secs(15 * 60));
         who(world, &granted.access).await.expect("it serves");
-        // A second time ends what the first gave (RFC 6749, section 4.1.2).
+        // Redeeming it again ends the session of the first time (RFC 6749, section 4.1.2).
         assert_eq!(grant_error(redeem(asked_for.expose(), REDIRECT, VERIFIER).await), "InvalidGrant");
         assert_eq!(who(world, &granted.access).await, Err(Reason::SessionRevoked));
 
         let late = code(world, &cookie).await;
         world.clock.set(at(61));
         assert_eq!(grant_error(redeem(late.expose(), REDIRECT, VERIFIER).await), "InvalidGrant");
-        // Who signs out everywhere is not in again by what was on its way.
+        // Signing out everywhere also ends a code that is not redeemed yet.
         let underway = code(world, &cookie).await;
         authority.operator().sign_out(&CONSOLE, &ada()).await.expect("signed out");
         assert_eq!(grant_error(redeem(underway.expose(), REDIRECT, VERIFIER).await), "InvalidGrant");
         sound(authority).await;
     }
 
-    /// A cookie is for the pages alone.
+    /// A cookie is only valid for pages.
     async fn a_cookie_is_no_credential_of_the_api(world: &World) {
         let cookie = ada_signed_in(world).await.secret;
         let (caller, authority) = (presented(&cookie), &world.authority);
@@ -232,11 +232,11 @@ on_both! {
         who(world, &granted.access).await.expect("a program's is a credential");
     }
 
-    /// Whoever shows a secret ends what it is of, and nothing else; what is not known has ended.
+    /// A presented secret ends what it belongs to, and nothing else. An unknown secret counts as ended.
     async fn possession_revokes(world: &World) {
         let authority = &world.authority;
         let show = async |secret: &Secret| authority.logins().revoke_shown(secret.expose(), &home()).await;
-        // The secret in force of each kind of token.
+        // The current secret of each kind of token.
         let cookie = ada_signed_in(world).await.secret;
         let ada = world.log_in("ada").await;
         let derived = derive(world, &let_in(world, &cookie).await, None, None).await;
@@ -254,7 +254,7 @@ on_both! {
         assert_eq!(told.reason, ndauth_core::RevocationReason::Possession);
         let note = told.note.expect("from where").to_string();
         assert!(note.contains(&personal.prefix().to_string()) && note.contains("192.0.2.7"), "{note}");
-        // Of a rotation, the new one and the old end alone.
+        // In a rotation, the new secret and the old one only end themselves.
         let old = world.make(&ada, MINE, &new_token("ci")).await.secret;
         let rotate = async || {
             let hour = Duration::from_secs(60 * 60);
@@ -271,7 +271,7 @@ on_both! {
         show(&old).await.expect("noted");
         authority.validation().follow_up().await.expect("recorded");
         assert_eq!(world.refused(&new).await, None);
-        // Nobody's, and a service's.
+        // An unknown secret, and a service's.
         let unknown = Secret::mint(SecretKind::Personal, &mut SysRng).expect("drawn");
         show(&unknown).await.expect("it has ended");
         authority.logins().revoke_shown("nonsense", &home()).await.expect("it has ended");
@@ -285,7 +285,8 @@ on_both! {
         sound(authority).await;
     }
 
-    /// What a browser's session let in and did not begin yet ends with it, whichever way that ends.
+    /// An authorization by a browser's session that is not redeemed yet ends with the session, whichever way
+    /// that ends.
     async fn what_a_session_approved_ends_with_it(world: &World) {
         let authority = &world.authority;
         for everywhere in [false, true] {
@@ -307,7 +308,7 @@ on_both! {
         sound(authority).await;
     }
 
-    /// The last login is the last proof of who somebody is: a consent and a device's code prove nothing.
+    /// The last login is the last proof of identity. A consent and a device's code prove nothing.
     async fn a_consent_is_no_login(world: &World) {
         let cookie = ada_signed_in(world).await.secret;
         let authority = &world.authority;
@@ -325,7 +326,7 @@ on_both! {
         assert_eq!(last_login().await, Some(at(60 * 60)));
     }
 
-    /// SEC-14: of fifty at once, one.
+    /// SEC-14: of fifty concurrent attempts, one succeeds.
     async fn sec_14_what_works_once_works_once_of_fifty(world: &World) {
         let cookie = ada_signed_in(world).await.secret;
         let asked_for = code(world, &cookie).await.expose().to_owned();
@@ -352,7 +353,7 @@ on_both! {
 
         let link = authority.logins().invite(&CONSOLE, &ada()).await.expect("a link").code.expose().to_owned();
         let mut tries = JoinSet::new();
-        // Each hashes a password: that many are enough.
+        // Each hashes a password, so a few are enough.
         for _ in 0..4 {
             let (authority, code) = (std::sync::Arc::clone(&authority), link.clone());
             tries.spawn(async move { authority.logins().accept_invitation(&code, PASSWORD, &home()).await.is_ok() });
@@ -361,7 +362,7 @@ on_both! {
         sound(&world.authority).await;
     }
 
-    /// SEC-14, too: however many refresh at once, what serves afterwards is one pair.
+    /// SEC-14: however many refresh at once, one pair of secrets is valid afterwards.
     async fn sec_14_of_fifty_refreshes_one_pair_serves(world: &World) {
         let cookie = ada_signed_in(world).await.secret;
         let granted = let_in(world, &cookie).await;
@@ -388,7 +389,8 @@ on_both! {
         world.clock.set(at(15 * 60));
         assert_eq!(who(world, &first.access).await, Err(Reason::SessionExpired), "at that very instant");
         let lost = refresh(&first.refresh).await.expect("refreshed");
-        // The answer was lost: within 30 s, while nobody used it, it is given once more.
+        // The response was lost: within 30 s, while its secrets are unused, the refresh secret may be
+        // exchanged again.
         world.clock.set(at(15 * 60 + 30));
         let second = refresh(&first.refresh).await.expect("refreshed");
         assert_eq!(who(world, &lost.access).await, Err(Reason::SessionExpired), "what was lost serves nobody");
@@ -396,39 +398,39 @@ on_both! {
         world.clock.set(at(15 * 60 + 31));
         let third = refresh(&second.refresh).await.expect("refreshed");
         who(world, &third.access).await.expect("it serves");
-        // Its successor was used: whoever has it copied it, or had it copied.
+        // Its successor was used, so somebody has copied it.
         world.clock.set(at(15 * 60 + 32));
         assert_eq!(grant_error(refresh(&first.refresh).await), "InvalidGrant");
         assert_eq!(who(world, &third.access).await, Err(Reason::SessionRevoked));
         assert_eq!(grant_error(refresh(&third.refresh).await), "InvalidGrant");
 
-        // That is so at once, too.
+        // This also holds at once.
         let granted = let_in(world, &cookie).await;
         let next = refresh(&granted.refresh).await.expect("refreshed");
         let last = refresh(&next.refresh).await.expect("refreshed");
         assert_eq!(grant_error(refresh(&granted.refresh).await), "InvalidGrant");
         assert_eq!(who(world, &last.access).await, Err(Reason::SessionRevoked));
 
-        // So it is where what came with the answer was used: the answer arrived.
+        // This also holds if the access secret of the response was used, because the response arrived.
         let granted = let_in(world, &cookie).await;
         let next = refresh(&granted.refresh).await.expect("refreshed");
         who(world, &next.access).await.expect("it serves");
         assert_eq!(grant_error(refresh(&granted.refresh).await), "InvalidGrant");
         assert_eq!(who(world, &next.access).await, Err(Reason::SessionRevoked));
 
-        // So is who comes too late.
+        // A retry that comes too late is refused, too.
         let granted = let_in(world, &cookie).await;
         let next = refresh(&granted.refresh).await.expect("refreshed");
         world.clock.set(at(15 * 60 + 32 + 31));
         assert_eq!(grant_error(refresh(&granted.refresh).await), "InvalidGrant");
         assert_eq!(who(world, &next.access).await, Err(Reason::SessionRevoked));
-        // And who has what was withdrawn.
+        // So is a secret that was replaced.
         let granted = let_in(world, &cookie).await;
         let lost = refresh(&granted.refresh).await.expect("refreshed");
         let kept = refresh(&granted.refresh).await.expect("refreshed");
         assert_eq!(grant_error(refresh(&lost.refresh).await), "InvalidGrant");
         assert_eq!(who(world, &kept.access).await, Err(Reason::SessionRevoked));
-        // However long ago it was used.
+        // This holds however long ago it was used.
         let granted = let_in(world, &cookie).await;
         let mut last = refresh(&granted.refresh).await.expect("refreshed");
         for half in 1..=5 {
@@ -561,7 +563,7 @@ on_both! {
         for outcome in all(&device.access, "by a device").await {
             assert_eq!(reason(outcome), Reason::LoginNotRecent);
         }
-        // All else it may.
+        // It may do everything else.
         authority.tokens().create(&presented(&device.access), MINE, &new_token("ends")).await.expect("made");
         for outcome in all(&cli.access, "at once").await {
             outcome.expect("it is recent");
@@ -602,17 +604,17 @@ on_both! {
             authority.logins().exchange(subject, &home(), &ExchangeAsked { scope: None, org }).await.map(drop)
         };
         assert_eq!(grant_error(exchange(granted.access.expose(), Some("nowhere")).await), "InvalidTarget");
-        // SEC-03: what is narrower than its owner never becomes wider here.
+        // SEC-03: a secret that is narrower than its owner cannot become wider here.
         let narrow = token_with("narrow", |new| new.scope = Some(Scope::Ro));
         let narrow = authority.tokens().create(&presented(&granted.access), MINE, &narrow).await.expect("made").value.secret;
         for subject in [narrow.expose(), all.expose(), granted.refresh.expose(), "nonsense"] {
             assert_eq!(grant_error(exchange(subject, None).await), "InvalidGrant");
         }
-        // It is shown to services, and manages nothing here.
+        // It is valid for services, and manages nothing here.
         assert_eq!(who(world, &all).await, Err(Reason::SecretKindNotAccepted));
         let made = authority.tokens().create(&presented(&all), MINE, &new_token("x")).await;
         assert_eq!(reason(made), Reason::SecretKindNotAccepted);
-        // No list has it, and it takes no place among the 25.
+        // It is in no list, and does not count towards the 25.
         let every = ndauth_authority::TokenQuery::all(true, 100);
         let listed = authority.tokens().list(&presented(&granted.access), MINE, &every).await.expect("listed").views;
         let names: Vec<String> =
@@ -623,7 +625,8 @@ on_both! {
         sound(authority).await;
     }
 
-    /// SEC-11: however a session ends, all that it gave ends with it: cookies, secrets, and what was derived.
+    /// SEC-11: however a session ends, everything that it gave ends with it: cookies, secrets, and derived
+    /// tokens.
     async fn sec_11_what_a_session_gave_ends_with_it(world: &World) {
         let authority = &world.authority;
         let mut cookie = ada_signed_in(world).await.secret;
@@ -703,14 +706,14 @@ on_both! {
         let sign_in = async |name: &str, password: &str, address: &str| {
             authority.logins().sign_in(name, password, &from(address), None).await.map(drop)
         };
-        // Ten of one name from one place, however it is written.
+        // Ten tries of one name from one place, however the name is written.
         for number in 0..10 {
             let name = ["ada", "ADA ", " Ada"][number % 3];
             assert_eq!(reason(sign_in(name, "wrong", "198.51.100.9").await), Reason::SignInRefused);
         }
         let refused = sign_in("ada", PASSWORD, "198.51.100.9").await.expect_err("too many");
         assert!(matches!(refused, AuthorityError::TooManyTries { after } if after <= Duration::from_secs(900)));
-        // That a handle and an address are one person's shows to nobody.
+        // The count does not reveal that a handle and an address belong to one person.
         assert_eq!(reason(sign_in("ada@example.org", "wrong", "198.51.100.9").await), Reason::SignInRefused);
         sign_in("ada", PASSWORD, "192.0.2.7").await.expect("her own place is let be");
         // One network of IPv6 is one place.
@@ -723,8 +726,8 @@ on_both! {
         sign_in("ada", PASSWORD, "198.51.100.9").await.expect("a try is back");
     }
 
-    /// From many networks: they wait for each other, and not for long; the owner waits for none of them, in a browser that was
-    /// hers.
+    /// Tries from many networks share a limit, and the wait is short. The owner is not limited by it in a
+    /// browser that was hers.
     async fn strangers_slow_strangers_alone(world: &World) {
         let authority = &world.authority;
         let cookie = ada_signed_in(world).await.secret;
@@ -768,7 +771,7 @@ on_both! {
         }
     }
 
-    /// Whoever may do a thing does it so often, and others are let be.
+    /// A permitted action has a rate limit for each caller, which does not affect others.
     async fn logins_refreshes_and_derived_tokens_are_bounded(world: &World) {
         let cookie = ada_signed_in(world).await.secret;
         let authority = &world.authority;
@@ -780,7 +783,7 @@ on_both! {
         for _ in 0..200 {
             exchange(&granted).await.expect("derived");
         }
-        // To end the session and begin another is no way around.
+        // Ending the session and beginning another does not evade the limit.
         authority.logins().revoke_shown(granted.refresh.expose(), &home()).await.expect("ended");
         granted = let_in(world, &cookie).await;
         assert_eq!(grant_error(exchange(&granted).await), "TOO_MANY_TRIES");
@@ -804,7 +807,7 @@ on_both! {
         sound(authority).await;
     }
 
-    /// What is kept and cannot be read is no wrong password.
+    /// A stored hash that cannot be parsed is not a wrong password.
     async fn a_damaged_password_is_not_a_wrong_one(world: &World) {
         ada_signed_in(world).await;
         let store = Store::connect(&world.scratch.url, Clock::Database).await.expect("connected");

@@ -1,4 +1,4 @@
-//! The authority from outside: who may call what, and what then happens, on both databases.
+//! The authority from outside: who may call which operation, and its effects, on both databases.
 
 mod access;
 mod catalogue;

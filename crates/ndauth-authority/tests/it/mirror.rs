@@ -1,4 +1,4 @@
-//! The mirror, while much happens.
+//! The mirror under load.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -15,14 +15,14 @@ use rand::rngs::SysRng;
 
 use crate::world::{MINE, World, at, named, new_token};
 
-/// So many events come while it loads.
+/// The number of events that are written while the mirror loads.
 const EVENTS: usize = 100_000;
 
 fn revoked(token: TokenId) -> Change {
     Change::TokenRevoked { token, reason: RevocationReason::NoLongerNeeded }
 }
 
-/// Appends events that concern tokens nobody has, and one that does.
+/// Appends events that concern unknown tokens, and one that concerns a known one.
 async fn much_happens(store: &Store, token: TokenId) {
     let personal = Personal::new();
     for _ in 0..EVENTS / 1000 {
@@ -55,7 +55,7 @@ async fn what_happens_while_it_loads_is_not_missed() {
     }
     happening.await.expect("all of it happened");
     assert!(loads > 10, "it was loaded in the midst of it {loads} times");
-    // The row itself changes now, with the last event; whoever followed knows.
+    // The row itself changes now, with the last event, so a mirror that followed the log has it.
     world.revoke(&world.ada, &named("bad")).await.expect("revoked");
     let world = World { authority: other, ..world };
     world.catch_up().await;
@@ -63,18 +63,18 @@ async fn what_happens_while_it_loads_is_not_missed() {
     assert_eq!(world.refused(&good.secret).await, None);
     let read = store.read().await.expect("a view");
     assert!(read.head().sequence > EVENTS as u64, "they are all in the log");
-    // The last that was loaded follows what came while it was, to the end.
+    // The last mirror that was loaded follows the events that came meanwhile, to the end.
     drop(reader.expect("it was loaded"));
 }
 
-/// However many wait, what they take of memory has an end, and nobody takes more than a share of it: who comes after is sent
-/// away, undecided.
+/// However many callers wait, their memory is bounded, and nobody takes more than a share of it. Later
+/// callers are rejected, undecided.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn so_many_wait_for_a_fresh_answer_and_no_more() {
     let world = World::new(Engine::Sqlite).await;
     let authority = Authority::open(&world.scratch.url, Clock::Manual(world.clock.clone()), None).await;
     let authority = Arc::new(authority.expect("opened"));
-    // It is loaded, and nobody follows the log.
+    // It is loaded, and nobody follows the log any more.
     drop(authority.follow(None).await.expect("it loads"));
     let requirement = Requirement::Identity;
     let unknown = Secret::mint(SecretKind::Personal, &mut SysRng).expect("drawn");
@@ -94,8 +94,8 @@ async fn so_many_wait_for_a_fresh_answer_and_no_more() {
     drop(waiting);
 }
 
-/// An answer that is made again, since the state changed while it was made, counts once, and records nothing that was not
-/// so.
+/// An answer that is computed again, because the state changed meanwhile, counts once, and records nothing
+/// that was not so.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_an_answer_sets_off_happens_once() {
     const QUESTIONS: u64 = 100;
@@ -122,7 +122,7 @@ async fn what_an_answer_sets_off_happens_once() {
     };
     let asking = async {
         let mut batches = 0;
-        // Each batch to its end: one that is dropped half-way was answered for half.
+        // Each batch runs to its end, because a batch that is dropped half-way was answered for half.
         while !done.load(Ordering::Relaxed) {
             let told = world
                 .authority
@@ -137,7 +137,7 @@ async fn what_an_answer_sets_off_happens_once() {
         batches
     };
     let ((), batches) = tokio::join!(changing, asking);
-    // All of them are noted with the next use that is due.
+    // All of them are counted with the next use that is due.
     world.clock.set(at(1000));
     assert!(world.ask(&world.service, asked.secret.expose(), &requirement).await.outcome.is_ok());
     world.authority.validation().write_uses().await.expect("written");

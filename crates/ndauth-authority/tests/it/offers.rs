@@ -1,4 +1,4 @@
-//! Memberships are offered, and accepted by the account's own session.
+//! Memberships: offered, and accepted by the account's own session.
 
 use ndauth_authority::{
     Authority, AuthorityError, Changed, Clock, Credential, NewAccount, OfferShown, TokenPage, Whose,
@@ -23,7 +23,8 @@ async fn accept(world: &World, by: &Credential, role: Role) -> Result<Vec<String
     Ok(accepted.value.tokens.iter().map(|view| view.token.name.to_string()).collect())
 }
 
-/// To whom `ops` offers a membership, or which orgs offer one to a caller, and in which role.
+/// Returns the handles to which `ops` offers a membership, or the orgs that offer one to a caller, with the
+/// roles.
 async fn offered(world: &World, by: &Credential, whose: &Whose) -> Vec<(String, Role)> {
     let listed = world.authority.orgs().list_offers(by, whose).await.expect("listed").rows;
     let name = |offer: &OfferShown| {
@@ -32,7 +33,7 @@ async fn offered(world: &World, by: &Credential, whose: &Whose) -> Vec<(String, 
     listed.iter().map(|offer| (name(offer), offer.role)).collect()
 }
 
-/// The personal tokens that the admin of `ops` sees.
+/// Returns the personal tokens that the admin of `ops` sees.
 async fn seen(world: &World) -> Vec<String> {
     let page = TokenPage { include_revoked: false, after: None, limit: 100 };
     let listed =
@@ -40,7 +41,7 @@ async fn seen(world: &World) -> Vec<String> {
     listed.views.iter().map(|view| view.token.name.to_string()).collect()
 }
 
-/// The members that the admin of `ops` sees.
+/// Returns the members that the admin of `ops` sees.
 async fn members(world: &World) -> Vec<String> {
     let listed = world.authority.orgs().list_members(&world.eve, &ops()).await.expect("listed");
     listed.iter().map(|member| format!("{} {}", member.handle, member.role)).collect()
@@ -52,7 +53,7 @@ async fn account(world: &World, name: &str) {
     world.authority.operator().create_account(&CONSOLE, &new).await.expect("made");
 }
 
-/// All that an answer says, but for the handle and the instant: as text, so that nothing is left out.
+/// Returns everything in an answer except for the handle, as text, so that nothing is left out.
 fn without_handle<T: std::fmt::Debug>(answer: &T, name: &str) -> String {
     format!("{answer:?}").replace(name, "HANDLE")
 }
@@ -87,7 +88,7 @@ on_both! {
         world.sound().await;
     }
 
-    /// One that nobody has, and one of a disabled account.
+    /// Offers to a handle that nobody has, and to a disabled account.
     async fn an_unknown_handle_is_answered_like_a_known_one(world: &World) {
         let known = world.person("known", false, None).await;
         account(world, "gonee").await;
@@ -164,14 +165,14 @@ on_both! {
         assert_eq!(reason(offer(world, "one-more", Role::Ro).await), Reason::OfferLimitReached);
         offer(world, "bob-7", Role::Rw).await.expect("an offer that is replaced is no other");
         world.authority.orgs().withdraw_offer(&world.eve, &ops(), &handle("bob-3")).await.expect("withdrawn");
-        // At once by two: one of them.
+        // Two concurrent offers: one of them succeeds.
         let both = tokio::join!(offer(world, "one-more", Role::Ro), offer(world, "yet-one-more", Role::Ro));
         let refused = [both.0.err(), both.1.err()].into_iter().flatten().collect::<Vec<_>>();
         assert_eq!(refused.iter().map(AuthorityError::reason).collect::<Vec<_>>(), [Reason::OfferLimitReached]);
         world.sound().await;
     }
 
-    /// By somebody else, by a token, by a login that is not recent, or in another role.
+    /// Refuses somebody else, a token, a login that is not recent, and another role.
     async fn an_offer_is_accepted_by_its_account_alone_as_it_stands(world: &World) {
         let (bob, cy) = (world.person("bob", false, None).await, world.person("cy", false, None).await);
         let token = presented(&world.make(&bob, MINE, &new_token("his")).await.secret);
@@ -181,7 +182,7 @@ on_both! {
         assert_eq!(reason(accept(world, &token, Role::Admin).await), Reason::SessionRequired);
         assert_eq!(reason(accept(world, &Credential::Nothing, Role::Admin).await), Reason::CredentialMissing);
         assert_eq!(reason(world.authority.orgs().decline_offer(&cy, &ops()).await), Reason::NotFound);
-        // An offer that was made worse, or better, since it was looked at.
+        // The offer was changed, for the worse or the better, since it was read.
         offer(world, "bob", Role::Rw).await.expect("offered again");
         assert_eq!(reason(accept(world, &bob, Role::Admin).await), Reason::ChangedMeanwhile);
         world.clock.set(at(1 + 15 * 60));
@@ -206,7 +207,7 @@ on_both! {
         assert_eq!(reason(orgs.add_member(&world.eve, &ops(), &handle("bob"), Role::Rw).await), Reason::NotPermitted);
         offer(world, "ada", Role::Ro).await.expect("offered");
         accept(world, &world.ada, Role::Ro).await.expect("it is a member again");
-        // Operators add whom they will, from the console and by a session.
+        // Operators may add anybody, from the console and by a session.
         let oona = world.person("oona", true, None).await;
         offer(world, "bob", Role::Admin).await.expect("offered");
         orgs.add_member(&oona, &ops(), &handle("bob"), Role::Ro).await.expect("added");
@@ -238,7 +239,7 @@ on_both! {
         assert_eq!(reason(accept(world, &bob, Role::Rw).await), Reason::OrgFrozen);
         assert_eq!(reason(offer(world, "cy", Role::Rw).await), Reason::OrgFrozen);
         orgs.unfreeze(&world.eve, &ops()).await.expect("unfrozen");
-        // Who is no admin any more offers nothing any more.
+        // The offers of an account end when it is no longer an admin.
         orgs.set_member(&world.eve, &ops(), &handle("zed"), Role::Rw).await.expect("set");
         assert_eq!(reason(accept(world, &bob, Role::Rw).await), Reason::NotFound);
         world.member("ops", "zed", Role::Admin).await;
@@ -256,7 +257,7 @@ on_both! {
         world.sound().await;
     }
 
-    /// By two instances, so that nothing but the database keeps them apart.
+    /// Two instances act, so that only the database separates them.
     async fn of_what_is_done_to_an_offer_at_once_one_thing_holds(world: &World) {
         let bob = world.person("bob", false, None).await;
         let zed = world.person("zed", false, Some(Role::Admin)).await;
@@ -311,7 +312,7 @@ on_both! {
         assert_eq!(refused, [Reason::OfferLimitReached]);
     }
 
-    /// Of an org that offers nothing one learns no more than of one that does not exist.
+    /// An org that offers nothing is treated like one that does not exist.
     async fn who_is_offered_nothing_learns_of_no_org(world: &World) {
         let bob = world.person("bob", false, None).await;
         offer(world, "somebody-else", Role::Rw).await.expect("offered");

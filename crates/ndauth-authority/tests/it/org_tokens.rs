@@ -19,7 +19,7 @@ on_both! {
         assert!(matches!(made.view.token.owner, Owner::Org(_)));
         assert_eq!(made.view.owner_org.as_ref(), Some(&ops()));
         assert_eq!(made.view.token.expires_at, ndauth_core::Expiry::At(at(24 * 60 * 60)));
-        // Its role is ADMIN, and its grants bound it.
+        // Its role is ADMIN, and its grants limit it.
         assert_eq!(world.refused_permission(&made.secret, "approve:assets").await, None);
         assert_eq!(world.refused_permission(&made.secret, "write:assets").await, Some(Reason::PermissionNotGranted));
         assert_eq!(world.refused(&made.secret).await, Some(Reason::PermissionNotNamed));
@@ -43,7 +43,7 @@ on_both! {
         assert_eq!(create(granted(&["read:assets"]), endless).await, Reason::InvalidArgument);
         assert_eq!(create(granted(&["read:assets"]), days(366)).await, Reason::InvalidArgument);
         assert_eq!(create(granted(&["read:unicorns"]), days(1)).await, Reason::InvalidArgument);
-        // It has power in its org alone, so that it names none.
+        // It has power in its org only, so it names none.
         for bound in [orgs(&["ops"]), Orgs::All] {
             let new = NewToken { orgs: Some(bound), ..org_token("deploy", &["read:assets"]) };
             let made = world.authority.tokens().create(&world.eve, &in_org("ops"), &new).await;
@@ -59,7 +59,7 @@ on_both! {
         make(world, "second", &["read:assets"]).await;
         let new = org_token("first", &["read:assets"]);
         assert_eq!(reason(world.authority.tokens().create(&world.eve, &in_org("ops"), &new).await), Reason::NameTaken);
-        // A person's token may have the same name, and is another's business.
+        // A person's token may have the same name, and is not in the org's list.
         world.create(&new_token("first")).await;
         let listed = world.authority.tokens().list(&world.eve, &in_org("ops"), PAGE).await.expect("listed");
         let names: Vec<String> = listed.views.iter().map(|view| view.token.name.to_string()).collect();
@@ -68,10 +68,10 @@ on_both! {
         assert_eq!(shown.view.token.id, first.view.token.id);
         world.authority.tokens().revoke(&world.eve, &in_org("ops"), &named("first"), UNNEEDED).await.expect("revoked");
         assert_eq!(world.refused_permission(&first.secret, "read:assets").await, Some(Reason::TokenRevoked));
-        // Its name is free, and still says which it was.
+        // Its name is free, and still refers to it.
         let shown = world.authority.tokens().get(&world.eve, &in_org("ops"), &named("first")).await.expect("shown");
         assert_eq!((shown.view.token.id, shown.view.status(at(1))), (first.view.token.id, TokenStatus::Revoked));
-        // Who is demoted manages them no longer.
+        // A demoted admin no longer manages them.
         world.member("ops", "eve", Role::Rw).await;
         assert_eq!(reason(world.authority.tokens().list(&world.eve, &in_org("ops"), PAGE).await), Reason::RoleTooLow);
     }
@@ -91,7 +91,8 @@ on_both! {
         assert_eq!(reason(world.authority.validation().who_am_i(&itself).await), Reason::TokenRevoked);
     }
 
-    /// A service may ask about it as about any other, and only for the orgs it is registered for.
+    /// A service may ask about it as about any other token, and only for the orgs that the service is
+    /// registered for.
     async fn services_see_its_owner(world: &World) {
         let made = make(world, "deploy", &["read:assets"]).await;
         let requirement = needs("ops", Scope::Ro, Some("read:assets"));

@@ -47,7 +47,7 @@ on_both! {
         ] {
             now(world, policy.clone()).await;
             assert_eq!(world.refused(&token).await, expected, "{policy:?}");
-            // Elsewhere the token has what it had.
+            // In other orgs the token has its former power.
             let elsewhere = world.ask(&world.service, token.expose(), &needs("dev", Scope::Ro, None)).await;
             assert!(elsewhere.outcome.is_ok(), "{policy:?}");
         }
@@ -59,7 +59,7 @@ on_both! {
         assert_eq!(world.refused(&token).await, None, "who logs in again has it back");
     }
 
-    /// A secret that waits to be confirmed goes round no policy, and neither does a renewal.
+    /// A pending secret does not evade a policy, and neither does a renewal.
     async fn the_longest_lifetime_holds_for_what_waits_and_for_renewals(world: &World) {
         let in_ops = |name: &str, lifetime: u64| {
             token_with(name, |new| (new.orgs, new.expiry) = (Some(orgs(&["ops"])), days(lifetime)))
@@ -109,7 +109,7 @@ on_both! {
         world.authority.orgs().set_policy(&eve, &ops, &later).await.expect("set");
         let shown = world.authority.orgs().get_policies(&eve, &ops).await.expect("shown");
         assert_eq!(shown.policies.to_come(shown.now).len(), 1);
-        // Withdrawn, where the request says so.
+        // They are withdrawn if the request says so.
         world.authority.orgs().set_policy(&eve, &ops, &open).await.expect("set");
         let shown = world.authority.orgs().get_policies(&eve, &ops).await.expect("shown");
         assert_eq!(shown.policies.to_come(shown.now).len(), 0);
@@ -118,7 +118,8 @@ on_both! {
         world.sound().await;
     }
 
-    /// In one change, with what the new one changes: nothing that was announced is lost for want of a word.
+    /// They stay in the same change, with what the new policy changes, so nothing that was announced is lost
+    /// by omission.
     async fn announced_policies_stay_unless_they_are_withdrawn(world: &World) {
         let ops = "ops".parse().expect("a slug");
         let bars = OrgPolicy { personal_tokens: false, ..OrgPolicy::OPEN };
@@ -142,7 +143,7 @@ on_both! {
             assert_eq!(kept, shown, "as the answers say");
         }
         assert_eq!(done.generation, 5);
-        // The log tells all of it, networks too.
+        // The log records all of it, networks too.
         world.sound().await;
         let withdraws = NewPolicy { announced: Announced::Withdraw, ..new };
         let done = world.authority.orgs().set_policy(&world.eve, &ops, &withdraws).await.expect("set").value;
@@ -171,7 +172,7 @@ on_both! {
         world.sound().await;
     }
 
-    /// It is told before a token is made that it could do nothing in an org that it names.
+    /// A token that could do nothing in an org that it names is refused before it is made.
     async fn a_useless_token_is_not_made(world: &World) {
         now(world, OrgPolicy { longest_lifetime: days_long(30), ..OrgPolicy::OPEN }).await;
         let create = async |change: fn(&mut NewToken)| {
@@ -197,13 +198,14 @@ on_both! {
         };
         assert!(create(some).await.is_ok(), "it carries a set");
         now(world, OrgPolicy { personal_tokens: false, no_all_org_tokens: true, ..OrgPolicy::OPEN }).await;
-        // One for all orgs is of use elsewhere.
+        // A token for all orgs is useful elsewhere.
         assert!(world.authority.tokens().create(&world.ada, MINE, &new_token("c")).await.is_ok());
         let new = org_token("deploy", &["read:assets"]);
         assert!(world.authority.tokens().create(&world.eve, &in_org("ops"), &new).await.is_ok(), "an org's own");
     }
 
-    /// The only org of its owner keeps it out, though it names none: nothing else could be meant.
+    /// The only org of its owner bars it, although the token does not name the org, because it could mean no
+    /// other.
     async fn a_token_that_its_only_org_bars_is_not_made(world: &World) {
         let bars = OrgPolicy { no_all_org_tokens: true, ..OrgPolicy::OPEN };
         now(world, bars).await;
@@ -216,7 +218,7 @@ on_both! {
         assert!(world.authority.tokens().create(&world.eve, MINE, &named).await.is_ok());
     }
 
-    /// A role may be raised any day: the token is made, and the answer says what is missing.
+    /// A role may be raised any day, so the token is made, and the response says what is missing.
     async fn a_token_that_its_owners_role_leaves_nothing_is_warned_of(world: &World) {
         let ops: OrgSlug = "ops".parse().expect("a slug");
         let set_role = async |role| {
@@ -292,7 +294,7 @@ on_both! {
         assert_eq!(reason(world.authority.orgs().set_policy(&world.ada, &ops, &new).await), Reason::RoleTooLow);
         assert_eq!(reason(world.authority.orgs().try_policy(&world.ada, &ops, &new).await), Reason::RoleTooLow);
         assert!(world.authority.orgs().get_policies(&world.ada, &ops).await.is_ok());
-        // By no token of an admin's, whatever it carries.
+        // No token of an admin's may, whatever it carries.
         let token = world.make(&world.eve, MINE, &new_token("unlimited")).await.secret;
         let token = crate::world::presented(&token);
         assert_eq!(reason(world.authority.orgs().set_policy(&token, &ops, &new).await), Reason::SessionRequired);
@@ -301,7 +303,7 @@ on_both! {
         assert_eq!(reason(world.authority.orgs().remove_member(&token, &ops, &ada).await), Reason::SessionRequired);
     }
 
-    /// Two admins at once: the second is told, and nothing of the first's is lost.
+    /// Two admins at once: the second gets an error, and nothing of the first's is lost.
     async fn a_policy_that_was_changed_meanwhile_is_not_written_over(world: &World) {
         let ops = "ops".parse().expect("a slug");
         let seen = world.authority.orgs().get_policies(&world.eve, &ops).await.expect("shown").policies.count();
@@ -312,7 +314,7 @@ on_both! {
         assert_eq!(world.authority.orgs().set_policy(&world.eve, &ops, &fresh).await.expect("set").value.generation, seen + 2);
     }
 
-    /// An address in a policy can be forgotten: the public bytes of its event do not hold it.
+    /// An address in a policy can be erased, because the public bytes of its event do not contain it.
     async fn networks_stand_among_the_personal_bytes(world: &World) {
         now(world, OrgPolicy { networks: networks("198.51.100.7"), ..OrgPolicy::OPEN }).await;
         let (lines, _) = world.authority.operator().export_events(&CONSOLE, 0).await.expect("exported").expect("a page");
@@ -334,7 +336,7 @@ on_both! {
         assert_eq!(reason(left), Reason::LastAdmin, "who is disabled gives nobody a role");
         world.authority.operator().enable_account(&CONSOLE, &ada).await.expect("enabled");
         assert!(world.authority.orgs().set_member(&world.eve, &ops, &eve, Role::Rw).await.is_ok());
-        // Two that demote each other at once, by two instances: one is left.
+        // Two admins that demote each other at once, by two instances: one is left.
         let other = ndauth_authority::Authority::open(
             &world.scratch.url,
             ndauth_authority::Clock::Manual(world.clock.clone()),

@@ -1,4 +1,4 @@
-//! What broke others, each as a test of its own. The names are those of the list that the project keeps.
+//! Failures of other systems, each as a test of its own. The names are those of the project's list.
 
 use ndauth_authority::access::{Operation, Row, Rule, TABLE};
 use ndauth_authority::{Credential, MintedWhen, NewOrg, Question, TokenQuery, Which};
@@ -10,7 +10,7 @@ use crate::world::{
     orgs, presented, reason, token_with,
 };
 
-/// Revoked ones, too.
+/// All of the caller's tokens, including revoked ones.
 const ALL: &TokenQuery = &TokenQuery::all(true, 100);
 
 async fn count(world: &World, whose: &Credential) -> usize {
@@ -18,7 +18,7 @@ async fn count(world: &World, whose: &Credential) -> usize {
 }
 
 on_both! {
-    /// Without a credential nothing is made, for anybody; with one, it is the caller's.
+    /// Without a credential nothing is made, for anybody. With one, the token is the caller's.
     async fn sec_01_nobody_makes_a_token_for_another(world: &World) {
         let nobody = world.authority.tokens().create(&Credential::Nothing, MINE, &new_token("x")).await;
         assert_eq!(reason(nobody), Reason::CredentialMissing);
@@ -68,7 +68,8 @@ on_both! {
         assert_eq!(reason(org), Reason::NotFound);
     }
 
-    /// Disabled, taken out, demoted: the next question is refused; put back, it is allowed.
+    /// After a person is disabled, removed or demoted the next question is refused, and after that is undone
+    /// it is allowed.
     async fn sec_15_who_loses_power_loses_it_at_once(world: &World) {
         let secret = world.create(&new_token("ci")).await.secret;
         let (ops, ada) = ("ops".parse().expect("a slug"), "ada".parse().expect("a handle"));
@@ -85,7 +86,7 @@ on_both! {
         assert_eq!(world.refused(&secret).await, None);
     }
 
-    /// The id of another tenant's token is as unknown as one that is not there.
+    /// The id of another tenant's token is treated as one that does not exist.
     async fn sec_20_another_tenants_token_is_unknown(world: &World) {
         let dev = "dev".parse().expect("a slug");
         world.member("dev", "ada", Role::Admin).await;
@@ -105,7 +106,7 @@ on_both! {
         assert!(world.authority.validation().who_am_i(&presented(&made.secret)).await.is_ok(), "it is untouched");
     }
 
-    /// No answer leaks into that of another question.
+    /// No answer leaks into the answer to another question.
     async fn sec_41_each_question_is_answered_by_itself(world: &World) {
         let registry = || Services::only(["registry".parse().expect("a name")]).expect("services");
         let secret = world.create(&token_with("ci", |new| {
@@ -130,7 +131,7 @@ on_both! {
         }
     }
 
-    /// A name that is given anew is not the token that had it.
+    /// A name that is used again is not the token that had it.
     async fn sec_46_a_name_made_anew_is_another_token(world: &World) {
         for _ in 0..5 {
             let old = world.create(&new_token("ci")).await.secret;
@@ -144,7 +145,7 @@ on_both! {
         }
     }
 
-    /// Who is not believed states addresses in vain.
+    /// The addresses that an untrusted service states are ignored.
     async fn an_address_counts_only_where_the_service_is_believed(world: &World) {
         let new = ndauth_authority::NewService {
             name: "gullible".parse().expect("a name"),
@@ -159,7 +160,7 @@ on_both! {
         }
     }
 
-    /// From elsewhere, a token that is for some networks lists nothing at ndauth itself, and may say who it is.
+    /// Outside its networks, a token lists nothing at ndauth itself, and may only ask who it is.
     async fn networks_hold_at_ndauth_too(world: &World) {
         let new = token_with("ci", |new| new.networks = networks("10.0.0.0/8"));
         let secret = world.create(&new).await.secret;
@@ -178,7 +179,8 @@ on_both! {
         assert!(world.revoke(&from("192.0.2.1"), &named("ci")).await.is_ok(), "it may end itself");
     }
 
-    /// What a service was shown, it cannot use at ndauth either, but to say whose it is and to end it.
+    /// A token that is for some services cannot be used at ndauth either, except to ask who it is and to end
+    /// it.
     async fn an_audience_holds_at_ndauth_too(world: &World) {
         let registry = Services::only(["registry".parse().expect("a name")]).expect("services");
         let secret = world.create(&token_with("ci", |new| new.services = registry)).await.secret;
@@ -191,7 +193,7 @@ on_both! {
         assert!(world.revoke(&token, &named("ci")).await.is_ok());
     }
 
-    /// Roles and policies are set by who logged in lately.
+    /// Roles and policies can only be set by a session with a recent login.
     async fn an_old_login_confers_nothing(world: &World) {
         let long = world.authority.operator().issue_session(&CONSOLE, &"eve".parse().expect("a handle"), crate::world::days(30)).await;
         let eve = presented(&long.expect("issued"));
@@ -219,7 +221,7 @@ on_both! {
         assert!(world.authority.orgs().list_members(&eve, &ops).await.is_ok());
     }
 
-    /// Who is disabled while they act: what they did comes before it in the log, or not at all.
+    /// An account that is disabled while it acts: its action comes before that in the log, or not at all.
     async fn nothing_is_done_by_who_was_disabled(world: &World) {
         let other = ndauth_authority::Authority::open(
             &world.scratch.url,
@@ -246,7 +248,7 @@ on_both! {
         assert!(both < 15 || world.scratch.url.to_string().starts_with("sqlite"), "the race was run");
     }
 
-    /// A service that does not name what it guards lets no narrow token in.
+    /// A service that names no permission admits no token with a set of grants.
     async fn a_narrow_token_passes_no_question_without_a_permission(world: &World) {
         let new = token_with("ci", |new| new.grants = granted(&["read:assets"]));
         let secret = world.create(&new).await.secret;
@@ -258,7 +260,7 @@ on_both! {
         }
     }
 
-    /// What a service was shown as a session, it cannot use.
+    /// A service cannot use a session that it was shown.
     async fn a_session_is_of_no_use_to_a_service(world: &World) {
         let Credential::Secret { secret, .. } = &world.eve else { panic!("a session") };
         for requirement in [Requirement::Identity, needs("ops", Scope::Ro, None)] {
@@ -268,7 +270,7 @@ on_both! {
     }
 }
 
-/// Every RPC that changes anything is refused to every token, whatever it carries, but to revoke itself.
+/// Every RPC that changes anything is refused to every token, whatever it carries, except to revoke itself.
 #[test]
 fn sec_04_no_token_changes_anything() {
     let reads = [
@@ -295,7 +297,7 @@ fn sec_04_no_token_changes_anything() {
     }
 }
 
-/// A name in another case or form is another name, and unknown.
+/// A name in another case or form is a different name, and unknown.
 #[test]
 fn sec_23_names_are_not_folded() {
     for text in
@@ -313,8 +315,8 @@ fn sec_23_names_are_not_folded() {
     }
 }
 
-/// Each operation stands in the table once for a kind of owner, and without a credential there is none but to look at the server, and to get
-/// one: what these take is in the request itself.
+/// Each operation has one row in the table for each kind of owner. Without a credential only those are
+/// permitted that show the server's state and interface, or whose credential is in the request itself.
 #[test]
 fn sec_47_each_operation_stands_in_the_table_once_a_kind_and_is_closed_to_nobody() {
     for (number, row) in TABLE.iter().enumerate() {

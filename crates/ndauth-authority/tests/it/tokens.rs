@@ -17,7 +17,7 @@ use crate::world::{
 
 const DAY: i64 = 24 * 60 * 60;
 
-/// Makes tokens all at once, on two instances of the authority, and gives the outcomes.
+/// Makes tokens concurrently, on two instances of the authority, and returns the outcomes.
 async fn create_at_once(
     world: &World,
     names: impl Iterator<Item = String>,
@@ -102,7 +102,8 @@ on_both! {
         assert_eq!(shown.token.id, second.view.token.id);
     }
 
-    /// So that whoever asks again after an answer was lost can tell whether the holder is what was asked for.
+    /// A caller that retries after a lost response can find out whether the holder is the token that it
+    /// requested.
     async fn a_taken_name_tells_who_holds_it_and_since_when(world: &World) {
         for (second, by, whose, new) in [
             (0, &world.ada, MINE, new_token("ci")),
@@ -115,7 +116,7 @@ on_both! {
             assert_eq!(Problem::from(&error).holder, Some((id, at(second))));
             assert!(matches!(error, AuthorityError::NameTaken { holder: Some(holder), .. } if holder == (id, at(second))));
         }
-        // Who may not make one learns nothing of what there is.
+        // A caller that may not create one learns nothing about existing ones.
         let error = world.authority.tokens().create(&world.ada, &in_org("ops"), &org_token("ci", &["read:assets"])).await;
         assert_eq!(reason(error), Reason::RoleTooLow);
     }
@@ -202,7 +203,7 @@ on_both! {
         world.clock.set(at(5));
         let second = world.revoke(&world.ada, &id).await.expect("it stays revoked");
         assert_eq!((second.sequence, second.value.token.revoked_at), (first.sequence, Some(at(0))));
-        // By the name that it had, too.
+        // This also works by its former name.
         let third = world.revoke(&world.ada, &named("ci")).await.expect("it stays revoked");
         assert_eq!((second.changed, third.changed, third.value.token.id), (false, false, token));
         assert_eq!(third.sequence, first.sequence);

@@ -123,7 +123,7 @@ on_both! {
         assert_eq!(world.refused(&again.secret).await, None);
     }
 
-    /// One row that makes no sense spoils no other answer.
+    /// One corrupt row does not affect other answers.
     async fn one_that_cannot_be_decided_spoils_no_other(world: &World) {
         let (good, bad) = (world.create(&new_token("good")).await.secret, world.create(&new_token("bad")).await.secret);
         let store = ndauth_store::Store::connect(&world.scratch.url, ndauth_store::Clock::Database).await.expect("connected");
@@ -137,7 +137,7 @@ on_both! {
         assert_eq!(told, [None, Some(Reason::Internal), None]);
     }
 
-    /// However much happens while a batch is answered, little of it is answered again.
+    /// However much changes while a batch is answered, few of its answers are computed again.
     async fn a_change_repeats_few_answers_of_a_batch(world: &World) {
         const QUESTIONS: usize = 1000;
         let secret = world.create(&new_token("ci")).await.secret;
@@ -146,7 +146,7 @@ on_both! {
         let told = AtomicUsize::new(0);
         let (changes, runtime) = (Mutex::new(0..5), tokio::runtime::Handle::current());
         let tell = |verdict: CacheableVerdict<'_>| {
-            // At five of the answers something happens, and is known here before the answer is given.
+            // At five of the answers a change happens, and is applied here before the answer is returned.
             if told.fetch_add(1, Ordering::Relaxed) % 150 == 149
                 && let Some(number) = changes.lock().expect("no panic").next()
             {

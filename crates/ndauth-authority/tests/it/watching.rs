@@ -1,4 +1,4 @@
-//! Watching: which services hear of which events.
+//! Watching: which services receive which events.
 
 use ndauth_authority::{Credential, NewAccount, NewOrg, ReportedUse, TokenPage, Watcher};
 use ndauth_core::{Concern, Counts, LastUse, Role, Secret, SecretKind};
@@ -6,7 +6,7 @@ use ndauth_core::{Concern, Counts, LastUse, Role, Secret, SecretKind};
 use crate::on_both;
 use crate::world::{CONSOLE, MINE, at, days, named, new_token, presented};
 
-/// What a watcher has not heard of yet.
+/// Returns the events that a watcher has not received yet.
 fn heard(watcher: &mut Watcher) -> Vec<Concern> {
     let news = watcher.catch_up().expect("it may watch");
     assert!(!news.reset, "it goes on");
@@ -14,7 +14,8 @@ fn heard(watcher: &mut Watcher) -> Vec<Concern> {
 }
 
 on_both! {
-    /// One service may ask about all orgs, and one about `ops` alone, where `ada` is a member and `zoe` is not.
+    /// One service may ask about all orgs, and one about `ops` only, where `ada` is a member and `zoe` is
+    /// not.
     async fn a_service_hears_of_what_it_may_ask_about(world: &World) {
         let authority = &world.authority;
         world.catch_up().await;
@@ -56,7 +57,7 @@ on_both! {
         ops.catch_up().expect_err("it may watch no more");
     }
 
-    /// A service reports uses of what it may ask about, and as many as one may.
+    /// A service reports uses of the tokens that it may ask about, up to its limit.
     async fn reports_count_as_far_as_the_service_may_ask(world: &World) {
         let authority = &world.authority;
         let zoe = world.person("zoe", false, None).await;
@@ -86,7 +87,8 @@ on_both! {
         assert!((20_000..30_001).contains(&counted), "{counted}");
     }
 
-    /// The service asks about `ops` alone: what it reports of `dev`, or of an org that does not exist, is a use in no org.
+    /// The service may ask about `ops` only: a use that it reports in `dev`, or in an org that does not
+    /// exist, is a use in no org.
     async fn a_reported_use_is_in_an_org_that_the_service_may_ask_about(world: &World) {
         let authority = &world.authority;
         let secret = world.create(&new_token("ci")).await.secret;
@@ -117,7 +119,7 @@ on_both! {
         assert_eq!(mine.last_use().map(|last| last.at), Some(at(3)), "its owner sees all");
     }
 
-    /// A mirror that is loaded anew knows the last events, and whose tokens they concern.
+    /// A mirror that is loaded again has the last events, and the owners of the tokens that they concern.
     async fn it_goes_on_where_the_mirror_was_loaded_anew(world: &World) {
         let authority = &world.authority;
         let zoe = world.person("zoe", false, None).await;

@@ -1,4 +1,4 @@
-//! Which token a request means: by its name, its id, its secret's prefix or the beginning of its id.
+//! References to tokens: by name, id, secret's prefix or the beginning of the id.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use crate::world::{
     reason, token_with,
 };
 
-/// Seconds after which an id begins otherwise in its first 8 characters.
+/// The seconds after which an id begins with other 8 characters.
 const APART: i64 = 100;
 
-/// All that a token goes by.
+/// Returns all references to a token.
 fn names(made: &Minted) -> Vec<Which> {
     let (id, prefix) = (made.view.token.id.to_string(), made.secret.prefix().to_string());
     vec![
@@ -32,7 +32,7 @@ fn names(made: &Minted) -> Vec<Which> {
     ]
 }
 
-/// The reason for which each operation on one token refuses.
+/// Returns the reason for which each operation on one token refuses.
 async fn refusals(world: &World, by: &Credential, whose: &Whose, which: &Which) -> Vec<Reason> {
     let authority = &world.authority;
     let subject = Subject::Token(which.clone());
@@ -51,7 +51,7 @@ async fn refusals(world: &World, by: &Credential, whose: &Whose, which: &Which) 
     ]
 }
 
-/// The tokens that a text may mean, as it is told.
+/// Returns the tokens that an ambiguous reference lists.
 fn told(error: AuthorityError) -> Vec<String> {
     let AuthorityError::Ambiguous { mut matches, .. } = error else { panic!("{error:?}") };
     matches.sort();
@@ -72,7 +72,7 @@ on_both! {
         world.create(&new_token("cd")).await;
         let own = world.make(&world.eve, &in_org("ops"), &org_token("ci", &["read:assets"])).await;
         for (made, by, whose) in [(&first, &world.ada, MINE), (&own, &world.eve, &in_org("ops"))] {
-            // By the token itself, too, which sees nothing else.
+            // The token itself works, too, and sees nothing else.
             for (by, whose) in [(by, whose), (&presented(&made.secret), MINE)] {
                 for which in names(made) {
                     let found = world.authority.tokens().get(by, whose, &which).await.expect("found");
@@ -86,7 +86,7 @@ on_both! {
                 assert_eq!(done.value.token.id, first.view.token.id, "{which:?}");
             }
         }
-        // Too short, no beginning at all, and a name where none is meant.
+        // Too short, no beginning of an id, and a name where a prefix is expected.
         let id = first.view.token.id.to_string();
         for which in [
             named(&id[..7]), named("ffffffff"), named(""), named("-"), Which::Prefix("ci".to_owned()),
@@ -104,18 +104,18 @@ on_both! {
             assert_eq!(refused, Reason::NameAmbiguous);
         }
         assert_eq!((world.refused(&a.secret).await, world.refused(&b.secret).await), (None, None));
-        // One that is called so is meant before all that begin so.
+        // A token with exactly this name comes before those whose ids begin with it.
         let text = &a.view.token.id.to_string()[..8];
         let called = world.create(&new_token(text)).await.view.token.id;
         assert_eq!(world.show(&world.ada, &beginning).await.expect("found").token.id, called);
-        // A beginning of a revoked token counts, so that nothing else is taken for it.
+        // The ids of revoked tokens count, so that no other token is found by mistake.
         world.revoke(&world.ada, &Which::Id(called)).await.expect("revoked");
         world.revoke(&world.ada, &Which::Id(a.view.token.id)).await.expect("revoked");
         let told = told(world.show(&world.ada, &beginning).await.expect_err("several"));
         assert_eq!(told.len(), 3, "{told:?}");
     }
 
-    /// A name that is free again finds who had it, unless another has it now.
+    /// A name that is free again finds the token that had it, unless another has it now.
     async fn a_former_name_finds_a_revoked_token(world: &World) {
         let first = world.create(&new_token("ci")).await;
         world.revoke(&world.ada, &named("ci")).await.expect("revoked");
@@ -128,7 +128,7 @@ on_both! {
         world.revoke(&world.ada, &named("ci")).await.expect("revoked");
         let several = world.show(&world.ada, &named("ci")).await.expect_err("several");
         assert_eq!(told(several), shown(&[&first, &second]));
-        // Another's former name says nothing.
+        // Another owner's former name refers to nothing.
         assert_eq!(reason(world.show(&world.eve, &named("ci")).await), Reason::NotFound);
     }
 
@@ -148,7 +148,7 @@ on_both! {
                 }
             }
         }
-        // An org's own is no person's, a person's is no org's, and each account's is its own.
+        // An org's token is no person's, a person's is no org's, and each account has its own.
         for which in names(&ours) {
             assert_eq!(reason(world.show(&world.eve, &which).await), Reason::NotFound, "{which:?}");
             let of_eve = world.authority.tokens().resume(&CONSOLE, &of_account("eve"), &which).await;
@@ -158,7 +158,8 @@ on_both! {
         assert_eq!(world.refused_permission(&ours.secret, "read:assets").await, None, "it is untouched");
     }
 
-    /// Ids of one instant begin alike, whoever owns them: others' are not told of, by an answer or by a doubt.
+    /// Ids of one instant begin alike, whoever owns them. Other owners' tokens are not revealed, neither by
+    /// an answer nor by an ambiguity.
     async fn anothers_token_makes_no_beginning_ambiguous(world: &World) {
         let hers = world.create(&new_token("ci")).await;
         let his = world.make(&world.eve, MINE, &new_token("ci")).await;
@@ -168,12 +169,12 @@ on_both! {
             let found = world.authority.tokens().get(by, whose, &beginning).await.expect("found");
             assert_eq!(found.view.token.id, made.view.token.id);
         }
-        // The operator, who asks about everyone's, is told of all.
+        // The operator's search covers everyone's tokens, and lists all of them.
         let all = world.authority.tokens().resume(&CONSOLE, &Whose::Anyone, &named(&hers.view.token.id.to_string()[..8])).await;
         assert_eq!(told(all.expect_err("several")), shown(&[&hers, &his, &own]));
     }
 
-    /// A token that may see itself alone is told the same of its siblings as of what is not there.
+    /// A token that may only see itself cannot probe for its siblings.
     async fn a_narrow_token_probes_for_no_sibling(world: &World) {
         let sibling = world.create(&new_token("sibling")).await;
         world.clock.set(at(APART));
@@ -181,7 +182,7 @@ on_both! {
         let narrow = presented(&world.create(&narrow).await.secret);
         let nothing = [named("nothing"), named("0190ffff"), named("ndpat_000000")];
         let unknown = refusals(world, &narrow, MINE, &nothing[0]).await;
-        // To be shown it takes a permission, which is named.
+        // Showing it requires a permission, which the error names.
         let told = |reason: &Reason| matches!(reason, Reason::SessionRequired | Reason::PermissionNotGranted);
         assert!(unknown.iter().all(told), "{unknown:?}");
         for which in names(&sibling).iter().chain(&nothing) {

@@ -1,4 +1,4 @@
-//! A small world: two people, two orgs, a service, and a clock that stands.
+//! A small world: two people, two orgs, a service, and a clock that only tests move.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,13 +19,13 @@ pub(crate) struct World {
     /// `ada` is `RW` in `ops` and `RO` in `dev`; `eve` is `ADMIN` in `ops`.
     pub(crate) ada: Credential,
     pub(crate) eve: Credential,
-    /// A service for all orgs, and one for `ops` alone.
+    /// A service for all orgs, and one for `ops` only.
     pub(crate) service: Credential,
     pub(crate) ops_service: Credential,
     pub(crate) scratch: Scratch,
 }
 
-/// A verdict that is kept.
+/// A copy of a verdict.
 #[derive(Debug)]
 pub(crate) struct Kept {
     pub(crate) outcome: Result<KeptAllowed, Refusal>,
@@ -35,7 +35,7 @@ pub(crate) struct Kept {
 #[derive(Debug)]
 pub(crate) struct KeptAllowed {
     pub(crate) token: Token,
-    /// By name.
+    /// The owner's name.
     pub(crate) owner: String,
 }
 
@@ -51,7 +51,7 @@ pub(crate) fn keep(verdict: CacheableVerdict<'_>) -> Kept {
     Kept { outcome, max_cache_age }
 }
 
-/// Ends a rotation of one of somebody's own tokens, in one of the three ways.
+/// Settles a rotation of one of the caller's own tokens, in one of the three ways.
 pub(crate) async fn settle(
     authority: &Authority,
     by: &Credential,
@@ -65,11 +65,11 @@ pub(crate) async fn settle(
     }
 }
 
-/// The same authority with a mirror that follows the log.
+/// Returns the authority with a mirror that follows the log.
 pub(crate) async fn following(authority: Authority) -> Arc<Authority> {
     let authority = Arc::new(authority);
     let mut reader = authority.follow(None).await.expect("the mirror loads");
-    // As long as the test lasts.
+    // It follows as long as the test runs.
     tokio::spawn(async move { reader.end().await });
     authority
 }
@@ -79,20 +79,20 @@ pub(crate) const CONSOLE: Credential = Credential::Console;
 pub(crate) const MINE: &Whose = &Whose::Mine;
 /// All tokens that are not revoked.
 pub(crate) const PAGE: &TokenQuery = &TokenQuery::all(false, 100);
-/// Why a token is revoked, where that does not matter.
+/// A reason for revoking a token, if it does not matter.
 pub(crate) const UNNEEDED: &Revoking = &Revoking { reason: RevocationReason::NoLongerNeeded, note: None };
 
-/// The tokens of an org.
+/// Refers to the tokens of an org.
 pub(crate) fn in_org(slug: &str) -> Whose {
     Whose::Org(slug.parse().expect("a slug"))
 }
 
-/// The tokens of an account.
+/// Refers to the tokens of an account.
 pub(crate) fn of_account(handle: &str) -> Whose {
     Whose::Account(handle.parse().expect("a handle"))
 }
 
-/// The token that goes by this.
+/// Refers to a token by a text.
 pub(crate) fn named(text: &str) -> Which {
     Which::Name(text.to_owned())
 }
@@ -101,7 +101,7 @@ pub(crate) fn ops() -> OrgSlug {
     "ops".parse().expect("a slug")
 }
 
-/// The tests' beginning, and so many seconds after it.
+/// Returns the instant a number of seconds after the beginning of the tests.
 pub(crate) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_micros((1_800_000_000 + seconds) * 1_000_000).expect("an instant")
 }
@@ -119,7 +119,7 @@ pub(crate) fn days(days: u64) -> ExpiryChoice {
     ExpiryChoice::In(Lifetime::For(Duration::from_secs(days * 24 * 60 * 60)))
 }
 
-/// A personal token to be made that is bound to no org, service and network.
+/// Returns a personal token to be made that is not restricted to orgs, services and networks.
 pub(crate) fn new_token(name: &str) -> NewToken {
     NewToken {
         name: name.parse().expect("a name"),
@@ -135,20 +135,20 @@ pub(crate) fn new_token(name: &str) -> NewToken {
     }
 }
 
-/// An org's token to be made that carries these permissions.
+/// Returns an org's token to be made that carries these permissions.
 pub(crate) fn org_token(name: &str, permissions: &[&str]) -> NewToken {
     let grants = granted(permissions);
     NewToken { scope: None, grants, orgs: None, expiry: ExpiryChoice::ORG, ..new_token(name) }
 }
 
-/// A token to be made that differs from the usual.
+/// Returns a token to be made that differs from the usual.
 pub(crate) fn token_with(name: &str, change: impl FnOnce(&mut NewToken)) -> NewToken {
     let mut new = new_token(name);
     change(&mut new);
     new
 }
 
-/// Grants of these permissions.
+/// Returns grants of these permissions.
 pub(crate) fn granted(permissions: &[&str]) -> Grants {
     let grant = |text: &&str| {
         let asked: Permission = text.parse().expect("a permission");
@@ -229,7 +229,7 @@ impl World {
         }
     }
 
-    /// Makes a token of `ada`'s.
+    /// Creates a token of `ada`'s.
     pub(crate) async fn create(&self, new: &NewToken) -> Minted {
         self.make(&self.ada, MINE, new).await
     }
@@ -238,7 +238,7 @@ impl World {
         self.authority.tokens().create(by, whose, new).await.expect("a token is made").value
     }
 
-    /// Revokes one of somebody's own tokens.
+    /// Revokes one of the caller's own tokens.
     pub(crate) async fn revoke(
         &self,
         by: &Credential,
@@ -247,12 +247,12 @@ impl World {
         self.authority.tokens().revoke(by, MINE, which, UNNEEDED).await
     }
 
-    /// Shows one of somebody's own tokens.
+    /// Shows one of the caller's own tokens.
     pub(crate) async fn show(&self, by: &Credential, which: &Which) -> Result<TokenView, AuthorityError> {
         Ok(self.authority.tokens().get(by, MINE, which).await?.view)
     }
 
-    /// Nothing is wrong with the database.
+    /// Asserts that the database has no faults.
     pub(crate) async fn sound(&self) {
         let checked = self.authority.operator().check(&CONSOLE).await.expect("checked");
         assert_eq!(checked.faults, Vec::<String>::new());
@@ -264,20 +264,20 @@ impl World {
         self.authority.validation().validate(service, &question, keep).await.expect("it is decided").told
     }
 
-    /// Waits until the mirror has applied what another instance did: nobody is told that a secret is unknown
-    /// before.
+    /// Waits until the mirror has applied the changes of another instance: an unknown secret is reported as
+    /// unknown only after that.
     pub(crate) async fn catch_up(&self) {
         let unknown = "ndpat_Jj8IYRumwQ9GV4nfqrymvLBbUUnY8LAkuEecJnIrk1U";
         let told = self.ask(&self.service, unknown, &Requirement::Identity).await;
         assert_eq!(told.outcome.expect_err("unknown").reason(), Reason::SecretUnknown);
     }
 
-    /// Lets the mirror see what was changed without an event.
+    /// Loads the mirror again, so that it has changes without an event.
     pub(crate) async fn load_again(&self) {
         drop(self.authority.follow(None).await.expect("it loads"));
     }
 
-    /// Makes an account, a member of `ops` if it is given a role, and begins a session for it.
+    /// Creates an account, which is a member of `ops` if a role is given, and begins a session for it.
     pub(crate) async fn person(&self, handle: &str, operator: bool, role: Option<Role>) -> Credential {
         let new = NewAccount {
             handle: handle.parse().expect("a handle"),
@@ -309,14 +309,14 @@ impl World {
         self.authority.orgs().add_member(&CONSOLE, &org, &handle, role).await.expect("a member is set");
     }
 
-    /// The reason for which a service is refused a permission in `ops`, or `None`.
+    /// Returns the reason why a secret may not use a permission in `ops`, or `None`.
     pub(crate) async fn refused_permission(&self, secret: &Secret, permission: &str) -> Option<Reason> {
         let requirement = needs("ops", Scope::Ro, Some(permission));
         let verdict = self.ask(&self.service, secret.expose(), &requirement).await;
         verdict.outcome.err().map(|refusal| refusal.reason())
     }
 
-    /// The reason for which a secret may not `RW` in `ops`, or `None`.
+    /// Returns the reason why a secret may not `RW` in `ops`, or `None`.
     pub(crate) async fn refused(&self, secret: &Secret) -> Option<Reason> {
         let verdict = self.ask(&self.service, secret.expose(), &needs("ops", Scope::Rw, None)).await;
         verdict.outcome.err().map(|refusal| refusal.reason())

@@ -21,12 +21,12 @@ pub(super) struct Comparison<'a> {
 }
 
 impl<'a> Comparison<'a> {
-    /// Compares what a view shows with what was recorded, and adds to the faults that were found before.
+    /// Creates a comparison of a view with the recorded state, which adds to the faults found before.
     pub(super) fn new(read: &'a Read, recorded: Recorded, faults: Vec<String>) -> Comparison<'a> {
         Comparison { read, recorded, faults, rows: 0 }
     }
 
-    /// How many rows were compared, and all that is wrong.
+    /// Runs the comparison. Returns the number of rows compared, and all faults.
     pub(super) async fn run(mut self) -> Result<(u64, Vec<String>), AuthorityError> {
         self.catalogue().await?;
         self.policies().await?;
@@ -52,7 +52,7 @@ impl<'a> Comparison<'a> {
         let (hashed, first) = self.read.check_catalogue().await?;
         let as_recorded = match self.recorded.catalogue.take() {
             None => first,
-            // As the document reads once what it says twice is said once.
+            // Parsed, because a document may state the same thing twice.
             Some(recorded) => Catalogue::new(&recorded).is_ok_and(|recorded| recorded == catalogue),
         };
         if !as_recorded || !hashed {
@@ -142,7 +142,7 @@ impl<'a> Comparison<'a> {
         Ok(())
     }
 
-    /// Those that came to their end by themselves may be there or not.
+    /// Compares the offers. Those that expired may be there or not.
     async fn offers(&mut self) -> Result<(), AuthorityError> {
         let Some(offers) = self.sound(self.read.list_every_offer().await)? else { return Ok(()) };
         self.rows += offers.len() as u64;
@@ -186,7 +186,7 @@ impl<'a> Comparison<'a> {
         Ok(())
     }
 
-    /// Compares how a token is suspended, and when it ends.
+    /// Compares a token's suspensions and its end.
     fn token(&mut self, token: &Token) {
         let levels: BTreeSet<Level> = token.suspensions.iter().map(|of| of.level).collect();
         if self.recorded.suspended.remove(&token.id).unwrap_or_default() != levels {
@@ -197,7 +197,7 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// A row that makes no sense is a fault, and no reason to stop.
+    /// Returns the rows. A corrupt row is recorded as a fault and does not stop the check.
     fn sound<T>(&mut self, outcome: Result<T, StoreError>) -> Result<Option<T>, AuthorityError> {
         match outcome {
             Ok(rows) => Ok(Some(rows)),
@@ -209,7 +209,7 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// Compares when things ended, and that the same ones are there.
+    /// Compares which things exist, and when they ended.
     fn compare<Id: Ord + Copy + fmt::Display>(
         &mut self,
         what: &str,

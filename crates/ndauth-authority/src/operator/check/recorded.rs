@@ -7,7 +7,7 @@ use ndauth_core::{
     OrgId, Owner, Role, ServiceId, Session, SessionId, Timestamp, TokenId, TokenView,
 };
 
-/// How many rows or events are read at once.
+/// The number of rows or events that are read at once.
 pub(super) const PAGE: u64 = 1000;
 
 /// The state that the log records.
@@ -17,25 +17,25 @@ pub(super) struct Recorded {
     pub(super) orgs: BTreeMap<OrgId, Existence>,
     pub(super) members: BTreeMap<(OrgId, AccountId), Role>,
     pub(super) sessions: BTreeMap<SessionId, Existence>,
-    /// Whose each session is.
+    /// The account of each session.
     owners: BTreeMap<SessionId, AccountId>,
-    /// From which session a token was derived.
+    /// The session that each token was derived from.
     derived: BTreeMap<TokenId, SessionId>,
-    /// By which event and when, in order.
+    /// The sequences and instants of the events that signed an account out, in order.
     signed_out: BTreeMap<AccountId, Vec<(u64, Timestamp)>>,
     pub(super) services: BTreeMap<ServiceId, Existence>,
     pub(super) tokens: BTreeMap<TokenId, Existence>,
     /// The policies of each org, in the order in which they were set.
     pub(super) policies: BTreeMap<OrgId, Vec<AnnouncedPolicy>>,
     pub(super) catalogue: Option<CatalogueDocument>,
-    /// Before when every secret is revoked, if any is.
+    /// The instant before which every secret is revoked, if any is.
     pub(super) not_before: Option<Timestamp>,
     pub(super) suspended: BTreeMap<TokenId, BTreeSet<Level>>,
-    /// Of tokens that were renewed or rotated.
+    /// The ends of tokens that were renewed or rotated.
     pub(super) ends: BTreeMap<TokenId, Expiry>,
     pub(super) frozen: BTreeMap<OrgId, Timestamp>,
     pub(super) offers: BTreeMap<OfferId, RecordedOffer>,
-    /// When all of an owner's tokens were revoked, in order.
+    /// The events that revoked all of an owner's tokens, in order.
     revoked_all: BTreeMap<Owner, Vec<Watermark>>,
 }
 
@@ -49,7 +49,8 @@ pub(super) struct RecordedOffer {
     pub(super) ends_at: Timestamp,
 }
 
-/// By which event all of an owner's tokens were revoked, when, and those minted before when.
+/// An event that revoked all of an owner's tokens: its sequence, its instant, and the instant before which
+/// secrets are revoked.
 #[derive(Clone, Copy)]
 struct Watermark {
     sequence: u64,
@@ -57,7 +58,7 @@ struct Watermark {
     not_before: Timestamp,
 }
 
-/// Which event recorded the making of a thing, and when it ended, if it did.
+/// The sequence of the event that made a thing, and when the thing ended, if it did.
 #[derive(Clone, Copy)]
 pub(super) struct Existence {
     made: u64,
@@ -65,7 +66,7 @@ pub(super) struct Existence {
 }
 
 impl Existence {
-    /// Ends at an instant, unless it ended before.
+    /// Sets the end to an instant, unless it is set to an earlier one.
     fn end_by(&mut self, at: Option<Timestamp>) {
         self.ended = [self.ended, at].into_iter().flatten().min();
     }
@@ -78,7 +79,7 @@ impl RecordedOffer {
 }
 
 impl Recorded {
-    /// Adds what an event tells.
+    /// Applies an event to the recorded state.
     pub(super) fn add(&mut self, sequence: u64, entry: Entry) {
         let at = entry.at;
         let (new, by) = (Existence { made: sequence, ended: None }, entry.actor);
@@ -212,7 +213,7 @@ impl Recorded {
         }
     }
 
-    /// Forgets what was made behind the end of a restored copy.
+    /// Forgets the things that were made after the end of a restored copy.
     fn forget(&mut self, copy: u64) {
         let kept = |existence: &Existence| existence.made <= copy;
         self.accounts.retain(|_, existence| kept(existence));
@@ -225,18 +226,19 @@ impl Recorded {
         self.members.retain(|(org, account), _| orgs.contains_key(org) && accounts.contains_key(account));
     }
 
-    /// True where all of an owner's tokens were revoked once.
+    /// Returns true if all of an owner's tokens were ever revoked at once.
     pub(super) fn has_watermark(&self, owner: Owner) -> bool {
         self.revoked_all.contains_key(&owner)
     }
 
-    /// Before when an owner's tokens are all revoked; the first instant there is, where none are.
+    /// Returns the instant before which an owner's tokens are all revoked, or the first instant there is if
+    /// none are.
     pub(super) fn not_before_of(&self, owner: Owner) -> Timestamp {
         let watermarks = self.revoked_all.get(&owner).into_iter().flatten();
         watermarks.map(|watermark| watermark.not_before).max().unwrap_or(Timestamp::MIN)
     }
 
-    /// Ends a session that its account's signing out ended: one that had not come to its end.
+    /// Ends a session if its account was signed out before the session expired.
     pub(super) fn end_signed_out(&mut self, session: &Session) {
         let Some(existence) = self.sessions.get_mut(&session.id) else { return };
         let signed_out = self.signed_out.get(&session.account).into_iter().flatten();
@@ -244,7 +246,8 @@ impl Recorded {
         existence.end_by(ends.next().filter(|at| !session.expires_at.is_past(*at)));
     }
 
-    /// Ends a token that was revoked with all of its owner's: one whose newest secret was minted before.
+    /// Ends a token that was revoked with all of its owner's, because its newest secret was authorized
+    /// before.
     pub(super) fn end_revoked_with_all(&mut self, view: &TokenView) {
         let Some(existence) = self.tokens.get_mut(&view.token.id) else { return };
         let newest = view.secrets.iter().map(|secret| secret.record.authorized_at).max();

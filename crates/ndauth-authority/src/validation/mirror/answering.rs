@@ -16,8 +16,8 @@ use crate::access::Operation;
 use crate::{AuthorityError, ValidationWing};
 
 impl ValidationWing<'_> {
-    /// Answers a caller at an address from the mirror, as soon as that is fresh enough, without touching the database. The
-    /// effects of the answer are run once, when it is final.
+    /// Answers a caller at an address from the mirror, as soon as that is fresh enough, without touching the
+    /// database. The effects of the answer are run once, when it is final.
     pub(crate) async fn ask<'q, T>(
         self,
         stale: Stale,
@@ -106,7 +106,7 @@ impl ValidationWing<'_> {
         }
     }
 
-    /// Returns whether it can answer, as far as it knows without asking.
+    /// Returns the readiness to answer, as far as it is known without a query.
     pub fn readiness(self) -> Readiness {
         let mirror = &*self.0.mirror;
         if !mirror.progress.borrow().following {
@@ -127,7 +127,7 @@ impl ValidationWing<'_> {
         }
     }
 
-    /// Brings the gauges of the mirror up to date.
+    /// Updates the gauges of the mirror.
     #[expect(clippy::cast_precision_loss, reason = "gauges are floats")]
     pub fn gauge(self) {
         let Progress { sequence, head, .. } = *self.0.mirror.progress.borrow();
@@ -143,13 +143,14 @@ impl ValidationWing<'_> {
         metrics::gauge!("ndauth_mirror_bytes").set(needed(secrets.saturating_sub(dead), dead) as f64);
     }
 
-    /// Keeps less of what has died since it was read. It looks at every secret: not on a thread that answers.
+    /// Compacts the secrets that have become long dead since they were read, and returns the number of them.
+    /// It visits every secret, so it must not run on a thread that answers requests.
     pub fn compact(self) -> usize {
         let mirror = &*self.0.mirror;
         mirror.state.load().compact(mirror.watch.at(SinceBoot::now()))
     }
 
-    /// The time for which an answer from this view may be kept.
+    /// Returns the time for which an answer from this view may be cached.
     pub(crate) fn keepable(self, view: &View<'_>) -> Duration {
         if view.stale { Duration::ZERO } else { self.0.mirror.freshness.bound.saturating_sub(view.age()) }
     }

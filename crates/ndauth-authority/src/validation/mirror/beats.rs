@@ -1,34 +1,34 @@
-//! From when a primary is known to be the primary still, where that takes a commit.
+//! The proof that a primary is still the primary, if that takes a commit.
 
 use std::collections::VecDeque;
 
 use ndauth_clock::SinceBoot;
 use ndauth_store::{ACKNOWLEDGED_WITHIN, Beat};
 
-/// The beats that were seen through one connection's eyes.
+/// The beats that one connection has shown.
 ///
-/// A beat is visible once a standby's acknowledgement of it has come back. So one that a question does not show yet was
-/// acknowledged after that question was sent, or so much earlier as an acknowledgement may take: from that moment on it
-/// counts, once it is proven.
+/// A beat is visible once a standby's acknowledgement of it has come back. So a beat that a query does not
+/// show yet was acknowledged after that query was sent, or earlier by at most the time that an
+/// acknowledgement may take. It counts from that moment on, once it is proven.
 #[derive(Debug, Default)]
 pub(super) struct Beats {
-    /// Which server it is, and the last beat that it showed.
+    /// The server, and the last beat that it showed.
     seen: Option<(i64, i64)>,
-    /// When the last question was sent.
+    /// The moment at which the last query was sent.
     asked: Option<SinceBoot>,
-    /// Beats that wait to be proven, and from when they count.
+    /// The beats that wait to be proven, and the moments from which they count.
     waiting: VecDeque<(i64, SinceBoot)>,
 }
 
-/// So many wait at the most: the older are worth no more than the newer.
+/// The most beats that wait. Older ones are worth no more than newer ones.
 const MOST: usize = 64;
 
 impl Beats {
-    /// Takes in what a question showed that was sent at a moment. Says from when the database is known to be the primary,
-    /// where that shows anew.
+    /// Records the beat that a query showed, which was sent at `asked`. Returns the moment as of which the
+    /// database is newly known to be the primary, if any.
     pub(super) fn hear(&mut self, beat: Option<Beat>, asked: SinceBoot) -> Option<SinceBoot> {
         let Some(Beat { server, number, proven }) = beat else {
-            // Nothing is replicated synchronously: whoever answers as a primary is believed.
+            // Without synchronous replication, a server that answers as a primary is trusted.
             *self = Beats::default();
             return Some(asked);
         };
@@ -40,7 +40,7 @@ impl Beats {
                 before
             }
             _ => {
-                // Another server: how its beats lie in time is not known yet.
+                // Another server: the moments of its beats are not known yet.
                 self.waiting.clear();
                 asked
             }
@@ -57,7 +57,7 @@ impl Beats {
         since
     }
 
-    /// Forgets what was seen: another connection may lead elsewhere.
+    /// Forgets the beats, because another connection may lead to another server.
     pub(super) fn forget(&mut self) {
         *self = Beats::default();
     }
@@ -77,31 +77,32 @@ mod tests {
         Some(Beat { server, number, proven })
     }
 
-    /// A row an answer: when it was asked for, what it showed, and from when the database is known to be the primary.
+    /// One row per answer: when it was queried, the beat that it showed, and the moment as of which the
+    /// database is known to be the primary.
     #[test]
     fn a_beat_counts_from_the_last_question_that_did_not_show_it() {
         let mut beats = Beats::default();
         for (asked, shown, since) in [
             (10, None, Some(10)),
-            // The first says nothing: it may have been committed long ago.
+            // The first proves nothing, because it may have been committed long ago.
             (20, beat(1, 7, 7), None),
             (30, beat(1, 7, 7), None),
             (40, beat(1, 8, 8), Some(30)),
-            // Visible and not proven: its wait was cancelled, or its writer is about to say so.
+            // Visible and not proven: its wait was cancelled, or its writer is about to report the proof.
             (50, beat(1, 9, 8), None),
             (60, beat(1, 9, 8), None),
             (70, beat(1, 9, 9), Some(40)),
-            // Two at once count from when neither was seen.
+            // Two at once count from the query that showed neither.
             (80, beat(1, 11, 11), Some(70)),
             (90, beat(1, 12, 11), None),
             (100, beat(1, 13, 12), Some(80)),
             (110, beat(1, 13, 13), Some(90)),
-            // A number that is proven is of no use where it was not seen to become visible.
+            // A proven number is of no use if it was not seen to become visible.
             (120, beat(1, 13, 13), None),
-            // Another server, with a newer beat: when that was committed nobody knows.
+            // Another server, with a newer beat: its moment is not known.
             (130, beat(2, 20, 20), None),
             (140, beat(2, 21, 21), Some(130)),
-            // It was rewound.
+            // The log was rewound.
             (150, beat(2, 3, 3), None),
             (160, beat(2, 4, 4), Some(150)),
             (170, None, Some(170)),

@@ -1,6 +1,6 @@
-//! The effects of an answer: a use is noted, a new secret is confirmed by its first use, the reuse of a retired one is
-//! recorded. An answer is computed again where the state changed meanwhile, so its effects are only named meanwhile, and
-//! run once, when it is final.
+//! The effects of an answer: a use is noted, a new secret is confirmed by its first use, and the reuse of a
+//! retired one is recorded. An answer is computed again if the state changed meanwhile. So its effects are
+//! only collected, and run once the answer is final.
 
 use std::iter::Chain;
 use std::net::IpAddr;
@@ -20,7 +20,7 @@ pub(crate) struct Effects<'a> {
 /// One effect of an answer.
 #[derive(Debug)]
 pub(crate) enum Effect<'a> {
-    /// The use of a token's secret that was let pass.
+    /// The use of a token's secret that was allowed.
     Passed {
         /// The last recorded use.
         noted: &'a Noted,
@@ -28,11 +28,11 @@ pub(crate) enum Effect<'a> {
         family: &'a TokenFamily,
         /// The index of the secret.
         which: u32,
-        /// The access that was asked for.
+        /// The access that was needed.
         access: Scope,
         /// The instant and the address.
         last: LastUse,
-        /// The org, where one was asked about.
+        /// The org, if the question names one.
         org: Option<OrgId>,
         /// The index of the question in its batch.
         question: usize,
@@ -70,7 +70,7 @@ impl<'a> Effects<'a> {
         }
     }
 
-    /// Adds the use of a secret that was refused, where it is retired.
+    /// Adds the use of a secret that was refused, if it is retired.
     pub(crate) fn add_refused(
         &mut self,
         secret: SecretId,

@@ -1,4 +1,4 @@
-//! The feed: the last events, and what each concerns. Watchers are told from it.
+//! The feed: the last events, and what each concerns. Watchers read their news from it.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -19,26 +19,26 @@ pub(crate) struct Recent {
 pub(crate) struct FeedEvent {
     hash: [u8; 32],
     pub(crate) concern: Concern,
-    /// The owner of the token that it concerns. `None` also where its row is corrupt.
+    /// The owner of the token that it concerns. `None` also if the token's row is corrupt.
     pub(crate) owner: Option<Owner>,
 }
 
 /// The owners of some tokens.
 pub(super) type Owners = HashMap<TokenId, Owner>;
 
-/// The number of events that are kept. A watcher that is further behind must drop all that it keeps.
+/// The number of events that are kept. A watcher that is further behind must drop its whole cache.
 pub(super) const KEPT: usize = 4096;
 
 /// Each takes no more than 82 bytes.
 const _: () = assert!(size_of::<FeedEvent>() <= 82);
 
 impl Recent {
-    /// No events yet, after the end of a log.
+    /// Returns a feed without events, after the end of a log.
     pub(super) fn after(before: Head) -> Recent {
         Recent { before, events: VecDeque::with_capacity(KEPT) }
     }
 
-    /// Adds the next events, and drops the first where there are too many.
+    /// Adds the next events, and drops the first ones beyond [`KEPT`].
     pub(super) fn push(&mut self, heard: Vec<FeedEvent>) {
         for next in heard {
             if self.events.len() == KEPT
@@ -50,7 +50,7 @@ impl Recent {
         }
     }
 
-    /// The log's head as of an event, and the index of the next event. `None` where it is not kept.
+    /// Returns the log's head as of an event, and the index of the next event. `None` if it is not kept.
     fn find(&self, sequence: u64) -> Option<(Head, usize)> {
         let behind = usize::try_from(sequence.checked_sub(self.before.sequence)?).ok()?;
         let head = match behind.checked_sub(1) {
@@ -60,13 +60,13 @@ impl Recent {
         Some((head, behind))
     }
 
-    /// The log's head as of an event. `None` where that is not kept.
+    /// Returns the log's head as of an event. `None` if it is not kept.
     pub(crate) fn head(&self, sequence: u64) -> Option<Head> {
         self.find(sequence).map(|(head, _)| head)
     }
 
-    /// The events after one and up to another, with their sequences. `None` where the first is none of this log's, or is
-    /// not kept any more.
+    /// Returns the events after one and up to another, with their sequences. `None` if the first is not in
+    /// this log, or is no longer kept.
     pub(crate) fn between(&self, after: Head, until: u64) -> Option<impl Iterator<Item = (u64, &FeedEvent)>> {
         let (found, behind) = self.find(after.sequence)?;
         if found != after || after.sequence > until {
@@ -77,7 +77,8 @@ impl Recent {
 }
 
 impl FeedEvent {
-    /// Events with their entries, given the owners of the tokens that they concern.
+    /// Returns the feed's form of events with these entries, given the owners of the tokens that they
+    /// concern.
     pub(super) fn list(events: &[StoredEvent], entries: &[Option<Entry>], owners: &Owners) -> Vec<FeedEvent> {
         let heard = |(event, entry): (&StoredEvent, &Option<Entry>)| {
             let concern = Concern::of(entry.as_ref());
@@ -91,7 +92,7 @@ impl FeedEvent {
     }
 }
 
-/// The owners of tokens that were read.
+/// Returns the owners of tokens that were read.
 pub(super) fn owners(tokens: &[Kin<Token>]) -> Owners {
     tokens.iter().map(|kin| (kin.of.id, kin.of.owner)).collect()
 }

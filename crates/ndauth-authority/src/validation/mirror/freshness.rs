@@ -1,4 +1,4 @@
-//! How fresh answers are, and why they may not be.
+//! The freshness of answers, and the causes of stale ones.
 
 use std::time::Duration;
 
@@ -7,7 +7,8 @@ use std::time::Duration;
 pub struct Freshness {
     /// The greatest age of an answer, anywhere; none may be kept for longer.
     pub bound: Duration,
-    /// The time beyond the bound for which an instance that cannot reach its database still answers services about reads.
+    /// The time beyond the bound for which an instance that cannot reach its database still answers services
+    /// about reads.
     pub stale_grace: Duration,
 }
 
@@ -18,7 +19,7 @@ impl Freshness {
 }
 
 impl Default for Freshness {
-    /// Two seconds, and no answers beyond them.
+    /// Returns a bound of two seconds, without a grace.
     fn default() -> Freshness {
         Freshness { bound: Duration::from_secs(2), stale_grace: Duration::ZERO }
     }

@@ -1,4 +1,4 @@
-//! Loading the mirror: everything as of one moment, a part after the other.
+//! Loading the mirror: everything as of one moment, part by part.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -18,18 +18,18 @@ use crate::standing::{happened_at, seen_now};
 pub const BYTES_PER_TOKEN: u64 = 400;
 /// The most bytes that it takes for a secret that is long dead.
 const BYTES_PER_DEAD_SECRET: u64 = 112;
-/// How many events are read at once.
+/// The number of events that are read at once.
 pub(super) const BATCH: u64 = 1000;
 const _: () = assert!(BATCH <= KEPT as u64);
-/// Up to so many tokens and accounts it takes less time to ask in fewer round trips than to have less to decode.
+/// The number of tokens and accounts up to which fewer round trips save more time than cheaper decoding.
 const FEW: u64 = 2000;
-/// How many rows are loaded at once.
+/// The number of rows that are loaded at once.
 const PAGE: u64 = 10_000;
-/// How long one statement may take before the connection is given up.
+/// The timeout of a statement, after which the connection is given up.
 const STEP: Duration = Duration::from_secs(5);
-/// How long it may take to load a part.
+/// The timeout of loading one part.
 const PAGE_STEP: Duration = Duration::from_secs(60);
-/// How often it is told how far the loading is.
+/// The interval at which the progress of loading is logged.
 const TELL: Duration = Duration::from_secs(2);
 
 /// A state that was read as of one moment.
@@ -52,7 +52,7 @@ pub(super) async fn load(
     let read = in_time(STEP, store.read()).await?;
     let moment = read.moment();
     read.use_simple_protocol();
-    // From here on it is this side alone that gives up.
+    // From here on only the timeouts of this side apply.
     in_time(STEP, read.take_time()).await?;
     let census = in_time(PAGE_STEP, read.census(KEPT_WHOLE)).await?;
     let needed =
@@ -89,7 +89,7 @@ pub(super) async fn load(
             told = Instant::now();
             tracing::info!(loaded, tokens = census.tokens, "loading");
         }
-        // Others are to be served meanwhile.
+        // Other tasks run meanwhile.
         tokio::task::yield_now().await;
     }
     tracing::info!(
@@ -102,13 +102,14 @@ pub(super) async fn load(
     Ok(Loaded { state, moment, seen, asked })
 }
 
-/// The bytes that the mirror takes for so many tokens and secrets that are long dead.
+/// Returns the bytes that the mirror takes for a number of tokens and of secrets that are long dead.
 pub(super) fn needed(live: u64, dead: u64) -> u64 {
     let bytes = live.saturating_mul(BYTES_PER_TOKEN);
     bytes.saturating_add(dead.saturating_mul(BYTES_PER_DEAD_SECRET))
 }
 
-/// The last events and the end of the log. A watcher that heard of the events before them can go on.
+/// Returns the last events and the end of the log. A watcher that received the events before them can
+/// continue.
 async fn recent(read: &Read) -> Result<(Recent, Seen), StoreError> {
     let first = read.head().sequence.saturating_sub(BATCH);
     let hash = read.event_hash(first).await?;
@@ -130,7 +131,7 @@ async fn recent(read: &Read) -> Result<(Recent, Seen), StoreError> {
     Ok((recent, Seen { head: read.head(), at }))
 }
 
-/// Gives up what takes too long: the connection hangs.
+/// Applies a timeout, after which the connection counts as hanging.
 pub(super) async fn in_time<T>(
     limit: Duration,
     work: impl Future<Output = Result<T, StoreError>>,

@@ -1,7 +1,7 @@
-//! The one reader of the log: it loads the mirror, and applies event after event.
+//! The only reader of the log. It loads the mirror, and applies event after event.
 //!
-//! It has a thread and connections of its own, which no request can occupy: however much there is to do, answers are as
-//! fresh as they are promised to be.
+//! It has a thread and connections of its own, which no request can occupy. So answers stay as fresh as
+//! promised, whatever the load.
 
 use std::sync::Arc;
 use std::thread;
@@ -23,52 +23,54 @@ use super::rows::{DecisionRules, TouchedRows};
 use super::served::SharedMirror;
 use crate::{Authority, AuthorityError};
 
-/// The thread that follows the log for an authority. Dropped, it ends.
+/// The thread that follows the log for an authority. It ends when this is dropped.
 #[derive(Debug)]
 pub struct Reader {
     _alive: oneshot::Sender<()>,
     ended: oneshot::Receiver<AuthorityError>,
 }
 
-/// Follows the log.
+/// The state of the reader while it follows the log.
 struct Follower {
     authority: Arc<Authority>,
-    /// Where everybody else's work is done.
+    /// The runtime of all other work.
     home: Handle,
     /// Its own connection.
     store: Store,
     /// The last event that was applied.
     head: Head,
     catalogue_hash: [u8; 32],
-    /// Some rows of the state are newer than the events that were applied to it: it is of no one moment.
+    /// True if some rows of the state are newer than the events that were applied to it, so that it is not
+    /// the state of one moment.
     mixed: bool,
     beats: Beats,
-    /// True while the database replicates synchronously: then the task that beats does so.
+    /// True while the database replicates synchronously. Only then does the task that beats do so.
     synchronous: watch::Sender<bool>,
     /// The tasks that listen for changes and that beat.
     beside: Vec<JoinHandle<()>>,
-    /// Since when it cannot be done.
+    /// The instant since which the log cannot be followed.
     failing: Option<Instant>,
-    /// Since when nobody acknowledges a beat, and whether that was said.
+    /// The instant since which no beat is acknowledged, and true if that was logged.
     unproven: Option<(Instant, bool)>,
-    /// A look whether the log is the one that was seen.
+    /// The running comparison of the log with what was seen of it.
     looking: Option<JoinHandle<()>>,
     looked: Instant,
     look_due: bool,
 }
 
-/// The end of the log is asked for no more often, however many wait for it.
+/// The least time between two queries for the end of the log, however many callers wait for it.
 const SPACING: Duration = Duration::from_millis(5);
-/// And no less often, nor than an eighth of the bound.
+/// The longest time between two such queries, unless an eighth of the bound is shorter.
 const PERIOD: Duration = Duration::from_millis(250);
-/// How long one statement may take before the connection is given up; where that is less, the bound.
+/// The timeout of a statement, after which the connection is given up. A shorter bound shortens it, to no
+/// less than four times [`PERIOD`].
 const STEP: Duration = Duration::from_secs(5);
-/// How often what was seen of the log is kept.
+/// The least time between two comparisons of the log with what was seen of it.
 const LOOK: Duration = Duration::from_secs(1);
 
 impl Authority {
-    /// Loads the mirror, all that a service can ask about, and follows the log from there on, on a thread of its own.
-    /// Fails where the mirror does not fit into so many bytes.
+    /// Loads the mirror with everything that a service can ask about, and follows the log from there on, on a
+    /// thread of its own. Fails if the mirror needs more than `room` bytes.
     pub async fn follow(self: &Arc<Self>, room: Option<u64>) -> Result<Reader, AuthorityError> {
         let (alive, stopped) = oneshot::channel();
         let (loaded, told) = oneshot::channel();
@@ -93,14 +95,14 @@ impl Authority {
 }
 
 impl Reader {
-    /// Waits until the log is followed no more, and says why: it is over for good.
+    /// Waits until the log is no longer followed, which is for good, and returns the reason.
     pub async fn end(&mut self) -> AuthorityError {
-        // Where nothing is told the thread panicked, and said so.
+        // Without a reason the thread panicked, and logged that.
         (&mut self.ended).await.unwrap_or(AuthorityError::ReaderLost)
     }
 }
 
-/// Loads, tells, and follows. Ends with why that cannot go on.
+/// Loads the mirror, reports that on `loaded`, and follows the log. Returns the reason why that ended.
 async fn run(
     authority: Arc<Authority>,
     home: Handle,
@@ -139,15 +141,16 @@ async fn run(
     }
 }
 
-/// What is to be done after a step.
+/// The outcome of a step.
 enum Next {
     /// There are more events.
     Step,
-    /// The end was reached.
+    /// The end of the log was reached.
     Rest,
-    /// The log is another than the one that was followed.
+    /// The log is not the one that was followed.
     Rewound,
-    /// An event that this version does not know concerns who knows what.
+    /// Everything must be loaded again: an event of an unknown kind may concern anything, or rows are newer
+    /// than the last event.
     Reload,
 }
 
@@ -156,9 +159,9 @@ impl Follower {
         &self.authority.mirror
     }
 
-    /// Lets a state that was loaded be answered from, in place of the one before.
+    /// Replaces the state that is answered from by a loaded one.
     fn begin(&mut self, Loaded { state, moment, seen, asked }: Loaded) {
-        // An older one comes of another database than the one before.
+        // A state with an older end comes from another database than the previous one.
         let newer = moment.head.sequence >= self.head.sequence;
         (self.head, self.catalogue_hash, self.mixed) = (moment.head, moment.catalogue_hash, false);
         self.authority.saw(seen);
@@ -169,7 +172,7 @@ impl Follower {
         state.answered(asked);
         match confirmed {
             Some(confirmed) => state.confirm(confirmed),
-            // All that the one before knew it knows too.
+            // It holds everything that the previous state held.
             None if newer => state.confirm(mirror.state.load().confirmed()),
             None => {}
         }
@@ -185,7 +188,7 @@ impl Follower {
         });
     }
 
-    /// Applies what happens. It ends where that is over for good, and says why.
+    /// Applies events until that is no longer possible, and returns the reason.
     async fn follow(mut self) -> AuthorityError {
         let period = PERIOD.min(self.mirror().freshness.bound / 8);
         let questions = metrics::counter!("ndauth_head_questions_total");
@@ -214,7 +217,7 @@ impl Follower {
         }
     }
 
-    /// Applies what happened until the end of the log as of now, and confirms it.
+    /// Applies the events up to the present end of the log, and confirms it.
     async fn advance(&mut self, asked: SinceBoot) -> Result<(), AuthorityError> {
         let step = STEP.min(self.mirror().freshness.bound.max(PERIOD * 4));
         let moment = in_time(step, self.store.moment()).await?;
@@ -258,7 +261,8 @@ impl Follower {
         Ok(())
     }
 
-    /// Why a database that answers is not known to be the primary, where the last proof of that is so old.
+    /// Returns the cause if a database answers and its last proof of being the primary is older than the
+    /// bound. Logs when that begins and ends.
     fn stale_cause(&mut self, age: Duration) -> Option<StaleCause> {
         let bound = self.mirror().freshness.bound;
         if age <= bound {
@@ -271,7 +275,7 @@ impl Follower {
             return None;
         }
         let (since, said) = self.unproven.get_or_insert((Instant::now(), false));
-        // At first, and for a moment, it is so anyway.
+        // This is normal at the start, and for a moment at other times.
         if since.elapsed() > bound && !std::mem::replace(said, true) {
             tracing::warn!("waiting for the synchronous standby: nothing is confirmed without it");
         }
@@ -282,7 +286,7 @@ impl Follower {
     async fn step(&mut self) -> Result<Next, AuthorityError> {
         let read = self.store.read().await?;
         let seen = self.head.sequence;
-        // The last event that is known comes along: it tells whether this is the same log still.
+        // The last known event is read again, to check that this is still the same log.
         let mut events = read.events_after(seen.saturating_sub(1), BATCH + 1).await?;
         let known = if seen == 0 || events.is_empty() { None } else { Some(events.remove(0)) };
         if known.map_or(Head::EMPTY, |event| Head { sequence: event.sequence, hash: event.hash }) != self.head
@@ -299,7 +303,7 @@ impl Follower {
         let Some(rows) = TouchedRows::of(&entries) else { return Ok(Next::Reload) };
         let more = head != read.head();
         if more {
-            // The rows are newer than the events, so nobody looks until these are all applied.
+            // The rows are newer than the events, so nobody reads the state until all events are applied.
             self.mirror().state.load().doubt();
         }
         let mut fresh = rows.read(&read).await?;
@@ -319,7 +323,8 @@ impl Follower {
         Ok(if more { Next::Step } else { Next::Rest })
     }
 
-    /// Loads everything beside the state that is answered from: that goes on until it is older than the bound.
+    /// Loads everything beside the state that is answered from, which continues until it is older than the
+    /// bound.
     async fn reload(&mut self) -> Result<(), AuthorityError> {
         tracing::info!("an event concerns everything: everything is loaded beside what is served");
         if self.mixed {
@@ -330,7 +335,8 @@ impl Follower {
         Ok(())
     }
 
-    /// Loads everything of a log that is another than the one that was followed: nothing is answered from that any more.
+    /// Loads everything of another log than the one that was followed. The present state is no longer
+    /// answered from.
     async fn rewound(&mut self) -> Result<(), AuthorityError> {
         self.mirror().state.load().doubt();
         self.beats.forget();
@@ -340,7 +346,7 @@ impl Follower {
         self.reload().await
     }
 
-    /// Says so once, tells who waits, and begins anew with another connection.
+    /// Logs the first failure, reports the cause to callers that wait, and replaces the connection.
     async fn failed(&mut self, error: &AuthorityError) {
         let cause = match error {
             AuthorityError::Store(StoreError::Standby) => StaleCause::Standby,
@@ -358,7 +364,7 @@ impl Follower {
         sleep(PERIOD / 2).await;
     }
 
-    /// Lets whoever changes something wake the reader, where the database can tell of it.
+    /// Wakes the reader when something changes, if the database sends notifications.
     fn listen(&mut self) {
         let (store, mirror) = (self.authority.store.clone(), Arc::clone(self.mirror()));
         self.beside.push(tokio::spawn(async move {
@@ -372,14 +378,14 @@ impl Follower {
                     }
                     Err(_) => {}
                 }
-                // It is slower without, and nothing more.
+                // Without notifications the reader is slower, and nothing more.
                 sleep(LOOK).await;
             }
         }));
     }
 
-    /// Shows by commits that the database is the primary still, where that takes them. They wait for a standby, so it has a
-    /// connection of its own.
+    /// Commits beats, which prove that the database is still the primary, if that takes a commit. They wait
+    /// for a standby, so they have a connection of their own.
     fn beat(&mut self, period: Duration) {
         let store = &self.authority.store;
         if store.engine() == Engine::Sqlite {
@@ -408,10 +414,11 @@ impl Follower {
         }));
     }
 
-    /// Keeps what was seen of the log, and compares it: elsewhere, for it waits for disks and for others.
+    /// Compares the log with what was seen of it, and records its end. This runs on the other runtime,
+    /// because it waits for disks and for the database.
     fn keep(&mut self) {
         let running = self.looking.as_ref().is_some_and(|looking| !looking.is_finished());
-        // Somebody may be about to say what becomes of an older copy.
+        // The operator may settle an older copy at any time.
         let due = self.look_due || self.authority.is_rewound();
         if !due || running || self.looked.elapsed() < LOOK {
             return;

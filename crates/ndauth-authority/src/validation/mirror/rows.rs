@@ -1,4 +1,4 @@
-//! The rows that events touch, which are to be read again.
+//! The rows that events touch, which must be read again.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use ndauth_core::{
 };
 use ndauth_store::{Kin, Person, Place, Read, Sorted, StoreError};
 
-/// TouchedRows that were read, or read again.
+/// Rows that were read, or read again.
 #[derive(Debug, Default)]
 pub(super) struct Fresh {
     pub(super) tokens: Option<Sorted<Kin<Token>, SecretHash>>,
@@ -18,7 +18,7 @@ pub(super) struct Fresh {
     pub(super) rules: Option<DecisionRules>,
     /// The hashes of secrets that were removed.
     pub(super) gone: Vec<SecretHash>,
-    /// The instant at which they were read; `None` where there are no tokens among them.
+    /// The instant at which they were read; `None` if there are no tokens among them.
     pub(super) read_at: Option<Timestamp>,
 }
 
@@ -34,7 +34,7 @@ pub(super) struct DecisionRules {
 #[derive(Debug, Default)]
 pub(super) struct TouchedRows {
     tokens: BTreeSet<TokenId>,
-    /// The sessions that ended. The tokens derived from them did, too.
+    /// The sessions that ended. The tokens derived from them ended, too.
     sessions: BTreeSet<SessionId>,
     /// The accounts all of whose sessions ended.
     signed_out: BTreeSet<AccountId>,
@@ -46,7 +46,7 @@ pub(super) struct TouchedRows {
 }
 
 impl TouchedRows {
-    /// The rows of events with these entries. `None` where one concerns everything.
+    /// Returns the rows that events with these entries touch. `None` if one concerns everything.
     pub(super) fn of(entries: &[Option<Entry>]) -> Option<TouchedRows> {
         let mut rows = TouchedRows::default();
         for entry in entries {

@@ -1,4 +1,5 @@
-//! The mirror that is served: its state, the progress of the reader, and the questions that wait for a fresher state.
+//! The mirror that is served: its state, the progress of the reader, and the questions that wait for a
+//! fresher state.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -29,11 +30,12 @@ pub(crate) struct Mirror {
     pub(super) progress: watch::Sender<Progress>,
     /// The sequence of the last event applied. Watchers wait for the next.
     pub(super) news: watch::Sender<u64>,
-    /// Notified where a question waits for the end of the log.
+    /// Notified when a question waits for the end of the log.
     pub(super) wanted: Notify,
-    /// Notified where this instance moved the end of the log.
+    /// Notified when this instance moved the end of the log.
     changed: Notify,
-    /// Bounds how many questions that waited together are answered at once, so that new ones get a turn.
+    /// Permits that bound how many questions that waited together are answered at once, so that new ones get
+    /// a turn.
     turns: Semaphore,
     /// The questions that wait. Each takes about a kilobyte.
     waits: Arc<Shares<IpAddr>>,
@@ -49,9 +51,9 @@ pub(crate) type SharedMirror = Arc<Mirror>;
 pub(super) struct Progress {
     /// The moment up to which everything was applied.
     pub(super) confirmed: SinceBoot,
-    /// The moment up to which all was applied that a database had, which answered as a primary.
+    /// The moment up to which everything was applied of a database that answered as a primary.
     pub(super) asked: SinceBoot,
-    /// The reason why the end of the log is not known, if the last question for it failed.
+    /// The reason why the end of the log is not known, if the last query for it failed.
     pub(super) cause: Option<StaleCause>,
     /// The sequence of the last event applied.
     pub(super) sequence: u64,
@@ -68,7 +70,7 @@ pub(super) struct Needed {
     pub(super) asked: SinceBoot,
 }
 
-/// The most questions that waited and are answered at once.
+/// The number of questions that waited and are answered at once.
 const TURNS: usize = 32;
 
 impl Mirror {
@@ -95,20 +97,20 @@ impl Mirror {
         }
     }
 
-    /// Records how much is loaded.
+    /// Records the progress of loading.
     pub(super) fn tell_loaded(&self, loaded: u64, of: u64) {
         self.loaded.0.store(loaded, Ordering::Relaxed);
         self.loaded.1.store(of, Ordering::Relaxed);
     }
 
-    /// The age of the state. `None` before it was ever confirmed.
+    /// Returns the age of the state. `None` before it was ever confirmed.
     pub(crate) fn age(&self) -> Option<Duration> {
         let confirmed = self.state.load().confirmed();
         (confirmed != SinceBoot::NEVER).then(|| SinceBoot::now().since(confirmed))
     }
 
-    /// Asks the state a question that arrived at a moment, if it is fresh enough. `None` where the state changed at
-    /// every try.
+    /// Asks the state a question that arrived at a moment, if the state is fresh enough. `None` if the state
+    /// changed at every try.
     pub(super) fn find<T>(
         &self,
         question: &impl for<'v> Fn(&View<'v>, &mut Effects<'v>) -> Found<T>,
@@ -133,7 +135,7 @@ impl Mirror {
         })
     }
 
-    /// Receives the sequences of the events that are applied from now on.
+    /// Returns a receiver of the sequences of events that are applied from now on.
     pub(crate) fn news(&self) -> watch::Receiver<u64> {
         self.news.subscribe()
     }
@@ -142,14 +144,14 @@ impl Mirror {
         self.freshness.bound
     }
 
-    /// A moment, and a state that holds everything up to it.
+    /// Returns a moment, and a state that holds everything up to it.
     pub(crate) fn confirmed_state(&self) -> (SinceBoot, Arc<State>) {
         let confirmed = self.progress.borrow().confirmed;
         (confirmed, self.state.load_full())
     }
 
-    /// Waits until an event was applied that a caller knows of, or until the log is known to end before it, as it may
-    /// where it was rewound.
+    /// Waits until an event was applied that a caller knows of, or until the log is known to end before it,
+    /// as a rewound log may.
     pub(crate) async fn reach(&self, sequence: u64, from: Option<IpAddr>) -> Result<(), AuthorityError> {
         let applied = self.progress.borrow().sequence;
         if applied >= sequence {
@@ -159,7 +161,7 @@ impl Mirror {
         self.wait_for(needed, from).await.map(drop)
     }
 
-    /// Asks a state a question, however old it is. `None` where it changed at every try.
+    /// Asks a state a question, however old it is. `None` if it changed at every try.
     pub(crate) fn look<T>(
         &self,
         state: &State,
@@ -170,8 +172,8 @@ impl Mirror {
         state.look(&self.watch, moment, false, question, |_, effects| run_effects(effects))
     }
 
-    /// Waits until the state is as fresh as is needed, and then for a turn. Fails at once where the reader cannot reach
-    /// the end of the log.
+    /// Waits until the state is as fresh as needed, and then for a permit. Fails at once if the reader cannot
+    /// reach the end of the log.
     pub(super) async fn wait_for(
         &self,
         needed: Needed,
@@ -192,8 +194,8 @@ impl Mirror {
         Ok(self.turns.acquire().await.expect("nobody closes it"))
     }
 
-    /// Waits until the end of the log is to be asked for: at once where this instance moved it, no earlier
-    /// than `spaced` where a question waits for it, and at `latest` in any case.
+    /// Waits until the end of the log is to be queried: at once if this instance moved it, no earlier than
+    /// `spaced` if a question waits for it, and at `latest` in any case.
     pub(super) async fn called(&self, spaced: Instant, latest: Instant) {
         tokio::select! {
             () = self.changed.notified() => {}
@@ -202,15 +204,16 @@ impl Mirror {
         }
     }
 
-    /// Waits until an event of this instance was applied here. Where that takes too long, the error says that it is in
-    /// the log all the same.
+    /// Waits until an event of this instance was applied here. If that takes too long, the error says that
+    /// the event is in the log all the same.
     pub(crate) async fn applied(&self, head: Head) -> Result<(), AuthorityError> {
         if !self.progress.borrow().following {
             return Ok(());
         }
         let mut progress = self.progress.subscribe();
         self.changed.notify_one();
-        // Another event may have its place: in a log that is rewound, until that is noticed, and in another database's.
+        // Another event may have its sequence: in a rewound log, until that is noticed, or in another
+        // database's log.
         let another = || self.state.load().place(head.sequence).is_some_and(|applied| applied != head);
         let there = progress.wait_for(|now| now.sequence >= head.sequence && !another());
         match timeout(self.freshness.bound, there).await {
@@ -223,7 +226,7 @@ impl Mirror {
         }
     }
 
-    /// Makes the reader ask soon, without waiting for that.
+    /// Makes the reader query the log soon, without waiting for it.
     pub(crate) fn moved(&self) {
         self.changed.notify_one();
     }

@@ -1,4 +1,4 @@
-//! The state that the mirror holds.
+//! The state of the mirror.
 //!
 //! Reading it takes no lock. The one writer makes the version odd while it applies events, and a
 //! [`View`](super::View) that overlaps with that is taken again.
@@ -38,7 +38,7 @@ pub(crate) struct State {
     pub(super) people: HashMap<AccountId, Person, Uniform>,
     pub(super) places: HashMap<OrgId, Place, Uniform>,
     pub(super) slugs: HashMap<OrgSlug, OrgId>,
-    /// The row of some org is corrupt, so any slug may be that org's.
+    /// True if the row of some org is corrupt, so any slug may be that org's.
     pub(super) places_missing: AtomicBool,
     pub(super) services: HashMap<ServiceId, Arc<Service>, Uniform>,
     pub(super) rules: ArcSwap<DecisionRules>,
@@ -52,21 +52,22 @@ pub(crate) enum Known {
     Token(Arc<TokenFamily>, u32, Noted),
     /// A service, with the record of the secret.
     Service(Box<(SecretRecord, Arc<Service>)>),
-    /// A token's, long dead.
+    /// A token's secret that is long dead.
     Dead(Death, DeadSecret),
     /// A token or a service whose rows are corrupt.
     Broken,
 }
 
-/// The remains of a secret that has been dead for a while, by itself or with its token: what its refusal says. No event gives
-/// it life back, and that all of its owner's were revoked later is not told of it.
+/// The remains of a secret that has been dead for a while, alone or with its token: the data of its refusal.
+/// No event makes it live again, and a later revocation of all of its owner's secrets does not change the
+/// refusal.
 #[derive(Debug)]
 pub(crate) struct DeadSecret {
     pub(crate) id: SecretId,
     at: Timestamp,
 }
 
-/// The cause of a secret's death. Apart from the rest, it takes no space of its own.
+/// The cause of a secret's death. It is kept apart from [`DeadSecret`], so that it takes no space of its own.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Death {
     Replaced,
@@ -75,7 +76,7 @@ pub(crate) enum Death {
     Expired,
 }
 
-/// The time for which all of a dead secret is kept: services report, for a while, that it was used.
+/// The time for which a dead secret is kept whole, because services report for a while that it was used.
 pub(super) const KEPT_WHOLE: Duration = Duration::from_secs(60 * 60);
 
 /// An entry and its key take 64 bytes, a size class of allocators. The table takes 9 to 18 more.
@@ -100,7 +101,7 @@ struct FamilyRest {
 /// With the two counters of an `Arc` it takes 256 bytes, a size class of allocators; the next is 320.
 const _: () = assert!(size_of::<TokenFamily>() <= 240);
 
-/// Keys that are evenly spread already: hashes, and ids that end in random bits.
+/// A hasher for keys that are evenly spread already: hashes, and ids that end in random bits.
 #[derive(Default)]
 pub(crate) struct Spread(u64);
 
@@ -113,7 +114,7 @@ impl Hasher for Spread {
         }
     }
 
-    /// The length of an array says nothing.
+    /// The length of an array is not hashed.
     fn write_usize(&mut self, _: usize) {}
 
     fn finish(&self) -> u64 {
@@ -122,10 +123,10 @@ impl Hasher for Spread {
 }
 
 impl DeadSecret {
-    /// The remains of a secret of a token, where it has been dead for long enough.
+    /// Returns the remains of a token's secret, if it has been dead for long enough.
     fn of(record: &SecretRecord, token: &Token, now: Timestamp) -> Option<(Death, DeadSecret)> {
         let by_itself = record.judge(now).err();
-        // Its own end would be told in place of its token's.
+        // Once its own end comes, that would be reported in place of its token's.
         if by_itself.is_none() && record.ends_at != Expiry::Never {
             return None;
         }
@@ -140,7 +141,7 @@ impl DeadSecret {
         (now.since(since.at) > KEPT_WHOLE).then_some((cause, dead))
     }
 
-    /// The refusal of its uses.
+    /// Returns the refusal of its uses.
     pub(crate) fn refusal(&self, cause: Death, now: Timestamp) -> Refusal {
         let since = Since { at: self.at, as_of: now };
         match cause {
@@ -153,7 +154,7 @@ impl DeadSecret {
 }
 
 impl TokenFamily {
-    /// The record of one of its secrets, by its index.
+    /// Returns the record of one of the token's secrets, by its index.
     pub(crate) fn secret(&self, which: u32) -> &SecretRecord {
         self.older().get(which as usize).unwrap_or(&self.newest)
     }
@@ -162,7 +163,7 @@ impl TokenFamily {
         self.older().iter().chain([&self.newest])
     }
 
-    /// The part of the token's grants that a catalogue leaves, where those are a set.
+    /// Returns the part of the token's grants that a catalogue leaves, if the grants are a set.
     pub(super) fn effective_grants(
         &self,
         rules: &DecisionRules,
@@ -218,7 +219,7 @@ impl State {
         }
     }
 
-    /// The row of the installation.
+    /// Returns the row of the installation.
     pub(super) fn installation(&self) -> Installation {
         self.rules.load().installation
     }
@@ -227,38 +228,38 @@ impl State {
         SinceBoot::from_micros(self.confirmed.load(Ordering::Acquire))
     }
 
-    /// Records that it holds all that a database had at a moment, which answered as a primary.
+    /// Records that the state holds everything, up to a moment, of a database that answered as a primary.
     pub(super) fn answered(&self, asked: SinceBoot) {
         self.asked.fetch_max(asked.micros(), Ordering::AcqRel);
     }
 
-    /// Records that it holds everything that had happened at a moment.
+    /// Records that the state holds everything that had happened up to a moment.
     pub(super) fn confirm(&self, moment: SinceBoot) {
         self.confirmed.fetch_max(moment.micros(), Ordering::AcqRel);
     }
 
-    /// Records that it may lack events.
+    /// Marks the state as stale, because it may lack events.
     pub(super) fn doubt(&self) {
         self.confirmed.store(SinceBoot::NEVER.micros(), Ordering::Release);
         self.asked.store(SinceBoot::NEVER.micros(), Ordering::Release);
     }
 
-    /// The event of a sequence, if it is among the last that were applied.
+    /// Returns the event of a sequence, if it is among the last that were applied.
     pub(super) fn place(&self, sequence: u64) -> Option<Head> {
         self.recent.lock().unwrap_or_else(PoisonError::into_inner).head(sequence)
     }
 
-    /// The number of secrets.
+    /// Returns the number of secrets.
     pub(super) fn secrets(&self) -> usize {
         self.secrets.len()
     }
 
-    /// The number of those that are long dead.
+    /// Returns the number of secrets that are long dead.
     pub(super) fn dead(&self) -> usize {
         self.dead.load(Ordering::Relaxed)
     }
 
-    /// Keeps less of what has died since it was read. Gives how many that were.
+    /// Compacts the secrets that have become long dead since they were read. Returns the number of them.
     pub(super) fn compact(&self, now: Timestamp) -> usize {
         let guard = self.secrets.guard();
         let dead = |known: &Known| match known {
@@ -363,7 +364,7 @@ impl State {
 
     /// Applies events up to a head, so that a view sees all of them or none.
     pub(super) fn apply(&self, head: &Head, fresh: Fresh, heard: Vec<FeedEvent>) {
-        // First, so that every event that shows in the rows can be heard of.
+        // First, so that the feed has every event that shows in the rows.
         self.recent.lock().unwrap_or_else(PoisonError::into_inner).push(heard);
         self.version.fetch_add(1, Ordering::Relaxed);
         fence(Ordering::Release);

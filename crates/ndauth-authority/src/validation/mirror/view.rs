@@ -32,7 +32,7 @@ pub(crate) struct View<'a> {
     pub(crate) sequence: u64,
     /// The moment up to which it is known to hold everything.
     pub(crate) confirmed: SinceBoot,
-    /// The moment up to which it holds all that a database had, which answered as a primary.
+    /// The moment up to which it holds everything of a database that answered as a primary.
     pub(crate) asked: SinceBoot,
     /// True if it is older than the bound, within the grace that the operator set.
     pub(crate) stale: bool,
@@ -43,28 +43,29 @@ pub(crate) struct View<'a> {
 
 /// An answer found in the mirror.
 pub(crate) enum Found<T> {
-    /// It follows from what the state holds.
+    /// The answer follows from what the state holds.
     Held(T),
-    /// It follows from a secret that the state lacks, and so holds only as of an end of the log that was asked
-    /// for after the question came.
+    /// The answer follows from the absence of a secret, so it holds only as of an end of the log that was
+    /// queried after the question came.
     Missed(T),
-    /// None: the state is too old.
+    /// There is no answer, because the state is too old.
     TooOld,
 }
 
 /// The most orgs among the inputs of one secret.
 const MOST_PLACES: usize = 32;
 
-/// The tries of a look before other tasks go first.
+/// The number of tries of a look before other tasks go first.
 const TRIES: u32 = 100;
 
-/// A question to a view. Its answer names its effects, which are run once it is final.
+/// Returns a closure that is a question to a view. The question adds the effects of its answer, which are run
+/// once the answer is final.
 pub(crate) fn asking<T, F: for<'v> Fn(&View<'v>, &mut Effects<'v>) -> T>(question: F) -> F {
     question
 }
 
 impl State {
-    /// Asks a question, and runs the effects of its answer once. `None` where the state changed at every try.
+    /// Asks a question, and runs the effects of its answer once. `None` if the state changed at every try.
     pub(crate) fn look<T>(
         &self,
         watch: &DatabaseClock,
@@ -127,7 +128,7 @@ impl<'a> View<'a> {
         self.state.secrets.get(hash, self.guard)
     }
 
-    /// The id of the loaded state. Two states may for a moment hold different ends of a log.
+    /// Returns the id of the loaded state. Two states may for a moment hold different ends of a log.
     pub(crate) fn state_id(&self) -> u64 {
         self.state.id
     }
@@ -136,13 +137,13 @@ impl<'a> View<'a> {
         &self.rules.installation
     }
 
-    /// What every decision as of this view reads.
+    /// Returns the inputs that all decisions of this view share.
     pub(crate) fn judging(&self) -> Judging<'a> {
         let DecisionRules { installation, catalogue, .. } = self.rules;
         Judging { catalogue, not_before: installation.not_before, now: self.now }
     }
 
-    /// The part of a token's grants that the catalogue leaves, where those are a set.
+    /// Returns the part of a token's grants that the catalogue leaves, if the grants are a set.
     pub(crate) fn effective_grants(
         &self,
         family: &TokenFamily,
@@ -154,7 +155,7 @@ impl<'a> View<'a> {
         self.rules.version
     }
 
-    /// The rules, for a service.
+    /// Returns the rules, for a service.
     pub(crate) fn rules_of(&self, service: &Service) -> ndauth_core::Rules {
         ndauth_core::Rules {
             version: self.rules.version,
@@ -164,12 +165,13 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The last events.
+    /// Returns the feed of the last events.
     pub(crate) fn recent(&self) -> &'a Mutex<Recent> {
         &self.state.recent
     }
 
-    /// The use of a secret that a service reports, and in which org, if it may ask about them.
+    /// Returns the use of a secret that a service reports, and its org. None if the service may not ask about
+    /// the token; no org if it may not ask about that.
     pub(crate) fn passed(&self, service: &Service, reported: &ReportedUse) -> Option<(Use, Option<OrgId>)> {
         let Some(Known::Token(family, which, _)) = self.secret(&reported.secret) else { return None };
         if !self.may_ask(&service.orgs, family.token.owner) {
@@ -182,14 +184,16 @@ impl<'a> View<'a> {
         Some((Use { secret: family.secret(*which).id, client, last, counts }, org))
     }
 
-    /// The org in which a service reports the use of a token, if it may ask about that and the token is for it.
+    /// Returns the org of a use that a service reports, if the service may ask about the org, the token is
+    /// for it, and the token's owner has a part in it.
     fn org_of_use(&self, service: &Service, token: &Token, slug: &OrgSlug) -> Option<OrgId> {
         let OrgView::Org(org, role, _) = self.ground(token.owner, slug).ok()? else { return None };
         let stands_there = role.is_some() || token.owner == Owner::Org(org.id);
         (stands_there && service.orgs.contain(&org.id) && token.orgs.contain(&org.id)).then_some(org.id)
     }
 
-    /// Returns whether a service of these orgs may ask about an owner's tokens. True where the row of the owner is corrupt.
+    /// Returns true if a service for these orgs may ask about an owner's tokens, or if the owner's row is
+    /// corrupt.
     pub(crate) fn may_ask(&self, orgs: &Orgs, owner: Owner) -> bool {
         match owner {
             _ if *orgs == Orgs::All => true,
@@ -201,8 +205,8 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The inputs of a decision about one secret of a token, limited to the orgs that the service may ask about. The org
-    /// that it did ask about comes first.
+    /// Returns the inputs of a decision about one of a token's secrets, limited to the orgs that the service
+    /// may ask about. The org of the question comes first.
     pub(crate) fn inputs(
         &self,
         service: &Service,
@@ -241,9 +245,9 @@ impl<'a> View<'a> {
                 places.push(InputPlace::In(Arc::new(ground(place)), role));
             }
         }
-        // A service is told of no other service that the token is for.
+        // A service does not learn of other services that the token is for.
         let here = token.services.contain(&service.id);
-        // Nor of another org that suspended it.
+        // Nor does it learn of another org that suspended the token.
         let may_know = |level| match level {
             Level::Owner | Level::Operator => true,
             Level::Org(org) => service.orgs.contain(&org),
@@ -258,7 +262,7 @@ impl<'a> View<'a> {
         Ok(Inputs { secret: family.secret(which).clone(), token, owner, places })
     }
 
-    /// The time since it was known to hold everything.
+    /// Returns the time since the view was known to hold everything.
     pub(crate) fn age(&self) -> Duration {
         self.moment.since(self.confirmed)
     }
@@ -272,7 +276,7 @@ impl<'a> View<'a> {
         Caller::judge_service(service, secret, self.installation().not_before, self.now)
     }
 
-    /// The caller that presents one of a token's secrets. Fails unless that is live.
+    /// Returns the caller that presents one of a token's secrets. Fails unless the token is live.
     pub(crate) fn token_caller(
         &self,
         family: &TokenFamily,
@@ -288,7 +292,7 @@ impl<'a> View<'a> {
         Caller::of_token(held, from, self.judging())
     }
 
-    /// The owner of a token.
+    /// Returns the owner of a token.
     pub(crate) fn owner(&self, token: &Token) -> Result<OwnerView<'a>, StoreError> {
         let found = match token.owner {
             Owner::Account(id) => self.account(id).map(|account| OwnerView::Account(account.into())),
@@ -305,12 +309,12 @@ impl<'a> View<'a> {
         self.state.places.get(&id, self.guard).map(|place| &place.org)
     }
 
-    /// The names of these orgs.
+    /// Returns the names of these orgs.
     pub(crate) fn name_orgs(&self, orgs: &Orgs) -> Orgs<OrgSlug> {
         orgs.named(|id| self.org(*id).map(|org| org.slug.clone()))
     }
 
-    /// A token as it sees itself.
+    /// Returns a token as it may see itself.
     pub(crate) fn show(
         &self,
         family: &TokenFamily,
@@ -329,7 +333,7 @@ impl<'a> View<'a> {
         view.ok_or_else(|| StoreError::Corrupt { table: "token", column: "owner", id: id.to_string() })
     }
 
-    /// The org of this name, with the owner's role in it.
+    /// Returns the org of this name, with the owner's role in it.
     pub(crate) fn ground(&self, owner: Owner, slug: &OrgSlug) -> Result<OrgView<'a>, StoreError> {
         let id = self.state.slugs.get(slug, self.guard);
         match id.map(|id| self.state.places.get(id, self.guard)) {
@@ -351,7 +355,7 @@ impl<'a> View<'a> {
     }
 }
 
-/// The error for a token whose owner is corrupt or missing.
+/// Returns the error for a token whose owner is corrupt or missing.
 pub(super) fn ownerless(token: &Token) -> StoreError {
     let column = match token.owner {
         Owner::Account(_) => "account_id",

@@ -6,7 +6,7 @@ fn head(sequence: u64) -> Head {
     Head { sequence, hash }
 }
 
-/// A feed of the events after the first 10, so many.
+/// Returns a feed of a number of events after the first 10.
 fn feed(events: u64) -> Recent {
     let mut recent = Recent::after(head(10));
     for batch in (11..11 + events).collect::<Vec<_>>().chunks(1000) {
@@ -17,7 +17,8 @@ fn feed(events: u64) -> Recent {
     recent
 }
 
-/// A row a question: how many events there were, after which event and until which, and the first and last that are told.
+/// One row per case: the number of events, the event before the news, the last event of the view, and the
+/// first and the last event of the news.
 #[test]
 fn a_watcher_hears_of_each_event_after_its_own() {
     let kept = KEPT as u64;
@@ -27,7 +28,7 @@ fn a_watcher_hears_of_each_event_after_its_own() {
         (0, head(11), 11, None),
         (5, head(10), 15, Some(Some((11, 15)))),
         (5, head(12), 15, Some(Some((13, 15)))),
-        // The view that is told of is older than the feed.
+        // The view is older than the feed.
         (5, head(12), 14, Some(Some((13, 14)))),
         (5, head(15), 15, Some(None)),
         (5, head(15), 14, None),
