@@ -57,7 +57,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Repeats a call on each client, several at a time, and prints how often it ended well in a second.
+/// Repeats a call on each client, several at a time, and prints the number of successful calls per second.
 async fn report<F>(
     what: &str,
     limit: Duration,

@@ -19,7 +19,7 @@ use crate::connect::root;
 use crate::pages::Pages;
 use crate::{Call, ConnectError, Observer, Options, ServerUrl};
 
-/// A connection to a server, with the credential that goes with each call. Clones share it.
+/// A connection to a server, with the credential that is sent with each call. Clones share the connection.
 #[derive(Clone, Debug)]
 pub struct Client {
     channel: Channel,
@@ -29,7 +29,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// Connects to a server as usual.
+    /// Connects to a server with the default options.
     pub async fn connect(server: &ServerUrl, credential: Option<&Secret>) -> Result<Client, ConnectError> {
         Client::connect_with(server, credential, &Options::default()).await
     }
@@ -44,28 +44,28 @@ impl Client {
         Ok(Client { channel, bearer: credential.map(bearer), observer: options.observer.clone() })
     }
 
-    /// The same connection, with another credential.
+    /// Returns a client over the same connection with another credential.
     #[must_use]
     pub fn with_credential(&self, credential: &Secret) -> Client {
         Client { bearer: Some(bearer(credential)), ..self.clone() }
     }
 
-    /// The same over a connection that is there.
+    /// Returns a client over an existing connection.
     pub(crate) fn over(channel: Channel, bearer: AsciiMetadataValue, observer: Observer) -> Client {
         Client { channel, bearer: Some(bearer), observer }
     }
 
-    /// The connection, and what is presented.
+    /// Returns the connection and the credential.
     pub(crate) fn into_parts(self) -> (Channel, Option<AsciiMetadataValue>) {
         (self.channel, self.bearer)
     }
 
-    /// Asks who the credential stands for.
+    /// Returns the identity that the credential stands for.
     pub async fn who_am_i(&self) -> Result<v1::WhoAmIResponse, Problem> {
         self.ask_who_am_i(v1::WhoAmIRequest {}).await
     }
 
-    /// Lists the orgs where the credential's account is a member: all pages.
+    /// Lists the orgs where the credential's account is a member. Reads all pages.
     pub async fn list_orgs(&self) -> Result<v1::ListOrgsResponse, Problem> {
         let mut pages = Pages::up_to(usize::MAX);
         loop {
@@ -77,7 +77,7 @@ impl Client {
         }
     }
 
-    /// Lists the sessions of the credential's account: all pages.
+    /// Lists the sessions of the credential's account. Reads all pages.
     pub async fn list_sessions(&self) -> Result<v1::ListSessionsResponse, Problem> {
         let mut pages = Pages::up_to(usize::MAX);
         loop {
@@ -89,7 +89,7 @@ impl Client {
         }
     }
 
-    /// Lists every permission there is: all pages.
+    /// Lists every permission in the catalogue. Reads all pages.
     pub async fn list_permissions(&self) -> Result<v1::ListPermissionsResponse, Problem> {
         let mut pages = Pages::up_to(usize::MAX);
         loop {
@@ -102,7 +102,7 @@ impl Client {
         }
     }
 
-    /// Lists the members of an org: all pages.
+    /// Lists the members of an org. Reads all pages.
     pub async fn every_member(&self, org: &OrgSlug) -> Result<Vec<v1::Member>, Problem> {
         let mut pages = Pages::up_to(usize::MAX);
         loop {
@@ -115,7 +115,8 @@ impl Client {
         }
     }
 
-    /// Lists tokens, up to `limit` of them: all pages that it takes. The page that the request asks for is not heeded.
+    /// Lists up to `limit` tokens, over as many pages as that takes. The request's own page size and page
+    /// token are ignored.
     pub async fn every_token(
         &self,
         request: &v1::ListTokensRequest,
@@ -132,7 +133,7 @@ impl Client {
         }
     }
 
-    /// Lists the personal tokens that may have power in an org, up to `limit` of them: all pages that it takes.
+    /// Lists up to `limit` personal tokens that may have power in an org, over as many pages as that takes.
     pub async fn every_personal_token(
         &self,
         org: &OrgSlug,
@@ -150,7 +151,7 @@ impl Client {
         }
     }
 
-    /// Lists the offered memberships to the caller, or of an org: all pages.
+    /// Lists the memberships that are offered to the caller, or by an org. Reads all pages.
     pub async fn every_membership_offer(
         &self,
         whose: v1::Whose,
@@ -167,7 +168,7 @@ impl Client {
         }
     }
 
-    /// Sends a message with the credential, and tells the observer how it went.
+    /// Sends a message with the credential, and reports the call to the observer.
     async fn call<Q, A, F>(
         &self,
         rpc: &'static str,
@@ -197,13 +198,13 @@ impl Client {
     }
 }
 
-/// The trailers in which the server tells from when until when the credential serves, as RFC 3339 writes it.
+/// The trailers in which the server reports the begin and the end of the credential's validity (RFC 3339).
 const CREDENTIAL_BEGUN: &str = "ndauth-credential-begun";
 const CREDENTIAL_ENDS: &str = "ndauth-credential-ends";
-/// The largest answer that is read: a batch of answers with as many grants as there may be fits in.
+/// The largest response that is read: a batch of verdicts with the most grants that there may be fits.
 pub(crate) const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
 
-/// Writes a method for each RPC: its name, its service, the RPC, its request and its answer.
+/// Generates a method for each RPC from its name, its service, the RPC, its request and its response.
 macro_rules! calls {
     ($($(#[$doc:meta])* $shown:vis $name:ident: $service:ident.$rpc:ident($request:ident) -> $answer:ident;)*) => {
         impl Client {$(
@@ -229,7 +230,7 @@ calls! {
     /// Ends sessions of the credential's account.
     pub revoke_sessions: AccountServiceClient.revoke_sessions(RevokeSessionsRequest) -> RevokeSessionsResponse;
 
-    /// Makes a token.
+    /// Creates a token.
     pub create_token: TokenServiceClient.create_token(CreateTokenRequest) -> CreateTokenResponse;
     /// Lists a page of tokens.
     pub list_tokens: TokenServiceClient.list_tokens(ListTokensRequest) -> ListTokensResponse;
@@ -239,51 +240,51 @@ calls! {
     pub update_token: TokenServiceClient.update_token(UpdateTokenRequest) -> UpdateTokenResponse;
     /// Revokes a token.
     pub revoke_token: TokenServiceClient.revoke_token(RevokeTokenRequest) -> RevokeTokenResponse;
-    /// Draws a new secret for a token.
+    /// Rotates a token: mints a new secret.
     pub rotate_token: TokenServiceClient.rotate_token(RotateTokenRequest) -> RotateTokenResponse;
-    /// Lets a token's new secret take over.
+    /// Makes a token's new secret take over.
     pub confirm_rotation: TokenServiceClient.confirm_rotation(ConfirmRotationRequest) -> ConfirmRotationResponse;
-    /// Forgets a token's new secret.
+    /// Drops a token's new secret.
     pub drop_rotation: TokenServiceClient.drop_rotation(DropRotationRequest) -> DropRotationResponse;
-    /// Ends a token's old secret before its overlap is over.
+    /// Retires a token's old secret before its overlap is over.
     pub retire_secret: TokenServiceClient.retire_secret(RetireSecretRequest) -> RetireSecretResponse;
-    /// Moves a token's end.
+    /// Renews a token: sets a later expiry.
     pub renew_token: TokenServiceClient.renew_token(RenewTokenRequest) -> RenewTokenResponse;
     /// Suspends a token.
     pub suspend_token: TokenServiceClient.suspend_token(SuspendTokenRequest) -> SuspendTokenResponse;
     /// Resumes a suspended token.
     pub resume_token: TokenServiceClient.resume_token(ResumeTokenRequest) -> ResumeTokenResponse;
-    /// Revokes all tokens of a time.
+    /// Revokes all tokens, or all that were minted before an instant, or previews the effect.
     pub revoke_all_tokens: TokenServiceClient.revoke_all_tokens(RevokeAllTokensRequest) -> RevokeAllTokensResponse;
-    /// Asks what a token may do, and why it may not.
+    /// Explains what a token may do, and why it may not do the rest.
     pub explain_token: TokenServiceClient.explain_token(ExplainTokenRequest) -> ExplainTokenResponse;
 
-    /// Asks whether a secret may do a thing.
+    /// Validates a secret against a requirement.
     pub validate_token: ValidationServiceClient.validate_token(ValidateTokenRequest) -> ValidateTokenResponse;
-    /// Asks of up to 1000 secrets whether they may do things.
+    /// Validates up to 1000 secrets.
     pub validate_tokens:
         ValidationServiceClient.validate_tokens(ValidateTokensRequest) -> ValidateTokensResponse;
-    /// Asks whether a secret may do a thing, and what that follows from.
+    /// Validates a secret, and returns the inputs that the verdict follows from.
     pub resolve: ValidationServiceClient.resolve(ResolveRequest) -> ResolveResponse;
 
-    /// Makes an org.
+    /// Creates an org.
     pub create_org: OrgServiceClient.create_org(CreateOrgRequest) -> CreateOrgResponse;
     /// Shows an org.
     pub get_org: OrgServiceClient.get_org(GetOrgRequest) -> GetOrgResponse;
     /// Lists a page of the members of an org.
     pub list_members: OrgServiceClient.list_members(ListMembersRequest) -> ListMembersResponse;
-    /// Gives an account a role in an org, for an operator.
+    /// Adds an account to an org with a role, for an operator.
     pub add_member: OrgServiceClient.add_member(AddMemberRequest) -> AddMemberResponse;
     /// Changes the role of a member.
     pub set_member: OrgServiceClient.set_member(SetMemberRequest) -> SetMemberResponse;
-    /// Takes an account out of an org.
+    /// Removes an account from an org.
     pub remove_member: OrgServiceClient.remove_member(RemoveMemberRequest) -> RemoveMemberResponse;
     /// Offers a membership of an org.
     pub offer_membership: OrgServiceClient.offer_membership(OfferMembershipRequest) -> OfferMembershipResponse;
-    /// Lists a page of the offered memberships to the caller, or of an org.
+    /// Lists a page of the memberships that are offered to the caller, or by an org.
     pub list_membership_offers:
         OrgServiceClient.list_membership_offers(ListMembershipOffersRequest) -> ListMembershipOffersResponse;
-    /// Accepts an offered membership, or says what that would do.
+    /// Accepts an offered membership, or previews the effect of accepting it.
     pub accept_membership_offer:
         OrgServiceClient.accept_membership_offer(AcceptMembershipOfferRequest) -> AcceptMembershipOfferResponse;
     /// Declines an offered membership.
@@ -294,7 +295,7 @@ calls! {
         OrgServiceClient.withdraw_membership_offer(WithdrawMembershipOfferRequest) -> WithdrawMembershipOfferResponse;
     /// Shows the policy of an org.
     pub get_org_policy: OrgServiceClient.get_org_policy(GetOrgPolicyRequest) -> GetOrgPolicyResponse;
-    /// Gives an org a policy, or says what one would do.
+    /// Sets the policy of an org, or previews the effect of one.
     pub set_org_policy: OrgServiceClient.set_org_policy(SetOrgPolicyRequest) -> SetOrgPolicyResponse;
 
     /// Freezes an org.
@@ -323,10 +324,10 @@ pub(crate) fn request_id(metadata: &MetadataMap) -> Option<String> {
     Some(metadata.get("x-request-id")?.to_str().ok()?.to_owned())
 }
 
-/// What a failed call tells: the server's own words, or what became of the connection.
+/// Returns the problem of a failed call: the server's own words, or the failure of the connection.
 pub(crate) fn problem(status: &Status) -> Problem {
     match status.source() {
-        // A status that came from a server has no cause here.
+        // A status that the server sent has no source here.
         Some(why) if status.code() != Code::Cancelled => {
             Problem::new(Reason::Unavailable, format!("the connection to the server broke: {}", root(why)))
         }

@@ -1,4 +1,4 @@
-//! Reaching a server: where it is, what is trusted, and why there is no connection.
+//! Connections to a server: its address, the trusted certificates, and the reasons why connecting fails.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -10,26 +10,25 @@ use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 use crate::http_proxy::{TunnelError, Tunnels};
 use crate::{HttpProxy, Observer, ServerUrl};
 
-/// How to connect, where the usual is not what is wanted.
+/// The options of a connection.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// A file of PEM with the certificates of the authorities that are trusted; without one, those that
-    /// the system trusts.
+    /// A PEM file with the certificates of the trusted authorities; the system's trust store if `None`.
     pub ca_file: Option<PathBuf>,
-    /// How long a connection or a call may take.
+    /// The timeout of a connection and of a call.
     pub timeout: Duration,
-    /// The proxy by which the server is reached, where it is not reached directly.
+    /// The proxy through which the server is reached, if any.
     pub proxy: Option<HttpProxy>,
-    /// What is told of every call.
+    /// The observer that every call is reported to.
     pub observer: Observer,
-    /// What the client calls itself, such as `ndcli/0.1.0`: token owners are shown it.
+    /// The name of the client, such as `ndcli/0.1.0`, which token owners see.
     pub user_agent: String,
 }
 
-/// Why there is no connection.
+/// The error for a connection that fails.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// The proxy opens no way to the server.
+    /// The proxy opens no tunnel to the server.
     #[error("cannot reach the server `{server}`: the proxy `{proxy}` {why}")]
     Proxy {
         /// The server.
@@ -38,31 +37,31 @@ pub enum ConnectError {
         proxy: String,
         /// The reason.
         why: String,
-        /// True where the same may go well in a moment.
+        /// True if a retry may succeed.
         is_passing: bool,
     },
-    /// The server cannot be reached. It may be back in a moment.
+    /// The server cannot be reached. A retry may succeed.
     #[error("cannot reach the server `{server}`: {why}")]
     Unreachable {
-        /// Which server.
+        /// The server.
         server: ServerUrl,
-        /// Why not.
+        /// The reason.
         why: String,
     },
-    /// What answers there is not trusted, or speaks no TLS.
+    /// The server's certificate is not trusted, the trust store is unusable, or the server does not speak TLS.
     #[error("cannot trust the server `{server}`: {why}")]
     Untrusted {
-        /// Which server.
+        /// The server.
         server: ServerUrl,
-        /// Why not.
+        /// The reason.
         why: String,
     },
     /// The trusted certificates cannot be read.
     #[error("cannot read the trusted certificates in `{}`: {why}", file.display())]
     CaFile {
-        /// Which file.
+        /// The file.
         file: PathBuf,
-        /// Why not.
+        /// The reason.
         why: String,
     },
 }
@@ -83,7 +82,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// How a server is reached.
+    /// Builds the endpoint of a server.
     pub(crate) fn endpoint(&self, server: &ServerUrl) -> Result<Endpoint, ConnectError> {
         let endpoint = Endpoint::from_shared(server.to_string())
             .and_then(|endpoint| endpoint.user_agent(self.user_agent.as_str()))
@@ -112,7 +111,7 @@ impl Options {
 }
 
 impl ConnectError {
-    /// Whether the same may go well in a moment.
+    /// Returns true if a retry may succeed.
     pub fn is_passing(&self) -> bool {
         match self {
             ConnectError::Unreachable { .. } => true,
@@ -134,7 +133,7 @@ fn trust(options: &Options) -> Result<ClientTlsConfig, ConnectError> {
     Ok(ClientTlsConfig::new().ca_certificate(Certificate::from_pem(authorities(file)?)))
 }
 
-/// The certificates in a file of PEM, of which there must be one.
+/// Reads a PEM file, which must hold at least one certificate.
 pub(crate) fn authorities(file: &Path) -> Result<Vec<u8>, ConnectError> {
     let failed = |why: String| ConnectError::CaFile { file: file.to_owned(), why };
     let pem = std::fs::read(file).map_err(|error| failed(error.to_string()))?;
@@ -144,7 +143,7 @@ pub(crate) fn authorities(file: &Path) -> Result<Vec<u8>, ConnectError> {
     Ok(pem)
 }
 
-/// That the trusted certificates make no sense, or that the system has none.
+/// Returns the error for trusted certificates that are unusable, or for a system that has none.
 pub(crate) fn untrusted(server: &ServerUrl, options: &Options, error: &dyn Error) -> ConnectError {
     match &options.ca_file {
         Some(file) => ConnectError::CaFile { file: file.clone(), why: root(error) },
@@ -158,7 +157,7 @@ pub(crate) fn untrusted(server: &ServerUrl, options: &Options, error: &dyn Error
 /// RFC 7468, section 5.1.
 const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
 
-/// Why a certificate is not trusted, in words.
+/// Explains in words why a certificate is not trusted.
 fn distrust(error: &rustls::Error) -> String {
     use rustls::CertificateError as Why;
     let rustls::Error::InvalidCertificate(why) = error else { return error.to_string() };
@@ -178,7 +177,7 @@ fn distrust(error: &rustls::Error) -> String {
     }
 }
 
-/// What an error of the transport says about the server.
+/// Turns a transport error into the error of the connection.
 pub(crate) fn failure(server: &ServerUrl, error: &(dyn Error + 'static)) -> ConnectError {
     let server = server.clone();
     if let Some(TunnelError { proxy, why, is_passing }) = cause(error) {
@@ -195,17 +194,17 @@ pub(crate) fn failure(server: &ServerUrl, error: &(dyn Error + 'static)) -> Conn
     }
 }
 
-/// The error of a type among the causes of an error, if there is one.
+/// Finds an error of a type among the causes of an error.
 fn cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
     let mut open = Some(error);
     while let Some(error) = open {
-        // An `io::Error` leaves what it wraps out of its chain.
+        // An `io::Error` leaves the error that it wraps out of its chain.
         let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
         let found = error.downcast_ref().or_else(|| wrapped.and_then(|wrapped| wrapped.downcast_ref()));
         if found.is_some() {
             return found;
         }
-        // What is wrapped may have a cause itself.
+        // The wrapped error may have a cause itself.
         if let Some(found) = wrapped.and_then(|wrapped| cause(wrapped)) {
             return Some(found);
         }
@@ -214,7 +213,7 @@ fn cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a
     None
 }
 
-/// The error at the bottom, which says what happened.
+/// Returns the text of the root cause.
 pub(crate) fn root(error: &dyn Error) -> String {
     let mut deepest = error;
     while let Some(source) = deepest.source() {

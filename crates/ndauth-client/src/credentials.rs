@@ -1,4 +1,4 @@
-//! What a service presents of itself, and where that comes from.
+//! The secret that a service authenticates with, and its source.
 
 use std::fmt;
 use std::fs;
@@ -11,17 +11,17 @@ use tonic::metadata::AsciiMetadataValue;
 
 use crate::client::bearer;
 
-/// A service's own secret, and where it comes from. Clones share it.
+/// A service's own secret, from a value, a variable or a file. Clones share it.
 #[derive(Clone)]
 pub struct Credentials(Arc<Source>);
 
 enum Source {
     Given(AsciiMetadataValue),
-    /// A file, and what was read there last.
+    /// A file, and the last secret that was read from it.
     File(PathBuf, Mutex<Option<AsciiMetadataValue>>),
 }
 
-/// Why there is no secret to present.
+/// The error for credentials without a valid secret.
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidCredentials {
@@ -31,28 +31,28 @@ pub enum InvalidCredentials {
     /// The file cannot be read.
     #[error("cannot read the service's secret in `{}`: {why}", file.display())]
     File {
-        /// Which file.
+        /// The file.
         file: PathBuf,
-        /// Why not.
+        /// The reason.
         why: std::io::Error,
     },
-    /// What is there is no secret.
+    /// The value is not a secret.
     #[error("{place} holds no secret: {why}")]
     Malformed {
-        /// Where.
+        /// The variable or the file.
         place: String,
-        /// Why not.
+        /// The reason.
         why: InvalidSecret,
     },
 }
 
 impl Credentials {
-    /// This secret.
+    /// Returns credentials with this secret.
     pub fn given(secret: &Secret) -> Credentials {
         Credentials(Arc::new(Source::Given(bearer(secret))))
     }
 
-    /// What an environment variable holds now.
+    /// Reads the secret from an environment variable, once.
     pub fn from_environment(variable: &str) -> Result<Credentials, InvalidCredentials> {
         #[expect(clippy::disallowed_methods, reason = "whoever calls this asks for it")]
         let text = std::env::var(variable).unwrap_or_default();
@@ -62,15 +62,17 @@ impl Credentials {
         Ok(Credentials::given(&parsed(&text, || format!("the variable `{variable}`"))?))
     }
 
-    /// What a file holds whenever it is asked for. One line break behind the secret is let pass. While the file is gone or
-    /// half written, the secret that was read before is presented.
+    /// Reads the secret from a file, and reads the file again for each call. One line break after the secret
+    /// is allowed. While the file is missing or incomplete, the secret that was read last is sent.
+    ///
+    /// Fails if the file holds no secret now.
     pub fn from_file(file: impl Into<PathBuf>) -> Result<Credentials, InvalidCredentials> {
         let credentials = Credentials(Arc::new(Source::File(file.into(), Mutex::default())));
         credentials.bearer()?;
         Ok(credentials)
     }
 
-    /// What is presented with a call.
+    /// Returns the value of the `authorization` header for a call.
     pub(crate) fn bearer(&self) -> Result<AsciiMetadataValue, InvalidCredentials> {
         let (file, read) = match &*self.0 {
             Source::Given(bearer) => return Ok(bearer.clone()),
@@ -109,7 +111,7 @@ impl fmt::Debug for Credentials {
 mod tests {
     use super::*;
 
-    /// What is there for a moment only, or was never a secret, is not presented in place of what was read before.
+    /// Transient and invalid contents of the file do not replace the secret that was read before.
     #[test]
     fn a_file_that_is_gone_or_half_written_keeps_what_was_read() {
         let folder = tempfile::tempdir().expect("a folder");
@@ -127,7 +129,7 @@ mod tests {
             }
             assert_eq!(presented(), format!("Bearer {first}"), "{text:?}");
         }
-        // Another of the same length and the same time is another.
+        // A secret of the same length and with the same modification time is still noticed.
         fs::write(&file, &first).expect("written");
         let written = fs::metadata(&file).expect("it is there").modified().expect("a time");
         fs::write(&file, format!("{second}\r\n")).expect("written");

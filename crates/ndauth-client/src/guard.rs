@@ -1,10 +1,11 @@
-//! A layer of [tower](https://docs.rs/tower) that lets pass who may: in front of a service of gRPC (tonic) or of HTTP
-//! (axum).
+//! A [tower](https://docs.rs/tower) layer that admits only permitted requests to a gRPC service (tonic) or an
+//! HTTP service (axum).
 //!
-//! It reads `authorization: Bearer …` (RFC 6750, section 2.1) and nothing else, asks for what the request needs, and
-//! puts an [`AllowedToken`] among the request's extensions. Whoever may not is told why: 401 with the challenge where
-//! the secret is of no use, 403 naming what is missing, 503 where it could not be decided; over gRPC as a status with
-//! `google.rpc.ErrorInfo`. A request of which nothing says what it needs is refused.
+//! It reads `authorization: Bearer …` (RFC 6750, section 2.1) and nothing else, validates the token
+//! against the requirement of the request, and adds an [`AllowedToken`] to the request's extensions. A refusal
+//! states its reason: 401 with a challenge if the token is missing or not valid, 403 with the missing
+//! permissions, 503 if there is no verdict. Over gRPC it is a status with `google.rpc.ErrorInfo`. A request
+//! without a stated requirement is refused.
 //!
 //! ```no_run
 //! # fn guarded(verifier: ndauth_client::Verifier) -> Result<(), Box<dyn std::error::Error>> {
@@ -48,7 +49,7 @@ use crate::{ValidationRequest, Verdict, Verifier};
 pub use refusal::RefusalBody;
 pub use table::{InvalidRoute, Need, OrgFrom, Route, Table};
 
-/// Lets pass who may. Clones share it.
+/// The layer that admits only permitted requests. Clones share the verifier.
 #[derive(Clone)]
 pub struct Guard {
     verifier: Verifier,
@@ -67,12 +68,13 @@ type Needs = dyn Fn(&Parts) -> Result<Need, Problem> + Send + Sync;
 type Address = dyn Fn(&Parts) -> Option<IpAddr> + Send + Sync;
 
 impl Guard {
-    /// Asks for what a table says. What it does not name is refused.
+    /// Returns a guard whose requirements come from a table. Routes that the table does not name are refused.
     pub fn by_table(verifier: Verifier, table: Table) -> Guard {
         Guard::by(verifier, move |request| table.need(request))
     }
 
-    /// Asks for what a function says. Where that fails, its problem is what the caller is told.
+    /// Returns a guard whose requirements come from a function. If the function fails, its problem is the
+    /// response.
     pub fn by(
         verifier: Verifier,
         needs: impl Fn(&Parts) -> Result<Need, Problem> + Send + Sync + 'static,
@@ -80,8 +82,8 @@ impl Guard {
         Guard { verifier, needs: Arc::new(needs), address: Arc::new(|_| None) }
     }
 
-    /// States the client's address, as this function finds it: only from what the service itself knows, or what a
-    /// proxy says that it trusts.
+    /// Sends the client's address with each request, as this function finds it. The function may use only
+    /// what the service itself knows, or the header of a proxy that it trusts.
     #[must_use]
     pub fn stating_address(
         self,
@@ -90,7 +92,7 @@ impl Guard {
         Guard { address: Arc::new(address), ..self }
     }
 
-    /// Says whether a request is let pass, and with what among its extensions.
+    /// Decides whether a request is admitted, and adds the [`AllowedToken`] to its extensions.
     async fn admit(&self, parts: &mut Parts) -> Result<(), refusal::Why> {
         let requirement = match (self.needs)(parts)? {
             Need::Nothing => return Ok(()),
@@ -110,7 +112,7 @@ impl Guard {
     }
 }
 
-/// What stands behind `Bearer`, once.
+/// Returns the text after `Bearer` in the only `authorization` header.
 fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let missing = || Problem::new(Reason::CredentialMissing, "no token came with the request");
@@ -152,7 +154,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        // The one that was polled until it was ready, and a fresh one in its place.
+        // The service that was polled ready is called; a clone takes its place.
         let ready = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, ready);
         let guard = self.guard.clone();
@@ -166,7 +168,7 @@ where
     }
 }
 
-/// So that tonic's router takes it.
+/// Lets tonic's router take a guarded service.
 #[cfg(feature = "tonic")]
 impl<S: tonic::server::NamedService> tonic::server::NamedService for Guarded<S> {
     const NAME: &'static str = S::NAME;

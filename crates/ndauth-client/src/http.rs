@@ -1,4 +1,4 @@
-//! Calls that are no RPC: HTTP/1.1 to a server that is trusted just as for the RPCs.
+//! HTTP/1.1 requests to a server, with the same trust as the RPCs.
 
 use std::error::Error;
 use std::fmt;
@@ -23,24 +23,25 @@ use tokio_rustls::TlsConnector;
 use crate::connect::{CONNECT_PATIENCE, authorities, failure, root, untrusted};
 use crate::{Call, ConnectError, Options, ServerUrl};
 
-/// A connection to a server for calls of HTTP/1.1. It follows no redirect, and keeps nothing between two calls.
+/// A connection to a server for HTTP/1.1 requests. It follows no redirect, and stores nothing between two
+/// requests.
 pub struct Http {
     requests: SendRequest<Full<Bytes>>,
     server: ServerUrl,
     options: Options,
 }
 
-/// What the server answered, whatever that means. Its `Debug` hides the body, which may hold a secret.
+/// The server's response, whatever its status. Its `Debug` hides the body, which may hold a secret.
 pub struct HttpResponse {
     /// The status, such as 200.
     pub status: u16,
-    /// How long to wait before the next try, where the server says so in seconds.
+    /// The time to wait before a retry, if the server gives one in seconds.
     pub retry_after: Option<Duration>,
     /// The body.
     pub body: Vec<u8>,
 }
 
-/// The largest answer that is read.
+/// The largest response that is read, in bytes.
 const LARGEST: usize = 1024 * 1024;
 
 impl Http {
@@ -55,7 +56,7 @@ impl Http {
         Ok(Http { requests, server: server.clone(), options: options.clone() })
     }
 
-    /// Gets what is at a path.
+    /// Sends a `GET` request to a path.
     pub async fn get(&mut self, path: &'static str) -> Result<HttpResponse, Problem> {
         self.ask(Method::GET, path, Bytes::new()).await
     }
@@ -70,7 +71,7 @@ impl Http {
         self.ask(Method::POST, path, form.into()).await
     }
 
-    /// Sends a request, and tells the observer how it went.
+    /// Sends a request within the timeout, and reports it to the observer.
     async fn ask(
         &mut self,
         method: Method,
@@ -104,7 +105,7 @@ impl Http {
         sent.map(|(answer, _)| answer)
     }
 
-    /// Sends a request. Gives the answer, and the id under which the server's log tells of it.
+    /// Sends a request. Returns the response, and the request id that the server's log has.
     async fn send(
         &mut self,
         request: Request<Full<Bytes>>,
@@ -183,12 +184,12 @@ where
 {
     let (requests, connection) =
         handshake(TokioIo::new(stream)).await.map_err(|error| failure(server, &error))?;
-    // It ends with `requests`; what goes wrong in it is told by the call that it concerns.
+    // The task ends with `requests`. Its errors are returned by the requests that they concern.
     tokio::spawn(connection);
     Ok(requests)
 }
 
-/// Whom to trust: the same authorities as for the RPCs.
+/// Builds the TLS configuration. It trusts the same authorities as the RPCs.
 fn trust(server: &ServerUrl, options: &Options) -> Result<ClientConfig, ConnectError> {
     let mut roots = RootCertStore::empty();
     match &options.ca_file {
@@ -225,7 +226,8 @@ mod tests {
 
     use super::*;
 
-    /// Posts a form to a server that answers like this. Gives what it was sent, and what came of it.
+    /// Posts a form to a server that sends this response. Returns the request that it received, and the
+    /// result.
     async fn post(answer: String) -> (String, Result<HttpResponse, Problem>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let server = format!("http://{}", listener.local_addr().expect("an address"));
@@ -237,7 +239,7 @@ mod tests {
                 length += stream.read(&mut request[length..]).await.expect("a request");
             }
             request.truncate(length);
-            // What is too large is not read to its end.
+            // The client stops reading a response that is too large.
             let _ = stream.write_all(answer.as_bytes()).await;
             String::from_utf8(request).expect("text")
         });

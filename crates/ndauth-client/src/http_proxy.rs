@@ -1,4 +1,4 @@
-//! Proxies between here and a server, which open a tunnel to it (RFC 9110, section 9.3.6).
+//! HTTP proxies, which open a tunnel to a server (RFC 9110, section 9.3.6).
 
 use std::error::Error;
 use std::fmt;
@@ -18,11 +18,11 @@ use tower_service::Service;
 
 use crate::ServerUrl;
 
-/// A proxy that is spoken to in HTTP/1.1, and asked for a tunnel to the server. What passes through the tunnel is encrypted
-/// where the server's URL begins with `https`. Neither its `Debug` nor its `Display` shows the credentials.
+/// An HTTP/1.1 proxy that opens a tunnel to the server. The tunnel carries TLS if the server's URL begins
+/// with `https`. Neither its `Debug` nor its `Display` shows the credentials.
 #[derive(Clone)]
 pub struct HttpProxy {
-    /// Its host, without the brackets of an address, and its port.
+    /// The host, without the brackets of an IPv6 address.
     host: String,
     port: u16,
     /// Marked as sensitive.
@@ -45,11 +45,11 @@ pub struct InvalidHttpProxy {
 pub(crate) struct TunnelError {
     pub(crate) proxy: String,
     pub(crate) why: String,
-    /// True where the same may go well in a moment.
+    /// True if a retry may succeed.
     pub(crate) is_passing: bool,
 }
 
-/// Opens the tunnels to a server, one for each connection.
+/// A connector that opens a tunnel to a server for each connection.
 #[derive(Clone)]
 pub(crate) struct Tunnels {
     pub(crate) proxy: HttpProxy,
@@ -57,11 +57,12 @@ pub(crate) struct Tunnels {
 }
 
 impl HttpProxy {
-    /// Finds the proxy of a server by the usual variables, as curl does; `variable` gives the value of one. Those in lower
-    /// case go first. Nothing is found where the server is on this machine, or where `NO_PROXY` names it.
+    /// Finds the proxy for a server in the usual environment variables, as curl does; `variable` returns the
+    /// value of one. Lower-case names take precedence. Returns `None` if the server is on this machine, or if
+    /// `NO_PROXY` names it.
     ///
-    /// `https_proxy` and `all_proxy` are for servers whose URL begins with `https`, `http_proxy` and `all_proxy` for
-    /// others. `HTTP_PROXY` is not read: where a program runs under CGI, a stranger chooses its value.
+    /// `https_proxy` and `all_proxy` apply to servers whose URL begins with `https`, `http_proxy` and
+    /// `all_proxy` to others. `HTTP_PROXY` is ignored: under CGI, a request header sets its value.
     pub fn find(
         server: &ServerUrl,
         variable: impl Fn(&str) -> Option<String>,
@@ -74,7 +75,7 @@ impl HttpProxy {
         let Some((name, value)) = set.filter(|_| !server.is_loopback()) else { return Ok(None) };
         let exempt = ["no_proxy", "NO_PROXY"].into_iter().find_map(&variable).unwrap_or_default();
         let uri: Uri = server.to_string().parse().expect("a server's URL is one");
-        // Any proxy would do to learn whether there is to be one. The matcher takes `*` for all names, and not for addresses.
+        // Any proxy serves to test the exemption. The matcher takes `*` for all names, but not for addresses.
         let all_are_exempt = exempt.split(',').any(|host| host.trim() == "*");
         if all_are_exempt
             || Matcher::builder().all("http://proxy").no(exempt).build().intercept(&uri).is_none()
@@ -101,7 +102,7 @@ impl HttpProxy {
         let stream = stream.map_err(|error| unreachable(&error))?;
         stream.set_nodelay(true).map_err(|error| unreachable(&error))?;
         let (mut requests, connection) = handshake(TokioIo::new(stream)).await.map_err(broke)?;
-        // It ends with the tunnel, or with `requests`.
+        // The task ends with the tunnel, or with `requests`.
         tokio::spawn(connection.with_upgrades());
         let (host, port) = server.host_and_port();
         let to = authority(host, port);
@@ -137,7 +138,7 @@ impl fmt::Debug for HttpProxy {
     }
 }
 
-/// A host and a port, as a URL has them.
+/// Formats a host and a port as in a URL.
 fn authority(host: &str, port: u16) -> String {
     if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }

@@ -1,8 +1,9 @@
-//! The client library of ndauth: what an internal service asks whether a secret may do a thing.
+//! The client library of ndauth, with which an internal service validates secrets.
 //!
-//! A [`Verifier`] keeps what the answers follow from, hears of everything that changes any of it, and decides by itself
-//! while it can prove that it heard: in under a microsecond, and never by what was true longer ago than the server's
-//! bound. Where it cannot prove that, it asks; where it cannot ask, it says that it could not decide.
+//! A [`Verifier`] caches the inputs of verdicts, watches for every change to them, and decides locally while
+//! it can prove that its cache is fresh: in under a microsecond, and never by a state older than the server's
+//! bound. If it cannot prove that, it asks a server; if no server answers, it returns a [`Problem`] instead
+//! of a verdict.
 //!
 //! ```no_run
 //! # async fn ask(secret_from_the_request: &str) -> Result<(), Box<dyn std::error::Error>> {
@@ -26,12 +27,12 @@
 //! # }
 //! ```
 //!
-//! With the feature `axum` or `tonic` there is a layer (`guard`) that does this in front of a whole service. A [`Client`]
-//! makes single calls, each answered by the server or failed with a [`Problem`]. With the feature `http`, `Http` makes
-//! those that are no RPC, such as those of OAuth.
+//! With the feature `axum` or `tonic` there is a layer (`guard`) that does this in front of a whole service.
+//! A [`Client`] makes single calls; each returns the server's response or a [`Problem`]. With the feature
+//! `http`, `Http` makes the requests that are not RPCs, such as those of OAuth.
 //!
-//! The library reads no environment and no file but where it is told to, has no state beyond its values, and starts
-//! nothing but the task by which a [`Verifier`] hears, which ends with it.
+//! The library reads the environment and files only where its caller asks for it, and has no global state. Its
+//! only background tasks are the watch of a [`Verifier`], which ends with it, and those that drive connections.
 
 mod jitter;
 mod observer;

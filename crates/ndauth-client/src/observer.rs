@@ -1,4 +1,4 @@
-//! What is told of every call.
+//! Reports of calls, for logs and metrics.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ndauth_core::{Reason, Timestamp};
 
-/// What is told of every call, once it ended.
+/// A callback that receives every call after it ended.
 #[derive(Clone, Default)]
 pub struct Observer(Option<Arc<Tell>>);
 
@@ -15,27 +15,27 @@ type Tell = dyn Fn(&Call) + Send + Sync;
 /// A call that ended.
 #[derive(Clone, Debug)]
 pub struct Call {
-    /// Which RPC.
+    /// The RPC, or the path of an HTTP request.
     pub rpc: &'static str,
-    /// The id under which the server's log tells of it, if it was reached.
+    /// The request id in the server's log, if the server was reached.
     pub request_id: Option<String>,
-    /// How long it took.
+    /// The duration of the call.
     pub took: Duration,
-    /// Why it failed, if it did.
+    /// The reason of the failure, if it failed.
     pub failed: Option<Reason>,
-    /// From when until when the credential that came along serves, where the server tells.
+    /// The begin and the end of the credential's validity, if the server reports them.
     pub credential: Option<(Timestamp, Timestamp)>,
 }
 
 impl Observer {
-    /// Tells it, where there is anyone to tell.
+    /// Reports a call, if there is a callback.
     pub(crate) fn tell(&self, call: impl FnOnce() -> Call) {
         if let Observer(Some(tell)) = self {
             tell(&call());
         }
     }
 
-    /// Tells a function of every call.
+    /// Returns an observer that passes every call to a function.
     pub fn new(tell: impl Fn(&Call) + Send + Sync + 'static) -> Observer {
         Observer(Some(Arc::new(tell)))
     }

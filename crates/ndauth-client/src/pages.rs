@@ -1,42 +1,42 @@
-//! Lists that come in pages: gathered to their end, which a server does not choose alone.
+//! Lists that come in pages. The client reads them to their end, within limits that no server can exceed.
 
 use ndauth_core::{Problem, Reason};
 use prost::Message;
 
-/// The most rows that the server gives at once.
+/// The largest page that the server returns, in rows.
 const PAGE: i32 = 1000;
-/// The longest list that is gathered, in rows.
+/// The longest list that is read, in rows.
 pub(crate) const LARGEST_LIST: usize = 100_000;
-/// The longest list that is gathered, in bytes as they are sent.
+/// The longest list that is read, in bytes on the wire.
 const LARGEST_SIZE: usize = 256 * 1024 * 1024;
-/// The most pages that are asked for: a page may be smaller than it could be, and even empty.
+/// The most pages that are requested. A page may be smaller than its limit, and even empty.
 const MOST_PAGES: usize = 1000;
 
-/// The rows of a list, as far as they came.
+/// The rows of a list that have been read so far.
 pub(crate) struct Pages<T> {
     limit: usize,
     rows: Vec<T>,
-    /// The size of the rows that came, in bytes.
+    /// The size of these rows in bytes.
     size: usize,
-    /// The number of pages that came.
+    /// The number of pages that were read.
     count: usize,
     next: String,
 }
 
 impl<T: Message> Pages<T> {
-    /// Begins to gather a list, up to so many rows of it.
+    /// Returns an empty list that reads up to `limit` rows.
     pub(crate) fn up_to(limit: usize) -> Pages<T> {
         Pages { limit, rows: Vec::new(), size: 0, count: 0, next: String::new() }
     }
 
-    /// The size and the token of the page to ask for.
+    /// Returns the size and the token of the next page to request.
     pub(crate) fn next(&self) -> (i32, String) {
         let left = self.limit.saturating_sub(self.rows.len());
         (i32::try_from(left).unwrap_or(PAGE).min(PAGE), self.next.clone())
     }
 
-    /// Adds a page, and the token of the one behind it, which is empty behind the last. True where that is asked for; a list
-    /// that is too long is an error.
+    /// Adds a page. `next` is the token of the page after it, empty for the last page. Returns true if
+    /// another page is to be requested, and an error if the list is too long.
     pub(crate) fn add(&mut self, page: Vec<T>, next: String) -> Result<bool, Problem> {
         let left = self.limit.saturating_sub(self.rows.len());
         self.size += page.iter().map(Message::encoded_len).sum::<usize>();
@@ -60,13 +60,13 @@ impl<T: Message> Pages<T> {
         Ok(true)
     }
 
-    /// The rows.
+    /// Returns the rows.
     pub(crate) fn into_rows(self) -> Vec<T> {
         self.rows
     }
 }
 
-/// The error for a response that no server of ndauth gives.
+/// Returns the error for a response that no ndauth server sends.
 fn endless(what: &str) -> Problem {
     Problem::new(Reason::Internal, format!("the server's answer makes no sense: {what}"))
 }
@@ -77,7 +77,8 @@ mod tests {
 
     use super::*;
 
-    /// Gathers a list whose pages are like this, each given its number. Gives how long it is, and how many were asked for.
+    /// Reads a list of such pages; `page` takes the page's number and size. Returns the length of the list,
+    /// and the number of pages requested.
     fn gathered(
         limit: usize,
         page: impl Fn(usize, usize) -> (usize, String),
@@ -101,7 +102,7 @@ mod tests {
         assert_eq!(gathered(usize::MAX, full), (Ok(4000), 4));
         assert_eq!(gathered(2500, full), (Ok(2500), 3));
         assert_eq!(gathered(2000, full), (Ok(2000), 2));
-        // A server that gives more than it was asked for, and one whose filter leaves a page empty.
+        // One server returns more than was requested; the other's filter leaves a page empty.
         assert_eq!(gathered(7, |number, _| (1000, next(number))), (Ok(7), 1));
         assert_eq!(gathered(usize::MAX, |number, _| (number % 2, next(number))), (Ok(2), 4));
     }

@@ -1,4 +1,4 @@
-//! Where a server is.
+//! The address of a server.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use tonic::transport::Uri;
 
-/// The address of a server: `https://HOST:PORT` or `http://HOST:PORT`, and nothing behind it.
+/// The address of a server: `https://HOST:PORT` or `http://HOST:PORT`, without a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerUrl {
     text: String,
@@ -14,30 +14,30 @@ pub struct ServerUrl {
     loopback: bool,
 }
 
-/// Why a text is no address of a server.
+/// The error for a text that is not the address of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidServerUrl {
-    /// Not a URL of the form.
+    /// The text is not a URL of this form.
     #[error("expected `https://HOST:PORT`, or `http://HOST:PORT` for this machine")]
     Shape,
 }
 
 impl ServerUrl {
-    /// Whether what is sent there is encrypted.
+    /// Returns true if the connection is encrypted.
     pub fn is_tls(&self) -> bool {
         self.tls
     }
 
-    /// Its host and port, as they are written in `Host`.
+    /// Returns the host and the port, as in the `Host` header.
     pub fn authority(&self) -> &str {
         self.text.split_once("//").map_or("", |(_, authority)| authority)
     }
 
-    /// Its host, without the brackets of an address, and its port.
+    /// Returns the host, without the brackets of an IPv6 address, and the port.
     pub fn host_and_port(&self) -> (&str, u16) {
         let usual = if self.tls { 443 } else { 80 };
         let authority = self.authority();
-        // Within brackets, a colon begins no port.
+        // A colon within brackets does not begin a port.
         let (host, port) = match authority.rsplit_once(':').filter(|(_, port)| !port.ends_with(']')) {
             Some((host, port)) => (host, port.parse().unwrap_or(usual)),
             None => (authority, usual),
@@ -45,7 +45,7 @@ impl ServerUrl {
         (host.trim_start_matches('[').trim_end_matches(']'), port)
     }
 
-    /// Whether it is on this machine, so that no network sees what is sent there.
+    /// Returns true if the server is on this machine, so that requests cross no network.
     pub fn is_loopback(&self) -> bool {
         self.loopback
     }
@@ -65,7 +65,7 @@ impl FromStr for ServerUrl {
         }
         let host = authority.host().trim_start_matches('[').trim_end_matches(']');
         let loopback = host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback());
-        // As people write it, a host's case means nothing; logins are kept by this text.
+        // The host is case-insensitive, and logins are stored under this text: it is written in lower case.
         let text = format!("{scheme}://{}", authority.as_str().to_ascii_lowercase());
         Ok(ServerUrl { text, tls: scheme == "https", loopback })
     }

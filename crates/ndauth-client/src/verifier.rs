@@ -1,7 +1,8 @@
-//! The verifier: what a service asks whether a secret may do a thing.
+//! The verifier, with which a service validates secrets.
 //!
-//! It keeps what the answers follow from, hears of everything that changes any of it, and decides by itself while it
-//! can prove that it heard. Where it cannot, it asks; where it cannot ask, it says that it could not decide.
+//! A verifier caches the inputs of verdicts, watches for every change to them, and decides locally while it
+//! can prove that the cache is fresh. If it cannot prove that, it asks a server; if no server answers, it
+//! returns a problem instead of a verdict.
 
 mod joined;
 mod memory;
@@ -45,62 +46,64 @@ pub use options::VerifierOptions;
 pub use refused::Refused;
 pub use verdict::{AllowedToken, Ended, TokenOwner, Verdict};
 
-/// Says whether secrets may do things. Clones share what they keep, and the last one ends it.
+/// Validates secrets. Clones share one cache; dropping the last clone ends the watch.
 #[derive(Clone)]
 pub struct Verifier {
     shared: Arc<Shared>,
-    /// `None` for one that was borrowed for a moment.
+    /// `None` for a temporary verifier, which does not keep the watch alive.
     _watching: Option<Arc<Watching>>,
 }
 
-/// What listens; it ends with the last verifier.
+/// The task that watches for changes. Dropping it aborts the task.
 struct Watching(JoinHandle<()>);
 
-/// A question about a secret. Its `Debug` hides that.
+/// A request to validate a secret. Its `Debug` hides the secret.
 #[derive(Clone, Copy)]
 pub struct ValidationRequest<'a> {
-    /// The text that the service was shown as a secret.
+    /// The secret that the service received from its client.
     pub secret: &'a str,
-    /// What it requires.
+    /// The requirement that the secret must meet.
     pub requirement: &'a Requirement,
-    /// The address of the service's client, where the service knows it and is registered as stating one.
+    /// The address of the service's client, if the service knows it and is registered as stating addresses.
     pub client_address: Option<IpAddr>,
-    /// What the client calls itself, such as its `User-Agent`: shown to the token's owner, and nothing depends on it.
+    /// The client's name for itself, such as its `User-Agent`. The token's owner sees it; no decision depends
+    /// on it.
     pub client: Option<&'a str>,
 }
 
-/// What a verifier has done so far, and how it stands.
+/// The counters and the state of a verifier.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Figures {
-    /// Questions that were answered by what is kept.
+    /// Requests that were decided from the cache.
     pub local: u64,
-    /// Questions that a server was asked.
+    /// Requests that were sent to a server.
     pub asked: u64,
-    /// Questions that could not be decided.
+    /// Requests that failed without a verdict.
     pub undecided: u64,
-    /// How many secrets are kept.
+    /// The number of secrets in the cache.
     pub kept: usize,
-    /// How long ago all that had happened was known; `None` before it ever was.
+    /// The age of the last confirmation that the cache is fresh; `None` if there was none since the start or
+    /// the last reset.
     pub age: Option<Duration>,
-    /// How often watching began, and began again.
+    /// The number of times that the watch was opened.
     pub watches: u64,
-    /// How often all that was kept was worth nothing at once.
+    /// The number of times that the server reset the whole cache.
     pub resets: u64,
 }
 
-/// How many questions may be at the servers at once.
+/// The most requests that may wait for a server at a time.
 const MOST_ASKED: usize = 1024;
-/// How many questions of a batch are at the servers at once.
+/// The most requests of one batch that are decided at a time.
 const TOGETHER: usize = 64;
 
 impl Verifier {
-    /// Begins to watch, on the runtime that it is called on. It does not wait for any server to be there: until one
-    /// is, nothing can be decided. It fails where what it is told makes no sense.
+    /// Starts the watch on the current Tokio runtime. It does not wait for a server: until one is reached,
+    /// there are no verdicts. Returns an error if the options are invalid.
     ///
     /// # Panics
     ///
-    /// Outside of a Tokio runtime.
+    /// Panics if called outside of a Tokio runtime.
     pub fn start(options: VerifierOptions) -> Result<Verifier, ConnectError> {
         let VerifierOptions { timeout, capacity, .. } = options;
         let shared = Arc::new(Shared {
@@ -122,7 +125,7 @@ impl Verifier {
         Ok(Verifier { shared, _watching: Some(Arc::new(watching)) })
     }
 
-    /// Waits until it is known what happens, so that questions can be answered here.
+    /// Waits until the cache is confirmed fresh, so that requests can be decided locally.
     pub async fn ready(&self) {
         let mut news = self.news();
         while !self.shared.memory.is_fresh(SinceBoot::now()) {
@@ -130,22 +133,23 @@ impl Verifier {
         }
     }
 
-    /// Says whether a secret may do a thing. A [`Problem`] says that it could not be decided, or that the question
-    /// makes no sense; it says neither yes nor no.
+    /// Decides whether a secret may do a thing. A [`Problem`] means that there is no verdict, or that the
+    /// request is invalid; it is neither yes nor no.
     pub async fn validate(&self, secret: &str, requirement: &Requirement) -> Result<Verdict, Problem> {
         self.decide(&ValidationRequest { secret, requirement, client_address: None, client: None }).await
     }
 
-    /// The same, with all that is known of the question.
+    /// Like [`validate`](Verifier::validate), with all that is known of the request.
     pub async fn decide(&self, question: &ValidationRequest<'_>) -> Result<Verdict, Problem> {
         match self.decide_now(question) {
             Some(verdict) => Ok(verdict),
-            // Boxed, so that who is answered at once does not pay for its size.
+            // Boxed, so that requests decided at once do not pay for its size.
             None => Box::pin(self.ask(question)).await,
         }
     }
 
-    /// The same, where it can be said without asking. It waits for nobody.
+    /// Like [`decide`](Verifier::decide), without a request to a server and without waiting. Returns `None`
+    /// if a server must be asked.
     pub fn decide_now(&self, question: &ValidationRequest<'_>) -> Option<Verdict> {
         let secret = match question.secret.parse::<Secret>().map_err(Refusal::Malformed) {
             Ok(secret) => secret,
@@ -157,7 +161,7 @@ impl Verifier {
         self.judge(secret, question)
     }
 
-    /// Says of each of many secrets whether it may do a thing, in the order of the questions.
+    /// Decides whether each of many secrets may do a thing. The verdicts are in the order of the requests.
     pub async fn batch(&self, questions: &[ValidationRequest<'_>]) -> Vec<Result<Verdict, Problem>> {
         let mut verdicts: Vec<Option<Result<Verdict, Problem>>> =
             questions.iter().map(|question| self.decide_now(question).map(Ok)).collect();
@@ -189,7 +193,7 @@ impl Verifier {
         verdicts.into_iter().map(|verdict| verdict.unwrap_or_else(lost)).collect()
     }
 
-    /// What it has done so far, and how it stands.
+    /// Returns the counters and the state of the verifier.
     pub fn figures(&self) -> Figures {
         let Shared { counts, kept, memory, .. } = &*self.shared;
         let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
@@ -204,7 +208,7 @@ impl Verifier {
         }
     }
 
-    /// Judges a secret by what is kept of it, if that is worth anything.
+    /// Decides from the cache. Returns `None` if the entry is missing, stale or invalid.
     fn judge(&self, secret: Secret, question: &ValidationRequest<'_>) -> Option<Verdict> {
         let shared = &*self.shared;
         let hash = &secret.hash();
@@ -231,7 +235,7 @@ impl Verifier {
         let case = entry.inputs.case(&rules, requirement, client_address, at)?;
         if let Err(refusal) = permit(&case) {
             if let Refusal::Replaced(_) = refusal {
-                // The server is to know that somebody presents it still.
+                // The server must learn that the replaced secret is still in use.
                 shared.kept.remove(hash);
                 return None;
             }
@@ -267,7 +271,7 @@ impl Verifier {
         }))
     }
 
-    /// Tells of everything that may change a verdict.
+    /// Subscribes to everything that may change a verdict.
     fn news(&self) -> watch::Receiver<()> {
         self.shared.news.subscribe()
     }

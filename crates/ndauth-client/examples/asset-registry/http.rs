@@ -1,4 +1,5 @@
-//! The assets over HTTP. Who may is decided before; the handlers read who it is from the request's extensions.
+//! The assets over HTTP. The guard decides before a handler runs; handlers read the caller from the request's
+//! extensions.
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
-//! A service with gRPC and HTTP that ndauth guards: it keeps versions of assets, which some publish and others approve.
+//! A service with gRPC and HTTP that ndauth guards: it stores versions of assets, which some publish and
+//! others approve.
 //!
 //! ```sh
 //! ASSETS_NDAUTH_SECRET=ndsvc_… asset-registry NDAUTH_URL DATABASE [HTTP_ADDRESS GRPC_ADDRESS]
@@ -20,7 +21,7 @@ use crate::registry::Registry;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// What each route needs: the whole of this service's access control.
+/// Returns the requirement of each route: the whole of this service's access control.
 fn table() -> Table {
     let rpc = |method: &str, access, permission| {
         let org = OrgFrom::Header("x-org".parse().expect("a header"));

@@ -1,4 +1,4 @@
-//! The assets, in a file of SQLite.
+//! The assets, in a SQLite file.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -33,7 +33,7 @@ impl Registry {
         Ok(Registry { database: Mutex::new(database), published: broadcast::Sender::new(64) })
     }
 
-    /// The newest approved version of each asset.
+    /// Lists the newest approved version of each asset.
     pub(crate) fn list(&self, org: &str) -> rusqlite::Result<Vec<Asset>> {
         self.with(|database| {
             let sql = format!(
@@ -44,7 +44,7 @@ impl Registry {
         })
     }
 
-    /// An approved version, or the newest one.
+    /// Returns an approved version: the given one, or the newest.
     pub(crate) fn pull(
         &self,
         org: &str,
@@ -71,12 +71,12 @@ impl Registry {
             );
             database.query_row(&sql, params![org, name, content, by], Asset::read)
         })?;
-        // Nobody may be listening.
+        // An error means that nobody follows.
         let _ = self.published.send((org.to_owned(), asset.clone()));
         Ok(asset)
     }
 
-    /// Approves a version, if there is one.
+    /// Approves a version. Returns `None` if it does not exist.
     pub(crate) fn approve(
         &self,
         org: &str,
@@ -92,7 +92,7 @@ impl Registry {
         })
     }
 
-    /// Tells of what is published, by org.
+    /// Subscribes to the assets that are published, each with its org.
     pub(crate) fn follow(&self) -> broadcast::Receiver<(String, Asset)> {
         self.published.subscribe()
     }

@@ -85,7 +85,7 @@ impl AssetService for Assets {
                     }
                 }
             };
-            // The stream is allowed for no longer than the token is.
+            // The stream ends when the token does.
             tokio::select! {
                 () = tale => {}
                 _ = allowed.revoked() => {
@@ -97,7 +97,7 @@ impl AssetService for Assets {
     }
 }
 
-/// Who asks, and for which org: the guard has put it there.
+/// Returns the token that the guard admitted, and the org that it was admitted for.
 fn who<T>(request: &Request<T>) -> Result<(AllowedToken, String), Status> {
     let allowed = request.extensions().get::<AllowedToken>();
     let allowed =

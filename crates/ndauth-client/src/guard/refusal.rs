@@ -1,4 +1,4 @@
-//! How whoever may not is told.
+//! The responses to requests that the guard refuses.
 
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::request::Parts;
@@ -9,17 +9,17 @@ use serde_json::{Value, json};
 
 use crate::Refused;
 
-/// Why a request is not let pass.
+/// The reason why a request is refused.
 pub(super) enum Why {
-    /// The secret may not.
+    /// The secret may not do this.
     Refused(Refused),
-    /// The request makes no sense, or it could not be decided.
+    /// The request is invalid, or there is no verdict.
     Problem(Problem),
 }
 
-/// A body that a refusal can be: that of a service behind a [`Guard`](super::Guard).
+/// The response body of a refusal: that of the service behind a [`Guard`](super::Guard).
 pub trait RefusalBody: Default {
-    /// A body of this text.
+    /// Returns a body with this text.
     fn of(text: String) -> Self;
 }
 
@@ -44,7 +44,8 @@ impl From<Problem> for Why {
 }
 
 impl Why {
-    /// What a client is told, in the way that it asked.
+    /// Returns the response to the request: a gRPC status if its content type is gRPC, otherwise a problem
+    /// document.
     pub(super) fn answer<R: RefusalBody>(&self, request: &Parts) -> Response<R> {
         let kind = request.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
         if kind.is_some_and(|kind| kind.starts_with(b"application/grpc")) {
@@ -78,7 +79,7 @@ impl Why {
         }
     }
 
-    /// RFC 6750, section 3.1, and where the request is at fault or the service, RFC 9110.
+    /// Returns the status of RFC 6750, section 3.1; RFC 9110 for errors of the request or the server.
     fn status(&self) -> StatusCode {
         match self.class() {
             Class::NotAuthenticated => StatusCode::UNAUTHORIZED,
@@ -97,7 +98,7 @@ impl Why {
         }
     }
 
-    /// The challenge of RFC 6750, section 3. Who presented nothing is told no error.
+    /// Returns the challenge of RFC 6750, section 3. It names no error if the request carried no credential.
     fn challenge(&self, status: StatusCode) -> Option<HeaderValue> {
         let missing = self.missing().iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
         let told = match (self, status) {
@@ -118,7 +119,7 @@ impl Why {
         HeaderValue::try_from(told).ok()
     }
 
-    /// The body: RFC 9457.
+    /// Returns the body, a problem document of RFC 9457.
     fn text(&self, status: StatusCode) -> String {
         let problem = self.problem();
         let hint = ndauth_proto::hint(problem.reason).unwrap_or_default();
@@ -140,7 +141,7 @@ impl Why {
     }
 }
 
-/// What may stand between quotation marks in a challenge.
+/// Replaces characters that may not stand in a quoted string of a challenge.
 fn quotable(text: &str) -> String {
     text.chars().map(|c| if matches!(c, ' '..='~') && !matches!(c, '"' | '\\') { c } else { '?' }).collect()
 }

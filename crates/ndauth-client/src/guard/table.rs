@@ -1,27 +1,27 @@
-//! What requests need, as a table of routes.
+//! The requirements of requests, as a table of routes.
 
 use http::header::HeaderName;
 use http::request::Parts;
 use http::{HeaderMap, Method};
 use ndauth_core::{OrgSlug, Permission, Problem, Reason, Requirement, Scope};
 
-/// What a request needs.
+/// The need of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Need {
-    /// Nothing: whoever comes is let pass.
+    /// Nothing: the request is admitted without a token.
     Nothing,
-    /// A secret that may do this.
+    /// A secret that meets this requirement.
     Token(Requirement),
 }
 
-/// What requests need, by their route. What has no row is refused.
+/// The requirements of requests by route. A request that matches no row is refused.
 #[derive(Clone, Debug, Default)]
 pub struct Table(Vec<Parsed>);
 
-/// A route, and what it needs: a row of a [`Table`].
+/// A route and its requirement: a row of a [`Table`].
 ///
-/// It is a method and a path, such as `GET /orgs/{org}/assets/{asset}`, or the path of an RPC, such as
-/// `/assets.v1.AssetService/Publish`. A part in braces stands for any one segment without percent-encoding.
+/// A route is a method and a path, such as `GET /orgs/{org}/assets/{asset}`, or the path of an RPC, such as
+/// `/assets.v1.AssetService/Publish`. A part in braces matches any one segment without percent-encoding.
 #[derive(Clone, Debug)]
 pub struct Route {
     route: String,
@@ -29,35 +29,35 @@ pub struct Route {
     org: OrgFrom,
 }
 
-/// Where the org in question is named.
+/// The place where a request names its org.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OrgFrom {
-    /// By the part `{org}` of the path.
+    /// The part `{org}` of the path.
     Path,
-    /// By a header, or metadata, of this name.
+    /// A header, or gRPC metadata, of this name.
     Header(HeaderName),
-    /// It is always this one.
+    /// Always this org.
     Always(OrgSlug),
 }
 
-/// Why a route makes no sense.
+/// The error for a route that makes no sense.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRoute {
-    /// Not a route.
+    /// The route is malformed.
     #[error("`{0}` is no route: expected `GET /orgs/{{org}}/assets` or `/package.Service/Method`")]
     Route(String),
-    /// Not a permission.
+    /// The permission is malformed.
     #[error("`{0}` needs no permission that there could be: `{1}`")]
     Permission(String, String),
-    /// Something in the permission or the org stands for no part of the path.
+    /// A part in the permission, or `{org}`, is no part of the path.
     #[error("`{0}` has no part `{{{1}}}`")]
     Part(String, String),
 }
 
 #[derive(Clone, Debug)]
 struct Parsed {
-    /// `None` for RPCs, which are all sent in one way.
+    /// `None` for RPCs, which are always `POST`.
     method: Option<Method>,
     segments: Vec<Segment>,
     need: Option<(Scope, Option<String>)>,
@@ -67,28 +67,29 @@ struct Parsed {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Segment {
     Is(String),
-    /// Anything, by this name.
+    /// Any one segment, under this name.
     Any(String),
 }
 
 impl Route {
-    /// Needs nothing.
+    /// Returns a route that needs nothing.
     pub fn open(route: &str) -> Route {
         Route { route: route.to_owned(), need: None, org: OrgFrom::Path }
     }
 
-    /// Needs an access in an org, and a permission: `action:type`, or `action:type:{part}` with a part of the path.
+    /// Returns a route that needs an access in an org and a permission: `action:type`, or
+    /// `action:type:{part}` with a part of the path.
     pub fn needs(route: &str, access: Scope, permission: &str) -> Route {
         let need = Some((access, Some(permission.to_owned())));
         Route { route: route.to_owned(), need, org: OrgFrom::Path }
     }
 
-    /// Needs an access in an org: a token that carries a set of grants never has it.
+    /// Returns a route that needs an access in an org. A token that carries a set of grants never meets it.
     pub fn needs_access(route: &str, access: Scope) -> Route {
         Route { route: route.to_owned(), need: Some((access, None)), org: OrgFrom::Path }
     }
 
-    /// The org is named there.
+    /// Sets the place where the org is named. The default is the path.
     #[must_use]
     pub fn org_from(self, org: OrgFrom) -> Route {
         Route { org, ..self }
@@ -96,7 +97,7 @@ impl Route {
 }
 
 impl Table {
-    /// Reads the routes: the first that a request matches says what it needs.
+    /// Parses the routes. The first route that matches a request decides.
     pub fn new(routes: impl IntoIterator<Item = Route>) -> Result<Table, InvalidRoute> {
         routes.into_iter().map(Parsed::new).collect::<Result<_, _>>().map(Table)
     }
@@ -164,11 +165,11 @@ impl Parsed {
         Ok(Parsed { method, segments, need, org })
     }
 
-    /// The parts of the path that were left open, by name, where a request is one of these.
+    /// Returns the named parts of a path, or `None` if the request does not match this row.
     fn matches<'a>(&'a self, method: &Method, path: &'a str) -> Option<Vec<(&'a str, &'a str)>> {
         let asked = match &self.method {
             None => method == Method::POST,
-            // Who may look may ask whether there is anything to look at.
+            // `HEAD` needs what `GET` needs.
             Some(Method::GET) => [Method::GET, Method::HEAD].contains(method),
             Some(one) => one == method,
         };
@@ -180,7 +181,8 @@ impl Parsed {
         for (segment, given) in self.segments.iter().zip(given) {
             match segment {
                 Segment::Is(text) if text == given => {}
-                // Whoever decodes it later might read something else in it, and so might whoever fills it in.
+                // These characters could mean something else to a later decoder, or in the permission that is
+                // filled in.
                 Segment::Any(name) if !given.is_empty() && !given.contains(['%', '*', '{', '}']) => {
                     parts.push((name.as_str(), given));
                 }
@@ -191,7 +193,7 @@ impl Parsed {
     }
 }
 
-/// The first part in braces: its name, and where it stands.
+/// Returns the first part in braces: its name, and the range of the text that it takes.
 fn braces(text: &str) -> Option<(String, usize, usize)> {
     let from = text.find('{')?;
     let until = from + text[from..].find('}')?;
@@ -278,7 +280,7 @@ mod tests {
             ("GET", "/orgs/ops/assets/logo?org=dev", &[], "ops RO read:assets:logo"),
             ("PUT", "/orgs/ops/assets/logo", &[], "ops RW write:assets:logo"),
             ("DELETE", "/orgs/ops/assets/logo", &[], "CALL_UNKNOWN"),
-            // What would stand for more than one, or for something else once it is decoded.
+            // These would match more than one asset, or another one once decoded.
             ("PUT", "/orgs/ops/assets/*", &[], "CALL_UNKNOWN"),
             ("PUT", "/orgs/ops/assets/lo%67o", &[], "CALL_UNKNOWN"),
             ("PUT", "/orgs/ops/assets/{org}", &[], "CALL_UNKNOWN"),

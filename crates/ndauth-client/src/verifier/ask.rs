@@ -1,4 +1,4 @@
-//! Asking a server, and keeping what the answer follows from.
+//! Requests to a server, and the cache entries made from its responses.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -18,33 +18,33 @@ use super::verdict::{AllowedToken, By, Told, Verdict};
 use super::{ValidationRequest, Verifier};
 use crate::jitter::jitter;
 
-/// A question that was sent.
+/// A request that was sent.
 struct Sent<'a> {
     question: &'a ValidationRequest<'a>,
     secret: Secret,
     hash: SecretHash,
-    /// What was heard before.
+    /// The state of the memory before it was sent.
     before: Asked,
     at: SinceBoot,
 }
 
-/// How long it is waited before a question is asked again, at the least; with each try it is doubled.
+/// The shortest pause before a retry. It doubles with each retry.
 const PAUSE: Duration = Duration::from_millis(10);
-/// How long one server has to answer, where there are others.
+/// The timeout of one try, if there are other servers to try.
 const TRY: Duration = Duration::from_millis(750);
 
 impl Verifier {
-    /// Asks a server, together with all who ask about the same secret.
+    /// Asks a server. Requests about the same secret wait for the first one's response.
     pub(super) async fn ask(&self, question: &ValidationRequest<'_>) -> Result<Verdict, Problem> {
         let shared = &*self.shared;
         let secret: Secret = question.secret.parse().map_err(|why| {
-            // It was read before.
+            // This text was parsed before.
             Problem::from(&Refusal::Malformed(why))
         })?;
         let hash = secret.hash();
         let told = match shared.joined.join(hash) {
             Turn::Ask(asking) => match self.decide_now(question) {
-                // Whoever asked before was answered since this was looked for.
+                // An earlier request was answered between the cache lookup and here.
                 Some(verdict) => Ok(verdict),
                 None => {
                     let told = self.ask_alone(secret, hash, question).await;
@@ -55,13 +55,13 @@ impl Verifier {
                 }
             },
             Turn::Wait(mut answer) => {
-                // It ends with an error when there is one.
+                // The sender is dropped when the verdict is there; then this is an error.
                 let _ = answer.changed().await;
                 let failed = answer.borrow().clone();
                 match (failed, self.decide_now(question)) {
                     (Some(problem), _) => Err(problem),
                     (None, Some(verdict)) => Ok(verdict),
-                    // What the answer followed from was not to be kept.
+                    // The inputs of that verdict could not be cached.
                     (None, None) => self.ask_alone(secret, hash, question).await,
                 }
             }
@@ -72,7 +72,7 @@ impl Verifier {
         told
     }
 
-    /// Asks one server after the other, as long as there is time.
+    /// Asks one server after the other until the timeout.
     async fn ask_alone(
         &self,
         secret: Secret,
@@ -108,9 +108,9 @@ impl Verifier {
             let again = Instant::now() + jitter(pause);
             pause *= 2;
             match problem.class() {
-                // Another may be able to, or the same in a moment.
+                // Another server may be able to answer, or the same one in a moment.
                 Class::Undecided | Class::Exhausted if again < late => sleep(again - Instant::now()).await,
-                // That this service may not ask says nothing of the secret.
+                // A service that may not ask learns nothing about the secret: this is no refusal.
                 Class::NotAuthenticated | Class::NotPermitted => {
                     let why = format!("this service is not let ask: {}", problem.message);
                     return Err(Problem::new(Reason::Unavailable, why));
@@ -120,7 +120,7 @@ impl Verifier {
         }
     }
 
-    /// Takes in what a server answered, and keeps it if it may.
+    /// Reads a server's response, and caches it if possible.
     fn take_in(&self, answer: v1::ResolveResponse, sent: Sent<'_>) -> Result<Verdict, Problem> {
         let v1::ResolveResponse { verdict, inputs, instance } = answer;
         let nothing = || Problem::new(Reason::Internal, "the server answered, and told nothing");
@@ -150,12 +150,13 @@ impl Verifier {
         }
     }
 
-    /// Keeps what a verdict follows from, where this version can decide by it and nothing of it changed since.
+    /// Caches the inputs of a verdict, if this version can decide by them and no change has invalidated them
+    /// since.
     fn keep(&self, told: &v1::Inputs, hash: SecretHash, stamp: Option<Stamp>) -> Result<(), Problem> {
         let Some(stamp) = stamp.filter(|_| told.decision_version <= DECISION_VERSION) else { return Ok(()) };
         let (mut inputs, rules) = inputs_from_proto(told)?;
         let Shared { rules: heard, memory, grounds, kept, .. } = &*self.shared;
-        // Rules that were not heard of yet will be in a moment.
+        // Rules that were not received yet arrive over the watch in a moment.
         let known = heard.load().as_ref().is_some_and(|known| known.version == rules);
         if known && memory.judge(&stamp, &inputs, SinceBoot::now()) != Worth::Nothing {
             grounds.share(&mut inputs);

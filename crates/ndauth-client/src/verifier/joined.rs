@@ -1,4 +1,4 @@
-//! Questions about one secret that come while it is asked about: they wait for that answer.
+//! Concurrent requests about one secret: the later ones wait for the first one's response.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,19 +6,19 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use ndauth_core::{Problem, SecretHash};
 use tokio::sync::watch;
 
-/// What is being asked about.
+/// The secrets that a server is being asked about.
 #[derive(Default)]
 pub(super) struct Joined(Mutex<HashMap<SecretHash, watch::Receiver<Option<Problem>>>>);
 
-/// Whether somebody asks already.
+/// The turn of a request: to ask, or to wait.
 pub(super) enum Turn<'a> {
-    /// Nobody: whoever holds this does.
+    /// The first request: its caller asks the server.
     Ask(Asking<'a>),
-    /// Somebody does: this tells when there is an answer, and what went wrong if there is none.
+    /// A later request: it waits until the first one is done, and receives its problem if it failed.
     Wait(watch::Receiver<Option<Problem>>),
 }
 
-/// That somebody asks. Dropped, it lets those go on who waited, whatever came of it.
+/// The guard of the first request. Dropping it wakes the waiting requests, whatever the outcome.
 pub(super) struct Asking<'a> {
     joined: &'a Joined,
     hash: SecretHash,
@@ -42,7 +42,7 @@ impl Joined {
 }
 
 impl Asking<'_> {
-    /// Tells those who wait that there is no answer.
+    /// Reports a failure to the waiting requests.
     pub(super) fn failed(&self, problem: &Problem) {
         self.tell.send_replace(Some(problem.clone()));
     }

@@ -1,8 +1,9 @@
-//! What was heard of the log, and what is kept by it: whether an entry still tells the truth, and how fresh that is.
+//! The changes received from the log: they decide whether a cache entry is still valid, and how fresh it is.
 //!
-//! An entry is as of an event of one instance, and was checked against all that was heard up to some *turn*. Whoever
-//! uses it looks at what was heard since; an entry that something of it concerns is worth nothing, and so is one that
-//! was checked longer ago than is remembered. Nothing is ever looked for among the entries, so there is nothing to race.
+//! An entry is as of an event of one instance, and was checked against all changes received up to some
+//! *turn*. Each use checks it against the changes received since. An entry is invalid if one of them concerns
+//! it, or if more changes have been received since than are remembered. No change looks for the entries that
+//! it concerns, so there is nothing to race.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -13,60 +14,61 @@ use std::time::Duration;
 use ndauth_clock::SinceBoot;
 use ndauth_core::{Concern, Head, Inputs};
 
-/// What was heard.
+/// The changes that were received.
 #[derive(Debug)]
 pub(crate) struct Memory {
-    /// All that had happened then was heard.
+    /// Every event up to this instant was received, in microseconds since boot.
     confirmed: AtomicI64,
-    /// How late any change may be, in microseconds.
+    /// The longest delay of a change, in microseconds.
     bound: AtomicI64,
-    /// How many changes were heard.
+    /// The number of changes received.
     turn: AtomicU64,
     heard: RwLock<Heard>,
 }
 
 #[derive(Debug, Default)]
 struct Heard {
-    /// The last changes: each makes the entries worthless that it touches, if they are as of an event of this range.
+    /// The last changes. Each invalidates the entries that it touches, if they are as of an event in this
+    /// range.
     changes: VecDeque<(Range<u64>, Concern)>,
-    /// How many there were before them.
+    /// The number of changes that were dropped before them.
     forgotten: u64,
-    /// Where the log was, as the instance told that is watched.
+    /// The head of the log, as the watched instance last reported it.
     head: Option<Head>,
     instance: Option<u64>,
 }
 
-/// Which event of which instance an entry takes into account, and until when it was checked.
+/// The event of an instance that an entry takes into account, and the turn up to which it was checked.
 #[derive(Debug)]
 pub(crate) struct Stamp {
     sequence: u64,
-    /// It may be used until then, whatever is heard: the server said so.
+    /// The entry may be used until then without a fresh confirmation: the server said so.
     until: SinceBoot,
     checked: AtomicU64,
 }
 
-/// Whether an entry may be used.
+/// The usability of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Worth {
-    /// It may.
+    /// The entry may be used.
     Good,
-    /// Nobody knows: nothing was heard for too long.
+    /// Unknown: no confirmation was received for too long.
     Unproven,
-    /// It may not, ever again.
+    /// The entry is invalid for good.
     Nothing,
 }
 
-/// A question on its way: what was heard before it was sent.
+/// A request in flight: the changes received before it was sent.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Asked {
     turn: u64,
-    /// The answer is to take this event into account.
+    /// The response must take this event into account.
     pub(crate) at_least: u64,
 }
 
-/// How many changes are remembered.
+/// The number of changes that are remembered.
 const REMEMBERED: usize = 4096;
-/// How late any change may be, until the server says so.
+/// The longest delay of a change, until the server states its own.
 const BOUND: Duration = Duration::from_secs(2);
 
 impl Memory {
@@ -79,30 +81,30 @@ impl Memory {
         }
     }
 
-    /// How late any change may be.
+    /// Returns the longest delay of a change.
     pub(crate) fn bound(&self) -> Duration {
         Duration::from_micros(self.bound.load(Ordering::Relaxed).unsigned_abs())
     }
 
-    /// When all that had happened was heard.
+    /// Returns the instant up to which every event was received.
     pub(crate) fn confirmed(&self) -> Option<SinceBoot> {
         let confirmed = SinceBoot::from_micros(self.confirmed.load(Ordering::Acquire));
         (confirmed != SinceBoot::NEVER).then_some(confirmed)
     }
 
-    /// Whether what was heard is no older than the bound.
+    /// Returns true if the last confirmation is no older than the bound.
     pub(crate) fn is_fresh(&self, now: SinceBoot) -> bool {
         let confirmed = self.confirmed.load(Ordering::Acquire);
         now.micros().saturating_sub(confirmed) <= self.bound.load(Ordering::Relaxed)
     }
 
-    /// The last event that is known to be heard of: from there it goes on with another stream.
+    /// Returns the head of the log as last confirmed. The next stream resumes from there.
     pub(crate) fn head(&self) -> Option<Head> {
         self.read().head
     }
 
-    /// Forgets everything: what is kept is worth nothing, and of what is kept from now on it is not known how fresh it
-    /// is. Whoever told so may be behind another, by whom it was known.
+    /// Invalidates every entry, and forgets the confirmation: the server that sent the reset may be behind
+    /// the one that confirmed.
     pub(crate) fn reset(&self) {
         let mut heard = self.write();
         heard.head = None;
@@ -111,7 +113,7 @@ impl Memory {
         self.turned(&heard);
     }
 
-    /// Hears of changes, in order, each with its event.
+    /// Records changes, in order, each with the sequence of its event.
     pub(crate) fn hear(&self, changes: impl IntoIterator<Item = (u64, Concern)>) {
         let mut heard = self.write();
         for (sequence, concern) in changes {
@@ -120,14 +122,15 @@ impl Memory {
         self.turned(&heard);
     }
 
-    /// Hears that an instance told everything up to an event, and when that was all there was.
+    /// Records that an instance has sent every change up to an event, and the instant as of which there were
+    /// no others.
     pub(crate) fn confirm(&self, instance: u64, head: Head, as_of: Option<SinceBoot>, bound: Duration) {
         {
             let mut heard = self.write();
             if let (Some(before), Some(last)) = (heard.instance, heard.head)
                 && before != instance
             {
-                // Another instance may know other events beyond this one.
+                // The other instance may know different events after this one.
                 heard.push(last.sequence.saturating_add(1)..u64::MAX, Concern::Everything);
                 self.turned(&heard);
             }
@@ -139,14 +142,14 @@ impl Memory {
         }
     }
 
-    /// To be called before a question is sent.
+    /// Records the state before a request. The caller calls this before it sends one.
     pub(crate) fn ask(&self) -> Asked {
         let heard = self.read();
         Asked { turn: heard.turn(), at_least: heard.head.map_or(0, |head| head.sequence) }
     }
 
-    /// The stamp of an answer that an instance gave as of an event. `None` where it is not to be kept: it is another
-    /// instance than the one that is watched.
+    /// Returns the stamp of a response that an instance gave as of an event. Returns `None` if the response
+    /// must not be cached: it came from another instance than the one that is watched.
     pub(crate) fn stamp(
         &self,
         asked: Asked,
@@ -159,9 +162,9 @@ impl Memory {
         kept.then(|| Stamp { sequence, until, checked: AtomicU64::new(asked.turn) })
     }
 
-    /// Whether what was kept may be used.
+    /// Decides whether an entry may be used.
     pub(crate) fn judge(&self, stamp: &Stamp, inputs: &Inputs, now: SinceBoot) -> Worth {
-        // In this order: what had happened when it was confirmed was heard.
+        // In this order: every event up to the confirmation has been recorded by then.
         let fresh = self.is_fresh(now) || now < stamp.until;
         let checked = stamp.checked.load(Ordering::Acquire);
         if checked != self.turn.load(Ordering::Acquire) {

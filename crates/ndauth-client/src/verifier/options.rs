@@ -5,34 +5,33 @@ use std::time::Duration;
 
 use crate::{Credentials, Observer, ServerUrl};
 
-/// How a verifier reaches its servers, and how much it keeps.
+/// The servers of a verifier, and the limits of its cache.
 #[non_exhaustive]
 #[derive(Clone, Debug)]
 pub struct VerifierOptions {
     /// The server.
     pub server: ServerUrl,
-    /// Others of the same installation: where one cannot be reached, the next is asked.
+    /// Other servers of the same installation. If one cannot be reached, the next is asked.
     pub others: Vec<ServerUrl>,
-    /// What the service presents.
+    /// The credentials of the service.
     pub credentials: Credentials,
-    /// A file of PEM with the certificates of the authorities that are trusted; without one, those that the system
-    /// trusts.
+    /// A PEM file with the certificates of the trusted authorities; the system's trust store if `None`.
     pub ca_file: Option<PathBuf>,
-    /// How long a question may take, all tries together.
+    /// The timeout of a request, all retries together.
     pub timeout: Duration,
-    /// How many secrets are kept at the most; each takes about half a kilobyte.
+    /// The most secrets in the cache; each takes about half a kilobyte.
     pub capacity: usize,
-    /// What is told of every call to a server.
+    /// The observer that every call to a server is reported to.
     pub observer: Observer,
 }
 
-/// How many secrets are kept where nothing else is said.
+/// The default capacity.
 const CAPACITY: usize = 100_000;
-/// How long a question may take where nothing else is said.
+/// The default timeout.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 impl VerifierOptions {
-    /// The usual, for this server.
+    /// Returns the default options for this server.
     pub fn new(server: ServerUrl, credentials: Credentials) -> VerifierOptions {
         VerifierOptions {
             server,

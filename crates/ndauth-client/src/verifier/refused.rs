@@ -1,4 +1,4 @@
-//! What is said of a secret that may not do what was asked.
+//! The refusal of a secret.
 
 use std::fmt;
 
@@ -8,27 +8,27 @@ use ndauth_proto::{
     timestamp_from_proto, v1,
 };
 
-/// That a secret may not do what was asked, why, and what to do next.
+/// A refusal: its reason, and the remedy.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
-    /// Why, for programs. `None` where the server has a reason that this version does not know.
+    /// The reason, for programs. `None` if this version does not know it.
     pub reason: Option<Reason>,
-    /// The first factor that refused. `None` where this version does not know it.
+    /// The first factor that refused. `None` if this version does not know it.
     pub factor: Option<Factor>,
-    /// What refused and why, for people.
+    /// The reason, for people.
     pub message: String,
-    /// What to do next, for people. Empty where nothing general helps.
+    /// The next step, for people. Empty if there is no general one.
     pub hint: String,
-    /// Since when it holds, where the holder of the secret may know.
+    /// The time since when this has been so, if the holder of the secret may know it.
     pub since: Option<Timestamp>,
-    /// The permissions that the token would have to carry, where it is that.
+    /// The permissions that the token lacks, if that is the reason.
     pub missing_permissions: Vec<Permission>,
-    /// The scope that the token would have to offer, where it is that.
+    /// The scope that the token lacks, if that is the reason.
     pub missing_scope: Option<Scope>,
-    /// The role that the owner would have to have, where it is that.
+    /// The role that the owner lacks, if that is the reason.
     pub missing_role: Option<Role>,
-    /// Who can do something about it. `None` where this version does not know.
+    /// The party that can change it. `None` if this version does not know.
     pub who_can_change_it: Option<Who>,
 }
 
@@ -39,17 +39,18 @@ impl fmt::Display for Refused {
 }
 
 impl Refused {
-    /// Whether the secret has no power whatever is asked.
+    /// Returns true if the secret has no power, whatever the requirement.
     pub(crate) fn is_total(&self) -> bool {
         self.factor.is_some_and(Factor::is_total)
     }
 
-    /// Whether it stays so for good.
+    /// Returns true if the refusal is permanent.
     pub(crate) fn is_final(&self) -> bool {
         self.factor.is_some_and(Factor::is_final)
     }
 
-    /// What it means for whoever showed the secret: that it is not known or lives no more, or that it may not.
+    /// Returns the class of the refusal: `NotAuthenticated` if the secret is unknown or has no power at all,
+    /// `NotPermitted` if it may not do this.
     pub fn class(&self) -> Class {
         match (self.reason, self.factor) {
             (Some(reason), _) => reason.class(),
@@ -91,7 +92,7 @@ impl From<&Refusal> for Refused {
 }
 
 impl From<v1::Refused> for Refused {
-    /// What this version does not know is left out.
+    /// Leaves out values that this version does not know.
     fn from(told: v1::Refused) -> Refused {
         let permission = |permission| permission_from_proto("missing_permissions", permission).ok();
         let reason = reason_from_proto(told.reason);

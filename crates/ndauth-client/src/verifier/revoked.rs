@@ -1,4 +1,4 @@
-//! Waiting until what was allowed is allowed no more.
+//! Waiting until an allowed token is no longer allowed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,8 +11,9 @@ use super::verdict::{AllowedToken, Ended, Verdict};
 use super::{ValidationRequest, Verifier};
 
 impl AllowedToken {
-    /// Waits until it is allowed no more: until the token is revoked or expires, its owner loses the power, or that
-    /// could not be known for longer than any change may be late. A long stream goes on no longer than this.
+    /// Waits until the requirement is no longer allowed: until the token is revoked or expires, its owner
+    /// loses the power, or there has been no verdict for longer than any change may be late. A long stream
+    /// should end when this returns.
     pub async fn revoked(&self) -> Ended {
         loop {
             let Some(shared) = self.verifier.upgrade() else {
@@ -29,7 +30,7 @@ impl AllowedToken {
             let again = verifier.again_after(self);
             drop(verifier);
             tokio::select! {
-                // Whoever is told of changes is told when no more are.
+                // This also returns when the sender is dropped.
                 _ = news.changed() => {}
                 () = tokio::time::sleep(again) => {}
             }
@@ -38,19 +39,19 @@ impl AllowedToken {
 }
 
 impl Verifier {
-    /// One for a moment, which keeps nothing alive.
+    /// Returns a temporary verifier, which does not keep the watch alive.
     fn of(shared: Arc<Shared>) -> Verifier {
         Verifier { shared, _watching: None }
     }
 
-    /// Decides anew what was allowed.
+    /// Decides the same requirement again.
     async fn decide_again(&self, allowed: &AllowedToken) -> Result<Verdict, Problem> {
         let AllowedToken { secret, requirement, address, .. } = allowed;
         let secret = secret.expose();
         self.decide(&ValidationRequest { secret, requirement, client_address: *address, client: None }).await
     }
 
-    /// When what was allowed is to be decided anew, though nothing was heard.
+    /// Returns the time until the next decision, if no change is received before.
     fn again_after(&self, allowed: &AllowedToken) -> Duration {
         let often = self.shared.memory.bound() / 2;
         match allowed.case().map(|case| case.changes_at()) {

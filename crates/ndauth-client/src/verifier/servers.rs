@@ -1,4 +1,4 @@
-//! The servers of an installation: which is asked, and which is next where it does not answer.
+//! The servers of an installation: the one to ask, and the next if it does not answer.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,12 +11,12 @@ use super::options::VerifierOptions;
 use crate::client::Client;
 use crate::{ConnectError, Credentials, InvalidCredentials, Observer, Options};
 
-/// The servers, each with a connection that is made when it is needed.
+/// The servers, each with a connection that is opened on first use.
 pub(super) struct Servers {
     servers: Vec<(Endpoint, Mutex<Option<Channel>>)>,
     credentials: Credentials,
     observer: Observer,
-    /// Which goes first.
+    /// The index of the server to ask first.
     first: AtomicUsize,
 }
 
@@ -24,7 +24,7 @@ impl Servers {
     pub(super) fn new(options: VerifierOptions) -> Result<Servers, ConnectError> {
         let VerifierOptions { server, others, credentials, ca_file, timeout, observer, .. } = options;
         let reached = Options { ca_file, timeout, observer: observer.clone(), ..Options::default() };
-        // A watch is longer than any call; calls are given their time one by one.
+        // A watch outlasts any call, so calls have their own timeouts.
         let endpoint = |server| Ok((reached.endpoint(server)?.timeout(Duration::MAX), Mutex::default()));
         let servers = std::iter::once(&server).chain(&others).map(endpoint);
         let servers = servers.collect::<Result<_, ConnectError>>()?;
@@ -39,18 +39,18 @@ impl Servers {
         self.servers.len()
     }
 
-    /// Which goes first.
+    /// Returns the index of the server to ask first.
     pub(super) fn first(&self) -> usize {
         self.first.load(Ordering::Relaxed) % self.servers.len()
     }
 
-    /// What asks a server.
+    /// Returns a client of a server.
     pub(super) fn client(&self, which: usize) -> Result<Client, Problem> {
         let bearer = self.credentials.bearer().map_err(|why| no_credentials(&why))?;
         Ok(Client::over(self.channel(which), bearer, self.observer.clone()))
     }
 
-    /// Gives up the connection to a server, and lets the next go first.
+    /// Drops the connection to a server, and makes the next server the first.
     pub(super) fn give_up(&self, which: usize) {
         *self.connection(which) = None;
         let next = (which + 1) % self.servers.len();
@@ -68,7 +68,7 @@ impl Servers {
     }
 }
 
-/// Without something to present, nobody can be asked.
+/// Returns the problem of missing credentials: without them, no server can be asked.
 fn no_credentials(why: &InvalidCredentials) -> Problem {
     Problem::new(Reason::Unavailable, why.to_string())
 }

@@ -1,4 +1,4 @@
-//! What the clones of a verifier share.
+//! The state that the clones of a verifier share.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -16,7 +16,7 @@ use super::memory::{Memory, Stamp};
 use super::refused::Refused;
 use super::servers::Servers;
 
-/// What the clones of a verifier share.
+/// The state that the clones of a verifier share.
 pub(crate) struct Shared {
     pub(super) servers: Servers,
     pub(super) timeout: Duration,
@@ -25,18 +25,19 @@ pub(crate) struct Shared {
     /// The authority's time.
     pub(super) clock: RemoteClock,
     pub(super) kept: Cache<SecretHash, Arc<CacheEntry>>,
-    /// Secrets that have no power whatever is asked, until it may be another. Apart, so that guesses push out no other.
+    /// The final refusals of secrets, each until it must be asked again. They have their own cache, so that
+    /// guessed secrets evict no entries.
     pub(super) dead: Cache<SecretHash, Arc<Dead>>,
     pub(super) grounds: Grounds,
     pub(super) joined: Joined,
     pub(super) asking: Semaphore,
-    /// Uses that the server was not told of yet.
+    /// The uses that have not been reported to the server yet.
     pub(super) uses: Mutex<Vec<SecretUse>>,
     pub(super) news: watch::Sender<()>,
     pub(super) counts: Counters,
 }
 
-/// A secret without power.
+/// A secret with a final refusal.
 pub(super) struct Dead {
     pub(super) refused: Refused,
     pub(super) until: SinceBoot,
@@ -44,7 +45,7 @@ pub(super) struct Dead {
 
 #[derive(Default)]
 pub(super) struct Counters {
-    /// By some bits of the secret, so that cores do not get in each other's way.
+    /// Sharded by some bits of the hash, so that cores do not contend.
     pub(super) local: [Padded; 16],
     pub(super) asked: AtomicU64,
     pub(super) undecided: AtomicU64,
@@ -57,26 +58,26 @@ pub(super) struct Counters {
 #[repr(align(64))]
 pub(super) struct Padded(pub(super) AtomicU64);
 
-/// What is kept of one secret, and what that is worth.
+/// The cached inputs of one secret, and their stamp.
 pub(crate) struct CacheEntry {
     pub(crate) inputs: Inputs,
     pub(super) stamp: Stamp,
-    /// When the server was last told of a use.
+    /// The last use that was reported to the server.
     pub(super) noted: Noted,
-    /// Where it is kept.
+    /// The verifier that caches it.
     pub(super) home: Weak<Shared>,
 }
 
-/// Orgs as they were told last: those who stand in one share it.
+/// The last known state of each org. Entries in the same org share it.
 pub(super) struct Grounds(Cache<OrgId, Arc<InputGround>>);
 
-/// How many uses wait to be told of.
+/// The most uses that wait to be reported.
 const MOST_USES: usize = 10_000;
-/// How many orgs are shared.
+/// The most orgs that are shared.
 const GROUNDS: usize = 1024;
 
 impl Shared {
-    /// Keeps a use that the server is to be told of.
+    /// Queues a use for the next report to the server. A full queue drops it.
     pub(super) fn note(&self, noted: SecretUse) {
         let mut uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
         if uses.len() < MOST_USES {
@@ -86,7 +87,7 @@ impl Shared {
 }
 
 impl Counters {
-    /// Counts a question that was answered by what is kept.
+    /// Counts a request that was decided from the cache.
     pub(super) fn local(&self, hash: &SecretHash) {
         let [.., bits] = *hash.bytes();
         self.local[usize::from(bits) % self.local.len()].0.fetch_add(1, Ordering::Relaxed);
@@ -98,7 +99,7 @@ impl Grounds {
         Grounds(Cache::new(GROUNDS))
     }
 
-    /// Lets inputs share what others have of the same orgs already.
+    /// Replaces the orgs of the inputs by equal ones that other entries already share.
     pub(super) fn share(&self, inputs: &mut Inputs) {
         for place in &mut inputs.places {
             let InputPlace::In(ground, _) = place else { continue };

@@ -1,4 +1,4 @@
-//! What is said of a secret: that it may, or why it may not.
+//! The verdict on a secret.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -13,16 +13,16 @@ use ndauth_proto::{expiry_from_proto, grants_from_proto, role_from_proto, scope_
 use super::refused::Refused;
 use super::state::{CacheEntry, Shared};
 
-/// What is said of a secret. That nothing could be said is a [`Problem`], and never one of these.
+/// The verdict on a secret. A failure to reach one is a [`Problem`], never a verdict.
 #[derive(Clone, Debug)]
 pub enum Verdict {
-    /// It may do what was asked.
+    /// The secret meets the requirement.
     Allowed(AllowedToken),
-    /// It may not.
+    /// The secret does not.
     Refused(Refused),
 }
 
-/// That a secret may do what was asked: whose it is, and what else it may do. Clones share it.
+/// A token that is allowed: its owner, and what else it may do. Clones share the data.
 #[derive(Clone)]
 pub struct AllowedToken {
     pub(crate) by: By,
@@ -32,16 +32,16 @@ pub struct AllowedToken {
     pub(crate) verifier: Weak<Shared>,
 }
 
-/// Who decided.
+/// The decider of a verdict.
 #[derive(Clone)]
 pub(crate) enum By {
-    /// This library, by what it keeps, at an instant.
+    /// This library, from its cache and the rules, at an instant.
     Itself(Arc<CacheEntry>, Arc<Rules>, Timestamp),
     /// The server.
     Server(Arc<Told>),
 }
 
-/// What the server told of a token.
+/// The server's description of a token.
 #[derive(Debug)]
 pub(crate) struct Told {
     token: TokenId,
@@ -51,36 +51,36 @@ pub(crate) struct Told {
     effective: Option<Effective>,
 }
 
-/// Whose a token is.
+/// The owner of a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TokenOwner {
-    /// A person's.
+    /// A person.
     Account {
         /// The account.
         id: AccountId,
-        /// Its name.
+        /// The account's handle.
         handle: Handle,
     },
-    /// An org's.
+    /// An org.
     Org {
         /// The org.
         id: OrgId,
-        /// Its name.
+        /// The org's slug.
         slug: OrgSlug,
     },
 }
 
-/// Why something that was allowed is not any more.
+/// The reason why an allowed requirement is no longer allowed.
 #[derive(Clone, Debug)]
 pub enum Ended {
     /// It is refused now.
     Refused(Refused),
-    /// It could not be decided for longer than any change may be late.
+    /// There has been no verdict for longer than any change may be late.
     Undecided(Problem),
 }
 
 impl Verdict {
-    /// What is allowed, or why nothing is.
+    /// Returns the allowed token, or the refusal.
     pub fn into_result(self) -> Result<AllowedToken, Refused> {
         match self {
             Verdict::Allowed(allowed) => Ok(allowed),
@@ -88,14 +88,14 @@ impl Verdict {
         }
     }
 
-    /// Whether it may.
+    /// Returns true if the secret meets the requirement.
     pub fn is_allowed(&self) -> bool {
         matches!(self, Verdict::Allowed(_))
     }
 }
 
 impl AllowedToken {
-    /// The token's id.
+    /// Returns the token's id.
     pub fn token_id(&self) -> TokenId {
         match &self.by {
             By::Itself(entry, ..) => entry.inputs.token.id,
@@ -103,7 +103,7 @@ impl AllowedToken {
         }
     }
 
-    /// What its owner calls the token.
+    /// Returns the name that the owner gave the token.
     pub fn token_name(&self) -> &str {
         match &self.by {
             By::Itself(entry, ..) => entry.inputs.token.name.as_str(),
@@ -111,7 +111,7 @@ impl AllowedToken {
         }
     }
 
-    /// Whose it is.
+    /// Returns the token's owner.
     pub fn owner(&self) -> TokenOwner {
         match &self.by {
             By::Itself(entry, ..) => match entry.inputs.owner() {
@@ -124,7 +124,7 @@ impl AllowedToken {
         }
     }
 
-    /// When the token ends by itself.
+    /// Returns the token's expiry.
     pub fn expires_at(&self) -> Expiry {
         match &self.by {
             By::Itself(entry, ..) => entry.inputs.token.expires_at,
@@ -132,7 +132,8 @@ impl AllowedToken {
         }
     }
 
-    /// What it may do in the org at all; `None` where only its identity was asked, which confers nothing.
+    /// Returns everything that the token may do in the org. Returns `None` if the requirement was only
+    /// identity, which confers nothing.
     pub fn effective(&self) -> Option<Effective> {
         match &self.by {
             By::Itself(entry, rules, at) => {
@@ -143,12 +144,12 @@ impl AllowedToken {
         }
     }
 
-    /// What was asked.
+    /// Returns the requirement that was decided.
     pub fn requirement(&self) -> &Requirement {
         &self.requirement
     }
 
-    /// The case that was decided, where it was here.
+    /// Returns the case of the decision, if it was made here.
     pub(crate) fn case(&self) -> Option<Case<'_>> {
         let By::Itself(entry, rules, at) = &self.by else { return None };
         entry.inputs.case(rules, &self.requirement, self.address, *at)
@@ -200,7 +201,7 @@ impl TryFrom<v1::Allowed> for Told {
 }
 
 fn effective_from_proto(told: v1::Effective) -> Result<Effective, Problem> {
-    // Nothing may be left here.
+    // The grants may be empty: the token may do nothing here.
     let nothing = matches!(
         told.grants.as_ref().and_then(|grants| grants.kind.as_ref()),
         Some(v1::grants::Kind::Only(set)) if set.grants.is_empty()

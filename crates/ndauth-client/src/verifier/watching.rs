@@ -1,4 +1,4 @@
-//! The stream by which it is heard what changes, and how fresh that is.
+//! The stream that carries changes, and confirms how fresh the cache is.
 
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
@@ -23,29 +23,29 @@ use crate::Call;
 use crate::client::{LARGEST_ANSWER, problem};
 use crate::jitter::jitter;
 
-/// No less often a probe is sent, nor than an eighth of the bound.
+/// The longest time between two probes; an eighth of the bound if that is shorter.
 const PERIOD: Duration = Duration::from_millis(250);
-/// And no more often, whatever the server says.
+/// The shortest time between two probes, whatever bound the server states.
 const SHORTEST_PERIOD: Duration = Duration::from_millis(10);
-/// How long it is waited before watching begins again, at first and at most.
+/// The first and the longest pause before the watch is opened again.
 const PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-/// How many probes may wait to be sent.
+/// The most probes that may wait to be sent.
 const WAITING: usize = 4;
-/// How many uses are told of at once.
+/// The most uses that are reported in one message.
 const MOST_USES: usize = 1000;
 
-/// One stream, and which probes are on their way.
+/// One stream, and its probes in flight.
 struct RevocationStream {
     probe: u64,
-    /// The probes that were not answered yet, and when they were sent.
+    /// The probes without a response yet, and the instants at which they were sent.
     sent: VecDeque<(u64, SinceBoot)>,
-    /// When the last that was answered was sent.
+    /// The instant at which the last answered probe was sent.
     answered: Option<SinceBoot>,
     send: mpsc::Sender<WatchRevocationsRequest>,
 }
 
-/// Watches at one server after the other, as long as anybody needs it.
+/// Watches one server after the other, until the last verifier is dropped.
 pub(super) async fn watch(shared: Weak<Shared>) {
     let mut pause = PAUSE;
     while let Some(shared) = shared.upgrade() {
@@ -61,7 +61,8 @@ pub(super) async fn watch(shared: Weak<Shared>) {
             credential: None,
         });
         shared.servers.give_up(which);
-        // What went well for a while may do so at once again; who is not let watch need not hurry.
+        // After a watch that lasted, the next one starts soon; a service that may not watch waits the
+        // longest.
         pause = match problem.class() {
             Class::NotAuthenticated | Class::NotPermitted => LONGEST_PAUSE,
             _ if begun.elapsed() > LONGEST_PAUSE => PAUSE,
@@ -72,10 +73,10 @@ pub(super) async fn watch(shared: Weak<Shared>) {
     }
 }
 
-/// What never comes.
+/// A value that never exists.
 enum Never {}
 
-/// Watches at one server until that is over.
+/// Watches one server until the stream fails.
 async fn follow(shared: &Shared, which: usize) -> Result<Never, Problem> {
     let patience = shared.memory.bound() / 2;
     let (channel, bearer) = shared.servers.client(which)?.into_parts();
@@ -96,7 +97,7 @@ async fn follow(shared: &Shared, which: usize) -> Result<Never, Problem> {
     probes.tick().await;
     loop {
         tokio::select! {
-            // What was told goes first: it may be what is waited for.
+            // Messages go first: one may carry the response that the timeout waits for.
             biased;
             message = told.message() => match message.map_err(|status| problem(&status))? {
                 Some(message) => stream.hear(shared, message)?,
@@ -114,18 +115,18 @@ async fn follow(shared: &Shared, which: usize) -> Result<Never, Problem> {
 }
 
 impl RevocationStream {
-    /// Sends a probe.
+    /// Sends a probe, with the uses to report.
     fn ask(&mut self, shared: &Shared) -> Result<(), Problem> {
         self.probe += 1;
         let after = if self.probe == 1 { shared.memory.head().map(head_to_proto) } else { None };
         let request = WatchRevocationsRequest { probe: self.probe, after, uses: shared.take_uses() };
-        // Before it is sent: what happened by then will have been told.
+        // The instant is taken before sending: the response covers every event up to then, less its own age.
         self.sent.push_back((self.probe, SinceBoot::now()));
-        // Where there is no room the last ones were not even sent.
+        // A full queue means that the last probes were not even sent.
         self.send.try_send(request).map_err(|_| silent())
     }
 
-    /// Takes in what is told.
+    /// Handles a message of the stream.
     fn hear(&mut self, shared: &Shared, told: WatchRevocationsResponse) -> Result<(), Problem> {
         let WatchRevocationsResponse { reset, rules, changes, confirmed } = told;
         if reset {
@@ -145,7 +146,7 @@ impl RevocationStream {
         Ok(())
     }
 
-    /// Hears that everything was told.
+    /// Handles a confirmation that every change was sent.
     fn confirm(&mut self, shared: &Shared, confirmed: &Confirmed) -> Result<(), Problem> {
         let absent = |field: &str| Problem::invalid(field, "the server told none");
         let head = confirmed.position.as_ref().ok_or_else(|| absent("position"))?;
@@ -166,7 +167,7 @@ impl RevocationStream {
 }
 
 impl Shared {
-    /// Uses that the server is to be told of.
+    /// Takes the uses to report next.
     fn take_uses(&self) -> Vec<SecretUse> {
         let mut uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
         let some = uses.len().min(MOST_USES);

@@ -1,4 +1,4 @@
-//! The library against a server of a later version than its own, which the tests have to play.
+//! The library against a server of a later version than its own, which the tests play.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ const SERVICE: &str = "ndsvc_9fefK0k0r4f1UgtpuUsNmC6Fu1W2cqhyY3rNdGb8tg4";
 const TOKEN: &str = "ndpat_Jj8IYRumwQ9GV4nfqrymvLBbUUnY8LAkuEecJnIrk1U";
 const INSTANCE: u64 = 7;
 
-/// A server that allows everything, by decisions of some version.
+/// A server that allows everything, by decisions of a chosen version.
 #[derive(Clone, Default)]
 struct Later {
     decision: Arc<AtomicU32>,
@@ -191,7 +191,7 @@ impl WatchService for Later {
     }
 }
 
-/// A decision that this version does not know may read what it would ignore: the server decides.
+/// A later version of the decision may read inputs that this version ignores, so the server decides.
 #[tokio::test]
 async fn a_token_that_needs_a_later_decision_is_not_decided_here() {
     let later = Later::default();

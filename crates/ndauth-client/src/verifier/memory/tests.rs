@@ -1,5 +1,5 @@
-//! The freshness of what is kept, against a model: a log that is written to and rewound, two instances that follow it
-//! when they please, a stream that is delayed and cut, and answers that arrive when they please.
+//! Checks the freshness of cache entries against a model: a log that is written to and rewound, two instances
+//! that read it at any time, a stream that is delayed and cut, and responses that arrive at any time.
 
 use std::collections::VecDeque;
 
@@ -12,39 +12,39 @@ use uuid::Uuid;
 
 use super::*;
 
-/// What may happen, in any order.
+/// The events of the model, in any order.
 #[derive(Clone, Copy, Debug)]
 enum Step {
-    /// Time passes: so many milliseconds.
+    /// Time passes, in milliseconds.
     Pass(i64),
-    /// A token is revoked, or given its power again.
+    /// A token is revoked, or restored.
     Turn(usize),
-    /// The log loses its last events, as a failover does that was not synchronous.
+    /// The log loses its last events, as in an asynchronous failover.
     Rewind(usize),
     /// An instance reads the log to its end.
     Read(usize),
     /// The client sends a probe.
     Probe,
-    /// The instance that is watched tells what it knows.
+    /// The watched instance sends its state.
     Tell,
-    /// The client hears the next message.
+    /// The client receives the next message.
     Hear,
-    /// The stream is cut; the next goes to that instance.
+    /// The stream is cut; the next one goes to this instance.
     Cut(usize),
     /// The client asks an instance about a token.
     Ask(usize, usize),
-    /// The instance answers the first question that is there.
+    /// The instance answers the oldest request.
     Answer,
-    /// The first answer that is on its way arrives.
+    /// The oldest response arrives.
     Arrive,
-    /// What is kept of a token is used.
+    /// The entry of a token is used.
     Use(usize),
 }
 
 const TOKENS: usize = 3;
 const BOUND_MILLIS: i64 = 500;
 
-/// An event: which it is of all there ever were, and which token it turns.
+/// An event: its number among all events ever, and the token that it turns.
 type Event = (u64, usize);
 
 #[derive(Default)]
@@ -53,7 +53,7 @@ struct Instance {
     confirmed: Option<i64>,
 }
 
-/// What an instance told over the stream.
+/// A message of an instance over the stream.
 struct Message {
     reset: bool,
     changes: Vec<(u64, Concern)>,
@@ -63,7 +63,7 @@ struct Message {
     age: i64,
 }
 
-/// A question, or the answer to it.
+/// A request and its response.
 #[derive(Clone, Copy)]
 struct Question {
     token: usize,
@@ -76,16 +76,16 @@ struct World {
     now: i64,
     events: u64,
     log: Vec<Event>,
-    /// Since when each token has had which power.
+    /// The power of each token over time: the instant from which it has had it.
     truth: [Vec<(i64, bool)>; TOKENS],
     instances: [Instance; 2],
     memory: Memory,
     kept: [Option<(Stamp, bool)>; TOKENS],
     watched: usize,
-    /// What the instance told last over this stream.
+    /// The last head that the instance sent over this stream.
     cursor: Option<Head>,
     probes: VecDeque<i64>,
-    /// When the last probe was sent that came.
+    /// The time at which the last received probe was sent.
     heard: Option<i64>,
     messages: VecDeque<Message>,
     questions: VecDeque<Question>,
@@ -172,7 +172,7 @@ impl World {
         }
     }
 
-    /// Writes down what is true from now on.
+    /// Records the tokens' power from now on.
     fn tell_truth(&mut self) {
         for token in 0..TOKENS {
             let power = power(&self.log, token);
@@ -182,7 +182,7 @@ impl World {
         }
     }
 
-    /// Whether a token had a power at some time that is no longer ago than the bound.
+    /// Returns true if a token had a power at some time within the bound.
     fn was(&self, token: usize, power: bool) -> bool {
         let since = self.now - BOUND_MILLIS;
         let truth = &self.truth[token];
@@ -280,7 +280,7 @@ impl World {
         if instance.history.len() < at_least
             || instance.confirmed.is_none_or(|at| self.now - at > BOUND_MILLIS)
         {
-            // It asks for the end of the log first.
+            // The instance first reads the log to its end.
             *instance = Instance { history: self.log.clone(), confirmed: Some(self.now) };
         }
         let Instance { history, confirmed } = instance;
@@ -302,7 +302,7 @@ impl World {
         }
     }
 
-    /// Lets everything happen that is due, with one instance.
+    /// Lets everything that is due happen, with one instance.
     fn settle(&mut self) {
         self.step(Step::Cut(0));
         for step in [Step::Read(0), Step::Probe, Step::Tell, Step::Hear] {
@@ -354,7 +354,7 @@ proptest! {
     }
 }
 
-/// The model is one in which something is kept and used.
+/// Checks that the model caches and uses entries.
 #[test]
 fn the_model_is_not_empty() {
     let mut world = World::new();
@@ -365,7 +365,7 @@ fn the_model_is_not_empty() {
     assert!(world.kept[0].is_none() && world.kept[1].is_some(), "one was revoked, and one was not");
 }
 
-/// Who is further behind than is remembered has nothing.
+/// An entry is invalid if more changes have been received since than are remembered.
 #[test]
 fn what_was_checked_too_long_ago_is_worth_nothing() {
     let mut world = World::new();
