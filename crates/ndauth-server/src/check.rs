@@ -1,4 +1,5 @@
-//! Judgement of the settings before anything is opened: what must not be served so, and what the operator should see to.
+//! Checks of the settings before anything is opened: settings that must not be served with, and warnings for
+//! the operator.
 
 use std::net::SocketAddr;
 
@@ -8,7 +9,7 @@ use ndauth_terminal::ExposedFile;
 use crate::options::ServeOptions;
 use crate::tls::{LoadedCertificate, TlsError, TlsFiles, check_certificates};
 
-/// The reason why the settings cannot be served with.
+/// The reason why the server refuses its settings.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckError {
     /// Secrets would cross a network in plain text.
@@ -27,13 +28,13 @@ pub enum CheckError {
 pub struct CheckedSettings {
     /// The way secrets travel.
     pub clients: String,
-    /// The way the database is reached, where that is by a network or a socket.
+    /// The way the database is reached, if that is over a network or a socket.
     pub database: Option<String>,
     /// Warnings for the operator.
     pub warnings: Vec<String>,
 }
 
-/// Judges the settings by themselves and by the files that they name. Connects to nothing.
+/// Checks the settings and the files that they name. Connects to nothing.
 pub fn check(options: &ServeOptions) -> Result<CheckedSettings, CheckError> {
     let certificate = check_settings(options)?;
     let clients = match &certificate {
@@ -46,7 +47,7 @@ pub fn check(options: &ServeOptions) -> Result<CheckedSettings, CheckError> {
     Ok(CheckedSettings { clients, database: options.database.tls().map(|tls| reached(&tls)), warnings })
 }
 
-/// Judges the files that a database's URL names.
+/// Checks the files that a database's URL names.
 pub fn check_database(url: &DatabaseUrl) -> Result<(), CheckError> {
     let Some(tls) = url.tls() else { return Ok(()) };
     if let Some(root) = &tls.root {
@@ -58,7 +59,7 @@ pub fn check_database(url: &DatabaseUrl) -> Result<(), CheckError> {
     Ok(())
 }
 
-/// Returns the server's certificate, where it has one.
+/// Checks the settings, and returns the server's certificate, if it has one.
 pub(crate) fn check_settings(options: &ServeOptions) -> Result<Option<LoadedCertificate>, CheckError> {
     let allowed =
         options.tls.is_some() || options.listen.ip().is_loopback() || options.plaintext_beyond_loopback;
@@ -70,7 +71,7 @@ pub(crate) fn check_settings(options: &ServeOptions) -> Result<Option<LoadedCert
     Ok(certificate)
 }
 
-/// Warnings about settings that are served with, but for what the certificate itself says.
+/// Returns warnings about settings that are served with, except those about the certificate itself.
 pub(crate) fn warnings(options: &ServeOptions) -> Vec<String> {
     let tls = options.database.tls();
     let key = options.tls.as_ref().map(|files| files.key.clone());
@@ -86,7 +87,7 @@ fn client_certificate(tls: &DatabaseTls) -> Option<TlsFiles> {
     Some(TlsFiles { certificate, key })
 }
 
-/// The way a database is reached, in words.
+/// Describes in words how a database is reached.
 fn reached(tls: &DatabaseTls) -> String {
     let mode = match tls.mode {
         _ if tls.is_socket => "through a socket of this machine",
@@ -99,7 +100,7 @@ fn reached(tls: &DatabaseTls) -> String {
     mode.to_owned()
 }
 
-/// The warning about a database whose connection others could read or take over.
+/// Returns the warning about a database whose connection others could read or take over.
 fn unverified(tls: &DatabaseTls) -> Option<String> {
     if tls.mode == TlsMode::Verified || tls.is_local() {
         return None;

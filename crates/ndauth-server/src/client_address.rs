@@ -1,4 +1,4 @@
-//! The address of a client, behind proxies that are trusted or not. Every surface sees the same.
+//! The address of a client, which may be behind trusted proxies. Every surface uses the same one.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -7,8 +7,10 @@ use ndauth_core::Networks;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// The address of the client: the peer's own, or what a trusted proxy says. Each proxy writes whom it heard behind
-/// what was there, so the last that is no trusted proxy is the first that nobody but a trusted one vouches for.
+/// Returns the client's address: the peer's own, or the one that a trusted proxy reports.
+///
+/// Each proxy appends the address of its peer to `X-Forwarded-For`. The last address that is not a trusted
+/// proxy's is therefore the client's; the addresses before it may be forged.
 pub(crate) fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: Option<&Networks>) -> IpAddr {
     let mut address = peer.to_canonical();
     let Some(trusted) = trusted else { return address };
@@ -27,7 +29,7 @@ pub(crate) fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: Option<
     address
 }
 
-/// An address, with a port or without.
+/// Parses an address, with or without a port.
 fn read(text: &str) -> Option<IpAddr> {
     let text = text.trim();
     let plain = text.parse().or_else(|_| text.parse::<SocketAddr>().map(|address| address.ip()));

@@ -1,4 +1,4 @@
-//! The configuration: what flags, variables and the file say, made into what the server takes.
+//! The configuration: flags, variables and the file, combined into the options of the server.
 
 use std::fmt::Write as _;
 use std::os::unix::fs::MetadataExt;
@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use crate::arguments::{GlobalOptions, NdauthdArguments, Serve, TextOrJson};
 
-/// Where the database is, and where ndauthd keeps its own files.
+/// The location of the database, and of ndauthd's own files.
 pub(crate) struct DataLocation {
     pub(crate) database: DatabaseUrl,
     pub(crate) data: Option<PathBuf>,
@@ -26,15 +26,15 @@ pub(crate) struct DataLocation {
     pub(crate) secret_files: Vec<PathBuf>,
 }
 
-/// The key that says where the file is.
+/// The key of the setting that names the file.
 const CONFIG: &str = "config";
 
-/// Every setting there is.
+/// Lists every setting.
 pub(crate) fn known() -> Vec<Setting> {
     settings::settings(&NdauthdArguments::command(), "NDAUTHD_", &[CONFIG])
 }
 
-/// Reads the file that is named.
+/// Reads the configuration file, if one is named.
 pub(crate) fn load(file: Option<&Path>) -> Result<Layer, Failure> {
     let Some(file) = file else { return Ok(Layer::default()) };
     let document = settings::read(file)?.ok_or_else(|| {
@@ -45,8 +45,8 @@ pub(crate) fn load(file: Option<&Path>) -> Result<Layer, Failure> {
     Ok(Layer { file: Some(file.to_owned()), values })
 }
 
-/// Warns of every `NDAUTHD_…` variable that nothing reads. They are no error: an orchestrator that has a
-/// service called `ndauthd` sets some of its own.
+/// Warns of every `NDAUTHD_…` variable that nothing reads. Such a variable is not an error: an orchestrator
+/// that has a service called `ndauthd` sets some of its own.
 pub(crate) fn warn_of_unread_variables() {
     let known = known();
     let read: Vec<&str> =
@@ -56,7 +56,7 @@ pub(crate) fn warn_of_unread_variables() {
     });
 }
 
-/// The database that was named, or a file in the data folder.
+/// Returns the location of the database: the one that was named, or a file in the data folder.
 pub(crate) fn location(
     common: &GlobalOptions,
     matches: &ArgMatches,
@@ -67,7 +67,7 @@ pub(crate) fn location(
         None => etcetera::choose_base_strategy().ok().map(|home| home.data_dir().join("ndauth")),
     };
     let database = match (&common.database, &data) {
-        // What is no URL may hold a password all the same: it is not repeated.
+        // A text that is not a URL may still hold a password, so it is not repeated.
         (Some(text), _) => text.parse::<DatabaseUrl>().map_err(|why| {
             Failure::usage(
                 format!("`--database` or NDAUTHD_DATABASE names no database: {why}"),
@@ -108,8 +108,9 @@ pub(crate) fn location(
 }
 
 impl DataLocation {
-    /// Makes the data folder where it is used. Only the one that was named, or that holds the database, must
-    /// be there: without another, no older copy of PostgreSQL's is noticed, which the log tells.
+    /// Creates the data folder, if it is used. Returns an error only if the folder was named, or holds the
+    /// database. Without a data folder, an older copy of a PostgreSQL database is not noticed, which the log
+    /// reports.
     pub(crate) fn made(self, common: &GlobalOptions) -> Result<DataLocation, Failure> {
         let Some(data) = &self.data else { return Ok(self) };
         let needed = common.data_folder.is_some() || common.database.is_none();
@@ -127,7 +128,7 @@ impl DataLocation {
     }
 }
 
-/// The least that a session may be left alone for, and the longest that one may last.
+/// The shortest idle time of a session, and the longest lifetime of one.
 const LEAST_IDLE: Duration = Duration::from_secs(5 * 60);
 const MOST_LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
@@ -147,7 +148,7 @@ fn logins(serve: &Serve) -> Result<LoginSettings, Failure> {
     Ok(LoginSettings { idle, longest, device: !no_device_login })
 }
 
-/// What the server takes.
+/// Combines the settings into the options of the server.
 pub(crate) fn serve_options(
     location: DataLocation,
     common: &GlobalOptions,
@@ -190,8 +191,8 @@ pub(crate) fn serve_options(
     })
 }
 
-/// Refuses to work on a file of SQLite that another user owns: what would be written beside it would be out
-/// of that user's reach.
+/// Refuses to work on a SQLite file that another user owns: that user could not read the files written beside
+/// it.
 pub(crate) fn refuse_another_users(database: &DatabaseUrl) -> Result<(), Failure> {
     let DatabaseUrl::Sqlite(path) = database else { return Ok(()) };
     let Ok(metadata) = std::fs::metadata(path) else { return Ok(()) };
@@ -212,7 +213,7 @@ pub(crate) fn refuse_another_users(database: &DatabaseUrl) -> Result<(), Failure
     })
 }
 
-/// Lists what is in force, and whence.
+/// Shows the effective settings and their sources.
 pub(crate) fn show(
     layer: &Layer,
     matches: &ArgMatches,
@@ -223,7 +224,7 @@ pub(crate) fn show(
     let mut rows = Vec::new();
     for setting in known() {
         let value = match setting.key.as_str() {
-            // Without its password, and where none is named, the one that is used.
+            // The database is shown without its password. If none is named, the default one is shown.
             "database" => Some(location.database.to_string()),
             "data-folder" => location.data.as_ref().map(|data| data.display().to_string()),
             _ => in_force(inner, &setting),
@@ -246,7 +247,7 @@ pub(crate) fn show(
     }
 }
 
-/// A file with every setting, its meaning and its default.
+/// Returns an example file with every setting, its meaning and its default.
 pub(crate) fn example() -> String {
     let mut text = String::from(
         "# The settings of ndauthd: `ndauthd serve --config FILE`. A flag goes before a variable, a variable\n\
@@ -255,7 +256,7 @@ pub(crate) fn example() -> String {
     for setting in known() {
         let help = setting.argument.get_help().map(ToString::to_string).unwrap_or_default();
         let _ = writeln!(text, "\n# {help}");
-        // What has no default shows what kind of thing it takes.
+        // A setting without a default shows the kind of its value.
         let names = setting.argument.get_value_names().unwrap_or_default();
         let value = setting.default().or_else(|| names.first().map(ToString::to_string)).unwrap_or_default();
         let value = match (setting.is_switch(), value.parse::<i64>()) {
@@ -267,7 +268,7 @@ pub(crate) fn example() -> String {
     text
 }
 
-/// The reference of the settings, in Markdown.
+/// Returns the reference of the settings, in Markdown.
 pub(crate) fn reference() -> String {
     let mut text = String::from(
         "# The settings of ndauthd\n\n\

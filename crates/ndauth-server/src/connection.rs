@@ -1,5 +1,4 @@
-//! A connection: encrypted where there is a certificate, plain where there is none, and closed where its
-//! client keeps the server waiting.
+//! An accepted connection: with TLS if there is a certificate, and closed if its client exceeds a timeout.
 
 use std::io;
 use std::pin::Pin;
@@ -14,33 +13,34 @@ use tokio::time::{Sleep, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-/// A connection that can be served.
+/// A connection that is ready to be served.
 pub(crate) struct AcceptedConnection {
     stream: MaybeTlsStream,
     greeting: Option<Greeting>,
     client_timeout: Duration,
-    /// The end of a write that waits for the client.
+    /// The timeout of a write that waits for the client.
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
-/// A stream that may be encrypted.
+/// A TCP stream, with or without TLS.
 enum MaybeTlsStream {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
 }
 
-/// What must come before a while is over.
+/// The first bytes of a client, and the timeout within which they must arrive.
 struct Greeting {
     bytes: usize,
     over: Pin<Box<Sleep>>,
 }
 
-/// What every client sends first: the preface of HTTP/2 and the head of a frame (RFC 9113, section 3.4). A
-/// request of HTTP/1.1 is no shorter.
+/// The length of the first bytes that every client sends: the preface of HTTP/2 and the head of a frame (RFC
+/// 9113, section 3.4). An HTTP/1.1 request is no shorter.
 const GREETING: usize = 24 + 9;
 
 impl AcceptedConnection {
-    /// Agrees on the encryption, where there is one. A client has so long for it, and then for its greeting.
+    /// Performs the TLS handshake, if there is a certificate. The timeout applies to the handshake, and then
+    /// again to the client's first bytes.
     pub(crate) async fn open(
         stream: TcpStream,
         tls: Option<Arc<ServerConfig>>,
@@ -86,7 +86,7 @@ impl AsyncRead for AcceptedConnection {
 }
 
 impl AcceptedConnection {
-    /// Fails a write that the client keeps waiting for too long.
+    /// Fails a write once the client exceeds the timeout.
     fn in_time<T>(&mut self, written: Poll<io::Result<T>>, context: &mut Context<'_>) -> Poll<io::Result<T>> {
         if written.is_ready() {
             self.stalled = None;

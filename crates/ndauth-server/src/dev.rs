@@ -1,4 +1,4 @@
-//! `ndauthd dev`: a scratch installation on this machine alone, and what to type to try it.
+//! `ndauthd dev`: a scratch installation on this machine alone, and commands to try it with.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -17,17 +17,17 @@ use crate::arguments::{Dev, GlobalOptions};
 use crate::configuration::refuse_another_users;
 use crate::report::{authority_failure, serve_failure};
 
-/// What marks a folder as one that `dev` made.
+/// The file that marks a folder as one that `dev` made.
 const MARK: &str = "made-by-ndauthd-dev";
 
 /// A folder with an installation in it.
 struct InstallationFolder {
     folder: PathBuf,
-    /// Whether it goes when this ends.
+    /// The temporary folder, which is removed when this is dropped. `None` if the folder is kept.
     scratch: Option<tempfile::TempDir>,
 }
 
-/// Serves until told to stop.
+/// Serves a scratch installation until it is stopped.
 pub(crate) fn run(common: &GlobalOptions, dev: &Dev) -> Result<(), Failure> {
     if common.database.is_some() {
         let message = "`dev` makes a database of its own, and leaves the one that is named alone";
@@ -68,7 +68,7 @@ pub(crate) fn run(common: &GlobalOptions, dev: &Dev) -> Result<(), Failure> {
         fs::write(installation.folder.join("session"), session.expose())?;
         fs::write(installation.folder.join("service"), service.expose())?;
         let tell = |serving: Serving| {
-            // Who closed the terminal does not read it.
+            // A closed terminal is no reason to fail.
             let reached = options.public_url.clone().unwrap_or_else(|| format!("http://{}", serving.address));
             let _ = print(&installation.script(serving.address, &sign_in_url(&reached, link.code.expose())));
         };
@@ -78,10 +78,10 @@ pub(crate) fn run(common: &GlobalOptions, dev: &Dev) -> Result<(), Failure> {
     served
 }
 
-/// Makes what is not there yet, and draws new secrets.
+/// Creates the accounts, orgs and services that are missing, and mints new secrets.
 async fn furnish(database: &DatabaseUrl) -> Result<(Secret, Secret, Link), AuthorityError> {
     let console = &Credential::Console;
-    // A server that runs there goes on with the secrets that it has.
+    // The lock fails if a server runs on this database, so that its secrets are not replaced.
     let _lock = Authority::lock(database)?;
     let authority = Authority::create(database, Clock::Database, None).await?;
     let handle: Handle = "dev".parse().expect("a handle");
@@ -119,7 +119,7 @@ async fn furnish(database: &DatabaseUrl) -> Result<(Secret, Secret, Link), Autho
     Ok((session, service, link))
 }
 
-/// What was made, or nothing where it was there before.
+/// Returns the created item, or `None` if it existed before.
 fn there<T>(made: Result<T, AuthorityError>) -> Result<Option<T>, AuthorityError> {
     match made {
         Err(AuthorityError::NameTaken { .. }) => Ok(None),
@@ -144,7 +144,7 @@ impl InstallationFolder {
         Ok(InstallationFolder { folder, scratch: None })
     }
 
-    /// What to type next, each line by itself.
+    /// Returns the commands to type next, each on its own line.
     fn script(&self, address: SocketAddr, link: &str) -> String {
         let kept = match &self.scratch {
             Some(_) => "It is gone when this ends; `--keep FOLDER` keeps it.",
@@ -186,7 +186,7 @@ impl InstallationFolder {
     }
 }
 
-/// A word as a shell takes it.
+/// Quotes a word for a shell.
 fn quoted(word: &str) -> String {
     let plain = word.chars().all(|c| c.is_ascii_alphanumeric() || "/._-:".contains(c));
     if plain { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }

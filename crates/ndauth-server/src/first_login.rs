@@ -11,13 +11,13 @@ use ndauth_core::{Causes, Handle};
 use crate::http::links::invitation_url;
 use crate::options::ServeOptions;
 
-/// The file that the link is written to where nobody sits at a terminal.
+/// The file that the link is written to, if standard error is not a terminal.
 const FILE: &str = "first-login";
-/// Readable by whoever runs the server, and by nobody else.
+/// The mode of the file: readable by the user that runs the server, and by nobody else.
 const MODE: u32 = 0o600;
 
-/// Makes an operator's account where there is no account at all, and tells whoever started the server by which link
-/// that one sets a password. It never stands in the log.
+/// Creates the operator's account if there is no account at all. The link by which the operator sets a
+/// password goes to the terminal or to a file, never to the log.
 pub(crate) async fn first_login(
     authority: &Authority,
     options: &ServeOptions,
@@ -37,7 +37,7 @@ pub(crate) async fn first_login(
     let email = "operator@localhost".parse().expect("an address");
     let account = NewAccount { handle: handle.clone(), email, name: None, operator: true };
     match authority.operator().create_account(console, &account).await {
-        // Another server started at the same moment, and tells.
+        // Another server started at the same moment, and shows its own link.
         Err(AuthorityError::NameTaken { .. }) => return Ok(()),
         made => made?,
     };
@@ -68,7 +68,7 @@ fn told(url: &str, link: &Link) -> String {
     )
 }
 
-/// Where the server keeps its own files.
+/// Returns the folder of the server's own files.
 fn folder(options: &ServeOptions) -> Option<PathBuf> {
     match &options.database {
         DatabaseUrl::Sqlite(path) => path.parent().map(Path::to_owned),
@@ -78,7 +78,7 @@ fn folder(options: &ServeOptions) -> Option<PathBuf> {
 
 fn write(file: &Path, url: &str) -> io::Result<()> {
     let mut open = OpenOptions::new().write(true).create(true).truncate(true).mode(MODE).open(file)?;
-    // It may have been there before.
+    // The file may have existed with another mode.
     set_permissions(file, Permissions::from_mode(MODE))?;
     open.write_all(format!("{url}\n").as_bytes())
 }

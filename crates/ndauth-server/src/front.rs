@@ -1,7 +1,7 @@
-//! The front: connections are accepted in one place, and each is served by the core that has the least to do.
+//! The front: it accepts connections in one place, and hands each to the least loaded core.
 //!
-//! Every core has a runtime of one thread. What is answered from memory never leaves it; a connection stays
-//! where it was put until it is closed, which it is after half an hour in any case, so that load spreads again.
+//! Every core has a runtime with one thread. Calls that are answered from memory never leave it. A connection
+//! stays on its core until it is closed. Connections are closed after half an hour, so that load spreads again.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -33,21 +33,21 @@ use crate::received::BoxError;
 pub use crate::received::Received;
 use crate::unsent::{CountedBody, Unsent};
 
-/// What clients may take of the server.
+/// The limits on clients.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// The most connections in all, and from one address, or one network `/64` of IPv6.
+    /// The most connections in total, and from one address, or one IPv6 network `/64`.
     pub connections: Limit,
-    /// From where there may be as many as there may be at all: proxies that others are behind.
+    /// The trusted proxies, which other clients are behind. Only the total limits their connections.
     pub trusted_proxies: Option<Networks>,
-    /// How long a client may keep the server waiting: for its handshake, its greeting, the head of a
-    /// request, an answer to a ping; and a response for itself.
+    /// The timeout of a client: for its TLS handshake, its first bytes, the head of a request, the answer to
+    /// a ping, and for reading a response.
     pub client_timeout: Duration,
-    /// How many cores serve connections.
+    /// The number of cores that serve connections.
     pub cores: usize,
 }
 
-/// What accepts and serves.
+/// The tasks and threads that accept and serve connections.
 pub struct Front {
     cores: Vec<Core>,
     stop: watch::Sender<bool>,
@@ -59,37 +59,38 @@ struct Core {
     give: mpsc::UnboundedSender<Accepted>,
     load: Arc<Load>,
     runtime: Handle,
-    /// Closed when it ended.
+    /// Closed when the thread has ended.
     ended: oneshot::Receiver<()>,
-    /// Dropped, it ends at once.
+    /// Dropping it ends the thread at once.
     alive: oneshot::Sender<()>,
 }
 
-/// How much a core has to do.
+/// The load of a core.
 #[derive(Default)]
 struct Load {
-    /// How many thousandths of the last period it was busy.
+    /// The share of the last period in which the core was busy, in thousandths.
     busy: AtomicU64,
-    /// The instant at which it last showed that it takes up new tasks, in milliseconds since the front was opened.
+    /// The instant of its last beat, in milliseconds since the front was opened. A beat shows that it takes
+    /// up new tasks.
     beat: AtomicU64,
     connections: AtomicUsize,
 }
 
-/// A connection, and its share of those there may be.
+/// A connection, and its slot.
 struct Accepted {
     stream: TcpStream,
     peer: SocketAddr,
     slot: Slot,
 }
 
-/// One of the connections that there may be.
+/// One of the connections that the limit allows.
 struct Slot {
     _connection: Share<IpAddr>,
     unsent: Arc<Unsent>,
     load: Arc<Load>,
 }
 
-/// The connections that there are.
+/// The open connections, and their limits.
 struct Slots {
     trusted_proxies: Option<Networks>,
     connections: Arc<Shares<IpAddr>>,
@@ -97,26 +98,27 @@ struct Slots {
     unsent: Mutex<HashMap<IpAddr, Weak<AtomicUsize>>>,
 }
 
-/// A connection older than this is closed once it is at rest.
+/// The age after which a connection is closed, once its calls are answered.
 const AGE: Duration = Duration::from_secs(30 * 60);
-/// So is one on which nothing was asked for so long.
+/// The time without a new call after which a connection is closed in the same way.
 const IDLE: Duration = Duration::from_secs(15 * 60);
-/// A call that is longer than this, then, is cut.
+/// The time that calls have to end once their connection is closing. After that, the connection is cut.
 const LAST: Duration = Duration::from_secs(5 * 60);
-/// The most calls that a connection may have at once.
+/// The most concurrent calls of a connection.
 const STREAMS: u32 = 1024;
-/// The most bytes of metadata that a call may have.
+/// The most bytes of metadata of a call.
 const METADATA: u32 = 16 * 1024;
-/// The most bytes that a client may send of a call before the server has read of it, and of all calls.
+/// The flow-control windows of HTTP/2, in bytes: the most that a client may send of a call, and of all its
+/// calls, before the server has read it.
 const WINDOW: u32 = 64 * 1024;
 const WINDOWS: u32 = 1024 * 1024;
-/// The most bytes of a connection of HTTP/1.1, and of a stream of HTTP/2, that are buffered.
+/// The most bytes that are buffered of an HTTP/1.1 connection, and of an HTTP/2 stream.
 const BUFFER: usize = 64 * 1024;
-/// How often it is looked how busy the cores are.
+/// The interval at which the load of the cores is sampled.
 const PERIOD: Duration = Duration::from_millis(250);
 /// The interval at which a core shows that it takes up new tasks.
 const BEAT: Duration = Duration::from_millis(50);
-/// How long to let be after no connection could be accepted, as when there are too many open files.
+/// The pause after an accept that failed, as with too many open files.
 const PAUSE: Duration = Duration::from_millis(50);
 
 impl Default for Limits {
@@ -131,8 +133,8 @@ impl Default for Limits {
 }
 
 impl Front {
-    /// Serves what is accepted from now on. `serve` makes what answers a connection's calls, by its client's
-    /// address.
+    /// Starts to accept and serve connections. `serve` returns the service for a connection, given the
+    /// address of its client. Returns an error if a thread cannot be started.
     pub fn open<S, F, B>(
         listener: TcpListener,
         tls: Option<Arc<ServerConfig>>,
@@ -184,7 +186,8 @@ impl Front {
         Ok(Front { cores, stop, accepting })
     }
 
-    /// Accepts nothing more, finishes what is in flight, and ends. Says whether all was finished in time.
+    /// Stops accepting, and finishes the calls in flight. Returns true if all of them finished within the
+    /// timeout.
     pub async fn drain(self, within: Duration) -> bool {
         let Front { cores, stop, accepting } = self;
         let _ = stop.send(true);
@@ -207,7 +210,7 @@ impl Core {
     }
 }
 
-/// Accepts connections until the server is told to stop, and hands each to a core.
+/// Accepts connections until the server stops, and hands each to a core.
 async fn accept(
     listener: TcpListener,
     slots: Slots,
@@ -221,7 +224,7 @@ async fn accept(
         let core = cores.iter().min_by_key(|(_, load, _)| load.rank());
         let Some((give, load, _)) = core else { return };
         let Some(slot) = slots.take(peer.ip(), load) else { return };
-        // It fails where the core has ended.
+        // Sending fails if the core has ended.
         let _ = give.send(Accepted { stream, peer, slot });
     };
     loop {
@@ -245,7 +248,7 @@ async fn accept(
             }
         }
     }
-    // Who connected before is served, too.
+    // Connections that are in the backlog already are served, too.
     if let Ok(listener) = listener.into_std() {
         while let Ok((stream, peer)) = listener.accept() {
             if stream.set_nonblocking(true).is_ok() {
@@ -256,7 +259,7 @@ async fn accept(
 }
 
 impl Load {
-    /// Shows again and again that the core takes up new tasks.
+    /// Records beats that show that the core takes up new tasks.
     async fn beat(&self, opened: Instant) {
         let mut beats = interval(BEAT);
         loop {
@@ -265,8 +268,9 @@ impl Load {
         }
     }
 
-    /// Records how long the core was busy in the last period, as its runtime says. That counts a task once it pauses, so a
-    /// core that showed nothing for a while is taken to have been busy since then.
+    /// Records the share of the last period in which the core was busy, as its runtime reports it. The
+    /// runtime counts a task only once it yields, so a core without a recent beat counts as busy since its
+    /// last one.
     fn sample(&self, busy: Duration, now: Duration) {
         let silent = millis(now).saturating_sub(self.beat.load(Ordering::Relaxed));
         let silent = if silent > 2 * millis(BEAT) { silent } else { 0 };
@@ -274,7 +278,8 @@ impl Load {
         self.busy.store(busy * 1000 / millis(PERIOD), Ordering::Relaxed);
     }
 
-    /// The less busy goes first; among those that are about as busy, the one with fewer connections.
+    /// Returns the key by which a core is chosen, lowest first: its load in tenths, then its number of
+    /// connections.
     fn rank(&self) -> (u64, usize) {
         (self.busy.load(Ordering::Relaxed) / 100, self.connections.load(Ordering::Relaxed))
     }
@@ -285,7 +290,7 @@ fn millis(duration: Duration) -> u64 {
 }
 
 impl Slots {
-    /// A place for a connection from an address, if there may be one more.
+    /// Takes a slot for a connection from an address. Returns `None` if a limit is reached.
     fn take(&self, from: IpAddr, load: &Arc<Load>) -> Option<Slot> {
         let trusted =
             self.trusted_proxies.as_ref().is_some_and(|networks| networks.hold(from.to_canonical()));
@@ -296,13 +301,14 @@ impl Slots {
         Some(Slot { _connection: connection, unsent, load: Arc::clone(load) })
     }
 
-    /// The counter of an address's unsent bytes.
+    /// Returns the counter of an address's unsent bytes.
     fn unsent_of(&self, address: IpAddr) -> Arc<AtomicUsize> {
         let mut unsent = self.unsent.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = unsent.get(&address).and_then(Weak::upgrade) {
             return known;
         }
-        // Those of addresses without connections go: there are never more than connections and as many again.
+        // Counters of addresses without connections are removed before the map exceeds 1024 or twice
+        // the number of connections.
         if unsent.len() >= 2 * self.connections.taken().max(512) {
             unsent.retain(|_, counter| counter.strong_count() > 0);
         }
@@ -318,7 +324,7 @@ impl Drop for Slot {
     }
 }
 
-/// The settings and services by which connections are served.
+/// The settings with which a core serves connections.
 #[derive(Clone)]
 struct ConnectionServer {
     tls: Option<Arc<ServerConfig>>,
@@ -327,7 +333,7 @@ struct ConnectionServer {
     stopped: watch::Receiver<bool>,
 }
 
-/// HTTP/1.1 and HTTP/2: a connection's first bytes tell which.
+/// Configures HTTP/1.1 and HTTP/2. The first bytes of a connection tell them apart.
 fn protocols(client_timeout: Duration) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
@@ -348,7 +354,7 @@ fn protocols(client_timeout: Duration) -> auto::Builder<TokioExecutor> {
     builder
 }
 
-/// Serves the connections that a core is given, until there are no more.
+/// Serves the connections that a core receives, until there are no more.
 async fn work<S, F, B>(
     mut take: mpsc::UnboundedReceiver<Accepted>,
     serving: ConnectionServer,
@@ -385,7 +391,7 @@ impl ConnectionServer {
         let Accepted { stream, slot, .. } = accepted;
         let ConnectionServer { tls, client_timeout, protocols, mut stopped } = self;
         let opened = async {
-            // Where it cannot be set, answers are a little later.
+            // If this fails, responses are only a little later.
             let _ = stream.set_nodelay(true);
             AcceptedConnection::open(tokio::net::TcpStream::from_std(stream)?, tls, client_timeout).await
         };
@@ -430,25 +436,25 @@ impl ConnectionServer {
     }
 }
 
-/// The age of a connection, and the instant since which nothing happened on it.
+/// The age of a connection, and the time since its last activity.
 struct ConnectionAge {
     client_timeout: Duration,
     begun: Instant,
-    /// The number of calls, and since when there were no more.
+    /// The number of calls, and the instant at which it last changed.
     calls: (u64, Instant),
-    /// The number of parts that the client took while others waited, and since when it took no more.
+    /// The number of parts that the client took while others wait, and the instant at which it last changed.
     taken: Option<(u64, Instant)>,
-    /// The instant since which it is to be closed once its calls are answered.
+    /// The instant at which the connection began to close.
     closing: Option<Instant>,
 }
 
-/// The fate of a connection.
+/// The next step for a connection.
 enum NextStep {
-    /// It is served.
+    /// The connection is served.
     Serve,
-    /// It is closed once its calls are answered.
+    /// The connection is closed once its calls are answered.
     Close,
-    /// It is closed at once.
+    /// The connection is closed at once.
     Cut,
 }
 
@@ -465,7 +471,8 @@ impl ConnectionAge {
         self.closing.get_or_insert(now);
     }
 
-    /// Says what becomes of a connection that had so many calls, and whose client took so many parts of what waits for it.
+    /// Returns the next step for a connection that has had so many calls. `waiting` is the number of parts
+    /// that its client has taken, if others wait.
     fn tick(&mut self, now: Instant, calls: u64, waiting: Option<u64>) -> NextStep {
         if self.calls.0 != calls {
             self.calls = (calls, now);
@@ -501,7 +508,8 @@ mod tests {
         }
     }
 
-    /// A client that takes nothing of what waits for it is cut off; one that takes a little is not, until it is old.
+    /// A client that reads nothing of its response is cut off. One that reads slowly is served until its
+    /// connection is too old.
     #[test]
     fn nobody_keeps_a_connection_for_ever() {
         let (begun, timeout) = (Instant::now(), Duration::from_secs(10));

@@ -1,4 +1,4 @@
-//! gRPC: one file a service, and the gate that every call passes.
+//! gRPC: one file per service, and the gate that every call passes.
 
 mod accounts;
 mod fields;
@@ -29,9 +29,9 @@ use crate::front::Limits;
 pub(crate) use gate::Gate;
 use service::{GrpcService, MAX_NAME, MAX_REPORT, MAX_REQUEST};
 
-/// Every service of the port and the pages, behind the gate, and what sets its health. To be called on the runtime that
-/// the database's connections live on. A request must come within the time that the limits say; those who watch are told
-/// to go elsewhere once it is `stopped`.
+/// Builds the gate in front of every service and the pages, and the reporter of their health. Must be called
+/// on the runtime that the database's connections live on. Requests must arrive within the client timeout.
+/// Watches end once the server is `stopped`, so that their clients go elsewhere.
 pub(crate) fn gate(
     authority: Arc<Authority>,
     pages: axum::Router,
@@ -58,7 +58,7 @@ pub(crate) fn gate(
     Ok((Gate::new(routes, pages, service, limits.trusted_proxies.clone(), is_secure), health))
 }
 
-/// Says to the world whether the services serve.
+/// Sets the health of every service.
 pub(crate) async fn set_health(health: &HealthReporter, serving: bool) {
     let status =
         if serving { tonic_health::ServingStatus::Serving } else { tonic_health::ServingStatus::NotServing };

@@ -1,5 +1,5 @@
-//! Plain HTTP beside gRPC: the pages on which people sign in, and what programs ask of OAuth. It parses, asks the
-//! authority, and shows; what has no row in the access table is not served.
+//! Plain HTTP beside gRPC: the pages on which people sign in, and the endpoints of OAuth. It parses requests,
+//! calls the authority, and renders responses. A route without a row in the access table is not served.
 
 mod fields;
 pub(crate) mod links;
@@ -85,7 +85,7 @@ impl HttpRoute {
     }
 }
 
-/// All of it.
+/// Returns the router of all routes.
 pub(crate) fn router(site: Site) -> Router {
     let site = Arc::new(site);
     let only = |client: ClientKind| {
@@ -93,24 +93,26 @@ pub(crate) fn router(site: Site) -> Router {
         routes.fold(Router::new(), |router, route| router.route(route.path(), (route.handler)()))
     };
     let here = CsrfLayer::new().with_rejection_response(|_| problem::from_elsewhere().into_response());
-    // A proxy may have changed the host that browsers name; the origin they name is the issuer's all the same.
+    // A proxy may have changed the `Host` header; the browser's `Origin` is still the issuer.
     let here = here.clone().add_trusted_origin(&site.issuer).unwrap_or(here);
     only(ClientKind::Person).layer(here).merge(only(ClientKind::Program)).with_state(site)
 }
 
-/// Puts in what browsers must be told of every answer, where it does not say otherwise. The gate does so for all.
+/// Adds the security headers to a response, except a policy and a cache control of its own. The gate calls
+/// this for every page.
 pub(crate) fn guard(headers: &mut HeaderMap, is_secure: bool) {
     if is_secure {
         headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     }
     headers.entry(CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(POLICY));
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    // Without any referrer, browsers do not say either from where a form is sent, and it would be refused.
+    // Without any referrer, browsers would not send the origin of a form either, and the form would be
+    // refused.
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
 }
 
-/// The answer to a request along the route of this name that did not come as far as its handler.
+/// Returns the response to a request on the route of this name that failed before its handler.
 pub(crate) fn refused(name: &str, problem: &Problem) -> axum::response::Response {
     let client =
         ROUTES.iter().find(|route| route.name == name).map_or(ClientKind::Person, |route| route.client);

@@ -17,12 +17,12 @@ use crate::arguments::{LISTEN, NdauthdArguments, NdauthdCommand, NdauthdConfigCo
 use crate::configuration::{location, refuse_another_users, serve_options};
 use crate::report::{check_failure, serve_failure};
 
-/// A call allocates what it answers: with this, an eighth of its time less than with the system's.
+/// Calls allocate their responses: with this allocator they take an eighth less time than with the system's.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    // What ndauthd writes (the database, its log, its copies) is for its own user alone.
+    // Files that ndauthd writes (the database, its log, its copies) are for its own user alone.
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     match configured() {
         Ok((arguments, matches, layer)) => {
@@ -33,7 +33,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// Reads the command line twice: to learn which file it names, and on top of what that sets.
+/// Parses the command line twice: first for the configuration file that it names, then on top of that file's
+/// settings.
 fn configured() -> Result<(NdauthdArguments, ArgMatches, Layer), InvalidCommandLine> {
     let first = arguments::command(&Layer::default()).try_get_matches().map_err(InvalidCommandLine::Usage)?;
     let arguments = NdauthdArguments::from_arg_matches(&first).map_err(InvalidCommandLine::Usage)?;
@@ -55,7 +56,7 @@ fn run(arguments: NdauthdArguments, matches: &ArgMatches, layer: &Layer) -> Resu
             refuse_another_users(&options.database)?;
             let runtime = runtime()?;
             let served = runtime.block_on(serve(&options, |_| ()));
-            // Nobody waits for what hangs.
+            // Tasks that hang are not waited for.
             runtime.shutdown_background();
             served.map_err(|error| serve_failure(&error))
         }

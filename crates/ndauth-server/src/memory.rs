@@ -1,9 +1,9 @@
-//! How much memory there is.
+//! The memory that is available to this process.
 
 use std::fs;
 
-/// How many bytes this process may still take, as far as the system tells: what is available to all, or what
-/// its control group leaves it, if that is less.
+/// Returns the number of bytes that this process may still allocate, if the system reports it: the memory
+/// available to all, or the rest of its control group's limit, if that is less.
 pub(crate) fn room() -> Option<u64> {
     let available = fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
         let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
@@ -12,7 +12,7 @@ pub(crate) fn room() -> Option<u64> {
     available.into_iter().chain(left_to_group()).min()
 }
 
-/// What the control group (version 2) of this process leaves it, where it is bounded.
+/// Returns the rest of the limit of this process's control group (version 2), if there is one.
 fn left_to_group() -> Option<u64> {
     let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
     let group = groups.lines().find_map(|line| line.strip_prefix("0::"))?;

@@ -1,4 +1,4 @@
-//! The operator's port: whether the process lives, whether it serves, and its metrics.
+//! The operator's port: liveness, readiness and metrics.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use ndauth_authority::{Authority, Readiness, StaleCause};
 use tokio::sync::watch;
 
-/// What the operator's port reads.
+/// The state behind the operator's port.
 #[derive(Clone)]
 pub(crate) struct Ops {
     pub(crate) authority: Arc<Authority>,
@@ -18,14 +18,14 @@ pub(crate) struct Ops {
     pub(crate) metrics: PrometheusHandle,
 }
 
-/// How far the server is.
+/// The phase of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// Nobody can connect yet.
+    /// Clients cannot connect yet.
     Starting,
-    /// It serves.
+    /// The server serves.
     Serving,
-    /// It finishes what is in flight.
+    /// The server finishes the calls in flight.
     Draining,
 }
 
@@ -39,7 +39,8 @@ pub(crate) fn router(ops: Ops) -> Router {
 
 async fn readyz(State(ops): State<Ops>) -> (StatusCode, String) {
     match ops.waits_for() {
-        // Questions are answered all the same, and every other server on this database has the same trouble.
+        // The server stays ready: validations are still answered, and every other server on this database has
+        // the same trouble.
         None => match ops.authority.failing_changes() {
             None => (StatusCode::OK, "ready\n".to_owned()),
             Some((since, why)) => {
@@ -57,7 +58,7 @@ async fn metrics(State(ops): State<Ops>) -> String {
 }
 
 impl Ops {
-    /// Why the server should not be sent work, if it should not.
+    /// Returns the reason why the server should receive no work, if there is one.
     pub(crate) fn waits_for(&self) -> Option<String> {
         let phase = *self.phase.borrow();
         if phase == Phase::Draining {

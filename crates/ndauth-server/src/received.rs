@@ -1,4 +1,4 @@
-//! The body of a request, of which the first part can be looked at before the rest is waited for.
+//! The body of a request, whose first part can be read ahead without waiting.
 
 use std::error::Error;
 use std::pin::Pin;
@@ -11,7 +11,7 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 #[derive(Debug)]
 pub struct Received {
     body: Incoming,
-    /// The bytes that were looked at and not taken yet.
+    /// The bytes that were read ahead and not taken yet.
     first: Option<Bytes>,
 }
 
@@ -23,7 +23,8 @@ impl Received {
         Received { body, first: None }
     }
 
-    /// All of it, where it came in one part and is there. It can be taken all the same.
+    /// Returns the whole body, if it came in one part and is there already. The body can still be read
+    /// afterwards.
     pub(crate) fn whole(&mut self) -> Option<Bytes> {
         if self.first.is_none()
             && let Poll::Ready(Some(Ok(frame))) =

@@ -1,4 +1,4 @@
-//! What the terminal is told of a failure of the authority or the server.
+//! The failures that the terminal shows for errors of the authority or the server.
 
 use ndauth_authority::AuthorityError;
 use ndauth_proto::hint;
@@ -32,7 +32,7 @@ pub(crate) fn serve_failure(error: &ServeError) -> Failure {
     Failure { message: Failure::whole(error), hint, code }
 }
 
-/// The failure that the terminal shows for settings that cannot be served with.
+/// Returns the failure that the terminal shows for refused settings.
 pub(crate) fn check_failure(error: &CheckError) -> Failure {
     let hint = match error {
         CheckError::Plaintext(_) => {
@@ -52,7 +52,7 @@ pub(crate) fn check_failure(error: &CheckError) -> Failure {
     Failure { message: Failure::whole(error), hint: Some(hint.to_owned()), code: 2 }
 }
 
-/// What the operator does next: what the failure says, or else what its reason says.
+/// Returns the operator's next step: the hint of the error itself, or else that of its reason.
 fn operators_hint(error: &AuthorityError) -> Option<String> {
     let general = || match error {
         AuthorityError::Copy(_) | AuthorityError::Entropy(_) => None,

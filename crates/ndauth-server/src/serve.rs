@@ -1,4 +1,4 @@
-//! Serving: from the first connection to the database to the last answer after SIGTERM.
+//! Serving, from the first connection to the database to the last response after SIGTERM.
 
 use std::io;
 use std::net::SocketAddr;
@@ -30,36 +30,36 @@ use crate::options::ServeOptions;
 use crate::telemetry::record_metrics;
 use crate::tls::Certificate;
 
-/// Where it is served.
+/// The addresses that are served.
 #[derive(Clone, Copy, Debug)]
 pub struct Serving {
-    /// Where gRPC is.
+    /// The address of gRPC and the pages.
     pub address: SocketAddr,
-    /// Where health and metrics are.
+    /// The address of health and metrics.
     pub admin_address: SocketAddr,
 }
 
-/// Why the server did not start, or ended.
+/// The reason why the server did not start, or ended.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// It must not be served so.
+    /// The settings are refused.
     #[error(transparent)]
     Settings(#[from] CheckError),
     /// The database could not be opened.
     #[error("cannot open the database `{url}`")]
     Database {
-        /// Which.
+        /// The database.
         url: DatabaseUrl,
-        /// Why not.
+        /// The reason.
         #[source]
         source: AuthorityError,
     },
     /// An address could not be listened on.
     #[error("cannot listen on `{address}`")]
     Listen {
-        /// Which.
+        /// The address.
         address: SocketAddr,
-        /// Why not.
+        /// The reason.
         #[source]
         source: io::Error,
     },
@@ -72,16 +72,16 @@ pub enum ServeError {
     /// Signals could not be waited for.
     #[error("cannot wait for signals")]
     Signals(#[source] io::Error),
-    /// The database that was served is there no more.
+    /// The served database is lost: its log can never be followed again.
     #[error("the database `{url}` is lost")]
     Lost {
-        /// Which.
+        /// The database.
         url: DatabaseUrl,
-        /// Why.
+        /// The reason.
         #[source]
         source: AuthorityError,
     },
-    /// It was told to stop a second time before it had.
+    /// A second signal arrived before the server had stopped.
     #[error("told to stop twice: what was in flight was cut off")]
     Cut,
     /// No thread could be started.
@@ -89,21 +89,21 @@ pub enum ServeError {
     Threads(#[source] io::Error),
 }
 
-/// How often last uses are written down, metrics tidied, and the certificate looked at.
+/// The interval of writing last uses, of the upkeep of metrics, and of checking the certificate.
 const TIDY: Duration = Duration::from_secs(5);
-/// How often what is long dead is looked for; the first time only the clock is looked at.
+/// The interval of removing tokens that are long dead. The first run only compares the clocks.
 const CLEAN: Duration = Duration::from_secs(60 * 60);
-/// How often it is looked whether work should be sent here.
+/// The interval of checking the readiness.
 const WATCH: Duration = Duration::from_secs(1);
-/// How much of the time to stop is kept for what is written last, at the most.
+/// The most of the drain time that is reserved for the final writes.
 const LAST: Duration = Duration::from_secs(1);
-/// The pause before it tries again to write what is written last.
+/// The pause before a final write is retried.
 const AGAIN: Duration = Duration::from_millis(200);
-/// How many connections may wait to be accepted.
+/// The most connections that may wait to be accepted.
 const BACKLOG: u32 = 1024;
 
-/// Serves until SIGTERM or SIGINT, then finishes what is in flight. Tells once it serves. It ends with an error
-/// where the log cannot be followed ever again.
+/// Serves until SIGTERM or SIGINT, then finishes the calls in flight. Calls `tell` once it serves. Returns an
+/// error if it cannot start, or if the log can never be followed again.
 pub async fn serve(options: &ServeOptions, tell: impl FnOnce(Serving)) -> Result<(), ServeError> {
     let begun = Instant::now();
     check_settings(options)?;
@@ -115,7 +115,7 @@ pub async fn serve(options: &ServeOptions, tell: impl FnOnce(Serving)) -> Result
     let (socket, address) = bind(options.listen)?;
     let (admin_socket, admin_address) = bind(options.admin_listen)?;
     raise_open_files();
-    // Held to the end.
+    // The lock is kept to the end.
     let _lock = Authority::lock(&options.database).map_err(database)?;
     let begin = Authority::begin(&options.database, Clock::Database, options.data.as_deref());
     let authority = tokio::select! {
@@ -123,7 +123,7 @@ pub async fn serve(options: &ServeOptions, tell: impl FnOnce(Serving)) -> Result
         () = stop_signals.next() => return Ok(()),
     };
     let authority = Arc::new(authority.with_freshness(options.freshness).with_login_settings(options.logins));
-    // It answers from the first moment to the end: whoever watches the loading or the drain asks it.
+    // This port answers from start to end, so that loading and draining can be observed.
     let (phase, phases) = watch::channel(Phase::Starting);
     let ops = Ops { authority: Arc::clone(&authority), phase: phases, metrics };
     let admin_listener = listen(&options.admin_listen, admin_socket)?;
@@ -140,7 +140,7 @@ pub async fn serve(options: &ServeOptions, tell: impl FnOnce(Serving)) -> Result
     let admin = admin.map_err(ServeError::Threads)?;
     tracing::info!(%admin_address, "loading");
     let issuer = options.issuer(address);
-    // Far from its database each of the two takes a while.
+    // Each of the two takes a while if the database is far away.
     let opened = async { tokio::try_join!(look(&authority, options, &issuer), authority.follow(room())) };
     let ((), mut reader) = tokio::select! {
         opened = opened => opened.map_err(database)?,
@@ -154,7 +154,7 @@ pub async fn serve(options: &ServeOptions, tell: impl FnOnce(Serving)) -> Result
     let (stop, stopped) = watch::channel(false);
     let (gate, health) =
         grpc::gate(Arc::clone(&authority), pages, &options.limits, is_secure, stopped.clone())?;
-    // Connections wait from here on, and are served once the health is set.
+    // Connections wait in the backlog from here on, and are served once the health is set.
     let listener = listen(&options.listen, socket)?;
     phase.send_replace(Phase::Serving);
     grpc::set_health(&health, ops.waits_for().is_none()).await;
@@ -193,11 +193,11 @@ pub async fn serve(options: &ServeOptions, tell: impl FnOnce(Serving)) -> Result
     phase.send_replace(Phase::Draining);
     let _ = stop.send(true);
     let finish = async {
-        // Something is left for what is written last.
+        // Some of the time is reserved for the final writes.
         if !front.drain(options.drain - (options.drain / 2).min(LAST)).await {
             tracing::warn!("calls in flight were cut off");
         }
-        // What is being written now comes back where it fails, and is then tried again.
+        // A write that fails meanwhile keeps its uses, and they are written again below.
         for task in background {
             let _ = task.await;
         }
@@ -226,7 +226,7 @@ pub async fn serve(options: &ServeOptions, tell: impl FnOnce(Serving)) -> Result
     }
 }
 
-/// Looks whether the database may be served, and whether somebody can sign in.
+/// Checks that the database may be served, and that somebody can sign in.
 async fn look(authority: &Authority, options: &ServeOptions, issuer: &str) -> Result<(), AuthorityError> {
     authority.look().await?;
     authority.could_serve()?;
@@ -241,7 +241,7 @@ async fn look(authority: &Authority, options: &ServeOptions, issuer: &str) -> Re
     Ok(())
 }
 
-/// Takes an address, and lets nobody connect yet.
+/// Binds an address, without accepting connections yet.
 fn bind(address: SocketAddr) -> Result<(TcpSocket, SocketAddr), ServeError> {
     let bound = || -> io::Result<(TcpSocket, SocketAddr)> {
         let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
@@ -257,14 +257,15 @@ fn listen(address: &SocketAddr, socket: TcpSocket) -> Result<TcpListener, ServeE
     socket.listen(BACKLOG).map_err(|source| ServeError::Listen { address: *address, source })
 }
 
-/// A connection is an open file, and many systems admit few at first and many when asked.
+/// Raises the limit of open files to its maximum. Each connection is an open file, and the initial limit is
+/// often low.
 fn raise_open_files() {
     let limit = getrlimit(Resource::Nofile);
-    // Where it is refused, it stays as it was.
+    // If the system refuses, the limit stays as it was.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
-/// SIGTERM and SIGINT: the first lets what is in flight finish, the second does not.
+/// SIGTERM and SIGINT: the first signal lets calls in flight finish, the second cuts them off.
 struct StopSignals {
     terminate: Signal,
     interrupt: Signal,
@@ -287,7 +288,7 @@ impl StopSignals {
     }
 }
 
-/// A rhythm for work in the background, which ends when the server is told to stop.
+/// An interval for background work, which ends when the server stops.
 struct Ticks {
     interval: Interval,
     stopped: watch::Receiver<bool>,
@@ -300,7 +301,7 @@ impl Ticks {
         Ticks { interval, stopped }
     }
 
-    /// Waits for the next beat; `false` once the server was told to stop.
+    /// Waits for the next tick. Returns false once the server stops.
     async fn next(&mut self) -> bool {
         tokio::select! {
             _ = self.stopped.wait_for(|stopped| *stopped) => false,
@@ -330,7 +331,7 @@ async fn tidy(
     }
 }
 
-/// Writes down the last uses, and tries again while the database is away: as long as it is let.
+/// Writes the last uses, and retries while the database is unreachable. The caller sets the timeout.
 async fn write_last_uses(authority: &Authority) {
     while let Err(error) = authority.validation().write_uses().await {
         tracing::warn!(error = %Causes(&error), "the last uses are not written down yet: trying again");
@@ -338,7 +339,7 @@ async fn write_last_uses(authority: &Authority) {
     }
 }
 
-/// Does what answers set off, as soon as they do.
+/// Does the follow-ups of validations, such as the confirmation of a rotation, as soon as there are any.
 async fn follow_up(authority: Arc<Authority>, mut stopped: watch::Receiver<bool>) {
     loop {
         tokio::select! {
@@ -355,7 +356,7 @@ async fn follow_up(authority: Arc<Authority>, mut stopped: watch::Receiver<bool>
     }
 }
 
-/// Removes what is long dead.
+/// Removes tokens, secrets, sessions and services that are long dead.
 async fn clean(authority: Arc<Authority>, mut ticks: Ticks) {
     while ticks.next().await {
         let mirror = Arc::clone(&authority);
@@ -382,7 +383,7 @@ async fn watch_health(ops: Ops, health: HealthReporter, mut ticks: Ticks) {
             Some(_) => tracing::warn!(ready, waits_for, "readiness changed"),
             None => {}
         }
-        // Whoever watches is told each time.
+        // Clients that watch the health receive every change.
         grpc::set_health(&health, ready).await;
     }
     grpc::set_health(&health, false).await;

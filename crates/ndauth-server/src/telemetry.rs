@@ -1,28 +1,28 @@
-//! Logs and metrics: how they are written, not what is in them.
+//! Logs and metrics: their setup, not their content.
 
 use std::io::IsTerminal;
 
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
 
-/// How log lines are written.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
     /// For people.
     Text,
-    /// For machines: an object a line.
+    /// For machines: a JSON object per line.
     Json,
 }
 
-/// What is never logged below a level, whatever the filter says: the layers that handle raw frames, in
-/// which secrets travel; and the migrations, which tell at every start that there is nothing to do.
+/// Targets with a minimum level, whatever the filter says: the layers that handle raw frames, which carry
+/// secrets; and the migrations, which report at every start that there is nothing to do.
 const QUIET: [&str; 4] = ["h2=info", "hyper=info", "hyper_util=info", "sea_orm_migration=warn"];
 
 /// The levels of a filter, as `tracing` names them.
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
-/// Reads a filter of logs: a level, or `target=level`, and more behind commas. `tracing` takes an unknown level for a
-/// target, and then logs nothing.
+/// Parses a log filter: a level, or `target=level`, or several of them separated by commas. An unknown level
+/// is an error: `tracing` would take it for a target, and log nothing.
 pub fn parse_log_filter(text: &str) -> Result<String, String> {
     for directive in text.split(',') {
         let level = directive.rsplit_once('=').map_or(directive, |(_, level)| level);
@@ -33,7 +33,8 @@ pub fn parse_log_filter(text: &str) -> Result<String, String> {
     EnvFilter::try_new(text).map(|_| text.to_owned()).map_err(|why| why.to_string())
 }
 
-/// Writes logs to standard error from now on. The filter is that of [`parse_log_filter`]; another gives `info`.
+/// Writes logs to standard error from now on. The filter is one of [`parse_log_filter`]; an invalid one
+/// counts as `info`.
 pub fn log_to_stderr(format: LogFormat, filter: &str) {
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
     let filter = QUIET.into_iter().fold(filter, |filter, directive| {
@@ -43,17 +44,17 @@ pub fn log_to_stderr(format: LogFormat, filter: &str) {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal() && !ndauth_terminal::plain());
-    // A second call, as tests make, keeps the first.
+    // A second call, as in tests, keeps the first subscriber.
     let _ = match format {
         LogFormat::Text => subscriber.with_target(false).try_init(),
         LogFormat::Json => subscriber.json().flatten_event(true).try_init(),
     };
 }
 
-/// Latencies: from a tenth of a millisecond to what nobody should see.
+/// The buckets of latencies, in seconds: from a tenth of a millisecond to more than anybody should see.
 const SECONDS: [f64; 12] = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10.0];
 
-/// Gathers metrics from now on.
+/// Installs the recorder of metrics.
 pub(crate) fn record_metrics() -> Result<PrometheusHandle, BuildError> {
     let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?

@@ -11,41 +11,41 @@ use rustls::server::{ClientHello, ResolvesServerCert, ServerConfig};
 use rustls::sign::CertifiedKey;
 use x509_parser::time::ASN1Time;
 
-/// Where a certificate and its key lie, in PEM.
+/// The paths of a certificate and its key, in PEM.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsFiles {
-    /// The server's certificate, and behind it those between it and its authority.
+    /// The server's certificate, followed by the intermediate ones.
     pub certificate: PathBuf,
     /// Its private key.
     pub key: PathBuf,
 }
 
-/// Why a certificate and its key cannot be used.
+/// The reason why a certificate and its key cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// A file cannot be read.
     #[error("cannot read `{}`", path.display())]
     Read {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         #[source]
         source: std::io::Error,
     },
-    /// A file does not hold what it should.
+    /// A file does not hold the expected content.
     #[error("`{}` holds no {what} in PEM", path.display())]
     Content {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// What it should hold.
+        /// The expected content.
         what: &'static str,
     },
-    /// The certificate and the key are not a pair, or are of a kind that is not spoken.
+    /// The certificate and the key are not a pair, or are of an unsupported kind.
     #[error("the certificate in `{}` and the key in `{}` do not go together", files.certificate.display(), files.key.display())]
     Pair {
-        /// Which files.
+        /// The files.
         files: TlsFiles,
-        /// Why not.
+        /// The reason.
         #[source]
         source: rustls::Error,
     },
@@ -67,7 +67,7 @@ pub enum TlsError {
     },
 }
 
-/// The certificate that is shown to whoever connects.
+/// The certificate that the server presents to clients.
 pub(crate) struct Certificate {
     files: TlsFiles,
     current: RwLock<Arc<LoadedCertificate>>,
@@ -78,21 +78,21 @@ pub(crate) struct Certificate {
 /// A certificate and its key, as their files were last read.
 pub(crate) struct LoadedCertificate {
     key: Arc<CertifiedKey>,
-    /// The bytes of both files, by which a change is noticed: links that are swapped keep their dates.
+    /// The bytes of both files, which reveal a change: swapped links keep their dates.
     bytes: (Vec<u8>, Vec<u8>),
     path: PathBuf,
-    /// It may sign certificates.
+    /// True if the certificate may sign others.
     is_authority: bool,
-    /// The instant at which it ends, in seconds since 1970.
+    /// The end of its validity, in seconds since 1970.
     ends: i64,
 }
 
-/// The time before its end in which a certificate is warned of, in seconds.
+/// The time before its end in which a warning is logged, in seconds.
 const ENDS_SOON: i64 = 14 * SECONDS_A_DAY;
 const SECONDS_A_DAY: i64 = 24 * 60 * 60;
 
 impl TlsFiles {
-    /// Reads both files, and fails where clients would refuse what is in them now.
+    /// Reads both files. Returns an error if clients would refuse the certificate now.
     pub(crate) fn load(&self) -> Result<LoadedCertificate, TlsError> {
         let bytes = (read(&self.certificate)?, read(&self.key)?);
         let chain = certificates(&self.certificate, &bytes.0)?;
@@ -117,12 +117,12 @@ impl TlsFiles {
 }
 
 impl LoadedCertificate {
-    /// The instant at which it ends.
+    /// Returns the end of its validity.
     pub(crate) fn ends(&self) -> Timestamp {
         instant(self.ends)
     }
 
-    /// Warnings of what the operator should see to before clients refuse it.
+    /// Returns warnings about the certificate that the operator should act on before clients refuse it.
     pub(crate) fn warnings(&self) -> Vec<String> {
         let (path, ends, left) = (self.path.display(), self.ends(), self.ends - now());
         let ending = match left {
@@ -148,7 +148,7 @@ impl Certificate {
         Ok(Arc::new(Certificate { files: files.clone(), current, warned_of: Mutex::default() }))
     }
 
-    /// How connections are encrypted.
+    /// Returns the TLS configuration of connections.
     pub(crate) fn config(self: &Arc<Self>) -> Arc<ServerConfig> {
         let mut config = ServerConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
@@ -159,8 +159,8 @@ impl Certificate {
         Arc::new(config)
     }
 
-    /// Reads the files again where they have changed. What cannot be used leaves what is in force. Logs what the operator
-    /// should see to, where that is not what was logged before.
+    /// Reloads the files if they have changed. An unusable certificate does not replace the current one. Logs
+    /// the warnings that were not logged before.
     pub(crate) fn look(&self) {
         let failure = self.reload().err().map(|error| {
             metrics::counter!("ndauth_tls_reload_failures_total").increment(1);
@@ -209,12 +209,12 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
 }
 
-/// Fails where a file holds no certificate.
+/// Returns an error if a file holds no certificate.
 pub(crate) fn check_certificates(path: &Path) -> Result<(), TlsError> {
     certificates(path, &read(path)?).map(drop)
 }
 
-/// The certificates in a file, of which there is one at least.
+/// Parses the certificates in a file, which must hold at least one.
 fn certificates(path: &Path, bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let chain = CertificateDer::pem_slice_iter(bytes).collect::<Result<Vec<_>, _>>().unwrap_or_default();
     if chain.is_empty() {
@@ -223,7 +223,8 @@ fn certificates(path: &Path, bytes: &[u8]) -> Result<Vec<CertificateDer<'static>
     Ok(chain)
 }
 
-/// The machine's time in seconds since 1970: a certificate is judged by the clocks of machines, not by the database's.
+/// Returns the machine's time in seconds since 1970. Clients judge a certificate by their machine's clock,
+/// not by the database's.
 fn now() -> i64 {
     ASN1Time::now().timestamp()
 }

@@ -1,4 +1,5 @@
-//! The bytes of responses that clients have not taken yet: counted, and bounded for a connection, an address and in all.
+//! The bytes of responses that clients have not read yet: counted, and limited per connection, per address
+//! and in total.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -16,13 +17,13 @@ use crate::received::BoxError;
 #[derive(Debug)]
 pub(crate) struct Unsent {
     connection: AtomicUsize,
-    /// `None` for a trusted proxy, which others are behind.
+    /// `None` for a trusted proxy, which other clients are behind.
     address: Option<Arc<AtomicUsize>>,
     /// Counts the parts of frames that the client took.
     taken: AtomicU64,
 }
 
-/// The body of a response, whose bytes are counted until the client has taken them.
+/// A response body whose bytes are counted until the client has taken them.
 pub(crate) struct CountedBody<B> {
     body: B,
     unsent: Arc<Unsent>,
@@ -43,18 +44,19 @@ struct CountedFrame {
 
 /// The unsent bytes of all connections.
 static ALL: AtomicUsize = AtomicUsize::new(0);
-/// The most bytes of a part. HTTP/2 takes all of a part as soon as the client has space for one byte of it.
+/// The largest part, in bytes. HTTP/2 takes all of a part as soon as the client's window has space for one
+/// byte of it.
 const PART: usize = 16 * 1024;
 /// A frame counts for at least as much: a stream that waits takes more than its bytes.
 const LEAST: usize = 4 * 1024;
 
 impl Unsent {
-    /// Those of a new connection, from an address that has so many.
+    /// Returns the counter of a new connection. `address` is the counter of its address.
     pub(crate) fn new(address: Option<Arc<AtomicUsize>>) -> Arc<Unsent> {
         Arc::new(Unsent { connection: AtomicUsize::new(0), address, taken: AtomicU64::new(0) })
     }
 
-    /// The number of parts that the client took; `None` where none waits.
+    /// Returns the number of parts that the client has taken, or `None` if none waits.
     pub(crate) fn waiting(&self) -> Option<u64> {
         (self.connection.load(Ordering::Relaxed) > 0).then(|| self.taken.load(Ordering::Relaxed))
     }

@@ -25,7 +25,7 @@ pub(crate) fn page(include_revoked: bool, size: i32, token: &str) -> Result<Toke
     Ok(TokenPage { include_revoked, after, limit })
 }
 
-/// A list of tokens that is asked for.
+/// Reads the query of a list of tokens.
 pub(crate) fn query(asked: &v1::ListTokensRequest) -> Result<TokenQuery, Problem> {
     let TokenPage { include_revoked, limit, .. } = page(asked.include_revoked, asked.page_size, "")?;
     let order = match asked.order.map(v1::TokenOrder::try_from) {
@@ -55,7 +55,7 @@ pub(crate) fn query(asked: &v1::ListTokensRequest) -> Result<TokenQuery, Problem
     })
 }
 
-/// A place in a list, as its `next_page_token` tells it.
+/// Returns the `next_page_token` of a place in a list.
 pub(crate) fn page_token(cursor: Option<&Cursor>) -> String {
     cursor.map_or_else(String::new, |cursor| match &cursor.key {
         Key::Micros(0) => cursor.id.to_string(),
@@ -75,7 +75,7 @@ fn cursor(text: &str) -> Option<Cursor> {
     Some(Cursor { key, id: id.parse().ok()? })
 }
 
-/// Whose tokens a request is about.
+/// Reads the owner whose tokens a request is about.
 pub(crate) fn whose(whose: Option<v1::Whose>) -> Result<Whose, Problem> {
     use v1::whose::Kind;
     match whose.and_then(|whose| whose.kind) {
@@ -86,7 +86,7 @@ pub(crate) fn whose(whose: Option<v1::Whose>) -> Result<Whose, Problem> {
     }
 }
 
-/// Which of them.
+/// Reads the token that a request names.
 pub(crate) fn which(which: Option<v1::Which>) -> Result<Which, Problem> {
     use v1::which::Kind;
     let text = |field, text: String| match text.len() {
@@ -102,20 +102,20 @@ pub(crate) fn which(which: Option<v1::Which>) -> Result<Which, Problem> {
     }
 }
 
-/// A token's whole id.
+/// Parses a token's whole id.
 pub(crate) fn token_id(field: &str, id: &str) -> Result<TokenId, Problem> {
     id.parse().map_err(|why| Problem::invalid(field, why))
 }
 
-/// An account's handle.
+/// Parses an account's handle.
 pub(crate) fn handle(field: &str, text: &str) -> Result<Handle, Problem> {
     text.parse().map_err(|why| Problem::invalid(field, format!("the name of an account {why}")))
 }
 
-/// No name of a token is longer, in bytes.
+/// The longest name of a token, in bytes.
 const LONGEST_NAME: usize = 400;
 
-/// The tokens that are revoked at once. All of them must be asked for in words.
+/// Reads the tokens to revoke at once. Revoking all of them must be stated explicitly.
 pub(crate) fn minted_when(
     which: Option<v1::revoke_all_tokens_request::Which>,
 ) -> Result<MintedWhen, Problem> {
@@ -131,17 +131,17 @@ pub(crate) fn minted_when(
     }
 }
 
-/// The name of a token or a service.
+/// Parses the name of a token or a service.
 pub(crate) fn label(field: &str, name: &str) -> Result<Label, Problem> {
     name.parse().map_err(|why| Problem::invalid(field, format!("the name {why}")))
 }
 
-/// The name that is shown of an org.
+/// Parses the display name of an org.
 pub(crate) fn display_name(field: &str, name: &str) -> Result<DisplayName, Problem> {
     name.parse().map_err(|why| Problem::invalid(field, format!("the name {why}")))
 }
 
-/// A text that is absent, or says something.
+/// Parses a text, if there is one.
 pub(crate) fn optional<T>(
     text: Option<&String>,
     read: impl FnOnce(&str) -> Result<T, Problem>,
@@ -149,7 +149,8 @@ pub(crate) fn optional<T>(
     text.map(|text| read(text)).transpose()
 }
 
-/// A page of rows, by a key that each has alone: those behind a place, which `next_page_token` names.
+/// Returns a page of rows after a place, and its `next_page_token`. The key of each row is unique, and is the
+/// place.
 pub(crate) fn paged<T>(
     mut rows: Vec<T>,
     key: impl Fn(&T) -> String,
@@ -158,7 +159,7 @@ pub(crate) fn paged<T>(
 ) -> Result<(Vec<T>, String), Problem> {
     let TokenPage { limit, .. } = page(false, size, "")?;
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    // By bytes, as the place is compared; a database may sort text otherwise.
+    // Sorted by bytes, as the place is compared; a database may sort text differently.
     rows.sort_by_cached_key(&key);
     let mut rest =
         rows.into_iter().skip_while(|row| !after.is_empty() && key(row).as_str() <= after).peekable();
@@ -170,7 +171,7 @@ pub(crate) fn paged<T>(
     Ok((part, next))
 }
 
-/// An address; empty where none is known.
+/// Parses an address. An empty text is an unknown one.
 pub(crate) fn address_from_proto(field: &str, text: &str) -> Result<Option<IpAddr>, Problem> {
     match text {
         "" => Ok(None),
@@ -185,7 +186,7 @@ pub(crate) fn address_from_proto(field: &str, text: &str) -> Result<Option<IpAdd
 mod tests {
     use super::*;
 
-    /// Nothing that destroys power takes an absent field for "everything".
+    /// No request that destroys power takes an absent field for "everything".
     #[test]
     fn whose_and_which_are_said() {
         use v1::revoke_all_tokens_request::Which;

@@ -1,8 +1,9 @@
-//! The gate: every call gets an id and a place in the metrics, keeps its deadline, and goes where its work
-//! is done; one without a row in the access table goes no further. What is no gRPC goes to the pages in the same way.
+//! The gate: it routes every call by the access table, and adds the request id, the metrics and the deadline.
+//! A call without a row in the table goes no further. Requests that are not gRPC go to the pages in the same
+//! way.
 //!
-//! What is answered from memory is answered on the core that the connection is on. What asks the database
-//! goes to the runtime that the database's connections live on, if not too many are there already.
+//! Calls that are answered from memory run on the core of their connection. Calls that query the database run
+//! on the runtime that the database's connections live on, within a limit.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -39,23 +40,23 @@ use crate::client_address::client_address;
 use crate::front::Received;
 use crate::http::{self, Peer};
 
-/// What all connections go through.
+/// The state that all connections share.
 pub(crate) struct Gate {
     routes: Routes,
     pages: axum::Router,
     service: GrpcService,
-    /// Where the database's connections live.
+    /// The runtime that the database's connections live on.
     home: Handle,
-    /// The calls that are there.
+    /// The permits of the calls in flight.
     calls: Arc<Shares<CountedAs>>,
     open_streams: Arc<Shares<IpAddr>>,
     intake: Intake,
-    /// The proxies that are believed about their clients' addresses.
+    /// The proxies whose `X-Forwarded-For` is trusted.
     trusted_proxies: Option<Networks>,
-    /// Whether browsers reach it by `https`.
+    /// True if browsers reach the server by `https`.
     is_secure: bool,
     doors: Doors,
-    /// Ids are these two: one of the process, and one of the call.
+    /// The two parts of a request id: one of the process, and one of the call.
     ids: (u64, AtomicU64),
 }
 
@@ -63,47 +64,49 @@ pub(crate) struct Gate {
 pub(crate) struct Gated {
     gate: Arc<Gate>,
     peer: IpAddr,
-    /// True where the peer is a trusted proxy, and its calls come from others.
+    /// True if the peer is a trusted proxy, which other clients are behind.
     is_proxy: bool,
-    /// What the last validation presented: nearly always the next presents the same.
+    /// The credential of the last validation. The next one nearly always presents the same.
     presented: Option<Credential>,
 }
 
-/// Every call there is, by `package.Service/Method`; where the table has a `*`, by `package.Service/`; a page by its
-/// method and path.
+/// The router: every call in the access table, by `package.Service/Method`, or by `package.Service/` if the
+/// row has a `*`. A page is found by its method and path.
 pub(super) struct Doors {
     calls: HashMap<&'static str, &'static Door>,
     pages: HashMap<(&'static str, &'static str), &'static Door>,
 }
 
-/// Where a call goes, and how it is counted.
+/// The route of a call, and its metrics.
 pub(super) struct Door {
     row: &'static Row,
-    /// A label for each row, so that strangers cannot make up new ones.
+    /// The label in the metrics. It comes from the table, so that unauthenticated callers cannot create new
+    /// labels.
     rpc: &'static str,
     answered: Counter,
     seconds: Histogram,
 }
 
-/// A call that is being answered.
+/// A call in flight.
 pub(crate) struct Answering {
     reply: Reply,
     deadline: Deadline,
     begun: Instant,
-    /// `None` for a call that there is not.
+    /// `None` for an unknown call.
     door: Option<&'static Door>,
-    /// Whether it is no gRPC, and whether what crosses the network is encrypted then.
+    /// True for a request that is not gRPC. `is_secure` is true if such a request is encrypted on the
+    /// network.
     page: bool,
     is_secure: bool,
-    /// What the caller is told, if it gave one.
+    /// The request id in the response. A validation has one only if its caller sent one.
     id: Option<HeaderValue>,
 }
 
-/// The answer to a call.
+/// The response to a call.
 enum Reply {
-    /// It is there; `None` once it was taken.
+    /// The response is there; `None` once it was taken.
     Now(Option<Response<ResponseBody>>),
-    /// It will be.
+    /// The response will be there later.
     Later(Pin<Box<dyn Future<Output = Response<ResponseBody>> + Send>>),
 }
 
@@ -120,24 +123,25 @@ enum Admission {
 /// Until when a call must be answered.
 enum Deadline {
     Never,
-    /// So long after it came: a timer is set for who is not answered at once.
+    /// This long after the call began. A timer is set only for calls that are not answered at once.
     After(Duration),
     Set(Pin<Box<Sleep>>),
 }
 
-/// What a request of more bytes unfolds to when it is decoded is kept for nobody who presents no credential.
+/// The largest request that is decoded before its credential is recognized, in bytes: decoding takes far more
+/// memory.
 const SMALL: u64 = 4 * 1024;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// A caller's own id is kept up to this length.
+/// The longest request id that is taken from a caller, in bytes.
 const LONGEST_ID: usize = 64;
 const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
-/// A browser is not left waiting for longer.
+/// The deadline of a page.
 const PAGE_WITHIN: Duration = Duration::from_secs(30);
-/// The methods that pages are asked for with.
+/// The methods of pages.
 const METHODS: [&str; 2] = ["GET", "POST"];
 
 impl Gate {
-    /// To be made on the runtime that the database's connections live on.
+    /// Creates the gate. Must be called on the runtime that the database's connections live on.
     pub(super) fn new(
         routes: Routes,
         pages: axum::Router,
@@ -160,14 +164,15 @@ impl Gate {
         })
     }
 
-    /// The gate as a connection from there sees it.
+    /// Returns the gate for the connection of a peer.
     pub(crate) fn to(self: &Arc<Self>, peer: SocketAddr) -> Gated {
         let address = peer.ip().to_canonical();
         let is_proxy = self.trusted_proxies.as_ref().is_some_and(|networks| networks.hold(address));
         Gated { gate: Arc::clone(self), peer: address, is_proxy, presented: None }
     }
 
-    /// Takes in a call of one message, and then its caller's share of the calls that ask the database.
+    /// Reads the request of a unary call, and then takes a permit from its caller's share of the calls that
+    /// query the database.
     async fn take_in(
         &self,
         request: Request<Received>,
@@ -222,7 +227,8 @@ impl Gate {
         }
     }
 
-    /// Refuses a credential that stands for nobody. The database is asked where its connections live.
+    /// Returns an error if a credential stands for nobody. The query runs on the runtime of the database's
+    /// connections.
     async fn recognize(&self, credential: &Arc<Credential>) -> Result<(), Status> {
         let (authority, credential) = (Arc::clone(&self.service.authority), Arc::clone(credential));
         let recognized = self.home.spawn(async move { authority.recognize(&credential).await });
@@ -232,7 +238,7 @@ impl Gate {
         }
     }
 
-    /// The caller's id where it is short and plain, a fresh one otherwise.
+    /// Returns the caller's request id if it is short and plain, otherwise a new one.
     fn id(&self, given: Option<&HeaderValue>) -> HeaderValue {
         given.filter(|id| plain(id)).cloned().unwrap_or_else(|| {
             let id = format!("{:016x}-{:x}", self.ids.0, self.ids.1.fetch_add(1, Ordering::Relaxed));
@@ -242,7 +248,7 @@ impl Gate {
 }
 
 impl Doors {
-    /// One for each call in the access table.
+    /// Builds a route for each call in the access table.
     pub(super) fn new() -> Doors {
         let door = |row: &'static Row, label: &'static str| {
             let door = Door {
@@ -254,7 +260,7 @@ impl Doors {
             &*Box::leak(Box::new(door))
         };
         let (mut calls, mut pages) = (HashMap::new(), HashMap::new());
-        // A call about the caller's things and an org's has a row for each, and one way in.
+        // A call about the caller's items and an org's has two rows, and one route.
         for (row, call) in TABLE.iter().flat_map(|row| row.calls.iter().map(move |call| (row, *call))) {
             let _: &Door = match call.split_once(' ') {
                 Some(page) => pages.entry(page).or_insert_with(|| door(row, call)),
@@ -264,7 +270,7 @@ impl Doors {
         Doors { calls, pages }
     }
 
-    /// That of a call, by its path `/package.Service/Method`.
+    /// Finds the route of a call by its path `/package.Service/Method`.
     pub(super) fn find(&self, path: &str) -> Option<&'static Door> {
         let call = path.strip_prefix('/')?;
         let (service, method) = call.split_at(call.find('/')? + 1);
@@ -274,13 +280,13 @@ impl Doors {
         self.calls.get(call).or_else(|| self.calls.get(service)).copied()
     }
 
-    /// That of a page. Who asks for its head alone asks for it.
+    /// Finds the route of a page. `HEAD` finds that of `GET`.
     pub(super) fn page(&self, method: &Method, path: &str) -> Option<&'static Door> {
         let method = if *method == Method::HEAD { "GET" } else { method.as_str() };
         self.pages.get(&(method, path)).copied()
     }
 
-    /// The methods that there are pages for at a path.
+    /// Returns the methods that the pages at a path support.
     pub(super) fn allowed(&self, path: &str) -> Vec<&'static str> {
         METHODS.into_iter().filter(|method| self.pages.contains_key(&(method, path))).collect()
     }
@@ -292,7 +298,7 @@ fn plain(id: &HeaderValue) -> bool {
 }
 
 impl Gated {
-    /// Begins to answer a call.
+    /// Starts to answer a call.
     pub(crate) fn call(&mut self, request: Request<Received>) -> Answering {
         let begun = Instant::now();
         let gate = &self.gate;
@@ -316,7 +322,7 @@ impl Gated {
             return Answering { reply, deadline, begun, door: None, page: false, is_secure: false, id };
         };
         let (reply, id) = match door.row.operation {
-            // A line of the log is not worth what it costs here: what fails has its own.
+            // A log span costs more than it is worth here: failures log a line of their own.
             operation @ (Operation::ValidateToken | Operation::ValidateTokens | Operation::Resolve) => {
                 let id = given.map(|_| gate.id(given));
                 (self.validate(operation, request), id)
@@ -334,7 +340,7 @@ impl Gated {
         Answering { reply, deadline, begun, door: Some(door), page: false, is_secure: false, id }
     }
 
-    /// Answers a validation: at once, if it is there and the mirror is fresh enough.
+    /// Answers a validation: at once, if the request is there and the mirror is fresh enough.
     fn validate(&mut self, operation: Operation, mut request: Request<Received>) -> Reply {
         let credential = match self.credential(request.headers()) {
             Ok(credential) => credential,
@@ -367,7 +373,7 @@ impl Gated {
         Reply::Later(Box::pin(validate(gate, credential, operation, request.into_body(), from)))
     }
 
-    /// What a validation presents.
+    /// Returns the credential of a validation.
     fn credential(&mut self, headers: &HeaderMap) -> Result<Credential, Status> {
         let values = || headers.get_all(AUTHORIZATION).iter().map(HeaderValue::as_bytes);
         let mut given = values();
@@ -378,7 +384,7 @@ impl Gated {
         }
     }
 
-    /// The address that a call comes from.
+    /// Returns the address of the client that a call comes from.
     fn client(&self, headers: &HeaderMap) -> IpAddr {
         if self.is_proxy {
             client_address(self.peer, headers, self.gate.trusted_proxies.as_ref())
@@ -392,7 +398,8 @@ impl Gated {
         network(Some(self.client(headers)))
     }
 
-    /// What a call presents. Nothing is refused at once, where strangers may not call.
+    /// Returns the credential of a call. A missing credential is refused here, unless unauthenticated callers
+    /// may call.
     fn presents_something(&self, row: &Row, headers: &HeaderMap) -> Result<Credential, Status> {
         if row.nobody == Rule::Yes {
             return Ok(Credential::Nothing);
@@ -404,7 +411,7 @@ impl Gated {
         }
     }
 
-    /// Lets a call be answered where the database is.
+    /// Answers a call on the runtime of the database's connections.
     fn answer_at_home(
         &self,
         request: Request<Received>,
@@ -433,7 +440,7 @@ impl Gated {
             let Lives(life) = Lives::default();
             request.extensions_mut().insert(Lives(Arc::clone(&life)));
             let mut routes = gate.routes.clone();
-            // Whoever asks may hang up, or be past its deadline: what was begun is finished all the same.
+            // The caller may hang up or exceed its deadline: the task is finished all the same.
             let answer = gate.home.spawn(
                 async move {
                     let answer = routes.call(request).await;
@@ -464,7 +471,7 @@ impl Gated {
 }
 
 impl Gated {
-    /// Lets a page be answered where the database is.
+    /// Answers a page on the runtime of the database's connections.
     fn answer_page(
         &self,
         request: Request<Received>,
@@ -529,7 +536,7 @@ impl Future for Answering {
 }
 
 impl Answering {
-    /// Counts an answer, and signs it with the call's id.
+    /// Counts a response, and adds the request id to it.
     fn end(&mut self, response: Response<ResponseBody>) -> Response<ResponseBody> {
         let elapsed = self.begun.elapsed().as_secs_f64();
         if self.page {
@@ -554,7 +561,7 @@ impl Answering {
         self.sign(response)
     }
 
-    /// Counts the answer of a page, by the status of HTTP.
+    /// Counts the response of a page, by its HTTP status.
     fn count_page(&self, response: &Response<ResponseBody>, elapsed: f64) {
         let route = self.door.map_or("unknown", |door| door.rpc);
         let status = response.status().as_str().to_owned();
@@ -582,7 +589,7 @@ impl Deadline {
     }
 }
 
-/// What a call says of its deadline: up to 8 digits and a unit (gRPC over HTTP/2, "Timeout").
+/// Reads the timeout of a call: up to 8 digits and a unit (gRPC over HTTP/2, "Timeout").
 fn deadline(headers: &HeaderMap) -> Deadline {
     let told = headers.get(TIMEOUT).and_then(|value| value.to_str().ok());
     let parsed = told.and_then(|text| {
@@ -611,7 +618,7 @@ async fn validate(
 ) -> Response<ResponseBody> {
     let Gate { intake, service, .. } = &*gate;
     let answer = async {
-        // Nobody's request is taken in who may not ask.
+        // The request is read only once its caller may validate.
         service.admit(&credential, operation).await?;
         match operation {
             Operation::ValidateTokens => {
@@ -631,7 +638,7 @@ fn tonics(response: Response<Body>) -> Response<ResponseBody> {
     response.map(ResponseBody::Tonic)
 }
 
-/// True for what tonic makes of a message that it cannot decode. Failures of our own carry their details.
+/// Returns true for tonic's response to a message that it cannot decode. Our own failures carry details.
 fn is_undecoded(response: &Response<Body>) -> bool {
     let headers = response.headers();
     headers.get("grpc-status").is_some_and(|code| code == "13")
@@ -643,7 +650,7 @@ fn is_grpc<B>(request: &Request<B>) -> bool {
     request.version() == Version::HTTP_2 && told.is_some_and(|told| told.starts_with("application/grpc"))
 }
 
-/// What there is not, or not by this method.
+/// Returns the response for an unknown page, or for a page that does not support the method.
 fn unknown_page(allowed: &[&str]) -> Response<ResponseBody> {
     let text = "there is no such page: people sign in at `/sign-in`, and gRPC is spoken here, over HTTP/2\n";
     let mut response = Response::new(ResponseBody::Tonic(Body::new(text.to_owned())));

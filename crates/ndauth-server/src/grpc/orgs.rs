@@ -17,7 +17,7 @@ use tonic::{Request, Response, Status, async_trait};
 use super::fields::{display_name, handle, page, page_token, paged, token_id, whose};
 use super::service::{GrpcService, answer, taken};
 
-/// How many broken tokens are told of.
+/// The most broken tokens that a response lists.
 const MOST_BROKEN: usize = 10_000;
 
 #[async_trait]

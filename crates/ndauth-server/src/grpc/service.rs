@@ -1,4 +1,4 @@
-//! What every service of gRPC shares: who calls, and what a failure becomes.
+//! The parts that all gRPC services share: credentials, and the status of a failure.
 
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -12,26 +12,26 @@ use tokio::sync::watch;
 use tonic::metadata::MetadataValue;
 use tonic::{Request, Response, Status};
 
-/// What the services answer from.
+/// The state behind the services.
 #[derive(Clone)]
 pub(super) struct GrpcService {
     pub(super) authority: Arc<Authority>,
-    /// How long a client may keep the server waiting.
+    /// The timeout of a client.
     pub(super) client_timeout: Duration,
-    /// Says when the server is to stop.
+    /// True once the server stops.
     pub(super) stopped: watch::Receiver<bool>,
 }
 
-/// The largest request about health and the contract, which need no credential: a name.
+/// The largest request about health and the contract, in bytes. They need no credential; a name fits.
 pub(super) const MAX_NAME: usize = 1024;
-/// The largest request that is read: a token with as many grants as there may be fits in.
+/// The largest request in bytes: a token with the most grants that there may be fits.
 pub(super) const MAX_REQUEST: usize = 64 * 1024;
 /// The largest message of a service that watches: as many uses as it may report at once fit in.
 pub(super) const MAX_REPORT: usize = 256 * 1024;
 /// The largest request with questions: as many as there may be, with long names, fit in.
 pub(super) const MAX_BATCH: usize = 1024 * 1024;
 
-/// The credential of a call.
+/// Returns the credential of a call, with the address and the name of its client.
 pub(super) fn credential<T>(request: &Request<T>) -> Result<Credential, Status> {
     let values = request.metadata().get_all("authorization").iter().map(MetadataValue::as_encoded_bytes);
     let peer = request.remote_addr().map(|address| address.ip().to_canonical());
@@ -46,18 +46,19 @@ pub(super) fn credential<T>(request: &Request<T>) -> Result<Credential, Status> 
     Ok(credential)
 }
 
-/// From when until when the credential of a call serves: its answer tells of it.
+/// The begin and the end of the validity of a call's credential, which the response reports.
 #[derive(Clone, Default)]
 pub(super) struct Lives(pub(super) Arc<OnceLock<Life>>);
 
-/// Resolves when what is endless is to end.
+/// Resolves when endless responses must end.
 pub(super) type Stopped = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// What streams is cut so long after the server was told to stop: whoever watches its health hears that first.
+/// The time after the server began to stop at which streams are cut. Clients that watch its health learn of
+/// it first.
 const FAREWELL: Duration = Duration::from_millis(500);
 
 impl GrpcService {
-    /// Resolves when what streams without an end is to end.
+    /// Returns a future that resolves when endless responses must end.
     pub(super) fn stopped(&self) -> Stopped {
         let mut stopped = self.stopped.clone();
         Box::pin(async move {
@@ -67,13 +68,13 @@ impl GrpcService {
     }
 }
 
-/// Why a call is not answered as it was asked.
+/// The reason why a call fails.
 pub(super) enum Failed {
-    /// The request makes no sense, or is too much.
+    /// The request is invalid, or exceeds a limit.
     Request(Problem),
-    /// The authority refused it, or failed.
+    /// The authority refused the request, or failed.
     Authority(AuthorityError),
-    /// What was presented is no credential.
+    /// The credential is malformed.
     Credential(Status),
 }
 
@@ -89,13 +90,13 @@ impl From<AuthorityError> for Failed {
     }
 }
 
-/// A call's credential and its message.
+/// Splits a request into its credential and its message.
 pub(super) fn taken<T>(request: Request<T>) -> Result<(Credential, T), Failed> {
     let credential = credential(&request).map_err(Failed::Credential)?;
     Ok((credential, request.into_inner()))
 }
 
-/// The answer to a call, or the status that says why there is none.
+/// Turns a result into the response to a call, or into the status of its failure.
 pub(super) async fn answer<T>(work: impl Future<Output = Result<T, Failed>>) -> Result<Response<T>, Status> {
     work.await.map(Response::new).map_err(|failed| match failed {
         Failed::Request(problem) => refused(problem),
@@ -104,7 +105,7 @@ pub(super) async fn answer<T>(work: impl Future<Output = Result<T, Failed>>) -> 
     })
 }
 
-/// What `authorization: Bearer …` presents, once (RFC 6750, section 2.1).
+/// Returns the credential of the only `authorization: Bearer …` header (RFC 6750, section 2.1).
 pub(super) fn presented<'a>(
     mut values: impl Iterator<Item = &'a [u8]>,
     from: Option<IpAddr>,
@@ -118,7 +119,7 @@ pub(super) fn presented<'a>(
     let text = std::str::from_utf8(value).map_err(|_| malformed("it is not plain text"))?;
     let (scheme, secret) = text.split_once(' ').map_or((text, None), |(scheme, rest)| (scheme, Some(rest)));
     if !scheme.eq_ignore_ascii_case("bearer") {
-        // Another scheme presents nothing: RFC 6750, section 3.1.
+        // Another scheme presents no credential: RFC 6750, section 3.1.
         return Ok(Credential::Nothing);
     }
     let secret =
@@ -129,14 +130,14 @@ pub(super) fn presented<'a>(
     }
 }
 
-/// Whether a header presents the same as was presented before.
+/// Returns true if a header presents the secret of a credential.
 pub(super) fn presents(value: &[u8], credential: &Credential) -> bool {
     let Credential::Secret { secret, .. } = credential else { return false };
     let scheme = value.split_first_chunk().filter(|(scheme, _)| *scheme == b"Bearer ");
     scheme.is_some_and(|(_, text)| secret.reads(text))
 }
 
-/// What a caller is told of a failure. What is ndauth's own fault is logged here, and only here.
+/// Returns the status of an error. Logs the error if it is ndauth's own.
 pub(super) fn status(error: &AuthorityError) -> Status {
     if error.is_ours() {
         tracing::error!(error = %Causes(error), "could not answer");
@@ -144,7 +145,7 @@ pub(super) fn status(error: &AuthorityError) -> Status {
     refused(Problem::from(error))
 }
 
-/// The response to a request that makes no sense, or is too much.
+/// Returns the status of a request that is invalid, or exceeds a limit.
 #[expect(clippy::needless_pass_by_value, reason = "it is passed to `map_err` by name")]
 pub(super) fn refused(problem: Problem) -> Status {
     status_from_problem(&problem)

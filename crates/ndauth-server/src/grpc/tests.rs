@@ -6,7 +6,7 @@ use ndauth_proto::DESCRIPTOR;
 use prost::Message;
 use prost_types::FileDescriptorSet;
 
-/// Every RPC of every set of descriptors that the server serves.
+/// Lists every RPC of every descriptor set that the server serves.
 fn rpcs() -> Vec<String> {
     let sets = [
         DESCRIPTOR,
@@ -35,7 +35,7 @@ fn every_rpc_has_its_row_and_every_row_its_rpc() {
     for rpc in &rpcs {
         assert!(doors.find(rpc).is_some(), "{rpc} has no row in the access table");
     }
-    // A page has a blank in its name, and a test of its own.
+    // The name of a page has a space in it. Pages have their own test.
     for named in TABLE.iter().flat_map(|row| row.calls).filter(|rpc| !rpc.contains(' ')) {
         let served = match named.strip_suffix('*') {
             Some(service) => rpcs.iter().any(|rpc| rpc[1..].starts_with(service)),

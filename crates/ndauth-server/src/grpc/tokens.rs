@@ -16,7 +16,7 @@ use tonic::{Request, Response, Status, async_trait};
 use super::fields::{address_from_proto, label, minted_when, optional, page_token, query, which, whose};
 use super::service::{Failed, GrpcService, answer, taken};
 
-/// How many tokens in use are told of.
+/// The most tokens used today that a response lists.
 const MOST_TOLD: usize = 1000;
 
 #[async_trait]

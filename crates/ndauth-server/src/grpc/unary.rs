@@ -1,6 +1,6 @@
-//! A call of one message and one answer, without what streams need: gRPC over HTTP/2, "Requests" and
-//! "Responses". It is for the calls that are answered from memory, whose framing would cost more than they do.
-//! Every call of one message is taken in here, whole, before it has a place anywhere.
+//! Unary calls without tonic's support for streams: gRPC over HTTP/2, "Requests" and "Responses". Calls that
+//! are answered from memory are framed here, since tonic's framing would cost more than they do. The request
+//! of every unary call is read here, whole, before it takes a permit.
 
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -26,32 +26,32 @@ use super::service::{Stopped, refused};
 use crate::front::Received;
 use crate::received::BoxError;
 
-/// What is sent of an answer.
+/// The body of a response.
 pub(crate) enum ResponseBody {
-    /// The one message, and behind it that all is well.
+    /// One message, followed by the trailers of success.
     Message(Option<Bytes>),
-    /// That all is well.
+    /// The trailers of success.
     Well,
-    /// Nothing more.
+    /// The end.
     Over,
-    /// What tonic makes of it.
+    /// A body that tonic made.
     Tonic(tonic::body::Body),
-    /// The same, and behind it from when until when the credential serves.
+    /// A body that tonic made, with trailers that report the begin and the end of the credential's validity.
     Told(tonic::body::Body, Life),
-    /// The same, until the server stops: it has no end of its own.
+    /// A body that tonic made, without an end of its own. It ends when the server stops.
     Endless { body: tonic::body::Body, stopped: Stopped, _share: Option<Share<IpAddr>> },
 }
 
-/// The trailers that tell from when until when the credential serves, as RFC 3339 writes it.
+/// The trailers that report the begin and the end of the credential's validity, in RFC 3339 format.
 const CREDENTIAL_BEGUN: HeaderName = HeaderName::from_static("ndauth-credential-begun");
 const CREDENTIAL_ENDS: HeaderName = HeaderName::from_static("ndauth-credential-ends");
 
-/// A flag that says whether what follows is compressed, and its length.
+/// The length of the header of a message: a compression flag, and the message's length.
 const HEAD: usize = 5;
 
-/// Where requests come in. Who sends slowly takes nobody's place, and no more memory than there is for it.
+/// The reader of requests. A slow sender takes no permit of a call, and its memory is limited.
 pub(super) struct Intake {
-    /// How long a request may take to come.
+    /// The timeout of a request.
     client_timeout: Duration,
     incoming: Arc<Shares<IpAddr>>,
 }
@@ -91,7 +91,7 @@ impl Intake {
         Intake { client_timeout, incoming: Shares::new(INCOMING_BYTES) }
     }
 
-    /// Takes in a request whose message has at most so many bytes, as it is framed.
+    /// Reads a request whose message has at most `most` bytes. Returns the message with its header.
     pub(super) async fn whole(
         &self,
         mut body: Received,
@@ -119,7 +119,7 @@ impl Intake {
                 let why = format!("the request is larger than {most} bytes");
                 return Err(Problem::new(Reason::RequestTooLarge, why));
             }
-            // Nearly always there is one part.
+            // A request nearly always comes in one part.
             if parts.is_empty() && body.is_end_stream() {
                 return Ok(data);
             }
@@ -129,7 +129,8 @@ impl Intake {
                     None => share = Some(self.incoming.take(from, data.len()).map_err(overloaded)?),
                 }
             }
-            // In place: who sends a byte at a time does not have all of them copied each time.
+            // Appended in place, so that a client that sends byte by byte causes no copy of the rest each
+            // time.
             parts.extend_from_slice(&data);
         }
         Ok(parts.freeze())
@@ -147,7 +148,7 @@ impl Intake {
         )
     }
 
-    /// Reads the one message of a request, of at most so many bytes.
+    /// Reads and decodes the one message of a request, of at most `most` bytes.
     pub(super) async fn read<M: Message + Default>(
         &self,
         body: Received,
@@ -158,17 +159,17 @@ impl Intake {
     }
 }
 
-/// The one message of a request.
+/// Decodes the one message of a request.
 pub(super) fn message<M: Message + Default>(whole: &[u8]) -> Result<M, Status> {
     M::decode(unframed(whole)?).map_err(|_| undecodable())
 }
 
-/// What a request is refused with that is no message of its call.
+/// Returns the status of a request that is not a message of its call.
 pub(super) fn undecodable() -> Status {
     invalid("it is no message of this call")
 }
 
-/// The number of fields of a message, counted without decoding them. What makes no sense ends the count.
+/// Counts the fields of a message without decoding them. A malformed field ends the count.
 pub(super) fn count_fields(mut message: &[u8]) -> usize {
     let mut count = 0;
     while let Ok((tag, wire)) = decode_key(&mut message)
@@ -179,7 +180,7 @@ pub(super) fn count_fields(mut message: &[u8]) -> usize {
     count
 }
 
-/// The bytes of the one message of a request.
+/// Returns the bytes of the one message of a request, without its header.
 pub(super) fn unframed(whole: &[u8]) -> Result<&[u8], Status> {
     let Some((&[compressed, ref length @ ..], message)) = whole.split_first_chunk::<HEAD>() else {
         return Err(invalid("there is no message"));
@@ -194,7 +195,7 @@ pub(super) fn unframed(whole: &[u8]) -> Result<&[u8], Status> {
     Ok(message)
 }
 
-/// Tells that the caller has its share.
+/// Returns the problem of a limit that is reached.
 pub(super) fn overloaded(limit: LimitReached) -> Problem {
     Problem::from(&AuthorityError::from(limit))
 }
@@ -203,24 +204,24 @@ fn invalid(why: &str) -> Status {
     status_from_problem(&Problem::new(Reason::InvalidArgument, why))
 }
 
-/// A message in the making, field by field.
+/// A message that is written field by field.
 pub(super) struct Framed(Vec<u8>);
 
 impl Framed {
-    /// Begins one that will have about so many bytes.
+    /// Begins a message of about `bytes` bytes.
     pub(super) fn begin(bytes: usize) -> Framed {
         let mut framed = Framed(Vec::with_capacity(HEAD + bytes));
         framed.0.extend([0; HEAD]);
         framed
     }
 
-    /// Where its fields are written.
+    /// Returns the buffer that its fields are written to.
     pub(super) fn fields(&mut self) -> &mut Vec<u8> {
         &mut self.0
     }
 }
 
-/// Makes a response of an answer.
+/// Turns a result into a response.
 pub(super) fn response(answer: Result<Framed, Status>) -> Response<ResponseBody> {
     let Framed(mut framed) = match answer {
         Ok(framed) => framed,

@@ -19,17 +19,18 @@ use crate::grpc::fields::address_from_proto;
 use crate::grpc::service::{GrpcService, refused, status};
 use crate::grpc::unary::{Framed, count_fields, message, unframed};
 
-/// How many bytes an answer has, about.
+/// The approximate size of a verdict, in bytes.
 const ANSWER: usize = 320;
-/// How many of them tell of the state that it is of.
+/// The approximate size of the fields that describe the state it is of, in bytes.
 const STATE: usize = 32;
-/// How many questions are answered at once.
+/// The most questions of a batch.
 const MOST_QUESTIONS: usize = 1000;
-/// The most bytes of an answer to them, with something left for those that it has no space for: clients take 4 MiB.
+/// The largest response to a batch, in bytes. Clients accept 4 MiB; the rest is reserved for the results that
+/// do not fit.
 const MAX_ANSWER: usize = 4 * 1024 * 1024 - 128 * MOST_QUESTIONS;
 
 impl GrpcService {
-    /// Refuses whoever may not ask.
+    /// Returns an error if the caller may not validate.
     pub(super) async fn admit(&self, credential: &Credential, operation: Operation) -> Result<(), Status> {
         self.authority.validation().admit(credential, operation).await.map_err(|error| status(&error))
     }
@@ -46,7 +47,7 @@ impl GrpcService {
         response(self.authority.validation().validate(credential, &question, tell).await)
     }
 
-    /// Answers `ValidateToken`, where that can be done at once.
+    /// Answers `ValidateToken` if it can be answered at once.
     pub(super) fn validate_token_now(
         &self,
         credential: &Credential,
@@ -143,7 +144,8 @@ impl GrpcService {
     }
 }
 
-/// The questions of a framed request. They are counted before they are decoded: each takes far more room then.
+/// Decodes the questions of a framed request. They are counted first, since each takes far more memory once
+/// decoded.
 pub(super) fn questions(whole: &[u8]) -> Result<ValidateTokensRequest, Status> {
     match count_fields(unframed(whole)?) {
         0..=MOST_QUESTIONS => message(whole),
@@ -156,14 +158,14 @@ fn too_many(count: usize) -> Status {
     refused(Problem::invalid("questions", why))
 }
 
-/// Writes which state an answer is of, as fields of `ValidateTokenResponse`.
+/// Writes the state that a verdict is of, as fields of `ValidateTokenResponse`.
 fn write_state<T>(fields: &mut Vec<u8>, answer: &Answer<T>) {
     write_number(fields, 3, answer.sequence);
     write_timestamp(fields, 4, answer.evaluated_at);
     write_number(fields, 6, answer.stale.into());
 }
 
-/// Writes what is told of one secret where it is told: what it borrows does not outlive that.
+/// Frames a verdict at once, since the data that it borrows does not outlive the call.
 #[expect(clippy::needless_pass_by_value, reason = "it is passed on by name")]
 fn tell(verdict: CacheableVerdict<'_>) -> Framed {
     let mut framed = Framed::begin(ANSWER);
@@ -177,13 +179,14 @@ fn response(answer: Result<Answer<Framed>, AuthorityError>) -> Result<Framed, St
     Ok(framed)
 }
 
-/// Writes the fields of a verdict, of which `age` says how long it may be kept.
+/// Writes the fields of a verdict. `age` is the number of the field for the longest time that it may be
+/// cached.
 fn write_verdict(fields: &mut Vec<u8>, verdict: &CacheableVerdict<'_>, age: u32) {
     write_outcome(fields, &verdict.outcome);
     write_duration(fields, age, verdict.max_cache_age);
 }
 
-/// What a request asks, and from where and from which client its secret came.
+/// Reads a question: its requirement, and the address and the name of the client that presented the secret.
 fn circumstances(
     request: &ValidateTokenRequest,
 ) -> Result<(Requirement, Option<IpAddr>, Option<ClientName>), Problem> {
@@ -192,14 +195,14 @@ fn circumstances(
     Ok((requirement, address, ClientName::of_user_agent(&request.client)))
 }
 
-/// The result for a question for which the answer has no space left.
+/// Returns the result for a question whose verdict does not fit into the response.
 fn too_long() -> ValidatedToken {
     let message = "the answer would be larger than 4 MiB: ask about this secret again, beside fewer others";
     let told = v1::Undecided { message: message.to_owned() };
     ValidatedToken { outcome: Some(validated_token::Outcome::Undecided(told)), max_cache_age: None }
 }
 
-/// What is told of one that could not be decided. What failed within is for the log.
+/// Returns the result for a question without a verdict. The cause is only logged.
 fn undecided(error: &AuthorityError) -> ValidatedToken {
     tracing::error!(error = %Causes(error), "could not answer");
     let told = v1::Undecided { message: Problem::from(error).message };

@@ -18,20 +18,20 @@ use tonic::{Request, Response, Status, Streaming, async_trait};
 use crate::grpc::fields::address_from_proto;
 use crate::grpc::service::{GrpcService, credential, refused, status};
 
-/// How many messages wait for a client that reads slowly, before it is waited for.
+/// The most messages that are queued for a slow client.
 const WAITING: usize = 8;
-/// How many uses are reported in one message.
+/// The most uses in one message.
 const MOST_USES: usize = 1000;
-/// So many bounds may pass between two probes.
+/// The most bounds that may pass between two probes.
 const BOUNDS_BETWEEN_PROBES: u32 = 10;
 
-/// One that watches, and what it is told through.
+/// A watching service, and the stream to it.
 struct WatcherStream {
     watcher: Watcher,
-    /// The last probe that came.
+    /// The last probe that was received.
     probe: u64,
     tell: mpsc::Sender<Result<WatchRevocationsResponse, Status>>,
-    /// How late any change may be; nor is a client waited for any longer.
+    /// The longest delay of a change, and the timeout of a client that reads slowly.
     bound: Duration,
 }
 
@@ -43,7 +43,7 @@ impl WatchService for GrpcService {
         &self,
         request: Request<Streaming<WatchRevocationsRequest>>,
     ) -> Result<Response<Self::WatchRevocationsStream>, Status> {
-        // Strangers take nobody's place.
+        // Unauthenticated callers take no permit.
         let watcher = self.authority.watch(&credential(&request)?).await;
         let mut watcher = watcher.map_err(|error| status(&error))?;
         let mut requests = request.into_inner();
@@ -74,7 +74,7 @@ impl WatchService for GrpcService {
 }
 
 impl WatcherStream {
-    /// Tells what happens, until the client goes.
+    /// Sends changes until the client disconnects.
     async fn run(&mut self, mut requests: Streaming<WatchRevocationsRequest>) -> Result<(), Status> {
         loop {
             let asked = tokio::select! {
@@ -91,7 +91,7 @@ impl WatcherStream {
         }
     }
 
-    /// Takes in what a client says.
+    /// Handles a request of the client.
     fn hear(&mut self, request: &WatchRevocationsRequest) -> Result<(), Status> {
         self.probe = request.probe;
         if request.uses.len() > MOST_USES {
@@ -119,7 +119,8 @@ impl WatcherStream {
         Ok(())
     }
 
-    /// Tells what the client has not heard of yet; where it asked for nothing and nothing concerns it, nothing.
+    /// Sends the changes that the client has not received yet. Sends nothing if the client sent no probe and
+    /// no change concerns it.
     async fn tell_news(&mut self, asked: bool) -> Result<(), Status> {
         let News { reset, rules, changes, head, age, now, state } =
             self.watcher.catch_up().map_err(|error| status(&error))?;
@@ -142,7 +143,7 @@ impl WatcherStream {
         };
         match timeout(self.bound, self.tell.send(Ok(told))).await {
             Ok(Ok(())) => Ok(()),
-            // It is gone, or reads too slowly: it comes again from where it is.
+            // The client is gone, or reads too slowly. It resumes from its position when it connects again.
             Ok(Err(_)) | Err(_) => {
                 Err(refused(Problem::new(Reason::DeadlineExceeded, "what was told was not read in time")))
             }
@@ -150,7 +151,7 @@ impl WatcherStream {
     }
 }
 
-/// The org in which a secret passed; empty where none was asked about.
+/// Returns the org in which a secret was used; `None` if the text is empty.
 fn org_of_use(slug: &str) -> Result<Option<OrgSlug>, Problem> {
     if slug.is_empty() { Ok(None) } else { org_slug_from_proto("uses.org", slug).map(Some) }
 }

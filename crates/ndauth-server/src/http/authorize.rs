@@ -1,5 +1,5 @@
-//! Letting a program in: it sends its person's browser here, and the person decides (RFC 6749, section 4.1, with RFC
-//! 7636, RFC 8252 and RFC 9207).
+//! The authorization of a program: it sends its person's browser here, and the person decides (RFC 6749,
+//! section 4.1, with RFC 7636, RFC 8252 and RFC 9207).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,42 +21,42 @@ use super::sign_in::PageResult;
 use super::site::{CLIENT, Site};
 use super::token::{device_name, whole};
 
-/// A program's request that its person let it in (RFC 6749, section 4.1.1).
+/// An authorization request (RFC 6749, section 4.1.1).
 #[derive(Debug)]
 pub(super) struct AuthorizationRequest {
     redirect: Redirect,
     state: String,
     challenge: Challenge,
-    /// How old the sign-in may be.
+    /// The oldest sign-in that is accepted.
     max_age: Option<Duration>,
-    /// Whether its person is to sign in now.
+    /// True if the person must sign in now.
     login: bool,
     device: Option<DisplayName>,
 }
 
-/// Where the answer goes: to a program on the person's own machine (RFC 8252, section 7.3).
+/// The redirect URI: a program on the person's own machine (RFC 8252, section 7.3).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Redirect {
-    /// As it was sent.
+    /// The URI as it was sent.
     text: String,
-    /// What browsers are told that a form may lead to. They have no words for an address of IPv6.
+    /// The source for `form-action` in the page's policy. The policy cannot express an IPv6 address.
     source: String,
 }
 
-/// Why nobody is asked.
+/// The error for an invalid authorization request.
 #[derive(Debug)]
 pub(super) enum Misasked {
-    /// It is not sure who asks: the person is told, and nobody else.
+    /// The client or the redirect URI is invalid: only the person sees an error.
     Here(String),
-    /// The program is told.
+    /// The program receives the error.
     Back { redirect: Redirect, state: Option<String>, error: &'static str, description: String },
 }
 
-/// How old a sign-in may be, at the least, for whom had to sign in: they get from there to here in it.
+/// The shortest `max_age` after a required sign-in: the time to get from the sign-in to this page.
 const JUST_NOW: Duration = Duration::from_secs(60);
-/// How long a person may look at the question.
+/// The time that a person may look at the consent page.
 const LOOKING: Duration = Duration::from_secs(10 * 60);
-/// A state is kept by who sent it, and is not a place to keep things.
+/// The longest state, in bytes. It identifies a request, and stores no data.
 const LONGEST_STATE: usize = 1024;
 
 impl Redirect {
@@ -74,7 +74,7 @@ impl Redirect {
         Some(Redirect { text: text.to_owned(), source })
     }
 
-    /// Sends the browser there.
+    /// Redirects the browser there, with the state and the issuer.
     fn back(&self, site: &Site, state: Option<&str>, fields: &[(&str, &str)]) -> Response {
         let state = state.map(|state| ("state", state));
         let issuer = ("iss", site.issuer.as_str());
@@ -126,7 +126,7 @@ impl AuthorizationRequest {
         if state.len() > LONGEST_STATE {
             return wrong("state is too long");
         }
-        // Without it, the method would be the one that protects nothing (RFC 7636, section 4.3).
+        // Without a method, it would be `plain`, which protects nothing (RFC 7636, section 4.3).
         if fields.get("code_challenge_method") != Some("S256") {
             return wrong("code_challenge_method is not S256");
         }
@@ -148,14 +148,16 @@ impl AuthorizationRequest {
         Ok(AuthorizationRequest { redirect, state: state.to_owned(), challenge, max_age, login, device })
     }
 
-    /// Whether whoever is signed in proved who they are, and not too long ago; `looking` is added to that.
+    /// Returns true if the person who is signed in proved their identity recently enough. `looking` is added
+    /// to the age that is allowed.
     fn is_proved(&self, visit: &Visit, looking: Duration) -> bool {
         let proved = visit.session.proved_at;
         let young = |most: Duration| proved.is_some_and(|at| visit.now.since(at) <= most + looking);
         !self.login && proved.is_some() && self.max_age.is_none_or(young)
     }
 
-    /// What asks for it once more; where its person had to sign in, as who just did.
+    /// Returns the fields that repeat this request. A required sign-in becomes a `max_age` that a sign-in of
+    /// just now meets.
     fn fields(&self, signing_in: bool) -> Vec<(&'static str, String)> {
         let max_age = match (self.login, self.max_age) {
             (true, _) => Some(JUST_NOW),
@@ -175,7 +177,7 @@ impl AuthorizationRequest {
         fixed.into_iter().chain(max_age).chain(device).collect()
     }
 
-    /// Where its person signs in, to come back to it.
+    /// Returns the URL where the person signs in, and then comes back to this request.
     pub(super) fn sign_in(&self) -> String {
         let fields = self.fields(true);
         let fields = fields.iter().map(|(name, value)| (*name, value.as_str()));
@@ -199,7 +201,7 @@ impl Misasked {
     }
 }
 
-/// Asks the person.
+/// Shows the consent page.
 pub(super) async fn show(State(site): State<Arc<Site>>, request: VisitorRequest) -> PageResult {
     let authorization = match AuthorizationRequest::read(&request.raw_query()) {
         Ok(authorization) => authorization,
@@ -218,7 +220,7 @@ pub(super) async fn show(State(site): State<Arc<Site>>, request: VisitorRequest)
         fields: &authorization.fields(false),
     };
     let mut response = page(StatusCode::OK, &shown);
-    // Browsers look at where a form's answer leads, too.
+    // Browsers apply `form-action` to the redirect after a form, too.
     let policy = POLICY
         .replace("form-action 'self'", &format!("form-action 'self' {}", authorization.redirect.source));
     let policy = HeaderValue::try_from(policy).expect("a port is digits, and the rest is ASCII");
@@ -226,7 +228,7 @@ pub(super) async fn show(State(site): State<Arc<Site>>, request: VisitorRequest)
     Ok(response)
 }
 
-/// Does what the person decided.
+/// Applies the person's decision.
 pub(super) async fn decide(State(site): State<Arc<Site>>, request: VisitorRequest) -> PageResult {
     let fields = request.raw_form();
     let authorization = match AuthorizationRequest::read(&fields) {

@@ -1,5 +1,5 @@
-//! Letting a device in: its person types the code that it shows (RFC 8628). The code is never taken from a link: who
-//! sends one would have somebody else let them in.
+//! The approval of a device: its person types the code that it shows (RFC 8628). The code is never taken from
+//! a link: an attacker could send the link of their own device to somebody else.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ pub(super) async fn show(State(site): State<Arc<Site>>, request: VisitorRequest)
     Ok(page(StatusCode::OK, &shown))
 }
 
-/// Shows which device waits with a code.
+/// Shows the device that waits with a code.
 pub(super) async fn look(State(site): State<Arc<Site>>, request: VisitorRequest) -> PageResult {
     offered(&site)?;
     let Some((cookie, visit)) = request.visit(&site).await? else { return Ok(go(&sign_in("/device"))) };
@@ -65,7 +65,7 @@ pub(super) async fn decide(State(site): State<Arc<Site>>, request: VisitorReques
     }
 }
 
-/// What a person pressed.
+/// Reads the person's decision.
 pub(super) fn decision(fields: &Fields) -> Result<bool, PageError> {
     match fields.text("decision") {
         "allow" => Ok(true),
@@ -82,7 +82,7 @@ fn offered(site: &Site) -> Result<(), PageError> {
     Err(PageError::new(StatusCode::NOT_FOUND, "Not offered here", text))
 }
 
-/// Has the code typed again, where that may help.
+/// Asks for the code again, if that may help.
 fn again(visit: &Visit, typed: &str, error: AuthorityError) -> PageResult {
     let told = match error {
         AuthorityError::NotFound { .. } => PageError::new(
@@ -97,7 +97,7 @@ fn again(visit: &Visit, typed: &str, error: AuthorityError) -> PageResult {
         error @ AuthorityError::TooManyTries { .. } => PageError::from(error),
         error => return Err(error.into()),
     };
-    // What a stranger could have somebody send is not shown again at any length.
+    // A long text is not shown again: an attacker may have had the browser send it.
     let typed: &str = if typed.len() <= 20 { typed } else { "" };
     let shown = pages::DevicePage {
         handle: visit.account.handle.as_str(),

@@ -1,16 +1,16 @@
-//! The fields of a query or a form. Each is there at most once (RFC 6749, section 3.1), and one without a value is as
-//! good as none.
+//! The fields of a query or a form. Each may occur once (RFC 6749, section 3.1), and one without a value
+//! counts as absent.
 
 use std::collections::BTreeSet;
 
 /// The fields that were sent.
 pub(super) struct Fields {
     fields: Vec<(String, String)>,
-    /// True where more were sent than are read.
+    /// True if more fields were sent than are read.
     more: bool,
 }
 
-/// Why the fields of a request are not taken.
+/// The error for fields that are refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum InvalidFields {
     #[error("`{0}` was sent more than once")]
@@ -19,7 +19,7 @@ pub(super) enum InvalidFields {
     TooMany,
 }
 
-/// How many fields are read: a request has no more than a dozen.
+/// The most fields that are read. A request has no more than a dozen.
 const MOST: usize = 64;
 
 impl Fields {
@@ -30,13 +30,13 @@ impl Fields {
         Fields { fields: fields.collect(), more: parsed.next().is_some() }
     }
 
-    /// The same, where nothing is there twice.
+    /// Like [`read`](Fields::read), but refuses repeated fields.
     pub(super) fn read_once(text: &[u8]) -> Result<Fields, InvalidFields> {
         let fields = Fields::read(text);
         fields.check().map(|()| fields)
     }
 
-    /// Refuses fields of which one is there twice, and more than are read.
+    /// Returns an error if a field is repeated, or if there are more than are read.
     pub(super) fn check(&self) -> Result<(), InvalidFields> {
         if self.more {
             return Err(InvalidFields::TooMany);
@@ -48,29 +48,29 @@ impl Fields {
         }
     }
 
-    /// True where this one is there more than once.
+    /// Returns true if a field occurs more than once.
     pub(super) fn repeats(&self, name: &str) -> bool {
         self.fields.iter().filter(|(named, _)| named == name).count() > 1
     }
 
-    /// The value of a field.
+    /// Returns the value of a field, if it is not empty.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         let (_, value) = self.fields.iter().find(|(named, _)| named == name)?;
         Some(value.as_str()).filter(|value| !value.is_empty())
     }
 
-    /// The value of a field, or nothing.
+    /// Returns the value of a field, or an empty text.
     pub(super) fn text(&self, name: &str) -> &str {
         self.get(name).unwrap_or_default()
     }
 }
 
-/// The start of what a stranger wrote, without what could be taken for something else.
+/// Returns the start of a text of unknown origin, without characters that could mislead a reader.
 fn shown(text: &str) -> String {
     text.chars().filter(|c| !ndauth_core::is_unshowable(*c)).take(40).collect()
 }
 
-/// Writes a query.
+/// Encodes a query.
 pub(super) fn query<'a>(fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
     form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()
 }

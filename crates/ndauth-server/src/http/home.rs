@@ -1,4 +1,4 @@
-//! Who is signed in, and signing out.
+//! The page of the signed-in person, and signing out.
 
 use std::sync::Arc;
 

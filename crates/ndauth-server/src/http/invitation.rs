@@ -1,4 +1,4 @@
-//! Setting a password, by a link from the operator.
+//! The page on which a person sets a password, by a link from the operator.
 
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ pub(super) async fn accept(State(site): State<Arc<Site>>, request: VisitorReques
     }
     match site.authority.logins().accept_invitation(code, password, &request.visitor).await {
         Ok(signed_in) => {
-            // Who was signed in here is not any more.
+            // The session before is ended.
             if let Some(before) = &request.cookie {
                 site.authority.logins().sign_out_here(before).await?;
             }

@@ -1,19 +1,19 @@
-//! Where links lead, and where a person may be sent after signing in.
+//! The links to pages, and the places to go after signing in.
 
 use std::time::Duration;
 
-/// The link by which a person sets a password.
+/// Returns the link by which a person sets a password.
 pub fn invitation_url(issuer: &str, code: &str) -> String {
     format!("{issuer}/invitation?code={code}")
 }
 
-/// The link by which a person signs in once.
+/// Returns the link by which a person signs in once.
 pub fn sign_in_url(issuer: &str, code: &str) -> String {
     format!("{issuer}/sign-in/link?code={code}")
 }
 
-/// Reads the address of a server as browsers and clients reach it: `https://host` or `http://host:port`, with nothing
-/// behind it.
+/// Parses the address of a server as browsers and clients reach it: `https://host` or `http://host:port`,
+/// without a path.
 pub fn parse_public_url(text: &str) -> Result<String, String> {
     let wrong = |why: &str| Err(format!("{why}: expected `https://HOST` or `http://HOST:PORT`"));
     let text = text.strip_suffix('/').unwrap_or(text);
@@ -35,23 +35,23 @@ pub fn parse_public_url(text: &str) -> Result<String, String> {
     if !port.is_empty() && sound(port).is_none() {
         return wrong("its port is none");
     }
-    // Browsers leave out the port that a scheme has by itself, and compare what is left.
+    // Browsers leave out the default port of a scheme, and compare the rest.
     let usual = if scheme == "https" { ":443" } else { ":80" };
     let authority = authority.strip_suffix(usual).unwrap_or(&authority);
     Ok(format!("{scheme}://{authority}"))
 }
 
-/// Where a person may be sent after signing in: one of three places of this server, and nowhere else.
+/// Returns the place to go after signing in: one of three pages of this server, or `/` instead.
 pub(super) fn after_sign_in(to: &str) -> &str {
     const AUTHORIZE: &str = "/oauth2/authorize?";
-    /// A whole request with the longest state fits.
+    /// The longest place, in bytes. A whole request with the longest state fits.
     const LONGEST: usize = 8 * 1024;
     let plain = to.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\') && !to.contains("//");
     let known = matches!(to, "/" | "/device") || to.starts_with(AUTHORIZE);
     if plain && known && to.len() <= LONGEST { to } else { "/" }
 }
 
-/// Where a person signs in to go on elsewhere.
+/// Returns the URL of the sign-in page that continues at a place.
 pub(super) fn sign_in(to: &str) -> String {
     match to {
         "/" => "/sign-in".to_owned(),
@@ -59,7 +59,7 @@ pub(super) fn sign_in(to: &str) -> String {
     }
 }
 
-/// How long ago something was, for people.
+/// Formats the time since an event, for people.
 pub(super) fn ago(while_: Duration) -> String {
     if while_ < Duration::from_secs(60) {
         return "less than a minute ago".to_owned();

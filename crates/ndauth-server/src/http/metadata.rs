@@ -1,4 +1,4 @@
-//! Where the endpoints are, and what they take (RFC 8414).
+//! The metadata of the authorization server: its endpoints and their parameters (RFC 8414).
 
 use std::sync::Arc;
 

@@ -1,39 +1,39 @@
-//! The pages: what each shows, and the one style. What stands in `templates/` escapes all that it is given.
+//! The pages, and the one style. The templates in `templates/` escape every value.
 
 use askama::Template;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, SET_COOKIE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
 
-/// The policy for a page: it loads nothing but the style, and nobody puts it into a frame.
+/// The content security policy of a page: it loads nothing but the style, and no other page may frame it.
 pub(super) const POLICY: &str = "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; \
                       base-uri 'none'";
 
-/// Where a person signs in.
+/// The page on which a person signs in.
 #[derive(Template)]
 #[template(path = "sign_in.html")]
 pub(super) struct SignInPage<'a> {
-    /// Where to go then.
+    /// The place to go after signing in.
     pub(super) to: &'a str,
     pub(super) name: &'a str,
-    /// What was wrong with what was typed.
+    /// The error in the typed fields.
     pub(super) wrong: Option<&'a str>,
-    /// Why somebody who is signed in sees this.
+    /// True if the person is signed in already.
     pub(super) again: bool,
 }
 
-/// What a link asks before it lets somebody in.
+/// The page that asks for confirmation before a link signs somebody in.
 #[derive(Template)]
 #[template(path = "link.html")]
 pub(super) struct LinkPage<'a> {
     pub(super) handle: &'a str,
-    /// Who is signed in here.
+    /// The handle of another person who is signed in now.
     pub(super) instead_of: Option<&'a str>,
     pub(super) code: &'a str,
     pub(super) to: &'a str,
 }
 
-/// Where a person sets a password.
+/// The page on which a person sets a password.
 #[derive(Template)]
 #[template(path = "invitation.html")]
 pub(super) struct InvitationPage<'a> {
@@ -42,7 +42,7 @@ pub(super) struct InvitationPage<'a> {
     pub(super) wrong: Option<&'a str>,
 }
 
-/// What is asked before a client is let in.
+/// The page that asks for consent before a client is authorized.
 #[derive(Template)]
 #[template(path = "consent.html")]
 pub(super) struct ConsentPage<'a> {
@@ -51,13 +51,13 @@ pub(super) struct ConsentPage<'a> {
     pub(super) handle: &'a str,
     pub(super) email: &'a str,
     pub(super) address: &'a str,
-    /// Where another person signs in.
+    /// The URL where another person signs in.
     pub(super) other: &'a str,
-    /// What the form sends along.
+    /// The hidden fields of the form.
     pub(super) fields: &'a [(&'static str, String)],
 }
 
-/// Where a person types the code that a device shows.
+/// The page on which a person types the code that a device shows.
 #[derive(Template)]
 #[template(path = "device.html")]
 pub(super) struct DevicePage<'a> {
@@ -66,7 +66,7 @@ pub(super) struct DevicePage<'a> {
     pub(super) wrong: Option<&'a str>,
 }
 
-/// What is asked before a device is let in.
+/// The page that asks for consent before a device is authorized.
 #[derive(Template)]
 #[template(path = "device_decision.html")]
 pub(super) struct DeviceDecisionPage<'a> {
@@ -78,7 +78,7 @@ pub(super) struct DeviceDecisionPage<'a> {
     pub(super) email: &'a str,
 }
 
-/// That it is done.
+/// The page that reports a completed action.
 #[derive(Template)]
 #[template(path = "done.html")]
 pub(super) struct DonePage<'a> {
@@ -86,24 +86,24 @@ pub(super) struct DonePage<'a> {
     pub(super) text: &'a str,
 }
 
-/// Who is signed in.
+/// The page of the signed-in person.
 #[derive(Template)]
 #[template(path = "home.html")]
 pub(super) struct HomePage<'a> {
     pub(super) handle: &'a str,
     pub(super) email: &'a str,
-    /// Since when, and until when at most.
+    /// The instant at which the session began.
     pub(super) since: &'a str,
-    /// Whether a device can be let in.
+    /// True if devices can be authorized by a code.
     pub(super) device: bool,
 }
 
-/// That nobody is signed in any more.
+/// The page after signing out.
 #[derive(Template)]
 #[template(path = "signed_out.html")]
 pub(super) struct SignedOutPage;
 
-/// What went wrong.
+/// The page of an error.
 #[derive(Template)]
 #[template(path = "problem.html")]
 pub(super) struct ProblemPage<'a> {
@@ -113,22 +113,22 @@ pub(super) struct ProblemPage<'a> {
 
 const STYLE: &str = include_str!("../../templates/style.css");
 
-/// A page.
+/// Renders a page.
 pub(super) fn page(status: StatusCode, template: &impl Template) -> Response {
     let text = template.render().expect("a template writes what it is given into memory");
     (status, Html(text)).into_response()
 }
 
-/// Goes elsewhere, by GET whatever the method was (RFC 9110, section 15.4.4).
+/// Redirects, with GET whatever the method was (RFC 9110, section 15.4.4).
 pub(super) fn go(to: &str) -> Response {
     match HeaderValue::try_from(to) {
         Ok(to) => (StatusCode::SEE_OTHER, [(LOCATION, to)]).into_response(),
-        // It was looked at before.
+        // Every target was checked before.
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }
 
-/// The same, and a cookie along.
+/// Redirects, and sets a cookie.
 pub(super) fn go_with(to: &str, cookie: HeaderValue) -> Response {
     let mut response = go(to);
     response.headers_mut().insert(SET_COOKIE, cookie);

@@ -1,4 +1,4 @@
-//! What went wrong, as HTTP tells it: a page for people, JSON for programs. The one place where either is made of the
+//! Errors over HTTP: a page for people, JSON for programs. This is the one place that makes either from the
 //! authority's errors.
 
 use std::time::Duration;
@@ -16,35 +16,35 @@ use super::pages::{self, page};
 /// The kind of client that sends requests along a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ClientKind {
-    /// A browser. What another site lets it send is refused.
+    /// A browser. Requests that another site has it send are refused.
     Person,
-    /// A program, which shows what it asks with.
+    /// A program, which presents its credential explicitly.
     Program,
 }
 
-/// What went wrong, as a person is told.
+/// An error for a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct PageError {
     pub(super) status: StatusCode,
     pub(super) title: &'static str,
-    /// In whole sentences.
+    /// The text, in whole sentences.
     pub(super) text: String,
-    /// When to try again, if that helps.
+    /// The time to wait before a retry, if that helps.
     pub(super) retry: Option<Duration>,
 }
 
-/// What went wrong, as a program is told (RFC 6749, section 5.2).
+/// An error for a program (RFC 6749, section 5.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct OAuthError {
     pub(super) status: StatusCode,
     pub(super) error: &'static str,
     pub(super) description: String,
     retry: Option<Duration>,
-    /// Whether the client tried to prove who it is.
+    /// True if the client tried to authenticate.
     challenge: bool,
 }
 
-/// Where nothing was decided, neither answer may be read from that.
+/// The text for an undecided request, which must not be read as yes or no.
 const UNDECIDED: &str = "This says neither yes nor no. Try again in a moment.";
 
 impl PageError {
@@ -52,20 +52,20 @@ impl PageError {
         PageError { status, title, text: text.into(), retry: None }
     }
 
-    /// What was asked makes no sense.
+    /// Returns the error for an invalid request.
     pub(super) fn bad(text: impl Into<String>) -> PageError {
         PageError::new(StatusCode::BAD_REQUEST, "That did not work", text)
     }
 }
 
-/// Another site had a browser send it.
+/// Returns the error for a request that another site had a browser send.
 pub(super) fn from_elsewhere() -> PageError {
     let text =
         "Another site had your browser send this, and nothing was done. Begin again on a page of this one.";
     PageError::new(StatusCode::FORBIDDEN, "Refused", text)
 }
 
-/// Logs an error once that is ndauth's own fault.
+/// Logs an error, if it is ndauth's own.
 fn note(error: &AuthorityError) -> Problem {
     if error.is_ours() {
         tracing::error!(error = %Causes(error), "could not answer");
@@ -101,7 +101,8 @@ impl From<AuthorityError> for PageError {
     }
 }
 
-/// What a problem means. That the server has too much to do is not its caller's fault.
+/// Returns the class of a problem. An overloaded server counts as undecided, since that is not the caller's
+/// fault.
 fn class(problem: &Problem) -> Class {
     if problem.reason == Reason::Overloaded { Class::Undecided } else { problem.class() }
 }
@@ -119,7 +120,7 @@ impl From<&Problem> for PageError {
             (_, Class::Exhausted) => (StatusCode::TOO_MANY_REQUESTS, "Too much was asked"),
             (_, Class::Unimplemented) => (StatusCode::NOT_FOUND, "Not offered here"),
             (_, Class::Undecided) => (StatusCode::SERVICE_UNAVAILABLE, "Nothing was decided"),
-            // No client repeats this by itself.
+            // No client retries after a 409 automatically.
             (_, Class::Unconfirmed) => (StatusCode::CONFLICT, "Not confirmed"),
             (_, Class::Internal) => (StatusCode::INTERNAL_SERVER_ERROR, "Something failed here"),
         };
@@ -152,7 +153,7 @@ impl OAuthError {
         OAuthError::new("invalid_request", description)
     }
 
-    /// A client that there is not, or that is not what it says.
+    /// Returns the error for an unknown client, or one that is not the client that it claims to be.
     pub(super) fn client(description: &str, challenge: bool) -> OAuthError {
         OAuthError {
             status: StatusCode::UNAUTHORIZED,
@@ -205,7 +206,8 @@ impl From<AuthorityError> for OAuthError {
     }
 }
 
-/// Why a secret was not revoked (RFC 7009, section 2.2.1). What is not in force for sure is to be tried again.
+/// Returns the error for a secret that was not revoked (RFC 7009, section 2.2.1). A revocation that is not
+/// confirmed is to be retried.
 pub(super) fn not_revoked(error: AuthorityError) -> OAuthError {
     if let AuthorityError::Refused(Refusal::Kind(_)) = error {
         return OAuthError::new(
@@ -254,7 +256,7 @@ impl IntoResponse for OAuthError {
     }
 }
 
-/// An answer that nobody keeps (RFC 6749, section 5.1).
+/// Returns a JSON response that must not be cached (RFC 6749, section 5.1).
 pub(super) fn told_in_json(status: StatusCode, body: &serde_json::Value) -> Response {
     let json = [("content-type", "application/json")];
     let mut response = (status, json, body.to_string()).into_response();
@@ -263,7 +265,7 @@ pub(super) fn told_in_json(status: StatusCode, body: &serde_json::Value) -> Resp
     response
 }
 
-/// The answer to a request that did not come as far as its handler.
+/// Returns the response to a request that failed before its handler.
 pub(super) fn refused(client: ClientKind, problem: &Problem) -> Response {
     match client {
         ClientKind::Person => PageError::from(problem).into_response(),
@@ -278,12 +280,12 @@ pub(super) fn retry_after(mut response: Response, after: Option<Duration>) -> Re
     response
 }
 
-/// Whole seconds, none of them too few.
+/// Rounds a duration up to whole seconds.
 pub(super) fn seconds(duration: Duration) -> u64 {
     duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
 }
 
-/// A while, for people.
+/// Formats a duration, for people.
 pub(super) fn lasting(while_: Duration) -> String {
     let seconds = seconds(while_).max(1);
     let (count, unit) = match seconds {
@@ -295,7 +297,7 @@ pub(super) fn lasting(while_: Duration) -> String {
     format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
 }
 
-/// A message as a sentence: what terminals put into backticks stands in quotation marks.
+/// Formats a message as a sentence, with quotation marks instead of backticks.
 pub(super) fn sentence(message: &str) -> String {
     let mut opened = false;
     let mut text = String::with_capacity(message.len() + 1);
@@ -315,7 +317,7 @@ pub(super) fn sentence(message: &str) -> String {
     text
 }
 
-/// What may stand in an `error_description` (RFC 6749, section 5.2).
+/// Replaces characters that may not stand in an `error_description` (RFC 6749, section 5.2).
 pub(super) fn plain(text: &str) -> String {
     let plain = |c: char| match c {
         '"' => '\'',

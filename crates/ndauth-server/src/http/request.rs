@@ -1,4 +1,4 @@
-//! A request, as the handlers take it.
+//! A request, as the handlers receive it.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -15,17 +15,18 @@ use super::problem::PageError;
 use super::site::{MAX_BODY, Peer, Site};
 use super::visitor;
 
-/// A request, and who sent it.
+/// A request, and the visitor who sent it.
 pub(super) struct VisitorRequest {
     pub(super) visitor: Visitor,
-    /// What the browser was given when its person signed in.
+    /// The session secret in the browser's cookie.
     pub(super) cookie: Option<Secret>,
     headers: HeaderMap,
     uri: Uri,
     body: Bytes,
 }
 
-/// A browser keeps the first of these only where it came over TLS, from this host, for all of it.
+/// The names of the cookie. Browsers accept the first one only over TLS, from this host, for all of its
+/// paths.
 const SECURE_COOKIE: &str = "__Host-ndauth";
 const COOKIE_NAME: &str = "ndauth";
 
@@ -40,7 +41,7 @@ impl FromRequest<Arc<Site>> for VisitorRequest {
             address: head.extensions.get::<Peer>().map(|Peer(address)| *address),
             device: visitor::browser(&head.headers),
         };
-        // The gate has taken it in, and looked at its length.
+        // The gate has read the body already, and checked its length.
         let body = to_bytes(body, MAX_BODY).await.unwrap_or_default();
         let cookie = cookie(&head.headers, site.cookie_name());
         Ok(VisitorRequest { visitor, cookie, headers: head.headers, uri: head.uri, body })
@@ -48,44 +49,44 @@ impl FromRequest<Arc<Site>> for VisitorRequest {
 }
 
 impl VisitorRequest {
-    /// The fields of the query, one there as often as may be.
+    /// Returns the fields of the query, even if some are repeated.
     pub(super) fn raw_query(&self) -> Fields {
         Fields::read(self.uri.query().unwrap_or_default().as_bytes())
     }
 
-    /// Whether there is any query.
+    /// Returns true if there is a query.
     pub(super) fn has_query(&self) -> bool {
         self.uri.query().is_some_and(|query| !query.is_empty())
     }
 
-    /// The fields of the query.
+    /// Returns the fields of the query, none of them repeated.
     pub(super) fn query(&self) -> Result<Fields, PageError> {
         Ok(Fields::read_once(self.uri.query().unwrap_or_default().as_bytes())?)
     }
 
-    /// Whether the body is a form.
+    /// Returns true if the body is a form.
     pub(super) fn is_form(&self) -> bool {
         let kind = self.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case(FORM))
     }
 
-    /// The fields of the form, one there as often as may be.
+    /// Returns the fields of the form, even if some are repeated.
     pub(super) fn raw_form(&self) -> Fields {
         Fields::read(if self.is_form() { &self.body } else { &[] })
     }
 
-    /// The fields of the form.
+    /// Returns the fields of the form, none of them repeated.
     pub(super) fn form(&self) -> Result<Fields, PageError> {
         let body: &[u8] = if self.is_form() { &self.body } else { &[] };
         Ok(Fields::read_once(body)?)
     }
 
-    /// Whether a client tries to prove who it is.
+    /// Returns true if a client tries to authenticate.
     pub(super) fn has_authorization(&self) -> bool {
         self.headers.contains_key(AUTHORIZATION)
     }
 
-    /// The visit that the cookie stands for, if it stands for one still.
+    /// Returns the visit of the cookie's session, if it is still valid.
     pub(super) async fn visit(&self, site: &Site) -> Result<Option<(Secret, Visit)>, PageError> {
         let Some(cookie) = &self.cookie else { return Ok(None) };
         match site.authority.logins().visit(cookie, &self.visitor).await {
@@ -96,12 +97,12 @@ impl VisitorRequest {
     }
 }
 
-/// Whether an error says that nobody is signed in any more, or never was by a browser.
+/// Returns true if an error means that the session is over, or was never one of a browser.
 pub(super) fn is_over(error: &AuthorityError) -> bool {
     error.reason().class() == Class::NotAuthenticated || matches!(error, AuthorityError::NotPermitted { .. })
 }
 
-/// The session of the one cookie of this name.
+/// Returns the session secret of the only cookie of this name.
 fn cookie(headers: &HeaderMap, name: &str) -> Option<Secret> {
     let pairs = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
     let pairs = pairs.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
@@ -115,7 +116,7 @@ impl Site {
         if self.is_secure() { SECURE_COOKIE } else { COOKIE_NAME }
     }
 
-    /// What gives a browser its cookie, or takes it.
+    /// Returns the header that sets the cookie, or deletes it if there is no secret.
     pub(super) fn set_cookie(&self, secret: Option<&Secret>) -> HeaderValue {
         let value = secret.map_or("", Secret::expose);
         let ends = if secret.is_none() { "; Max-Age=0" } else { "" };

@@ -13,7 +13,7 @@ use super::problem::{PageError, retry_after};
 use super::request::VisitorRequest;
 use super::site::Site;
 
-/// What a page answers.
+/// The result of a page's handler.
 pub(super) type PageResult = Result<Response, PageError>;
 
 pub(super) async fn show(State(site): State<Arc<Site>>, request: VisitorRequest) -> PageResult {
@@ -24,7 +24,7 @@ pub(super) async fn show(State(site): State<Arc<Site>>, request: VisitorRequest)
     Ok(page(StatusCode::OK, &pages::SignInPage { to, name, wrong: None, again: visit.is_some() }))
 }
 
-/// No name of an account is longer, in bytes.
+/// The longest name of an account, in bytes.
 const LONGEST_NAME: usize = 320;
 
 pub(super) async fn sign_in(State(site): State<Arc<Site>>, request: VisitorRequest) -> PageResult {
@@ -35,7 +35,7 @@ pub(super) async fn sign_in(State(site): State<Arc<Site>>, request: VisitorReque
         Ok(signed_in) => Ok(go_with(to, site.set_cookie(Some(&signed_in.secret)))),
         Err(error @ (AuthorityError::SignInRefused | AuthorityError::TooManyTries { .. })) => {
             let told = PageError::from(error);
-            // What is no name is not typed again.
+            // A text that is too long for a name is not shown again.
             let name = if name.len() <= LONGEST_NAME { name } else { "" };
             let shown = pages::SignInPage { to, name, wrong: Some(&told.text), again: false };
             Ok(retry_after(page(told.status, &shown), told.retry))
@@ -44,7 +44,8 @@ pub(super) async fn sign_in(State(site): State<Arc<Site>>, request: VisitorReque
     }
 }
 
-/// Asks before a link is used: what only looks at it, such as a mail program, burns nothing.
+/// Asks for confirmation before a link is used, so that a program that only opens it, such as a mail scanner,
+/// does not use it up.
 pub(super) async fn show_link(State(site): State<Arc<Site>>, request: VisitorRequest) -> PageResult {
     let fields = request.query()?;
     let (code, to) = (fields.text("code"), after_sign_in(fields.text("to")));

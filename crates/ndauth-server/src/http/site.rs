@@ -1,22 +1,22 @@
-//! What the handlers answer from, and what holds for all of them.
+//! The state that all handlers share.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use ndauth_authority::Authority;
 
-/// The one client there is. It has no secret: whoever installs it could read one (RFC 8252, section 8.5).
+/// The only client. It has no secret: anybody who installs it could read one (RFC 8252, section 8.5).
 pub(super) const CLIENT: &str = "ndcli";
 
-/// The largest body that is read.
+/// The largest body that is read, in bytes.
 pub(crate) const MAX_BODY: usize = 64 * 1024;
 
-/// What the pages answer from.
+/// The state behind the pages.
 pub(crate) struct Site {
     pub(crate) authority: Arc<Authority>,
-    /// `scheme://host:port`, as clients and browsers reach it.
+    /// The URL `scheme://host:port` by which clients and browsers reach the server.
     pub(crate) issuer: String,
-    /// Whether devices may be let in by a code.
+    /// True if devices may be authorized by a code.
     pub(crate) device: bool,
 }
 
@@ -25,7 +25,7 @@ pub(crate) struct Site {
 pub(crate) struct Peer(pub(crate) IpAddr);
 
 impl Site {
-    /// Returns true where what crosses the network to it is encrypted.
+    /// Returns true if connections to it are encrypted on the network.
     pub(crate) fn is_secure(&self) -> bool {
         self.issuer.starts_with("https://")
     }

@@ -149,7 +149,8 @@ fn who_asks_wrongly_is_told_so_and_only_where_it_is_sure_who_asks() {
     }
 }
 
-/// Who had to sign in comes back as who just did, or would have to sign in for ever.
+/// A required sign-in comes back as a sign-in of just now; otherwise the person would have to sign in for
+/// ever.
 #[test]
 fn signing_in_comes_to_an_end() {
     for (more, then) in [
@@ -182,7 +183,7 @@ fn a_field_is_there_once() {
     }
 }
 
-/// Nothing of a stranger's is given back at length.
+/// Texts of unknown origin are not returned at length.
 #[test]
 fn what_is_given_back_is_short() {
     let long = "x".repeat(9_000);
@@ -194,7 +195,7 @@ fn what_is_given_back_is_short() {
     assert!(matches!(&refused, Misasked::Back { state: None, .. }), "{refused:?}");
 }
 
-/// Sixty-four fields are read, and no more: a request has a dozen. What is told of them is short.
+/// At most 64 fields are read: a request has a dozen. The error about them is short.
 #[test]
 fn many_fields_cost_no_more_than_few() {
     let fields = |count: usize| (0..count).map(|n| format!("{n}=x&")).collect::<String>();

@@ -1,4 +1,5 @@
-//! What programs ask for with a form: a session's secrets, a token derived from one, the end of one.
+//! The OAuth endpoints for programs: issuing a session's secrets, deriving a token from one, and revoking
+//! one.
 
 use std::sync::Arc;
 
@@ -20,10 +21,10 @@ pub(super) const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_co
 pub(super) const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 
-/// A name that a program gives itself has no more characters.
+/// The longest name that a program may give itself, in characters.
 const LONGEST_NAME: usize = 64;
 
-/// What a program is answered.
+/// The result of an endpoint's handler.
 type OAuthResult = Result<Response, OAuthError>;
 
 pub(super) async fn issue(State(site): State<Arc<Site>>, request: VisitorRequest) -> OAuthResult {
@@ -94,7 +95,7 @@ async fn exchange(site: &Site, visitor: &Visitor, fields: &Fields) -> OAuthResul
     Ok(told_in_json(StatusCode::OK, &told))
 }
 
-/// Lets a device wait (RFC 8628, section 3.1).
+/// Begins the authorization of a device (RFC 8628, section 3.1).
 pub(super) async fn begin_device(State(site): State<Arc<Site>>, request: VisitorRequest) -> OAuthResult {
     let fields = form(&request)?;
     client(&request, &fields, true)?;
@@ -114,7 +115,8 @@ pub(super) async fn begin_device(State(site): State<Arc<Site>>, request: Visitor
     Ok(told_in_json(StatusCode::OK, &told))
 }
 
-/// Ends what a secret is of. Whoever shows the secret may, and what is not known has ended (RFC 7009, section 2.2).
+/// Revokes the token or session of a secret. Possession of the secret is enough, and an unknown secret counts
+/// as revoked (RFC 7009, section 2.2).
 pub(super) async fn revoke(State(site): State<Arc<Site>>, request: VisitorRequest) -> OAuthResult {
     let fields = form(&request)?;
     client(&request, &fields, false)?;
@@ -122,7 +124,7 @@ pub(super) async fn revoke(State(site): State<Arc<Site>>, request: VisitorReques
     shown.map(|()| StatusCode::OK.into_response()).map_err(not_revoked)
 }
 
-/// What a program calls itself, for people.
+/// Returns the name that a program gives itself, for people.
 pub(super) fn device_name(fields: &Fields) -> Result<Option<DisplayName>, OAuthError> {
     let Some(name) = fields.get("device_name") else { return Ok(None) };
     let device: DisplayName =
@@ -133,7 +135,7 @@ pub(super) fn device_name(fields: &Fields) -> Result<Option<DisplayName>, OAuthE
     Ok(Some(device))
 }
 
-/// Refuses a login that would be narrower than its person: there is none, and who asked would have more than that.
+/// Refuses a login with a scope: none exists, so the caller would receive more power than it requested.
 pub(super) fn whole(fields: &Fields) -> Result<(), OAuthError> {
     match fields.get("scope") {
         None => Ok(()),
@@ -144,7 +146,7 @@ pub(super) fn whole(fields: &Fields) -> Result<(), OAuthError> {
     }
 }
 
-/// The form that was sent. What is secret does not belong into the query.
+/// Returns the fields of the form. A query is refused, since secrets do not belong in it.
 fn form(request: &VisitorRequest) -> Result<Fields, OAuthError> {
     if request.has_query() {
         return Err(OAuthError::request("what is asked belongs into the body, and nothing into the query"));
@@ -157,7 +159,7 @@ fn form(request: &VisitorRequest) -> Result<Fields, OAuthError> {
     Ok(fields)
 }
 
-/// Checks which client it is: it has no secret, so whoever shows one is another.
+/// Checks the client. It has no secret, so a request with one comes from another client.
 fn client(request: &VisitorRequest, fields: &Fields, must: bool) -> Result<(), OAuthError> {
     if request.has_authorization() || fields.get("client_secret").is_some() {
         return Err(OAuthError::client(
@@ -181,7 +183,8 @@ fn missing(name: &str) -> OAuthError {
     OAuthError::request(format!("{name} is missing"))
 }
 
-/// Who asks, by what it calls itself: what its library says of itself tells people nothing.
+/// Returns the visitor of a program, with the name that it gives itself. The `User-Agent` of its library
+/// would say nothing to people.
 fn by_program(request: &VisitorRequest, device: Option<DisplayName>) -> Visitor {
     Visitor { address: request.visitor.address, device }
 }

@@ -1,10 +1,11 @@
-//! The browser that visits, as far as it can be told without a credential.
+//! The name of the visiting browser, as far as its headers reveal it.
 
 use axum::http::HeaderMap;
 use axum::http::header::USER_AGENT;
 use ndauth_core::DisplayName;
 
-/// What each browser, and each system, has in what it says of itself; who claims to be another stands before it.
+/// The marks of browsers and systems in a `User-Agent`. A browser that imitates another stands before that
+/// one.
 const BROWSERS: [(&str, &str); 6] = [
     ("Edg", "Edge"),
     ("OPR/", "Opera"),
@@ -23,7 +24,7 @@ const SYSTEMS: [(&str, &str); 7] = [
     ("Linux", "Linux"),
 ];
 
-/// The browser, for people: `Firefox on Linux`.
+/// Returns the name of the browser for people, such as `Firefox on Linux`.
 pub(super) fn browser(headers: &HeaderMap) -> Option<DisplayName> {
     let told = headers.get(USER_AGENT)?.to_str().ok()?;
     let known = |table: &[(&str, &'static str)]| {
