@@ -1,4 +1,4 @@
-//! Files that hold secrets, and who may open them.
+//! Files that hold secrets and that others than their owner can open.
 
 use std::fmt;
 use std::fs;
@@ -15,20 +15,20 @@ pub struct ExposedFile {
 }
 
 impl ExposedFile {
-    /// Looks at a file that holds a secret: `None` where its owner alone may open it, and where there is no such file or
-    /// it is no regular one, such as a pipe. Links are followed.
+    /// Returns the file if others than its owner can open it. Returns `None` if only the owner can, if the
+    /// file does not exist, or if it is not a regular file, such as a pipe. Links are followed.
     pub fn find(path: &Path) -> Option<ExposedFile> {
         let metadata = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
         let mode = mode(&metadata)?;
         (mode & OTHERS != 0).then(|| ExposedFile { path: path.to_owned(), mode })
     }
 
-    /// The command that closes it to others.
+    /// Returns the command that denies others access to the file.
     pub fn hint(&self) -> String {
         format!("`chmod 600 {}`", quoted(&self.path.display().to_string()))
     }
 
-    /// Warns of it. `what` says which file it is, such as `NDCLI_TOKEN_FILE`.
+    /// Prints a warning about the file. `what` names it, such as `NDCLI_TOKEN_FILE`.
     pub fn warn(&self, what: &str) {
         warn(&format!("{what}: {self}"));
         hint(&self.hint());
@@ -41,10 +41,10 @@ impl fmt::Display for ExposedFile {
     }
 }
 
-/// The bits for the file's group and everybody else.
+/// The permission bits of the file's group and of everybody else.
 const OTHERS: u32 = 0o077;
 
-/// The bits of a file's permissions, where the system has such.
+/// Returns the permission bits of a file, on systems that have them.
 #[cfg(unix)]
 fn mode(metadata: &fs::Metadata) -> Option<u32> {
     use std::os::unix::fs::MetadataExt;

@@ -1,4 +1,4 @@
-//! What the terminal is told of a failure: what happened, and what to do next.
+//! Failures as the terminal shows them: a message, and a hint for what to do next.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -7,7 +7,7 @@ use ndauth_core::{Class, Problem};
 
 use crate::text;
 
-/// What the exit codes of both binaries mean.
+/// The exit codes of both binaries, and their meanings.
 pub const EXIT_CODES: [(u8, &str); 7] = [
     (0, "done"),
     (1, "refused, or failed"),
@@ -21,52 +21,53 @@ pub const EXIT_CODES: [(u8, &str); 7] = [
 /// A failure on its way to the terminal.
 #[derive(Debug)]
 pub struct Failure {
-    /// What happened and why, in lower case and without a final stop. Empty where the data told already.
+    /// The event and its cause, in lower case and without a final stop. Empty if the printed data already
+    /// shows the failure.
     pub message: String,
-    /// What to do next.
+    /// The suggested next step.
     pub hint: Option<String>,
     /// The exit code.
     pub code: u8,
 }
 
-/// Why a command line is not carried out.
+/// The reason why a command line is not carried out.
 #[derive(Debug)]
 pub enum InvalidCommandLine {
-    /// It is not understood, or it asks for help.
+    /// It is not understood, or it requests help.
     Usage(clap::Error),
-    /// The configuration makes no sense.
+    /// The configuration is invalid.
     Failure(Failure),
 }
 
 impl Failure {
-    /// A command that was given the wrong way.
+    /// Returns the failure of a command that was used incorrectly.
     pub fn usage(message: impl Into<String>, hint: impl Into<String>) -> Failure {
         Failure { message: message.into(), hint: Some(hint.into()), code: exit_code(Class::Invalid) }
     }
 
-    /// A credential that is missing or that cannot be used.
+    /// Returns the failure for a credential that is missing or unusable.
     pub fn not_authenticated(message: impl Into<String>, hint: impl Into<String>) -> Failure {
         let code = exit_code(Class::NotAuthenticated);
         Failure { message: message.into(), hint: Some(hint.into()), code }
     }
 
-    /// Something that went wrong here, or that was refused.
+    /// Returns the failure of an operation that went wrong locally or was refused.
     pub fn failed(message: impl Into<String>, hint: Option<&str>) -> Failure {
         Failure { message: message.into(), hint: hint.map(str::to_owned), code: 1 }
     }
 
-    /// A refusal that the data told already: only what to do next is left to say.
+    /// Returns the failure for a refusal that the printed data already shows: it has a hint and no message.
     pub fn told(hint: Option<&str>) -> Failure {
         Failure::failed("", hint)
     }
 
-    /// The same failure, told with what it concerns.
+    /// Prefixes the message with the thing that it concerns.
     #[must_use]
     pub fn of(self, what: &str) -> Failure {
         Failure { message: format!("{what}: {}", self.message), ..self }
     }
 
-    /// Tells the terminal, and gives the exit code.
+    /// Prints the failure to standard error, and returns the exit code.
     pub fn report(self) -> ExitCode {
         if !self.message.is_empty() {
             text::error(&self.message);
@@ -77,7 +78,7 @@ impl Failure {
         ExitCode::from(self.code)
     }
 
-    /// An error and what caused it, in one line.
+    /// Formats an error and its chain of causes on one line.
     pub fn whole(error: &dyn Error) -> String {
         let mut text = error.to_string();
         let mut source = error.source();
@@ -109,8 +110,8 @@ impl From<std::io::Error> for Failure {
     }
 }
 
-/// The exit code of a command that failed like this: 1 refused or failed, 2 usage, 4 not authenticated, 5 not permitted,
-/// 6 cannot reach or cannot decide.
+/// Returns the exit code for a class of failure: 1 refused or failed, 2 usage, 4 not authenticated, 5 not
+/// permitted, 6 cannot reach or cannot decide.
 pub fn exit_code(class: Class) -> u8 {
     match class {
         Class::NotFound | Class::Conflict | Class::Precondition | Class::Exhausted | Class::Internal => 1,

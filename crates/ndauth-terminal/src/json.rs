@@ -1,16 +1,17 @@
-//! JSON for programs.
+//! JSON output for programs.
 
 use serde_json::Value;
 
 use crate::Failure;
 use crate::output::print;
 
-/// Prints JSON.
+/// Prints a value as JSON.
 pub fn print_json(value: &Value) -> Result<(), Failure> {
     print(&json_text(value))
 }
 
-/// A value as JSON, over several lines. What a terminal could obey is escaped within the texts.
+/// Formats a value as JSON over several lines. Within strings, characters that could control a terminal are
+/// escaped.
 pub fn json_text(value: &Value) -> String {
     let pretty = serde_json::to_string_pretty(value).expect("a value is plain data");
     let mut safe = String::with_capacity(pretty.len());

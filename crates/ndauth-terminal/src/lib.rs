@@ -1,8 +1,8 @@
-//! What the binaries of ndauth do at a terminal.
+//! Terminal input and output of ndauth's binaries.
 //!
-//! Text that no terminal obeys, tables that fit it, failures with their hints, settings from flags,
-//! variables and files, and the manuals that are made of the command line itself. Nothing here knows what
-//! a command does.
+//! This crate holds text that cannot control the terminal, tables that fit it, failures with their hints,
+//! settings from flags, variables and files, and manuals generated from the command line. It knows nothing
+//! about individual commands.
 
 pub mod environment;
 

@@ -1,4 +1,4 @@
-//! Manuals, made of the command line itself: pages of `man`, a reference in Markdown.
+//! Manuals generated from the command line: man pages, and a reference in Markdown.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -7,7 +7,7 @@ use clap::{Arg, Command};
 
 use crate::Failure;
 
-/// Writes a page of `man` for a command and each of its subcommands to a folder. Returns their names.
+/// Writes a man page for a command and each of its subcommands to a folder. Returns the names of the files.
 pub fn write_pages(command: &Command, folder: &Path) -> Result<Vec<String>, Failure> {
     std::fs::create_dir_all(folder)?;
     let mut names = Vec::new();
@@ -23,7 +23,8 @@ pub fn write_pages(command: &Command, folder: &Path) -> Result<Vec<String>, Fail
     Ok(names)
 }
 
-/// The reference of a command and its subcommands, in Markdown, each under a heading of this level.
+/// Returns the reference of a command and its subcommands in Markdown. Deeper commands have deeper headings,
+/// to level 6.
 pub fn reference(command: &Command) -> String {
     let mut text = String::new();
     for (path, command) in tree(command) {
@@ -34,7 +35,7 @@ pub fn reference(command: &Command) -> String {
     text.trim_end().to_owned() + "\n"
 }
 
-/// A command and all beneath it that are not hidden, each with the words that lead to it.
+/// Returns a command and all its visible subcommands, each with the words that lead to it.
 fn tree(command: &Command) -> Vec<(Vec<String>, Command)> {
     let mut built = command.clone();
     built.build();
@@ -72,7 +73,7 @@ fn section(text: &mut String, path: &[String], command: &Command) {
         }
         text.push('\n');
     }
-    // What every command takes is told once, at the top.
+    // Options of every command are described once, under the top command.
     let own = |argument: &&Arg| {
         !argument.is_hide_set()
             && (path.len() == 1 || !argument.is_global_set())
@@ -87,7 +88,7 @@ fn section(text: &mut String, path: &[String], command: &Command) {
     }
 }
 
-/// How an argument is written.
+/// Formats an argument as a person types it.
 fn form(argument: &Arg) -> String {
     let takes_value = argument.get_action().takes_values();
     let names = argument.get_value_names().unwrap_or_default();

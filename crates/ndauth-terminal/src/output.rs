@@ -1,4 +1,4 @@
-//! Standard output, and the help that goes there.
+//! Standard output, and the help that is printed there.
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
@@ -12,7 +12,7 @@ use crate::environment::plain;
 use crate::failure::{Failure, exit_code};
 use crate::text::aside;
 
-/// Prints to standard output, as far as whoever reads it wants to read.
+/// Prints to standard output. A reader that closes the pipe is not an error.
 pub fn print(text: &str) -> Result<(), Failure> {
     match write(&mut io::stdout().lock(), text) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
@@ -20,8 +20,8 @@ pub fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
-/// Prints to standard output what is lost where it is not read, such as a secret: a reader that is gone is an error, too,
-/// and a file is on its disk before this returns.
+/// Prints to standard output text that cannot be shown again, such as a secret. A closed pipe is an error,
+/// and a file is synced to disk before this returns.
 pub fn print_once(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     write(&mut out, text)?;
@@ -34,8 +34,8 @@ fn write(out: &mut io::StdoutLock<'_>, text: &str) -> io::Result<()> {
     out.flush()
 }
 
-/// Tells of a command line that is not understood, or gives the help that it asks for. What repeats the
-/// person's own words is made safe for the terminal first, and for the log that it may be.
+/// Prints the error of an invalid command line to standard error, or the requested help to standard output.
+/// The error repeats the person's own words, so it is made safe for terminals and logs first.
 pub fn usage(error: &clap::Error) -> ExitCode {
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         let text = error.render();

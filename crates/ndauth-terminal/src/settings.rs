@@ -1,8 +1,8 @@
-//! Settings: a flag that a variable and a file can set too.
+//! Settings: flags that a variable or a file can set too.
 //!
-//! The command line is the one description of them. What a file sets becomes the flag's default, so that
-//! flag, variable, file and built-in default stand in this order, and clap parses them all by one rule. A
-//! key in the file is the flag's name.
+//! The command line alone describes them. A file's value becomes the flag's default, so the order of
+//! precedence is flag, variable, file, built-in default, and clap parses them all by the same rules. The key
+//! in the file is the flag's name.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -21,39 +21,39 @@ use crate::{Failure, warn};
 pub struct Setting {
     /// The argument.
     pub argument: Arg,
-    /// Its key in a file, which is the flag's name.
+    /// The key in a file, which is the flag's name.
     pub key: String,
-    /// The variable.
+    /// The environment variable.
     pub variable: String,
 }
 
-/// What a file sets: the text of each value by its key.
+/// The values that a file sets, as text, by key.
 pub type Values = BTreeMap<String, String>;
 
-/// A file of settings that was read.
+/// A settings file that was read.
 #[derive(Clone, Debug, Default)]
 pub struct Layer {
-    /// Which file, if there is one.
+    /// The path of the file, if there is one.
     pub file: Option<PathBuf>,
-    /// What it sets.
+    /// The values that it sets.
     pub values: Values,
 }
 
-/// Where a value comes from.
+/// The source of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// A flag.
+    /// A flag on the command line.
     Flag,
-    /// This variable.
+    /// The environment variable of this name.
     Variable(String),
-    /// This file.
+    /// The file at this path.
     File(PathBuf),
-    /// Nowhere: it is built in.
+    /// The built-in default.
     Default,
 }
 
-/// Every setting of a command line, in its order: what has a variable that begins with the prefix, but for
-/// what says where the file is.
+/// Returns the settings of a command line, those of a command before those of its subcommands. A setting is a
+/// flag whose variable begins with `prefix`; the flags named in `but` are excluded.
 pub fn settings(command: &Command, prefix: &str, but: &[&str]) -> Vec<Setting> {
     let mut found: Vec<Setting> = Vec::new();
     let mut open = vec![command];
@@ -71,7 +71,7 @@ pub fn settings(command: &Command, prefix: &str, but: &[&str]) -> Vec<Setting> {
     found
 }
 
-/// Reads a TOML file. Without one there is nothing in it.
+/// Reads a TOML file. Returns `None` if it does not exist.
 pub fn read(path: &Path) -> Result<Option<DocumentMut>, Failure> {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
@@ -87,7 +87,7 @@ pub fn read(path: &Path) -> Result<Option<DocumentMut>, Failure> {
     })
 }
 
-/// What a table of a file sets: only settings there are, each to a value it can have.
+/// Reads the values that a table of a file sets. Fails on unknown settings and invalid values.
 pub fn values(path: &Path, table: &dyn TableLike, settings: &[Setting]) -> Result<Values, Failure> {
     let mut values = Values::new();
     for (key, item) in table.iter() {
@@ -103,7 +103,7 @@ pub fn values(path: &Path, table: &dyn TableLike, settings: &[Setting]) -> Resul
     Ok(values)
 }
 
-/// The setting of this name, or which one may have been meant.
+/// Returns the setting of this name. The failure suggests the nearest name.
 pub fn find<'a>(settings: &'a [Setting], key: &str) -> Result<&'a Setting, Failure> {
     settings.iter().find(|setting| setting.key == key).ok_or_else(|| {
         let keys = || settings.iter().map(|setting| setting.key.as_str());
@@ -115,7 +115,7 @@ pub fn find<'a>(settings: &'a [Setting], key: &str) -> Result<&'a Setting, Failu
     })
 }
 
-/// Warns of every variable that begins with a prefix and that nothing reads. `read` has all that are read.
+/// Warns of every variable that begins with `prefix` and is in neither `read` nor `ignored`.
 pub fn warn_of_unread(prefix: &str, read: &[&str], ignored: fn(&str) -> bool) {
     for (name, _) in all() {
         if name.starts_with(prefix) && !read.contains(&name.as_str()) && !ignored(&name) {
@@ -127,7 +127,7 @@ pub fn warn_of_unread(prefix: &str, read: &[&str], ignored: fn(&str) -> bool) {
     }
 }
 
-/// The text of one value.
+/// Returns a scalar value as text, or `None` for dates, arrays and tables.
 pub fn text(item: &Item) -> Option<String> {
     match item.as_value()? {
         Value::String(text) => Some(text.value().clone()),
@@ -139,12 +139,12 @@ pub fn text(item: &Item) -> Option<String> {
 }
 
 impl Setting {
-    /// Whether it is on or off, and nothing else.
+    /// Returns true if the setting is a switch, either on or off.
     pub fn is_switch(&self) -> bool {
         matches!(self.argument.get_action(), ArgAction::SetTrue)
     }
 
-    /// The built-in default, if there is one.
+    /// Returns the built-in default, if there is one.
     pub fn default(&self) -> Option<String> {
         if self.is_switch() {
             return Some("false".to_owned());
@@ -152,7 +152,7 @@ impl Setting {
         self.argument.get_default_values().first().map(|value| value.to_string_lossy().into_owned())
     }
 
-    /// Whether it can have a value.
+    /// Checks that a text is a valid value of the setting.
     pub fn check(&self, text: &str) -> Result<(), Failure> {
         let refused =
             |why: String| Failure::usage(format!("`{}`: {why}", self.key), "see `--help` for what it takes");
@@ -171,7 +171,7 @@ impl Setting {
     }
 }
 
-/// What a value is not.
+/// Explains why a value is invalid.
 fn why(error: &clap::Error) -> String {
     let value = match error.get(ContextKind::InvalidValue) {
         Some(ContextValue::String(value)) => format!("`{value}`: "),
@@ -187,7 +187,7 @@ fn why(error: &clap::Error) -> String {
 }
 
 impl Layer {
-    /// A command line whose defaults are what the file sets.
+    /// Returns the command line with the file's values as its defaults.
     pub fn beneath(&self, command: Command) -> Command {
         let set = |argument: Arg| match argument.get_long().and_then(|key| self.values.get(key)) {
             Some(text) if argument.get_env().is_some() => argument.default_value(text.clone()),
@@ -196,7 +196,7 @@ impl Layer {
         command.mut_args(set).mut_subcommands(|command| self.beneath(command))
     }
 
-    /// Where the value of a setting in force comes from.
+    /// Returns the source of the effective value of a setting.
     pub fn origin(&self, matches: &ArgMatches, setting: &Setting) -> Origin {
         match (matches.value_source(setting.argument.get_id().as_str()), &self.file) {
             (Some(ValueSource::CommandLine), _) => Origin::Flag,
@@ -207,7 +207,7 @@ impl Layer {
     }
 }
 
-/// The text of the value in force, if there is one.
+/// Returns the effective value as text, if there is one.
 pub fn in_force(matches: &ArgMatches, setting: &Setting) -> Option<String> {
     let id = setting.argument.get_id().as_str();
     if setting.is_switch() {
@@ -217,7 +217,7 @@ pub fn in_force(matches: &ArgMatches, setting: &Setting) -> Option<String> {
     raw.next().map(|value| value.to_string_lossy().into_owned())
 }
 
-/// The matches of the command that was given, at the end of the line of subcommands.
+/// Returns the matches of the innermost subcommand.
 pub fn innermost(matches: &ArgMatches) -> &ArgMatches {
     match matches.subcommand() {
         Some((_, inner)) => innermost(inner),

@@ -1,6 +1,6 @@
-//! Words of a shell: commands in hints are pasted, and names in them are somebody's own words.
+//! Shell quoting, for commands in hints: people paste them, and the names in them are arbitrary text.
 
-/// A text as one word of a POSIX shell: as it is where it means itself, else in single quotes.
+/// Returns a text as one word of a POSIX shell: unchanged if it needs no quoting, else in single quotes.
 pub fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "._-+@:,/%".contains(c);
     if !text.is_empty() && text.chars().all(plain) {

@@ -1,4 +1,4 @@
-//! Tables: whole where they are piped, and as wide as the terminal at the most where they are looked at.
+//! Tables: unabridged in a pipe or a file, and no wider than the terminal otherwise.
 
 use std::io::{self, IsTerminal};
 
@@ -10,27 +10,27 @@ use tabled::settings::{Style, Width};
 
 use crate::text::shown;
 
-/// Something to show: a column a title, a row each.
+/// A table's content: one title for each column.
 pub struct Rows<const N: usize> {
     /// The titles.
     pub titles: [&'static str; N],
     /// The rows.
     pub rows: Vec<[String; N]>,
-    /// How wide the last column is at the least.
+    /// The minimum width of the last column.
     pub last_width: usize,
 }
 
-/// Where a table is shown.
+/// The destination of a table.
 #[derive(Clone, Copy)]
 enum OutputTarget {
-    /// In a pipe or a file.
+    /// A pipe or a file.
     Stream,
-    /// On a terminal of so many columns.
+    /// A terminal with this number of columns.
     Terminal(usize),
 }
 
 impl<const N: usize> Rows<N> {
-    /// A table with a header.
+    /// Formats the rows as a table with a header.
     pub fn table(&self) -> String {
         self.at(OutputTarget::here())
     }
@@ -43,7 +43,7 @@ impl<const N: usize> Rows<N> {
         }
         let mut table = builder.build();
         if self.rows.is_empty() {
-            // The rule under a header would stand in for the border below it.
+            // Without rows, the rule under the header would replace the bottom border.
             table.with(Style::rounded().remove_horizontals());
         } else {
             table.with(Style::rounded());
@@ -53,7 +53,7 @@ impl<const N: usize> Rows<N> {
     }
 }
 
-/// A table of two columns without a header: what it is, and what it says.
+/// Formats a table of two columns without a header: names and values.
 pub fn detailed(fields: &[(&str, String)]) -> String {
     let target = OutputTarget::here();
     let mut builder = Builder::with_capacity(fields.len(), 2);
@@ -74,8 +74,8 @@ impl OutputTarget {
         }
     }
 
-    /// A cell's text. On a terminal, what is written from right to left is kept from turning round its
-    /// neighbours.
+    /// Returns the text of a cell. On a terminal, right-to-left text is isolated, so that it does not reverse
+    /// its neighbours.
     fn cell(self, text: &str) -> String {
         let text = shown(text);
         match self {
@@ -96,8 +96,8 @@ impl OutputTarget {
     }
 }
 
-/// Whether a character belongs to a script that is written from right to left (Unicode Standard Annex 9:
-/// the blocks whose default class is R or AL).
+/// Returns true if a character belongs to a right-to-left script (Unicode Standard Annex 9: the blocks whose
+/// default class is R or AL).
 fn runs_from_right(c: char) -> bool {
     matches!(c,
         '\u{0590}'..='\u{08FF}' | '\u{FB1D}'..='\u{FDFF}' | '\u{FE70}'..='\u{FEFC}'

@@ -1,16 +1,16 @@
-//! Text: nothing reaches a terminal raw that could command it.
+//! Text made safe for terminals: no control character reaches a terminal raw.
 
 use std::io::Write;
 
 use anstyle::{AnsiColor, Style};
 use ndauth_core::{is_unshowable, redact};
 
-/// A text as one line that a terminal shows and never obeys.
+/// Returns a text as one line, with everything escaped that could control a terminal.
 pub fn shown(text: &str) -> String {
     escaped(text, |_| false)
 }
 
-/// A text of several lines, made safe in the same way.
+/// Returns a text of several lines, escaped in the same way.
 fn shown_lines(text: &str) -> String {
     escaped(text, |c| c == '\n')
 }
@@ -27,28 +27,28 @@ fn escaped(text: &str, keep: fn(char) -> bool) -> String {
     safe
 }
 
-/// What emoji and several scripts need between their characters.
+/// Returns true for the joiners and variation selectors that emoji and several scripts need.
 fn joins(c: char) -> bool {
     matches!(c, '\u{200C}' | '\u{200D}' | '\u{FE00}'..='\u{FE0F}')
 }
 
-/// Says something beside the data, on standard error. A secret in it is cut down to its prefix.
+/// Prints a line beside the data, on standard error. A secret in it is cut down to its prefix.
 pub fn aside(text: &str) {
-    // Where standard error is closed, nobody listens.
+    // If standard error is closed, there is nowhere to report it.
     let _ = writeln!(anstream::stderr(), "{}", shown_lines(&redact(text)));
 }
 
-/// Says what happened, in red where there are colours.
+/// Prints an error, labelled in red.
 pub(crate) fn error(text: &str) {
     labelled("error", AnsiColor::Red, text);
 }
 
-/// Says what to look at, in yellow.
+/// Prints a warning, labelled in yellow.
 pub fn warn(text: &str) {
     labelled("warning", AnsiColor::Yellow, text);
 }
 
-/// Says what to do next, in cyan.
+/// Prints a hint for what to do next, labelled in cyan.
 pub fn hint(text: &str) {
     labelled("hint", AnsiColor::Cyan, text);
 }

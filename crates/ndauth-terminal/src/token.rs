@@ -1,4 +1,4 @@
-//! A token, as both binaries show it.
+//! Tokens as both binaries show them.
 
 use std::time::Duration;
 
@@ -11,124 +11,124 @@ use serde_json::{Value, json};
 
 use crate::Failure;
 
-/// A token, read off the wire into what is shown of it.
+/// A token, read from a response and ready to be shown.
 pub struct TokenShown {
-    /// Its id.
+    /// The token's id.
     pub id: String,
-    /// What its owner calls it.
+    /// The name that its owner gave it.
     pub name: String,
-    /// The first characters of its newest secret.
+    /// The prefix of its newest secret.
     pub prefix: String,
     /// `RO` or `RW`.
     pub scope: &'static str,
-    /// Its orgs by name; none stand for all.
+    /// The orgs by name; `None` means all.
     pub orgs: Option<Vec<String>>,
-    /// The permissions it carries.
+    /// The permissions that it carries.
     pub grants: Grants,
-    /// What it is for, if that was said.
+    /// The description, if there is one.
     pub description: Option<String>,
-    /// The services at which it serves, by name; none stand for all.
+    /// The services that accept it, by name; `None` means all.
     pub services: Option<Vec<String>>,
-    /// The networks from which it serves; none stand for all.
+    /// The networks that it may be used from; `None` means all.
     pub networks: Option<Vec<String>>,
-    /// The org that owns it, where one does.
+    /// The org that owns it, if it is an org token.
     pub owner_org: Option<String>,
     /// `standard`, `long-lived` or `read-only`.
     pub token_type: &'static str,
     /// `active`, `pending`, `suspended`, `expired` or `revoked`.
     pub status: &'static str,
-    /// When it was made.
+    /// The time of its creation.
     pub created_at: Timestamp,
-    /// When it ends.
+    /// The time at which it ends.
     pub expiry: Expiry,
-    /// When it was revoked, if it was.
+    /// The time of its revocation, if it was revoked.
     pub revoked_at: Option<Timestamp>,
-    /// When it was last used, if it was.
+    /// The time of its last use, if it was used.
     pub last_used_at: Option<Timestamp>,
-    /// From where.
+    /// The client address of its last use.
     pub last_used_ip: Option<String>,
-    /// The person who owns it, where one does.
+    /// The account that owns it, if it is a personal token.
     pub owner: Option<String>,
-    /// For how long it was made.
+    /// The lifetime that it was created with.
     pub lifetime: Lifetime,
-    /// The latest end to which it may rotate and renew itself; `None` where it may not.
+    /// The latest expiry to which it may rotate and renew itself; `None` if it may not.
     pub self_rotating_until: Option<Timestamp>,
-    /// Who suspended it, and when.
+    /// The suspensions: who suspended it, and when.
     pub suspensions: Vec<(String, Timestamp)>,
-    /// Its secrets, oldest first.
+    /// The secrets, oldest first.
     pub secrets: Vec<SecretShown>,
-    /// How its rotation stands, where one is under way.
+    /// The state of its rotation, if one is under way.
     pub rotation: Option<RotationShown>,
-    /// By whom and why it was revoked, where that is told.
+    /// The revocation, if the response includes it.
     pub revocation: Option<RevocationShown>,
-    /// From where it was used, where that is told.
+    /// The places it was used from, if the response includes them.
     pub used_from: Vec<PlaceShown>,
 }
 
 /// A secret of a token.
 pub struct SecretShown {
-    /// Its first characters.
+    /// The prefix.
     pub prefix: String,
     /// `pending`, `current`, `retiring`, `retired` or `expired`.
     pub state: &'static str,
-    /// When it was drawn.
+    /// The time at which it was minted.
     pub minted_at: Timestamp,
-    /// When it ends by itself.
+    /// The time at which it ends without a rotation or revocation.
     pub ends: Expiry,
-    /// When it was last used, and from where.
+    /// The time and the client address of its last use.
     pub last_use: Option<(Timestamp, Option<String>)>,
-    /// When it was presented though it is retired.
+    /// The time at which it was presented although it is retired.
     pub reused_at: Option<Timestamp>,
 }
 
-/// By whom and why a token was revoked.
+/// The revocation of a token.
 pub struct RevocationShown {
-    /// By whom.
+    /// The account or rule that revoked it.
     pub by: String,
-    /// `no longer needed`, `leaked` and their like.
+    /// The reason: `no longer needed`, `leaked` and the like.
     pub reason: &'static str,
-    /// In the words of whoever did it.
+    /// The note of the person who revoked it.
     pub note: Option<String>,
 }
 
-/// How a rotation stands.
+/// The state of a rotation.
 pub enum RotationShown {
-    /// The new secret waits to be confirmed until then.
+    /// The new secret waits for its confirmation, until this time.
     Pending(Timestamp),
-    /// The old secret serves beside the new.
+    /// The old secret still works beside the new one.
     Overlap {
-        /// The old one's first characters.
+        /// The prefix of the old secret.
         prefix: String,
-        /// Until when.
+        /// The end of the overlap.
         until: Timestamp,
-        /// Whether it can go: somebody uses it, nobody uses the new one, or it can.
+        /// The reason why the old secret can or cannot be retired yet.
         retirement: v1::Retirement,
-        /// When it was last used, and from where.
+        /// The time and the client address of the old secret's last use.
         last_use: Option<(Timestamp, Option<String>)>,
     },
 }
 
 /// A place from which a token was used.
 pub struct PlaceShown {
-    /// The address, where it was stated.
+    /// The client address, if it was reported.
     pub address: Option<String>,
-    /// The client and its version, where they were.
+    /// The client and its version, if they were reported.
     pub client: Option<String>,
-    /// When first.
+    /// The time of the first use.
     pub first_at: Timestamp,
-    /// When last.
+    /// The time of the last use.
     pub last_at: Timestamp,
-    /// How often for what reads.
+    /// The number of uses that only read.
     pub reads: u64,
-    /// How often for what changes something.
+    /// The number of uses that change something.
     pub writes: u64,
 }
 
-/// Of what lives so long, the day of its end says too little.
+/// For a token with at most this lifetime, the day of its end is too coarse.
 const SHORT: Duration = Duration::from_secs(2 * 24 * 60 * 60);
 
 impl TokenShown {
-    /// Reads a token off the wire.
+    /// Reads a token from a response.
     pub fn read(token: Option<v1::Token>) -> Result<TokenShown, Failure> {
         let token = token.ok_or_else(|| Failure::from(nonsense("the answer holds no token")))?;
         let instant =
@@ -186,12 +186,13 @@ impl TokenShown {
         })
     }
 
-    /// The orgs by name, or `-` for all.
+    /// Returns the orgs by name, or `-` for all.
     pub fn org(&self) -> String {
         self.orgs.as_ref().map_or("-".to_owned(), |orgs| orgs.join(", "))
     }
 
-    /// The day it ends, or `Never`; of one that was made to live for two days at the most, the minute.
+    /// Returns the day it ends, or `Never`. For a token with a lifetime of two days or less, returns the
+    /// minute.
     pub fn expires(&self) -> String {
         match self.expiry {
             Expiry::At(end) if end.since(self.created_at) <= SHORT => minute(self.expiry),
@@ -199,12 +200,12 @@ impl TokenShown {
         }
     }
 
-    /// The permissions it carries, for people.
+    /// Returns the permissions that it carries, as text for people.
     pub fn granted(&self) -> String {
         self.grants.to_string()
     }
 
-    /// What programs are told of a token.
+    /// Returns the token as JSON for programs.
     pub fn json(&self) -> Value {
         json!({
             "name": self.name,
@@ -243,7 +244,7 @@ impl TokenShown {
         })
     }
 
-    /// The org where there is exactly one.
+    /// Returns the org if there is exactly one.
     fn single_org(&self) -> Option<&String> {
         self.orgs.as_ref().filter(|orgs| orgs.len() == 1).and_then(|orgs| orgs.first())
     }
@@ -264,12 +265,12 @@ impl SecretShown {
 }
 
 impl RotationShown {
-    /// Whether the old secret can go.
+    /// Returns true if the old secret can safely be retired.
     pub fn is_safe(&self) -> bool {
         matches!(self, RotationShown::Overlap { retirement: v1::Retirement::Safe, .. })
     }
 
-    /// How it stands, for people, as of an instant.
+    /// Describes the rotation for people, as of an instant.
     pub fn told(&self, now: Timestamp) -> String {
         let used = |last: &Option<(Timestamp, Option<String>)>| match last {
             None => "was never used".to_owned(),
@@ -415,7 +416,7 @@ fn place(told: v1::UsedFrom) -> Result<PlaceShown, Failure> {
     })
 }
 
-/// Their names; none for all.
+/// Returns the names, or `None` for all.
 fn names<T: Ord + ToString>(among: &Among<T>) -> Option<Vec<String>> {
     match among {
         Among::All => None,
@@ -423,7 +424,7 @@ fn names<T: Ord + ToString>(among: &Among<T>) -> Option<Vec<String>> {
     }
 }
 
-/// The day of an end, or `Never`.
+/// Returns the day of an expiry, or `Never`.
 pub fn day(expiry: Expiry) -> String {
     match expiry {
         Expiry::At(end) => end.date(),
@@ -431,7 +432,7 @@ pub fn day(expiry: Expiry) -> String {
     }
 }
 
-/// The minute of an end, or `Never`.
+/// Returns the minute of an expiry, or `Never`.
 pub fn minute(expiry: Expiry) -> String {
     match expiry {
         Expiry::At(end) => end.minute(),
@@ -439,7 +440,7 @@ pub fn minute(expiry: Expiry) -> String {
     }
 }
 
-/// An end as programs are told of it: `null` for none.
+/// Returns an expiry as JSON: `null` for none.
 pub fn expiry_json(expiry: Expiry) -> Value {
     match expiry {
         Expiry::At(end) => Value::from(end.to_string()),
@@ -447,7 +448,7 @@ pub fn expiry_json(expiry: Expiry) -> Value {
     }
 }
 
-/// Permissions as programs are told of them: `"all"`, or a list of grants.
+/// Returns permissions as JSON: `"all"`, or a list of grants.
 pub fn grants_json(grants: &Grants) -> Value {
     match grants {
         Grants::All => Value::from("all"),
@@ -466,7 +467,7 @@ pub fn grants_json(grants: &Grants) -> Value {
     }
 }
 
-/// How long ago something was, as the lists show it: `now`, `2m`, `3h`, `6d`, and then its day.
+/// Formats the time since an instant, as lists show it: `now`, `2m`, `3h`, `6d`, and after a week the date.
 pub fn ago(then: Timestamp, now: Timestamp) -> String {
     let seconds = now.since(then).as_secs();
     match seconds {
@@ -479,7 +480,7 @@ pub fn ago(then: Timestamp, now: Timestamp) -> String {
     }
 }
 
-/// An instant that the server must have told.
+/// Reads an instant that every valid response holds.
 pub fn told(
     field: &str,
     instant: Option<impl Into<Option<prost_types::Timestamp>>>,
@@ -488,7 +489,7 @@ pub fn told(
     Ok(timestamp_from_proto(field, instant)?)
 }
 
-/// An answer that no server of ndauth gives.
+/// Returns the problem of a response that no server of ndauth sends.
 pub fn nonsense(what: &str) -> ndauth_core::Problem {
     ndauth_core::Problem::new(
         ndauth_core::Reason::Internal,

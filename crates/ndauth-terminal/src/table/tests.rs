@@ -2,7 +2,7 @@ use expect_test::expect;
 
 use super::*;
 
-/// The table of the documentation, to the character.
+/// The table looks exactly as the documentation shows it.
 #[test]
 fn the_table_has_the_documented_look() {
     let row = |cells: [&str; 7]| cells.map(str::to_owned);
@@ -46,7 +46,7 @@ fn a_hostile_name_keeps_the_table_straight() {
     .assert_eq(&rows.at(OutputTarget::Stream));
 }
 
-/// What is looked at in 80 columns is folded, and nothing of it is lost.
+/// A table on a terminal of 80 columns is wrapped without loss.
 #[test]
 fn a_table_is_no_wider_than_its_terminal() {
     let rows = Rows {
