@@ -1,4 +1,4 @@
-//! What the published crates offer, written down: whoever changes it does so on purpose.
+//! The recorded public API of the published crates, so that changes to it are deliberate.
 
 use std::fs;
 
@@ -8,12 +8,12 @@ use crate::cargo::{command, root, run};
 
 /// The crates that services link.
 pub(crate) const PUBLISHED: [&str; 4] = ["ndauth-core", "ndauth-clock", "ndauth-proto", "ndauth-client"];
-/// What is left out of them: generated code is held to the contract instead.
+/// The marker of generated items, which are left out: the contract describes them instead.
 const GENERATED: &str = "::v1::";
 
 const FOLDER: &str = "docs/api";
 
-/// Writes it down.
+/// Records the public API of each published crate.
 pub(crate) fn write() -> anyhow::Result<()> {
     fs::create_dir_all(root().join(FOLDER))?;
     for package in PUBLISHED {
@@ -22,7 +22,7 @@ pub(crate) fn write() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Fails where something else is offered than is written down.
+/// Fails if a crate's public API differs from the recorded one.
 pub(crate) fn check() -> anyhow::Result<()> {
     for package in PUBLISHED {
         let file = root().join(FOLDER).join(format!("{package}.txt"));
@@ -42,14 +42,15 @@ pub(crate) fn check() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Each public item of a crate, a line each.
+/// Returns the public items of a crate, one on each line.
 fn surface(package: &str) -> anyhow::Result<String> {
     let target = root().join("target/api");
     let mut rustdoc =
         command("cargo", &["rustdoc", "--quiet", "--lib", "--all-features", "--package", package]);
     rustdoc.arg("--target-dir").arg(&target);
     rustdoc.args(["--", "-Zunstable-options", "--output-format", "json", "--cap-lints", "allow"]);
-    // The one thing for which a stable toolchain is asked to be another: what it tells is read by no program of ours.
+    // rustdoc's JSON output is unstable: this variable enables it on a stable toolchain. No shipped program
+    // uses it.
     rustdoc.env("RUSTC_BOOTSTRAP", "1");
     run(rustdoc)?;
     let told = target.join("doc").join(format!("{}.json", package.replace('-', "_")));
@@ -59,7 +60,7 @@ fn surface(package: &str) -> anyhow::Result<String> {
         .omit_auto_derived_impls(true)
         .build()
         .with_context(|| format!("cannot read what `{package}` offers"))?;
-    // A function may take or give what is generated.
+    // Functions of our own may take or return generated types.
     let ours = |line: &String| !line.split('(').next().is_some_and(|item| item.contains(GENERATED));
     let lines = api.items().map(ToString::to_string).filter(ours);
     Ok(lines.map(|line| line + "\n").collect())

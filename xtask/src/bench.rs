@@ -1,5 +1,5 @@
-//! Measures ndauth: builds it as it is handed out, starts a throw-away PostgreSQL cluster, and lets `ndauth-bench`
-//! do the rest.
+//! Measures ndauth: builds it as it is released, starts a throw-away PostgreSQL cluster, and runs
+//! `ndauth-bench`.
 
 use crate::cargo::{command, root, run};
 use crate::packages::{self, Job};
@@ -18,7 +18,7 @@ pub(crate) struct BenchTaskArguments {
     only: Option<String>,
 }
 
-/// Runs the simulation, which `ndauth-bench` has beside its measurements.
+/// Runs the simulation that `ndauth-bench` has beside its measurements.
 pub(crate) fn simulate() -> anyhow::Result<()> {
     run(command("cargo", &["run", "--quiet", "--package", "ndauth-bench", "--bin", "simulate"]))
 }
@@ -32,7 +32,7 @@ pub(crate) fn measure(arguments: &BenchTaskArguments) -> anyhow::Result<()> {
     let metadata = cargo_metadata::MetadataCommand::new().no_deps().current_dir(root()).exec()?;
     let binaries = metadata.target_directory.join("dist");
     let cluster = Cluster::start()?;
-    // In a session of its own, which can then go before others.
+    // `setsid` gives it a session of its own, whose scheduling priority it can raise.
     let mut bench = command("setsid", &["--wait", binaries.join("ndauth-bench").as_str()]);
     bench.args(["--binaries", binaries.as_str()]).arg("--pgbench").arg(cluster.program("pgbench"));
     bench.args(["--json", metadata.target_directory.join("bench.json").as_str()]);

@@ -1,4 +1,4 @@
-//! Everything that must hold before a change lands.
+//! Every check that must pass before a change lands.
 
 use crate::cargo::{command, run};
 use crate::packages::{self, Job};

@@ -1,4 +1,4 @@
-//! Generated code: `proto/` in, Rust and a descriptor set out, without a system protoc.
+//! Generates Rust code and a descriptor set from `proto/`, without a system protoc.
 
 use std::fs;
 use std::path::Path;
@@ -8,14 +8,14 @@ use prost::Message;
 
 use crate::cargo::root;
 
-/// Where the generated files are kept, from the root of the workspace.
+/// The folder of the generated files, from the root of the workspace.
 const GENERATED: &str = "crates/ndauth-proto/src/generated";
 
-/// The service of an example, and what is generated of it.
+/// The folder of the example's service and of the code generated from it.
 const EXAMPLE: &str = "crates/ndauth-client/examples/asset-registry";
 const EXAMPLE_PROTO: &str = "assets.proto";
 
-/// Writes everything that is generated.
+/// Writes all generated files.
 pub(crate) fn write_all() -> anyhow::Result<()> {
     write(&root().join(GENERATED))?;
     write_example(&root().join(EXAMPLE))
@@ -33,7 +33,7 @@ fn write_example(folder: &Path) -> anyhow::Result<()> {
         .context("cannot generate Rust for the example")
 }
 
-/// Writes everything that is generated from `proto/` into a folder.
+/// Writes everything that is generated from `proto/` to a folder.
 fn write(folder: &Path) -> anyhow::Result<()> {
     let proto = root().join("proto");
     let mut files: Vec<String> = fs::read_dir(proto.join("ndauth/v1"))?
@@ -47,7 +47,7 @@ fn write(folder: &Path) -> anyhow::Result<()> {
     tonic_prost_build::configure()
         .emit_rerun_if_changed(false)
         .build_transport(false)
-        // `ndauth-proto` writes the `Debug` of messages that hold a secret, which hides it.
+        // `ndauth-proto` implements the `Debug` of messages that hold a secret, and hides it there.
         .skip_debug(secret_bearing(&documented))
         .out_dir(folder)
         .compile_fds(documented.file_descriptor_set())
@@ -59,7 +59,7 @@ fn write(folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The messages with a field that is marked `debug_redact`.
+/// Returns the messages with a field that is marked `debug_redact`.
 fn secret_bearing(compiler: &protox::Compiler) -> Vec<String> {
     let pool = compiler.descriptor_pool();
     pool.all_messages()

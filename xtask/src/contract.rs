@@ -1,4 +1,4 @@
-//! The contract: its style, and that a change which breaks whoever speaks it is noticed.
+//! Checks of the contract in `proto/`: its style, and that breaking changes are detected.
 
 use std::fs;
 use std::path::Path;
@@ -8,13 +8,14 @@ use anyhow::ensure;
 use crate::cargo::{command, root, run};
 use crate::tools;
 
-/// A field that the fixture has by another name.
+/// A field, and its name in the fixture.
 const RENAMED: (&str, &str) = ("string token_name = 2;", "string token_called = 2;");
-/// How `buf` ends where it found something.
+/// The exit code of `buf` when it finds a problem.
 const FOUND: i32 = 100;
 
-/// Checks the style. Until there is a release to compare with, the comparison is tried on a fixture: the contract itself,
-/// which breaks nothing, and one with a field renamed, which does.
+/// Checks the style and the detection of breaking changes. Until there is a release to compare with, the
+/// comparison runs against two fixtures: the contract itself, which must pass, and a copy with a renamed
+/// field, which must fail.
 pub(crate) fn check() -> anyhow::Result<()> {
     let buf = tools::python()?.join("buf");
     run(command(&buf, &["lint", "proto"]))?;
@@ -33,7 +34,7 @@ pub(crate) fn check() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Copies a folder, and renames the field. Returns how often it was there.
+/// Copies a folder and renames the field. Returns the number of occurrences.
 fn copy(from: &Path, to: &Path) -> anyhow::Result<usize> {
     fs::create_dir_all(to)?;
     let mut renamed = 0;

@@ -1,4 +1,4 @@
-//! The main job, played with the real binaries on a scratch database.
+//! The demo: the main scenario, run with the real binaries on a scratch database.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -19,7 +19,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     play(build_binaries(true)?)
 }
 
-/// Plays it with these binaries. Fails at the first step that does not what it should.
+/// Runs the demo with these binaries. Fails at the first step with an unexpected result.
 pub(crate) fn play(binaries: Binaries) -> anyhow::Result<()> {
     let demo = Demo::start(binaries)?;
 
@@ -108,20 +108,20 @@ pub(crate) fn play(binaries: Binaries) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A scratch folder with a server on it.
+/// A scratch folder with a running server.
 struct Demo {
     folder: TempDir,
     binaries: Binaries,
     server: ServerProcess,
 }
 
-/// The service that the client library guards.
+/// The running example service, which the client library guards.
 struct AssetRegistry {
     child: Child,
     http: String,
 }
 
-/// What a command printed, and how it ended.
+/// The output and the exit code of a command.
 struct CommandOutput {
     out: String,
     err: String,
@@ -164,14 +164,14 @@ impl Demo {
         self.play(command, &format!("{variable}={}… ndcli {arguments}", prefix(secret)), stdin)
     }
 
-    /// Runs a command with the credential in a file.
+    /// Runs ndcli with the credential in a file.
     fn filed(&self, file: &str, arguments: &str) -> anyhow::Result<CommandOutput> {
         let mut command = alone(&self.binaries.ndcli);
         command.args(arguments.split(' ')).env("NDCLI_TOKEN_FILE", file);
         self.play(command, &format!("NDCLI_TOKEN_FILE={file} ndcli {arguments}"), None)
     }
 
-    /// Runs a command, and shows it and all that it printed.
+    /// Runs a command, and prints the command line and all its output.
     fn play(&self, mut command: Command, shown: &str, stdin: Option<&str>) -> anyhow::Result<CommandOutput> {
         match stdin {
             Some(secret) => println!("\n$ echo {}… | {shown}", prefix(secret)),
@@ -198,7 +198,7 @@ impl Demo {
         Ok(outcome)
     }
 
-    /// Starts the service that is guarded.
+    /// Starts the guarded example service.
     fn open_registry(&self, service: &str) -> anyhow::Result<AssetRegistry> {
         let ndauth = format!("http://{}", self.server.address);
         println!("\n$ ASSETS_NDAUTH_SECRET={}… asset-registry {ndauth} assets.db", prefix(service));
@@ -225,7 +225,7 @@ impl Demo {
 }
 
 impl AssetRegistry {
-    /// Publishes an asset with a token, and shows what came of it.
+    /// Publishes an asset with a token, and prints the response.
     fn publish(&self, secret: &str) -> anyhow::Result<CommandOutput> {
         println!(
             "\n> PUT http://{}/orgs/ops/assets/logo    (authorization: Bearer {}…)",
@@ -257,12 +257,12 @@ impl Drop for AssetRegistry {
 }
 
 impl CommandOutput {
-    /// Fails unless the command succeeded and printed this.
+    /// Fails unless the command succeeded and printed this text.
     fn shows(&self, expected: &str) -> anyhow::Result<&CommandOutput> {
         self.ended(0, expected)
     }
 
-    /// A failure that is what should be.
+    /// Fails unless the command ended with this code. The returned output then counts as a success.
     fn fails_with(self, code: i32) -> anyhow::Result<CommandOutput> {
         ensure!(self.code == Some(code), "it should have ended with {code}, and did with {:?}", self.code);
         Ok(CommandOutput { code: Some(0), ..self })
@@ -275,7 +275,7 @@ impl CommandOutput {
         Ok(self)
     }
 
-    /// The secret that stands alone on standard output.
+    /// Returns the secret, which must be alone on standard output.
     fn secret(&self, marker: &str) -> anyhow::Result<String> {
         self.ended(0, marker)?;
         let secret = self.out.trim_end();
@@ -283,14 +283,14 @@ impl CommandOutput {
         Ok(secret.to_owned())
     }
 
-    /// What stands behind a label.
+    /// Returns the rest of the line that begins with a label.
     fn value(&self, label: &str) -> anyhow::Result<String> {
         let line = self.out.lines().find_map(|line| line.strip_prefix(label));
         line.map(str::to_owned).with_context(|| format!("a line `{label}` should be there"))
     }
 }
 
-/// A command that nothing of this user's own set-up reaches.
+/// Returns a command without the user's own `NDCLI_` and `NDAUTHD_` variables.
 fn alone(binary: &Path) -> Command {
     let mut command = Command::new(binary);
     for (name, _) in std::env::vars_os() {

@@ -1,9 +1,9 @@
-//! The floors within each crate: no cycle of files.
+//! Checks the floors within each crate: files do not depend on each other in a cycle.
 //!
-//! A file lies above each file that defines a name which it writes: in a `use`, in a path, in a macro or in an
-//! attribute. A re-export counts as the file behind it, and a method that is called as nothing. Tests are left out.
+//! A file lies above each file that defines a name that it writes: in a `use`, in a path, in a macro or in an
+//! attribute. A re-export counts as the file behind it. Method calls do not count, and tests are left out.
 //!
-//! What it reads of each crate serves `names`, too.
+//! `names` uses the parsed crates, too.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -20,23 +20,23 @@ use crate::cargo::root;
 /// The text of each file.
 pub(crate) type Files = BTreeMap<PathBuf, String>;
 
-/// Which files each file lies above, and by which names.
+/// The files below each file, with the names that connect them.
 type Graph = BTreeMap<PathBuf, BTreeMap<PathBuf, BTreeSet<String>>>;
 
 /// A module, in a file of its own or inline.
 #[derive(Default)]
 struct Module {
     file: PathBuf,
-    /// The folder that its children's files lie in.
+    /// The folder of its child modules' files.
     folder: PathBuf,
     parent: Option<usize>,
     children: BTreeMap<String, usize>,
     defined: BTreeSet<String>,
-    /// The types among them.
+    /// The types among the defined names.
     types: Vec<String>,
     imported: BTreeMap<String, Vec<String>>,
     globs: Vec<Vec<String>>,
-    /// Every path that it writes.
+    /// Every path that appears in it.
     written: BTreeSet<Vec<String>>,
 }
 
@@ -44,18 +44,19 @@ struct Module {
 struct Crate<'a> {
     files: &'a Files,
     modules: Vec<Module>,
-    /// The module that is read.
+    /// The index of the module that is being read.
     at: usize,
 }
 
-/// The end of a path.
+/// The target of a path.
 enum Resolution {
     Module(usize),
-    /// Something that this module defines, by its name there.
+    /// An item of this module, by its name there.
     Item(usize, String),
 }
 
-/// How many re-exports are followed: more than there are, so that a circle of them ends.
+/// The number of re-exports that are followed. It exceeds any real chain, so that a circle of re-exports
+/// ends.
 const DEEPEST: usize = 16;
 
 impl<'a> Crate<'a> {
@@ -115,7 +116,7 @@ impl<'a> Crate<'a> {
         }
     }
 
-    /// Finds the paths among tokens.
+    /// Finds the paths in a stream of tokens.
     fn scan(&mut self, tokens: TokenStream) {
         let mut path: Vec<String> = Vec::new();
         let mut colons = 0;
@@ -150,20 +151,21 @@ impl<'a> Crate<'a> {
                 _ => match self.find_name(name, at, index + 1 == path.len(), depth) {
                     Some(found) => found,
                     None if index == 0 || self.modules[at].imported.contains_key(name) => return None,
-                    // A macro defines it.
+                    // An unknown name is one that a macro defines.
                     None => Resolution::Item(at, name.clone()),
                 },
             };
             match found {
                 Resolution::Module(module) => at = module,
-                // Beyond it are its variants and functions.
+                // The rest of the path names its variants and functions.
                 Resolution::Item(..) => return Some(found),
             }
         }
         Some(Resolution::Module(at))
     }
 
-    /// Finds a name in a module. At the end of a path a function goes before a module of the same name.
+    /// Finds a name in a module. At the end of a path, a function takes precedence over a module of the same
+    /// name.
     fn find_name(&self, name: &str, at: usize, last: bool, depth: usize) -> Option<Resolution> {
         let module = &self.modules[at];
         let child = || module.children.get(name).map(|child| Resolution::Module(*child));
@@ -284,7 +286,7 @@ fn is_for_tests(attribute: &Attribute) -> bool {
         && attribute.parse_args::<Ident>().is_ok_and(|condition| condition == "test")
 }
 
-/// The cycles, each with the names that tie it.
+/// Returns the cycles, each with the names that connect its files.
 fn cycles(graph: &Graph) -> Vec<String> {
     let reached: BTreeMap<&Path, BTreeSet<&Path>> =
         graph.keys().map(|file| (file.as_path(), beneath(graph, file))).collect();
@@ -309,7 +311,7 @@ fn cycles(graph: &Graph) -> Vec<String> {
     cycles
 }
 
-/// The files beneath one, itself among them where it lies beneath itself.
+/// Returns the files beneath a file. It contains the file itself if that is part of a cycle.
 fn beneath<'a>(graph: &'a Graph, file: &'a Path) -> BTreeSet<&'a Path> {
     let mut found = BTreeSet::new();
     let mut open = vec![file];
@@ -319,18 +321,19 @@ fn beneath<'a>(graph: &'a Graph, file: &'a Path) -> BTreeSet<&'a Path> {
     found
 }
 
-/// The cycles of the crate whose root is this file.
+/// Returns the cycles of the crate with this root file.
 fn cycles_of(files: &Files, root: &Path) -> Vec<String> {
     cycles(&Crate::read(files, root).graph())
 }
 
-/// The types of the crate whose root is this file, each with the file that defines it.
+/// Returns the types of the crate with this root file, each with the file that defines it.
 pub(crate) fn types_of(files: &Files, root: &Path) -> Vec<(String, PathBuf)> {
     let modules = Crate::read(files, root).modules.into_iter();
     modules.flat_map(|module| module.types.into_iter().map(move |name| (name, module.file.clone()))).collect()
 }
 
-/// The workspace's libraries and binaries: each with its package's name, the package's sources, and its root among them.
+/// Returns the libraries and binaries of the workspace: the package's name, its sources, and the root file
+/// among them.
 pub(crate) fn crates() -> Vec<(String, Files, PathBuf)> {
     let metadata =
         MetadataCommand::new().no_deps().current_dir(root()).exec().expect("cargo tells its metadata");
@@ -351,7 +354,7 @@ pub(crate) fn crates() -> Vec<(String, Files, PathBuf)> {
     crates
 }
 
-/// Reads each file of Rust in a folder, by its path from there.
+/// Reads each Rust file in a folder, with its path relative to the folder.
 pub(crate) fn read_folder(folder: &Path, inner: &Path, files: &mut Files) {
     for entry in fs::read_dir(folder.join(inner)).expect("a crate has sources") {
         let path = inner.join(entry.expect("the folder can be read").file_name());
@@ -364,7 +367,7 @@ pub(crate) fn read_folder(folder: &Path, inner: &Path, files: &mut Files) {
     }
 }
 
-/// Checks which cycles a crate of these files has.
+/// Asserts that a crate of these files has exactly these cycles.
 fn check(files: &[(&str, &str)], expected: &[&str]) {
     let files = files.iter().map(|(file, text)| (PathBuf::from(file), (*text).to_owned())).collect();
     assert_eq!(cycles_of(&files, Path::new("lib.rs")), expected, "{files:#?}");
@@ -372,7 +375,7 @@ fn check(files: &[(&str, &str)], expected: &[&str]) {
 
 #[test]
 fn a_cycle_is_seen() {
-    // Of two, and of three.
+    // Cycles of two and of three files.
     check(
         &[
             ("lib.rs", "mod a; mod b;"),
@@ -391,7 +394,7 @@ fn a_cycle_is_seen() {
         ],
         &["a.rs -> b.rs: B, b\nb.rs -> c.rs: C\nc.rs -> a.rs: a"],
     );
-    // Through a re-export, under another name, and by a glob.
+    // Cycles through a re-export, under another name, and by a glob.
     check(
         &[
             ("lib.rs", "mod a; mod b; pub use a::A; pub use b::B as Other;"),
@@ -408,7 +411,7 @@ fn a_cycle_is_seen() {
         ],
         &["a.rs -> b.rs: B\nb.rs -> a.rs: A"],
     );
-    // Between a parent and its child, in a folder of either kind.
+    // Cycles between a parent and its child, for both places of a child's file.
     for child in ["a/c.rs", "a/c/mod.rs"] {
         check(
             &[
@@ -423,7 +426,7 @@ fn a_cycle_is_seen() {
         &[("lib.rs", "mod a; pub use a::A; pub struct B;"), ("a.rs", "pub struct A(crate::B);")],
         &["a.rs -> lib.rs: B\nlib.rs -> a.rs: A"],
     );
-    // In a macro, in an attribute, in an inline module, and within a function.
+    // Cycles through a macro, an attribute, an inline module, and a `use` within a function.
     check(
         &[
             ("lib.rs", "mod a; mod b; mod c;"),
@@ -433,7 +436,7 @@ fn a_cycle_is_seen() {
         ],
         &["a.rs -> b.rs: b\nb.rs -> c.rs: c\nc.rs -> a.rs: a"],
     );
-    // By what a macro defines, and by what a file brings along.
+    // Cycles through names that a macro defines.
     check(
         &[
             ("lib.rs", "mod a; mod b;"),
@@ -442,7 +445,7 @@ fn a_cycle_is_seen() {
         ],
         &["a.rs -> b.rs: Entity\nb.rs -> a.rs: Made"],
     );
-    // A function goes before a module of its name.
+    // A function takes precedence over a module of the same name.
     check(
         &[
             ("lib.rs", "mod a; mod b; pub use a::a;"),
@@ -455,7 +458,7 @@ fn a_cycle_is_seen() {
 
 #[test]
 fn floors_are_no_cycle() {
-    // Floors, with everything re-exported above them.
+    // Floors without a cycle, with everything re-exported above them.
     check(
         &[
             ("lib.rs", "mod a; mod b; mod c; pub use a::A; pub use b::B; pub use c::C;"),
@@ -465,7 +468,7 @@ fn floors_are_no_cycle() {
         ],
         &[],
     );
-    // A parent that only holds its children, and children that only use their parent.
+    // A parent that only declares its children, and children that only use their parent.
     check(
         &[
             ("lib.rs", "mod a; mod d;"),
@@ -477,12 +480,12 @@ fn floors_are_no_cycle() {
         ],
         &[],
     );
-    // What a parent imports from another crate.
+    // A name that a parent imports from another crate.
     check(
         &[("lib.rs", "mod a; use std::fmt; pub use a::A;"), ("a.rs", "use super::fmt; pub struct A;")],
         &[],
     );
-    // Methods, tests, external crates and a circle of imports.
+    // Methods, tests, external crates and a circle of re-exports.
     check(
         &[
             ("lib.rs", "mod a; mod b; mod http; pub use b::loose; pub use a::http as other;"),

@@ -1,6 +1,7 @@
-//! The commands and flags that hints and messages name: each is one that there is.
+//! Checks that every command and flag named in a hint or a message exists.
 //!
-//! `docs/cli.md` says which there are; a test of its own keeps it fresh. Comments and tests do not count.
+//! `docs/cli.md` lists the existing ones, and another test keeps it up to date. Comments and tests are not
+//! checked.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -11,10 +12,10 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use crate::cargo::root;
 use crate::floors::crates;
 
-/// The flags of each command, by the words that lead to it.
+/// The flags of each command, by the words of the command.
 struct Commands(BTreeMap<Vec<String>, BTreeSet<String>>);
 
-/// Files that name a flag alone: which commands they mean. All commands of one verb have it.
+/// The commands that a file's standalone flags belong to. A flag must exist on all commands of one verb.
 const MEANT: [(&str, &[&str]); 14] = [
     ("ndcli/src/login/browser.rs", &["ndcli auth login"]),
     ("ndcli/src/login/oauth.rs", &["ndcli auth print-access-token", "ndauthd serve"]),
@@ -36,7 +37,7 @@ const MEANT: [(&str, &[&str]); 14] = [
 ];
 
 impl Commands {
-    /// Reads the reference of every command.
+    /// Reads the commands from the reference in `docs/cli.md`.
     fn read(reference: &str) -> Commands {
         let mut commands = BTreeMap::<Vec<String>, BTreeSet<String>>::new();
         let mut open = None;
@@ -56,7 +57,7 @@ impl Commands {
         Commands(commands)
     }
 
-    /// True where a command has a flag: its own, one of every command, or what clap gives each.
+    /// Returns true if the command has the flag: its own, one of every command, or one that clap adds.
     fn has(&self, command: &[String], flag: &str) -> bool {
         let binary = &command[..1];
         let given = ["--help", "--version"].contains(&flag);
@@ -66,7 +67,7 @@ impl Commands {
                 .any(|of| self.0.get(of).is_some_and(|flags| flags.contains(flag)))
     }
 
-    /// Finds what is wrong with a text that a file names.
+    /// Returns the error in a text that a file names, if there is one.
     fn wrong(&self, file: &str, named: &Named) -> Option<String> {
         let (Named::Quoted(text) | Named::Flag(text)) = named;
         let words = words(text);
@@ -88,7 +89,7 @@ impl Commands {
         } else {
             let is_meant = |command: &&Vec<String>| command.last().is_some_and(|verb| verb == first);
             let meant: Vec<_> = self.0.keys().filter(is_meant).collect();
-            // Programs of others have flags, too.
+            // Other programs have flags, too.
             let flag = flags
                 .into_iter()
                 .find(|flag| !meant.is_empty() && !meant.iter().any(|command| self.has(command, flag)))?;
@@ -96,7 +97,7 @@ impl Commands {
         }
     }
 
-    /// Finds what is wrong with a whole command line.
+    /// Returns the error in a whole command line.
     fn wrong_command(&self, words: &[String], flags: &[&str]) -> Option<String> {
         let known = (1..=words.len()).rev().find(|length| self.0.contains_key(&words[..*length]))?;
         let (command, rest) = words.split_at(known);
@@ -109,9 +110,9 @@ impl Commands {
         Some(format!("`{}` has no `{flag}`", command.join(" ")))
     }
 
-    /// Finds what is wrong with a flag that stands alone.
+    /// Returns the error in a flag that is named without its command.
     fn wrong_alone(&self, file: &str, flag: &str, meant: &[Vec<String>]) -> Option<String> {
-        // A flag of every command needs no row.
+        // A flag of every command needs no row in `MEANT`.
         if self.has(&["ndcli".to_owned()], flag) {
             return None;
         }
@@ -130,15 +131,15 @@ impl Commands {
     }
 }
 
-/// A text that names a command or a flag.
+/// A text in the sources that names a command or a flag.
 enum Named {
-    /// It stands between backticks.
+    /// A text between backticks.
     Quoted(String),
-    /// A flag, which is a literal of its own.
+    /// A string literal that is only a flag.
     Flag(String),
 }
 
-/// The flags among some words.
+/// Returns the flags among some words.
 fn flags(words: &[String]) -> Vec<&str> {
     let flags = words.iter().filter_map(|word| {
         let flag = word.trim_end_matches([',', ';', '.']).split('=').next().unwrap_or_default();
@@ -152,7 +153,8 @@ fn words(text: &str) -> Vec<String> {
     text.split_whitespace().map(str::to_owned).collect()
 }
 
-/// The texts of a file that name commands or flags: what stands between backticks, and flags that stand alone.
+/// Returns the texts of a file that name commands or flags: those between backticks, and literals that are
+/// only a flag.
 fn named(text: &str) -> Vec<Named> {
     let mut literals = Vec::new();
     gather(text.parse().expect("a file of Rust"), &mut literals);
@@ -166,7 +168,7 @@ fn named(text: &str) -> Vec<Named> {
     named
 }
 
-/// Gathers the literal texts of some tokens, without comments and tests.
+/// Collects the string literals among some tokens, without comments and tests.
 fn gather(tokens: TokenStream, found: &mut Vec<String>) {
     let mut in_tests = false;
     for token in tokens {

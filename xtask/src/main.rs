@@ -55,7 +55,7 @@ fn main() -> ExitCode {
     match run(&XtaskArguments::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // What went wrong, and not where in this program: it is the rest that is looked for.
+            // The error alone: a backtrace into this program would distract from the failed command.
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }

@@ -1,14 +1,16 @@
-//! The names of types: no two types of the workspace share one. Tests, examples and generated code do not count.
+//! Checks that no two types of the workspace share a name. Tests, examples and generated code are not
+//! checked.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::floors::{Files, crates, types_of};
 
-/// Names that sea-orm gives: its derive macros want the first two in every entity, and each migration is a `Migration`.
+/// Names that sea-orm requires: its derive macros need the first two in every entity, and each migration is a
+/// `Migration`.
 const EXEMPT: [&str; 3] = ["Model", "Relation", "Migration"];
 
-/// Each name that several types share, with the files that define them.
+/// Returns each name that several types share, with the files that define them.
 fn shared(types: impl IntoIterator<Item = (String, PathBuf)>) -> Vec<String> {
     let mut files: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (name, file) in types {

@@ -1,4 +1,4 @@
-//! The packages of the published crates, built as whoever fetches them would build them.
+//! Checks the packages of the published crates, built as their users would build them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use crate::api::PUBLISHED;
 use crate::cargo::{command, root, run};
 
-/// Packs each and builds it from its package.
+/// Packages each crate and builds it from its package.
 pub(crate) fn check() -> anyhow::Result<()> {
     forget()?;
     let packages = PUBLISHED.iter().flat_map(|package| ["--package", package]);
@@ -16,11 +16,11 @@ pub(crate) fn check() -> anyhow::Result<()> {
     run(command("cargo", &arguments))
 }
 
-/// Removes what cargo keeps of earlier packages of the same version, which it takes for the present ones: the sources in
-/// its registry of packages that are not published yet, and what it built of them.
+/// Removes cargo's copies of earlier packages of the same version, which it would use in place of the current
+/// ones: the sources in its registry of unpublished packages, and their build results.
 fn forget() -> anyhow::Result<()> {
     let sources = cargo_home().context("cargo has a home")?.join("registry/src");
-    // Such a registry has no name in front of its hash.
+    // The name of such a registry begins with the hyphen before its hash.
     for registry in entries(&sources)?.into_iter().filter(|path| name(path).starts_with('-')) {
         for source in entries(&registry)? {
             if PUBLISHED.iter().any(|package| name(&source).starts_with(package)) {
@@ -46,14 +46,14 @@ fn forget() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Where cargo keeps what it fetches.
+/// Returns cargo's folder for downloads.
 #[expect(clippy::disallowed_methods, reason = "cargo has no command that tells it")]
 fn cargo_home() -> Option<PathBuf> {
     let named = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     named.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")))
 }
 
-/// What lies in a folder; nothing where there is none.
+/// Returns the entries of a folder, or nothing if it does not exist.
 fn entries(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let Ok(read) = fs::read_dir(folder) else { return Ok(Vec::new()) };
     read.map(|entry| Ok(entry?.path())).collect()

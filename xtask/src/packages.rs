@@ -1,5 +1,5 @@
-//! The system's packages that a job needs: one table, what of it this machine lacks, and its installation by `apt-get`.
-//! Tools that come from the registries of Rust, Python and Node belong to `tools`.
+//! The system packages that a job needs: a table of them, the check for missing ones, and their installation
+//! by `apt-get`. Tools from the registries of Rust, Python and Node belong to `tools`.
 
 use std::io::{IsTerminal, stdin};
 use std::os::unix::fs::PermissionsExt;
@@ -11,7 +11,7 @@ use rustix::process::geteuid;
 use crate::cargo::{command, run, search_path};
 use crate::postgres;
 
-/// A command of this program that needs packages. Each needs what those before it need.
+/// A command of xtask that needs packages. Each job also needs the packages of the jobs before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
 pub(crate) enum Job {
     Demo,
@@ -19,20 +19,20 @@ pub(crate) enum Job {
     Test,
 }
 
-/// Programs that a job needs: a row of the table.
+/// A row of the table: programs that a job needs.
 struct Prerequisite {
-    /// The first job that needs it.
+    /// The first job that needs them.
     from: Job,
     name: &'static str,
     purpose: &'static str,
     sign: Sign,
-    /// Debian's names.
+    /// The names of the Debian packages.
     packages: &'static [&'static str],
 }
 
-/// How a prerequisite is recognised as met.
+/// The test for a met prerequisite.
 enum Sign {
-    /// Each is on the search path, or is the absolute path of a program.
+    /// Each program is on the search path, or exists at its absolute path.
     Programs(&'static [&'static str]),
     Check(fn() -> bool),
 }
@@ -94,7 +94,7 @@ const PREREQUISITES: [Prerequisite; 12] = [
         from: Test,
         name: "Chromium",
         purpose: "opens the pages of a login",
-        // Where the tests of logins start it.
+        // The path from which the tests of logins start it.
         sign: Programs(&["/usr/bin/chromium"]),
         packages: &["chromium"],
     },
@@ -128,7 +128,7 @@ const PREREQUISITES: [Prerequisite; 12] = [
     },
 ];
 
-/// Installs what the job needs and this machine lacks. Where it may not, the error names the commands to type.
+/// Installs the missing packages of a job. If this process cannot, the error names the commands to run.
 pub(crate) fn provide(job: Job) -> anyhow::Result<()> {
     let lacking = missing(job);
     if lacking.is_empty() {
@@ -158,14 +158,14 @@ fn missing(job: Job) -> Vec<&'static Prerequisite> {
 }
 
 fn is_there(program: &str) -> bool {
-    // An absolute path replaces the folder that it is joined to.
+    // Joining an absolute path replaces the folder.
     search_path().iter().any(|folder| {
         let file = folder.join(program).metadata();
         file.is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
     })
 }
 
-/// Debian splits what `python3 -m venv` needs off Python.
+/// Returns true if `python3 -m venv` works: Debian packages its requirements separately.
 fn python_makes_environments() -> bool {
     succeeds("python3", &["-c", "import ensurepip, venv"])
 }
@@ -175,7 +175,8 @@ fn succeeds(program: &str, arguments: &[&str]) -> bool {
     status.is_ok_and(|status| status.success())
 }
 
-/// Returns what to write before a command so that root runs it, or nothing where this process cannot install packages.
+/// Returns the words to put before a command so that root runs it, or `None` if this process cannot install
+/// packages.
 fn root_prefix() -> Option<&'static [&'static str]> {
     if !is_there("apt-get") {
         None
@@ -188,7 +189,7 @@ fn root_prefix() -> Option<&'static [&'static str]> {
     }
 }
 
-/// The commands that install what is missing.
+/// Returns the commands that install the missing packages.
 fn commands<'a>(prefix: &[&'a str], lacking: &[&'a Prerequisite]) -> [Vec<&'a str>; 2] {
     let packages = lacking.iter().flat_map(|need| need.packages);
     let install = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "--yes"];
@@ -201,7 +202,7 @@ fn report(lacking: &[&Prerequisite]) -> String {
     format!("This needs programs that are not installed:\n{}", list(lacking))
 }
 
-/// A line for each.
+/// Returns one line for each prerequisite.
 fn list(lacking: &[&Prerequisite]) -> String {
     let line = |need: &&Prerequisite| {
         format!("  {}: {} (Debian: {})", need.name, need.purpose, need.packages.join(", "))

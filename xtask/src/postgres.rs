@@ -1,4 +1,4 @@
-//! A throw-away PostgreSQL cluster on loopback, for one run of the tests.
+//! A throw-away PostgreSQL cluster on the loopback interface, for one run of the tests.
 
 use std::fs;
 use std::io::Read;
@@ -14,18 +14,18 @@ use tempfile::TempDir;
 
 use crate::cargo::search_path;
 
-/// A running cluster; dropped, it is stopped and removed.
+/// A running cluster. Dropping it stops and removes it.
 pub(crate) struct Cluster {
     programs: PathBuf,
     folder: TempDir,
     port: u16,
 }
 
-/// Debian's `nobody`: PostgreSQL refuses to run as root.
+/// The id of Debian's user `nobody`: PostgreSQL refuses to run as root.
 const NOBODY: u32 = 65534;
 
 impl Cluster {
-    /// Makes a cluster and starts it.
+    /// Creates a cluster and starts it.
     pub(crate) fn start() -> anyhow::Result<Cluster> {
         let programs = programs()?;
         let folder = tempfile::Builder::new().prefix("ndauth-postgres-").tempdir()?;
@@ -40,7 +40,7 @@ impl Cluster {
             &["--pgdata", &data, "--username=nd", "--auth=trust", "--no-sync", "--encoding=UTF8"],
         )?;
         let log = format!("{data}/log");
-        // Synced writes: the tests of durability watch them.
+        // `fsync` stays on: the tests of durability trace it.
         let options = format!(
             "-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={data} \
              -c max_connections=400 -c shared_buffers=64MB"
@@ -50,17 +50,17 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// The URL of the database that the cluster comes with.
+    /// Returns the URL of the cluster's default database.
     pub(crate) fn url(&self) -> String {
         format!("postgres://nd@127.0.0.1:{}/postgres", self.port)
     }
 
-    /// One of PostgreSQL's programs.
+    /// Returns the path of one of PostgreSQL's programs.
     pub(crate) fn program(&self, name: &str) -> PathBuf {
         self.programs.join(name)
     }
 
-    /// Where its files lie.
+    /// Returns the folder of its data.
     pub(crate) fn data(&self) -> String {
         self.folder.path().join("data").to_string_lossy().into_owned()
     }
@@ -71,7 +71,8 @@ impl Cluster {
         if geteuid().is_root() {
             command.uid(NOBODY).gid(NOBODY);
         }
-        // A file, for the server keeps what it inherits open, and a pipe would never end.
+        // The output goes to a file: the server keeps its inherited descriptors open, so reading a pipe would
+        // never end.
         let output = self.folder.path().join(format!("{program}.out"));
         let file = fs::File::create(&output)?;
         command.stdout(file.try_clone()?).stderr(file);
@@ -92,7 +93,7 @@ impl Drop for Cluster {
     }
 }
 
-/// Returns the folder of PostgreSQL's programs. Debian keeps those of the server outside the path.
+/// Returns the folder of PostgreSQL's programs. Debian keeps the server's programs outside the search path.
 pub(crate) fn programs() -> anyhow::Result<PathBuf> {
     let mut folders: Vec<PathBuf> = fs::read_dir("/usr/lib/postgresql")
         .into_iter()

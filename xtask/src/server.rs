@@ -1,4 +1,4 @@
-//! A server of ndauth on a scratch database, for the demo.
+//! A running server on a scratch database, for the demo.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -7,19 +7,19 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 
-/// A server that runs; ended when dropped.
+/// A running server. Dropping it kills it.
 pub(crate) struct ServerProcess {
     child: Child,
     pub(crate) address: String,
 }
 
-/// A file of SQLite as ndauthd takes it.
+/// Returns the URL of an SQLite file, in the form that ndauthd takes.
 pub(crate) fn url(database: &Path) -> String {
     format!("sqlite:{}", database.display())
 }
 
 impl ServerProcess {
-    /// Starts a server on a file of SQLite and free ports, and waits until it is ready.
+    /// Starts a server on an SQLite file and free ports, and waits until it is ready.
     pub(crate) fn start(ndauthd: &Path, database: &Path) -> anyhow::Result<ServerProcess> {
         let mut child = Command::new(ndauthd)
             .args([
@@ -46,12 +46,12 @@ impl ServerProcess {
                 break address.to_owned();
             }
         };
-        // Read on, so that the pipe never fills up.
+        // Keep reading, so that the pipe never fills up.
         std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
         Ok(ServerProcess { child, address })
     }
 
-    /// Tells the server to stop, and waits until it has.
+    /// Signals the server to stop, and waits until it has.
     pub(crate) fn end(mut self) -> anyhow::Result<()> {
         kill_process(Pid::from_child(&self.child), Signal::TERM).context("cannot stop ndauthd")?;
         ensure!(self.child.wait()?.success(), "ndauthd did not stop cleanly");

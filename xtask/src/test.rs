@@ -1,4 +1,4 @@
-//! Every test, on both databases.
+//! Runs every test, on both databases.
 
 use crate::cargo::{build_binaries, command, run};
 use crate::demo;
@@ -28,9 +28,9 @@ fn run_some(filter: &[String]) -> anyhow::Result<()> {
     let logins = tools::node("node-logins", "crates/ndauth-e2e/tests/logins/package.json")?;
     let binaries = build_binaries(false)?;
     let cluster = Cluster::start()?;
-    // Whose system calls one test watches, so that no other test has a part in them.
+    // One test traces this cluster's system calls, so no other test may use it.
     let quiet = Cluster::start()?;
-    // Which one test stops and starts.
+    // One test stops and starts this cluster.
     let frail = Cluster::start()?;
     let mut tests = command(nextest, &["nextest", "run", "--workspace", "--no-fail-fast"]);
     tests
@@ -51,7 +51,7 @@ fn run_some(filter: &[String]) -> anyhow::Result<()> {
     run(tests)?;
     if filter.is_empty() {
         run(command("cargo", &["test", "--workspace", "--doc"]))?;
-        // What a newcomer runs first, on builds that are there.
+        // The first command that a newcomer runs, on the binaries that are already built.
         demo::play(binaries)?;
     }
     Ok(())

