@@ -1,4 +1,4 @@
-//! What the groups of rows share: where programs and databases are, and the rows that were measured.
+//! The state that the groups of rows share: paths of programs and databases, and the measured rows.
 
 use std::path::PathBuf;
 
@@ -6,13 +6,13 @@ use ndauth_bench::table::{FigureRow, tell};
 use ndauth_store::DatabaseUrl;
 use tokio::runtime::Runtime;
 
-/// What the groups of rows share.
+/// The state that the groups of rows share.
 pub(crate) struct Bench {
     pub(crate) binaries: PathBuf,
     pub(crate) pgbench: PathBuf,
     pub(crate) folder: tempfile::TempDir,
     pub(crate) runtime: Runtime,
-    /// How often each thing is measured.
+    /// The number of times that each thing is measured.
     pub(crate) rounds: usize,
     pub(crate) quick: bool,
     pub(crate) full: bool,
@@ -28,7 +28,7 @@ impl Bench {
         self.binaries.join(name)
     }
 
-    /// A file of SQLite by a name.
+    /// Returns the URL of an SQLite file with this name.
     pub(crate) fn sqlite(&self, name: &str) -> DatabaseUrl {
         DatabaseUrl::Sqlite(self.folder.path().join(name))
     }
@@ -39,7 +39,7 @@ impl Bench {
     }
 }
 
-/// A database as ndauthd takes it.
+/// Returns a database's URL in the form that ndauthd takes.
 pub(crate) fn text(url: &DatabaseUrl) -> String {
     match url {
         DatabaseUrl::Sqlite(path) => format!("sqlite:{}", path.display()),

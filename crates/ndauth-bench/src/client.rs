@@ -1,4 +1,4 @@
-//! What the client library costs a service, and how late a revocation can be there.
+//! Measures the client library's cost to a service, and how late a revocation can reach a service.
 
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Write};
@@ -25,12 +25,12 @@ use crate::requests::{new_token, revoke};
 use crate::revocation::{Delay, histogram, milliseconds};
 
 const TOKENS: usize = 100_000;
-/// Over how many tokens a service is under load.
+/// The number of tokens that a service under load validates.
 const LOADED: usize = 1000;
-/// How late any change may be.
+/// The bound on how late a change may take effect.
 const BOUND: Duration = Duration::from_secs(2);
 
-/// What is done to the connection between the service and its server, or to one of them.
+/// A fault injected into the connection between the service and its server, or into one of the two processes.
 #[derive(Clone, Copy)]
 enum InjectedFault {
     Treat(Treatment),
@@ -43,7 +43,7 @@ enum Paused {
     Service,
 }
 
-/// Faults, and how many revocations are measured with each.
+/// The faults, and the number of revocations measured with each.
 const FAULTS: [(&str, InjectedFault, usize); 6] = [
     ("the stream delayed 10 s", InjectedFault::Treat(Treatment::Late(Duration::from_secs(10))), 6),
     ("the stream cut", InjectedFault::Treat(Treatment::Cut), 6),
@@ -53,7 +53,7 @@ const FAULTS: [(&str, InjectedFault, usize); 6] = [
     ("the service suspended (SIGSTOP)", InjectedFault::Pause(Paused::Service), 5),
 ];
 
-/// A service that runs, and is told about which secret to ask.
+/// A running service that reads from standard input which secret to validate.
 struct ServiceProcess {
     child: Child,
     tell: ChildStdin,
@@ -95,7 +95,7 @@ impl Drop for ServiceProcess {
     }
 }
 
-/// Writes the tokens as the service reads them.
+/// Writes the tokens to a file, in the format that the service reads.
 fn tokens(bench: &Bench, seeded: &Seeded, count: usize) -> anyhow::Result<String> {
     let file = bench.folder.path().join(format!("tokens-{count}"));
     let mut lines = String::new();
@@ -160,13 +160,13 @@ fn costs(bench: &mut Bench, seeded: &Seeded, server: &Server) -> anyhow::Result<
     Ok(())
 }
 
-/// Microseconds since the machine was started, as every process counts them.
+/// Returns the microseconds since the machine booted: the same clock in every process.
 fn since_boot() -> i64 {
     let now = clock_gettime(ClockId::Boottime);
     now.tv_sec * 1_000_000 + now.tv_nsec / 1000
 }
 
-/// A client that revokes tokens, and the service that is to hear of it.
+/// A client that revokes tokens, and the service that must learn of it.
 struct RevocationSetup {
     owner: Client,
     service: ServiceProcess,
@@ -174,7 +174,7 @@ struct RevocationSetup {
 }
 
 impl RevocationSetup {
-    /// Revokes a token that the service asks about, and waits until it says no.
+    /// Revokes a token that the service validates, and waits until the service refuses it.
     fn revoke(
         &mut self,
         bench: &Bench,
@@ -196,7 +196,7 @@ impl RevocationSetup {
     }
 }
 
-/// Lets a process sleep for longer than the bound.
+/// Pauses a process for longer than the bound.
 fn pause(pid: Pid) {
     let _ = kill_process(pid, Signal::STOP);
     std::thread::spawn(move || {
@@ -205,8 +205,9 @@ fn pause(pid: Pid) {
     });
 }
 
-/// A token is suspended and resumed at one instance; a service that watches another is asked until it allows it again. Gives
-/// how long it went on to refuse, in milliseconds, in order.
+/// Suspends and resumes a token at one instance, and validates it at a service that watches another instance,
+/// until that allows it again. Returns the times for which the service kept refusing, in milliseconds and
+/// sorted.
 async fn given_back(owner: &Client, other: &str, service: &Secret, count: usize) -> anyhow::Result<Vec<f64>> {
     let name = || "given back".to_owned();
     let secret = owner.create_token(new_token(&name())).await.context("made")?.secret;
@@ -237,7 +238,8 @@ async fn given_back(owner: &Client, other: &str, service: &Secret, count: usize)
     Ok(late)
 }
 
-/// Tokens are revoked at one instance; the service hears of it from another.
+/// Revokes tokens at one instance and measures when the service, which watches another instance, refuses
+/// them.
 fn revocations(bench: &mut Bench) -> anyhow::Result<()> {
     let scratch = bench.runtime.block_on(Scratch::new(Engine::Postgres));
     let seeded = bench.runtime.block_on(seed(&scratch.url, LOADED))?;

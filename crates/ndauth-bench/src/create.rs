@@ -1,4 +1,4 @@
-//! What making a token costs, over the bare statements that it takes.
+//! Measures the cost of creating a token, relative to the bare statements that it takes.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -19,9 +19,9 @@ use rusqlite::types::Value;
 use crate::bench::{ANSWERING, Bench, text};
 
 const TOKENS: usize = 10_000;
-/// An account may have 25 tokens, and has 10.
+/// The number of tokens created at once. An account may have 25 tokens, and has 10.
 const AT_ONCE: usize = 12;
-/// How often so many are made in a round.
+/// The number of times that this many are created in a round.
 const TIMES: usize = 15;
 
 const SECRET: &str = "secret.id, secret.hash, secret.prefix, secret.token_id, secret.session_id, secret.service_id, \
@@ -32,7 +32,8 @@ const TOKEN: &str = "token.id, token.account_id, token.org_id, token.name, token
     token.scope, token.all_orgs, token.all_grants, token.all_services, token.all_networks, token.created_at, \
     token.lifetime, token.expires_at, token.revoked_at";
 
-/// The statements of `CreateToken`, as PostgreSQL's log shows them. What differs each time has a name.
+/// Returns the statements of `CreateToken`, as PostgreSQL's log shows them. Values that differ each time are
+/// named parameters.
 fn statements(engine: Engine) -> Vec<String> {
     let (now, locked, begin, moved) = match engine {
         Engine::Sqlite => {
@@ -81,7 +82,7 @@ fn statements(engine: Engine) -> Vec<String> {
     ]
 }
 
-/// What is written of an event: about as much as for a real one.
+/// The stored content of an event, about as large as a real one.
 const PUBLIC: [u8; 220] = [b'x'; 220];
 
 fn hex(bytes: &[u8]) -> String {
@@ -91,7 +92,8 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// Makes tokens through a server, several at once, and revokes them. Gives how many it made a second.
+/// Creates tokens through a server, several at once, and revokes them. Returns the number created in a
+/// second.
 fn through(bench: &Bench, clients: &[Client], round: usize) -> anyhow::Result<f64> {
     let mut spent = Duration::ZERO;
     for time in 0..TIMES {
@@ -124,7 +126,7 @@ fn per_second(count: usize, spent: Duration) -> f64 {
     count as f64 / spent.as_secs_f64()
 }
 
-/// The same statements by pgbench, on one connection.
+/// Runs the same statements with pgbench, on one connection.
 fn by_pgbench(pgbench: &Path, folder: &Path, url: &str, seeded: &Seeded) -> anyhow::Result<f64> {
     let SeededSession { account, session } = seeded.caller;
     let mut script = "\\set n random(1, 9223372036854775807)\n".to_owned();
@@ -155,7 +157,7 @@ fn by_pgbench(pgbench: &Path, folder: &Path, url: &str, seeded: &Seeded) -> anyh
     rate.and_then(|rate| rate.parse().ok()).context("pgbench tells a rate")
 }
 
-/// The same statements on a file of SQLite, in this process.
+/// Runs the same statements on an SQLite file, in this process.
 fn raw(connection: &rusqlite::Connection, seeded: &Seeded) -> anyhow::Result<f64> {
     let statements = statements(Engine::Sqlite);
     let begun = Instant::now();
@@ -182,7 +184,7 @@ fn raw(connection: &rusqlite::Connection, seeded: &Seeded) -> anyhow::Result<f64
         }
     }
     let rate = per_second(AT_ONCE * TIMES, begun.elapsed());
-    // As where they are revoked: an account has few that live.
+    // The server's tokens are revoked too, so that an account has few live ones.
     connection.execute("UPDATE token SET revoked_at = 1, live_name = NULL WHERE length(name) = 16", [])?;
     Ok(rate)
 }

@@ -1,4 +1,4 @@
-//! An empty call: what any call costs before it does anything.
+//! An empty call: the baseline cost of any call.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -11,7 +11,7 @@ use tonic::server::{Grpc, NamedService, UnaryService};
 use tonic::{Request, Response, Status};
 use tonic_prost::ProstCodec;
 
-/// A service with one call, which takes nothing and gives nothing.
+/// A service with one call, whose request and response are empty.
 #[derive(Clone, Copy, Debug)]
 pub struct Empty;
 

@@ -1,7 +1,7 @@
-//! Measures ndauth against what it stands on: ratios to a baseline in the same run, alternating.
+//! Measures ndauth relative to its foundations: ratios to a baseline in the same run, alternating with it.
 //!
-//! A server runs on one core and what asks it on another; what is told is the server's own CPU time, which other
-//! work on the machine changes less than anything else.
+//! A server runs on one core and its clients on another. The reported figure is the server's own CPU time,
+//! the least affected by other work on the machine.
 
 pub mod empty;
 pub mod load;

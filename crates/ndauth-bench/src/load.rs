@@ -1,4 +1,4 @@
-//! What asks: bare HTTP/2, for any client library would cost more than the server that is measured.
+//! A load generator over bare HTTP/2: any client library would cost more than the server that is measured.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -18,44 +18,45 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::task::LocalSet;
 
-/// A call, as it is made over and over.
+/// A call that is made repeatedly.
 #[derive(Clone, Debug)]
 pub struct RpcCall {
     /// The path of the RPC.
     pub path: &'static str,
-    /// Who asks.
+    /// The value of the `authorization` header, if there is one.
     pub credential: Option<String>,
-    /// The requests, of which each time one is drawn.
+    /// The encoded requests, one of which is drawn for each call.
     pub bodies: Rc<Vec<Bytes>>,
-    /// The first byte of every answer that is as it should be.
+    /// The first byte of every correct response; `None` accepts any.
     pub expected: Option<u8>,
 }
 
-/// How it is asked.
+/// The shape of a load.
 #[derive(Clone, Copy, Debug)]
 pub struct Shape {
-    /// How many connections.
+    /// The number of connections.
     pub connections: usize,
-    /// How many calls at once on each.
+    /// The number of concurrent calls on each connection.
     pub streams: usize,
-    /// How many calls a second, where they begin at times of their own; as many as can be answered otherwise.
+    /// The number of calls in a second, which then begin at fixed times; `None` for as many as are answered.
     pub rate: Option<f64>,
-    /// Whether they may begin up to a millisecond late, all at once, so that this core is left to others between.
+    /// True if calls may begin up to a millisecond late, in bursts, which leaves this core to others in
+    /// between.
     pub gentle: bool,
-    /// For how long.
+    /// The duration.
     pub time: Duration,
 }
 
-/// How a load was answered.
+/// The result of a load.
 #[derive(Clone, Debug, Default)]
 pub struct LoadResult {
-    /// How many were answered as they should be.
+    /// The number of correct responses.
     pub good: u64,
-    /// How many otherwise.
+    /// The number of incorrect responses.
     pub bad: u64,
-    /// How long each took, from the moment at which it was meant to begin, in microseconds; sorted.
+    /// The latency of each call, from the moment at which it was due, in microseconds; sorted.
     pub micros: Vec<u32>,
-    /// How long it took in all.
+    /// The total duration.
     pub took: Duration,
 }
 
@@ -69,7 +70,7 @@ impl LoadResult {
         self.micros.push(u32::try_from(took.as_micros()).unwrap_or(u32::MAX));
     }
 
-    /// What so many of a hundred took no longer than, in microseconds.
+    /// Returns the percentile of the latencies, in microseconds.
     pub fn percentile(&self, percent: f64) -> f64 {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an index")]
         #[expect(clippy::cast_precision_loss, reason = "a rank")]
@@ -79,14 +80,14 @@ impl LoadResult {
             .map_or(f64::NAN, |micros| f64::from(*micros))
     }
 
-    /// How many a second.
+    /// Returns the number of correct responses in a second.
     #[expect(clippy::cast_precision_loss, reason = "a rate")]
     pub fn rate(&self) -> f64 {
         self.good as f64 / self.took.as_secs_f64()
     }
 }
 
-/// A message as gRPC frames it.
+/// Encodes a message as gRPC frames it.
 pub fn framed(message: &impl Message) -> Bytes {
     let length = message.encoded_len();
     let mut bytes = BytesMut::with_capacity(5 + length);
@@ -96,12 +97,12 @@ pub fn framed(message: &impl Message) -> Bytes {
     bytes.freeze()
 }
 
-/// What presents a secret.
+/// Returns the value of the `authorization` header that presents a secret.
 pub fn bearer(secret: &Secret) -> Option<String> {
     Some(format!("Bearer {}", secret.expose()))
 }
 
-/// When calls are to begin.
+/// The times at which calls are due.
 #[derive(Default)]
 struct Pace {
     due: RefCell<VecDeque<Instant>>,
@@ -109,12 +110,12 @@ struct Pace {
     over: Cell<bool>,
 }
 
-/// Asks, on this thread.
+/// Runs one load, on this thread.
 pub fn run(address: SocketAddr, call: &RpcCall, shape: Shape) -> anyhow::Result<LoadResult> {
     run_all(address, &[(call.clone(), shape)]).map(|mut outcomes| outcomes.remove(0))
 }
 
-/// Asks several things at once, on this thread.
+/// Runs several loads concurrently, on this thread.
 pub fn run_all(address: SocketAddr, calls: &[(RpcCall, Shape)]) -> anyhow::Result<Vec<LoadResult>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let local = LocalSet::new();
@@ -176,7 +177,7 @@ async fn one(address: SocketAddr, call: RpcCall, shape: Shape) -> anyhow::Result
     }
     for stream in streams {
         if let Some(pace) = &pace {
-            // Whoever came too late to hear it.
+            // Wakes a stream that began to wait after the last notification.
             pace.ready.notify_waiters();
         }
         stream.await??;
@@ -187,7 +188,7 @@ async fn one(address: SocketAddr, call: RpcCall, shape: Shape) -> anyhow::Result
     Ok(outcome)
 }
 
-/// Asks one thing after the other.
+/// Makes one call after the other.
 async fn ask(
     client: SendRequest<Bytes>,
     call: RpcCall,
@@ -244,14 +245,14 @@ async fn ask(
     }
 }
 
-/// A connection of a service, which asks one thing after the other.
+/// A service's connection, which makes one call after the other.
 pub struct ServiceConnection {
     client: SendRequest<Bytes>,
     credential: HeaderValue,
 }
 
 impl ServiceConnection {
-    /// Connects, as a service.
+    /// Connects with the secret of a service.
     pub async fn connect(address: SocketAddr, service: &Secret) -> anyhow::Result<ServiceConnection> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
@@ -263,7 +264,7 @@ impl ServiceConnection {
         })
     }
 
-    /// Whether a secret may do a thing; `None` where that could not be told.
+    /// Returns true if the request is allowed; `None` if the server could not decide.
     pub async fn ask(&mut self, request: &v1::ValidateTokenRequest) -> anyhow::Result<Option<bool>> {
         let mut client = self.client.clone().ready().await?;
         let head = Request::builder()
@@ -289,13 +290,13 @@ impl ServiceConnection {
     }
 }
 
-/// A load that goes on until it is told to end.
+/// A load that continues until it is ended.
 pub struct Loading {
     wanted: Rc<Cell<bool>>,
     running: tokio::task::JoinHandle<anyhow::Result<LoadResult>>,
 }
 
-/// Asks so often a second, from now on, within the [`LocalSet`] of this thread.
+/// Starts a load at this rate, within the [`LocalSet`] of this thread.
 pub fn while_wanted(address: SocketAddr, call: RpcCall, rate: f64) -> Loading {
     let wanted = Rc::new(Cell::new(true));
     let still = Rc::clone(&wanted);
@@ -319,26 +320,26 @@ pub fn while_wanted(address: SocketAddr, call: RpcCall, rate: f64) -> Loading {
 }
 
 impl Loading {
-    /// Ends it, and gives what it came to.
+    /// Ends the load and returns its result.
     pub async fn end(self) -> anyhow::Result<LoadResult> {
         self.wanted.set(false);
         self.running.await?
     }
 }
 
-/// Lets this process's session go before others, where that is allowed.
+/// Raises the scheduling priority of this process's session, if that is allowed.
 pub fn go_first() {
     let _ = std::fs::write("/proc/self/autogroup", "-20");
 }
 
-/// Keeps this thread on a core.
+/// Pins this thread to a core.
 pub fn pin(core: usize) -> anyhow::Result<()> {
     let mut set = rustix::thread::CpuSet::new();
     set.set(core);
     rustix::thread::sched_setaffinity(None, &set).context("cannot stay on one core")
 }
 
-/// Fails where something was answered otherwise than it should be.
+/// Fails if any response was incorrect, or if there was none.
 pub fn all_good(outcome: &LoadResult) -> anyhow::Result<()> {
     ensure!(
         outcome.bad == 0 && outcome.good > 0,

@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: measures, and tells which bars are reached.
+//! `cargo xtask bench`: measures, and reports which bars are met.
 
 mod bench;
 

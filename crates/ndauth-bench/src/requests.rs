@@ -1,11 +1,11 @@
-//! Requests that several benches send.
+//! Requests that several benchmarks send.
 
 use std::time::Duration;
 
 use ndauth_core::{ExpiryChoice, Grants, Lifetime, Networks, Orgs, Scope, Services};
 use ndauth_proto::v1;
 
-/// The creation of a token of the caller's, of 90 days.
+/// Returns the request that creates a token of the caller for 90 days.
 pub(crate) fn new_token(name: &str) -> v1::CreateTokenRequest {
     let token = v1::NewToken {
         name: name.to_owned(),
@@ -24,7 +24,7 @@ pub(crate) fn new_token(name: &str) -> v1::CreateTokenRequest {
     v1::CreateTokenRequest { whose: Some(v1::Whose::mine()), token: Some(token) }
 }
 
-/// The revocation of the token that holds a name.
+/// Returns the request that revokes the caller's token of this name.
 pub(crate) fn revoke(name: &str) -> v1::RevokeTokenRequest {
     v1::RevokeTokenRequest {
         whose: Some(v1::Whose::mine()),

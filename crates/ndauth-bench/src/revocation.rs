@@ -1,4 +1,5 @@
-//! How late a revocation can be on another instance, with and without faults between it and its database.
+//! Measures how late a revocation can reach another instance, with and without faults between it and its
+//! database.
 
 use std::time::{Duration, Instant};
 
@@ -18,14 +19,14 @@ use crate::bench::{ANSWERING, Bench};
 use crate::requests::{new_token, revoke};
 use crate::validate::{about, question};
 
-/// The bound of the instances.
+/// The instances' bound on the age of an answer.
 const BOUND: Duration = Duration::from_secs(2);
 const TOKENS: usize = 10_000;
 
 const LISTENER: TreatedConnections = TreatedConnections::Said("LISTEN \"ndauth_head\"");
 const READER: TreatedConnections = TreatedConnections::Said("ndauth mirror");
 
-/// Faults, and how many revocations are measured with each.
+/// The faults, and the number of revocations measured with each.
 const FAULTS: [(&str, TreatedConnections, Treatment, usize); 7] = [
     ("LISTEN cut", LISTENER, Treatment::Cut, 40),
     ("LISTEN muted", LISTENER, Treatment::Muted, 40),
@@ -36,23 +37,24 @@ const FAULTS: [(&str, TreatedConnections, Treatment, usize); 7] = [
     ("every connection cut", TreatedConnections::All, Treatment::Cut, 6),
 ];
 
-/// Two instances, and who uses them.
+/// Two instances, and the clients that use them.
 struct Pair {
     owner: Client,
     address: std::net::SocketAddr,
     service: Secret,
 }
 
-/// What came of one revocation.
+/// The measured effect of one revocation.
 pub(crate) struct Delay {
-    /// When the last answer came that was wrong, after the revocation was answered.
+    /// The time of the last wrong answer, counted from the response to the revocation.
     pub(crate) wrong: Duration,
-    /// Whether it could not be told at the end.
+    /// True if the instance could not decide at the end.
     pub(crate) unavailable: bool,
 }
 
 impl Pair {
-    /// Revokes a token at the one, and asks the other until it says no, or for twice the bound that it cannot say.
+    /// Revokes a token at one instance, and validates it at the other until that refuses it, or still cannot
+    /// decide after one and a half times the bound.
     async fn revoke(&self, number: usize, before: impl AsyncFnOnce()) -> anyhow::Result<Delay> {
         let name = format!("r{number}");
         let made = self.owner.create_token(new_token(&name)).await.context("made")?;
@@ -83,7 +85,7 @@ pub(crate) fn milliseconds(delays: &[Delay]) -> Vec<f64> {
     all
 }
 
-/// How many fell where.
+/// Prints the number of values in each interval.
 pub(crate) fn histogram(what: &str, sorted: &[f64]) {
     let bounds = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, f64::INFINITY];
     let mut told = Vec::new();
@@ -154,7 +156,7 @@ pub(crate) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
         let mut delays = Vec::new();
         for _ in 0..if bench.quick { count.min(6) } else { count } {
             number += 1;
-            // It was fair until now: whoever was cut off is back.
+            // No fault has been injected since the last round, so every connection is back.
             let delay = local.block_on(&here, async {
                 tokio::time::sleep(Duration::from_millis(300)).await;
                 pair.revoke(number, async || {

@@ -1,4 +1,4 @@
-//! What a hundred times as many tokens cost.
+//! Measures the cost of a hundred times as many tokens.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ use crate::validate::about;
 
 const FEW: usize = 10_000;
 
-/// A server with so many tokens.
+/// A running server with this number of tokens.
 struct SeededServer {
     server: Server,
     seeded: Seeded,
@@ -38,7 +38,7 @@ fn start(bench: &Bench, tokens: usize) -> anyhow::Result<SeededServer> {
 }
 
 impl SeededServer {
-    /// What validating, making a token and listing take, in microseconds at the middle.
+    /// Returns the median times of a validation, of creating a token and of a list, in microseconds.
     fn times(&self, bench: &Bench, round: usize) -> anyhow::Result<[f64; 3]> {
         let call = about(&self.seeded, self.tokens);
         let shape = Shape {
@@ -89,7 +89,7 @@ pub(crate) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
     let bytes = (much.server.resident()? - few.server.resident()?) as f64 / (many - FEW) as f64;
     bench.row(FigureRow::new(format!("memory per token, at {many}"), "bytes", &[bytes], Bar::AtMost(400.0)));
     let loaded = much.server.loaded.context("it told how long loading took")?.as_secs_f64();
-    // A million in ten seconds.
+    // The limit is ten seconds for a million tokens.
     #[expect(clippy::cast_precision_loss, reason = "a count")]
     let limit = 10.0 * many as f64 / 1e6;
     bench.row(FigureRow::new(format!("loading {many} tokens, SQLite"), "s", &[loaded], Bar::AtMost(limit)));
@@ -117,13 +117,13 @@ pub(crate) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
     tidying(bench, many)
 }
 
-/// The first page of each list of an org that owns all of so many tokens.
+/// Measures the first page of each list of an org that owns all tokens.
 fn lists(bench: &mut Bench, many: usize) -> anyhow::Result<()> {
     let url = bench.sqlite("lists.db");
     let times = bench.runtime.block_on(async {
         seed(&url, many).await?;
         let store = Store::connect(&url, Clock::Database).await?;
-        // All of them become one org's; each ends and was used at a time of its own.
+        // Moves all tokens to one org, each with an expiry and a last use of its own.
         let spread = "UPDATE token SET account_id = NULL, org_id = (SELECT id FROM org ORDER BY slug LIMIT 1), \
                       live_name = NULL, expires_at = expires_at + abs(random() % 1000000000), \
                       last_used_at = created_at - abs(random() % 1000000000)";
@@ -158,7 +158,7 @@ fn lists(bench: &mut Bench, many: usize) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What the janitor takes where nothing is dead, and where a hundredth of so many tokens is.
+/// Measures `ndauthd admin tidy` with no dead tokens, and with one dead token in a hundred.
 fn tidying(bench: &mut Bench, many: usize) -> anyhow::Result<()> {
     let url = bench.sqlite("tidying.db");
     let dead = many / 100;

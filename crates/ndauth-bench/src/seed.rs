@@ -1,4 +1,4 @@
-//! Databases with many tokens, quicker than one after the other.
+//! Fills databases with many tokens, faster than creating one after the other.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -9,16 +9,16 @@ use ndauth_store::testing::execute;
 use ndauth_store::{Clock, DatabaseUrl, Engine, Store};
 use rand::rngs::SysRng;
 
-/// What a database was filled with.
+/// The content of a seeded database.
 #[derive(Debug)]
 pub struct Seeded {
-    /// A secret for each token, and the name of the org in which its owner is `RW`.
+    /// A secret for each token, and the slug of the org in which its owner is `RW`.
     pub tokens: Vec<(Secret, String)>,
     /// A service's secret.
     pub service: Secret,
     /// A session of the first account.
     pub session: Secret,
-    /// Whose it is.
+    /// The ids of that account and session.
     pub caller: SeededSession,
 }
 
@@ -27,21 +27,21 @@ pub struct Seeded {
 pub struct SeededSession {
     /// The account's id.
     pub account: uuid::Uuid,
-    /// The session's.
+    /// The session's id.
     pub session: uuid::Uuid,
 }
 
-/// Each account has so many tokens.
+/// The number of tokens of each account.
 const TOKENS_EACH: usize = 10;
 const ORGS: usize = 100;
-/// So many microseconds lie between two tokens: ids are in the order in which things are made.
+/// The microseconds between the creation of two tokens: ids are in the order of creation.
 const APART: i64 = 100_000;
-/// So many rows go in one statement.
+/// The number of rows in one statement.
 const ROWS: usize = 500;
-/// So many bytes go in one transaction.
+/// The number of bytes after which a transaction runs.
 const SCRIPT: usize = 8 << 20;
 
-/// Rows of one table, until there are enough for a statement.
+/// Rows of one table, collected until they fill a statement.
 struct RowBatch {
     into: &'static str,
     sql: String,
@@ -65,7 +65,7 @@ impl RowBatch {
     }
 }
 
-/// Statements that are carried out together.
+/// Statements that run in one transaction.
 struct Script<'a> {
     store: &'a Store,
     sql: String,
@@ -88,7 +88,7 @@ impl Script<'_> {
     }
 }
 
-/// Fills an empty database with so many tokens, a tenth as many accounts, orgs, and a service.
+/// Fills an empty database with this number of tokens, a tenth as many accounts, orgs, and a service.
 pub async fn seed(url: &DatabaseUrl, tokens: usize) -> anyhow::Result<Seeded> {
     let store = Store::create(url, Clock::Database).await?;
     store.migrate().await?;

@@ -1,4 +1,4 @@
-//! Servers that are measured: each on a core of its own, with precedence over what else the machine does.
+//! Servers to measure, each on a core of its own and with priority over other processes.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -11,28 +11,28 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 
-/// A server that runs; ended when dropped.
+/// A running server. Dropping it kills it.
 #[derive(Debug)]
 pub struct Server {
     child: Child,
-    /// Where it answers.
+    /// The address that it serves.
     pub address: SocketAddr,
-    /// Where it tells of itself, if it does.
+    /// The address of its admin listener, if it has one.
     pub admin: Option<SocketAddr>,
-    /// How long it took until it was ready.
+    /// The time from its start until it was ready.
     pub ready_after: Duration,
-    /// How long it loaded, if it told.
+    /// The time it took to load the tokens, if it was logged.
     pub loaded: Option<Duration>,
-    /// Every line that it logs.
+    /// The lines of its log.
     pub log: mpsc::Receiver<String>,
 }
 
-/// Runs a program on one core, in a session of its own whose scheduling group goes first: `nice` does nothing
-/// between sessions. Where that is not allowed, it runs as any other.
+/// Runs a program on one core, in a session of its own whose scheduling group has priority: `nice` has no
+/// effect between sessions. If that is not allowed, the program runs with normal priority.
 const ALONE: &str = "echo -20 > /proc/self/autogroup 2>/dev/null; exec taskset -c \"$0\" \"$@\"";
 
 impl Server {
-    /// Starts a program, on a core, and waits until it says where it answers.
+    /// Starts a program on a core, and waits until it logs its address.
     pub fn start(core: usize, program: &Path, arguments: &[&str], database: &str) -> anyhow::Result<Server> {
         let begun = Instant::now();
         let mut command = Command::new("setsid");
@@ -43,7 +43,7 @@ impl Server {
         let (tell, log) = mpsc::channel();
         std::thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
-                // What goes wrong there is told here too.
+                // Errors of the server are printed here too.
                 if line.contains("\"level\":\"ERROR\"") {
                     eprintln!("{line}");
                 }
@@ -56,7 +56,7 @@ impl Server {
                 log.recv().with_context(|| format!("`{}` ended before it was ready", program.display()))?;
             let told: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
             if told["message"] == "loaded" {
-                // Beyond 64 bits numbers are written as texts.
+                // The log writes numbers beyond 64 bits as strings.
                 let micros = told["micros"].as_u64().or_else(|| told["micros"].as_str()?.parse().ok());
                 loaded = micros.map(Duration::from_micros);
             }
@@ -76,18 +76,18 @@ impl Server {
         Server::start(core, program, &[&free, more].concat(), database)
     }
 
-    /// The CPU time that it has taken.
+    /// Returns the CPU time that the server has used.
     pub fn cpu(&self) -> anyhow::Result<Duration> {
         let mut nanoseconds = 0;
         for task in fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
-            // A thread may end meanwhile.
+            // A thread may end in the meantime.
             let told = fs::read_to_string(task?.path().join("schedstat")).unwrap_or_default();
             nanoseconds += told.split(' ').next().and_then(|told| told.parse::<u64>().ok()).unwrap_or(0);
         }
         Ok(Duration::from_nanos(nanoseconds))
     }
 
-    /// The bytes of memory that it holds.
+    /// Returns the resident memory in bytes.
     pub fn resident(&self) -> anyhow::Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let line =
@@ -95,7 +95,7 @@ impl Server {
         Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? * 1024)
     }
 
-    /// A page of its operator's port.
+    /// Returns a page of the admin listener.
     pub fn page(&self, path: &str) -> anyhow::Result<String> {
         use std::io::{Read, Write};
         let mut stream = std::net::TcpStream::connect(self.admin.context("it has a port for its operator")?)?;
@@ -105,17 +105,17 @@ impl Server {
         Ok(answer.split_once("\r\n\r\n").context("a page")?.1.to_owned())
     }
 
-    /// Its process.
+    /// Returns the process's id.
     pub fn pid(&self) -> Pid {
         Pid::from_child(&self.child)
     }
 
-    /// Sends it a signal.
+    /// Sends the process a signal.
     pub fn signal(&self, signal: Signal) -> anyhow::Result<()> {
         Ok(kill_process(self.pid(), signal)?)
     }
 
-    /// Tells it to stop, and waits until it has.
+    /// Signals the server to stop, and waits until it has.
     pub fn end(mut self) -> anyhow::Result<()> {
         self.signal(Signal::TERM)?;
         ensure!(self.child.wait()?.success(), "a server did not stop cleanly");

@@ -1,4 +1,4 @@
-//! What starting costs: of the command line, of a call, of the server.
+//! Measures starts: of the command line, of a call, and of the server.
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use ndauth_bench::table::{Bar, FigureRow, ratios};
 
 use crate::bench::{ANSWERING, Bench, text};
 
-/// How long a server is let be before its memory is looked at.
+/// The time that a server idles before its memory is measured.
 const IDLE: Duration = Duration::from_secs(3);
 
 pub(crate) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
@@ -17,7 +17,7 @@ pub(crate) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
     let mut starts = Vec::new();
     for run in 0..bench.rounds {
         let database = text(&bench.sqlite(&format!("start-{run}.db")));
-        // The second start is that of a small database that is there.
+        // The second start finds a small existing database.
         Server::ndauthd(ANSWERING, &ndauthd, &database, &[])?.end()?;
         let server = Server::ndauthd(ANSWERING, &ndauthd, &database, &[])?;
         starts.push(server.ready_after.as_secs_f64() * 1000.0);

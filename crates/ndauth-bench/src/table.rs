@@ -1,4 +1,4 @@
-//! What was measured, and the bars it is held to.
+//! The measured figures, and the bars that they must meet.
 
 use std::fs;
 use std::path::Path;
@@ -6,18 +6,18 @@ use std::path::Path;
 use anyhow::ensure;
 use serde_json::{Value, json};
 
-/// What a figure is held to.
+/// The bar that a figure must meet.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Bar {
-    /// Nothing: it is told for its own sake.
+    /// No bar: the figure is only reported.
     None,
-    /// No less.
+    /// The minimum.
     AtLeast(f64),
-    /// No more.
+    /// The maximum.
     AtMost(f64),
 }
 
-/// A figure that was measured: a row of the table.
+/// A measured figure: a row of the table.
 #[derive(Clone, Debug)]
 pub struct FigureRow {
     what: String,
@@ -29,7 +29,7 @@ pub struct FigureRow {
 }
 
 impl FigureRow {
-    /// The median of some values.
+    /// Returns a row with the median, the minimum and the maximum of some values.
     pub fn new(what: impl Into<String>, unit: &'static str, values: &[f64], bar: Bar) -> FigureRow {
         let least = values.iter().copied().fold(f64::INFINITY, f64::min);
         let most = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -45,19 +45,19 @@ impl FigureRow {
     }
 }
 
-/// The middle of some values.
+/// Returns the median of some values.
 pub fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// The ratios of values that were measured in turns.
+/// Returns the ratios of values that were measured alternately.
 pub fn ratios(of: &[f64], to: &[f64]) -> Vec<f64> {
     of.iter().zip(to).map(|(of, to)| of / to).collect()
 }
 
-/// Tells a row as soon as it is known.
+/// Prints a row.
 pub fn tell(row: &FigureRow) {
     let bar = match row.bar {
         Bar::None => "-".to_owned(),
@@ -69,7 +69,7 @@ pub fn tell(row: &FigureRow) {
     println!("| {what} | {median:.2} {unit} | {least:.2} | {most:.2} | {bar}{mark} |");
 }
 
-/// Writes a file for programs, and fails where a bar is not reached.
+/// Writes the rows as JSON to a file. Fails if a bar is not met.
 pub fn end(rows: &[FigureRow], file: &Path) -> anyhow::Result<()> {
     let object = |row: &FigureRow| -> Value {
         let bar = match row.bar {

@@ -1,4 +1,4 @@
-//! What a validation costs, over a call that does nothing.
+//! Measures the cost of a validation, relative to a call that does nothing.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -16,13 +16,13 @@ use rand::rngs::SysRng;
 
 use crate::bench::{ANSWERING, Bench, text};
 
-/// How many tokens are in play.
+/// The number of seeded tokens.
 const TOKENS: usize = 100_000;
-/// How many are asked about at once.
+/// The number of tokens in one batch.
 const BATCH: usize = 100;
-/// The most grants of this kind that a token may have.
+/// The maximum number of grants of this kind on a token.
 const MOST_GRANTS: usize = 90;
-/// Over how many tokens, then.
+/// The number of tokens that batches validate.
 const BATCHED: usize = 1000;
 
 const SHAPE: Shape =
@@ -41,7 +41,7 @@ pub(crate) fn question(secret: &Secret, org: &str) -> v1::ValidateTokenRequest {
     }
 }
 
-/// Asks about one of these.
+/// Returns the call that validates with one of these requests.
 pub(crate) fn unary(service: &Secret, bodies: Vec<Bytes>, expected: u8) -> RpcCall {
     RpcCall {
         path: "/ndauth.v1.ValidationService/ValidateToken",
@@ -51,13 +51,14 @@ pub(crate) fn unary(service: &Secret, bodies: Vec<Bytes>, expected: u8) -> RpcCa
     }
 }
 
-/// Asks about any of the tokens.
+/// Returns the call that validates one of the first tokens.
 pub(crate) fn about(seeded: &Seeded, tokens: usize) -> RpcCall {
     let bodies = seeded.tokens[..tokens].iter().map(|(secret, org)| framed(&question(secret, org)));
     unary(&seeded.service, bodies.collect(), ALLOWED)
 }
 
-/// Asks a hundred times at once about a token of one grant, and about one of as many as there may be.
+/// Returns the calls that validate a batch of 100: with a token of one grant, and with one of the maximum
+/// number of grants.
 fn granted(bench: &Bench, server: &Server, seeded: &Seeded) -> anyhow::Result<[RpcCall; 2]> {
     let url = format!("http://{}", server.address).parse().context("a URL")?;
     let owner = bench.runtime.block_on(Client::connect(&url, Some(&seeded.session))).context("connected")?;
@@ -95,7 +96,7 @@ fn granted(bench: &Bench, server: &Server, seeded: &Seeded) -> anyhow::Result<[R
     Ok([call("one grant", 1)?, call("the most grants", MOST_GRANTS)?])
 }
 
-/// Runs a load, and gives what it came to and the server's CPU time for each call, in microseconds.
+/// Runs a load. Returns its result, and the server's CPU time for each call in microseconds.
 fn cost(server: &Server, call: &RpcCall, shape: Shape) -> anyhow::Result<(LoadResult, f64)> {
     let before = server.cpu()?;
     let outcome = load::run(server.address, call, shape)?;
@@ -133,7 +134,7 @@ pub(crate) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
         bodies: Rc::new(batches),
         expected: None,
     };
-    // The first use of each token is written down once; from then on, as always.
+    // The first use of each token is stored once. From then on, the cost is the usual one.
     for _ in 0..3 {
         cost(&ndauthd, &validate, SHAPE)?;
     }
@@ -201,7 +202,7 @@ pub(crate) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
     unknown(bench, &ndauthd, &seeded, &validate, rate / 2.0)
 }
 
-/// What good requests feel of ones that show secrets nobody knows, each another.
+/// Measures the effect on good requests of concurrent requests with unknown secrets, each a different one.
 fn unknown(
     bench: &mut Bench,
     ndauthd: &Server,

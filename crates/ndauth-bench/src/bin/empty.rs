@@ -1,4 +1,5 @@
-//! An empty call behind ndauth's own front, without authentication, metrics or tracing.
+//! A server that answers an empty call behind ndauth's own HTTP front, without authentication, metrics or
+//! tracing.
 
 use ndauth_bench::empty::Empty;
 use ndauth_server::front::{Front, Limits, Received};

@@ -1,8 +1,10 @@
-//! A service that asks through the client library: what that costs it, and how late it hears of a revocation.
+//! A service that validates through the client library. It measures the cost of that, and how late a
+//! revocation reaches it.
 //!
 //! `service cost URL NDSVC TOKENS ROUNDS` measures, and prints one line of JSON.
-//! `service follow URL NDSVC TOKENS` reads a secret a line, asks about it under load until it is refused, or for long
-//! could not be decided, and prints a line of JSON.
+//! `service follow URL NDSVC TOKENS` reads one secret on each line of its input. It validates the secret
+//! under load until the secret is refused, or validation has been unavailable for some time, and prints one
+//! line of JSON.
 
 use std::alloc::System;
 use std::collections::HashMap;
@@ -26,18 +28,18 @@ use tokio::task::JoinSet;
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// Tokens, and what is asked of each.
+/// Tokens, and the requirement that each is validated against.
 type Questions = Vec<(String, Requirement)>;
 
-/// How many are asked about at once where nothing is known yet.
+/// The number of concurrent validations while nothing is cached yet.
 const TOGETHER: usize = 64;
-/// How many questions are one measurement.
+/// The number of validations in one measurement.
 const QUESTIONS: usize = 200_000;
-/// How many RPCs are.
+/// The number of RPCs in one measurement.
 const RPCS: usize = 20_000;
-/// What is asked besides, before each question that counts.
+/// The number of other validations before each one that counts.
 const LOAD: usize = 50;
-/// For how long it may be that nothing can be decided, before that is told.
+/// The timeout after which a token that cannot be validated is reported as undecided.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 fn main() -> anyhow::Result<()> {
@@ -53,7 +55,7 @@ fn main() -> anyhow::Result<()> {
     }
 }
 
-/// Reads a secret and the name of an org a line.
+/// Reads a secret and the slug of an org from each line.
 fn read(file: &str) -> anyhow::Result<Questions> {
     let text = std::fs::read_to_string(file)?;
     text.lines().map(asked_of).collect()
@@ -65,7 +67,7 @@ fn verifier(url: &str, service: &Secret) -> anyhow::Result<Verifier> {
     Ok(Verifier::start(options)?)
 }
 
-/// Asks about all of them, so that they are known.
+/// Validates all tokens once, so that they are cached.
 async fn learn(verifier: &Verifier, asked: &Questions) -> anyhow::Result<()> {
     let mut running = JoinSet::new();
     for (secret, requirement) in asked {
@@ -79,13 +81,13 @@ async fn learn(verifier: &Verifier, asked: &Questions) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The CPU time of this thread, or of the whole process.
+/// Returns the CPU time of this thread, or of the whole process.
 fn cpu(clock: ClockId) -> Duration {
     let now = clock_gettime(clock);
     Duration::new(now.tv_sec.unsigned_abs(), u32::try_from(now.tv_nsec).unwrap_or(0))
 }
 
-/// The nanoseconds that one of so many took.
+/// Returns the mean CPU time of one of `count` operations, in nanoseconds.
 #[expect(clippy::cast_precision_loss, reason = "a count")]
 fn each(clock: ClockId, count: usize, work: impl FnOnce()) -> f64 {
     let before = cpu(clock);
@@ -107,7 +109,7 @@ fn cost(runtime: &Runtime, url: &str, service: &str, asked: &Questions, rounds: 
     runtime.block_on(learn(&verifier, &asked[..1].to_vec()))?;
     let before = ALLOCATOR.stats();
     runtime.block_on(learn(&verifier, asked))?;
-    // What was let go by the connections is not counted twice.
+    // Lets the connections free their buffers, so that these do not count.
     runtime.block_on(tokio::time::sleep(Duration::from_millis(600)));
     let after = ALLOCATOR.stats();
     let kept = verifier.figures().kept;
@@ -124,7 +126,7 @@ fn cost(runtime: &Runtime, url: &str, service: &str, asked: &Questions, rounds: 
             .map(|(secret, _)| (Sha256::digest(secret).into(), Arc::new(secret[..12].to_owned())))
             .collect();
         let (mut ours, mut baseline, mut allocations) = (Vec::new(), Vec::new(), 0);
-        // The watch goes on between, and within a measurement nothing else is done on this thread.
+        // The watch runs between measurements. During a measurement, this thread does nothing else.
         for round in 0..=rounds {
             runtime.block_on(tokio::time::sleep(Duration::from_millis(300)));
             let mut draw = round as u64 + 1;
@@ -169,7 +171,7 @@ fn cost(runtime: &Runtime, url: &str, service: &str, asked: &Questions, rounds: 
     Ok(())
 }
 
-/// Asks the server, a few at a time.
+/// Validates on the server, with a limited number of concurrent calls.
 async fn ask_all(client: &Client, asked: &Questions) {
     let mut running = JoinSet::new();
     for (secret, requirement) in asked.iter().take(1000).cycle().take(RPCS) {
@@ -183,7 +185,7 @@ async fn ask_all(client: &Client, asked: &Questions) {
     while running.join_next().await.is_some() {}
 }
 
-/// Microseconds since the machine was started, as every process counts them.
+/// Returns the microseconds since the machine booted: the same clock in every process.
 fn since_boot() -> i64 {
     let now = clock_gettime(ClockId::Boottime);
     now.tv_sec * 1_000_000 + now.tv_nsec / 1000

@@ -1,74 +1,76 @@
-//! How soon a change is known everywhere, and what a failover does: a small simulation of instances that follow one
-//! log, which backs what `docs/scale.md` says of places that are not at hand.
+//! Simulates how soon a change reaches every instance, and the effects of a failover. The small simulation of
+//! instances that follow one log backs the claims of `docs/scale.md` about remote places.
 //!
-//! Time is in milliseconds. What is drawn is drawn from a fixed seed, so that it prints the same on every machine.
+//! Time is in milliseconds. Random numbers come from a fixed seed, so that the output is the same on every
+//! machine.
 
 use std::fmt::Write;
 
-/// How often the end of the log is asked for, and no more often than; see `ndauth-authority`'s reader.
+/// The interval at which the end of the log is read, and the minimum interval; see `ndauth-authority`'s
+/// reader.
 const PERIOD: f64 = 250.0;
 const SPACING: f64 = 5.0;
-/// The bound on how old an answer may be, where nothing else is said.
+/// The default bound on the age of an answer.
 const BOUND: f64 = 2000.0;
-/// When a question is given up that has no answer, and how often it is tried to connect anew.
+/// The timeout of a statement, and the interval between attempts to reconnect.
 const STEP: f64 = 2000.0;
 const RETRY: f64 = 1000.0;
-/// Round trips: to apply what changed, once it is known that something has, and to connect.
+/// The number of round trips to apply changes once their existence is known, and to connect.
 const TO_APPLY: usize = 5;
 const TO_CONNECT: usize = 4;
-/// What the database takes for a statement, at the mean.
+/// The mean time that the database takes for a statement.
 const STATEMENT: f64 = 0.2;
-/// Of so many messages one is lost on its way, within a region and beyond, and sent again after a while.
+/// One in this many messages is lost, within a region and beyond it, and sent again after a delay.
 const LOST: (f64, f64) = (100_000.0, 2000.0);
 const REGION: f64 = 5.0;
 const AGAIN: f64 = 200.0;
-/// How many changes there are in a second, and for how long they are watched.
+/// The number of changes in a second, and the duration of the simulation.
 const CHANGES: f64 = 20.0;
 const WATCHED: f64 = 10.0 * 60.0 * 1000.0;
 
-/// Draws numbers.
+/// A pseudorandom number generator.
 struct Draw(u64);
 
-/// The way between an instance and the database.
+/// The network path between an instance and the database.
 #[derive(Clone)]
 struct Way {
     round_trip: f64,
-    /// Whether the instance is told of changes.
+    /// True if the instance receives notifications of changes.
     listens: bool,
-    /// How old its answers may be.
+    /// The maximum age of its answers.
     bound: f64,
-    /// When nothing gets through: from, until.
+    /// The outages, each with its begin and end.
     outages: Vec<(f64, f64)>,
 }
 
-/// What an instance answers from, from a moment on.
+/// The state that an instance answers from, beginning at a moment.
 #[derive(Clone, Copy)]
 struct InstanceState {
     from: f64,
-    /// How many changes it knows.
+    /// The number of changes that it knows.
     knows: usize,
-    /// As of when it is known to be all there is.
+    /// The moment at which the state was known to be complete.
     confirmed: f64,
 }
 
-/// What came of changes at an instance.
+/// The measured effects of changes at an instance.
 struct Watched {
-    /// For each change, how long it took until it was known.
+    /// For each change, the time until the instance knew it.
     known_after: Vec<f64>,
-    /// For each change, for how long after it answers could be as if it had not been.
+    /// For each change, the time during which answers could ignore it.
     wrong_for: Vec<f64>,
-    /// For how long nothing could be decided.
+    /// The total time during which nothing could be decided.
     undecided: f64,
 }
 
 impl Draw {
-    /// Between 0 and 1.
+    /// Returns an evenly distributed number between 0 and 1.
     fn even(&mut self) -> f64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         f64::from(u32::try_from(self.0 >> 32).expect("32 bits")) / f64::from(u32::MAX)
     }
 
-    /// Of this mean, and as often small as waiting times are.
+    /// Returns an exponentially distributed waiting time with this mean.
     fn waiting(&mut self, mean: f64) -> f64 {
         -mean * self.even().max(1e-9).ln()
     }
@@ -79,7 +81,7 @@ impl Way {
         Way { round_trip, listens: true, bound: BOUND, outages: Vec::new() }
     }
 
-    /// When a message arrives that is sent at a moment, if it does.
+    /// Returns the time at which a message arrives, or `None` if it is sent during an outage.
     fn arrives(&self, sent: f64, draw: &mut Draw) -> Option<f64> {
         let lost = self.outages.iter().any(|(from, until)| (*from..*until).contains(&sent));
         let one_in = if self.round_trip < REGION { LOST.0 } else { LOST.1 };
@@ -88,14 +90,16 @@ impl Way {
         (!lost).then_some(sent + way + draw.waiting(way / 20.0) + again)
     }
 
-    /// When the database looks, and when its answer is there.
+    /// Returns the time at which the database executes a statement, and the time at which its response
+    /// arrives.
     fn asks(&self, at: f64, draw: &mut Draw) -> Option<(f64, f64)> {
         let looks = self.arrives(at, draw)? + draw.waiting(STATEMENT);
         Some((looks, self.arrives(looks, draw)?))
     }
 
-    /// When so many questions are answered, one after the other, and when the database looked at the second: the
-    /// first opens the view.
+    /// Returns the time at which the database executes the second of several consecutive statements, and the
+    /// time of the last response. The first statement only begins the transaction, and the second takes its
+    /// snapshot.
     fn asks_often(&self, at: f64, often: usize, draw: &mut Draw) -> Option<(f64, f64)> {
         let (mut time, mut looked) = (at, at);
         for question in 0..often {
@@ -109,12 +113,12 @@ impl Way {
     }
 }
 
-/// How many changes were made until a moment.
+/// Returns the number of changes that were made until a moment.
 fn made(changes: &[f64], until: f64) -> usize {
     changes.partition_point(|change| *change <= until)
 }
 
-/// Follows the log, as the reader does, and gives every state that could be answered from.
+/// Follows the log as the reader does, and returns every state that answers could come from.
 fn follow(way: &Way, changes: &[f64], until: f64, draw: &mut Draw) -> Vec<InstanceState> {
     let told: Vec<f64> =
         changes.iter().filter_map(|change| way.arrives(*change, draw).filter(|_| way.listens)).collect();
@@ -132,18 +136,19 @@ fn follow(way: &Way, changes: &[f64], until: f64, draw: &mut Draw) -> Vec<Instan
             };
             continue;
         };
-        // What it was told meanwhile wakes it at once, and so does what it is told before the period ends.
+        // A notification during the step wakes the reader at once, and so does one before the period ends.
         let next = told[heard..].iter().position(|told| *told > asked).map_or(told.len(), |n| heard + n);
         let woken = told.get(next).copied().unwrap_or(f64::INFINITY).max(asked + SPACING);
         heard = next;
         at = woken.min(asked + PERIOD).max(now);
     }
-    // Until then the last holds.
+    // The last state holds until then.
     states.extend(states.last().copied().map(|last| InstanceState { from: at, ..last }));
     states
 }
 
-/// Asks for the end of the log, applies what is new, and confirms. Gives when that is done, if it can be.
+/// Reads the end of the log, applies new changes, and confirms the state. Returns the time at which that is
+/// done, or `None` during an outage.
 fn step(
     way: &Way,
     changes: &[f64],
@@ -184,7 +189,7 @@ fn watch(states: &[InstanceState], changes: &[f64], bound: f64) -> Watched {
     watched
 }
 
-/// What so many of a hundred are no more than.
+/// Returns the percentile of some values.
 fn percentile(values: &mut [f64], percent: f64) -> f64 {
     values.sort_by(f64::total_cmp);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an index")]
@@ -204,7 +209,8 @@ fn poisson(draw: &mut Draw, until: f64) -> Vec<f64> {
     }
 }
 
-/// Where instances are, and what becomes of their ways. Several: what the last of them knows.
+/// Returns the places of instances with their network paths. A place with several paths is measured by the
+/// last instance to know.
 fn places() -> Vec<(&'static str, Vec<Way>)> {
     let patient = |round_trip| Way { bound: 5000.0, ..Way::of(round_trip) };
     let deaf = |round_trip| Way { listens: false, ..Way::of(round_trip) };
@@ -228,13 +234,14 @@ fn places() -> Vec<(&'static str, Vec<Way>)> {
     ]
 }
 
-/// One row: the middle, 99 of 100, the latest; the latest wrong answer; the share of time without answers.
+/// Formats one row: the median, the 99th percentile and the maximum delay; the latest wrong answer; the share
+/// of undecided time.
 fn propagation(what: &str, ways: &[Way], draw: &mut Draw) -> String {
     let changes = poisson(draw, WATCHED);
     let mut last: Vec<f64> = vec![0.0; changes.len()];
     let (mut wrong, mut undecided): (f64, f64) = (0.0, 0.0);
     for way in ways {
-        // Longer than there are changes, so that each comes to be known.
+        // Follow the log for longer than there are changes, so that every change becomes known.
         let watched = watch(&follow(way, &changes, WATCHED + 60_000.0, draw), &changes, way.bound);
         for (last, known) in last.iter_mut().zip(&watched.known_after) {
             *last = last.max(*known);
@@ -249,7 +256,7 @@ fn propagation(what: &str, ways: &[Way], draw: &mut Draw) -> String {
     format!("| {what} | {middle:.0} | {most:.0} | {latest:.0} | {wrong:.0} | {share:.1} % |")
 }
 
-/// The primary dies and another takes its place, which had got everything until a while before.
+/// Formats one row for a failover: the primary dies and a replica takes its place, whose data lagged behind.
 fn failover(what: &str, takes: f64, lag: f64, draw: &mut Draw) -> String {
     const TRIALS: usize = 500;
     const INSTANCES: usize = 3;
@@ -265,7 +272,7 @@ fn failover(what: &str, takes: f64, lag: f64, draw: &mut Draw) -> String {
         for _ in 0..INSTANCES {
             let states = follow(&way, &changes, dies + takes + 10_000.0, draw);
             undecided.push(watch(&states, &changes, BOUND).undecided);
-            // It knows of an event that the log has not got any more.
+            // The instance knows an event that the log no longer holds.
             let knew = states.iter().filter(|state| state.from <= dies).map(|state| state.knows).max();
             all_notice &= knew.is_some_and(|knew| knew > kept);
         }
@@ -283,7 +290,7 @@ fn main() {
     print!("{}", tables());
 }
 
-/// Both tables.
+/// Formats both tables.
 fn tables() -> String {
     let mut draw = Draw(20_261_122);
     let mut text = String::from(
@@ -311,7 +318,7 @@ fn tables() -> String {
 mod tests {
     use super::*;
 
-    /// No number that cannot be had again.
+    /// Every number in the document can be reproduced.
     #[test]
     fn the_document_says_what_the_simulation_says() {
         let document = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/scale.md");

@@ -1,4 +1,4 @@
-//! An empty call on a stock tonic server: its runtime, its accept loop, the system's allocator.
+//! A server that answers an empty call on stock tonic: its runtime, its accept loop, the system's allocator.
 
 use ndauth_bench::empty::Empty;
 use tokio::net::TcpListener;
