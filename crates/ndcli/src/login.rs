@@ -1,4 +1,4 @@
-//! The login: where a credential comes from, and what a person does to have one.
+//! Login: the sources of a credential, and the ways for a person to obtain one.
 
 pub(crate) mod keyring;
 

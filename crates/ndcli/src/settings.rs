@@ -1,4 +1,5 @@
-//! What ndcli is told by options, by variables and by its file. Of ndcli it imports nothing else.
+//! The settings of ndcli: options, variables and the configuration file. This module imports nothing else of
+//! ndcli.
 
 pub(crate) mod values;
 

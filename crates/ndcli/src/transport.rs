@@ -1,4 +1,4 @@
-//! The server that is configured: how it is reached, and what is said where it is not.
+//! The connection to the configured server, and the failures to reach it.
 
 pub(crate) mod wait;
 
@@ -16,7 +16,7 @@ use crate::settings::CommonOptions;
 use crate::terminal::left_told;
 use wait::Wait;
 
-/// Connects for what is no RPC. Secrets go there too.
+/// Connects for HTTP requests other than RPCs. Secrets are sent there, too.
 pub(crate) async fn http(common: &CommonOptions) -> Result<Http, Failure> {
     let options = options(common, None)?;
     reach(common, async || {
@@ -26,7 +26,7 @@ pub(crate) async fn http(common: &CommonOptions) -> Result<Http, Failure> {
     .await
 }
 
-/// Connects, and tries again while the server cannot be reached.
+/// Connects, and retries while the server cannot be reached.
 pub(crate) async fn reach<T>(
     common: &CommonOptions,
     open: impl AsyncFn() -> Result<Result<T, ConnectError>, Failure>,
@@ -41,7 +41,7 @@ pub(crate) async fn reach<T>(
     }
 }
 
-/// Refuses to send a secret in plain text, unless it stays on this machine.
+/// Refuses to send a secret in plain text to another machine, unless an option allows it.
 fn judge(common: &CommonOptions) -> Result<(), Failure> {
     let server = &common.server;
     if server.is_tls() || server.is_loopback() || common.plaintext_beyond_loopback {
@@ -52,7 +52,7 @@ fn judge(common: &CommonOptions) -> Result<(), Failure> {
     Err(Failure::usage(message, hint))
 }
 
-/// Connects once, with a secret that was found at this source.
+/// Connects once. `source` is the source of the secret.
 pub(crate) async fn open(
     common: &CommonOptions,
     secret: &Secret,
@@ -64,7 +64,7 @@ pub(crate) async fn open(
     Ok(Client::connect_with(&common.server, Some(secret), &options).await)
 }
 
-/// How to connect. `token` is where the token comes from that is warned of, if one is.
+/// Returns the connection options. `token` is the source of the token, if its expiry is to be warned of.
 fn options(common: &CommonOptions, token: Option<&'static str>) -> Result<Options, Failure> {
     let proxy = HttpProxy::find(&common.server, |name| variable(name)?.into_string().ok())
         .map_err(|why| Failure::usage(why.to_string(), "unset it, or exempt the server: `NO_PROXY=HOST`"))?;
@@ -81,7 +81,7 @@ fn options(common: &CommonOptions, token: Option<&'static str>) -> Result<Option
     Ok(Options { ca_file: common.ca_file.clone(), timeout: common.timeout, proxy, observer, user_agent })
 }
 
-/// A token is warned of once so much is left of it; one that was made for less is not.
+/// A token is warned of once it has this much left, unless its whole lifetime is no longer.
 const SOON: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// Warns, once, of a token that ends soon.
@@ -96,9 +96,9 @@ fn warn_of_end(source: &str, begun: Timestamp, ends: Timestamp) {
     }
 }
 
-/// A failed call.
+/// Returns the failure of a call.
 pub(crate) fn failed(common: &CommonOptions, problem: Problem) -> Failure {
-    // Nothing of ndauth's came back: it may be that the server speaks TLS, and ndcli does not.
+    // No response of ndauth arrived: perhaps the server expects TLS, and ndcli uses none.
     let broke = problem.class() == Class::Undecided && problem.message.starts_with("the connection");
     let failure = Failure::from(problem);
     if !broke || common.server.is_tls() {
@@ -133,12 +133,12 @@ fn no_connection(error: &ConnectError, tried: Duration) -> Failure {
     Failure { message, hint: Some(hint.to_owned()), code }
 }
 
-/// A message, and for how long it was tried.
+/// Appends the duration of the attempts to a message.
 pub(crate) fn tried_for(message: &str, tried: Duration) -> String {
     format!("{message} (tried for {})", humantime::format_duration(tried))
 }
 
-/// What `--verbose` tells of a call.
+/// Formats the line that `--verbose` prints for a call.
 fn told(server: &str, call: &Call) -> String {
     let outcome = call.failed.map_or("OK", Reason::code);
     let millis = call.took.as_secs_f64() * 1000.0;

@@ -1,4 +1,4 @@
-//! A login in the browser of this machine: it comes back to a port of ours with a code (RFC 8252, RFC 7636).
+//! Login in this machine's browser, which returns with a code to a loopback port (RFC 8252, RFC 7636).
 
 use std::thread;
 use std::time::Duration;
@@ -17,12 +17,12 @@ use super::oauth::{self, AuthorizationParameters, ErrorResponse, Issuer};
 use crate::settings::CommonOptions;
 use crate::terminal::left_told;
 
-/// How long the person may take.
+/// The timeout of the whole login.
 const PATIENCE: Duration = Duration::from_secs(10 * 60);
-/// The longest name of a device that the server takes.
+/// The maximum length of a device's name on the server.
 const LONGEST_NAME: usize = 64;
 
-/// Why no browser can be opened here, if that shows before it is tried.
+/// Returns the reason why no browser can be opened here, if that can be known in advance.
 pub(crate) fn missing() -> Option<&'static str> {
     let set = |name| variable(name).is_some();
     if set("SSH_CONNECTION") {
@@ -32,7 +32,8 @@ pub(crate) fn missing() -> Option<&'static str> {
     (cfg!(target_os = "linux") && !screen).then_some("there is no display for a browser")
 }
 
-/// Sends the browser to the server, and waits until it comes back. A recent login is one that the person proves anew.
+/// Sends the browser to the server, and waits until it returns. If `recent` is true, the person must
+/// authenticate again.
 pub(crate) async fn log_in(common: &CommonOptions, issuer: &Issuer, recent: bool) -> Result<Login, Failure> {
     let draw = || {
         OneTime::mint(&mut SysRng)
@@ -61,7 +62,7 @@ pub(crate) async fn log_in(common: &CommonOptions, issuer: &Issuer, recent: bool
     };
     match timeout(PATIENCE, heard(&loopback, failed)).await.map_err(late)?? {
         AuthorizationResponse::Code(code) => {
-            // From here on the port is closed.
+            // The port is closed from here on.
             drop(loopback);
             Ok(oauth::redeem(common, &code, &redirect_uri, verifier.expose()).await?)
         }
@@ -78,7 +79,7 @@ pub(crate) async fn log_in(common: &CommonOptions, issuer: &Issuer, recent: bool
     }
 }
 
-/// Waits for what comes back; says where no browser opens meanwhile.
+/// Waits for the browser's response. Reports in the meantime if no browser opens.
 async fn heard(loopback: &Loopback, failed: oneshot::Receiver<()>) -> Result<AuthorizationResponse, Failure> {
     let heard = loopback.heard();
     tokio::pin!(heard);
@@ -89,7 +90,8 @@ async fn heard(loopback: &Loopback, failed: oneshot::Receiver<()>) -> Result<Aut
     heard.await
 }
 
-/// Has a browser opened, by a thread of its own: some come back only once they are closed. Tells where none opens.
+/// Opens a browser on a thread of its own, because some openers return only when the browser is closed. The
+/// receiver gets a message if none opens.
 fn open(url: String) -> oneshot::Receiver<()> {
     let (tell, told) = oneshot::channel();
     thread::spawn(move || {
@@ -102,7 +104,7 @@ fn open(url: String) -> oneshot::Receiver<()> {
     told
 }
 
-/// What asks, for the person who is asked whether to let it in.
+/// Returns the name of this device, which the server shows when it asks the person to authorize the login.
 pub(crate) fn device_name() -> String {
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     named(&host)

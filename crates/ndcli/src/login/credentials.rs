@@ -1,8 +1,8 @@
-//! Credentials: where they are looked for, and how a login that ends soon is refreshed.
+//! Credentials: their sources, and the refresh of a login that ends soon.
 //!
-//! The order is `--token`, `NDCLI_TOKEN`, `NDCLI_TOKEN_FILE`, the stored login. An empty variable is as
-//! good as none. One that holds no secret fails, and the next in the order is not tried: a secret that
-//! was cut in copying must not act as somebody else. A stored login goes to the server it was stored for.
+//! The order is `--token`, `NDCLI_TOKEN`, `NDCLI_TOKEN_FILE`, the stored login. An empty variable counts as
+//! unset. If one of them holds no valid secret, the command fails without trying the next: a truncated secret
+//! must not act as somebody else. A stored login is only sent to the server that it was stored for.
 
 use std::fs;
 use std::path::PathBuf;
@@ -19,17 +19,17 @@ use super::oauth;
 use crate::clock::now;
 use crate::settings::CommonOptions;
 
-/// A credential, and where it was found.
+/// A credential and its source.
 pub(crate) struct ResolvedCredential {
     pub(crate) secret: Secret,
     pub(crate) source: &'static str,
-    /// The file, where it came from one.
+    /// The file that it came from, if any.
     pub(crate) path: Option<PathBuf>,
-    /// The login, where it is a stored one.
+    /// The stored login that it came from, if any.
     pub(crate) login: Option<Stored>,
 }
 
-/// Why a stored login is refreshed.
+/// The reason to refresh a stored login.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Due {
     /// It ends soon.
@@ -38,7 +38,7 @@ pub(crate) enum Due {
     Refused,
 }
 
-/// The credential in force, refreshed where it is a stored login that ends soon.
+/// Returns the effective credential. A stored login that ends soon is refreshed first.
 pub(crate) async fn fresh(common: &CommonOptions) -> Result<ResolvedCredential, Failure> {
     let credential = find(common)?;
     if let Some(exposed) = credential.path.as_deref().and_then(ExposedFile::find) {
@@ -51,8 +51,8 @@ pub(crate) async fn fresh(common: &CommonOptions) -> Result<ResolvedCredential, 
     }
 }
 
-/// The stored login, refreshed by this process or by another that was quicker. `old` is the secret that is of no use,
-/// or soon will be.
+/// Returns the stored login after a refresh, by this process or by another that was faster. `old` is the
+/// secret that no longer works, or soon will not.
 pub(crate) async fn refreshed(
     common: &CommonOptions,
     old: &Secret,
@@ -76,7 +76,7 @@ pub(crate) async fn refreshed(
             let message = format!("the login to `{server}` has ended");
             Err(Failure::not_authenticated(message, "log in again: `ndcli auth login`"))
         }
-        // It serves for a moment more.
+        // The session still works for a moment.
         Err(error) if error.is_undecided() && due == Due::Soon && !stored.login.has_ended(now()) => {
             of_login(stored)
         }
@@ -84,7 +84,7 @@ pub(crate) async fn refreshed(
     }
 }
 
-/// The credential in force, as it is.
+/// Returns the effective credential without refreshing it.
 pub(crate) fn find(common: &CommonOptions) -> Result<ResolvedCredential, Failure> {
     if let Some(text) = &common.token {
         static WARNED: Once = Once::new();
@@ -121,7 +121,7 @@ pub(crate) fn find(common: &CommonOptions) -> Result<ResolvedCredential, Failure
     }
 }
 
-/// Keeps a login for later commands, and ends the one that it replaces.
+/// Stores a login for later commands, and revokes the one that it replaces.
 pub(crate) async fn keep(
     common: &CommonOptions,
     login: Login,
@@ -130,7 +130,7 @@ pub(crate) async fn keep(
     let server = &common.server;
     let (before, kept_in) = {
         let lock = logins::lock(common.timeout).await?;
-        // One that cannot be read cannot be ended, and does not stand in the way.
+        // A login that cannot be read cannot be revoked, and must not prevent a new one.
         let before = logins::find(server).ok().flatten();
         (before, lock.store(server, &login, wanted)?)
     };
@@ -155,16 +155,16 @@ fn of_login(stored: Stored) -> Result<ResolvedCredential, Failure> {
     Ok(ResolvedCredential { secret, source: "stored login", path, login: Some(stored) })
 }
 
-/// The token in a file as `ndcli token create --token_file` writes it.
+/// Returns the token in a file of the format that `ndcli token create --token-file` writes.
 fn bearer_token(text: &str) -> Option<String> {
     let whole: Value = serde_json::from_str(text).ok()?;
     whole.get(BEARER_TOKEN)?.as_str().map(str::to_owned)
 }
 
-/// The key under which a file of JSON holds a token.
+/// The key of the token in a JSON file.
 pub(crate) const BEARER_TOKEN: &str = "bearer_token";
 
-/// That there is no credential, and what most likely became of it.
+/// Returns the failure for a missing credential, with its most likely cause.
 fn missing(server: &ServerUrl) -> Failure {
     let message = format!("there is no credential for the server `{server}`");
     for name in ["NDCLI_TOKEN", "NDCLI_TOKEN_FILE"] {
@@ -174,7 +174,7 @@ fn missing(server: &ServerUrl) -> Failure {
             return Failure::not_authenticated(message, hint);
         }
     }
-    // A variable's name is told, never its value.
+    // The message contains the variable's name, never its value.
     if let Some((name, _)) = all().into_iter().find(|(_, value)| value.parse::<Secret>().is_ok()) {
         let message = format!("{message}: the variable {name} holds a token, and nothing reads it");
         return Failure::not_authenticated(message, "call it NDCLI_TOKEN");
@@ -182,7 +182,7 @@ fn missing(server: &ServerUrl) -> Failure {
     Failure::not_authenticated(message, "set NDCLI_TOKEN, or log in with `ndcli auth login`")
 }
 
-/// Reads a secret that a person or a pipeline gave.
+/// Parses a secret that a person or a pipeline supplied.
 pub(crate) fn parse(
     text: &str,
     source: &'static str,

@@ -1,4 +1,4 @@
-//! A login by a code: the person types it in a browser that may be anywhere (RFC 8628).
+//! Login by a code that the person types in a browser on any machine (RFC 8628).
 
 use std::time::Duration;
 
@@ -11,41 +11,42 @@ use super::oauth::{self, Error, Issuer};
 use crate::settings::CommonOptions;
 use crate::terminal::left_told;
 
-/// RFC 8628, section 3.5: so much longer between two questions, where the server says that it is too often.
+/// The amount by which the polling interval grows when the server replies `slow_down` (RFC 8628, section
+/// 3.5).
 const SLOWER: Duration = Duration::from_secs(5);
-/// The longest between two questions, where the server cannot be reached.
+/// The maximum polling interval while the server cannot be reached.
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// Asking whether the code was typed in.
+/// The state of polling for the login.
 struct Polling {
     interval: Duration,
     left: Duration,
 }
 
-/// What an answer to it says.
+/// The server's reply to a poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum PollResponse {
-    /// Nobody typed the code in yet.
+    /// The person has not typed the code yet.
     Pending,
-    /// That, and that it is asked too often.
+    /// The same, and the polling is too frequent.
     SlowDown,
-    /// Nothing: there was no decision.
+    /// The server could not be reached or could not decide.
     Undecided,
-    /// Something that no waiting changes.
+    /// Any other reply, which further polling cannot change.
     Over,
 }
 
-/// What comes next.
+/// The next step after a reply.
 #[derive(Debug, PartialEq, Eq)]
 enum PollStep {
     Wait(Duration),
-    /// What was told is the end of it.
+    /// The reply is final.
     Stop,
-    /// The code has ended.
+    /// The code has expired.
     Late,
 }
 
-/// Shows a code, and waits until it is typed in.
+/// Shows a code, and waits until the person has typed it.
 pub(crate) async fn log_in(common: &CommonOptions, issuer: &Issuer) -> Result<Login, Failure> {
     if !issuer.device {
         let message = format!("the server `{}` lets no device in by a code", common.server);
@@ -106,7 +107,7 @@ impl PollResponse {
 }
 
 impl Polling {
-    /// What comes after an answer.
+    /// Returns the step after a reply.
     fn next(&mut self, told: PollResponse) -> PollStep {
         match told {
             PollResponse::Over => return PollStep::Stop,

@@ -1,4 +1,4 @@
-//! The system's keyring. One that does not answer is as good as none: nobody waits for it longer than a moment.
+//! The system's keyring. A keyring that does not answer within a timeout counts as missing.
 
 use std::sync::mpsc;
 use std::thread;
@@ -6,31 +6,31 @@ use std::time::Duration;
 
 use ndauth_client::ServerUrl;
 
-/// How long a keyring may take.
+/// The timeout of a keyring operation.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Under which name ndcli keeps things there.
+/// The service name of ndcli's entries.
 #[cfg(feature = "keyring")]
 const SERVICE: &str = "ndcli";
 
-/// What is kept for a server, if anything is.
+/// Returns the entry for a server, if there is one.
 pub(crate) fn get(server: &ServerUrl) -> Result<Option<String>, String> {
     let user = server.to_string();
     within(move || entry::get(&user))
 }
 
-/// Keeps a text for a server.
+/// Stores an entry for a server.
 pub(crate) fn set(server: &ServerUrl, text: &str) -> Result<(), String> {
     let (user, text) = (server.to_string(), text.to_owned());
     within(move || entry::set(&user, &text))
 }
 
-/// Keeps nothing for a server any more.
+/// Removes the entry for a server.
 pub(crate) fn remove(server: &ServerUrl) -> Result<(), String> {
     let user = server.to_string();
     within(move || entry::remove(&user))
 }
 
-/// Asks on a thread of its own, which is left behind where no answer comes.
+/// Runs a keyring operation on a thread of its own, which is abandoned after the timeout.
 fn within<T: Send + 'static>(ask: impl FnOnce() -> Result<T, String> + Send + 'static) -> Result<T, String> {
     let (tell, told) = mpsc::channel();
     thread::spawn(move || tell.send(ask()));
@@ -44,7 +44,7 @@ mod entry {
     use super::SERVICE;
 
     fn of(user: &str) -> Result<Entry, String> {
-        // That there is no keyring says less than why there is none.
+        // The status of the store says why there is no keyring, which is more useful than its absence.
         Entry::store_status().as_ref().map_err(ToString::to_string)?;
         Entry::new(SERVICE, user).map_err(|error| error.to_string())
     }
@@ -53,7 +53,7 @@ mod entry {
         match of(user)?.get_password() {
             Ok(text) => Ok(Some(text)),
             Err(Error::NoEntry) => Ok(None),
-            // What else went wrong may hold what was kept.
+            // These errors may contain the stored secret, so their text is not shown.
             Err(Error::BadEncoding(_) | Error::BadDataFormat(..)) => {
                 Err("what it holds is no text".to_owned())
             }

@@ -1,4 +1,4 @@
-//! Stored logins: `credentials.json` in ndcli's folder, 0600.
+//! Stored logins: `credentials.json` in ndcli's folder, mode 0600.
 //!
 //! ```json
 //! { "version": 1, "logins": {
@@ -8,8 +8,8 @@
 //! } }
 //! ```
 //!
-//! What the system's keyring keeps is what would stand here. Whoever changes any of it holds the lock, so that of
-//! several processes one refreshes a login, and the others use what it got.
+//! The system's keyring holds the same values for the logins that it keeps. Every change holds the lock, so
+//! that one of several processes refreshes a login and the others use the result.
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -27,42 +27,42 @@ use tokio::time::{Instant, sleep};
 use super::keyring;
 use crate::settings::files::{folder, make_folder, replace};
 
-/// What a person logged in with.
+/// The credential that a person logged in with.
 #[derive(Clone)]
 pub(crate) enum Login {
-    /// A secret that somebody handed over: a session or a personal token.
+    /// A secret that the person supplied: a session or a personal token.
     Secret(Secret),
-    /// What a login in a browser or by a code gave: a session, and what refreshes it.
+    /// A session from a login in a browser or by a code, and the secret that refreshes it.
     Session { access: Secret, refresh: Secret, access_ends_at: Timestamp },
 }
 
-/// Where a login is kept.
+/// The place where a login is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum KeptIn {
     File,
     Keyring,
 }
 
-/// A login that is kept.
+/// A stored login.
 #[derive(Clone)]
 pub(crate) struct Stored {
     pub(crate) login: Login,
     pub(crate) kept_in: KeptIn,
 }
 
-/// That nobody else changes what is stored.
+/// The exclusive lock on the stored logins.
 pub(crate) struct Locked {
     _file: File,
 }
 
-/// A login whose session has no more than this left is refreshed before it is used.
+/// A session is refreshed before its use once it has no more than this left.
 const SOON: Duration = Duration::from_secs(60);
-/// How often a lock that another process has is asked for.
+/// The interval at which a lock held by another process is tried again.
 const PAUSE: Duration = Duration::from_millis(25);
 const KEPT_IN: &str = "kept_in";
 
 impl Login {
-    /// What is presented.
+    /// Returns the secret to present.
     pub(crate) fn secret(&self) -> &Secret {
         match self {
             Login::Secret(secret) => secret,
@@ -70,17 +70,17 @@ impl Login {
         }
     }
 
-    /// Whether it can be refreshed.
+    /// Returns true if the login can be refreshed.
     pub(crate) fn is_refreshed(&self) -> bool {
         matches!(self, Login::Session { .. })
     }
 
-    /// Whether it is a session, and not a token.
+    /// Returns true if the secret is a session rather than a token.
     pub(crate) fn is_session(&self) -> bool {
         self.secret().kind() == SecretKind::Session
     }
 
-    /// What ends the whole of it at the server, where a login is what it is.
+    /// Returns the secret whose revocation ends the whole session at the server, or `None` for a token.
     pub(crate) fn revocable(&self) -> Option<&Secret> {
         match self {
             Login::Session { refresh, .. } => Some(refresh),
@@ -88,7 +88,7 @@ impl Login {
         }
     }
 
-    /// Whether it is refreshed before it is used.
+    /// Returns true if the login must be refreshed before it is used.
     pub(crate) fn is_due(&self, now: Timestamp) -> bool {
         match self {
             Login::Session { access_ends_at, .. } => access_ends_at.since(now) <= SOON,
@@ -96,7 +96,7 @@ impl Login {
         }
     }
 
-    /// Whether the server takes it no longer, as far as is known here.
+    /// Returns true if the session has expired by the local clock.
     pub(crate) fn has_ended(&self, now: Timestamp) -> bool {
         matches!(self, Login::Session { access_ends_at, .. } if *access_ends_at <= now)
     }
@@ -112,7 +112,7 @@ impl Login {
         }
     }
 
-    /// Reads what is kept. The failure says what is wrong with it.
+    /// Reads a stored login. The error is a message and a hint.
     fn from_json(value: &Value) -> Result<Login, (String, &'static str)> {
         let damaged = || ("the stored login is damaged".to_owned(), "log in again: `ndcli auth login`");
         match value {
@@ -138,7 +138,7 @@ impl Login {
 }
 
 impl KeptIn {
-    /// Its name for programs.
+    /// Returns the name in JSON.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             KeptIn::File => "file",
@@ -156,12 +156,12 @@ impl fmt::Display for KeptIn {
     }
 }
 
-/// `credentials.json` in the platform's folder for configuration.
+/// Returns the path of `credentials.json` in the platform's configuration folder.
 pub(crate) fn file() -> Result<PathBuf, Failure> {
     Ok(folder()?.join("credentials.json"))
 }
 
-/// The login for a server, if there is one.
+/// Returns the stored login for a server, if there is one.
 pub(crate) fn find(server: &ServerUrl) -> Result<Option<Stored>, Failure> {
     let Some(value) = read(&file()?)?.remove(&server.to_string()) else { return Ok(None) };
     let failed = |(message, hint): (String, &str)| Failure::not_authenticated(message, hint);
@@ -178,7 +178,7 @@ pub(crate) fn find(server: &ServerUrl) -> Result<Option<Stored>, Failure> {
     Ok(Some(Stored { login: Login::from_json(&value).map_err(failed)?, kept_in: KeptIn::Keyring }))
 }
 
-/// Waits until nobody else changes what is stored.
+/// Waits for the lock on the stored logins.
 pub(crate) async fn lock(patience: Duration) -> Result<Locked, Failure> {
     let path = folder()?.join("credentials.lock");
     make_folder(&path)?;
@@ -201,7 +201,7 @@ pub(crate) async fn lock(patience: Duration) -> Result<Locked, Failure> {
 }
 
 impl Locked {
-    /// Keeps a login for a server: where it is meant to be, or in the file where there is no keyring that takes it.
+    /// Stores a login for a server: in the requested place, or in the file if no keyring accepts it.
     pub(crate) fn store(&self, server: &ServerUrl, login: &Login, in_: KeptIn) -> Result<KeptIn, Failure> {
         let path = file()?;
         let mut logins = read(&path)?;
@@ -217,13 +217,13 @@ impl Locked {
         let before = logins.insert(server.to_string(), value);
         write(&path, &logins)?;
         if kept_in == KeptIn::File && before.is_some_and(|before| in_keyring(&before)) {
-            // What it held is replaced, and of no use to anyone who finds it.
+            // The keyring's login is replaced and no longer usable, so a failure to remove it is ignored.
             let _ = keyring::remove(server);
         }
         Ok(kept_in)
     }
 
-    /// Forgets the login for a server. Says whether there was one.
+    /// Removes the stored login for a server. Returns whether there was one.
     pub(crate) fn forget(&self, server: &ServerUrl) -> Result<bool, Failure> {
         let path = file()?;
         let mut logins = read(&path)?;
@@ -242,7 +242,7 @@ fn in_keyring(value: &Value) -> bool {
     value.get(KEPT_IN).is_some_and(|kept_in| kept_in == KeptIn::Keyring.as_str())
 }
 
-/// The logins that are kept, each for its server.
+/// Returns the stored logins by server.
 fn read(path: &Path) -> Result<Map<String, Value>, Failure> {
     let trouble =
         |what: &str, hint: &str| Failure::not_authenticated(format!("`{}` {what}", path.display()), hint);

@@ -1,7 +1,7 @@
-//! The port to which the browser comes back: on this machine's loopback alone, for one answer (RFC 8252, section 7.3).
+//! The loopback listener that the browser returns to, for one response only (RFC 8252, section 7.3).
 //!
-//! Whatever else arrives is turned away, and the wait goes on: pages ask for `favicon.ico`, browsers open connections
-//! ahead of time, and any page in the browser can send requests here.
+//! Every other request is rejected, and the wait continues: pages request `favicon.ico`, browsers open
+//! speculative connections, and any page in the browser can send requests to this port.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -18,48 +18,49 @@ pub(crate) struct Loopback {
     expected: Expected,
 }
 
-/// What the browser comes back with.
+/// The authorization response that the browser brings.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum AuthorizationResponse {
-    /// The code.
+    /// The authorization code.
     Code(String),
     /// The server or the person refused (RFC 6749, section 4.1.2.1).
     Refused { code: String, description: String },
-    /// The answer of another server, or of none that is named (RFC 9207).
+    /// The response of another server, or one without an issuer (RFC 9207).
     Foreign(String),
 }
 
-/// What a request must hold to be the browser's answer.
+/// The values that a request must hold to be the authorization response.
 #[derive(Clone)]
 struct Expected {
-    /// The port's own address: a request by another name comes from a page that had that name lead here.
+    /// The port's own address. A request with another `Host` comes from a page whose name resolves to this
+    /// machine.
     host: String,
     state: String,
     issuer: String,
 }
 
-/// What a request is.
+/// The kind of a request.
 #[derive(Debug, PartialEq, Eq)]
 enum Request {
-    /// Not all of it has come.
+    /// The request has not fully arrived.
     Incomplete,
-    /// Something else than the browser's answer, which is turned away with this status.
+    /// Any request other than the authorization response, and the status that rejects it.
     Stray(&'static str),
     Answer(AuthorizationResponse),
 }
 
 const PATH: &str = "/callback";
-/// The largest request that is read.
+/// The maximum size of a request.
 const LARGEST: usize = 16 * 1024;
-/// How long a request may take to come, and its answer to go.
+/// The timeout to read a request, and to write its response.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long it rests where it cannot accept a connection.
+/// The pause after a failure to accept a connection.
 const PAUSE: Duration = Duration::from_millis(50);
-/// How many requests are read at once.
+/// The maximum number of concurrent connections.
 const MOST: usize = 64;
 
 impl Loopback {
-    /// Opens a port on the loopback, of IPv6 where there is none of IPv4.
+    /// Opens a port on loopback: on IPv4, or on IPv6 if that fails.
     pub(crate) async fn bind(state: &str, issuer: &str) -> Result<Loopback, Failure> {
         let addresses: [SocketAddr; 2] = [(Ipv4Addr::LOCALHOST, 0).into(), (Ipv6Addr::LOCALHOST, 0).into()];
         let listener = TcpListener::bind(addresses.as_slice()).await.map_err(|error| {
@@ -74,12 +75,12 @@ impl Loopback {
         Ok(Loopback { listener, expected })
     }
 
-    /// Where the server sends the browser.
+    /// Returns the URI to which the server redirects the browser.
     pub(crate) fn redirect_uri(&self) -> String {
         format!("http://{}{PATH}", self.expected.host)
     }
 
-    /// Waits until the browser comes back.
+    /// Waits for the authorization response.
     pub(crate) async fn heard(&self) -> Result<AuthorizationResponse, Failure> {
         let mut open = JoinSet::new();
         loop {
@@ -89,7 +90,8 @@ impl Loopback {
                         Ok((stream, _)) => {
                             open.spawn(serve(stream, self.expected.clone()));
                         }
-                        // It broke before it was accepted, or there is no room for it.
+                        // The connection broke before it was accepted, or the process has too many open
+                        // files.
                         Err(_) => sleep(PAUSE).await,
                     }
                 }
@@ -103,7 +105,7 @@ impl Loopback {
     }
 }
 
-/// Reads a request and answers it. Gives what the browser came back with, if it was that.
+/// Reads a request and responds to it. Returns the authorization response, if the request is one.
 async fn serve(mut stream: TcpStream, expected: Expected) -> Option<AuthorizationResponse> {
     let request = timeout(PATIENCE, read(&mut stream, &expected)).await.unwrap_or(Request::Incomplete);
     let (response, heard) = match request {
@@ -121,7 +123,7 @@ async fn serve(mut stream: TcpStream, expected: Expected) -> Option<Authorizatio
             (response("200 OK", text), Some(heard))
         }
     };
-    // What the browser came back with counts, whether or not it takes the page.
+    // The authorization response counts even if the browser does not receive the page.
     let _ = timeout(PATIENCE, async {
         stream.write_all(response.as_bytes()).await?;
         stream.shutdown().await
@@ -148,7 +150,7 @@ async fn read(stream: &mut TcpStream, expected: &Expected) -> Request {
     }
 }
 
-/// What the request is that begins with these bytes.
+/// Classifies the request that begins with these bytes.
 fn judge(bytes: &[u8], expected: &Expected) -> Request {
     let mut headers = [httparse::EMPTY_HEADER; 100];
     let mut request = httparse::Request::new(&mut headers);
@@ -170,7 +172,7 @@ fn judge(bytes: &[u8], expected: &Expected) -> Request {
         return Request::Stray("405 Method Not Allowed");
     }
     let fields: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
-    // RFC 6749, section 3.1: nothing comes twice.
+    // A repeated parameter is invalid (RFC 6749, section 3.1).
     let field = |name: &str| {
         let mut found = fields.iter().filter(|(field, _)| field == name).map(|(_, value)| value.to_string());
         found.next().filter(|_| found.next().is_none())
@@ -192,7 +194,7 @@ fn judge(bytes: &[u8], expected: &Expected) -> Request {
     }
 }
 
-/// A small page that loads and runs nothing. Its text is never what came with a request.
+/// Returns a small page that loads and runs nothing. Its text never comes from a request.
 fn response(status: &str, text: &'static str) -> String {
     let page = format!(
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>ndcli</title>\n<h1>ndcli</h1>\n\
@@ -325,7 +327,7 @@ mod tests {
         assert!(!page.contains("<script") && !page.contains("http"), "{page}");
     }
 
-    /// Sends a request to a port, and gives the line of the status that comes back.
+    /// Sends a request to a port, and returns the status line of the response.
     async fn send(address: SocketAddr, text: &str) -> String {
         let mut stream = TcpStream::connect(address).await.expect("connected");
         stream.write_all(text.as_bytes()).await.expect("sent");

@@ -1,4 +1,4 @@
-//! The server's endpoints of OAuth: what is asked of them, and what their answers mean.
+//! The server's OAuth endpoints: requests to them, and the interpretation of their responses.
 
 use std::time::Duration;
 
@@ -13,24 +13,24 @@ use crate::clock::now;
 use crate::settings::CommonOptions;
 use crate::transport;
 
-/// What ndcli is to the server.
+/// The client id of ndcli.
 const CLIENT: &str = "ndcli";
-/// How old the login is at the most that a change asks for which only a recent login may make.
+/// The maximum age, in seconds, of a login for changes that require a recent one.
 const RECENT: &str = "900";
 const TOKEN: &str = "/oauth2/token";
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
-/// How much of what a server says is told.
+/// The maximum number of characters shown of a server's text.
 const LONGEST: usize = 300;
 
-/// Why an endpoint gave nothing.
+/// The failure of a request to an endpoint.
 pub(crate) enum Error {
-    /// The server decided so.
+    /// The server refused the request.
     Refused(ErrorResponse),
-    /// There was no decision.
+    /// The request failed without a decision.
     Failed(Failure),
 }
 
-/// A refusal: the error response of an endpoint (RFC 6749, section 5.2).
+/// The error response of an endpoint (RFC 6749, section 5.2).
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct ErrorResponse {
     pub(crate) code: String,
@@ -38,10 +38,10 @@ pub(crate) struct ErrorResponse {
     pub(crate) retry_after: Option<Duration>,
 }
 
-/// A server as it describes itself (RFC 8414).
+/// A server's description of itself (RFC 8414).
 pub(crate) struct Issuer {
     pub(crate) name: String,
-    /// Whether it lets devices in by a code.
+    /// True if the server supports logins by a code.
     pub(crate) device: bool,
 }
 
@@ -54,25 +54,25 @@ pub(crate) struct DeviceAuthorization {
     pub(crate) interval: Duration,
 }
 
-/// A short-lived token that services take.
+/// A short-lived token that services accept.
 pub(crate) struct AccessToken {
     pub(crate) secret: Secret,
     pub(crate) scope: String,
     pub(crate) lasts: Duration,
 }
 
-/// The parameters of the request that the browser is sent to make.
+/// The parameters of the authorization request, which the browser makes.
 pub(crate) struct AuthorizationParameters<'a> {
     pub(crate) redirect_uri: &'a str,
     pub(crate) state: &'a str,
     pub(crate) challenge: &'a Challenge,
     pub(crate) device_name: &'a str,
-    /// Whether the person proves anew who they are.
+    /// True if the person must authenticate again.
     pub(crate) recent: bool,
 }
 
-/// Learns how the server calls itself. It must be by the address that it was reached by: another server's name would
-/// have its codes sent here (RFC 8414, section 3.3; RFC 9207).
+/// Reads the server's metadata. Its issuer must be the address that the server was reached at: another
+/// server's name would send that server's codes here (RFC 8414, section 3.3; RFC 9207).
 pub(crate) async fn discover(common: &CommonOptions) -> Result<Issuer, Failure> {
     let path = "/.well-known/oauth-authorization-server";
     let answer = transport::http(common).await?.get(path).await;
@@ -95,17 +95,17 @@ pub(crate) async fn discover(common: &CommonOptions) -> Result<Issuer, Failure> 
     Ok(Issuer { name: name.to_owned(), device: told.get("device_authorization_endpoint").is_some() })
 }
 
-/// Whether a server's own name is the address that it was reached by.
+/// Returns true if the issuer is the address that the server was reached at.
 fn is_same(server: &ServerUrl, issuer: &str) -> bool {
     let Ok(issuer) = issuer.parse::<ServerUrl>() else { return false };
     let port = |url: &ServerUrl| url.host_and_port().1;
     let hosts = server.host_and_port().0 == issuer.host_and_port().0
-        // All names of this machine are as good.
+        // All names of this machine are equivalent.
         || server.is_loopback() && issuer.is_loopback();
     hosts && server.is_tls() == issuer.is_tls() && port(server) == port(&issuer)
 }
 
-/// The address that the browser is sent to (RFC 6749, section 4.1.1; RFC 7636, section 4.3).
+/// Returns the URL of the authorization request (RFC 6749, section 4.1.1; RFC 7636, section 4.3).
 pub(crate) fn authorize_url(issuer: &Issuer, asked: &AuthorizationParameters<'_>) -> String {
     let mut query = Serializer::new(String::new());
     query
@@ -122,7 +122,7 @@ pub(crate) fn authorize_url(issuer: &Issuer, asked: &AuthorizationParameters<'_>
     format!("{}/oauth2/authorize?{}", issuer.name.trim_end_matches('/'), query.finish())
 }
 
-/// Redeems the code that came back by the browser.
+/// Redeems the code that the browser brought back.
 pub(crate) async fn redeem(
     common: &CommonOptions,
     code: &str,
@@ -138,7 +138,7 @@ pub(crate) async fn redeem(
     login(&ask(common, TOKEN, &fields).await?)
 }
 
-/// Refreshes a session: its secret and what refreshes it are new then, and the old ones of no use.
+/// Refreshes a session. The response holds new secrets, and the old ones no longer work.
 pub(crate) async fn refresh(common: &CommonOptions, secret: &Secret) -> Result<Login, Error> {
     let fields = [("grant_type", "refresh_token"), ("refresh_token", secret.expose())];
     login(&ask(common, TOKEN, &fields).await?)
@@ -152,7 +152,7 @@ pub(crate) async fn begin_device(
 ) -> Result<DeviceAuthorization, Error> {
     let told = ask(common, "/oauth2/device_authorization", &[("device_name", device_name)]).await?;
     let address = text(&told, "verification_uri")?;
-    // A person types the code at the server that they mean to log in to, and nowhere else.
+    // The person may only type the code at the server that they log in to.
     let own = address.strip_prefix(issuer.name.trim_end_matches('/'));
     if !own.is_some_and(|path| path.starts_with('/')) {
         return Err(makes_no_sense(&format!("`{}` is another server's page", shown(&address))));
@@ -162,12 +162,12 @@ pub(crate) async fn begin_device(
         user_code: text(&told, "user_code")?,
         address,
         lasts: seconds(&told, "expires_in")?,
-        // RFC 8628, section 3.2: 5 seconds where nothing is said.
+        // The default is 5 seconds (RFC 8628, section 3.2).
         interval: seconds(&told, "interval").unwrap_or(Duration::from_secs(5)),
     })
 }
 
-/// Asks whether the code was typed in.
+/// Polls for the login that was begun by a code.
 pub(crate) async fn poll_device(common: &CommonOptions, code: &str) -> Result<Login, Error> {
     let fields = [("grant_type", "urn:ietf:params:oauth:grant-type:device_code"), ("device_code", code)];
     login(&ask(common, TOKEN, &fields).await?)
@@ -199,11 +199,12 @@ pub(crate) async fn exchange(
 pub(crate) async fn revoke(common: &CommonOptions, secret: &Secret) -> Result<(), Error> {
     let fields = [("token", secret.expose()), ("client_id", CLIENT)];
     let answer = post(common, "/oauth2/revoke", &fields).await?;
-    // The body says nothing.
+    // A successful response has no content.
     if answer.status == 200 { Ok(()) } else { read(&answer).map(|_| ()) }
 }
 
-/// Posts a form, and reads what comes back. It is sent once: what it asks for may be had only once.
+/// Posts a form and reads the JSON response. The request is never repeated, because its result may be
+/// available only once.
 async fn ask(common: &CommonOptions, path: &'static str, fields: &[(&str, &str)]) -> Result<Value, Error> {
     let fields: Vec<(&str, &str)> = [("client_id", CLIENT)].iter().chain(fields).copied().collect();
     read(&post(common, path, &fields).await?)
@@ -219,7 +220,7 @@ async fn post(
     answer.map_err(|problem| Error::Failed(transport::failed(common, problem)))
 }
 
-/// What an answer says.
+/// Reads the JSON of a response.
 fn read(answer: &HttpResponse) -> Result<Value, Error> {
     let told: Option<Value> = serde_json::from_slice(&answer.body).ok();
     let field = |name| Some(told.as_ref()?.get(name)?.as_str()?.to_owned());
@@ -267,18 +268,18 @@ fn makes_no_sense(what: &str) -> Error {
     Error::Failed(nonsense(what).into())
 }
 
-/// What a server says, on one line that no terminal obeys, and no longer than anyone reads.
+/// Returns a server's text as one line that is safe for a terminal, and truncated.
 fn cut(text: &str) -> String {
     shown(&text.chars().take(LONGEST).collect::<String>())
 }
 
 impl Error {
-    /// Whether it was not decided.
+    /// Returns true if the server could not be reached or could not decide.
     pub(crate) fn is_undecided(&self) -> bool {
         matches!(self, Error::Failed(failure) if failure.code == ndauth_terminal::exit_code(Class::Undecided))
     }
 
-    /// Whether the server says that what was presented is of no use, or no longer.
+    /// Returns true if the server reports that the presented code or secret is not valid, or no longer.
     pub(crate) fn is_invalid_grant(&self) -> bool {
         matches!(self, Error::Refused(refused) if refused.code == "invalid_grant")
     }
@@ -294,7 +295,7 @@ impl From<Error> for Failure {
 }
 
 impl ErrorResponse {
-    /// A refusal for people: what happened, and what to do next.
+    /// Returns the refusal as a failure: a message, and a hint for what to do next.
     pub(crate) fn failure(&self) -> Failure {
         let (what, hint, class) = match self.code.as_str() {
             "access_denied" => ("the login was refused in the browser", "", Class::Precondition),

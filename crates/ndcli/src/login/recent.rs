@@ -1,4 +1,4 @@
-//! What only a person who logged in lately may do: they log in again, and the command goes on.
+//! Changes that require a recent login: the person logs in again, and the command continues.
 
 use ndauth_client::Client;
 use ndauth_core::Problem;
@@ -10,7 +10,7 @@ use super::logins::{self, KeptIn};
 use super::{browser, oauth};
 use crate::settings::CommonOptions;
 
-/// Has the person log in again as who they are, where a call was refused because their login is not recent.
+/// Has the same person log in again, after a call was refused because their login is not recent.
 pub(crate) async fn log_in_again(
     common: &CommonOptions,
     problem: &Problem,
@@ -38,12 +38,12 @@ pub(crate) async fn log_in_again(
         );
         return Err(Failure::not_authenticated(message, "`ndcli auth login` logs in as somebody else"));
     }
-    // Where it was kept, it is kept.
+    // The new login is stored in the same place as the old one.
     let wanted = logins::find(&common.server)?.map_or(KeptIn::File, |stored| stored.kept_in);
     keep(common, login, wanted).await
 }
 
-/// The account of an answer, for commands that only accounts can use.
+/// Returns the account of a response, for commands that only accounts can use.
 pub(crate) fn account(who: &v1::WhoAmIResponse) -> Result<&v1::Account, Failure> {
     who.account.as_ref().ok_or_else(|| nonsense("it tells of no account").into())
 }

@@ -1,4 +1,4 @@
-//! The configuration: a TOML file of settings, with profiles for more servers than one.
+//! The configuration: a TOML file of settings, with a profile for each further server.
 //!
 //! ```toml
 //! server = "https://ndauth.example.org"
@@ -20,25 +20,25 @@ use toml_edit::{DocumentMut, Table};
 use super::files::{folder, replace};
 use super::options::{CommonOptions, InOrg, Keeping};
 
-/// What is configured.
+/// The configuration in use.
 #[derive(Default)]
 pub(crate) struct Configuration {
-    /// What the file sets, the profile's settings on top.
+    /// The values that the file sets, overridden by the profile's.
     pub(crate) layer: Layer,
-    /// The profile in use, if one is.
+    /// The profile in use, if there is one.
     pub(crate) profile: Option<String>,
-    /// Every profile there is.
+    /// The names of all profiles.
     pub(crate) profiles: Vec<String>,
-    /// The command line on top of it.
+    /// The matches of the command line, which override the file.
     pub(crate) matches: Option<ArgMatches>,
 }
 
-/// The key that says which profile is used.
+/// The key that selects the default profile.
 pub(crate) const PROFILE: &str = "profile";
 /// The table that holds the profiles.
 pub(crate) const PROFILES: &str = "profiles";
 
-/// Variables that are read, and that no flag stands for.
+/// Variables that are read and that no flag corresponds to.
 pub(crate) const OTHER_VARIABLES: [(&str, &str); 3] = [
     ("NDCLI_TOKEN", "the credential: a personal token, a session or a service's secret"),
     (
@@ -48,7 +48,8 @@ pub(crate) const OTHER_VARIABLES: [(&str, &str); 3] = [
     ("NDCLI_PROFILE", "the profile of the configuration to use: another server, other settings"),
 ];
 
-/// Every setting there is: what every command takes, the org that commands act in, and where logins are kept.
+/// Returns every setting: the options of every command, the org that commands act in, and the place of stored
+/// logins.
 pub(crate) fn known() -> Vec<Setting> {
     let command =
         Keeping::augment_args(InOrg::augment_args(CommonOptions::augment_args(Command::new("ndcli"))));
@@ -56,7 +57,7 @@ pub(crate) fn known() -> Vec<Setting> {
 }
 
 impl Configuration {
-    /// Reads the file, and the profile that is named or that the file says.
+    /// Reads the file, and the profile that is named or that the file selects.
     pub(crate) fn load(profile: Option<&str>) -> Result<Configuration, Failure> {
         let path = path()?;
         let Some(document) = settings::read(&path)? else {
@@ -107,12 +108,12 @@ fn no_profile(name: &str, profiles: &[String], path: &Path) -> Failure {
     }
 }
 
-/// `config.toml` in the platform's folder for configuration.
+/// Returns the path of `config.toml` in the platform's configuration folder.
 pub(crate) fn path() -> Result<PathBuf, Failure> {
     Ok(folder()?.join("config.toml"))
 }
 
-/// Changes the file, whole or not at all.
+/// Changes the file atomically.
 pub(crate) fn edit(change: impl FnOnce(&mut Table) -> Result<(), Failure>) -> Result<PathBuf, Failure> {
     let path = path()?;
     let mut document = settings::read(&path)?.unwrap_or_else(DocumentMut::new);
@@ -121,7 +122,7 @@ pub(crate) fn edit(change: impl FnOnce(&mut Table) -> Result<(), Failure>) -> Re
     Ok(path)
 }
 
-/// Warns of every `NDCLI_…` variable that nothing reads: most are misspelt.
+/// Warns of every unread `NDCLI_…` variable: most are misspelt.
 pub(crate) fn warn_of_unread_variables() {
     let known = known();
     let read: Vec<&str> = known
@@ -132,7 +133,7 @@ pub(crate) fn warn_of_unread_variables() {
     warn_of_unread("NDCLI_", &read, |_| false);
 }
 
-/// The variable that says which profile is used, if it is set.
+/// Returns the profile that the variable selects, if it is set.
 pub(crate) fn profile_variable() -> Option<String> {
     variable("NDCLI_PROFILE")?.into_string().ok()
 }

@@ -1,4 +1,4 @@
-//! The files that ndcli keeps, and the folder that they lie in.
+//! The files that ndcli writes, and their folder.
 
 use std::fs::{self, DirBuilder, File};
 use std::io::Write;
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use etcetera::BaseStrategy;
 use ndauth_terminal::Failure;
 
-/// The platform's folder for what ndcli keeps.
+/// Returns ndcli's folder in the platform's configuration folder.
 pub(crate) fn folder() -> Result<PathBuf, Failure> {
     let home = etcetera::choose_base_strategy().map_err(|_| {
         Failure::failed("there is no home folder to keep anything in", Some("set HOME, or XDG_CONFIG_HOME"))
@@ -16,7 +16,7 @@ pub(crate) fn folder() -> Result<PathBuf, Failure> {
     Ok(home.config_dir().join("ndcli"))
 }
 
-/// Makes the folder that a file of ndcli's lies in: 0700.
+/// Creates the folder of one of ndcli's files, with mode 0700.
 pub(crate) fn make_folder(path: &Path) -> Result<(), Failure> {
     let own = path.parent().expect("the file lies in a folder");
     DirBuilder::new().recursive(true).mode(0o700).create(own)?;
@@ -24,10 +24,11 @@ pub(crate) fn make_folder(path: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Replaces a file of ndcli's whole or not at all: 0600, in a folder of 0700.
+/// Replaces one of ndcli's files atomically: mode 0600, in a folder of mode 0700.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     make_folder(path)?;
-    // A link stays one: what it leads to is replaced. The folder there is somebody else's to tighten.
+    // A symbolic link is kept, and its target is replaced. The permissions of the target's folder are left
+    // alone.
     let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let folder = path.parent().expect("the file lies in a folder");
     let mut file =

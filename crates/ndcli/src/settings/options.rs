@@ -67,7 +67,7 @@ pub(crate) struct InOrg {
 }
 
 impl InOrg {
-    /// The org that is named, or that was selected.
+    /// Returns the org that was named or selected, or a failure if there is none.
     pub(crate) fn require(&self) -> Result<&OrgSlug, Failure> {
         self.selected.as_ref().ok_or_else(|| {
             Failure::usage(

@@ -17,7 +17,7 @@ pub(crate) fn permission(text: &str) -> Result<Permission, String> {
     text.parse().map_err(|why: InvalidPermission| why.to_string())
 }
 
-/// Parses a length of time such as `7d`, which may be none.
+/// Parses a length of time such as `7d`; `0` is allowed.
 pub(crate) fn span(text: &str) -> Result<Duration, String> {
     if text == "0" {
         return Ok(Duration::ZERO);
@@ -25,7 +25,7 @@ pub(crate) fn span(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|why| format!("{why}: expected a duration such as `7d` or `24h`"))
 }
 
-/// Parses a timeout such as `30s`, which is not zero.
+/// Parses a timeout such as `30s`; zero is an error.
 pub(crate) fn timeout(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
         Ok(duration) if duration.is_zero() => Err("nothing is done in no time".to_owned()),
@@ -39,7 +39,7 @@ pub(crate) fn network(text: &str) -> Result<Network, String> {
     text.parse().map_err(|why: InvalidNetwork| why.to_string())
 }
 
-/// Parses when a token is to end.
+/// Parses the expiry of a token.
 pub(crate) fn expiry(text: &str) -> Result<ExpiryChoice, InvalidExpiry> {
     if text == "never" { ExpiryChoice::parse_preset(text) } else { ExpiryChoice::parse_duration(text) }
 }

@@ -1,4 +1,4 @@
-//! Waiting for a server to come back.
+//! Waits for a server to come back.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::terminal;
 
-/// Waiting for a server to come back.
+/// The retries while a server cannot be reached.
 pub(crate) struct Wait {
     give_up: Instant,
     pause: Duration,
@@ -23,14 +23,14 @@ impl Wait {
         Wait { give_up, pause: FIRST_PAUSE, shown: None }
     }
 
-    /// Waits a little, and says why: by a spinner on a terminal, else by one line. `false` where the time
-    /// is over.
+    /// Pauses before the next retry, and shows the reason: by a spinner on a terminal, else by one line.
+    /// Returns `false` once the timeout is over.
     pub(crate) async fn longer(&mut self, why: &str) -> bool {
         let left = self.give_up.saturating_duration_since(Instant::now());
         if left < self.pause {
             return false;
         }
-        // What a server says does not command the terminal.
+        // A server's text must not control the terminal.
         let why = shown(why);
         let spinner = self.shown.get_or_insert_with(|| spinner(&why));
         spinner.set_message(format!("trying for {} s more, Ctrl-C stops: {why}", left.as_secs()));
