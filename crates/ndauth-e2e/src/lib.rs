@@ -1,3 +1,4 @@
-//! Every test that crosses a process boundary: see `tests/it`. Here is what other crates measure with, too.
+//! Holds every test that crosses a process boundary: see `tests/it`. This library is the part that other
+//! crates' measurements share.
 
 pub mod proxy;

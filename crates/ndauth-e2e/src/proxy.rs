@@ -1,4 +1,4 @@
-//! A TCP proxy that treats connections badly: it delays, swallows, mutes or cuts them.
+//! A TCP proxy that injects faults into connections: it delays, swallows, mutes or cuts them.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,38 +9,38 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinHandle};
 
-/// A way to treat connections.
+/// The treatment of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Treatment {
-    /// What is sent arrives.
+    /// Everything sent arrives.
     Fair,
-    /// It arrives this much later.
+    /// Everything sent arrives this much later.
     Late(Duration),
-    /// What the server sends never arrives.
+    /// Bytes from the server never arrive.
     Muted,
-    /// Nothing ever arrives, and nobody hears that.
+    /// No bytes arrive in either direction, and neither side notices.
     Swallowed,
     /// Every connection is closed, and none is accepted.
     Cut,
 }
 
-/// The connections that are treated so; the others are treated fairly.
+/// The connections that a treatment applies to. All others are treated fairly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TreatedConnections {
-    /// Every one.
+    /// Every connection.
     All,
-    /// Those whose client sent this at any time.
+    /// The connections whose client has ever sent this text.
     Said(&'static str),
-    /// Those that were there already when so many had been accepted.
+    /// The first connections, as many as given.
     Before(usize),
 }
 
 type Order = (TreatedConnections, Treatment);
 
-/// A proxy before a server; it ends when dropped.
+/// A proxy in front of a server. Dropping it ends the proxy and its connections.
 #[derive(Debug)]
 pub struct Proxy {
-    /// Where clients connect.
+    /// The address that clients connect to.
     pub address: SocketAddr,
     order: watch::Sender<Order>,
     servers: Arc<Mutex<Vec<SocketAddr>>>,
@@ -49,12 +49,12 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// A proxy before one server.
+    /// Starts a proxy in front of one server.
     pub async fn before(server: SocketAddr) -> Proxy {
         Proxy::among(&[server]).await
     }
 
-    /// A proxy before several servers, which take turns.
+    /// Starts a proxy in front of several servers, which it uses in turn.
     pub async fn among(servers: &[SocketAddr]) -> Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("bound");
         let address = listener.local_addr().expect("an address");
@@ -81,18 +81,18 @@ impl Proxy {
         Proxy { address, order, servers, accepting, connections }
     }
 
-    /// Treats connections so from now on, those that are there and those to come.
+    /// Applies a treatment to present and future connections.
     pub fn treat(&self, which: TreatedConnections, treatment: Treatment) {
         self.order.send_replace((which, treatment));
     }
 
-    /// Treats the connections that are there so, and lets those to come be.
+    /// Applies a treatment to the present connections only. Future ones are treated fairly.
     pub fn treat_present(&self, treatment: Treatment) {
         let present = self.connections.lock().unwrap_or_else(PoisonError::into_inner).len();
         self.treat(TreatedConnections::Before(present), treatment);
     }
 
-    /// Leads connections to another server from now on.
+    /// Forwards new connections to another server.
     pub fn lead_to(&self, server: SocketAddr) {
         *self.servers.lock().unwrap_or_else(PoisonError::into_inner) = vec![server];
     }
@@ -112,7 +112,7 @@ impl Drop for Proxy {
     }
 }
 
-/// How one connection is treated, given its number and what its client said.
+/// Returns the treatment of a connection, given its number and the bytes that its client sent.
 fn treatment(order: Order, number: usize, said: &Mutex<Vec<u8>>) -> Treatment {
     match order {
         (TreatedConnections::All, treatment) => treatment,
@@ -139,7 +139,7 @@ async fn carry(client: TcpStream, server: SocketAddr, number: usize, order: watc
             if treatment(now, number, &said) == Treatment::Cut {
                 return;
             }
-            // What was said may match only later.
+            // The connection may match only later, when its client has sent more.
             tokio::select! {
                 _ = order.changed() => {}
                 () = tokio::time::sleep(Duration::from_millis(5)) => {}

@@ -1,4 +1,4 @@
-//! `ndcli`, whole terminals at a time.
+//! `ndcli`, checked by its whole terminal output.
 
 use expect_test::{Expect, expect};
 use ndauth_store::Engine;
@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::installation::{Ended, Installation, Running, mode, run};
 use crate::on_both;
 
-/// A terminal's text with what changes from run to run replaced: secrets, ids, instants, days, ports, paths.
+/// Returns a terminal's text with varying parts replaced: secrets, ids, instants, days, ports, paths.
 pub(crate) fn plain(text: &str, at: &Installation, server: &Running) -> String {
     let text = text
         .replace(&server.url.to_string(), "http://SERVER")
@@ -22,7 +22,7 @@ pub(crate) fn plain(text: &str, at: &Installation, server: &Running) -> String {
     plain
 }
 
-/// How many bytes of the beginning change from run to run, and what stands for them, as wide.
+/// Returns the number of leading bytes that vary from run to run, and a replacement of the same width.
 fn volatile(text: &str) -> Option<(usize, String)> {
     let run = |allowed: fn(char) -> bool| text.find(|c| !allowed(c)).unwrap_or(text.len());
     let word = run(|c| c.is_ascii_alphanumeric() || c == '_');
@@ -319,7 +319,7 @@ on_both! {
             assert!(told.len() < 300 && !told.contains(['\u{1b}', '\u{9b}', '\u{202e}']), "{told:?}");
             assert!(told.contains("hint: "), "{told}");
         }
-        // What clap itself repeats of the person's words is made safe too.
+        // Text that clap itself repeats from the command line is made safe, too.
         for arguments in [["whoami", "\u{1b}]0;x\u{7}"], ["--format", "\u{9b}31m"], ["auth", "\u{1b}[2J"]] {
             let ended = at.ndcli(&server, &arguments);
             assert_eq!(ended.code, 2, "{ended:?}");

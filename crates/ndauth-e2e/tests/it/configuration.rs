@@ -1,4 +1,4 @@
-//! The configuration of both binaries: where a value comes from, and what is refused.
+//! The configuration of both binaries: the source of each value, and the refusal of invalid ones.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -21,7 +21,7 @@ fn ndcli(at: &Installation, variables: &[(&str, &str)], arguments: &[&str]) -> E
     run(command, "")
 }
 
-/// The value of a setting and whence it comes.
+/// Returns the effective value of a setting and its source.
 fn in_force(ended: &Ended, key: &str) -> (String, String) {
     let told: Value = serde_json::from_str(&ended.out).unwrap_or_else(|_| panic!("{ended:?}"));
     let settings = told["settings"].as_array().expect("settings");
@@ -121,7 +121,7 @@ async fn what_makes_no_sense_is_named_with_what_may_be_meant() {
 async fn the_example_is_a_configuration() {
     let at = Installation::new(Engine::Sqlite).await;
     let example = ndauthd(&at, &[], "config example").out;
-    // With what has a default not commented out, it says what is so anyway.
+    // The example's commented lines with a default are uncommented here: they must state the defaults.
     let plain: String = example
         .lines()
         .map(|line| {
@@ -157,7 +157,7 @@ async fn a_password_comes_from_a_file_and_is_shown_nowhere() {
     let ended = ndauthd(&at, &show, "config show -f json");
     assert!(!ended.out.contains("s3cret") && ended.err.is_empty(), "{ended:?}");
     assert_eq!(in_force(&ended, "database").0, url, "it has none in it");
-    // The cluster trusts everyone, so that the password is taken by whoever asks for one.
+    // The cluster trusts everyone, so only the reading of the file is tested and not the password.
     let ended = ndauthd(&at, &show, "admin account list");
     assert_eq!(ended.code, 0, "{ended:?}");
     let ended = ndauthd(&at, &[("NDAUTHD_DATABASE_PASSWORD_FILE", "none")], "admin account list");
@@ -168,7 +168,7 @@ async fn a_password_comes_from_a_file_and_is_shown_nowhere() {
 async fn another_users_files_are_left_alone() {
     let at = Installation::new(Engine::Sqlite).await;
     let root = rustix::process::geteuid().is_root();
-    // Whoever is not root finds a file that is root's.
+    // A user other than root uses a file that belongs to root.
     let file = if root { at.home().join("theirs.db") } else { "/etc/passwd".into() };
     if root {
         fs::write(&file, "").expect("written");
@@ -282,7 +282,7 @@ async fn what_a_person_wrote_is_kept_and_mended() {
         fs::read_to_string(&file).expect("text").contains("[profiles.home]"),
         "all of them would be lost"
     );
-    // A profile that is not in use makes sense too, or is told.
+    // A profile that is not in use is checked, too.
     for (more, told) in [
         ("[profiles.lab]\nsevrer = \"x\"\n", "did you mean `server`?"),
         ("[[profile]]\n", "`profile` is the name of one"),
@@ -293,7 +293,7 @@ async fn what_a_person_wrote_is_kept_and_mended() {
     }
 }
 
-/// Who keeps the file elsewhere and links to it finds it there, and that folder as it was.
+/// A configuration file that is a symbolic link is changed at its target, whose folder keeps its permissions.
 #[tokio::test]
 async fn a_link_stays_one_and_leaves_its_folder_alone() {
     let at = Installation::new(Engine::Sqlite).await;
@@ -310,7 +310,7 @@ async fn a_link_stays_one_and_leaves_its_folder_alone() {
     assert_eq!((mode(&own), mode(&dotfiles)), (0o700, 0o755));
 }
 
-/// What was given in the wrong place is not repeated into a log.
+/// A secret in the wrong argument is not repeated in an error message, which may end up in a log.
 #[tokio::test]
 async fn no_failure_repeats_a_secret() {
     let at = Installation::new(Engine::Sqlite).await;
@@ -337,7 +337,7 @@ async fn no_failure_repeats_a_secret() {
     }
 }
 
-/// Where there is no home folder, or it is no place to write, a database that is named is enough.
+/// If the home folder is missing or not writable, an explicit database is enough.
 #[tokio::test]
 async fn the_data_folder_is_made_only_where_it_is_used() {
     let at = Installation::new(Engine::Sqlite).await;

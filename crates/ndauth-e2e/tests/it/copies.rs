@@ -1,4 +1,5 @@
-//! Backup, revoke, restore, refused, after-restore: with the real binaries, beside a running server.
+//! The sequence of backup, revocation, restore, refusal and `after-restore`, with the real binaries and a
+//! running server.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -12,7 +13,7 @@ use crate::installation::{Installation, Running, mode, soon};
 use crate::on_both;
 use crate::requests::revoke;
 
-/// Why a secret may not read in `ops`; `Ok(None)` where it may.
+/// Returns the reason for which a secret may not read in `ops`; `Ok(None)` if it may.
 async fn refused(server: &Running, service: &Secret, secret: &str) -> Result<Option<v1::Reason>, Reason> {
     let request = v1::ValidateTokenRequest {
         secret: secret.to_owned(),
@@ -34,7 +35,7 @@ async fn create(at: &Installation, server: &Running, name: &str) -> String {
     client.create_token(request).await.expect("made").secret
 }
 
-/// Waits until a page of the operator's port answers so.
+/// Waits until a page of the admin listener has this status and text.
 fn becomes(server: &Running, path: &str, expected: (u16, &str)) {
     let begun = Instant::now();
     loop {
@@ -63,12 +64,12 @@ async fn a_revocation_outlives_a_restored_copy() {
     let export = at.home().join("events.jsonl");
     fs::write(&export, at.operate("events export")).expect("written");
 
-    // The server that runs answers nothing from the copy, and says why.
+    // The running server answers nothing from the copy, and reports the reason.
     at.operate(&format!("restore {copy}"));
     becomes(&server, "/readyz", (503, "the database is a copy that waits for its operator"));
     assert_eq!(refused(&server, &service, &leaked).await, Err(Reason::Unavailable));
     assert_eq!(server.get("/livez").0, 200);
-    // Nor does one that is started on it.
+    // A server that is started on the copy does not answer either.
     server.signal(rustix::process::Signal::TERM);
     assert!(server.ended().success());
     let mut command = at.command("NDAUTH_TEST_NDAUTHD");
@@ -88,7 +89,7 @@ async fn a_revocation_outlives_a_restored_copy() {
     assert_eq!(refused(&server, &service, &leaked).await, Ok(Some(v1::Reason::TokenRevoked)));
     assert_eq!(refused(&server, &service, &good).await, Ok(None));
 
-    // The other way: whatever was minted before is out.
+    // The alternative, `--not-before`: every secret minted before is invalid.
     at.operate(&format!("restore {copy}"));
     let told: Value =
         serde_json::from_str(&at.operate("after-restore --not-before now -f json")).expect("JSON");
@@ -149,7 +150,7 @@ async fn postgres_is_pointed_to_its_own_tools() {
 }
 
 on_both! {
-    /// Everything that the operator asks for and does, as text and as JSON.
+    /// Every operator command that lists or changes something, as text and as JSON.
     async fn the_operator_is_told_what_is_and_what_was_done(at: &Installation) {
         at.people();
         at.service();
@@ -199,7 +200,7 @@ on_both! {
         assert!(ended.code == 0 && ended.out.contains("was already revoked"), "{ended:?}");
         let events = at.operate("events export --after 3");
         assert!(events.starts_with("{\"sequence\":4,") && events.lines().count() > 10);
-        // What somebody does behind its back is named, and is exit code 1.
+        // A manipulation of the database is reported, with exit code 1.
         let store = ndauth_store::Store::connect(&at.scratch.url, ndauth_store::Clock::Database).await.expect("connected");
         ndauth_store::testing::execute(&store, "UPDATE token SET revoked_at = NULL").await;
         let ended = at.admin("check");
@@ -208,7 +209,8 @@ on_both! {
     }
 }
 
-/// The same beneath a server that runs: what it has open is in nobody's way any more, so it ends.
+/// A file replaced beneath a running server makes the server exit, because its open database is no longer the
+/// one in place.
 #[tokio::test]
 async fn a_file_that_is_replaced_beneath_a_server_ends_it() {
     let at = Installation::new(Engine::Sqlite).await;
@@ -225,7 +227,7 @@ async fn a_file_that_is_replaced_beneath_a_server_ends_it() {
     for suffix in ["-wal", "-shm"] {
         let _ = fs::remove_file(format!("{file}{suffix}"));
     }
-    // And what was put there is looked at when it is started.
+    // The replaced file is checked at the next start, too.
     let mut command = at.command("NDAUTH_TEST_NDAUTHD");
     command.args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
     let ended = crate::installation::run(command, "");
@@ -235,7 +237,7 @@ async fn a_file_that_is_replaced_beneath_a_server_ends_it() {
     assert_eq!(refused(&server, &service, &leaked).await, Ok(Some(v1::Reason::TokenRevoked)));
 }
 
-/// A file that is gone, or empty, beside what was seen of it: nobody takes it for a new installation.
+/// A missing or empty file beside a witness of the log is not taken for a new installation.
 #[tokio::test]
 async fn where_an_installation_was_no_other_begins() {
     let at = Installation::new(Engine::Sqlite).await;
@@ -270,12 +272,12 @@ async fn where_an_installation_was_no_other_begins() {
         let length = fs::metadata(&file).map(|file| file.len());
         assert!(emptied || length.is_err(), "nothing was made: {length:?}");
     }
-    // A copy is put back by the command for that, and looked at as copies are.
+    // `restore` puts a copy in place, which is then checked like any copy.
     at.operate(&format!("restore {}", kept.display()));
     assert!(serve().err.contains("has forgotten what was revoked"));
     at.operate("after-restore --not-before now");
     drop(at.serve());
-    // Whoever means it begins anew.
+    // Removing the witness begins a new installation.
     clear();
     for entry in fs::read_dir(folder).expect("listed").filter_map(Result::ok) {
         if entry.path().extension().is_some_and(|extension| extension == "head") {

@@ -1,4 +1,4 @@
-//! Killed with -9 at any moment, the server loses nothing that it acknowledged.
+//! A server that is killed with SIGKILL at any moment loses no acknowledged change.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,10 +14,10 @@ use crate::installation::Running;
 use crate::on_both;
 use crate::requests::{new_token, revoke};
 
-/// What was acknowledged of a token: its secret, and whether it was revoked.
+/// The acknowledged state of each token by name: its secret, and true if it was revoked.
 type Ledger = BTreeMap<String, (String, bool)>;
 
-/// Makes tokens and revokes every other, until the server is gone. Gives what was acknowledged.
+/// Creates tokens and revokes most of them until the server is gone. Returns the acknowledged state.
 async fn churn(
     server: &Running,
     session: &Secret,
@@ -34,7 +34,8 @@ async fn churn(
             let Ok(made) = client.create_token(new_token(&name)).await else { return ledger };
             acknowledged.fetch_add(1, Ordering::SeqCst);
             ledger.insert(name.clone(), (made.secret, false));
-            // A few stay alive; with those that a kill leaves behind, fewer than an account may have.
+            // A few stay alive. With the ones that a kill leaves behind, they are fewer than an account may
+            // have.
             if n == 0 && round < 2 {
                 continue;
             }
@@ -43,7 +44,7 @@ async fn churn(
                     acknowledged.fetch_add(1, Ordering::SeqCst);
                     ledger.entry(name).and_modify(|(_, revoked)| *revoked = true);
                 }
-                // It may have been revoked or not: nothing was promised.
+                // The outcome is unknown: nothing was acknowledged.
                 Err(_) => {
                     ledger.remove(&name);
                     return ledger;
@@ -70,7 +71,7 @@ on_both! {
             while acknowledged.load(Ordering::SeqCst) < 15 {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
-            // Somewhere in the midst of it, elsewhere each time.
+            // The kill comes at a different moment in each round.
             tokio::time::sleep(Duration::from_micros(700 * round as u64)).await;
             server.kill();
             for mut worker in workers {

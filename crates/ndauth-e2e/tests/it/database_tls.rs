@@ -15,7 +15,7 @@ fn ndauthd(at: &Installation, database: &str, arguments: &str) -> Ended {
     run(command, "")
 }
 
-/// Asks until PostgreSQL has taken up what it was told.
+/// Repeats a command until PostgreSQL has applied its new configuration.
 fn soon(ask: impl Fn() -> Ended, code: i32) -> Ended {
     let begun = Instant::now();
     loop {
@@ -60,7 +60,7 @@ async fn a_database_is_verified_as_its_url_says() {
             );
         }
     }
-    // Who does not verify reaches it all the same; so does who does not care for the name.
+    // Modes that do not verify the certificate, or not its name, connect all the same.
     for parameters in ["sslmode=require", "sslmode=verify-ca&sslrootcert=ours.pem"] {
         assert_eq!(ndauthd(&at, &url(parameters), "admin account list").code, 0);
     }
@@ -135,7 +135,7 @@ async fn how_the_database_is_reached_is_shown_and_checked() {
     assert!(!shown.contains("s3cret"), "{shown}");
 }
 
-/// A server says at its start what its operator should see to.
+/// A server warns at its start of a connection that its operator should secure.
 #[tokio::test]
 async fn a_server_warns_of_a_database_that_is_not_verified() {
     let at = Installation::new(Engine::Sqlite).await;

@@ -1,4 +1,4 @@
-//! `ndauthd dev`: what it says to type is typed.
+//! `ndauthd dev`: the commands that it prints work when typed.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -10,9 +10,9 @@ use crate::installation::{Installation, Killed, path, run, told};
 
 pub(crate) struct Dev {
     child: Killed,
-    /// The lines to type.
+    /// The printed commands.
     pub(crate) lines: Vec<String>,
-    /// All that it said.
+    /// The whole output.
     said: String,
 }
 
@@ -33,7 +33,7 @@ pub(crate) fn dev(at: &Installation, arguments: &[&str]) -> Dev {
         lines.extend(line.strip_prefix("    ").map(str::to_owned));
         said += &line;
         said.push('\n');
-        // The last line that it says.
+        // The last line of the output.
         if line.ends_with("admin check") {
             return Dev { child, lines, said };
         }
@@ -41,7 +41,7 @@ pub(crate) fn dev(at: &Installation, arguments: &[&str]) -> Dev {
     panic!("it ended: {said}");
 }
 
-/// Types the lines into one shell, and says how each ended.
+/// Runs the lines in one shell. Returns the output and each exit code.
 fn typed(at: &Installation, lines: &[String]) -> (String, Vec<i32>) {
     let script: String = lines.iter().map(|line| format!("{line}\necho \"exit $?\"\n")).collect();
     let mut bash = Command::new("bash");
@@ -66,7 +66,7 @@ async fn every_line_it_says_does_what_it_should_and_then_it_is_gone() {
     let at = Installation::new(Engine::Sqlite).await;
     let dev = dev(&at, &[]);
     let (text, codes) = typed(&at, &dev.lines);
-    // Only the question about the token that was just revoked is answered with no.
+    // Only the validation of the token that was just revoked exits with 1.
     let expected: Vec<i32> = (0..dev.lines.len()).map(|line| i32::from(line == 8)).collect();
     assert_eq!(codes, expected, "{text}");
     assert!(dev.lines[7].contains("revoke") && dev.lines[8].contains("validate"), "{}", dev.said);

@@ -1,5 +1,5 @@
-//! A small disk for a file of SQLite, which can be filled and freed. It is a tmpfs in a namespace of its own, so nobody has
-//! to be root.
+//! A small disk for an SQLite file, which can be filled and freed. It is a tmpfs in a namespace of its own,
+//! so that no test needs root.
 
 use std::collections::VecDeque;
 use std::fs;
@@ -15,7 +15,7 @@ use ndauth_store::testing::Scratch;
 use crate::installation::{Installation, Killed, Running};
 use crate::requests::{new_token, revoke};
 
-/// A disk of few megabytes. It goes with the process that holds it.
+/// A disk of few megabytes. It disappears with the process that holds its namespace.
 pub(crate) struct Disk {
     holder: Killed,
     mounted: PathBuf,
@@ -45,7 +45,7 @@ impl Disk {
         PathBuf::from(format!("/proc/{}/root", self.holder.0.id())).join(mounted).join(name)
     }
 
-    /// Takes all the room that there is.
+    /// Fills the disk completely.
     pub(crate) fn fill(&self) {
         let zeroes = vec![0; 64 * 1024];
         let mut filler =
@@ -55,7 +55,8 @@ impl Disk {
         }
     }
 
-    /// Another process, which begins a change to a file of SQLite there and holds what it locks until it is killed.
+    /// Starts another process that begins a write transaction on an SQLite file there, and keeps the lock
+    /// until it is killed.
     pub(crate) fn write(&self, at: &Installation) -> Killed {
         let DatabaseUrl::Sqlite(path) = &at.scratch.url else { panic!("a file") };
         let script = "import sqlite3, sys; file = sqlite3.connect(sys.argv[1], isolation_level=None); \
@@ -76,7 +77,7 @@ impl Disk {
     }
 }
 
-/// An installation whose database lies on a small disk.
+/// An installation whose database is on a small disk.
 pub(crate) struct OnDisk {
     pub(crate) disk: Disk,
     pub(crate) at: Installation,
@@ -97,7 +98,7 @@ impl OnDisk {
     }
 }
 
-/// Why a secret may do nothing; `None` where it may.
+/// Returns the reason for which a secret is refused; `None` if it is allowed.
 async fn refused(server: &Running, service: &ndauth_core::Secret, secret: &str) -> Option<Reason> {
     let request = v1::ValidateTokenRequest {
         secret: secret.to_owned(),
@@ -113,8 +114,8 @@ async fn refused(server: &Running, service: &ndauth_core::Secret, secret: &str) 
     }
 }
 
-/// What fails while the disk is full changes nothing, and what is acknowledged once there is room again is in force, there
-/// and then and after a restart.
+/// A change that fails while the disk is full has no effect. A change acknowledged once there is space again
+/// is in force, at once and after a restart.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_a_full_disk_what_is_acknowledged_is_in_force_and_stays() {
     let on = OnDisk::new().await;
@@ -135,7 +136,7 @@ async fn after_a_full_disk_what_is_acknowledged_is_in_force_and_stays() {
         let mut full = 0;
         for n in 0..4 {
             match create(format!("full {round} {n}")).await {
-                // Some room was left in the file of the log.
+                // SQLite's log file still had some space.
                 Ok(made) => alive.push_back(made),
                 Err(problem) => {
                     full += 1;
@@ -145,7 +146,7 @@ async fn after_a_full_disk_what_is_acknowledged_is_in_force_and_stays() {
             }
         }
         assert!(full > 1, "the disk was full");
-        // Last uses are written now and then; they meet the full disk, too.
+        // Last uses are written periodically, so they hit the full disk, too.
         assert_eq!(refused(&server, &service, &alive[0].0).await, None, "questions are answered");
         let told = server.get("/readyz");
         assert!(told.0 == 200 && told.1.contains("changes do not get through"), "{told:?}");

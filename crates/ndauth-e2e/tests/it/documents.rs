@@ -1,4 +1,4 @@
-//! The documents: what is generated is fresh, what is shown is what is printed.
+//! The documents: generated parts are fresh, and shown transcripts match the real output.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -40,7 +40,7 @@ async fn the_references_are_fresh() {
     fresh(&expect_file!["../../../../docs/configuration.md"], &settings);
 }
 
-/// The commands that README shows, in the order in which it shows them, with a person at a browser where they need one.
+/// Runs the README's commands in order, with a person at a browser for the ones that need it.
 #[tokio::test]
 async fn the_readme_s_commands_work() {
     let at = Installation::new(Engine::Sqlite).await;
@@ -92,7 +92,7 @@ async fn permissions_are_as_they_are_shown() {
     play("permissions.md").await;
 }
 
-/// The transcripts of a document, on what `ndauthd dev` serves.
+/// Runs the transcripts of a document against a server of `ndauthd dev`.
 async fn play(document: &str) {
     let at = Installation::new(Engine::Sqlite).await;
     let folder = at.home().join("dev");
@@ -106,7 +106,7 @@ async fn play(document: &str) {
     login.env("NDCLI_SERVER", setting("export NDCLI_SERVER="));
     let session = std::fs::read_to_string(folder.join("session")).expect("the session's secret");
     assert_eq!(run(login, &session).code, 0);
-    // Files that the transcripts write lie at home. Each test is a process of its own.
+    // Files that the transcripts write belong in the home folder. Each test is a process of its own.
     std::env::set_current_dir(at.home()).expect("at home");
     let cases = trycmd::TestCases::new();
     cases

@@ -1,5 +1,5 @@
-//! Before a change is acknowledged, the database's log was synced to disk: watched in the system calls.
-//! A control run, in which no sync happens, shows that the watcher would see it missing.
+//! The database's log is synced to disk before a change is acknowledged: the tests trace the system calls. A
+//! control run without syncs shows that the trace would reveal a missing one.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,16 +14,16 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::installation::{Installation, Running, told};
 use crate::requests::{list, new_token, revoke};
 
-/// A trace of the system calls that sync files, of some processes and what they start.
+/// A trace of the syncs of some processes and their children.
 struct Trace {
     strace: Child,
     file: PathBuf,
-    /// How much of the trace was there before.
+    /// The number of bytes of the trace that were already read.
     read: usize,
 }
 
 impl Trace {
-    /// Watches processes that run already: one file alone, or all of theirs.
+    /// Traces running processes: their syncs of one file, or all of them.
     fn of(pids: &[u32], synced: Option<&Path>, folder: &Path) -> Trace {
         let file = folder.join("trace");
         let mut strace = Command::new("strace");
@@ -45,7 +45,7 @@ impl Trace {
         trace
     }
 
-    /// The syncs that ended since the last time. What strace let the process believe does not count.
+    /// Returns the syncs that completed since the last call. Syncs that strace only pretended do not count.
     fn syncs(&mut self) -> Vec<String> {
         let text = fs::read_to_string(&self.file).unwrap_or_default();
         let new = text[self.read..].to_owned();
@@ -67,7 +67,7 @@ impl Drop for Trace {
     }
 }
 
-/// Processes that outlive the strace that started them; ended when dropped.
+/// Processes that outlive the strace that started them. Dropping this kills them.
 struct Traced(Vec<u32>);
 
 impl Drop for Traced {
@@ -80,7 +80,7 @@ impl Drop for Traced {
     }
 }
 
-/// Waits until something is so.
+/// Waits until a condition holds.
 fn until(mut so: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !so() {
@@ -89,7 +89,8 @@ fn until(mut so: impl FnMut() -> bool) {
     }
 }
 
-/// For each of some changes, one after the other, how many syncs ended before it was acknowledged.
+/// Makes several changes, one after the other. Returns the number of syncs that completed before each
+/// acknowledgement.
 async fn syncs_before_each_acknowledgement(
     server: &Running,
     session: &Secret,
@@ -113,20 +114,21 @@ async fn sqlite_syncs_its_log_before_each_acknowledgement() {
     at.people();
     let session = at.session();
     let server = at.serve();
-    // The server syncs another file of its own, too, whenever that is due: the log's witness.
+    // The server also syncs a file of its own from time to time, the witness of the log. Only the database's
+    // log is traced.
     let log = PathBuf::from(format!("{}-wal", at.database().strip_prefix("sqlite:").expect("a file")));
     let mut trace = Trace::of(&[server.pid()], Some(&log), at.home());
     let counts = syncs_before_each_acknowledgement(&server, &session, &mut trace).await;
     assert!(counts.iter().all(|syncs| *syncs >= 1), "{counts:?}");
     let text = fs::read_to_string(&trace.file).expect("the trace");
     assert!(text.contains("ndauth.db-wal>"), "it is the log that is synced:\n{text}");
-    // What changes nothing needs no sync: the count tells the two apart.
+    // A request that changes nothing needs no sync, so the count tells reads and changes apart.
     let client = server.client(&session).await;
     client.list_tokens(list()).await.expect("listed");
     assert_eq!(trace.syncs(), Vec::<String>::new());
 }
 
-/// The control: the same, where every sync is only pretended.
+/// The control: the same changes, while strace only pretends every sync.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_syncs_the_watcher_sees_none() {
     let at = Installation::new(Engine::Sqlite).await;
@@ -144,7 +146,7 @@ async fn without_syncs_the_watcher_sees_none() {
         .stdin(Stdio::null());
     let server = at.serve_as(command, &[]);
     let _traced = Traced(children(server.pid()));
-    // The same watcher reads the trace of the strace that runs the server.
+    // This reads the trace of the strace that runs the server.
     let mut trace = Trace { strace: Command::new("true").spawn().expect("a process"), file, read: 0 };
     let counts = syncs_before_each_acknowledgement(&server, &session, &mut trace).await;
     assert!(counts.iter().all(|syncs| *syncs == 0), "{counts:?}");
@@ -152,14 +154,14 @@ async fn without_syncs_the_watcher_sees_none() {
     assert!(text.contains("INJECTED"), "the server did ask for syncs:\n{text}");
 }
 
-/// The processes of a cluster: the first, and all that it started.
+/// Returns the processes of a cluster: the first one and its children.
 pub(crate) fn processes(cluster: &Path) -> Vec<u32> {
     let text = fs::read_to_string(cluster.join("postmaster.pid")).expect("the cluster runs");
     let first: u32 = text.lines().next().and_then(|line| line.parse().ok()).expect("a process id");
     std::iter::once(first).chain(children(first)).collect()
 }
 
-/// The processes that a process started.
+/// Returns the children of a process.
 fn children(of: u32) -> Vec<u32> {
     let children = fs::read_to_string(format!("/proc/{of}/task/{of}/children")).expect("its children");
     children.split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
@@ -180,7 +182,7 @@ async fn postgres_syncs_its_log_before_each_acknowledgement() {
     let text = fs::read_to_string(&trace.file).expect("the trace");
     assert!(text.contains("/pg_wal/"), "it is the log that is synced:\n{text}");
 
-    // The control: the same, where PostgreSQL is told not to sync.
+    // The control: the same changes, with PostgreSQL configured not to sync.
     ndauth_store::testing::execute_at(&quiet, "ALTER SYSTEM SET fsync = off").await;
     ndauth_store::testing::execute_at(&quiet, "SELECT pg_reload_conf()").await;
     for _ in 0..100 {
@@ -194,7 +196,8 @@ async fn postgres_syncs_its_log_before_each_acknowledgement() {
     assert!(counts.iter().all(|syncs| *syncs == 0), "{counts:?}");
 }
 
-/// A database whose default is that commits need not wait for the sync: our own setting wins.
+/// A database whose default lets commits skip the wait for the sync: the setting of our connections takes
+/// precedence.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lax_default_of_the_database_does_not_loosen_ours() {
     let at = Installation::new(Engine::Postgres).await;

@@ -1,4 +1,4 @@
-//! A server whose lists have no end.
+//! A server whose lists never end.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,7 +12,8 @@ use tokio::net::TcpListener;
 
 use crate::installation::{Installation, run};
 
-/// Serves lists of tokens that never end, so many rows a page. Gives the server's URL and how many pages it gave.
+/// Serves lists of tokens that never end, with this number of rows on a page. Returns the server's URL and
+/// the number of served pages.
 async fn endless(rows: usize, next: fn(usize) -> String) -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
@@ -38,7 +39,7 @@ fn page(rows: usize, next_page_token: String) -> v1::ListTokensResponse {
     v1::ListTokensResponse { tokens: vec![token; rows], next_page_token, ..Default::default() }
 }
 
-/// Answers a call with a message, whatever was asked for.
+/// Responds to any call with a message.
 async fn answer(
     mut request: Request<h2::RecvStream>,
     mut respond: h2::server::SendResponse<Bytes>,

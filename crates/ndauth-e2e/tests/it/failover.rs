@@ -1,5 +1,5 @@
-//! Standbys, primaries that were replaced, and failovers that lose what was acknowledged: nobody answers from a database
-//! that may have been left behind, and the operator's word frees every instance.
+//! Standbys, replaced primaries, and failovers that lose acknowledged changes: no instance answers from a
+//! database that may have been left behind, and one decision of the operator releases every instance.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use crate::instances::{Asker, BOUND};
 use crate::replicas::Server;
 use crate::requests::{new_token, revoke};
 
-/// An instance, reached through nothing, that reaches its database through a proxy.
+/// An instance that clients reach directly and that reaches its database through a proxy.
 struct Instance {
     server: Running,
     proxy: Proxy,
@@ -25,7 +25,7 @@ impl Instance {
         Instance::start_in(at, database, at.home()).await
     }
 
-    /// One that keeps what it sees of the log apart from the others.
+    /// Starts an instance with a data folder of its own for the witness of the log.
     async fn start_in(at: &Installation, database: &Server, data: &std::path::Path) -> Instance {
         let proxy = Proxy::before(database.address()).await;
         let mut command = at.command("NDAUTH_TEST_NDAUTHD");
@@ -40,7 +40,7 @@ impl Instance {
         Asker(self.server.client(service).await)
     }
 
-    /// Leads the instance to another server, and cuts it off the one that it was at.
+    /// Redirects the instance to another server, and cuts its connections to the current one.
     async fn moves_to(&self, database: &Server) {
         self.proxy.lead_to(database.address());
         self.proxy.treat_present(Treatment::Cut);
@@ -53,8 +53,8 @@ fn installation(database: &Server) -> Installation {
     Installation::on(Scratch::at(url))
 }
 
-/// Fails where anything but the truth, or that it is not known, is answered for a while; the last answer must be that it is
-/// not known.
+/// Fails if the secret is allowed later than the bound after its revocation. In the end, the answer must be
+/// that the instance cannot decide.
 async fn never_allowed(asker: &Asker, secret: &str, what: &str) {
     let begun = Instant::now();
     loop {
@@ -69,7 +69,8 @@ async fn never_allowed(asker: &Asker, secret: &str, what: &str) {
     }
 }
 
-/// A standby whose replay is paused answers everything as it was: an instance that is led there confirms nothing.
+/// A standby whose replay is paused still answers from its old state: an instance that is redirected to it
+/// confirms nothing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_standby_confirms_nothing() {
     let primary = Server::primary().await;
@@ -87,11 +88,11 @@ async fn a_standby_confirms_nothing() {
     never_allowed(&asker, &secret, "a standby").await;
     let (status, told) = two.server.get("/readyz");
     assert_eq!((status, told.as_str()), (503, "the database's address leads to a standby\n"));
-    // Nor is anything changed there, or read for whoever asks ndauth itself.
+    // The instance changes nothing there, and answers no read of ndauth's own API.
     let problem = two.server.client(&session).await.create_token(new_token("x")).await.expect_err("refused");
     assert_eq!(problem.reason, Reason::Unavailable, "{problem:?}");
     assert!(problem.message.contains("standby"), "{problem:?}");
-    // Whoever starts on one is told.
+    // A server that is started on a standby exits with an error.
     let mut command = at.command("NDAUTH_TEST_NDAUTHD");
     command.env("NDAUTHD_DATABASE", standby.url());
     command.args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
@@ -100,14 +101,14 @@ async fn a_standby_confirms_nothing() {
         ended.code == 6 && ended.err.contains("it is a standby") && ended.err.contains("name the primary"),
         "{ended:?}"
     );
-    // Led back, it goes on by itself.
+    // Redirected to the primary, the instance recovers automatically.
     two.moves_to(&primary).await;
     soon(&Ok(Some(Reason::TokenRevoked)), async || asker.refused(&secret).await).await;
     soon(&200, async || two.server.get("/readyz").0).await;
 }
 
-/// With synchronous replication, a primary that was replaced and goes on running can be read from, and commits nothing: an
-/// instance that is left there allows nothing for longer than the bound.
+/// With synchronous replication, a replaced primary that keeps running can be read and cannot commit: an
+/// instance left there allows nothing for longer than the bound.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_primary_that_was_replaced_confirms_nothing() {
     let old = Server::primary().await;
@@ -120,12 +121,12 @@ async fn a_primary_that_was_replaced_confirms_nothing() {
     let (owner, asker) = (one.server.client(&session).await, two.asks(&service).await);
     let secret = owner.create_token(new_token("ci")).await.expect("made").secret;
     soon(&Ok(None), async || asker.refused(&secret).await).await;
-    // It stays so: beats go on.
+    // The secret stays allowed, because beats continue.
     for _ in 0..40 {
         assert_eq!(asker.refused(&secret).await, Ok(None), "with its standby it is never in doubt");
         tokio::time::sleep(BOUND / 10).await;
     }
-    // The standby becomes the primary, and the old one is not ended.
+    // The standby is promoted while the old primary keeps running.
     new.promote().await;
     one.moves_to(&new).await;
     let begun = Instant::now();
@@ -136,7 +137,8 @@ async fn a_primary_that_was_replaced_confirms_nothing() {
     never_allowed(&asker, &secret, "the old primary").await;
     let (status, told) = two.server.get("/readyz");
     assert!(status == 503 && told.starts_with("waiting for the synchronous standby"), "{status} {told}");
-    // Somebody cancels what waits there: what is visible now was replicated by nobody.
+    // Somebody cancels the waiting commits there, so their changes become visible without having been
+    // replicated.
     let cancel = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
     let cancelled = Instant::now();
     while cancelled.elapsed() < BOUND * 6 {
@@ -146,7 +148,7 @@ async fn a_primary_that_was_replaced_confirms_nothing() {
     }
     two.moves_to(&new).await;
     soon(&Ok(Some(Reason::TokenRevoked)), async || asker.refused(&secret).await).await;
-    // Nor does it acknowledge a change.
+    // A cancelled wait does not acknowledge a change either.
     let apart = tempfile::tempdir().expect("a folder");
     let left = Instance::start_in(&at, &old, apart.path()).await;
     let unheard = left.server.client(&session).await;
@@ -165,7 +167,8 @@ async fn a_primary_that_was_replaced_confirms_nothing() {
     );
 }
 
-/// Without its standby nothing is confirmed, and nothing that waits is called done; with it, all goes on.
+/// Without its synchronous standby, the primary confirms nothing, and no waiting change is acknowledged. With
+/// it, everything recovers.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_its_synchronous_standby_nothing_is_acknowledged() {
     let primary = Server::primary().await;
@@ -186,7 +189,7 @@ async fn without_its_synchronous_standby_nothing_is_acknowledged() {
     soon(&Err(Reason::Unavailable), async || asker.refused(&secret).await).await;
     let problem = asker.0.who_am_i().await.expect_err("not decided");
     assert!(problem.message.contains("waiting for the synchronous standby"), "{problem:?}");
-    // Known to be in doubt, it says so at once.
+    // Once the state is known to be uncertain, the server responds at once.
     for _ in 0..10 {
         let asked = Instant::now();
         assert_eq!(asker.refused(&secret).await, Err(Reason::Unavailable));
@@ -205,8 +208,8 @@ async fn without_its_synchronous_standby_nothing_is_acknowledged() {
     soon(&true, async || owner.create_token(new_token("more")).await.is_ok()).await;
 }
 
-/// A failover that loses events stops every instance that saw them, and the operator's word, said once and anywhere, lets
-/// them all go on.
+/// A failover that loses events stops every instance that saw them. One decision of the operator, made
+/// anywhere, releases all of them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_operators_word_frees_every_instance() {
     for word in ["--replay", "--not-before now", "--accept-loss"] {
@@ -228,7 +231,7 @@ async fn the_operators_word_frees_every_instance() {
             soon(&Ok(None), async || asker.refused(&leaked).await).await;
             askers.push(asker);
         }
-        // A standby that is behind: what is revoked now, it does not know.
+        // The standby is behind: it does not know the revocation that follows.
         let new = old.standby().await;
         soon(&true, async || {
             let told = "DO $$ BEGIN ASSERT (SELECT sequence FROM head) > 0; END $$";
@@ -242,7 +245,7 @@ async fn the_operators_word_frees_every_instance() {
         for asker in &askers {
             soon(&Ok(Some(Reason::TokenRevoked)), async || asker.refused(&leaked).await).await;
         }
-        // What was seen is kept by each, within a second.
+        // Each instance stores its witness of the log within a second.
         tokio::time::sleep(Duration::from_millis(1500)).await;
         new.promote().await;
         for instance in &instances {
@@ -253,7 +256,8 @@ async fn the_operators_word_frees_every_instance() {
         }
         let told = instances[1].server.get("/readyz");
         assert_eq!(told, (503, "the database is a copy that waits for its operator\n".to_owned()));
-        // One of them is started again: what it kept tells it the same, and what there is to choose, with counts.
+        // One instance is started again: its witness makes it report the same, with the operator's choices
+        // and counts.
         let stopped = instances.remove(2);
         stopped.server.signal(Signal::TERM);
         assert!(stopped.server.ended().success());
@@ -266,7 +270,7 @@ async fn the_operators_word_frees_every_instance() {
                 && ended.err.contains("is unknown here: replay it from the newer log (`--replay`"),
             "{ended:?}"
         );
-        // The log of the old one is read as it is, through a standby of it if there is nothing else.
+        // The old primary's log can be exported, if necessary through a standby of it.
         let console = |arguments: &[&str]| {
             let mut command = at.command("NDAUTH_TEST_NDAUTHD");
             command.env("NDAUTHD_DATABASE", new.url()).arg("admin").args(arguments);
@@ -285,7 +289,7 @@ async fn the_operators_word_frees_every_instance() {
         if word == "--replay" {
             arguments.push(file);
         }
-        // Said on a machine of its own, of which no instance knows.
+        // The operator decides on another machine, unknown to the instances.
         console(&arguments);
         let (of_leaked, of_good): (Result<Option<Reason>, Reason>, _) = match word {
             "--replay" => (Ok(Some(Reason::TokenRevoked)), Ok(None)),
@@ -307,7 +311,7 @@ async fn the_operators_word_frees_every_instance() {
     }
 }
 
-/// An answer that the database never sent: nobody knows what became of the change, and nobody says that they do.
+/// A commit whose response is lost: the change is reported as unknown, neither done nor failed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_commit_whose_answer_never_came_is_not_called_anything_else() {
     let primary = Server::primary().await;
@@ -318,12 +322,12 @@ async fn a_commit_whose_answer_never_came_is_not_called_anything_else() {
     let (owner, asker) = (one.server.client(&session).await, one.asks(&service).await);
     let secret = owner.create_token(new_token("ci")).await.expect("made").secret;
     soon(&Ok(None), async || asker.refused(&secret).await).await;
-    // From the first commit on, nothing comes back on that connection.
+    // From the first commit on, no response comes back on that connection.
     one.proxy.treat(TreatedConnections::Said("COMMIT\0"), Treatment::Muted);
     let problem = owner.revoke_token(revoke("ci")).await.expect_err("nobody knows");
     assert_eq!(problem.reason, Reason::OutcomeUnknown, "{problem:?}");
     assert!(ndauth_proto::hint(problem.reason).expect("a hint").contains("look before you repeat it"));
-    // It was made; the reader, whose connection is sound, knows.
+    // The change was made; the reader, whose connection works, learns of it.
     soon(&Ok(Some(Reason::TokenRevoked)), async || asker.refused(&secret).await).await;
     one.proxy.be_fair();
     soon(&true, async || owner.create_token(new_token("more")).await.is_ok()).await;

@@ -1,5 +1,6 @@
-//! What goes wrong beneath a server, one fault a row: what is answered meanwhile, what is kept, and how long it takes until
-//! all goes on. One run for all of them: whatever was answered well is in force, at once and after a restart.
+//! Faults beneath a server, one in each row: the answers during the fault, the state that is kept, and the
+//! time to recover. One procedure serves them all: every acknowledged change is in force, at once and after a
+//! restart.
 
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -16,21 +17,21 @@ use crate::instances::Asker;
 use crate::replicas::Server;
 use crate::requests::{list, new_token, revoke};
 
-/// What may be answered while a fault lasts.
+/// The permitted answers during a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Answer {
-    /// The truth.
+    /// The true answer.
     Truth,
-    /// That it is not known, or not done.
+    /// The server cannot decide, or refuses the change.
     Unavailable,
-    /// That nobody knows whether it was done; or, for whoever comes after, that it is not done.
+    /// The outcome of the change is unknown; for later changes, the server may refuse.
     Unknown,
 }
 
 use Answer::{Truth, Unavailable, Unknown};
 
-/// A fault, on which database, what is said of known secrets and of changes while it lasts, and how long it may take until
-/// both are well again.
+/// A fault, its database, the answers about known secrets and to changes during the fault, and the limit on
+/// the time to recover.
 struct Fault {
     what: &'static str,
     on: On,
@@ -39,12 +40,13 @@ struct Fault {
     back: Duration,
 }
 
-/// Where a fault happens.
+/// The database that a fault affects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum On {
-    /// A file of SQLite, on a small disk.
+    /// An SQLite file on a small disk.
     Sqlite,
-    /// PostgreSQL with a standby, behind a proxy; the standby acknowledges each commit or not.
+    /// PostgreSQL with a standby, behind a proxy. The standby acknowledges each commit if `synchronous` is
+    /// true.
     Postgres { synchronous: bool },
 }
 
@@ -71,10 +73,10 @@ const FAULTS: [Fault; 12] = [
     fault("the database stops", SYNCHRONOUS, Unavailable, Unavailable, 8),
 ];
 
-/// The bound of the servers here.
+/// The freshness bound of the servers here.
 const BOUND: Duration = Duration::from_millis(500);
 
-/// Where a row is played.
+/// The environment of a row.
 enum Stage {
     Sqlite { on: OnDisk, writer: Option<Killed> },
     Postgres { at: Installation, primary: Server, standby: Server, proxy: Proxy },
@@ -134,7 +136,7 @@ impl Stage {
                 "a row is locked" => {
                     let url = primary.url();
                     let lock = "BEGIN; SELECT 1 FROM head FOR UPDATE; SELECT pg_sleep(20); COMMIT";
-                    // It ends with an error when it is cancelled.
+                    // The statement fails when it is cancelled.
                     tokio::spawn(async move { try_execute_at(&url, lock).await.is_ok() });
                     tokio::time::sleep(Duration::from_millis(300)).await;
                 }
@@ -168,7 +170,7 @@ impl Stage {
                         proxy.treat_present(Treatment::Cut);
                     }
                     "the standby is gone" => standby.start(),
-                    // What leads to the primary notices at last.
+                    // The proxy at last leads to the new primary.
                     "the primary was replaced" => {
                         proxy.lead_to(standby.address());
                         proxy.treat_present(Treatment::Cut);
@@ -181,15 +183,15 @@ impl Stage {
     }
 }
 
-/// What was answered to changes, and so what must be so.
+/// The answers to changes, and so the required state.
 #[derive(Default)]
 struct Ledger {
-    /// Secrets that live, and those that were revoked for sure.
+    /// Secrets that are alive, and secrets that were certainly revoked.
     alive: Vec<String>,
     dead: Vec<String>,
 }
 
-/// What was answered: to a question, or to a change.
+/// Returns the kind of an answer to a validation or a change.
 fn kind<T>(answer: &Result<T, Reason>) -> Answer {
     match answer {
         Ok(_) => Truth,
@@ -206,7 +208,7 @@ async fn change(server: &Running, session: &Secret, ledger: &mut Ledger, name: &
     let done = owner.revoke_token(revoke(name)).await.map(drop).map_err(reason);
     match done {
         Ok(()) => ledger.dead.push(made.secret),
-        // Nobody knows which it is.
+        // The token may or may not be revoked.
         Err(Reason::OutcomeUnknown | Reason::CommittedUnconfirmed) => {}
         Err(_) => ledger.alive.push(made.secret),
     }
@@ -234,14 +236,14 @@ async fn play(fault: &Fault) -> String {
     }
     stage.begin(what).await;
     if *what == "the disk is full" {
-        // Some room is left in the file of SQLite's log.
+        // SQLite's log file still has some space.
         let mut tries = 0;
         while change(&server, &session, &mut ledger, &format!("room {tries}")).await.is_ok() {
             tries += 1;
             assert!(tries < 100, "it was filled");
         }
     }
-    // Two changes meanwhile: one in the midst of it, and one that comes when it is known.
+    // Two changes during the fault: one before the server has noticed it, and one after.
     let (mut seen, begun) = (Vec::new(), Instant::now());
     for name in ["during", "known"] {
         let done = change(&server, &session, &mut ledger, name).await;
@@ -275,7 +277,7 @@ async fn play(fault: &Fault) -> String {
     }
     let took = ended.elapsed();
     assert!(took < *back, "{what}: it came back after {took:?}");
-    // What was answered well is in force; of the rest, here and after a restart the same is so.
+    // Acknowledged changes are in force. All others have the same outcome now and after a restart.
     let truth = async |server: &Running, secret: &str| {
         let asker = Asker(server.client(&service).await);
         let begun = Instant::now();
@@ -320,7 +322,7 @@ async fn play(fault: &Fault) -> String {
     row
 }
 
-/// Writes a test for each row, so that they fail apart.
+/// Generates a test for each row, so that each can fail alone.
 macro_rules! rows {
     ($($name:ident: $row:literal,)*) => {
         $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]

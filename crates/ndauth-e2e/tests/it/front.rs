@@ -1,4 +1,4 @@
-//! The front, from outside: who keeps it waiting, who takes too much, who hurries, who stops it.
+//! The HTTP front from outside: clients that stall, take too much, or set deadlines, and a server that stops.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -20,14 +20,14 @@ fn address(server: &Running) -> SocketAddr {
     server.url.to_string().trim_start_matches("http://").trim_end_matches('/').parse().expect("an address")
 }
 
-/// Whether the server closes this connection within a while.
+/// Returns true if the server closes this connection within a time.
 pub(crate) async fn closes(mut stream: TcpStream, within: Duration) -> bool {
     let mut bytes = [0; 1024];
     let closed = async { while let Ok(1..) = stream.read(&mut bytes).await {} };
     tokio::time::timeout(within, closed).await.is_ok()
 }
 
-/// What every client of HTTP/2 sends first, with no settings of its own.
+/// The preface of every HTTP/2 client, with empty settings.
 const GREETING: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -43,13 +43,13 @@ async fn who_keeps_the_server_waiting_is_closed_and_the_others_are_served() {
         let mut stream = TcpStream::connect(address(&server)).await.expect("connected");
         waiting.push(tokio::spawn(async move {
             match number % 4 {
-                // It says nothing.
+                // This client sends nothing.
                 0 => {}
-                // It says something that begins well, and no more.
+                // This client sends a valid beginning, and no more.
                 1 => stream.write_all(&GREETING[..10]).await.expect("written"),
-                // It greets, and answers no ping.
+                // This client sends the preface, and answers no ping.
                 2 => stream.write_all(GREETING).await.expect("written"),
-                // It greets a byte at a time.
+                // This client sends the preface one byte at a time.
                 _ => {
                     for byte in GREETING {
                         if stream.write_all(&[*byte]).await.is_err() {
@@ -93,7 +93,7 @@ async fn one_address_has_so_many_connections_but_for_a_proxy() {
     }
 }
 
-/// Sends a call by bare HTTP/2. Gives the headers of the answer, and its trailers.
+/// Sends a call over bare HTTP/2. Returns the headers and the trailers of the response.
 pub(crate) async fn call(
     client: &mut SendRequest<Bytes>,
     path: &str,
@@ -103,7 +103,7 @@ pub(crate) async fn call(
     call_in_parts(client, path, headers, &[], body).await
 }
 
-/// The same, with some parts before the last.
+/// Sends a call like [`call`], with some parts before the last.
 async fn call_in_parts(
     client: &mut SendRequest<Bytes>,
     path: &str,
@@ -121,7 +121,7 @@ async fn call_in_parts(
         sending.send_data(Bytes::copy_from_slice(part), false)?;
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    // Whoever is refused early is told so before all was sent.
+    // A call that is refused early gets its response before everything is sent.
     let _ = sending.send_data(Bytes::copy_from_slice(last), true);
     let (head, mut body) = answer.await?.into_parts();
     while let Some(data) = body.data().await {
@@ -131,7 +131,7 @@ async fn call_in_parts(
     Ok((head.headers, body.trailers().await?))
 }
 
-/// A question for nothing but the identity of a secret, as gRPC frames it.
+/// Returns a request that validates only the identity of a secret, as gRPC frames it.
 pub(crate) fn framed(secret: &str) -> Vec<u8> {
     let question = prost::Message::encode_to_vec(&v1::ValidateTokenRequest {
         secret: secret.to_owned(),
@@ -188,20 +188,20 @@ async fn frames_that_make_no_sense_are_refused_and_deadlines_kept() {
             "{what}: {headers:?} {trailers:?}"
         );
     }
-    // Well framed, it is answered: refused, in a message, with all well behind it.
+    // A well-framed request gets a response: a refusal as a message, with the status OK in the trailers.
     let (headers, trailers) = call(&mut client, path, &[grpc, who], &framed).await.expect("answered");
     assert!(headers.get("grpc-status").is_none(), "{headers:?}");
     assert_eq!(trailers.expect("trailers")["grpc-status"], "0");
-    // However it comes.
+    // The request may arrive in any parts.
     let (begin, end) = framed.split_at(7);
     for (parts, last) in [(&[begin][..], end), (&[&framed], &[]), (&[&[], begin, &[], end], &[])] {
         let answer = call_in_parts(&mut client, path, &[grpc, who], parts, last).await.expect("answered");
         assert_eq!(answer.1.expect("trailers")["grpc-status"], "0", "{parts:?}");
     }
-    // What is no gRPC is told so.
+    // A request other than gRPC gets a plain response.
     let (headers, _) = call(&mut client, "/", &[("content-type", "text/html")], &[]).await.expect("answered");
     assert_eq!(headers["content-type"], "text/plain");
-    // Nor is there gRPC over HTTP/1.1.
+    // gRPC over HTTP/1.1 is not supported.
     let mut stream = TcpStream::connect(address(&server)).await.expect("connected");
     let request = format!(
         "POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/grpc\r\n\
@@ -213,7 +213,7 @@ async fn frames_that_make_no_sense_are_refused_and_deadlines_kept() {
     assert!(answer.starts_with("HTTP/1.1 404") && answer.contains("over HTTP/2"), "{answer}");
 }
 
-/// A request is read once it is known that whoever sends it may, and decoded once its parts are counted.
+/// A request is read after its caller is authorized, and decoded after its parts are counted.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_credential_comes_before_a_request() {
     let at = Installation::new(Engine::Sqlite).await;
@@ -227,7 +227,7 @@ async fn a_credential_comes_before_a_request() {
         let length = u32::try_from(message.len()).expect("short").to_be_bytes();
         [&[0][..], &length, message].concat()
     };
-    // A field of two bytes each: as many questions, or names of scopes.
+    // The body is a repeated field with entries of two bytes each.
     let (garbage, many) = (frame(&[0xff; 60_000]), frame(&b"\x0a\x00".repeat(500_000)));
     let status = async |path: &str, who: Option<&Secret>, body: &[u8]| {
         let bearer = who.map(|secret| format!("Bearer {}", secret.expose()));
@@ -260,14 +260,14 @@ async fn a_credential_comes_before_a_request() {
     assert!(memory(&server) < 100 * 1024 * 1024, "it took {}", memory(&server));
 }
 
-/// How much memory the server has, in bytes.
+/// Returns the resident memory of the server, in bytes.
 fn memory(server: &Running) -> u64 {
     let process = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).expect("it runs");
     let now = process.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"));
     now.and_then(|now| now.trim().parse::<u64>().ok()).expect("a size") * 1024
 }
 
-/// An answer that its client does not take is dropped, and takes little memory until then.
+/// A response that its client does not read is dropped, and takes little memory until then.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_nobody_takes_is_dropped() {
     let at = Installation::new(Engine::Sqlite).await;
@@ -298,7 +298,7 @@ async fn what_nobody_takes_is_dropped() {
     good.who_am_i().await.expect("it is served still");
 }
 
-/// So it is over HTTP/1.1, whatever is asked for meanwhile.
+/// A client over HTTP/1.1 that never reads is closed too, even while it sends requests.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_asks_on_and_never_reads_is_closed() {
     let at = Installation::new(Engine::Sqlite).await;
@@ -317,7 +317,7 @@ async fn who_asks_on_and_never_reads_is_closed() {
     }
 }
 
-/// Behind a trusted proxy every surface sees the client's address, and believes nobody else about it.
+/// Behind a trusted proxy, every listener sees the client's address. Nobody else can set it.
 #[tokio::test]
 async fn a_proxy_s_client_is_the_one_that_calls() {
     let at = Installation::new(Engine::Sqlite).await;
@@ -334,7 +334,7 @@ async fn a_proxy_s_client_is_the_one_that_calls() {
         let bearer = format!("Bearer {}", made.secret);
         let listed = prost::Message::encode_to_vec(&list());
         let body = [&[0, 0, 0, 0, u8::try_from(listed.len()).expect("short")][..], &listed].concat();
-        // On one connection, by turns.
+        // Requests with different addresses alternate on one connection.
         for (told, status) in
             ["203.0.113.9", "198.51.100.9", "203.0.113.9, 198.51.100.9"].into_iter().zip(status)
         {
@@ -352,7 +352,7 @@ async fn a_proxy_s_client_is_the_one_that_calls() {
     }
 }
 
-/// Who is no service is told so from memory: strangers cost the database nothing.
+/// An unauthenticated caller is refused from memory, without a query to the database.
 #[tokio::test]
 async fn a_validation_by_nobody_asks_no_database() {
     let at = Installation::new(Engine::Postgres).await;
@@ -381,7 +381,7 @@ async fn a_validation_by_nobody_asks_no_database() {
     }
 }
 
-/// Calls of which only a part comes take nobody's place, and come to an end.
+/// Calls that arrive only in part occupy nobody else's permit, and end in a timeout.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_sends_slowly_takes_nobodys_place() {
     let at = Installation::new(Engine::Sqlite).await;
@@ -415,7 +415,7 @@ async fn who_sends_slowly_takes_nobodys_place() {
     good.list_orgs().await.expect("it is served still");
 }
 
-/// Too many calls at once are sent away, and none of them is called refused.
+/// Too many concurrent calls are shed, and none of them is reported as refused.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn too_many_at_once_are_shed() {
     let at = Installation::new(Engine::Postgres).await;
@@ -445,7 +445,8 @@ async fn too_many_at_once_are_shed() {
     crate::installation::soon(&true, async || client.list_orgs().await.is_ok()).await;
 }
 
-/// Told to stop under load, it finishes what it has accepted: whatever it made is acknowledged.
+/// A server that is stopped under load finishes the accepted requests: every change that it made is
+/// acknowledged.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stop_under_load_loses_nothing() {
     let at = Installation::new(Engine::Sqlite).await;
@@ -473,7 +474,7 @@ async fn a_stop_under_load_loses_nothing() {
                 required_access: v1::Access::Identity.into(),
                 ..Default::default()
             };
-            // Until the server is gone, every question is answered.
+            // Every validation is answered until the server is gone.
             while asking.validate_token(request.clone()).await.is_ok() {}
             Vec::new()
         });

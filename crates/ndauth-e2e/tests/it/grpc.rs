@@ -1,4 +1,4 @@
-//! The wire, through a gRPC client that is not ours and knows nothing but reflection.
+//! The wire protocol, through an independent gRPC client that knows only the server's reflection.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use crate::installation::{Ended, Installation, Running, run, told};
 use crate::on_both;
 use ndauth_store::Engine;
 
-/// Calls a method by `grpcurl`, and gives what it printed.
+/// Calls a method with `grpcurl`. Returns its output.
 pub(crate) fn grpcurl(server: &Running, headers: &[&str], method: &str, request: &str) -> Ended {
     let mut command = std::process::Command::new(told("NDAUTH_TEST_GRPCURL"));
     command.args(["-plaintext", "-max-time", "20", "-emit-defaults"]);

@@ -17,11 +17,11 @@ use tempfile::TempDir;
 pub(crate) struct Installation {
     pub(crate) scratch: Scratch,
     home: TempDir,
-    /// What every command begins with, where it runs somewhere else.
+    /// The words that every command begins with, if it runs in another namespace.
     within: Vec<String>,
 }
 
-/// What a command printed, and how it ended.
+/// The output and the exit code of a command.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) out: String,
@@ -32,26 +32,26 @@ pub(crate) struct Ended {
 /// A process that is killed when this is dropped, however the test ends.
 pub(crate) struct Killed(pub(crate) Child);
 
-/// A server that runs.
+/// A running server.
 pub(crate) struct Running {
     child: Killed,
     pub(crate) url: ServerUrl,
     pub(crate) admin: String,
-    /// What it logged before it was ready.
+    /// The lines that it logged before it was ready.
     pub(crate) before: String,
-    /// Every line that it logs from now on.
+    /// The lines that it logs from now on.
     pub(crate) log: mpsc::Receiver<String>,
 }
 
-/// How long a server may take to come up or to end.
+/// The timeout for a server to start, and for a response of its admin listener.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How late any change may be, where nothing else is said.
+/// The default bound on how late a change takes effect.
 const BOUND: Duration = Duration::from_secs(2);
-/// How much slower a busy machine may be.
+/// The extra time allowed for a busy machine.
 const SLACK: Duration = Duration::from_secs(2);
 
-/// A path that `cargo xtask test` tells.
+/// Returns a path from a variable that `cargo xtask test` sets.
 #[expect(clippy::disallowed_methods, reason = "the one place where the tests learn of the binaries")]
 pub(crate) fn told(variable: &str) -> PathBuf {
     let path = std::env::var_os(variable);
@@ -63,12 +63,12 @@ impl Installation {
         Installation::on(Scratch::new(engine).await)
     }
 
-    /// On a database with nothing in it yet.
+    /// Creates an installation on an empty database.
     pub(crate) fn on(scratch: Scratch) -> Installation {
         Installation::within(scratch, &[])
     }
 
-    /// The same, all of whose commands are run by another.
+    /// Creates an installation whose commands all run inside another command.
     pub(crate) fn within(scratch: Scratch, by: &[&str]) -> Installation {
         let within = by.iter().map(|word| (*word).to_owned()).collect();
         let at = Installation { scratch, home: tempfile::tempdir().expect("a home folder"), within };
@@ -76,7 +76,7 @@ impl Installation {
         at
     }
 
-    /// The database, as a URL with its password where there is one.
+    /// Returns the database's URL, with its password if it has one.
     pub(crate) fn database(&self) -> String {
         match &self.scratch.url {
             DatabaseUrl::Sqlite(path) => format!("sqlite:{}", path.display()),
@@ -88,7 +88,7 @@ impl Installation {
         self.home.path()
     }
 
-    /// A command with this installation's environment and none of the tests'.
+    /// Returns a command with this installation's environment and none of the tests'.
     pub(crate) fn command(&self, variable: &str) -> Command {
         let mut words = self.within.iter().map(Into::into).chain([told(variable)]);
         let mut command = Command::new(words.next().expect("a program"));
@@ -97,7 +97,7 @@ impl Installation {
             .env_clear()
             .env("HOME", self.home.path())
             .env("NDAUTHD_DATABASE", self.database())
-            // The keyring of whoever runs the tests is theirs.
+            // The developer's own keyring must not be touched.
             .env("NDCLI_NO_KEYRING", "true")
             .stdin(Stdio::null());
         if !self.within.is_empty() {
@@ -106,12 +106,13 @@ impl Installation {
         command
     }
 
-    /// Runs an operator's command.
+    /// Runs a command of `ndauthd admin`.
     pub(crate) fn admin(&self, arguments: &str) -> Ended {
         let mut command = self.command("NDAUTH_TEST_NDAUTHD");
         command.arg("admin").args(arguments.split(' '));
         let mut ended = run(command, "");
-        // Each names the database that it works on, before anything else; what reads JSON finds it there.
+        // Each command first prints the database that it works on, except those that print JSON, which names
+        // it.
         match ended.err.strip_prefix(&format!("database: {}\n", self.scratch.url)) {
             Some(rest) => ended.err = rest.to_owned(),
             None => assert!(ended.code != 0 || arguments.contains("json"), "{arguments}: {ended:?}"),
@@ -119,14 +120,14 @@ impl Installation {
         ended
     }
 
-    /// Runs an operator's command that must succeed, and gives what it printed.
+    /// Runs a command of `ndauthd admin` that must succeed. Returns its output.
     pub(crate) fn operate(&self, arguments: &str) -> String {
         let ended = self.admin(arguments);
         assert_eq!(ended.code, 0, "{arguments}: {ended:?}");
         ended.out.trim_end().to_owned()
     }
 
-    /// An account `ada`, `RW` in the org `ops` and `RO` in `dev`.
+    /// Creates the account `ada`, `RW` in the org `ops` and `RO` in `dev`.
     pub(crate) fn people(&self) {
         self.operate("account create ada --email ada@example.org");
         self.operate("org create ops");
@@ -148,7 +149,7 @@ impl Installation {
         self.serve_as(self.command("NDAUTH_TEST_NDAUTHD"), &[])
     }
 
-    /// Starts a server by a command that ends in `ndauthd`, with more arguments.
+    /// Starts a server with a command that ends in `ndauthd`, and with more arguments.
     pub(crate) fn serve_as(&self, mut command: Command, more: &[&str]) -> Running {
         let listen = if more.contains(&"--listen") { [].as_slice() } else { &["--listen", "127.0.0.1:0"] };
         let arguments =
@@ -160,7 +161,7 @@ impl Installation {
         let (tell, log) = mpsc::channel();
         std::thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
-                // Read on when nobody listens, so that the pipe never fills up.
+                // Keep reading after the receiver is gone, so that the pipe never fills up.
                 let _ = tell.send(line);
             }
         });
@@ -180,7 +181,7 @@ impl Installation {
         Running { child, url, admin: address("admin_address"), before: seen, log }
     }
 
-    /// Runs `ndcli` against a server, with variables, and with a text on standard input.
+    /// Runs `ndcli` against a server, with variables and a text on standard input.
     pub(crate) fn ndcli_with(
         &self,
         server: &Running,
@@ -193,7 +194,7 @@ impl Installation {
         run(command, stdin)
     }
 
-    /// Runs `ndcli` against a server, with the stored login.
+    /// Runs `ndcli` against a server with the stored login.
     pub(crate) fn ndcli(&self, server: &Running, arguments: &[&str]) -> Ended {
         self.ndcli_with(server, &[], arguments, "")
     }
@@ -214,7 +215,7 @@ pub(crate) fn run(mut command: Command, stdin: &str) -> Ended {
         .stderr(Stdio::piped())
         .spawn()
         .expect("the command starts");
-    // A command that does not read its standard input may end before all is written.
+    // A command that does not read its standard input may end before everything is written.
     let _ = child.stdin.take().expect("standard input is piped").write_all(stdin.as_bytes());
     let output = child.wait_with_output().expect("the command ends");
     Ended {
@@ -224,10 +225,10 @@ pub(crate) fn run(mut command: Command, stdin: &str) -> Ended {
     }
 }
 
-/// A command of ndcli's as a shell writes it, to run where there is a terminal of so many columns.
+/// Returns a command that runs a shell line with `ndcli` on a terminal of this many columns.
 pub(crate) fn on_terminal(at: &Installation, columns: u16, line: &str) -> Command {
     let mut command = Command::new("script");
-    // `script` is of util-linux, which Debian has everywhere.
+    // `script` belongs to util-linux, which every Debian system has.
     command.args([
         "--quiet",
         "--return",
@@ -244,7 +245,7 @@ pub(crate) fn on_terminal(at: &Installation, columns: u16, line: &str) -> Comman
     command
 }
 
-/// A search path with the binaries under test before all others.
+/// Returns a search path with the binaries under test before all others.
 pub(crate) fn path() -> std::ffi::OsString {
     let mut path = told("NDAUTH_TEST_NDCLI").parent().expect("a folder").as_os_str().to_owned();
     path.push(":/usr/bin:/bin");
@@ -260,7 +261,7 @@ impl Running {
         self.child.0.id()
     }
 
-    /// Ends the server at once, as a crash does.
+    /// Kills the server, as in a crash.
     pub(crate) fn kill(mut self) {
         self.child.0.kill().expect("killed");
         self.child.0.wait().expect("ended");
@@ -271,7 +272,7 @@ impl Running {
         kill_process(pid, signal).expect("signalled");
     }
 
-    /// Waits until the server ended by itself.
+    /// Waits until the server has exited.
     pub(crate) fn ended(mut self) -> ExitStatus {
         let begun = Instant::now();
         loop {
@@ -283,7 +284,7 @@ impl Running {
         }
     }
 
-    /// Gets a page of the operator's port: its status and its text.
+    /// Gets a page of the admin listener. Returns its status and its text.
     pub(crate) fn get(&self, path: &str) -> (u16, String) {
         let mut stream = std::net::TcpStream::connect(&self.admin).expect("the operator's port answers");
         stream.set_read_timeout(Some(PATIENCE)).expect("a limit is set");
@@ -303,7 +304,7 @@ impl Drop for Killed {
     }
 }
 
-/// Asks again until the answer is this, for as long as a change may take to be known everywhere.
+/// Repeats a request until it has this answer, for as long as a change may take to be in force everywhere.
 pub(crate) async fn soon<T: PartialEq + std::fmt::Debug>(expected: &T, ask: impl AsyncFn() -> T) {
     let begun = Instant::now();
     loop {
@@ -316,7 +317,7 @@ pub(crate) async fn soon<T: PartialEq + std::fmt::Debug>(expected: &T, ask: impl
     }
 }
 
-/// The mode of a file or folder.
+/// Returns the permission bits of a file or folder.
 pub(crate) fn mode(path: &std::path::Path) -> u32 {
     use std::os::unix::fs::PermissionsExt;
     fs::metadata(path).expect("it is there").permissions().mode() & 0o777

@@ -1,5 +1,5 @@
-//! Several instances on one PostgreSQL, each behind a proxy that treats its connections badly: what one
-//! does, all know within the bound, or say that they do not know.
+//! Several instances on one PostgreSQL, each behind a proxy that injects faults: a change at one instance is
+//! in force at all within the bound, or they report that they cannot decide.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ use crate::installation::{Installation, Running, soon};
 use crate::outages::head_questions;
 use crate::requests::{new_token, revoke, token_with};
 
-/// The bound that the instances keep; small, so that the tests are quick.
+/// The freshness bound of the instances, small so that the tests are quick.
 pub(crate) const BOUND: Duration = Duration::from_millis(500);
 
 /// An instance, and the proxy between it and its database.
@@ -25,7 +25,7 @@ pub(crate) struct Instance {
     pub(crate) proxy: Proxy,
 }
 
-/// Instances on one database.
+/// Several instances on one database.
 pub(crate) struct Cluster {
     pub(crate) at: Installation,
     pub(crate) instances: Vec<Instance>,
@@ -33,7 +33,7 @@ pub(crate) struct Cluster {
     session: Secret,
 }
 
-/// The connection of the mirror's reader, and the one that is told of changes.
+/// The connection of the mirror's reader, and the connection that receives notifications of changes.
 pub(crate) const READER: TreatedConnections = TreatedConnections::Said("ndauth mirror");
 const LISTENER: TreatedConnections = TreatedConnections::Said("LISTEN \"ndauth_head\"");
 
@@ -77,12 +77,13 @@ impl Cluster {
     }
 }
 
-/// Asks one instance.
+/// A service's client that validates at one instance.
 #[derive(Clone)]
 pub(crate) struct Asker(pub(crate) Client);
 
 impl Asker {
-    /// Why a secret may not change what is in `ops`: `Ok(None)` where it may, an error where that is not known.
+    /// Returns the reason for which a secret may not write in `ops`: `Ok(None)` if it may, and an error if
+    /// the instance cannot decide.
     pub(crate) async fn refused(&self, secret: &str) -> Result<Option<Reason>, Reason> {
         let request = v1::ValidateTokenRequest {
             secret: secret.to_owned(),
@@ -98,8 +99,8 @@ impl Asker {
     }
 }
 
-/// Asks again and again for a while, and fails where a question that was asked later than the bound after a moment is
-/// answered as if nothing had happened. Gives the last answer.
+/// Validates repeatedly for three times the bound. Fails if a request that was sent later than the bound is
+/// still allowed. Returns the last answer.
 pub(crate) async fn never_late(
     refused: impl AsyncFn() -> Result<Option<Reason>, Reason>,
     since: Instant,
@@ -123,14 +124,14 @@ async fn what_one_instance_does_all_know() {
     for round in 0..40 {
         let name = format!("t{round}");
         let secret = owner.create_token(new_token(&name)).await.expect("made").secret;
-        // Never unknown, though another instance made it just now.
+        // The secret is never unknown, although another instance has only just created it.
         assert_eq!(asker.refused(&secret).await, Ok(None), "round {round}");
         owner.revoke_token(revoke(&name)).await.expect("revoked");
         let since = Instant::now();
-        // The name is free at once, and is not the token.
+        // The name is free at once, and names only the new token.
         let again = owner.create_token(new_token(&name)).await.expect("made again").secret;
         assert_eq!(asker.refused(&again).await, Ok(None), "round {round}");
-        // Whoever knows the newer one knows that the older is gone.
+        // An instance that knows the newer token knows that the older one is revoked.
         assert_eq!(
             asker.refused(&secret).await,
             Ok(Some(Reason::TokenRevoked)),
@@ -141,7 +142,7 @@ async fn what_one_instance_does_all_know() {
     }
 }
 
-/// Each way in which power is taken, by whichever surface.
+/// Every way to take power away, through every listener.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sec_08_every_way_to_take_power_reaches_every_instance() {
     let cluster = Cluster::of(3).await;
@@ -179,7 +180,8 @@ async fn sec_08_every_way_to_take_power_reaches_every_instance() {
     }
 }
 
-/// Faults between an instance and its database, what they touch, and whether it can still know.
+/// Faults between an instance and its database: the affected connections, and true if the instance can still
+/// decide.
 const FAULTS: [(&str, TreatedConnections, Treatment, bool); 10] = [
     ("nothing", TreatedConnections::All, Treatment::Fair, true),
     ("LISTEN cut", LISTENER, Treatment::Cut, true),
@@ -208,7 +210,7 @@ async fn a_revocation_is_never_later_than_the_bound_whatever_fails() {
         let last = never_late(async || asker.refused(&secret).await, Instant::now(), what).await;
         let expected = if knows { Ok(Some(Reason::TokenRevoked)) } else { Err(Reason::Unavailable) };
         assert_eq!(last, expected, "{what}");
-        // What is good is never called anything else.
+        // A good secret is never refused.
         let answer = asker.refused(&good).await;
         assert!(answer == Ok(None) || answer == Err(Reason::Unavailable), "{what}: {answer:?}");
         proxy.be_fair();
@@ -222,7 +224,7 @@ async fn a_revocation_is_never_later_than_the_bound_whatever_fails() {
     }
 }
 
-/// An instance that is stopped in the midst, as by a debugger or a machine that sleeps, wakes up with an old mirror.
+/// An instance that is paused, as by a debugger or a suspended machine, resumes with a stale mirror.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_instance_that_was_paused_does_not_answer_from_before() {
     let cluster = Cluster::of(2).await;
@@ -233,7 +235,7 @@ async fn an_instance_that_was_paused_does_not_answer_from_before() {
         cluster.instances[1].server.signal(Signal::STOP);
         owner.revoke_token(revoke("ci")).await.expect("revoked");
         tokio::time::sleep(BOUND + Duration::from_millis(100)).await;
-        // It is asked while it sleeps, and answers when it wakes up.
+        // The request arrives during the pause, and is answered afterwards.
         let asking = tokio::spawn({
             let (asker, secret) = (asker.clone(), secret.clone());
             async move { asker.refused(&secret).await }
@@ -246,7 +248,7 @@ async fn an_instance_that_was_paused_does_not_answer_from_before() {
     }
 }
 
-/// The race that others lose: a look-up that began before a revocation ends after it.
+/// The classic race: a look-up begins before a revocation and ends after it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sec_09_no_answer_from_before_a_revocation_comes_after_it() {
     let cluster = Cluster::of(2).await;
@@ -281,7 +283,7 @@ async fn sec_09_no_answer_from_before_a_revocation_comes_after_it() {
     assert!(answers > 2000, "it was asked often: {answers}");
 }
 
-/// An expired token is dead at its instant, though nothing cleans up.
+/// An expired token is refused at its instant, without any cleanup.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sec_10_what_expires_is_refused_at_its_instant() {
     let cluster = Cluster::of(2).await;
@@ -291,8 +293,8 @@ async fn sec_10_what_expires_is_refused_at_its_instant() {
     let request = token_with("short", |new| new.expiry = Some(ndauth_proto::expiry_choice_to_proto(ends)));
     let secret = owner.create_token(request).await.expect("made").secret;
     assert_eq!(asker.refused(&secret).await, Ok(None));
-    // The clock cannot be moved here, so the end is, behind the back of everyone and without an event: it is the
-    // answer's own age that ends.
+    // The clock cannot be set here, so the expiry is moved in the database, without an event. Only the
+    // answer's maximum cache age bounds the delay.
     let made = Instant::now();
     let request = v1::ValidateTokenRequest {
         secret: secret.clone(),
@@ -309,7 +311,7 @@ async fn sec_10_what_expires_is_refused_at_its_instant() {
         &format!("UPDATE token SET expires_at = {ends} WHERE name = 'short'"),
     )
     .await;
-    // An instance that starts now knows of it.
+    // An instance that starts now reads the new expiry.
     let late = Cluster::start(&cluster.at).await;
     let asker = Asker(late.server.client(&cluster.service).await);
     let begun = Instant::now();
@@ -326,7 +328,7 @@ async fn sec_10_what_expires_is_refused_at_its_instant() {
     assert!(allowed > 0, "it lived before");
 }
 
-/// Killed and started anew, no instance remembers less.
+/// Instances that are killed and restarted have forgotten nothing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sec_12_what_is_revoked_stays_so_when_all_instances_die() {
     let mut cluster = Cluster::of(2).await;
@@ -341,7 +343,7 @@ async fn sec_12_what_is_revoked_stays_so_when_all_instances_die() {
     assert_eq!(asker.refused(&secret).await, Ok(Some(Reason::TokenRevoked)));
 }
 
-/// However many wait, the database is asked once for all of them.
+/// The requests that wait share one query to the database, however many they are.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn those_who_wait_ask_the_database_together() {
     let cluster = Cluster::of(1).await;
@@ -367,8 +369,8 @@ async fn those_who_wait_ask_the_database_together() {
     assert!(asked <= most && asked < 800, "{asked} head questions for 1600 unknown secrets, at most {most}");
 }
 
-/// What an operator may allow: to go on with what reads while the database is away, for a time that ends, and for services
-/// alone.
+/// The stale grace, which an operator may allow: reads continue without the database, for a limited time and
+/// for services only.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn within_the_grace_reads_are_answered_and_marked() {
     const GRACE: Duration = Duration::from_secs(4);
@@ -404,16 +406,16 @@ async fn within_the_grace_reads_are_answered_and_marked() {
     let cut = Instant::now();
     soon(&Ok((true, true)), async || ask(v1::Access::Ro, "", &secret).await).await;
     assert_eq!(ask(v1::Access::Ro, "read", &secret).await, Ok((true, true)));
-    // What writes is not answered from the past, however it is asked for: the action itself needs it.
+    // Writes are never answered from the stale mirror: the action alone can require write access.
     for (access, action) in [(v1::Access::Rw, ""), (v1::Access::Rw, "read"), (v1::Access::Ro, "write")] {
         assert_eq!(ask(access, action, &secret).await, Err(Reason::Unavailable), "{access:?} {action}");
     }
-    // Nobody knows whether a secret that it does not know was made meanwhile.
+    // An unknown secret may have been created in the meantime.
     let unknown = Secret::mint(ndauth_core::SecretKind::Personal, &mut rand::rngs::SysRng).expect("drawn");
     assert_eq!(ask(v1::Access::Ro, "", unknown.expose()).await, Err(Reason::Unavailable));
-    // At ndauth itself there is no such time.
+    // ndauth's own API has no stale grace.
     assert_eq!(token.who_am_i().await.map(drop).map_err(|problem| problem.reason), Err(Reason::Unavailable));
-    // It ends where it says.
+    // The grace ends on time.
     while cut.elapsed() < BOUND + GRACE {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -422,7 +424,8 @@ async fn within_the_grace_reads_are_answered_and_marked() {
     soon(&Ok((true, false)), async || ask(v1::Access::Rw, "", &secret).await).await;
 }
 
-/// An older copy of the database is put beneath an instance that runs: it forgets nothing, and says that it waits.
+/// An older copy of the database appears beneath a running instance: it forgets nothing, and reports that it
+/// waits for the operator.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_log_that_is_rewound_beneath_an_instance_is_not_served() {
     let cluster = Cluster::of(1).await;
@@ -450,7 +453,7 @@ async fn a_log_that_is_rewound_beneath_an_instance_is_not_served() {
     soon(&200, async || server.get("/readyz").0).await;
 }
 
-/// A caller that is in a hurry is told at its deadline, though the database hangs.
+/// A caller with a deadline gets a response at its deadline, even if the database hangs.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_deadline_that_passes_is_told_as_such() {
     let at = Installation::new(Engine::Postgres).await;

@@ -1,4 +1,4 @@
-//! The examples in other languages, by their own gRPC clients.
+//! The examples in other languages, with their own gRPC clients.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,7 +13,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// The example in Python, over stubs that are generated here.
+/// Returns the command of the Python example, with stubs generated here.
 fn python(at: &Installation) -> Command {
     let (python, proto, stubs) = (told("NDAUTH_TEST_PYTHON"), root().join("proto"), at.home().join("stubs"));
     std::fs::create_dir_all(&stubs).expect("a folder");
@@ -31,7 +31,7 @@ fn python(at: &Installation) -> Command {
     command
 }
 
-/// The example in Node, where its packages are.
+/// Returns the command of the Node example, beside its packages.
 fn node(at: &Installation) -> Command {
     let folder = at.home().join("node");
     std::fs::create_dir_all(&folder).expect("a folder");
@@ -44,7 +44,7 @@ fn node(at: &Installation) -> Command {
     command
 }
 
-/// Asks about a token, as the example's users would.
+/// Validates a token as the example's users would.
 fn ask(command: &mut Command, server: &Running, service: &Secret, permission: &str, token: &str) -> Ended {
     let address = server.url.to_string();
     let words = [address.trim_start_matches("http://"), "ops", permission];

@@ -1,4 +1,5 @@
-//! The life of a token as its owner and its pipelines see it: rotated, renewed, checked, and dead with an honest word.
+//! The life of a token as its owner and its pipelines see it: rotation, renewal, checks, and a clear message
+//! at its end.
 
 use std::fs::{self, File};
 use std::process::Stdio;
@@ -27,7 +28,7 @@ fn secret_of(out: &str) -> String {
     line.expect("a line with the secret").to_owned()
 }
 
-/// The machine's time, so many seconds later: what instants are chosen by.
+/// Returns the machine's time, this many seconds later. People choose instants by that clock.
 #[expect(clippy::disallowed_methods, reason = "a person chooses an instant by the machine's time")]
 fn later(seconds: u64) -> Timestamp {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
@@ -35,7 +36,7 @@ fn later(seconds: u64) -> Timestamp {
     Timestamp::from_micros(micros).expect("an instant")
 }
 
-/// What a service says of a secret that asks to write in `ops`.
+/// Returns the verdict of a service on a secret that wants to write in `ops`.
 async fn verdict(server: &Running, service: &Secret, secret: &str) -> String {
     let needed =
         Requirement::Access { org: "ops".parse().expect("a slug"), access: Scope::Rw, permission: None };
@@ -49,7 +50,7 @@ async fn verdict(server: &Running, service: &Secret, secret: &str) -> String {
     }
 }
 
-/// Runs a command line of `ndcli` with the stored login, whose standard output goes there.
+/// Runs a command line of `ndcli` with the stored login, and with this standard output.
 fn cli_into(at: &Installation, server: &Running, stdout: impl Into<Stdio>, words: &[&str]) -> (i32, String) {
     let mut command = at.command("NDAUTH_TEST_NDCLI");
     command.args(words).env("NDCLI_SERVER", server.url.to_string());
@@ -58,7 +59,7 @@ fn cli_into(at: &Installation, server: &Running, stdout: impl Into<Stdio>, words
     (ended.status.code().expect("by itself"), String::from_utf8(ended.stderr).expect("text"))
 }
 
-/// Standard output that cannot be written: a disk that is full, and a pipe that nobody reads.
+/// Returns standard outputs that cannot be written: a full disk, and a pipe without a reader.
 fn unwritable() -> [(Stdio, &'static str); 2] {
     let full = File::options().write(true).open("/dev/full").expect("it is there");
     let (_, closed) = std::io::pipe().expect("a pipe");
@@ -66,7 +67,7 @@ fn unwritable() -> [(Stdio, &'static str); 2] {
 }
 
 on_both! {
-    /// Nobody has a secret that cannot be printed or stored: its token is revoked, its rotation is dropped.
+    /// A secret that cannot be printed or stored is undone: its token is revoked, or its rotation is dropped.
     async fn a_secret_that_cannot_be_handed_over_is_taken_back(at: &Installation) {
         at.people();
         at.operate("member set ops ada ADMIN");
@@ -97,7 +98,7 @@ on_both! {
                 assert_eq!(statuses(lists[own]), vec!["revoked"; made[own]], "{line}");
             }
         }
-        // A file that cannot be written, since it is a folder, and a command that fails.
+        // A file that cannot be written because it is a folder, and a command that fails.
         for sink in [["--token-file", &folder], ["--to-file", &folder], ["--to-command", "cat > /dev/null; exit 4"]] {
             let words = ["auth", "token", "create", "--name", "ci", "--scope", "rw", "--force"];
             let ended = at.ndcli(&server, &[&words[..], &sink].concat());
@@ -106,7 +107,7 @@ on_both! {
             made[0] += 1;
             assert_eq!(statuses(lists[0]), vec!["revoked"; made[0]], "{sink:?}");
         }
-        // What is revoked holds no name, and a secret that is kept in a file needs no standard output.
+        // A revoked token keeps no name, and a secret that goes to a file needs no standard output.
         let (full, _) = unwritable().into_iter().next().expect("one");
         let file = at.home().join("token").display().to_string();
         let words = ["auth", "token", "create", "--name", "ci", "--scope", "rw", "--self-rotating", "--to-file", &file];
@@ -115,7 +116,8 @@ on_both! {
         assert_eq!(verdict(&server, &service, &kept).await, "allowed");
         assert_eq!(statuses("auth token list -f json"), ["active"]);
 
-        // A rotation is dropped, and the old secret serves on. A token that rotates itself drops it, too.
+        // The rotation is dropped, and the old secret stays valid. A token that rotates itself drops its
+        // rotation, too.
         let waiting = || done(cli(at, &server, "auth token list")).contains("waits");
         for (stdout, why) in unwritable() {
             let (code, told) = cli_into(at, &server, stdout, &["auth", "token", "rotate", "ci", "-f", "json"]);
@@ -133,7 +135,7 @@ on_both! {
         }
         assert_eq!(verdict(&server, &service, &kept).await, "allowed");
 
-        // And what is derived from the login.
+        // The same holds for a token that is derived from the login.
         for (stdout, why) in unwritable() {
             let (code, told) = cli_into(at, &server, stdout, &["auth", "print-access-token"]);
             let begins = format!("error: standard output cannot be written: {why}");
@@ -142,7 +144,7 @@ on_both! {
         }
     }
 
-    /// A token's name is somebody's own words: what is pasted from a hint is one command on that token.
+    /// A token's name is arbitrary text: a command pasted from a hint is one command on that token.
     async fn a_hint_works_when_it_is_pasted(at: &Installation) {
         at.people();
         let server = at.serve();
@@ -150,7 +152,7 @@ on_both! {
         for name in ["my token; rm -rf $HOME", "it's `id`", "-x \"y\"", "plain"] {
             done(at.ndcli(&server, &["auth", "token", "create", "--scope", "rw", &format!("--name={name}")]));
             let told = done(at.ndcli(&server, &["auth", "token", "rotate", "--", name]));
-            // A name may hold backticks itself.
+            // The name itself may contain backticks.
             let (_, told) = told.split_once("or by `").expect("a command");
             let (pasted, _) = told.split_once("`; the old one").expect("its end");
             let mut shell = std::process::Command::new("sh");
@@ -162,7 +164,8 @@ on_both! {
         assert!(at.home().join(".config/ndcli").is_dir(), "nothing was removed");
     }
 
-    /// A pending or retiring secret ends itself where it is presented, and is not told to have ended its token.
+    /// A pending or retiring secret that is presented ends only itself, and the message does not claim that
+    /// its token ended.
     async fn a_token_that_lives_on_is_told_to(at: &Installation) {
         at.people();
         let server = at.serve();
@@ -189,7 +192,7 @@ on_both! {
         assert_eq!(revoke(&new, "table"), "✓ Personal access token \"ci\" revoked\n");
     }
 
-    /// A pipeline stays on the old secret: it is seen, it is not cut off, and then it is.
+    /// A pipeline still uses the old secret: that is shown, the secret works on, and is retired later.
     async fn a_rotation_waits_for_its_pipeline(at: &Installation) {
         at.people();
         let server = at.serve();
@@ -224,7 +227,7 @@ on_both! {
         let refusal = verdict(&server, &service, &old).await;
         assert!(refusal.starts_with("the secret was replaced by a rotation just now ("), "{refusal}");
         assert_eq!(verdict(&server, &service, &new).await, "allowed");
-        // Where it is used, and that the old secret turned up once more.
+        // The place of its use is shown, and so is the later use of the old secret.
         let shown = async || {
             let told = done(cli(at, &server, "auth token show ci"));
             let (place, turned_up) = (told.contains("│ 203.0.113.9 │ deploy/2.1 │"), told.contains("│ retired │"));
@@ -236,7 +239,7 @@ on_both! {
         assert!(at.operate("check").contains("all is as it should be"));
     }
 
-    /// The secret reaches the sink, and nothing else: not the terminal, not an argument, not a variable, not a log.
+    /// Only the sink gets the secret: not the terminal, an argument, a variable or a log.
     async fn a_sink_alone_gets_the_secret(at: &Installation) {
         at.people();
         let server = at.serve();
@@ -256,7 +259,7 @@ on_both! {
         let first = kept("first");
         assert!(first.parse::<Secret>().is_ok(), "{made:?}");
         assert_eq!(verdict(&server, &service, &first).await, "allowed");
-        // A sink that stored it and failed then has broken nothing.
+        // A sink that stored the secret and then failed has broken nothing.
         let failed = into("auth token rotate ci", "second", "exit 3");
         let second = kept("second");
         assert_eq!(failed.code, 1);
@@ -266,7 +269,7 @@ on_both! {
         assert_eq!(done(cli(at, &server, "auth token rotate ci --confirm")).lines().next(), Some("✓ \"ci\": the new secret took over"));
         assert_eq!(verdict(&server, &service, &second).await, "allowed");
         done(cli(at, &server, "auth token rotate ci --retire --yes"));
-        // One that failed before it stored it, too.
+        // A sink that failed before it stored the secret has broken nothing either.
         let failed = at.ndcli(&server, &["auth", "token", "rotate", "ci", "--to-command", "exit 4"]);
         assert!(failed.code == 1 && failed.err.contains("exit status: 4"), "{failed:?}");
         done(cli(at, &server, "auth token rotate ci --drop"));
@@ -291,7 +294,7 @@ on_both! {
         assert!(made.err.contains("stored"), "what a sink prints stands beside the data: {made:?}");
     }
 
-    /// SEC-17: only the exact string passes, at the server and at every surface of it.
+    /// SEC-17: only the exact string is accepted, at every listener of the server.
     async fn sec_17_only_the_exact_string_passes(at: &Installation) {
         at.people();
         let server = at.serve();
@@ -315,7 +318,8 @@ on_both! {
         assert_eq!(verdict(&server, &service, &secret).await, "allowed");
     }
 
-    /// What ends soon is warned of, fails a strict check, and renews itself where that was asked for.
+    /// A token that ends soon causes a warning, fails a strict check, and renews itself if that was
+    /// requested.
     async fn what_ends_soon_is_told_and_renewed(at: &Installation) {
         at.people();
         let server = at.serve();
@@ -327,7 +331,7 @@ on_both! {
             done(at.ndcli(&server, &words.into_iter().chain(more).collect::<Vec<_>>()));
         }
         server.kill();
-        // So much of their time has passed.
+        // Most of their lifetime has passed.
         let store = Store::connect(&at.scratch.url, Clock::Database).await.expect("it opens");
         let sql = format!("UPDATE token SET expires_at = {}", later(3 * 24 * 60 * 60).micros());
         ndauth_store::testing::execute(&store, &sql).await;
@@ -348,7 +352,7 @@ on_both! {
         assert!(strict.code == 1 && strict.out.contains(line), "{strict:?}");
         let strict = with(&plain, &[("GITLAB_CI", "true")], "auth status --strict -f simple");
         assert!(strict.code == 1 && strict.out.contains("\n\u{1b}[0;33mWARNING: the credential in "), "{strict:?}");
-        // By itself: quietly, once, and never so that the command fails.
+        // The automatic renewal is quiet, happens once, and never makes the command fail.
         let renew = [("NDCLI_AUTO_REFRESH_TOKEN", "true")];
         let told = with(&plain, &renew, "whoami -f simple");
         assert!(told.code == 0 && !told.err.contains("renewed"), "it may not: {told:?}");
@@ -356,14 +360,15 @@ on_both! {
         assert!(told.code == 0 && told.err.contains("renewed \"turning\" until "), "{told:?}");
         assert_eq!(with(&turning, &renew, "whoami -f simple").err, "");
         assert_eq!(with(&turning, &[], "auth status --strict -f simple").code, 0);
-        // A person's login renews what is theirs.
+        // A person's login renews the person's own tokens.
         done(at.ndcli(&server, &["config", "set", "auto-refresh-token", "true"]));
         let told = at.ndcli(&server, &["auth", "token", "list", "-f", "simple"]);
         assert!(told.code == 0 && told.err.contains("renewed \"plain\" until "), "{told:?}");
         assert_eq!(at.ndcli(&server, &["auth", "token", "list", "-f", "simple"]).err, "");
     }
 
-    /// An incident: what was made before is revoked, an org is frozen, and it is undone.
+    /// An incident: a token is suspended and resumed, the org is frozen and unfrozen, and the older tokens
+    /// are revoked.
     async fn an_incident_is_contained(at: &Installation) {
         at.people();
         at.operate("account create eve --email eve@example.org --operator");
@@ -401,7 +406,7 @@ on_both! {
         let like = format!("auth token create --like {}", dead["id"].as_str().expect("an id"));
         let fresh = secret_of(&done(cli(at, &server, &like)));
         assert_eq!(verdict(&server, &service, &fresh).await, "allowed");
-        // Dead by an owner's word, and only the owner is told it.
+        // Only the owner is shown the note of the revocation.
         done(at.ndcli(&server, &["auth", "token", "revoke", "ci", "--yes", "--reason", "leaked", "--note", "the laptop was stolen"]));
         let refusal = verdict(&server, &service, &fresh).await;
         assert!(refusal.starts_with("the token was revoked just now (") && !refusal.contains("laptop"), "{refusal}");
@@ -420,7 +425,7 @@ on_both! {
         assert!(at.operate("check").contains("all is as it should be"));
     }
 
-    /// A service's secret takes over at its first use.
+    /// A service's new secret takes over at its first use.
     async fn a_services_secret_takes_over_at_its_first_use(at: &Installation) {
         at.people();
         let server = at.serve();

@@ -1,4 +1,4 @@
-//! Logins: people at a real browser, programs by other people's libraries, `ndcli` between them.
+//! Logins: people at a real browser, programs with independent libraries, and `ndcli` between them.
 
 mod attacks;
 
@@ -27,7 +27,7 @@ fn scripts() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/logins")
 }
 
-/// What an answer over HTTP says.
+/// A response over HTTP.
 struct Answer {
     status: u16,
     head: String,
@@ -42,14 +42,14 @@ impl Answer {
         })
     }
 
-    /// The cookie that it sets, as it is sent back.
+    /// Returns the cookie that the response sets, in the form in which a browser sends it.
     fn cookie(&self) -> String {
         let set = self.header("set-cookie").expect("a cookie is set");
         set.split(';').next().expect("a value").to_owned()
     }
 }
 
-/// Asks over HTTP/1.1, with a form where there is one.
+/// Sends a request over HTTP/1.1, with a form if there is one.
 fn http(server: &Running, ask: &str, cookie: Option<&str>, form: Option<&[(&str, &str)]>) -> Answer {
     http_at(&server.url.to_string(), ask, cookie, form)
 }
@@ -94,19 +94,20 @@ fn encoded(form: &[(&str, &str)]) -> String {
     fields.join("&")
 }
 
-/// The code in a link for a person, as the operator makes it.
+/// Returns the code of an invitation that the operator creates for a person.
 fn invitation(at: &Installation, handle: &str) -> String {
     let link = at.operate(&format!("account invite {handle}"));
     assert!(link.starts_with("http://127.0.0.1:7711/invitation?code="), "{link}");
     link.split_once("code=").expect("a code").1.to_owned()
 }
 
-/// Gives a person a password. Gives the cookie of the browser in which they chose it.
+/// Gives a person a password. Returns the cookie of the browser in which they chose it.
 fn with_password(at: &Installation, server: &Running, handle: &str) -> String {
     choose_password(server, &invitation(at, handle))
 }
 
-/// Gives whoever was invited by a code a password. Gives the cookie of the browser in which they chose it.
+/// Gives the person who was invited by a code a password. Returns the cookie of the browser in which they
+/// chose it.
 pub(crate) fn choose_password(server: &Running, code: &str) -> String {
     let form = [("code", code), ("password", PASSWORD), ("password_again", PASSWORD)];
     let answer = http(server, "POST /invitation", None, Some(&form));
@@ -114,7 +115,7 @@ pub(crate) fn choose_password(server: &Running, code: &str) -> String {
     answer.cookie()
 }
 
-/// A program that `ndcli` takes for a browser, with Ada in front of it.
+/// Returns a script that `ndcli` starts as its browser, with Ada in front of it.
 pub(crate) fn person_at_a_browser() -> String {
     let (python, script) = (told("NDAUTH_TEST_PYTHON"), scripts().join("browser.py"));
     let (python, script) = (python.display(), script.display());
@@ -126,7 +127,7 @@ fn sign_in(server: &Running, name: &str, password: &str) -> Answer {
     http(server, "POST /sign-in", None, Some(&form))
 }
 
-/// What a person at a browser saw.
+/// Returns what a person saw in a browser.
 fn browser(words: &[&str]) -> Value {
     let mut command = Command::new(told("NDAUTH_TEST_PYTHON"));
     command.arg(scripts().join("browser.py")).args(words);
@@ -135,13 +136,13 @@ fn browser(words: &[&str]) -> Value {
     serde_json::from_str(&ended.out).expect("JSON")
 }
 
-/// The texts of the pages that were seen, one behind the other.
+/// Returns the texts of the pages that were seen, in order.
 fn texts(saw: &Value) -> String {
     let pages = saw["pages"].as_array().expect("pages");
     pages.iter().map(|page| page["text"].as_str().expect("a text")).collect::<Vec<_>>().join("\n---\n")
 }
 
-/// An `ndcli` that waits for its person, and the lines it has to say.
+/// A running `ndcli` that waits for its person, and the lines that it prints.
 struct Waiting {
     child: Killed,
     lines: std::io::Lines<BufReader<std::process::ChildStderr>>,
@@ -152,14 +153,14 @@ impl Waiting {
     fn begin(at: &Installation, server: &Running, more: &[&str]) -> Waiting {
         let mut command = at.command("NDAUTH_TEST_NDCLI");
         command.args(["auth", "login"]).args(more).env("NDCLI_SERVER", server.url.to_string());
-        // A browser that opens nothing: the test is the person.
+        // The browser does nothing: the test acts as the person.
         command.env("BROWSER", "/bin/true").stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = Killed(command.spawn().expect("it starts"));
         let lines = BufReader::new(child.0.stderr.take().expect("piped")).lines();
         Waiting { child, lines }
     }
 
-    /// The next line that stands by itself: an address, or a code.
+    /// Returns the next line that is an address or a code.
     fn told(&mut self) -> String {
         let mut said = String::new();
         for line in self.lines.by_ref() {
@@ -181,7 +182,7 @@ impl Waiting {
     }
 }
 
-/// Asks as a service whether a secret may write in `ops`, and gives the reason why not.
+/// Validates at a service whether a secret may write in `ops`. Returns the reason for a refusal.
 async fn refused(server: &Running, service: &Secret, secret: &str) -> Option<Reason> {
     let request = v1::ValidateTokenRequest {
         secret: secret.to_owned(),
@@ -207,14 +208,14 @@ fn logged_in(at: &Installation, server: &Running) {
 }
 
 on_both! {
-    /// From the operator's link to a service that refuses what a session gave, once that is over.
+    /// From the operator's invitation to a service that refuses the session's token after the logout.
     async fn a_person_logs_in_by_a_browser_and_out_again(at: &Installation) {
         at.people();
         let server = at.serve_as(at.command("NDAUTH_TEST_NDAUTHD"), &[]);
         let service = at.service();
         let code = invitation(at, "ada");
         let link = format!("{}/invitation?code={code}", server.url);
-        // Without scripts: there are none.
+        // The browser runs no scripts, because the pages have none.
         let saw = browser(&["--no-scripts", "password", &link, PASSWORD]);
         assert!(texts(&saw).contains("Signed in as ada") || texts(&saw).contains("ada"), "{}", texts(&saw));
         let cookie = &saw["cookies"][0];
@@ -227,7 +228,7 @@ on_both! {
         let url = ndcli.told();
         strays(&url);
         let saw = browser(&["--no-scripts", "login", &url, "ada", PASSWORD, "allow"]);
-        // SEC-29: it says who asks and from where, and does nothing before a click.
+        // SEC-29: the page names the requesting program and its address, and does nothing before a click.
         let consent = texts(&saw);
         assert!(consent.contains("ndcli 0.1.0 on ") && consent.contains("127.0.0.1"), "{consent}");
         assert!(consent.contains("go back to the terminal"), "{consent}");
@@ -274,7 +275,7 @@ on_both! {
         assert!(shown.contains("ndcli 0.1.0 on ") && shown.contains("127.0.0.1"), "{shown}");
         let ended = ndcli.ended();
         assert_eq!(ended.code, 0, "{ended:?}");
-        // It makes tokens, but none that never ends: nobody proved who they are where it runs.
+        // The session may create tokens, but no endless ones: the person did not authenticate on its machine.
         let make = |name: &str, expiry: &str| {
             at.ndcli(&server, &["auth", "token", "create", "--name", name, "--scope", "ro", "--expiry", expiry])
         };
@@ -289,7 +290,7 @@ on_both! {
         assert_eq!(at.ndcli(&server, &["whoami"]).code, 4);
     }
 
-    /// Somebody else's clients, and what they are told of what is altered.
+    /// Independent clients, and the responses to altered requests.
     async fn clients_that_are_not_ours_get_along(at: &Installation) {
         at.people();
         at.operate("account create eve --email eve@example.org");
@@ -364,7 +365,7 @@ on_both! {
         assert!(checked.contains("all is as it should be"), "{checked}");
     }
 
-    /// Of many that find a session that has ended, one refreshes it, and all go on.
+    /// If many processes find an expired session, one refreshes it and all continue.
     async fn one_process_refreshes_for_all(at: &Installation) {
         at.people();
         let server = at.serve_as(at.command("NDAUTH_TEST_NDAUTHD"), &[]);
@@ -393,7 +394,7 @@ on_both! {
             let sessions = at.ndcli(&server, &["auth", "sessions", "list", "-f", "json"]);
             assert_eq!(sessions.code, 0, "{sessions:?}");
         }
-        // What was stored by somebody else's copy ends the login, and says so.
+        // A refresh with a stale copy of the stored login ends the session, with a message.
         let stale = read();
         assert_eq!(at.ndcli(&server, &["whoami"]).code, 0);
         let mut whole = stale.clone();
@@ -411,13 +412,13 @@ on_both! {
         assert!(ended.code == 4 && ended.err.contains("has ended"), "{ended:?}");
     }
 
-    /// What needs a recent login sends its person through the browser, and goes on.
+    /// A change that requires a recent login sends its person to the browser, and then continues.
     async fn what_needs_a_recent_login_goes_on_after_it(at: &Installation) {
         at.people();
         let server = at.serve();
         with_password(at, &server, "ada");
         logged_in(at, &server);
-        // A quarter of an hour is over, as far as anybody knows.
+        // The login is made older than 15 minutes.
         let store = Store::connect(&at.scratch.url, Clock::Database).await.expect("connected");
         execute(&store, "UPDATE session SET proved_at = 1000000").await;
         store.close().await.expect("closed");
@@ -428,20 +429,20 @@ on_both! {
         let person = at.home().join("person");
         std::fs::write(&person, person_at_a_browser()).expect("written");
         std::fs::set_permissions(&person, std::os::unix::fs::PermissionsExt::from_mode(0o700)).expect("made runnable");
-        // Where the person fails, what they say is in the terminal.
+        // If the person fails, their output is in the terminal.
         let mut command = on_terminal(at, 100, &format!("timeout --foreground 120 {line}"));
         command.env("NDCLI_SERVER", server.url.to_string()).env("BROWSER", person);
         let ended = run(command, "");
         assert_eq!(ended.code, 0, "{ended:?}");
         assert!(ended.out.contains("this needs a recent login") && ended.out.contains("ndpat_"), "{ended:?}");
-        // The login that it replaces is over: the browser's two, and this.
+        // The replaced login has ended: the browser's two remain, and the new one.
         let sessions = at.ndcli(&server, &["auth", "sessions", "list", "-f", "json"]);
         let sessions: Value = serde_json::from_str(&sessions.out).expect("JSON");
         let programs = sessions["sessions"].as_array().expect("sessions").iter();
         assert_eq!(programs.filter(|row| row["browser"] == false).count(), 1, "{sessions}");
     }
 
-    /// SEC-11: a cookie is worth nothing once the operator, or its person, ended what it stands for.
+    /// SEC-11: a cookie is useless once the operator or its person has ended its session.
     async fn sec_11_a_cookie_ends_with_its_session(at: &Installation) {
         at.people();
         let server = at.serve_as(at.command("NDAUTH_TEST_NDAUTHD"), &[]);
@@ -466,13 +467,13 @@ on_both! {
     }
 }
 
-/// SEC-30: what else may come to the port while `ndcli` waits there. None of it ends the wait.
+/// SEC-30: other requests to the port while `ndcli` waits there. None of them ends the wait.
 fn strays(url: &str) {
     let (_, rest) = url.split_once("redirect_uri=http%3A%2F%2F127.0.0.1%3A").expect("a redirect");
     let port: String = rest.chars().take_while(char::is_ascii_digit).collect();
     let state = url.split_once("state=").expect("a state").1.split('&').next().expect("a value");
     let address = format!("127.0.0.1:{port}");
-    // One that says nothing, until the end.
+    // One connection sends nothing until the end.
     let silent = TcpStream::connect(&address).expect("connected");
     for (ask, host) in [
         ("GET /callback?code=x&state=wrong", address.as_str()),
@@ -533,20 +534,20 @@ async fn the_first_operator_gets_a_link_that_no_log_has() {
         }
     }
     drop(server);
-    // It is made once.
+    // The link is created only once.
     std::fs::remove_file(&file).expect("removed");
     drop(at.serve());
     assert!(!file.exists());
 }
 
-/// The folder of the database.
+/// Returns the folder of the database.
 fn ndauth_store_folder(at: &Installation) -> PathBuf {
     let database = at.database();
     let path = Path::new(database.strip_prefix("sqlite:").expect("SQLite"));
     path.parent().expect("a folder").to_owned()
 }
 
-/// SEC-19: who is unknown costs as much as who types a wrong password. Medians, and nothing but their ratio.
+/// SEC-19: an unknown name takes as long as a wrong password. The test compares medians by their ratio only.
 #[tokio::test]
 async fn sec_19_an_unknown_name_takes_as_long_as_a_wrong_password() {
     let at = Installation::new(Engine::Sqlite).await;
@@ -558,14 +559,14 @@ async fn sec_19_an_unknown_name_takes_as_long_as_a_wrong_password() {
         assert_eq!(sign_in(&server, name, "wrong").status, 403);
         begun.elapsed()
     };
-    // In turn: what else the machine does delays both.
+    // The measurements alternate, so that other load on the machine affects both.
     let times = (0..9).map(|number| (time("ada"), time(&format!("nobody-{number}"))));
     let (mut known, mut unknown): (Vec<Duration>, Vec<Duration>) = times.unzip();
     let median = |times: &mut Vec<Duration>| *times.select_nth_unstable(4).1;
     let (known, unknown) = (median(&mut known), median(&mut unknown));
     let ratio = unknown.as_secs_f64() / known.as_secs_f64();
     assert!((0.5..2.0).contains(&ratio), "{unknown:?} for who is unknown, {known:?} for who is not");
-    // The tenth wrong one was counted, however the name is written.
+    // All spellings of a name share one count, and this is the tenth wrong password.
     assert_eq!(sign_in(&server, "ADA", "wrong").status, 403);
     let refused = sign_in(&server, " ada", PASSWORD);
     let wait: u64 =
@@ -573,7 +574,7 @@ async fn sec_19_an_unknown_name_takes_as_long_as_a_wrong_password() {
     assert!(refused.status == 429 && (1..=900).contains(&wait), "{}", refused.head);
 }
 
-/// SEC-29: what a stranger puts into a link is shown as text, and leads nowhere else.
+/// SEC-29: text from an attacker's link is shown as text, and leads nowhere else.
 #[tokio::test]
 async fn sec_29_what_strangers_write_is_text() {
     let at = Installation::new(Engine::Sqlite).await;
@@ -624,7 +625,7 @@ async fn cookies_are_for_the_host_alone_where_it_is_encrypted() {
     for part in ["__Host-ndauth=ndses_", "; Path=/", "; Secure", "; HttpOnly", "; SameSite=Lax"] {
         assert!(cookie.contains(part), "{cookie}");
     }
-    // Every answer, of pages that there are not and to requests that are too large, too.
+    // Every response has the header, including those for missing pages and for requests that are too large.
     let large = "x".repeat(70_000);
     let large = [("name", large.as_str())];
     for (ask, form, status) in [

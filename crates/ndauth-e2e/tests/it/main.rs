@@ -1,4 +1,4 @@
-//! The real binaries, from outside, on both databases.
+//! End-to-end tests of the real binaries, on both databases.
 
 mod cli;
 mod configuration;
@@ -34,7 +34,7 @@ mod tunnels;
 mod verifier;
 mod watching;
 
-/// Writes a test twice: once for each engine, on an empty installation.
+/// Generates a test twice, once for each engine, on an empty installation.
 macro_rules! on_both {
     ($($(#[$doc:meta])* async fn $name:ident($at:ident: &Installation) $body:block)*) => {$(
         $(#[$doc])*

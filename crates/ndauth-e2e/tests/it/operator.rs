@@ -30,7 +30,7 @@ on_both! {
         assert_eq!(orgs().await.map_err(|problem| problem.reason), Err(Reason::AccountDisabled));
         assert_eq!(at.operate("account disable ada"), "account `ada` was already disabled");
         at.operate("account enable ada");
-        // Her sessions ended for good; she logs in again.
+        // The sessions of `ada` have ended for good, so she logs in again.
         assert_eq!(orgs().await.map_err(|problem| problem.reason), Err(Reason::SessionRevoked));
         let client = server.client(&at.session()).await;
         assert_eq!(client.list_orgs().await.map(|listed| listed.orgs.len()), Ok(0));
@@ -114,7 +114,7 @@ on_both! {
         }
     }
 
-    /// On PostgreSQL as many as there are; a file of SQLite is for one.
+    /// Any number of servers can start on an empty PostgreSQL database. An SQLite file accepts one server.
     async fn those_that_start_at_once_on_nothing_come_up(at: &Installation) {
         if let DatabaseUrl::Sqlite(file) = &at.scratch.url {
             std::fs::remove_file(file).expect("there is nothing");
@@ -147,7 +147,7 @@ on_both! {
 async fn a_default_database_lies_in_the_data_folder_for_its_user_alone() {
     let at = Installation::new(Engine::Sqlite).await;
     let mut command = at.command("NDAUTH_TEST_NDAUTHD");
-    // An empty variable is as good as none.
+    // An empty variable counts as unset.
     command.env("NDAUTHD_DATABASE", "").args(["admin", "migrate", "up"]);
     let ended = run(command, "");
     assert_eq!(ended.code, 0, "{ended:?}");
@@ -177,8 +177,8 @@ async fn what_is_no_database_is_told() {
     assert!(ended.err.contains("--database-password-file") && !ended.err.contains("s3cret"), "{ended:?}");
 }
 
-/// A command on a database that is not there makes none: in an incident, on the wrong machine, nothing is worse than one
-/// that reports success.
+/// A command on a missing database does not create one: in an incident, on the wrong machine, a false success
+/// would be the worst result.
 #[tokio::test]
 async fn what_works_on_a_database_makes_none() {
     let at = Installation::new(Engine::Sqlite).await;
@@ -214,11 +214,11 @@ async fn what_works_on_a_database_makes_none() {
         );
         assert!(!file.exists(), "{arguments} made a database");
     }
-    // One that is there and holds nothing is no better.
+    // An existing file without an installation is refused, too.
     std::fs::write(&file, "").expect("an empty file");
     let ended = elsewhere("account list");
     assert!(ended.code == 6 && ended.err.contains("holds no installation of ndauth"), "{ended:?}");
-    // Every command says on which database it worked.
+    // Every command prints the database that it works on.
     let ended = elsewhere("migrate up");
     assert_eq!(ended.err, format!("database: sqlite:{}\n", file.display()));
     let told: serde_json::Value = serde_json::from_str(&elsewhere("account list -f json").out).expect("JSON");

@@ -16,7 +16,7 @@ fn line(at: &Installation, server: &Running, text: &str) -> Ended {
     at.ndcli(server, &text.split(' ').collect::<Vec<_>>())
 }
 
-/// `ada` is an admin of `ops`, and `bob` and `cy` have accounts.
+/// Makes `ada` an admin of `ops`, and creates accounts for `bob` and `cy`.
 fn staff(at: &Installation) {
     at.people();
     at.operate("member set ops ada ADMIN");
@@ -117,7 +117,7 @@ on_both! {
         shows(&cli("org create lab"), 5, at, &server, &expect![[r#"
             error: an account that is no operator may not create orgs
         "#]]);
-        // What is selected narrows no personal token.
+        // The selected org does not restrict a personal token.
         assert_eq!(read(&cli("auth token create --name anywhere --scope ro -f json"))["orgs"], Value::Null);
         log_in_as(at, &server, "cy");
         shows(&cli("org create mine"), 2, at, &server, &expect![[r#"
@@ -275,7 +275,7 @@ on_both! {
         assert_eq!(mode(&file), 0o600);
         let kept: Value = serde_json::from_str(&fs::read_to_string(&file).expect("read")).expect("JSON");
         assert!(kept["bearer_token"].as_str().is_some_and(|token| token.starts_with("ndorg_")));
-        // Never over a file that is there; and then no token is made.
+        // An existing file is not overwritten, and then no token is created.
         let again = ["token", "create", "--name", "more", "--grant", GRANT, "--token-file", &path];
         shows(&cli(&again), 2, at, &server, &expect![[r#"
             error: `HOME/token.json` is there already, and no token was made
@@ -289,7 +289,7 @@ on_both! {
         let forced: Value = serde_json::from_str(&fs::read_to_string(&file).expect("read")).expect("JSON");
         assert_ne!(forced, kept);
         assert_eq!(mode(&file), 0o600);
-        // The file is a credential, as is one that holds the value alone.
+        // The file serves as a credential, and so does a file that holds only the token.
         let value = cli(&["token", "create", "--name", "value", "--grant", GRANT, "--output", "token"]);
         assert!(value.out.starts_with("ndorg_") && value.out.lines().count() == 1 && value.err.is_empty(), "{value:?}");
         let bare = at.home().join("bare");
@@ -331,7 +331,7 @@ on_both! {
             let refused = cli(&[&["token", "create", "--name", "bare"], words].concat());
             assert!(refused.code == 2 && refused.err.contains(told), "{refused:?}");
         }
-        // One of the person's own, for the org alone, as who is no admin may make it.
+        // A member who is no admin may create a personal token restricted to the org.
         at.operate("member set ops ada RW");
         shows(&cli(&["token", "create", "--name", "own", "--grant", GRANT]), 5, at, &server, &expect![[r#"
             error: the account's role in the org `ops` is `RW`, and this needs `ADMIN`
@@ -387,7 +387,7 @@ on_both! {
               1 by LIFETIME_TOO_LONG
             ✓ The policy of ops holds from DDDD-DD-DD TT:TT UTC
         "#]]);
-        // What is announced stays announced, with what is changed at once.
+        // The announced policy stays announced, and the immediate change applies to it, too.
         shows(&cli("org policy set --allow-from 10.0.0.0/8 --allow-from 127.0.0.1 --yes"), 0, at, &server, &expect![[r#"
             It takes all power in the org from 0 of 2 token(s), of which 0 were used within the last 30 days
             of 2 other(s) nobody knows from where they are used

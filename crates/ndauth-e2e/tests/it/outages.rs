@@ -1,5 +1,5 @@
-//! The database stops, hangs, comes back, or changes its clock, while it is asked: nothing good is called invalid,
-//! nothing unknown valid, and all is well again by itself.
+//! The database stops, hangs, comes back, or changes its clock under load: no valid token is called invalid,
+//! no unknown one valid, and the servers recover automatically.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -27,10 +27,10 @@ use crate::instances::{Asker, BOUND, Cluster, Instance, READER};
 use crate::replicas::Server;
 use crate::requests::{list, new_token, revoke, token_with};
 
-/// A cluster of PostgreSQL that can be stopped and started.
+/// A PostgreSQL cluster that can be stopped and started.
 struct Frail {
     folder: PathBuf,
-    /// How it was started, as it keeps it itself.
+    /// The command that started it, from its own options file.
     started: Vec<String>,
 }
 
@@ -45,12 +45,12 @@ impl Frail {
     fn signal(&self, signal: Signal) {
         for pid in processes(&self.folder) {
             let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).expect("a process");
-            // Some of them are gone before they hear it.
+            // Some processes are gone before the signal arrives.
             let _ = kill_process(pid, signal);
         }
     }
 
-    /// Ends it as a crash would.
+    /// Ends the cluster, as in a crash.
     fn stop(&self) {
         self.signal(Signal::QUIT);
         let running = self.folder.join("postmaster.pid");
@@ -59,7 +59,7 @@ impl Frail {
         }
     }
 
-    /// Starts it again. It is stopped by whoever made it.
+    /// Starts the cluster again. `cargo xtask test`, which created it, stops it in the end.
     fn start(&self) {
         let owner = fs::metadata(&self.folder).expect("its folder");
         let [program, arguments @ ..] = self.started.as_slice() else { panic!("it was started somehow") };
@@ -73,7 +73,7 @@ impl Frail {
     }
 }
 
-/// How many questions were decided, and how many could not be.
+/// The number of decided and of undecided validations.
 #[derive(Default)]
 struct Counts {
     decided: AtomicU64,
@@ -90,7 +90,7 @@ impl Counts {
     }
 }
 
-/// Asks about secrets again and again until it is told to stop, and fails where an answer is another than its own.
+/// Validates secrets repeatedly until it is stopped. Fails if an answer differs from the expected one.
 fn load(
     askers: &[Asker],
     secrets: &[(String, Option<Reason>)],
@@ -121,7 +121,7 @@ fn load(
     (counts, asking)
 }
 
-/// How often a server has asked for the end of the log.
+/// Returns the number of times that a server has queried the end of the log.
 pub(crate) fn head_questions(server: &Running) -> u64 {
     let (_, page) = server.get("/metrics");
     let line = page.lines().find(|line| line.starts_with("ndauth_head_questions_total"));
@@ -170,7 +170,7 @@ async fn a_database_that_stops_or_hangs_under_load_makes_no_wrong_answers() {
         tokio::time::sleep(BOUND * 2).await;
         assert_eq!(counts.decided(), decided, "{what}: it does not know any more");
         assert!(counts.undecided() > undecided, "{what}: and says so");
-        // Those who wait do so together.
+        // The waiting requests share their queries.
         let questions = head_questions(&cluster.instances[0].server) - before;
         let most = u64::try_from(begun.elapsed().as_millis()).expect("short") / 5 + 1;
         assert!(questions <= most, "{what}: {questions} head questions, at most {most}");
@@ -191,7 +191,7 @@ async fn a_database_that_stops_or_hangs_under_load_makes_no_wrong_answers() {
             soon(&200, async || instance.server.get("/readyz").0).await;
             assert!(back.elapsed() < Duration::from_secs(5), "{what}: all of it does");
         }
-        // Changes are made again, too.
+        // Changes work again, too.
         let client = cluster.owner(1).await;
         soon(&true, async || client.create_token(new_token(what)).await.is_ok()).await;
     }
@@ -202,13 +202,14 @@ async fn a_database_that_stops_or_hangs_under_load_makes_no_wrong_answers() {
     assert!(counts.decided() > 2000, "{} answers", counts.decided());
 }
 
-/// Lets a database's clock be set.
+/// The SQL that makes a database's clock adjustable.
 const CLOCK: &str = "CREATE TABLE public.skew (micros bigint); INSERT INTO public.skew VALUES (0); \
     CREATE FUNCTION public.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE AS \
     'SELECT pg_catalog.clock_timestamp() + (SELECT micros FROM public.skew) * interval ''1 microsecond'''; \
     DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = public, pg_catalog', current_database()); END $$";
 
-/// The database's clock alone judges, whatever the machines' say; and nothing that was dead lives when it is set back.
+/// Only the database's clock counts, whatever the machines' clocks say. An expired token stays expired when
+/// that clock is set back.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clocks_that_differ_and_jump_bring_nothing_back() {
     const MINUTE: i64 = 60_000_000;
@@ -249,7 +250,7 @@ async fn clocks_that_differ_and_jump_bring_nothing_back() {
             );
             assert_eq!(asker.refused(&short).await, Ok(None));
         }
-        // Ten minutes ahead, what ends in five has ended, on every instance.
+        // Ten minutes later, a token with five minutes left has expired on every instance.
         set(skew + 10).await;
         let jumped = Instant::now();
         for asker in &askers {
@@ -257,7 +258,8 @@ async fn clocks_that_differ_and_jump_bring_nothing_back() {
             assert!(jumped.elapsed() < BOUND * 2, "it is late");
             assert_eq!(asker.refused(&long).await, Ok(None));
         }
-        // Far back, time stands: what has ended does not live again, what lives goes on, and new ones are made.
+        // After a large step back, time stands still: expired tokens stay expired, valid ones stay valid, and
+        // new ones can be created.
         set(skew - 20).await;
         tokio::time::sleep(BOUND).await;
         let fresh = lives("fresh", 5).await;
@@ -271,8 +273,8 @@ async fn clocks_that_differ_and_jump_bring_nothing_back() {
     }
 }
 
-/// Connections that the network forgets, in the midst of whatever they carry: changes get through again within 5 s, and
-/// nothing that was answered is lost.
+/// The network forgets connections at any point of an exchange: changes succeed again within 5 s, and no
+/// acknowledged change is lost.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whichever_connections_are_forgotten_changes_come_back() {
     let at = Installation::new(Engine::Postgres).await;
@@ -282,7 +284,8 @@ async fn whichever_connections_are_forgotten_changes_come_back() {
     let (owner, asker) = (server.client(&session).await, Asker(server.client(&service).await));
     let secret = owner.create_token(new_token("used")).await.expect("made").secret;
     for round in 0..4 {
-        // Several at once, so that there are several connections; uses are written meanwhile, too.
+        // Several concurrent changes, so that there are several connections. Uses are stored in the meantime,
+        // too.
         let changing: Vec<_> = (0..6)
             .map(|n| {
                 let owner = owner.clone();
@@ -303,7 +306,7 @@ async fn whichever_connections_are_forgotten_changes_come_back() {
                     revoked(&owner, &name).await;
                     break;
                 }
-                // It was made, and nobody had heard of it.
+                // The token was created, and the response was lost.
                 Err(problem) if problem.reason == Reason::NameTaken => break,
                 Err(problem) => {
                     assert!(
@@ -329,15 +332,15 @@ async fn whichever_connections_are_forgotten_changes_come_back() {
     }
 }
 
-/// Revokes a token. The reader of the log may find out a moment later that its own connection is gone, too: then it was
-/// done, and is not confirmed.
+/// Revokes a token. The reader of the log may notice a moment later that its own connection is gone, too:
+/// then the change is committed but unconfirmed.
 async fn revoked(owner: &Client, name: &str) {
     let told = owner.revoke_token(revoke(name)).await;
     let told = told.map(drop).map_err(|problem| problem.reason);
     assert!(matches!(told, Ok(()) | Err(Reason::CommittedUnconfirmed)), "{name}: {told:?}");
 }
 
-/// Once it is known that the database cannot be asked, nobody waits to hear that.
+/// Once the database is known to be unreachable, requests fail at once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_known_to_be_out_of_reach_is_told_at_once() {
     let at = Installation::new(Engine::Postgres).await;
@@ -367,8 +370,8 @@ async fn what_is_known_to_be_out_of_reach_is_told_at_once() {
     }
 }
 
-/// A change that this instance's own mirror cannot apply in time is not called done, by a code that nobody retries; a new
-/// secret is given all the same.
+/// A change that this instance's own mirror cannot apply in time is not acknowledged, and its code is not
+/// retried. A new secret is returned all the same.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_not_in_force_yet_is_not_called_done() {
     let at = Installation::new(Engine::Postgres).await;
@@ -401,7 +404,8 @@ async fn what_is_not_in_force_yet_is_not_called_done() {
     }
 }
 
-/// Told to stop it ends, whatever hangs: within its time, and at once where it is told twice.
+/// A server that is told to stop exits even if the database hangs: within its drain time, or at once after a
+/// second signal.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn told_to_stop_it_ends_though_the_database_hangs() {
     for (drain, signals, within, well) in [("2", 1, 6, true), ("60", 2, 4, false)] {
@@ -433,7 +437,7 @@ async fn told_to_stop_it_ends_though_the_database_hangs() {
     }
 }
 
-/// Whoever watches the health of a server hears that it stops, and does not hold it.
+/// A client that watches the health is notified of the stop, and does not delay it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_health_watch_does_not_hold_the_drain() {
     let at = Installation::new(Engine::Sqlite).await;
@@ -452,7 +456,7 @@ async fn a_health_watch_does_not_hold_the_drain() {
     assert_eq!(watching.await.expect("it ends")["grpc-status"], "14");
 }
 
-/// Far from its database, where each answer takes a tenth of a second, a server is there soon.
+/// A server starts in a short time even if each response of the database takes a tenth of a second.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn far_from_its_database_it_starts_in_few_round_trips() {
     let at = Installation::new(Engine::Postgres).await;
@@ -466,12 +470,12 @@ async fn far_from_its_database_it_starts_in_few_round_trips() {
     let mut command = at.command("NDAUTH_TEST_NDAUTHD");
     command.env("NDAUTHD_DATABASE", url.replace(host, &proxy.address.to_string()));
     let server = at.serve_as(command, &[]);
-    // 14 s before it was looked at, 3 s since: what is tested is which of the two.
+    // The start took 14 s before it was optimized, and 3 s since: the limit tells these two apart.
     assert!(begun.elapsed() < Duration::from_secs(7), "{:?}", begun.elapsed());
     soon(&200, async || server.get("/readyz").0).await;
 }
 
-/// Whoever cannot start is told why, and which setting to change.
+/// A server that cannot start reports the reason, and the setting to change.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn why_a_database_cannot_be_reached_is_told() {
     let database = Server::primary().await;
@@ -512,7 +516,8 @@ async fn why_a_database_cannot_be_reached_is_told() {
     }
 }
 
-/// An event of a kind that this version does not know concerns everything. What is served meanwhile goes on.
+/// An event of a kind that this version does not know reloads the whole state. Requests are served in the
+/// meantime.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_event_of_an_unknown_kind_is_loaded_beside_what_is_served() {
     let at = Installation::new(Engine::Postgres).await;
@@ -523,7 +528,7 @@ async fn an_event_of_an_unknown_kind_is_loaded_beside_what_is_served() {
     let secret = owner.create_token(new_token("ci")).await.expect("made").secret;
     soon(&Ok(None), async || asker.refused(&secret).await).await;
     let store = at.scratch.store(Clock::Database).await;
-    // To load takes a second or so.
+    // The reload takes about a second.
     proxy.treat(READER, Treatment::Late(Duration::from_millis(20)));
     for round in 0..3 {
         let write = store.write("future").await.expect("begun");

@@ -13,7 +13,7 @@ fn cli(at: &Installation, server: &Running, words: &[&str]) -> Ended {
     at.ndcli(server, words)
 }
 
-/// A command whose words have no blanks in them.
+/// Runs a command whose words contain no blanks.
 fn line(at: &Installation, server: &Running, text: &str) -> Ended {
     at.ndcli(server, &text.split(' ').collect::<Vec<_>>())
 }
@@ -45,7 +45,7 @@ on_both! {
         ]));
         assert_eq!(told["tokens"][0]["networks"], json!(["10.0.0.0/8"]));
         assert_eq!(told["tokens"][0]["services"], json!(["registry"]));
-        // Both ways to write the same, together.
+        // Both notations in one command.
         let grant = r#"{"resource_type":"builder","resource_id":"prod-*","actions":["ensure"]}"#;
         let made = cli(at, &server, &["auth", "token", "create", "--name", "b", "--scope", "read:assets", "--grant", grant, "-f", "json"]);
         assert_eq!(read(&made)["scope"], "RW", "the least that both need");
@@ -153,7 +153,7 @@ on_both! {
             • dev allowed role:RO access:RO read:assets
             • ops allowed role:RW access:RW read:assets, write:assets
         "#]]);
-        // By the secret, from standard input; and by a token about itself.
+        // A person explains by the secret, from standard input. A token explains itself.
         let words = ["auth", "token", "explain", "--secret-stdin", "--org", "ops", "--permission", "approve:assets", "-f", "json"];
         let told: Value = serde_json::from_str(&at.ndcli_with(&server, &[], &words, &token).out).expect("JSON");
         let refused = &told["explanations"][0]["refused"];
@@ -213,7 +213,7 @@ on_both! {
             ✓ 1 change(s)
             1 token(s) that live name what is gone, renamed or back by it: `ndauthd admin check` tells which are left
         "#]]);
-        // The server that runs follows.
+        // The running server follows the change.
         soon(&true, async || ask(&token, service.expose(), "get:assets")).await;
         assert!(ask(&token, service.expose(), "read:assets"));
         shows(&at.admin("check"), 0, at, &server, &expect![[r#"
@@ -286,7 +286,7 @@ on_both! {
         assert_eq!(person.await.expect_err("refused").reason, ndauth_core::Reason::NotPermitted);
     }
 
-    /// However a credential comes, it is the same one; and nothing beside it says who calls.
+    /// Every form of a credential has the same effect, and no other header identifies the caller.
     async fn sec_05_one_credential_one_answer(at: &Installation) {
         at.people();
         at.operate("account create eve --email eve@example.org");
@@ -312,7 +312,7 @@ on_both! {
             let ended = whoami(&[&header]);
             assert!(ended.code != 0 && ended.err.contains(told), "{told}: {ended:?}");
         }
-        // A token that lacks a permission is told which, as data.
+        // The missing permission is part of the error, as data.
         let made = server.client(&session).await.create_token(crate::requests::new_token("ci")).await.expect("made");
         let bearer = format!("authorization: Bearer {}", made.secret);
         let ended = grpcurl(&server, &[&bearer], "ndauth.v1.OrgService/ListMembers", r#"{"org":"ops"}"#);

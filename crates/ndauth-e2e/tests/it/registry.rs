@@ -1,4 +1,4 @@
-//! The example: a service that the client library guards, over HTTP and gRPC, as its users see it.
+//! The example: a service guarded by the client library, over HTTP and gRPC, as its users see it.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -13,14 +13,14 @@ use crate::installation::{Installation, Killed, Running, soon, told};
 use crate::on_both;
 use crate::requests::{new_token, revoke, token_with};
 
-/// The service, and where it listens.
+/// The running service, and its addresses.
 struct Registry {
     child: Killed,
     http: String,
     grpc: String,
 }
 
-/// What it answers over HTTP.
+/// A response over HTTP.
 #[derive(Debug)]
 struct Answer {
     status: u16,
@@ -77,7 +77,7 @@ impl Registry {
         command
     }
 
-    /// What a call printed, and whether it went well.
+    /// Returns the output of a call, and true if it succeeded.
     fn call(&self, secret: &str, method: &str, message: &str) -> (bool, String) {
         let ended = self.grpcurl(secret, method, message).output().expect("grpcurl runs");
         let printed = [ended.stdout, ended.stderr].concat();
@@ -131,7 +131,7 @@ on_both! {
             "it names what is missing: {missing:?}"
         );
         assert!(missing.text.contains("\"missing_permissions\":[\"write:assets:logo\"]"), "{missing:?}");
-        // Nobody approves who is no admin; then it is there.
+        // Only admins approve. Afterwards, the asset is available.
         let approve = format!("POST {logo}/versions/1/approve");
         let low = registry.with(&approve, &pipeline, "");
         assert_eq!((low.status, low.text.contains("\"missing_role\":\"ADMIN\"")), (403, true), "{low:?}");
@@ -141,7 +141,7 @@ on_both! {
         let pulled = registry.with(&format!("GET {logo}"), &reader, "");
         assert_eq!((pulled.status, pulled.text.as_str()), (200, "<svg/>"));
         assert!(registry.with("GET /orgs/ops/assets", &reader, "").text.contains("\"approved_by\":\"ada\""));
-        // What is nowhere in the table is let to nobody.
+        // A request without a row in the table is refused for everybody.
         for request in ["GET /orgs/ops", "DELETE /orgs/ops/assets/logo", "GET /orgs/ops/assets/lo%67o", "GET //healthz"] {
             assert_eq!(registry.with(request, &pipeline, "").status, 404, "{request}");
         }
@@ -155,7 +155,7 @@ on_both! {
         let elsewhere = registry.with("GET /orgs/dev/assets", &pipeline, "");
         assert_eq!(elsewhere.status, 200, "who is a member elsewhere is so there");
 
-        // The same over gRPC, by a client that is not ours.
+        // The same over gRPC, with an independent client.
         let (well, text) = registry.call(&reader, "List", "{}");
         assert!(well && text.contains("\"approvedBy\": \"ada\""), "{text}");
         let (well, text) = registry.call(&reader, "Publish", r#"{"name":"logo","content":"PHN2Zy8+"}"#);
@@ -183,7 +183,7 @@ on_both! {
         let (_, text) = registry.call(&pipeline, "List", "{}");
         assert!(text.contains("Unauthenticated") && text.contains("the token was revoked "), "{text}");
 
-        // Where it cannot be decided, nobody is let pass, and nobody is called invalid.
+        // If the service cannot decide, nobody is allowed and nobody is called invalid.
         assert_eq!(registry.with("GET /orgs/ops/assets", &reader, "").status, 200);
         server.kill();
         soon(&503, async || registry.with("GET /orgs/ops/assets", &reader, "").status).await;
@@ -193,7 +193,7 @@ on_both! {
         assert!(text.contains("Unavailable"), "{text}");
     }
 
-    /// A service that slept wakes up with what it kept, and does not believe it.
+    /// A suspended service resumes with a stale cache, and does not use it.
     async fn a_service_that_was_suspended_does_not_answer_from_before(at: &Installation) {
         at.people();
         let server = at.serve_as(at.command("NDAUTH_TEST_NDAUTHD"), &["--freshness-bound", "500ms"]);

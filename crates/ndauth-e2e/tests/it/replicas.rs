@@ -13,20 +13,20 @@ use tempfile::TempDir;
 
 use crate::installation::{Killed, told};
 
-/// A server of PostgreSQL; dropped, it is killed.
+/// A running PostgreSQL server. Dropping it kills it.
 pub(crate) struct Server {
     folder: TempDir,
     port: u16,
     process: Option<Killed>,
 }
 
-/// Debian's `nobody`: PostgreSQL refuses to run as root.
+/// The id of Debian's user `nobody`: PostgreSQL refuses to run as root.
 const NOBODY: u32 = 65534;
-/// How long a server may take to come up.
+/// The timeout of a server's start.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Server {
-    /// A new one.
+    /// Starts a new primary.
     pub(crate) async fn primary() -> Server {
         let server = Server::with_folder();
         let data = server.data();
@@ -43,7 +43,7 @@ impl Server {
         server.started().await
     }
 
-    /// One that follows this one. Its name, `standby`, is by which the other may wait for it.
+    /// Starts a standby of this server. The primary can wait for it by its name, `standby`.
     pub(crate) async fn standby(&self) -> Server {
         let server = Server::with_folder();
         let data = server.data();
@@ -57,8 +57,8 @@ impl Server {
         server.started().await
     }
 
-    /// Offers TLS from now on, by a certificate and its key in a folder; with an authority of clients only to who shows a
-    /// certificate of it.
+    /// Enables TLS with the certificate and the key in a folder. With a client authority, only clients with a
+    /// certificate from it can connect.
     pub(crate) async fn encrypt(&self, folder: &Path, clients: Option<&Path>) {
         let offered = [("server.crt", folder.join("cert.pem")), ("server.key", folder.join("key.pem"))];
         let clients = clients.map(|file| ("clients.crt", file.to_owned()));
@@ -93,7 +93,7 @@ impl Server {
         self.folder.path().join("data")
     }
 
-    /// The URL of the database that it comes with.
+    /// Returns the URL of the server's default database.
     pub(crate) fn url(&self) -> String {
         format!("postgres://nd@127.0.0.1:{}/postgres", self.port)
     }
@@ -107,23 +107,24 @@ impl Server {
         execute_at(&self.url(), sql).await;
     }
 
-    /// Waits for a standby with each commit from now on, or for none.
+    /// Makes every commit wait for a standby from now on, or for none.
     pub(crate) async fn wait_for_standby(&self, standby: bool) {
         let names = if standby { "standby" } else { "" };
         self.execute(&format!("ALTER SYSTEM SET synchronous_standby_names = '{names}'")).await;
         self.execute("SELECT pg_reload_conf()").await;
-        // It is in force once a connection that is new has it; a commit shows that the standby is there.
+        // The setting is in force once a new connection has it. A commit then shows that the standby is
+        // there.
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
 
-    /// Makes a standby the primary.
+    /// Promotes a standby to the primary.
     pub(crate) async fn promote(&self) {
         self.execute("SELECT pg_promote()").await;
     }
 
-    /// Ends it as a crash would.
+    /// Kills the server, as in a crash.
     pub(crate) fn kill(&mut self) {
-        // The children of a postmaster that is killed end by themselves.
+        // The children of a killed postmaster end automatically.
         drop(self.process.take());
         let _ = fs::remove_file(self.data().join("postmaster.pid"));
     }
@@ -138,7 +139,7 @@ impl Server {
         self
     }
 
-    /// Starts it, again after it was ended.
+    /// Starts the server, also again after its end.
     pub(crate) fn start(&mut self) {
         let mut command = self.command("postgres");
         let sockets = format!("unix_socket_directories={}", self.folder.path().display());

@@ -6,7 +6,7 @@ use ndauth_proto::{
     services_to_proto, v1,
 };
 
-/// A token that may do all its owner may, and does not end.
+/// Returns the request for a token that may do everything that its owner may, and never expires.
 pub(crate) fn new_token(name: &str) -> v1::CreateTokenRequest {
     let token = v1::NewToken {
         name: name.to_owned(),
@@ -23,19 +23,19 @@ pub(crate) fn new_token(name: &str) -> v1::CreateTokenRequest {
     v1::CreateTokenRequest { whose: Some(v1::Whose::mine()), token: Some(token) }
 }
 
-/// The same with changes.
+/// Returns the same request with changes.
 pub(crate) fn token_with(name: &str, change: impl FnOnce(&mut v1::NewToken)) -> v1::CreateTokenRequest {
     let mut request = new_token(name);
     change(request.token.as_mut().expect("it is there"));
     request
 }
 
-/// A list of the caller's own tokens.
+/// Returns the request for a list of the caller's own tokens.
 pub(crate) fn list() -> v1::ListTokensRequest {
     v1::ListTokensRequest { whose: Some(v1::Whose::mine()), ..Default::default() }
 }
 
-/// The revocation of the token that holds a name.
+/// Returns the request that revokes the caller's token of this name.
 pub(crate) fn revoke(name: &str) -> v1::RevokeTokenRequest {
     v1::RevokeTokenRequest {
         whose: Some(v1::Whose::mine()),

@@ -1,4 +1,4 @@
-//! The server as whoever runs it sees it: health, metrics, logs, the end.
+//! The server as its operator sees it: health, metrics, logs, and the end.
 
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -42,7 +42,7 @@ on_both! {
         let server = at.serve();
         let session = at.session();
         let client = server.client(&session).await;
-        // As many changes as make a queue, all accepted before the signal.
+        // Enough changes to form a queue, all accepted before the signal.
         let calls: Vec<_> = (0..20)
             .map(|n| {
                 let client = client.clone();
@@ -65,7 +65,7 @@ on_both! {
         assert_eq!(listed.tokens.len(), made, "what was acknowledged is there, and nothing else");
     }
 
-    /// Though it has a second for all, and a client that does not leave.
+    /// The uses are stored even with one second to drain, and a client that stays connected.
     async fn uses_survive_a_clean_stop(at: &Installation) {
         at.people();
         let server = at.serve_as(at.command("NDAUTH_TEST_NDAUTHD"), &["--drain-seconds", "1"]);
@@ -92,7 +92,7 @@ on_both! {
         let secret = client.create_token(new_token("ci")).await.expect("made").secret;
         let asker = Asker(server.client(&service).await);
         assert_eq!(asker.refused(&secret).await, Ok(None));
-        // Somebody else writes to the file, or nobody is let in.
+        // Another process writes to the file, or the database accepts no connection.
         let store = at.scratch.store(Clock::Database).await;
         let (mut writes, mut lock) = (None, None);
         match store.engine() {
@@ -131,7 +131,7 @@ on_both! {
             asking.validate_token(request).await.expect("decided");
         }
         client.revoke_token(revoke("ci")).await.expect("revoked");
-        // A client that does not mark its header as sensitive, as most do not.
+        // This client does not mark its header as sensitive, as most clients do not.
         let stranger = format!("authorization: Bearer {}", session.expose());
         assert_eq!(grpcurl(&server, &[&stranger], "ndauth.v1.AccountService/WhoAmI", "{}").code, 0);
         server.signal(Signal::TERM);

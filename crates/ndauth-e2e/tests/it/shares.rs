@@ -1,4 +1,4 @@
-//! What callers share: nobody takes more than a share of it, and who does learns so.
+//! Limits that callers share: no caller may take more than a share, and one that does is refused.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -26,7 +26,7 @@ const CHECK_HEALTH: &str = "/grpc.health.v1.Health/Check";
 const REFLECT: &str = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
 const VALIDATE_ALL: &str = "/ndauth.v1.ValidationService/ValidateTokens";
 
-/// A server behind a proxy: a client is who that says.
+/// Starts a server that trusts the proxy on this machine for the client's address.
 fn behind_a_proxy(at: &Installation) -> Running {
     at.serve_as(at.command("NDAUTH_TEST_NDAUTHD"), &["--trusted-proxies", "127.0.0.0/8"])
 }
@@ -49,7 +49,7 @@ async fn begin(
     (answer, sending)
 }
 
-/// Whether a call is refused since its caller has its share.
+/// Returns true if a call is refused because its caller has used up its share.
 async fn is_overloaded(answer: ResponseFuture) -> bool {
     let head = answer.await.expect("answered");
     head.headers().get("grpc-status").is_some_and(|code| code == "8")
@@ -59,7 +59,7 @@ fn count_to_u64(count: usize) -> u64 {
     count.try_into().expect("it is small")
 }
 
-/// How much is taken of a limit.
+/// Returns the used part of a limit.
 fn taken(server: &Running, limit: &str) -> u64 {
     let (_, page) = server.get("/metrics");
     let line = format!("ndauth_limit_taken{{limit=\"{limit}\"}} ");
@@ -67,7 +67,7 @@ fn taken(server: &Running, limit: &str) -> u64 {
     value.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("{limit}: {page}"))
 }
 
-/// However many addresses its token is sent from: the calls are the account's.
+/// The limit belongs to the account, from however many addresses its token is sent.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_account_has_its_share_of_the_calls_and_others_have_theirs() {
     let at = Installation::new(Engine::Postgres).await;
@@ -89,7 +89,8 @@ async fn an_account_has_its_share_of_the_calls_and_others_have_theirs() {
     for _ in 0..beyond {
         assert!(answers.join_next().await.expect("there are").expect("answered"), "they are refused first");
     }
-    // Of a session it is known once the database was asked: until then it counts as whoever calls from there.
+    // The account of a session is known only after a query to the database. Until then, the call counts
+    // against its address.
     let (other, _) = begin(&client, LIST_ORGS, "198.51.100.9", session.expose(), empty, true).await;
     soon(&count_to_u64(CALLS.share + 1), async || taken(&server, CALLS.name)).await;
     drop(lock);
@@ -107,7 +108,7 @@ async fn an_address_has_its_share_of_open_streams() {
     let mut clients = Vec::new();
     let empty = Bytes::from_static(&[0; 5]);
     let mut open = Vec::new();
-    // On more connections than one: it is the address's.
+    // The streams use several connections, because the limit belongs to the address.
     for number in 0..OPEN_STREAMS.share {
         if number % 50 == 0 {
             clients.push(raw(&server).await);
@@ -213,7 +214,7 @@ async fn an_address_has_its_share_of_what_comes_in_parts() {
     soon(&0, async || taken(&server, INCOMING_BYTES.name)).await;
 }
 
-/// The operator's port keeps to the same terms as the other.
+/// The admin listener has the same limits and timeouts.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_operator_s_port_waits_for_nobody_and_is_shared() {
     let at = Installation::new(Engine::Sqlite).await;

@@ -1,4 +1,4 @@
-//! `ndcli` at a terminal, in a pipeline, and where the server is not there.
+//! `ndcli` at a terminal, in a pipeline, and without a server.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -15,7 +15,7 @@ fn pid(child: &Killed) -> Pid {
     i32::try_from(child.0.id()).ok().and_then(Pid::from_raw).expect("a process id")
 }
 
-/// What a terminal of so many columns shows of a command line.
+/// Returns the output of a command line on a terminal of this many columns.
 fn shown(
     at: &Installation,
     server: &Running,
@@ -46,7 +46,7 @@ async fn tables_fit_eighty_columns_and_stay_straight() {
         let text = shown(&at, &server, 80, &[], line);
         assert!(text.contains('╭'), "{line}: {text}");
         for row in text.lines() {
-            // A character of these two scripts takes two columns, what isolates a text takes none.
+            // A character of these two scripts takes two columns, and an isolating character takes none.
             let width: usize = row
                 .chars()
                 .map(|c| match c {
@@ -99,7 +99,7 @@ async fn it_waits_for_a_server_that_comes_back() {
     let at = Installation::new(Engine::Sqlite).await;
     at.people();
     let session = at.session();
-    // A port that is free now, and where a server comes up once ndcli has looked for it.
+    // The port is free at first. A server starts there after ndcli has tried to connect.
     let address =
         TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
     let mut command = at.command("NDAUTH_TEST_NDCLI");
@@ -146,7 +146,7 @@ async fn verbose_tells_what_the_log_tells_and_no_secret() {
     assert!(ended.code == 4 && ended.err.contains(": SECRET_UNKNOWN in "), "{ended:?}");
 }
 
-/// Ctrl-C while a token is made: it is not left behind without anybody who has its secret.
+/// Ctrl-C while a token is created: no token is left behind whose secret nobody has.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_interrupted_create_leaves_no_token() {
     let at = Installation::new(Engine::Sqlite).await;
@@ -168,7 +168,7 @@ async fn an_interrupted_create_leaves_no_token() {
     ]);
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut ndcli = Killed(command.spawn().expect("it starts"));
-    // Once it waits for its answer, it heeds Ctrl-C by itself: bit 2 of the signals that it catches.
+    // Once it waits for the response, it handles Ctrl-C itself: bit 2 of the caught signals.
     let status = format!("/proc/{}/status", ndcli.0.id());
     let catches = || {
         let text = fs::read_to_string(&status).expect("its status");
@@ -230,7 +230,7 @@ async fn a_pipeline_is_told_what_most_likely_happened() {
     }
 }
 
-/// A token that came to its end while the pipeline had it.
+/// A token that expired while a pipeline used it.
 #[tokio::test]
 async fn an_expired_token_is_told_to_be_so() {
     let at = Installation::new(Engine::Sqlite).await;
@@ -296,7 +296,6 @@ async fn a_shell_completes_names_as_they_are_now() {
         let script = at.ndcli(&server, &["completions", shell]);
         assert!(script.code == 0 && script.out.contains("COMPLETE"), "{script:?}");
     }
-    // Without a server there are no names, and nothing is said.
     server.kill();
 }
 

@@ -1,4 +1,4 @@
-//! TLS: between the real binaries, with certificates that change while they serve.
+//! TLS between the real binaries, with certificates that change while they serve.
 
 use std::fs;
 use std::net::TcpListener;
@@ -11,7 +11,7 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 
 use crate::installation::{Ended, Installation, Running, run, told};
 
-/// An authority, and what it signs.
+/// A certificate authority.
 pub(crate) struct Authority {
     pub(crate) pem: String,
     issuer: Issuer<'static, KeyPair>,
@@ -29,12 +29,12 @@ impl Authority {
         Authority { pem: certificate.pem(), issuer: Issuer::new(params, key) }
     }
 
-    /// Signs a certificate for a name and writes it and its key to a folder.
+    /// Signs a certificate for a name, and writes it and its key to a folder.
     pub(crate) fn sign(&self, folder: &Path, name: &str) {
         self.sign_as(folder, name, |_| ());
     }
 
-    /// The same, of a certificate that ends so long after now.
+    /// Signs a certificate that expires this long after now.
     fn sign_for(&self, folder: &Path, time: Duration) {
         let ends = now(folder) + time;
         self.sign_as(folder, "127.0.0.1", |params| params.not_after = ends.into());
@@ -52,7 +52,7 @@ impl Authority {
     }
 }
 
-/// The machine's time: that of a file which was just written.
+/// Returns the machine's time, which is the time of a file that was just written.
 fn now(folder: &Path) -> SystemTime {
     let file = folder.join("now");
     fs::write(&file, "").expect("written");
@@ -128,14 +128,14 @@ async fn only_who_is_trusted_is_shown_the_credential() {
         assert!(ended.err.contains(told), "{what}: {ended:?}");
         assert!(!ended.err.contains(&session.expose()[12..]), "{what}");
     }
-    // And TLS to a server that speaks none.
+    // TLS to a server that has none.
     let plain = Installation::new(Engine::Sqlite).await;
     let plain = plain.serve();
     let ended = whoami(&at, &plain.url.to_string().replace("http", "https"), Some(&ca), session.expose());
     assert!(ended.code == 6 && ended.err.contains("speaks no TLS"), "{ended:?}");
 }
 
-/// Who offers no protocol in the handshake speaks HTTP/1.1 (RFC 9113, section 3.2), as proxies and old libraries do.
+/// A client without ALPN uses HTTP/1.1 (RFC 9113, section 3.2), as proxies and old libraries do.
 #[tokio::test]
 async fn without_alpn_pages_are_served() {
     const SCRIPT: &str = "import http.client, ssl, sys\n\
@@ -184,7 +184,7 @@ async fn a_new_certificate_serves_without_a_restart() {
     let works = |ca: &Path| whoami(&at, &url, Some(ca), session.expose()).code == 0;
     assert!(works(&old_ca) && !works(&new_ca));
 
-    // Half of a pair is there at first, as when files are copied one after the other.
+    // At first only one file of the pair is new, as when files are copied one after the other.
     let key = fs::read(at.home().join("key.pem")).expect("read");
     new.sign(at.home(), "127.0.0.1");
     let new_key = fs::read(at.home().join("key.pem")).expect("read");
@@ -292,7 +292,7 @@ async fn a_certificate_that_ends_soon_is_warned_of() {
         log.matches(told).count()
     };
     until("cert.pem` ends in 13 d");
-    // Both are written one after the other, and between them they do not go together.
+    // The two files are written one after the other, and do not match in between.
     ours.sign_for(at.home(), 2 * DAY + DAY / 2);
     until("cert.pem` ends in 2 d");
     let works = |ca: &Path| {
@@ -302,7 +302,7 @@ async fn a_certificate_that_ends_soon_is_warned_of() {
             Some(ca),
             "ndpat_9fefK0k0r4f1UgtpuUsNmC6Fu1W2cqhyY3rNdGb8tg4",
         );
-        // It is refused by a server that is trusted.
+        // The secret is refused, which shows that the server is trusted.
         command.code == 4
     };
     let ca = at.home().join("ca.pem");
@@ -311,7 +311,7 @@ async fn a_certificate_that_ends_soon_is_warned_of() {
     until("cannot be used: the one before serves on: the certificate in ");
     until("cert.pem` ended at 20");
     assert!(works(&ca), "the one before serves on");
-    // It is looked at every five seconds, and told once.
+    // The file is checked every five seconds, and the failure is logged once.
     tokio::time::sleep(Duration::from_secs(11)).await;
     assert_eq!(until("cert.pem` ended at 20"), 1);
 }
@@ -370,7 +370,7 @@ async fn files_of_secrets_that_others_can_read_are_warned_of() {
     }
 }
 
-/// A credential goes to the server it was stored for, and is not led elsewhere.
+/// A credential is only sent to the server that it was stored for, and follows no redirect.
 #[tokio::test]
 async fn a_login_goes_nowhere_else() {
     let at = Installation::new(Engine::Sqlite).await;
@@ -385,7 +385,7 @@ async fn a_login_goes_nowhere_else() {
     assert!(ended.code == 4 && ended.err.contains("there is no credential for the server"), "{ended:?}");
     assert!(elsewhere.accept().is_err(), "nobody called there");
 
-    // A server that answers with a redirect is not followed.
+    // A redirect from the server is not followed.
     let leading = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}", leading.local_addr().expect("bound"));
     let to = elsewhere.local_addr().expect("bound");

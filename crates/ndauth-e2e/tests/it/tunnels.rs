@@ -1,4 +1,4 @@
-//! `ndcli` behind a proxy: by CONNECT, with RPCs and with what is no RPC, and never further than it was told.
+//! `ndcli` behind an HTTP proxy: it uses CONNECT for RPCs and other requests, and connects nowhere else.
 
 use std::fs;
 use std::io::{Read, Write, copy};
@@ -11,10 +11,10 @@ use ndauth_store::Engine;
 use crate::installation::{Ended, Installation, Running, run};
 use crate::tls::{Authority, serve};
 
-/// A proxy that opens tunnels to this machine alone, for who knows the password where there is one.
+/// A proxy that opens tunnels to this machine only, and requires a password if it has one.
 struct Tunnelling {
     address: SocketAddr,
-    /// Each request that it was sent, in a line: for what, and with which credentials.
+    /// The received requests, each as one line: the request line and the credentials.
     asked: Arc<Mutex<Vec<String>>>,
 }
 
@@ -33,7 +33,7 @@ impl Tunnelling {
         Tunnelling { address, asked }
     }
 
-    /// What it was asked since it was looked at last.
+    /// Returns the requests received since the last call.
     fn asked(&self) -> Vec<String> {
         std::mem::take(&mut self.asked.lock().expect("whole"))
     }
@@ -68,7 +68,7 @@ fn tunnel(mut client: TcpStream, password: Option<&str>, heard: &Mutex<Vec<Strin
     let _ = client.shutdown(Shutdown::Write);
 }
 
-/// Runs a command line that reaches the server by an address that is not called this machine's.
+/// Runs a command line that reaches the server at an address that does not look like this machine's.
 fn ndcli(at: &Installation, url: &str, variables: &[(&str, &str)], line: &str) -> Ended {
     let mut command = at.command("NDAUTH_TEST_NDCLI");
     let url = url.replace("127.0.0.1", "0.0.0.0");
@@ -77,7 +77,7 @@ fn ndcli(at: &Installation, url: &str, variables: &[(&str, &str)], line: &str) -
     run(command, "")
 }
 
-/// An installation with somebody's session, and a certificate for `0.0.0.0` that `ndcli` trusts.
+/// Returns an installation with a session, and with a certificate for `0.0.0.0` that `ndcli` trusts.
 async fn installed() -> (Installation, Secret) {
     let at = Installation::new(Engine::Sqlite).await;
     at.people();
@@ -124,7 +124,7 @@ async fn a_server_is_reached_through_the_proxy() {
     through(&plain, "http_proxy", "whoami -f simple --plaintext-beyond-loopback", "• ada ");
     through(&plain, "all_proxy", "auth print-access-token --plaintext-beyond-loopback", "ndacc_");
     directly(&plain, &[("HTTPS_PROXY", &by)]);
-    // A server on this machine.
+    // A server on this machine is reached without the proxy.
     let ended = at.ndcli_with(&plain, &[token, ("ALL_PROXY", &by)], &["whoami"], "");
     assert_eq!((ended.code, proxy.asked().len()), (0, 0), "{ended:?}");
 }
@@ -168,7 +168,7 @@ async fn a_proxy_that_opens_no_tunnel_is_named() {
         assert!(ended.code == code && ended.err.contains(told), "{by} {line}: {ended:?}");
         assert!(ended.err.contains("NO_PROXY=HOST"), "{ended:?}");
         assert!(!ended.err.contains("secret") && !ended.err.contains("p%40ss"), "{ended:?}");
-        // Who is not let in does not ask again.
+        // A client that the proxy refuses does not retry.
         let tries = proxy.asked().len();
         assert!(tries == usize::from(told.contains("password")) || by.contains("p%40ss"), "{by}: {tries}");
     }

@@ -1,4 +1,5 @@
-//! The client library against real servers: it decides by itself, is never later than the bound, and never guesses.
+//! The client library against real servers: it decides locally, is never later than the bound, and never
+//! guesses.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -17,10 +18,10 @@ use crate::instances::{Asker, BOUND, Cluster, READER, never_late};
 use crate::on_both;
 use crate::requests::{list, new_token, revoke, token_with};
 
-/// The bound where nothing else is said.
+/// The default freshness bound.
 const LONG_BOUND: Duration = Duration::from_secs(2);
 
-/// A verifier of a service, which watches already.
+/// Starts a service's verifier, and waits until it watches.
 async fn verifier(servers: &[&str], service: &Secret) -> Verifier {
     let mut servers = servers.iter().map(|url| url.parse().expect("a URL"));
     let mut options = VerifierOptions::new(servers.next().expect("a server"), Credentials::given(service));
@@ -39,7 +40,8 @@ fn needs(org: &str, access: Scope, permission: Option<&str>) -> Requirement {
     Requirement::Access { org: org.parse().expect("a slug"), access, permission }
 }
 
-/// Why a secret may not change what is in `ops`: `Ok(None)` where it may, an error where that is not known.
+/// Returns the reason for which a secret may not write in `ops`: `Ok(None)` if it may, and an error if the
+/// verifier cannot decide.
 async fn refused(verifier: &Verifier, secret: &str) -> Result<Option<Reason>, Reason> {
     why(verifier, secret, &needs("ops", Scope::Rw, None)).await
 }
@@ -72,7 +74,7 @@ on_both! {
             Requirement::Identity,
         ];
         for requirement in &questions {
-            // The one decision: here as there.
+            // The verifier and the server decide alike.
             let here = why(&verifier, &secret, requirement).await;
             let request = ndauth_proto::requirement_to_proto(&secret, requirement, None).expect("a question");
             let there = asking.validate_token(request).await.expect("decided");
@@ -84,14 +86,14 @@ on_both! {
         }
         let Figures { local, asked, kept, resets, .. } = verifier.figures();
         assert_eq!((local, asked, kept, resets), (7, 1, 1, 1), "it asked once");
-        // An org of which nothing was said is asked about, once.
+        // An org without a cached membership is requested, once.
         for _ in 0..3 {
             assert_eq!(why(&verifier, &secret, &needs("nowhere", Scope::Ro, None)).await, Ok(Some(Reason::NotAMember)));
         }
         assert_eq!(verifier.figures().asked, 2);
         at.operate("org create nowhere --admin ada");
         soon(&Ok(None), async || why(&verifier, &secret, &needs("nowhere", Scope::Ro, None)).await).await;
-        // Who it is, and what it may do.
+        // The verdict names the token and its owner, and the effective permissions.
         let Ok(Verdict::Allowed(allowed)) = verifier.validate(&secret, &needs("ops", Scope::Ro, None)).await else {
             panic!("allowed")
         };
@@ -101,7 +103,7 @@ on_both! {
         assert!(!format!("{allowed:?} {asked:?} {verifier:?}").contains(&secret[12..]));
     }
 
-    /// What is given back arrives at a service as what is taken does: by being heard of, not by the bound.
+    /// A resumption reaches a service as a revocation does: through the watch and not by the bound.
     async fn what_is_given_back_arrives_as_what_is_taken(at: &Installation) {
         at.people();
         let server = at.serve_as(at.command("NDAUTH_TEST_NDAUTHD"), &["--freshness-bound", "30s"]);
@@ -124,10 +126,10 @@ on_both! {
             soon(&Ok(Some(Reason::AccountDisabled)), async || refused(&verifier, &secret).await).await;
             at.operate("account enable ada");
             soon(&Ok(None), async || refused(&verifier, &secret).await).await;
-            // What was disabled logs in again.
+            // A disabled account has to log in again.
             owner = server.client(&at.session()).await;
         }
-        // What nobody gives back is remembered, and nobody is asked about it.
+        // A final refusal is cached, and the server is not asked again.
         owner.revoke_token(revoke("ci")).await.expect("revoked");
         soon(&Ok(Some(Reason::TokenRevoked)), async || refused(&verifier, &secret).await).await;
         let asked = verifier.figures().asked;
@@ -137,7 +139,7 @@ on_both! {
         assert!(verifier.figures().asked <= asked + 1);
     }
 
-    /// Whatever is known of no secret is known for no longer than the bound, and guesses push nothing out.
+    /// An unknown secret is cached for no longer than the bound, and guesses evict no entry.
     async fn unknown_secrets_are_remembered_briefly(at: &Installation) {
         at.people();
         let server = at.serve_as(at.command("NDAUTH_TEST_NDAUTHD"), &["--freshness-bound", "500ms"]);
@@ -172,7 +174,7 @@ on_both! {
             let client_address = Some(address.parse().expect("an address"));
             let question = ValidationRequest { secret: &secret, requirement: &requirement, client_address, client: None };
             assert!(verifier.decide(&question).await.expect("decided").is_allowed());
-            // From elsewhere than before it is told again, once a second.
+            // A use from another address is reported again, once a second.
             tokio::time::sleep(Duration::from_millis(1100)).await;
         }
         assert_eq!(verifier.figures().asked, 1);
@@ -183,7 +185,7 @@ on_both! {
         .await;
     }
 
-    /// A service hears and keeps nothing of what it may not ask about.
+    /// A service receives and caches nothing about tokens that it may not validate.
     async fn a_service_of_one_org_sees_that_org_alone(at: &Installation) {
         at.people();
         at.operate("account create bob --email bob@example.org");
@@ -213,14 +215,14 @@ on_both! {
             let answer = why(&verifier, &ada, &needs(org, Scope::Ro, None)).await;
             assert_eq!(answer, Ok(Some(Reason::ServiceNotForOrg)));
         }
-        // What is not kept is asked each time, and is right at once.
+        // A token that is not cached is validated at the server each time, with the current result.
         for _ in 0..3 {
             assert_eq!(why(&verifier, &bobs, &Requirement::Identity).await, Ok(None));
         }
         bob.revoke_token(revoke("ci")).await.expect("revoked");
         assert_eq!(why(&verifier, &bobs, &Requirement::Identity).await, Ok(Some(Reason::TokenRevoked)));
         assert_eq!(verifier.figures().kept, 1);
-        // Once he joins he is kept, and when he leaves he is not.
+        // Its owner's tokens are cached once he joins the org, and are not once he leaves.
         at.operate("member set ops bob RW");
         let bobs = bob.create_token(new_token("again")).await.expect("made").secret;
         soon(&Ok(None), async || refused(&verifier, &bobs).await).await;
@@ -228,7 +230,7 @@ on_both! {
         soon(&Ok(Some(Reason::NotAMember)), async || refused(&verifier, &bobs).await).await;
     }
 
-    /// Each way in which power is taken or given while an entry is in use.
+    /// Every way to take power away or give it back while an entry is in use.
     async fn sec_08_every_way_to_take_power_reaches_what_is_kept(at: &Installation) {
         at.people();
         let server = at.serve();
@@ -265,7 +267,7 @@ on_both! {
         soon(&Err(Reason::Unavailable), &ask).await;
     }
 
-    /// The key of what is kept leaves nothing out (SpiceDB GHSA-4vrg).
+    /// The key of a cache entry omits nothing (SpiceDB GHSA-4vrg).
     async fn sec_41_each_question_has_its_own_answer(at: &Installation) {
         at.people();
         let server = at.serve();
@@ -295,7 +297,7 @@ on_both! {
             ] {
                 let requirement = needs(org, access, None);
                 assert_eq!(from(&verifier, &requirement, address).await, expected, "{org} {access} {address:?}");
-                // One that is not believed to know it has no address.
+                // The other service may not state client addresses, so its requests have none.
                 assert_eq!(from(&other, &requirement, address).await, Some(Reason::AddressUnknown));
             }
         }
@@ -334,7 +336,7 @@ on_both! {
         assert!(matches!(ended, Ended::Undecided(problem) if problem.reason == Reason::Unavailable));
     }
 
-    /// A server that ends and comes back is gone on with where it was.
+    /// A verifier resumes at its position after a restart of the server.
     async fn a_restart_is_lived_through(at: &Installation) {
         at.people();
         let server = at.serve();
@@ -342,7 +344,8 @@ on_both! {
         let listen = server.url.to_string().trim_start_matches("http://").to_owned();
         let owner = server.client(&session).await;
         let secret = owner.create_token(new_token("ci")).await.expect("made").secret;
-        // A new secret is given before the mirror has its event; who watches hears of it once the mirror has.
+        // A new secret is returned before the mirror has its event; a watch sends the change once the mirror
+        // has it.
         assert_eq!(Asker(server.client(&service).await).refused(&secret).await, Ok(None));
         let verifier = self::at(&server, &service).await;
         assert_eq!(refused(&verifier, &secret).await, Ok(None));
@@ -360,7 +363,7 @@ on_both! {
     }
 }
 
-/// Faults between a service and its server, and whether it can still know.
+/// Faults between a service and its server, and true if the service can still decide.
 const FAULTS: [(&str, Treatment, bool); 5] = [
     ("nothing", Treatment::Fair, true),
     ("late", Treatment::Late(Duration::from_millis(30)), true),
@@ -399,7 +402,8 @@ async fn what_is_kept_is_never_later_than_the_bound_whatever_fails() {
     }
 }
 
-/// Two instances take turns, and one is behind by nearly the bound: once told, nobody is told otherwise.
+/// Two instances take turns, and one of them lags by nearly the bound: once a token is refused, it is never
+/// allowed again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn behind_a_round_robin_nothing_comes_back() {
     let cluster = Cluster::of(2).await;
@@ -433,14 +437,14 @@ async fn behind_a_round_robin_nothing_comes_back() {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
         assert_eq!(dead, [true; 3], "round {round}");
-        // The connection goes elsewhere.
+        // The next connection goes to the other instance.
         round_robin.treat(TreatedConnections::All, Treatment::Cut);
         tokio::time::sleep(Duration::from_millis(10)).await;
         round_robin.be_fair();
     }
 }
 
-/// The race that others lose: an answer that was on its way when the token was revoked is kept.
+/// The classic race: an answer under way during the revocation must not be cached.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sec_09_no_answer_from_before_a_revocation_is_kept() {
     let cluster = Cluster::of(1).await;
@@ -463,7 +467,7 @@ async fn sec_09_no_answer_from_before_a_revocation_is_kept() {
     }
 }
 
-/// As many as a large installation has.
+/// A thousand services, as many as a large installation has.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_services_watch_one_instance() {
     let at = Installation::new(Engine::Postgres).await;
@@ -506,7 +510,7 @@ async fn many_questions_about_one_secret_are_one() {
     assert!(verdicts.iter().all(|verdict| verdict.as_ref().is_ok_and(Verdict::is_allowed)));
     let asked = verifier.figures().asked;
     assert_eq!(asked, 1, "they were joined");
-    // One that makes no sense spoils no other.
+    // An invalid request does not affect the others.
     let nonsense = Requirement::Account { permission: None };
     let nonsense = ValidationRequest { requirement: &nonsense, ..question };
     let verdicts = verifier.batch(&[question, nonsense]).await;
@@ -514,7 +518,7 @@ async fn many_questions_about_one_secret_are_one() {
     assert_eq!(verdicts[1].as_ref().expect_err("nonsense").reason, Reason::InvalidArgument);
 }
 
-/// A file with the service's secret is read again when it is another.
+/// The file with the service's secret is read again when it changes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_service_s_secret_may_be_changed_beneath_it() {
     let cluster = Cluster::of(1).await;
@@ -532,7 +536,7 @@ async fn a_service_s_secret_may_be_changed_beneath_it() {
     std::fs::write(&file, rotated.lines().last().expect("a secret")).expect("written");
     let more = owner.create_token(new_token("more")).await.expect("made").secret;
     soon(&Ok(None), async || refused(&verifier, &more).await).await;
-    // While the file is half written or gone, what was read before serves.
+    // While the file is incomplete or missing, the previous secret remains in use.
     std::fs::write(&file, "nonsense").expect("written");
     let third = owner.create_token(new_token("third")).await.expect("made").secret;
     assert_eq!(refused(&verifier, &third).await, Ok(None));

@@ -1,4 +1,5 @@
-//! `WatchRevocations` on the wire: who is told what, from where it goes on, and what becomes of who does not read.
+//! `WatchRevocations` on the wire: the changes that a service receives, the position where a stream resumes,
+//! and the end of a slow reader.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +16,7 @@ use crate::installation::Running;
 use crate::on_both;
 use crate::requests::{new_token, revoke};
 
-/// A stream, by bare HTTP/2.
+/// A stream over bare HTTP/2.
 struct Watch {
     send: SendStream<Bytes>,
     body: RecvStream,
@@ -25,7 +26,7 @@ struct Watch {
 const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Watch {
-    /// Opens a stream of which the client takes so many bytes before it reads, and sends the first message.
+    /// Opens a stream with this flow-control window, and sends the first message.
     async fn open(
         server: &Running,
         who: &Secret,
@@ -58,7 +59,7 @@ impl Watch {
         tell(&mut self.send, &v1::WatchRevocationsRequest { probe, ..Default::default() });
     }
 
-    /// The next message; `None` at the end.
+    /// Returns the next message, or `None` at the end.
     async fn hear(&mut self) -> Option<v1::WatchRevocationsResponse> {
         loop {
             if let Some(head) = self.read.get(1..5) {
@@ -74,7 +75,7 @@ impl Watch {
         }
     }
 
-    /// The next that answers this probe, and all that was told until then.
+    /// Returns the confirmation of this probe, and all changes received before it.
     async fn hear_until(&mut self, probe: u64) -> (v1::Confirmed, Vec<v1::Change>) {
         let mut changes = Vec::new();
         loop {
@@ -93,7 +94,7 @@ impl Watch {
 fn tell(send: &mut SendStream<Bytes>, request: &v1::WatchRevocationsRequest) {
     let body = request.encode_to_vec();
     let length = u32::try_from(body.len()).expect("short").to_be_bytes();
-    // It may have ended.
+    // The stream may have ended.
     let _ = send.send_data([&[0][..], &length, &body].concat().into(), false);
 }
 
@@ -101,7 +102,7 @@ fn position(confirmed: &v1::Confirmed) -> v1::LogPosition {
     confirmed.position.clone().expect("a position")
 }
 
-/// Waits until a server knows all that has happened so far: nobody is told that a secret is unknown before.
+/// Waits until a server has applied all changes so far: it does not report a secret as unknown before.
 async fn caught_up(server: &Running, service: &Secret) {
     let request = v1::ValidateTokenRequest {
         secret: "ndpat_Jj8IYRumwQ9GV4nfqrymvLBbUUnY8LAkuEecJnIrk1U".to_owned(),
@@ -125,14 +126,14 @@ on_both! {
         let rules = first.rules.expect("the rules");
         assert_eq!((rules.service_name.as_str(), rules.states_address), ("registry", true));
         let start = position(&first.confirmed.expect("a confirmation"));
-        // What concerns nothing that is kept is not told.
+        // A change to a token that is not cached is not sent.
         owner.create_token(new_token("more")).await.expect("made");
         caught_up(&server, &service).await;
         watch.probe(2);
         let (confirmed, changes) = watch.hear_until(2).await;
         assert_eq!((position(&confirmed).sequence, changes.len()), (start.sequence + 1, 0));
         owner.revoke_token(revoke("ci")).await.expect("revoked");
-        // Told without being asked, by the number of the last probe.
+        // A change is sent without a probe, with the number of the last one.
         let told = watch.hear().await.expect("a message");
         let revoked = told.changes[0].clone();
         assert_eq!(revoked.concern, Some(Concern::TokenId(token.id.clone())));
@@ -141,7 +142,7 @@ on_both! {
         let mut again = Watch::open(&server, &service, 1 << 16, Some(start.clone())).await.expect("it may");
         let (_, changes) = again.hear_until(1).await;
         assert_eq!(changes, [revoked], "what it missed, and no more");
-        // One of another log, and one that is not there yet.
+        // A position in another log, and one that does not exist yet.
         for wrong in [
             v1::LogPosition { hash: vec![1; 32], ..start.clone() },
             v1::LogPosition { sequence: start.sequence + 1000, ..start.clone() },
@@ -155,7 +156,7 @@ on_both! {
         let stranger = owner.create_token(new_token("s")).await.expect("made").secret.parse().expect("a secret");
         let refused = Watch::open(&server, &stranger, 1 << 16, None).await.err().expect("refused");
         assert_eq!(refused["grpc-status"], "7", "{refused:?}");
-        // A service that is revoked hears nothing more.
+        // A revoked service receives nothing more.
         at.operate("service revoke registry");
         let begun = Instant::now();
         let mut probe = 2;
@@ -166,7 +167,7 @@ on_both! {
         }
     }
 
-    /// Who does not read is not waited for, and goes on when it comes again.
+    /// A slow reader is cut off rather than waited for, and can resume later.
     async fn a_slow_reader_is_cut(at: &Installation) {
         at.people();
         let server = at.serve_as(at.command("NDAUTH_TEST_NDAUTHD"), &["--freshness-bound", "500ms"]);
@@ -174,12 +175,12 @@ on_both! {
         let owner = server.client(&at.session()).await;
         owner.create_token(new_token("ci")).await.expect("made");
         caught_up(&server, &service).await;
-        // It takes the first message, and not much more.
+        // The client accepts the first message, and not much more.
         let mut slow = Watch::open(&server, &service, 16 * 1024, None).await.expect("it may");
         let first = slow.hear().await.expect("a message");
         let start = position(&first.confirmed.expect("a confirmation"));
         let flood = tokio::spawn(async move {
-            // It asks on and on, and reads nothing.
+            // It sends probes continuously, and reads nothing.
             for probe in 2..2000 {
                 slow.probe(probe);
                 tokio::time::sleep(Duration::from_micros(500)).await;

@@ -1,4 +1,4 @@
-"""A client of ndauth by another library: all that a client does, and two things that it must not.
+"""A client of ndauth over an independent library: everything that a client does, and two requests that must fail.
 
     authlib_client.py ISSUER NAME PASSWORD
 """
@@ -39,7 +39,7 @@ assert parse_qs(urlsplit(callback).query)["iss"] == [issuer], callback
 
 
 def refused(attempt):
-    """The error that the library makes of an answer."""
+    """Returns the error that the library reports for a refused attempt."""
     try:
         attempt()
     except OAuthError as error:

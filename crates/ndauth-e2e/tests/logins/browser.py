@@ -4,7 +4,7 @@
     browser.py ... login URL NAME PASSWORD allow|deny
     browser.py ... device URL CODE NAME PASSWORD allow|deny
 
-It prints what it saw, as JSON: the text of each page, where it ended, and what its cookies are like.
+It prints JSON: the URL, the title and the text of each page, and the attributes of the cookies.
 """
 
 import json
@@ -29,7 +29,7 @@ PATIENCE = 30
 
 
 def started(options):
-    """A browser. Its driver's port is chosen before it is taken: another process may be quicker."""
+    """Starts a browser. Retries, because another process may take the port that the driver has chosen."""
     for left in reversed(range(3)):
         try:
             return webdriver.Chrome(options=options, service=webdriver.ChromeService("/usr/bin/chromedriver"))
@@ -52,7 +52,7 @@ class Person:
         self.seen = []
 
     def prove_scripts(self, run):
-        """That they run, or do not, is not taken for granted."""
+        """Checks that scripts run, or do not run, as requested."""
         self.driver.get("data:text/html,<title>off</title><script>document.title = 'on'</script>")
         assert self.driver.title == ("on" if run else "off"), self.driver.title
 
@@ -68,7 +68,7 @@ class Person:
         return self.look()
 
     def then(self, act):
-        """Does a thing, and waits until another page is there."""
+        """Performs an action, and waits until another page is loaded."""
         page = self.driver.find_element(By.TAG_NAME, "html")
         act()
 
@@ -83,7 +83,7 @@ class Person:
         return self.look()
 
     def focused(self, name):
-        """What has the focus, by itself: a browser gives it a moment after the page is there."""
+        """Returns the field that has the focus, which the browser sets shortly after the page is loaded."""
 
         def field(driver):
             element = driver.switch_to.active_element
@@ -91,7 +91,7 @@ class Person:
 
         return WebDriverWait(self.driver, PATIENCE).until(field, f"{name} has not the focus")
 
-    # All by the keyboard alone: what is to be typed first has the focus.
+    # Everything is done with the keyboard only: the first field to fill has the focus.
 
     def set_password(self, password):
         self.focused("password").send_keys(password, Keys.TAB)

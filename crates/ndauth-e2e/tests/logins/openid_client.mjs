@@ -1,12 +1,12 @@
-// A client of ndauth by somebody else's library, and what becomes of altered requests.
+// A client of ndauth over an independent library, and the server's responses to altered requests.
 //
 //     openid_client.mjs ISSUER NAME PASSWORD OTHER_NAME READ_ONLY_TOKEN
 //
-// It prints a table: what was altered, and what was answered.
+// It prints a table of alterations and responses.
 import { webcrypto } from "node:crypto";
 import * as client from "openid-client";
 
-// Node 18, which Debian 12 has, does not define it.
+// Node 18 of Debian 12 does not define it.
 globalThis.crypto ??= webcrypto;
 
 const [issuer, name, password, other, readOnly] = process.argv.slice(2);
@@ -24,7 +24,7 @@ function check(condition, what) {
   if (!condition) throw new Error(what);
 }
 
-// The browser of a person.
+// Signs a person in. Returns the browser's cookie.
 async function browser(name) {
   const body = new URLSearchParams({ name, password, to: "/" });
   const answer = await fetch(`${issuer}/sign-in`, { method: "POST", body, redirect: "manual" });
@@ -32,12 +32,12 @@ async function browser(name) {
   return answer.headers.get("set-cookie").split(";")[0];
 }
 
-// What the person's browser is shown of a request to let a program in.
+// Opens an authorization request in the person's browser. Returns the consent page.
 async function shown(url, cookie) {
   return await fetch(url, { headers: { cookie }, redirect: "manual" });
 }
 
-// Where it leads when they say so.
+// Submits the person's decision. Returns the URL that the browser is redirected to.
 async function decided(url, cookie, decision = "allow") {
   const page = await shown(url, cookie);
   check(page.status === 200, `the consent page: ${page.status} ${page.headers.get("location")}`);
@@ -80,7 +80,7 @@ async function login(cookie) {
 
 const cookie = await browser(name);
 
-// All that a client does.
+// Everything that a client does.
 let tokens = await login(cookie);
 check(tokens.access_token.startsWith("ndses_") && tokens.expires_in === 900, "a session");
 tokens = await client.refreshTokenGrant(config, tokens.refresh_token);
@@ -103,7 +103,7 @@ const allowed = await fetch(`${issuer}/device/decision`, form({ user_code: devic
 check(allowed.status === 200, `let in: ${allowed.status}`);
 check((await polling).access_token.startsWith("ndses_"), "a session by a device's code");
 
-// What is altered.
+// The altered requests.
 const table = {};
 async function row(what, attempt) {
   try {

@@ -1,5 +1,5 @@
-//! What is tried against logins: the same thing at once, after the end, from elsewhere, too often; and what is looked for
-//! in what the server writes down.
+//! Attacks on logins: concurrent, late, foreign and too frequent requests, and a search for secrets in the
+//! server's output.
 
 use std::net::{Ipv4Addr, TcpStream};
 use std::sync::Barrier;
@@ -17,14 +17,14 @@ const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const DEVICE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 
-/// What a program has once it is let in.
+/// The secrets of a program that is logged in.
 struct Secrets {
     access: String,
     refresh: String,
 }
 
 impl Answer {
-    /// A field of the JSON that was answered.
+    /// Returns a field of the response's JSON.
     fn field(&self, name: &str) -> String {
         let told: Value = serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("{}", self.body));
         told[name].as_str().unwrap_or_else(|| panic!("no `{name}`: {told}")).to_owned()
@@ -36,7 +36,7 @@ impl Answer {
     }
 }
 
-/// A cookie, and one more line of the request's head.
+/// Returns a cookie followed by one more header line.
 fn with(cookie: &str, line: &str) -> String {
     format!("{cookie}\r\n{line}")
 }
@@ -54,13 +54,13 @@ fn query() -> Vec<(&'static str, String)> {
     fixed.into_iter().chain([("code_challenge", challenge)]).collect()
 }
 
-/// Where a person's browser is sent to be asked.
+/// Returns the path of the authorization request, which a person's browser opens.
 fn asking(query: &[(&'static str, String)]) -> String {
     let fields: Vec<(&str, &str)> = query.iter().map(|(name, value)| (*name, value.as_str())).collect();
     format!("/oauth2/authorize?{}", encoded(&fields))
 }
 
-/// The code that a person's browser brings a program.
+/// Returns the authorization code that a person's browser brings a program.
 fn code(server: &Running, cookie: &str) -> String {
     let mut form = query();
     form.push(("decision", "allow".to_owned()));
@@ -71,7 +71,7 @@ fn code(server: &Running, cookie: &str) -> String {
     code.expect("a value").to_owned()
 }
 
-/// What is sent for what a grant gives.
+/// Returns the form of a token request with this grant.
 fn grant<'a>(kind: &'a str, more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
     [("grant_type", kind), ("client_id", "ndcli")].iter().chain(more).copied().collect()
 }
@@ -101,7 +101,7 @@ fn derived(server: &Running, access: &str) -> Answer {
     granted(server, &grant(EXCHANGE, &[("subject_token", access), ("subject_token_type", ACCESS_TOKEN)]))
 }
 
-/// A device's code, and the one that its person types.
+/// Returns a device's code, and the one that its person types.
 fn device(server: &Running, name: &str) -> (String, String) {
     let form = [("client_id", "ndcli"), ("device_name", name)];
     let answer = http(server, "POST /oauth2/device_authorization", None, Some(&form));
@@ -109,7 +109,7 @@ fn device(server: &Running, name: &str) -> (String, String) {
     (answer.field("device_code"), answer.field("user_code"))
 }
 
-/// Posts a form so many times at the same moment.
+/// Posts a form this many times at the same moment.
 fn at_once(times: usize, server: &Running, ask: &str, form: &[(&str, &str)]) -> Vec<Answer> {
     let (url, barrier) = (server.url.to_string(), Barrier::new(times));
     let ask_then = || {
@@ -122,12 +122,12 @@ fn at_once(times: usize, server: &Running, ask: &str, form: &[(&str, &str)]) -> 
     })
 }
 
-/// Asks for the same grant fifty times at the same moment.
+/// Sends the same token request fifty times at the same moment.
 fn fifty(server: &Running, form: &[(&str, &str)]) -> Vec<Answer> {
     at_once(50, server, "POST /oauth2/token", form)
 }
 
-/// Those that were granted; the others were refused for the one reason there is.
+/// Returns the granted responses. All others must be refused as `invalid_grant`.
 fn given(answers: &[Answer]) -> Vec<&Answer> {
     let (given, refused): (Vec<&Answer>, Vec<_>) = answers.iter().partition(|answer| answer.status == 200);
     for answer in refused {
@@ -141,7 +141,7 @@ fn given(answers: &[Answer]) -> Vec<&Answer> {
     given
 }
 
-/// Whether ndauth takes the secret of a session.
+/// Returns true if ndauth accepts the secret of a session.
 async fn lives(server: &Running, secret: &str) -> bool {
     let secret: Secret = secret.parse().expect("a secret");
     match server.client(&secret).await.who_am_i().await {
@@ -153,7 +153,7 @@ async fn lives(server: &Running, secret: &str) -> bool {
     }
 }
 
-/// How many sessions `ada` has, as one of them sees it.
+/// Returns the number of sessions of `ada`, as one of them sees it.
 async fn sessions(server: &Running, secret: &str) -> usize {
     let client = server.client(&secret.parse().expect("a secret")).await;
     client.list_sessions().await.expect("listed").sessions.len()
@@ -169,7 +169,7 @@ on_both! {
         let answers = fifty(&server, &redemption(&code));
         let given_one = given(&answers);
         assert_eq!(given_one.len(), 1, "a code is redeemed once");
-        // Who was second may be who has it by right (RFC 6749, section 4.1.2).
+        // The second redeemer may be the legitimate one, so the session ends (RFC 6749, section 4.1.2).
         assert!(!lives(&server, &given_one[0].secrets().access).await);
 
         let (device_code, user_code) = device(&server, "a machine");
@@ -182,8 +182,8 @@ on_both! {
         assert!(lives(&server, &access).await);
         let many = sessions(&server, &access).await;
 
-        // An answer may have been lost, so it is changed again while what it was changed for is unused. But of all that
-        // is given, one pair serves.
+        // A response may have been lost, so a refresh may be repeated while its result is unused. But only
+        // one of the resulting pairs works.
         let answers = fifty(&server, &refreshment(&refresh));
         let mut serving = Vec::new();
         for answer in given(&answers) {
@@ -196,7 +196,7 @@ on_both! {
         assert_eq!(serving.len(), 1, "one session goes on, once");
         assert_eq!(sessions(&server, &serving[0].access).await, many, "and no other has begun");
 
-        // Once that is used, whoever comes with the old one has copied it, or was copied from.
+        // Once the new pair is used, a request with the old secret shows that one of the two was copied.
         let next = refreshed(&server, &serving[0].refresh).secrets();
         assert!(given(&fifty(&server, &refreshment(&refresh))).is_empty());
         assert!(!lives(&server, &next.access).await);
@@ -214,18 +214,19 @@ on_both! {
         let mut statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
         statuses.sort_unstable();
         assert_eq!(statuses, [303, 410, 410, 410, 410, 410, 410, 410]);
-        // A newer link takes the place of an older one.
+        // A newer link replaces an older one.
         let (older, newer) = (invitation(at, "ada"), invitation(at, "ada"));
         let looked = |code: &str| http(&server, &format!("GET /invitation?code={code}"), None, None).status;
         assert_eq!((looked(&older), looked(&newer)), (410, 200));
     }
 
-    /// SEC-11: whatever ends a session ends its cookie, its secrets, and what was derived from it.
+    /// SEC-11: the end of a session ends its cookie, its secrets, and every token derived from it.
     async fn sec_11_nothing_outlives_its_session(at: &Installation) {
         at.people();
         let server = at.serve();
         let service = at.service();
-        // Whether a browser's session ends as well, which has nothing to do with the program's but its person.
+        // The flag is true if the browser's session ends as well. It belongs to the same person, and is
+        // independent of the program's session.
         for (how, all) in [
             ("revoke all", true),
             ("account sign-out ada", true),
@@ -275,11 +276,11 @@ on_both! {
         }
     }
 
-    /// The first operator's link: in a file that only whoever runs the server reads, and nowhere else.
+    /// The first operator's link is in a file that only the server's user can read, and nowhere else.
     async fn a_first_login_is_kept_with_the_servers_own_files(at: &Installation) {
         let own = at.home().join("own");
         std::fs::create_dir_all(&own).expect("a folder");
-        // The whole log, from before it was ready.
+        // The whole log, including the lines before the server was ready.
         let log = at.home().join("log");
         let ndauthd = at.command("NDAUTH_TEST_NDAUTHD");
         let mut command = Command::new("bash");
@@ -288,7 +289,7 @@ on_both! {
         command.arg(ndauthd.get_program());
         let server = at.serve_as(command, &["--data-folder", own.to_str().expect("text")]);
         let file = match &at.scratch.url {
-            // Its own files lie beside the database.
+            // The server's own files are beside the database.
             DatabaseUrl::Sqlite(path) => path.with_file_name("first-login"),
             DatabaseUrl::Postgres(_) => own.join("first-login"),
         };
@@ -308,7 +309,7 @@ on_both! {
         assert!(log.contains("first-login") && !log.contains(code) && !log.contains(PASSWORD), "{log}");
     }
 
-    /// Passwords, cookies, codes and secrets cross the server, and stand nowhere in what it writes, however much it writes.
+    /// Passwords, cookies, codes and secrets cross the server and are nowhere in its log, at any log level.
     async fn no_secret_is_in_the_log(at: &Installation) {
         at.people();
         let server = at.serve_as(at.command("NDAUTH_TEST_NDAUTHD"), &["--log", "trace"]);
@@ -338,7 +339,7 @@ on_both! {
             invited, code, device_code, user_code.clone(), user_code.replace('-', ""), value(&first), value(&second),
             one.access, one.refresh, two.access, two.refresh, derived, three.access, three.refresh,
         ] {
-            // A secret's first twelve characters are its name.
+            // The first twelve characters of a secret are its prefix, which is no secret.
             let hidden = if secret.len() > 40 { &secret[12..36] } else { &secret };
             let line = log.lines().find(|line| line.contains(hidden));
             assert_eq!(line, None, "{secret}");
@@ -349,7 +350,7 @@ on_both! {
         }
     }
 
-    /// Whoever tries too often waits; who comes from elsewhere does not, nor who is right.
+    /// A caller that guesses too often must wait. Callers from other addresses and signed-in people need not.
     async fn who_guesses_too_often_waits(at: &Installation) {
         at.people();
         at.operate("account create bob --email bob@example.org");
@@ -365,7 +366,7 @@ on_both! {
         for (number, name) in ["ada", "Ada", " ada ", "ADA", "aDa"].iter().cycle().take(10).enumerate() {
             assert_eq!(tried(evil, name, "wrong").status, 403, "{number}");
         }
-        // Neither another way to write the name nor the right password helps.
+        // Neither another spelling of the name nor the right password helps.
         for name in ["ada", "ADA", " Ada"] {
             let refused = tried(evil, name, PASSWORD);
             let wait: u64 = refused.header("retry-after").and_then(|wait| wait.parse().ok()).expect("a wait");
@@ -375,7 +376,7 @@ on_both! {
         assert_eq!(tried(evil, "bob", PASSWORD).status, 303, "another name");
         assert_eq!(tried(home, "ada", PASSWORD).status, 303, "from elsewhere");
         assert_eq!(http(&server, "GET /", Some(&cookie), None).status, 200, "who is signed in");
-        // Whoever has many names to try is stopped all the same.
+        // An address that tries many names is limited, too.
         let mut number = 0;
         while tried(evil, &format!("nobody-{number}"), "wrong").status == 403 {
             number += 1;
@@ -385,7 +386,7 @@ on_both! {
         assert_eq!((refused.status, number), (429, 90), "{}", refused.body);
         assert_eq!(tried(home, "bob", PASSWORD).status, 303, "from elsewhere");
 
-        // So is whoever guesses the codes of devices.
+        // The codes of devices are limited in the same way.
         let look = |code: &str| http(&server, "POST /device", Some(&cookie), Some(&[("user_code", code)]));
         for _ in 0..10 {
             assert_eq!(look("BCDF-GHJK").status, 404);
@@ -401,7 +402,7 @@ on_both! {
     }
 }
 
-/// Ends a server, and gives its log.
+/// Ends a server, and returns its log.
 fn ended(server: &Running) -> String {
     server.signal(Signal::TERM);
     let mut log = String::new();
@@ -412,7 +413,8 @@ fn ended(server: &Running) -> String {
     log
 }
 
-/// SEC-29: whoever has a person open a link gets nothing by it: the page says who asks and from where, and waits.
+/// SEC-29: a link alone authorizes nothing. The page names the requesting program and its address, and waits
+/// for a click.
 #[tokio::test]
 async fn sec_29_being_let_in_takes_a_click_on_our_page() {
     let at = Installation::new(Engine::Sqlite).await;
@@ -451,7 +453,7 @@ async fn sec_29_being_let_in_takes_a_click_on_our_page() {
     let undecided = http(&server, "POST /oauth2/authorize", Some(&cookie), Some(&fields));
     assert_eq!((undecided.status, undecided.header("location")), (400, None), "{}", undecided.body);
 
-    // A device likewise; and its code is typed, never taken from a link.
+    // Devices are authorized in the same way, and their code is typed, never taken from a link.
     let (_, code) = device(&server, "<script>alert(2)</script>");
     let page = http(&server, &format!("GET /device?user_code={code}"), Some(&cookie), None);
     assert!(page.status == 200 && !page.body.contains(&code), "{}", page.body);
@@ -469,7 +471,7 @@ async fn sec_29_being_let_in_takes_a_click_on_our_page() {
             assert_eq!(refused.status, 403, "{path} {line}: {}", refused.body);
         }
     }
-    // SEC-31: nobody is signed in as somebody else by another site.
+    // SEC-31: another site cannot sign a person in as somebody else.
     let form = [("name", "ada"), ("password", PASSWORD), ("to", "/")];
     for line in elsewhere {
         let refused = http(&server, "POST /sign-in", Some(&with("a=b", line)), Some(&form));
@@ -479,7 +481,7 @@ async fn sec_29_being_let_in_takes_a_click_on_our_page() {
     assert_eq!(still.status, 200, "nothing of all that decided anything");
 }
 
-/// Where the browser is to come back to, and with which state.
+/// Returns the address that the browser returns to, and the state.
 fn awaited(url: &str) -> (String, String) {
     let fields: Vec<(String, String)> = {
         let query = url.split_once('?').expect("a query").1;
@@ -503,7 +505,8 @@ fn call_back(address: &str, query: &str) -> String {
     answer
 }
 
-/// SEC-30: who holds connections open keeps nobody out; and the port is this machine's alone, for one answer.
+/// SEC-30: open connections from others do not block a login. The port accepts connections from this machine
+/// only, and one response.
 #[tokio::test]
 async fn sec_30_a_login_completes_while_others_hold_the_port() {
     let at = Installation::new(Engine::Sqlite).await;
@@ -537,13 +540,14 @@ async fn sec_30_a_login_completes_while_others_hold_the_port() {
     assert_eq!(ended.code, 0, "{ended:?}");
     assert!(TcpStream::connect(&address).is_err(), "it is closed");
     drop(slow);
-    // What came by the browser's address bar is of no use to who reads it there.
+    // A code that is read from the address bar is useless without the verifier.
     let code = to.split_once("code=").expect("a code").1.split('&').next().expect("a value");
     assert_eq!(redeemed(&server, code).field("error"), "invalid_grant");
     assert_eq!(at.ndcli(&server, &["whoami"]).code, 0, "nor does it end anything without the verifier");
 }
 
-/// SEC-31 and RFC 9207: an answer that is not the asked server's logs nobody in; and what it says obeys nobody.
+/// SEC-31 and RFC 9207: a response from another server logs nobody in, and its text cannot control the
+/// terminal.
 #[tokio::test]
 async fn sec_31_a_foreign_answer_logs_nobody_in() {
     let at = Installation::new(Engine::Sqlite).await;
@@ -571,7 +575,7 @@ async fn sec_31_a_foreign_answer_logs_nobody_in() {
     }
 }
 
-/// What a browser, and a client that checks certificates, are told over TLS.
+/// The headers for browsers, and for clients that check certificates, over TLS.
 #[tokio::test]
 async fn over_tls_a_cookie_is_for_the_host_alone() {
     let at = Installation::new(Engine::Sqlite).await;
