@@ -60,7 +60,7 @@ async fn a_database_is_verified_as_its_url_says() {
             );
         }
     }
-    // Modes that do not verify the certificate, or not its name, connect all the same.
+    // Modes that do not verify the certificate or its name can still connect.
     for parameters in ["sslmode=require", "sslmode=verify-ca&sslrootcert=ours.pem"] {
         assert_eq!(ndauthd(&at, &url(parameters), "admin account list").code, 0);
     }

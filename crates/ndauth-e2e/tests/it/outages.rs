@@ -371,7 +371,7 @@ async fn what_is_known_to_be_out_of_reach_is_told_at_once() {
 }
 
 /// A change that this instance's own mirror cannot apply in time is not acknowledged, and its code is not
-/// retried. A new secret is returned all the same.
+/// retried. A new secret is returned nevertheless.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_not_in_force_yet_is_not_called_done() {
     let at = Installation::new(Engine::Postgres).await;

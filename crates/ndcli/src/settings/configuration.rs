@@ -2,9 +2,9 @@
 //!
 //! ```toml
 //! server = "https://ndauth.example.org"
-//! profile = "home"                  # which profile is used, where no other is named
+//! profile = "home"                  # the default profile
 //!
-//! [profiles.home]                   # on top of what stands above
+//! [profiles.home]                   # overrides the settings above
 //! server = "http://127.0.0.1:7711"
 //! ```
 
