@@ -1,4 +1,4 @@
-// Asks ndauth whether a token may do a thing: what a service in Node does with each request.
+// Asks ndauth whether a token permits a request, as a service in Node does for each one.
 //
 //     npm install @grpc/grpc-js @grpc/proto-loader
 //     NDAUTH_SERVICE_SECRET=ndsvc_… node validate.mjs PROTO_FOLDER 127.0.0.1:7711 ops write:assets < token
@@ -7,9 +7,9 @@ import { readFileSync } from "node:fs";
 import grpc from "@grpc/grpc-js";
 import loader from "@grpc/proto-loader";
 
-const DEADLINE = 2000; // milliseconds: no later than an answer may be
+const DEADLINE = 2000; // milliseconds: the bound on how old an answer may be
 
-/** ndauth could not say. That is neither yes nor no: answer 503, and let nobody pass. */
+/** ndauth could not decide. This is neither yes nor no: respond 503, and let nobody pass. */
 export class Undecided extends Error {}
 
 export class Validator {
@@ -21,13 +21,13 @@ export class Validator {
     this.metadata.set("authorization", `Bearer ${serviceSecret}`);
   }
 
-  /** `{ allowed }` or `{ refused }`; what is refused has a reason, a message and a hint. */
+  /** Resolves to `{ allowed }`, or `{ refused }` with a reason, a message and a hint. */
   validate(secret, org, permission, clientAddress = "") {
     const [action, resource_type, ...ids] = permission.split(":");
     const question = {
       secret,
       org,
-      // The action's own access counts where it is greater.
+      // The access needed is the greater of this and the action's own.
       required_access: "ACCESS_RO",
       required_permission: { action, resource_type, resource_id: ids.join(":") || "*" },
       client_address: clientAddress,
@@ -47,7 +47,7 @@ export class Validator {
 }
 
 const [protoFolder, server, org, permission] = process.argv.slice(2);
-// Beyond this machine: grpc.credentials.createSsl() as the fourth argument.
+// On another machine: grpc.credentials.createSsl() as the fourth argument.
 const validator = new Validator(protoFolder, server, process.env.NDAUTH_SERVICE_SECRET);
 try {
   const { allowed, refused } = await validator.validate(readFileSync(0, "utf8").trim(), org, permission);

@@ -1,4 +1,4 @@
-"""Asks ndauth whether a token may do a thing: what a service in Python does with each request.
+"""Asks ndauth whether a token permits a request, as a service in Python does for each one.
 
     pip install grpcio grpcio-tools
     python -m grpc_tools.protoc -I proto --python_out=. --grpc_python_out=. proto/ndauth/v1/*.proto
@@ -11,11 +11,11 @@ import sys
 import grpc
 from ndauth.v1 import types_pb2, validation_service_pb2, validation_service_pb2_grpc
 
-DEADLINE = 2.0  # seconds: no later than an answer may be
+DEADLINE = 2.0  # seconds: the bound on how old an answer may be
 
 
 class Undecided(Exception):
-    """ndauth could not say. That is neither yes nor no: answer 503, and let nobody pass."""
+    """ndauth could not decide. This is neither yes nor no: respond 503, and let nobody pass."""
 
 
 class Validator:
@@ -24,12 +24,12 @@ class Validator:
         self._metadata = [("authorization", f"Bearer {service_secret}")]
 
     def validate(self, secret: str, org: str, permission: str, client_address: str = ""):
-        """The message `Allowed` or `Refused`; what is refused has a reason, a message and a hint."""
+        """Returns the message `Allowed`, or `Refused` with a reason, a message and a hint."""
         action, resource_type, *ids = permission.split(":", 2)
         question = validation_service_pb2.ValidateTokenRequest(
             secret=secret,
             org=org,
-            # The action's own access counts where it is greater.
+            # The access needed is the greater of this and the action's own.
             required_access=validation_service_pb2.ACCESS_RO,
             required_permission=types_pb2.Permission(
                 action=action, resource_type=resource_type, resource_id=(ids or ["*"])[0]),
@@ -44,17 +44,17 @@ class Validator:
 
 def main() -> int:
     server, org, permission = sys.argv[1:]
-    # Beyond this machine: grpc.secure_channel(server, grpc.ssl_channel_credentials()).
+    # On another machine: grpc.secure_channel(server, grpc.ssl_channel_credentials()).
     validator = Validator(grpc.insecure_channel(server), os.environ["NDAUTH_SERVICE_SECRET"])
     try:
-        told = validator.validate(sys.stdin.read().strip(), org, permission)
+        verdict = validator.validate(sys.stdin.read().strip(), org, permission)
     except Undecided as why:
         print(f"undecided: {why}")
         return 6
-    if isinstance(told, validation_service_pb2.Allowed):
-        print(f"allowed: {told.token_name} of {told.owner.account.handle or told.owner.org.slug}")
+    if isinstance(verdict, validation_service_pb2.Allowed):
+        print(f"allowed: {verdict.token_name} of {verdict.owner.account.handle or verdict.owner.org.slug}")
         return 0
-    print(f"refused: {told.message}")
+    print(f"refused: {verdict.message}")
     return 1
 
 
