@@ -51,8 +51,12 @@ const [protoFolder, server, org, permission] = process.argv.slice(2);
 const validator = new Validator(protoFolder, server, process.env.NDAUTH_SERVICE_SECRET);
 try {
   const { allowed, refused } = await validator.validate(readFileSync(0, "utf8").trim(), org, permission);
-  if (allowed) console.log(`allowed: ${allowed.token_name} of ${allowed.owner.account?.handle ?? allowed.owner.org.slug}`);
-  else console.log(`refused: ${refused.message}`);
+  if (allowed) {
+    const owner = allowed.owner.account?.handle ?? allowed.owner.org.slug;
+    console.log(`allowed: ${allowed.token_name} of ${owner}`);
+  } else {
+    console.log(`refused: ${refused.message}`);
+  }
   process.exitCode = allowed ? 0 : 1;
 } catch (error) {
   if (!(error instanceof Undecided)) throw error;
