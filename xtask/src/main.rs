@@ -8,6 +8,8 @@ mod codegen;
 mod contract;
 mod demo;
 #[cfg(test)]
+mod documents;
+#[cfg(test)]
 mod floors;
 #[cfg(test)]
 mod hints;
