@@ -18,7 +18,7 @@ const GENERATED: [&str; 2] = ["docs/cli.md", "docs/configuration.md"];
 const WIDE_ROWS: [&str; 4] = ["| `nd", "| `calls`", "| `unsent-bytes-of-a-connection`", "| `noted-uses`"];
 
 /// Returns the documents by their path below the root.
-fn pages() -> Vec<(PathBuf, String)> {
+pub(crate) fn pages() -> Vec<(PathBuf, String)> {
     let mut pages = Vec::new();
     for folder in ["", "docs", "docs/adr"] {
         for entry in fs::read_dir(root().join(folder)).expect("the folder can be read") {
@@ -33,7 +33,7 @@ fn pages() -> Vec<(PathBuf, String)> {
 }
 
 /// Returns the lines outside fenced blocks, numbered from 1.
-fn prose(text: &str) -> impl Iterator<Item = (usize, &str)> {
+pub(crate) fn prose(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut fenced = false;
     text.lines().enumerate().filter_map(move |(number, line)| {
         let fence = line.starts_with("```");

@@ -1,4 +1,4 @@
-//! Checks that every command and flag named in a hint or a message exists.
+//! The commands and flags that hints, messages and documents name: each is one that there is.
 //!
 //! `docs/cli.md` lists the existing ones, and another test keeps it up to date. Comments and tests are not
 //! checked.
@@ -10,6 +10,7 @@ use std::path::Path;
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 use crate::cargo::root;
+use crate::documents;
 use crate::floors::crates;
 
 /// The flags of each command, by the words of the command.
@@ -262,4 +263,45 @@ fn every_command_and_flag_in_a_hint_exists() {
         wrong.len(),
         wrong.into_iter().collect::<Vec<_>>().join("\n")
     );
+}
+
+/// Returns the command lines that a document names: in its blocks of commands, and between backticks.
+fn shown(text: &str) -> Vec<String> {
+    let mut shown = Vec::new();
+    let mut block = None;
+    for line in text.lines() {
+        if let Some(language) = line.strip_prefix("```") {
+            block = block.is_none().then_some(language);
+        } else if block.is_some_and(|language| ["sh", "console", "yaml"].contains(&language)) {
+            let starts = ["ndcli ", "ndauthd "].iter().flat_map(|binary| line.match_indices(binary));
+            // Not within a path.
+            let starts = starts.filter(|(at, _)| !line[..*at].ends_with(|c: char| !" (`".contains(c)));
+            let end = ['#', '`', ')', ':'];
+            shown.extend(starts.filter_map(|(at, _)| line[at..].split(end).next()).map(str::to_owned));
+        }
+    }
+    let prose: Vec<&str> = documents::prose(text).map(|(_, line)| line).collect();
+    shown.extend(prose.join(" ").split('`').skip(1).step_by(2).map(str::to_owned));
+    shown.retain(|text| text.starts_with("ndcli ") || text.starts_with("ndauthd "));
+    shown
+}
+
+#[test]
+fn every_command_and_flag_in_a_document_exists() {
+    let commands = reference();
+    let mut wrong = BTreeSet::new();
+    let mut seen = 0;
+    for (page, text) in documents::pages() {
+        if page.ends_with("cli.md") {
+            continue;
+        }
+        for line in shown(&text) {
+            seen += 1;
+            let words = words(&line);
+            let why = commands.wrong_command(&words, &flags(&words));
+            wrong.extend(why.map(|why| format!("{}: `{line}`: {why}", page.display())));
+        }
+    }
+    assert!(seen >= 100, "{seen}");
+    assert_eq!(wrong, BTreeSet::new());
 }
