@@ -52,19 +52,12 @@ pub(crate) struct Binaries {
     pub(crate) asset_registry: PathBuf,
 }
 
-/// Builds the programs and returns their paths.
-pub(crate) fn build_binaries(release: bool) -> anyhow::Result<Binaries> {
-    // The whole workspace's feature set, so that tests and binaries share the compiled crates.
-    let mut arguments = vec!["build", "--workspace", "--bins", "--examples"];
-    if release {
-        // All in one build: separate builds with other features would compile half the workspace twice.
-        arguments = vec!["build", "--release", "--bins", "--example", "asset-registry"];
-        arguments.extend(["--features", "ndauth-client/axum,ndauth-client/tonic"]);
-        arguments.extend(["--package", "ndauth-server", "--package", "ndcli", "--package", "ndauth-client"]);
-    }
-    run(command("cargo", &arguments))?;
+/// Builds the programs as the tests run them, and returns their paths.
+pub(crate) fn build_binaries() -> anyhow::Result<Binaries> {
+    // The whole workspace's feature set, so that tests, demo and binaries share the compiled crates.
+    run(command("cargo", &["build", "--workspace", "--bins", "--examples"]))?;
     let metadata = cargo_metadata::MetadataCommand::new().no_deps().current_dir(root()).exec()?;
-    let folder = metadata.target_directory.join(if release { "release" } else { "debug" });
+    let folder = metadata.target_directory.join("debug");
     Ok(Binaries {
         ndauthd: folder.join("ndauthd").into(),
         ndcli: folder.join("ndcli").into(),

@@ -16,7 +16,8 @@ use crate::server::{ServerProcess, url};
 
 pub(crate) fn run() -> anyhow::Result<()> {
     packages::provide(Job::Demo)?;
-    play(build_binaries(true)?)
+    println!("Building ndauthd, ndcli and an example service: minutes the first time, seconds from then on.");
+    play(build_binaries()?)
 }
 
 /// Runs the demo with these binaries. Fails at the first step with an unexpected result.
@@ -101,7 +102,7 @@ pub(crate) fn play(binaries: Binaries) -> anyhow::Result<()> {
     );
     println!("    ndauthd serve\n\nand in another:\n");
     println!("    ndauthd admin account create YOU --email YOU@EXAMPLE.ORG --operator");
-    println!("    ndauthd admin org create ORG && ndauthd admin member set ORG YOU ADMIN");
+    println!("    ndauthd admin org create ORG --admin YOU");
     println!("    ndauthd admin account invite YOU     # prints a link: open it, and set a password");
     println!("    ndcli auth login");
     println!("    ndcli auth token create --name github-ci --scope rw");

@@ -26,7 +26,7 @@ fn run_some(filter: &[String]) -> anyhow::Result<()> {
     let (nextest, python) = (tools::nextest()?, tools::python()?);
     let example = tools::node("node", "docs/examples/node/package.json")?;
     let logins = tools::node("node-logins", "crates/ndauth-e2e/tests/logins/package.json")?;
-    let binaries = build_binaries(false)?;
+    let binaries = build_binaries()?;
     let cluster = Cluster::start()?;
     // One test traces this cluster's system calls, so no other test may use it.
     let quiet = Cluster::start()?;
