@@ -160,7 +160,7 @@ pub enum AuthorityError {
         until: Timestamp,
     },
     /// A new secret waits to be confirmed.
-    #[error("a new secret of `{name}` waits to be confirmed until {until}")]
+    #[error("a new secret of `{name}` awaits confirmation until {until}")]
     RotationPending {
         /// The name of the token or service.
         name: String,

@@ -39,7 +39,7 @@ pub type Networks = Among<Network>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSet {
     /// It is empty.
-    #[error("the set is empty: name at least one, or say that all are meant")]
+    #[error("the set is empty: name at least one, or choose all")]
     Empty,
     /// It is larger than the limit for what each request has to search.
     #[error("the set has more than {MOST} members")]

@@ -104,7 +104,7 @@ pub enum InvalidCatalogue {
     #[error("`{1}` of the type `{0}`: {2}")]
     Action(ResourceType, String, InvalidPermission),
     /// The type is one of ndauth's own.
-    #[error("`{0}` concerns ndauth itself: what can be done to it is fixed")]
+    #[error("`{0}` belongs to ndauth itself: its actions are fixed")]
     Own(ResourceType),
     /// The type has no actions.
     #[error("the type `{0}` has no actions")]
@@ -468,7 +468,7 @@ impl fmt::Display for UnknownGrant {
         }
         match &self.meant {
             Some(meant) => write!(f, ": did you mean `{meant}`?"),
-            None => f.write_str(", nor any like it"),
+            None => f.write_str(", and none is similar"),
         }
     }
 }

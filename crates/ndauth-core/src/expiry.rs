@@ -52,10 +52,10 @@ pub enum InvalidExpiry {
     #[error("the longest lifetime is 365 days")]
     TooLong,
     /// It is longer than the lifetime that was chosen when the token was created.
-    #[error("the token was made for {0}, and a rotation gives it no longer life")]
+    #[error("the token was made for {0}, and a rotation cannot extend that")]
     Widens(Lifetime),
     /// It is not in the future.
-    #[error("it would be expired as soon as it was made")]
+    #[error("the token would already be expired")]
     Past,
 }
 

@@ -41,18 +41,18 @@ pub struct EffectiveGrants([OnceLock<Grants>; 3]);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidGrants {
     /// The set is empty.
-    #[error("the set is empty: name at least one grant, or say that all are meant")]
+    #[error("the set is empty: name at least one grant, or choose all")]
     Empty,
     /// A grant names no action.
-    #[error("the grant on `{0}` names no action")]
+    #[error("the grant on `{0}` has no actions")]
     NoAction(ResourceType),
     /// A grant of any action on a resource type of ndauth's own.
-    #[error("actions on `{0}` are named one by one: `*` covers nothing of ndauth itself")]
+    #[error("actions on `{0}` must be named one by one: `*` does not cover ndauth's own types")]
     AnyOfOurs(ResourceType),
     /// They are longer than a token can carry.
     #[error(
-        "the grants are too long by {0} bytes: `*` and `prod-*` say more in fewer words, \
-         and two tokens carry twice as much"
+        "the grants are too long by {0} bytes: shorten them with patterns such as `prod-*`, \
+         or split them between two tokens"
     )]
     TooLong(usize),
 }

@@ -31,7 +31,7 @@ pub enum InvalidPassword {
     #[error("it has more than 1024 bytes")]
     TooLong,
     /// It is a common password.
-    #[error("it is among the most common ones, which are tried first")]
+    #[error("it is one of the most common passwords")]
     Common,
 }
 

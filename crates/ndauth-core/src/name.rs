@@ -26,10 +26,10 @@ pub enum InvalidName {
     #[error("begins or ends with white space")]
     OuterSpace,
     /// It contains a character that cannot be shown safely.
-    #[error("holds U+{:04X}, which cannot be shown safely", u32::from(*.0))]
+    #[error("contains U+{:04X}, which cannot be displayed safely", u32::from(*.0))]
     Unshowable(char),
     /// It contains a character outside the alphabet of slugs and handles.
-    #[error("may hold only a-z, 0-9 and single hyphens between them; `{}` is none of these", .0.escape_default())]
+    #[error("may contain only a-z, 0-9 and single hyphens between them; `{}` is not allowed", .0.escape_default())]
     NotSlug(char),
     /// It is a reserved word.
     #[error("cannot be `{0}`, a reserved word")]

@@ -248,16 +248,16 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Refusal::Malformed(why) => write!(f, "the text is not a token: {why}"),
-            Refusal::Unknown => f.write_str("the token is not known here"),
+            Refusal::Unknown => f.write_str("this server does not know the token"),
             Refusal::Kind(kind) => {
                 write!(f, "a secret that begins with `{}` is not accepted here", kind.marker())
             }
             Refusal::Replaced(since) => write!(f, "the secret was replaced by a rotation {since}"),
             Refusal::SecretExpired(since) => {
-                write!(f, "the secret expired {since}: nobody used it in time after it was made")
+                write!(f, "the secret expired {since}: it was not used in time after it was made")
             }
             Refusal::RevokedWithAll(at) => {
-                write!(f, "the token was revoked with all that were minted before {at}")
+                write!(f, "the token was revoked with all tokens minted before {at}")
             }
             Refusal::Revoked(since) => write!(f, "the token was revoked {since}"),
             Refusal::Expired(since) => write!(f, "the token expired {since}"),
@@ -279,7 +279,7 @@ impl fmt::Display for Refusal {
                 write!(f, "the token's scope is `{scope}`, and this needs `{needed}`")
             }
             Refusal::PermissionNotNamed => {
-                f.write_str("the token carries grants, and the question names no permission")
+                f.write_str("the token carries grants, and the request names no permission")
             }
             Refusal::PermissionNotGranted(permission) => write!(f, "the token is not granted `{permission}`"),
             Refusal::OrgDeleted(org) => write!(f, "the org `{org}` was deleted"),
@@ -295,19 +295,22 @@ impl fmt::Display for Refusal {
                 write!(f, "the token is for networks that `{address}` is not in")
             }
             Refusal::AddressUnknown => {
-                f.write_str("the token is for some networks, and where it was used is not known")
+                f.write_str("the token is for some networks only, and the client's address is unknown")
             }
             Refusal::PersonalBarred(org) => write!(f, "the org `{org}` admits no personal tokens"),
             Refusal::GrantsRequired(org) => {
-                write!(f, "the org `{org}` admits tokens that carry a set of grants, and this carries all")
+                write!(
+                    f,
+                    "the org `{org}` admits only tokens that carry a set of grants, and this one carries all"
+                )
             }
             Refusal::AllOrgsBarred(org) => {
-                write!(f, "the org `{org}` admits tokens that name it, and this is for all orgs")
+                write!(f, "the org `{org}` admits only tokens that name it, and this one is for all orgs")
             }
             Refusal::LoginTooOld { org, within, last } => {
                 write!(
                     f,
-                    "the org `{org}` admits tokens whose owner logged in within {within}, and theirs "
+                    "the org `{org}` admits only tokens whose owner logged in within {within}, and this owner "
                 )?;
                 match last {
                     Some(at) => write!(f, "last did on {}", at.date()),
@@ -317,13 +320,13 @@ impl fmt::Display for Refusal {
             Refusal::LifetimeTooLong { org, lifetime: Lifetime::Endless, longest } => {
                 write!(
                     f,
-                    "the org `{org}` admits tokens that live for at most {longest}, and this never expires"
+                    "the org `{org}` admits only tokens with a lifetime of at most {longest}, and this one never expires"
                 )
             }
             Refusal::LifetimeTooLong { org, lifetime, longest } => {
                 write!(
                     f,
-                    "the org `{org}` admits tokens that live for at most {longest}, and this was made for {lifetime}"
+                    "the org `{org}` admits only tokens with a lifetime of at most {longest}, and this one was made for {lifetime}"
                 )
             }
             Refusal::NetworkBarred { org, address: Some(address) } => {
@@ -332,7 +335,7 @@ impl fmt::Display for Refusal {
             Refusal::NetworkBarred { org, address: None } => {
                 write!(
                     f,
-                    "the org `{org}` admits tokens from some networks, and where this was used is not known"
+                    "the org `{org}` admits tokens from some networks only, and the client's address is unknown"
                 )
             }
         }

@@ -47,25 +47,25 @@ pub enum Unready {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotRenewable {
     /// The token is read-only.
-    #[error("it is read-only, and only standard tokens renew")]
+    #[error("it is read-only, and only standard tokens can be renewed")]
     ReadOnly,
     /// Its lifetime is over 90 days or endless.
-    #[error("it is long-lived, and only standard tokens renew")]
+    #[error("it is long-lived, and only standard tokens can be renewed")]
     LongLived,
     /// It has reached its maximum age.
-    #[error("it ends 365 days after it was made, and no renewal goes beyond that")]
+    #[error("it ends 365 days after it was made, and a renewal cannot go beyond that")]
     Age,
     /// It renews itself, and has reached the end that was stated for that when it was made.
     #[error("it was made to renew itself up to its present end, and no further")]
     Until,
     /// A policy admits no more.
-    #[error("an org's policy admits it for no longer")]
+    #[error("an org's policy allows no longer lifetime")]
     Policy,
     /// It renews itself, and its lifetime is too short for that.
-    #[error("it was made for less than 7 days: by itself it goes on by rotating")]
+    #[error("it was made for less than 7 days: it can extend itself only by rotating")]
     Short,
     /// It renews itself, and it is too early for that.
-    #[error("it renews by itself in the last quarter of its lifetime")]
+    #[error("it can renew itself only in the last quarter of its lifetime")]
     Early,
 }
 

@@ -68,13 +68,13 @@ pub enum InvalidSecret {
     #[error("it is empty")]
     Empty,
     /// A line break was copied at its end.
-    #[error("a line break stands behind it")]
+    #[error("it ends with a line break")]
     TrailingLineBreak,
     /// White space was copied before it, within it or after it.
     #[error("it has white space before, in or after it")]
     WhiteSpace,
     /// Quotation marks were copied with it.
-    #[error("it stands in quotation marks")]
+    #[error("it is in quotation marks")]
     Quoted,
     /// It is a reference to a variable that was not replaced by its value.
     #[error("it is a reference to a variable, and not its value")]
@@ -97,21 +97,21 @@ impl InvalidSecret {
     /// Returns the remedy, for a text that was stored for a pipeline.
     pub fn hint(self) -> &'static str {
         match self {
-            InvalidSecret::Empty => "the secret behind it is missing or has another name",
+            InvalidSecret::Empty => "the secret that it refers to is missing or has another name",
             InvalidSecret::TrailingLineBreak => {
                 "store it again without the line break: `printf %s TOKEN`, and not `echo`"
             }
-            InvalidSecret::WhiteSpace => "store it again alone, without blanks or line breaks",
+            InvalidSecret::WhiteSpace => "store it again alone, without spaces or line breaks",
             InvalidSecret::Quoted => "store it again without the quotation marks",
             InvalidSecret::Unexpanded => {
-                "let the pipeline put the secret's value there, as its documentation shows"
+                "configure the pipeline to insert the secret's value, as its documentation shows"
             }
-            InvalidSecret::Kind => "look whether another secret stands there: a token begins with `ndpat_`",
+            InvalidSecret::Kind => "check that it is not another secret: a token begins with `ndpat_`",
             InvalidSecret::TooShort(_) => {
                 "copy it again, whole: it has 49 characters; if it is lost, make a new one"
             }
             InvalidSecret::TooLong => "copy it again, alone: it has 49 characters",
-            InvalidSecret::Body => "copy it again: it is no secret that was ever made",
+            InvalidSecret::Body => "copy it again: no such secret was ever made",
         }
     }
 }

@@ -281,10 +281,7 @@ impl RotationShown {
         };
         match self {
             RotationShown::Pending(until) => {
-                format!(
-                    "the new secret waits to be confirmed until {}, and the old one serves",
-                    until.minute()
-                )
+                format!("the new secret awaits confirmation until {}, and the old one serves", until.minute())
             }
             RotationShown::Overlap { prefix, until, retirement, last_use } => {
                 let verdict = match retirement {

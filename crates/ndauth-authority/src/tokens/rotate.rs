@@ -276,7 +276,7 @@ pub(super) fn alive(view: &TokenView, now: Timestamp) -> Result<(), AuthorityErr
     let how = match (status, view.token.revoked_at, view.token.expires_at) {
         (TokenStatus::Revoked, Some(at), _) => format!("was revoked {}", Since { at, as_of: now }),
         (TokenStatus::Revoked, None, _) => {
-            format!("was revoked with all that were minted before {}", view.not_before)
+            format!("was revoked with all tokens minted before {}", view.not_before)
         }
         (_, _, Expiry::At(at)) if view.token.expires_at.is_past(now) => {
             format!("expired {}", Since { at, as_of: now })

@@ -87,7 +87,7 @@ impl HeldFamily {
     }
 
     fn none_waits(&self) -> AuthorityError {
-        self.none("no new secret that waits to be confirmed")
+        self.none("no new secret that awaits confirmation")
     }
 
     fn personal(&self) -> Personal {

@@ -72,7 +72,7 @@ on_both! {
         .await;
         let error = world.authority.operator().apply_catalogue(&CONSOLE, &next).await.expect_err("refused");
         assert_eq!(error.reason(), Reason::InvalidArgument);
-        assert!(error.to_string().contains("`accept:assets` cannot be what `approve:assets` was"), "{error}");
+        assert!(error.to_string().contains("`accept:assets` cannot replace `approve:assets`"), "{error}");
         assert_eq!(changed(world, |_| ()).await, before);
         // A name that some token carries from before cannot be the new name of another permission.
         let dead = changed(world, |document| {

@@ -127,7 +127,7 @@ on_both! {
                 let verdict = world.ask(&world.service, secret.expose(), &needs("ops", Scope::Rw, Some("write:assets"))).await;
                 told.push(verdict.outcome.map(drop).map_err(|refusal| (refusal.to_string(), refusal.factor())));
             }
-            let revoked = "the token was revoked with all that were minted before 2027-01-15T08:01:40Z".to_owned();
+            let revoked = "the token was revoked with all tokens minted before 2027-01-15T08:01:40Z".to_owned();
             let refused = Err((revoked, Factor::NotBefore));
             assert_eq!(told, [refused.clone(), refused.clone(), Ok(()), refused]);
             world.load_again().await;

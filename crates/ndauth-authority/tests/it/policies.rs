@@ -182,7 +182,7 @@ on_both! {
         assert_eq!(refused.reason(), Reason::LifetimeTooLong);
         assert_eq!(
             refused.to_string(),
-            "the org `ops` admits tokens that live for at most 30d, and this was made for 90d"
+            "the org `ops` admits only tokens with a lifetime of at most 30d, and this one was made for 90d"
         );
         assert!(create(|new| (new.orgs, new.expiry) = (Some(orgs(&["ops"])), days(30))).await.is_ok());
         let new = NewToken { expiry: days(31), ..org_token("deploy", &["read:assets"]) };

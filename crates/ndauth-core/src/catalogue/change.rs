@@ -57,7 +57,7 @@ pub enum CatalogueChange {
 
 /// The fault of a catalogue that cannot replace another, since some token would gain power.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{to}` cannot be what `{from}` was: {why}")]
+#[error("`{to}` cannot replace `{from}`: {why}")]
 pub struct InvalidChange {
     /// The former name.
     pub from: PermissionName,
@@ -195,9 +195,9 @@ impl fmt::Display for CatalogueChange {
             CatalogueChange::Added { name, role } => write!(f, "+ {name} ({role})"),
             CatalogueChange::Renamed { from, to } => write!(f, "~ {from} is called {to}"),
             CatalogueChange::Role { name, from, to } => write!(f, "~ {name} needs {to}, and needed {from}"),
-            CatalogueChange::Described { name } => write!(f, "~ {name} is described otherwise"),
+            CatalogueChange::Described { name } => write!(f, "~ {name}: new description"),
             CatalogueChange::TypeDescribed { resource_type } => {
-                write!(f, "~ {resource_type} is described otherwise")
+                write!(f, "~ {resource_type}: new description")
             }
             CatalogueChange::Forgotten { former, name } => {
                 write!(f, "- {former}, which {name} was called before")

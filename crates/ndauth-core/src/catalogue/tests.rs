@@ -247,7 +247,7 @@ fn unknown_grants_are_told_with_what_may_be_meant() {
     for (name, expected) in [
         ("wirte:assets", Some("there is no permission `wirte:assets`: did you mean `write`?")),
         ("write:asset", Some("there is no resource type `asset`: did you mean `assets`?")),
-        ("write:zebra", Some("there is no resource type `zebra`, nor any like it")),
+        ("write:zebra", Some("there is no resource type `zebra`, and none is similar")),
         ("read:assets", Some("`read:assets` is called `get:assets` now")),
         ("write:assets", None),
         ("read:tokens", None),

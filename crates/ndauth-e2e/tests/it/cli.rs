@@ -351,8 +351,8 @@ on_both! {
         for (bad, why) in [
             (&variable[..40], "cut short"),
             ("ghp_0123456789012345678901234567890123456789", "does not begin"),
-            (&format!("{variable}\n"), "a line break stands behind it"),
-            (&format!("\"{variable}\""), "it stands in quotation marks"),
+            (&format!("{variable}\n"), "it ends with a line break"),
+            (&format!("\"{variable}\""), "it is in quotation marks"),
             ("${{ secrets.NDCLI_TOKEN }}", "it is a reference to a variable"),
         ] {
             let (code, _, err) = who(&[("NDCLI_TOKEN", bad)], &[]);

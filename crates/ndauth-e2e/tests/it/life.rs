@@ -204,8 +204,8 @@ on_both! {
         let new = secret_of(&told);
         assert!(told.contains("takes over at its first use, or by `ndcli auth token rotate ci --confirm`; the old one serves on for 7d"), "{told}");
         let again = cli(at, &server, "auth token rotate ci");
-        assert!(again.code == 1 && again.err.contains("waits to be confirmed until") && again.err.contains("--drop"), "{again:?}");
-        assert!(done(cli(at, &server, "auth token list")).contains("• ci: the new secret waits to be confirmed until "));
+        assert!(again.code == 1 && again.err.contains("awaits confirmation until") && again.err.contains("--drop"), "{again:?}");
+        assert!(done(cli(at, &server, "auth token list")).contains("• ci: the new secret awaits confirmation until "));
 
         assert_eq!(verdict(&server, &service, &new).await, "allowed");
         let rotation = async || {
@@ -398,7 +398,7 @@ on_both! {
         done(eves("org unfreeze ops"));
         soon(&"allowed".to_owned(), async || verdict(&server, &service, &old).await).await;
         done(eves("auth token revoke --all --owner ada --created-before now --yes"));
-        soon(&true, async || verdict(&server, &service, &old).await.starts_with("the token was revoked with all that were minted before ")).await;
+        soon(&true, async || verdict(&server, &service, &old).await.starts_with("the token was revoked with all tokens minted before ")).await;
         assert!(!done(cli(at, &server, "auth token list")).contains("ci"));
         let listed: serde_json::Value = serde_json::from_str(&done(cli(at, &server, "auth token list --all -f json"))).expect("JSON");
         let dead = &listed["tokens"][0];
@@ -431,7 +431,7 @@ on_both! {
         let server = at.serve();
         let service = at.service();
         let new: Secret = at.operate("service rotate registry --overlap 0").parse().expect("a secret alone");
-        assert!(at.admin("service rotate registry").err.contains("waits to be confirmed"));
+        assert!(at.admin("service rotate registry").err.contains("awaits confirmation"));
         let asks = async |secret: &Secret| {
             let client = server.client(secret).await;
             let question = v1::ValidateTokenRequest {

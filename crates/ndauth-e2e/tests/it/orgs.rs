@@ -450,7 +450,7 @@ on_both! {
             • ops tokens:3 broken:2 in-use:0 takes-hold:INSTANT
         "#]]);
         shows(&cli("auth token create --name y --scope ro --org ops"), 5, at, &server, &expect![[r#"
-            error: the org `ops` admits tokens that carry a set of grants, and this carries all
+            error: the org `ops` admits only tokens that carry a set of grants, and this one carries all
             hint: make a token that carries the grants it needs: grants never change
         "#]]);
     }

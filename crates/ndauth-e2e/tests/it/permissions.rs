@@ -89,7 +89,7 @@ on_both! {
             hint: a grant is `{"resource_type":"assets","resource_id":"*","actions":["read"]}`
         "#]]);
         shows(&grant(r#"{"resource_type":"tokens","resource_id":"*","actions":["*"]}"#), 2, at, &server, &expect![[r#"
-            error: `--grant`: actions on `tokens` are named one by one: `*` covers nothing of ndauth itself
+            error: `--grant`: actions on `tokens` must be named one by one: `*` does not cover ndauth's own types
             hint: `ndcli permissions list` shows what there is
         "#]]);
         shows(&line(at, &server, "auth token create --name ci --scope read:asets"), 2, at, &server, &expect![[r#"
@@ -222,7 +222,7 @@ on_both! {
         "#]]);
         let widens = shown.replace("approve = { role = \"ADMIN\"", "accept = { formerly = [\"approve:assets\"], role = \"RW\"");
         let refused = apply(&widens, "");
-        assert!(refused.code == 2 && refused.err.contains("`accept:assets` cannot be what `approve:assets` was"), "{refused:?}");
+        assert!(refused.code == 2 && refused.err.contains("`accept:assets` cannot replace `approve:assets`"), "{refused:?}");
         let nonsense = apply("[types.assets]\ndescription = 1\n", "");
         assert!(nonsense.code == 2 && nonsense.err.contains("catalogue.toml"), "{nonsense:?}");
         let listed = line(at, &server, "permissions list assets -f simple");

@@ -220,7 +220,7 @@ async fn a_pipeline_is_told_what_most_likely_happened() {
         ),
         (
             &[("NDCLI_TOKEN", &format!("{}\n", session.expose()))],
-            "error: NDCLI_TOKEN holds no token: a line break stands behind it\nhint: store it again without the line break: `printf %s TOKEN`, and not `echo`\n",
+            "error: NDCLI_TOKEN holds no token: it ends with a line break\nhint: store it again without the line break: `printf %s TOKEN`, and not `echo`\n",
         ),
     ] {
         let ended = at.ndcli_with(&server, variables, &["whoami"], "");
