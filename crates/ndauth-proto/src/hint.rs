@@ -64,7 +64,7 @@ pub fn hint(reason: Reason) -> Option<&'static str> {
         R::Unavailable => "try again in a moment: this says neither yes nor no",
         R::Internal => "the server's log says more, under the request id",
         R::CommittedUnconfirmed => "it is done, and need not be repeated: look in a moment whether it is in force",
-        R::OutcomeUnknown => "look before you repeat it: a list or `show` tells whether it was done; a secret that was not shown is lost, so revoke what has it",
+        R::OutcomeUnknown => "check before you repeat it: a list or `show` tells whether it was done; a secret that was not shown is lost, so revoke what has it",
         R::OrgDeleted | R::NotPermitted | R::InvalidArgument | R::NotFound => return None,
     })
 }

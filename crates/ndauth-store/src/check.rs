@@ -70,7 +70,7 @@ const LAWS: [(&str, &str); 21] = [
         "FROM token WHERE org_id IS NOT NULL AND lifetime > 31536000000000",
     ),
     (
-        "a policy of the org says something else of networks than it lists",
+        "a policy of the org differs from its list of networks",
         "FROM org WHERE EXISTS (SELECT 1 FROM org_policy WHERE org_policy.org_id = org.id AND all_networks = EXISTS \
          (SELECT 1 FROM org_policy_network WHERE org_policy_network.org_id = org.id \
          AND org_policy_network.set_at = org_policy.set_at))",

@@ -75,7 +75,7 @@ impl Latest {
     pub(crate) fn no_earlier(&self, micros: i64) -> Result<Timestamp, StoreError> {
         let latest = self.0.fetch_max(micros, Ordering::SeqCst).max(micros);
         Timestamp::from_micros(latest)
-            .map_err(|_| StoreError::unavailable("the clock shows no instant between 1970 and 9999"))
+            .map_err(|_| StoreError::unavailable("the clock is not between the years 1970 and 9999"))
     }
 }
 

@@ -25,7 +25,7 @@ pub enum CopyError {
     #[error("there is no file `{}`", .0.display())]
     Missing(PathBuf),
     /// The file is not a copy of a database of ndauth.
-    #[error("`{}` is no copy of a database of ndauth: {why}", path.display())]
+    #[error("`{}` is not a copy of an ndauth database: {why}", path.display())]
     NoCopy {
         /// The file.
         path: PathBuf,
@@ -33,10 +33,10 @@ pub enum CopyError {
         why: String,
     },
     /// The database changed in the meantime.
-    #[error("the database is changed while it is to be replaced")]
+    #[error("the database was changed while it was being replaced")]
     Moved,
     /// PostgreSQL has its own tools for this.
-    #[error("the database is PostgreSQL's, whose own tools make and restore copies")]
+    #[error("the database is PostgreSQL, which has its own tools to make and restore copies")]
     Postgres,
     /// A file could not be read or written.
     #[error("`{}`: {source}", path.display())]

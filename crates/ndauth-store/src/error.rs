@@ -30,7 +30,7 @@ pub enum StoreError {
         place: String,
     },
     /// Another server uses the file.
-    #[error("another server works on `{place}`{}", .holder.map(|pid| format!(": process {pid}")).unwrap_or_default())]
+    #[error("another server uses `{place}`{}", .holder.map(|pid| format!(": process {pid}")).unwrap_or_default())]
     Served {
         /// The URL of the database.
         place: String,
@@ -48,7 +48,7 @@ pub enum StoreError {
     #[error("it is not known whether the change was made: the database did not confirm it")]
     OutcomeUnknown(#[source] Box<dyn Error + Send + Sync>),
     /// A row contains a value that no version of ndauth writes.
-    #[error("the table `{table}` holds nonsense in the column `{column}` of `{id}`")]
+    #[error("the table `{table}` holds an invalid value in the column `{column}` of `{id}`")]
     Corrupt {
         /// The table.
         table: &'static str,
@@ -87,17 +87,19 @@ impl StoreError {
         let hint = match self {
             StoreError::Unreachable { cause, .. } => cause.hint(),
             StoreError::Missing { .. } => {
-                "check `--database`; `ndauthd serve` or `ndauthd admin migrate up` makes one there"
+                "check `--database`; `ndauthd serve` or `ndauthd admin migrate up` creates one there"
             }
             StoreError::Served { .. } => {
-                "a file of SQLite is for one server: stop the other, or use PostgreSQL for several"
+                "a SQLite file is for one server: stop the other, or use PostgreSQL for several"
             }
-            StoreError::DiskFull => "free some space on its disk: it goes on by itself",
-            StoreError::Standby => "name the primary by `--database`, or what always leads to it",
-            StoreError::OutcomeUnknown(_) => "look before you repeat it",
+            StoreError::DiskFull => "free some space on its disk: the server then continues by itself",
+            StoreError::Standby => {
+                "set `--database` to the primary, or to an address that always leads to it"
+            }
+            StoreError::OutcomeUnknown(_) => "check before you repeat it",
             // SQLITE_CANTOPEN
             StoreError::Unavailable(_) if self.code().is_some_and(|code| code == "14") => {
-                "let this user write in its folder, or copy it elsewhere with what lies beside it (`-wal`)"
+                "allow this user to write to its folder, or copy it elsewhere with the `-wal` file beside it"
             }
             StoreError::Unavailable(_) | StoreError::Corrupt { .. } => return None,
         };

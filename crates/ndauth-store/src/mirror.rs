@@ -114,7 +114,7 @@ impl Listener {
             match timeout(SILENCE, self.0.try_recv()).await {
                 Ok(Ok(Some(_))) => return Ok(()),
                 Ok(Ok(None)) => {
-                    return Err(StoreError::unavailable("the connection that listens was closed"));
+                    return Err(StoreError::unavailable("the listening connection was closed"));
                 }
                 Ok(Err(error)) => return Err(error.into()),
                 Err(_) => {
@@ -371,7 +371,7 @@ where
             Ok(found) => sorted.sound.extend(found),
             Err(error @ StoreError::Corrupt { .. }) => match ids {
                 [id] => {
-                    tracing::error!(%error, "nothing is decided by it");
+                    tracing::error!(%error, "a broken row is ignored");
                     sorted.broken.push(*id);
                 }
                 _ => parts.extend(<[_; 2]>::from(ids.split_at(ids.len() / 2))),

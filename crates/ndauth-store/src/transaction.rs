@@ -75,7 +75,7 @@ impl Store {
     pub async fn write(&self, name: &'static str) -> Result<Write, StoreError> {
         let turn = timeout(TURN, self.writer.clone().lock_owned())
             .await
-            .map_err(|_| StoreError::unavailable("too many changes are waiting for their turn"))?;
+            .map_err(|_| StoreError::unavailable("too many changes are waiting"))?;
         let begun = Instant::now();
         let read = self.opened(self.change(), Timeout::Until(begun + TIMEOUT)).await;
         if read.is_err() {

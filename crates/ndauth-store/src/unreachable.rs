@@ -34,13 +34,13 @@ pub enum Unreachable {
     #[error("PostgreSQL is not ready: {0}")]
     NotReady(String),
     /// It is a standby.
-    #[error("it is a standby: it would confirm what the primary has long changed")]
+    #[error("it is a standby: its data may be older than the primary's")]
     Standby,
     /// The user may not create tables there.
     #[error("the user does not own the database: {0}")]
     NotOwner(String),
     /// A pooler in transaction mode lies in between, which hands connections from one client to another.
-    #[error("a pooler in transaction mode is in between: session settings do not hold")]
+    #[error("a pooler in transaction mode is in between: session settings are lost")]
     Pooler,
     /// It is too old.
     #[error("it is PostgreSQL {0}, and ndauth needs 15 or later")]
@@ -56,17 +56,21 @@ impl Unreachable {
         match self {
             Unreachable::Refused => "start PostgreSQL, or check the host and the port in `--database`",
             Unreachable::UnknownHost(_) => "check the host in `--database`",
-            Unreachable::Silent(_) => "check the host and the port in `--database`, and what is between",
-            Unreachable::Password(_) => "name a file with the password by `--database-password-file`",
+            Unreachable::Silent(_) => "check the host and the port in `--database`, and the network between",
+            Unreachable::Password(_) => "name a file with the password: `--database-password-file FILE`",
             Unreachable::Forbidden(_) => "check the user in `--database`, and PostgreSQL's `pg_hba.conf`",
             Unreachable::NoDatabase(_) => {
                 "make it (`createdb --owner USER DATABASE`), or check its name in `--database`"
             }
             Unreachable::Tls(_) => "check `sslmode` and `sslrootcert` in `--database`",
-            Unreachable::NotReady(_) => "try again when it is",
-            Unreachable::Standby => "name the primary by `--database`, or what always leads to it",
-            Unreachable::NotOwner(_) => "let the user own the database: `ALTER DATABASE NAME OWNER TO USER`",
-            Unreachable::Pooler => "name PostgreSQL itself by `--database`, or a pooler in session mode",
+            Unreachable::NotReady(_) => "try again when it is ready",
+            Unreachable::Standby => {
+                "set `--database` to the primary, or to an address that always leads to it"
+            }
+            Unreachable::NotOwner(_) => {
+                "make the user the database's owner: `ALTER DATABASE NAME OWNER TO USER`"
+            }
+            Unreachable::Pooler => "set `--database` to PostgreSQL itself, or to a pooler in session mode",
             Unreachable::TooOld(_) => "use PostgreSQL 15 or later",
             Unreachable::Other(_) => "check `--database`",
         }
@@ -108,7 +112,7 @@ impl From<&sqlx::Error> for Unreachable {
 /// own names.
 fn distrust(why: &str) -> String {
     if why.contains("UnknownIssuer") || why.contains("BadSignature") {
-        return "no authority that is trusted signed the database's certificate".to_owned();
+        return "the database's certificate is not signed by a trusted authority".to_owned();
     }
     why.to_owned()
 }

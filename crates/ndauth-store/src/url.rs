@@ -65,28 +65,28 @@ pub enum InvalidDatabaseUrl {
     #[error("expected `sqlite:PATH` or `postgres://USER@HOST/DATABASE`")]
     Form,
     /// It is an invalid URL of PostgreSQL.
-    #[error("the URL makes no sense: {0}")]
+    #[error("the URL is invalid: {0}")]
     Nonsense(String),
     /// An `@` follows a `?`.
-    #[error("an `@` or `?` that ends no part of the URL is written as `%40` or `%3F`")]
+    #[error("an `@` or `?` within a part of the URL is written as `%40` or `%3F`")]
     Unescaped,
     /// It has an unknown parameter.
-    #[error("there is no parameter `{name}` of a URL: there are {}", PARAMETERS.join(", "))]
+    #[error("there is no parameter `{name}` in a URL: expected one of {}", PARAMETERS.join(", "))]
     UnknownParameter {
         /// The parameter's name.
         name: String,
     },
     /// It has a parameter twice.
-    #[error("the parameter `{0}` stands twice")]
+    #[error("the parameter `{0}` is given twice")]
     Repeated(String),
     /// Its `sslmode` is unknown.
-    #[error("`sslmode` is one of {}", MODES.join(", "))]
+    #[error("`sslmode` must be one of {}", MODES.join(", "))]
     UnknownMode,
     /// It has one of two parameters that need each other.
-    #[error("`sslcert` is of no use without `sslkey`, nor `sslkey` without `sslcert`")]
+    #[error("`sslcert` and `sslkey` must be given together")]
     HalfPair,
     /// It names authorities, but its mode verifies nothing.
-    #[error("`sslrootcert` verifies nothing without `sslmode=verify-full`")]
+    #[error("`sslrootcert` has no effect without `sslmode=verify-full`")]
     UnusedRoot,
 }
 
@@ -330,7 +330,7 @@ mod tests {
         let why = "postgres://db/nd?pool=3".parse::<DatabaseUrl>().expect_err("unknown");
         assert_eq!(
             why.to_string(),
-            "there is no parameter `pool` of a URL: there are sslmode, sslrootcert, sslcert, sslkey, host, port, dbname, user, \
+            "there is no parameter `pool` in a URL: expected one of sslmode, sslrootcert, sslcert, sslkey, host, port, dbname, user, \
              password"
         );
     }

@@ -39,9 +39,9 @@ impl Witness {
     /// Returns the recorded end of the log, or `None` if none was recorded.
     pub fn read(&self) -> io::Result<Option<Seen>> {
         match std::fs::read_to_string(&self.0) {
-            Ok(text) => parse(&text)
-                .map(Some)
-                .ok_or_else(|| io::Error::new(ErrorKind::InvalidData, "it does not hold the end of a log")),
+            Ok(text) => parse(&text).map(Some).ok_or_else(|| {
+                io::Error::new(ErrorKind::InvalidData, "it does not contain the end of a log")
+            }),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }

@@ -176,7 +176,7 @@ on_both! {
             (
                 "UPDATE org_policy SET all_networks = TRUE",
                 "UPDATE org_policy SET all_networks = FALSE".to_owned(),
-                "a policy of the org says something else of networks than it lists",
+                "a policy of the org differs from its list of networks",
             ),
             (
                 "UPDATE catalogue SET document = replace(document, 'approve', 'applaud')",

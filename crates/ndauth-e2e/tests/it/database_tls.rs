@@ -43,11 +43,11 @@ async fn a_database_is_verified_as_its_url_says() {
     for (url, told) in [
         (
             url("sslmode=verify-full&sslrootcert=theirs.pem"),
-            "TLS failed: no authority that is trusted signed the database's certificate",
+            "TLS failed: the database's certificate is not signed by a trusted authority",
         ),
         (
             url("sslmode=verify-full"),
-            "TLS failed: no authority that is trusted signed the database's certificate",
+            "TLS failed: the database's certificate is not signed by a trusted authority",
         ),
         (by_name, "TLS failed: invalid peer certificate: certificate not valid for name \"localhost\""),
     ] {
@@ -96,10 +96,16 @@ async fn how_the_database_is_reached_is_shown_and_checked() {
             "`empty.pem` holds no certificate in PEM",
         ),
         ("postgres://nd@db/nd?sslcert=cert.pem&sslkey=ca.pem", "`ca.pem` holds no private key in PEM"),
-        ("postgres://nd@db/nd?sslcert=cert.pem", "`sslcert` is of no use without `sslkey`"),
-        ("postgres://nd@db/nd?sslmode=yes", "`sslmode` is one of disable, allow, prefer, require, verify-ca"),
-        ("postgres://nd@db/nd?sslrootcert=ca.pem", "`sslrootcert` verifies nothing without"),
-        ("postgres://nd@db/nd?poolsize=3", "there is no parameter `poolsize` of a URL: there are sslmode, "),
+        ("postgres://nd@db/nd?sslcert=cert.pem", "`sslcert` and `sslkey` must be given together"),
+        (
+            "postgres://nd@db/nd?sslmode=yes",
+            "`sslmode` must be one of disable, allow, prefer, require, verify-ca",
+        ),
+        ("postgres://nd@db/nd?sslrootcert=ca.pem", "`sslrootcert` has no effect without"),
+        (
+            "postgres://nd@db/nd?poolsize=3",
+            "there is no parameter `poolsize` in a URL: expected one of sslmode, ",
+        ),
     ] {
         for command in ["config check", "serve --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0"] {
             let ended = ndauthd(&at, url, command);

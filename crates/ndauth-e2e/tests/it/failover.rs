@@ -98,7 +98,7 @@ async fn a_standby_confirms_nothing() {
     command.args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
     let ended = crate::installation::run(command, "");
     assert!(
-        ended.code == 6 && ended.err.contains("it is a standby") && ended.err.contains("name the primary"),
+        ended.code == 6 && ended.err.contains("it is a standby") && ended.err.contains("to the primary"),
         "{ended:?}"
     );
     // Redirected to the primary, the instance recovers automatically.
@@ -326,7 +326,7 @@ async fn a_commit_whose_answer_never_came_is_not_called_anything_else() {
     one.proxy.treat(TreatedConnections::Said("COMMIT\0"), Treatment::Muted);
     let problem = owner.revoke_token(revoke("ci")).await.expect_err("nobody knows");
     assert_eq!(problem.reason, Reason::OutcomeUnknown, "{problem:?}");
-    assert!(ndauth_proto::hint(problem.reason).expect("a hint").contains("look before you repeat it"));
+    assert!(ndauth_proto::hint(problem.reason).expect("a hint").contains("check before you repeat it"));
     // The change was made; the reader, whose connection works, learns of it.
     soon(&Ok(Some(Reason::TokenRevoked)), async || asker.refused(&secret).await).await;
     one.proxy.be_fair();

@@ -123,7 +123,7 @@ on_both! {
             second.args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
             let ended = run(second, "");
             assert_eq!(ended.code, 6, "{ended:?}");
-            let by = format!("another server works on `{}`: process {}", at.database(), server.pid());
+            let by = format!("another server uses `{}`: process {}", at.database(), server.pid());
             assert!(ended.err.contains(&by) && ended.err.contains("hint: "), "{ended:?}");
             server.kill();
             at.serve();
