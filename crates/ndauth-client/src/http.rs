@@ -92,7 +92,7 @@ impl Http {
             .body(Full::new(body))
             .map_err(|error| Problem::new(Reason::Internal, format!("no request can be made: {error}")))?;
         let begun = Instant::now();
-        let late = |_| Problem::new(Reason::Unavailable, "no answer came in time");
+        let late = |_| Problem::new(Reason::Unavailable, "no response arrived in time");
         let sent = timeout(self.options.timeout, self.send(request)).await.map_err(late);
         let sent = sent.and_then(|sent| sent);
         self.options.observer.tell(|| Call {

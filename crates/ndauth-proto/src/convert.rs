@@ -45,7 +45,7 @@ pub fn duration_from_proto(field: &str, duration: prost_types::Duration) -> Resu
     seconds
         .zip(nanos)
         .map(|(seconds, nanos)| Duration::new(seconds, nanos))
-        .ok_or_else(|| Problem::invalid(field, "not a length of time, zero or more"))
+        .ok_or_else(|| Problem::invalid(field, "not a duration of zero or more"))
 }
 
 /// Converts a scope to the wire.
@@ -61,7 +61,9 @@ pub fn scope_from_proto(field: &str, scope: i32) -> Result<Scope, Problem> {
     match v1::Scope::try_from(scope) {
         Ok(v1::Scope::Ro) => Ok(Scope::Ro),
         Ok(v1::Scope::Rw) => Ok(Scope::Rw),
-        Ok(v1::Scope::Unspecified) | Err(_) => Err(Problem::invalid(field, "say `SCOPE_RO` or `SCOPE_RW`")),
+        Ok(v1::Scope::Unspecified) | Err(_) => {
+            Err(Problem::invalid(field, "expected `SCOPE_RO` or `SCOPE_RW`"))
+        }
     }
 }
 
@@ -81,7 +83,7 @@ pub fn role_from_proto(field: &str, role: i32) -> Result<Role, Problem> {
         Ok(v1::Role::Rw) => Ok(Role::Rw),
         Ok(v1::Role::Admin) => Ok(Role::Admin),
         Ok(v1::Role::Unspecified) | Err(_) => {
-            Err(Problem::invalid(field, "say `ROLE_RO`, `ROLE_RW` or `ROLE_ADMIN`"))
+            Err(Problem::invalid(field, "expected `ROLE_RO`, `ROLE_RW` or `ROLE_ADMIN`"))
         }
     }
 }
@@ -171,7 +173,7 @@ pub fn networks_from_proto(field: &str, networks: Option<v1::Networks>) -> Resul
     }
 }
 
-const NEITHER: &str = "say `all` or `only`: what is absent means neither";
+const NEITHER: &str = "set `all` or `only`: an absent value means neither";
 
 /// Converts a description from the wire; an empty text is none.
 pub fn description_from_proto(field: &str, text: &str) -> Result<Option<Description>, Problem> {
@@ -266,11 +268,11 @@ pub fn requirement_from_proto(request: &v1::ValidateTokenRequest) -> Result<Requ
             return Ok(Requirement::Identity);
         }
         Ok(v1::Access::Identity) => {
-            let why = "`ACCESS_IDENTITY` confers nothing, so it goes with neither an org nor a permission";
+            let why = "`ACCESS_IDENTITY` gives no access, so it takes neither an org nor a permission";
             return Err(Problem::invalid("required_access", why));
         }
         Ok(v1::Access::Unspecified) | Err(_) => {
-            let why = "say `ACCESS_RO`, `ACCESS_RW` or `ACCESS_IDENTITY`";
+            let why = "expected `ACCESS_RO`, `ACCESS_RW` or `ACCESS_IDENTITY`";
             return Err(Problem::invalid("required_access", why));
         }
     };
@@ -298,9 +300,10 @@ pub fn expiry_choice_from_proto(
     choice: Option<v1::ExpiryChoice>,
 ) -> Result<ExpiryChoice, Problem> {
     match choice.and_then(|choice| choice.kind) {
-        None => {
-            Err(Problem::invalid(field, "say `lifetime`, `at` or `never`: what is absent means none of them"))
-        }
+        None => Err(Problem::invalid(
+            field,
+            "set `lifetime`, `at` or `never`: an absent value means none of them",
+        )),
         Some(v1::expiry_choice::Kind::Lifetime(lifetime)) => {
             duration_from_proto(field, lifetime).map(|lifetime| ExpiryChoice::In(Lifetime::For(lifetime)))
         }

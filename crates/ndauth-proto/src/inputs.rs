@@ -313,5 +313,5 @@ fn hash_from_proto(field: &str, bytes: &[u8]) -> Result<[u8; 32], Problem> {
 }
 
 fn absent(field: &str) -> Problem {
-    Problem::invalid(field, "it is absent")
+    Problem::invalid(field, "it is missing")
 }

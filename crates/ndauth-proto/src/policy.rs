@@ -19,7 +19,7 @@ pub fn policy_to_proto(policy: &OrgPolicy) -> v1::OrgPolicy {
 
 /// Converts a policy from the wire. It must be complete.
 pub fn policy_from_proto(field: &str, policy: Option<v1::OrgPolicy>) -> Result<OrgPolicy, Problem> {
-    let policy = policy.ok_or_else(|| Problem::invalid(field, "say all that it says"))?;
+    let policy = policy.ok_or_else(|| Problem::invalid(field, "expected the whole policy"))?;
     let part = |name: &str| format!("{field}.{name}");
     Ok(OrgPolicy {
         longest_lifetime: limit_from_proto(&part("longest_lifetime"), policy.longest_lifetime)?,
@@ -47,7 +47,7 @@ pub fn lifetime_to_proto(lifetime: Lifetime) -> v1::Lifetime {
 /// Converts a lifetime from the wire.
 pub fn lifetime_from_proto(field: &str, lifetime: Option<v1::Lifetime>) -> Result<Lifetime, Problem> {
     match lifetime.and_then(|lifetime| lifetime.kind) {
-        None => Err(Problem::invalid(field, "say `at_most` or `never_ends`: what is absent means neither")),
+        None => Err(Problem::invalid(field, "set `at_most` or `never_ends`: an absent value means neither")),
         Some(v1::lifetime::Kind::NeverEnds(v1::Never {})) => Ok(Lifetime::Endless),
         Some(v1::lifetime::Kind::AtMost(duration)) => duration_from_proto(field, duration).map(Lifetime::For),
     }
@@ -59,7 +59,7 @@ fn limit_from_proto(field: &str, lifetime: Option<v1::Lifetime>) -> Result<Lifet
         Lifetime::For(duration)
             if duration.subsec_nanos() != 0 || !(1..=MOST_SECONDS).contains(&duration.as_secs()) =>
         {
-            Err(Problem::invalid(field, "expected whole seconds, at least 1 and at most 10 years of them"))
+            Err(Problem::invalid(field, "expected whole seconds, from 1 second to 10 years"))
         }
         limit => Ok(limit),
     }

@@ -53,7 +53,7 @@ pub fn problem_from_status(status: &Status) -> Problem {
         .map(|violation| violation.field);
     let message = match status.code() {
         // The transport's own message begins with a capital.
-        Code::Cancelled if status.message() == "Timeout expired" => "no answer came in time".to_owned(),
+        Code::Cancelled if status.message() == "Timeout expired" => "no response arrived in time".to_owned(),
         _ => status.message().to_owned(),
     };
     Problem { reason, message, field, missing_permissions, holder }

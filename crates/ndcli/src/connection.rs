@@ -96,7 +96,7 @@ impl ServerConnection {
 
     async fn within<T>(&self, call: impl AsyncFn(&Client) -> Result<T, Problem>) -> Result<T, Problem> {
         let client = self.client.borrow().clone();
-        let late = |_| Problem::new(Reason::Unavailable, "no answer came in time");
+        let late = |_| Problem::new(Reason::Unavailable, "no response arrived in time");
         timeout_at(self.give_up.get(), call(&client)).await.map_err(late)?
     }
 

@@ -93,7 +93,7 @@ impl TokenWing<'_> {
         let (owner_id, kind, orgs) = match &owner {
             OwnerName::Account(account) => {
                 let orgs = new.orgs.as_ref().ok_or_else(|| {
-                    AuthorityError::invalid("orgs", "say `all` or `only`: what is absent means neither")
+                    AuthorityError::invalid("orgs", "set `all` or `only`: an absent value means neither")
                 })?;
                 let orgs = member_orgs(read, account.id, orgs).await?;
                 (Owner::Account(account.id), SecretKind::Personal, orgs)
@@ -131,7 +131,7 @@ impl TokenWing<'_> {
     async fn scope(self, read: &Read, new: &NewToken) -> Result<Scope, AuthorityError> {
         match (&new.grants, new.scope) {
             (Grants::All, None) => {
-                let why = "say `SCOPE_RO` or `SCOPE_RW`: nothing else bounds it";
+                let why = "expected `SCOPE_RO` or `SCOPE_RW`: nothing else limits it";
                 Err(AuthorityError::invalid("scope", why))
             }
             (Grants::All, Some(scope)) => Ok(scope),

@@ -394,7 +394,7 @@ on_both! {
         done(eves("org freeze ops --yes"));
         soon(&true, async || verdict(&server, &service, &old).await.starts_with("the org `ops` was frozen just now")).await;
         let minted = cli(at, &server, "auth token create --name x --scope ro --org ops");
-        assert!(minted.code == 5 && minted.err.contains("hint: an admin of the org ends that"), "{minted:?}");
+        assert!(minted.code == 5 && minted.err.contains("hint: an admin of the org unfreezes it"), "{minted:?}");
         done(eves("org unfreeze ops"));
         soon(&"allowed".to_owned(), async || verdict(&server, &service, &old).await).await;
         done(eves("auth token revoke --all --owner ada --created-before now --yes"));

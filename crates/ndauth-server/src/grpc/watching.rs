@@ -104,7 +104,7 @@ impl WatcherStream {
             .map(|told| {
                 let hash = told.secret_hash.as_slice().try_into();
                 let hash = hash.map_err(|_| Problem::invalid("uses.secret_hash", "expected 32 bytes"))?;
-                let at = told.at.ok_or_else(|| Problem::invalid("uses.at", "it is absent"))?;
+                let at = told.at.ok_or_else(|| Problem::invalid("uses.at", "it is missing"))?;
                 let address = address_from_proto("uses.address", &told.address)?;
                 Ok(ReportedUse {
                     secret: SecretHash::from_bytes(hash),
