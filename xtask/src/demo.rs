@@ -44,7 +44,7 @@ pub(crate) fn play(binaries: Binaries) -> anyhow::Result<()> {
     demo.says("A pipeline has the first as NDCLI_TOKEN. It can say who it is, and make no tokens.");
     demo.with("NDCLI_TOKEN", &pipeline, "whoami", None)?.shows("token github-ci")?;
     let refused = demo.with("NDCLI_TOKEN", &pipeline, "auth token create --name more --scope rw", None)?;
-    refused.fails_with(5)?.shows("takes an interactive login")?;
+    refused.fails_with(5)?.shows("needs an interactive login")?;
 
     demo.says(
         "A service asks about what it was shown: by its own secret, which may validate and nothing else.",

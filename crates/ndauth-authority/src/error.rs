@@ -19,7 +19,7 @@ pub const MAX_LIVE_TOKENS: u64 = 25;
 pub const MOST_OFFERS: u64 = 100;
 
 /// The hint for a restored copy.
-const SETTLE: &str = "say what becomes of the secrets in it: `ndauthd admin after-restore --help`";
+const SETTLE: &str = "decide which of its secrets stay valid: `ndauthd admin after-restore --help`";
 
 /// The refusal or failure of an operation. Nothing was changed, except with [`AuthorityError::Unconfirmed`]
 /// and [`StoreError::OutcomeUnknown`], which say so.
@@ -44,7 +44,7 @@ pub enum AuthorityError {
     #[error("the account is disabled")]
     AccountDisabled,
     /// Only a person who is logged in may.
-    #[error("{caller} may not {verb}: that takes an interactive login")]
+    #[error("{caller} may not {verb}: this needs an interactive login")]
     SessionRequired {
         /// The kind of caller.
         caller: &'static str,
@@ -52,7 +52,7 @@ pub enum AuthorityError {
         verb: &'static str,
     },
     /// Only a person who logged in within the last 15 minutes may.
-    #[error("to {to} takes a login of the last 15 minutes, and not one by a device's code")]
+    #[error("to {to} needs a login within the last 15 minutes, and not one by device code")]
     LoginNotRecent {
         /// The operation.
         to: &'static str,
@@ -61,7 +61,7 @@ pub enum AuthorityError {
     #[error("the name or the password is wrong")]
     SignInRefused,
     /// Too many attempts were made.
-    #[error("too many tries: wait {} s", after.as_secs().max(1))]
+    #[error("too many attempts: wait {} s", after.as_secs().max(1))]
     TooManyTries {
         /// The time to wait.
         after: Duration,
@@ -70,7 +70,7 @@ pub enum AuthorityError {
     #[error("the link was used before, is too old, or was replaced by a newer one")]
     LinkSpent,
     /// The org's policy was changed in between.
-    #[error("the policy of the org `{0}` was changed meanwhile, and nothing was done")]
+    #[error("the policy of the org `{0}` was changed in the meantime, and nothing was done")]
     PolicyChanged(OrgSlug),
     /// This kind of caller may not.
     #[error("{caller} may not {verb}")]
@@ -102,7 +102,7 @@ pub enum AuthorityError {
     #[error("the account is not a member of an org `{0}`")]
     NotAMember(OrgSlug),
     /// The name is taken.
-    #[error("{what} `{name}` exists already")]
+    #[error("{what} `{name}` already exists")]
     NameTaken {
         /// The kind of thing.
         what: &'static str,
@@ -112,7 +112,7 @@ pub enum AuthorityError {
         holder: Option<(TokenId, Timestamp)>,
     },
     /// Several tokens match a text.
-    #[error("`{text}` is the beginning of several tokens: {}", matches.join(", "))]
+    #[error("`{text}` matches several tokens: {}", matches.join(", "))]
     Ambiguous {
         /// The text.
         text: String,
@@ -120,7 +120,7 @@ pub enum AuthorityError {
         matches: Vec<String>,
     },
     /// The account has [`MAX_LIVE_TOKENS`] live tokens.
-    #[error("the account has {MAX_LIVE_TOKENS} live tokens, and no account may have more")]
+    #[error("the account has {MAX_LIVE_TOKENS} live tokens, the most that an account may have")]
     TokenLimit,
     /// The org would have no admin left.
     #[error("`{handle}` is the only admin of the org `{org}`")]
@@ -131,12 +131,10 @@ pub enum AuthorityError {
         org: OrgSlug,
     },
     /// The org has [`MOST_OFFERS`] open offers of memberships.
-    #[error(
-        "the org `{0}` offers {MOST_OFFERS} memberships that nobody has answered, and no org may offer more"
-    )]
+    #[error("the org `{0}` offers {MOST_OFFERS} unanswered memberships, the most that an org may offer")]
     OfferLimit(OrgSlug),
     /// The org offers another role than the one that was accepted.
-    #[error("the org `{org}` offers the role `{offered}` now, and nothing was accepted")]
+    #[error("the org `{org}` offers the role `{offered}` now: nothing was accepted")]
     OfferChanged {
         /// The org that made the offer.
         org: OrgSlug,
@@ -152,7 +150,7 @@ pub enum AuthorityError {
         name: String,
     },
     /// An earlier secret is still valid during its overlap.
-    #[error("an earlier secret of `{name}` serves until {until}")]
+    #[error("an earlier secret of `{name}` is valid until {until}")]
     OverlapRuns {
         /// The name of the token or service.
         name: String,
@@ -190,20 +188,20 @@ pub enum AuthorityError {
     #[error("the token cannot be renewed: {0}")]
     NotRenewable(NotRenewable),
     /// The org is frozen.
-    #[error("the org `{0}` is frozen: no tokens are made there, and no roles change")]
+    #[error("the org `{0}` is frozen: no token can be made and no role changed in it")]
     OrgFrozen(OrgSlug),
     /// Others suspended the token, and the caller cannot resume it.
-    #[error("the token is suspended by {0}, who lifts it")]
+    #[error("the token is suspended by {0}, who must resume it")]
     SuspendedAbove(String),
     /// The clock jumped, or may be wrong.
-    #[error("{0}: nothing is removed by such a clock")]
+    #[error("{0}: nothing is removed while the clock is wrong")]
     Clock(String),
     /// The database is a restored copy that nobody has put into service yet.
-    #[error("the database was restored from a copy, which has forgotten what was revoked since it was made")]
+    #[error("the database was restored from a copy, which does not know what was revoked since it was made")]
     Restored,
     /// The database is older than what was seen of it before.
     #[error(
-        "the database is an older copy: its log ends at {}, and was seen to end at {} (or it reads otherwise there)",
+        "the database is an older copy: its log ends at {}, but was seen to end at {} (or its content differs there)",
         .0.found, .0.seen
     )]
     Rewound(Rewound),
@@ -216,7 +214,7 @@ pub enum AuthorityError {
         cause: StaleCause,
     },
     /// The change is in the log, and this instance did not apply it in time.
-    #[error("the change was made (event {sequence}), and this server does not know yet that it is in force")]
+    #[error("the change was made (event {sequence}), but this server has not applied it yet")]
     Unconfirmed {
         /// The sequence of its event.
         sequence: u64,
@@ -225,20 +223,20 @@ pub enum AuthorityError {
     #[error("cannot start a thread")]
     Thread(#[source] std::io::Error),
     /// The thread that reads the log ended without an error.
-    #[error("the log is followed no more: the thread that did ended")]
+    #[error("the log is no longer followed: its reader ended")]
     ReaderLost,
     /// The caller's share of a limit is used up, or the whole limit is.
     #[error("{0}; nothing was decided")]
     Overloaded(#[from] LimitReached),
     /// The database holds no installation of ndauth.
-    #[error("the database `{database}` holds no installation of ndauth")]
+    #[error("the database `{database}` contains no installation of ndauth")]
     NoInstallation {
         /// The database.
         database: String,
     },
     /// The database is empty or gone, although an installation was there before.
     #[error(
-        "the database `{database}` is empty or gone, and `{}` says that an installation was there", witness.display()
+        "the database `{database}` is empty or gone, and `{}` shows that there was an installation", witness.display()
     )]
     Emptied {
         /// The database.
@@ -260,7 +258,7 @@ pub enum AuthorityError {
         room: u64,
     },
     /// The witness file, which records the end of the log that was seen, cannot be read or written.
-    #[error("cannot read what was seen of the log, `{}`", path.display())]
+    #[error("cannot read the recorded end of the log, `{}`", path.display())]
     Witness {
         /// The file.
         path: PathBuf,
@@ -278,7 +276,7 @@ pub enum AuthorityError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The operating system's generator of random numbers failed.
-    #[error("the operating system gives no random numbers")]
+    #[error("the operating system provides no random numbers")]
     Entropy(#[source] rand::rngs::SysError),
 }
 
@@ -412,11 +410,11 @@ impl AuthorityError {
                 Some(format!("put the newer database back, or {SETTLE}. {}", rewound.choice()))
             }
             AuthorityError::NoInstallation { .. } => Some(
-                "check `--database`; `ndauthd serve` or `ndauthd admin migrate up` begins a new installation there"
+                "check `--database`; `ndauthd serve` or `ndauthd admin migrate up` creates a new installation there"
                     .to_owned(),
             ),
             AuthorityError::Emptied { witness, .. } => Some(format!(
-                "put the database back, or a copy by `ndauthd admin restore`; to begin anew, remove `{}`",
+                "put the database back, or a copy with `ndauthd admin restore`; to start over, remove `{}`",
                 witness.display()
             )),
             AuthorityError::Stale { cause: StaleCause::Unacknowledged, .. } => Some(
@@ -426,7 +424,7 @@ impl AuthorityError {
             AuthorityError::Store(error) => error.operators_hint(),
 
             AuthorityError::Replaced => Some(
-                "start it again, and it says whether the file is an older copy; `ndauthd admin restore` puts \
+                "start it again: it reports whether the file is an older copy; `ndauthd admin restore` puts \
                  one back beneath a running server"
                     .to_owned(),
             ),
@@ -434,7 +432,7 @@ impl AuthorityError {
                 "give it more memory, or spread the orgs over several installations: `docs/scale.md`".to_owned(),
             ),
             AuthorityError::Witness { path, .. } => Some(format!(
-                "let this user read it; if the database is surely no older copy, remove `{}`",
+                "allow this user to read it; if the database is certainly not an older copy, remove `{}`",
                 path.display()
             )),
             AuthorityError::Export(_) => {
@@ -444,10 +442,10 @@ impl AuthorityError {
             AuthorityError::Copy(CopyError::Moved) => Some("stop the server, and try again".to_owned()),
             AuthorityError::Copy(CopyError::Postgres) => Some(
                 "`pg_dump --format=custom --file=FILE DATABASE` makes one, `pg_restore --clean --dbname=DATABASE FILE` \
-                 puts it back; then say `ndauthd admin after-restore`"
+                 puts it back; then run `ndauthd admin after-restore`"
                     .to_owned(),
             ),
-            AuthorityError::Clock(_) => Some("set the clock right, and restart the server".to_owned()),
+            AuthorityError::Clock(_) => Some("correct the clock, and restart the server".to_owned()),
             _ => None,
         }
     }
@@ -474,13 +472,13 @@ impl From<&AuthorityError> for Problem {
     /// Converts an error to what callers see. Internal details are only logged.
     fn from(error: &AuthorityError) -> Problem {
         let message = match error.reason() {
-            Reason::Internal => "something within the server failed; nothing was decided".to_owned(),
+            Reason::Internal => "the server failed internally; nothing was decided".to_owned(),
             // The location of the database and of its files is not for callers.
             Reason::Unavailable if matches!(error, AuthorityError::Store(StoreError::Unreachable { .. })) => {
                 "the server's database cannot be reached; nothing was decided".to_owned()
             }
             Reason::Unavailable if !error.is_for_callers() => {
-                "the server's database waits for its operator; nothing was decided".to_owned()
+                "the server's database needs its operator; nothing was decided".to_owned()
             }
             _ => error.to_string(),
         };

@@ -162,7 +162,7 @@ pub enum CountedAs {
 
 /// The limit, or this caller's share of it, is used up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("this caller has its share of `{0}`, or all of them are taken")]
+#[error("the limit of `{0}` is reached, for this caller or for all")]
 pub struct LimitReached(pub &'static str);
 
 /// The network that a client is likely to have to itself: an IPv4 address or an IPv6 `/64`.

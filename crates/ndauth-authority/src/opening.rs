@@ -104,7 +104,7 @@ impl Authority {
     /// Makes a write that changes nothing, to notice that changes succeed again.
     pub async fn try_changing(&self) {
         if let Err(error) = self.store.try_writing().await {
-            tracing::debug!(error = %Causes(&error), "changes do not get through yet");
+            tracing::debug!(error = %Causes(&error), "changes are still failing");
         }
     }
 
@@ -225,7 +225,7 @@ impl Authority {
         let Some(witness) = witness else { return };
         if let Err(error) = witness.write(seen) {
             let file = witness.path().display();
-            tracing::warn!(%file, error = %Causes(&error), "the end of the log was not kept");
+            tracing::warn!(%file, error = %Causes(&error), "the end of the log was not recorded");
         }
     }
 }

@@ -17,16 +17,15 @@ impl Rewound {
     /// Returns the operator's choices, with counts.
     pub fn choice(&self) -> String {
         let (lost, it) = match self.seen.saturating_sub(self.found) {
-            0 => (
-                format!("event {} reads otherwise here, and what else was forgotten is not known", self.seen),
-                "it",
-            ),
+            0 => {
+                (format!("event {} differs here, and it is not known what else is missing", self.seen), "it")
+            }
             1 => (format!("event {} is unknown here", self.seen), "it"),
             _ => (format!("events {} to {} are unknown here", self.found + 1, self.seen), "them"),
         };
         format!(
-            "{lost}: replay {it} from the newer log (`--replay`, with what `events export --database OLD` wrote), revoke \
-             what was minted before (`--not-before`), or accept that what was revoked there lives again (`--accept-loss`)"
+            "{lost}: replay {it} from the newer log (`--replay`, with the output of `events export --database OLD`), revoke \
+             what was minted before (`--not-before`), or accept that what was revoked there is valid again (`--accept-loss`)"
         )
     }
 }

@@ -276,7 +276,7 @@ async fn tidy(authority: &Authority) -> AdminResult {
         "services_removed": services,
     });
     let text = format!(
-        "removed {tokens} token(s), {secrets} secret(s), {sessions} session(s) and {services} service(s) that are long dead"
+        "removed {tokens} token(s), {secrets} secret(s), {sessions} session(s) and {services} service(s) that ended long ago"
     );
     Ok(AdminOutput::line(text, json))
 }
@@ -389,7 +389,7 @@ async fn restore(location: &DataLocation, file: &Path) -> Result<AdminOutput, Fa
         "restored": true, "file": file.display().to_string(), "sequence": restored.head.sequence, "kept": kept,
     });
     let aside =
-        "it is not served before you say what becomes of the secrets in it: it has forgotten what was \
+        "it is not served before you decide which of its secrets stay valid: it has forgotten what was \
                  revoked since it was made\n\
                  hint: `ndauthd admin after-restore --replay EXPORT`, or `--not-before now`"
             .to_owned();

@@ -215,7 +215,7 @@ fn reach(
             logged_in_recently(session, judging.now, verb(operation, kind))?;
             Ok(Reach::All)
         }
-        (Rule::Operator, Caller::Session { .. }) => not_permitted("an account that is no operator"),
+        (Rule::Operator, Caller::Session { .. }) => not_permitted("an account that is not an operator"),
         (Rule::Login, _) => session_required(caller.kind()),
         (Rule::Itself, Caller::Token { held, .. }) => Ok(Reach::Itself(held.token.id)),
         (Rule::ItselfInside, Caller::Token { held, from }) => {
@@ -242,7 +242,7 @@ fn reach(
             if holding.fits(held.record.state(judging.now)) {
                 Ok(Reach::Itself(held.token.id))
             } else {
-                session_required("a secret that is not in force")
+                session_required("a secret that is not active")
             }
         }
         (
@@ -302,7 +302,7 @@ async fn in_org(
             Ok((org().await?, Role::Admin))
         }
         (Rule::Operator, Caller::Session { .. }) => {
-            let caller = "an account that is no operator";
+            let caller = "an account that is not an operator";
             Err(AuthorityError::not_permitted(caller, operation, Kind::Org))
         }
         (Rule::Power, Caller::Token { held, from }) => {

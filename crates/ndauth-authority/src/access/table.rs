@@ -346,7 +346,7 @@ operations! {
         Anyone "change the catalogue"                  [No,  Yes, No,       No,           No,           No]
     }
     TidyUp Changes [] {
-        Anyone "remove what is long dead"              [No,  Yes, No,       No,           No,           No]
+        Anyone "remove what ended long ago"            [No,  Yes, No,       No,           No,           No]
     }
     Inspect ReadsCopies [] {
         Anyone "look into everything"                  [No,  Yes, No,       No,           No,           No]

@@ -39,16 +39,16 @@ pub enum GrantError {
     #[error("{0}")]
     InvalidGrant(&'static str),
     /// Nobody has decided yet.
-    #[error("nobody has let the device in yet")]
+    #[error("the device is not authorized yet")]
     Pending,
     /// The client polls too often.
-    #[error("asked too often: wait longer between two questions")]
+    #[error("asked too often: wait longer between requests")]
     SlowDown,
     /// The person refused.
-    #[error("the person did not let it in")]
+    #[error("the person denied it")]
     Denied,
     /// Nobody decided before the code expired.
-    #[error("nobody let the device in while its code lasted")]
+    #[error("the device was not authorized before its code expired")]
     Expired,
     /// The scope is not known.
     #[error("{0}")]
@@ -57,7 +57,7 @@ pub enum GrantError {
     #[error("{0}")]
     InvalidTarget(String),
     /// The device flow is turned off.
-    #[error("devices are not let in by codes here")]
+    #[error("this server does not authorize devices by code")]
     NotOffered,
     /// The request was refused for another reason, or could not be decided.
     #[error(transparent)]
@@ -105,10 +105,10 @@ const MOST_CODES: u64 = 20;
 const REPLAY: Duration = Duration::from_secs(30);
 
 const UNKNOWN_CODE: GrantError = GrantError::InvalidGrant("the code is not known, or is too old");
-const UNKNOWN_REFRESH: GrantError = GrantError::InvalidGrant("the login is not known here, or was long ago");
+const UNKNOWN_REFRESH: GrantError = GrantError::InvalidGrant("the login is unknown, or too old");
 pub(super) const ENDED: GrantError = GrantError::InvalidGrant("the session has ended");
 const REUSED: GrantError =
-    GrantError::InvalidGrant("it was used before, and the session is ended: somebody may have copied it");
+    GrantError::InvalidGrant("it was used before, so the session was ended: somebody may have copied it");
 
 impl LoginWing<'_> {
     /// Issues a code to a client, for the account of a browser's session. The caller has obtained the
@@ -287,7 +287,7 @@ impl LoginWing<'_> {
         {
             metrics::counter!("ndauth_service_secrets_shown_total").increment(1);
             let from = visitor.address.map(|from| from.to_string());
-            tracing::warn!(service = %service.name, from, "a service's secret was shown to be revoked: rotate it");
+            tracing::warn!(service = %service.name, from, "a service's secret was presented for revocation: rotate it");
         }
         Err(Refusal::Kind(SecretKind::Service).into())
     }
@@ -298,12 +298,12 @@ impl Code {
     fn prove(&self, redirect_uri: &str, verifier: &str) -> Result<(), GrantError> {
         if self.redirect_uri != redirect_uri {
             return Err(GrantError::InvalidGrant(
-                "the redirect URI is not the one the code was asked for with",
+                "the redirect URI is not the one that the code was requested with",
             ));
         }
         let challenge = self.challenge.parse::<Challenge>().ok();
         if Challenge::of(verifier).is_none_or(|proof| Some(proof) != challenge) {
-            return Err(GrantError::InvalidGrant("the verifier does not fit the challenge"));
+            return Err(GrantError::InvalidGrant("the verifier does not match the challenge"));
         }
         Ok(())
     }

@@ -69,7 +69,7 @@ const UNKNOWN: GrantError = GrantError::InvalidGrant("the device code is not kno
 impl DeviceAsked {
     /// Returns the device's name, or a text for a device without one.
     pub fn name(&self) -> &str {
-        self.device.as_ref().map_or("a device that does not say what it is", DisplayName::as_str)
+        self.device.as_ref().map_or("an unnamed device", DisplayName::as_str)
     }
 }
 
@@ -180,7 +180,7 @@ impl LoginWing<'_> {
             let account = live_account(uncalled.account(account).await?)?;
             uncalled.session(by).await?.ok_or(ENDED)?;
             if !uncalled.use_ticket(&ticket).await? {
-                return Err(GrantError::InvalidGrant("the device was let in before"));
+                return Err(GrantError::InvalidGrant("the device was authorized before"));
             }
             let device = details.device.as_ref().and_then(|device| device.parse().ok());
             let visitor = Visitor { device: device.or(visitor.device.clone()), ..visitor.clone() };
@@ -197,8 +197,7 @@ impl LoginWing<'_> {
 
 /// Returns the device that waits with a code that a person typed.
 async fn waiting(read: &Read, typed: &str) -> Result<(Ticket, Device), AuthorityError> {
-    let none =
-        || AuthorityError::NotFound { what: "device that waits with the code", name: typed.to_owned() };
+    let none = || AuthorityError::NotFound { what: "device waiting with the code", name: typed.to_owned() };
     let code: UserCode = typed.parse().map_err(|why| AuthorityError::invalid("user_code", why))?;
     let ticket = read.find_device(&code.hash()).await?.ok_or_else(none)?;
     let details: Device = read_details(&ticket)?;
@@ -211,7 +210,7 @@ async fn device(read: &Read, hash: &SecretHash) -> Result<(Ticket, Device), Gran
     let ticket = read.find_ticket(hash).await?.filter(|found| found.kind == TicketKind::Device);
     let ticket = ticket.ok_or(UNKNOWN)?;
     if ticket.used_at.is_some() {
-        return Err(GrantError::InvalidGrant("the device was let in before"));
+        return Err(GrantError::InvalidGrant("the device was authorized before"));
     }
     if ticket.expires_at <= read.now() {
         return Err(GrantError::Expired);

@@ -42,7 +42,7 @@ const LASTS: Duration = Duration::from_secs(15 * 60);
 /// The most derived tokens of one account that have not expired, revoked or not.
 const MOST: u64 = 200;
 
-const NO_SESSION: GrantError = GrantError::InvalidGrant("only a session's secret is exchanged");
+const NO_SESSION: GrantError = GrantError::InvalidGrant("only a session's secret can be exchanged");
 
 impl LoginWing<'_> {
     /// Derives a token from the session that a secret belongs to.
@@ -53,7 +53,7 @@ impl LoginWing<'_> {
         asked: &ExchangeAsked,
     ) -> Result<Exchanged, GrantError> {
         let subject: Secret =
-            subject.parse().map_err(|_| GrantError::InvalidGrant("the subject token is no secret"))?;
+            subject.parse().map_err(|_| GrantError::InvalidGrant("the subject token is not a secret"))?;
         if subject.kind() != SecretKind::Session {
             return Err(NO_SESSION);
         }

@@ -110,7 +110,7 @@ impl OperatorWing<'_> {
                 newest.checked_add(Duration::from_micros(1)).unwrap_or(newest).max(now)
             }
             Settlement::NotBefore(instant) if *instant > now => {
-                return Err(AuthorityError::invalid("not_before", "the instant has not come yet"));
+                return Err(AuthorityError::invalid("not_before", "it is in the future"));
             }
             Settlement::NotBefore(instant) => *instant,
             Settlement::AcceptLoss => Timestamp::MIN,
@@ -153,14 +153,14 @@ impl OperatorWing<'_> {
         // If nothing was seen, an export with nothing newer would settle the copy without replaying anything.
         let Some(least) = seen.filter(|seen| seen.sequence >= copy.sequence) else {
             if last.sequence <= copy.sequence {
-                let why = format!("holds nothing behind event {}, where the copy ends", copy.sequence);
+                let why = format!("holds nothing after event {}, where the copy ends", copy.sequence);
                 return Err(AuthorityError::Export(why));
             }
             return Ok(());
         };
         if !events.iter().any(|event| (event.sequence, event.hash) == (least.sequence, least.hash)) {
             let why = format!(
-                "does not reach the event {} that was seen here: it ends with {} or is another log's",
+                "does not reach the event {} that was seen here: it ends with {} or belongs to another log",
                 least.sequence, last.sequence
             );
             return Err(AuthorityError::Export(why));

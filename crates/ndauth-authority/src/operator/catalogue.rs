@@ -103,7 +103,7 @@ async fn compare(
     }
     if let Some((CatalogueChange::Renamed { from, to }, count)) = gaining.into_iter().next() {
         let why = format!(
-            "`{to}` cannot replace `{from}`: {count} token(s) that live carry `{to}` from before, and would gain it"
+            "`{to}` cannot replace `{from}`: {count} live token(s) carry `{to}` from before, and would gain it"
         );
         return Err(AuthorityError::invalid("catalogue", why));
     }

@@ -52,7 +52,7 @@ impl OperatorWing<'_> {
             for (name, now) in catalogue.outdated(grants) {
                 let becomes = match now {
                     Some(now) => format!("which is called `{now}` now, and has that power"),
-                    None => "which is in the catalogue no longer, and has no power by it".to_owned(),
+                    None => "which is no longer in the catalogue, and gives no power".to_owned(),
                 };
                 notes.push(format!("the token `{}` ({}) carries `{name}`, {becomes}", token.name, token.id));
             }
@@ -80,7 +80,7 @@ async fn follow_log(read: &Read, faults: &mut Vec<String>) -> Result<Recorded, A
             }
             match entry(&event) {
                 Some(entry) => recorded.add(event.sequence, entry),
-                None => faults.push(format!("event {} makes no sense", event.sequence)),
+                None => faults.push(format!("event {} is invalid", event.sequence)),
             }
             last = Head { sequence: event.sequence, hash: event.hash };
         }
@@ -88,7 +88,7 @@ async fn follow_log(read: &Read, faults: &mut Vec<String>) -> Result<Recorded, A
 }
 
 fn fault_of_head(head: Head, last: Head) -> Option<String> {
-    let fault = "the head of the log stands at event";
+    let fault = "the head of the log is at event";
     let (found, end) = (head.sequence, last.sequence);
     (head != last).then(|| format!("{fault} {found}, and the last event is {end} (or its hash is another)"))
 }

@@ -71,7 +71,7 @@ pub fn parse_export(text: &str) -> Result<Vec<StoredEvent>, AuthorityError> {
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     let event = |(index, line): (usize, &str)| {
         let line: Line = serde_json::from_str(line)
-            .map_err(|why| AuthorityError::Export(format!("makes no sense in line {}: {why}", index + 1)))?;
+            .map_err(|why| AuthorityError::Export(format!("is invalid in line {}: {why}", index + 1)))?;
         Ok(StoredEvent {
             sequence: line.sequence,
             public: line.public.into_bytes(),

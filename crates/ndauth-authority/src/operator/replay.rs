@@ -71,7 +71,7 @@ async fn follow(write: &mut Write, event: &StoredEvent, start: u64) -> Result<En
     }
     let entry: Entry = serde_json::from_slice(&event.public).map_err(|_| {
         AuthorityError::Export(format!(
-            "holds event {}, of a kind that this version does not know; revoke all by `--not-before`",
+            "holds event {}, of a kind that this version does not know; revoke all with `--not-before`",
             event.sequence
         ))
     })?;
@@ -80,7 +80,7 @@ async fn follow(write: &mut Write, event: &StoredEvent, start: u64) -> Result<En
     {
         // This copy knows rows that the restore had made unknown, so a row would come back to life.
         return Err(AuthorityError::Export(format!(
-            "holds a restore to event {copy}, before the end of this copy; revoke all by `--not-before`"
+            "holds a restore to event {copy}, before the end of this copy; revoke all with `--not-before`"
         )));
     }
     write.append(event).await?;

@@ -67,7 +67,7 @@ impl OrgWing<'_> {
                     return Err(AuthorityError::invalid("handle", why));
                 }
                 if member.is_some() {
-                    let why = format!("`{handle}` is a member already: an admin of the org changes the role");
+                    let why = format!("`{handle}` is already a member: an admin of the org changes the role");
                     return Err(AuthorityError::invalid("handle", why));
                 }
             }

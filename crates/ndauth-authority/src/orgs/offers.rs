@@ -65,7 +65,7 @@ impl OrgWing<'_> {
             let (org, maker) = (changing.by.org()?.clone(), changing.by.account()?.clone());
             unfrozen(&org)?;
             if changing.find_member(org.id, handle).await?.is_some() {
-                let why = format!("`{handle}` is a member already: change the role instead");
+                let why = format!("`{handle}` is already a member: change the role instead");
                 return Err(AuthorityError::invalid("handle", why));
             }
             if changing.count_other_offers(org.id, handle).await? >= MOST_OFFERS {

@@ -45,7 +45,7 @@ impl OrgWing<'_> {
                 frozen_at: None,
             };
             if let Some(holder) = changing.find_org_by_slug(&new.slug).await? {
-                let what = if holder.deleted_at.is_some() { "an org that was deleted," } else { "an org" };
+                let what = if holder.deleted_at.is_some() { "a deleted org" } else { "an org" };
                 return Err(AuthorityError::taken(what, &new.slug));
             }
             let admin = match (&changing.by.caller, &new.admin) {

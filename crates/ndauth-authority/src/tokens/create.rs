@@ -200,7 +200,8 @@ fn extended_until(
 ) -> Result<WholeSecond, AuthorityError> {
     let invalid = |why: String| AuthorityError::invalid("self_rotating_until", why);
     if expires_at == Expiry::Never {
-        let why = "a token that rotates itself ends: choose an expiry, which begins again each time";
+        let why =
+            "a token that rotates itself must expire: choose an expiry, which starts again at each rotation";
         return Err(invalid(why.to_owned()));
     }
     match (until.lifetime(now).map_err(|why| invalid(why.to_string()))?.expiry(now), expires_at) {
@@ -211,7 +212,7 @@ fn extended_until(
         ))),
         (Expiry::At(until), _) => Ok(WholeSecond::of(until)),
         (Expiry::Never, _) => {
-            Err(invalid("no token extends itself for ever: 365 days at the most".to_owned()))
+            Err(invalid("no token can extend itself for ever: at most 365 days".to_owned()))
         }
     }
 }
@@ -219,16 +220,16 @@ fn extended_until(
 /// Refuses an org's token that names orgs, carries all grants, or never ends.
 fn fits_an_org(new: &NewToken, lifetime: Lifetime) -> Result<(), AuthorityError> {
     if new.orgs.is_some() {
-        return Err(AuthorityError::invalid(
-            "orgs",
-            "leave it out: an org's token has power in its org alone",
-        ));
+        return Err(AuthorityError::invalid("orgs", "leave it out: an org's token works only in its org"));
     }
     if new.grants == Grants::All {
-        return Err(AuthorityError::invalid("grants", "an org's token carries a set of grants, never all"));
+        return Err(AuthorityError::invalid(
+            "grants",
+            "an org's token must carry a set of grants, never all",
+        ));
     }
     if lifetime == Lifetime::Endless {
-        return Err(AuthorityError::invalid("expiry", "an org's token ends, after 365 days at the latest"));
+        return Err(AuthorityError::invalid("expiry", "an org's token must expire, after at most 365 days"));
     }
     Ok(())
 }

@@ -242,13 +242,13 @@ async fn told(read: &Read, held: &Held, allowed: &Allowance<'_>) -> Result<Strin
         Allowance::Orgs(orgs) => some("orgs", &read.name_orgs(orgs).await?),
         Allowance::Services(services) => some("services", &read.name_services(services).await?),
         Allowance::Networks(networks) => some("networks", networks),
-        Allowance::LeastRole(None) => "nothing: there is no such permission".to_owned(),
-        Allowance::LeastRole(Some(role)) => format!("whoever has the role {role} or a higher one"),
+        Allowance::LeastRole(None) => "nothing: the permission does not exist".to_owned(),
+        Allowance::LeastRole(Some(role)) => format!("anyone with the role {role} or a higher one"),
         Allowance::Scope(Scope::Ro) => "RO: list and query".to_owned(),
         Allowance::Scope(Scope::Rw) => "RW: list, query and change".to_owned(),
-        Allowance::Grants(Grants::All) => "every permission but ndauth's own".to_owned(),
+        Allowance::Grants(Grants::All) => "all permissions except ndauth's own".to_owned(),
         Allowance::Grants(grants @ Grants::Only(_)) => grants.to_string(),
-        Allowance::Role(None) => "nothing: there is no membership".to_owned(),
+        Allowance::Role(None) => "nothing: not a member".to_owned(),
         Allowance::Role(Some(role)) => format!("what {role} may"),
         Allowance::Policy(policy) => policy_told(policy),
     })
@@ -265,7 +265,7 @@ fn policy_told(policy: &OrgPolicy) -> String {
     let OrgPolicy { longest_lifetime, personal_tokens, networks, login_within, .. } = policy;
     let mut told = Vec::new();
     if !personal_tokens {
-        told.push("the org's own tokens alone".to_owned());
+        told.push("only the org's own tokens".to_owned());
     }
     if policy.require_grants {
         told.push("tokens that carry a set of grants".to_owned());
@@ -274,7 +274,7 @@ fn policy_told(policy: &OrgPolicy) -> String {
         told.push("tokens that name the org".to_owned());
     }
     if let ndauth_core::Lifetime::For(_) = longest_lifetime {
-        told.push(format!("tokens that live for at most {longest_lifetime}"));
+        told.push(format!("tokens with a lifetime of at most {longest_lifetime}"));
     }
     if let Among::Only(_) = networks {
         told.push(format!("use from {}", some("networks", networks)));

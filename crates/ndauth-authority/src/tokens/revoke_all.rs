@@ -41,7 +41,7 @@ impl MintedWhen {
     fn not_before(self, now: Timestamp) -> Result<Timestamp, AuthorityError> {
         match self {
             MintedWhen::Before(before) if before > now => {
-                Err(AuthorityError::invalid("created_before", "the instant has not come yet"))
+                Err(AuthorityError::invalid("created_before", "it is in the future"))
             }
             MintedWhen::Before(before) => Ok(before),
             MintedWhen::Ever => Ok(now),

@@ -136,7 +136,7 @@ impl TokenWing<'_> {
         let (token, now) = (&view.token, changing.now());
         match changing.by.presented() {
             Some(_) if expiry.is_some() => {
-                let why = "a token that rotates itself begins its own lifetime again";
+                let why = "a token that rotates itself keeps its own lifetime";
                 Err(AuthorityError::invalid("expiry", why))
             }
             Some(held) => {
@@ -281,7 +281,7 @@ pub(super) fn alive(view: &TokenView, now: Timestamp) -> Result<(), AuthorityErr
         (_, _, Expiry::At(at)) if view.token.expires_at.is_past(now) => {
             format!("expired {}", Since { at, as_of: now })
         }
-        _ => "expired: nobody used its secret in time".to_owned(),
+        _ => "expired: its secret was not used in time".to_owned(),
     };
     Err(AuthorityError::TokenDead { name: view.token.name.clone(), how })
 }

@@ -157,9 +157,9 @@ fn retiring(
     now: Timestamp,
 ) -> Result<SecretId, AuthorityError> {
     let old = family.in_state(SecretState::Retiring, now);
-    let old = old.ok_or_else(|| family.none("no old secret that serves still"))?;
+    let old = old.ok_or_else(|| family.none("no old secret that is still valid"))?;
     let new = family.in_state(SecretState::Current, now);
-    let new = new.ok_or_else(|| family.none("no secret in force"))?;
+    let new = new.ok_or_else(|| family.none("no active secret"))?;
     let used = |found: &FoundSecret| uses.latest(found.record.id, found.last_use);
     let taken_over = new.record.confirmed_at.unwrap_or(new.record.minted_at);
     let retirement = Retirement::judge(taken_over, used(new), used(old), now);

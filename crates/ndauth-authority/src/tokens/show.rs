@@ -119,7 +119,7 @@ async fn actor_name(read: &Read, actor: &Actor) -> Result<String, AuthorityError
         Actor::Session { account, .. } => read
             .find_account(*account)
             .await?
-            .map_or_else(|| "an account that is gone".to_owned(), |account| account.handle.to_string()),
+            .map_or_else(|| "an unknown account".to_owned(), |account| account.handle.to_string()),
         Actor::Token { .. } | Actor::OrgToken { .. } => "the token itself".to_owned(),
         Actor::Service { .. } => "a service".to_owned(),
     })

@@ -71,7 +71,7 @@ impl ValidationWing<'_> {
                     return Err(error);
                 }
                 Err((_, error)) => {
-                    tracing::error!(error = %Causes(&error), "what an answer set off was not done");
+                    tracing::error!(error = %Causes(&error), "a follow-up of a response failed");
                 }
             }
         }

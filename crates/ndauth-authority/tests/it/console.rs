@@ -171,7 +171,7 @@ on_both! {
             (
                 "UPDATE org_policy SET personal_tokens = FALSE",
                 "UPDATE org_policy SET personal_tokens = TRUE".to_owned(),
-                "the policies of the org `ops` are others than the log says",
+                "the policies of the org `ops` differ from the log",
             ),
             (
                 "UPDATE org_policy SET all_networks = TRUE",
@@ -181,7 +181,7 @@ on_both! {
             (
                 "UPDATE catalogue SET document = replace(document, 'approve', 'applaud')",
                 "UPDATE catalogue SET document = replace(document, 'applaud', 'approve')".to_owned(),
-                "the catalogue is another than the log says",
+                "the catalogue differs from the log",
             ),
             (
                 "UPDATE token SET scope = 'RO', name = '' WHERE name = 'cd' AND live_name IS NULL",
@@ -196,7 +196,7 @@ on_both! {
             (
                 "UPDATE head SET sequence = sequence + 1",
                 "UPDATE head SET sequence = sequence - 1".to_owned(),
-                "the head of the log stands at event",
+                "the head of the log is at event",
             ),
             (
                 "UPDATE event SET personal_hash = hash WHERE sequence = 3",

@@ -233,7 +233,7 @@ async fn an_export_must_reach_from_the_copy_to_what_was_seen() {
     let end = lines.len();
     for (what, export, told) in [
         ("nothing", String::new(), "is empty"),
-        ("another text", "hello".to_owned(), "makes no sense in line 1"),
+        ("another text", "hello".to_owned(), "is invalid in line 1"),
         ("cut at its end", lines[..end - 1].join("\n"), "does not reach the event"),
         ("cut at its beginning", lines[end - 1..].join("\n"), "begins with event"),
         ("changed", spoiled(end - 3, "token.", "token!"), "does not continue this log"),
@@ -262,7 +262,7 @@ async fn an_export_as_old_as_the_copy_proves_nothing() {
     let lines: Vec<&str> = log.lines().collect();
     let error =
         replay(&authority, &lines[..lines.len() - 4].join("\n")).await.expect_err("it proves nothing");
-    assert!(error.to_string().contains("holds nothing behind event"), "{error}");
+    assert!(error.to_string().contains("holds nothing after event"), "{error}");
     assert_eq!(replay(&authority, &log).await.expect("all of it"), 4);
 }
 

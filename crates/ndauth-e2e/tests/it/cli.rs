@@ -129,11 +129,11 @@ on_both! {
             Total: 2 token(s)
         "#]]);
         shows(&under("auth token create --name more --scope rw"), 5, at, &server, &expect![[r#"
-            error: a personal token may not create tokens: that takes an interactive login
+            error: a personal token may not create tokens: this needs an interactive login
             hint: unset NDCLI_TOKEN and log in: `ndcli auth login`
         "#]]);
         shows(&under("auth token revoke readonly-monitor --yes"), 5, at, &server, &expect![[r#"
-            error: a personal token may not revoke other tokens: that takes an interactive login
+            error: a personal token may not revoke other tokens: this needs an interactive login
             hint: unset NDCLI_TOKEN and log in: `ndcli auth login`
         "#]]);
         shows(&cli("auth token revoke github-ci"), 2, at, &server, &expect![[r#"

@@ -77,7 +77,7 @@ async fn a_revocation_outlives_a_restored_copy() {
     let ended = crate::installation::run(command, "");
     assert_eq!(ended.code, 6, "{ended:?}");
     assert!(
-        ended.err.contains("has forgotten what was revoked") && ended.err.contains("after-restore"),
+        ended.err.contains("does not know what was revoked") && ended.err.contains("after-restore"),
         "{ended:?}"
     );
     let ended = at.admin("account disable ada");
@@ -128,7 +128,7 @@ async fn an_older_file_put_in_place_by_hand_is_noticed() {
     command.args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
     let ended = crate::installation::run(command, "");
     assert_eq!(ended.code, 6, "{ended:?}");
-    assert!(ended.err.contains("is an older copy: its log ends at 5, and was seen to end at 6"), "{ended:?}");
+    assert!(ended.err.contains("is an older copy: its log ends at 5, but was seen to end at 6"), "{ended:?}");
     assert!(ended.err.contains("put the newer database back, or"), "{ended:?}");
     at.operate("after-restore --not-before now");
     at.serve();
@@ -264,17 +264,17 @@ async fn where_an_installation_was_no_other_begins() {
         }
         let ended = serve();
         assert_eq!(ended.code, 6, "{ended:?}");
-        assert!(ended.err.contains("says that an installation was there"), "{ended:?}");
-        assert!(ended.err.contains("to begin anew, remove"), "{ended:?}");
+        assert!(ended.err.contains("shows that there was an installation"), "{ended:?}");
+        assert!(ended.err.contains("to start over, remove"), "{ended:?}");
         let ended = at.admin("migrate up");
-        assert!(ended.code == 6 && ended.err.contains("says that an installation was there"), "{ended:?}");
+        assert!(ended.code == 6 && ended.err.contains("shows that there was an installation"), "{ended:?}");
         assert!(at.admin("after-restore --not-before now").code != 0);
         let length = fs::metadata(&file).map(|file| file.len());
         assert!(emptied || length.is_err(), "nothing was made: {length:?}");
     }
     // `restore` puts a copy in place, which is then checked like any copy.
     at.operate(&format!("restore {}", kept.display()));
-    assert!(serve().err.contains("has forgotten what was revoked"));
+    assert!(serve().err.contains("does not know what was revoked"));
     at.operate("after-restore --not-before now");
     drop(at.serve());
     // Removing the witness begins a new installation.

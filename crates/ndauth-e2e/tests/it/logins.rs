@@ -281,7 +281,7 @@ on_both! {
         };
         assert_eq!(make("ends", "30d").code, 0);
         let endless = make("endless", "never");
-        assert!(endless.code == 5 && endless.err.contains("a login of the last 15 minutes"), "{endless:?}");
+        assert!(endless.code == 5 && endless.err.contains("a login within the last 15 minutes"), "{endless:?}");
 
         let out = at.ndcli(&server, &["auth", "logout", "--everywhere"]);
         assert!(out.code == 0 && out.out.contains("3 login(s) ended"), "{out:?}");

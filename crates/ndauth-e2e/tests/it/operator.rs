@@ -39,12 +39,12 @@ on_both! {
     async fn what_cannot_be_is_told_with_an_exit_code(at: &Installation) {
         at.people();
         for (arguments, code, told) in [
-            ("account create ada --email other@example.org", 1, "an account `ada` exists already"),
-            ("account create eve --email ada@example.org", 1, "the address `ada@example.org` exists already"),
+            ("account create ada --email other@example.org", 1, "an account `ada` already exists"),
+            ("account create eve --email ada@example.org", 1, "the address `ada@example.org` already exists"),
             ("account create Eve --email eve@example.org", 2, "a-z, 0-9"),
             ("account create eve --email nonsense", 2, "not an e-mail address"),
             ("account disable nobody", 1, "there is no account `nobody`"),
-            ("org create ops", 1, "an org `ops` exists already"),
+            ("org create ops", 1, "an org `ops` already exists"),
             ("org delete nowhere", 1, "there is no org `nowhere`"),
             ("member set ops ada SU", 2, "`RO`, `RW` or `ADMIN`"),
             ("member set nowhere ada RO", 1, "there is no org `nowhere`"),
@@ -59,7 +59,7 @@ on_both! {
         }
         at.operate("org delete dev");
         let again = at.admin("org create dev");
-        assert!(again.code == 1 && again.err.contains("was deleted"), "{again:?}");
+        assert!(again.code == 1 && again.err.contains("a deleted org"), "{again:?}");
     }
 
     async fn secrets_stand_alone_on_standard_output(at: &Installation) {
@@ -217,7 +217,7 @@ async fn what_works_on_a_database_makes_none() {
     // An existing file without an installation is refused, too.
     std::fs::write(&file, "").expect("an empty file");
     let ended = elsewhere("account list");
-    assert!(ended.code == 6 && ended.err.contains("holds no installation of ndauth"), "{ended:?}");
+    assert!(ended.code == 6 && ended.err.contains("contains no installation of ndauth"), "{ended:?}");
     // Every command prints the database that it works on.
     let ended = elsewhere("migrate up");
     assert_eq!(ended.err, format!("database: sqlite:{}\n", file.display()));

@@ -99,7 +99,7 @@ on_both! {
             hint: `ndcli org offer nobody --role RW --org ops` offers a membership
         "#]]);
         shows(&cli("org member add cy rw"), 5, at, &server, &expect![[r#"
-            error: an account that is no operator may not add members without their consent
+            error: an account that is not an operator may not add members without their consent
         "#]]);
         shows(&cli("org member remove bob"), 2, at, &server, &expect![[r#"
             error: this asks for a confirmation, and there is no terminal to ask on
@@ -115,7 +115,7 @@ on_both! {
             error: there is no org `elsewhere`
         "#]]);
         shows(&cli("org create lab"), 5, at, &server, &expect![[r#"
-            error: an account that is no operator may not create orgs
+            error: an account that is not an operator may not create orgs
         "#]]);
         // The selected org does not restrict a personal token.
         assert_eq!(read(&cli("auth token create --name anywhere --scope ro -f json"))["orgs"], Value::Null);
@@ -172,7 +172,7 @@ on_both! {
             }
         "#]]);
         shows(&cli("org offer ada --role ro"), 2, at, &server, &expect![[r#"
-            error: `handle`: `ada` is a member already: change the role instead
+            error: `handle`: `ada` is already a member: change the role instead
         "#]]);
         shows(&cli("org offers list"), 0, at, &server, &expect![[r#"
             ╭─────────┬───────┬────────────┬──────────────────────┬──────────────────────╮
@@ -325,8 +325,8 @@ on_both! {
         let status: Vec<&Value> = listed["tokens"].as_array().expect("a list").iter().map(|token| &token["status"]).collect();
         assert_eq!(status, ["revoked", "revoked", "active", "active"]);
         for (words, told) in [
-            (&["--scope", "rw"][..], "an org's token carries a set of grants"),
-            (&["--grant", GRANT, "--no_expiry"], "an org's token ends"),
+            (&["--scope", "rw"][..], "an org's token must carry a set of grants"),
+            (&["--grant", GRANT, "--no_expiry"], "an org's token must expire"),
         ] {
             let refused = cli(&[&["token", "create", "--name", "bare"], words].concat());
             assert!(refused.code == 2 && refused.err.contains(told), "{refused:?}");

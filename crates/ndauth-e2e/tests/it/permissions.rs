@@ -132,7 +132,7 @@ on_both! {
             │ service    │ allows  │ all orgs                                │
             │ audience   │ allows  │ all services                            │
             │ network    │ allows  │ all networks                            │
-            │ catalogue  │ allows  │ whoever has the role RW or a higher one │
+            │ catalogue  │ allows  │ anyone with the role RW or a higher one │
             │ scope      │ allows  │ RW: list, query and change              │
             │ grants     │ allows  │ read:assets, write:assets               │
             │ orgs       │ allows  │ all orgs                                │

@@ -240,10 +240,7 @@ pub(super) async fn decide(State(site): State<Arc<Site>>, request: VisitorReques
     let back =
         |fields: &[(&str, &str)]| authorization.redirect.back(&site, Some(&authorization.state), fields);
     if !decision(&fields)? {
-        return Ok(back(&[
-            ("error", "access_denied"),
-            ("error_description", "the person did not let it in"),
-        ]));
+        return Ok(back(&[("error", "access_denied"), ("error_description", "the person denied it")]));
     }
     let code = CodeAsked {
         redirect_uri: authorization.redirect.text.clone(),

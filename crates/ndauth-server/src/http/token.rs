@@ -100,7 +100,7 @@ pub(super) async fn begin_device(State(site): State<Arc<Site>>, request: Visitor
     let fields = form(&request)?;
     client(&request, &fields, true)?;
     if !site.device {
-        return Err(OAuthError::new("unauthorized_client", "devices are not let in by codes here"));
+        return Err(OAuthError::new("unauthorized_client", "this server does not authorize devices by code"));
     }
     whole(&fields)?;
     let visitor = by_program(&request, device_name(&fields)?);

@@ -56,7 +56,7 @@ impl<'a> Comparison<'a> {
             Some(recorded) => Catalogue::new(&recorded).is_ok_and(|recorded| recorded == catalogue),
         };
         if !as_recorded || !hashed {
-            self.faults.push("the catalogue is another than the log says".to_owned());
+            self.faults.push("the catalogue differs from the log".to_owned());
         }
         Ok(())
     }
@@ -74,8 +74,7 @@ impl<'a> Comparison<'a> {
                 },
             );
             if !Policies::new(recorded).says_the_same_as(&policies) {
-                self.faults
-                    .push(format!("the policies of the org `{}` are others than the log says", org.slug));
+                self.faults.push(format!("the policies of the org `{}` differ from the log", org.slug));
             }
         }
         Ok(())
@@ -101,7 +100,7 @@ impl<'a> Comparison<'a> {
             let not_before = self.recorded.not_before_of(Owner::Org(row.id));
             let frozen_at = self.recorded.frozen.get(&row.id).copied();
             if (not_before, frozen_at) != (row.not_before, row.frozen_at) {
-                let fault = "revokes secrets or is frozen otherwise than the log says";
+                let fault = "revokes secrets or is frozen differently from the log";
                 self.faults.push(format!("the org `{}` {fault}", row.id));
             }
         }
@@ -136,7 +135,7 @@ impl<'a> Comparison<'a> {
         }
         for (org, account) in std::mem::take(&mut self.recorded.members).into_keys() {
             self.faults.push(format!(
-                "the account `{account}` is no member of the org `{org}`, and the log says that it is"
+                "the account `{account}` is not a member of the org `{org}`, and the log says that it is"
             ));
         }
         Ok(())
@@ -152,12 +151,12 @@ impl<'a> Comparison<'a> {
                 (recorded.org, recorded.role, recorded.ends_at) == (offer.org, offer.role, offer.ends_at)
             });
             if !as_recorded {
-                self.faults.push(format!("the offer `{}` is there otherwise than the log says", offer.id));
+                self.faults.push(format!("the offer `{}` differs from the log", offer.id));
             }
         }
         for (id, offer) in std::mem::take(&mut self.recorded.offers) {
             if !Expiry::At(offer.ends_at).is_past(self.read.now()) {
-                self.faults.push(format!("the log tells of the offer `{id}`, and it is not there"));
+                self.faults.push(format!("the log records the offer `{id}`, which does not exist"));
             }
         }
         Ok(())
@@ -190,7 +189,7 @@ impl<'a> Comparison<'a> {
     fn token(&mut self, token: &Token) {
         let levels: BTreeSet<Level> = token.suspensions.iter().map(|of| of.level).collect();
         if self.recorded.suspended.remove(&token.id).unwrap_or_default() != levels {
-            self.faults.push(format!("the token `{}` is suspended otherwise than the log says", token.id));
+            self.faults.push(format!("the token `{}` is suspended differently from the log", token.id));
         }
         if self.recorded.ends.get(&token.id).is_some_and(|end| *end != token.expires_at) {
             self.faults.push(format!("the token `{}` ends at another time than the log says", token.id));
@@ -220,7 +219,7 @@ impl<'a> Comparison<'a> {
         for (id, ended) in rows {
             self.rows += 1;
             let fault = match recorded.remove(&id) {
-                None => format!("the {what} `{id}` is there, and the log does not tell of it"),
+                None => format!("the {what} `{id}` exists, and the log does not record it"),
                 Some(existence) => match (existence.ended, ended) {
                     (recorded, found) if recorded == found => continue,
                     (Some(at), None) => {
@@ -237,7 +236,7 @@ impl<'a> Comparison<'a> {
         }
         let missing = recorded.into_keys();
         self.faults
-            .extend(missing.map(|id| format!("the log tells of the {what} `{id}`, and it is not there")));
+            .extend(missing.map(|id| format!("the log records the {what} `{id}`, which does not exist")));
     }
 }
 

@@ -49,7 +49,7 @@ impl StaleCause {
     /// The reason, in words.
     pub fn message(self) -> &'static str {
         match self {
-            StaleCause::Unreachable => "the database could not be asked for too long",
+            StaleCause::Unreachable => "the database has not answered for too long",
             StaleCause::Standby => "the database's address leads to a standby",
             StaleCause::Unacknowledged => {
                 "waiting for the synchronous standby: the database may not be the primary any more"

@@ -292,7 +292,7 @@ impl Follower {
         if known.map_or(Head::EMPTY, |event| Head { sequence: event.sequence, hash: event.hash }) != self.head
         {
             let found = read.head().sequence;
-            tracing::error!(seen, found, "the log was rewound: everything is loaded again");
+            tracing::error!(seen, found, "the log was rewound: loading everything again");
             return Ok(Next::Rewound);
         }
         let Some(last) = events.last() else {
@@ -326,7 +326,7 @@ impl Follower {
     /// Loads everything beside the state that is answered from, which continues until it is older than the
     /// bound.
     async fn reload(&mut self) -> Result<(), AuthorityError> {
-        tracing::info!("an event concerns everything: everything is loaded beside what is served");
+        tracing::info!("an event affects everything: loading a new snapshot beside the one in use");
         if self.mixed {
             self.mirror().state.load().doubt();
         }
@@ -356,7 +356,7 @@ impl Follower {
         self.beats.forget();
         if self.failing.is_none() {
             self.failing = Some(Instant::now());
-            tracing::warn!(error = %Causes(error), "the log cannot be followed: answers end once they would be too old");
+            tracing::warn!(error = %Causes(error), "the log cannot be followed: responses stop once the snapshot is stale");
         }
         if let Ok(store) = self.authority.store.apart() {
             self.store = store;
@@ -427,7 +427,7 @@ impl Follower {
         let authority = Arc::clone(&self.authority);
         self.looking = Some(self.home.spawn(async move {
             if let Err(error) = authority.look().await {
-                tracing::warn!(error = %Causes(&error), "the end of the log was not kept");
+                tracing::warn!(error = %Causes(&error), "the end of the log was not recorded");
             }
         }));
     }

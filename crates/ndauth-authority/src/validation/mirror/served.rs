@@ -219,7 +219,7 @@ impl Mirror {
         match timeout(self.freshness.bound, there).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(_)) | Err(_) if another() => {
-                let why = "the log that is followed goes on without it";
+                let why = "the log that is followed does not contain it";
                 Err(StoreError::OutcomeUnknown(why.into()).into())
             }
             Ok(Err(_)) | Err(_) => Err(AuthorityError::Unconfirmed { sequence: head.sequence }),
