@@ -119,7 +119,7 @@ fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
     let malformed = |why: &str| Problem::invalid("authorization", why);
     let value = values.next().ok_or_else(missing)?;
     if values.next().is_some() {
-        return Err(malformed("it is there more than once"));
+        return Err(malformed("it is given more than once"));
     }
     let text = value.to_str().map_err(|_| malformed("it is not plain text"))?;
     let (scheme, secret) = text.split_once(' ').map_or((text, None), |(scheme, rest)| (scheme, Some(rest)));
@@ -127,7 +127,7 @@ fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
         // Another scheme is no token: RFC 6750, section 3.1.
         return Err(missing());
     }
-    secret.ok_or_else(|| malformed("expected `Bearer` and the token, with one blank between them"))
+    secret.ok_or_else(|| malformed("expected `Bearer` and the token, with one space between them"))
 }
 
 impl<S> Layer<S> for Guard {

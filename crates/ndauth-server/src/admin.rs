@@ -115,7 +115,7 @@ async fn account(authority: &Authority, command: AdminAccountCommand, public_url
                 "account": handle.as_str(), "link": url, "ends_at": link.ends_at.to_string(),
             });
             let aside = format!(
-                "whoever opens it sets the password of `{handle}`: it works once, until {} (7 days)",
+                "the person who opens it sets the password of `{handle}`: it works once, until {} (7 days)",
                 link.ends_at.minute()
             );
             AdminOutput { aside: Some(aside), ..AdminOutput::line(url, json) }
@@ -214,7 +214,7 @@ async fn service(authority: &Authority, command: AdminServiceCommand) -> AdminRe
             let json = json!({ "created": true, "service": name.as_str() });
             let new = NewService { name, orgs, states_address: states_client_address };
             let secret = authority.operator().create_service(CONSOLE, &new).await?;
-            let aside = "keep it where the service finds it: it is not shown again".to_owned();
+            let aside = "store it where the service reads it: it is not shown again".to_owned();
             AdminOutput::secret(&secret, aside, json)
         }
         AdminServiceCommand::List { all } => {
@@ -234,9 +234,9 @@ async fn service(authority: &Authority, command: AdminServiceCommand) -> AdminRe
         AdminServiceCommand::Rotate { name, overlap, .. } => {
             let rotated = authority.operator().rotate_service(CONSOLE, &name, overlap).await?;
             let then = if overlap.is_zero() {
-                "the secret it had ends then".to_owned()
+                "its previous secret ends then".to_owned()
             } else {
-                format!("the secret it had serves on for {} then", Lifetime::For(overlap))
+                format!("its previous secret stays valid for {} then", Lifetime::For(overlap))
             };
             let until = rotated.pending_until.minute();
             let aside = format!(
@@ -338,8 +338,7 @@ fn token_failure(error: &AuthorityError, whose: &Whose) -> Failure {
     }
 }
 
-const NAMES: &str =
-    "name it by its id, or by its name and `--owner HANDLE`: `ndauthd admin token list` shows both";
+const NAMES: &str = "give its id, or its name and `--owner HANDLE`: `ndauthd admin token list` shows both";
 
 async fn check(authority: &Authority) -> AdminResult {
     let checked = authority.operator().check(CONSOLE).await?;
@@ -352,11 +351,7 @@ async fn check(authority: &Authority) -> AdminResult {
         if sound { "✓" } else { "✗" },
         checked.events,
         checked.rows,
-        if sound {
-            "all is as it should be".to_owned()
-        } else {
-            format!("{} fault(s)", checked.faults.len())
-        }
+        if sound { "no problems found".to_owned() } else { format!("{} fault(s)", checked.faults.len()) }
     );
     let json = json!({
         "sound": sound, "events": checked.events, "rows": checked.rows, "faults": checked.faults,
@@ -383,13 +378,13 @@ async fn restore(location: &DataLocation, file: &Path) -> Result<AdminOutput, Fa
     let mut text =
         format!("restored from `{}`: the log ends with event {}", file.display(), restored.head.sequence);
     if let Some(kept) = &kept {
-        text += &format!("\nwhat was there before is kept in `{kept}`");
+        text += &format!("\nthe previous database is kept in `{kept}`");
     }
     let json = json!({
         "restored": true, "file": file.display().to_string(), "sequence": restored.head.sequence, "kept": kept,
     });
     let aside =
-        "it is not served before you decide which of its secrets stay valid: it has forgotten what was \
+        "it is not served before you decide which of its secrets stay valid: it does not know what was \
                  revoked since it was made\n\
                  hint: `ndauthd admin after-restore --replay EXPORT`, or `--not-before now`"
             .to_owned();
@@ -419,16 +414,19 @@ async fn after_restore(
         .map_err(|error| authority_failure(&error))?;
     let how = match settlement {
         Settlement::Replay(_) => {
-            format!("{} event(s) replayed behind event {}", settled.replayed, settled.copy)
+            format!("{} event(s) replayed after event {}", settled.replayed, settled.copy)
         }
         Settlement::AcceptLoss => {
-            format!("what was lost behind event {} stays lost, and what it revoked lives", settled.copy)
+            format!(
+                "what was lost after event {} stays lost, and what it revoked is valid again",
+                settled.copy
+            )
         }
         Settlement::NotBefore(_) | Settlement::Everything => {
             format!("every secret minted before {} is revoked", settled.not_before)
         }
     };
-    let text = format!("{how}: {} secret(s) revoked, {} serve on", settled.revoked, settled.others);
+    let text = format!("{how}: {} secret(s) revoked, {} stay valid", settled.revoked, settled.others);
     let services: Vec<&str> = settled.without_secret.iter().map(Label::as_str).collect();
     let json = json!({
         "copy_sequence": settled.copy,
@@ -449,12 +447,12 @@ async fn after_restore(
     }
     if matches!(settlement, Settlement::NotBefore(_)) && settled.others > 0 {
         aside.push(format!(
-            "{} secret(s) minted since then serve on, revoked after the copy or not: say a later instant, or `now`",
+            "{} secret(s) minted since then stay valid, even if revoked after the copy: give a later instant, or `now`",
             settled.others
         ));
     }
     if settled.lost > 0 {
-        aside.push(format!("{} thing(s) made after the copy are not known any more", settled.lost));
+        aside.push(format!("{} thing(s) made after the copy are unknown now", settled.lost));
     }
     for service in services {
         aside.push(format!(

@@ -39,7 +39,7 @@ pub fn check(options: &ServeOptions) -> Result<CheckedSettings, CheckError> {
     let certificate = check_settings(options)?;
     let clients = match &certificate {
         Some(certificate) => format!("encrypted, until {}", certificate.ends()),
-        None if options.listen.ip().is_loopback() => "in plain text, on this machine alone".to_owned(),
+        None if options.listen.ip().is_loopback() => "in plain text, on this machine only".to_owned(),
         None => "in plain text, beyond this machine".to_owned(),
     };
     let mut warnings = warnings(options);
@@ -107,7 +107,7 @@ fn unverified(tls: &DatabaseTls) -> Option<String> {
     }
     let (host, reached) = (&tls.host, reached(tls));
     Some(format!(
-        "the database at `{host}` is reached {reached}: who is in between can read and change everything; say \
+        "the database at `{host}` is reached {reached}: anyone in between can read and change everything; say \
          `sslmode=verify-full` in its URL, and `sslrootcert=FILE` where an authority of your own signed its certificate"
     ))
 }

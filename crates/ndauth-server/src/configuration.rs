@@ -78,7 +78,7 @@ pub(crate) fn location(
         (None, None) => {
             return Err(Failure::usage(
                 "there is no home folder to keep the database in",
-                "say where: `--data-folder FOLDER`, or `--database sqlite:PATH`",
+                "set `--data-folder FOLDER`, or `--database sqlite:PATH`",
             ));
         }
     };
@@ -86,7 +86,7 @@ pub(crate) fn location(
     if on_the_command_line && database.has_password() {
         return Err(Failure::usage(
             "a password on the command line can be read by everyone on this machine",
-            "keep it in a file, and name that by `--database-password-file`",
+            "keep it in a file, and name that: `--database-password-file FILE`",
         ));
     }
     let configured = layer.values.get("database").and_then(|text| text.parse::<DatabaseUrl>().ok());
@@ -96,7 +96,10 @@ pub(crate) fn location(
         None => database,
         Some(file) => {
             let unreadable = |error| {
-                Failure::usage(format!("cannot read `{}`: {error}", file.display()), "check whose it is")
+                Failure::usage(
+                    format!("cannot read `{}`: {error}", file.display()),
+                    "check its owner and its mode",
+                )
             };
             let text = std::fs::read_to_string(file).map_err(unreadable)?;
             database.with_password(text.trim_end_matches(['\r', '\n'])).ok_or_else(|| {
@@ -122,7 +125,7 @@ impl DataLocation {
             Err(_) if !needed => Ok(DataLocation { data: None, ..self }),
             Err(error) => {
                 let message = format!("cannot make the data folder `{}`: {error}", data.display());
-                Err(Failure::failed(message, Some("name another by `--data-folder`")))
+                Err(Failure::failed(message, Some("name another: `--data-folder FOLDER`")))
             }
         }
     }
@@ -141,8 +144,7 @@ fn logins(serve: &Serve) -> Result<LoginSettings, Failure> {
         ));
     }
     if idle < LEAST_IDLE || idle > longest {
-        let message =
-            "a session that is not used ends after 5m at the least, and not after the longest that one lasts";
+        let message = "`--session-idle` must be from 5m to `--session-longest`";
         return Err(Failure::usage(message, "set `--session-idle`, or `--session-longest`"));
     }
     Ok(LoginSettings { idle, longest, device: !no_device_login })
@@ -161,7 +163,7 @@ pub(crate) fn serve_options(
         }
         _ => {
             return Err(Failure::usage(
-                "a certificate is of no use without its key, nor a key without its certificate",
+                "a certificate and its key must be given together",
                 "give both `--tls-certificate` and `--tls-key`",
             ));
         }
@@ -201,7 +203,7 @@ pub(crate) fn refuse_another_users(database: &DatabaseUrl) -> Result<(), Failure
         return Ok(());
     }
     let message = format!(
-        "`{}` belongs to the user {}, and this runs as {me}: what it writes would be out of the server's reach",
+        "`{}` belongs to the user {}, and this runs as {me}: the server could not open what it writes",
         path.display(),
         metadata.uid()
     );
@@ -250,8 +252,8 @@ pub(crate) fn show(
 /// Returns an example file with every setting, its meaning and its default.
 pub(crate) fn example() -> String {
     let mut text = String::from(
-        "# The settings of ndauthd: `ndauthd serve --config FILE`. A flag goes before a variable, a variable\n\
-         # before this file. What is commented out is the default.\n",
+        "# The settings of ndauthd: `ndauthd serve --config FILE`. A flag overrides a variable, a variable\n\
+         # overrides this file. What is commented out is the default.\n",
     );
     for setting in known() {
         let help = setting.argument.get_help().map(ToString::to_string).unwrap_or_default();
@@ -272,10 +274,10 @@ pub(crate) fn example() -> String {
 pub(crate) fn reference() -> String {
     let mut text = String::from(
         "# The settings of ndauthd\n\n\
-         Each is a flag, a variable, and a key of the TOML file that `--config` (or `NDAUTHD_CONFIG`) names. A flag goes\n\
-         before its variable, the variable before the file, the file before the default. A variable that is empty counts as\n\
-         unset. `ndauthd config example` prints a file to begin with, `config check` says whether one makes sense, and `config\n\
-         show` what is in force and whence.\n\n\
+         Each is a flag, a variable, and a key of the TOML file that `--config` (or `NDAUTHD_CONFIG`) names. A flag takes precedence\n\
+         over its variable, the variable over the file, the file over the default. A variable that is empty counts as\n\
+         unset. `ndauthd config example` prints a file to begin with, `config check` validates one, and `config\n\
+         show` prints the effective settings and their sources.\n\n\
          | key, and flag | variable | default | |\n|---|---|---|---|\n",
     );
     for setting in known() {

@@ -30,7 +30,7 @@ struct InstallationFolder {
 /// Serves a scratch installation until it is stopped.
 pub(crate) fn run(common: &GlobalOptions, dev: &Dev) -> Result<(), Failure> {
     if common.database.is_some() {
-        let message = "`dev` makes a database of its own, and leaves the one that is named alone";
+        let message = "`dev` makes its own database, and does not use the one that is named";
         return Err(Failure::usage(
             message,
             "unset NDAUTHD_DATABASE and leave `--database` out; or `ndauthd serve`",
@@ -38,8 +38,7 @@ pub(crate) fn run(common: &GlobalOptions, dev: &Dev) -> Result<(), Failure> {
     }
     for address in [dev.listen, dev.admin_listen] {
         if !address.ip().is_loopback() {
-            let message =
-                format!("`dev` is for this machine alone, and `{address}` can be reached by others");
+            let message = format!("`dev` is for this machine only, and `{address}` can be reached by others");
             return Err(Failure::usage(message, "`ndauthd serve` is for others"));
         }
     }
@@ -137,7 +136,7 @@ impl InstallationFolder {
         let folder = folder.canonicalize()?;
         let empty = fs::read_dir(&folder)?.next().is_none();
         if !empty && !folder.join(MARK).exists() {
-            let message = format!("`{}` holds something that `ndauthd dev` did not make", folder.display());
+            let message = format!("`{}` contains files that `ndauthd dev` did not make", folder.display());
             return Err(Failure::usage(message, "name a new or an empty folder"));
         }
         fs::write(folder.join(MARK), "")?;
@@ -147,14 +146,14 @@ impl InstallationFolder {
     /// Returns the commands to type next, each on its own line.
     fn script(&self, address: SocketAddr, link: &str) -> String {
         let kept = match &self.scratch {
-            Some(_) => "It is gone when this ends; `--keep FOLDER` keeps it.",
+            Some(_) => "It is deleted on exit; `--keep FOLDER` keeps it.",
             None => "It is kept in that folder.",
         };
         format!(
             "A scratch installation is served on http://{address}, from {folder}.\n\
              {kept} Ctrl-C ends it.\n\
              \n\
-             Open in a browser, where it lets you in once: {link}\n\
+             Open in a browser, to sign in once: {link}\n\
              Then `ndcli auth login` logs in through the browser; `session` is a login that needs none.\n\
              \n\
              You are `dev`: ADMIN in the org `acme`, RO in `sandbox`. In another terminal:\n\

@@ -49,7 +49,7 @@ pub(crate) async fn first_login(
             Ok(()) => tracing::warn!(
                 file = %file.display(),
                 until = %link.ends_at,
-                "nobody could sign in yet: a link by which the account `operator` sets its password stands in the file"
+                "nobody could sign in yet: the link to set the password of the account `operator` is in the file"
             ),
             Err(error) => tracing::warn!(
                 error = %Causes(&error),

@@ -73,7 +73,7 @@ fn run(arguments: NdauthdArguments, matches: &ArgMatches, layer: &Layer) -> Resu
             let database = checked.database.map(|reached| format!("✓ the database is reached {reached}\n"));
             let clients = checked.clients;
             print(&format!(
-                "✓ the settings make sense; secrets travel {clients}\n{}",
+                "✓ the settings are valid; secrets travel {clients}\n{}",
                 database.unwrap_or_default()
             ))
         }

@@ -45,7 +45,7 @@ async fn readyz(State(ops): State<Ops>) -> (StatusCode, String) {
             None => (StatusCode::OK, "ready\n".to_owned()),
             Some((since, why)) => {
                 let since = since.as_secs();
-                (StatusCode::OK, format!("ready\nchanges do not get through since {since} s: {why}\n"))
+                (StatusCode::OK, format!("ready\nchanges are failing, for {since} s: {why}\n"))
             }
         },
         Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
@@ -72,7 +72,7 @@ impl Ops {
                 StaleCause::Unreachable => "the database cannot be reached".to_owned(),
                 StaleCause::Standby | StaleCause::Unacknowledged => cause.message().to_owned(),
             }),
-            Readiness::Held => Some("the database is a copy that waits for its operator".to_owned()),
+            Readiness::Held => Some("the database is a copy that needs its operator".to_owned()),
         }
     }
 }

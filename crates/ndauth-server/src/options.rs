@@ -48,7 +48,7 @@ impl ServeOptions {
         if address.ip().is_unspecified() {
             tracing::warn!(
                 %address,
-                "browsers cannot be sent to this address: say by `--public-url` how they reach this server"
+                "browsers cannot be sent to this address: set `--public-url` to the address at which they reach this server"
             );
         }
         let scheme = if self.tls.is_some() { "https" } else { "http" };

@@ -20,9 +20,13 @@ pub(crate) fn serve_failure(error: &ServeError) -> Failure {
             let other = || "check `--database`, and that this user may open it".to_owned();
             (Some(operators_hint(source).unwrap_or_else(other)), exit_code(source.reason().class()))
         }
-        ServeError::Listen { .. } => {
-            (Some("another server may run: choose with `--listen` and `--admin-listen`".to_owned()), 1)
-        }
+        ServeError::Listen { .. } => (
+            Some(
+                "another server may be running: choose other addresses with `--listen` and `--admin-listen`"
+                    .to_owned(),
+            ),
+            1,
+        ),
         ServeError::Cut
         | ServeError::Metrics(_)
         | ServeError::Reflection(_)
@@ -36,7 +40,7 @@ pub(crate) fn serve_failure(error: &ServeError) -> Failure {
 pub(crate) fn check_failure(error: &CheckError) -> Failure {
     let hint = match error {
         CheckError::Plaintext(_) => {
-            "give it a certificate by `--tls-certificate` and `--tls-key`; behind a proxy that speaks TLS, say \
+            "give it a certificate with `--tls-certificate` and `--tls-key`; behind a proxy that speaks TLS, set \
              `--plaintext-beyond-loopback`"
         }
         CheckError::Tls(TlsError::Expired { .. }) | CheckError::Database(TlsError::Expired { .. }) => {
@@ -44,7 +48,7 @@ pub(crate) fn check_failure(error: &CheckError) -> Failure {
         }
         CheckError::Tls(TlsError::NotYetValid { .. })
         | CheckError::Database(TlsError::NotYetValid { .. }) => {
-            "look at this machine's clock, or wait with this certificate"
+            "check this machine's clock, or wait until the certificate is valid"
         }
         CheckError::Tls(_) => "check `--tls-certificate` and `--tls-key`",
         CheckError::Database(_) => "check `sslrootcert`, `sslcert` and `sslkey` in `--database`",

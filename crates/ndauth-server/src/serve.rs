@@ -82,7 +82,7 @@ pub enum ServeError {
         source: AuthorityError,
     },
     /// A second signal arrived before the server had stopped.
-    #[error("told to stop twice: what was in flight was cut off")]
+    #[error("a second signal came: calls in flight were cut off")]
     Cut,
     /// No thread could be started.
     #[error("cannot start a thread")]
@@ -189,7 +189,7 @@ pub async fn serve(options: &ServeOptions, tell: impl FnOnce(Serving)) -> Result
         () = stop_signals.next() => None,
         lost = reader.end() => Some(lost),
     };
-    tracing::info!(within = ?options.drain, "stopping: finishing what is in flight");
+    tracing::info!(within = ?options.drain, "stopping: finishing calls in flight");
     phase.send_replace(Phase::Draining);
     let _ = stop.send(true);
     let finish = async {
@@ -205,13 +205,13 @@ pub async fn serve(options: &ServeOptions, tell: impl FnOnce(Serving)) -> Result
             write_last_uses(&authority).await;
         }
         if let Err(error) = authority.close().await {
-            tracing::warn!(error = %Causes(&error), "the last uses were not written down");
+            tracing::warn!(error = %Causes(&error), "the last uses were not saved");
         }
     };
     let cut = tokio::select! {
         finished = timeout(options.drain, finish) => {
             if finished.is_err() {
-                tracing::warn!("the time to stop is over: the database did not answer, and the last uses are lost");
+                tracing::warn!("the time to stop is over: the database did not answer, and the last uses were not saved");
             }
             false
         }
@@ -231,12 +231,10 @@ async fn look(authority: &Authority, options: &ServeOptions, issuer: &str) -> Re
     authority.look().await?;
     authority.could_serve()?;
     if !authority.would_notice_a_copy() {
-        tracing::warn!(
-            "nothing was kept here of what was seen of this log: an older copy would not be noticed"
-        );
+        tracing::warn!("the end of this log was never recorded here: an older copy would not be noticed");
     }
     if let Err(error) = first_login(authority, options, issuer).await {
-        tracing::warn!(error = %Causes(&error), "it was not seen to that somebody can sign in");
+        tracing::warn!(error = %Causes(&error), "cannot make sure that somebody can sign in");
     }
     Ok(())
 }
@@ -322,10 +320,10 @@ async fn tidy(
             certificate.look();
         }
         if let Err(error) = authority.validation().write_uses().await {
-            tracing::warn!(error = %Causes(&error), "last uses wait to be written down");
+            tracing::warn!(error = %Causes(&error), "last uses are not saved yet");
         }
         if let Some((since, why)) = authority.failing_changes() {
-            tracing::warn!(seconds = since.as_secs(), why, "changes do not get through");
+            tracing::warn!(seconds = since.as_secs(), why, "changes are failing");
             authority.try_changing().await;
         }
     }
@@ -334,7 +332,7 @@ async fn tidy(
 /// Writes the last uses, and retries while the database is unreachable. The caller sets the timeout.
 async fn write_last_uses(authority: &Authority) {
     while let Err(error) = authority.validation().write_uses().await {
-        tracing::warn!(error = %Causes(&error), "the last uses are not written down yet: trying again");
+        tracing::warn!(error = %Causes(&error), "the last uses are not saved yet: trying again");
         sleep(AGAIN).await;
     }
 }
@@ -347,12 +345,12 @@ async fn follow_up(authority: Arc<Authority>, mut stopped: watch::Receiver<bool>
             () = authority.validation().something_to_follow() => {}
         }
         if let Err(error) = authority.validation().follow_up().await {
-            tracing::warn!(error = %Causes(&error), "what answers set off waits to be done");
+            tracing::warn!(error = %Causes(&error), "the follow-ups of responses are not done yet");
             sleep(WATCH).await;
         }
     }
     if let Err(error) = authority.validation().follow_up().await {
-        tracing::warn!(error = %Causes(&error), "what answers set off was not done");
+        tracing::warn!(error = %Causes(&error), "the follow-ups of responses failed");
     }
 }
 
@@ -364,10 +362,10 @@ async fn clean(authority: Arc<Authority>, mut ticks: Ticks) {
         match authority.operator().tidy_up().await {
             Ok(tidied) if tidied == Tidied::default() => {}
             Ok(Tidied { tokens, secrets, sessions, services }) => {
-                tracing::info!(tokens, secrets, sessions, services, "removed what is long dead");
+                tracing::info!(tokens, secrets, sessions, services, "removed what ended long ago");
             }
             Err(error) => {
-                tracing::warn!(error = %Causes(&error), "what is long dead is not removed");
+                tracing::warn!(error = %Causes(&error), "cannot remove what ended long ago");
             }
         }
     }

@@ -27,7 +27,7 @@ pub fn parse_log_filter(text: &str) -> Result<String, String> {
     for directive in text.split(',') {
         let level = directive.rsplit_once('=').map_or(directive, |(_, level)| level);
         if !LEVELS.contains(&level.to_ascii_lowercase().as_str()) {
-            return Err(format!("`{level}` is no level: {}", LEVELS.join(", ")));
+            return Err(format!("`{level}` is not a level: {}", LEVELS.join(", ")));
         }
     }
     EnvFilter::try_new(text).map(|_| text.to_owned()).map_err(|why| why.to_string())
@@ -76,34 +76,31 @@ fn describe() {
     metrics::describe_counter!("ndauth_sign_ins_refused_total", "Wrong names and passwords.");
     metrics::describe_counter!(
         "ndauth_refresh_secrets_reused_total",
-        "Sessions ended because what refreshes them was presented twice."
+        "Sessions ended because a refresh secret was presented twice."
     );
     metrics::describe_counter!("ndauth_verdicts_total", "Validations answered, by reason.");
     metrics::describe_gauge!(
         "ndauth_mirror_staleness_seconds",
-        "How old the state is that services are answered from."
+        "Age of the snapshot that services are answered from."
     );
     metrics::describe_gauge!(
         "ndauth_changes_failing_seconds",
-        "For how long changes have not got through to the database; 0 where they do."
+        "For how long changes to the database have been failing; 0 if they succeed."
     );
     metrics::describe_gauge!("ndauth_mirror_sequence", "The last event that the mirror holds.");
     metrics::describe_gauge!(
         "ndauth_mirror_lag_events",
-        "Events that the mirror knows of and does not hold yet."
+        "Events in the log that the mirror has not applied yet."
     );
     metrics::describe_gauge!("ndauth_mirror_secrets", "Secrets that the mirror holds.");
-    metrics::describe_gauge!("ndauth_mirror_bytes", "Memory that is set aside for what the mirror holds.");
-    metrics::describe_counter!("ndauth_head_questions_total", "Times the end of the log was asked for.");
+    metrics::describe_gauge!("ndauth_mirror_bytes", "Memory reserved for the mirror.");
+    metrics::describe_counter!("ndauth_head_questions_total", "Queries for the end of the log.");
     metrics::describe_counter!(
         "ndauth_stale_answers_total",
-        "Answers from a state older than the bound, as the operator allows."
+        "Responses from a snapshot older than the bound, as the operator allows."
     );
-    metrics::describe_gauge!("ndauth_limit_taken", "What is taken of what callers share, by limit.");
-    metrics::describe_counter!(
-        "ndauth_limit_reached_total",
-        "Times a caller wanted more than its share, by limit."
-    );
+    metrics::describe_gauge!("ndauth_limit_taken", "How much of each shared limit is in use, by limit.");
+    metrics::describe_counter!("ndauth_limit_reached_total", "Times a caller exceeded its share, by limit.");
     metrics::describe_histogram!(
         "ndauth_store_write_seconds",
         "Time of a change from begin to sync, by name."
@@ -116,12 +113,9 @@ fn describe() {
         "ndauth_tls_reload_failures_total",
         "Times the certificate had changed and could not be used."
     );
-    metrics::describe_counter!(
-        "ndauth_tls_handshake_failures_total",
-        "Clients that did not agree on the encryption."
-    );
+    metrics::describe_counter!("ndauth_tls_handshake_failures_total", "TLS handshakes that failed.");
     metrics::describe_counter!(
         "ndauth_uses_dropped_total",
-        "Last uses let go because too many wait to be written."
+        "Last uses dropped because too many were waiting to be saved."
     );
 }

@@ -41,7 +41,7 @@ pub enum TlsError {
         what: &'static str,
     },
     /// The certificate and the key are not a pair, or are of an unsupported kind.
-    #[error("the certificate in `{}` and the key in `{}` do not go together", files.certificate.display(), files.key.display())]
+    #[error("the certificate in `{}` and the key in `{}` do not match", files.certificate.display(), files.key.display())]
     Pair {
         /// The files.
         files: TlsFiles,
@@ -134,7 +134,7 @@ impl LoadedCertificate {
             _ => None,
         };
         let authority = self.is_authority.then(|| {
-            format!("the certificate in `{path}` is an authority's own (CA:TRUE), which many clients refuse")
+            format!("the certificate in `{path}` is a CA certificate (CA:TRUE), which many clients refuse")
         });
         ending.into_iter().chain(authority).collect()
     }
@@ -165,7 +165,7 @@ impl Certificate {
         let failure = self.reload().err().map(|error| {
             metrics::counter!("ndauth_tls_reload_failures_total").increment(1);
             format!(
-                "the certificate changed, and cannot be used: the one before serves on: {}",
+                "the new certificate cannot be used, and the previous one stays in use: {}",
                 Causes(&error)
             )
         });
@@ -184,7 +184,7 @@ impl Certificate {
         let loaded = self.files.load()?;
         record_end(loaded.ends);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(loaded);
-        tracing::info!(file = %self.files.certificate.display(), "the certificate was read again");
+        tracing::info!(file = %self.files.certificate.display(), "the certificate was reloaded");
         Ok(())
     }
 

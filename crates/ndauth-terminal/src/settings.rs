@@ -78,7 +78,7 @@ pub fn read(path: &Path) -> Result<Option<DocumentMut>, Failure> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => {
             let message = format!("cannot read `{}`: {error}", path.display());
-            return Err(Failure::usage(message, "check whose it is"));
+            return Err(Failure::usage(message, "check its owner and its mode"));
         }
     };
     text.parse::<DocumentMut>().map(Some).map_err(|error| {

@@ -73,11 +73,11 @@ async fn what_makes_no_sense_is_named_with_what_may_be_meant() {
         ),
         (
             "log = \"loud\"",
-            "error: `nd.toml`: `log`: `loud`: `loud` is no level: off, error, warn, info, debug, trace\nhint: see `--help` for what it takes\n",
+            "error: `nd.toml`: `log`: `loud`: `loud` is not a level: off, error, warn, info, debug, trace\nhint: see `--help` for what it takes\n",
         ),
         (
             "log = \"info,h2=loud\"",
-            "error: `nd.toml`: `log`: `info,h2=loud`: `loud` is no level: off, error, warn, info, debug, trace\nhint: see `--help` for what it takes\n",
+            "error: `nd.toml`: `log`: `info,h2=loud`: `loud` is not a level: off, error, warn, info, debug, trace\nhint: see `--help` for what it takes\n",
         ),
         (
             "[listen]\nx = 1",
@@ -85,7 +85,7 @@ async fn what_makes_no_sense_is_named_with_what_may_be_meant() {
         ),
         (
             "tls-key = \"k.pem\"",
-            "error: a certificate is of no use without its key, nor a key without its certificate\nhint: give both `--tls-certificate` and `--tls-key`\n",
+            "error: a certificate and its key must be given together\nhint: give both `--tls-certificate` and `--tls-key`\n",
         ),
         (
             "listen = \"0.0.0.0:1\"",
@@ -99,7 +99,7 @@ async fn what_makes_no_sense_is_named_with_what_may_be_meant() {
     }
     for command in ["config check", "serve"] {
         let ended = ndauthd(&at, &[("NDAUTHD_LOG", "verbose")], command);
-        assert!(ended.code == 2 && ended.err.contains("`verbose` is no level"), "{command}: {ended:?}");
+        assert!(ended.code == 2 && ended.err.contains("`verbose` is not a level"), "{command}: {ended:?}");
     }
     fs::write(at.home().join("nd.toml"), "listen = ").expect("written");
     let ended = ndauthd(&at, &[], "serve --config nd.toml");

@@ -70,7 +70,7 @@ async fn every_line_it_says_does_what_it_should_and_then_it_is_gone() {
     let expected: Vec<i32> = (0..dev.lines.len()).map(|line| i32::from(line == 8)).collect();
     assert_eq!(codes, expected, "{text}");
     assert!(dev.lines[7].contains("revoke") && dev.lines[8].contains("validate"), "{}", dev.said);
-    for told in ["allowed", "TOKEN_REVOKED", "all is as it should be", "acme (ADMIN), sandbox (RO)"] {
+    for told in ["allowed", "TOKEN_REVOKED", "no problems found", "acme (ADMIN), sandbox (RO)"] {
         assert!(text.contains(told), "{told}: {text}");
     }
     let folder = dev.lines[0].strip_prefix("cd ").expect("the folder comes first").to_owned();
@@ -102,9 +102,9 @@ async fn what_is_not_its_own_is_left_alone() {
     std::fs::write(at.home().join("mine"), "x").expect("written");
     let scratch = at.database();
     for (arguments, database, told) in [
-        (vec!["dev", "--keep", home], "", "holds something that `ndauthd dev` did not make"),
-        (vec!["dev"], scratch.as_str(), "makes a database of its own"),
-        (vec!["dev", "--listen", "0.0.0.0:0"], "", "is for this machine alone"),
+        (vec!["dev", "--keep", home], "", "contains files that `ndauthd dev` did not make"),
+        (vec!["dev"], scratch.as_str(), "makes its own database"),
+        (vec!["dev", "--listen", "0.0.0.0:0"], "", "is for this machine only"),
     ] {
         let mut command = at.command("NDAUTH_TEST_NDAUTHD");
         command.env("NDAUTHD_DATABASE", database).args(&arguments);

@@ -255,7 +255,7 @@ async fn the_operators_word_frees_every_instance() {
             soon(&Err(Reason::Unavailable), async || asker.refused(&leaked).await).await;
         }
         let told = instances[1].server.get("/readyz");
-        assert_eq!(told, (503, "the database is a copy that waits for its operator\n".to_owned()));
+        assert_eq!(told, (503, "the database is a copy that needs its operator\n".to_owned()));
         // One instance is started again: its witness makes it report the same, with the operator's choices
         // and counts.
         let stopped = instances.remove(2);

@@ -236,7 +236,7 @@ on_both! {
         soon(&(true, true, true), &shown).await;
         let noted = async || done(cli(at, &server, "auth token list")).contains(" was presented just now (");
         soon(&true, &noted).await;
-        assert!(at.operate("check").contains("all is as it should be"));
+        assert!(at.operate("check").contains("no problems found"));
     }
 
     /// Only the sink gets the secret: not the terminal, an argument, a variable or a log.
@@ -422,7 +422,7 @@ on_both! {
         assert_eq!(revocation.reason(), v1::RevocationReason::Leaked);
         assert_eq!((revocation.by.as_str(), revocation.note()), ("ada", "the laptop was stolen"));
         assert!(at.operate("tidy").starts_with("removed 0 token(s)"));
-        assert!(at.operate("check").contains("all is as it should be"));
+        assert!(at.operate("check").contains("no problems found"));
     }
 
     /// A service's new secret takes over at its first use.
@@ -445,6 +445,6 @@ on_both! {
         soon(&Ok(()), async || asks(&new).await).await;
         soon(&Err("SECRET_REPLACED"), async || asks(&service).await).await;
         assert_eq!(asks(&new).await, Ok(()));
-        assert!(at.operate("check").contains("all is as it should be"));
+        assert!(at.operate("check").contains("no problems found"));
     }
 }

@@ -141,7 +141,7 @@ on_both! {
             org `theirs` created
         "#]]);
         shows(&at.admin("check"), 0, at, &server, &expect![[r#"
-            ✓ 18 events and 15 rows compared: all is as it should be
+            ✓ 18 events and 15 rows compared: no problems found
         "#]]);
     }
 
@@ -438,7 +438,7 @@ on_both! {
             For more information, try '--help'.
         "#]]);
         shows(&at.admin("check"), 0, at, &server, &expect![[r#"
-            ✓ 16 events and 16 rows compared: all is as it should be
+            ✓ 16 events and 16 rows compared: no problems found
         "#]]);
         assert_eq!(cli("org policy show --org dev").code, 0, "who is a member sees it");
         shows(&cli("org policy set --personal-tokens barred --org dev --yes"), 5, at, &server, &expect![[r#"

@@ -197,7 +197,7 @@ on_both! {
             at.admin(format!("catalogue apply {} {more}", file.display()).trim_end())
         };
         let same = apply(&shown, "");
-        assert_eq!((same.code, same.out.as_str()), (0, "the catalogue says this already: nothing to change\n"));
+        assert_eq!((same.code, same.out.as_str()), (0, "the catalogue is already like this: nothing to change\n"));
         let next = shown
             .replace("read = { role = \"RO\", description = \"List assets, pull files\" }",
                      "get = { role = \"RO\", description = \"List assets, pull files\", formerly = [\"read:assets\"] }");
@@ -205,20 +205,20 @@ on_both! {
         shows(&dry, 0, at, &server, &expect![[r#"
             ~ read:assets is called get:assets
             1 change(s), and none was made
-            1 token(s) that live name what is gone, renamed or back by it: `ndauthd admin check` tells which are left
+            1 live token(s) name permissions that this removes, renames or restores: `ndauthd admin check` lists those that are left
         "#]]);
         assert!(!ask(&token, service.expose(), "get:assets"), "nothing was changed");
         shows(&apply(&next, ""), 0, at, &server, &expect![[r#"
             ~ read:assets is called get:assets
             ✓ 1 change(s)
-            1 token(s) that live name what is gone, renamed or back by it: `ndauthd admin check` tells which are left
+            1 live token(s) name permissions that this removes, renames or restores: `ndauthd admin check` lists those that are left
         "#]]);
         // The running server follows the change.
         soon(&true, async || ask(&token, service.expose(), "get:assets")).await;
         assert!(ask(&token, service.expose(), "read:assets"));
         shows(&at.admin("check"), 0, at, &server, &expect![[r#"
             • the token `ci` (iiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiii) carries `read:assets`, which is called `get:assets` now, and has that power
-            ✓ 9 events and 8 rows compared: all is as it should be
+            ✓ 9 events and 8 rows compared: no problems found
         "#]]);
         let widens = shown.replace("approve = { role = \"ADMIN\"", "accept = { formerly = [\"approve:assets\"], role = \"RW\"");
         let refused = apply(&widens, "");

@@ -101,7 +101,7 @@ on_both! {
         }
         server.signal(Signal::TERM);
         let mut log = String::new();
-        while !log.contains("the last uses are not written down yet") {
+        while !log.contains("the last uses are not saved yet") {
             log.push_str(&server.log.recv_timeout(Duration::from_secs(20)).unwrap_or_else(|_| panic!("{log}")));
         }
         drop(writes);

@@ -106,7 +106,7 @@ async fn only_who_is_trusted_is_shown_the_credential() {
             6,
             "no authority that is trusted here signed its certificate",
         ),
-        ("another name", &by_name, Some(&ca), 6, "its certificate is for another name"),
+        ("another name", &by_name, Some(&ca), 6, "its certificate is for another host name"),
         (
             "plain text",
             &url.replace("https", "http"),
@@ -212,7 +212,7 @@ async fn what_cannot_be_used_is_named_before_serving() {
         (
             "cert.pem",
             "other-key.pem",
-            "the certificate in `cert.pem` and the key in `other-key.pem` do not go together",
+            "the certificate in `cert.pem` and the key in `other-key.pem` do not match",
         ),
     ] {
         for command in [
@@ -308,7 +308,7 @@ async fn a_certificate_that_ends_soon_is_warned_of() {
     let ca = at.home().join("ca.pem");
     fs::write(&ca, &ours.pem).expect("written");
     ours.sign_as(at.home(), "127.0.0.1", |params| params.not_after = (now(at.home()) - DAY).into());
-    until("cannot be used: the one before serves on: the certificate in ");
+    until("cannot be used, and the previous one stays in use: the certificate in ");
     until("cert.pem` ended at 20");
     assert!(works(&ca), "the one before serves on");
     // The file is checked every five seconds, and the failure is logged once.

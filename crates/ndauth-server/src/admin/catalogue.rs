@@ -43,7 +43,7 @@ fn read(file: &Path) -> Result<CatalogueDocument, Failure> {
     toml_edit::de::from_str(&text).map_err(|error| {
         Failure::usage(
             named(shown(error.to_string().trim_end())),
-            "`ndauthd admin catalogue show` prints one that is right",
+            "`ndauthd admin catalogue show` prints a valid one",
         )
     })
 }
@@ -54,7 +54,7 @@ fn refused(file: &Path, error: &AuthorityError) -> Failure {
         AuthorityError::Invalid { .. } => {
             let message =
                 Problem::from(error).message.replacen("`catalogue`", &format!("`{}`", file.display()), 1);
-            Failure::usage(message, "nothing was changed: mend the file, and apply it again")
+            Failure::usage(message, "nothing was changed: fix the file, and apply it again")
         }
         error => authority_failure(error),
     }
@@ -65,17 +65,17 @@ fn done(done: &Changed<CatalogueApplied>, dry_run: bool) -> AdminOutput {
     let mut text: String = applied.changes.iter().map(|change| format!("{change}\n")).collect();
     let count = applied.changes.len();
     text += &match (count, dry_run) {
-        (0, _) => "the catalogue says this already: nothing to change\n".to_owned(),
+        (0, _) => "the catalogue is already like this: nothing to change\n".to_owned(),
         (_, true) => format!("{count} change(s), and none was made\n"),
         (_, false) => format!("✓ {count} change(s)\n"),
     };
     let mut aside = Vec::new();
     if applied.tokens > 0 {
-        let affected = "token(s) that live name what is gone, renamed or back by it";
-        aside.push(format!("{} {affected}: `ndauthd admin check` tells which are left", applied.tokens));
+        let affected = "live token(s) name permissions that this removes, renames or restores";
+        aside.push(format!("{} {affected}: `ndauthd admin check` lists those that are left", applied.tokens));
     }
     if applied.revived > 0 {
-        let gain = "token(s) that live carry what is new here from before, and have power by it";
+        let gain = "live token(s) already carry permissions that are new here, and gain their power";
         aside.push(format!(
             "{} {gain}: where it means something else now, give it another name",
             applied.revived

@@ -97,7 +97,7 @@ impl AccountService for GrpcService {
                     WhichSessions::One(id.parse().map_err(|why| Problem::invalid("id", why))?)
                 }
                 Some(Which::All(All {})) => WhichSessions::All,
-                None => return Err(Problem::invalid("which", "say which by `id`, or `all`").into()),
+                None => return Err(Problem::invalid("which", "set `id` or `all`").into()),
             };
             let Changed { value: ended, changed, sequence, now } =
                 self.authority.logins().revoke_sessions(&credential, &which).await?;

@@ -13,7 +13,7 @@ pub(crate) fn page(include_revoked: bool, size: i32, token: &str) -> Result<Toke
     let limit = match u64::try_from(size) {
         Ok(0) => DEFAULT_PAGE,
         Ok(size) => size.min(LARGEST_PAGE),
-        Err(_) => return Err(Problem::invalid("page_size", "less than nothing")),
+        Err(_) => return Err(Problem::invalid("page_size", "it is negative")),
     };
     let after =
         match token {
@@ -34,7 +34,7 @@ pub(crate) fn query(asked: &v1::ListTokensRequest) -> Result<TokenQuery, Problem
         Some(Ok(v1::TokenOrder::Expiry)) => TokenOrder::End,
         Some(Ok(v1::TokenOrder::LastUse)) => TokenOrder::Use,
         Some(Ok(v1::TokenOrder::Unspecified) | Err(_)) => {
-            return Err(Problem::invalid("order", "there is no such order"));
+            return Err(Problem::invalid("order", "unknown order"));
         }
     };
     let span = |field, told: Option<_>| told.map(|told| duration_from_proto(field, told)).transpose();
@@ -82,7 +82,7 @@ pub(crate) fn whose(whose: Option<v1::Whose>) -> Result<Whose, Problem> {
         Some(Kind::Mine(v1::Mine {})) => Ok(Whose::Mine),
         Some(Kind::Org(slug)) => org_slug_from_proto("whose.org", &slug).map(Whose::Org),
         Some(Kind::Account(name)) => handle("whose.account", &name).map(Whose::Account),
-        None => Err(Problem::invalid("whose", "say `mine` or `org`: what is absent means neither")),
+        None => Err(Problem::invalid("whose", "set `mine` or `org`: an absent value means neither")),
     }
 }
 
@@ -98,7 +98,7 @@ pub(crate) fn which(which: Option<v1::Which>) -> Result<Which, Problem> {
         Some(Kind::Name(name)) => text("which.name", name).map(Which::Name),
         Some(Kind::Prefix(prefix)) => text("which.prefix", prefix).map(Which::Prefix),
         Some(Kind::Id(id)) => token_id("which.id", &id).map(Which::Id),
-        None => Err(Problem::invalid("which", "say which, by `name`, `id` or `prefix`")),
+        None => Err(Problem::invalid("which", "set `name`, `id` or `prefix`")),
     }
 }
 
@@ -126,7 +126,7 @@ pub(crate) fn minted_when(
         }
         Some(Which::All(v1::All {})) => Ok(MintedWhen::Ever),
         None => {
-            Err(Problem::invalid("which", "say `all`, or `created_before`: what is absent means neither"))
+            Err(Problem::invalid("which", "set `all` or `created_before`: an absent value means neither"))
         }
     }
 }

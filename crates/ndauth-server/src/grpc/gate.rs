@@ -316,7 +316,7 @@ impl Gated {
         }
         let deadline = deadline(request.headers());
         let Some(door) = gate.doors.find(request.uri().path()) else {
-            let problem = Problem::new(Reason::CallUnknown, "there is no such call here");
+            let problem = Problem::new(Reason::CallUnknown, "this server has no such RPC");
             let reply = Reply::Now(Some(tonics(status_from_problem(&problem).into_http())));
             let id = Some(gate.id(given));
             return Answering { reply, deadline, begun, door: None, page: false, is_secure: false, id };
@@ -652,7 +652,8 @@ fn is_grpc<B>(request: &Request<B>) -> bool {
 
 /// Returns the response for an unknown page, or for a page that does not support the method.
 fn unknown_page(allowed: &[&str]) -> Response<ResponseBody> {
-    let text = "there is no such page: people sign in at `/sign-in`, and gRPC is spoken here, over HTTP/2\n";
+    let text =
+        "this page does not exist: people sign in at `/sign-in`, and programs speak gRPC over HTTP/2\n";
     let mut response = Response::new(ResponseBody::Tonic(Body::new(text.to_owned())));
     *response.status_mut() = StatusCode::NOT_FOUND;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
@@ -670,10 +671,10 @@ fn span(door: &Door, id: &HeaderValue) -> tracing::Span {
 }
 
 fn came_to_nothing() -> Problem {
-    Problem::new(Reason::Internal, "the call came to nothing")
+    Problem::new(Reason::Internal, "the call ended without a response")
 }
 
 fn deadline_exceeded() -> Problem {
-    let why = "the caller's deadline passed; what it asked for may still be done";
+    let why = "the caller's deadline passed; the call may still take effect";
     Problem::new(Reason::DeadlineExceeded, why)
 }

@@ -282,7 +282,7 @@ impl OrgService for GrpcService {
             let org = org_slug_from_proto("org", &request.org)?;
             let new = new_policy(&request)?;
             let most = usize::try_from(request.max_tokens);
-            let most = most.map_err(|_| Problem::invalid("max_tokens", "less than nothing"))?;
+            let most = most.map_err(|_| Problem::invalid("max_tokens", "it is negative"))?;
             let set = if request.dry_run {
                 self.authority.orgs().try_policy(&credential, &org, &new).await?
             } else {

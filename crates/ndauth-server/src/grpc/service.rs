@@ -114,7 +114,7 @@ pub(super) fn presented<'a>(
     let malformed =
         |why: &str| status(&AuthorityError::Invalid { field: "authorization", why: why.to_owned() });
     if values.next().is_some() {
-        return Err(malformed("it is there more than once"));
+        return Err(malformed("it is given more than once"));
     }
     let text = std::str::from_utf8(value).map_err(|_| malformed("it is not plain text"))?;
     let (scheme, secret) = text.split_once(' ').map_or((text, None), |(scheme, rest)| (scheme, Some(rest)));
@@ -123,7 +123,7 @@ pub(super) fn presented<'a>(
         return Ok(Credential::Nothing);
     }
     let secret =
-        secret.ok_or_else(|| malformed("expected `Bearer` and the secret, with one blank between them"))?;
+        secret.ok_or_else(|| malformed("expected `Bearer` and the secret, with one space between them"))?;
     match secret.parse::<Secret>() {
         Ok(secret) => Ok(Credential::secret(secret, from)),
         Err(why) => Err(status(&Refusal::Malformed(why).into())),
@@ -140,7 +140,7 @@ pub(super) fn presents(value: &[u8], credential: &Credential) -> bool {
 /// Returns the status of an error. Logs the error if it is ndauth's own.
 pub(super) fn status(error: &AuthorityError) -> Status {
     if error.is_ours() {
-        tracing::error!(error = %Causes(error), "could not answer");
+        tracing::error!(error = %Causes(error), "the request failed");
     }
     refused(Problem::from(error))
 }

@@ -295,10 +295,7 @@ fn inquiry(request: v1::ExplainTokenRequest) -> Result<Inquiry, Problem> {
             Subject::Planned(Box::new(new_token(Some(planned))?))
         }
         None => {
-            return Err(Problem::invalid(
-                "token",
-                "say `which`, show its `secret`, or say what is `planned`",
-            ));
+            return Err(Problem::invalid("token", "set `which`, `secret` or `planned`"));
         }
     };
     let permission = request.permission.as_ref();
@@ -307,7 +304,7 @@ fn inquiry(request: v1::ExplainTokenRequest) -> Result<Inquiry, Problem> {
     let access = request.access.map(|access| scope_from_proto("access", access)).transpose()?;
     let org = optional(request.org.as_ref(), |slug| org_slug_from_proto("org", slug))?;
     let question = match (access, permission) {
-        (None, Some(_)) => return Err(Problem::invalid("access", "a permission needs an access beside it")),
+        (None, Some(_)) => return Err(Problem::invalid("access", "a permission needs an `access`")),
         (None, None) => None,
         (Some(_), _) if org.is_none() => {
             return Err(Problem::invalid("org", "name the org in which access is needed"));
@@ -341,7 +338,7 @@ fn explanation_to_proto(explanation: &Explanation) -> v1::Explanation {
 }
 
 fn new_token(new: Option<v1::NewToken>) -> Result<NewToken, Problem> {
-    let new = new.ok_or_else(|| Problem::invalid("token", "say what it is to be"))?;
+    let new = new.ok_or_else(|| Problem::invalid("token", "set the new value"))?;
     let description = new.description.as_deref().unwrap_or_default();
     Ok(NewToken {
         name: label("name", &new.name)?,

@@ -79,7 +79,7 @@ impl Body for BegunInTime {
             }
             (Poll::Pending, Some(timer)) => {
                 ready!(timer.as_mut().poll(context));
-                Poll::Ready(Some(Err("no request came in time".into())))
+                Poll::Ready(Some(Err("no request arrived in time".into())))
             }
             (Poll::Pending, None) => Poll::Pending,
         }
@@ -144,7 +144,7 @@ impl Intake {
     fn too_late(&self) -> Problem {
         Problem::new(
             Reason::DeadlineExceeded,
-            format!("the request did not come within {:?}", self.client_timeout),
+            format!("the request did not arrive within {:?}", self.client_timeout),
         )
     }
 
@@ -166,7 +166,7 @@ pub(super) fn message<M: Message + Default>(whole: &[u8]) -> Result<M, Status> {
 
 /// Returns the status of a request that is not a message of its call.
 pub(super) fn undecodable() -> Status {
-    invalid("it is no message of this call")
+    invalid("it is not a message of this RPC")
 }
 
 /// Counts the fields of a message without decoding them. A malformed field ends the count.
@@ -183,14 +183,14 @@ pub(super) fn count_fields(mut message: &[u8]) -> usize {
 /// Returns the bytes of the one message of a request, without its header.
 pub(super) fn unframed(whole: &[u8]) -> Result<&[u8], Status> {
     let Some((&[compressed, ref length @ ..], message)) = whole.split_first_chunk::<HEAD>() else {
-        return Err(invalid("there is no message"));
+        return Err(invalid("the message is missing"));
     };
     if compressed != 0 {
-        let why = "compressed messages are not taken here";
+        let why = "compressed messages are not supported";
         return Err(status_from_problem(&Problem::new(Reason::CallUnknown, why)));
     }
     if usize::try_from(u32::from_be_bytes(*length)).ok() != Some(message.len()) {
-        return Err(invalid("there is not one message of the length that it tells"));
+        return Err(invalid("expected one message of the length that it states"));
     }
     Ok(message)
 }
@@ -263,7 +263,7 @@ impl Body for ResponseBody {
                     return Pin::new(body).poll_frame(context);
                 }
                 *answer = ResponseBody::Over;
-                let problem = Problem::new(Reason::Unavailable, "the server stops: another goes on");
+                let problem = Problem::new(Reason::Unavailable, "the server is stopping");
                 let (head, _) = status_from_problem(&problem).into_http::<tonic::body::Body>().into_parts();
                 let mut trailers = head.headers;
                 trailers.remove(CONTENT_TYPE);

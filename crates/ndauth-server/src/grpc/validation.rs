@@ -68,7 +68,7 @@ impl GrpcService {
         credential: &Credential,
         request: &ResolveRequest,
     ) -> Result<Framed, Status> {
-        let asked = request.question.as_ref().ok_or_else(|| Problem::invalid("question", "there is none"));
+        let asked = request.question.as_ref().ok_or_else(|| Problem::invalid("question", "it is missing"));
         let asked = asked.map_err(refused)?;
         let (requirement, client_address, client) = circumstances(asked).map_err(refused)?;
         let question = Question { secret: &asked.secret, requirement: &requirement, client_address, client };
@@ -131,7 +131,9 @@ impl GrpcService {
                     Some(Ok(told)) if fields.len() + told.len() > MAX_ANSWER => too_long().encode_to_vec(),
                     Some(Ok(told)) => told,
                     Some(Err(error)) => undecided(&error).encode_to_vec(),
-                    None => return Err(refused(Problem::new(Reason::Internal, "a question was left out"))),
+                    None => {
+                        return Err(refused(Problem::new(Reason::Internal, "a question was not answered")));
+                    }
                 },
                 Err(problem) => invalid(problem).encode_to_vec(),
             };
@@ -197,14 +199,14 @@ fn circumstances(
 
 /// Returns the result for a question whose verdict does not fit into the response.
 fn too_long() -> ValidatedToken {
-    let message = "the answer would be larger than 4 MiB: ask about this secret again, beside fewer others";
+    let message = "the response would be larger than 4 MiB: ask about this secret again, with fewer others";
     let told = v1::Undecided { message: message.to_owned() };
     ValidatedToken { outcome: Some(validated_token::Outcome::Undecided(told)), max_cache_age: None }
 }
 
 /// Returns the result for a question without a verdict. The cause is only logged.
 fn undecided(error: &AuthorityError) -> ValidatedToken {
-    tracing::error!(error = %Causes(error), "could not answer");
+    tracing::error!(error = %Causes(error), "the request failed");
     let told = v1::Undecided { message: Problem::from(error).message };
     ValidatedToken { outcome: Some(validated_token::Outcome::Undecided(told)), max_cache_age: None }
 }

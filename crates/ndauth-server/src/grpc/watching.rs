@@ -48,7 +48,7 @@ impl WatchService for GrpcService {
         let mut watcher = watcher.map_err(|error| status(&error))?;
         let mut requests = request.into_inner();
         let first = timeout(self.client_timeout, requests.message()).await.map_err(|_| silent())??;
-        let first = first.ok_or_else(|| refused(Problem::invalid("probe", "there is none")))?;
+        let first = first.ok_or_else(|| refused(Problem::invalid("probe", "it is missing")))?;
         if let Some(after) = &first.after {
             let heard = head_from_proto("after", after).map_err(refused)?;
             watcher.go_on_from(heard).await.map_err(|error| status(&error))?;
@@ -62,7 +62,7 @@ impl WatchService for GrpcService {
             let ended = tokio::select! {
                 ended = stream.run(requests) => ended,
                 _ = stopped.wait_for(|stopped| *stopped) => {
-                    Err(refused(Problem::new(Reason::Unavailable, "the server stops: another goes on")))
+                    Err(refused(Problem::new(Reason::Unavailable, "the server is stopping")))
                 }
             };
             if let Err(why) = ended {
@@ -145,7 +145,7 @@ impl WatcherStream {
             Ok(Ok(())) => Ok(()),
             // The client is gone, or reads too slowly. It resumes from its position when it connects again.
             Ok(Err(_)) | Err(_) => {
-                Err(refused(Problem::new(Reason::DeadlineExceeded, "what was told was not read in time")))
+                Err(refused(Problem::new(Reason::DeadlineExceeded, "the stream was not read in time")))
             }
         }
     }
@@ -161,5 +161,5 @@ fn change_to_proto((sequence, concern): (u64, Concern)) -> Option<v1::Change> {
 }
 
 fn silent() -> Status {
-    refused(Problem::new(Reason::DeadlineExceeded, "no probe came in time"))
+    refused(Problem::new(Reason::DeadlineExceeded, "no probe arrived in time"))
 }

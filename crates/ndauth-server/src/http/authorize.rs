@@ -88,14 +88,14 @@ impl AuthorizationRequest {
     pub(super) fn read(fields: &Fields) -> Result<AuthorizationRequest, Misasked> {
         let here = |why: &str| Err(Misasked::Here(why.to_owned()));
         if ["client_id", "redirect_uri"].iter().any(|name| fields.repeats(name)) {
-            return here("It says more than once who it is, or where the answer is to go.");
+            return here("`client_id` or `redirect_uri` is given more than once.");
         }
         if fields.get("client_id") != Some(CLIENT) {
-            return here("There is no such client here.");
+            return here("The client is unknown.");
         }
         let Some(redirect) = fields.get("redirect_uri").and_then(Redirect::read) else {
             return here(
-                "The answer would go to a place that this client has not: only to a program on your own machine, at \
+                "The redirect URI is not allowed for this client: only a program on your own machine is, at \
                  http://127.0.0.1:PORT/callback or http://[::1]:PORT/callback.",
             );
         };
@@ -136,7 +136,7 @@ impl AuthorizationRequest {
         let max_age = match fields.get("max_age").map(str::parse::<u32>) {
             None => None,
             Some(Ok(seconds)) => Some(Duration::from_secs(seconds.into())),
-            Some(Err(_)) => return wrong("max_age is no number of seconds"),
+            Some(Err(_)) => return wrong("max_age is not a number of seconds"),
         };
         let login = match fields.get("prompt") {
             None => false,
@@ -189,7 +189,7 @@ impl Misasked {
     fn answer(self, site: &Site) -> PageResult {
         match self {
             Misasked::Here(why) => {
-                let title = "This does not come from a program that is known";
+                let title = "Unknown program";
                 Err(PageError::new(StatusCode::BAD_REQUEST, title, why))
             }
             Misasked::Back { redirect, state, error, description } => {

@@ -53,11 +53,11 @@ pub(super) async fn decide(State(site): State<Arc<Site>>, request: VisitorReques
     let typed = fields.text("user_code");
     match site.authority.logins().decide_device(&cookie, &request.visitor, typed, allow).await {
         Ok(()) if allow => {
-            let text = "The device is signed in as you. You may close this page and go on there.";
+            let text = "The device is signed in as you. You may close this page and continue there.";
             Ok(page(StatusCode::OK, &pages::DonePage { title: "Done", text }))
         }
         Ok(()) => {
-            let text = "The device was not let in. If you did not start this yourself, somebody may have tried to sign \
+            let text = "The device was not authorized. If you did not start this yourself, somebody may have tried to sign \
                         in as you. They did not get in.";
             Ok(page(StatusCode::OK, &pages::DonePage { title: "Denied", text }))
         }
@@ -78,8 +78,8 @@ fn offered(site: &Site) -> Result<(), PageError> {
     if site.device {
         return Ok(());
     }
-    let text = "Devices are not let in by codes on this server. Sign in with a browser on the device itself.";
-    Err(PageError::new(StatusCode::NOT_FOUND, "Not offered here", text))
+    let text = "This server does not authorize devices by code. Sign in with a browser on the device itself.";
+    Err(PageError::new(StatusCode::NOT_FOUND, "Not available", text))
 }
 
 /// Asks for the code again, if that may help.
@@ -88,7 +88,7 @@ fn again(visit: &Visit, typed: &str, error: AuthorityError) -> PageResult {
         AuthorityError::NotFound { .. } => PageError::new(
             StatusCode::NOT_FOUND,
             "",
-            "No device waits with this code. Type it again as the device shows it. If it is more than ten minutes old, \
+            "No device is waiting with this code. Type it again as the device shows it. If it is more than ten minutes old, \
              begin again on the device.",
         ),
         AuthorityError::Invalid { field: "user_code", .. } => {

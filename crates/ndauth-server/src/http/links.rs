@@ -25,15 +25,15 @@ pub fn parse_public_url(text: &str) -> Result<String, String> {
         return wrong("its scheme is not `https`");
     }
     let Ok(parsed) = authority.parse::<axum::http::uri::Authority>() else {
-        return wrong("it names no host, or has something behind it");
+        return wrong("it names no host, or has more after it");
     };
     if parsed.host().is_empty() || authority.contains('@') {
-        return wrong("it names no host alone");
+        return wrong("it must name a host only");
     }
     let port = authority.strip_prefix(parsed.host()).unwrap_or(&authority);
     let sound = |port: &str| port.strip_prefix(':')?.parse::<u16>().ok().filter(|port| *port > 0);
     if !port.is_empty() && sound(port).is_none() {
-        return wrong("its port is none");
+        return wrong("its port is not a number");
     }
     // Browsers leave out the default port of a scheme, and compare the rest.
     let usual = if scheme == "https" { ":443" } else { ":80" };

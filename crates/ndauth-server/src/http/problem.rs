@@ -45,7 +45,7 @@ pub(super) struct OAuthError {
 }
 
 /// The text for an undecided request, which must not be read as yes or no.
-const UNDECIDED: &str = "This says neither yes nor no. Try again in a moment.";
+const UNDECIDED: &str = "This is neither a yes nor a no. Try again in a moment.";
 
 impl PageError {
     pub(super) fn new(status: StatusCode, title: &'static str, text: impl Into<String>) -> PageError {
@@ -68,7 +68,7 @@ pub(super) fn from_elsewhere() -> PageError {
 /// Logs an error, if it is ndauth's own.
 fn note(error: &AuthorityError) -> Problem {
     if error.is_ours() {
-        tracing::error!(error = %Causes(error), "could not answer");
+        tracing::error!(error = %Causes(error), "the request failed");
     }
     Problem::from(error)
 }
@@ -86,14 +86,14 @@ impl From<AuthorityError> for PageError {
                 retry: Some(after),
                 ..PageError::new(
                     StatusCode::TOO_MANY_REQUESTS,
-                    "Too many tries",
-                    format!("That was tried too often. Try again in {}.", lasting(after)),
+                    "Too many attempts",
+                    format!("There were too many attempts. Try again in {}.", lasting(after)),
                 )
             },
             AuthorityError::LinkSpent => PageError::new(
                 StatusCode::GONE,
                 "This link does not work any more",
-                "It was used, or it is too old. Ask whoever runs this server for another.",
+                "It was used, or it is too old. Ask the operator of this server for another.",
             ),
             AuthorityError::Invalid { why, .. } => PageError::bad(sentence(&why)),
             _ => PageError::from(&problem),
@@ -111,24 +111,22 @@ impl From<&Problem> for PageError {
     fn from(problem: &Problem) -> PageError {
         let class = class(problem);
         let (status, title) = match (problem.reason, class) {
-            (Reason::RequestTooLarge, _) => (StatusCode::PAYLOAD_TOO_LARGE, "That is too much"),
+            (Reason::RequestTooLarge, _) => (StatusCode::PAYLOAD_TOO_LARGE, "The request is too large"),
             (_, Class::NotAuthenticated) => (StatusCode::FORBIDDEN, "Not signed in"),
             (_, Class::NotPermitted) => (StatusCode::FORBIDDEN, "Not permitted"),
             (_, Class::Invalid) => (StatusCode::BAD_REQUEST, "That did not work"),
-            (_, Class::NotFound) => (StatusCode::NOT_FOUND, "There is no such thing"),
+            (_, Class::NotFound) => (StatusCode::NOT_FOUND, "Not found"),
             (_, Class::Conflict | Class::Precondition) => (StatusCode::CONFLICT, "That did not work"),
-            (_, Class::Exhausted) => (StatusCode::TOO_MANY_REQUESTS, "Too much was asked"),
-            (_, Class::Unimplemented) => (StatusCode::NOT_FOUND, "Not offered here"),
+            (_, Class::Exhausted) => (StatusCode::TOO_MANY_REQUESTS, "Too many requests"),
+            (_, Class::Unimplemented) => (StatusCode::NOT_FOUND, "Not available"),
             (_, Class::Undecided) => (StatusCode::SERVICE_UNAVAILABLE, "Nothing was decided"),
             // No client retries after a 409 automatically.
             (_, Class::Unconfirmed) => (StatusCode::CONFLICT, "Not confirmed"),
-            (_, Class::Internal) => (StatusCode::INTERNAL_SERVER_ERROR, "Something failed here"),
+            (_, Class::Internal) => (StatusCode::INTERNAL_SERVER_ERROR, "Server error"),
         };
         let text = match class {
             Class::Undecided => format!("{} {UNDECIDED}", sentence(&problem.message)),
-            Class::Internal => {
-                "Something within the server failed. Whoever runs it finds more in its log.".to_owned()
-            }
+            Class::Internal => "The server failed. Its operator finds more in its log.".to_owned(),
             _ => sentence(&problem.message),
         };
         let retry = (class == Class::Undecided).then_some(Duration::from_secs(1));
@@ -210,10 +208,7 @@ impl From<AuthorityError> for OAuthError {
 /// confirmed is to be retried.
 pub(super) fn not_revoked(error: AuthorityError) -> OAuthError {
     if let AuthorityError::Refused(Refusal::Kind(_)) = error {
-        return OAuthError::new(
-            "unsupported_token_type",
-            "a service's secret is revoked by the operator alone",
-        );
+        return OAuthError::new("unsupported_token_type", "only the operator can revoke a service's secret");
     }
     match error.reason().class() {
         Class::Unconfirmed => OAuthError {

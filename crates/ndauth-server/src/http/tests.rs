@@ -371,9 +371,9 @@ fn failures_are_told_to_people_and_to_programs() {
         (
             AuthorityError::Stale { age: None, cause: StaleCause::Unreachable },
             503,
-            "This says neither yes nor no.",
+            "This is neither a yes nor a no.",
         ),
-        (AuthorityError::Overloaded(LimitReached("calls")), 503, "This says neither yes nor no."),
+        (AuthorityError::Overloaded(LimitReached("calls")), 503, "This is neither a yes nor a no."),
         (AuthorityError::AccountDisabled, 403, "The account is disabled."),
     ] {
         let told = PageError::from(error);

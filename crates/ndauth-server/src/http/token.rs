@@ -46,7 +46,7 @@ pub(super) async fn issue(State(site): State<Arc<Site>>, request: VisitorRequest
             authority.logins().poll_device(needed(&fields, "device_code")?, &visitor).await?
         }
         Some(TOKEN_EXCHANGE) => return exchange(&site, &visitor, &fields).await,
-        Some(_) => return Err(OAuthError::new("unsupported_grant_type", "there is no such grant_type here")),
+        Some(_) => return Err(OAuthError::new("unsupported_grant_type", "this grant_type is not supported")),
         None => return Err(missing("grant_type")),
     };
     let Granted { access, refresh, lasts } = granted;
@@ -69,10 +69,10 @@ async fn exchange(site: &Site, visitor: &Visitor, fields: &Fields) -> OAuthResul
         return Err(OAuthError::request(format!("requested_token_type is not {ACCESS_TOKEN}")));
     }
     if fields.get("actor_token").or(fields.get("actor_token_type")).is_some() {
-        return Err(OAuthError::request("nobody acts for another here: leave actor_token out"));
+        return Err(OAuthError::request("delegation is not supported: leave actor_token out"));
     }
     if fields.get("resource").or(fields.get("audience")).is_some() {
-        return Err(OAuthError::new("invalid_target", "name an org by org: there are no other targets"));
+        return Err(OAuthError::new("invalid_target", "name an org with org: there are no other targets"));
     }
     let scope = fields.get("scope").map(|scope| match scope {
         "RO" => Ok(Scope::Ro),
@@ -149,7 +149,7 @@ pub(super) fn whole(fields: &Fields) -> Result<(), OAuthError> {
 /// Returns the fields of the form. A query is refused, since secrets do not belong in it.
 fn form(request: &VisitorRequest) -> Result<Fields, OAuthError> {
     if request.has_query() {
-        return Err(OAuthError::request("what is asked belongs into the body, and nothing into the query"));
+        return Err(OAuthError::request("send the parameters in the body, not in the query"));
     }
     if !request.is_form() {
         return Err(OAuthError::request("the body is not of the type application/x-www-form-urlencoded"));
@@ -169,7 +169,7 @@ fn client(request: &VisitorRequest, fields: &Fields, must: bool) -> Result<(), O
     }
     match fields.get("client_id") {
         Some(CLIENT) => Ok(()),
-        Some(_) => Err(OAuthError::client("there is no such client", false)),
+        Some(_) => Err(OAuthError::client("the client is unknown", false)),
         None if must => Err(OAuthError::client("client_id is missing", false)),
         None => Ok(()),
     }

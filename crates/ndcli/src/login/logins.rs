@@ -249,7 +249,9 @@ fn read(path: &Path) -> Result<Map<String, Value>, Failure> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Map::new()),
-        Err(error) => return Err(trouble(&format!("cannot be read: {error}"), "check whose it is")),
+        Err(error) => {
+            return Err(trouble(&format!("cannot be read: {error}"), "check its owner and its mode"));
+        }
     };
     if let Some(exposed) = ExposedFile::find(path) {
         let hint = format!("{}; if others use this machine, log in anew", exposed.hint());
