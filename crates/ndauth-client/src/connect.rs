@@ -163,15 +163,15 @@ fn distrust(error: &rustls::Error) -> String {
     let rustls::Error::InvalidCertificate(why) = error else { return error.to_string() };
     match why {
         Why::UnknownIssuer | Why::BadSignature => {
-            "no authority that is trusted here signed its certificate".to_owned()
+            "its certificate is not signed by a trusted authority".to_owned()
         }
         Why::Expired | Why::ExpiredContext { .. } => "its certificate has expired".to_owned(),
         Why::NotValidYet | Why::NotValidYetContext { .. } => "its certificate is not valid yet".to_owned(),
         Why::NotValidForName | Why::NotValidForNameContext { .. } => {
-            "its certificate is for another name than that of this address".to_owned()
+            "its certificate is for another host name".to_owned()
         }
         why if format!("{why:?}").contains("CaUsedAsEndEntity") => {
-            "its certificate is an authority's own: a server's has `basicConstraints=CA:FALSE`".to_owned()
+            "its certificate is a CA certificate: a server's has `basicConstraints=CA:FALSE`".to_owned()
         }
         _ => error.to_string(),
     }
@@ -186,7 +186,7 @@ pub(crate) fn failure(server: &ServerUrl, error: &(dyn Error + 'static)) -> Conn
     }
     match cause(error) {
         Some(rustls::Error::InvalidMessage(_)) => {
-            let why = "what answers there speaks no TLS: is it `http://`?".to_owned();
+            let why = "the server does not speak TLS: is it `http://`?".to_owned();
             ConnectError::Untrusted { server, why }
         }
         Some(error) => ConnectError::Untrusted { server, why: distrust(error) },

@@ -49,7 +49,7 @@ impl Http {
     pub async fn connect(server: &ServerUrl, options: &Options) -> Result<Http, ConnectError> {
         let late = |_| ConnectError::Unreachable {
             server: server.clone(),
-            why: "no connection came about in time".to_owned(),
+            why: "the connection timed out".to_owned(),
         };
         let patience = CONNECT_PATIENCE.min(options.timeout);
         let requests = timeout(patience, open(server, options)).await.map_err(late)??;
@@ -90,7 +90,7 @@ impl Http {
         let request = request
             .method(method)
             .body(Full::new(body))
-            .map_err(|error| Problem::new(Reason::Internal, format!("no request can be made: {error}")))?;
+            .map_err(|error| Problem::new(Reason::Internal, format!("cannot make the request: {error}")))?;
         let begun = Instant::now();
         let late = |_| Problem::new(Reason::Unavailable, "no response arrived in time");
         let sent = timeout(self.options.timeout, self.send(request)).await.map_err(late);
@@ -115,7 +115,7 @@ impl Http {
             self.requests.send_request(request).await.map_err(|error| broke(&error))?.into_parts();
         let body = Limited::new(body, LARGEST).collect().await.map_err(|error| {
             match error.is::<LengthLimitError>() {
-                true => Problem::new(Reason::Internal, "the server's answer is larger than what is read"),
+                true => Problem::new(Reason::Internal, "the server's response is too large"),
                 false => broke(error.as_ref()),
             }
         })?;

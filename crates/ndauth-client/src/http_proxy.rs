@@ -32,7 +32,7 @@ pub struct HttpProxy {
 /// The error for a variable that names no usable proxy. Its value is not repeated: it may hold a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{variable}` names no proxy that can be used: expected `http://HOST:PORT` or `http://USER:PASSWORD@HOST:PORT`"
+    "`{variable}` does not name a usable proxy: expected `http://HOST:PORT` or `http://USER:PASSWORD@HOST:PORT`"
 )]
 pub struct InvalidHttpProxy {
     /// The variable's name.
@@ -121,7 +121,7 @@ impl HttpProxy {
             StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
                 Err(failed("refuses the user and the password".to_owned(), false))
             }
-            status => Err(failed(format!("opens no tunnel to it: {status}"), status.is_server_error())),
+            status => Err(failed(format!("refuses the tunnel: {status}"), status.is_server_error())),
         }
     }
 }

@@ -47,7 +47,7 @@ impl<T: Message> Pages<T> {
             return Ok(false);
         }
         if came >= LARGEST_LIST || self.size >= LARGEST_SIZE {
-            let message = format!("the list is longer than what is taken: it goes on after {came} rows");
+            let message = format!("the list is too long: it goes on after {came} rows");
             return Err(Problem::new(Reason::RequestTooLarge, message));
         }
         if next == self.next {
@@ -68,7 +68,7 @@ impl<T: Message> Pages<T> {
 
 /// Returns the error for a response that no ndauth server sends.
 fn endless(what: &str) -> Problem {
-    Problem::new(Reason::Internal, format!("the server's answer makes no sense: {what}"))
+    Problem::new(Reason::Internal, format!("invalid response from the server: {what}"))
 }
 
 #[cfg(test)]
@@ -109,12 +109,12 @@ mod tests {
 
     #[test]
     fn a_list_without_an_end_is_cut_off() {
-        let longer = "the list is longer than what is taken: it goes on after 100000 rows".to_owned();
+        let longer = "the list is too long: it goes on after 100000 rows".to_owned();
         let too_long = Err((Reason::RequestTooLarge, longer));
         let fresh = |number: usize| format!("page {number}");
         assert_eq!(gathered(usize::MAX, |number, size| (size, fresh(number))), (too_long.clone(), 100));
         assert_eq!(gathered(LARGEST_LIST + 1, |number, size| (size, fresh(number))), (too_long, 100));
-        let nonsense = |what| Err((Reason::Internal, format!("the server's answer makes no sense: {what}")));
+        let nonsense = |what| Err((Reason::Internal, format!("invalid response from the server: {what}")));
         let same = |_, _| (1, "again".to_owned());
         assert_eq!(gathered(usize::MAX, same), (nonsense("a page leads to itself"), 2));
         let empty = |number, _| (0, fresh(number));

@@ -189,7 +189,7 @@ impl Verifier {
                 None => break,
             }
         }
-        let lost = || Err(Problem::new(Reason::Internal, "the question came to nothing"));
+        let lost = || Err(Problem::new(Reason::Internal, "the request ended without a response"));
         verdicts.into_iter().map(|verdict| verdict.unwrap_or_else(lost)).collect()
     }
 

@@ -490,7 +490,7 @@ pub fn told(
 pub fn nonsense(what: &str) -> ndauth_core::Problem {
     ndauth_core::Problem::new(
         ndauth_core::Reason::Internal,
-        format!("the server's answer makes no sense: {what}"),
+        format!("invalid response from the server: {what}"),
     )
 }
 

@@ -45,10 +45,10 @@ pub enum OrgFrom {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRoute {
     /// The route is malformed.
-    #[error("`{0}` is no route: expected `GET /orgs/{{org}}/assets` or `/package.Service/Method`")]
+    #[error("`{0}` is not a route: expected `GET /orgs/{{org}}/assets` or `/package.Service/Method`")]
     Route(String),
     /// The permission is malformed.
-    #[error("`{0}` needs no permission that there could be: `{1}`")]
+    #[error("`{0}` needs an invalid permission: `{1}`")]
     Permission(String, String),
     /// A part in the permission, or `{org}`, is no part of the path.
     #[error("`{0}` has no part `{{{1}}}`")]
@@ -106,7 +106,7 @@ impl Table {
         let path = request.uri.path();
         let found = self.0.iter().find_map(|row| Some((row, row.matches(&request.method, path)?)));
         let Some((row, parts)) = found else {
-            return Err(Problem::new(Reason::CallUnknown, "there is no such route here"));
+            return Err(Problem::new(Reason::CallUnknown, "this server has no such route"));
         };
         let Some((access, permission)) = &row.need else { return Ok(Need::Nothing) };
         let access = *access;
@@ -204,7 +204,7 @@ fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<&'a str, Proble
     let mut values = headers.get_all(name).iter();
     match (values.next().and_then(|value| value.to_str().ok()), values.next()) {
         (Some(value), None) => Ok(value),
-        _ => Err(Problem::invalid(name.as_str(), "name the org in question there, once")),
+        _ => Err(Problem::invalid(name.as_str(), "expected the name of one org")),
     }
 }
 
@@ -224,12 +224,12 @@ mod tests {
             (Route::open("GET /healthz"), None),
             (Route::needs("GET /orgs/{org}/assets", Scope::Ro, "read:assets"), None),
             (Route::needs("GET /orgs/{org}/assets/{asset}", Scope::Ro, "read:assets:{asset}"), None),
-            (Route::needs("GET healthz", Scope::Ro, "read:assets"), Some("is no route")),
-            (Route::needs("GET /{}", Scope::Ro, "read:assets"), Some("is no route")),
-            (Route::needs("GET /a{b}/{org}", Scope::Ro, "read:assets"), Some("is no route")),
+            (Route::needs("GET healthz", Scope::Ro, "read:assets"), Some("is not a route")),
+            (Route::needs("GET /{}", Scope::Ro, "read:assets"), Some("is not a route")),
+            (Route::needs("GET /a{b}/{org}", Scope::Ro, "read:assets"), Some("is not a route")),
             (Route::needs("GET /assets", Scope::Ro, "read:assets"), Some("has no part `{org}`")),
             (Route::needs("GET /{org}", Scope::Ro, "read:assets:{x}"), Some("has no part `{x}`")),
-            (Route::needs("GET /{org}", Scope::Ro, "READ"), Some("needs no permission")),
+            (Route::needs("GET /{org}", Scope::Ro, "READ"), Some("needs an invalid permission")),
             (
                 Route::needs_access("GET /x", Scope::Ro)
                     .org_from(OrgFrom::Always("ops".parse().expect("a slug"))),

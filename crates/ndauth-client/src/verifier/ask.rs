@@ -84,7 +84,7 @@ impl Verifier {
         let client = question.client.unwrap_or_default().to_owned();
         let asked = v1::ValidateTokenRequest { client, ..asked };
         let Ok(_place) = shared.asking.try_acquire() else {
-            return Err(Problem::new(Reason::Overloaded, "too many questions wait for an answer"));
+            return Err(Problem::new(Reason::Overloaded, "too many requests are waiting"));
         };
         shared.counts.asked.fetch_add(1, Ordering::Relaxed);
         let late = Instant::now() + shared.timeout;
@@ -112,7 +112,7 @@ impl Verifier {
                 Class::Undecided | Class::Exhausted if again < late => sleep(again - Instant::now()).await,
                 // A service that may not ask learns nothing about the secret: this is no refusal.
                 Class::NotAuthenticated | Class::NotPermitted => {
-                    let why = format!("this service is not let ask: {}", problem.message);
+                    let why = format!("this service may not validate: {}", problem.message);
                     return Err(Problem::new(Reason::Unavailable, why));
                 }
                 _ => return Err(problem),
@@ -123,7 +123,7 @@ impl Verifier {
     /// Reads a server's response, and caches it if possible.
     fn take_in(&self, answer: v1::ResolveResponse, sent: Sent<'_>) -> Result<Verdict, Problem> {
         let v1::ResolveResponse { verdict, inputs, instance } = answer;
-        let nothing = || Problem::new(Reason::Internal, "the server answered, and told nothing");
+        let nothing = || Problem::new(Reason::Internal, "the server sent an empty response");
         let verdict = verdict.ok_or_else(nothing)?;
         let age = verdict.max_cache_age.map(|age| duration_from_proto("max_cache_age", age)).transpose()?;
         let until = sent.at.after(age.unwrap_or_default());

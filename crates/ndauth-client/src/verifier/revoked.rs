@@ -17,7 +17,7 @@ impl AllowedToken {
     pub async fn revoked(&self) -> Ended {
         loop {
             let Some(shared) = self.verifier.upgrade() else {
-                let why = "what decides was ended";
+                let why = "the verifier was closed";
                 return Ended::Undecided(Problem::new(Reason::Unavailable, why));
             };
             let verifier = Verifier::of(shared);

@@ -179,7 +179,7 @@ impl TryFrom<v1::Allowed> for Told {
     type Error = Problem;
 
     fn try_from(told: v1::Allowed) -> Result<Told, Problem> {
-        let invalid = |field: &str| Problem::invalid(field, "the server told what makes no sense");
+        let invalid = |field: &str| Problem::invalid(field, "the server sent an invalid value");
         Ok(Told {
             token: told.token_id.parse().map_err(|_| invalid("token_id"))?,
             name: told.token_name.parse().map_err(|_| invalid("token_name"))?,

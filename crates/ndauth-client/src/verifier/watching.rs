@@ -148,7 +148,7 @@ impl RevocationStream {
 
     /// Handles a confirmation that every change was sent.
     fn confirm(&mut self, shared: &Shared, confirmed: &Confirmed) -> Result<(), Problem> {
-        let absent = |field: &str| Problem::invalid(field, "the server told none");
+        let absent = |field: &str| Problem::invalid(field, "the server sent none");
         let head = confirmed.position.as_ref().ok_or_else(|| absent("position"))?;
         let age = confirmed.age.ok_or_else(|| absent("age"))?;
         let now = confirmed.now.ok_or_else(|| absent("now"))?;

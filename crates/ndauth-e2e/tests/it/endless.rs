@@ -63,9 +63,10 @@ async fn answer(
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_list_without_an_end_is_cut_off() {
     let at = Installation::new(Engine::Sqlite).await;
-    let longer = "error: the list is longer than what is taken: it goes on after 100000 rows\nhint: list less: `--limit COUNT`";
-    let to_itself = "error: the server's answer makes no sense: a page leads to itself\n";
-    let no_end = "error: the server's answer makes no sense: a list has no end\n";
+    let longer =
+        "error: the list is too long: it goes on after 100000 rows\nhint: list less: `--limit COUNT`";
+    let to_itself = "error: invalid response from the server: a page leads to itself\n";
+    let no_end = "error: invalid response from the server: a list has no end\n";
     for (rows, next, line, code, told, pages) in [
         (1000, (|page| format!("page {page}")) as fn(usize) -> String, "auth token list", 2, longer, 100),
         (1000, |page| format!("page {page}"), "token list --org ops -f json", 2, longer, 100),

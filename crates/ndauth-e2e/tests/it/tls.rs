@@ -97,14 +97,14 @@ async fn only_who_is_trusted_is_shown_the_credential() {
             url.as_str(),
             None,
             6,
-            "no authority that is trusted here signed its certificate",
+            "its certificate is not signed by a trusted authority",
         ),
         (
             "another authority",
             &url,
             Some(other.as_path()),
             6,
-            "no authority that is trusted here signed its certificate",
+            "its certificate is not signed by a trusted authority",
         ),
         ("another name", &by_name, Some(&ca), 6, "its certificate is for another host name"),
         (
@@ -132,7 +132,7 @@ async fn only_who_is_trusted_is_shown_the_credential() {
     let plain = Installation::new(Engine::Sqlite).await;
     let plain = plain.serve();
     let ended = whoami(&at, &plain.url.to_string().replace("http", "https"), Some(&ca), session.expose());
-    assert!(ended.code == 6 && ended.err.contains("speaks no TLS"), "{ended:?}");
+    assert!(ended.code == 6 && ended.err.contains("does not speak TLS"), "{ended:?}");
 }
 
 /// A client without ALPN uses HTTP/1.1 (RFC 9113, section 3.2), as proxies and old libraries do.

@@ -149,7 +149,7 @@ async fn a_proxy_that_opens_no_tunnel_is_named() {
             format!("http://ada:p%40ss@{}", proxy.address),
             "whoami --timeout 300ms",
             6,
-            "opens no tunnel to it: 502 Bad Gateway",
+            "refuses the tunnel: 502 Bad Gateway",
         ),
         (
             format!("http://ada:secret@{free}"),
@@ -161,7 +161,7 @@ async fn a_proxy_that_opens_no_tunnel_is_named() {
             "socks5://ada:secret@127.0.0.1:1080".to_owned(),
             "whoami",
             2,
-            "`HTTPS_PROXY` names no proxy that can be used",
+            "`HTTPS_PROXY` does not name a usable proxy",
         ),
     ] {
         let ended = ndcli(&at, &url, &[token, ("HTTPS_PROXY", &by)], line);

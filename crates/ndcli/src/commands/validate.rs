@@ -87,7 +87,7 @@ pub(crate) async fn run(common: &CommonOptions, validate: &Validate) -> Result<(
             .max_cache_age
             .map_or(0, |age| age.seconds * 1000 + i64::from(age.nanos / 1_000_000)),
     };
-    match answer.outcome.ok_or_else(|| nonsense("it is neither yes nor no"))? {
+    match answer.outcome.ok_or_else(|| nonsense("it is neither a yes nor a no"))? {
         Outcome::Allowed(allowed) => show_allowed(common.format, allowed, &evaluation),
         Outcome::Refused(refused) => show_refused(common.format, &refused, &evaluation),
     }

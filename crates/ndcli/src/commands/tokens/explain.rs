@@ -209,7 +209,7 @@ impl ExplanationShown {
             allows: finding.allows,
             refused: finding.refused,
         };
-        let outcome = match told.outcome.ok_or_else(|| nonsense("it is neither yes nor no"))? {
+        let outcome = match told.outcome.ok_or_else(|| nonsense("it is neither a yes nor a no"))? {
             Outcome::Refused(refused) => Err(refused),
             Outcome::Allowed(_) if told.org.is_none() => {
                 let may = "be asked whose it is, and nothing in any org".to_owned();
