@@ -11,10 +11,10 @@ use crate::text;
 pub const EXIT_CODES: [(u8, &str); 7] = [
     (0, "done"),
     (1, "refused, or failed"),
-    (2, "not understood: the command line, or something in it"),
-    (4, "not authenticated: no credential, or one that is not or no longer valid"),
+    (2, "usage error: the command line is not valid"),
+    (4, "not authenticated: no credential, or an invalid or expired one"),
     (5, "not permitted: the credential is valid, and may not do this"),
-    (6, "not decided: the server or the database cannot be reached or cannot tell"),
+    (6, "not decided: the server or the database cannot be reached or cannot decide"),
     (130, "interrupted by Ctrl-C"),
 ];
 

@@ -82,8 +82,8 @@ pub fn read(path: &Path) -> Result<Option<DocumentMut>, Failure> {
         }
     };
     text.parse::<DocumentMut>().map(Some).map_err(|error| {
-        let message = format!("`{}` is no TOML: {}", path.display(), error.to_string().trim_end());
-        Failure::usage(message, "mend the line that it names")
+        let message = format!("`{}` is not valid TOML: {}", path.display(), error.to_string().trim_end());
+        Failure::usage(message, "fix the line that it names")
     })
 }
 
@@ -94,7 +94,7 @@ pub fn values(path: &Path, table: &dyn TableLike, settings: &[Setting]) -> Resul
         let setting = find(settings, key).map_err(|failure| failure.of(&format!("`{}`", path.display())))?;
         let text = text(item).ok_or_else(|| {
             let message =
-                format!("`{}`: `{key}` has one value: a text, a number, true or false", path.display());
+                format!("`{}`: `{key}` takes one value: a text, a number, true or false", path.display());
             Failure::usage(message, "write it as `KEY = \"VALUE\"`")
         })?;
         setting.check(&text).map_err(|failure| failure.of(&format!("`{}`", path.display())))?;
@@ -109,7 +109,7 @@ pub fn find<'a>(settings: &'a [Setting], key: &str) -> Result<&'a Setting, Failu
         let keys = || settings.iter().map(|setting| setting.key.as_str());
         let hint = match nearest(key, keys()) {
             Some(meant) => format!("did you mean `{meant}`?"),
-            None => format!("there are: {}", keys().collect::<Vec<_>>().join(", ")),
+            None => format!("available: {}", keys().collect::<Vec<_>>().join(", ")),
         };
         Failure::usage(format!("there is no setting `{key}`"), hint)
     })
@@ -120,8 +120,8 @@ pub fn warn_of_unread(prefix: &str, read: &[&str], ignored: fn(&str) -> bool) {
     for (name, _) in all() {
         if name.starts_with(prefix) && !read.contains(&name.as_str()) && !ignored(&name) {
             match nearest(&name, read.iter().copied()) {
-                Some(meant) => warn(&format!("nothing reads the variable {name}: did you mean {meant}?")),
-                None => warn(&format!("nothing reads the variable {name}")),
+                Some(meant) => warn(&format!("unknown variable {name}: did you mean {meant}?")),
+                None => warn(&format!("unknown variable {name}")),
             }
         }
     }

@@ -130,7 +130,7 @@ const SHORT: Duration = Duration::from_secs(2 * 24 * 60 * 60);
 impl TokenShown {
     /// Reads a token from a response.
     pub fn read(token: Option<v1::Token>) -> Result<TokenShown, Failure> {
-        let token = token.ok_or_else(|| Failure::from(nonsense("the answer holds no token")))?;
+        let token = token.ok_or_else(|| Failure::from(nonsense("it has no token")))?;
         let instant =
             |field, instant: Option<_>| instant.map(|at| timestamp_from_proto(field, at)).transpose();
         let owner = token.owner.as_ref().and_then(|owner| owner.kind.clone());
@@ -281,11 +281,14 @@ impl RotationShown {
         };
         match self {
             RotationShown::Pending(until) => {
-                format!("the new secret awaits confirmation until {}, and the old one serves", until.minute())
+                format!(
+                    "the new secret awaits confirmation until {}, and the old one is valid",
+                    until.minute()
+                )
             }
             RotationShown::Overlap { prefix, until, retirement, last_use } => {
                 let verdict = match retirement {
-                    v1::Retirement::StillUsed => "not yet safe to retire: somebody uses it",
+                    v1::Retirement::StillUsed => "not yet safe to retire: it is still used",
                     v1::Retirement::NewUnused => "not yet safe to retire: nobody has used the new one",
                     v1::Retirement::TooSoon => {
                         "not yet safe to retire: the new one took over less than an hour ago"
@@ -294,7 +297,7 @@ impl RotationShown {
                     v1::Retirement::Unspecified => "?",
                 };
                 let until = until.minute();
-                format!("the old secret {prefix} serves until {until}; it {}; {verdict}", used(last_use))
+                format!("the old secret {prefix} is valid until {until}; it {}; {verdict}", used(last_use))
             }
         }
     }
@@ -352,7 +355,7 @@ fn filled(text: String) -> Option<String> {
 }
 
 fn instant(field: &str, at: Option<prost_types::Timestamp>) -> Result<Timestamp, Failure> {
-    Ok(timestamp_from_proto(field, at.ok_or_else(|| nonsense("an instant is missing"))?)?)
+    Ok(timestamp_from_proto(field, at.ok_or_else(|| nonsense("a time is missing"))?)?)
 }
 
 fn last_use(last: Option<v1::LastUse>) -> Result<Option<(Timestamp, Option<String>)>, Failure> {
@@ -482,7 +485,7 @@ pub fn told(
     field: &str,
     instant: Option<impl Into<Option<prost_types::Timestamp>>>,
 ) -> Result<Timestamp, Failure> {
-    let instant = instant.and_then(Into::into).ok_or_else(|| nonsense("the answer tells no time"))?;
+    let instant = instant.and_then(Into::into).ok_or_else(|| nonsense("a time is missing"))?;
     Ok(timestamp_from_proto(field, instant)?)
 }
 

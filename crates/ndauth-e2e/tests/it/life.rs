@@ -218,7 +218,7 @@ on_both! {
         assert_eq!(verdict(&server, &service, &old).await, "allowed");
         soon(&"overlap still_used".to_owned(), &rotation).await;
         let told = done(cli(at, &server, "auth token list"));
-        assert!(told.contains("from 203.0.113.9; not yet safe to retire: somebody uses it"), "{told}");
+        assert!(told.contains("from 203.0.113.9; not yet safe to retire: it is still used"), "{told}");
         let refused = cli(at, &server, "auth token rotate ci --retire");
         assert!(refused.code == 1 && refused.err.contains("it is not yet safe: the old secret was used just now"), "{refused:?}");
         assert!(refused.err.contains("`--yes` retires it all the same"), "{refused:?}");

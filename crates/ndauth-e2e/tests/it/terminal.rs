@@ -206,10 +206,7 @@ async fn a_pipeline_is_told_what_most_likely_happened() {
             "NDCLI_TOKEN is set, and empty\nhint: the CI secret behind it is missing, has another name, or is withheld from this build\n",
         ),
         (&[("NDCLI_TOKEN_FILE", "")], "NDCLI_TOKEN_FILE is set, and empty\n"),
-        (
-            &[("NDCLI_TOKN", "x")],
-            "warning: nothing reads the variable NDCLI_TOKN: did you mean NDCLI_TOKEN?\n",
-        ),
+        (&[("NDCLI_TOKN", "x")], "warning: unknown variable NDCLI_TOKN: did you mean NDCLI_TOKEN?\n"),
         (
             &[("DEPLOY_TOKEN", session.expose())],
             "the variable DEPLOY_TOKEN holds a token, and nothing reads it\nhint: call it NDCLI_TOKEN\n",

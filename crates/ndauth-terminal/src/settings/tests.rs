@@ -62,8 +62,8 @@ fn flag_variable_file_and_default_stand_in_this_order() {
 fn what_a_file_cannot_set_is_refused_with_what_may_be_meant() {
     for (text, message, hint) in [
         ("levle = \"debug\"", "`it.toml`: there is no setting `levle`", "did you mean `level`?"),
-        ("config = \"x\"", "`it.toml`: there is no setting `config`", "there are: "),
-        ("yes = true", "`it.toml`: there is no setting `yes`", "there are: "),
+        ("config = \"x\"", "`it.toml`: there is no setting `config`", "available: "),
+        ("yes = true", "`it.toml`: there is no setting `yes`", "available: "),
         ("level = \"loud\"", "`it.toml`: `level`: `loud`: expected one of info, debug", "--help"),
         ("drain-seconds = \"soon\"", "`it.toml`: `drain-seconds`: `soon`: invalid digit", "--help"),
         ("plain = 1", "`it.toml`: `plain`: expected true or false, and not `1`", "--help"),

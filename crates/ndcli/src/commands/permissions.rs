@@ -25,7 +25,7 @@ pub(crate) async fn run(common: &CommonOptions, list: &ListPermissions) -> Resul
             let meant = ndauth_terminal::nearest(wanted, names.iter().map(String::as_str));
             let hint = match meant {
                 Some(meant) => format!("did you mean `{meant}`?"),
-                None => format!("there are: {}", names.join(", ")),
+                None => format!("available: {}", names.join(", ")),
             };
             return Err(Failure::usage(format!("there is no resource type `{wanted}`"), hint));
         }

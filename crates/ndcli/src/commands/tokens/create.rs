@@ -191,7 +191,7 @@ async fn new_token<C: OwnerArguments>(
     let until = until.map(expiry_choice_to_proto);
     if let Some(like) = &create.like {
         let aim = Aim { whose: whose.clone(), which: v1::which::Kind::Name(like.clone()) };
-        let like = aim.find(server).await?.token.ok_or_else(|| nonsense("the answer holds no token"))?;
+        let like = aim.find(server).await?.token.ok_or_else(|| nonsense("it has no token"))?;
         return Ok(v1::NewToken {
             name: name.unwrap_or(like.name),
             scope: Some(like.scope),

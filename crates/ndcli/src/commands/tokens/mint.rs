@@ -367,7 +367,7 @@ impl Lost {
 pub(crate) const UNDO: Duration = Duration::from_secs(10);
 
 fn minted(made: v1::CreateTokenResponse) -> Result<CreatedToken, Failure> {
-    let token = TokenShown::read(Some(made.token.ok_or_else(|| nonsense("the answer holds no token"))?))?;
+    let token = TokenShown::read(Some(made.token.ok_or_else(|| nonsense("it has no token"))?))?;
     Ok(CreatedToken { token, secret: made.secret, powerless: made.powerless })
 }
 
