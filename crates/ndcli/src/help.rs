@@ -10,24 +10,27 @@ use crate::settings::configuration::{OTHER_VARIABLES, known};
 
 /// Variables that others define, and that are heeded.
 const FOREIGN_VARIABLES: [(&str, &str); 14] = [
-    ("NO_COLOR", "if it is not empty, nothing is coloured"),
-    ("CLICOLOR", "`0`: nothing is coloured"),
-    ("CLICOLOR_FORCE", "if it is not `0`, colours go into pipes too"),
-    ("TERM", "`dumb`: nothing is coloured and nothing moves"),
-    ("XDG_CONFIG_HOME", "where the folder `ndcli` with configuration and logins lies; else ~/.config"),
-    ("SSL_CERT_FILE", "the authorities to trust in place of the system's, where no `--ca-file` says"),
+    ("NO_COLOR", "if not empty, turns colours off"),
+    ("CLICOLOR", "`0` turns colours off"),
+    ("CLICOLOR_FORCE", "if not `0`, keeps colours in pipes too"),
+    ("TERM", "`dumb` turns colours and animations off"),
+    (
+        "XDG_CONFIG_HOME",
+        "the folder that contains `ndcli`, with the configuration and the logins (default: ~/.config)",
+    ),
+    ("SSL_CERT_FILE", "the authorities to trust in place of the system's, if no `--ca-file` is given"),
     (
         "HTTPS_PROXY",
         "the proxy that opens a tunnel to a server of `https://`: `http://HOST:PORT`, with `USER:PASSWORD@` before the \
-         host where it asks; `https_proxy` goes before it. A server on this machine is reached directly",
+         host if it requires them; `https_proxy` takes precedence. A server on this machine is reached directly",
     ),
-    ("http_proxy", "the same for a server of `http://`; in lower case alone"),
-    ("ALL_PROXY", "the same for both, where the other is not set; `all_proxy` goes before it"),
-    ("NO_PROXY", "hosts, domains and networks that are reached directly, between commas; `*` is all of them"),
+    ("http_proxy", "the same for a server of `http://`; in lower case only"),
+    ("ALL_PROXY", "the same for both, if the other is not set; `all_proxy` takes precedence"),
+    ("NO_PROXY", "hosts, domains and networks that are reached directly, separated by commas; `*` means all"),
     ("BROWSER", "the browser that `ndcli auth login` opens, in place of the system's"),
-    ("DISPLAY", "without it, WAYLAND_DISPLAY and BROWSER, `ndcli auth login` logs in by a code on Linux"),
-    ("SSH_CONNECTION", "where it is set, `ndcli auth login` logs in by a code: the browser is elsewhere"),
-    ("CI", "where it is set, `ndcli auth login` waits for nobody: pipelines use tokens"),
+    ("DISPLAY", "without it, WAYLAND_DISPLAY and BROWSER, `ndcli auth login` logs in with a code on Linux"),
+    ("SSH_CONNECTION", "if set, `ndcli auth login` logs in with a code: the browser is elsewhere"),
+    ("CI", "if set, `ndcli auth login` does not wait for a browser: pipelines use tokens"),
 ];
 
 /// Tells of a command or a topic.
@@ -77,7 +80,7 @@ fn of_command(words: &[&str]) -> Result<String, Failure> {
 
 fn environment() -> String {
     let mut text =
-        String::from("A flag goes before its variable, and the variable before the configuration.\n");
+        String::from("A flag takes precedence over its variable, and the variable over the configuration.\n");
     text.push_str("A variable that is empty counts as unset.\n\n");
     let own = OTHER_VARIABLES.iter().map(|(name, help)| ((*name).to_owned(), (*help).to_owned()));
     let flags = known().into_iter().map(|setting| {

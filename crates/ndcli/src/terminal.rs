@@ -17,7 +17,7 @@ pub(crate) fn asks() -> bool {
 pub(crate) fn confirm(question: &str, flag: &str) -> Result<bool, Failure> {
     if !asks() {
         let message = "this asks for a confirmation, and there is no terminal to ask on";
-        return Err(Failure::usage(message, format!("say `{flag}` to confirm")));
+        return Err(Failure::usage(message, format!("use `{flag}` to confirm")));
     }
     let mut err = io::stderr();
     write!(err, "{} ", shown(question))?;

@@ -48,7 +48,7 @@ fn judge(common: &CommonOptions) -> Result<(), Failure> {
         return Ok(());
     }
     let message = format!("the credential would cross the network to `{server}` in plain text");
-    let hint = "use `https://`; where a tunnel or a proxy encrypts, say `--plaintext-beyond-loopback`";
+    let hint = "use `https://`; if a tunnel or a proxy encrypts, use `--plaintext-beyond-loopback`";
     Err(Failure::usage(message, hint))
 }
 
@@ -105,7 +105,7 @@ pub(crate) fn failed(common: &CommonOptions, problem: Problem) -> Failure {
         return failure;
     }
     Failure {
-        hint: Some("where the server speaks TLS, its address begins with `https://`".to_owned()),
+        hint: Some("if the server speaks TLS, its address begins with `https://`".to_owned()),
         ..failure
     }
 }
@@ -113,12 +113,12 @@ pub(crate) fn failed(common: &CommonOptions, problem: Problem) -> Failure {
 fn no_connection(error: &ConnectError, tried: Duration) -> Failure {
     let hint = match error {
         ConnectError::Unreachable { .. } => {
-            "check that it runs, and its address: `--server`, NDCLI_SERVER, `ndcli config set server URL`"
+            "check that it is running, and its address: `--server`, NDCLI_SERVER, `ndcli config set server URL`"
         }
         ConnectError::Untrusted { .. } => {
             "name the authority that signed its certificate: `--ca-file FILE`, NDCLI_CA_FILE"
         }
-        ConnectError::CaFile { .. } => "`--ca-file` and NDCLI_CA_FILE name a file of PEM",
+        ConnectError::CaFile { .. } => "`--ca-file` and NDCLI_CA_FILE name a PEM file",
         ConnectError::Proxy { .. } => {
             "HTTPS_PROXY, http_proxy or ALL_PROXY names the proxy; `NO_PROXY=HOST` goes to the server directly"
         }

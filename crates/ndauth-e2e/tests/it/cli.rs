@@ -138,7 +138,7 @@ on_both! {
         "#]]);
         shows(&cli("auth token revoke github-ci"), 2, at, &server, &expect![[r#"
             error: this asks for a confirmation, and there is no terminal to ask on
-            hint: say `--yes` to confirm
+            hint: use `--yes` to confirm
         "#]]);
         shows(&cli("auth token revoke github-ci --yes"), 0, at, &server, &expect![[r#"
             ✓ Personal access token "github-ci" revoked
@@ -422,7 +422,7 @@ async fn who_cannot_be_reached_says_so() {
     expect![[r#"
         warning: cannot reach the server `http://127.0.0.1:1`: Connection refused (os error 111); trying again
         error: cannot reach the server `http://127.0.0.1:1`: Connection refused (os error 111) (tried for 400ms)
-        hint: check that it runs, and its address: `--server`, NDCLI_SERVER, `ndcli config set server URL`
+        hint: check that it is running, and its address: `--server`, NDCLI_SERVER, `ndcli config set server URL`
     "#]]
     .assert_eq(&ended.err);
     let mut command = at.command("NDAUTH_TEST_NDCLI");

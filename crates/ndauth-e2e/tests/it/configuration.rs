@@ -202,7 +202,7 @@ async fn ndcli_keeps_what_it_is_told_and_refuses_what_is_not() {
         (
             &["set", "timeout", "0s"],
             2,
-            "error: `timeout`: `0s`: nothing is done in no time\nhint: see `--help` for what it takes\n",
+            "error: `timeout`: `0s`: it must not be zero\nhint: see `--help` for what it takes\n",
         ),
         (
             &["set", "verbose", "yes"],
@@ -220,7 +220,7 @@ async fn ndcli_keeps_what_it_is_told_and_refuses_what_is_not() {
         (&["get", "server"], 0, "http://127.0.0.1:1\n"),
         (&["get", "profile"], 0, "home\n"),
         (&["get", "ca-file"], 1, "error: `ca-file` is not set\nhint: `ndcli config set` sets it\n"),
-        (&["unset", "profile"], 0, "✓ profile is set no longer\n"),
+        (&["unset", "profile"], 0, "✓ profile is no longer set\n"),
         (&["get", "server"], 0, "https://nd.example.org\n"),
         (&["get", "server", "--profile", "hoem"], 2, "error: there is no profile `hoem` in `"),
         (&["unset", "format"], 0, "format was not set\n"),
@@ -282,7 +282,7 @@ async fn what_a_person_wrote_is_kept_and_mended() {
     // A profile that is not in use is checked, too.
     for (more, told) in [
         ("[profiles.lab]\nsevrer = \"x\"\n", "did you mean `server`?"),
-        ("[[profile]]\n", "`profile` is the name of one"),
+        ("[[profile]]\n", "`profile` must be the name of one"),
     ] {
         fs::write(&file, more).expect("written");
         let ended = ndcli(&at, &[], &["whoami"]);

@@ -64,7 +64,7 @@ async fn answer(
 async fn a_list_without_an_end_is_cut_off() {
     let at = Installation::new(Engine::Sqlite).await;
     let longer =
-        "error: the list is too long: it goes on after 100000 rows\nhint: list less: `--limit COUNT`";
+        "error: the list is too long: it goes on after 100000 rows\nhint: list fewer: `--limit COUNT`";
     let to_itself = "error: invalid response from the server: a page leads to itself\n";
     let no_end = "error: invalid response from the server: a list has no end\n";
     for (rows, next, line, code, told, pages) in [

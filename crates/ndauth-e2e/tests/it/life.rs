@@ -123,14 +123,14 @@ on_both! {
             let (code, told) = cli_into(at, &server, stdout, &["auth", "token", "rotate", "ci", "-f", "json"]);
             let begins = format!("error: standard output cannot be written: {why}");
             assert!(code == 1 && told.starts_with(&begins), "{told}");
-            assert!(told.ends_with("): the new secret is dropped again, and the old one serves on\n"), "{told}");
+            assert!(told.ends_with("): the new secret is dropped again, and the old one stays valid\n"), "{told}");
             assert!(!waiting());
         }
         for variables in [&[] as &[(&str, &str)], &[("NDCLI_TOKEN", &kept)]] {
             let words = ["auth", "token", "rotate", "ci", "--to-file", &folder];
             let ended = at.ndcli_with(&server, variables, &words, "");
             assert!(ended.code == 1 && ended.err.contains("cannot be written: Is a directory"), "{ended:?}");
-            assert!(ended.err.ends_with(": the new secret is dropped again, and the old one serves on\n"), "{ended:?}");
+            assert!(ended.err.ends_with(": the new secret is dropped again, and the old one stays valid\n"), "{ended:?}");
             assert!(!waiting());
         }
         assert_eq!(verdict(&server, &service, &kept).await, "allowed");
@@ -202,7 +202,7 @@ on_both! {
         assert_eq!(verdict(&server, &service, &old).await, "allowed");
         let told = done(cli(at, &server, "auth token rotate ci --overlap 7d"));
         let new = secret_of(&told);
-        assert!(told.contains("takes over at its first use, or by `ndcli auth token rotate ci --confirm`; the old one serves on for 7d"), "{told}");
+        assert!(told.contains("takes over at its first use, or by `ndcli auth token rotate ci --confirm`; the old one stays valid for 7d"), "{told}");
         let again = cli(at, &server, "auth token rotate ci");
         assert!(again.code == 1 && again.err.contains("awaits confirmation until") && again.err.contains("--drop"), "{again:?}");
         assert!(done(cli(at, &server, "auth token list")).contains("• ci: the new secret awaits confirmation until "));
@@ -221,7 +221,7 @@ on_both! {
         assert!(told.contains("from 203.0.113.9; not yet safe to retire: it is still used"), "{told}");
         let refused = cli(at, &server, "auth token rotate ci --retire");
         assert!(refused.code == 1 && refused.err.contains("it is not yet safe: the old secret was used just now"), "{refused:?}");
-        assert!(refused.err.contains("`--yes` retires it all the same"), "{refused:?}");
+        assert!(refused.err.contains("`--yes` retires it anyway"), "{refused:?}");
         let told = done(cli(at, &server, "auth token rotate ci --retire --yes"));
         assert_eq!(told, "✓ \"ci\": the old secret is retired\n");
         let refusal = verdict(&server, &service, &old).await;
@@ -263,8 +263,8 @@ on_both! {
         let failed = into("auth token rotate ci", "second", "exit 3");
         let second = kept("second");
         assert_eq!(failed.code, 1);
-        assert!(failed.err.contains("the new secret waits until ") && failed.err.contains("the old one still serves"), "{failed:?}");
-        assert!(failed.err.contains("hint: if it was stored all the same: `ndcli auth token rotate ci --confirm`"), "{failed:?}");
+        assert!(failed.err.contains("the new secret waits until ") && failed.err.contains("the old one is still valid"), "{failed:?}");
+        assert!(failed.err.contains("hint: if it was stored anyway: `ndcli auth token rotate ci --confirm`"), "{failed:?}");
         assert_eq!(verdict(&server, &service, &first).await, "allowed");
         assert_eq!(done(cli(at, &server, "auth token rotate ci --confirm")).lines().next(), Some("✓ \"ci\": the new secret took over"));
         assert_eq!(verdict(&server, &service, &second).await, "allowed");

@@ -653,5 +653,5 @@ async fn devices_are_not_let_in_where_the_operator_says_so() {
     let refused = http(&server, "POST /oauth2/device_authorization", None, Some(&form));
     assert!(refused.status == 400 && refused.body.contains("unauthorized_client"), "{}", refused.body);
     let ended = at.ndcli(&server, &["auth", "login", "--device"]);
-    assert!(ended.code == 1 && ended.err.contains("lets no device in by a code"), "{ended:?}");
+    assert!(ended.code == 1 && ended.err.contains("does not authorize devices by code"), "{ended:?}");
 }

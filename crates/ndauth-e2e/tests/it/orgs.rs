@@ -54,7 +54,7 @@ on_both! {
         "#]]);
         shows(&cli("org select ops"), 0, at, &server, &expect![[r#"
             ✓ Commands that act in an org act in ops from now on
-            personal tokens are not narrowed by it: `ndcli auth token create --org` does that
+            personal tokens are not restricted by it: `ndcli auth token create --org` does that
         "#]]);
         assert_eq!(cli("config get org").out, "ops\n");
         shows(&cli("org member set bob rw"), 1, at, &server, &expect![[r#"
@@ -103,7 +103,7 @@ on_both! {
         "#]]);
         shows(&cli("org member remove bob"), 2, at, &server, &expect![[r#"
             error: this asks for a confirmation, and there is no terminal to ask on
-            hint: say `--yes` to confirm
+            hint: use `--yes` to confirm
         "#]]);
         shows(&cli("org member remove bob --yes"), 0, at, &server, &expect![[r#"
             ✓ bob is no longer a member of ops
@@ -208,7 +208,7 @@ on_both! {
             these of your tokens gain power in ops, as far as its policy admits them:
               everywhere ndpat_xxxxxx RO
             error: this asks for a confirmation, and there is no terminal to ask on
-            hint: say `--yes` to confirm
+            hint: use `--yes` to confirm
         "#]]);
         let mut asked = on_terminal(at, 80, "ndcli offers accept ops");
         asked.env("NDCLI_SERVER", server.url.to_string());
@@ -278,8 +278,8 @@ on_both! {
         // An existing file is not overwritten, and then no token is created.
         let again = ["token", "create", "--name", "more", "--grant", GRANT, "--token-file", &path];
         shows(&cli(&again), 2, at, &server, &expect![[r#"
-            error: `HOME/token.json` is there already, and no token was made
-            hint: name a new file, or say `--force` to write over it
+            error: `HOME/token.json` already exists, and no token was made
+            hint: name a new file, or use `--force` to overwrite it
         "#]]);
         let nowhere = at.home().join("nowhere/token.json").display().to_string();
         let lost = cli(&["token", "create", "--name", "lost", "--grant", GRANT, "--token-file", &nowhere]);
@@ -372,27 +372,27 @@ on_both! {
             ├───────┼──────┼──────────────┼───────────┼──────┼───────────────────┤
             │ ada   │ ci   │ ndpat_xxxxxx │ Never     │ -    │ LIFETIME_TOO_LONG │
             ╰───────┴──────┴──────────────┴───────────┴──────┴───────────────────╯
-            It takes all power in the org from 1 of 2 token(s), of which 0 were used within the last 30 days
+            In the org it disables 1 of 2 token(s), of which 0 were used within the last 30 days
               1 by LIFETIME_TOO_LONG
-            It would hold at once. Nothing was set: leave `--dry-run` out to set it
+            It would take effect at once. Nothing was set: leave `--dry-run` out to set it
         "#]]);
         shows(&cli("org policy set --longest-lifetime 30d"), 2, at, &server, &expect![[r#"
-            It takes all power in the org from 1 of 2 token(s), of which 0 were used within the last 30 days
+            In the org it disables 1 of 2 token(s), of which 0 were used within the last 30 days
               1 by LIFETIME_TOO_LONG
             error: this asks for a confirmation, and there is no terminal to ask on
-            hint: say `--yes` to confirm
+            hint: use `--yes` to confirm
         "#]]);
         shows(&cli("org policy set --longest-lifetime 30d --effective-in 14d --yes"), 0, at, &server, &expect![[r#"
-            It takes all power in the org from 1 of 2 token(s), of which 0 were used within the last 30 days
+            In the org it disables 1 of 2 token(s), of which 0 were used within the last 30 days
               1 by LIFETIME_TOO_LONG
-            ✓ The policy of ops holds from DDDD-DD-DD TT:TT UTC
+            ✓ The policy of ops takes effect from DDDD-DD-DD TT:TT UTC
         "#]]);
         // The announced policy stays announced, and the immediate change applies to it, too.
         shows(&cli("org policy set --allow-from 10.0.0.0/8 --allow-from 127.0.0.1 --yes"), 0, at, &server, &expect![[r#"
-            It takes all power in the org from 0 of 2 token(s), of which 0 were used within the last 30 days
-            of 2 other(s) nobody knows from where they are used
-            ✓ The policy of ops holds at once
-            the policy that is to hold from DDDD-DD-DD TT:TT UTC stays so, with this change
+            In the org it disables 0 of 2 token(s), of which 0 were used within the last 30 days
+            of 2 other(s) the addresses are unknown
+            ✓ The policy of ops takes effect at once
+            the policy announced for DDDD-DD-DD TT:TT UTC stays, with this change
         "#]]);
         shows(&cli("org policy show -f simple"), 0, at, &server, &expect![[r#"
             • ops longest-lifetime:any personal-tokens:allowed allow-from:10.0.0.0/8,127.0.0.1/32 login-within:any suspend-on-reuse:off require-grants:off no-all-org-tokens:off
@@ -402,15 +402,15 @@ on_both! {
             ╭─────┬───────┬────────┬─────────────────────────────────────╮
             │ ORG │ ROLE  │ ACCESS │ MAY                                 │
             ├─────┼───────┼────────┼─────────────────────────────────────┤
-            │ ops │ ADMIN │ RO     │ everything but what is ndauth's own │
+            │ ops │ ADMIN │ RO     │ all permissions except ndauth's own │
             ╰─────┴───────┴────────┴─────────────────────────────────────╯
             nothing was made: leave `--preview` out to make the token
         "#]]);
         let made = cli("auth token create --name narrow --scope ro,write:assets --org ops");
-        let warning = "warning: the token can do nothing as things are: the token's scope is `RO`, and this needs `RW`\n";
+        let warning = "warning: the token can do nothing at present: the token's scope is `RO`, and this needs `RW`\n";
         assert!(made.code == 0 && made.err.contains(warning), "{made:?}");
         shows(&cli("org policy withdraw"), 0, at, &server, &expect![[r#"
-            ✓ What was to hold in ops later is withdrawn: 1 in number
+            ✓ The announced policies of ops are withdrawn: 1
         "#]]);
         let told = read(&cli("org policy show -f json"));
         assert_eq!(told["policy"]["networks"], json!(["10.0.0.0/8", "127.0.0.1/32"]));

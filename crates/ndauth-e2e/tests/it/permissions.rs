@@ -175,7 +175,7 @@ on_both! {
         "#]]);
         assert_eq!(read(&line(at, &server, "auth token list -f json"))["total"], 1, "nothing was made");
         let unsaid = line(at, &server, "auth token explain");
-        assert!(unsaid.code == 2 && unsaid.err.contains("say which token"), "{unsaid:?}");
+        assert!(unsaid.code == 2 && unsaid.err.contains("no token is named"), "{unsaid:?}");
     }
 
     async fn the_operator_changes_the_catalogue(at: &Installation) {

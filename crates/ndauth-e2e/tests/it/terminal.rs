@@ -209,7 +209,7 @@ async fn a_pipeline_is_told_what_most_likely_happened() {
         (&[("NDCLI_TOKN", "x")], "warning: unknown variable NDCLI_TOKN: did you mean NDCLI_TOKEN?\n"),
         (
             &[("DEPLOY_TOKEN", session.expose())],
-            "the variable DEPLOY_TOKEN holds a token, and nothing reads it\nhint: call it NDCLI_TOKEN\n",
+            "the variable DEPLOY_TOKEN holds a token, but is not read\nhint: call it NDCLI_TOKEN\n",
         ),
         (
             &[("NDCLI_TOKEN", &session.expose()[..40])],

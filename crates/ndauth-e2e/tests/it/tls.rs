@@ -112,7 +112,7 @@ async fn only_who_is_trusted_is_shown_the_credential() {
             &url.replace("https", "http"),
             Some(&ca),
             6,
-            "where the server speaks TLS, its address begins with `https://`",
+            "if the server speaks TLS, its address begins with `https://`",
         ),
         (
             "no such file",

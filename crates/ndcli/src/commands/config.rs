@@ -100,7 +100,7 @@ fn set(common: &CommonOptions, key: &str, value: &str) -> Result<(), Failure> {
     if key != PROFILE {
         settings::find(&known(), key)?.check(value)?;
     } else if common.profile.is_some() {
-        return Err(Failure::usage("a profile names no other profile", "leave `--profile` out"));
+        return Err(Failure::usage("a profile cannot name another profile", "leave `--profile` out"));
     }
     let written = keep(common, key, value)?;
     say(
@@ -153,7 +153,7 @@ fn unset(common: &CommonOptions, key: &str) -> Result<(), Failure> {
         }
         Ok(())
     })?;
-    let told = if had { format!("✓ {key} is set no longer") } else { format!("{key} was not set") };
+    let told = if had { format!("✓ {key} is no longer set") } else { format!("{key} was not set") };
     say(common, &told, &json!({ "key": key, "was_set": had }))
 }
 
@@ -166,7 +166,7 @@ fn place<'a>(table: &'a mut Table, name: Option<&str>) -> Result<&'a mut dyn Tab
         profiles.set_implicit(true);
         Item::Table(profiles)
     });
-    let nonsense = || Failure::usage("`profiles` is no table", "mend it by hand: `ndcli config path`");
+    let nonsense = || Failure::usage("`profiles` is not a table", "fix it by hand: `ndcli config path`");
     let profiles = profiles.as_table_like_mut().ok_or_else(nonsense)?;
     profiles.entry(name).or_insert_with(toml_edit::table).as_table_like_mut().ok_or_else(nonsense)
 }
@@ -225,7 +225,7 @@ fn list(common: &CommonOptions, configuration: &Configuration) -> Result<(), Fai
         return Ok(());
     }
     let used = configuration.profile.as_deref().unwrap_or("none");
-    print(&format!("Profile: {} (there are: {})\n", shown(used), shown(&configuration.profiles.join(", "))))
+    print(&format!("Profile: {} (available: {})\n", shown(used), shown(&configuration.profiles.join(", "))))
 }
 
 fn say(common: &CommonOptions, text: &str, json: &Value) -> Result<(), Failure> {

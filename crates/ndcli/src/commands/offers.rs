@@ -56,7 +56,7 @@ pub(crate) async fn offer(
         role: role_to_proto(role).into(),
     };
     let made = server.ask(async |client| client.offer_membership(request.clone()).await).await?;
-    let offer = made.offer.ok_or_else(|| nonsense("the answer holds no offer"))?;
+    let offer = made.offer.ok_or_else(|| nonsense("it has no offer"))?;
     let ends_at = told("ends_at", Some(offer.ends_at))?;
     match common.format {
         Format::Json => print_json(&json!({

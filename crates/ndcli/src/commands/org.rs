@@ -235,7 +235,7 @@ async fn tokens(common: &CommonOptions, org: &OrgSlug, limit: Option<usize>) -> 
     let server = connect(common).await?;
     let limit = limit.unwrap_or(usize::MAX);
     let listed = server.ask(async |client| client.every_personal_token(org, limit).await).await;
-    let listed = listed.map_err(|failure| list::shorter(failure, "list less: `--limit COUNT`"))?;
+    let listed = listed.map_err(|failure| list::shorter(failure, "list fewer: `--limit COUNT`"))?;
     let tokens = listed.tokens.into_iter().map(|token| TokenShown::read(Some(token)));
     let tokens = tokens.collect::<Result<Vec<_>, _>>()?;
     let now = told("evaluated_at", Some(listed.evaluated_at))?;
@@ -307,7 +307,7 @@ async fn show(common: &CommonOptions, org: &OrgSlug) -> Result<(), Failure> {
     let request = v1::GetOrgRequest { org: org.to_string() };
     let answer = server.ask(async |client| client.get_org(request.clone()).await).await?;
     let role = role_from_proto("role", answer.role)?.as_str();
-    let told = answer.org.ok_or_else(|| nonsense("the answer holds no org"))?;
+    let told = answer.org.ok_or_else(|| nonsense("it has no org"))?;
     let created = told.created_at.map(|at| timestamp_from_proto("created_at", at)).transpose()?;
     let created = created.map(|at| at.to_string()).unwrap_or_default();
     let frozen = told.frozen_at.map(|at| timestamp_from_proto("frozen_at", at)).transpose()?;
@@ -372,9 +372,9 @@ async fn select(common: &CommonOptions, name: Option<&OrgSlug>) -> Result<(), Fa
         Format::Json => print_json(&json!({ "org": chosen, "file": file.display().to_string() })),
         Format::Table | Format::Simple | Format::Detailed => {
             print(&format!("✓ Commands that act in an org act in {} from now on\n", shown(&chosen)))?;
-            aside("personal tokens are not narrowed by it: `ndcli auth token create --org` does that");
+            aside("personal tokens are not restricted by it: `ndcli auth token create --org` does that");
             if variable("NDCLI_ORG").is_some() {
-                warn("NDCLI_ORG is set, and goes before what is selected");
+                warn("NDCLI_ORG is set, and overrides the selected org");
             }
             Ok(())
         }
@@ -385,7 +385,7 @@ async fn create(common: &CommonOptions, slug: &OrgSlug, name: Option<&str>) -> R
     let server = connect(common).await?;
     let request = v1::CreateOrgRequest { slug: slug.to_string(), name: name.unwrap_or_default().to_owned() };
     let made = server.ask_once(async |client| client.create_org(request.clone()).await).await?;
-    let id = made.org.ok_or_else(|| nonsense("the answer holds no org"))?.id;
+    let id = made.org.ok_or_else(|| nonsense("it has no org"))?.id;
     match common.format {
         Format::Json => {
             print_json(&json!({ "created": true, "org": slug.as_str(), "id": id, "role": "ADMIN" }))
@@ -452,10 +452,9 @@ async fn remove_member(
     yes: bool,
 ) -> Result<(), Failure> {
     if !yes {
-        let question =
-            format!("Take {handle} out of {org}? Their tokens have no power there from then on. [y/N]:");
+        let question = format!("Remove {handle} from {org}? Their tokens then have no power there. [y/N]:");
         if !confirm(&question, "--yes")? {
-            return Err(Failure::failed("aborted: nobody was taken out", None));
+            return Err(Failure::failed("aborted: nobody was removed", None));
         }
     }
     let server = connect(common).await?;

@@ -112,7 +112,7 @@ fn lifetime(text: &str) -> Result<Lifetime, String> {
     }
     match ExpiryChoice::parse_duration(text) {
         Ok(ExpiryChoice::In(lifetime)) => Ok(lifetime),
-        Err(ndauth_core::InvalidExpiry::TooLong) => Err("365 days are the most that can be said".to_owned()),
+        Err(ndauth_core::InvalidExpiry::TooLong) => Err("it is at most 365 days".to_owned()),
         Ok(ExpiryChoice::At(_)) | Err(_) => {
             Err("expected a number of h, d, w or y, such as `90d`, or `never`".to_owned())
         }
@@ -122,7 +122,7 @@ fn lifetime(text: &str) -> Result<Lifetime, String> {
 fn notice(text: &str) -> Result<Duration, String> {
     match lifetime(text)? {
         Lifetime::For(duration) => Ok(duration),
-        Lifetime::Endless => Err("a policy that never takes hold is none".to_owned()),
+        Lifetime::Endless => Err("a policy must take effect at some time".to_owned()),
     }
 }
 
@@ -301,10 +301,10 @@ async fn withdraw(common: &CommonOptions, org: &OrgSlug) -> Result<(), Failure> 
     match common.format {
         Format::Json => print_json(&json!({ "org": org.as_str(), "withdrawn": withdrawn })),
         Format::Table | Format::Simple | Format::Detailed if withdrawn > 0 => {
-            print(&format!("✓ What was to hold in {org} later is withdrawn: {withdrawn} in number\n"))
+            print(&format!("✓ The announced policies of {org} are withdrawn: {withdrawn}\n"))
         }
         Format::Table | Format::Simple | Format::Detailed => {
-            print(&format!("There was no policy to come for {org}\n"))
+            print(&format!("There was no announced policy for {org}\n"))
         }
     }
 }
@@ -358,7 +358,7 @@ async fn set(common: &CommonOptions, set: &Set) -> Result<(), Failure> {
         server.ask_once(async |client| client.set_org_policy(asked.clone()).await).await?,
     )?;
     for (at, _) in &effect.kept {
-        aside(&format!("the policy that is to hold from {} stays so, with this change", at.minute()));
+        aside(&format!("the policy announced for {} stays, with this change", at.minute()));
     }
     effect.show(common.format, org, &policy, false)
 }
@@ -389,14 +389,14 @@ impl PolicyEffect {
     fn sentences(&self) -> String {
         let v1::PolicyImpact { tokens, broken, broken_in_use, address_unknown, by_reason, .. } = &self.impact;
         let mut text = format!(
-            "It takes all power in the org from {broken} of {tokens} token(s), of which {broken_in_use} were used within the \
+            "In the org it disables {broken} of {tokens} token(s), of which {broken_in_use} were used within the \
              last 30 days"
         );
         for breaks in by_reason {
             text += &format!("\n  {} by {}", breaks.tokens, reason(breaks.reason));
         }
         if *address_unknown > 0 {
-            text += &format!("\nof {address_unknown} other(s) nobody knows from where they are used");
+            text += &format!("\nof {address_unknown} other(s) the addresses are unknown");
         }
         text
     }
@@ -425,9 +425,9 @@ impl PolicyEffect {
             format!("from {}", self.takes_hold_at.minute())
         };
         if dry_run {
-            format!("It would hold {when}. Nothing was set: leave `--dry-run` out to set it\n")
+            format!("It would take effect {when}. Nothing was set: leave `--dry-run` out to set it\n")
         } else {
-            format!("✓ The policy of {org} holds {when}\n")
+            format!("✓ The policy of {org} takes effect {when}\n")
         }
     }
 

@@ -37,7 +37,7 @@ pub(crate) fn missing() -> Option<&'static str> {
 pub(crate) async fn log_in(common: &CommonOptions, issuer: &Issuer, recent: bool) -> Result<Login, Failure> {
     let draw = || {
         OneTime::mint(&mut SysRng)
-            .map_err(|error| Failure::failed(format!("no random bytes can be had: {error}"), None))
+            .map_err(|error| Failure::failed(format!("no random bytes are available: {error}"), None))
     };
     let (state, verifier) = (draw()?, draw()?);
     let challenge = Challenge::of(verifier.expose()).expect("43 characters of base64url are a verifier");
@@ -58,7 +58,7 @@ pub(crate) async fn log_in(common: &CommonOptions, issuer: &Issuer, recent: bool
     aside(&format!("waiting for the browser, for {} at the most; Ctrl-C stops", left_told(PATIENCE)));
     let late = |_| {
         let hint = "log in again: `ndcli auth login`; without a browser here: `--device`";
-        Failure::failed("nobody logged in in time", Some(hint))
+        Failure::failed("the login timed out", Some(hint))
     };
     match timeout(PATIENCE, heard(&loopback, failed)).await.map_err(late)?? {
         AuthorizationResponse::Code(code) => {
@@ -71,7 +71,7 @@ pub(crate) async fn log_in(common: &CommonOptions, issuer: &Issuer, recent: bool
         }
         AuthorizationResponse::Foreign(name) => {
             let message = match name.as_str() {
-                "" => "the answer does not say which server it comes from".to_owned(),
+                "" => "the response does not say which server sent it".to_owned(),
                 name => format!("another server answered: it calls itself `{}`", shown(name)),
             };
             Err(Failure::failed(message, Some("log in again, by the address that ndcli shows")))

@@ -101,7 +101,7 @@ pub(crate) fn find(common: &CommonOptions) -> Result<ResolvedCredential, Failure
         let text = fs::read_to_string(&path).map_err(|error| {
             let message =
                 format!("cannot read the file that NDCLI_TOKEN_FILE names, `{}`: {error}", path.display());
-            Failure::not_authenticated(message, "let NDCLI_TOKEN_FILE name a file that holds the token")
+            Failure::not_authenticated(message, "set NDCLI_TOKEN_FILE to a file that holds the token")
         })?;
         let text = match text.trim_start().starts_with('{') {
             false => text.trim_end_matches(['\r', '\n']).to_owned(),
@@ -140,7 +140,7 @@ pub(crate) async fn keep(
         && let Err(error) = oauth::revoke(common, secret).await
     {
         let why = Failure::from(error).message;
-        warn(&format!("the login that this one replaces lives on at the server: {why}"));
+        warn(&format!("the login that this one replaces is still valid at the server: {why}"));
         hint("`ndcli auth sessions list` shows it, and `ndcli auth sessions revoke` ends it");
     }
     of_login(Stored { login, kept_in })
@@ -176,7 +176,7 @@ fn missing(server: &ServerUrl) -> Failure {
     }
     // The message contains the variable's name, never its value.
     if let Some((name, _)) = all().into_iter().find(|(_, value)| value.parse::<Secret>().is_ok()) {
-        let message = format!("{message}: the variable {name} holds a token, and nothing reads it");
+        let message = format!("{message}: the variable {name} holds a token, but is not read");
         return Failure::not_authenticated(message, "call it NDCLI_TOKEN");
     }
     Failure::not_authenticated(message, "set NDCLI_TOKEN, or log in with `ndcli auth login`")

@@ -49,8 +49,8 @@ enum PollStep {
 /// Shows a code, and waits until the person has typed it.
 pub(crate) async fn log_in(common: &CommonOptions, issuer: &Issuer) -> Result<Login, Failure> {
     if !issuer.device {
-        let message = format!("the server `{}` lets no device in by a code", common.server);
-        let hint = "log in where there is a browser, or by `ndcli auth login --with-token`";
+        let message = format!("the server `{}` does not authorize devices by code", common.server);
+        let hint = "log in with a browser, or with `ndcli auth login --with-token`";
         return Err(Failure::failed(message, Some(hint)));
     }
     let device = oauth::begin_device(common, issuer, &device_name()).await?;
@@ -70,7 +70,7 @@ pub(crate) async fn log_in(common: &CommonOptions, issuer: &Issuer) -> Result<Lo
             PollStep::Wait(pause) => sleep(pause).await,
             PollStep::Stop | PollStep::Late => {
                 let hint = "log in again: `ndcli auth login`";
-                return Err(Failure::failed("the code was not typed in in time", Some(hint)));
+                return Err(Failure::failed("the code was not entered in time", Some(hint)));
             }
         }
         polling.left = ends.saturating_duration_since(Instant::now());

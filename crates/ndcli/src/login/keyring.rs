@@ -55,7 +55,7 @@ mod entry {
             Err(Error::NoEntry) => Ok(None),
             // These errors may contain the stored secret, so their text is not shown.
             Err(Error::BadEncoding(_) | Error::BadDataFormat(..)) => {
-                Err("what it holds is no text".to_owned())
+                Err("its content is not text".to_owned())
             }
             Err(error) => Err(error.to_string()),
         }

@@ -190,7 +190,10 @@ pub(crate) async fn lock(patience: Duration) -> Result<Locked, Failure> {
             Err(TryLockError::WouldBlock) if Instant::now() < give_up => sleep(PAUSE).await,
             Err(TryLockError::WouldBlock) => {
                 return Err(Failure {
-                    message: format!("another ndcli holds `{}`, and does not let it go", path.display()),
+                    message: format!(
+                        "another ndcli has locked `{}`, and does not release it",
+                        path.display()
+                    ),
                     hint: Some("try again once it has ended".to_owned()),
                     code: ndauth_terminal::exit_code(Class::Undecided),
                 });

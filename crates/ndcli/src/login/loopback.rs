@@ -64,7 +64,7 @@ impl Loopback {
     pub(crate) async fn bind(state: &str, issuer: &str) -> Result<Loopback, Failure> {
         let addresses: [SocketAddr; 2] = [(Ipv4Addr::LOCALHOST, 0).into(), (Ipv6Addr::LOCALHOST, 0).into()];
         let listener = TcpListener::bind(addresses.as_slice()).await.map_err(|error| {
-            let message = format!("no port can be opened for the browser to come back to: {error}");
+            let message = format!("cannot open a port for the browser to return to: {error}");
             Failure::failed(message, Some("`ndcli auth login --device` needs none"))
         })?;
         let expected = Expected {
@@ -110,14 +110,14 @@ async fn serve(mut stream: TcpStream, expected: Expected) -> Option<Authorizatio
     let request = timeout(PATIENCE, read(&mut stream, &expected)).await.unwrap_or(Request::Incomplete);
     let (response, heard) = match request {
         Request::Incomplete => return None,
-        Request::Stray(status) => (response(status, "This is not what ndcli waits for."), None),
+        Request::Stray(status) => (response(status, "This is not the response that ndcli waits for."), None),
         Request::Answer(heard) => {
             let text = match &heard {
                 AuthorizationResponse::Code(_) => {
-                    "ndcli has its answer. You may close this page and go back to the terminal."
+                    "ndcli has the response. You may close this page and go back to the terminal."
                 }
                 AuthorizationResponse::Refused { .. } | AuthorizationResponse::Foreign(_) => {
-                    "You are not logged in. The terminal tells why; you may close this page."
+                    "You are not logged in. The terminal shows why; you may close this page."
                 }
             };
             (response("200 OK", text), Some(heard))

@@ -225,7 +225,7 @@ fn read(answer: &HttpResponse) -> Result<Value, Error> {
     let told: Option<Value> = serde_json::from_slice(&answer.body).ok();
     let field = |name| Some(told.as_ref()?.get(name)?.as_str()?.to_owned());
     match (answer.status, field("error")) {
-        (200, _) => told.filter(Value::is_object).ok_or_else(|| makes_no_sense("it is no JSON")),
+        (200, _) => told.filter(Value::is_object).ok_or_else(|| makes_no_sense("it is not JSON")),
         (400..500, Some(code)) => Err(Error::Refused(ErrorResponse {
             code,
             description: field("error_description").unwrap_or_default(),
@@ -244,24 +244,25 @@ fn login(told: &Value) -> Result<Login, Error> {
     Ok(Login::Session {
         access: secret(told, "access_token", SecretKind::Session)?,
         refresh: secret(told, "refresh_token", SecretKind::Refresh)?,
-        access_ends_at: ends_at.ok_or_else(|| makes_no_sense("it never ends"))?,
+        access_ends_at: ends_at.ok_or_else(|| makes_no_sense("it has no expiry"))?,
     })
 }
 
 fn text(told: &Value, name: &str) -> Result<String, Error> {
     let text = told.get(name).and_then(Value::as_str).map(str::to_owned);
-    text.ok_or_else(|| makes_no_sense(&format!("it tells no `{name}`")))
+    text.ok_or_else(|| makes_no_sense(&format!("it has no `{name}`")))
 }
 
 fn seconds(told: &Value, name: &str) -> Result<Duration, Error> {
     let seconds = told.get(name).and_then(Value::as_u64).map(Duration::from_secs);
-    seconds.ok_or_else(|| makes_no_sense(&format!("it tells no `{name}`")))
+    seconds.ok_or_else(|| makes_no_sense(&format!("it has no `{name}`")))
 }
 
 fn secret(told: &Value, name: &str, kind: SecretKind) -> Result<Secret, Error> {
     let secret = text(told, name)?.parse::<Secret>().ok().filter(|secret| secret.kind() == kind);
-    secret
-        .ok_or_else(|| makes_no_sense(&format!("`{name}` is no secret that begins with `{}`", kind.marker())))
+    secret.ok_or_else(|| {
+        makes_no_sense(&format!("`{name}` is not a secret that begins with `{}`", kind.marker()))
+    })
 }
 
 fn makes_no_sense(what: &str) -> Error {
@@ -300,18 +301,20 @@ impl ErrorResponse {
         let (what, hint, class) = match self.code.as_str() {
             "access_denied" => ("the login was refused in the browser", "", Class::Precondition),
             "expired_token" => {
-                ("the code was not typed in in time", "log in again: `ndcli auth login`", Class::Precondition)
+                ("the code was not entered in time", "log in again: `ndcli auth login`", Class::Precondition)
             }
             "invalid_grant" => (
-                "what was presented is of no use, or no longer",
+                "the credential is invalid or has expired",
                 "log in again: `ndcli auth login`",
                 Class::NotAuthenticated,
             ),
-            "invalid_target" => ("the org cannot be had", "`ndcli org list` shows them", Class::NotPermitted),
-            "invalid_scope" => ("the scope cannot be had", "ask for `--scope ro`", Class::NotPermitted),
-            "slow_down" => ("too much was asked", "try again in a while", Class::Exhausted),
+            "invalid_target" => {
+                ("the org is not available", "`ndcli org list` shows them", Class::NotPermitted)
+            }
+            "invalid_scope" => ("the scope is not available", "ask for `--scope ro`", Class::NotPermitted),
+            "slow_down" => ("too many requests", "try again in a while", Class::Exhausted),
             "invalid_client" | "unauthorized_client" | "unsupported_grant_type" | "invalid_request" => (
-                "the server does not know what ndcli asks",
+                "the server does not understand the request",
                 "one of the two may be older than the other: `ndcli --version`",
                 Class::Internal,
             ),

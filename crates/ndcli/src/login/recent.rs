@@ -28,7 +28,7 @@ pub(crate) async fn log_in_again(
     let (before, now) = (account(&before)?, account(&now)?);
     if before.id != now.id {
         if let Err(error) = oauth::revoke(common, login.secret()).await {
-            warn(&format!("the new login lives on at the server: {}", Failure::from(error).message));
+            warn(&format!("the new login is still valid at the server: {}", Failure::from(error).message));
             hint("`ndcli auth sessions list` shows it, and `ndcli auth sessions revoke` ends it");
         }
         let message = format!(
@@ -45,5 +45,5 @@ pub(crate) async fn log_in_again(
 
 /// Returns the account of a response, for commands that only accounts can use.
 pub(crate) fn account(who: &v1::WhoAmIResponse) -> Result<&v1::Account, Failure> {
-    who.account.as_ref().ok_or_else(|| nonsense("it tells of no account").into())
+    who.account.as_ref().ok_or_else(|| nonsense("it names no account").into())
 }

@@ -43,7 +43,7 @@ pub(crate) const OTHER_VARIABLES: [(&str, &str); 3] = [
     ("NDCLI_TOKEN", "the credential: a personal token, a session or a service's secret"),
     (
         "NDCLI_TOKEN_FILE",
-        "a file that holds the credential, alone or as `{\"bearer_token\": …}`; NDCLI_TOKEN goes before it",
+        "a file that holds the credential, alone or as `{\"bearer_token\": …}`; NDCLI_TOKEN takes precedence",
     ),
     ("NDCLI_PROFILE", "the profile of the configuration to use: another server, other settings"),
 ];
@@ -70,12 +70,12 @@ impl Configuration {
         let mut plain = document.as_table().clone();
         let nonsense = |what: &str| {
             let message = format!("`{}`: {what}", path.display());
-            Failure::usage(message, "mend it by hand: `ndcli config path` says where it lies")
+            Failure::usage(message, "fix it by hand: `ndcli config path` prints its path")
         };
         let default = match plain.remove(PROFILE) {
             None => None,
             Some(item) => {
-                Some(settings::text(&item).ok_or_else(|| nonsense("`profile` is the name of one"))?)
+                Some(settings::text(&item).ok_or_else(|| nonsense("`profile` must be the name of one"))?)
             }
         };
         let mut profiles = BTreeMap::new();

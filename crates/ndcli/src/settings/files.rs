@@ -10,9 +10,8 @@ use ndauth_terminal::Failure;
 
 /// Returns ndcli's folder in the platform's configuration folder.
 pub(crate) fn folder() -> Result<PathBuf, Failure> {
-    let home = etcetera::choose_base_strategy().map_err(|_| {
-        Failure::failed("there is no home folder to keep anything in", Some("set HOME, or XDG_CONFIG_HOME"))
-    })?;
+    let home = etcetera::choose_base_strategy()
+        .map_err(|_| Failure::failed("there is no home folder", Some("set HOME, or XDG_CONFIG_HOME")))?;
     Ok(home.config_dir().join("ndcli"))
 }
 

@@ -72,7 +72,7 @@ impl InOrg {
         self.selected.as_ref().ok_or_else(|| {
             Failure::usage(
                 "no org is selected",
-                "say `--org NAME`, or `ndcli org select NAME` for this and later commands",
+                "use `--org NAME`, or `ndcli org select NAME` for this and later commands",
             )
         })
     }

@@ -28,7 +28,7 @@ pub(crate) fn span(text: &str) -> Result<Duration, String> {
 /// Parses a timeout such as `30s`; zero is an error.
 pub(crate) fn timeout(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
-        Ok(duration) if duration.is_zero() => Err("nothing is done in no time".to_owned()),
+        Ok(duration) if duration.is_zero() => Err("it must not be zero".to_owned()),
         Ok(duration) => Ok(duration),
         Err(why) => Err(format!("{why}: expected a duration such as `30s` or `500ms`")),
     }

@@ -557,7 +557,7 @@ async fn sec_31_a_foreign_answer_logs_nobody_in() {
     let description = "%1b]0%3bpwned%07%3Cscript%3Ealert(1)%3C/script%3E%0aline";
     for (answer, told) in [
         ("code=x&iss=https://evil.example".to_owned(), "another server answered: it calls itself"),
-        ("code=x".to_owned(), "the answer does not say which server it comes from"),
+        ("code=x".to_owned(), "the response does not say which server sent it"),
         (format!("code=x&iss={issuer}"), "the code is not known, or is too old"),
         (
             format!("error=access_denied&iss={issuer}&error_description={description}"),

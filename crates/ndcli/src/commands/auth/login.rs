@@ -79,7 +79,7 @@ pub(crate) async fn run(common: &CommonOptions, login: &LoginArguments) -> Resul
 fn handed_over(credential: ResolvedCredential) -> Result<Login, Failure> {
     let kind = credential.secret.kind();
     if !matches!(kind, SecretKind::Session | SecretKind::Personal) {
-        let message = format!("a secret that begins with `{}` is no login", kind.marker());
+        let message = format!("a secret that begins with `{}` is not a login", kind.marker());
         return Err(Failure::usage(
             message,
             "log in with a session (`ndses_`) or a personal token (`ndpat_`)",
@@ -94,14 +94,14 @@ async fn interactive(common: &CommonOptions, device: bool) -> Result<Login, Fail
         return device::log_in(common, &oauth::discover(common).await?).await;
     }
     if variable("CI").is_some_and(|value| value != "false") {
-        let message = "this is a pipeline (the variable CI is set), where nobody logs in by a browser";
-        let hint = "pipelines use tokens: set NDCLI_TOKEN; a person says `--device` or `--with-token`";
+        let message = "this is a pipeline (the variable CI is set), where nobody can log in with a browser";
+        let hint = "pipelines use tokens: set NDCLI_TOKEN; a person uses `--device` or `--with-token`";
         return Err(Failure::usage(message, hint));
     }
     let issuer = oauth::discover(common).await?;
     match browser::missing() {
         Some(why) if issuer.device => {
-            aside(&format!("{why}: logging in by a code"));
+            aside(&format!("{why}: logging in with a code"));
             device::log_in(common, &issuer).await
         }
         _ => browser::log_in(common, &issuer, false).await,

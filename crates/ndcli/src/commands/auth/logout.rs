@@ -51,7 +51,7 @@ pub(crate) async fn run(common: &CommonOptions, logout: &Logout) -> Result<(), F
         let failure = Failure::from(error);
         Failure {
             message: format!(
-                "the login is gone from this machine, and lives on at the server: {}",
+                "the login was removed from this machine, but is still valid at the server: {}",
                 failure.message
             ),
             hint: Some("end it from another login: `ndcli auth sessions list` shows it".to_owned()),
@@ -65,7 +65,7 @@ pub(crate) async fn run(common: &CommonOptions, logout: &Logout) -> Result<(), F
         Format::Table | Format::Simple | Format::Detailed if had => {
             if !revoked {
                 aside(
-                    "what was stored is gone from this machine; it stays valid until it expires or is revoked",
+                    "the stored credential was removed from this machine; it stays valid until it expires or is revoked",
                 );
             }
             print(&format!("✓ Logged out of {server}\n"))

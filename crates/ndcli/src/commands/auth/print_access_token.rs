@@ -48,7 +48,7 @@ impl ScopeOption {
 pub(crate) async fn run(common: &CommonOptions, asked: &PrintAccessToken) -> Result<(), Failure> {
     let credential = fresh(common).await?;
     if credential.secret.kind() != SecretKind::Session {
-        let message = format!("only a login gives access tokens, and {} is none", credential.source);
+        let message = format!("only a login gives access tokens, and {} is not a login", credential.source);
         return Err(Problem::new(Reason::SessionRequired, message).into());
     }
     let (scope, for_org) = (Some(asked.scope.as_str()), asked.for_org.as_ref());
@@ -87,7 +87,7 @@ async fn take_back(common: &CommonOptions, exchanged: &AccessToken, error: &io::
     let end = match oauth::revoke(common, &exchanged.secret).await {
         Ok(()) => "is revoked again".to_owned(),
         Err(error) => {
-            format!("lives on for {}: {}", left_told(exchanged.lasts), Failure::from(error).message)
+            format!("stays valid for {}: {}", left_told(exchanged.lasts), Failure::from(error).message)
         }
     };
     Failure::failed(

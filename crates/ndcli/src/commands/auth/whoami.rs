@@ -49,7 +49,7 @@ pub(crate) async fn run(common: &CommonOptions) -> Result<(), Failure> {
 pub(crate) async fn ask(common: &CommonOptions) -> Result<(CallerShown, ResolvedCredential), Failure> {
     let server = connect(common).await?;
     let answer = server.ask(async |client| client.who_am_i().await).await?;
-    let known = match answer.credential.ok_or_else(|| nonsense("it tells of no credential"))? {
+    let known = match answer.credential.ok_or_else(|| nonsense("it names no credential"))? {
         Known::Session(session) => KnownBy::Session {
             id: session.id,
             prefix: session.prefix,

@@ -271,7 +271,7 @@ impl Aim {
         let (overlap, expiry) = (Some(duration_to_proto(overlap)), expiry.map(expiry_choice_to_proto));
         let request = v1::RotateTokenRequest { whose, which, overlap, expiry };
         let answer = server.ask_once(async |client| client.rotate_token(request.clone()).await).await?;
-        let until = answer.pending_until.ok_or_else(|| nonsense("the answer tells no end"))?;
+        let until = answer.pending_until.ok_or_else(|| nonsense("an end is missing"))?;
         Ok(RotatedToken {
             token: TokenShown::read(answer.token)?,
             secret: answer.secret,

@@ -143,7 +143,7 @@ pub(crate) async fn run<C: OwnerArguments>(
         None => minting.print(&mut server, &minted, &text).await?,
     }
     if let Some(refused) = &minted.powerless {
-        warn(&format!("the token can do nothing as things are: {}", refused.message));
+        warn(&format!("the token can do nothing at present: {}", refused.message));
     }
     Ok(())
 }

@@ -70,8 +70,8 @@ pub(crate) async fn run<W: OwnerArguments>(
     use explain_token_request::Token;
     let asked_in = explain.owner.asked_in();
     if asked_in.is_none() && (explain.permission.is_some() || explain.access.is_some()) {
-        let message = "`--permission` and `--access` are asked about in one org";
-        return Err(Failure::usage(message, "say `--org NAME`"));
+        let message = "`--permission` and `--access` need an org";
+        return Err(Failure::usage(message, "use `--org NAME`"));
     }
     let secret = if explain.secret_stdin { Some(secret_from_stdin()?) } else { None };
     let server = connect(common).await?;
@@ -82,7 +82,7 @@ pub(crate) async fn run<W: OwnerArguments>(
             let secret = &server.credential.secret;
             if !matches!(secret.kind(), ndauth_core::SecretKind::Personal | ndauth_core::SecretKind::Org) {
                 let hint = "`explain NAME`, or `--secret-stdin` for one whose secret you hold";
-                return Err(Failure::usage("say which token to explain", hint));
+                return Err(Failure::usage("no token is named", hint));
             }
             (OwnerChoice::Mine, Token::Secret(v1::PresentedSecret { secret: secret.expose().to_owned() }))
         }
@@ -125,7 +125,7 @@ pub(crate) async fn run<W: OwnerArguments>(
         Some(only)
             if explain.from.is_none() && reason(only) == ndauth_core::Reason::AddressUnknown.code() =>
         {
-            Err(Failure::told(Some("say from where it would be used: `--from ADDRESS`")))
+            Err(Failure::told(Some("give the client's address: `--from ADDRESS`")))
         }
         // Of one refusal the next step is told, too.
         Some(only) if refused.next().is_none() => {
@@ -167,7 +167,7 @@ pub(crate) async fn preview(
         Err(_) => true,
     });
     if useless {
-        hint("it could do nothing anywhere: look at why with `-f detailed`");
+        hint("it could do nothing anywhere: `-f detailed` shows why");
     }
     Ok(())
 }
@@ -212,7 +212,7 @@ impl ExplanationShown {
         let outcome = match told.outcome.ok_or_else(|| nonsense("it is neither a yes nor a no"))? {
             Outcome::Refused(refused) => Err(refused),
             Outcome::Allowed(_) if told.org.is_none() => {
-                let may = "be asked whose it is, and nothing in any org".to_owned();
+                let may = "show whose it is, and nothing in any org".to_owned();
                 Ok(EffectiveShown { role: "-", access: "-", may, grants: Value::Null })
             }
             Outcome::Allowed(allowed) => Ok(EffectiveShown::read(allowed)?),
@@ -348,8 +348,8 @@ impl EffectiveShown {
         let grants = grants(told.grants)?;
         let access = scope_from_proto("access", told.access)?.as_str();
         let may = match &grants {
-            None => "nothing that it carries is left by this role".to_owned(),
-            Some(ndauth_core::Grants::All) => "everything but what is ndauth's own".to_owned(),
+            None => "nothing: this role allows none of its grants".to_owned(),
+            Some(ndauth_core::Grants::All) => "all permissions except ndauth's own".to_owned(),
             Some(some) => some.to_string(),
         };
         Ok(EffectiveShown {
@@ -402,11 +402,11 @@ fn missing(refused: &v1::Refused) -> Option<String> {
 fn who(refused: &v1::Refused) -> Option<&'static str> {
     match refused.who_can_change_it() {
         v1::Who::Unspecified => None,
-        v1::Who::Caller => Some("whoever uses the token"),
+        v1::Who::Caller => Some("the token's user"),
         v1::Who::Owner => Some("the token's owner"),
         v1::Who::OrgAdmin => Some("an admin of the org"),
         v1::Who::Operator => Some("the operator of the server"),
-        v1::Who::Service => Some("whoever runs the service that asks"),
+        v1::Who::Service => Some("the operator of the service that asks"),
     }
 }
 

@@ -101,7 +101,7 @@ pub(crate) async fn run<W: OwnerArguments>(
     let listed = listed.map_err(|failure| {
         shorter(
             failure,
-            "list less: `--limit COUNT`, `--unused-for DURATION` or `--expiring-within DURATION`",
+            "list fewer: `--limit COUNT`, `--unused-for DURATION` or `--expiring-within DURATION`",
         )
     })?;
     let tokens = listed.tokens.into_iter().map(|token| TokenShown::read(Some(token)));

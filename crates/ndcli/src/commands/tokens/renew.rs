@@ -27,7 +27,7 @@ const SOON: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 pub(crate) async fn run(common: &CommonOptions, aim: &Aim, renewal: &Renewal) -> Result<(), Failure> {
     let minimum = renewal.minimum_duration;
     if minimum.is_some_and(|minimum| minimum > ndauth_core::RENEWAL) {
-        let message = "a renewal moves the end by 30 days, so that no more can be asked for";
+        let message = "a renewal moves the end by 30 days, and no further";
         return Err(Failure::usage(message, "`--minimum-duration` takes up to 30d"));
     }
     let server = connect(common).await?;
@@ -38,14 +38,14 @@ pub(crate) async fn run(common: &CommonOptions, aim: &Aim, renewal: &Renewal) ->
         && end.since(seen.now) < minimum
     {
         let message = format!("\"{}\" was renewed, and ends at {ends} all the same", shown(&seen.token.name));
-        return Err(Failure::failed(message, Some("it can be renewed no further: rotate it")));
+        return Err(Failure::failed(message, Some("it cannot be renewed any further: rotate it")));
     }
     match common.format {
         Format::Table if renewed => {
             print(&format!("✓ \"{}\" renewed until {ends}\n", shown(&seen.token.name)))
         }
         Format::Table => {
-            print(&format!("✓ \"{}\" lives until {ends}: nothing was changed\n", shown(&seen.token.name)))
+            print(&format!("✓ \"{}\" is valid until {ends}: nothing was changed\n", shown(&seen.token.name)))
         }
         Format::Simple => print(&format!("• {} expires:{ends} renewed:{renewed}\n", shown(&seen.token.name))),
         Format::Detailed => print(&detailed(&fields(&seen.token, seen.now))),
@@ -68,7 +68,7 @@ pub(crate) async fn quietly(server: &ServerConnection) {
 async fn try_quietly(server: &ServerConnection) -> Result<(), Failure> {
     use v1::who_am_i_response::Credential;
     let who = server.ask_once(async |client| client.who_am_i().await).await?;
-    let now = who.evaluated_at.ok_or_else(|| ndauth_terminal::nonsense("it tells no time"))?;
+    let now = who.evaluated_at.ok_or_else(|| ndauth_terminal::nonsense("a time is missing"))?;
     let now = timestamp_from_proto("evaluated_at", now)?;
     match who.credential {
         Some(Credential::Token(token)) => {

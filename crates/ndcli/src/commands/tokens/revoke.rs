@@ -157,9 +157,9 @@ pub(crate) async fn run<W: OwnerArguments>(
 fn lives_on(token: &TokenShown, presented: &Secret) -> &'static str {
     let prefix = presented.prefix().to_string();
     match token.secrets.iter().find(|secret| secret.prefix == prefix).map(|secret| secret.state) {
-        Some("expired") => "lives on: its new secret, which was presented, is dropped",
-        Some("retired") => "lives on: its old secret, which was presented, is retired",
-        Some(_) | None => "lives on: the secret that was presented has ended",
+        Some("expired") => "still valid: its new secret, which was presented, is dropped",
+        Some("retired") => "still valid: its old secret, which was presented, is retired",
+        Some(_) | None => "still valid: the secret that was presented has ended",
     }
 }
 
@@ -212,7 +212,7 @@ fn tell(common: &CommonOptions, done: &v1::RevokeAllTokensResponse) -> Result<()
 }
 
 fn not_before(done: &v1::RevokeAllTokensResponse) -> Result<Timestamp, Failure> {
-    let at = done.not_before.ok_or_else(|| nonsense("the answer tells no instant"))?;
+    let at = done.not_before.ok_or_else(|| nonsense("a time is missing"))?;
     Ok(timestamp_from_proto("not_before", at)?)
 }
 

@@ -110,9 +110,9 @@ async fn retire(common: &CommonOptions, aim: &Aim, anyway: bool) -> Result<(), F
     let anyway = match &seen.token.rotation {
         // Where nobody can be asked, the server says why not.
         Some(rotation) if !anyway && !rotation.is_safe() && asks() => {
-            let question = format!("{}. Retire it all the same? [y/N]:", rotation.told(seen.now));
+            let question = format!("{}. Retire it anyway? [y/N]:", rotation.told(seen.now));
             if !confirm(&question, "--yes")? {
-                return Err(Failure::failed("aborted: the old secret serves on", None));
+                return Err(Failure::failed("aborted: the old secret stays valid", None));
             }
             true
         }
@@ -122,7 +122,7 @@ async fn retire(common: &CommonOptions, aim: &Aim, anyway: bool) -> Result<(), F
     let seen =
         seen.map_err(|failure| match failure.hint.as_deref() == ndauth_proto::hint(Reason::NotSafeYet) {
             true => Failure {
-                hint: Some("`--yes` retires it all the same; `show` tells where it is used".to_owned()),
+                hint: Some("`--yes` retires it anyway; `show` lists where it is used".to_owned()),
                 ..failure
             },
             false => failure,
@@ -153,7 +153,7 @@ fn text(common: &CommonOptions, aim: &Aim, rotated: &RotatedToken, overlap: Dura
     let overlap_told = if overlap.is_zero() {
         "ends then".to_owned()
     } else {
-        format!("serves on for {} then", Lifetime::For(overlap))
+        format!("stays valid for {} then", Lifetime::For(overlap))
     };
     match common.format {
         Format::Json => {
@@ -185,7 +185,7 @@ async fn take_back(server: &mut ServerConnection, aim: &Aim, rotated: &RotatedTo
     let why = lost.why();
     match aim.by_id(&rotated.token).drop_rotation(server).await {
         Ok(_) => Failure::failed(
-            format!("{why}: the new secret is dropped again, and the old one serves on"),
+            format!("{why}: the new secret is dropped again, and the old one stays valid"),
             None,
         ),
         Err(failure) => {
@@ -203,9 +203,9 @@ async fn take_back(server: &mut ServerConnection, aim: &Aim, rotated: &RotatedTo
 /// The failure of a rotation whose new secret waits, since a command failed that may have stored it.
 fn waits(aim: &Aim, rotated: &RotatedToken, why: &str) -> Failure {
     let until = rotated.pending_until.minute();
-    let message = format!("{why}\nthe new secret waits until {until}, and the old one still serves");
+    let message = format!("{why}\nthe new secret waits until {until}, and the old one is still valid");
     let hint = format!(
-        "if it was stored all the same: `{}`; if not: `{}`, and try again",
+        "if it was stored anyway: `{}`; if not: `{}`, and try again",
         aim.command("rotate", "--confirm"),
         aim.command("rotate", "--drop")
     );
@@ -218,7 +218,7 @@ fn unsure(failure: Failure, aim: &Aim) -> Failure {
         return failure;
     }
     let hint = format!(
-        "a new secret may wait all the same, and harms nothing: `{}`, and try again",
+        "a new secret may be pending, and harms nothing: `{}`, and try again",
         aim.command("rotate", "--drop")
     );
     Failure { hint: Some(hint), ..failure }

@@ -89,14 +89,14 @@ impl TokenFile {
     /// Makes ready to write a file, over one that is there only where that was said.
     pub(crate) fn prepare(path: &Path, over: bool) -> Result<TokenFile, Failure> {
         if !over && fs::symlink_metadata(path).is_ok() {
-            let message = format!("`{}` is there already, and no token was made", path.display());
-            return Err(Failure::usage(message, "name a new file, or say `--force` to write over it"));
+            let message = format!("`{}` already exists, and no token was made", path.display());
+            return Err(Failure::usage(message, "name a new file, or use `--force` to overwrite it"));
         }
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let scratch = tempfile::Builder::new().permissions(Permissions::from_mode(0o600)).tempfile_in(folder);
         let scratch = scratch.map_err(|error| {
             let message = format!("cannot write `{}`, and no token was made: {error}", path.display());
-            Failure::usage(message, "name a file in a folder that is there, and that you may write to")
+            Failure::usage(message, "name a file in an existing folder that you may write to")
         })?;
         Ok(TokenFile { path: path.to_owned(), scratch, over })
     }
@@ -132,7 +132,7 @@ pub(crate) async fn take_over(
     aim: &Aim,
     secret: &str,
 ) -> Result<ChangedToken, Failure> {
-    let parsed: Secret = secret.parse().map_err(|_| nonsense("the new secret is none"))?;
+    let parsed: Secret = secret.parse().map_err(|_| nonsense("the new secret is invalid"))?;
     let prefix = Some(parsed.prefix());
     let confirmed = match server.credential.secret.kind() {
         // A token shows that it has the new secret by using it.
@@ -144,7 +144,7 @@ pub(crate) async fn take_over(
         _ => aim.confirm(server, prefix).await,
     };
     confirmed.map_err(|failure| Failure {
-        message: format!("the new secret was stored, and did not take over yet: {}", failure.message),
+        message: format!("the new secret was stored, but did not take over yet: {}", failure.message),
         hint: Some(format!("it takes over at its first use, or by `{}`", aim.command("rotate", "--confirm"))),
         ..failure
     })

@@ -24,5 +24,5 @@ pub(crate) async fn run<W: OwnerArguments>(
 ) -> Result<(), Failure> {
     let server = connect(common).await?;
     let updated = update.named.aim()?.update(&server, &update.description).await?;
-    tell(common, &updated, if updated.changed { "updated" } else { "was so before" })
+    tell(common, &updated, if updated.changed { "updated" } else { "unchanged" })
 }
