@@ -27,10 +27,10 @@ pub(crate) fn measure(arguments: &BenchTaskArguments) -> anyhow::Result<()> {
     packages::provide(Job::Bench)?;
     let packages = ["ndauth-server", "ndcli", "ndauth-bench"];
     let packages = packages.iter().flat_map(|package| ["--package", package]);
-    let build: Vec<&str> = ["build", "--profile", "dist", "--bins"].into_iter().chain(packages).collect();
+    let build: Vec<&str> = ["build", "--release", "--bins"].into_iter().chain(packages).collect();
     run(command("cargo", &build))?;
     let metadata = cargo_metadata::MetadataCommand::new().no_deps().current_dir(root()).exec()?;
-    let binaries = metadata.target_directory.join("dist");
+    let binaries = metadata.target_directory.join("release");
     let cluster = Cluster::start()?;
     // `setsid` gives it a session of its own, whose scheduling priority it can raise.
     let mut bench = command("setsid", &["--wait", binaries.join("ndauth-bench").as_str()]);
