@@ -21,11 +21,11 @@ pub enum Factor {
     Network,
     /// The catalogue of permissions that exist.
     Catalogue,
-    /// The access that the token offers.
-    Scope,
     /// The permissions that the token carries.
     Grants,
-    /// The orgs in which the token offers power, as far as they exist.
+    /// The access that the token offers.
+    Scope,
+    /// The orgs that the token offers power in, as far as they exist.
     Orgs,
     /// The owner's live role in the org.
     Role,
@@ -36,7 +36,8 @@ pub enum Factor {
 }
 
 impl Factor {
-    /// Every factor, in the order of the decision.
+    /// Every factor, in the order in which they are asked. The grants come before the scope, so that a missing permission is
+    /// named; a wider scope would not help.
     pub const ALL: [Factor; 15] = [
         Factor::Secret,
         Factor::NotBefore,
@@ -47,8 +48,8 @@ impl Factor {
         Factor::Audience,
         Factor::Network,
         Factor::Catalogue,
-        Factor::Scope,
         Factor::Grants,
+        Factor::Scope,
         Factor::Orgs,
         Factor::Role,
         Factor::Lockdown,

@@ -335,6 +335,24 @@ fn the_first_factor_that_refuses_is_named() {
             Some(Refusal::PermissionNotGranted(permission("write:assets"))),
         ),
         (
+            "neither granted nor within the scope",
+            |w| {
+                w.token.scope = Scope::Ro;
+                (w.token.grants, w.requirement) =
+                    (granted("assets", &["read"]), asks(Scope::Rw, Some("write:assets")));
+            },
+            Some(Refusal::PermissionNotGranted(permission("write:assets"))),
+        ),
+        (
+            "granted, and not within the scope",
+            |w| {
+                w.token.scope = Scope::Ro;
+                (w.token.grants, w.requirement) =
+                    (granted("assets", &["write"]), asks(Scope::Ro, Some("write:assets")));
+            },
+            Some(Refusal::ScopeTooNarrow { scope: Scope::Ro, needed: Scope::Rw }),
+        ),
+        (
             "all grants do not cover what is ours",
             |w| w.requirement = asks(Scope::Ro, Some("read:tokens")),
             Some(Refusal::PermissionNotGranted(permission("read:tokens"))),
@@ -691,8 +709,8 @@ fn explain_tells_what_each_factor_allows() {
             (Factor::Audience, &Allowance::Services(&Services::All), false),
             (Factor::Network, &Allowance::Networks(&Networks::All), false),
             (Factor::Catalogue, &Allowance::LeastRole(Some(Role::Ro)), false),
-            (Factor::Scope, &Allowance::Scope(Scope::Ro), true),
             (Factor::Grants, &Allowance::Grants(&Grants::All), false),
+            (Factor::Scope, &Allowance::Scope(Scope::Ro), true),
             (Factor::Orgs, &Allowance::Orgs(&Orgs::All), false),
             (Factor::Role, &Allowance::Role(Some(Role::Ro)), true),
             (Factor::Lockdown, &Allowance::MintedSince(at(0)), false),
@@ -851,7 +869,24 @@ proptest! {
         }
     }
 
-    /// A permission that a survey lists is allowed to a request that names it.
+    /// Whatever else refuses a living token that may serve there, a permission that it lacks is named first.
+    #[test]
+    fn a_missing_permission_is_named_before_the_scope(world in worlds()) {
+        let case = world.case();
+        let Requirement::Access { permission: Some(permission), .. } = &world.requirement else { return Ok(()) };
+        let lacks = case.catalogue.least_role(permission).is_some()
+            && !case.catalogue.permit(&world.token.grants, permission);
+        if let Err(refusal) = decide(&case)
+            && lacks
+        {
+            prop_assert_ne!(refusal.reason(), crate::Reason::ScopeTooNarrow);
+            if refusal.factor() >= Factor::Grants {
+                prop_assert_eq!(refusal.missing_permission(), Some(permission));
+            }
+        }
+    }
+
+    /// What is said to be allowed is what questions that name it are allowed.
     #[test]
     fn effective_permissions_are_those_that_pass(world in worlds()) {
         let mut world = world;
